@@ -1,0 +1,390 @@
+/*
+ * Making lines: time, level, escaped text, in one of two forms, into this thread's batch. Nothing
+ * here allocates but a thread's first line; an access line is put together by hand, because printf
+ * would cost more than the rest of a small request's bookkeeping.
+ */
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log_sink.h"
+#include "base/macros.h"
+
+/* A thread's lines of one turn, per sink; a full batch is handed over early. */
+#define BATCH_SIZE ((size_t)32 << 10)
+
+/* The longest text of one access field after escaping: a path may be 32 KiB, a log need not be. */
+#define VALUE_MAX 1024
+
+/* What ends a line whatever came before: the mark of a cut, closing quote and brace, newline. */
+#define TAIL_MAX 16
+
+/* "2026-11-23T10:11:12.345Z" */
+#define TIME_LEN 24
+
+enum escape { ESCAPE_SENTENCE = 1, ESCAPE_VALUE = 2, ESCAPE_JSON = 4 };
+
+/* The last time written; only its milliseconds are made anew within a second. */
+struct stamp {
+	time_t second;
+	char text[TIME_LEN];
+};
+
+struct batch {
+	char data[LOG_SINKS][BATCH_SIZE];
+	size_t len[LOG_SINKS];
+	struct stamp stamp;
+	bool turns; /* this thread calls log_turn() */
+};
+
+/* Where a line is being written; nothing goes behind `end`. */
+struct line {
+	char *p, *end;
+};
+
+static struct {
+	atomic_bool started;
+	atomic_int level;
+	enum log_format format;
+	bool access_off, access_file;
+} config = {.level = LOG_INFO};
+
+static _Thread_local struct batch *batch;
+static pthread_key_t batch_key;
+static pthread_once_t batch_once = PTHREAD_ONCE_INIT;
+
+static const char *const level_names[] =
+	{[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+
+/* A thread that ends has had its last turn. */
+static void batch_free(void *b)
+{
+	batch = b;
+	log_turn();
+	batch = NULL;
+	free(b);
+}
+
+static void batch_make_key(void)
+{
+	pthread_key_create(&batch_key, batch_free);
+}
+
+static struct batch *batch_get(void)
+{
+	if (batch)
+		return batch;
+	pthread_once(&batch_once, batch_make_key);
+	batch = malloc(sizeof *batch);
+	if (!batch)
+		return NULL;
+	memset(batch->len, 0, sizeof batch->len);
+	batch->stamp.second = -1;
+	batch->turns = false;
+	pthread_setspecific(batch_key, batch);
+	return batch;
+}
+
+static void put(struct line *l, const char *p, size_t n)
+{
+	n = MIN(n, (size_t)(l->end - l->p));
+	memcpy(l->p, p, n);
+	l->p += n;
+}
+
+#define put_literal(l, s) put((l), "" s, sizeof(s) - 1)
+
+static void put_number(struct line *l, uint64_t v)
+{
+	char digits[20];
+	char *p = digits + sizeof digits;
+	do {
+		*--p = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	put(l, p, (size_t)(digits + sizeof digits - p));
+}
+
+static void put_time(struct line *l, struct stamp *s)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (now.tv_sec != s->second) {
+		struct tm tm;
+		gmtime_r(&now.tv_sec, &tm);
+		char text[64];
+		snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.000Z", tm.tm_year + 1900,
+			tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+		memcpy(s->text, text, TIME_LEN);
+		s->second = now.tv_sec;
+	}
+	unsigned ms = (unsigned)(now.tv_nsec / 1000000);
+	s->text[20] = (char)('0' + ms / 100);
+	s->text[21] = (char)('0' + ms / 10 % 10);
+	s->text[22] = (char)('0' + ms % 10);
+	put(l, s->text, TIME_LEN);
+}
+
+/* In which forms an ASCII character stands for itself. */
+static const unsigned char as_it_is[128] = {
+	[' '] = ESCAPE_SENTENCE | ESCAPE_JSON,
+	['!'] = 7,
+	['"'] = ESCAPE_SENTENCE | ESCAPE_VALUE,
+	['#' ... '['] = 7,
+	['\\'] = ESCAPE_SENTENCE,
+	[']' ... '~'] = 7,
+};
+
+/*
+ * How many bytes at `p` are one character that may stand in a line as it is; 0 when the first byte
+ * must be escaped: control characters (C1 too, terminals obey them), what is not UTF-8 (RFC 3629),
+ * and what has a meaning in the form at hand.
+ */
+static size_t plain(const unsigned char *p, size_t n, enum escape how)
+{
+	unsigned char c = p[0];
+	if (c < 0x80)
+		return (as_it_is[c] & how) != 0;
+	size_t need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+	if (c < 0xc2 || c > 0xf4 || n < need)
+		return 0;
+	for (size_t i = 1; i < need; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((c == 0xc2 && p[1] < 0xa0) || (c == 0xe0 && p[1] < 0xa0) ||
+		(c == 0xed && p[1] > 0x9f) || (c == 0xf0 && p[1] < 0x90) ||
+		(c == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return need;
+}
+
+/* Escapes into at most `max` bytes; what does not fit is cut between characters and marked. */
+static void put_escaped(struct line *l, const char *text, size_t n, enum escape how, size_t max)
+{
+	static const char hex[] = "0123456789abcdef";
+	const unsigned char *p = (const unsigned char *)text;
+	const unsigned char *end = p + n;
+	size_t room = MIN(max, (size_t)(l->end - l->p));
+	char *limit = l->p + (room > 6 ? room - 6 : 0); /* 6: the longest escape */
+	char *out = l->p;
+
+	while (p < end && out < limit) {
+		size_t len = plain(p, (size_t)(end - p), how);
+		if (len == 1) {
+			*out++ = (char)*p++;
+			continue;
+		}
+		if (len) {
+			memcpy(out, p, len);
+			out += len;
+			p += len;
+			continue;
+		}
+		if (how == ESCAPE_JSON && *p != '"' && *p != '\\') {
+			memcpy(out, "\\u00", 4);
+			out += 4;
+		} else {
+			*out++ = '\\';
+			if (*p == '"' || *p == '\\') {
+				*out++ = (char)*p++;
+				continue;
+			}
+			*out++ = 'x';
+		}
+		*out++ = hex[*p >> 4];
+		*out++ = hex[*p & 15];
+		p++;
+	}
+	if (p < end && room > 6) {
+		memcpy(out, "...", 3);
+		out += 3;
+	}
+	l->p = out;
+}
+
+/* A line begins where it will stay: behind this thread's others. */
+static struct line line_begin(struct batch *b, enum log_sink sink)
+{
+	if (BATCH_SIZE - b->len[sink] < LOG_LINE_MAX) {
+		log_sink_put(sink, b->data[sink], b->len[sink]);
+		b->len[sink] = 0;
+	}
+	char *p = b->data[sink] + b->len[sink];
+	return (struct line){p, p + LOG_LINE_MAX - TAIL_MAX};
+}
+
+static void line_end(struct batch *b, enum log_sink sink, struct line *l)
+{
+	*l->p++ = '\n';
+	b->len[sink] = (size_t)(l->p - b->data[sink]);
+	if (atomic_load_explicit(&config.started, memory_order_acquire)) {
+		if (b->turns)
+			return;
+		log_sink_put(sink, b->data[sink], b->len[sink]);
+	} else {
+		log_sink_write_now(b->data[sink], b->len[sink]);
+	}
+	b->len[sink] = 0;
+}
+
+static void put_sentence(struct line *l, struct stamp *stamp, enum log_level level, struct str text)
+{
+	bool json = config.format == LOG_JSON;
+	if (json)
+		put_literal(l, "{\"time\":\"");
+	put_time(l, stamp);
+	if (json)
+		put_literal(l, "\",\"level\":\"");
+	else
+		put_literal(l, " ");
+	put(l, level_names[level], strlen(level_names[level]));
+	if (json)
+		put_literal(l, "\",\"message\":\"");
+	else
+		put(l, "      ", 6 - strlen(level_names[level]));
+	put_escaped(l, text.p, text.n, json ? ESCAPE_JSON : ESCAPE_SENTENCE, SIZE_MAX);
+	if (json) {
+		l->end += TAIL_MAX;
+		put_literal(l, "\"}");
+	}
+}
+
+static size_t format_notice(char *to, unsigned long long dropped)
+{
+	struct stamp stamp = {.second = -1};
+	char text[128];
+	int n = snprintf(text, sizeof text,
+		"%llu lines of this log were dropped, because nobody read it fast enough", dropped);
+	struct line l = {to, to + LOG_LINE_MAX - TAIL_MAX};
+	put_sentence(&l, &stamp, LOG_WARN, (struct str){text, (size_t)n});
+	*l.p++ = '\n';
+	return (size_t)(l.p - to);
+}
+
+int log_start(const struct log_options *opts, struct error *err)
+{
+	config.format = opts->format;
+	config.access_off = opts->access_off;
+	config.access_file = opts->access_file && !opts->access_off;
+	log_set_level(opts->level);
+	int r = log_sinks_start(config.access_file ? opts->access_file : NULL, format_notice, err);
+	if (!r)
+		atomic_store_explicit(&config.started, true, memory_order_release);
+	return r;
+}
+
+void log_stop(void)
+{
+	log_turn();
+	if (!atomic_exchange(&config.started, false))
+		return;
+	if (batch)
+		batch->turns = false;
+	config.access_file = false;
+	log_sinks_stop();
+}
+
+void log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&config.level, (int)level, memory_order_relaxed);
+}
+
+bool log_enabled(enum log_level level)
+{
+	return (int)level <= atomic_load_explicit(&config.level, memory_order_relaxed);
+}
+
+bool log_access_enabled(void)
+{
+	return !config.access_off && (config.access_file || log_enabled(LOG_INFO));
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	struct batch *b = log_enabled(level) ? batch_get() : NULL;
+	if (!b)
+		return;
+	char text[LOG_LINE_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	struct line l = line_begin(b, LOG_SINK_STDERR);
+	put_sentence(&l, &b->stamp, level, (struct str){text, MIN((size_t)n, sizeof text - 1)});
+	line_end(b, LOG_SINK_STDERR, &l);
+}
+
+static void put_field(struct line *l, const struct log_field *f, bool json)
+{
+	if (json) {
+		put_literal(l, ",\"");
+		put(l, f->name, strlen(f->name));
+		put_literal(l, "\":");
+	} else {
+		put_literal(l, " ");
+		put(l, f->name, strlen(f->name));
+		put_literal(l, "=");
+	}
+	if (f->kind == LOG_FIELD_NUMBER) {
+		put_number(l, f->number);
+	} else if (json) {
+		put_literal(l, "\"");
+		put_escaped(l, f->text.p, f->text.n, ESCAPE_JSON, VALUE_MAX);
+		put_literal(l, "\"");
+	} else if (f->text.n) {
+		put_escaped(l, f->text.p, f->text.n, ESCAPE_VALUE, VALUE_MAX);
+	} else {
+		put_literal(l, "-");
+	}
+}
+
+/* What a field can take at most; a line has room for it or ends without the field. */
+static size_t field_max(const struct log_field *f)
+{
+	size_t value = f->kind == LOG_FIELD_NUMBER ? 20 : MIN(f->text.n * 6 + 16, VALUE_MAX);
+	return strlen(f->name) + value + 8;
+}
+
+void log_access(const struct log_field *fields, size_t n)
+{
+	struct batch *b = log_access_enabled() ? batch_get() : NULL;
+	if (!b)
+		return;
+	enum log_sink sink = config.access_file ? LOG_SINK_ACCESS : LOG_SINK_STDERR;
+	bool json = config.format == LOG_JSON;
+	struct line l = line_begin(b, sink);
+	if (json)
+		put_literal(&l, "{\"time\":\"");
+	put_time(&l, &b->stamp);
+	if (json)
+		put_literal(&l, "\",\"level\":\"info\",\"log\":\"access\"");
+	else
+		put_literal(&l, " access");
+	for (size_t i = 0; i < n; i++)
+		if (field_max(&fields[i]) <= (size_t)(l.end - l.p))
+			put_field(&l, &fields[i], json);
+	l.end += TAIL_MAX;
+	if (json)
+		put_literal(&l, "}");
+	line_end(b, sink, &l);
+}
+
+void log_turn(void)
+{
+	struct batch *b = batch_get();
+	if (!b)
+		return;
+	b->turns = true;
+	for (int i = 0; i < LOG_SINKS; i++) {
+		if (b->len[i])
+			log_sink_put((enum log_sink)i, b->data[i], b->len[i]);
+		b->len[i] = 0;
+	}
+}

@@ -1,0 +1,72 @@
+#pragma once
+/*
+ * The log: the one global of the program. A line never makes its writer wait: lines are collected
+ * per thread and turn, handed to one log thread through a bounded ring, and dropped (and counted,
+ * and the count reported) when whoever reads standard error does not keep up.
+ *
+ * Before log_start() and after log_stop() lines are written at once, which is right for a program
+ * that only prints an error and ends.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_TEXT, LOG_JSON };
+
+struct log_options {
+	enum log_level level; /* lines above it are not made at all */
+	enum log_format format;
+	const char *access_file; /* NULL: access lines go where the others go; else appended here */
+	bool access_off;
+};
+
+/* Starts the log thread. -errno with a sentence when the access file cannot be opened. */
+int log_start(const struct log_options *opts, struct error *err);
+
+/* Writes out what is left for at most one second, joins the thread. */
+void log_stop(void);
+
+/* Takes effect with the next line; for a reload. */
+void log_set_level(enum log_level level);
+
+/* True when a line of this level would be written: ask before computing costly arguments. */
+bool log_enabled(enum log_level level);
+bool log_access_enabled(void);
+
+/* One sentence; control characters are escaped, so peers' text may be an argument. */
+void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)                                    \
+	do {                                              \
+		if (log_enabled(LOG_DEBUG))               \
+			log_line(LOG_DEBUG, __VA_ARGS__); \
+	} while (0)
+
+/*
+ * One field of a structured line. A text value is escaped and cut at 1 KiB; in text form a value of
+ * no bytes is shown as "-". The name is the program's own and taken as it is.
+ */
+struct log_field {
+	const char *name;
+	enum { LOG_FIELD_TEXT, LOG_FIELD_NUMBER } kind;
+	struct str text;
+	uint64_t number;
+};
+
+/* A line of fields for the access log, in the order given: name=value pairs, or a JSON object. */
+void log_access(const struct log_field *fields, size_t n);
+
+/*
+ * Ends this thread's turn: hands the collected lines to the log thread. Called by net/loop. A
+ * thread collects only once it has called this; the lines of one that never does are handed over
+ * singly.
+ */
+void log_turn(void);

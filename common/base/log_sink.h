@@ -1,0 +1,40 @@
+#pragma once
+/*
+ * Where finished lines go: two bounded rings (standard error, the access file) and the one thread
+ * that empties them. Inside the room only; everyone else sees base/log.h.
+ *
+ * Whoever puts lines in never waits for a reader: the mutex is held for a copy, and what does not
+ * fit is dropped whole lines at a time and counted.
+ */
+#include <stddef.h>
+
+#include "base/error.h"
+
+enum log_sink { LOG_SINK_STDERR, LOG_SINK_ACCESS, LOG_SINKS };
+
+/*
+ * What waits for a reader at most, for each sink. A guess: about 5,000 access lines, a second of a
+ * busy server's log, so that a short stall of the reader loses nothing.
+ */
+#define LOG_RING_SIZE ((size_t)1 << 20)
+
+/* The longest line, newline included; PIPE_BUF, so that a pipe takes one in a piece. */
+#define LOG_LINE_MAX 4096
+
+/* Renders "`dropped` lines were dropped" as a finished line into LOG_LINE_MAX bytes; its length. */
+typedef size_t log_notice_fn(char *to, unsigned long long dropped);
+
+/*
+ * Starts the thread. `access_path` NULL leaves LOG_SINK_ACCESS closed. -errno with a sentence when
+ * the file cannot be opened or the thread not made.
+ */
+int log_sinks_start(const char *access_path, log_notice_fn *notice, struct error *err);
+
+/* Writes what is left for at most one second and joins the thread. */
+void log_sinks_stop(void);
+
+/* Takes whole lines, each ending in its only newline. Never waits for a reader. */
+void log_sink_put(enum log_sink sink, const char *lines, size_t n);
+
+/* Without a thread: writes to standard error at once, and waits a second at most for its reader. */
+void log_sink_write_now(const char *lines, size_t n);

@@ -1,0 +1,35 @@
+#pragma once
+/*
+ * A view of text that somebody else owns and that ends where it says, not at a NUL: fields of a
+ * message head, parts of a URL.
+ */
+#include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+struct str {
+	const char *p;
+	size_t n;
+};
+
+#define STR_NULL     ((struct str){NULL, 0})
+#define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
+#define STR_ARG(s)   (int)(s).n, (s).p /* for "%.*s" */
+
+static inline struct str str_from(const char *z)
+{
+	return (struct str){z, strlen(z)};
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* Equal without regard to ASCII case. */
+static inline bool str_eq_nocase(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
+}
