@@ -1,0 +1,140 @@
+#include "wire/address.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+static void from_v4(struct address *a, const void *in)
+{
+	*a = (struct address){.family = ADDRESS_V4};
+	memcpy(a->bytes, in, 4);
+}
+
+static void from_v6(struct address *a, const struct in6_addr *in)
+{
+	if (IN6_IS_ADDR_V4MAPPED(in)) {
+		from_v4(a, in->s6_addr + 12);
+		return;
+	}
+	*a = (struct address){.family = ADDRESS_V6};
+	memcpy(a->bytes, in->s6_addr, 16);
+}
+
+bool address_parse_ip(struct str text, struct address *out)
+{
+	char z[INET6_ADDRSTRLEN];
+	struct in_addr v4;
+	struct in6_addr v6;
+	bool brackets = text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']';
+	if (brackets)
+		text = (struct str){text.p + 1, text.n - 2};
+	if (text.n == 0 || text.n >= sizeof z || memchr(text.p, '\0', text.n))
+		return false;
+	memcpy(z, text.p, text.n);
+	z[text.n] = '\0';
+	if (!brackets && inet_pton(AF_INET, z, &v4) == 1)
+		from_v4(out, &v4);
+	else if (inet_pton(AF_INET6, z, &v6) == 1)
+		from_v6(out, &v6);
+	else
+		return false;
+	return true;
+}
+
+bool address_parse(struct str text, struct address *out)
+{
+	size_t digits = 0;
+	uint32_t port = 0, unit = 1;
+	while (digits < text.n && digits < 5) {
+		char c = text.p[text.n - 1 - digits];
+		if (c < '0' || c > '9')
+			break;
+		port += (uint32_t)(c - '0') * unit;
+		unit *= 10;
+		digits++;
+	}
+	if (digits == 0 || digits == text.n || text.p[text.n - 1 - digits] != ':' ||
+		port > UINT16_MAX)
+		return false;
+	struct str ip = {text.p, text.n - 1 - digits};
+	/* Without brackets nobody can tell an IPv6 address' last group from a port. */
+	if (ip.n == 0 || (ip.p[0] != '[' && memchr(ip.p, ':', ip.n)))
+		return false;
+	struct address a;
+	if (!address_parse_ip(ip, &a))
+		return false;
+	a.port = (uint16_t)port;
+	*out = a;
+	return true;
+}
+
+size_t address_format_ip(const struct address *a, char out[ADDRESS_TEXT_SIZE])
+{
+	if (a->family == ADDRESS_NONE)
+		strcpy(out, "-");
+	else
+		inet_ntop(a->family == ADDRESS_V4 ? AF_INET : AF_INET6, a->bytes, out,
+			ADDRESS_TEXT_SIZE);
+	return strlen(out);
+}
+
+size_t address_format(const struct address *a, char out[ADDRESS_TEXT_SIZE])
+{
+	bool v6 = a->family == ADDRESS_V6;
+	char ip[ADDRESS_TEXT_SIZE];
+	size_t n = address_format_ip(a, ip);
+	if (a->family == ADDRESS_NONE) {
+		memcpy(out, ip, n + 1);
+		return n;
+	}
+	return (size_t)snprintf(out, ADDRESS_TEXT_SIZE, "%s%.45s%s:%u", v6 ? "[" : "", ip,
+		v6 ? "]" : "", (unsigned)a->port);
+}
+
+struct address address_from_sockaddr(const struct sockaddr *sa)
+{
+	struct address a = {.family = ADDRESS_NONE};
+	if (sa->sa_family == AF_INET) {
+		struct sockaddr_in in;
+		memcpy(&in, sa, sizeof in);
+		from_v4(&a, &in.sin_addr);
+		a.port = ntohs(in.sin_port);
+	} else if (sa->sa_family == AF_INET6) {
+		struct sockaddr_in6 in6;
+		memcpy(&in6, sa, sizeof in6);
+		from_v6(&a, &in6.sin6_addr);
+		a.port = ntohs(in6.sin6_port);
+	}
+	return a;
+}
+
+socklen_t address_to_sockaddr(const struct address *a, struct sockaddr_storage *out)
+{
+	memset(out, 0, sizeof *out);
+	if (a->family == ADDRESS_V4) {
+		struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(a->port)};
+		memcpy(&in.sin_addr, a->bytes, 4);
+		memcpy(out, &in, sizeof in);
+		return sizeof in;
+	}
+	if (a->family == ADDRESS_V6) {
+		struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(a->port)};
+		memcpy(&in6.sin6_addr, a->bytes, 16);
+		memcpy(out, &in6, sizeof in6);
+		return sizeof in6;
+	}
+	return 0;
+}
+
+bool address_same_ip(const struct address *a, const struct address *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+bool address_is_loopback(const struct address *a)
+{
+	static const uint8_t one[16] = {[15] = 1};
+	if (a->family == ADDRESS_V4)
+		return a->bytes[0] == 127;
+	return a->family == ADDRESS_V6 && memcmp(a->bytes, one, sizeof one) == 0;
+}

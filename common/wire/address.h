@@ -1,0 +1,45 @@
+#pragma once
+/*
+ * An IP address with a port, small enough to be copied. An IPv4 address that came as IPv6
+ * (::ffff:1.2.3.4, as dual-stack sockets report it) is kept as IPv4, so that each has one form.
+ */
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/str.h"
+
+enum address_family { ADDRESS_NONE = 0, ADDRESS_V4 = 4, ADDRESS_V6 = 6 };
+
+struct address {
+	uint8_t bytes[16]; /* network order; the first 4 for IPv4, the rest zero */
+	uint16_t port;     /* host order */
+	uint8_t family;    /* enum address_family; ADDRESS_NONE: unknown, shown as "-" */
+};
+
+#define ADDRESS_TEXT_SIZE 56 /* "[" + 45 characters + "]:65535" and the NUL, rounded up */
+
+/* "1.2.3.4:80" or "[2001:db8::1]:80"; the port must be there, 0 is allowed. */
+bool address_parse(struct str text, struct address *out);
+
+/* "1.2.3.4", "2001:db8::1" or "[2001:db8::1]"; the port becomes 0. */
+bool address_parse_ip(struct str text, struct address *out);
+
+/* With port, IPv6 in brackets; the length without the NUL. */
+size_t address_format(const struct address *a, char out[ADDRESS_TEXT_SIZE]);
+
+/* Without port or brackets. */
+size_t address_format_ip(const struct address *a, char out[ADDRESS_TEXT_SIZE]);
+
+/* A family that is neither IPv4 nor IPv6 gives ADDRESS_NONE. */
+struct address address_from_sockaddr(const struct sockaddr *sa);
+
+/* The length of what was written; 0 for ADDRESS_NONE. */
+socklen_t address_to_sockaddr(const struct address *a, struct sockaddr_storage *out);
+
+/* Equal but for the port. */
+bool address_same_ip(const struct address *a, const struct address *b);
+
+/* 127.0.0.0/8 or ::1. */
+bool address_is_loopback(const struct address *a);

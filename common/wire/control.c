@@ -1,0 +1,343 @@
+/*
+ * CONTROL messages. Each type is a table of members, and one encoder and one decoder walk it: a
+ * bound stands in one place and holds for what is sent as for what is believed.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "wire/control.h"
+
+enum form {
+	FORM_TEXT,   /* const char *; `bound` is the largest length */
+	FORM_HEX,    /* uint8_t[bound], as lower-case digits */
+	FORM_NUMBER, /* uint32_t; `bound` is the largest value */
+	FORM_WORD,   /* an enum; `words` */
+};
+
+struct member {
+	const char *name;
+	enum form form;
+	uint32_t bound;
+	size_t at;
+	bool optional;   /* a text is NULL, a number 0 when absent; else see given_at */
+	size_t given_at; /* of the bool that tells whether an optional FORM_HEX is there */
+	const char *const *words;
+};
+
+#define MEMBERS_MAX 8 /* in one type; the longest list has 6 */
+
+/* Lists end with NULL. The first word also stands for every one that is not in the list. */
+static const char *const kinds[] = {"unknown", "tcp", "udp", "http", NULL};
+static const char *const reasons[] = {"other", "taken", "denied", "invalid", "unsupported", "limit",
+	NULL};
+
+#define MEMBER(type, field, ...)                                                        \
+	{                                                                               \
+		.name = #field, .at = offsetof(struct control, type.field), __VA_ARGS__ \
+	}
+#define TEXT(type, field, max, ...) \
+	MEMBER(type, field, .form = FORM_TEXT, .bound = max, __VA_ARGS__)
+#define HEX(type, field, size, ...) \
+	MEMBER(type, field, .form = FORM_HEX, .bound = size, __VA_ARGS__)
+#define NUMBER(type, field, max, ...) \
+	MEMBER(type, field, .form = FORM_NUMBER, .bound = max, __VA_ARGS__)
+#define WORD(type, field, list) MEMBER(type, field, .form = FORM_WORD, .words = list)
+#define IF(type, flag)          .optional = true, .given_at = offsetof(struct control, type.flag)
+
+static const struct message {
+	const char *name;
+	struct member members[MEMBERS_MAX];
+} messages[] = {
+	[CONTROL_HELLO] = {.name = "hello",
+		.members =
+			{
+				TEXT(hello, version, CONTROL_VERSION),
+				HEX(hello, instance, CONTROL_INSTANCE),
+				HEX(hello, resume, CONTROL_SECRET, IF(hello, resume_given)),
+				HEX(hello, session, CONTROL_SESSION, IF(hello, session_given)),
+				NUMBER(hello, base_window, CONTROL_WINDOW),
+				NUMBER(hello, max_streams, UINT32_MAX),
+			}},
+	[CONTROL_PUBLISH] = {.name = "publish",
+		.members =
+			{
+				NUMBER(publish, service, UINT32_MAX),
+				WORD(publish, kind, kinds),
+				TEXT(publish, host, CONTROL_HOST),
+				TEXT(publish, upstream, CONTROL_TEXT),
+				TEXT(publish, path, CONTROL_TEXT, .optional = true),
+				NUMBER(publish, port, UINT16_MAX, .optional = true),
+			}},
+	[CONTROL_GRANTED] = {.name = "granted",
+		.members =
+			{
+				NUMBER(granted, service, UINT32_MAX),
+				TEXT(granted, address, CONTROL_TEXT),
+			}},
+	[CONTROL_REFUSED] = {.name = "refused",
+		.members =
+			{
+				NUMBER(refused, service, UINT32_MAX),
+				WORD(refused, reason, reasons),
+				TEXT(refused, sentence, CONTROL_TEXT),
+			}},
+	[CONTROL_SESSION_GRANT] = {.name = "session",
+		.members =
+			{
+				HEX(session, session, CONTROL_SESSION),
+				HEX(session, resume, CONTROL_SECRET),
+			}},
+	[CONTROL_JOIN] = {.name = "join",
+		.members =
+			{
+				HEX(join, session, CONTROL_SESSION),
+				HEX(join, mac, CONTROL_SECRET),
+			}},
+	[CONTROL_WITHDRAW] = {.name = "withdraw",
+		.members =
+			{
+				NUMBER(withdraw, service, UINT32_MAX),
+			}},
+	[CONTROL_NOTICE] = {.name = "notice",
+		.members =
+			{
+				TEXT(notice, sentence, CONTROL_TEXT),
+			}},
+};
+
+static void free_tree(json_t **tree)
+{
+	json_decref(*tree);
+}
+#define auto_tree __attribute__((cleanup(free_tree)))
+
+/* Encoding: a JSON value for one member. NULL with *refused set when the peer would not take it. */
+
+static json_t *hex_value(const uint8_t *p, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[2 * CONTROL_SECRET];
+	for (size_t i = 0; i < n; i++) {
+		text[2 * i] = digits[p[i] >> 4];
+		text[2 * i + 1] = digits[p[i] & 15];
+	}
+	return json_stringn(text, 2 * n);
+}
+
+static json_t *member_value(const struct member *m, const struct control *c, bool *refused)
+{
+	const void *at = (const char *)c + m->at;
+	switch (m->form) {
+	case FORM_TEXT: {
+		const char *text = *(const char *const *)at;
+		json_t *value = NULL;
+		if (text && strlen(text) <= m->bound)
+			value = json_string(text); /* also NULL when it is not UTF-8 */
+		*refused = !value;
+		return value;
+	}
+	case FORM_HEX:
+		return hex_value(at, m->bound);
+	case FORM_NUMBER: {
+		uint32_t number = *(const uint32_t *)at;
+		*refused = number > m->bound;
+		return *refused ? NULL : json_integer(number);
+	}
+	case FORM_WORD: {
+		unsigned word;
+		memcpy(&word, at, sizeof word);
+		for (unsigned i = 0; m->words[i]; i++)
+			if (i == word)
+				return json_string(m->words[i]);
+		*refused = true;
+		return NULL;
+	}
+	}
+	return NULL;
+}
+
+static bool member_given(const struct member *m, const struct control *c)
+{
+	if (!m->optional)
+		return true;
+	switch (m->form) {
+	case FORM_TEXT:
+		return *(const char *const *)((const char *)c + m->at) != NULL;
+	case FORM_HEX:
+		return *(const bool *)((const char *)c + m->given_at);
+	case FORM_NUMBER:
+		return *(const uint32_t *)((const char *)c + m->at) != 0;
+	case FORM_WORD:
+		break;
+	}
+	return true;
+}
+
+int control_encode(const struct control *c, void *at, size_t cap, struct error *err,
+	size_t *size_out)
+{
+	const struct message *msg = &messages[c->type];
+	auto_tree json_t *tree = json_object();
+
+	if (!tree || json_object_set_new(tree, "type", json_string(msg->name)) != 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	for (const struct member *m = msg->members; m < msg->members + MEMBERS_MAX && m->name;
+		m++) {
+		bool refused = false;
+		if (!member_given(m, c))
+			continue;
+		json_t *value = member_value(m, c, &refused);
+		if (refused)
+			return error_set(err, CONTROL_E_MALFORMED,
+				"the \"%s\" of a \"%s\" message is missing, too long or not UTF-8",
+				m->name, msg->name);
+		if (json_object_set_new(tree, m->name, value) != 0)
+			return error_set(err, -ENOMEM, "out of memory");
+	}
+	size_t size = json_dumpb(tree, at, cap, JSON_COMPACT);
+	if (size == 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (size > cap)
+		return error_set(err, -ENOBUFS, "a \"%s\" message of %zu bytes does not fit",
+			msg->name, size);
+	*size_out = size;
+	return 0;
+}
+
+/* Decoding: false when the value is not what the member may be. */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1; /* one spelling for one value: upper case is not sent, so it is not read */
+}
+
+static bool read_hex(const json_t *value, uint8_t *to, size_t n)
+{
+	const char *text = json_string_value(value);
+	if (!text || json_string_length(value) != 2 * n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		to[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
+static bool read_word(const json_t *value, const char *const *words, void *to)
+{
+	const char *text = json_string_value(value);
+	unsigned word = 0;
+	if (!text)
+		return false;
+	for (unsigned i = 1; words[i]; i++)
+		if (strcmp(words[i], text) == 0)
+			word = i;
+	memcpy(to, &word, sizeof word);
+	return true;
+}
+
+static bool read_member(const struct member *m, const json_t *value, struct control *c)
+{
+	void *at = (char *)c + m->at;
+	switch (m->form) {
+	case FORM_TEXT:
+		if (!json_is_string(value) || json_string_length(value) > m->bound)
+			return false;
+		*(const char **)at = json_string_value(value);
+		return true;
+	case FORM_HEX:
+		if (!read_hex(value, at, m->bound))
+			return false;
+		if (m->optional)
+			*(bool *)((char *)c + m->given_at) = true;
+		return true;
+	case FORM_NUMBER: {
+		json_int_t number = json_integer_value(value);
+		if (!json_is_integer(value) || number < 0 || number > m->bound)
+			return false;
+		*(uint32_t *)at = (uint32_t)number;
+		return true;
+	}
+	case FORM_WORD:
+		return read_word(value, m->words, at);
+	}
+	return false;
+}
+
+static const struct message *message_find(const char *name)
+{
+	for (size_t i = CONTROL_HELLO; i < ARRAY_LEN(messages); i++)
+		if (strcmp(messages[i].name, name) == 0)
+			return &messages[i];
+	return NULL;
+}
+
+int control_decode(const void *p, size_t n, struct error *err, struct control *control_out)
+{
+	json_error_t parse;
+	if (n > CONTROL_MAX)
+		return error_set(err, CONTROL_E_MALFORMED, "a message of %zu bytes is too long", n);
+	auto_tree json_t *tree = json_loadb(p, n, JSON_REJECT_DUPLICATES, &parse);
+	if (!tree && json_error_code(&parse) == json_error_out_of_memory)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (!tree)
+		return error_set(err, CONTROL_E_MALFORMED, "not JSON: %s", parse.text);
+	const char *name = json_string_value(json_object_get(tree, "type"));
+	if (!name)
+		return error_set(err, CONTROL_E_MALFORMED, "a message without a \"type\"");
+	const struct message *msg = message_find(name);
+	if (!msg)
+		return error_set(err, CONTROL_UNKNOWN, "a message of unknown type \"%.64s\"", name);
+
+	struct control c = {.type = (enum control_type)(msg - messages)};
+	for (const struct member *m = msg->members; m < msg->members + MEMBERS_MAX && m->name;
+		m++) {
+		const json_t *value = json_object_get(tree, m->name);
+		if (!value && m->optional)
+			continue;
+		if (!value)
+			return error_set(err, CONTROL_E_MALFORMED,
+				"a \"%s\" message without \"%s\"", msg->name, m->name);
+		if (!read_member(m, value, &c))
+			return error_set(err, CONTROL_E_MALFORMED,
+				"the \"%s\" of a \"%s\" message is of the wrong type or out of "
+				"bounds",
+				m->name, msg->name);
+	}
+	c.tree = tree;
+	tree = NULL;
+	*control_out = c;
+	return 0;
+}
+
+void control_deinit(struct control *c)
+{
+	if (!c || !c->tree)
+		return;
+	json_decref(c->tree);
+	*c = (struct control){0};
+}
+
+const char *control_type_name(enum control_type type)
+{
+	return messages[type].name;
+}
+
+const char *control_kind_name(enum control_kind kind)
+{
+	return kinds[kind];
+}
+
+const char *control_reason_name(enum control_reason reason)
+{
+	return reasons[reason];
+}

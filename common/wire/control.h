@@ -1,0 +1,125 @@
+#pragma once
+/*
+ * What the two ends of a link tell each other in CONTROL frames: one JSON object a frame, with a
+ * member "type" and the members that control.c lists for it. JSON, because these messages are few,
+ * grow with every version and are read by people in a debug log; the data path has none of it.
+ *
+ * Growing: unknown members are ignored, an unknown type is reported and skipped, an unknown word
+ * where one of a list is expected reads as 0. What is known is held to its type and bounds
+ * strictly.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define CONTROL_MAX \
+	65000               /* bytes of JSON: one frame, whatever the bounds below are filled with \
+			     */
+#define CONTROL_INSTANCE 16 /* bytes: a process, drawn at start (rule 28) */
+#define CONTROL_SECRET   32 /* bytes: the resume secret, and a MAC under it (rules 28, 29) */
+#define CONTROL_SESSION  8  /* bytes: names a session, in logs too; not a secret */
+#define CONTROL_VERSION  64 /* bytes: a program's version */
+#define CONTROL_HOST     255  /* bytes: a DNS name (253) behind "*." */
+#define CONTROL_TEXT     1024 /* bytes: a URL, a path, a sentence; what a log line should hold */
+#define CONTROL_WINDOW   INT32_MAX /* bytes: the largest credit (rule 20) */
+
+enum control_type {
+	CONTROL_HELLO = 1,     /* both ways, first of all (rule 10) */
+	CONTROL_PUBLISH,       /* client: offers one service */
+	CONTROL_GRANTED,       /* server: it is reachable now */
+	CONTROL_REFUSED,       /* server: it is not, and why */
+	CONTROL_SESSION_GRANT, /* server: "session", with the first grant */
+	CONTROL_JOIN,          /* client: this link belongs to that session */
+	CONTROL_WITHDRAW,      /* client: no longer offers it */
+	CONTROL_NOTICE,        /* either: a sentence for the other's log */
+};
+
+/* Numbers are the ones of frame_kind. */
+enum control_kind { CONTROL_KIND_UNKNOWN, CONTROL_TCP, CONTROL_UDP, CONTROL_HTTP };
+
+enum control_reason {
+	CONTROL_REASON_OTHER,
+	CONTROL_REASON_TAKEN,       /* another identity holds that name or port (rule 30) */
+	CONTROL_REASON_DENIED,      /* this identity may not have it */
+	CONTROL_REASON_INVALID,     /* not a name, path or port that can be published */
+	CONTROL_REASON_UNSUPPORTED, /* a kind that this server does not serve */
+	CONTROL_REASON_LIMIT,       /* too many services */
+};
+
+/*
+ * One message. Texts are borrowed: from the caller when encoding, from `tree` after decoding, where
+ * they live until control_deinit(). They come from a peer, so whoever prints them escapes them.
+ * NULL is an absent text, and a flag `x_given` tells whether `x` is there.
+ */
+struct control {
+	enum control_type type;
+	union {
+		struct {
+			const char *version;
+			uint8_t instance[CONTROL_INSTANCE];
+			uint8_t resume[CONTROL_SECRET];   /* client: of the session to go on with */
+			uint8_t session[CONTROL_SESSION]; /* server, when it has one already */
+			bool resume_given, session_given;
+			uint32_t base_window; /* bytes that each stream may send at once */
+			uint32_t max_streams; /* that the peer may have open */
+		} hello;
+		struct {
+			uint32_t service; /* the number that OPEN will name */
+			enum control_kind kind;
+			const char *host;     /* "" is the catch-all */
+			const char *upstream; /* for people: no user name, no password */
+			const char *path;     /* prefix of the request's path; NULL: none */
+			uint32_t port;        /* public port, tcp and udp; 0: any */
+		} publish;
+		struct {
+			uint32_t service;
+			const char *address; /* where visitors find it, for people */
+		} granted;
+		struct {
+			uint32_t service;
+			enum control_reason reason;
+			const char *sentence;
+		} refused;
+		struct {
+			uint8_t session[CONTROL_SESSION];
+			uint8_t resume[CONTROL_SECRET];
+		} session;
+		struct {
+			uint8_t session[CONTROL_SESSION];
+			uint8_t mac[CONTROL_SECRET];
+		} join;
+		struct {
+			uint32_t service;
+		} withdraw;
+		struct {
+			const char *sentence;
+		} notice;
+	};
+	void *tree; /* owned after decoding */
+};
+
+enum control_result {
+	CONTROL_UNKNOWN = 1, /* a well-formed message of a type that this version does not know */
+	CONTROL_E_MALFORMED, /* not JSON, or a member missing, of the wrong type, or out of bounds
+			      */
+};
+
+/*
+ * Writes the message, at most `cap` bytes; CONTROL_MAX always suffices. 0, -ENOMEM, -ENOBUFS, or
+ * CONTROL_E_MALFORMED for a message that the peer would refuse; with a sentence.
+ */
+int control_encode(const struct control *c, void *at, size_t cap, struct error *err,
+	size_t *size_out);
+
+/* 0, -ENOMEM, CONTROL_UNKNOWN or CONTROL_E_MALFORMED, with a sentence. After 0: control_deinit().
+ */
+int control_decode(const void *p, size_t n, struct error *err, struct control *control_out);
+
+/* Frees what decoding made; a message that was not decoded is left alone. */
+void control_deinit(struct control *c);
+
+const char *control_type_name(enum control_type type);
+const char *control_kind_name(enum control_kind kind);
+const char *control_reason_name(enum control_reason reason);

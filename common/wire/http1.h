@@ -1,0 +1,106 @@
+#pragma once
+/*
+ * The head of an HTTP/1 message: one strict parser for requests and responses (RFC 9112; rules 32 to
+ * 35 and 40). It judges syntax and framing and leaves routing and rewriting to others, but prepares
+ * them: names are numbered, what must not be passed on is marked, the host is canonical.
+ *
+ * Nothing is copied but the host: all views point into the caller's bytes and live as long.
+ */
+#include "wire/hostname.h"
+#include "wire/http1_error.h"
+#include "wire/http1_field.h"
+
+#define HTTP1_FIELDS_MAX     100         /* fields a head: as Apache; browsers send about 20 */
+#define HTTP1_REQUEST_MAX    (32 * 1024) /* bytes of a request's head: four times nginx's line */
+#define HTTP1_RESPONSE_MAX   (64 * 1024) /* bytes of a response's: cookies and policies are long */
+#define HTTP1_CONNECTION_MAX 32          /* names in Connection: each costs a look at every field */
+
+enum http1_method {
+	HTTP1_METHOD_OTHER,
+	HTTP1_GET,
+	HTTP1_HEAD,
+	HTTP1_POST,
+	HTTP1_PUT,
+	HTTP1_DELETE,
+	HTTP1_OPTIONS,
+	HTTP1_TRACE,
+	HTTP1_PATCH,
+	HTTP1_CONNECT,
+};
+enum http1_form { HTTP1_ORIGIN_FORM, HTTP1_ABSOLUTE_FORM, HTTP1_ASTERISK_FORM };
+enum http1_body { HTTP1_BODY_NONE, HTTP1_BODY_LENGTH, HTTP1_BODY_CHUNKED, HTTP1_BODY_UNTIL_CLOSE };
+
+struct http1_field {
+	struct str name, value; /* the value without white space around it */
+	uint8_t id;             /* enum http1_id */
+	bool hop;               /* not to be passed on: by its name, or Connection names it */
+};
+
+struct http1_head {
+	size_t size;   /* bytes up to and with the empty line */
+	uint8_t minor; /* HTTP/1.minor: 0 or 1 */
+	uint8_t n_fields;
+	uint8_t body;    /* enum http1_body; a body of 0 bytes is HTTP1_BODY_NONE */
+	uint64_t length; /* with HTTP1_BODY_LENGTH */
+	uint64_t seen;   /* bit 1 << id for every enum http1_id that occurs */
+
+	bool keep_alive;        /* version and Connection allow another message behind this one */
+	bool upgrade_websocket; /* 1.1, Connection names upgrade, Upgrade lists websocket */
+	bool te_trailers;       /* TE lists trailers */
+	bool expect_continue;   /* requests; ignored in 1.0, where the field is marked `hop` */
+
+	/* requests */
+	uint8_t method; /* enum http1_method */
+	uint8_t form;   /* enum http1_form */
+	struct str method_name;
+	struct str target;             /* as it came */
+	struct str path;               /* of any form: "/…", never empty, or "*" */
+	struct str query;              /* from its '?' on; may be empty */
+	struct str host_value;         /* Host as it came; without one, an absolute target's */
+	char host_name[HOSTNAME_SIZE]; /* canonical, empty without a Host in 1.0 */
+	uint8_t host_n;
+	uint16_t host_port; /* 0: none given */
+
+	/* responses */
+	uint16_t status; /* 100 to 999 */
+	struct str reason;
+
+	/* One more than n_fields: the last has only a name, which begins where the empty line does. */
+	struct http1_field fields[HTTP1_FIELDS_MAX + 1];
+};
+
+/*
+ * Parses the `n` bytes that are there. 0: complete; HTTP1_MORE; or an HTTP1_E_* (of a request, the
+ * connection ends after its answer; of a response, it is 502). `limit` is the largest head in bytes.
+ * `*scanned` is 0 before the first call of a head and belongs to the parser until its last: bytes
+ * that were looked at are not searched again, so one byte at a time costs no more than all at once.
+ * A response needs the method it answers, because HEAD has no body whatever the fields say.
+ */
+int http1_parse_request(struct http1_head *h, const uint8_t *p, size_t n, size_t limit,
+	size_t *scanned);
+int http1_parse_response(struct http1_head *h, const uint8_t *p, size_t n, size_t limit,
+	enum http1_method asked, size_t *scanned);
+
+/* The first field of that id, or NULL. HTTP1_OTHER is never found. */
+const struct http1_field *http1_find(const struct http1_head *h, enum http1_id id);
+
+/* Whether a field of that id lists the token (case does not matter, nor on how many lines). */
+bool http1_lists(const struct http1_head *h, enum http1_id id, struct str token);
+
+/* The bytes of field `i` with its line end. Lines follow each other: runs can be copied at once. */
+static inline struct str http1_line(const struct http1_head *h, size_t i)
+{
+	const char *p = h->fields[i].name.p;
+	return (struct str){p, (size_t)(h->fields[i + 1].name.p - p)};
+}
+
+static inline struct str http1_host(const struct http1_head *h)
+{
+	return (struct str){h->host_name, h->host_n};
+}
+
+/* Doing it twice does what doing it once does (RFC 9110, 9.2.2). */
+static inline bool http1_idempotent(enum http1_method m)
+{
+	return m >= HTTP1_GET && m <= HTTP1_TRACE && m != HTTP1_POST;
+}

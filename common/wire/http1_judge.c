@@ -1,0 +1,215 @@
+/*
+ * Request smuggling lives on two readers that see different ends of one message. So whatever two
+ * readers could understand differently is refused here, even where RFC 9112 would allow to repair it.
+ */
+#include "wire/http1_judge.h"
+
+#include "base/macros.h"
+#include "wire/http1_scan.h"
+
+static enum http1_method method_of(struct str name)
+{
+	static const struct {
+		struct str name;
+		enum http1_method method;
+	} methods[] = {
+		{STR("GET"), HTTP1_GET},
+		{STR("HEAD"), HTTP1_HEAD},
+		{STR("POST"), HTTP1_POST},
+		{STR("PUT"), HTTP1_PUT},
+		{STR("DELETE"), HTTP1_DELETE},
+		{STR("PATCH"), HTTP1_PATCH},
+		{STR("OPTIONS"), HTTP1_OPTIONS},
+		{STR("TRACE"), HTTP1_TRACE},
+		{STR("CONNECT"), HTTP1_CONNECT},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		if (str_eq(name, methods[i].name))
+			return methods[i].method;
+	return HTTP1_METHOD_OTHER;
+}
+
+static int judge_framing(struct http1_head *h, enum http1_body otherwise)
+{
+	const struct http1_field *length = http1_find(h, HTTP1_CONTENT_LENGTH);
+	const struct http1_field *coding = http1_find(h, HTTP1_TRANSFER_ENCODING);
+	h->body = otherwise;
+	if (length && coding)
+		return HTTP1_E_BOTH_LENGTHS;
+	if (length) {
+		/* "5, 5" is refused as well: not everybody takes the first. */
+		if (!http1_decimal(length->value, &h->length))
+			return HTTP1_E_LENGTH;
+		h->body = h->length > 0 ? HTTP1_BODY_LENGTH : HTTP1_BODY_NONE;
+	}
+	if (coding) {
+		if (h->minor == 0)
+			return HTTP1_E_CODING_IN_1_0;
+		if (!str_eq_nocase(coding->value, STR("chunked")))
+			return HTTP1_E_CODING;
+		h->body = HTTP1_BODY_CHUNKED;
+	}
+	return HTTP1_OK;
+}
+
+static void mark_hop(struct http1_head *h, struct str name)
+{
+	for (size_t i = 0; i < h->n_fields; i++)
+		if (str_eq_nocase(h->fields[i].name, name))
+			h->fields[i].hop = true;
+}
+
+static int judge_connection(struct http1_head *h)
+{
+	bool closes = false, keeps = false, upgrades = false;
+	size_t n = 0;
+	const struct http1_field *end = h->fields + h->n_fields;
+	for (const struct http1_field *f = http1_find(h, HTTP1_CONNECTION); f && f < end; f++) {
+		struct str list = f->value, option;
+		while (f->id == HTTP1_CONNECTION && http1_list_next(&list, &option)) {
+			if (++n > HTTP1_CONNECTION_MAX || !http1_is_token(option))
+				return HTTP1_E_CONNECTION;
+			enum http1_id id = http1_field_id(option);
+			if (http1_field_flags[id] & HTTP1_FRAME)
+				return HTTP1_E_CONNECTION_NAMES;
+			if (str_eq_nocase(option, STR("close")))
+				closes = true;
+			else if (id == HTTP1_KEEP_ALIVE)
+				keeps = true;
+			else if (id == HTTP1_UPGRADE)
+				upgrades = true;
+			else if (!(http1_field_flags[id] & HTTP1_HOP))
+				mark_hop(h, option);
+		}
+	}
+	h->keep_alive = !closes && (h->minor > 0 || keeps);
+	h->upgrade_websocket =
+		upgrades && h->minor > 0 && http1_lists(h, HTTP1_UPGRADE, STR("websocket"));
+	h->te_trailers = http1_lists(h, HTTP1_TE, STR("trailers"));
+	return HTTP1_OK;
+}
+
+static int judge_expect(struct http1_head *h)
+{
+	const struct http1_field *first = http1_find(h, HTTP1_EXPECT);
+	for (struct http1_field *f = h->fields; first && f < h->fields + h->n_fields; f++) {
+		if (f->id != HTTP1_EXPECT)
+			continue;
+		/* RFC 9110, 10.1.1: ignored in 1.0, and must not reach a 1.1 upstream from there. */
+		if (h->minor == 0)
+			f->hop = true;
+		else if (!str_eq_nocase(f->value, STR("100-continue")))
+			return HTTP1_E_EXPECT;
+		else
+			h->expect_continue = true;
+	}
+	return HTTP1_OK;
+}
+
+/* Splits "/path?query"; an empty path, which only an absolute target can have, is "/". */
+static void split_path(struct http1_head *h, struct str rest)
+{
+	const char *mark = memchr(rest.p, '?', rest.n);
+	size_t n = mark ? (size_t)(mark - rest.p) : rest.n;
+	h->path = n > 0 ? (struct str){rest.p, n} : STR("/");
+	h->query = (struct str){rest.p + n, rest.n - n};
+}
+
+/* "http://authority/path?query" into its parts; the port that the scheme stands for. */
+static int split_absolute(struct http1_head *h, struct str *authority_out, uint16_t *port_out)
+{
+	struct str t = h->target;
+	size_t skip;
+	if (t.n > 7 && strncasecmp(t.p, "http://", 7) == 0) {
+		skip = 7;
+		*port_out = 80;
+	} else if (t.n > 8 && strncasecmp(t.p, "https://", 8) == 0) {
+		skip = 8;
+		*port_out = 443;
+	} else {
+		return HTTP1_E_TARGET;
+	}
+	t.p += skip;
+	t.n -= skip;
+	size_t n = 0;
+	while (n < t.n && t.p[n] != '/' && t.p[n] != '?')
+		n++;
+	*authority_out = (struct str){t.p, n};
+	split_path(h, (struct str){t.p + n, t.n - n});
+	h->form = HTTP1_ABSOLUTE_FORM;
+	/* RFC 9112, 3.2.4: the absolute form of "*". */
+	if (h->method == HTTP1_OPTIONS && n == t.n)
+		h->path = STR("*");
+	return HTTP1_OK;
+}
+
+static int judge_target(struct http1_head *h, struct str *authority_out, uint16_t *port_out)
+{
+	h->method = (uint8_t)method_of(h->method_name);
+	if (h->method == HTTP1_CONNECT)
+		return HTTP1_E_METHOD;
+	if (h->target.p[0] == '/') {
+		split_path(h, h->target);
+		h->form = HTTP1_ORIGIN_FORM;
+		return HTTP1_OK;
+	}
+	if (str_eq(h->target, STR("*"))) {
+		h->path = h->target;
+		h->form = HTTP1_ASTERISK_FORM;
+		return h->method == HTTP1_OPTIONS ? HTTP1_OK : HTTP1_E_TARGET;
+	}
+	return split_absolute(h, authority_out, port_out);
+}
+
+static int judge_host(struct http1_head *h, struct str authority, uint16_t scheme_port)
+{
+	const struct http1_field *f = http1_find(h, HTTP1_HOST);
+	if (!f && h->minor > 0)
+		return HTTP1_E_HOST;
+	if (!f && !authority.p)
+		return HTTP1_OK;
+	size_t n;
+	h->host_value = f ? f->value : authority;
+	if (hostname_with_port(h->host_value, h->host_name, &n, &h->host_port))
+		return f ? HTTP1_E_HOST : HTTP1_E_TARGET;
+	h->host_n = (uint8_t)n;
+	if (!f || !authority.p)
+		return HTTP1_OK;
+
+	char other[HOSTNAME_SIZE];
+	uint16_t port;
+	if (hostname_with_port(authority, other, &n, &port))
+		return HTTP1_E_TARGET;
+	bool same_port = (port ? port : scheme_port) == (h->host_port ? h->host_port : scheme_port);
+	return same_port && str_eq((struct str){other, n}, http1_host(h)) ? HTTP1_OK
+									  : HTTP1_E_HOST_DIFFERS;
+}
+
+int http1_judge_request(struct http1_head *h)
+{
+	struct str authority = STR_NULL;
+	uint16_t scheme_port = 0;
+	int r = judge_target(h, &authority, &scheme_port);
+	if (r == HTTP1_OK)
+		r = judge_host(h, authority, scheme_port);
+	if (r == HTTP1_OK)
+		r = judge_framing(h, HTTP1_BODY_NONE);
+	if (r == HTTP1_OK)
+		r = judge_connection(h);
+	return r ? r : judge_expect(h);
+}
+
+int http1_judge_response(struct http1_head *h, enum http1_method asked)
+{
+	int r = judge_framing(h, HTTP1_BODY_UNTIL_CLOSE);
+	if (r == HTTP1_OK)
+		r = judge_connection(h);
+	if (r)
+		return r;
+	/* RFC 9112, 6.3: whatever they claim. */
+	if (asked == HTTP1_HEAD || h->status < 200 || h->status == 204 || h->status == 304)
+		h->body = HTTP1_BODY_NONE;
+	if (h->body == HTTP1_BODY_UNTIL_CLOSE)
+		h->keep_alive = false;
+	return HTTP1_OK;
+}

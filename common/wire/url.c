@@ -1,0 +1,269 @@
+/*
+ * One splitter into parts, and three judges of what the parts may be. Whatever the judges let through
+ * is free of spaces and control characters, because it ends up in request lines.
+ */
+#include "wire/url.h"
+
+#include <errno.h>
+
+#include "base/macros.h"
+#include "wire/address.h"
+#include "wire/http1_scan.h"
+
+struct parts {
+	struct str text; /* all of it */
+	struct str scheme, user, host, port, path, query;
+	bool has_scheme, has_user, has_query, has_fragment;
+};
+
+static struct str until(struct str *rest, const char *stops)
+{
+	struct str s = {rest->p, 0};
+	while (s.n < rest->n && !strchr(stops, rest->p[s.n]))
+		s.n++;
+	rest->p += s.n;
+	rest->n -= s.n;
+	return s;
+}
+
+static void split_authority(struct str a, struct parts *p)
+{
+	const char *at = memrchr(a.p, '@', a.n);
+	if (at) {
+		p->has_user = true;
+		p->user = (struct str){a.p, (size_t)(at - a.p)};
+		a = (struct str){at + 1, a.n - p->user.n - 1};
+	}
+	const char *from = a.n > 0 && a.p[0] == '[' ? memchr(a.p, ']', a.n) : a.p;
+	const char *colon = from ? memchr(from, ':', (size_t)(a.p + a.n - from)) : NULL;
+	p->host = (struct str){a.p, colon ? (size_t)(colon - a.p) : a.n};
+	p->port = colon ? (struct str){colon + 1, a.n - p->host.n - 1} : STR_NULL;
+}
+
+/*
+ * `what` begins every sentence ("the upstream"). Nothing of the text is quoted before it is known
+ * that it holds no user information.
+ */
+static int split(struct str text, const char *what, struct parts *p, struct error *err)
+{
+	*p = (struct parts){.text = text};
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f)
+			return error_set(err, -EINVAL,
+				"%s contains a space or a control character: percent-encode it",
+				what);
+	struct str rest = text;
+	const char *mark = memmem(rest.p, rest.n, "://", 3);
+	if (mark) {
+		p->has_scheme = true;
+		p->scheme = (struct str){rest.p, (size_t)(mark - rest.p)};
+		/* "host/path?to=http://…" has none of its own. */
+		if (!http1_is_token(p->scheme))
+			p->has_scheme = false;
+		else
+			rest = (struct str){mark + 3, rest.n - p->scheme.n - 3};
+	}
+	split_authority(until(&rest, "/?#"), p);
+	p->path = until(&rest, "?#");
+	if (rest.n > 0 && rest.p[0] == '?') {
+		rest.p++, rest.n--;
+		p->has_query = true;
+		p->query = until(&rest, "#");
+	}
+	p->has_fragment = rest.n > 0;
+	for (const char *c = p->path.p; c < text.p + text.n; c++)
+		if ((unsigned char)*c >= 0x80)
+			return error_set(err, -EINVAL,
+				"%s has a character behind its host that is not ASCII: "
+				"percent-encode "
+				"it",
+				what);
+	return 0;
+}
+
+/* The scheme's number, or `otherwise` without one; -1: none of the allowed. */
+static int scheme_of(const struct parts *p, const char *const *allowed, int otherwise)
+{
+	static const char *const names[] =
+		{[URL_HTTP] = "http", [URL_HTTPS] = "https", [URL_WS] = "ws", [URL_WSS] = "wss"};
+	if (!p->has_scheme)
+		return otherwise;
+	for (int i = 0; i < (int)ARRAY_LEN(names); i++)
+		for (const char *const *a = allowed; *a; a++)
+			if (strcmp(*a, names[i]) == 0 &&
+				str_eq_nocase(p->scheme, str_from(names[i])))
+				return i;
+	return -1;
+}
+
+static int set_host(const struct parts *p, const char *what, struct url *u, struct error *err)
+{
+	char host[HOSTNAME_SIZE];
+	size_t n;
+	struct address bare;
+	struct str port = p->port;
+	if (memchr(port.p ? port.p : "", ':', port.n)) {
+		/* A second colon: an IPv6 address that lost its brackets. */
+		struct str all = {p->host.p, p->host.n + 1 + port.n};
+		return error_set(err, -EINVAL,
+			address_parse_ip(all, &bare)
+				? "%s: write the IPv6 address in brackets: [%.*s]"
+				: "%s: \"%.*s\" has more than one colon; an IPv6 address stands in "
+				  "brackets",
+			what, STR_ARG(all));
+	}
+	int r = hostname_canonical(p->host, host, &n);
+	if (r == HOSTNAME_E_EMPTY)
+		return error_set(err, -EINVAL, "%s names no host", what);
+	if (r)
+		return error_set(err, -EINVAL, "%s: the host name \"%.*s\" %s", what,
+			STR_ARG(p->host), hostname_error_text(r));
+	u->literal_v6 = host[0] == '[';
+	if (u->literal_v6) {
+		memcpy(u->host, host + 1, n - 2);
+		u->host[n - 2] = '\0';
+	} else {
+		/* For the resolver a trailing dot means: try no search domain. */
+		bool dot = p->host.p[p->host.n - 1] == '.';
+		memcpy(u->host, host, n);
+		memcpy(u->host + n, ".", dot);
+		u->host[n + dot] = '\0';
+	}
+	if (port.p && !hostname_port(port, &u->port))
+		return error_set(err, -EINVAL,
+			"%s: the port \"%.*s\" is not a number from 1 to 65535", what,
+			STR_ARG(port));
+	return 0;
+}
+
+int url_parse_upstream(struct str text, struct url *out, struct error *err)
+{
+	static const char *const allowed[] = {"http", "https", NULL};
+	const char *what = "the upstream";
+	struct parts p;
+	int r = split(text, what, &p, err);
+	if (r)
+		return r;
+	if (p.has_user)
+		return error_set(err, -EINVAL,
+			"%s has a user name, which would be sent for nobody: remove what stands "
+			"before the @",
+			what);
+	if (p.has_fragment)
+		return error_set(err, -EINVAL,
+			"%s \"%.*s\" has a fragment, which no server ever sees: remove it from the "
+			"# on",
+			what, STR_ARG(text));
+	struct url u = {.port = 80, .path = p.path, .query = p.query};
+	int scheme = scheme_of(&p, allowed, URL_HTTP);
+	if (scheme < 0)
+		return error_set(err, -EINVAL,
+			"%s \"%.*s\" has the scheme %.*s: only http:// is served", what,
+			STR_ARG(text), STR_ARG(p.scheme));
+	if (scheme == URL_HTTPS)
+		return error_set(err, -EINVAL,
+			"%s \"%.*s\" is https, which this version does not speak yet: publish its "
+			"http port instead",
+			what, STR_ARG(text));
+	u.scheme = (enum url_scheme)scheme;
+	while (u.path.n > 0 && u.path.p[u.path.n - 1] == '/')
+		u.path.n--;
+	r = set_host(&p, what, &u, err);
+	if (r == 0)
+		*out = u;
+	return r;
+}
+
+int url_parse_remote(struct str text, struct url *out, struct error *err)
+{
+	static const char *const allowed[] = {"ws", "wss", NULL};
+	const char *what = "the remote";
+	struct parts p;
+	int r = split(text, what, &p, err);
+	if (r)
+		return r;
+	if (p.has_user)
+		return error_set(err, -EINVAL,
+			"%s has a user name: the token is given with --token or --token-from",
+			what);
+	if (p.has_query || p.has_fragment)
+		return error_set(err, -EINVAL,
+			"%s \"%.*s\" has a query or a fragment: remove it, only a path may follow "
+			"the host",
+			what, STR_ARG(text));
+	int scheme = scheme_of(&p, allowed, URL_WS);
+	if (scheme < 0)
+		return error_set(err, -EINVAL,
+			"%s \"%.*s\" has the scheme %.*s: write ws:// or wss://, or host:port",
+			what, STR_ARG(text), STR_ARG(p.scheme));
+	struct url u = {.scheme = (enum url_scheme)scheme, .path = p.path};
+	u.port = u.scheme == URL_WSS ? 443 : 80;
+	if (str_eq(u.path, STR("/")))
+		u.path = STR_NULL;
+	r = set_host(&p, what, &u, err);
+	if (r == 0)
+		*out = u;
+	return r;
+}
+
+/* Percent-decodes; false: malformed, too long, or a control character came out. */
+static bool decode(struct str in, char out[URL_USER_MAX + 1])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < in.n; i++) {
+		uint8_t c = (uint8_t)in.p[i];
+		if (c == '%') {
+			if (in.n - i < 3 || !(http1_class[(uint8_t)in.p[i + 1]] & HTTP1_C_HEX) ||
+				!(http1_class[(uint8_t)in.p[i + 2]] & HTTP1_C_HEX))
+				return false;
+			c = (uint8_t)(http1_hex((uint8_t)in.p[i + 1]) << 4 |
+				      http1_hex((uint8_t)in.p[i + 2]));
+			i += 2;
+		}
+		if (c < 0x20 || c == 0x7f || n == URL_USER_MAX)
+			return false;
+		out[n++] = (char)c;
+	}
+	out[n] = '\0';
+	return true;
+}
+
+int url_parse_proxy(struct str text, struct url *out, struct url_login *login_out,
+	struct error *err)
+{
+	static const char *const allowed[] = {"http", NULL};
+	const char *what = "the proxy";
+	struct parts p;
+	struct url_login login = {0};
+	int r = split(text, what, &p, err);
+	if (r)
+		return r;
+	if (scheme_of(&p, allowed, URL_HTTP) < 0)
+		return error_set(err, -EINVAL,
+			"%s has the scheme %.*s: only http:// proxies are used", what,
+			STR_ARG(p.scheme));
+	if (p.path.n > 1 || p.has_query || p.has_fragment)
+		return error_set(err, -EINVAL,
+			"%s has something behind its host: write http://[user:password@]host:port, "
+			"with / ? # in a password as %%2F %%3F %%23",
+			what);
+	if (p.has_user) {
+		const char *colon = memchr(p.user.p, ':', p.user.n);
+		size_t n = colon ? (size_t)(colon - p.user.p) : p.user.n;
+		struct str password = colon ? (struct str){colon + 1, p.user.n - n - 1} : STR_NULL;
+		/* Basic authentication cannot say a user name with a colon (RFC 7617, 2). */
+		if (!decode((struct str){p.user.p, n}, login.user) ||
+			!decode(password, login.password) || strchr(login.user, ':'))
+			return error_set(err, -EINVAL,
+				"%s has a user name or password that is longer than %d characters "
+				"or wrongly percent-encoded",
+				what, URL_USER_MAX);
+	}
+	struct url u = {.scheme = URL_HTTP, .port = 80};
+	r = set_host(&p, what, &u, err);
+	if (r)
+		return r;
+	*out = u;
+	*login_out = login;
+	return 0;
+}

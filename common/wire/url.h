@@ -1,0 +1,52 @@
+#pragma once
+/*
+ * The three kinds of URL that people type: what is published, the exit node, a proxy on the way
+ * there. Each refuses what has no meaning for it with a sentence that says what to write instead.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "wire/hostname.h"
+
+enum url_scheme { URL_HTTP, URL_HTTPS, URL_WS, URL_WSS };
+
+#define URL_USER_MAX 255 /* characters of a user name or a password: what curl takes */
+
+struct url {
+	enum url_scheme scheme;
+	/* As getaddrinfo() takes it: a name in lower case, whose trailing dot is kept, or an address
+	   without brackets. */
+	char host[HOSTNAME_SIZE + 1];
+	bool literal_v6; /* in text, the host stands in brackets */
+	uint16_t port;
+	struct str path;  /* a view into the text that was parsed; empty or from the first '/' on */
+	struct str query; /* the same, without its '?' */
+};
+
+/* Decoded; both empty without user information. Wipe it after use. */
+struct url_login {
+	char user[URL_USER_MAX + 1];
+	char password[URL_USER_MAX + 1];
+};
+
+/*
+ * "http://host[:port][/prefix][?query]"; without scheme it is http, so "host:port" will do. Slashes
+ * at the end of the path are not part of it. A query is kept for a warning: nothing uses it. https is
+ * not served yet. 0, or -EINVAL with a sentence.
+ */
+int url_parse_upstream(struct str text, struct url *out, struct error *err);
+
+/*
+ * "host:port", "host", "ws://host[:port][/path]", "wss://…". Without a scheme it is ws; without a port
+ * 80, and 443 for wss. The path, when there is one, is the control path. 0, or -EINVAL.
+ */
+int url_parse_remote(struct str text, struct url *out, struct error *err);
+
+/*
+ * "[http://][user:password@]host[:port]", percent-encoded where needed; the port is 80 unless given.
+ * 0, or -EINVAL. The sentence never holds the password.
+ */
+int url_parse_proxy(struct str text, struct url *out, struct url_login *login_out,
+	struct error *err);

@@ -1,0 +1,254 @@
+/* CONTROL messages: each type there and back, each bound, and what a strict reader refuses or skips. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "wire/control.h"
+
+#define HEX8  "0102030405060708"
+#define HEX16 HEX8 HEX8
+#define HEX32 HEX16 HEX16
+
+static char json[CONTROL_MAX + 1];
+
+static const char *encode(const struct control *c)
+{
+	struct error err;
+	size_t n;
+	int r = control_encode(c, json, CONTROL_MAX, &err, &n);
+	if (r != 0)
+		fail_msg("%s", err.text);
+	json[n] = 0;
+	return json;
+}
+
+static int decode(const char *text, size_t n, struct control *c)
+{
+	struct error err = {"unset"};
+	char *copy = malloc(n ? n : 1); /* no NUL behind it */
+	memcpy(copy, text, n);
+	int r = control_decode(copy, n, &err, c);
+	free(copy);
+	if (r != 0)
+		assert_string_not_equal(err.text, "unset");
+	return r;
+}
+
+/* Each of these is both what the encoder writes and what the decoder reads. */
+static const char *const messages[] = {
+	"{\"type\":\"hello\",\"version\":\"0.1.0\",\"instance\":\"" HEX16
+	"\",\"base_window\":65536,\"max_streams\":4294967295}",
+	"{\"type\":\"hello\",\"version\":\"\",\"instance\":\"" HEX16 "\",\"resume\":\"" HEX32
+	"\",\"session\":\"" HEX8 "\",\"base_window\":0,\"max_streams\":0}",
+	"{\"type\":\"publish\",\"service\":1,\"kind\":\"http\",\"host\":\"*.example.com\","
+	"\"upstream\":\"http://127.0.0.1:3000\",\"path\":\"/api\"}",
+	"{\"type\":\"publish\",\"service\":2,\"kind\":\"tcp\",\"host\":\"\","
+	"\"upstream\":\"tcp://db:5432\",\"port\":65535}",
+	"{\"type\":\"publish\",\"service\":3,\"kind\":\"udp\",\"host\":\"\",\"upstream\":\"\"}",
+	"{\"type\":\"granted\",\"service\":1,\"address\":\"http://example.com/\"}",
+	"{\"type\":\"refused\",\"service\":1,\"reason\":\"taken\",\"sentence\":\"h\xc3\xa9ld\"}",
+	"{\"type\":\"refused\",\"service\":1,\"reason\":\"other\",\"sentence\":\"a\\\"b\\\\c\\n\"}",
+	"{\"type\":\"session\",\"session\":\"" HEX8 "\",\"resume\":\"" HEX32 "\"}",
+	"{\"type\":\"join\",\"session\":\"" HEX8 "\",\"mac\":\"" HEX32 "\"}",
+	"{\"type\":\"withdraw\",\"service\":4294967295}",
+	"{\"type\":\"notice\",\"sentence\":\"the disk is full\"}",
+};
+
+static void there_and_back(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
+		struct control c;
+		size_t n = strlen(messages[i]);
+		if (decode(messages[i], n, &c) != 0)
+			fail_msg("row %zu is refused", i);
+		assert_string_equal(encode(&c), messages[i]);
+		control_deinit(&c);
+		control_deinit(&c);
+		/* No prefix is a message. */
+		for (size_t k = 0; k < n; k++)
+			assert_int_equal(decode(messages[i], k, &c), CONTROL_E_MALFORMED);
+	}
+}
+
+static void values(void **state)
+{
+	struct control c;
+	assert_int_equal(decode(messages[1], strlen(messages[1]), &c), 0);
+	assert_int_equal(c.type, CONTROL_HELLO);
+	assert_true(c.hello.resume_given && c.hello.session_given);
+	assert_memory_equal(c.hello.instance, "\1\2\3\4\5\6\7\10\1\2\3\4\5\6\7\10", 16);
+	assert_int_equal(c.hello.resume[31], 8);
+	control_deinit(&c);
+
+	assert_int_equal(decode(messages[2], strlen(messages[2]), &c), 0);
+	assert_int_equal(c.type, CONTROL_PUBLISH);
+	assert_int_equal(c.publish.kind, CONTROL_HTTP);
+	assert_string_equal(c.publish.path, "/api");
+	assert_int_equal(c.publish.port, 0);
+	control_deinit(&c);
+
+	assert_int_equal(decode(messages[3], strlen(messages[3]), &c), 0);
+	assert_null(c.publish.path);
+	assert_int_equal(c.publish.port, 65535);
+	control_deinit(&c);
+
+	assert_int_equal(decode(messages[6], strlen(messages[6]), &c), 0);
+	assert_int_equal(c.refused.reason, CONTROL_REASON_TAKEN);
+	assert_string_equal(control_reason_name(c.refused.reason), "taken");
+	control_deinit(&c);
+	assert_string_equal(control_type_name(CONTROL_SESSION_GRANT), "session");
+	assert_string_equal(control_kind_name(CONTROL_UDP), "udp");
+}
+
+static void read_or_refused(void **state)
+{
+	static const struct {
+		int result;
+		const char *text;
+		size_t n;
+	} rows[] = {
+#define ROW(result, text) {result, text, sizeof(text) - 1}
+		/* Growth. */
+		ROW(0, "{\"type\":\"withdraw\",\"service\":1,\"later\":{\"a\":[1,2.5,null]}}"),
+		ROW(0, " {\"service\":1,\n\"type\":\"withdraw\"} "),
+		ROW(CONTROL_UNKNOWN, "{\"type\":\"later\",\"service\":\"x\"}"),
+		ROW(CONTROL_UNKNOWN, "{\"type\":\"\"}"),
+		ROW(CONTROL_UNKNOWN, "{\"type\":\"withdrawn\",\"service\":1}"),
+		ROW(0, "{\"type\":\"publish\",\"service\":1,\"kind\":\"quic\",\"host\":\"\","
+		       "\"upstream\":\"\"}"),
+		/* Not JSON, or not an object with a type. */
+		ROW(CONTROL_E_MALFORMED, ""),
+		ROW(CONTROL_E_MALFORMED, "{}"),
+		ROW(CONTROL_E_MALFORMED, "[]"),
+		ROW(CONTROL_E_MALFORMED, "[\"type\",\"notice\"]"),
+		ROW(CONTROL_E_MALFORMED, "\"withdraw\""),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":7}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":null}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"withdraw\",\"service\":1}x"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"withdraw\",\"service\":1}\0"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"withdraw\",\"service\":1,\"service\":2}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"withdraw\",\"type\":\"notice\",\"service\":1}"),
+		/* Types and bounds of members. */
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"withdraw\"}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"withdraw\",\"service\":\"1\"}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"withdraw\",\"service\":1.0}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"withdraw\",\"service\":true}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"withdraw\",\"service\":null}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"withdraw\",\"service\":-1}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"withdraw\",\"service\":4294967296}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"withdraw\",\"service\":99999999999999999999}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"notice\",\"sentence\":7}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"notice\",\"sentence\":\"a\\u0000b\"}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"notice\",\"sentence\":\"a\0b\"}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"notice\",\"sentence\":\"\xff\"}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"notice\",\"sentence\":\"\\ud800\"}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"publish\",\"service\":1,\"kind\":3,\"host\":\"\","
+			"\"upstream\":\"\"}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"publish\",\"service\":1,\"kind\":\"tcp\","
+					 "\"host\":\"\",\"upstream\":\"\",\"port\":65536}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"publish\",\"service\":1,\"kind\":\"tcp\","
+					 "\"host\":\"\",\"upstream\":\"\",\"path\":null}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"join\",\"session\":\"" HEX8 "00\",\"mac\":\"" HEX32 "\"}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"join\",\"session\":\"010203040506070\",\"mac\":\"" HEX32
+			"\"}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"join\",\"session\":\"010203040506070A\",\"mac\":\"" HEX32
+			"\"}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"join\",\"session\":\"010203040506070 \",\"mac\":\"" HEX32
+			"\"}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16
+			"\",\"base_window\":2147483648,\"max_streams\":1}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16
+			"\",\"resume\":7,\"base_window\":1,\"max_streams\":1}"),
+#undef ROW
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct control c = {0};
+		int r = decode(rows[i].text, rows[i].n, &c);
+		if (r != rows[i].result)
+			fail_msg("row %zu: %d", i, r);
+		if (r == 0 && c.type == CONTROL_PUBLISH)
+			assert_int_equal(c.publish.kind, CONTROL_KIND_UNKNOWN);
+		control_deinit(&c);
+	}
+}
+
+/* The same bound holds for what is sent and what is read, and anything within it fits a frame. */
+static void texts_at_their_bounds(void **state)
+{
+	static char host[CONTROL_HOST + 2], text[CONTROL_TEXT + 2];
+	memset(host, 1, CONTROL_HOST); /* a control character: six bytes as \u0001 */
+	memset(text, 1, CONTROL_TEXT);
+	struct control c = {.type = CONTROL_PUBLISH}, back;
+	c.publish.kind = CONTROL_HTTP;
+	c.publish.host = host;
+	c.publish.upstream = c.publish.path = text;
+	encode(&c);
+	assert_int_equal(decode(json, strlen(json), &back), 0);
+	assert_string_equal(back.publish.host, host);
+	assert_string_equal(back.publish.path, text);
+	control_deinit(&back);
+
+	struct error err;
+	size_t n = 7;
+	assert_int_equal(control_encode(&c, json, 100, &err, &n), -ENOBUFS);
+	host[CONTROL_HOST] = 'x';
+	assert_int_equal(control_encode(&c, json, CONTROL_MAX, &err, &n), CONTROL_E_MALFORMED);
+	host[CONTROL_HOST] = 0;
+	c.publish.upstream = NULL;
+	assert_int_equal(control_encode(&c, json, CONTROL_MAX, &err, &n), CONTROL_E_MALFORMED);
+	c.publish.upstream = "\xff";
+	assert_int_equal(control_encode(&c, json, CONTROL_MAX, &err, &n), CONTROL_E_MALFORMED);
+	assert_int_equal(n, 7);
+
+	memset(text, 'x', CONTROL_TEXT + 1);
+	static char message[2 * CONTROL_TEXT];
+	int size = snprintf(message, sizeof message, "{\"type\":\"notice\",\"sentence\":\"%s\"}",
+		text);
+	assert_int_equal(decode(message, (size_t)size, &back), CONTROL_E_MALFORMED);
+	text[CONTROL_TEXT] = 0;
+	size = snprintf(message, sizeof message, "{\"type\":\"notice\",\"sentence\":\"%s\"}", text);
+	assert_int_equal(decode(message, (size_t)size, &back), 0);
+	control_deinit(&back);
+}
+
+static void too_long_is_not_parsed(void **state)
+{
+	static char text[CONTROL_MAX + 1];
+	memset(text, ' ', sizeof text);
+	memcpy(text, "{\"type\":\"withdraw\",\"service\":1}", 31);
+	struct control c;
+	assert_int_equal(decode(text, CONTROL_MAX, &c), 0);
+	control_deinit(&c);
+	assert_int_equal(decode(text, CONTROL_MAX + 1, &c), CONTROL_E_MALFORMED);
+	/* Nothing but opening brackets: the parser's depth is bounded. */
+	memset(text, '[', sizeof text);
+	assert_int_equal(decode(text, CONTROL_MAX, &c), CONTROL_E_MALFORMED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(values),
+		cmocka_unit_test(read_or_refused),
+		cmocka_unit_test(texts_at_their_bounds),
+		cmocka_unit_test(too_long_is_not_parsed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

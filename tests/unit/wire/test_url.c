@@ -1,0 +1,169 @@
+/* What people type for upstreams, exit nodes and proxies, and the sentences they get back. */
+#include "wire/url.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+
+struct row {
+	const char *in;
+	const char *why; /* a part of the sentence; NULL: accepted */
+	enum url_scheme scheme;
+	const char *host;
+	int port;
+	const char *path, *query;
+};
+
+static void check(const struct row *rows, size_t n,
+	int (*parse)(struct str text, struct url *out, struct error *err))
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct row *row = &rows[i];
+		struct url u;
+		struct error err = {"no sentence"};
+		int r = parse(str_from(row->in), &u, &err);
+		if (row->why) {
+			if (r != -EINVAL || !strstr(err.text, row->why))
+				fail_msg("%s: %d, %s", row->in, r, err.text);
+			continue;
+		}
+		if (r)
+			fail_msg("%s: %s", row->in, err.text);
+		assert_int_equal(u.scheme, row->scheme);
+		assert_string_equal(u.host, row->host);
+		assert_int_equal(u.port, row->port);
+		assert_true(str_eq(u.path, str_from(row->path ? row->path : "")));
+		assert_true(str_eq(u.query, str_from(row->query ? row->query : "")));
+		assert_int_equal(u.literal_v6, strchr(u.host, ':') != NULL);
+	}
+}
+
+static void test_upstream(void **state)
+{
+	static const struct row rows[] = {
+		{"http://127.0.0.1:3000", NULL, URL_HTTP, "127.0.0.1", 3000, NULL, NULL},
+		{"127.0.0.1:3000", NULL, URL_HTTP, "127.0.0.1", 3000, NULL, NULL},
+		{"LocalHost:3000/", NULL, URL_HTTP, "localhost", 3000, NULL, NULL},
+		{"http://my_service.ns.svc.cluster.local.", NULL, URL_HTTP,
+			"my_service.ns.svc.cluster.local.", 80, NULL, NULL},
+		{"HTTP://[::1]:80/api/v1//", NULL, URL_HTTP, "::1", 80, "/api/v1", NULL},
+		{"http://a?x=http://b/", NULL, URL_HTTP, "a", 80, NULL, "x=http://b/"},
+		{"a:1/p?x=http://b/", NULL, URL_HTTP, "a", 1, "/p", "x=http://b/"},
+		{"https://a", "https", 0, NULL, 0, NULL, NULL},
+		{"ftp://a", "scheme ftp", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:1", "scheme tcp", 0, NULL, 0, NULL, NULL},
+		{"http://u:p@a", "user name", 0, NULL, 0, NULL, NULL},
+		{"http://a/#x", "fragment", 0, NULL, 0, NULL, NULL},
+		{"http://a#", "fragment", 0, NULL, 0, NULL, NULL},
+		{"http://", "no host", 0, NULL, 0, NULL, NULL},
+		{"", "no host", 0, NULL, 0, NULL, NULL},
+		{":3000", "no host", 0, NULL, 0, NULL, NULL},
+		{"http:///x", "no host", 0, NULL, 0, NULL, NULL},
+		{"http://a:0", "port \"0\"", 0, NULL, 0, NULL, NULL},
+		{"http://a:", "port \"\"", 0, NULL, 0, NULL, NULL},
+		{"a:http", "port \"http\"", 0, NULL, 0, NULL, NULL},
+		{"http://a b/", "space", 0, NULL, 0, NULL, NULL},
+		{"http://a/\r\nX: y", "control", 0, NULL, 0, NULL, NULL},
+		{"http://a/\xc3\xbc", "percent-encode", 0, NULL, 0, NULL, NULL},
+		{"http://b\xc3\xbc"
+		 "cher/",
+			"xn--", 0, NULL, 0, NULL, NULL},
+		{"http://::1/", "[::1]", 0, NULL, 0, NULL, NULL},
+		{"http://[::1/", "brackets", 0, NULL, 0, NULL, NULL},
+		{"http://[::1]3000", "brackets", 0, NULL, 0, NULL, NULL},
+		{"http://*.a", "character", 0, NULL, 0, NULL, NULL},
+	};
+	check(rows, ARRAY_LEN(rows), url_parse_upstream);
+}
+
+static void test_remote(void **state)
+{
+	static const struct row rows[] = {
+		{"192.0.2.1:9090", NULL, URL_WS, "192.0.2.1", 9090, NULL, NULL},
+		{"Exit.example.com", NULL, URL_WS, "exit.example.com", 80, NULL, NULL},
+		{"[2001:db8::1]:9090", NULL, URL_WS, "2001:db8::1", 9090, NULL, NULL},
+		{"ws://a", NULL, URL_WS, "a", 80, NULL, NULL},
+		{"ws://a:81/", NULL, URL_WS, "a", 81, NULL, NULL},
+		{"WSS://a", NULL, URL_WSS, "a", 443, NULL, NULL},
+		{"wss://[::1]/deep/tunnel", NULL, URL_WSS, "::1", 443, "/deep/tunnel", NULL},
+		{"http://a", "ws://", 0, NULL, 0, NULL, NULL},
+		{"https://a:1", "ws://", 0, NULL, 0, NULL, NULL},
+		{"ws://u@a", "--token", 0, NULL, 0, NULL, NULL},
+		{"ws://a/?x", "query", 0, NULL, 0, NULL, NULL},
+		{"ws://a/#x", "fragment", 0, NULL, 0, NULL, NULL},
+		{"", "no host", 0, NULL, 0, NULL, NULL},
+		{"ws://:9090", "no host", 0, NULL, 0, NULL, NULL},
+		{"a:99999", "port", 0, NULL, 0, NULL, NULL},
+		{"2001:db8::1", "brackets: [2001:db8::1]", 0, NULL, 0, NULL, NULL},
+		{"a:b:c", "more than one colon", 0, NULL, 0, NULL, NULL},
+		{"IP-OF-EXIT-NODE:9090", NULL, URL_WS, "ip-of-exit-node", 9090, NULL, NULL},
+	};
+	check(rows, ARRAY_LEN(rows), url_parse_remote);
+}
+
+#define U16  "uuuuuuuuuuuuuuuu"
+#define U256 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16
+
+static void test_proxy(void **state)
+{
+	static const struct {
+		const char *in, *why, *host;
+		int port;
+		const char *user, *password;
+	} rows[] = {
+		{"http://proxy:3128", NULL, "proxy", 3128, "", ""},
+		{"proxy:3128/", NULL, "proxy", 3128, "", ""},
+		{"http://proxy", NULL, "proxy", 80, "", ""},
+		{"http://u:p@[::1]:3128", NULL, "::1", 3128, "u", "p"},
+		{"http://u@a:1", NULL, "a", 1, "u", ""},
+		{"http://u:p:q%40%2f%3A@a:1", NULL, "a", 1, "u", "p:q@/:"},
+		{"http://u:p@ss@a:1", NULL, "a", 1, "u", "p@ss"},
+		{"http://u:\xc3\xbc@a:1", NULL, "a", 1, "u", "\xc3\xbc"},
+		{"http://" U256 ":s3cret@a:1", "longer", NULL, 0, NULL, NULL},
+		{"http://u%3a:s3cret@a:1", "wrongly", NULL, 0, NULL, NULL},
+		{"http://u:s3cret%@a:1", "wrongly", NULL, 0, NULL, NULL},
+		{"http://u:s3cret%4@a:1", "wrongly", NULL, 0, NULL, NULL},
+		{"http://u:s3cret%zz@a:1", "wrongly", NULL, 0, NULL, NULL},
+		{"http://u:s3cret%0d%0aX@a:1", "wrongly", NULL, 0, NULL, NULL},
+		{"http://u:s3cret%00@a:1", "wrongly", NULL, 0, NULL, NULL},
+		{"http://u:s3cret/x@a:1", "%2F", NULL, 0, NULL, NULL},
+		{"http://u:s3cret#x@a:1", "%23", NULL, 0, NULL, NULL},
+		{"http://u:s3cret?x@a:1", "%3F", NULL, 0, NULL, NULL},
+		{"https://u:s3cret@a:1", "scheme https", NULL, 0, NULL, NULL},
+		{"socks5://a:1", "scheme socks5", NULL, 0, NULL, NULL},
+		{"http://u:s3cret@", "no host", NULL, 0, NULL, NULL},
+		{"http://u:s3cret@a:x", "port", NULL, 0, NULL, NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct url u;
+		struct url_login login;
+		struct error err = {"no sentence"};
+		int r = url_parse_proxy(str_from(rows[i].in), &u, &login, &err);
+		if (rows[i].why) {
+			if (r != -EINVAL || !strstr(err.text, rows[i].why) ||
+				strstr(err.text, "s3cret"))
+				fail_msg("%s: %d, %s", rows[i].in, r, err.text);
+			continue;
+		}
+		if (r)
+			fail_msg("%s: %s", rows[i].in, err.text);
+		assert_string_equal(u.host, rows[i].host);
+		assert_int_equal(u.port, rows[i].port);
+		assert_string_equal(login.user, rows[i].user);
+		assert_string_equal(login.password, rows[i].password);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_upstream),
+		cmocka_unit_test(test_remote),
+		cmocka_unit_test(test_proxy),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
