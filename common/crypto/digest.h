@@ -1,0 +1,35 @@
+#pragma once
+/*
+ * The small computations of the link that are neither handshake nor seal: the accept value of the
+ * WebSocket upgrade, base64, and message authentication under a shared secret.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Sec-WebSocket-Key is base64 of 16 bytes, so always this long; the accept value is base64 of
+ * SHA-1. */
+#define WS_KEY_SIZE    24
+#define WS_ACCEPT_SIZE 28
+
+/*
+ * Sec-WebSocket-Accept for the client's Sec-WebSocket-Key (RFC 6455, section 4.2.2), with a NUL
+ * behind it. -EINVAL unless `n` is WS_KEY_SIZE, -EIO when OpenSSL refuses SHA-1.
+ */
+int ws_accept(const char *key, size_t n, char accept_out[WS_ACCEPT_SIZE + 1]);
+
+/* Bytes that base64_encode() writes for `n` bytes, the NUL included. */
+#define BASE64_SIZE(n) (((n) + 2) / 3 * 4 + 1)
+
+/* Standard alphabet, padded (RFC 4648, section 4), and a NUL. -ENOBUFS when `cap` is too small. */
+int base64_encode(const void *p, size_t n, char *out, size_t cap);
+
+#define MAC_SIZE     32
+#define MAC_KEY_SIZE 32
+
+/* Keyed BLAKE2b-256 of `n` bytes. */
+void mac_make(const uint8_t key[MAC_KEY_SIZE], const void *p, size_t n, uint8_t mac_out[MAC_SIZE]);
+
+/* Whether `mac` is what mac_make() makes; takes the same time for every wrong value. */
+bool mac_verify(const uint8_t key[MAC_KEY_SIZE], const void *p, size_t n,
+	const uint8_t mac[MAC_SIZE]);

@@ -1,0 +1,50 @@
+#pragma once
+/*
+ * The cipher of one direction of a link after the handshake: a Noise CipherState (revision 34,
+ * sections 5.1 and 11.3) with ChaCha20-Poly1305 and no associated data. A message is sealed where
+ * it lies; its number is its nonce, so messages are opened in the order they were sealed, or not at
+ * all.
+ *
+ * Both ends replace the key by Noise's Rekey() behind every SEAL_REKEY_EVERY-th message, counted
+ * and not signalled (rule 16 of docs/protocol.md): a key that leaks opens nothing older than that.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEAL_KEY_SIZE 32
+#define SEAL_TAG_SIZE 16
+
+/* Bytes of plain text in one message: Noise's 65,535 less the tag. */
+#define SEAL_PLAIN_MAX (65535 - SEAL_TAG_SIZE)
+
+/* Messages per key. At 64 KiB each a key covers 256 MiB; a rekey costs about one small message. */
+#define SEAL_REKEY_EVERY 4096
+
+/* The message is not what the other side sealed at this place. The link is over. */
+#define SEAL_E_AUTH 1
+
+struct evp_cipher_ctx_st;
+
+/* Embedded; used for sealing or for opening, never both. */
+struct seal {
+	struct evp_cipher_ctx_st *cipher;
+	uint64_t n;                 /* number of the next message; not reset by a rekey */
+	uint8_t key[SEAL_KEY_SIZE]; /* kept for the next rekey */
+};
+
+/* Takes a copy of the key. -ENOMEM, or -ENOTSUP when OpenSSL has no such cipher. */
+int seal_init(struct seal *seal, const uint8_t key[SEAL_KEY_SIZE]);
+/* Wipes the keys, OpenSSL's copy included; accepts NULL and zeroed memory. */
+void seal_deinit(struct seal *seal);
+
+/*
+ * Seals `n` bytes at `p` in place and puts SEAL_TAG_SIZE bytes behind them, for which the caller
+ * has left room. -EMSGSIZE above SEAL_PLAIN_MAX; -EIO when OpenSSL fails: the link must end.
+ */
+int seal_encrypt(struct seal *seal, uint8_t *p, size_t n);
+
+/*
+ * Opens `n` bytes at `p`, tag included, in place: n - SEAL_TAG_SIZE bytes of plain text remain. On
+ * SEAL_E_AUTH (too short, too long, wrong tag) `p` holds zeros. -EIO as above.
+ */
+int seal_decrypt(struct seal *seal, uint8_t *p, size_t n);
