@@ -1,0 +1,33 @@
+#pragma once
+/* Inside the room: the way every source of options takes to set one. */
+#include "base/error.h"
+#include "base/str.h"
+#include "config/config.h"
+
+/* In rising precedence. */
+enum config_source { FROM_DEFAULT, FROM_ENVIRONMENT, FROM_FILE, FROM_COMMAND_LINE };
+
+/* Where a value stands, for sentences and for precedence. */
+struct config_origin {
+	enum config_source source;
+	const char *file; /* FROM_FILE */
+	unsigned line;
+};
+
+/*
+ * Sets the option unless a source of higher precedence did. A value that is not allowed, and a
+ * secret's second value, are -EINVAL with a sentence that names option and place.
+ */
+int config_apply(struct config *c, const struct option_row *row, struct str text,
+	struct config_origin origin, struct error *err);
+
+const struct option_table *config_table(const struct config *c);
+
+/* Keeps a sentence for config_note(). */
+int config_add_note(struct config *c, const char *text, struct error *err);
+
+/* The whole command line; CONFIG_HELP when it asks for help. */
+int config_read_argv(struct config *c, int argc, char **argv, struct error *err);
+
+/* The YAML file. */
+int config_read_file(struct config *c, const char *path, struct error *err);

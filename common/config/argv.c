@@ -1,0 +1,118 @@
+/*
+ * The command line: --name=value, --name value, --name for flags, -x value, -xvalue, -x=value; "--"
+ * ends the options, and there is nothing but options.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "config/apply.h"
+
+struct argv {
+	int n, i;
+	char **v;
+};
+
+/* What was typed, taken apart; `value` NULL means that the next argument is to be looked at. */
+struct typed {
+	const struct option_row *row;
+	char *value;
+	bool help;
+};
+
+static int unknown(const struct option_table *t, const char *arg, size_t n, struct error *err)
+{
+	const char *near = option_nearest(t, arg + 2, n - 2);
+	if (near)
+		return error_set(err, -EINVAL, "unknown option %.*s; did you mean --%s?", (int)n,
+			arg, near);
+	return error_set(err, -EINVAL, "unknown option %.*s; see tunnel help %s", (int)n, arg,
+		t->command);
+}
+
+static int take_apart(const struct option_table *t, char *arg, struct typed *out, struct error *err)
+{
+	*out = (struct typed){0};
+	if (arg[1] == '-') {
+		size_t n = strcspn(arg, "=");
+		out->row = option_find(t, arg + 2, n - 2);
+		out->help = !out->row && strcmp(arg + 2, OPTION_HELP_NAME) == 0;
+		out->value = arg[n] ? arg + n + 1 : NULL;
+		return out->row || out->help ? 0 : unknown(t, arg, n, err);
+	}
+	/* "-port=80" is how somebody who comes from Go types it, not a strange value for -p. */
+	size_t n = strcspn(arg, "=");
+	const struct option_row *named = n > 2 ? option_find(t, arg + 1, n - 1) : NULL;
+	if (named)
+		return error_set(err, -EINVAL, "unknown option %.*s; did you mean --%s?", (int)n,
+			arg, named->name);
+	out->row = option_find_letter(t, arg[1]);
+	out->help = !out->row && arg[1] == OPTION_HELP_LETTER && !arg[2];
+	if (!out->row && !out->help)
+		return error_set(err, -EINVAL, "unknown option -%c; see tunnel help %s", arg[1],
+			t->command);
+	if (arg[2])
+		out->value = arg + 2 + (arg[2] == '=');
+	return 0;
+}
+
+/*
+ * `--token $TOKEN --port 80` with the variable unset must not make "--port" the token. A value that
+ * does look like an option can be given with "=".
+ */
+static bool is_option(const struct option_table *t, const char *arg)
+{
+	return strncmp(arg, "--", 2) == 0 && option_find(t, arg + 2, strcspn(arg, "=") - 2);
+}
+
+static int next_value(struct argv *args, const struct option_table *t, struct typed *typed,
+	struct error *err)
+{
+	const char *name = typed->row->name;
+	if (args->i >= args->n)
+		return error_set(err, -EINVAL, "--%s needs a value and is the last word", name);
+	if (is_option(t, args->v[args->i])) {
+		const char *next = args->v[args->i];
+		return error_set(err, -EINVAL, "--%s needs a value but %.*s follows", name,
+			(int)strcspn(next, "="), next);
+	}
+	typed->value = args->v[args->i++];
+	return 0;
+}
+
+int config_read_argv(struct config *c, int argc, char **argv, struct error *err)
+{
+	const struct option_table *t = config_table(c);
+	struct argv args = {argc, 1, argv};
+	bool help = false;
+	static char yes[] = "true";
+
+	while (args.i < argc) {
+		char *arg = argv[args.i++];
+		struct typed typed;
+		bool options_end = strcmp(arg, "--") == 0 && args.i < argc;
+		if (options_end || arg[0] != '-' || !arg[1])
+			return error_set(err, -EINVAL,
+				"unexpected argument \"%s\": tunnel %s takes options only",
+				options_end ? argv[args.i] : arg, t->command);
+		if (strcmp(arg, "--") == 0)
+			break;
+		int r = take_apart(t, arg, &typed, err);
+		if (!r && typed.help) {
+			help = true;
+			continue;
+		}
+		if (!r && !typed.value && typed.row->type == OPTION_FLAG)
+			typed.value = yes;
+		if (!r && !typed.value)
+			r = next_value(&args, t, &typed, err);
+		if (r)
+			return help ? CONFIG_HELP : r;
+		r = config_apply(c, typed.row, str_from(typed.value),
+			(struct config_origin){.source = FROM_COMMAND_LINE}, err);
+		if (typed.row->type == OPTION_SECRET)
+			memset(typed.value, 'x', strlen(typed.value));
+		if (r)
+			return help ? CONFIG_HELP : r;
+	}
+	return help ? CONFIG_HELP : 0;
+}

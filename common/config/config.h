@@ -1,0 +1,45 @@
+#pragma once
+/*
+ * One command's configuration: reads the command line, the file that it names, the environment and
+ * the defaults into the config struct that the option table describes, the earlier of these winning
+ * over the later. A list is taken whole from the first place that gives it. A secret given twice is
+ * an error wherever it stands, since nobody can tell which one was meant.
+ *
+ *	struct server_options opts;
+ *	struct config *c = config_new(&server_option_table, &opts);
+ *	int r = config_load(c, argc, argv, &err);
+ */
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "config/option.h"
+
+struct config;
+
+/* Outcomes of config_load(). */
+enum {
+	CONFIG_OK = 0,
+	CONFIG_HELP = 1, /* --help was asked for; nothing was read further */
+};
+
+/* `values` is the config struct; it is zeroed here and must outlive the object. NULL: no memory. */
+struct config *config_new(const struct option_table *t, void *values);
+
+/* Frees what the config struct owns, wiping secrets. Returns NULL. */
+struct config *config_free(struct config *c);
+
+/*
+ * argv[0] is not looked at. Secrets are overwritten with 'x' in argv and in the environment as they
+ * are read, before anything else is done with them. -EINVAL for wrong usage, other errors when the
+ * file cannot be read; either with a sentence that never shows a secret.
+ */
+int config_load(struct config *c, int argc, char **argv, struct error *err);
+
+/* What a person should be told about valid options, in order: NULL behind the last. */
+const char *config_note(const struct config *c, size_t i);
+
+/* Whether the option was given anywhere, rather than left to its default. */
+bool config_given(const struct config *c, const char *name);
+
+/* Calls `line` with "name = value (where it came from)" for each option; secrets as "(set)". */
+void config_dump(const struct config *c, void (*line)(void *arg, const char *text), void *arg);

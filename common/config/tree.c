@@ -1,0 +1,192 @@
+/* libyaml's events folded into the tree. */
+#include "config/tree.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <yaml.h>
+
+struct reader {
+	yaml_parser_t parser;
+	yaml_event_t event; /* the current one; owned */
+	const char *path;
+	struct error *err;
+};
+
+static int fail(struct reader *r, unsigned line, const char *what)
+{
+	return error_set(r->err, -EINVAL, "%s:%u: %s", r->path, line, what);
+}
+
+static unsigned line_of(const struct reader *r)
+{
+	return (unsigned)r->event.start_mark.line + 1;
+}
+
+static int advance(struct reader *r)
+{
+	yaml_event_delete(&r->event);
+	if (yaml_parser_parse(&r->parser, &r->event))
+		return 0;
+	memset(&r->event, 0, sizeof r->event);
+	const char *problem = r->parser.problem ? r->parser.problem : "not YAML";
+	return fail(r, (unsigned)r->parser.problem_mark.line + 1, problem);
+}
+
+static int read_node(struct reader *r, int depth, struct tree_node **out);
+
+static struct tree_node *node_new(struct reader *r, enum tree_kind kind)
+{
+	struct tree_node *node = calloc(1, sizeof *node);
+	if (node) {
+		node->kind = kind;
+		node->line = line_of(r);
+	}
+	return node;
+}
+
+static int read_key(struct reader *r, const struct tree_node *map, char **key_out)
+{
+	if (r->event.type != YAML_SCALAR_EVENT)
+		return fail(r, line_of(r), "a key must be a plain word");
+	const char *key = (const char *)r->event.data.scalar.value;
+	for (const struct tree_node *n = map->child; n; n = n->next)
+		if (strcmp(n->key, key) == 0)
+			return error_set(r->err, -EINVAL, "%s:%u: %s stands in line %u already",
+				r->path, line_of(r), key, n->line);
+	*key_out = strdup(key);
+	if (!*key_out)
+		return fail(r, line_of(r), "no memory");
+	int e = advance(r);
+	if (e) {
+		free(*key_out);
+		*key_out = NULL;
+	}
+	return e;
+}
+
+/* The current event opened the collection; returns behind its end. */
+static int read_children(struct reader *r, struct tree_node *parent, int depth)
+{
+	struct tree_node **tail = &parent->child;
+	yaml_event_type_t end =
+		parent->kind == TREE_MAP ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+	int e = advance(r);
+	while (!e && r->event.type != end) {
+		char *key = NULL;
+		if (parent->kind == TREE_MAP && (e = read_key(r, parent, &key)))
+			break;
+		e = read_node(r, depth + 1, tail);
+		if (e) {
+			free(key);
+			break;
+		}
+		(*tail)->key = key;
+		tail = &(*tail)->next;
+	}
+	return e ? e : advance(r);
+}
+
+static int read_node(struct reader *r, int depth, struct tree_node **out)
+{
+	if (depth > TREE_DEPTH_MAX)
+		return fail(r, line_of(r), "nested too deeply");
+	bool scalar = r->event.type == YAML_SCALAR_EVENT;
+	bool map = r->event.type == YAML_MAPPING_START_EVENT;
+	if (!scalar && !map && r->event.type != YAML_SEQUENCE_START_EVENT)
+		return fail(r, line_of(r), "anchors and aliases are not taken");
+
+	struct tree_node *node = node_new(r, scalar ? TREE_SCALAR : map ? TREE_MAP : TREE_LIST);
+	if (!node)
+		return fail(r, line_of(r), "no memory");
+	int e;
+	if (!scalar) {
+		e = read_children(r, node, depth);
+	} else if (strlen((char *)r->event.data.scalar.value) != r->event.data.scalar.length) {
+		e = fail(r, line_of(r), "a value has a NUL character in it");
+	} else {
+		node->text = strdup((char *)r->event.data.scalar.value);
+		e = node->text ? advance(r) : fail(r, line_of(r), "no memory");
+	}
+	if (e)
+		tree_free(node);
+	else
+		*out = node;
+	return e;
+}
+
+static int read_stream(struct reader *r, struct tree_node **root_out)
+{
+	struct tree_node *root = NULL;
+	int e = advance(r); /* STREAM-START */
+	if (!e)
+		e = advance(r); /* DOCUMENT-START or STREAM-END */
+	if (!e && r->event.type == YAML_STREAM_END_EVENT) {
+		*root_out = node_new(r, TREE_MAP);
+		return *root_out ? 0 : fail(r, 1, "no memory");
+	}
+	if (!e)
+		e = advance(r);
+	if (!e)
+		e = read_node(r, 0, &root);
+	if (!e && root->kind != TREE_MAP)
+		e = fail(r, root->line, "the file must be a list of \"option: value\" lines");
+	if (!e)
+		e = advance(r); /* behind DOCUMENT-END */
+	if (!e && r->event.type != YAML_STREAM_END_EVENT)
+		e = fail(r, line_of(r), "a second document begins");
+	if (e)
+		tree_free(root);
+	else
+		*root_out = root;
+	return e;
+}
+
+int tree_read(int fd, const char *path, struct tree_node **root_out, struct error *err)
+{
+	unsigned char *text = malloc(TREE_SIZE_MAX + 1);
+	size_t n = 0;
+	ssize_t got = 1;
+	if (!text)
+		return error_set(err, -ENOMEM, "%s: no memory", path);
+	while (got > 0 && n <= TREE_SIZE_MAX) {
+		got = read(fd, text + n, TREE_SIZE_MAX + 1 - n);
+		if (got > 0)
+			n += (size_t)got;
+	}
+	int e = 0;
+	struct reader r = {.path = path, .err = err};
+	if (got < 0)
+		e = error_set(err, -errno, "%s cannot be read: %m", path);
+	else if (n > TREE_SIZE_MAX)
+		e = error_set(err, -EINVAL, "%s is larger than %d bytes", path, TREE_SIZE_MAX);
+	else if (!yaml_parser_initialize(&r.parser))
+		e = error_set(err, -ENOMEM, "%s: no memory", path);
+	if (!e) {
+		yaml_parser_set_input_string(&r.parser, text, n);
+		e = read_stream(&r, root_out);
+		yaml_event_delete(&r.event);
+		yaml_parser_delete(&r.parser);
+	}
+	explicit_bzero(text, n);
+	free(text);
+	return e;
+}
+
+struct tree_node *tree_free(struct tree_node *node)
+{
+	while (node) {
+		struct tree_node *next = node->next;
+		tree_free(node->child);
+		if (node->text)
+			explicit_bzero(node->text, strlen(node->text));
+		free(node->text);
+		free(node->key);
+		free(node);
+		node = next;
+	}
+	return NULL;
+}

@@ -1,0 +1,149 @@
+/* Finding options by what was typed, and guessing what was meant. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "config/help.h"
+#include "config/option.h"
+
+static const struct option_row table_rows[] = {
+	{.name = "port",
+		.letter = 'p',
+		.type = OPTION_PORTS,
+		.default_text = "8000",
+		.max = 4,
+		.help = "Where to listen"},
+	{.name = "upstream", .letter = 'u', .type = OPTION_LINES, .help = "What to publish"},
+	{.name = "remote", .aliases = "url exit-node", .type = OPTION_STRING, .help = "Where to"},
+	{.name = "no-token", .type = OPTION_FLAG, .default_text = "false", .help = "Open"},
+	{.name = "token", .letter = 't', .type = OPTION_SECRET, .env = "T", .help = "Secret"},
+};
+static const struct option_table table = {.command = "test",
+	.summary = "A test.",
+	.rows = table_rows,
+	.n = ARRAY_LEN(table_rows)};
+
+static void test_find(void **state)
+{
+	static const struct {
+		const char *typed, *name;
+	} rows[] = {
+		{"port", "port"},
+		{"url", "remote"},
+		{"exit-node", "remote"},
+		{"exit", NULL},
+		{"url exit-node", NULL},
+		{"", NULL},
+		{"por", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct option_row *row =
+			option_find(&table, rows[i].typed, strlen(rows[i].typed));
+		if (rows[i].name)
+			assert_string_equal(row->name, rows[i].name);
+		else
+			assert_null(row);
+	}
+	assert_ptr_equal(option_find_letter(&table, 'u'), &table_rows[1]);
+	assert_null(option_find_letter(&table, 0));
+	assert_null(option_find_letter(&table, 'x'));
+}
+
+static void test_nearest(void **state)
+{
+	static const struct {
+		const char *typed, *name;
+	} rows[] = {
+		{"upstrem", "upstream"},
+		{"upsteram", "upstream"},
+		{"up-stream", "upstream"},
+		{"prot", "port"},
+		{"ports", "port"},
+		{"tokne", "token"},
+		{"notoken", "no-token"},
+		{"exitnode", "remote"},
+		{"ups", "upstream"},
+		{"hlep", "help"},
+		{"frobnicate", NULL},
+		{"x", NULL},
+		{"", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *name = option_nearest(&table, rows[i].typed, strlen(rows[i].typed));
+		if (!rows[i].name)
+			assert_null(name);
+		else if (!name || strcmp(name, rows[i].name) != 0)
+			fail_msg("\"%s\" means %s", rows[i].typed, name ? name : "nothing");
+	}
+}
+
+static void test_distance(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		size_t distance;
+	} rows[] = {
+		{"", "", 0},
+		{"abc", "", 3},
+		{"abc", "abc", 0},
+		{"abc", "acb", 1}, /* a swap is one slip */
+		{"kitten", "sitting", 3},
+		{"ab", "ba", 1},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(option_distance(rows[i].a, strlen(rows[i].a), rows[i].b,
+					 strlen(rows[i].b)),
+			rows[i].distance);
+	char longer[200];
+	memset(longer, 'a', sizeof longer);
+	assert_int_equal(option_distance(longer, sizeof longer, "a", 1), sizeof longer);
+}
+
+static char *print(void (*fn)(FILE *, const struct option_table *))
+{
+	char *text;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+	fn(f, &table);
+	fclose(f);
+	return text;
+}
+
+static void test_help(void **state)
+{
+	char *text = print(help_print);
+	assert_non_null(strstr(text, "Usage: tunnel test [OPTION]...\n\nA test.\n\n"));
+	assert_non_null(strstr(text,
+		"  -p, --port=PORT                   Where to listen (default 8000)\n"));
+	assert_non_null(strstr(text,
+		"      --remote=VALUE                Where to (also --url, --exit-node)\n"));
+	assert_non_null(strstr(text, "      --no-token                    Open\n"));
+	assert_non_null(
+		strstr(text, "  -t, --token=VALUE                 Secret (environment T)\n"));
+	free(text);
+
+	text = print(help_print_table);
+	assert_non_null(strstr(text, "port\tp\t-\tports\t8000\tPORT\t-\t-\n"));
+	assert_non_null(strstr(text, "remote\t-\turl exit-node\tstring\t-\tVALUE\t-\t-\n"));
+	assert_non_null(strstr(text, "help\th\t"));
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_distance),
+		cmocka_unit_test(test_help),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

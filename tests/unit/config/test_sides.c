@@ -1,0 +1,165 @@
+/* The two real tables: the forms that inlets' users type, and what the rows alone cannot check. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "client/options.h"
+#include "config/config.h"
+#include "config/value.h"
+#include "server/options.h"
+
+static int load(const struct option_table *t, void *opts, const char *words, struct config **c_out,
+	struct error *err)
+{
+	static char text[512];
+	char *argv[32];
+	int argc = 1;
+	snprintf(text, sizeof text, "%s", words);
+	argv[0] = text + sizeof text - 1;
+	for (char *p = strtok(text, " "); p && argc < 31; p = strtok(NULL, " "))
+		argv[argc++] = p;
+	argv[argc] = NULL;
+	*c_out = config_new(t, opts);
+	return config_load(*c_out, argc, argv, err);
+}
+
+static void test_server(void **state)
+{
+	static const struct {
+		const char *words;
+		const char *error; /* a part of the sentence; NULL: none */
+	} rows[] = {
+		{"", NULL},
+		{"--port=80 --token=T", NULL},
+		{"--port=9090 --control-port=9090 --token T", NULL},
+		{"-p 80 -c 8080 -b 127.0.0.1 -t T --print-token=true", NULL},
+		{"--port=80 --disable-transport-wrapping --data-addr=::1", NULL},
+		{"--port 80 --control-port 8080 --control-addr 127.0.0.1", NULL},
+		{"--trusted-proxies 10.0.0.0/8,::1", NULL},
+		{"--access-log off", NULL},
+
+		{"--control-addr 127.0.0.1", "--control-addr needs a --control-port"},
+		{"--port 80,8080 --control-port 8080", "--control-port 8080 is one of several"},
+		{"--control-port 1,2", "more than 1 port"},
+		{"--control-path tunnel", "--control-path must begin with a slash"},
+		{"--base-window 1MiB --max-window 512KiB", "--max-window must not be below"},
+		{"--trusted-proxies localhost", "--trusted-proxies: \"localhost\""},
+		{"--request-head-limit 1KiB", "allowed is 4KiB to 1MiB"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct server_options opts = {0};
+		struct error err = {""};
+		struct config *c;
+		int r = load(&server_option_table, &opts, rows[i].words, &c, &err);
+		if (!r)
+			r = server_options_check(&opts, &err);
+		if (rows[i].error ? !strstr(err.text, rows[i].error) : r)
+			fail_msg("\"%s\": %s", rows[i].words, err.text);
+		if (!r)
+			assert_in_range(opts.memory_budget, 32 << 20, 1 << 30);
+		server_options_deinit(&opts);
+		config_free(c);
+	}
+}
+
+static void test_server_shared_port(void **state)
+{
+	struct server_options opts = {0};
+	struct error err;
+	struct config *c;
+	assert_int_equal(load(&server_option_table, &opts, "--port 80 --control-port 80", &c, &err),
+		0);
+	assert_int_equal(server_options_check(&opts, &err), 0);
+	assert_int_equal(opts.control_port.n, 0);
+	server_options_deinit(&opts);
+	config_free(c);
+}
+
+static void test_client(void **state)
+{
+	static const struct {
+		const char *words;
+		const char *path;  /* the control path */
+		const char *error; /* a part of the sentence; NULL: none */
+	} rows[] = {
+		{"--remote=ws://1.2.3.4:80 --upstream=http://127.0.0.1:3000 --token=T", "/tunnel",
+			NULL},
+		{"--remote=1.2.3.4:9090 --upstream=http://127.0.0.1:3000 --token T", "/tunnel",
+			NULL},
+		{"--url wss://exit.example.com -u 127.0.0.1:3000", "/tunnel", NULL},
+		{"-r [::1]:8000 -u http://a:1 --strict-forwarding=false", "/tunnel", NULL},
+		{"-r ws://exit/ -u http://a:1", "/tunnel", NULL},
+		{"-r ws://exit/other -u http://a:1", "/other", NULL},
+		{"-r ws://exit/other -u http://a:1 --control-path /mine", "/mine", NULL},
+
+		{"--upstream http://a:1", NULL, "--remote is missing"},
+		{"--remote a:1", NULL, "--upstream is missing"},
+		{"--remote a:b --upstream http://a:1", NULL, "--remote: "},
+		{"--remote= --upstream http://a:1", NULL, "--remote: it is empty"},
+		{"--remote a:1 --upstream a=b=c", NULL, "--upstream: "},
+		{"-r a:1 -u http://a:1 --control-path x", NULL, "must begin with a slash"},
+		{"-r a:1 -u http://a:1 --max-dials 0", NULL, "allowed is 1 to 65536"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct client_options opts = {0};
+		struct error err = {""};
+		struct config *c;
+		int r = load(&client_option_table, &opts, rows[i].words, &c, &err);
+		if (!r)
+			r = client_options_check(&opts, &err);
+		if (rows[i].error ? !strstr(err.text, rows[i].error) : r)
+			fail_msg("\"%s\": %s", rows[i].words, err.text);
+		if (!r)
+			assert_string_equal(opts.control_path, rows[i].path);
+		client_options_deinit(&opts);
+		config_free(c);
+	}
+}
+
+/* Rows are data, and data has slips: each is checked against what it claims to be. */
+static void test_tables(void **state)
+{
+	static const struct option_table *const tables[] = {&server_option_table,
+		&client_option_table};
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+		const struct option_table *t = tables[i];
+		for (size_t j = 0; j < t->n; j++) {
+			const struct option_row *row = &t->rows[j];
+			assert_non_null(row->help);
+			assert_ptr_equal(option_find(t, row->name, strlen(row->name)), row);
+			if (row->letter)
+				assert_ptr_equal(option_find_letter(t, row->letter), row);
+			for (size_t k = 0; k < j; k++)
+				assert_int_not_equal(row->offset, t->rows[k].offset);
+			if (row->type == OPTION_FLAG)
+				assert_non_null(row->default_text);
+			if (row->type == OPTION_PORTS)
+				assert_true(row->max > 0);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_server),
+		cmocka_unit_test(test_server_shared_port),
+		cmocka_unit_test(test_client),
+		cmocka_unit_test(test_tables),
+	};
+	/* The environment of whoever runs the tests is not theirs. */
+	static const char *const names[] = {"TUNNEL_TOKEN", "TUNNEL_TOKEN_FROM", "TUNNEL_CONFIG",
+		"TUNNEL_REMOTE", "TUNNEL_UPSTREAM", "TUNNEL_LOG_LEVEL", "TUNNEL_LOG_FORMAT",
+		"STATE_DIRECTORY"};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		unsetenv(names[i]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

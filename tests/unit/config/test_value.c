@@ -1,0 +1,157 @@
+/* Text to value and back: units, bounds, overflow, lists. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "config/value.h"
+
+static void test_durations(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t us;
+		const char *printed;
+	} rows[] = {
+		{"250ms", 0, 250000, "250ms"},
+		{"10s", 0, 10000000, "10s"},
+		{"5m", 0, 300000000, "5m"},
+		{"2h", 0, UINT64_C(7200000000), "2h"},
+		{"1us", 0, 1, "1us"},
+		{"1500ms", 0, 1500000, "1500ms"},
+		{"0", 0, 0, "0s"},
+		{"0s", 0, 0, "0s"},
+		{"5124095576h", 0, UINT64_C(5124095576) * UINT64_C(3600000000), "5124095576h"},
+		{"5124095577h", -EINVAL, 0, NULL}, /* one more than 64 bits of microseconds */
+		{"18446744073709551616us", -EINVAL, 0, NULL},
+		{"10", -EINVAL, 0, NULL},
+		{"s", -EINVAL, 0, NULL},
+		{"", -EINVAL, 0, NULL},
+		{"-1s", -EINVAL, 0, NULL},
+		{"1.5s", -EINVAL, 0, NULL},
+		{"10 s", -EINVAL, 0, NULL},
+		{"10sec", -EINVAL, 0, NULL},
+		{"0x10s", -EINVAL, 0, NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t us = 4711;
+		char text[32];
+		int r = value_parse_duration(str_from(rows[i].text), &us);
+		if (r != rows[i].r || us != (r ? 4711 : rows[i].us))
+			fail_msg("\"%s\": %d, %ju", rows[i].text, r, (uintmax_t)us);
+		if (!r)
+			assert_string_equal(value_format_duration(us, text, sizeof text),
+				rows[i].printed);
+	}
+}
+
+static void test_sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t bytes;
+		const char *printed;
+	} rows[] = {
+		{"0", 0, 0, "0"},
+		{"4096", 0, 4096, "4KiB"},
+		{"4097", 0, 4097, "4097"},
+		{"64KiB", 0, 65536, "64KiB"},
+		{"64K", 0, 65536, "64KiB"},
+		{"8MiB", 0, 8 << 20, "8MiB"},
+		{"1024MiB", 0, 1 << 30, "1GiB"},
+		{"17179869183GiB", 0, UINT64_C(17179869183) << 30, "17179869183GiB"},
+		{"17179869184GiB", -EINVAL, 0, NULL},
+		{"64KB", -EINVAL, 0, NULL},
+		{"64kib", -EINVAL, 0, NULL},
+		{"KiB", -EINVAL, 0, NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t bytes = 4711;
+		char text[32];
+		int r = value_parse_size(str_from(rows[i].text), &bytes);
+		if (r != rows[i].r || bytes != (r ? 4711 : rows[i].bytes))
+			fail_msg("\"%s\": %d, %ju", rows[i].text, r, (uintmax_t)bytes);
+		if (!r)
+			assert_string_equal(value_format_size(bytes, text, sizeof text),
+				rows[i].printed);
+	}
+}
+
+/* Every row here sets the same field, so its offset is 0. */
+static void test_set(void **state)
+{
+	static const char *const colours[] = {"red", "green", "blue", NULL};
+	static const struct {
+		struct option_row row;
+		const char *text;
+		const char *expected; /* printed back, or the sentence when it begins with '!' */
+	} rows[] = {
+		{{.type = OPTION_FLAG}, "true", "true"},
+		{{.type = OPTION_FLAG}, "Off", "false"},
+		{{.type = OPTION_FLAG}, "maybe", "!\"maybe\" is neither true nor false"},
+		{{.type = OPTION_STRING}, "text, as it is", "text, as it is"},
+		{{.type = OPTION_STRING}, "", ""},
+		{{.type = OPTION_SECRET}, "hush", "(set)"},
+		{{.type = OPTION_SECRET}, "", "!it is empty"},
+		{{.type = OPTION_LIST}, "a, b,c", "a,b,c"},
+		{{.type = OPTION_LIST}, "a,,c", "!a value is empty"},
+		{{.type = OPTION_LINES}, "a,b", "a,b"},
+		{{.type = OPTION_NUMBER}, "18446744073709551615", "18446744073709551615"},
+		{{.type = OPTION_NUMBER}, "18446744073709551616",
+			"!\"18446744073709551616\" is not a whole number"},
+		{{.type = OPTION_NUMBER, .min = 2, .max = 9}, "9", "9"},
+		{{.type = OPTION_NUMBER, .min = 2, .max = 9}, "1",
+			"!\"1\" is out of range, allowed is 2 to 9"},
+		{{.type = OPTION_DURATION, .min = 1000, .max = 60000000}, "61s",
+			"!\"61s\" is out of range, allowed is 1ms to 1m"},
+		{{.type = OPTION_SIZE, .max = 1 << 20}, "2MiB",
+			"!\"2MiB\" is out of range, allowed is 0 to 1MiB"},
+		{{.type = OPTION_ENUM, .values = colours}, "green", "green"},
+		{{.type = OPTION_ENUM, .values = colours}, "Green",
+			"!\"Green\" is not one of red, green or blue"},
+		{{.type = OPTION_PORTS, .max = 3}, "80,443, 0", "80,443,0"},
+		{{.type = OPTION_PORTS, .max = 3}, "80,80", "80"},
+		{{.type = OPTION_PORTS, .max = 3}, "0,0", "0,0"},
+		{{.type = OPTION_PORTS, .max = 3}, "1,2,3,4", "!more than 3 ports"},
+		{{.type = OPTION_PORTS, .max = 3}, "65536",
+			"!\"65536\" is not a port, allowed is 0 to 65535"},
+		{{.type = OPTION_PORTS, .max = 3}, "-1",
+			"!\"-1\" is not a port, allowed is 0 to 65535"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		union {
+			struct option_list list;
+			struct option_ports ports;
+			uint64_t number;
+		} field;
+		memset(&field, 0, sizeof field);
+		struct error err = {""};
+		char text[128];
+		int r = value_set(&rows[i].row, &field, str_from(rows[i].text), &err);
+		const char *got =
+			r ? err.text : value_format(&rows[i].row, &field, text, sizeof text);
+		const char *expected = rows[i].expected;
+		assert_int_equal(r, *expected == '!' ? -EINVAL : 0);
+		assert_string_equal(got, *expected == '!' ? expected + 1 : expected);
+		value_clear(&rows[i].row, &field);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_set),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
