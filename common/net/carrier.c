@@ -1,0 +1,163 @@
+#include "net/carrier.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "net/socket.h"
+
+void carrier_wake(struct link *l)
+{
+	struct carrier *c = carrier_of(l);
+	/* A socket without room tells when it has some; a closed link has its end to come. */
+	if (c->conn.writable || l->state == LINK_CLOSED)
+		loop_defer(c->loop, LOOP_PHASE_WRITE, &c->write);
+}
+
+static void carrier_set_timer(struct carrier *c)
+{
+	if (c->link.state != LINK_CLOSED)
+		loop_timer_set(&c->timer, link_deadline(&c->link));
+}
+
+static void carrier_lost(struct carrier *c, int error)
+{
+	link_close(&c->link, LINK_END_LOST, "%s",
+		error ? strerror(error) : "the other side ended the connection");
+	conn_close(&c->conn); /* nobody is there to read a last word */
+}
+
+static void carrier_read(struct loop_task *task)
+{
+	struct carrier *c = container_of(task, struct carrier, read);
+	for (int i = 0; i < CARRIER_READS && c->conn.readable; i++) {
+		size_t room;
+		uint8_t *p = link_room(&c->link, &room);
+		if (!p) {
+			link_close(&c->link, LINK_END_LOCAL, "out of memory");
+			return;
+		}
+		ssize_t n = conn_read(&c->conn, p, room);
+		if (n == -EAGAIN)
+			break;
+		if (n <= 0) {
+			carrier_lost(c, (int)-n);
+			return;
+		}
+		if (link_input(&c->link, (size_t)n, loop_now(c->loop)) < 0)
+			return;
+	}
+	if (c->conn.readable)
+		loop_defer(c->loop, LOOP_PHASE_READ, &c->read);
+	carrier_set_timer(c);
+}
+
+/* The socket is done with, once a closed link has said what it had to say. */
+static void carrier_finish(struct carrier *c)
+{
+	conn_close(&c->conn);
+	loop_task_cancel(&c->read);
+	loop_task_cancel(&c->write);
+	loop_timer_cancel(&c->timer);
+	c->ended(c);
+}
+
+static void carrier_write(struct loop_task *task)
+{
+	struct carrier *c = container_of(task, struct carrier, write);
+	bool more = true;
+	for (int i = 0; i < CARRIER_WRITES && more && c->conn.fd >= 0; i++) {
+		const uint8_t *p;
+		size_t n = link_output(&c->link, &p, loop_now(c->loop));
+		if (!(more = n > 0))
+			break;
+		ssize_t sent = conn_write(&c->conn, p, n);
+		if (sent == -EAGAIN)
+			break;
+		if (sent < 0) {
+			carrier_lost(c, (int)-sent);
+			break;
+		}
+		link_sent(&c->link, (size_t)sent);
+		more = (size_t)sent == n ? link_pending(&c->link) : false;
+	}
+	if (c->link.state == LINK_CLOSED) {
+		if (c->conn.fd < 0 || !link_pending(&c->link))
+			carrier_finish(c);
+		else
+			loop_timer_set(&c->timer, loop_now(c->loop) + CARRIER_LAST_WORD);
+		return;
+	}
+	if (more && c->conn.writable)
+		loop_defer(c->loop, LOOP_PHASE_WRITE, &c->write);
+	carrier_set_timer(c);
+}
+
+static void carrier_changed(struct conn *conn)
+{
+	struct carrier *c = container_of(conn, struct carrier, conn);
+	if (conn->readable && c->link.state != LINK_CLOSED)
+		loop_defer(c->loop, LOOP_PHASE_READ, &c->read);
+	if (conn->writable && link_pending(&c->link))
+		loop_defer(c->loop, LOOP_PHASE_WRITE, &c->write);
+}
+
+static void carrier_timer(struct loop_timer *timer)
+{
+	struct carrier *c = container_of(timer, struct carrier, timer);
+	if (c->link.state == LINK_CLOSED) {
+		carrier_finish(c); /* its last word was not wanted */
+		return;
+	}
+	uint64_t acked;
+	if (socket_acked(c->conn.fd, &acked) == 0 && acked > c->acked) {
+		c->acked = acked;
+		link_alive(&c->link, loop_now(c->loop));
+	}
+	if (link_tick(&c->link, loop_now(c->loop)) == 0)
+		carrier_set_timer(c);
+}
+
+int carrier_start(struct carrier *c, struct loop *loop, int fd, const struct link_ops *ops,
+	const struct link_config *config, const void *early, size_t n_early,
+	void (*ended)(struct carrier *c))
+{
+	*c = (struct carrier){.loop = loop, .ended = ended};
+	loop_task_init(&c->read, carrier_read);
+	loop_task_init(&c->write, carrier_write);
+	loop_timer_init(&c->timer, loop, carrier_timer);
+	int r = conn_init(&c->conn, loop, fd, carrier_changed);
+	if (r == 0)
+		r = link_init(&c->link, ops, config, loop_now(loop));
+	if (r < 0) {
+		carrier_deinit(c);
+		return r;
+	}
+	c->conn.writable = true; /* it has just carried the upgrade */
+	if (n_early) {
+		size_t room;
+		uint8_t *p = link_room(&c->link, &room);
+		if (!p || room < n_early) {
+			carrier_deinit(c);
+			return -ENOMEM;
+		}
+		memcpy(p, early, n_early);
+		link_input(&c->link, n_early, loop_now(loop));
+	}
+	if (link_pending(&c->link))
+		loop_defer(loop, LOOP_PHASE_WRITE, &c->write);
+	carrier_set_timer(c);
+	return 0;
+}
+
+void carrier_deinit(struct carrier *c)
+{
+	if (!c->loop)
+		return;
+	loop_task_cancel(&c->read);
+	loop_task_cancel(&c->write);
+	loop_timer_cancel(&c->timer);
+	link_deinit(&c->link);
+	conn_close(&c->conn);
+	loop_task_cancel(&c->write); /* the streams' ends woke it */
+	c->loop = NULL;
+}

@@ -1,0 +1,42 @@
+#pragma once
+/*
+ * Carries a link over its socket: reads once after all sockets of a turn were heard, fills and
+ * writes once at its end, keeps the link's one timer, and flushes the last word of a closed link.
+ */
+#include "link/link.h"
+#include "net/conn.h"
+#include "net/loop.h"
+
+#define CARRIER_READS     2         /* of LINK_INPUT bytes a turn: then others have theirs */
+#define CARRIER_WRITES    4         /* of about LINK_OUTPUT_LOW bytes a turn, likewise */
+#define CARRIER_LAST_WORD (CLOCK_S) /* how long a closed link may take to be written out */
+
+struct carrier {
+	struct link link;
+	struct conn conn;
+	struct loop *loop;
+	struct loop_task read, write;
+	struct loop_timer timer;
+	uint64_t acked; /* bytes that the peer's kernel had acknowledged when we looked last */
+	/* The link is closed and its socket too. Runs once, in the write phase: free it in the reap. */
+	void (*ended)(struct carrier *c);
+};
+
+/* For link_ops::wake. */
+void carrier_wake(struct link *l);
+
+static inline struct carrier *carrier_of(struct link *l)
+{
+	return container_of(l, struct carrier, link);
+}
+
+/*
+ * Begins a link on `fd`, which it owns from here on. `early` are bytes that came behind the upgrade's
+ * response. 0 or -ENOMEM, when nothing was begun and fd is closed.
+ */
+int carrier_start(struct carrier *c, struct loop *loop, int fd, const struct link_ops *ops,
+	const struct link_config *config, const void *early, size_t n_early,
+	void (*ended)(struct carrier *c));
+
+/* Ends it at once, without a last word; ended() does not run. Accepts zeroed memory. */
+void carrier_deinit(struct carrier *c);

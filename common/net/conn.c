@@ -1,0 +1,189 @@
+#include "net/conn.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/socket.h"
+
+static void conn_event(int fd, short what, void *arg)
+{
+	struct conn *conn = arg;
+	bool news = false;
+	/*
+	 * An error is told as read and write together, by libevent, and nothing else: it shows
+	 * itself to whoever reads on until EAGAIN, which `again` and the recheck see to.
+	 */
+	if (what & (LOOP_READ | LOOP_CLOSED)) {
+		if (conn->readable)
+			conn->again = true;
+		else
+			conn->readable = news = true;
+	}
+	if ((what & LOOP_CLOSED) && !conn->peer_closed)
+		conn->peer_closed = news = true;
+	if ((what & LOOP_WRITE) && !conn->writable)
+		conn->writable = news = true;
+	if (news)
+		conn->changed(conn);
+}
+
+int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn))
+{
+	*conn = (struct conn){.loop = loop, .changed = changed, .fd = fd};
+	timeout_init(&conn->recheck);
+	/* All three at once and for good: no epoll_ctl follows until it is closed. */
+	int r = loop_watch(&conn->event, loop, fd, LOOP_READ | LOOP_WRITE | LOOP_CLOSED | LOOP_EDGE,
+		conn_event, conn);
+	if (r < 0) {
+		close(conn->fd);
+		conn->fd = -1;
+	}
+	return r;
+}
+
+/*
+ * The kernel tells a pending error to one call only, reading or writing; afterwards a read returns 0,
+ * as if the peer had ended in good order. So the first one is kept.
+ */
+static ssize_t failed(struct conn *conn, int error)
+{
+	if (!conn->error)
+		conn->error = (uint16_t)error;
+	return -error;
+}
+
+/*
+ * EPIPE alone leaves the peer's end a good one: it means that the peer sent FIN and then refused
+ * what we sent, or that we shut down our side.
+ */
+static ssize_t ended(struct conn *conn)
+{
+	conn->ended = true;
+	conn->readable = false;
+	return conn->error && conn->error != EPIPE ? -(ssize_t)conn->error : 0;
+}
+
+ssize_t conn_read(struct conn *conn, void *p, size_t n)
+{
+	if (conn->ended)
+		return ended(conn);
+	ssize_t got;
+	do
+		got = recv(conn->fd, p, n, MSG_DONTWAIT);
+	while (got < 0 && errno == EINTR);
+	if (got == 0)
+		return ended(conn);
+	if (got < 0) {
+		if (errno != EAGAIN)
+			conn->ended = true;
+		conn->readable = conn->again = false;
+		return errno == EAGAIN ? -EAGAIN : failed(conn, errno);
+	}
+	if ((size_t)got < n && !conn->peer_closed) {
+		conn->readable = conn->again;
+		conn->again = false;
+		if (!conn->readable && !timeout_running(&conn->recheck))
+			timeout_start(loop_rechecks(conn->loop), &conn->recheck);
+	}
+	return got;
+}
+
+/*
+ * A reset that arrived between the data and the poll was told in the same edge as the data, and the
+ * short read ended before it. Nobody would hear of it until the next write. One look a second for
+ * each connection that was read is far cheaper than a second recv for each read.
+ */
+void conn_recheck(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct conn *conn = container_of(entry, struct conn, recheck);
+	if (conn->readable || conn_peek(conn) == CONN_SILENT)
+		return;
+	conn->readable = true;
+	conn->changed(conn);
+}
+
+/* What a write came to, `sent` being the system call's answer. */
+static ssize_t wrote(struct conn *conn, ssize_t sent, size_t len)
+{
+	if (sent < 0 && errno != EAGAIN)
+		return failed(conn, errno);
+	if (sent < 0 || (size_t)sent < len)
+		conn->writable = false;
+	return sent < 0 ? -EAGAIN : sent;
+}
+
+ssize_t conn_write(struct conn *conn, const void *p, size_t n)
+{
+	if (conn->error)
+		return -(ssize_t)conn->error;
+	ssize_t sent;
+	do
+		sent = send(conn->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return wrote(conn, sent, n);
+}
+
+ssize_t conn_writev(struct conn *conn, const struct iovec *iov, size_t n)
+{
+	if (conn->error)
+		return -(ssize_t)conn->error;
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n};
+	size_t len = 0;
+	for (size_t i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	ssize_t sent;
+	do
+		sent = sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return wrote(conn, sent, len);
+}
+
+enum conn_peek conn_peek(struct conn *conn)
+{
+	char byte;
+	ssize_t got;
+	do
+		got = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	while (got < 0 && errno == EINTR);
+	if (got > 0)
+		return CONN_BYTES;
+	if (got == 0)
+		return CONN_ENDED;
+	if (errno == EAGAIN)
+		return conn->error ? CONN_ENDED : CONN_SILENT;
+	failed(conn, errno);
+	return CONN_ENDED;
+}
+
+int conn_shutdown_write(struct conn *conn)
+{
+	return shutdown(conn->fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+int conn_take_fd(struct conn *conn)
+{
+	if (!conn->changed)
+		return -1; /* zero: its fd of 0 is not ours */
+	int fd = conn->fd;
+	timeout_cancel(&conn->recheck);
+	loop_unwatch(&conn->event);
+	conn->fd = -1;
+	return fd;
+}
+
+void conn_close(struct conn *conn)
+{
+	int fd = conn_take_fd(conn);
+	if (fd >= 0)
+		close(fd);
+}
+
+void conn_abort(struct conn *conn)
+{
+	int fd = conn_take_fd(conn);
+	if (fd < 0)
+		return;
+	socket_abort_on_close(fd);
+	close(fd);
+}

@@ -1,0 +1,69 @@
+#pragma once
+/*
+ * A connected, non-blocking stream socket with one edge-triggered event, registered once. What the
+ * kernel told is kept in bits until a call proves them wrong, so back-pressure is not reading, and
+ * costs nothing.
+ *
+ * An edge is told once. A read that returns less than asked for has emptied the socket and clears
+ * `readable` without a second call (epoll(7)), unless an end or another edge came meanwhile. What
+ * that could miss (a reset that merged with the data before it) is looked for once a second.
+ */
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "net/loop.h"
+#include "net/timeouts.h"
+
+/* How late the reset described above may be noticed on a connection that nobody writes to, µs. */
+#define CONN_RECHECK (1 * CLOCK_S)
+
+struct conn {
+	struct loop_event event;
+	struct timeout recheck; /* runs after a short read */
+	struct loop *loop;
+	void (*changed)(struct conn *conn);
+	int fd;            /* owned; -1 when closed or taken */
+	uint16_t error;    /* errno of the failure that ended it, told again on each call; 0 none */
+	bool readable : 1; /* bytes, an end or an error may be waiting */
+	bool writable : 1; /* the socket may have room */
+	bool peer_closed : 1; /* the peer sent its FIN; bytes before it may still be unread */
+	bool again : 1;       /* an edge came while readable was set: a short read proves nothing */
+	bool ended : 1;       /* a read returned 0 */
+};
+static_assert(sizeof(struct conn) <= 176, "there is one per visitor, stream and link");
+
+/*
+ * Owns `fd` from here on, also on failure (-ENOMEM), when it is closed. All bits are off until the
+ * next turn tells; who knows that the socket is connected may set `writable` by hand.
+ *
+ * `changed` runs when a bit turned on, from within the poll: it should note it and defer the work.
+ */
+int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn));
+
+/* > 0 bytes; 0 the peer's end (and `readable` is off); -EAGAIN; any other -errno is final. n > 0. */
+ssize_t conn_read(struct conn *conn, void *p, size_t n);
+
+/* Bytes written, perhaps fewer than asked for, which turns `writable` off; -EAGAIN; or -errno. */
+ssize_t conn_write(struct conn *conn, const void *p, size_t n);
+ssize_t conn_writev(struct conn *conn, const struct iovec *iov, size_t n); /* n <= IOV_MAX */
+
+/* What a kept, idle connection has to say before it is used again (rule 37), poll or no poll. */
+enum conn_peek { CONN_SILENT, CONN_BYTES, CONN_ENDED /* FIN or an error */ };
+enum conn_peek conn_peek(struct conn *conn);
+
+/* Sends FIN behind what was written; 0 or -errno. */
+int conn_shutdown_write(struct conn *conn);
+
+/* No callback comes any more. A conn that is zero or closed is fine. */
+void conn_close(struct conn *conn);
+/* Closes with RST: the peer must not take what it got for the whole (rule 24). */
+void conn_abort(struct conn *conn);
+/* The descriptor, now the caller's: to move to another loop. Bits are told anew there. */
+int conn_take_fd(struct conn *conn);
+
+/* For net/loop.c, which keeps the queue of rechecks. */
+void conn_recheck(struct timeout_queue *queue, struct timeout *entry);

@@ -1,0 +1,365 @@
+#include "net/dial.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/macros.h"
+#include "net/resolve.h"
+#include "net/socket.h"
+
+/* One address being connected to. */
+struct attempt {
+	struct loop_event event;
+	struct dial_state *state;
+	struct address address;
+	int fd; /* -1 when not under way */
+};
+
+/* Exists while a dial is under way; big, and many dials belong to streams that live for long. */
+struct dial_state {
+	struct dial *dial;
+	struct loop *loop;
+	struct resolve resolve;
+	struct loop_timer deadline;
+	struct loop_timer stagger; /* when the next address is tried beside the current ones */
+	struct loop_task reap;
+	struct attempt attempts[RESOLVE_MAX];
+	size_t n, tried; /* addresses known, and begun with */
+	size_t open;     /* attempts under way */
+	int error;       /* of the most telling failure so far; 0 none */
+	struct address failed_at;
+};
+
+static void state_reap(struct loop_task *task)
+{
+	free(container_of(task, struct dial_state, reap));
+}
+
+static void attempt_end(struct attempt *attempt)
+{
+	loop_unwatch(&attempt->event);
+	if (attempt->fd >= 0)
+		close(attempt->fd);
+	attempt->fd = -1;
+}
+
+/* Ends everything that is under way; the memory goes when nothing can call back any more. */
+static void state_end(struct dial_state *state)
+{
+	resolve_cancel(&state->resolve);
+	loop_timer_cancel(&state->deadline);
+	loop_timer_cancel(&state->stagger);
+	for (size_t i = 0; i < state->tried; i++)
+		attempt_end(&state->attempts[i]);
+	state->dial->state = NULL;
+	loop_defer(state->loop, LOOP_PHASE_REAP, &state->reap);
+}
+
+/*
+ * How much a failure tells about what is wrong. An address family that this machine does not have
+ * tells least: the other family's failure is the one to report.
+ */
+static int telling(int error)
+{
+	switch (error) {
+	case 0:
+		return 0;
+	case ENETUNREACH:
+	case EAFNOSUPPORT:
+	case EADDRNOTAVAIL:
+		return 1;
+	case ETIMEDOUT:
+		return 3;
+	case EHOSTUNREACH:
+		return 4;
+	case ECONNREFUSED:
+	case ECONNRESET:
+		return 5;
+	default:
+		return 2;
+	}
+}
+
+static void note_failure(struct dial_state *state, int error, const struct address *address)
+{
+	if (telling(error) <= telling(state->error))
+		return;
+	state->error = error;
+	state->failed_at = *address;
+}
+
+static void explain(struct dial *dial, int error)
+{
+	char where[ADDRESS_TEXT_SIZE];
+	address_format(&dial->address, where);
+	switch (error) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+		dial->outcome = DIAL_REFUSED;
+		snprintf(dial->reason, sizeof dial->reason, "connection refused by %s", where);
+		break;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case EAFNOSUPPORT:
+	case EADDRNOTAVAIL:
+		dial->outcome = DIAL_UNREACHABLE;
+		snprintf(dial->reason, sizeof dial->reason, "%s cannot be reached: %s", where,
+			strerror(error));
+		break;
+	case ETIMEDOUT:
+		dial->outcome = DIAL_TIMED_OUT;
+		snprintf(dial->reason, sizeof dial->reason, "%s did not answer in time", where);
+		break;
+	default:
+		dial->outcome = DIAL_FAILED;
+		snprintf(dial->reason, sizeof dial->reason, "cannot connect to %s: %s", where,
+			strerror(error));
+	}
+}
+
+/* All addresses have failed, or the time is up. */
+static void give_up(struct dial_state *state)
+{
+	struct dial *dial = state->dial;
+	int error = state->error;
+	dial->address = state->failed_at;
+	state_end(state);
+	explain(dial, error);
+	dial->result = -error;
+}
+
+static void succeed(struct attempt *attempt)
+{
+	struct dial *dial = attempt->state->dial;
+	dial->outcome = DIAL_CONNECTED;
+	dial->address = attempt->address;
+	dial->reason[0] = '\0';
+	loop_unwatch(&attempt->event);
+	dial->result = attempt->fd;
+	attempt->fd = -1; /* the caller's now */
+	state_end(attempt->state);
+}
+
+/* Tells the outcome, once there is one. */
+static void report(struct dial *dial)
+{
+	if (dial->state)
+		return;
+	int result = dial->result;
+	dial->result = -EBADF; /* no longer ours */
+	dial->done(dial, result);
+}
+
+static void report_run(struct loop_task *task)
+{
+	report(container_of(task, struct dial, report));
+}
+
+/*
+ * A port of the ephemeral range that nobody listens on may be drawn for the dialling socket itself,
+ * and TCP then connects it to itself.
+ */
+static bool connected_to_itself(int fd, const struct address *address)
+{
+	struct address local;
+	return socket_local(fd, &local) == 0 && local.port == address->port &&
+	       address_same_ip(&local, address);
+}
+
+static void attempt_event(int fd, short what, void *arg);
+
+/* Begins with an address: 1 connected, 0 under way, -errno. */
+static int attempt_start(struct attempt *attempt)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(&attempt->address, &sa);
+	auto_close int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	socket_tune(fd);
+	bool at_once = connect(fd, (struct sockaddr *)&sa, len) == 0;
+	if (!at_once && errno != EINPROGRESS)
+		return -errno;
+	if (!at_once) {
+		int r = loop_watch(&attempt->event, attempt->state->loop, fd, LOOP_WRITE,
+			attempt_event, attempt);
+		if (r < 0)
+			return r;
+	}
+	attempt->fd = fd;
+	fd = -1;
+	return at_once;
+}
+
+/* Goes on to addresses not tried yet, until one is under way; ends the dial with the last. */
+static void try_next(struct dial_state *state)
+{
+	while (state->tried < state->n) {
+		struct attempt *attempt = &state->attempts[state->tried++];
+		int r = attempt_start(attempt);
+		if (r > 0) {
+			succeed(attempt);
+			return;
+		}
+		if (r == 0) {
+			state->open++;
+			if (state->tried < state->n)
+				loop_timer_set(&state->stagger,
+					loop_now(state->loop) + DIAL_STAGGER);
+			return;
+		}
+		note_failure(state, -r, &attempt->address);
+	}
+	if (state->open == 0)
+		give_up(state);
+}
+
+static void attempt_event(int fd, short what, void *arg)
+{
+	struct attempt *attempt = arg;
+	struct dial_state *state = attempt->state;
+	struct dial *dial = state->dial;
+	int error = -socket_error(fd);
+	if (!error && connected_to_itself(fd, &attempt->address)) {
+		socket_abort_on_close(fd);
+		error = ECONNREFUSED;
+	}
+	if (!error) {
+		succeed(attempt);
+	} else {
+		note_failure(state, error, &attempt->address);
+		attempt_end(attempt);
+		state->open--;
+		try_next(state);
+	}
+	report(dial);
+}
+
+static void stagger_fired(struct loop_timer *timer)
+{
+	struct dial_state *state = container_of(timer, struct dial_state, stagger);
+	struct dial *dial = state->dial;
+	try_next(state);
+	report(dial);
+}
+
+static void deadline_fired(struct loop_timer *timer)
+{
+	struct dial_state *state = container_of(timer, struct dial_state, deadline);
+	struct dial *dial = state->dial;
+	if (state->n > 0) {
+		for (size_t i = 0; i < state->tried; i++)
+			if (state->attempts[i].fd >= 0)
+				note_failure(state, ETIMEDOUT, &state->attempts[i].address);
+		give_up(state);
+	} else {
+		state_end(state);
+		dial->outcome = DIAL_TIMED_OUT;
+		snprintf(dial->reason, sizeof dial->reason, "looking up the name took too long");
+		dial->result = -ETIMEDOUT;
+	}
+	report(dial);
+}
+
+static void set_addresses(struct dial_state *state, const struct address *list, size_t n)
+{
+	state->n = n;
+	for (size_t i = 0; i < n; i++)
+		state->attempts[i] = (struct attempt){.state = state, .address = list[i], .fd = -1};
+}
+
+static void resolved(struct resolve *resolve, const struct address *list, size_t n, const char *why)
+{
+	struct dial_state *state = container_of(resolve, struct dial_state, resolve);
+	struct dial *dial = state->dial;
+	if (n > 0) {
+		set_addresses(state, list, n);
+		try_next(state);
+	} else {
+		state_end(state);
+		dial->outcome = DIAL_NO_ADDRESS;
+		snprintf(dial->reason, sizeof dial->reason, "%s", why);
+		dial->result = -ENOENT;
+	}
+	report(dial);
+}
+
+static struct dial_state *state_new(struct dial *dial, struct loop *loop)
+{
+	struct dial_state *state = calloc(1, sizeof *state);
+	if (!state)
+		return NULL;
+	state->dial = dial;
+	state->loop = loop;
+	loop_timer_init(&state->deadline, loop, deadline_fired);
+	loop_timer_init(&state->stagger, loop, stagger_fired);
+	loop_task_init(&state->reap, state_reap);
+	return state;
+}
+
+/* Failures on our side that come before there is an address. */
+static void fail_early(struct dial *dial, int error)
+{
+	if (dial->state)
+		state_end(dial->state);
+	dial->outcome = DIAL_FAILED;
+	snprintf(dial->reason, sizeof dial->reason, "%s", strerror(error));
+	dial->result = -error;
+}
+
+void dial_start(struct dial *dial, struct loop *loop, struct offload *offload, const char *host,
+	uint16_t port, uint64_t deadline, void (*done)(struct dial *dial, int fd))
+{
+	*dial = (struct dial){.done = done, .result = -EBADF};
+	loop_task_init(&dial->report, report_run);
+	struct dial_state *state = dial->state = state_new(dial, loop);
+	if (!state) {
+		fail_early(dial, ENOMEM);
+	} else {
+		loop_timer_set(&state->deadline, deadline);
+		struct address literal;
+		int r = 0;
+		if (address_parse_ip(str_from(host), &literal)) {
+			literal.port = port;
+			set_addresses(state, &literal, 1);
+			try_next(state);
+		} else {
+			r = offload ? resolve_start(&state->resolve, loop, offload, host, port,
+					      resolved)
+				    : -EINVAL;
+		}
+		if (r < 0)
+			fail_early(dial, -r);
+	}
+	/* Decided already: the caller hears of it when it has returned. */
+	if (!dial->state)
+		loop_defer(loop, LOOP_PHASE_READ, &dial->report);
+}
+
+void dial_cancel(struct dial *dial)
+{
+	loop_task_cancel(&dial->report);
+	if (dial->state)
+		state_end(dial->state);
+	else if (dial->done && dial->result >= 0)
+		close(dial->result); /* connected, not reported yet */
+	dial->result = -EBADF;
+}
+
+const char *dial_outcome_name(enum dial_outcome outcome)
+{
+	static const char *const names[] = {
+		[DIAL_CONNECTED] = "connected",
+		[DIAL_NO_ADDRESS] = "no address",
+		[DIAL_REFUSED] = "refused",
+		[DIAL_UNREACHABLE] = "unreachable",
+		[DIAL_TIMED_OUT] = "timed out",
+		[DIAL_FAILED] = "failed",
+	};
+	return names[outcome];
+}

@@ -1,0 +1,54 @@
+#pragma once
+/*
+ * Connecting to a host and port: resolves, then tries the addresses one after another, each a
+ * quarter of a second after the one before or as soon as that has failed; the first that connects
+ * wins (RFC 8305). So a dead IPv6 route costs 250 ms, not a timeout.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/loop.h"
+#include "net/offload.h"
+#include "wire/address.h"
+
+/* After how long the next address is tried beside the current one (RFC 8305 section 8), µs. */
+#define DIAL_STAGGER (250 * CLOCK_MS)
+
+enum dial_outcome {
+	DIAL_CONNECTED,
+	DIAL_NO_ADDRESS,  /* the name could not be resolved */
+	DIAL_REFUSED,     /* something answered, and said no */
+	DIAL_UNREACHABLE, /* no route, or a firewall said so */
+	DIAL_TIMED_OUT,   /* the deadline passed */
+	DIAL_FAILED,      /* our own side: descriptors, memory, permission */
+};
+
+struct dial_state;
+
+struct dial {
+	struct dial_state *state; /* while under way; NULL otherwise */
+	struct loop_task report;  /* what is decided at once is told at the end of the turn */
+	void (*done)(struct dial *dial, int fd);
+	int result; /* waits for the report: an open descriptor or a negative errno */
+	/* Valid within `done`, and until the dial is started again: */
+	enum dial_outcome outcome;
+	struct address address; /* the one that connected or that `reason` is about, or none */
+	char reason[128];       /* "connection refused by 127.0.0.1:3000"; "" when connected */
+};
+
+/*
+ * `done` comes exactly once unless cancelled, on the loop, never from within dial_start(); the dial
+ * may be freed or started again in it. `fd` is the caller's: connected, non-blocking, tuned; or it
+ * is a negative errno. Of several failures the most telling is reported: refused before
+ * unreachable before timed out. `deadline` (µs, absolute) covers resolving too; CLOCK_NEVER leaves
+ * it to the kernel. `host` is copied; a literal address needs no helper thread and, for those,
+ * `offload` may be NULL.
+ */
+void dial_start(struct dial *dial, struct loop *loop, struct offload *offload, const char *host,
+	uint16_t port, uint64_t deadline, void (*done)(struct dial *dial, int fd));
+
+/* Closes what is open; `done` does not come any more. A dial that is zero or finished is fine. */
+void dial_cancel(struct dial *dial);
+
+const char *dial_outcome_name(enum dial_outcome outcome);

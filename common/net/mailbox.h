@@ -1,0 +1,33 @@
+#pragma once
+/*
+ * How anything crosses threads: a queue of mail into one loop. The loop is woken only for the first
+ * letter of a batch. Each loop has one mailbox, loop_mailbox().
+ */
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/list.h"
+#include "net/loop.h"
+
+/* Embedded in what is sent. It is the mailbox's from post to deliver, which may free it. */
+struct mail {
+	struct list link;
+	void (*deliver)(struct mail *mail); /* on the loop's thread, in the poll */
+};
+
+struct mailbox {
+	pthread_mutex_t lock;
+	struct list waiting; /* of struct mail, in the order posted; under the lock */
+	int wakeup;          /* an eventfd */
+	struct loop_event event;
+};
+
+/* For net/loop.c. 0 or -errno. Deinit delivers what is still inside: mail may own memory. */
+int mailbox_init(struct mailbox *box, struct loop *loop);
+void mailbox_deinit(struct mailbox *box);
+
+/*
+ * From any thread, in order for each of them, without waiting. Who posts must know that the loop
+ * still exists: stop the senders before loop_free().
+ */
+void mailbox_post(struct mailbox *box, struct mail *mail);

@@ -1,0 +1,116 @@
+#include "net/relay.h"
+
+#include <errno.h>
+
+#include "base/macros.h"
+
+static struct relay *relay_of(struct stream *s)
+{
+	return container_of(s, struct relay, stream);
+}
+
+static ssize_t relay_pull(struct stream *s, uint8_t *room, size_t max)
+{
+	struct relay *r = relay_of(s);
+	if (!r->conn.readable)
+		return -EAGAIN;
+	ssize_t n = conn_read(&r->conn, room, max);
+	if (n > 0)
+		r->moved = loop_now(r->loop);
+	return n;
+}
+
+/*
+ * The upstream of a kept stream may have closed it while nobody looked. A request written to it now
+ * might have been executed, for all anyone could tell; one that was not written can be sent again.
+ */
+static bool relay_stale(struct relay *r)
+{
+	/* Behind our own FIN the peer knows that it ended, and what still comes is meant for it. */
+	return r->requests && r->stream.state != STREAM_HALF_LOCAL && loop_now(r->loop) - r->moved > RELAY_TRUST &&
+	       conn_peek(&r->conn) == CONN_ENDED;
+}
+
+static size_t relay_push(struct stream *s, const uint8_t *p, size_t n)
+{
+	struct relay *r = relay_of(s);
+	if (!r->conn.writable)
+		return 0;
+	if (relay_stale(r)) {
+		r->conn.readable = true;
+		stream_ready(s);
+		return 0;
+	}
+	ssize_t sent = conn_write(&r->conn, p, n);
+	if (sent > 0) {
+		r->moved = loop_now(r->loop);
+		return (size_t)sent;
+	}
+	if (sent != -EAGAIN) {
+		/* What it still has to say is read first; its error ends the stream then. */
+		r->conn.writable = false;
+		r->conn.readable = true;
+		stream_ready(s);
+	}
+	return 0;
+}
+
+static void relay_push_end(struct stream *s)
+{
+	conn_shutdown_write(&relay_of(s)->conn);
+}
+
+static void relay_closed(struct stream *s, enum frame_reset reason, uint64_t taken)
+{
+	struct relay *r = relay_of(s);
+	if (reason == FRAME_RESET_NONE)
+		conn_close(&r->conn);
+	else
+		conn_abort(&r->conn);
+	r->ended(r, reason);
+}
+
+static const struct stream_ops relay_ops = {
+	.pull = relay_pull,
+	.push = relay_push,
+	.push_end = relay_push_end,
+	.closed = relay_closed,
+};
+
+static void relay_changed(struct conn *conn)
+{
+	struct relay *r = container_of(conn, struct relay, conn);
+	if (conn->readable)
+		stream_ready(&r->stream);
+	if (conn->writable)
+		stream_resume(&r->stream);
+}
+
+void relay_init(struct relay *r, struct loop *loop, bool requests,
+	void (*ended)(struct relay *r, enum frame_reset reason))
+{
+	*r = (struct relay){.loop = loop, .requests = requests, .ended = ended};
+	r->conn.fd = -1;
+	stream_init(&r->stream, &relay_ops);
+}
+
+int relay_connect(struct relay *r, int fd)
+{
+	int error = conn_init(&r->conn, r->loop, fd, relay_changed);
+	if (error < 0)
+		return error;
+	r->conn.writable = true;
+	r->moved = loop_now(r->loop);
+	/* A FIN with nothing queued before it came while there was no socket to pass it on to. */
+	if (r->stream.state == STREAM_HALF_REMOTE)
+		conn_shutdown_write(&r->conn);
+	else
+		stream_resume(&r->stream);
+	return 0;
+}
+
+void relay_abort(struct relay *r, enum frame_reset reason)
+{
+	stream_reset(&r->stream, reason);
+	conn_abort(&r->conn);
+}

@@ -1,0 +1,36 @@
+#pragma once
+/*
+ * The copier between a socket and a stream: back-pressure both ways, half-close as half-close, reset
+ * as reset. What the socket sends is read straight into the record that carries it; what the peer
+ * sends is written from the record that brought it, and only what the socket does not take is queued.
+ *
+ * A relay may exist before its socket does: what the peer sends meanwhile waits in its window.
+ */
+#include <stdbool.h>
+
+#include "mux/stream.h"
+#include "net/conn.h"
+
+#define RELAY_TRUST (20 * CLOCK_MS) /* a kept upstream quiet for longer is asked whether it ended */
+
+struct relay {
+	struct stream stream;
+	struct conn conn; /* fd -1 until relay_connect() */
+	struct loop *loop;
+	bool requests; /* carries requests: the upstream's end is looked for before a write (rule 37) */
+	uint64_t moved; /* when bytes moved last, in µs */
+	/*
+	 * The stream is closed and the socket too, by an RST unless everything ended in order (NONE).
+	 * Runs once; free it in the reap phase.
+	 */
+	void (*ended)(struct relay *r, enum frame_reset reason);
+};
+
+void relay_init(struct relay *r, struct loop *loop, bool requests,
+	void (*ended)(struct relay *r, enum frame_reset reason));
+
+/* The socket is there; owned from here on. 0 or -ENOMEM. */
+int relay_connect(struct relay *r, int fd);
+
+/* Ends both at once; the peer is told `reason`. ended() does not run. */
+void relay_abort(struct relay *r, enum frame_reset reason);

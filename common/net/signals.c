@@ -1,0 +1,37 @@
+#include "net/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "base/macros.h"
+
+static const int caught_signals[SIGNALS_MAX] = {SIGINT, SIGTERM, SIGHUP};
+
+static void signal_event(int signo, short what, void *arg)
+{
+	struct signals *signals = arg;
+	signals->caught(signals, signo);
+}
+
+int signals_init(struct signals *signals, struct loop *loop,
+	void (*caught)(struct signals *signals, int signo))
+{
+	*signals = (struct signals){.caught = caught};
+	for (size_t i = 0; i < SIGNALS_MAX; i++) {
+		int r = loop_watch_signal(&signals->events[i], loop, caught_signals[i],
+			signal_event, signals);
+		if (r < 0) {
+			signals_deinit(signals);
+			return r;
+		}
+	}
+	/* Sockets are written with MSG_NOSIGNAL; this is for standard error at a closed pipe. */
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+void signals_deinit(struct signals *signals)
+{
+	for (size_t i = 0; i < SIGNALS_MAX; i++)
+		loop_unwatch(&signals->events[i]);
+}

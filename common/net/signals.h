@@ -1,0 +1,18 @@
+#pragma once
+/*
+ * SIGINT, SIGTERM and SIGHUP as calls from the main loop, where anything may be done; SIGPIPE is
+ * ignored. One per process.
+ */
+#include "net/loop.h"
+
+#define SIGNALS_MAX 3
+
+struct signals {
+	struct loop_event events[SIGNALS_MAX];
+	void (*caught)(struct signals *signals, int signo);
+};
+
+/* 0 or -errno with nothing changed. Each arrival is told; the second SIGTERM is told again. */
+int signals_init(struct signals *signals, struct loop *loop,
+	void (*caught)(struct signals *signals, int signo));
+void signals_deinit(struct signals *signals);

@@ -1,0 +1,86 @@
+#include "net/socket.h"
+
+#include <errno.h>
+#include <stddef.h>
+/* Not netinet/tcp.h: its struct tcp_info ends before what is asked for here. */
+#include <linux/tcp.h>
+
+/*
+ * A connection that is silent for longer than KEEPALIVE_IDLE seconds is probed; after
+ * KEEPALIVE_PROBES unanswered ones, KEEPALIVE_INTERVAL apart, it is dead. Below the 5 minutes after
+ * which home routers forget a connection, and 15 s for a peer that is really gone.
+ */
+#define KEEPALIVE_IDLE     120
+#define KEEPALIVE_INTERVAL 5
+#define KEEPALIVE_PROBES   3
+
+static void set_int(int fd, int level, int name, int value)
+{
+	setsockopt(fd, level, name, &value, sizeof value);
+}
+
+void socket_tune(int fd)
+{
+	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCKET_UNSENT_MAX);
+}
+
+void socket_keepalive(int fd)
+{
+	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+void socket_abort_on_close(int fd)
+{
+	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+/* getpeername() or getsockname(), which are alike. */
+static int ask_name(int (*ask)(int, struct sockaddr *, socklen_t *), int fd, struct address *out)
+{
+	struct sockaddr_storage sa = {0};
+	socklen_t len = sizeof sa;
+	if (ask(fd, (struct sockaddr *)&sa, &len) < 0)
+		return -errno;
+	struct address address = address_from_sockaddr((struct sockaddr *)&sa);
+	if (address.family == ADDRESS_NONE)
+		return -EAFNOSUPPORT;
+	*out = address;
+	return 0;
+}
+
+int socket_peer(int fd, struct address *address_out)
+{
+	return ask_name(getpeername, fd, address_out);
+}
+
+int socket_local(int fd, struct address *address_out)
+{
+	return ask_name(getsockname, fd, address_out);
+}
+
+int socket_acked(int fd, uint64_t *bytes_out)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return -errno;
+	/* The kernel gives as much of the struct as it knows: this member since 4.1. */
+	if (len < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
+		return -ENOTSUP;
+	*bytes_out = info.tcpi_bytes_acked;
+	return 0;
+}
+
+int socket_error(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return -errno;
+	return -error;
+}
