@@ -1,0 +1,21 @@
+#pragma once
+/* What the files of this room tell each other; nobody else includes it. */
+#include "link/link.h"
+
+#define WS_CLOSE_NORMAL   1000 /* RFC 6455, 7.4.1 */
+#define WS_CLOSE_PROTOCOL 1002
+
+/* link.c */
+void link_set_state(struct link *l, enum link_state state);
+
+/* greet.c: hello, handshake, key confirmation. `p` is one whole WebSocket message. */
+int link_send_hello(struct link *l);
+void link_greet(struct link *l, uint8_t *p, size_t n, uint64_t now);
+void link_message(struct link *l, const struct control *message); /* hello, or the owner's */
+
+/* record.c: messages in and out. */
+uint8_t *link_put(struct link *l, size_t n); /* room for a message; NULL when memory is out */
+void link_commit(struct link *l, uint8_t *message, size_t n); /* heads and masks what was put */
+void link_put_close(struct link *l, uint16_t code);
+int link_put_control(struct link *l, const struct control *message);
+void link_rest(struct link *l); /* frees buffers that hold nothing */

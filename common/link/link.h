@@ -1,0 +1,155 @@
+#pragma once
+/*
+ * A link: one WebSocket connection between client and server with all its layers, from the server's
+ * hello to the last frame (docs/protocol.md, sections 2 to 4). Sans-I/O: bytes and time in, bytes
+ * and events out; net/carrier owns the socket.
+ *
+ *	visitor bytes -> mux frame -> (seal) -> ws frame -> whoever writes
+ *
+ * Received bytes are unmasked, opened and delivered inside the receive buffer; sent ones are pulled
+ * into the send buffer where they are sealed, headed and masked. Both are freed while the link
+ *rests.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "crypto/handshake.h"
+#include "crypto/random.h"
+#include "crypto/seal.h"
+#include "crypto/token.h"
+#include "mux/mux.h"
+#include "wire/control.h"
+#include "wire/hello.h"
+#include "wire/ws.h"
+
+#define LINK_HANDSHAKE_TIME \
+	(10 * CLOCK_S)                  /* from the 101 to the peer's proof; slow phones included */
+#define LINK_PING_EVERY  (5 * CLOCK_S)  /* NATs and proxies forget after 30 s at the earliest */
+#define LINK_SILENCE_MAX (15 * CLOCK_S) /* three PINGs unanswered: the peer is dead (rule 26) */
+#define LINK_INPUT       (256u << 10)   /* bytes of receive buffer: four records a read */
+#define LINK_OUTPUT_LOW  (64u << 10) /* bytes; records are made while fewer wait for the socket */
+
+enum link_state {
+	LINK_HELLO,     /* client: waits for the server's hello */
+	LINK_KEY,       /* client: waits for link_key() */
+	LINK_HANDSHAKE, /* waits for the peer's Noise message */
+	LINK_CONFIRM,   /* waits for the peer's first sealed message */
+	LINK_UP,
+	LINK_CLOSED,
+};
+
+enum link_end {
+	LINK_END_NONE,
+	LINK_END_LOST,      /* the connection ended or broke, or the peer closed it */
+	LINK_END_SILENT,    /* nothing moved for LINK_SILENCE_MAX */
+	LINK_END_VIOLATION, /* the peer broke a rule; `why` names it */
+	LINK_END_REJECTED,  /* the server refused our key, behind a well-formed hello (rule 11) */
+	LINK_END_REFUSED,   /* we refused the peer: wrong key, wrong mode, no common version */
+	LINK_END_LOCAL,     /* the owner closed it */
+};
+
+struct link;
+
+/* All called from within link_input(), link_output(), link_tick() and stream functions. */
+struct link_ops {
+	/* Client: derive the key for this salt, off the loop, and call link_key(). */
+	void (*salt)(struct link *l, const uint8_t salt[HELLO_SALT]);
+	/* Server: the key with that id, or NULL; asked once per handshake. */
+	const struct token_key *(*find_key)(struct link *l, const uint8_t id[TOKEN_ID_SIZE]);
+	/* Both sides proved the key. `hello` is the peer's; streams and messages may go. */
+	void (*up)(struct link *l, const struct control *hello);
+	/* A message behind the hello; the owner calls control_deinit() on neither. */
+	void (*control)(struct link *l, const struct control *message);
+	struct stream *(
+		*open)(struct link *l, const struct frame_open *open, enum frame_reset *reason_out);
+	void (*goaway)(struct link *l, uint8_t reason);
+	/* There are bytes to write: call link_output() when the socket wants some. */
+	void (*wake)(struct link *l);
+};
+
+/* Copied, but for what it points to, which must outlive the link (the preface need not). */
+struct link_config {
+	bool client;
+	bool seal_waived;         /* --no-seal */
+	struct mux_limits limits; /* for what we receive */
+	struct budget *budget;
+	struct random_pool *random; /* masking keys; the client's only */
+	uint8_t salt[HELLO_SALT];   /* server */
+	const uint8_t *instance;    /* CONTROL_INSTANCE bytes of this process */
+	const uint8_t *resume;      /* client: CONTROL_SECRET bytes, or NULL */
+	const char *version;        /* of the program */
+	const void *preface;        /* what goes out before the first message: the 101 */
+	size_t preface_size;
+};
+
+struct link {
+	const struct link_ops *ops;
+	struct link_config config;
+	enum link_state state;
+	enum link_end end;
+	char why[160]; /* part of a sentence, once closed */
+
+	struct ws_rx ws;
+	struct buf in, out;
+	struct mux mux;
+
+	/* handshake */
+	uint8_t hello[HELLO_MAX];
+	size_t hello_size;
+	struct handshake handshake;
+	struct hello_proof proof; /* ours */
+	struct token_key *key;    /* client: between link_key() and the answer */
+
+	struct seal send, recv;
+	bool sealed, bound;  /* as both ends agreed */
+	bool send_confirmed; /* our first message, sealed in any case, went out */
+
+	uint64_t began, last_alive, last_ping; /* µs */
+};
+
+/*
+ * Begins behind the 101. A server's hello is in the output at once: it belongs into the same write
+ * as the 101. 0 or -ENOMEM.
+ */
+int link_init(struct link *l, const struct link_ops *ops, const struct link_config *config,
+	uint64_t now);
+
+/* Ends every stream as LINK_LOST, wipes keys, frees. Accepts zeroed memory. Not in a callback. */
+void link_deinit(struct link *l);
+
+/* Client, in LINK_KEY: the key for the salt it was asked for; copied. */
+void link_key(struct link *l, const struct token_key *key, uint64_t now);
+
+/* Where to read to, and how much: at least 64 KiB. NULL when memory is out. */
+uint8_t *link_room(struct link *l, size_t *n_out);
+
+/* `n` bytes came there. 0, or -EPROTO when the link is closed now, with `end` and `why` set. */
+int link_input(struct link *l, size_t n, uint64_t now);
+
+/*
+ * The bytes to write next, records being filled while fewer than LINK_OUTPUT_LOW wait. 0: nothing.
+ * Also of a closed link, which may owe its peer a last word.
+ */
+size_t link_output(struct link *l, const uint8_t **p_out, uint64_t now);
+void link_sent(struct link *l, size_t n); /* so many of them were written */
+
+/* Whether link_output() may have something. */
+bool link_pending(const struct link *l);
+
+/* The kernel reports newly acknowledged bytes: a sign of life (rule 26). */
+void link_alive(struct link *l, uint64_t now);
+
+/* When link_tick() wants to be called, in µs. */
+uint64_t link_deadline(const struct link *l);
+int link_tick(struct link *l, uint64_t now); /* as link_input() */
+
+/* Queues a message; as mux_control(), or -EINVAL for one that the peer would refuse. */
+int link_send(struct link *l, const struct control *message);
+
+/* Ends it: streams end as LINK_LOST, a WebSocket close frame is the last thing to write. */
+void link_close(struct link *l, enum link_end end, const char *why, ...)
+	__attribute__((format(printf, 3, 4)));
+
+const char *link_state_name(enum link_state state);

@@ -1,0 +1,192 @@
+/*
+ * Messages in and out of the two buffers.
+ *
+ * Out: a message is made behind a gap for its WebSocket header, so that the bytes are written once,
+ * where they are sent from. The gap fits the four-byte form of the header; the shorter form, of the
+ * few messages below 126 bytes, moves those few bytes.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "link/internal.h"
+
+#define HEADER_MAX 8 /* bytes of a ws header up to 65,535 bytes, masked */
+#define RECORD_MAX (HEADER_MAX + FRAME_MESSAGE_MAX + SEAL_TAG_SIZE)
+
+uint8_t *link_put(struct link *l, size_t n)
+{
+	if (buf_reserve(&l->out, HEADER_MAX + n) < 0)
+		return NULL;
+	return buf_tail(&l->out) + ws_header_size(WS_CONTROL_MAX + 1, l->config.client);
+}
+
+static void link_frame(struct link *l, enum ws_opcode opcode, uint8_t *message, size_t n)
+{
+	bool masked = l->config.client;
+	uint8_t *at = buf_tail(&l->out);
+	uint32_t key = 0;
+	if (masked)
+		random_pool_mask(l->config.random, (uint8_t *)&key);
+	size_t header = ws_write_header(at, opcode, n, masked, key);
+	if (at + header != message)
+		memmove(at + header, message, n);
+	if (masked)
+		ws_mask(at + header, n, key, 0);
+	buf_commit(&l->out, header + n);
+}
+
+void link_commit(struct link *l, uint8_t *message, size_t n)
+{
+	link_frame(l, WS_OP_BINARY, message, n);
+}
+
+void link_put_close(struct link *l, uint16_t code)
+{
+	uint8_t *message = link_put(l, 2);
+	if (!message)
+		return;
+	bytes_set_be16(message, code);
+	link_frame(l, WS_OP_CLOSE, message, 2);
+}
+
+int link_put_control(struct link *l, const struct control *message)
+{
+	char json[CONTROL_MAX];
+	struct error err;
+	size_t n;
+	int r = control_encode(message, json, sizeof(json), &err, &n);
+	if (r != 0)
+		return r < 0 ? r : -EINVAL;
+	return mux_control(&l->mux, json, n);
+}
+
+/* Makes one record of what the mux has ready; false when it has nothing. */
+static bool link_record(struct link *l, uint64_t now)
+{
+	uint8_t *message = link_put(l, FRAME_MESSAGE_MAX + SEAL_TAG_SIZE);
+	if (!message)
+		return false;
+	size_t n = mux_fill(&l->mux, message, FRAME_MESSAGE_MAX, now);
+	if (!n)
+		return false;
+	/* Our proof of the key is sealed, whatever was agreed for what follows (rule 10). */
+	if (l->sealed || !l->send_confirmed) {
+		if (seal_encrypt(&l->send, message, n) < 0) {
+			link_close(l, LINK_END_LOCAL, "the cipher failed");
+			return false;
+		}
+		n += SEAL_TAG_SIZE;
+		l->send_confirmed = true;
+	}
+	link_commit(l, message, n);
+	return true;
+}
+
+/* Before the peer proved its key, our proof alone may leave (and nothing of the mux is there yet).
+ */
+static bool link_may_send(const struct link *l)
+{
+	return l->state == LINK_UP || (l->state == LINK_CONFIRM && !l->send_confirmed);
+}
+
+size_t link_output(struct link *l, const uint8_t **p_out, uint64_t now)
+{
+	while (buf_len(&l->out) < LINK_OUTPUT_LOW && link_may_send(l) && mux_pending(&l->mux) &&
+		link_record(l, now))
+		;
+	*p_out = buf_head(&l->out);
+	return buf_len(&l->out);
+}
+
+void link_sent(struct link *l, size_t n)
+{
+	buf_consume(&l->out, n);
+}
+
+bool link_pending(const struct link *l)
+{
+	return buf_len(&l->out) || (link_may_send(l) && mux_pending(&l->mux));
+}
+
+void link_rest(struct link *l)
+{
+	if (!buf_len(&l->in))
+		buf_deinit(&l->in);
+	if (!buf_len(&l->out))
+		buf_deinit(&l->out);
+}
+
+uint8_t *link_room(struct link *l, size_t *n_out)
+{
+	/* The room that is asked for is a quarter: what is left of a record seldom moves. */
+	if (buf_reserve(&l->in, l->in.cap ? LINK_INPUT / 4 : LINK_INPUT) < 0)
+		return NULL;
+	*n_out = buf_room(&l->in);
+	return buf_tail(&l->in);
+}
+
+/* A message of an established link: frames, sealed as agreed. */
+static void link_open(struct link *l, uint8_t *p, size_t n, uint64_t now)
+{
+	if (l->sealed) {
+		int r = seal_decrypt(&l->recv, p, n);
+		if (r != 0) {
+			link_close(l, LINK_END_VIOLATION, "a record was changed on its way");
+			return;
+		}
+		n -= SEAL_TAG_SIZE;
+	}
+	if (n > FRAME_MESSAGE_MAX)
+		link_close(l, LINK_END_VIOLATION, "a message above %d bytes", FRAME_MESSAGE_MAX);
+	else if (mux_input(&l->mux, p, n, now) < 0 && l->state != LINK_CLOSED)
+		link_close(l, LINK_END_VIOLATION, "%s", l->mux.violation);
+}
+
+static void link_event(struct link *l, const struct ws_event *ev, uint64_t now)
+{
+	switch (ev->type) {
+	case WS_MESSAGE:
+		if (l->state == LINK_UP)
+			link_open(l, ev->payload, ev->size, now);
+		else
+			link_greet(l, ev->payload, ev->size, now);
+		break;
+	case WS_PING:
+		/* Answered for the proxies' sake, unless its sender does not read (rule 17). */
+		if (buf_len(&l->out) < LINK_OUTPUT_LOW) {
+			uint8_t *pong = link_put(l, ev->size);
+			if (!pong)
+				break;
+			memcpy(pong, ev->payload, ev->size);
+			link_frame(l, WS_OP_PONG, pong, ev->size);
+			l->ops->wake(l);
+		}
+		break;
+	case WS_PONG:
+		break;
+	case WS_CLOSE:
+		link_close(l, LINK_END_LOST, "the other side closed the connection");
+		break;
+	}
+}
+
+int link_input(struct link *l, size_t n, uint64_t now)
+{
+	buf_commit(&l->in, n);
+	l->last_alive = now;
+	while (l->state != LINK_CLOSED && buf_len(&l->in)) {
+		struct ws_event ev;
+		int r = ws_rx_next(&l->ws, buf_head(&l->in), buf_len(&l->in), &ev);
+		if (r > WS_MORE) {
+			link_close(l, LINK_END_VIOLATION, "%s", ws_error_name(r));
+			break;
+		}
+		if (r == 0)
+			link_event(l, &ev, now);
+		buf_consume(&l->in, ev.consumed);
+		if (r == WS_MORE)
+			break;
+	}
+	return l->state == LINK_CLOSED ? -EPROTO : 0;
+}

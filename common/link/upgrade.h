@@ -1,0 +1,39 @@
+#pragma once
+/*
+ * How a connection becomes a link: the HTTP request, and what may be taken for one (RFC 6455,
+ * section 4; docs/protocol.md, rules 1 to 3). Judged over parsed fields, for every request of a
+ * connection, because reverse proxies mix visitors' requests and link requests on one of theirs.
+ */
+#include <stddef.h>
+
+#include "crypto/digest.h"
+#include "wire/http1.h"
+
+#define UPGRADE_PATH         "/tunnel" /* where links are asked for, unless --control-path says else */
+#define UPGRADE_SUBPROTOCOL  "tunnel.v1"
+#define UPGRADE_REQUEST_MAX  2048 /* bytes of the client's request */
+#define UPGRADE_RESPONSE_MAX 256  /* bytes of the server's 101 */
+
+enum upgrade_verdict {
+	UPGRADE_NONE,      /* a visitor's request, whatever its path */
+	UPGRADE_LINK,      /* answer with upgrade_response() */
+	UPGRADE_MALFORMED, /* meant as a link, but wrong: 400 */
+	UPGRADE_VERSION,   /* another WebSocket version: 426 */
+	UPGRADE_ORIGIN,    /* from a web page: 403 (rule 2) */
+};
+
+/* Server: is this head a link request for `path`? `behind` bytes came behind it. */
+enum upgrade_verdict upgrade_judge(const struct http1_head *h, const char *path, size_t behind);
+
+/* Server: the 101 for a head that was judged UPGRADE_LINK; returns its size. */
+size_t upgrade_response(const struct http1_head *h, char out[UPGRADE_RESPONSE_MAX]);
+
+/*
+ * Client: the request. `authority` is the remote's host and port; `key_out` is remembered for
+ * upgrade_accepted(). Returns its size, 0 when it does not fit.
+ */
+size_t upgrade_request(const char *authority, const char *path, char key_out[WS_KEY_SIZE + 1],
+	char out[UPGRADE_REQUEST_MAX]);
+
+/* Client: NULL when this response opens the link, else why not, as a part of a sentence. */
+const char *upgrade_accepted(const struct http1_head *h, const char key[WS_KEY_SIZE + 1]);

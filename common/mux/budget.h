@@ -1,0 +1,43 @@
+#pragma once
+/*
+ * What queued bytes and granted credit may cost, in bytes (docs/protocol.md, rule 21).
+ *
+ * A budget is shared by the links of one worker; each session has an account in it. An account that
+ * is full grants no credit beyond base windows. When queued bytes overrun the whole budget, base
+ * windows having been overcommitted on purpose, the account that holds most is told to let go.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+struct budget {
+	size_t limit, used;
+	struct list accounts;
+};
+
+struct budget_account {
+	struct list link; /* budget::accounts */
+	struct budget *budget;
+	size_t used;
+	uint64_t moved; /* bytes taken by their owners so far: of two equals the busier one stays */
+	/* Over the limit and holding most: free what is held. Called inside budget_charge(). */
+	void (*relieve)(struct budget_account *account);
+};
+
+void budget_init(struct budget *b, size_t limit);
+
+/* The default limit: an eighth of `ram`, within 32 MiB and 1 GiB. */
+size_t budget_default(uint64_t ram);
+
+void budget_account_init(struct budget_account *a, struct budget *b,
+	void (*relieve)(struct budget_account *));
+void budget_account_deinit(struct budget_account *a); /* all must have been given back */
+
+/* Whether `n` more bytes of credit may be granted; one account takes at most half of the budget. */
+bool budget_fits(const struct budget_account *a, size_t n);
+
+/* Counts what is held already. May call relieve() of any account of the budget. */
+void budget_charge(struct budget_account *a, size_t n);
+void budget_release(struct budget_account *a, size_t n);

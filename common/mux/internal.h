@@ -1,0 +1,41 @@
+#pragma once
+/* What the files of this room tell each other; nobody else includes it. */
+#include "mux/mux.h"
+
+/* A piece of a stream's queue; `end` of `cap` bytes are filled, those before `start` were taken. */
+struct chunk {
+	struct list link; /* stream::queue */
+	size_t start, end, cap;
+	uint8_t data[];
+};
+
+/* table.c: the open streams of a mux by id. */
+struct stream *mux_find(const struct mux *m, uint32_t id);
+int mux_enter(struct mux *m, struct stream *s); /* s->id is set; 0 or -ENOMEM */
+void mux_leave(struct mux *m, struct stream *s);
+
+/* stream.c */
+void stream_attach(struct stream *s, struct mux *m, uint32_t credit);
+void stream_set_state(struct stream *s, enum stream_state state);
+/* Takes the stream out of its mux; the owner hears closed() if `tell`. */
+void stream_close(struct stream *s, bool tell, enum frame_reset reason, uint64_t taken);
+/* Like stream_reset(), for reasons that the owner does not know yet: it hears closed(). */
+void stream_reset_told(struct stream *s, enum frame_reset reason);
+/* Enters or leaves the ring as readiness and credit have it. */
+void stream_schedule(struct stream *s);
+void stream_end_remote(
+	struct stream *s); /* delivers the peer's FIN, everything before it being taken */
+
+/* window.c: what the peer may send us. */
+int stream_receive(struct stream *s, const uint8_t *p,
+	size_t n);                                /* DATA within credit; 0, -ENOMEM */
+void stream_drain(struct stream *s);              /* offers what is queued */
+void stream_discard(struct stream *s);            /* forgets what is queued and the credit given */
+void stream_ungrant(struct stream *s);            /* FIN came: takes back the credit given */
+void mux_relieve(struct budget_account *account); /* budget_account::relieve */
+
+/* mux.c: a frame that goes before all data. -ENOBUFS when the peer reads nothing, or -ENOMEM. */
+int mux_queue(struct mux *m, const void *frame, size_t n);
+/* The same for a RESET, which may not get lost: where it fails, mux::violation is set. */
+void mux_send_reset(struct mux *m, uint32_t id, enum frame_reset reason, uint64_t taken);
+void mux_note_rtt(struct mux *m, uint64_t rtt);

@@ -1,0 +1,126 @@
+#pragma once
+/*
+ * One visitor's byte connection inside a link, seen from either end. The owner embeds it.
+ *
+ * Sending is pulled: the owner says stream_ready() when it may have bytes, and is asked to pull()
+ * them straight into the record that will be written. Receiving is pushed: push() is given a slice
+ * of the received record and says how much of it went to the socket; only the rest is queued, and
+ * offered again after stream_resume().
+ *
+ * State: OPEN, then HALF_LOCAL (our FIN is on its way) or HALF_REMOTE (the peer's FIN was
+ * delivered), then CLOSED. A reset from either side goes to CLOSED at once. In CLOSED the stream
+ * has left its mux and no callback runs again; its memory must last until the end of the turn.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "wire/frame.h"
+
+struct mux;
+struct stream;
+
+enum stream_state {
+	STREAM_IDLE,
+	STREAM_OPEN,
+	STREAM_HALF_LOCAL,
+	STREAM_HALF_REMOTE,
+	STREAM_CLOSED
+};
+
+struct stream_ops {
+	/* What OPEN shall say. Called once, when a stream that this side opened has its first turn.
+	 */
+	void (*opening)(struct stream *s, struct frame_open *open_out);
+
+	/*
+	 * Up to `max` bytes into `room`. More than 0: so many. 0: the data ends here, send FIN.
+	 * -EAGAIN: nothing now; not asked again before stream_ready(). Any other negative errno:
+	 * the source broke, and the stream is reset with FRAME_RESET_ABORTED; pull() itself must
+	 * not call stream_reset().
+	 */
+	ssize_t (*pull)(struct stream *s, uint8_t *room, size_t max);
+
+	/* Takes what it can of the slice, in order; the rest comes again after stream_resume(). */
+	size_t (*push)(struct stream *s, const uint8_t *p, size_t n);
+
+	/* The peer's data ended in order and all of it was taken. */
+	void (*push_end)(struct stream *s);
+
+	/*
+	 * The stream is CLOSED: both ends in order (reason FRAME_RESET_NONE), reset by the peer, or
+	 * its link ended (FRAME_RESET_LINK_LOST). `taken` says how many of our bytes the peer's
+	 * socket took, as far as the peer said: 0 means "none" behind a reset or GOAWAY of the
+	 * peer's only, else "perhaps some". Not called for the owner's own stream_reset(). May open
+	 * and reset streams; may close the link, which inside pull() or mux_fill() loses the record
+	 * that is being filled.
+	 */
+	void (*closed)(struct stream *s, enum frame_reset reason, uint64_t taken);
+};
+
+struct stream {
+	const struct stream_ops *ops;
+	struct mux *mux;
+	uint32_t id;
+	enum stream_state state;
+
+	bool remote;       /* the peer opened it */
+	bool open_waiting; /* our OPEN is not written yet, and the stream has no id */
+
+	/* sending */
+	bool ready;       /* the owner said so and pull() did not say -EAGAIN since */
+	uint32_t credit;  /* bytes the peer still takes */
+	uint32_t deficit; /* bytes left of this turn of the round robin */
+	uint64_t sent;    /* bytes pulled so far */
+	struct list ring; /* mux::ready, while `ready` and with credit */
+
+	/* receiving */
+	uint32_t window;     /* what granted and queued bytes together should be */
+	uint32_t granted;    /* bytes the peer may still send */
+	uint32_t increment;  /* the part of it that waits for its WINDOW frame */
+	uint64_t granted_at; /* when credit was given last; 0: never */
+	uint64_t taken;      /* bytes the owner took so far */
+	uint64_t peer_taken; /* bytes of ours the peer's owner took, as its FIN or RESET said */
+	bool remote_end;     /* FIN came and waits behind the queue */
+	bool delivering;     /* inside push(): keeps stream_resume() from entering again */
+	size_t queued;       /* bytes in `queue` */
+	size_t queue_memory; /* what they cost */
+	size_t charged;      /* what of all that is in the budget */
+	struct list queue;   /* of struct chunk */
+	struct list urgent;  /* mux::urgent, while a WINDOW waits */
+	struct list grown;   /* mux::grown, while `window` is above the base */
+
+	struct list all;     /* mux::streams */
+	struct stream *next; /* in its bucket of mux::table */
+};
+
+/* A stream of no mux, in state IDLE. */
+void stream_init(struct stream *s, const struct stream_ops *ops);
+
+/* The owner may have bytes to send, or the end of them. Cheap when said again; void inside pull(). */
+void stream_ready(struct stream *s);
+
+/* The owner can take bytes again: queued ones are pushed now. */
+void stream_resume(struct stream *s);
+
+/*
+ * Ends the stream at once in both directions, queued bytes included; the peer is told the reason
+ * and how many of its bytes were taken. Without effect on an IDLE or CLOSED stream. Legal inside
+ * push(), which first adds to `taken` what that very call wrote.
+ */
+void stream_reset(struct stream *s, enum frame_reset reason);
+
+/* Whether OPEN, or anything behind it, may have reached the peer. */
+static inline bool stream_spoken(const struct stream *s)
+{
+	return !s->open_waiting;
+}
+
+static inline bool stream_alive(const struct stream *s)
+{
+	return s->state != STREAM_IDLE && s->state != STREAM_CLOSED;
+}
+
+const char *stream_state_name(enum stream_state state);

@@ -1,0 +1,203 @@
+/*
+ * What the peer may send us, and what we hold of it (docs/protocol.md, rules 21 and 22).
+ *
+ * A stream's `granted` is what its peer may still send; `window` is what granted and queued bytes
+ * together should be. When half of a window has been taken, the difference goes out as one WINDOW
+ * frame. Two such grants within two round trips mean that the window, not the network, was the
+ * limit: it doubles while the budget has room. A stream that rests falls back to the base window.
+ *
+ * The budget is charged with what is granted beyond the base window and with the memory of the
+ * queue, and with a grown window even while it is not all granted: it will be in a moment, and the
+ * sum of all such moments may not overrun the budget. recharge() keeps the difference to what was
+ * charged last, so no path can forget one.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "mux/internal.h"
+
+#define CHUNK_MIN 1024     /* bytes; peers that send single bytes must not cost a header for each */
+#define RTT_FLOOR CLOCK_MS /* on a local link our own turns, not the wire, are the round trip */
+
+static void stream_recharge(struct stream *s)
+{
+	uint32_t base = s->mux->limits.base_window;
+	size_t due = s->queue_memory + (s->granted > base ? s->granted - base : 0);
+	due = MAX(due, s->window - base);
+	size_t had = s->charged;
+	s->charged = due;
+	/* Last, because it may relieve: this stream, too, can be closed by it. */
+	if (due > had)
+		budget_charge(&s->mux->account, due - had);
+	else
+		budget_release(&s->mux->account, had - due);
+}
+
+static bool stream_outgrew(const struct stream *s, uint64_t now)
+{
+	const struct mux *m = s->mux;
+	uint64_t rtt = MAX(mux_rtt(m), RTT_FLOOR);
+	return s->granted_at && now - s->granted_at < 2 * rtt && s->window < m->limits.max_window &&
+	       budget_fits(&m->account, s->window);
+}
+
+/* The owner took bytes: gives credit back once it is worth a frame. */
+static void stream_grant(struct stream *s)
+{
+	struct mux *m = s->mux;
+	uint64_t held = (uint64_t)s->granted + s->queued;
+	if (s->state == STREAM_HALF_REMOTE || s->remote_end || held + s->window / 2 > s->window)
+		return;
+	if (stream_outgrew(s, m->last_now)) {
+		s->window = MIN(2 * s->window, m->limits.max_window);
+		list_unlink(&s->grown);
+		list_append(&m->grown, &s->grown);
+	}
+	uint32_t more = s->window - (uint32_t)held;
+	s->granted += more;
+	s->increment += more;
+	s->granted_at = m->last_now;
+	if (!list_linked(&s->urgent)) {
+		list_append(&m->urgent, &s->urgent);
+		m->ops->wake(m);
+	}
+}
+
+/* The owner's push(), during which the owner may close the stream: whether it lives on. */
+static bool stream_push(struct stream *s, const uint8_t *p, size_t n, size_t *took_out)
+{
+	s->delivering = true;
+	size_t took = s->ops->push(s, p, n);
+	s->delivering = false;
+	*took_out = took;
+	if (!stream_alive(s))
+		return false;
+	/* At once, not when credit is given: the next push() may reset, and say how much went. */
+	s->taken += took;
+	s->mux->account.moved += took;
+	return true;
+}
+
+static int stream_queue(struct stream *s, const uint8_t *p, size_t n)
+{
+	struct chunk *last =
+		list_empty(&s->queue) ? NULL : list_entry(s->queue.prev, struct chunk, link);
+	if (last) {
+		size_t fit = MIN(n, last->cap - last->end);
+		memcpy(last->data + last->end, p, fit);
+		last->end += fit;
+		s->queued += fit;
+		p += fit;
+		n -= fit;
+	}
+	if (!n)
+		return 0;
+	size_t cap = MAX(CHUNK_MIN, n);
+	struct chunk *c = malloc(sizeof(*c) + cap);
+	if (!c)
+		return -ENOMEM;
+	list_init(&c->link);
+	c->start = 0;
+	c->end = n;
+	c->cap = cap;
+	memcpy(c->data, p, n);
+	list_append(&s->queue, &c->link);
+	s->queued += n;
+	s->queue_memory += sizeof(*c) + cap;
+	return 0;
+}
+
+static void stream_free_chunk(struct stream *s, struct chunk *c)
+{
+	s->queue_memory -= sizeof(*c) + c->cap;
+	list_unlink(&c->link);
+	free(c);
+}
+
+int stream_receive(struct stream *s, const uint8_t *p, size_t n)
+{
+	s->granted -= (uint32_t)n;
+	size_t took = 0;
+	if (list_empty(&s->queue) && !stream_push(s, p, n, &took))
+		return 0;
+	if (took < n && stream_queue(s, p + took, n - took) < 0)
+		return -ENOMEM;
+	if (took)
+		stream_grant(s);
+	stream_recharge(s);
+	return 0;
+}
+
+void stream_drain(struct stream *s)
+{
+	uint64_t before = s->taken;
+	while (!list_empty(&s->queue)) {
+		struct chunk *c = list_entry(s->queue.next, struct chunk, link);
+		size_t n = c->end - c->start, took;
+		if (!stream_push(s, c->data + c->start, n, &took))
+			return;
+		c->start += took;
+		s->queued -= took;
+		if (took < n)
+			break;
+		stream_free_chunk(s, c);
+	}
+	if (s->taken > before)
+		stream_grant(s);
+	stream_recharge(s);
+	if (stream_alive(s) && list_empty(&s->queue) && s->remote_end)
+		stream_end_remote(s);
+}
+
+void stream_ungrant(struct stream *s)
+{
+	s->granted = s->increment = 0;
+	s->window = s->mux->limits.base_window;
+	list_unlink(&s->urgent);
+	list_unlink(&s->grown);
+	stream_recharge(s);
+}
+
+void stream_discard(struct stream *s)
+{
+	list_for_each_safe (it, &s->queue)
+		stream_free_chunk(s, list_entry(it, struct chunk, link));
+	s->queued = 0;
+	budget_release(&s->mux->account, s->charged);
+	s->charged = 0;
+}
+
+void mux_tick(struct mux *m, uint64_t now)
+{
+	m->last_now = now;
+	list_for_each_safe (it, &m->grown) {
+		struct stream *s = list_entry(it, struct stream, grown);
+		if (now - s->granted_at < MUX_REST)
+			continue;
+		s->window = m->limits.base_window;
+		list_unlink(&s->grown);
+		stream_recharge(s);
+	}
+	if (!buf_len(&m->frames))
+		buf_deinit(&m->frames);
+}
+
+/* The streams that hold something end; the session goes on (rule 21). */
+void mux_relieve(struct budget_account *account)
+{
+	struct mux *m = container_of(account, struct mux, account);
+	struct list holding;
+	list_init(&holding);
+	list_for_each_safe (it, &m->streams) {
+		if (!list_entry(it, struct stream, all)->queued)
+			continue;
+		list_unlink(it);
+		list_append(&holding, it);
+	}
+	/* Not inside the walk: what closed() calls may free memory, or need more. */
+	while (!list_empty(&holding))
+		stream_reset_told(list_entry(holding.next, struct stream, all),
+			FRAME_RESET_NO_MEMORY);
+}

@@ -1,0 +1,586 @@
+/* Hello, handshake and proof between two ends: rules 4 to 14 of docs/protocol.md. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/macros.h"
+#include "crypto/crypto.h"
+#include "pair.h"
+
+#define CB_A "exporter value A: 32 bytes long."
+#define CB_B "exporter value B: 32 bytes long."
+
+static void agreed(void **state)
+{
+	static const struct {
+		struct pair_config config;
+		bool sealed, bound;
+	} rows[] = {
+		{{0}, true, false},
+		{{.open_mode = true}, true, false},
+		{{.client_waives = true}, true, false},
+		{{.server_waives = true}, true, false},
+		{{.client_waives = true, .server_waives = true}, false, false},
+		{{.client_cb = CB_A, .server_cb = CB_A}, false, true},
+		{{.client_cb = CB_A, .server_cb = CB_B}, true, false},
+		{{.client_cb = CB_A}, true, false},
+		{{.server_cb = CB_A}, true, false},
+		{{.client_cb = CB_A, .server_cb = CB_B, .client_waives = true}, true, false},
+		{{.client_cb = CB_A, .server_cb = CB_A, .client_waives = true}, false, true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct pair p;
+		pair_init(&p, &rows[i].config, 1);
+		pair_up(&p);
+		struct link *ends[] = {&p.client.link, &p.server.link};
+		for (size_t k = 0; k < ARRAY_LEN(ends); k++) {
+			assert_int_equal(ends[k]->sealed, rows[i].sealed);
+			assert_int_equal(ends[k]->bound, rows[i].bound);
+		}
+		assert_int_equal(p.client.salts, 1);
+		assert_int_equal(p.client.peer_window, MUX_BASE_WINDOW);
+		/* Sealed means that it cannot be read on the way, and waived that it can. */
+		static const struct control notice = {
+			.type = CONTROL_NOTICE, .notice = {.sentence = "a plain sentence"}};
+		assert_int_equal(link_send(&p.server.link, &notice), 0);
+		const uint8_t *bytes;
+		size_t n = link_output(&p.server.link, &bytes, p.now);
+		assert_int_equal(
+			memmem(bytes, n, "a plain sentence", 16) == NULL, rows[i].sealed);
+		pair_run(&p);
+		assert_string_equal(p.client.notice, "a plain sentence");
+		pair_deinit(&p);
+	}
+}
+
+static void refused(void **state)
+{
+	static const struct {
+		struct pair_config config;
+		enum link_end client_end;
+		const char *why;
+	} rows[] = {
+		{{.wrong_psk = true}, LINK_END_REJECTED, "the token is not known"},
+		{{.wrong_id = true}, LINK_END_REJECTED, "the token is not known"},
+		{{.server_without_key = true}, LINK_END_REJECTED, "the token is not known"},
+		{{.open_mode = true, .server_without_key = true}, LINK_END_REJECTED,
+			"the token is not known"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct pair p;
+		pair_init(&p, &rows[i].config, 1);
+		pair_run(&p);
+		assert_int_equal(p.client.link.state, LINK_CLOSED);
+		assert_int_equal(p.client.link.end, rows[i].client_end);
+		assert_string_equal(p.client.link.why, rows[i].why);
+		assert_int_equal(p.server.link.state, LINK_CLOSED);
+		assert_int_equal(p.server.link.end, LINK_END_REFUSED);
+		assert_int_equal(p.client.ups + p.server.ups, 0);
+		pair_deinit(&p);
+	}
+}
+
+/* The bytes that a client sees of a wrong key and of an unknown one are the same. */
+static void refusals_look_alike(void **state)
+{
+	size_t sizes[2];
+	for (int i = 0; i < 2; i++) {
+		struct pair p;
+		struct pair_config config = {.wrong_psk = i == 0, .wrong_id = i == 1};
+		pair_init(&p, &config, 1);
+		pair_run(&p);
+		sizes[i] = p.server.n_piped;
+		pair_deinit(&p);
+	}
+	assert_int_equal(sizes[0], sizes[1]);
+}
+
+/* However the bytes are cut, the same comes of it. */
+static void cut_anywhere(void **state)
+{
+	for (uint32_t seed = 0; seed < 60; seed++) {
+		struct pair p;
+		struct pair_config config = {.client_waives = seed & 1, .server_waives = seed & 2};
+		pair_init(&p, &config, seed);
+		p.cut = seed < 30 ? seed + 1 : 0;
+		pair_up(&p);
+		struct flow *f = pair_open(&p.client, 1, 70000, true);
+		pair_run(&p);
+		if (!pair_peer(f)->got_end)
+			fail_msg("seed %u", seed);
+		pair_deinit(&p);
+	}
+}
+
+/* A conversation of a few hundred bytes each way, from the first byte on. */
+static void converse(struct pair *p)
+{
+	pair_run(p);
+	if (p->client.link.state == LINK_UP && p->server.link.state == LINK_UP) {
+		pair_open(&p->client, 1, 200, true);
+		pair_open(&p->server, 2, 150, true);
+		pair_run(p);
+		struct flow *back = &p->server.flows[1];
+		if (back->used) {
+			back->give = 90;
+			back->end = true;
+			stream_ready(&back->stream);
+		}
+		pair_run(p);
+	}
+}
+
+static struct side *side_at(struct pair *p, int i)
+{
+	return i ? &p->server : &p->client;
+}
+
+/* Each byte changed in three ways, in either direction: it ends, and nothing wrong is delivered. */
+static void tampered(void **state)
+{
+	static const uint8_t by[] = {0x01, 0x80, 0xff};
+	struct pair p;
+	size_t sizes[2];
+	pair_init(&p, NULL, 1);
+	converse(&p);
+	assert_true(p.server.flows[1].got_end && p.client.flows[2].got_end &&
+		    p.client.flows[1].n_closed);
+	sizes[0] = p.client.n_piped;
+	sizes[1] = p.server.n_piped;
+	pair_deinit(&p);
+	for (int side = 0; side < 2; side++) {
+		for (size_t at = 0; at < sizes[side] * ARRAY_LEN(by); at++) {
+			pair_init(&p, NULL, 1);
+			side_at(&p, side)->tamper_at = at / ARRAY_LEN(by);
+			side_at(&p, side)->tamper_by = by[at % ARRAY_LEN(by)];
+			converse(&p);
+			pair_wait(&p, 40 * CLOCK_S);
+			if (p.client.link.state != LINK_CLOSED ||
+				p.server.link.state != LINK_CLOSED)
+				fail_msg("byte %zu of side %d: client %s, server %s",
+					at / ARRAY_LEN(by), side,
+					link_state_name(p.client.link.state),
+					link_state_name(p.server.link.state));
+			pair_deinit(&p);
+		}
+	}
+}
+
+/* The connection lost behind each byte: what had not ended in order ends as LINK_LOST (rule 24). */
+static void truncated(void **state)
+{
+	struct pair p;
+	size_t sizes[2];
+	pair_init(&p, NULL, 1);
+	converse(&p);
+	sizes[0] = p.client.n_piped;
+	sizes[1] = p.server.n_piped;
+	pair_deinit(&p);
+	for (int side = 0; side < 2; side++) {
+		for (size_t at = 0; at <= sizes[side]; at++) {
+			pair_init(&p, NULL, 1);
+			side_at(&p, side)->break_at = at;
+			converse(&p);
+			if (!p.broken)
+				pair_break(&p);
+			for (int i = 0; i < 2; i++) {
+				struct side *s = side_at(&p, i);
+				assert_int_equal(s->link.end, LINK_END_LOST);
+				for (size_t k = 0; k < PAIR_FLOWS; k++) {
+					struct flow *f = &s->flows[k];
+					if (!f->used)
+						continue;
+					assert_int_equal(f->n_closed, 1);
+					if (f->reason != FRAME_RESET_NONE)
+						assert_int_equal(f->reason, FRAME_RESET_LINK_LOST);
+				}
+			}
+			pair_deinit(&p);
+		}
+	}
+}
+
+/* A recorded first message, and a whole recorded client, against another connection. */
+static void replayed(void **state)
+{
+	struct pair p, q;
+	pair_init(&p, NULL, 1);
+	p.cut = NOWHERE;
+	while (p.client.link.state != LINK_HANDSHAKE)
+		pair_step(&p);
+	const uint8_t *bytes;
+	size_t n = link_output(&p.client.link, &bytes, p.now);
+	assert_true(n > HELLO_FIRST);
+
+	pair_init(&q, NULL, 2);
+	size_t room;
+	uint8_t *at = link_room(&q.server.link, &room);
+	memcpy(at, bytes, n);
+	assert_int_equal(link_input(&q.server.link, n, q.now), -EPROTO);
+	assert_int_equal(q.server.link.end, LINK_END_REFUSED);
+	assert_int_equal(q.server.ups, 0);
+	pair_break(&q);
+	pair_deinit(&q);
+	pair_up(&p); /* while its own server takes it */
+	pair_deinit(&p);
+}
+
+/* A record of the client's that was delivered is delivered again. */
+static void repeated_record(void **state)
+{
+	struct pair p;
+	pair_init(&p, NULL, 1);
+	pair_up(&p);
+	pair_open(&p.client, 1, 100, true);
+	const uint8_t *bytes;
+	size_t n = link_output(&p.client.link, &bytes, p.now), room;
+	for (int i = 0; i < 2; i++) {
+		memcpy(link_room(&p.server.link, &room), bytes, n);
+		assert_int_equal(link_input(&p.server.link, n, p.now), i ? -EPROTO : 0);
+	}
+	assert_int_equal(p.server.link.end, LINK_END_VIOLATION);
+	assert_int_equal(p.server.flows[1].got, 100);
+	pair_break(&p);
+	pair_deinit(&p);
+}
+
+static void other_versions(void **state)
+{
+	/* A server that speaks only what this client does not. */
+	struct pair p;
+	pair_init(&p, NULL, 1);
+	struct link *l = &p.client.link;
+	struct hello hello = {.versions = {2, 9}, .version_count = 2};
+	uint8_t bytes[2 + HELLO_MAX];
+	size_t room, n = hello_write(bytes + 2, &hello);
+	bytes[0] = 0x82;
+	bytes[1] = (uint8_t)n;
+	memcpy(link_room(l, &room), bytes, n + 2);
+	assert_int_equal(link_input(l, n + 2, p.now), -EPROTO);
+	assert_int_equal(l->end, LINK_END_REFUSED);
+	assert_int_equal(p.client.salts, 0);
+	pair_break(&p);
+	pair_deinit(&p);
+
+	/* One that speaks more: the common one is chosen, and the longer hello is in the prologue. */
+	pair_init(&p, NULL, 1);
+	l = &p.server.link;
+	buf_deinit(&l->out);
+	hello = (struct hello){.versions = {HELLO_VERSION, 200}, .version_count = 2};
+	memcpy(hello.salt, l->config.salt, HELLO_SALT);
+	l->hello_size = hello_write(l->hello, &hello);
+	bytes[1] = (uint8_t)l->hello_size;
+	memcpy(bytes + 2, l->hello, l->hello_size);
+	assert_int_equal(buf_append(&l->out, bytes, l->hello_size + 2), 0);
+	pair_up(&p);
+	pair_deinit(&p);
+
+	/* A rollback: the version is taken out on the way. */
+	pair_init(&p, NULL, 1);
+	l = &p.server.link;
+	buf_deinit(&l->out);
+	bytes[1] = (uint8_t)hello_write(bytes + 2,
+		&(struct hello){.versions = {HELLO_VERSION}, .version_count = 1});
+	memcpy(bytes + 2 + bytes[1] - HELLO_SALT, l->config.salt, HELLO_SALT);
+	assert_int_equal(buf_append(&l->out, bytes, bytes[1] + 2u), 0);
+	pair_run(&p);
+	assert_int_equal(p.server.link.end, LINK_END_REFUSED);
+	assert_int_equal(p.client.link.end, LINK_END_REJECTED);
+	pair_deinit(&p);
+}
+
+/* Raw WebSocket frames toward the server: what any stranger can send. */
+static void strangers(void **state)
+{
+	static const struct {
+		const char *name;
+		uint8_t head[8];
+		size_t head_size;
+		size_t payload;
+		enum link_end end;
+	} rows[] = {
+		{"1,025 bytes", {0x82, 0xfe, 0x04, 0x01}, 4, 0, LINK_END_VIOLATION},
+		{"64 KiB", {0x82, 0xff, 0, 0, 0, 0, 0, 1}, 8, 8, LINK_END_VIOLATION},
+		{"1,024 bytes of nothing", {0x82, 0xfe, 0x04, 0x00, 0, 0, 0, 0}, 8, 1024,
+			LINK_END_VIOLATION},
+		{"unmasked", {0x82, 0x05}, 2, 5, LINK_END_VIOLATION},
+		{"text", {0x81, 0x85, 0, 0, 0, 0}, 6, 5, LINK_END_VIOLATION},
+		{"an empty message", {0x82, 0x80, 0, 0, 0, 0}, 6, 0, LINK_END_VIOLATION},
+		{"a first message of zeros", {0x82, 0xfe, 0, HELLO_FIRST, 0, 0, 0, 0}, 8,
+			HELLO_FIRST, LINK_END_REFUSED},
+		{"a close frame", {0x88, 0x80, 0, 0, 0, 0}, 6, 0, LINK_END_LOST},
+		{"GET /", {'G', 'E', 'T', ' ', '/'}, 5, 20, LINK_END_VIOLATION},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct pair p;
+		size_t room;
+		pair_init(&p, NULL, 1);
+		uint8_t *at = link_room(&p.server.link, &room);
+		memcpy(at, rows[i].head, rows[i].head_size);
+		memset(at + rows[i].head_size, 0, rows[i].payload);
+		int r = link_input(&p.server.link, rows[i].head_size + rows[i].payload, p.now);
+		if (r != -EPROTO || p.server.link.end != rows[i].end)
+			fail_msg("%s: %d, end %d, %s", rows[i].name, r, p.server.link.end,
+				p.server.link.why);
+		assert_int_equal(p.server.link.mux.table_size, 0);
+		pair_break(&p);
+		pair_deinit(&p);
+	}
+}
+
+/* Pings of a stranger's are answered, but not beyond what it reads. */
+static void pings_without_reading(void **state)
+{
+	struct pair p;
+	pair_init(&p, NULL, 1);
+	size_t most = 0;
+	for (int i = 0; i < 2000; i++) {
+		size_t room;
+		uint8_t *at = link_room(&p.server.link, &room);
+		for (int k = 0; k < 100; k++)
+			memcpy(at + 131 * k, "\x89\xfd\0\0\0\0", 6);
+		assert_int_equal(link_input(&p.server.link, 13100, p.now), 0);
+		most = MAX(most, buf_len(&p.server.link.out));
+	}
+	assert_in_range(most, 1000, LINK_OUTPUT_LOW + 200);
+	pair_break(&p);
+	pair_deinit(&p);
+}
+
+static void run_until(struct pair *p, struct side *s, enum link_state state)
+{
+	for (int i = 0; i < 100 && s->link.state != state; i++)
+		pair_step(p);
+	assert_int_equal(s->link.state, state);
+}
+
+/* Its first message is the proof and the hello; anything in its place ends the link. */
+static void no_hello(void **state)
+{
+	static const struct {
+		const char *name, *json, *why;
+		bool open;
+	} rows[] = {
+		{"another message", "{\"type\":\"notice\",\"sentence\":\"hi\"}",
+			"a message before the hello", false},
+		{"garbage", "{{", NULL, false},
+		{"an unknown message", "{\"type\":\"later\"}", "the first message was no hello",
+			false},
+		{"only an OPEN", NULL, "the first message was no hello", true},
+	};
+	for (int client = 0; client < 2; client++) {
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			struct pair p;
+			uint8_t open[FRAME_SMALL_MAX];
+			size_t n = frame_write_open(open, client ? 1 : 2, &(struct frame_open){0});
+			pair_init(&p, NULL, 1);
+			struct side *s = client ? &p.client : &p.server, *other = pair_other(s);
+			run_until(&p, s, LINK_CONFIRM);
+			if (!client)
+				p.client.link.send_confirmed = true; /* so it never speaks */
+			buf_deinit(&s->link.mux.frames);
+			if (rows[i].open)
+				pair_inject(s, open, n);
+			else
+				assert_int_equal(mux_control(&s->link.mux, rows[i].json,
+							 strlen(rows[i].json)),
+					0);
+			pair_run(&p);
+			if (other->link.end != LINK_END_VIOLATION ||
+				(rows[i].why && strcmp(other->link.why, rows[i].why) != 0))
+				fail_msg("%s: %d %s", rows[i].name, other->link.end,
+					other->link.why);
+			assert_int_equal(other->ups, 0);
+			pair_deinit(&p);
+		}
+	}
+}
+
+static void frames_before_hello(void **state)
+{
+	uint8_t frames[2 * FRAME_SMALL_MAX];
+	struct pair p;
+
+	/* A stream beside the hello but before it is not served; what follows is. */
+	pair_init(&p, NULL, 1);
+	run_until(&p, &p.client, LINK_CONFIRM);
+	size_t n = frame_write_open(frames, 1, &(struct frame_open){.service = 1});
+	frame_write_header(frames + n, FRAME_DATA, 1, 1);
+	pair_inject(&p.client, frames, n + FRAME_HEADER + 1);
+	p.client.link.mux.next_id = 3;
+	pair_up(&p);
+	assert_false(p.server.flows[1].used);
+	struct flow *f = pair_open(&p.client, 2, 10, true);
+	pair_run(&p);
+	assert_int_equal(pair_peer(f)->got, 10);
+	pair_deinit(&p);
+
+	/* Nobody leaves before having come. */
+	pair_init(&p, NULL, 1);
+	run_until(&p, &p.client, LINK_CONFIRM);
+	n = frame_write_goaway(frames, 0, FRAME_GOAWAY_SHUTDOWN);
+	pair_inject(&p.client, frames, n);
+	pair_run(&p);
+	assert_int_equal(p.server.link.end, LINK_END_VIOLATION);
+	assert_int_equal(p.server.goaways, 0);
+	pair_deinit(&p);
+}
+
+static void second_hello(void **state)
+{
+	static const char json[] = "{\"type\":\"hello\",\"version\":\"1\",\"instance\":"
+				   "\"c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1\",\"base_window\":65536,"
+				   "\"max_streams\":9}";
+	for (int client = 0; client < 2; client++) {
+		struct pair p;
+		pair_init(&p, NULL, 1);
+		pair_up(&p);
+		struct side *s = client ? &p.client : &p.server;
+		assert_int_equal(mux_control(&s->link.mux, json, strlen(json)), 0);
+		pair_run(&p);
+		assert_int_equal(pair_other(s)->link.end, LINK_END_VIOLATION);
+		assert_string_equal(pair_other(s)->link.why, "a second hello");
+		assert_int_equal(s->link.end, LINK_END_LOST);
+		pair_deinit(&p);
+	}
+}
+
+/* A peer that agreed to the seal and then leaves it out, or seals what should not be. */
+static void seal_left_out(void **state)
+{
+	for (int i = 0; i < 4; i++) {
+		struct pair p;
+		bool client = i & 1, waived = i & 2;
+		struct pair_config config = {.client_waives = waived, .server_waives = waived};
+		pair_init(&p, &config, 1);
+		pair_up(&p);
+		struct side *s = client ? &p.client : &p.server;
+		s->link.sealed = waived;
+		struct flow *f = pair_open(s, 1, 100, true);
+		pair_run(&p);
+		assert_int_equal(pair_other(s)->link.end, LINK_END_VIOLATION);
+		assert_int_equal(pair_peer(f)->got, 0);
+		pair_deinit(&p);
+	}
+}
+
+/* The confirmation is sealed even where both waived the seal: keys are proved, not assumed. */
+static void confirmation_is_sealed(void **state)
+{
+	struct pair_config config = {.client_waives = true, .server_waives = true};
+	struct pair p;
+	pair_init(&p, &config, 1);
+	run_until(&p, &p.client, LINK_CONFIRM);
+	p.client.link.send_confirmed = true; /* goes on as if it had been said */
+	link_output(&p.client.link, &(const uint8_t *){NULL}, p.now);
+	p.client.link.state = LINK_UP;
+	pair_run(&p);
+	assert_int_equal(p.server.link.end, LINK_END_REFUSED);
+	assert_int_equal(p.server.ups, 0);
+	pair_break(&p);
+	pair_deinit(&p);
+}
+
+static void talkative(struct side *s)
+{
+	static char sentence[CONTROL_TEXT + 1];
+	memset(sentence, 'x', CONTROL_TEXT);
+	struct control notice = {.type = CONTROL_NOTICE, .notice = {.sentence = sentence}};
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(link_send(&s->link, &notice), 0);
+	for (uint32_t i = 0; i < 20; i++)
+		pair_open(s, i + (s->client ? 0 : 20), 1000, true);
+}
+
+/* All that is said inside up() goes out, and the proof before it still fits its limit. */
+static void much_to_say_at_once(void **state)
+{
+	struct pair p;
+	pair_init(&p, NULL, 1);
+	p.client.on_up = p.server.on_up = talkative;
+	pair_up(&p);
+	assert_int_equal(p.client.controls, 50);
+	assert_int_equal(p.server.controls, 50);
+	for (int i = 0; i < 40; i++)
+		assert_true(p.client.flows[i].got_end || p.server.flows[i].got_end);
+	pair_deinit(&p);
+}
+
+static void close_it(struct side *s)
+{
+	link_close(&s->link, LINK_END_LOCAL, "not wanted");
+}
+
+static void closed_inside_up(void **state)
+{
+	for (int client = 0; client < 2; client++) {
+		struct pair p;
+		pair_init(&p, NULL, 1);
+		struct side *s = client ? &p.client : &p.server;
+		s->on_up = close_it;
+		pair_run(&p);
+		assert_int_equal(s->link.end, LINK_END_LOCAL);
+		assert_int_equal(pair_other(s)->link.end, LINK_END_LOST);
+		pair_deinit(&p);
+	}
+}
+
+static void handshake_takes_its_time(void **state)
+{
+	/* The client never answers; deriving the key takes too long. */
+	struct pair p;
+	struct pair_config config = {.hold_key = true};
+	pair_init(&p, &config, 1);
+	pair_wait(&p, LINK_HANDSHAKE_TIME - 1 - 20 * CLOCK_MS);
+	assert_int_equal(p.client.link.state, LINK_KEY);
+	assert_int_equal(p.server.link.state, LINK_HANDSHAKE);
+	/* Its own pings do not keep a stranger alive. */
+	size_t room;
+	memcpy(link_room(&p.server.link, &room), "\x89\x80\0\0\0\0", 6);
+	assert_int_equal(link_input(&p.server.link, 6, p.now), 0);
+	pair_wait(&p, CLOCK_S);
+	assert_int_equal(p.server.link.end, LINK_END_SILENT);
+	assert_int_equal(p.client.link.state, LINK_CLOSED);
+	assert_int_equal(link_deadline(&p.server.link), CLOCK_NEVER);
+	assert_int_equal(link_tick(&p.server.link, p.now), -EPROTO);
+	pair_deinit(&p);
+
+	/* An answer in the last moment is good. */
+	pair_init(&p, &config, 1);
+	pair_wait(&p, LINK_HANDSHAKE_TIME - CLOCK_S);
+	p.config.hold_key = false;
+	pair_up(&p);
+	pair_wait(&p, 60 * CLOCK_S);
+	assert_int_equal(p.server.link.state, LINK_UP);
+	pair_deinit(&p);
+}
+
+static int start(void **state)
+{
+	return crypto_start();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(agreed),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(refusals_look_alike),
+		cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(tampered),
+		cmocka_unit_test(truncated),
+		cmocka_unit_test(replayed),
+		cmocka_unit_test(repeated_record),
+		cmocka_unit_test(other_versions),
+		cmocka_unit_test(strangers),
+		cmocka_unit_test(pings_without_reading),
+		cmocka_unit_test(no_hello),
+		cmocka_unit_test(frames_before_hello),
+		cmocka_unit_test(second_hello),
+		cmocka_unit_test(seal_left_out),
+		cmocka_unit_test(confirmation_is_sealed),
+		cmocka_unit_test(much_to_say_at_once),
+		cmocka_unit_test(closed_inside_up),
+		cmocka_unit_test(handshake_takes_its_time),
+	};
+	return cmocka_run_group_tests(tests, start, NULL);
+}
