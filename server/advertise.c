@@ -1,0 +1,123 @@
+#include "server/advertise.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "wire/address.h"
+#include "wire/hostname.h"
+
+/*
+ * Addresses that only the default route leads to: documentation prefixes, RFC 5737 and RFC 3849.
+ * Connecting a datagram socket looks the route up and sends nothing.
+ */
+static const char *const far_away[] = {"192.0.2.1", "2001:db8::1"};
+
+/* The local address on the way to `to`; false without a route, or when it is good only for here. */
+static bool source_toward(const char *to, struct address *out)
+{
+	struct address far;
+	struct sockaddr_storage ss;
+	if (!address_parse_ip(str_from(to), &far))
+		return false;
+	far.port = 9; /* discard; 0 is refused by some systems */
+	socklen_t n = address_to_sockaddr(&far, &ss);
+	auto_close int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&ss, n) < 0)
+		return false;
+	n = sizeof ss;
+	if (getsockname(fd, (struct sockaddr *)&ss, &n) < 0)
+		return false;
+	*out = address_from_sockaddr((struct sockaddr *)&ss);
+	bool link_local = out->family == ADDRESS_V6 && out->bytes[0] == 0xfe &&
+			  (out->bytes[1] & 0xc0) == 0x80;
+	return out->family != ADDRESS_NONE && !link_local && !address_is_loopback(out);
+}
+
+/* A machine without a default route is still reached from itself. */
+static struct address guess(void)
+{
+	struct address a;
+	for (size_t i = 0; i < sizeof far_away / sizeof far_away[0]; i++)
+		if (source_toward(far_away[i], &a))
+			return a;
+	address_parse_ip(STR("127.0.0.1"), &a);
+	return a;
+}
+
+int advertise_address(const char *option, uint16_t port, char out[ADVERTISE_SIZE], bool *guess_out,
+	struct error *err)
+{
+	struct address a;
+	char text[ADDRESS_TEXT_SIZE], host[HOSTNAME_SIZE];
+	bool guessed = !option || !*option;
+	if (guessed)
+		a = guess();
+	/* An IPv6 address without brackets is no host name, but people write it. */
+	if (guessed || address_parse_ip(str_from(option), &a)) {
+		a.port = port;
+		address_format(&a, text);
+		snprintf(out, ADVERTISE_SIZE, "%s", text);
+		*guess_out = guessed;
+		return 0;
+	}
+	size_t n;
+	uint16_t own = 0;
+	int r = hostname_with_port(str_from(option), host, &n, &own);
+	if (r)
+		return error_set(err, -EINVAL,
+			"--advertise \"%s\" %s: write it as HOST or HOST:PORT", option,
+			hostname_error_text(r));
+	snprintf(out, ADVERTISE_SIZE, "%s:%u", host, own ? own : port);
+	*guess_out = false;
+	return 0;
+}
+
+/* "--name=value", the value in quotes when a shell would read more into it than it says. */
+static int append_option(struct buf *out, const char *name, struct str value)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_./:,+@%=";
+	bool quote = value.n == 0;
+	for (size_t i = 0; i < value.n; i++)
+		quote |= !memchr(plain, value.p[i], sizeof plain - 1);
+	int r = buf_append(out, " --", 3);
+	r = r ? r : buf_append(out, name, strlen(name));
+	r = r ? r : buf_append(out, "='", quote ? 2 : 1);
+	for (size_t i = 0; !r && i < value.n; i++) {
+		if (value.p[i] == '\'')
+			r = buf_append(out, "'\\''", 4);
+		else
+			r = buf_append(out, &value.p[i], 1);
+	}
+	return r || !quote ? r : buf_append(out, "'", 1);
+}
+
+int advertise_command(struct buf *out, const char *address, struct str token,
+	const char *token_file)
+{
+	static const struct str command = STR("tunnel client");
+	static const struct str upstream = STR("http://127.0.0.1:3000");
+	size_t before = buf_len(out);
+	int r = buf_append(out, command.p, command.n);
+	r = r ? r : append_option(out, "remote", str_from(address));
+	r = r ? r : append_option(out, "upstream", upstream);
+	if (!r && token.n > 0)
+		r = append_option(out, "token", token);
+	else if (!r && token_file)
+		r = append_option(out, "token-from", str_from(token_file));
+	else if (!r)
+		r = buf_append(out, " --no-token", 11);
+	if (r)
+		out->end = out->start + before;
+	return r;
+}
+
+bool advertise_may_show(bool print_token)
+{
+	return print_token || isatty(STDERR_FILENO);
+}

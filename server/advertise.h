@@ -1,0 +1,34 @@
+#pragma once
+/*
+ * The client command that a server prints when it starts: where this machine is, as far as it can tell
+ * by itself, and how a client shows that it may come in.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/str.h"
+
+/* Bytes: a host name, a colon, a port, a NUL. */
+#define ADVERTISE_SIZE 264
+
+/*
+ * "host:port" for clients: `option` (--advertise, or the one address that is bound; its own port, if
+ * it names one, else `port`), or the address that packets on the default route leave from, which is a
+ * guess: there may be a NAT in front. Sends no packet. -EINVAL with a sentence for an option that is
+ * neither a name nor an address.
+ */
+int advertise_address(const char *option, uint16_t port, char out[ADVERTISE_SIZE], bool *guess_out,
+	struct error *err);
+
+/*
+ * Appends "tunnel client --remote=… --upstream=http://127.0.0.1:3000 …" without a newline, quoted for
+ * a shell where need be. How it proves itself is the first of these that is given: `token` (when it
+ * may be shown), `token_file`, else --no-token. 0 or -ENOMEM.
+ */
+int advertise_command(struct buf *out, const char *address, struct str token,
+	const char *token_file);
+
+/* Whether the token itself may be shown: --print-token, or a person sits before standard error. */
+bool advertise_may_show(bool print_token);

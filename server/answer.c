@@ -1,0 +1,292 @@
+/*
+ * An answer's bytes on their way to the visitor. The head is judged and written anew, the body passes
+ * as it came, straight from the record that brought it. An answer whose end is in doubt is 502 while
+ * that can still be said, and an RST afterwards (rule 32).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "server/forward.h"
+#include "server/session.h"
+#include "server/visitor.h"
+
+/* Nothing of this lane can be trusted any more. */
+static void answer_garbled(struct visitor *v)
+{
+	lane_drop(v->ex.lane, FRAME_RESET_PROTOCOL);
+	visitor_refuse(v, PAGE_GARBLED);
+}
+
+/*
+ * Writes `head` (or nothing) and then the body's bytes, and returns how many of the latter the socket
+ * took. What it did not take of the head is kept. -1: the connection broke, and is closed.
+ */
+static ssize_t answer_write(struct visitor *v, const struct buf *head, const uint8_t *p, size_t n)
+{
+	size_t head_n = head ? buf_len(head) : 0;
+	struct iovec iov[2] = {
+		{head ? buf_head(head) : NULL, head_n},
+		{(void *)(uintptr_t)p, n},
+	};
+	ssize_t sent = head_n ? conn_writev(&v->conn, iov, 2) : n ? conn_write(&v->conn, p, n) : 0;
+	if (sent == -EAGAIN)
+		sent = 0;
+	if (sent < 0) {
+		visitor_close(v, true);
+		return -1;
+	}
+	v->ex.bytes_out += (uint64_t)sent;
+	if ((size_t)sent >= head_n)
+		return sent - (ssize_t)head_n;
+	if (buf_append(&v->out, buf_head(head) + sent, head_n - (size_t)sent) < 0) {
+		visitor_close(v, true);
+		return -1;
+	}
+	return 0;
+}
+
+/* The answer is whole: its lane serves the next request, or nobody. */
+static void answer_done(struct visitor *v)
+{
+	struct exchange *ex = &v->ex;
+	if (ex->lane_clean && ex->body.done)
+		lane_keep(ex->lane, ex->login);
+	else
+		lane_drop(ex->lane, FRAME_RESET_NONE);
+	visitor_next(v);
+}
+
+/* How many of the `n` bytes belong to the answer; `*done_out` when it ends with them. -1: garbled. */
+static ssize_t answer_walk(struct body *b, const uint8_t *p, size_t n, bool *done_out)
+{
+	size_t used = n;
+	*done_out = b->done;
+	switch ((enum http1_body)b->kind) {
+	case HTTP1_BODY_NONE:
+		return 0;
+	case HTTP1_BODY_UNTIL_CLOSE:
+		return (ssize_t)n;
+	case HTTP1_BODY_LENGTH:
+		used = (size_t)MIN(n, b->left);
+		b->left -= used;
+		*done_out = !b->left;
+		return (ssize_t)used;
+	case HTTP1_BODY_CHUNKED:
+		break;
+	}
+	int r = http1_chunks_walk(&b->chunks, p, n, &used);
+	if (r > HTTP1_MORE)
+		return -1;
+	*done_out = r == HTTP1_OK;
+	return (ssize_t)(r == HTTP1_OK ? used : n);
+}
+
+/* Chunks taken apart for a visitor that does not know them; it is the rare case, and copies. */
+static size_t answer_unchunk(struct visitor *v, const uint8_t *p, size_t n)
+{
+	struct exchange *ex = &v->ex;
+	for (size_t at = 0; at < n;) {
+		size_t used = 0;
+		struct str data;
+		int r = http1_chunks_next(&ex->answer.chunks, p + at, n - at, &used, &data);
+		if (r > HTTP1_MORE) {
+			answer_garbled(v);
+			return n;
+		}
+		if (data.n && buf_append(&v->out, data.p, data.n) < 0) {
+			visitor_close(v, true);
+			return n;
+		}
+		at += used;
+		if (r == HTTP1_OK) {
+			ex->answer.done = true;
+			break;
+		}
+	}
+	if (visitor_flush(v) && ex->answer.done)
+		answer_done(v);
+	return n;
+}
+
+/* Body bytes, with the head before them if it goes out now. */
+static size_t answer_body(struct visitor *v, const struct buf *head, const uint8_t *p, size_t n)
+{
+	struct exchange *ex = &v->ex;
+	if (ex->unchunk) {
+		if (head && answer_write(v, head, NULL, 0) < 0)
+			return n;
+		return answer_unchunk(v, p, n);
+	}
+	struct body before = ex->answer;
+	bool done;
+	ssize_t used = answer_walk(&ex->answer, p, n, &done);
+	if (used < 0) {
+		answer_garbled(v);
+		return n;
+	}
+	ssize_t wrote = answer_write(v, head, p, (size_t)used);
+	if (wrote < 0)
+		return n;
+	if (wrote < used) {
+		/* The rest comes again: the walk is taken back to where the socket is. */
+		ex->answer = before;
+		answer_walk(&ex->answer, p, (size_t)wrote, &done);
+		return (size_t)wrote;
+	}
+	if (!done)
+		return (size_t)used;
+	ex->answer.done = true;
+	if ((size_t)used < n)
+		ex->lane_clean = false; /* bytes that nobody asked for */
+	answer_done(v);
+	return n;
+}
+
+/* An answer that logs in the connection keeps it with its visitor (rule 33). */
+static bool answer_logs_in(const struct http1_head *h)
+{
+	if (!(h->seen & UINT64_C(1) << HTTP1_WWW_AUTHENTICATE))
+		return false;
+	for (size_t i = 0; i < h->n_fields; i++) {
+		const struct http1_field *f = &h->fields[i];
+		if (f->id == HTTP1_WWW_AUTHENTICATE &&
+			((f->value.n >= 4 && strncasecmp(f->value.p, "NTLM", 4) == 0) ||
+				(f->value.n >= 9 && strncasecmp(f->value.p, "Negotiate", 9) == 0)))
+			return true;
+	}
+	return false;
+}
+
+/* An interim response: passed on to those who know them (RFC 9110, 15.2). -1: closed. */
+static int answer_interim(struct visitor *v, const struct http1_head *h)
+{
+	struct exchange *ex = &v->ex;
+	if (++ex->n_interim > VISITOR_INTERIM_MAX) {
+		answer_garbled(v);
+		return -1;
+	}
+	if (ex->http10)
+		return 0;
+	struct buf *head = &v->worker->rewritten;
+	head->start = head->end = 0;
+	struct forward_response f = {0};
+	if (forward_response(head, h, &f) < 0) {
+		visitor_close(v, true);
+		return -1;
+	}
+	return answer_write(v, head, NULL, 0) < 0 ? -1 : 0;
+}
+
+/* The final head: from here on nothing can be refused or sent again. */
+static int answer_begin(struct visitor *v, const struct http1_head *h)
+{
+	struct exchange *ex = &v->ex;
+	struct worker *w = v->worker;
+	ex->upgraded = h->status == 101;
+	ex->status = h->status;
+	ex->headed = true;
+	ex->login |= answer_logs_in(h);
+	ex->unchunk = ex->http10 && h->body == HTTP1_BODY_CHUNKED;
+	ex->lane_clean = h->keep_alive && h->minor == 1 && !ex->upgraded &&
+			 h->body != HTTP1_BODY_UNTIL_CLOSE;
+	if (!ex->body.done || w->draining || forward_ends_by_close(h, ex->http10))
+		ex->keep = false;
+	body_begin(&ex->answer, ex->upgraded ? HTTP1_BODY_UNTIL_CLOSE : h->body, h->length);
+	timeout_cancel(&v->timeout);
+	service_worked(ex->lane->service);
+
+	struct forward_response f = {.http10 = ex->http10, .close = !ex->keep && !ex->upgraded};
+	w->rewritten.start = w->rewritten.end = 0;
+	if (forward_response(&w->rewritten, h, &f) < 0)
+		return -ENOMEM;
+	/* The request is in the upstream's hands: what was held of its body is not sent again. */
+	if (ex->holding) {
+		ex->request.end = ex->request.start + ex->host_n + ex->head_n;
+		ex->sent = ex->head_n;
+		ex->holding = false;
+	}
+	if (ex->upgraded) {
+		body_begin(&ex->body, HTTP1_BODY_UNTIL_CLOSE, 0);
+		stream_ready(&ex->lane->stream);
+	}
+	return 0;
+}
+
+/* The bytes of a head, which may come in pieces. Returns how many were taken of these. */
+static size_t answer_head(struct visitor *v, const uint8_t *p, size_t n)
+{
+	struct exchange *ex = &v->ex;
+	struct worker *w = v->worker;
+	const uint8_t *at = p;
+	size_t size = n, had = buf_len(&ex->partial);
+	if (had) {
+		if (buf_append(&ex->partial, p, n) < 0) {
+			visitor_close(v, true);
+			return n;
+		}
+		at = buf_head(&ex->partial);
+		size = buf_len(&ex->partial);
+	}
+	struct http1_head *h = &w->response;
+	int r = http1_parse_response(h, at, size, w->opts->response_head_limit, ex->method,
+		&ex->scanned);
+	if (r == HTTP1_MORE) {
+		if (!had && buf_append(&ex->partial, p, n) < 0)
+			visitor_close(v, true);
+		return n;
+	}
+	if (r != HTTP1_OK || (h->status == 101 && !(ex->upgrade && h->upgrade_websocket))) {
+		answer_garbled(v);
+		return n;
+	}
+	size_t used = h->size - had; /* of these bytes; the head did not end before */
+	ex->scanned = 0;
+	if (h->status < 200 && h->status != 101) {
+		if (answer_interim(v, h) < 0)
+			return n;
+		buf_deinit(&ex->partial);
+		return used;
+	}
+	if (answer_begin(v, h) < 0) {
+		visitor_close(v, true);
+		return n;
+	}
+	buf_deinit(&ex->partial);
+	/* Head and what follows of the body leave in one write. */
+	return used + answer_body(v, &w->rewritten, p + used, n - used);
+}
+
+size_t answer_push(struct visitor *v, const uint8_t *p, size_t n)
+{
+	size_t taken = 0;
+	struct lane *lane = v->ex.lane;
+	/* `lane` is no longer this visitor's once the answer is over or was given up. */
+	while (taken < n && lane->visitor == v && v->ex.lane == lane) {
+		if (!v->conn.writable || buf_len(&v->out))
+			return taken;
+		size_t used = v->ex.headed ? answer_body(v, NULL, p + taken, n - taken)
+					   : answer_head(v, p + taken, n - taken);
+		if (!used)
+			break;
+		taken += used;
+	}
+	return taken;
+}
+
+void answer_push_end(struct visitor *v)
+{
+	struct exchange *ex = &v->ex;
+	if (ex->upgraded) {
+		ex->answered_end = true;
+		visitor_flush(v);
+		return;
+	}
+	if (ex->answer.kind == HTTP1_BODY_UNTIL_CLOSE) {
+		ex->answer.done = true;
+		answer_done(v);
+		return;
+	}
+	/* Half of what was promised. */
+	lane_drop(ex->lane, FRAME_RESET_NONE);
+	visitor_lane_lost(v, NULL, FRAME_RESET_ABORTED, false);
+}

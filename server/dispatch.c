@@ -1,0 +1,211 @@
+/*
+ * Where a request goes: to a link, to a service of the route that its host names, into the queue of
+ * those whose session was lost just now, or to a page of ours.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "link/upgrade.h"
+#include "server/session.h"
+#include "server/visitor.h"
+
+#define RETRY_AFTER_BUSY 1 /* seconds; a stream ends, a client reconnects */
+
+/* The connection is a link from here on; no visitor is left. */
+static void visitor_become_link(struct visitor *v, const struct http1_head *h)
+{
+	char response[UPGRADE_RESPONSE_MAX];
+	size_t n = upgrade_response(h, response);
+	struct worker *w = v->worker;
+	struct address peer = v->peer;
+	int fd = conn_take_fd(&v->conn);
+	visitor_close(v, false);
+	session_accept(w, fd, &peer, response, n);
+}
+
+static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, size_t behind)
+{
+	enum upgrade_verdict verdict =
+		v->links ? upgrade_judge(h, v->worker->opts->control_path, behind) : UPGRADE_NONE;
+	switch (verdict) {
+	case UPGRADE_NONE:
+		return false;
+	case UPGRADE_LINK:
+		visitor_become_link(v, h);
+		return true;
+	case UPGRADE_ORIGIN:
+		visitor_refuse(v, PAGE_ORIGIN);
+		return true;
+	case UPGRADE_VERSION:
+		visitor_refuse(v, PAGE_UPGRADE);
+		return true;
+	case UPGRADE_MALFORMED:
+		break;
+	}
+	visitor_refuse(v, PAGE_LINK_MALFORMED);
+	return true;
+}
+
+void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behind)
+{
+	visitor_set_state(v, VISITOR_EXCHANGE);
+	timeout_cancel(&v->timeout);
+	if (exchange_begin(v, h) < 0) {
+		visitor_close(v, true);
+		return;
+	}
+	if (visitor_judge_link(v, h, behind))
+		return;
+	if (!v->visits)
+		visitor_refuse(v, PAGE_NOT_HERE);
+	else if (v->worker->draining)
+		visitor_refuse(v, PAGE_DRAINING);
+	else
+		visitor_send(v, NULL);
+}
+
+/* There is no session for it now: it waits for one that was lost just now, or is told. */
+static void visitor_wait(struct visitor *v, const struct route *route)
+{
+	struct worker *w = v->worker;
+	if (!waiting_due(w, route))
+		visitor_refuse(v, w->draining ? PAGE_DRAINING : PAGE_NO_ROUTE);
+	else if (waiting_add(&w->waiting, v) < 0)
+		visitor_refuse(v, PAGE_CROWDED);
+}
+
+void visitor_send(struct visitor *v, const struct service *but)
+{
+	struct exchange *ex = &v->ex;
+	struct worker *w = v->worker;
+	uint64_t now = loop_now(w->loop);
+	struct route *route = routes_find(&w->routes, exchange_host(ex), now);
+	struct service *service = route ? service_pick(route, but, now) : NULL;
+	if (!service) {
+		visitor_wait(v, route);
+		return;
+	}
+	struct lane *lane = lane_take(service, v);
+	if (!lane) {
+		visitor_refuse(v, PAGE_BUSY);
+		return;
+	}
+	ex->lane = lane;
+	memcpy(ex->session, service->session->name, sizeof(ex->session));
+	if (v->state == VISITOR_WAITING)
+		visitor_set_state(v, VISITOR_EXCHANGE);
+	if (exchange_set_prefix(ex, service->path) < 0) {
+		visitor_close(v, true);
+		return;
+	}
+	stream_ready(&lane->stream);
+	timeout_start(ex->body.done ? &w->answer : &w->idle, &v->timeout);
+}
+
+static bool reset_is_dial_failure(enum frame_reset reason)
+{
+	return reason == FRAME_RESET_REFUSED || reason == FRAME_RESET_DIAL_TIMEOUT ||
+	       reason == FRAME_RESET_UNREACHABLE || reason == FRAME_RESET_DNS ||
+	       reason == FRAME_RESET_BUSY;
+}
+
+/* Whether another session serves the same route. */
+static bool visitor_has_other(struct visitor *v, const struct service *but)
+{
+	struct worker *w = v->worker;
+	uint64_t now = loop_now(w->loop);
+	struct route *route = routes_find(&w->routes, exchange_host(&v->ex), now);
+	return route && service_pick(route, but, now);
+}
+
+/* Rule 37: once, when none of it was written, or when doing it twice does no harm. */
+static bool visitor_may_retry(const struct exchange *ex, bool untouched)
+{
+	if (ex->again)
+		return false;
+	if (untouched)
+		return request_held(ex);
+	return http1_idempotent(ex->method) && ex->body.kind == HTTP1_BODY_NONE && !ex->upgrade;
+}
+
+void visitor_lane_lost(struct visitor *v, struct service *service, enum frame_reset reason,
+	bool untouched)
+{
+	struct exchange *ex = &v->ex;
+	switch ((enum broken)ex->broken) {
+	case BROKEN_GONE:
+		visitor_close(v, true);
+		return;
+	case BROKEN_MALFORMED:
+		visitor_refuse_head(v, HTTP1_E_CHUNK_SIZE);
+		return;
+	case BROKEN_NOT:
+		break;
+	}
+	if (ex->upgraded && reason == FRAME_RESET_NONE) {
+		visitor_next(v); /* both directions ended in order */
+		return;
+	}
+	if (ex->headed) {
+		ex->why = page_for(page_cause_of_reset(reason)).why;
+		visitor_close(v, true);
+		return;
+	}
+	bool dial = reset_is_dial_failure(reason);
+	if (dial)
+		service_failed(service, loop_now(v->worker->loop));
+	if (visitor_may_retry(ex, untouched) && (!dial || visitor_has_other(v, service))) {
+		ex->again = true;
+		request_rewind(ex);
+		visitor_send(v, dial ? service : NULL);
+		return;
+	}
+	visitor_refuse(v, page_cause_of_reset(reason));
+}
+
+static void visitor_answer(struct visitor *v, struct page page)
+{
+	struct exchange *ex = &v->ex;
+	struct worker *w = v->worker;
+	timeout_cancel(&v->timeout);
+	waiting_remove(&w->waiting, v);
+	if (v->state == VISITOR_WAITING)
+		visitor_set_state(v, VISITOR_EXCHANGE);
+	ex->lane = lane_drop(ex->lane, FRAME_RESET_CANCELLED);
+	ex->why = page.why;
+	if (ex->headed) {
+		visitor_close(v, true);
+		return;
+	}
+	/* The rest of a body, or of whatever this was, is not the next request. */
+	if (!ex->body.done || w->draining)
+		page.close = true;
+	if (page.close)
+		ex->keep = false;
+	if (!ex->keep)
+		page.close = true;
+	page.host = exchange_host(ex);
+	page.request_id = str_from(ex->id);
+	page.html = ex->html;
+	page.head_only = ex->method == HTTP1_HEAD;
+	if (page.status == 503)
+		page.retry_after = RETRY_AFTER_BUSY;
+	ex->status = page.status;
+	size_t before = buf_len(&v->out);
+	if (page_write(&v->out, &page) < 0) {
+		visitor_close(v, true);
+		return;
+	}
+	ex->bytes_out += buf_len(&v->out) - before;
+	visitor_next(v);
+}
+
+void visitor_refuse(struct visitor *v, enum page_cause cause)
+{
+	visitor_answer(v, page_for(cause));
+}
+
+void visitor_refuse_head(struct visitor *v, int http1_error)
+{
+	visitor_answer(v, page_for_http1(http1_error));
+}

@@ -1,0 +1,252 @@
+/*
+ * One pass over the fields: what stays is copied in runs of lines, as it stands in the head, and a run
+ * ends where a line must go. All memory is reserved before, for the worst case, so that nothing is
+ * checked on the way.
+ */
+#include "server/forward.h"
+
+#include <errno.h>
+
+#include "base/macros.h"
+
+#define BIT(id) (UINT64_C(1) << (id))
+
+/* What a visitor could claim about himself (rule 35). */
+#define FORWARDING                                                                              \
+	(BIT(HTTP1_FORWARDED) | BIT(HTTP1_X_FORWARDED_FOR) | BIT(HTTP1_X_FORWARDED_HOST) |      \
+		BIT(HTTP1_X_FORWARDED_PROTO) | BIT(HTTP1_X_REAL_IP) | BIT(HTTP1_X_REQUEST_ID) | \
+		BIT(HTTP1_X_FORWARDED_OTHER))
+
+/* What we write anew for every request, from a trusted peer's fields too. */
+#define OURS                                                                                       \
+	(BIT(HTTP1_X_FORWARDED_FOR) | BIT(HTTP1_X_FORWARDED_HOST) | BIT(HTTP1_X_FORWARDED_PROTO) | \
+		BIT(HTTP1_X_REQUEST_ID))
+
+/* More than all the literals below take together. */
+#define LITERALS 256
+
+static uint8_t *put(uint8_t *at, struct str s)
+{
+	if (s.n)
+		memcpy(at, s.p, s.n);
+	return at + s.n;
+}
+
+#define put_literal(at, text) (memcpy((at), "" text, sizeof(text) - 1), (at) + sizeof(text) - 1)
+
+static uint8_t *put_field(uint8_t *at, struct str name, struct str value)
+{
+	at = put(at, name);
+	at = put(at, value);
+	return put_literal(at, "\r\n");
+}
+
+/* All lines but those of a hop and those whose id is in `drop`. */
+static uint8_t *put_fields(uint8_t *at, const struct http1_head *h, uint64_t drop)
+{
+	const struct http1_field *f = h->fields, *end = f + h->n_fields;
+	while (f < end) {
+		while (f < end && (f->hop || drop >> f->id & 1))
+			f++;
+		const char *from = f->name.p;
+		while (f < end && !f->hop && !(drop >> f->id & 1))
+			f++;
+		at = put(at, (struct str){from, (size_t)(f->name.p - from)});
+	}
+	return at;
+}
+
+/*
+ * The twins (X_Forwarded_For) are what a proxy that is trusted let through without seeing it: no proxy
+ * writes them, and upstreams that read the environment cannot tell them from the real ones.
+ */
+static bool is_twin(const struct http1_field *f)
+{
+	return memchr(f->name.p, '_', f->name.n) != NULL;
+}
+
+/* What a trusted peer says in its last line of that name: earlier ones may be a visitor's. */
+static struct str trusted_value(const struct http1_head *h, enum http1_id id)
+{
+	if (!(h->seen & BIT(id)))
+		return STR_NULL;
+	for (const struct http1_field *f = h->fields + h->n_fields; f-- > h->fields;)
+		if (f->id == id && !is_twin(f))
+			return f->value;
+	return STR_NULL;
+}
+
+/*
+ * The same for a trusted peer, whose Forwarded, X-Real-IP and the like stay, but without twins. These
+ * are rare, so lines are looked at one by one.
+ */
+static uint8_t *put_fields_trusted(uint8_t *at, const struct http1_head *h)
+{
+	for (size_t i = 0; i < h->n_fields; i++) {
+		const struct http1_field *f = &h->fields[i];
+		bool drop =
+			f->hop || (OURS >> f->id & 1) || ((FORWARDING >> f->id & 1) && is_twin(f));
+		if (!drop)
+			at = put(at, http1_line(h, i));
+	}
+	return at;
+}
+
+/*
+ * What a trusted peer wrote, on however many lines, with the peer behind it. That Connection names
+ * the field does not matter: a balancer that lets a visitor's Connection through would let him choose
+ * what the upstream takes for his address.
+ */
+static uint8_t *put_chain(uint8_t *at, const struct http1_head *h, const struct forward *f)
+{
+	at = put_literal(at, "X-Forwarded-For: ");
+	if (f->trusted && (h->seen & BIT(HTTP1_X_FORWARDED_FOR))) {
+		for (size_t i = 0; i < h->n_fields; i++) {
+			const struct http1_field *old = &h->fields[i];
+			if (old->id != HTTP1_X_FORWARDED_FOR || is_twin(old) || old->value.n == 0)
+				continue;
+			at = put(at, old->value);
+			at = put_literal(at, ", ");
+		}
+	}
+	at = put(at, f->peer);
+	return put_literal(at, "\r\n");
+}
+
+static uint8_t *put_request_line(uint8_t *at, const struct http1_head *h, struct str prefix)
+{
+	at = put(at, h->method_name);
+	*at++ = ' ';
+	/* "*" names the whole server, wherever the service stands on it. */
+	if (prefix.n > 0 && h->path.p[0] == '/')
+		at = put(at, (struct str){prefix.p, prefix.n - (prefix.p[prefix.n - 1] == '/')});
+	at = put(at, h->path);
+	at = put(at, h->query);
+	return put_literal(at, " HTTP/1.1\r\n");
+}
+
+int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f)
+{
+	struct str host = h->host_value.n > 0 ? h->host_value : f->authority;
+	/* Old values are at most as long as the lines that carried them. */
+	size_t most = h->size + f->prefix.n + 2 * host.n + f->peer.n + f->scheme.n +
+		      f->request_id.n + LITERALS;
+	int r = buf_reserve(out, most);
+	if (r)
+		return r;
+	uint8_t *at = put_request_line(buf_tail(out), h, f->prefix);
+	/* RFC 9112, 3.2: a request for no known authority has an empty Host, but it has one. */
+	if (!(h->seen & BIT(HTTP1_HOST)))
+		at = put_field(at, STR("Host: "), host);
+
+	if (f->trusted)
+		at = put_fields_trusted(at, h);
+	else
+		at = put_fields(at, h, FORWARDING);
+
+	if (f->upgrade && h->upgrade_websocket)
+		at = put_literal(at, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+	else if (h->te_trailers)
+		at = put_literal(at, "Connection: TE\r\nTE: trailers\r\n");
+
+	struct str scheme = STR_NULL, asked = STR_NULL;
+	if (f->trusted) {
+		scheme = trusted_value(h, HTTP1_X_FORWARDED_PROTO);
+		asked = trusted_value(h, HTTP1_X_FORWARDED_HOST);
+	}
+	if (asked.n == 0)
+		asked = h->host_value;
+	at = put_chain(at, h, f);
+	at = put_field(at, STR("X-Forwarded-Proto: "), scheme.n > 0 ? scheme : f->scheme);
+	if (asked.n > 0)
+		at = put_field(at, STR("X-Forwarded-Host: "), asked);
+	at = put_field(at, STR("X-Request-Id: "), f->request_id);
+	at = put_literal(at, "\r\n");
+	buf_commit(out, (size_t)(at - buf_tail(out)));
+	return 0;
+}
+
+/* Takes the last element off a list; empty ones count, because who left them is not to be guessed. */
+static struct str take_last(struct str *list)
+{
+	const char *comma = memrchr(list->p, ',', list->n);
+	struct str item = *list;
+	if (comma) {
+		item = (struct str){comma + 1, (size_t)(list->p + list->n - comma - 1)};
+		list->n = (size_t)(comma - list->p);
+	} else {
+		list->n = 0;
+	}
+	while (item.n > 0 && (item.p[0] == ' ' || item.p[0] == '\t'))
+		item.p++, item.n--;
+	while (item.n > 0 && (item.p[item.n - 1] == ' ' || item.p[item.n - 1] == '\t'))
+		item.n--;
+	return item;
+}
+
+bool forward_visitor(const struct http1_head *h, const struct address *peer,
+	const struct cidr_list *trusted, struct address *visitor_out)
+{
+	*visitor_out = *peer;
+	if (trusted->n == 0 || !cidr_list_has(trusted, peer))
+		return false;
+	if (!(h->seen & BIT(HTTP1_X_FORWARDED_FOR)))
+		return true;
+	unsigned hops = 0;
+	for (const struct http1_field *f = h->fields + h->n_fields; f-- > h->fields;) {
+		if (f->id != HTTP1_X_FORWARDED_FOR || is_twin(f))
+			continue;
+		struct str list = f->value;
+		while (list.n > 0) {
+			struct str item = take_last(&list);
+			struct address a;
+			/* Some balancers write the port too. */
+			if (!address_parse_ip(item, &a) && !address_parse(item, &a))
+				return true;
+			a.port = 0;
+			*visitor_out = a;
+			if (++hops == FORWARD_HOPS_MAX || !cidr_list_has(trusted, &a))
+				return true;
+		}
+	}
+	return true;
+}
+
+/* Lines that must not reach this visitor though they are no hop's. */
+static uint64_t response_drop(const struct http1_head *h, bool http10)
+{
+	uint64_t drop = 0;
+	/* RFC 9112, 6.1 and 6.5: both would be believed, and neither is meant. */
+	if (http10)
+		drop |= BIT(HTTP1_TRANSFER_ENCODING) | BIT(HTTP1_TRAILER);
+	/* RFC 9110, 8.6: these have no body, but somebody behind us might wait for it. */
+	if (h->status < 200 || h->status == 204)
+		drop |= BIT(HTTP1_TRANSFER_ENCODING) | BIT(HTTP1_CONTENT_LENGTH);
+	return drop;
+}
+
+int forward_response(struct buf *out, const struct http1_head *h, const struct forward_response *f)
+{
+	int r = buf_reserve(out, h->size + LITERALS);
+	if (r)
+		return r;
+	uint8_t *at = put_literal(buf_tail(out), "HTTP/1.1 ");
+	*at++ = (uint8_t)('0' + h->status / 100);
+	*at++ = (uint8_t)('0' + h->status / 10 % 10);
+	*at++ = (uint8_t)('0' + h->status % 10);
+	*at++ = ' ';
+	at = put(at, h->reason);
+	at = put_literal(at, "\r\n");
+	at = put_fields(at, h, response_drop(h, f->http10));
+	if (h->status == 101)
+		at = put_literal(at, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+	else if (h->status < 200)
+		; /* says nothing about the connection: the final answer does */
+	else if (f->close || forward_ends_by_close(h, f->http10))
+		at = put_literal(at, "Connection: close\r\n");
+	else if (f->http10)
+		at = put_literal(at, "Connection: keep-alive\r\n");
+	at = put_literal(at, "\r\n");
+	buf_commit(out, (size_t)(at - buf_tail(out)));
+	return 0;
+}

@@ -1,0 +1,56 @@
+#pragma once
+/*
+ * The heads of messages on their way through the exit node: what a proxy must take out, what it adds,
+ * and everything else as it came, byte for byte and in order (rules 34 to 36, 40 and 41 of
+ * docs/protocol.md). Both functions append to `out`: 0, or -ENOMEM with nothing appended.
+ */
+#include "base/buf.h"
+#include "wire/address.h"
+#include "wire/cidr.h"
+#include "wire/http1.h"
+
+/* Addresses of X-Forwarded-For that are looked at: a longer chain of one's own proxies is a mistake. */
+#define FORWARD_HOPS_MAX 32
+
+struct forward {
+	struct str peer;   /* who connected, as text without the port; ends X-Forwarded-For */
+	struct str scheme; /* as the visitor used it: "http" */
+	struct str prefix; /* put before the path; empty, or "/…" with or without a last slash */
+	struct str request_id; /* request_id_given()'s, else ours */
+	struct str authority;  /* Host of a 1.0 request without one (RFC 9112, 3.3); may be empty */
+	bool trusted;          /* the peer is one of --trusted-proxies */
+	bool upgrade;          /* pass Upgrade: websocket on, when the head has it */
+};
+
+/*
+ * The head for the upstream, always HTTP/1.1 in origin form. Host stays; Expect and what frames the
+ * body stay where they are. Ours stand last: Connection with TE or Upgrade where due, X-Forwarded-For,
+ * -Proto, -Host, X-Request-Id.
+ */
+int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f);
+
+/*
+ * Rule 36's one place: the right-most X-Forwarded-For that is no trusted proxy's if the peer is one,
+ * else the peer. What is no address ends the search, and the last proxy before it counts. The port is
+ * the peer's or 0. Returns whether the peer is trusted.
+ */
+bool forward_visitor(const struct http1_head *h, const struct address *peer,
+	const struct cidr_list *trusted, struct address *visitor_out);
+
+struct forward_response {
+	bool http10; /* the visitor's version: chunks and their announcement are not for it */
+	bool close;  /* the visitor's connection ends behind this answer */
+};
+
+/*
+ * The head for the visitor. The version is our own, 1.1, for 1.0 visitors too (RFC 9110, 6.2); those
+ * must not be sent a 1xx at all. Connection is set anew: close, keep-alive for 1.0, or Upgrade behind
+ * a 101, which the caller lets through only where it was asked for.
+ */
+int forward_response(struct buf *out, const struct http1_head *h, const struct forward_response *f);
+
+/* The end of this answer's body cannot be told but by closing; set `close` then. */
+static inline bool forward_ends_by_close(const struct http1_head *h, bool http10)
+{
+	return h->body == HTTP1_BODY_UNTIL_CLOSE || (http10 && h->body == HTTP1_BODY_CHUNKED);
+}

@@ -1,0 +1,70 @@
+#include "server/gate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "server/visitor.h"
+
+static void gate_accepted(struct listener *listener, int fd, const struct address *peer)
+{
+	struct gate_port *port = container_of(listener, struct gate_port, listener);
+	visitor_accept(port->gate->worker, fd, peer, port->links, port->visits);
+}
+
+static void gate_exhausted(struct listener *listener, int error)
+{
+	log_error("port %u accepts no connections for now: %s; raise the limit on descriptors "
+		  "(LimitNOFILE=) if this comes again",
+		listener->port, strerror(error));
+}
+
+static int gate_listen(struct gate *g, const char *addr, uint16_t number, bool links, bool visits,
+	struct error *err)
+{
+	struct gate_port *port = &g->ports[g->n];
+	*port = (struct gate_port){.gate = g, .links = links, .visits = visits};
+	int r = listener_open(&port->listener, g->worker->loop, addr, number, gate_accepted,
+		gate_exhausted, err);
+	if (r == 0)
+		g->n++;
+	return r;
+}
+
+int gate_open(struct gate *g, struct worker *w, struct error *err)
+{
+	const struct server_options *o = w->opts;
+	const char *data = o->data_addr ? o->data_addr : o->bind_addr;
+	const char *control = o->control_addr ? o->control_addr : o->bind_addr;
+	bool apart = o->control_port.n > 0; /* then no request on another port is a link (rule 3) */
+	*g = (struct gate){.worker = w};
+	/* The array never moves: the loop knows listeners by their address. */
+	g->ports = calloc(o->ports.n + 1, sizeof(*g->ports));
+	if (!g->ports)
+		return error_set(err, -ENOMEM, "out of memory");
+	int r = 0;
+	for (size_t i = 0; i < o->ports.n && r == 0; i++)
+		r = gate_listen(g, data, o->ports.v[i], !apart, true, err);
+	if (r == 0 && apart)
+		r = gate_listen(g, control, o->control_port.v[0], true, false, err);
+	if (r < 0)
+		gate_close(g);
+	return r;
+}
+
+void gate_close(struct gate *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		listener_close(&g->ports[i].listener);
+	free(g->ports);
+	*g = (struct gate){0};
+}
+
+uint16_t gate_control_port(const struct gate *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->ports[i].links)
+			return g->ports[i].listener.port;
+	return 0;
+}

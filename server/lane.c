@@ -1,0 +1,204 @@
+#include "server/lane.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "server/session.h"
+#include "server/visitor.h"
+
+static struct lane *lane_of(struct stream *s)
+{
+	return container_of(s, struct lane, stream);
+}
+
+static struct frame_addr lane_address(const struct address *a)
+{
+	struct frame_addr f = {.family = a->family, .port = a->family ? a->port : 0};
+	memcpy(f.ip, a->bytes, sizeof(f.ip));
+	return f;
+}
+
+static void lane_opening(struct stream *s, struct frame_open *open_out)
+{
+	struct lane *lane = lane_of(s);
+	open_out->kind = FRAME_KIND_HTTP;
+	open_out->service = lane->service->number;
+	if (lane->visitor) {
+		open_out->visitor = lane_address(&lane->visitor->ex.visitor);
+		open_out->local = lane_address(&lane->visitor->local);
+	}
+}
+
+static ssize_t lane_pull(struct stream *s, uint8_t *room, size_t max)
+{
+	struct lane *lane = lane_of(s);
+	return lane->visitor ? request_pull(lane->visitor, room, max) : -EAGAIN;
+}
+
+static size_t lane_push(struct stream *s, const uint8_t *p, size_t n)
+{
+	struct lane *lane = lane_of(s);
+	if (s->sent > lane->begun_at)
+		return answer_push(lane->visitor, p, n);
+	/* An answer before anything was asked: nobody must get it (rule 33). */
+	lane_fail(lane, FRAME_RESET_PROTOCOL);
+	return n;
+}
+
+static void lane_push_end(struct stream *s)
+{
+	struct lane *lane = lane_of(s);
+	if (lane->visitor && lane->visitor->ex.headed)
+		answer_push_end(lane->visitor);
+	else
+		lane_fail(lane, FRAME_RESET_NONE);
+}
+
+/* Out of every list; memory goes at the end of the turn. */
+static void lane_detach(struct lane *lane)
+{
+	list_unlink(&lane->of_service);
+	timeout_cancel(&lane->kept);
+	if (list_linked(&lane->idle)) {
+		list_unlink(&lane->idle);
+		lane->service->n_idle--;
+	}
+	if (lane->visitor) {
+		lane->visitor->ex.lane = NULL;
+		lane->visitor = NULL;
+		lane->service->outstanding--;
+	}
+	if (lane->owner) {
+		lane->owner->own = NULL;
+		lane->owner = NULL;
+	}
+	loop_defer(lane->service->session->worker->loop, LOOP_PHASE_REAP, &lane->reap);
+}
+
+/* The stream is gone, for `reason`; the visitor whose request it carried has to be served otherwise. */
+static void lane_lost(struct lane *lane, enum frame_reset reason, uint64_t taken)
+{
+	struct visitor *v = lane->visitor;
+	struct service *service = lane->service;
+	bool untouched = v && lane_untouched(lane, reason, taken);
+	lane_detach(lane);
+	if (v)
+		visitor_lane_lost(v, service, reason, untouched);
+}
+
+static void lane_closed(struct stream *s, enum frame_reset reason, uint64_t taken)
+{
+	lane_lost(lane_of(s), reason, taken);
+}
+
+static const struct stream_ops lane_ops = {
+	.opening = lane_opening,
+	.pull = lane_pull,
+	.push = lane_push,
+	.push_end = lane_push_end,
+	.closed = lane_closed,
+};
+
+static void lane_reap(struct loop_task *task)
+{
+	free(container_of(task, struct lane, reap));
+}
+
+static struct lane *lane_new(struct service *service)
+{
+	struct lane *lane = calloc(1, sizeof(*lane));
+	if (!lane)
+		return NULL;
+	stream_init(&lane->stream, &lane_ops);
+	list_init(&lane->of_service);
+	list_init(&lane->idle);
+	timeout_init(&lane->kept);
+	loop_task_init(&lane->reap, lane_reap);
+	lane->service = service;
+	if (mux_open(&service->session->carrier.link.mux, &lane->stream) < 0) {
+		free(lane);
+		return NULL;
+	}
+	list_append(&service->lanes, &lane->of_service);
+	return lane;
+}
+
+struct lane *lane_take(struct service *service, struct visitor *v)
+{
+	struct lane *lane = NULL;
+	if (v->own && v->own->service == service)
+		lane = v->own;
+	else if (!list_empty(&service->idle))
+		lane = list_entry(service->idle.next, struct lane, idle);
+	if (lane) {
+		if (list_linked(&lane->idle)) {
+			list_unlink(&lane->idle);
+			service->n_idle--;
+		}
+		timeout_cancel(&lane->kept);
+		lane->reused = true;
+	} else {
+		lane = lane_new(service);
+		if (!lane)
+			return NULL;
+	}
+	lane->visitor = v;
+	lane->begun_at = lane->stream.sent;
+	service->outstanding++;
+	return lane;
+}
+
+void lane_keep(struct lane *lane, bool own)
+{
+	struct visitor *v = lane->visitor;
+	struct service *service = lane->service;
+	struct worker *w = service->session->worker;
+	if (lane->stream.state != STREAM_OPEN || lane->stream.queued ||
+		!session_usable(service->session) ||
+		(!own && !lane->owner && service->n_idle >= w->opts->kept_streams)) {
+		lane_drop(lane, FRAME_RESET_NONE);
+		return;
+	}
+	v->ex.lane = NULL;
+	lane->visitor = NULL;
+	lane->begun_at = lane->stream.sent;
+	service->outstanding--;
+	if (own && !lane->owner) {
+		lane->owner = v;
+		v->own = lane;
+	}
+	if (!lane->owner) {
+		list_prepend(&service->idle, &lane->idle);
+		service->n_idle++;
+		timeout_start(&w->kept, &lane->kept);
+	}
+}
+
+struct lane *lane_drop(struct lane *lane, enum frame_reset reason)
+{
+	if (!lane)
+		return NULL;
+	stream_reset(&lane->stream, reason);
+	lane_detach(lane);
+	return NULL;
+}
+
+void lane_fail(struct lane *lane, enum frame_reset reason)
+{
+	uint64_t taken = lane->stream.peer_taken;
+	stream_reset(&lane->stream, FRAME_RESET_NONE);
+	lane_lost(lane, reason, taken);
+}
+
+bool lane_untouched(const struct lane *lane, enum frame_reset reason, uint64_t taken)
+{
+	if (!stream_spoken(&lane->stream) || lane->stream.sent == lane->begun_at)
+		return true;
+	/* A link that was lost said nothing about it. */
+	return reason != FRAME_RESET_LINK_LOST && taken <= lane->begun_at;
+}
+
+void lane_kept_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	lane_drop(container_of(entry, struct lane, kept), FRAME_RESET_NONE);
+}

@@ -1,0 +1,336 @@
+/* The server's option table. A default's reason stands beside it. */
+#include "server/options.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "config/memory.h"
+
+#define AT(field) offsetof(struct server_options, field)
+
+/* Two minutes of anything is longer than a person or a load balancer waits. */
+#define WAIT_MAX (120 * CLOCK_S)
+
+#define KIB (UINT64_C(1) << 10)
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+/* As many listeners as one could mean. */
+#define PORTS_MAX 64
+
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+
+static const struct option_row rows[] = {
+	{.name = "port",
+		.letter = 'p',
+		.type = OPTION_PORTS,
+		.default_text = "8000",
+		.metavar = "PORT,...",
+		.max = PORTS_MAX,
+		.help = "Ports for visitors, and for clients unless --control-port is given; 0 "
+			"takes a free one",
+		.offset = AT(ports)},
+	{.name = "control-port",
+		.letter = 'c',
+		.type = OPTION_PORTS,
+		.max = 1,
+		.help = "A port for clients alone: links are then refused on --port",
+		.offset = AT(control_port)},
+	{.name = "bind-addr",
+		.letter = 'b',
+		.type = OPTION_STRING,
+		.metavar = "ADDRESS",
+		.help = "The address to listen on; without it all, IPv4 and IPv6",
+		.offset = AT(bind_addr)},
+	{.name = "data-addr",
+		.type = OPTION_STRING,
+		.metavar = "ADDRESS",
+		.help = "The same for visitors alone; without it as --bind-addr",
+		.offset = AT(data_addr)},
+	{.name = "control-addr",
+		.type = OPTION_STRING,
+		.metavar = "ADDRESS",
+		.help = "The same for --control-port alone; without it as --bind-addr",
+		.offset = AT(control_addr)},
+	{.name = "control-path",
+		.type = OPTION_STRING,
+		.default_text = "/tunnel",
+		.metavar = "PATH",
+		.help = "The path at which clients knock",
+		.offset = AT(control_path)},
+
+	{.name = "token",
+		.letter = 't',
+		.type = OPTION_SECRET,
+		.metavar = "TOKEN",
+		.env = "TUNNEL_TOKEN",
+		.help = "The secret shared with the clients; without any, one is made and kept in "
+			"--state-dir",
+		.offset = AT(token)},
+	{.name = "token-from",
+		.letter = 'f',
+		.aliases = "token-file",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.env = "TUNNEL_TOKEN_FROM",
+		.help = "Read the token from this file",
+		.offset = AT(token_from)},
+	{.name = "no-token",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Let everybody publish here; clients need it too",
+		.offset = AT(no_token)},
+	{.name = "no-seal",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Do not encrypt links whose client says so too: for trusted networks",
+		.offset = AT(no_seal)},
+	{.name = "print-token",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Show a token that was made even where standard error is not a terminal",
+		.offset = AT(print_token)},
+	{.name = "state-dir",
+		.type = OPTION_STRING,
+		.metavar = "DIR",
+		.env = "STATE_DIRECTORY",
+		.help = "Where a made token and the salt are kept; without it the XDG state home",
+		.offset = AT(state_dir)},
+	{.name = "advertise",
+		.type = OPTION_STRING,
+		.metavar = "HOST[:PORT]",
+		.help = "The address to name in the client command; without it the default route's",
+		.offset = AT(advertise)},
+
+	{.name = "trusted-proxies",
+		.type = OPTION_LIST,
+		.metavar = "CIDR,...",
+		.help = "Proxies whose X-Forwarded-* fields are believed",
+		.offset = AT(trusted_proxies)},
+	/* Browsers keep connections for a minute or so. */
+	{.name = "visitor-idle",
+		.type = OPTION_DURATION,
+		.default_text = "75s",
+		.min = CLOCK_S,
+		.max = 3600 * CLOCK_S,
+		.help = "How long a visitor's connection is kept between requests",
+		.offset = AT(visitor_idle)},
+	{.name = "request-head-timeout",
+		.type = OPTION_DURATION,
+		.default_text = "10s",
+		.min = 100 * CLOCK_MS,
+		.max = WAIT_MAX,
+		.help = "How long a request's head may take to arrive, else 408",
+		.offset = AT(request_head_timeout)},
+	{.name = "request-head-limit",
+		.type = OPTION_SIZE,
+		.default_text = "32KiB",
+		.min = 4 * KIB,
+		.max = MIB,
+		.help = "How large a request's head may be, else 431",
+		.offset = AT(request_head_limit)},
+	{.name = "response-head-timeout",
+		.type = OPTION_DURATION,
+		.default_text = "60s",
+		.min = 100 * CLOCK_MS,
+		.max = 3600 * CLOCK_S,
+		.help = "How long an upstream may take to answer, else 504",
+		.offset = AT(response_head_timeout)},
+	{.name = "response-head-limit",
+		.type = OPTION_SIZE,
+		.default_text = "64KiB",
+		.min = 4 * KIB,
+		.max = MIB,
+		.help = "How large a response's head may be, else 502",
+		.offset = AT(response_head_limit)},
+	{.name = "kept-streams",
+		.type = OPTION_NUMBER,
+		.default_text = "32",
+		.max = 4096,
+		.help = "Idle upstream connections kept for the next request, for each service",
+		.offset = AT(kept_streams)},
+	/* Below Node's keep-alive of 5 s: kept longer, a request meets a closing upstream. */
+	{.name = "kept-idle",
+		.type = OPTION_DURATION,
+		.default_text = "4s",
+		.min = 100 * CLOCK_MS,
+		.max = 3600 * CLOCK_S,
+		.help = "How long they are kept",
+		.offset = AT(kept_idle)},
+	{.name = "retry-body",
+		.type = OPTION_SIZE,
+		.default_text = "16KiB",
+		.max = MIB,
+		.help = "How much of a request's body is held so that it can be sent again",
+		.offset = AT(retry_body)},
+	{.name = "max-waiting",
+		.type = OPTION_NUMBER,
+		.default_text = "1024",
+		.max = 1 << 20,
+		.help = "Requests that wait for a lost client to come back, else 503",
+		.offset = AT(max_waiting)},
+	{.name = "max-waiting-per-address",
+		.type = OPTION_NUMBER,
+		.default_text = "16",
+		.max = 1 << 20,
+		.help = "The same for one visitor's address",
+		.offset = AT(max_waiting_per_address)},
+	/* A guess: a large office behind one address, or an untrusted proxy, is still served. */
+	{.name = "max-visitors-per-address",
+		.type = OPTION_NUMBER,
+		.default_text = "4096",
+		.min = 1,
+		.max = 1 << 20,
+		.help = "Connections from one visitor's address at a time",
+		.offset = AT(max_visitors_per_address)},
+
+	/* One turn's read of a socket; windows that need more grow. */
+	{.name = "base-window",
+		.type = OPTION_SIZE,
+		.default_text = "64KiB",
+		.min = 16 * KIB,
+		.max = 16 * MIB,
+		.help = "What a stream may send before it is read",
+		.offset = AT(base_window)},
+	/* 100 ms at 640 Mbit/s. */
+	{.name = "max-window",
+		.type = OPTION_SIZE,
+		.default_text = "8MiB",
+		.min = 16 * KIB,
+		.max = GIB,
+		.help = "What this may grow to for a fast stream",
+		.offset = AT(max_window)},
+	{.name = "memory-budget",
+		.type = OPTION_SIZE,
+		.default_text = "0",
+		.max = UINT64_C(1) << 40,
+		.help = "Memory for what waits to be read; 0 is an eighth of the machine's, from "
+			"32MiB to 1GiB",
+		.offset = AT(memory_budget)},
+	/* A guess: as many requests at a time as one upstream could answer. */
+	{.name = "max-streams",
+		.type = OPTION_NUMBER,
+		.default_text = "16384",
+		.min = 1,
+		.max = 1 << 16,
+		.help = "Streams of one link at a time",
+		.offset = AT(max_streams)},
+	/* A guess: all clients of a small site coming back in the same second. */
+	{.name = "max-handshakes",
+		.type = OPTION_NUMBER,
+		.default_text = "256",
+		.min = 1,
+		.max = 1 << 16,
+		.help = "Clients that have not yet shown that they know the token, at a time",
+		.offset = AT(max_handshakes)},
+	{.name = "reconnect-grace",
+		.type = OPTION_DURATION,
+		.default_text = "5s",
+		.max = WAIT_MAX,
+		.help = "How long requests wait for a client that was just lost",
+		.offset = AT(reconnect_grace)},
+	{.name = "grace",
+		.type = OPTION_DURATION,
+		.default_text = "10s",
+		.max = 3600 * CLOCK_S,
+		.help = "How long requests under way may take to finish after SIGTERM",
+		.offset = AT(grace)},
+
+	{.name = "access-log",
+		.type = OPTION_STRING,
+		.metavar = "off|FILE",
+		.help = "Where the line about each request goes; without it to the log",
+		.offset = AT(access_log)},
+	{.name = "ready-file",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Write the addresses listened on to this file once they are open",
+		.offset = AT(ready_file)},
+	{.name = "config",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.env = "TUNNEL_CONFIG",
+		.help = "Read options from this YAML file too",
+		.offset = AT(config)},
+	{.name = "log-level",
+		.type = OPTION_ENUM,
+		.default_text = "info",
+		.metavar = "LEVEL",
+		.values = log_levels,
+		.env = "TUNNEL_LOG_LEVEL",
+		.help = "How much to say",
+		.reloadable = true,
+		.offset = AT(log_level)},
+	{.name = "log-format",
+		.type = OPTION_ENUM,
+		.default_text = "text",
+		.metavar = "FORMAT",
+		.values = log_formats,
+		.env = "TUNNEL_LOG_FORMAT",
+		.help = "The form of the log's lines",
+		.offset = AT(log_format)},
+	{.name = "disable-transport-wrapping",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Accepted for inlets' sake: nothing is ever rewritten",
+		.note = "there is nothing to disable, responses are never rewritten",
+		.offset = AT(disable_transport_wrapping)},
+};
+
+const struct option_table server_option_table = {
+	.command = "server",
+	.summary =
+		"The exit node: takes visitors, and carries them to the clients that dialled in.",
+	.rows = rows,
+	.n = ARRAY_LEN(rows),
+};
+
+/* The one port named twice is what it is without --control-port: shared. */
+static int check_control_port(struct server_options *o, struct error *err)
+{
+	uint16_t port = o->control_port.n ? o->control_port.v[0] : 0;
+	for (size_t i = 0; port && i < o->ports.n; i++) {
+		if (o->ports.v[i] != port)
+			continue;
+		if (o->ports.n > 1)
+			return error_set(err, -EINVAL,
+				"--control-port %u is one of several in --port: give it one of its "
+				"own, or none",
+				port);
+		o->control_port.n = 0;
+	}
+	return 0;
+}
+
+int server_options_check(struct server_options *o, struct error *err)
+{
+	o->trusted = CIDR_LIST_NULL;
+	int r;
+	if (o->control_addr && !o->control_port.n)
+		return error_set(err, -EINVAL,
+			"--control-addr needs a --control-port: without it clients come through "
+			"--port");
+	r = check_control_port(o, err);
+	if (r)
+		return r;
+	if (!o->control_path || o->control_path[0] != '/')
+		return error_set(err, -EINVAL, "--control-path must begin with a slash");
+	if (o->max_window < o->base_window)
+		return error_set(err, -EINVAL, "--max-window must not be below --base-window");
+	for (size_t i = 0; i < o->trusted_proxies.n; i++)
+		if (cidr_list_add(&o->trusted, str_from(o->trusted_proxies.v[i]), err)) {
+			error_prefix(err, "--trusted-proxies");
+			return -EINVAL;
+		}
+	if (!o->memory_budget)
+		o->memory_budget = memory_budget_default();
+	return 0;
+}
+
+void server_options_deinit(struct server_options *o)
+{
+	cidr_list_deinit(&o->trusted);
+}

@@ -1,0 +1,78 @@
+#pragma once
+/*
+ * What a visitor reads when the exit node itself answers: a sentence, the host that was asked for and
+ * the request id that is also in the access log; as text for tools, as HTML for browsers (rule 41).
+ */
+#include "base/buf.h"
+#include "wire/frame.h"
+#include "wire/http1.h"
+
+/* X(cause, status, name in the access log, sentence) */
+#define PAGE_CAUSES(X)                                                                             \
+	X(ORIGIN, 403, "origin", "browsers may not open a tunnel")                                 \
+	X(NOT_HERE, 404, "not-here", "tunnels are not asked for on this port")                     \
+	X(LINK_MALFORMED, 400, "link-malformed", "this is not how a tunnel is asked for")          \
+	X(HEAD_TIMEOUT, 408, "head-timeout", "the request took too long to arrive")                \
+	X(MISDIRECTED, 421, "misdirected", "this connection is not meant for that host")           \
+	X(UPGRADE, 426, "upgrade", "a tunnel is asked for with a WebSocket handshake, version 13") \
+	X(OVERLOADED, 503, "overloaded", "the exit node has no room for this request")             \
+	X(DRAINING, 503, "draining", "the exit node is about to restart")                          \
+	X(NO_ROUTE, 503, "no-route", "no client publishes this host at the moment")                \
+	X(WAITED, 503, "waited", "the client that publishes this host did not come back in time")  \
+	X(CROWDED, 503, "crowded",                                                                 \
+		"too many requests wait for the client that publishes this "                       \
+		"host to come back")                                                               \
+	X(BUSY, 503, "busy", "the client that publishes this host has too much to do")             \
+	X(REFUSED, 502, "refused", "the service behind this host refused the connection")          \
+	X(UNREACHABLE, 502, "unreachable", "the service behind this host cannot be reached")       \
+	X(DNS, 502, "dns", "the name of the service behind this host does not resolve")            \
+	X(DIED, 502, "died",                                                                       \
+		"the service behind this host ended the connection before it "                     \
+		"answered")                                                                        \
+	X(LINK_LOST, 502, "link-lost",                                                             \
+		"the client that publishes this host was lost before the "                         \
+		"answer came")                                                                     \
+	X(GARBLED, 502, "garbled",                                                                 \
+		"the service behind this host gave an answer that is not clean "                   \
+		"HTTP")                                                                            \
+	X(DIAL_TIMEOUT, 504, "dial-timeout",                                                       \
+		"the service behind this host did not take the "                                   \
+		"connection in time")                                                              \
+	X(ANSWER_TIMEOUT, 504, "answer-timeout",                                                   \
+		"the service behind this host did not answer in "                                  \
+		"time")
+
+enum page_cause {
+#define PAGE_CAUSE(cause, status, name, sentence) PAGE_##cause,
+	PAGE_CAUSES(PAGE_CAUSE)
+#undef PAGE_CAUSE
+};
+
+struct page {
+	/* Set by page_for() or page_for_http1() */
+	unsigned status;
+	const char *sentence; /* lower-case start, no full stop */
+	const char *why;      /* one word for the access log */
+
+	struct str host; /* as it was asked for, from a stranger; may be empty */
+	struct str request_id;
+	unsigned retry_after; /* seconds; 0: not said */
+	const char *allow;    /* methods, for 405 */
+	bool html, head_only, close;
+};
+
+/* A page with only the cause set. */
+struct page page_for(enum page_cause cause);
+struct page page_for_http1(int code); /* an HTTP1_E_* of a request; sets `close` and `allow` too */
+
+/* What a stream's reset means before the answer's head came. */
+enum page_cause page_cause_of_reset(enum frame_reset reason);
+
+/* Whether Accept names text/html, and not to refuse it. */
+bool page_wants_html(const struct http1_head *h);
+
+/* Appends the complete response; 0 or -ENOMEM. Not for 1xx. */
+int page_write(struct buf *out, const struct page *p);
+
+/* The interim answer to Expect: 100-continue. */
+#define PAGE_CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"

@@ -1,0 +1,138 @@
+/*
+ * A request's bytes on their way to the upstream: the head that dispatch.c wrote, then the body, read
+ * straight from the visitor's socket into the record that carries it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "server/visitor.h"
+
+bool request_held(const struct exchange *ex)
+{
+	return ex->holding || ex->sent <= ex->head_n;
+}
+
+void request_rewind(struct exchange *ex)
+{
+	ex->sent = 0;
+	ex->scanned = 0;
+	ex->n_interim = 0;
+	buf_deinit(&ex->partial);
+}
+
+static void request_done(struct visitor *v)
+{
+	v->ex.body.done = true;
+	if (v->ex.headed)
+		timeout_cancel(&v->timeout);
+	else
+		timeout_start(&v->worker->answer, &v->timeout);
+}
+
+/* Keeps a copy of what is sent, for sending it again, up to a limit. */
+static void request_hold(struct visitor *v, const uint8_t *p, size_t n)
+{
+	struct exchange *ex = &v->ex;
+	size_t held = buf_len(&ex->request) - ex->host_n - ex->head_n;
+	ex->holding =
+		held + n <= v->worker->opts->retry_body && buf_append(&ex->request, p, n) == 0;
+	if (ex->holding)
+		ex->sent += n;
+}
+
+/* Body bytes that came along with the head, or the socket's. As conn_read(). */
+static ssize_t request_read(struct visitor *v, uint8_t *room, size_t max)
+{
+	size_t n = MIN(max, buf_len(&v->in));
+	if (n) {
+		memcpy(room, buf_head(&v->in), n);
+		buf_consume(&v->in, n);
+		return (ssize_t)n;
+	}
+	if (!v->conn.readable)
+		return -EAGAIN;
+	return conn_read(&v->conn, room, max);
+}
+
+/* How many of the `n` bytes belong to this body: the rest goes back. -EBADMSG: none should. */
+static ssize_t request_walk(struct visitor *v, uint8_t *p, size_t n)
+{
+	struct body *b = &v->ex.body;
+	size_t used = n;
+	switch ((enum http1_body)b->kind) {
+	case HTTP1_BODY_LENGTH:
+		b->left -= n;
+		if (!b->left)
+			request_done(v);
+		return (ssize_t)n;
+	case HTTP1_BODY_CHUNKED:
+		break;
+	case HTTP1_BODY_NONE:
+	case HTTP1_BODY_UNTIL_CLOSE:
+		return (ssize_t)n;
+	}
+	int r = http1_chunks_walk(&b->chunks, p, n, &used);
+	if (r > HTTP1_MORE)
+		return -EBADMSG;
+	if (r == HTTP1_MORE)
+		return (ssize_t)n;
+	request_done(v);
+	/* What stands behind the end is the next request's. It may have come from `in` itself. */
+	if (used < n) {
+		struct buf rest = BUF_NULL;
+		if (buf_append(&rest, p + used, n - used) < 0 ||
+			buf_append(&rest, buf_head(&v->in), buf_len(&v->in)) < 0) {
+			buf_deinit(&rest);
+			return -ENOMEM;
+		}
+		buf_deinit(&v->in);
+		v->in = rest;
+	}
+	return (ssize_t)used;
+}
+
+static ssize_t request_body(struct visitor *v, uint8_t *room, size_t max)
+{
+	struct exchange *ex = &v->ex;
+	if (ex->body.kind == HTTP1_BODY_LENGTH)
+		max = (size_t)MIN(max, ex->body.left);
+	ssize_t n = request_read(v, room, max);
+	if (n == -EAGAIN)
+		return n;
+	if (n == 0 && ex->upgraded) {
+		ex->body.done = true;
+		return 0;
+	}
+	if (n <= 0) {
+		ex->broken = BROKEN_GONE;
+		return -ECONNRESET;
+	}
+	ssize_t used = request_walk(v, room, (size_t)n);
+	if (used < 0) {
+		ex->broken = BROKEN_MALFORMED;
+		return used;
+	}
+	ex->bytes_in += (uint64_t)used;
+	if (ex->upgraded)
+		return used;
+	if (!ex->body.done)
+		timeout_start(&v->worker->idle, &v->timeout);
+	if (ex->holding)
+		request_hold(v, room, (size_t)used);
+	return used;
+}
+
+ssize_t request_pull(struct visitor *v, uint8_t *room, size_t max)
+{
+	struct exchange *ex = &v->ex;
+	size_t kept = buf_len(&ex->request) - ex->host_n;
+	if (ex->sent < kept) {
+		size_t n = MIN(max, kept - ex->sent);
+		memcpy(room, buf_head(&ex->request) + ex->host_n + ex->sent, n);
+		ex->sent += n;
+		return (ssize_t)n;
+	}
+	if (ex->body.done)
+		return -EAGAIN;
+	return request_body(v, room, max);
+}

@@ -1,0 +1,72 @@
+#pragma once
+/*
+ * Which names are taken, by whom, and who serves them: the one name space of rule 30. A name is what
+ * hostname_claim() makes of it, or "" for the catch-all, which covers every name there is.
+ *
+ * Names stand in a tree by their labels from the right, found through one hash table: a look-up takes
+ * a step a label, however many names there are. A route outlives its last entry for the grace, so that
+ * requests can wait for its client and nobody else takes the name meanwhile. One thread only.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/str.h"
+
+struct route_node;
+
+struct route {
+	struct str host;      /* the name; ends in a NUL */
+	const char *identity; /* whose it is */
+	struct list entries;  /* by route_entry::link, the oldest claim first; empty: lost */
+	uint64_t lost_at;     /* µs, when the last entry went; 0 while there are entries */
+	struct list lost;     /* routes::lost */
+	struct list all;      /* routes::all */
+	struct route_node *node;
+};
+
+/* Embedded by whoever serves a route; zero means "in none". */
+struct route_entry {
+	struct list link;
+	struct route *route; /* NULL: in none */
+};
+
+struct routes {
+	struct route_node *root;
+	struct route_node **buckets; /* a power of two of them, `mask` + 1 */
+	size_t mask, n_nodes;
+	uint64_t seed;    /* clients choose names, but not in which bucket they fall */
+	uint64_t grace;   /* µs */
+	struct list all;  /* of struct route */
+	struct list lost; /* those without entries, the one lost first is first */
+};
+
+/* Outcome of routes_claim() */
+#define ROUTES_TAKEN 1
+
+/* 0 or -ENOMEM. */
+int routes_init(struct routes *r, uint64_t grace);
+/* Entries that are still in are taken out. Accepts zeroed memory. */
+void routes_deinit(struct routes *r);
+
+/*
+ * Puts the entry, which is in no route, behind the others of that name. Identities are told apart by
+ * address (keyring_entry::identity), which must last as long as the routes. ROUTES_TAKEN: another
+ * identity has this name, one that covers it or one that it covers, and `*holder_out` is that route;
+ * -ENOMEM. The same identity's names may overlap.
+ */
+int routes_claim(struct routes *r, const char *identity, struct str host, struct route_entry *entry,
+	uint64_t now, const struct route **holder_out);
+
+/* Takes the entry out; it may be in no route. */
+void routes_release(struct routes *r, struct route_entry *entry, uint64_t now);
+
+/*
+ * The route for a canonical host (or "" for a request that names none): the name itself, else the
+ * longest wildcard, else the catch-all; NULL: none. One that was lost within the grace counts like any
+ * other. Valid until the next routes_expire() or routes_claim().
+ */
+struct route *routes_find(const struct routes *r, struct str host, uint64_t now);
+
+/* Frees what was lost longer ago than the grace; when to come again, or CLOCK_NEVER. */
+uint64_t routes_expire(struct routes *r, uint64_t now);

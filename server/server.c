@@ -1,0 +1,258 @@
+/*
+ * The exit node's life: keys, ports, ready, serve, drain, end. A signal drains it: clients are told to
+ * go, requests under way finish for up to --grace; a second one ends it at once.
+ */
+#include "server/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "net/loop.h"
+#include "net/notify.h"
+#include "net/signals.h"
+#include "server/advertise.h"
+#include "server/gate.h"
+#include "server/keyring.h"
+#include "server/state.h"
+#include "server/worker.h"
+#include "version.h"
+
+#define DRAIN_LOOK (50 * CLOCK_MS) /* how often a draining server looks whether it is done */
+
+enum server_state { SERVER_SERVING, SERVER_DRAINING, SERVER_ENDED };
+
+struct server {
+	const struct server_options *opts;
+	enum server_state state;
+	struct state files;
+	struct keyring keyring;
+	struct loop *loop;
+	struct worker *worker;
+	struct gate gate;
+	struct signals signals;
+	struct loop_timer watchdog, drain;
+	uint64_t drain_until;
+	char address[ADVERTISE_SIZE];
+};
+
+/* ---- Keys ---- */
+
+static int server_load_keys(struct server *s, struct error *err)
+{
+	const struct server_options *o = s->opts;
+	bool own = !o->token && !o->no_token;
+	int r = state_open(&s->files, o->state_dir, own, err);
+	if (r == STATE_VOLATILE && !o->no_token)
+		log_warn("%s; clients derive their key anew after each restart", err->text);
+	else if (r < 0)
+		return r;
+	if (o->no_token)
+		return keyring_add_open(&s->keyring, err);
+	struct secret *token = own ? s->files.token : secret_new(o->token, strlen(o->token));
+	if (!token)
+		return error_set(err, -ENOMEM, "out of memory");
+	r = keyring_add(&s->keyring, KEYRING_DEFAULT, token, s->files.salt, err);
+	if (!own)
+		secret_free(token);
+	return r;
+}
+
+/* ---- What is said when it is ready ---- */
+
+static void server_print_command(struct server *s, bool guess)
+{
+	const struct server_options *o = s->opts;
+	struct buf line = BUF_NULL;
+	struct str token = STR_NULL;
+	const char *file = NULL;
+	if (s->files.token) {
+		file = s->files.token_path;
+		if (advertise_may_show(o->print_token))
+			token = (struct str){(const char *)s->files.token->bytes,
+				s->files.token->n};
+	} else if (o->token) {
+		file = o->token_from ? o->token_from : "FILE";
+	}
+	if (advertise_command(&line, s->address, token, file) == 0)
+		log_info("publish a service with: %.*s%s", (int)buf_len(&line),
+			(const char *)buf_head(&line),
+			guess ? " (the address is a guess: see --advertise)" : "");
+	explicit_bzero(line.data, line.cap);
+	buf_deinit(&line);
+	if (s->files.token_made)
+		log_info("a token was made and is kept in %s", s->files.token_path);
+}
+
+/* One line a port: "visitors 9090", "clients 9090" or "all 9090". Whole or not at all. */
+static int server_write_ready_file(struct server *s, struct error *err)
+{
+	const char *path = s->opts->ready_file;
+	if (!path)
+		return 0;
+	auto_free char *temporary = NULL;
+	if (asprintf(&temporary, "%s.new", path) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	FILE *f = fopen(temporary, "we");
+	if (!f)
+		return error_set(err, -errno, "cannot write --ready-file %s: %s", path,
+			strerror(errno));
+	for (size_t i = 0; i < s->gate.n; i++) {
+		const struct gate_port *p = &s->gate.ports[i];
+		fprintf(f, "%s %u\n",
+			!p->visits ? "clients"
+			: p->links ? "all"
+				   : "visitors",
+			p->listener.port);
+	}
+	if (fclose(f) != 0 || rename(temporary, path) < 0)
+		return error_set(err, -errno, "cannot write --ready-file %s: %s", path,
+			strerror(errno));
+	return 0;
+}
+
+static void server_say_ready(struct server *s)
+{
+	for (size_t i = 0; i < s->gate.n; i++) {
+		const struct gate_port *p = &s->gate.ports[i];
+		log_info("listening on port %u for %s", p->listener.port,
+			!p->visits ? "clients"
+			: p->links ? "visitors and clients"
+				   : "visitors");
+	}
+	if (s->opts->no_token)
+		log_warn("running without a token: whoever reaches this port can publish here");
+	if (s->opts->no_seal)
+		log_warn("links whose client says --no-seal too are not encrypted");
+	notify_send("READY=1\nSTATUS=Serving");
+}
+
+/* ---- Its end ---- */
+
+static void server_end(struct server *s)
+{
+	s->state = SERVER_ENDED;
+	loop_stop(s->loop);
+}
+
+static void server_look(struct loop_timer *timer)
+{
+	struct server *s = container_of(timer, struct server, drain);
+	uint64_t now = loop_now(s->loop);
+	if (!worker_busy(s->worker)) {
+		log_info("everything under way is finished");
+		server_end(s);
+	} else if (now >= s->drain_until) {
+		log_warn("some requests did not finish within --grace and are cut off");
+		server_end(s);
+	} else {
+		loop_timer_set(&s->drain, MIN(now + DRAIN_LOOK, s->drain_until));
+	}
+}
+
+static void server_drain(struct server *s)
+{
+	s->state = SERVER_DRAINING;
+	notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
+	log_info("shutting down: requests under way finish for up to %u s; a second signal ends "
+		 "at once",
+		(unsigned)(s->opts->grace / CLOCK_S));
+	gate_close(&s->gate);
+	worker_drain(s->worker);
+	s->drain_until = loop_now(s->loop) + s->opts->grace;
+	loop_timer_set(&s->drain, loop_now(s->loop) + CLOCK_MS);
+}
+
+static void server_signal(struct signals *signals, int signo)
+{
+	struct server *s = container_of(signals, struct server, signals);
+	if (signo == SIGHUP)
+		log_info("nothing to reload yet: options are read at start");
+	else if (s->state == SERVER_SERVING)
+		server_drain(s);
+	else
+		server_end(s);
+}
+
+static void server_watchdog(struct loop_timer *timer)
+{
+	struct server *s = container_of(timer, struct server, watchdog);
+	notify_send("WATCHDOG=1");
+	loop_timer_set(timer, loop_now(s->loop) + notify_watchdog_interval());
+}
+
+/* ---- Its life ---- */
+
+static int server_start(struct server *s, struct error *err)
+{
+	int r = crypto_start();
+	if (r < 0)
+		return error_set(err, r, "cryptography is not to be had here: %s", strerror(-r));
+	r = server_load_keys(s, err);
+	if (r < 0)
+		return r;
+	s->loop = loop_new();
+	s->worker = calloc(1, sizeof(*s->worker));
+	if (!s->loop || !s->worker || worker_init(s->worker, s->loop, s->opts) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	s->worker->keyring = &s->keyring;
+	s->worker->salt = s->files.salt;
+	s->worker->public_name = s->address;
+	r = signals_init(&s->signals, s->loop, server_signal);
+	if (r < 0)
+		return error_set(err, r, "signals cannot be handled: %s", strerror(-r));
+	r = gate_open(&s->gate, s->worker, err);
+	if (r < 0)
+		return r;
+	bool guess;
+	r = advertise_address(s->opts->advertise, gate_control_port(&s->gate), s->address, &guess,
+		err);
+	if (r == 0)
+		r = server_write_ready_file(s, err);
+	if (r < 0)
+		return r;
+	server_say_ready(s);
+	server_print_command(s, guess);
+	return 0;
+}
+
+static void server_stop(struct server *s)
+{
+	gate_close(&s->gate);
+	if (s->loop && s->worker) {
+		worker_deinit(s->worker);
+		signals_deinit(&s->signals);
+		loop_timer_cancel(&s->watchdog);
+		loop_timer_cancel(&s->drain);
+		/* What was closed is still written out: close frames, last answers. */
+	}
+	loop_free(s->loop);
+	free(s->worker);
+	keyring_deinit(&s->keyring);
+	state_deinit(&s->files);
+}
+
+int server_run(const struct server_options *opts)
+{
+	struct server s = {.opts = opts};
+	struct error err;
+	int status = EXIT_FAILURE;
+	log_info("tunnel %s, exit node", TUNNEL_VERSION);
+	if (server_start(&s, &err) < 0) {
+		log_error("%s", err.text);
+	} else {
+		loop_timer_init(&s.drain, s.loop, server_look);
+		loop_timer_init(&s.watchdog, s.loop, server_watchdog);
+		if (notify_watchdog_interval())
+			server_watchdog(&s.watchdog);
+		loop_run(s.loop);
+		status = EXIT_SUCCESS;
+	}
+	server_stop(&s);
+	return status;
+}

@@ -1,0 +1,42 @@
+#pragma once
+/*
+ * What the server remembers between two starts: its salt, and the token it made when it was given
+ * none (rule 5, issue B). Two small files in one directory of mode 0700, each 0600, written whole or
+ * not at all.
+ */
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "crypto/token.h"
+
+/* Names in the state directory */
+#define STATE_SALT_FILE  "salt"  /* 16 random bytes in hexadecimal, and a newline */
+#define STATE_TOKEN_FILE "token" /* as token_random() makes it, and a newline */
+
+/* Outcome of state_open(): the salt is for this start only. */
+#define STATE_VOLATILE 1
+
+struct state {
+	char *dir;            /* owned; absolute if the option was */
+	char *token_path;     /* owned; set with `token` */
+	struct secret *token; /* owned; NULL when the server was given its own */
+	bool token_made;      /* at this start */
+	uint8_t salt[TOKEN_SALT_SIZE];
+};
+
+#define STATE_NULL ((struct state){0})
+
+/*
+ * Finds the directory (`option`: --state-dir or NULL; else $STATE_DIRECTORY, else
+ * $XDG_STATE_HOME/tunnel, else ~/.local/state/tunnel), makes it if need be, reads or makes the salt
+ * and, with `need_token`, the token. Blocks: for the start only. On every non-zero result `err` has a
+ * sentence that names the path:
+ *
+ *	STATE_VOLATILE	nothing can be kept, but no token is needed: the salt is fresh, to be warned of
+ *	-errno		the token cannot be kept or read, others can read or change it, or a file is
+ *			damaged; also without `need_token` when a salt is there but is not clean
+ */
+int state_open(struct state *s, const char *option, bool need_token, struct error *err);
+
+/* Wipes the token. Accepts zeroed memory. */
+void state_deinit(struct state *s);

@@ -1,0 +1,320 @@
+#include "server/visitor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/socket.h"
+
+void visitor_set_state(struct visitor *v, enum visitor_state state)
+{
+	static const uint8_t legal[] = {
+		[VISITOR_IDLE] = 1 << VISITOR_HEAD | 1 << VISITOR_EXCHANGE | 1 << VISITOR_CLOSED,
+		[VISITOR_HEAD] = 1 << VISITOR_EXCHANGE | 1 << VISITOR_CLOSED,
+		[VISITOR_WAITING] = 1 << VISITOR_EXCHANGE | 1 << VISITOR_CLOSED,
+		[VISITOR_EXCHANGE] = 1 << VISITOR_IDLE | 1 << VISITOR_WAITING |
+				     1 << VISITOR_LINGER | 1 << VISITOR_CLOSED,
+		[VISITOR_LINGER] = 1 << VISITOR_CLOSED,
+		[VISITOR_CLOSED] = 0,
+	};
+	if (!(legal[v->state] & 1 << state))
+		abort();
+	v->state = state;
+}
+
+static void visitor_reap(struct loop_task *task)
+{
+	free(container_of(task, struct visitor, reap));
+}
+
+void visitor_close(struct visitor *v, bool abort)
+{
+	if (v->state == VISITOR_CLOSED)
+		return;
+	struct worker *w = v->worker;
+	if (v->state == VISITOR_EXCHANGE || v->state == VISITOR_WAITING) {
+		if (!v->ex.why)
+			v->ex.why = "visitor-gone";
+		if (v->conn.fd >= 0)
+			exchange_log(v);
+	}
+	waiting_remove(&w->waiting, v);
+	visitor_set_state(v, VISITOR_CLOSED);
+	v->ex.lane = lane_drop(v->ex.lane, FRAME_RESET_CANCELLED);
+	v->own = lane_drop(v->own, FRAME_RESET_NONE);
+	timeout_cancel(&v->timeout);
+	if (abort)
+		conn_abort(&v->conn);
+	else
+		conn_close(&v->conn);
+	exchange_end(v);
+	buf_deinit(&v->in);
+	buf_deinit(&v->out);
+	list_unlink(&v->link);
+	tally_drop(&w->addresses, &v->peer);
+	loop_defer(w->loop, LOOP_PHASE_REAP, &v->reap);
+}
+
+bool visitor_flush(struct visitor *v)
+{
+	while (buf_len(&v->out) && v->conn.writable) {
+		ssize_t n = conn_write(&v->conn, buf_head(&v->out), buf_len(&v->out));
+		if (n == -EAGAIN)
+			break;
+		if (n < 0) {
+			visitor_close(v, true);
+			return false;
+		}
+		buf_consume(&v->out, (size_t)n);
+	}
+	if (buf_len(&v->out))
+		return true;
+	buf_deinit(&v->out);
+	if (v->ex.answered_end) {
+		v->ex.answered_end = false;
+		conn_shutdown_write(&v->conn);
+	}
+	return true;
+}
+
+/* One request's head, from bytes that stand in `in` or, with `fresh`, in the worker's scratch. */
+static void visitor_judge(struct visitor *v, const uint8_t *p, size_t n, bool fresh)
+{
+	struct worker *w = v->worker;
+	struct http1_head *h = &w->request;
+	int r = http1_parse_request(h, p, n, w->opts->request_head_limit, &v->scanned);
+	if (r == HTTP1_MORE) {
+		if (fresh && buf_append(&v->in, p, n) < 0) {
+			visitor_close(v, true);
+			return;
+		}
+		if (v->state == VISITOR_IDLE) {
+			visitor_set_state(v, VISITOR_HEAD);
+			timeout_start(&w->head, &v->timeout);
+		}
+		return;
+	}
+	v->scanned = 0;
+	if (r != HTTP1_OK) {
+		visitor_set_state(v, VISITOR_EXCHANGE);
+		v->ex.began = loop_now(w->loop);
+		v->ex.visitor = v->peer;
+		v->ex.bytes_in = n;
+		request_id_next(&w->ids, v->ex.id);
+		visitor_refuse_head(v, r);
+		return;
+	}
+	size_t behind = n - h->size;
+	/* Only the offsets move here: the head's views stay good until something is appended. */
+	if (!fresh)
+		buf_consume(&v->in, h->size);
+	else if (behind && buf_append(&v->in, p + h->size, behind) < 0) {
+		visitor_close(v, true);
+		return;
+	}
+	visitor_dispatch(v, h, behind);
+}
+
+/* Reads what there is of a head. False: nothing more now. */
+static bool visitor_read_head(struct visitor *v)
+{
+	struct worker *w = v->worker;
+	if (!v->conn.readable)
+		return false;
+	bool fresh = !buf_len(&v->in);
+	if (!fresh && buf_reserve(&v->in, WORKER_SCRATCH / 4) < 0) {
+		visitor_close(v, true);
+		return false;
+	}
+	uint8_t *room = fresh ? w->scratch : buf_tail(&v->in);
+	ssize_t n = conn_read(&v->conn, room, fresh ? sizeof(w->scratch) : buf_room(&v->in));
+	if (n == -EAGAIN)
+		return false;
+	if (n <= 0) {
+		visitor_close(v, false);
+		return false;
+	}
+	if (!fresh)
+		buf_commit(&v->in, (size_t)n);
+	visitor_judge(v, fresh ? room : buf_head(&v->in), fresh ? (size_t)n : buf_len(&v->in),
+		fresh);
+	return true;
+}
+
+/*
+ * Judges heads until a request is under way, an answer waits for the socket, or nothing more is there.
+ * A loop, not a recursion: pages of ours answer pipelined requests from within.
+ */
+static void visitor_advance(struct visitor *v)
+{
+	if (v->advancing)
+		return;
+	v->advancing = true;
+	bool seen = v->state == VISITOR_HEAD; /* what is in `in` was judged already */
+	while ((v->state == VISITOR_IDLE || v->state == VISITOR_HEAD) && !buf_len(&v->out)) {
+		if (buf_len(&v->in) && !seen)
+			visitor_judge(v, buf_head(&v->in), buf_len(&v->in), false);
+		else if (!visitor_read_head(v))
+			break;
+		seen = v->state == VISITOR_HEAD;
+	}
+	v->advancing = false;
+}
+
+void visitor_next(struct visitor *v)
+{
+	struct worker *w = v->worker;
+	timeout_cancel(&v->timeout);
+	bool keep = v->ex.keep && v->ex.body.done && !w->draining;
+	exchange_log(v);
+	exchange_end(v);
+	if (!visitor_flush(v))
+		return;
+	if (!keep) {
+		visitor_linger(v);
+		return;
+	}
+	visitor_set_state(v, VISITOR_IDLE);
+	timeout_start(&w->idle, &v->timeout);
+	visitor_advance(v);
+}
+
+/* What is still coming is dropped; the end of it, or enough of it, ends the connection. */
+static void visitor_drop_rest(struct visitor *v)
+{
+	struct worker *w = v->worker;
+	while (v->conn.readable) {
+		ssize_t n = conn_read(&v->conn, w->scratch, sizeof(w->scratch));
+		if (n == -EAGAIN)
+			return;
+		if (n > 0)
+			v->dropped += (size_t)n;
+		if (n <= 0 || v->dropped > VISITOR_LINGER_MAX) {
+			visitor_close(v, false);
+			return;
+		}
+	}
+}
+
+void visitor_linger(struct visitor *v)
+{
+	visitor_set_state(v, VISITOR_LINGER);
+	timeout_start(&v->worker->linger, &v->timeout);
+	v->ex.answered_end = true;
+	v->dropped = buf_len(&v->in);
+	buf_deinit(&v->in);
+	if (!visitor_flush(v))
+		return;
+	visitor_drop_rest(v);
+}
+
+static void visitor_readable(struct visitor *v)
+{
+	switch (v->state) {
+	case VISITOR_IDLE:
+	case VISITOR_HEAD:
+		visitor_advance(v);
+		break;
+	case VISITOR_EXCHANGE:
+		/*
+		 * A visitor that sent FIN may still wait for its answer, or be gone: the kernel's
+		 * probes will tell the two apart.
+		 */
+		if (v->conn.peer_closed && conn_peek(&v->conn) == CONN_ENDED && v->conn.error) {
+			visitor_close(v, true);
+			break;
+		}
+		if (v->conn.peer_closed)
+			socket_keepalive(v->conn.fd);
+		if (v->ex.lane && !v->ex.body.done)
+			stream_ready(&v->ex.lane->stream);
+		break;
+	case VISITOR_LINGER:
+		visitor_drop_rest(v);
+		break;
+	case VISITOR_WAITING:
+	case VISITOR_CLOSED:
+		break;
+	}
+}
+
+static void visitor_changed(struct conn *conn)
+{
+	struct visitor *v = container_of(conn, struct visitor, conn);
+	if (conn->writable) {
+		if (!visitor_flush(v))
+			return;
+		if (v->ex.lane && !buf_len(&v->out))
+			stream_resume(&v->ex.lane->stream);
+		if (v->state == VISITOR_IDLE)
+			visitor_advance(v);
+	}
+	if (conn->readable)
+		visitor_readable(v);
+}
+
+void visitor_accept(struct worker *w, int fd, const struct address *peer, bool links, bool visits)
+{
+	if (tally_add(&w->addresses, peer, (unsigned)w->opts->max_visitors_per_address) < 0) {
+		log_debug("a connection from one address too many was closed");
+		close(fd);
+		return;
+	}
+	struct visitor *v = calloc(1, sizeof(*v));
+	if (!v || conn_init(&v->conn, w->loop, fd, visitor_changed) < 0) {
+		if (!v)
+			close(fd);
+		free(v);
+		tally_drop(&w->addresses, peer);
+		return;
+	}
+	v->conn.writable = true;
+	v->worker = w;
+	v->state = VISITOR_IDLE;
+	v->links = links;
+	v->visits = visits;
+	v->peer = *peer;
+	socket_local(fd, &v->local);
+	list_init(&v->waits);
+	list_init(&v->link);
+	list_append(&w->visitors, &v->link);
+	timeout_init(&v->timeout);
+	loop_task_init(&v->reap, visitor_reap);
+	timeout_start(&w->idle, &v->timeout);
+}
+
+static struct visitor *visitor_of(struct timeout *entry)
+{
+	return container_of(entry, struct visitor, timeout);
+}
+
+void visitor_idle_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct visitor *v = visitor_of(entry);
+	if (v->state == VISITOR_EXCHANGE)
+		visitor_refuse(v, PAGE_HEAD_TIMEOUT); /* the body stopped coming */
+	else
+		visitor_close(v, false);
+}
+
+void visitor_head_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct visitor *v = visitor_of(entry);
+	visitor_set_state(v, VISITOR_EXCHANGE);
+	v->ex.began = loop_now(v->worker->loop);
+	v->ex.visitor = v->peer;
+	v->ex.bytes_in = buf_len(&v->in);
+	request_id_next(&v->worker->ids, v->ex.id);
+	visitor_refuse(v, PAGE_HEAD_TIMEOUT);
+}
+
+void visitor_answer_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	visitor_refuse(visitor_of(entry), PAGE_ANSWER_TIMEOUT);
+}
+
+void visitor_linger_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	visitor_close(visitor_of(entry), false);
+}

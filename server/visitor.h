@@ -1,0 +1,161 @@
+#pragma once
+/*
+ * A visitor's connection to the HTTP front, and the one request of it that is under way.
+ *
+ *	IDLE -> HEAD -> [WAITING ->] EXCHANGE -> IDLE ...
+ *	                                      \-> LINGER -> CLOSED
+ *
+ * One file for each part of the way: visitor.c (the connection, requests' heads), dispatch.c (where a
+ * request goes), request.c (its bytes to the upstream), answer.c (the answer's bytes to the visitor).
+ */
+#include "base/buf.h"
+#include "net/conn.h"
+#include "net/timeouts.h"
+#include "server/access.h"
+#include "server/lane.h"
+#include "server/page.h"
+#include "server/worker.h"
+#include "wire/http1.h"
+#include "wire/http1_chunks.h"
+
+#define VISITOR_INTERIM_MAX 16          /* interim responses before the final one (rule 32) */
+#define VISITOR_LINGER_MAX  (64u << 10) /* bytes of a refused request that are read and dropped */
+
+enum visitor_state {
+	VISITOR_IDLE,     /* between requests */
+	VISITOR_HEAD,     /* part of a head has come */
+	VISITOR_WAITING,  /* the request waits for a session that was lost just now */
+	VISITOR_EXCHANGE, /* the request is on its way, or its answer is */
+	VISITOR_LINGER,   /* answered for good; the rest is dropped so that the answer is read */
+	VISITOR_CLOSED,
+};
+
+/* One message's body as it passes. */
+struct body {
+	uint8_t kind; /* enum http1_body; UNTIL_CLOSE is also what follows a 101 */
+	bool done;
+	uint64_t left;              /* of HTTP1_BODY_LENGTH */
+	struct http1_chunks chunks; /* of HTTP1_BODY_CHUNKED */
+};
+
+/* Why the visitor's side ended a request before its body was whole. */
+enum broken { BROKEN_NOT, BROKEN_GONE, BROKEN_MALFORMED };
+
+/* A request and its answer. Zeroed between two. */
+struct exchange {
+	/*
+	 * The canonical host (host_n bytes), then the head as it goes upstream (head_n), then as much of
+	 * the body as was sent, while it is held for sending again. Kept for the log until the end.
+	 */
+	struct buf request;
+	size_t host_n, head_n;
+	size_t method_n, prefix_n, target_n; /* of the head's first line */
+	size_t sent;           /* bytes of it, behind the host, that went into the stream */
+	uint8_t method;        /* enum http1_method */
+	bool holding : 1;      /* body bytes are appended as they go */
+	bool again : 1;        /* it was sent again once; that is all (rule 37) */
+	bool asterisk : 1;     /* OPTIONS *: no path to put anything before */
+	bool http10 : 1;       /* the visitor's version */
+	bool keep : 1;         /* the visitor's connection may serve another request */
+	bool upgrade : 1;      /* asked for a WebSocket */
+	bool upgraded : 1;     /* and got one: bytes pass as they come */
+	bool login : 1;        /* logs in the connection: the lane stays this visitor's (rule 33) */
+	bool html : 1;         /* error pages as HTML */
+	bool headed : 1;       /* the final response's head went out */
+	bool unchunk : 1;      /* the visitor does not know chunks */
+	bool lane_clean : 1;   /* the response allows another request on the lane */
+	bool answered_end : 1; /* FIN to the visitor is due once `out` is empty */
+	uint8_t broken;        /* enum broken */
+	uint8_t n_interim;
+	unsigned status;
+	struct body body, answer;
+
+	struct lane *lane;
+	char session[SERVICE_SESSION_NAME]; /* that served it last, for the log */
+	const char *why;                    /* what went wrong, as page::why */
+
+	struct buf partial; /* of a response's head that came in pieces */
+	size_t scanned;
+
+	uint64_t began, bytes_in, bytes_out;
+	struct address visitor; /* as rule 36 has it */
+	char id[REQUEST_ID_SIZE];
+};
+
+struct visitor {
+	struct conn conn;
+	struct worker *worker;
+	struct list link;  /* worker::visitors */
+	struct list waits; /* waiting::visitors */
+	struct loop_task reap;
+	struct timeout timeout;
+	enum visitor_state state;
+	bool links;          /* came by a port where links are asked for */
+	bool visits;         /* came by a port for visitors */
+	bool advancing;      /* inside visitor_advance() */
+	struct address peer; /* of the socket */
+	struct address local;
+	struct buf in;    /* bytes that came and were not used yet */
+	struct buf out;   /* bytes of ours that the socket did not take yet */
+	size_t scanned;   /* the head parser's, of `in` */
+	size_t dropped;   /* in LINGER */
+	struct lane *own; /* a lane that is this visitor's for good */
+	struct exchange ex;
+};
+
+/* visitor.c */
+
+/* Takes the connection over; it is closed when a limit or memory refuses it. */
+void visitor_accept(struct worker *w, int fd, const struct address *peer, bool links, bool visits);
+void visitor_set_state(struct visitor *v, enum visitor_state state);
+/* Ends it at once; with `abort` by an RST, so that half an answer is not taken for a whole. */
+void visitor_close(struct visitor *v, bool abort);
+/* Writes what is in `out`; false when the connection broke and was closed. */
+bool visitor_flush(struct visitor *v);
+/* The exchange is over, and its lane is gone or kept: logs it, goes on with the connection. */
+void visitor_next(struct visitor *v);
+/* Closes behind what is in `out`, reading on for a while so that an RST does not overtake it. */
+void visitor_linger(struct visitor *v);
+/* For worker::idle, ::head, ::answer and ::linger */
+void visitor_idle_expired(struct timeout_queue *queue, struct timeout *entry);
+void visitor_head_expired(struct timeout_queue *queue, struct timeout *entry);
+void visitor_answer_expired(struct timeout_queue *queue, struct timeout *entry);
+void visitor_linger_expired(struct timeout_queue *queue, struct timeout *entry);
+
+/* dispatch.c */
+
+/* A head came; `behind` bytes are already behind it. The head's views last as long as this call. */
+void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behind);
+/* Gives the request to a service of its route, or lets it wait, or refuses it. */
+void visitor_send(struct visitor *v, const struct service *but);
+/* The lane ended before the answer did; sends the request again where that is safe. */
+void visitor_lane_lost(struct visitor *v, struct service *service, enum frame_reset reason,
+	bool untouched);
+/* Answers with a page of ours, or with an RST when an answer has begun. */
+void visitor_refuse(struct visitor *v, enum page_cause cause);
+void visitor_refuse_head(struct visitor *v, int http1_error);
+
+/* request.c */
+
+/* As stream_ops::pull. */
+ssize_t request_pull(struct visitor *v, uint8_t *room, size_t max);
+/* The request is sent from its beginning again; only if request_held(). */
+void request_rewind(struct exchange *ex);
+bool request_held(const struct exchange *ex);
+
+/* answer.c */
+
+/* As stream_ops::push and push_end. */
+size_t answer_push(struct visitor *v, const uint8_t *p, size_t n);
+void answer_push_end(struct visitor *v);
+
+/* exchange.c */
+
+/* What a head says of the exchange. 0 or -ENOMEM. */
+int exchange_begin(struct visitor *v, const struct http1_head *h);
+struct str exchange_host(const struct exchange *ex); /* canonical; "" when none was named */
+/* Puts a service's path before the request's, instead of the one that is there. 0 or -ENOMEM. */
+int exchange_set_prefix(struct exchange *ex, const char *prefix);
+void exchange_log(const struct visitor *v);
+void exchange_end(struct visitor *v); /* zeroes it */
+void body_begin(struct body *b, enum http1_body kind, uint64_t length);

@@ -1,0 +1,69 @@
+#pragma once
+/*
+ * One thread with one event loop, and everything that lives on it: links with their streams, the
+ * visitors' sockets, kept streams, and the routes as this worker sees them. The data path touches
+ * nothing outside it, so it locks nothing.
+ */
+#include "base/buf.h"
+#include "mux/budget.h"
+#include "net/loop.h"
+#include "net/timeouts.h"
+#include "server/access.h"
+#include "server/keyring.h"
+#include "server/options.h"
+#include "server/routes.h"
+#include "server/tally.h"
+#include "server/waiting.h"
+#include "wire/control.h"
+#include "wire/http1.h"
+
+#define WORKER_SCRATCH     (16u << 10) /* bytes read at once from a visitor whose head is awaited */
+#define WORKER_SPARES      64          /* request buffers kept for the next request */
+#define WORKER_SPARE_MAX   4096        /* bytes; larger buffers are not kept */
+#define WORKER_LINGER_TIME CLOCK_S /* how long the rest of a refused request is dropped (rule 40) */
+
+struct worker {
+	const struct server_options *opts;
+	struct loop *loop;
+	const struct keyring *keyring;
+	const uint8_t *salt;     /* of the keyring, TOKEN_SALT_SIZE bytes */
+	const char *public_name; /* "host:port" for people, in what a client is told */
+	uint8_t instance[CONTROL_INSTANCE];
+	uint64_t started;
+	bool draining; /* the process ends: nothing new is begun */
+
+	struct budget budget;
+	struct routes routes;
+	struct waiting waiting;
+	struct list sessions;    /* of struct session */
+	struct list visitors;    /* of struct visitor */
+	unsigned n_handshakes;   /* sessions whose peer has not proved its key */
+	struct tally addresses;  /* visitors' connections */
+	struct tally handshakes; /* pending ones */
+
+	struct loop_timer expiry; /* of routes that were lost */
+
+	/* One queue for each thing that is waited for equally long */
+	struct timeout_queue idle, head, answer, linger, kept;
+
+	/* Used within one call, never across two */
+	uint8_t scratch[WORKER_SCRATCH];
+	struct http1_head request, response;
+	struct buf rewritten; /* a response's head */
+
+	struct request_ids ids;
+	struct buf spares[WORKER_SPARES];
+	size_t n_spares;
+};
+
+/* 0 or -ENOMEM with nothing left behind. The struct is large: allocate it. */
+int worker_init(struct worker *w, struct loop *loop, const struct server_options *opts);
+void worker_deinit(struct worker *w);
+
+/* No new visitors and no new streams; returns whether anything is still under way. */
+void worker_drain(struct worker *w);
+bool worker_busy(const struct worker *w);
+
+/* A request buffer with some memory, if one is kept; and back again. */
+struct buf worker_take_buf(struct worker *w);
+void worker_give_buf(struct worker *w, struct buf *b);

@@ -1,0 +1,114 @@
+/* The command that a person copies: right address, nothing secret by accident, safe in a shell. */
+#include "server/advertise.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "wire/address.h"
+
+static void test_options(void **state)
+{
+	static const struct {
+		const char *option, *want; /* NULL: refused */
+	} cases[] = {
+		{"exit.example.org", "exit.example.org:9090"},
+		{"Exit.Example.ORG.:443", "exit.example.org:443"},
+		{"192.0.2.7", "192.0.2.7:9090"},
+		{"192.0.2.7:80", "192.0.2.7:80"},
+		{"2001:db8::7", "[2001:db8::7]:9090"},
+		{"[2001:db8::7]", "[2001:db8::7]:9090"},
+		{"[2001:DB8:0::7]:80", "[2001:db8::7]:80"},
+		{"wss://exit.example.org", NULL},
+		{"exit.example.org/tunnel", NULL},
+		{"exit:99999", NULL},
+		{"a b", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char out[ADVERTISE_SIZE];
+		bool guess = true;
+		struct error err;
+		int r = advertise_address(cases[i].option, 9090, out, &guess, &err);
+		if (!cases[i].want) {
+			assert_int_equal(r, -EINVAL);
+			assert_non_null(strstr(err.text, cases[i].option));
+			continue;
+		}
+		assert_int_equal(r, 0);
+		assert_string_equal(out, cases[i].want);
+		assert_false(guess);
+	}
+}
+
+static void test_longest_option(void **state)
+{
+	char name[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+		      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+		      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+		      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	char out[ADVERTISE_SIZE];
+	bool guess;
+	struct error err;
+	assert_int_equal(advertise_address(name, 65535, out, &guess, &err), 0);
+	assert_int_equal(strlen(out), sizeof name - 1 + 6);
+}
+
+static void test_guess(void **state)
+{
+	for (int i = 0; i < 2; i++) {
+		char out[ADVERTISE_SIZE];
+		bool guess = false;
+		struct error err;
+		struct address a;
+		assert_int_equal(advertise_address(i ? "" : NULL, 8000, out, &guess, &err), 0);
+		assert_true(guess);
+		assert_true(address_parse(str_from(out), &a));
+		assert_int_equal(a.port, 8000);
+	}
+}
+
+static void test_commands(void **state)
+{
+	static const struct {
+		const char *address, *token, *file, *want;
+	} cases[] = {
+		{"192.0.2.7:80", "", "/var/lib/tunnel/token",
+			"tunnel client --remote=192.0.2.7:80 --upstream=http://127.0.0.1:3000 "
+			"--token-from=/var/lib/tunnel/token"},
+		{"a:80", "0123abcd", "/var/lib/tunnel/token",
+			"tunnel client --remote=a:80 --upstream=http://127.0.0.1:3000 "
+			"--token=0123abcd"},
+		{"a:80", "", NULL,
+			"tunnel client --remote=a:80 --upstream=http://127.0.0.1:3000 --no-token"},
+		{"[2001:db8::7]:80", "it's; rm", NULL,
+			"tunnel client --remote='[2001:db8::7]:80' "
+			"--upstream=http://127.0.0.1:3000 --token='it'\\''s; rm'"},
+		{"a:80", "", "/my state/$x",
+			"tunnel client --remote=a:80 --upstream=http://127.0.0.1:3000 "
+			"--token-from='/my state/$x'"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf out = BUF_NULL;
+		assert_int_equal(advertise_command(&out, cases[i].address, str_from(cases[i].token),
+					 cases[i].file),
+			0);
+		assert_int_equal(buf_append(&out, "", 1), 0);
+		assert_string_equal((char *)buf_head(&out), cases[i].want);
+		buf_deinit(&out);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_longest_option),
+		cmocka_unit_test(test_guess),
+		cmocka_unit_test(test_commands),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

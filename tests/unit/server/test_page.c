@@ -1,0 +1,204 @@
+/* The exit node's own answers: complete, honest about their length, and nothing in them to execute. */
+#include "server/page.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+
+/* The page as text, its Content-Length checked; freed by the caller. */
+static char *written(const struct page *p)
+{
+	struct buf out = BUF_NULL;
+	assert_int_equal(page_write(&out, p), 0);
+	char *text = malloc(buf_len(&out) + 1);
+	assert_non_null(text);
+	memcpy(text, buf_head(&out), buf_len(&out));
+	text[buf_len(&out)] = '\0';
+	buf_deinit(&out);
+	const char *end = strstr(text, "\r\n\r\n"), *length = strstr(text, "Content-Length: ");
+	assert_non_null(end);
+	assert_non_null(length);
+	if (p->head_only)
+		assert_int_equal(strlen(end + 4), 0);
+	else
+		assert_int_equal(strlen(end + 4), atoi(length + 16));
+	return text;
+}
+
+static void test_text(void **state)
+{
+	struct page p = page_for(PAGE_NO_ROUTE);
+	p.host = STR("shop.example");
+	p.request_id = STR("abc123");
+	p.retry_after = 5;
+	char *text = written(&p);
+	assert_string_equal(text,
+		"HTTP/1.1 503 Service Unavailable\r\n"
+		"Content-Type: text/plain; charset=utf-8\r\n"
+		"Content-Length: 107\r\n"
+		"Cache-Control: no-store\r\n"
+		"X-Request-Id: abc123\r\n"
+		"Retry-After: 5\r\n"
+		"\r\n"
+		"503 Service Unavailable: no client publishes this host at the moment\n"
+		"Host: shop.example\n"
+		"Request id: abc123\n");
+	free(text);
+}
+
+static void test_head_only(void **state)
+{
+	struct page p = page_for(PAGE_REFUSED);
+	char *whole = written(&p);
+	p.head_only = true;
+	char *head = written(&p);
+	assert_int_equal(strncmp(whole, head, strlen(head)), 0);
+	assert_true(strlen(whole) > strlen(head));
+	free(whole);
+	free(head);
+}
+
+static void test_escaping(void **state)
+{
+	struct page p = page_for_http1(HTTP1_E_BOTH_LENGTHS);
+	p.host = STR("a&b<i>\"'\x1b[31m\r\nSet-Cookie: x\0y");
+	p.request_id = STR("<b>&\r\nX: 1");
+	for (int html = 0; html < 2; html++) {
+		p.html = html;
+		char *text = written(&p);
+		assert_null(strchr(text, '\x1b'));
+		assert_null(strstr(text, "\r\nSet-Cookie"));
+		assert_null(strstr(text, "\nX: 1"));
+		if (html) {
+			assert_null(strstr(strstr(text, "\r\n\r\n"), "<i>"));
+			assert_null(strstr(strstr(text, "\r\n\r\n"), "<b>"));
+			assert_non_null(
+				strstr(text, "a&#38;b&#60;i&#62;&#34;&#39;?[31m??Set-Cookie:?x?y"));
+		}
+		free(text);
+	}
+}
+
+/* The longest of everything, all of it to be escaped: a sanitizer sees what does not fit. */
+static void test_longest(void **state)
+{
+	char longest[4096];
+	memset(longest, '&', sizeof longest);
+	for (int code = HTTP1_MORE + 1; code < HTTP1_N_RESULTS; code++) {
+		struct page p = page_for_http1(code);
+		assert_true(p.close);
+		assert_true(p.status >= 400 && p.status < 600);
+		assert_non_null(p.why);
+		p.host = p.request_id = (struct str){longest, sizeof longest};
+		p.html = true;
+		p.retry_after = 4000000000u;
+		char *text = written(&p);
+		assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+		assert_null(strstr(text, " Error\r\n")); /* every status has its phrase */
+		free(text);
+	}
+}
+
+static void test_every_cause(void **state)
+{
+	for (enum page_cause c = 0; c <= PAGE_ANSWER_TIMEOUT; c++) {
+		struct page p = page_for(c);
+		char *text = written(&p);
+		assert_null(strstr(text, " Error\r\n"));
+		assert_non_null(strstr(text, p.sentence));
+		assert_null(strstr(text, "Connection: close"));
+		free(text);
+	}
+}
+
+static void test_fields_of_a_status(void **state)
+{
+	struct page p = page_for(PAGE_UPGRADE);
+	p.close = true;
+	char *text = written(&p);
+	assert_non_null(strstr(text, "\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+				     "Connection: Upgrade, close\r\n"));
+	free(text);
+	p = page_for_http1(HTTP1_E_METHOD);
+	text = written(&p);
+	assert_non_null(strstr(text, "HTTP/1.1 405 Method Not Allowed\r\n"));
+	assert_non_null(
+		strstr(text, "\r\nAllow: GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH\r\n"));
+	free(text);
+}
+
+static const struct {
+	const char *fields;
+	bool html;
+} accepts[] = {
+	{"", false},
+	{"Accept: */*\r\n", false},
+	{"Accept: text/html\r\n", true},
+	{"Accept: application/json, text/HTML;level=1 ;q=0.4\r\n", true},
+	{"Accept: application/json\r\naccept: text/html ; q=1\r\n", true},
+	{"Accept: text/html;q=0\r\n", false},
+	{"Accept: text/html;q=0.000, text/plain\r\n", false},
+	{"Accept: text/html;q=0.001\r\n", true},
+	{"Accept: text/htmlx, text/ht\r\n", false},
+	{"Accept-Language: text/html\r\n", false},
+};
+
+static void test_accept(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(accepts); i++) {
+		char text[256];
+		struct http1_head h;
+		size_t scanned = 0;
+		int n = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n",
+			accepts[i].fields);
+		assert_int_equal(http1_parse_request(&h, (const uint8_t *)text, (size_t)n,
+					 HTTP1_REQUEST_MAX, &scanned),
+			HTTP1_OK);
+		if (page_wants_html(&h) != accepts[i].html)
+			fail_msg("%s", accepts[i].fields);
+	}
+}
+
+static void test_resets(void **state)
+{
+	static const struct {
+		enum frame_reset reason;
+		unsigned status;
+	} want[] = {
+		{FRAME_RESET_NONE, 502},
+		{FRAME_RESET_REFUSED, 502},
+		{FRAME_RESET_DIAL_TIMEOUT, 504},
+		{FRAME_RESET_UNREACHABLE, 502},
+		{FRAME_RESET_DNS, 502},
+		{FRAME_RESET_BUSY, 503},
+		{FRAME_RESET_NO_MEMORY, 503},
+		{FRAME_RESET_LINK_LOST, 502},
+		{FRAME_RESET_ABORTED, 502},
+		{FRAME_RESET_TIMEOUT, 504},
+		{FRAME_RESET_UNKNOWN_SERVICE, 503},
+		{99, 502},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		assert_int_equal(page_for(page_cause_of_reset(want[i].reason)).status,
+			want[i].status);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_head_only),
+		cmocka_unit_test(test_escaping),
+		cmocka_unit_test(test_longest),
+		cmocka_unit_test(test_every_cause),
+		cmocka_unit_test(test_fields_of_a_status),
+		cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_resets),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

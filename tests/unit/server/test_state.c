@@ -1,0 +1,305 @@
+/* What is kept between starts, who may read it, and what happens where nothing can be kept. */
+#include "server/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "crypto/crypto.h"
+
+#define PATHS 300
+
+static char root[] = "/tmp/tunnel-state-XXXXXX";
+
+static const char *in_root(const char *rest)
+{
+	static char paths[4][PATHS];
+	static unsigned next;
+	char *path = paths[next++ % 4];
+	snprintf(path, PATHS, "%s%s", root, rest);
+	return path;
+}
+
+static void write_text(const char *path, const char *text, mode_t mode)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static size_t files_in(const char *path)
+{
+	size_t n = 0;
+	DIR *dir = opendir(path);
+	assert_non_null(dir);
+	for (struct dirent *e; (e = readdir(dir)) != NULL;)
+		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+	closedir(dir);
+	return n;
+}
+
+static void test_made_once(void **state)
+{
+	struct state first, second;
+	struct error err;
+	const char *dir = in_root("/a/b/state");
+	umask(0);
+	int r = state_open(&first, dir, true, &err);
+	umask(022);
+	assert_int_equal(r, 0);
+	assert_string_equal(first.dir, dir);
+	assert_true(first.token_made);
+	assert_int_equal(first.token->n, TOKEN_RANDOM_LEN);
+	assert_string_equal(first.token_path, in_root("/a/b/state/token"));
+	assert_int_equal(mode_of(first.token_path), 0600);
+	assert_int_equal(mode_of(in_root("/a/b/state/salt")), 0600);
+	assert_int_equal(files_in(dir), 2);
+
+	assert_int_equal(state_open(&second, dir, true, &err), 0);
+	assert_false(second.token_made);
+	assert_memory_equal(second.salt, first.salt, TOKEN_SALT_SIZE);
+	assert_int_equal(second.token->n, first.token->n);
+	assert_memory_equal(second.token->bytes, first.token->bytes, first.token->n);
+	state_deinit(&second);
+
+	/* Given a token of its own, the server wants nothing but the salt. */
+	assert_int_equal(state_open(&second, dir, false, &err), 0);
+	assert_null(second.token);
+	assert_memory_equal(second.salt, first.salt, TOKEN_SALT_SIZE);
+	state_deinit(&second);
+	state_deinit(&first);
+}
+
+static void test_directory_is_private(void **state)
+{
+	struct state s;
+	struct error err;
+	assert_int_equal(state_open(&s, in_root("/private/state"), false, &err), 0);
+	assert_int_equal(mode_of(in_root("/private")), 0700);
+	assert_int_equal(mode_of(in_root("/private/state")), 0700);
+	assert_int_equal(files_in(s.dir), 1);
+	state_deinit(&s);
+}
+
+static void test_where(void **state)
+{
+	static const struct {
+		const char *option, *systemd, *xdg, *home; /* below the root, "-" unset */
+		const char *want;                          /* NULL: nowhere */
+	} cases[] = {
+		{"/opt", "/sys", "/xdg", "/home", "/opt"},
+		{NULL, "/sys", "/xdg", "/home", "/sys"},
+		{NULL, "-", "/xdg", "/home", "/xdg/tunnel"},
+		{NULL, "-", "-", "/home", "/home/.local/state/tunnel"},
+		{NULL, "-", "-", "-", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct state s;
+		struct error err;
+		const char *const names[] = {"STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"};
+		const char *const values[] = {cases[i].systemd, cases[i].xdg, cases[i].home};
+		for (size_t j = 0; j < ARRAY_LEN(names); j++) {
+			if (values[j][0] == '-')
+				unsetenv(names[j]);
+			else
+				setenv(names[j], in_root(values[j]), 1);
+		}
+		const char *option = cases[i].option ? in_root(cases[i].option) : NULL;
+		int r = state_open(&s, option, true, &err);
+		if (cases[i].want) {
+			assert_int_equal(r, 0);
+			assert_string_equal(s.dir, in_root(cases[i].want));
+		} else {
+			assert_true(r < 0);
+			assert_non_null(strstr(err.text, "--state-dir"));
+		}
+		state_deinit(&s);
+	}
+
+	/* systemd's list, read by us or handed in by the options' table. */
+	char list[2 * PATHS];
+	snprintf(list, sizeof list, "%s:%s", in_root("/first"), in_root("/second"));
+	setenv("STATE_DIRECTORY", list, 1);
+	for (int i = 0; i < 2; i++) {
+		struct state s;
+		struct error err;
+		assert_int_equal(state_open(&s, i ? list : NULL, false, &err), 0);
+		assert_string_equal(s.dir, in_root("/first"));
+		state_deinit(&s);
+	}
+	/* A relative XDG path does not count. */
+	unsetenv("STATE_DIRECTORY");
+	setenv("XDG_STATE_HOME", "relative", 1);
+	struct state s;
+	struct error err;
+	assert_true(state_open(&s, NULL, true, &err) < 0);
+	state_deinit(&s);
+}
+
+static void test_nothing_can_be_kept(void **state)
+{
+	struct state one, two;
+	struct error err;
+	write_text(in_root("/blocked"), "", 0600);
+	const char *dir = in_root("/blocked/x");
+	assert_int_equal(state_open(&one, dir, false, &err), STATE_VOLATILE);
+	assert_non_null(strstr(err.text, dir));
+	assert_non_null(strstr(err.text, "salt"));
+	assert_int_equal(state_open(&two, dir, false, &err), STATE_VOLATILE);
+	assert_memory_not_equal(one.salt, two.salt, TOKEN_SALT_SIZE);
+	state_deinit(&one);
+	state_deinit(&two);
+	assert_true(state_open(&one, dir, true, &err) < 0);
+	assert_non_null(strstr(err.text, dir));
+	assert_non_null(strstr(err.text, "token"));
+	assert_null(one.token);
+	state_deinit(&one);
+}
+
+static void test_unfit_files(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		mode_t mode;
+		bool need_token, fine;
+		const char *says;
+	} cases[] = {
+		{"token", "a-token-of-ones-own\r\n", 0600, true, true, NULL},
+		{"token", "a-token-of-ones-own", 0400, true, true, NULL},
+		{"token", "exposed-to-others", 0644, true, false, "chmod"},
+		{"token", "exposed-to-group", 0640, true, false, "chmod"},
+		{"token", "", 0600, true, false, "damaged"},
+		{"token", "\n", 0600, true, false, "damaged"},
+		{"token", "two\nlines\n", 0600, true, false, "damaged"},
+		{"token", "exposed, not asked for", 0644, false, true, NULL},
+		{"salt", "0123456789abcdef0123456789abcdef\n", 0644, false, true, NULL},
+		{"salt", "0123456789abcdef0123456789abcdef\n", 0600, true, true, NULL},
+		{"salt", "0123456789abcdef0123456789abcde\n", 0600, false, false, "damaged"},
+		{"salt", "0123456789abcdef0123456789abcdef0\n", 0600, true, false, "damaged"},
+		{"salt", "0123456789abcdef0123456789abcdeg\n", 0600, true, false, "damaged"},
+		{"salt", "", 0600, false, false, "damaged"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct state s;
+		struct error err;
+		char dir[32], file[64];
+		snprintf(dir, sizeof dir, "/unfit%zu", i);
+		snprintf(file, sizeof file, "%s/%s", dir, cases[i].name);
+		assert_int_equal(mkdir(in_root(dir), 0700), 0);
+		write_text(in_root(file), cases[i].text, cases[i].mode);
+		int r = state_open(&s, in_root(dir), cases[i].need_token, &err);
+		if (cases[i].fine != (r == 0))
+			fail_msg("case %zu: %d", i, r);
+		if (r) {
+			assert_true(r < 0);
+			assert_non_null(strstr(err.text, in_root(file)));
+			assert_non_null(strstr(err.text, cases[i].says));
+			assert_null(strstr(err.text, "exposed-to"));
+		}
+		if (!r && strcmp(cases[i].name, "salt") == 0)
+			assert_int_equal(s.salt[15], 0xef);
+		if (!r && cases[i].need_token && cases[i].name[0] == 't')
+			assert_int_equal(s.token->n, strlen("a-token-of-ones-own"));
+		state_deinit(&s);
+	}
+}
+
+/* A link out of the directory is somebody's trick, not our file. */
+static void test_symbolic_link(void **state)
+{
+	struct state s;
+	struct error err;
+	assert_int_equal(mkdir(in_root("/link"), 0700), 0);
+	write_text(in_root("/elsewhere"), "secret-of-another-program", 0600);
+	assert_int_equal(symlink(in_root("/elsewhere"), in_root("/link/token")), 0);
+	assert_true(state_open(&s, in_root("/link"), true, &err) < 0);
+	state_deinit(&s);
+}
+
+/* Servers that start together on one directory agree. */
+static void test_together(void **state)
+{
+	enum { N = 6 };
+	char dir[PATHS];
+	strcpy(dir, in_root("/together"));
+	for (int i = 0; i < N; i++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			struct state s;
+			struct error err;
+			int r = state_open(&s, dir, true, &err);
+			char out[64];
+			snprintf(out, sizeof out, "/together-%d", i);
+			if (!r)
+				write_text(in_root(out), (char[]){(char)s.salt[0], 'x', 0}, 0600);
+			_exit(r ? 1 : 0);
+		}
+		assert_true(pid > 0);
+	}
+	for (int i = 0; i < N; i++) {
+		int status;
+		wait(&status);
+		assert_int_equal(status, 0);
+	}
+	struct state s;
+	struct error err;
+	assert_int_equal(state_open(&s, dir, true, &err), 0);
+	assert_false(s.token_made);
+	for (int i = 0; i < N; i++) {
+		char out[64];
+		snprintf(out, sizeof out, "/together-%d", i);
+		FILE *f = fopen(in_root(out), "r");
+		assert_non_null(f);
+		if (s.salt[0]) /* else the text is empty */
+			assert_int_equal(fgetc(f), s.salt[0]);
+		fclose(f);
+	}
+	assert_int_equal(files_in(dir), 2);
+	state_deinit(&s);
+}
+
+static int setup(void **state)
+{
+	return crypto_start() || !mkdtemp(root);
+}
+
+static int teardown(void **state)
+{
+	char command[64];
+	snprintf(command, sizeof command, "rm -rf %s", root);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_made_once),
+		cmocka_unit_test(test_directory_is_private),
+		cmocka_unit_test(test_where),
+		cmocka_unit_test(test_nothing_can_be_kept),
+		cmocka_unit_test(test_unfit_files),
+		cmocka_unit_test(test_symbolic_link),
+		cmocka_unit_test(test_together),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
