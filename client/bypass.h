@@ -1,0 +1,16 @@
+#pragma once
+/*
+ * Which remotes the environment exempts from its proxy, by curl's rules for no_proxy: names and
+ * addresses between commas or spaces; "*" alone is everything; a name stands for itself and all
+ * names below it, with or without a leading dot; an address may have a prefix length.
+ */
+#include <stdbool.h>
+
+#include "base/str.h"
+#include "wire/url.h"
+
+/* Beyond curl, "name:port" exempts that port alone. */
+bool bypass_matches(struct str list, const struct url *remote);
+
+/* The remote is this machine, which no proxy on another can reach. */
+bool bypass_is_local(const struct url *remote);

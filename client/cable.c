@@ -1,0 +1,110 @@
+#include "client/cable.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "version.h"
+
+static struct cable *cable_of(struct link *l)
+{
+	return container_of(carrier_of(l), struct cable, carrier);
+}
+
+static void cable_salt(struct link *l, const uint8_t salt[HELLO_SALT])
+{
+	uplink_salt(cable_of(l)->uplink, cable_of(l), salt);
+}
+
+static void cable_up(struct link *l, const struct control *hello)
+{
+	struct cable *c = cable_of(l);
+	c->up_at = loop_now(c->uplink->loop);
+	uplink_up(c->uplink, c, hello);
+}
+
+static void cable_control(struct link *l, const struct control *message)
+{
+	uplink_control(cable_of(l)->uplink, cable_of(l), message);
+}
+
+static struct stream *cable_open(struct link *l, const struct frame_open *open,
+	enum frame_reset *reason_out)
+{
+	return outlets_open(cable_of(l)->uplink->outlets, open, reason_out);
+}
+
+static void cable_goaway(struct link *l, uint8_t reason)
+{
+	uplink_goaway(cable_of(l)->uplink, cable_of(l), reason);
+}
+
+static const struct link_ops cable_ops = {
+	.salt = cable_salt,
+	.up = cable_up,
+	.control = cable_control,
+	.open = cable_open,
+	.goaway = cable_goaway,
+	.wake = carrier_wake,
+};
+
+static void cable_reap(struct loop_task *task)
+{
+	struct cable *c = container_of(task, struct cable, reap);
+	carrier_deinit(&c->carrier);
+	free(c);
+}
+
+static void cable_ended(struct carrier *carrier)
+{
+	struct cable *c = container_of(carrier, struct cable, carrier);
+	list_unlink(&c->link);
+	loop_defer(c->uplink->loop, LOOP_PHASE_REAP, &c->reap);
+	uplink_lost(c->uplink, c);
+}
+
+struct cable *cable_new(struct uplink *u, int fd, const void *early, size_t n)
+{
+	const struct client_options *o = u->options;
+	struct cable *c = calloc(1, sizeof(*c));
+	if (!c) {
+		close(fd);
+		return NULL;
+	}
+	c->uplink = u;
+	loop_task_init(&c->reap, cable_reap);
+	list_init(&c->link);
+	list_append(&u->cables, &c->link);
+	struct link_config config = {
+		.client = true,
+		.seal_waived = o->no_seal,
+		.limits = {.base_window = (uint32_t)o->base_window,
+			.max_window = (uint32_t)o->max_window,
+			.max_streams = (uint32_t)o->max_streams},
+		.budget = &u->budget,
+		.random = &u->random,
+		.instance = u->instance,
+		.resume = u->resume_given ? u->resume->bytes : NULL,
+		.version = TUNNEL_VERSION,
+	};
+	/* Early bytes are judged from within: the uplink has to know its cable by then. */
+	u->cable = c;
+	if (carrier_start(&c->carrier, u->loop, fd, &cable_ops, &config, early, n, cable_ended) <
+		0) {
+		u->cable = NULL;
+		list_unlink(&c->link);
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+struct cable *cable_free(struct cable *c)
+{
+	if (!c)
+		return NULL;
+	list_unlink(&c->link);
+	carrier_deinit(&c->carrier);
+	free(c);
+	return NULL;
+}

@@ -1,0 +1,159 @@
+#include "client/client.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "client/uplink.h"
+#include "crypto/crypto.h"
+#include "net/notify.h"
+#include "net/signals.h"
+
+/* The program's exit statuses, as tunnel(1) lists them. */
+enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_REJECTED = 3 };
+
+struct client {
+	const struct client_options *options;
+	struct loop *loop;
+	struct offload *offload;
+	struct signals signals;
+	struct services services;
+	struct outlets outlets;
+	struct uplink uplink;
+	struct loop_timer watchdog;
+	bool hangup_ends; /* started from a terminal: its end is ours */
+	bool ending;
+	int status;
+};
+
+static void client_stop(struct client *c, int status)
+{
+	c->status = status;
+	loop_stop(c->loop);
+}
+
+static void uplink_ended(struct uplink *u, enum uplink_end end)
+{
+	struct client *c = container_of(u, struct client, uplink);
+	switch (end) {
+	case UPLINK_END_DRAINED:
+		client_stop(c, STATUS_OK);
+		break;
+	case UPLINK_END_REJECTED:
+		client_stop(c, STATUS_REJECTED);
+		break;
+	case UPLINK_END_HOPELESS:
+		client_stop(c, STATUS_FAILED);
+		break;
+	}
+}
+
+static void caught(struct signals *signals, int signo)
+{
+	struct client *c = container_of(signals, struct client, signals);
+	if (signo == SIGHUP && !c->hangup_ends) {
+		log_debug("SIGHUP: there is nothing to reload");
+		return;
+	}
+	if (c->ending) {
+		log_info("a second signal: ending at once");
+		client_stop(c, STATUS_OK);
+		return;
+	}
+	c->ending = true;
+	notify_send("STOPPING=1");
+	if (c->outlets.n)
+		log_info("ending; streams under way: %zu, for at most %.0f s; a second signal ends "
+			 "at once",
+			c->outlets.n, (double)c->options->grace / CLOCK_S);
+	else
+		log_info("ending");
+	uplink_drain(&c->uplink, loop_now(c->loop) + c->options->grace);
+}
+
+static void watchdog_fired(struct loop_timer *timer)
+{
+	notify_send("WATCHDOG=1");
+	loop_timer_set(timer, loop_now(timer->loop) + notify_watchdog_interval());
+}
+
+/* Exit status 0, or another after saying why. */
+static int client_init(struct client *c)
+{
+	const struct client_options *o = c->options;
+	struct error err;
+	if (o->remote_url.scheme == URL_WSS) {
+		log_error("--remote %s: this version does not speak wss:// yet; ws:// is encrypted "
+			  "end to end all the same",
+			o->remote);
+		return STATUS_USAGE;
+	}
+	if (crypto_start() < 0) {
+		log_error("the system's cryptography cannot be used: OpenSSL must offer "
+			  "ChaCha20-Poly1305");
+		return STATUS_FAILED;
+	}
+	struct sigaction before;
+	sigaction(SIGHUP, NULL, &before);
+	c->hangup_ends = before.sa_handler != SIG_IGN && isatty(STDERR_FILENO);
+	c->loop = loop_new();
+	c->offload = offload_new();
+	if (!c->loop || !c->offload || signals_init(&c->signals, c->loop, caught) < 0 ||
+		services_init(&c->services, &o->upstreams) < 0 ||
+		outlets_init(&c->outlets, c->loop, c->offload, &c->services, o) < 0) {
+		log_error("the client cannot start: out of memory or descriptors");
+		return STATUS_FAILED;
+	}
+	loop_timer_init(&c->watchdog, c->loop, watchdog_fired);
+	int r = uplink_init(&c->uplink, c->loop, c->offload, o, &c->services, &c->outlets, &err);
+	if (r) {
+		log_error("%s", err.text);
+		return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+	}
+	c->uplink.ended = uplink_ended;
+	return STATUS_OK;
+}
+
+static void client_deinit(struct client *c)
+{
+	uplink_deinit(&c->uplink);
+	outlets_deinit(&c->outlets);
+	if (c->loop) {
+		signals_deinit(&c->signals);
+		loop_timer_cancel(&c->watchdog);
+	}
+	offload_free(c->offload);
+	loop_free(c->loop);
+	services_deinit(&c->services);
+}
+
+static void client_warn(const struct client_options *o)
+{
+	if (o->no_token)
+		log_warn("--no-token: nothing proves who the exit node is, and it takes everybody");
+	if (o->no_seal)
+		log_warn("--no-seal: with an exit node that says so too, everybody on the way can "
+			 "read and change what is carried");
+}
+
+int client_run(const struct client_options *opts)
+{
+	struct client c = {.options = opts};
+	int status = client_init(&c);
+	if (status == STATUS_OK) {
+		client_warn(opts);
+		uplink_start(&c.uplink);
+		/* Ready is who tries: the exit node may come up after us, and systemd's start timeout
+		   must not end the one that waits for it. */
+		notify_send("READY=1");
+		if (notify_watchdog_interval())
+			watchdog_fired(&c.watchdog);
+		loop_run(c.loop);
+		status = c.status;
+	}
+	client_deinit(&c);
+	return status;
+}

@@ -1,0 +1,126 @@
+#include "client/keymaker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+struct keymaker_job {
+	struct offload_job offload;
+	struct keymaker *owner;
+	struct secret *token; /* its own: the owner may go first */
+	uint8_t salt[TOKEN_SALT_SIZE];
+	struct token_key *key;
+	int result;
+	bool wanted; /* whoever asked still waits */
+};
+
+static void job_free(struct keymaker_job *job)
+{
+	secret_free(job->token);
+	token_key_free(job->key);
+	free(job);
+}
+
+static void job_run(struct offload_job *offload)
+{
+	struct keymaker_job *job = container_of(offload, struct keymaker_job, offload);
+	job->result = token_key_derive(job->token->bytes, job->token->n, job->salt, job->key);
+}
+
+static void job_done(struct offload_job *offload)
+{
+	struct keymaker_job *job = container_of(offload, struct keymaker_job, offload);
+	if (atomic_load(&offload->cancelled)) {
+		job_free(job);
+		return;
+	}
+	struct keymaker *k = job->owner;
+	bool wanted = job->wanted;
+	k->job = NULL;
+	if (job->result == 0) {
+		k->key = job->key;
+		job->key = NULL; /* the keymaker's now */
+	}
+	job_free(job);
+	if (wanted)
+		k->made(k, k->key);
+}
+
+int keymaker_init(struct keymaker *k, struct loop *loop, struct offload *offload, const char *token,
+	void (*made)(struct keymaker *k, const struct token_key *key))
+{
+	*k = (struct keymaker){.loop = loop, .offload = offload, .made = made};
+	if (token) {
+		k->token = secret_new(token, strlen(token));
+		return k->token ? 0 : -ENOMEM;
+	}
+	k->key = token_key_new();
+	if (!k->key)
+		return -ENOMEM;
+	token_key_open_mode(k->key);
+	return 0;
+}
+
+static struct keymaker_job *job_new(struct keymaker *k)
+{
+	struct keymaker_job *job = calloc(1, sizeof(*job));
+	if (!job)
+		return NULL;
+	job->offload.run = job_run;
+	job->offload.done = job_done;
+	job->owner = k;
+	job->token = secret_new(k->token->bytes, k->token->n);
+	job->key = token_key_new();
+	memcpy(job->salt, k->salt, sizeof(job->salt));
+	if (!job->token || !job->key) {
+		job_free(job);
+		return NULL;
+	}
+	return job;
+}
+
+static void job_cancel(struct keymaker *k)
+{
+	if (!k->job)
+		return;
+	offload_cancel(&k->job->offload);
+	k->job = NULL;
+}
+
+void keymaker_ask(struct keymaker *k, const uint8_t salt[TOKEN_SALT_SIZE])
+{
+	bool same = !k->token || memcmp(k->salt, salt, TOKEN_SALT_SIZE) == 0;
+	if (k->key && same) {
+		k->made(k, k->key);
+		return;
+	}
+	if (k->job && same) {
+		k->job->wanted = true;
+		return;
+	}
+	job_cancel(k);
+	k->key = token_key_free(k->key);
+	memcpy(k->salt, salt, TOKEN_SALT_SIZE);
+	k->job = job_new(k);
+	if (!k->job) {
+		k->made(k, NULL);
+		return;
+	}
+	k->job->wanted = true;
+	offload_submit(k->offload, k->loop, &k->job->offload);
+}
+
+void keymaker_forget(struct keymaker *k)
+{
+	if (k->job)
+		k->job->wanted = false;
+}
+
+void keymaker_deinit(struct keymaker *k)
+{
+	job_cancel(k);
+	k->key = token_key_free(k->key);
+	k->token = secret_free(k->token);
+}

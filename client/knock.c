@@ -1,0 +1,249 @@
+#include "client/knock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "client/diagnosis.h"
+
+/* Every legal transition; anything else is a bug of ours. */
+static void knock_set_state(struct knock *k, enum knock_state state)
+{
+	static const char *const names[] = {"idle", "dialling", "asking the proxy", "asking"};
+	static const uint8_t legal[] = {
+		[KNOCK_IDLE] = 1 << KNOCK_DIALLING,
+		[KNOCK_DIALLING] = 1 << KNOCK_PROXY | 1 << KNOCK_ASKING | 1 << KNOCK_IDLE,
+		[KNOCK_PROXY] = 1 << KNOCK_ASKING | 1 << KNOCK_IDLE,
+		[KNOCK_ASKING] = 1 << KNOCK_IDLE,
+	};
+	if (!(legal[k->state] & 1 << state))
+		abort();
+	log_debug("knock at %s: %s -> %s", k->authority, names[k->state], names[state]);
+	k->state = state;
+}
+
+/* The proxy's password may still be in the buffer. */
+static void forget_request(struct knock *k)
+{
+	if (k->out.data)
+		explicit_bzero(k->out.data, k->out.cap);
+	buf_deinit(&k->out);
+}
+
+static void knock_end(struct knock *k)
+{
+	if (k->state == KNOCK_IDLE)
+		return;
+	dial_cancel(&k->dial);
+	conn_close(&k->conn);
+	loop_timer_cancel(&k->timer);
+	loop_task_cancel(&k->work);
+	forget_request(k);
+	buf_deinit(&k->in);
+	knock_set_state(k, KNOCK_IDLE);
+}
+
+static void knock_fail(struct knock *k, const char *why)
+{
+	knock_end(k);
+	k->failed(k, why);
+}
+
+void knock_cancel(struct knock *k)
+{
+	knock_end(k);
+}
+
+/* Begins one exchange on the connection: the request stands in `out`. */
+static void knock_ask(struct knock *k, enum knock_state state)
+{
+	k->scanned = 0;
+	k->interim = 0;
+	knock_set_state(k, state);
+	loop_timer_set(&k->timer, loop_now(k->loop) + KNOCK_ANSWER_TIME);
+	loop_defer(k->loop, LOOP_PHASE_READ, &k->work);
+}
+
+static void ask_for_link(struct knock *k)
+{
+	char request[UPGRADE_REQUEST_MAX];
+	size_t n = upgrade_request(k->authority, k->path, k->key, request);
+	if (!n)
+		knock_fail(k, "the control path is too long for a request");
+	else if (buf_append(&k->out, request, n) < 0)
+		knock_fail(k, "out of memory");
+	else
+		knock_ask(k, KNOCK_ASKING);
+}
+
+static void knock_changed(struct conn *conn)
+{
+	struct knock *k = container_of(conn, struct knock, conn);
+	loop_defer(k->loop, LOOP_PHASE_READ, &k->work);
+}
+
+static void knock_dialled(struct dial *dial, int fd)
+{
+	struct knock *k = container_of(dial, struct knock, dial);
+	char why[256];
+	if (fd < 0) {
+		const char *host = k->proxy->used ? k->proxy->url.host : k->remote->host;
+		const char *whose = k->proxy->used ? "the proxy: " : "";
+		if (dial->outcome == DIAL_NO_ADDRESS)
+			snprintf(why, sizeof(why), "%scannot resolve %.120s: %.100s", whose, host,
+				dial->reason);
+		else
+			snprintf(why, sizeof(why), "%s%s", whose, dial->reason);
+		knock_fail(k, why);
+		return;
+	}
+	if (conn_init(&k->conn, k->loop, fd, knock_changed) < 0) {
+		knock_fail(k, "out of memory");
+		return;
+	}
+	k->conn.writable = true;
+	if (!k->proxy->used)
+		ask_for_link(k);
+	else if (proxy_request(k->proxy, k->authority, &k->out) < 0)
+		knock_fail(k, "out of memory");
+	else
+		knock_ask(k, KNOCK_PROXY);
+}
+
+/* The head of an answer that is not an interim one: the proxy's, or the exit node's. */
+static void knock_judge(struct knock *k, const struct http1_head *h)
+{
+	struct error err;
+	size_t behind = buf_len(&k->in) - h->size;
+	if (k->state == KNOCK_PROXY) {
+		if (proxy_judge(k->proxy, h, behind, &err) < 0) {
+			knock_fail(k, err.text);
+			return;
+		}
+		buf_consume(&k->in, h->size);
+		ask_for_link(k);
+		return;
+	}
+	const char *why = upgrade_accepted(h, k->key);
+	if (why) {
+		diagnosis_of_head(h, k->path, why, &err);
+		knock_fail(k, err.text);
+		return;
+	}
+	struct buf in = k->in; /* outlives the knock's end: what came early is in it */
+	k->in = BUF_NULL;
+	int fd = conn_take_fd(&k->conn);
+	size_t head = h->size;
+	knock_end(k);
+	k->opened(k, fd, buf_head(&in) + head, behind);
+	buf_deinit(&in);
+}
+
+/* What has come so far; true: more is needed. */
+static bool knock_parse(struct knock *k)
+{
+	struct http1_head h;
+	enum http1_method asked = k->state == KNOCK_PROXY ? HTTP1_CONNECT : HTTP1_GET;
+	for (;;) {
+		int r = http1_parse_response(&h, buf_head(&k->in), buf_len(&k->in), KNOCK_HEAD_MAX,
+			asked, &k->scanned);
+		if (r == HTTP1_MORE)
+			return true;
+		if (r != 0) {
+			struct error err;
+			diagnosis_of_bytes(buf_head(&k->in), buf_len(&k->in), r, &err);
+			knock_fail(k, err.text);
+			return false;
+		}
+		if (h.status / 100 != 1 || h.status == 101)
+			break;
+		if (++k->interim > KNOCK_INTERIM_MAX) {
+			knock_fail(k, "it never comes to an answer that counts");
+			return false;
+		}
+		buf_consume(&k->in, h.size);
+		k->scanned = 0;
+	}
+	knock_judge(k, &h);
+	return false;
+}
+
+static void knock_lost(struct knock *k, int error)
+{
+	struct error err;
+	if (error && error != ECONNRESET)
+		error_set(&err, 0, "%s", strerror(error));
+	else
+		diagnosis_of_bytes(buf_head(&k->in), buf_len(&k->in), HTTP1_MORE, &err);
+	if (k->state == KNOCK_PROXY)
+		error_prefix(&err, "the proxy %s", k->proxy->name);
+	knock_fail(k, err.text);
+}
+
+static void knock_work(struct loop_task *task)
+{
+	struct knock *k = container_of(task, struct knock, work);
+	if (buf_len(&k->out) && k->conn.writable) {
+		ssize_t sent = conn_write(&k->conn, buf_head(&k->out), buf_len(&k->out));
+		if (sent > 0)
+			buf_consume(&k->out, (size_t)sent);
+		/* An error shows in the read, behind an answer that may explain it. */
+		if (!buf_len(&k->out) || (sent < 0 && sent != -EAGAIN)) {
+			forget_request(k);
+			k->conn.readable |= sent < 0;
+		}
+	}
+	if (!k->conn.readable)
+		return;
+	/* One byte above the limit: so the parser sees that it is passed. */
+	if (buf_reserve(&k->in, KNOCK_HEAD_MAX + 1) < 0) {
+		knock_fail(k, "out of memory");
+		return;
+	}
+	ssize_t n = conn_read(&k->conn, buf_tail(&k->in), KNOCK_HEAD_MAX + 1);
+	if (n > 0) {
+		buf_commit(&k->in, (size_t)n);
+		if (knock_parse(k) && k->conn.readable)
+			loop_defer(k->loop, LOOP_PHASE_READ, &k->work);
+	} else if (n != -EAGAIN) {
+		knock_lost(k, (int)-n);
+	}
+}
+
+static void knock_late(struct loop_timer *timer)
+{
+	struct knock *k = container_of(timer, struct knock, timer);
+	struct error err;
+	error_set(&err, 0, "no answer within %d s: is a tunnel server on that port?",
+		(int)(KNOCK_ANSWER_TIME / CLOCK_S));
+	if (k->state == KNOCK_PROXY)
+		error_set(&err, 0, "the proxy %s did not answer within %d s", k->proxy->name,
+			(int)(KNOCK_ANSWER_TIME / CLOCK_S));
+	knock_fail(k, err.text);
+}
+
+void knock_init(struct knock *k, struct loop *loop, struct offload *offload,
+	const struct url *remote, const char *path, const struct proxy *proxy)
+{
+	*k = (struct knock){.loop = loop,
+		.offload = offload,
+		.remote = remote,
+		.path = path,
+		.proxy = proxy};
+	k->conn.fd = -1;
+	loop_timer_init(&k->timer, loop, knock_late);
+	loop_task_init(&k->work, knock_work);
+	snprintf(k->authority, sizeof(k->authority), remote->literal_v6 ? "[%s]:%u" : "%s:%u",
+		remote->host, remote->port);
+}
+
+void knock_start(struct knock *k)
+{
+	const struct url *to = k->proxy->used ? &k->proxy->url : k->remote;
+	knock_set_state(k, KNOCK_DIALLING);
+	dial_start(&k->dial, k->loop, k->offload, to->host, to->port,
+		loop_now(k->loop) + KNOCK_DIAL_TIME, knock_dialled);
+}

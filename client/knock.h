@@ -1,0 +1,55 @@
+#pragma once
+/*
+ * Knocking at the exit node's door: from an address to a connection that has become a WebSocket.
+ * Looks up the name, connects, asks a proxy for the way if there is one, sends the link request and
+ * judges the answer.
+ *
+ *	IDLE -> DIALLING [-> PROXY] -> ASKING -> IDLE, with one call of opened() or failed()
+ */
+#include "base/buf.h"
+#include "client/proxy.h"
+#include "link/upgrade.h"
+#include "net/conn.h"
+#include "net/dial.h"
+
+#define KNOCK_DIAL_TIME   (10 * CLOCK_S) /* to look up and connect: two lost SYNs and a slow DNS */
+#define KNOCK_ANSWER_TIME (10 * CLOCK_S) /* for each HTTP answer: a server does nothing for it */
+#define KNOCK_HEAD_MAX    (16 * 1024)    /* bytes of such an answer; proxies add cookies */
+#define KNOCK_INTERIM_MAX 16             /* 1xx answers before the one that counts (rule 32) */
+#define KNOCK_AUTHORITY   PROXY_NAME_SIZE
+
+enum knock_state { KNOCK_IDLE, KNOCK_DIALLING, KNOCK_PROXY, KNOCK_ASKING };
+
+/* The remote and the path, the proxy, loop and offload are borrowed. */
+struct knock {
+	struct loop *loop;
+	struct offload *offload;
+	const struct url *remote;
+	const char *path;
+	const struct proxy *proxy;
+	char authority[KNOCK_AUTHORITY]; /* "host:port" of the exit node, for requests and people */
+
+	enum knock_state state;
+	struct dial dial;
+	struct conn conn;
+	struct loop_timer timer;
+	struct loop_task work;
+	struct buf out, in;
+	size_t scanned; /* http1_parse_response()'s */
+	unsigned interim;
+	char key[WS_KEY_SIZE + 1];
+
+	/* `fd` is the callee's, as are the first `n` bytes behind the answer, until it returns. */
+	void (*opened)(struct knock *k, int fd, const void *early, size_t n);
+	/* `why` is a sentence's rest: "connection refused by …" */
+	void (*failed)(struct knock *k, const char *why);
+};
+
+void knock_init(struct knock *k, struct loop *loop, struct offload *offload,
+	const struct url *remote, const char *path, const struct proxy *proxy);
+
+/* In IDLE. The calls come later, from the loop; a new knock may be started from within them. */
+void knock_start(struct knock *k);
+
+/* Neither call comes any more. */
+void knock_cancel(struct knock *k);

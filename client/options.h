@@ -1,0 +1,50 @@
+#pragma once
+/*
+ * What `tunnel client` can be told: the struct that the rest of client/ reads, and the one table
+ * that fills it (options.c). Times are microseconds, sizes bytes.
+ */
+#include "base/error.h"
+#include "client/upstreams.h"
+#include "config/option.h"
+#include "wire/url.h"
+
+struct client_options {
+	/* Where to */
+	char *remote;
+	char *control_path; /* never NULL after client_options_check() */
+	char *proxy; /* NULL: as the environment says; "none"; a URL, which may hold a password */
+
+	/* As whom */
+	char *token; /* the command puts the token here, wherever it was given; NULL: none was */
+	char *token_from;
+	bool no_token, no_seal;
+
+	/* What is published */
+	struct option_list upstream;
+	bool strict_forwarding;
+	uint64_t dial_timeout;
+	uint64_t max_dials, max_dials_per_visitor;
+
+	/* The link */
+	uint64_t base_window, max_window;
+	uint64_t memory_budget; /* never 0 after client_options_check() */
+	uint64_t max_streams;
+	uint64_t grace;
+
+	/* Running it */
+	char *config;
+	int log_level;  /* enum log_level */
+	int log_format; /* enum log_format */
+
+	/* Made of the above by client_options_check() */
+	struct url remote_url; /* looks into `remote` */
+	struct upstreams upstreams;
+};
+
+extern const struct option_table client_option_table;
+
+/* What the rows cannot say: URLs, and what depends on them. Call it once, after config_load(). */
+int client_options_check(struct client_options *o, struct error *err);
+
+/* Frees what the check made; what the table filled is the config's to free. */
+void client_options_deinit(struct client_options *o);

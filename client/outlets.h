@@ -1,0 +1,34 @@
+#pragma once
+/*
+ * The client's end of the streams that the exit node opens: for each OPEN an outlet, which dials the
+ * service's upstream and then is a relay between it and the stream. Data that comes before the
+ * upstream has answered waits in the stream's window.
+ */
+#include "client/options.h"
+#include "client/services.h"
+#include "client/turnstile.h"
+#include "net/loop.h"
+#include "net/offload.h"
+#include "net/timeouts.h"
+
+struct outlets {
+	struct loop *loop;
+	struct offload *offload;
+	const struct services *services;
+	struct turnstile turnstile;
+	struct loop_task admit;       /* lets waiting dials begin, once a turn */
+	struct timeout_queue waiting; /* of outlets that may not dial yet */
+	uint64_t dial_timeout;        /* µs */
+	size_t n;                     /* streams open */
+};
+
+/* 0 or -ENOMEM. */
+int outlets_init(struct outlets *o, struct loop *loop, struct offload *offload,
+	const struct services *services, const struct client_options *options);
+
+/* After the links that hold their streams. Accepts zeroed memory. */
+void outlets_deinit(struct outlets *o);
+
+/* For link_ops::open: the stream that belongs to it, or NULL with a reason. */
+struct stream *outlets_open(struct outlets *o, const struct frame_open *open,
+	enum frame_reset *reason_out);

@@ -1,0 +1,39 @@
+#pragma once
+/*
+ * An HTTP proxy on the way to the exit node: which one, and what to say to it (RFC 9110, 9.3.6).
+ * It is chosen once, at start. The password lives in locked memory and in the one request that
+ * carries it.
+ */
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "crypto/token.h"
+#include "wire/http1.h"
+#include "wire/url.h"
+
+#define PROXY_NAME_SIZE (HOSTNAME_SIZE + 10) /* "[host]:65535" */
+
+struct proxy {
+	bool used; /* false: the exit node is dialled directly */
+	struct url url;
+	char name[PROXY_NAME_SIZE];   /* host and port, for people */
+	struct secret *authorization; /* "Basic …"; NULL without a user name */
+};
+
+/*
+ * As `option` says (--proxy: a URL, "none", or NULL), else as the environment does: https_proxy,
+ * then all_proxy, in lower case before upper, unless no_proxy exempts the remote or it is this
+ * machine. 0, -EINVAL or -ENOMEM with a sentence that holds no password.
+ */
+int proxy_choose(struct proxy *p, const char *option, const struct url *remote, struct error *err);
+
+/* Wipes; accepts zeroed memory. */
+void proxy_deinit(struct proxy *p);
+
+/* Appends the CONNECT for `authority`; wipe it once it is sent. 0 or -ENOMEM. */
+int proxy_request(const struct proxy *p, const char *authority, struct buf *out);
+
+/* 0 when the proxy connected us, else -EPROTO with a sentence. `behind` bytes follow its head. */
+int proxy_judge(const struct proxy *p, const struct http1_head *h, size_t behind,
+	struct error *err);

@@ -1,0 +1,51 @@
+#pragma once
+/*
+ * How many dials are under way at a time, in all and for one visitor's address (docs/protocol.md,
+ * rule 25): a visitor that connects and resets in a loop must not become a flood at the upstream.
+ * Tickets beyond that wait; visitors are served in turn, the tickets of each in order.
+ *
+ * Nobody enters before turnstile_admit(), which the owner calls once a turn's news are all heard:
+ * what was asked for and withdrawn within one turn leaves no trace.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "wire/address.h"
+
+struct turnstile_visitor;
+
+enum ticket_state { TICKET_IDLE, TICKET_WAITING, TICKET_INSIDE };
+
+struct ticket {
+	enum ticket_state state;
+	struct list link; /* turnstile_visitor::waiting */
+	struct turnstile_visitor *visitor;
+};
+
+struct turnstile {
+	size_t max, max_per_visitor; /* tickets inside */
+	size_t inside, waiting;
+	struct list turns; /* of visitors that have a ticket waiting and room for it */
+	struct turnstile_visitor **buckets;
+	uint64_t hash_key; /* random: addresses must not be chosen to share a bucket */
+	void (*admitted)(struct turnstile *t, struct ticket *ticket);
+};
+
+/* 0 or -ENOMEM. admitted() must not free its ticket, and may call turnstile_leave(). */
+int turnstile_init(struct turnstile *t, size_t max, size_t max_per_visitor, uint64_t hash_key,
+	void (*admitted)(struct turnstile *t, struct ticket *ticket));
+/* All tickets have left. Accepts zeroed memory. */
+void turnstile_deinit(struct turnstile *t);
+
+void ticket_init(struct ticket *ticket);
+
+/* Lets it wait its turn. 0 or -ENOMEM. */
+int turnstile_enter(struct turnstile *t, struct ticket *ticket, const struct address *visitor);
+
+/* Out again, from wherever it is. */
+void turnstile_leave(struct turnstile *t, struct ticket *ticket);
+
+/* Lets in whoever may. */
+void turnstile_admit(struct turnstile *t);

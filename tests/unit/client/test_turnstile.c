@@ -1,0 +1,141 @@
+/* Rule 25: so many dials in all, so many for one visitor, in turn, and none for who has gone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "client/turnstile.h"
+
+#define TICKETS 64
+
+static struct ticket tickets[TICKETS];
+static int order[TICKETS], n_admitted;
+
+static void admitted(struct turnstile *t, struct ticket *ticket)
+{
+	assert_int_equal(ticket->state, TICKET_INSIDE);
+	order[n_admitted++] = (int)(ticket - tickets);
+}
+
+static void begin(struct turnstile *t, size_t max, size_t max_per_visitor)
+{
+	for (size_t i = 0; i < TICKETS; i++)
+		ticket_init(&tickets[i]);
+	n_admitted = 0;
+	assert_int_equal(turnstile_init(t, max, max_per_visitor, 42, admitted), 0);
+}
+
+static void end(struct turnstile *t)
+{
+	for (size_t i = 0; i < TICKETS; i++)
+		turnstile_leave(t, &tickets[i]);
+	assert_int_equal(t->inside, 0);
+	assert_int_equal(t->waiting, 0);
+	turnstile_deinit(t);
+}
+
+static void enter(struct turnstile *t, int ticket, int visitor)
+{
+	struct address a = {.bytes = {10, 0, 0, (uint8_t)visitor},
+		.port = (uint16_t)ticket,
+		.family = 4};
+	assert_int_equal(turnstile_enter(t, &tickets[ticket], &a), 0);
+}
+
+static void test_limit(void **state)
+{
+	struct turnstile t;
+	begin(&t, 3, 10);
+	for (int i = 0; i < 5; i++)
+		enter(&t, i, i);
+	assert_int_equal(n_admitted, 0); /* nobody enters before the turn's end */
+	turnstile_admit(&t);
+	assert_int_equal(n_admitted, 3);
+	turnstile_leave(&t, &tickets[1]);
+	turnstile_admit(&t);
+	assert_int_equal(n_admitted, 4);
+	assert_int_equal(order[3], 3);
+	end(&t);
+}
+
+static void test_limit_per_visitor(void **state)
+{
+	struct turnstile t;
+	begin(&t, 100, 2);
+	for (int i = 0; i < 10; i++)
+		enter(&t, i, 1);
+	enter(&t, 10, 2);
+	turnstile_admit(&t);
+	assert_int_equal(n_admitted, 3);
+	assert_int_equal(tickets[10].state, TICKET_INSIDE);
+	assert_int_equal(tickets[2].state, TICKET_WAITING);
+	turnstile_leave(&t, &tickets[0]);
+	turnstile_admit(&t);
+	assert_int_equal(n_admitted, 4);
+	assert_int_equal(order[3], 2);
+	end(&t);
+}
+
+/* A visitor that asks for much does not stand before the others. */
+static void test_turns(void **state)
+{
+	struct turnstile t;
+	begin(&t, 4, 4);
+	for (int i = 0; i < 20; i++)
+		enter(&t, i, 1);
+	enter(&t, 20, 2);
+	enter(&t, 21, 3);
+	turnstile_admit(&t);
+	static const int expected[] = {0, 20, 21, 1};
+	assert_int_equal(n_admitted, 4);
+	assert_memory_equal(order, expected, sizeof(expected));
+	end(&t);
+}
+
+static void test_gone_before_its_turn(void **state)
+{
+	struct turnstile t;
+	begin(&t, 10, 10);
+	enter(&t, 0, 1);
+	enter(&t, 1, 1);
+	turnstile_leave(&t, &tickets[0]);
+	turnstile_leave(&t, &tickets[0]);
+	turnstile_admit(&t);
+	assert_int_equal(n_admitted, 1);
+	assert_int_equal(order[0], 1);
+	/* And the last of a visitor takes what is known of it along. */
+	turnstile_leave(&t, &tickets[1]);
+	enter(&t, 2, 1);
+	turnstile_admit(&t);
+	assert_int_equal(n_admitted, 2);
+	end(&t);
+}
+
+static void test_families_differ(void **state)
+{
+	struct turnstile t;
+	begin(&t, 10, 1);
+	struct address v4 = {.bytes = {1, 2, 3, 4}, .family = 4};
+	struct address v6 = {.bytes = {1, 2, 3, 4}, .family = 6};
+	turnstile_enter(&t, &tickets[0], &v4);
+	turnstile_enter(&t, &tickets[1], &v6);
+	turnstile_admit(&t);
+	assert_int_equal(n_admitted, 2);
+	end(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit_per_visitor),
+		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_gone_before_its_turn),
+		cmocka_unit_test(test_families_differ),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
