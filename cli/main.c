@@ -1,0 +1,121 @@
+/*
+ * The `tunnel` program: finds the sub-command in one table, from which the overview is made too.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "cli/commands.h"
+#include "cli/libraries.h"
+#include "cli/process.h"
+#include "client/options.h"
+#include "config/help.h"
+#include "server/options.h"
+#include "version.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const struct option_table *table; /* NULL: takes no options */
+	const char *summary;
+} commands[] = {
+	{"server", command_server, &server_option_table,
+		"Run the exit node, on the machine with a public address"},
+	{"client", command_client, &client_option_table,
+		"Run beside a service and publish it through the exit node"},
+	{"version", command_version, NULL, "Print the version, and those of the libraries"},
+	{"help", command_help, NULL, "Explain a command: tunnel help [COMMAND]"},
+};
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int unknown(const char *name)
+{
+	const char *near = NULL;
+	size_t best = option_slip(strlen(name)) + 1;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		const char *other = commands[i].name;
+		size_t d = option_distance(name, strlen(name), other, strlen(other));
+		if (d < best) {
+			best = d;
+			near = other;
+		}
+	}
+	if (near)
+		fprintf(stderr, "tunnel: unknown command \"%s\"; did you mean %s?\n", name, near);
+	else
+		fprintf(stderr, "tunnel: unknown command \"%s\"; see tunnel help\n", name);
+	return STATUS_USAGE;
+}
+
+static void overview(FILE *to)
+{
+	fputs("Usage: tunnel COMMAND [OPTION]...\n\n"
+	      "Publishes a service that nobody can reach through a machine that everybody can.\n\n",
+		to);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].summary);
+}
+
+int command_version(int argc, char **argv)
+{
+	if (argc > 1) {
+		fprintf(stderr, "tunnel version: it takes no arguments\n");
+		return STATUS_USAGE;
+	}
+	printf("tunnel " TUNNEL_VERSION "\n" LIBRARIES "\n");
+	return STATUS_OK;
+}
+
+/* `--table` is for tests and completion scripts, and is not advertised. */
+int command_help(int argc, char **argv)
+{
+	bool table = argc > 1 && strcmp(argv[1], "--table") == 0;
+	const char *name = argv[1 + table];
+	if (argc > 2 + table) {
+		fprintf(stderr, "tunnel help: it takes one command at most\n");
+		return STATUS_USAGE;
+	}
+	if (!name || strcmp(name, "--help") == 0) {
+		overview(stdout);
+		return STATUS_OK;
+	}
+	const struct command *c = find(name);
+	if (!c)
+		return unknown(name);
+	if (!c->table)
+		printf("Usage: tunnel %s\n\n%s\n", c->name, c->summary);
+	else if (table)
+		help_print_table(stdout, c->table);
+	else
+		help_print(stdout, c->table);
+	return STATUS_OK;
+}
+
+/* Spellings that people try before they read. */
+static const char *plain_name(const char *typed)
+{
+	if (strcmp(typed, "--help") == 0 || strcmp(typed, "-h") == 0)
+		return "help";
+	if (strcmp(typed, "--version") == 0 || strcmp(typed, "-V") == 0)
+		return "version";
+	return typed;
+}
+
+int main(int argc, char **argv)
+{
+	process_prepare();
+	if (argc < 2) {
+		overview(stderr);
+		return STATUS_USAGE;
+	}
+	const char *name = plain_name(argv[1]);
+	const struct command *c = find(name);
+	return c ? c->run(argc - 1, argv + 1) : unknown(name);
+}

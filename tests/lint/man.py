@@ -1,0 +1,85 @@
+"""The man pages and the option tables name the same options.
+
+Called with the program. A page defines an option in a line that begins with a bold one, such as
+"*-p*, *--port*=_PORT_"; what it mentions elsewhere, outside literal text, must exist as well.
+"""
+
+import re
+import subprocess
+import sys
+
+import sources
+
+COMMANDS = ["server", "client"]
+
+MENTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
+DEFINITION = re.compile(r"^\*-")
+
+
+def table(tunnel, command):
+    """{name: its other spellings, itself among them}, and each with its letter."""
+    out = subprocess.run(
+        [tunnel, "help", "--table", command], check=True, capture_output=True, text=True
+    ).stdout
+    names, letters = {}, {}
+    for line in out.splitlines():
+        name, letter, aliases = line.split("\t")[:3]
+        names[name] = {name} | (set(aliases.split()) if aliases != "-" else set())
+        letters[name] = None if letter == "-" else letter
+    return names, letters
+
+
+def prose(page):
+    """Numbered lines outside literal blocks."""
+    literal = False
+    for number, line in enumerate(page.splitlines(), 1):
+        if line.strip() == "```":
+            literal = not literal
+        elif not literal and not line.startswith(";"):
+            yield number, line.replace("\\-", "-")
+
+
+def check(path, names, letters, known):
+    complaints, defined = [], {}
+    for number, line in prose(sources.text(path)):
+        mentioned = MENTION.findall(line)
+        if DEFINITION.match(line):
+            for name in mentioned:
+                defined[name] = line
+        complaints += [
+            f"{path}:{number}: there is no option --{name}"
+            for name in mentioned
+            if name not in known
+        ]
+    own = set().union(*names.values())
+    complaints += [f"{path}: defines --{n}, which is not its own" for n in defined if n not in own]
+    for name, spellings in names.items():
+        if name not in defined:
+            complaints.append(f"{path}: --{name} is missing")
+        elif letters[name] and f"*-{letters[name]}*" not in defined[name]:
+            complaints.append(f"{path}: --{name} lacks its letter -{letters[name]}")
+        complaints += [
+            f"{path}: --{alias}, another name for --{name}, is missing"
+            for alias in sorted(spellings)
+            if alias != name and f"--{alias}" not in sources.text(path)
+        ]
+    return complaints
+
+
+def main():
+    tables = {command: table(sys.argv[1], command) for command in COMMANDS}
+    known = {"version"}
+    for names, _ in tables.values():
+        known |= set().union(*names.values())
+    complaints, seen = [], 0
+    for command, (names, letters) in tables.items():
+        path = f"docs/man/tunnel-{command}.1.scd"
+        if (sources.root() / path).exists():
+            seen += 1
+            complaints += check(path, names, letters, known)
+    if not seen:
+        sources.skip("there are no man pages yet")
+    sources.finish(complaints)
+
+
+main()
