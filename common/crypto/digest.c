@@ -14,7 +14,12 @@ _Static_assert(BASE64_SIZE(SHA1_SIZE) == WS_ACCEPT_SIZE + 1, "accept value is ba
 
 int ws_accept(const char *key, size_t n, char accept_out[WS_ACCEPT_SIZE + 1])
 {
-	if (n != WS_KEY_SIZE)
+	uint8_t nonce[16];
+	size_t nonce_n;
+	if (n != WS_KEY_SIZE ||
+		sodium_base642bin(nonce, sizeof(nonce), key, n, NULL, &nonce_n, NULL,
+			sodium_base64_VARIANT_ORIGINAL) != 0 ||
+		nonce_n != sizeof(nonce))
 		return -EINVAL;
 	char text[WS_KEY_SIZE + WS_GUID_LEN];
 	memcpy(text, key, WS_KEY_SIZE);

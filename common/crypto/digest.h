@@ -14,7 +14,7 @@
 
 /*
  * Sec-WebSocket-Accept for the client's Sec-WebSocket-Key (RFC 6455, section 4.2.2), with a NUL
- * behind it. -EINVAL unless `n` is WS_KEY_SIZE, -EIO when OpenSSL refuses SHA-1.
+ * behind it. -EINVAL unless it is base64 of 16 bytes, -EIO when OpenSSL refuses SHA-1.
  */
 int ws_accept(const char *key, size_t n, char accept_out[WS_ACCEPT_SIZE + 1]);
 

@@ -27,8 +27,8 @@ static ssize_t relay_pull(struct stream *s, uint8_t *room, size_t max)
 static bool relay_stale(struct relay *r)
 {
 	/* Behind our own FIN the peer knows that it ended, and what still comes is meant for it. */
-	return r->requests && r->stream.state != STREAM_HALF_LOCAL && loop_now(r->loop) - r->moved > RELAY_TRUST &&
-	       conn_peek(&r->conn) == CONN_ENDED;
+	return r->requests && r->stream.state != STREAM_HALF_LOCAL &&
+	       loop_now(r->loop) - r->moved > RELAY_TRUST && conn_peek(&r->conn) == CONN_ENDED;
 }
 
 static size_t relay_push(struct stream *s, const uint8_t *p, size_t n)

@@ -34,4 +34,7 @@ void signals_deinit(struct signals *signals)
 {
 	for (size_t i = 0; i < SIGNALS_MAX; i++)
 		loop_unwatch(&signals->events[i]);
+	/* The process is ending already: one that comes now must not change its exit status. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 }

@@ -15,4 +15,5 @@ struct signals {
 /* 0 or -errno with nothing changed. Each arrival is told; the second SIGTERM is told again. */
 int signals_init(struct signals *signals, struct loop *loop,
 	void (*caught)(struct signals *signals, int signo));
+/* SIGINT and SIGTERM are ignored from here on: the process is ending. */
 void signals_deinit(struct signals *signals);
