@@ -154,8 +154,7 @@ void lane_keep(struct lane *lane, bool own)
 	struct service *service = lane->service;
 	struct worker *w = service->session->worker;
 	if (lane->stream.state != STREAM_OPEN || lane->stream.queued ||
-		!session_usable(service->session) ||
-		(!own && !lane->owner && service->n_idle >= w->opts->kept_streams)) {
+		!session_usable(service->session)) {
 		lane_drop(lane, FRAME_RESET_NONE);
 		return;
 	}
@@ -168,9 +167,10 @@ void lane_keep(struct lane *lane, bool own)
 		v->own = lane;
 	}
 	if (!lane->owner) {
+		bool surplus = service->n_idle >= w->opts->kept_streams;
 		list_prepend(&service->idle, &lane->idle);
 		service->n_idle++;
-		timeout_start(&w->kept, &lane->kept);
+		timeout_start(surplus ? &w->surplus : &w->kept, &lane->kept);
 	}
 }
 

@@ -8,6 +8,12 @@
 #include "net/timeouts.h"
 #include "server/service.h"
 
+/*
+ * How long more lanes than --kept-streams may wait: many answers that end in one turn are followed by
+ * as many requests in the next, which should not all dial anew. In µs.
+ */
+#define LANE_SURPLUS_TIME (100 * CLOCK_MS)
+
 struct visitor;
 
 struct lane {
@@ -30,8 +36,8 @@ struct lane {
 struct lane *lane_take(struct service *service, struct visitor *v);
 
 /*
- * The exchange is over and the lane clean: it waits for the next, unless enough others do. With `own`
- * it will serve none but its visitor from now on.
+ * The exchange is over and the lane clean: it waits for the next, shortly if enough others do. With
+ * `own` it will serve none but its visitor from now on.
  */
 void lane_keep(struct lane *lane, bool own);
 
@@ -47,5 +53,5 @@ void lane_fail(struct lane *lane, enum frame_reset reason);
  */
 bool lane_untouched(const struct lane *lane, enum frame_reset reason, uint64_t taken);
 
-/* For worker::kept. */
+/* For worker::kept and ::surplus. */
 void lane_kept_expired(struct timeout_queue *queue, struct timeout *entry);

@@ -62,6 +62,12 @@ struct service *service_pick(const struct route *route, const struct service *bu
 	return best ? best : failing;
 }
 
+void service_rest(struct service *service)
+{
+	list_for_each_safe (it, &service->idle)
+		lane_drop(list_entry(it, struct lane, idle), FRAME_RESET_NONE);
+}
+
 void service_failed(struct service *service, uint64_t now)
 {
 	service->penalty = service->penalty ? MIN(2 * service->penalty, SERVICE_PENALTY_MAX)

@@ -40,6 +40,9 @@ struct service *service_free(struct service *service);
  */
 struct service *service_pick(const struct route *route, const struct service *but, uint64_t now);
 
+/* Lets go of the lanes that wait: its session is about to leave. */
+void service_rest(struct service *service);
+
 /* A dial at its upstream failed, or succeeded. */
 void service_failed(struct service *service, uint64_t now);
 void service_worked(struct service *service);

@@ -60,8 +60,12 @@ static struct service *session_service(struct session *s, uint32_t number)
 static void session_refuse(struct session *s, uint32_t number, const char *host,
 	enum control_reason reason, const char *sentence)
 {
-	log_warn("session %s asked to publish %s and was refused: %s", s->name,
-		*host ? host : "everything", sentence);
+	/* Clients ask again every few seconds, in case that the holder left. */
+	uint64_t bit = UINT64_C(1) << number % 64;
+	if (!(s->refusals_told & bit))
+		log_warn("session %s asked to publish %s and was refused: %s", s->name,
+			*host ? host : "everything", sentence);
+	s->refusals_told |= bit;
 	struct control m = {.type = CONTROL_REFUSED};
 	m.refused.service = number;
 	m.refused.reason = reason;
@@ -250,6 +254,9 @@ static void session_on_goaway(struct link *l, uint8_t reason)
 	log_info("session %s is about to leave (%s)", s->name, frame_goaway_name(reason));
 	if (s->state == SESSION_ESTABLISHED)
 		session_set_state(s, SESSION_DRAINING);
+	/* The client waits for its streams to end, and cannot tell which of them carry nothing. */
+	list_for_each (it, &s->services)
+		service_rest(list_entry(it, struct service, of_session));
 }
 
 static const struct link_ops link_ops = {

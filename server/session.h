@@ -32,7 +32,8 @@ struct session {
 	uint8_t resume[CONTROL_SECRET];
 	struct list services; /* of struct service */
 	unsigned n_services;
-	uint64_t suspected_at; /* µs; 0: not */
+	uint64_t refusals_told; /* a bit for each service number, modulo 64 */
+	uint64_t suspected_at;  /* µs; 0: not */
 };
 
 /* Takes over a connection whose link request was judged good; `response` is its 101. */

@@ -30,6 +30,7 @@ int worker_init(struct worker *w, struct loop *loop, const struct server_options
 	timeout_queue_init(&w->answer, loop, opts->response_head_timeout, visitor_answer_expired);
 	timeout_queue_init(&w->linger, loop, WORKER_LINGER_TIME, visitor_linger_expired);
 	timeout_queue_init(&w->kept, loop, opts->kept_idle, lane_kept_expired);
+	timeout_queue_init(&w->surplus, loop, LANE_SURPLUS_TIME, lane_kept_expired);
 	return routes_init(&w->routes, opts->reconnect_grace);
 }
 
@@ -47,6 +48,7 @@ void worker_deinit(struct worker *w)
 	timeout_queue_deinit(&w->answer);
 	timeout_queue_deinit(&w->linger);
 	timeout_queue_deinit(&w->kept);
+	timeout_queue_deinit(&w->surplus);
 	routes_deinit(&w->routes);
 	request_ids_deinit(&w->ids);
 	tally_deinit(&w->addresses);

@@ -44,7 +44,7 @@ struct worker {
 	struct loop_timer expiry; /* of routes that were lost */
 
 	/* One queue for each thing that is waited for equally long */
-	struct timeout_queue idle, head, answer, linger, kept;
+	struct timeout_queue idle, head, answer, linger, kept, surplus;
 
 	/* Used within one call, never across two */
 	uint8_t scratch[WORKER_SCRATCH];
