@@ -18,4 +18,5 @@ uint8_t *link_put(struct link *l, size_t n); /* room for a message; NULL when me
 void link_commit(struct link *l, uint8_t *message, size_t n); /* heads and masks what was put */
 void link_put_close(struct link *l, uint16_t code);
 int link_put_control(struct link *l, const struct control *message);
-void link_rest(struct link *l); /* frees buffers that hold nothing */
+bool link_may_rest(const struct link *l); /* whether there are buffers that hold nothing */
+void link_rest(struct link *l);           /* frees them */

@@ -63,7 +63,11 @@ static void link_on_control(struct mux *m, const uint8_t *json, size_t n)
 
 static void link_on_goaway(struct mux *m, uint8_t reason)
 {
-	link_of(m)->ops->goaway(link_of(m), reason);
+	struct link *l = link_of(m);
+	if (l->state == LINK_UP)
+		l->ops->goaway(l, reason);
+	else
+		link_close(l, LINK_END_VIOLATION, "GOAWAY before the hello");
 }
 
 static void link_on_wake(struct mux *m)
@@ -148,8 +152,10 @@ uint64_t link_deadline(const struct link *l)
 	switch (l->state) {
 	case LINK_CLOSED:
 		return CLOCK_NEVER;
-	case LINK_UP:
-		return MIN(l->last_alive + LINK_SILENCE_MAX, l->last_ping + LINK_PING_EVERY);
+	case LINK_UP: {
+		uint64_t at = MIN(l->last_alive + LINK_SILENCE_MAX, l->last_ping + LINK_PING_EVERY);
+		return link_may_rest(l) ? MIN(at, l->last_moved + LINK_REST) : at;
+	}
 	case LINK_HELLO:
 	case LINK_KEY:
 	case LINK_HANDSHAKE:
@@ -179,7 +185,8 @@ int link_tick(struct link *l, uint64_t now)
 		l->last_ping = now;
 		mux_ping(&l->mux, now);
 		mux_tick(&l->mux, now);
-		link_rest(l);
 	}
+	if (now - l->last_moved >= LINK_REST)
+		link_rest(l);
 	return 0;
 }

@@ -28,8 +28,9 @@
 	(10 * CLOCK_S)                  /* from the 101 to the peer's proof; slow phones included */
 #define LINK_PING_EVERY  (5 * CLOCK_S)  /* NATs and proxies forget after 30 s at the earliest */
 #define LINK_SILENCE_MAX (15 * CLOCK_S) /* three PINGs unanswered: the peer is dead (rule 26) */
-#define LINK_INPUT       (256u << 10)   /* bytes of receive buffer: four records a read */
-#define LINK_OUTPUT_LOW  (64u << 10) /* bytes; records are made while fewer wait for the socket */
+#define LINK_REST        CLOCK_S /* buffers are freed behind the last byte: even a PING takes them */
+#define LINK_INPUT       (256u << 10) /* bytes of receive buffer: four records a read */
+#define LINK_OUTPUT_LOW  (64u << 10)  /* bytes; records are made while fewer wait for the socket */
 
 enum link_state {
 	LINK_HELLO,     /* client: waits for the server's hello */
@@ -107,6 +108,7 @@ struct link {
 	bool send_confirmed; /* our first message, sealed in any case, went out */
 
 	uint64_t began, last_alive, last_ping; /* µs */
+	uint64_t last_moved;                   /* when there was something to read or write */
 };
 
 /*

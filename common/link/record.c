@@ -12,7 +12,6 @@
 #include "link/internal.h"
 
 #define HEADER_MAX 8 /* bytes of a ws header up to 65,535 bytes, masked */
-#define RECORD_MAX (HEADER_MAX + FRAME_MESSAGE_MAX + SEAL_TAG_SIZE)
 
 uint8_t *link_put(struct link *l, size_t n)
 {
@@ -67,8 +66,12 @@ static bool link_record(struct link *l, uint64_t now)
 	uint8_t *message = link_put(l, FRAME_MESSAGE_MAX + SEAL_TAG_SIZE);
 	if (!message)
 		return false;
-	size_t n = mux_fill(&l->mux, message, FRAME_MESSAGE_MAX, now);
-	if (!n)
+	/* What goes beside our proof must fit the peer's limit for those who proved nothing. */
+	size_t max =
+		l->send_confirmed ? FRAME_MESSAGE_MAX : WS_MESSAGE_MAX_UNPROVEN - SEAL_TAG_SIZE;
+	size_t n = mux_fill(&l->mux, message, max, now);
+	/* Closed in there, with the last word put where the record was to stand. */
+	if (!n || l->state == LINK_CLOSED)
 		return false;
 	/* Our proof of the key is sealed, whatever was agreed for what follows (rule 10). */
 	if (l->sealed || !l->send_confirmed) {
@@ -95,6 +98,8 @@ size_t link_output(struct link *l, const uint8_t **p_out, uint64_t now)
 	while (buf_len(&l->out) < LINK_OUTPUT_LOW && link_may_send(l) && mux_pending(&l->mux) &&
 		link_record(l, now))
 		;
+	if (buf_len(&l->out))
+		l->last_moved = now;
 	*p_out = buf_head(&l->out);
 	return buf_len(&l->out);
 }
@@ -109,11 +114,21 @@ bool link_pending(const struct link *l)
 	return buf_len(&l->out) || (link_may_send(l) && mux_pending(&l->mux));
 }
 
+static bool buf_rests(const struct buf *b)
+{
+	return b->data && !buf_len(b);
+}
+
+bool link_may_rest(const struct link *l)
+{
+	return buf_rests(&l->in) || buf_rests(&l->out);
+}
+
 void link_rest(struct link *l)
 {
-	if (!buf_len(&l->in))
+	if (buf_rests(&l->in))
 		buf_deinit(&l->in);
-	if (!buf_len(&l->out))
+	if (buf_rests(&l->out))
 		buf_deinit(&l->out);
 }
 
@@ -174,7 +189,7 @@ static void link_event(struct link *l, const struct ws_event *ev, uint64_t now)
 int link_input(struct link *l, size_t n, uint64_t now)
 {
 	buf_commit(&l->in, n);
-	l->last_alive = now;
+	l->last_alive = l->last_moved = now;
 	while (l->state != LINK_CLOSED && buf_len(&l->in)) {
 		struct ws_event ev;
 		int r = ws_rx_next(&l->ws, buf_head(&l->in), buf_len(&l->in), &ev);

@@ -102,12 +102,15 @@ static void input_pong(struct mux *m, const struct frame *f)
 	}
 }
 
-/* The two reasons that closed() has a meaning of its own for never come from a peer (rule 24). */
+/*
+ * What closed() has a meaning of its own for does not come from a peer (rule 24). "Done with" may be
+ * said by who opened the stream; from the other side it would make half an answer pass for a whole.
+ */
 static void input_reset(struct stream *s, const struct frame *f)
 {
 	uint64_t taken;
 	enum frame_reset reason = frame_read_reset(f, &taken);
-	if (reason == FRAME_RESET_NONE)
+	if (reason == FRAME_RESET_NONE && !s->remote)
 		reason = FRAME_RESET_CANCELLED;
 	else if (reason == FRAME_RESET_LINK_LOST)
 		reason = FRAME_RESET_ABORTED;

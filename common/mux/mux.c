@@ -30,7 +30,7 @@ void mux_close(struct mux *m, enum frame_reset reason)
 	m->closed = true;
 	while (!list_empty(&m->streams)) {
 		struct stream *s = list_entry(m->streams.next, struct stream, all);
-		stream_close(s, true, reason, s->peer_taken);
+		stream_close(s, true, reason, s->sent);
 	}
 }
 

@@ -105,7 +105,9 @@ bool mux_ids_low(const struct mux *m);
 /* A record of whole frames came. 0, or -EPROTO with m->violation set: close the link. */
 int mux_input(struct mux *m, const uint8_t *p, size_t n, uint64_t now);
 
-/* Fills `room` with whole frames and returns their size; 0 when nothing is ready. `max` >= 4 KiB.
+/*
+ * Fills `room` with whole frames and returns their size; 0 when nothing is ready. Streams have
+ * their turn only in MUX_FILL_MIN bytes and more; `max` is 64 at the least.
  */
 size_t mux_fill(struct mux *m, uint8_t *room, size_t max, uint64_t now);
 

@@ -120,5 +120,5 @@ void stream_reset(struct stream *s, enum frame_reset reason)
 void stream_reset_told(struct stream *s, enum frame_reset reason)
 {
 	stream_send_reset(s, reason);
-	stream_close(s, true, reason, s->peer_taken);
+	stream_close(s, true, reason, s->sent);
 }

@@ -57,13 +57,14 @@ struct side {
 	bool knows_no_key;
 	struct flow flows[PAIR_FLOWS]; /* by number */
 
-	struct buf pipe;    /* on the way to the other side */
-	size_t n_piped;     /* bytes that ever went in */
-	size_t tamper_at;   /* of them, the one to change, with `tamper_by` */
+	struct buf pipe;  /* on the way to the other side */
+	size_t n_piped;   /* bytes that ever went in */
+	size_t tamper_at; /* of them, the one to change, with `tamper_by` */
 	uint8_t tamper_by;
-	size_t break_at;    /* the connection ends behind so many */
+	size_t break_at; /* the connection ends behind so many */
 
 	int ups, controls, goaways, salts;
+	uint8_t salt[HELLO_SALT]; /* that the client was asked for */
 	uint32_t peer_window;
 	char notice[CONTROL_TEXT + 1];
 	void (*on_up)(struct side *s);
@@ -75,7 +76,7 @@ struct pair_config {
 	bool client_waives, server_waives;
 	const char *client_cb, *server_cb; /* HELLO_CB bytes: TLS 1.3 with this exporter value */
 	bool wrong_psk, wrong_id, open_mode, server_without_key;
-	bool hold_key; /* the client never answers the hello */
+	bool hold_key;            /* the client never answers the hello */
 	struct mux_limits limits; /* zeros: the usual ones */
 	size_t budget;            /* 0: 64 MiB */
 };
@@ -99,7 +100,7 @@ uint32_t pair_draw(struct pair *p, uint32_t n); /* below n */
 void pair_run(struct pair *p);
 /* One round: a part of what there is, each way. Whether anything moved. */
 bool pair_step(struct pair *p);
-/* Lets time go by in steps of at most 500 ms, both sides ticking when they asked for it. */
+/* Lets time go by, both sides ticking when they asked for it. */
 void pair_wait(struct pair *p, uint64_t time);
 void pair_break(struct pair *p); /* the connection ends, as both sides' sockets tell */
 

@@ -37,15 +37,15 @@ static void agreed(void **state)
 			assert_int_equal(ends[k]->bound, rows[i].bound);
 		}
 		assert_int_equal(p.client.salts, 1);
+		assert_memory_equal(p.client.salt, p.server.link.config.salt, HELLO_SALT);
 		assert_int_equal(p.client.peer_window, MUX_BASE_WINDOW);
 		/* Sealed means that it cannot be read on the way, and waived that it can. */
-		static const struct control notice = {
-			.type = CONTROL_NOTICE, .notice = {.sentence = "a plain sentence"}};
+		static const struct control notice = {.type = CONTROL_NOTICE,
+			.notice = {.sentence = "a plain sentence"}};
 		assert_int_equal(link_send(&p.server.link, &notice), 0);
 		const uint8_t *bytes;
 		size_t n = link_output(&p.server.link, &bytes, p.now);
-		assert_int_equal(
-			memmem(bytes, n, "a plain sentence", 16) == NULL, rows[i].sealed);
+		assert_int_equal(memmem(bytes, n, "a plain sentence", 16) == NULL, rows[i].sealed);
 		pair_run(&p);
 		assert_string_equal(p.client.notice, "a plain sentence");
 		pair_deinit(&p);
@@ -243,6 +243,49 @@ static void repeated_record(void **state)
 	pair_deinit(&p);
 }
 
+/* A server that knows the token but says something else of the seal than what follows. */
+static void lying_server(void **state)
+{
+	for (int lie = 0; lie < 3; lie++) {
+		struct pair p;
+		pair_init(&p, NULL, 1);
+		while (p.client.link.state != LINK_HANDSHAKE)
+			pair_step(&p);
+		struct link *l = &p.client.link;
+		const uint8_t *bytes;
+		size_t n = link_output(l, &bytes, p.now), room, size;
+		struct ws_rx rx = {.masked = true, .limit = WS_MESSAGE_MAX_UNPROVEN};
+		struct ws_event ev;
+		uint8_t first[256], prologue[HELLO_PROLOGUE_MAX], payload[HELLO_RESULT];
+		memcpy(first, bytes, n);
+		link_sent(l, n);
+		assert_int_equal(ws_rx_next(&rx, first, n, &ev), 0);
+		assert_int_equal(ev.size, HELLO_FIRST);
+
+		struct handshake hs;
+		struct hello_result result = {.bound = lie == 1, .sealed = lie != 2};
+		handshake_init(&hs, false, prologue,
+			hello_prologue(prologue, l->hello, l->hello_size, HELLO_VERSION,
+				p.server.key.id),
+			p.server.key.psk, NULL);
+		assert_int_equal(handshake_read(&hs, ev.payload + 1 + HELLO_KEY_ID,
+					 HELLO_NOISE_FIRST, payload, sizeof(payload), &size),
+			0);
+		hello_write_result(payload, &result);
+		uint8_t *at = link_room(l, &room);
+		size_t head = ws_write_header(at, WS_OP_BINARY, HELLO_ANSWER, false, 0);
+		head += hello_write_answer(at + head);
+		assert_int_equal(handshake_write(&hs, payload, HELLO_RESULT, at + head, 200, &size),
+			0);
+		assert_int_equal(link_input(l, head + size, p.now), lie ? -EPROTO : 0);
+		assert_int_equal(l->state, lie ? LINK_CLOSED : LINK_CONFIRM);
+		if (lie)
+			assert_string_equal(l->why, "the two ends disagree about the seal");
+		pair_break(&p);
+		pair_deinit(&p);
+	}
+}
+
 static void other_versions(void **state)
 {
 	/* A server that speaks only what this client does not. */
@@ -305,8 +348,8 @@ static void strangers(void **state)
 		{"unmasked", {0x82, 0x05}, 2, 5, LINK_END_VIOLATION},
 		{"text", {0x81, 0x85, 0, 0, 0, 0}, 6, 5, LINK_END_VIOLATION},
 		{"an empty message", {0x82, 0x80, 0, 0, 0, 0}, 6, 0, LINK_END_VIOLATION},
-		{"a first message of zeros", {0x82, 0xfe, 0, HELLO_FIRST, 0, 0, 0, 0}, 8,
-			HELLO_FIRST, LINK_END_REFUSED},
+		{"a first message of zeros", {0x82, 0x80 | HELLO_FIRST, 0, 0, 0, 0}, 6, HELLO_FIRST,
+			LINK_END_REFUSED},
 		{"a close frame", {0x88, 0x80, 0, 0, 0, 0}, 6, 0, LINK_END_LOST},
 		{"GET /", {'G', 'E', 'T', ' ', '/'}, 5, 20, LINK_END_VIOLATION},
 	};
@@ -570,6 +613,7 @@ int main(void)
 		cmocka_unit_test(truncated),
 		cmocka_unit_test(replayed),
 		cmocka_unit_test(repeated_record),
+		cmocka_unit_test(lying_server),
 		cmocka_unit_test(other_versions),
 		cmocka_unit_test(strangers),
 		cmocka_unit_test(pings_without_reading),

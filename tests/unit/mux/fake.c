@@ -139,8 +139,9 @@ static const struct mux_ops mux_ops = {
 
 void fake_init(struct fake_mux *f, bool client, size_t budget)
 {
-	static const struct mux_limits limits = {
-		.base_window = FAKE_BASE, .max_window = 64 * FAKE_BASE, .max_streams = 100};
+	static const struct mux_limits limits = {.base_window = FAKE_BASE,
+		.max_window = 64 * FAKE_BASE,
+		.max_streams = 100};
 	memset(f, 0, sizeof(*f));
 	f->take = SIZE_MAX;
 	budget_init(&f->budget, budget);

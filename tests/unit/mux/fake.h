@@ -15,7 +15,7 @@
 #include "mux/mux.h"
 
 #define FAKE_STREAMS 512
-#define FAKE_BASE    4096u        /* bytes of base window, both ways */
+#define FAKE_BASE    4096u /* bytes of base window, both ways */
 #define FAKE_NOW     (100 * CLOCK_S)
 
 struct fake_mux;
@@ -25,11 +25,11 @@ struct fake {
 	struct fake_mux *owner;
 
 	/* sending */
-	size_t give;     /* bytes that pull() still has */
-	size_t piece;    /* at most so many at once; 0: as many as fit */
-	bool end;        /* FIN behind them */
-	int broken;      /* what pull() answers instead */
-	size_t pulled;   /* bytes given so far */
+	size_t give;   /* bytes that pull() still has */
+	size_t piece;  /* at most so many at once; 0: as many as fit */
+	bool end;      /* FIN behind them */
+	int broken;    /* what pull() answers instead */
+	size_t pulled; /* bytes given so far */
 
 	/* receiving */
 	size_t take; /* bytes that push() still takes */
@@ -72,7 +72,8 @@ uint8_t fake_byte(uint8_t seed, size_t i);
 struct fr {
 	uint8_t type;
 	uint32_t id;
-	uint64_t v; /* DATA, CONTROL, others: size; FIN, RESET: taken; WINDOW: increment; GOAWAY: last */
+	uint64_t
+		v; /* DATA, CONTROL, others: size; FIN, RESET: taken; WINDOW: increment; GOAWAY: last */
 	uint8_t reason;
 };
 

@@ -27,8 +27,7 @@ static void credit_all(struct fake_mux *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		struct stream *s = &f->streams[i]->stream;
-		struct fr window[] = {
-			{FRAME_WINDOW, s->id, FRAME_CREDIT_MAX - s->credit}, {0}};
+		struct fr window[] = {{FRAME_WINDOW, s->id, FRAME_CREDIT_MAX - s->credit}, {0}};
 		assert_int_equal(feed(f, window, FAKE_NOW), 0);
 	}
 }
@@ -112,7 +111,8 @@ static void shares_are_equal(void **state)
 			}
 		}
 		for (size_t i = 0; i < rows[row].n; i++) {
-			double share = (double)bytes[2 * i + 1] * (double)rows[row].n / (double)total;
+			double share =
+				(double)bytes[2 * i + 1] * (double)rows[row].n / (double)total;
 			if (share < 0.97 || share > 1.03)
 				fail_msg("row %zu: stream %zu has %.3f of its share", row, i,
 					share);
@@ -322,8 +322,7 @@ static void closed_inside_pull(void **state)
 		stream_ready(&a->stream);
 		fill_all(&f);
 		assert_int_equal(a->n_closed, 1);
-		assert_int_equal(a->reason,
-			i & 1 ? FRAME_RESET_LINK_LOST : FRAME_RESET_NO_MEMORY);
+		assert_int_equal(a->reason, i & 1 ? FRAME_RESET_LINK_LOST : FRAME_RESET_NO_MEMORY);
 		assert_true(list_empty(&f.mux.ready));
 		fake_deinit(&f);
 	}
@@ -345,8 +344,8 @@ static void closed_inside_closed(void **state)
 			fake_open(&f, 1, false)->on_closed = how == 1 ? close_mux : reset_neighbour;
 		fill_all(&f);
 		if (how < 2)
-			assert_int_equal(
-				feed(&f, (struct fr[]){{FRAME_GOAWAY, 0, 0}, {0}}, FAKE_NOW),
+			assert_int_equal(feed(&f, (struct fr[]){{FRAME_GOAWAY, 0, 0}, {0}},
+						 FAKE_NOW),
 				how == 1 ? -EPROTO : 0);
 		else
 			mux_close(&f.mux, FRAME_RESET_LINK_LOST);

@@ -11,13 +11,14 @@ static const struct row {
 	const char *name;
 	bool client; /* the side that is spoken to; it opened `opened` streams of its own */
 	size_t opened;
-	size_t take; /* bytes that its owners take */
+	size_t take;           /* bytes that its owners take */
 	const char *violation; /* NULL: nothing wrong */
 	struct fr frames[8];
-} rows[] = {
+} hostile[] = {
 	{"plain", false, 0, SIZE_MAX, NULL,
 		{{FRAME_OPEN, 1}, {FRAME_DATA, 1, 4096}, {FRAME_FIN, 1}, {FRAME_OPEN, 3}}},
-	{"ids may be left out", false, 0, SIZE_MAX, NULL, {{FRAME_OPEN, 7}, {FRAME_OPEN, 0x7fffffff}}},
+	{"ids may be left out", false, 0, SIZE_MAX, NULL,
+		{{FRAME_OPEN, 7}, {FRAME_OPEN, 0x7fffffff}}},
 	{"an even id from a client", false, 0, SIZE_MAX, "wrong parity", {{FRAME_OPEN, 2}}},
 	{"an odd id from a server", true, 0, SIZE_MAX, "wrong parity", {{FRAME_OPEN, 1}}},
 	{"the same id", false, 0, SIZE_MAX, "was used", {{FRAME_OPEN, 3}, {FRAME_OPEN, 3}}},
@@ -84,7 +85,7 @@ static const struct row {
 
 static void hostile_frames(void **state)
 {
-	for (const struct row *r = rows; r < rows + ARRAY_LEN(rows); r++) {
+	for (const struct row *r = hostile; r < hostile + ARRAY_LEN(hostile); r++) {
 		struct fake_mux f;
 		struct fr seen[SEEN_MAX];
 		fake_init(&f, r->client, BUDGET);
@@ -210,7 +211,8 @@ static void refused_streams(void **state)
 	struct fr seen[SEEN_MAX];
 	fake_init(&f, false, BUDGET);
 	f.refusal = FRAME_RESET_UNKNOWN_SERVICE;
-	static const struct fr frames[] = {{FRAME_OPEN, 1}, {FRAME_DATA, 1, 5}, {FRAME_FIN, 1}, {0}};
+	static const struct fr frames[] = {{FRAME_OPEN, 1}, {FRAME_DATA, 1, 5}, {FRAME_FIN, 1},
+		{0}};
 	assert_int_equal(feed(&f, frames, FAKE_NOW), 0);
 	assert_int_equal(fill(&f, 0, FAKE_NOW, seen), 1);
 	assert_int_equal(seen[0].type, FRAME_RESET);
@@ -279,8 +281,8 @@ static void goaway_is_said_once_and_kept(void **state)
 	assert_int_equal(seen[0].type, FRAME_GOAWAY);
 	assert_int_equal(seen[0].v, 5);
 	/* What crossed it on the way is not served, not answered, and no violation. */
-	struct fr late[] = {{FRAME_OPEN, 7}, {FRAME_DATA, 7, 10}, {FRAME_FIN, 7}, {FRAME_DATA, 5, 3},
-		{0}};
+	struct fr late[] = {{FRAME_OPEN, 7}, {FRAME_DATA, 7, 10}, {FRAME_FIN, 7},
+		{FRAME_DATA, 5, 3}, {0}};
 	assert_int_equal(feed(&f, late, FAKE_NOW), 0);
 	assert_int_equal(f.n, 1);
 	assert_int_equal(fake_stream(&f, 5)->got, 3);
@@ -288,22 +290,60 @@ static void goaway_is_said_once_and_kept(void **state)
 	fake_deinit(&f);
 }
 
-/* Rule 24: only FIN is an end of data. A RESET that says "done" is not the stream's end in order. */
+/* Rule 24: only FIN is an end of data. "Done with" is for the side that opened the stream to say. */
 static void reset_never_reads_as_an_end(void **state)
 {
-	static const uint8_t reasons[] = {FRAME_RESET_NONE, FRAME_RESET_LINK_LOST, FRAME_RESET_REFUSED,
-		255};
-	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+	static const struct {
+		uint8_t told;
+		enum frame_reset ours, theirs; /* as the owner hears it, by who opened the stream */
+	} rows[] = {
+		{FRAME_RESET_NONE, FRAME_RESET_CANCELLED, FRAME_RESET_NONE},
+		{FRAME_RESET_LINK_LOST, FRAME_RESET_ABORTED, FRAME_RESET_ABORTED},
+		{FRAME_RESET_REFUSED, FRAME_RESET_REFUSED, FRAME_RESET_REFUSED},
+		{255, 255, 255},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct fake_mux f;
+		struct fr seen[SEEN_MAX];
 		fake_init(&f, false, BUDGET);
-		struct fr frames[] = {{FRAME_OPEN, 1}, {FRAME_DATA, 1, 9},
-			{FRAME_RESET, 1, 0, reasons[i]}, {0}};
+		struct fake *ours = fake_open(&f, 20, false);
+		fill(&f, 0, FAKE_NOW, seen);
+		struct fr frames[] = {{FRAME_OPEN, 1}, {FRAME_DATA, 1, 9}, {FRAME_DATA, 2, 9},
+			{FRAME_RESET, 1, 0, rows[i].told}, {FRAME_RESET, 2, 7, rows[i].told}, {0}};
 		assert_int_equal(feed(&f, frames, FAKE_NOW), 0);
-		struct fake *s = fake_stream(&f, 1);
-		assert_int_equal(s->n_closed, 1);
-		assert_int_equal(s->ended, 0);
-		assert_int_not_equal(s->reason, FRAME_RESET_NONE);
-		assert_int_not_equal(s->reason, FRAME_RESET_LINK_LOST);
+		struct fake *theirs = fake_stream(&f, 1);
+		assert_int_equal(ours->n_closed + theirs->n_closed, 2);
+		assert_int_equal(ours->ended + theirs->ended, 0);
+		assert_int_equal(ours->reason, rows[i].ours);
+		assert_int_equal(theirs->reason, rows[i].theirs);
+		assert_int_equal(ours->taken, 7);
+		fake_deinit(&f);
+	}
+}
+
+/* Rule 23: where the peer said nothing, all that was sent may have been taken. */
+static void taken_is_never_too_little(void **state)
+{
+	for (int how = 0; how < 3; how++) {
+		struct fake_mux f;
+		struct fr seen[SEEN_MAX];
+		fake_init(&f, true, FAKE_BASE);
+		struct fake *a = fake_open(&f, 20, false);
+		fill(&f, 0, FAKE_NOW, seen);
+		if (how == 0) {
+			mux_close(&f.mux, FRAME_RESET_LINK_LOST);
+		} else if (how == 1) {
+			a->broken = -ECONNRESET;
+			stream_ready(&a->stream);
+			fill(&f, 0, FAKE_NOW, seen);
+		} else {
+			a->take = 0;
+			struct fr data[] = {{FRAME_DATA, 1, FAKE_BASE}, {0}};
+			assert_int_equal(feed(&f, data, FAKE_NOW), 0);
+			assert_int_equal(a->reason, FRAME_RESET_NO_MEMORY);
+		}
+		assert_int_equal(a->n_closed, 1);
+		assert_int_equal(a->taken, 20);
 		fake_deinit(&f);
 	}
 }
@@ -331,6 +371,7 @@ int main(void)
 		cmocka_unit_test(goaway_cancels_what_is_not_served),
 		cmocka_unit_test(goaway_is_said_once_and_kept),
 		cmocka_unit_test(reset_never_reads_as_an_end),
+		cmocka_unit_test(taken_is_never_too_little),
 		cmocka_unit_test(repeated_goaway_is_cheap),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

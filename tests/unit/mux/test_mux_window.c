@@ -17,8 +17,7 @@ static void data(struct fake_mux *f, uint32_t id, size_t n, uint64_t now)
 {
 	while (n) {
 		size_t part = MIN(n, 60000);
-		assert_int_equal(
-			feed(f, (struct fr[]){{FRAME_DATA, id, part}, {0}}, now), 0);
+		assert_int_equal(feed(f, (struct fr[]){{FRAME_DATA, id, part}, {0}}, now), 0);
 		n -= part;
 	}
 }
@@ -348,9 +347,8 @@ static void anything(struct fake_mux *f, uint32_t *next_id, uint64_t now)
 	case 1:
 	case 2:
 		if (x && stream_alive(&x->stream) && x->stream.granted && x->stream.id < 64) {
-			struct fr fr[] = {
-				{FRAME_DATA, x->stream.id,
-					1 + draw(MIN(x->stream.granted, 60000))},
+			struct fr fr[] = {{FRAME_DATA, x->stream.id,
+						  1 + draw(MIN(x->stream.granted, 60000))},
 				{0}};
 			assert_int_equal(feed(f, fr, now), 0);
 		}
@@ -364,15 +362,17 @@ static void anything(struct fake_mux *f, uint32_t *next_id, uint64_t now)
 	case 4:
 		if (x && stream_alive(&x->stream) && !x->stream.remote_end &&
 			x->stream.state != STREAM_HALF_REMOTE && !draw(4))
-			assert_int_equal(
-				feed(f, (struct fr[]){{FRAME_FIN, x->stream.id}, {0}}, now), 0);
+			assert_int_equal(feed(f, (struct fr[]){{FRAME_FIN, x->stream.id}, {0}},
+						 now),
+				0);
 		break;
 	case 5:
 		if (x && !draw(6))
 			stream_reset(&x->stream, FRAME_RESET_CANCELLED);
 		else if (x && !draw(6) && x->stream.id)
-			assert_int_equal(
-				feed(f, (struct fr[]){{FRAME_RESET, x->stream.id}, {0}}, now), 0);
+			assert_int_equal(feed(f, (struct fr[]){{FRAME_RESET, x->stream.id}, {0}},
+						 now),
+				0);
 		break;
 	case 6:
 		if (x)
