@@ -157,7 +157,9 @@ struct stream *outlets_open(struct outlets *all, const struct frame_open *open,
 {
 	struct service *service = services_find(all->services, open->service);
 	*reason_out = FRAME_RESET_UNKNOWN_SERVICE;
-	if (!service || open->kind != FRAME_KIND_HTTP)
+	/* A request that may become a WebSocket has a stream of its own, of kind tcp. */
+	bool requests = open->kind == FRAME_KIND_HTTP;
+	if (!service || !(requests || open->kind == FRAME_KIND_TCP))
 		return NULL;
 	*reason_out = FRAME_RESET_NO_MEMORY;
 	struct outlet *o = malloc(sizeof(*o));
@@ -166,7 +168,7 @@ struct stream *outlets_open(struct outlets *all, const struct frame_open *open,
 	o->all = all;
 	o->service = service;
 	o->opened = loop_now(all->loop);
-	relay_init(&o->relay, all->loop, true, outlet_ended);
+	relay_init(&o->relay, all->loop, requests, outlet_ended);
 	ticket_init(&o->ticket);
 	timeout_init(&o->patience);
 	loop_task_init(&o->reap, outlet_reap);

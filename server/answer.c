@@ -14,6 +14,8 @@
 static void answer_garbled(struct visitor *v)
 {
 	lane_drop(v->ex.lane, FRAME_RESET_PROTOCOL);
+	if (!v->ex.bytes_out && !buf_len(&v->out))
+		v->ex.headed = false; /* judged, but not written yet */
 	visitor_refuse(v, PAGE_GARBLED);
 }
 
@@ -104,7 +106,7 @@ static size_t answer_unchunk(struct visitor *v, const uint8_t *p, size_t n)
 		}
 	}
 	if (visitor_flush(v) && ex->answer.done)
-		answer_done(v);
+		answer_done(v); /* what is still in `out` is written before the connection ends */
 	return n;
 }
 
@@ -187,10 +189,19 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 	ex->headed = true;
 	ex->login |= answer_logs_in(h);
 	ex->unchunk = ex->http10 && h->body == HTTP1_BODY_CHUNKED;
-	ex->lane_clean = h->keep_alive && h->minor == 1 && !ex->upgraded &&
-			 h->body != HTTP1_BODY_UNTIL_CLOSE;
+	ex->lane_clean =
+		h->keep_alive && h->minor == 1 && !ex->upgrade && h->body != HTTP1_BODY_UNTIL_CLOSE;
 	if (!ex->body.done || w->draining || forward_ends_by_close(h, ex->http10))
 		ex->keep = false;
+	/* The request is in the upstream's hands: what was held of its body is not sent again. */
+	ex->holding = false;
+	if (ex->sent == buf_len(&ex->request) - ex->host_n) {
+		ex->request.end = ex->request.start + ex->host_n + ex->head_n;
+		ex->sent = ex->head_n;
+	} else {
+		ex->lane_clean = ex->keep =
+			false; /* it is being sent again, and was answered early */
+	}
 	body_begin(&ex->answer, ex->upgraded ? HTTP1_BODY_UNTIL_CLOSE : h->body, h->length);
 	timeout_cancel(&v->timeout);
 	service_worked(ex->lane->service);
@@ -199,12 +210,6 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 	w->rewritten.start = w->rewritten.end = 0;
 	if (forward_response(&w->rewritten, h, &f) < 0)
 		return -ENOMEM;
-	/* The request is in the upstream's hands: what was held of its body is not sent again. */
-	if (ex->holding) {
-		ex->request.end = ex->request.start + ex->host_n + ex->head_n;
-		ex->sent = ex->head_n;
-		ex->holding = false;
-	}
 	if (ex->upgraded) {
 		body_begin(&ex->body, HTTP1_BODY_UNTIL_CLOSE, 0);
 		stream_ready(&ex->lane->stream);

@@ -86,6 +86,8 @@ void visitor_send(struct visitor *v, const struct service *but)
 		return;
 	}
 	struct lane *lane = lane_take(service, v);
+	if (!lane && (service = service_pick(route, service, now)))
+		lane = lane_take(service, v); /* the first has as many streams as it takes */
 	if (!lane) {
 		visitor_refuse(v, PAGE_BUSY);
 		return;
@@ -132,15 +134,13 @@ void visitor_lane_lost(struct visitor *v, struct service *service, enum frame_re
 	bool untouched)
 {
 	struct exchange *ex = &v->ex;
-	switch ((enum broken)ex->broken) {
-	case BROKEN_GONE:
+	if (ex->gone) {
 		visitor_close(v, true);
 		return;
-	case BROKEN_MALFORMED:
-		visitor_refuse_head(v, HTTP1_E_CHUNK_SIZE);
+	}
+	if (ex->malformed) {
+		visitor_refuse_head(v, ex->malformed);
 		return;
-	case BROKEN_NOT:
-		break;
 	}
 	if (ex->upgraded && reason == FRAME_RESET_NONE) {
 		visitor_next(v); /* both directions ended in order */

@@ -21,7 +21,8 @@ static struct frame_addr lane_address(const struct address *a)
 static void lane_opening(struct stream *s, struct frame_open *open_out)
 {
 	struct lane *lane = lane_of(s);
-	open_out->kind = FRAME_KIND_HTTP;
+	open_out->kind =
+		lane->visitor && lane->visitor->ex.upgrade ? FRAME_KIND_TCP : FRAME_KIND_HTTP;
 	open_out->service = lane->service->number;
 	if (lane->visitor) {
 		open_out->visitor = lane_address(&lane->visitor->ex.visitor);
@@ -41,7 +42,7 @@ static size_t lane_push(struct stream *s, const uint8_t *p, size_t n)
 	if (s->sent > lane->begun_at)
 		return answer_push(lane->visitor, p, n);
 	/* An answer before anything was asked: nobody must get it (rule 33). */
-	lane_fail(lane, FRAME_RESET_PROTOCOL);
+	lane_fail(lane, FRAME_RESET_PROTOCOL, s->sent);
 	return n;
 }
 
@@ -51,7 +52,7 @@ static void lane_push_end(struct stream *s)
 	if (lane->visitor && lane->visitor->ex.headed)
 		answer_push_end(lane->visitor);
 	else
-		lane_fail(lane, FRAME_RESET_NONE);
+		lane_fail(lane, FRAME_RESET_NONE, s->peer_taken);
 }
 
 /* Out of every list; memory goes at the end of the turn. */
@@ -120,6 +121,9 @@ static struct lane *lane_new(struct service *service)
 		return NULL;
 	}
 	list_append(&service->lanes, &lane->of_service);
+	/* Before the ids are used up a new link takes over; this one finishes what it has (rule 19). */
+	if (mux_ids_low(&service->session->carrier.link.mux))
+		mux_goaway(&service->session->carrier.link.mux, FRAME_GOAWAY_IDS);
 	return lane;
 }
 
@@ -128,7 +132,7 @@ struct lane *lane_take(struct service *service, struct visitor *v)
 	struct lane *lane = NULL;
 	if (v->own && v->own->service == service)
 		lane = v->own;
-	else if (!list_empty(&service->idle))
+	else if (!v->ex.upgrade && !list_empty(&service->idle))
 		lane = list_entry(service->idle.next, struct lane, idle);
 	if (lane) {
 		if (list_linked(&lane->idle)) {
@@ -136,7 +140,6 @@ struct lane *lane_take(struct service *service, struct visitor *v)
 			service->n_idle--;
 		}
 		timeout_cancel(&lane->kept);
-		lane->reused = true;
 	} else {
 		lane = lane_new(service);
 		if (!lane)
@@ -163,6 +166,7 @@ void lane_keep(struct lane *lane, bool own)
 	lane->begun_at = lane->stream.sent;
 	service->outstanding--;
 	if (own && !lane->owner) {
+		lane_drop(v->own, FRAME_RESET_NONE); /* logged in elsewhere before */
 		lane->owner = v;
 		v->own = lane;
 	}
@@ -183,9 +187,8 @@ struct lane *lane_drop(struct lane *lane, enum frame_reset reason)
 	return NULL;
 }
 
-void lane_fail(struct lane *lane, enum frame_reset reason)
+void lane_fail(struct lane *lane, enum frame_reset reason, uint64_t taken)
 {
-	uint64_t taken = lane->stream.peer_taken;
 	stream_reset(&lane->stream, FRAME_RESET_NONE);
 	lane_lost(lane, reason, taken);
 }

@@ -26,11 +26,11 @@ struct lane {
 	struct timeout kept;     /* while it waits */
 	struct loop_task reap;
 	uint64_t begun_at; /* bytes sent before the present request, or the next */
-	bool reused;       /* it carried a request before the present one */
 };
 
 /*
- * A lane for a request of this visitor: one that waits, else a new stream. NULL when the session
+ * A lane for a request of this visitor: one that waits, else a new stream. A request that asks for a
+ * WebSocket gets one of its own, which carries nothing else: half-close has another meaning there. NULL when the session
  * takes no more streams, or memory is out.
  */
 struct lane *lane_take(struct service *service, struct visitor *v);
@@ -44,8 +44,11 @@ void lane_keep(struct lane *lane, bool own);
 /* The stream ends here and now; the visitor, if any, hears nothing. Accepts NULL; returns NULL. */
 struct lane *lane_drop(struct lane *lane, enum frame_reset reason);
 
-/* The same, but a visitor whose request it carried hears of it: visitor_lane_lost(). */
-void lane_fail(struct lane *lane, enum frame_reset reason);
+/*
+ * The same, but a visitor whose request it carried hears of it: visitor_lane_lost(). `taken` is how
+ * many of the stream's bytes the upstream's socket took, or may have.
+ */
+void lane_fail(struct lane *lane, enum frame_reset reason, uint64_t taken);
 
 /*
  * Whether none of the present request's bytes were written to the upstream's socket, as far as is

@@ -10,7 +10,7 @@
 /* X(cause, status, name in the access log, sentence) */
 #define PAGE_CAUSES(X)                                                                             \
 	X(ORIGIN, 403, "origin", "browsers may not open a tunnel")                                 \
-	X(NOT_HERE, 404, "not-here", "tunnels are not asked for on this port")                     \
+	X(NOT_HERE, 404, "not-here", "this port takes tunnel clients only")                        \
 	X(LINK_MALFORMED, 400, "link-malformed", "this is not how a tunnel is asked for")          \
 	X(HEAD_TIMEOUT, 408, "head-timeout", "the request took too long to arrive")                \
 	X(MISDIRECTED, 421, "misdirected", "this connection is not meant for that host")           \

@@ -9,7 +9,7 @@
 
 bool request_held(const struct exchange *ex)
 {
-	return ex->holding || ex->sent <= ex->head_n;
+	return ex->holding;
 }
 
 void request_rewind(struct exchange *ex)
@@ -72,8 +72,10 @@ static ssize_t request_walk(struct visitor *v, uint8_t *p, size_t n)
 		return (ssize_t)n;
 	}
 	int r = http1_chunks_walk(&b->chunks, p, n, &used);
-	if (r > HTTP1_MORE)
+	if (r > HTTP1_MORE) {
+		v->ex.malformed = (uint8_t)r;
 		return -EBADMSG;
+	}
 	if (r == HTTP1_MORE)
 		return (ssize_t)n;
 	request_done(v);
@@ -104,18 +106,18 @@ static ssize_t request_body(struct visitor *v, uint8_t *room, size_t max)
 		return 0;
 	}
 	if (n <= 0) {
-		ex->broken = BROKEN_GONE;
+		ex->gone = true;
 		return -ECONNRESET;
 	}
 	ssize_t used = request_walk(v, room, (size_t)n);
 	if (used < 0) {
-		ex->broken = BROKEN_MALFORMED;
+		ex->gone = !ex->malformed;
 		return used;
 	}
 	ex->bytes_in += (uint64_t)used;
 	if (ex->upgraded)
 		return used;
-	if (!ex->body.done)
+	if (!ex->body.done && !ex->headed)
 		timeout_start(&v->worker->idle, &v->timeout);
 	if (ex->holding)
 		request_hold(v, room, (size_t)used);

@@ -229,7 +229,6 @@ static void server_stop(struct server *s)
 		signals_deinit(&s->signals);
 		loop_timer_cancel(&s->watchdog);
 		loop_timer_cancel(&s->drain);
-		/* What was closed is still written out: close frames, last answers. */
 	}
 	loop_free(s->loop);
 	free(s->worker);

@@ -39,7 +39,7 @@ struct service *service_free(struct service *service)
 	routes_release(&w->routes, &service->entry, loop_now(w->loop));
 	while (!list_empty(&service->lanes)) {
 		struct lane *lane = list_entry(service->lanes.next, struct lane, of_service);
-		lane_fail(lane, FRAME_RESET_CANCELLED);
+		lane_fail(lane, FRAME_RESET_CANCELLED, lane->stream.sent);
 	}
 	free(service->upstream);
 	free(service->path);
@@ -70,6 +70,9 @@ void service_rest(struct service *service)
 
 void service_failed(struct service *service, uint64_t now)
 {
+	/* The dials of one burst fail together, and are one failure. */
+	if (service->failing_until > now)
+		return;
 	service->penalty = service->penalty ? MIN(2 * service->penalty, SERVICE_PENALTY_MAX)
 					    : SERVICE_PENALTY_MIN;
 	service->failing_until = now + service->penalty;

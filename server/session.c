@@ -42,7 +42,7 @@ bool session_usable(const struct session *s)
 {
 	const struct link *l = &s->carrier.link;
 	return s->state == SESSION_ESTABLISHED && l->state == LINK_UP && !l->mux.peer_draining &&
-	       (!s->suspected_at || l->last_alive > s->suspected_at);
+	       !mux_ids_low(&l->mux) && (!s->suspected_at || l->last_alive > s->suspected_at);
 }
 
 /* ---- What it publishes ---- */
@@ -105,6 +105,15 @@ static void session_suspect_holders(struct session *s, const struct route *route
 	}
 }
 
+/* It becomes part of request lines. */
+static bool path_is_clean(const char *path)
+{
+	for (const char *c = path; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f || *c == '#' || *c == '?')
+			return false;
+	return !*path || *path == '/';
+}
+
 static void session_publish(struct session *s, const struct control *m)
 {
 	struct worker *w = s->worker;
@@ -121,6 +130,12 @@ static void session_publish(struct session *s, const struct control *m)
 	}
 	if (*asked && hostname_claim(str_from(asked), host, &host_n, &err) < 0) {
 		session_refuse(s, number, asked, CONTROL_REASON_INVALID, err.text);
+		return;
+	}
+	if (m->publish.path && !path_is_clean(m->publish.path)) {
+		session_refuse(s, number, asked, CONTROL_REASON_INVALID,
+			"its path does not begin with a slash or has characters that none may "
+			"have");
 		return;
 	}
 	if (session_service(s, number)) {
@@ -288,6 +303,7 @@ struct session *session_free(struct session *s)
 	if (s->state != SESSION_CLOSED)
 		session_set_state(s, SESSION_CLOSED);
 	list_unlink(&s->link);
+	explicit_bzero(s->resume, sizeof(s->resume));
 	loop_timer_set(&w->expiry, loop_now(w->loop) + w->opts->reconnect_grace);
 	free(s);
 	return NULL;

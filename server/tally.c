@@ -13,7 +13,7 @@ struct tally_entry {
 	unsigned count;
 };
 
-/* IPv4 keys stay below 2^32, where no IPv6 network that is given out lies. */
+/* The two families may meet on one key, which then counts for both: rare, and only stricter. */
 static uint64_t tally_key(const struct address *a)
 {
 	uint64_t key = 0;

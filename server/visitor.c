@@ -10,7 +10,8 @@
 void visitor_set_state(struct visitor *v, enum visitor_state state)
 {
 	static const uint8_t legal[] = {
-		[VISITOR_IDLE] = 1 << VISITOR_HEAD | 1 << VISITOR_EXCHANGE | 1 << VISITOR_CLOSED,
+		[VISITOR_IDLE] = 1 << VISITOR_HEAD | 1 << VISITOR_EXCHANGE | 1 << VISITOR_LINGER |
+				 1 << VISITOR_CLOSED,
 		[VISITOR_HEAD] = 1 << VISITOR_EXCHANGE | 1 << VISITOR_CLOSED,
 		[VISITOR_WAITING] = 1 << VISITOR_EXCHANGE | 1 << VISITOR_CLOSED,
 		[VISITOR_EXCHANGE] = 1 << VISITOR_IDLE | 1 << VISITOR_WAITING |
@@ -36,7 +37,7 @@ void visitor_close(struct visitor *v, bool abort)
 	if (v->state == VISITOR_EXCHANGE || v->state == VISITOR_WAITING) {
 		if (!v->ex.why)
 			v->ex.why = "visitor-gone";
-		if (v->conn.fd >= 0)
+		if (v->ex.began && v->conn.fd >= 0)
 			exchange_log(v);
 	}
 	waiting_remove(&w->waiting, v);
@@ -52,7 +53,8 @@ void visitor_close(struct visitor *v, bool abort)
 	buf_deinit(&v->in);
 	buf_deinit(&v->out);
 	list_unlink(&v->link);
-	tally_drop(&w->addresses, &v->peer);
+	if (v->counted)
+		tally_drop(&w->addresses, &v->peer);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &v->reap);
 }
 
@@ -184,7 +186,7 @@ void visitor_next(struct visitor *v)
 static void visitor_drop_rest(struct visitor *v)
 {
 	struct worker *w = v->worker;
-	while (v->conn.readable) {
+	while (v->conn.readable && !buf_len(&v->out)) {
 		ssize_t n = conn_read(&v->conn, w->scratch, sizeof(w->scratch));
 		if (n == -EAGAIN)
 			return;
@@ -197,16 +199,25 @@ static void visitor_drop_rest(struct visitor *v)
 	}
 }
 
+/* Once the answer is written, and not before (rule 24). */
+static void visitor_linger_on(struct visitor *v)
+{
+	if (buf_len(&v->out))
+		return;
+	timeout_start(&v->worker->linger, &v->timeout);
+	visitor_drop_rest(v);
+}
+
 void visitor_linger(struct visitor *v)
 {
 	visitor_set_state(v, VISITOR_LINGER);
-	timeout_start(&v->worker->linger, &v->timeout);
-	v->ex.answered_end = true;
 	v->dropped = buf_len(&v->in);
 	buf_deinit(&v->in);
-	if (!visitor_flush(v))
-		return;
-	visitor_drop_rest(v);
+	v->ex.answered_end = true;
+	/* A slow reader has as long for the end of its answer as for anything else. */
+	timeout_start(&v->worker->idle, &v->timeout);
+	if (visitor_flush(v))
+		visitor_linger_on(v);
 }
 
 static void visitor_readable(struct visitor *v)
@@ -225,8 +236,6 @@ static void visitor_readable(struct visitor *v)
 			visitor_close(v, true);
 			break;
 		}
-		if (v->conn.peer_closed)
-			socket_keepalive(v->conn.fd);
 		if (v->ex.lane && !v->ex.body.done)
 			stream_ready(&v->ex.lane->stream);
 		break;
@@ -243,12 +252,15 @@ static void visitor_changed(struct conn *conn)
 {
 	struct visitor *v = container_of(conn, struct visitor, conn);
 	if (conn->writable) {
+		bool owed = buf_len(&v->out) > 0;
 		if (!visitor_flush(v))
 			return;
 		if (v->ex.lane && !buf_len(&v->out))
 			stream_resume(&v->ex.lane->stream);
 		if (v->state == VISITOR_IDLE)
 			visitor_advance(v);
+		else if (v->state == VISITOR_LINGER && owed)
+			visitor_linger_on(v);
 	}
 	if (conn->readable)
 		visitor_readable(v);
@@ -256,7 +268,10 @@ static void visitor_changed(struct conn *conn)
 
 void visitor_accept(struct worker *w, int fd, const struct address *peer, bool links, bool visits)
 {
-	if (tally_add(&w->addresses, peer, (unsigned)w->opts->max_visitors_per_address) < 0) {
+	/* Behind one's own proxy everybody has one address. */
+	bool counted = !cidr_list_has(&w->opts->trusted, peer);
+	if (counted &&
+		tally_add(&w->addresses, peer, (unsigned)w->opts->max_visitors_per_address) < 0) {
 		log_debug("a connection from one address too many was closed");
 		close(fd);
 		return;
@@ -266,12 +281,14 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, bool l
 		if (!v)
 			close(fd);
 		free(v);
-		tally_drop(&w->addresses, peer);
+		if (counted)
+			tally_drop(&w->addresses, peer);
 		return;
 	}
 	v->conn.writable = true;
 	v->worker = w;
 	v->state = VISITOR_IDLE;
+	v->counted = counted;
 	v->links = links;
 	v->visits = visits;
 	v->peer = *peer;
@@ -292,10 +309,12 @@ static struct visitor *visitor_of(struct timeout *entry)
 void visitor_idle_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	struct visitor *v = visitor_of(entry);
+	/* The body stopped coming, or the upstream stopped taking what has come. */
 	if (v->state == VISITOR_EXCHANGE)
-		visitor_refuse(v, PAGE_HEAD_TIMEOUT); /* the body stopped coming */
+		visitor_refuse(v, v->conn.readable || buf_len(&v->in) ? PAGE_ANSWER_TIMEOUT
+								      : PAGE_HEAD_TIMEOUT);
 	else
-		visitor_close(v, false);
+		visitor_close(v, buf_len(&v->out) > 0);
 }
 
 void visitor_head_expired(struct timeout_queue *queue, struct timeout *entry)

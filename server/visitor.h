@@ -38,9 +38,6 @@ struct body {
 	struct http1_chunks chunks; /* of HTTP1_BODY_CHUNKED */
 };
 
-/* Why the visitor's side ended a request before its body was whole. */
-enum broken { BROKEN_NOT, BROKEN_GONE, BROKEN_MALFORMED };
-
 /* A request and its answer. Zeroed between two. */
 struct exchange {
 	/*
@@ -50,22 +47,23 @@ struct exchange {
 	struct buf request;
 	size_t host_n, head_n;
 	size_t method_n, prefix_n, target_n; /* of the head's first line */
-	size_t sent;           /* bytes of it, behind the host, that went into the stream */
-	uint8_t method;        /* enum http1_method */
-	bool holding : 1;      /* body bytes are appended as they go */
-	bool again : 1;        /* it was sent again once; that is all (rule 37) */
-	bool asterisk : 1;     /* OPTIONS *: no path to put anything before */
-	bool http10 : 1;       /* the visitor's version */
-	bool keep : 1;         /* the visitor's connection may serve another request */
-	bool upgrade : 1;      /* asked for a WebSocket */
-	bool upgraded : 1;     /* and got one: bytes pass as they come */
-	bool login : 1;        /* logs in the connection: the lane stays this visitor's (rule 33) */
-	bool html : 1;         /* error pages as HTML */
-	bool headed : 1;       /* the final response's head went out */
-	bool unchunk : 1;      /* the visitor does not know chunks */
-	bool lane_clean : 1;   /* the response allows another request on the lane */
+	size_t sent;         /* bytes of it, behind the host, that went into the stream */
+	uint8_t method;      /* enum http1_method */
+	bool holding : 1;    /* all of it that was sent is in `request`: body bytes are appended */
+	bool again : 1;      /* it was sent again once; that is all (rule 37) */
+	bool asterisk : 1;   /* OPTIONS *: no path to put anything before */
+	bool http10 : 1;     /* the visitor's version */
+	bool keep : 1;       /* the visitor's connection may serve another request */
+	bool upgrade : 1;    /* asked for a WebSocket */
+	bool upgraded : 1;   /* and got one: bytes pass as they come */
+	bool login : 1;      /* logs in the connection: the lane stays this visitor's (rule 33) */
+	bool html : 1;       /* error pages as HTML */
+	bool headed : 1;     /* the final response's head went out */
+	bool unchunk : 1;    /* the visitor does not know chunks */
+	bool lane_clean : 1; /* the response allows another request on the lane */
 	bool answered_end : 1; /* FIN to the visitor is due once `out` is empty */
-	uint8_t broken;        /* enum broken */
+	bool gone : 1;         /* the visitor left before its request was whole */
+	uint8_t malformed;     /* the HTTP1_E_* of its body, or 0 */
 	uint8_t n_interim;
 	unsigned status;
 	struct body body, answer;
@@ -92,6 +90,7 @@ struct visitor {
 	enum visitor_state state;
 	bool links;          /* came by a port where links are asked for */
 	bool visits;         /* came by a port for visitors */
+	bool counted;        /* in worker::addresses */
 	bool advancing;      /* inside visitor_advance() */
 	struct address peer; /* of the socket */
 	struct address local;

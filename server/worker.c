@@ -65,7 +65,9 @@ void worker_drain(struct worker *w)
 		session_drain(list_entry(it, struct session, link));
 	list_for_each_safe (at, &w->visitors) {
 		struct visitor *v = list_entry(at, struct visitor, link);
-		if (v->state == VISITOR_IDLE || v->state == VISITOR_HEAD)
+		if (v->state == VISITOR_IDLE && buf_len(&v->out))
+			visitor_linger(v);
+		else if (v->state == VISITOR_IDLE || v->state == VISITOR_HEAD)
 			visitor_close(v, false);
 		else if (v->state == VISITOR_WAITING)
 			visitor_refuse(v, PAGE_DRAINING);

@@ -111,7 +111,6 @@ void link_deinit(struct link *l)
 		return;
 	mux_deinit(&l->mux);
 	handshake_deinit(&l->handshake);
-	l->key = token_key_free(l->key);
 	seal_deinit(&l->send);
 	seal_deinit(&l->recv);
 	buf_deinit(&l->in);
@@ -129,7 +128,9 @@ void link_close(struct link *l, enum link_end end, const char *why, ...)
 	l->end = end;
 	/* A close frame behind half a message of an unfinished write is still in order: buffers
 	 * are. */
-	link_put_close(l, end == LINK_END_VIOLATION ? WS_CLOSE_PROTOCOL : WS_CLOSE_NORMAL);
+	if (!l->close_code)
+		l->close_code = end == LINK_END_VIOLATION ? WS_CLOSE_PROTOCOL : WS_CLOSE_NORMAL;
+	link_put_close(l, l->close_code);
 	link_set_state(l, LINK_CLOSED);
 	mux_close(&l->mux, FRAME_RESET_LINK_LOST);
 	l->ops->wake(l);

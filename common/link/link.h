@@ -24,13 +24,13 @@
 #include "wire/hello.h"
 #include "wire/ws.h"
 
-#define LINK_HANDSHAKE_TIME \
-	(10 * CLOCK_S)                  /* from the 101 to the peer's proof; slow phones included */
-#define LINK_PING_EVERY  (5 * CLOCK_S)  /* NATs and proxies forget after 30 s at the earliest */
-#define LINK_SILENCE_MAX (15 * CLOCK_S) /* three PINGs unanswered: the peer is dead (rule 26) */
-#define LINK_REST        CLOCK_S /* buffers are freed behind the last byte: even a PING takes them */
-#define LINK_INPUT       (256u << 10) /* bytes of receive buffer: four records a read */
-#define LINK_OUTPUT_LOW  (64u << 10)  /* bytes; records are made while fewer wait for the socket */
+#define LINK_HANDSHAKE_TIME (10 * CLOCK_S) /* from 101 to proof; slow phones included */
+#define LINK_PING_EVERY     (5 * CLOCK_S)  /* NATs and proxies forget after 30 s at the earliest */
+#define LINK_SILENCE_MAX    (15 * CLOCK_S) /* three times that: the peer is dead (rule 26) */
+#define LINK_REST           CLOCK_S /* buffers are freed behind the last byte: even a PING takes them */
+#define LINK_INPUT          (256u << 10) /* bytes of receive buffer: four records a read */
+#define LINK_INPUT_UNPROVEN 4096         /* bytes of it before the peer proved its key */
+#define LINK_OUTPUT_LOW     (64u << 10) /* bytes; records are made while fewer wait for the socket */
 
 enum link_state {
 	LINK_HELLO,     /* client: waits for the server's hello */
@@ -90,7 +90,8 @@ struct link {
 	struct link_config config;
 	enum link_state state;
 	enum link_end end;
-	char why[160]; /* part of a sentence, once closed */
+	uint16_t close_code; /* of the WebSocket; 0 until it closes */
+	char why[160];       /* part of a sentence, once closed */
 
 	struct ws_rx ws;
 	struct buf in, out;
@@ -101,7 +102,6 @@ struct link {
 	size_t hello_size;
 	struct handshake handshake;
 	struct hello_proof proof; /* ours */
-	struct token_key *key;    /* client: between link_key() and the answer */
 
 	struct seal send, recv;
 	bool sealed, bound;  /* as both ends agreed */
@@ -124,7 +124,7 @@ void link_deinit(struct link *l);
 /* Client, in LINK_KEY: the key for the salt it was asked for; copied. */
 void link_key(struct link *l, const struct token_key *key, uint64_t now);
 
-/* Where to read to, and how much: at least 64 KiB. NULL when memory is out. */
+/* Where to read to, and how much: 64 KiB or more once it is up. NULL when memory is out. */
 uint8_t *link_room(struct link *l, size_t *n_out);
 
 /* `n` bytes came there. 0, or -EPROTO when the link is closed now, with `end` and `why` set. */

@@ -134,8 +134,11 @@ void link_rest(struct link *l)
 
 uint8_t *link_room(struct link *l, size_t *n_out)
 {
-	/* The room that is asked for is a quarter: what is left of a record seldom moves. */
-	if (buf_reserve(&l->in, l->in.cap ? LINK_INPUT / 4 : LINK_INPUT) < 0)
+	/* A stranger gets room for a handshake (rule 14) and not a page more. */
+	size_t first = l->state == LINK_UP ? LINK_INPUT : LINK_INPUT_UNPROVEN;
+	size_t again = l->state == LINK_UP ? LINK_INPUT / 4 : LINK_INPUT_UNPROVEN / 2;
+	/* Later a quarter is enough: what is left of a record seldom moves. */
+	if (buf_reserve(&l->in, l->in.cap ? again : first) < 0)
 		return NULL;
 	*n_out = buf_room(&l->in);
 	return buf_tail(&l->in);
@@ -194,6 +197,7 @@ int link_input(struct link *l, size_t n, uint64_t now)
 		struct ws_event ev;
 		int r = ws_rx_next(&l->ws, buf_head(&l->in), buf_len(&l->in), &ev);
 		if (r > WS_MORE) {
+			l->close_code = ws_close_code(r);
 			link_close(l, LINK_END_VIOLATION, "%s", ws_error_name(r));
 			break;
 		}

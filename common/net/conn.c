@@ -22,6 +22,9 @@ static void conn_event(int fd, short what, void *arg)
 	}
 	if ((what & LOOP_CLOSED) && !conn->peer_closed)
 		conn->peer_closed = news = true;
+	/* Behind a FIN only an error can come, which must not wait until somebody reads. */
+	if (conn->peer_closed)
+		news = true;
 	if ((what & LOOP_WRITE) && !conn->writable)
 		conn->writable = news = true;
 	if (news)

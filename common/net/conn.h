@@ -40,7 +40,7 @@ static_assert(sizeof(struct conn) <= 176, "there is one per visitor, stream and 
  * Owns `fd` from here on, also on failure (-ENOMEM), when it is closed. All bits are off until the
  * next turn tells; who knows that the socket is connected may set `writable` by hand.
  *
- * `changed` runs when a bit turned on, from within the poll: it should note it and defer the work.
+ * `changed` runs when a bit turned on, or at any news behind the peer's FIN, from within the poll: it should note it and defer the work.
  */
 int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn));
 

@@ -114,6 +114,7 @@ static int bound_socket(const struct address *address)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
 	/* Accepted sockets inherit these, which saves two calls for each. */
 	socket_tune(fd);
+	socket_keepalive(fd); /* inherited, like the above, by what is accepted */
 	if (bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, SOMAXCONN) < 0)
 		return -errno;
 	int result = fd;

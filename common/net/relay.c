@@ -26,15 +26,17 @@ static ssize_t relay_pull(struct stream *s, uint8_t *room, size_t max)
  */
 static bool relay_stale(struct relay *r)
 {
-	/* Behind our own FIN the peer knows that it ended, and what still comes is meant for it. */
-	return r->requests && r->stream.state != STREAM_HALF_LOCAL &&
-	       loop_now(r->loop) - r->moved > RELAY_TRUST && conn_peek(&r->conn) == CONN_ENDED;
+	return r->requests && loop_now(r->loop) - r->moved > RELAY_TRUST &&
+	       conn_peek(&r->conn) == CONN_ENDED;
 }
 
 static size_t relay_push(struct stream *s, const uint8_t *p, size_t n)
 {
 	struct relay *r = relay_of(s);
 	if (!r->conn.writable)
+		return 0;
+	/* Our FIN said how much was written, and a request is sent again on the strength of that. */
+	if (r->requests && s->state == STREAM_HALF_LOCAL)
 		return 0;
 	if (relay_stale(r)) {
 		r->conn.readable = true;
@@ -46,7 +48,12 @@ static size_t relay_push(struct stream *s, const uint8_t *p, size_t n)
 		r->moved = loop_now(r->loop);
 		return (size_t)sent;
 	}
-	if (sent != -EAGAIN) {
+	if (sent != -EAGAIN && s->state == STREAM_HALF_LOCAL) {
+		/* It has said all it had, and takes no more. */
+		stream_reset(s, FRAME_RESET_ABORTED);
+		conn_abort(&r->conn);
+		r->ended(r, FRAME_RESET_ABORTED);
+	} else if (sent != -EAGAIN) {
 		/* What it still has to say is read first; its error ends the stream then. */
 		r->conn.writable = false;
 		r->conn.readable = true;
