@@ -196,7 +196,7 @@ static void a_slow_reader_stops_only_itself(void **state)
 	pair_run(&p);
 	assert_true(pair_peer(quick)->got_end);
 	assert_int_equal(pair_peer(quick)->got, 20u << 20);
-	assert_true(stalled->sent < MUX_MAX_WINDOW + MUX_BASE_WINDOW);
+	assert_true(stalled->sent - pair_peer(stalled)->got <= MUX_MAX_WINDOW);
 	assert_true(p.server.budget.used < MUX_MAX_WINDOW + (MUX_MAX_WINDOW >> 3));
 	take(pair_peer(stalled), SIZE_MAX);
 	pair_run(&p);
