@@ -1,0 +1,83 @@
+# What to install where, and how; sourced by the other scripts, which set -eu and are bash.
+# shellcheck shell=bash disable=SC2034 # the lists are for whoever sources this
+
+# To build the program.
+build_packages=(
+	gcc libc6-dev meson ninja-build pkg-config
+	libevent-dev libssl-dev libsodium-dev libjansson-dev libyaml-dev
+)
+
+# To try it out: curl asks, iproute2 knows this machine's address, python3 serves a page.
+try_packages=(curl iproute2 python3)
+
+# To run every test. perl has shasum, which the walk-through uses; binutils for the sanitizers'
+# reports; systemd for systemd-analyze and its pkg-config file; scdoc for the man pages.
+test_packages=(
+	libcmocka-dev libwebsockets-dev libasan8 libubsan1
+	python3-pytest python3-pytest-xdist python3-websockets
+	nginx curl perl procps util-linux binutils
+	scdoc systemd clang-format shellcheck git
+)
+
+say() {
+	printf '%s\n' "$*"
+}
+
+fail() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		fail "installing packages needs root or sudo; as root: apt-get install ${missing[*]-}"
+	fi
+}
+
+# Packages among the arguments that are not installed, in ${missing[@]}.
+find_missing() {
+	local p
+	missing=()
+	for p in "$@"; do
+		case "$(dpkg-query -W -f '${Status}' "$p" 2>/dev/null)" in
+		*" ok installed") ;;
+		*) missing+=("$p") ;;
+		esac
+	done
+}
+
+# Installs what is missing, and nothing when nothing is. Services of these packages (nginx has one)
+# are not started: Debian asks policy-rc.d, and where the machine has none, ours says no.
+install_packages() {
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+		fail "this needs Debian's apt-get; elsewhere install what scripts/packages.sh lists"
+	fi
+	find_missing "$@"
+	[ ${#missing[@]} -gt 0 ] || return 0
+	say "Installing ${missing[*]}"
+
+	local policy=/usr/sbin/policy-rc.d ours=
+	if [ ! -e $policy ]; then
+		ours=yes
+		# shellcheck disable=SC2016 # to be expanded by the shell that is started
+		as_root sh -c 'printf "#!/bin/sh\nexit 101\n" >$1 && chmod 755 $1' sh $policy
+	fi
+	local log status=0
+	log=$(mktemp)
+	{
+		as_root apt-get -q update &&
+			as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+				--no-install-recommends install "${missing[@]}"
+	} >"$log" 2>&1 </dev/null || status=$?
+	[ -z "$ours" ] || as_root rm -f $policy
+	if [ $status != 0 ]; then
+		tail -n 20 "$log" >&2
+		rm -f "$log"
+		fail "apt-get could not install ${missing[*]}: see above"
+	fi
+	rm -f "$log"
+}
