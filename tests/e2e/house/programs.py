@@ -1,0 +1,149 @@
+"""The programs: the two under test, and real ones around them."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+
+from house.stage import Daemon
+from house.wait import PATIENCE, wait_until
+
+TUNNEL = os.environ.get("TUNNEL_BIN", "build/tunnel")
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Server(Daemon):
+    """An exit node on free ports of loopback. It is ready when its ready file is there."""
+
+    def __init__(self, stage, *options, token=TOKEN, port="0", bind="127.0.0.1", name="server",
+                 state=None, **kwargs):
+        self.state = state or stage.path / stage.name("state")
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        self.ready_file = stage.path / (stage.name("ready") + ".txt")
+        argv = [TUNNEL, "server", "--port=" + str(port), "--bind-addr=" + bind,
+                "--state-dir=" + str(self.state), "--ready-file=" + str(self.ready_file)]
+        if token:
+            argv.append("--token=" + token)
+        super().__init__(stage, stage.name(name), argv + list(options), **kwargs)
+
+    def start(self, wait=True):
+        self.ready_file.unlink(missing_ok=True)
+        super().start()
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        def ready():
+            if not self.alive():
+                raise AssertionError("the server ended with status %d" % self.process.returncode)
+            return self.ready_file.exists() and self.ready_file.read_text().endswith("\n")
+        wait_until(ready, "the ready file of " + self.name)
+        # From now on a restart listens where it listened.
+        for i, a in enumerate(self.argv):
+            if a == "--port=0":
+                self.argv[i] = "--port=%d" % self.port
+        return self
+
+    @property
+    def ready(self):
+        """[(who may come there, port)]: "all", "visitors" or "clients"."""
+        rows = [line.split() for line in self.ready_file.read_text().splitlines()]
+        return [(who, int(port)) for who, port in rows]
+
+    def port_for(self, who):
+        return [port for w, port in self.ready if w == who][0]
+
+    @property
+    def port(self):
+        return self.ready[0][1]
+
+    @property
+    def address(self):
+        return "127.0.0.1:%d" % self.port
+
+
+class Client(Daemon):
+    def __init__(self, stage, remote, upstream, *options, token=TOKEN, name="client", **kwargs):
+        self.remote = remote if isinstance(remote, str) else remote.address
+        argv = [TUNNEL, "client", "--remote=" + self.remote]
+        for u in [upstream] if isinstance(upstream, str) else upstream:
+            argv.append("--upstream=" + u)
+        if token:
+            argv.append("--token=" + token)
+        super().__init__(stage, stage.name(name), argv + list(options), **kwargs)
+
+
+class Nginx(Daemon):
+    """A real nginx. Its listening socket is ours, bound to port 0 and handed over the way nginx
+    hands sockets to its own successor, so no port is ever guessed."""
+
+    def __init__(self, stage, locations, http="", listen=""):
+        self.sock = socket.create_server(("127.0.0.1", 0), backlog=511)
+        self.sock.set_inheritable(True)
+        self.port = self.sock.getsockname()[1]
+        self.address = "127.0.0.1:%d" % self.port
+        self.url = "http://" + self.address
+        home = stage.path / stage.name("nginx.d")
+        self.root = home / "root"
+        self.root.mkdir(parents=True)
+        temp = "".join("    %s_temp_path %s/%s;\n" % (t, home, t)
+                       for t in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        config = stage.file(stage.name("nginx.conf"), """
+%sdaemon off;
+worker_processes 1;
+pid %s/pid;
+error_log stderr;
+events { worker_connections 4096; }
+http {
+    access_log off;
+%s    types { text/html html; }
+    default_type application/octet-stream;
+    keepalive_requests 1000000;
+%s
+    server {
+        listen %s %s;
+        root %s;
+        client_max_body_size 0;
+%s
+    }
+}
+""" % ("user root;\n" if os.geteuid() == 0 else "", home, temp, http, self.address, listen,
+            self.root, locations))
+        env = dict(stage.env, NGINX="%d;" % self.sock.fileno())
+        super().__init__(stage, stage.name("nginx"), ["nginx", "-p", home, "-c", config], env=env,
+                         pass_fds=(self.sock.fileno(),))
+
+    def start(self):
+        super().start()
+        wait_until(lambda: self._answers() or not self.alive(), "nginx")
+        assert self.alive(), self.log()
+        return self
+
+    def _answers(self):
+        # The socket listens since before nginx ran; only an answer tells that nginx does.
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as s:
+                s.sendall(b"GET /is-nginx-up HTTP/1.0\r\n\r\n")
+                return s.recv(1) != b""
+        except OSError:
+            return False
+
+    def stop(self):
+        # SIGQUIT would wait for kept connections.
+        super().stop(signal.SIGTERM)
+        self.sock.close()
+
+
+def run(argv, env, stdin=None, timeout=None, **kwargs):
+    """A program that ends by itself: (status, stdout, stderr) as text."""
+    if os.environ.get("TUNNEL_SANITIZED") == "1":
+        argv = ["setarch", "-R"] + [str(a) for a in argv]
+    p = subprocess.run([str(a) for a in argv], env=env, input=stdin, capture_output=True,
+                       timeout=timeout or PATIENCE, **kwargs)
+    return (p.returncode, p.stdout.decode("utf-8", "replace"), p.stderr.decode("utf-8", "replace"))
+
+
+def random_token():
+    return secrets.token_hex(20)

@@ -1,0 +1,222 @@
+"""A raw TCP server: it answers with exactly the bytes that a test says and keeps what it received.
+
+A script is a function that gets one Connection; it runs in a thread per connection. It may use the
+reading helpers, which are deliberately naive: what the tunnel sends is what is being judged, so
+tests look at the bytes.
+"""
+
+import socket
+import struct
+import threading
+
+from house.wait import wait_until
+
+
+class Connection:
+    def __init__(self, sock, number):
+        self.sock = sock
+        self.number = number  # 0 is the first connection that the upstream saw
+        self.received = b""   # everything, ever
+        self.taken = 0        # how far the script has read it
+        self.ended = False    # the other side sent FIN or RST
+
+    def _more(self):
+        try:
+            data = self.sock.recv(65536)
+        except OSError:
+            data = b""
+        if not data:
+            self.ended = True
+            return False
+        self.received += data
+        return True
+
+    def read_until(self, mark):
+        """Up to and including mark; None when the connection ends before it."""
+        while True:
+            at = self.received.find(mark, self.taken)
+            if at >= 0:
+                part = self.received[self.taken:at + len(mark)]
+                self.taken = at + len(mark)
+                return part
+            if not self._more():
+                return None
+
+    def read(self, n):
+        while len(self.received) - self.taken < n:
+            if not self._more():
+                return None
+        part = self.received[self.taken:self.taken + n]
+        self.taken += n
+        return part
+
+    def read_head(self):
+        return self.read_until(b"\r\n\r\n")
+
+    def read_request(self):
+        """Head and body of one request, or None at the end of the connection."""
+        head = self.read_head()
+        if head is None:
+            return None
+        return head, self.read_body(head)
+
+    def read_body(self, head):
+        lower = head.lower()
+        if b"\r\ntransfer-encoding: chunked" in lower:
+            body = b""
+            while True:
+                line = self.read_until(b"\r\n")
+                if line is None:
+                    return None
+                size = int(line.split(b";")[0], 16)
+                if size == 0:
+                    while self.read_until(b"\r\n") not in (b"\r\n", None):
+                        pass
+                    return body
+                body += self.read(size) or b""
+                self.read(2)
+        if b"\r\ncontent-length:" in lower:
+            n = int(lower.split(b"\r\ncontent-length:")[1].split(b"\r\n")[0])
+            return self.read(n)
+        return b""
+
+    def read_to_end(self):
+        while self._more():
+            pass
+        part = self.received[self.taken:]
+        self.taken = len(self.received)
+        return part
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def finish(self):
+        """Half-close: nothing more will be sent."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def reset(self):
+        """Close with RST."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()  # and no shutdown() before, which would send FIN
+
+    def close(self):
+        # A close() while another thread sits in recv() would not end the connection.
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+
+
+def response(body=b"ok\n", status="200 OK", fields=()):
+    if isinstance(body, str):
+        body = body.encode()
+    head = "HTTP/1.1 %s\r\nContent-Length: %d\r\n" % (status, len(body))
+    return head.encode() + b"".join(f.encode() + b"\r\n" for f in fields) + b"\r\n" + body
+
+
+def always(answer):
+    """The script that answers every request with the same bytes and keeps the connection."""
+    if not isinstance(answer, bytes) or not answer.startswith(b"HTTP/"):
+        answer = response(answer)
+
+    def script(conn):
+        while conn.read_request() is not None:
+            conn.send(answer)
+    return script
+
+
+def echo(conn):
+    """Answers every request with its own body."""
+    while True:
+        request = conn.read_request()
+        if request is None:
+            return
+        conn.send(response(request[1]))
+
+
+class Upstream:
+    def __init__(self, script=None, host="127.0.0.1"):
+        self.script = script or always(b"ok\n")
+        self.connections = []
+        self.errors = []
+        self.sock = socket.create_server(
+            (host, 0), backlog=512,
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.host = "[%s]" % host if ":" in host else host
+        self.port = self.sock.getsockname()[1]
+        self.url = "http://%s:%d" % (self.host, self.port)
+        self.address = "%s:%d" % (self.host, self.port)
+        self.stopping = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                return
+            conn = Connection(sock, len(self.connections))
+            self.connections.append(conn)
+            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+
+    def _serve(self, conn):
+        try:
+            self.script(conn)
+        except OSError:
+            pass  # the tunnel may hang up whenever the test makes it
+        except Exception as e:
+            if not self.stopping:
+                self.errors.append(e)
+        finally:
+            try:
+                conn.close()
+            except OSError:
+                pass
+
+    def received(self):
+        """All that ever came, connection after connection."""
+        return b"".join(c.received for c in list(self.connections))
+
+    def wait_connections(self, n):
+        wait_until(lambda: len(self.connections) >= n, "%d connections at the upstream" % n)
+
+    def wait_received(self, text):
+        wait_until(lambda: text in self.received(), "%r at the upstream" % text)
+
+    def stop(self):
+        self.stopping = True
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+        for conn in self.connections:
+            try:
+                conn.close()
+            except OSError:
+                pass
+
+
+def head_of(upstream, n=0):
+    """The lines of the first request head that the n-th connection brought."""
+    return upstream.connections[n].received.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+
+
+def fields_of(head):
+    """[(lower-case name, value)] of such lines."""
+    return [(n.lower(), v.strip()) for n, _, v in (line.partition(":") for line in head[1:])]
+
+
+def one(head, name):
+    """The value of a field that must be there once."""
+    values = [v for n, v in fields_of(head) if n == name]
+    assert len(values) == 1, "%s: %r" % (name, values)
+    return values[0]
+
+
+def refused_port():
+    """A port of loopback that refuses: bound, so that nobody else gets it, but not listening."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    return sock, sock.getsockname()[1]

@@ -1,0 +1,173 @@
+"""Attacks that once worked, each with what it was good for.
+
+The visitor is anybody; the hostile client knows the token; the hostile upstream is published by an
+honest client. See test_smuggling.py and test_link_rules.py for the rules one by one.
+"""
+
+import json
+import socket
+import struct
+import threading
+import time
+
+from house.noise import (CONTROL, DATA, OPEN, RESET, Link, control, frame)
+from house.programs import TOKEN
+from house.upstream import response
+from house.visitor import Closed, Visitor
+from house.wait import wait_until
+
+CANCELLED = 13
+
+
+def take_stream(link, id=None, enough=b""):
+    """The bytes of one stream from its OPEN on, until `enough` is among them: (id, bytes)."""
+    got = b""
+    while id is None or enough not in got:
+        kind, stream, payload = link.read_kind(OPEN, DATA, RESET)
+        if kind == OPEN and id is None:
+            id = stream
+        elif kind == DATA and stream == id:
+            got += payload
+    return id, got
+
+
+def reset(link, stream, reason=CANCELLED, taken=0):
+    link.send(frame(RESET, stream, struct.pack(">BQ", reason, taken)))
+
+
+def test_login_lanes_of_two_services_outlive_no_visitor(tunnel):
+    """A visitor who logs in at two services of one connection once left the first lane behind,
+    with a pointer to himself that was written through after his memory was gone."""
+    def script(conn):
+        while conn.read_request() is not None:
+            conn.send(response("in"))
+
+    server = tunnel.server()
+    up = tunnel.upstream(script)
+    tunnel.client(server, ["a.example=" + up.url, "b.example=" + up.url])
+    with Visitor(server.address) as v:
+        for host in ("a.example", "b.example", "a.example", "b.example"):
+            r = v.get(host=host, fields=["Authorization: Negotiate x"])
+            assert r.status == 200
+    # Both lanes go with their visitor; none stays behind for a day.
+    wait_until(lambda: all(c.ended for c in up.connections), "the end of the visitor's lanes")
+    for c in up.connections:
+        c.close()
+    time.sleep(0.2)
+    with Visitor(server.address) as v:
+        assert v.get(host="a.example").status == 200
+
+
+def test_lane_with_half_a_head_is_not_kept(tunnel):
+    """An answer before the whole request was sent (414, 431) leaves a lane on which the next
+    visitor's request would be the end of this one: his cookies under another's path."""
+    server = tunnel.server()
+    with Link(server.address) as link:
+        link.up(TOKEN, base_window=100)
+        assert link.publish(host="x.example")["type"] == "granted"
+        with Visitor(server.address) as first, Visitor(server.address) as second:
+            first.request("/" + "a" * 200, host="x.example")
+            stream, got = take_stream(link)
+            kind, on, payload = link.read_kind(DATA)
+            assert on == stream and len(payload) == 100  # all the credit there is
+            link.send(frame(DATA, stream, response("early", status="431 Too Large")))
+            assert first.read_response().status == 431
+            second.request("/secret", host="x.example")
+            other, got = take_stream(link)
+            assert other != stream
+
+
+def test_retry_never_sends_half_a_body(tunnel):
+    """A body's first piece that was larger than what is held for sending again once did not count:
+    the second try began in the middle of it, where a visitor could have put a request of his own."""
+    server = tunnel.server("--retry-body=1KiB")
+    with Link(server.address) as link:
+        link.up(TOKEN)
+        assert link.publish(host="x.example")["type"] == "granted"
+        with Visitor(server.address) as v:
+            v.send("POST / HTTP/1.1\r\nHost: x.example\r\nTransfer-Encoding: chunked\r\n\r\n")
+            stream, _ = take_stream(link)
+            take_stream(link, stream, b"\r\n\r\n")
+            v.send(b"2000\r\n" + b"x" * 4096)
+            take_stream(link, stream, b"x" * 100)
+            time.sleep(0.1)
+            reset(link, stream)
+            r = v.read_response()
+            assert r.status == 502
+
+
+def test_surplus_behind_an_unchunked_answer(tunnel):
+    """Bytes behind an answer's end make its lane unfit for the next visitor, for 1.0 ones too."""
+    def script(conn):
+        while conn.read_request() is not None:
+            conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      b"2\r\nok\r\n0\r\n\r\n" + b"HTTP/1.1 200 OK\r\nContent-")
+
+    server, _, up = tunnel.through(script)
+    for _ in range(2):
+        with Visitor(server.address) as v:
+            assert v.get(version="1.0").body == b"ok"
+        time.sleep(0.2)
+    assert len(up.connections) == 2
+
+
+def test_withdrawing_does_not_repeat_a_post(tunnel):
+    """What a client withdraws while it works on a request was perhaps executed."""
+    server = tunnel.server()
+    seen = []
+    up = tunnel.upstream(lambda conn: seen.append(conn.read_request()))
+    with Link(server.address) as link:
+        link.up(TOKEN)
+        assert link.publish(host="x.example")["type"] == "granted"
+        with Visitor(server.address) as v:
+            v.request("/", method="POST", host="x.example", body=b"pay")
+            stream, _ = take_stream(link)
+            take_stream(link, stream, b"pay")
+            tunnel.client(server, "x.example=" + up.url)
+            link.send(control(type="withdraw", service=1))
+            assert v.read_response().status == 502
+    assert not seen
+
+
+def flood(address, request, seconds):
+    """Pipelines the request without end from one connection, and reads what comes."""
+    sock = socket.create_connection(address)
+    end = time.monotonic() + seconds
+    burst = request * (65536 // len(request))
+
+    def read():
+        try:
+            while sock.recv(1 << 20):
+                pass
+        except OSError:
+            pass
+
+    def write():
+        try:
+            while time.monotonic() < end:
+                sock.sendall(burst)
+        except OSError:
+            pass
+        sock.close()
+    for work in (read, write):
+        threading.Thread(target=work, daemon=True).start()
+    return sock
+
+
+def test_one_flood_does_not_stop_the_others(tunnel):
+    """Pages of the server's own are answered from within one turn; a visitor who pipelines faster
+    than they are made once had the whole turn, and the next, for himself."""
+    server = tunnel.server("--reconnect-grace=0")
+    tunnel.client(server, "fine.example=" + tunnel.upstream("fine").url)
+    host, port = server.address.rsplit(":", 1)
+    request = b"GET / HTTP/1.1\r\nHost: nobody\r\n\r\n"
+    for _ in range(2):
+        flood((host, int(port)), request, 4)
+    time.sleep(0.3)
+    worst = 0
+    for _ in range(10):
+        began = time.monotonic()
+        with Visitor(server.address) as v:
+            assert v.get(host="fine.example").status == 200
+        worst = max(worst, time.monotonic() - began)
+    assert worst < 1, "a visitor waited for %.1f s" % worst

@@ -1,0 +1,73 @@
+"""What somebody sees who records the link: neither the token nor a visitor's bytes."""
+
+import base64
+import urllib.parse
+
+from house.mitm import take_message
+from house.programs import TOKEN
+from house.upstream import response
+
+SECRET_UP = b"visitors-secret-request-bytes"
+SECRET_DOWN = b"upstreams-secret-response-bytes"
+
+
+def unmasked(data):
+    """Everything twice: as recorded, and with the masks of the WebSocket messages taken off."""
+    out = data
+    at = data.find(b"\r\n\r\n") + 4
+    rest = data[at:]
+    while True:
+        message = take_message(rest)
+        if message is None:
+            return out
+        whole, offset = message
+        rest = rest[len(whole):]
+        payload = whole[offset:]
+        if whole[1] & 0x80:
+            key = whole[offset - 4:offset]
+            payload = bytes(b ^ key[i & 3] for i, b in enumerate(payload))
+        out += payload
+
+
+def forms(secret):
+    return (secret, base64.b64encode(secret)[:-4], secret.hex().encode(),
+            urllib.parse.quote(secret).encode(), bytes.fromhex(secret.decode())
+            if set(secret) <= set(b"0123456789abcdef") else secret)
+
+
+def test_nothing_of_token_or_visitor_is_readable(tunnel):
+    upstream = tunnel.upstream(response(SECRET_DOWN * 100, fields=["X-Down: %s"
+                                                                    % SECRET_DOWN.decode()]))
+    server = tunnel.server()
+    relay = tunnel.mitm(server)
+    tunnel.client(relay.address, ["secret-host.example=" + upstream.url])
+    v = tunnel.visitor(server)
+    for i in range(5):
+        r = v.get("/secret-path?%d" % i, method="POST", body=SECRET_UP * 100,
+                  host="secret-host.example", fields=["Authorization: Bearer secret-bearer"])
+        assert r.status == 200
+    assert SECRET_UP in upstream.received()
+    recorded = unmasked(relay.recorded("up")) + unmasked(relay.recorded("down"))
+    assert len(recorded) > 2 * 5 * 100 * len(SECRET_UP)
+    for secret in (TOKEN.encode(), SECRET_UP, SECRET_DOWN, b"secret-path", b"secret-host",
+                   b"secret-bearer", b"POST /", b"HTTP/1.1 200", b"X-Forwarded-For"):
+        for form in forms(secret):
+            assert form not in recorded, secret
+
+
+def test_the_same_request_never_looks_the_same(tunnel):
+    """Fresh keys for every link: two links that carry the same bytes have nothing in common."""
+    upstream = tunnel.upstream(response(b"A" * 4096))
+    server = tunnel.server()
+    relay = tunnel.mitm(server)
+    tunnel.client(relay.address, upstream)
+    for i in range(2):
+        assert tunnel.visitor(server).get("/same").status == 200
+        if i == 0:
+            relay.cut()
+            relay.wait_pairs(2)
+    a, b = (unmasked(p.recorded["down"])[400:] for p in relay.pairs[:2])
+    blocks = {a[i:i + 16] for i in range(0, len(a) - 16)}
+    assert not any(b[i:i + 16] in blocks for i in range(0, len(b) - 16, 16)
+                   if b[i:i + 16] != bytes(16) and b"\r\n" not in b[i:i + 16]
+                   and not b[i:i + 16].isascii())

@@ -1,0 +1,169 @@
+"""What visitors read when it does not work, and the limits that end a request."""
+
+import threading
+import time
+
+from house.upstream import always, refused_port, response
+
+
+def page(tunnel, server, accept=None, **kwargs):
+    fields = ["Accept: " + accept] if accept else []
+    return tunnel.visitor(server).get(fields=fields, **kwargs)
+
+
+def check_page(r, status, host):
+    assert r.status == status, r.raw_head
+    assert r.get("Content-Type").startswith("text/plain")
+    assert host in r.text()
+    assert r.get("Cache-Control", "no-store") == "no-store"
+
+
+def test_503_names_the_host_and_the_request(tunnel):
+    server = tunnel.server("--reconnect-grace=0s")
+    r = page(tunnel, server, host="nobody.example")
+    check_page(r, 503, "nobody.example")
+    request_id = r.get("X-Request-Id")
+    if request_id:
+        assert request_id in r.text()
+    server.log_contains("nobody.example")
+    ids = [w for w in r.text().replace(":", " ").split() if len(w) >= 8 and w in server.log()]
+    assert ids, "no request id of %r is in the log" % r.text()
+
+
+def test_html_for_browsers(tunnel):
+    server = tunnel.server("--reconnect-grace=0s")
+    r = page(tunnel, server, "text/html,application/xhtml+xml,*/*;q=0.8", host="nobody.example")
+    assert r.status == 503 and r.get("Content-Type").startswith("text/html")
+    assert "<html" in r.text().lower() and "nobody.example" in r.text()
+    assert page(tunnel, server, "*/*").get("Content-Type").startswith("text/plain")
+
+
+def test_the_page_escapes_what_it_was_asked(tunnel):
+    server = tunnel.server("--reconnect-grace=0s")
+    r = page(tunnel, server, "text/html", target="/<script>alert(1)</script>", host="a&b<i>.example")
+    assert "<script>" not in r.text() and "<i>" not in r.text()
+
+
+def test_503_for_a_head_request_has_no_body(tunnel):
+    server = tunnel.server("--reconnect-grace=0s")
+    v = tunnel.visitor(server)
+    assert v.get(method="HEAD").status == 503
+    assert v.get().status == 503
+
+
+def test_502_when_the_upstream_refuses(tunnel):
+    server = tunnel.server()
+    sock, port = refused_port()
+    client = tunnel.client(server, ["bad.example=http://127.0.0.1:%d" % port,
+                                    tunnel.upstream("fine\n").url])
+    check_page(page(tunnel, server, host="bad.example"), 502, "bad.example")
+    # The session lives on, and so does the visitor's connection.
+    v = tunnel.visitor(server)
+    assert v.get(host="good.example").text() == "fine\n"
+    assert v.get(host="bad.example").status == 502
+    assert v.get(host="good.example").text() == "fine\n"
+    assert client.alive()
+    sock.close()
+
+
+def test_502_when_the_name_does_not_resolve(tunnel):
+    server = tunnel.server()
+    tunnel.client(server, "http://no-such-host.invalid:80")
+    check_page(page(tunnel, server, host="x.example"), 502, "x.example")
+
+
+def test_502_when_the_upstream_dies_before_its_head(tunnel):
+    server, _, _ = tunnel.through(lambda conn: conn.read_request())
+    check_page(page(tunnel, server, host="x.example", method="POST", body=b"x"), 502, "x.example")
+
+
+def test_504_when_no_head_comes_in_time(tunnel):
+    server, _, _ = tunnel.through(lambda conn: conn.read_to_end(),
+                                  server_options=["--response-head-timeout=300ms"])
+    began = time.monotonic()
+    check_page(page(tunnel, server, host="x.example"), 504, "x.example")
+    assert 0.2 < time.monotonic() - began < 3
+
+
+def test_408_for_a_slow_head(tunnel):
+    server, _, upstream = tunnel.through(server_options=["--request-head-timeout=300ms"])
+    v = tunnel.visitor(server)
+    v.send("GET / HTTP/1.1\r\nHost: a\r\n")
+    assert v.read_response().status == 408
+    assert v.ended()
+    assert not upstream.connections
+
+
+def test_408_is_not_put_off_by_single_bytes(tunnel):
+    server = tunnel.server("--request-head-timeout=500ms")
+    v = tunnel.visitor(server)
+
+    def drip():
+        try:
+            for c in b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 100:
+                v.send(bytes([c]))
+                time.sleep(0.05)
+        except OSError:
+            pass
+
+    began = time.monotonic()
+    threading.Thread(target=drip, daemon=True).start()
+    assert v.read_response().status == 408
+    assert time.monotonic() - began < 3
+
+
+def test_idle_connection_is_closed_without_a_word(tunnel):
+    server, _, _ = tunnel.through(server_options=["--visitor-idle=1s"])
+    v = tunnel.visitor(server)
+    assert v.get().status == 200
+    assert v.read_to_end() == b""
+
+
+def test_431_and_the_limit_is_an_option(tunnel):
+    server, _, _ = tunnel.through(server_options=["--request-head-limit=4KiB"])
+    assert tunnel.visitor(server).get(fields=["X: " + "a" * 3000]).status == 200
+    assert tunnel.visitor(server).get(fields=["X: " + "a" * 5000]).status == 431
+
+
+def test_one_slow_visitor_does_not_hold_another(tunnel):
+    server, _, _ = tunnel.through(always("ok\n"))
+    slow = [tunnel.visitor(server).send("GET / HT") for _ in range(50)]
+    assert tunnel.visitor(server).get().status == 200
+    assert len(slow) == 50
+
+
+def test_too_many_connections_of_one_address(tunnel):
+    server, _, _ = tunnel.through(server_options=["--max-visitors-per-address=10"])
+    visitors = [tunnel.visitor(server) for _ in range(15)]
+    served = 0
+    for v in visitors:
+        try:
+            served += v.get().status == 200
+        except Exception:
+            pass
+    # The client's own link may count or not, it comes from the same address here.
+    assert 8 <= served <= 10
+
+
+def test_a_dead_upstream_does_not_stop_the_others(tunnel):
+    """Dials that hang (a full backlog) leave every other service alone."""
+    import socket
+    hung = socket.socket()
+    hung.bind(("127.0.0.1", 0))
+    hung.listen(0)
+    fillers = []
+    for _ in range(3):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(hung.getsockname())
+        fillers.append(s)
+    server = tunnel.server()
+    tunnel.client(server, ["hung.example=http://127.0.0.1:%d" % hung.getsockname()[1],
+                           tunnel.upstream(response("fine")).url], "--dial-timeout=500ms")
+    waiting = [tunnel.visitor(server).request(host="hung.example") for _ in range(20)]
+    for _ in range(20):
+        assert tunnel.visitor(server).get(host="fine.example").text() == "fine"
+    r = waiting[0].read_response()
+    assert r.status in (502, 504)
+    for s in fillers + [hung]:
+        s.close()

@@ -1,0 +1,153 @@
+"""The client through an HTTP proxy: CONNECT, Basic, and curl's rules for when."""
+
+import base64
+import socket
+import threading
+import time
+
+import pytest
+
+from house.mitm import Mitm
+from house.visitor import split
+
+
+class Proxy(Mitm):
+    """An HTTP proxy that knows CONNECT and nothing else."""
+
+    def __init__(self, authorization=None, answer=None):
+        self.authorization = authorization
+        self.answer = answer
+        self.requests = []
+        super().__init__(None)
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.sock.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = client.recv(4096)
+            if not data:
+                return
+            head += data
+        self.requests.append(head.decode("latin-1"))
+        if self.answer is not None:
+            client.sendall(self.answer)
+            client.close()
+            return
+        if self.authorization and "\r\nproxy-authorization: basic %s\r\n" % \
+                base64.b64encode(self.authorization.encode()).decode().lower() not in \
+                head.decode("latin-1").lower():
+            client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n"
+                           b"Proxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n")
+            client.close()
+            return
+        target = head.split(b" ")[1].decode()
+        if split(target)[0].endswith(".example"):
+            target = "127.0.0.1:%d" % split(target)[1]
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        server = socket.create_connection(split(target), 5)
+        server.settimeout(None)
+        from house.mitm import DOWN, UP, Pair
+        pair = Pair(len(self.pairs), client, server)
+        self.pairs.append(pair)
+        for direction in (UP, DOWN):
+            threading.Thread(target=self._pump, args=(pair, direction), daemon=True).start()
+
+
+@pytest.fixture
+def proxy(tunnel):
+    return lambda **kwargs: tunnel.stage.add(Proxy(**kwargs))
+
+
+def test_option(tunnel, proxy):
+    p = proxy(authorization="user:pass word")
+    server = tunnel.server()
+    client = tunnel.client(server, tunnel.upstream("ok"),
+                           "--proxy=http://user:pass%%20word@%s" % p.address)
+    assert tunnel.visitor(server).get().body == b"ok"
+    assert p.requests[0].startswith("CONNECT 127.0.0.1:%d HTTP/1.1\r\n" % server.port)
+    assert "\r\nHost: 127.0.0.1:%d\r\n" % server.port in p.requests[0]
+    assert "pass" not in client.log()
+    import pathlib
+    assert b"pass" not in pathlib.Path("/proc/%d/cmdline" % client.pid).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
+def test_environment(tunnel, proxy, name):
+    """Names are left to the proxy: the client's machine may not resolve them."""
+    p = proxy()
+    server = tunnel.server()
+    env = dict(tunnel.env, **{name: "http://" + p.address})
+    tunnel.client("exit-node.example:%d" % server.port, tunnel.upstream("ok"), env=env)
+    assert tunnel.visitor(server).get().body == b"ok"
+    assert p.requests[0].startswith("CONNECT exit-node.example:")
+
+
+def test_loopback_needs_no_proxy(tunnel, proxy):
+    p = proxy()
+    server = tunnel.server()
+    env = dict(tunnel.env, https_proxy="http://" + p.address)
+    tunnel.client(server, tunnel.upstream("ok"), env=env)
+    assert tunnel.visitor(server).get().body == b"ok"
+    assert not p.requests
+
+
+@pytest.mark.parametrize("value,through", [
+    ("*", False), ("exit-node.example", False), (".example", False), ("example", False),
+    ("other.example, exit-node.example", False),
+    ("node.example", True), ("exit-node.example.org", True), ("", True),
+])
+def test_no_proxy(tunnel, proxy, value, through):
+    p = proxy()
+    env = dict(tunnel.env, https_proxy="http://" + p.address, no_proxy=value)
+    server = tunnel.server()
+    tunnel.client("exit-node.example:%d" % server.port, tunnel.upstream(), env=env, wait=False)
+    end = time.monotonic() + (10 if through else 0.7)
+    while time.monotonic() < end and not p.requests:
+        time.sleep(0.02)
+    assert bool(p.requests) == through
+
+
+def test_none_ends_all_of_it(tunnel, proxy):
+    p = proxy()
+    env = dict(tunnel.env, all_proxy="http://" + p.address)
+    tunnel.client("exit-node.example:1", tunnel.upstream(), "--proxy=none", env=env, wait=False)
+    time.sleep(0.7)
+    assert not p.requests
+
+
+def test_wrong_password_is_said_and_tried_again(tunnel, proxy):
+    p = proxy(authorization="user:right")
+    server = tunnel.server()
+    client = tunnel.client(server, tunnel.upstream(), "--proxy=http://user:wrong@" + p.address,
+                           wait=False)
+    client.log_contains("407")
+    assert client.alive() and "wrong" not in client.log()
+
+
+@pytest.mark.parametrize("answer", [
+    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno",
+    b"SSH-2.0-OpenSSH_9.2\r\n",
+    b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20000,
+    b"",
+])
+def test_odd_proxies(tunnel, proxy, answer):
+    p = proxy(answer=answer)
+    server = tunnel.server()
+    client = tunnel.client(server, tunnel.upstream(), "--proxy=http://" + p.address, wait=False)
+    end = time.monotonic() + 10
+    while len(p.requests) < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert len(p.requests) >= 2 and client.alive()
+
+
+def test_bad_proxy_is_wrong_usage(tunnel):
+    status, _, err = tunnel.run("client", "--remote=a:1", "--upstream=http://a", "--token=" + "x" * 20,
+                                "--proxy=socks5://user:secret@host:1")
+    assert status == 2 and "proxy" in err and "secret" not in err

@@ -1,0 +1,141 @@
+"""SIGTERM lets requests under way finish; a second one does not wait."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from house.upstream import response
+from house.visitor import Visitor
+
+
+class Slow:
+    """An upstream that answers when told."""
+
+    def __init__(self):
+        self.asked = threading.Event()
+        self.go = threading.Event()
+
+    def __call__(self, conn):
+        while conn.read_request() is not None:
+            self.asked.set()
+            self.go.wait(30)
+            conn.send(response("finished"))
+
+
+@pytest.mark.parametrize("who", ["server", "client"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_drain(tunnel, who, number):
+    slow = Slow()
+    server, client, _ = tunnel.through(slow)
+    v = tunnel.visitor(server)
+    v.request()
+    assert slow.asked.wait(10)
+    daemon = server if who == "server" else client
+    daemon.send_signal(number)
+    time.sleep(0.3)
+    assert daemon.alive(), "a request is under way"
+    slow.go.set()
+    assert v.read_response().body == b"finished"
+    assert daemon.wait() == 0
+
+
+@pytest.mark.parametrize("who", ["server", "client"])
+def test_nothing_under_way_ends_at_once(tunnel, who):
+    server, client, _ = tunnel.through()
+    v = tunnel.visitor(server)
+    assert v.get().status == 200  # kept, and idle: nothing to wait for
+    daemon = server if who == "server" else client
+    began = time.monotonic()
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait() == 0
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("who", ["server", "client"])
+def test_second_signal_ends_at_once(tunnel, who):
+    slow = Slow()
+    server, client, _ = tunnel.through(slow)
+    v = tunnel.visitor(server)
+    v.request()
+    assert slow.asked.wait(10)
+    daemon = server if who == "server" else client
+    daemon.expected_status |= {1, -signal.SIGTERM}
+    daemon.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    assert daemon.alive()
+    began = time.monotonic()
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait()
+    assert time.monotonic() - began < 2
+    slow.go.set()
+
+
+@pytest.mark.parametrize("who", ["server", "client"])
+def test_grace_is_an_end(tunnel, who):
+    slow = Slow()
+    server, client, _ = tunnel.through(slow, server_options=["--grace=500ms"],
+                                       client_options=["--grace=500ms"])
+    tunnel.visitor(server).request()
+    assert slow.asked.wait(10)
+    daemon = server if who == "server" else client
+    daemon.expected_status |= {1}
+    began = time.monotonic()
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait()
+    assert 0.3 < time.monotonic() - began < 4
+    slow.go.set()
+
+
+def test_draining_server_takes_no_new_requests(tunnel):
+    slow = Slow()
+    server, _, upstream = tunnel.through(slow)
+    v = tunnel.visitor(server)
+    v.request()
+    assert slow.asked.wait(10)
+    server.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    with pytest.raises(OSError):
+        Visitor(server.address, timeout=2)
+    slow.go.set()
+    r = v.read_response()
+    assert r.body == b"finished"
+    # The visitor is told not to send another one here.
+    assert r.get("Connection", "").lower() == "close" or v.ended()
+
+
+def test_draining_client_sends_new_requests_to_the_other(tunnel):
+    slow = Slow()
+    server = tunnel.server()
+    draining = tunnel.client(server, tunnel.upstream(slow))
+    v = tunnel.visitor(server)
+    v.request()
+    assert slow.asked.wait(10)
+    tunnel.client(server, tunnel.upstream("other"))
+    draining.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    for _ in range(10):
+        assert tunnel.visitor(server).get().body == b"other"
+    slow.go.set()
+    assert v.read_response().body == b"finished"
+    assert draining.wait() == 0
+
+
+def test_sigpipe_and_sighup_do_not_end_it(tunnel):
+    server, client, _ = tunnel.through()
+    for daemon in (server, client):
+        daemon.send_signal(signal.SIGPIPE)
+    time.sleep(0.2)
+    assert tunnel.visitor(server).get().status == 200
+
+
+def test_client_that_never_connected_ends_at_once(tunnel):
+    server = tunnel.server()
+    server.stop()
+    client = tunnel.client(server, tunnel.upstream(), wait=False)
+    time.sleep(0.3)
+    began = time.monotonic()
+    client.send_signal(signal.SIGTERM)
+    assert client.wait() == 0
+    assert time.monotonic() - began < 2

@@ -1,0 +1,124 @@
+"""A slow reader stops its own stream and nothing else, and is not read ahead for."""
+
+import time
+
+from house.stage import SANITIZED
+from house.upstream import response
+
+MIB = 1024 * 1024
+
+
+def endless(conn):
+    while True:
+        head = conn.read_head()
+        if head is None:
+            return
+        if b" /big" not in head.split(b"\r\n")[0]:
+            conn.send(response("small"))
+            continue
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        block = b"x" * 65536
+        while True:
+            conn.sent = getattr(conn, "sent", 0) + len(block)
+            conn.send(block)
+
+
+def quiet(upstream, n):
+    """Waits until the n big downloads stand still; how much each upstream connection gave."""
+    last = None
+    while True:
+        sent = [getattr(c, "sent", 0) for c in upstream.connections]
+        if sent == last and sum(1 for s in sent if s) >= n:
+            return [s for s in sent if s]
+        last = sent
+        time.sleep(0.3)
+
+
+def test_stalled_downloads_do_not_stop_others(tunnel):
+    server, client, upstream = tunnel.through(endless)
+    stalled = [tunnel.visitor(server).request("/big") for _ in range(8)]
+    sent = quiet(upstream, 8)
+    before = time.monotonic()
+    v = tunnel.visitor(server)
+    for _ in range(200):
+        assert v.get("/small").body == b"small"
+    assert time.monotonic() - before < (10 if SANITIZED else 3)
+    # Back-pressure reaches the upstream: it could not give away the whole gigabyte.
+    assert max(sent) < 64 * MIB
+    if not SANITIZED:
+        assert server.memory("VmHWM") < 40 * MIB and client.memory("VmHWM") < 40 * MIB
+    assert len(stalled) == 8
+
+
+def test_stalled_upload_does_not_stop_others(tunnel):
+    """The other way round: an upstream that does not read."""
+    def script(conn):
+        head = conn.read_head()
+        if head and b"/big" in head:
+            time.sleep(30)
+            return
+        while head:
+            conn.send(response("small"))
+            head = conn.read_head()
+
+    server, client, upstream = tunnel.through(script)
+    uploads = []
+    for _ in range(8):
+        v = tunnel.visitor(server)
+        v.send("POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n")
+        v.sock.settimeout(0.3)
+        try:
+            while True:
+                v.sock.send(b"x" * 65536)
+        except OSError:
+            pass
+        uploads.append(v)
+    v = tunnel.visitor(server)
+    for _ in range(100):
+        assert v.get("/small").body == b"small"
+    if not SANITIZED:
+        assert server.memory("VmHWM") < 40 * MIB and client.memory("VmHWM") < 40 * MIB
+
+
+def test_stalled_reader_goes_on_where_it_stood(tunnel):
+    body = bytes(range(256)) * 40000
+
+    server, _, upstream = tunnel.through(response(body))
+    v = tunnel.visitor(server)
+    v.request("/")
+    time.sleep(0.5)
+    assert v.read_response().body == body
+
+
+def test_memory_comes_back(tunnel):
+    server, client, upstream = tunnel.through(endless)
+    before = server.memory(), client.memory()
+    for v in [tunnel.visitor(server).request("/big") for _ in range(20)]:
+        v.read_head()
+        v.reset()
+    time.sleep(1)
+    assert tunnel.visitor(server).get("/small").body == b"small"
+    if not SANITIZED:
+        assert server.memory() - before[0] < 16 * MIB
+        assert client.memory() - before[1] < 16 * MIB
+
+
+def test_many_idle_streams_are_cheap(tunnel):
+    """500 open event streams on one link."""
+    def script(conn):
+        if conn.read_head() is not None:
+            conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+            conn.read_to_end()
+
+    server, client, _ = tunnel.through(script)
+    before = server.memory(), client.memory()
+    visitors = [tunnel.visitor(server).request("/") for _ in range(500)]
+    for v in visitors:
+        assert v.read_head().status == 200
+        while b"data: 1" not in v.buffer:
+            v._more()
+    grown = server.memory() - before[0], client.memory() - before[1]
+    if not SANITIZED:
+        assert max(grown) < 500 * 32 * 1024, grown
+    for v in visitors:
+        v.close()
