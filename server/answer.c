@@ -102,6 +102,8 @@ static size_t answer_unchunk(struct visitor *v, const uint8_t *p, size_t n)
 		at += used;
 		if (r == HTTP1_OK) {
 			ex->answer.done = true;
+			if (at < n)
+				ex->lane_clean = false; /* bytes that nobody asked for */
 			break;
 		}
 	}

@@ -93,6 +93,7 @@ void visitor_send(struct visitor *v, const struct service *but)
 		return;
 	}
 	ex->lane = lane;
+	routes_used(&service->entry);
 	memcpy(ex->session, service->session->name, sizeof(ex->session));
 	if (v->state == VISITOR_WAITING)
 		visitor_set_state(v, VISITOR_EXCHANGE);

@@ -29,7 +29,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	ex->bytes_in = h->size;
 	ex->method = h->method;
 	ex->http10 = h->minor == 0;
-	ex->asterisk = h->form == HTTP1_ASTERISK_FORM;
+	ex->asterisk = h->path.p[0] == '*'; /* an absolute form has it too */
 	ex->keep = h->keep_alive;
 	ex->upgrade = h->upgrade_websocket;
 	ex->login = exchange_logs_in(h);

@@ -47,6 +47,7 @@ static ssize_t request_read(struct visitor *v, uint8_t *room, size_t max)
 	if (n) {
 		memcpy(room, buf_head(&v->in), n);
 		buf_consume(&v->in, n);
+		visitor_rest_input(v);
 		return (ssize_t)n;
 	}
 	if (!v->conn.readable)

@@ -323,6 +323,12 @@ int routes_claim(struct routes *r, const char *identity, struct str host, struct
 	return 0;
 }
 
+void routes_used(struct route_entry *entry)
+{
+	list_unlink(&entry->link);
+	list_append(&entry->route->entries, &entry->link);
+}
+
 void routes_release(struct routes *r, struct route_entry *entry, uint64_t now)
 {
 	struct route *route = entry->route;

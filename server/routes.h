@@ -18,7 +18,7 @@ struct route_node;
 struct route {
 	struct str host;      /* the name; ends in a NUL */
 	const char *identity; /* whose it is */
-	struct list entries;  /* by route_entry::link, the oldest claim first; empty: lost */
+	struct list entries;  /* by route_entry::link, the one used last is last; empty: lost */
 	uint64_t lost_at;     /* µs, when the last entry went; 0 while there are entries */
 	struct list lost;     /* routes::lost */
 	struct list all;      /* routes::all */
@@ -60,6 +60,9 @@ int routes_claim(struct routes *r, const char *identity, struct str host, struct
 
 /* Takes the entry out; it may be in no route. */
 void routes_release(struct routes *r, struct route_entry *entry, uint64_t now);
+
+/* Puts the entry behind the others of its route: of equals, the one used longest ago comes first. */
+void routes_used(struct route_entry *entry);
 
 /*
  * The route for a canonical host (or "" for a request that names none): the name itself, else the

@@ -45,6 +45,7 @@ void visitor_close(struct visitor *v, bool abort)
 	v->ex.lane = lane_drop(v->ex.lane, FRAME_RESET_CANCELLED);
 	v->own = lane_drop(v->own, FRAME_RESET_NONE);
 	timeout_cancel(&v->timeout);
+	loop_task_cancel(&v->more);
 	if (abort)
 		conn_abort(&v->conn);
 	else
@@ -153,8 +154,14 @@ static void visitor_advance(struct visitor *v)
 	if (v->advancing)
 		return;
 	v->advancing = true;
+	unsigned turn = VISITOR_TURN_MAX;
 	bool seen = v->state == VISITOR_HEAD; /* what is in `in` was judged already */
 	while ((v->state == VISITOR_IDLE || v->state == VISITOR_HEAD) && !buf_len(&v->out)) {
+		if (!turn--) {
+			/* Others want their turn, too: nobody pipelines the worker for himself. */
+			loop_defer(v->worker->loop, LOOP_PHASE_READ, &v->more);
+			break;
+		}
 		if (buf_len(&v->in) && !seen)
 			visitor_judge(v, buf_head(&v->in), buf_len(&v->in), false);
 		else if (!visitor_read_head(v))
@@ -162,6 +169,17 @@ static void visitor_advance(struct visitor *v)
 		seen = v->state == VISITOR_HEAD;
 	}
 	v->advancing = false;
+}
+
+static void visitor_go_on(struct loop_task *task)
+{
+	visitor_advance(container_of(task, struct visitor, more));
+}
+
+void visitor_rest_input(struct visitor *v)
+{
+	if (!buf_len(&v->in) && v->in.cap > VISITOR_IN_KEPT)
+		buf_deinit(&v->in);
 }
 
 void visitor_next(struct visitor *v)
@@ -177,6 +195,7 @@ void visitor_next(struct visitor *v)
 		visitor_linger(v);
 		return;
 	}
+	visitor_rest_input(v);
 	visitor_set_state(v, VISITOR_IDLE);
 	timeout_start(&w->idle, &v->timeout);
 	visitor_advance(v);
@@ -227,12 +246,13 @@ static void visitor_readable(struct visitor *v)
 	case VISITOR_HEAD:
 		visitor_advance(v);
 		break;
+	case VISITOR_WAITING:
 	case VISITOR_EXCHANGE:
 		/*
 		 * A visitor that sent FIN may still wait for its answer, or be gone: the kernel's
 		 * probes will tell the two apart.
 		 */
-		if (v->conn.peer_closed && conn_peek(&v->conn) == CONN_ENDED && v->conn.error) {
+		if (conn_broken(&v->conn)) {
 			visitor_close(v, true);
 			break;
 		}
@@ -242,7 +262,6 @@ static void visitor_readable(struct visitor *v)
 	case VISITOR_LINGER:
 		visitor_drop_rest(v);
 		break;
-	case VISITOR_WAITING:
 	case VISITOR_CLOSED:
 		break;
 	}
@@ -298,6 +317,7 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, bool l
 	list_append(&w->visitors, &v->link);
 	timeout_init(&v->timeout);
 	loop_task_init(&v->reap, visitor_reap);
+	loop_task_init(&v->more, visitor_go_on);
 	timeout_start(&w->idle, &v->timeout);
 }
 

@@ -12,19 +12,16 @@ static void conn_event(int fd, short what, void *arg)
 	bool news = false;
 	/*
 	 * An error is told as read and write together, by libevent, and nothing else: it shows
-	 * itself to whoever reads on until EAGAIN, which `again` and the recheck see to.
+	 * itself to whoever reads on until EAGAIN, which `again` and the recheck see to. So each
+	 * such edge is news: where nobody reads, or behind a FIN, it may be an error.
 	 */
 	if (what & (LOOP_READ | LOOP_CLOSED)) {
 		if (conn->readable)
 			conn->again = true;
-		else
-			conn->readable = news = true;
+		conn->readable = news = true;
 	}
-	if ((what & LOOP_CLOSED) && !conn->peer_closed)
-		conn->peer_closed = news = true;
-	/* Behind a FIN only an error can come, which must not wait until somebody reads. */
-	if (conn->peer_closed)
-		news = true;
+	if (what & LOOP_CLOSED)
+		conn->peer_closed = true;
 	if ((what & LOOP_WRITE) && !conn->writable)
 		conn->writable = news = true;
 	if (news)
@@ -157,6 +154,13 @@ enum conn_peek conn_peek(struct conn *conn)
 		return conn->error ? CONN_ENDED : CONN_SILENT;
 	failed(conn, errno);
 	return CONN_ENDED;
+}
+
+bool conn_broken(struct conn *conn)
+{
+	if (!conn->error)
+		conn->error = (uint16_t)socket_error(conn->fd);
+	return conn->error;
 }
 
 int conn_shutdown_write(struct conn *conn)

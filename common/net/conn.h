@@ -40,7 +40,8 @@ static_assert(sizeof(struct conn) <= 176, "there is one per visitor, stream and 
  * Owns `fd` from here on, also on failure (-ENOMEM), when it is closed. All bits are off until the
  * next turn tells; who knows that the socket is connected may set `writable` by hand.
  *
- * `changed` runs when a bit turned on, or at any news behind the peer's FIN, from within the poll: it should note it and defer the work.
+ * `changed` runs from within the poll, when a bit turned on, and when one that is on was told again
+ * and may stand for an error by now. It should note it and defer the work.
  */
 int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn));
 
@@ -54,6 +55,12 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *iov, size_t n); /* n 
 /* What a kept, idle connection has to say before it is used again (rule 37), poll or no poll. */
 enum conn_peek { CONN_SILENT, CONN_BYTES, CONN_ENDED /* FIN or an error */ };
 enum conn_peek conn_peek(struct conn *conn);
+
+/*
+ * Whether an error ended it, a reset above all: also where bytes that nobody reads stand before it, or
+ * the peer's FIN, behind which a read tells of nothing any more. One system call.
+ */
+bool conn_broken(struct conn *conn);
 
 /* Sends FIN behind what was written; 0 or -errno. */
 int conn_shutdown_write(struct conn *conn);

@@ -253,6 +253,16 @@ def test_sessions_share_a_host(tunnel):
         assert tunnel.visitor(server).get().status == 200
 
 
+def test_equals_take_turns(tunnel):
+    """One request after another: no session is busier than the other, so each has its share."""
+    server = tunnel.server()
+    upstreams = [tunnel.upstream("a"), tunnel.upstream("b")]
+    for upstream in upstreams:
+        tunnel.client(server, upstream)
+    answers = [tunnel.visitor(server).get().text() for _ in range(10)]
+    assert sorted(answers) == ["a"] * 5 + ["b"] * 5
+
+
 def test_upstream_url_with_a_query_string(tunnel):
     """Split on the first = only; the query is dropped with a warning."""
     upstream = tunnel.upstream("q")
