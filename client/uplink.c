@@ -60,17 +60,17 @@ static void uplink_wait(struct uplink *u, uint64_t delay)
 	loop_timer_set(&u->timer, loop_now(u->loop) + delay);
 }
 
-static uint64_t uplink_next_delay(struct uplink *u)
+static uint64_t uplink_next_delay(struct backoff *b)
 {
 	uint32_t random;
 	random_bytes(&random, sizeof(random));
-	return backoff_next(&u->backoff, random);
+	return backoff_next(b, random);
 }
 
 /* What keeps failing in the same way is said once a minute. */
 static void uplink_fail(struct uplink *u, const char *why)
 {
-	uint64_t delay = uplink_next_delay(u), now = loop_now(u->loop);
+	uint64_t delay = uplink_next_delay(&u->backoff), now = loop_now(u->loop);
 	bool same = strncmp(u->last_failure, why, sizeof(u->last_failure) - 1) == 0;
 	if (!same || now - u->failure_told >= UPLINK_SAY_AGAIN) {
 		log_info("cannot connect to %s: %s; trying again in %.1f s%s", u->knock.authority,
@@ -126,6 +126,7 @@ void uplink_up(struct uplink *u, struct cable *c, const struct control *hello)
 	uplink_set_state(u, UPLINK_UP);
 	u->accepted = true;
 	u->rejections = 0;
+	backoff_reset(&u->backoff);
 	u->announced = false;
 	u->last_failure[0] = '\0';
 	/* Links that the exit node left and that carry nothing any more are its to close, but not
@@ -208,8 +209,8 @@ static void uplink_detach(struct uplink *u)
 static uint64_t uplink_delay_after(struct uplink *u, const struct cable *c)
 {
 	if (loop_now(u->loop) - c->up_at < UPLINK_STEADY)
-		return uplink_next_delay(u);
-	backoff_reset(&u->backoff);
+		return uplink_next_delay(&u->young);
+	backoff_reset(&u->young);
 	return 0;
 }
 

@@ -64,7 +64,8 @@ struct uplink {
 	bool resume_given, accepted;
 	bool announced; /* "connected" was said about this link */
 
-	struct backoff backoff;
+	struct backoff backoff;    /* of connecting, since a link was up last */
+	struct backoff young;      /* of links that died young, one after another */
 	struct loop_timer timer;   /* the next attempt, or look at the draining */
 	struct loop_timer reoffer; /* refused names */
 	uint64_t drain_until;
