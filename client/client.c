@@ -85,12 +85,6 @@ static int client_init(struct client *c)
 {
 	const struct client_options *o = c->options;
 	struct error err;
-	if (o->remote_url.scheme == URL_WSS) {
-		log_error("--remote %s: this version does not speak wss:// yet; ws:// is encrypted "
-			  "end to end all the same",
-			o->remote);
-		return STATUS_USAGE;
-	}
 	if (crypto_start() < 0) {
 		log_error("the system's cryptography cannot be used: OpenSSL must offer "
 			  "ChaCha20-Poly1305");

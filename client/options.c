@@ -161,7 +161,6 @@ static const struct option_row rows[] = {
 		.values = log_levels,
 		.env = "TUNNEL_LOG_LEVEL",
 		.help = "How much to say",
-		.reloadable = true,
 		.offset = AT(log_level)},
 	{.name = "log-format",
 		.type = OPTION_ENUM,
@@ -189,6 +188,11 @@ static int check_remote(struct client_options *o, struct error *err)
 		error_prefix(err, "--remote");
 		return r;
 	}
+	if (o->remote_url.scheme == URL_WSS)
+		return error_set(err, -EINVAL,
+			"--remote %s: this version does not speak wss:// yet; ws:// is encrypted "
+			"end to end all the same",
+			o->remote);
 	if (!o->control_path) {
 		struct str path = o->remote_url.path;
 		bool named = path.n > 1; /* "/" is what people put behind any host */

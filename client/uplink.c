@@ -311,7 +311,7 @@ static void uplink_settle(struct uplink *u)
 		log_warn("streams that did not finish in time: %zu", uplink_streams(u));
 	list_for_each (it, &u->cables) {
 		struct cable *c = list_entry(it, struct cable, link);
-		if (late || (!cable_streams(c) && !mux_pending(&cable_link(c)->mux)))
+		if (late || (!cable_streams(c) && !link_pending(cable_link(c))))
 			link_close(cable_link(c), LINK_END_LOCAL, "the client ends");
 	}
 	if (list_empty(&u->cables))

@@ -262,7 +262,6 @@ static const struct option_row rows[] = {
 		.values = log_levels,
 		.env = "TUNNEL_LOG_LEVEL",
 		.help = "How much to say",
-		.reloadable = true,
 		.offset = AT(log_level)},
 	{.name = "log-format",
 		.type = OPTION_ENUM,

@@ -160,6 +160,7 @@ static void route_free(struct routes *r, struct route *route)
 		if (--up->n_routes == 0)
 			up->owner = NULL;
 	node_prune(r, node);
+	r->n_lost -= list_linked(&route->lost);
 	list_unlink(&route->lost);
 	list_unlink(&route->all);
 	free(route);
@@ -315,6 +316,7 @@ int routes_claim(struct routes *r, const char *identity, struct str host, struct
 		node_prune(r, node);
 		return -ENOMEM;
 	}
+	r->n_lost -= list_linked(&route->lost);
 	list_unlink(&route->lost);
 	route->lost_at = 0;
 	entry->route = route;
@@ -340,6 +342,8 @@ void routes_release(struct routes *r, struct route_entry *entry, uint64_t now)
 		return;
 	route->lost_at = now;
 	list_append(&r->lost, &route->lost);
+	if (++r->n_lost > ROUTES_LOST_MAX)
+		route_free(r, list_first(&r->lost, struct route, lost));
 }
 
 /* Expiry may be late: a look-up does not depend on who calls it, and when. */

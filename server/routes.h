@@ -15,6 +15,12 @@
 
 struct route_node;
 
+/*
+ * Names that are kept for the grace: four clients with all that each may publish. Beyond it the one
+ * lost first goes, or who publishes and withdraws new names in a loop could fill the memory.
+ */
+#define ROUTES_LOST_MAX 4096
+
 struct route {
 	struct str host;      /* the name; ends in a NUL */
 	const char *identity; /* whose it is */
@@ -34,7 +40,7 @@ struct route_entry {
 struct routes {
 	struct route_node *root;
 	struct route_node **buckets; /* a power of two of them, `mask` + 1 */
-	size_t mask, n_nodes;
+	size_t mask, n_nodes, n_lost;
 	uint64_t seed;    /* clients choose names, but not in which bucket they fall */
 	uint64_t grace;   /* µs */
 	struct list all;  /* of struct route */

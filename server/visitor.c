@@ -241,6 +241,7 @@ void visitor_linger(struct visitor *v)
 
 static void visitor_readable(struct visitor *v)
 {
+	bool wanted;
 	switch (v->state) {
 	case VISITOR_IDLE:
 	case VISITOR_HEAD:
@@ -252,12 +253,12 @@ static void visitor_readable(struct visitor *v)
 		 * A visitor that sent FIN may still wait for its answer, or be gone: the kernel's
 		 * probes will tell the two apart.
 		 */
-		if (conn_broken(&v->conn)) {
-			visitor_close(v, true);
-			break;
-		}
-		if (v->ex.lane && !v->ex.body.done)
+		wanted = v->ex.lane && !v->ex.body.done;
+		if (wanted)
 			stream_ready(&v->ex.lane->stream);
+		/* Whoever reads will be told; who does not has to ask. */
+		if ((!wanted || !v->ex.lane->stream.credit) && conn_broken(&v->conn))
+			visitor_close(v, true);
 		break;
 	case VISITOR_LINGER:
 		visitor_drop_rest(v);

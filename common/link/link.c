@@ -97,8 +97,9 @@ int link_init(struct link *l, const struct link_ops *ops, const struct link_conf
 		.last_alive = now,
 		.last_ping = now,
 	};
-	int r = mux_init(&l->mux, &mux_ops, &config->limits, config->budget, config->client);
-	if (r == 0 && config->preface_size)
+	mux_init(&l->mux, &mux_ops, &config->limits, config->budget, config->client);
+	int r = 0;
+	if (config->preface_size)
 		r = buf_append(&l->out, config->preface, config->preface_size);
 	if (r == 0 && !config->client)
 		r = link_send_hello(l);

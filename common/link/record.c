@@ -135,10 +135,10 @@ void link_rest(struct link *l)
 uint8_t *link_room(struct link *l, size_t *n_out)
 {
 	/* A stranger gets room for a handshake (rule 14) and not a page more. */
-	size_t first = l->state == LINK_UP ? LINK_INPUT : LINK_INPUT_UNPROVEN;
-	size_t again = l->state == LINK_UP ? LINK_INPUT / 4 : LINK_INPUT_UNPROVEN / 2;
+	size_t full = l->state == LINK_UP ? LINK_INPUT : LINK_INPUT_UNPROVEN;
 	/* Later a quarter is enough: what is left of a record seldom moves. */
-	if (buf_reserve(&l->in, l->in.cap ? again : first) < 0)
+	size_t want = l->in.cap < full ? full - buf_len(&l->in) : full / 4;
+	if (buf_reserve(&l->in, want) < 0)
 		return NULL;
 	*n_out = buf_room(&l->in);
 	return buf_tail(&l->in);

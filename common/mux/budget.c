@@ -1,18 +1,10 @@
 #include "base/macros.h"
 #include "mux/budget.h"
 
-#define BUDGET_MIN ((size_t)32 << 20) /* bytes; below it four fast long-distance streams starve */
-#define BUDGET_MAX ((size_t)1 << 30)  /* bytes; beyond it a bug would take the machine along */
-
 void budget_init(struct budget *b, size_t limit)
 {
 	*b = (struct budget){.limit = limit};
 	list_init(&b->accounts);
-}
-
-size_t budget_default(uint64_t ram)
-{
-	return (size_t)MAX(BUDGET_MIN, MIN(BUDGET_MAX, ram / 8));
 }
 
 void budget_account_init(struct budget_account *a, struct budget *b,

@@ -2,7 +2,7 @@
 /*
  * What queued bytes and granted credit may cost, in bytes (docs/protocol.md, rule 21).
  *
- * A budget is shared by the links of one worker; each session has an account in it. An account that
+ * A budget is shared by the links of one worker; each link has an account in it. An account that
  * is full grants no credit beyond base windows. When queued bytes overrun the whole budget, base
  * windows having been overcommitted on purpose, the account that holds most is told to let go.
  */
@@ -27,9 +27,6 @@ struct budget_account {
 };
 
 void budget_init(struct budget *b, size_t limit);
-
-/* The default limit: an eighth of `ram`, within 32 MiB and 1 GiB. */
-size_t budget_default(uint64_t ram);
 
 void budget_account_init(struct budget_account *a, struct budget *b,
 	void (*relieve)(struct budget_account *));

@@ -8,7 +8,7 @@
 #define IDS_LOW    ((uint32_t)1 << 20) /* ids left when a new link should take over (rule 19) */
 #define RTT_PERIOD (30 * CLOCK_S)      /* two of them are the minute of rule 22 */
 
-int mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits *limits,
+void mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits *limits,
 	struct budget *budget, bool client)
 {
 	*m = (struct mux){
@@ -22,7 +22,6 @@ int mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits *
 	list_init(&m->urgent);
 	list_init(&m->grown);
 	budget_account_init(&m->account, budget, mux_relieve);
-	return 0;
 }
 
 void mux_close(struct mux *m, enum frame_reset reason)
@@ -95,8 +94,10 @@ int mux_queue(struct mux *m, const void *frame, size_t n)
 /* For frames without which the two ends would disagree for good: the link ends if it cannot go. */
 static void mux_must_queue(struct mux *m, const void *frame, size_t n)
 {
-	if (mux_queue(m, frame, n) < 0 && !m->closed)
-		m->violation = "does not read what it is told of its streams";
+	int r = mux_queue(m, frame, n);
+	if (r < 0 && !m->closed)
+		m->violation = r == -ENOBUFS ? "does not read what it is told of its streams"
+					     : "cannot be told of its streams: out of memory";
 }
 
 void mux_send_reset(struct mux *m, uint32_t id, enum frame_reset reason, uint64_t taken)

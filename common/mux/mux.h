@@ -77,8 +77,8 @@ struct mux {
 	const char *violation; /* what the peer did, once mux_input() failed or is going to */
 };
 
-int mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits *limits,
-	struct budget *budget, bool client); /* 0 or -ENOMEM */
+void mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits *limits,
+	struct budget *budget, bool client);
 
 /*
  * Ends every stream as `reason` (closed() runs). From here on nothing is taken, sent or called any
@@ -126,5 +126,5 @@ int mux_control(struct mux *m, const void *json, size_t n);
 /* Says that no further stream of the peer's will be served. Once. */
 void mux_goaway(struct mux *m, enum frame_goaway reason);
 
-/* Once a second or so: windows of streams that rest shrink to the base. */
+/* Every few seconds: windows of streams that rest shrink to the base. */
 void mux_tick(struct mux *m, uint64_t now);

@@ -83,8 +83,9 @@ static void carrier_write(struct loop_task *task)
 	if (c->link.state == LINK_CLOSED) {
 		if (c->conn.fd < 0 || !link_pending(&c->link))
 			carrier_finish(c);
-		else
+		else if (!c->last_word)
 			loop_timer_set(&c->timer, loop_now(c->loop) + CARRIER_LAST_WORD);
+		c->last_word = true;
 		return;
 	}
 	if (more && c->conn.writable)

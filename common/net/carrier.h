@@ -18,6 +18,7 @@ struct carrier {
 	struct loop_task read, write;
 	struct loop_timer timer;
 	uint64_t acked; /* bytes that the peer's kernel had acknowledged when we looked last */
+	bool last_word; /* the link is closed and what it owes is being written; `timer` ends that */
 	/* The link is closed and its socket too. Runs once, in the write phase: free it in the reap. */
 	void (*ended)(struct carrier *c);
 };

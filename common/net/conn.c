@@ -159,7 +159,7 @@ enum conn_peek conn_peek(struct conn *conn)
 bool conn_broken(struct conn *conn)
 {
 	if (!conn->error)
-		conn->error = (uint16_t)socket_error(conn->fd);
+		conn->error = (uint16_t)-socket_error(conn->fd);
 	return conn->error;
 }
 

@@ -123,7 +123,9 @@ void offload_submit(struct offload *offload, struct loop *home, struct offload_j
 	atomic_init(&job->cancelled, false);
 	pthread_mutex_lock(&offload->lock);
 	bool wanted = offload->queued >= offload->idle && offload->threads < OFFLOAD_THREADS;
-	bool queue = !(wanted && !start_thread(offload)) || offload->threads > 0;
+	if (wanted)
+		start_thread(offload);
+	bool queue = offload->threads > 0;
 	if (queue) {
 		list_init(&job->mail.link);
 		list_append(&offload->waiting, &job->mail.link);

@@ -275,8 +275,8 @@ static void test_unknown(void **state)
 	static const struct {
 		uint32_t service;
 		uint8_t kind;
-	} rows[] = {{2, FRAME_KIND_HTTP}, {UINT32_MAX, FRAME_KIND_HTTP},
-		{1, FRAME_KIND_UDP}, {1, 77}};
+	} rows[] = {{2, FRAME_KIND_HTTP}, {UINT32_MAX, FRAME_KIND_HTTP}, {1, FRAME_KIND_UDP},
+		{1, 77}};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct scene s;
 		begin(&s, NULL);

@@ -94,7 +94,7 @@ static void test_client(void **state)
 			NULL},
 		{"--remote=1.2.3.4:9090 --upstream=http://127.0.0.1:3000 --token T", "/tunnel",
 			NULL},
-		{"--url wss://exit.example.com -u 127.0.0.1:3000", "/tunnel", NULL},
+		{"--url wss://exit.example.com -u 127.0.0.1:3000", NULL, "does not speak wss"},
 		{"-r [::1]:8000 -u http://a:1 --strict-forwarding=false", "/tunnel", NULL},
 		{"-r ws://exit/ -u http://a:1", "/tunnel", NULL},
 		{"-r ws://exit/other -u http://a:1", "/other", NULL},

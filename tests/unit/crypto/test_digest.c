@@ -51,8 +51,8 @@ static void base64_vectors(void **state)
 		size_t n = strlen(cases[i].plain);
 		char out[64];
 		assert_int_equal(BASE64_SIZE(n), strlen(cases[i].encoded) + 1);
-		assert_int_equal(
-			base64_encode(cases[i].plain, n, out, BASE64_SIZE(n) - 1), -ENOBUFS);
+		assert_int_equal(base64_encode(cases[i].plain, n, out, BASE64_SIZE(n) - 1),
+			-ENOBUFS);
 		assert_int_equal(base64_encode(cases[i].plain, n, out, BASE64_SIZE(n)), 0);
 		assert_string_equal(out, cases[i].encoded);
 	}

@@ -78,8 +78,8 @@ static int write_to(struct handshake *hs, struct fixture *f, unsigned i)
 
 static int read_from(struct handshake *hs, struct fixture *f, unsigned i)
 {
-	return handshake_read(
-		hs, f->msg[i], f->msg_len[i], f->payload, sizeof(f->payload), &f->payload_len);
+	return handshake_read(hs, f->msg[i], f->msg_len[i], f->payload, sizeof(f->payload),
+		&f->payload_len);
 }
 
 /* Until `messages` of the two were written and read. */
@@ -193,8 +193,8 @@ static void every_other_length_ends_it(void **state)
 	static uint8_t huge[HANDSHAKE_MESSAGE_MAX + 1];
 	struct fixture f;
 	fixture_init(&f);
-	assert_int_equal(
-		handshake_read(&f.resp, huge, sizeof(huge), huge, sizeof(huge), &f.payload_len),
+	assert_int_equal(handshake_read(&f.resp, huge, sizeof(huge), huge, sizeof(huge),
+				 &f.payload_len),
 		HANDSHAKE_E_AUTH);
 }
 
@@ -328,8 +328,8 @@ static void too_little_room_ends_nothing(void **state)
 				 large, sizeof(large), &n),
 		-EMSGSIZE);
 	assert_int_equal(write_to(&f.init, &f, 0), 0);
-	assert_int_equal(
-		handshake_read(&f.resp, f.msg[0], f.msg_len[0], f.payload, 15, &n), -ENOBUFS);
+	assert_int_equal(handshake_read(&f.resp, f.msg[0], f.msg_len[0], f.payload, 15, &n),
+		-ENOBUFS);
 	assert_int_equal(n, 99);
 	assert_int_equal(handshake_read(&f.resp, f.msg[0], f.msg_len[0], f.payload, 16, &n), 0);
 	assert_hex(f.payload, n, vector.messages[0].payload);
@@ -343,8 +343,8 @@ static void the_longest_message(void **state)
 	size_t n;
 	memset(payload, 0x42, sizeof(payload));
 	fixture_init(&f);
-	assert_int_equal(
-		handshake_write(&f.init, payload, sizeof(payload), msg, sizeof(msg), &n), 0);
+	assert_int_equal(handshake_write(&f.init, payload, sizeof(payload), msg, sizeof(msg), &n),
+		0);
 	assert_int_equal(n, sizeof(msg));
 	assert_int_equal(handshake_read(&f.resp, msg, n, opened, sizeof(opened), &n), 0);
 	assert_int_equal(n, sizeof(payload));
@@ -368,8 +368,8 @@ static void production_draws_its_keys(void **state)
 	}
 	assert_memory_not_equal(f[0].msg[0], f[1].msg[0], 32);
 	assert_memory_not_equal(f[0].msg[1], f[1].msg[1], 32);
-	assert_memory_not_equal(
-		handshake_hash(&f[0].init), handshake_hash(&f[1].init), HANDSHAKE_HASH_SIZE);
+	assert_memory_not_equal(handshake_hash(&f[0].init), handshake_hash(&f[1].init),
+		HANDSHAKE_HASH_SIZE);
 
 	/* A recorded first message is worth nothing to another responder with the same prologue, */
 	struct handshake again;

@@ -27,8 +27,8 @@
 
 static void derive(const char *token, const char *salt, struct token_key *key)
 {
-	assert_int_equal(
-		token_key_derive((const uint8_t *)token, strlen(token), (const uint8_t *)salt, key),
+	assert_int_equal(token_key_derive((const uint8_t *)token, strlen(token),
+				 (const uint8_t *)salt, key),
 		0);
 }
 

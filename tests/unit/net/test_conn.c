@@ -122,6 +122,30 @@ static void end_after_short_read_is_told(void **state)
 	assert_int_equal(conn_read(&conn, buf, sizeof buf), 0);
 }
 
+/* Nobody reads: behind unread bytes, or a FIN, only an edge that turns no bit on can tell of it. */
+static void reset_is_told_where_nobody_reads(void **state)
+{
+	for (int fin = 0; fin < 2; fin++) {
+		if (fin) {
+			teardown(state);
+			setup(state);
+			shutdown(peer, SHUT_WR);
+		} else {
+			peer_says("some");
+		}
+		poll_once();
+		assert_true(conn.readable);
+		assert_false(conn_broken(&conn));
+		changes = 0;
+		test_reset(peer);
+		peer = -1;
+		poll_once();
+		assert_int_equal(changes, 1);
+		assert_true(conn_broken(&conn));
+		assert_true(conn_broken(&conn)); /* the kernel tells it once */
+	}
+}
+
 /* Unread because of back-pressure: the second edge changes no bit, but must not be forgotten. */
 static void reset_while_not_reading_is_found(void **state)
 {
@@ -315,6 +339,7 @@ int main(void)
 		TEST(full_read_keeps_readable),
 		TEST(end_together_with_data_is_not_lost),
 		TEST(end_after_short_read_is_told),
+		TEST(reset_is_told_where_nobody_reads),
 		TEST(reset_while_not_reading_is_found),
 		TEST(reset_in_the_same_edge_is_found),
 		TEST(error_taken_by_a_write_is_no_end),

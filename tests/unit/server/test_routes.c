@@ -194,6 +194,25 @@ static void test_no_grace(void **state)
 	routes_deinit(&r);
 }
 
+/* A client that publishes and withdraws new names in a loop takes no more memory for each. */
+static void test_many_lost(void **state)
+{
+	struct routes r;
+	struct route_entry one = {0};
+	const struct route *holder;
+	char name[32];
+	assert_int_equal(routes_init(&r, GRACE), 0);
+	for (size_t i = 0; i < 2 * ROUTES_LOST_MAX; i++) {
+		snprintf(name, sizeof name, "n%zu.example", i);
+		assert_int_equal(routes_claim(&r, alice, str_from(name), &one, 7, &holder), 0);
+		routes_release(&r, &one, 7);
+	}
+	assert_found(&r, name, 7, name);
+	assert_found(&r, "n0.example", 7, NULL);
+	assert_in_range(r.n_nodes, ROUTES_LOST_MAX, ROUTES_LOST_MAX + 2);
+	routes_deinit(&r);
+}
+
 /* Ten thousand names of two identities in one domain, some below others. */
 static void name_of(size_t i, char out[64])
 {
@@ -302,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_finds_the_longest),
 		cmocka_unit_test(test_lost_and_back),
 		cmocka_unit_test(test_no_grace),
+		cmocka_unit_test(test_many_lost),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_against_the_rule),
 	};
