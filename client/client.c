@@ -24,7 +24,6 @@ struct client {
 	struct outlets outlets;
 	struct uplink uplink;
 	struct loop_timer watchdog;
-	bool hangup_ends; /* started from a terminal: its end is ours */
 	bool ending;
 	int status;
 };
@@ -54,7 +53,7 @@ static void uplink_ended(struct uplink *u, enum uplink_end end)
 static void caught(struct signals *signals, int signo)
 {
 	struct client *c = container_of(signals, struct client, signals);
-	if (signo == SIGHUP && !c->hangup_ends) {
+	if (signo == SIGHUP && !signals->hangup_ends) {
 		log_debug("SIGHUP: there is nothing to reload");
 		return;
 	}
@@ -90,9 +89,6 @@ static int client_init(struct client *c)
 			  "ChaCha20-Poly1305");
 		return STATUS_FAILED;
 	}
-	struct sigaction before;
-	sigaction(SIGHUP, NULL, &before);
-	c->hangup_ends = before.sa_handler != SIG_IGN && isatty(STDERR_FILENO);
 	c->loop = loop_new();
 	c->offload = offload_new();
 	if (!c->loop || !c->offload || signals_init(&c->signals, c->loop, caught) < 0 ||

@@ -146,21 +146,6 @@ static size_t answer_body(struct visitor *v, const struct buf *head, const uint8
 	return n;
 }
 
-/* An answer that logs in the connection keeps it with its visitor (rule 33). */
-static bool answer_logs_in(const struct http1_head *h)
-{
-	if (!(h->seen & UINT64_C(1) << HTTP1_WWW_AUTHENTICATE))
-		return false;
-	for (size_t i = 0; i < h->n_fields; i++) {
-		const struct http1_field *f = &h->fields[i];
-		if (f->id == HTTP1_WWW_AUTHENTICATE &&
-			((f->value.n >= 4 && strncasecmp(f->value.p, "NTLM", 4) == 0) ||
-				(f->value.n >= 9 && strncasecmp(f->value.p, "Negotiate", 9) == 0)))
-			return true;
-	}
-	return false;
-}
-
 /* An interim response: passed on to those who know them (RFC 9110, 15.2). -1: closed. */
 static int answer_interim(struct visitor *v, const struct http1_head *h)
 {
@@ -189,7 +174,7 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 	ex->upgraded = h->status == 101;
 	ex->status = h->status;
 	ex->headed = true;
-	ex->login |= answer_logs_in(h);
+	ex->login |= exchange_logs_in(h, HTTP1_WWW_AUTHENTICATE);
 	ex->unchunk = ex->http10 && h->body == HTTP1_BODY_CHUNKED;
 	ex->lane_clean =
 		h->keep_alive && h->minor == 1 && !ex->upgrade && h->body != HTTP1_BODY_UNTIL_CLOSE;
@@ -284,7 +269,7 @@ void answer_push_end(struct visitor *v)
 {
 	struct exchange *ex = &v->ex;
 	if (ex->upgraded) {
-		ex->answered_end = true;
+		v->fin_due = true;
 		visitor_flush(v);
 		return;
 	}

@@ -31,7 +31,10 @@ static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, si
 	case UPGRADE_NONE:
 		return false;
 	case UPGRADE_LINK:
-		visitor_become_link(v, h);
+		if (session_admit(v->worker, &v->peer))
+			visitor_become_link(v, h);
+		else
+			visitor_refuse(v, PAGE_OVERLOADED);
 		return true;
 	case UPGRADE_ORIGIN:
 		visitor_refuse(v, PAGE_ORIGIN);
@@ -74,13 +77,24 @@ static void visitor_wait(struct visitor *v, const struct route *route)
 		visitor_refuse(v, PAGE_CROWDED);
 }
 
+/* A visitor that logged in its connection goes on where it did (rule 33). */
+static struct service *visitor_own_service(const struct visitor *v, const struct route *route)
+{
+	if (!v->own || v->own->service->entry.route != route ||
+		!session_usable(v->own->service->session))
+		return NULL;
+	return v->own->service;
+}
+
 void visitor_send(struct visitor *v, const struct service *but)
 {
 	struct exchange *ex = &v->ex;
 	struct worker *w = v->worker;
 	uint64_t now = loop_now(w->loop);
 	struct route *route = routes_find(&w->routes, exchange_host(ex), now);
-	struct service *service = route ? service_pick(route, but, now) : NULL;
+	struct service *service = visitor_own_service(v, route);
+	if (!service && route)
+		service = service_pick(route, but, now);
 	if (!service) {
 		visitor_wait(v, route);
 		return;
@@ -164,7 +178,7 @@ void visitor_lane_lost(struct visitor *v, struct service *service, enum frame_re
 	visitor_refuse(v, page_cause_of_reset(reason));
 }
 
-static void visitor_answer(struct visitor *v, struct page page)
+static void visitor_page(struct visitor *v, struct page page)
 {
 	struct exchange *ex = &v->ex;
 	struct worker *w = v->worker;
@@ -203,10 +217,10 @@ static void visitor_answer(struct visitor *v, struct page page)
 
 void visitor_refuse(struct visitor *v, enum page_cause cause)
 {
-	visitor_answer(v, page_for(cause));
+	visitor_page(v, page_for(cause));
 }
 
 void visitor_refuse_head(struct visitor *v, int http1_error)
 {
-	visitor_answer(v, page_for_http1(http1_error));
+	visitor_page(v, page_for_http1(http1_error));
 }

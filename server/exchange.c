@@ -6,6 +6,8 @@
 #include "server/session.h"
 #include "server/visitor.h"
 
+#define EXCHANGE_GROWTH 512 /* bytes that forwarding adds to a head */
+
 void body_begin(struct body *b, enum http1_body kind, uint64_t length)
 {
 	*b = (struct body){.kind = kind, .left = length, .done = kind == HTTP1_BODY_NONE};
@@ -13,12 +15,21 @@ void body_begin(struct body *b, enum http1_body kind, uint64_t length)
 		http1_chunks_init(&b->chunks);
 }
 
-/* Authorization: NTLM and Negotiate log in a connection, not a request (rule 33). */
-static bool exchange_logs_in(const struct http1_head *h)
+static bool starts_with(struct str s, struct str word)
 {
-	const struct http1_field *f = http1_find(h, HTTP1_AUTHORIZATION);
-	return f && ((f->value.n >= 4 && strncasecmp(f->value.p, "NTLM", 4) == 0) ||
-			    (f->value.n >= 9 && strncasecmp(f->value.p, "Negotiate", 9) == 0));
+	return s.n >= word.n && strncasecmp(s.p, word.p, word.n) == 0;
+}
+
+bool exchange_logs_in(const struct http1_head *h, enum http1_id id)
+{
+	if (!(h->seen & UINT64_C(1) << id))
+		return false;
+	for (size_t i = 0; i < h->n_fields; i++)
+		if (h->fields[i].id == id &&
+			(starts_with(h->fields[i].value, STR("NTLM")) ||
+				starts_with(h->fields[i].value, STR("Negotiate"))))
+			return true;
+	return false;
 }
 
 int exchange_begin(struct visitor *v, const struct http1_head *h)
@@ -32,7 +43,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	ex->asterisk = h->path.p[0] == '*'; /* an absolute form has it too */
 	ex->keep = h->keep_alive;
 	ex->upgrade = h->upgrade_websocket;
-	ex->login = exchange_logs_in(h);
+	ex->login = exchange_logs_in(h, HTTP1_AUTHORIZATION);
 	ex->html = page_wants_html(h);
 	ex->holding = true;
 	body_begin(&ex->body, h->body, h->length);
@@ -45,9 +56,9 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 		id.n = request_id_next(&w->ids, ex->id);
 	id.p = ex->id;
 
-	char peer[ADDRESS_TEXT_SIZE], local[ADDRESS_TEXT_SIZE];
+	char local[ADDRESS_TEXT_SIZE];
 	struct forward f = {
-		.peer = {peer, address_format_ip(&v->peer, peer)},
+		.peer = str_from(v->peer_text),
 		.scheme = STR("http"),
 		.request_id = id,
 		.trusted = trusted,
@@ -58,7 +69,10 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	ex->request = worker_take_buf(w);
 	struct str host = http1_host(h);
 	ex->host_n = host.n;
-	int r = buf_append(&ex->request, host.p, host.n);
+	/* What the head grows by is mostly X-Forwarded-* and an id: one allocation at the most. */
+	int r = buf_reserve(&ex->request, host.n + h->size + EXCHANGE_GROWTH);
+	if (r == 0)
+		r = buf_append(&ex->request, host.p, host.n);
 	if (r == 0)
 		r = forward_request(&ex->request, h, &f);
 	if (r < 0)
@@ -105,9 +119,12 @@ void exchange_log(const struct visitor *v)
 {
 	const struct exchange *ex = &v->ex;
 	const char *p = (const char *)buf_head(&ex->request);
-	char visitor[ADDRESS_TEXT_SIZE];
+	char other[ADDRESS_TEXT_SIZE];
+	struct str visitor = str_from(v->peer_text);
+	if (!address_same_ip(&ex->visitor, &v->peer))
+		visitor = (struct str){other, address_format_ip(&ex->visitor, other)};
 	struct access a = {
-		.visitor = {visitor, address_format_ip(&ex->visitor, visitor)},
+		.visitor = visitor,
 		.host = {p, ex->host_n},
 		.status = ex->status,
 		.bytes_in = ex->bytes_in,

@@ -59,10 +59,6 @@ int keyring_add(struct keyring *k, const char *identity, const struct secret *to
 		entry_free(e);
 		return -EINVAL;
 	}
-	size_t n = token->n;
-	while (n > 0 && (token->bytes[n - 1] == '\n' || token->bytes[n - 1] == '\r'))
-		n--;
-	e->short_token = n < TOKEN_SHORT;
 	return append(k, e, err);
 }
 

@@ -15,7 +15,6 @@
 struct keyring_entry {
 	const char *identity;  /* one address for one name, however many tokens it has */
 	struct token_key *key; /* owned */
-	bool short_token;      /* under TOKEN_SHORT: to be warned about at every start */
 	bool open;             /* the key that everybody knows */
 	char name[];           /* where `identity` of its first entry points */
 };

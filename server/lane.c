@@ -157,7 +157,7 @@ void lane_keep(struct lane *lane, bool own)
 	struct service *service = lane->service;
 	struct worker *w = service->session->worker;
 	if (lane->stream.state != STREAM_OPEN || lane->stream.queued ||
-		!session_usable(service->session)) {
+		service->session->state != SESSION_ESTABLISHED) {
 		lane_drop(lane, FRAME_RESET_NONE);
 		return;
 	}

@@ -36,7 +36,7 @@ struct server_options {
 	/* Links */
 	uint64_t base_window, max_window;
 	uint64_t memory_budget; /* never 0 after server_options_check() */
-	uint64_t max_streams, max_handshakes;
+	uint64_t max_streams, max_handshakes, max_sessions;
 	uint64_t reconnect_grace, grace;
 
 	/* Running it */

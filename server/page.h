@@ -73,6 +73,3 @@ bool page_wants_html(const struct http1_head *h);
 
 /* Appends the complete response; 0 or -ENOMEM. Not for 1xx. */
 int page_write(struct buf *out, const struct page *p);
-
-/* The interim answer to Expect: 100-continue. */
-#define PAGE_CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"

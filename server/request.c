@@ -34,8 +34,10 @@ static void request_hold(struct visitor *v, const uint8_t *p, size_t n)
 {
 	struct exchange *ex = &v->ex;
 	size_t held = buf_len(&ex->request) - ex->host_n - ex->head_n;
-	ex->holding =
-		held + n <= v->worker->opts->retry_body && buf_append(&ex->request, p, n) == 0;
+	size_t most = v->worker->opts->retry_body;
+	if (!held && ex->body.kind == HTTP1_BODY_LENGTH && n + ex->body.left <= most)
+		buf_reserve(&ex->request, n + (size_t)ex->body.left); /* once, not by doubling */
+	ex->holding = held + n <= most && buf_append(&ex->request, p, n) == 0;
 	if (ex->holding)
 		ex->sent += n;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -98,7 +99,9 @@ static int server_write_ready_file(struct server *s, struct error *err)
 	auto_free char *temporary = NULL;
 	if (asprintf(&temporary, "%s.new", path) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
-	FILE *f = fopen(temporary, "we");
+	/* One that is there may be a link, to a file that is somebody's. */
+	unlink(temporary);
+	FILE *f = fopen(temporary, "wxe");
 	if (!f)
 		return error_set(err, -errno, "cannot write --ready-file %s: %s", path,
 			strerror(errno));
@@ -171,7 +174,7 @@ static void server_drain(struct server *s)
 static void server_signal(struct signals *signals, int signo)
 {
 	struct server *s = container_of(signals, struct server, signals);
-	if (signo == SIGHUP)
+	if (signo == SIGHUP && !signals->hangup_ends)
 		log_info("nothing to reload yet: options are read at start");
 	else if (s->state == SERVER_SERVING)
 		server_drain(s);

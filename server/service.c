@@ -37,6 +37,7 @@ struct service *service_free(struct service *service)
 		service->session->n_services--;
 	}
 	routes_release(&w->routes, &service->entry, loop_now(w->loop));
+	loop_timer_set(&w->expiry, routes_expire(&w->routes, loop_now(w->loop)));
 	while (!list_empty(&service->lanes)) {
 		struct lane *lane = list_entry(service->lanes.next, struct lane, of_service);
 		lane_fail(lane, FRAME_RESET_CANCELLED, lane->stream.sent);

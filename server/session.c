@@ -144,8 +144,8 @@ static void session_publish(struct session *s, const struct control *m)
 		return;
 	}
 	if (s->n_services >= SESSION_SERVICES_MAX) {
-		session_refuse(s, number, asked, CONTROL_REASON_LIMIT,
-			"a session publishes at most 1024 services");
+		error_set(&err, 0, "a session publishes at most %d services", SESSION_SERVICES_MAX);
+		session_refuse(s, number, asked, CONTROL_REASON_LIMIT, err.text);
 		return;
 	}
 	struct service *service = service_new(s, number, m->publish.upstream, m->publish.path);
@@ -182,6 +182,9 @@ static void session_on_control(struct link *l, const struct control *m)
 		service_free(session_service(s, m->withdraw.service));
 		break;
 	case CONTROL_NOTICE:
+		if (loop_now(s->worker->loop) - s->notice_at < SESSION_NOTICE_EVERY)
+			break;
+		s->notice_at = loop_now(s->worker->loop);
 		log_info("session %s says: %s", s->name, m->notice.sentence);
 		break;
 	case CONTROL_JOIN: /* one link a session, for now */
@@ -213,7 +216,7 @@ static struct session *session_resumed(struct session *s, const struct control *
 	mac_make(hello->hello.resume, s->instance, sizeof(s->instance), mac);
 	list_for_each (it, &s->worker->sessions) {
 		struct session *old = list_entry(it, struct session, link);
-		if (old != s && session_usable(old) &&
+		if (old != s && old->state == SESSION_ESTABLISHED &&
 			old->identity->identity == s->identity->identity &&
 			memcmp(old->instance, s->instance, sizeof(s->instance)) == 0 &&
 			mac_verify(old->resume, s->instance, sizeof(s->instance), mac))
@@ -303,8 +306,8 @@ struct session *session_free(struct session *s)
 	if (s->state != SESSION_CLOSED)
 		session_set_state(s, SESSION_CLOSED);
 	list_unlink(&s->link);
+	w->n_sessions--;
 	explicit_bzero(s->resume, sizeof(s->resume));
-	loop_timer_set(&w->expiry, loop_now(w->loop) + w->opts->reconnect_grace);
 	free(s);
 	return NULL;
 }
@@ -364,25 +367,33 @@ void session_suspect(struct session *s)
 
 /* ---- Accepting ---- */
 
-/* A handshake costs a Diffie-Hellman: strangers may have so many under way. */
-static bool session_admit(struct worker *w, const struct address *peer)
+bool session_admit(struct worker *w, const struct address *peer)
 {
-	if (w->n_handshakes >= w->opts->max_handshakes)
-		return false;
-	return tally_add(&w->handshakes, peer, SESSION_HANDSHAKES_PER_ADDRESS) == 0;
+	const char *limit = NULL;
+	if (w->n_sessions >= w->opts->max_sessions)
+		limit = "--max-sessions is reached";
+	else if (w->n_handshakes >= w->opts->max_handshakes)
+		limit = "--max-handshakes are under way";
+	else if (tally_add(&w->handshakes, peer, SESSION_HANDSHAKES_PER_ADDRESS) < 0)
+		limit = "too many handshakes from there are under way";
+	if (!limit) {
+		w->n_handshakes++;
+		return true;
+	}
+	uint64_t now = loop_now(w->loop);
+	if (!w->refusal_told || now - w->refusal_told >= SESSION_SAY_AGAIN) {
+		char text[ADDRESS_TEXT_SIZE];
+		address_format(peer, text);
+		log_warn("a client from %s, and perhaps others, was refused: %s", text, limit);
+		w->refusal_told = now;
+	}
+	return false;
 }
 
 void session_accept(struct worker *w, int fd, const struct address *peer, const char *response,
 	size_t n)
 {
-	struct session *s = NULL;
-	if (!session_admit(w, peer)) {
-		log_debug("a link was refused: too many handshakes are under way");
-		close(fd);
-		return;
-	}
-	w->n_handshakes++;
-	s = calloc(1, sizeof(*s));
+	struct session *s = calloc(1, sizeof(*s));
 	if (!s) {
 		close(fd);
 		w->n_handshakes--;
@@ -395,6 +406,7 @@ void session_accept(struct worker *w, int fd, const struct address *peer, const 
 	list_init(&s->services);
 	list_init(&s->link);
 	list_append(&w->sessions, &s->link);
+	w->n_sessions++;
 	loop_task_init(&s->reap, session_reap);
 	loop_timer_init(&s->suspect, w->loop, session_suspect_expired);
 

@@ -12,6 +12,8 @@
 #define SESSION_SERVICES_MAX 1024 /* a session; the YAML of a large cluster has a hundred */
 #define SESSION_HANDSHAKES_PER_ADDRESS \
 	32 /* under way; an office's clients after its router restarts */
+#define SESSION_SAY_AGAIN    (60 * CLOCK_S) /* between two lines about clients that were refused */
+#define SESSION_NOTICE_EVERY CLOCK_S        /* a client's notices beyond that are not logged */
 #define SESSION_SUSPECT_TIME \
 	(2 * CLOCK_S) /* rule 28: a holder that does not answer by then is dead */
 
@@ -32,11 +34,18 @@ struct session {
 	uint8_t resume[CONTROL_SECRET];
 	struct list services; /* of struct service */
 	unsigned n_services;
+	uint64_t notice_at;     /* when its last notice was logged, µs */
 	uint64_t refusals_told; /* a bit for each service number, modulo 64 */
 	uint64_t suspected_at;  /* µs; 0: not */
 };
 
-/* Takes over a connection whose link request was judged good; `response` is its 101. */
+/*
+ * Whether one more client may begin: a handshake costs a Diffie-Hellman, a session buffers. What is
+ * refused is logged, once a minute. After true, session_accept() must follow.
+ */
+bool session_admit(struct worker *w, const struct address *peer);
+
+/* Takes over a connection whose link request was admitted; `response` is its 101. */
 void session_accept(struct worker *w, int fd, const struct address *peer, const char *response,
 	size_t n);
 

@@ -74,11 +74,21 @@ bool visitor_flush(struct visitor *v)
 	if (buf_len(&v->out))
 		return true;
 	buf_deinit(&v->out);
-	if (v->ex.answered_end) {
-		v->ex.answered_end = false;
+	if (v->fin_due) {
+		v->fin_due = false;
 		conn_shutdown_write(&v->conn);
 	}
 	return true;
+}
+
+/* A request of which nothing can be known, to be answered all the same. */
+static void visitor_begin_broken(struct visitor *v, size_t bytes)
+{
+	visitor_set_state(v, VISITOR_EXCHANGE);
+	v->ex.began = loop_now(v->worker->loop);
+	v->ex.visitor = v->peer;
+	v->ex.bytes_in = bytes;
+	request_id_next(&v->worker->ids, v->ex.id);
 }
 
 /* One request's head, from bytes that stand in `in` or, with `fresh`, in the worker's scratch. */
@@ -100,11 +110,7 @@ static void visitor_judge(struct visitor *v, const uint8_t *p, size_t n, bool fr
 	}
 	v->scanned = 0;
 	if (r != HTTP1_OK) {
-		visitor_set_state(v, VISITOR_EXCHANGE);
-		v->ex.began = loop_now(w->loop);
-		v->ex.visitor = v->peer;
-		v->ex.bytes_in = n;
-		request_id_next(&w->ids, v->ex.id);
+		visitor_begin_broken(v, n);
 		visitor_refuse_head(v, r);
 		return;
 	}
@@ -232,7 +238,7 @@ void visitor_linger(struct visitor *v)
 	visitor_set_state(v, VISITOR_LINGER);
 	v->dropped = buf_len(&v->in);
 	buf_deinit(&v->in);
-	v->ex.answered_end = true;
+	v->fin_due = true;
 	/* A slow reader has as long for the end of its answer as for anything else. */
 	timeout_start(&v->worker->idle, &v->timeout);
 	if (visitor_flush(v))
@@ -312,6 +318,7 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, bool l
 	v->links = links;
 	v->visits = visits;
 	v->peer = *peer;
+	address_format_ip(peer, v->peer_text);
 	socket_local(fd, &v->local);
 	list_init(&v->waits);
 	list_init(&v->link);
@@ -341,11 +348,7 @@ void visitor_idle_expired(struct timeout_queue *queue, struct timeout *entry)
 void visitor_head_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	struct visitor *v = visitor_of(entry);
-	visitor_set_state(v, VISITOR_EXCHANGE);
-	v->ex.began = loop_now(v->worker->loop);
-	v->ex.visitor = v->peer;
-	v->ex.bytes_in = buf_len(&v->in);
-	request_id_next(&v->worker->ids, v->ex.id);
+	visitor_begin_broken(v, buf_len(&v->in));
 	visitor_refuse(v, PAGE_HEAD_TIMEOUT);
 }
 

@@ -63,9 +63,8 @@ struct exchange {
 	bool headed : 1;     /* the final response's head went out */
 	bool unchunk : 1;    /* the visitor does not know chunks */
 	bool lane_clean : 1; /* the response allows another request on the lane */
-	bool answered_end : 1; /* FIN to the visitor is due once `out` is empty */
-	bool gone : 1;         /* the visitor left before its request was whole */
-	uint8_t malformed;     /* the HTTP1_E_* of its body, or 0 */
+	bool gone : 1;       /* the visitor left before its request was whole */
+	uint8_t malformed;   /* the HTTP1_E_* of its body, or 0 */
 	uint8_t n_interim;
 	unsigned status;
 	struct body body, answer;
@@ -90,11 +89,13 @@ struct visitor {
 	struct loop_task reap, more; /* more: heads are left to be judged in the next turn */
 	struct timeout timeout;
 	enum visitor_state state;
-	bool links;          /* came by a port where links are asked for */
-	bool visits;         /* came by a port for visitors */
-	bool counted;        /* in worker::addresses */
-	bool advancing;      /* inside visitor_advance() */
-	struct address peer; /* of the socket */
+	bool links;                        /* came by a port where links are asked for */
+	bool visits;                       /* came by a port for visitors */
+	bool counted;                      /* in worker::addresses */
+	bool fin_due;                      /* once `out` is empty */
+	bool advancing;                    /* inside visitor_advance() */
+	char peer_text[ADDRESS_TEXT_SIZE]; /* of its IP */
+	struct address peer;               /* of the socket */
 	struct address local;
 	struct buf in;    /* bytes that came and were not used yet */
 	struct buf out;   /* bytes of ours that the socket did not take yet */
@@ -154,6 +155,8 @@ void answer_push_end(struct visitor *v);
 
 /* exchange.c */
 
+/* NTLM and Negotiate log in a connection, not a request (rule 33). */
+bool exchange_logs_in(const struct http1_head *h, enum http1_id id);
 /* What a head says of the exchange. 0 or -ENOMEM. */
 int exchange_begin(struct visitor *v, const struct http1_head *h);
 struct str exchange_host(const struct exchange *ex); /* canonical; "" when none was named */

@@ -18,8 +18,8 @@
 #include "wire/http1.h"
 
 #define WORKER_SCRATCH     (16u << 10) /* bytes read at once from a visitor whose head is awaited */
-#define WORKER_SPARES      64          /* request buffers kept for the next request */
-#define WORKER_SPARE_MAX   4096        /* bytes; larger buffers are not kept */
+#define WORKER_SPARES      1024        /* request buffers kept for the next request */
+#define WORKER_SPARE_MAX   2048        /* bytes; larger buffers are not kept */
 #define WORKER_LINGER_TIME CLOCK_S /* how long the rest of a refused request is dropped (rule 40) */
 
 struct worker {
@@ -37,6 +37,8 @@ struct worker {
 	struct waiting waiting;
 	struct list sessions;    /* of struct session */
 	struct list visitors;    /* of struct visitor */
+	unsigned n_sessions;     /* those still handshaking included */
+	uint64_t refusal_told;   /* when a refused client was logged last, µs */
 	unsigned n_handshakes;   /* sessions whose peer has not proved its key */
 	struct tally addresses;  /* visitors' connections */
 	struct tally handshakes; /* pending ones */

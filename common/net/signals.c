@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/macros.h"
 
@@ -16,7 +17,12 @@ static void signal_event(int signo, short what, void *arg)
 int signals_init(struct signals *signals, struct loop *loop,
 	void (*caught)(struct signals *signals, int signo))
 {
-	*signals = (struct signals){.caught = caught};
+	struct sigaction before;
+	sigaction(SIGHUP, NULL, &before);
+	*signals = (struct signals){
+		.caught = caught,
+		.hangup_ends = before.sa_handler != SIG_IGN && isatty(STDERR_FILENO),
+	};
 	for (size_t i = 0; i < SIGNALS_MAX; i++) {
 		int r = loop_watch_signal(&signals->events[i], loop, caught_signals[i],
 			signal_event, signals);

@@ -3,6 +3,8 @@
  * SIGINT, SIGTERM and SIGHUP as calls from the main loop, where anything may be done; SIGPIPE is
  * ignored. One per process.
  */
+#include <stdbool.h>
+
 #include "net/loop.h"
 
 #define SIGNALS_MAX 3
@@ -10,6 +12,7 @@
 struct signals {
 	struct loop_event events[SIGNALS_MAX];
 	void (*caught)(struct signals *signals, int signo);
+	bool hangup_ends; /* SIGHUP means that the terminal is gone, not that something changed */
 };
 
 /* 0 or -errno with nothing changed. Each arrival is told; the second SIGTERM is told again. */

@@ -62,6 +62,32 @@ def test_a_login_elsewhere_lets_go_of_the_first(tunnel):
     assert tunnel.visitor(server).get(host="a.test").body == b"1"
 
 
+def test_a_login_stays_with_its_session(tunnel):
+    """Two sessions share the host; what one upstream connection was told the other cannot know."""
+    def named(name):
+        def script(conn):
+            while conn.read_request() is not None:
+                conn.send(response("%s, connection %d" % (name, conn.number)))
+        return script
+
+    server = tunnel.server()
+    for name in ("a", "b"):
+        tunnel.client(server, tunnel.upstream(named(name)))
+    v = tunnel.visitor(server)
+    login = ["Authorization: NTLM TlRMTVNTUAAB"]
+    assert len({v.get(fields=login).text() for _ in range(4)}) == 1
+
+
+def test_one_session_too_many(tunnel):
+    """It is told so, at once, and so is whoever reads the log."""
+    server = tunnel.server("--max-sessions=1")
+    tunnel.client(server, tunnel.upstream("here"))
+    late = tunnel.client(server, tunnel.upstream("late"), wait=False)
+    late.log_contains("503")
+    server.log_contains("--max-sessions")
+    assert tunnel.visitor(server).get().text() == "here"
+
+
 class Gate:
     """A change for a relay: what clients say goes on only while the gate is open."""
 

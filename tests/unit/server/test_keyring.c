@@ -52,8 +52,6 @@ static void test_tokens(void **state)
 	/* Two tokens, one identity: claims compare addresses. */
 	assert_ptr_equal(old->identity, new->identity);
 	assert_ptr_not_equal(old, new);
-	assert_false(first->short_token);
-	assert_true(old->short_token);
 	assert_false(first->open);
 
 	assert_null(find(&k, "another token altogether"));
@@ -79,7 +77,6 @@ static void test_open(void **state)
 	const struct keyring_entry *e = keyring_find(&k, open_id);
 	assert_non_null(e);
 	assert_true(e->open);
-	assert_false(e->short_token);
 	assert_string_equal(e->identity, KEYRING_DEFAULT);
 	assert_null(find(&k, "a client's token"));
 	assert_int_equal(add(&k, "x", "a token that is long enough", &err), -EINVAL);
