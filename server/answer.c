@@ -13,7 +13,7 @@
 /* Nothing of this lane can be trusted any more. */
 static void answer_garbled(struct visitor *v)
 {
-	lane_drop(v->ex.lane, FRAME_RESET_PROTOCOL);
+	lane_drop(v->user.lane, FRAME_RESET_PROTOCOL);
 	if (!v->ex.bytes_out && !buf_len(&v->out))
 		v->ex.headed = false; /* judged, but not written yet */
 	visitor_refuse(v, PAGE_GARBLED);
@@ -52,9 +52,9 @@ static void answer_done(struct visitor *v)
 {
 	struct exchange *ex = &v->ex;
 	if (ex->lane_clean && ex->body.done)
-		lane_keep(ex->lane, ex->login);
+		lane_keep(v->user.lane, ex->login);
 	else
-		lane_drop(ex->lane, FRAME_RESET_NONE);
+		lane_drop(v->user.lane, FRAME_RESET_NONE);
 	visitor_next(v);
 }
 
@@ -191,7 +191,7 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 	}
 	body_begin(&ex->answer, ex->upgraded ? HTTP1_BODY_UNTIL_CLOSE : h->body, h->length);
 	timeout_cancel(&v->timeout);
-	service_worked(ex->lane->service);
+	service_worked(v->user.lane->service);
 
 	struct forward_response f = {.http10 = ex->http10, .close = !ex->keep && !ex->upgraded};
 	w->rewritten.start = w->rewritten.end = 0;
@@ -199,7 +199,7 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 		return -ENOMEM;
 	if (ex->upgraded) {
 		body_begin(&ex->body, HTTP1_BODY_UNTIL_CLOSE, 0);
-		stream_ready(&ex->lane->stream);
+		stream_ready(&v->user.lane->stream);
 	}
 	return 0;
 }
@@ -248,12 +248,13 @@ static size_t answer_head(struct visitor *v, const uint8_t *p, size_t n)
 	return used + answer_body(v, &w->rewritten, p + used, n - used);
 }
 
-size_t answer_push(struct visitor *v, const uint8_t *p, size_t n)
+size_t answer_push(struct lane_user *u, const uint8_t *p, size_t n)
 {
+	struct visitor *v = visitor_of(u);
 	size_t taken = 0;
-	struct lane *lane = v->ex.lane;
+	struct lane *lane = v->user.lane;
 	/* `lane` is no longer this visitor's once the answer is over or was given up. */
-	while (taken < n && lane->visitor == v && v->ex.lane == lane) {
+	while (taken < n && v->user.lane == lane) {
 		if (!v->conn.writable || buf_len(&v->out))
 			return taken;
 		size_t used = v->ex.headed ? answer_body(v, NULL, p + taken, n - taken)
@@ -265,20 +266,18 @@ size_t answer_push(struct visitor *v, const uint8_t *p, size_t n)
 	return taken;
 }
 
-void answer_push_end(struct visitor *v)
+bool answer_push_end(struct lane_user *u)
 {
+	struct visitor *v = visitor_of(u);
 	struct exchange *ex = &v->ex;
 	if (ex->upgraded) {
 		v->fin_due = true;
 		visitor_flush(v);
-		return;
+		return true;
 	}
-	if (ex->answer.kind == HTTP1_BODY_UNTIL_CLOSE) {
-		ex->answer.done = true;
-		answer_done(v);
-		return;
-	}
-	/* Half of what was promised. */
-	lane_drop(ex->lane, FRAME_RESET_NONE);
-	visitor_lane_lost(v, NULL, FRAME_RESET_ABORTED, false);
+	if (!ex->headed || ex->answer.kind != HTTP1_BODY_UNTIL_CLOSE)
+		return false; /* nothing, or half of what was promised */
+	ex->answer.done = true;
+	answer_done(v);
+	return true;
 }

@@ -17,7 +17,7 @@ static void visitor_become_link(struct visitor *v, const struct http1_head *h)
 	char response[UPGRADE_RESPONSE_MAX];
 	size_t n = upgrade_response(h, response);
 	struct worker *w = v->worker;
-	struct address peer = v->peer;
+	struct address peer = v->ex.visitor;
 	int fd = conn_take_fd(&v->conn);
 	visitor_close(v, false);
 	session_accept(w, fd, &peer, response, n);
@@ -31,7 +31,7 @@ static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, si
 	case UPGRADE_NONE:
 		return false;
 	case UPGRADE_LINK:
-		if (session_admit(v->worker, &v->peer))
+		if (session_admit(v->worker, &v->ex.visitor))
 			visitor_become_link(v, h);
 		else
 			visitor_refuse(v, PAGE_OVERLOADED);
@@ -77,13 +77,26 @@ static void visitor_wait(struct visitor *v, const struct route *route)
 		visitor_refuse(v, PAGE_CROWDED);
 }
 
+static struct frame_addr frame_address(const struct address *a)
+{
+	struct frame_addr f = {.family = a->family, .port = a->family ? a->port : 0};
+	memcpy(f.ip, a->bytes, sizeof(f.ip));
+	return f;
+}
+
+void visitor_opening(struct lane_user *u, struct frame_open *open_out)
+{
+	open_out->visitor = frame_address(&visitor_of(u)->ex.visitor);
+	open_out->local = frame_address(&visitor_of(u)->local);
+}
+
 /* A visitor that logged in its connection goes on where it did (rule 33). */
 static struct service *visitor_own_service(const struct visitor *v, const struct route *route)
 {
-	if (!v->own || v->own->service->entry.route != route ||
-		!session_usable(v->own->service->session))
+	if (!v->user.own || v->user.own->service->entry.route != route ||
+		!session_usable(v->user.own->service->session))
 		return NULL;
-	return v->own->service;
+	return v->user.own->service;
 }
 
 void visitor_send(struct visitor *v, const struct service *but)
@@ -99,14 +112,14 @@ void visitor_send(struct visitor *v, const struct service *but)
 		visitor_wait(v, route);
 		return;
 	}
-	struct lane *lane = lane_take(service, v);
+	struct lane *lane = lane_take(service, &v->user, ex->upgrade);
 	if (!lane && (service = service_pick(route, service, now)))
-		lane = lane_take(service, v); /* the first has as many streams as it takes */
+		lane = lane_take(service, &v->user,
+			ex->upgrade); /* the first has as many streams as it takes */
 	if (!lane) {
 		visitor_refuse(v, PAGE_BUSY);
 		return;
 	}
-	ex->lane = lane;
 	routes_used(&service->entry);
 	memcpy(ex->session, service->session->name, sizeof(ex->session));
 	if (v->state == VISITOR_WAITING)
@@ -145,9 +158,10 @@ static bool visitor_may_retry(const struct exchange *ex, bool untouched)
 	return http1_idempotent(ex->method) && ex->body.kind == HTTP1_BODY_NONE && !ex->upgrade;
 }
 
-void visitor_lane_lost(struct visitor *v, struct service *service, enum frame_reset reason,
+void visitor_lane_lost(struct lane_user *u, struct service *service, enum frame_reset reason,
 	bool untouched)
 {
+	struct visitor *v = visitor_of(u);
 	struct exchange *ex = &v->ex;
 	if (ex->gone) {
 		visitor_close(v, true);
@@ -186,7 +200,7 @@ static void visitor_page(struct visitor *v, struct page page)
 	waiting_remove(&w->waiting, v);
 	if (v->state == VISITOR_WAITING)
 		visitor_set_state(v, VISITOR_EXCHANGE);
-	ex->lane = lane_drop(ex->lane, FRAME_RESET_CANCELLED);
+	lane_drop(v->user.lane, FRAME_RESET_CANCELLED);
 	ex->why = page.why;
 	if (ex->headed) {
 		visitor_close(v, true);

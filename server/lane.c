@@ -4,43 +4,33 @@
 #include <stdlib.h>
 
 #include "server/session.h"
-#include "server/visitor.h"
+#include "server/worker.h"
 
 static struct lane *lane_of(struct stream *s)
 {
 	return container_of(s, struct lane, stream);
 }
 
-static struct frame_addr lane_address(const struct address *a)
-{
-	struct frame_addr f = {.family = a->family, .port = a->family ? a->port : 0};
-	memcpy(f.ip, a->bytes, sizeof(f.ip));
-	return f;
-}
-
 static void lane_opening(struct stream *s, struct frame_open *open_out)
 {
 	struct lane *lane = lane_of(s);
-	open_out->kind =
-		lane->visitor && lane->visitor->ex.upgrade ? FRAME_KIND_TCP : FRAME_KIND_HTTP;
+	open_out->kind = lane->alone ? FRAME_KIND_TCP : FRAME_KIND_HTTP;
 	open_out->service = lane->service->number;
-	if (lane->visitor) {
-		open_out->visitor = lane_address(&lane->visitor->ex.visitor);
-		open_out->local = lane_address(&lane->visitor->local);
-	}
+	if (lane->user)
+		lane->user->ops->opening(lane->user, open_out);
 }
 
 static ssize_t lane_pull(struct stream *s, uint8_t *room, size_t max)
 {
 	struct lane *lane = lane_of(s);
-	return lane->visitor ? request_pull(lane->visitor, room, max) : -EAGAIN;
+	return lane->user ? lane->user->ops->pull(lane->user, room, max) : -EAGAIN;
 }
 
 static size_t lane_push(struct stream *s, const uint8_t *p, size_t n)
 {
 	struct lane *lane = lane_of(s);
 	if (s->sent > lane->begun_at)
-		return answer_push(lane->visitor, p, n);
+		return lane->user->ops->push(lane->user, p, n);
 	/* An answer before anything was asked: nobody must get it (rule 33). */
 	lane_fail(lane, FRAME_RESET_PROTOCOL, s->sent);
 	return n;
@@ -49,9 +39,7 @@ static size_t lane_push(struct stream *s, const uint8_t *p, size_t n)
 static void lane_push_end(struct stream *s)
 {
 	struct lane *lane = lane_of(s);
-	if (lane->visitor && lane->visitor->ex.headed)
-		answer_push_end(lane->visitor);
-	else
+	if (!lane->user || !lane->user->ops->push_end(lane->user))
 		lane_fail(lane, FRAME_RESET_NONE, s->peer_taken);
 }
 
@@ -64,9 +52,9 @@ static void lane_detach(struct lane *lane)
 		list_unlink(&lane->idle);
 		lane->service->n_idle--;
 	}
-	if (lane->visitor) {
-		lane->visitor->ex.lane = NULL;
-		lane->visitor = NULL;
+	if (lane->user) {
+		lane->user->lane = NULL;
+		lane->user = NULL;
 		lane->service->outstanding--;
 	}
 	if (lane->owner) {
@@ -76,15 +64,27 @@ static void lane_detach(struct lane *lane)
 	loop_defer(lane->service->session->worker->loop, LOOP_PHASE_REAP, &lane->reap);
 }
 
-/* The stream is gone, for `reason`; the visitor whose request it carried has to be served otherwise. */
+/*
+ * Whether none of the present request's bytes were written to the upstream's socket, as far as is
+ * known: `taken` is how many of the lane's were in all.
+ */
+static bool lane_untouched(const struct lane *lane, enum frame_reset reason, uint64_t taken)
+{
+	if (!stream_spoken(&lane->stream) || lane->stream.sent == lane->begun_at)
+		return true;
+	/* A link that was lost said nothing about it. */
+	return reason != FRAME_RESET_LINK_LOST && taken <= lane->begun_at;
+}
+
+/* The stream is gone, for `reason`; whose request it carried has to be served otherwise. */
 static void lane_lost(struct lane *lane, enum frame_reset reason, uint64_t taken)
 {
-	struct visitor *v = lane->visitor;
+	struct lane_user *u = lane->user;
 	struct service *service = lane->service;
-	bool untouched = v && lane_untouched(lane, reason, taken);
+	bool untouched = u && lane_untouched(lane, reason, taken);
 	lane_detach(lane);
-	if (v)
-		visitor_lane_lost(v, service, reason, untouched);
+	if (u)
+		u->ops->lost(u, service, reason, untouched);
 }
 
 static void lane_closed(struct stream *s, enum frame_reset reason, uint64_t taken)
@@ -105,7 +105,7 @@ static void lane_reap(struct loop_task *task)
 	free(container_of(task, struct lane, reap));
 }
 
-static struct lane *lane_new(struct service *service)
+static struct lane *lane_new(struct service *service, bool alone)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
 	if (!lane)
@@ -116,6 +116,7 @@ static struct lane *lane_new(struct service *service)
 	timeout_init(&lane->kept);
 	loop_task_init(&lane->reap, lane_reap);
 	lane->service = service;
+	lane->alone = alone;
 	if (mux_open(&service->session->carrier.link.mux, &lane->stream) < 0) {
 		free(lane);
 		return NULL;
@@ -127,12 +128,12 @@ static struct lane *lane_new(struct service *service)
 	return lane;
 }
 
-struct lane *lane_take(struct service *service, struct visitor *v)
+struct lane *lane_take(struct service *service, struct lane_user *u, bool alone)
 {
 	struct lane *lane = NULL;
-	if (v->own && v->own->service == service)
-		lane = v->own;
-	else if (!v->ex.upgrade && !list_empty(&service->idle))
+	if (u->own && u->own->service == service)
+		lane = u->own;
+	else if (!alone && !list_empty(&service->idle))
 		lane = list_entry(service->idle.next, struct lane, idle);
 	if (lane) {
 		if (list_linked(&lane->idle)) {
@@ -141,11 +142,12 @@ struct lane *lane_take(struct service *service, struct visitor *v)
 		}
 		timeout_cancel(&lane->kept);
 	} else {
-		lane = lane_new(service);
+		lane = lane_new(service, alone);
 		if (!lane)
 			return NULL;
 	}
-	lane->visitor = v;
+	lane->user = u;
+	u->lane = lane;
 	lane->begun_at = lane->stream.sent;
 	service->outstanding++;
 	return lane;
@@ -153,7 +155,7 @@ struct lane *lane_take(struct service *service, struct visitor *v)
 
 void lane_keep(struct lane *lane, bool own)
 {
-	struct visitor *v = lane->visitor;
+	struct lane_user *u = lane->user;
 	struct service *service = lane->service;
 	struct worker *w = service->session->worker;
 	if (lane->stream.state != STREAM_OPEN || lane->stream.queued ||
@@ -161,14 +163,14 @@ void lane_keep(struct lane *lane, bool own)
 		lane_drop(lane, FRAME_RESET_NONE);
 		return;
 	}
-	v->ex.lane = NULL;
-	lane->visitor = NULL;
+	u->lane = NULL;
+	lane->user = NULL;
 	lane->begun_at = lane->stream.sent;
 	service->outstanding--;
 	if (own && !lane->owner) {
-		lane_drop(v->own, FRAME_RESET_NONE); /* logged in elsewhere before */
-		lane->owner = v;
-		v->own = lane;
+		lane_drop(u->own, FRAME_RESET_NONE); /* logged in elsewhere before */
+		lane->owner = u;
+		u->own = lane;
 	}
 	if (!lane->owner) {
 		bool surplus = service->n_idle >= w->opts->kept_streams;
@@ -191,14 +193,6 @@ void lane_fail(struct lane *lane, enum frame_reset reason, uint64_t taken)
 {
 	stream_reset(&lane->stream, FRAME_RESET_NONE);
 	lane_lost(lane, reason, taken);
-}
-
-bool lane_untouched(const struct lane *lane, enum frame_reset reason, uint64_t taken)
-{
-	if (!stream_spoken(&lane->stream) || lane->stream.sent == lane->begun_at)
-		return true;
-	/* A link that was lost said nothing about it. */
-	return reason != FRAME_RESET_LINK_LOST && taken <= lane->begun_at;
 }
 
 void lane_kept_expired(struct timeout_queue *queue, struct timeout *entry)

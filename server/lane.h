@@ -14,47 +14,65 @@
  */
 #define LANE_SURPLUS_TIME (100 * CLOCK_MS)
 
-struct visitor;
+struct lane_user;
+
+/* What a lane asks of whoever it carries a request for. As stream_ops, where the names are the same. */
+struct lane_user_ops {
+	/* Fills in who asks, and where; the lane knows the rest. */
+	void (*opening)(struct lane_user *u, struct frame_open *open_out);
+	ssize_t (*pull)(struct lane_user *u, uint8_t *room, size_t max);
+	size_t (*push)(struct lane_user *u, const uint8_t *p, size_t n);
+	/* The upstream's end, in order. False: it comes amiss, and the lane is lost(). */
+	bool (*push_end)(struct lane_user *u);
+	/*
+	 * The lane is gone before the answer was over. `untouched`: none of the request's bytes were
+	 * written to the upstream's socket.
+	 */
+	void (*lost)(struct lane_user *u, struct service *service, enum frame_reset reason,
+		bool untouched);
+};
+
+/* Embedded in the user. */
+struct lane_user {
+	const struct lane_user_ops *ops;
+	struct lane *lane; /* that carries its present request, or NULL */
+	struct lane *own;  /* that is its own for good, or NULL */
+};
 
 struct lane {
 	struct stream stream;
 	struct service *service;
-	struct visitor *visitor; /* whose request it carries; NULL while it waits */
-	struct visitor *owner;   /* the one it belongs to for good, or NULL */
-	struct list of_service;  /* service::lanes */
-	struct list idle;        /* service::idle */
-	struct timeout kept;     /* while it waits */
+	struct lane_user *user;  /* whose request it carries; NULL while it waits */
+	struct lane_user *owner; /* the one it belongs to for good, or NULL */
+	bool alone; /* carries one request and what becomes of it, as a stream of kind tcp */
+	struct list of_service; /* service::lanes */
+	struct list idle;       /* service::idle */
+	struct timeout kept;    /* while it waits */
 	struct loop_task reap;
 	uint64_t begun_at; /* bytes sent before the present request, or the next */
 };
 
 /*
- * A lane for a request of this visitor: one that waits, else a new stream. A request that asks for a
- * WebSocket gets one of its own, which carries nothing else: half-close has another meaning there. NULL when the session
- * takes no more streams, or memory is out.
+ * A lane for a request: one that waits, else a new stream. `alone` is for a request that asks for a
+ * WebSocket: its lane carries nothing else, because half-close has another meaning there. NULL when
+ * the session takes no more streams, or memory is out.
  */
-struct lane *lane_take(struct service *service, struct visitor *v);
+struct lane *lane_take(struct service *service, struct lane_user *u, bool alone);
 
 /*
  * The exchange is over and the lane clean: it waits for the next, shortly if enough others do. With
- * `own` it will serve none but its visitor from now on.
+ * `own` it will serve none but its user from now on.
  */
 void lane_keep(struct lane *lane, bool own);
 
-/* The stream ends here and now; the visitor, if any, hears nothing. Accepts NULL; returns NULL. */
+/* The stream ends here and now; the user, if any, hears nothing. Accepts NULL; returns NULL. */
 struct lane *lane_drop(struct lane *lane, enum frame_reset reason);
 
 /*
- * The same, but a visitor whose request it carried hears of it: visitor_lane_lost(). `taken` is how
+ * The same, but a user whose request it carried hears of it: lost(). `taken` is how
  * many of the stream's bytes the upstream's socket took, or may have.
  */
 void lane_fail(struct lane *lane, enum frame_reset reason, uint64_t taken);
-
-/*
- * Whether none of the present request's bytes were written to the upstream's socket, as far as is
- * known: `taken` is how many of the lane's were in all.
- */
-bool lane_untouched(const struct lane *lane, enum frame_reset reason, uint64_t taken);
 
 /* For worker::kept and ::surplus. */
 void lane_kept_expired(struct timeout_queue *queue, struct timeout *entry);

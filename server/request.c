@@ -127,8 +127,9 @@ static ssize_t request_body(struct visitor *v, uint8_t *room, size_t max)
 	return used;
 }
 
-ssize_t request_pull(struct visitor *v, uint8_t *room, size_t max)
+ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max)
 {
+	struct visitor *v = visitor_of(u);
 	struct exchange *ex = &v->ex;
 	size_t kept = buf_len(&ex->request) - ex->host_n;
 	if (ex->sent < kept) {

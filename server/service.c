@@ -5,7 +5,7 @@
 
 #include "server/lane.h"
 #include "server/session.h"
-#include "server/visitor.h"
+#include "server/worker.h"
 
 struct service *service_new(struct session *s, uint32_t number, const char *upstream,
 	const char *path)

@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "crypto/digest.h"
-#include "server/visitor.h"
 #include "version.h"
 
 static struct session *session_of(struct link *l)
@@ -312,17 +311,31 @@ struct session *session_free(struct session *s)
 	return NULL;
 }
 
-static void session_log_end(const struct session *s)
+/* What strangers come to is said once a second, or one of them could fill the disk. */
+static void session_log_stranger(struct session *s, const char *peer)
 {
-	const struct link *l = &s->carrier.link;
+	struct worker *w = s->worker;
+	const struct link *l = session_link(s);
+	uint64_t now = loop_now(w->loop);
+	if (w->stranger_told && now - w->stranger_told < SESSION_STRANGER_EVERY) {
+		w->strangers_untold++;
+		return;
+	}
+	log_line(l->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO,
+		"a client from %s did not get in: %s (%u others untold)", peer, l->why,
+		w->strangers_untold);
+	w->stranger_told = now;
+	w->strangers_untold = 0;
+}
+
+static void session_log_end(struct session *s)
+{
 	char peer[ADDRESS_TEXT_SIZE];
 	address_format(&s->peer, peer);
-	if (s->state != SESSION_HANDSHAKING)
-		log_info("session %s from %s ended: %s", s->name, peer, l->why);
-	else if (l->end == LINK_END_REFUSED)
-		log_warn("a client from %s was refused: %s", peer, l->why);
+	if (s->state == SESSION_HANDSHAKING)
+		session_log_stranger(s, peer);
 	else
-		log_info("a client from %s did not get through: %s", peer, l->why);
+		log_info("session %s from %s ended: %s", s->name, peer, session_link(s)->why);
 }
 
 static void session_ended(struct carrier *c)

@@ -12,8 +12,9 @@
 #define SESSION_SERVICES_MAX 1024 /* a session; the YAML of a large cluster has a hundred */
 #define SESSION_HANDSHAKES_PER_ADDRESS \
 	32 /* under way; an office's clients after its router restarts */
-#define SESSION_SAY_AGAIN    (60 * CLOCK_S) /* between two lines about clients that were refused */
-#define SESSION_NOTICE_EVERY CLOCK_S        /* a client's notices beyond that are not logged */
+#define SESSION_SAY_AGAIN      (60 * CLOCK_S) /* between two lines about clients that were refused */
+#define SESSION_STRANGER_EVERY CLOCK_S        /* between two lines about handshakes that failed */
+#define SESSION_NOTICE_EVERY   CLOCK_S        /* a client's notices beyond that are not logged */
 #define SESSION_SUSPECT_TIME \
 	(2 * CLOCK_S) /* rule 28: a holder that does not answer by then is dead */
 

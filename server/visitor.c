@@ -42,8 +42,8 @@ void visitor_close(struct visitor *v, bool abort)
 	}
 	waiting_remove(&w->waiting, v);
 	visitor_set_state(v, VISITOR_CLOSED);
-	v->ex.lane = lane_drop(v->ex.lane, FRAME_RESET_CANCELLED);
-	v->own = lane_drop(v->own, FRAME_RESET_NONE);
+	lane_drop(v->user.lane, FRAME_RESET_CANCELLED);
+	lane_drop(v->user.own, FRAME_RESET_NONE);
 	timeout_cancel(&v->timeout);
 	loop_task_cancel(&v->more);
 	if (abort)
@@ -259,11 +259,11 @@ static void visitor_readable(struct visitor *v)
 		 * A visitor that sent FIN may still wait for its answer, or be gone: the kernel's
 		 * probes will tell the two apart.
 		 */
-		wanted = v->ex.lane && !v->ex.body.done;
+		wanted = v->user.lane && !v->ex.body.done;
 		if (wanted)
-			stream_ready(&v->ex.lane->stream);
+			stream_ready(&v->user.lane->stream);
 		/* Whoever reads will be told; who does not has to ask. */
-		if ((!wanted || !v->ex.lane->stream.credit) && conn_broken(&v->conn))
+		if ((!wanted || !v->user.lane->stream.credit) && conn_broken(&v->conn))
 			visitor_close(v, true);
 		break;
 	case VISITOR_LINGER:
@@ -281,8 +281,8 @@ static void visitor_changed(struct conn *conn)
 		bool owed = buf_len(&v->out) > 0;
 		if (!visitor_flush(v))
 			return;
-		if (v->ex.lane && !buf_len(&v->out))
-			stream_resume(&v->ex.lane->stream);
+		if (v->user.lane && !buf_len(&v->out))
+			stream_resume(&v->user.lane->stream);
 		if (v->state == VISITOR_IDLE)
 			visitor_advance(v);
 		else if (v->state == VISITOR_LINGER && owed)
@@ -291,6 +291,14 @@ static void visitor_changed(struct conn *conn)
 	if (conn->readable)
 		visitor_readable(v);
 }
+
+static const struct lane_user_ops lane_user_ops = {
+	.opening = visitor_opening,
+	.pull = request_pull,
+	.push = answer_push,
+	.push_end = answer_push_end,
+	.lost = visitor_lane_lost,
+};
 
 void visitor_accept(struct worker *w, int fd, const struct address *peer, bool links, bool visits)
 {
@@ -313,6 +321,7 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, bool l
 	}
 	v->conn.writable = true;
 	v->worker = w;
+	v->user.ops = &lane_user_ops;
 	v->state = VISITOR_IDLE;
 	v->counted = counted;
 	v->links = links;
@@ -329,14 +338,14 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, bool l
 	timeout_start(&w->idle, &v->timeout);
 }
 
-static struct visitor *visitor_of(struct timeout *entry)
+static struct visitor *visitor_timed(struct timeout *entry)
 {
 	return container_of(entry, struct visitor, timeout);
 }
 
 void visitor_idle_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	struct visitor *v = visitor_of(entry);
+	struct visitor *v = visitor_timed(entry);
 	/* The body stopped coming, or the upstream stopped taking what has come. */
 	if (v->state == VISITOR_EXCHANGE)
 		visitor_refuse(v, v->conn.readable || buf_len(&v->in) ? PAGE_ANSWER_TIMEOUT
@@ -347,17 +356,17 @@ void visitor_idle_expired(struct timeout_queue *queue, struct timeout *entry)
 
 void visitor_head_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	struct visitor *v = visitor_of(entry);
+	struct visitor *v = visitor_timed(entry);
 	visitor_begin_broken(v, buf_len(&v->in));
 	visitor_refuse(v, PAGE_HEAD_TIMEOUT);
 }
 
 void visitor_answer_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	visitor_refuse(visitor_of(entry), PAGE_ANSWER_TIMEOUT);
+	visitor_refuse(visitor_timed(entry), PAGE_ANSWER_TIMEOUT);
 }
 
 void visitor_linger_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	visitor_close(visitor_of(entry), false);
+	visitor_close(visitor_timed(entry), false);
 }

@@ -69,7 +69,6 @@ struct exchange {
 	unsigned status;
 	struct body body, answer;
 
-	struct lane *lane;
 	char session[SERVICE_SESSION_NAME]; /* that served it last, for the log */
 	const char *why;                    /* what went wrong, as page::why */
 
@@ -83,6 +82,7 @@ struct exchange {
 
 struct visitor {
 	struct conn conn;
+	struct lane_user user;
 	struct worker *worker;
 	struct list link;            /* worker::visitors */
 	struct list waits;           /* waiting::visitors */
@@ -97,13 +97,17 @@ struct visitor {
 	char peer_text[ADDRESS_TEXT_SIZE]; /* of its IP */
 	struct address peer;               /* of the socket */
 	struct address local;
-	struct buf in;    /* bytes that came and were not used yet */
-	struct buf out;   /* bytes of ours that the socket did not take yet */
-	size_t scanned;   /* the head parser's, of `in` */
-	size_t dropped;   /* in LINGER */
-	struct lane *own; /* a lane that is this visitor's for good */
+	struct buf in;  /* bytes that came and were not used yet */
+	struct buf out; /* bytes of ours that the socket did not take yet */
+	size_t scanned; /* the head parser's, of `in` */
+	size_t dropped; /* in LINGER */
 	struct exchange ex;
 };
+
+static inline struct visitor *visitor_of(struct lane_user *u)
+{
+	return container_of(u, struct visitor, user);
+}
 
 /* visitor.c */
 
@@ -133,25 +137,26 @@ void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behi
 /* Gives the request to a service of its route, or lets it wait, or refuses it. */
 void visitor_send(struct visitor *v, const struct service *but);
 /* The lane ended before the answer did; sends the request again where that is safe. */
-void visitor_lane_lost(struct visitor *v, struct service *service, enum frame_reset reason,
+void visitor_lane_lost(struct lane_user *u, struct service *service, enum frame_reset reason,
 	bool untouched);
+void visitor_opening(struct lane_user *u, struct frame_open *open_out);
 /* Answers with a page of ours, or with an RST when an answer has begun. */
 void visitor_refuse(struct visitor *v, enum page_cause cause);
 void visitor_refuse_head(struct visitor *v, int http1_error);
 
 /* request.c */
 
-/* As stream_ops::pull. */
-ssize_t request_pull(struct visitor *v, uint8_t *room, size_t max);
+/* As lane_user_ops::pull. */
+ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max);
 /* The request is sent from its beginning again; only if request_held(). */
 void request_rewind(struct exchange *ex);
 bool request_held(const struct exchange *ex);
 
 /* answer.c */
 
-/* As stream_ops::push and push_end. */
-size_t answer_push(struct visitor *v, const uint8_t *p, size_t n);
-void answer_push_end(struct visitor *v);
+/* As lane_user_ops::push and push_end. */
+size_t answer_push(struct lane_user *u, const uint8_t *p, size_t n);
+bool answer_push_end(struct lane_user *u);
 
 /* exchange.c */
 

@@ -35,9 +35,11 @@ struct worker {
 	struct budget budget;
 	struct routes routes;
 	struct waiting waiting;
-	struct list sessions;    /* of struct session */
-	struct list visitors;    /* of struct visitor */
-	unsigned n_sessions;     /* those still handshaking included */
+	struct list sessions;   /* of struct session */
+	struct list visitors;   /* of struct visitor */
+	unsigned n_sessions;    /* those still handshaking included */
+	uint64_t stranger_told; /* when a failed handshake was logged last, µs */
+	unsigned strangers_untold;
 	uint64_t refusal_told;   /* when a refused client was logged last, µs */
 	unsigned n_handshakes;   /* sessions whose peer has not proved its key */
 	struct tally addresses;  /* visitors' connections */

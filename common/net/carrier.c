@@ -134,15 +134,18 @@ int carrier_start(struct carrier *c, struct loop *loop, int fd, const struct lin
 		return r;
 	}
 	c->conn.writable = true; /* it has just carried the upgrade */
-	if (n_early) {
+	for (const uint8_t *at = early; n_early && c->link.state != LINK_CLOSED;) {
 		size_t room;
 		uint8_t *p = link_room(&c->link, &room);
-		if (!p || room < n_early) {
+		if (!p) {
 			carrier_deinit(c);
 			return -ENOMEM;
 		}
-		memcpy(p, early, n_early);
-		link_input(&c->link, n_early, loop_now(loop));
+		size_t n = MIN(room, n_early);
+		memcpy(p, at, n);
+		at += n;
+		n_early -= n;
+		link_input(&c->link, n, loop_now(loop));
 	}
 	if (link_pending(&c->link))
 		loop_defer(loop, LOOP_PHASE_WRITE, &c->write);
