@@ -186,8 +186,9 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 		ex->request.end = ex->request.start + ex->host_n + ex->head_n;
 		ex->sent = ex->head_n;
 	} else {
-		ex->lane_clean = ex->keep =
-			false; /* it is being sent again, and was answered early */
+		/* It is being sent again, and was answered early. */
+		ex->lane_clean = false;
+		ex->keep = false;
 	}
 	body_begin(&ex->answer, ex->upgraded ? HTTP1_BODY_UNTIL_CLOSE : h->body, h->length);
 	timeout_cancel(&v->timeout);

@@ -73,8 +73,20 @@ static void visitor_wait(struct visitor *v, const struct route *route)
 	struct worker *w = v->worker;
 	if (!waiting_due(w, route))
 		visitor_refuse(v, w->draining ? PAGE_DRAINING : PAGE_NO_ROUTE);
-	else if (waiting_add(&w->waiting, v) < 0)
+	else if (waiting_add(&w->waiting, &v->waiter, exchange_host(&v->ex), &v->ex.visitor) < 0)
 		visitor_refuse(v, PAGE_CROWDED);
+	else if (v->state != VISITOR_WAITING)
+		visitor_set_state(v, VISITOR_WAITING);
+}
+
+void visitor_waited(struct waiter *waiter)
+{
+	visitor_send(container_of(waiter, struct visitor, waiter), NULL);
+}
+
+void visitor_waited_in_vain(struct waiter *waiter)
+{
+	visitor_refuse(container_of(waiter, struct visitor, waiter), PAGE_WAITED);
 }
 
 static struct frame_addr frame_address(const struct address *a)
@@ -113,9 +125,9 @@ void visitor_send(struct visitor *v, const struct service *but)
 		return;
 	}
 	struct lane *lane = lane_take(service, &v->user, ex->upgrade);
+	/* The first may have as many streams as it takes. */
 	if (!lane && (service = service_pick(route, service, now)))
-		lane = lane_take(service, &v->user,
-			ex->upgrade); /* the first has as many streams as it takes */
+		lane = lane_take(service, &v->user, ex->upgrade);
 	if (!lane) {
 		visitor_refuse(v, PAGE_BUSY);
 		return;
@@ -197,7 +209,7 @@ static void visitor_page(struct visitor *v, struct page page)
 	struct exchange *ex = &v->ex;
 	struct worker *w = v->worker;
 	timeout_cancel(&v->timeout);
-	waiting_remove(&w->waiting, v);
+	waiting_remove(&w->waiting, &v->waiter);
 	if (v->state == VISITOR_WAITING)
 		visitor_set_state(v, VISITOR_EXCHANGE);
 	lane_drop(v->user.lane, FRAME_RESET_CANCELLED);

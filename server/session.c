@@ -321,9 +321,10 @@ static void session_log_stranger(struct session *s, const char *peer)
 		w->strangers_untold++;
 		return;
 	}
-	log_line(l->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO,
-		"a client from %s did not get in: %s (%u others untold)", peer, l->why,
-		w->strangers_untold);
+	enum log_level level = l->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO;
+	if (w->strangers_untold)
+		log_line(level, "%u more clients did not get in meanwhile", w->strangers_untold);
+	log_line(level, "a client from %s did not get in: %s", peer, l->why);
 	w->stranger_told = now;
 	w->strangers_untold = 0;
 }

@@ -40,7 +40,7 @@ void visitor_close(struct visitor *v, bool abort)
 		if (v->ex.began && v->conn.fd >= 0)
 			exchange_log(v);
 	}
-	waiting_remove(&w->waiting, v);
+	waiting_remove(&w->waiting, &v->waiter);
 	visitor_set_state(v, VISITOR_CLOSED);
 	lane_drop(v->user.lane, FRAME_RESET_CANCELLED);
 	lane_drop(v->user.own, FRAME_RESET_NONE);
@@ -329,7 +329,7 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, bool l
 	v->peer = *peer;
 	address_format_ip(peer, v->peer_text);
 	socket_local(fd, &v->local);
-	list_init(&v->waits);
+	waiter_init(&v->waiter, visitor_waited, visitor_waited_in_vain);
 	list_init(&v->link);
 	list_append(&w->visitors, &v->link);
 	timeout_init(&v->timeout);

@@ -84,8 +84,8 @@ struct visitor {
 	struct conn conn;
 	struct lane_user user;
 	struct worker *worker;
-	struct list link;            /* worker::visitors */
-	struct list waits;           /* waiting::visitors */
+	struct list link; /* worker::visitors */
+	struct waiter waiter;
 	struct loop_task reap, more; /* more: heads are left to be judged in the next turn */
 	struct timeout timeout;
 	enum visitor_state state;
@@ -134,6 +134,9 @@ void visitor_linger_expired(struct timeout_queue *queue, struct timeout *entry);
 
 /* A head came; `behind` bytes are already behind it. The head's views last as long as this call. */
 void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behind);
+/* For its waiter. */
+void visitor_waited(struct waiter *waiter);
+void visitor_waited_in_vain(struct waiter *waiter);
 /* Gives the request to a service of its route, or lets it wait, or refuses it. */
 void visitor_send(struct visitor *v, const struct service *but);
 /* The lane ended before the answer did; sends the request again where that is safe. */

@@ -3,39 +3,40 @@
 #include <errno.h>
 
 #include "server/service.h"
-#include "server/visitor.h"
 #include "server/worker.h"
 
 static void waiting_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	struct visitor *v = container_of(entry, struct visitor, timeout);
-	waiting_remove(&v->worker->waiting, v);
-	visitor_refuse(v, PAGE_WAITED);
+	struct waiting *wt = container_of(queue, struct waiting, queue);
+	struct waiter *w = container_of(entry, struct waiter, timeout);
+	waiting_remove(wt, w);
+	w->expired(w);
 }
 
-static struct service *waiting_service(struct worker *w, struct visitor *v)
+static bool waiting_over(struct worker *worker, const struct waiter *w)
 {
-	struct route *route = routes_find(&w->routes, exchange_host(&v->ex), loop_now(w->loop));
-	return route ? service_pick(route, NULL, loop_now(w->loop)) : NULL;
+	uint64_t now = loop_now(worker->loop);
+	struct route *route = routes_find(&worker->routes, w->host, now);
+	return route && service_pick(route, NULL, now);
 }
 
 static void waiting_run(struct loop_task *task)
 {
 	struct waiting *wt = container_of(task, struct waiting, wake);
 	/* Those who still find nothing keep their place and their deadline. */
-	list_for_each_safe (it, &wt->visitors) {
-		struct visitor *v = list_entry(it, struct visitor, waits);
-		if (!waiting_service(wt->worker, v))
+	list_for_each_safe (it, &wt->waiters) {
+		struct waiter *w = list_entry(it, struct waiter, link);
+		if (!waiting_over(wt->worker, w))
 			continue;
-		waiting_remove(wt, v);
-		visitor_send(v, NULL);
+		waiting_remove(wt, w);
+		w->served(w);
 	}
 }
 
 void waiting_init(struct waiting *wt, struct worker *w)
 {
 	*wt = (struct waiting){.worker = w};
-	list_init(&wt->visitors);
+	list_init(&wt->waiters);
 	loop_task_init(&wt->wake, waiting_run);
 	timeout_queue_init(&wt->queue, w->loop, w->opts->reconnect_grace, waiting_expired);
 }
@@ -55,29 +56,39 @@ bool waiting_due(const struct worker *w, const struct route *route)
 	return !w->draining && (route || loop_now(w->loop) - w->started < w->opts->reconnect_grace);
 }
 
-int waiting_add(struct waiting *wt, struct visitor *v)
+void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
+	void (*expired)(struct waiter *w))
+{
+	*w = (struct waiter){.served = served, .expired = expired};
+	list_init(&w->link);
+	timeout_init(&w->timeout);
+}
+
+int waiting_add(struct waiting *wt, struct waiter *w, struct str host,
+	const struct address *address)
 {
 	const struct server_options *o = wt->worker->opts;
 	if (wt->n >= o->max_waiting)
 		return -EBUSY;
-	int r = tally_add(&wt->addresses, &v->ex.visitor, (unsigned)o->max_waiting_per_address);
+	int r = tally_add(&wt->addresses, address, (unsigned)o->max_waiting_per_address);
 	if (r < 0)
 		return r;
 	wt->n++;
-	list_append(&wt->visitors, &v->waits);
-	timeout_start(&wt->queue, &v->timeout);
-	visitor_set_state(v, VISITOR_WAITING);
+	w->host = host;
+	w->address = *address;
+	list_append(&wt->waiters, &w->link);
+	timeout_start(&wt->queue, &w->timeout);
 	return 0;
 }
 
-void waiting_remove(struct waiting *wt, struct visitor *v)
+void waiting_remove(struct waiting *wt, struct waiter *w)
 {
-	if (!list_linked(&v->waits))
+	if (!list_linked(&w->link))
 		return;
 	wt->n--;
-	tally_drop(&wt->addresses, &v->ex.visitor);
-	list_unlink(&v->waits);
-	timeout_cancel(&v->timeout);
+	tally_drop(&wt->addresses, &w->address);
+	list_unlink(&w->link);
+	timeout_cancel(&w->timeout);
 }
 
 void waiting_wake(struct waiting *wt)

@@ -3,16 +3,27 @@
  * Requests whose session was lost just now wait for it to come back, instead of failing (rule 38).
  * Their heads are kept and nothing more is read of them.
  */
+#include "base/str.h"
 #include "net/timeouts.h"
 #include "server/tally.h"
 
 struct route;
-struct visitor;
 struct worker;
+
+/* Embedded in whoever waits. */
+struct waiter {
+	struct list link; /* waiting::waiters */
+	struct timeout timeout;
+	struct str host; /* canonical; must stay while it waits */
+	struct address address;
+	/* Exactly one of the two is called, the waiter being off the list, unless it is removed. */
+	void (*served)(struct waiter *w);  /* a service of its route is there */
+	void (*expired)(struct waiter *w); /* none came in time */
+};
 
 struct waiting {
 	struct worker *worker;
-	struct list visitors; /* by visitor::waits */
+	struct list waiters;
 	struct timeout_queue queue;
 	struct tally addresses;
 	size_t n;
@@ -25,9 +36,15 @@ void waiting_deinit(struct waiting *wt);
 /* Whether a name without a session may be waited for, now. */
 bool waiting_due(const struct worker *w, const struct route *route);
 
-/* The visitor waits, in state WAITING. -EBUSY when too many do. */
-int waiting_add(struct waiting *wt, struct visitor *v);
-void waiting_remove(struct waiting *wt, struct visitor *v);
+void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
+	void (*expired)(struct waiter *w));
+
+/* 0, -EBUSY when too many wait already, or -ENOMEM. */
+int waiting_add(struct waiting *wt, struct waiter *w, struct str host,
+	const struct address *address);
+
+/* It waits no longer; without effect on one that does not wait. */
+void waiting_remove(struct waiting *wt, struct waiter *w);
 
 /* Somebody published something: at the end of the turn those who can go on do. */
 void waiting_wake(struct waiting *wt);
