@@ -165,6 +165,7 @@ static void link_event(struct link *l, const struct ws_event *ev, uint64_t now)
 {
 	switch (ev->type) {
 	case WS_MESSAGE:
+		l->last_alive = now;
 		if (l->state == LINK_UP)
 			link_open(l, ev->payload, ev->size, now);
 		else
@@ -192,7 +193,7 @@ static void link_event(struct link *l, const struct ws_event *ev, uint64_t now)
 int link_input(struct link *l, size_t n, uint64_t now)
 {
 	buf_commit(&l->in, n);
-	l->last_alive = l->last_moved = now;
+	l->last_moved = now;
 	while (l->state != LINK_CLOSED && buf_len(&l->in)) {
 		struct ws_event ev;
 		int r = ws_rx_next(&l->ws, buf_head(&l->in), buf_len(&l->in), &ev);
@@ -204,8 +205,11 @@ int link_input(struct link *l, size_t n, uint64_t now)
 		if (r == 0)
 			link_event(l, &ev, now);
 		buf_consume(&l->in, ev.consumed);
-		if (r == WS_MORE)
+		if (r == WS_MORE) {
+			/* Part of a message. A whole ping, say a proxy's, is no sign of life (rule 17). */
+			l->last_alive = now;
 			break;
+		}
 	}
 	return l->state == LINK_CLOSED ? -EPROTO : 0;
 }

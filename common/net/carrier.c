@@ -110,9 +110,10 @@ static void carrier_timer(struct loop_timer *timer)
 		return;
 	}
 	uint64_t acked;
-	if (socket_acked(c->conn.fd, &acked) == 0 && acked > c->acked) {
+	if (socket_acked(c->conn.fd, &acked) == 0) {
+		if (acked - c->acked >= CARRIER_ACKED_MIN)
+			link_alive(&c->link, loop_now(c->loop));
 		c->acked = acked;
-		link_alive(&c->link, loop_now(c->loop));
 	}
 	if (link_tick(&c->link, loop_now(c->loop)) == 0)
 		carrier_set_timer(c);

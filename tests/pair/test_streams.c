@@ -256,8 +256,20 @@ static void idle_links_live_and_rest(void **state)
 	pair_deinit(&p);
 }
 
+/* What a proxy between the two may send on its own. */
+static void proxy_pings(struct pair *p, struct side *s)
+{
+	static const char masked[] = "\x89\x80\1\2\3\4", plain[] = "\x89";
+	size_t room, n = s->client ? sizeof(plain)
+				   : sizeof(masked) - 1; /* with the NUL: a length of 0 */
+	uint8_t *at = link_room(&s->link, &room);
+	assert_true(at && room >= n);
+	memcpy(at, s->client ? plain : masked, n);
+	assert_int_equal(link_input(&s->link, n, p->now), 0);
+}
+
 /* How long a side lives on when nothing comes any more, its deadlines being kept. */
-static uint64_t lives_alone(struct pair *p, struct side *s, uint64_t acks_until)
+static uint64_t lives_alone(struct pair *p, struct side *s, uint64_t acks_until, bool pings)
 {
 	uint64_t began = p->now, due;
 	const uint8_t *bytes;
@@ -267,6 +279,8 @@ static uint64_t lives_alone(struct pair *p, struct side *s, uint64_t acks_until)
 		p->now = due;
 		if (p->now - began < acks_until)
 			link_alive(&s->link, p->now);
+		if (pings)
+			proxy_pings(p, s);
 		link_tick(&s->link, p->now);
 		if (s->link.state == LINK_UP)
 			link_sent(&s->link, link_output(&s->link, &bytes, p->now));
@@ -284,7 +298,7 @@ static void silence_is_death(void **state)
 		pair_run(&p);
 		struct side *s = side_at(&p, i);
 		uint64_t quiet = p.now - s->link.last_alive;
-		assert_int_equal(lives_alone(&p, s, 0) + quiet, LINK_SILENCE_MAX);
+		assert_int_equal(lives_alone(&p, s, 0, false) + quiet, LINK_SILENCE_MAX);
 		assert_int_equal(s->link.end, LINK_END_SILENT);
 		assert_string_equal(s->link.why, "silent for 15 s");
 		assert_int_equal(f->reason, FRAME_RESET_LINK_LOST);
@@ -294,8 +308,15 @@ static void silence_is_death(void **state)
 		/* Acknowledged bytes are a sign of life while they come (rule 26). */
 		pair_init(&p, NULL, 1);
 		pair_up(&p);
-		uint64_t lived = lives_alone(&p, side_at(&p, i), 60 * CLOCK_S);
+		uint64_t lived = lives_alone(&p, side_at(&p, i), 60 * CLOCK_S, false);
 		assert_in_range(lived, 70 * CLOCK_S, 75 * CLOCK_S);
+		pair_break(&p);
+		pair_deinit(&p);
+
+		/* A proxy's pings are not (rule 17). */
+		pair_init(&p, NULL, 1);
+		pair_up(&p);
+		assert_true(lives_alone(&p, side_at(&p, i), 0, true) <= LINK_SILENCE_MAX);
 		pair_break(&p);
 		pair_deinit(&p);
 	}
