@@ -105,7 +105,7 @@ void visitor_opening(struct lane_user *u, struct frame_open *open_out)
 /* A visitor that logged in its connection goes on where it did (rule 33). */
 static struct service *visitor_own_service(const struct visitor *v, const struct route *route)
 {
-	if (!v->user.own || v->user.own->service->entry.route != route ||
+	if (!route || !v->user.own || v->user.own->service->entry.route != route ||
 		!session_usable(v->user.own->service->session))
 		return NULL;
 	return v->user.own->service;
