@@ -27,8 +27,9 @@ static const struct {
 	{426, "the server there wants another version of WebSocket at %s, or none"},
 	{429, "too many attempts came from here"},
 	{502, "a reverse proxy answers, and the exit node behind it does not"},
-	{503, "no tunnel server takes links at %s there: do --control-path and the port (perhaps "
-	      "the server has a --control-port) fit?"},
+	{503, "either it has as many clients as it takes (its log says so), or no tunnel server "
+	      "takes links at %s there: do --control-path and the port (perhaps the server has a "
+	      "--control-port) fit?"},
 	{504, "a reverse proxy answers, and the exit node behind it does not"},
 };
 

@@ -118,6 +118,16 @@ static void uplink_name_session(struct uplink *u, const uint8_t id[CONTROL_SESSI
 		snprintf(u->session + 2 * i, 3, "%02x", id[i]);
 }
 
+/* Links that the exit node left are ours to close once they carry nothing any more. */
+static void uplink_sweep(struct uplink *u)
+{
+	list_for_each (it, &u->cables) {
+		struct cable *old = list_entry(it, struct cable, link);
+		if (old->leaving && !cable_streams(old))
+			link_close(cable_link(old), LINK_END_LOCAL, "replaced by a new link");
+	}
+}
+
 void uplink_up(struct uplink *u, struct cable *c, const struct control *hello)
 {
 	log_debug("the exit node's version is %s", hello->hello.version);
@@ -129,13 +139,7 @@ void uplink_up(struct uplink *u, struct cable *c, const struct control *hello)
 	backoff_reset(&u->backoff);
 	u->announced = false;
 	u->last_failure[0] = '\0';
-	/* Links that the exit node left and that carry nothing any more are its to close, but not
-	   for ever. */
-	list_for_each (it, &u->cables) {
-		struct cable *old = list_entry(it, struct cable, link);
-		if (old->leaving && !cable_streams(old))
-			link_close(cable_link(old), LINK_END_LOCAL, "replaced by a new link");
-	}
+	uplink_sweep(u);
 	services_offer(u->services, cable_link(c));
 	loop_timer_set(&u->reoffer, loop_now(u->loop) + SERVICES_RETRY);
 }
@@ -192,6 +196,7 @@ static void reoffer_fired(struct loop_timer *timer)
 	struct uplink *u = container_of(timer, struct uplink, reoffer);
 	if (u->state != UPLINK_UP)
 		return;
+	uplink_sweep(u);
 	services_offer(u->services, cable_link(u->cable));
 	loop_timer_set(&u->reoffer, loop_now(u->loop) + SERVICES_RETRY);
 }

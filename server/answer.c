@@ -271,6 +271,8 @@ bool answer_push_end(struct lane_user *u)
 {
 	struct visitor *v = visitor_of(u);
 	struct exchange *ex = &v->ex;
+	if (ex->upgraded && !u->lane->alone)
+		return false; /* behind its FIN such a stream takes nothing, so both directions end */
 	if (ex->upgraded) {
 		v->fin_due = true;
 		visitor_flush(v);

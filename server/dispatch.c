@@ -71,6 +71,7 @@ void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behi
 static void visitor_wait(struct visitor *v, const struct route *route)
 {
 	struct worker *w = v->worker;
+	timeout_cancel(&v->timeout);
 	if (!waiting_due(w, route))
 		visitor_refuse(v, w->draining ? PAGE_DRAINING : PAGE_NO_ROUTE);
 	else if (waiting_add(&w->waiting, &v->waiter, exchange_host(&v->ex), &v->ex.visitor) < 0)

@@ -122,9 +122,6 @@ static struct lane *lane_new(struct service *service, bool alone)
 		return NULL;
 	}
 	list_append(&service->lanes, &lane->of_service);
-	/* Before the ids are used up a new link takes over; this one finishes what it has (rule 19). */
-	if (mux_ids_low(&service->session->carrier.link.mux))
-		mux_goaway(&service->session->carrier.link.mux, FRAME_GOAWAY_IDS);
 	return lane;
 }
 

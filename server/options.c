@@ -255,7 +255,8 @@ static const struct option_row rows[] = {
 	{.name = "ready-file",
 		.type = OPTION_STRING,
 		.metavar = "FILE",
-		.help = "Write the addresses listened on to this file once they are open",
+		.help = "Write the ports listened on, and for whom, to this file once they are "
+			"open",
 		.offset = AT(ready_file)},
 	{.name = "config",
 		.type = OPTION_STRING,

@@ -20,6 +20,15 @@ static struct link *session_link(struct session *s)
 	return &s->carrier.link;
 }
 
+/* For people. Behind a trusted proxy there is no port. */
+static void session_peer(const struct session *s, char text[ADDRESS_TEXT_SIZE])
+{
+	if (s->peer.port)
+		address_format(&s->peer, text);
+	else
+		address_format_ip(&s->peer, text);
+}
+
 static void session_set_state(struct session *s, enum session_state state)
 {
 	static const uint8_t legal[] = {
@@ -41,7 +50,7 @@ bool session_usable(const struct session *s)
 {
 	const struct link *l = &s->carrier.link;
 	return s->state == SESSION_ESTABLISHED && l->state == LINK_UP && !l->mux.peer_draining &&
-	       !mux_ids_low(&l->mux) && (!s->suspected_at || l->last_alive > s->suspected_at);
+	       !mux_ids_low(&l->mux) && (!s->suspected_at || l->last_heard > s->suspected_at);
 }
 
 /* ---- What it publishes ---- */
@@ -216,6 +225,7 @@ static struct session *session_resumed(struct session *s, const struct control *
 	list_for_each (it, &s->worker->sessions) {
 		struct session *old = list_entry(it, struct session, link);
 		if (old != s && old->state == SESSION_ESTABLISHED &&
+			!old->carrier.link.mux.draining &&
 			old->identity->identity == s->identity->identity &&
 			memcmp(old->instance, s->instance, sizeof(s->instance)) == 0 &&
 			mac_verify(old->resume, s->instance, sizeof(s->instance), mac))
@@ -235,7 +245,7 @@ static void session_on_up(struct link *l, const struct control *hello)
 		snprintf(s->name + 2 * i, 3, "%02x", s->id[i]);
 
 	char peer[ADDRESS_TEXT_SIZE];
-	address_format(&s->peer, peer);
+	session_peer(s, peer);
 	log_info("session %s of %s from %s is up (%s, client %s)", s->name, s->identity->identity,
 		peer,
 		l->sealed  ? "sealed"
@@ -332,7 +342,7 @@ static void session_log_stranger(struct session *s, const char *peer)
 static void session_log_end(struct session *s)
 {
 	char peer[ADDRESS_TEXT_SIZE];
-	address_format(&s->peer, peer);
+	session_peer(s, peer);
 	if (s->state == SESSION_HANDSHAKING)
 		session_log_stranger(s, peer);
 	else
@@ -365,7 +375,7 @@ void session_drain(struct session *s)
 static void session_suspect_expired(struct loop_timer *timer)
 {
 	struct session *s = container_of(timer, struct session, suspect);
-	if (session_link(s)->last_alive <= s->suspected_at)
+	if (session_link(s)->last_heard <= s->suspected_at)
 		session_close(s, "it did not answer while another session claimed its names");
 	s->suspected_at = 0;
 }

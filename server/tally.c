@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/random.h"
+
 #define TALLY_MIN 64 /* buckets */
 
 struct tally_entry {
@@ -21,15 +23,16 @@ static uint64_t tally_key(const struct address *a)
 	return key;
 }
 
-static struct tally_entry **tally_bucket(struct tally_entry **table, size_t size, uint64_t key)
+/* Strangers choose keys, but do not know where they fall. */
+static struct tally_entry **tally_bucket(const struct tally *t, struct tally_entry **table,
+	size_t size, uint64_t key)
 {
-	/* Fibonacci hashing: neighbours in a network spread. */
-	return &table[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (size - 1)];
+	return &table[((key ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (size - 1)];
 }
 
 static struct tally_entry **tally_find(struct tally *t, uint64_t key)
 {
-	struct tally_entry **at = tally_bucket(t->table, t->size, key);
+	struct tally_entry **at = tally_bucket(t, t->table, t->size, key);
 	while (*at && (*at)->key != key)
 		at = &(*at)->next;
 	return at;
@@ -41,10 +44,12 @@ static int tally_grow(struct tally *t)
 	struct tally_entry **table = calloc(size, sizeof(*table));
 	if (!table)
 		return -ENOMEM;
+	if (!t->table)
+		random_bytes(&t->seed, sizeof(t->seed));
 	for (size_t i = 0; i < t->size; i++) {
 		for (struct tally_entry *e = t->table[i], *next; e; e = next) {
 			next = e->next;
-			struct tally_entry **bucket = tally_bucket(table, size, e->key);
+			struct tally_entry **bucket = tally_bucket(t, table, size, e->key);
 			e->next = *bucket;
 			*bucket = e;
 		}
@@ -69,6 +74,8 @@ void tally_deinit(struct tally *t)
 
 int tally_add(struct tally *t, const struct address *a, unsigned limit)
 {
+	if (!limit)
+		return -EBUSY;
 	if (t->n >= t->size && tally_grow(t) < 0 && !t->table)
 		return -ENOMEM;
 	uint64_t key = tally_key(a);

@@ -9,7 +9,8 @@
 
 struct tally {
 	struct tally_entry **table; /* a power of two of buckets */
-	size_t size, n;             /* n: addresses that hold something */
+	uint64_t seed;
+	size_t size, n; /* n: addresses that hold something */
 };
 
 void tally_deinit(struct tally *t);

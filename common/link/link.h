@@ -8,7 +8,7 @@
  *
  * Received bytes are unmasked, opened and delivered inside the receive buffer; sent ones are pulled
  * into the send buffer where they are sealed, headed and masked. Both are freed while the link
- *rests.
+ * rests.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -108,7 +108,8 @@ struct link {
 	bool send_confirmed; /* our first message, sealed in any case, went out */
 
 	uint64_t began, last_alive, last_ping; /* µs */
-	uint64_t last_moved;                   /* when there was something to read or write */
+	uint64_t last_heard; /* when a message came last: the peer itself, not its kernel, in µs */
+	uint64_t last_moved; /* when there was something to read or write */
 };
 
 /*

@@ -165,7 +165,7 @@ static void link_event(struct link *l, const struct ws_event *ev, uint64_t now)
 {
 	switch (ev->type) {
 	case WS_MESSAGE:
-		l->last_alive = now;
+		l->last_alive = l->last_heard = now;
 		if (l->state == LINK_UP)
 			link_open(l, ev->payload, ev->size, now);
 		else

@@ -443,3 +443,25 @@ def test_upstream_that_stops_reading_is_not_the_visitors_fault(tunnel):
     finally:
         done.set()
         leave.set()
+
+
+def test_upgrade_on_a_logged_in_connection_ends(tunnel):
+    """It rides on the stream of the login. Behind the upstream's FIN nothing is written there, so
+    both directions end; they stayed open, with a descriptor on each side, until the link ended."""
+    def script(conn):
+        conn.read_request()
+        conn.send(response("in"))
+        conn.read_request()
+        conn.send(SWITCHING + b"last words")
+        conn.finish()
+
+    upstream = tunnel.upstream(script)
+    server = tunnel.server()
+    client = tunnel.client(server, upstream)
+    before = client.fds()
+    v = tunnel.visitor(server)
+    assert v.get(fields=["Authorization: NTLM TlRMTVNTUAAB"]).text() == "in"
+    v.request(fields=UPGRADE)
+    assert v.read_head().status == 101
+    v.send(b"late")
+    wait_until(lambda: client.fds() <= before, "the stream to end", 5)

@@ -472,10 +472,11 @@ static void ids_run_out(void **state)
 	stream_init(&late, f.streams[0]->stream.ops);
 	assert_int_equal(mux_open(&f.mux, &late), -ESHUTDOWN);
 	assert_false(mux_may_open(&f.mux));
-	/* What is open goes on. */
+	/* The peer is told, and what is open goes on. */
+	assert_true(f.mux.draining);
 	f.streams[0]->give = 10;
 	stream_ready(&f.streams[0]->stream);
-	assert_int_equal(fill_all(&f), 1);
+	assert_int_equal(fill_all(&f), 2);
 	fake_deinit(&f);
 }
 
