@@ -7,21 +7,15 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "config/memory.h"
+#include "config/shared.h"
 
 #define AT(field) offsetof(struct server_options, field)
 
 /* Two minutes of anything is longer than a person or a load balancer waits. */
 #define WAIT_MAX (120 * CLOCK_S)
 
-#define KIB (UINT64_C(1) << 10)
-#define MIB (UINT64_C(1) << 20)
-#define GIB (UINT64_C(1) << 30)
-
 /* As many listeners as one could mean. */
 #define PORTS_MAX 64
-
-static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
-static const char *const log_formats[] = {"text", "json", NULL};
 
 static const struct option_row rows[] = {
 	{.name = "port",
@@ -187,37 +181,7 @@ static const struct option_row rows[] = {
 		.help = "Connections from one visitor's address at a time",
 		.offset = AT(max_visitors_per_address)},
 
-	/* One turn's read of a socket; windows that need more grow. */
-	{.name = "base-window",
-		.type = OPTION_SIZE,
-		.default_text = "64KiB",
-		.min = 16 * KIB,
-		.max = 16 * MIB,
-		.help = "What a stream may send before it is read",
-		.offset = AT(base_window)},
-	/* 100 ms at 640 Mbit/s. */
-	{.name = "max-window",
-		.type = OPTION_SIZE,
-		.default_text = "8MiB",
-		.min = 16 * KIB,
-		.max = GIB,
-		.help = "What this may grow to for a fast stream",
-		.offset = AT(max_window)},
-	{.name = "memory-budget",
-		.type = OPTION_SIZE,
-		.default_text = "0",
-		.max = UINT64_C(1) << 40,
-		.help = "Memory for what waits to be read; 0 is an eighth of the machine's, from "
-			"32MiB to 1GiB",
-		.offset = AT(memory_budget)},
-	/* A guess: as many requests at a time as one upstream could answer. */
-	{.name = "max-streams",
-		.type = OPTION_NUMBER,
-		.default_text = "16384",
-		.min = 1,
-		.max = 1 << 16,
-		.help = "Streams of one link at a time",
-		.offset = AT(max_streams)},
+	SHARED_LINK_ROWS(struct server_options),
 	/* A guess: all clients of a small site coming back in the same second. */
 	{.name = "max-handshakes",
 		.type = OPTION_NUMBER,
@@ -240,12 +204,6 @@ static const struct option_row rows[] = {
 		.max = WAIT_MAX,
 		.help = "How long requests wait for a client that was just lost",
 		.offset = AT(reconnect_grace)},
-	{.name = "grace",
-		.type = OPTION_DURATION,
-		.default_text = "10s",
-		.max = 3600 * CLOCK_S,
-		.help = "How long requests under way may take to finish after SIGTERM",
-		.offset = AT(grace)},
 
 	{.name = "access-log",
 		.type = OPTION_STRING,
@@ -258,28 +216,7 @@ static const struct option_row rows[] = {
 		.help = "Write the ports listened on, and for whom, to this file once they are "
 			"open",
 		.offset = AT(ready_file)},
-	{.name = "config",
-		.type = OPTION_STRING,
-		.metavar = "FILE",
-		.env = "TUNNEL_CONFIG",
-		.help = "Read options from this YAML file too",
-		.offset = AT(config)},
-	{.name = "log-level",
-		.type = OPTION_ENUM,
-		.default_text = "info",
-		.metavar = "LEVEL",
-		.values = log_levels,
-		.env = "TUNNEL_LOG_LEVEL",
-		.help = "How much to say",
-		.offset = AT(log_level)},
-	{.name = "log-format",
-		.type = OPTION_ENUM,
-		.default_text = "text",
-		.metavar = "FORMAT",
-		.values = log_formats,
-		.env = "TUNNEL_LOG_FORMAT",
-		.help = "The form of the log's lines",
-		.offset = AT(log_format)},
+	SHARED_RUN_ROWS(struct server_options),
 	{.name = "disable-transport-wrapping",
 		.type = OPTION_FLAG,
 		.default_text = "false",

@@ -1,0 +1,77 @@
+#pragma once
+/*
+ * The rows that both sides' tables have, for fields of the same names in either config struct: one
+ * wording, one default, one reason.
+ */
+#include "base/clock.h"
+#include "config/option.h"
+
+#define KIB (UINT64_C(1) << 10)
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+/* In the order of enum log_level and enum log_format. */
+extern const char *const shared_log_levels[];
+extern const char *const shared_log_formats[];
+
+/*
+ * What a link may hold.
+ *	base-window	one turn's read of a socket; windows that need more grow
+ *	max-window	100 ms at 640 Mbit/s
+ *	max-streams	a guess: as many requests at a time as one upstream could answer
+ */
+#define SHARED_LINK_ROWS(side)                                                                   \
+	{.name = "base-window",                                                                  \
+		.type = OPTION_SIZE,                                                             \
+		.default_text = "64KiB",                                                         \
+		.min = 16 * KIB,                                                                 \
+		.max = 16 * MIB,                                                                 \
+		.help = "What a stream may send before it is read",                              \
+		.offset = offsetof(side, base_window)},                                          \
+		{.name = "max-window",                                                           \
+			.type = OPTION_SIZE,                                                     \
+			.default_text = "8MiB",                                                  \
+			.min = 16 * KIB,                                                         \
+			.max = GIB,                                                              \
+			.help = "What this may grow to for a fast stream",                       \
+			.offset = offsetof(side, max_window)},                                   \
+		{.name = "memory-budget",                                                        \
+			.type = OPTION_SIZE,                                                     \
+			.default_text = "0",                                                     \
+			.max = UINT64_C(1) << 40,                                                \
+			.help = "Memory for what waits to be read; 0 is an eighth of the "       \
+				"machine's, from 32MiB to 1GiB",                                 \
+			.offset = offsetof(side, memory_budget)},                                \
+	{                                                                                        \
+		.name = "max-streams", .type = OPTION_NUMBER, .default_text = "16384", .min = 1, \
+		.max = 1 << 16, .help = "Streams of one link at a time",                         \
+		.offset = offsetof(side, max_streams)                                            \
+	}
+
+/* How it is run. */
+#define SHARED_RUN_ROWS(side)                                                                  \
+	{.name = "grace",                                                                      \
+		.type = OPTION_DURATION,                                                       \
+		.default_text = "10s",                                                         \
+		.max = 3600 * CLOCK_S,                                                         \
+		.help = "How long requests under way may take to finish after SIGTERM",        \
+		.offset = offsetof(side, grace)},                                              \
+		{.name = "config",                                                             \
+			.type = OPTION_STRING,                                                 \
+			.metavar = "FILE",                                                     \
+			.env = "TUNNEL_CONFIG",                                                \
+			.help = "Read options from this YAML file too",                        \
+			.offset = offsetof(side, config)},                                     \
+		{.name = "log-level",                                                          \
+			.type = OPTION_ENUM,                                                   \
+			.default_text = "info",                                                \
+			.metavar = "LEVEL",                                                    \
+			.values = shared_log_levels,                                           \
+			.env = "TUNNEL_LOG_LEVEL",                                             \
+			.help = "How much to say",                                             \
+			.offset = offsetof(side, log_level)},                                  \
+	{                                                                                      \
+		.name = "log-format", .type = OPTION_ENUM, .default_text = "text",             \
+		.metavar = "FORMAT", .values = shared_log_formats, .env = "TUNNEL_LOG_FORMAT", \
+		.help = "The form of the log's lines", .offset = offsetof(side, log_format)    \
+	}
