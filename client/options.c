@@ -8,10 +8,9 @@
 #include "base/macros.h"
 #include "config/memory.h"
 #include "config/shared.h"
+#include "link/upgrade.h"
 
 #define AT(field) offsetof(struct client_options, field)
-
-#define DEFAULT_CONTROL_PATH "/tunnel"
 
 static const struct option_row rows[] = {
 	{.name = "remote",
@@ -70,7 +69,7 @@ static const struct option_row rows[] = {
 		.type = OPTION_STRING,
 		.metavar = "PATH",
 		.help = "Where the exit node takes clients; without it the path in --remote, "
-			"else " DEFAULT_CONTROL_PATH,
+			"else " UPGRADE_PATH,
 		.offset = AT(control_path)},
 	{.name = "strict-forwarding",
 		.type = OPTION_FLAG,
@@ -133,8 +132,8 @@ static int check_remote(struct client_options *o, struct error *err)
 	if (!o->control_path) {
 		struct str path = o->remote_url.path;
 		bool named = path.n > 1; /* "/" is what people put behind any host */
-		o->control_path = strndup(named ? path.p : DEFAULT_CONTROL_PATH,
-			named ? path.n : strlen(DEFAULT_CONTROL_PATH));
+		o->control_path = strndup(named ? path.p : UPGRADE_PATH,
+			named ? path.n : strlen(UPGRADE_PATH));
 		if (!o->control_path)
 			return error_set(err, -ENOMEM, "no memory");
 	}

@@ -167,7 +167,7 @@ static bool visitor_may_retry(const struct exchange *ex, bool untouched)
 	if (ex->again)
 		return false;
 	if (untouched)
-		return request_held(ex);
+		return ex->holding;
 	return http1_idempotent(ex->method) && ex->body.kind == HTTP1_BODY_NONE && !ex->upgrade;
 }
 

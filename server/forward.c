@@ -113,13 +113,10 @@ static uint8_t *put_chain(uint8_t *at, const struct http1_head *h, const struct 
 	return put_literal(at, "\r\n");
 }
 
-static uint8_t *put_request_line(uint8_t *at, const struct http1_head *h, struct str prefix)
+static uint8_t *put_request_line(uint8_t *at, const struct http1_head *h)
 {
 	at = put(at, h->method_name);
 	*at++ = ' ';
-	/* "*" names the whole server, wherever the service stands on it. */
-	if (prefix.n > 0 && h->path.p[0] == '/')
-		at = put(at, (struct str){prefix.p, prefix.n - (prefix.p[prefix.n - 1] == '/')});
 	at = put(at, h->path);
 	at = put(at, h->query);
 	return put_literal(at, " HTTP/1.1\r\n");
@@ -129,12 +126,11 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 {
 	struct str host = h->host_value.n > 0 ? h->host_value : f->authority;
 	/* Old values are at most as long as the lines that carried them. */
-	size_t most = h->size + f->prefix.n + 2 * host.n + f->peer.n + f->scheme.n +
-		      f->request_id.n + LITERALS;
+	size_t most = h->size + 2 * host.n + f->peer.n + f->scheme.n + f->request_id.n + LITERALS;
 	int r = buf_reserve(out, most);
 	if (r)
 		return r;
-	uint8_t *at = put_request_line(buf_tail(out), h, f->prefix);
+	uint8_t *at = put_request_line(buf_tail(out), h);
 	/* RFC 9112, 3.2: a request for no known authority has an empty Host, but it has one. */
 	if (!(h->seen & BIT(HTTP1_HOST)))
 		at = put_field(at, STR("Host: "), host);

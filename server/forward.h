@@ -13,9 +13,8 @@
 #define FORWARD_HOPS_MAX 32
 
 struct forward {
-	struct str peer;   /* who connected, as text without the port; ends X-Forwarded-For */
-	struct str scheme; /* as the visitor used it: "http" */
-	struct str prefix; /* put before the path; empty, or "/…" with or without a last slash */
+	struct str peer;       /* who connected, as text without the port; ends X-Forwarded-For */
+	struct str scheme;     /* as the visitor used it: "http" */
 	struct str request_id; /* request_id_given()'s, else ours */
 	struct str authority;  /* Host of a 1.0 request without one (RFC 9112, 3.3); may be empty */
 	bool trusted;          /* the peer is one of --trusted-proxies */

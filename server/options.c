@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "config/memory.h"
 #include "config/shared.h"
+#include "link/upgrade.h"
 
 #define AT(field) offsetof(struct server_options, field)
 
@@ -51,7 +52,7 @@ static const struct option_row rows[] = {
 		.offset = AT(control_addr)},
 	{.name = "control-path",
 		.type = OPTION_STRING,
-		.default_text = "/tunnel",
+		.default_text = UPGRADE_PATH,
 		.metavar = "PATH",
 		.help = "The path at which clients knock",
 		.offset = AT(control_path)},

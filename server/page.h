@@ -13,7 +13,6 @@
 	X(NOT_HERE, 404, "not-here", "this port takes tunnel clients only")                        \
 	X(LINK_MALFORMED, 400, "link-malformed", "this is not how a tunnel is asked for")          \
 	X(HEAD_TIMEOUT, 408, "head-timeout", "the request took too long to arrive")                \
-	X(MISDIRECTED, 421, "misdirected", "this connection is not meant for that host")           \
 	X(UPGRADE, 426, "upgrade", "a tunnel is asked for with a WebSocket handshake, version 13") \
 	X(OVERLOADED, 503, "overloaded", "the exit node has no room for this request")             \
 	X(DRAINING, 503, "draining", "the exit node is about to restart")                          \

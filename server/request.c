@@ -7,11 +7,6 @@
 
 #include "server/visitor.h"
 
-bool request_held(const struct exchange *ex)
-{
-	return ex->holding;
-}
-
 void request_rewind(struct exchange *ex)
 {
 	ex->sent = 0;

@@ -151,9 +151,8 @@ void visitor_refuse_head(struct visitor *v, int http1_error);
 
 /* As lane_user_ops::pull. */
 ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max);
-/* The request is sent from its beginning again; only if request_held(). */
+/* The request is sent from its beginning again; only while exchange::holding. */
 void request_rewind(struct exchange *ex);
-bool request_held(const struct exchange *ex);
 
 /* answer.c */
 

@@ -20,7 +20,6 @@
 		     */
 #define MUX_BASE_WINDOW (64u << 10) /* bytes; one turn's read */
 #define MUX_MAX_WINDOW  (8u << 20)  /* bytes; 100 ms at 640 Mbit/s */
-#define MUX_MAX_STREAMS 65536u      /* streams a peer may have open; about 20 MiB of structs */
 #define MUX_FRAMES_MAX \
 	(1u << 20)                  /* bytes of RESET and CONTROL that may wait for a peer to read \
 				     */

@@ -350,16 +350,3 @@ void dial_cancel(struct dial *dial)
 		close(dial->result); /* connected, not reported yet */
 	dial->result = -EBADF;
 }
-
-const char *dial_outcome_name(enum dial_outcome outcome)
-{
-	static const char *const names[] = {
-		[DIAL_CONNECTED] = "connected",
-		[DIAL_NO_ADDRESS] = "no address",
-		[DIAL_REFUSED] = "refused",
-		[DIAL_UNREACHABLE] = "unreachable",
-		[DIAL_TIMED_OUT] = "timed out",
-		[DIAL_FAILED] = "failed",
-	};
-	return names[outcome];
-}

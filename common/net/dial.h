@@ -50,5 +50,3 @@ void dial_start(struct dial *dial, struct loop *loop, struct offload *offload, c
 
 /* Closes what is open; `done` does not come any more. A dial that is zero or finished is fine. */
 void dial_cancel(struct dial *dial);
-
-const char *dial_outcome_name(enum dial_outcome outcome);

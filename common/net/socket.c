@@ -39,28 +39,17 @@ void socket_abort_on_close(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
-/* getpeername() or getsockname(), which are alike. */
-static int ask_name(int (*ask)(int, struct sockaddr *, socklen_t *), int fd, struct address *out)
+int socket_local(int fd, struct address *address_out)
 {
 	struct sockaddr_storage sa = {0};
 	socklen_t len = sizeof sa;
-	if (ask(fd, (struct sockaddr *)&sa, &len) < 0)
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
 		return -errno;
 	struct address address = address_from_sockaddr((struct sockaddr *)&sa);
 	if (address.family == ADDRESS_NONE)
 		return -EAFNOSUPPORT;
-	*out = address;
+	*address_out = address;
 	return 0;
-}
-
-int socket_peer(int fd, struct address *address_out)
-{
-	return ask_name(getpeername, fd, address_out);
-}
-
-int socket_local(int fd, struct address *address_out)
-{
-	return ask_name(getsockname, fd, address_out);
 }
 
 int socket_acked(int fd, uint64_t *bytes_out)

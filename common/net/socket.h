@@ -25,7 +25,6 @@ void socket_keepalive(int fd);
 void socket_abort_on_close(int fd);
 
 /* 0 or -errno; -EAFNOSUPPORT for what is not IPv4 or IPv6. */
-int socket_peer(int fd, struct address *address_out);
 int socket_local(int fd, struct address *address_out);
 
 /*
