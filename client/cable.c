@@ -1,7 +1,6 @@
 #include "client/cable.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/macros.h"
 #include "version.h"
@@ -63,12 +62,12 @@ static void cable_ended(struct carrier *carrier)
 	uplink_lost(c->uplink, c);
 }
 
-struct cable *cable_new(struct uplink *u, int fd, const void *early, size_t n)
+struct cable *cable_new(struct uplink *u, struct plug plug, const void *early, size_t n)
 {
 	const struct client_options *o = u->options;
 	struct cable *c = calloc(1, sizeof(*c));
 	if (!c) {
-		close(fd);
+		plug_close(&plug);
 		return NULL;
 	}
 	c->uplink = u;
@@ -89,7 +88,7 @@ struct cable *cable_new(struct uplink *u, int fd, const void *early, size_t n)
 	};
 	/* Early bytes are judged from within: the uplink has to know its cable by then. */
 	u->cable = c;
-	if (carrier_start(&c->carrier, u->loop, fd, &cable_ops, &config, early, n, cable_ended) <
+	if (carrier_start(&c->carrier, u->loop, plug, &cable_ops, &config, early, n, cable_ended) <
 		0) {
 		u->cable = NULL;
 		list_unlink(&c->link);

@@ -12,8 +12,8 @@ struct cable {
 	bool leaving;   /* the exit node said GOAWAY */
 };
 
-/* Owns fd from here on. NULL when memory is out. */
-struct cable *cable_new(struct uplink *u, int fd, const void *early, size_t n);
+/* Owns the connection from here on. NULL when memory is out. */
+struct cable *cable_new(struct uplink *u, struct plug plug, const void *early, size_t n);
 
 /* At once, without a word. Accepts NULL; returns NULL. Not from within its link's callbacks. */
 struct cable *cable_free(struct cable *c);

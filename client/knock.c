@@ -135,10 +135,10 @@ static void knock_judge(struct knock *k, const struct http1_head *h)
 	}
 	struct buf in = k->in; /* outlives the knock's end: what came early is in it */
 	k->in = BUF_NULL;
-	int fd = conn_take_fd(&k->conn);
+	struct plug plug = conn_unplug(&k->conn);
 	size_t head = h->size;
 	knock_end(k);
-	k->opened(k, fd, buf_head(&in) + head, behind);
+	k->opened(k, plug, buf_head(&in) + head, behind);
 	buf_deinit(&in);
 }
 

@@ -39,8 +39,8 @@ struct knock {
 	unsigned interim;
 	char key[WS_KEY_SIZE + 1];
 
-	/* `fd` is the callee's, as are the first `n` bytes behind the answer, until it returns. */
-	void (*opened)(struct knock *k, int fd, const void *early, size_t n);
+	/* The connection is the callee's, as are the first `n` bytes behind the answer, until it returns. */
+	void (*opened)(struct knock *k, struct plug plug, const void *early, size_t n);
 	/* `why` is a sentence's rest: "connection refused by …" */
 	void (*failed)(struct knock *k, const char *why);
 };

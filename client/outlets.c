@@ -84,7 +84,7 @@ static void outlet_dialled(struct dial *dial, int fd)
 	if (fd < 0) {
 		services_failed(o->service, dial->reason, loop_now(all->loop));
 		outlet_fail(o, reset_reason(o));
-	} else if (relay_connect(&o->relay, fd) < 0) {
+	} else if (relay_connect(&o->relay, PLUG_OF(fd)) < 0) {
 		outlet_fail(o, FRAME_RESET_NO_MEMORY);
 	}
 }

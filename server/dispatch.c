@@ -18,9 +18,9 @@ static void visitor_become_link(struct visitor *v, const struct http1_head *h)
 	size_t n = upgrade_response(h, response);
 	struct worker *w = v->worker;
 	struct address peer = v->ex.visitor;
-	int fd = conn_take_fd(&v->conn);
+	struct plug plug = conn_unplug(&v->conn);
 	visitor_close(v, false);
-	session_accept(w, fd, &peer, response, n);
+	session_accept(w, plug, &peer, response, n);
 }
 
 static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, size_t behind)

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "crypto/digest.h"
@@ -414,12 +413,12 @@ bool session_admit(struct worker *w, const struct address *peer)
 	return false;
 }
 
-void session_accept(struct worker *w, int fd, const struct address *peer, const char *response,
-	size_t n)
+void session_accept(struct worker *w, struct plug plug, const struct address *peer,
+	const char *response, size_t n)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	if (!s) {
-		close(fd);
+		plug_close(&plug);
 		w->n_handshakes--;
 		tally_drop(&w->handshakes, peer);
 		return;
@@ -447,6 +446,7 @@ void session_accept(struct worker *w, int fd, const struct address *peer, const 
 		.preface_size = n,
 	};
 	memcpy(config.salt, w->salt, sizeof(config.salt));
-	if (carrier_start(&s->carrier, w->loop, fd, &link_ops, &config, NULL, 0, session_ended) < 0)
+	if (carrier_start(&s->carrier, w->loop, plug, &link_ops, &config, NULL, 0, session_ended) <
+		0)
 		session_free(s);
 }

@@ -47,8 +47,8 @@ struct session {
 bool session_admit(struct worker *w, const struct address *peer);
 
 /* Takes over a connection whose link request was admitted; `response` is its 101. */
-void session_accept(struct worker *w, int fd, const struct address *peer, const char *response,
-	size_t n);
+void session_accept(struct worker *w, struct plug plug, const struct address *peer,
+	const char *response, size_t n);
 
 /* Ends it and all it carries; not inside a callback of its link. Accepts NULL; returns NULL. */
 struct session *session_free(struct session *s);

@@ -119,15 +119,15 @@ static void carrier_timer(struct loop_timer *timer)
 		carrier_set_timer(c);
 }
 
-int carrier_start(struct carrier *c, struct loop *loop, int fd, const struct link_ops *ops,
-	const struct link_config *config, const void *early, size_t n_early,
-	void (*ended)(struct carrier *c))
+int carrier_start(struct carrier *c, struct loop *loop, struct plug plug,
+	const struct link_ops *ops, const struct link_config *config, const void *early,
+	size_t n_early, void (*ended)(struct carrier *c))
 {
 	*c = (struct carrier){.loop = loop, .ended = ended};
 	loop_task_init(&c->read, carrier_read);
 	loop_task_init(&c->write, carrier_write);
 	loop_timer_init(&c->timer, loop, carrier_timer);
-	int r = conn_init(&c->conn, loop, fd, carrier_changed);
+	int r = conn_plug(&c->conn, loop, plug, carrier_changed);
 	if (r == 0)
 		r = link_init(&c->link, ops, config, loop_now(loop));
 	if (r < 0) {

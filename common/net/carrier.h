@@ -37,12 +37,12 @@ static inline struct carrier *carrier_of(struct link *l)
 }
 
 /*
- * Begins a link on `fd`, which it owns from here on. `early` are bytes that came behind the upgrade's
- * response. 0 or -ENOMEM, when nothing was begun and fd is closed.
+ * Begins a link on what `plug` holds, which it owns from here on. `early` are bytes that came behind
+ * the upgrade's response. 0 or -ENOMEM, when nothing was begun and the connection is closed.
  */
-int carrier_start(struct carrier *c, struct loop *loop, int fd, const struct link_ops *ops,
-	const struct link_config *config, const void *early, size_t n_early,
-	void (*ended)(struct carrier *c));
+int carrier_start(struct carrier *c, struct loop *loop, struct plug plug,
+	const struct link_ops *ops, const struct link_config *config, const void *early,
+	size_t n_early, void (*ended)(struct carrier *c));
 
 /* Ends it at once, without a last word; ended() does not run. Accepts zeroed memory. */
 void carrier_deinit(struct carrier *c);

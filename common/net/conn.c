@@ -28,8 +28,22 @@ static void conn_event(int fd, short what, void *arg)
 		conn->changed(conn);
 }
 
+void plug_close(struct plug *plug)
+{
+	if (plug->fd >= 0)
+		close(plug->fd);
+	*plug = PLUG_NULL;
+}
+
 int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn))
 {
+	return conn_plug(conn, loop, PLUG_OF(fd), changed);
+}
+
+int conn_plug(struct conn *conn, struct loop *loop, struct plug plug,
+	void (*changed)(struct conn *conn))
+{
+	int fd = plug.fd;
 	*conn = (struct conn){.loop = loop, .changed = changed, .fd = fd};
 	timeout_init(&conn->recheck);
 	/* All three at once and for good: no epoll_ctl follows until it is closed. */
@@ -168,29 +182,27 @@ int conn_shutdown_write(struct conn *conn)
 	return shutdown(conn->fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-int conn_take_fd(struct conn *conn)
+struct plug conn_unplug(struct conn *conn)
 {
 	if (!conn->changed)
-		return -1; /* zero: its fd of 0 is not ours */
-	int fd = conn->fd;
+		return PLUG_NULL; /* zero: its fd of 0 is not ours */
+	struct plug plug = PLUG_OF(conn->fd);
 	timeout_cancel(&conn->recheck);
 	loop_unwatch(&conn->event);
 	conn->fd = -1;
-	return fd;
+	return plug;
 }
 
 void conn_close(struct conn *conn)
 {
-	int fd = conn_take_fd(conn);
-	if (fd >= 0)
-		close(fd);
+	struct plug plug = conn_unplug(conn);
+	plug_close(&plug);
 }
 
 void conn_abort(struct conn *conn)
 {
-	int fd = conn_take_fd(conn);
-	if (fd < 0)
-		return;
-	socket_abort_on_close(fd);
-	close(fd);
+	struct plug plug = conn_unplug(conn);
+	if (plug.fd >= 0)
+		socket_abort_on_close(plug.fd);
+	plug_close(&plug);
 }

@@ -21,6 +21,20 @@
 /* How late the reset described above may be noticed on a connection that nobody writes to, µs. */
 #define CONN_RECHECK (1 * CLOCK_S)
 
+struct tls;
+
+/* What a connection is without its loop: what goes from one owner, or loop, to another. */
+struct plug {
+	int fd;          /* owned; -1: none */
+	struct tls *tls; /* owned; NULL: plain text (net/tls.h) */
+};
+
+#define PLUG_NULL    ((struct plug){.fd = -1})
+#define PLUG_OF(num) ((struct plug){.fd = (num)})
+
+/* Closes what is in it. */
+void plug_close(struct plug *plug);
+
 struct conn {
 	struct loop_event event;
 	struct timeout recheck; /* runs after a short read */
@@ -44,6 +58,9 @@ static_assert(sizeof(struct conn) <= 176, "there is one per visitor, stream and 
  * and may stand for an error by now. It should note it and defer the work.
  */
 int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn));
+/* The same for one that comes from elsewhere. */
+int conn_plug(struct conn *conn, struct loop *loop, struct plug plug,
+	void (*changed)(struct conn *conn));
 
 /* > 0 bytes; 0 the peer's end (and `readable` is off); -EAGAIN; any other -errno is final. n > 0. */
 ssize_t conn_read(struct conn *conn, void *p, size_t n);
@@ -69,8 +86,17 @@ int conn_shutdown_write(struct conn *conn);
 void conn_close(struct conn *conn);
 /* Closes with RST: the peer must not take what it got for the whole (rule 24). */
 void conn_abort(struct conn *conn);
-/* The descriptor, now the caller's: to move to another loop. Bits are told anew there. */
-int conn_take_fd(struct conn *conn);
+/*
+ * TLS from here on; `tls` (net/tls.h) is owned. `early` are bytes of the peer's that were read already.
+ * During the handshake both bits are off, reads and writes are -EAGAIN; changed() runs when it is over,
+ * or failed (-EPROTO to every call then, tls_complaint() says why). 0 or -ENOMEM.
+ */
+int conn_secure(struct conn *conn, struct tls *tls, const void *early, size_t n);
+/* Whether bytes pass: plain, or behind a handshake that went well. */
+bool conn_established(const struct conn *conn);
+
+/* Out of its loop, and now the caller's: for conn_plug() elsewhere, where bits are told anew. */
+struct plug conn_unplug(struct conn *conn);
 
 /* For net/loop.c, which keeps the queue of rechecks. */
 void conn_recheck(struct timeout_queue *queue, struct timeout *entry);

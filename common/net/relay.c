@@ -101,9 +101,9 @@ void relay_init(struct relay *r, struct loop *loop, bool requests,
 	stream_init(&r->stream, &relay_ops);
 }
 
-int relay_connect(struct relay *r, int fd)
+int relay_connect(struct relay *r, struct plug plug)
 {
-	int error = conn_init(&r->conn, r->loop, fd, relay_changed);
+	int error = conn_plug(&r->conn, r->loop, plug, relay_changed);
 	if (error < 0)
 		return error;
 	r->conn.writable = true;

@@ -29,8 +29,8 @@ struct relay {
 void relay_init(struct relay *r, struct loop *loop, bool requests,
 	void (*ended)(struct relay *r, enum frame_reset reason));
 
-/* The socket is there; owned from here on. 0 or -ENOMEM. */
-int relay_connect(struct relay *r, int fd);
+/* The connection is there; owned from here on. 0 or -ENOMEM. */
+int relay_connect(struct relay *r, struct plug plug);
 
 /* Ends both at once; the peer is told `reason`. ended() does not run. */
 void relay_abort(struct relay *r, enum frame_reset reason);
