@@ -73,6 +73,8 @@ enum page_cause page_cause_of_reset(enum frame_reset reason)
 		return PAGE_LINK_LOST;
 	case FRAME_RESET_TIMEOUT:
 		return PAGE_ANSWER_TIMEOUT;
+	case FRAME_RESET_TLS:
+		return PAGE_UPSTREAM_TLS;
 	case FRAME_RESET_UNKNOWN_SERVICE:
 	case FRAME_RESET_DENIED:
 		return PAGE_NO_ROUTE;

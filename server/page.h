@@ -22,6 +22,8 @@
 		"too many requests wait for the client that publishes this "                       \
 		"host to come back")                                                               \
 	X(BUSY, 503, "busy", "the client that publishes this host has too much to do")             \
+	X(UPSTREAM_TLS, 502, "upstream-tls",                                                       \
+		"the service behind this host failed to prove itself over TLS")                    \
 	X(REFUSED, 502, "refused", "the service behind this host refused the connection")          \
 	X(UNREACHABLE, 502, "unreachable", "the service behind this host cannot be reached")       \
 	X(DNS, 502, "dns", "the name of the service behind this host does not resolve")            \

@@ -39,6 +39,13 @@ enum control_type {
 /* Numbers are the ones of frame_kind. */
 enum control_kind { CONTROL_KIND_UNKNOWN, CONTROL_TCP, CONTROL_UDP, CONTROL_HTTP };
 
+/* What the exit node does with the visitors' TLS. */
+enum control_tls {
+	CONTROL_TLS_NONE,      /* does not look */
+	CONTROL_TLS_TERMINATE, /* ends it */
+	CONTROL_TLS_PASS,      /* reads the name in the ClientHello and passes all of it on */
+};
+
 enum control_reason {
 	CONTROL_REASON_OTHER,
 	CONTROL_REASON_TAKEN,       /* another identity holds that name or port (rule 30) */
@@ -70,12 +77,17 @@ struct control {
 			enum control_kind kind;
 			const char *host;     /* "" is the catch-all */
 			const char *upstream; /* for people: no user name, no password */
-			const char *path;     /* prefix of the request's path; NULL: none */
-			uint32_t port;        /* public port, tcp and udp; 0: any */
+			const char *path;     /* http: prefix of the request's path; NULL: none */
+			const char *rewrite;  /* http: Host for the upstream; NULL: the visitor's */
+			uint32_t port;        /* tcp and udp: public port; 0: any */
+			bool port_given; /* else `host` names it, among all that share the front's */
+			enum control_tls tls; /* tcp */
+			bool per_visitor; /* a stream serves one visitor's connection (rule 33) */
 		} publish;
 		struct {
 			uint32_t service;
 			const char *address; /* where visitors find it, for people */
+			uint32_t port;       /* tcp and udp: the public one; 0: none of its own */
 		} granted;
 		struct {
 			uint32_t service;

@@ -186,6 +186,7 @@ const char *frame_reset_name(uint8_t reason)
 		[FRAME_RESET_DENIED] = "denied",
 		[FRAME_RESET_UNKNOWN_SERVICE] = "unknown_service",
 		[FRAME_RESET_CANCELLED] = "cancelled",
+		[FRAME_RESET_TLS] = "tls",
 	};
 	return reason < ARRAY_LEN(names) ? names[reason] : "unknown";
 }

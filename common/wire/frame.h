@@ -18,7 +18,7 @@
 #define FRAME_PAYLOAD_MAX  (FRAME_MESSAGE_MAX - FRAME_HEADER)
 #define FRAME_DATAGRAM_MAX 65507 /* bytes: the largest UDP payload over IPv4 */
 #define FRAME_CONTROL_MAX  65000 /* bytes: a whole number below the limit */
-#define FRAME_OPEN_MAX     43    /* bytes: 5 and two IPv6 addresses */
+#define FRAME_OPEN_MAX     45    /* bytes: 7 and two IPv6 addresses */
 #define FRAME_SMALL_MAX    (FRAME_HEADER + FRAME_OPEN_MAX) /* bytes that any frame_write_*() needs */
 #define FRAME_CREDIT_MAX   INT32_MAX /* bytes of a WINDOW, and of a window: rule 20 */
 
@@ -58,6 +58,7 @@ enum frame_reset {
 	FRAME_RESET_DENIED,       /* this visitor or peer may not */
 	FRAME_RESET_UNKNOWN_SERVICE, /* no such service, or not of this kind */
 	FRAME_RESET_CANCELLED,       /* whoever asked has gone */
+	FRAME_RESET_TLS,             /* the upstream's TLS failed, or its certificate was refused */
 };
 
 enum frame_goaway {
@@ -85,15 +86,21 @@ struct frame_addr {
 };
 
 /*
- * kind u8 | service u32 | visitor | local, an address being family u8 | port u16 | 0, 4 or 16
- * bytes. Kind is not judged here: who cannot serve it resets that stream, not the link.
+ * kind u8 | service u32 | visitor | local | tls u8 | alpn u8, an address being family u8 | port u16 |
+ * 0, 4 or 16 bytes. Kind, tls and alpn are not judged here: who cannot serve a stream resets it, not the
+ * link.
  */
 struct frame_open {
 	uint8_t kind;
 	uint32_t service;          /* the number that the publisher gave it */
 	struct frame_addr visitor; /* who connected */
 	struct frame_addr local;   /* to what address of the exit node */
+	uint8_t tls;  /* enum frame_tls: of the visitor's connection, ended by the exit node */
+	uint8_t alpn; /* enum frame_alpn: that was agreed there */
 };
+
+enum frame_tls { FRAME_TLS_NONE, FRAME_TLS_1_2, FRAME_TLS_1_3 };
+enum frame_alpn { FRAME_ALPN_NONE, FRAME_ALPN_HTTP11 };
 
 enum frame_result {
 	FRAME_SKIP = 1, /* unknown and not critical: step over it */

@@ -10,7 +10,17 @@
 #include "base/str.h"
 #include "wire/hostname.h"
 
-enum url_scheme { URL_HTTP, URL_HTTPS, URL_WS, URL_WSS };
+enum url_scheme {
+	URL_HTTP,
+	URL_HTTPS,
+	URL_WS,
+	URL_WSS,
+	URL_TCP,
+	URL_TLS_TCP, /* tls+tcp: the exit node ends the visitors' TLS */
+	URL_SNI_TCP, /* sni+tcp: the exit node reads the name and passes their TLS on */
+	URL_UDP,
+	URL_UNIX, /* a socket's path; what it speaks depends on where it is published */
+};
 
 #define URL_USER_MAX 255 /* characters of a user name or a password: what curl takes */
 
@@ -19,8 +29,10 @@ struct url {
 	/* As getaddrinfo() takes it: a name in lower case, whose trailing dot is kept, or an address
 	   without brackets. */
 	char host[HOSTNAME_SIZE + 1];
-	bool literal_v6; /* in text, the host stands in brackets */
-	uint16_t port;
+	bool literal_v6;          /* in text, the host stands in brackets */
+	uint16_t port, port_last; /* a range has two, 7000-7010; else they are equal */
+	bool port_given;
+	struct str socket; /* unix: the socket's path, a view, and no host; else empty */
 	struct str path;  /* a view into the text that was parsed; empty or from the first '/' on */
 	struct str query; /* the same, without its '?' */
 };
@@ -32,9 +44,11 @@ struct url_login {
 };
 
 /*
- * "http://host[:port][/prefix][?query]"; without scheme it is http, so "host:port" will do. Slashes
- * at the end of the path are not part of it. A query is kept for a warning: nothing uses it. https is
- * not served yet. 0, or -EINVAL with a sentence.
+ * "http[s]://host[:port][/prefix][?query]"; without scheme it is http, so "host:port" will do. Slashes
+ * at the end of the path are not part of it. A query is kept for a warning: nothing uses it.
+ * "tcp://host:port[-last]", "tls+tcp://…", "sni+tcp://…", "udp://…": neither path nor query. The port
+ * may be left out (0, and port_given is off), when whoever publishes it says one. "unix:/path" or
+ * "unix:///path". 0, or -EINVAL with a sentence.
  */
 int url_parse_upstream(struct str text, struct url *out, struct error *err);
 

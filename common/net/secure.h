@@ -1,0 +1,27 @@
+#pragma once
+/*
+ * Makes a connected socket a TLS one, as the client, within a deadline: behind a dial, and behind a
+ * proxy's answer to CONNECT.
+ */
+#include "net/conn.h"
+#include "net/tls.h"
+
+struct secure {
+	struct conn conn;
+	struct loop_timer timer;
+	struct loop_task report;
+	/*
+	 * Exactly once unless cancelled, from the loop, never from within secure_start(). The plug is the
+	 * callee's and the handshake is over; or its fd is -1 and `why` is a sentence's rest. Either may
+	 * be started again or freed in it.
+	 */
+	void (*done)(struct secure *s, struct plug plug, const char *why);
+	char why[200];
+};
+
+/* Owns `fd` and `tls` from here on. `deadline` is absolute, µs. */
+void secure_start(struct secure *s, struct loop *loop, int fd, struct tls *tls, uint64_t deadline,
+	void (*done)(struct secure *s, struct plug plug, const char *why));
+
+/* Closes; done() does not come any more. One that is zero or finished is fine. */
+void secure_cancel(struct secure *s);

@@ -1,0 +1,105 @@
+#pragma once
+/*
+ * TLS 1.2 and 1.3 (OpenSSL 3) as a filter below a connection: bytes in, bytes out, no socket. net/conn
+ * drives it; others only make one, hand it to conn_secure(), and ask what came of it.
+ *
+ * struct tls_server and struct tls_client are immutable once made, counted, and shared by threads: a
+ * reload makes a new one and lets the old one go with its last connection.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+#define TLS_EXPORTER_SIZE 32 /* bytes: rule 8's channel binding */
+#define TLS_PIN_SIZE      32 /* bytes: SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469, 2.4) */
+#define TLS_PIN_TEXT      52 /* "sha256/", 44 characters of base64, a NUL */
+
+enum tls_version { TLS_NONE, TLS_1_2, TLS_1_3 };
+
+/* ---- For those who come ---- */
+
+/* All borrowed until tls_server_new() returns. */
+struct tls_server_config {
+	char *const *certs; /* PEM files with the chain, the leaf first; or directories of them */
+	size_t n_certs;
+	char *const *
+		keys; /* of the same-numbered cert; none: in the certificate's file, or beside it */
+	size_t n_keys;
+	const char *client_ca; /* PEM file; NULL: no client certificates are asked for */
+};
+
+struct tls_server;
+
+/* Reads files: blocks. The sentence names the file, and what is wrong with it or with its mode. */
+struct tls_server *tls_server_new(const struct tls_server_config *config, struct error *err);
+struct tls_server *tls_server_ref(struct tls_server *s);
+struct tls_server *tls_server_unref(struct tls_server *s); /* accepts NULL; returns NULL */
+
+/*
+ * Whether one of the certificates is for this name (canonical, as wire/hostname makes it; RFC 9525).
+ * Such names belong to the exit node (rule 30).
+ */
+bool tls_server_covers(const struct tls_server *s, struct str host);
+/* The first certificate's pin, "sha256/…". */
+void tls_server_pin(const struct tls_server *s, char pin_out[TLS_PIN_TEXT]);
+/* When the certificate that ends first does, seconds since 1970: to be warned of. */
+int64_t tls_server_expiry(const struct tls_server *s);
+
+/*
+ * --auto-tls: makes a certificate for itself that lasts for ten years and an ECDSA key in `dir`, unless
+ * they are there, and names the two files, which the caller frees. 0 or -errno with a sentence.
+ */
+int tls_auto_certificate(const char *dir, char **cert_out, char **key_out, struct error *err);
+
+/* ---- For those we go to ---- */
+
+struct tls_client_config {
+	const char *ca;         /* PEM file; NULL: the system's */
+	const char *pin;        /* "sha256/…": then nothing else is asked of the certificate */
+	const char *cert, *key; /* PEM files that show who we are; NULL: none */
+	bool insecure;          /* no certificate is judged: tls_verified() is then false */
+	bool judge_later;       /* the handshake goes on whatever the certificate: the owner asks
+	                            tls_verified() and tls_complaint(); links that are bound (rule 9) */
+};
+
+struct tls_client;
+
+/* Reads files: blocks. */
+struct tls_client *tls_client_new(const struct tls_client_config *config, struct error *err);
+struct tls_client *tls_client_ref(struct tls_client *c);
+struct tls_client *tls_client_unref(struct tls_client *c); /* accepts NULL; returns NULL */
+
+/* ---- One connection ---- */
+
+struct tls;
+
+/* Server side. `alpn`: answers http/1.1 to those who offer it. NULL: out of memory. */
+struct tls *tls_accept(struct tls_server *s, bool alpn);
+/*
+ * Client side, for a name or an address as getaddrinfo() takes it, which becomes the SNI if it is a
+ * name, and is what the certificate must be for. NULL: out of memory.
+ */
+struct tls *tls_connect(struct tls_client *c, const char *host, bool alpn);
+struct tls *tls_free(struct tls *tls); /* accepts NULL; returns NULL */
+
+/* Behind the handshake: */
+
+enum tls_version tls_version(const struct tls *tls);
+struct str tls_alpn(const struct tls *tls); /* "http/1.1", or empty */
+struct str tls_sni(const struct tls *tls);  /* server: as the peer wrote it, or empty */
+/* Server: whether the certificate that was served is for this name (rule 35's 421). */
+bool tls_serves(const struct tls *tls, struct str host);
+/* The peer showed a certificate, and it is trusted: CA, pin, name, dates. */
+bool tls_verified(const struct tls *tls);
+/*
+ * Why it is not verified, or why the handshake failed, as a part of a sentence: "its certificate ended
+ * on 2026-01-02", "its certificate is for a.example, not b.example", "no CA vouches for its
+ * certificate (self-signed)". "" when nothing is wrong.
+ */
+const char *tls_complaint(const struct tls *tls);
+/* False for TLS 1.2 (rule 8). */
+bool tls_exporter(const struct tls *tls, uint8_t value_out[TLS_EXPORTER_SIZE]);
