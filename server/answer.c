@@ -192,7 +192,7 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 	}
 	body_begin(&ex->answer, ex->upgraded ? HTTP1_BODY_UNTIL_CLOSE : h->body, h->length);
 	timeout_cancel(&v->timeout);
-	service_worked(v->user.lane->service);
+	branch_worked(v->user.lane->branch);
 
 	struct forward_response f = {.http10 = ex->http10, .close = !ex->keep && !ex->upgraded};
 	w->rewritten.start = w->rewritten.end = 0;

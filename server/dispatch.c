@@ -9,7 +9,8 @@
 #include "server/session.h"
 #include "server/visitor.h"
 
-#define RETRY_AFTER_BUSY 1 /* seconds; a stream ends, a client reconnects */
+#define RETRY_AFTER_BUSY  1 /* seconds; a stream ends, a client reconnects */
+#define VISITOR_MOVES_MAX 4 /* of a request: each found the link gone that it was for */
 
 /* The connection is a link from here on; no visitor is left. */
 static void visitor_become_link(struct visitor *v, const struct http1_head *h)
@@ -20,18 +21,19 @@ static void visitor_become_link(struct visitor *v, const struct http1_head *h)
 	struct address peer = v->ex.visitor;
 	struct plug plug = conn_unplug(&v->conn);
 	visitor_close(v, false);
-	session_accept(w, plug, &peer, response, n);
+	trunk_accept(w, plug, &peer, response, n);
 }
 
 static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, size_t behind)
 {
 	enum upgrade_verdict verdict =
-		v->links ? upgrade_judge(h, v->worker->opts->control_path, behind) : UPGRADE_NONE;
+		v->door.links ? upgrade_judge(h, v->worker->opts->control_path, behind)
+			      : UPGRADE_NONE;
 	switch (verdict) {
 	case UPGRADE_NONE:
 		return false;
 	case UPGRADE_LINK:
-		if (session_admit(v->worker, &v->ex.visitor))
+		if (trunk_admit(v->worker, &v->ex.visitor))
 			visitor_become_link(v, h);
 		else
 			visitor_refuse(v, PAGE_OVERLOADED);
@@ -59,7 +61,7 @@ void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behi
 	}
 	if (visitor_judge_link(v, h, behind))
 		return;
-	if (!v->visits)
+	if (!v->door.visits)
 		visitor_refuse(v, PAGE_NOT_HERE);
 	else if (v->worker->draining)
 		visitor_refuse(v, PAGE_DRAINING);
@@ -74,7 +76,8 @@ static void visitor_wait(struct visitor *v, const struct route *route)
 	timeout_cancel(&v->timeout);
 	if (!waiting_due(w, route))
 		visitor_refuse(v, w->draining ? PAGE_DRAINING : PAGE_NO_ROUTE);
-	else if (waiting_add(&w->waiting, &v->waiter, exchange_host(&v->ex), &v->ex.visitor) < 0)
+	else if (waiting_add(&w->waiting, &v->waiter, &w->routes, exchange_host(&v->ex),
+			 &v->ex.visitor) < 0)
 		visitor_refuse(v, PAGE_CROWDED);
 	else if (v->state != VISITOR_WAITING)
 		visitor_set_state(v, VISITOR_WAITING);
@@ -90,50 +93,54 @@ void visitor_waited_in_vain(struct waiter *waiter)
 	visitor_refuse(container_of(waiter, struct visitor, waiter), PAGE_WAITED);
 }
 
-static struct frame_addr frame_address(const struct address *a)
-{
-	struct frame_addr f = {.family = a->family, .port = a->family ? a->port : 0};
-	memcpy(f.ip, a->bytes, sizeof(f.ip));
-	return f;
-}
-
 void visitor_opening(struct lane_user *u, struct frame_open *open_out)
 {
-	open_out->visitor = frame_address(&visitor_of(u)->ex.visitor);
-	open_out->local = frame_address(&visitor_of(u)->local);
+	open_out->visitor = frame_addr_of(&visitor_of(u)->ex.visitor);
+	open_out->local = frame_addr_of(&visitor_of(u)->local);
 }
 
 /* A visitor that logged in its connection goes on where it did (rule 33). */
-static struct service *visitor_own_service(const struct visitor *v, const struct route *route)
+static struct branch *visitor_own_branch(const struct visitor *v, const struct route *route)
 {
-	if (!route || !v->user.own || v->user.own->service->entry.route != route ||
-		!session_usable(v->user.own->service->session))
-		return NULL;
-	return v->user.own->service;
+	const struct lane *own = v->user.own;
+	return route && own && own->branch->entry.route == route && trunk_usable(own->trunk)
+		       ? own->branch
+		       : NULL;
 }
 
-void visitor_send(struct visitor *v, const struct service *but)
+void visitor_send(struct visitor *v, const struct branch *but)
 {
 	struct exchange *ex = &v->ex;
 	struct worker *w = v->worker;
 	uint64_t now = loop_now(w->loop);
 	struct route *route = routes_find(&w->routes, exchange_host(ex), now);
-	struct service *service = visitor_own_service(v, route);
-	if (!service && route)
-		service = service_pick(route, but, now);
-	if (!service) {
+	struct pick pick = PICK_NONE;
+	pick.branch = visitor_own_branch(v, route);
+	if (!pick.branch && route)
+		pick = branch_pick(w, route, but);
+	if (!pick_found(pick)) {
 		visitor_wait(v, route);
 		return;
 	}
-	struct lane *lane = lane_take(service, &v->user, ex->upgrade);
+	struct lane *lane = NULL;
+	if (pick.branch)
+		lane = lane_take(pick.branch, &v->user, ex->upgrade);
 	/* The first may have as many streams as it takes. */
-	if (!lane && (service = service_pick(route, service, now)))
-		lane = lane_take(service, &v->user, ex->upgrade);
+	if (!lane && pick.branch) {
+		pick = branch_pick(w, route, pick.branch);
+		if (pick.branch)
+			lane = lane_take(pick.branch, &v->user, ex->upgrade);
+	}
+	if (!lane && pick.worker >= 0 && v->moves < VISITOR_MOVES_MAX) {
+		visitor_move(v, (unsigned)pick.worker);
+		return;
+	}
 	if (!lane) {
 		visitor_refuse(v, PAGE_BUSY);
 		return;
 	}
-	routes_used(&service->entry);
+	const struct service *service = pick.branch->service;
+	routes_used(&pick.branch->entry);
 	memcpy(ex->session, service->session->name, sizeof(ex->session));
 	if (v->state == VISITOR_WAITING)
 		visitor_set_state(v, VISITOR_EXCHANGE);
@@ -145,20 +152,12 @@ void visitor_send(struct visitor *v, const struct service *but)
 	timeout_start(ex->body.done ? &w->answer : &w->idle, &v->timeout);
 }
 
-static bool reset_is_dial_failure(enum frame_reset reason)
-{
-	return reason == FRAME_RESET_REFUSED || reason == FRAME_RESET_DIAL_TIMEOUT ||
-	       reason == FRAME_RESET_UNREACHABLE || reason == FRAME_RESET_DNS ||
-	       reason == FRAME_RESET_BUSY;
-}
-
 /* Whether another session serves the same route. */
-static bool visitor_has_other(struct visitor *v, const struct service *but)
+static bool visitor_has_other(struct visitor *v, const struct branch *but)
 {
 	struct worker *w = v->worker;
-	uint64_t now = loop_now(w->loop);
-	struct route *route = routes_find(&w->routes, exchange_host(&v->ex), now);
-	return route && service_pick(route, but, now);
+	struct route *route = routes_find(&w->routes, exchange_host(&v->ex), loop_now(w->loop));
+	return route && pick_found(branch_pick(w, route, but));
 }
 
 /* Rule 37: once, when none of it was written, or when doing it twice does no harm. */
@@ -171,7 +170,7 @@ static bool visitor_may_retry(const struct exchange *ex, bool untouched)
 	return http1_idempotent(ex->method) && ex->body.kind == HTTP1_BODY_NONE && !ex->upgrade;
 }
 
-void visitor_lane_lost(struct lane_user *u, struct service *service, enum frame_reset reason,
+void visitor_lane_lost(struct lane_user *u, struct branch *branch, enum frame_reset reason,
 	bool untouched)
 {
 	struct visitor *v = visitor_of(u);
@@ -193,13 +192,13 @@ void visitor_lane_lost(struct lane_user *u, struct service *service, enum frame_
 		visitor_close(v, true);
 		return;
 	}
-	bool dial = reset_is_dial_failure(reason);
+	bool dial = frame_reset_is_dial(reason);
 	if (dial)
-		service_failed(service, loop_now(v->worker->loop));
-	if (visitor_may_retry(ex, untouched) && (!dial || visitor_has_other(v, service))) {
+		branch_failed(branch, loop_now(v->worker->loop));
+	if (visitor_may_retry(ex, untouched) && (!dial || visitor_has_other(v, branch))) {
 		ex->again = true;
 		request_rewind(ex);
-		visitor_send(v, dial ? service : NULL);
+		visitor_send(v, dial ? branch : NULL);
 		return;
 	}
 	visitor_refuse(v, page_cause_of_reset(reason));

@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "server/visitor.h"
 
 static void gate_accepted(struct listener *listener, int fd, const struct address *peer)
 {
 	struct gate_port *port = container_of(listener, struct gate_port, listener);
-	visitor_accept(port->gate->worker, fd, peer, port->links, port->visits);
+	door_enter(&port->door, door_next(port->gate->node), fd, peer);
 }
 
 static void gate_exhausted(struct listener *listener, int error)
@@ -24,21 +23,23 @@ static int gate_listen(struct gate *g, const char *addr, uint16_t number, bool l
 	struct error *err)
 {
 	struct gate_port *port = &g->ports[g->n];
-	*port = (struct gate_port){.gate = g, .links = links, .visits = visits};
-	int r = listener_open(&port->listener, g->worker->loop, addr, number, gate_accepted,
-		gate_exhausted, err);
-	if (r == 0)
+	*port = (struct gate_port){.gate = g, .door = {.links = links, .visits = visits}};
+	int r = listener_open(&port->listener, g->node->workers[0]->loop, addr, number,
+		gate_accepted, gate_exhausted, err);
+	if (r == 0) {
+		port->door.port = port->listener.port;
 		g->n++;
+	}
 	return r;
 }
 
-int gate_open(struct gate *g, struct worker *w, struct error *err)
+int gate_open(struct gate *g, struct node *n, struct error *err)
 {
-	const struct server_options *o = w->opts;
+	const struct server_options *o = n->workers[0]->opts;
 	const char *data = o->data_addr ? o->data_addr : o->bind_addr;
 	const char *control = o->control_addr ? o->control_addr : o->bind_addr;
 	bool apart = o->control_port.n > 0; /* then no request on another port is a link (rule 3) */
-	*g = (struct gate){.worker = w};
+	*g = (struct gate){.node = n};
 	/* The array never moves: the loop knows listeners by their address. */
 	g->ports = calloc(o->ports.n + 1, sizeof(*g->ports));
 	if (!g->ports)
@@ -64,7 +65,7 @@ void gate_close(struct gate *g)
 uint16_t gate_control_port(const struct gate *g)
 {
 	for (size_t i = 0; i < g->n; i++)
-		if (g->ports[i].links)
+		if (g->ports[i].door.links)
 			return g->ports[i].listener.port;
 	return 0;
 }

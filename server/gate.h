@@ -1,25 +1,27 @@
 #pragma once
 /*
- * The gate: the listening sockets of the HTTP front. Every connection becomes a visitor's, whose
- * requests are then judged one by one; what a port is for goes along with it.
+ * The gate: the listening sockets of the HTTP front, on the main thread. Every connection is handed to a
+ * worker, in turn, and becomes a visitor's, whose requests are then judged one by one; what a port is for
+ * goes along with it.
  */
 #include "net/listener.h"
+#include "server/door.h"
 #include "server/worker.h"
 
 struct gate_port {
 	struct listener listener;
 	struct gate *gate;
-	bool links, visits;
+	struct door door;
 };
 
 struct gate {
-	struct worker *worker;
+	struct node *node;
 	struct gate_port *ports;
 	size_t n;
 };
 
 /* Opens all ports of the options, or none: -errno with a sentence. */
-int gate_open(struct gate *g, struct worker *w, struct error *err);
+int gate_open(struct gate *g, struct node *n, struct error *err);
 void gate_close(struct gate *g);
 
 /* The port clients connect to; for people. */

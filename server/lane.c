@@ -15,7 +15,7 @@ static void lane_opening(struct stream *s, struct frame_open *open_out)
 {
 	struct lane *lane = lane_of(s);
 	open_out->kind = lane->alone ? FRAME_KIND_TCP : FRAME_KIND_HTTP;
-	open_out->service = lane->service->number;
+	open_out->service = lane->branch->service->number;
 	if (lane->user)
 		lane->user->ops->opening(lane->user, open_out);
 }
@@ -43,25 +43,35 @@ static void lane_push_end(struct stream *s)
 		lane_fail(lane, FRAME_RESET_NONE, s->peer_taken);
 }
 
+/* Its user is done with it. */
+static void lane_released(struct lane *lane)
+{
+	lane->user = NULL;
+	trunk_finished(lane->trunk);
+	branch_finished(lane->branch);
+}
+
 /* Out of every list; memory goes at the end of the turn. */
 static void lane_detach(struct lane *lane)
 {
-	list_unlink(&lane->of_service);
+	list_unlink(&lane->of_branch);
 	timeout_cancel(&lane->kept);
 	if (list_linked(&lane->idle)) {
 		list_unlink(&lane->idle);
-		lane->service->n_idle--;
-	}
-	if (lane->user) {
-		lane->user->lane = NULL;
-		lane->user = NULL;
-		lane->service->outstanding--;
+		lane->branch->n_idle--;
 	}
 	if (lane->owner) {
 		lane->owner->own = NULL;
 		lane->owner = NULL;
 	}
-	loop_defer(lane->service->session->worker->loop, LOOP_PHASE_REAP, &lane->reap);
+	if (lane->user) {
+		lane->user->lane = NULL;
+		lane_released(lane);
+	} else if (lane->branch->gone && !lane->branch->outstanding &&
+		   list_empty(&lane->branch->lanes)) {
+		branch_emptied(lane->branch);
+	}
+	loop_defer(lane->trunk->worker->loop, LOOP_PHASE_REAP, &lane->reap);
 }
 
 /*
@@ -80,11 +90,11 @@ static bool lane_untouched(const struct lane *lane, enum frame_reset reason, uin
 static void lane_lost(struct lane *lane, enum frame_reset reason, uint64_t taken)
 {
 	struct lane_user *u = lane->user;
-	struct service *service = lane->service;
+	struct branch *branch = lane->branch;
 	bool untouched = u && lane_untouched(lane, reason, taken);
 	lane_detach(lane);
 	if (u)
-		u->ops->lost(u, service, reason, untouched);
+		u->ops->lost(u, branch, reason, untouched);
 }
 
 static void lane_closed(struct stream *s, enum frame_reset reason, uint64_t taken)
@@ -105,74 +115,77 @@ static void lane_reap(struct loop_task *task)
 	free(container_of(task, struct lane, reap));
 }
 
-static struct lane *lane_new(struct service *service, bool alone)
+static struct lane *lane_new(struct branch *branch, bool alone)
 {
-	struct lane *lane = calloc(1, sizeof(*lane));
+	struct trunk *trunk = branch_trunk(branch);
+	struct lane *lane = trunk ? calloc(1, sizeof(*lane)) : NULL;
 	if (!lane)
 		return NULL;
 	stream_init(&lane->stream, &lane_ops);
-	list_init(&lane->of_service);
+	list_init(&lane->of_branch);
 	list_init(&lane->idle);
 	timeout_init(&lane->kept);
 	loop_task_init(&lane->reap, lane_reap);
-	lane->service = service;
+	lane->branch = branch;
+	lane->trunk = trunk;
 	lane->alone = alone;
-	if (mux_open(&service->session->carrier.link.mux, &lane->stream) < 0) {
+	if (mux_open(&trunk->carrier.link.mux, &lane->stream) < 0) {
 		free(lane);
 		return NULL;
 	}
-	list_append(&service->lanes, &lane->of_service);
+	list_append(&branch->lanes, &lane->of_branch);
 	return lane;
 }
 
-struct lane *lane_take(struct service *service, struct lane_user *u, bool alone)
+struct lane *lane_take(struct branch *branch, struct lane_user *u, bool alone)
 {
 	struct lane *lane = NULL;
-	if (u->own && u->own->service == service)
+	if (u->own && u->own->branch == branch)
 		lane = u->own;
-	else if (!alone && !list_empty(&service->idle))
-		lane = list_entry(service->idle.next, struct lane, idle);
+	else if (!alone && !list_empty(&branch->idle))
+		lane = list_entry(branch->idle.next, struct lane, idle);
 	if (lane) {
 		if (list_linked(&lane->idle)) {
 			list_unlink(&lane->idle);
-			service->n_idle--;
+			branch->n_idle--;
 		}
 		timeout_cancel(&lane->kept);
 	} else {
-		lane = lane_new(service, alone);
+		lane = lane_new(branch, alone);
 		if (!lane)
 			return NULL;
 	}
 	lane->user = u;
 	u->lane = lane;
 	lane->begun_at = lane->stream.sent;
-	service->outstanding++;
+	branch_began(branch);
+	trunk_began(lane->trunk);
 	return lane;
 }
 
 void lane_keep(struct lane *lane, bool own)
 {
 	struct lane_user *u = lane->user;
-	struct service *service = lane->service;
-	struct worker *w = service->session->worker;
-	if (lane->stream.state != STREAM_OPEN || lane->stream.queued ||
-		service->session->state != SESSION_ESTABLISHED) {
+	struct branch *branch = lane->branch;
+	struct worker *w = lane->trunk->worker;
+	if (lane->stream.state != STREAM_OPEN || lane->stream.queued || branch->gone ||
+		lane->trunk->state != TRUNK_ESTABLISHED) {
 		lane_drop(lane, FRAME_RESET_NONE);
 		return;
 	}
 	u->lane = NULL;
-	lane->user = NULL;
 	lane->begun_at = lane->stream.sent;
-	service->outstanding--;
+	lane_released(lane);
+	own |= branch->service->per_visitor;
 	if (own && !lane->owner) {
 		lane_drop(u->own, FRAME_RESET_NONE); /* logged in elsewhere before */
 		lane->owner = u;
 		u->own = lane;
 	}
 	if (!lane->owner) {
-		bool surplus = service->n_idle >= w->opts->kept_streams;
-		list_prepend(&service->idle, &lane->idle);
-		service->n_idle++;
+		bool surplus = branch->n_idle >= w->opts->kept_streams;
+		list_prepend(&branch->idle, &lane->idle);
+		branch->n_idle++;
 		timeout_start(surplus ? &w->surplus : &w->kept, &lane->kept);
 	}
 }

@@ -7,6 +7,7 @@
 #include "mux/stream.h"
 #include "net/timeouts.h"
 #include "server/service.h"
+#include "server/trunk.h"
 
 /*
  * How long more lanes than --kept-streams may wait: many answers that end in one turn are followed by
@@ -28,7 +29,7 @@ struct lane_user_ops {
 	 * The lane is gone before the answer was over. `untouched`: none of the request's bytes were
 	 * written to the upstream's socket.
 	 */
-	void (*lost)(struct lane_user *u, struct service *service, enum frame_reset reason,
+	void (*lost)(struct lane_user *u, struct branch *branch, enum frame_reset reason,
 		bool untouched);
 };
 
@@ -41,13 +42,14 @@ struct lane_user {
 
 struct lane {
 	struct stream stream;
-	struct service *service;
+	struct branch *branch;
+	struct trunk *trunk;     /* of whose link it is */
 	struct lane_user *user;  /* whose request it carries; NULL while it waits */
 	struct lane_user *owner; /* the one it belongs to for good, or NULL */
 	bool alone; /* carries one request and what becomes of it, as a stream of kind tcp */
-	struct list of_service; /* service::lanes */
-	struct list idle;       /* service::idle */
-	struct timeout kept;    /* while it waits */
+	struct list of_branch; /* branch::lanes */
+	struct list idle;      /* branch::idle */
+	struct timeout kept;   /* while it waits */
 	struct loop_task reap;
 	uint64_t begun_at; /* bytes sent before the present request, or the next */
 };
@@ -57,7 +59,7 @@ struct lane {
  * WebSocket: its lane carries nothing else, because half-close has another meaning there. NULL when
  * the session takes no more streams, or memory is out.
  */
-struct lane *lane_take(struct service *service, struct lane_user *u, bool alone);
+struct lane *lane_take(struct branch *branch, struct lane_user *u, bool alone);
 
 /*
  * The exchange is over and the lane clean: it waits for the next, shortly if enough others do. With

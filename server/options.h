@@ -7,6 +7,23 @@
 #include "config/option.h"
 #include "wire/cidr.h"
 
+/* TEMPORARY */
+struct option_ranges {
+	size_t n;
+};
+static inline size_t option_ranges_count(const struct option_ranges *r)
+{
+	return 64512;
+}
+static inline uint16_t option_ranges_at(const struct option_ranges *r, size_t i)
+{
+	return (uint16_t)(1024 + i);
+}
+static inline bool option_ranges_have(const struct option_ranges *r, uint16_t p)
+{
+	return p >= 1024;
+}
+
 struct server_options {
 	/* Where it listens */
 	struct option_ports ports;
@@ -24,6 +41,9 @@ struct server_options {
 	char *advertise; /* NULL: the default route's address */
 
 	/* Visitors */
+	uint64_t workers;
+	struct option_ranges allow_ports;
+	uint64_t max_ports;
 	struct option_list trusted_proxies;
 	uint64_t visitor_idle;
 	uint64_t request_head_timeout, request_head_limit;

@@ -5,6 +5,8 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,10 +23,12 @@
 #include "server/gate.h"
 #include "server/keyring.h"
 #include "server/state.h"
+#include "server/registrar.h"
 #include "server/worker.h"
 #include "version.h"
 
-#define DRAIN_LOOK (50 * CLOCK_MS) /* how often a draining server looks whether it is done */
+#define WORKERS_DEFAULT_MAX 8u              /* more threads than that want to be asked for */
+#define DRAIN_LOOK          (50 * CLOCK_MS) /* how often a draining server looks whether it is done */
 
 enum server_state { SERVER_SERVING, SERVER_DRAINING, SERVER_ENDED };
 
@@ -33,8 +37,11 @@ struct server {
 	enum server_state state;
 	struct state files;
 	struct keyring keyring;
-	struct loop *loop;
-	struct worker *worker;
+	struct node node;
+	struct registrar registrar;
+	struct loop *loop; /* of worker 0, on this thread */
+	pthread_t threads[WORKERS_MAX];
+	unsigned n_threads;
 	struct gate gate;
 	struct signals signals;
 	struct loop_timer watchdog, drain;
@@ -108,9 +115,9 @@ static int server_write_ready_file(struct server *s, struct error *err)
 	for (size_t i = 0; i < s->gate.n; i++) {
 		const struct gate_port *p = &s->gate.ports[i];
 		fprintf(f, "%s %u\n",
-			!p->visits ? "clients"
-			: p->links ? "all"
-				   : "visitors",
+			!p->door.visits ? "clients"
+			: p->door.links ? "all"
+					: "visitors",
 			p->listener.port);
 	}
 	if (fclose(f) != 0 || rename(temporary, path) < 0)
@@ -124,9 +131,9 @@ static void server_say_ready(struct server *s)
 	for (size_t i = 0; i < s->gate.n; i++) {
 		const struct gate_port *p = &s->gate.ports[i];
 		log_info("listening on port %u for %s", p->listener.port,
-			!p->visits ? "clients"
-			: p->links ? "visitors and clients"
-				   : "visitors");
+			!p->door.visits ? "clients"
+			: p->door.links ? "visitors and clients"
+					: "visitors");
 	}
 	if (s->opts->no_token)
 		log_warn("running without a token: whoever reaches this port can publish here");
@@ -143,11 +150,16 @@ static void server_end(struct server *s)
 	loop_stop(s->loop);
 }
 
+static bool server_busy(struct server *s)
+{
+	return atomic_load_explicit(&s->node.visits, memory_order_relaxed) > 0;
+}
+
 static void server_look(struct loop_timer *timer)
 {
 	struct server *s = container_of(timer, struct server, drain);
 	uint64_t now = loop_now(s->loop);
-	if (!worker_busy(s->worker)) {
+	if (!server_busy(s)) {
 		log_info("everything under way is finished");
 		server_end(s);
 	} else if (now >= s->drain_until) {
@@ -166,7 +178,7 @@ static void server_drain(struct server *s)
 		 "at once",
 		(unsigned)(s->opts->grace / CLOCK_S));
 	gate_close(&s->gate);
-	worker_drain(s->worker);
+	registrar_drain(&s->registrar);
 	s->drain_until = loop_now(s->loop) + s->opts->grace;
 	loop_timer_set(&s->drain, loop_now(s->loop) + CLOCK_MS);
 }
@@ -189,6 +201,90 @@ static void server_watchdog(struct loop_timer *timer)
 	loop_timer_set(timer, loop_now(s->loop) + notify_watchdog_interval());
 }
 
+/* ---- Its threads ---- */
+
+static unsigned server_cores(const struct server_options *o)
+{
+	cpu_set_t set;
+	if (o->workers)
+		return (unsigned)o->workers;
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	return MAX(1u, MIN((unsigned)CPU_COUNT(&set), WORKERS_DEFAULT_MAX));
+}
+
+static int server_make_workers(struct server *s)
+{
+	struct node *n = &s->node;
+	n->keyring = &s->keyring;
+	n->salt = s->files.salt;
+	n->public_name = s->address;
+	n->registrar = &s->registrar;
+	n->started = clock_now();
+	random_bytes(n->instance, sizeof(n->instance));
+	census_init(&n->census);
+	unsigned count = server_cores(s->opts);
+	for (unsigned i = 0; i < count; i++) {
+		struct worker *w = calloc(1, sizeof(*w));
+		n->workers[i] = w;
+		if (!w)
+			return -ENOMEM;
+		/* What a worker is given depends on how many there are. */
+		n->n_workers = count;
+		int r = worker_init(w, n, i, s->opts);
+		n->n_workers = i + 1;
+		if (r < 0)
+			return r;
+	}
+	s->loop = n->workers[0]->loop;
+	registrar_init(&s->registrar, n);
+	return 0;
+}
+
+static void *server_thread(void *arg)
+{
+	struct worker *w = arg;
+	loop_run(w->loop);
+	return NULL;
+}
+
+/* Signals are the main thread's. */
+static int server_run_workers(struct server *s)
+{
+	sigset_t all, before;
+	int r = 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (r == 0 && s->n_threads + 1 < s->node.n_workers) {
+		r = pthread_create(&s->threads[s->n_threads], NULL, server_thread,
+			s->node.workers[s->n_threads + 1]);
+		s->n_threads += r == 0;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -r;
+}
+
+struct stop {
+	struct mail mail;
+	struct loop *loop;
+};
+
+static void stop_deliver(struct mail *mail)
+{
+	loop_stop(container_of(mail, struct stop, mail)->loop);
+}
+
+static void server_stop_workers(struct server *s)
+{
+	struct stop stops[WORKERS_MAX];
+	for (unsigned i = 0; i < s->n_threads; i++) {
+		stops[i] = (struct stop){{.deliver = stop_deliver}, s->node.workers[i + 1]->loop};
+		node_post(&s->node, i + 1, &stops[i].mail);
+	}
+	for (unsigned i = 0; i < s->n_threads; i++)
+		pthread_join(s->threads[i], NULL);
+}
+
 /* ---- Its life ---- */
 
 static int server_start(struct server *s, struct error *err)
@@ -199,17 +295,13 @@ static int server_start(struct server *s, struct error *err)
 	r = server_load_keys(s, err);
 	if (r < 0)
 		return r;
-	s->loop = loop_new();
-	s->worker = calloc(1, sizeof(*s->worker));
-	if (!s->loop || !s->worker || worker_init(s->worker, s->loop, s->opts) < 0)
-		return error_set(err, -ENOMEM, "out of memory");
-	s->worker->keyring = &s->keyring;
-	s->worker->salt = s->files.salt;
-	s->worker->public_name = s->address;
+	r = server_make_workers(s);
+	if (r < 0)
+		return error_set(err, r, "out of memory");
 	r = signals_init(&s->signals, s->loop, server_signal);
 	if (r < 0)
 		return error_set(err, r, "signals cannot be handled: %s", strerror(-r));
-	r = gate_open(&s->gate, s->worker, err);
+	r = gate_open(&s->gate, &s->node, err);
 	if (r < 0)
 		return r;
 	bool guess;
@@ -219,6 +311,9 @@ static int server_start(struct server *s, struct error *err)
 		r = server_write_ready_file(s, err);
 	if (r < 0)
 		return r;
+	r = server_run_workers(s);
+	if (r < 0)
+		return error_set(err, r, "a thread cannot be started: %s", strerror(-r));
 	server_say_ready(s);
 	server_print_command(s, guess);
 	return 0;
@@ -226,15 +321,23 @@ static int server_start(struct server *s, struct error *err)
 
 static void server_stop(struct server *s)
 {
+	struct node *n = &s->node;
 	gate_close(&s->gate);
-	if (s->loop && s->worker) {
-		worker_deinit(s->worker);
+	server_stop_workers(s);
+	n->over = true; /* one thread from here on */
+	for (unsigned i = 0; i < n->n_workers; i++)
+		worker_deinit(n->workers[i]);
+	registrar_deinit(&s->registrar);
+	if (s->loop) {
 		signals_deinit(&s->signals);
 		loop_timer_cancel(&s->watchdog);
 		loop_timer_cancel(&s->drain);
 	}
-	loop_free(s->loop);
-	free(s->worker);
+	for (unsigned i = 0; i < n->n_workers; i++)
+		loop_free(n->workers[i]->loop);
+	for (unsigned i = 0; i < n->n_workers; i++)
+		free(n->workers[i]);
+	census_deinit(&n->census);
 	keyring_deinit(&s->keyring);
 	state_deinit(&s->files);
 }

@@ -1,85 +1,209 @@
 #include "server/service.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "server/lane.h"
-#include "server/session.h"
+#include "server/registrar.h"
 #include "server/worker.h"
 
-struct service *service_new(struct session *s, uint32_t number, const char *upstream,
-	const char *path)
+struct service *service_new(struct session *s, const struct control *publish)
 {
-	struct service *service = calloc(1, sizeof(*service));
+	struct node *n = s->registrar->node;
+	struct service *service =
+		calloc(1, sizeof(*service) + n->n_workers * sizeof(struct branch));
 	if (!service)
 		return NULL;
-	list_init(&service->of_session);
-	list_init(&service->lanes);
-	list_init(&service->idle);
 	service->session = s;
-	service->number = number;
-	service->upstream = strdup(upstream ? upstream : "");
-	service->path = strdup(path ? path : "");
-	if (!service->upstream || !service->path)
-		return service_free(service);
-	list_append(&s->services, &service->of_session);
-	s->n_services++;
+	service->number = publish->publish.service;
+	service->kind = publish->publish.kind;
+	service->tls = publish->publish.tls;
+	service->per_visitor = publish->publish.per_visitor;
+	service->upstream = strdup(publish->publish.upstream ? publish->publish.upstream : "");
+	service->path = strdup(publish->publish.path ? publish->publish.path : "");
+	if (publish->publish.rewrite)
+		service->rewrite = strdup(publish->publish.rewrite);
+	atomic_init(&service->holds, 1);
+	list_init(&service->of_session);
+	for (unsigned i = 0; i < n->n_workers; i++) {
+		struct branch *b = &service->branches[i];
+		b->service = service;
+		b->presence = &s->on[i];
+		list_init(&b->lanes);
+		list_init(&b->idle);
+	}
+	if (!service->upstream || !service->path ||
+		(publish->publish.rewrite && !service->rewrite)) {
+		service_release(service);
+		return NULL;
+	}
 	return service;
 }
 
-struct service *service_free(struct service *service)
+void service_release(struct service *service)
 {
-	if (!service)
-		return NULL;
-	struct worker *w = service->session->worker;
-	if (list_linked(&service->of_session)) {
-		list_unlink(&service->of_session);
-		service->session->n_services--;
-	}
-	routes_release(&w->routes, &service->entry, loop_now(w->loop));
-	loop_timer_set(&w->expiry, routes_expire(&w->routes, loop_now(w->loop)));
-	while (!list_empty(&service->lanes)) {
-		struct lane *lane = list_entry(service->lanes.next, struct lane, of_service);
-		lane_fail(lane, FRAME_RESET_CANCELLED, lane->stream.sent);
-	}
+	if (atomic_fetch_sub_explicit(&service->holds, 1, memory_order_acq_rel) > 1)
+		return;
 	free(service->upstream);
 	free(service->path);
+	free(service->rewrite);
 	free(service);
-	return NULL;
 }
 
-struct service *service_pick(const struct route *route, const struct service *but, uint64_t now)
+static struct routes *branch_routes(const struct branch *b, struct worker *w)
 {
-	struct service *best = NULL, *failing = NULL;
-	list_for_each (it, &route->entries) {
-		struct service *s = container_of(list_entry(it, struct route_entry, link),
-			struct service, entry);
-		if (s == but || !session_usable(s->session))
+	return b->service->has_port ? &w->ports : &w->routes;
+}
+
+int branch_open(struct branch *b, struct worker *w, const struct route **holder_out)
+{
+	const struct service *service = b->service;
+	return routes_claim(branch_routes(b, w), service->session->identity->identity,
+		str_from(service->place), &b->entry, loop_now(w->loop), holder_out);
+}
+
+void branch_close(struct branch *b, struct worker *w)
+{
+	uint64_t now = loop_now(w->loop);
+	b->gone = true;
+	routes_release(branch_routes(b, w), &b->entry, now);
+	worker_expire_routes(w);
+	branch_rest(b, NULL);
+	if (!list_empty(&b->lanes) || b->outstanding)
+		atomic_fetch_add_explicit(&b->service->holds, 1, memory_order_relaxed);
+	else
+		b->gone = false; /* nothing to wait for */
+}
+
+void branch_emptied(struct branch *b)
+{
+	b->gone = false;
+	service_release(b->service);
+}
+
+/* A worker other than this one that serves the branch's session; -1: none. */
+static int branch_elsewhere(const struct branch *b, const struct worker *w, unsigned *load_out)
+{
+	const struct session *s = b->service->session;
+	int best = -1;
+	for (unsigned i = 0; i < w->node->n_workers; i++) {
+		const struct presence *p = &s->on[i];
+		if (i == w->index || !atomic_load_explicit(&p->usable, memory_order_acquire))
 			continue;
-		struct service **rank = s->failing_until > now ? &failing : &best;
-		if (!*rank || s->outstanding < (*rank)->outstanding)
-			*rank = s;
+		unsigned load = atomic_load_explicit(&p->load, memory_order_relaxed);
+		if (best < 0 || load < *load_out) {
+			best = (int)i;
+			*load_out = load;
+		}
 	}
-	return best ? best : failing;
+	return best;
 }
 
-void service_rest(struct service *service)
+static bool branch_fails(const struct branch *b, uint64_t now)
 {
-	list_for_each_safe (it, &service->idle)
-		lane_drop(list_entry(it, struct lane, idle), FRAME_RESET_NONE);
+	return atomic_load_explicit(&b->failing_until, memory_order_relaxed) > now;
 }
 
-void service_failed(struct service *service, uint64_t now)
+struct trunk *branch_trunk(const struct branch *b)
+{
+	struct trunk *best = NULL;
+	list_for_each (it, &b->presence->trunks) {
+		struct trunk *t = list_entry(it, struct trunk, of_presence);
+		if (trunk_usable(t) && (!best || t->active < best->active))
+			best = t;
+	}
+	return best;
+}
+
+int branch_pick_worker(struct worker *w, const struct route *route)
+{
+	unsigned load = 0;
+	int best = -1;
+	list_for_each (it, &route->entries) {
+		struct branch *b = container_of(list_entry(it, struct route_entry, link),
+			struct branch, entry);
+		unsigned here = atomic_load_explicit(&b->presence->load, memory_order_relaxed);
+		unsigned there_load = 0;
+		int there = branch_elsewhere(b, w, &there_load);
+		if (branch_trunk(b) && (best < 0 || here < load)) {
+			best = (int)w->index;
+			load = here;
+		}
+		if (there >= 0 && (best < 0 || there_load < load)) {
+			best = there;
+			load = there_load;
+		}
+	}
+	return best;
+}
+
+/*
+ * A connection that moves costs about as much as a small request, so one goes only where there is far
+ * less to do. Two that share a worker part that way, and then stay.
+ */
+static bool branch_crowded(const struct branch *b, unsigned elsewhere)
+{
+	return b->outstanding > 2 * elsewhere + 1;
+}
+
+struct pick branch_pick(struct worker *w, const struct route *route, const struct branch *but)
+{
+	uint64_t now = loop_now(w->loop);
+	struct branch *here = NULL, *failing = NULL;
+	int there = -1, failing_there = -1;
+	unsigned load = 0;
+	list_for_each (it, &route->entries) {
+		struct branch *b = container_of(list_entry(it, struct route_entry, link),
+			struct branch, entry);
+		if (b == but)
+			continue;
+		if (branch_trunk(b)) {
+			struct branch **rank = branch_fails(b, now) ? &failing : &here;
+			if (!*rank || b->outstanding < (*rank)->outstanding)
+				*rank = b;
+		}
+		unsigned other_load = 0;
+		int other = branch_elsewhere(b, w, &other_load);
+		if (other < 0)
+			continue;
+		if (branch_fails(&b->service->branches[other], now)) {
+			failing_there = other;
+		} else if (there < 0 || other_load < load) {
+			there = other;
+			load = other_load;
+		}
+	}
+	if (here && there >= 0 && branch_crowded(here, load))
+		return (struct pick){NULL, there};
+	if (here || there < 0)
+		return (struct pick){here ? here : failing, here || failing ? -1 : failing_there};
+	return (struct pick){NULL, there};
+}
+
+void branch_rest(struct branch *b, const struct trunk *t)
+{
+	list_for_each_safe (it, &b->idle) {
+		struct lane *lane = list_entry(it, struct lane, idle);
+		if (!t || lane->trunk == t)
+			lane_drop(lane, FRAME_RESET_NONE);
+	}
+}
+
+void branch_failed(struct branch *b, uint64_t now)
 {
 	/* The dials of one burst fail together, and are one failure. */
-	if (service->failing_until > now)
+	if (branch_fails(b, now))
 		return;
-	service->penalty = service->penalty ? MIN(2 * service->penalty, SERVICE_PENALTY_MAX)
-					    : SERVICE_PENALTY_MIN;
-	service->failing_until = now + service->penalty;
+	b->penalty = b->penalty ? MIN(2 * b->penalty, SERVICE_PENALTY_MAX) : SERVICE_PENALTY_MIN;
+	atomic_store_explicit(&b->failing_until, now + b->penalty, memory_order_relaxed);
 }
 
-void service_worked(struct service *service)
+void branch_worked(struct branch *b)
 {
-	service->failing_until = service->penalty = 0;
+	if (!b->penalty)
+		return;
+	b->penalty = 0;
+	atomic_store_explicit(&b->failing_until, 0, memory_order_relaxed);
 }

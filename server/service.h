@@ -1,48 +1,114 @@
 #pragma once
-/* What a session publishes under one number: an upstream, reachable by one route. */
+/*
+ * What a session publishes under one number: an upstream, reachable by one public name or port. The
+ * registrar makes it and takes it away; on each worker it has a branch, which is that worker's alone.
+ */
+#include <stdatomic.h>
+
 #include "base/list.h"
 #include "net/loop.h"
+#include "server/node.h"
 #include "server/routes.h"
+#include "wire/control.h"
+#include "wire/hostname.h"
 
 #define SERVICE_PENALTY_MIN CLOCK_S /* rule 31: no requests for so long after a failed dial, */
 #define SERVICE_PENALTY_MAX (30 * CLOCK_S) /* doubling up to this, while another serves the route */
 
-#define SERVICE_SESSION_NAME 17 /* characters of a session's name, and a NUL */
+#define SERVICE_SESSION_NAME 17                  /* characters of a session's name, and a NUL */
+#define SERVICE_PLACE_SIZE   (HOSTNAME_SIZE + 8) /* "tcp 2222", a host name, or "" */
 
+struct port;
+struct presence;
 struct session;
+struct trunk;
 struct worker;
 
-struct service {
+/* A service on one worker. */
+struct branch {
 	struct route_entry entry; /* in its route: shares its load with the others there */
-	struct list of_session;   /* session::services */
-	struct session *session;
-	uint32_t number;
-	char *upstream; /* for people */
-	char *path;     /* put before each request's path; "" mostly (rule 41) */
-
-	struct list lanes; /* all lanes to it */
-	struct list idle;  /* those that wait for a request; the one used last is first */
+	struct service *service;
+	struct presence *presence; /* of its session on this worker */
+	struct list lanes;         /* all lanes to it */
+	struct list idle;          /* those that wait for a request; the one used last is first */
 	unsigned n_idle;
-	unsigned outstanding;            /* exchanges under way */
-	uint64_t failing_until, penalty; /* µs */
+	unsigned outstanding;                /* exchanges and connections under way */
+	uint64_t penalty;                    /* µs */
+	atomic_uint_least64_t failing_until; /* µs; other workers look at it */
+	bool gone; /* withdrawn: holds the service only for what is still under way */
 };
 
-/* NULL when out of memory. Not in a route yet. */
-struct service *service_new(struct session *s, uint32_t number, const char *upstream,
-	const char *path);
+struct service {
+	struct session *session;
+	struct list of_session; /* session::services */
+	uint32_t number;
+	enum control_kind kind;
+	enum control_tls tls;
+	bool per_visitor;               /* a stream serves one visitor's connection (rule 33) */
+	char place[SERVICE_PLACE_SIZE]; /* its name among the routes, of names or of ports */
+	bool has_port;                  /* `place` is one of worker::ports */
+	struct port *port;              /* its listener; NULL: none of its own */
+	char *upstream;                 /* for people */
+	char *path;                     /* put before each request's path; "" mostly (rule 41) */
+	char *rewrite;                  /* Host for the upstream; NULL: the visitor's */
+	bool stale; /* of a session that was resumed, and not published again yet */
+	bool granted;
+	struct round round;
+	atomic_uint holds; /* the registrar's, and one of each branch that is gone and not empty */
+	struct branch branches[]; /* one a worker */
+};
 
-/* Leaves its route, ends what it still carries. Accepts NULL; returns NULL. */
-struct service *service_free(struct service *service);
+/* NULL when out of memory. In no route yet. */
+struct service *service_new(struct session *s, const struct control *publish);
+/* Gives up one hold; frees it with the last. */
+void service_release(struct service *service);
+
+/* On its worker: enters or leaves the routes. 0, ROUTES_TAKEN or -ENOMEM, as routes_claim(). */
+int branch_open(struct branch *b, struct worker *w, const struct route **holder_out);
+/* What is under way goes on; lanes that wait end. */
+void branch_close(struct branch *b, struct worker *w);
+/* The last lane or caller of a branch that is gone has ended. */
+void branch_emptied(struct branch *b);
+
+/* One more or less of what is under way. */
+static inline void branch_began(struct branch *b)
+{
+	b->outstanding++;
+}
+static inline void branch_finished(struct branch *b)
+{
+	if (!--b->outstanding && b->gone && list_empty(&b->lanes))
+		branch_emptied(b);
+}
+
+/* The link of the session on this worker with the fewest requests under way; NULL: none is usable. */
+struct trunk *branch_trunk(const struct branch *b);
+
+/* Who serves a route's next request. */
+struct pick {
+	struct branch *branch; /* of this worker; NULL: none, and */
+	int worker;            /* then where there is one; -1: nowhere */
+};
 
 /*
- * The service of a route that takes the next request: usable, not failing while another is not, with
- * the fewest requests under way. `but` (or NULL) is one that has just failed. NULL: none.
+ * Usable, not failing while another is not, with the fewest requests under way; another worker's only if
+ * it has far less to do. `but` (or NULL) has just failed.
  */
-struct service *service_pick(const struct route *route, const struct service *but, uint64_t now);
+struct pick branch_pick(struct worker *w, const struct route *route, const struct branch *but);
 
-/* Lets go of the lanes that wait: its session is about to leave. */
-void service_rest(struct service *service);
+/* The worker that has the fewest under way for it, this one included; -1: none. For who accepts. */
+int branch_pick_worker(struct worker *w, const struct route *route);
+
+#define PICK_NONE ((struct pick){.worker = -1})
+
+static inline bool pick_found(struct pick p)
+{
+	return p.branch || p.worker >= 0;
+}
+
+/* Lets go of the lanes that wait on a trunk that is about to leave. */
+void branch_rest(struct branch *b, const struct trunk *t);
 
 /* A dial at its upstream failed, or succeeded. */
-void service_failed(struct service *service, uint64_t now);
-void service_worked(struct service *service);
+void branch_failed(struct branch *b, uint64_t now);
+void branch_worked(struct branch *b);

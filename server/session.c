@@ -6,50 +6,178 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "crypto/digest.h"
-#include "version.h"
+#include "crypto/random.h"
+#include "server/port.h"
+#include "server/registrar.h"
 
-static struct session *session_of(struct link *l)
+static struct node *session_node(const struct session *s)
 {
-	return container_of(carrier_of(l), struct session, carrier);
+	return s->registrar->node;
 }
 
-static struct link *session_link(struct session *s)
+static uint64_t session_now(const struct session *s)
 {
-	return &s->carrier.link;
+	return loop_now(s->registrar->worker->loop);
 }
 
-/* For people. Behind a trusted proxy there is no port. */
-static void session_peer(const struct session *s, char text[ADDRESS_TEXT_SIZE])
-{
-	if (s->peer.port)
-		address_format(&s->peer, text);
-	else
-		address_format_ip(&s->peer, text);
-}
+static void service_withdraw(struct service *service);
 
-static void session_set_state(struct session *s, enum session_state state)
+/* ---- Its links ---- */
+
+static void session_stale_expired(struct loop_timer *timer)
 {
-	static const uint8_t legal[] = {
-		[SESSION_HANDSHAKING] = 1 << SESSION_ESTABLISHED | 1 << SESSION_CLOSED,
-		[SESSION_ESTABLISHED] = 1 << SESSION_DRAINING | 1 << SESSION_CLOSED,
-		[SESSION_DRAINING] = 1 << SESSION_CLOSED,
-		[SESSION_CLOSED] = 0,
-	};
-	if (!(legal[s->state] & 1 << state))
-		abort();
-	if (s->state == SESSION_HANDSHAKING) {
-		s->worker->n_handshakes--;
-		tally_drop(&s->worker->handshakes, &s->peer);
+	struct session *s = container_of(timer, struct session, stale);
+	list_for_each_safe (it, &s->services) {
+		struct service *service = list_entry(it, struct service, of_session);
+		if (service->stale)
+			service_withdraw(service);
 	}
-	s->state = state;
 }
 
-bool session_usable(const struct session *s)
+static void session_tell_grant(struct session *s, struct trunk *t)
 {
-	const struct link *l = &s->carrier.link;
-	return s->state == SESSION_ESTABLISHED && l->state == LINK_UP && !l->mux.peer_draining &&
-	       !mux_ids_low(&l->mux) && (!s->suspected_at || l->last_heard > s->suspected_at);
+	struct control m = {.type = CONTROL_SESSION_GRANT};
+	memcpy(m.session.session, s->id, sizeof(s->id));
+	memcpy(m.session.resume, s->resume, sizeof(s->resume));
+	trunk_send(t, &m);
+}
+
+static void wake_visit(struct round *r, struct worker *w)
+{
+	waiting_wake(&w->waiting);
+}
+
+static void wake_home(struct round *r)
+{
+	free(r);
+}
+
+/* There is a way to its services: who waits for one is served. */
+static void session_wake(struct session *s)
+{
+	struct round *r = malloc(sizeof(*r));
+	if (r)
+		round_send(r, session_node(s), wake_visit, wake_home);
+}
+
+static bool session_attach(struct session *s, struct trunk *t)
+{
+	if (trunk_attach(t, &s->on[t->worker->index]) < 0) {
+		trunk_close(t, "the server is out of memory");
+		return false;
+	}
+	t->session = s;
+	list_append(&s->trunks, &t->of_session);
+	s->n_trunks++;
+	return true;
+}
+
+struct session *session_new(struct registrar *r, struct trunk *t)
+{
+	struct node *n = r->node;
+	struct session *s = calloc(1, sizeof(*s) + n->n_workers * sizeof(struct presence));
+	if (!s)
+		return NULL;
+	s->registrar = r;
+	s->identity = t->identity;
+	memcpy(s->instance, t->instance, sizeof(s->instance));
+	random_bytes(s->id, sizeof(s->id));
+	random_bytes(s->resume, sizeof(s->resume));
+	for (size_t i = 0; i < sizeof(s->id); i++)
+		snprintf(s->name + 2 * i, 3, "%02x", s->id[i]);
+	trunk_peer(t, s->peer);
+	list_init(&s->trunks);
+	list_init(&s->services);
+	list_init(&s->link);
+	loop_timer_init(&s->stale, r->worker->loop, session_stale_expired);
+	for (unsigned i = 0; i < n->n_workers; i++) {
+		s->on[i].session = s;
+		list_init(&s->on[i].trunks);
+	}
+	if (!session_attach(s, t)) {
+		free(s);
+		return NULL;
+	}
+	list_append(&r->sessions, &s->link);
+	log_info("session %s of %s from %s is up (%s, client %s)", s->name, s->identity->identity,
+		s->peer, t->protection, t->version);
+	session_tell_grant(s, t);
+	return s;
+}
+
+void session_join(struct session *s, struct trunk *t)
+{
+	char peer[ADDRESS_TEXT_SIZE];
+	if (!session_attach(s, t))
+		return;
+	trunk_peer(t, peer);
+	log_info("session %s has one more link, from %s (%s): %u", s->name, peer, t->protection,
+		s->n_trunks);
+	session_wake(s);
+}
+
+void session_resume(struct session *s, struct trunk *t)
+{
+	list_for_each (it, &s->trunks)
+		trunk_close(list_entry(it, struct trunk, of_session),
+			"replaced by a newer link of its client");
+	if (!session_attach(s, t))
+		return;
+	trunk_peer(t, s->peer);
+	log_info("session %s goes on over a new link from %s (%s, client %s)", s->name, s->peer,
+		t->protection, t->version);
+	list_for_each (it, &s->services)
+		list_entry(it, struct service, of_session)->stale = true;
+	loop_timer_set(&s->stale, session_now(s) + SESSION_STALE_TIME);
+	session_tell_grant(s, t);
+	session_wake(s);
+}
+
+static void session_free(struct session *s)
+{
+	explicit_bzero(s->resume, sizeof(s->resume));
+	free(s);
+}
+
+static void session_home(struct round *r)
+{
+	session_free(container_of(r, struct session, round));
+}
+
+static void session_visit(struct round *r, struct worker *w)
+{
+}
+
+void session_leave(struct session *s, struct trunk *t, const char *why)
+{
+	t->session = NULL;
+	list_unlink(&t->of_session);
+	if (--s->n_trunks) {
+		log_info("session %s lost a link: %s; links left: %u", s->name, why, s->n_trunks);
+		return;
+	}
+	log_info("session %s from %s ended: %s", s->name, s->peer, why);
+	loop_timer_cancel(&s->stale);
+	list_unlink(&s->link);
+	while (!list_empty(&s->services))
+		service_withdraw(list_entry(s->services.next, struct service, of_session));
+	/* No worker looks at it behind this: the services' rounds went before. */
+	round_send(&s->round, session_node(s), session_visit, session_home);
+}
+
+void session_discard(struct session *s)
+{
+	loop_timer_cancel(&s->stale);
+	list_unlink(&s->link);
+	list_for_each_safe (it, &s->services) {
+		struct service *service = list_entry(it, struct service, of_session);
+		list_unlink(it);
+		port_release(service->port);
+		if (service->granted)
+			service_release(service);
+		/* Else its round is under way, and frees it at home. */
+	}
+	session_free(s);
 }
 
 /* ---- What it publishes ---- */
@@ -64,51 +192,155 @@ static struct service *session_service(struct session *s, uint32_t number)
 	return NULL;
 }
 
-static void session_refuse(struct session *s, uint32_t number, const char *host,
+/* For people: what the message asks for. */
+static const char *asked_for(const struct control *m, char text[HOSTNAME_SIZE + 16])
+{
+	const char *kind = m->publish.kind == CONTROL_UDP ? "UDP port" : "port";
+	if (m->publish.port_given)
+		snprintf(text, HOSTNAME_SIZE + 16, m->publish.port ? "%s %u" : "a %s", kind,
+			m->publish.port);
+	else
+		snprintf(text, HOSTNAME_SIZE + 16, "%s",
+			*m->publish.host ? m->publish.host : "everything");
+	return text;
+}
+
+static void session_refuse(struct session *s, struct trunk *t, const struct control *asked,
 	enum control_reason reason, const char *sentence)
 {
 	/* Clients ask again every few seconds, in case that the holder left. */
+	uint32_t number = asked->publish.service;
 	uint64_t bit = UINT64_C(1) << number % 64;
+	char what[HOSTNAME_SIZE + 16];
 	if (!(s->refusals_told & bit))
 		log_warn("session %s asked to publish %s and was refused: %s", s->name,
-			*host ? host : "everything", sentence);
+			asked_for(asked, what), sentence);
 	s->refusals_told |= bit;
 	struct control m = {.type = CONTROL_REFUSED};
 	m.refused.service = number;
 	m.refused.reason = reason;
 	m.refused.sentence = sentence;
-	link_send(session_link(s), &m);
+	trunk_send(t, &m);
 }
 
-static void session_grant(struct session *s, struct service *service, const char *host)
+/* Where visitors find it, for people. */
+static void service_address(const struct service *service, char *to, size_t size)
 {
-	char address[ADDRESS_TEXT_SIZE + HOSTNAME_SIZE + 16];
-	const char *port = strrchr(s->worker->public_name, ':');
-	if (*host && *host != '*')
-		snprintf(address, sizeof(address), "http://%s%s/", host,
+	const struct node *n = session_node(service->session);
+	const char *host = n->public_name, *port = strrchr(host, ':');
+	int host_n = port ? (int)(port - host) : (int)strlen(host);
+	const char *place = service->place;
+	if (service->has_port)
+		snprintf(to, size, "%s://%.*s:%u%s", service->kind == CONTROL_UDP ? "udp" : "tcp",
+			host_n, host, service->port->number,
+			service->tls == CONTROL_TLS_TERMINATE ? " (TLS)" : "");
+	else if (service->kind == CONTROL_TCP)
+		snprintf(to, size, "tls://%s%s", place, port ? port : "");
+	else if (*place && *place != '*')
+		snprintf(to, size, "http://%s%s/", place,
 			port && strcmp(port, ":80") != 0 ? port : "");
-	else if (*host)
-		snprintf(address, sizeof(address), "%s on http://%s/", host,
-			s->worker->public_name);
+	else if (*place)
+		snprintf(to, size, "%s on http://%s/", place, host);
 	else
-		snprintf(address, sizeof(address), "http://%s/", s->worker->public_name);
+		snprintf(to, size, "http://%s/", host);
+}
+
+static void session_tell_granted(struct session *s, const struct service *service)
+{
+	char address[2 * HOSTNAME_SIZE + 32];
+	service_address(service, address, sizeof(address));
 	struct control m = {.type = CONTROL_GRANTED};
 	m.granted.service = service->number;
 	m.granted.address = address;
-	link_send(session_link(s), &m);
-	log_info("session %s publishes %s from %s", s->name, *host ? host : "everything",
-		service->upstream);
-	waiting_wake(&s->worker->waiting);
+	m.granted.port = service->port ? service->port->number : 0;
+	struct trunk *t = list_first(&s->trunks, struct trunk, of_session);
+	if (t)
+		trunk_send(t, &m);
 }
+
+/* ---- Coming: every worker knows it before anybody is told ---- */
+
+static void publish_visit(struct round *r, struct worker *w)
+{
+	struct service *service = container_of(r, struct service, round);
+	const struct route *holder;
+	/* Worker 0 decided; the others can lack nothing but memory, and then find no way there. */
+	if (w->index && branch_open(&service->branches[w->index], w, &holder) != 0)
+		log_error("worker %u cannot serve %s: out of memory", w->index, service->place);
+	waiting_wake(&w->waiting);
+}
+
+static void publish_home(struct round *r)
+{
+	struct service *service = container_of(r, struct service, round);
+	struct session *s = service->session;
+	if (r->node->over) {
+		service_release(service);
+		return;
+	}
+	service->granted = true;
+	if (!list_linked(&service->of_session)) {
+		service_withdraw(
+			service); /* meanwhile its session ended, or did not want it any more */
+		return;
+	}
+	char address[2 * HOSTNAME_SIZE + 32];
+	service_address(service, address, sizeof(address));
+	log_info("session %s publishes %s from %s", s->name,
+		service->has_port ? address
+		: *service->place ? service->place
+				  : "everything",
+		service->upstream);
+	session_tell_granted(s, service);
+}
+
+/* ---- Going ---- */
+
+static void withdraw_visit(struct round *r, struct worker *w)
+{
+	struct service *service = container_of(r, struct service, round);
+	branch_close(&service->branches[w->index], w);
+}
+
+static void withdraw_home(struct round *r)
+{
+	service_release(container_of(r, struct service, round));
+}
+
+/* Its port is free at once. */
+static void service_withdraw(struct service *service)
+{
+	struct session *s = service->session;
+	if (list_linked(&service->of_session)) {
+		list_unlink(&service->of_session);
+		s->n_services--;
+		s->n_ports -= service->port != NULL;
+	}
+	service->port = port_release(service->port);
+	if (service->granted) /* else it is still on its way round, and goes when it is back */
+		round_send(&service->round, session_node(s), withdraw_visit, withdraw_home);
+}
+
+void session_withdraw(struct session *s, uint32_t number)
+{
+	struct service *service = session_service(s, number);
+	if (service)
+		service_withdraw(service);
+}
+
+/* ---- Whether it may ---- */
 
 /* Others of this identity hold the name too: perhaps one of them is dead and does not know (rule 28). */
 static void session_suspect_holders(struct session *s, const struct route *route)
 {
 	list_for_each (it, &route->entries) {
-		struct service *other = container_of(list_entry(it, struct route_entry, link),
-			struct service, entry);
-		if (other->session != s)
-			session_suspect(other->session);
+		struct branch *other = container_of(list_entry(it, struct route_entry, link),
+			struct branch, entry);
+		struct session *holder = other->service->session;
+		if (holder == s)
+			continue;
+		list_for_each (at, &holder->trunks)
+			trunk_suspect(list_entry(at, struct trunk, of_session));
 	}
 }
 
@@ -121,332 +353,130 @@ static bool path_is_clean(const char *path)
 	return !*path || *path == '/';
 }
 
-static void session_publish(struct session *s, const struct control *m)
+/* The same as what it publishes under that number already: said again after a new link. */
+static bool service_is(const struct service *service, const struct control *m, const char *place)
 {
-	struct worker *w = s->worker;
-	const char *asked = m->publish.host;
-	uint32_t number = m->publish.service;
-	char host[HOSTNAME_SIZE] = "";
-	size_t host_n = 0;
-	struct error err;
+	const char *path = m->publish.path ? m->publish.path : "";
+	const char *rewrite = m->publish.rewrite ? m->publish.rewrite : "";
+	bool port_same = !service->has_port || !m->publish.port ||
+			 (service->port && service->port->number == m->publish.port);
+	return service->kind == m->publish.kind && service->tls == m->publish.tls &&
+	       service->per_visitor == m->publish.per_visitor &&
+	       service->has_port == m->publish.port_given && port_same &&
+	       (service->has_port || strcmp(service->place, place) == 0) &&
+	       strcmp(service->path, path) == 0 &&
+	       strcmp(service->rewrite ? service->rewrite : "", rewrite) == 0;
+}
 
-	if (m->publish.kind != CONTROL_HTTP) {
-		session_refuse(s, number, asked, CONTROL_REASON_UNSUPPORTED,
-			"this server publishes HTTP services only");
-		return;
+/* What can be told from the message alone: 0, or the reason with a sentence. -1: it is fine. */
+static int publish_judge(const struct control *m, char place[SERVICE_PLACE_SIZE], struct error *err)
+{
+	size_t n = 0;
+	const char *host = m->publish.host;
+	bool named = *host != '\0';
+	bool by_name = m->publish.tls != CONTROL_TLS_NONE;
+	place[0] = '\0';
+	if (m->publish.kind != CONTROL_HTTP && m->publish.kind != CONTROL_TCP &&
+		m->publish.kind != CONTROL_UDP) {
+		error_set(err, 0, "this server publishes HTTP, TCP and UDP services only");
+		return CONTROL_REASON_UNSUPPORTED;
 	}
-	if (*asked && hostname_claim(str_from(asked), host, &host_n, &err) < 0) {
-		session_refuse(s, number, asked, CONTROL_REASON_INVALID, err.text);
-		return;
-	}
-	if (m->publish.path && !path_is_clean(m->publish.path)) {
-		session_refuse(s, number, asked, CONTROL_REASON_INVALID,
+	if (m->publish.kind == CONTROL_HTTP && (m->publish.port_given || by_name))
+		error_set(err, 0, "an HTTP service has a host name, not a port of its own");
+	else if (m->publish.kind == CONTROL_UDP && (!m->publish.port_given || by_name))
+		error_set(err, 0,
+			"a UDP service needs a port of its own, and is passed on as it is");
+	else if (m->publish.port_given && named)
+		error_set(err, 0, "a service has a port or a host name, not both");
+	else if (m->publish.kind == CONTROL_TCP && !m->publish.port_given && !(by_name && named))
+		error_set(err, 0,
+			"a TCP service needs a port of its own, or a name that TLS clients ask "
+			"for");
+	else if (m->publish.port_given && m->publish.tls == CONTROL_TLS_PASS)
+		error_set(err, 0, "TLS that is passed on by its name needs a name, not a port");
+	else if (m->publish.path && !path_is_clean(m->publish.path))
+		error_set(err, 0,
 			"its path does not begin with a slash or has characters that none may "
 			"have");
+	else if (named && hostname_claim(str_from(host), place, &n, err) < 0)
+		;
+	else
+		return -1;
+	return CONTROL_REASON_INVALID;
+}
+
+static int session_claim(struct session *s, struct service *service, struct trunk *t,
+	const struct control *m)
+{
+	struct worker *w = s->registrar->worker;
+	struct error err;
+	int r = 0;
+	if (m->publish.port_given) {
+		enum control_reason reason = CONTROL_REASON_OTHER;
+		service->has_port = true;
+		r = port_hold(s, service, m->publish.port, &reason, &err);
+		if (r < 0) {
+			session_refuse(s, t, m, reason, err.text);
+			return r;
+		}
+		port_place(service->port, service->place);
+	}
+	const struct route *holder = NULL;
+	r = branch_open(&service->branches[0], w, &holder);
+	if (r == ROUTES_TAKEN) {
+		/* Of the same identity share it; whoever has it, is named. */
+		error_set(&err, 0, "%s is held by %s, which publishes %s",
+			*service->place ? service->place : "every name", holder->identity,
+			holder->host.n ? holder->host.p : "every name");
+		session_refuse(s, t, m, CONTROL_REASON_TAKEN, err.text);
+	} else if (r < 0) {
+		session_refuse(s, t, m, CONTROL_REASON_OTHER, "the server is out of memory");
+	}
+	return r;
+}
+
+void session_publish(struct session *s, struct trunk *t, const struct control *m)
+{
+	char place[SERVICE_PLACE_SIZE];
+	struct error err;
+	uint32_t number = m->publish.service;
+	int reason = publish_judge(m, place, &err);
+	if (reason >= 0) {
+		session_refuse(s, t, m, (enum control_reason)reason, err.text);
 		return;
 	}
-	if (session_service(s, number)) {
-		session_refuse(s, number, asked, CONTROL_REASON_INVALID,
-			"this service number is in use");
+	struct service *old = session_service(s, number);
+	if (old && service_is(old, m, place)) {
+		old->stale = false;
+		if (old->granted)
+			session_tell_granted(s, old);
 		return;
 	}
+	if (old && !old->stale) {
+		session_refuse(s, t, m, CONTROL_REASON_INVALID, "this service number is in use");
+		return;
+	}
+	if (old)
+		service_withdraw(old);
 	if (s->n_services >= SESSION_SERVICES_MAX) {
 		error_set(&err, 0, "a session publishes at most %d services", SESSION_SERVICES_MAX);
-		session_refuse(s, number, asked, CONTROL_REASON_LIMIT, err.text);
+		session_refuse(s, t, m, CONTROL_REASON_LIMIT, err.text);
 		return;
 	}
-	struct service *service = service_new(s, number, m->publish.upstream, m->publish.path);
-	const struct route *holder = NULL;
-	int r = service ? routes_claim(&w->routes, s->identity->identity,
-				  (struct str){host, host_n}, &service->entry, loop_now(w->loop),
-				  &holder)
-			: -ENOMEM;
-	if (r == ROUTES_TAKEN) {
-		error_set(&err, 0, "%s is held by %s, which publishes %s",
-			*host ? host : "every name", holder->identity,
-			holder->host.n ? holder->host.p : "every name");
-		session_refuse(s, number, asked, CONTROL_REASON_TAKEN, err.text);
-	} else if (r < 0) {
-		session_refuse(s, number, asked, CONTROL_REASON_OTHER,
-			"the server is out of memory");
-	}
-	if (r != 0) {
-		service_free(service);
+	struct service *service = service_new(s, m);
+	if (!service) {
+		session_refuse(s, t, m, CONTROL_REASON_OTHER, "the server is out of memory");
 		return;
 	}
-	session_suspect_holders(s, service->entry.route);
-	session_grant(s, service, host);
-}
-
-static void session_on_control(struct link *l, const struct control *m)
-{
-	struct session *s = session_of(l);
-	switch (m->type) {
-	case CONTROL_PUBLISH:
-		session_publish(s, m);
-		break;
-	case CONTROL_WITHDRAW:
-		service_free(session_service(s, m->withdraw.service));
-		break;
-	case CONTROL_NOTICE:
-		if (loop_now(s->worker->loop) - s->notice_at < SESSION_NOTICE_EVERY)
-			break;
-		s->notice_at = loop_now(s->worker->loop);
-		log_info("session %s says: %s", s->name, m->notice.sentence);
-		break;
-	case CONTROL_JOIN: /* one link a session, for now */
-	case CONTROL_HELLO:
-	case CONTROL_GRANTED:
-	case CONTROL_REFUSED:
-	case CONTROL_SESSION_GRANT:
-		link_close(l, LINK_END_VIOLATION, "a client does not send \"%s\"",
-			control_type_name(m->type));
-		break;
-	}
-}
-
-/* ---- Coming ---- */
-
-static const struct token_key *session_on_find_key(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
-{
-	struct session *s = session_of(l);
-	s->identity = keyring_find(s->worker->keyring, id);
-	return s->identity ? s->identity->key : NULL;
-}
-
-/* The session that this process had before, if it proves to be the same process (rule 28). */
-static struct session *session_resumed(struct session *s, const struct control *hello)
-{
-	if (!hello->hello.resume_given)
-		return NULL;
-	uint8_t mac[MAC_SIZE];
-	mac_make(hello->hello.resume, s->instance, sizeof(s->instance), mac);
-	list_for_each (it, &s->worker->sessions) {
-		struct session *old = list_entry(it, struct session, link);
-		if (old != s && old->state == SESSION_ESTABLISHED &&
-			!old->carrier.link.mux.draining &&
-			old->identity->identity == s->identity->identity &&
-			memcmp(old->instance, s->instance, sizeof(s->instance)) == 0 &&
-			mac_verify(old->resume, s->instance, sizeof(s->instance), mac))
-			return old;
-	}
-	return NULL;
-}
-
-static void session_on_up(struct link *l, const struct control *hello)
-{
-	struct session *s = session_of(l);
-	session_set_state(s, SESSION_ESTABLISHED);
-	memcpy(s->instance, hello->hello.instance, sizeof(s->instance));
-	random_bytes(s->id, sizeof(s->id));
-	random_bytes(s->resume, sizeof(s->resume));
-	for (size_t i = 0; i < sizeof(s->id); i++)
-		snprintf(s->name + 2 * i, 3, "%02x", s->id[i]);
-
-	char peer[ADDRESS_TEXT_SIZE];
-	session_peer(s, peer);
-	log_info("session %s of %s from %s is up (%s, client %s)", s->name, s->identity->identity,
-		peer,
-		l->sealed  ? "sealed"
-		: l->bound ? "inside TLS"
-			   : "not encrypted",
-		hello->hello.version);
-
-	struct control m = {.type = CONTROL_SESSION_GRANT};
-	memcpy(m.session.session, s->id, sizeof(s->id));
-	memcpy(m.session.resume, s->resume, sizeof(s->resume));
-	link_send(l, &m);
-	if (s->worker->draining)
-		session_drain(s);
-
-	struct session *old = session_resumed(s, hello);
-	if (old) {
-		log_info("session %s goes on as session %s", old->name, s->name);
-		session_close(old, "replaced by a newer link of its client");
-	}
-}
-
-/* Nothing of this part is opened by clients. */
-static struct stream *session_on_open(struct link *l, const struct frame_open *open,
-	enum frame_reset *reason_out)
-{
-	*reason_out = FRAME_RESET_DENIED;
-	return NULL;
-}
-
-static void session_on_goaway(struct link *l, uint8_t reason)
-{
-	struct session *s = session_of(l);
-	log_info("session %s is about to leave (%s)", s->name, frame_goaway_name(reason));
-	if (s->state == SESSION_ESTABLISHED)
-		session_set_state(s, SESSION_DRAINING);
-	/* The client waits for its streams to end, and cannot tell which of them carry nothing. */
-	list_for_each (it, &s->services)
-		service_rest(list_entry(it, struct service, of_session));
-}
-
-static const struct link_ops link_ops = {
-	.find_key = session_on_find_key,
-	.up = session_on_up,
-	.control = session_on_control,
-	.open = session_on_open,
-	.goaway = session_on_goaway,
-	.wake = carrier_wake,
-};
-
-/* ---- Going ---- */
-
-static void session_reap(struct loop_task *task)
-{
-	session_free(container_of(task, struct session, reap));
-}
-
-struct session *session_free(struct session *s)
-{
-	if (!s)
-		return NULL;
-	struct worker *w = s->worker;
-	loop_task_cancel(&s->reap);
-	loop_timer_cancel(&s->suspect);
-	carrier_deinit(&s->carrier); /* ends the streams, and with them the services' lanes */
-	while (!list_empty(&s->services))
-		service_free(list_entry(s->services.next, struct service, of_session));
-	if (s->state != SESSION_CLOSED)
-		session_set_state(s, SESSION_CLOSED);
-	list_unlink(&s->link);
-	w->n_sessions--;
-	explicit_bzero(s->resume, sizeof(s->resume));
-	free(s);
-	return NULL;
-}
-
-/* What strangers come to is said once a second, or one of them could fill the disk. */
-static void session_log_stranger(struct session *s, const char *peer)
-{
-	struct worker *w = s->worker;
-	const struct link *l = session_link(s);
-	uint64_t now = loop_now(w->loop);
-	if (w->stranger_told && now - w->stranger_told < SESSION_STRANGER_EVERY) {
-		w->strangers_untold++;
+	memcpy(service->place, place, sizeof(place));
+	if (session_claim(s, service, t, m) != 0) {
+		port_release(service->port);
+		service_release(service);
 		return;
 	}
-	enum log_level level = l->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO;
-	if (w->strangers_untold)
-		log_line(level, "%u more clients did not get in meanwhile", w->strangers_untold);
-	log_line(level, "a client from %s did not get in: %s", peer, l->why);
-	w->stranger_told = now;
-	w->strangers_untold = 0;
-}
-
-static void session_log_end(struct session *s)
-{
-	char peer[ADDRESS_TEXT_SIZE];
-	session_peer(s, peer);
-	if (s->state == SESSION_HANDSHAKING)
-		session_log_stranger(s, peer);
-	else
-		log_info("session %s from %s ended: %s", s->name, peer, session_link(s)->why);
-}
-
-static void session_ended(struct carrier *c)
-{
-	struct session *s = container_of(c, struct session, carrier);
-	session_log_end(s);
-	session_set_state(s, SESSION_CLOSED);
-	while (!list_empty(&s->services))
-		service_free(list_entry(s->services.next, struct service, of_session));
-	loop_defer(s->worker->loop, LOOP_PHASE_REAP, &s->reap);
-}
-
-void session_close(struct session *s, const char *why)
-{
-	link_close(session_link(s), LINK_END_LOCAL, "%s", why);
-}
-
-void session_drain(struct session *s)
-{
-	if (session_link(s)->state == LINK_UP)
-		mux_goaway(&session_link(s)->mux, FRAME_GOAWAY_SHUTDOWN);
-	else
-		session_close(s, "the server ends");
-}
-
-static void session_suspect_expired(struct loop_timer *timer)
-{
-	struct session *s = container_of(timer, struct session, suspect);
-	if (session_link(s)->last_heard <= s->suspected_at)
-		session_close(s, "it did not answer while another session claimed its names");
-	s->suspected_at = 0;
-}
-
-void session_suspect(struct session *s)
-{
-	if (s->suspected_at || s->state != SESSION_ESTABLISHED)
-		return;
-	s->suspected_at = loop_now(s->worker->loop);
-	mux_ping(&session_link(s)->mux, s->suspected_at);
-	loop_timer_set(&s->suspect, s->suspected_at + SESSION_SUSPECT_TIME);
-}
-
-/* ---- Accepting ---- */
-
-bool session_admit(struct worker *w, const struct address *peer)
-{
-	const char *limit = NULL;
-	if (w->n_sessions >= w->opts->max_sessions)
-		limit = "--max-sessions is reached";
-	else if (w->n_handshakes >= w->opts->max_handshakes)
-		limit = "--max-handshakes are under way";
-	else if (tally_add(&w->handshakes, peer, SESSION_HANDSHAKES_PER_ADDRESS) < 0)
-		limit = "too many handshakes from there are under way";
-	if (!limit) {
-		w->n_handshakes++;
-		return true;
-	}
-	uint64_t now = loop_now(w->loop);
-	if (!w->refusal_told || now - w->refusal_told >= SESSION_SAY_AGAIN) {
-		char text[ADDRESS_TEXT_SIZE];
-		address_format(peer, text);
-		log_warn("a client from %s, and perhaps others, was refused: %s", text, limit);
-		w->refusal_told = now;
-	}
-	return false;
-}
-
-void session_accept(struct worker *w, struct plug plug, const struct address *peer,
-	const char *response, size_t n)
-{
-	struct session *s = calloc(1, sizeof(*s));
-	if (!s) {
-		plug_close(&plug);
-		w->n_handshakes--;
-		tally_drop(&w->handshakes, peer);
-		return;
-	}
-	s->worker = w;
-	s->peer = *peer;
-	s->state = SESSION_HANDSHAKING;
-	list_init(&s->services);
-	list_init(&s->link);
-	list_append(&w->sessions, &s->link);
-	w->n_sessions++;
-	loop_task_init(&s->reap, session_reap);
-	loop_timer_init(&s->suspect, w->loop, session_suspect_expired);
-
-	const struct server_options *o = w->opts;
-	struct link_config config = {
-		.seal_waived = o->no_seal,
-		.limits = {.base_window = (uint32_t)o->base_window,
-			.max_window = (uint32_t)o->max_window,
-			.max_streams = (uint32_t)o->max_streams},
-		.budget = &w->budget,
-		.instance = w->instance,
-		.version = TUNNEL_VERSION,
-		.preface = response,
-		.preface_size = n,
-	};
-	memcpy(config.salt, w->salt, sizeof(config.salt));
-	if (carrier_start(&s->carrier, w->loop, plug, &link_ops, &config, NULL, 0, session_ended) <
-		0)
-		session_free(s);
+	list_append(&s->services, &service->of_session);
+	s->n_services++;
+	s->n_ports += service->port != NULL;
+	session_suspect_holders(s, service->branches[0].entry.route);
+	round_send(&service->round, session_node(s), publish_visit, publish_home);
 }

@@ -1,66 +1,65 @@
 #pragma once
 /*
- * One authenticated client process and what it publishes (docs/protocol.md, section 5). It owns one
- * link for now.
+ * One authenticated client process and what it publishes (docs/protocol.md, section 7). It belongs to the
+ * registrar; its links, which are trunks, live on workers, where it has a presence.
  *
- *	HANDSHAKING -> ESTABLISHED -> [DRAINING ->] CLOSED
+ *	ESTABLISHED, while it has a trunk -> CLOSED
  */
-#include "net/carrier.h"
+#include "mux/budget.h"
 #include "server/service.h"
-#include "server/worker.h"
+#include "server/trunk.h"
 
-#define SESSION_SERVICES_MAX 1024 /* a session; the YAML of a large cluster has a hundred */
-#define SESSION_HANDSHAKES_PER_ADDRESS \
-	32 /* under way; an office's clients after its router restarts */
-#define SESSION_SAY_AGAIN      (60 * CLOCK_S) /* between two lines about clients that were refused */
-#define SESSION_STRANGER_EVERY CLOCK_S        /* between two lines about handshakes that failed */
-#define SESSION_NOTICE_EVERY   CLOCK_S        /* a client's notices beyond that are not logged */
-#define SESSION_SUSPECT_TIME \
-	(2 * CLOCK_S) /* rule 28: a holder that does not answer by then is dead */
+#define SESSION_SERVICES_MAX 1024    /* a session; the YAML of a large cluster has a hundred */
+#define SESSION_LINKS_MAX    16      /* what --links allows */
+#define SESSION_NOTICE_EVERY CLOCK_S /* a client's notices beyond that are not logged */
+/* A session that goes on has so long to publish again what it had; the rest is withdrawn. */
+#define SESSION_STALE_TIME   (5 * CLOCK_S)
 
-enum session_state { SESSION_HANDSHAKING, SESSION_ESTABLISHED, SESSION_DRAINING, SESSION_CLOSED };
+struct registrar;
 
-struct session {
-	struct carrier carrier;
-	struct worker *worker;
-	struct list link; /* worker::sessions */
-	struct loop_task reap;
-	struct loop_timer suspect;
-	enum session_state state;
-	const struct keyring_entry *identity; /* NULL until the handshake named one */
-	struct address peer;
-	uint8_t id[CONTROL_SESSION];
-	char name[SERVICE_SESSION_NAME]; /* the id in hexadecimal, for people */
-	uint8_t instance[CONTROL_INSTANCE];
-	uint8_t resume[CONTROL_SECRET];
-	struct list services; /* of struct service */
-	unsigned n_services;
-	uint64_t notice_at;     /* when its last notice was logged, µs */
-	uint64_t refusals_told; /* a bit for each service number, modulo 64 */
-	uint64_t suspected_at;  /* µs; 0: not */
+/* A session on one worker: that thread's alone, but for the atomics. */
+struct presence {
+	struct session *session;
+	struct list trunks; /* trunk::of_presence */
+	struct budget_share share;
+	atomic_uint usable; /* trunks that take new streams, as far as others need to know */
+	atomic_uint load;   /* requests and connections under way */
 };
 
-/*
- * Whether one more client may begin: a handshake costs a Diffie-Hellman, a session buffers. What is
- * refused is logged, once a minute. After true, session_accept() must follow.
- */
-bool session_admit(struct worker *w, const struct address *peer);
+struct session {
+	struct registrar *registrar;
+	struct list link; /* registrar::sessions */
+	bool closed;
+	const struct keyring_entry *identity;
+	uint8_t id[CONTROL_SESSION];
+	char name[SERVICE_SESSION_NAME]; /* the id in hexadecimal, for people */
+	char peer[ADDRESS_TEXT_SIZE];    /* where its first link came from, for people */
+	uint8_t instance[CONTROL_INSTANCE];
+	uint8_t resume[CONTROL_SECRET];
+	struct list trunks; /* trunk::of_session */
+	unsigned n_trunks;
+	struct list services; /* of struct service */
+	unsigned n_services, n_ports;
+	uint64_t notice_at;     /* when its last notice was logged, µs */
+	uint64_t refusals_told; /* a bit for each service number, modulo 64 */
+	struct loop_timer stale;
+	struct round round;
+	struct presence on[]; /* one a worker */
+};
 
-/* Takes over a connection whose link request was admitted; `response` is its 101. */
-void session_accept(struct worker *w, struct plug plug, const struct address *peer,
-	const char *response, size_t n);
+/* All on the main thread. */
 
-/* Ends it and all it carries; not inside a callback of its link. Accepts NULL; returns NULL. */
-struct session *session_free(struct session *s);
+/* The first link of a client process. NULL when out of memory. */
+struct session *session_new(struct registrar *r, struct trunk *t);
+/* One more of its links. */
+void session_join(struct session *s, struct trunk *t);
+/* The same process over a new link: the links before are closed, what it publishes stays. */
+void session_resume(struct session *s, struct trunk *t);
+/* A link has ended; with the last one the session does. */
+void session_leave(struct session *s, struct trunk *t, const char *why);
 
-/* Whether new streams may be opened on it. */
-bool session_usable(const struct session *s);
+void session_publish(struct session *s, struct trunk *t, const struct control *m);
+void session_withdraw(struct session *s, uint32_t number);
 
-/* Claimed by another: it has to show that it lives. */
-void session_suspect(struct session *s);
-
-/* Says that it will be served no longer (the server ends); streams under way go on. */
-void session_drain(struct session *s);
-
-/* Ends it at once. */
-void session_close(struct session *s, const char *why);
+/* At the process's end: frees it and its services, when no worker runs any more. */
+void session_discard(struct session *s);

@@ -13,9 +13,12 @@ void visitor_set_state(struct visitor *v, enum visitor_state state)
 		[VISITOR_IDLE] = 1 << VISITOR_HEAD | 1 << VISITOR_EXCHANGE | 1 << VISITOR_LINGER |
 				 1 << VISITOR_CLOSED,
 		[VISITOR_HEAD] = 1 << VISITOR_EXCHANGE | 1 << VISITOR_CLOSED,
-		[VISITOR_WAITING] = 1 << VISITOR_EXCHANGE | 1 << VISITOR_CLOSED,
+		[VISITOR_WAITING] =
+			1 << VISITOR_EXCHANGE | 1 << VISITOR_MOVING | 1 << VISITOR_CLOSED,
 		[VISITOR_EXCHANGE] = 1 << VISITOR_IDLE | 1 << VISITOR_WAITING |
-				     1 << VISITOR_LINGER | 1 << VISITOR_CLOSED,
+				     1 << VISITOR_MOVING | 1 << VISITOR_LINGER |
+				     1 << VISITOR_CLOSED,
+		[VISITOR_MOVING] = 1 << VISITOR_EXCHANGE | 1 << VISITOR_CLOSED,
 		[VISITOR_LINGER] = 1 << VISITOR_CLOSED,
 		[VISITOR_CLOSED] = 0,
 	};
@@ -34,7 +37,8 @@ void visitor_close(struct visitor *v, bool abort)
 	if (v->state == VISITOR_CLOSED)
 		return;
 	struct worker *w = v->worker;
-	if (v->state == VISITOR_EXCHANGE || v->state == VISITOR_WAITING) {
+	if (v->state == VISITOR_EXCHANGE || v->state == VISITOR_WAITING ||
+		v->state == VISITOR_MOVING) {
 		if (!v->ex.why)
 			v->ex.why = "visitor-gone";
 		if (v->ex.began && v->conn.fd >= 0)
@@ -46,6 +50,7 @@ void visitor_close(struct visitor *v, bool abort)
 	lane_drop(v->user.own, FRAME_RESET_NONE);
 	timeout_cancel(&v->timeout);
 	loop_task_cancel(&v->more);
+	loop_task_cancel(&v->leave);
 	if (abort)
 		conn_abort(&v->conn);
 	else
@@ -55,7 +60,8 @@ void visitor_close(struct visitor *v, bool abort)
 	buf_deinit(&v->out);
 	list_unlink(&v->link);
 	if (v->counted)
-		tally_drop(&w->addresses, &v->peer);
+		census_leave(&w->node->census, CENSUS_VISITOR, &v->peer);
+	atomic_fetch_sub_explicit(&w->node->visits, 1, memory_order_relaxed);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &v->reap);
 }
 
@@ -195,6 +201,7 @@ void visitor_next(struct visitor *v)
 	bool keep = v->ex.keep && v->ex.body.done && !w->draining;
 	exchange_log(v);
 	exchange_end(v);
+	v->moves = 0;
 	if (!visitor_flush(v))
 		return;
 	if (!keep) {
@@ -269,6 +276,7 @@ static void visitor_readable(struct visitor *v)
 	case VISITOR_LINGER:
 		visitor_drop_rest(v);
 		break;
+	case VISITOR_MOVING: /* told anew where it goes */
 	case VISITOR_CLOSED:
 		break;
 	}
@@ -300,12 +308,62 @@ static const struct lane_user_ops lane_user_ops = {
 	.lost = visitor_lane_lost,
 };
 
-void visitor_accept(struct worker *w, int fd, const struct address *peer, bool links, bool visits)
+/* ---- From worker to worker ---- */
+
+static void visitor_arrived(struct mail *mail)
 {
+	struct visitor *v = container_of(mail, struct visitor, mail);
+	struct worker *w = v->to;
+	v->worker = w;
+	if (w->node->over) {
+		plug_close(&v->plug);
+		exchange_end(v);
+		buf_deinit(&v->in);
+		buf_deinit(&v->out);
+		free(v);
+		return;
+	}
+	list_append(&w->visitors, &v->link);
+	if (conn_plug(&v->conn, w->loop, v->plug, visitor_changed) < 0) {
+		visitor_close(v, true);
+		return;
+	}
+	v->conn.writable = true;
+	visitor_set_state(v, VISITOR_EXCHANGE);
+	if (w->draining)
+		visitor_refuse(v, PAGE_DRAINING);
+	else
+		visitor_send(v, NULL);
+}
+
+/* Nothing on this thread looks at it any more. */
+static void visitor_leave(struct loop_task *task)
+{
+	struct visitor *v = container_of(task, struct visitor, leave);
+	lane_drop(v->user.own, FRAME_RESET_NONE);
+	loop_task_cancel(&v->more);
+	list_unlink(&v->link);
+	v->plug = conn_unplug(&v->conn);
+	v->mail.deliver = visitor_arrived;
+	node_post(v->to->node, v->to->index, &v->mail);
+}
+
+void visitor_move(struct visitor *v, unsigned worker)
+{
+	timeout_cancel(&v->timeout);
+	visitor_set_state(v, VISITOR_MOVING);
+	v->moves++;
+	v->to = v->worker->node->workers[worker];
+	loop_defer(v->worker->loop, LOOP_PHASE_REAP, &v->leave);
+}
+
+void visitor_accept(struct worker *w, int fd, const struct address *peer, const struct door *d)
+{
+	struct census *census = &w->node->census;
 	/* Behind one's own proxy everybody has one address. */
 	bool counted = !cidr_list_has(&w->opts->trusted, peer);
-	if (counted &&
-		tally_add(&w->addresses, peer, (unsigned)w->opts->max_visitors_per_address) < 0) {
+	if (counted && census_enter(census, CENSUS_VISITOR, peer, 0,
+			       w->opts->max_visitors_per_address) < 0) {
 		log_debug("a connection from one address too many was closed");
 		close(fd);
 		return;
@@ -316,16 +374,16 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, bool l
 			close(fd);
 		free(v);
 		if (counted)
-			tally_drop(&w->addresses, peer);
+			census_leave(census, CENSUS_VISITOR, peer);
 		return;
 	}
+	atomic_fetch_add_explicit(&w->node->visits, 1, memory_order_relaxed);
 	v->conn.writable = true;
 	v->worker = w;
 	v->user.ops = &lane_user_ops;
 	v->state = VISITOR_IDLE;
 	v->counted = counted;
-	v->links = links;
-	v->visits = visits;
+	v->door = *d;
 	v->peer = *peer;
 	address_format_ip(peer, v->peer_text);
 	socket_local(fd, &v->local);
@@ -335,6 +393,7 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, bool l
 	timeout_init(&v->timeout);
 	loop_task_init(&v->reap, visitor_reap);
 	loop_task_init(&v->more, visitor_go_on);
+	loop_task_init(&v->leave, visitor_leave);
 	timeout_start(&w->idle, &v->timeout);
 }
 

@@ -2,7 +2,7 @@
 /*
  * A visitor's connection to the HTTP front, and the one request of it that is under way.
  *
- *	IDLE -> HEAD -> [WAITING ->] EXCHANGE -> IDLE ...
+ *	IDLE -> HEAD -> EXCHANGE [-> WAITING or MOVING -> EXCHANGE] -> IDLE ...
  *	                                      \-> LINGER -> CLOSED
  *
  * One file for each part of the way: visitor.c (the connection, requests' heads), dispatch.c (where a
@@ -12,6 +12,7 @@
 #include "net/conn.h"
 #include "net/timeouts.h"
 #include "server/access.h"
+#include "server/door.h"
 #include "server/lane.h"
 #include "server/page.h"
 #include "server/worker.h"
@@ -27,6 +28,7 @@ enum visitor_state {
 	VISITOR_IDLE,     /* between requests */
 	VISITOR_HEAD,     /* part of a head has come */
 	VISITOR_WAITING,  /* the request waits for a session that was lost just now */
+	VISITOR_MOVING,   /* on its way to the worker that has a link for the request */
 	VISITOR_EXCHANGE, /* the request is on its way, or its answer is */
 	VISITOR_LINGER,   /* answered for good; the rest is dropped so that the answer is read */
 	VISITOR_CLOSED,
@@ -87,11 +89,15 @@ struct visitor {
 	struct list link; /* worker::visitors */
 	struct waiter waiter;
 	struct loop_task reap, more; /* more: heads are left to be judged in the next turn */
+	struct loop_task leave;      /* MOVING: behind this turn's work */
+	struct mail mail;
+	struct plug plug;  /* between two workers */
+	unsigned moves;    /* of this request */
+	struct worker *to; /* MOVING */
 	struct timeout timeout;
 	enum visitor_state state;
-	bool links;                        /* came by a port where links are asked for */
-	bool visits;                       /* came by a port for visitors */
-	bool counted;                      /* in worker::addresses */
+	struct door door;                  /* that it came by */
+	bool counted;                      /* in the census */
 	bool fin_due;                      /* once `out` is empty */
 	bool advancing;                    /* inside visitor_advance() */
 	char peer_text[ADDRESS_TEXT_SIZE]; /* of its IP */
@@ -112,7 +118,9 @@ static inline struct visitor *visitor_of(struct lane_user *u)
 /* visitor.c */
 
 /* Takes the connection over; it is closed when a limit or memory refuses it. */
-void visitor_accept(struct worker *w, int fd, const struct address *peer, bool links, bool visits);
+void visitor_accept(struct worker *w, int fd, const struct address *peer, const struct door *d);
+/* Sends it to another worker, where visitor_send() goes on. */
+void visitor_move(struct visitor *v, unsigned worker);
 void visitor_set_state(struct visitor *v, enum visitor_state state);
 /* Ends it at once; with `abort` by an RST, so that half an answer is not taken for a whole. */
 void visitor_close(struct visitor *v, bool abort);
@@ -138,9 +146,9 @@ void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behi
 void visitor_waited(struct waiter *waiter);
 void visitor_waited_in_vain(struct waiter *waiter);
 /* Gives the request to a service of its route, or lets it wait, or refuses it. */
-void visitor_send(struct visitor *v, const struct service *but);
+void visitor_send(struct visitor *v, const struct branch *but);
 /* The lane ended before the answer did; sends the request again where that is safe. */
-void visitor_lane_lost(struct lane_user *u, struct service *service, enum frame_reset reason,
+void visitor_lane_lost(struct lane_user *u, struct branch *branch, enum frame_reset reason,
 	bool untouched);
 void visitor_opening(struct lane_user *u, struct frame_open *open_out);
 /* Answers with a page of ours, or with an RST when an answer has begun. */

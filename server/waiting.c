@@ -15,9 +15,8 @@ static void waiting_expired(struct timeout_queue *queue, struct timeout *entry)
 
 static bool waiting_over(struct worker *worker, const struct waiter *w)
 {
-	uint64_t now = loop_now(worker->loop);
-	struct route *route = routes_find(&worker->routes, w->host, now);
-	return route && service_pick(route, NULL, now);
+	struct route *route = routes_find(w->routes, w->host, loop_now(worker->loop));
+	return route && pick_found(branch_pick(worker, route, NULL));
 }
 
 static void waiting_run(struct loop_task *task)
@@ -47,13 +46,13 @@ void waiting_deinit(struct waiting *wt)
 		return;
 	loop_task_cancel(&wt->wake);
 	timeout_queue_deinit(&wt->queue);
-	tally_deinit(&wt->addresses);
 }
 
 bool waiting_due(const struct worker *w, const struct route *route)
 {
 	/* Our own restart counts as every session's loss. */
-	return !w->draining && (route || loop_now(w->loop) - w->started < w->opts->reconnect_grace);
+	return !w->draining &&
+	       (route || loop_now(w->loop) - w->node->started < w->opts->reconnect_grace);
 }
 
 void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
@@ -64,16 +63,16 @@ void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
 	timeout_init(&w->timeout);
 }
 
-int waiting_add(struct waiting *wt, struct waiter *w, struct str host,
+int waiting_add(struct waiting *wt, struct waiter *w, const struct routes *routes, struct str host,
 	const struct address *address)
 {
 	const struct server_options *o = wt->worker->opts;
-	if (wt->n >= o->max_waiting)
-		return -EBUSY;
-	int r = tally_add(&wt->addresses, address, (unsigned)o->max_waiting_per_address);
+	int r = census_enter(&wt->worker->node->census, CENSUS_WAITING, address, o->max_waiting,
+		o->max_waiting_per_address);
 	if (r < 0)
 		return r;
 	wt->n++;
+	w->routes = routes;
 	w->host = host;
 	w->address = *address;
 	list_append(&wt->waiters, &w->link);
@@ -86,7 +85,7 @@ void waiting_remove(struct waiting *wt, struct waiter *w)
 	if (!list_linked(&w->link))
 		return;
 	wt->n--;
-	tally_drop(&wt->addresses, &w->address);
+	census_leave(&wt->worker->node->census, CENSUS_WAITING, &w->address);
 	list_unlink(&w->link);
 	timeout_cancel(&w->timeout);
 }

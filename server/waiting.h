@@ -5,16 +5,18 @@
  */
 #include "base/str.h"
 #include "net/timeouts.h"
-#include "server/tally.h"
+#include "wire/address.h"
 
 struct route;
+struct routes;
 struct worker;
 
 /* Embedded in whoever waits. */
 struct waiter {
 	struct list link; /* waiting::waiters */
 	struct timeout timeout;
-	struct str host; /* canonical; must stay while it waits */
+	const struct routes *routes; /* of the worker: of names or of ports */
+	struct str host;             /* there; must stay while it waits */
 	struct address address;
 	/* Exactly one of the two is called, the waiter being off the list, unless it is removed. */
 	void (*served)(struct waiter *w);  /* a service of its route is there */
@@ -25,7 +27,6 @@ struct waiting {
 	struct worker *worker;
 	struct list waiters;
 	struct timeout_queue queue;
-	struct tally addresses;
 	size_t n;
 	struct loop_task wake;
 };
@@ -40,7 +41,7 @@ void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
 	void (*expired)(struct waiter *w));
 
 /* 0, -EBUSY when too many wait already, or -ENOMEM. */
-int waiting_add(struct waiting *wt, struct waiter *w, struct str host,
+int waiting_add(struct waiting *wt, struct waiter *w, const struct routes *routes, struct str host,
 	const struct address *address);
 
 /* It waits no longer; without effect on one that does not wait. */

@@ -4,25 +4,47 @@
 #include <sys/sysinfo.h>
 
 #include "base/macros.h"
+#include "server/caller.h"
 #include "server/session.h"
 #include "server/visitor.h"
 
 static void worker_expire(struct loop_timer *timer)
 {
-	struct worker *w = container_of(timer, struct worker, expiry);
-	loop_timer_set(timer, routes_expire(&w->routes, loop_now(w->loop)));
+	worker_expire_routes(container_of(timer, struct worker, expiry));
 }
 
-int worker_init(struct worker *w, struct loop *loop, const struct server_options *opts)
+void worker_expire_routes(struct worker *w)
 {
+	uint64_t now = loop_now(w->loop), names = routes_expire(&w->routes, now);
+	loop_timer_set(&w->expiry, MIN(names, routes_expire(&w->ports, now)));
+}
+
+/* Of the sessions that this worker knows only the trunk's has lanes on it. */
+void worker_rest_lanes(struct worker *w, const struct trunk *t)
+{
+	list_for_each (it, &w->routes.all) {
+		struct route *route = list_entry(it, struct route, all);
+		list_for_each (at, &route->entries)
+			branch_rest(container_of(list_entry(at, struct route_entry, link),
+					    struct branch, entry),
+				t);
+	}
+}
+
+int worker_init(struct worker *w, struct node *n, unsigned index, const struct server_options *opts)
+{
+	struct loop *loop = loop_new();
+	if (!loop)
+		return -ENOMEM;
+	w->node = n;
+	w->index = index;
 	w->opts = opts;
 	w->loop = loop;
-	w->started = loop_now(loop);
-	list_init(&w->sessions);
+	list_init(&w->trunks);
 	list_init(&w->visitors);
-	random_bytes(w->instance, sizeof(w->instance));
+	list_init(&w->callers);
 	request_ids_init(&w->ids);
-	budget_init(&w->budget, opts->memory_budget);
+	budget_init(&w->budget, opts->memory_budget / n->n_workers);
 	waiting_init(&w->waiting, w);
 	loop_timer_init(&w->expiry, loop, worker_expire);
 	timeout_queue_init(&w->idle, loop, opts->visitor_idle, visitor_idle_expired);
@@ -31,7 +53,9 @@ int worker_init(struct worker *w, struct loop *loop, const struct server_options
 	timeout_queue_init(&w->linger, loop, WORKER_LINGER_TIME, visitor_linger_expired);
 	timeout_queue_init(&w->kept, loop, opts->kept_idle, lane_kept_expired);
 	timeout_queue_init(&w->surplus, loop, LANE_SURPLUS_TIME, lane_kept_expired);
-	return routes_init(&w->routes, opts->reconnect_grace);
+	int r = routes_init(&w->routes, opts->reconnect_grace);
+	/* A port is free at once. */
+	return r < 0 ? r : routes_init(&w->ports, 0);
 }
 
 void worker_deinit(struct worker *w)
@@ -39,8 +63,10 @@ void worker_deinit(struct worker *w)
 	w->draining = true;
 	while (!list_empty(&w->visitors))
 		visitor_close(list_entry(w->visitors.next, struct visitor, link), true);
-	while (!list_empty(&w->sessions))
-		session_free(list_entry(w->sessions.next, struct session, link));
+	while (!list_empty(&w->callers))
+		caller_close(list_entry(w->callers.next, struct caller, link), "draining");
+	while (!list_empty(&w->trunks))
+		trunk_discard(list_entry(w->trunks.next, struct trunk, link));
 	loop_timer_cancel(&w->expiry);
 	waiting_deinit(&w->waiting);
 	timeout_queue_deinit(&w->idle);
@@ -50,9 +76,8 @@ void worker_deinit(struct worker *w)
 	timeout_queue_deinit(&w->kept);
 	timeout_queue_deinit(&w->surplus);
 	routes_deinit(&w->routes);
+	routes_deinit(&w->ports);
 	request_ids_deinit(&w->ids);
-	tally_deinit(&w->addresses);
-	tally_deinit(&w->handshakes);
 	buf_deinit(&w->rewritten);
 	while (w->n_spares)
 		buf_deinit(&w->spares[--w->n_spares]);
@@ -61,8 +86,8 @@ void worker_deinit(struct worker *w)
 void worker_drain(struct worker *w)
 {
 	w->draining = true;
-	list_for_each (it, &w->sessions)
-		session_drain(list_entry(it, struct session, link));
+	list_for_each (it, &w->trunks)
+		trunk_drain(list_entry(it, struct trunk, link));
 	list_for_each_safe (at, &w->visitors) {
 		struct visitor *v = list_entry(at, struct visitor, link);
 		if (v->state == VISITOR_IDLE && buf_len(&v->out))
@@ -72,11 +97,11 @@ void worker_drain(struct worker *w)
 		else if (v->state == VISITOR_WAITING)
 			visitor_refuse(v, PAGE_DRAINING);
 	}
-}
-
-bool worker_busy(const struct worker *w)
-{
-	return !list_empty(&w->visitors);
+	list_for_each_safe (at, &w->callers) {
+		struct caller *c = list_entry(at, struct caller, link);
+		if (c->state == CALLER_WAITING)
+			caller_close(c, "draining");
+	}
 }
 
 struct buf worker_take_buf(struct worker *w)

@@ -9,10 +9,9 @@
 #include "net/loop.h"
 #include "net/timeouts.h"
 #include "server/access.h"
-#include "server/keyring.h"
+#include "server/node.h"
 #include "server/options.h"
 #include "server/routes.h"
-#include "server/tally.h"
 #include "server/waiting.h"
 #include "wire/control.h"
 #include "wire/http1.h"
@@ -22,28 +21,25 @@
 #define WORKER_SPARE_MAX   2048        /* bytes; larger buffers are not kept */
 #define WORKER_LINGER_TIME CLOCK_S /* how long the rest of a refused request is dropped (rule 40) */
 
+struct trunk;
+
 struct worker {
+	struct node *node;
+	unsigned index; /* in node::workers */
 	const struct server_options *opts;
 	struct loop *loop;
-	const struct keyring *keyring;
-	const uint8_t *salt;     /* of the keyring, TOKEN_SALT_SIZE bytes */
-	const char *public_name; /* "host:port" for people, in what a client is told */
-	uint8_t instance[CONTROL_INSTANCE];
-	uint64_t started;
 	bool draining; /* the process ends: nothing new is begun */
 
 	struct budget budget;
-	struct routes routes;
+	struct routes routes; /* by name */
+	struct routes ports;  /* by "tcp 2222" */
 	struct waiting waiting;
-	struct list sessions;   /* of struct session */
+	struct list trunks;     /* of struct trunk */
 	struct list visitors;   /* of struct visitor */
-	unsigned n_sessions;    /* those still handshaking included */
+	struct list callers;    /* of struct caller */
 	uint64_t stranger_told; /* when a failed handshake was logged last, µs */
 	unsigned strangers_untold;
-	uint64_t refusal_told;   /* when a refused client was logged last, µs */
-	unsigned n_handshakes;   /* sessions whose peer has not proved its key */
-	struct tally addresses;  /* visitors' connections */
-	struct tally handshakes; /* pending ones */
+	uint64_t refusal_told; /* when a refused client was logged last, µs */
 
 	struct loop_timer expiry; /* of routes that were lost */
 
@@ -61,12 +57,17 @@ struct worker {
 };
 
 /* 0 or -ENOMEM with nothing left behind. The struct is large: allocate it. */
-int worker_init(struct worker *w, struct loop *loop, const struct server_options *opts);
+int worker_init(struct worker *w, struct node *n, unsigned index,
+	const struct server_options *opts);
 void worker_deinit(struct worker *w);
 
-/* No new visitors and no new streams; returns whether anything is still under way. */
+/* No new visitors and no new streams. */
 void worker_drain(struct worker *w);
-bool worker_busy(const struct worker *w);
+
+/* A name or port was lost: when it is forgotten is looked at anew. */
+void worker_expire_routes(struct worker *w);
+/* Lanes that wait on this trunk end. */
+void worker_rest_lanes(struct worker *w, const struct trunk *t);
 
 /* A request buffer with some memory, if one is kept; and back again. */
 struct buf worker_take_buf(struct worker *w);

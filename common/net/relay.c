@@ -1,6 +1,7 @@
 #include "net/relay.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/macros.h"
 
@@ -9,9 +10,26 @@ static struct relay *relay_of(struct stream *s)
 	return container_of(s, struct relay, stream);
 }
 
+static void relay_opening(struct stream *s, struct frame_open *open_out)
+{
+	relay_of(s)->opening(relay_of(s), open_out);
+}
+
+static ssize_t relay_pull_early(struct relay *r, uint8_t *room, size_t max)
+{
+	size_t n = MIN(max, buf_len(&r->early));
+	memcpy(room, buf_head(&r->early), n);
+	buf_consume(&r->early, n);
+	if (!buf_len(&r->early))
+		buf_deinit(&r->early);
+	return (ssize_t)n;
+}
+
 static ssize_t relay_pull(struct stream *s, uint8_t *room, size_t max)
 {
 	struct relay *r = relay_of(s);
+	if (buf_len(&r->early))
+		return relay_pull_early(r, room, max);
 	if (!r->conn.readable)
 		return -EAGAIN;
 	ssize_t n = conn_read(&r->conn, room, max);
@@ -52,6 +70,7 @@ static size_t relay_push(struct stream *s, const uint8_t *p, size_t n)
 		/* It has said all it had, and takes no more. */
 		stream_reset(s, FRAME_RESET_ABORTED);
 		conn_abort(&r->conn);
+		buf_deinit(&r->early);
 		r->ended(r, FRAME_RESET_ABORTED);
 	} else if (sent != -EAGAIN) {
 		/* What it still has to say is read first; its error ends the stream then. */
@@ -74,10 +93,12 @@ static void relay_closed(struct stream *s, enum frame_reset reason, uint64_t tak
 		conn_close(&r->conn);
 	else
 		conn_abort(&r->conn);
+	buf_deinit(&r->early);
 	r->ended(r, reason);
 }
 
 static const struct stream_ops relay_ops = {
+	.opening = relay_opening,
 	.pull = relay_pull,
 	.push = relay_push,
 	.push_end = relay_push_end,
@@ -120,4 +141,5 @@ void relay_abort(struct relay *r, enum frame_reset reason)
 {
 	stream_reset(&r->stream, reason);
 	conn_abort(&r->conn);
+	buf_deinit(&r->early);
 }

@@ -8,6 +8,7 @@
  */
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "mux/stream.h"
 #include "net/conn.h"
 
@@ -17,8 +18,11 @@ struct relay {
 	struct stream stream;
 	struct conn conn; /* fd -1 until relay_connect() */
 	struct loop *loop;
+	struct buf early; /* bytes of the socket's that were read before: they go first */
 	bool requests; /* carries requests: the upstream's end is looked for before a write (rule 37) */
 	uint64_t moved; /* when bytes moved last, in µs */
+	/* As stream_ops; NULL on the side that does not open the stream. */
+	void (*opening)(struct relay *r, struct frame_open *open_out);
 	/*
 	 * The stream is closed and the socket too, by an RST unless everything ended in order (NONE).
 	 * Runs once; free it in the reap phase.

@@ -191,6 +191,27 @@ const char *frame_reset_name(uint8_t reason)
 	return reason < ARRAY_LEN(names) ? names[reason] : "unknown";
 }
 
+struct frame_addr frame_addr_of(const struct address *a)
+{
+	struct frame_addr f = {.family = a->family, .port = a->family ? a->port : 0};
+	memcpy(f.ip, a->bytes, sizeof(f.ip));
+	return f;
+}
+
+struct address frame_addr_address(const struct frame_addr *f)
+{
+	struct address a = {.family = f->family, .port = f->port};
+	memcpy(a.bytes, f->ip, sizeof(a.bytes));
+	return a;
+}
+
+bool frame_reset_is_dial(uint8_t reason)
+{
+	return reason == FRAME_RESET_REFUSED || reason == FRAME_RESET_DIAL_TIMEOUT ||
+	       reason == FRAME_RESET_UNREACHABLE || reason == FRAME_RESET_DNS ||
+	       reason == FRAME_RESET_BUSY || reason == FRAME_RESET_TLS;
+}
+
 const char *frame_goaway_name(uint8_t reason)
 {
 	static const char *const names[] = {

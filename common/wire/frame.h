@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/address.h"
 #include "wire/bytes.h"
 
 #define FRAME_HEADER       8     /* bytes */
@@ -160,8 +161,14 @@ size_t frame_write_ping(uint8_t *at, const uint8_t opaque[8]);
 size_t frame_write_pong(uint8_t *at, const uint8_t opaque[8]);
 size_t frame_write_goaway(uint8_t *at, uint32_t last, enum frame_goaway reason);
 
+struct frame_addr frame_addr_of(const struct address *a);
+struct address frame_addr_address(const struct frame_addr *f);
+
 /* For the log; "unknown" for numbers that are not listed. */
 const char *frame_type_name(uint8_t type);
 const char *frame_reset_name(uint8_t reason);
 const char *frame_goaway_name(uint8_t reason);
 const char *frame_error_name(int error);
+
+/* The upstream could not be reached: another way to it may do better. */
+bool frame_reset_is_dial(uint8_t reason);

@@ -213,7 +213,7 @@ def test_body_is_sent_again_whole_or_not_at_all(tunnel, size):
             got.append(conn.read_body(head))
             conn.send(response("done"))
 
-    server = tunnel.server()
+    server = tunnel.server("--workers=1")
     # Of equals, the one that came first has the first request.
     tunnel.client(server, full_upstream(tunnel), "--dial-timeout=300ms")
     tunnel.client(server, tunnel.upstream(script))

@@ -1,0 +1,43 @@
+#pragma once
+/*
+ * A visitor's connection to a TCP service: finds a link of its service, and is nothing but a relay then.
+ *
+ *	ARRIVING -> [WAITING ->] [MOVING ->] OPEN -> CLOSED
+ */
+#include "net/relay.h"
+#include "server/door.h"
+#include "server/waiting.h"
+#include "server/worker.h"
+
+enum caller_state {
+	CALLER_ARRIVING, /* not yet on its way */
+	CALLER_WAITING,  /* for a session that was lost just now */
+	CALLER_MOVING,   /* on its way to the worker that has a link for it */
+	CALLER_OPEN,
+	CALLER_CLOSED,
+};
+
+struct caller {
+	struct relay relay;
+	struct worker *worker;
+	struct list link; /* worker::callers */
+	enum caller_state state;
+	struct plug plug; /* until it is OPEN */
+	struct branch *branch;
+	struct trunk *trunk;
+	struct waiter waiter;
+	struct mail mail;
+	struct loop_task reap;
+	unsigned moves;
+	bool by_name; /* `place` is a host name, else one of worker::ports */
+	bool counted; /* in the census */
+	char place[SERVICE_PLACE_SIZE];
+	char session[SERVICE_SESSION_NAME]; /* for the log */
+	struct address peer, local;
+	uint64_t began; /* µs */
+};
+
+void caller_accept(struct worker *w, int fd, const struct address *peer, const struct door *d);
+
+/* Ends it at once, with an RST. */
+void caller_close(struct caller *c, const char *why);

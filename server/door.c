@@ -1,0 +1,61 @@
+#include "server/door.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "server/caller.h"
+#include "server/visitor.h"
+#include "server/worker.h"
+
+struct newcomer {
+	struct mail mail;
+	struct worker *worker;
+	int fd;
+	struct address peer;
+	struct door door;
+};
+
+static void door_pass(const struct door *d, struct worker *w, int fd, const struct address *peer)
+{
+	if (w->draining)
+		close(fd); /* the listener is closed by now */
+	else if (*d->place)
+		caller_accept(w, fd, peer, d);
+	else
+		visitor_accept(w, fd, peer, d);
+}
+
+static void newcomer_deliver(struct mail *mail)
+{
+	struct newcomer *c = container_of(mail, struct newcomer, mail);
+	if (c->worker->node->over)
+		close(c->fd);
+	else
+		door_pass(&c->door, c->worker, c->fd, &c->peer);
+	free(c);
+}
+
+void door_enter(const struct door *d, struct worker *w, int fd, const struct address *peer)
+{
+	if (!w->index) {
+		door_pass(d, w, fd, peer);
+		return;
+	}
+	struct newcomer *c = malloc(sizeof(*c));
+	if (!c) {
+		close(fd);
+		return;
+	}
+	*c = (struct newcomer){.mail.deliver = newcomer_deliver,
+		.worker = w,
+		.fd = fd,
+		.peer = *peer,
+		.door = *d};
+	node_post(w->node, w->index, &c->mail);
+}
+
+struct worker *door_next(struct node *n)
+{
+	return n->workers[atomic_fetch_add_explicit(&n->turn, 1, memory_order_relaxed) %
+			  n->n_workers];
+}

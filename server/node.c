@@ -1,0 +1,41 @@
+#include "server/node.h"
+
+#include "server/worker.h"
+
+void node_post(struct node *n, unsigned worker, struct mail *mail)
+{
+	mailbox_post(loop_mailbox(n->workers[worker]->loop), mail);
+}
+
+struct worker *node_place_link(struct node *n)
+{
+	unsigned start = atomic_fetch_add_explicit(&n->turn, 1, memory_order_relaxed);
+	unsigned best = start % n->n_workers;
+	for (unsigned i = 1; i < n->n_workers; i++) {
+		unsigned other = (start + i) % n->n_workers;
+		if (atomic_load_explicit(&n->links[other], memory_order_relaxed) <
+			atomic_load_explicit(&n->links[best], memory_order_relaxed))
+			best = other;
+	}
+	atomic_fetch_add_explicit(&n->links[best], 1, memory_order_relaxed);
+	return n->workers[best];
+}
+
+static void round_deliver(struct mail *mail)
+{
+	struct round *r = container_of(mail, struct round, mail);
+	struct node *n = r->node;
+	if (n->over || r->at == n->n_workers) {
+		r->home(r);
+		return;
+	}
+	r->visit(r, n->workers[r->at++]);
+	node_post(n, r->at < n->n_workers ? r->at : 0, &r->mail);
+}
+
+void round_send(struct round *r, struct node *n, void (*visit)(struct round *r, struct worker *w),
+	void (*home)(struct round *r))
+{
+	*r = (struct round){.mail.deliver = round_deliver, .node = n, .visit = visit, .home = home};
+	round_deliver(&r->mail);
+}

@@ -1,0 +1,57 @@
+#pragma once
+/*
+ * The exit node as its threads share it: what does not change while they run, and what is counted for
+ * the whole process. Worker 0 runs on the main thread, which is the registrar's too: there it is decided
+ * who the sessions are and what they publish.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "net/mailbox.h"
+#include "server/census.h"
+#include "server/keyring.h"
+#include "wire/control.h"
+
+#define WORKERS_MAX 64 /* threads; beyond it the kernel's own locks are what limits */
+
+struct registrar;
+struct worker;
+
+struct node {
+	const struct keyring *keyring;
+	const uint8_t *salt;     /* of the keyring, TOKEN_SALT_SIZE bytes */
+	const char *public_name; /* "host:port" for people, in what a client is told */
+	uint8_t instance[CONTROL_INSTANCE];
+	uint64_t started; /* µs */
+	struct registrar *registrar;
+	struct worker *workers[WORKERS_MAX];
+	unsigned n_workers;
+	struct census census;
+	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
+	atomic_uint turn;               /* of equals */
+	atomic_uint visits;             /* connections to the public side that are open */
+	bool over; /* the threads have ended: mail that is left is freed and does nothing else */
+};
+
+/* Sends mail to a worker, from any thread. */
+void node_post(struct node *n, unsigned worker, struct mail *mail);
+
+/* The worker for one more link, which is counted there. */
+struct worker *node_place_link(struct node *n);
+
+/*
+ * Something that every worker does once, each on its own thread, one after another: worker 0 at once, and
+ * at last the registrar on the main thread. Rounds keep their order, so what one brings the next may take
+ * away, and behind home() no worker looks at what it took away.
+ */
+struct round {
+	struct mail mail;
+	struct node *node;
+	unsigned at;
+	void (*visit)(struct round *r, struct worker *w);
+	void (*home)(struct round *r); /* may free it */
+};
+
+/* On the main thread. home() comes later, never from within. */
+void round_send(struct round *r, struct node *n, void (*visit)(struct round *r, struct worker *w),
+	void (*home)(struct round *r));

@@ -1,0 +1,152 @@
+#include "server/port.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "crypto/random.h"
+#include "server/registrar.h"
+
+void port_place(const struct port *p, char place[SERVICE_PLACE_SIZE])
+{
+	snprintf(place, SERVICE_PLACE_SIZE, "%s %u", p->kind == CONTROL_UDP ? "udp" : "tcp",
+		p->number);
+}
+
+/* To a worker that has a link for it, so that most connections never move. */
+static void port_accepted(struct listener *listener, int fd, const struct address *peer)
+{
+	struct port *p = container_of(listener, struct port, listener);
+	struct node *n = p->registrar->node;
+	struct worker *home = p->registrar->worker;
+	struct route *route =
+		routes_find(&home->ports, str_from(p->door.place), loop_now(home->loop));
+	int worker = route ? branch_pick_worker(home, route) : -1;
+	door_enter(&p->door, worker > 0 ? n->workers[worker] : home, fd, peer);
+}
+
+static void port_exhausted(struct listener *listener, int error)
+{
+	log_error("port %u accepts no connections for now: %s; raise the limit on descriptors "
+		  "(LimitNOFILE=) if this comes again",
+		listener->port, strerror(error));
+}
+
+static struct port *port_find(struct registrar *r, enum control_kind kind, uint16_t number)
+{
+	list_for_each (it, &r->ports) {
+		struct port *p = list_entry(it, struct port, link);
+		if (p->kind == kind && p->number == number)
+			return p;
+	}
+	return NULL;
+}
+
+static int port_open(struct registrar *r, struct port *p, uint16_t number, struct error *err)
+{
+	const struct server_options *o = r->worker->opts;
+	const char *addr = o->data_addr ? o->data_addr : o->bind_addr;
+	int e = listener_open(&p->listener, r->worker->loop, addr, number, port_accepted,
+		port_exhausted, err);
+	p->number = number;
+	return e;
+}
+
+/* One that is free among those that are allowed, from a random one on. */
+static int port_open_any(struct registrar *r, struct port *p, struct error *err)
+{
+	int e = error_set(err, -EADDRINUSE,
+		"none of the ports that this server gives away is free");
+	const struct option_ranges *allowed = &r->worker->opts->allow_ports;
+	size_t total = option_ranges_count(allowed);
+	for (int i = 0; i < PORT_TRIES && total; i++) {
+		uint32_t random;
+		random_bytes(&random, sizeof(random));
+		uint16_t number = option_ranges_at(allowed, random % total);
+		if (!number || port_find(r, p->kind, number))
+			continue;
+		e = port_open(r, p, number, err);
+		if (e != -EADDRINUSE && e != -EACCES)
+			break;
+	}
+	return e;
+}
+
+static int port_share(struct port *p, const struct session *s, const struct service *service,
+	struct error *err)
+{
+	struct worker *w = p->registrar->worker;
+	struct route *route = routes_find(&w->ports, str_from(p->door.place), loop_now(w->loop));
+	struct route_entry *entry =
+		route ? list_first(&route->entries, struct route_entry, link) : NULL;
+	const struct service *other =
+		entry ? container_of(entry, struct branch, entry)->service : NULL;
+	if (!other || (other->session->identity->identity == s->identity->identity &&
+			      other->tls == service->tls && other->session != s))
+		return 0;
+	if (other->session == s)
+		return error_set(err, -EEXIST, "port %u is published by this client already",
+			p->number);
+	return error_set(err, -EEXIST, "port %u is held by session %s of %s%s", p->number,
+		other->session->name, other->session->identity->identity,
+		other->tls != service->tls ? ", whose TLS is another" : "");
+}
+
+int port_hold(struct session *s, struct service *service, uint32_t number,
+	enum control_reason *reason_out, struct error *err)
+{
+	struct registrar *r = s->registrar;
+	const struct server_options *o = r->worker->opts;
+	*reason_out = CONTROL_REASON_LIMIT;
+	if (s->n_ports >= o->max_ports)
+		return error_set(err, -EDQUOT, "a session may have at most %u ports (--max-ports)",
+			(unsigned)o->max_ports);
+	*reason_out = CONTROL_REASON_DENIED;
+	if (number && !option_ranges_have(&o->allow_ports, (uint16_t)number))
+		return error_set(err, -EPERM,
+			"port %u is not among those that this server gives away (--allow-ports)",
+			number);
+	*reason_out = CONTROL_REASON_TAKEN;
+	struct port *p = number ? port_find(r, service->kind, (uint16_t)number) : NULL;
+	if (p) {
+		int e = port_share(p, s, service, err);
+		if (e < 0)
+			return e;
+		p->holders++;
+		service->port = p;
+		return 0;
+	}
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return error_set(err, -ENOMEM, "the server is out of memory");
+	p->registrar = r;
+	p->kind = service->kind;
+	p->holders = 1;
+	list_init(&p->link);
+	int e = number ? port_open(r, p, (uint16_t)number, err) : port_open_any(r, p, err);
+	if (e < 0) {
+		free(p);
+		return e;
+	}
+	list_append(&r->ports, &p->link);
+	p->door = (struct door){.visits = true,
+		.tls = service->tls == CONTROL_TLS_TERMINATE,
+		.port = p->number};
+	char place[SERVICE_PLACE_SIZE];
+	port_place(p, place);
+	memcpy(p->door.place, place, sizeof(p->door.place));
+	service->port = p;
+	return 0;
+}
+
+struct port *port_release(struct port *p)
+{
+	if (!p || --p->holders)
+		return NULL;
+	listener_close(&p->listener);
+	list_unlink(&p->link);
+	free(p);
+	return NULL;
+}

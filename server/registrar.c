@@ -1,0 +1,196 @@
+#include "server/registrar.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "crypto/digest.h"
+#include "server/port.h"
+
+void registrar_init(struct registrar *r, struct node *n)
+{
+	*r = (struct registrar){.node = n, .worker = n->workers[0]};
+	list_init(&r->sessions);
+	list_init(&r->ports);
+}
+
+void registrar_deinit(struct registrar *r)
+{
+	if (!r->node)
+		return;
+	while (!list_empty(&r->sessions))
+		session_discard(list_entry(r->sessions.next, struct session, link));
+}
+
+static void drain_visit(struct round *round, struct worker *w)
+{
+	worker_drain(w);
+}
+
+static void drain_home(struct round *round)
+{
+}
+
+void registrar_drain(struct registrar *r)
+{
+	list_for_each (it, &r->ports)
+		listener_close(&list_entry(it, struct port, link)->listener);
+	round_send(&r->drain, r->node, drain_visit, drain_home);
+}
+
+/* ---- Who it is ---- */
+
+/* The session that this process had before, if it proves to be the same process (rule 28). */
+static struct session *registrar_resumed(struct registrar *r, const struct trunk *t,
+	const uint8_t resume[CONTROL_SECRET])
+{
+	uint8_t mac[MAC_SIZE];
+	mac_make(resume, t->instance, sizeof(t->instance), mac);
+	list_for_each (it, &r->sessions) {
+		struct session *s = list_entry(it, struct session, link);
+		if (s->identity->identity == t->identity->identity &&
+			memcmp(s->instance, t->instance, sizeof(s->instance)) == 0 &&
+			mac_verify(s->resume, t->instance, sizeof(t->instance), mac))
+			return s;
+	}
+	return NULL;
+}
+
+/* Rule 29. */
+static void registrar_join(struct registrar *r, struct trunk *t, const struct control *m,
+	const uint8_t hash[HANDSHAKE_HASH_SIZE])
+{
+	if (t->session) {
+		trunk_close(t, "it belongs to a session already");
+		return;
+	}
+	list_for_each (it, &r->sessions) {
+		struct session *s = list_entry(it, struct session, link);
+		if (memcmp(s->id, m->join.session, sizeof(s->id)) != 0)
+			continue;
+		if (s->identity->identity != t->identity->identity ||
+			!mac_verify(s->resume, hash, HANDSHAKE_HASH_SIZE, m->join.mac))
+			break;
+		if (s->n_trunks >= SESSION_LINKS_MAX)
+			trunk_close(t, "its session has as many links as it may");
+		else
+			session_join(s, t);
+		return;
+	}
+	trunk_close(t, "there is no such session to join");
+}
+
+/* ---- What trunks tell ---- */
+
+enum tale { TALE_UP, TALE_CONTROL };
+
+struct registrar_letter {
+	struct mail mail;
+	struct trunk *trunk; /* alive until it is told to have been forgotten */
+	struct node *node;
+	enum tale tale;
+	bool resume_given;
+	uint8_t secret[CONTROL_SECRET];
+	uint8_t hash[HANDSHAKE_HASH_SIZE]; /* of the link's handshake: of a join */
+	struct control message;            /* its texts are held */
+};
+
+static void registrar_up(struct registrar *r, struct trunk *t, const struct registrar_letter *l)
+{
+	struct session *s = l->resume_given ? registrar_resumed(r, t, l->secret) : NULL;
+	if (s)
+		session_resume(s, t);
+}
+
+static void registrar_control(struct registrar *r, struct trunk *t,
+	const struct registrar_letter *letter)
+{
+	const struct control *m = &letter->message;
+	if (m->type == CONTROL_JOIN) {
+		registrar_join(r, t, m, letter->hash);
+		return;
+	}
+	/* A client is a session once it says something of its own. */
+	struct session *s = t->session ? t->session : session_new(r, t);
+	if (!s) {
+		trunk_close(t, "the server is out of memory");
+	} else if (m->type == CONTROL_PUBLISH) {
+		session_publish(s, t, m);
+	} else if (m->type == CONTROL_WITHDRAW) {
+		session_withdraw(s, m->withdraw.service);
+	} else {
+		uint64_t now = loop_now(r->worker->loop);
+		if (now - s->notice_at >= SESSION_NOTICE_EVERY)
+			log_info("session %s says: %s", s->name, m->notice.sentence);
+		s->notice_at = now;
+	}
+}
+
+static void registrar_deliver(struct mail *mail)
+{
+	struct registrar_letter *l = container_of(mail, struct registrar_letter, mail);
+	struct registrar *r = l->node->registrar;
+	if (!l->node->over) {
+		if (l->tale == TALE_UP)
+			registrar_up(r, l->trunk, l);
+		else
+			registrar_control(r, l->trunk, l);
+	}
+	control_deinit(&l->message);
+	explicit_bzero(l->secret, sizeof(l->secret));
+	free(l);
+}
+
+static struct registrar_letter *letter_new(struct trunk *t, enum tale tale)
+{
+	struct registrar_letter *l = calloc(1, sizeof(*l));
+	if (!l) {
+		link_close(&t->carrier.link, LINK_END_LOCAL, "out of memory");
+		return NULL;
+	}
+	l->mail.deliver = registrar_deliver;
+	l->trunk = t;
+	l->node = t->worker->node;
+	l->tale = tale;
+	return l;
+}
+
+void registrar_tell_up(struct trunk *t, const struct control *hello)
+{
+	struct registrar_letter *l = letter_new(t, TALE_UP);
+	if (!l)
+		return;
+	/* Nobody reads these before the letter. */
+	memcpy(t->instance, hello->hello.instance, sizeof(t->instance));
+	snprintf(t->version, sizeof(t->version), "%s", hello->hello.version);
+	l->resume_given = hello->hello.resume_given;
+	memcpy(l->secret, hello->hello.resume, sizeof(l->secret));
+	node_post(l->node, 0, &l->mail);
+}
+
+void registrar_tell_control(struct trunk *t, const struct control *message)
+{
+	struct registrar_letter *l = letter_new(t, TALE_CONTROL);
+	if (!l)
+		return;
+	control_hold(message, &l->message);
+	if (message->type == CONTROL_JOIN)
+		memcpy(l->hash, handshake_hash(&t->carrier.link.handshake), sizeof(l->hash));
+	node_post(l->node, 0, &l->mail);
+}
+
+static void registrar_gone(struct mail *mail)
+{
+	struct trunk *t = container_of(mail, struct trunk, gone);
+	/* At the process's end sessions are gone before their mail. */
+	if (t->session && !t->worker->node->over)
+		session_leave(t->session, t, t->carrier.link.why);
+	trunk_forget(t);
+}
+
+void registrar_tell_gone(struct trunk *t)
+{
+	t->gone.deliver = registrar_gone;
+	node_post(t->worker->node, 0, &t->gone);
+}

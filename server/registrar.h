@@ -1,0 +1,28 @@
+#pragma once
+/*
+ * Who the sessions are: hears of every link that came up, what its client says, and its end, in the
+ * order of each link, all on the main thread.
+ */
+#include "server/session.h"
+
+struct registrar {
+	struct node *node;
+	struct worker *worker; /* worker 0, on this thread */
+	struct list sessions;  /* of struct session */
+	struct list ports;     /* of struct port */
+	struct round drain;
+};
+
+void registrar_init(struct registrar *r, struct node *n);
+/* The process is about to end: no new visitors, no new streams, on any worker; public ports close. */
+void registrar_drain(struct registrar *r);
+/* When no worker runs any more. */
+void registrar_deinit(struct registrar *r);
+
+/* ---- From trunks, from any thread ---- */
+
+/* `hello` is copied. */
+void registrar_tell_up(struct trunk *t, const struct control *hello);
+void registrar_tell_control(struct trunk *t, const struct control *message);
+/* The last thing it hears; trunk_forget() answers. */
+void registrar_tell_gone(struct trunk *t);

@@ -1,0 +1,85 @@
+#pragma once
+/*
+ * The server's end of one link, on the worker where the link lives. What its peer says is passed on to
+ * the registrar, which answers who it is: then the trunk belongs to a session and may carry streams.
+ *
+ *	HANDSHAKING -> ESTABLISHED -> [DRAINING ->] CLOSED
+ */
+#include "net/carrier.h"
+#include "server/worker.h"
+
+#define TRUNK_HANDSHAKES_PER_ADDRESS \
+	32 /* under way; an office's clients after its router restarts */
+#define TRUNK_SAY_AGAIN      (60 * CLOCK_S) /* between two lines about clients that were refused */
+#define TRUNK_STRANGER_EVERY CLOCK_S        /* between two lines about handshakes that failed */
+#define TRUNK_SUSPECT_TIME   (2 * CLOCK_S)  /* rule 28: a holder silent for so long is dead */
+
+struct presence;
+struct session;
+
+enum trunk_state { TRUNK_HANDSHAKING, TRUNK_ESTABLISHED, TRUNK_DRAINING, TRUNK_CLOSED };
+
+struct trunk {
+	struct carrier carrier;
+	struct worker *worker;
+	struct list link; /* worker::trunks */
+	struct loop_task reap;
+	struct loop_timer suspect;
+	enum trunk_state state;
+	const struct keyring_entry *identity; /* NULL until the handshake named one */
+	struct address peer;
+	struct presence *presence; /* NULL until the registrar said whose it is */
+	struct list of_presence;
+	unsigned active;       /* requests and connections under way */
+	bool counted;          /* in presence::usable */
+	uint64_t suspected_at; /* µs; 0: not */
+	struct mail gone;      /* its end: to the registrar, and back to be freed */
+
+	/* The registrar's alone */
+	struct session *session;
+	struct list of_session;
+	uint8_t instance[CONTROL_INSTANCE];
+	const char *protection; /* "sealed", for people */
+	char version[CONTROL_VERSION + 1];
+};
+
+/*
+ * Whether one more client may begin: a handshake costs a Diffie-Hellman, a link buffers. What is refused
+ * is logged, once a minute. After true, trunk_accept() must follow.
+ */
+bool trunk_admit(struct worker *w, const struct address *peer);
+
+/*
+ * Takes over a connection whose link request was admitted, on whichever worker has the fewest links;
+ * `response` is its 101.
+ */
+void trunk_accept(struct worker *w, struct plug plug, const struct address *peer,
+	const char *response, size_t n);
+
+/* Whether new streams may be opened on it. */
+bool trunk_usable(const struct trunk *t);
+
+/* One request or connection more or less under way on it. */
+void trunk_began(struct trunk *t);
+void trunk_finished(struct trunk *t);
+
+/* Says that it will be served no longer (the server ends); streams under way go on. */
+void trunk_drain(struct trunk *t);
+
+/* Where it came from, for people. Behind a trusted proxy there is no port. */
+void trunk_peer(const struct trunk *t, char text[ADDRESS_TEXT_SIZE]);
+
+/* When no loop runs any more. */
+void trunk_discard(struct trunk *t);
+
+/* ---- From the registrar, from the main thread ---- */
+
+/* It belongs to this session now. 0 or -ENOMEM. */
+int trunk_attach(struct trunk *t, struct presence *p);
+/* Copied. */
+void trunk_send(struct trunk *t, const struct control *message);
+void trunk_close(struct trunk *t, const char *why);
+/* Claimed by another: it has to show that it lives. */
+void trunk_suspect(struct trunk *t);
+/* The registrar has forgotten it. */
+void trunk_forget(struct trunk *t);
