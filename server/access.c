@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "server/forward.h"
 
 void request_ids_init(struct request_ids *ids)
 {
@@ -32,12 +33,7 @@ size_t request_id_next(struct request_ids *ids, char id_out[REQUEST_ID_SIZE])
 
 struct str request_id_given(const struct http1_head *h)
 {
-	/* The last line is the one that the peer itself wrote; a twin (X_Request_Id) is nobody's. */
-	struct str given = STR_NULL;
-	const struct http1_field *f = http1_find(h, HTTP1_X_REQUEST_ID);
-	for (; f && f < h->fields + h->n_fields; f++)
-		if (f->id == HTTP1_X_REQUEST_ID && !memchr(f->name.p, '_', f->name.n))
-			given = f->value;
+	struct str given = forward_claim(h, HTTP1_X_REQUEST_ID);
 	if (given.n >= REQUEST_ID_SIZE)
 		return STR_NULL;
 	for (size_t i = 0; i < given.n; i++)

@@ -182,8 +182,8 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 		ex->keep = false;
 	/* The request is in the upstream's hands: what was held of its body is not sent again. */
 	ex->holding = false;
-	if (ex->sent == buf_len(&ex->request) - ex->host_n) {
-		ex->request.end = ex->request.start + ex->host_n + ex->head_n;
+	if (ex->sent == buf_len(&ex->request) - ex->head_at) {
+		ex->request.end = ex->request.start + ex->head_at + ex->head_n;
 		ex->sent = ex->head_n;
 	} else {
 		/* It is being sent again, and was answered early. */

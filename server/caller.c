@@ -58,13 +58,11 @@ static void caller_end(struct caller *c, const char *why)
 	caller_set_state(c, CALLER_CLOSED);
 	waiting_remove(&w->waiting, &c->waiter);
 	list_unlink(&c->link);
-	if (c->counted)
-		census_leave(&w->node->census, CENSUS_VISITOR, &c->peer);
+	census_leave(&w->node->census, CENSUS_VISITOR, c->counted ? &c->peer : NULL);
 	if (c->branch) {
 		trunk_finished(c->trunk);
 		branch_finished(c->branch);
 	}
-	atomic_fetch_sub_explicit(&w->node->visits, 1, memory_order_relaxed);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &c->reap);
 }
 
@@ -124,6 +122,8 @@ static void caller_arrived(struct mail *mail)
 	struct caller *c = container_of(mail, struct caller, mail);
 	if (c->worker->node->over) {
 		plug_close(&c->plug);
+		census_leave(&c->worker->node->census, CENSUS_VISITOR,
+			c->counted ? &c->peer : NULL);
 		buf_deinit(&c->relay.early);
 		free(c);
 		return;
@@ -184,8 +184,8 @@ void caller_accept(struct worker *w, int fd, const struct address *peer, const s
 {
 	struct census *census = &w->node->census;
 	bool counted = !cidr_list_has(&w->opts->trusted, peer);
-	if (counted && census_enter(census, CENSUS_VISITOR, peer, 0,
-			       w->opts->max_visitors_per_address) < 0) {
+	if (census_enter(census, CENSUS_VISITOR, counted ? peer : NULL, 0,
+		    (unsigned)w->opts->max_visitors_per_address) < 0) {
 		log_debug("a connection from one address too many was closed");
 		close(fd);
 		return;
@@ -193,11 +193,9 @@ void caller_accept(struct worker *w, int fd, const struct address *peer, const s
 	struct caller *c = calloc(1, sizeof(*c));
 	if (!c) {
 		close(fd);
-		if (counted)
-			census_leave(census, CENSUS_VISITOR, peer);
+		census_leave(census, CENSUS_VISITOR, counted ? peer : NULL);
 		return;
 	}
-	atomic_fetch_add_explicit(&w->node->visits, 1, memory_order_relaxed);
 	c->worker = w;
 	c->plug = PLUG_OF(fd);
 	c->peer = *peer;

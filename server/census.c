@@ -3,47 +3,55 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "base/macros.h"
-
 void census_init(struct census *c)
 {
-	*c = (struct census){0};
-	pthread_mutex_init(&c->lock, NULL);
+	*c = (struct census){.lock = PTHREAD_MUTEX_INITIALIZER};
 }
 
 void census_deinit(struct census *c)
 {
-	for (int i = 0; i < CENSUS_KINDS; i++)
-		tally_deinit(&c->tallies[i]);
+	for (unsigned i = 0; i < CENSUS_KINDS; i++)
+		tally_deinit(&c->kinds[i].addresses);
 	pthread_mutex_destroy(&c->lock);
 }
 
-int census_enter(struct census *c, enum census_kind kind, const struct address *a, uint64_t max,
-	uint64_t max_per_address)
+/* With the lock held. */
+static int census_admit(struct census *c, enum census_kind kind, const struct address *peer,
+	unsigned limit_total, unsigned limit_per_address)
 {
-	unsigned most = max_per_address ? (unsigned)MIN(max_per_address, UINT_MAX) : UINT_MAX;
+	if (limit_total && c->kinds[kind].n >= limit_total)
+		return -EBUSY;
+	if (!peer)
+		return 0;
+	int r = tally_add(&c->kinds[kind].addresses, peer,
+		limit_per_address ? limit_per_address : UINT_MAX);
+	return r == -EBUSY ? -EUSERS : r;
+}
+
+int census_enter(struct census *c, enum census_kind kind, const struct address *peer,
+	unsigned limit_total, unsigned limit_per_address)
+{
 	pthread_mutex_lock(&c->lock);
-	int r = max && c->totals[kind] >= max ? -EBUSY : tally_add(&c->tallies[kind], a, most);
+	int r = census_admit(c, kind, peer, limit_total, limit_per_address);
 	if (r == 0)
-		c->totals[kind]++;
-	else if (r == -EBUSY && !(max && c->totals[kind] >= max))
-		r = -EUSERS;
+		c->kinds[kind].n++;
 	pthread_mutex_unlock(&c->lock);
 	return r;
 }
 
-void census_leave(struct census *c, enum census_kind kind, const struct address *a)
+void census_leave(struct census *c, enum census_kind kind, const struct address *peer)
 {
 	pthread_mutex_lock(&c->lock);
-	tally_drop(&c->tallies[kind], a);
-	c->totals[kind]--;
+	c->kinds[kind].n--;
+	if (peer)
+		tally_drop(&c->kinds[kind].addresses, peer);
 	pthread_mutex_unlock(&c->lock);
 }
 
 unsigned census_count(struct census *c, enum census_kind kind)
 {
 	pthread_mutex_lock(&c->lock);
-	unsigned n = c->totals[kind];
+	unsigned n = c->kinds[kind].n;
 	pthread_mutex_unlock(&c->lock);
 	return n;
 }

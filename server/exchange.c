@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/forward.h"
+#include "server/scheme.h"
 #include "server/session.h"
 #include "server/visitor.h"
 
@@ -32,6 +33,30 @@ bool exchange_logs_in(const struct http1_head *h, enum http1_id id)
 	return false;
 }
 
+/* The request as it goes upstream, before a service is chosen for it. */
+static int exchange_write(struct exchange *ex, const struct http1_head *h, const struct forward *f)
+{
+	struct str host = http1_host(h), value = forward_host(h, f);
+	/* What the head grows by is mostly X-Forwarded-* and an id: one allocation at the most. */
+	int r = buf_reserve(&ex->request, host.n + value.n + h->size + EXCHANGE_GROWTH);
+	if (r == 0)
+		r = buf_append(&ex->request, host.p, host.n);
+	if (r == 0)
+		r = buf_append(&ex->request, value.p, value.n);
+	if (r < 0)
+		return r;
+	ex->host_n = host.n;
+	ex->head_at = host.n + value.n;
+	ex->value_n = value.n;
+	r = forward_request(&ex->request, h, f, &ex->value_at);
+	if (r < 0)
+		return r;
+	ex->head_n = buf_len(&ex->request) - ex->head_at;
+	ex->method_n = h->method_name.n;
+	ex->target_n = h->path.n + h->query.n;
+	return 0;
+}
+
 int exchange_begin(struct visitor *v, const struct http1_head *h)
 {
 	struct worker *w = v->worker;
@@ -49,6 +74,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	body_begin(&ex->body, h->body, h->length);
 
 	bool trusted = forward_visitor(h, &v->peer, &w->opts->trusted, &ex->visitor);
+	ex->secure = scheme_secure(h, trusted, v->secure);
 	struct str id = trusted ? request_id_given(h) : STR_NULL;
 	if (id.n)
 		memcpy(ex->id, id.p, id.n);
@@ -59,32 +85,15 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	char local[ADDRESS_TEXT_SIZE];
 	struct forward f = {
 		.peer = str_from(v->peer_text),
-		.scheme = STR("http"),
 		.request_id = id,
+		.secure = ex->secure,
 		.trusted = trusted,
 		.upgrade = ex->upgrade,
 	};
 	if (!h->host_n) /* HTTP/1.0 may leave it out, but the upstream is asked in 1.1 */
 		f.authority = (struct str){local, address_format(&v->local, local)};
 	ex->request = worker_take_buf(w);
-	struct str host = http1_host(h);
-	ex->host_n = host.n;
-	/* What the head grows by is mostly X-Forwarded-* and an id: one allocation at the most. */
-	int r = buf_reserve(&ex->request, host.n + h->size + EXCHANGE_GROWTH);
-	if (r == 0)
-		r = buf_append(&ex->request, host.p, host.n);
-	if (r == 0)
-		r = forward_request(&ex->request, h, &f);
-	if (r < 0)
-		return r;
-	ex->head_n = buf_len(&ex->request) - ex->host_n;
-	ex->method_n = h->method_name.n;
-	ex->target_n = (size_t)((const char *)memchr(buf_head(&ex->request) + ex->host_n +
-							     ex->method_n + 1,
-					' ', ex->head_n) -
-				(const char *)buf_head(&ex->request)) -
-		       ex->host_n - ex->method_n - 1;
-	return 0;
+	return exchange_write(ex, h, &f);
 }
 
 struct str exchange_host(const struct exchange *ex)
@@ -92,27 +101,53 @@ struct str exchange_host(const struct exchange *ex)
 	return (struct str){(const char *)buf_head(&ex->request), ex->host_n};
 }
 
-int exchange_set_prefix(struct exchange *ex, const char *prefix)
+/* Makes the `old` bytes at `at` of the head `n`, to be filled in. NULL: out of memory. */
+static uint8_t *exchange_splice(struct exchange *ex, size_t at, size_t old, size_t n)
 {
-	size_t n = strlen(prefix);
-	if (n && prefix[n - 1] == '/')
-		n--; /* the path brings its own */
-	if ((!n && !ex->prefix_n) || ex->asterisk)
+	if (n > old && buf_reserve(&ex->request, n - old) < 0)
+		return NULL;
+	uint8_t *p = buf_head(&ex->request) + ex->head_at + at;
+	size_t behind = buf_len(&ex->request) - ex->head_at - at - old;
+	memmove(p + n, p + old, behind);
+	ex->request.end = ex->request.end - old + n;
+	ex->head_n = ex->head_n - old + n;
+	return p;
+}
+
+static int exchange_set_prefix(struct exchange *ex, struct str prefix)
+{
+	if (prefix.n && prefix.p[prefix.n - 1] == '/')
+		prefix.n--; /* the path brings its own */
+	if ((!prefix.n && !ex->prefix_n) || ex->asterisk)
 		return 0;
-	int r = buf_reserve(&ex->request, n);
-	if (r < 0)
-		return r;
 	/* The target as the log shows it stays the visitor's: it begins behind the prefix. */
-	size_t at = ex->host_n + ex->method_n + 1;
-	uint8_t *p = buf_head(&ex->request) + at;
-	memmove(p + n, p + ex->prefix_n, buf_len(&ex->request) - at - ex->prefix_n);
-	memcpy(p, prefix, n);
-	ex->request.end += n;
-	ex->request.end -= ex->prefix_n;
-	ex->head_n += n;
-	ex->head_n -= ex->prefix_n;
-	ex->prefix_n = n;
+	uint8_t *p = exchange_splice(ex, ex->method_n + 1, ex->prefix_n, prefix.n);
+	if (!p)
+		return -ENOMEM;
+	memcpy(p, prefix.p, prefix.n);
+	ex->prefix_n = prefix.n;
 	return 0;
+}
+
+/* NULL: the visitor's own, which stands before the head. */
+static int exchange_set_host(struct exchange *ex, const char *rewrite)
+{
+	if (!rewrite && !ex->rewritten)
+		return 0;
+	size_t n = rewrite ? strlen(rewrite) : ex->head_at - ex->host_n;
+	uint8_t *p = exchange_splice(ex, ex->value_at + ex->prefix_n, ex->value_n, n);
+	if (!p)
+		return -ENOMEM;
+	memcpy(p, rewrite ? (const void *)rewrite : buf_head(&ex->request) + ex->host_n, n);
+	ex->value_n = n;
+	ex->rewritten = rewrite != NULL;
+	return 0;
+}
+
+int exchange_set_service(struct exchange *ex, const char *path, const char *rewrite)
+{
+	int r = exchange_set_prefix(ex, str_from(path));
+	return r ? r : exchange_set_host(ex, rewrite);
 }
 
 void exchange_log(const struct visitor *v)
@@ -135,7 +170,7 @@ void exchange_log(const struct visitor *v)
 		.why = ex->why,
 	};
 	if (ex->head_n) {
-		p += ex->host_n;
+		p += ex->head_at;
 		a.method = (struct str){p, ex->method_n};
 		a.path = (struct str){p + ex->method_n + 1 + ex->prefix_n, ex->target_n};
 	}

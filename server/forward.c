@@ -41,10 +41,10 @@ static uint8_t *put_field(uint8_t *at, struct str name, struct str value)
 	return put_literal(at, "\r\n");
 }
 
-/* All lines but those of a hop and those whose id is in `drop`. */
-static uint8_t *put_fields(uint8_t *at, const struct http1_head *h, uint64_t drop)
+/* The lines from `f` to before `end`, but for those of a hop and those whose id is in `drop`. */
+static uint8_t *put_lines(uint8_t *at, const struct http1_field *f, const struct http1_field *end,
+	uint64_t drop)
 {
-	const struct http1_field *f = h->fields, *end = f + h->n_fields;
 	while (f < end) {
 		while (f < end && (f->hop || drop >> f->id & 1))
 			f++;
@@ -65,8 +65,7 @@ static bool is_twin(const struct http1_field *f)
 	return memchr(f->name.p, '_', f->name.n) != NULL;
 }
 
-/* What a trusted peer says in its last line of that name: earlier ones may be a visitor's. */
-static struct str trusted_value(const struct http1_head *h, enum http1_id id)
+struct str forward_claim(const struct http1_head *h, enum http1_id id)
 {
 	if (!(h->seen & BIT(id)))
 		return STR_NULL;
@@ -80,16 +79,41 @@ static struct str trusted_value(const struct http1_head *h, enum http1_id id)
  * The same for a trusted peer, whose Forwarded, X-Real-IP and the like stay, but without twins. These
  * are rare, so lines are looked at one by one.
  */
-static uint8_t *put_fields_trusted(uint8_t *at, const struct http1_head *h)
+static uint8_t *put_lines_trusted(uint8_t *at, const struct http1_field *f,
+	const struct http1_field *end)
 {
-	for (size_t i = 0; i < h->n_fields; i++) {
-		const struct http1_field *f = &h->fields[i];
+	for (; f < end; f++) {
 		bool drop =
 			f->hop || (OURS >> f->id & 1) || ((FORWARDING >> f->id & 1) && is_twin(f));
 		if (!drop)
-			at = put(at, http1_line(h, i));
+			at = put(at, (struct str){f->name.p, (size_t)(f[1].name.p - f->name.p)});
 	}
 	return at;
+}
+
+static uint8_t *put_request_lines(uint8_t *at, const struct http1_field *f,
+	const struct http1_field *end, bool trusted)
+{
+	return trusted ? put_lines_trusted(at, f, end) : put_lines(at, f, end, FORWARDING);
+}
+
+/* All that is left of the visitor's fields; `*host_out` is where Host's value stands. */
+static uint8_t *put_request_fields(uint8_t *at, const struct http1_head *h, const struct forward *f,
+	uint8_t **host_out)
+{
+	const struct http1_field *from = h->fields, *end = from + h->n_fields;
+	const struct http1_field *host = http1_find(h, HTTP1_HOST);
+	if (host) {
+		/* The bytes behind its value tell where in the copy it began. */
+		at = put_request_lines(at, from, host + 1, f->trusted);
+		*host_out = at - (host[1].name.p - host->value.p);
+		from = host + 1;
+	} else {
+		/* RFC 9112, 3.2: for no known authority Host is empty, but it is there. */
+		*host_out = put_literal(at, "Host: ");
+		at = put_field(at, STR("Host: "), forward_host(h, f));
+	}
+	return put_request_lines(at, from, end, f->trusted);
 }
 
 /*
@@ -122,42 +146,35 @@ static uint8_t *put_request_line(uint8_t *at, const struct http1_head *h)
 	return put_literal(at, " HTTP/1.1\r\n");
 }
 
-int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f)
+int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f,
+	size_t *host_at_out)
 {
-	struct str host = h->host_value.n > 0 ? h->host_value : f->authority;
+	struct str host = forward_host(h, f);
 	/* Old values are at most as long as the lines that carried them. */
-	size_t most = h->size + 2 * host.n + f->peer.n + f->scheme.n + f->request_id.n + LITERALS;
+	size_t most = h->size + 2 * host.n + f->peer.n + f->request_id.n + LITERALS;
 	int r = buf_reserve(out, most);
 	if (r)
 		return r;
-	uint8_t *at = put_request_line(buf_tail(out), h);
-	/* RFC 9112, 3.2: a request for no known authority has an empty Host, but it has one. */
-	if (!(h->seen & BIT(HTTP1_HOST)))
-		at = put_field(at, STR("Host: "), host);
-
-	if (f->trusted)
-		at = put_fields_trusted(at, h);
-	else
-		at = put_fields(at, h, FORWARDING);
+	uint8_t *host_at, *at = put_request_line(buf_tail(out), h);
+	at = put_request_fields(at, h, f, &host_at);
 
 	if (f->upgrade && h->upgrade_websocket)
 		at = put_literal(at, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 	else if (h->te_trailers)
 		at = put_literal(at, "Connection: TE\r\nTE: trailers\r\n");
 
-	struct str scheme = STR_NULL, asked = STR_NULL;
-	if (f->trusted) {
-		scheme = trusted_value(h, HTTP1_X_FORWARDED_PROTO);
-		asked = trusted_value(h, HTTP1_X_FORWARDED_HOST);
-	}
+	struct str asked = STR_NULL;
+	if (f->trusted)
+		asked = forward_claim(h, HTTP1_X_FORWARDED_HOST);
 	if (asked.n == 0)
 		asked = h->host_value;
 	at = put_chain(at, h, f);
-	at = put_field(at, STR("X-Forwarded-Proto: "), scheme.n > 0 ? scheme : f->scheme);
+	at = put_field(at, STR("X-Forwarded-Proto: "), f->secure ? STR("https") : STR("http"));
 	if (asked.n > 0)
 		at = put_field(at, STR("X-Forwarded-Host: "), asked);
 	at = put_field(at, STR("X-Request-Id: "), f->request_id);
 	at = put_literal(at, "\r\n");
+	*host_at_out = (size_t)(host_at - buf_tail(out));
 	buf_commit(out, (size_t)(at - buf_tail(out)));
 	return 0;
 }
@@ -233,7 +250,7 @@ int forward_response(struct buf *out, const struct http1_head *h, const struct f
 	*at++ = ' ';
 	at = put(at, h->reason);
 	at = put_literal(at, "\r\n");
-	at = put_fields(at, h, response_drop(h, f->http10));
+	at = put_lines(at, h->fields, h->fields + h->n_fields, response_drop(h, f->http10));
 	if (h->status == 101)
 		at = put_literal(at, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 	else if (h->status < 200)

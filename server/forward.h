@@ -2,7 +2,7 @@
 /*
  * The heads of messages on their way through the exit node: what a proxy must take out, what it adds,
  * and everything else as it came, byte for byte and in order (rules 34 to 36, 40 and 41 of
- * docs/protocol.md). Both functions append to `out`: 0, or -ENOMEM with nothing appended.
+ * docs/protocol.md). What writes appends to `out`: 0, or -ENOMEM with nothing appended.
  */
 #include "base/buf.h"
 #include "wire/address.h"
@@ -14,9 +14,9 @@
 
 struct forward {
 	struct str peer;       /* who connected, as text without the port; ends X-Forwarded-For */
-	struct str scheme;     /* as the visitor used it: "http" */
 	struct str request_id; /* request_id_given()'s, else ours */
 	struct str authority;  /* Host of a 1.0 request without one (RFC 9112, 3.3); may be empty */
+	bool secure;           /* scheme_secure()'s: X-Forwarded-Proto is https */
 	bool trusted;          /* the peer is one of --trusted-proxies */
 	bool upgrade;          /* pass Upgrade: websocket on, when the head has it */
 };
@@ -24,9 +24,22 @@ struct forward {
 /*
  * The head for the upstream, always HTTP/1.1 in origin form. Host stays; Expect and what frames the
  * body stay where they are. Ours stand last: Connection with TE or Upgrade where due, X-Forwarded-For,
- * -Proto, -Host, X-Request-Id.
+ * -Proto, -Host, X-Request-Id. `*host_at_out` is where in it Host's value begins: forward_host().
  */
-int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f);
+int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f,
+	size_t *host_at_out);
+
+/* What Host is then: as it came, else the authority. */
+static inline struct str forward_host(const struct http1_head *h, const struct forward *f)
+{
+	return h->host_value.n > 0 ? h->host_value : f->authority;
+}
+
+/*
+ * What a trusted peer says in its last field of that name, because earlier ones may be a visitor's, and
+ * not in a twin (X_Request_Id). Empty: nothing. Ask for trusted peers only.
+ */
+struct str forward_claim(const struct http1_head *h, enum http1_id id);
 
 /*
  * Rule 36's one place: the right-most X-Forwarded-For that is no trusted proxy's if the peer is one,

@@ -90,6 +90,8 @@ enum page_cause page_cause_of_reset(enum frame_reset reason)
 static const char *phrase(unsigned status)
 {
 	switch (status) {
+	case 308:
+		return "Permanent Redirect";
 	case 400:
 		return "Bad Request";
 	case 403:
@@ -201,6 +203,7 @@ static int html_body(char to[BODY_MAX], const struct page *p, struct str host, s
 		STR_ARG(host), host.n ? "<br>" : "", id.n ? "Request id: " : "", STR_ARG(id));
 }
 
+/* All but Location, which has no bound of its own, and the empty line. */
 static int page_head(char to[HEAD_MAX], const struct page *p, struct str id, int length)
 {
 	int n = snprintf(to, HEAD_MAX,
@@ -221,7 +224,14 @@ static int page_head(char to[HEAD_MAX], const struct page *p, struct str id, int
 	if (p->status == 426 || p->close)
 		n += sprintf(to + n, "Connection: %s%s%s\r\n", p->status == 426 ? "Upgrade" : "",
 			p->status == 426 && p->close ? ", " : "", p->close ? "close" : "");
-	return n + sprintf(to + n, "\r\n");
+	return n;
+}
+
+static void put(struct buf *out, const char *p, size_t n)
+{
+	if (n)
+		memcpy(buf_tail(out), p, n);
+	buf_commit(out, n);
 }
 
 int page_write(struct buf *out, const struct page *p)
@@ -233,11 +243,17 @@ int page_write(struct buf *out, const struct page *p)
 	int length = p->html ? html_body(body, p, host, id) : text_body(body, p, host, id);
 	int size = page_head(head, p, escape(p->request_id, false, plain_id), length);
 	size_t body_n = p->head_only ? 0 : (size_t)length;
-	int r = buf_reserve(out, (size_t)size + body_n);
+	struct str location = STR("Location: "), end = STR("\r\n");
+	int r = buf_reserve(out, (size_t)size + location.n + p->location.n + 2 * end.n + body_n);
 	if (r)
 		return r;
-	memcpy(buf_tail(out), head, (size_t)size);
-	memcpy(buf_tail(out) + size, body, body_n);
-	buf_commit(out, (size_t)size + body_n);
+	put(out, head, (size_t)size);
+	if (p->location.n) {
+		put(out, location.p, location.n);
+		put(out, p->location.p, p->location.n);
+		put(out, end.p, end.n);
+	}
+	put(out, end.p, end.n);
+	put(out, body, body_n);
 	return 0;
 }

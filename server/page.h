@@ -9,9 +9,13 @@
 
 /* X(cause, status, name in the access log, sentence) */
 #define PAGE_CAUSES(X)                                                                             \
+	X(HTTPS, 308, "https", "this host is served over HTTPS only")                              \
 	X(ORIGIN, 403, "origin", "browsers may not open a tunnel")                                 \
 	X(NOT_HERE, 404, "not-here", "this port takes tunnel clients only")                        \
 	X(LINK_MALFORMED, 400, "link-malformed", "this is not how a tunnel is asked for")          \
+	X(MISDIRECTED, 421, "misdirected",                                                         \
+		"this connection was opened for another host, and its certificate is "             \
+		"not for this one")                                                                \
 	X(HEAD_TIMEOUT, 408, "head-timeout", "the request took too long to arrive")                \
 	X(UPGRADE, 426, "upgrade", "a tunnel is asked for with a WebSocket handshake, version 13") \
 	X(OVERLOADED, 503, "overloaded", "the exit node has no room for this request")             \
@@ -57,6 +61,7 @@ struct page {
 
 	struct str host; /* as it was asked for, from a stranger; may be empty */
 	struct str request_id;
+	struct str location;  /* for PAGE_HTTPS: scheme_location()'s; it is not escaped */
 	unsigned retry_after; /* seconds; 0: not said */
 	const char *allow;    /* methods, for 405 */
 	bool html, head_only, close;

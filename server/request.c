@@ -28,7 +28,7 @@ static void request_done(struct visitor *v)
 static void request_hold(struct visitor *v, const uint8_t *p, size_t n)
 {
 	struct exchange *ex = &v->ex;
-	size_t held = buf_len(&ex->request) - ex->host_n - ex->head_n;
+	size_t held = buf_len(&ex->request) - ex->head_at - ex->head_n;
 	size_t most = v->worker->opts->retry_body;
 	if (!held && ex->body.kind == HTTP1_BODY_LENGTH && n + ex->body.left <= most)
 		buf_reserve(&ex->request, n + (size_t)ex->body.left); /* once, not by doubling */
@@ -126,10 +126,10 @@ ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max)
 {
 	struct visitor *v = visitor_of(u);
 	struct exchange *ex = &v->ex;
-	size_t kept = buf_len(&ex->request) - ex->host_n;
+	size_t kept = buf_len(&ex->request) - ex->head_at;
 	if (ex->sent < kept) {
 		size_t n = MIN(max, kept - ex->sent);
-		memcpy(room, buf_head(&ex->request) + ex->host_n + ex->sent, n);
+		memcpy(room, buf_head(&ex->request) + ex->head_at + ex->sent, n);
 		ex->sent += n;
 		return (ssize_t)n;
 	}

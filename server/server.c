@@ -152,7 +152,7 @@ static void server_end(struct server *s)
 
 static bool server_busy(struct server *s)
 {
-	return atomic_load_explicit(&s->node.visits, memory_order_relaxed) > 0;
+	return census_count(&s->node.census, CENSUS_VISITOR) > 0;
 }
 
 static void server_look(struct loop_timer *timer)

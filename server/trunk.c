@@ -381,10 +381,10 @@ bool trunk_admit(struct worker *w, const struct address *peer)
 {
 	struct census *c = &w->node->census;
 	const char *limit = NULL;
-	if (census_enter(c, CENSUS_LINK, peer, w->opts->max_sessions, 0) < 0) {
+	if (census_enter(c, CENSUS_LINK, peer, (unsigned)w->opts->max_sessions, 0) < 0) {
 		limit = "--max-sessions is reached";
 	} else {
-		int r = census_enter(c, CENSUS_HANDSHAKE, peer, w->opts->max_handshakes,
+		int r = census_enter(c, CENSUS_HANDSHAKE, peer, (unsigned)w->opts->max_handshakes,
 			TRUNK_HANDSHAKES_PER_ADDRESS);
 		if (r == 0)
 			return true;

@@ -59,9 +59,7 @@ void visitor_close(struct visitor *v, bool abort)
 	buf_deinit(&v->in);
 	buf_deinit(&v->out);
 	list_unlink(&v->link);
-	if (v->counted)
-		census_leave(&w->node->census, CENSUS_VISITOR, &v->peer);
-	atomic_fetch_sub_explicit(&w->node->visits, 1, memory_order_relaxed);
+	census_leave(&w->node->census, CENSUS_VISITOR, v->counted ? &v->peer : NULL);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &v->reap);
 }
 
@@ -317,6 +315,7 @@ static void visitor_arrived(struct mail *mail)
 	v->worker = w;
 	if (w->node->over) {
 		plug_close(&v->plug);
+		census_leave(&w->node->census, CENSUS_VISITOR, v->counted ? &v->peer : NULL);
 		exchange_end(v);
 		buf_deinit(&v->in);
 		buf_deinit(&v->out);
@@ -362,8 +361,8 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, const 
 	struct census *census = &w->node->census;
 	/* Behind one's own proxy everybody has one address. */
 	bool counted = !cidr_list_has(&w->opts->trusted, peer);
-	if (counted && census_enter(census, CENSUS_VISITOR, peer, 0,
-			       w->opts->max_visitors_per_address) < 0) {
+	if (census_enter(census, CENSUS_VISITOR, counted ? peer : NULL, 0,
+		    (unsigned)w->opts->max_visitors_per_address) < 0) {
 		log_debug("a connection from one address too many was closed");
 		close(fd);
 		return;
@@ -373,11 +372,9 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, const 
 		if (!v)
 			close(fd);
 		free(v);
-		if (counted)
-			census_leave(census, CENSUS_VISITOR, peer);
+		census_leave(census, CENSUS_VISITOR, counted ? peer : NULL);
 		return;
 	}
-	atomic_fetch_add_explicit(&w->node->visits, 1, memory_order_relaxed);
 	v->conn.writable = true;
 	v->worker = w;
 	v->user.ops = &lane_user_ops;

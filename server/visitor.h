@@ -45,18 +45,22 @@ struct body {
 /* A request and its answer. Zeroed between two. */
 struct exchange {
 	/*
-	 * The canonical host (host_n bytes), then the head as it goes upstream (head_n), then as much of
-	 * the body as was sent, while it is held for sending again. Kept for the log until the end.
+	 * The canonical host (host_n bytes), Host as the visitor would have it, then from head_at on the
+	 * head as it goes upstream (head_n), then as much of the body as was sent, while it is held for
+	 * sending again. Kept for the log until the end.
 	 */
 	struct buf request;
-	size_t host_n, head_n;
+	size_t host_n, head_at, head_n;
 	size_t method_n, prefix_n, target_n; /* of the head's first line */
-	size_t sent;         /* bytes of it, behind the host, that went into the stream */
+	size_t value_at, value_n;            /* of Host in the head; where without the prefix */
+	size_t sent;         /* bytes of it, from the head on, that went into the stream */
 	uint8_t method;      /* enum http1_method */
 	bool holding : 1;    /* all of it that was sent is in `request`: body bytes are appended */
 	bool again : 1;      /* it was sent again once; that is all (rule 37) */
 	bool asterisk : 1;   /* OPTIONS *: no path to put anything before */
+	bool rewritten : 1;  /* Host is the service's */
 	bool http10 : 1;     /* the visitor's version */
+	bool secure : 1;     /* the visitor uses https, as rule 36 has it */
 	bool keep : 1;       /* the visitor's connection may serve another request */
 	bool upgrade : 1;    /* asked for a WebSocket */
 	bool upgraded : 1;   /* and got one: bytes pass as they come */
@@ -98,6 +102,7 @@ struct visitor {
 	enum visitor_state state;
 	struct door door;                  /* that it came by */
 	bool counted;                      /* in the census */
+	bool secure;                       /* over TLS */
 	bool fin_due;                      /* once `out` is empty */
 	bool advancing;                    /* inside visitor_advance() */
 	char peer_text[ADDRESS_TEXT_SIZE]; /* of its IP */
@@ -175,8 +180,13 @@ bool exchange_logs_in(const struct http1_head *h, enum http1_id id);
 /* What a head says of the exchange. 0 or -ENOMEM. */
 int exchange_begin(struct visitor *v, const struct http1_head *h);
 struct str exchange_host(const struct exchange *ex); /* canonical; "" when none was named */
-/* Puts a service's path before the request's, instead of the one that is there. 0 or -ENOMEM. */
-int exchange_set_prefix(struct exchange *ex, const char *prefix);
+/*
+ * Makes the head one for this service, whichever it was for before: its path stands before the
+ * request's, Host is `rewrite`, or the visitor's own where that is NULL (rule 41). Before any of it is
+ * sent. `rewrite` was found to be a host, perhaps with a port, when the service was published. 0 or
+ * -ENOMEM, when the exchange is good for nothing but its log.
+ */
+int exchange_set_service(struct exchange *ex, const char *path, const char *rewrite);
 void exchange_log(const struct visitor *v);
 void exchange_end(struct visitor *v); /* zeroes it */
 void body_begin(struct body *b, enum http1_body kind, uint64_t length);

@@ -67,8 +67,8 @@ int waiting_add(struct waiting *wt, struct waiter *w, const struct routes *route
 	const struct address *address)
 {
 	const struct server_options *o = wt->worker->opts;
-	int r = census_enter(&wt->worker->node->census, CENSUS_WAITING, address, o->max_waiting,
-		o->max_waiting_per_address);
+	int r = census_enter(&wt->worker->node->census, CENSUS_WAITING, address,
+		(unsigned)o->max_waiting, (unsigned)o->max_waiting_per_address);
 	if (r < 0)
 		return r;
 	wt->n++;

@@ -1,71 +1,175 @@
-/* A service's path before a request's: put in, exchanged for another's on a retry, taken out. */
+/* What a head is made to be for one service: its path put in, Host rewritten, both taken back. */
 #include "server/visitor.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "base/macros.h"
 
-#define HOST "a.test"
-
-static void begin(struct exchange *ex, const char *method, const char *target)
+/* A visitor's connection as far as exchange_begin() looks at it. */
+static struct visitor *visitor_new(void)
 {
-	char head[256];
-	int n = snprintf(head, sizeof(head), HOST "%s %s HTTP/1.1\r\nHost: a\r\n\r\n", method,
-		target);
-	*ex = (struct exchange){
-		.host_n = strlen(HOST),
-		.head_n = (size_t)n - strlen(HOST),
-		.method_n = strlen(method),
-		.target_n = strlen(target),
-		.asterisk = *target == '*',
-	};
-	assert_int_equal(buf_append(&ex->request, head, (size_t)n), 0);
-	assert_int_equal(buf_append(&ex->request, "body", 4), 0);
+	static const struct server_options opts;
+	struct visitor *v = calloc(1, sizeof(*v));
+	assert_non_null(v);
+	v->worker = calloc(1, sizeof(*v->worker));
+	assert_non_null(v->worker);
+	v->worker->loop = loop_new();
+	v->worker->opts = &opts;
+	request_ids_init(&v->worker->ids);
+	assert_true(address_parse(STR("192.0.2.1:5"), &v->peer));
+	assert_true(address_parse(STR("192.0.2.9:80"), &v->local));
+	address_format_ip(&v->peer, v->peer_text);
+	return v;
 }
 
+static void visitor_destroy(struct visitor *v)
+{
+	buf_deinit(&v->ex.request);
+	request_ids_deinit(&v->worker->ids);
+	loop_free(v->worker->loop);
+	free(v->worker);
+	free(v);
+}
+
+static void begin(struct visitor *v, const char *text)
+{
+	struct http1_head *h = &v->worker->request;
+	size_t scanned = 0;
+	buf_deinit(&v->ex.request);
+	v->ex = (struct exchange){0};
+	assert_int_equal(http1_parse_request(h, (const uint8_t *)text, strlen(text),
+				 HTTP1_REQUEST_MAX, &scanned),
+		HTTP1_OK);
+	assert_int_equal(exchange_begin(v, h), 0);
+	strcpy(v->ex.id, "held");
+	assert_int_equal(buf_append(&v->ex.request, "body", 4), 0);
+}
+
+/* From its line to before X-Request-Id, which is random, and the bytes behind the head. */
 static void assert_request(const struct exchange *ex, const char *want)
 {
-	assert_int_equal(buf_len(&ex->request), strlen(want));
-	assert_memory_equal(buf_head(&ex->request), want, strlen(want));
-	assert_memory_equal(buf_head(&ex->request) + ex->host_n + ex->head_n, "body", 4);
+	const char *head = (const char *)buf_head(&ex->request) + ex->head_at;
+	const char *id = memmem(head, ex->head_n, "X-Request-Id: ", 14);
+	assert_non_null(id);
+	if ((size_t)(id - head) != strlen(want) || memcmp(head, want, strlen(want)) != 0)
+		fail_msg("%.*s\ninstead of\n%s", (int)(id - head), head, want);
+	assert_memory_equal(head + ex->head_n - 4, "\r\n\r\n", 4);
+	assert_int_equal(buf_len(&ex->request), ex->head_at + ex->head_n + 4);
+	assert_memory_equal(head + ex->head_n, "body", 4);
 }
 
-static void test_prefix(void **state)
+#define CAME "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n"
+
+static const struct {
+	const char *in, *path, *rewrite, *out, *plain;
+} rows[] = {
+	{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "", NULL,
+		"GET / HTTP/1.1\r\nHost: a\r\n" CAME "X-Forwarded-Host: a\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\n" CAME "X-Forwarded-Host: a\r\n"},
+	{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "/", NULL,
+		"GET / HTTP/1.1\r\nHost: a\r\n" CAME "X-Forwarded-Host: a\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\n" CAME "X-Forwarded-Host: a\r\n"},
+	{"PATCH /x/../y?z HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n\r\n", "/api/", NULL,
+		"PATCH /api/x/../y?z HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n" CAME
+		"X-Forwarded-Host: A.Test:80\r\n",
+		"PATCH /x/../y?z HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n" CAME
+		"X-Forwarded-Host: A.Test:80\r\n"},
+	{"PATCH /x HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n\r\n", "/api", "up.test:8080",
+		"PATCH /api/x HTTP/1.1\r\nA: 1\r\nhost:\t up.test:8080 \r\nB: 2\r\n" CAME
+		"X-Forwarded-Host: A.Test:80\r\n",
+		"PATCH /x HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n" CAME
+		"X-Forwarded-Host: A.Test:80\r\n"},
+	{"GET / HTTP/1.1\r\nHost: longer.example.com\r\n\r\n", "", "b",
+		"GET / HTTP/1.1\r\nHost: b\r\n" CAME "X-Forwarded-Host: longer.example.com\r\n",
+		"GET / HTTP/1.1\r\nHost: longer.example.com\r\n" CAME
+		"X-Forwarded-Host: longer.example.com\r\n"},
+	{"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "/api", "b",
+		"OPTIONS * HTTP/1.1\r\nHost: b\r\n" CAME "X-Forwarded-Host: a\r\n",
+		"OPTIONS * HTTP/1.1\r\nHost: a\r\n" CAME "X-Forwarded-Host: a\r\n"},
+	{"GET http://a/x HTTP/1.1\r\nHost: a\r\n\r\n", "/p", "b",
+		"GET /p/x HTTP/1.1\r\nHost: b\r\n" CAME "X-Forwarded-Host: a\r\n",
+		"GET /x HTTP/1.1\r\nHost: a\r\n" CAME "X-Forwarded-Host: a\r\n"},
+	{"GET http://a:81/x HTTP/1.0\r\n\r\n", "/p", "b",
+		"GET /p/x HTTP/1.1\r\nHost: b\r\n" CAME "X-Forwarded-Host: a:81\r\n",
+		"GET /x HTTP/1.1\r\nHost: a:81\r\n" CAME "X-Forwarded-Host: a:81\r\n"},
+	{"GET / HTTP/1.0\r\n\r\n", "", "b", "GET / HTTP/1.1\r\nHost: b\r\n" CAME,
+		"GET / HTTP/1.1\r\nHost: 192.0.2.9:80\r\n" CAME},
+	{"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "/p",
+		"b:1",
+		"GET /p/ws HTTP/1.1\r\nHost: b:1\r\nConnection: Upgrade\r\nUpgrade: "
+		"websocket\r\n" CAME "X-Forwarded-Host: a\r\n",
+		"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" CAME
+		"X-Forwarded-Host: a\r\n"},
+};
+
+/* To one service, to another, and to one that wants nothing: what came first leaves no trace. */
+static void test_service(void **state)
 {
 	static const struct {
-		const char *method, *target, *prefix, *line;
-	} rows[] = {
-		{"GET", "/", "", "GET / "},
-		{"GET", "/", "/", "GET / "},
-		{"GET", "/", "/api/", "GET /api/ "},
-		{"PATCH", "/x/../y?z", "/api", "PATCH /api/x/../y?z "},
-		{"OPTIONS", "*", "/api", "OPTIONS * "},
+		const char *path, *rewrite;
+	} first[] = {
+		{"", NULL},
+		{"/first/other/one", NULL},
+		{"", "first.other.one.test:65535"},
+		{"/f", "f"},
 	};
+	struct visitor *v = visitor_new();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct exchange ex;
-		char want[256], plain[256];
-		begin(&ex, rows[i].method, rows[i].target);
-		snprintf(plain, sizeof(plain), HOST "%s %s HTTP/1.1\r\nHost: a\r\n\r\nbody",
-			rows[i].method, rows[i].target);
-		snprintf(want, sizeof(want), HOST "%sHTTP/1.1\r\nHost: a\r\n\r\nbody",
-			rows[i].line);
-		assert_int_equal(exchange_set_prefix(&ex, "/first/other/one"), 0);
-		assert_int_equal(exchange_set_prefix(&ex, rows[i].prefix), 0);
-		assert_request(&ex, want);
-		assert_int_equal(exchange_set_prefix(&ex, ""), 0);
-		assert_request(&ex, plain);
-		buf_deinit(&ex.request);
+		for (size_t j = 0; j < ARRAY_LEN(first); j++) {
+			struct exchange *ex = &v->ex;
+			begin(v, rows[i].in);
+			assert_request(ex, rows[i].plain);
+			assert_int_equal(exchange_set_service(ex, first[j].path, first[j].rewrite),
+				0);
+			assert_int_equal(exchange_set_service(ex, rows[i].path, rows[i].rewrite),
+				0);
+			assert_request(ex, rows[i].out);
+			assert_int_equal(exchange_set_service(ex, rows[i].path, rows[i].rewrite),
+				0);
+			assert_request(ex, rows[i].out);
+			assert_int_equal(exchange_set_service(ex, "", NULL), 0);
+			assert_request(ex, rows[i].plain);
+		}
 	}
+	visitor_destroy(v);
+}
+
+/* The log and the routes see what the visitor asked for. */
+static void test_what_was_asked(void **state)
+{
+	struct visitor *v = visitor_new();
+	begin(v, "GET http://A.Test/x?y HTTP/1.1\r\nHost: A.Test:80\r\n\r\n");
+	assert_int_equal(exchange_set_service(&v->ex, "/api", "b.test"), 0);
+	assert_true(str_eq(exchange_host(&v->ex), STR("a.test")));
+	const struct exchange *ex = &v->ex;
+	const char *target = (const char *)buf_head(&ex->request) + ex->head_at + ex->method_n + 1 +
+			     ex->prefix_n;
+	assert_true(str_eq((struct str){target, ex->target_n}, STR("/x?y")));
+	visitor_destroy(v);
+}
+
+static void test_scheme(void **state)
+{
+	struct visitor *v = visitor_new();
+	v->secure = true;
+	begin(v, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: http\r\n\r\n");
+	assert_true(v->ex.secure);
+	assert_request(&v->ex, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n"
+			       "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\n");
+	visitor_destroy(v);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_service),
+		cmocka_unit_test(test_what_was_asked),
+		cmocka_unit_test(test_scheme),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

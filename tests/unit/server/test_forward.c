@@ -20,6 +20,7 @@
 #define GET     "GET / HTTP/1.1\r\nHost: a\r\n"
 #define TRUSTED 1
 #define UPGRADE 2
+#define SECURE  4
 
 static const struct {
 	const char *name, *in, *out;
@@ -83,16 +84,24 @@ static const struct {
 		"Forwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\nX-Forwarded-Port: 443\r\n"
 		"X-Forwarded-For: 198.51.100.1, 198.51.100.2, 198.51.100.3, 203.0.113.9\r\n"
 		"X-Forwarded-Proto: https\r\nX-Forwarded-Host: public\r\nX-Request-Id: id1\r\n\r\n",
-		TRUSTED, ""},
+		TRUSTED | SECURE, ""},
 	{"a visitor's claims through a trusted proxy",
 		GET
 		"X_Forwarded_For: 6.6.6.6\r\nX_Real_IP: 6.6.6.6\r\nX_Forwarded_Port: 1\r\n"
 		"X-Forwarded-Proto: evil\r\nX-Forwarded-Proto: https\r\nX_Forwarded_Proto: evil\r\n"
 		"Connection: x-forwarded-for, x-forwarded-proto\r\nX-Forwarded-For: "
 		"1.2.3.4\r\n\r\n",
-		GET "X-Forwarded-For: 1.2.3.4, 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
+		GET "X-Forwarded-For: 1.2.3.4, 203.0.113.9\r\nX-Forwarded-Proto: http\r\n"
 		    "X-Forwarded-Host: a\r\nX-Request-Id: id1\r\n\r\n",
 		TRUSTED, ""},
+	{"https", GET "X-Forwarded-Proto: http\r\n\r\n",
+		GET "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
+		    "X-Forwarded-Host: a\r\nX-Request-Id: id1\r\n\r\n",
+		SECURE, ""},
+	{"Host between what goes and what stays",
+		"GET http://a/x HTTP/1.1\r\nX-Real-IP: 6.6.6.6\r\nA: 1\r\nKeep-Alive: 5\r\n"
+		"host:a \r\nForwarded: x\r\nB: 2\r\n\r\n",
+		"GET /x HTTP/1.1\r\nA: 1\r\nhost:a \r\nB: 2\r\n" OURS, 0, ""},
 	{"hop by hop, trusted",
 		GET
 		"Connection: close, X-Secret\r\nX-Secret: 1\r\nX-Stays: 1\r\nForwarded: x\r\n\r\n",
@@ -122,14 +131,19 @@ static void test_requests(void **state)
 		parse(&h, requests[i].in);
 		struct forward f = {
 			.peer = STR("203.0.113.9"),
-			.scheme = STR("http"),
 			.request_id = STR("id1"),
 			.authority = str_from(requests[i].authority),
+			.secure = requests[i].how & SECURE,
 			.trusted = requests[i].how & TRUSTED,
 			.upgrade = requests[i].how & UPGRADE,
 		};
-		assert_int_equal(forward_request(&out, &h, &f), 0);
+		size_t host_at = 0;
+		assert_int_equal(forward_request(&out, &h, &f, &host_at), 0);
 		assert_out(requests[i].name, &out, requests[i].out);
+		struct str host = forward_host(&h, &f);
+		struct str at = {(const char *)buf_head(&out) + host_at, host.n};
+		if (!str_eq(at, host) || (at.p[-1] != ' ' && at.p[-1] != ':' && at.p[-1] != '\t'))
+			fail_msg("%s: Host is not at %zu", requests[i].name, host_at);
 		buf_deinit(&out);
 	}
 }
@@ -151,7 +165,8 @@ static void test_largest(void **state)
 	memset(authority, 'a', sizeof authority);
 	struct forward f = {.authority = {authority, sizeof authority}, .trusted = true};
 	/* Room of exactly what is there makes any growth show. */
-	assert_int_equal(forward_request(&out, &h, &f), 0);
+	size_t host_at;
+	assert_int_equal(forward_request(&out, &h, &f, &host_at), 0);
 	assert_true(buf_len(&out) > 300 + sizeof authority);
 	buf_deinit(&in);
 	buf_deinit(&out);
@@ -303,12 +318,12 @@ static void test_appends(void **state)
 	struct http1_head h;
 	struct buf out = BUF_NULL;
 	parse(&h, GET "\r\n");
-	struct forward f = {.peer = STR("203.0.113.9"),
-		.scheme = STR("http"),
-		.request_id = STR("id1")};
+	struct forward f = {.peer = STR("203.0.113.9"), .request_id = STR("id1")};
+	size_t host_at;
 	assert_int_equal(buf_append(&out, "a", 1), 0);
-	assert_int_equal(forward_request(&out, &h, &f), 0);
+	assert_int_equal(forward_request(&out, &h, &f, &host_at), 0);
 	assert_out("appended", &out, "a" GET OURS);
+	assert_int_equal(host_at, sizeof(GET) - 1 - 3);
 	buf_deinit(&out);
 }
 

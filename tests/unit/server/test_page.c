@@ -132,6 +132,25 @@ static void test_fields_of_a_status(void **state)
 	free(text);
 }
 
+/* However long the place is, nothing of it is lost, and nothing else changes. */
+static void test_location(void **state)
+{
+	char place[32 * 1024];
+	memset(place, 'x', sizeof place);
+	memcpy(place, "https://a/", 10);
+	struct page p = page_for(PAGE_HTTPS);
+	p.close = true;
+	p.location = (struct str){place, sizeof place};
+	char *text = written(&p);
+	assert_non_null(strstr(text, "HTTP/1.1 308 Permanent Redirect\r\n"));
+	const char *at = strstr(text, "Connection: close\r\nLocation: https://a/xx");
+	assert_non_null(at);
+	at += strlen("Connection: close\r\nLocation: ");
+	assert_memory_equal(at, place, sizeof place);
+	assert_memory_equal(at + sizeof place, "\r\n\r\n308 ", 8);
+	free(text);
+}
+
 static const struct {
 	const char *fields;
 	bool html;
@@ -197,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_every_cause),
 		cmocka_unit_test(test_fields_of_a_status),
+		cmocka_unit_test(test_location),
 		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_resets),
 	};

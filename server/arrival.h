@@ -1,0 +1,67 @@
+#pragma once
+/*
+ * The first bytes of a connection, before it is known whose it is: the PROXY header of a balancer in
+ * front of us, where one is due; then whether TLS or plain text follows; then the name that the TLS is
+ * for, where that decides who gets it. No socket and no clock: embedded in whoever accepts.
+ *
+ * Who must send a header is known by its address, never guessed (rule 39): from those it is read once
+ * and before all else; from anyone else such bytes are data, because whoever may write one decides who
+ * he is to be.
+ */
+#include "base/clock.h"
+#include "wire/cidr.h"
+#include "wire/client_hello.h"
+#include "wire/proxy_protocol.h"
+
+/* How long a listed peer has for its header, µs: the protocol's text asks for 3 s at least. */
+#define ARRIVAL_HEADER_TIME (3 * CLOCK_S)
+
+/* Bytes that the owner must be ready to hold while the verdict is ARRIVAL_MORE. */
+#define ARRIVAL_MAX CLIENT_HELLO_MAX
+
+/* How far the owner needs to see. */
+enum arrival_look {
+	ARRIVAL_LOOK_NOT,  /* all is one kind: it may be the upstream that speaks first */
+	ARRIVAL_LOOK_KIND, /* TLS or plain text */
+	ARRIVAL_LOOK_NAME, /* and of TLS the name */
+};
+
+enum arrival_verdict {
+	ARRIVAL_MORE,  /* not known yet */
+	ARRIVAL_PLAIN, /* or whatever it is, when nobody looks */
+	ARRIVAL_TLS,
+	ARRIVAL_E_HEADER, /* a header is due and something else came, or a broken one */
+	ARRIVAL_E_HELLO, /* begins like TLS and is none, or names what is no host (LOOK_NAME only) */
+};
+
+enum arrival_stage { ARRIVAL_HEADER, ARRIVAL_OPENING };
+
+struct arrival {
+	uint8_t stage; /* enum arrival_stage: ARRIVAL_HEADER while one is due */
+	uint8_t look;  /* enum arrival_look */
+	bool relayed;  /* a header named the two addresses: they are not the socket's */
+	struct address peer, local; /* who came and where to, as far as is known (rule 36) */
+};
+
+/* `balancers`: whose connections to this listener begin with a header; may be empty. */
+void arrival_init(struct arrival *a, const struct address *peer, const struct address *local,
+	const struct cidr_list *balancers, enum arrival_look look);
+
+/*
+ * Judges the connection by its first bytes: `n` at `p`, the same ones again with those that followed,
+ * less what was used. To be asked at once with none (a verdict may need no byte), then whenever more
+ * came, until it is not ARRIVAL_MORE. `*used_out` (also with MORE) are the header's, which go; what
+ * stands behind them is the connection's, and all of it its owner's to pass on.
+ *
+ * `hello_out`, which may be NULL without ARRIVAL_LOOK_NAME, is set with it and ARRIVAL_TLS.
+ *
+ * A connection that ends while nothing of it is held is a balancer's health check, whatever the stage.
+ */
+enum arrival_verdict arrival_take(struct arrival *a, const uint8_t *p, size_t n, size_t *used_out,
+	struct client_hello *hello_out);
+
+/* Whether it must still send a header: within ARRIVAL_HEADER_TIME of being accepted, or it goes. */
+static inline bool arrival_header_due(const struct arrival *a)
+{
+	return a->stage == ARRIVAL_HEADER;
+}

@@ -1,0 +1,157 @@
+/* How a visitor came, and where it is sent: what the next hop believes, and what it must not. */
+#include "server/scheme.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+
+static void parse(struct http1_head *h, const char *text)
+{
+	size_t scanned = 0;
+	assert_int_equal(http1_parse_request(h, (const uint8_t *)text, strlen(text),
+				 HTTP1_REQUEST_MAX, &scanned),
+		HTTP1_OK);
+}
+
+static const struct {
+	const char *fields;
+	bool trusted, secure, want;
+} schemes[] = {
+	{"", false, false, false},
+	{"", false, true, true},
+	{"", true, false, false},
+	{"", true, true, true},
+	{"X-Forwarded-Proto: https\r\n", false, false, false},
+	{"X-Forwarded-Proto: http\r\n", false, true, true},
+	{"X-Forwarded-Proto: https\r\n", true, false, true},
+	{"X-Forwarded-Proto: http\r\n", true, true, false},
+	{"x-forwarded-proto: HTTPS\r\n", true, false, true},
+	{"X-Forwarded-Proto: wss\r\n", true, false, true},
+	{"X-Forwarded-Proto: ws\r\n", true, true, false},
+	{"X-Forwarded-Proto: gopher\r\n", true, true, true},
+	{"X-Forwarded-Proto: \r\n", true, false, false},
+	{"X-Forwarded-Proto: https, http\r\n", true, false, false},
+	{"X-Forwarded-Proto: http\r\nX-Forwarded-Proto: https\r\n", true, false, true},
+	{"X-Forwarded-Proto: http\r\nX_Forwarded_Proto: https\r\n", true, false, false},
+	{"Connection: X-Forwarded-Proto\r\nX-Forwarded-Proto: https\r\n", true, false, true},
+};
+
+static void test_schemes(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+		char text[256];
+		struct http1_head h;
+		snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n",
+			schemes[i].fields);
+		parse(&h, text);
+		if (scheme_secure(&h, schemes[i].trusted, schemes[i].secure) != schemes[i].want)
+			fail_msg("row %zu: %s", i, schemes[i].fields);
+	}
+}
+
+static const struct {
+	const char *host, *sni;
+	bool covered, want;
+} misdirections[] = {
+	{"a.test", "a.test", false, false},
+	{"A.test.:8443", "a.TEST", false, false},
+	{"b.test", "a.test", true, false},
+	{"b.test", "a.test", false, true},
+	{"b.test", "", true, false},
+	{"b.test", "", false, true},
+	{"b.test", "b..test", false, true},
+	{"b.test", "b.test\x01", false, true},
+	{"192.0.2.1", "", false, false},
+	{"[2001:db8::1]:8443", "", false, false},
+	{"192.0.2.1", "a.test", false, true},
+};
+
+static void test_misdirections(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(misdirections); i++) {
+		char text[256];
+		struct http1_head h;
+		snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n",
+			misdirections[i].host);
+		parse(&h, text);
+		if (scheme_misdirected(&h, str_from(misdirections[i].sni),
+			    misdirections[i].covered) != misdirections[i].want)
+			fail_msg("row %zu: %s", i, misdirections[i].host);
+	}
+	struct http1_head h;
+	parse(&h, "GET / HTTP/1.0\r\n\r\n");
+	assert_false(scheme_misdirected(&h, STR("a.test"), false));
+}
+
+static void test_ports(void **state)
+{
+	struct option_ports ports = {(uint16_t[]){80, 8080, 443}, 3};
+	assert_int_equal(scheme_https_port(&ports, 8080), 443);
+	ports.n = 2;
+	assert_int_equal(scheme_https_port(&ports, 8080), 8080);
+}
+
+static const struct {
+	const char *in, *want;
+	uint16_t port;
+} locations[] = {
+	{"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", "https://a.test/", 443},
+	{"POST /x/../y?a=b&c HTTP/1.1\r\nHost: a.test:80\r\n\r\n", "https://a.test/x/../y?a=b&c",
+		443},
+	{"GET /? HTTP/1.1\r\nHost: A.Test.:80\r\n\r\n", "https://a.test:8443/?", 8443},
+	{"GET //evil.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", "https://a.test//evil.test/", 443},
+	{"GET http://a.test?q HTTP/1.1\r\nHost: a.test\r\n\r\n", "https://a.test/?q", 443},
+	{"GET http://a.test:81/x HTTP/1.0\r\n\r\n", "https://a.test:444/x", 444},
+	{"GET /x HTTP/1.1\r\nHost: [2001:DB8:0::1]:80\r\n\r\n", "https://[2001:db8::1]:65535/x",
+		65535},
+	{"GET /x HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", "https://192.0.2.1/x", 443},
+	{"OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n", "https://a.test", 443},
+	{"GET /x HTTP/1.0\r\n\r\n", NULL, 443},
+};
+
+static void test_locations(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(locations); i++) {
+		struct http1_head h;
+		struct buf out = BUF_NULL;
+		parse(&h, locations[i].in);
+		int r = scheme_location(&out, &h, locations[i].port);
+		assert_int_equal(r, locations[i].want ? 0 : SCHEME_NO_HOST);
+		struct str want = str_from(locations[i].want ? locations[i].want : "");
+		if (!str_eq((struct str){(const char *)buf_head(&out), buf_len(&out)}, want))
+			fail_msg("%.*s", (int)buf_len(&out), (const char *)buf_head(&out));
+		buf_deinit(&out);
+	}
+}
+
+/* A host that is none never gets as far as a Location. */
+static void test_odd_hosts(void **state)
+{
+	static const char *const odd[] = {"a.test@evil.test", "a.test/evil", "a.test\\evil", "a b",
+		"evil.test#", "a.test:80:81", "", "a.test%2fevil", "[::1", "a,b"};
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		char text[256];
+		struct http1_head h;
+		size_t scanned = 0;
+		int n = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", odd[i]);
+		assert_int_not_equal(http1_parse_request(&h, (const uint8_t *)text, (size_t)n,
+					     HTTP1_REQUEST_MAX, &scanned),
+			HTTP1_OK);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_schemes),
+		cmocka_unit_test(test_misdirections),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_locations),
+		cmocka_unit_test(test_odd_hosts),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
