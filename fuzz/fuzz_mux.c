@@ -2,7 +2,8 @@
  * The mux fed with any frames, as either end, by an authenticated peer that means harm. First byte:
  * bit 0 the role, bit 1 a small budget; then records, each behind two bytes: its length, and what
  * the owner does after it. What is claimed: no callback runs on a closed stream, what is filled is
- * whole frames, and when all is over nothing is charged and nothing is held.
+ * whole frames, and when all is over nothing is charged and nothing is held. Streams of kind udp are
+ * streams of datagrams.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -61,6 +62,11 @@ static ssize_t on_pull(struct stream *s, uint8_t *room, size_t max)
 	switch (draw(8)) {
 	case 0:
 		return 0;
+	case 4:
+		return s->datagrams ? -EMSGSIZE : -EAGAIN;
+	case 5:
+		stream_hold(s, n);
+		return -EAGAIN;
 	case 1:
 		return -ECONNRESET;
 	case 2:
@@ -73,8 +79,8 @@ static ssize_t on_pull(struct stream *s, uint8_t *room, size_t max)
 
 static size_t on_push(struct stream *s, const uint8_t *p, size_t n)
 {
-	CLAIM(!owned(s)->ended && n > 0);
-	volatile uint8_t last = p[n - 1]; /* under ASan: all of it is there */
+	CLAIM(!owned(s)->ended && (n > 0 || s->datagrams));
+	volatile uint8_t last = n ? p[n - 1] : 0; /* under ASan: all of it is there */
 	(void)last;
 	uint32_t what = draw(32);
 	if (what == 0) {
@@ -91,7 +97,7 @@ static size_t on_push(struct stream *s, const uint8_t *p, size_t n)
 static void on_push_end(struct stream *s)
 {
 	struct owned *o = owned(s);
-	CLAIM(!o->ended);
+	CLAIM(!o->ended && !s->datagrams);
 	o->ended = true;
 }
 
@@ -125,6 +131,8 @@ static struct stream *on_open(struct mux *m, const struct frame_open *open,
 {
 	struct owned *o = draw(8) ? owned_new() : NULL;
 	*reason_out = FRAME_RESET_REFUSED;
+	if (o)
+		o->stream.datagrams = open->kind == FRAME_KIND_UDP;
 	return o ? &o->stream : NULL;
 }
 
@@ -181,8 +189,10 @@ static void act(uint8_t what, uint64_t now)
 		stream_reset(&o->stream, FRAME_RESET_TIMEOUT);
 		o->closed |= alive;
 	}
-	if (what & 64 && mux_may_open(&f.mux) && (o = owned_new()))
+	if (what & 64 && mux_may_open(&f.mux) && (o = owned_new())) {
+		o->stream.datagrams = what & 16;
 		CLAIM(mux_open(&f.mux, &o->stream) == 0);
+	}
 	if ((what & 192) == 192)
 		mux_goaway(&f.mux, FRAME_GOAWAY_SHUTDOWN);
 }

@@ -14,7 +14,9 @@ enum form {
 	FORM_TEXT,   /* const char *; `bound` is the largest length */
 	FORM_HEX,    /* uint8_t[bound], as lower-case digits */
 	FORM_NUMBER, /* uint32_t; `bound` is the largest value */
-	FORM_WORD,   /* an enum; `words` */
+	FORM_CLEAN,  /* FORM_TEXT that goes into a message head: visible ASCII, 1 byte or more */
+	FORM_WORD,   /* an enum; `words`; `bound` is what a word that is not among them reads as */
+	FORM_FLAG,   /* bool */
 };
 
 struct member {
@@ -22,15 +24,16 @@ struct member {
 	enum form form;
 	uint32_t bound;
 	size_t at;
-	bool optional;   /* a text is NULL, a number 0 when absent; else see given_at */
-	size_t given_at; /* of the bool that tells whether an optional FORM_HEX is there */
+	bool optional;   /* NULL, 0 or false when absent, unless there is a given_at */
+	size_t given_at; /* of the bool that tells whether an optional one is there; 0: none */
 	const char *const *words;
 };
 
-#define MEMBERS_MAX 8 /* in one type; the longest list has 6 */
+#define MEMBERS_MAX 9 /* in one type: publish */
 
-/* Lists end with NULL. The first word also stands for every one that is not in the list. */
+/* Indexed by the enum's values; lists end with NULL. */
 static const char *const kinds[] = {"unknown", "tcp", "udp", "http", NULL};
+static const char *const tls_words[] = {"none", "terminate", "pass", "unknown", NULL};
 static const char *const reasons[] = {"other", "taken", "denied", "invalid", "unsupported", "limit",
 	NULL};
 
@@ -44,8 +47,10 @@ static const char *const reasons[] = {"other", "taken", "denied", "invalid", "un
 	MEMBER(type, field, .form = FORM_HEX, .bound = size, __VA_ARGS__)
 #define NUMBER(type, field, max, ...) \
 	MEMBER(type, field, .form = FORM_NUMBER, .bound = max, __VA_ARGS__)
-#define WORD(type, field, list) MEMBER(type, field, .form = FORM_WORD, .words = list)
-#define IF(type, flag)          .optional = true, .given_at = offsetof(struct control, type.flag)
+#define WORD(type, field, list, otherwise, ...) \
+	MEMBER(type, field, .form = FORM_WORD, .words = list, .bound = otherwise, __VA_ARGS__)
+#define FLAG(type, field) MEMBER(type, field, .form = FORM_FLAG, .optional = true)
+#define IF(type, flag)    .optional = true, .given_at = offsetof(struct control, type.flag)
 
 static const struct message {
 	const char *name;
@@ -65,23 +70,29 @@ static const struct message {
 		.members =
 			{
 				NUMBER(publish, service, UINT32_MAX),
-				WORD(publish, kind, kinds),
+				WORD(publish, kind, kinds, CONTROL_KIND_UNKNOWN),
 				TEXT(publish, host, CONTROL_HOST),
 				TEXT(publish, upstream, CONTROL_TEXT),
 				TEXT(publish, path, CONTROL_TEXT, .optional = true),
-				NUMBER(publish, port, UINT16_MAX, .optional = true),
+				MEMBER(publish, rewrite, .form = FORM_CLEAN,
+					.bound = CONTROL_REWRITE, .optional = true),
+				NUMBER(publish, port, UINT16_MAX, IF(publish, port_given)),
+				WORD(publish, tls, tls_words, CONTROL_TLS_UNKNOWN,
+					.optional = true),
+				FLAG(publish, per_visitor),
 			}},
 	[CONTROL_GRANTED] = {.name = "granted",
 		.members =
 			{
 				NUMBER(granted, service, UINT32_MAX),
 				TEXT(granted, address, CONTROL_TEXT),
+				NUMBER(granted, port, UINT16_MAX, .optional = true),
 			}},
 	[CONTROL_REFUSED] = {.name = "refused",
 		.members =
 			{
 				NUMBER(refused, service, UINT32_MAX),
-				WORD(refused, reason, reasons),
+				WORD(refused, reason, reasons, CONTROL_REASON_OTHER),
 				TEXT(refused, sentence, CONTROL_TEXT),
 			}},
 	[CONTROL_SESSION_GRANT] = {.name = "session",
@@ -114,6 +125,15 @@ static void free_tree(json_t **tree)
 }
 #define auto_tree __attribute__((cleanup(free_tree)))
 
+/* It ends up in a request's head, where a CR or a space would begin something else. */
+static bool text_clean(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f)
+			return false;
+	return *text != '\0';
+}
+
 /* Encoding: a JSON value for one member. NULL with *refused set when the peer would not take it. */
 
 static json_t *hex_value(const uint8_t *p, size_t n)
@@ -131,10 +151,11 @@ static json_t *member_value(const struct member *m, const struct control *c, boo
 {
 	const void *at = (const char *)c + m->at;
 	switch (m->form) {
-	case FORM_TEXT: {
+	case FORM_TEXT:
+	case FORM_CLEAN: {
 		const char *text = *(const char *const *)at;
 		json_t *value = NULL;
-		if (text && strlen(text) <= m->bound)
+		if (text && strlen(text) <= m->bound && (m->form == FORM_TEXT || text_clean(text)))
 			value = json_string(text); /* also NULL when it is not UTF-8 */
 		*refused = !value;
 		return value;
@@ -155,22 +176,29 @@ static json_t *member_value(const struct member *m, const struct control *c, boo
 		*refused = true;
 		return NULL;
 	}
+	case FORM_FLAG:
+		return json_boolean(*(const bool *)at);
 	}
 	return NULL;
 }
 
 static bool member_given(const struct member *m, const struct control *c)
 {
+	const void *at = (const char *)c + m->at;
 	if (!m->optional)
 		return true;
+	if (m->given_at)
+		return *(const bool *)((const char *)c + m->given_at);
 	switch (m->form) {
 	case FORM_TEXT:
-		return *(const char *const *)((const char *)c + m->at) != NULL;
-	case FORM_HEX:
-		return *(const bool *)((const char *)c + m->given_at);
+	case FORM_CLEAN:
+		return *(const char *const *)at != NULL;
 	case FORM_NUMBER:
-		return *(const uint32_t *)((const char *)c + m->at) != 0;
 	case FORM_WORD:
+		return *(const uint32_t *)at != 0;
+	case FORM_FLAG:
+		return *(const bool *)at;
+	case FORM_HEX: /* has a given_at */
 		break;
 	}
 	return true;
@@ -192,7 +220,8 @@ int control_encode(const struct control *c, void *at, size_t cap, struct error *
 		json_t *value = member_value(m, c, &refused);
 		if (refused)
 			return error_set(err, CONTROL_E_MALFORMED,
-				"the \"%s\" of a \"%s\" message is missing, too long or not UTF-8",
+				"the \"%s\" of a \"%s\" message is missing, too long or has a "
+				"character that it may not have",
 				m->name, msg->name);
 		if (json_object_set_new(tree, m->name, value) != 0)
 			return error_set(err, -ENOMEM, "out of memory");
@@ -232,34 +261,31 @@ static bool read_hex(const json_t *value, uint8_t *to, size_t n)
 	return true;
 }
 
-static bool read_word(const json_t *value, const char *const *words, void *to)
+static bool read_word(const json_t *value, const struct member *m, void *to)
 {
 	const char *text = json_string_value(value);
-	unsigned word = 0;
+	unsigned word = m->bound;
 	if (!text)
 		return false;
-	for (unsigned i = 1; words[i]; i++)
-		if (strcmp(words[i], text) == 0)
+	for (unsigned i = 0; m->words[i]; i++)
+		if (strcmp(m->words[i], text) == 0)
 			word = i;
 	memcpy(to, &word, sizeof word);
 	return true;
 }
 
-static bool read_member(const struct member *m, const json_t *value, struct control *c)
+static bool read_value(const struct member *m, const json_t *value, struct control *c)
 {
 	void *at = (char *)c + m->at;
 	switch (m->form) {
 	case FORM_TEXT:
+	case FORM_CLEAN:
 		if (!json_is_string(value) || json_string_length(value) > m->bound)
 			return false;
 		*(const char **)at = json_string_value(value);
-		return true;
+		return m->form == FORM_TEXT || text_clean(*(const char **)at);
 	case FORM_HEX:
-		if (!read_hex(value, at, m->bound))
-			return false;
-		if (m->optional)
-			*(bool *)((char *)c + m->given_at) = true;
-		return true;
+		return read_hex(value, at, m->bound);
 	case FORM_NUMBER: {
 		json_int_t number = json_integer_value(value);
 		if (!json_is_integer(value) || number < 0 || number > m->bound)
@@ -268,9 +294,21 @@ static bool read_member(const struct member *m, const json_t *value, struct cont
 		return true;
 	}
 	case FORM_WORD:
-		return read_word(value, m->words, at);
+		return read_word(value, m, at);
+	case FORM_FLAG:
+		*(bool *)at = json_is_true(value);
+		return json_is_boolean(value);
 	}
 	return false;
+}
+
+static bool read_member(const struct member *m, const json_t *value, struct control *c)
+{
+	if (!read_value(m, value, c))
+		return false;
+	if (m->given_at)
+		*(bool *)((char *)c + m->given_at) = true;
+	return true;
 }
 
 static const struct message *message_find(const char *name)
@@ -341,6 +379,11 @@ const char *control_type_name(enum control_type type)
 const char *control_kind_name(enum control_kind kind)
 {
 	return kinds[kind];
+}
+
+const char *control_tls_name(enum control_tls tls)
+{
+	return tls_words[tls];
 }
 
 const char *control_reason_name(enum control_reason reason)

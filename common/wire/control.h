@@ -5,8 +5,8 @@
  * grow with every version and are read by people in a debug log; the data path has none of it.
  *
  * Growing: unknown members are ignored, an unknown type is reported and skipped, an unknown word
- * where one of a list is expected reads as 0. What is known is held to its type and bounds
- * strictly.
+ * where one of a list is expected reads as the list's _UNKNOWN or _OTHER. What is known is held to
+ * its type and bounds strictly.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,8 @@
 #define CONTROL_SECRET   32 /* bytes: the resume secret, and a MAC under it (rules 28, 29) */
 #define CONTROL_SESSION  8  /* bytes: names a session, in logs too; not a secret */
 #define CONTROL_VERSION  64 /* bytes: a program's version */
-#define CONTROL_HOST     255  /* bytes: a DNS name (253) behind "*." */
+#define CONTROL_HOST     255                /* bytes: a DNS name (253) behind "*." */
+#define CONTROL_REWRITE  (CONTROL_HOST + 6) /* bytes: a host and ":65535" */
 #define CONTROL_TEXT     1024 /* bytes: a URL, a path, a sentence; what a log line should hold */
 #define CONTROL_WINDOW   INT32_MAX /* bytes: the largest credit (rule 20) */
 
@@ -39,11 +40,12 @@ enum control_type {
 /* Numbers are the ones of frame_kind. */
 enum control_kind { CONTROL_KIND_UNKNOWN, CONTROL_TCP, CONTROL_UDP, CONTROL_HTTP };
 
-/* What the exit node does with the visitors' TLS. */
+/* What the exit node does with the visitors' TLS; absent is none. */
 enum control_tls {
 	CONTROL_TLS_NONE,      /* does not look */
 	CONTROL_TLS_TERMINATE, /* ends it */
 	CONTROL_TLS_PASS,      /* reads the name in the ClientHello and passes all of it on */
+	CONTROL_TLS_UNKNOWN,   /* a later version's word: to be refused, never taken for none */
 };
 
 enum control_reason {
@@ -78,7 +80,8 @@ struct control {
 			const char *host;     /* "" is the catch-all */
 			const char *upstream; /* for people: no user name, no password */
 			const char *path;     /* http: prefix of the request's path; NULL: none */
-			const char *rewrite;  /* http: Host for the upstream; NULL: the visitor's */
+			const char *rewrite;  /* http: Host for the upstream, free of anything that
+						 ends a field; NULL: the visitor's */
 			uint32_t port;        /* tcp and udp: public port; 0: any */
 			bool port_given; /* else `host` names it, among all that share the front's */
 			enum control_tls tls; /* tcp */
@@ -137,4 +140,5 @@ void control_deinit(struct control *c);
 
 const char *control_type_name(enum control_type type);
 const char *control_kind_name(enum control_kind kind);
+const char *control_tls_name(enum control_tls tls);
 const char *control_reason_name(enum control_reason reason);

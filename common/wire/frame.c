@@ -13,8 +13,8 @@ static const struct type {
 	enum scope scope;
 	uint16_t min, max; /* bytes of payload */
 } types[] = {
-	/* Indexed by the type without its top bit. An OPEN without addresses has 11 bytes. */
-	[1] = {"OPEN", true, SCOPE_STREAM, 11, FRAME_OPEN_MAX},
+	/* Indexed by the type without its top bit. An OPEN without addresses has 13 bytes. */
+	[1] = {"OPEN", true, SCOPE_STREAM, 13, FRAME_OPEN_MAX},
 	[2] = {"DATA", true, SCOPE_STREAM, 1, FRAME_PAYLOAD_MAX}, /* empty: rule 20 */
 	[3] = {"DATAGRAM", false, SCOPE_STREAM, 0, FRAME_DATAGRAM_MAX},
 	[4] = {"FIN", true, SCOPE_STREAM, 8, 8},
@@ -86,6 +86,8 @@ int frame_read_open(const struct frame *f, struct frame_open *open_out)
 	open.service = bytes_u32(&r);
 	read_addr(&r, &open.visitor);
 	read_addr(&r, &open.local);
+	open.tls = bytes_u8(&r);
+	open.alpn = bytes_u8(&r);
 	if (!bytes_at_end(&r))
 		return FRAME_E_ADDRESS;
 	*open_out = open;
@@ -115,6 +117,8 @@ size_t frame_write_open(uint8_t *at, uint32_t stream, const struct frame_open *o
 	bytes_put_u32(&w, open->service);
 	put_addr(&w, &open->visitor);
 	put_addr(&w, &open->local);
+	bytes_put_u8(&w, open->tls);
+	bytes_put_u8(&w, open->alpn);
 	frame_write_header(at, FRAME_OPEN, w.n, stream);
 	return FRAME_HEADER + w.n;
 }

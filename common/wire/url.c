@@ -81,21 +81,46 @@ static int split(struct str text, const char *what, struct parts *p, struct erro
 	return 0;
 }
 
+static const struct scheme {
+	const char *name;
+	uint16_t port; /* unless one is given; 0: whoever publishes it says one */
+	bool range;    /* "7000-7010" is a port too, and nothing stands behind it */
+} schemes[] = {
+	[URL_HTTP] = {"http", 80, false},
+	[URL_HTTPS] = {"https", 443, false},
+	[URL_WS] = {"ws", 80, false},
+	[URL_WSS] = {"wss", 443, false},
+	[URL_TCP] = {"tcp", 0, true},
+	[URL_TLS_TCP] = {"tls+tcp", 0, true},
+	[URL_SNI_TCP] = {"sni+tcp", 0, true},
+	[URL_UDP] = {"udp", 0, true},
+	[URL_UNIX] = {"unix", 0, false},
+};
+
+#define SCHEME(name) (1u << URL_##name)
+
 /* The scheme's number, or `otherwise` without one; -1: none of the allowed. */
-static int scheme_of(const struct parts *p, const char *const *allowed, int otherwise)
+static int scheme_of(const struct parts *p, unsigned allowed, enum url_scheme otherwise)
 {
-	static const char *const names[] =
-		{[URL_HTTP] = "http", [URL_HTTPS] = "https", [URL_WS] = "ws", [URL_WSS] = "wss"};
 	if (!p->has_scheme)
-		return otherwise;
-	for (int i = 0; i < (int)ARRAY_LEN(names); i++)
-		for (const char *const *a = allowed; *a; a++)
-			if (strcmp(*a, names[i]) == 0 &&
-				str_eq_nocase(p->scheme, str_from(names[i])))
-				return i;
+		return (int)otherwise;
+	for (int i = 0; i < (int)ARRAY_LEN(schemes); i++)
+		if (allowed >> i & 1 && str_eq_nocase(p->scheme, str_from(schemes[i].name)))
+			return i;
 	return -1;
 }
 
+/* "7000" or, where the scheme has ranges, "7000-7010". */
+static bool set_port(struct str port, struct url *u)
+{
+	const char *dash = schemes[u->scheme].range ? memchr(port.p, '-', port.n) : NULL;
+	struct str first = {port.p, dash ? (size_t)(dash - port.p) : port.n};
+	struct str last = dash ? (struct str){dash + 1, port.n - first.n - 1} : first;
+	return hostname_port(first, &u->port) && hostname_port(last, &u->port_last) &&
+	       u->port <= u->port_last;
+}
+
+/* The host and the port of u->scheme. */
 static int set_host(const struct parts *p, const char *what, struct url *u, struct error *err)
 {
 	char host[HOSTNAME_SIZE];
@@ -129,18 +154,58 @@ static int set_host(const struct parts *p, const char *what, struct url *u, stru
 		memcpy(u->host + n, ".", dot);
 		u->host[n + dot] = '\0';
 	}
-	if (port.p && !hostname_port(port, &u->port))
+	u->port_given = port.p != NULL;
+	u->port = u->port_last = schemes[u->scheme].port;
+	if (u->port_given && !set_port(port, u))
 		return error_set(err, -EINVAL,
-			"%s: the port \"%.*s\" is not a number from 1 to 65535", what,
-			STR_ARG(port));
+			schemes[u->scheme].range
+				? "%s: the port \"%.*s\" is not a number from 1 to 65535, or a "
+				  "range like 7000-7010"
+				: "%s: the port \"%.*s\" is not a number from 1 to 65535",
+			what, STR_ARG(port));
+	return 0;
+}
+
+/* "unix:" is always the scheme; a host of that name is written http://unix. */
+static bool is_unix(struct str text)
+{
+	return text.n >= 5 && strncasecmp(text.p, "unix:", 5) == 0;
+}
+
+/* No splitting: whatever a path may hold is the path. */
+static int parse_unix(struct str text, const char *what, struct url *out, struct error *err)
+{
+	struct str path = {text.p + 5, text.n - 5};
+	if (path.n >= 2 && memcmp(path.p, "//", 2) == 0) {
+		path.p += 2;
+		path.n -= 2;
+	}
+	for (size_t i = 0; i < path.n; i++)
+		if ((unsigned char)path.p[i] <= ' ' || path.p[i] == 0x7f)
+			return error_set(err, -EINVAL,
+				"%s has a space or a control character in its path, which is not "
+				"supported",
+				what);
+	if (path.n < 2 || path.p[0] != '/')
+		return error_set(err, -EINVAL,
+			"%s \"%.*s\" names no absolute path: write unix:/run/app.sock", what,
+			STR_ARG(text));
+	if (path.n > URL_SOCKET_MAX)
+		return error_set(err, -EINVAL,
+			"%s has a path of %zu bytes; a socket's has at most %d", what, path.n,
+			URL_SOCKET_MAX);
+	*out = (struct url){.scheme = URL_UNIX, .socket = path};
 	return 0;
 }
 
 int url_parse_upstream(struct str text, struct url *out, struct error *err)
 {
-	static const char *const allowed[] = {"http", "https", NULL};
+	const unsigned allowed = SCHEME(HTTP) | SCHEME(HTTPS) | SCHEME(TCP) | SCHEME(TLS_TCP) |
+				 SCHEME(SNI_TCP) | SCHEME(UDP);
 	const char *what = "the upstream";
 	struct parts p;
+	if (is_unix(text))
+		return parse_unix(text, what, out, err);
 	int r = split(text, what, &p, err);
 	if (r)
 		return r;
@@ -154,18 +219,18 @@ int url_parse_upstream(struct str text, struct url *out, struct error *err)
 			"%s \"%.*s\" has a fragment, which no server ever sees: remove it from the "
 			"# on",
 			what, STR_ARG(text));
-	struct url u = {.port = 80, .path = p.path, .query = p.query};
 	int scheme = scheme_of(&p, allowed, URL_HTTP);
 	if (scheme < 0)
 		return error_set(err, -EINVAL,
-			"%s \"%.*s\" has the scheme %.*s: only http:// is served", what,
-			STR_ARG(text), STR_ARG(p.scheme));
-	if (scheme == URL_HTTPS)
+			"%s \"%.*s\" has the scheme %.*s: there are http, https, tcp, tls+tcp, "
+			"sni+tcp, udp and unix",
+			what, STR_ARG(text), STR_ARG(p.scheme));
+	if (schemes[scheme].range && (p.path.n > 1 || p.has_query))
 		return error_set(err, -EINVAL,
-			"%s \"%.*s\" is https, which this version does not speak yet: publish its "
-			"http port instead",
-			what, STR_ARG(text));
-	u.scheme = (enum url_scheme)scheme;
+			"%s \"%.*s\" has something behind its host and port, and %s:// knows no "
+			"paths: remove it",
+			what, STR_ARG(text), schemes[scheme].name);
+	struct url u = {.scheme = (enum url_scheme)scheme, .path = p.path, .query = p.query};
 	while (u.path.n > 0 && u.path.p[u.path.n - 1] == '/')
 		u.path.n--;
 	r = set_host(&p, what, &u, err);
@@ -176,7 +241,6 @@ int url_parse_upstream(struct str text, struct url *out, struct error *err)
 
 int url_parse_remote(struct str text, struct url *out, struct error *err)
 {
-	static const char *const allowed[] = {"ws", "wss", NULL};
 	const char *what = "the remote";
 	struct parts p;
 	int r = split(text, what, &p, err);
@@ -191,13 +255,12 @@ int url_parse_remote(struct str text, struct url *out, struct error *err)
 			"%s \"%.*s\" has a query or a fragment: remove it, only a path may follow "
 			"the host",
 			what, STR_ARG(text));
-	int scheme = scheme_of(&p, allowed, URL_WS);
+	int scheme = scheme_of(&p, SCHEME(WS) | SCHEME(WSS), URL_WS);
 	if (scheme < 0)
 		return error_set(err, -EINVAL,
 			"%s \"%.*s\" has the scheme %.*s: write ws:// or wss://, or host:port",
 			what, STR_ARG(text), STR_ARG(p.scheme));
 	struct url u = {.scheme = (enum url_scheme)scheme, .path = p.path};
-	u.port = u.scheme == URL_WSS ? 443 : 80;
 	if (str_eq(u.path, STR("/")))
 		u.path = STR_NULL;
 	r = set_host(&p, what, &u, err);
@@ -231,14 +294,13 @@ static bool decode(struct str in, char out[URL_USER_MAX + 1])
 int url_parse_proxy(struct str text, struct url *out, struct url_login *login_out,
 	struct error *err)
 {
-	static const char *const allowed[] = {"http", NULL};
 	const char *what = "the proxy";
 	struct parts p;
 	struct url_login login = {0};
 	int r = split(text, what, &p, err);
 	if (r)
 		return r;
-	if (scheme_of(&p, allowed, URL_HTTP) < 0)
+	if (scheme_of(&p, SCHEME(HTTP), URL_HTTP) < 0)
 		return error_set(err, -EINVAL,
 			"%s has the scheme %.*s: only http:// proxies are used", what,
 			STR_ARG(p.scheme));
@@ -259,7 +321,7 @@ int url_parse_proxy(struct str text, struct url *out, struct url_login *login_ou
 				"or wrongly percent-encoded",
 				what, URL_USER_MAX);
 	}
-	struct url u = {.scheme = URL_HTTP, .port = 80};
+	struct url u = {.scheme = URL_HTTP};
 	r = set_host(&p, what, &u, err);
 	if (r)
 		return r;

@@ -22,7 +22,8 @@ enum url_scheme {
 	URL_UNIX, /* a socket's path; what it speaks depends on where it is published */
 };
 
-#define URL_USER_MAX 255 /* characters of a user name or a password: what curl takes */
+#define URL_SOCKET_MAX 107 /* bytes of a socket's path: sockaddr_un, and a NUL */
+#define URL_USER_MAX   255 /* characters of a user name or a password: what curl takes */
 
 struct url {
 	enum url_scheme scheme;

@@ -116,8 +116,8 @@ VIOLATIONS = {
     "OPEN with the server's parity": open_frame(2),
     "OPEN with id 0": open_frame(0),
     "OPEN cut short": frame(OPEN, 1, b"\1\0\0\0\7"),
-    "OPEN with a family that is none": frame(OPEN, 1, b"\1\0\0\0\1\5\0\1" + bytes(8)),
-    "OPEN with trailing bytes": frame(OPEN, 1, b"\1\0\0\0\1\0\0\0\0\0\0xx"),
+    "OPEN with a family that is none": frame(OPEN, 1, b"\1\0\0\0\1\5\0\1" + bytes(10)),
+    "OPEN with trailing bytes": frame(OPEN, 1, b"\1\0\0\0\1\0\0\0\0\0\0\0\0xx"),
 }
 
 

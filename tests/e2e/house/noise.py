@@ -161,7 +161,7 @@ def frame(kind, stream=0, payload=b"", size=None, flags=0):
 
 def open_frame(stream, service=1, kind=TCP):
     address = bytes([4]) + struct.pack(">H", 1) + bytes([127, 0, 0, 1])
-    return frame(OPEN, stream, struct.pack(">BI", kind, service) + address + address)
+    return frame(OPEN, stream, struct.pack(">BI", kind, service) + address + address + bytes(2))
 
 
 def control(**members):

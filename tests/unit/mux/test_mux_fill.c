@@ -42,13 +42,13 @@ static void open_order_is_id_order(void **state)
 	stream_reset(&never->stream, FRAME_RESET_CANCELLED);
 	struct fake *d = fake_open(&f, 1, false);
 	assert_int_equal(fill_all(&f), 8);
-	expect(0, FRAME_OPEN, 1, 11);
-	expect(1, FRAME_OPEN, 3, 11);
+	expect(0, FRAME_OPEN, 1, 13);
+	expect(1, FRAME_OPEN, 3, 13);
 	expect(2, FRAME_DATA, 3, 10);
-	expect(3, FRAME_OPEN, 5, 11);
+	expect(3, FRAME_OPEN, 5, 13);
 	expect(4, FRAME_DATA, 5, 10);
 	expect(5, FRAME_FIN, 5, 0);
-	expect(6, FRAME_OPEN, 7, 11); /* the one that never spoke took no id and said nothing */
+	expect(6, FRAME_OPEN, 7, 13); /* the one that never spoke took no id and said nothing */
 	expect(7, FRAME_DATA, 7, 1);
 	assert_int_equal(a->stream.id, 1);
 	assert_int_equal(b->stream.id, 3);
@@ -75,7 +75,7 @@ static void link_frames_go_first(void **state)
 	expect(2, FRAME_RESET, 3, 0);
 	expect(3, FRAME_CONTROL, 0, 2);
 	expect(4, FRAME_WINDOW, 1, FAKE_BASE);
-	expect(5, FRAME_OPEN, 2, 11);
+	expect(5, FRAME_OPEN, 2, 13);
 	expect(6, FRAME_DATA, 2, 100);
 	fake_deinit(&f);
 }
@@ -227,7 +227,7 @@ static void fin_comes_when_credit_does(void **state)
 	mux_set_peer(&f.mux, 0, 10);
 	struct fake *a = fake_open(&f, 0, true);
 	assert_int_equal(fill_all(&f), 1);
-	expect(0, FRAME_OPEN, 1, 11);
+	expect(0, FRAME_OPEN, 1, 13);
 	struct fr window[] = {{FRAME_WINDOW, 1, 1}, {0}};
 	assert_int_equal(feed(&f, window, FAKE_NOW), 0);
 	assert_int_equal(fill_all(&f), 1);

@@ -52,6 +52,13 @@ static const char *const messages[] = {
 	"{\"type\":\"publish\",\"service\":2,\"kind\":\"tcp\",\"host\":\"\","
 	"\"upstream\":\"tcp://db:5432\",\"port\":65535}",
 	"{\"type\":\"publish\",\"service\":3,\"kind\":\"udp\",\"host\":\"\",\"upstream\":\"\"}",
+	"{\"type\":\"publish\",\"service\":4,\"kind\":\"tcp\",\"host\":\"\",\"upstream\":\"\","
+	"\"port\":0,\"tls\":\"terminate\"}",
+	"{\"type\":\"publish\",\"service\":5,\"kind\":\"tcp\",\"host\":\"a\",\"upstream\":\"\","
+	"\"tls\":\"pass\",\"per_visitor\":true}",
+	"{\"type\":\"publish\",\"service\":6,\"kind\":\"http\",\"host\":\"a\",\"upstream\":\"\","
+	"\"path\":\"/\",\"rewrite\":\"[::1]:8080\",\"per_visitor\":true}",
+	"{\"type\":\"granted\",\"service\":1,\"address\":\"1.2.3.4:2222\",\"port\":2222}",
 	"{\"type\":\"granted\",\"service\":1,\"address\":\"http://example.com/\"}",
 	"{\"type\":\"refused\",\"service\":1,\"reason\":\"taken\",\"sentence\":\"h\xc3\xa9ld\"}",
 	"{\"type\":\"refused\",\"service\":1,\"reason\":\"other\",\"sentence\":\"a\\\"b\\\\c\\n\"}",
@@ -92,19 +99,42 @@ static void values(void **state)
 	assert_int_equal(c.publish.kind, CONTROL_HTTP);
 	assert_string_equal(c.publish.path, "/api");
 	assert_int_equal(c.publish.port, 0);
+	assert_false(c.publish.port_given);
+	assert_false(c.publish.per_visitor);
+	assert_null(c.publish.rewrite);
+	assert_int_equal(c.publish.tls, CONTROL_TLS_NONE);
 	control_deinit(&c);
 
 	assert_int_equal(decode(messages[3], strlen(messages[3]), &c), 0);
 	assert_null(c.publish.path);
 	assert_int_equal(c.publish.port, 65535);
+	assert_true(c.publish.port_given);
+	control_deinit(&c);
+
+	/* Any port is not the same as none. */
+	assert_int_equal(decode(messages[5], strlen(messages[5]), &c), 0);
+	assert_true(c.publish.port_given);
+	assert_int_equal(c.publish.port, 0);
+	assert_int_equal(c.publish.tls, CONTROL_TLS_TERMINATE);
 	control_deinit(&c);
 
 	assert_int_equal(decode(messages[6], strlen(messages[6]), &c), 0);
+	assert_int_equal(c.publish.tls, CONTROL_TLS_PASS);
+	assert_true(c.publish.per_visitor);
+	assert_false(c.publish.port_given);
+	control_deinit(&c);
+
+	assert_int_equal(decode(messages[7], strlen(messages[7]), &c), 0);
+	assert_string_equal(c.publish.rewrite, "[::1]:8080");
+	control_deinit(&c);
+
+	assert_int_equal(decode(messages[10], strlen(messages[10]), &c), 0);
 	assert_int_equal(c.refused.reason, CONTROL_REASON_TAKEN);
 	assert_string_equal(control_reason_name(c.refused.reason), "taken");
 	control_deinit(&c);
 	assert_string_equal(control_type_name(CONTROL_SESSION_GRANT), "session");
 	assert_string_equal(control_kind_name(CONTROL_UDP), "udp");
+	assert_string_equal(control_tls_name(CONTROL_TLS_PASS), "pass");
 }
 
 static void read_or_refused(void **state)
@@ -123,6 +153,9 @@ static void read_or_refused(void **state)
 		ROW(CONTROL_UNKNOWN, "{\"type\":\"withdrawn\",\"service\":1}"),
 		ROW(0, "{\"type\":\"publish\",\"service\":1,\"kind\":\"quic\",\"host\":\"\","
 		       "\"upstream\":\"\"}"),
+		/* What this version knows no word for is never taken for no TLS at all. */
+		ROW(0, "{\"type\":\"publish\",\"service\":1,\"kind\":\"quic\",\"host\":\"\","
+		       "\"upstream\":\"\",\"tls\":\"later\",\"per_visitor\":false}"),
 		/* Not JSON, or not an object with a type. */
 		ROW(CONTROL_E_MALFORMED, ""),
 		ROW(CONTROL_E_MALFORMED, "{}"),
@@ -158,6 +191,23 @@ static void read_or_refused(void **state)
 					 "\"host\":\"\",\"upstream\":\"\",\"port\":65536}"),
 		ROW(CONTROL_E_MALFORMED, "{\"type\":\"publish\",\"service\":1,\"kind\":\"tcp\","
 					 "\"host\":\"\",\"upstream\":\"\",\"path\":null}"),
+#define PUBLISH(member)                                                                  \
+	ROW(CONTROL_E_MALFORMED, "{\"type\":\"publish\",\"service\":1,\"kind\":\"tcp\"," \
+				 "\"host\":\"\",\"upstream\":\"\"," member "}")
+		PUBLISH("\"port\":null"),
+		PUBLISH("\"tls\":true"),
+		PUBLISH("\"per_visitor\":1"),
+		PUBLISH("\"per_visitor\":null"),
+		PUBLISH("\"per_visitor\":\"true\""),
+		PUBLISH("\"rewrite\":\"\""),
+		PUBLISH("\"rewrite\":\"a b\""),
+		PUBLISH("\"rewrite\":\"a\\r\\nX: y\""),
+		PUBLISH("\"rewrite\":\"\xc3\xbc\""),
+		PUBLISH("\"rewrite\":\"a\\u007f\""),
+		PUBLISH("\"rewrite\":null"),
+#undef PUBLISH
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"granted\",\"service\":1,\"address\":\"\",\"port\":65536}"),
 		ROW(CONTROL_E_MALFORMED,
 			"{\"type\":\"join\",\"session\":\"" HEX8 "00\",\"mac\":\"" HEX32 "\"}"),
 		ROW(CONTROL_E_MALFORMED,
@@ -182,8 +232,12 @@ static void read_or_refused(void **state)
 		int r = decode(rows[i].text, rows[i].n, &c);
 		if (r != rows[i].result)
 			fail_msg("row %zu: %d", i, r);
-		if (r == 0 && c.type == CONTROL_PUBLISH)
+		if (r == 0 && c.type == CONTROL_PUBLISH) {
 			assert_int_equal(c.publish.kind, CONTROL_KIND_UNKNOWN);
+			assert_int_equal(c.publish.tls, strstr(rows[i].text, "later")
+								? CONTROL_TLS_UNKNOWN
+								: CONTROL_TLS_NONE);
+		}
 		control_deinit(&c);
 	}
 }
@@ -198,10 +252,14 @@ static void texts_at_their_bounds(void **state)
 	c.publish.kind = CONTROL_HTTP;
 	c.publish.host = host;
 	c.publish.upstream = c.publish.path = text;
+	static char rewrite[CONTROL_REWRITE + 2];
+	memset(rewrite, '"', CONTROL_REWRITE);
+	c.publish.rewrite = rewrite;
 	encode(&c);
 	assert_int_equal(decode(json, strlen(json), &back), 0);
 	assert_string_equal(back.publish.host, host);
 	assert_string_equal(back.publish.path, text);
+	assert_string_equal(back.publish.rewrite, rewrite);
 	control_deinit(&back);
 
 	struct error err;
@@ -214,6 +272,14 @@ static void texts_at_their_bounds(void **state)
 	assert_int_equal(control_encode(&c, json, CONTROL_MAX, &err, &n), CONTROL_E_MALFORMED);
 	c.publish.upstream = "\xff";
 	assert_int_equal(control_encode(&c, json, CONTROL_MAX, &err, &n), CONTROL_E_MALFORMED);
+	c.publish.upstream = "";
+	static const char *const unclean[] = {"", "a b", "a\r", "\xc3\xbc", rewrite};
+	rewrite[CONTROL_REWRITE] = '"';
+	for (size_t i = 0; i < ARRAY_LEN(unclean); i++) {
+		c.publish.rewrite = unclean[i];
+		assert_int_equal(control_encode(&c, json, CONTROL_MAX, &err, &n),
+			CONTROL_E_MALFORMED);
+	}
 	assert_int_equal(n, 7);
 
 	memset(text, 'x', CONTROL_TEXT + 1);

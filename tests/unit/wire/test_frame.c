@@ -39,11 +39,13 @@ static void written_bytes(void **state)
 	assert_int_equal(frame_write_goaway(at, 257, FRAME_GOAWAY_REPLACED), sizeof goaway);
 	assert_memory_equal(at, goaway, sizeof goaway);
 
-	static const uint8_t open[] = {0x81, 0, 0, 15, 0, 0, 0, 2, 3, 0, 0, 0, 9, 4, 0x1f, 0x90,
-		192, 0, 2, 1, 0, 0, 0};
+	static const uint8_t open[] = {0x81, 0, 0, 17, 0, 0, 0, 2, 3, 0, 0, 0, 9, 4, 0x1f, 0x90,
+		192, 0, 2, 1, 0, 0, 0, 2, 1};
 	const struct frame_open o = {.kind = FRAME_KIND_HTTP,
 		.service = 9,
-		.visitor = {.family = 4, .port = 8080, .ip = {192, 0, 2, 1}}};
+		.visitor = {.family = 4, .port = 8080, .ip = {192, 0, 2, 1}},
+		.tls = FRAME_TLS_1_3,
+		.alpn = FRAME_ALPN_HTTP11};
 	assert_int_equal(frame_write_open(at, 2, &o), sizeof open);
 	assert_memory_equal(at, open, sizeof open);
 
@@ -97,6 +99,8 @@ static void open_with_every_pair_of_families(void **state)
 	static const uint8_t families[] = {0, 4, 6};
 	for (size_t i = 0; i < 9; i++) {
 		struct frame_open o = {.kind = FRAME_KIND_UDP, .service = UINT32_MAX}, back;
+		o.tls = (uint8_t)(i + 1); /* numbers that are not listed come through as well */
+		o.alpn = (uint8_t)(i + 200);
 		o.visitor.family = families[i / 3];
 		o.local.family = families[i % 3];
 		for (struct frame_addr *a = &o.visitor; a <= &o.local; a++) {
@@ -143,9 +147,9 @@ static void violations(void **state)
 		uint8_t type;
 		uint32_t size, stream;
 	} rows[] = {
-		{FRAME_E_SIZE, FRAME_OPEN, 10, 1},
-		{FRAME_E_SIZE, FRAME_OPEN, 44, 1},
-		{FRAME_E_STREAM, FRAME_OPEN, 11, 0},
+		{FRAME_E_SIZE, FRAME_OPEN, 12, 1},
+		{FRAME_E_SIZE, FRAME_OPEN, 46, 1},
+		{FRAME_E_STREAM, FRAME_OPEN, 13, 0},
 		{FRAME_E_SIZE, FRAME_DATA, 0, 1}, /* rule 20 */
 		{0, FRAME_DATA, 1, 1},
 		{0, FRAME_DATA, FRAME_PAYLOAD_MAX, 1},
@@ -179,7 +183,7 @@ static void violations(void **state)
 		{FRAME_E_UNKNOWN, FRAME_PONG | FRAME_CRITICAL, 8, 0},
 		{FRAME_E_UNKNOWN, FRAME_DATAGRAM | FRAME_CRITICAL, 8, 1},
 		{FRAME_SKIP, 0, 0, 0},
-		{FRAME_SKIP, FRAME_OPEN & 0x7f, 11, 1},
+		{FRAME_SKIP, FRAME_OPEN & 0x7f, 13, 1},
 		{FRAME_SKIP, 0x7f, 65511, UINT32_MAX},
 	};
 	static uint8_t at[FRAME_HEADER + UINT16_MAX];
@@ -221,14 +225,14 @@ static void window_increments(void **state)
 static void open_families(void **state)
 {
 	/* No family 5, and no port without an address. */
-	static const uint8_t rows[][11] = {
+	static const uint8_t rows[][13] = {
 		{1, 0, 0, 0, 1, 5, 0, 0, 0, 0, 0},
 		{1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0},
 		{1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0},
 		{1, 0, 0, 0, 1, 4, 0, 0, 0, 0, 0},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct frame f = {.type = FRAME_OPEN, .size = 11, .payload = rows[i]};
+		struct frame f = {.type = FRAME_OPEN, .size = 13, .payload = rows[i]};
 		struct frame_open o;
 		assert_int_equal(frame_read_open(&f, &o), FRAME_E_ADDRESS);
 	}
@@ -242,6 +246,7 @@ static void names(void **state)
 	assert_string_equal(frame_type_name(0xff), "unknown");
 	assert_string_equal(frame_reset_name(FRAME_RESET_NONE), "done");
 	assert_string_equal(frame_reset_name(FRAME_RESET_CANCELLED), "cancelled");
+	assert_string_equal(frame_reset_name(FRAME_RESET_TLS), "tls");
 	assert_string_equal(frame_reset_name(200), "unknown");
 	assert_string_equal(frame_goaway_name(FRAME_GOAWAY_NO_MEMORY), "no_memory");
 	assert_string_equal(frame_goaway_name(200), "unknown");

@@ -36,6 +36,8 @@ static void check(const struct row *rows, size_t n,
 		assert_int_equal(u.scheme, row->scheme);
 		assert_string_equal(u.host, row->host);
 		assert_int_equal(u.port, row->port);
+		assert_int_equal(u.port_last, row->port);
+		assert_int_equal(u.socket.n, 0);
 		assert_true(str_eq(u.path, str_from(row->path ? row->path : "")));
 		assert_true(str_eq(u.query, str_from(row->query ? row->query : "")));
 		assert_int_equal(u.literal_v6, strchr(u.host, ':') != NULL);
@@ -53,9 +55,34 @@ static void test_upstream(void **state)
 		{"HTTP://[::1]:80/api/v1//", NULL, URL_HTTP, "::1", 80, "/api/v1", NULL},
 		{"http://a?x=http://b/", NULL, URL_HTTP, "a", 80, NULL, "x=http://b/"},
 		{"a:1/p?x=http://b/", NULL, URL_HTTP, "a", 1, "/p", "x=http://b/"},
-		{"https://a", "https", 0, NULL, 0, NULL, NULL},
-		{"ftp://a", "scheme ftp", 0, NULL, 0, NULL, NULL},
-		{"tcp://a:1", "scheme tcp", 0, NULL, 0, NULL, NULL},
+		{"https://a/x/?y", NULL, URL_HTTPS, "a", 443, "/x", "y"},
+		{"HTTPS://[::1]:8443", NULL, URL_HTTPS, "::1", 8443, NULL, NULL},
+		{"tcp://127.0.0.1:22", NULL, URL_TCP, "127.0.0.1", 22, NULL, NULL},
+		{"tcp://Db.example.com/", NULL, URL_TCP, "db.example.com", 0, NULL, NULL},
+		{"tls+tcp://a:5432", NULL, URL_TLS_TCP, "a", 5432, NULL, NULL},
+		{"sni+tcp://a:443", NULL, URL_SNI_TCP, "a", 443, NULL, NULL},
+		{"udp://[::1]", NULL, URL_UDP, "::1", 0, NULL, NULL},
+		{"ftp://a",
+			"scheme ftp: there are http, https, tcp, tls+tcp, sni+tcp, udp and unix", 0,
+			NULL, 0, NULL, NULL},
+		{"ws://a", "scheme ws", 0, NULL, 0, NULL, NULL},
+		{"wss://a", "scheme wss", 0, NULL, 0, NULL, NULL},
+		{"tls://a:1", "scheme tls", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:22/x", "tcp:// knows no paths", 0, NULL, 0, NULL, NULL},
+		{"udp://a:53?", "udp:// knows no paths", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:22#x", "fragment", 0, NULL, 0, NULL, NULL},
+		{"tcp://u@a:22", "user name", 0, NULL, 0, NULL, NULL},
+		{"tcp://:22", "no host", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:0", "like 7000-7010", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:", "port \"\"", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:2-1", "port \"2-1\"", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:0-1", "port", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:1-65536", "port", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:1-", "port", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:-1", "port", 0, NULL, 0, NULL, NULL},
+		{"tcp://a:1-2-3", "port", 0, NULL, 0, NULL, NULL},
+		{"http://a:80-81", "port \"80-81\"", 0, NULL, 0, NULL, NULL},
+		{"https://a:80-81", "port", 0, NULL, 0, NULL, NULL},
 		{"http://u:p@a", "user name", 0, NULL, 0, NULL, NULL},
 		{"http://a/#x", "fragment", 0, NULL, 0, NULL, NULL},
 		{"http://a#", "fragment", 0, NULL, 0, NULL, NULL},
@@ -78,6 +105,84 @@ static void test_upstream(void **state)
 		{"http://*.a", "character", 0, NULL, 0, NULL, NULL},
 	};
 	check(rows, ARRAY_LEN(rows), url_parse_upstream);
+}
+
+static void test_upstream_range(void **state)
+{
+	static const struct {
+		const char *in;
+		int first, last;
+	} rows[] = {{"tcp://10.0.0.5:7000-7010", 7000, 7010}, {"tcp://[::1]:1-65535", 1, 65535},
+		{"tcp://a:7-7", 7, 7}, {"TLS+TCP://a:1-2", 1, 2}, {"sni+tcp://a:1-2/", 1, 2},
+		{"udp://a:53-54", 53, 54}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct url u;
+		struct error err;
+		if (url_parse_upstream(str_from(rows[i].in), &u, &err) != 0)
+			fail_msg("%s: %s", rows[i].in, err.text);
+		assert_int_equal(u.port, rows[i].first);
+		assert_int_equal(u.port_last, rows[i].last);
+	}
+}
+
+static void test_upstream_port_given(void **state)
+{
+	static const struct {
+		const char *in;
+		bool given;
+	} rows[] = {{"a", false}, {"a:80", true}, {"https://a", false}, {"https://a:443", true},
+		{"tcp://a", false}, {"tcp://a:1-2", true}, {"unix:/a", false}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct url u;
+		struct error err;
+		assert_int_equal(url_parse_upstream(str_from(rows[i].in), &u, &err), 0);
+		if (u.port_given != rows[i].given)
+			fail_msg("%s", rows[i].in);
+	}
+}
+
+#define A16  "aaaaaaaaaaaaaaaa"
+#define A105 A16 A16 A16 A16 A16 A16 "aaaaaaaaa"
+
+static void test_upstream_socket(void **state)
+{
+	static const struct {
+		const char *in, *path, *why;
+	} rows[] = {
+		{"unix:/run/app.sock", "/run/app.sock", NULL},
+		{"UNIX:///run/App.sock", "/run/App.sock", NULL},
+		{"unix:/a@b?c#d:1", "/a@b?c#d:1", NULL},
+		{"unix:/\xc3\xbc", "/\xc3\xbc", NULL},
+		{"unix:/a" A105, "/a" A105, NULL},
+		{"unix:/ab" A105, NULL, "108 bytes; a socket's has at most 107"},
+		{"unix:", NULL, "absolute"},
+		{"unix:/", NULL, "absolute"},
+		{"unix://", NULL, "absolute"},
+		{"unix:///", NULL, "absolute"},
+		{"unix:run/app.sock", NULL, "absolute"},
+		{"unix://run/app.sock", NULL, "absolute"},
+		{"unix:8080", NULL, "absolute"},
+		{"unix:@abstract", NULL, "absolute"},
+		{"unix:/a b", NULL, "space"},
+		{"unix:/a\n", NULL, "control"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct url u;
+		struct error err = {"no sentence"};
+		int r = url_parse_upstream(str_from(rows[i].in), &u, &err);
+		if (rows[i].why) {
+			if (r != -EINVAL || !strstr(err.text, rows[i].why))
+				fail_msg("%s: %d, %s", rows[i].in, r, err.text);
+			continue;
+		}
+		if (r)
+			fail_msg("%s: %s", rows[i].in, err.text);
+		assert_int_equal(u.scheme, URL_UNIX);
+		assert_true(str_eq(u.socket, str_from(rows[i].path)));
+		assert_string_equal(u.host, "");
+		assert_int_equal(u.port, 0);
+		assert_int_equal(u.path.n, 0);
+	}
 }
 
 static void test_remote(void **state)
@@ -162,6 +267,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_upstream),
+		cmocka_unit_test(test_upstream_range),
+		cmocka_unit_test(test_upstream_port_given),
+		cmocka_unit_test(test_upstream_socket),
 		cmocka_unit_test(test_remote),
 		cmocka_unit_test(test_proxy),
 	};
