@@ -144,7 +144,7 @@ void visitor_send(struct visitor *v, const struct branch *but)
 	memcpy(ex->session, service->session->name, sizeof(ex->session));
 	if (v->state == VISITOR_WAITING)
 		visitor_set_state(v, VISITOR_EXCHANGE);
-	if (exchange_set_service(ex, service->path, NULL) < 0) {
+	if (exchange_set_service(ex, service->path, service->rewrite) < 0) {
 		visitor_close(v, true);
 		return;
 	}

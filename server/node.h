@@ -29,7 +29,6 @@ struct node {
 	struct census census;
 	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
 	atomic_uint turn;               /* of equals */
-	atomic_uint visits;             /* connections to the public side that are open */
 	bool over; /* the threads have ended: mail that is left is freed and does nothing else */
 };
 

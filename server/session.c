@@ -353,6 +353,15 @@ static bool path_is_clean(const char *path)
 	return !*path || *path == '/';
 }
 
+/* It becomes a Host field. */
+static bool host_is_clean(const char *host)
+{
+	char canonical[HOSTNAME_SIZE];
+	size_t n;
+	uint16_t port;
+	return hostname_with_port(str_from(host), canonical, &n, &port) == 0;
+}
+
 /* The same as what it publishes under that number already: said again after a new link. */
 static bool service_is(const struct service *service, const struct control *m, const char *place)
 {
@@ -381,6 +390,10 @@ static int publish_judge(const struct control *m, char place[SERVICE_PLACE_SIZE]
 		error_set(err, 0, "this server publishes HTTP, TCP and UDP services only");
 		return CONTROL_REASON_UNSUPPORTED;
 	}
+	if (m->publish.tls == CONTROL_TLS_UNKNOWN) {
+		error_set(err, 0, "this server does not know what to do with its visitors' TLS");
+		return CONTROL_REASON_UNSUPPORTED;
+	}
 	if (m->publish.kind == CONTROL_HTTP && (m->publish.port_given || by_name))
 		error_set(err, 0, "an HTTP service has a host name, not a port of its own");
 	else if (m->publish.kind == CONTROL_UDP && (!m->publish.port_given || by_name))
@@ -398,6 +411,8 @@ static int publish_judge(const struct control *m, char place[SERVICE_PLACE_SIZE]
 		error_set(err, 0,
 			"its path does not begin with a slash or has characters that none may "
 			"have");
+	else if (m->publish.rewrite && !host_is_clean(m->publish.rewrite))
+		error_set(err, 0, "what its Host should be is not a host, or a host and a port");
 	else if (named && hostname_claim(str_from(host), place, &n, err) < 0)
 		;
 	else
