@@ -2,9 +2,10 @@
 /*
  * What queued bytes and granted credit may cost, in bytes (docs/protocol.md, rule 21).
  *
- * A budget is shared by the links of one worker; each link has an account in it. An account that
- * is full grants no credit beyond base windows. When queued bytes overrun the whole budget, base
- * windows having been overcommitted on purpose, the account that holds most is told to let go.
+ * A budget is shared by the links of one worker; each link has an account in it, and the accounts
+ * of one session have a share together. A share that is full grants no credit beyond base windows.
+ * When queued bytes overrun the whole budget, base windows having been overcommitted on purpose, the
+ * session that holds most is told to let go.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,9 +18,15 @@ struct budget {
 	struct list accounts;
 };
 
+/* What the links of one session hold together on one worker. */
+struct budget_share {
+	size_t used;
+};
+
 struct budget_account {
 	struct list link; /* budget::accounts */
 	struct budget *budget;
+	struct budget_share *share; /* NULL: the account is alone */
 	size_t used;
 	uint64_t moved; /* bytes taken by their owners so far: of two equals the busier one stays */
 	/* Over the limit and holding most: free what is held. Called inside budget_charge(). */
@@ -32,7 +39,10 @@ void budget_account_init(struct budget_account *a, struct budget *b,
 	void (*relieve)(struct budget_account *));
 void budget_account_deinit(struct budget_account *a); /* all must have been given back */
 
-/* Whether `n` more bytes of credit may be granted; one account takes at most half of the budget. */
+/* From here on counted with the others of `share` (NULL: none), which outlives the account. */
+void budget_account_join(struct budget_account *a, struct budget_share *share);
+
+/* Whether `n` more bytes of credit may be granted; one share takes at most half of the budget. */
 bool budget_fits(const struct budget_account *a, size_t n);
 
 /* Counts what is held already. May call relieve() of any account of the budget. */
