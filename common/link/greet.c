@@ -34,6 +34,11 @@ int link_send_hello(struct link *l)
 static void link_begin(struct link *l, const struct token_key *key, uint8_t version,
 	const uint8_t id[TOKEN_ID_SIZE])
 {
+	/* Of a key that everybody knows an exporter value proves nothing: anybody could agree with it. */
+	if (token_id_is_open(id)) {
+		l->proof.cb_present = false;
+		memset(l->proof.cb, 0, sizeof(l->proof.cb));
+	}
 	uint8_t prologue[HELLO_PROLOGUE_MAX];
 	size_t n = hello_prologue(prologue, l->hello, l->hello_size, version, id);
 	handshake_init(&l->handshake, l->config.client, prologue, n, key->psk, NULL);
@@ -197,6 +202,12 @@ static void greet_answer(struct link *l, const uint8_t *p, size_t n)
 		return;
 	if (l->bound != result.bound || l->sealed != result.sealed)
 		link_close(l, LINK_END_VIOLATION, "the two ends disagree about the seal");
+	else if (l->config.unverified && !l->bound)
+		link_close(l, LINK_END_REFUSED,
+			"its certificate cannot be verified (%s) and the connection does not end "
+			"where the token is known: somebody may be in between; use --tls-ca or "
+			"--tls-pin",
+			l->config.unverified);
 	else
 		link_confirm(l);
 }

@@ -92,12 +92,17 @@ int link_init(struct link *l, const struct link_ops *ops, const struct link_conf
 		.ws = {.masked = !config->client,
 			.binary_only = true,
 			.limit = WS_MESSAGE_MAX_UNPROVEN},
-		.proof = {.tls = HELLO_TLS_NONE, .seal_waived = config->seal_waived},
+		.proof = {.tls = config->tls13 ? HELLO_TLS_13 : HELLO_TLS_NONE,
+			.cb_present = config->tls13 && config->cb_given,
+			.seal_waived = config->seal_waived},
 		.began = now,
 		.last_alive = now,
 		.last_ping = now,
 	};
+	if (l->proof.cb_present)
+		memcpy(l->proof.cb, config->cb, sizeof(l->proof.cb));
 	mux_init(&l->mux, &mux_ops, &config->limits, config->budget, config->client);
+	budget_account_join(&l->mux.account, config->share);
 	int r = 0;
 	if (config->preface_size)
 		r = buf_append(&l->out, config->preface, config->preface_size);

@@ -76,11 +76,18 @@ struct link_config {
 	bool seal_waived;         /* --no-seal */
 	struct mux_limits limits; /* for what we receive */
 	struct budget *budget;
+	struct budget_share *share; /* of the session's links on this worker, or NULL */
 	struct random_pool *random; /* masking keys; the client's only */
 	uint8_t salt[HELLO_SALT];   /* server */
 	const uint8_t *instance;    /* CONTROL_INSTANCE bytes of this process */
 	const uint8_t *resume;      /* client: CONTROL_SECRET bytes, or NULL */
 	const char *version;        /* of the program */
+	bool tls13;           /* the connection is TLS 1.3; 1.2 counts as none (rule 8) */
+	bool cb_given;        /* `cb` is its exporter value */
+	uint8_t cb[HELLO_CB]; /* "tls-exporter" */
+	/* Client: why the certificate could not be verified, a part of a sentence; NULL: it was, or there
+	   is none. Such a link goes on only when it is bound (rule 9). */
+	const char *unverified;
 	const void *preface;        /* what goes out before the first message: the 101 */
 	size_t preface_size;
 };
@@ -91,7 +98,7 @@ struct link {
 	enum link_state state;
 	enum link_end end;
 	uint16_t close_code; /* of the WebSocket; 0 until it closes */
-	char why[160];       /* part of a sentence, once closed */
+	char why[400];       /* part of a sentence, once closed */
 
 	struct ws_rx ws;
 	struct buf in, out;

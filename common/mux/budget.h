@@ -2,10 +2,10 @@
 /*
  * What queued bytes and granted credit may cost, in bytes (docs/protocol.md, rule 21).
  *
- * A budget is shared by the links of one worker; each link has an account in it, and the accounts of
- * one session have a share together. A share that is full grants no credit beyond base windows. When
- * queued bytes overrun the whole budget, base
- * windows having been overcommitted on purpose, the session that holds most is told to let go.
+ * A budget is shared by the links of one worker; each link has an account in it, and the accounts
+ * of one session have a share together. A share that is full grants no credit beyond base windows.
+ * When queued bytes overrun the whole budget, base windows having been overcommitted on purpose, the
+ * session that holds most is told to let go.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,12 +5,18 @@
  * deficit round robin. A stream at the head of the ring keeps its place until its quantum is used,
  * also across records, so that a record's end does not cost it its share. Alone, it takes the
  * record.
+ *
+ * A datagram goes whole, even where it is more than the quantum: the stream then owes the rest and
+ * waits for as many rounds. One that does not fit into what is left closes the record and goes
+ * ahead of everything in the next; behind a WINDOW in every record a large one would never fit.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "base/macros.h"
 #include "mux/internal.h"
+
+#define PING_SIZE (FRAME_HEADER + 8) /* bytes; a PONG's too */
 
 struct room {
 	uint8_t *p, *end;
@@ -23,11 +29,11 @@ static size_t room_left(const struct room *r)
 
 static void fill_pings(struct mux *m, struct room *r, uint64_t now)
 {
-	if (m->pong_waiting) {
+	if (m->pong_waiting && room_left(r) >= PING_SIZE) {
 		r->p += frame_write_pong(r->p, m->pong);
 		m->pong_waiting = false;
 	}
-	if (m->ping_waiting) {
+	if (m->ping_waiting && room_left(r) >= PING_SIZE) {
 		bytes_set_be64(m->ping, ++m->n_pings);
 		r->p += frame_write_ping(r->p, m->ping);
 		m->ping_waiting = false;
@@ -90,32 +96,72 @@ static void fill_fin(struct stream *s, struct room *r)
 		stream_set_state(s, STREAM_HALF_LOCAL);
 }
 
-/* One turn of the stream at the head of the ring. */
-static void fill_stream(struct mux *m, struct stream *s, struct room *r)
+static void ring_rotate(struct mux *m, struct stream *s)
+{
+	list_unlink(&s->ring);
+	list_append(&m->ready, &s->ring);
+}
+
+/* One datagram, or none; false when the record is to be closed before it. */
+static bool fill_datagram(struct mux *m, struct stream *s, struct room *r, bool alone)
+{
+	if (alone)
+		s->deficit = MAX(s->deficit, 1); /* nobody waits for what it owes */
+	/* Not asked either: who is found empty leaves the ring, and its debt there. */
+	if (s->deficit <= 0) {
+		ring_rotate(m, s);
+		return true;
+	}
+	size_t max = MIN(room_left(r) - FRAME_HEADER, FRAME_DATAGRAM_MAX);
+	ssize_t n = s->ops->pull(s, r->p + FRAME_HEADER, max);
+	if (!stream_alive(s))
+		return true;
+	s->overdue = n == -EMSGSIZE && max < FRAME_DATAGRAM_MAX;
+	if (s->overdue)
+		return false;
+	if (n >= 0) {
+		frame_write_header(r->p, FRAME_DATAGRAM, (size_t)n, s->id);
+		r->p += FRAME_HEADER + (size_t)n;
+		s->sent += (uint64_t)n;
+		/* With the header: datagrams of no bytes are not free. */
+		s->deficit -= (int32_t)(FRAME_HEADER + n);
+		if (s->deficit <= 0)
+			ring_rotate(m, s);
+	} else if (n == -EAGAIN) {
+		s->ready = false;
+		stream_schedule(s);
+	} else {
+		stream_reset_told(s, FRAME_RESET_ABORTED);
+	}
+	return true;
+}
+
+/* One turn of the stream at the head of the ring; false when it closes the record. */
+static bool fill_stream(struct mux *m, struct stream *s, struct room *r)
 {
 	if (s->open_waiting && !fill_open(m, s, r))
-		return;
+		return true;
 	bool alone = m->ready.next == m->ready.prev;
-	if (!s->deficit)
-		s->deficit = MUX_QUANTUM;
+	if (s->deficit <= 0)
+		s->deficit += MUX_QUANTUM;
+	if (s->datagrams)
+		return fill_datagram(m, s, r, alone);
 	size_t max = MIN(room_left(r) - FRAME_HEADER, s->credit);
 	if (!alone)
-		max = MIN(max, s->deficit);
+		max = MIN(max, (size_t)s->deficit);
 	ssize_t n = max ? s->ops->pull(s, r->p + FRAME_HEADER, max) : -EAGAIN;
 	if (!stream_alive(s))
-		return; /* the link was closed in there, or memory was out */
+		return true; /* the link was closed in there, or memory was out */
 	if (n > 0) {
 		frame_write_header(r->p, FRAME_DATA, (size_t)n, s->id);
 		r->p += FRAME_HEADER + (size_t)n;
 		s->sent += (uint64_t)n;
 		s->credit -= (uint32_t)n;
-		s->deficit -= (uint32_t)MIN((size_t)n, s->deficit);
-		if (!s->credit) {
+		s->deficit -= (int32_t)MIN(n, s->deficit);
+		if (!s->credit)
 			stream_schedule(s);
-		} else if (!s->deficit) {
-			list_unlink(&s->ring);
-			list_append(&m->ready, &s->ring);
-		}
+		else if (!s->deficit)
+			ring_rotate(m, s);
 	} else if (n == 0) {
 		fill_fin(s, r);
 	} else if (n == -EAGAIN) {
@@ -125,16 +171,26 @@ static void fill_stream(struct mux *m, struct stream *s, struct room *r)
 	} else {
 		stream_reset_told(s, FRAME_RESET_ABORTED);
 	}
+	return true;
+}
+
+static struct stream *ring_head(const struct mux *m)
+{
+	return list_first(&m->ready, struct stream, ring);
 }
 
 size_t mux_fill(struct mux *m, uint8_t *room, size_t max, uint64_t now)
 {
 	struct room r = {room, room + max};
 	m->last_now = now;
+	struct stream *s = ring_head(m);
+	if (s && s->overdue && max >= MUX_FILL_MIN)
+		fill_stream(m, s, &r);
 	fill_pings(m, &r, now);
 	fill_frames(m, &r);
 	fill_credit(m, &r);
-	while (!m->closed && !list_empty(&m->ready) && room_left(&r) >= MUX_FILL_MIN)
-		fill_stream(m, list_entry(m->ready.next, struct stream, ring), &r);
+	while (!m->closed && (s = ring_head(m)) && room_left(&r) >= MUX_FILL_MIN)
+		if (!fill_stream(m, s, &r))
+			break;
 	return max - room_left(&r);
 }

@@ -53,6 +53,25 @@ static int input_open(struct mux *m, const struct frame *f)
 	return 0;
 }
 
+/* The kind is agreed in OPEN: another one's frames come from a peer that is broken or hostile. */
+static bool datagrams_allow(uint8_t type)
+{
+	return type == FRAME_DATAGRAM || type == FRAME_RESET;
+}
+
+/*
+ * Not critical: on a stream of bytes it is dropped, as by a peer that does not know the type. The
+ * owner may close the stream or the link in push().
+ */
+static void input_datagram(struct stream *s, const uint8_t *p, size_t n)
+{
+	if (!s->datagrams)
+		return;
+	s->taken += n;
+	s->mux->account.moved += n;
+	s->ops->push(s, p, n);
+}
+
 static int input_data(struct stream *s, const uint8_t *p, size_t n)
 {
 	struct mux *m = s->mux;
@@ -146,7 +165,12 @@ static int input_stream_frame(struct mux *m, const struct frame *f)
 	if (!s)
 		return mux_known(m, f->stream) ? 0
 					       : violation(m, "frame for a stream never opened");
+	if (s->datagrams && !datagrams_allow(f->type))
+		return violation(m, "bytes on a stream of datagrams");
 	switch (f->type) {
+	case FRAME_DATAGRAM:
+		input_datagram(s, f->payload, f->size);
+		return 0;
 	case FRAME_DATA:
 		return input_data(s, f->payload, f->size);
 	case FRAME_FIN:
@@ -157,7 +181,7 @@ static int input_stream_frame(struct mux *m, const struct frame *f)
 		input_reset(s, f);
 		return 0;
 	default:
-		return 0; /* DATAGRAM: no stream of ours is of that kind yet */
+		return 0;
 	}
 }
 

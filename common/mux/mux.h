@@ -3,7 +3,8 @@
  * Many streams inside one ordered channel of records: ids, credit windows, and whose turn it is
  * (docs/protocol.md, section 4). No sockets, no clock: it is given records and `now`, and asked for
  * records. Link-level frames (PONG, PING, GOAWAY, CONTROL) go first, then RESET and WINDOW, then
- * OPEN, DATA and FIN by deficit round robin over the streams that are ready and have credit.
+ * OPEN, DATA, DATAGRAM and FIN by deficit round robin over the streams that are ready and have
+ * credit, which datagrams need none of.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,6 +10,10 @@
  * State: OPEN, then HALF_LOCAL (our FIN is on its way) or HALF_REMOTE (the peer's FIN was
  * delivered), then CLOSED. A reset from either side goes to CLOSED at once. In CLOSED the stream
  * has left its mux and no callback runs again; its memory must last until the end of the turn.
+ *
+ * A stream of datagrams (a UDP flow, docs/protocol.md, rule 18) takes turns like any other, but
+ * outside credit, whole datagrams or none; what comes is pushed once and never queued. It has no
+ * FIN: it is OPEN until a reset.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,10 +44,15 @@ struct stream_ops {
 	 * -EAGAIN: nothing now; not asked again before stream_ready(). Any other negative errno:
 	 * the source broke, and the stream is reset with FRAME_RESET_ABORTED; pull() itself must
 	 * not call stream_reset().
+	 * Of datagrams: 0 and more is the size of one, written whole. -EMSGSIZE: the next one is
+	 * larger than `max`, and goes first in the next record.
 	 */
 	ssize_t (*pull)(struct stream *s, uint8_t *room, size_t max);
 
-	/* Takes what it can of the slice, in order; the rest comes again after stream_resume(). */
+	/*
+	 * Takes what it can of the slice, in order; the rest comes again after stream_resume().
+	 * Of datagrams: one, which may be of 0 bytes; it does not come again.
+	 */
 	size_t (*push)(struct stream *s, const uint8_t *p, size_t n);
 
 	/* The peer's data ended in order and all of it was taken. */
@@ -66,14 +75,16 @@ struct stream {
 	uint32_t id;
 	enum stream_state state;
 
+	bool datagrams;    /* set by the owner behind stream_init(), and on both ends the same */
 	bool remote;       /* the peer opened it */
 	bool open_waiting; /* our OPEN is not written yet, and the stream has no id */
 
 	/* sending */
-	bool ready;       /* the owner said so and pull() did not say -EAGAIN since */
-	uint32_t credit;  /* bytes the peer still takes */
-	uint32_t deficit; /* bytes left of this turn of the round robin */
-	uint64_t sent;    /* bytes pulled so far */
+	bool ready;      /* the owner said so and pull() did not say -EAGAIN since */
+	bool overdue;    /* its datagram did not fit: goes first in the next record */
+	uint32_t credit; /* bytes the peer still takes */
+	int32_t deficit; /* bytes left of this turn of the round robin; below 0, owed to the others */
+	uint64_t sent;   /* bytes pulled so far */
 	struct list ring; /* mux::ready, while `ready` and with credit */
 
 	/* receiving */
@@ -111,6 +122,12 @@ void stream_resume(struct stream *s);
  * push(), which first adds to `taken` what that very call wrote.
  */
 void stream_reset(struct stream *s, enum frame_reset reason);
+
+/*
+ * The owner of a stream of datagrams holds so many bytes in all to be pulled. False when the budget
+ * has no room for more than before: drop. What is held is given back when the stream closes.
+ */
+bool stream_hold(struct stream *s, size_t n);
 
 /* Whether OPEN, or anything behind it, may have reached the peer. */
 static inline bool stream_spoken(const struct stream *s)

@@ -130,6 +130,23 @@ int stream_receive(struct stream *s, const uint8_t *p, size_t n)
 	return 0;
 }
 
+bool stream_hold(struct stream *s, size_t n)
+{
+	if (!stream_alive(s))
+		return false;
+	struct budget_account *account = &s->mux->account;
+	if (n > s->charged) {
+		/* Asked before, so that a flood of datagrams never costs another stream its life. */
+		if (!budget_fits(account, n - s->charged))
+			return false;
+		budget_charge(account, n - s->charged);
+	} else {
+		budget_release(account, s->charged - n);
+	}
+	s->charged = n;
+	return true;
+}
+
 void stream_drain(struct stream *s)
 {
 	uint64_t before = s->taken;

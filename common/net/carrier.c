@@ -134,7 +134,7 @@ int carrier_start(struct carrier *c, struct loop *loop, struct plug plug,
 		carrier_deinit(c);
 		return r;
 	}
-	c->conn.writable = true; /* it has just carried the upgrade */
+	conn_assume_writable(&c->conn); /* it has just carried the upgrade */
 	for (const uint8_t *at = early; n_early && c->link.state != LINK_CLOSED;) {
 		size_t room;
 		uint8_t *p = link_room(&c->link, &room);

@@ -4,12 +4,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/conn_inner.h"
 #include "net/socket.h"
+#include "net/tls.h"
 
 static void conn_event(int fd, short what, void *arg)
 {
 	struct conn *conn = arg;
 	bool news = false;
+	if (conn->tls && !(what = conn_tls_event(conn, what)))
+		return;
 	/*
 	 * An error is told as read and write together, by libevent, and nothing else: it shows
 	 * itself to whoever reads on until EAGAIN, which `again` and the recheck see to. So each
@@ -32,6 +36,7 @@ void plug_close(struct plug *plug)
 {
 	if (plug->fd >= 0)
 		close(plug->fd);
+	tls_free(plug->tls);
 	*plug = PLUG_NULL;
 }
 
@@ -44,23 +49,44 @@ int conn_plug(struct conn *conn, struct loop *loop, struct plug plug,
 	void (*changed)(struct conn *conn))
 {
 	int fd = plug.fd;
-	*conn = (struct conn){.loop = loop, .changed = changed, .fd = fd};
+	*conn = (struct conn){.loop = loop, .changed = changed, .fd = fd, .tls = plug.tls};
 	timeout_init(&conn->recheck);
 	/* All three at once and for good: no epoll_ctl follows until it is closed. */
 	int r = loop_watch(&conn->event, loop, fd, LOOP_READ | LOOP_WRITE | LOOP_CLOSED | LOOP_EDGE,
 		conn_event, conn);
 	if (r < 0) {
-		close(conn->fd);
+		plug_close(&plug);
 		conn->fd = -1;
+		conn->tls = NULL;
+	} else if (conn->tls) {
+		conn_tls_begin(conn);
 	}
 	return r;
+}
+
+ssize_t conn_receive(const struct conn *conn, void *p, size_t n)
+{
+	ssize_t got;
+	do
+		got = recv(conn->fd, p, n, MSG_DONTWAIT);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+ssize_t conn_send(const struct conn *conn, const void *p, size_t n)
+{
+	ssize_t sent;
+	do
+		sent = send(conn->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : sent;
 }
 
 /*
  * The kernel tells a pending error to one call only, reading or writing; afterwards a read returns 0,
  * as if the peer had ended in good order. So the first one is kept.
  */
-static ssize_t failed(struct conn *conn, int error)
+ssize_t conn_failed(struct conn *conn, int error)
 {
 	if (!conn->error)
 		conn->error = (uint16_t)error;
@@ -78,28 +104,33 @@ static ssize_t ended(struct conn *conn)
 	return conn->error && conn->error != EPIPE ? -(ssize_t)conn->error : 0;
 }
 
+bool conn_emptied(struct conn *conn)
+{
+	bool more = conn->again;
+	conn->again = false;
+	if (!more && !timeout_running(&conn->recheck))
+		timeout_start(loop_rechecks(conn->loop), &conn->recheck);
+	return more;
+}
+
 ssize_t conn_read(struct conn *conn, void *p, size_t n)
 {
 	if (conn->ended)
 		return ended(conn);
-	ssize_t got;
-	do
-		got = recv(conn->fd, p, n, MSG_DONTWAIT);
-	while (got < 0 && errno == EINTR);
+	if (conn->tls)
+		return conn_tls_read(conn, p, n);
+	ssize_t got = conn_receive(conn, p, n);
 	if (got == 0)
 		return ended(conn);
 	if (got < 0) {
-		if (errno != EAGAIN)
-			conn->ended = true;
 		conn->readable = conn->again = false;
-		return errno == EAGAIN ? -EAGAIN : failed(conn, errno);
+		if (got == -EAGAIN)
+			return got;
+		conn->ended = true;
+		return conn_failed(conn, (int)-got);
 	}
-	if ((size_t)got < n && !conn->peer_closed) {
-		conn->readable = conn->again;
-		conn->again = false;
-		if (!conn->readable && !timeout_running(&conn->recheck))
-			timeout_start(loop_rechecks(conn->loop), &conn->recheck);
-	}
+	if ((size_t)got < n && !conn->peer_closed)
+		conn->readable = conn_emptied(conn);
 	return got;
 }
 
@@ -120,28 +151,30 @@ void conn_recheck(struct timeout_queue *queue, struct timeout *entry)
 /* What a write came to, `sent` being the system call's answer. */
 static ssize_t wrote(struct conn *conn, ssize_t sent, size_t len)
 {
-	if (sent < 0 && errno != EAGAIN)
-		return failed(conn, errno);
+	if (sent < 0 && sent != -EAGAIN)
+		return conn_failed(conn, (int)-sent);
 	if (sent < 0 || (size_t)sent < len)
 		conn->writable = false;
-	return sent < 0 ? -EAGAIN : sent;
+	return sent;
 }
 
 ssize_t conn_write(struct conn *conn, const void *p, size_t n)
 {
 	if (conn->error)
 		return -(ssize_t)conn->error;
-	ssize_t sent;
-	do
-		sent = send(conn->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	return wrote(conn, sent, n);
+	if (conn->tls) {
+		struct iovec iov = {.iov_base = (void *)(uintptr_t)p, .iov_len = n};
+		return conn_tls_writev(conn, &iov, 1);
+	}
+	return wrote(conn, conn_send(conn, p, n), n);
 }
 
 ssize_t conn_writev(struct conn *conn, const struct iovec *iov, size_t n)
 {
 	if (conn->error)
 		return -(ssize_t)conn->error;
+	if (conn->tls)
+		return conn_tls_writev(conn, iov, n);
 	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n};
 	size_t len = 0;
 	for (size_t i = 0; i < n; i++)
@@ -150,11 +183,13 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *iov, size_t n)
 	do
 		sent = sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
-	return wrote(conn, sent, len);
+	return wrote(conn, sent < 0 ? -errno : sent, len);
 }
 
 enum conn_peek conn_peek(struct conn *conn)
 {
+	if (conn->tls)
+		return conn_tls_peek(conn);
 	char byte;
 	ssize_t got;
 	do
@@ -166,7 +201,7 @@ enum conn_peek conn_peek(struct conn *conn)
 		return CONN_ENDED;
 	if (errno == EAGAIN)
 		return conn->error ? CONN_ENDED : CONN_SILENT;
-	failed(conn, errno);
+	conn_failed(conn, errno);
 	return CONN_ENDED;
 }
 
@@ -179,6 +214,8 @@ bool conn_broken(struct conn *conn)
 
 int conn_shutdown_write(struct conn *conn)
 {
+	if (conn->tls)
+		return conn_tls_shutdown(conn);
 	return shutdown(conn->fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
@@ -186,15 +223,18 @@ struct plug conn_unplug(struct conn *conn)
 {
 	if (!conn->changed)
 		return PLUG_NULL; /* zero: its fd of 0 is not ours */
-	struct plug plug = PLUG_OF(conn->fd);
+	struct plug plug = {.fd = conn->fd, .tls = conn->tls};
 	timeout_cancel(&conn->recheck);
 	loop_unwatch(&conn->event);
 	conn->fd = -1;
+	conn->tls = NULL;
 	return plug;
 }
 
 void conn_close(struct conn *conn)
 {
+	if (conn->tls && conn_tls_linger(conn))
+		return;
 	struct plug plug = conn_unplug(conn);
 	plug_close(&plug);
 }

@@ -19,7 +19,13 @@
 #include "net/timeouts.h"
 
 /* How late the reset described above may be noticed on a connection that nobody writes to, µs. */
-#define CONN_RECHECK (1 * CLOCK_S)
+#define CONN_RECHECK     (1 * CLOCK_S)
+/*
+ * How long a closed TLS connection goes on sending what it had accepted, µs, and how many of them a
+ * loop has, with up to 128 KiB each. The kernel does the same for plain text, for longer.
+ */
+#define CONN_LINGER      (30 * CLOCK_S)
+#define CONN_LINGERS_MAX 256
 
 struct tls;
 
@@ -32,13 +38,14 @@ struct plug {
 #define PLUG_NULL    ((struct plug){.fd = -1})
 #define PLUG_OF(num) ((struct plug){.fd = (num)})
 
-/* Closes what is in it. */
+/* Closes what is in it, at once: what TLS still had to send is lost, and the peer can tell. */
 void plug_close(struct plug *plug);
 
 struct conn {
 	struct loop_event event;
 	struct timeout recheck; /* runs after a short read */
 	struct loop *loop;
+	struct tls *tls; /* owned; NULL: plain text */
 	void (*changed)(struct conn *conn);
 	int fd;            /* owned; -1 when closed or taken */
 	uint16_t error;    /* errno of the failure that ended it, told again on each call; 0 none */
@@ -46,30 +53,43 @@ struct conn {
 	bool writable : 1; /* the socket may have room */
 	bool peer_closed : 1; /* the peer sent its FIN; bytes before it may still be unread */
 	bool again : 1;       /* an edge came while readable was set: a short read proves nothing */
-	bool ended : 1;       /* a read returned 0 */
+	bool ended : 1;       /* a read returned 0, or an error */
+	bool wet : 1; /* TLS: what `readable` is for plain text; that one counts what waits in TLS too */
 };
-static_assert(sizeof(struct conn) <= 176, "there is one per visitor, stream and link");
+static_assert(sizeof(struct conn) <= 184, "there is one per visitor, stream and link");
 
 /*
  * Owns `fd` from here on, also on failure (-ENOMEM), when it is closed. All bits are off until the
- * next turn tells; who knows that the socket is connected may set `writable` by hand.
+ * next turn tells; who knows that the socket is connected may call conn_assume_writable().
  *
  * `changed` runs from within the poll, when a bit turned on, and when one that is on was told again
  * and may stand for an error by now. It should note it and defer the work.
  */
 int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn));
-/* The same for one that comes from elsewhere. */
+/* The same for one that comes from elsewhere; its TLS goes on where it was, in the handshake too. */
 int conn_plug(struct conn *conn, struct loop *loop, struct plug plug,
 	void (*changed)(struct conn *conn));
+/* `writable` on before the loop tells, unless TLS has a handshake or output of its own before that. */
+void conn_assume_writable(struct conn *conn);
 
-/* > 0 bytes; 0 the peer's end (and `readable` is off); -EAGAIN; any other -errno is final. n > 0. */
+/*
+ * > 0 bytes; 0 the peer's end (and `readable` is off); -EAGAIN; any other -errno is final. n > 0.
+ * The peer's end on TLS is its close_notify; without one it is -ECONNRESET (rule 24), and what is no
+ * TLS is -EPROTO.
+ */
 ssize_t conn_read(struct conn *conn, void *p, size_t n);
 
-/* Bytes written, perhaps fewer than asked for, which turns `writable` off; -EAGAIN; or -errno. */
+/*
+ * Bytes written, perhaps fewer than asked for, which turns `writable` off; -EAGAIN; or -errno. TLS
+ * takes up to TLS_TURN bytes more than the socket does, and none while some of those wait.
+ */
 ssize_t conn_write(struct conn *conn, const void *p, size_t n);
 ssize_t conn_writev(struct conn *conn, const struct iovec *iov, size_t n); /* n <= IOV_MAX */
 
-/* What a kept, idle connection has to say before it is used again (rule 37), poll or no poll. */
+/*
+ * What a kept, idle connection has to say before it is used again (rule 37), poll or no poll. What TLS
+ * has to say for itself (tickets, new keys) is not counted.
+ */
 enum conn_peek { CONN_SILENT, CONN_BYTES, CONN_ENDED /* FIN or an error */ };
 enum conn_peek conn_peek(struct conn *conn);
 
@@ -79,10 +99,13 @@ enum conn_peek conn_peek(struct conn *conn);
  */
 bool conn_broken(struct conn *conn);
 
-/* Sends FIN behind what was written; 0 or -errno. */
+/* Sends FIN behind what was written, and close_notify before it; 0 or -errno. */
 int conn_shutdown_write(struct conn *conn);
 
-/* No callback comes any more. A conn that is zero or closed is fine. */
+/*
+ * No callback comes any more. A conn that is zero or closed is fine. What TLS has accepted, and
+ * close_notify, are sent behind the caller's back (CONN_LINGER).
+ */
 void conn_close(struct conn *conn);
 /* Closes with RST: the peer must not take what it got for the whole (rule 24). */
 void conn_abort(struct conn *conn);
@@ -98,5 +121,10 @@ bool conn_established(const struct conn *conn);
 /* Out of its loop, and now the caller's: for conn_plug() elsewhere, where bits are told anew. */
 struct plug conn_unplug(struct conn *conn);
 
-/* For net/loop.c, which keeps the queue of rechecks. */
+/* For net/loop.c, which keeps both queues. */
+struct conn_lingers {
+	struct timeout_queue queue;
+	size_t count;
+};
 void conn_recheck(struct timeout_queue *queue, struct timeout *entry);
+void conn_linger_expired(struct timeout_queue *queue, struct timeout *entry);

@@ -1,10 +1,12 @@
 #include "net/dial.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -27,6 +29,7 @@ struct dial_state {
 	struct resolve resolve;
 	struct loop_timer deadline;
 	struct loop_timer stagger; /* when the next address is tried beside the current ones */
+	struct sockaddr_un local;  /* of a Unix socket, which is asked again with `stagger` */
 	struct loop_task reap;
 	struct attempt attempts[RESOLVE_MAX];
 	size_t n, tried; /* addresses known, and begun with */
@@ -302,6 +305,70 @@ static struct dial_state *state_new(struct dial *dial, struct loop *loop)
 	return state;
 }
 
+static_assert(sizeof((struct sockaddr_un *)0)->sun_path > DIAL_UNIX_MAX, "a NUL ends it");
+
+static void explain_unix(struct dial *dial, int error, const char *path)
+{
+	const char *what;
+	switch (error) {
+	case ENOENT:
+		what = "there is no such socket";
+		break;
+	case ECONNREFUSED:
+		what = "nobody listens on it";
+		break;
+	case EAGAIN:
+		what = "its queue was full all the time";
+		break;
+	default:
+		what = strerror(error);
+	}
+	bool ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+	dial->outcome = error == EAGAIN ? DIAL_TIMED_OUT : ours ? DIAL_FAILED : DIAL_REFUSED;
+	snprintf(dial->reason, sizeof dial->reason, "%.70s: %s", path, what);
+	dial->result = -error;
+}
+
+/* True: it is decided. */
+static bool try_unix(struct dial_state *state)
+{
+	struct dial *dial = state->dial;
+	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int error = fd < 0 ? errno : 0;
+	if (!error && connect(fd, (struct sockaddr *)&state->local, sizeof state->local) < 0)
+		error = errno;
+	if (error == EAGAIN) {
+		loop_timer_set(&state->stagger, loop_now(state->loop) + DIAL_QUEUE_LOOK);
+		return false;
+	}
+	if (error) {
+		explain_unix(dial, error, state->local.sun_path);
+	} else {
+		dial->outcome = DIAL_CONNECTED;
+		dial->result = fd;
+		fd = -1; /* the caller's now */
+	}
+	state_end(state);
+	return true;
+}
+
+static void unix_again(struct loop_timer *timer)
+{
+	struct dial_state *state = container_of(timer, struct dial_state, stagger);
+	struct dial *dial = state->dial;
+	if (try_unix(state))
+		report(dial);
+}
+
+static void unix_late(struct loop_timer *timer)
+{
+	struct dial_state *state = container_of(timer, struct dial_state, deadline);
+	struct dial *dial = state->dial;
+	explain_unix(dial, EAGAIN, state->local.sun_path);
+	state_end(state);
+	report(dial);
+}
+
 /* Failures on our side that come before there is an address. */
 static void fail_early(struct dial *dial, int error)
 {
@@ -337,6 +404,26 @@ void dial_start(struct dial *dial, struct loop *loop, struct offload *offload, c
 			fail_early(dial, -r);
 	}
 	/* Decided already: the caller hears of it when it has returned. */
+	if (!dial->state)
+		loop_defer(loop, LOOP_PHASE_READ, &dial->report);
+}
+
+void dial_start_unix(struct dial *dial, struct loop *loop, struct str path, uint64_t deadline,
+	void (*done)(struct dial *dial, int fd))
+{
+	*dial = (struct dial){.done = done, .result = -EBADF};
+	loop_task_init(&dial->report, report_run);
+	struct dial_state *state = dial->state = state_new(dial, loop);
+	if (!state || path.n > DIAL_UNIX_MAX) {
+		fail_early(dial, state ? ENAMETOOLONG : ENOMEM);
+	} else {
+		state->local.sun_family = AF_UNIX;
+		memcpy(state->local.sun_path, path.p, path.n);
+		state->stagger.fired = unix_again;
+		state->deadline.fired = unix_late;
+		loop_timer_set(&state->deadline, deadline);
+		try_unix(state);
+	}
 	if (!dial->state)
 		loop_defer(loop, LOOP_PHASE_READ, &dial->report);
 }

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Connecting to a host and port: resolves, then tries the addresses one after another, each a
+ * Connecting to a host and port, or to a Unix socket. Of the former: resolves, then tries the addresses one after another, each a
  * quarter of a second after the one before or as soon as that has failed; the first that connects
  * wins (RFC 8305). So a dead IPv6 route costs 250 ms, not a timeout.
  */
@@ -15,10 +15,16 @@
 /* After how long the next address is tried beside the current one (RFC 8305 section 8), µs. */
 #define DIAL_STAGGER (250 * CLOCK_MS)
 
+/* A Unix socket whose queue is full says so at once and is asked again until the deadline, µs. */
+#define DIAL_QUEUE_LOOK (10 * CLOCK_MS)
+
+/* Bytes of a Unix socket's path: what sockaddr_un holds. */
+#define DIAL_UNIX_MAX 107
+
 enum dial_outcome {
 	DIAL_CONNECTED,
 	DIAL_NO_ADDRESS,  /* the name could not be resolved */
-	DIAL_REFUSED,     /* something answered, and said no */
+	DIAL_REFUSED,     /* something answered, and said no; or nothing is at that path */
 	DIAL_UNREACHABLE, /* no route, or a firewall said so */
 	DIAL_TIMED_OUT,   /* the deadline passed */
 	DIAL_FAILED,      /* our own side: descriptors, memory, permission */
@@ -47,6 +53,12 @@ struct dial {
  */
 void dial_start(struct dial *dial, struct loop *loop, struct offload *offload, const char *host,
 	uint16_t port, uint64_t deadline, void (*done)(struct dial *dial, int fd));
+
+/*
+ * The same for a Unix socket. `path` is copied. A queue that stays full is DIAL_TIMED_OUT.
+ */
+void dial_start_unix(struct dial *dial, struct loop *loop, struct str path, uint64_t deadline,
+	void (*done)(struct dial *dial, int fd));
 
 /* Closes what is open; `done` does not come any more. A dial that is zero or finished is fine. */
 void dial_cancel(struct dial *dial);

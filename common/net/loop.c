@@ -24,6 +24,7 @@ struct loop {
 	bool stopped;
 	struct mailbox mailbox;
 	struct timeout_queue rechecks; /* see conn.h */
+	struct conn_lingers lingers;   /* likewise */
 };
 
 static struct event *event_of(struct loop_event *event)
@@ -63,6 +64,7 @@ struct loop *loop_new(void)
 		return NULL;
 	}
 	timeout_queue_init(&loop->rechecks, loop, CONN_RECHECK, conn_recheck);
+	timeout_queue_init(&loop->lingers.queue, loop, CONN_LINGER, conn_linger_expired);
 	return loop;
 }
 
@@ -79,17 +81,27 @@ static void run_phase(struct loop *loop, enum loop_phase phase)
 	}
 }
 
+static void reap(struct loop *loop)
+{
+	while (!list_empty(&loop->phases[LOOP_PHASE_REAP]))
+		run_phase(loop, LOOP_PHASE_REAP);
+}
+
 struct loop *loop_free(struct loop *loop)
 {
 	if (!loop)
 		return NULL;
 	mailbox_deinit(&loop->mailbox);
-	while (!list_empty(&loop->phases[LOOP_PHASE_REAP]))
-		run_phase(loop, LOOP_PHASE_REAP);
+	reap(loop);
+	struct timeout *linger;
+	while ((linger = list_first(&loop->lingers.queue.entries, struct timeout, link)))
+		conn_linger_expired(&loop->lingers.queue, linger);
+	reap(loop);
 	for (int i = 0; i < LOOP_PHASES; i++)
 		while (!list_empty(&loop->phases[i]))
 			list_unlink(loop->phases[i].next);
 	timeout_queue_deinit(&loop->rechecks);
+	timeout_queue_deinit(&loop->lingers.queue);
 	event_base_free(loop->base);
 	free(loop);
 	return NULL;
@@ -146,6 +158,11 @@ struct timeout_queue *loop_rechecks(struct loop *loop)
 	return &loop->rechecks;
 }
 
+struct conn_lingers *loop_lingers(struct loop *loop)
+{
+	return &loop->lingers;
+}
+
 void loop_task_init(struct loop_task *task, void (*run)(struct loop_task *task))
 {
 	list_init(&task->link);
@@ -177,6 +194,11 @@ int loop_watch_signal(struct loop_event *event, struct loop *loop, int signo, lo
 	void *arg)
 {
 	return loop_watch(event, loop, signo, EV_SIGNAL, fn, arg);
+}
+
+void loop_tell(struct loop_event *event, int what)
+{
+	event_active(event_of(event), what, 1);
 }
 
 void loop_unwatch(struct loop_event *event)

@@ -17,6 +17,7 @@
 struct loop;
 struct mailbox;
 struct timeout_queue;
+struct conn_lingers;
 
 /* NULL when out of memory or descriptors. */
 struct loop *loop_new(void);
@@ -36,6 +37,8 @@ struct mailbox *loop_mailbox(struct loop *loop);
 
 /* For net/conn.c: the connections that it looks at again a second after a short read. */
 struct timeout_queue *loop_rechecks(struct loop *loop);
+/* Likewise: those that are closed and still have something to send. */
+struct conn_lingers *loop_lingers(struct loop *loop);
 
 /* ---- Work deferred to the end of the turn ---- */
 
@@ -85,6 +88,8 @@ int loop_watch(struct loop_event *event, struct loop *loop, int fd, int what, lo
 /* The same for a signal; only one loop of the process may do this. */
 int loop_watch_signal(struct loop_event *event, struct loop *loop, int signo, loop_event_fn *fn,
 	void *arg);
+/* The callback comes in the next poll, which then does not wait, as if the kernel had told `what`. */
+void loop_tell(struct loop_event *event, int what);
 /* Before the descriptor is closed. No callback comes any more; a zero event is fine. */
 void loop_unwatch(struct loop_event *event);
 

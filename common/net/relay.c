@@ -127,7 +127,7 @@ int relay_connect(struct relay *r, struct plug plug)
 	int error = conn_plug(&r->conn, r->loop, plug, relay_changed);
 	if (error < 0)
 		return error;
-	r->conn.writable = true;
+	conn_assume_writable(&r->conn);
 	r->moved = loop_now(r->loop);
 	/* A FIN with nothing queued before it came while there was no socket to pass it on to. */
 	if (r->stream.state == STREAM_HALF_REMOTE)

@@ -31,7 +31,7 @@ EVERYWHERE = {"tests", "fuzz", "bench"}
 # A library's headers and the only places, as prefixes of paths, that speak to it.
 LIBRARIES = {
     r"event2/|event\.h": ["common/net/"],
-    r"openssl/": ["common/net/tls.c", "common/crypto/"],
+    r"openssl/": ["common/net/tls", "common/crypto/", "tests/unit/net/"],
     r"sodium(\.h|/)": ["common/crypto/"],
     r"libwebsockets": ["common/panel/", "tests/"],
     r"jansson\.h": ["common/wire/control.c", "common/panel/"],

@@ -158,6 +158,8 @@ static struct stream *on_open(struct link *l, const struct frame_open *open,
 {
 	struct side *s = side_of(l);
 	assert_int_equal(s->ups, 1);
+	if (open->kind == FRAME_KIND_UDP && s->on_udp)
+		return s->on_udp(s, open);
 	if (open->service >= PAIR_FLOWS || s->flows[open->service].used) {
 		*reason_out = FRAME_RESET_UNKNOWN_SERVICE;
 		return NULL;
@@ -185,15 +187,6 @@ static const struct link_ops link_ops = {
 	.wake = on_wake,
 };
 
-static void set_binding(struct side *s, const char *cb)
-{
-	if (!cb)
-		return;
-	s->link.proof.tls = HELLO_TLS_13;
-	s->link.proof.cb_present = true;
-	memcpy(s->link.proof.cb, cb, HELLO_CB);
-}
-
 static void side_init(struct pair *p, struct side *s, bool client)
 {
 	static const struct mux_limits usual = {.base_window = MUX_BASE_WINDOW,
@@ -215,10 +208,16 @@ static void side_init(struct pair *p, struct side *s, bool client)
 		.random = &s->random,
 		.instance = s->instance,
 		.version = "0.0-test",
+		.unverified = client ? c->unverified : NULL,
 	};
 	memset(config.salt, 0x5a, sizeof(config.salt));
+	const char *cb = client ? c->client_cb : c->server_cb;
+	if (cb) {
+		config.tls13 = !(client && c->client_tls12);
+		config.cb_given = true;
+		memcpy(config.cb, cb, HELLO_CB);
+	}
 	assert_int_equal(link_init(&s->link, &link_ops, &config, p->now), 0);
-	set_binding(s, client ? c->client_cb : c->server_cb);
 	memset(&s->key, 0x77, sizeof(s->key));
 	if (c->open_mode)
 		token_key_open_mode(&s->key);

@@ -26,6 +26,12 @@ static void agreed(void **state)
 		{{.server_cb = CB_A}, true, false},
 		{{.client_cb = CB_A, .server_cb = CB_B, .client_waives = true}, true, false},
 		{{.client_cb = CB_A, .server_cb = CB_A, .client_waives = true}, false, true},
+		/* TLS 1.2 counts as none, whatever the library exports there. */
+		{{.client_cb = CB_A, .server_cb = CB_A, .client_tls12 = true}, true, false},
+		/* Everybody knows the key of open mode, so it binds nothing (rule 12). */
+		{{.client_cb = CB_A, .server_cb = CB_A, .open_mode = true}, true, false},
+		/* A certificate that nobody vouches for, of who knows the token (rule 9). */
+		{{.client_cb = CB_A, .server_cb = CB_A, .unverified = "self-signed"}, false, true},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct pair p;
@@ -74,6 +80,34 @@ static void refused(void **state)
 		assert_string_equal(p.client.link.why, rows[i].why);
 		assert_int_equal(p.server.link.state, LINK_CLOSED);
 		assert_int_equal(p.server.link.end, LINK_END_REFUSED);
+		assert_int_equal(p.client.ups + p.server.ups, 0);
+		pair_deinit(&p);
+	}
+}
+
+/* Somebody with a certificate of his own stands in between, or TLS is too old to tell (rule 9). */
+static void in_between(void **state)
+{
+	static const struct pair_config rows[] = {
+		{.client_cb = CB_A, .server_cb = CB_B},
+		{.client_cb = CB_A},
+		{.server_cb = CB_A},
+		{.client_cb = CB_A, .server_cb = CB_A, .client_tls12 = true},
+		{.client_cb = CB_A, .server_cb = CB_A, .open_mode = true},
+		{.client_cb = CB_A, .server_cb = CB_B, .client_waives = true, .server_waives = true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct pair p;
+		struct pair_config config = rows[i];
+		config.unverified = "self-signed";
+		pair_init(&p, &config, 1);
+		pair_run(&p);
+		assert_int_equal(p.client.link.state, LINK_CLOSED);
+		assert_int_equal(p.client.link.end, LINK_END_REFUSED);
+		assert_non_null(strstr(p.client.link.why, "(self-signed)"));
+		assert_non_null(strstr(p.client.link.why, "--tls-pin"));
+		/* Nothing was said that is for the exit node alone. */
+		assert_false(p.client.link.send_confirmed);
 		assert_int_equal(p.client.ups + p.server.ups, 0);
 		pair_deinit(&p);
 	}
@@ -400,6 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agreed),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(in_between),
 		cmocka_unit_test(refusals_look_alike),
 		cmocka_unit_test(lying_server),
 		cmocka_unit_test(other_versions),

@@ -30,10 +30,13 @@ struct fake {
 	bool end;      /* FIN behind them */
 	int broken;    /* what pull() answers instead */
 	size_t pulled; /* bytes given so far */
+	int n_pulls;   /* times that it was asked */
+	/* Where the stream is one of datagrams: `give` of them, of `piece` bytes each. */
 
 	/* receiving */
 	size_t take; /* bytes that push() still takes */
 	size_t got;
+	int n_datagrams;
 	uint8_t seed; /* of the pattern it expects */
 	int ended;
 

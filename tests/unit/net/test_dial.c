@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "base/macros.h"
 #include "net/dial.h"
@@ -302,6 +303,71 @@ static void cancelled_before_the_report(void **state)
 	dial_cancel(&zero);
 }
 
+static void dial_unix(const char *path, uint64_t patience)
+{
+	calls = 0;
+	dial_start_unix(&dial, loop, str_from(path), clock_now() + patience, dial_done);
+	assert_int_equal(calls, 0);
+	while (calls == 0)
+		loop_turn(loop);
+	assert_int_equal(calls, 1);
+}
+
+static void unix_sockets(void **state)
+{
+	char dir[] = "/tmp/test_dial.XXXXXX", path[64];
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/socket", dir);
+	dial_unix(path, CLOCK_S);
+	assert_int_equal(result, -ENOENT);
+	assert_int_equal(dial.outcome, DIAL_REFUSED);
+	assert_non_null(strstr(dial.reason, path));
+
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	strcpy(un.sun_path, path);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&un, sizeof un), 0);
+	dial_unix(path, CLOCK_S);
+	assert_int_equal(result, -ECONNREFUSED);
+	assert_int_equal(dial.outcome, DIAL_REFUSED);
+
+	/* A queue of one: the next waits until somebody is taken out of it, or in vain. */
+	assert_int_equal(listen(listener, 0), 0);
+	dial_unix(path, CLOCK_S);
+	assert_true(result >= 0);
+	int first = result;
+	dial_unix(path, 50 * CLOCK_MS);
+	assert_int_equal(result, -EAGAIN);
+	assert_int_equal(dial.outcome, DIAL_TIMED_OUT);
+	calls = 0;
+	dial_start_unix(&dial, loop, str_from(path), clock_now() + CLOCK_S, dial_done);
+	loop_turn(loop);
+	assert_int_equal(calls, 0);
+	int taken = accept(listener, NULL, NULL);
+	while (calls == 0)
+		loop_turn(loop);
+	assert_true(result >= 0);
+
+	dial_start_unix(&dial, loop, str_from(path), clock_now() + CLOCK_S, dial_done);
+	dial_cancel(&dial);
+	close(result);
+	close(first);
+	close(taken);
+	close(listener);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void unix_path_too_long(void **state)
+{
+	char path[DIAL_UNIX_MAX + 2];
+	memset(path, '/', sizeof path);
+	path[sizeof path - 1] = 0;
+	dial_unix(path, CLOCK_S);
+	assert_int_equal(result, -ENAMETOOLONG);
+	assert_int_equal(dial.outcome, DIAL_FAILED);
+}
+
 static void families_alternate(void **state)
 {
 	static const struct {
@@ -347,6 +413,8 @@ int main(void)
 		TEST(cancelled_while_connecting),
 		TEST(cancelled_while_resolving),
 		TEST(cancelled_before_the_report),
+		TEST(unix_sockets),
+		TEST(unix_path_too_long),
 		TEST(families_alternate),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

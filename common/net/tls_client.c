@@ -1,0 +1,183 @@
+/* The side that goes to others and judges whom it finds there. */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+
+#include "base/cleanup.h"
+#include "net/tls_openssl.h"
+#include "wire/hostname.h"
+
+#define PIN_PREFIX "sha256/"
+#define PIN_BASE64 44 /* characters for TLS_PIN_SIZE bytes, one of them padding */
+
+/* ---- Making one ---- */
+
+/* An entry that a look-up by the hash of a CA's name would open: "4042bcee.0". */
+static bool is_hashed(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == 8 && strcmp(name + 8, ".0") == 0;
+}
+
+static bool hashed_directory(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	bool found = false;
+	while (dir && !found && (entry = readdir(dir)))
+		found = is_hashed(entry->d_name);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/*
+ * The bundle of all CAs is 140 certificates to be parsed and kept, in each tls_client. Where they stand
+ * as files of their own, the one that is needed is read when it is needed.
+ */
+static int trust_system(SSL_CTX *ctx)
+{
+	if (!getenv(X509_get_default_cert_file_env()) && !getenv(X509_get_default_cert_dir_env()) &&
+		hashed_directory(X509_get_default_cert_dir()))
+		return SSL_CTX_set_default_verify_dir(ctx);
+	return SSL_CTX_set_default_verify_paths(ctx);
+}
+
+static int trust(struct tls_client *c, const struct tls_client_config *config, struct error *err)
+{
+	SSL_CTX *ctx = c->side.ctx;
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
+	X509_VERIFY_PARAM_set_hostflags(param,
+		X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	if (c->pinned || c->insecure)
+		return 0;
+	ERR_clear_error();
+	if (!config->ca)
+		return trust_system(ctx)
+			       ? 0
+			       : tls_error(err, -EINVAL, "the system's CAs cannot be found");
+	/* Whatever stands in that file is trusted, an intermediate CA or the certificate itself too. */
+	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+	if (!SSL_CTX_load_verify_file(ctx, config->ca))
+		return tls_error(err, -EINVAL, "the CA file %s cannot be read", config->ca);
+	return 0;
+}
+
+static int parse_pin(const char *text, uint8_t pin_out[TLS_PIN_SIZE], struct error *err)
+{
+	uint8_t bytes[PIN_BASE64 / 4 * 3 + 1];
+	char again[TLS_PIN_TEXT];
+	if (strlen(text) == TLS_PIN_TEXT - 1 &&
+		EVP_DecodeBlock(bytes, (const uint8_t *)text + strlen(PIN_PREFIX), PIN_BASE64) >
+			0) {
+		tls_pin_text(bytes, again);
+		if (strcmp(again, text) == 0) {
+			memcpy(pin_out, bytes, TLS_PIN_SIZE);
+			return 0;
+		}
+	}
+	return error_set(err, -EINVAL,
+		"\"%.80s\" is no pin: \"" PIN_PREFIX
+		"\" and %d characters of base64, as the server "
+		"prints it",
+		text, PIN_BASE64);
+}
+
+static int show(SSL_CTX *ctx, const struct tls_client_config *config, struct error *err)
+{
+	struct tls_certificate c;
+	int r = tls_certificate_load(&c, config->cert, config->key, err);
+	if (r)
+		return r;
+	ERR_clear_error();
+	if (SSL_CTX_use_cert_and_key(ctx, c.leaf, c.key, c.chain, 1) != 1)
+		r = tls_error(err, -EINVAL, "the certificate %s cannot be used", config->cert);
+	tls_certificate_deinit(&c);
+	return r;
+}
+
+static int set_up(struct tls_client *c, const struct tls_client_config *config, struct error *err)
+{
+	c->insecure = config->insecure;
+	c->judge_later = config->judge_later;
+	c->pinned = config->pin;
+	int r = config->pin ? parse_pin(config->pin, c->pin, err) : 0;
+	r = r ? r : tls_side_init(&c->side, TLS_client_method(), err);
+	r = r ? r : trust(c, config, err);
+	if (!r && config->key && !config->cert)
+		r = error_set(err, -EINVAL, "the key %s belongs to no certificate", config->key);
+	return r || !config->cert ? r : show(c->side.ctx, config, err);
+}
+
+struct tls_client *tls_client_new(const struct tls_client_config *config, struct error *err)
+{
+	struct tls_client *c = calloc(1, sizeof *c);
+	if (!c) {
+		error_set(err, -ENOMEM, "no memory for TLS");
+		return NULL;
+	}
+	atomic_init(&c->side.refs, 1);
+	return set_up(c, config, err) ? tls_client_unref(c) : c;
+}
+
+struct tls_client *tls_client_ref(struct tls_client *c)
+{
+	atomic_fetch_add_explicit(&c->side.refs, 1, memory_order_relaxed);
+	return c;
+}
+
+struct tls_client *tls_client_unref(struct tls_client *c)
+{
+	if (!c || atomic_fetch_sub_explicit(&c->side.refs, 1, memory_order_acq_rel) != 1)
+		return NULL;
+	tls_side_deinit(&c->side);
+	free(c);
+	return NULL;
+}
+
+/* ---- One connection ---- */
+
+/* The name without brackets, zone and trailing dot, none of which a certificate has. */
+static void bare_host(const char *host, char out[HOSTNAME_SIZE])
+{
+	size_t n = strcspn(host, "%");
+	if (n && host[0] == '[') {
+		host++;
+		n = strcspn(host, "%]");
+	} else if (n && host[n - 1] == '.') {
+		n--;
+	}
+	n = n < HOSTNAME_SIZE ? n : HOSTNAME_MAX;
+	memcpy(out, host, n);
+	out[n] = 0;
+}
+
+static bool aim(SSL *ssl, const char *host, bool alpn)
+{
+	static const uint8_t http1[] = "\x08http/1.1";
+	char name[HOSTNAME_SIZE];
+	uint8_t address[sizeof(struct in6_addr)];
+	bare_host(host, name);
+	if (alpn && SSL_set_alpn_protos(ssl, http1, sizeof http1 - 1) != 0)
+		return false;
+	if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
+	/* An empty name would mean that any is right. */
+	return name[0] && SSL_set1_host(ssl, name) && SSL_set_tlsext_host_name(ssl, name);
+}
+
+struct tls *tls_connect(struct tls_client *c, const char *host, bool alpn)
+{
+	struct tls *tls = tls_new(&c->side);
+	if (!tls)
+		return NULL;
+	tls->client = tls_client_ref(c);
+	SSL_set_connect_state(tls->ssl);
+	return aim(tls->ssl, host, alpn) ? tls : tls_free(tls);
+}

@@ -1,0 +1,98 @@
+#pragma once
+/*
+ * What the files of TLS share and show to nobody else: the structs with OpenSSL's types in them.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/ssl.h>
+
+#include "base/buf.h"
+#include "net/tls_filter.h"
+
+/* ---- Certificates (tls_certificate.c) ---- */
+
+struct tls_certificate {
+	X509 *leaf;
+	STACK_OF(X509) * chain; /* without the leaf */
+	EVP_PKEY *key;
+	char **names; /* canonical, as wire/hostname makes them, or "*." and such a name */
+	size_t n_names;
+};
+
+enum { TLS_NO_CERTIFICATE = 1, TLS_NO_KEY };
+
+/*
+ * Reads a chain and its key. `key` NULL: it is in `path`, or in the file with the same name and ".key".
+ * 0; TLS_NO_CERTIFICATE or TLS_NO_KEY where there is none, with a sentence as well; or -errno with one.
+ */
+int tls_certificate_load(struct tls_certificate *c, const char *path, const char *key,
+	struct error *err);
+void tls_certificate_deinit(struct tls_certificate *c);
+bool tls_certificate_covers(const struct tls_certificate *c, struct str host, bool wildcards);
+int64_t tls_certificate_expiry(const struct tls_certificate *c);
+/* SHA-256 of the SubjectPublicKeyInfo; false: out of memory. */
+bool tls_spki(X509 *x, uint8_t digest_out[TLS_PIN_SIZE]);
+void tls_pin_text(const uint8_t digest[TLS_PIN_SIZE], char pin_out[TLS_PIN_TEXT]);
+
+/* ---- Sides ---- */
+
+/* What a connection needs of whoever it belongs to: the head of both structs below. */
+struct tls_side {
+	atomic_uint refs;
+	SSL_CTX *ctx;
+	BIO_METHOD *bio;
+};
+
+struct tls_server {
+	struct tls_side side;
+	struct tls_certificate *certs; /* the first one serves whoever asks for nothing we have */
+	size_t n_certs, cap_certs;
+};
+
+struct tls_client {
+	struct tls_side side;
+	bool insecure, judge_later, pinned;
+	uint8_t pin[TLS_PIN_SIZE];
+};
+
+/* The context with what both sides have in common. 0, -ENOMEM with a sentence. */
+int tls_side_init(struct tls_side *side, const SSL_METHOD *method, struct error *err);
+void tls_side_deinit(struct tls_side *side);
+/* The certificate for a name as the peer wrote it. */
+const struct tls_certificate *tls_server_pick(const struct tls_server *s, struct str sni);
+/* "<what>: <OpenSSL's reason>". Returns `code`. */
+int tls_error(struct error *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- One connection (tls.c) ---- */
+
+struct tls {
+	SSL *ssl;
+	struct tls_server *server; /* one of the two; a reference */
+	struct tls_client *client;
+	struct buf in;      /* bytes of the peer's that had no room with the reader */
+	const uint8_t *fed; /* borrowed; behind `in` */
+	size_t n_fed;
+	uint8_t *sink; /* borrowed: TLS_SINK bytes */
+	size_t n_sink;
+	struct buf out;      /* what the socket did not take */
+	char *complaint;     /* owned */
+	bool alpn;           /* server: answers http/1.1 */
+	bool established;    /* the handshake went well */
+	bool ended;          /* our close_notify was written */
+	bool heard, foreign; /* a byte came; the first one begins no TLS record */
+};
+
+struct tls *tls_new(struct tls_side *side);
+/* Keeps the first complaint of a connection. */
+void tls_complain(struct tls *tls, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- Judgement (tls_verdict.c) ---- */
+
+/* For SSL_CTX_set_cert_verify_callback(). */
+int tls_judge(X509_STORE_CTX *store, void *arg);
+/* Says why OpenSSL failed, as far as it has a reason waiting on this thread. */
+void tls_explain(struct tls *tls);

@@ -1,0 +1,230 @@
+/* The side that has certificates, one of them for each visitor by the name that it asks for. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <openssl/err.h>
+
+#include "base/cleanup.h"
+#include "net/tls_openssl.h"
+#include "wire/hostname.h"
+
+/* Names the sessions of ours; tickets are sealed with a key of this context's anyway. */
+#define SESSION_CONTEXT "tunnel"
+
+/* ---- Choosing ---- */
+
+const struct tls_certificate *tls_server_pick(const struct tls_server *s, struct str sni)
+{
+	char text[HOSTNAME_SIZE];
+	size_t n;
+	if (s->n_certs > 1 && sni.n && hostname_canonical(sni, text, &n) == 0)
+		for (int wildcards = 0; wildcards < 2; wildcards++)
+			for (size_t i = 0; i < s->n_certs; i++)
+				if (tls_certificate_covers(&s->certs[i], (struct str){text, n},
+					    wildcards))
+					return &s->certs[i];
+	return &s->certs[0];
+}
+
+/* The first one is the context's own already. */
+static int choose(SSL *ssl, void *arg)
+{
+	struct tls *tls = SSL_get_app_data(ssl);
+	const struct tls_certificate *c = tls_server_pick(tls->server, tls_sni(tls));
+	return c == &tls->server->certs[0] ||
+	       SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) == 1;
+}
+
+/* Taking the name makes it a part of the session: a resumed one has it again. */
+static int take_name(SSL *ssl, int *alert, void *arg)
+{
+	return SSL_TLSEXT_ERR_OK;
+}
+
+/* Whoever offers other protocols only is served without: a refusal would help nobody. */
+static int take_protocol(SSL *ssl, const unsigned char **out, unsigned char *n_out,
+	const unsigned char *offered, unsigned int n, void *arg)
+{
+	static const char http1[] = "http/1.1";
+	struct tls *tls = SSL_get_app_data(ssl);
+	for (unsigned int at = 0; tls->alpn && at < n; at += 1u + offered[at]) {
+		if (offered[at] != sizeof http1 - 1 || n - at < sizeof http1 ||
+			memcmp(offered + at + 1, http1, sizeof http1 - 1) != 0)
+			continue;
+		*out = offered + at + 1;
+		*n_out = offered[at];
+		return SSL_TLSEXT_ERR_OK;
+	}
+	return SSL_TLSEXT_ERR_NOACK;
+}
+
+/* ---- Making one ---- */
+
+/* As tls_certificate_load(). */
+static int add(struct tls_server *s, const char *path, const char *key, struct error *err)
+{
+	if (s->n_certs == s->cap_certs) {
+		size_t cap = s->cap_certs ? 2 * s->cap_certs : 4;
+		struct tls_certificate *certs = reallocarray(s->certs, cap, sizeof *certs);
+		if (!certs)
+			return error_set(err, -ENOMEM, "no memory for %s", path);
+		s->certs = certs;
+		s->cap_certs = cap;
+	}
+	int r = tls_certificate_load(&s->certs[s->n_certs], path, key, err);
+	s->n_certs += r == 0;
+	return r;
+}
+
+static int is_certificate(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+	return entry->d_name[0] != '.' && dot && (!strcmp(dot, ".pem") || !strcmp(dot, ".crt"));
+}
+
+/* Sorted by name, so that the first one is the same with every start. */
+static int add_directory(struct tls_server *s, const char *dir, struct error *err)
+{
+	struct dirent **entries;
+	int n = scandir(dir, &entries, is_certificate, alphasort), r = 0;
+	if (n < 0)
+		return error_set(err, -errno, "%s cannot be read: %m", dir);
+	size_t before = s->n_certs;
+	for (int i = 0; i < n; i++) {
+		auto_free char *path = NULL;
+		if (!r && asprintf(&path, "%s/%s", dir, entries[i]->d_name) < 0) {
+			path = NULL;
+			r = error_set(err, -ENOMEM, "no memory for %s", dir);
+		}
+		r = r ? r : add(s, path, NULL, err);
+		/* A key may be called .pem too. */
+		r = r == TLS_NO_CERTIFICATE ? 0 : r;
+		free(entries[i]);
+	}
+	free(entries);
+	if (!r && s->n_certs == before)
+		r = error_set(err, -ENOENT, "there is no certificate (*.pem, *.crt) in %s", dir);
+	return r;
+}
+
+static int add_all(struct tls_server *s, const struct tls_server_config *config, struct error *err)
+{
+	if (config->n_keys > config->n_certs)
+		return error_set(err, -EINVAL, "there are more keys than certificates");
+	int r = 0;
+	for (size_t i = 0; i < config->n_certs && !r; i++) {
+		const char *path = config->certs[i];
+		const char *key = i < config->n_keys ? config->keys[i] : NULL;
+		struct stat st;
+		bool directory = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+		if (directory && key)
+			r = error_set(err, -EINVAL, "%s is a directory: %s cannot be its key", path,
+				key);
+		else
+			r = directory ? add_directory(s, path, err) : add(s, path, key, err);
+	}
+	if (!r && !s->n_certs)
+		r = error_set(err, -EINVAL, "there is no certificate");
+	return r;
+}
+
+static int ask_for_certificates(SSL_CTX *ctx, const char *ca, struct error *err)
+{
+	ERR_clear_error();
+	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(ca);
+	if (!names || !SSL_CTX_load_verify_file(ctx, ca)) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return tls_error(err, -EINVAL, "the CA of the clients, %s, cannot be read", ca);
+	}
+	SSL_CTX_set_client_CA_list(ctx, names);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	return 0;
+}
+
+static int set_up(struct tls_server *s, const struct tls_server_config *config, struct error *err)
+{
+	int r = tls_side_init(&s->side, TLS_server_method(), err);
+	r = r ? r : add_all(s, config, err);
+	r = r || !config->client_ca ? r : ask_for_certificates(s->side.ctx, config->client_ca, err);
+	if (r)
+		return r;
+	SSL_CTX *ctx = s->side.ctx;
+	const struct tls_certificate *c = &s->certs[0];
+	ERR_clear_error();
+	if (SSL_CTX_use_cert_and_key(ctx, c->leaf, c->key, c->chain, 1) != 1 ||
+		!SSL_CTX_set_session_id_context(ctx, (const uint8_t *)SESSION_CONTEXT,
+			sizeof SESSION_CONTEXT - 1))
+		return tls_error(err, -EINVAL, "the certificate %s cannot be used",
+			config->certs[0]);
+	SSL_CTX_set_cert_cb(ctx, choose, NULL);
+	SSL_CTX_set_tlsext_servername_callback(ctx, take_name);
+	SSL_CTX_set_alpn_select_cb(ctx, take_protocol, NULL);
+	return 0;
+}
+
+struct tls_server *tls_server_new(const struct tls_server_config *config, struct error *err)
+{
+	struct tls_server *s = calloc(1, sizeof *s);
+	if (!s) {
+		error_set(err, -ENOMEM, "no memory for TLS");
+		return NULL;
+	}
+	return set_up(s, config, err) ? tls_server_unref(s) : s;
+}
+
+struct tls_server *tls_server_ref(struct tls_server *s)
+{
+	atomic_fetch_add_explicit(&s->side.refs, 1, memory_order_relaxed);
+	return s;
+}
+
+struct tls_server *tls_server_unref(struct tls_server *s)
+{
+	if (!s || atomic_fetch_sub_explicit(&s->side.refs, 1, memory_order_acq_rel) != 1)
+		return NULL;
+	for (size_t i = 0; i < s->n_certs; i++)
+		tls_certificate_deinit(&s->certs[i]);
+	free(s->certs);
+	tls_side_deinit(&s->side);
+	free(s);
+	return NULL;
+}
+
+bool tls_server_covers(const struct tls_server *s, struct str host)
+{
+	for (size_t i = 0; i < s->n_certs; i++)
+		if (tls_certificate_covers(&s->certs[i], host, true))
+			return true;
+	return false;
+}
+
+void tls_server_pin(const struct tls_server *s, char pin_out[TLS_PIN_TEXT])
+{
+	uint8_t digest[TLS_PIN_SIZE] = {0};
+	tls_spki(s->certs[0].leaf, digest);
+	tls_pin_text(digest, pin_out);
+}
+
+int64_t tls_server_expiry(const struct tls_server *s)
+{
+	int64_t first = tls_certificate_expiry(&s->certs[0]);
+	for (size_t i = 1; i < s->n_certs; i++) {
+		int64_t expiry = tls_certificate_expiry(&s->certs[i]);
+		first = expiry < first ? expiry : first;
+	}
+	return first;
+}
+
+struct tls *tls_accept(struct tls_server *s, bool alpn)
+{
+	struct tls *tls = tls_new(&s->side);
+	if (!tls)
+		return NULL;
+	tls->server = tls_server_ref(s);
+	tls->alpn = alpn;
+	SSL_set_accept_state(tls->ssl);
+	return tls;
+}

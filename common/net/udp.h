@@ -1,0 +1,76 @@
+#pragma once
+/*
+ * UDP sockets: a public one that many visitors send to, and one that is connected to an upstream.
+ * What arrives is read in batches into memory that the sockets of a thread share, and given to the
+ * owner one datagram at a time. What a socket does not take is dropped: nothing is queued here, and
+ * the kernel's queue is left as it is tuned (SO_RCVBUF and SO_SNDBUF are never set). Peers with
+ * link-local IPv6 addresses are heard, but not answered: a struct address has no scope.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "net/loop.h"
+#include "wire/address.h"
+
+/*
+ * Where the sockets of one thread read to: 1 MiB of address space, of which datagrams of common
+ * sizes touch a page each.
+ */
+struct udp_arena;
+
+struct udp_arena *udp_arena_new(void); /* NULL when out of memory */
+struct udp_arena *udp_arena_free(struct udp_arena *arena);
+
+struct udp {
+	struct loop_event event;
+	struct loop *loop;
+	struct udp_arena *arena;
+	int fd;
+	uint16_t port;  /* ours: the real one, also when 0 was asked for */
+	bool v6;        /* an IPv6 socket, which may carry IPv4 too */
+	bool connected; /* to `upstream` */
+	bool refused_told;
+	struct address upstream;
+	uint64_t dropped; /* datagrams that the socket did not take, or were too long for a frame */
+	/*
+	 * A datagram came from `peer`, sent to `local`: the address to answer from, of family NONE
+	 * where the kernel does not tell and on a connected socket. `p` lasts for the call, in which
+	 * any socket may be closed, this one too.
+	 */
+	void (*received)(struct udp *udp, const struct address *peer, const struct address *local,
+		const uint8_t *p, size_t n);
+	/*
+	 * Of a connected socket: nobody listens there (ICMP), or there is no way. Told once, also from
+	 * within udp_send(); sending goes on, for who listens later. May close it.
+	 */
+	void (*refused)(struct udp *udp, int error);
+};
+
+/*
+ * Receives on `bind_addr` (a numeric address; "" or NULL is every IPv4 and IPv6 address) and `port`
+ * (0: any free one). 0, or -errno with a sentence and nothing open.
+ */
+int udp_open(struct udp *udp, struct loop *loop, struct udp_arena *arena, const char *bind_addr,
+	uint16_t port,
+	void (*received)(struct udp *, const struct address *, const struct address *,
+		const uint8_t *, size_t),
+	struct error *err);
+
+/* A socket toward `upstream` alone, which hears nobody else. 0, or -errno and nothing open. */
+int udp_connect(struct udp *udp, struct loop *loop, struct udp_arena *arena,
+	const struct address *upstream,
+	void (*received)(struct udp *, const struct address *, const struct address *,
+		const uint8_t *, size_t),
+	void (*refused)(struct udp *, int error));
+
+/*
+ * Sends to `peer`, from the address `local` (NULL, or of family NONE: the kernel's choice) and the
+ * socket's port; both NULL on a connected socket. Drops what the socket does not take.
+ */
+void udp_send(struct udp *udp, const struct address *peer, const struct address *local,
+	const void *p, size_t n);
+
+/* Legal at any time; one that is zero or closed is fine. */
+void udp_close(struct udp *udp);

@@ -1,0 +1,169 @@
+/* The client's handshake within a deadline: one answer, and one sentence when it failed. */
+#include "certs.h"
+
+#include <errno.h>
+
+#include "base/macros.h"
+#include "net/secure.h"
+
+#define PATIENCE (5 * CLOCK_S)
+
+static struct loop *loop;
+static struct secure secure;
+static int calls, peer;
+static struct plug result;
+static char why[200];
+
+static void done(struct secure *s, struct plug plug, const char *reason)
+{
+	assert_ptr_equal(s, &secure);
+	calls++;
+	result = plug;
+	snprintf(why, sizeof why, "%s", reason);
+}
+
+static int setup(void **state)
+{
+	calls = 0;
+	result = PLUG_NULL;
+	return (loop = loop_new()) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	secure_cancel(&secure);
+	plug_close(&result);
+	if (peer >= 0)
+		close(peer);
+	loop = loop_free(loop);
+	return 0;
+}
+
+static void start(uint64_t patience, const char *host, const char *ca)
+{
+	struct error err;
+	struct tls_client *c = tls_client_new(&(struct tls_client_config){.ca = ca}, &err);
+	assert_non_null(c);
+	int fds[2];
+	test_tcp_pair(fds);
+	peer = fds[1];
+	secure_start(&secure, loop, fds[0], tls_connect(c, host, false), clock_now() + patience,
+		done);
+	assert_int_equal(calls, 0);
+	tls_client_unref(c);
+}
+
+static void wait_for_it(void)
+{
+	for (uint64_t end = clock_now() + PATIENCE; !calls && clock_now() < end;)
+		loop_turn(loop);
+	assert_int_equal(calls, 1);
+}
+
+static void answered(struct conn *conn)
+{
+}
+
+static void good_and_bad_handshakes(void **state)
+{
+	struct test_cert c = test_cert("x", "DNS:a.example", -1, 9, NULL);
+	char *path = strdup(test_write("a.pem", &c, &c, NULL, 0600));
+	test_cert_free(&c);
+	struct tls_server_config config = {.certs = &path, .n_certs = 1};
+	struct error err;
+	struct tls_server *server = tls_server_new(&config, &err);
+	assert_non_null(server);
+	const char *hosts[] = {"a.example", "b.example"};
+	for (int bad = 0; bad < 2; bad++) {
+		calls = 0;
+		start(PATIENCE, hosts[bad], path);
+		struct conn conn;
+		assert_int_equal(conn_init(&conn, loop, peer, answered), 0);
+		peer = -1;
+		assert_int_equal(conn_secure(&conn, tls_accept(server, false), NULL, 0), 0);
+		wait_for_it();
+		assert_string_equal(why,
+			bad ? "its certificate is for a.example, not b.example" : "");
+		assert_int_equal(result.fd >= 0, !bad);
+		assert_int_equal(result.tls != NULL, !bad);
+		if (!bad)
+			assert_true(tls_verified(result.tls));
+		plug_close(&result);
+		conn_close(&conn);
+	}
+	tls_server_unref(server);
+	free(path);
+}
+
+static void failures_have_sentences(void **state)
+{
+	struct test_cert c = test_cert("x", "DNS:a.example", -1, 9, NULL);
+	char *path = strdup(test_write("b.pem", &c, NULL, NULL, 0600));
+	test_cert_free(&c);
+	const struct {
+		const char *says;
+		bool ends;
+		const char *why;
+	} cases[] = {
+		{"220 mail.example ESMTP\r\n", false, "it does not speak TLS"},
+		{"", true, "it ended the connection during the TLS handshake"},
+		{"", false, "the TLS handshake took too long"},
+		{"\x16\x03\x03", false, "the TLS handshake took too long"},
+		{"\x15\x03\x03\x00\x02\x02\x28", false, "it ended TLS: handshake failure"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		size_t n = cases[i].says[0] == 0x15 ? 7 : strlen(cases[i].says);
+		calls = 0;
+		start(100 * CLOCK_MS, "a.example", path);
+		assert_int_equal(send(peer, cases[i].says, n, 0), n);
+		if (cases[i].ends)
+			shutdown(peer, SHUT_WR);
+		wait_for_it();
+		assert_string_equal(why, cases[i].why);
+		assert_int_equal(result.fd, -1);
+		close(peer);
+		peer = -1;
+	}
+	free(path);
+}
+
+static void cancelled_is_silent(void **state)
+{
+	struct secure zero = {0};
+	secure_cancel(&zero);
+	start(CLOCK_MS, "a.example", NULL);
+	secure_cancel(&secure);
+	struct loop_task task;
+	for (int i = 0; i < 3; i++) {
+		usleep(1000);
+		loop_task_init(&task, (void (*)(struct loop_task *))answered);
+		loop_defer(loop, LOOP_PHASE_REAP, &task);
+		loop_turn(loop);
+	}
+	assert_int_equal(calls, 0);
+	char rest[512];
+	assert_int_equal(recv(peer, rest, sizeof rest, 0), 0);
+}
+
+static void no_memory_is_told_too(void **state)
+{
+	int fds[2];
+	test_tcp_pair(fds);
+	peer = fds[1];
+	secure_start(&secure, loop, fds[0], NULL, CLOCK_NEVER, done);
+	wait_for_it();
+	assert_string_equal(why, "out of memory");
+	assert_int_equal(result.fd, -1);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(good_and_bad_handshakes),
+		TEST(failures_have_sentences),
+		TEST(cancelled_is_silent),
+		TEST(no_memory_is_told_too),
+	};
+	return cmocka_run_group_tests(tests, test_dir_make, test_dir_remove);
+}
