@@ -238,7 +238,7 @@ def test_sessions_share_a_host(tunnel):
             hold.wait(20)
             conn.send(response("ok"))
 
-    server = tunnel.server()
+    server = tunnel.server("--workers=1")
     a, b = tunnel.upstream(script), tunnel.upstream(script)
     tunnel.client(server, a)
     second = tunnel.client(server, b)
