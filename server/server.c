@@ -239,7 +239,7 @@ static void server_stop(struct server *s)
 	state_deinit(&s->files);
 }
 
-int server_run(const struct server_options *opts)
+int server_run(const struct server_options *opts, struct reloader *r)
 {
 	struct server s = {.opts = opts};
 	struct error err;
