@@ -7,9 +7,9 @@ static int check(void *opts, struct error *err)
 	return client_options_check(opts, err);
 }
 
-static int run(const void *opts)
+static int run(const void *opts, struct reloader *r)
 {
-	return client_run(opts);
+	return client_run(opts, r);
 }
 
 static void deinit(void *opts)
@@ -17,21 +17,29 @@ static void deinit(void *opts)
 	client_options_deinit(opts);
 }
 
+static struct launch_fields fields(void *opts)
+{
+	struct client_options *o = opts;
+	return (struct launch_fields){
+		.token = &o->token,
+		.token_from = &o->token_from,
+		.no_token = &o->no_token,
+		.log_level = &o->log_level,
+		.log_format = &o->log_format,
+	};
+}
+
+const struct launch launch_client = {
+	.table = &client_option_table,
+	.size = sizeof(struct client_options),
+	.check = check,
+	.run = run,
+	.deinit = deinit,
+	.fields = fields,
+	.token_needed = true,
+};
+
 int command_client(int argc, char **argv)
 {
-	struct client_options opts = {0};
-	const struct launch l = {
-		.table = &client_option_table,
-		.opts = &opts,
-		.check = check,
-		.run = run,
-		.deinit = deinit,
-		.token = &opts.token,
-		.token_from = &opts.token_from,
-		.no_token = &opts.no_token,
-		.log_level = &opts.log_level,
-		.log_format = &opts.log_format,
-		.token_needed = true,
-	};
-	return launch(&l, argc, argv);
+	return launch(&launch_client, argc, argv);
 }

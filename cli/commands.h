@@ -10,5 +10,6 @@ enum {
 
 int command_server(int argc, char **argv);
 int command_client(int argc, char **argv);
+int command_check_config(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);

@@ -1,8 +1,10 @@
 #include "cli/launch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "config/config.h"
@@ -21,15 +23,22 @@ static void dump_line(void *arg, const char *text)
 	log_debug("option %s", text);
 }
 
-static int find_token(const struct launch *l, struct error *warning, struct error *err)
+static int find_token(const struct launch *l, void *opts, struct error *warning, struct error *err)
 {
-	struct token_source src = {.path = *l->token_from, .open = *l->no_token};
-	int r = token_source_find(&src, l->token, warning, err);
-	if (r == TOKEN_SOURCE_NONE && l->token_needed && !*l->no_token)
+	struct launch_fields f = l->fields(opts);
+	struct token_source src = {.path = *f.token_from, .open = *f.no_token};
+	int r = token_source_find(&src, f.token, warning, err);
+	if (r == TOKEN_SOURCE_NONE && l->token_needed && !*f.no_token)
 		return error_set(err, -1,
 			"no token is given: use --token-from FILE, --token TOKEN or the variable "
 			"TUNNEL_TOKEN");
 	return r < 0 ? r : 0;
+}
+
+static int find_token_again(void *arg, void *opts, struct error *err)
+{
+	struct error warning; /* was said at start */
+	return find_token(arg, opts, &warning, err);
 }
 
 /* Rule 13: at every start, since it is the one mistake that nothing else makes up for. */
@@ -41,18 +50,35 @@ static void warn_about_token(const char *token)
 			strlen(token), TOKEN_SHORT);
 }
 
-static int run(const struct launch *l, const struct config *c, const struct error *warning)
+static int start_log(const struct launch_fields *f, struct error *err)
 {
-	const char *access = l->access_log ? *l->access_log : "off";
-	struct error err;
+	const char *access = f->access_log ? *f->access_log : "off";
 	struct log_options log = {
-		.level = (enum log_level) * l->log_level,
-		.format = (enum log_format) * l->log_format,
+		.level = (enum log_level) * f->log_level,
+		.format = (enum log_format) * f->log_format,
 		.access_off = access && strcmp(access, "off") == 0,
 		.access_file = access,
 	};
-	if (log_start(&log, &err)) {
+	return log_start(&log, err);
+}
+
+static int run(const struct launch *l, void *opts, const struct config *c,
+	const struct error *warning)
+{
+	struct launch_fields f = l->fields(opts);
+	const struct reload_side side = {
+		.table = l->table,
+		.size = l->size,
+		.find = find_token_again,
+		.check = l->check,
+		.deinit = l->deinit,
+		.arg = (void *)l,
+	};
+	struct error err = {"no memory"};
+	struct reloader *r = reloader_new(&side, c, opts);
+	if (!r || start_log(&f, &err)) {
 		fprintf(stderr, "tunnel %s: %s\n", l->table->command, err.text);
+		reloader_end(r);
 		return STATUS_FAILED;
 	}
 	const char *note;
@@ -60,33 +86,34 @@ static int run(const struct launch *l, const struct config *c, const struct erro
 		log_info("%s", note);
 	if (warning->text[0])
 		log_warn("%s", warning->text);
-	warn_about_token(*l->token);
+	warn_about_token(*f.token);
 	if (log_enabled(LOG_DEBUG))
-		config_dump(c, dump_line, NULL);
-	int status = l->run(l->opts);
+		config_dump(c, false, dump_line, NULL);
+	int status = l->run(opts, r);
 	log_stop();
+	reloader_end(r);
 	return status;
 }
 
 int launch(const struct launch *l, int argc, char **argv)
 {
 	struct error err = {"no memory"}, warning = {""};
-	struct config *c = config_new(l->table, l->opts);
-	int status = STATUS_OK;
+	auto_free void *opts = calloc(1, l->size);
+	struct config *c = opts ? config_new(l->table, opts) : NULL;
 	if (!c)
 		return refuse(l, &err);
 	int r = config_load(c, argc, argv, &err);
 	if (r == CONFIG_HELP) {
 		help_print(stdout, l->table);
 		config_free(c);
-		return status;
+		return STATUS_OK;
 	}
 	if (!r)
-		r = l->check(l->opts, &err);
+		r = l->check(opts, &err);
 	if (!r)
-		r = find_token(l, &warning, &err);
-	status = r ? refuse(l, &err) : run(l, c, &warning);
-	l->deinit(l->opts);
+		r = find_token(l, opts, &warning, &err);
+	int status = r ? refuse(l, &err) : run(l, opts, c, &warning);
+	l->deinit(opts);
 	config_free(c);
 	return status;
 }

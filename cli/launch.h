@@ -1,24 +1,34 @@
 #pragma once
 /* What starting either side has in common: options, token, log, and the way out again. */
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "config/option.h"
+#include "config/reload.h"
 
-struct launch {
-	const struct option_table *table;
-	void *opts; /* the config struct */
-
-	int (*check)(void *opts, struct error *err);
-	int (*run)(const void *opts); /* returns the exit status */
-	void (*deinit)(void *opts);   /* undoes a check, successful or not; or one never made */
-
-	/* Fields of the config struct, read after it is filled */
+/* What is read of a config struct here, whichever side's it is. */
+struct launch_fields {
 	char **token;
 	char *const *token_from;
 	const bool *no_token;
 	const int *log_level, *log_format;
 	char *const *access_log; /* NULL: this side has no access log */
-	bool token_needed;       /* nobody makes one when none is given */
 };
+
+struct launch {
+	const struct option_table *table;
+	size_t size; /* of the config struct */
+
+	int (*check)(void *opts, struct error *err);
+	int (*run)(const void *opts, struct reloader *r); /* returns the exit status */
+	void (*deinit)(void *opts); /* undoes a check, successful or not; or one never made */
+
+	struct launch_fields (*fields)(void *opts);
+	bool token_needed; /* nobody makes one when none is given */
+};
+
+/* Of the two sides. */
+extern const struct launch launch_server, launch_client;
 
 /* From the command line to the end of the run; the exit status. */
 int launch(const struct launch *l, int argc, char **argv);

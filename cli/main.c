@@ -23,6 +23,9 @@ static const struct command {
 		"Run the exit node, on the machine with a public address"},
 	{"client", command_client, &client_option_table,
 		"Run beside a service and publish it through the exit node"},
+	{"check-config", command_check_config, NULL,
+		"Read a configuration file and say what is wrong with it: tunnel check-config "
+		"FILE"},
 	{"version", command_version, NULL, "Print the version, and those of the libraries"},
 	{"help", command_help, NULL, "Explain a command: tunnel help [COMMAND]"},
 };
@@ -60,7 +63,7 @@ static void overview(FILE *to)
 	      "Publishes a service that nobody can reach through a machine that everybody can.\n\n",
 		to);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].summary);
+		fprintf(to, "  %-14s%s\n", commands[i].name, commands[i].summary);
 }
 
 int command_version(int argc, char **argv)

@@ -7,9 +7,9 @@ static int check(void *opts, struct error *err)
 	return server_options_check(opts, err);
 }
 
-static int run(const void *opts)
+static int run(const void *opts, struct reloader *r)
 {
-	return server_run(opts);
+	return server_run(opts, r);
 }
 
 static void deinit(void *opts)
@@ -17,21 +17,29 @@ static void deinit(void *opts)
 	server_options_deinit(opts);
 }
 
+static struct launch_fields fields(void *opts)
+{
+	struct server_options *o = opts;
+	return (struct launch_fields){
+		.token = &o->token,
+		.token_from = &o->token_from,
+		.no_token = &o->no_token,
+		.log_level = &o->log_level,
+		.log_format = &o->log_format,
+		.access_log = &o->access_log,
+	};
+}
+
+const struct launch launch_server = {
+	.table = &server_option_table,
+	.size = sizeof(struct server_options),
+	.check = check,
+	.run = run,
+	.deinit = deinit,
+	.fields = fields,
+};
+
 int command_server(int argc, char **argv)
 {
-	struct server_options opts = {0};
-	const struct launch l = {
-		.table = &server_option_table,
-		.opts = &opts,
-		.check = check,
-		.run = run,
-		.deinit = deinit,
-		.token = &opts.token,
-		.token_from = &opts.token_from,
-		.no_token = &opts.no_token,
-		.log_level = &opts.log_level,
-		.log_format = &opts.log_format,
-		.access_log = &opts.access_log,
-	};
-	return launch(&l, argc, argv);
+	return launch(&launch_server, argc, argv);
 }

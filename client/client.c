@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/uplink.h"
+#include "client/bond.h"
 #include "crypto/crypto.h"
 #include "net/notify.h"
 #include "net/signals.h"
@@ -16,13 +16,15 @@
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_REJECTED = 3 };
 
 struct client {
-	const struct client_options *options;
+	const struct client_options *options; /* of the start: what cannot change */
+	struct reloader *reloader;
+	void *running; /* the options that were read last */
 	struct loop *loop;
 	struct offload *offload;
 	struct signals signals;
 	struct services services;
 	struct outlets outlets;
-	struct uplink uplink;
+	struct bond bond;
 	struct loop_timer watchdog;
 	bool ending;
 	int status;
@@ -34,27 +36,70 @@ static void client_stop(struct client *c, int status)
 	loop_stop(c->loop);
 }
 
-static void uplink_ended(struct uplink *u, enum uplink_end end)
+static void bond_ended(struct bond *bond, enum bond_end end)
 {
-	struct client *c = container_of(u, struct client, uplink);
+	struct client *c = container_of(bond, struct client, bond);
 	switch (end) {
-	case UPLINK_END_DRAINED:
+	case BOND_END_DRAINED:
 		client_stop(c, STATUS_OK);
 		break;
-	case UPLINK_END_REJECTED:
+	case BOND_END_REJECTED:
 		client_stop(c, STATUS_REJECTED);
 		break;
-	case UPLINK_END_HOPELESS:
+	case BOND_END_HOPELESS:
 		client_stop(c, STATUS_FAILED);
 		break;
 	}
+}
+
+static void differs(void *arg, const struct reload_difference *d)
+{
+	if (!d->reloadable)
+		log_warn("--%s changed: that takes effect at the next start", d->name);
+	else
+		log_debug("%s changed", d->name);
+}
+
+/* Nothing of a reading that is wrong is taken. */
+static int client_take(struct client *c, struct services_change *change, struct error *err)
+{
+	void *read;
+	int r = reloader_load(c->reloader, c->running, differs, c, &read, err);
+	if (r)
+		return r;
+	const struct client_options *o = read;
+	r = services_set(&c->services, &o->upstreams, err, change);
+	if (r) {
+		reloader_free(c->reloader, read);
+		return r;
+	}
+	reloader_free(c->reloader, c->running);
+	c->running = read;
+	log_set_level((enum log_level)o->log_level);
+	return 0;
+}
+
+static void client_reload(struct client *c)
+{
+	struct error err;
+	struct services_change change;
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_now());
+	if (client_take(c, &change, &err)) {
+		log_error("nothing was reloaded: %s", err.text);
+	} else {
+		log_info("reloaded; services added: %zu, removed: %zu, as before: %zu",
+			change.added, change.removed, change.kept);
+		bond_services_changed(&c->bond);
+	}
+	notify_send("READY=1");
 }
 
 static void caught(struct signals *signals, int signo)
 {
 	struct client *c = container_of(signals, struct client, signals);
 	if (signo == SIGHUP && !signals->hangup_ends) {
-		log_debug("SIGHUP: there is nothing to reload");
+		if (!c->ending)
+			client_reload(c);
 		return;
 	}
 	if (c->ending) {
@@ -70,7 +115,7 @@ static void caught(struct signals *signals, int signo)
 			c->outlets.n, (double)c->options->grace / CLOCK_S);
 	else
 		log_info("ending");
-	uplink_drain(&c->uplink, loop_now(c->loop) + c->options->grace);
+	bond_drain(&c->bond, loop_now(c->loop) + c->options->grace);
 }
 
 static void watchdog_fired(struct loop_timer *timer)
@@ -92,24 +137,25 @@ static int client_init(struct client *c)
 	c->loop = loop_new();
 	c->offload = offload_new();
 	if (!c->loop || !c->offload || signals_init(&c->signals, c->loop, caught) < 0 ||
-		services_init(&c->services, &o->upstreams) < 0 ||
 		outlets_init(&c->outlets, c->loop, c->offload, &c->services, o) < 0) {
 		log_error("the client cannot start: out of memory or descriptors");
 		return STATUS_FAILED;
 	}
 	loop_timer_init(&c->watchdog, c->loop, watchdog_fired);
-	int r = uplink_init(&c->uplink, c->loop, c->offload, o, &c->services, &c->outlets, &err);
+	int r = services_set(&c->services, &o->upstreams, &err, NULL);
+	if (!r)
+		r = bond_init(&c->bond, c->loop, c->offload, o, &c->services, &c->outlets, &err);
 	if (r) {
 		log_error("%s", err.text);
 		return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	}
-	c->uplink.ended = uplink_ended;
+	c->bond.ended = bond_ended;
 	return STATUS_OK;
 }
 
 static void client_deinit(struct client *c)
 {
-	uplink_deinit(&c->uplink);
+	bond_deinit(&c->bond);
 	outlets_deinit(&c->outlets);
 	if (c->loop) {
 		signals_deinit(&c->signals);
@@ -129,13 +175,13 @@ static void client_warn(const struct client_options *o)
 			 "read and change what is carried");
 }
 
-int client_run(const struct client_options *opts)
+int client_run(const struct client_options *opts, struct reloader *r)
 {
-	struct client c = {.options = opts};
+	struct client c = {.options = opts, .reloader = r, .running = (void *)(uintptr_t)opts};
 	int status = client_init(&c);
 	if (status == STATUS_OK) {
 		client_warn(opts);
-		uplink_start(&c.uplink);
+		bond_start(&c.bond);
 		/* Ready is who tries: the exit node may come up after us, and systemd's start timeout
 		   must not end the one that waits for it. */
 		notify_send("READY=1");

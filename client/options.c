@@ -11,6 +11,99 @@
 #include "link/upgrade.h"
 
 #define AT(field) offsetof(struct client_options, field)
+#define IN(field) offsetof(struct service_options, field)
+
+/* A guess: eight make up for 1 % of loss, and each takes its share from others on the same path. */
+#define LINKS_MAX 16
+
+/* As many lists of ports as one would type. */
+#define RANGES_MAX 64
+
+static int judge_remote(struct str text, struct error *err)
+{
+	struct url url;
+	return url_parse_remote(text, &url, err);
+}
+
+/* "sha256/" and 32 bytes in base64, as curl and HPKP write it (RFC 7469, 2.4). */
+static int judge_pin(struct str text, struct error *err)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const struct str prefix = {"sha256/", 7};
+	bool fits = text.n == prefix.n + 44 && memcmp(text.p, prefix.p, prefix.n) == 0 &&
+		    text.p[text.n - 1] == '=';
+	for (size_t i = prefix.n; fits && i < text.n - 1; i++)
+		fits = strchr(digits, text.p[i]) && text.p[i];
+	return fits ? 0
+		    : error_set(err, -EINVAL,
+			      "\"%.*s\" is no pin: it is sha256/ and 44 characters of base64, as "
+			      "the exit node prints it",
+			      STR_ARG(text));
+}
+
+/* A Host field: name or name:port. */
+static int judge_host(struct str text, struct error *err)
+{
+	char name[HOSTNAME_SIZE];
+	size_t n;
+	uint16_t port;
+	int r = hostname_with_port(text, name, &n, &port);
+	return r ? error_set(err, -EINVAL, "\"%.*s\" %s", STR_ARG(text), hostname_error_text(r))
+		 : 0;
+}
+
+static const char *const proxy_versions[] = {"off", "v1", "v2", NULL}; /* enum upstream_proxy */
+
+/* One service: what stands behind its --upstream. */
+static const struct option_row service_rows[] = {
+	{.name = "upstream",
+		.letter = 'u',
+		.type = OPTION_STRING,
+		.metavar = "[KEY=]URL,...",
+		.env = "TUNNEL_UPSTREAM",
+		.help = "What to publish: a URL for every host, HOST=URL for one, *.HOST=URL for "
+			"those below it, PORT=URL at a public port; http, https, tcp, udp, "
+			"tls+tcp, sni+tcp or unix",
+		.offset = IN(upstream)},
+	{.name = "port",
+		.type = OPTION_RANGES,
+		.max = RANGES_MAX,
+		.help = "The public port of the --upstream before it; 0 for any",
+		.offset = IN(port)},
+	{.name = "proxy-protocol",
+		.type = OPTION_ENUM,
+		.default_text = "off",
+		.metavar = "VERSION",
+		.values = proxy_versions,
+		.help = "Tell the --upstream before it each visitor's address in a PROXY header",
+		.offset = IN(proxy_protocol)},
+	{.name = "upstream-insecure",
+		.key = "insecure",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Take any certificate of the https --upstream before it",
+		.offset = IN(insecure)},
+	{.name = "upstream-ca",
+		.key = "ca",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Trust these CAs, and not the system's, for the https --upstream before it",
+		.offset = IN(ca)},
+	{.name = "upstream-host",
+		.key = "host",
+		.type = OPTION_STRING,
+		.metavar = "HOST[:PORT]",
+		.judge = judge_host,
+		.help = "The Host that the --upstream before it is asked for, and with https the "
+			"name in its certificate",
+		.offset = IN(host)},
+};
+
+static const struct option_table service_table = {
+	.rows = service_rows,
+	.n = ARRAY_LEN(service_rows),
+};
 
 static const struct option_row rows[] = {
 	{.name = "remote",
@@ -19,19 +112,24 @@ static const struct option_row rows[] = {
 		.type = OPTION_STRING,
 		.metavar = "URL",
 		.env = "TUNNEL_REMOTE",
-		.help = "The exit node: HOST:PORT or ws://HOST[:PORT]",
+		.judge = judge_remote,
+		.help = "The exit node: HOST:PORT, ws://HOST[:PORT] or wss://HOST[:PORT]",
 		.required = true,
 		.offset = AT(remote)},
-	{.name = "upstream",
-		.letter = 'u',
-		.type = OPTION_LINES,
-		.metavar = "[HOST=]URL,...",
-		.env = "TUNNEL_UPSTREAM",
-		.help = "What to publish: a URL for every host, HOST=URL for one, *.HOST=URL for "
-			"those "
-			"below it",
+	{.name = "services",
+		.type = OPTION_GROUP,
+		.group = &service_table,
+		.element = sizeof(struct service_options),
+		.help = "What to publish",
 		.required = true,
-		.offset = AT(upstream)},
+		.reloadable = true,
+		.offset = AT(services)},
+	{.name = "ports",
+		.type = OPTION_RANGES,
+		.min = 1,
+		.max = RANGES_MAX,
+		.help = "TCP ports to publish of an --upstream that is a host alone",
+		.offset = AT(ports)},
 	{.name = "token",
 		.letter = 't',
 		.type = OPTION_SECRET,
@@ -71,6 +169,37 @@ static const struct option_row rows[] = {
 		.help = "Where the exit node takes clients; without it the path in --remote, "
 			"else " UPGRADE_PATH,
 		.offset = AT(control_path)},
+	/* One is never slower on a path that loses nothing. */
+	{.name = "links",
+		.type = OPTION_NUMBER,
+		.default_text = "1",
+		.min = 1,
+		.max = LINKS_MAX,
+		.help = "Connections to the exit node: more help on paths that lose packets",
+		.offset = AT(links)},
+
+	{.name = "tls-ca",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Trust these CAs, and not the system's, for the exit node's certificate",
+		.offset = AT(tls_ca)},
+	{.name = "tls-pin",
+		.type = OPTION_STRING,
+		.metavar = "sha256/...",
+		.judge = judge_pin,
+		.help = "Take the exit node's certificate by its key alone",
+		.offset = AT(tls_pin)},
+	{.name = "tls-client-cert",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Show this certificate to the exit node",
+		.offset = AT(tls_client_cert)},
+	{.name = "tls-client-key",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Its key; without it in the same file",
+		.offset = AT(tls_client_key)},
+
 	{.name = "strict-forwarding",
 		.type = OPTION_FLAG,
 		.default_text = "true",
@@ -102,6 +231,7 @@ static const struct option_row rows[] = {
 		.max = 1 << 16,
 		.help = "The same for one visitor's address",
 		.offset = AT(max_dials_per_visitor)},
+	SHARED_UDP_ROW(struct client_options),
 
 	SHARED_LINK_ROWS(struct client_options),
 
@@ -118,17 +248,11 @@ const struct option_table client_option_table = {
 
 static int check_remote(struct client_options *o, struct error *err)
 {
-	int r = o->remote ? url_parse_remote(str_from(o->remote), &o->remote_url, err)
-			  : error_set(err, -EINVAL, "it is empty");
+	int r = o->remote ? url_parse_remote(str_from(o->remote), &o->remote_url, err) : 0;
 	if (r) {
 		error_prefix(err, "--remote");
 		return r;
 	}
-	if (o->remote_url.scheme == URL_WSS)
-		return error_set(err, -EINVAL,
-			"--remote %s: this version does not speak wss:// yet; ws:// is encrypted "
-			"end to end all the same",
-			o->remote);
 	if (!o->control_path) {
 		struct str path = o->remote_url.path;
 		bool named = path.n > 1; /* "/" is what people put behind any host */
@@ -142,12 +266,52 @@ static int check_remote(struct client_options *o, struct error *err)
 	return 0;
 }
 
+static int check_tls(struct client_options *o, struct error *err)
+{
+	const char *lost = o->tls_ca            ? "--tls-ca"
+			   : o->tls_pin         ? "--tls-pin"
+			   : o->tls_client_cert ? "--tls-client-cert"
+						: NULL;
+	if (o->tls_client_key && !o->tls_client_cert)
+		return error_set(err, -EINVAL, "--tls-client-key needs its --tls-client-cert");
+	if (o->tls_ca && o->tls_pin)
+		return error_set(err, -EINVAL,
+			"--tls-pin asks no CA: it makes --tls-ca pointless, keep one");
+	if (lost && o->remote && o->remote_url.scheme != URL_WSS)
+		return error_set(err, -EINVAL,
+			"%s is for an exit node that speaks TLS: write --remote wss://…", lost);
+	if (o->tls_client_cert && !o->tls_client_key)
+		o->tls_client_key = strdup(o->tls_client_cert);
+	if (o->tls_client_cert && !o->tls_client_key)
+		return error_set(err, -ENOMEM, "no memory");
+	return 0;
+}
+
+static int check_services(struct client_options *o, struct error *err)
+{
+	const struct service_options *v = o->services.v;
+	for (size_t i = 0; i < o->services.n; i++) {
+		int r = upstreams_add(&o->upstreams, &v[i], &o->ports, err);
+		if (r) {
+			error_prefix(err, "%s", o->services.places[i]);
+			return r;
+		}
+	}
+	if (o->ports.n && o->services.n && !o->upstreams.ports_used)
+		return error_set(err, -EINVAL,
+			"--ports is for an --upstream that is a host alone, such as 10.0.0.5, and "
+			"there is none");
+	return 0;
+}
+
 int client_options_check(struct client_options *o, struct error *err)
 {
 	o->upstreams = UPSTREAMS_NULL;
 	int r = check_remote(o, err);
-	for (size_t i = 0; !r && i < o->upstream.n; i++)
-		r = upstreams_add(&o->upstreams, str_from(o->upstream.v[i]), err);
+	if (!r)
+		r = check_tls(o, err);
+	if (!r)
+		r = check_services(o, err);
 	if (!r && o->max_window < o->base_window)
 		r = error_set(err, -EINVAL, "--max-window must not be below --base-window");
 	if (!o->memory_budget)

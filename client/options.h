@@ -11,8 +11,14 @@
 struct client_options {
 	/* Where to */
 	char *remote;
-	char *control_path; /* never NULL after client_options_check() */
+	char *control_path; /* never NULL after client_options_check(), as little as `remote` */
 	char *proxy; /* NULL: as the environment says; "none"; a URL, which may hold a password */
+	uint64_t links;
+
+	/* Whom it believes, and what it shows, over wss:// */
+	char *tls_ca, *tls_pin;
+	char *tls_client_cert;
+	char *tls_client_key; /* not NULL behind the check when there is a certificate */
 
 	/* As whom */
 	char *token; /* the command puts the token here, wherever it was given; NULL: none was */
@@ -20,10 +26,12 @@ struct client_options {
 	bool no_token, no_seal;
 
 	/* What is published */
-	struct option_list upstream;
+	struct option_group services; /* of struct service_options */
+	struct option_ranges ports;   /* for upstreams that are a host alone */
 	bool strict_forwarding;
 	uint64_t dial_timeout;
 	uint64_t max_dials, max_dials_per_visitor;
+	uint64_t udp_idle;
 
 	/* The link */
 	uint64_t base_window, max_window;
@@ -43,7 +51,10 @@ struct client_options {
 
 extern const struct option_table client_option_table;
 
-/* What the rows cannot say: URLs, and what depends on them. Call it once, after config_load(). */
+/*
+ * What the rows cannot say: URLs, and what depends on them. Call it after config_load(); again only
+ * behind client_options_deinit(). Without `remote`, as in a file that is read alone, the rest is judged.
+ */
 int client_options_check(struct client_options *o, struct error *err);
 
 /* Frees what the check made; what the table filled is the config's to free. */

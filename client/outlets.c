@@ -1,33 +1,82 @@
 #include "client/outlets.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/macros.h"
 #include "crypto/random.h"
 #include "net/dial.h"
 #include "net/relay.h"
+#include "net/secure.h"
+#include "wire/proxy_protocol.h"
 
-/*
- * One stream. It waits for its turn (ticket WAITING), dials (INSIDE), and then is nothing but its
- * relay (IDLE).
- */
+/* WAITING for its turn at the turnstile, where it has a ticket until it relays. */
+enum outlet_state {
+	OUTLET_WAITING,
+	OUTLET_DIALLING,
+	OUTLET_SECURING,
+	OUTLET_RELAYING,
+	OUTLET_OVER
+};
+
+struct outlet;
+
+/* Exists while an outlet is SECURING: it is big, and a stream lives for long. */
+struct securing {
+	struct secure secure;
+	struct outlet *outlet;
+};
+
+/* One stream. */
 struct outlet {
 	struct relay relay;
 	struct outlets *all;
-	struct service *service;
+	struct offering *offering; /* counted */
+	enum outlet_state state;
 	struct ticket ticket;
 	struct timeout patience; /* while it waits for its turn */
 	uint64_t opened;         /* µs */
 	bool queued;             /* had to wait for other dials to end */
+	struct frame_open open;
 	struct dial dial;
+	struct securing *securing; /* NULL but while SECURING */
 	struct loop_task reap;
 };
 
 static void outlet_reap(struct loop_task *task)
 {
-	free(container_of(task, struct outlet, reap));
+	struct outlet *o = container_of(task, struct outlet, reap);
+	offering_unref(o->offering);
+	free(o);
+}
+
+/* Every legal transition; anything else is a bug of ours. */
+static void outlet_set_state(struct outlet *o, enum outlet_state state)
+{
+	static const uint8_t legal[] = {
+		[OUTLET_WAITING] = 1 << OUTLET_DIALLING | 1 << OUTLET_OVER,
+		[OUTLET_DIALLING] = 1 << OUTLET_SECURING | 1 << OUTLET_RELAYING | 1 << OUTLET_OVER,
+		[OUTLET_SECURING] = 1 << OUTLET_RELAYING | 1 << OUTLET_OVER,
+		[OUTLET_RELAYING] = 1 << OUTLET_OVER,
+		[OUTLET_OVER] = 0,
+	};
+	if (!(legal[o->state] & 1 << state))
+		abort();
+	o->state = state;
+}
+
+/* Its place at the turnstile is free for the next one. */
+static void outlet_leave(struct outlet *o)
+{
+	struct outlets *all = o->all;
+	bool inside = o->ticket.state == TICKET_INSIDE;
+	turnstile_leave(&all->turnstile, &o->ticket);
+	if (inside && all->turnstile.waiting)
+		loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
 }
 
 /* The stream is closed, whoever closed it. Its memory goes when nothing of this turn looks at it. */
@@ -35,11 +84,13 @@ static void outlet_end(struct outlet *o)
 {
 	struct outlets *all = o->all;
 	timeout_cancel(&o->patience);
-	if (o->ticket.state == TICKET_INSIDE) {
+	if (o->state == OUTLET_DIALLING)
 		dial_cancel(&o->dial);
-		loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
-	}
-	turnstile_leave(&all->turnstile, &o->ticket);
+	if (o->securing)
+		secure_cancel(&o->securing->secure);
+	free(o->securing);
+	outlet_set_state(o, OUTLET_OVER);
+	outlet_leave(o);
 	all->n--;
 	loop_defer(all->loop, LOOP_PHASE_REAP, &o->reap);
 }
@@ -49,8 +100,9 @@ static void outlet_ended(struct relay *relay, enum frame_reset reason)
 	outlet_end(container_of(relay, struct outlet, relay));
 }
 
-static void outlet_fail(struct outlet *o, enum frame_reset reason)
+static void outlet_fail(struct outlet *o, enum frame_reset reason, const char *why)
 {
+	offering_failed(o->offering, why, loop_now(o->all->loop));
 	relay_abort(&o->relay, reason);
 	outlet_end(o);
 }
@@ -74,18 +126,83 @@ static enum frame_reset reset_reason(const struct outlet *o)
 	return FRAME_RESET_BUSY; /* descriptors or memory of ours */
 }
 
+static struct address address_of(const struct frame_addr *from)
+{
+	struct address a = {.port = from->port, .family = from->family};
+	memcpy(a.bytes, from->ip, sizeof(a.bytes));
+	return a;
+}
+
+/* A fresh socket takes so few bytes at once, or is broken. */
+static bool send_proxy_header(const struct outlet *o, int fd)
+{
+	uint8_t header[PROXY_HEADER_MAX];
+	struct address visitor = address_of(&o->open.visitor), local = address_of(&o->open.local);
+	size_t n = 0;
+	switch (o->offering->upstream.proxy_protocol) {
+	case UPSTREAM_PROXY_OFF:
+		return true;
+	case UPSTREAM_PROXY_V1:
+		n = proxy_header_write_v1(header, &visitor, &local);
+		break;
+	case UPSTREAM_PROXY_V2:
+		n = proxy_header_write_v2(header, &visitor, &local, (enum frame_tls)o->open.tls,
+			(enum frame_alpn)o->open.alpn);
+		break;
+	}
+	return send(fd, header, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n;
+}
+
+static void outlet_connected(struct outlet *o, struct plug plug)
+{
+	outlet_set_state(o, OUTLET_RELAYING);
+	outlet_leave(o);
+	if (relay_connect(&o->relay, plug) < 0)
+		outlet_fail(o, FRAME_RESET_NO_MEMORY, "out of memory");
+}
+
+static void outlet_secured(struct secure *secure, struct plug plug, const char *why)
+{
+	struct securing *securing = container_of(secure, struct securing, secure);
+	struct outlet *o = securing->outlet;
+	if (plug.fd < 0) {
+		outlet_fail(o, FRAME_RESET_TLS, why);
+		return;
+	}
+	o->securing = NULL;
+	free(securing);
+	outlet_connected(o, plug);
+}
+
+static void outlet_secure(struct outlet *o, int fd)
+{
+	struct outlets *all = o->all;
+	struct tls *tls = tls_connect(o->offering->tls, o->offering->server, true);
+	o->securing = tls ? calloc(1, sizeof(*o->securing)) : NULL;
+	if (!o->securing) {
+		tls_free(tls);
+		close(fd);
+		outlet_fail(o, FRAME_RESET_NO_MEMORY, "out of memory");
+		return;
+	}
+	o->securing->outlet = o;
+	outlet_set_state(o, OUTLET_SECURING);
+	secure_start(&o->securing->secure, all->loop, fd, tls, o->opened + all->dial_timeout,
+		outlet_secured);
+}
+
 static void outlet_dialled(struct dial *dial, int fd)
 {
 	struct outlet *o = container_of(dial, struct outlet, dial);
-	struct outlets *all = o->all;
-	turnstile_leave(&all->turnstile, &o->ticket);
-	if (all->turnstile.waiting)
-		loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
 	if (fd < 0) {
-		services_failed(o->service, dial->reason, loop_now(all->loop));
-		outlet_fail(o, reset_reason(o));
-	} else if (relay_connect(&o->relay, PLUG_OF(fd)) < 0) {
-		outlet_fail(o, FRAME_RESET_NO_MEMORY);
+		outlet_fail(o, reset_reason(o), dial->reason);
+	} else if (!send_proxy_header(o, fd)) {
+		close(fd);
+		outlet_fail(o, FRAME_RESET_ABORTED, "it does not take the PROXY header");
+	} else if (o->offering->tls) {
+		outlet_secure(o, fd);
+	} else {
+		outlet_connected(o, PLUG_OF(fd));
 	}
 }
 
@@ -93,19 +210,22 @@ static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
 {
 	struct outlet *o = container_of(ticket, struct outlet, ticket);
 	struct outlets *all = o->all;
-	const struct url *url = &o->service->upstream->url;
+	const struct url *url = &o->offering->upstream.url;
+	uint64_t deadline = o->opened + all->dial_timeout;
 	timeout_cancel(&o->patience);
 	o->queued = loop_now(all->loop) - o->opened > all->dial_timeout / 2;
-	dial_start(&o->dial, all->loop, all->offload, url->host, url->port,
-		o->opened + all->dial_timeout, outlet_dialled);
+	outlet_set_state(o, OUTLET_DIALLING);
+	if (url->scheme == URL_UNIX)
+		dial_start_unix(&o->dial, all->loop, url->socket, deadline, outlet_dialled);
+	else
+		dial_start(&o->dial, all->loop, all->offload, url->host, url->port, deadline,
+			outlet_dialled);
 }
 
 static void outlet_impatient(struct timeout_queue *queue, struct timeout *entry)
 {
-	struct outlet *o = container_of(entry, struct outlet, patience);
-	services_failed(o->service, "too many connections to it are being opened",
-		loop_now(o->all->loop));
-	outlet_fail(o, FRAME_RESET_BUSY);
+	outlet_fail(container_of(entry, struct outlet, patience), FRAME_RESET_BUSY,
+		"too many connections to it are being opened");
 }
 
 static void outlets_admit(struct loop_task *task)
@@ -127,58 +247,63 @@ int outlets_init(struct outlets *o, struct loop *loop, struct offload *offload,
 	random_bytes(&hash_key, sizeof(hash_key));
 	loop_task_init(&o->admit, outlets_admit);
 	timeout_queue_init(&o->waiting, loop, options->dial_timeout, outlet_impatient);
-	return turnstile_init(&o->turnstile, options->max_dials, options->max_dials_per_visitor,
+	int r = turnstile_init(&o->turnstile, options->max_dials, options->max_dials_per_visitor,
 		hash_key, outlet_admitted);
+	return r ? r : flows_init(&o->flows, loop, offload, options->udp_idle);
 }
 
 void outlets_deinit(struct outlets *o)
 {
 	if (!o->loop)
 		return;
+	flows_deinit(&o->flows);
 	loop_task_cancel(&o->admit);
 	timeout_queue_deinit(&o->waiting);
 	turnstile_deinit(&o->turnstile);
 	o->loop = NULL;
 }
 
-static struct address visitor_of(const struct frame_open *open)
-{
-	struct address a = {.port = open->visitor.port, .family = open->visitor.family};
-	memcpy(a.bytes, open->visitor.ip, sizeof(a.bytes));
-	return a;
-}
-
 /*
  * The dial begins behind this turn's reading, so that a stream whose RESET came in the same read as
  * its OPEN is never dialled (rule 25).
  */
-struct stream *outlets_open(struct outlets *all, const struct frame_open *open,
-	enum frame_reset *reason_out)
+static struct stream *outlet_open(struct outlets *all, struct offering *offering,
+	const struct frame_open *open, enum frame_reset *reason_out)
 {
-	struct service *service = services_find(all->services, open->service);
-	*reason_out = FRAME_RESET_UNKNOWN_SERVICE;
-	/* A request that may become a WebSocket has a stream of its own, of kind tcp. */
-	bool requests = open->kind == FRAME_KIND_HTTP;
-	if (!service || !(requests || open->kind == FRAME_KIND_TCP))
-		return NULL;
 	*reason_out = FRAME_RESET_NO_MEMORY;
 	struct outlet *o = malloc(sizeof(*o));
 	if (!o)
 		return NULL;
 	o->all = all;
-	o->service = service;
+	o->state = OUTLET_WAITING;
 	o->opened = loop_now(all->loop);
-	relay_init(&o->relay, all->loop, requests, outlet_ended);
+	o->open = *open;
+	o->securing = NULL;
+	relay_init(&o->relay, all->loop, open->kind == FRAME_KIND_HTTP, outlet_ended);
 	ticket_init(&o->ticket);
 	timeout_init(&o->patience);
 	loop_task_init(&o->reap, outlet_reap);
-	struct address visitor = visitor_of(open);
+	struct address visitor = address_of(&open->visitor);
 	if (turnstile_enter(&all->turnstile, &o->ticket, &visitor) < 0) {
 		free(o);
 		return NULL;
 	}
+	o->offering = offering_ref(offering);
 	timeout_start(&all->waiting, &o->patience);
 	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
 	all->n++;
 	return &o->relay.stream;
+}
+
+struct stream *outlets_open(struct outlets *all, const struct frame_open *open,
+	enum frame_reset *reason_out)
+{
+	struct offering *offering = services_find(all->services, open->service);
+	if (!offering || !offering_takes(offering, open->kind)) {
+		*reason_out = FRAME_RESET_UNKNOWN_SERVICE;
+		return NULL;
+	}
+	if (open->kind == FRAME_KIND_UDP)
+		return flows_open(&all->flows, offering, reason_out);
+	return outlet_open(all, offering, open, reason_out);
 }

@@ -1,184 +1,302 @@
 #include "client/services.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/macros.h"
 
-const char *service_host(const struct service *service)
+struct offering *services_find(const struct services *s, uint32_t number)
 {
-	return service->upstream->host[0] ? service->upstream->host : "every other host";
+	size_t low = 0, high = s->n;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (s->v[middle]->number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < s->n && s->v[low]->number == number ? s->v[low] : NULL;
 }
 
-/* Every legal transition; anything else is a bug of ours. */
-static void service_set_state(struct service *service, enum service_state state)
+/* ---- A new list ---- */
+
+static bool same_text(const char *a, const char *b)
 {
-	static const char *const names[] = {"idle", "offered", "granted", "refused"};
-	static const uint8_t legal[] = {
-		[SERVICE_IDLE] = 1 << SERVICE_OFFERED,
-		[SERVICE_OFFERED] = 1 << SERVICE_IDLE | 1 << SERVICE_GRANTED | 1 << SERVICE_REFUSED,
-		[SERVICE_GRANTED] = 1 << SERVICE_IDLE | 1 << SERVICE_REFUSED,
-		[SERVICE_REFUSED] = 1 << SERVICE_IDLE | 1 << SERVICE_OFFERED | 1 << SERVICE_GRANTED,
-	};
-	if (!(legal[service->state] & 1 << state))
-		abort();
-	log_debug("service %u (%s): %s -> %s", service->number, service_host(service),
-		names[service->state], names[state]);
-	service->state = state;
+	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static int service_init(struct service *service, const struct upstream *u, uint32_t number)
+/* The same public name or port; but "any port" is not one place. */
+static bool same_place(const struct upstream *a, const struct upstream *b)
 {
-	*service = (struct service){.upstream = u, .number = number};
-	if (u->url.query.n)
+	if (a->port_given != b->port_given)
+		return false;
+	if (!a->port_given)
+		return strcmp(a->host, b->host) == 0;
+	return a->port && a->port == b->port &&
+	       (a->kind == CONTROL_UDP) == (b->kind == CONTROL_UDP);
+}
+
+static bool is_among(const struct offering *offering, struct offering *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == offering)
+			return true;
+	return false;
+}
+
+/* The one in force for an upstream that has not changed; each is found for one of equals only. */
+static struct offering *find_same(const struct services *s, const struct upstream *u,
+	struct offering *const *taken, size_t n_taken)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct offering *offering = s->v[i];
+		if (offering->state != OFFERING_LEAVING && upstream_same(&offering->upstream, u) &&
+			!is_among(offering, taken, n_taken))
+			return offering;
+	}
+	return NULL;
+}
+
+/* The same for all upstreams with the same settings: each has read a file of CAs. */
+static struct tls_client *tls_for(struct offering *const *v, size_t n, const struct upstream *u,
+	struct error *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i]->tls && v[i]->upstream.insecure == u->insecure &&
+			same_text(v[i]->upstream.ca, u->ca))
+			return tls_client_ref(v[i]->tls);
+	struct tls_client_config config = {.ca = u->ca, .insecure = u->insecure};
+	return tls_client_new(&config, err);
+}
+
+static struct offering *make(struct offering *const *v, size_t n, const struct upstream *u,
+	uint32_t number, struct error *err)
+{
+	struct tls_client *tls = NULL;
+	if (u->url.scheme == URL_HTTPS) {
+		tls = tls_for(v, n, u, err);
+		if (!tls) {
+			error_prefix(err, "the upstream %s", u->text);
+			return NULL;
+		}
+	}
+	struct offering *offering = offering_new(u, number, tls);
+	tls_client_unref(tls);
+	if (!offering)
+		error_set(err, -ENOMEM, "no memory");
+	else if (u->url.query.n)
 		log_warn("the query in the upstream %s is not used", u->text);
-	if (!u->url.path.n)
-		return 0;
-	service->path = strndup(u->url.path.p, u->url.path.n);
-	return service->path ? 0 : -ENOMEM;
+	return offering;
 }
 
-int services_init(struct services *s, const struct upstreams *list)
+static bool is_pending(const struct offering *offering)
 {
-	*s = (struct services){.v = calloc(list->n + !list->n, sizeof(*s->v)), .n = list->n};
-	int r = s->v ? 0 : -ENOMEM;
-	for (size_t i = 0; r == 0 && i < list->n; i++)
-		r = service_init(&s->v[i], &list->v[i], (uint32_t)i + 1);
-	return r;
+	return offering->state == OFFERING_IDLE || offering->state == OFFERING_OFFERED;
+}
+
+/* What is not in force any more leaves at once, or when the exit node answered about its successor. */
+static void retire(struct offering *offering, struct offering *const *next, size_t n)
+{
+	offering->successor = NULL;
+	if (is_among(offering, next, n))
+		return;
+	for (size_t i = 0; i < n && !is_pending(offering); i++)
+		if (is_pending(next[i]) && same_place(&next[i]->upstream, &offering->upstream))
+			offering->successor = next[i];
+	if (!offering->successor)
+		offering_set_state(offering, OFFERING_LEAVING);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = (*(struct offering *const *)a)->number;
+	uint32_t y = (*(struct offering *const *)b)->number;
+	return (x > y) - (x < y);
+}
+
+/*
+ * `next` gets one service for each entry of the list, those that stay and new ones, whose numbers
+ * follow `last`; how many are new, or -1, when none is left behind.
+ */
+static ssize_t prepare(const struct services *s, const struct upstreams *list,
+	struct offering **next, struct error *err)
+{
+	uint32_t last = s->last;
+	ssize_t added = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		next[i] = find_same(s, &list->v[i], next, i);
+		if (next[i])
+			continue;
+		next[i] = make(next, i, &list->v[i], last + 1, err);
+		if (!next[i]) {
+			for (size_t k = 0; k < i; k++)
+				if (next[k]->number > s->last)
+					offering_unref(next[k]);
+			return -1;
+		}
+		last++;
+		added++;
+	}
+	return added;
+}
+
+int services_set(struct services *s, const struct upstreams *list, struct error *err,
+	struct services_change *change_out)
+{
+	struct offering **next = calloc(list->n + 1, sizeof(struct offering *));
+	struct offering **v = realloc(s->v, (s->n + list->n + 1) * sizeof(struct offering *));
+	if (v)
+		s->v = v;
+	if (!next || !v) {
+		free(next);
+		return error_set(err, -ENOMEM, "no memory");
+	}
+	ssize_t added = prepare(s, list, next, err);
+	if (added < 0) {
+		free(next);
+		return -EINVAL;
+	}
+	struct services_change change = {.added = (size_t)added, .kept = list->n - (size_t)added};
+	size_t before = s->n;
+	for (size_t i = 0; i < before; i++) {
+		if (s->v[i]->state == OFFERING_LEAVING)
+			continue;
+		retire(s->v[i], next, list->n);
+		change.removed++;
+	}
+	change.removed -= change.kept;
+	for (size_t i = 0; i < list->n; i++)
+		if (next[i]->number > s->last)
+			s->v[s->n++] = next[i];
+	s->last += (uint32_t)added;
+	qsort(s->v, s->n, sizeof(struct offering *), by_number);
+	free(next);
+	if (change_out)
+		*change_out = change;
+	return 0;
 }
 
 void services_deinit(struct services *s)
 {
-	for (size_t i = 0; s->v && i < s->n; i++) {
-		free(s->v[i].path);
-		free(s->v[i].told);
-	}
+	for (size_t i = 0; i < s->n; i++)
+		offering_unref(s->v[i]);
 	free(s->v);
 	*s = (struct services){0};
 }
 
-struct service *services_find(const struct services *s, uint32_t number)
-{
-	return number >= 1 && number <= s->n ? &s->v[number - 1] : NULL;
-}
+/* ---- What is said, and when ---- */
 
 void services_offer(struct services *s, struct link *l)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		struct service *service = &s->v[i];
-		if (service->state == SERVICE_OFFERED || service->state == SERVICE_GRANTED)
-			continue;
-		/* For people on the other side, who need no more than a line of it. */
-		char text[CONTROL_TEXT + 1];
-		snprintf(text, sizeof(text), "%s", service->upstream->text);
-		struct control message = {.type = CONTROL_PUBLISH};
-		message.publish.service = service->number;
-		message.publish.kind = CONTROL_HTTP;
-		message.publish.host = service->upstream->host;
-		message.publish.upstream = text;
-		message.publish.path = service->path;
-		int r = link_send(l, &message);
-		if (r == 0)
-			service_set_state(service, SERVICE_OFFERED);
-		else if (r == -EINVAL)
-			log_warn("%s cannot be published: the path in %.100s… is too long or not "
-				 "text",
-				service_host(service), service->upstream->text);
+		struct offering *offering = s->v[i];
+		if (offering->state == OFFERING_IDLE)
+			offering_publish(offering, l);
+		else if (offering->state == OFFERING_LEAVING && !offering->withdraw_said)
+			offering_withdraw(offering, l);
 	}
+}
+
+static void forget(struct services *s, bool (*over)(const struct offering *offering))
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		struct offering *offering = s->v[i];
+		if (over(offering))
+			offering_unref(offering);
+		else
+			s->v[kept++] = offering;
+	}
+	s->n = kept;
+}
+
+static bool lingered(const struct offering *offering)
+{
+	return offering->state == OFFERING_LEAVING && offering->looks > SERVICES_LINGER;
+}
+
+void services_retry(struct services *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->v[i]->state == OFFERING_REFUSED)
+			offering_set_state(s->v[i], OFFERING_IDLE);
+		else if (s->v[i]->state == OFFERING_LEAVING && s->v[i]->withdraw_said)
+			s->v[i]->looks++;
+	}
+	forget(s, lingered);
+}
+
+void services_unanswered(struct services *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		s->v[i]->withdraw_said = false;
+		if (s->v[i]->state == OFFERING_OFFERED)
+			offering_set_state(s->v[i], OFFERING_IDLE);
+	}
+}
+
+static bool is_unwanted(const struct offering *offering)
+{
+	return offering->state == OFFERING_LEAVING || offering->successor;
 }
 
 void services_withdrawn(struct services *s)
 {
+	forget(s, is_unwanted); /* a new session does not know of them */
 	for (size_t i = 0; i < s->n; i++)
-		if (s->v[i].state != SERVICE_IDLE)
-			service_set_state(&s->v[i], SERVICE_IDLE);
+		if (s->v[i]->state != OFFERING_IDLE)
+			offering_set_state(s->v[i], OFFERING_IDLE);
 }
 
-/* Whether it differs from what was said last, which it now is. */
-static bool is_news(struct service *service, const char *text)
+/* The exit node answered about `service`: those whose place it takes may go. */
+static void relieve_others(struct services *s, const struct offering *offering)
 {
-	if (service->told && strcmp(service->told, text) == 0)
-		return false;
-	free(service->told);
-	service->told = strdup(text);
-	return true;
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->v[i]->successor != offering)
+			continue;
+		s->v[i]->successor = NULL;
+		offering_set_state(s->v[i], OFFERING_LEAVING);
+	}
 }
 
 void services_granted(struct services *s, const struct control *message)
 {
-	struct service *service = services_find(s, message->granted.service);
-	if (!service || service->state == SERVICE_IDLE || service->state == SERVICE_GRANTED)
+	struct offering *offering = services_find(s, message->granted.service);
+	if (!offering ||
+		(offering->state != OFFERING_OFFERED && offering->state != OFFERING_REFUSED))
 		return;
-	service_set_state(service, SERVICE_GRANTED);
-	if (is_news(service, message->granted.address))
-		log_info("%s is published at %s", service->upstream->text,
-			message->granted.address);
-}
-
-static const char *advice(enum control_reason reason)
-{
-	switch (reason) {
-	case CONTROL_REASON_TAKEN:
-		return "choose another name, or stop the client that has it; asking again "
-		       "meanwhile";
-	case CONTROL_REASON_DENIED:
-		return "the exit node's operator can allow it; asking again meanwhile";
-	case CONTROL_REASON_INVALID:
-		return "correct the name in --upstream";
-	case CONTROL_REASON_UNSUPPORTED:
-		return "the exit node may be of an older version";
-	case CONTROL_REASON_LIMIT:
-		return "publish less through one client; asking again meanwhile";
-	case CONTROL_REASON_OTHER:
-		break;
-	}
-	return "asking again meanwhile";
+	offering_granted(offering, message);
+	s->granted = true;
+	relieve_others(s, offering);
 }
 
 void services_refused(struct services *s, const struct control *message)
 {
-	struct service *service = services_find(s, message->refused.service);
-	if (!service || service->state == SERVICE_IDLE || service->state == SERVICE_REFUSED)
+	struct offering *offering = services_find(s, message->refused.service);
+	if (!offering ||
+		(offering->state != OFFERING_OFFERED && offering->state != OFFERING_GRANTED))
 		return;
-	service_set_state(service, SERVICE_REFUSED);
-	service->reason = message->refused.reason;
-	if (is_news(service, message->refused.sentence))
-		log_warn("the exit node does not publish %s (%s): %s; %s", service_host(service),
-			service->upstream->text, message->refused.sentence,
-			advice(service->reason));
+	offering_refused(offering, message);
+	relieve_others(s, offering);
 }
 
-size_t services_count(const struct services *s, enum service_state state)
+size_t services_count(const struct services *s, enum offering_state state)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s->n; i++)
-		n += s->v[i].state == state;
+		n += s->v[i]->state == state;
 	return n;
 }
 
 bool services_hopeless(const struct services *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		enum control_reason reason = s->v[i].reason;
-		if (s->v[i].state != SERVICE_REFUSED ||
+		enum control_reason reason = s->v[i]->reason;
+		if (s->v[i]->state != OFFERING_REFUSED ||
 			(reason != CONTROL_REASON_INVALID && reason != CONTROL_REASON_UNSUPPORTED))
 			return false;
 	}
-	return s->n > 0;
-}
-
-void services_failed(struct service *service, const char *why, uint64_t now)
-{
-	service->failures++;
-	if (service->failure_told && now - service->failure_told < SERVICE_QUIET)
-		return;
-	char more[64] = "";
-	if (service->failures > 1)
-		snprintf(more, sizeof(more), " (%llu times since this was said last)",
-			(unsigned long long)service->failures);
-	log_warn("the upstream %s cannot be reached: %s%s", service->upstream->text, why, more);
-	service->failure_told = now;
-	service->failures = 0;
+	return s->n > 0 && !s->granted;
 }

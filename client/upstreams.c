@@ -2,8 +2,12 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/cleanup.h"
+#include "config/value.h"
 
 static bool has(struct str text, const char *what)
 {
@@ -35,59 +39,262 @@ static struct str first_part(struct str text)
 	}
 }
 
-static int split_host(struct str part, struct upstream *out, struct str *url_out, struct error *err)
+enum key_kind { KEY_NONE, KEY_ALL, KEY_HOST, KEY_PORT };
+
+/* What stands before the '='. */
+struct key {
+	enum key_kind kind;
+	char host[HOSTNAME_SIZE];
+	struct option_range port;
+};
+
+/* One upstream of an option's comma list, with all that is said about it. */
+struct part {
+	struct key key;
+	const char *text; /* the URL */
+	struct url url;
+	const struct service_options *o;
+	const struct option_ranges *ports; /* public; empty: found by name */
+};
+
+static int parse_port(struct str text, uint16_t *out)
+{
+	uint64_t port;
+	if (value_parse_number(text, &port) || port > UINT16_MAX)
+		return -EINVAL;
+	*out = (uint16_t)port;
+	return 0;
+}
+
+static int parse_key_port(struct str text, struct key *key, struct error *err)
+{
+	const char *dash = memchr(text.p, '-', text.n);
+	size_t n = dash ? (size_t)(dash - text.p) : text.n;
+	int r = parse_port((struct str){text.p, n}, &key->port.first);
+	key->port.last = key->port.first;
+	if (!r && dash)
+		r = parse_port((struct str){dash + 1, text.n - n - 1}, &key->port.last);
+	if (r || key->port.last < key->port.first)
+		return error_set(err, -EINVAL,
+			"\"%.*s\" before the '=' is no port and no range such as 7000-7010",
+			STR_ARG(text));
+	key->kind = KEY_PORT;
+	return 0;
+}
+
+static int split_key(struct str part, struct key *key, struct str *url_out, struct error *err)
 {
 	const char *equals = memchr(part.p, '=', part.n);
-	struct str host = {part.p, equals ? (size_t)(equals - part.p) : 0};
-	out->host[0] = 0;
+	struct str text = {part.p, equals ? (size_t)(equals - part.p) : 0};
+	*key = (struct key){.kind = KEY_NONE};
 	*url_out = part;
-	if (!equals || has(host, "/") || has(host, "?"))
+	if (!equals || has(text, "/") || has(text, "?"))
 		return 0;
-	*url_out = trimmed((struct str){equals + 1, part.n - host.n - 1});
-	host = trimmed(host);
-	if (host.n == 0)
-		return error_set(err, -EINVAL, "\"%.*s\" has no host before the '='",
+	*url_out = trimmed((struct str){equals + 1, part.n - text.n - 1});
+	text = trimmed(text);
+	if (text.n == 0)
+		return error_set(err, -EINVAL, "\"%.*s\" has no host or port before the '='",
 			STR_ARG(part));
-	if (str_eq(host, STR("*")))
-		return 0;
+	if (strspn(text.p, "0123456789-") >= text.n && *text.p != '-')
+		return parse_key_port(text, key, err);
+	key->kind = str_eq(text, STR("*")) ? KEY_ALL : KEY_HOST;
 	size_t n;
-	return hostname_claim(host, out->host, &n, err);
+	return key->kind == KEY_ALL ? 0 : hostname_claim(text, key->host, &n, err);
 }
+
+/* ---- What is published: kind and place ---- */
+
+static int place_tcp(const struct part *p, struct upstream *add, struct error *err)
+{
+	const char *text = p->text;
+	bool named = p->key.kind == KEY_HOST;
+	if (p->ports->n)
+		return 0;
+	if (add->tls == CONTROL_TLS_NONE && named)
+		return error_set(err, -EINVAL,
+			"%s: TCP has no host names, so give it a public port, 2222=%s; or with "
+			"TLS, whose name tells: %s=sni+tcp://… or %s=tls+tcp://…",
+			text, text, p->key.host, p->key.host);
+	if (add->tls == CONTROL_TLS_NONE)
+		return error_set(err, -EINVAL,
+			"%s needs a public port: 2222=%s, 0=%s for any, or --port behind it", text,
+			text, text);
+	if (!named)
+		return error_set(err, -EINVAL,
+			"%s needs the host it is for, HOST=%s, or a public port, 2222=%s", text,
+			text, text);
+	return 0;
+}
+
+static int place_sni(const struct part *p, struct error *err)
+{
+	if (p->key.kind != KEY_HOST || p->ports->n)
+		return error_set(err, -EINVAL,
+			"%s is found by its name alone and needs the host it is for: HOST=%s",
+			p->text, p->text);
+	return 0;
+}
+
+static int place_udp(const struct part *p, struct error *err)
+{
+	if (!p->ports->n)
+		return error_set(err, -EINVAL,
+			"%s needs a public port, since UDP has no host names: 53=%s, or --port "
+			"behind it",
+			p->text, p->text);
+	return 0;
+}
+
+static int place_http(const struct part *p, struct error *err)
+{
+	if (p->ports->n)
+		return error_set(err, -EINVAL,
+			"%s is HTTP, which is found by its host, and has no port of its own: write "
+			"HOST=%s, or tcp:// for the bare port",
+			p->text, p->text);
+	return 0;
+}
+
+static int place(const struct part *p, struct upstream *add, struct error *err)
+{
+	add->kind = CONTROL_TCP;
+	add->port_given = p->ports->n > 0;
+	if (!add->port_given)
+		memcpy(add->host, p->key.host, sizeof add->host);
+	switch (p->url.scheme) {
+	case URL_HTTP:
+	case URL_HTTPS:
+		add->kind = CONTROL_HTTP;
+		return place_http(p, err);
+	case URL_TCP:
+		return place_tcp(p, add, err);
+	case URL_TLS_TCP:
+		add->tls = CONTROL_TLS_TERMINATE;
+		return place_tcp(p, add, err);
+	case URL_SNI_TCP:
+		add->tls = CONTROL_TLS_PASS;
+		return place_sni(p, err);
+	case URL_UDP:
+		add->kind = CONTROL_UDP;
+		return place_udp(p, err);
+	case URL_UNIX:
+		if (!add->port_given)
+			add->kind = CONTROL_HTTP;
+		return 0;
+	case URL_WS:
+	case URL_WSS:
+		break;
+	}
+	return error_set(err, -EINVAL, "%s cannot be published", p->text);
+}
+
+/* ---- Settings ---- */
+
+static int check_settings(const struct part *p, const struct upstream *add, struct error *err)
+{
+	const struct service_options *o = p->o;
+	bool https = p->url.scheme == URL_HTTPS;
+	const char *lost = o->insecure ? "--upstream-insecure" : "--upstream-ca";
+	if ((o->insecure || o->ca) && !https)
+		return error_set(err, -EINVAL, "%s is for an https:// upstream, and %s is none",
+			lost, p->text);
+	if (o->insecure && o->ca)
+		return error_set(err, -EINVAL,
+			"--upstream-insecure looks at no certificate: it makes --upstream-ca "
+			"pointless, keep one");
+	if (o->host && add->kind != CONTROL_HTTP)
+		return error_set(err, -EINVAL,
+			"--upstream-host is for HTTP, and %s is passed on as it comes", p->text);
+	if (o->proxy_protocol != UPSTREAM_PROXY_OFF && add->kind == CONTROL_UDP)
+		return error_set(err, -EINVAL, "--proxy-protocol is not for UDP: %s", p->text);
+	return 0;
+}
+
+/* The Host field that an https upstream expects is the one of its URL; an http one takes any. */
+static int make_rewrite(const struct part *p, struct upstream *add)
+{
+	const struct url *url = &p->url;
+	if (p->o->host) {
+		add->rewrite = strdup(p->o->host);
+		return add->rewrite ? 0 : -ENOMEM;
+	}
+	if (url->scheme != URL_HTTPS)
+		return 0;
+	char port[8] = "";
+	if (url->port != 443)
+		snprintf(port, sizeof port, ":%u", url->port);
+	int n = asprintf(&add->rewrite, url->literal_v6 ? "[%s]%s" : "%s%s", url->host, port);
+	if (n < 0)
+		add->rewrite = NULL;
+	return n < 0 ? -ENOMEM : 0;
+}
+
+/* ---- The list ---- */
 
 static int check_new(const struct upstreams *u, const struct upstream *add, struct error *err)
 {
 	if (u->n >= UPSTREAMS_MAX)
 		return error_set(err, -EINVAL, "more than %d upstreams", UPSTREAMS_MAX);
 	for (size_t i = 0; i < u->n; i++) {
-		if (strcmp(u->v[i].host, add->host) != 0)
-			continue;
-		if (*add->host)
-			return error_set(err, -EINVAL, "%s has two upstreams: %s and %s", add->host,
-				u->v[i].text, add->text);
-		return error_set(err, -EINVAL,
-			"there are two upstreams without a host: %s and %s; put HOST= before one",
-			u->v[i].text, add->text);
+		const struct upstream *had = &u->v[i];
+		/* HTTP and TLS by name share one port, and so one name space. */
+		bool taken = add->port_given
+				     ? had->port_given && had->port == add->port && add->port &&
+					       had->kind == add->kind
+				     : !had->port_given && strcmp(had->host, add->host) == 0;
+		char where[UPSTREAM_PLACE_SIZE];
+		if (taken && (*add->host || add->port_given))
+			return error_set(err, -EINVAL, "%s has two upstreams: %s and %s",
+				upstream_place(add, where), had->text, add->text);
+		if (taken)
+			return error_set(err, -EINVAL,
+				"there are two upstreams without a host: %s and %s; put HOST= "
+				"before one",
+				had->text, add->text);
 	}
 	return 0;
 }
 
-static int add_part(struct upstreams *u, struct str part, struct error *err)
+static void upstream_deinit(struct upstream *u)
 {
-	struct upstream add = {0};
-	struct str url = STR_NULL;
-	int r = part.n ? split_host(part, &add, &url, err)
-		       : error_set(err, -EINVAL, "a value is empty");
+	free(u->text);
+	free(u->ca);
+	free(u->rewrite);
+}
+
+/* The URL with one port; as it was given, where it has that one. */
+static int make_text(const struct part *p, uint16_t port, char **out)
+{
+	const struct url *url = &p->url;
+	const char *mark = strstr(p->text, "://");
+	bool whole = url->scheme == URL_UNIX || url->scheme == URL_HTTP || url->scheme == URL_HTTPS;
+	if (whole || (url->port_given && url->port == url->port_last)) {
+		*out = strdup(p->text);
+		return *out ? 0 : -ENOMEM;
+	}
+	return asprintf(out, url->literal_v6 ? "%.*s://[%s]:%u" : "%.*s://%s:%u",
+		       (int)(mark - p->text), p->text, url->host, port) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+/* Its own texts, and a place in the list. On failure nothing is left of it. */
+static int append(struct upstreams *u, const struct part *p, struct upstream add, uint16_t to_port,
+	struct error *err)
+{
+	int r = make_text(p, to_port, &add.text);
 	if (r)
-		return r;
-	add.text = strndup(url.p, url.n);
-	if (!add.text)
 		return error_set(err, -ENOMEM, "no memory");
 	r = url_parse_upstream(str_from(add.text), &add.url, err);
 	if (!r)
 		r = check_new(u, &add, err);
+	if (!r && p->o->ca && !(add.ca = strdup(p->o->ca)))
+		r = error_set(err, -ENOMEM, "no memory");
+	if (!r && make_rewrite(p, &add))
+		r = error_set(err, -ENOMEM, "no memory");
 	struct upstream *v = r ? NULL : realloc(u->v, (u->n + 1) * sizeof *v);
 	if (!v) {
-		free(add.text);
+		upstream_deinit(&add);
 		return r ? r : error_set(err, -ENOMEM, "no memory");
 	}
 	u->v = v;
@@ -95,25 +302,169 @@ static int add_part(struct upstreams *u, struct str part, struct error *err)
 	return 0;
 }
 
-int upstreams_add(struct upstreams *u, struct str text, struct error *err)
+static unsigned count(const struct option_ranges *ports)
 {
+	unsigned n = 0;
+	for (size_t i = 0; i < ports->n; i++)
+		n += ports->v[i].last - ports->v[i].first + 1U;
+	return n;
+}
+
+/* The n-th public port leads to the n-th of the upstream; to the same number when it names none. */
+static int append_ports(struct upstreams *u, const struct part *p, struct upstream add,
+	struct error *err)
+{
+	const struct url *url = &p->url;
+	unsigned n = count(p->ports), i = 0;
+	bool ranged = url->scheme == URL_UNIX || url->port_given;
+	unsigned upstream_n = url->scheme == URL_UNIX ? 1 : url->port_last - url->port + 1U;
+	if (ranged && n != upstream_n)
+		return error_set(err, -EINVAL,
+			"%s: there are %u public ports and %u of the upstream, which must be as "
+			"many",
+			p->text, n, upstream_n);
+	int r = 0;
+	for (size_t k = 0; !r && k < p->ports->n; k++) {
+		const struct option_range *range = &p->ports->v[k];
+		if (!range->first && (n > 1 || !ranged))
+			return error_set(err, -EINVAL,
+				ranged ? "%s: port 0 is for any one port, not a part of a range"
+				       : "%s names no port, and the public one is any",
+				p->text);
+		for (unsigned port = range->first; !r && port <= range->last; port++, i++) {
+			add.port = (uint16_t)port;
+			r = append(u, p, add, (uint16_t)(ranged ? url->port + i : port), err);
+		}
+	}
+	return r;
+}
+
+/* A host alone, for which --ports says the rest. */
+static bool is_bare(const struct part *p)
+{
+	return p->key.kind == KEY_NONE && p->url.scheme == URL_HTTP && !p->url.port_given &&
+	       !p->url.path.n && !strstr(p->text, "://") && !p->o->port.n;
+}
+
+static int check_port_option(const struct part *p, bool alone, struct error *err)
+{
+	if (!p->o->port.n)
+		return 0;
+	if (!alone)
+		return error_set(err, -EINVAL,
+			"--port is for one upstream, and the --upstream before it has several");
+	if (p->key.kind != KEY_NONE)
+		return error_set(err, -EINVAL,
+			"%s has its place before the '=' already: it can have no --port besides",
+			p->text);
+	return 0;
+}
+
+static int add_part(struct upstreams *u, struct str text, bool alone,
+	const struct service_options *o, const struct option_ranges *ports, struct error *err)
+{
+	struct part p = {.o = o};
+	struct str url = STR_NULL;
+	int r = text.n ? split_key(text, &p.key, &url, err)
+		       : error_set(err, -EINVAL, "a value is empty");
+	if (r)
+		return r;
+	auto_free char *own = strndup(url.p, url.n);
+	p.text = own;
+	if (!own)
+		return error_set(err, -ENOMEM, "no memory");
+	r = url_parse_upstream(str_from(own), &p.url, err);
+	if (!r)
+		r = check_port_option(&p, alone, err);
+	if (r)
+		return r;
+
+	auto_free char *tcp = NULL;
+	struct option_ranges key = {&p.key.port, p.key.kind == KEY_PORT};
+	p.ports = key.n ? &key : &o->port;
+	if (ports->n && is_bare(&p)) {
+		if (asprintf(&tcp, "tcp://%s", own) < 0)
+			return error_set(err, -ENOMEM, "no memory");
+		p.text = tcp;
+		p.ports = ports;
+		u->ports_used = true;
+		r = url_parse_upstream(str_from(tcp), &p.url, err);
+		if (r)
+			return r;
+	}
+	struct upstream add = {.proxy_protocol = (enum upstream_proxy)o->proxy_protocol,
+		.insecure = o->insecure};
+	r = place(&p, &add, err);
+	if (!r)
+		r = check_settings(&p, &add, err);
+	if (r)
+		return r;
+	if (add.port_given)
+		return append_ports(u, &p, add, err);
+	if (add.kind == CONTROL_TCP && (!p.url.port_given || p.url.port != p.url.port_last))
+		return error_set(err, -EINVAL, "%s must name one port", p.text);
+	return append(u, &p, add, p.url.port, err);
+}
+
+int upstreams_add(struct upstreams *u, const struct service_options *o,
+	const struct option_ranges *ports, struct error *err)
+{
+	struct str text = str_from(o->upstream ? o->upstream : "");
+	bool alone = first_part(text).n == text.n;
 	for (;;) {
 		struct str part = first_part(text);
-		int r = add_part(u, trimmed(part), err);
-		if (r) {
-			error_prefix(err, "--upstream");
+		int r = add_part(u, trimmed(part), alone, o, ports, err);
+		if (r || part.n == text.n)
 			return r;
-		}
-		if (part.n == text.n)
-			return 0;
 		text = (struct str){text.p + part.n + 1, text.n - part.n - 1};
 	}
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool upstream_same(const struct upstream *a, const struct upstream *b)
+{
+	return a->kind == b->kind && a->tls == b->tls && a->port_given == b->port_given &&
+	       a->port == b->port && strcmp(a->host, b->host) == 0 &&
+	       a->proxy_protocol == b->proxy_protocol && a->insecure == b->insecure &&
+	       same_text(a->text, b->text) && same_text(a->ca, b->ca) &&
+	       same_text(a->rewrite, b->rewrite);
+}
+
+void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE])
+{
+	const char *host = u->rewrite ? u->rewrite : u->url.host;
+	char name[HOSTNAME_SIZE];
+	size_t n;
+	uint16_t port;
+	/* Without a rewrite an IPv6 address stands there without the brackets that make it a host. */
+	if (hostname_with_port(str_from(host), name, &n, &port)) {
+		snprintf(name_out, HOSTNAME_SIZE, "%s", host);
+		return;
+	}
+	bool brackets = name[0] == '[';
+	snprintf(name_out, HOSTNAME_SIZE, "%.*s", (int)n - 2 * brackets, name + brackets);
+}
+
+const char *upstream_place(const struct upstream *u, char text[UPSTREAM_PLACE_SIZE])
+{
+	const char *udp = u->kind == CONTROL_UDP ? "UDP " : "";
+	if (u->port_given && u->port)
+		snprintf(text, UPSTREAM_PLACE_SIZE, "%sport %u", udp, u->port);
+	else if (u->port_given)
+		snprintf(text, UPSTREAM_PLACE_SIZE, "any %sport", udp);
+	else
+		snprintf(text, UPSTREAM_PLACE_SIZE, "%s", *u->host ? u->host : "every other host");
+	return text;
 }
 
 void upstreams_deinit(struct upstreams *u)
 {
 	for (size_t i = 0; i < u->n; i++)
-		free(u->v[i].text);
+		upstream_deinit(&u->v[i]);
 	free(u->v);
 	*u = UPSTREAMS_NULL;
 }

@@ -1,40 +1,83 @@
 #pragma once
 /*
- * What a client publishes: for each host name an upstream, and at most one for every other host.
+ * What a client publishes, one entry for each public name or port.
  *
- *	--upstream http://127.0.0.1:3000		the catch-all
+ *	--upstream http://127.0.0.1:3000		HTTP, the catch-all
  *	--upstream a.example.com=http://127.0.0.1:8000	one host; *.example.com= for those below it
  *	--upstream a=http://x,b=http://y		several, or the option several times
+ *	--upstream 2222=tcp://127.0.0.1:22		a key of digits is a public port; 0: any
+ *	--upstream 7000-7010=tcp://10.0.0.5:7000-7010	a range: an entry for each port
+ *	--upstream tcp://127.0.0.1:22 --port 2222	the same as 2222=
+ *	--ports 80,443 --upstream 10.0.0.5		inlets' way: 80=tcp://10.0.0.5:80 and so on
+ *	--upstream a.example.com=sni+tcp://127.0.0.1:443,b.example.com=tls+tcp://127.0.0.1:6379
+ *	--upstream 5432=tls+tcp://127.0.0.1:5432,53=udp://127.0.0.1:53,a=unix:/run/app.sock
  *
- * What stands before the first '=' is a host unless it has a '/' or a '?' in it, since then the '='
+ * What stands before the first '=' is a key unless it has a '/' or a '?' in it, since then the '='
  * is part of a URL. A comma begins the next upstream; only behind a '?' it may belong to the query,
  * and does so unless the text up to the next comma has a "://" in it. "*" alone is the catch-all.
+ * A socket is HTTP where a host or nothing leads to it, TCP where a port does.
  */
 #include "base/error.h"
 #include "base/str.h"
+#include "config/option.h"
+#include "wire/control.h"
 #include "wire/hostname.h"
 #include "wire/url.h"
 
 /* A client that publishes more should be several; its claims would fill a whole second of a link. */
 #define UPSTREAMS_MAX 1024
 
+enum upstream_proxy { UPSTREAM_PROXY_OFF, UPSTREAM_PROXY_V1, UPSTREAM_PROXY_V2 };
+
+/* What --upstream and the options behind it say, or one entry of the file's `services`. */
+struct service_options {
+	char *upstream;
+	struct option_ranges port; /* public */
+	int proxy_protocol;        /* enum upstream_proxy */
+	bool insecure;             /* https: whatever certificate */
+	char *ca;                  /* https: PEM file; NULL: the system's */
+	char *host; /* Host, and https: SNI; NULL: the URL's for https, else the visitor's */
+};
+
 struct upstream {
-	char host[HOSTNAME_SIZE]; /* canonical; "*.name" for a wildcard; "" is the catch-all */
-	char *text;               /* the URL as it was given; owned, and `url` looks into it */
-	struct url url;
+	enum control_kind kind;
+	enum control_tls tls;
+	bool port_given;
+	uint16_t port; /* public; 0: the exit node picks one */
+	char host
+		[HOSTNAME_SIZE]; /* canonical; "*.name" for a wildcard; "" is the catch-all, or none */
+	char *text;              /* the URL for people, of a range with this entry's port; owned */
+	struct url url;          /* looks into `text` */
+	enum upstream_proxy proxy_protocol;
+	bool insecure;
+	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
 };
 
 struct upstreams {
 	struct upstream *v;
 	size_t n;
+	bool ports_used; /* some upstream took those of --ports */
 };
 
 #define UPSTREAMS_NULL ((struct upstreams){0})
 
 /*
- * Adds what one value of --upstream says. -EINVAL with a sentence for a host or URL that is none, a
- * host named twice, or too many; -ENOMEM. What came before stays.
+ * Adds what one --upstream with its options says. `ports` are those of --ports, for an upstream
+ * without scheme, key and port. -EINVAL with a sentence for a key or URL that is none, a name or port
+ * that is there twice, settings that make no sense together, or too many; -ENOMEM. What came before
+ * stays.
  */
-int upstreams_add(struct upstreams *u, struct str text, struct error *err);
+int upstreams_add(struct upstreams *u, const struct service_options *o,
+	const struct option_ranges *ports, struct error *err);
+
+/* The same public name or port, upstream and settings: a reload need not touch it. */
+bool upstream_same(const struct upstream *a, const struct upstream *b);
+
+/* https: the name to ask for, and that the certificate has to be for; an address without brackets. */
+void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE]);
+
+/* For people: the host, "every other host", "port 2222", "UDP port 53", "any port". */
+#define UPSTREAM_PLACE_SIZE (HOSTNAME_SIZE + 16)
+const char *upstream_place(const struct upstream *u, char text[UPSTREAM_PLACE_SIZE]);
 
 void upstreams_deinit(struct upstreams *u);

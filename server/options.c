@@ -2,10 +2,12 @@
 #include "server/options.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "config/cores.h"
 #include "config/memory.h"
 #include "config/shared.h"
 #include "link/upgrade.h"
@@ -17,6 +19,18 @@
 
 /* As many listeners as one could mean. */
 #define PORTS_MAX 64
+
+/* As many ranges as one would type. */
+#define RANGES_MAX 64
+
+/* Each has a listener and an eighth of a megabyte: enough for any machine that one would rent. */
+#define WORKERS_MAX 64
+
+static int judge_cidr(struct str text, struct error *err)
+{
+	struct cidr cidr;
+	return cidr_parse(text, &cidr, err);
+}
 
 static const struct option_row rows[] = {
 	{.name = "port",
@@ -100,22 +114,108 @@ static const struct option_row rows[] = {
 		.help = "The address to name in the client command; without it the default route's",
 		.offset = AT(advertise)},
 
-	{.name = "workers",
-		.type = OPTION_NUMBER,
-		.default_text = "0",
-		.max = 64,
-		.help = "Threads",
-		.offset = AT(workers)},
+	{.name = "tls-cert",
+		.type = OPTION_LIST,
+		.metavar = "FILE|DIR,...",
+		.help = "Answer TLS as well, with this certificate and its chain; several are "
+			"chosen by name",
+		.reloadable = true,
+		.offset = AT(tls_cert)},
+	{.name = "tls-key",
+		.type = OPTION_LIST,
+		.metavar = "FILE,...",
+		.help = "Its key; without it in the certificate's file or beside it",
+		.reloadable = true,
+		.offset = AT(tls_key)},
+	{.name = "auto-tls",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Make a certificate, keep it in --state-dir, and print its pin",
+		.offset = AT(auto_tls)},
+	{.name = "tls-client-ca",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Take links over TLS only from clients with a certificate of these CAs",
+		.reloadable = true,
+		.offset = AT(tls_client_ca)},
+	{.name = "https-redirect",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Send visitors who come without TLS to https://",
+		.reloadable = true,
+		.offset = AT(https_redirect)},
+	/* As for a request's head: a phone on a bad line needs a few seconds. */
+	{.name = "tls-handshake-timeout",
+		.type = OPTION_DURATION,
+		.default_text = "10s",
+		.min = 100 * CLOCK_MS,
+		.max = WAIT_MAX,
+		.help = "How long a visitor's TLS handshake may take",
+		.offset = AT(tls_handshake_timeout)},
+
+	/* Below 1024 stand the machine's own services. */
+	{.name = "allow-ports",
+		.type = OPTION_RANGES,
+		.default_text = "1024-65535",
+		.min = 1,
+		.max = RANGES_MAX,
+		.help = "Public ports that clients may ask for",
+		.reloadable = true,
+		.offset = AT(allow_ports)},
+	/* Enough for a range of passive FTP; each is a listener on every worker. */
 	{.name = "max-ports",
 		.type = OPTION_NUMBER,
 		.default_text = "64",
-		.max = 64,
-		.help = "Ports",
+		.max = UINT16_MAX,
+		.help = "Public ports that a client may have",
+		.reloadable = true,
 		.offset = AT(max_ports)},
+	SHARED_UDP_ROW(struct server_options),
+	{.name = "max-flows",
+		.type = OPTION_NUMBER,
+		.default_text = "1024",
+		.min = 1,
+		.max = 1 << 16,
+		.help = "UDP flows of a client at a time; the one idle longest goes first",
+		.offset = AT(max_flows)},
+	{.name = "max-flows-per-visitor",
+		.type = OPTION_NUMBER,
+		.default_text = "64",
+		.min = 1,
+		.max = 1 << 16,
+		.help = "The same for one visitor's address",
+		.offset = AT(max_flows_per_visitor)},
+
+	{.name = "accept-proxy-protocol",
+		.type = OPTION_LIST,
+		.metavar = "CIDR,...",
+		.judge = judge_cidr,
+		.help = "Balancers that begin each connection to --port and to public ports with a "
+			"PROXY header",
+		.reloadable = true,
+		.offset = AT(accept_proxy_protocol)},
+	{.name = "accept-proxy-protocol-control",
+		.type = OPTION_LIST,
+		.metavar = "CIDR,...",
+		.judge = judge_cidr,
+		.help = "The same for --control-port",
+		.reloadable = true,
+		.offset = AT(accept_proxy_protocol_control)},
+	/* A balancer sends it at once; a lost packet is sent again within this. */
+	{.name = "proxy-header-timeout",
+		.type = OPTION_DURATION,
+		.default_text = "3s",
+		.min = 100 * CLOCK_MS,
+		.max = WAIT_MAX,
+		.help = "How long that header may take to arrive",
+		.offset = AT(proxy_header_timeout)},
+
 	{.name = "trusted-proxies",
 		.type = OPTION_LIST,
 		.metavar = "CIDR,...",
+		.judge = judge_cidr,
 		.help = "Proxies whose X-Forwarded-* fields are believed",
+		.reloadable = true,
 		.offset = AT(trusted_proxies)},
 	/* Browsers keep connections for a minute or so. */
 	{.name = "visitor-idle",
@@ -158,6 +258,7 @@ static const struct option_row rows[] = {
 		.default_text = "32",
 		.max = 4096,
 		.help = "Idle upstream connections kept for the next request, for each service",
+		.reloadable = true,
 		.offset = AT(kept_streams)},
 	/* Below Node's keep-alive of 5 s: kept longer, a request meets a closing upstream. */
 	{.name = "kept-idle",
@@ -172,18 +273,21 @@ static const struct option_row rows[] = {
 		.default_text = "16KiB",
 		.max = MIB,
 		.help = "How much of a request's body is held so that it can be sent again",
+		.reloadable = true,
 		.offset = AT(retry_body)},
 	{.name = "max-waiting",
 		.type = OPTION_NUMBER,
 		.default_text = "1024",
 		.max = 1 << 20,
 		.help = "Requests that wait for a lost client to come back, else 503",
+		.reloadable = true,
 		.offset = AT(max_waiting)},
 	{.name = "max-waiting-per-address",
 		.type = OPTION_NUMBER,
 		.default_text = "16",
 		.max = 1 << 20,
 		.help = "The same for one visitor's address",
+		.reloadable = true,
 		.offset = AT(max_waiting_per_address)},
 	/* A guess: a large office behind one address, or an untrusted proxy, is still served. */
 	{.name = "max-visitors-per-address",
@@ -192,6 +296,7 @@ static const struct option_row rows[] = {
 		.min = 1,
 		.max = 1 << 20,
 		.help = "Connections from one visitor's address at a time",
+		.reloadable = true,
 		.offset = AT(max_visitors_per_address)},
 
 	SHARED_LINK_ROWS(struct server_options),
@@ -202,6 +307,7 @@ static const struct option_row rows[] = {
 		.min = 1,
 		.max = 1 << 16,
 		.help = "Clients that have not yet shown that they know the token, at a time",
+		.reloadable = true,
 		.offset = AT(max_handshakes)},
 	/* A guess: at two thirds of a megabyte for a busy one, 2.5 GiB at the worst. */
 	{.name = "max-sessions",
@@ -210,6 +316,7 @@ static const struct option_row rows[] = {
 		.min = 1,
 		.max = 1 << 20,
 		.help = "Clients connected at a time",
+		.reloadable = true,
 		.offset = AT(max_sessions)},
 	{.name = "reconnect-grace",
 		.type = OPTION_DURATION,
@@ -218,6 +325,12 @@ static const struct option_row rows[] = {
 		.help = "How long requests wait for a client that was just lost",
 		.offset = AT(reconnect_grace)},
 
+	{.name = "workers",
+		.type = OPTION_NUMBER,
+		.default_text = "0",
+		.max = WORKERS_MAX,
+		.help = "Threads that carry data; 0 is the machine's cores, at most 8",
+		.offset = AT(workers)},
 	{.name = "access-log",
 		.type = OPTION_STRING,
 		.metavar = "off|FILE",
@@ -259,36 +372,89 @@ static int check_control_port(struct server_options *o, struct error *err)
 				"own, or none",
 				port);
 		o->control_port.n = 0;
+		free(o->control_addr);
+		o->control_addr = NULL;
 	}
 	return 0;
 }
 
+static int check_tls(const struct server_options *o, struct error *err)
+{
+	const char *lost = o->https_redirect  ? "--https-redirect"
+			   : o->tls_client_ca ? "--tls-client-ca"
+					      : NULL;
+	if (o->tls_cert.n && o->auto_tls)
+		return error_set(err, -EINVAL,
+			"--auto-tls is for a server without a certificate: drop it or --tls-cert");
+	if (o->tls_key.n && o->tls_key.n != o->tls_cert.n)
+		return error_set(err, -EINVAL,
+			"there are %zu --tls-key for %zu --tls-cert: give one for each, or none "
+			"and "
+			"keep them in the certificates' files",
+			o->tls_key.n, o->tls_cert.n);
+	if (lost && !o->tls_cert.n && !o->auto_tls)
+		return error_set(err, -EINVAL, "%s needs a --tls-cert, or --auto-tls", lost);
+	return 0;
+}
+
+static int read_networks(struct cidr_list *to, const struct option_list *from, const char *name,
+	struct error *err)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		int r = cidr_list_add(to, str_from(from->v[i]), err);
+		if (r) {
+			error_prefix(err, "--%s", name);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int check_networks(struct server_options *o, struct error *err)
+{
+	if (o->accept_proxy_protocol_control.n && !o->control_port.n)
+		return error_set(err, -EINVAL,
+			"--accept-proxy-protocol-control needs a --control-port: without it "
+			"clients "
+			"come through --port");
+	int r = read_networks(&o->trusted, &o->trusted_proxies, "trusted-proxies", err);
+	if (!r)
+		r = read_networks(&o->proxied, &o->accept_proxy_protocol, "accept-proxy-protocol",
+			err);
+	if (!r)
+		r = read_networks(&o->proxied_control, &o->accept_proxy_protocol_control,
+			"accept-proxy-protocol-control", err);
+	return r;
+}
+
 int server_options_check(struct server_options *o, struct error *err)
 {
-	o->trusted = CIDR_LIST_NULL;
-	int r;
+	o->trusted = o->proxied = o->proxied_control = CIDR_LIST_NULL;
 	if (o->control_addr && !o->control_port.n)
 		return error_set(err, -EINVAL,
 			"--control-addr needs a --control-port: without it clients come through "
 			"--port");
-	r = check_control_port(o, err);
+	int r = check_control_port(o, err);
+	if (!r)
+		r = check_tls(o, err);
+	if (!r)
+		r = check_networks(o, err);
 	if (r)
 		return r;
 	if (!o->control_path || o->control_path[0] != '/')
 		return error_set(err, -EINVAL, "--control-path must begin with a slash");
 	if (o->max_window < o->base_window)
 		return error_set(err, -EINVAL, "--max-window must not be below --base-window");
-	for (size_t i = 0; i < o->trusted_proxies.n; i++)
-		if (cidr_list_add(&o->trusted, str_from(o->trusted_proxies.v[i]), err)) {
-			error_prefix(err, "--trusted-proxies");
-			return -EINVAL;
-		}
 	if (!o->memory_budget)
 		o->memory_budget = memory_budget_default();
+	if (!o->workers)
+		o->workers = cores_default();
 	return 0;
 }
 
 void server_options_deinit(struct server_options *o)
 {
 	cidr_list_deinit(&o->trusted);
+	cidr_list_deinit(&o->proxied);
+	cidr_list_deinit(&o->proxied_control);
 }

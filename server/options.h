@@ -7,23 +7,6 @@
 #include "config/option.h"
 #include "wire/cidr.h"
 
-/* TEMPORARY */
-struct option_ranges {
-	size_t n;
-};
-static inline size_t option_ranges_count(const struct option_ranges *r)
-{
-	return 64512;
-}
-static inline uint16_t option_ranges_at(const struct option_ranges *r, size_t i)
-{
-	return (uint16_t)(1024 + i);
-}
-static inline bool option_ranges_have(const struct option_ranges *r, uint16_t p)
-{
-	return p >= 1024;
-}
-
 struct server_options {
 	/* Where it listens */
 	struct option_ports ports;
@@ -40,10 +23,23 @@ struct server_options {
 	char *state_dir; /* NULL: the XDG state home */
 	char *advertise; /* NULL: the default route's address */
 
-	/* Visitors */
-	uint64_t workers;
+	/* TLS, for visitors and links alike */
+	struct option_list tls_cert, tls_key; /* as many keys as certificates, or none */
+	bool auto_tls;                        /* and then no certificate */
+	char *tls_client_ca;
+	bool https_redirect;
+	uint64_t tls_handshake_timeout;
+
+	/* Public ports of sessions */
 	struct option_ranges allow_ports;
 	uint64_t max_ports;
+	uint64_t udp_idle, max_flows, max_flows_per_visitor;
+
+	/* Balancers in front */
+	struct option_list accept_proxy_protocol, accept_proxy_protocol_control;
+	uint64_t proxy_header_timeout;
+
+	/* Visitors */
 	struct option_list trusted_proxies;
 	uint64_t visitor_idle;
 	uint64_t request_head_timeout, request_head_limit;
@@ -60,6 +56,7 @@ struct server_options {
 	uint64_t reconnect_grace, grace;
 
 	/* Running it */
+	uint64_t workers; /* never 0 after server_options_check() */
 	char *access_log; /* NULL: with the log; "off"; a file */
 	char *ready_file;
 	char *config;
@@ -69,11 +66,15 @@ struct server_options {
 
 	/* Made of the above by server_options_check() */
 	struct cidr_list trusted;
+	struct cidr_list proxied, proxied_control; /* who sends a PROXY header */
 };
 
 extern const struct option_table server_option_table;
 
-/* What the rows cannot say: options that depend on each other. Call it once, after config_load(). */
+/*
+ * What the rows cannot say: options that depend on each other. Call it
+ * after config_load(); again only behind server_options_deinit().
+ */
 int server_options_check(struct server_options *o, struct error *err);
 
 /* Frees what the check made; what the table filled is the config's to free. */

@@ -54,24 +54,37 @@ static int port_open(struct registrar *r, struct port *p, uint16_t number, struc
 	return e;
 }
 
-/* One that is free among those that are allowed, from a random one on. */
+/* The port with that number, counted from 0, among all that are allowed; 0: there are none. */
+static uint16_t port_allowed(const struct option_ranges *allowed, uint32_t random)
+{
+	uint32_t total = 0;
+	for (size_t i = 0; i < allowed->n; i++)
+		total += allowed->v[i].last - allowed->v[i].first + 1u;
+	uint32_t at = total ? random % total : 0;
+	for (size_t i = 0; i < allowed->n; i++) {
+		uint32_t n = allowed->v[i].last - allowed->v[i].first + 1u;
+		if (at < n)
+			return (uint16_t)(allowed->v[i].first + at);
+		at -= n;
+	}
+	return 0;
+}
+
+/* One that is free among those that are allowed: a random one, and others if need be. */
 static int port_open_any(struct registrar *r, struct port *p, struct error *err)
 {
-	int e = error_set(err, -EADDRINUSE,
-		"none of the ports that this server gives away is free");
-	const struct option_ranges *allowed = &r->worker->opts->allow_ports;
-	size_t total = option_ranges_count(allowed);
-	for (int i = 0; i < PORT_TRIES && total; i++) {
+	for (int i = 0; i < PORT_TRIES; i++) {
 		uint32_t random;
 		random_bytes(&random, sizeof(random));
-		uint16_t number = option_ranges_at(allowed, random % total);
+		uint16_t number = port_allowed(&r->worker->opts->allow_ports, random);
 		if (!number || port_find(r, p->kind, number))
 			continue;
-		e = port_open(r, p, number, err);
+		int e = port_open(r, p, number, err);
 		if (e != -EADDRINUSE && e != -EACCES)
-			break;
+			return e;
 	}
-	return e;
+	return error_set(err, -EADDRINUSE,
+		"no port was found free among those that this server gives away (--allow-ports)");
 }
 
 static int port_share(struct port *p, const struct session *s, const struct service *service,

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +26,6 @@
 #include "server/worker.h"
 #include "version.h"
 
-#define WORKERS_DEFAULT_MAX 8u              /* more threads than that want to be asked for */
 #define DRAIN_LOOK          (50 * CLOCK_MS) /* how often a draining server looks whether it is done */
 
 enum server_state { SERVER_SERVING, SERVER_DRAINING, SERVER_ENDED };
@@ -203,16 +201,6 @@ static void server_watchdog(struct loop_timer *timer)
 
 /* ---- Its threads ---- */
 
-static unsigned server_cores(const struct server_options *o)
-{
-	cpu_set_t set;
-	if (o->workers)
-		return (unsigned)o->workers;
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	return MAX(1u, MIN((unsigned)CPU_COUNT(&set), WORKERS_DEFAULT_MAX));
-}
-
 static int server_make_workers(struct server *s)
 {
 	struct node *n = &s->node;
@@ -223,7 +211,7 @@ static int server_make_workers(struct server *s)
 	n->started = clock_now();
 	random_bytes(n->instance, sizeof(n->instance));
 	census_init(&n->census);
-	unsigned count = server_cores(s->opts);
+	unsigned count = (unsigned)s->opts->workers;
 	for (unsigned i = 0; i < count; i++) {
 		struct worker *w = calloc(1, sizeof(*w));
 		n->workers[i] = w;
@@ -342,7 +330,7 @@ static void server_stop(struct server *s)
 	state_deinit(&s->files);
 }
 
-int server_run(const struct server_options *opts)
+int server_run(const struct server_options *opts, struct reloader *r)
 {
 	struct server s = {.opts = opts};
 	struct error err;

@@ -15,10 +15,11 @@ struct config_origin {
 };
 
 /*
- * Sets the option unless a source of higher precedence did. A value that is not allowed, and a
- * secret's second value, are -EINVAL with a sentence that names option and place.
+ * Sets the option unless a source of higher precedence did; a group's key begins an element. A value
+ * that is not allowed, a secret's second value, and a group's setting before any key are -EINVAL
+ * with a sentence that names option and place.
  */
-int config_apply(struct config *c, const struct option_row *row, struct str text,
+int config_apply(struct config *c, struct option_at at, struct str text,
 	struct config_origin origin, struct error *err);
 
 const struct option_table *config_table(const struct config *c);
@@ -29,5 +30,5 @@ int config_add_note(struct config *c, const char *text, struct error *err);
 /* The whole command line; CONFIG_HELP when it asks for help. */
 int config_read_argv(struct config *c, int argc, char **argv, struct error *err);
 
-/* The YAML file. */
-int config_read_file(struct config *c, const char *path, struct error *err);
+/* The YAML file; how many options in it the table does not know, also on failure. */
+int config_read_file(struct config *c, const char *path, size_t *strangers_out, struct error *err);

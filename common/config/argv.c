@@ -14,7 +14,7 @@ struct argv {
 
 /* What was typed, taken apart; `value` NULL means that the next argument is to be looked at. */
 struct typed {
-	const struct option_row *row;
+	struct option_at at;
 	char *value;
 	bool help;
 };
@@ -34,20 +34,20 @@ static int take_apart(const struct option_table *t, char *arg, struct typed *out
 	*out = (struct typed){0};
 	if (arg[1] == '-') {
 		size_t n = strcspn(arg, "=");
-		out->row = option_find(t, arg + 2, n - 2);
-		out->help = !out->row && strcmp(arg + 2, OPTION_HELP_NAME) == 0;
+		out->at = option_find(t, arg + 2, n - 2);
+		out->help = !out->at.row && strcmp(arg + 2, OPTION_HELP_NAME) == 0;
 		out->value = arg[n] ? arg + n + 1 : NULL;
-		return out->row || out->help ? 0 : unknown(t, arg, n, err);
+		return out->at.row || out->help ? 0 : unknown(t, arg, n, err);
 	}
 	/* "-port=80" is how somebody who comes from Go types it, not a strange value for -p. */
 	size_t n = strcspn(arg, "=");
-	const struct option_row *named = n > 2 ? option_find(t, arg + 1, n - 1) : NULL;
+	const struct option_row *named = n > 2 ? option_find(t, arg + 1, n - 1).row : NULL;
 	if (named)
 		return error_set(err, -EINVAL, "unknown option %.*s; did you mean --%s?", (int)n,
 			arg, named->name);
-	out->row = option_find_letter(t, arg[1]);
-	out->help = !out->row && arg[1] == OPTION_HELP_LETTER && !arg[2];
-	if (!out->row && !out->help)
+	out->at = option_find_letter(t, arg[1]);
+	out->help = !out->at.row && arg[1] == OPTION_HELP_LETTER && !arg[2];
+	if (!out->at.row && !out->help)
 		return error_set(err, -EINVAL, "unknown option -%c; see tunnel help %s", arg[1],
 			t->command);
 	if (arg[2])
@@ -61,13 +61,13 @@ static int take_apart(const struct option_table *t, char *arg, struct typed *out
  */
 static bool is_option(const struct option_table *t, const char *arg)
 {
-	return strncmp(arg, "--", 2) == 0 && option_find(t, arg + 2, strcspn(arg, "=") - 2);
+	return strncmp(arg, "--", 2) == 0 && option_find(t, arg + 2, strcspn(arg, "=") - 2).row;
 }
 
 static int next_value(struct argv *args, const struct option_table *t, struct typed *typed,
 	struct error *err)
 {
-	const char *name = typed->row->name;
+	const char *name = typed->at.row->name;
 	if (args->i >= args->n)
 		return error_set(err, -EINVAL, "--%s needs a value and is the last word", name);
 	if (is_option(t, args->v[args->i])) {
@@ -101,15 +101,15 @@ int config_read_argv(struct config *c, int argc, char **argv, struct error *err)
 			help = true;
 			continue;
 		}
-		if (!r && !typed.value && typed.row->type == OPTION_FLAG)
+		if (!r && !typed.value && typed.at.row->type == OPTION_FLAG)
 			typed.value = yes;
 		if (!r && !typed.value)
 			r = next_value(&args, t, &typed, err);
 		if (r)
 			return help ? CONFIG_HELP : r;
-		r = config_apply(c, typed.row, str_from(typed.value),
+		r = config_apply(c, typed.at, str_from(typed.value),
 			(struct config_origin){.source = FROM_COMMAND_LINE}, err);
-		if (typed.row->type == OPTION_SECRET)
+		if (typed.at.row->type == OPTION_SECRET)
 			memset(typed.value, 'x', strlen(typed.value));
 		if (r)
 			return help ? CONFIG_HELP : r;

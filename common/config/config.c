@@ -5,19 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/macros.h"
-#include "config/apply.h"
+#include "config/inside.h"
 #include "config/value.h"
-
-/* A value in the dump; longer lists are cut. */
-#define DUMP_VALUE_MAX 512
-
-struct config {
-	const struct option_table *table;
-	void *values;
-	struct option_list notes;
-	struct config_origin origins[]; /* one a row */
-};
 
 struct config *config_new(const struct option_table *t, void *values)
 {
@@ -26,23 +15,17 @@ struct config *config_new(const struct option_table *t, void *values)
 		return NULL;
 	c->table = t;
 	c->values = values;
-	for (size_t i = 0; i < t->n; i++) {
-		/* Fields start empty without the table knowing the struct's size. */
-		static const size_t sizes[] = {
-			[OPTION_FLAG] = sizeof(bool),
-			[OPTION_STRING] = sizeof(char *),
-			[OPTION_SECRET] = sizeof(char *),
-			[OPTION_LIST] = sizeof(struct option_list),
-			[OPTION_LINES] = sizeof(struct option_list),
-			[OPTION_NUMBER] = sizeof(uint64_t),
-			[OPTION_DURATION] = sizeof(uint64_t),
-			[OPTION_SIZE] = sizeof(uint64_t),
-			[OPTION_ENUM] = sizeof(int),
-			[OPTION_PORTS] = sizeof(struct option_ports),
-		};
-		memset(option_field(&t->rows[i], values), 0, sizes[t->rows[i].type]);
-	}
+	/* Fields start empty without the table knowing the struct's size. */
+	for (size_t i = 0; i < t->n; i++)
+		value_zero(&t->rows[i], values);
 	return c;
+}
+
+static void free_argv(struct config *c)
+{
+	for (int i = 0; i < c->argc; i++)
+		free(c->argv[i]);
+	free(c->argv);
 }
 
 struct config *config_free(struct config *c)
@@ -54,6 +37,7 @@ struct config *config_free(struct config *c)
 	for (size_t i = 0; i < c->notes.n; i++)
 		free(c->notes.v[i]);
 	free(c->notes.v);
+	free_argv(c);
 	free(c);
 	return NULL;
 }
@@ -80,12 +64,12 @@ const char *config_note(const struct config *c, size_t i)
 	return i < c->notes.n ? c->notes.v[i] : NULL;
 }
 
-static struct config_origin *origin_of(const struct config *c, const struct option_row *row)
+static struct config_origin *origin_of(struct config *c, const struct option_row *row)
 {
-	return (struct config_origin *)&c->origins[row - c->table->rows];
+	return &c->origins[row - c->table->rows];
 }
 
-static const char *place(const struct option_row *row, const struct config_origin *o, char *to,
+const char *config_place(const struct option_row *row, const struct config_origin *o, char *to,
 	size_t size)
 {
 	switch (o->source) {
@@ -96,7 +80,8 @@ static const char *place(const struct option_row *row, const struct config_origi
 		snprintf(to, size, "%s:%u", o->file, o->line);
 		break;
 	case FROM_ENVIRONMENT:
-		snprintf(to, size, "environment variable %s", row->env);
+		snprintf(to, size, "environment variable %s",
+			row->group ? option_key(row)->env : row->env);
 		break;
 	case FROM_DEFAULT:
 		snprintf(to, size, "default");
@@ -105,45 +90,96 @@ static const char *place(const struct option_row *row, const struct config_origi
 	return to;
 }
 
-int config_apply(struct config *c, const struct option_row *row, struct str text,
+/* What a sentence about the option begins with: "--port", "tunnel.yaml:7: port". */
+static const char *context(struct option_at at, const struct config_origin *o, char *to,
+	size_t size)
+{
+	char where[CONFIG_PLACE_SIZE];
+	config_place(at.group ? at.group : at.row, o, where, sizeof where);
+	if (o->source == FROM_COMMAND_LINE)
+		snprintf(to, size, "--%s", at.row->name);
+	else
+		snprintf(to, size, "%s: %s", where, at.row->name);
+	return to;
+}
+
+/*
+ * A secret was overwritten where it stood when it was read first. The same place has to be the one
+ * that gave it, since more than one was refused.
+ */
+static struct str secret_again(const struct config *before, const struct option_row *row)
+{
+	const char *text = *(char **)option_field(row, before->values);
+	return text ? str_from(text) : STR_NULL;
+}
+
+/* The struct that the value is put into; an element is begun when it is its key. */
+static int struct_of(struct config *c, struct option_at at, const struct config_origin *origin,
+	bool first, void **values_out, struct error *err)
+{
+	*values_out = c->values;
+	if (!at.group)
+		return 0;
+	struct option_group *g = option_field(at.group, c->values);
+	if (at.row == option_key(at.group)) {
+		char where[CONFIG_CONTEXT_SIZE];
+		int r = value_begin(at.group, c->values, context(at, origin, where, sizeof where),
+			err);
+		if (r)
+			return r;
+	} else if (first || !g->n) {
+		const char *key = option_key(at.group)->name;
+		return error_set(err, -EINVAL, "it belongs to an --%s: put it behind one", key);
+	}
+	*values_out = option_group_last(at.group, g);
+	return 0;
+}
+
+int config_apply(struct config *c, struct option_at at, struct str text,
 	struct config_origin origin, struct error *err)
 {
-	struct config_origin *had = origin_of(c, row);
+	const struct option_row *row = at.row, *top = at.group ? at.group : at.row;
+	struct config_origin *had = origin_of(c, top);
+	bool first = had->source != origin.source;
 	if (row->type == OPTION_SECRET && had->source != FROM_DEFAULT) {
-		char first[128], second[128];
+		char place[CONFIG_PLACE_SIZE], again[CONFIG_PLACE_SIZE];
 		return error_set(err, -EINVAL, "--%s is given twice (%s, %s): keep one", row->name,
-			place(row, had, first, sizeof first),
-			place(row, &origin, second, sizeof second));
+			config_place(row, had, place, sizeof place),
+			config_place(row, &origin, again, sizeof again));
 	}
 	if (had->source > origin.source)
 		return 0;
-	if (had->source != origin.source)
-		value_clear(row, c->values);
-	int r = value_set(row, c->values, text, err);
+	if (first)
+		value_clear(top, c->values);
+	if (row->type == OPTION_SECRET && c->before && origin.source != FROM_FILE)
+		text = secret_again(c->before, row);
+	void *values;
+	int r = struct_of(c, at, &origin, first, &values, err);
+	if (!r)
+		r = value_set(row, values, text, err);
 	if (r) {
-		char where[128];
-		if (origin.source == FROM_COMMAND_LINE)
-			error_prefix(err, "--%s", row->name);
-		else
-			error_prefix(err, "%s: %s", place(row, &origin, where, sizeof where),
-				row->name);
+		char where[CONFIG_CONTEXT_SIZE];
+		error_prefix(err, "%s", context(at, &origin, where, sizeof where));
 		return r;
 	}
 	*had = origin;
 	return 0;
 }
 
-static int read_environment(struct config *c, const struct option_row *row, struct error *err)
+static int read_environment(struct config *c, const struct option_row *top, struct error *err)
 {
-	if (origin_of(c, row)->source == FROM_ENVIRONMENT)
+	struct option_at at = {top, NULL};
+	if (top->group)
+		at = (struct option_at){option_key(top), top};
+	if (origin_of(c, top)->source == FROM_ENVIRONMENT)
 		return 0;
-	char *text = row->env ? getenv(row->env) : NULL;
+	char *text = at.row->env ? getenv(at.row->env) : NULL;
 	/* Set to nothing is how containers say "not set"; but an empty token is never meant. */
-	if (!text || (!*text && row->type != OPTION_SECRET))
+	if (!text || (!*text && at.row->type != OPTION_SECRET))
 		return 0;
-	int r = config_apply(c, row, str_from(text),
+	int r = config_apply(c, at, str_from(text),
 		(struct config_origin){.source = FROM_ENVIRONMENT}, err);
-	if (row->type == OPTION_SECRET)
+	if (at.row->type == OPTION_SECRET)
 		memset(text, 'x', strlen(text)); /* it shows in /proc/PID/environ */
 	return r;
 }
@@ -152,32 +188,32 @@ static int read_environment(struct config *c, const struct option_row *row, stru
 static int read_file(struct config *c, struct error *err)
 {
 	const struct option_row *row =
-		option_find(c->table, OPTION_FILE_NAME, strlen(OPTION_FILE_NAME));
+		option_find(c->table, OPTION_FILE_NAME, strlen(OPTION_FILE_NAME)).row;
 	if (!row)
 		return 0;
 	int r = read_environment(c, row, err);
 	if (r)
 		return r;
 	const char *path = *(char **)option_field(row, c->values);
-	return path ? config_read_file(c, path, err) : 0;
+	size_t strangers;
+	return path ? config_read_file(c, path, &strangers, err) : 0;
 }
 
 static bool is_default(const struct config *c, const struct option_row *row)
 {
-	char value[DUMP_VALUE_MAX];
+	char value[CONFIG_VALUE_SIZE];
 	value_format(row, c->values, value, sizeof value);
 	return strcmp(value, row->default_text ? row->default_text : "") == 0;
 }
 
+/* What nobody gave gets its default, and notes are made. */
 static int finish_row(struct config *c, const struct option_row *row, struct error *err)
 {
-	struct config_origin *o = origin_of(c, row);
-	int r = read_environment(c, row, err);
-	if (!r && o->source == FROM_DEFAULT && row->default_text)
+	bool given = origin_of(c, row)->source != FROM_DEFAULT;
+	int r = 0;
+	if (!given && row->default_text)
 		r = value_set(row, c->values, str_from(row->default_text), err);
-	if (!r && o->source == FROM_DEFAULT && row->required)
-		r = error_set(err, -EINVAL, "--%s is missing: %s", row->name, row->help);
-	if (!r && row->note && o->source != FROM_DEFAULT && !is_default(c, row)) {
+	if (!r && given && row->note && !is_default(c, row)) {
 		char note[256];
 		snprintf(note, sizeof note, "--%s: %s", row->name, row->note);
 		r = config_add_note(c, note, err);
@@ -185,30 +221,77 @@ static int finish_row(struct config *c, const struct option_row *row, struct err
 	return r;
 }
 
+/* The option that would have to be given; NULL: none. */
+static const struct option_row *missing(struct config *c, const struct option_row *row)
+{
+	if (!row->required || origin_of(c, row)->source != FROM_DEFAULT)
+		return NULL;
+	return row->group ? option_key(row) : row;
+}
+
+static int finish(struct config *c, struct error *err)
+{
+	int r = 0;
+	for (size_t i = 0; !r && i < c->table->n; i++) {
+		const struct option_row *row = &c->table->rows[i];
+		r = read_environment(c, row, err);
+		if (!r)
+			r = finish_row(c, row, err);
+		const struct option_row *lacks = r ? NULL : missing(c, row);
+		if (lacks)
+			r = error_set(err, -EINVAL, "--%s is missing: %s", lacks->name,
+				lacks->help);
+	}
+	return r;
+}
+
+/* With its secrets overwritten: they are in the config struct, which is wiped. */
+static int keep_argv(struct config *c, int argc, char **argv, struct error *err)
+{
+	c->argv = calloc((size_t)argc + 1, sizeof *c->argv);
+	for (; c->argv && c->argc < argc; c->argc++) {
+		c->argv[c->argc] = strdup(argv[c->argc]);
+		if (!c->argv[c->argc])
+			break;
+	}
+	return c->argv && c->argc == argc ? 0 : error_set(err, -ENOMEM, "no memory");
+}
+
 int config_load(struct config *c, int argc, char **argv, struct error *err)
 {
 	int r = config_read_argv(c, argc, argv, err);
 	if (!r)
+		r = keep_argv(c, argc, argv, err);
+	if (!r)
 		r = read_file(c, err);
-	for (size_t i = 0; !r && i < c->table->n; i++)
+	return r ? r : finish(c, err);
+}
+
+int config_load_again(struct config *c, const struct config *before, struct error *err)
+{
+	c->before = before;
+	int r = config_load(c, before->argc, before->argv, err);
+	c->before = NULL;
+	return r;
+}
+
+int config_load_file(struct config *c, const char *path, size_t *strangers_out, struct error *err)
+{
+	int r = config_read_file(c, path, strangers_out, err);
+	for (size_t i = 0; !r && i < c->table->n; i++) {
 		r = finish_row(c, &c->table->rows[i], err);
+		const struct option_row *lacks = r ? NULL : missing(c, &c->table->rows[i]);
+		if (lacks) {
+			char note[128];
+			snprintf(note, sizeof note, "--%s has to be given besides", lacks->name);
+			r = config_add_note(c, note, err);
+		}
+	}
 	return r;
 }
 
 bool config_given(const struct config *c, const char *name)
 {
-	const struct option_row *row = option_find(c->table, name, strlen(name));
-	return row && origin_of(c, row)->source != FROM_DEFAULT;
-}
-
-void config_dump(const struct config *c, void (*line)(void *arg, const char *text), void *arg)
-{
-	for (size_t i = 0; i < c->table->n; i++) {
-		const struct option_row *row = &c->table->rows[i];
-		char value[DUMP_VALUE_MAX], where[128], text[DUMP_VALUE_MAX + 256];
-		snprintf(text, sizeof text, "%s = %s (%s)", row->name,
-			value_format(row, c->values, value, sizeof value),
-			place(row, origin_of(c, row), where, sizeof where));
-		line(arg, text);
-	}
+	const struct option_row *row = option_find_key(c->table, name, strlen(name));
+	return row && c->origins[row - c->table->rows].source != FROM_DEFAULT;
 }

@@ -35,11 +35,39 @@ struct config *config_free(struct config *c);
  */
 int config_load(struct config *c, int argc, char **argv, struct error *err);
 
+/*
+ * The same from the same places once more, for a new object of the same table. The secrets that the
+ * first load overwrote are taken from `before`.
+ */
+int config_load_again(struct config *c, const struct config *before, struct error *err);
+
+/*
+ * The file alone, and the defaults; what is required and not in it is said by config_note(). `path`
+ * must outlive the object. `strangers_out` is how many of its options the table does not know: of
+ * several tables it was meant for the one with the fewest. It is set on failure as well.
+ */
+int config_load_file(struct config *c, const char *path, size_t *strangers_out, struct error *err);
+
+/*
+ * Calls `differs` for each option that is not the same in both, with its values as the dump has them.
+ * Both are of one table.
+ */
+void config_compare(const struct config *was, const struct config *is,
+	void (*differs)(void *arg, const struct option_row *row, const char *was, const char *is),
+	void *arg);
+
+/* Takes the values that cannot change while it runs from `running`. 0 or -ENOMEM. */
+int config_keep(struct config *c, const struct config *running);
+
 /* What a person should be told about valid options, in order: NULL behind the last. */
 const char *config_note(const struct config *c, size_t i);
 
 /* Whether the option was given anywhere, rather than left to its default. */
 bool config_given(const struct config *c, const char *name);
 
-/* Calls `line` with "name = value (where it came from)" for each option; secrets as "(set)". */
-void config_dump(const struct config *c, void (*line)(void *arg, const char *text), void *arg);
+/*
+ * Calls `line` with "name = value (where it came from)" for each option, or for each that is given;
+ * secrets as "(set)", of a group each element.
+ */
+void config_dump(const struct config *c, bool given, void (*line)(void *arg, const char *text),
+	void *arg);

@@ -20,6 +20,8 @@ static const char *const type_names[] = {
 	[OPTION_SIZE] = "size",
 	[OPTION_ENUM] = "enum",
 	[OPTION_PORTS] = "ports",
+	[OPTION_RANGES] = "ranges",
+	[OPTION_GROUP] = "group",
 };
 
 /* What the value is called when the row does not say. */
@@ -36,12 +38,15 @@ static const char *metavar(const struct option_row *row)
 		return "SIZE";
 	case OPTION_PORTS:
 		return "PORT";
+	case OPTION_RANGES:
+		return "PORT[-PORT],...";
 	case OPTION_FLAG:
 	case OPTION_STRING:
 	case OPTION_SECRET:
 	case OPTION_LIST:
 	case OPTION_LINES:
 	case OPTION_ENUM:
+	case OPTION_GROUP:
 		return "VALUE";
 	}
 	return "VALUE";
@@ -120,6 +125,16 @@ static void print_row(FILE *to, const struct option_row *row)
 	print_wrapped(to, right, HELP_COLUMN);
 }
 
+/* A group is not an option, its rows are. */
+static void print_rows(FILE *to, const struct option_table *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->rows[i].group)
+			print_rows(to, t->rows[i].group);
+		else
+			print_row(to, &t->rows[i]);
+}
+
 void help_print(FILE *to, const struct option_table *t)
 {
 	static const struct option_row help = {.name = OPTION_HELP_NAME,
@@ -127,8 +142,7 @@ void help_print(FILE *to, const struct option_table *t)
 		.type = OPTION_FLAG,
 		.help = "Print this and end"};
 	fprintf(to, "Usage: tunnel %s [OPTION]...\n\n%s\n\n", t->command, t->summary);
-	for (size_t i = 0; i < t->n; i++)
-		print_row(to, &t->rows[i]);
+	print_rows(to, t);
 	print_row(to, &help);
 	fprintf(to, "\nAn option is --name=VALUE or --name VALUE; a TIME has a unit (250ms, 10s, "
 		    "5m), a SIZE"
@@ -140,15 +154,24 @@ static const char *or_none(const char *text)
 	return text && *text ? text : "-";
 }
 
-void help_print_table(FILE *to, const struct option_table *t)
+static void print_table(FILE *to, const struct option_table *t, bool reloadable)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct option_row *row = &t->rows[i];
 		char letter[2] = {row->letter, 0};
+		if (row->group) {
+			print_table(to, row->group, row->reloadable);
+			continue;
+		}
 		fprintf(to, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row->name, or_none(letter),
 			or_none(row->aliases), type_names[row->type], or_none(row->default_text),
 			row->type == OPTION_FLAG ? "-" : metavar(row), or_none(row->env),
-			row->reloadable ? "reloadable" : "-");
+			reloadable || row->reloadable ? "reloadable" : "-");
 	}
+}
+
+void help_print_table(FILE *to, const struct option_table *t)
+{
+	print_table(to, t, false);
 	fprintf(to, OPTION_HELP_NAME "\t%c\t-\tflag\tfalse\t-\t-\t-\n", OPTION_HELP_LETTER);
 }

@@ -24,27 +24,60 @@ static bool next_word(const char **list, const char **word, size_t *n)
 	return true;
 }
 
-const struct option_row *option_find(const struct option_table *t, const char *name, size_t n)
+static bool is_named(const struct option_row *row, const char *name, size_t n)
+{
+	if (is_word(row->name, name, n))
+		return true;
+	const char *list = row->aliases, *word;
+	size_t len;
+	while (next_word(&list, &word, &len))
+		if (len == n && memcmp(word, name, n) == 0)
+			return true;
+	return false;
+}
+
+struct option_at option_find(const struct option_table *t, const char *name, size_t n)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct option_row *row = &t->rows[i];
-		if (is_word(row->name, name, n))
+		if (row->type != OPTION_GROUP && is_named(row, name, n))
+			return (struct option_at){row, NULL};
+		for (size_t j = 0; row->group && j < row->group->n; j++)
+			if (is_named(&row->group->rows[j], name, n))
+				return (struct option_at){&row->group->rows[j], row};
+	}
+	return (struct option_at){NULL, NULL};
+}
+
+struct option_at option_find_letter(const struct option_table *t, char letter)
+{
+	for (size_t i = 0; letter && i < t->n; i++) {
+		const struct option_row *row = &t->rows[i];
+		if (row->letter == letter)
+			return (struct option_at){row, NULL};
+		for (size_t j = 0; row->group && j < row->group->n; j++)
+			if (row->group->rows[j].letter == letter)
+				return (struct option_at){&row->group->rows[j], row};
+	}
+	return (struct option_at){NULL, NULL};
+}
+
+const struct option_row *option_find_key(const struct option_table *t, const char *name, size_t n)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option_row *row = &t->rows[i];
+		if (is_named(row, name, n) || (row->key && is_word(row->key, name, n)))
 			return row;
-		const char *list = row->aliases, *word;
-		size_t len;
-		while (next_word(&list, &word, &len))
-			if (len == n && memcmp(word, name, n) == 0)
-				return row;
 	}
 	return NULL;
 }
 
-const struct option_row *option_find_letter(const struct option_table *t, char letter)
+bool option_ranges_have(const struct option_ranges *r, uint16_t port)
 {
-	for (size_t i = 0; letter && i < t->n; i++)
-		if (t->rows[i].letter == letter)
-			return &t->rows[i];
-	return NULL;
+	for (size_t i = 0; i < r->n; i++)
+		if (port >= r->v[i].first && port <= r->v[i].last)
+			return true;
+	return false;
 }
 
 size_t option_distance(const char *a, size_t an, const char *b, size_t bn)
@@ -87,17 +120,41 @@ static void consider(struct nearest *best, const char *typed, size_t n, const ch
 		*best = (struct nearest){name, d};
 }
 
+static void consider_row(struct nearest *best, const struct option_row *row, const char *typed,
+	size_t n, const char *name)
+{
+	consider(best, typed, n, row->name, strlen(row->name), name);
+	const char *list = row->aliases, *word;
+	size_t len;
+	while (next_word(&list, &word, &len))
+		consider(best, typed, n, word, len, name);
+}
+
 const char *option_nearest(const struct option_table *t, const char *typed, size_t n)
 {
 	struct nearest best = {NULL, option_slip(n) + 1};
 	for (size_t i = 0; i < t->n; i++) {
 		const struct option_row *row = &t->rows[i];
-		consider(&best, typed, n, row->name, strlen(row->name), row->name);
-		const char *list = row->aliases, *word;
-		size_t len;
-		while (next_word(&list, &word, &len))
-			consider(&best, typed, n, word, len, row->name);
+		if (row->type != OPTION_GROUP)
+			consider_row(&best, row, typed, n, row->name);
+		for (size_t j = 0; row->group && j < row->group->n; j++)
+			consider_row(&best, &row->group->rows[j], typed, n,
+				row->group->rows[j].name);
 	}
 	consider(&best, typed, n, OPTION_HELP_NAME, strlen(OPTION_HELP_NAME), OPTION_HELP_NAME);
+	return best.name;
+}
+
+const char *option_nearest_key(const struct option_table *t, const char *typed, size_t n)
+{
+	struct nearest best = {NULL, option_slip(n) + 1};
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option_row *row = &t->rows[i];
+		const char *name = row->key ? row->key : row->name;
+		consider_row(&best, row, typed, n, name);
+		consider(&best, typed, n, name, strlen(name), name);
+		if (row->group)
+			consider_row(&best, option_key(row), typed, n, option_key(row)->name);
+	}
 	return best.name;
 }

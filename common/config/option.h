@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+#include "base/str.h"
+
 /* The field of each type stands behind it. Texts are owned by the config struct, NULL if none. */
 enum option_type {
 	OPTION_FLAG,     /* bool: --x, --x=true, --x=false */
@@ -20,6 +23,8 @@ enum option_type {
 	OPTION_SIZE,     /* uint64_t bytes; "4096", "64KiB", "8MiB", "1GiB" */
 	OPTION_ENUM,     /* int: index into `values` */
 	OPTION_PORTS,    /* struct option_ports: comma list, or repeated; at most `max` of them */
+	OPTION_RANGES, /* struct option_ranges: "80" and "7000-7010", likewise; from port `min` on */
+	OPTION_GROUP,  /* struct option_group: things with settings of their own, see `group` */
 };
 
 struct option_list {
@@ -32,8 +37,39 @@ struct option_ports {
 	size_t n;
 };
 
+struct option_range {
+	uint16_t first, last;
+};
+
+struct option_ranges {
+	struct option_range *v;
+	size_t n;
+};
+
+/* Elements, one behind the other, and where each was given: what a sentence about it begins with. */
+struct option_group {
+	void *v;
+	char **places; /* "--upstream", "tunnel.yaml:7: upstream" */
+	size_t n;
+};
+
+struct option_table;
+
+/*
+ * A group's rows describe the fields of an element. The first is its key: each use of it on the
+ * command line begins an element, to which the others belong until the next.
+ *
+ *	--upstream tcp://a:22 --port 2222 --upstream http://b	two elements, the first with a port
+ *
+ *	services:			the same in the file, by the group's own name
+ *	  - {upstream: "tcp://a:22", port: 2222}
+ *	  - upstream: http://b
+ *
+ * Where nothing but keys is to be said, the file takes the key's name with a list of values.
+ */
 struct option_row {
 	const char *name;
+	const char *key;     /* a shorter name for it in the file, inside its group; NULL: none */
 	char letter;         /* 0: none */
 	const char *aliases; /* other spellings, space between; NULL: none */
 	enum option_type type;
@@ -46,11 +82,18 @@ struct option_row {
 	const char *note; /* said when it is given another value than its default; NULL: none */
 	bool required;
 	bool reloadable; /* takes effect when the file is read again */
-	size_t offset;   /* of the field in the config struct */
+	size_t offset;   /* of the field in the config struct, or in the element */
+
+	/* Looks closer at a text, each of a list; NULL: whatever the type takes is right */
+	int (*judge)(struct str text, struct error *err);
+
+	/* Of OPTION_GROUP: no secrets, and no groups inside */
+	const struct option_table *group;
+	size_t element; /* bytes of one */
 };
 
 struct option_table {
-	const char *command; /* "server" */
+	const char *command; /* "server"; NULL: a group's */
 	const char *summary; /* what the command does, one line */
 	const struct option_row *rows;
 	size_t n;
@@ -68,12 +111,37 @@ static inline void *option_field(const struct option_row *row, void *values)
 /* The option whose value names the YAML file. */
 #define OPTION_FILE_NAME "config"
 
-/* Finds a row by name or alias of `n` bytes, or by letter; NULL if there is none. */
-const struct option_row *option_find(const struct option_table *t, const char *name, size_t n);
-const struct option_row *option_find_letter(const struct option_table *t, char letter);
+static inline const struct option_row *option_key(const struct option_row *group)
+{
+	return &group->group->rows[0];
+}
 
-/* The option name most like what was typed, or NULL if nothing is near enough to be meant. */
+/* The last element, to which what comes next belongs. */
+static inline void *option_group_last(const struct option_row *row, struct option_group *g)
+{
+	return (char *)g->v + (g->n - 1) * row->element;
+}
+
+bool option_ranges_have(const struct option_ranges *r, uint16_t port);
+
+/* A row, and the group it is of; NULL: the table's own. */
+struct option_at {
+	const struct option_row *row, *group;
+};
+
+/*
+ * Finds what is meant by a name of `n` bytes, or by a letter; row NULL: nothing. On the command line
+ * the rows of groups have a name, not the groups.
+ */
+struct option_at option_find(const struct option_table *t, const char *name, size_t n);
+struct option_at option_find_letter(const struct option_table *t, char letter);
+
+/* The same in the file, at its top or, given a group's table, inside an element. */
+const struct option_row *option_find_key(const struct option_table *t, const char *name, size_t n);
+
+/* The name most like what was typed, or NULL if nothing is near enough to be meant. */
 const char *option_nearest(const struct option_table *t, const char *typed, size_t n);
+const char *option_nearest_key(const struct option_table *t, const char *typed, size_t n);
 
 /*
  * Edit distance of two words, a swap of neighbours being one edit; words above 64 bytes are as far

@@ -48,6 +48,18 @@ extern const char *const shared_log_formats[];
 		.offset = offsetof(side, max_streams)                                            \
 	}
 
+/*
+ * Stated by both, since either end of a flow may be the one that is left.
+ *	udp-idle	what home routers keep a flow for at least, and DNS answers long before
+ */
+#define SHARED_UDP_ROW(side)                                                        \
+	{                                                                           \
+		.name = "udp-idle", .type = OPTION_DURATION, .default_text = "60s", \
+		.min = CLOCK_S, .max = 86400 * CLOCK_S,                             \
+		.help = "How long a UDP flow is kept without a datagram",           \
+		.offset = offsetof(side, udp_idle)                                  \
+	}
+
 /* How it is run. */
 #define SHARED_RUN_ROWS(side)                                                                  \
 	{.name = "grace",                                                                      \
@@ -69,6 +81,7 @@ extern const char *const shared_log_formats[];
 			.values = shared_log_levels,                                           \
 			.env = "TUNNEL_LOG_LEVEL",                                             \
 			.help = "How much to say",                                             \
+			.reloadable = true,                                                    \
 			.offset = offsetof(side, log_level)},                                  \
 	{                                                                                      \
 		.name = "log-format", .type = OPTION_ENUM, .default_text = "text",             \

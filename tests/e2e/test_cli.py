@@ -80,18 +80,6 @@ def test_wrong_usage(tunnel, argv, words):
     assert TOKEN not in err
 
 
-def test_https_upstream_waits_for_a_later_version(tunnel):
-    status, _, err = tunnel.run("client", "--remote=a:1", "--upstream=https://a",
-                                "--token=" + TOKEN)
-    assert status == 2 and "https" in err
-
-
-def test_wss_remote_waits_for_a_later_version(tunnel):
-    status, _, err = tunnel.run("client", "--remote=wss://a", "--upstream=http://a",
-                                "--token=" + TOKEN)
-    assert status == 2 and "wss" in err
-
-
 def test_port_in_use_is_status_1_with_a_sentence(tunnel):
     import socket
     with socket.create_server(("127.0.0.1", 0)) as s:

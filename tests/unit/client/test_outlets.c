@@ -168,10 +168,14 @@ static void settle(struct scene *s, uint64_t time)
 	UNTIL(s, clock_now() >= end);
 }
 
+static const struct option_ranges no_ports;
+
 static void begin(struct scene *s, const char *upstream)
 {
-	*s = (struct scene){
-		.options = {.dial_timeout = CLOCK_S, .max_dials = 16, .max_dials_per_visitor = 4}};
+	*s = (struct scene){.options = {.dial_timeout = CLOCK_S,
+				    .max_dials = 16,
+				    .max_dials_per_visitor = 4,
+				    .udp_idle = CLOCK_S}};
 	struct error err;
 	s->loop = loop_new();
 	s->offload = offload_new();
@@ -180,9 +184,11 @@ static void begin(struct scene *s, const char *upstream)
 		0);
 	char url[64];
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u", s->upstream.port);
-	assert_int_equal(upstreams_add(&s->upstreams, str_from(upstream ? upstream : url), &err),
-		0);
-	assert_int_equal(services_init(&s->services, &s->upstreams), 0);
+	char text[128];
+	snprintf(text, sizeof(text), "%s", upstream ? upstream : url);
+	struct service_options what = {.upstream = text};
+	assert_int_equal(upstreams_add(&s->upstreams, &what, &no_ports, &err), 0);
+	assert_int_equal(services_set(&s->services, &s->upstreams, &err, NULL), 0);
 	assert_int_equal(outlets_init(&s->outlets, s->loop, s->offload, &s->services, &s->options),
 		0);
 	budget_init(&s->budget, 1 << 20);

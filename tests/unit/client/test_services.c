@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -15,6 +16,8 @@ static void on_wake(struct mux *m)
 {
 }
 
+static const struct option_ranges no_ports;
+
 static const struct mux_ops mux_ops = {.wake = on_wake};
 
 /* A link that is up, of which nothing but the mux's waiting frames is looked at. */
@@ -25,18 +28,30 @@ struct scene {
 	struct services services;
 };
 
-static void begin(struct scene *s, const char *upstreams)
+/* Items between spaces, as --upstream has them. */
+static void set(struct scene *s, const char *upstreams, struct services_change *change_out)
 {
 	struct error err;
+	char copy[512], *save;
+	upstreams_deinit(&s->upstreams);
+	snprintf(copy, sizeof(copy), "%s", upstreams);
+	for (char *p = strtok_r(copy, " ", &save); p; p = strtok_r(NULL, " ", &save)) {
+		struct service_options what = {.upstream = p};
+		if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
+			fail_msg("%s", err.text);
+	}
+	assert_int_equal(services_set(&s->services, &s->upstreams, &err, change_out), 0);
+}
+
+static void begin(struct scene *s, const char *upstreams)
+{
 	struct mux_limits limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 1};
 	*s = (struct scene){0};
 	log_set_level(LOG_ERROR);
 	budget_init(&s->budget, 1 << 20);
 	s->link.state = LINK_UP;
 	mux_init(&s->link.mux, &mux_ops, &limits, &s->budget, true);
-	if (upstreams_add(&s->upstreams, str_from(upstreams), &err))
-		fail_msg("%s", err.text);
-	assert_int_equal(services_init(&s->services, &s->upstreams), 0);
+	set(s, upstreams, NULL);
 }
 
 static void end(struct scene *s)
@@ -105,9 +120,9 @@ static void test_offer(void **state)
 			assert_string_equal(m.publish.path, rows[i].path);
 		else
 			assert_null(m.publish.path);
-		const struct service *service = services_find(&s.services, m.publish.service);
-		assert_non_null(service);
-		assert_string_equal(service->upstream->text, rows[i].upstream);
+		const struct offering *offering = services_find(&s.services, m.publish.service);
+		assert_non_null(offering);
+		assert_string_equal(offering->upstream.text, rows[i].upstream);
 		control_deinit(&m);
 	}
 	assert_int_equal(count_sent(&s), 0);
@@ -125,7 +140,7 @@ static void test_numbers(void **state)
 	/* Answers about what is not ours, or was not offered, change nothing. */
 	grant(&s, 1);
 	refuse(&s, 99, CONTROL_REASON_TAKEN);
-	assert_int_equal(services_count(&s.services, SERVICE_IDLE), 2);
+	assert_int_equal(services_count(&s.services, OFFERING_IDLE), 2);
 	end(&s);
 }
 
@@ -137,9 +152,10 @@ static void test_offered_again(void **state)
 	assert_int_equal(count_sent(&s), 3);
 	grant(&s, 1);
 	refuse(&s, 2, CONTROL_REASON_TAKEN);
+	services_retry(&s.services);
 	services_offer(&s.services, &s.link);
 	assert_int_equal(count_sent(&s), 1); /* the refused one; the third waits for its answer */
-	assert_int_equal(services_count(&s.services, SERVICE_OFFERED), 2);
+	assert_int_equal(services_count(&s.services, OFFERING_OFFERED), 2);
 	grant(&s, 2);
 	grant(&s, 3);
 	services_offer(&s.services, &s.link);
@@ -160,11 +176,223 @@ static void test_hopeless(void **state)
 	assert_false(services_hopeless(&s.services)); /* the other may be granted */
 	refuse(&s, 2, CONTROL_REASON_TAKEN);
 	assert_false(services_hopeless(&s.services)); /* that will pass */
+	services_retry(&s.services);
 	services_offer(&s.services, &s.link);
 	refuse(&s, 1, CONTROL_REASON_INVALID);
 	refuse(&s, 2, CONTROL_REASON_UNSUPPORTED);
 	assert_true(services_hopeless(&s.services));
 	end(&s);
+}
+
+/* What is asked of the exit node for each kind of upstream. */
+static void test_what_is_asked(void **state)
+{
+	static const struct {
+		const char *upstream, *host, *rewrite;
+		enum control_kind kind;
+		enum control_tls tls;
+		int port; /* -1: none */
+	} rows[] = {
+		{"http://127.0.0.1:1", "", NULL, CONTROL_HTTP, CONTROL_TLS_NONE, -1},
+		{"a.example=https://b.example", "a.example", "b.example", CONTROL_HTTP,
+			CONTROL_TLS_NONE, -1},
+		{"a.example=https://[::1]:8443", "a.example", "[::1]:8443", CONTROL_HTTP,
+			CONTROL_TLS_NONE, -1},
+		{"2222=tcp://127.0.0.1:22", "", NULL, CONTROL_TCP, CONTROL_TLS_NONE, 2222},
+		{"0=tcp://127.0.0.1:22", "", NULL, CONTROL_TCP, CONTROL_TLS_NONE, 0},
+		{"53=udp://127.0.0.1:53", "", NULL, CONTROL_UDP, CONTROL_TLS_NONE, 53},
+		{"5432=tls+tcp://127.0.0.1:5432", "", NULL, CONTROL_TCP, CONTROL_TLS_TERMINATE,
+			5432},
+		{"a.example=sni+tcp://127.0.0.1:443", "a.example", NULL, CONTROL_TCP,
+			CONTROL_TLS_PASS, -1},
+		{"a.example=unix:/run/x.sock", "a.example", NULL, CONTROL_HTTP, CONTROL_TLS_NONE,
+			-1},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene s;
+		struct control m;
+		begin(&s, rows[i].upstream);
+		services_offer(&s.services, &s.link);
+		assert_true(sent(&s, &m));
+		assert_int_equal(m.publish.kind, rows[i].kind);
+		assert_int_equal(m.publish.tls, rows[i].tls);
+		assert_string_equal(m.publish.host, rows[i].host);
+		assert_int_equal(m.publish.port_given, rows[i].port >= 0);
+		if (rows[i].port >= 0)
+			assert_int_equal(m.publish.port, rows[i].port);
+		assert_int_equal(m.publish.rewrite != NULL, rows[i].rewrite != NULL);
+		if (rows[i].rewrite)
+			assert_string_equal(m.publish.rewrite, rows[i].rewrite);
+		control_deinit(&m);
+		end(&s);
+	}
+}
+
+/* The port that the exit node picked is asked for again, and another one when that is gone. */
+static void test_port_is_kept(void **state)
+{
+	struct scene s;
+	begin(&s, "0=tcp://127.0.0.1:22");
+	static const struct {
+		uint32_t asked, granted; /* 0: refused */
+	} rows[] = {{0, 40001}, {40001, 40001}, {40001, 0}, {0, 40002}, {40002, 40002}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct control m;
+		services_offer(&s.services, &s.link);
+		assert_true(sent(&s, &m));
+		assert_int_equal(m.publish.port, rows[i].asked);
+		control_deinit(&m);
+		if (!rows[i].granted) {
+			refuse(&s, 1, CONTROL_REASON_TAKEN);
+			assert_int_equal(services_count(&s.services, OFFERING_IDLE), 1);
+			continue;
+		}
+		struct control granted = {.type = CONTROL_GRANTED,
+			.granted = {1, "tcp://here", rows[i].granted}};
+		services_granted(&s.services, &granted);
+		services_withdrawn(&s.services);
+	}
+	end(&s);
+}
+
+static enum offering_state state_of(struct scene *s, uint32_t number)
+{
+	struct offering *offering = services_find(&s->services, number);
+	assert_non_null(offering);
+	return offering->state;
+}
+
+static void expect(struct scene *s, enum control_type type, uint32_t number)
+{
+	struct control m;
+	services_offer(&s->services, &s->link);
+	assert_true(sent(s, &m));
+	assert_int_equal(m.type, type);
+	assert_int_equal(type == CONTROL_PUBLISH ? m.publish.service : m.withdraw.service, number);
+	control_deinit(&m);
+}
+
+static void test_reload_adds_and_removes(void **state)
+{
+	struct scene s;
+	struct services_change change;
+	begin(&s, "a=http://x b=http://y");
+	services_offer(&s.services, &s.link);
+	assert_int_equal(count_sent(&s), 2);
+	grant(&s, 1);
+	grant(&s, 2);
+	set(&s, "c=http://z b=http://y", &change);
+	assert_int_equal(change.added, 1);
+	assert_int_equal(change.removed, 1);
+	assert_int_equal(change.kept, 1);
+	assert_int_equal(state_of(&s, 1), OFFERING_LEAVING);
+	assert_int_equal(state_of(&s, 2), OFFERING_GRANTED);
+	expect(&s, CONTROL_WITHDRAW, 1);
+	struct control m;
+	assert_true(sent(&s, &m));
+	assert_int_equal(m.publish.service, 3);
+	control_deinit(&m);
+	/* What was opened before the exit node heard of it is served for a while. */
+	services_retry(&s.services);
+	assert_int_equal(state_of(&s, 1), OFFERING_LEAVING);
+	for (int i = 0; i < SERVICES_LINGER; i++)
+		services_retry(&s.services);
+	assert_null(services_find(&s.services, 1));
+	/* Its number is not given again. */
+	set(&s, "a=http://x", NULL);
+	assert_null(services_find(&s.services, 1));
+	assert_int_equal(state_of(&s, 4), OFFERING_IDLE);
+	end(&s);
+}
+
+/* The new one is there before the old one goes, also when it is changed again meanwhile. */
+static void test_reload_changes(void **state)
+{
+	struct scene s;
+	begin(&s, "a=http://x");
+	services_offer(&s.services, &s.link);
+	assert_int_equal(count_sent(&s), 1);
+	grant(&s, 1);
+	set(&s, "a=http://y", NULL);
+	expect(&s, CONTROL_PUBLISH, 2);
+	assert_int_equal(state_of(&s, 1), OFFERING_GRANTED);
+	set(&s, "a=http://z", NULL);
+	assert_int_equal(state_of(&s, 1), OFFERING_GRANTED);
+	assert_int_equal(state_of(&s, 2), OFFERING_LEAVING);
+	expect(&s, CONTROL_WITHDRAW, 2);
+	assert_int_equal(count_sent(&s), 1);
+	grant(&s, 2); /* too late to matter */
+	assert_int_equal(state_of(&s, 1), OFFERING_GRANTED);
+	refuse(&s, 3, CONTROL_REASON_DENIED);
+	assert_int_equal(state_of(&s, 1), OFFERING_LEAVING);
+	expect(&s, CONTROL_WITHDRAW, 1);
+	assert_int_equal(count_sent(&s), 0);
+	end(&s);
+}
+
+static void test_reload_changes_back(void **state)
+{
+	struct scene s;
+	begin(&s, "a=http://x");
+	services_offer(&s.services, &s.link);
+	grant(&s, 1);
+	set(&s, "a=http://y", NULL);
+	services_offer(&s.services, &s.link);
+	assert_int_equal(count_sent(&s), 2);
+	set(&s, "a=http://x", NULL);
+	assert_int_equal(state_of(&s, 1), OFFERING_GRANTED);
+	expect(&s, CONTROL_WITHDRAW, 2);
+	grant(&s, 2);
+	assert_int_equal(state_of(&s, 1), OFFERING_GRANTED);
+	end(&s);
+}
+
+/* A new session has heard of nothing that went. */
+static void test_reload_and_a_new_session(void **state)
+{
+	struct scene s;
+	begin(&s, "a=http://x b=http://b");
+	services_offer(&s.services, &s.link);
+	grant(&s, 1);
+	grant(&s, 2);
+	set(&s, "a=http://y", NULL);
+	count_sent(&s);
+	services_withdrawn(&s.services);
+	assert_null(services_find(&s.services, 1));
+	assert_null(services_find(&s.services, 2));
+	expect(&s, CONTROL_PUBLISH, 3);
+	assert_int_equal(count_sent(&s), 0);
+	end(&s);
+}
+
+/* A link of several went, and with it perhaps what was said on it. */
+static void test_said_again(void **state)
+{
+	struct scene s;
+	begin(&s, "a=http://x b=http://b c=http://c");
+	services_offer(&s.services, &s.link);
+	grant(&s, 1);
+	grant(&s, 3);
+	set(&s, "a=http://x b=http://b", NULL);
+	services_offer(&s.services, &s.link);
+	assert_int_equal(count_sent(&s), 4);
+	services_unanswered(&s.services);
+	expect(&s, CONTROL_PUBLISH, 2);
+	assert_int_equal(count_sent(&s), 1); /* the withdrawal */
+	end(&s);
+}
+
+/* Streams hold what they need of a service that is gone. */
+static void test_outlives_its_list(void **state)
+{
+	struct scene s;
+	begin(&s, "a=http://x/path");
+	struct offering *offering = offering_ref(services_find(&s.services, 1));
+	end(&s);
+	assert_string_equal(offering->upstream.text, "http://x/path");
+	assert_memory_equal(offering->upstream.url.path.p, "/path", 5);
+	assert_ptr_equal(offering->upstream.url.path.p, offering->upstream.text + 8);
+	offering_unref(offering);
 }
 
 static void test_not_connected(void **state)
@@ -173,7 +401,7 @@ static void test_not_connected(void **state)
 	begin(&s, "a=http://x");
 	s.link.state = LINK_CLOSED;
 	services_offer(&s.services, &s.link);
-	assert_int_equal(services_count(&s.services, SERVICE_IDLE), 1);
+	assert_int_equal(services_count(&s.services, OFFERING_IDLE), 1);
 	end(&s);
 }
 
@@ -185,6 +413,14 @@ int main(void)
 		cmocka_unit_test(test_offered_again),
 		cmocka_unit_test(test_hopeless),
 		cmocka_unit_test(test_not_connected),
+		cmocka_unit_test(test_what_is_asked),
+		cmocka_unit_test(test_port_is_kept),
+		cmocka_unit_test(test_reload_adds_and_removes),
+		cmocka_unit_test(test_reload_changes),
+		cmocka_unit_test(test_reload_changes_back),
+		cmocka_unit_test(test_reload_and_a_new_session),
+		cmocka_unit_test(test_said_again),
+		cmocka_unit_test(test_outlives_its_list),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,12 @@
 
 static const char *const colours[] = {"red", "green", NULL};
 
+struct thing {
+	char *thing;
+	struct option_ranges port;
+	bool odd;
+};
+
 static struct values {
 	bool flag, on;
 	char *text, *token, *config;
@@ -25,7 +31,29 @@ static struct values {
 	uint64_t time;
 	int colour;
 	struct option_ports ports;
+	struct option_group things;
+	struct option_ranges ranges;
 } values;
+
+static const struct option_row thing_rows[] = {
+	{.name = "thing",
+		.letter = 'T',
+		.type = OPTION_STRING,
+		.env = "TEST_THING",
+		.offset = offsetof(struct thing, thing)},
+	{.name = "at", .type = OPTION_RANGES, .max = 3, .offset = offsetof(struct thing, port)},
+	{.name = "thing-odd",
+		.key = "odd",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.offset = offsetof(struct thing, odd)},
+};
+static const struct option_table thing_table = {.rows = thing_rows, .n = ARRAY_LEN(thing_rows)};
+
+static int judge_even(struct str text, struct error *err)
+{
+	return text.n % 2 ? error_set(err, -EINVAL, "odd") : 0;
+}
 
 static const struct option_row table_rows[] = {
 	{.name = "flag", .type = OPTION_FLAG, .offset = offsetof(struct values, flag)},
@@ -65,6 +93,18 @@ static const struct option_row table_rows[] = {
 		.default_text = "8000",
 		.max = 8,
 		.offset = offsetof(struct values, ports)},
+	{.name = "things",
+		.type = OPTION_GROUP,
+		.group = &thing_table,
+		.element = sizeof(struct thing),
+		.reloadable = true,
+		.offset = offsetof(struct values, things)},
+	{.name = "even",
+		.type = OPTION_RANGES,
+		.min = 1,
+		.max = 2,
+		.judge = judge_even,
+		.offset = offsetof(struct values, ranges)},
 	{.name = "config",
 		.type = OPTION_STRING,
 		.env = "TEST_CONFIG",
@@ -132,7 +172,7 @@ static void check(const char *words, const char *file, const char *expected)
 	struct config *c = config_new(&table, &values);
 	int r = config_load(c, argc, argv, &err);
 	if (r == 0)
-		config_dump(c, dump_line, &d);
+		config_dump(c, false, dump_line, &d);
 	else
 		snprintf(d.text, sizeof d.text, "%s%s", r == CONFIG_HELP ? "help" : "!",
 			r == CONFIG_HELP ? "" : err.text);
@@ -173,6 +213,12 @@ static void test_argv(void **state)
 			"time = 250ms (command line); colour = red (command line); "},
 		{"--token hush", "token = (set) (command line); "},
 		{"--flag --", "flag = true (command line); "},
+		{"--thing a --thing b", "thing = a (command line); thing = b (command line); "},
+		{"-Ta --at 80 --thing-odd --thing b --at 7000-7010,1 --at=0",
+			"thing = a at=80 thing-odd=true (command line); thing = b "
+			"at=7000-7010,1,0 (command line); "},
+		{"--even 22,1234-5678", "!--even: odd"},
+		{"--even 22,20-100", "even = 22,20-100 (command line); "},
 		{"--help", "help"},
 		{"-h", "help"},
 		{"--flag --help --nonsense", "help"},
@@ -195,6 +241,16 @@ static void test_argv(void **state)
 		{"--time 10",
 			"!--time: \"10\" is not a time with its unit, such as 250ms, 10s or 5m"},
 		{"--time 0", "!--time: \"0\" is out of range, allowed is 1ms to 1m"},
+		{"--at 80", "!--at: it belongs to an --thing: put it behind one"},
+		{"--things a", "!unknown option --things; did you mean --thing?"},
+		{"--thing a --odd", "!unknown option --odd; see tunnel help test"},
+		{"--thing a --at x", "!--at: \"x\" is neither a port nor a range such as "
+				     "7000-7010; allowed is 0 "
+				     "to 65535"},
+		{"--thing a --at 9-8", "!--at: the range \"9-8\" ends before it begins"},
+		{"--thing a --at 1,2,3,4", "!--at: more than 3 ranges"},
+		{"--even 00", "!--even: \"00\" is neither a port nor a range such as 7000-7010; "
+			      "allowed is 1 to 65535"},
 		{"--colour blue", "!--colour: \"blue\" is not one of red or green"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -238,6 +294,16 @@ static void test_precedence(void **state)
 		"text = file (FILE:2); config = FILE (environment variable TEST_CONFIG); ");
 	unsetenv("TEST_CONFIG");
 	/* A list comes whole from one place. */
+	setenv("TEST_THING", "env", 1);
+	check("", NULL, "thing = env (environment variable TEST_THING); ");
+	check("--config FILE", "thing: [a, b]\n",
+		"thing = a (FILE:1); thing = b (FILE:1); config = FILE (command line); ");
+	check("--thing c --config FILE", "things: [{thing: a, odd: true}]\n",
+		"thing = c (command line); config = FILE (command line); ");
+	/* What stands in the file is nothing that an option here could belong to. */
+	check("--at 80 --config FILE", "thing: a\n",
+		"!--at: it belongs to an --thing: put it behind one");
+	unsetenv("TEST_THING");
 	check("--list a --config FILE", "list: [b, c]\n",
 		"list = a (command line); config = FILE (command line); ");
 }
@@ -272,6 +338,23 @@ static void test_file(void **state)
 		{"port: [80, 443]\n", "port = 80,443 (FILE:1); "},
 		{"token: hush\n", "token = (set) (FILE:1); "},
 
+		{"thing: a\n", "thing = a (FILE:1); "},
+		{"things:\n- thing: a\n  at: [80, 90-91]\n- odd: true\n  thing: b\n",
+			"thing = a at=80,90-91 (FILE:2); thing = b thing-odd=true (FILE:5); "},
+		{"thing: a\nthings: [{thing: b, thing-odd: yes}]\n",
+			"thing = a (FILE:1); thing = b thing-odd=true (FILE:2); "},
+
+		{"things:\n- thing: a\n  att: 80\n",
+			"!FILE:3: unknown option att; did you mean at?"},
+		{"things:\n- at: 80\n", "!FILE:2: an entry of things is a map with thing in it"},
+		{"things: [a]\n", "!FILE:1: an entry of things is a map with thing in it"},
+		{"things: a\n", "!FILE:1: things takes a list of maps, each with thing in it"},
+		{"things:\n- thing: [a, b]\n", "!FILE:2: thing takes one value"},
+		{"things:\n- thing: a\n  odd: [no]\n", "!FILE:3: thing-odd takes one value"},
+		{"things:\n- thing: a\n  odd: 3\n",
+			"!FILE:3: thing-odd: \"3\" is neither true nor false"},
+		{"thing: {a: b}\n", "!FILE:1: thing takes a value or a list of values"},
+		{"at: 80\n", "!FILE:1: at belongs inside an entry of things"},
 		{"flag: true\ntxet: a\n", "!FILE:2: unknown option txet; did you mean text?"},
 		{"frobnicate: 1\n", "!FILE:1: unknown option frobnicate; see tunnel help test"},
 		{"help: true\n", "!FILE:1: unknown option help; see tunnel help test"},
@@ -352,6 +435,47 @@ static void test_notes(void **state)
 	}
 }
 
+/* What each line is said of an element, for the sentences of whoever judges it later. */
+static void test_places(void **state)
+{
+	char *argv[8], at[96];
+	int argc = make_argv("--config FILE", argv, 7);
+	write_file("\nthings:\n- at: 80\n  thing: a\nthing: b\n");
+	struct error err;
+	struct config *c = config_new(&table, &values);
+	assert_int_equal(config_load(c, argc, argv, &err), 0);
+	snprintf(at, sizeof at, "%s:4: thing", file_path);
+	assert_string_equal(values.things.places[0], at);
+	snprintf(at, sizeof at, "%s:5: thing", file_path);
+	assert_string_equal(values.things.places[1], at);
+	config_free(c);
+	for (int i = 0; i < argc; i++)
+		free(argv[i]);
+}
+
+static void test_file_alone(void **state)
+{
+	struct error err;
+	size_t strangers;
+	struct dump d = {""};
+	setenv("TEST_TEXT", "env", 1);
+	write_file("flag: true\nnonsense: 1\nmore: 2\n");
+	struct config *c = config_new(&table, &values);
+	assert_int_equal(config_load_file(c, file_path, &strangers, &err), -EINVAL);
+	assert_int_equal(strangers, 2);
+	config_free(c);
+
+	write_file("things: [{thing: a}]\n");
+	c = config_new(&table, &values);
+	assert_int_equal(config_load_file(c, file_path, &strangers, &err), 0);
+	assert_int_equal(strangers, 0);
+	assert_string_equal(values.text, "none"); /* not the environment's */
+	config_dump(c, true, dump_line, &d);
+	assert_memory_equal(d.text, "thing = a (", 11);
+	config_free(c);
+	unsetenv("TEST_TEXT");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +486,8 @@ int main(void)
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_wiping),
 		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_file_alone),
 	};
 	char path[] = "/tmp/test_config.XXXXXX";
 	close(mkstemp(path));

@@ -52,6 +52,23 @@ static void test_server(void **state)
 		{"--control-path tunnel", "--control-path must begin with a slash"},
 		{"--base-window 1MiB --max-window 512KiB", "--max-window must not be below"},
 		{"--trusted-proxies localhost", "--trusted-proxies: \"localhost\""},
+
+		{"--tls-cert a.pem,b.pem --tls-key a.key,b.key --https-redirect", NULL},
+		{"--tls-cert /etc/certs --tls-client-ca ca.pem", NULL},
+		{"--auto-tls --https-redirect", NULL},
+		{"--allow-ports 22,1024-2048 --max-ports 2 --workers 64", NULL},
+		{"--accept-proxy-protocol 10.0.0.0/8 -c 8080 --accept-proxy-protocol-control ::1",
+			NULL},
+		{"-p 80 -c 80 --control-addr 127.0.0.1", NULL},
+		{"--auto-tls --tls-cert a.pem", "--auto-tls is for a server without"},
+		{"--tls-cert a,b --tls-key c", "there are 1 --tls-key for 2 --tls-cert"},
+		{"--tls-key c", "there are 1 --tls-key for 0 --tls-cert"},
+		{"--https-redirect", "--https-redirect needs a --tls-cert, or --auto-tls"},
+		{"--tls-client-ca x", "--tls-client-ca needs a --tls-cert"},
+		{"--accept-proxy-protocol 10.0.0.0/33", "--accept-proxy-protocol: "},
+		{"--accept-proxy-protocol-control ::1", "needs a --control-port"},
+		{"--allow-ports 0", "--allow-ports: \"0\" is neither"},
+		{"--workers 65", "allowed is 0 to 64"},
 		{"--request-head-limit 1KiB", "allowed is 4KiB to 1MiB"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -63,8 +80,14 @@ static void test_server(void **state)
 			r = server_options_check(&opts, &err);
 		if (rows[i].error ? !strstr(err.text, rows[i].error) : r)
 			fail_msg("\"%s\": %s", rows[i].words, err.text);
-		if (!r)
+		if (!r) {
 			assert_in_range(opts.memory_budget, 32 << 20, 1 << 30);
+			assert_in_range(opts.workers, 1, 64);
+		}
+		/* A reload checks what is checked already. */
+		server_options_deinit(&opts);
+		if (!r && server_options_check(&opts, &err))
+			fail_msg("\"%s\", again: %s", rows[i].words, err.text);
 		server_options_deinit(&opts);
 		config_free(c);
 	}
@@ -94,7 +117,16 @@ static void test_client(void **state)
 			NULL},
 		{"--remote=1.2.3.4:9090 --upstream=http://127.0.0.1:3000 --token T", "/tunnel",
 			NULL},
-		{"--url wss://exit.example.com -u 127.0.0.1:3000", NULL, "does not speak wss"},
+		{"--url wss://exit.example.com -u 127.0.0.1:3000", "/tunnel", NULL},
+		{"-r wss://exit -u https://a --upstream-ca a.pem --upstream-host b --links 16",
+			"/tunnel", NULL},
+		{"-r wss://exit --tls-client-cert a.pem -u http://a", "/tunnel", NULL},
+		{"-r wss://exit -u http://a --tls-pin "
+		 "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+			"/tunnel", NULL},
+		{"--ports 80,443 --upstream 10.0.0.5 -r exit", "/tunnel", NULL},
+		{"-r exit -u tcp://a:22 --port 2222 --proxy-protocol v2 -u 53=udp://a:53",
+			"/tunnel", NULL},
 		{"-r [::1]:8000 -u http://a:1 --strict-forwarding=false", "/tunnel", NULL},
 		{"-r ws://exit/ -u http://a:1", "/tunnel", NULL},
 		{"-r ws://exit/other -u http://a:1", "/other", NULL},
@@ -106,6 +138,17 @@ static void test_client(void **state)
 		{"--remote= --upstream http://a:1", NULL, "--remote: it is empty"},
 		{"--remote a:1 --upstream a=b=c", NULL, "--upstream: "},
 		{"-r a:1 -u http://a:1 --control-path x", NULL, "must begin with a slash"},
+		{"-r a:1 --port 22 -u tcp://a:22", NULL,
+			"--port: it belongs to an --upstream: put it behind one"},
+		{"-r a:1 -u http://a --ports 80", NULL, "--ports is for an --upstream"},
+		{"-r a:1 -u http://a --upstream-insecure", NULL,
+			"--upstream: --upstream-insecure is for an https:// upstream"},
+		{"-r a:1 -u https://a --upstream-host a_b:x", NULL, "--upstream-host: \"a_b:x\""},
+		{"-r a:1 -u http://a --tls-ca x", NULL, "--tls-ca is for an exit node that speaks"},
+		{"-r wss://a -u http://a --tls-pin sha256/AAAA", NULL,
+			"--tls-pin: \"sha256/AAAA\""},
+		{"-r wss://a -u http://a --tls-client-key x", NULL, "needs its --tls-client-cert"},
+		{"-r a:1 -u http://a --links 17", NULL, "allowed is 1 to 16"},
 		{"-r a:1 -u http://a:1 --max-dials 0", NULL, "allowed is 1 to 65536"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -119,12 +162,31 @@ static void test_client(void **state)
 			fail_msg("\"%s\": %s", rows[i].words, err.text);
 		if (!r)
 			assert_string_equal(opts.control_path, rows[i].path);
+		/* A reload checks what is checked already. */
+		client_options_deinit(&opts);
+		if (!r && client_options_check(&opts, &err))
+			fail_msg("\"%s\", again: %s", rows[i].words, err.text);
 		client_options_deinit(&opts);
 		config_free(c);
 	}
 }
 
 /* Rows are data, and data has slips: each is checked against what it claims to be. */
+static void check_row(const struct option_table *t, const struct option_row *row)
+{
+	assert_non_null(row->help);
+	assert_ptr_equal(option_find_key(t, row->name, strlen(row->name)), row);
+	if (row->key)
+		assert_ptr_equal(option_find_key(t, row->key, strlen(row->key)), row);
+	if (row->type == OPTION_FLAG)
+		assert_non_null(row->default_text);
+	if (row->type == OPTION_PORTS || row->type == OPTION_RANGES)
+		assert_true(row->max > 0);
+	assert_int_equal(row->type == OPTION_GROUP, row->group != NULL);
+	for (const struct option_row *other = t->rows; other < row; other++)
+		assert_int_not_equal(row->offset, other->offset);
+}
+
 static void test_tables(void **state)
 {
 	static const struct option_table *const tables[] = {&server_option_table,
@@ -133,16 +195,21 @@ static void test_tables(void **state)
 		const struct option_table *t = tables[i];
 		for (size_t j = 0; j < t->n; j++) {
 			const struct option_row *row = &t->rows[j];
-			assert_non_null(row->help);
-			assert_ptr_equal(option_find(t, row->name, strlen(row->name)), row);
+			check_row(t, row);
+			if (!row->group)
+				assert_ptr_equal(option_find(t, row->name, strlen(row->name)).row,
+					row);
 			if (row->letter)
-				assert_ptr_equal(option_find_letter(t, row->letter), row);
-			for (size_t k = 0; k < j; k++)
-				assert_int_not_equal(row->offset, t->rows[k].offset);
-			if (row->type == OPTION_FLAG)
-				assert_non_null(row->default_text);
-			if (row->type == OPTION_PORTS)
-				assert_true(row->max > 0);
+				assert_ptr_equal(option_find_letter(t, row->letter).row, row);
+			for (size_t k = 0; row->group && k < row->group->n; k++) {
+				const struct option_row *inner = &row->group->rows[k];
+				check_row(row->group, inner);
+				assert_int_not_equal(inner->type, OPTION_SECRET);
+				assert_int_not_equal(inner->type, OPTION_GROUP);
+				assert_ptr_equal(option_find(t, inner->name, strlen(inner->name))
+							 .row,
+					inner);
+			}
 		}
 	}
 }

@@ -146,12 +146,113 @@ static void test_set(void **state)
 	}
 }
 
+struct thing {
+	char *name;
+	struct option_ranges ranges;
+};
+
+struct many {
+	struct option_list list;
+	struct option_ports ports;
+	struct option_ranges ranges;
+	struct option_group things;
+	char *secret;
+	bool flag;
+};
+
+static const struct option_row thing_rows[] = {
+	{.name = "name", .type = OPTION_STRING, .offset = offsetof(struct thing, name)},
+	{.name = "at", .type = OPTION_RANGES, .max = 2, .offset = offsetof(struct thing, ranges)},
+};
+static const struct option_table thing_table = {.rows = thing_rows, .n = ARRAY_LEN(thing_rows)};
+
+static const struct option_row many_rows[] = {
+	{.name = "list", .type = OPTION_LIST, .offset = offsetof(struct many, list)},
+	{.name = "ports", .type = OPTION_PORTS, .max = 4, .offset = offsetof(struct many, ports)},
+	{.name = "ranges",
+		.type = OPTION_RANGES,
+		.max = 4,
+		.offset = offsetof(struct many, ranges)},
+	{.name = "secret", .type = OPTION_SECRET, .offset = offsetof(struct many, secret)},
+	{.name = "flag", .type = OPTION_FLAG, .offset = offsetof(struct many, flag)},
+	{.name = "things",
+		.type = OPTION_GROUP,
+		.group = &thing_table,
+		.element = sizeof(struct thing),
+		.offset = offsetof(struct many, things)},
+};
+
+/* The same text gives the same value, another one another; a copy is the same and its own. */
+static void test_same_and_copy(void **state)
+{
+	static const char *const texts[][3] = {{"a,b", "a", "a,c"}, {"1,2", "1", "1,3"},
+		{"1,5-9", "1", "1,5-8"}, {"hush", "h", ""}, {"true", "false", "no"}};
+	struct error err;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		const struct option_row *row = &many_rows[i];
+		struct many a = {0}, b = {0}, c = {0};
+		char text[64];
+		assert_int_equal(value_set(row, &a, str_from(texts[i][0]), &err), 0);
+		assert_int_equal(value_set(row, &b, str_from(texts[i][0]), &err), 0);
+		assert_true(value_same(row, &a, &b));
+		for (size_t j = 1; j < 3; j++) {
+			value_clear(row, &b);
+			if (texts[i][j][0])
+				assert_int_equal(value_set(row, &b, str_from(texts[i][j]), &err),
+					0);
+			assert_false(value_same(row, &a, &b));
+		}
+		assert_int_equal(value_copy(row, &b, &a), 0);
+		assert_true(value_same(row, &a, &b));
+		value_clear(row, &a);
+		if (row->type == OPTION_SECRET)
+			assert_string_equal(b.secret, "hush");
+		else
+			assert_string_equal(value_format(row, &b, text, sizeof text), texts[i][0]);
+		assert_int_equal(value_copy(row, &b, &c), 0); /* of nothing */
+		value_clear(row, &b);
+	}
+}
+
+static void add_thing(struct many *m, const char *name, const char *ranges, const char *place)
+{
+	const struct option_row *row = &many_rows[5];
+	struct error err;
+	assert_int_equal(value_begin(row, m, place, &err), 0);
+	void *last = option_group_last(row, &m->things);
+	assert_int_equal(value_set(&thing_rows[0], last, str_from(name), &err), 0);
+	assert_int_equal(value_set(&thing_rows[1], last, str_from(ranges), &err), 0);
+}
+
+static void test_group(void **state)
+{
+	const struct option_row *row = &many_rows[5];
+	struct many a = {0}, b = {0};
+	char text[64];
+	add_thing(&a, "one", "1", "here");
+	add_thing(&b, "one", "1", "there");
+	assert_true(value_same(row, &a, &b)); /* wherever they stand */
+	add_thing(&a, "two", "5-9", "here");
+	assert_false(value_same(row, &a, &b));
+	add_thing(&b, "two", "5-8", "there");
+	assert_false(value_same(row, &a, &b));
+	assert_int_equal(value_copy(row, &b, &a), 0);
+	assert_true(value_same(row, &a, &b));
+	value_clear(row, &a);
+	assert_int_equal(a.things.n, 0);
+	assert_string_equal(value_format(row, &b, text, sizeof text), "one at=1; two at=5-9");
+	assert_string_equal(b.things.places[1], "here");
+	value_clear(row, &b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_same_and_copy),
+		cmocka_unit_test(test_group),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,433 @@
+/*
+ * A session of several links against an exit node of a few lines in the same loop: who says hello, who
+ * joins and with what proof, and what the loss of one link or of all means (rules 28 and 29).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "client/cable.h"
+#include "client/bond.h"
+#include "client/uplink.h"
+#include "crypto/crypto.h"
+#include "crypto/digest.h"
+#include "net/carrier.h"
+#include "net/listener.h"
+
+#define TRUNKS 32
+
+struct node;
+
+/* The exit node's end of one link. */
+struct trunk {
+	struct carrier carrier;
+	struct node *node;
+	int fd; /* until its request is whole */
+	char request[UPGRADE_REQUEST_MAX];
+	size_t n_request;
+	bool begun, up, ended, resumed, joined;
+	size_t publishes, withdrawals, messages;
+};
+
+struct node {
+	struct loop *loop;
+	struct listener listener;
+	struct budget budget;
+	struct random_pool random;
+	struct token_key *key;
+	uint8_t instance[CONTROL_INSTANCE];
+	struct trunk trunks[TRUNKS];
+	size_t n; /* that ever came */
+	uint8_t id[CONTROL_SESSION], secret[CONTROL_SECRET];
+	bool no_joins; /* closes who joins, as one does who does not know the session */
+	bool no_session;
+};
+
+static struct trunk *trunk_of(struct link *l)
+{
+	return container_of(carrier_of(l), struct trunk, carrier);
+}
+
+static const struct token_key *on_find_key(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
+{
+	return trunk_of(l)->node->key;
+}
+
+static void on_up(struct link *l, const struct control *hello)
+{
+	struct trunk *t = trunk_of(l);
+	t->up = true;
+	t->resumed = hello->hello.resume_given;
+	if (t->resumed)
+		assert_memory_equal(hello->hello.resume, t->node->secret, CONTROL_SECRET);
+}
+
+static void on_join(struct trunk *t, const struct control *m)
+{
+	struct link *l = &t->carrier.link;
+	assert_memory_equal(m->join.session, t->node->id, CONTROL_SESSION);
+	assert_true(mac_verify(t->node->secret, handshake_hash(&l->handshake), HANDSHAKE_HASH_SIZE,
+		m->join.mac));
+	t->joined = true;
+	if (t->node->no_joins)
+		link_close(l, LINK_END_REFUSED, "no such session");
+}
+
+static void on_publish(struct trunk *t, const struct control *m)
+{
+	struct node *node = t->node;
+	struct link *l = &t->carrier.link;
+	if (!t->publishes++ && !t->joined && !node->no_session) {
+		struct control grant = {.type = CONTROL_SESSION_GRANT};
+		memset(node->secret, (int)node->n, sizeof(node->secret));
+		memset(node->id, (int)node->n, sizeof(node->id));
+		memcpy(grant.session.session, node->id, sizeof(node->id));
+		memcpy(grant.session.resume, node->secret, sizeof(node->secret));
+		assert_int_equal(link_send(l, &grant), 0);
+	}
+	struct control granted = {.type = CONTROL_GRANTED,
+		.granted = {.service = m->publish.service, .address = "http://here"}};
+	assert_int_equal(link_send(l, &granted), 0);
+}
+
+static void on_control(struct link *l, const struct control *m)
+{
+	struct trunk *t = trunk_of(l);
+	if (m->type == CONTROL_JOIN) {
+		assert_int_equal(t->messages, 0);
+		on_join(t, m);
+	} else if (m->type == CONTROL_PUBLISH) {
+		on_publish(t, m);
+	} else if (m->type == CONTROL_WITHDRAW) {
+		t->withdrawals++;
+	}
+	t->messages++;
+}
+
+static struct stream *on_open(struct link *l, const struct frame_open *open,
+	enum frame_reset *reason_out)
+{
+	return NULL;
+}
+
+static void on_goaway(struct link *l, uint8_t reason)
+{
+}
+
+static const struct link_ops trunk_ops = {
+	.find_key = on_find_key,
+	.up = on_up,
+	.control = on_control,
+	.open = on_open,
+	.goaway = on_goaway,
+	.wake = carrier_wake,
+};
+
+static void on_ended(struct carrier *c)
+{
+	container_of(c, struct trunk, carrier)->ended = true;
+}
+
+static void on_accepted(struct listener *l, int fd, const struct address *peer)
+{
+	struct node *node = container_of(l, struct node, listener);
+	assert_true(node->n < TRUNKS);
+	node->trunks[node->n++] = (struct trunk){.node = node, .fd = fd};
+}
+
+/* Answers a link request that is whole by now. */
+static void trunk_begin(struct trunk *t)
+{
+	struct node *node = t->node;
+	char answer[UPGRADE_RESPONSE_MAX];
+	struct http1_head h;
+	size_t scanned = 0;
+	ssize_t got = recv(t->fd, t->request + t->n_request, sizeof(t->request) - t->n_request,
+		MSG_DONTWAIT);
+	if (got <= 0)
+		return;
+	t->n_request += (size_t)got;
+	if (http1_parse_request(&h, (uint8_t *)t->request, t->n_request, sizeof(t->request),
+		    &scanned) != 0)
+		return;
+	struct link_config config = {
+		.limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 10},
+		.budget = &node->budget,
+		.random = &node->random,
+		.instance = node->instance,
+		.version = "0-test",
+		.preface = answer,
+		.preface_size = upgrade_response(&h, answer),
+	};
+	memset(config.salt, 0x5a, sizeof(config.salt));
+	t->begun = true;
+	assert_int_equal(carrier_start(&t->carrier, node->loop, PLUG_OF(t->fd), &trunk_ops, &config,
+				 NULL, 0, on_ended),
+		0);
+}
+
+struct scene {
+	struct loop *loop;
+	struct offload *offload;
+	struct node node;
+	struct upstreams upstreams;
+	struct client_options options;
+	char authority[32];
+	struct services services;
+	struct outlets outlets;
+	struct bond bond;
+	int ended; /* -1, or enum bond_end */
+};
+
+static void turn(struct scene *s)
+{
+	loop_turn(s->loop);
+	for (size_t i = 0; i < s->node.n; i++)
+		if (!s->node.trunks[i].begun)
+			trunk_begin(&s->node.trunks[i]);
+}
+
+static void on_tick(struct loop_timer *timer)
+{
+	loop_timer_set(timer, loop_now(timer->loop) + CLOCK_MS);
+}
+
+/* Turns until the condition holds, for so long at most; whether it does. */
+#define HOLDS(s, condition, time)                           \
+	({                                                  \
+		struct loop_timer tick;                     \
+		loop_timer_init(&tick, (s)->loop, on_tick); \
+		on_tick(&tick);                             \
+		uint64_t end_ = clock_now() + (time);       \
+		while (!(condition) && clock_now() < end_)  \
+			turn(s);                            \
+		loop_timer_cancel(&tick);                   \
+		(condition);                                \
+	})
+#define UNTIL(s, condition) assert_true(HOLDS(s, condition, 5 * CLOCK_S))
+
+static void on_bond_ended(struct bond *bond, enum bond_end end)
+{
+	container_of(bond, struct scene, bond)->ended = (int)end;
+}
+
+static const struct option_ranges no_ports;
+
+static void begin(struct scene *s, unsigned links)
+{
+	struct error err;
+	static char upstream[] = "a.example=http://127.0.0.1:1", path[] = "/tunnel";
+	struct service_options what = {.upstream = upstream};
+	memset(s, 0, sizeof(*s));
+	log_set_level(LOG_ERROR);
+	s->ended = -1;
+	s->loop = s->node.loop = loop_new();
+	s->offload = offload_new();
+	s->node.key = token_key_new();
+	token_key_open_mode(s->node.key);
+	budget_init(&s->node.budget, 1 << 20);
+	random_pool_init(&s->node.random);
+	assert_int_equal(listener_open(&s->node.listener, s->loop, "127.0.0.1", 0, on_accepted,
+				 NULL, &err),
+		0);
+	snprintf(s->authority, sizeof(s->authority), "127.0.0.1:%u", s->node.listener.port);
+	s->options = (struct client_options){.remote = s->authority,
+		.control_path = path,
+		.no_token = true,
+		.links = links,
+		.dial_timeout = CLOCK_S,
+		.max_dials = 1,
+		.max_dials_per_visitor = 1,
+		.udp_idle = CLOCK_S,
+		.base_window = MUX_BASE_WINDOW,
+		.max_window = MUX_MAX_WINDOW,
+		.max_streams = 10,
+		.memory_budget = 1 << 20};
+	assert_int_equal(url_parse_remote(str_from(s->authority), &s->options.remote_url, &err), 0);
+	assert_int_equal(upstreams_add(&s->upstreams, &what, &no_ports, &err), 0);
+	assert_int_equal(services_set(&s->services, &s->upstreams, &err, NULL), 0);
+	assert_int_equal(outlets_init(&s->outlets, s->loop, s->offload, &s->services, &s->options),
+		0);
+	assert_int_equal(bond_init(&s->bond, s->loop, s->offload, &s->options, &s->services,
+				 &s->outlets, &err),
+		0);
+	s->bond.ended = on_bond_ended;
+	bond_start(&s->bond);
+}
+
+static void end(struct scene *s)
+{
+	bond_deinit(&s->bond);
+	outlets_deinit(&s->outlets);
+	services_deinit(&s->services);
+	upstreams_deinit(&s->upstreams);
+	for (size_t i = 0; i < s->node.n; i++) {
+		if (s->node.trunks[i].begun)
+			carrier_deinit(&s->node.trunks[i].carrier);
+		else
+			close(s->node.trunks[i].fd);
+	}
+	listener_close(&s->node.listener);
+	random_pool_deinit(&s->node.random);
+	token_key_free(s->node.key);
+	offload_free(s->offload);
+	loop_free(s->loop);
+}
+
+static size_t count_up(const struct scene *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->bond.n; i++)
+		n += s->bond.uplinks[i].state == UPLINK_UP;
+	return n;
+}
+
+static size_t count_joined(const struct scene *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->node.n; i++)
+		n += s->node.trunks[i].joined;
+	return n;
+}
+
+static size_t count_published(const struct scene *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->node.n; i++)
+		n += s->node.trunks[i].publishes;
+	return n;
+}
+
+/* The first link opens the session and offers; the others prove that they belong to it. */
+static void test_joins(void **state)
+{
+	struct scene s;
+	begin(&s, 3);
+	UNTIL(&s, count_up(&s) == 3 && count_joined(&s) == 2);
+	assert_int_equal(s.node.n, 3);
+	assert_false(s.node.trunks[0].joined);
+	for (size_t i = 0; i < 3; i++)
+		assert_false(s.node.trunks[i].resumed);
+	assert_int_equal(count_published(&s), 1);
+	assert_int_equal(services_count(&s.services, OFFERING_GRANTED), 1);
+	end(&s);
+}
+
+/* There is nothing to join before the exit node has named the session. */
+static void test_waits_for_the_session(void **state)
+{
+	struct scene s;
+	begin(&s, 3);
+	s.node.no_session = true;
+	UNTIL(&s, services_count(&s.services, OFFERING_GRANTED) == 1);
+	assert_false(HOLDS(&s, s.node.n > 1, 100 * CLOCK_MS));
+	end(&s);
+}
+
+/* A link of several that is lost comes back by joining, whichever it is; nothing is published anew. */
+static void test_one_lost(void **state)
+{
+	for (size_t lost = 0; lost < 2; lost++) {
+		struct scene s;
+		begin(&s, 2);
+		UNTIL(&s, count_joined(&s) == 1);
+		link_close(&s.node.trunks[lost].carrier.link, LINK_END_LOCAL, "test");
+		UNTIL(&s, count_joined(&s) == 2);
+		assert_int_equal(s.node.n, 3);
+		assert_true(s.node.trunks[2].joined);
+		assert_false(s.node.trunks[2].resumed);
+		assert_int_equal(count_published(&s), 1);
+		assert_int_equal(services_count(&s.services, OFFERING_GRANTED), 1);
+		end(&s);
+	}
+}
+
+/* With the last link the session is lost: one goes on with it, and then the others join again. */
+static void test_all_lost(void **state)
+{
+	struct scene s;
+	begin(&s, 3);
+	UNTIL(&s, count_joined(&s) == 2);
+	for (size_t i = 0; i < 3; i++)
+		link_close(&s.node.trunks[i].carrier.link, LINK_END_LOCAL, "test");
+	UNTIL(&s, count_joined(&s) == 4 && count_up(&s) == 3);
+	size_t resumed = 0;
+	for (size_t i = 3; i < s.node.n; i++)
+		resumed += s.node.trunks[i].resumed && !s.node.trunks[i].joined;
+	assert_true(resumed >= 1);
+	assert_int_equal(services_count(&s.services, OFFERING_GRANTED), 1);
+	end(&s);
+}
+
+/* An exit node that is away sees one knocking, not three. */
+static void test_one_knocks(void **state)
+{
+	struct scene s;
+	begin(&s, 3);
+	UNTIL(&s, count_joined(&s) == 2);
+	listener_close(&s.node.listener);
+	for (size_t i = 0; i < 3; i++)
+		link_close(&s.node.trunks[i].carrier.link, LINK_END_LOCAL, "test");
+	UNTIL(&s, s.bond.state == BOND_DOWN);
+	for (uint64_t until = clock_now() + 300 * CLOCK_MS; clock_now() < until;) {
+		size_t trying = 0;
+		for (size_t i = 0; i < 3; i++)
+			trying += s.bond.uplinks[i].state != UPLINK_IDLE;
+		assert_int_equal(trying, 1);
+		HOLDS(&s, false, 5 * CLOCK_MS);
+	}
+	assert_int_equal(services_count(&s.services, OFFERING_IDLE), 1);
+	end(&s);
+}
+
+/* A link that may not join does the session no harm. */
+static void test_join_refused(void **state)
+{
+	struct scene s;
+	begin(&s, 2);
+	s.node.no_joins = true;
+	UNTIL(&s, count_joined(&s) >= 3);
+	assert_int_equal(s.bond.state, BOND_OPEN);
+	assert_false(s.node.trunks[0].ended);
+	assert_int_equal(count_published(&s), 1);
+	s.node.no_joins = false;
+	UNTIL(&s, count_up(&s) == 2);
+	end(&s);
+}
+
+static void test_drain(void **state)
+{
+	struct scene s;
+	begin(&s, 3);
+	UNTIL(&s, count_joined(&s) == 2);
+	bond_drain(&s.bond, clock_now() + 5 * CLOCK_S);
+	UNTIL(&s, s.ended >= 0);
+	assert_int_equal(s.ended, BOND_END_DRAINED);
+	assert_int_equal(s.bond.state, BOND_OVER);
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_joins),
+		cmocka_unit_test(test_waits_for_the_session),
+		cmocka_unit_test(test_one_lost),
+		cmocka_unit_test(test_all_lost),
+		cmocka_unit_test(test_one_knocks),
+		cmocka_unit_test(test_join_refused),
+		cmocka_unit_test(test_drain),
+	};
+	if (crypto_start() < 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
