@@ -1,8 +1,8 @@
 #include "server/caller.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "net/socket.h"
@@ -75,6 +75,7 @@ void caller_close(struct caller *c, const char *why)
 	else if (c->plug.fd >= 0)
 		socket_abort_on_close(c->plug.fd);
 	plug_close(&c->plug);
+	buf_deinit(&c->relay.early);
 	caller_end(c, why);
 }
 
@@ -93,6 +94,7 @@ static void caller_opening(struct relay *relay, struct frame_open *open_out)
 	open_out->service = c->branch->service->number;
 	open_out->visitor = frame_addr_of(&c->peer);
 	open_out->local = frame_addr_of(&c->local);
+	door_secured(&c->relay.conn, open_out);
 }
 
 static void caller_open(struct caller *c, struct branch *b)
@@ -180,30 +182,34 @@ static void caller_waited_in_vain(struct waiter *waiter)
 	caller_close(container_of(waiter, struct caller, waiter), "waited");
 }
 
-void caller_accept(struct worker *w, int fd, const struct address *peer, const struct door *d)
+void caller_enter(struct worker *w, struct entrance *e, const char *name)
 {
 	struct census *census = &w->node->census;
-	bool counted = !cidr_list_has(&w->opts->trusted, peer);
-	if (census_enter(census, CENSUS_VISITOR, counted ? peer : NULL, 0,
+	bool counted = !cidr_list_has(&w->opts->trusted, &e->peer);
+	struct caller *c = NULL;
+	if (census_enter(census, CENSUS_VISITOR, counted ? &e->peer : NULL, 0,
 		    (unsigned)w->opts->max_visitors_per_address) < 0) {
 		log_debug("a connection from one address too many was closed");
-		close(fd);
-		return;
+	} else {
+		c = calloc(1, sizeof(*c));
+		if (!c)
+			census_leave(census, CENSUS_VISITOR, counted ? &e->peer : NULL);
 	}
-	struct caller *c = calloc(1, sizeof(*c));
 	if (!c) {
-		close(fd);
-		census_leave(census, CENSUS_VISITOR, counted ? peer : NULL);
+		plug_close(&e->plug);
+		buf_deinit(&e->early);
 		return;
 	}
 	c->worker = w;
-	c->plug = PLUG_OF(fd);
-	c->peer = *peer;
+	c->plug = e->plug;
+	c->peer = e->peer;
+	c->local = e->local;
 	c->counted = counted;
+	c->by_name = name;
 	c->began = loop_now(w->loop);
-	socket_local(fd, &c->local);
-	memcpy(c->place, d->place, sizeof(d->place));
+	snprintf(c->place, sizeof(c->place), "%s", name ? name : e->door.place);
 	relay_init(&c->relay, w->loop, false, caller_ended);
+	c->relay.early = e->early;
 	c->relay.opening = caller_opening;
 	waiter_init(&c->waiter, caller_waited, caller_waited_in_vain);
 	loop_task_init(&c->reap, caller_reap);

@@ -30,14 +30,18 @@ struct caller {
 	struct loop_task reap;
 	unsigned moves;
 	bool by_name; /* `place` is a host name, else one of worker::ports */
-	bool counted; /* in the census */
+	bool counted; /* in the census, under its address */
 	char place[SERVICE_PLACE_SIZE];
 	char session[SERVICE_SESSION_NAME]; /* for the log */
 	struct address peer, local;
 	uint64_t began; /* µs */
 };
 
-void caller_accept(struct worker *w, int fd, const struct address *peer, const struct door *d);
+/*
+ * Takes over what `e` owns: for the service of the door's port, or of this name (canonical; NULL: of the
+ * port).
+ */
+void caller_enter(struct worker *w, struct entrance *e, const char *name);
 
 /* Ends it at once, with an RST. */
 void caller_close(struct caller *c, const char *why);

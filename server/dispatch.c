@@ -6,11 +6,15 @@
 #include <string.h>
 
 #include "link/upgrade.h"
+#include "net/tls.h"
+#include "server/scheme.h"
 #include "server/session.h"
 #include "server/visitor.h"
 
 #define RETRY_AFTER_BUSY  1 /* seconds; a stream ends, a client reconnects */
 #define VISITOR_MOVES_MAX 4 /* of a request: each found the link gone that it was for */
+
+static void visitor_page(struct visitor *v, struct page page);
 
 /* The connection is a link from here on; no visitor is left. */
 static void visitor_become_link(struct visitor *v, const struct http1_head *h)
@@ -24,6 +28,12 @@ static void visitor_become_link(struct visitor *v, const struct http1_head *h)
 	trunk_accept(w, plug, &peer, response, n);
 }
 
+/* Who asks for a link has to show a certificate, where one is asked for. */
+static bool visitor_vouched(const struct visitor *v)
+{
+	return !v->worker->opts->tls_client_ca || (v->conn.tls && tls_verified(v->conn.tls));
+}
+
 static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, size_t behind)
 {
 	enum upgrade_verdict verdict =
@@ -33,7 +43,9 @@ static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, si
 	case UPGRADE_NONE:
 		return false;
 	case UPGRADE_LINK:
-		if (trunk_admit(v->worker, &v->ex.visitor))
+		if (!visitor_vouched(v))
+			visitor_refuse(v, PAGE_NO_CERTIFICATE);
+		else if (trunk_admit(v->worker, &v->ex.visitor))
 			visitor_become_link(v, h);
 		else
 			visitor_refuse(v, PAGE_OVERLOADED);
@@ -51,6 +63,23 @@ static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, si
 	return true;
 }
 
+static void visitor_redirect(struct visitor *v, const struct http1_head *h)
+{
+	struct buf place = BUF_NULL;
+	uint16_t port = scheme_https_port(&v->worker->opts->ports, v->local.port);
+	int r = scheme_location(&place, h, port);
+	if (r == SCHEME_NO_HOST) {
+		visitor_refuse_head(v, HTTP1_E_HOST);
+	} else if (r < 0) {
+		visitor_close(v, true);
+	} else {
+		struct page page = page_for(PAGE_HTTPS);
+		page.location = (struct str){(const char *)buf_head(&place), buf_len(&place)};
+		visitor_page(v, page);
+	}
+	buf_deinit(&place);
+}
+
 void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behind)
 {
 	visitor_set_state(v, VISITOR_EXCHANGE);
@@ -61,8 +90,13 @@ void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behi
 	}
 	if (visitor_judge_link(v, h, behind))
 		return;
+	const struct tls *tls = v->conn.tls;
 	if (!v->door.visits)
 		visitor_refuse(v, PAGE_NOT_HERE);
+	else if (tls && scheme_misdirected(h, tls_sni(tls), tls_serves(tls, http1_host(h))))
+		visitor_refuse(v, PAGE_MISDIRECTED);
+	else if (v->worker->opts->https_redirect && !v->ex.secure)
+		visitor_redirect(v, h);
 	else if (v->worker->draining)
 		visitor_refuse(v, PAGE_DRAINING);
 	else
@@ -97,6 +131,7 @@ void visitor_opening(struct lane_user *u, struct frame_open *open_out)
 {
 	open_out->visitor = frame_addr_of(&visitor_of(u)->ex.visitor);
 	open_out->local = frame_addr_of(&visitor_of(u)->local);
+	door_secured(&visitor_of(u)->conn, open_out);
 }
 
 /* A visitor that logged in its connection goes on where it did (rule 33). */

@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "net/socket.h"
+#include "net/tls.h"
 #include "server/caller.h"
+#include "server/guest.h"
 #include "server/visitor.h"
 #include "server/worker.h"
 
@@ -17,12 +20,20 @@ struct newcomer {
 
 static void door_pass(const struct door *d, struct worker *w, int fd, const struct address *peer)
 {
-	if (w->draining)
+	if (w->draining) {
 		close(fd); /* the listener is closed by now */
-	else if (*d->place)
-		caller_accept(w, fd, peer, d);
+		return;
+	}
+	if (guest_due(w, d, peer)) {
+		guest_accept(w, fd, peer, d);
+		return;
+	}
+	struct entrance e = {.plug = PLUG_OF(fd), .door = *d, .peer = *peer};
+	socket_local(fd, &e.local);
+	if (*d->place)
+		caller_enter(w, &e, NULL);
 	else
-		visitor_accept(w, fd, peer, d);
+		visitor_enter(w, &e);
 }
 
 static void newcomer_deliver(struct mail *mail)
@@ -58,4 +69,12 @@ struct worker *door_next(struct node *n)
 {
 	return n->workers[atomic_fetch_add_explicit(&n->turn, 1, memory_order_relaxed) %
 			  n->n_workers];
+}
+
+void door_secured(const struct conn *conn, struct frame_open *open_out)
+{
+	if (!conn->tls)
+		return;
+	open_out->tls = tls_version(conn->tls) == TLS_1_3 ? FRAME_TLS_1_3 : FRAME_TLS_1_2;
+	open_out->alpn = tls_alpn(conn->tls).n ? FRAME_ALPN_HTTP11 : FRAME_ALPN_NONE;
 }

@@ -23,7 +23,8 @@ static int gate_listen(struct gate *g, const char *addr, uint16_t number, bool l
 	struct error *err)
 {
 	struct gate_port *port = &g->ports[g->n];
-	*port = (struct gate_port){.gate = g, .door = {.links = links, .visits = visits}};
+	*port = (struct gate_port){.gate = g,
+		.door = {.links = links, .visits = visits, .control = !visits}};
 	int r = listener_open(&port->listener, g->node->workers[0]->loop, addr, number,
 		gate_accepted, gate_exhausted, err);
 	if (r == 0) {

@@ -10,6 +10,8 @@
 /* X(cause, status, name in the access log, sentence) */
 #define PAGE_CAUSES(X)                                                                             \
 	X(HTTPS, 308, "https", "this host is served over HTTPS only")                              \
+	X(NO_CERTIFICATE, 403, "no-certificate",                                                   \
+		"a tunnel is opened here with a client certificate only")                          \
 	X(ORIGIN, 403, "origin", "browsers may not open a tunnel")                                 \
 	X(NOT_HERE, 404, "not-here", "this port takes tunnel clients only")                        \
 	X(LINK_MALFORMED, 400, "link-malformed", "this is not how a tunnel is asked for")          \

@@ -372,6 +372,22 @@ struct route *routes_find(const struct routes *r, struct str host, uint64_t now)
 	return is_there(r, node->wild, now) ? node->wild : NULL;
 }
 
+struct route *routes_exact(const struct routes *r, struct str host)
+{
+	bool wild = host.n == 0 || host.p[0] == '*';
+	size_t star = wild && host.n > 0 ? 2 : 0;
+	struct str name = {host.p + star, host.n - star};
+	uint64_t hash = HASH_START(r->seed);
+	struct route_node *node = r->root;
+	for (size_t n = name.n; n > 0 && node;) {
+		n -= label_before(name, n, &hash);
+		node = lookup(r, name, n, hash);
+		if (n > 0)
+			hash = hash_step(hash, name.p[--n]);
+	}
+	return node ? *slot_of(node, wild) : NULL;
+}
+
 uint64_t routes_expire(struct routes *r, uint64_t now)
 {
 	struct route *route;

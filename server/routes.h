@@ -77,5 +77,8 @@ void routes_used(struct route_entry *entry);
  */
 struct route *routes_find(const struct routes *r, struct str host, uint64_t now);
 
+/* The route of that very name (canonical, or a wildcard), if it is there; no wildcard that covers it. */
+struct route *routes_exact(const struct routes *r, struct str host);
+
 /* Frees what was lost longer ago than the grace; when to come again, or CLOCK_NEVER. */
 uint64_t routes_expire(struct routes *r, uint64_t now);

@@ -23,10 +23,11 @@
 #include "server/keyring.h"
 #include "server/state.h"
 #include "server/registrar.h"
+#include "server/reload.h"
 #include "server/worker.h"
 #include "version.h"
 
-#define DRAIN_LOOK          (50 * CLOCK_MS) /* how often a draining server looks whether it is done */
+#define DRAIN_LOOK (50 * CLOCK_MS) /* how often a draining server looks whether it is done */
 
 enum server_state { SERVER_SERVING, SERVER_DRAINING, SERVER_ENDED };
 
@@ -40,6 +41,8 @@ struct server {
 	struct loop *loop; /* of worker 0, on this thread */
 	pthread_t threads[WORKERS_MAX];
 	unsigned n_threads;
+	struct certificates certificates;
+	struct reload reload;
 	struct gate gate;
 	struct signals signals;
 	struct loop_timer watchdog, drain;
@@ -185,7 +188,7 @@ static void server_signal(struct signals *signals, int signo)
 {
 	struct server *s = container_of(signals, struct server, signals);
 	if (signo == SIGHUP && !signals->hangup_ends)
-		log_info("nothing to reload yet: options are read at start");
+		reload_start(&s->reload);
 	else if (s->state == SERVER_SERVING)
 		server_drain(s);
 	else
@@ -289,6 +292,9 @@ static int server_start(struct server *s, struct error *err)
 	r = signals_init(&s->signals, s->loop, server_signal);
 	if (r < 0)
 		return error_set(err, r, "signals cannot be handled: %s", strerror(-r));
+	r = certificates_init(&s->certificates, &s->node, s->opts, s->files.dir, err);
+	if (r < 0)
+		return r;
 	r = gate_open(&s->gate, &s->node, err);
 	if (r < 0)
 		return r;
@@ -312,6 +318,7 @@ static void server_stop(struct server *s)
 	struct node *n = &s->node;
 	gate_close(&s->gate);
 	server_stop_workers(s);
+	certificates_deinit(&s->certificates);
 	n->over = true; /* one thread from here on */
 	for (unsigned i = 0; i < n->n_workers; i++)
 		worker_deinit(n->workers[i]);
@@ -339,6 +346,7 @@ int server_run(const struct server_options *opts, struct reloader *r)
 	if (server_start(&s, &err) < 0) {
 		log_error("%s", err.text);
 	} else {
+		reload_init(&s.reload, &s.node, &s.certificates, opts, r);
 		loop_timer_init(&s.drain, s.loop, server_look);
 		loop_timer_init(&s.watchdog, s.loop, server_watchdog);
 		if (notify_watchdog_interval())

@@ -60,14 +60,19 @@ static struct routes *branch_routes(const struct branch *b, struct worker *w)
 int branch_open(struct branch *b, struct worker *w, const struct route **holder_out)
 {
 	const struct service *service = b->service;
-	return routes_claim(branch_routes(b, w), service->session->identity->identity,
+	int r = routes_claim(branch_routes(b, w), service->session->identity->identity,
 		str_from(service->place), &b->entry, loop_now(w->loop), holder_out);
+	b->named = r == 0 && service_is_named(service);
+	w->n_named += b->named;
+	return r;
 }
 
 void branch_close(struct branch *b, struct worker *w)
 {
 	uint64_t now = loop_now(w->loop);
 	b->gone = true;
+	w->n_named -= b->named;
+	b->named = false;
 	routes_release(branch_routes(b, w), &b->entry, now);
 	worker_expire_routes(w);
 	branch_rest(b, NULL);
@@ -81,6 +86,16 @@ void branch_emptied(struct branch *b)
 {
 	b->gone = false;
 	service_release(b->service);
+}
+
+const struct service *routes_service(const struct routes *r, struct str name, uint64_t now)
+{
+	const struct route *route = routes_find(r, name, now);
+	if (!route || list_empty(&route->entries))
+		return NULL;
+	return container_of(list_entry(route->entries.next, struct route_entry, link),
+		struct branch, entry)
+		->service;
 }
 
 /* A worker other than this one that serves the branch's session; -1: none. */

@@ -35,6 +35,7 @@ struct branch {
 	unsigned outstanding;                /* exchanges and connections under way */
 	uint64_t penalty;                    /* µs */
 	atomic_uint_least64_t failing_until; /* µs; other workers look at it */
+	bool named;                          /* counts in worker::n_named */
 	bool gone; /* withdrawn: holds the service only for what is still under way */
 };
 
@@ -63,6 +64,12 @@ struct service *service_new(struct session *s, const struct control *publish);
 /* Gives up one hold; frees it with the last. */
 void service_release(struct service *service);
 
+/* Visitors ask for it with TLS and a name, on the front's ports. */
+static inline bool service_is_named(const struct service *s)
+{
+	return s->kind == CONTROL_TCP && !s->has_port;
+}
+
 /* On its worker: enters or leaves the routes. 0, ROUTES_TAKEN or -ENOMEM, as routes_claim(). */
 int branch_open(struct branch *b, struct worker *w, const struct route **holder_out);
 /* What is under way goes on; lanes that wait end. */
@@ -83,6 +90,9 @@ static inline void branch_finished(struct branch *b)
 
 /* The link of the session on this worker with the fewest requests under way; NULL: none is usable. */
 struct trunk *branch_trunk(const struct branch *b);
+
+/* Any service of the route for that name: all of one route are alike. NULL: none. */
+const struct service *routes_service(const struct routes *r, struct str name, uint64_t now);
 
 /* Who serves a route's next request. */
 struct pick {

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "crypto/random.h"
+#include "net/tls.h"
 #include "server/port.h"
 #include "server/registrar.h"
 
@@ -230,6 +231,8 @@ static void service_address(const struct service *service, char *to, size_t size
 	const char *host = n->public_name, *port = strrchr(host, ':');
 	int host_n = port ? (int)(port - host) : (int)strlen(host);
 	const char *place = service->place;
+	bool secure = n->workers[0]->tls;
+	const char *scheme = secure ? "https" : "http";
 	if (service->has_port)
 		snprintf(to, size, "%s://%.*s:%u%s", service->kind == CONTROL_UDP ? "udp" : "tcp",
 			host_n, host, service->port->number,
@@ -237,12 +240,12 @@ static void service_address(const struct service *service, char *to, size_t size
 	else if (service->kind == CONTROL_TCP)
 		snprintf(to, size, "tls://%s%s", place, port ? port : "");
 	else if (*place && *place != '*')
-		snprintf(to, size, "http://%s%s/", place,
-			port && strcmp(port, ":80") != 0 ? port : "");
+		snprintf(to, size, "%s://%s%s/", scheme, place,
+			port && strcmp(port, secure ? ":443" : ":80") != 0 ? port : "");
 	else if (*place)
-		snprintf(to, size, "%s on http://%s/", place, host);
+		snprintf(to, size, "%s on %s://%s/", place, scheme, host);
 	else
-		snprintf(to, size, "http://%s/", host);
+		snprintf(to, size, "%s://%s/", scheme, host);
 }
 
 static void session_tell_granted(struct session *s, const struct service *service)
@@ -420,6 +423,34 @@ static int publish_judge(const struct control *m, char place[SERVICE_PLACE_SIZE]
 	return CONTROL_REASON_INVALID;
 }
 
+/* What the front does with one name is one thing. */
+static bool service_fits(const struct service *service, struct worker *w, struct error *err)
+{
+	struct route *route = routes_exact(&w->routes, str_from(service->place));
+	const struct service *other = NULL;
+	if (!service->has_port && route && !list_empty(&route->entries))
+		other = container_of(list_entry(route->entries.next, struct route_entry, link),
+			struct branch, entry)
+				->service;
+	if (other && (other->kind != service->kind || other->tls != service->tls)) {
+		error_set(err, 0, "%s is published by session %s as another kind of service",
+			*service->place ? service->place : "every name", other->session->name);
+		return false;
+	}
+	bool passes = service->tls == CONTROL_TLS_PASS;
+	if (passes && w->tls && tls_server_covers(w->tls, str_from(service->place))) {
+		error_set(err, 0,
+			"%s is in a certificate of the exit node's own, which answers for it",
+			service->place);
+		return false;
+	}
+	if (service->tls == CONTROL_TLS_TERMINATE && !w->tls) {
+		error_set(err, 0, "this server has no certificate to end TLS with (--tls-cert)");
+		return false;
+	}
+	return true;
+}
+
 static int session_claim(struct session *s, struct service *service, struct trunk *t,
 	const struct control *m)
 {
@@ -435,6 +466,10 @@ static int session_claim(struct session *s, struct service *service, struct trun
 			return r;
 		}
 		port_place(service->port, service->place);
+	}
+	if (!service_fits(service, w, &err)) {
+		session_refuse(s, t, m, CONTROL_REASON_TAKEN, err.text);
+		return -EEXIST;
 	}
 	const struct route *holder = NULL;
 	r = branch_open(&service->branches[0], w, &holder);

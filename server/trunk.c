@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "link/upgrade.h"
+#include "net/tls.h"
 #include "server/registrar.h"
 #include "version.h"
 
@@ -452,6 +453,9 @@ static void trunk_begin(struct trunk_offer *offer)
 		.preface_size = offer->n,
 	};
 	memcpy(config.salt, w->node->salt, sizeof(config.salt));
+	const struct tls *tls = offer->plug.tls;
+	config.tls13 = tls && tls_version(tls) == TLS_1_3;
+	config.cb_given = config.tls13 && tls_exporter(tls, config.cb);
 	if (carrier_start(&t->carrier, w->loop, offer->plug, &link_ops, &config, NULL, 0,
 		    trunk_ended) < 0)
 		trunk_discard(t);

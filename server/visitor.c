@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "net/socket.h"
 
 void visitor_set_state(struct visitor *v, enum visitor_state state)
 {
@@ -327,7 +325,7 @@ static void visitor_arrived(struct mail *mail)
 		visitor_close(v, true);
 		return;
 	}
-	v->conn.writable = true;
+	conn_assume_writable(&v->conn);
 	visitor_set_state(v, VISITOR_EXCHANGE);
 	if (w->draining)
 		visitor_refuse(v, PAGE_DRAINING);
@@ -356,34 +354,42 @@ void visitor_move(struct visitor *v, unsigned worker)
 	loop_defer(v->worker->loop, LOOP_PHASE_REAP, &v->leave);
 }
 
-void visitor_accept(struct worker *w, int fd, const struct address *peer, const struct door *d)
+void visitor_enter(struct worker *w, struct entrance *e)
 {
 	struct census *census = &w->node->census;
 	/* Behind one's own proxy everybody has one address. */
-	bool counted = !cidr_list_has(&w->opts->trusted, peer);
-	if (census_enter(census, CENSUS_VISITOR, counted ? peer : NULL, 0,
+	bool counted = !cidr_list_has(&w->opts->trusted, &e->peer);
+	struct visitor *v = NULL;
+	if (census_enter(census, CENSUS_VISITOR, counted ? &e->peer : NULL, 0,
 		    (unsigned)w->opts->max_visitors_per_address) < 0) {
 		log_debug("a connection from one address too many was closed");
-		close(fd);
-		return;
-	}
-	struct visitor *v = calloc(1, sizeof(*v));
-	if (!v || conn_init(&v->conn, w->loop, fd, visitor_changed) < 0) {
+	} else {
+		v = calloc(1, sizeof(*v));
 		if (!v)
-			close(fd);
-		free(v);
-		census_leave(census, CENSUS_VISITOR, counted ? peer : NULL);
+			census_leave(census, CENSUS_VISITOR, counted ? &e->peer : NULL);
+	}
+	if (!v) {
+		plug_close(&e->plug);
+		buf_deinit(&e->early);
 		return;
 	}
-	v->conn.writable = true;
+	if (conn_plug(&v->conn, w->loop, e->plug, visitor_changed) < 0) {
+		census_leave(census, CENSUS_VISITOR, counted ? &e->peer : NULL);
+		buf_deinit(&e->early);
+		free(v);
+		return;
+	}
+	conn_assume_writable(&v->conn);
 	v->worker = w;
 	v->user.ops = &lane_user_ops;
 	v->state = VISITOR_IDLE;
 	v->counted = counted;
-	v->door = *d;
-	v->peer = *peer;
-	address_format_ip(peer, v->peer_text);
-	socket_local(fd, &v->local);
+	v->door = e->door;
+	v->secure = v->conn.tls;
+	v->in = e->early;
+	v->peer = e->peer;
+	v->local = e->local;
+	address_format_ip(&v->peer, v->peer_text);
 	waiter_init(&v->waiter, visitor_waited, visitor_waited_in_vain);
 	list_init(&v->link);
 	list_append(&w->visitors, &v->link);
@@ -392,6 +398,8 @@ void visitor_accept(struct worker *w, int fd, const struct address *peer, const 
 	loop_task_init(&v->more, visitor_go_on);
 	loop_task_init(&v->leave, visitor_leave);
 	timeout_start(&w->idle, &v->timeout);
+	if (buf_len(&v->in))
+		loop_defer(w->loop, LOOP_PHASE_READ, &v->more);
 }
 
 static struct visitor *visitor_timed(struct timeout *entry)

@@ -122,8 +122,8 @@ static inline struct visitor *visitor_of(struct lane_user *u)
 
 /* visitor.c */
 
-/* Takes the connection over; it is closed when a limit or memory refuses it. */
-void visitor_accept(struct worker *w, int fd, const struct address *peer, const struct door *d);
+/* Takes over what `e` owns; it is closed when a limit or memory refuses it. */
+void visitor_enter(struct worker *w, struct entrance *e);
 /* Sends it to another worker, where visitor_send() goes on. */
 void visitor_move(struct visitor *v, unsigned worker);
 void visitor_set_state(struct visitor *v, enum visitor_state state);

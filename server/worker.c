@@ -4,7 +4,9 @@
 #include <sys/sysinfo.h>
 
 #include "base/macros.h"
+#include "net/tls.h"
 #include "server/caller.h"
+#include "server/guest.h"
 #include "server/session.h"
 #include "server/visitor.h"
 
@@ -43,6 +45,7 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	list_init(&w->trunks);
 	list_init(&w->visitors);
 	list_init(&w->callers);
+	list_init(&w->guests);
 	request_ids_init(&w->ids);
 	budget_init(&w->budget, opts->memory_budget / n->n_workers);
 	waiting_init(&w->waiting, w);
@@ -52,6 +55,8 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	timeout_queue_init(&w->answer, loop, opts->response_head_timeout, visitor_answer_expired);
 	timeout_queue_init(&w->linger, loop, WORKER_LINGER_TIME, visitor_linger_expired);
 	timeout_queue_init(&w->kept, loop, opts->kept_idle, lane_kept_expired);
+	timeout_queue_init(&w->header, loop, opts->proxy_header_timeout, guest_header_expired);
+	timeout_queue_init(&w->securing, loop, opts->tls_handshake_timeout, guest_securing_expired);
 	timeout_queue_init(&w->surplus, loop, LANE_SURPLUS_TIME, lane_kept_expired);
 	int r = routes_init(&w->routes, opts->reconnect_grace);
 	/* A port is free at once. */
@@ -63,6 +68,8 @@ void worker_deinit(struct worker *w)
 	w->draining = true;
 	while (!list_empty(&w->visitors))
 		visitor_close(list_entry(w->visitors.next, struct visitor, link), true);
+	while (!list_empty(&w->guests))
+		guest_close(list_entry(w->guests.next, struct guest, link));
 	while (!list_empty(&w->callers))
 		caller_close(list_entry(w->callers.next, struct caller, link), "draining");
 	while (!list_empty(&w->trunks))
@@ -75,6 +82,9 @@ void worker_deinit(struct worker *w)
 	timeout_queue_deinit(&w->linger);
 	timeout_queue_deinit(&w->kept);
 	timeout_queue_deinit(&w->surplus);
+	timeout_queue_deinit(&w->header);
+	timeout_queue_deinit(&w->securing);
+	w->tls = tls_server_unref(w->tls);
 	routes_deinit(&w->routes);
 	routes_deinit(&w->ports);
 	request_ids_deinit(&w->ids);
@@ -97,6 +107,8 @@ void worker_drain(struct worker *w)
 		else if (v->state == VISITOR_WAITING)
 			visitor_refuse(v, PAGE_DRAINING);
 	}
+	list_for_each_safe (at, &w->guests)
+		guest_close(list_entry(at, struct guest, link));
 	list_for_each_safe (at, &w->callers) {
 		struct caller *c = list_entry(at, struct caller, link);
 		if (c->state == CALLER_WAITING)

@@ -37,6 +37,10 @@ struct worker {
 	struct list trunks;     /* of struct trunk */
 	struct list visitors;   /* of struct visitor */
 	struct list callers;    /* of struct caller */
+	struct list guests;     /* of struct guest */
+	struct tls_server *tls; /* NULL: none */
+	unsigned n_named;       /* services that TLS clients ask for by name */
+	uint64_t guest_told;    /* when one that came to nothing was logged last, µs */
 	uint64_t stranger_told; /* when a failed handshake was logged last, µs */
 	unsigned strangers_untold;
 	uint64_t refusal_told; /* when a refused client was logged last, µs */
@@ -44,7 +48,7 @@ struct worker {
 	struct loop_timer expiry; /* of routes that were lost */
 
 	/* One queue for each thing that is waited for equally long */
-	struct timeout_queue idle, head, answer, linger, kept, surplus;
+	struct timeout_queue idle, head, answer, linger, kept, surplus, header, securing;
 
 	/* Used within one call, never across two */
 	uint8_t scratch[WORKER_SCRATCH];

@@ -1,0 +1,278 @@
+#include "server/guest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/socket.h"
+#include "net/tls.h"
+#include "server/caller.h"
+#include "server/visitor.h"
+#include "server/worker.h"
+
+/* A fatal alert, unrecognized_name (RFC 8446, 6.2), for TLS that nobody here takes. */
+static const uint8_t not_here[] = {21, 3, 3, 0, 2, 2, 112};
+
+static void guest_set_state(struct guest *g, enum guest_state state)
+{
+	static const uint8_t legal[] = {
+		[GUEST_ARRIVING] = 1 << GUEST_SECURING | 1 << GUEST_GONE,
+		[GUEST_SECURING] = 1 << GUEST_GONE,
+		[GUEST_GONE] = 0,
+	};
+	if (!(legal[g->state] & 1 << state))
+		abort();
+	g->state = state;
+}
+
+static const struct cidr_list *guest_balancers(const struct worker *w, const struct door *d)
+{
+	return d->control ? &w->opts->proxied_control : &w->opts->proxied;
+}
+
+/* What of a connection has to be known before it can be given to somebody. */
+static enum arrival_look guest_look(const struct worker *w, const struct door *d)
+{
+	if (*d->place)
+		return ARRIVAL_LOOK_NOT; /* TLS or not was decided when the port was asked for */
+	if (w->n_named && d->visits)
+		return ARRIVAL_LOOK_NAME;
+	return w->tls ? ARRIVAL_LOOK_KIND : ARRIVAL_LOOK_NOT;
+}
+
+bool guest_due(const struct worker *w, const struct door *d, const struct address *peer)
+{
+	return d->tls || guest_look(w, d) != ARRIVAL_LOOK_NOT ||
+	       cidr_list_has(guest_balancers(w, d), peer);
+}
+
+static void guest_reap(struct loop_task *task)
+{
+	free(container_of(task, struct guest, reap));
+}
+
+/* Out of everything; what is still in it was taken, or goes. */
+static void guest_end(struct guest *g)
+{
+	struct worker *w = g->worker;
+	guest_set_state(g, GUEST_GONE);
+	timeout_cancel(&g->timeout);
+	loop_task_cancel(&g->work);
+	list_unlink(&g->link);
+	buf_deinit(&g->in);
+	census_leave(&w->node->census, CENSUS_VISITOR, g->counted ? &g->peer : NULL);
+	loop_defer(w->loop, LOOP_PHASE_REAP, &g->reap);
+}
+
+void guest_close(struct guest *g)
+{
+	if (g->state == GUEST_GONE)
+		return;
+	conn_close(&g->conn);
+	guest_end(g);
+}
+
+/* What strangers send is said once a second, or one of them could fill the disk. */
+static void guest_refuse(struct guest *g, const char *why)
+{
+	struct worker *w = g->worker;
+	uint64_t now = loop_now(w->loop);
+	char peer[ADDRESS_TEXT_SIZE];
+	address_format(&g->peer, peer);
+	if (!w->guest_told || now - w->guest_told >= GUEST_SAY_AGAIN) {
+		log_info("a connection from %s to port %u came to nothing: %s", peer, g->door.port,
+			why);
+		w->guest_told = now;
+	}
+	guest_close(g);
+}
+
+/* ---- To whom it goes ---- */
+
+static void guest_become(struct guest *g, bool named, const char *name)
+{
+	struct worker *w = g->worker;
+	struct entrance e = {
+		.door = g->door,
+		.peer = g->arrival.peer,
+		.local = g->arrival.local,
+		.relayed = g->arrival.relayed,
+		.early = g->in,
+	};
+	g->in = BUF_NULL;
+	e.plug = conn_unplug(&g->conn);
+	/* Whoever takes it counts it anew, under the visitor's own address. */
+	guest_end(g);
+	if (named)
+		caller_enter(w, &e, name);
+	else if (*g->door.place)
+		caller_enter(w, &e, NULL);
+	else
+		visitor_enter(w, &e);
+}
+
+static void guest_secure(struct guest *g, bool alpn)
+{
+	struct tls *tls = g->worker->tls ? tls_accept(g->worker->tls, alpn) : NULL;
+	guest_set_state(g, GUEST_SECURING);
+	timeout_start(&g->worker->securing, &g->timeout);
+	if (!tls || conn_secure(&g->conn, tls, buf_head(&g->in), buf_len(&g->in)) < 0) {
+		guest_refuse(g, g->worker->tls ? "out of memory" : "there is no certificate");
+		return;
+	}
+	buf_deinit(&g->in);
+}
+
+/* TLS for a name: a service's that takes it as it is, one that wants it ended here, or the front's. */
+static void guest_route(struct guest *g, const struct client_hello *hello)
+{
+	struct worker *w = g->worker;
+	const struct service *service =
+		g->worker->n_named
+			? routes_service(&w->routes, str_from(hello->sni), loop_now(w->loop))
+			: NULL;
+	if (service && service->kind == CONTROL_TCP && service->tls == CONTROL_TLS_PASS) {
+		guest_become(g, true, hello->sni);
+	} else if (w->tls) {
+		guest_secure(g, !(service && service->kind == CONTROL_TCP));
+	} else {
+		conn_write(&g->conn, not_here, sizeof(not_here));
+		guest_refuse(g,
+			"TLS for a name that nobody publishes, and there is no certificate");
+	}
+}
+
+static void guest_judge(struct guest *g)
+{
+	struct client_hello hello = {.sni = ""};
+	size_t used = 0;
+	bool due = arrival_header_due(&g->arrival);
+	enum arrival_verdict verdict =
+		arrival_take(&g->arrival, buf_head(&g->in), buf_len(&g->in), &used, &hello);
+	buf_consume(&g->in, used);
+	/* Its header came; what follows has a time of its own. */
+	if (due && !arrival_header_due(&g->arrival))
+		timeout_start(&g->worker->securing, &g->timeout);
+	switch (verdict) {
+	case ARRIVAL_MORE:
+		break;
+	case ARRIVAL_PLAIN:
+		if (g->door.tls)
+			guest_secure(g, false);
+		else
+			guest_become(g, false, NULL);
+		break;
+	case ARRIVAL_TLS:
+		guest_route(g, &hello);
+		break;
+	case ARRIVAL_E_HEADER:
+		guest_refuse(g, "it has to begin with a PROXY header, and does not");
+		break;
+	case ARRIVAL_E_HELLO:
+		guest_refuse(g, "it begins like TLS and is none");
+		break;
+	}
+}
+
+static void guest_read(struct guest *g)
+{
+	while (g->state == GUEST_ARRIVING && g->conn.readable) {
+		if (buf_reserve(&g->in, ARRIVAL_MAX / 4) < 0) {
+			guest_close(g);
+			return;
+		}
+		ssize_t n = conn_read(&g->conn, buf_tail(&g->in), buf_room(&g->in));
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0) {
+			/* Without a byte it was a health check. */
+			if (buf_len(&g->in) && arrival_header_due(&g->arrival))
+				guest_refuse(g, "it ended within its PROXY header");
+			else
+				guest_close(g);
+			return;
+		}
+		buf_commit(&g->in, (size_t)n);
+		guest_judge(g);
+	}
+}
+
+static void guest_secured(struct guest *g)
+{
+	struct tls *tls = g->conn.tls;
+	if (conn_established(&g->conn)) {
+		/* The name may lead to a service that wants its TLS ended here. */
+		char name[HOSTNAME_SIZE];
+		size_t n;
+		const struct service *service = NULL;
+		if (!*g->door.place && g->worker->n_named &&
+			hostname_canonical(tls_sni(tls), name, &n) == 0)
+			service = routes_service(&g->worker->routes, (struct str){name, n},
+				loop_now(g->worker->loop));
+		guest_become(g, service && service->kind == CONTROL_TCP, name);
+	} else if (g->conn.error) {
+		guest_refuse(g, *tls_complaint(tls) ? tls_complaint(tls) : strerror(g->conn.error));
+	}
+}
+
+static void guest_work(struct loop_task *task)
+{
+	struct guest *g = container_of(task, struct guest, work);
+	if (g->state == GUEST_ARRIVING)
+		guest_read(g);
+	else
+		guest_secured(g);
+}
+
+static void guest_changed(struct conn *conn)
+{
+	struct guest *g = container_of(conn, struct guest, conn);
+	loop_defer(g->worker->loop, LOOP_PHASE_READ, &g->work);
+}
+
+void guest_header_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	guest_refuse(container_of(entry, struct guest, timeout),
+		"its PROXY header did not come in time");
+}
+
+void guest_securing_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	guest_refuse(container_of(entry, struct guest, timeout), "its TLS handshake took too long");
+}
+
+void guest_accept(struct worker *w, int fd, const struct address *peer, const struct door *d)
+{
+	struct census *census = &w->node->census;
+	bool header = cidr_list_has(guest_balancers(w, d), peer);
+	bool counted = !header && !cidr_list_has(&w->opts->trusted, peer);
+	if (census_enter(census, CENSUS_VISITOR, counted ? peer : NULL, 0,
+		    (unsigned)w->opts->max_visitors_per_address) < 0) {
+		close(fd);
+		return;
+	}
+	struct guest *g = calloc(1, sizeof(*g));
+	if (!g || conn_init(&g->conn, w->loop, fd, guest_changed) < 0) {
+		if (!g)
+			close(fd);
+		free(g);
+		census_leave(census, CENSUS_VISITOR, counted ? peer : NULL);
+		return;
+	}
+	g->worker = w;
+	g->counted = counted;
+	g->door = *d;
+	g->peer = *peer;
+	timeout_init(&g->timeout);
+	loop_task_init(&g->work, guest_work);
+	loop_task_init(&g->reap, guest_reap);
+	list_init(&g->link);
+	list_append(&w->guests, &g->link);
+	struct address local = {0};
+	socket_local(fd, &local);
+	arrival_init(&g->arrival, peer, &local, guest_balancers(w, d), guest_look(w, d));
+	timeout_start(header ? &w->header : &w->securing, &g->timeout);
+	guest_judge(g);
+}

@@ -1,0 +1,39 @@
+#pragma once
+/*
+ * A connection of which it is not known yet whose it is: the balancer's header, TLS and its name come
+ * first. Then it becomes a visitor's or a caller's, with the bytes that were read.
+ *
+ *	ARRIVING [-> SECURING] -> gone
+ */
+#include "net/conn.h"
+#include "net/timeouts.h"
+#include "server/arrival.h"
+#include "server/door.h"
+
+#define GUEST_SAY_AGAIN CLOCK_S /* between two lines about connections that came to nothing */
+
+enum guest_state { GUEST_ARRIVING, GUEST_SECURING, GUEST_GONE };
+
+struct guest {
+	struct conn conn;
+	struct worker *worker;
+	struct list link; /* worker::guests */
+	struct timeout timeout;
+	struct loop_task work, reap;
+	enum guest_state state;
+	bool counted; /* in the census, under its peer's address */
+	struct door door;
+	struct arrival arrival;
+	struct address peer; /* of the socket */
+	struct buf in;
+};
+
+/* Whether the first bytes of what comes by this door have to be looked at. */
+bool guest_due(const struct worker *w, const struct door *d, const struct address *peer);
+
+void guest_accept(struct worker *w, int fd, const struct address *peer, const struct door *d);
+void guest_close(struct guest *g);
+
+/* For worker::header and ::securing */
+void guest_header_expired(struct timeout_queue *queue, struct timeout *entry);
+void guest_securing_expired(struct timeout_queue *queue, struct timeout *entry);

@@ -1,0 +1,62 @@
+#include "server/reload.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/notify.h"
+#include "server/worker.h"
+
+void reload_init(struct reload *r, struct node *n, struct certificates *c,
+	const struct server_options *running, struct reloader *reloader)
+{
+	*r = (struct reload){.node = n,
+		.certificates = c,
+		.running = running,
+		.reloader = reloader};
+}
+
+static void reload_visit(struct round *round, struct worker *w)
+{
+	w->opts = container_of(round, struct reload, round)->running;
+}
+
+static void reload_home(struct round *round)
+{
+	struct reload *r = container_of(round, struct reload, round);
+	if (r->node->over)
+		return; /* the reloader frees what it read */
+	reloader_free(r->reloader, r->former);
+	r->former = NULL;
+	r->under_way = false;
+	if (r->again)
+		reload_start(r);
+}
+
+static void differs(void *arg, const struct reload_difference *d)
+{
+	if (d->reloadable)
+		log_info("--%s: %s, was %s", d->name, d->is, d->was);
+	else
+		log_warn("--%s changed: that takes effect at the next start", d->name);
+}
+
+void reload_start(struct reload *r)
+{
+	struct error err;
+	void *read;
+	r->again = r->under_way;
+	if (r->under_way)
+		return;
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_now());
+	if (reloader_load(r->reloader, r->running, differs, NULL, &read, &err)) {
+		log_error("nothing was reloaded: %s", err.text);
+	} else {
+		r->under_way = true;
+		r->former = (void *)(uintptr_t)r->running;
+		r->running = read;
+		log_set_level((enum log_level)r->running->log_level);
+		certificates_reload(r->certificates, r->running);
+		round_send(&r->round, r->node, reload_visit, reload_home);
+		log_info("reloaded");
+	}
+	notify_send("READY=1");
+}
