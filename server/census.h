@@ -15,6 +15,7 @@ enum census_kind {
 	CENSUS_HANDSHAKE, /* links whose peer has not proved its key */
 	CENSUS_WAITING,   /* requests and callers that wait for a session (rule 38) */
 	CENSUS_LINK,      /* handshaking ones included */
+	CENSUS_FLOW,      /* of UDP */
 	CENSUS_KINDS,
 };
 

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "crypto/random.h"
+#include "server/hatch.h"
 #include "server/registrar.h"
 
 void port_place(const struct port *p, char place[SERVICE_PLACE_SIZE])
@@ -44,14 +46,29 @@ static struct port *port_find(struct registrar *r, enum control_kind kind, uint1
 	return NULL;
 }
 
+static int port_open_hatch(struct registrar *r, struct port *p, const char *addr, uint16_t number,
+	struct error *err)
+{
+	int fd;
+	int e = udp_bind(addr, number, &fd, err);
+	if (e < 0)
+		return e;
+	p->hatch = hatch_new(r->node, fd);
+	if (p->hatch)
+		return 0;
+	close(fd);
+	return error_set(err, -ENOMEM, "the server is out of memory");
+}
+
 static int port_open(struct registrar *r, struct port *p, uint16_t number, struct error *err)
 {
 	const struct server_options *o = r->worker->opts;
 	const char *addr = o->data_addr ? o->data_addr : o->bind_addr;
-	int e = listener_open(&p->listener, r->worker->loop, addr, number, port_accepted,
-		port_exhausted, err);
 	p->number = number;
-	return e;
+	if (p->kind == CONTROL_UDP)
+		return port_open_hatch(r, p, addr, number, err);
+	return listener_open(&p->listener, r->worker->loop, addr, number, port_accepted,
+		port_exhausted, err);
 }
 
 /* The port with that number, counted from 0, among all that are allowed; 0: there are none. */
@@ -150,15 +167,25 @@ int port_hold(struct session *s, struct service *service, uint32_t number,
 	char place[SERVICE_PLACE_SIZE];
 	port_place(p, place);
 	memcpy(p->door.place, place, sizeof(p->door.place));
+	/* To one of its links, of which there is one: it is asking for the port. */
+	if (p->hatch)
+		hatch_send(p->hatch, place,
+			list_entry(s->trunks.next, struct trunk, of_session)->worker->index);
 	service->port = p;
 	return 0;
+}
+
+void port_close(struct port *p)
+{
+	listener_close(&p->listener);
+	p->hatch = hatch_close(p->hatch);
 }
 
 struct port *port_release(struct port *p)
 {
 	if (!p || --p->holders)
 		return NULL;
-	listener_close(&p->listener);
+	port_close(p);
 	list_unlink(&p->link);
 	free(p);
 	return NULL;

@@ -1,7 +1,8 @@
 #pragma once
 /*
  * A public port that sessions asked for: its listener, on the main thread, which hands connections to the
- * worker that has a link for them. It is there as long as a service holds it.
+ * worker that has a link for them, or the hatch for its datagrams, which is on such a worker itself. It is
+ * there as long as a service holds it.
  */
 #include "net/listener.h"
 #include "server/door.h"
@@ -18,6 +19,7 @@ struct port {
 	uint16_t number;
 	unsigned holders;         /* services */
 	struct listener listener; /* tcp */
+	struct hatch *hatch;      /* udp */
 	struct door door;
 };
 
@@ -27,6 +29,8 @@ struct port {
  */
 int port_hold(struct session *s, struct service *service, uint32_t number,
 	enum control_reason *reason_out, struct error *err);
+/* It takes no more visitors; whoever holds it may go on holding it. */
+void port_close(struct port *p);
 /* Its holder lets go; the last one closes it. Accepts NULL; returns NULL. */
 struct port *port_release(struct port *p);
 

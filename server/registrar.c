@@ -35,7 +35,7 @@ static void drain_home(struct round *round)
 void registrar_drain(struct registrar *r)
 {
 	list_for_each (it, &r->ports)
-		listener_close(&list_entry(it, struct port, link)->listener);
+		port_close(list_entry(it, struct port, link));
 	round_send(&r->drain, r->node, drain_visit, drain_home);
 }
 

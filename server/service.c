@@ -69,17 +69,15 @@ int branch_open(struct branch *b, struct worker *w, const struct route **holder_
 
 void branch_close(struct branch *b, struct worker *w)
 {
-	uint64_t now = loop_now(w->loop);
-	b->gone = true;
 	w->n_named -= b->named;
 	b->named = false;
-	routes_release(branch_routes(b, w), &b->entry, now);
+	routes_release(branch_routes(b, w), &b->entry, loop_now(w->loop));
 	worker_expire_routes(w);
 	branch_rest(b, NULL);
-	if (!list_empty(&b->lanes) || b->outstanding)
-		atomic_fetch_add_explicit(&b->service->holds, 1, memory_order_relaxed);
-	else
-		b->gone = false; /* nothing to wait for */
+	if (list_empty(&b->lanes) && !b->outstanding)
+		return;
+	b->gone = true;
+	atomic_fetch_add_explicit(&b->service->holds, 1, memory_order_relaxed);
 }
 
 void branch_emptied(struct branch *b)

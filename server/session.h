@@ -20,7 +20,8 @@ struct registrar;
 /* A session on one worker: that thread's alone, but for the atomics. */
 struct presence {
 	struct session *session;
-	struct list trunks; /* trunk::of_presence */
+	struct list trunks;  /* trunk::of_presence */
+	struct list senders; /* sender::of_presence */
 	struct budget_share share;
 	atomic_uint usable; /* trunks that take new streams, as far as others need to know */
 	atomic_uint load;   /* requests and connections under way */
@@ -40,6 +41,7 @@ struct session {
 	unsigned n_trunks;
 	struct list services; /* of struct service */
 	unsigned n_services, n_ports;
+	atomic_uint flows;      /* of UDP, on all workers */
 	uint64_t notice_at;     /* when its last notice was logged, µs */
 	uint64_t refusals_told; /* a bit for each service number, modulo 64 */
 	struct loop_timer stale;

@@ -48,6 +48,7 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	list_init(&w->guests);
 	request_ids_init(&w->ids);
 	budget_init(&w->budget, opts->memory_budget / n->n_workers);
+	senders_init(&w->senders, w);
 	waiting_init(&w->waiting, w);
 	loop_timer_init(&w->expiry, loop, worker_expire);
 	timeout_queue_init(&w->idle, loop, opts->visitor_idle, visitor_idle_expired);
@@ -72,6 +73,7 @@ void worker_deinit(struct worker *w)
 		guest_close(list_entry(w->guests.next, struct guest, link));
 	while (!list_empty(&w->callers))
 		caller_close(list_entry(w->callers.next, struct caller, link), "draining");
+	senders_deinit(&w->senders);
 	while (!list_empty(&w->trunks))
 		trunk_discard(list_entry(w->trunks.next, struct trunk, link));
 	loop_timer_cancel(&w->expiry);

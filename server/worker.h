@@ -12,6 +12,7 @@
 #include "server/node.h"
 #include "server/options.h"
 #include "server/routes.h"
+#include "server/sender.h"
 #include "server/waiting.h"
 #include "wire/control.h"
 #include "wire/http1.h"
@@ -37,6 +38,7 @@ struct worker {
 	struct list trunks;     /* of struct trunk */
 	struct list visitors;   /* of struct visitor */
 	struct list callers;    /* of struct caller */
+	struct senders senders;
 	struct list guests;     /* of struct guest */
 	struct tls_server *tls; /* NULL: none */
 	unsigned n_named;       /* services that TLS clients ask for by name */

@@ -1,0 +1,316 @@
+#include "server/hatch.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "server/sender.h"
+#include "server/worker.h"
+
+/* Before each datagram that is carried; copied in and out, since nothing is aligned there. */
+struct carried {
+	struct address peer, local;
+	size_t n;
+};
+
+static void hatch_set_state(struct hatch *h, enum hatch_state state)
+{
+	static const uint8_t legal[] = {
+		[HATCH_MOVING] = 1 << HATCH_OPEN | 1 << HATCH_CLOSED,
+		[HATCH_OPEN] = 1 << HATCH_LEAVING | 1 << HATCH_CLOSED,
+		[HATCH_LEAVING] = 1 << HATCH_MOVING | 1 << HATCH_CLOSED,
+		[HATCH_CLOSED] = 0,
+	};
+	if (!(legal[h->state] & 1 << state))
+		abort();
+	h->state = state;
+}
+
+/* ---- What is dropped ---- */
+
+static void hatch_say(struct hatch *h)
+{
+	static const char *const why[] = {
+		[HATCH_DROP_NOBODY] = "no client was there for it",
+		[HATCH_DROP_FULL] = "of too many flows",
+		[HATCH_DROP_LATE] = "more than the client's link took in time",
+		[HATCH_DROP_SOCKET] = "not taken by the socket",
+	};
+	char text[256] = "", peer[ADDRESS_TEXT_SIZE];
+	uint64_t sum = 0;
+	size_t n = 0;
+	for (int i = 0; i < HATCH_DROPS; i++) {
+		if (h->drops[i])
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%llu %s",
+				n ? ", " : "", (unsigned long long)h->drops[i], why[i]);
+		sum += h->drops[i];
+		h->drops[i] = 0;
+	}
+	if (!sum)
+		return;
+	address_format(&h->dropped_of, peer);
+	log_warn("%s dropped %llu datagrams, the last of visitor %s: %s", h->place,
+		(unsigned long long)sum, peer, text);
+	h->said_at = loop_now(h->worker->loop);
+}
+
+static void hatch_say_due(struct loop_timer *timer)
+{
+	hatch_say(container_of(timer, struct hatch, say));
+}
+
+void hatch_dropped(struct hatch *h, enum hatch_drop why, uint64_t n, const struct address *peer)
+{
+	if (!n)
+		return;
+	uint64_t sum = 0, now = loop_now(h->worker->loop);
+	for (int i = 0; i < HATCH_DROPS; i++)
+		sum += h->drops[i];
+	h->drops[why] += n;
+	if (peer)
+		h->dropped_of = *peer;
+	if (!sum)
+		loop_timer_set(&h->say, MAX(now + HATCH_SAY_FIRST,
+						h->said_at ? h->said_at + HATCH_SAY_AGAIN : 0));
+}
+
+static void hatch_count_socket(struct hatch *h, const struct address *peer)
+{
+	hatch_dropped(h, HATCH_DROP_SOCKET, h->udp.dropped - h->socket_drops, peer);
+	h->socket_drops = h->udp.dropped;
+}
+
+/* ---- On a worker ---- */
+
+void hatch_answer(struct hatch *h, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n)
+{
+	udp_send(&h->udp, peer, local, p, n);
+	hatch_count_socket(h, peer);
+}
+
+static void hatch_pass(struct hatch *h, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n)
+{
+	if (h->state == HATCH_LEAVING)
+		hatch_carry(h, peer, local, p, n);
+	else
+		sender_heard(h, peer, local, p, n);
+}
+
+static void hatch_received(struct udp *udp, const struct address *peer,
+	const struct address *local, const uint8_t *p, size_t n)
+{
+	struct hatch *h = container_of(udp, struct hatch, udp);
+	hatch_count_socket(h, peer);
+	hatch_pass(h, peer, local, p, n);
+}
+
+void hatch_carry(struct hatch *h, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n)
+{
+	struct carried c = {.peer = *peer, .local = *local, .n = n};
+	if (buf_len(&h->carried) + sizeof(c) + n > HATCH_CARRY_MAX ||
+		buf_reserve(&h->carried, sizeof(c) + n) < 0) {
+		hatch_dropped(h, HATCH_DROP_LATE, 1, peer);
+		return;
+	}
+	buf_append(&h->carried, &c, sizeof(c));
+	buf_append(&h->carried, p, n);
+}
+
+static void hatch_deliver_carried(struct hatch *h)
+{
+	struct buf carried = h->carried;
+	h->carried = BUF_NULL;
+	while (buf_len(&carried)) {
+		struct carried c;
+		memcpy(&c, buf_head(&carried), sizeof(c));
+		buf_consume(&carried, sizeof(c));
+		hatch_pass(h, &c.peer, &c.local, buf_head(&carried), c.n);
+		buf_consume(&carried, c.n);
+	}
+	buf_deinit(&carried);
+}
+
+/* Out of everything of this worker's. */
+static void hatch_leave_worker(struct hatch *h, const char *why)
+{
+	while (!list_empty(&h->senders))
+		sender_close(list_entry(h->senders.next, struct sender, of_hatch), why);
+	loop_task_cancel(&h->leave);
+	udp_detach(&h->udp);
+	hatch_say(h);
+	loop_timer_cancel(&h->say);
+	list_unlink(&h->link);
+}
+
+void hatch_stop(struct hatch *h)
+{
+	hatch_leave_worker(h, h->worker->draining ? "draining" : "withdrawn");
+	hatch_set_state(h, HATCH_CLOSED);
+}
+
+static void hatch_came_home(struct mail *mail);
+
+/*
+ * At the end of the turn, so that what was read with the datagram that wants to go elsewhere goes along.
+ * Flows that are still here (their links are about to leave) end: their answers would have no socket.
+ */
+static void hatch_leave(struct loop_task *task)
+{
+	struct hatch *h = container_of(task, struct hatch, leave);
+	hatch_leave_worker(h, "moved");
+	hatch_set_state(h, HATCH_MOVING);
+	h->mail.deliver = hatch_came_home;
+	h->mailed = true;
+	node_post(h->node, 0, &h->mail);
+}
+
+bool hatch_move(struct hatch *h, unsigned worker)
+{
+	if (loop_now(h->worker->loop) - h->opened_at < HATCH_REST)
+		return false;
+	h->to = worker;
+	hatch_set_state(h, HATCH_LEAVING);
+	loop_defer(h->worker->loop, LOOP_PHASE_READ, &h->leave);
+	return true;
+}
+
+/* ---- Between the threads ---- */
+
+/* At the process's end mail is delivered after everything else, in any order. */
+static bool hatch_over(struct hatch *h)
+{
+	if (!h->node->over)
+		return false;
+	if (h->closing && !h->mailed && !h->closer_mailed) {
+		close(h->fd);
+		buf_deinit(&h->carried);
+		free(h);
+	}
+	return true;
+}
+
+static void hatch_arrived(struct mail *mail)
+{
+	struct hatch *h = container_of(mail, struct hatch, mail);
+	h->mailed = false;
+	if (hatch_over(h))
+		return;
+	struct worker *w = h->worker;
+	loop_task_init(&h->leave, hatch_leave);
+	loop_timer_init(&h->say, w->loop, hatch_say_due);
+	h->socket_drops = 0;
+	if (!w->senders.arena)
+		w->senders.arena = udp_arena_new();
+	if (!w->senders.arena ||
+		udp_receive(&h->udp, w->loop, w->senders.arena, h->fd, hatch_received) < 0) {
+		log_error("%s cannot be served: out of memory", h->place);
+		hatch_set_state(h, HATCH_CLOSED);
+		return;
+	}
+	hatch_set_state(h, HATCH_OPEN);
+	list_append(&w->senders.hatches, &h->link);
+	h->opened_at = loop_now(w->loop);
+	hatch_deliver_carried(h);
+}
+
+static void hatch_post(struct hatch *h, unsigned worker)
+{
+	h->at = worker;
+	h->worker = h->node->workers[worker];
+	h->mail.deliver = hatch_arrived;
+	h->mailed = true;
+	node_post(h->node, worker, &h->mail);
+}
+
+static void hatch_came_home(struct mail *mail)
+{
+	struct hatch *h = container_of(mail, struct hatch, mail);
+	h->mailed = false;
+	if (hatch_over(h))
+		return;
+	if (!h->closing) /* else its closer is under way, and the last to know it */
+		hatch_post(h, h->to);
+}
+
+static void hatch_closer_back(struct mail *mail)
+{
+	struct hatch *h = container_of(mail, struct hatch, closer);
+	h->closer_mailed = false;
+	if (hatch_over(h))
+		return;
+	close(h->fd);
+	buf_deinit(&h->carried);
+	free(h);
+}
+
+static void hatch_closer_arrived(struct mail *mail)
+{
+	struct hatch *h = container_of(mail, struct hatch, closer);
+	h->closer_mailed = false;
+	if (hatch_over(h))
+		return;
+	/* Else it has gone home, and came there before its closer will. */
+	if (h->state == HATCH_OPEN || h->state == HATCH_LEAVING)
+		hatch_stop(h);
+	h->closer.deliver = hatch_closer_back;
+	h->closer_mailed = true;
+	node_post(h->node, 0, &h->closer);
+}
+
+/* ---- For the registrar ---- */
+
+struct hatch *hatch_new(struct node *n, int fd)
+{
+	struct hatch *h = calloc(1, sizeof(*h));
+	if (!h)
+		return NULL;
+	h->node = n;
+	h->fd = fd;
+	h->udp.fd = -1;
+	list_init(&h->link);
+	list_init(&h->senders);
+	return h;
+}
+
+void hatch_send(struct hatch *h, const char *place, unsigned worker)
+{
+	snprintf(h->place, sizeof(h->place), "%s", place);
+	hatch_post(h, worker);
+}
+
+/*
+ * Another thread may be reading the descriptor, so its number must stay; but what it stands for can be
+ * replaced in one step, by a socket that has no port and whom nobody sends to. (Only a read that is going
+ * on at this very moment holds the port until it ends, some microseconds.) Who has no descriptor left
+ * frees the port when the mail is back.
+ */
+static void hatch_give_up_port(struct hatch *h)
+{
+	int nothing = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (nothing < 0)
+		return;
+	dup3(nothing, h->fd, O_CLOEXEC);
+	close(nothing);
+}
+
+struct hatch *hatch_close(struct hatch *h)
+{
+	if (!h)
+		return NULL;
+	h->closing = true;
+	if (hatch_over(h))
+		return NULL;
+	hatch_give_up_port(h);
+	h->closer.deliver = hatch_closer_arrived;
+	h->closer_mailed = true;
+	node_post(h->node, h->at, &h->closer);
+	return NULL;
+}

@@ -1,0 +1,98 @@
+#pragma once
+/*
+ * A UDP port that sessions asked for: its socket, which lives on one worker, the one that has a link for
+ * it. When a visitor comes for whom only another worker has one, the whole hatch moves there with what
+ * was not passed on yet.
+ *
+ * The registrar opens it, and is the only one to send it to a worker: a worker that wants to be rid of it
+ * sends it home first. So the registrar always knows where it is or will be, and can close it.
+ *
+ *	MOVING <-> OPEN [-> LEAVING -> MOVING], each -> CLOSED
+ */
+#include "base/buf.h"
+#include "net/mailbox.h"
+#include "net/udp.h"
+#include "server/service.h"
+
+#define HATCH_CARRY_MAX (256u << 10) /* bytes that move along, as much as one flow may have unsent */
+#define HATCH_REST      (100 * CLOCK_MS) /* it stays at least: a move ends the flows there are */
+#define HATCH_SAY_FIRST CLOCK_S      /* drops are summed up for so long before they are logged, */
+#define HATCH_SAY_AGAIN (60 * CLOCK_S) /* and then not again before */
+
+struct node;
+struct worker;
+
+enum hatch_state {
+	HATCH_MOVING, /* on its way, or with the registrar */
+	HATCH_OPEN,
+	HATCH_LEAVING, /* at the end of the turn */
+	HATCH_CLOSED,
+};
+
+/* Why a datagram went no further. */
+enum hatch_drop {
+	HATCH_DROP_NOBODY, /* no link of a client that publishes the port; UDP does not wait */
+	HATCH_DROP_FULL,   /* too many flows, or no memory for one more */
+	HATCH_DROP_LATE,   /* FLOW_UNSENT_MAX or FLOW_AGE_MAX: the link is slower than the visitor */
+	HATCH_DROP_SOCKET, /* too long for a frame, or an answer that the socket did not take */
+	HATCH_DROPS,
+};
+
+struct hatch {
+	struct node *node;
+	int fd; /* as long as the hatch: the worker only watches it */
+
+	/* The registrar's */
+	unsigned at;  /* the worker it was sent to last */
+	bool closing; /* freed when its mail is back */
+
+	/* Whose thread it is on */
+	enum hatch_state state;
+	struct worker *worker; /* it is or was last on */
+	struct mail mail;      /* there and back */
+	struct mail closer;    /* tells the worker that it is closed, and comes back */
+	bool mailed, closer_mailed;
+	char place[SERVICE_PLACE_SIZE]; /* its name among worker::ports */
+	struct udp udp;
+	struct list link;    /* senders::hatches */
+	struct list senders; /* sender::of_hatch */
+	struct loop_task leave;
+	unsigned to;        /* where it leaves for */
+	uint64_t opened_at; /* µs */
+	struct buf carried; /* datagrams that go along */
+
+	uint64_t drops[HATCH_DROPS]; /* not told yet */
+	uint64_t socket_drops;       /* udp::dropped, as far as they are counted in `drops` */
+	struct address dropped_of;   /* the visitor of the last one */
+	struct loop_timer say;
+	uint64_t said_at; /* µs; 0: never */
+};
+
+/* ---- On the main thread ---- */
+
+/* Takes over a bound socket. NULL when out of memory, and the socket is the caller's. */
+struct hatch *hatch_new(struct node *n, int fd);
+
+/* It opens on this worker, under that name. Once; it moves by itself from there. */
+void hatch_send(struct hatch *h, const char *place, unsigned worker);
+
+/* Its port is free when this returns; its flows end, and its memory goes later. Returns NULL. */
+struct hatch *hatch_close(struct hatch *h);
+
+/* ---- On its worker ---- */
+
+/* It goes to that worker at the end of the turn; further datagrams wait for it. False: not yet again. */
+bool hatch_move(struct hatch *h, unsigned worker);
+/* One that goes along. */
+void hatch_carry(struct hatch *h, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n);
+
+/* Counted, and logged once in a while. `peer` may be NULL. */
+void hatch_dropped(struct hatch *h, enum hatch_drop why, uint64_t n, const struct address *peer);
+
+/* An answer for a visitor. */
+void hatch_answer(struct hatch *h, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n);
+
+/* At the process's end, when no loop runs any more: its flows end. */
+void hatch_stop(struct hatch *h);

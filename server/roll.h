@@ -1,0 +1,49 @@
+#pragma once
+/*
+ * Who sends datagrams to which of a worker's UDP ports: found by port and addresses, and for each
+ * visitor's address in the order in which they were heard. An IPv6 address counts as its /64 there, as in
+ * server/tally.h.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/list.h"
+#include "wire/address.h"
+
+struct roll_host;
+
+/* Embedded in whoever is on the roll. */
+struct roll_entry {
+	const void *port; /* told apart by address */
+	struct address peer, local;
+	uint64_t hash;
+	struct roll_entry *next; /* in its bucket */
+	struct roll_host *host;
+	struct list of_host;
+};
+
+struct roll {
+	struct roll_entry **entries; /* a power of two of buckets, as is `hosts` */
+	struct roll_host **hosts;
+	size_t n_buckets, n, host_buckets, n_hosts;
+	uint64_t seed;
+};
+
+void roll_deinit(struct roll *r); /* it is empty */
+
+/*
+ * The one who sends from `peer` to the address `local` of a port, or NULL. Who asks two addresses is two:
+ * each is answered from where it was asked.
+ */
+struct roll_entry *roll_find(const struct roll *r, const void *port, const struct address *peer,
+	const struct address *local);
+
+/* Its port and addresses are set, and nobody else on the roll has them. 0 or -ENOMEM. */
+int roll_add(struct roll *r, struct roll_entry *e);
+void roll_remove(struct roll *r, struct roll_entry *e);
+
+/* It was heard, and is the last of its visitor's address from here on. */
+void roll_heard(struct roll_entry *e);
+
+/* The one of this visitor's address that was heard longest ago; NULL: it has none. */
+struct roll_entry *roll_oldest(const struct roll *r, const struct address *peer);

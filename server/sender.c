@@ -1,0 +1,286 @@
+#include "server/sender.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/macros.h"
+#include "server/access.h"
+#include "server/hatch.h"
+#include "server/session.h"
+
+static struct sender *sender_of(struct flow *f)
+{
+	return container_of(f, struct sender, flow);
+}
+
+static struct worker *sender_worker(const struct sender *s)
+{
+	return s->hatch->worker;
+}
+
+static void sender_log(const struct sender *s, const char *why)
+{
+	char visitor[ADDRESS_TEXT_SIZE];
+	struct access a = {
+		.visitor = {visitor, address_format_ip(&s->entry.peer, visitor)},
+		.method = STR("UDP"),
+		.host = str_from(s->hatch->place),
+		.bytes_in = s->bytes[0],
+		.bytes_out = s->bytes[1],
+		.duration = loop_now(sender_worker(s)->loop) - s->began,
+		.session = str_from(s->branch->service->session->name),
+		.why = why,
+	};
+	access_log(&a);
+}
+
+static void sender_reap(struct loop_task *task)
+{
+	free(container_of(task, struct sender, reap));
+}
+
+/* What did not get through since it was last asked. */
+static void sender_count_late(struct sender *s)
+{
+	hatch_dropped(s->hatch, HATCH_DROP_LATE, s->flow.dropped - s->late, &s->entry.peer);
+	s->late = s->flow.dropped;
+}
+
+static void census_leave_flow(struct worker *w, const struct address *peer, bool counted)
+{
+	census_leave(&w->node->census, CENSUS_FLOW, counted ? peer : NULL);
+}
+
+/* The stream is closed, whoever closed it. */
+static void sender_over(struct sender *s, const char *why)
+{
+	struct worker *w = sender_worker(s);
+	sender_log(s, why);
+	sender_count_late(s);
+	roll_remove(&w->senders.roll, &s->entry);
+	list_unlink(&s->of_hatch);
+	list_unlink(&s->of_presence);
+	timeout_cancel(&s->idle);
+	census_leave_flow(w, &s->entry.peer, s->counted);
+	atomic_fetch_sub_explicit(&s->branch->service->session->flows, 1, memory_order_relaxed);
+	trunk_finished(s->trunk);
+	branch_finished(s->branch);
+	loop_defer(w->loop, LOOP_PHASE_REAP, &s->reap);
+}
+
+static void sender_end(struct sender *s, enum frame_reset reason, const char *why)
+{
+	flow_abort(&s->flow, reason);
+	sender_over(s, why);
+}
+
+void sender_close(struct sender *s, const char *why)
+{
+	sender_end(s, FRAME_RESET_CANCELLED, why);
+}
+
+static void sender_idle_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	sender_end(container_of(entry, struct sender, idle), FRAME_RESET_TIMEOUT, NULL);
+}
+
+/* It is the one that was idle for the shortest time, in each of the orders. */
+static void sender_touch(struct sender *s)
+{
+	timeout_start(&sender_worker(s)->senders.idle, &s->idle);
+	roll_heard(&s->entry);
+	list_unlink(&s->of_presence);
+	list_append(&s->branch->presence->senders, &s->of_presence);
+}
+
+/* ---- What the client says ---- */
+
+static void sender_opening(struct flow *f, struct frame_open *open_out)
+{
+	struct sender *s = sender_of(f);
+	open_out->service = s->branch->service->number;
+	open_out->visitor = frame_addr_of(&s->entry.peer);
+	open_out->local = frame_addr_of(&s->entry.local);
+}
+
+static void sender_answered(struct flow *f, const uint8_t *p, size_t n)
+{
+	struct sender *s = sender_of(f);
+	branch_worked(s->branch);
+	sender_touch(s);
+	s->bytes[1] += n;
+	hatch_answer(s->hatch, &s->entry.peer, &s->entry.local, p, n);
+}
+
+static void sender_closed(struct flow *f, enum frame_reset reason)
+{
+	struct sender *s = sender_of(f);
+	if (frame_reset_is_dial(reason))
+		branch_failed(s->branch, loop_now(sender_worker(s)->loop));
+	bool in_order = reason == FRAME_RESET_NONE || reason == FRAME_RESET_TIMEOUT;
+	sender_over(s, in_order ? NULL : frame_reset_name(reason));
+}
+
+static const struct flow_ops sender_ops = {
+	.opening = sender_opening,
+	.received = sender_answered,
+	.closed = sender_closed,
+};
+
+/* ---- A new one ---- */
+
+/* Counts one more flow, for which another one may have to go. */
+static bool sender_admit(struct worker *w, struct branch *b, const struct address *peer,
+	bool counted)
+{
+	struct census *census = &w->node->census;
+	unsigned limit = (unsigned)w->opts->max_flows_per_visitor;
+	int r = census_enter(census, CENSUS_FLOW, counted ? peer : NULL, 0, limit);
+	struct roll_entry *oldest = r == -EUSERS ? roll_oldest(&w->senders.roll, peer) : NULL;
+	if (oldest) {
+		sender_close(container_of(oldest, struct sender, entry), "crowded");
+		r = census_enter(census, CENSUS_FLOW, peer, 0, limit);
+	}
+	if (r < 0)
+		return false;
+	atomic_uint *flows = &b->service->session->flows;
+	if (atomic_fetch_add_explicit(flows, 1, memory_order_relaxed) < w->opts->max_flows)
+		return true;
+	struct sender *other = list_first(&b->presence->senders, struct sender, of_presence);
+	if (other) {
+		sender_close(other, "crowded");
+		return true;
+	}
+	/* All of them are on other workers. */
+	atomic_fetch_sub_explicit(flows, 1, memory_order_relaxed);
+	census_leave_flow(w, peer, counted);
+	return false;
+}
+
+/* NULL when there is no memory, or the client takes no more streams. */
+static struct sender *sender_start(struct hatch *h, struct branch *b, const struct address *peer,
+	const struct address *local)
+{
+	struct worker *w = h->worker;
+	struct trunk *t = branch_trunk(b);
+	struct sender *s = t ? calloc(1, sizeof(*s)) : NULL;
+	if (!s)
+		return NULL;
+	s->entry = (struct roll_entry){.port = h, .peer = *peer, .local = *local};
+	flow_init(&s->flow, &sender_ops);
+	if (roll_add(&w->senders.roll, &s->entry) < 0) {
+		free(s);
+		return NULL;
+	}
+	if (mux_open(&t->carrier.link.mux, &s->flow.stream) < 0) {
+		roll_remove(&w->senders.roll, &s->entry);
+		free(s);
+		return NULL;
+	}
+	s->hatch = h;
+	s->branch = b;
+	s->trunk = t;
+	s->began = loop_now(w->loop);
+	timeout_init(&s->idle);
+	loop_task_init(&s->reap, sender_reap);
+	list_init(&s->of_presence);
+	list_init(&s->of_hatch);
+	list_append(&h->senders, &s->of_hatch);
+	branch_began(b);
+	trunk_began(t);
+	routes_used(&b->entry);
+	return s;
+}
+
+static struct sender *sender_new(struct hatch *h, struct branch *b, const struct address *peer,
+	const struct address *local)
+{
+	struct worker *w = h->worker;
+	bool counted = !cidr_list_has(&w->opts->trusted, peer);
+	if (!sender_admit(w, b, peer, counted))
+		return NULL;
+	struct sender *s = sender_start(h, b, peer, local);
+	if (s) {
+		s->counted = counted;
+		return s;
+	}
+	atomic_fetch_sub_explicit(&b->service->session->flows, 1, memory_order_relaxed);
+	census_leave_flow(w, peer, counted);
+	return NULL;
+}
+
+/*
+ * Here, if there is any good way: the hatch does not move to share load, because a move ends all its
+ * flows.
+ */
+static struct pick sender_pick(struct worker *w, struct hatch *h)
+{
+	uint64_t now = loop_now(w->loop);
+	struct route *route =
+		w->draining ? NULL : routes_find(&w->ports, str_from(h->place), now);
+	struct pick pick = route ? branch_pick(w, route, NULL) : PICK_NONE;
+	if (pick.branch || pick.worker < 0)
+		return pick;
+	list_for_each (it, &route->entries) {
+		struct branch *b = container_of(list_entry(it, struct route_entry, link),
+			struct branch, entry);
+		if (branch_trunk(b) &&
+			atomic_load_explicit(&b->failing_until, memory_order_relaxed) <= now &&
+			(!pick.branch || b->outstanding < pick.branch->outstanding))
+			pick.branch = b;
+	}
+	return pick;
+}
+
+/* Whoever it was before is withdrawn, and another session has the port too. */
+static struct sender *sender_find(struct hatch *h, const struct address *peer,
+	const struct address *local)
+{
+	struct roll_entry *e = roll_find(&h->worker->senders.roll, h, peer, local);
+	struct sender *s = e ? container_of(e, struct sender, entry) : NULL;
+	if (!s || !s->branch->gone)
+		return s;
+	sender_close(s, "withdrawn");
+	return NULL;
+}
+
+void sender_heard(struct hatch *h, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n)
+{
+	struct worker *w = h->worker;
+	struct sender *s = sender_find(h, peer, local);
+	if (!s) {
+		struct pick pick = sender_pick(w, h);
+		if (!pick.branch && pick.worker >= 0 && hatch_move(h, (unsigned)pick.worker)) {
+			hatch_carry(h, peer, local, p, n);
+			return;
+		}
+		s = pick.branch ? sender_new(h, pick.branch, peer, local) : NULL;
+		if (!s) {
+			hatch_dropped(h, pick.branch ? HATCH_DROP_FULL : HATCH_DROP_NOBODY, 1,
+				peer);
+			return;
+		}
+	}
+	s->bytes[0] += n;
+	sender_touch(s);
+	flow_send(&s->flow, p, n, loop_now(w->loop));
+	sender_count_late(s);
+}
+
+/* ---- All of a worker's ---- */
+
+void senders_init(struct senders *s, struct worker *w)
+{
+	list_init(&s->hatches);
+	timeout_queue_init(&s->idle, w->loop, w->opts->udp_idle, sender_idle_expired);
+}
+
+void senders_deinit(struct senders *s)
+{
+	while (!list_empty(&s->hatches))
+		hatch_stop(list_entry(s->hatches.next, struct hatch, link));
+	timeout_queue_deinit(&s->idle);
+	roll_deinit(&s->roll);
+	s->arena = udp_arena_free(s->arena);
+}

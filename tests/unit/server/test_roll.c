@@ -1,0 +1,123 @@
+/* Who sends datagrams: told apart by port and both addresses, in the order in which they were heard. */
+#include "server/roll.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+
+static const int port_a, port_b;
+
+static struct address at(const char *text)
+{
+	struct address a;
+	assert_true(address_parse(str_from(text), &a));
+	return a;
+}
+
+static struct roll_entry entry(const void *port, const char *peer, const char *local)
+{
+	return (struct roll_entry){.port = port, .peer = at(peer), .local = at(local)};
+}
+
+static void test_told_apart(void **state)
+{
+	static const struct {
+		const void *port;
+		const char *peer, *local;
+	} rows[] = {
+		{&port_a, "192.0.2.1:1", "127.0.0.1:53"},
+		{&port_b, "192.0.2.1:1", "127.0.0.1:53"},
+		{&port_a, "192.0.2.1:2", "127.0.0.1:53"},
+		{&port_a, "192.0.2.2:1", "127.0.0.1:53"},
+		{&port_a, "192.0.2.1:1", "127.0.0.2:53"},
+		{&port_a, "[2001:db8::1]:1", "[::1]:53"},
+		{&port_a, "[2001:db8::2]:1", "[::1]:53"},
+	};
+	struct roll r = {0};
+	struct roll_entry entries[ARRAY_LEN(rows)];
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		entries[i] = entry(rows[i].port, rows[i].peer, rows[i].local);
+		assert_null(roll_find(&r, entries[i].port, &entries[i].peer, &entries[i].local));
+		assert_int_equal(roll_add(&r, &entries[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct address peer = at(rows[i].peer), local = at(rows[i].local);
+		assert_ptr_equal(roll_find(&r, rows[i].port, &peer, &local), &entries[i]);
+		roll_remove(&r, &entries[i]);
+		assert_null(roll_find(&r, rows[i].port, &peer, &local));
+	}
+	assert_int_equal(r.n + r.n_hosts, 0);
+	roll_deinit(&r);
+}
+
+/* A subscriber has a /64, and may use every address of it. */
+static void test_oldest(void **state)
+{
+	struct roll r = {0};
+	struct roll_entry first = entry(&port_a, "[2001:db8::1]:1", "[::1]:53");
+	struct roll_entry second = entry(&port_b, "[2001:db8::2]:1", "[::1]:53");
+	struct roll_entry third = entry(&port_a, "[2001:db8::1]:2", "[::1]:53");
+	struct roll_entry other = entry(&port_a, "[2001:db8:0:1::1]:1", "[::1]:53");
+	struct address anyone = at("[2001:db8::ffff]:9"), nobody = at("192.0.2.1:1");
+	assert_null(roll_oldest(&r, &anyone));
+	roll_add(&r, &other);
+	roll_add(&r, &first);
+	roll_add(&r, &second);
+	roll_add(&r, &third);
+	assert_ptr_equal(roll_oldest(&r, &anyone), &first);
+	roll_heard(&first);
+	assert_ptr_equal(roll_oldest(&r, &anyone), &second);
+	roll_remove(&r, &second);
+	assert_ptr_equal(roll_oldest(&r, &anyone), &third);
+	roll_remove(&r, &third);
+	assert_ptr_equal(roll_oldest(&r, &anyone), &first);
+	roll_remove(&r, &first);
+	assert_null(roll_oldest(&r, &anyone));
+	assert_ptr_equal(roll_oldest(&r, &other.peer), &other);
+	assert_null(roll_oldest(&r, &nobody));
+	roll_remove(&r, &other);
+	roll_deinit(&r);
+}
+
+/* Through several doublings of both tables; and the chains stay short. */
+static void test_many(void **state)
+{
+	enum { N = 4000 };
+	static struct roll_entry entries[N];
+	struct roll r = {0};
+	for (unsigned i = 0; i < N; i++) {
+		char text[ADDRESS_TEXT_SIZE];
+		snprintf(text, sizeof(text), "10.0.%u.%u:%u", i / 2 / 256, i / 2 % 256, 1000 + i % 2);
+		entries[i] = entry(&port_a, text, "127.0.0.1:53");
+		assert_int_equal(roll_add(&r, &entries[i]), 0);
+	}
+	assert_int_equal(r.n, N);
+	assert_int_equal(r.n_hosts, N / 2);
+	for (unsigned i = 0; i < N; i++)
+		assert_ptr_equal(roll_find(&r, &port_a, &entries[i].peer, &entries[i].local),
+			&entries[i]);
+	for (size_t i = 0; i < r.n_buckets; i++) {
+		unsigned chain = 0;
+		for (struct roll_entry *e = r.entries[i]; e; e = e->next)
+			chain++;
+		assert_in_range(chain, 0, 16);
+	}
+	for (unsigned i = 0; i < N; i++)
+		roll_remove(&r, &entries[i]);
+	assert_int_equal(r.n + r.n_hosts, 0);
+	roll_deinit(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_told_apart),
+		cmocka_unit_test(test_oldest),
+		cmocka_unit_test(test_many),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
