@@ -1,0 +1,371 @@
+#include "client/bond.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "client/cable.h"
+#include "client/uplink.h"
+#include "crypto/digest.h"
+#include "net/notify.h"
+
+/* Every legal transition; anything else is a bug of ours. */
+static void bond_set_state(struct bond *b, enum bond_state state)
+{
+	static const char *const names[] = {"down", "opening", "open", "draining", "over"};
+	enum { END = 1 << BOND_DRAINING | 1 << BOND_OVER };
+	static const uint8_t legal[] = {
+		[BOND_DOWN] = 1 << BOND_OPENING | END,
+		[BOND_OPENING] = 1 << BOND_OPEN | 1 << BOND_DOWN | END,
+		[BOND_OPEN] = 1 << BOND_DOWN | END,
+		[BOND_DRAINING] = 1 << BOND_OVER,
+		[BOND_OVER] = 0,
+	};
+	if (!(legal[b->state] & 1 << state))
+		abort();
+	log_debug("bond: %s -> %s", names[b->state], names[state]);
+	b->state = state;
+}
+
+void bond_tell(const struct bond *b)
+{
+	const char *where = b->uplinks[0].knock.authority;
+	size_t up = 0;
+	for (size_t i = 0; i < b->n; i++)
+		up += b->uplinks[i].state == UPLINK_UP;
+	if (b->state >= BOND_DRAINING)
+		notify_send("STATUS=%s: %s", where, b->state == BOND_OVER ? "over" : "draining");
+	else if (b->n == 1)
+		notify_send("STATUS=%s: %s", where, uplink_state_name(b->uplinks[0].state));
+	else
+		notify_send("STATUS=%s: %zu of %zu links are up", where, up, b->n);
+}
+
+/* A link that is up: what concerns the session may be said on any. */
+static struct link *bond_voice(struct bond *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (b->uplinks[i].state == UPLINK_UP)
+			return cable_link(b->uplinks[i].cable);
+	return NULL;
+}
+
+static size_t bond_streams(const struct bond *b)
+{
+	size_t n = 0;
+	list_for_each (it, &b->cables)
+		n += cable_streams(list_entry(it, struct cable, link));
+	return n;
+}
+
+void bond_over(struct bond *b, enum bond_end end)
+{
+	for (size_t i = 0; i < b->n; i++)
+		uplink_stop(&b->uplinks[i]);
+	loop_timer_cancel(&b->timer);
+	bond_set_state(b, BOND_OVER);
+	bond_tell(b);
+	b->ended(b, end);
+}
+
+/* ---- The key ---- */
+
+static void keymaker_made(struct keymaker *k, const struct token_key *key)
+{
+	struct bond *b = container_of(k, struct bond, keymaker);
+	for (size_t i = 0; i < b->n; i++)
+		uplink_key(&b->uplinks[i], k->salt, key);
+}
+
+void bond_ask_key(struct bond *b, const uint8_t salt[HELLO_SALT])
+{
+	keymaker_ask(&b->keymaker, salt);
+}
+
+/* ---- Links come and go ---- */
+
+bool bond_joinable(const struct bond *b)
+{
+	return b->state == BOND_OPEN;
+}
+
+static void bond_join(struct bond *b, struct uplink *u)
+{
+	struct link *l = cable_link(u->cable);
+	struct control m = {.type = CONTROL_JOIN};
+	memcpy(m.join.session, b->id, sizeof(m.join.session));
+	mac_make(b->resume->bytes, handshake_hash(&l->handshake), HANDSHAKE_HASH_SIZE, m.join.mac);
+	if (link_send(l, &m) != 0)
+		link_close(l, LINK_END_LOCAL, "out of memory");
+}
+
+/* The exit node knows the session by its id and secret: the other links may come. */
+static void bond_opened(struct bond *b)
+{
+	if (b->state != BOND_OPENING)
+		return;
+	bond_set_state(b, BOND_OPEN);
+	for (size_t i = 0; i < b->n; i++)
+		uplink_start(&b->uplinks[i]);
+}
+
+static void bond_set_id(struct bond *b, const uint8_t id[CONTROL_SESSION])
+{
+	memcpy(b->id, id, sizeof(b->id));
+	for (size_t i = 0; i < sizeof(b->id); i++)
+		snprintf(b->name + 2 * i, 3, "%02x", id[i]);
+}
+
+/* Links that the exit node left are ours to close once they carry nothing any more. */
+static void bond_sweep(struct bond *b)
+{
+	list_for_each (it, &b->cables) {
+		struct cable *old = list_entry(it, struct cable, link);
+		if (old->leaving && !cable_streams(old))
+			link_close(cable_link(old), LINK_END_LOCAL, "replaced by a new link");
+	}
+}
+
+void bond_link_up(struct bond *b, struct uplink *u, const struct control *hello)
+{
+	log_debug("the exit node's version is %s", hello->hello.version);
+	bond_sweep(b);
+	b->accepted = true;
+	if (u->cable->joins) {
+		bond_join(b, u);
+		return;
+	}
+	b->announced = false;
+	bond_set_state(b, BOND_OPENING);
+	services_offer(b->services, cable_link(u->cable));
+	loop_timer_set(&b->timer, loop_now(b->loop) + SERVICES_RETRY);
+	/* Who says it at once goes on with the session that we had, under the secret that we know. */
+	bool same = b->resume_given && hello->hello.session_given &&
+		    memcmp(hello->hello.session, b->id, sizeof(b->id)) == 0;
+	if (hello->hello.session_given)
+		bond_set_id(b, hello->hello.session);
+	if (same)
+		bond_opened(b);
+}
+
+void bond_link_down(struct bond *b, struct uplink *u)
+{
+	struct link *other = bond_voice(b);
+	if (other) {
+		/* What the lost link had no answer to yet is said again. */
+		services_unanswered(b->services);
+		services_offer(b->services, other);
+		return;
+	}
+	if (b->state == BOND_DOWN || b->state >= BOND_DRAINING)
+		return;
+	bond_set_state(b, BOND_DOWN);
+	loop_timer_cancel(&b->timer);
+	services_withdrawn(b->services);
+	for (size_t i = 0; i < b->n; i++)
+		if (&b->uplinks[i] != u)
+			uplink_rest(&b->uplinks[i]);
+}
+
+/* ---- What the exit node says ---- */
+
+/* Said with the first answer to what is published: before it no visitor gets anywhere. */
+static void bond_announce(struct bond *b)
+{
+	if (b->announced)
+		return;
+	b->announced = true;
+	const char *where = b->uplinks[0].knock.authority;
+	if (b->name[0])
+		log_info("connected to %s; session %s", where, b->name);
+	else
+		log_info("connected to %s", where);
+}
+
+void bond_control(struct bond *b, struct cable *c, const struct control *message)
+{
+	/* Of a link that is being left, services are no longer ours to count. */
+	bool current = c == c->uplink->cable;
+	switch (message->type) {
+	case CONTROL_SESSION_GRANT:
+		bond_set_id(b, message->session.session);
+		memcpy(b->resume->bytes, message->session.resume, CONTROL_SECRET);
+		b->resume_given = true;
+		if (current)
+			bond_opened(b);
+		break;
+	case CONTROL_GRANTED:
+		if (!current)
+			break;
+		bond_announce(b);
+		services_granted(b->services, message);
+		services_offer(b->services, cable_link(c));
+		break;
+	case CONTROL_REFUSED:
+		if (!current)
+			break;
+		bond_announce(b);
+		services_refused(b->services, message);
+		if (services_hopeless(b->services))
+			link_close(cable_link(c), LINK_END_LOCAL, "nothing can be published");
+		else
+			services_offer(b->services, cable_link(c));
+		break;
+	case CONTROL_NOTICE:
+		log_info("the exit node says: %s", message->notice.sentence);
+		break;
+	case CONTROL_HELLO:
+	case CONTROL_PUBLISH:
+	case CONTROL_JOIN:
+	case CONTROL_WITHDRAW:
+		break; /* not for a client; a later version may know why */
+	}
+}
+
+void bond_services_changed(struct bond *b)
+{
+	struct link *l = bond_voice(b);
+	if (l && b->state < BOND_DRAINING)
+		services_offer(b->services, l);
+}
+
+/* ---- Draining ---- */
+
+void bond_cable_gone(struct bond *b)
+{
+	if (b->state == BOND_DRAINING && list_empty(&b->cables))
+		bond_over(b, BOND_END_DRAINED);
+}
+
+/* Looked at by the clock: a stream's last frame has to leave the mux before the link may close. */
+static void bond_settle(struct bond *b)
+{
+	uint64_t now = loop_now(b->loop);
+	bool late = now >= b->drain_until;
+	if (late && bond_streams(b))
+		log_warn("streams that did not finish in time: %zu", bond_streams(b));
+	list_for_each (it, &b->cables) {
+		struct cable *c = list_entry(it, struct cable, link);
+		if (late || (!cable_streams(c) && !link_pending(cable_link(c))))
+			link_close(cable_link(c), LINK_END_LOCAL, "the client ends");
+	}
+	if (list_empty(&b->cables))
+		bond_over(b, BOND_END_DRAINED);
+	else if (!late)
+		loop_timer_set(&b->timer, now + BOND_DRAIN_LOOK);
+}
+
+void bond_drain(struct bond *b, uint64_t until)
+{
+	if (b->state >= BOND_DRAINING)
+		return;
+	for (size_t i = 0; i < b->n; i++)
+		uplink_stop(&b->uplinks[i]);
+	b->drain_until = until;
+	bond_set_state(b, BOND_DRAINING);
+	bond_tell(b);
+	list_for_each (it, &b->cables)
+		mux_goaway(&cable_link(list_entry(it, struct cable, link))->mux,
+			FRAME_GOAWAY_SHUTDOWN);
+	flows_end(&b->outlets->flows);
+	loop_timer_set(&b->timer, loop_now(b->loop) + 1);
+}
+
+static void timer_fired(struct loop_timer *timer)
+{
+	struct bond *b = container_of(timer, struct bond, timer);
+	if (b->state == BOND_DRAINING) {
+		bond_settle(b);
+		return;
+	}
+	bond_sweep(b);
+	services_retry(b->services);
+	bond_services_changed(b);
+	loop_timer_set(&b->timer, loop_now(b->loop) + SERVICES_RETRY);
+}
+
+/* ---- Beginning and end ---- */
+
+/*
+ * A certificate that nobody vouches for is judged behind the handshake (rule 9), but not in open mode,
+ * whose handshake proves nothing, nor when somebody said what it must be: of a team that shares a
+ * token, each member could pass for the exit node (rule 13).
+ */
+static int bond_init_tls(struct bond *b, struct error *err)
+{
+	const struct client_options *o = b->options;
+	if (o->remote_url.scheme != URL_WSS)
+		return 0;
+	struct tls_client_config config = {
+		.ca = o->tls_ca,
+		.pin = o->tls_pin,
+		.cert = o->tls_client_cert,
+		.key = o->tls_client_key,
+		.judge_later = !o->no_token && !o->tls_ca && !o->tls_pin,
+	};
+	b->tls = tls_client_new(&config, err);
+	return b->tls ? 0 : -EINVAL;
+}
+
+int bond_init(struct bond *b, struct loop *loop, struct offload *offload,
+	const struct client_options *options, struct services *services, struct outlets *outlets,
+	struct error *err)
+{
+	*b = (struct bond){.loop = loop,
+		.offload = offload,
+		.options = options,
+		.services = services,
+		.outlets = outlets};
+	list_init(&b->cables);
+	loop_timer_init(&b->timer, loop, timer_fired);
+	budget_init(&b->budget, options->memory_budget);
+	random_pool_init(&b->random);
+	random_bytes(b->instance, sizeof(b->instance));
+	int r = proxy_choose(&b->proxy, options->proxy, &options->remote_url, err);
+	if (!r)
+		r = bond_init_tls(b, err);
+	if (r)
+		return r;
+	const uint8_t none[CONTROL_SECRET] = {0};
+	b->resume = secret_new(none, sizeof(none));
+	b->uplinks = calloc(options->links, sizeof(*b->uplinks));
+	if (!b->resume || !b->uplinks ||
+		keymaker_init(&b->keymaker, loop, offload,
+			options->no_token ? NULL : options->token, keymaker_made) < 0)
+		return error_set(err, -ENOMEM, "no memory");
+	b->n = options->links;
+	for (size_t i = 0; i < b->n; i++)
+		uplink_init(&b->uplinks[i], b, (unsigned)i + 1);
+	return 0;
+}
+
+void bond_deinit(struct bond *b)
+{
+	if (!b->loop)
+		return;
+	loop_timer_cancel(&b->timer);
+	for (size_t i = 0; i < b->n; i++)
+		uplink_deinit(&b->uplinks[i]);
+	while (!list_empty(&b->cables))
+		cable_free(list_entry(b->cables.next, struct cable, link));
+	free(b->uplinks);
+	keymaker_deinit(&b->keymaker);
+	random_pool_deinit(&b->random);
+	b->resume = secret_free(b->resume);
+	b->tls = tls_client_unref(b->tls);
+	proxy_deinit(&b->proxy);
+	b->loop = NULL;
+}
+
+void bond_start(struct bond *b)
+{
+	const char *where = b->uplinks[0].knock.authority;
+	if (b->proxy.used)
+		log_info("connecting to %s through the proxy %s", where, b->proxy.name);
+	else
+		log_info("connecting to %s", where);
+	uplink_start(&b->uplinks[0]);
+}

@@ -1,0 +1,218 @@
+#include "client/flows.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "net/resolve.h"
+
+/* The end of a flow on this side. */
+struct flow_end {
+	struct flow flow;
+	struct flows *all;
+	struct offering *offering; /* counted */
+	struct udp udp;            /* fd -1 until the upstream's address is known */
+	struct resolve resolve;
+	struct buf early; /* while there is no socket: datagrams, each behind its size as u16 */
+	struct timeout idle;
+	struct loop_task reap;
+};
+
+static void end_reap(struct loop_task *task)
+{
+	struct flow_end *e = container_of(task, struct flow_end, reap);
+	offering_unref(e->offering);
+	free(e);
+}
+
+/* The stream is closed, whoever closed it. */
+static void end_over(struct flow_end *e)
+{
+	log_debug("a UDP flow to %s ended: %llu datagrams in, %llu out, %llu dropped",
+		e->offering->upstream.text, (unsigned long long)e->flow.received,
+		(unsigned long long)e->flow.sent,
+		(unsigned long long)(e->flow.dropped + e->udp.dropped));
+	resolve_cancel(&e->resolve);
+	udp_close(&e->udp);
+	buf_deinit(&e->early);
+	timeout_cancel(&e->idle);
+	e->all->n--;
+	loop_defer(e->all->loop, LOOP_PHASE_REAP, &e->reap);
+}
+
+static void end_abort(struct flow_end *e, enum frame_reset reason)
+{
+	flow_abort(&e->flow, reason);
+	end_over(e);
+}
+
+static void end_fail(struct flow_end *e, enum frame_reset reason, const char *why)
+{
+	offering_failed(e->offering, why, loop_now(e->all->loop));
+	end_abort(e, reason);
+}
+
+/* ---- The upstream ---- */
+
+static void udp_received(struct udp *udp, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n)
+{
+	struct flow_end *e = container_of(udp, struct flow_end, udp);
+	timeout_start(&e->all->idle, &e->idle);
+	flow_send(&e->flow, p, n, loop_now(e->all->loop));
+}
+
+/* Said, and no more: whoever listens there later is heard. */
+static void udp_refused(struct udp *udp, int error)
+{
+	struct flow_end *e = container_of(udp, struct flow_end, udp);
+	offering_failed(e->offering, strerror(error), loop_now(e->all->loop));
+}
+
+static void send_early(struct flow_end *e)
+{
+	const uint8_t *p = buf_head(&e->early), *end = p + buf_len(&e->early);
+	while (p < end) {
+		size_t n = bytes_be16(p);
+		udp_send(&e->udp, NULL, NULL, p + 2, n);
+		p += 2 + n;
+	}
+	buf_deinit(&e->early);
+}
+
+/* 0 or -errno. */
+static int connect_to(struct flow_end *e, const struct address *upstream)
+{
+	int r = udp_connect(&e->udp, e->all->loop, e->all->arena, upstream, udp_received,
+		udp_refused);
+	if (r < 0)
+		e->udp.fd = -1;
+	return r;
+}
+
+static void resolved(struct resolve *resolve, const struct address *list, size_t n, const char *why)
+{
+	struct flow_end *e = container_of(resolve, struct flow_end, resolve);
+	int r = -ENOENT;
+	if (!n) {
+		end_fail(e, FRAME_RESET_DNS, why);
+		return;
+	}
+	for (size_t i = 0; i < n && r < 0; i++)
+		r = connect_to(e, &list[i]);
+	if (r < 0)
+		end_fail(e, FRAME_RESET_UNREACHABLE, strerror(-r));
+	else
+		send_early(e);
+}
+
+/* ---- The visitor ---- */
+
+static void flow_received(struct flow *f, const uint8_t *p, size_t n)
+{
+	struct flow_end *e = container_of(f, struct flow_end, flow);
+	timeout_start(&e->all->idle, &e->idle);
+	if (e->udp.fd >= 0) {
+		udp_send(&e->udp, NULL, NULL, p, n);
+		return;
+	}
+	uint8_t size[2];
+	bytes_set_be16(size, (uint16_t)n);
+	if (buf_len(&e->early) + sizeof(size) + n > FLOWS_EARLY_MAX ||
+		buf_reserve(&e->early, sizeof(size) + n) < 0) {
+		e->udp.dropped++;
+		return;
+	}
+	buf_append(&e->early, size, sizeof(size));
+	buf_append(&e->early, p, n);
+}
+
+static void flow_closed(struct flow *f, enum frame_reset reason)
+{
+	end_over(container_of(f, struct flow_end, flow));
+}
+
+static const struct flow_ops flow_ops = {
+	.received = flow_received,
+	.closed = flow_closed,
+};
+
+/* ---- All of them ---- */
+
+static void idle_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	end_abort(container_of(entry, struct flow_end, idle), FRAME_RESET_TIMEOUT);
+}
+
+int flows_init(struct flows *f, struct loop *loop, struct offload *offload, uint64_t idle)
+{
+	*f = (struct flows){.loop = loop, .offload = offload};
+	timeout_queue_init(&f->idle, loop, idle, idle_expired);
+	return 0;
+}
+
+static struct flow_end *longest_idle(struct flows *f)
+{
+	return list_first(&f->idle.entries, struct flow_end, idle.link);
+}
+
+void flows_end(struct flows *f)
+{
+	struct flow_end *e;
+	while ((e = longest_idle(f)))
+		end_abort(e, FRAME_RESET_NONE);
+}
+
+void flows_deinit(struct flows *f)
+{
+	if (!f->loop)
+		return;
+	timeout_queue_deinit(&f->idle);
+	f->arena = udp_arena_free(f->arena);
+	f->loop = NULL;
+}
+
+/* Where the datagrams go: at once for an address, later for a name. 0 or -errno. */
+static int begin(struct flow_end *e)
+{
+	const struct url *url = &e->offering->upstream.url;
+	struct address literal;
+	if (!address_parse_ip(str_from(url->host), &literal))
+		return resolve_start(&e->resolve, e->all->loop, e->all->offload, url->host,
+			url->port, resolved);
+	literal.port = url->port;
+	return connect_to(e, &literal);
+}
+
+struct stream *flows_open(struct flows *f, struct offering *offering, enum frame_reset *reason_out)
+{
+	*reason_out = FRAME_RESET_NO_MEMORY;
+	if (!f->arena)
+		f->arena = udp_arena_new();
+	struct flow_end *e = f->arena ? calloc(1, sizeof(*e)) : NULL;
+	if (!e)
+		return NULL;
+	if (f->n >= FLOWS_MAX)
+		end_abort(longest_idle(f), FRAME_RESET_BUSY);
+	e->all = f;
+	e->offering = offering;
+	e->udp.fd = -1;
+	flow_init(&e->flow, &flow_ops);
+	timeout_init(&e->idle);
+	loop_task_init(&e->reap, end_reap);
+	int r = begin(e);
+	if (r < 0) {
+		offering_failed(offering, strerror(-r), loop_now(f->loop));
+		*reason_out = r == -ENOMEM || r == -EMFILE || r == -ENFILE
+				      ? FRAME_RESET_BUSY
+				      : FRAME_RESET_UNREACHABLE;
+		free(e);
+		return NULL;
+	}
+	offering_ref(offering);
+	timeout_start(&f->idle, &e->idle);
+	f->n++;
+	return &e->flow.stream;
+}

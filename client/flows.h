@@ -1,0 +1,36 @@
+#pragma once
+/*
+ * The client's end of UDP flows: for each a socket of its own toward the upstream, so that the answers
+ * find the visitor who asked (docs/protocol.md, rule 18). One that is idle ends, and of too many the
+ * one that was idle for longest.
+ */
+#include "client/offering.h"
+#include "net/flow.h"
+#include "net/loop.h"
+#include "net/offload.h"
+#include "net/timeouts.h"
+#include "net/udp.h"
+
+#define FLOWS_MAX       1024 /* at a time, each with a descriptor: rule 18 */
+/* Bytes that wait while the upstream's name is looked up, of one flow: the first question or two. */
+#define FLOWS_EARLY_MAX (16u << 10)
+
+struct flows {
+	struct loop *loop;
+	struct offload *offload;
+	struct udp_arena *arena;   /* NULL before the first flow */
+	struct timeout_queue idle; /* of all flows; who was idle for longest stands first */
+	size_t n;
+};
+
+/* `idle` in µs. 0; it takes memory only when there are flows. */
+int flows_init(struct flows *f, struct loop *loop, struct offload *offload, uint64_t idle);
+
+/* After the links that hold their streams. Accepts zeroed memory. */
+void flows_deinit(struct flows *f);
+
+/* The stream for a flow to `service`, or NULL with a reason. */
+struct stream *flows_open(struct flows *f, struct offering *offering, enum frame_reset *reason_out);
+
+/* Ends all: they have no end of their own that one could wait for. Not from a stream's callbacks. */
+void flows_end(struct flows *f);

@@ -1,0 +1,243 @@
+#include "client/offering.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "wire/frame.h"
+
+#define HTTPS_PORT 443
+
+/* Every legal transition; anything else is a bug of ours. */
+void offering_set_state(struct offering *offering, enum offering_state state)
+{
+	static const char *const names[] = {"idle", "offered", "granted", "refused", "leaving"};
+	enum { LEAVING = 1 << OFFERING_LEAVING };
+	static const uint8_t legal[] = {
+		[OFFERING_IDLE] = 1 << OFFERING_OFFERED | LEAVING,
+		[OFFERING_OFFERED] = 1 << OFFERING_IDLE | 1 << OFFERING_GRANTED |
+				     1 << OFFERING_REFUSED | LEAVING,
+		[OFFERING_GRANTED] = 1 << OFFERING_IDLE | 1 << OFFERING_REFUSED | LEAVING,
+		[OFFERING_REFUSED] = 1 << OFFERING_IDLE | 1 << OFFERING_GRANTED | LEAVING,
+		[OFFERING_LEAVING] = 0,
+	};
+	char place[UPSTREAM_PLACE_SIZE];
+	if (!(legal[offering->state] & 1 << state))
+		abort();
+	log_debug("service %u (%s): %s -> %s", offering->number,
+		upstream_place(&offering->upstream, place), names[offering->state], names[state]);
+	offering->state = state;
+}
+
+/* ---- What it is made of ---- */
+
+static struct str moved(struct str s, const char *from, const char *to)
+{
+	return s.p ? (struct str){to + (s.p - from), s.n} : s;
+}
+
+/* False: memory is out. `to` may be freed in any case. */
+static bool copy_upstream(struct upstream *to, const struct upstream *from)
+{
+	*to = *from;
+	to->text = strdup(from->text);
+	to->ca = from->ca ? strdup(from->ca) : NULL;
+	to->rewrite = from->rewrite ? strdup(from->rewrite) : NULL;
+	if (!to->text || (from->ca && !to->ca) || (from->rewrite && !to->rewrite))
+		return false;
+	to->url.path = moved(from->url.path, from->text, to->text);
+	to->url.query = moved(from->url.query, from->text, to->text);
+	to->url.socket = moved(from->url.socket, from->text, to->text);
+	return true;
+}
+
+/* Of an https upstream, whose own name is the one that it knows; a visitor's would not fit. */
+static char *authority(const struct url *url)
+{
+	char text[HOSTNAME_SIZE + 16], port[8] = "";
+	if (url->port != HTTPS_PORT)
+		snprintf(port, sizeof(port), ":%u", url->port);
+	snprintf(text, sizeof(text), url->literal_v6 ? "[%s]%s" : "%s%s", url->host, port);
+	return strdup(text);
+}
+
+static bool fill_in(struct offering *offering)
+{
+	const struct upstream *u = &offering->upstream;
+	bool https = u->url.scheme == URL_HTTPS;
+	if (u->url.path.n) {
+		offering->path = strndup(u->url.path.p, u->url.path.n);
+		if (!offering->path)
+			return false;
+	}
+	if (u->kind == CONTROL_HTTP && (u->rewrite || https)) {
+		offering->rewrite = u->rewrite ? strdup(u->rewrite) : authority(&u->url);
+		if (!offering->rewrite)
+			return false;
+	}
+	if (https)
+		upstream_tls_name(u, offering->server);
+	return true;
+}
+
+struct offering *offering_new(const struct upstream *u, uint32_t number, struct tls_client *tls)
+{
+	struct offering *offering = calloc(1, sizeof(*offering));
+	if (!offering)
+		return NULL;
+	offering->users = 1;
+	offering->number = number;
+	offering->port = u->port;
+	offering->tls = tls ? tls_client_ref(tls) : NULL;
+	if (!copy_upstream(&offering->upstream, u) || !fill_in(offering))
+		return offering_unref(offering);
+	return offering;
+}
+
+struct offering *offering_ref(struct offering *offering)
+{
+	offering->users++;
+	return offering;
+}
+
+struct offering *offering_unref(struct offering *offering)
+{
+	if (!offering || --offering->users)
+		return NULL;
+	tls_client_unref(offering->tls);
+	free(offering->upstream.text);
+	free(offering->upstream.ca);
+	free(offering->upstream.rewrite);
+	free(offering->path);
+	free(offering->rewrite);
+	free(offering->told);
+	free(offering);
+	return NULL;
+}
+
+bool offering_takes(const struct offering *offering, uint8_t kind)
+{
+	switch (offering->upstream.kind) {
+	case CONTROL_HTTP:
+		/* A request that may become a WebSocket has a stream of its own, of kind tcp. */
+		return kind == FRAME_KIND_HTTP || kind == FRAME_KIND_TCP;
+	case CONTROL_TCP:
+		return kind == FRAME_KIND_TCP;
+	case CONTROL_UDP:
+		return kind == FRAME_KIND_UDP;
+	case CONTROL_KIND_UNKNOWN:
+		break;
+	}
+	return false;
+}
+
+/* ---- What is said to the exit node ---- */
+
+void offering_publish(struct offering *offering, struct link *l)
+{
+	const struct upstream *u = &offering->upstream;
+	/* For people on the other side, who need no more than a line of it. */
+	char text[CONTROL_TEXT + 1], place[UPSTREAM_PLACE_SIZE];
+	snprintf(text, sizeof(text), "%s", u->text);
+	struct control message = {.type = CONTROL_PUBLISH};
+	message.publish.service = offering->number;
+	message.publish.kind = u->kind;
+	message.publish.host = u->host;
+	message.publish.upstream = text;
+	message.publish.path = offering->path;
+	message.publish.rewrite = offering->rewrite;
+	message.publish.port = offering->port;
+	message.publish.port_given = u->port_given;
+	message.publish.tls = u->tls;
+	message.publish.per_visitor = u->proxy_protocol != UPSTREAM_PROXY_OFF;
+	int r = link_send(l, &message);
+	if (r == 0)
+		offering_set_state(offering, OFFERING_OFFERED);
+	else if (r == -EINVAL)
+		log_warn("%s cannot be published: the path in %.100s… is too long or not text",
+			upstream_place(u, place), u->text);
+}
+
+void offering_withdraw(struct offering *offering, struct link *l)
+{
+	struct control message = {.type = CONTROL_WITHDRAW, .withdraw = {offering->number}};
+	offering->withdraw_said |= link_send(l, &message) == 0;
+}
+
+/* ---- What it says to us ---- */
+
+/* Whether it differs from what was said last, which it now is. */
+static bool is_news(struct offering *offering, const char *text)
+{
+	if (offering->told && strcmp(offering->told, text) == 0)
+		return false;
+	free(offering->told);
+	offering->told = strdup(text);
+	return true;
+}
+
+void offering_granted(struct offering *offering, const struct control *message)
+{
+	offering_set_state(offering, OFFERING_GRANTED);
+	/* Visitors know the port by now: it is asked for again when the session is lost. */
+	if (offering->upstream.port_given && message->granted.port)
+		offering->port = (uint16_t)message->granted.port;
+	if (is_news(offering, message->granted.address))
+		log_info("%s is published at %s", offering->upstream.text,
+			message->granted.address);
+}
+
+static const char *advice(const struct offering *offering, enum control_reason reason)
+{
+	bool port = offering->upstream.port_given;
+	switch (reason) {
+	case CONTROL_REASON_TAKEN:
+		return port ? "choose another port, or stop who has it; asking again meanwhile"
+			    : "choose another name, or stop the client that has it; asking again "
+			      "meanwhile";
+	case CONTROL_REASON_DENIED:
+		return "the exit node's operator can allow it; asking again meanwhile";
+	case CONTROL_REASON_INVALID:
+		return port ? "correct the port" : "correct the name in --upstream";
+	case CONTROL_REASON_UNSUPPORTED:
+		return "the exit node may be of an older version";
+	case CONTROL_REASON_LIMIT:
+		return "publish less through one client; asking again meanwhile";
+	case CONTROL_REASON_OTHER:
+		break;
+	}
+	return "asking again meanwhile";
+}
+
+void offering_refused(struct offering *offering, const struct control *message)
+{
+	char place[UPSTREAM_PLACE_SIZE];
+	offering_set_state(offering, OFFERING_REFUSED);
+	offering->reason = message->refused.reason;
+	if (offering->port != offering->upstream.port) {
+		/* Any port will do, and the one it had is gone: that is asked for at once. */
+		offering->port = offering->upstream.port;
+		offering_set_state(offering, OFFERING_IDLE);
+		return;
+	}
+	if (is_news(offering, message->refused.sentence))
+		log_warn("the exit node does not publish %s (%s): %s; %s",
+			upstream_place(&offering->upstream, place), offering->upstream.text,
+			message->refused.sentence, advice(offering, offering->reason));
+}
+
+void offering_failed(struct offering *offering, const char *why, uint64_t now)
+{
+	offering->failures++;
+	if (offering->failure_told && now - offering->failure_told < OFFERING_QUIET)
+		return;
+	char more[64] = "";
+	if (offering->failures > 1)
+		snprintf(more, sizeof(more), " (%llu times since this was said last)",
+			(unsigned long long)offering->failures);
+	log_warn("the upstream %s cannot be reached: %s%s", offering->upstream.text, why, more);
+	offering->failure_told = now;
+	offering->failures = 0;
+}

@@ -1,0 +1,70 @@
+#pragma once
+/*
+ * One thing that this client publishes: a public place and an upstream under a number, which is all
+ * that the exit node can name when it opens a stream. Nothing that comes over the link ever changes
+ * where a number leads, and a number is never used again for anything else.
+ *
+ *	IDLE -> OFFERED -> GRANTED or REFUSED; a refused one is offered again, all are when the session
+ *	is lost; LEAVING is one that is not wanted any more
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/upstreams.h"
+#include "link/link.h"
+#include "net/tls.h"
+
+#define OFFERING_QUIET (10 * CLOCK_S) /* between two lines about one upstream that fails */
+
+enum offering_state {
+	OFFERING_IDLE,
+	OFFERING_OFFERED,
+	OFFERING_GRANTED,
+	OFFERING_REFUSED,
+	OFFERING_LEAVING
+};
+
+struct offering {
+	struct upstream upstream; /* its own copy */
+	uint32_t number;
+	unsigned users; /* streams, and the list it is on: it is freed with the last */
+	enum offering_state state;
+	enum control_reason reason; /* while REFUSED */
+	uint16_t
+		port; /* that it asks for, if its place is a port: the one it got last, unless that is taken */
+	char *path;                 /* put before each request's path; NULL: nothing */
+	char *rewrite;              /* Host for the upstream; NULL: the visitor's */
+	struct tls_client *tls;     /* of an https upstream; NULL: plain text */
+	char server[HOSTNAME_SIZE]; /* the name that its certificate must be for */
+
+	struct offering
+		*successor; /* what takes its place once the exit node has answered about that */
+	bool withdraw_said; /* while LEAVING */
+	unsigned looks;     /* since it is LEAVING */
+
+	char *told;            /* what was said about it last: an address, or a refusal */
+	uint64_t failure_told; /* µs; 0: never */
+	uint64_t failures;     /* dials that failed since then */
+};
+
+/* `tls` is counted. NULL when memory is out. */
+struct offering *offering_new(const struct upstream *u, uint32_t number, struct tls_client *tls);
+struct offering *offering_ref(struct offering *offering);
+struct offering *offering_unref(struct offering *offering); /* accepts NULL; returns NULL */
+
+void offering_set_state(struct offering *offering, enum offering_state state);
+
+/* Whether OPEN may ask for it as this enum frame_kind. */
+bool offering_takes(const struct offering *offering, uint8_t kind);
+
+/* Says PUBLISH or WITHDRAW, as its state is. One that finds no room now is said with a later call. */
+void offering_publish(struct offering *offering, struct link *l);
+void offering_withdraw(struct offering *offering, struct link *l);
+
+/* The exit node's answer; logged when it is news. */
+void offering_granted(struct offering *offering, const struct control *message);
+void offering_refused(struct offering *offering, const struct control *message);
+
+/* A dial failed, as a part of a sentence: said at once, then counted for a while. */
+void offering_failed(struct offering *offering, const char *why, uint64_t now);
