@@ -1,8 +1,12 @@
 #include "client/cable.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/macros.h"
+#include "client/bond.h"
+#include "client/outlets.h"
+#include "net/tls.h"
 #include "version.h"
 
 static struct cable *cable_of(struct link *l)
@@ -18,19 +22,20 @@ static void cable_salt(struct link *l, const uint8_t salt[HELLO_SALT])
 static void cable_up(struct link *l, const struct control *hello)
 {
 	struct cable *c = cable_of(l);
-	c->up_at = loop_now(c->uplink->loop);
+	c->up_at = loop_now(c->carrier.loop);
 	uplink_up(c->uplink, c, hello);
 }
 
 static void cable_control(struct link *l, const struct control *message)
 {
-	uplink_control(cable_of(l)->uplink, cable_of(l), message);
+	struct cable *c = cable_of(l);
+	bond_control(c->uplink->bond, c, message);
 }
 
 static struct stream *cable_open(struct link *l, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
-	return outlets_open(cable_of(l)->uplink->outlets, open, reason_out);
+	return outlets_open(cable_of(l)->uplink->bond->outlets, open, reason_out);
 }
 
 static void cable_goaway(struct link *l, uint8_t reason)
@@ -58,43 +63,60 @@ static void cable_ended(struct carrier *carrier)
 {
 	struct cable *c = container_of(carrier, struct cable, carrier);
 	list_unlink(&c->link);
-	loop_defer(c->uplink->loop, LOOP_PHASE_REAP, &c->reap);
+	loop_defer(c->uplink->bond->loop, LOOP_PHASE_REAP, &c->reap);
 	uplink_lost(c->uplink, c);
+}
+
+/* What the connection can show of itself (rules 8 and 9). */
+static void cable_look_at_tls(struct cable *c, const struct tls *tls, struct link_config *config)
+{
+	if (!tls)
+		return;
+	config->tls13 = tls_version(tls) == TLS_1_3;
+	config->cb_given = tls_exporter(tls, config->cb);
+	if (tls_verified(tls))
+		return;
+	snprintf(c->unverified, sizeof(c->unverified), "%s", tls_complaint(tls));
+	config->unverified = c->unverified;
 }
 
 struct cable *cable_new(struct uplink *u, struct plug plug, const void *early, size_t n)
 {
-	const struct client_options *o = u->options;
+	struct bond *b = u->bond;
+	const struct client_options *o = b->options;
 	struct cable *c = calloc(1, sizeof(*c));
 	if (!c) {
 		plug_close(&plug);
 		return NULL;
 	}
 	c->uplink = u;
+	c->joins = bond_joinable(b);
 	loop_task_init(&c->reap, cable_reap);
 	list_init(&c->link);
-	list_append(&u->cables, &c->link);
+	list_append(&b->cables, &c->link);
 	struct link_config config = {
 		.client = true,
 		.seal_waived = o->no_seal,
 		.limits = {.base_window = (uint32_t)o->base_window,
 			.max_window = (uint32_t)o->max_window,
 			.max_streams = (uint32_t)o->max_streams},
-		.budget = &u->budget,
-		.random = &u->random,
-		.instance = u->instance,
-		.resume = u->resume_given ? u->resume->bytes : NULL,
+		.budget = &b->budget,
+		.random = &b->random,
+		.instance = b->instance,
+		.resume = b->resume_given && !c->joins ? b->resume->bytes : NULL,
 		.version = TUNNEL_VERSION,
 	};
+	cable_look_at_tls(c, plug.tls, &config);
 	/* Early bytes are judged from within: the uplink has to know its cable by then. */
 	u->cable = c;
-	if (carrier_start(&c->carrier, u->loop, plug, &cable_ops, &config, early, n, cable_ended) <
+	if (carrier_start(&c->carrier, b->loop, plug, &cable_ops, &config, early, n, cable_ended) <
 		0) {
 		u->cable = NULL;
 		list_unlink(&c->link);
 		free(c);
 		return NULL;
 	}
+	budget_account_join(&c->carrier.link.mux.account, &b->share);
 	return c;
 }
 

@@ -6,10 +6,13 @@
 struct cable {
 	struct carrier carrier;
 	struct uplink *uplink;
-	struct list link; /* uplink::cables */
+	struct list link; /* bond::cables */
 	struct loop_task reap;
-	uint64_t up_at; /* µs; CLOCK_NEVER: not yet */
-	bool leaving;   /* the exit node said GOAWAY */
+	uint8_t salt[HELLO_SALT]; /* that the exit node wants the key for */
+	uint64_t up_at;           /* µs; CLOCK_NEVER: not yet */
+	bool joins;               /* a session that other links hold up; else it opens one */
+	bool leaving;             /* the exit node said GOAWAY */
+	char unverified[200]; /* why its certificate is not verified; "": it is, or there is none */
 };
 
 /* Owns the connection from here on. NULL when memory is out. */
@@ -28,10 +31,3 @@ static inline size_t cable_streams(const struct cable *c)
 {
 	return c->carrier.link.mux.n_local + c->carrier.link.mux.n_remote;
 }
-
-/* What the uplink is told; all but ended() come from within the link. */
-void uplink_salt(struct uplink *u, struct cable *c, const uint8_t salt[HELLO_SALT]);
-void uplink_up(struct uplink *u, struct cable *c, const struct control *hello);
-void uplink_control(struct uplink *u, struct cable *c, const struct control *message);
-void uplink_goaway(struct uplink *u, struct cable *c, uint8_t reason);
-void uplink_lost(struct uplink *u, struct cable *c); /* its link is closed; it frees itself */

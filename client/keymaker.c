@@ -13,7 +13,6 @@ struct keymaker_job {
 	uint8_t salt[TOKEN_SALT_SIZE];
 	struct token_key *key;
 	int result;
-	bool wanted; /* whoever asked still waits */
 };
 
 static void job_free(struct keymaker_job *job)
@@ -37,15 +36,13 @@ static void job_done(struct offload_job *offload)
 		return;
 	}
 	struct keymaker *k = job->owner;
-	bool wanted = job->wanted;
 	k->job = NULL;
 	if (job->result == 0) {
 		k->key = job->key;
 		job->key = NULL; /* the keymaker's now */
 	}
 	job_free(job);
-	if (wanted)
-		k->made(k, k->key);
+	k->made(k, k->key);
 }
 
 int keymaker_init(struct keymaker *k, struct loop *loop, struct offload *offload, const char *token,
@@ -92,30 +89,20 @@ static void job_cancel(struct keymaker *k)
 void keymaker_ask(struct keymaker *k, const uint8_t salt[TOKEN_SALT_SIZE])
 {
 	bool same = !k->token || memcmp(k->salt, salt, TOKEN_SALT_SIZE) == 0;
+	memcpy(k->salt, salt, TOKEN_SALT_SIZE);
 	if (k->key && same) {
 		k->made(k, k->key);
 		return;
 	}
-	if (k->job && same) {
-		k->job->wanted = true;
+	if (k->job && same)
 		return;
-	}
 	job_cancel(k);
 	k->key = token_key_free(k->key);
-	memcpy(k->salt, salt, TOKEN_SALT_SIZE);
 	k->job = job_new(k);
-	if (!k->job) {
-		k->made(k, NULL);
-		return;
-	}
-	k->job->wanted = true;
-	offload_submit(k->offload, k->loop, &k->job->offload);
-}
-
-void keymaker_forget(struct keymaker *k)
-{
 	if (k->job)
-		k->job->wanted = false;
+		offload_submit(k->offload, k->loop, &k->job->offload);
+	else
+		k->made(k, NULL);
 }
 
 void keymaker_deinit(struct keymaker *k)

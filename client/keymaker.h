@@ -28,12 +28,10 @@ int keymaker_init(struct keymaker *k, struct loop *loop, struct offload *offload
 
 /*
  * made() comes once, at once for a key that is there, else from the loop, with NULL when memory is
- * out; only for the salt that was asked for last.
+ * out, and only for the salt that was asked for last, which is k->salt: all who asked for it are
+ * answered together.
  */
 void keymaker_ask(struct keymaker *k, const uint8_t salt[TOKEN_SALT_SIZE]);
-
-/* made() does not come any more for what was asked. */
-void keymaker_forget(struct keymaker *k);
 
 /* Wipes; accepts zeroed memory. */
 void keymaker_deinit(struct keymaker *k);

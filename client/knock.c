@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/macros.h"
@@ -12,11 +13,14 @@
 /* Every legal transition; anything else is a bug of ours. */
 static void knock_set_state(struct knock *k, enum knock_state state)
 {
-	static const char *const names[] = {"idle", "dialling", "asking the proxy", "asking"};
+	static const char *const names[] = {"idle", "dialling", "asking the proxy", "securing",
+		"asking"};
 	static const uint8_t legal[] = {
 		[KNOCK_IDLE] = 1 << KNOCK_DIALLING,
-		[KNOCK_DIALLING] = 1 << KNOCK_PROXY | 1 << KNOCK_ASKING | 1 << KNOCK_IDLE,
-		[KNOCK_PROXY] = 1 << KNOCK_ASKING | 1 << KNOCK_IDLE,
+		[KNOCK_DIALLING] = 1 << KNOCK_PROXY | 1 << KNOCK_SECURING | 1 << KNOCK_ASKING |
+				   1 << KNOCK_IDLE,
+		[KNOCK_PROXY] = 1 << KNOCK_SECURING | 1 << KNOCK_ASKING | 1 << KNOCK_IDLE,
+		[KNOCK_SECURING] = 1 << KNOCK_ASKING | 1 << KNOCK_IDLE,
 		[KNOCK_ASKING] = 1 << KNOCK_IDLE,
 	};
 	if (!(legal[k->state] & 1 << state))
@@ -38,6 +42,7 @@ static void knock_end(struct knock *k)
 	if (k->state == KNOCK_IDLE)
 		return;
 	dial_cancel(&k->dial);
+	secure_cancel(&k->secure);
 	conn_close(&k->conn);
 	loop_timer_cancel(&k->timer);
 	loop_task_cancel(&k->work);
@@ -79,10 +84,59 @@ static void ask_for_link(struct knock *k)
 		knock_ask(k, KNOCK_ASKING);
 }
 
+static void ask_proxy(struct knock *k)
+{
+	if (proxy_request(k->proxy, k->authority, &k->out) < 0)
+		knock_fail(k, "out of memory");
+	else
+		knock_ask(k, KNOCK_PROXY);
+}
+
 static void knock_changed(struct conn *conn)
 {
 	struct knock *k = container_of(conn, struct knock, conn);
 	loop_defer(k->loop, LOOP_PHASE_READ, &k->work);
+}
+
+/* Takes what was connected as its own; false: it failed. */
+static bool knock_plug(struct knock *k, struct plug plug)
+{
+	if (conn_plug(&k->conn, k->loop, plug, knock_changed) < 0) {
+		knock_fail(k, "out of memory");
+		return false;
+	}
+	k->conn.writable = true;
+	return true;
+}
+
+static void knock_secured(struct secure *secure, struct plug plug, const char *why)
+{
+	struct knock *k = container_of(secure, struct knock, secure);
+	if (plug.fd < 0)
+		knock_fail(k, why);
+	else if (knock_plug(k, plug))
+		ask_for_link(k);
+}
+
+/* What is said over `fd` reaches the exit node, or who ends TLS for it. */
+static void knock_connected(struct knock *k, int fd)
+{
+	if (!k->tls) {
+		if (knock_plug(k, PLUG_OF(fd)))
+			ask_for_link(k);
+		return;
+	}
+	struct tls *tls = tls_connect(k->tls, k->remote->host, true);
+	if (!tls) {
+		close(fd);
+		knock_fail(k, "out of memory");
+		return;
+	}
+	loop_timer_cancel(&k->timer);
+	loop_task_cancel(&k->work);
+	knock_set_state(k, KNOCK_SECURING);
+	secure_start(&k->secure, k->loop, fd, tls, loop_now(k->loop) + KNOCK_TLS_TIME,
+		knock_secured);
 }
 
 static void knock_dialled(struct dial *dial, int fd)
@@ -100,17 +154,10 @@ static void knock_dialled(struct dial *dial, int fd)
 		knock_fail(k, why);
 		return;
 	}
-	if (conn_init(&k->conn, k->loop, fd, knock_changed) < 0) {
-		knock_fail(k, "out of memory");
-		return;
-	}
-	k->conn.writable = true;
 	if (!k->proxy->used)
-		ask_for_link(k);
-	else if (proxy_request(k->proxy, k->authority, &k->out) < 0)
-		knock_fail(k, "out of memory");
-	else
-		knock_ask(k, KNOCK_PROXY);
+		knock_connected(k, fd);
+	else if (knock_plug(k, PLUG_OF(fd)))
+		ask_proxy(k);
 }
 
 /* The head of an answer that is not an interim one: the proxy's, or the exit node's. */
@@ -124,7 +171,8 @@ static void knock_judge(struct knock *k, const struct http1_head *h)
 			return;
 		}
 		buf_consume(&k->in, h->size);
-		ask_for_link(k);
+		struct plug plug = conn_unplug(&k->conn);
+		knock_connected(k, plug.fd);
 		return;
 	}
 	const char *why = upgrade_accepted(h, k->key);
@@ -226,13 +274,15 @@ static void knock_late(struct loop_timer *timer)
 }
 
 void knock_init(struct knock *k, struct loop *loop, struct offload *offload,
-	const struct url *remote, const char *path, const struct proxy *proxy)
+	const struct url *remote, const char *path, const struct proxy *proxy,
+	struct tls_client *tls)
 {
 	*k = (struct knock){.loop = loop,
 		.offload = offload,
 		.remote = remote,
 		.path = path,
-		.proxy = proxy};
+		.proxy = proxy,
+		.tls = tls};
 	k->conn.fd = -1;
 	loop_timer_init(&k->timer, loop, knock_late);
 	loop_task_init(&k->work, knock_work);

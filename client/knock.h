@@ -1,36 +1,40 @@
 #pragma once
 /*
  * Knocking at the exit node's door: from an address to a connection that has become a WebSocket.
- * Looks up the name, connects, asks a proxy for the way if there is one, sends the link request and
- * judges the answer.
+ * Looks up the name, connects, asks a proxy for the way if there is one, speaks TLS if the remote is
+ * wss://, sends the link request and judges the answer.
  *
- *	IDLE -> DIALLING [-> PROXY] -> ASKING -> IDLE, with one call of opened() or failed()
+ *	IDLE -> DIALLING [-> PROXY] [-> SECURING] -> ASKING -> IDLE, with one call of opened() or failed()
  */
 #include "base/buf.h"
 #include "client/proxy.h"
 #include "link/upgrade.h"
 #include "net/conn.h"
 #include "net/dial.h"
+#include "net/secure.h"
 
 #define KNOCK_DIAL_TIME   (10 * CLOCK_S) /* to look up and connect: two lost SYNs and a slow DNS */
+#define KNOCK_TLS_TIME    (10 * CLOCK_S) /* for the TLS handshake: a few round trips */
 #define KNOCK_ANSWER_TIME (10 * CLOCK_S) /* for each HTTP answer: a server does nothing for it */
 #define KNOCK_HEAD_MAX    (16 * 1024)    /* bytes of such an answer; proxies add cookies */
 #define KNOCK_INTERIM_MAX 16             /* 1xx answers before the one that counts (rule 32) */
 #define KNOCK_AUTHORITY   PROXY_NAME_SIZE
 
-enum knock_state { KNOCK_IDLE, KNOCK_DIALLING, KNOCK_PROXY, KNOCK_ASKING };
+enum knock_state { KNOCK_IDLE, KNOCK_DIALLING, KNOCK_PROXY, KNOCK_SECURING, KNOCK_ASKING };
 
-/* The remote and the path, the proxy, loop and offload are borrowed. */
+/* The remote and the path, the proxy, TLS, loop and offload are borrowed. */
 struct knock {
 	struct loop *loop;
 	struct offload *offload;
 	const struct url *remote;
 	const char *path;
 	const struct proxy *proxy;
+	struct tls_client *tls;          /* NULL: no TLS */
 	char authority[KNOCK_AUTHORITY]; /* "host:port" of the exit node, for requests and people */
 
 	enum knock_state state;
 	struct dial dial;
+	struct secure secure;
 	struct conn conn;
 	struct loop_timer timer;
 	struct loop_task work;
@@ -46,7 +50,8 @@ struct knock {
 };
 
 void knock_init(struct knock *k, struct loop *loop, struct offload *offload,
-	const struct url *remote, const char *path, const struct proxy *proxy);
+	const struct url *remote, const char *path, const struct proxy *proxy,
+	struct tls_client *tls);
 
 /* In IDLE. The calls come later, from the loop; a new knock may be started from within them. */
 void knock_start(struct knock *k);

@@ -1,12 +1,10 @@
 #include "client/outlets.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/macros.h"
 #include "crypto/random.h"
 #include "net/dial.h"

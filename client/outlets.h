@@ -1,9 +1,11 @@
 #pragma once
 /*
  * The client's end of the streams that the exit node opens: for each OPEN an outlet, which dials the
- * service's upstream and then is a relay between it and the stream. Data that comes before the
- * upstream has answered waits in the stream's window.
+ * service's upstream, says in a PROXY header for whom if that is wanted, speaks TLS if that is, and
+ * then is a relay between it and the stream. Data that comes before the upstream has answered waits in
+ * the stream's window. UDP's are in client/flows.
  */
+#include "client/flows.h"
 #include "client/options.h"
 #include "client/services.h"
 #include "client/turnstile.h"
@@ -18,8 +20,9 @@ struct outlets {
 	struct turnstile turnstile;
 	struct loop_task admit;       /* lets waiting dials begin, once a turn */
 	struct timeout_queue waiting; /* of outlets that may not dial yet */
-	uint64_t dial_timeout;        /* µs */
-	size_t n;                     /* streams open */
+	uint64_t dial_timeout;        /* µs; for all that it takes to reach the upstream */
+	size_t n;                     /* streams open, UDP's not counted */
+	struct flows flows;
 };
 
 /* 0 or -ENOMEM. */

@@ -84,10 +84,16 @@ static struct offering *make(struct offering *const *v, size_t n, const struct u
 	}
 	struct offering *offering = offering_new(u, number, tls);
 	tls_client_unref(tls);
-	if (!offering)
+	if (!offering) {
 		error_set(err, -ENOMEM, "no memory");
-	else if (u->url.query.n)
+		return NULL;
+	}
+	if (u->url.query.n)
 		log_warn("the query in the upstream %s is not used", u->text);
+	if (u->insecure)
+		log_warn("whoever answers for the upstream %s is believed: its certificate is not "
+			 "looked at",
+			u->text);
 	return offering;
 }
 

@@ -1,63 +1,57 @@
 #pragma once
 /*
- * What this client publishes: each pair of a host and an upstream under one number, which is all
- * that the exit node can name when it opens a stream. Nothing that comes over the link ever changes
- * where a number leads.
- *
- *	IDLE -> OFFERED -> GRANTED or REFUSED; a refused one is offered again, all are when a link ends
+ * All that this client publishes, by number, and what becomes of it when the configuration is read
+ * again: what stays the same keeps its number and its streams; what changed is published under a new
+ * number first and withdrawn then; streams of what is gone go on until they end.
  */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/error.h"
+#include "client/offering.h"
 
-#include "client/upstreams.h"
-#include "link/link.h"
-
-#define SERVICES_RETRY (10 * CLOCK_S) /* how often a refused name is asked for again */
-#define SERVICE_QUIET  (10 * CLOCK_S) /* between two lines about one upstream that fails */
-
-enum service_state { SERVICE_IDLE, SERVICE_OFFERED, SERVICE_GRANTED, SERVICE_REFUSED };
-
-struct service {
-	const struct upstream *upstream;
-	uint32_t number;
-	char *path; /* put before each request's path; NULL: nothing */
-	enum service_state state;
-	enum control_reason reason; /* while REFUSED */
-	char *told;                 /* what was said about it last: an address, or a refusal */
-	uint64_t failure_told;      /* µs; 0: never */
-	uint64_t failures;          /* dials that failed since then */
-};
+#define SERVICES_RETRY  (10 * CLOCK_S) /* how often a refused name is asked for again */
+/* Looks, SERVICES_RETRY apart, for which a withdrawn one still takes what was opened meanwhile. */
+#define SERVICES_LINGER 2
 
 struct services {
-	struct service *v;
+	struct offering **v; /* by rising number */
 	size_t n;
+	uint32_t last; /* the highest number that was given */
+	bool granted;  /* something was, once */
 };
 
-/* The list must outlive it. 0 or -ENOMEM. */
-int services_init(struct services *s, const struct upstreams *list);
+struct services_change {
+	size_t added, removed, kept; /* one that changed is both of the former */
+};
+
+/*
+ * Makes the list what is published from now on. Copies what it keeps of it; reads the files of the
+ * upstreams' TLS. 0, or -EINVAL or -ENOMEM with a sentence, when nothing has changed. `change_out` may
+ * be NULL.
+ */
+int services_set(struct services *s, const struct upstreams *list, struct error *err,
+	struct services_change *change_out);
 /* Accepts zeroed memory. */
 void services_deinit(struct services *s);
 
 /* NULL: no such number. */
-struct service *services_find(const struct services *s, uint32_t number);
+struct offering *services_find(const struct services *s, uint32_t number);
 
-/* Offers what is idle or was refused. Those that find no room now are offered with the next call. */
+/* Says what the exit node has not heard: offers what is idle, withdraws what is not wanted. */
 void services_offer(struct services *s, struct link *l);
 
-/* The link ended: nothing is published. */
+/* Every SERVICES_RETRY: what was refused is to be offered again. */
+void services_retry(struct services *s);
+
+/* A link of several is lost: what it had no answer to is to be said again. */
+void services_unanswered(struct services *s);
+
+/* The session is lost: nothing is published. */
 void services_withdrawn(struct services *s);
 
-/* The exit node's answers; logged when they are news. Numbers that are not ours are ignored. */
+/* The exit node's answers. Numbers that are not ours, or were not offered, are ignored. */
 void services_granted(struct services *s, const struct control *message);
 void services_refused(struct services *s, const struct control *message);
 
-size_t services_count(const struct services *s, enum service_state state);
+size_t services_count(const struct services *s, enum offering_state state);
 
-/* All were refused for reasons that time will not mend. */
+/* Nothing ever was granted, and all were refused for reasons that time will not mend. */
 bool services_hopeless(const struct services *s);
-
-/* A dial failed: said at once, then counted for a while. */
-void services_failed(struct service *service, const char *why, uint64_t now);
-
-const char *service_host(const struct service *service); /* for people */

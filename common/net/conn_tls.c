@@ -264,19 +264,6 @@ ssize_t conn_tls_read(struct conn *conn, void *p, size_t n)
 	return kept < 0 ? kept : r;
 }
 
-/* Bytes in few pieces that fit one record become one. */
-static ssize_t join(const struct iovec *iov, size_t n, uint8_t room[TLS_RECORD])
-{
-	size_t len = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (iov[i].iov_len > TLS_RECORD - len)
-			return -1;
-		memcpy(room + len, iov[i].iov_base, iov[i].iov_len);
-		len += iov[i].iov_len;
-	}
-	return (ssize_t)len;
-}
-
 /* What is left of an array of pieces. */
 struct pieces {
 	const struct iovec *iov;
@@ -305,6 +292,43 @@ static ssize_t encrypt(struct tls *tls, struct pieces *left)
 	return (ssize_t)done;
 }
 
+/* Not inlined: its frame is 130 KiB, which small writes should not pay for. */
+__attribute__((noinline)) static ssize_t write_many(struct conn *conn, struct pieces left)
+{
+	uint8_t sink[TLS_SINK(TLS_TURN)];
+	size_t accepted = 0;
+	int sent;
+	do {
+		tls_sink(conn->tls, sink, sizeof sink);
+		ssize_t turn = encrypt(conn->tls, &left);
+		sent = flush(conn); /* what was encrypted before it failed, too */
+		if (turn < 0 && sent >= 0)
+			sent = (int)conn_failed(conn, (int)-turn);
+		if (sent < 0)
+			return sent;
+		accepted += (size_t)turn;
+	} while (sent == 1 && left.n);
+	return (ssize_t)accepted;
+}
+
+/* A head and the first bytes behind it need not be two records; nor is there need of a large frame. */
+static ssize_t write_one(struct conn *conn, const struct iovec *iov, size_t n)
+{
+	uint8_t sink[TLS_SINK(TLS_RECORD)], joined[TLS_RECORD];
+	size_t len = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (iov[i].iov_len)
+			memcpy(joined + len, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
+	}
+	tls_sink(conn->tls, sink, sizeof sink);
+	int r = len ? tls_write(conn->tls, joined, len) : 0;
+	int sent = flush(conn);
+	if (r < 0 && sent >= 0)
+		sent = (int)conn_failed(conn, -r);
+	return sent < 0 ? sent : (ssize_t)len;
+}
+
 ssize_t conn_tls_writev(struct conn *conn, const struct iovec *iov, size_t n)
 {
 	if (shaking_hands(conn))
@@ -315,23 +339,11 @@ ssize_t conn_tls_writev(struct conn *conn, const struct iovec *iov, size_t n)
 		conn->writable = false;
 		return -EAGAIN;
 	}
-	uint8_t sink[TLS_SINK], joined[TLS_RECORD];
-	ssize_t len = n > 1 ? join(iov, n, joined) : -1;
-	struct iovec whole = {.iov_base = joined, .iov_len = len > 0 ? (size_t)len : 0};
-	struct pieces left = {.iov = len >= 0 ? &whole : iov, .n = len >= 0 ? 1 : n};
-	size_t accepted = 0;
-	int sent;
-	do {
-		tls_sink(conn->tls, sink);
-		ssize_t turn = encrypt(conn->tls, &left);
-		sent = flush(conn);
-		if (turn < 0 && sent >= 0)
-			sent = (int)conn_failed(conn, (int)-turn);
-		if (sent < 0)
-			return sent;
-		accepted += (size_t)turn;
-	} while (sent == 1 && left.n);
-	return (ssize_t)accepted;
+	size_t len = 0;
+	for (size_t i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	return len <= TLS_RECORD ? write_one(conn, iov, n)
+				 : write_many(conn, (struct pieces){.iov = iov, .n = n});
 }
 
 enum conn_peek conn_tls_peek(struct conn *conn)

@@ -58,7 +58,7 @@ static int bio_write(BIO *bio, const char *p, int n)
 	BIO_clear_retry_flags(bio);
 	if (n <= 0)
 		return 0;
-	if (tls->sink && (size_t)n <= TLS_SINK - tls->n_sink) {
+	if (tls->sink && (size_t)n <= tls->cap_sink - tls->n_sink) {
 		memcpy(tls->sink + tls->n_sink, p, (size_t)n);
 		tls->n_sink += (size_t)n;
 		return n;
@@ -242,9 +242,10 @@ int tls_peek(struct tls *tls)
 
 /* ---- Out ---- */
 
-void tls_sink(struct tls *tls, void *p)
+void tls_sink(struct tls *tls, void *p, size_t cap)
 {
 	tls->sink = p;
+	tls->cap_sink = cap;
 	tls->n_sink = 0;
 }
 

@@ -14,11 +14,12 @@
 
 /* Plain bytes that one output holds: a link's full buffer is one system call. */
 #define TLS_TURN     (128u << 10)
-#define TLS_RECORD   16384 /* plain bytes in one record, at most (RFC 8446, 5.1) */
+/* Plain bytes in one record, at most (RFC 8446, 5.1). */
+#define TLS_RECORD   16384u
 /* Header, nonce, type and tag of an AEAD record are 29 bytes at most; we offer nothing else. */
-#define TLS_OVERHEAD 32
-/* Room for a turn in records, with one to spare for what TLS itself has to say. */
-#define TLS_SINK     (TLS_TURN + (TLS_TURN / TLS_RECORD + 2) * TLS_OVERHEAD)
+#define TLS_OVERHEAD 32u
+/* Room for `n` plain bytes, with a record to spare for what TLS itself has to say. */
+#define TLS_SINK(n)  ((n) + ((n) / TLS_RECORD + 2) * TLS_OVERHEAD)
 
 /* ---- In ---- */
 
@@ -43,10 +44,10 @@ int tls_peek(struct tls *tls);
 /* ---- Out ---- */
 
 /*
- * Output goes to `p`, which must hold TLS_SINK bytes, until the next tls_sent() moves what is left to
- * memory of its own. So the steady path allocates nothing. Only while nothing is pending.
+ * Output goes to `p`, `cap` bytes, until the next tls_sent() moves what is left to memory of its own.
+ * So the steady path allocates nothing. Only while nothing is pending.
  */
-void tls_sink(struct tls *tls, void *p);
+void tls_sink(struct tls *tls, void *p, size_t cap);
 /* 0, and all was taken; or -EPROTO, -ENOMEM. n > 0. */
 int tls_write(struct tls *tls, const void *p, size_t n);
 /* Puts close_notify behind what was written, once. */

@@ -76,8 +76,8 @@ struct tls {
 	struct buf in;      /* bytes of the peer's that had no room with the reader */
 	const uint8_t *fed; /* borrowed; behind `in` */
 	size_t n_fed;
-	uint8_t *sink; /* borrowed: TLS_SINK bytes */
-	size_t n_sink;
+	uint8_t *sink; /* borrowed */
+	size_t n_sink, cap_sink;
 	struct buf out;      /* what the socket did not take */
 	char *complaint;     /* owned */
 	bool alpn;           /* server: answers http/1.1 */

@@ -196,7 +196,6 @@ void tls_explain(struct tls *tls)
 		switch (ERR_GET_LIB(e) == ERR_LIB_SSL ? reason : 0) {
 		case SSL_R_UNSUPPORTED_PROTOCOL:
 		case SSL_R_NO_PROTOCOLS_AVAILABLE:
-		case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
 			tls_complain(tls, "it speaks no TLS newer than 1.1");
 			break;
 		case SSL_R_NO_SHARED_CIPHER:

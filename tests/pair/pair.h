@@ -77,8 +77,8 @@ struct side {
 struct pair_config {
 	bool client_waives, server_waives;
 	const char *client_cb, *server_cb; /* HELLO_CB bytes: TLS 1.3 with this exporter value */
-	bool client_tls12;        /* its value is there all the same */
-	const char *unverified;   /* the client could not verify the certificate */
+	bool client_tls12;                 /* its value is there all the same */
+	const char *unverified;            /* the client could not verify the certificate */
 	bool wrong_psk, wrong_id, open_mode, server_without_key;
 	bool hold_key;            /* the client never answers the hello */
 	struct mux_limits limits; /* zeros: the usual ones */

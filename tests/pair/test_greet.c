@@ -94,7 +94,10 @@ static void in_between(void **state)
 		{.server_cb = CB_A},
 		{.client_cb = CB_A, .server_cb = CB_A, .client_tls12 = true},
 		{.client_cb = CB_A, .server_cb = CB_A, .open_mode = true},
-		{.client_cb = CB_A, .server_cb = CB_B, .client_waives = true, .server_waives = true},
+		{.client_cb = CB_A,
+			.server_cb = CB_B,
+			.client_waives = true,
+			.server_waives = true},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct pair p;

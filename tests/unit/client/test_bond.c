@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -31,7 +31,7 @@ struct node;
 struct trunk {
 	struct carrier carrier;
 	struct node *node;
-	int fd; /* until its request is whole */
+	struct conn conn; /* until its request is whole */
 	char request[UPGRADE_REQUEST_MAX];
 	size_t n_request;
 	bool begun, up, ended, resumed, joined;
@@ -50,6 +50,8 @@ struct node {
 	uint8_t id[CONTROL_SESSION], secret[CONTROL_SECRET];
 	bool no_joins; /* closes who joins, as one does who does not know the session */
 	bool no_session;
+	struct tls_server *tls; /* NULL: plain text */
+	bool in_between;        /* its exporter value is not the client's */
 };
 
 static struct trunk *trunk_of(struct link *l)
@@ -137,11 +139,19 @@ static void on_ended(struct carrier *c)
 	container_of(c, struct trunk, carrier)->ended = true;
 }
 
+static void on_changed(struct conn *conn)
+{
+}
+
 static void on_accepted(struct listener *l, int fd, const struct address *peer)
 {
 	struct node *node = container_of(l, struct node, listener);
 	assert_true(node->n < TRUNKS);
-	node->trunks[node->n++] = (struct trunk){.node = node, .fd = fd};
+	struct trunk *t = &node->trunks[node->n++];
+	*t = (struct trunk){.node = node};
+	assert_int_equal(conn_init(&t->conn, node->loop, fd, on_changed), 0);
+	if (node->tls)
+		assert_int_equal(conn_secure(&t->conn, tls_accept(node->tls, true), NULL, 0), 0);
 }
 
 /* Answers a link request that is whole by now. */
@@ -151,8 +161,10 @@ static void trunk_begin(struct trunk *t)
 	char answer[UPGRADE_RESPONSE_MAX];
 	struct http1_head h;
 	size_t scanned = 0;
-	ssize_t got = recv(t->fd, t->request + t->n_request, sizeof(t->request) - t->n_request,
-		MSG_DONTWAIT);
+	if (!t->conn.readable)
+		return;
+	ssize_t got =
+		conn_read(&t->conn, t->request + t->n_request, sizeof(t->request) - t->n_request);
 	if (got <= 0)
 		return;
 	t->n_request += (size_t)got;
@@ -170,8 +182,14 @@ static void trunk_begin(struct trunk *t)
 	};
 	memset(config.salt, 0x5a, sizeof(config.salt));
 	t->begun = true;
-	assert_int_equal(carrier_start(&t->carrier, node->loop, PLUG_OF(t->fd), &trunk_ops, &config,
-				 NULL, 0, on_ended),
+	struct plug plug = conn_unplug(&t->conn);
+	if (plug.tls) {
+		config.tls13 = tls_version(plug.tls) == TLS_1_3;
+		config.cb_given = tls_exporter(plug.tls, config.cb);
+		config.cb[0] ^= node->in_between;
+	}
+	assert_int_equal(carrier_start(&t->carrier, node->loop, plug, &trunk_ops, &config, NULL, 0,
+				 on_ended),
 		0);
 }
 
@@ -222,7 +240,7 @@ static void on_bond_ended(struct bond *bond, enum bond_end end)
 
 static const struct option_ranges no_ports;
 
-static void begin(struct scene *s, unsigned links)
+static void prepare(struct scene *s, unsigned links)
 {
 	struct error err;
 	static char upstream[] = "a.example=http://127.0.0.1:1", path[] = "/tunnel";
@@ -257,11 +275,21 @@ static void begin(struct scene *s, unsigned links)
 	assert_int_equal(services_set(&s->services, &s->upstreams, &err, NULL), 0);
 	assert_int_equal(outlets_init(&s->outlets, s->loop, s->offload, &s->services, &s->options),
 		0);
-	assert_int_equal(bond_init(&s->bond, s->loop, s->offload, &s->options, &s->services,
-				 &s->outlets, &err),
-		0);
+}
+
+static void start(struct scene *s)
+{
+	struct error err;
+	if (bond_init(&s->bond, s->loop, s->offload, &s->options, &s->services, &s->outlets, &err))
+		fail_msg("%s", err.text);
 	s->bond.ended = on_bond_ended;
 	bond_start(&s->bond);
+}
+
+static void begin(struct scene *s, unsigned links)
+{
+	prepare(s, links);
+	start(s);
 }
 
 static void end(struct scene *s)
@@ -274,7 +302,7 @@ static void end(struct scene *s)
 		if (s->node.trunks[i].begun)
 			carrier_deinit(&s->node.trunks[i].carrier);
 		else
-			close(s->node.trunks[i].fd);
+			conn_close(&s->node.trunks[i].conn);
 	}
 	listener_close(&s->node.listener);
 	random_pool_deinit(&s->node.random);
@@ -416,6 +444,84 @@ static void test_drain(void **state)
 	end(&s);
 }
 
+/* Over TLS, with a certificate that nobody vouches for (rules 8, 9, 12 and 13). */
+static void test_wss(void **state)
+{
+	static const struct {
+		bool open_mode, in_between, strict, pin, wrong_pin;
+		bool up, bound;
+	} rows[] = {
+		{.up = true, .bound = true},
+		{.in_between = true},
+		{.open_mode = true},
+		{.strict = true}, /* --tls-ca is a demand, whatever the token proves */
+		{.pin = true, .up = true, .bound = true},
+		{.pin = true, .in_between = true, .up = true},
+		{.pin = true, .open_mode = true, .up = true},
+		{.pin = true, .wrong_pin = true},
+	};
+	char dir[] = "/tmp/test_bond.XXXXXX", other[] = "/tmp/test_bond.XXXXXX";
+	char *cert, *key, *other_cert, *other_key, pin[TLS_PIN_TEXT];
+	static char token[] = "a token of the test";
+	uint8_t salt[TOKEN_SALT_SIZE];
+	struct error err;
+	assert_non_null(mkdtemp(dir));
+	assert_non_null(mkdtemp(other));
+	assert_int_equal(tls_auto_certificate(dir, &cert, &key, &err), 0);
+	assert_int_equal(tls_auto_certificate(other, &other_cert, &other_key, &err), 0);
+	struct tls_server_config config = {.certs = &cert, .n_certs = 1, .keys = &key, .n_keys = 1};
+	memset(salt, 0x5a, sizeof(salt));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene s;
+		prepare(&s, 1);
+		s.node.tls = tls_server_new(&config, &err);
+		assert_non_null(s.node.tls);
+		s.node.in_between = rows[i].in_between;
+		s.options.remote_url.scheme = URL_WSS;
+		tls_server_pin(s.node.tls, pin);
+		if (rows[i].wrong_pin)
+			pin[10] = pin[10] == 'A' ? 'B' : 'A';
+		if (rows[i].pin)
+			s.options.tls_pin = pin;
+		if (rows[i].strict)
+			s.options.tls_ca = other_cert;
+		if (!rows[i].open_mode) {
+			s.options.no_token = false;
+			s.options.token = token;
+			assert_int_equal(token_key_derive((uint8_t *)token, strlen(token), salt,
+						 s.node.key),
+				0);
+		}
+		start(&s);
+		UNTIL(&s, s.bond.uplinks[0].state == UPLINK_UP ||
+				  s.bond.uplinks[0].state == UPLINK_BACKOFF);
+		assert_int_equal(s.bond.uplinks[0].state == UPLINK_UP, rows[i].up);
+		if (rows[i].up) {
+			const struct link *l = cable_link(s.bond.uplinks[0].cable);
+			assert_int_equal(l->bound, rows[i].bound);
+			assert_int_equal(l->sealed, !rows[i].bound);
+			UNTIL(&s, services_count(&s.services, OFFERING_GRANTED) == 1);
+		} else {
+			const char *why = s.bond.uplinks[0].last_failure;
+			if (!strstr(why, rows[i].wrong_pin ? "pin" : "certificate"))
+				fail_msg("row %zu: %s", i, why);
+			assert_int_equal(count_published(&s), 0);
+		}
+		end(&s);
+		s.node.tls = tls_server_unref(s.node.tls);
+	}
+	unlink(cert);
+	unlink(key);
+	unlink(other_cert);
+	unlink(other_key);
+	rmdir(dir);
+	rmdir(other);
+	free(cert);
+	free(key);
+	free(other_cert);
+	free(other_key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_one_knocks),
 		cmocka_unit_test(test_join_refused),
 		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_wss),
 	};
 	if (crypto_start() < 0)
 		return 1;

@@ -8,16 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/macros.h"
 #include "client/outlets.h"
+#include "base/log.h"
 #include "crypto/crypto.h"
 #include "mux/mux.h"
+#include "net/conn.h"
 #include "net/listener.h"
 
 #define STREAMS 64
@@ -53,7 +57,8 @@ static void visitor_opening(struct stream *s, struct frame_open *out)
 {
 	struct visitor *v = container_of(s, struct visitor, stream);
 	*out = (struct frame_open){.kind = v->kind, .service = v->service};
-	out->visitor = (struct frame_addr){.family = 4, .ip = {10, 0, 0, v->ip}};
+	out->visitor = (struct frame_addr){.family = 4, .port = 4321, .ip = {10, 0, 0, v->ip}};
+	out->local = (struct frame_addr){.family = 4, .port = 443, .ip = {192, 0, 2, 1}};
 }
 
 static ssize_t visitor_pull(struct stream *s, uint8_t *room, size_t max)
@@ -170,7 +175,7 @@ static void settle(struct scene *s, uint64_t time)
 
 static const struct option_ranges no_ports;
 
-static void begin(struct scene *s, const char *upstream)
+static void begin_as(struct scene *s, const char *upstream, struct service_options what)
 {
 	*s = (struct scene){.options = {.dial_timeout = CLOCK_S,
 				    .max_dials = 16,
@@ -182,12 +187,17 @@ static void begin(struct scene *s, const char *upstream)
 	assert_int_equal(listener_open(&s->upstream, s->loop, "127.0.0.1", 0, on_accepted, NULL,
 				 &err),
 		0);
-	char url[64];
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", s->upstream.port);
+	/* A "%u" in it is where the listener is. */
 	char text[128];
-	snprintf(text, sizeof(text), "%s", upstream ? upstream : url);
-	struct service_options what = {.upstream = text};
-	assert_int_equal(upstreams_add(&s->upstreams, &what, &no_ports, &err), 0);
+	const char *port = strstr(upstream, "%u");
+	if (port)
+		snprintf(text, sizeof(text), "%.*s%u%s", (int)(port - upstream), upstream,
+			s->upstream.port, port + 2);
+	else
+		snprintf(text, sizeof(text), "%s", upstream);
+	what.upstream = text;
+	if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
+		fail_msg("%s", err.text);
 	assert_int_equal(services_set(&s->services, &s->upstreams, &err, NULL), 0);
 	assert_int_equal(outlets_init(&s->outlets, s->loop, s->offload, &s->services, &s->options),
 		0);
@@ -212,6 +222,11 @@ static void end(struct scene *s)
 	loop_free(s->loop);
 	services_deinit(&s->services);
 	upstreams_deinit(&s->upstreams);
+}
+
+static void begin(struct scene *s, const char *upstream)
+{
+	begin_as(s, upstream ? upstream : "http://127.0.0.1:%u", (struct service_options){0});
 }
 
 static void visit(struct scene *s, struct visitor *v)
@@ -386,6 +401,158 @@ static void test_link_lost(void **state)
 	end(&s);
 }
 
+/* A service takes streams of its own kind; one of requests also those that become something else. */
+static void test_kinds(void **state)
+{
+	static const struct {
+		const char *upstream;
+		uint8_t kind;
+		bool taken;
+	} rows[] = {
+		{"http://127.0.0.1:%u", FRAME_KIND_HTTP, true},
+		{"http://127.0.0.1:%u", FRAME_KIND_TCP, true},
+		{"http://127.0.0.1:%u", FRAME_KIND_UDP, false},
+		{"22=tcp://127.0.0.1:%u", FRAME_KIND_TCP, true},
+		{"22=tcp://127.0.0.1:%u", FRAME_KIND_HTTP, false},
+		{"22=tcp://127.0.0.1:%u", FRAME_KIND_UDP, false},
+		{"53=udp://127.0.0.1:%u", FRAME_KIND_UDP, true},
+		{"53=udp://127.0.0.1:%u", FRAME_KIND_TCP, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene s;
+		enum frame_reset reason = FRAME_RESET_NONE;
+		struct frame_open open = {.kind = rows[i].kind, .service = 1};
+		begin(&s, rows[i].upstream);
+		struct stream *stream = outlets_open(&s.outlets, &open, &reason);
+		assert_int_equal(stream != NULL, rows[i].taken);
+		if (stream)
+			stream->ops->closed(stream, FRAME_RESET_CANCELLED, 0);
+		else
+			assert_int_equal(reason, FRAME_RESET_UNKNOWN_SERVICE);
+		end(&s);
+	}
+}
+
+/* Reads what the upstream's end of the first connection gets, until `n` bytes are there. */
+static void expect(struct scene *s, int fd, const void *bytes, size_t n)
+{
+	uint8_t got[256];
+	size_t all = 0;
+	ssize_t r = 0;
+	UNTIL(s, ((r = recv(fd, got + all, sizeof(got) - all, MSG_DONTWAIT)) > 0 &&
+			 (all += (size_t)r) >= n) ||
+			 r == 0);
+	assert_int_equal(all, n);
+	assert_memory_equal(got, bytes, n);
+}
+
+static void test_unix(void **state)
+{
+	char dir[] = "/tmp/test_outlets.XXXXXX", upstream[64];
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	assert_non_null(mkdtemp(dir));
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/socket", dir);
+	snprintf(upstream, sizeof(upstream), "unix:%s/socket", dir);
+	struct scene s;
+	begin(&s, upstream);
+	struct visitor nobody = {.data = "x"}, v = {.data = "ping"};
+	visit(&s, &nobody);
+	UNTIL(&s, nobody.closed);
+	assert_int_equal(nobody.reason, FRAME_RESET_REFUSED);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	visit(&s, &v);
+	settle(&s, 5 * CLOCK_MS);
+	int fd = accept(listener, NULL, NULL);
+	expect(&s, fd, "ping", 4);
+	assert_int_equal(send(fd, "pong", 4, 0), 4);
+	UNTIL(&s, v.n_got == 4);
+	end(&s);
+	close(fd);
+	close(listener);
+	unlink(un.sun_path);
+	rmdir(dir);
+}
+
+/* For whom the connection is stands before its first byte, also when that has come already. */
+static void test_proxy_header(void **state)
+{
+	static const char v1[] = "PROXY TCP4 10.0.0.7 192.0.2.1 4321 443\r\nhello";
+	static const char v2[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x07\xc0\0\x02\x01"
+				 "\x10\xe1\x01\xbbhello";
+	static const struct {
+		int version;
+		const char *bytes;
+		size_t n;
+	} rows[] = {{UPSTREAM_PROXY_V1, v1, sizeof(v1) - 1},
+		{UPSTREAM_PROXY_V2, v2, sizeof(v2) - 1}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene s;
+		begin_as(&s, "22=tcp://127.0.0.1:%u",
+			(struct service_options){.proxy_protocol = rows[i].version});
+		struct visitor v = {.data = "hello", .kind = FRAME_KIND_TCP, .ip = 7};
+		visit(&s, &v);
+		UNTIL(&s, s.n_accepted);
+		expect(&s, s.accepted[0], rows[i].bytes, rows[i].n);
+		end(&s);
+	}
+}
+
+/* The upstream's end of a TLS connection: says what it hears. */
+struct echo {
+	struct conn conn;
+};
+
+static void echo_changed(struct conn *conn)
+{
+	char bytes[64];
+	ssize_t n = conn->readable ? conn_read(conn, bytes, sizeof(bytes)) : -1;
+	if (n > 0)
+		assert_int_equal(conn_write(conn, bytes, (size_t)n), n);
+}
+
+static void test_https(void **state)
+{
+	static const struct {
+		bool insecure, speaks_tls, passes;
+	} rows[] = {{true, true, true}, {false, true, false}, {true, false, false}};
+	char dir[] = "/tmp/test_outlets.XXXXXX", *cert, *key;
+	struct error err;
+	assert_non_null(mkdtemp(dir));
+	if (tls_auto_certificate(dir, &cert, &key, &err))
+		fail_msg("%s", err.text);
+	struct tls_server_config config = {.certs = &cert, .n_certs = 1, .keys = &key, .n_keys = 1};
+	struct tls_server *server = tls_server_new(&config, &err);
+	assert_non_null(server);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene s;
+		struct echo echo = {0};
+		begin_as(&s, "https://localhost:%u",
+			(struct service_options){.insecure = rows[i].insecure});
+		struct visitor v = {.data = "ping"};
+		visit(&s, &v);
+		UNTIL(&s, s.n_accepted);
+		int fd = s.accepted[--s.n_accepted];
+		assert_int_equal(conn_init(&echo.conn, s.loop, fd, echo_changed), 0);
+		if (rows[i].speaks_tls)
+			assert_int_equal(conn_secure(&echo.conn, tls_accept(server, true), NULL, 0),
+				0);
+		UNTIL(&s, v.closed || v.n_got == 4);
+		assert_int_equal(v.closed, !rows[i].passes);
+		if (v.closed)
+			assert_int_equal(v.reason, FRAME_RESET_TLS);
+		conn_close(&echo.conn);
+		end(&s);
+	}
+	tls_server_unref(server);
+	unlink(cert);
+	unlink(key);
+	rmdir(dir);
+	free(cert);
+	free(key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -397,7 +564,12 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_link_lost),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_unix),
+		cmocka_unit_test(test_proxy_header),
+		cmocka_unit_test(test_https),
 	};
+	log_set_level(LOG_ERROR);
 	if (crypto_start() < 0)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
