@@ -159,7 +159,7 @@ static void caller_find(struct caller *c)
 	struct worker *w = c->worker;
 	struct routes *routes = c->by_name ? &w->routes : &w->ports;
 	struct route *route = routes_find(routes, str_from(c->place), loop_now(w->loop));
-	struct pick pick = route ? branch_pick(w, route, NULL) : PICK_NONE;
+	struct pick pick = route ? branch_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
 	if (pick.branch)
 		caller_open(c, pick.branch);
 	else if (pick.worker >= 0)

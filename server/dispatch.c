@@ -152,7 +152,7 @@ void visitor_send(struct visitor *v, const struct branch *but)
 	struct pick pick = PICK_NONE;
 	pick.branch = visitor_own_branch(v, route);
 	if (!pick.branch && route)
-		pick = branch_pick(w, route, but);
+		pick = branch_pick(w, route, but, v->moves > 0);
 	if (!pick_found(pick)) {
 		visitor_wait(v, route);
 		return;
@@ -162,7 +162,7 @@ void visitor_send(struct visitor *v, const struct branch *but)
 		lane = lane_take(pick.branch, &v->user, ex->upgrade);
 	/* The first may have as many streams as it takes. */
 	if (!lane && pick.branch) {
-		pick = branch_pick(w, route, pick.branch);
+		pick = branch_pick(w, route, pick.branch, v->moves > 0);
 		if (pick.branch)
 			lane = lane_take(pick.branch, &v->user, ex->upgrade);
 	}
@@ -192,7 +192,7 @@ static bool visitor_has_other(struct visitor *v, const struct branch *but)
 {
 	struct worker *w = v->worker;
 	struct route *route = routes_find(&w->routes, exchange_host(&v->ex), loop_now(w->loop));
-	return route && pick_found(branch_pick(w, route, but));
+	return route && pick_found(branch_pick(w, route, but, v->moves > 0));
 }
 
 /* Rule 37: once, when none of it was written, or when doing it twice does no harm. */

@@ -218,7 +218,7 @@ static struct pick sender_pick(struct worker *w, struct hatch *h)
 	uint64_t now = loop_now(w->loop);
 	struct route *route =
 		w->draining ? NULL : routes_find(&w->ports, str_from(h->place), now);
-	struct pick pick = route ? branch_pick(w, route, NULL) : PICK_NONE;
+	struct pick pick = route ? branch_pick(w, route, NULL, true) : PICK_NONE;
 	if (pick.branch || pick.worker < 0)
 		return pick;
 	list_for_each (it, &route->entries) {

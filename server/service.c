@@ -161,7 +161,8 @@ static bool branch_crowded(const struct branch *b, unsigned elsewhere)
 	return b->outstanding > 2 * elsewhere + 1;
 }
 
-struct pick branch_pick(struct worker *w, const struct route *route, const struct branch *but)
+struct pick branch_pick(struct worker *w, const struct route *route, const struct branch *but,
+	bool settled)
 {
 	uint64_t now = loop_now(w->loop);
 	struct branch *here = NULL, *failing = NULL;
@@ -188,7 +189,7 @@ struct pick branch_pick(struct worker *w, const struct route *route, const struc
 			load = other_load;
 		}
 	}
-	if (here && there >= 0 && branch_crowded(here, load))
+	if (here && there >= 0 && !settled && branch_crowded(here, load))
 		return (struct pick){NULL, there};
 	if (here || there < 0)
 		return (struct pick){here ? here : failing, here || failing ? -1 : failing_there};

@@ -102,9 +102,11 @@ struct pick {
 
 /*
  * Usable, not failing while another is not, with the fewest requests under way; another worker's only if
- * it has far less to do. `but` (or NULL) has just failed.
+ * it has far less to do, and not for one that came from there just now (`settled`). `but` (or NULL) has
+ * just failed.
  */
-struct pick branch_pick(struct worker *w, const struct route *route, const struct branch *but);
+struct pick branch_pick(struct worker *w, const struct route *route, const struct branch *but,
+	bool settled);
 
 /* The worker that has the fewest under way for it, this one included; -1: none. For who accepts. */
 int branch_pick_worker(struct worker *w, const struct route *route);

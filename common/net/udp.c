@@ -217,29 +217,20 @@ static int explain(int error, const char *bind_addr, uint16_t port, struct error
 	}
 }
 
-/* udp->fd is there, owned: begins to receive, or closes it. */
+/* udp->fd is there: begins to receive. */
 static int udp_start(struct udp *udp)
 {
 	struct sockaddr_storage sa = {0};
 	socklen_t len = sizeof sa;
-	int r = getsockname(udp->fd, (struct sockaddr *)&sa, &len) < 0 ? -errno : 0;
-	if (r == 0) {
-		udp->v6 = sa.ss_family == AF_INET6;
-		udp->port = address_from_sockaddr((struct sockaddr *)&sa).port;
-		r = loop_watch(&udp->event, udp->loop, udp->fd, LOOP_READ, udp_event, udp);
-	}
-	if (r < 0)
-		udp_close(udp);
-	return r;
+	if (getsockname(udp->fd, (struct sockaddr *)&sa, &len) < 0)
+		return -errno;
+	udp->v6 = sa.ss_family == AF_INET6;
+	udp->port = address_from_sockaddr((struct sockaddr *)&sa).port;
+	return loop_watch(&udp->event, udp->loop, udp->fd, LOOP_READ, udp_event, udp);
 }
 
-int udp_open(struct udp *udp, struct loop *loop, struct udp_arena *arena, const char *bind_addr,
-	uint16_t port,
-	void (*received)(struct udp *, const struct address *, const struct address *,
-		const uint8_t *, size_t),
-	struct error *err)
+int udp_bind(const char *bind_addr, uint16_t port, int *fd_out, struct error *err)
 {
-	*udp = (struct udp){.loop = loop, .arena = arena, .received = received, .fd = -1};
 	if (!bind_addr)
 		bind_addr = "";
 	struct address address = {0};
@@ -249,11 +240,40 @@ int udp_open(struct udp *udp, struct loop *loop, struct udp_arena *arena, const 
 			bind_addr);
 	address.port = port;
 	int r = *bind_addr ? bound_socket(&address) : bound_to_all(port);
-	if (r >= 0) {
-		udp->fd = r;
-		r = udp_start(udp);
+	if (r < 0)
+		return explain(r, bind_addr, port, err);
+	*fd_out = r;
+	return 0;
+}
+
+int udp_receive(struct udp *udp, struct loop *loop, struct udp_arena *arena, int fd,
+	void (*received)(struct udp *, const struct address *, const struct address *,
+		const uint8_t *, size_t))
+{
+	*udp = (struct udp){.loop = loop, .arena = arena, .received = received, .fd = fd};
+	int r = udp_start(udp);
+	if (r < 0)
+		udp->fd = -1;
+	return r;
+}
+
+int udp_open(struct udp *udp, struct loop *loop, struct udp_arena *arena, const char *bind_addr,
+	uint16_t port,
+	void (*received)(struct udp *, const struct address *, const struct address *,
+		const uint8_t *, size_t),
+	struct error *err)
+{
+	int fd;
+	*udp = (struct udp){.fd = -1};
+	int r = udp_bind(bind_addr, port, &fd, err);
+	if (r < 0)
+		return r;
+	r = udp_receive(udp, loop, arena, fd, received);
+	if (r < 0) {
+		close(fd);
+		return explain(r, bind_addr ? bind_addr : "", port, err);
 	}
-	return r < 0 ? explain(r, bind_addr, port, err) : 0;
+	return 0;
 }
 
 int udp_connect(struct udp *udp, struct loop *loop, struct udp_arena *arena,
@@ -279,8 +299,12 @@ int udp_connect(struct udp *udp, struct loop *loop, struct udp_arena *arena,
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, len) < 0)
 		return -errno;
 	udp->fd = fd;
-	fd = -1;
-	return udp_start(udp);
+	int r = udp_start(udp);
+	if (r < 0)
+		udp->fd = -1;
+	else
+		fd = -1;
+	return r;
 }
 
 static struct in6_addr in6_from(const struct address *a)
@@ -362,11 +386,19 @@ void udp_send(struct udp *udp, const struct address *peer, const struct address 
 		udp_failed(udp, error);
 }
 
-void udp_close(struct udp *udp)
+int udp_detach(struct udp *udp)
 {
 	if (!udp->loop || udp->fd < 0)
-		return;
+		return -1;
+	int fd = udp->fd;
 	loop_unwatch(&udp->event);
-	close(udp->fd);
 	udp->fd = -1;
+	return fd;
+}
+
+void udp_close(struct udp *udp)
+{
+	int fd = udp_detach(udp);
+	if (fd >= 0)
+		close(fd);
 }

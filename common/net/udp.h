@@ -58,6 +58,22 @@ int udp_open(struct udp *udp, struct loop *loop, struct udp_arena *arena, const 
 		const uint8_t *, size_t),
 	struct error *err);
 
+/*
+ * The same in two steps, for a socket that one thread opens and another one reads. udp_bind() is for
+ * any thread. udp_receive() takes what it made, or what udp_detach() gave back: 0, or -errno with `fd`
+ * still the caller's.
+ */
+int udp_bind(const char *bind_addr, uint16_t port, int *fd_out, struct error *err);
+int udp_receive(struct udp *udp, struct loop *loop, struct udp_arena *arena, int fd,
+	void (*received)(struct udp *, const struct address *, const struct address *,
+		const uint8_t *, size_t));
+
+/*
+ * Ends receiving and gives the descriptor back, open; -1: there was none. From received() it loses the
+ * rest of what was read with that datagram.
+ */
+int udp_detach(struct udp *udp);
+
 /* A socket toward `upstream` alone, which hears nobody else. 0, or -errno and nothing open. */
 int udp_connect(struct udp *udp, struct loop *loop, struct udp_arena *arena,
 	const struct address *upstream,
