@@ -26,7 +26,7 @@ static void cable_up(struct link *l, const struct control *hello)
 	uplink_up(c->uplink, c, hello);
 }
 
-static void cable_control(struct link *l, const struct control *message)
+static void cable_control(struct link *l, struct control *message)
 {
 	struct cable *c = cable_of(l);
 	bond_control(c->uplink->bond, c, message);

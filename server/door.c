@@ -7,12 +7,14 @@
 #include "net/tls.h"
 #include "server/caller.h"
 #include "server/guest.h"
+#include "server/session.h"
 #include "server/visitor.h"
 #include "server/worker.h"
 
 struct newcomer {
 	struct mail mail;
 	struct worker *worker;
+	struct presence *presence; /* that expects it; its session goes by a round behind this mail */
 	int fd;
 	struct address peer;
 	struct door door;
@@ -39,6 +41,8 @@ static void door_pass(const struct door *d, struct worker *w, int fd, const stru
 static void newcomer_deliver(struct mail *mail)
 {
 	struct newcomer *c = container_of(mail, struct newcomer, mail);
+	if (c->presence && !c->worker->node->over)
+		atomic_fetch_sub_explicit(&c->presence->coming, 1, memory_order_relaxed);
 	if (c->worker->node->over)
 		close(c->fd);
 	else
@@ -46,7 +50,8 @@ static void newcomer_deliver(struct mail *mail)
 	free(c);
 }
 
-void door_enter(const struct door *d, struct worker *w, int fd, const struct address *peer)
+void door_enter(const struct door *d, struct worker *w, int fd, const struct address *peer,
+	struct presence *p)
 {
 	if (!w->index) {
 		door_pass(d, w, fd, peer);
@@ -59,9 +64,12 @@ void door_enter(const struct door *d, struct worker *w, int fd, const struct add
 	}
 	*c = (struct newcomer){.mail.deliver = newcomer_deliver,
 		.worker = w,
+		.presence = p,
 		.fd = fd,
 		.peer = *peer,
 		.door = *d};
+	if (p)
+		atomic_fetch_add_explicit(&p->coming, 1, memory_order_relaxed);
 	node_post(w->node, w->index, &c->mail);
 }
 

@@ -33,8 +33,12 @@ struct entrance {
 	bool relayed; /* a balancer named the two */
 };
 
-/* From the main thread: the connection is `w`'s from here on, on whatever thread that runs. */
-void door_enter(const struct door *d, struct worker *w, int fd, const struct address *peer);
+/*
+ * From the main thread: the connection is `w`'s from here on, on whatever thread that runs. `p` (or NULL)
+ * is what it was chosen for.
+ */
+void door_enter(const struct door *d, struct worker *w, int fd, const struct address *peer,
+	struct presence *p);
 
 /* What OPEN says of the TLS that ends here, if any does. */
 void door_secured(const struct conn *conn, struct frame_open *open_out);

@@ -9,7 +9,7 @@
 static void gate_accepted(struct listener *listener, int fd, const struct address *peer)
 {
 	struct gate_port *port = container_of(listener, struct gate_port, listener);
-	door_enter(&port->door, door_next(port->gate->node), fd, peer);
+	door_enter(&port->door, door_next(port->gate->node), fd, peer, NULL);
 }
 
 static void gate_exhausted(struct listener *listener, int error)

@@ -75,8 +75,8 @@ void hatch_dropped(struct hatch *h, enum hatch_drop why, uint64_t n, const struc
 	if (peer)
 		h->dropped_of = *peer;
 	if (!sum)
-		loop_timer_set(&h->say, MAX(now + HATCH_SAY_FIRST,
-						h->said_at ? h->said_at + HATCH_SAY_AGAIN : 0));
+		loop_timer_set(&h->say,
+			MAX(now + HATCH_SAY_FIRST, h->said_at ? h->said_at + HATCH_SAY_AGAIN : 0));
 }
 
 static void hatch_count_socket(struct hatch *h, const struct address *peer)
@@ -103,8 +103,8 @@ static void hatch_pass(struct hatch *h, const struct address *peer, const struct
 		sender_heard(h, peer, local, p, n);
 }
 
-static void hatch_received(struct udp *udp, const struct address *peer,
-	const struct address *local, const uint8_t *p, size_t n)
+static void hatch_received(struct udp *udp, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n)
 {
 	struct hatch *h = container_of(udp, struct hatch, udp);
 	hatch_count_socket(h, peer);
@@ -152,7 +152,7 @@ static void hatch_leave_worker(struct hatch *h, const char *why)
 
 void hatch_stop(struct hatch *h)
 {
-	hatch_leave_worker(h, h->worker->draining ? "draining" : "withdrawn");
+	hatch_leave_worker(h, "closed");
 	hatch_set_state(h, HATCH_CLOSED);
 }
 

@@ -14,9 +14,10 @@
 #include "net/udp.h"
 #include "server/service.h"
 
-#define HATCH_CARRY_MAX (256u << 10) /* bytes that move along, as much as one flow may have unsent */
+#define HATCH_CARRY_MAX \
+	(256u << 10) /* bytes that move along, as much as one flow may have unsent */
 #define HATCH_REST      (100 * CLOCK_MS) /* it stays at least: a move ends the flows there are */
-#define HATCH_SAY_FIRST CLOCK_S      /* drops are summed up for so long before they are logged, */
+#define HATCH_SAY_FIRST CLOCK_S        /* drops are summed up for so long before they are logged, */
 #define HATCH_SAY_AGAIN (60 * CLOCK_S) /* and then not again before */
 
 struct node;
@@ -33,7 +34,7 @@ enum hatch_state {
 enum hatch_drop {
 	HATCH_DROP_NOBODY, /* no link of a client that publishes the port; UDP does not wait */
 	HATCH_DROP_FULL,   /* too many flows, or no memory for one more */
-	HATCH_DROP_LATE,   /* FLOW_UNSENT_MAX or FLOW_AGE_MAX: the link is slower than the visitor */
+	HATCH_DROP_LATE, /* FLOW_UNSENT_MAX or FLOW_AGE_MAX: the link is slower than the visitor */
 	HATCH_DROP_SOCKET, /* too long for a frame, or an answer that the socket did not take */
 	HATCH_DROPS,
 };

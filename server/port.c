@@ -20,13 +20,13 @@ void port_place(const struct port *p, char place[SERVICE_PLACE_SIZE])
 /* To a worker that has a link for it, so that most connections never move. */
 static void port_accepted(struct listener *listener, int fd, const struct address *peer)
 {
-	struct port *p = container_of(listener, struct port, listener);
-	struct node *n = p->registrar->node;
-	struct worker *home = p->registrar->worker;
+	struct port *port = container_of(listener, struct port, listener);
+	struct node *n = port->registrar->node;
+	struct worker *home = port->registrar->worker;
 	struct route *route =
-		routes_find(&home->ports, str_from(p->door.place), loop_now(home->loop));
-	int worker = route ? branch_pick_worker(home, route) : -1;
-	door_enter(&p->door, worker > 0 ? n->workers[worker] : home, fd, peer);
+		routes_find(&home->ports, str_from(port->door.place), loop_now(home->loop));
+	struct presence *p = route ? branch_pick_presence(home, route) : NULL;
+	door_enter(&port->door, p ? n->workers[p - p->session->on] : home, fd, peer, p);
 }
 
 static void port_exhausted(struct listener *listener, int error)

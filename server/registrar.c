@@ -169,12 +169,12 @@ void registrar_tell_up(struct trunk *t, const struct control *hello)
 	node_post(l->node, 0, &l->mail);
 }
 
-void registrar_tell_control(struct trunk *t, const struct control *message)
+void registrar_tell_control(struct trunk *t, struct control *message)
 {
 	struct registrar_letter *l = letter_new(t, TALE_CONTROL);
 	if (!l)
 		return;
-	control_hold(message, &l->message);
+	control_take(message, &l->message);
 	if (message->type == CONTROL_JOIN)
 		memcpy(l->hash, handshake_hash(&t->carrier.link.handshake), sizeof(l->hash));
 	node_post(l->node, 0, &l->mail);

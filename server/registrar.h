@@ -23,6 +23,7 @@ void registrar_deinit(struct registrar *r);
 
 /* `hello` is copied. */
 void registrar_tell_up(struct trunk *t, const struct control *hello);
-void registrar_tell_control(struct trunk *t, const struct control *message);
+/* Takes the message. */
+void registrar_tell_control(struct trunk *t, struct control *message);
 /* The last thing it hears; trunk_forget() answers. */
 void registrar_tell_gone(struct trunk *t);

@@ -216,8 +216,7 @@ static struct sender *sender_new(struct hatch *h, struct branch *b, const struct
 static struct pick sender_pick(struct worker *w, struct hatch *h)
 {
 	uint64_t now = loop_now(w->loop);
-	struct route *route =
-		w->draining ? NULL : routes_find(&w->ports, str_from(h->place), now);
+	struct route *route = w->draining ? NULL : routes_find(&w->ports, str_from(h->place), now);
 	struct pick pick = route ? branch_pick(w, route, NULL, true) : PICK_NONE;
 	if (pick.branch || pick.worker < 0)
 		return pick;

@@ -31,10 +31,10 @@ struct sender {
 	struct list of_presence; /* presence::senders: the one idle longest is first */
 	struct timeout idle;
 	struct loop_task reap;
-	bool counted;           /* in the census against its address */
-	uint64_t late;          /* flow::dropped, as far as the hatch counted them */
-	uint64_t bytes[2];      /* from the visitor, and to it */
-	uint64_t began;         /* µs */
+	bool counted;      /* in the census against its address */
+	uint64_t late;     /* flow::dropped, as far as the hatch counted them */
+	uint64_t bytes[2]; /* from the visitor, and to it */
+	uint64_t began;    /* µs */
 };
 
 void senders_init(struct senders *s, struct worker *w);

@@ -96,6 +96,12 @@ const struct service *routes_service(const struct routes *r, struct str name, ui
 		->service;
 }
 
+static unsigned presence_load(const struct presence *p)
+{
+	return atomic_load_explicit(&p->load, memory_order_relaxed) +
+	       atomic_load_explicit(&p->coming, memory_order_relaxed);
+}
+
 /* A worker other than this one that serves the branch's session; -1: none. */
 static int branch_elsewhere(const struct branch *b, const struct worker *w, unsigned *load_out)
 {
@@ -105,7 +111,7 @@ static int branch_elsewhere(const struct branch *b, const struct worker *w, unsi
 		const struct presence *p = &s->on[i];
 		if (i == w->index || !atomic_load_explicit(&p->usable, memory_order_acquire))
 			continue;
-		unsigned load = atomic_load_explicit(&p->load, memory_order_relaxed);
+		unsigned load = presence_load(p);
 		if (best < 0 || load < *load_out) {
 			best = (int)i;
 			*load_out = load;
@@ -130,23 +136,18 @@ struct trunk *branch_trunk(const struct branch *b)
 	return best;
 }
 
-int branch_pick_worker(struct worker *w, const struct route *route)
+struct presence *branch_pick_presence(struct worker *w, const struct route *route)
 {
-	unsigned load = 0;
-	int best = -1;
+	struct presence *best = NULL;
 	list_for_each (it, &route->entries) {
-		struct branch *b = container_of(list_entry(it, struct route_entry, link),
-			struct branch, entry);
-		unsigned here = atomic_load_explicit(&b->presence->load, memory_order_relaxed);
-		unsigned there_load = 0;
-		int there = branch_elsewhere(b, w, &there_load);
-		if (branch_trunk(b) && (best < 0 || here < load)) {
-			best = (int)w->index;
-			load = here;
-		}
-		if (there >= 0 && (best < 0 || there_load < load)) {
-			best = there;
-			load = there_load;
+		struct session *s = container_of(list_entry(it, struct route_entry, link),
+			struct branch, entry)
+					    ->service->session;
+		for (unsigned i = 0; i < w->node->n_workers; i++) {
+			struct presence *p = &s->on[i];
+			if (atomic_load_explicit(&p->usable, memory_order_acquire) &&
+				(!best || presence_load(p) < presence_load(best)))
+				best = p;
 		}
 	}
 	return best;

@@ -108,8 +108,11 @@ struct pick {
 struct pick branch_pick(struct worker *w, const struct route *route, const struct branch *but,
 	bool settled);
 
-/* The worker that has the fewest under way for it, this one included; -1: none. For who accepts. */
-int branch_pick_worker(struct worker *w, const struct route *route);
+/*
+ * For who accepts: the presence, of any worker's, that has the fewest under way for it; NULL: none. Its
+ * `coming` is the caller's to count.
+ */
+struct presence *branch_pick_presence(struct worker *w, const struct route *route);
 
 #define PICK_NONE ((struct pick){.worker = -1})
 

@@ -57,17 +57,19 @@ static void trunk_set_state(struct trunk *t, enum trunk_state state)
 		[TRUNK_DRAINING] = 1 << TRUNK_CLOSED,
 		[TRUNK_CLOSED] = 0,
 	};
+	static const char *const names[] = {"handshaking", "established", "draining", "closed"};
 	if (!(legal[t->state] & 1 << state))
 		abort();
 	if (t->state == TRUNK_HANDSHAKING)
 		census_leave(&trunk_node(t)->census, CENSUS_HANDSHAKE, &t->peer);
+	log_debug("a link from a client: %s -> %s", names[t->state], names[state]);
 	t->state = state;
 	if (state != TRUNK_ESTABLISHED)
 		trunk_uncount(t);
 }
 
 /* Only this thread writes it; others read. */
-static void presence_load(struct presence *p, unsigned change)
+static void presence_count(struct presence *p, unsigned change)
 {
 	unsigned load = atomic_load_explicit(&p->load, memory_order_relaxed);
 	atomic_store_explicit(&p->load, load + change, memory_order_relaxed);
@@ -76,13 +78,13 @@ static void presence_load(struct presence *p, unsigned change)
 void trunk_began(struct trunk *t)
 {
 	t->active++;
-	presence_load(t->presence, 1);
+	presence_count(t->presence, 1);
 }
 
 void trunk_finished(struct trunk *t)
 {
 	t->active--;
-	presence_load(t->presence, -1u);
+	presence_count(t->presence, -1u);
 }
 
 /* ---- What the link tells ---- */
@@ -104,7 +106,7 @@ static void trunk_on_up(struct link *l, const struct control *hello)
 		trunk_drain(t);
 }
 
-static void trunk_on_control(struct link *l, const struct control *m)
+static void trunk_on_control(struct link *l, struct control *m)
 {
 	switch (m->type) {
 	case CONTROL_PUBLISH:

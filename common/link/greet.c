@@ -225,7 +225,7 @@ static void greet_confirm(struct link *l, uint8_t *p, size_t n, uint64_t now)
 		link_close(l, LINK_END_VIOLATION, "the first message was no hello");
 }
 
-void link_message(struct link *l, const struct control *message)
+void link_message(struct link *l, struct control *message)
 {
 	if (l->state == LINK_CLOSED)
 		return; /* an earlier frame of the same record closed it */

@@ -11,7 +11,7 @@ void link_set_state(struct link *l, enum link_state state);
 /* greet.c: hello, handshake, key confirmation. `p` is one whole WebSocket message. */
 int link_send_hello(struct link *l);
 void link_greet(struct link *l, uint8_t *p, size_t n, uint64_t now);
-void link_message(struct link *l, const struct control *message); /* hello, or the owner's */
+void link_message(struct link *l, struct control *message); /* hello, or the owner's */
 
 /* record.c: messages in and out. */
 uint8_t *link_put(struct link *l, size_t n); /* room for a message; NULL when memory is out */

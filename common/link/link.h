@@ -61,8 +61,8 @@ struct link_ops {
 	const struct token_key *(*find_key)(struct link *l, const uint8_t id[TOKEN_ID_SIZE]);
 	/* Both sides proved the key. `hello` is the peer's; streams and messages may go. */
 	void (*up)(struct link *l, const struct control *hello);
-	/* A message behind the hello; the owner calls control_deinit() on neither. */
-	void (*control)(struct link *l, const struct control *message);
+	/* A message behind the hello; what it takes out by control_take() is its own. */
+	void (*control)(struct link *l, struct control *message);
 	struct stream *(
 		*open)(struct link *l, const struct frame_open *open, enum frame_reset *reason_out);
 	void (*goaway)(struct link *l, uint8_t reason);

@@ -357,10 +357,10 @@ int control_decode(const void *p, size_t n, struct error *err, struct control *c
 	return 0;
 }
 
-void control_hold(const struct control *from, struct control *to_out)
+void control_take(struct control *from, struct control *to_out)
 {
 	*to_out = *from;
-	json_incref(to_out->tree);
+	from->tree = NULL;
 }
 
 void control_deinit(struct control *c)

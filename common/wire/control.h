@@ -132,8 +132,8 @@ int control_encode(const struct control *c, void *at, size_t cap, struct error *
  */
 int control_decode(const void *p, size_t n, struct error *err, struct control *control_out);
 
-/* `to` has the same message and keeps what its texts are in, until control_deinit(). */
-void control_hold(const struct control *from, struct control *to_out);
+/* The message with what its texts are in; `from` is as if it had not been decoded. */
+void control_take(struct control *from, struct control *to_out);
 
 /* Frees what decoding made; a message that was not decoded is left alone. */
 void control_deinit(struct control *c);

@@ -145,7 +145,7 @@ static void on_up(struct link *l, const struct control *hello)
 		s->on_up(s);
 }
 
-static void on_control(struct link *l, const struct control *message)
+static void on_control(struct link *l, struct control *message)
 {
 	struct side *s = side_of(l);
 	s->controls++;

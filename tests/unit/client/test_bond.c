@@ -101,7 +101,7 @@ static void on_publish(struct trunk *t, const struct control *m)
 	assert_int_equal(link_send(l, &granted), 0);
 }
 
-static void on_control(struct link *l, const struct control *m)
+static void on_control(struct link *l, struct control *m)
 {
 	struct trunk *t = trunk_of(l);
 	if (m->type == CONTROL_JOIN) {

@@ -91,7 +91,8 @@ static void test_many(void **state)
 	struct roll r = {0};
 	for (unsigned i = 0; i < N; i++) {
 		char text[ADDRESS_TEXT_SIZE];
-		snprintf(text, sizeof(text), "10.0.%u.%u:%u", i / 2 / 256, i / 2 % 256, 1000 + i % 2);
+		snprintf(text, sizeof(text), "10.0.%u.%u:%u", i / 2 / 256, i / 2 % 256,
+			1000 + i % 2);
 		entries[i] = entry(&port_a, text, "127.0.0.1:53");
 		assert_int_equal(roll_add(&r, &entries[i]), 0);
 	}
