@@ -11,12 +11,15 @@ build_packages=(
 try_packages=(curl iproute2 python3)
 
 # To run every test. perl has shasum, which the walk-through uses; binutils for the sanitizers'
-# reports; systemd for systemd-analyze and its pkg-config file; scdoc for the man pages.
+# reports; systemd for systemd-analyze and its pkg-config file; scdoc for the man pages; iproute2 for
+# network namespaces. The last line is of programs that are sent through the tunnel; the tests start
+# those that serve, on ports and with folders of their own.
 test_packages=(
 	libcmocka-dev libwebsockets-dev libasan8 libubsan1
-	python3-pytest python3-pytest-xdist python3-websockets
-	nginx curl perl procps util-linux binutils
+	python3-pytest python3-pytest-xdist python3-websockets python3-cryptography
+	nginx haproxy curl iproute2 openssl perl procps util-linux binutils
 	scdoc systemd clang-format shellcheck git
+	openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 )
 
 say() {

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
 from house import programs, upstream  # noqa: E402
+from house.certs import CA  # noqa: E402
 from house.mitm import Mitm  # noqa: E402
+from house.public import port_of  # noqa: E402
 from house.stage import Stage  # noqa: E402
 from house.visitor import Visitor, split  # noqa: E402
 from house.wait import wait_until  # noqa: E402
@@ -46,6 +49,10 @@ class Late(BaseException):
 def pytest_runtest_call(item):
     def late(*_):
         raise Late("the test took more than %d s" % seconds)
+    if threading.current_thread() is not threading.main_thread():
+        # Now and then a worker of xdist is given a thread of its own, which no signal reaches.
+        yield
+        return
     seconds = 1800 if "slow" in item.keywords else TEST_SECONDS
     old = signal.signal(signal.SIGALRM, late)
     signal.alarm(seconds)
@@ -88,15 +95,21 @@ class Tunnel:
         s = self.stage.add(programs.Server(self.stage, *options, **kwargs))
         return s.start() if start else s
 
-    def client(self, remote, upstream, *options, wait=True, start=True, **kwargs):
-        """A client, up when this returns."""
+    def client(self, remote, upstream, *options, wait=True, start=True, services=None, **kwargs):
+        """A client, up when this returns: when as many services are published as upstreams are
+        given, or as `services` says where one stands for several."""
         url = upstream if isinstance(upstream, (str, list)) else upstream.url
         c = self.stage.add(programs.Client(self.stage, remote, url, *options, **kwargs))
         if start:
             c.start()
             if wait:
-                n = sum(len(u.split(",")) for u in ([url] if isinstance(url, str) else url))
-                wait_until(lambda: c.log().count(PUBLISHED) >= n, "%s to be up" % c.name)
+                n = services or sum(len(u.split(","))
+                                    for u in ([url] if isinstance(url, str) else url))
+
+                def up():
+                    assert c.alive(), "%s ended: %s" % (c.name, c.log()[-500:])
+                    return c.log().count(PUBLISHED) >= n
+                wait_until(up, "%s to be up" % c.name)
         return c
 
     def upstream(self, script=None, **kwargs):
@@ -106,6 +119,12 @@ class Tunnel:
 
     def nginx(self, locations, **kwargs):
         return self.stage.add(programs.Nginx(self.stage, locations, **kwargs)).start()
+
+    def haproxy(self, target, send_proxy, **kwargs):
+        return self.stage.add(programs.Haproxy(self.stage, target, send_proxy, **kwargs)).start()
+
+    def ca(self, name="Test CA"):
+        return CA(self.path, name)
 
     def mitm(self, target, change=None):
         return self.stage.add(Mitm(split(target.address), change))
@@ -150,6 +169,36 @@ class Closing:
 @pytest.fixture
 def tunnel(stage):
     return Tunnel(stage)
+
+
+class Way:
+    """From a visitor to an upstream, with nothing between them or the whole tunnel: whatever a test
+    says of connections has to hold for both, so the direct way proves the test and the other one
+    the tunnel."""
+
+    def __init__(self, tunnel, direct):
+        self.tunnel = tunnel
+        self.direct = direct
+        self.client = None
+
+    def __call__(self, upstream, *options, scheme="tcp"):
+        """(host, port) at which that upstream is reached."""
+        if self.direct:
+            return split(upstream.address)
+        self.server = self.tunnel.server()
+        self.client = self.tunnel.client(
+            self.server, "0=%s://%s" % (scheme, upstream.address), *options)
+        return "127.0.0.1", port_of(self.client)
+
+    def visitor(self, upstream, *options):
+        v = Visitor(self(upstream, *options))
+        self.tunnel.stage.add(Closing(v))
+        return v
+
+
+@pytest.fixture(params=["direct", "tunnel"])
+def way(request, tunnel):
+    return Way(tunnel, request.param == "direct")
 
 
 @pytest.fixture(scope="session")

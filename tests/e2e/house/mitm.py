@@ -63,10 +63,20 @@ class Mitm:
             server.settimeout(None)
             for sock in (client, server):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                client, server = self._wrap(client, server)
+            except OSError:
+                client.close()
+                server.close()
+                continue
             pair = Pair(len(self.pairs), client, server)
             self.pairs.append(pair)
             for direction in (UP, DOWN):
                 threading.Thread(target=self._pump, args=(pair, direction), daemon=True).start()
+
+    def _wrap(self, client, server):
+        """For those who speak something more than TCP."""
+        return client, server
 
     def _pump(self, pair, direction):
         source, sink = pair.socks[direction]

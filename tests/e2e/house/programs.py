@@ -79,12 +79,15 @@ class Nginx(Daemon):
     """A real nginx. Its listening socket is ours, bound to port 0 and handed over the way nginx
     hands sockets to its own successor, so no port is ever guessed."""
 
-    def __init__(self, stage, locations, http="", listen=""):
-        self.sock = socket.create_server(("127.0.0.1", 0), backlog=511)
+    def __init__(self, stage, locations, http="", listen="", host="127.0.0.1", greeting=b""):
+        """greeting: what has to come before any request, when `listen` asks for something."""
+        self.greeting = greeting
+        self.sock = socket.create_server(
+            (host, 0), backlog=511, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.set_inheritable(True)
         self.port = self.sock.getsockname()[1]
-        self.address = "127.0.0.1:%d" % self.port
-        self.url = "http://" + self.address
+        self.address = "%s:%d" % ("[%s]" % host if ":" in host else host, self.port)
+        self.url = "http%s://%s" % ("s" if "ssl" in listen.split() else "", self.address)
         home = stage.path / stage.name("nginx.d")
         self.root = home / "root"
         self.root.mkdir(parents=True)
@@ -124,8 +127,8 @@ http {
     def _answers(self):
         # The socket listens since before nginx ran; only an answer tells that nginx does.
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as s:
-                s.sendall(b"GET /is-nginx-up HTTP/1.0\r\n\r\n")
+            with socket.create_connection(self.sock.getsockname()[:2], 1) as s:
+                s.sendall(self.greeting + b"GET /is-nginx-up HTTP/1.0\r\n\r\n")
                 return s.recv(1) != b""
         except OSError:
             return False
@@ -133,6 +136,35 @@ http {
     def stop(self):
         # SIGQUIT would wait for kept connections.
         super().stop(signal.SIGTERM)
+        self.sock.close()
+
+
+class Haproxy(Daemon):
+    """A real haproxy that passes TCP on. Its listening socket is ours, as nginx's is."""
+
+    def __init__(self, stage, target, send_proxy, host="127.0.0.1"):
+        """send_proxy: "send-proxy" or "send-proxy-v2"."""
+        self.sock = socket.create_server(
+            (host, 0), backlog=128, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.sock.set_inheritable(True)
+        self.port = self.sock.getsockname()[1]
+        self.address = "%s:%d" % ("[%s]" % host if ":" in host else host, self.port)
+        config = stage.file(stage.name("haproxy.cfg"), """
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+listen front
+    bind fd@%d
+    server exit-node %s %s
+""" % (self.sock.fileno(), target, send_proxy))
+        super().__init__(stage, stage.name("haproxy"), ["haproxy", "-db", "-f", config],
+                         pass_fds=(self.sock.fileno(),))
+        self.expected_status |= {-signal.SIGTERM, 128 + signal.SIGTERM}
+
+    def stop(self):
+        super().stop()
         self.sock.close()
 
 

@@ -45,6 +45,7 @@ class Daemon:
             options = "log_path=%s:exitcode=99:abort_on_error=0" % self.report_prefix
             env.setdefault("ASAN_OPTIONS", options + ":detect_leaks=1")
             env.setdefault("UBSAN_OPTIONS", options + ":print_stacktrace=1:halt_on_error=1")
+            env.setdefault("TSAN_OPTIONS", options + ":second_deadlock_stack=1")
         self.asked = False
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(

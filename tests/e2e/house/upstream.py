@@ -136,16 +136,19 @@ def echo(conn):
 
 
 class Upstream:
-    def __init__(self, script=None, host="127.0.0.1"):
+    """With `tls`, an ssl.SSLContext, what the script reads and sends is what stands inside TLS."""
+
+    def __init__(self, script=None, host="127.0.0.1", port=0, tls=None):
         self.script = script or always(b"ok\n")
+        self.tls = tls
         self.connections = []
         self.errors = []
         self.sock = socket.create_server(
-            (host, 0), backlog=512,
+            (host, port), backlog=512,
             family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.host = "[%s]" % host if ":" in host else host
         self.port = self.sock.getsockname()[1]
-        self.url = "http://%s:%d" % (self.host, self.port)
+        self.url = "http%s://%s:%d" % ("s" if tls else "", self.host, self.port)
         self.address = "%s:%d" % (self.host, self.port)
         self.stopping = False
         threading.Thread(target=self._accept, daemon=True).start()
@@ -162,6 +165,8 @@ class Upstream:
 
     def _serve(self, conn):
         try:
+            if self.tls is not None:
+                conn.sock = self.tls.wrap_socket(conn.sock, server_side=True)
             self.script(conn)
         except OSError:
             pass  # the tunnel may hang up whenever the test makes it
@@ -196,6 +201,22 @@ class Upstream:
                 conn.close()
             except OSError:
                 pass
+
+
+class UnixUpstream(Upstream):
+    """The same on a socket of the file system."""
+
+    def __init__(self, path, script=None):
+        self.script = script or always(b"ok\n")
+        self.tls = None
+        self.connections = []
+        self.errors = []
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.bind(str(path))
+        self.sock.listen(128)
+        self.url = "unix:%s" % path
+        self.stopping = False
+        threading.Thread(target=self._accept, daemon=True).start()
 
 
 def head_of(upstream, n=0):

@@ -1,0 +1,55 @@
+"""The public side of services that have ports: which ones are free, and where a client's ended up."""
+
+import random
+import re
+import socket
+
+from house.wait import wait_until
+
+# Above what --allow-ports leaves out, below what the kernel gives to outgoing connections.
+FREE_PORTS = range(10000, 32000)
+
+_rng = random.SystemRandom()  # the workers of a test run must not draw the same ports
+
+
+def free_ports(n, host="127.0.0.1"):
+    """n ports in a row which nobody has at the moment, neither for TCP nor for UDP."""
+    while True:
+        first = _rng.randrange(FREE_PORTS.start, FREE_PORTS.stop - n)
+        if all(is_free(p, host) for p in range(first, first + n)):
+            return list(range(first, first + n))
+
+
+def free_port(host="127.0.0.1"):
+    return free_ports(1, host)[0]
+
+
+def is_free(port, host="127.0.0.1"):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as s:
+            if kind == socket.SOCK_STREAM:
+                # As servers do: connections of the past are no obstacle, a listener is.
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind((host, port))
+                if kind == socket.SOCK_STREAM:
+                    s.listen()
+            except OSError:
+                return False
+    return True
+
+
+def published(client):
+    """[(upstream, where visitors find it)] of the client's log, the oldest first."""
+    return re.findall(r"(\S+) is published at (\S+)", client.log())
+
+
+def port_of(client, upstream=""):
+    """The public port of the only upstream whose URL holds this text."""
+    def found():
+        return [a for u, a in published(client) if upstream in u]
+    wait_until(found, "%s to be published" % (upstream or "anything"))
+    address = found()[-1]
+    port = re.search(r"^(?:tcp|udp|tls|tls\+tcp)://.*:(\d+)$", address)
+    assert port, "%s has no port of its own" % address
+    return int(port[1])

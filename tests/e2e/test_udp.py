@@ -1,0 +1,194 @@
+"""UDP services: datagrams stay what they are, each visitor is one flow, nobody waits for them."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from house.netns import Namespace
+from house.public import is_free, port_of
+from house.udp import UdpUpstream, UdpVisitor
+from house.visitor import Visitor
+from house.wait import wait_until
+
+LARGEST = 65507  # bytes: what IPv4 leaves of 65,535 behind its header and UDP's
+
+
+@pytest.fixture
+def upstream(stage):
+    return lambda *args, **kwargs: stage.add(UdpUpstream(*args, **kwargs))
+
+
+@pytest.fixture
+def visit(stage, way):
+    """A visitor of that upstream, on either way."""
+    place = {}
+
+    def make(upstream, *options):
+        if upstream not in place:
+            place[upstream] = way(upstream, *options, scheme="udp")
+        return stage.add(UdpVisitor(place[upstream]))
+    return make
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000, 1472, 1473, 9000, 32768, 65000, LARGEST])
+def test_size(way, upstream, visit, size):
+    data = os.urandom(size)
+    assert visit(upstream()).ask(data) == data
+
+
+def test_empty(way, upstream, visit):
+    u = upstream()
+    v = visit(u)
+    assert v.ask(b"") == b""
+    assert v.ask(b"x") == b"x"
+    assert [d for d, _ in u.received] == [b"", b"x"]
+
+
+def test_boundaries(way, upstream, visit):
+    """What is sent in one go comes in as many datagrams as it was, and in their order."""
+    u = upstream()
+    v = visit(u)
+    sent = [b"%d" % i * i for i in range(20)]
+    for data in sent:
+        v.send(data)
+    assert [v.receive() for _ in sent] == sent
+    assert [d for d, _ in u.received] == sent
+
+
+def test_several_answers_to_one_question(way, upstream, visit):
+    v = visit(upstream(lambda data: [data[:1], b"", data]))
+    assert v.ask(b"abc") == b"a"
+    assert v.receive() == b"" and v.receive() == b"abc"
+
+
+def test_each_visitor_is_a_flow(way, upstream, visit):
+    u = upstream(lambda data: [b"to " + data])
+    one, two = visit(u), visit(u)
+    for _ in range(2):
+        assert one.ask(b"one") == b"to one"
+        assert two.ask(b"two") == b"to two"
+    assert len(u.peers()) == 2
+    assert one.receive(0.1) is None and two.receive(0.1) is None
+
+
+def test_many_visitors(way, upstream, visit):
+    u = upstream()
+    visitors = [visit(u) for _ in range(50)]
+    for i, v in enumerate(visitors):
+        v.send(b"%d" % i)
+    for i, v in enumerate(visitors):
+        assert v.receive() == b"%d" % i
+    assert len(u.peers()) == 50
+
+
+def through(tunnel, u, *server_options):
+    server = tunnel.server(*server_options)
+    client = tunnel.client(server, "0=udp://" + u.address)
+    return server, client, ("127.0.0.1", port_of(client))
+
+
+def test_flow_ends_when_idle(tunnel, stage, upstream):
+    u = upstream()
+    _, client, address = through(tunnel, u, "--udp-idle=1s")
+    v = stage.add(UdpVisitor(address))
+    before = client.fds()
+    # Something every 0.4 s keeps it, from either side.
+    for _ in range(5):
+        assert v.ask(b"x") == b"x"
+        time.sleep(0.4)
+    assert len(u.peers()) == 1
+    wait_until(lambda: client.fds() <= before, "the flow's socket to be closed")
+    # The next one is a new flow, with a socket of its own.
+    assert v.ask(b"again") == b"again"
+    assert len(u.peers()) == 2
+
+
+def test_upstream_that_is_not_there_yet(tunnel, stage, upstream):
+    """An ICMP error is not the end of anything but perhaps the flow."""
+    gone = upstream()
+    _, client, address = through(tunnel, gone, "--udp-idle=1s")
+    gone.stop()
+    v = stage.add(UdpVisitor(address))
+    for _ in range(5):
+        v.send(b"anyone?")
+        time.sleep(0.02)
+    back = stage.add(UdpUpstream(port=gone.port))
+    wait_until(lambda: v.ask(b"x", 0.3) == b"x", "an answer")
+    assert back.received and client.alive()
+
+
+def test_flood_of_datagrams_delays_nobody(tunnel, stage, upstream):
+    """They are dropped instead: whoever speaks TCP beside them does not notice."""
+    sink = upstream(lambda data: [])
+    web = tunnel.upstream("small")
+    server = tunnel.server()
+    client = tunnel.client(server, [web.url, "0=udp://" + sink.address])
+    address = ("127.0.0.1", port_of(client, "udp"))
+    visitors = [stage.add(UdpVisitor(address)) for _ in range(2)]
+    stop = threading.Event()
+    sent = [0] * len(visitors)
+
+    def flood(i):
+        while not stop.is_set():
+            try:
+                visitors[i].sock.send(b"f" * 1200)
+                sent[i] += 1
+            except OSError:
+                pass
+    threads = [threading.Thread(target=flood, args=(i,)) for i in range(len(visitors))]
+    for t in threads:
+        t.start()
+    try:
+        slowest = 0.0
+        with Visitor(server.address) as v:
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end:
+                began = time.monotonic()
+                assert v.get().body == b"small"
+                slowest = max(slowest, time.monotonic() - began)
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    assert slowest < 1.0
+    assert 0 < len(sink.received) <= sum(sent)
+    assert {len(d) for d, _ in sink.received} == {1200}
+    assert client.log().count("connected to") == 1
+
+
+def test_flows_of_one_address_are_limited(tunnel, stage, upstream):
+    """64 (rule 18); the oldest idle one goes, so the new one is served."""
+    u = upstream()
+    _, client, address = through(tunnel, u)
+    before = client.fds()
+    for i in range(100):
+        v = stage.add(UdpVisitor(address))
+        assert v.ask(b"%d" % i) == b"%d" % i
+    assert len(u.peers()) == 100
+    wait_until(lambda: client.fds() <= before + 64, "the oldest flows to be closed")
+
+
+def test_port_closes_with_the_session(tunnel, stage, upstream):
+    _, client, address = through(tunnel, upstream())
+    assert stage.add(UdpVisitor(address)).ask(b"x") == b"x"
+    client.kill()
+    began = time.monotonic()
+    wait_until(lambda: is_free(address[1]), "the port to be free")
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("asked", ["127.0.0.1", "127.0.0.2", "10.215.0.1"])
+def test_answers_come_from_the_address_that_was_asked(tunnel, stage, asked):
+    """The socket is bound to all addresses, of which the kernel would choose another one."""
+    space = stage.add(Namespace())
+    space.ip("address", "add", "10.215.0.1/32", "dev", "lo")
+    with space.inside():
+        u = stage.add(UdpUpstream())
+        server = space.move(tunnel.server(bind="0.0.0.0", start=False)).start()
+        client = space.move(tunnel.client("127.0.0.1:%d" % server.port, "0=udp://" + u.address,
+                                          start=False)).start()
+        v = stage.add(UdpVisitor((asked, port_of(client))))
+        assert v.ask(b"x") == b"x"
