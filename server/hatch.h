@@ -14,11 +14,15 @@
 #include "net/udp.h"
 #include "server/service.h"
 
-#define HATCH_CARRY_MAX \
-	(256u << 10) /* bytes that move along, as much as one flow may have unsent */
-#define HATCH_REST      (100 * CLOCK_MS) /* it stays at least: a move ends the flows there are */
-#define HATCH_SAY_FIRST CLOCK_S        /* drops are summed up for so long before they are logged, */
-#define HATCH_SAY_AGAIN (60 * CLOCK_S) /* and then not again before */
+/* Bytes that move along: as much as one flow may have unsent. */
+#define HATCH_CARRY_MAX (256u << 10)
+
+/* How long it stays at least: a move ends the flows there are. */
+#define HATCH_REST (100 * CLOCK_MS)
+
+/* Drops are summed up for so long before they are logged, and then not logged again before ... */
+#define HATCH_SAY_FIRST CLOCK_S
+#define HATCH_SAY_AGAIN (60 * CLOCK_S)
 
 struct node;
 struct worker;
