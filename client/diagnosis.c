@@ -21,7 +21,8 @@ static const struct {
 	{400, "if the port speaks TLS, it wants wss://; if a reverse proxy stands there, it must "
 	      "pass WebSockets on for %s"},
 	{401, "a reverse proxy there wants a password before it lets anybody to %s"},
-	{403, "a firewall or reverse proxy there does not let WebSockets through to %s, or it wants a "
+	{403, "a firewall or reverse proxy there does not let WebSockets through to %s, or it "
+	      "wants a "
 	      "client certificate (--tls-client-cert)"},
 	{404, "nothing is at %s there: do --control-path and the port fit the server's?"},
 	{405, "what answers at %s there is no tunnel server: is the port right?"},

@@ -14,7 +14,8 @@
 struct newcomer {
 	struct mail mail;
 	struct worker *worker;
-	struct presence *presence; /* that expects it; its session goes by a round behind this mail */
+	struct presence
+		*presence; /* that expects it; its session goes by a round behind this mail */
 	int fd;
 	struct address peer;
 	struct door door;

@@ -12,7 +12,7 @@
 #include "wire/address.h"
 #include "wire/frame.h"
 
-#define DOOR_PLACE_SIZE 10 /* "tcp 65535" and a NUL */
+#define DOOR_PLACE_SIZE 10 /* "tcp:65535" and a NUL */
 
 struct door {
 	bool links;   /* a link may be asked for */

@@ -13,7 +13,7 @@
 
 void port_place(const struct port *p, char place[SERVICE_PLACE_SIZE])
 {
-	snprintf(place, SERVICE_PLACE_SIZE, "%s %u", p->kind == CONTROL_UDP ? "udp" : "tcp",
+	snprintf(place, SERVICE_PLACE_SIZE, "%s:%u", p->kind == CONTROL_UDP ? "udp" : "tcp",
 		p->number);
 }
 

@@ -140,9 +140,9 @@ struct presence *branch_pick_presence(struct worker *w, const struct route *rout
 {
 	struct presence *best = NULL;
 	list_for_each (it, &route->entries) {
-		struct session *s = container_of(list_entry(it, struct route_entry, link),
-			struct branch, entry)
-					    ->service->session;
+		struct session *s =
+			container_of(list_entry(it, struct route_entry, link), struct branch, entry)
+				->service->session;
 		for (unsigned i = 0; i < w->node->n_workers; i++) {
 			struct presence *p = &s->on[i];
 			if (atomic_load_explicit(&p->usable, memory_order_acquire) &&

@@ -16,7 +16,7 @@
 #define SERVICE_PENALTY_MAX (30 * CLOCK_S) /* doubling up to this, while another serves the route */
 
 #define SERVICE_SESSION_NAME 17                  /* characters of a session's name, and a NUL */
-#define SERVICE_PLACE_SIZE   (HOSTNAME_SIZE + 8) /* "tcp 2222", a host name, or "" */
+#define SERVICE_PLACE_SIZE   (HOSTNAME_SIZE + 8) /* "tcp:2222", a host name, or "" */
 
 struct port;
 struct presence;

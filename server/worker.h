@@ -33,12 +33,12 @@ struct worker {
 
 	struct budget budget;
 	struct routes routes; /* by name */
-	struct routes ports;  /* by "tcp 2222" */
+	struct routes ports;  /* by "tcp:2222" */
 	struct waiting waiting;
 	struct list trunks;     /* of struct trunk */
 	struct list visitors;   /* of struct visitor */
 	struct list callers;    /* of struct caller */
-	struct senders senders;
+	struct senders senders; /* and their hatches */
 	struct list guests;     /* of struct guest */
 	struct tls_server *tls; /* NULL: none */
 	unsigned n_named;       /* services that TLS clients ask for by name */
