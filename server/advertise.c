@@ -97,14 +97,16 @@ static int append_option(struct buf *out, const char *name, struct str value)
 	return r || !quote ? r : buf_append(out, "'", 1);
 }
 
-int advertise_command(struct buf *out, const char *address, struct str token,
-	const char *token_file)
+int advertise_command(struct buf *out, const char *remote, struct str token, const char *token_file,
+	const char *pin)
 {
 	static const struct str command = STR("tunnel client");
 	static const struct str upstream = STR("http://127.0.0.1:3000");
 	size_t before = buf_len(out);
 	int r = buf_append(out, command.p, command.n);
-	r = r ? r : append_option(out, "remote", str_from(address));
+	r = r ? r : append_option(out, "remote", str_from(remote));
+	if (!r && pin)
+		r = append_option(out, "tls-pin", str_from(pin));
 	r = r ? r : append_option(out, "upstream", upstream);
 	if (!r && token.n > 0)
 		r = append_option(out, "token", token);

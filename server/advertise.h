@@ -25,10 +25,11 @@ int advertise_address(const char *option, uint16_t port, char out[ADVERTISE_SIZE
 /*
  * Appends "tunnel client --remote=… --upstream=http://127.0.0.1:3000 …" without a newline, quoted for
  * a shell where need be. How it proves itself is the first of these that is given: `token` (when it
- * may be shown), `token_file`, else --no-token. 0 or -ENOMEM.
+ * may be shown), `token_file`, else --no-token. With `pin` (or NULL) it knows the certificate by that. 0
+ * or -ENOMEM.
  */
-int advertise_command(struct buf *out, const char *address, struct str token,
-	const char *token_file);
+int advertise_command(struct buf *out, const char *remote, struct str token, const char *token_file,
+	const char *pin);
 
 /* Whether the token itself may be shown: --print-token, or a person sits before standard error. */
 bool advertise_may_show(bool print_token);

@@ -18,6 +18,7 @@
 #include "net/loop.h"
 #include "net/notify.h"
 #include "net/signals.h"
+#include "net/tls.h"
 #include "server/advertise.h"
 #include "server/gate.h"
 #include "server/keyring.h"
@@ -88,7 +89,14 @@ static void server_print_command(struct server *s, bool guess)
 	} else if (o->token) {
 		file = o->token_from ? o->token_from : "FILE";
 	}
-	if (advertise_command(&line, s->address, token, file) == 0)
+	char remote[ADVERTISE_SIZE + 8], pin[TLS_PIN_TEXT];
+	const struct tls_server *tls = s->node.workers[0]->tls;
+	snprintf(remote, sizeof(remote), "%s%s", tls ? "wss://" : "", s->address);
+	if (tls)
+		tls_server_pin(tls, pin);
+	/* Without a token nothing but the pin says who a self-signed certificate is. */
+	if (advertise_command(&line, remote, token, file,
+		    o->auto_tls && o->no_token ? pin : NULL) == 0)
 		log_info("publish a service with: %.*s%s", (int)buf_len(&line),
 			(const char *)buf_head(&line),
 			guess ? " (the address is a guess: see --advertise)" : "");

@@ -74,27 +74,36 @@ static void test_guess(void **state)
 static void test_commands(void **state)
 {
 	static const struct {
-		const char *address, *token, *file, *want;
+		const char *address, *token, *file, *want, *pin;
 	} cases[] = {
 		{"192.0.2.7:80", "", "/var/lib/tunnel/token",
 			"tunnel client --remote=192.0.2.7:80 --upstream=http://127.0.0.1:3000 "
-			"--token-from=/var/lib/tunnel/token"},
+			"--token-from=/var/lib/tunnel/token",
+			NULL},
 		{"a:80", "0123abcd", "/var/lib/tunnel/token",
 			"tunnel client --remote=a:80 --upstream=http://127.0.0.1:3000 "
-			"--token=0123abcd"},
+			"--token=0123abcd",
+			NULL},
 		{"a:80", "", NULL,
-			"tunnel client --remote=a:80 --upstream=http://127.0.0.1:3000 --no-token"},
+			"tunnel client --remote=a:80 --upstream=http://127.0.0.1:3000 --no-token",
+			NULL},
 		{"[2001:db8::7]:80", "it's; rm", NULL,
 			"tunnel client --remote='[2001:db8::7]:80' "
-			"--upstream=http://127.0.0.1:3000 --token='it'\\''s; rm'"},
+			"--upstream=http://127.0.0.1:3000 --token='it'\\''s; rm'",
+			NULL},
 		{"a:80", "", "/my state/$x",
 			"tunnel client --remote=a:80 --upstream=http://127.0.0.1:3000 "
-			"--token-from='/my state/$x'"},
+			"--token-from='/my state/$x'",
+			NULL},
+		{"wss://a:443", "", NULL,
+			"tunnel client --remote=wss://a:443 --tls-pin=sha256/AB+= "
+			"--upstream=http://127.0.0.1:3000 --no-token",
+			"sha256/AB+="},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct buf out = BUF_NULL;
 		assert_int_equal(advertise_command(&out, cases[i].address, str_from(cases[i].token),
-					 cases[i].file),
+					 cases[i].file, cases[i].pin),
 			0);
 		assert_int_equal(buf_append(&out, "", 1), 0);
 		assert_string_equal((char *)buf_head(&out), cases[i].want);
