@@ -101,6 +101,7 @@ struct cable *cable_new(struct uplink *u, struct plug plug, const void *early, s
 			.max_window = (uint32_t)o->max_window,
 			.max_streams = (uint32_t)o->max_streams},
 		.budget = &b->budget,
+		.share = &b->share,
 		.random = &b->random,
 		.instance = b->instance,
 		.resume = b->resume_given && !c->joins ? b->resume->bytes : NULL,
@@ -116,7 +117,6 @@ struct cable *cable_new(struct uplink *u, struct plug plug, const void *early, s
 		free(c);
 		return NULL;
 	}
-	budget_account_join(&c->carrier.link.mux.account, &b->share);
 	return c;
 }
 

@@ -112,10 +112,14 @@ static bool knock_plug(struct knock *k, struct plug plug)
 static void knock_secured(struct secure *secure, struct plug plug, const char *why)
 {
 	struct knock *k = container_of(secure, struct knock, secure);
-	if (plug.fd < 0)
-		knock_fail(k, why);
-	else if (knock_plug(k, plug))
+	char advised[256];
+	if (plug.fd < 0) {
+		snprintf(advised, sizeof(advised), "%s%s", why,
+			secure->distrusted ? " (see --tls-ca and --tls-pin)" : "");
+		knock_fail(k, advised);
+	} else if (knock_plug(k, plug)) {
 		ask_for_link(k);
+	}
 }
 
 /* What is said over `fd` reaches the exit node, or who ends TLS for it. */

@@ -8,8 +8,6 @@
 #include "base/log.h"
 #include "wire/frame.h"
 
-#define HTTPS_PORT 443
-
 /* Every legal transition; anything else is a bug of ours. */
 void offering_set_state(struct offering *offering, enum offering_state state)
 {
@@ -33,53 +31,15 @@ void offering_set_state(struct offering *offering, enum offering_state state)
 
 /* ---- What it is made of ---- */
 
-static struct str moved(struct str s, const char *from, const char *to)
-{
-	return s.p ? (struct str){to + (s.p - from), s.n} : s;
-}
-
-/* False: memory is out. `to` may be freed in any case. */
-static bool copy_upstream(struct upstream *to, const struct upstream *from)
-{
-	*to = *from;
-	to->text = strdup(from->text);
-	to->ca = from->ca ? strdup(from->ca) : NULL;
-	to->rewrite = from->rewrite ? strdup(from->rewrite) : NULL;
-	if (!to->text || (from->ca && !to->ca) || (from->rewrite && !to->rewrite))
-		return false;
-	to->url.path = moved(from->url.path, from->text, to->text);
-	to->url.query = moved(from->url.query, from->text, to->text);
-	to->url.socket = moved(from->url.socket, from->text, to->text);
-	return true;
-}
-
-/* Of an https upstream, whose own name is the one that it knows; a visitor's would not fit. */
-static char *authority(const struct url *url)
-{
-	char text[HOSTNAME_SIZE + 16], port[8] = "";
-	if (url->port != HTTPS_PORT)
-		snprintf(port, sizeof(port), ":%u", url->port);
-	snprintf(text, sizeof(text), url->literal_v6 ? "[%s]%s" : "%s%s", url->host, port);
-	return strdup(text);
-}
-
 static bool fill_in(struct offering *offering)
 {
 	const struct upstream *u = &offering->upstream;
-	bool https = u->url.scheme == URL_HTTPS;
-	if (u->url.path.n) {
-		offering->path = strndup(u->url.path.p, u->url.path.n);
-		if (!offering->path)
-			return false;
-	}
-	if (u->kind == CONTROL_HTTP && (u->rewrite || https)) {
-		offering->rewrite = u->rewrite ? strdup(u->rewrite) : authority(&u->url);
-		if (!offering->rewrite)
-			return false;
-	}
-	if (https)
+	if (u->url.scheme == URL_HTTPS)
 		upstream_tls_name(u, offering->server);
-	return true;
+	if (!u->url.path.n)
+		return true;
+	offering->path = strndup(u->url.path.p, u->url.path.n);
+	return offering->path;
 }
 
 struct offering *offering_new(const struct upstream *u, uint32_t number, struct tls_client *tls)
@@ -91,7 +51,7 @@ struct offering *offering_new(const struct upstream *u, uint32_t number, struct 
 	offering->number = number;
 	offering->port = u->port;
 	offering->tls = tls ? tls_client_ref(tls) : NULL;
-	if (!copy_upstream(&offering->upstream, u) || !fill_in(offering))
+	if (upstream_copy(&offering->upstream, u) < 0 || !fill_in(offering))
 		return offering_unref(offering);
 	return offering;
 }
@@ -107,11 +67,8 @@ struct offering *offering_unref(struct offering *offering)
 	if (!offering || --offering->users)
 		return NULL;
 	tls_client_unref(offering->tls);
-	free(offering->upstream.text);
-	free(offering->upstream.ca);
-	free(offering->upstream.rewrite);
+	upstream_deinit(&offering->upstream);
 	free(offering->path);
-	free(offering->rewrite);
 	free(offering->told);
 	free(offering);
 	return NULL;
@@ -147,7 +104,7 @@ void offering_publish(struct offering *offering, struct link *l)
 	message.publish.host = u->host;
 	message.publish.upstream = text;
 	message.publish.path = offering->path;
-	message.publish.rewrite = offering->rewrite;
+	message.publish.rewrite = u->rewrite;
 	message.publish.port = offering->port;
 	message.publish.port_given = u->port_given;
 	message.publish.tls = u->tls;

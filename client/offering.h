@@ -31,15 +31,14 @@ struct offering {
 	unsigned users; /* streams, and the list it is on: it is freed with the last */
 	enum offering_state state;
 	enum control_reason reason; /* while REFUSED */
-	uint16_t
-		port; /* that it asks for, if its place is a port: the one it got last, unless that is taken */
+	/* That it asks for, if its place is a port: the one it got last, unless that is taken. */
+	uint16_t port;
 	char *path;                 /* put before each request's path; NULL: nothing */
-	char *rewrite;              /* Host for the upstream; NULL: the visitor's */
 	struct tls_client *tls;     /* of an https upstream; NULL: plain text */
 	char server[HOSTNAME_SIZE]; /* the name that its certificate must be for */
 
-	struct offering
-		*successor; /* what takes its place once the exit node has answered about that */
+	/* What takes its place, once the exit node has answered about that. */
+	struct offering *successor;
 	bool withdraw_said; /* while LEAVING */
 	unsigned looks;     /* since it is LEAVING */
 

@@ -9,6 +9,7 @@
 #include "config/memory.h"
 #include "config/shared.h"
 #include "link/upgrade.h"
+#include "net/tls.h"
 
 #define AT(field) offsetof(struct client_options, field)
 #define IN(field) offsetof(struct service_options, field)
@@ -25,21 +26,14 @@ static int judge_remote(struct str text, struct error *err)
 	return url_parse_remote(text, &url, err);
 }
 
-/* "sha256/" and 32 bytes in base64, as curl and HPKP write it (RFC 7469, 2.4). */
 static int judge_pin(struct str text, struct error *err)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	static const struct str prefix = {"sha256/", 7};
-	bool fits = text.n == prefix.n + 44 && memcmp(text.p, prefix.p, prefix.n) == 0 &&
-		    text.p[text.n - 1] == '=';
-	for (size_t i = prefix.n; fits && i < text.n - 1; i++)
-		fits = strchr(digits, text.p[i]) && text.p[i];
-	return fits ? 0
-		    : error_set(err, -EINVAL,
-			      "\"%.*s\" is no pin: it is sha256/ and 44 characters of base64, as "
-			      "the exit node prints it",
-			      STR_ARG(text));
+	return tls_is_pin(text)
+		       ? 0
+		       : error_set(err, -EINVAL,
+				 "\"%.*s\" is no pin: it is sha256/ and 44 characters of base64, "
+				 "as the exit node prints it",
+				 STR_ARG(text));
 }
 
 /* A Host field: name or name:port. */
@@ -197,7 +191,7 @@ static const struct option_row rows[] = {
 	{.name = "tls-client-key",
 		.type = OPTION_STRING,
 		.metavar = "FILE",
-		.help = "Its key; without it in the same file",
+		.help = "Its key; without it in the certificate's file or beside it",
 		.offset = AT(tls_client_key)},
 
 	{.name = "strict-forwarding",
@@ -280,10 +274,6 @@ static int check_tls(struct client_options *o, struct error *err)
 	if (lost && o->remote && o->remote_url.scheme != URL_WSS)
 		return error_set(err, -EINVAL,
 			"%s is for an exit node that speaks TLS: write --remote wss://…", lost);
-	if (o->tls_client_cert && !o->tls_client_key)
-		o->tls_client_key = strdup(o->tls_client_cert);
-	if (o->tls_client_cert && !o->tls_client_key)
-		return error_set(err, -ENOMEM, "no memory");
 	return 0;
 }
 

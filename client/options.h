@@ -18,7 +18,7 @@ struct client_options {
 	/* Whom it believes, and what it shows, over wss:// */
 	char *tls_ca, *tls_pin;
 	char *tls_client_cert;
-	char *tls_client_key; /* not NULL behind the check when there is a certificate */
+	char *tls_client_key; /* NULL: with the certificate */
 
 	/* As whom */
 	char *token; /* the command puts the token here, wherever it was given; NULL: none was */

@@ -1,5 +1,6 @@
 #include "client/outlets.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -164,7 +165,10 @@ static void outlet_secured(struct secure *secure, struct plug plug, const char *
 	struct securing *securing = container_of(secure, struct securing, secure);
 	struct outlet *o = securing->outlet;
 	if (plug.fd < 0) {
-		outlet_fail(o, FRAME_RESET_TLS, why);
+		char advised[256];
+		snprintf(advised, sizeof(advised), "%s%s", why,
+			secure->distrusted ? " (see --upstream-ca and --upstream-insecure)" : "");
+		outlet_fail(o, FRAME_RESET_TLS, advised);
 		return;
 	}
 	o->securing = NULL;

@@ -22,11 +22,6 @@ struct offering *services_find(const struct services *s, uint32_t number)
 
 /* ---- A new list ---- */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* The same public name or port; but "any port" is not one place. */
 static bool same_place(const struct upstream *a, const struct upstream *b)
 {
@@ -65,7 +60,7 @@ static struct tls_client *tls_for(struct offering *const *v, size_t n, const str
 {
 	for (size_t i = 0; i < n; i++)
 		if (v[i]->tls && v[i]->upstream.insecure == u->insecure &&
-			same_text(v[i]->upstream.ca, u->ca))
+			str_same(v[i]->upstream.ca, u->ca))
 			return tls_client_ref(v[i]->tls);
 	struct tls_client_config config = {.ca = u->ca, .insecure = u->insecure};
 	return tls_client_new(&config, err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "client/upstream_rules.h"
 #include "config/value.h"
 
 static bool has(struct str text, const char *what)
@@ -38,24 +39,6 @@ static struct str first_part(struct str text)
 			return part;
 	}
 }
-
-enum key_kind { KEY_NONE, KEY_ALL, KEY_HOST, KEY_PORT };
-
-/* What stands before the '='. */
-struct key {
-	enum key_kind kind;
-	char host[HOSTNAME_SIZE];
-	struct option_range port;
-};
-
-/* One upstream of an option's comma list, with all that is said about it. */
-struct part {
-	struct key key;
-	const char *text; /* the URL */
-	struct url url;
-	const struct service_options *o;
-	const struct option_ranges *ports; /* public; empty: found by name */
-};
 
 static int parse_port(struct str text, uint16_t *out)
 {
@@ -102,113 +85,7 @@ static int split_key(struct str part, struct key *key, struct str *url_out, stru
 	return key->kind == KEY_ALL ? 0 : hostname_claim(text, key->host, &n, err);
 }
 
-/* ---- What is published: kind and place ---- */
-
-static int place_tcp(const struct part *p, struct upstream *add, struct error *err)
-{
-	const char *text = p->text;
-	bool named = p->key.kind == KEY_HOST;
-	if (p->ports->n)
-		return 0;
-	if (add->tls == CONTROL_TLS_NONE && named)
-		return error_set(err, -EINVAL,
-			"%s: TCP has no host names, so give it a public port, 2222=%s; or with "
-			"TLS, whose name tells: %s=sni+tcp://… or %s=tls+tcp://…",
-			text, text, p->key.host, p->key.host);
-	if (add->tls == CONTROL_TLS_NONE)
-		return error_set(err, -EINVAL,
-			"%s needs a public port: 2222=%s, 0=%s for any, or --port behind it", text,
-			text, text);
-	if (!named)
-		return error_set(err, -EINVAL,
-			"%s needs the host it is for, HOST=%s, or a public port, 2222=%s", text,
-			text, text);
-	return 0;
-}
-
-static int place_sni(const struct part *p, struct error *err)
-{
-	if (p->key.kind != KEY_HOST || p->ports->n)
-		return error_set(err, -EINVAL,
-			"%s is found by its name alone and needs the host it is for: HOST=%s",
-			p->text, p->text);
-	return 0;
-}
-
-static int place_udp(const struct part *p, struct error *err)
-{
-	if (!p->ports->n)
-		return error_set(err, -EINVAL,
-			"%s needs a public port, since UDP has no host names: 53=%s, or --port "
-			"behind it",
-			p->text, p->text);
-	return 0;
-}
-
-static int place_http(const struct part *p, struct error *err)
-{
-	if (p->ports->n)
-		return error_set(err, -EINVAL,
-			"%s is HTTP, which is found by its host, and has no port of its own: write "
-			"HOST=%s, or tcp:// for the bare port",
-			p->text, p->text);
-	return 0;
-}
-
-static int place(const struct part *p, struct upstream *add, struct error *err)
-{
-	add->kind = CONTROL_TCP;
-	add->port_given = p->ports->n > 0;
-	if (!add->port_given)
-		memcpy(add->host, p->key.host, sizeof add->host);
-	switch (p->url.scheme) {
-	case URL_HTTP:
-	case URL_HTTPS:
-		add->kind = CONTROL_HTTP;
-		return place_http(p, err);
-	case URL_TCP:
-		return place_tcp(p, add, err);
-	case URL_TLS_TCP:
-		add->tls = CONTROL_TLS_TERMINATE;
-		return place_tcp(p, add, err);
-	case URL_SNI_TCP:
-		add->tls = CONTROL_TLS_PASS;
-		return place_sni(p, err);
-	case URL_UDP:
-		add->kind = CONTROL_UDP;
-		return place_udp(p, err);
-	case URL_UNIX:
-		if (!add->port_given)
-			add->kind = CONTROL_HTTP;
-		return 0;
-	case URL_WS:
-	case URL_WSS:
-		break;
-	}
-	return error_set(err, -EINVAL, "%s cannot be published", p->text);
-}
-
-/* ---- Settings ---- */
-
-static int check_settings(const struct part *p, const struct upstream *add, struct error *err)
-{
-	const struct service_options *o = p->o;
-	bool https = p->url.scheme == URL_HTTPS;
-	const char *lost = o->insecure ? "--upstream-insecure" : "--upstream-ca";
-	if ((o->insecure || o->ca) && !https)
-		return error_set(err, -EINVAL, "%s is for an https:// upstream, and %s is none",
-			lost, p->text);
-	if (o->insecure && o->ca)
-		return error_set(err, -EINVAL,
-			"--upstream-insecure looks at no certificate: it makes --upstream-ca "
-			"pointless, keep one");
-	if (o->host && add->kind != CONTROL_HTTP)
-		return error_set(err, -EINVAL,
-			"--upstream-host is for HTTP, and %s is passed on as it comes", p->text);
-	if (o->proxy_protocol != UPSTREAM_PROXY_OFF && add->kind == CONTROL_UDP)
-		return error_set(err, -EINVAL, "--proxy-protocol is not for UDP: %s", p->text);
-	return 0;
-}
+/* ---- The list ---- */
 
 /* The Host field that an https upstream expects is the one of its URL; an http one takes any. */
 static int make_rewrite(const struct part *p, struct upstream *add)
@@ -228,8 +105,6 @@ static int make_rewrite(const struct part *p, struct upstream *add)
 		add->rewrite = NULL;
 	return n < 0 ? -ENOMEM : 0;
 }
-
-/* ---- The list ---- */
 
 static int check_new(const struct upstreams *u, const struct upstream *add, struct error *err)
 {
@@ -255,7 +130,7 @@ static int check_new(const struct upstreams *u, const struct upstream *add, stru
 	return 0;
 }
 
-static void upstream_deinit(struct upstream *u)
+void upstream_deinit(struct upstream *u)
 {
 	free(u->text);
 	free(u->ca);
@@ -394,9 +269,9 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 	}
 	struct upstream add = {.proxy_protocol = (enum upstream_proxy)o->proxy_protocol,
 		.insecure = o->insecure};
-	r = place(&p, &add, err);
+	r = upstream_set_place(&p, &add, err);
 	if (!r)
-		r = check_settings(&p, &add, err);
+		r = upstream_check_settings(&p, &add, err);
 	if (r)
 		return r;
 	if (add.port_given)
@@ -420,9 +295,23 @@ int upstreams_add(struct upstreams *u, const struct service_options *o,
 	}
 }
 
-static bool same_text(const char *a, const char *b)
+static struct str moved(struct str s, const char *from, const char *to)
 {
-	return a && b ? strcmp(a, b) == 0 : a == b;
+	return s.p ? (struct str){to + (s.p - from), s.n} : s;
+}
+
+int upstream_copy(struct upstream *to, const struct upstream *from)
+{
+	*to = *from;
+	to->text = strdup(from->text);
+	to->ca = from->ca ? strdup(from->ca) : NULL;
+	to->rewrite = from->rewrite ? strdup(from->rewrite) : NULL;
+	if (!to->text || (from->ca && !to->ca) || (from->rewrite && !to->rewrite))
+		return -ENOMEM;
+	to->url.path = moved(from->url.path, from->text, to->text);
+	to->url.query = moved(from->url.query, from->text, to->text);
+	to->url.socket = moved(from->url.socket, from->text, to->text);
+	return 0;
 }
 
 bool upstream_same(const struct upstream *a, const struct upstream *b)
@@ -430,8 +319,8 @@ bool upstream_same(const struct upstream *a, const struct upstream *b)
 	return a->kind == b->kind && a->tls == b->tls && a->port_given == b->port_given &&
 	       a->port == b->port && strcmp(a->host, b->host) == 0 &&
 	       a->proxy_protocol == b->proxy_protocol && a->insecure == b->insecure &&
-	       same_text(a->text, b->text) && same_text(a->ca, b->ca) &&
-	       same_text(a->rewrite, b->rewrite);
+	       str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
+	       str_same(a->rewrite, b->rewrite);
 }
 
 void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE])

@@ -44,10 +44,10 @@ struct upstream {
 	enum control_tls tls;
 	bool port_given;
 	uint16_t port; /* public; 0: the exit node picks one */
-	char host
-		[HOSTNAME_SIZE]; /* canonical; "*.name" for a wildcard; "" is the catch-all, or none */
-	char *text;              /* the URL for people, of a range with this entry's port; owned */
-	struct url url;          /* looks into `text` */
+	/* Canonical; "*.name" for a wildcard; "" is the catch-all, or none. */
+	char host[HOSTNAME_SIZE];
+	char *text;     /* the URL for people, of a range with this entry's port; owned */
+	struct url url; /* looks into `text` */
 	enum upstream_proxy proxy_protocol;
 	bool insecure;
 	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
@@ -69,6 +69,10 @@ struct upstreams {
  */
 int upstreams_add(struct upstreams *u, const struct service_options *o,
 	const struct option_ranges *ports, struct error *err);
+
+/* Its own texts. 0 or -ENOMEM; `to` is for upstream_deinit() in any case. */
+int upstream_copy(struct upstream *to, const struct upstream *from);
+void upstream_deinit(struct upstream *u);
 
 /* The same public name or port, upstream and settings: a reload need not touch it. */
 bool upstream_same(const struct upstream *a, const struct upstream *b);

@@ -28,6 +28,12 @@ static inline bool str_eq(struct str a, struct str b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* Two texts that end at a NUL; NULL, for none, equals NULL alone. */
+static inline bool str_same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 /* Equal without regard to ASCII case. */
 static inline bool str_eq_nocase(struct str a, struct str b)
 {

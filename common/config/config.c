@@ -99,7 +99,8 @@ static const char *context(struct option_at at, const struct config_origin *o, c
 	if (o->source == FROM_COMMAND_LINE)
 		snprintf(to, size, "--%s", at.row->name);
 	else
-		snprintf(to, size, "%s: %s", where, at.row->name);
+		snprintf(to, size, "%s: %s", where,
+			o->source == FROM_FILE ? option_in_file(at) : at.row->name);
 	return to;
 }
 

@@ -49,12 +49,12 @@ static int apply_values(const struct entry *e, struct option_at at, const struct
 {
 	if (node->kind == TREE_MAP || (node->kind == TREE_LIST && !lists))
 		return error_set(err, -EINVAL, "%s:%u: %s takes %s", e->path, node->line,
-			at.row->name, lists ? "a value or a list of values" : "one value");
+			option_in_file(at), lists ? "a value or a list of values" : "one value");
 	const struct tree_node *item = node->kind == TREE_LIST ? node->child : node;
 	for (; item; item = node->kind == TREE_LIST ? item->next : NULL) {
 		if (item->kind != TREE_SCALAR)
 			return error_set(err, -EINVAL, "%s:%u: a list inside %s must be of values",
-				e->path, item->line, at.row->name);
+				e->path, item->line, option_in_file(at));
 		struct config_origin origin = {FROM_FILE, e->path, item->line};
 		int r = config_apply(e->c, at, str_from(item->text), origin, err);
 		if (r)

@@ -129,6 +129,12 @@ struct option_at {
 	const struct option_row *row, *group;
 };
 
+/* What it is called in the file. */
+static inline const char *option_in_file(struct option_at at)
+{
+	return at.group && at.row->key ? at.row->key : at.row->name;
+}
+
 /*
  * Finds what is meant by a name of `n` bytes, or by a letter; row NULL: nothing. On the command line
  * the rows of groups have a name, not the groups.

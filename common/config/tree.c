@@ -90,6 +90,14 @@ static int read_children(struct reader *r, struct tree_node *parent, int depth)
 	return e ? e : advance(r);
 }
 
+/* How YAML writes nothing (core schema, 10.3.2); in quotes it is a text like any other. */
+static bool is_null(const yaml_event_t *scalar)
+{
+	const char *text = (const char *)scalar->data.scalar.value;
+	return scalar->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+	       (!strcmp(text, "~") || !strcasecmp(text, "null"));
+}
+
 static int read_node(struct reader *r, int depth, struct tree_node **out)
 {
 	if (depth > TREE_DEPTH_MAX)
@@ -108,7 +116,7 @@ static int read_node(struct reader *r, int depth, struct tree_node **out)
 	} else if (strlen((char *)r->event.data.scalar.value) != r->event.data.scalar.length) {
 		e = fail(r, line_of(r), "a value has a NUL character in it");
 	} else {
-		node->text = strdup((char *)r->event.data.scalar.value);
+		node->text = strdup(is_null(&r->event) ? "" : (char *)r->event.data.scalar.value);
 		e = node->text ? advance(r) : fail(r, line_of(r), "no memory");
 	}
 	if (e)

@@ -121,16 +121,11 @@ void value_clear(const struct option_row *row, void *values)
 	}
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static bool same_list(const struct option_list *a, const struct option_list *b)
 {
 	bool same = a->n == b->n;
 	for (size_t i = 0; same && i < a->n; i++)
-		same = same_text(a->v[i], b->v[i]);
+		same = str_same(a->v[i], b->v[i]);
 	return same;
 }
 
@@ -160,7 +155,7 @@ bool value_same(const struct option_row *row, void *values, void *others)
 		return *(bool *)a == *(bool *)b;
 	case OPTION_STRING:
 	case OPTION_SECRET:
-		return same_text(*(char **)a, *(char **)b);
+		return str_same(*(char **)a, *(char **)b);
 	case OPTION_LIST:
 	case OPTION_LINES:
 		return same_list(a, b);

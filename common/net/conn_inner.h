@@ -1,5 +1,5 @@
 #pragma once
-/* What conn.c and conn_tls.c do for each other, and nobody else. */
+/* What conn.c, conn_tls.c and conn_linger.c do for each other, and nobody else. */
 #include "net/conn.h"
 
 /* ---- conn.c ---- */
@@ -22,5 +22,12 @@ ssize_t conn_tls_read(struct conn *conn, void *p, size_t n);
 ssize_t conn_tls_writev(struct conn *conn, const struct iovec *iov, size_t n);
 enum conn_peek conn_tls_peek(struct conn *conn);
 int conn_tls_shutdown(struct conn *conn);
+/* Whether TLS has something for the socket. */
+bool conn_tls_pending(const struct conn *conn);
+/* One system call. 1: all is sent; 0: some waits for the socket; or -errno, which is kept. */
+int conn_tls_flush(struct conn *conn);
+
+/* ---- conn_linger.c ---- */
+
 /* Says good-bye; true: `conn` is empty now, because somebody else sends what is left. */
 bool conn_tls_linger(struct conn *conn);

@@ -6,7 +6,6 @@
  * room for is copied to memory of the connection's own.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -17,19 +16,24 @@
 /* Bytes asked of the socket at once: at least one whole record, at most what four take. */
 #define CHUNK_MIN (TLS_RECORD + 1024)
 #define CHUNK_MAX (64u << 10)
+/*
+ * Bytes for the socket that may wait: a turn of writing, and as much as TLS has to say by itself to a
+ * peer that is slow. Each request for new keys is answered; who sends them and takes no answer would
+ * fill the memory.
+ */
+#define OWED_MAX  (TLS_SINK(TLS_TURN) + (16u << 10))
 /* Reads of a handshake or a look per turn. A peer may send records for ever in which nothing is. */
 #define READS_MAX 16
 
 #define ENDED_EARLY "it ended the connection during the TLS handshake"
 
-static bool pending(const struct conn *conn)
+bool conn_tls_pending(const struct conn *conn)
 {
 	const uint8_t *p;
 	return tls_output(conn->tls, &p) > 0;
 }
 
-/* One system call. 1: all is sent; 0: some waits for the socket; or -errno, which is kept. */
-static int flush(struct conn *conn)
+int conn_tls_flush(struct conn *conn)
 {
 	const uint8_t *p;
 	size_t n = tls_output(conn->tls, &p);
@@ -92,8 +96,11 @@ static ssize_t truncated(struct conn *conn)
 static int settle(struct conn *conn)
 {
 	int r = tls_keep(conn->tls) < 0 ? (int)fatal(conn, ENOMEM) : 0;
-	if (pending(conn))
-		flush(conn);
+	const uint8_t *p;
+	if (conn_tls_pending(conn))
+		conn_tls_flush(conn);
+	if (tls_output(conn->tls, &p) > OWED_MAX)
+		r = (int)fatal(conn, EPROTO);
 	conn->readable = conn->wet || conn->ended || tls_waiting(conn->tls);
 	return r;
 }
@@ -144,7 +151,7 @@ static void drain(struct conn *conn)
 static void handshake(struct conn *conn)
 {
 	int r = step(conn);
-	int sent = flush(conn);
+	int sent = conn_tls_flush(conn);
 	if (sent < 0 && r != -EPROTO) {
 		give_up(conn, -sent);
 		r = -EPROTO;
@@ -171,12 +178,13 @@ static bool shaking_hands(const struct conn *conn)
 
 bool conn_established(const struct conn *conn)
 {
-	return !conn->tls || tls_established(conn->tls);
+	/* A handshake may end well here, and its last message find nobody. */
+	return !conn->tls || (tls_established(conn->tls) && !conn->error);
 }
 
 void conn_assume_writable(struct conn *conn)
 {
-	conn->writable = !conn->tls || (tls_established(conn->tls) && !pending(conn));
+	conn->writable = !conn->tls || (tls_established(conn->tls) && !conn_tls_pending(conn));
 }
 
 int conn_secure(struct conn *conn, struct tls *tls, const void *early, size_t n)
@@ -211,7 +219,7 @@ short conn_tls_event(struct conn *conn, short what)
 		return 0; /* it may be gone by now */
 	}
 	if (what & LOOP_WRITE) {
-		int r = flush(conn);
+		int r = conn_tls_flush(conn);
 		if (r < 0)
 			what |= LOOP_READ; /* where its owner looks for the error */
 		if (r <= 0)
@@ -301,7 +309,7 @@ __attribute__((noinline)) static ssize_t write_many(struct conn *conn, struct pi
 	do {
 		tls_sink(conn->tls, sink, sizeof sink);
 		ssize_t turn = encrypt(conn->tls, &left);
-		sent = flush(conn); /* what was encrypted before it failed, too */
+		sent = conn_tls_flush(conn); /* what was encrypted before it failed, too */
 		if (turn < 0 && sent >= 0)
 			sent = (int)conn_failed(conn, (int)-turn);
 		if (sent < 0)
@@ -323,7 +331,7 @@ static ssize_t write_one(struct conn *conn, const struct iovec *iov, size_t n)
 	}
 	tls_sink(conn->tls, sink, sizeof sink);
 	int r = len ? tls_write(conn->tls, joined, len) : 0;
-	int sent = flush(conn);
+	int sent = conn_tls_flush(conn);
 	if (r < 0 && sent >= 0)
 		sent = (int)conn_failed(conn, -r);
 	return sent < 0 ? sent : (ssize_t)len;
@@ -335,7 +343,7 @@ ssize_t conn_tls_writev(struct conn *conn, const struct iovec *iov, size_t n)
 		return -EAGAIN;
 	if (tls_ended(conn->tls))
 		return -EPIPE;
-	if (pending(conn)) {
+	if (conn_tls_pending(conn)) {
 		conn->writable = false;
 		return -EAGAIN;
 	}
@@ -349,7 +357,7 @@ ssize_t conn_tls_writev(struct conn *conn, const struct iovec *iov, size_t n)
 enum conn_peek conn_tls_peek(struct conn *conn)
 {
 	if (shaking_hands(conn) || conn->ended)
-		return conn->error ? CONN_ENDED : conn->ended ? CONN_ENDED : CONN_SILENT;
+		return conn->error || conn->ended ? CONN_ENDED : CONN_SILENT;
 	uint8_t chunk[CHUNK_MIN];
 	ssize_t r;
 	for (int i = 0; (r = tls_peek(conn->tls)) == -EAGAIN && i < READS_MAX; i++) {
@@ -359,8 +367,9 @@ enum conn_peek conn_tls_peek(struct conn *conn)
 	}
 	if (r == -EPROTO)
 		fatal(conn, EPROTO);
-	if (settle(conn) < 0)
-		r = -ENOMEM;
+	int kept = settle(conn);
+	if (kept < 0)
+		r = kept;
 	if (r == 0)
 		conn->wet = conn->readable = true; /* for who reads it */
 	if (r > 0)
@@ -373,63 +382,6 @@ int conn_tls_shutdown(struct conn *conn)
 	if (shaking_hands(conn))
 		return -ENOTCONN;
 	tls_end(conn->tls);
-	int r = flush(conn);
+	int r = conn_tls_flush(conn);
 	return r < 0 ? r : 0;
-}
-
-/* ---- What is still to be sent when its owner has gone ---- */
-
-struct lingerer {
-	struct conn conn; /* its timeout is on the loop's queue */
-	struct loop_task reap;
-};
-
-static void lingerer_reap(struct loop_task *task)
-{
-	free(container_of(task, struct lingerer, reap));
-}
-
-static void lingerer_end(struct lingerer *l)
-{
-	struct loop *loop = l->conn.loop;
-	loop_lingers(loop)->count--;
-	struct plug plug = conn_unplug(&l->conn);
-	plug_close(&plug);
-	loop_defer(loop, LOOP_PHASE_REAP, &l->reap);
-}
-
-static void lingerer_changed(struct conn *conn)
-{
-	if (!pending(conn) || conn_broken(conn))
-		lingerer_end(container_of(conn, struct lingerer, conn));
-}
-
-void conn_linger_expired(struct timeout_queue *queue, struct timeout *entry)
-{
-	lingerer_end(
-		container_of(container_of(entry, struct conn, recheck), struct lingerer, conn));
-}
-
-bool conn_tls_linger(struct conn *conn)
-{
-	if (!tls_established(conn->tls) || conn->error)
-		return false;
-	tls_end(conn->tls);
-	if (flush(conn) != 0)
-		return false;
-	struct lingerer *l = calloc(1, sizeof *l);
-	if (!l)
-		return false;
-	struct conn_lingers *all = loop_lingers(conn->loop);
-	if (all->count == CONN_LINGERS_MAX)
-		conn_linger_expired(&all->queue,
-			list_first(&all->queue.entries, struct timeout, link));
-	loop_task_init(&l->reap, lingerer_reap);
-	if (conn_plug(&l->conn, conn->loop, conn_unplug(conn), lingerer_changed) < 0) {
-		free(l);
-		return true;
-	}
-	timeout_start(&all->queue, &l->conn.recheck);
-	all->count++;
-	return true;
 }

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Connecting to a host and port, or to a Unix socket. Of the former: resolves, then tries the addresses one after another, each a
- * quarter of a second after the one before or as soon as that has failed; the first that connects
- * wins (RFC 8305). So a dead IPv6 route costs 250 ms, not a timeout.
+ * Connecting to a host and port, or to a Unix socket. Of the former it resolves the name, then tries
+ * the addresses one after another, each a quarter of a second after the one before or as soon as that
+ * has failed; the first that connects wins (RFC 8305). So a dead IPv6 route costs 250 ms, not a timeout.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
+#include "net/bind.h"
 #include "net/socket.h"
 
 /* Connections accepted in one turn: about 1 ms of work; the others are still there in the next. */
@@ -98,64 +98,6 @@ static void resume_fired(struct loop_timer *timer)
 		pause_accepting(listener);
 }
 
-/* A bound and listening socket, or -errno. */
-static int bound_socket(const struct address *address)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = address_to_sockaddr(address, &sa);
-	int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-	auto_close int fd = socket(sa.ss_family, type, 0);
-	if (fd < 0)
-		return -errno;
-	int on = 1, off = 0;
-	/* A restart must not wait for the old connections' TIME_WAIT. */
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (sa.ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-	/* Accepted sockets inherit these, which saves two calls for each. */
-	socket_tune(fd);
-	socket_keepalive(fd); /* inherited, like the above, by what is accepted */
-	if (bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, SOMAXCONN) < 0)
-		return -errno;
-	int result = fd;
-	fd = -1;
-	return result;
-}
-
-static int bound_to_all(uint16_t port)
-{
-	struct address any = {.family = ADDRESS_V6, .port = port};
-	int fd = bound_socket(&any);
-	if (fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL)
-		return fd;
-	any.family = ADDRESS_V4; /* a machine without IPv6 */
-	return bound_socket(&any);
-}
-
-static int explain(int error, const char *bind_addr, uint16_t port, struct error *err)
-{
-	switch (-error) {
-	case EADDRINUSE:
-		return error_set(err, error,
-			"port %u: address already in use by another program; stop that or choose "
-			"another port",
-			port);
-	case EACCES:
-	case EPERM:
-		return error_set(err, error,
-			"port %u: not permitted; ports below 1024 need root or the capability "
-			"CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=+ep, or systemd's "
-			"AmbientCapabilities=)",
-			port);
-	case EADDRNOTAVAIL:
-		return error_set(err, error, "port %u: %s is not an address of this machine", port,
-			bind_addr);
-	default:
-		return error_set(err, error, "port %u: cannot listen on %s: %s", port,
-			*bind_addr ? bind_addr : "any address", strerror(-error));
-	}
-}
-
 int listener_open(struct listener *listener, struct loop *loop, const char *bind_addr,
 	uint16_t port, void (*accepted)(struct listener *, int fd, const struct address *peer),
 	void (*exhausted)(struct listener *, int error), struct error *err)
@@ -166,19 +108,12 @@ int listener_open(struct listener *listener, struct loop *loop, const char *bind
 		.fd = -1,
 		.reserve = -1};
 	loop_timer_init(&listener->resume, loop, resume_fired);
-	if (!bind_addr)
-		bind_addr = "";
-	struct address address = {0};
-	if (*bind_addr && !address_parse_ip(str_from(bind_addr), &address))
-		return error_set(err, -EINVAL,
-			"%s is not an IPv4 or IPv6 address to listen on (a name is not enough)",
-			bind_addr);
-	address.port = port;
-	int fd = *bind_addr ? bound_socket(&address) : bound_to_all(port);
+	int fd = bind_port(SOCK_STREAM, bind_addr, port, err);
 	if (fd < 0)
-		return explain(fd, bind_addr, port, err);
+		return fd;
 	listener->fd = fd;
 	listener->reserve = open_reserve();
+	struct address address;
 	int r = socket_local(fd, &address);
 	if (r == 0) {
 		listener->port = address.port;
@@ -186,7 +121,7 @@ int listener_open(struct listener *listener, struct loop *loop, const char *bind
 	}
 	if (r < 0) {
 		listener_close(listener);
-		return explain(r, bind_addr, port, err);
+		return bind_explain(SOCK_STREAM, r, bind_addr, port, err);
 	}
 	return 0;
 }

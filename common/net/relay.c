@@ -48,6 +48,12 @@ static bool relay_stale(struct relay *r)
 	       conn_peek(&r->conn) == CONN_ENDED;
 }
 
+static void relay_broken(struct relay *r)
+{
+	relay_abort(r, FRAME_RESET_ABORTED);
+	r->ended(r, FRAME_RESET_ABORTED);
+}
+
 static size_t relay_push(struct stream *s, const uint8_t *p, size_t n)
 {
 	struct relay *r = relay_of(s);
@@ -68,10 +74,7 @@ static size_t relay_push(struct stream *s, const uint8_t *p, size_t n)
 	}
 	if (sent != -EAGAIN && s->state == STREAM_HALF_LOCAL) {
 		/* It has said all it had, and takes no more. */
-		stream_reset(s, FRAME_RESET_ABORTED);
-		conn_abort(&r->conn);
-		buf_deinit(&r->early);
-		r->ended(r, FRAME_RESET_ABORTED);
+		relay_broken(r);
 	} else if (sent != -EAGAIN) {
 		/* What it still has to say is read first; its error ends the stream then. */
 		r->conn.writable = false;
@@ -105,9 +108,25 @@ static const struct stream_ops relay_ops = {
 	.closed = relay_closed,
 };
 
+/*
+ * A visitor that has no credit, or has sent its FIN, is read no more: nobody would hear of its reset
+ * before the upstream reads or writes, which may be never. What an upstream said before its own reset
+ * is still wanted, and is read first.
+ */
+static bool relay_deserted(struct relay *r)
+{
+	const struct stream *s = &r->stream;
+	bool unread = s->state == STREAM_HALF_LOCAL || !s->credit;
+	return stream_alive(s) && unread && !s->remote && !r->conn.error && conn_broken(&r->conn);
+}
+
 static void relay_changed(struct conn *conn)
 {
 	struct relay *r = container_of(conn, struct relay, conn);
+	if (conn->readable && relay_deserted(r)) {
+		relay_broken(r);
+		return;
+	}
 	if (conn->readable)
 		stream_ready(&r->stream);
 	if (conn->writable)

@@ -29,10 +29,12 @@ static void secure_report(struct loop_task *task)
 static void secure_changed(struct conn *conn)
 {
 	struct secure *s = container_of(conn, struct secure, conn);
-	if (conn->tls && conn_established(conn))
+	if (conn->tls && conn_established(conn)) {
 		finish(s, "");
-	else if (conn->tls && conn->error)
+	} else if (conn->tls && conn->error) {
+		s->distrusted = tls_distrusted(conn->tls);
 		finish(s, tls_complaint(conn->tls));
+	}
 }
 
 static void secure_timer(struct loop_timer *timer)

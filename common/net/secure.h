@@ -16,6 +16,7 @@ struct secure {
 	 * be started again or freed in it.
 	 */
 	void (*done)(struct secure *s, struct plug plug, const char *why);
+	bool distrusted; /* nobody who is trusted vouches for the peer */
 	char why[200];
 };
 

@@ -342,6 +342,11 @@ const char *tls_complaint(const struct tls *tls)
 	return tls->complaint ? tls->complaint : "";
 }
 
+bool tls_distrusted(const struct tls *tls)
+{
+	return tls->distrusted;
+}
+
 bool tls_exporter(const struct tls *tls, uint8_t value_out[TLS_EXPORTER_SIZE])
 {
 	if (tls_version(tls) != TLS_1_3)

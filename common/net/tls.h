@@ -58,15 +58,19 @@ int tls_auto_certificate(const char *dir, char **cert_out, char **key_out, struc
 /* ---- For those we go to ---- */
 
 struct tls_client_config {
-	const char *ca;         /* PEM file; NULL: the system's */
-	const char *pin;        /* "sha256/…": then nothing else is asked of the certificate */
-	const char *cert, *key; /* PEM files that show who we are; NULL: none */
-	bool insecure;          /* no certificate is judged: tls_verified() is then false */
-	bool judge_later;       /* the handshake goes on whatever the certificate: the owner asks
+	const char *ca;   /* PEM file; NULL: the system's */
+	const char *pin;  /* "sha256/…": then nothing else is asked of the certificate */
+	const char *cert; /* PEM file that shows who we are; NULL: none */
+	const char *key;  /* its key; NULL: in its file or beside it */
+	bool insecure;    /* no certificate is judged: tls_verified() is then false */
+	bool judge_later; /* the handshake goes on whatever the certificate: the owner asks
 	                            tls_verified() and tls_complaint(); links that are bound (rule 9) */
 };
 
 struct tls_client;
+
+/* Whether it is "sha256/" and TLS_PIN_SIZE bytes in base64, as curl and RFC 7469 write them. */
+bool tls_is_pin(struct str text);
 
 /* Reads files: blocks. */
 struct tls_client *tls_client_new(const struct tls_client_config *config, struct error *err);
@@ -101,5 +105,7 @@ bool tls_verified(const struct tls *tls);
  * certificate (self-signed)". "" when nothing is wrong.
  */
 const char *tls_complaint(const struct tls *tls);
+/* The handshake failed because the certificate is not trusted; not for another key than the pinned. */
+bool tls_distrusted(const struct tls *tls);
 /* False for TLS 1.2 (rule 8). */
 bool tls_exporter(const struct tls *tls, uint8_t value_out[TLS_EXPORTER_SIZE]);

@@ -38,9 +38,13 @@ int tls_error(struct error *err, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	const char *why = ERR_reason_error_string(ERR_peek_last_error());
+	/* A file that is not there is the first error, and the last says that something was one. */
+	unsigned long first = ERR_peek_error();
+	const char *why = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+						  : ERR_reason_error_string(ERR_peek_last_error());
+	error_set(err, code, "%s: %s", what, why ? why : strerror(-code));
 	ERR_clear_error();
-	return error_set(err, code, "%s: %s", what, why ? why : strerror(-code));
+	return code;
 }
 
 static void pem_deinit(struct pem *pem)

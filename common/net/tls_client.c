@@ -69,32 +69,46 @@ static int trust(struct tls_client *c, const struct tls_client_config *config, s
 	return 0;
 }
 
-static int parse_pin(const char *text, uint8_t pin_out[TLS_PIN_SIZE], struct error *err)
+/* Written again and compared, because OpenSSL's decoder takes spaces and stray bits. */
+static bool read_pin(struct str text, uint8_t pin_out[TLS_PIN_SIZE])
 {
 	uint8_t bytes[PIN_BASE64 / 4 * 3 + 1];
 	char again[TLS_PIN_TEXT];
-	if (strlen(text) == TLS_PIN_TEXT - 1 &&
-		EVP_DecodeBlock(bytes, (const uint8_t *)text + strlen(PIN_PREFIX), PIN_BASE64) >
-			0) {
-		tls_pin_text(bytes, again);
-		if (strcmp(again, text) == 0) {
-			memcpy(pin_out, bytes, TLS_PIN_SIZE);
-			return 0;
-		}
-	}
-	return error_set(err, -EINVAL,
-		"\"%.80s\" is no pin: \"" PIN_PREFIX
-		"\" and %d characters of base64, as the server "
-		"prints it",
-		text, PIN_BASE64);
+	if (text.n != TLS_PIN_TEXT - 1 ||
+		EVP_DecodeBlock(bytes, (const uint8_t *)text.p + strlen(PIN_PREFIX), PIN_BASE64) <
+			0)
+		return false;
+	tls_pin_text(bytes, again);
+	if (!str_eq(text, str_from(again)))
+		return false;
+	memcpy(pin_out, bytes, TLS_PIN_SIZE);
+	return true;
+}
+
+bool tls_is_pin(struct str text)
+{
+	uint8_t pin[TLS_PIN_SIZE];
+	return read_pin(text, pin);
+}
+
+static int parse_pin(const char *text, uint8_t pin_out[TLS_PIN_SIZE], struct error *err)
+{
+	return read_pin(str_from(text), pin_out)
+		       ? 0
+		       : error_set(err, -EINVAL,
+				 "\"%.80s\" is no pin: it is " PIN_PREFIX
+				 " and %d characters of base64, as the exit node prints it",
+				 text, PIN_BASE64);
 }
 
 static int show(SSL_CTX *ctx, const struct tls_client_config *config, struct error *err)
 {
 	struct tls_certificate c;
 	int r = tls_certificate_load(&c, config->cert, config->key, err);
-	if (r)
+	if (r) {
+		error_prefix(err, "the certificate to be shown");
 		return r;
+	}
 	ERR_clear_error();
 	if (SSL_CTX_use_cert_and_key(ctx, c.leaf, c.key, c.chain, 1) != 1)
 		r = tls_error(err, -EINVAL, "the certificate %s cannot be used", config->cert);

@@ -82,6 +82,7 @@ struct tls {
 	char *complaint;     /* owned */
 	bool alpn;           /* server: answers http/1.1 */
 	bool established;    /* the handshake went well */
+	bool distrusted;     /* tls_distrusted() */
 	bool ended;          /* our close_notify was written */
 	bool heard, foreign; /* a byte came; the first one begins no TLS record */
 };

@@ -180,7 +180,10 @@ int tls_judge(X509_STORE_CTX *store, void *arg)
 			complain(tls, store);
 	}
 	/* Without a client's certificate one goes on too: its owner knows what it was wanted for. */
-	return good || tls->server || tls->client->judge_later;
+	if (good || tls->server || tls->client->judge_later)
+		return 1;
+	tls->distrusted = !tls->client->pinned;
+	return 0;
 }
 
 void tls_explain(struct tls *tls)

@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/macros.h"
-#include "net/socket.h"
+#include "net/bind.h"
 #include "wire/frame.h"
 
 /* Datagrams of one system call. Measured on loopback: 0.8 µs each, 1.1 with a call for each. */
@@ -153,70 +153,6 @@ static void udp_event(int fd, short what, void *arg)
 			return;
 }
 
-static void tell_local(int fd, int family)
-{
-	int on = 1;
-	if (family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
-	else
-		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
-}
-
-/* A bound socket, or -errno. */
-static int bound_socket(const struct address *address)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = address_to_sockaddr(address, &sa);
-	auto_close int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	/* No SO_REUSEADDR: with UDP it lets two programs have one port, and the later one hears. */
-	int off = 0;
-	if (sa.ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-	tell_local(fd, sa.ss_family);
-	if (bind(fd, (struct sockaddr *)&sa, len) < 0)
-		return -errno;
-	int result = fd;
-	fd = -1;
-	return result;
-}
-
-static int bound_to_all(uint16_t port)
-{
-	struct address any = {.family = ADDRESS_V6, .port = port};
-	int fd = bound_socket(&any);
-	if (fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL)
-		return fd;
-	any.family = ADDRESS_V4; /* a machine without IPv6 */
-	return bound_socket(&any);
-}
-
-/* The listener's sentences, for a port of the other kind. */
-static int explain(int error, const char *bind_addr, uint16_t port, struct error *err)
-{
-	switch (-error) {
-	case EADDRINUSE:
-		return error_set(err, error,
-			"UDP port %u: address already in use by another program; stop that or "
-			"choose another port",
-			port);
-	case EACCES:
-	case EPERM:
-		return error_set(err, error,
-			"UDP port %u: not permitted; ports below 1024 need root or the capability "
-			"CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=+ep, or systemd's "
-			"AmbientCapabilities=)",
-			port);
-	case EADDRNOTAVAIL:
-		return error_set(err, error, "UDP port %u: %s is not an address of this machine",
-			port, bind_addr);
-	default:
-		return error_set(err, error, "UDP port %u: cannot listen on %s: %s", port,
-			*bind_addr ? bind_addr : "any address", strerror(-error));
-	}
-}
-
 /* udp->fd is there: begins to receive. */
 static int udp_start(struct udp *udp)
 {
@@ -231,18 +167,10 @@ static int udp_start(struct udp *udp)
 
 int udp_bind(const char *bind_addr, uint16_t port, int *fd_out, struct error *err)
 {
-	if (!bind_addr)
-		bind_addr = "";
-	struct address address = {0};
-	if (*bind_addr && !address_parse_ip(str_from(bind_addr), &address))
-		return error_set(err, -EINVAL,
-			"%s is not an IPv4 or IPv6 address to listen on (a name is not enough)",
-			bind_addr);
-	address.port = port;
-	int r = *bind_addr ? bound_socket(&address) : bound_to_all(port);
-	if (r < 0)
-		return explain(r, bind_addr, port, err);
-	*fd_out = r;
+	int fd = bind_port(SOCK_DGRAM, bind_addr, port, err);
+	if (fd < 0)
+		return fd;
+	*fd_out = fd;
 	return 0;
 }
 
@@ -271,7 +199,7 @@ int udp_open(struct udp *udp, struct loop *loop, struct udp_arena *arena, const 
 	r = udp_receive(udp, loop, arena, fd, received);
 	if (r < 0) {
 		close(fd);
-		return explain(r, bind_addr ? bind_addr : "", port, err);
+		return bind_explain(SOCK_DGRAM, r, bind_addr, port, err);
 	}
 	return 0;
 }

@@ -350,9 +350,9 @@ static void test_file(void **state)
 		{"things: [a]\n", "!FILE:1: an entry of things is a map with thing in it"},
 		{"things: a\n", "!FILE:1: things takes a list of maps, each with thing in it"},
 		{"things:\n- thing: [a, b]\n", "!FILE:2: thing takes one value"},
-		{"things:\n- thing: a\n  odd: [no]\n", "!FILE:3: thing-odd takes one value"},
+		{"things:\n- thing: a\n  odd: [no]\n", "!FILE:3: odd takes one value"},
 		{"things:\n- thing: a\n  odd: 3\n",
-			"!FILE:3: thing-odd: \"3\" is neither true nor false"},
+			"!FILE:3: odd: \"3\" is neither true nor false"},
 		{"thing: {a: b}\n", "!FILE:1: thing takes a value or a list of values"},
 		{"at: 80\n", "!FILE:1: at belongs inside an entry of things"},
 		{"flag: true\ntxet: a\n", "!FILE:2: unknown option txet; did you mean text?"},
@@ -368,6 +368,7 @@ static void test_file(void **state)
 		{"text: a\ntext: b\n", "!FILE:2: text stands in line 1 already"},
 		{"- text\n", "!FILE:1: the file must be a list of \"option: value\" lines"},
 		{"token:\n", "!FILE:1: token: it is empty"},
+		{"token: ~\n", "!FILE:1: token: it is empty"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char expected[512];

@@ -5,6 +5,7 @@
 
 #include "base/macros.h"
 #include "net/secure.h"
+#include "net/tls_filter.h"
 
 #define PATIENCE (5 * CLOCK_S)
 
@@ -86,6 +87,7 @@ static void good_and_bad_handshakes(void **state)
 			bad ? "its certificate is for a.example, not b.example" : "");
 		assert_int_equal(result.fd >= 0, !bad);
 		assert_int_equal(result.tls != NULL, !bad);
+		assert_int_equal(secure.distrusted, bad);
 		if (!bad)
 			assert_true(tls_verified(result.tls));
 		plug_close(&result);
@@ -120,10 +122,42 @@ static void failures_have_sentences(void **state)
 			shutdown(peer, SHUT_WR);
 		wait_for_it();
 		assert_string_equal(why, cases[i].why);
+		assert_false(secure.distrusted);
 		assert_int_equal(result.fd, -1);
 		close(peer);
 		peer = -1;
 	}
+	free(path);
+}
+
+/* Our last message is what ends the handshake; who is not there for it has not shaken hands. */
+static void gone_before_our_last_message(void **state)
+{
+	struct test_cert c = test_cert("x", "DNS:a.example", -1, 9, NULL);
+	char *path = strdup(test_write("a.pem", &c, &c, NULL, 0600));
+	test_cert_free(&c);
+	struct tls_server_config config = {.certs = &path, .n_certs = 1};
+	struct error err;
+	struct tls_server *server = tls_server_new(&config, &err);
+	assert_non_null(server);
+	start(PATIENCE, "a.example", path);
+	loop_turn(loop); /* its hello is sent */
+	struct tls *tls = tls_accept(server, false);
+	uint8_t bytes[16 << 10];
+	ssize_t n = recv(peer, bytes, sizeof bytes, 0);
+	assert_true(n > 0);
+	tls_feed(tls, bytes, (size_t)n);
+	assert_int_equal(tls_handshake(tls), -EAGAIN);
+	const uint8_t *p;
+	size_t size = tls_output(tls, &p);
+	assert_int_equal(send(peer, p, size, 0), size);
+	test_reset(peer);
+	peer = -1;
+	wait_for_it();
+	assert_int_equal(result.fd, -1);
+	assert_string_equal(why, "it ended the connection during the TLS handshake");
+	tls_free(tls);
+	tls_server_unref(server);
 	free(path);
 }
 
@@ -162,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(good_and_bad_handshakes),
 		TEST(failures_have_sentences),
+		TEST(gone_before_our_last_message),
 		TEST(cancelled_is_silent),
 		TEST(no_memory_is_told_too),
 	};

@@ -368,6 +368,39 @@ static void files_are_refused_with_a_sentence(void **state)
 	test_cert_free(&two);
 }
 
+static void client_files_are_refused_with_a_sentence(void **state)
+{
+	struct test_cert c = test_cert("x", "DNS:a.example", -1, 9, NULL);
+	test_write("alone.crt", &c, NULL, NULL, 0600);
+	test_write("pair.crt", &c, NULL, NULL, 0600);
+	test_write("pair.key", NULL, &c, NULL, 0600);
+	test_write("key", NULL, &c, NULL, 0600);
+	test_cert_free(&c);
+	static const struct {
+		const char *ca, *cert, *sentence; /* NULL: taken */
+	} cases[] = {
+		{"none", NULL, "/none cannot be read: No such file or directory"},
+		{"key", NULL, "/key cannot be read: no certificate or crl found"},
+		{NULL, "none", "the certificate to be shown: "},
+		{NULL, "alone.crt", "there is no private key for"},
+		{NULL, "pair.crt", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *bundle = cases[i].ca ? strdup(test_path(cases[i].ca)) : NULL;
+		char *cert = cases[i].cert ? strdup(test_path(cases[i].cert)) : NULL;
+		struct error err = {""};
+		struct tls_client *made =
+			tls_client_new(&(struct tls_client_config){.ca = bundle, .cert = cert},
+				&err);
+		assert_int_equal(made != NULL, cases[i].sentence == NULL);
+		if (cases[i].sentence && !strstr(err.text, cases[i].sentence))
+			fail_msg("case %zu: %s", i, err.text);
+		tls_client_unref(made);
+		free(bundle);
+		free(cert);
+	}
+}
+
 static void automatic_certificate_is_made_once(void **state)
 {
 	mkdir(test_path("auto"), 0700);
@@ -478,6 +511,7 @@ int main(void)
 		TEST(other_protocols_are_served_without),
 		TEST(what_is_no_tls_is_called_so),
 		TEST(files_are_refused_with_a_sentence),
+		TEST(client_files_are_refused_with_a_sentence),
 		TEST(automatic_certificate_is_made_once),
 		TEST(resumed_connection_knows_its_name),
 		TEST(both_sides_are_shared_by_threads),

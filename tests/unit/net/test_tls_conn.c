@@ -400,6 +400,30 @@ static void tickets_and_new_keys_are_silence(void **state)
 	assert_false(conn_broken(&a));
 }
 
+/* Each asks for an answer, of which a peer that reads none must not have any number kept for it. */
+static void new_keys_without_end_are_refused(void **state)
+{
+	shake(false);
+	small_buffers(&b);
+	while (conn_write(&b, big, sizeof big) > 0)
+		;
+	ssize_t r = -EAGAIN;
+	size_t owed = 0;
+	for (int i = 0; i < 20000 && r == -EAGAIN; i++) {
+		SSL_key_update(a.tls->ssl, SSL_KEY_UPDATE_REQUESTED);
+		SSL_do_handshake(a.tls->ssl);
+		const uint8_t *p;
+		size_t n = tls_output(a.tls, &p);
+		assert_int_equal(send(a.fd, p, n, 0), n);
+		tls_sent(a.tls, n);
+		r = conn_read(&b, big, sizeof big);
+		owed = tls_output(b.tls, &p);
+	}
+	assert_int_equal(r, -EPROTO);
+	assert_true(owed < 256u << 10);
+	assert_int_equal(conn_write(&b, "x", 1), -EPROTO);
+}
+
 static void early_bytes_are_a_part_of_it(void **state)
 {
 	struct tls *tls = tls_connect(client, "a.example", false);
@@ -482,6 +506,7 @@ int main(void)
 		TEST(plug_takes_along_what_waits),
 		TEST(plug_takes_along_a_handshake),
 		TEST(tickets_and_new_keys_are_silence),
+		TEST(new_keys_without_end_are_refused),
 		TEST(early_bytes_are_a_part_of_it),
 		TEST(garbage_is_answered_with_an_alert),
 		TEST(damage_is_an_error),

@@ -1,0 +1,114 @@
+/*
+ * What is found by a host has no port, and the other way round; each refusal says what to write instead.
+ */
+#include "client/upstream_rules.h"
+
+#include <errno.h>
+
+/* ---- What is published: kind and place ---- */
+
+static int place_tcp(const struct part *p, struct upstream *add, struct error *err)
+{
+	const char *text = p->text;
+	bool named = p->key.kind == KEY_HOST;
+	if (p->ports->n)
+		return 0;
+	if (add->tls == CONTROL_TLS_NONE && named)
+		return error_set(err, -EINVAL,
+			"%s: TCP has no host names, so give it a public port, 2222=%s; or with "
+			"TLS, whose name tells: %s=sni+tcp://… or %s=tls+tcp://…",
+			text, text, p->key.host, p->key.host);
+	if (add->tls == CONTROL_TLS_NONE)
+		return error_set(err, -EINVAL,
+			"%s needs a public port: 2222=%s, 0=%s for any, or --port behind it", text,
+			text, text);
+	if (!named)
+		return error_set(err, -EINVAL,
+			"%s needs the host it is for, HOST=%s, or a public port, 2222=%s", text,
+			text, text);
+	return 0;
+}
+
+static int place_sni(const struct part *p, struct error *err)
+{
+	if (p->key.kind != KEY_HOST || p->ports->n)
+		return error_set(err, -EINVAL,
+			"%s is found by its name alone and needs the host it is for: HOST=%s",
+			p->text, p->text);
+	return 0;
+}
+
+static int place_udp(const struct part *p, struct error *err)
+{
+	if (!p->ports->n)
+		return error_set(err, -EINVAL,
+			"%s needs a public port, since UDP has no host names: 53=%s, or --port "
+			"behind it",
+			p->text, p->text);
+	return 0;
+}
+
+static int place_http(const struct part *p, struct error *err)
+{
+	if (p->ports->n)
+		return error_set(err, -EINVAL,
+			"%s is HTTP, which is found by its host, and has no port of its own: write "
+			"HOST=%s, or tcp:// for the bare port",
+			p->text, p->text);
+	return 0;
+}
+
+int upstream_set_place(const struct part *p, struct upstream *add, struct error *err)
+{
+	add->kind = CONTROL_TCP;
+	add->port_given = p->ports->n > 0;
+	if (!add->port_given)
+		memcpy(add->host, p->key.host, sizeof add->host);
+	switch (p->url.scheme) {
+	case URL_HTTP:
+	case URL_HTTPS:
+		add->kind = CONTROL_HTTP;
+		return place_http(p, err);
+	case URL_TCP:
+		return place_tcp(p, add, err);
+	case URL_TLS_TCP:
+		add->tls = CONTROL_TLS_TERMINATE;
+		return place_tcp(p, add, err);
+	case URL_SNI_TCP:
+		add->tls = CONTROL_TLS_PASS;
+		return place_sni(p, err);
+	case URL_UDP:
+		add->kind = CONTROL_UDP;
+		return place_udp(p, err);
+	case URL_UNIX:
+		if (!add->port_given)
+			add->kind = CONTROL_HTTP;
+		return 0;
+	case URL_WS:
+	case URL_WSS:
+		break;
+	}
+	return error_set(err, -EINVAL, "%s cannot be published", p->text);
+}
+
+/* ---- Settings ---- */
+
+int upstream_check_settings(const struct part *p, const struct upstream *add, struct error *err)
+{
+	const struct service_options *o = p->o;
+	bool https = p->url.scheme == URL_HTTPS;
+	const char *lost = o->insecure ? "--upstream-insecure" : "--upstream-ca";
+	if ((o->insecure || o->ca) && !https)
+		return error_set(err, -EINVAL, "%s is for an https:// upstream, and %s is none",
+			lost, p->text);
+	if (o->insecure && o->ca)
+		return error_set(err, -EINVAL,
+			"--upstream-insecure looks at no certificate: it makes --upstream-ca "
+			"pointless, keep one");
+	if (o->host && add->kind != CONTROL_HTTP)
+		return error_set(err, -EINVAL,
+			"--upstream-host is for HTTP, and %s is passed on as it comes", p->text);
+	if (o->proxy_protocol != UPSTREAM_PROXY_OFF && add->kind == CONTROL_UDP)
+		return error_set(err, -EINVAL, "--proxy-protocol is not for UDP: %s", p->text);
+	return 0;
+}

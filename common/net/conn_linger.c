@@ -1,0 +1,64 @@
+/*
+ * What a closed TLS connection still has to send. The kernel has no part in it: what the socket does not
+ * take at once waits in memory of ours, and somebody has to be there when there is room.
+ */
+#include <stdlib.h>
+
+#include "base/macros.h"
+#include "net/conn_inner.h"
+#include "net/tls_filter.h"
+
+struct lingerer {
+	struct conn conn; /* its timeout is on the loop's queue */
+	struct loop_task reap;
+};
+
+static void lingerer_reap(struct loop_task *task)
+{
+	free(container_of(task, struct lingerer, reap));
+}
+
+static void lingerer_end(struct lingerer *l)
+{
+	struct loop *loop = l->conn.loop;
+	loop_lingers(loop)->count--;
+	struct plug plug = conn_unplug(&l->conn);
+	plug_close(&plug);
+	loop_defer(loop, LOOP_PHASE_REAP, &l->reap);
+}
+
+static void lingerer_changed(struct conn *conn)
+{
+	if (!conn_tls_pending(conn) || conn_broken(conn))
+		lingerer_end(container_of(conn, struct lingerer, conn));
+}
+
+void conn_linger_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	lingerer_end(
+		container_of(container_of(entry, struct conn, recheck), struct lingerer, conn));
+}
+
+bool conn_tls_linger(struct conn *conn)
+{
+	if (!tls_established(conn->tls) || conn->error)
+		return false;
+	tls_end(conn->tls);
+	if (conn_tls_flush(conn) != 0)
+		return false;
+	struct lingerer *l = calloc(1, sizeof *l);
+	if (!l)
+		return false;
+	struct conn_lingers *all = loop_lingers(conn->loop);
+	if (all->count == CONN_LINGERS_MAX)
+		conn_linger_expired(&all->queue,
+			list_first(&all->queue.entries, struct timeout, link));
+	loop_task_init(&l->reap, lingerer_reap);
+	if (conn_plug(&l->conn, conn->loop, conn_unplug(conn), lingerer_changed) < 0) {
+		free(l);
+		return true;
+	}
+	timeout_start(&all->queue, &l->conn.recheck);
+	all->count++;
+	return true;
+}

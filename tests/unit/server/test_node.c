@@ -1,0 +1,491 @@
+/*
+ * A node of several workers and its registrar, all on one thread: the test decides which worker has its
+ * turn, so what the threads may interleave is tried in the orders that are hard. Links are real but their
+ * handshakes are not: the test says what came of them.
+ */
+#include "server/node.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "crypto/crypto.h"
+#include "crypto/digest.h"
+#include "crypto/random.h"
+#include "server/registrar.h"
+
+#define WORKERS 3
+#define TURNS   20 /* of each worker: more than any mail goes back and forth */
+
+static const struct keyring_entry alice = {.identity = "alice"}, bob = {.identity = "bob"};
+
+static struct server_options options = {
+	.base_window = 65536,
+	.max_window = 1 << 20,
+	.max_streams = 100,
+	.max_handshakes = 100,
+	.max_sessions = 100,
+	.memory_budget = 1 << 20,
+	.reconnect_grace = 5 * CLOCK_S,
+	.visitor_idle = CLOCK_S,
+	.kept_idle = CLOCK_S,
+	.udp_idle = CLOCK_S,
+	.workers = WORKERS,
+};
+
+struct house {
+	struct node node;
+	struct registrar registrar;
+	int peers[16]; /* the other ends of links */
+	size_t n_peers;
+};
+
+static void nothing(struct loop_task *task)
+{
+}
+
+/* One turn that does not wait. */
+static void turn(struct house *h, unsigned worker)
+{
+	struct loop *loop = h->node.workers[worker]->loop;
+	struct loop_task task;
+	loop_task_init(&task, nothing);
+	loop_defer(loop, LOOP_PHASE_READ, &task);
+	loop_turn(loop);
+}
+
+static void settle(struct house *h)
+{
+	for (unsigned i = 0; i < TURNS * WORKERS; i++)
+		turn(h, i % WORKERS);
+}
+
+static int house_open(void **state)
+{
+	static const uint8_t salt[TOKEN_SALT_SIZE];
+	struct house *h = calloc(1, sizeof(*h));
+	assert_int_equal(crypto_start(), 0);
+	h->node.salt = salt;
+	h->node.public_name = "exit.example:9090";
+	h->node.registrar = &h->registrar;
+	h->node.n_workers = WORKERS;
+	census_init(&h->node.census);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		h->node.workers[i] = calloc(1, sizeof(struct worker));
+		assert_int_equal(worker_init(h->node.workers[i], &h->node, i, &options), 0);
+	}
+	registrar_init(&h->registrar, &h->node);
+	*state = h;
+	return 0;
+}
+
+/* As the server does it; and whatever the test left, nothing may be counted any more. */
+static int house_close(void **state)
+{
+	struct house *h = *state;
+	struct node *n = &h->node;
+	n->over = true;
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_deinit(n->workers[i]);
+	registrar_deinit(&h->registrar);
+	for (unsigned i = 0; i < WORKERS; i++)
+		loop_free(n->workers[i]->loop);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		assert_int_equal(n->links[i], 0);
+		free(n->workers[i]);
+	}
+	for (int kind = 0; kind < CENSUS_KINDS; kind++)
+		assert_int_equal(census_count(&n->census, (enum census_kind)kind), 0);
+	census_deinit(&n->census);
+	while (h->n_peers)
+		close(h->peers[--h->n_peers]);
+	free(h);
+	return 0;
+}
+
+/* ---- Clients ---- */
+
+/* A link that has come up, on whichever worker it was placed; `resume` may be NULL. */
+static struct trunk *dial(struct house *h, const struct keyring_entry *who, const char *instance,
+	const uint8_t *resume)
+{
+	struct address peer = {.family = ADDRESS_V4, .bytes = {192, 0, 2, 1}, .port = 4000};
+	struct trunk *t = NULL;
+	int fds[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	h->peers[h->n_peers++] = fds[1];
+	assert_true(trunk_admit(h->node.workers[0], &peer));
+	trunk_accept(h->node.workers[0], PLUG_OF(fds[0]), &peer, "", 0);
+	settle(h);
+	for (unsigned i = 0; i < WORKERS && !t; i++)
+		list_for_each (it, &h->node.workers[i]->trunks) {
+			struct trunk *other = list_entry(it, struct trunk, link);
+			t = other->state == TRUNK_HANDSHAKING ? other : t;
+		}
+	assert_non_null(t);
+	t->identity = who;
+	t->carrier.link.handshake.state = HANDSHAKE_DONE;
+	random_bytes(t->carrier.link.handshake.hash, HANDSHAKE_HASH_SIZE);
+	struct control hello = {.type = CONTROL_HELLO, .hello.version = "test"};
+	snprintf((char *)hello.hello.instance, CONTROL_INSTANCE, "%s", instance);
+	hello.hello.resume_given = resume;
+	if (resume)
+		memcpy(hello.hello.resume, resume, CONTROL_SECRET);
+	t->carrier.link.ops->up(&t->carrier.link, &hello);
+	return t;
+}
+
+static void say(struct trunk *t, struct control m)
+{
+	t->carrier.link.ops->control(&t->carrier.link, &m);
+}
+
+static void publish(struct trunk *t, uint32_t number, const char *host)
+{
+	struct control m = {.type = CONTROL_PUBLISH};
+	m.publish.service = number;
+	m.publish.kind = CONTROL_HTTP;
+	m.publish.host = host;
+	m.publish.upstream = "http://127.0.0.1:3000";
+	say(t, m);
+}
+
+static void withdraw(struct trunk *t, uint32_t number)
+{
+	struct control m = {.type = CONTROL_WITHDRAW, .withdraw.service = number};
+	say(t, m);
+}
+
+static void hang_up(struct trunk *t)
+{
+	link_close(&t->carrier.link, LINK_END_LOCAL, "the test ends it");
+}
+
+static struct session *only_session(struct house *h)
+{
+	struct session *s = list_first(&h->registrar.sessions, struct session, link);
+	assert_non_null(s);
+	assert_ptr_equal(s->link.next, &h->registrar.sessions);
+	return s;
+}
+
+/* The first branch of the name on that worker, or NULL. */
+static struct branch *branch_at(struct house *h, unsigned worker, const char *host)
+{
+	struct worker *w = h->node.workers[worker];
+	struct route *route = routes_find(&w->routes, str_from(host), loop_now(w->loop));
+	struct route_entry *e =
+		route ? list_first(&route->entries, struct route_entry, link) : NULL;
+	return e ? container_of(e, struct branch, entry) : NULL;
+}
+
+static unsigned workers_with(struct house *h, const char *host)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < WORKERS; i++)
+		n += branch_at(h, i, host) != NULL;
+	return n;
+}
+
+static unsigned usable(const struct session *s)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < WORKERS; i++)
+		n += s->on[i].usable;
+	return n;
+}
+
+/* ---- Rounds ---- */
+
+struct walk {
+	struct round round;
+	char *log;
+	char name;
+};
+
+static void walk_visit(struct round *r, struct worker *w)
+{
+	struct walk *walk = container_of(r, struct walk, round);
+	sprintf(walk->log + strlen(walk->log), "%c%u ", walk->name, w->index);
+}
+
+static void walk_home(struct round *r)
+{
+	struct walk *walk = container_of(r, struct walk, round);
+	sprintf(walk->log + strlen(walk->log), "%c. ", walk->name);
+}
+
+static void test_round(void **state)
+{
+	struct house *h = *state;
+	char log[100] = "";
+	struct walk a = {.log = log, .name = 'a'}, b = {.log = log, .name = 'b'};
+	round_send(&a.round, &h->node, walk_visit, walk_home);
+	assert_string_equal(log, "a0 "); /* home never comes from within */
+	turn(h, 2);
+	assert_string_equal(log, "a0 ");
+	round_send(&b.round, &h->node, walk_visit, walk_home);
+	settle(h);
+	assert_string_equal(log, "a0 b0 a1 b1 a2 b2 a. b. ");
+}
+
+/* ---- What is published ---- */
+
+static void test_publish(void **state)
+{
+	struct house *h = *state;
+	struct trunk *t = dial(h, &alice, "one", NULL);
+	publish(t, 1, "a.example");
+	settle(h);
+	assert_int_equal(workers_with(h, "a.example"), WORKERS);
+	assert_int_equal(usable(only_session(h)), 1);
+	withdraw(t, 1);
+	settle(h);
+	assert_int_equal(workers_with(h, "a.example"), 0);
+	assert_int_equal(only_session(h)->n_services, 0);
+	hang_up(t);
+	settle(h);
+	assert_true(list_empty(&h->registrar.sessions));
+}
+
+/* Whoever looks for a way on any worker, at any moment, finds sessions that are there. */
+static void look_everywhere(struct house *h, const char *host)
+{
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct branch *b = branch_at(h, i, host);
+		if (b)
+			branch_pick(h->node.workers[i], b->entry.route, NULL, false);
+	}
+}
+
+/* The session ends while what it published is on its first round: before each of its stations. */
+static void test_end_on_the_way(void **state)
+{
+	struct house *h = *state;
+	for (unsigned stations = 0; stations <= WORKERS; stations++) {
+		struct trunk *t = dial(h, &alice, "one", NULL);
+		unsigned home = t->worker->index;
+		publish(t, 1, "a.example");
+		turn(h, 0);
+		assert_int_equal(workers_with(h, "a.example"), 1);
+		for (unsigned i = 1; i <= stations && i < WORKERS; i++)
+			turn(h, i);
+		hang_up(t);
+		for (unsigned i = 0; i < 3; i++) {
+			turn(h, home);
+			turn(h, 0);
+			look_everywhere(h, "a.example");
+		}
+		for (unsigned i = 0; i < TURNS * WORKERS; i++) {
+			turn(h, WORKERS - 1 - i % WORKERS);
+			look_everywhere(h, "a.example");
+		}
+		assert_true(list_empty(&h->registrar.sessions));
+		assert_int_equal(workers_with(h, "a.example"), 0);
+	}
+}
+
+/* What is under way goes on over a service that is withdrawn, which lasts as long. */
+static void test_outstanding(void **state)
+{
+	struct house *h = *state;
+	struct trunk *t = dial(h, &alice, "one", NULL);
+	publish(t, 1, "a.example");
+	settle(h);
+	struct branch *one = branch_at(h, 1, "a.example"), *two = branch_at(h, 2, "a.example");
+	struct service *service = one->service;
+	branch_began(one);
+	branch_began(one);
+	branch_began(two);
+	withdraw(t, 1);
+	settle(h);
+	assert_int_equal(workers_with(h, "a.example"), 0);
+	assert_true(one->gone && two->gone && !service->branches[0].gone);
+	assert_int_equal(service->holds, 2); /* the registrar has let go of it */
+	branch_finished(one);
+	assert_int_equal(service->holds, 2);
+	branch_finished(one);
+	assert_int_equal(service->holds, 1);
+	assert_string_equal(service->upstream, "http://127.0.0.1:3000");
+	branch_finished(two);
+}
+
+/* A name is free on all workers when it is on the first, whatever their clocks say. */
+static void test_one_time(void **state)
+{
+	struct house *h = *state;
+	dial(h, &alice, "one", NULL);
+	publish(dial(h, &alice, "one", NULL), 1, "a.example");
+	settle(h);
+	publish(dial(h, &bob, "two", NULL), 1, "b.example");
+	settle(h);
+	struct service *was = branch_at(h, 0, "a.example")->service;
+	struct service *now = branch_at(h, 0, "b.example")->service;
+	uint64_t lost = was->at + 1000 * CLOCK_S;
+	const struct route *holder;
+	was->at = lost;
+	for (unsigned i = 0; i < WORKERS; i++)
+		branch_close(&was->branches[i], h->node.workers[i]);
+	for (unsigned i = 0; i < WORKERS; i++)
+		branch_close(&now->branches[i], h->node.workers[i]);
+	strcpy(now->place, "a.example");
+	for (unsigned i = 0; i < WORKERS; i++) {
+		now->at = lost + options.reconnect_grace - 1;
+		assert_int_equal(branch_open(&now->branches[i], h->node.workers[i], &holder),
+			ROUTES_TAKEN);
+		now->at++;
+		assert_int_equal(branch_open(&now->branches[i], h->node.workers[i], &holder), 0);
+	}
+}
+
+/* ---- Who it is ---- */
+
+static void join(struct trunk *t, const struct session *s, const uint8_t secret[CONTROL_SECRET])
+{
+	struct control m = {.type = CONTROL_JOIN};
+	memcpy(m.join.session, s->id, sizeof(s->id));
+	mac_make(secret, handshake_hash(&t->carrier.link.handshake), HANDSHAKE_HASH_SIZE,
+		m.join.mac);
+	say(t, m);
+}
+
+static void test_join(void **state)
+{
+	static const uint8_t wrong[CONTROL_SECRET] = "guessed";
+	struct house *h = *state;
+	publish(dial(h, &alice, "one", NULL), 1, "a.example");
+	settle(h);
+	struct session *s = only_session(h);
+	const struct {
+		const struct keyring_entry *who;
+		const uint8_t *secret;
+		unsigned links; /* then */
+	} rows[] = {
+		{&alice, s->resume, 2},
+		{&alice, wrong, 2},
+		{&bob, s->resume, 2},
+		{&alice, s->resume, 3},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct trunk *t = dial(h, rows[i].who, "one", NULL);
+		join(t, s, rows[i].secret);
+		settle(h);
+		if (s->n_trunks != rows[i].links)
+			fail_msg("row %zu: %u links", i, s->n_trunks);
+		assert_int_equal(usable(s), s->n_trunks);
+	}
+	/* They were placed where there were fewest. */
+	for (unsigned i = 0; i < WORKERS; i++)
+		assert_int_equal(s->on[i].usable, 1);
+	/* It lives as long as one of them does. */
+	while (s->n_trunks > 1) {
+		unsigned n = s->n_trunks;
+		hang_up(list_first(&s->trunks, struct trunk, of_session));
+		settle(h);
+		assert_int_equal(s->n_trunks, n - 1);
+		assert_int_equal(usable(s), n - 1);
+	}
+	assert_int_equal(workers_with(h, "a.example"), WORKERS);
+}
+
+static void test_resume(void **state)
+{
+	static const uint8_t wrong[CONTROL_SECRET] = "guessed";
+	struct house *h = *state;
+	struct trunk *first = dial(h, &alice, "one", NULL);
+	publish(first, 1, "a.example");
+	settle(h);
+	struct session *s = only_session(h);
+	const struct {
+		const struct keyring_entry *who;
+		const char *instance;
+		const uint8_t *secret;
+		bool same;
+	} rows[] = {
+		{&alice, "one", wrong, false},
+		{&bob, "one", s->resume, false},
+		{&alice, "two", s->resume, false},
+		{&alice, "one", s->resume, true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct trunk *t = dial(h, rows[i].who, rows[i].instance, rows[i].secret);
+		turn(h, 0);
+		if ((t->session == s) != rows[i].same)
+			fail_msg("row %zu", i);
+		if (!rows[i].same)
+			continue;
+		/* The one before may be dead and not know: what is said goes to the new one. */
+		assert_int_equal(s->n_trunks, 2);
+		assert_ptr_equal(list_first(&s->trunks, struct trunk, of_session), t);
+		settle(h);
+		assert_int_equal(s->n_trunks, 1);
+		assert_int_equal(usable(s), 1);
+	}
+	assert_int_equal(workers_with(h, "a.example"), WORKERS);
+	assert_ptr_equal(branch_at(h, 0, "a.example")->service->session, s);
+}
+
+/* One that talks faster than is heard is closed, not remembered. */
+static void test_unheard(void **state)
+{
+	struct house *h = *state;
+	struct trunk *t = dial(h, &alice, "one", NULL);
+	for (unsigned i = 0; i < REGISTRAR_UNHEARD_MAX; i++)
+		withdraw(t, 1);
+	assert_int_not_equal(t->carrier.link.state, LINK_CLOSED);
+	withdraw(t, 1);
+	assert_int_equal(t->carrier.link.state, LINK_CLOSED);
+	settle(h);
+	assert_true(list_empty(&h->registrar.sessions));
+
+	t = dial(h, &alice, "one", NULL);
+	for (unsigned i = 0; i < 3 * REGISTRAR_UNHEARD_MAX; i++) {
+		withdraw(t, 1);
+		if (i % 1000 == 0)
+			turn(h, 0);
+	}
+	assert_int_not_equal(t->carrier.link.state, LINK_CLOSED);
+}
+
+/* The process ends with all kinds of mail on its way. */
+static void test_end(void **state)
+{
+	struct house *h = *state;
+	struct trunk *t = dial(h, &alice, "one", NULL), *u = dial(h, &bob, "two", NULL);
+	publish(t, 1, "a.example");
+	publish(u, 1, "b.example");
+	settle(h);
+	withdraw(t, 1);
+	publish(t, 2, "c.example");
+	hang_up(u);
+	turn(h, u->worker->index);
+	turn(h, 0);
+	publish(dial(h, &bob, "three", NULL), 1, "d.example");
+	publish(t, 3, "e.example");
+	turn(h, 0);
+	withdraw(t, 3);
+}
+
+#define IN_HOUSE(test) cmocka_unit_test_setup_teardown(test, house_open, house_close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_HOUSE(test_round),
+		IN_HOUSE(test_publish),
+		IN_HOUSE(test_end_on_the_way),
+		IN_HOUSE(test_outstanding),
+		IN_HOUSE(test_one_time),
+		IN_HOUSE(test_join),
+		IN_HOUSE(test_resume),
+		IN_HOUSE(test_unheard),
+		IN_HOUSE(test_end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,124 @@
+/* What a client may ask for, before anybody looks at who else has it. */
+#include "server/publish.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "server/port.h"
+
+#define INVALID     CONTROL_REASON_INVALID
+#define UNSUPPORTED CONTROL_REASON_UNSUPPORTED
+
+static struct control publish(enum control_kind kind, enum control_tls tls, const char *host,
+	bool port_given, uint32_t port)
+{
+	struct control m = {.type = CONTROL_PUBLISH};
+	m.publish.kind = kind;
+	m.publish.tls = tls;
+	m.publish.host = host;
+	m.publish.port_given = port_given;
+	m.publish.port = port;
+	return m;
+}
+
+static void test_judge(void **state)
+{
+	const struct {
+		enum control_kind kind;
+		enum control_tls tls;
+		const char *host;
+		bool port_given;
+		const char *path, *rewrite;
+		int want;
+		const char *place;
+	} rows[] = {
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, NULL, NULL, PUBLISH_FINE, ""},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "A.Example", false, "/app", "in.side:80",
+			PUBLISH_FINE, "a.example"},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "*.example", false, "", NULL, PUBLISH_FINE,
+			"*.example"},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "", true, NULL, NULL, INVALID, ""},
+		{CONTROL_HTTP, CONTROL_TLS_TERMINATE, "a.example", false, NULL, NULL, INVALID, ""},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "app", NULL, INVALID, ""},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "/a b", NULL, INVALID, ""},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "/a\r\nX: y", NULL, INVALID, ""},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "/a?b", NULL, INVALID, ""},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, NULL, "a\r\nX: y", INVALID, ""},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "a..example", false, NULL, NULL, INVALID, ""},
+		{CONTROL_TCP, CONTROL_TLS_NONE, "", true, NULL, NULL, PUBLISH_FINE, ""},
+		{CONTROL_TCP, CONTROL_TLS_TERMINATE, "", true, NULL, NULL, PUBLISH_FINE, ""},
+		{CONTROL_TCP, CONTROL_TLS_TERMINATE, "a.example", false, NULL, NULL, PUBLISH_FINE,
+			"a.example"},
+		{CONTROL_TCP, CONTROL_TLS_PASS, "a.example", false, NULL, NULL, PUBLISH_FINE,
+			"a.example"},
+		{CONTROL_TCP, CONTROL_TLS_PASS, "", true, NULL, NULL, INVALID, ""},
+		{CONTROL_TCP, CONTROL_TLS_PASS, "", false, NULL, NULL, INVALID, ""},
+		{CONTROL_TCP, CONTROL_TLS_NONE, "a.example", false, NULL, NULL, INVALID, ""},
+		{CONTROL_TCP, CONTROL_TLS_NONE, "a.example", true, NULL, NULL, INVALID, ""},
+		{CONTROL_TCP, CONTROL_TLS_UNKNOWN, "", true, NULL, NULL, UNSUPPORTED, ""},
+		{CONTROL_UDP, CONTROL_TLS_NONE, "", true, NULL, NULL, PUBLISH_FINE, ""},
+		{CONTROL_UDP, CONTROL_TLS_NONE, "a.example", false, NULL, NULL, INVALID, ""},
+		{CONTROL_UDP, CONTROL_TLS_TERMINATE, "", true, NULL, NULL, INVALID, ""},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct control m =
+			publish(rows[i].kind, rows[i].tls, rows[i].host, rows[i].port_given, 4000);
+		char place[SERVICE_PLACE_SIZE] = "?";
+		struct error err = {.text = ""};
+		m.publish.path = rows[i].path;
+		m.publish.rewrite = rows[i].rewrite;
+		int r = publish_judge(&m, place, &err);
+		if (r != rows[i].want || (r != PUBLISH_FINE && !*err.text))
+			fail_msg("row %zu: %d, \"%s\"", i, r, err.text);
+		if (r == PUBLISH_FINE)
+			assert_string_equal(place, rows[i].place);
+	}
+}
+
+/* Said again over a new link it is the same, and anything else is not. */
+static void test_repeats(void **state)
+{
+	struct port port = {.number = 4000};
+	char path[] = "/app", host[] = "in.side", none[] = "";
+	struct service http = {.kind = CONTROL_HTTP, .place = "a.example", .path = path};
+	struct service tcp = {.kind = CONTROL_TCP,
+		.has_port = true,
+		.place = "tcp:4000",
+		.port = &port,
+		.path = none};
+	struct control m = publish(CONTROL_HTTP, CONTROL_TLS_NONE, "a.example", false, 0);
+	assert_false(publish_repeats(&http, &m, "a.example"));
+	m.publish.path = "/app";
+	assert_true(publish_repeats(&http, &m, "a.example"));
+	assert_false(publish_repeats(&http, &m, "b.example"));
+	m.publish.rewrite = host;
+	assert_false(publish_repeats(&http, &m, "a.example"));
+	http.rewrite = host;
+	assert_true(publish_repeats(&http, &m, "a.example"));
+	m.publish.per_visitor = true;
+	assert_false(publish_repeats(&http, &m, "a.example"));
+
+	m = publish(CONTROL_TCP, CONTROL_TLS_NONE, "", true, 0);
+	assert_true(publish_repeats(&tcp, &m, "")); /* any port will do */
+	m.publish.port = 4000;
+	assert_true(publish_repeats(&tcp, &m, ""));
+	m.publish.port = 4001;
+	assert_false(publish_repeats(&tcp, &m, ""));
+	m = publish(CONTROL_UDP, CONTROL_TLS_NONE, "", true, 4000);
+	assert_false(publish_repeats(&tcp, &m, ""));
+	m = publish(CONTROL_TCP, CONTROL_TLS_TERMINATE, "", true, 4000);
+	assert_false(publish_repeats(&tcp, &m, ""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_repeats),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
