@@ -13,9 +13,6 @@
 #include "wire/client_hello.h"
 #include "wire/proxy_protocol.h"
 
-/* How long a listed peer has for its header, µs: the protocol's text asks for 3 s at least. */
-#define ARRIVAL_HEADER_TIME (3 * CLOCK_S)
-
 /* Bytes that the owner must be ready to hold while the verdict is ARRIVAL_MORE. */
 #define ARRIVAL_MAX CLIENT_HELLO_MAX
 
@@ -60,7 +57,7 @@ void arrival_init(struct arrival *a, const struct address *peer, const struct ad
 enum arrival_verdict arrival_take(struct arrival *a, const uint8_t *p, size_t n, size_t *used_out,
 	struct client_hello *hello_out);
 
-/* Whether it must still send a header: within ARRIVAL_HEADER_TIME of being accepted, or it goes. */
+/* Whether it must still send a header, for which its owner has a timer. */
 static inline bool arrival_header_due(const struct arrival *a)
 {
 	return a->stage == ARRIVAL_HEADER;

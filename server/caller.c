@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "net/socket.h"
 #include "server/access.h"
 #include "server/session.h"
@@ -58,7 +57,7 @@ static void caller_end(struct caller *c, const char *why)
 	caller_set_state(c, CALLER_CLOSED);
 	waiting_remove(&w->waiting, &c->waiter);
 	list_unlink(&c->link);
-	census_leave(&w->node->census, CENSUS_VISITOR, c->counted ? &c->peer : NULL);
+	door_left(w->node, &c->peer, c->counted);
 	if (c->branch) {
 		trunk_finished(c->trunk);
 		branch_finished(c->branch);
@@ -84,6 +83,8 @@ static void caller_ended(struct relay *relay, enum frame_reset reason)
 	struct caller *c = container_of(relay, struct caller, relay);
 	if (frame_reset_is_dial(reason))
 		branch_failed(c->branch, loop_now(c->worker->loop));
+	else if (reason == FRAME_RESET_NONE || relay->stream.taken)
+		branch_worked(c->branch);
 	caller_end(c, reason == FRAME_RESET_NONE ? NULL : frame_reset_name(reason));
 }
 
@@ -124,8 +125,7 @@ static void caller_arrived(struct mail *mail)
 	struct caller *c = container_of(mail, struct caller, mail);
 	if (c->worker->node->over) {
 		plug_close(&c->plug);
-		census_leave(&c->worker->node->census, CENSUS_VISITOR,
-			c->counted ? &c->peer : NULL);
+		door_left(c->worker->node, &c->peer, c->counted);
 		buf_deinit(&c->relay.early);
 		free(c);
 		return;
@@ -154,13 +154,22 @@ static void caller_move(struct caller *c, unsigned worker)
 	node_post(n, worker, &c->mail);
 }
 
+/* The name may have become another kind of service's while it came or waited. */
+static bool caller_fits(const struct caller *c, const struct route *route)
+{
+	return !c->by_name || route_takes(route, CONTROL_TCP,
+				      c->plug.tls ? CONTROL_TLS_TERMINATE : CONTROL_TLS_PASS);
+}
+
 static void caller_find(struct caller *c)
 {
 	struct worker *w = c->worker;
 	struct routes *routes = c->by_name ? &w->routes : &w->ports;
 	struct route *route = routes_find(routes, str_from(c->place), loop_now(w->loop));
 	struct pick pick = route ? branch_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
-	if (pick.branch)
+	if (route && !caller_fits(c, route))
+		caller_close(c, "no-route");
+	else if (pick.branch)
 		caller_open(c, pick.branch);
 	else if (pick.worker >= 0)
 		caller_move(c, (unsigned)pick.worker);
@@ -184,20 +193,15 @@ static void caller_waited_in_vain(struct waiter *waiter)
 
 void caller_enter(struct worker *w, struct entrance *e, const char *name)
 {
-	struct census *census = &w->node->census;
-	bool counted = !cidr_list_has(&w->opts->trusted, &e->peer);
-	struct caller *c = NULL;
-	if (census_enter(census, CENSUS_VISITOR, counted ? &e->peer : NULL, 0,
-		    (unsigned)w->opts->max_visitors_per_address) < 0) {
-		log_debug("a connection from one address too many was closed");
-	} else {
-		c = calloc(1, sizeof(*c));
-		if (!c)
-			census_leave(census, CENSUS_VISITOR, counted ? &e->peer : NULL);
+	bool counted;
+	if (!door_admit(w, &e->peer, false, &counted)) {
+		entrance_close(e);
+		return;
 	}
+	struct caller *c = calloc(1, sizeof(*c));
 	if (!c) {
-		plug_close(&e->plug);
-		buf_deinit(&e->early);
+		door_left(w->node, &e->peer, counted);
+		entrance_close(e);
 		return;
 	}
 	c->worker = w;

@@ -202,10 +202,17 @@ static struct certificates_job *job_new(struct certificates *c)
 	return j;
 }
 
-static void certificates_read(struct certificates *c)
+/* What is being read is of no use any more. */
+static void certificates_give_up(struct certificates *c)
 {
 	if (c->job)
 		offload_cancel(&c->job->job);
+	c->job = NULL;
+}
+
+static void certificates_read(struct certificates *c)
+{
+	certificates_give_up(c);
 	if (!c->offload)
 		c->offload = offload_new();
 	c->job = c->offload ? job_new(c) : NULL;
@@ -218,9 +225,12 @@ static void certificates_read(struct certificates *c)
 void certificates_reload(struct certificates *c, const struct server_options *o)
 {
 	c->opts = o;
-	if (c->cert || o->tls_cert.n)
+	if (c->cert || o->tls_cert.n) {
 		certificates_read(c);
-	else if (c->node->workers[0]->tls)
+		return;
+	}
+	certificates_give_up(c);
+	if (c->node->workers[0]->tls)
 		certificates_hand_out(c, NULL);
 }
 
@@ -265,8 +275,7 @@ void certificates_deinit(struct certificates *c)
 {
 	if (!c->node)
 		return;
-	if (c->job)
-		offload_cancel(&c->job->job);
+	certificates_give_up(c);
 	loop_timer_cancel(&c->look);
 	offload_free(c->offload);
 	free(c->cert);

@@ -2,7 +2,6 @@
  * Where a request goes: to a link, to a service of the route that its host names, into the queue of
  * those whose session was lost just now, or to a page of ours.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "link/upgrade.h"
@@ -150,6 +149,11 @@ void visitor_send(struct visitor *v, const struct branch *but)
 	uint64_t now = loop_now(w->loop);
 	struct route *route = routes_find(&w->routes, exchange_host(ex), now);
 	struct pick pick = PICK_NONE;
+	/* A name that only TLS leads to: its service is not for who merely writes it into a Host. */
+	if (route && !route_takes(route, CONTROL_HTTP, CONTROL_TLS_NONE)) {
+		visitor_refuse(v, PAGE_NO_ROUTE);
+		return;
+	}
 	pick.branch = visitor_own_branch(v, route);
 	if (!pick.branch && route)
 		pick = branch_pick(w, route, but, v->moves > 0);
@@ -205,7 +209,7 @@ static bool visitor_may_retry(const struct exchange *ex, bool untouched)
 	return http1_idempotent(ex->method) && ex->body.kind == HTTP1_BODY_NONE && !ex->upgrade;
 }
 
-void visitor_lane_lost(struct lane_user *u, struct branch *branch, enum frame_reset reason,
+void visitor_lane_lost(struct lane_user *u, const struct branch *branch, enum frame_reset reason,
 	bool untouched)
 {
 	struct visitor *v = visitor_of(u);
@@ -228,8 +232,6 @@ void visitor_lane_lost(struct lane_user *u, struct branch *branch, enum frame_re
 		return;
 	}
 	bool dial = frame_reset_is_dial(reason);
-	if (dial)
-		branch_failed(branch, loop_now(v->worker->loop));
 	if (visitor_may_retry(ex, untouched) && (!dial || visitor_has_other(v, branch))) {
 		ex->again = true;
 		request_rewind(ex);

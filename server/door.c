@@ -1,8 +1,10 @@
 #include "server/door.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "net/socket.h"
 #include "net/tls.h"
 #include "server/caller.h"
@@ -14,12 +16,34 @@
 struct newcomer {
 	struct mail mail;
 	struct worker *worker;
-	struct presence
-		*presence; /* that expects it; its session goes by a round behind this mail */
+	struct presence *presence; /* that expects it; its session goes in a round behind this */
 	int fd;
 	struct address peer;
 	struct door door;
 };
+
+void entrance_close(struct entrance *e)
+{
+	plug_close(&e->plug);
+	buf_deinit(&e->early);
+}
+
+bool door_admit(struct worker *w, const struct address *peer, bool balancer, bool *counted_out)
+{
+	bool counted = !balancer && !cidr_list_has(&w->opts->trusted, peer);
+	if (census_enter(&w->node->census, CENSUS_VISITOR, counted ? peer : NULL, 0,
+		    (unsigned)w->opts->max_visitors_per_address) < 0) {
+		log_debug("a connection from one address too many was closed");
+		return false;
+	}
+	*counted_out = counted;
+	return true;
+}
+
+void door_left(struct node *n, const struct address *peer, bool counted)
+{
+	census_leave(&n->census, CENSUS_VISITOR, counted ? peer : NULL);
+}
 
 static void door_pass(const struct door *d, struct worker *w, int fd, const struct address *peer)
 {
@@ -72,6 +96,13 @@ void door_enter(const struct door *d, struct worker *w, int fd, const struct add
 	if (p)
 		atomic_fetch_add_explicit(&p->coming, 1, memory_order_relaxed);
 	node_post(w->node, w->index, &c->mail);
+}
+
+void door_exhausted(struct listener *listener, int error)
+{
+	log_error("port %u accepts no connections for now: %s; raise the limit on descriptors "
+		  "(LimitNOFILE=) if this comes again",
+		listener->port, strerror(error));
 }
 
 struct worker *door_next(struct node *n)

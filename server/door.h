@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "net/conn.h"
+#include "net/listener.h"
 #include "server/service.h"
 #include "wire/address.h"
 #include "wire/frame.h"
@@ -20,8 +21,8 @@ struct door {
 	bool visits;  /* visitors may */
 	bool tls;     /* a service's port: TLS ends here */
 	uint16_t port;
-	char place
-		[DOOR_PLACE_SIZE]; /* of a service's port among worker::ports; "": the HTTP front */
+	/* Of a service's port among worker::ports; "": the HTTP front */
+	char place[DOOR_PLACE_SIZE];
 };
 
 /* A connection that comes in by it, when it is known what it is. */
@@ -32,6 +33,18 @@ struct entrance {
 	struct address peer, local;
 	bool relayed; /* a balancer named the two */
 };
+
+/* Nobody takes it. */
+void entrance_close(struct entrance *e);
+
+/*
+ * Counts one more visitor's connection, which takes its place under --max-visitors-per-address, unless
+ * its address is that of a balancer whose header is still to come (`balancer`), or of a trusted proxy:
+ * behind those everybody has one. False: there are too many from there. Once it is over, door_left() with
+ * what `*counted_out` said, on any thread.
+ */
+bool door_admit(struct worker *w, const struct address *peer, bool balancer, bool *counted_out);
+void door_left(struct node *n, const struct address *peer, bool counted);
 
 /*
  * From the main thread: the connection is `w`'s from here on, on whatever thread that runs. `p` (or NULL)
@@ -45,3 +58,6 @@ void door_secured(const struct conn *conn, struct frame_open *open_out);
 
 /* The next worker in turn. */
 struct worker *door_next(struct node *n);
+
+/* As listener_open()'s `exhausted`. */
+void door_exhausted(struct listener *listener, int error);

@@ -2,21 +2,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "base/log.h"
 
 static void gate_accepted(struct listener *listener, int fd, const struct address *peer)
 {
 	struct gate_port *port = container_of(listener, struct gate_port, listener);
 	door_enter(&port->door, door_next(port->gate->node), fd, peer, NULL);
-}
-
-static void gate_exhausted(struct listener *listener, int error)
-{
-	log_error("port %u accepts no connections for now: %s; raise the limit on descriptors "
-		  "(LimitNOFILE=) if this comes again",
-		listener->port, strerror(error));
 }
 
 static int gate_listen(struct gate *g, const char *addr, uint16_t number, bool links, bool visits,
@@ -26,7 +16,7 @@ static int gate_listen(struct gate *g, const char *addr, uint16_t number, bool l
 	*port = (struct gate_port){.gate = g,
 		.door = {.links = links, .visits = visits, .control = !visits}};
 	int r = listener_open(&port->listener, g->node->workers[0]->loop, addr, number,
-		gate_accepted, gate_exhausted, err);
+		gate_accepted, door_exhausted, err);
 	if (r == 0) {
 		port->door.port = port->listener.port;
 		g->n++;
@@ -63,10 +53,15 @@ void gate_close(struct gate *g)
 	*g = (struct gate){0};
 }
 
-uint16_t gate_control_port(const struct gate *g)
+uint16_t gate_control_port(const struct gate *g, bool tls)
 {
-	for (size_t i = 0; i < g->n; i++)
-		if (g->ports[i].door.links)
-			return g->ports[i].listener.port;
-	return 0;
+	uint16_t first = 0;
+	for (size_t i = 0; i < g->n; i++) {
+		uint16_t port = g->ports[i].listener.port;
+		if (!g->ports[i].door.links)
+			continue;
+		if (!first || (tls && port == 443))
+			first = port;
+	}
+	return first;
 }

@@ -24,5 +24,5 @@ struct gate {
 int gate_open(struct gate *g, struct node *n, struct error *err);
 void gate_close(struct gate *g);
 
-/* The port clients connect to; for people. */
-uint16_t gate_control_port(const struct gate *g);
+/* The port clients connect to; for people: 443 where there is TLS and that is one of them. */
+uint16_t gate_control_port(const struct gate *g, bool tls);

@@ -62,7 +62,7 @@ static void guest_end(struct guest *g)
 	loop_task_cancel(&g->work);
 	list_unlink(&g->link);
 	buf_deinit(&g->in);
-	census_leave(&w->node->census, CENSUS_VISITOR, g->counted ? &g->peer : NULL);
+	door_left(w->node, &g->peer, g->counted);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &g->reap);
 }
 
@@ -133,15 +133,37 @@ static void guest_route(struct guest *g, const struct client_hello *hello)
 		g->worker->n_named
 			? routes_service(&w->routes, str_from(hello->sni), loop_now(w->loop))
 			: NULL;
-	if (service && service->kind == CONTROL_TCP && service->tls == CONTROL_TLS_PASS) {
+	bool passes = service && service->kind == CONTROL_TCP && service->tls == CONTROL_TLS_PASS;
+	/* Names in our own certificates are ours, whatever wildcard was granted before (rule 30). */
+	if (passes && !(w->tls && tls_server_covers(w->tls, str_from(hello->sni)))) {
 		guest_become(g, true, hello->sni);
 	} else if (w->tls) {
-		guest_secure(g, !(service && service->kind == CONTROL_TCP));
+		guest_secure(g, passes || !(service && service->kind == CONTROL_TCP));
 	} else {
 		conn_write(&g->conn, not_here, sizeof(not_here));
 		guest_refuse(g,
 			"TLS for a name that nobody publishes, and there is no certificate");
 	}
+}
+
+/*
+ * Its header came: from here on it is the visitor's own, and takes a place of his. Else whoever comes by
+ * a balancer could begin any number of TLS handshakes.
+ */
+static bool guest_named(struct guest *g)
+{
+	struct worker *w = g->worker;
+	bool counted;
+	if (!door_admit(w, &g->arrival.peer, false, &counted)) {
+		guest_close(g);
+		return false;
+	}
+	door_left(w->node, &g->peer, g->counted);
+	g->peer = g->arrival.peer;
+	g->counted = counted;
+	/* What follows has a time of its own. */
+	timeout_start(&w->securing, &g->timeout);
+	return true;
 }
 
 static void guest_judge(struct guest *g)
@@ -152,9 +174,8 @@ static void guest_judge(struct guest *g)
 	enum arrival_verdict verdict =
 		arrival_take(&g->arrival, buf_head(&g->in), buf_len(&g->in), &used, &hello);
 	buf_consume(&g->in, used);
-	/* Its header came; what follows has a time of its own. */
-	if (due && !arrival_header_due(&g->arrival))
-		timeout_start(&g->worker->securing, &g->timeout);
+	if (due && !arrival_header_due(&g->arrival) && !guest_named(g))
+		return;
 	switch (verdict) {
 	case ARRIVAL_MORE:
 		break;
@@ -179,11 +200,9 @@ static void guest_judge(struct guest *g)
 static void guest_read(struct guest *g)
 {
 	while (g->state == GUEST_ARRIVING && g->conn.readable) {
-		if (buf_reserve(&g->in, ARRIVAL_MAX / 4) < 0) {
-			guest_close(g);
-			return;
-		}
-		ssize_t n = conn_read(&g->conn, buf_tail(&g->in), buf_room(&g->in));
+		/* By way of the scratch: what comes is mostly short, and goes along to its owner. */
+		struct worker *w = g->worker;
+		ssize_t n = conn_read(&g->conn, w->scratch, sizeof(w->scratch));
 		if (n == -EAGAIN)
 			return;
 		if (n <= 0) {
@@ -194,7 +213,13 @@ static void guest_read(struct guest *g)
 				guest_close(g);
 			return;
 		}
-		buf_commit(&g->in, (size_t)n);
+		if (buf_append(&g->in, w->scratch, (size_t)n) < 0) {
+			guest_close(g);
+			return;
+		}
+		if (g->quiet)
+			timeout_start(&w->securing, &g->timeout);
+		g->quiet = false;
 		guest_judge(g);
 	}
 }
@@ -211,7 +236,8 @@ static void guest_secured(struct guest *g)
 			hostname_canonical(tls_sni(tls), name, &n) == 0)
 			service = routes_service(&g->worker->routes, (struct str){name, n},
 				loop_now(g->worker->loop));
-		guest_become(g, service && service->kind == CONTROL_TCP, name);
+		bool ends = service && service->tls == CONTROL_TLS_TERMINATE;
+		guest_become(g, ends, name);
 	} else if (g->conn.error) {
 		guest_refuse(g, *tls_complaint(tls) ? tls_complaint(tls) : strerror(g->conn.error));
 	}
@@ -238,6 +264,11 @@ void guest_header_expired(struct timeout_queue *queue, struct timeout *entry)
 		"its PROXY header did not come in time");
 }
 
+void guest_quiet_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	guest_close(container_of(entry, struct guest, timeout));
+}
+
 void guest_securing_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	guest_refuse(container_of(entry, struct guest, timeout), "its TLS handshake took too long");
@@ -245,11 +276,8 @@ void guest_securing_expired(struct timeout_queue *queue, struct timeout *entry)
 
 void guest_accept(struct worker *w, int fd, const struct address *peer, const struct door *d)
 {
-	struct census *census = &w->node->census;
-	bool header = cidr_list_has(guest_balancers(w, d), peer);
-	bool counted = !header && !cidr_list_has(&w->opts->trusted, peer);
-	if (census_enter(census, CENSUS_VISITOR, counted ? peer : NULL, 0,
-		    (unsigned)w->opts->max_visitors_per_address) < 0) {
+	bool header = cidr_list_has(guest_balancers(w, d), peer), counted;
+	if (!door_admit(w, peer, header, &counted)) {
 		close(fd);
 		return;
 	}
@@ -258,7 +286,7 @@ void guest_accept(struct worker *w, int fd, const struct address *peer, const st
 		if (!g)
 			close(fd);
 		free(g);
-		census_leave(census, CENSUS_VISITOR, counted ? peer : NULL);
+		door_left(w->node, peer, counted);
 		return;
 	}
 	g->worker = w;
@@ -273,6 +301,8 @@ void guest_accept(struct worker *w, int fd, const struct address *peer, const st
 	struct address local = {0};
 	socket_local(fd, &local);
 	arrival_init(&g->arrival, peer, &local, guest_balancers(w, d), guest_look(w, d));
-	timeout_start(header ? &w->header : &w->securing, &g->timeout);
+	/* Browsers connect before they have anything to ask. */
+	g->quiet = !header;
+	timeout_start(header ? &w->header : &w->quiet, &g->timeout);
 	guest_judge(g);
 }

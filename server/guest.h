@@ -21,10 +21,11 @@ struct guest {
 	struct timeout timeout;
 	struct loop_task work, reap;
 	enum guest_state state;
+	bool quiet;   /* has not sent a byte, and need not yet */
 	bool counted; /* in the census, under its peer's address */
 	struct door door;
 	struct arrival arrival;
-	struct address peer; /* of the socket */
+	struct address peer; /* of the socket, or whom a header named */
 	struct buf in;
 };
 
@@ -34,6 +35,7 @@ bool guest_due(const struct worker *w, const struct door *d, const struct addres
 void guest_accept(struct worker *w, int fd, const struct address *peer, const struct door *d);
 void guest_close(struct guest *g);
 
-/* For worker::header and ::securing */
+/* For worker::header, ::quiet and ::securing */
+void guest_quiet_expired(struct timeout_queue *queue, struct timeout *entry);
 void guest_header_expired(struct timeout_queue *queue, struct timeout *entry);
 void guest_securing_expired(struct timeout_queue *queue, struct timeout *entry);

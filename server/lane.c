@@ -92,6 +92,9 @@ static void lane_lost(struct lane *lane, enum frame_reset reason, uint64_t taken
 	struct lane_user *u = lane->user;
 	struct branch *branch = lane->branch;
 	bool untouched = u && lane_untouched(lane, reason, taken);
+	/* Before a branch that is gone goes with its last lane. */
+	if (frame_reset_is_dial(reason))
+		branch_failed(branch, loop_now(lane->trunk->worker->loop));
 	lane_detach(lane);
 	if (u)
 		u->ops->lost(u, branch, reason, untouched);

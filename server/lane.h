@@ -27,9 +27,9 @@ struct lane_user_ops {
 	bool (*push_end)(struct lane_user *u);
 	/*
 	 * The lane is gone before the answer was over. `untouched`: none of the request's bytes were
-	 * written to the upstream's socket.
+	 * written to the upstream's socket. `branch` may be gone as well: it tells the others apart.
 	 */
-	void (*lost)(struct lane_user *u, struct branch *branch, enum frame_reset reason,
+	void (*lost)(struct lane_user *u, const struct branch *branch, enum frame_reset reason,
 		bool untouched);
 };
 

@@ -162,7 +162,7 @@ static const struct option_row rows[] = {
 		.help = "Public ports that clients may ask for",
 		.reloadable = true,
 		.offset = AT(allow_ports)},
-	/* Enough for a range of passive FTP; each is a listener on every worker. */
+	/* Enough for a range of passive FTP; each is a listener. */
 	{.name = "max-ports",
 		.type = OPTION_NUMBER,
 		.default_text = "64",
@@ -315,7 +315,7 @@ static const struct option_row rows[] = {
 		.default_text = "4096",
 		.min = 1,
 		.max = 1 << 20,
-		.help = "Clients connected at a time",
+		.help = "Links of clients at a time, all together",
 		.reloadable = true,
 		.offset = AT(max_sessions)},
 	{.name = "reconnect-grace",

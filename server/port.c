@@ -3,19 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "crypto/random.h"
 #include "server/hatch.h"
 #include "server/registrar.h"
-
-void port_place(const struct port *p, char place[SERVICE_PLACE_SIZE])
-{
-	snprintf(place, SERVICE_PLACE_SIZE, "%s:%u", p->kind == CONTROL_UDP ? "udp" : "tcp",
-		p->number);
-}
 
 /* To a worker that has a link for it, so that most connections never move. */
 static void port_accepted(struct listener *listener, int fd, const struct address *peer)
@@ -27,13 +19,6 @@ static void port_accepted(struct listener *listener, int fd, const struct addres
 		routes_find(&home->ports, str_from(port->door.place), loop_now(home->loop));
 	struct presence *p = route ? branch_pick_presence(home, route) : NULL;
 	door_enter(&port->door, p ? n->workers[p - p->session->on] : home, fd, peer, p);
-}
-
-static void port_exhausted(struct listener *listener, int error)
-{
-	log_error("port %u accepts no connections for now: %s; raise the limit on descriptors "
-		  "(LimitNOFILE=) if this comes again",
-		listener->port, strerror(error));
 }
 
 static struct port *port_find(struct registrar *r, enum control_kind kind, uint16_t number)
@@ -68,7 +53,7 @@ static int port_open(struct registrar *r, struct port *p, uint16_t number, struc
 	if (p->kind == CONTROL_UDP)
 		return port_open_hatch(r, p, addr, number, err);
 	return listener_open(&p->listener, r->worker->loop, addr, number, port_accepted,
-		port_exhausted, err);
+		door_exhausted, err);
 }
 
 /* The port with that number, counted from 0, among all that are allowed; 0: there are none. */
@@ -164,12 +149,11 @@ int port_hold(struct session *s, struct service *service, uint32_t number,
 	p->door = (struct door){.visits = true,
 		.tls = service->tls == CONTROL_TLS_TERMINATE,
 		.port = p->number};
-	char place[SERVICE_PLACE_SIZE];
-	port_place(p, place);
-	memcpy(p->door.place, place, sizeof(p->door.place));
+	snprintf(p->door.place, sizeof(p->door.place), "%s:%u",
+		p->kind == CONTROL_UDP ? "udp" : "tcp", p->number);
 	/* To one of its links, of which there is one: it is asking for the port. */
 	if (p->hatch)
-		hatch_send(p->hatch, place,
+		hatch_send(p->hatch, p->door.place,
 			list_entry(s->trunks.next, struct trunk, of_session)->worker->index);
 	service->port = p;
 	return 0;

@@ -20,7 +20,7 @@ struct port {
 	unsigned holders;         /* services */
 	struct listener listener; /* tcp */
 	struct hatch *hatch;      /* udp */
-	struct door door;
+	struct door door;         /* with its name among worker::ports */
 };
 
 /*
@@ -33,6 +33,3 @@ int port_hold(struct session *s, struct service *service, uint32_t number,
 void port_close(struct port *p);
 /* Its holder lets go; the last one closes it. Accepts NULL; returns NULL. */
 struct port *port_release(struct port *p);
-
-/* Its name among worker::ports. */
-void port_place(const struct port *p, char place[SERVICE_PLACE_SIZE]);

@@ -131,11 +131,14 @@ static void registrar_deliver(struct mail *mail)
 {
 	struct registrar_letter *l = container_of(mail, struct registrar_letter, mail);
 	struct registrar *r = l->node->registrar;
-	if (!l->node->over) {
-		if (l->tale == TALE_UP)
-			registrar_up(r, l->trunk, l);
-		else
-			registrar_control(r, l->trunk, l);
+	/* At the process's end trunks are gone before their mail. */
+	if (l->node->over) {
+		;
+	} else if (l->tale == TALE_UP) {
+		registrar_up(r, l->trunk, l);
+	} else {
+		registrar_control(r, l->trunk, l);
+		atomic_fetch_sub_explicit(&l->trunk->unheard, 1, memory_order_relaxed);
 	}
 	control_deinit(&l->message);
 	explicit_bzero(l->secret, sizeof(l->secret));
@@ -171,9 +174,14 @@ void registrar_tell_up(struct trunk *t, const struct control *hello)
 
 void registrar_tell_control(struct trunk *t, struct control *message)
 {
+	if (atomic_load_explicit(&t->unheard, memory_order_relaxed) >= REGISTRAR_UNHEARD_MAX) {
+		link_close(&t->carrier.link, LINK_END_VIOLATION, "it says more than can be heard");
+		return;
+	}
 	struct registrar_letter *l = letter_new(t, TALE_CONTROL);
 	if (!l)
 		return;
+	atomic_fetch_add_explicit(&t->unheard, 1, memory_order_relaxed);
 	control_take(message, &l->message);
 	if (message->type == CONTROL_JOIN)
 		memcpy(l->hash, handshake_hash(&t->carrier.link.handshake), sizeof(l->hash));

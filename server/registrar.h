@@ -5,6 +5,12 @@
  */
 #include "server/session.h"
 
+/*
+ * Messages of one link that are on their way here: a client may say all that it publishes at once, and
+ * again for a new link. One that says more than is heard is closed, or what it said would fill the memory.
+ */
+#define REGISTRAR_UNHEARD_MAX (2 * SESSION_SERVICES_MAX)
+
 struct registrar {
 	struct node *node;
 	struct worker *worker; /* worker 0, on this thread */

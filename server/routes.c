@@ -349,7 +349,7 @@ void routes_release(struct routes *r, struct route_entry *entry, uint64_t now)
 /* Expiry may be late: a look-up does not depend on who calls it, and when. */
 static bool is_there(const struct routes *r, const struct route *route, uint64_t now)
 {
-	return route && (!list_empty(&route->entries) || now - route->lost_at < r->grace);
+	return route && (!list_empty(&route->entries) || now < route->lost_at + r->grace);
 }
 
 struct route *routes_find(const struct routes *r, struct str host, uint64_t now)
@@ -392,7 +392,7 @@ uint64_t routes_expire(struct routes *r, uint64_t now)
 {
 	struct route *route;
 	while ((route = list_first(&r->lost, struct route, lost)) != NULL) {
-		if (now - route->lost_at < r->grace)
+		if (now < route->lost_at + r->grace)
 			return route->lost_at + r->grace;
 		route_free(r, route);
 	}

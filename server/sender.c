@@ -215,20 +215,9 @@ static struct sender *sender_new(struct hatch *h, struct branch *b, const struct
  */
 static struct pick sender_pick(struct worker *w, struct hatch *h)
 {
-	uint64_t now = loop_now(w->loop);
-	struct route *route = w->draining ? NULL : routes_find(&w->ports, str_from(h->place), now);
-	struct pick pick = route ? branch_pick(w, route, NULL, true) : PICK_NONE;
-	if (pick.branch || pick.worker < 0)
-		return pick;
-	list_for_each (it, &route->entries) {
-		struct branch *b = container_of(list_entry(it, struct route_entry, link),
-			struct branch, entry);
-		if (branch_trunk(b) &&
-			atomic_load_explicit(&b->failing_until, memory_order_relaxed) <= now &&
-			(!pick.branch || b->outstanding < pick.branch->outstanding))
-			pick.branch = b;
-	}
-	return pick;
+	struct route *route =
+		w->draining ? NULL : routes_find(&w->ports, str_from(h->place), loop_now(w->loop));
+	return route ? branch_pick(w, route, NULL, true) : PICK_NONE;
 }
 
 /* Whoever it was before is withdrawn, and another session has the port too. */

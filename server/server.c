@@ -225,15 +225,17 @@ static int server_make_workers(struct server *s)
 	unsigned count = (unsigned)s->opts->workers;
 	for (unsigned i = 0; i < count; i++) {
 		struct worker *w = calloc(1, sizeof(*w));
-		n->workers[i] = w;
 		if (!w)
 			return -ENOMEM;
 		/* What a worker is given depends on how many there are. */
 		n->n_workers = count;
 		int r = worker_init(w, n, i, s->opts);
-		n->n_workers = i + 1;
-		if (r < 0)
+		n->n_workers = i;
+		if (r < 0) {
+			free(w);
 			return r;
+		}
+		n->workers[n->n_workers++] = w;
 	}
 	s->loop = n->workers[0]->loop;
 	registrar_init(&s->registrar, n);
@@ -307,8 +309,8 @@ static int server_start(struct server *s, struct error *err)
 	if (r < 0)
 		return r;
 	bool guess;
-	r = advertise_address(s->opts->advertise, gate_control_port(&s->gate), s->address, &guess,
-		err);
+	r = advertise_address(s->opts->advertise,
+		gate_control_port(&s->gate, s->node.workers[0]->tls), s->address, &guess, err);
 	if (r == 0)
 		r = server_write_ready_file(s, err);
 	if (r < 0)

@@ -1,6 +1,5 @@
 #include "server/service.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +60,7 @@ int branch_open(struct branch *b, struct worker *w, const struct route **holder_
 {
 	const struct service *service = b->service;
 	int r = routes_claim(branch_routes(b, w), service->session->identity->identity,
-		str_from(service->place), &b->entry, loop_now(w->loop), holder_out);
+		str_from(service->place), &b->entry, service->at, holder_out);
 	b->named = r == 0 && service_is_named(service);
 	w->n_named += b->named;
 	return r;
@@ -71,7 +70,7 @@ void branch_close(struct branch *b, struct worker *w)
 {
 	w->n_named -= b->named;
 	b->named = false;
-	routes_release(branch_routes(b, w), &b->entry, loop_now(w->loop));
+	routes_release(branch_routes(b, w), &b->entry, b->service->at);
 	worker_expire_routes(w);
 	branch_rest(b, NULL);
 	if (list_empty(&b->lanes) && !b->outstanding)
@@ -94,6 +93,17 @@ const struct service *routes_service(const struct routes *r, struct str name, ui
 	return container_of(list_entry(route->entries.next, struct route_entry, link),
 		struct branch, entry)
 		->service;
+}
+
+bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls)
+{
+	if (list_empty(&route->entries))
+		return true;
+	const struct service *service =
+		container_of(list_entry(route->entries.next, struct route_entry, link),
+			struct branch, entry)
+			->service;
+	return service->kind == kind && service->tls == tls;
 }
 
 static unsigned presence_load(const struct presence *p)
@@ -199,9 +209,9 @@ struct pick branch_pick(struct worker *w, const struct route *route, const struc
 
 void branch_rest(struct branch *b, const struct trunk *t)
 {
-	list_for_each_safe (it, &b->idle) {
-		struct lane *lane = list_entry(it, struct lane, idle);
-		if (!t || lane->trunk == t)
+	list_for_each_safe (it, &b->lanes) {
+		struct lane *lane = list_entry(it, struct lane, of_branch);
+		if (!lane->user && (!t || lane->trunk == t))
 			lane_drop(lane, FRAME_RESET_NONE);
 	}
 }

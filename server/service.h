@@ -55,6 +55,7 @@ struct service {
 	bool stale; /* of a session that was resumed, and not published again yet */
 	bool granted;
 	struct round round;
+	uint64_t at; /* µs, when the round began: every worker's routes are claimed and lost then */
 	atomic_uint holds; /* the registrar's, and one of each branch that is gone and not empty */
 	struct branch branches[]; /* one a worker */
 };
@@ -70,7 +71,10 @@ static inline bool service_is_named(const struct service *s)
 	return s->kind == CONTROL_TCP && !s->has_port;
 }
 
-/* On its worker: enters or leaves the routes. 0, ROUTES_TAKEN or -ENOMEM, as routes_claim(). */
+/*
+ * On its worker: enters or leaves the routes, as of service::at, so that every worker comes to what the
+ * first one decided. 0, ROUTES_TAKEN or -ENOMEM, as routes_claim().
+ */
 int branch_open(struct branch *b, struct worker *w, const struct route **holder_out);
 /* What is under way goes on; lanes that wait end. */
 void branch_close(struct branch *b, struct worker *w);
@@ -101,6 +105,12 @@ struct pick {
 };
 
 /*
+ * Whether who came like this may be given to the route's services: all of one route are alike. One that
+ * nobody serves now says no to nobody.
+ */
+bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls);
+
+/*
  * Usable, not failing while another is not, with the fewest requests under way; another worker's only if
  * it has far less to do, and not for one that came from there just now (`settled`). `but` (or NULL) has
  * just failed.
@@ -121,7 +131,7 @@ static inline bool pick_found(struct pick p)
 	return p.branch || p.worker >= 0;
 }
 
-/* Lets go of the lanes that wait on a trunk that is about to leave. */
+/* Lets go of the lanes that wait on a trunk that is about to leave; NULL: on any. */
 void branch_rest(struct branch *b, const struct trunk *t);
 
 /* A dial at its upstream failed, or succeeded. */

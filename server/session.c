@@ -9,6 +9,7 @@
 #include "crypto/random.h"
 #include "net/tls.h"
 #include "server/port.h"
+#include "server/publish.h"
 #include "server/registrar.h"
 
 static struct node *session_node(const struct session *s)
@@ -68,7 +69,8 @@ static bool session_attach(struct session *s, struct trunk *t)
 		return false;
 	}
 	t->session = s;
-	list_append(&s->trunks, &t->of_session);
+	/* What is said to the client goes to the first: of those before, some may be dying. */
+	list_prepend(&s->trunks, &t->of_session);
 	s->n_trunks++;
 	return true;
 }
@@ -150,6 +152,21 @@ static void session_visit(struct round *r, struct worker *w)
 {
 }
 
+/*
+ * No worker looks at it behind its round, as those of its services went before. One of them that is still
+ * on its way to be published has that one to come: so the session waits for it.
+ */
+static void session_end(struct session *s)
+{
+	s->ended = true;
+	if (s->n_coming)
+		return;
+	if (session_node(s)->over)
+		session_free(s);
+	else
+		round_send(&s->round, session_node(s), session_visit, session_home);
+}
+
 void session_leave(struct session *s, struct trunk *t, const char *why)
 {
 	t->session = NULL;
@@ -163,8 +180,7 @@ void session_leave(struct session *s, struct trunk *t, const char *why)
 	list_unlink(&s->link);
 	while (!list_empty(&s->services))
 		service_withdraw(list_entry(s->services.next, struct service, of_session));
-	/* No worker looks at it behind this: the services' rounds went before. */
-	round_send(&s->round, session_node(s), session_visit, session_home);
+	session_end(s);
 }
 
 void session_discard(struct session *s)
@@ -179,7 +195,7 @@ void session_discard(struct session *s)
 			service_release(service);
 		/* Else its round is under way, and frees it at home. */
 	}
-	session_free(s);
+	session_end(s);
 }
 
 /* ---- What it publishes ---- */
@@ -194,29 +210,16 @@ static struct service *session_service(struct session *s, uint32_t number)
 	return NULL;
 }
 
-/* For people: what the message asks for. */
-static const char *asked_for(const struct control *m, char text[HOSTNAME_SIZE + 16])
-{
-	const char *kind = m->publish.kind == CONTROL_UDP ? "UDP port" : "port";
-	if (m->publish.port_given)
-		snprintf(text, HOSTNAME_SIZE + 16, m->publish.port ? "%s %u" : "a %s", kind,
-			m->publish.port);
-	else
-		snprintf(text, HOSTNAME_SIZE + 16, "%s",
-			*m->publish.host ? m->publish.host : "everything");
-	return text;
-}
-
 static void session_refuse(struct session *s, struct trunk *t, const struct control *asked,
 	enum control_reason reason, const char *sentence)
 {
 	/* Clients ask again every few seconds, in case that the holder left. */
 	uint32_t number = asked->publish.service;
 	uint64_t bit = UINT64_C(1) << number % 64;
-	char what[HOSTNAME_SIZE + 16];
+	char what[PUBLISH_ASKED_SIZE];
 	if (!(s->refusals_told & bit))
 		log_warn("session %s asked to publish %s and was refused: %s", s->name,
-			asked_for(asked, what), sentence);
+			publish_asked(asked, what), sentence);
 	s->refusals_told |= bit;
 	struct control m = {.type = CONTROL_REFUSED};
 	m.refused.service = number;
@@ -278,14 +281,16 @@ static void publish_home(struct round *r)
 {
 	struct service *service = container_of(r, struct service, round);
 	struct session *s = service->session;
-	if (r->node->over) {
-		service_release(service);
-		return;
-	}
+	bool wanted = list_linked(&service->of_session);
+	s->n_coming--;
 	service->granted = true;
-	if (!list_linked(&service->of_session)) {
-		service_withdraw(
-			service); /* meanwhile its session ended, or did not want it any more */
+	if (r->node->over || !wanted) {
+		if (r->node->over)
+			service_release(service);
+		else
+			service_withdraw(service);
+		if (s->ended)
+			session_end(s);
 		return;
 	}
 	char address[2 * HOSTNAME_SIZE + 32];
@@ -321,8 +326,10 @@ static void service_withdraw(struct service *service)
 		s->n_ports -= service->port != NULL;
 	}
 	service->port = port_release(service->port);
-	if (service->granted) /* else it is still on its way round, and goes when it is back */
-		round_send(&service->round, session_node(s), withdraw_visit, withdraw_home);
+	if (!service->granted)
+		return; /* it is still on its way round, and goes when it is back */
+	service->at = session_now(s);
+	round_send(&service->round, session_node(s), withdraw_visit, withdraw_home);
 }
 
 void session_withdraw(struct session *s, uint32_t number)
@@ -348,82 +355,6 @@ static void session_suspect_holders(struct session *s, const struct route *route
 	}
 }
 
-/* It becomes part of request lines. */
-static bool path_is_clean(const char *path)
-{
-	for (const char *c = path; *c; c++)
-		if (*c <= ' ' || *c >= 0x7f || *c == '#' || *c == '?')
-			return false;
-	return !*path || *path == '/';
-}
-
-/* It becomes a Host field. */
-static bool host_is_clean(const char *host)
-{
-	char canonical[HOSTNAME_SIZE];
-	size_t n;
-	uint16_t port;
-	return hostname_with_port(str_from(host), canonical, &n, &port) == 0;
-}
-
-/* The same as what it publishes under that number already: said again after a new link. */
-static bool service_is(const struct service *service, const struct control *m, const char *place)
-{
-	const char *path = m->publish.path ? m->publish.path : "";
-	const char *rewrite = m->publish.rewrite ? m->publish.rewrite : "";
-	bool port_same = !service->has_port || !m->publish.port ||
-			 (service->port && service->port->number == m->publish.port);
-	return service->kind == m->publish.kind && service->tls == m->publish.tls &&
-	       service->per_visitor == m->publish.per_visitor &&
-	       service->has_port == m->publish.port_given && port_same &&
-	       (service->has_port || strcmp(service->place, place) == 0) &&
-	       strcmp(service->path, path) == 0 &&
-	       strcmp(service->rewrite ? service->rewrite : "", rewrite) == 0;
-}
-
-/* What can be told from the message alone: 0, or the reason with a sentence. -1: it is fine. */
-static int publish_judge(const struct control *m, char place[SERVICE_PLACE_SIZE], struct error *err)
-{
-	size_t n = 0;
-	const char *host = m->publish.host;
-	bool named = *host != '\0';
-	bool by_name = m->publish.tls != CONTROL_TLS_NONE;
-	place[0] = '\0';
-	if (m->publish.kind != CONTROL_HTTP && m->publish.kind != CONTROL_TCP &&
-		m->publish.kind != CONTROL_UDP) {
-		error_set(err, 0, "this server publishes HTTP, TCP and UDP services only");
-		return CONTROL_REASON_UNSUPPORTED;
-	}
-	if (m->publish.tls == CONTROL_TLS_UNKNOWN) {
-		error_set(err, 0, "this server does not know what to do with its visitors' TLS");
-		return CONTROL_REASON_UNSUPPORTED;
-	}
-	if (m->publish.kind == CONTROL_HTTP && (m->publish.port_given || by_name))
-		error_set(err, 0, "an HTTP service has a host name, not a port of its own");
-	else if (m->publish.kind == CONTROL_UDP && (!m->publish.port_given || by_name))
-		error_set(err, 0,
-			"a UDP service needs a port of its own, and is passed on as it is");
-	else if (m->publish.port_given && named)
-		error_set(err, 0, "a service has a port or a host name, not both");
-	else if (m->publish.kind == CONTROL_TCP && !m->publish.port_given && !(by_name && named))
-		error_set(err, 0,
-			"a TCP service needs a port of its own, or a name that TLS clients ask "
-			"for");
-	else if (m->publish.port_given && m->publish.tls == CONTROL_TLS_PASS)
-		error_set(err, 0, "TLS that is passed on by its name needs a name, not a port");
-	else if (m->publish.path && !path_is_clean(m->publish.path))
-		error_set(err, 0,
-			"its path does not begin with a slash or has characters that none may "
-			"have");
-	else if (m->publish.rewrite && !host_is_clean(m->publish.rewrite))
-		error_set(err, 0, "what its Host should be is not a host, or a host and a port");
-	else if (named && hostname_claim(str_from(host), place, &n, err) < 0)
-		;
-	else
-		return -1;
-	return CONTROL_REASON_INVALID;
-}
-
 /* What the front does with one name is one thing. */
 static bool service_fits(const struct service *service, struct worker *w, struct error *err)
 {
@@ -445,10 +376,6 @@ static bool service_fits(const struct service *service, struct worker *w, struct
 			service->place);
 		return false;
 	}
-	if (service->tls == CONTROL_TLS_TERMINATE && !w->tls) {
-		error_set(err, 0, "this server has no certificate to end TLS with (--tls-cert)");
-		return false;
-	}
 	return true;
 }
 
@@ -466,7 +393,12 @@ static int session_claim(struct session *s, struct service *service, struct trun
 			session_refuse(s, t, m, reason, err.text);
 			return r;
 		}
-		port_place(service->port, service->place);
+		memcpy(service->place, service->port->door.place, DOOR_PLACE_SIZE);
+	}
+	if (service->tls == CONTROL_TLS_TERMINATE && !w->tls) {
+		session_refuse(s, t, m, CONTROL_REASON_DENIED,
+			"this server has no certificate to end TLS with (--tls-cert)");
+		return -EOPNOTSUPP;
 	}
 	if (!service_fits(service, w, &err)) {
 		session_refuse(s, t, m, CONTROL_REASON_TAKEN, err.text);
@@ -492,12 +424,12 @@ void session_publish(struct session *s, struct trunk *t, const struct control *m
 	struct error err;
 	uint32_t number = m->publish.service;
 	int reason = publish_judge(m, place, &err);
-	if (reason >= 0) {
+	if (reason != PUBLISH_FINE) {
 		session_refuse(s, t, m, (enum control_reason)reason, err.text);
 		return;
 	}
 	struct service *old = session_service(s, number);
-	if (old && service_is(old, m, place)) {
+	if (old && publish_repeats(old, m, place)) {
 		old->stale = false;
 		if (old->granted)
 			session_tell_granted(s, old);
@@ -520,6 +452,7 @@ void session_publish(struct session *s, struct trunk *t, const struct control *m
 		return;
 	}
 	memcpy(service->place, place, sizeof(place));
+	service->at = session_now(s);
 	if (session_claim(s, service, t, m) != 0) {
 		port_release(service->port);
 		service_release(service);
@@ -529,5 +462,6 @@ void session_publish(struct session *s, struct trunk *t, const struct control *m
 	s->n_services++;
 	s->n_ports += service->port != NULL;
 	session_suspect_holders(s, service->branches[0].entry.route);
+	s->n_coming++;
 	round_send(&service->round, session_node(s), publish_visit, publish_home);
 }

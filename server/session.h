@@ -30,8 +30,9 @@ struct presence {
 
 struct session {
 	struct registrar *registrar;
-	struct list link; /* registrar::sessions */
-	bool closed;
+	struct list link;  /* registrar::sessions */
+	bool ended;        /* it has no trunk any more */
+	unsigned n_coming; /* services on their first round, which it outlives */
 	const struct keyring_entry *identity;
 	uint8_t id[CONTROL_SESSION];
 	char name[SERVICE_SESSION_NAME]; /* the id in hexadecimal, for people */

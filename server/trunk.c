@@ -251,6 +251,7 @@ static void trunk_suspect_expired(struct loop_timer *timer)
 		link_close(trunk_link(t), LINK_END_LOCAL,
 			"it did not answer while another session claimed its names");
 	t->suspected_at = 0;
+	waiting_wake(&t->worker->waiting);
 }
 
 static void trunk_obey(struct trunk *t, const struct trunk_letter *letter)

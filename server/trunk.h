@@ -34,6 +34,7 @@ struct trunk {
 	bool counted;          /* in presence::usable */
 	uint64_t suspected_at; /* µs; 0: not */
 	struct mail gone;      /* its end: to the registrar, and back to be freed */
+	atomic_uint unheard;   /* messages on their way to the registrar */
 
 	/* The registrar's alone */
 	struct session *session;

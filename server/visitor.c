@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/log.h"
-
 void visitor_set_state(struct visitor *v, enum visitor_state state)
 {
 	static const uint8_t legal[] = {
@@ -57,7 +55,7 @@ void visitor_close(struct visitor *v, bool abort)
 	buf_deinit(&v->in);
 	buf_deinit(&v->out);
 	list_unlink(&v->link);
-	census_leave(&w->node->census, CENSUS_VISITOR, v->counted ? &v->peer : NULL);
+	door_left(w->node, &v->peer, v->counted);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &v->reap);
 }
 
@@ -313,8 +311,9 @@ static void visitor_arrived(struct mail *mail)
 	v->worker = w;
 	if (w->node->over) {
 		plug_close(&v->plug);
-		census_leave(&w->node->census, CENSUS_VISITOR, v->counted ? &v->peer : NULL);
-		exchange_end(v);
+		door_left(w->node, &v->peer, v->counted);
+		buf_deinit(&v->ex.request); /* there is no worker any more to keep it */
+		buf_deinit(&v->ex.partial);
 		buf_deinit(&v->in);
 		buf_deinit(&v->out);
 		free(v);
@@ -356,25 +355,19 @@ void visitor_move(struct visitor *v, unsigned worker)
 
 void visitor_enter(struct worker *w, struct entrance *e)
 {
-	struct census *census = &w->node->census;
-	/* Behind one's own proxy everybody has one address. */
-	bool counted = !cidr_list_has(&w->opts->trusted, &e->peer);
-	struct visitor *v = NULL;
-	if (census_enter(census, CENSUS_VISITOR, counted ? &e->peer : NULL, 0,
-		    (unsigned)w->opts->max_visitors_per_address) < 0) {
-		log_debug("a connection from one address too many was closed");
-	} else {
-		v = calloc(1, sizeof(*v));
-		if (!v)
-			census_leave(census, CENSUS_VISITOR, counted ? &e->peer : NULL);
+	bool counted;
+	if (!door_admit(w, &e->peer, false, &counted)) {
+		entrance_close(e);
+		return;
 	}
+	struct visitor *v = calloc(1, sizeof(*v));
 	if (!v) {
-		plug_close(&e->plug);
-		buf_deinit(&e->early);
+		door_left(w->node, &e->peer, counted);
+		entrance_close(e);
 		return;
 	}
 	if (conn_plug(&v->conn, w->loop, e->plug, visitor_changed) < 0) {
-		census_leave(census, CENSUS_VISITOR, counted ? &e->peer : NULL);
+		door_left(w->node, &e->peer, counted);
 		buf_deinit(&e->early);
 		free(v);
 		return;

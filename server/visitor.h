@@ -153,7 +153,7 @@ void visitor_waited_in_vain(struct waiter *waiter);
 /* Gives the request to a service of its route, or lets it wait, or refuses it. */
 void visitor_send(struct visitor *v, const struct branch *but);
 /* The lane ended before the answer did; sends the request again where that is safe. */
-void visitor_lane_lost(struct lane_user *u, struct branch *branch, enum frame_reset reason,
+void visitor_lane_lost(struct lane_user *u, const struct branch *branch, enum frame_reset reason,
 	bool untouched);
 void visitor_opening(struct lane_user *u, struct frame_open *open_out);
 /* Answers with a page of ours, or with an RST when an answer has begun. */

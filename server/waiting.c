@@ -1,7 +1,5 @@
 #include "server/waiting.h"
 
-#include <errno.h>
-
 #include "server/service.h"
 #include "server/worker.h"
 

@@ -57,11 +57,18 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	timeout_queue_init(&w->linger, loop, WORKER_LINGER_TIME, visitor_linger_expired);
 	timeout_queue_init(&w->kept, loop, opts->kept_idle, lane_kept_expired);
 	timeout_queue_init(&w->header, loop, opts->proxy_header_timeout, guest_header_expired);
+	timeout_queue_init(&w->quiet, loop, opts->visitor_idle, guest_quiet_expired);
 	timeout_queue_init(&w->securing, loop, opts->tls_handshake_timeout, guest_securing_expired);
 	timeout_queue_init(&w->surplus, loop, LANE_SURPLUS_TIME, lane_kept_expired);
 	int r = routes_init(&w->routes, opts->reconnect_grace);
 	/* A port is free at once. */
-	return r < 0 ? r : routes_init(&w->ports, 0);
+	if (r == 0)
+		r = routes_init(&w->ports, 0);
+	if (r < 0) {
+		worker_deinit(w);
+		w->loop = loop_free(loop);
+	}
+	return r;
 }
 
 void worker_deinit(struct worker *w)
@@ -85,6 +92,7 @@ void worker_deinit(struct worker *w)
 	timeout_queue_deinit(&w->kept);
 	timeout_queue_deinit(&w->surplus);
 	timeout_queue_deinit(&w->header);
+	timeout_queue_deinit(&w->quiet);
 	timeout_queue_deinit(&w->securing);
 	w->tls = tls_server_unref(w->tls);
 	routes_deinit(&w->routes);

@@ -50,7 +50,7 @@ struct worker {
 	struct loop_timer expiry; /* of routes that were lost */
 
 	/* One queue for each thing that is waited for equally long */
-	struct timeout_queue idle, head, answer, linger, kept, surplus, header, securing;
+	struct timeout_queue idle, head, answer, linger, kept, surplus, header, quiet, securing;
 
 	/* Used within one call, never across two */
 	uint8_t scratch[WORKER_SCRATCH];
@@ -62,9 +62,10 @@ struct worker {
 	size_t n_spares;
 };
 
-/* 0 or -ENOMEM with nothing left behind. The struct is large: allocate it. */
+/* 0 or -ENOMEM with nothing left behind. `w` is zeroed memory, and large: allocate it. */
 int worker_init(struct worker *w, struct node *n, unsigned index,
 	const struct server_options *opts);
+/* When no loop runs any more. The loop itself is its owner's to free, behind every worker's end. */
 void worker_deinit(struct worker *w);
 
 /* No new visitors and no new streams. */

@@ -1,0 +1,94 @@
+#include "server/publish.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "server/port.h"
+
+const char *publish_asked(const struct control *m, char text[PUBLISH_ASKED_SIZE])
+{
+	const char *kind = m->publish.kind == CONTROL_UDP ? "UDP port" : "port";
+	if (m->publish.port_given)
+		snprintf(text, PUBLISH_ASKED_SIZE, m->publish.port ? "%s %u" : "a %s", kind,
+			m->publish.port);
+	else
+		snprintf(text, PUBLISH_ASKED_SIZE, "%s",
+			*m->publish.host ? m->publish.host : "everything");
+	return text;
+}
+
+/* It becomes part of request lines. */
+static bool path_is_clean(const char *path)
+{
+	for (const char *c = path; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f || *c == '#' || *c == '?')
+			return false;
+	return !*path || *path == '/';
+}
+
+/* It becomes a Host field. */
+static bool host_is_clean(const char *host)
+{
+	char canonical[HOSTNAME_SIZE];
+	size_t n;
+	uint16_t port;
+	return hostname_with_port(str_from(host), canonical, &n, &port) == 0;
+}
+
+bool publish_repeats(const struct service *service, const struct control *m, const char *place)
+{
+	const char *path = m->publish.path ? m->publish.path : "";
+	const char *rewrite = m->publish.rewrite ? m->publish.rewrite : "";
+	bool port_same = !service->has_port || !m->publish.port ||
+			 (service->port && service->port->number == m->publish.port);
+	return service->kind == m->publish.kind && service->tls == m->publish.tls &&
+	       service->per_visitor == m->publish.per_visitor &&
+	       service->has_port == m->publish.port_given && port_same &&
+	       (service->has_port || strcmp(service->place, place) == 0) &&
+	       strcmp(service->path, path) == 0 &&
+	       strcmp(service->rewrite ? service->rewrite : "", rewrite) == 0;
+}
+
+/* Why it is no service that anybody could publish; NULL: it may be one. */
+static const char *publish_fault(const struct control *m)
+{
+	bool named = *m->publish.host != '\0', port = m->publish.port_given;
+	bool tls = m->publish.tls != CONTROL_TLS_NONE;
+	if (m->publish.kind == CONTROL_HTTP && (port || tls))
+		return "an HTTP service has a host name, not a port of its own";
+	if (m->publish.kind == CONTROL_UDP && (!port || tls))
+		return "a UDP service needs a port of its own, and is passed on as it is";
+	if (port && named)
+		return "a service has a port or a host name, not both";
+	if (m->publish.kind == CONTROL_TCP && !port && !(tls && named))
+		return "a TCP service needs a port of its own, or a name that TLS clients ask for";
+	if (port && m->publish.tls == CONTROL_TLS_PASS)
+		return "TLS that is passed on by its name needs a name, not a port";
+	if (m->publish.path && !path_is_clean(m->publish.path))
+		return "its path does not begin with a slash or has characters that none may have";
+	if (m->publish.rewrite && !host_is_clean(m->publish.rewrite))
+		return "what its Host should be is not a host, or a host and a port";
+	return NULL;
+}
+
+int publish_judge(const struct control *m, char place[SERVICE_PLACE_SIZE], struct error *err)
+{
+	size_t n = 0;
+	place[0] = '\0';
+	if (m->publish.kind != CONTROL_HTTP && m->publish.kind != CONTROL_TCP &&
+		m->publish.kind != CONTROL_UDP) {
+		error_set(err, 0, "this server publishes HTTP, TCP and UDP services only");
+		return CONTROL_REASON_UNSUPPORTED;
+	}
+	if (m->publish.tls == CONTROL_TLS_UNKNOWN) {
+		error_set(err, 0, "this server does not know what to do with its visitors' TLS");
+		return CONTROL_REASON_UNSUPPORTED;
+	}
+	const char *fault = publish_fault(m);
+	if (fault)
+		error_set(err, 0, "%s", fault);
+	else if (!*m->publish.host ||
+		 hostname_claim(str_from(m->publish.host), place, &n, err) == 0)
+		return PUBLISH_FINE;
+	return CONTROL_REASON_INVALID;
+}
