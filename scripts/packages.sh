@@ -15,7 +15,7 @@ try_packages=(curl iproute2 python3)
 # network namespaces. The last line is of programs that are sent through the tunnel; the tests start
 # those that serve, on ports and with folders of their own.
 test_packages=(
-	libcmocka-dev libwebsockets-dev libasan8 libubsan1
+	libcmocka-dev libwebsockets-dev libasan8 libubsan1 libtsan2
 	python3-pytest python3-pytest-xdist python3-websockets python3-cryptography
 	nginx haproxy curl iproute2 openssl perl procps util-linux binutils
 	scdoc systemd clang-format shellcheck git

@@ -136,10 +136,28 @@ def test_withdrawing_does_not_repeat_a_post(tunnel):
             wait_until(lambda: seen, "the one that publishes it now")
 
 
+def test_session_that_ends_while_it_publishes(tunnel):
+    """It was freed while the other workers still knew its service, and looked there for a link."""
+    server = tunnel.server("--workers=4")
+    waiting = [tunnel.visitor(server).request(host="x.example") for _ in range(12)]
+    for _ in range(20):
+        with Link(server.address) as link:
+            link.up(TOKEN)
+            link.send(b"".join(control(type="publish", service=n, kind="http",
+                                       host="x.example" if n == 1 else "%d.example" % n,
+                                       upstream="http://127.0.0.1:1") for n in range(1, 9)))
+    with Link(server.address) as link:
+        link.up(TOKEN)
+        assert link.publish(host="y.example")["type"] == "granted"
+    for v in waiting:
+        v.close()
+
+
 def test_one_flood_does_not_stop_the_others(tunnel):
     """Pages of the server's own are answered from within one turn; a visitor who pipelines faster
-    than they are made once had the whole turn, and the next, for himself."""
-    server = tunnel.server("--reconnect-grace=0")
+    than they are made once had the whole turn, and the next, for himself. (Another worker's visitor
+    has that worker's turns.)"""
+    server = tunnel.server("--reconnect-grace=0", "--workers=1")
     with Visitor(server.address) as flood, Visitor(server.address) as other:
         for v in (flood, other):
             assert v.get().status == 503

@@ -1,6 +1,10 @@
 """tunnel check-config: what people are told of a file before they run it."""
 
+import pathlib
+
 import pytest
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "docs" / "examples"
 
 
 def check(tunnel, stage, text):
@@ -44,6 +48,14 @@ def test_mistakes(tunnel, stage, text, words):
     assert len(err.strip().splitlines()) == 1
     for word in words:
         assert word in err, err
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_examples(tunnel, side):
+    path = EXAMPLES / (side + ".yaml")
+    status, out, err = tunnel.run("check-config", path)
+    assert status == 0 and not err, err
+    assert "is a valid %s configuration" % side in out and "note:" not in out
 
 
 def test_usage(tunnel):

@@ -255,7 +255,7 @@ def test_sessions_share_a_host(tunnel):
 
 def test_equals_take_turns(tunnel):
     """One request after another: no session is busier than the other, so each has its share."""
-    server = tunnel.server()
+    server = tunnel.server("--workers=1")
     upstreams = [tunnel.upstream("a"), tunnel.upstream("b")]
     for upstream in upstreams:
         tunnel.client(server, upstream)

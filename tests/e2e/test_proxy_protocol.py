@@ -12,6 +12,7 @@ from house.public import port_of
 from house.tls import TlsVisitor
 from house.upstream import head_of, one, response
 from house.visitor import Closed, Visitor, split
+from house.wait import wait_until
 
 V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -394,7 +395,8 @@ def test_control_port_behind_a_balancer(tunnel):
         return data
     relay = tunnel.stage.add(Mitm(split(control), put_in_front))
     tunnel.client(relay.address, tunnel.upstream("ok"))
-    assert re.search(r"session \w+ .*from 203\.0\.113\.7", server.log())
+    wait_until(lambda: re.search(r"session \w+ .*from 203\.0\.113\.7", server.log()),
+               "the session with its address in the log")
     # Visitors, on their own port, need none.
     assert tunnel.visitor("127.0.0.1:%d" % server.port_for("visitors")).get().body == b"ok"
 

@@ -237,7 +237,7 @@ def test_burst_of_failures_is_one_failure(tunnel):
                 conn.send(response(name))
         return script
 
-    server = tunnel.server()
+    server = tunnel.server("--workers=1")  # which spreads them evenly
     sock, port = refused_port()
     dead = tunnel.client(server, "http://127.0.0.1:%d" % port)
     tunnel.client(server, tunnel.upstream(answer("good")))

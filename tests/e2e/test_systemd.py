@@ -1,6 +1,7 @@
 """What systemd is told (sd_notify). The units themselves are tests/lint/units.py's."""
 
 import os
+import signal
 import socket
 import time
 
@@ -68,6 +69,23 @@ def test_watchdog(tunnel, manager, who):
         began = time.monotonic()
     manager.wait_for("WATCHDOG=1")
     assert time.monotonic() - began < 0.4
+
+@pytest.mark.parametrize("who", ["server", "client"])
+def test_reload(tunnel, manager, who):
+    """ExecReload= sends SIGHUP; RELOADING comes with the time that Type=notify-reload asks for."""
+    env = dict(tunnel.env, NOTIFY_SOCKET=manager.path)
+    if who == "server":
+        daemon = tunnel.server(env=env)
+    else:
+        daemon = tunnel.client(tunnel.server(), tunnel.upstream(), env=env)
+    manager.wait_for("READY=1")
+    before = time.monotonic_ns() // 1000
+    daemon.send_signal(signal.SIGHUP)
+    lines = manager.wait_for("RELOADING=1").split("\n")
+    told = [line for line in lines if line.startswith("MONOTONIC_USEC=")]
+    assert len(told) == 1 and int(told[0].split("=")[1]) >= before
+    manager.wait_for("READY=1")
+    assert daemon.alive()
 
 def test_watchdog_of_somebody_else(tunnel, manager):
     env = dict(tunnel.env, NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="200000", WATCHDOG_PID="1")

@@ -284,8 +284,10 @@ def test_upstream_that_refuses_is_a_reset(tunnel):
     sock, port = refused_port()
     server = tunnel.server()
     client = tunnel.client(server, "0=tcp://127.0.0.1:%d" % port)
-    v = tunnel.visitor("127.0.0.1:%d" % port_of(client))
+    port = port_of(client)
     with pytest.raises((Closed, OSError)):
+        # Already here, if the upstream's answer is faster than the visitor.
+        v = tunnel.visitor("127.0.0.1:%d" % port)
         v.send(b"anyone?")
         assert v.read_to_end() != b"", "a clean end looks like an answer"
     client.log_contains("cannot be reached")
@@ -384,8 +386,8 @@ def test_port_taken_by_another_session_is_named(tunnel):
     upstream = tunnel.upstream(tell(b"first"))
     server = tunnel.server("--auto-tls")
     tunnel.client(server, "%d=tcp://%s" % (port, upstream.address))
-    holder = re.search(r"session (\w+) publishes \S*.*%d" % port, server.log())
-    assert holder, "the server's log does not say who has port %d" % port
+    holder = wait_until(lambda: re.search(r"session (\w+) publishes \S*.*%d" % port, server.log()),
+                        "who has port %d in the server's log" % port)
     second = tunnel.client(server, "%d=tls+tcp://%s" % (port, upstream.address), wait=False)
     assert holder[1] in refusal(second, port)
     assert tunnel.visitor("127.0.0.1:%d" % port).read(5) == b"first"
@@ -477,6 +479,7 @@ def test_sessions_share_a_port(tunnel):
     for v, name in zip(held, who):
         if name == b"1":
             assert v.send(b"still?").read(6) == b"still?"
+    server.log_contains(" ended: ")
     for _ in range(5):
         with Visitor(("127.0.0.1", port)) as v:
             assert v.read(1) == b"1"

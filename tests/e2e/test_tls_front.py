@@ -259,6 +259,18 @@ def test_name_that_nobody_publishes(passing):
         TlsVisitor(passing.address, passing.own.context(), "nobody.pass.example")
 
 
+def test_names_of_our_certificates_are_passed_to_nobody(tunnel, ca):
+    """Rule 30: a wildcard that was granted beside such a name does not cover it."""
+    inside = tunnel.stage.add(Inside("x.pass.example", ca))
+    server = tunnel.server(*ca.issue("www.pass.example").options())
+    tunnel.client(server, "*.pass.example=sni+tcp://" + inside.address)
+    with TlsVisitor(server.address, ca.context(), "www.pass.example") as v:
+        v.send(b"GET / HTTP/1.1\r\nHost: www.pass.example\r\nConnection: close\r\n\r\n")
+        assert v.read_to_end().startswith(b"HTTP/1.1 503 ")
+    with TlsVisitor(server.address, ca.context(), inside.name) as v:
+        assert v.send(b"x\n").read_to_end() == inside.name.encode() + b" heard x\n"
+
+
 def test_both_ends_of_a_passed_connection(tunnel, ca):
     """Bytes and ends are TCP's: nothing is added, half-close works."""
     data = os.urandom(1 << 16) * 16

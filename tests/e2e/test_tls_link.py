@@ -315,8 +315,8 @@ def test_pin_that_is_none(tunnel, pin):
 
 def test_auto_tls_prints_a_pin_and_keeps_it(tunnel):
     server = tunnel.server("--auto-tls")
-    pin = re.search(r"sha256/[A-Za-z0-9+/]{43}=", server.log())
-    assert pin, "no pin in the server's log"
+    pin = wait_until(lambda: re.search(r"sha256/[A-Za-z0-9+/]{43}=", server.log()),
+                     "a pin in the server's log")
     serial = certs.serial_served(("127.0.0.1", server.port))
     for p in server.state.iterdir():
         assert p.stat().st_mode & 0o077 == 0 or b"PRIVATE" not in p.read_bytes()

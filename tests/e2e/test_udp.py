@@ -166,7 +166,8 @@ def test_flows_of_one_address_are_limited(tunnel, stage, upstream):
     for i in range(100):
         v = stage.add(UdpVisitor(address))
         assert v.ask(b"%d" % i) == b"%d" % i
-    assert len(u.peers()) == 100
+    # Perhaps not 100: a flow may get the port of one that is gone.
+    assert len(u.peers()) > 64
     wait_until(lambda: client.fds() <= before + 64, "the oldest flows to be closed")
 
 
@@ -175,7 +176,7 @@ def test_port_closes_with_the_session(tunnel, stage, upstream):
     assert stage.add(UdpVisitor(address)).ask(b"x") == b"x"
     client.kill()
     began = time.monotonic()
-    wait_until(lambda: is_free(address[1]), "the port to be free")
+    wait_until(lambda: is_free(address[1], kind="udp"), "the port to be free")
     assert time.monotonic() - began < 1
 
 

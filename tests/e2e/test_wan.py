@@ -82,26 +82,38 @@ def burst(path, n, pause=0.0):
             return came, sent[-1] - start
 
 
+TRIES = 5  # the tool runs when the machine lets it: it can be late, but not five times
+
+
 def test_the_path_delays(path):
     path.open(rate=100_000_000, delay="10,40")
-    # Fewer than arrive before the last is sent, so that each is read when it comes.
-    came, _ = burst(path, 30, pause=0.001)
-    assert [i for i, _, _ in came] == list(range(30))
-    assert min(took for _, took, _ in came) >= 0.040
-    assert statistics.median(took for _, took, _ in came) < 0.046
+    for _ in range(TRIES):
+        # Fewer than arrive before the last is sent, so that each is read when it comes.
+        came, _ = burst(path, 30, pause=0.001)
+        assert [i for i, _, _ in came] == list(range(30))
+        assert min(took for _, took, _ in came) >= 0.040
+        usual = statistics.median(took for _, took, _ in came)
+        if usual < 0.046:
+            break
+    assert usual < 0.046
 
 
 def test_the_path_has_a_rate_and_a_queue(path):
     """A burst of 200: the queue takes 100, and what the line sends in between."""
-    path.open(rate=20_000_000, delay=20, queue=150_000)
-    came, sending = burst(path, 200)
-    fit = 100 + sending * 20e6 / 8 / 1500
-    assert fit - 3 <= len(came) <= min(fit + 3, 200)
-    # The line was never idle. A busy machine lets us read late, but nothing can come early.
-    rate = len(came) * 1500 * 8 / (came[-1][2] - 0.020)
-    assert 15e6 < rate < 20.2e6
-    counts = path.close()["b-to-a"]
-    assert counts["packets"] == len(came) and counts["dropped"] == 200 - len(came)
+    for _ in range(TRIES):
+        path.open(rate=20_000_000, delay=20, queue=150_000)
+        came, sending = burst(path, 200)
+        fit = 100 + sending * 20e6 / 8 / 1500
+        assert len(came) <= min(fit + 3, 200)
+        # Nothing can come early.
+        rate = len(came) * 1500 * 8 / (came[-1][2] - 0.020)
+        assert rate < 20.2e6
+        counts = path.close()["b-to-a"]
+        assert counts["packets"] == len(came) and counts["dropped"] == 200 - len(came)
+        if len(came) >= fit - 3 and rate > 15e6:
+            break
+    assert len(came) >= fit - 3
+    assert rate > 15e6, "the line was idle"
 
 
 def test_the_path_loses_by_its_seed(path):
@@ -127,9 +139,12 @@ def test_the_path_reorders(path):
 def test_a_link_over_a_long_path(path):
     path.open(rate=100_000_000, delay=25)
     ends = Ends(path, path.serve())
-    took = path.ask(ends.address, seconds=1)
-    # One round trip each and hardly more: neither the link nor the upstream adds one.
-    assert took[0] >= 0.050
+    for _ in range(TRIES):
+        took = path.ask(ends.address, seconds=1)
+        # One round trip each and hardly more: neither the link nor the upstream adds one.
+        assert min(took) >= 0.050
+        if statistics.median(took) < 0.075 and len(took) >= 12:
+            break
     assert statistics.median(took) < 0.075
     assert len(took) >= 12
 

@@ -18,11 +18,13 @@ GRACE = 10  # seconds: the default of --grace
 PROMISES = {
     "tunnel-server.service": [
         "Type=notify", "DynamicUser=yes", "StateDirectory=tunnel", "LoadCredential=tunnel.token",
-        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "PrivateMounts=yes",
+        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+        "PrivateMounts=yes", "ExecReload=/bin/kill -HUP $MAINPID",
     ],
     "tunnel-client@.service": [
         "Type=notify", "DynamicUser=yes", "LoadCredential=tunnel.token", "CapabilityBoundingSet=",
         "PrivateMounts=yes", "PrivateUsers=yes", "RestartPreventExitStatus=2 3",
+        "ExecReload=/bin/kill -HUP $MAINPID",
     ],
 }
 

@@ -11,6 +11,8 @@ from house.wait import PATIENCE, wait_until
 
 TUNNEL = os.environ.get("TUNNEL_BIN", "build/tunnel")
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
+# For a run that looks for what happens between workers, whatever the machine's cores.
+WORKERS = os.environ.get("TUNNEL_TEST_WORKERS")
 
 
 class Server(Daemon):
@@ -25,6 +27,9 @@ class Server(Daemon):
                 "--state-dir=" + str(self.state), "--ready-file=" + str(self.ready_file)]
         if token:
             argv.append("--token=" + token)
+        # A file names its own, if any.
+        if WORKERS and not any(o.startswith(("--workers", "--config")) for o in options):
+            argv.append("--workers=" + WORKERS)
         super().__init__(stage, stage.name(name), argv + list(options), **kwargs)
 
     def start(self, wait=True):

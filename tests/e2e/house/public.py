@@ -16,7 +16,7 @@ def free_ports(n, host="127.0.0.1"):
     """n ports in a row which nobody has at the moment, neither for TCP nor for UDP."""
     while True:
         first = _rng.randrange(FREE_PORTS.start, FREE_PORTS.stop - n)
-        if all(is_free(p, host) for p in range(first, first + n)):
+        if all(is_free(p, host, kind) for p in range(first, first + n) for kind in ("tcp", "udp")):
             return list(range(first, first + n))
 
 
@@ -24,18 +24,19 @@ def free_port(host="127.0.0.1"):
     return free_ports(1, host)[0]
 
 
-def is_free(port, host="127.0.0.1"):
-    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as s:
-            if kind == socket.SOCK_STREAM:
-                # As servers do: connections of the past are no obstacle, a listener is.
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind((host, port))
-                if kind == socket.SOCK_STREAM:
-                    s.listen()
-            except OSError:
-                return False
+def is_free(port, host="127.0.0.1", kind="tcp"):
+    """Of this kind alone: the other one's port of that number may be another test's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as s:
+        if kind == "tcp":
+            # As servers do: connections of the past are no obstacle, a listener is.
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind((host, port))
+            if kind == "tcp":
+                s.listen()
+        except OSError:
+            return False
     return True
 
 
