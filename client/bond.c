@@ -185,6 +185,14 @@ static void bond_announce(struct bond *b)
 		log_info("connected to %s", where);
 }
 
+static void bond_notice(struct bond *b, const char *sentence)
+{
+	uint64_t now = loop_now(b->loop);
+	if (now - b->notice_at >= BOND_NOTICE_EVERY)
+		log_info("the exit node says: %s", sentence);
+	b->notice_at = now;
+}
+
 void bond_control(struct bond *b, struct cable *c, const struct control *message)
 {
 	/* Of a link that is being left, services are no longer ours to count. */
@@ -215,7 +223,7 @@ void bond_control(struct bond *b, struct cable *c, const struct control *message
 			services_offer(b->services, cable_link(c));
 		break;
 	case CONTROL_NOTICE:
-		log_info("the exit node says: %s", message->notice.sentence);
+		bond_notice(b, message->notice.sentence);
 		break;
 	case CONTROL_HELLO:
 	case CONTROL_PUBLISH:

@@ -17,7 +17,8 @@
 #include "mux/budget.h"
 #include "net/tls.h"
 
-#define BOND_DRAIN_LOOK (20 * CLOCK_MS) /* how often draining looks whether streams are left */
+#define BOND_NOTICE_EVERY CLOCK_S         /* the exit node's notices beyond that are not logged */
+#define BOND_DRAIN_LOOK   (20 * CLOCK_MS) /* how often draining looks whether streams are left */
 
 enum bond_state {
 	BOND_DOWN,
@@ -64,6 +65,7 @@ struct bond {
 	bool announced; /* "connected" was said since it was DOWN */
 	bool tls_told;  /* what TLS is worth here was said */
 
+	uint64_t notice_at;      /* when the exit node's last notice came, µs */
 	struct loop_timer timer; /* refused names, or a look at the draining */
 	uint64_t drain_until;
 
