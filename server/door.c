@@ -1,5 +1,6 @@
 #include "server/door.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,13 +32,18 @@ void entrance_close(struct entrance *e)
 bool door_admit(struct worker *w, const struct address *peer, bool balancer, bool *counted_out)
 {
 	bool counted = !balancer && !cidr_list_has(&w->opts->trusted, peer);
-	if (census_enter(&w->node->census, CENSUS_VISITOR, counted ? peer : NULL, 0,
-		    (unsigned)w->opts->max_visitors_per_address) < 0) {
-		log_debug("a connection from one address too many was closed");
-		return false;
-	}
+	int r = census_enter(&w->node->census, CENSUS_VISITOR, counted ? peer : NULL,
+		(unsigned)w->opts->max_visitors, (unsigned)w->opts->max_visitors_per_address);
 	*counted_out = counted;
-	return true;
+	if (r == 0)
+		return true;
+	uint64_t now = loop_now(w->loop);
+	if (r == -EBUSY && (!w->full_told || now - w->full_told >= DOOR_SAY_AGAIN)) {
+		log_warn("connections are closed as they come: there are --max-visitors");
+		w->full_told = now;
+	}
+	log_debug("a connection too many was closed");
+	return false;
 }
 
 void door_left(struct node *n, const struct address *peer, bool counted)

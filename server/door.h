@@ -13,7 +13,8 @@
 #include "wire/address.h"
 #include "wire/frame.h"
 
-#define DOOR_PLACE_SIZE 10 /* "tcp:65535" and a NUL */
+#define DOOR_SAY_AGAIN  (60 * CLOCK_S) /* between two lines that say that all places are taken */
+#define DOOR_PLACE_SIZE 10             /* "tcp:65535" and a NUL */
 
 struct door {
 	bool links;   /* a link may be asked for */

@@ -289,6 +289,15 @@ static const struct option_row rows[] = {
 		.help = "The same for one visitor's address",
 		.reloadable = true,
 		.offset = AT(max_waiting_per_address)},
+	/* 1 GiB, were they all at rest on TLS; half of a ClientHello costs more, and has 10 s. */
+	{.name = "max-visitors",
+		.type = OPTION_NUMBER,
+		.default_text = "65536",
+		.min = 1,
+		.max = 1 << 24,
+		.help = "Visitors' connections at a time, all together",
+		.reloadable = true,
+		.offset = AT(max_visitors)},
 	/* A guess: a large office behind one address, or an untrusted proxy, is still served. */
 	{.name = "max-visitors-per-address",
 		.type = OPTION_NUMBER,

@@ -47,7 +47,7 @@ struct server_options {
 	uint64_t kept_streams, kept_idle;
 	uint64_t retry_body;
 	uint64_t max_waiting, max_waiting_per_address;
-	uint64_t max_visitors_per_address;
+	uint64_t max_visitors, max_visitors_per_address;
 
 	/* Links */
 	uint64_t base_window, max_window;

@@ -42,6 +42,7 @@ struct worker {
 	struct list guests;     /* of struct guest */
 	struct tls_server *tls; /* NULL: none */
 	unsigned n_named;       /* services that TLS clients ask for by name */
+	uint64_t full_told;     /* when --max-visitors was logged last, µs */
 	uint64_t guest_told;    /* when one that came to nothing was logged last, µs */
 	uint64_t stranger_told; /* when a failed handshake was logged last, µs */
 	unsigned strangers_untold;

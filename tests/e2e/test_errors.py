@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from house.upstream import always, refused_port, response
 
 
@@ -132,8 +134,9 @@ def test_one_slow_visitor_does_not_hold_another(tunnel):
     assert len(slow) == 50
 
 
-def test_too_many_connections_of_one_address(tunnel):
-    server, _, _ = tunnel.through(server_options=["--max-visitors-per-address=10"])
+@pytest.mark.parametrize("limit", ["--max-visitors-per-address", "--max-visitors"])
+def test_too_many_connections(tunnel, limit):
+    server, _, _ = tunnel.through(server_options=[limit + "=10"])
     visitors = [tunnel.visitor(server) for _ in range(15)]
     served = 0
     for v in visitors:
@@ -143,6 +146,8 @@ def test_too_many_connections_of_one_address(tunnel):
             pass
     # The client's own link may count or not, it comes from the same address here.
     assert 8 <= served <= 10
+    if limit == "--max-visitors":
+        server.log_contains("there are --max-visitors")
 
 
 def test_a_dead_upstream_does_not_stop_the_others(tunnel):
