@@ -52,7 +52,9 @@ def test_kept_connection_closed_as_the_next_request_comes(tunnel):
     for i in range(100):
         r = v.get(method="POST", body=b"%d" % i)
         assert r.status in (200, 502)
-        failed += r.status != 200
+        if r.status == 502:
+            failed += 1
+            v = tunnel.visitor(server)  # the rest of its body, if there is one, is not read
     assert len(executed) == len(set(executed)), "a POST was executed twice"
     assert len(executed) >= 100 - failed
     assert failed <= 5
