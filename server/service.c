@@ -90,19 +90,14 @@ const struct service *routes_service(const struct routes *r, struct str name, ui
 	const struct route *route = routes_find(r, name, now);
 	if (!route || list_empty(&route->entries))
 		return NULL;
-	return container_of(list_entry(route->entries.next, struct route_entry, link),
-		struct branch, entry)
-		->service;
+	return branch_of(route->entries.next)->service;
 }
 
 bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls)
 {
 	if (list_empty(&route->entries))
 		return true;
-	const struct service *service =
-		container_of(list_entry(route->entries.next, struct route_entry, link),
-			struct branch, entry)
-			->service;
+	const struct service *service = branch_of(route->entries.next)->service;
 	return service->kind == kind && service->tls == tls;
 }
 
@@ -150,9 +145,7 @@ struct presence *branch_pick_presence(struct worker *w, const struct route *rout
 {
 	struct presence *best = NULL;
 	list_for_each (it, &route->entries) {
-		struct session *s =
-			container_of(list_entry(it, struct route_entry, link), struct branch, entry)
-				->service->session;
+		struct session *s = branch_of(it)->service->session;
 		for (unsigned i = 0; i < w->node->n_workers; i++) {
 			struct presence *p = &s->on[i];
 			if (atomic_load_explicit(&p->usable, memory_order_acquire) &&
@@ -180,8 +173,7 @@ struct pick branch_pick(struct worker *w, const struct route *route, const struc
 	int there = -1, failing_there = -1;
 	unsigned load = 0;
 	list_for_each (it, &route->entries) {
-		struct branch *b = container_of(list_entry(it, struct route_entry, link),
-			struct branch, entry);
+		struct branch *b = branch_of(it);
 		if (b == but)
 			continue;
 		if (branch_trunk(b)) {

@@ -98,6 +98,11 @@ struct trunk *branch_trunk(const struct branch *b);
 /* Any service of the route for that name: all of one route are alike. NULL: none. */
 const struct service *routes_service(const struct routes *r, struct str name, uint64_t now);
 
+static inline struct branch *branch_of(struct list *link)
+{
+	return container_of(list_entry(link, struct route_entry, link), struct branch, entry);
+}
+
 /* Who serves a route's next request. */
 struct pick {
 	struct branch *branch; /* of this worker; NULL: none, and */

@@ -345,8 +345,7 @@ void session_withdraw(struct session *s, uint32_t number)
 static void session_suspect_holders(struct session *s, const struct route *route)
 {
 	list_for_each (it, &route->entries) {
-		struct branch *other = container_of(list_entry(it, struct route_entry, link),
-			struct branch, entry);
+		struct branch *other = branch_of(it);
 		struct session *holder = other->service->session;
 		if (holder == s)
 			continue;
@@ -361,9 +360,7 @@ static bool service_fits(const struct service *service, struct worker *w, struct
 	struct route *route = routes_exact(&w->routes, str_from(service->place));
 	const struct service *other = NULL;
 	if (!service->has_port && route && !list_empty(&route->entries))
-		other = container_of(list_entry(route->entries.next, struct route_entry, link),
-			struct branch, entry)
-				->service;
+		other = branch_of(route->entries.next)->service;
 	if (other && (other->kind != service->kind || other->tls != service->tls)) {
 		error_set(err, 0, "%s is published by session %s as another kind of service",
 			*service->place ? service->place : "every name", other->session->name);

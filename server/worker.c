@@ -27,9 +27,7 @@ void worker_rest_lanes(struct worker *w, const struct trunk *t)
 	list_for_each (it, &w->routes.all) {
 		struct route *route = list_entry(it, struct route, all);
 		list_for_each (at, &route->entries)
-			branch_rest(container_of(list_entry(at, struct route_entry, link),
-					    struct branch, entry),
-				t);
+			branch_rest(branch_of(at), t);
 	}
 }
 
