@@ -2,11 +2,11 @@
  * Whose turn it is: fills a record with whole frames.
  *
  * Link-level frames go first, then credit, because both free memory at the peer; then streams by
- * deficit round robin. A stream at the head of the ring keeps its place until its quantum is used,
- * also across records, so that a record's end does not cost it its share. Alone, it takes the
- * record.
+ * deficit round robin. A stream at the head of the ring keeps its place until its turn is used, also
+ * across records, so that a record's end does not cost it its share; what is left of a turn and would
+ * make a crumb of a frame is added to its next one. Alone, it takes the record.
  *
- * A datagram goes whole, even where it is more than the quantum: the stream then owes the rest and
+ * A datagram goes whole, even where it is more than a turn: the stream then owes the rest and
  * waits for as many rounds. One that does not fit into what is left closes the record and goes
  * ahead of everything in the next; behind a WINDOW in every record a large one would never fit.
  */
@@ -16,10 +16,12 @@
 #include "base/macros.h"
 #include "mux/internal.h"
 
-#define PING_SIZE (FRAME_HEADER + 8) /* bytes; a PONG's too */
+#define TURN_MIN  ((int32_t)MUX_FILL_MIN) /* bytes; what is left of a turn waits for the next */
+#define PING_SIZE (FRAME_HEADER + 8)      /* bytes; a PONG's too */
 
 struct room {
 	uint8_t *p, *end;
+	uint8_t *enough; /* where bytes of streams end; at or before `end` */
 };
 
 static size_t room_left(const struct room *r)
@@ -142,11 +144,11 @@ static bool fill_stream(struct mux *m, struct stream *s, struct room *r)
 	if (s->open_waiting && !fill_open(m, s, r))
 		return true;
 	bool alone = m->ready.next == m->ready.prev;
-	if (s->deficit <= 0)
-		s->deficit += MUX_QUANTUM;
+	if (s->deficit < (s->datagrams ? 1 : TURN_MIN))
+		s->deficit += (int32_t)m->record / 2;
 	if (s->datagrams)
 		return fill_datagram(m, s, r, alone);
-	size_t max = MIN(room_left(r) - FRAME_HEADER, s->credit);
+	size_t max = MIN((size_t)(r->enough - r->p) - FRAME_HEADER, s->credit);
 	if (!alone)
 		max = MIN(max, (size_t)s->deficit);
 	ssize_t n = max ? s->ops->pull(s, r->p + FRAME_HEADER, max) : -EAGAIN;
@@ -160,7 +162,7 @@ static bool fill_stream(struct mux *m, struct stream *s, struct room *r)
 		s->deficit -= (int32_t)MIN(n, s->deficit);
 		if (!s->credit)
 			stream_schedule(s);
-		else if (!s->deficit)
+		else if (s->deficit < TURN_MIN)
 			ring_rotate(m, s);
 	} else if (n == 0) {
 		fill_fin(s, r);
@@ -181,7 +183,7 @@ static struct stream *ring_head(const struct mux *m)
 
 size_t mux_fill(struct mux *m, uint8_t *room, size_t max, uint64_t now)
 {
-	struct room r = {room, room + max};
+	struct room r = {.p = room, .end = room + max, .enough = room + MIN(max, m->record)};
 	m->last_now = now;
 	struct stream *s = ring_head(m);
 	if (s && s->overdue && max >= MUX_FILL_MIN)
@@ -189,7 +191,7 @@ size_t mux_fill(struct mux *m, uint8_t *room, size_t max, uint64_t now)
 	fill_pings(m, &r, now);
 	fill_frames(m, &r);
 	fill_credit(m, &r);
-	while (!m->closed && (s = ring_head(m)) && room_left(&r) >= MUX_FILL_MIN)
+	while (!m->closed && (s = ring_head(m)) && r.p + MUX_FILL_MIN <= r.enough)
 		if (!fill_stream(m, s, &r))
 			break;
 	return max - room_left(&r);

@@ -16,6 +16,7 @@ void mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits 
 		.limits = *limits,
 		.client = client,
 		.next_id = client ? 1 : 2,
+		.record = MUX_RECORD,
 	};
 	list_init(&m->streams);
 	list_init(&m->ready);
@@ -49,6 +50,11 @@ void mux_set_peer(struct mux *m, uint32_t base_window, uint32_t max_streams)
 {
 	m->peer_window = base_window;
 	m->peer_max_streams = max_streams;
+}
+
+void mux_set_record(struct mux *m, uint32_t bytes)
+{
+	m->record = bytes;
 }
 
 bool mux_ids_low(const struct mux *m)

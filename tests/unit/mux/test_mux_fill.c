@@ -10,6 +10,8 @@
 static struct fr seen[SEEN_MAX];
 
 /* Everything that is ready; returns how many frames. */
+#define TURN (MUX_RECORD / 2) /* bytes of a stream when others wait */
+
 static size_t fill_all(struct fake_mux *f)
 {
 	return fill(f, 0, FAKE_NOW, seen);
@@ -121,8 +123,8 @@ static void shares_are_equal(void **state)
 	}
 }
 
-/* A record that is smaller than a quantum does not end a stream's turn. */
-static void quantum_survives_records(void **state)
+/* A record that is smaller than a turn does not end it. */
+static void turn_survives_records(void **state)
 {
 	struct fake_mux f;
 	fake_init(&f, true, BUDGET);
@@ -131,25 +133,29 @@ static void quantum_survives_records(void **state)
 	fill_all(&f);
 	credit_all(&f);
 	uint32_t turn = 0;
-	size_t in_turn = 0;
+	size_t in_turn = 0, total = 0;
 	int turns = 0;
-	for (int record = 0; record < 1000; record++) {
+	for (int record = 0; record < 2000; record++) {
 		size_t n = fill(&f, 9000, FAKE_NOW, seen);
 		for (size_t i = 0; i < n; i++) {
 			if (seen[i].id != turn) {
 				if (turns++ > 1)
-					assert_int_equal(in_turn, MUX_QUANTUM);
+					assert_in_range(in_turn, TURN - MUX_FILL_MIN,
+						TURN + MUX_FILL_MIN);
 				turn = seen[i].id;
+				total += in_turn;
 				in_turn = 0;
 			}
 			in_turn += seen[i].v;
 		}
 	}
 	assert_true(turns > 200);
+	/* What one turn leaves, the next one has. */
+	assert_in_range(total / (size_t)turns, TURN * 99 / 100, TURN);
 	fake_deinit(&f);
 }
 
-/* Whatever a bulk stream does, a small one waits for one quantum at most. */
+/* Whatever a bulk stream does, a small one waits for one turn at most. */
 static void small_streams_do_not_wait(void **state)
 {
 	struct fake_mux f;
@@ -169,7 +175,7 @@ static void small_streams_do_not_wait(void **state)
 			if (seen[i].id == 1)
 				bulk += seen[i].v;
 			else if (small++ == 0)
-				assert_true(bulk <= MUX_QUANTUM);
+				assert_true(bulk <= TURN + MUX_FILL_MIN);
 		}
 		assert_int_equal(small, 40);
 	}
@@ -186,8 +192,51 @@ static void alone_takes_all(void **state)
 	credit_all(&f);
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(fill_all(&f), 1);
-		expect(0, FRAME_DATA, 1, FRAME_PAYLOAD_MAX);
+		expect(0, FRAME_DATA, 1, MUX_RECORD - FRAME_HEADER);
 	}
+	fake_deinit(&f);
+}
+
+/* Two that fill record after record, beside credit that takes some room of each: no crumbs. */
+static void turns_leave_no_crumbs(void **state)
+{
+	struct fake_mux f;
+	fake_init(&f, true, BUDGET);
+	fake_open(&f, SIZE_MAX / 2, false);
+	fake_open(&f, SIZE_MAX / 2, false);
+	fill_all(&f);
+	credit_all(&f);
+	for (int i = 0; i < 500; i++) {
+		mux_ping(&f.mux, FAKE_NOW);
+		f.mux.ping_sent = 0;
+		size_t n = fill_all(&f);
+		for (size_t k = 0; k < n; k++)
+			if (seen[k].type == FRAME_DATA)
+				assert_true(seen[k].v >= MUX_FILL_MIN - FRAME_HEADER);
+	}
+	fake_deinit(&f);
+}
+
+/* On a slow way records are small; a datagram, which cannot be cut, is not held up by that. */
+static void records_are_as_small_as_asked(void **state)
+{
+	struct fake_mux f;
+	fake_init(&f, true, BUDGET);
+	fake_open(&f, SIZE_MAX / 2, false);
+	fake_open(&f, SIZE_MAX / 2, false);
+	fill_all(&f);
+	credit_all(&f);
+	mux_set_record(&f.mux, 2 * MUX_FILL_MIN);
+	size_t bytes[4] = {0};
+	for (int i = 0; i < 1000; i++) {
+		size_t n = fill_all(&f), record = 0;
+		for (size_t k = 0; k < n; k++) {
+			record += FRAME_HEADER + seen[k].v;
+			bytes[seen[k].id] += seen[k].v;
+		}
+		assert_in_range(record, MUX_FILL_MIN, 2 * MUX_FILL_MIN);
+	}
+	assert_in_range(bytes[1] * 100 / bytes[3], 97, 103);
 	fake_deinit(&f);
 }
 
@@ -486,9 +535,11 @@ int main(void)
 		cmocka_unit_test(open_order_is_id_order),
 		cmocka_unit_test(link_frames_go_first),
 		cmocka_unit_test(shares_are_equal),
-		cmocka_unit_test(quantum_survives_records),
+		cmocka_unit_test(turn_survives_records),
 		cmocka_unit_test(small_streams_do_not_wait),
 		cmocka_unit_test(alone_takes_all),
+		cmocka_unit_test(turns_leave_no_crumbs),
+		cmocka_unit_test(records_are_as_small_as_asked),
 		cmocka_unit_test(credit_stops_one_stream_only),
 		cmocka_unit_test(fin_comes_when_credit_does),
 		cmocka_unit_test(ends_in_order),
