@@ -30,7 +30,15 @@
 #define LINK_REST           CLOCK_S /* buffers are freed behind the last byte: even a PING takes them */
 #define LINK_INPUT          (256u << 10) /* bytes of receive buffer: four records a read */
 #define LINK_INPUT_UNPROVEN 4096         /* bytes of it before the peer proved its key */
-#define LINK_OUTPUT_LOW     (64u << 10) /* bytes; records are made while fewer wait for the socket */
+/*
+ * Bytes: records are made while fewer wait for the socket, and hold no more. Urgent things wait behind
+ * them, and the peer can use nothing of a record before its last byte; so on a slow way they are
+ * LINK_OUTPUT_TIME of that way, but not less than LINK_OUTPUT_MIN, where headers and tags begin to
+ * count.
+ */
+#define LINK_OUTPUT_LOW     (64u << 10)
+#define LINK_OUTPUT_MIN     (8u << 10)
+#define LINK_OUTPUT_TIME    (20 * CLOCK_MS)
 
 enum link_state {
 	LINK_HELLO,     /* client: waits for the server's hello */
@@ -102,6 +110,7 @@ struct link {
 
 	struct ws_rx ws;
 	struct buf in, out;
+	uint32_t output_low; /* LINK_OUTPUT_LOW, or less: link_pace() */
 	struct mux mux;
 
 	/* handshake */
@@ -139,11 +148,14 @@ uint8_t *link_room(struct link *l, size_t *n_out);
 int link_input(struct link *l, size_t n, uint64_t now);
 
 /*
- * The bytes to write next, records being filled while fewer than LINK_OUTPUT_LOW wait. 0: nothing.
+ * The bytes to write next, records being filled while few of them wait (link_pace()). 0: nothing.
  * Also of a closed link, which may owe its peer a last word.
  */
 size_t link_output(struct link *l, const uint8_t **p_out, uint64_t now);
 void link_sent(struct link *l, size_t n); /* so many of them were written */
+
+/* The connection was seen to move `rate` bytes a second; 0: nothing is known yet. */
+void link_pace(struct link *l, uint64_t rate);
 
 /* Whether link_output() may have something. */
 bool link_pending(const struct link *l);

@@ -61,11 +61,32 @@ static void carrier_finish(struct carrier *c)
 	c->ended(c);
 }
 
+/* Suits what waits for the socket, here and in the kernel, to how fast it takes it. */
+static void carrier_look(struct carrier *c)
+{
+	struct socket_way way;
+	c->looked = loop_now(c->loop);
+	if (socket_ask_way(c->conn.fd, &way) < 0)
+		return;
+	link_pace(&c->link, way.rate);
+	uint64_t most = MIN(way.rate, CLOCK_S * SOCKET_UNSENT_MAX) * CARRIER_UNSENT_TIME / CLOCK_S;
+	uint32_t unsent = CARRIER_UNSENT_MIN;
+	while (unsent < SOCKET_UNSENT_MAX && 2 * unsent <= most)
+		unsent *= 2;
+	if (unsent != c->unsent)
+		socket_limit_unsent(c->conn.fd, unsent);
+	c->unsent = unsent;
+}
+
 static void carrier_write(struct loop_task *task)
 {
 	struct carrier *c = container_of(task, struct carrier, write);
 	bool more = true;
+	if (c->link.state == LINK_UP && loop_now(c->loop) - c->looked >= CARRIER_LOOK)
+		carrier_look(c);
 	for (int i = 0; i < CARRIER_WRITES && more && c->conn.fd >= 0; i++) {
+		if (c->unsent < SOCKET_UNSENT_MAX && !conn_wants(&c->conn))
+			break;
 		const uint8_t *p;
 		size_t n = link_output(&c->link, &p, loop_now(c->loop));
 		if (!(more = n > 0))
@@ -109,11 +130,11 @@ static void carrier_timer(struct loop_timer *timer)
 		carrier_finish(c); /* its last word was not wanted */
 		return;
 	}
-	uint64_t acked;
-	if (socket_acked(c->conn.fd, &acked) == 0) {
-		if (acked - c->acked >= CARRIER_ACKED_MIN)
+	struct socket_way way;
+	if (socket_ask_way(c->conn.fd, &way) == 0) {
+		if (way.acked - c->acked >= CARRIER_ACKED_MIN)
 			link_alive(&c->link, loop_now(c->loop));
-		c->acked = acked;
+		c->acked = way.acked;
 	}
 	if (link_tick(&c->link, loop_now(c->loop)) == 0)
 		carrier_set_timer(c);
@@ -123,7 +144,7 @@ int carrier_start(struct carrier *c, struct loop *loop, struct plug plug,
 	const struct link_ops *ops, const struct link_config *config, const void *early,
 	size_t n_early, void (*ended)(struct carrier *c))
 {
-	*c = (struct carrier){.loop = loop, .ended = ended};
+	*c = (struct carrier){.loop = loop, .unsent = SOCKET_UNSENT_MAX, .ended = ended};
 	loop_task_init(&c->read, carrier_read);
 	loop_task_init(&c->write, carrier_write);
 	loop_timer_init(&c->timer, loop, carrier_timer);

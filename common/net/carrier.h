@@ -7,14 +7,23 @@
 #include "net/conn.h"
 #include "net/loop.h"
 
-#define CARRIER_READS     2 /* of LINK_INPUT bytes a turn: then others have theirs */
-#define CARRIER_WRITES    4 /* of about LINK_OUTPUT_LOW bytes a turn, likewise */
+#define CARRIER_READS       2 /* of LINK_INPUT bytes a turn: then others have theirs */
+#define CARRIER_WRITES      4 /* of about LINK_OUTPUT_LOW bytes a turn, likewise */
 /*
  * Bytes newly acknowledged between two looks that count as life. A PING alone does not: the kernel of
  * a hung peer, or of a proxy before a dead one, takes it too.
  */
-#define CARRIER_ACKED_MIN 1024
-#define CARRIER_LAST_WORD (CLOCK_S) /* how long a closed link may take to be written out */
+#define CARRIER_ACKED_MIN   1024
+/*
+ * How often the kernel is asked, while there is something to write, how fast the way to the peer is:
+ * about as often as TCP itself learns it on a long one. What may stand unsent in the kernel is
+ * CARRIER_UNSENT_TIME of that, in powers of two from CARRIER_UNSENT_MIN to SOCKET_UNSENT_MAX: on a line
+ * of 2 Mbit/s the most alone would be half a second.
+ */
+#define CARRIER_LOOK        (100 * CLOCK_MS)
+#define CARRIER_UNSENT_TIME (100 * CLOCK_MS)
+#define CARRIER_UNSENT_MIN  (16u << 10)
+#define CARRIER_LAST_WORD   (CLOCK_S) /* how long a closed link may take to be written out */
 
 struct carrier {
 	struct link link;
@@ -22,7 +31,10 @@ struct carrier {
 	struct loop *loop;
 	struct loop_task read, write;
 	struct loop_timer timer;
-	uint64_t acked; /* bytes that the peer's kernel had acknowledged when we looked last */
+	uint64_t
+		acked; /* bytes that the peer's kernel had acknowledged when the timer looked last */
+	uint64_t looked; /* when carrier_look() did, in µs */
+	uint32_t unsent; /* what the kernel was told of may be unsent */
 	bool last_word; /* the link is closed and what it owes is being written; `timer` ends that */
 	/* The link is closed and its socket too. Runs once, in the write phase: free it in the reap. */
 	void (*ended)(struct carrier *c);

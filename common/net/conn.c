@@ -1,6 +1,7 @@
 #include "net/conn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -156,6 +157,16 @@ static ssize_t wrote(struct conn *conn, ssize_t sent, size_t len)
 	if (sent < 0 || (size_t)sent < len)
 		conn->writable = false;
 	return sent;
+}
+
+/* Asking is also what makes the kernel tell, by an edge, when it wants bytes again (tcp_poll()). */
+bool conn_wants(struct conn *conn)
+{
+	struct pollfd p = {.fd = conn->fd, .events = POLLOUT};
+	int n = poll(&p, 1, 0);
+	if (n == 0)
+		conn->writable = false;
+	return n != 0;
 }
 
 ssize_t conn_write(struct conn *conn, const void *p, size_t n)

@@ -80,6 +80,13 @@ void conn_assume_writable(struct conn *conn);
 ssize_t conn_read(struct conn *conn, void *p, size_t n);
 
 /*
+ * Whether the kernel wants more at this moment; if not, `writable` turns off until it does. Who keeps
+ * little unsent (socket_limit_unsent()) has to ask before each write: the kernel looks at that limit
+ * when it begins a packet train, and takes up to 64 KiB for the one it has begun.
+ */
+bool conn_wants(struct conn *conn);
+
+/*
  * Bytes written, perhaps fewer than asked for, which turns `writable` off; -EAGAIN; or -errno. TLS
  * takes up to TLS_TURN bytes more than the socket does, and none while some of those wait.
  */

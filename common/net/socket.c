@@ -22,7 +22,12 @@ static void set_int(int fd, int level, int name, int value)
 void socket_tune(int fd)
 {
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCKET_UNSENT_MAX);
+	socket_limit_unsent(fd, SOCKET_UNSENT_MAX);
+}
+
+void socket_limit_unsent(int fd, uint32_t bytes)
+{
+	set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)bytes);
 }
 
 void socket_keepalive(int fd)
@@ -52,16 +57,19 @@ int socket_local(int fd, struct address *address_out)
 	return 0;
 }
 
-int socket_acked(int fd, uint64_t *bytes_out)
+int socket_ask_way(int fd, struct socket_way *way_out)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof info;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return -errno;
-	/* The kernel gives as much of the struct as it knows: this member since 4.1. */
-	if (len < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
+	/* The kernel gives as much of the struct as it knows. */
+	if (len < offsetof(struct tcp_info, tcpi_delivery_rate) + sizeof info.tcpi_delivery_rate)
 		return -ENOTSUP;
-	*bytes_out = info.tcpi_bytes_acked;
+	*way_out = (struct socket_way){
+		.acked = info.tcpi_bytes_acked,
+		.rate = info.tcpi_delivery_rate,
+	};
 	return 0;
 }
 

@@ -13,7 +13,7 @@
  * queued there is beyond the reach of fair sending (rule 26): at 20 Mbit/s 128 KiB is 50 ms where
  * the default was 1.5 s. Measured: it costs nothing on loopback.
  */
-#define SOCKET_UNSENT_MAX (128 * 1024)
+#define SOCKET_UNSENT_MAX (128u << 10)
 
 /* Options of every TCP connection: no Nagle, the limit above. Failures are of no consequence. */
 void socket_tune(int fd);
@@ -27,11 +27,17 @@ void socket_abort_on_close(int fd);
 /* 0 or -errno; -EAFNOSUPPORT for what is not IPv4 or IPv6. */
 int socket_local(int fd, struct address *address_out);
 
-/*
- * Bytes of ours that the peer's kernel has acknowledged so far: proof of life of a peer whose own
- * bytes wait behind ours (rule 26). 0 or -errno.
- */
-int socket_acked(int fd, uint64_t *bytes_out);
+/* Another limit for this connection; as above. */
+void socket_limit_unsent(int fd, uint32_t bytes);
+
+/* What the kernel has seen of the way to the peer. */
+struct socket_way {
+	uint64_t acked; /* bytes of ours that the peer's kernel has acknowledged so far */
+	uint64_t rate; /* bytes a second that it acknowledged when it was measured last; 0: never */
+};
+
+/* 0 or -errno; -ENOTSUP before Linux 4.9. */
+int socket_ask_way(int fd, struct socket_way *way_out);
 
 /* The reason that a non-blocking connect ended with: 0 or -errno. Reading it clears it. */
 int socket_error(int fd);

@@ -217,6 +217,35 @@ static void pings_without_reading(void **state)
 	pair_deinit(&p);
 }
 
+/* What waits for the socket follows how fast that is, and all of it arrives all the same. */
+static void slow_ways_have_small_records(void **state)
+{
+	static const struct {
+		uint64_t rate; /* bytes a second */
+		size_t least, most;
+	} rows[] = {
+		{0, 4096, LINK_OUTPUT_MIN},      /* not known yet */
+		{250000, 4096, LINK_OUTPUT_MIN}, /* 2 Mbit/s */
+		{1000000, 19000, 20000},
+		{1000000000, MUX_RECORD / 2, LINK_OUTPUT_LOW + MUX_RECORD},
+		{UINT64_MAX, MUX_RECORD / 2, LINK_OUTPUT_LOW + MUX_RECORD},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct pair p;
+		pair_init(&p, NULL, 1);
+		pair_up(&p);
+		struct flow *f = pair_open(&p.client, 1, 300000, true);
+		const uint8_t *bytes;
+		link_pace(&p.client.link, rows[i].rate);
+		size_t n = link_output(&p.client.link, &bytes, p.now);
+		if (n < rows[i].least || n > rows[i].most + 40)
+			fail_msg("at %llu bytes/s %zu wait", (unsigned long long)rows[i].rate, n);
+		pair_run(&p);
+		assert_int_equal(pair_peer(f)->stream.taken, 300000);
+		pair_deinit(&p);
+	}
+}
+
 static int start(void **state)
 {
 	return crypto_start();
@@ -232,6 +261,7 @@ int main(void)
 		cmocka_unit_test(repeated_record),
 		cmocka_unit_test(strangers),
 		cmocka_unit_test(pings_without_reading),
+		cmocka_unit_test(slow_ways_have_small_records),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

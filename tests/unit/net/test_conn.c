@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/macros.h"
 #include "net/conn.h"
@@ -211,7 +213,7 @@ static void refusal_after_the_end_leaves_a_good_end(void **state)
 static size_t write_until_full(void)
 {
 	size_t sum = 0;
-	while (conn.writable) {
+	while (conn.writable && conn_wants(&conn)) {
 		ssize_t n = conn_write(&conn, big, sizeof big);
 		if (n > 0)
 			sum += (size_t)n;
@@ -243,9 +245,31 @@ static void full_socket_asks_again_when_drained(void **state)
 	assert_int_equal(conn_writev(&conn, iov, 2), 7);
 	assert_true(conn.writable);
 	assert_int_equal(recv(peer, big, sizeof big, 0), 7);
-	uint64_t acked;
-	assert_int_equal(socket_acked(conn.fd, &acked), 0);
-	assert_true(acked > 7);
+	struct socket_way way;
+	assert_int_equal(socket_ask_way(conn.fd, &way), 0);
+	assert_true(way.acked > 7);
+	assert_true(way.rate > 0);
+}
+
+/* Written in small pieces the kernel would take 64 KiB and more, whatever it was told; asked, it does not. */
+static void asked_the_kernel_keeps_to_its_limit(void **state)
+{
+	enum { LIMIT = 16 << 10, PIECE = 4 << 10 };
+	socket_limit_unsent(conn.fd, LIMIT);
+	poll_once();
+	/* The peer reads nothing: what its window and ours have no room for is unsent. */
+	int unsent = 0;
+	while (conn.writable && conn_wants(&conn)) {
+		assert_int_equal(conn_write(&conn, big, PIECE), PIECE);
+		assert_int_equal(ioctl(conn.fd, SIOCOUTQNSD, &unsent), 0);
+	}
+	assert_in_range(unsent, 1, LIMIT + PIECE);
+	assert_false(conn.writable);
+	changes = 0;
+	while (recv(peer, big, sizeof big, MSG_DONTWAIT) > 0 || !conn.writable)
+		poll_once();
+	assert_int_equal(changes, 1); /* it told by itself */
+	assert_true(conn_wants(&conn));
 }
 
 static void peek_tells_what_waits(void **state)
@@ -345,6 +369,7 @@ int main(void)
 		TEST(error_taken_by_a_write_is_no_end),
 		TEST(refusal_after_the_end_leaves_a_good_end),
 		TEST(full_socket_asks_again_when_drained),
+		TEST(asked_the_kernel_keeps_to_its_limit),
 		TEST(peek_tells_what_waits),
 		TEST(peek_keeps_an_error_for_the_reader),
 		TEST(shutdown_close_and_abort_look_right_from_outside),
