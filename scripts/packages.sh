@@ -12,13 +12,13 @@ try_packages=(curl iproute2 python3)
 
 # To run every test. perl has shasum, which the walk-through uses; binutils for the sanitizers'
 # reports; systemd for systemd-analyze and its pkg-config file; scdoc for the man pages; iproute2 for
-# network namespaces. The last line is of programs that are sent through the tunnel; the tests start
-# those that serve, on ports and with folders of their own.
+# network namespaces; valgrind counts instructions. The last line is of programs that are sent through
+# the tunnel; the tests start those that serve, on ports and with folders of their own.
 test_packages=(
 	libcmocka-dev libwebsockets-dev libasan8 libubsan1 libtsan2
 	python3-pytest python3-pytest-xdist python3-websockets python3-cryptography
 	nginx haproxy curl iproute2 openssl perl procps util-linux binutils
-	scdoc systemd clang-format shellcheck git
+	scdoc systemd clang-format shellcheck git valgrind
 	openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 )
 
