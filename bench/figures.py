@@ -151,8 +151,8 @@ class Figures:
 
     def memory_tls(self, c):
         """Of HTTPS visitors between two requests; only ours ends TLS by itself."""
-        if not isinstance(c, Tunnel) or c.scheme:
-            raise stage.Failed("not measured: only this tunnel, whose server ends TLS by itself")
+        if c.name != "tunnel":
+            raise stage.Failed("only this tunnel's server ends TLS by itself")
         tls = ssl.create_default_context()
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
         c = Tunnel(c.program, c.name, (*c.server_options, "--auto-tls"), c.client_options)
@@ -195,15 +195,16 @@ class Figures:
             self.at.start("server", c.server(self.at, [s]), "again")
             request = stage.get(self.at.server_address, close=True)
             while not stage.answers(self.at.server_address, c.port(s), 1, request):
-                if time.monotonic() - start > 30:
-                    raise stage.Failed("no answer within 30 s of the server's restart")
+                self.at.check()
+                if time.monotonic() - start > 20:
+                    raise stage.Failed("no answer within 20 s of the server's restart")
                 time.sleep(0.005)
             return {"ms": (time.monotonic() - start) * 1000}
 
     def scale(self, c):
         """What stands idle beside the measured connections must not slow them down."""
-        if not isinstance(c, Tunnel) or c.scheme:
-            raise stage.Failed("not measured: only this tunnel")
+        if c.name != "tunnel":
+            raise stage.Failed("only this tunnel, sealed")
         out = {}
         for n in 10, 1000, 10000:
             with self.running(c, TCP, Service("tcp", load.IPERF, FIRST_PORT + 1)):
@@ -296,8 +297,19 @@ def long_path(at, path, wan, c, seconds):
         else:
             c.start(apart, [s])
             address = f"{wan.ADDRESS_A}:{c.port(s)}"
-        first = path.fetch(address, 1, 2, 0)[0]
-        return {"first 2 s Mbit/s": first, "then Mbit/s": path.fetch(address, 1, seconds, 3)[0]}
+        return {"first 2 s Mbit/s": fetch(path, address, 2, 0),
+                "then Mbit/s": fetch(path, address, seconds, 3)}
+
+
+def fetch(path, address, seconds, skip):
+    """Mbit/s; again for a while where the connection ends at once: not everybody is up by then."""
+    for _ in range(5):
+        try:
+            return path.fetch(address, 1, seconds, skip)[0]
+        except AssertionError as e:
+            why = str(e)
+            time.sleep(1)
+    raise stage.Failed(why.strip().rpartition(": ")[2])
 
 
 # name: (method, title, rounds, what it says)
