@@ -315,7 +315,7 @@ def fetch(path, address, seconds, skip):
 # name: (method, title, rounds, what it says)
 TABLE = {
     "bulk": ("bulk", "Bulk through a TCP service (iperf3)", 3),
-    "bulk-http": ("bulk_http", "Bulk through the HTTP front (one download)", 3),
+    "bulk-http": ("bulk_http", "Bulk through the HTTP front (one download)", 1),
     "requests": ("requests", "Requests through the HTTP front (wrk, 1 KiB but where it says else)", 3),
     "requests-tcp": ("requests_tcp", "Requests through a TCP service; `close` is connections/s", 3),
     "latency": ("latency", "Latency at half of each contender's own peak rate", 3),
@@ -324,8 +324,8 @@ TABLE = {
     "memory": ("memory", "Resident memory", 1),
     "memory-tls": ("memory_tls", "Resident memory of HTTPS visitors", 1),
     "sessions": ("sessions", "Resident memory of idle sessions", 1),
-    "recovery": ("recovery", "Recovery from a server's restart", 3),
+    "recovery": ("recovery", "Recovery from a server's restart", 1),
     "long-path": ("long_path", "One download across 100 ms, 100 Mbit/s", 1),
-    "scale": ("scale", "The same beside much that idles", 3),
+    "scale": ("scale", "The same beside much that idles", 1),
     "unpinned": ("unpinned", "Without pinning: decides nothing", 1),
 }

@@ -23,7 +23,7 @@ class Failed(Exception):
 class Process:
     def __init__(self, name, argv, log):
         self.name, self.log = name, log
-        with open(log, "ab") as f:
+        with open(log, "wb") as f:
             self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=f, stderr=f)
 
     def family(self):
