@@ -31,8 +31,7 @@ struct carrier {
 	struct loop *loop;
 	struct loop_task read, write;
 	struct loop_timer timer;
-	uint64_t
-		acked; /* bytes that the peer's kernel had acknowledged when the timer looked last */
+	uint64_t acked;  /* bytes that the peer had acknowledged when the timer looked last */
 	uint64_t looked; /* when carrier_look() did, in µs */
 	uint32_t unsent; /* what the kernel was told of may be unsent */
 	bool last_word; /* the link is closed and what it owes is being written; `timer` ends that */
