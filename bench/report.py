@@ -99,10 +99,10 @@ class Judge:
             self.ratio(name, name, "64 conns /s", OURS, [f"HAProxy x2 {relay}"], 1.4)
             if name == "requests":
                 self.ratio(name, name, "512 conns /s", OURS, [f"HAProxy x2 {relay}"], 1.6)
-        for n in 64, 512:
-            self.peers(f"{n} conns /s", 1.5)
-            self.peers(f"{n} conns p99 us", None, 1.0)
-        self.peers("64 conns, close /s", 1.5)
+            for n in 64, 512:
+                self.ratio(f"{name}, tunnels", name, f"{n} conns /s", OURS, PEERS, 1.5)
+                self.ratio(f"{name}, tunnels", name, f"{n} conns p99 us", OURS, PEERS, most=1.0)
+            self.ratio(f"{name}, tunnels", name, "64 conns, close /s", OURS, PEERS, 1.5)
         self.ratio("latency", "requests", "1 conns p50 us", OURS, ["HAProxy x2 HTTP"], most=1.1)
         self.ratio("latency", "requests-tcp", "1 conns p50 us", OURS, ["HAProxy x2 TCP"], most=1.1)
         for side in "server", "client":
@@ -122,20 +122,6 @@ class Judge:
                 for what in "requests /s", "bulk Gbit/s":
                     self.scale(f"{few} {kind}, {what}", f"{n} {kind}, {what}")
         return self.rows
-
-    def peers(self, metric, least, most=None):
-        """Against the best tunnel, whichever way it carries HTTP."""
-        http, a = self.best("requests", metric, PEERS)
-        tcp, b = self.best("requests-tcp", metric, PEERS)
-        mine = self.value("requests", metric, OURS)
-        found = [(v, c) for v, c in ((http, a), (tcp, b)) if v is not None]
-        if mine is None or not found:
-            return
-        theirs, who = (min if less_is_better(metric) else max)(found)
-        got = mine / theirs
-        asked = f"{least} x" if least else f"at most {most} x"
-        self.rows.append(("against tunnels", f"{metric}, {OURS} / {who}", asked, f"{got:.2f} x",
-                          got >= least if least else got <= most))
 
     def scale(self, few, many):
         a, b = self.value("scale", few, OURS), self.value("scale", many, OURS)
