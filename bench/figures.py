@@ -288,7 +288,7 @@ def long_path(at, path, wan, c, seconds):
                 raise stage.Failed("the upstream of the long path did not start")
             time.sleep(stage.TICK)
         port = int(text.split("port ")[-1].split()[0])
-        kind = "http" if "http" in c.kinds and c.tunnel else "tcp"
+        kind = "tcp" if "tcp" in c.kinds else "http"
         s = Service(kind, port)
         if not c.tunnel:
             if c.name != "direct":
@@ -305,7 +305,10 @@ def fetch(path, address, seconds, skip):
     """Mbit/s; again for a while where the connection ends at once: not everybody is up by then."""
     for _ in range(5):
         try:
-            return path.fetch(address, 1, seconds, skip)[0]
+            got = path.fetch(address, 1, seconds, skip)[0]
+            if not got:
+                raise stage.Failed("an answer, but no download")
+            return got
         except AssertionError as e:
             why = str(e)
             time.sleep(1)
@@ -326,6 +329,6 @@ TABLE = {
     "sessions": ("sessions", "Resident memory of idle sessions", 1),
     "recovery": ("recovery", "Recovery from a server's restart", 1),
     "long-path": ("long_path", "One download across 100 ms, 100 Mbit/s", 1),
-    "scale": ("scale", "The same beside much that idles", 1),
+    "scale": ("scale", "The same beside much that idles", 3),
     "unpinned": ("unpinned", "Without pinning: decides nothing", 1),
 }

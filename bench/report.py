@@ -48,9 +48,11 @@ def figure(results, name):
 
 
 def failures(results):
-    said = []
+    """Who was not measured, and why; those with the same reason together."""
+    reasons = {}
     for name, contender, why in results["failed"]:
-        said.append(f"* {contender}, {name}: {why}")
+        reasons.setdefault((name, why), []).append(contender)
+    said = [f"* {name}: {', '.join(who)}: {why}" for (name, why), who in reasons.items()]
     return "Not measured:\n\n" + "\n".join(said) + "\n" if said else ""
 
 
@@ -152,7 +154,7 @@ def main():
         table = figure(results, name)
         if table:
             print(f"## {figures.TABLE[name][1]}\n\n{table}")
-    print("## What was not measured\n\n" + failures(results))
+    print("## The rest\n\n" + failures(results))
 
 
 if __name__ == "__main__":

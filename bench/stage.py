@@ -62,7 +62,7 @@ class Process:
 
     def last_words(self):
         lines = pathlib.Path(self.log).read_text(errors="replace").splitlines()
-        return lines[-1][:160] if lines else "(its log is empty)"
+        return re.sub(r"\x1b\[\d*m", "", lines[-1])[:120] if lines else "(its log is empty)"
 
 
 class Stage:
