@@ -62,7 +62,7 @@ static size_t send(size_t n)
 	for (size_t i = 0; i < n; i++) {
 		uint32_t key = 0x5eed1234;
 		size_t header = ws_write_header(it.bytes, WS_OP_BINARY, it.payload, true, key);
-		ws_mask(it.bytes + header, it.payload, key, 0);
+		ws_mask(it.bytes + header, it.payload, key);
 	}
 	return n;
 }

@@ -31,7 +31,7 @@ static void link_frame(struct link *l, enum ws_opcode opcode, uint8_t *message, 
 	if (at + header != message)
 		memmove(at + header, message, n);
 	if (masked)
-		ws_mask(at + header, n, key, 0);
+		ws_mask(at + header, n, key);
 	buf_commit(&l->out, header + n);
 }
 

@@ -20,14 +20,9 @@ static void store(uint8_t *p, vector v)
 	memcpy(p, &v, sizeof(v));
 }
 
-void ws_mask(uint8_t *p, size_t n, uint32_t key, size_t phase)
+void ws_mask(uint8_t *p, size_t n, uint32_t key)
 {
-	uint8_t wire[8];
-	uint32_t turned;
-	memcpy(wire, &key, 4);
-	memcpy(wire + 4, &key, 4);
-	memcpy(&turned, wire + (phase & 3), 4);
-	uint64_t twice = (uint64_t)turned << 32 | turned;
+	uint64_t twice = (uint64_t)key << 32 | key;
 	vector k = {twice, twice};
 
 	/* Four at a time, each in a variable of its own: gcc keeps an array of them on the stack. */

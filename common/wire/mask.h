@@ -8,7 +8,7 @@
 
 /*
  * XORs `n` bytes at `p`, of any alignment, with the key. `key` holds the four key bytes as they
- * stand on the wire and in memory (memcpy in, memcpy out; no byte order). `phase` is how many bytes
- * of the payload come before `p`. Masking twice gives back what was there.
+ * stand on the wire and in memory (memcpy in, memcpy out; no byte order). Masking twice gives back
+ * what was there.
  */
-void ws_mask(uint8_t *p, size_t n, uint32_t key, size_t phase);
+void ws_mask(uint8_t *p, size_t n, uint32_t key);

@@ -229,7 +229,7 @@ int ws_rx_next(struct ws_rx *rx, uint8_t *p, size_t n, struct ws_event *event_ou
 
 		size_t at = rx->next + h.size, end = at + h.payload;
 		if (rx->masked)
-			ws_mask(p + at, h.payload, h.key, 0);
+			ws_mask(p + at, h.payload, h.key);
 		if (h.opcode >= WS_OP_CLOSE)
 			return give_control(rx, &h, p + at, end, event_out);
 		if (!rx->opcode && h.fin)

@@ -278,7 +278,7 @@ static void a_bounded_buffer_is_enough(void **state)
 			wire[at] = (uint8_t)((i ? 0 : 2) | (i + part == LIMIT ? 0x80 : 0));
 			for (size_t k = 0; k < part; k++)
 				wire[n + k] = (uint8_t)(i + k + m);
-			ws_mask(wire + n, part, 0x01020304 * m, 0);
+			ws_mask(wire + n, part, 0x01020304 * m);
 			n += part;
 			i += part;
 			for (unsigned k = 0; k < m % 3; k++) {
@@ -359,7 +359,7 @@ static void round_trip(void **state)
 		uint8_t *p = malloc(h + sizes[i]);
 		ws_write_header(p, WS_OP_BINARY, sizes[i], true, 0x55aa1234);
 		memset(p + h, 'x', sizes[i]);
-		ws_mask(p + h, sizes[i], 0x55aa1234, 0);
+		ws_mask(p + h, sizes[i], 0x55aa1234);
 
 		struct ws_rx rx = {.masked = true, .limit = 70000};
 		struct ws_event ev;
