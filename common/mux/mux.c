@@ -17,12 +17,19 @@ void mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits 
 		.client = client,
 		.next_id = client ? 1 : 2,
 		.record = MUX_RECORD,
+		.hash_key = UINT32_C(
+			0x9e3779b1), /* 2^32 by the golden ratio spreads what rises by two */
 	};
 	list_init(&m->streams);
 	list_init(&m->ready);
 	list_init(&m->urgent);
 	list_init(&m->grown);
 	budget_account_init(&m->account, budget, mux_relieve);
+}
+
+void mux_set_hash_key(struct mux *m, uint32_t key)
+{
+	m->hash_key = key | 1;
 }
 
 void mux_close(struct mux *m, enum frame_reset reason)

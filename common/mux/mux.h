@@ -71,6 +71,7 @@ struct mux {
 	size_t table_size;
 	struct list streams, ready, urgent, grown;
 
+	uint32_t hash_key; /* odd; mux_set_hash_key() */
 	struct buf frames; /* whole RESET, GOAWAY and CONTROL frames that wait */
 	bool ping_waiting, pong_waiting;
 	uint64_t ping_sent; /* when the PING that is under way was made; 0: none is */
@@ -88,6 +89,9 @@ void mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits 
 
 /*
  * Ends every stream as `reason` (closed() runs). From here on nothing is taken, sent or called any
+/* A secret of this link's, drawn at random, by which its streams are found. Before the first stream. */
+void mux_set_hash_key(struct mux *m, uint32_t key);
+
  * more. Legal inside the callbacks above, but for open().
  */
 void mux_close(struct mux *m, enum frame_reset reason);

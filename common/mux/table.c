@@ -1,4 +1,7 @@
-/* The open streams of a mux by id: a hash table whose hash is the id, since ids rise by two. */
+/*
+ * The open streams of a mux by id, in a hash table. Peers choose ids, or by closing some which ones stay:
+ * without a key they could gather thousands in one bucket.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -6,16 +9,18 @@
 
 #define TABLE_MIN 16 /* buckets; an idle session should cost next to nothing */
 
-static struct stream **mux_bucket(struct stream **table, size_t size, uint32_t id)
+static struct stream **mux_bucket(const struct mux *m, struct stream **table, size_t size,
+	uint32_t id)
 {
-	return &table[(id >> 1) & (size - 1)];
+	uint32_t hash = id * m->hash_key; /* the upper bits are the good ones */
+	return &table[(uint64_t)hash * size >> 32];
 }
 
 struct stream *mux_find(const struct mux *m, uint32_t id)
 {
 	if (!m->table)
 		return NULL;
-	struct stream *s = *mux_bucket(m->table, m->table_size, id);
+	struct stream *s = *mux_bucket(m, m->table, m->table_size, id);
 	while (s && s->id != id)
 		s = s->next;
 	return s;
@@ -31,7 +36,7 @@ static int mux_grow(struct mux *m)
 		struct stream *s = list_entry(it, struct stream, all);
 		if (!s->id)
 			continue;
-		struct stream **bucket = mux_bucket(table, size, s->id);
+		struct stream **bucket = mux_bucket(m, table, size, s->id);
 		s->next = *bucket;
 		*bucket = s;
 	}
@@ -43,12 +48,14 @@ static int mux_grow(struct mux *m)
 
 int mux_enter(struct mux *m, struct stream *s)
 {
-	/* A table that cannot grow is slower, not wrong. */
-	if (m->n_local + m->n_remote >= m->table_size && mux_grow(m) < 0 && !m->table)
-		return -ENOMEM;
-	struct stream **bucket = mux_bucket(m->table, m->table_size, s->id);
-	if (mux_find(m, s->id) == s)
-		return 0; /* growing put it in */
+	if (m->n_local + m->n_remote >= m->table_size) {
+		if (mux_grow(m) == 0)
+			return 0; /* which put it in */
+		if (!m->table)
+			return -ENOMEM;
+		/* A table that cannot grow is slower, not wrong. */
+	}
+	struct stream **bucket = mux_bucket(m, m->table, m->table_size, s->id);
 	s->next = *bucket;
 	*bucket = s;
 	return 0;
@@ -58,7 +65,7 @@ void mux_leave(struct mux *m, struct stream *s)
 {
 	if (!m->table || !s->id)
 		return;
-	for (struct stream **at = mux_bucket(m->table, m->table_size, s->id); *at;
+	for (struct stream **at = mux_bucket(m, m->table, m->table_size, s->id); *at;
 		at = &(*at)->next) {
 		if (*at == s) {
 			*at = s->next;

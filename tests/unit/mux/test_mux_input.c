@@ -358,6 +358,27 @@ static void repeated_goaway_is_cheap(void **state)
 	fake_deinit(&f);
 }
 
+/* Ids that differ in their upper bits alone, as a peer may choose them, are found as fast as others. */
+static void chosen_ids_do_not_gather(void **state)
+{
+	for (int shift = 1; shift < 24; shift++) {
+		struct fake_mux f;
+		fake_init(&f, false, BUDGET);
+		mux_set_hash_key(&f.mux, 0x5bd1e995);
+		for (uint32_t i = 0; i < 100; i++) {
+			struct fr open[] = {{FRAME_OPEN, (i << shift) + 1}, {0}};
+			assert_int_equal(feed(&f, open, FAKE_NOW), 0);
+		}
+		for (size_t i = 0; i < f.mux.table_size; i++) {
+			int n = 0;
+			for (struct stream *s = f.mux.table[i]; s; s = s->next)
+				n++;
+			assert_true(n < 10);
+		}
+		fake_deinit(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +394,7 @@ int main(void)
 		cmocka_unit_test(reset_never_reads_as_an_end),
 		cmocka_unit_test(taken_is_never_too_little),
 		cmocka_unit_test(repeated_goaway_is_cheap),
+		cmocka_unit_test(chosen_ids_do_not_gather),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
