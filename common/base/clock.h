@@ -11,6 +11,12 @@
 
 uint64_t clock_now(void);
 
+/* What moves in `time` (a few seconds at most) at `rate` a second; nothing moves faster than 2^32. */
+static inline uint64_t clock_amount(uint64_t rate, uint64_t time)
+{
+	return (rate < UINT32_MAX ? rate : UINT32_MAX) * time / CLOCK_S;
+}
+
 /* The earlier of two moments, either of which may be CLOCK_NEVER. */
 static inline uint64_t clock_earlier(uint64_t a, uint64_t b)
 {

@@ -95,7 +95,7 @@ int link_init(struct link *l, const struct link_ops *ops, const struct link_conf
 		.proof = {.tls = config->tls13 ? HELLO_TLS_13 : HELLO_TLS_NONE,
 			.cb_present = config->tls13 && config->cb_given,
 			.seal_waived = config->seal_waived},
-		.output_low = LINK_OUTPUT_LOW,
+		.output_max = LINK_OUTPUT_MAX,
 		.began = now,
 		.last_alive = now,
 		.last_ping = now,

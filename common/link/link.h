@@ -31,13 +31,13 @@
 #define LINK_INPUT          (256u << 10) /* bytes of receive buffer: four records a read */
 #define LINK_INPUT_UNPROVEN 4096         /* bytes of it before the peer proved its key */
 /*
- * Bytes: records are made while fewer wait for the socket, and hold no more. Urgent things wait behind
- * them, and the peer can use nothing of a record before its last byte; so on a slow way they are
- * LINK_OUTPUT_TIME of that way, but not less than LINK_OUTPUT_MIN, where headers and tags begin to
- * count.
+ * Bytes of records that wait for the socket: at most two whole ones, which one system call takes. What is
+ * urgent waits behind them, and the peer can use nothing of a record before its last byte; so on a slow
+ * way they are LINK_OUTPUT_TIME of that way, but not less than LINK_OUTPUT_MIN, below which headers and
+ * tags begin to count and turns no longer fit in twos.
  */
-#define LINK_OUTPUT_LOW     (64u << 10)
-#define LINK_OUTPUT_MIN     (8u << 10)
+#define LINK_OUTPUT_MAX     (2 * (MUX_RECORD + 64))
+#define LINK_OUTPUT_MIN     MUX_RECORD_MIN
 #define LINK_OUTPUT_TIME    (20 * CLOCK_MS)
 
 enum link_state {
@@ -110,7 +110,7 @@ struct link {
 
 	struct ws_rx ws;
 	struct buf in, out;
-	uint32_t output_low; /* LINK_OUTPUT_LOW, or less: link_pace() */
+	uint32_t output_max; /* LINK_OUTPUT_MAX, or less: link_pace() */
 	struct mux mux;
 
 	/* handshake */

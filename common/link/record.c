@@ -95,8 +95,8 @@ static bool link_may_send(const struct link *l)
 
 size_t link_output(struct link *l, const uint8_t **p_out, uint64_t now)
 {
-	while (buf_len(&l->out) < l->output_low && link_may_send(l) && mux_pending(&l->mux) &&
-		link_record(l, now))
+	while ((!buf_len(&l->out) || buf_len(&l->out) + l->mux.record <= l->output_max) &&
+		link_may_send(l) && mux_pending(&l->mux) && link_record(l, now))
 		;
 	if (buf_len(&l->out))
 		l->last_moved = now;
@@ -106,9 +106,9 @@ size_t link_output(struct link *l, const uint8_t **p_out, uint64_t now)
 
 void link_pace(struct link *l, uint64_t rate)
 {
-	uint64_t most = MIN(rate, CLOCK_S * LINK_OUTPUT_LOW) * LINK_OUTPUT_TIME / CLOCK_S;
-	l->output_low = (uint32_t)MIN(MAX(most, LINK_OUTPUT_MIN), LINK_OUTPUT_LOW);
-	mux_set_record(&l->mux, MIN(l->output_low, MUX_RECORD));
+	uint64_t most = clock_amount(rate, LINK_OUTPUT_TIME);
+	l->output_max = (uint32_t)MIN(MAX(most, LINK_OUTPUT_MIN), LINK_OUTPUT_MAX);
+	mux_set_record(&l->mux, MIN(l->output_max, MUX_RECORD));
 }
 
 void link_sent(struct link *l, size_t n)
@@ -180,7 +180,7 @@ static void link_event(struct link *l, const struct ws_event *ev, uint64_t now)
 		break;
 	case WS_PING:
 		/* Answered for the proxies' sake, unless its sender does not read (rule 17). */
-		if (buf_len(&l->out) < l->output_low) {
+		if (buf_len(&l->out) < MUX_RECORD) {
 			uint8_t *pong = link_put(l, ev->size);
 			if (!pong)
 				break;

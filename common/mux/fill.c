@@ -191,7 +191,7 @@ size_t mux_fill(struct mux *m, uint8_t *room, size_t max, uint64_t now)
 	fill_pings(m, &r, now);
 	fill_frames(m, &r);
 	fill_credit(m, &r);
-	while (!m->closed && (s = ring_head(m)) && r.p + MUX_FILL_MIN <= r.enough)
+	while (!m->closed && (s = ring_head(m)) && r.enough - r.p >= (ptrdiff_t)MUX_FILL_MIN)
 		if (!fill_stream(m, s, &r))
 			break;
 	return max - room_left(&r);

@@ -17,20 +17,22 @@
 #include "mux/stream.h"
 
 /*
- * Bytes that a record holds at most, but for a datagram; a stream sends half of it in its turn when
- * others wait, so that who has little to say finds room in any record. Fewer than the peer would take: loopback, by which most upstreams are reached, has segments of
- * 64 KiB less 52 to 72 bytes of IP and TCP, and who writes 64 KiB sends one of those and a second one
- * with the rest, which costs as much. The headers and tags of WebSocket, seal and four TLS records fit
- * as well. Measured: 1.2 to 1.7 times the bulk. On slow ways it is less (mux_set_record()).
+ * Bytes up to which streams' bytes fill a record; link frames and datagrams may fill all that the peer
+ * takes. A stream sends half of it in its turn when others wait, so that who has little to say finds room
+ * in any record. Fewer than the peer would take: loopback, by which most upstreams are reached, has
+ * segments of 64 KiB less 52 to 72 bytes of IP and TCP, and who writes 64 KiB sends one of those and a
+ * second one with the rest, which costs as much. The headers and tags of WebSocket, seal and four TLS
+ * records fit as well. Measured: 1.2 to 1.7 times the bulk. On slow ways it is less (mux_set_record()).
  */
 #define MUX_RECORD      ((64u << 10) - 192)
+#define MUX_FILL_MIN    4096u /* bytes; a record with less room left is closed */
+/* Two turns fit, with their headers, an OPEN and some link frames. */
+#define MUX_RECORD_MIN  (2 * MUX_FILL_MIN + (2u << 10))
 #define MUX_BASE_WINDOW (64u << 10) /* bytes; one turn's read */
 #define MUX_MAX_WINDOW  (8u << 20)  /* bytes; 100 ms at 640 Mbit/s */
 #define MUX_FRAMES_MAX \
-	(1u << 20)                  /* bytes of RESET and CONTROL that may wait for a peer to read \
-				     */
-#define MUX_FILL_MIN 4096u          /* bytes; a record with less room left is closed */
-#define MUX_REST     (10 * CLOCK_S) /* a window that was not used so long is the base again */
+	(512u << 10)            /* bytes of RESET and CONTROL that may wait for a peer to read */
+#define MUX_REST (10 * CLOCK_S) /* a window that was not used so long is the base again */
 
 struct mux_ops {
 	/*
@@ -69,9 +71,9 @@ struct mux {
 
 	struct stream **table; /* by id; a power of two of buckets */
 	size_t table_size;
+	uint32_t hash_key; /* odd; mux_set_hash_key() */
 	struct list streams, ready, urgent, grown;
 
-	uint32_t hash_key; /* odd; mux_set_hash_key() */
 	struct buf frames; /* whole RESET, GOAWAY and CONTROL frames that wait */
 	bool ping_waiting, pong_waiting;
 	uint64_t ping_sent; /* when the PING that is under way was made; 0: none is */
@@ -87,11 +89,11 @@ struct mux {
 void mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits *limits,
 	struct budget *budget, bool client);
 
-/*
- * Ends every stream as `reason` (closed() runs). From here on nothing is taken, sent or called any
 /* A secret of this link's, drawn at random, by which its streams are found. Before the first stream. */
 void mux_set_hash_key(struct mux *m, uint32_t key);
 
+/*
+ * Ends every stream as `reason` (closed() runs). From here on nothing is taken, sent or called any
  * more. Legal inside the callbacks above, but for open().
  */
 void mux_close(struct mux *m, enum frame_reset reason);
@@ -115,7 +117,7 @@ bool mux_ids_low(const struct mux *m);
 /* A record of whole frames came. 0, or -EPROTO with m->violation set: close the link. */
 int mux_input(struct mux *m, const uint8_t *p, size_t n, uint64_t now);
 
-/* From MUX_FILL_MIN to MUX_RECORD, in its place. */
+/* From MUX_RECORD_MIN to MUX_RECORD, in its place. */
 void mux_set_record(struct mux *m, uint32_t bytes);
 
 /*

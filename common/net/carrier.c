@@ -61,6 +61,13 @@ static void carrier_finish(struct carrier *c)
 	c->ended(c);
 }
 
+static void carrier_limit_unsent(struct carrier *c, uint32_t bytes)
+{
+	if (bytes != c->unsent)
+		socket_limit_unsent(c->conn.fd, bytes);
+	c->unsent = bytes;
+}
+
 /* Suits what waits for the socket, here and in the kernel, to how fast it takes it. */
 static void carrier_look(struct carrier *c)
 {
@@ -69,13 +76,11 @@ static void carrier_look(struct carrier *c)
 	if (socket_ask_way(c->conn.fd, &way) < 0)
 		return;
 	link_pace(&c->link, way.rate);
-	uint64_t most = MIN(way.rate, CLOCK_S * SOCKET_UNSENT_MAX) * CARRIER_UNSENT_TIME / CLOCK_S;
+	uint64_t most = clock_amount(way.rate, CARRIER_UNSENT_TIME);
 	uint32_t unsent = CARRIER_UNSENT_MIN;
 	while (unsent < SOCKET_UNSENT_MAX && 2 * unsent <= most)
 		unsent *= 2;
-	if (unsent != c->unsent)
-		socket_limit_unsent(c->conn.fd, unsent);
-	c->unsent = unsent;
+	carrier_limit_unsent(c, unsent);
 }
 
 static void carrier_write(struct loop_task *task)
@@ -84,6 +89,9 @@ static void carrier_write(struct loop_task *task)
 	bool more = true;
 	if (c->link.state == LINK_UP && loop_now(c->loop) - c->looked >= CARRIER_LOOK)
 		carrier_look(c);
+	/* Nothing urgent can come behind a last word: the kernel may have all of it. */
+	if (c->link.state == LINK_CLOSED && c->conn.fd >= 0)
+		carrier_limit_unsent(c, SOCKET_UNSENT_MAX);
 	for (int i = 0; i < CARRIER_WRITES && more && c->conn.fd >= 0; i++) {
 		if (c->unsent < SOCKET_UNSENT_MAX && !conn_wants(&c->conn))
 			break;

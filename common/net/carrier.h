@@ -8,7 +8,7 @@
 #include "net/loop.h"
 
 #define CARRIER_READS       2 /* of LINK_INPUT bytes a turn: then others have theirs */
-#define CARRIER_WRITES      4 /* of about LINK_OUTPUT_LOW bytes a turn, likewise */
+#define CARRIER_WRITES      4 /* of about LINK_OUTPUT_MAX bytes a turn, likewise */
 /*
  * Bytes newly acknowledged between two looks that count as life. A PING alone does not: the kernel of
  * a hung peer, or of a proxy before a dead one, takes it too.

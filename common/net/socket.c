@@ -64,11 +64,13 @@ int socket_ask_way(int fd, struct socket_way *way_out)
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return -errno;
 	/* The kernel gives as much of the struct as it knows. */
-	if (len < offsetof(struct tcp_info, tcpi_delivery_rate) + sizeof info.tcpi_delivery_rate)
+	if (len < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
 		return -ENOTSUP;
+	bool rated = len >=
+		     offsetof(struct tcp_info, tcpi_delivery_rate) + sizeof info.tcpi_delivery_rate;
 	*way_out = (struct socket_way){
 		.acked = info.tcpi_bytes_acked,
-		.rate = info.tcpi_delivery_rate,
+		.rate = rated ? info.tcpi_delivery_rate : UINT64_MAX,
 	};
 	return 0;
 }

@@ -33,10 +33,14 @@ void socket_limit_unsent(int fd, uint32_t bytes);
 /* What the kernel has seen of the way to the peer. */
 struct socket_way {
 	uint64_t acked; /* bytes of ours that the peer's kernel has acknowledged so far */
-	uint64_t rate; /* bytes a second that it acknowledged when it was measured last; 0: never */
+	/*
+	 * Bytes a second that it acknowledged when that was measured last, which on a way that was never
+	 * full is how fast we spoke. 0: not measured yet; UINT64_MAX: before Linux 4.9, nobody measures.
+	 */
+	uint64_t rate;
 };
 
-/* 0 or -errno; -ENOTSUP before Linux 4.9. */
+/* 0 or -errno; -ENOTSUP before Linux 4.1. */
 int socket_ask_way(int fd, struct socket_way *way_out);
 
 /* The reason that a non-blocking connect ended with: 0 or -errno. Reading it clears it. */

@@ -40,7 +40,7 @@ static void whole_and_without_credit(void **state)
 		size_t size = sizes[i / 2];
 		struct fake_mux f;
 		fake_init(&f, true, BUDGET);
-		mux_set_record(&f.mux, i % 2 ? 2 * MUX_FILL_MIN : MUX_RECORD);
+		mux_set_record(&f.mux, i % 2 ? MUX_RECORD_MIN : MUX_RECORD);
 		mux_set_peer(&f.mux, 0, 10); /* no window at all */
 		struct fake *x = open_flow(&f, 1, size);
 		size_t n = fill(&f, 0, FAKE_NOW, seen);
