@@ -11,6 +11,7 @@ import sys
 import time
 
 import load
+import scale
 import stage
 from contenders import FIRST_PORT, Service, Tunnel
 
@@ -202,31 +203,9 @@ class Figures:
             return {"ms": (time.monotonic() - start) * 1000}
 
     def scale(self, c):
-        """What stands idle beside the measured connections must not slow them down."""
         if c.name != "tunnel":
             raise stage.Failed("only this tunnel, sealed")
-        out = {}
-        for n in 10, 1000, 10000:
-            with self.running(c, TCP, Service("tcp", load.IPERF, FIRST_PORT + 1)):
-                with load.Idle(self.at, c.port(TCP), n):
-                    rates = self.both(c)
-            out |= {f"{n} streams, {k}": v for k, v in rates.items()}
-        for n in 10, 1000:
-            routes = tuple(f"--upstream=h{i}.example=http://{self.at.upstream_address}:"
-                           f"{load.NGINX}" for i in range(n))
-            many = Tunnel(c.program, c.name, c.server_options, c.client_options + routes)
-            with self.running(many, TCP, Service("tcp", load.IPERF, FIRST_PORT + 1), HTTP):
-                rates = self.both(many, HTTP)
-            out |= {f"{n} routes, {k}": v for k, v in rates.items()}
-        for n in 10, 100:
-            with self.running(c, TCP, Service("tcp", load.IPERF, FIRST_PORT + 1)):
-                others = [Service("tcp", load.NGINX, FIRST_PORT + 10 + i) for i in range(n)]
-                for i, s in enumerate(others):
-                    c.start_client(self.at, [s], 1 + i)
-                c.wait(self.at, others)
-                rates = self.both(c)
-            out |= {f"{n} sessions, {k}": v for k, v in rates.items()}
-        return out
+        return scale.measure(self.at, c, self.seconds(1))
 
     def unpinned(self, c):
         out = {}
@@ -239,11 +218,6 @@ class Figures:
                     out[f"bulk {way} Gbit/s"], _ = load.iperf(self.at, c.port(IPERF), 1, up,
                                                               self.seconds(5))
         return out
-
-    def both(self, c, service=TCP):
-        seconds = self.seconds(5)
-        return {"requests /s": load.wrk(self.at, c.port(service), 64, seconds)[0],
-                "bulk Gbit/s": load.iperf(self.at, FIRST_PORT + 1, 1, True, seconds)[0]}
 
     def long_path(self, c):
         """One download across 100 ms and 100 Mbit/s; see tests/wan."""
@@ -329,6 +303,6 @@ TABLE = {
     "sessions": ("sessions", "Resident memory of idle sessions", 1),
     "recovery": ("recovery", "Recovery from a server's restart", 1),
     "long-path": ("long_path", "One download across 100 ms, 100 Mbit/s", 1),
-    "scale": ("scale", "The same beside much that idles", 3),
+    "scale": ("scale", "The same beside much that idles", 2),
     "unpinned": ("unpinned", "Without pinning: decides nothing", 1),
 }

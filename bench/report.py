@@ -118,7 +118,7 @@ class Judge:
         self.most("memory", "sessions", "server for 100 idle sessions MiB", OURS, 4)
         self.ratio("long path", "long-path", "then Mbit/s", OURS, ["direct"], 0.9)
         self.most("recovery", "recovery", "ms", OURS, 500)
-        for kind, few, many in (("streams", 10, (1000, 10000)), ("routes", 10, (1000,)),
+        for kind, few, many in (("streams", 10, (1000, 10000)), ("routes", 10, (1000, 10000)),
                                 ("sessions", 10, (100,))):
             for n in many:
                 for what in "requests /s", "bulk Gbit/s":
