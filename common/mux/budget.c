@@ -15,51 +15,84 @@ void budget_account_init(struct budget_account *a, struct budget *b,
 	list_append(&b->accounts, &a->link);
 }
 
+static void sum_add(struct budget_sum *sum, struct budget_sum more)
+{
+	sum->held += more.held;
+	sum->promised += more.promised;
+}
+
+static void sum_subtract(struct budget_sum *sum, struct budget_sum less)
+{
+	sum->held -= less.held;
+	sum->promised -= less.promised;
+}
+
+static void budget_add(struct budget_account *a, struct budget_sum more)
+{
+	sum_add(&a->sum, more);
+	sum_add(&a->budget->sum, more);
+	if (a->share)
+		sum_add(&a->share->sum, more);
+}
+
+static void budget_subtract(struct budget_account *a, struct budget_sum less)
+{
+	sum_subtract(&a->sum, less);
+	sum_subtract(&a->budget->sum, less);
+	if (a->share)
+		sum_subtract(&a->share->sum, less);
+}
+
 void budget_account_deinit(struct budget_account *a)
 {
 	if (!a->budget)
 		return;
 	list_unlink(&a->link);
-	budget_account_join(a, NULL);
-	a->budget->used -= a->used;
+	budget_subtract(a, a->sum);
 	a->budget = NULL;
 }
 
 void budget_account_join(struct budget_account *a, struct budget_share *share)
 {
 	if (a->share)
-		a->share->used -= a->used;
+		sum_subtract(&a->share->sum, a->sum);
 	a->share = share;
 	if (share)
-		share->used += a->used;
+		sum_add(&share->sum, a->sum);
 }
 
-static size_t budget_held(const struct budget_account *a)
+/* Of the session that the account belongs to. */
+static const struct budget_sum *session_sum(const struct budget_account *a)
 {
-	return a->share ? a->share->used : a->used;
+	return a->share ? &a->share->sum : &a->sum;
+}
+
+static bool sum_fits(const struct budget_sum *sum, size_t n, size_t limit)
+{
+	return sum->held + sum->promised + n <= limit;
 }
 
 bool budget_fits(const struct budget_account *a, size_t n)
 {
-	return budget_held(a) + n <= a->budget->limit / 2 &&
-	       a->budget->used + n <= a->budget->limit;
+	const struct budget *b = a->budget;
+	return sum_fits(session_sum(a), n, b->limit / 2) && sum_fits(&b->sum, n, b->limit);
 }
 
 /* What a session holds, and what of it one link: more links are no way to look lighter. */
 struct weight {
-	size_t held, used;
+	size_t session, link;
 };
 
 static struct weight budget_weigh(const struct budget_account *a)
 {
-	return (struct weight){budget_held(a), a->used};
+	return (struct weight){session_sum(a)->held, a->sum.held};
 }
 
 static int weight_compare(struct weight x, struct weight y)
 {
-	if (x.held != y.held)
-		return x.held < y.held ? -1 : 1;
-	return x.used < y.used ? -1 : x.used > y.used;
+	if (x.session != y.session)
+		return x.session < y.session ? -1 : 1;
+	return x.link < y.link ? -1 : x.link > y.link;
 }
 
 /* The account below `ceiling` that holds most; of two that hold as much, the one that moved least. */
@@ -77,35 +110,30 @@ static struct budget_account *budget_heaviest(struct budget *b, struct weight ce
 	return worst;
 }
 
-static void budget_add(struct budget_account *a, size_t n)
-{
-	a->used += n;
-	a->budget->used += n;
-	if (a->share)
-		a->share->used += n;
-}
-
 void budget_charge(struct budget_account *a, size_t n)
 {
 	struct budget *b = a->budget;
-	budget_add(a, n);
-	/* Whoever holds nothing but granted credit has nothing to let go of: then the next one. */
+	budget_add(a, (struct budget_sum){.held = n});
+	/* Whoever cannot let go of anything now is passed over. */
 	struct weight ceiling = {SIZE_MAX, SIZE_MAX};
-	while (b->used > b->limit) {
+	while (b->sum.held > b->limit) {
 		struct budget_account *worst = budget_heaviest(b, ceiling);
 		if (!worst)
 			return;
 		struct weight had = budget_weigh(worst);
 		worst->relieve(worst);
-		if (worst->used >= had.used)
+		if (worst->sum.held >= had.link)
 			ceiling = had;
 	}
 }
 
 void budget_release(struct budget_account *a, size_t n)
 {
-	a->used -= n;
-	a->budget->used -= n;
-	if (a->share)
-		a->share->used -= n;
+	budget_subtract(a, (struct budget_sum){.held = n});
+}
+
+void budget_promise(struct budget_account *a, size_t was, size_t now)
+{
+	budget_subtract(a, (struct budget_sum){.promised = was});
+	budget_add(a, (struct budget_sum){.promised = now});
 }

@@ -4,8 +4,8 @@
  *
  * A budget is shared by the links of one worker; each link has an account in it, and the accounts
  * of one session have a share together. A share that is full grants no credit beyond base windows.
- * When queued bytes overrun the whole budget, base windows having been overcommitted on purpose, the
- * session that holds most is told to let go.
+ * When what is held overruns the whole budget, base windows having been overcommitted on purpose, the
+ * session that holds most is told to let go. What is only promised never makes anybody let go.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,21 +13,28 @@
 
 #include "base/list.h"
 
+/* Bytes. */
+struct budget_sum {
+	size_t held;     /* queued: memory that is there */
+	size_t promised; /* credit beyond base windows: memory that may be asked for any moment */
+};
+
 struct budget {
-	size_t limit, used;
+	size_t limit;
+	struct budget_sum sum;
 	struct list accounts;
 };
 
-/* What the links of one session hold together on one worker. */
+/* What the links of one session have together on one worker. */
 struct budget_share {
-	size_t used;
+	struct budget_sum sum;
 };
 
 struct budget_account {
 	struct list link; /* budget::accounts */
 	struct budget *budget;
 	struct budget_share *share; /* NULL: the account is alone */
-	size_t used;
+	struct budget_sum sum;
 	uint64_t moved; /* bytes taken by their owners so far: of two equals the busier one stays */
 	/* Over the limit and holding most: free what is held. Called inside budget_charge(). */
 	void (*relieve)(struct budget_account *account);
@@ -48,3 +55,6 @@ bool budget_fits(const struct budget_account *a, size_t n);
 /* Counts what is held already. May call relieve() of any account of the budget. */
 void budget_charge(struct budget_account *a, size_t n);
 void budget_release(struct budget_account *a, size_t n);
+
+/* What was promised is `now` where it was `was`. */
+void budget_promise(struct budget_account *a, size_t was, size_t now);

@@ -98,7 +98,8 @@ struct stream {
 	bool delivering;     /* inside push(): keeps stream_resume() from entering again */
 	size_t queued;       /* bytes in `queue` */
 	size_t queue_memory; /* what they cost */
-	size_t charged;      /* what of all that is in the budget */
+	uint32_t promised;   /* what the budget keeps for it beyond that */
+	size_t charged;      /* what the budget was charged with for it */
 	struct list queue;   /* of struct chunk */
 	struct list urgent;  /* mux::urgent, while a WINDOW waits */
 	struct list grown;   /* mux::grown, while `window` is above the base */

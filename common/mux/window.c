@@ -6,10 +6,11 @@
  * frame. Two such grants within about two round trips mean that the window, not the network, was the
  * limit: it doubles while the budget has room. A stream that rests falls back to the base window.
  *
- * The budget is charged with what is granted beyond the base window and with the memory of the
- * queue, and with a grown window even while it is not all granted: it will be in a moment, and the
- * sum of all such moments may not overrun the budget. recharge() keeps the difference to what was
- * charged last, so no path can forget one.
+ * The budget is charged with the memory of the queue, and promised what a grown window may add to that,
+ * also while it is not all granted: it will be in a moment, and the sum of all such moments may not
+ * overrun the budget. Credit that a peer lets lie is no more promised to it than its base windows are:
+ * nobody can use up the budget by it, and who uses it after all is charged. recharge() keeps the
+ * differences to what was charged and promised last, so no path can forget one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -29,18 +30,23 @@
 #define GROWTH_RTT_MAX (1 * CLOCK_S)
 #define GROWTH_SLACK   (CLOCK_MS / 2)
 
+static void stream_promise(struct stream *s, size_t n)
+{
+	if (n != s->promised)
+		budget_promise(&s->mux->account, s->promised, n);
+	s->promised = (uint32_t)n;
+}
+
 static void stream_recharge(struct stream *s)
 {
-	uint32_t base = s->mux->limits.base_window;
-	size_t due = s->queue_memory + (s->granted > base ? s->granted - base : 0);
-	due = MAX(due, s->window - base);
-	size_t had = s->charged;
-	s->charged = due;
+	size_t had = s->charged, grown = s->window - s->mux->limits.base_window;
+	s->charged = s->queue_memory;
+	stream_promise(s, grown > s->charged ? grown - s->charged : 0);
 	/* Last, because it may relieve: this stream, too, can be closed by it. */
-	if (due > had)
-		budget_charge(&s->mux->account, due - had);
-	else
-		budget_release(&s->mux->account, had - due);
+	if (s->charged > had)
+		budget_charge(&s->mux->account, s->charged - had);
+	else if (s->charged < had)
+		budget_release(&s->mux->account, had - s->charged);
 }
 
 static bool stream_outgrew(const struct stream *s, uint64_t now)
@@ -190,6 +196,7 @@ void stream_discard(struct stream *s)
 	list_for_each_safe (it, &s->queue)
 		stream_free_chunk(s, list_entry(it, struct chunk, link));
 	s->queued = 0;
+	stream_promise(s, 0);
 	budget_release(&s->mux->account, s->charged);
 	s->charged = 0;
 }

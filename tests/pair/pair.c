@@ -241,7 +241,7 @@ void pair_init(struct pair *p, const struct pair_config *config, uint32_t seed)
 static void side_deinit(struct side *s)
 {
 	link_deinit(&s->link);
-	assert_int_equal(s->budget.used, 0);
+	assert_int_equal(s->budget.sum.held, 0);
 	buf_deinit(&s->pipe);
 	random_pool_deinit(&s->random);
 	for (size_t i = 0; i < PAIR_FLOWS; i++)

@@ -161,7 +161,7 @@ static void all_arrive_in_order(void **state)
 		}
 		for (uint32_t i = 0; i < 4; i++)
 			assert_int_equal(p.client.flows[i].got, 200000);
-		assert_int_equal(p.client.budget.used + p.server.budget.used, 0);
+		assert_int_equal(p.client.budget.sum.held + p.server.budget.sum.held, 0);
 		pair_deinit(&p);
 		for (uint32_t i = 0; i < FLOWS; i++)
 			assert_int_equal(flows[i].ends[0].reason, FRAME_RESET_LINK_LOST);
@@ -272,7 +272,7 @@ static void links_share_a_budget(void **state)
 	assert_true(budget_fits(&p.server.link.mux.account, 10));
 	assert_false(budget_fits(&p.server.link.mux.account, 11));
 	link_deinit(&second);
-	assert_int_equal(share.used, 0);
+	assert_int_equal(share.sum.held, 0);
 	assert_true(budget_fits(&p.server.link.mux.account, half));
 	pair_deinit(&p);
 }

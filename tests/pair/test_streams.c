@@ -123,8 +123,8 @@ static void random_scripts(void **state)
 			struct side *s = side_at(&p, i);
 			for (size_t k = 0; k < PAIR_FLOWS; k++)
 				judge(&s->flows[k], seed);
-			if (s->budget.used || s->link.state != LINK_UP)
-				fail_msg("seed %u: %zu in the budget, %s", seed, s->budget.used,
+			if (s->budget.sum.held || s->link.state != LINK_UP)
+				fail_msg("seed %u: %zu in the budget, %s", seed, s->budget.sum.held,
 					s->link.why);
 			assert_int_equal(s->link.mux.n_local + s->link.mux.n_remote, 0);
 		}
@@ -153,7 +153,7 @@ static void random_losses(void **state)
 				struct flow *f = &side_at(&p, i)->flows[k];
 				assert_true(!f->used || f->n_closed || f->resetting);
 			}
-			assert_int_equal(side_at(&p, i)->budget.used, 0);
+			assert_int_equal(side_at(&p, i)->budget.sum.held, 0);
 		}
 		pair_deinit(&p);
 	}
@@ -197,7 +197,8 @@ static void a_slow_reader_stops_only_itself(void **state)
 	assert_true(pair_peer(quick)->got_end);
 	assert_int_equal(pair_peer(quick)->got, 20u << 20);
 	assert_true(stalled->sent - pair_peer(stalled)->got <= MUX_MAX_WINDOW);
-	assert_true(p.server.budget.used < MUX_MAX_WINDOW + (MUX_MAX_WINDOW >> 3));
+	assert_true(p.server.budget.sum.held + p.server.budget.sum.promised <
+		    MUX_MAX_WINDOW + (MUX_MAX_WINDOW >> 3));
 	take(pair_peer(stalled), SIZE_MAX);
 	pair_run(&p);
 	assert_true(pair_peer(stalled)->got_end);

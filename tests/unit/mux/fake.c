@@ -175,10 +175,10 @@ void fake_deinit(struct fake_mux *f)
 {
 	if (f->mux.ops)
 		mux_close(&f->mux, FRAME_RESET_LINK_LOST);
-	assert_int_equal(f->mux.account.used, 0);
+	assert_int_equal(f->mux.account.sum.held, 0);
 	assert_int_equal(f->mux.n_local + f->mux.n_remote, 0);
 	mux_deinit(&f->mux);
-	assert_int_equal(f->budget.used, 0);
+	assert_int_equal(f->budget.sum.held + f->budget.sum.promised, 0);
 	for (size_t i = 0; i < f->n; i++)
 		free(f->streams[i]);
 }

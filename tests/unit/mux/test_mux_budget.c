@@ -20,7 +20,7 @@ static int n_relieved;
 static void relieve(struct budget_account *a)
 {
 	relieved[a - accounts] = ++n_relieved;
-	budget_release(a, a->used);
+	budget_release(a, a->sum.held);
 }
 
 static void relieve_nothing(struct budget_account *a)
@@ -44,9 +44,9 @@ static void end(void)
 {
 	for (int i = 0; i < N; i++)
 		budget_account_deinit(&accounts[i]);
-	assert_int_equal(budget.used, 0);
-	assert_int_equal(shares[0].used, 0);
-	assert_int_equal(shares[1].used, 0);
+	assert_int_equal(budget.sum.held + budget.sum.promised, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(shares[i].sum.held + shares[i].sum.promised, 0);
 }
 
 /* However many links a session has, they get half of it together. */
@@ -59,16 +59,16 @@ static void half_for_a_session(void **state)
 	assert_true(budget_fits(&accounts[2], 500));
 	assert_true(budget_fits(&accounts[4], 500));
 	budget_charge(&accounts[1], 200);
-	assert_int_equal(shares[0].used, 500);
+	assert_int_equal(shares[0].sum.held, 500);
 	assert_false(budget_fits(&accounts[0], 1));
 	budget_charge(&accounts[2], 400);
 	assert_true(budget_fits(&accounts[4], 100)); /* the rest of all */
 	assert_false(budget_fits(&accounts[4], 101));
 	budget_release(&accounts[0], 250);
-	assert_int_equal(shares[0].used, 250);
+	assert_int_equal(shares[0].sum.held, 250);
 	assert_true(budget_fits(&accounts[1], 250));
 	budget_account_deinit(&accounts[1]); /* one link ends with what it had */
-	assert_int_equal(shares[0].used, 50);
+	assert_int_equal(shares[0].sum.held, 50);
 	assert_true(budget_fits(&accounts[0], 450));
 	end();
 }
@@ -78,10 +78,33 @@ static void joining_brings_what_is_held(void **state)
 	begin(1000, (const int[N]){0});
 	budget_charge(&accounts[0], 70);
 	budget_account_join(&accounts[0], &shares[1]);
-	assert_int_equal(shares[1].used, 70);
+	assert_int_equal(shares[1].sum.held, 70);
 	budget_account_join(&accounts[0], &shares[0]);
-	assert_int_equal(shares[1].used, 0);
-	assert_int_equal(shares[0].used, 70);
+	assert_int_equal(shares[1].sum.held, 0);
+	assert_int_equal(shares[0].sum.held, 70);
+	end();
+}
+
+/* Credit counts where more of it is asked for, and costs nobody anything where memory is short. */
+static void promises_cost_nobody(void **state)
+{
+	begin(1000, (const int[N]){1, 1, 0, 2});
+	budget_promise(&accounts[0], 0, 300);
+	budget_promise(&accounts[1], 0, 200);
+	assert_int_equal(shares[0].sum.promised, 500);
+	assert_false(budget_fits(&accounts[0], 1));
+	budget_promise(&accounts[3], 0, 500);
+	assert_false(budget_fits(&accounts[2], 1));
+	budget_charge(&accounts[2], 1000);
+	assert_int_equal(n_relieved, 0);
+	budget_charge(&accounts[0], 1);
+	assert_int_equal(relieved[2], 1); /* who holds most, whatever was promised */
+	assert_int_equal(n_relieved, 1);
+	budget_promise(&accounts[3], 500, 100);
+	assert_true(budget_fits(&accounts[2], 300));
+	budget_account_join(&accounts[1], &shares[1]);
+	assert_int_equal(shares[0].sum.promised, 300);
+	assert_int_equal(shares[1].sum.promised, 300);
 	end();
 }
 
@@ -125,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(half_for_a_session),
 		cmocka_unit_test(joining_brings_what_is_held),
+		cmocka_unit_test(promises_cost_nobody),
 		cmocka_unit_test(relief_goes_by_session),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

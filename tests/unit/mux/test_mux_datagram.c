@@ -237,7 +237,7 @@ static void received_once(void **state)
 	assert_int_equal(x->n_datagrams, 30);
 	assert_int_equal(x->got, 10 * (FRAME_DATAGRAM_MAX + 300));
 	assert_int_equal(x->stream.queued, 0);
-	assert_int_equal(f.budget.used, 0);
+	assert_int_equal(f.budget.sum.held, 0);
 	assert_int_equal(fill(&f, 0, FAKE_NOW, seen), 0); /* no WINDOW */
 
 	struct fr reset[] = {{FRAME_RESET, 1, 0, FRAME_RESET_TIMEOUT}, {FRAME_DATAGRAM, 1, 7}, {0}};
@@ -328,13 +328,13 @@ static void what_owners_hold_is_charged(void **state)
 	struct fake *x = open_flow(&f, 0, 0), *y = open_flow(&f, 0, 0);
 	assert_true(stream_hold(&x->stream, 30000));
 	assert_true(stream_hold(&x->stream, 20000));
-	assert_int_equal(f.budget.used, 20000);
+	assert_int_equal(f.budget.sum.held, 20000);
 	assert_true(stream_hold(&y->stream, 30000));
 	assert_false(stream_hold(&y->stream, 30001)); /* half of the budget for one link */
-	assert_int_equal(f.budget.used, 50000);
+	assert_int_equal(f.budget.sum.held, 50000);
 	assert_int_equal(x->n_closed + y->n_closed, 0);
 	stream_reset(&x->stream, FRAME_RESET_TIMEOUT);
-	assert_int_equal(f.budget.used, 30000);
+	assert_int_equal(f.budget.sum.held, 30000);
 	assert_false(stream_hold(&x->stream, 1));
 	fake_deinit(&f);
 }

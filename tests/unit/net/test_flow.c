@@ -125,7 +125,7 @@ static void end(void)
 {
 	for (int i = 0; i < 2; i++) {
 		mux_deinit(&ends[i].mux);
-		assert_int_equal(ends[i].budget.used, 0);
+		assert_int_equal(ends[i].budget.sum.held, 0);
 		assert_null(ends[i].flow.queue.data);
 		flow_abort(&ends[i].flow, FRAME_RESET_NONE);
 	}
@@ -150,11 +150,11 @@ static void there_and_back(void **state)
 		struct end *from = &ends[way], *to = &ends[1 - way];
 		for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
 			put(from, sizes[i], NOW + 1);
-		assert_true(from->budget.used > 2 * FRAME_DATAGRAM_MAX);
+		assert_true(from->budget.sum.held > 2 * FRAME_DATAGRAM_MAX);
 		carry_all(NOW + 2);
 		assert_int_equal(to->n, ARRAY_LEN(sizes));
 		assert_memory_equal(to->sizes, sizes, sizeof sizes);
-		assert_int_equal(from->budget.used, 0);
+		assert_int_equal(from->budget.sum.held, 0);
 		assert_int_equal(from->flow.sent, ARRAY_LEN(sizes));
 		assert_int_equal(to->flow.received, ARRAY_LEN(sizes));
 		assert_int_equal(from->flow.dropped, 0);
@@ -179,7 +179,7 @@ static void old_ones_are_dropped(void **state)
 	put(near, 4, NOW + 100 * CLOCK_MS);
 	assert_false(carry(near, NOW + 151 * CLOCK_MS));
 	assert_int_equal(near->flow.dropped, 2);
-	assert_int_equal(near->budget.used, 0);
+	assert_int_equal(near->budget.sum.held, 0);
 	assert_false(mux_pending(&near->mux));
 	put(near, 5, NOW + 151 * CLOCK_MS);
 	carry_all(NOW + 152 * CLOCK_MS);
@@ -197,7 +197,7 @@ static void too_many_are_dropped(void **state)
 		for (size_t k = 0; k < fit + 3; k++)
 			put(near, sizes[i], NOW);
 		assert_int_equal(near->flow.dropped, 3);
-		assert_true(near->budget.used <= FLOW_UNSENT_MAX);
+		assert_true(near->budget.sum.held <= FLOW_UNSENT_MAX);
 		put(near, sizes[i], NOW + 51 * CLOCK_MS);
 		assert_int_equal(near->flow.dropped, fit + 3);
 		carry_all(NOW + 51 * CLOCK_MS);
@@ -218,7 +218,7 @@ static void the_budget_is_kept(void **state)
 	for (int i = 0; i < 30; i++)
 		put(near, 1000, NOW);
 	assert_int_equal(near->flow.dropped, 30 - 10000 / (1000 + HEADER));
-	assert_true(near->budget.used <= 10000);
+	assert_true(near->budget.sum.held <= 10000);
 	carry_all(NOW);
 	assert_int_equal(far->n, 9);
 	assert_int_equal(near->closed, 0);
@@ -231,7 +231,7 @@ static void ends_by_reset(void **state)
 	put(near, 100, NOW);
 	put(far, 100, NOW);
 	flow_abort(&near->flow, FRAME_RESET_TIMEOUT);
-	assert_int_equal(near->budget.used, 0);
+	assert_int_equal(near->budget.sum.held, 0);
 	assert_int_equal(near->closed, 0);
 	carry_all(NOW);
 	assert_int_equal(far->closed, 1);
@@ -240,7 +240,7 @@ static void ends_by_reset(void **state)
 	put(far, 100, NOW); /* whoever did not hear of it yet */
 	put(near, 100, NOW);
 	assert_int_equal(far->flow.dropped, 1);
-	assert_int_equal(far->budget.used, 0);
+	assert_int_equal(far->budget.sum.held, 0);
 	end();
 
 	begin((size_t)1 << 20); /* inside received() */
