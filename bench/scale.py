@@ -13,7 +13,7 @@ from contenders import FIRST_PORT, FRONT, Service, Tunnel
 HTTP = Service("http", load.NGINX)
 TCP = Service("tcp", load.NGINX)
 BULK = Service("tcp", load.IPERF, FIRST_PORT + 1)
-PIECES = 12
+PIECES, SECONDS = 12, 1  # each is measured so often, for so long
 ROUTES_EACH = 1000  # of a client; a session may publish 1,024 services
 
 
@@ -50,7 +50,7 @@ KINDS = ((streams, TCP, (10, 1000, 10000)), (routes, HTTP, (10, 1000, 10000)),
          (sessions, TCP, (10, 100)))
 
 
-def measure(at, c, seconds):
+def measure(at, c):
     """Medians of all pieces: {"N streams, requests /s": …}."""
     out = {}
     for fill, service, sizes in KINDS:
@@ -68,8 +68,8 @@ def measure(at, c, seconds):
             for piece in range(PIECES):
                 for n in sizes if piece % 2 else reversed(sizes):
                     house, name = houses[n], f"{n} {fill.__name__}"
-                    rate = load.wrk(house, c.port(service), 64, seconds)[0]
-                    bulk = load.iperf(house, c.port(BULK), 1, True, seconds)[0]
+                    rate = load.wrk(house, c.port(service), 64, SECONDS)[0]
+                    bulk = load.iperf(house, c.port(BULK), 1, True, SECONDS)[0]
                     pieces.setdefault(f"{name}, requests /s", []).append(rate)
                     pieces.setdefault(f"{name}, bulk Gbit/s", []).append(bulk)
                     house.check()
