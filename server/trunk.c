@@ -266,9 +266,13 @@ static void trunk_obey(struct trunk *t, const struct trunk_letter *letter)
 			trunk_uncount(t);
 		waiting_wake(&t->worker->waiting);
 		break;
-	case ORDER_SEND:
-		link_send(trunk_link(t), &letter->message);
+	case ORDER_SEND: {
+		int r = link_send(trunk_link(t), &letter->message);
+		if (r < 0 && r != -ENOTCONN)
+			link_close(trunk_link(t), LINK_END_LOCAL,
+				"it cannot be told what became of its services");
 		break;
+	}
 	case ORDER_CLOSE:
 		link_close(trunk_link(t), LINK_END_LOCAL, "%s", letter->text);
 		break;

@@ -180,7 +180,7 @@ static void link_event(struct link *l, const struct ws_event *ev, uint64_t now)
 		break;
 	case WS_PING:
 		/* Answered for the proxies' sake, unless its sender does not read (rule 17). */
-		if (buf_len(&l->out) < MUX_RECORD) {
+		if (buf_len(&l->out) < l->mux.record) {
 			uint8_t *pong = link_put(l, ev->size);
 			if (!pong)
 				break;

@@ -67,15 +67,18 @@ static const struct budget_sum *session_sum(const struct budget_account *a)
 	return a->share ? &a->share->sum : &a->sum;
 }
 
-static bool sum_fits(const struct budget_sum *sum, size_t n, size_t limit)
+bool budget_holds(const struct budget_account *a, size_t n)
 {
-	return sum->held + sum->promised + n <= limit;
+	const struct budget *b = a->budget;
+	return session_sum(a)->held + n <= b->limit / 2 && b->sum.held + n <= b->limit;
 }
 
 bool budget_fits(const struct budget_account *a, size_t n)
 {
 	const struct budget *b = a->budget;
-	return sum_fits(session_sum(a), n, b->limit / 2) && sum_fits(&b->sum, n, b->limit);
+	const struct budget_sum *session = session_sum(a);
+	return session->held + session->promised + n <= b->limit / 2 &&
+	       b->sum.held + b->sum.promised + n <= b->limit;
 }
 
 /* What a session holds, and what of it one link: more links are no way to look lighter. */

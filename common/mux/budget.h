@@ -16,7 +16,7 @@
 /* Bytes. */
 struct budget_sum {
 	size_t held;     /* queued: memory that is there */
-	size_t promised; /* credit beyond base windows: memory that may be asked for any moment */
+	size_t promised; /* what grown windows may add to it */
 };
 
 struct budget {
@@ -49,8 +49,12 @@ void budget_account_deinit(struct budget_account *a); /* all must have been give
 /* From here on counted with the others of `share` (NULL: none), which outlives the account. */
 void budget_account_join(struct budget_account *a, struct budget_share *share);
 
-/* Whether `n` more bytes of credit may be granted; one share takes at most half of the budget. */
+/*
+ * Whether `n` more bytes of credit may be granted, or of datagrams be held, against which no promise
+ * counts; one share takes at most half of the budget.
+ */
 bool budget_fits(const struct budget_account *a, size_t n);
+bool budget_holds(const struct budget_account *a, size_t n);
 
 /* Counts what is held already. May call relieve() of any account of the budget. */
 void budget_charge(struct budget_account *a, size_t n);

@@ -7,10 +7,10 @@
  * limit: it doubles while the budget has room. A stream that rests falls back to the base window.
  *
  * The budget is charged with the memory of the queue, and promised what a grown window may add to that,
- * also while it is not all granted: it will be in a moment, and the sum of all such moments may not
- * overrun the budget. Credit that a peer lets lie is no more promised to it than its base windows are:
- * nobody can use up the budget by it, and who uses it after all is charged. recharge() keeps the
- * differences to what was charged and promised last, so no path can forget one.
+ * also while it is not all granted: it will be in a moment. Credit that a peer lets lie for MUX_REST is
+ * promised to it no more, as base windows are not: it keeps nobody else's windows small, and who uses it
+ * after all is charged. recharge() keeps the differences to what was charged and promised last, so no path
+ * can forget one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -151,7 +151,7 @@ bool stream_hold(struct stream *s, size_t n)
 	struct budget_account *account = &s->mux->account;
 	if (n > s->charged) {
 		/* Asked before, so that a flood of datagrams never costs another stream its life. */
-		if (!budget_fits(account, n - s->charged))
+		if (!budget_holds(account, n - s->charged))
 			return false;
 		budget_charge(account, n - s->charged);
 	} else {
@@ -223,7 +223,7 @@ void mux_relieve(struct budget_account *account)
 	struct list holding;
 	list_init(&holding);
 	list_for_each_safe (it, &m->streams) {
-		if (!list_entry(it, struct stream, all)->queued)
+		if (!list_entry(it, struct stream, all)->charged)
 			continue;
 		list_unlink(it);
 		list_append(&holding, it);

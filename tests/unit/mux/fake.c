@@ -171,6 +171,13 @@ void fake_init(struct fake_mux *f, bool client, size_t budget)
 	mux_set_peer(&f->mux, FAKE_BASE, 1000);
 }
 
+void fake_share_budget(struct fake_mux *f, struct fake_mux *with)
+{
+	void (*relieve)(struct budget_account *) = f->mux.account.relieve;
+	budget_account_deinit(&f->mux.account);
+	budget_account_init(&f->mux.account, &with->budget, relieve);
+}
+
 void fake_deinit(struct fake_mux *f)
 {
 	if (f->mux.ops)

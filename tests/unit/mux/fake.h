@@ -64,6 +64,7 @@ struct fake_mux {
 };
 
 void fake_init(struct fake_mux *f, bool client, size_t budget);
+void fake_share_budget(struct fake_mux *f, struct fake_mux *with);
 void fake_deinit(struct fake_mux *f); /* and asserts that the budget is back to 0 */
 
 /* A stream of `f`, opened; -1 in `give` for one that never ends. */

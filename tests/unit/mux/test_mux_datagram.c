@@ -339,6 +339,45 @@ static void what_owners_hold_is_charged(void **state)
 	fake_deinit(&f);
 }
 
+/* Whoever fills the budget with datagrams and takes none of them loses those, and nobody else anything. */
+static void hoarded_datagrams_are_let_go(void **state)
+{
+	struct fake_mux f[3];
+	fake_init(&f[0], true, 100000);
+	for (int i = 1; i < 3; i++) {
+		fake_init(&f[i], true, 1);
+		fake_share_budget(&f[i], &f[0]);
+	}
+	struct fake *hoards[2], *other = fake_open(&f[2], 1, false);
+	for (int i = 0; i < 2; i++) {
+		hoards[i] = open_flow(&f[i], 0, 0);
+		assert_true(stream_hold(&hoards[i]->stream, 50000));
+	}
+	fill(&f[2], 0, FAKE_NOW, seen);
+	other->take = 0;
+	struct fr data[] = {{FRAME_DATA, other->stream.id, 1000}, {0}};
+	assert_int_equal(feed(&f[2], data, FAKE_NOW), 0);
+	assert_int_equal(hoards[0]->n_closed + hoards[1]->n_closed, 1);
+	assert_int_equal(other->n_closed, 0);
+	assert_true(f[0].budget.sum.held < 52000);
+	for (int i = 2; i >= 0; i--)
+		fake_deinit(&f[i]);
+}
+
+/* What windows may come to is no reason to drop what is there now. */
+static void promises_drop_no_datagram(void **state)
+{
+	struct fake_mux f;
+	fake_init(&f, true, 100000);
+	struct fake *x = open_flow(&f, 0, 0);
+	budget_promise(&f.mux.account, 0, 50000);
+	assert_false(budget_fits(&f.mux.account, 1));
+	assert_true(stream_hold(&x->stream, 50000));
+	assert_false(stream_hold(&x->stream, 50001));
+	budget_promise(&f.mux.account, 50000, 0);
+	fake_deinit(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +392,8 @@ int main(void)
 		cmocka_unit_test(frames_of_the_other_kind),
 		cmocka_unit_test(closed_inside_callbacks),
 		cmocka_unit_test(what_owners_hold_is_charged),
+		cmocka_unit_test(hoarded_datagrams_are_let_go),
+		cmocka_unit_test(promises_drop_no_datagram),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

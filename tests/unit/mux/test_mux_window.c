@@ -268,13 +268,6 @@ static void gone_inside_push(void **state)
 	}
 }
 
-static void share_budget(struct fake_mux *f, struct fake_mux *with)
-{
-	void (*relieve)(struct budget_account *) = f->mux.account.relieve;
-	budget_account_deinit(&f->mux.account);
-	budget_account_init(&f->mux.account, &with->budget, relieve);
-}
-
 /* Sessions that were fast once and let their credit lie leave the budget to others. */
 static void idle_credit_keeps_nobody_small(void **state)
 {
@@ -282,8 +275,8 @@ static void idle_credit_keeps_nobody_small(void **state)
 	fake_init(&busy, false, 32 * FAKE_BASE);
 	fake_init(&idle, false, 1);
 	fake_init(&other, false, 1);
-	share_budget(&idle, &busy);
-	share_budget(&other, &busy);
+	fake_share_budget(&idle, &busy);
+	fake_share_budget(&other, &busy);
 	open_one(&idle, 1);
 	open_one(&other, 1);
 	open_one(&busy, 1);
@@ -321,8 +314,8 @@ static void relief(void **state)
 	fake_init(&a, false, 16 * FAKE_BASE);
 	fake_init(&b, false, 1);
 	fake_init(&credit, false, 1);
-	share_budget(&b, &a);
-	share_budget(&credit, &a);
+	fake_share_budget(&b, &a);
+	fake_share_budget(&credit, &a);
 	open_one(&credit, 1);
 	uint64_t now = FAKE_NOW;
 	for (int i = 0; i < 20; i++)
