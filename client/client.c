@@ -131,7 +131,7 @@ static int client_init(struct client *c)
 	struct error err;
 	if (crypto_start() < 0) {
 		log_error("the system's cryptography cannot be used: OpenSSL must offer "
-			  "ChaCha20-Poly1305");
+			  "ChaCha20-Poly1305 and AES-256-GCM");
 		return STATUS_FAILED;
 	}
 	c->loop = loop_new();

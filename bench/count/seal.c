@@ -11,23 +11,33 @@ static struct {
 	size_t size; /* of the plain text */
 } it;
 
-static void prepare(size_t size)
+static void prepare(size_t size, enum seal_suite suite)
 {
 	uint8_t key[SEAL_KEY_SIZE];
 	memset(key, 0x77, sizeof(key));
 	it.size = size;
-	count_expect(seal_init(&it.ours, key) == 0 && seal_init(&it.theirs, key) == 0,
+	count_expect(seal_init(&it.ours, suite, key) == 0 && seal_init(&it.theirs, suite, key) == 0,
 		"the cipher could not be set up");
 }
 
-static void prepare_record(void)
+static void chacha_record(void)
 {
-	prepare(SEAL_PLAIN_MAX);
+	prepare(SEAL_PLAIN_MAX, SEAL_CHACHAPOLY);
 }
 
-static void prepare_small(void)
+static void chacha_small(void)
 {
-	prepare(SMALL);
+	prepare(SMALL, SEAL_CHACHAPOLY);
+}
+
+static void aes_record(void)
+{
+	prepare(SEAL_PLAIN_MAX, SEAL_AESGCM);
+}
+
+static void aes_small(void)
+{
+	prepare(SMALL, SEAL_AESGCM);
 }
 
 static size_t encrypt(size_t n)
@@ -64,9 +74,13 @@ static size_t decrypt_mib(size_t n)
 }
 
 const struct count_case seal_cases[] = {
-	{"seal/encrypt", "MiB", 8, prepare_record, encrypt_mib},
-	{"seal/encrypt-small", "message", 4096, prepare_small, encrypt},
-	{"seal/decrypt", "MiB", 8, prepare_record, decrypt_mib},
-	{"seal/decrypt-small", "message", 4096, prepare_small, decrypt},
+	{"seal/encrypt-chacha", "MiB", 8, chacha_record, encrypt_mib},
+	{"seal/encrypt-chacha-small", "message", 4096, chacha_small, encrypt},
+	{"seal/decrypt-chacha", "MiB", 8, chacha_record, decrypt_mib},
+	{"seal/decrypt-chacha-small", "message", 4096, chacha_small, decrypt},
+	{"seal/encrypt-aes", "MiB", 8, aes_record, encrypt_mib},
+	{"seal/encrypt-aes-small", "message", 4096, aes_small, encrypt},
+	{"seal/decrypt-aes", "MiB", 8, aes_record, decrypt_mib},
+	{"seal/decrypt-aes-small", "message", 4096, aes_small, decrypt},
 	{0},
 };

@@ -7,16 +7,21 @@
 
 #include <errno.h>
 
-#include <openssl/evp.h>
 #include <sodium.h>
+
+#include "crypto/seal.h"
 
 int crypto_start(void)
 {
 	if (sodium_init() < 0)
 		return -EIO;
-	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
-	if (!cipher)
-		return -ENOTSUP;
-	EVP_CIPHER_free(cipher);
+	for (enum seal_suite suite = SEAL_CHACHAPOLY; suite <= SEAL_AESGCM; suite++) {
+		struct seal seal;
+		static const uint8_t key[SEAL_KEY_SIZE];
+		int r = seal_init(&seal, suite, key);
+		if (r != 0)
+			return r;
+		seal_deinit(&seal);
+	}
 	return 0;
 }

@@ -10,8 +10,8 @@
  */
 
 /*
- * Prepares libsodium and makes sure that OpenSSL has the record cipher. Once per process, before
+ * Prepares libsodium and makes sure that OpenSSL has the ciphers of records. Once per process, before
  * threads are started. -EIO when the system gives no random bytes, -ENOTSUP when OpenSSL is
- * configured without ChaCha20-Poly1305 (a FIPS-only openssl.cnf).
+ * configured without one of them (a FIPS-only openssl.cnf has no ChaCha20-Poly1305), -ENOMEM.
  */
 int crypto_start(void);

@@ -12,17 +12,16 @@
 
 #include <sodium.h>
 
-#include "crypto/seal.h"
-
-#define PROTOCOL_NAME "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b"
-
-#define TAG_SIZE   crypto_aead_chacha20poly1305_ietf_ABYTES
+#define TAG_SIZE   SEAL_TAG_SIZE
 #define BLOCK_SIZE 128 /* BLAKE2b's, which HMAC pads its key to (Noise, section 12.8) */
 
-_Static_assert(sizeof(PROTOCOL_NAME) - 1 <= HANDSHAKE_HASH_SIZE, "or h would start as its hash");
-_Static_assert(HANDSHAKE_OVERHEAD == HANDSHAKE_KEY_SIZE + TAG_SIZE, "public key and tag");
+/* Padded with zeros, as a name that is not longer than a hash is where h starts. */
+static const char protocol_names[][HANDSHAKE_HASH_SIZE] = {
+	[SEAL_CHACHAPOLY] = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b",
+	[SEAL_AESGCM] = "Noise_NNpsk0_25519_AESGCM_BLAKE2b",
+};
 
-static const uint8_t zero_nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+_Static_assert(HANDSHAKE_OVERHEAD == HANDSHAKE_KEY_SIZE + TAG_SIZE, "public key and tag");
 
 /* The only place that changes the state. What is not needed any more is wiped on the way. */
 static void enter(struct handshake *hs, enum handshake_state to)
@@ -143,11 +142,12 @@ static bool mix_shared(struct handshake *hs)
 	return ok;
 }
 
-void handshake_init(struct handshake *hs, bool initiator, const void *prologue, size_t n,
-	const uint8_t psk[HANDSHAKE_KEY_SIZE], const uint8_t *ephemeral)
+void handshake_init(struct handshake *hs, enum seal_suite suite, bool initiator,
+	const void *prologue, size_t n, const uint8_t psk[HANDSHAKE_KEY_SIZE],
+	const uint8_t *ephemeral)
 {
-	*hs = (struct handshake){.initiator = initiator};
-	memcpy(hs->hash, PROTOCOL_NAME, sizeof(PROTOCOL_NAME) - 1);
+	*hs = (struct handshake){.initiator = initiator, .suite = suite};
+	memcpy(hs->hash, protocol_names[suite], HANDSHAKE_HASH_SIZE);
 	memcpy(hs->secrets.chaining, hs->hash, HANDSHAKE_HASH_SIZE);
 	mix_hash(hs, prologue, n);
 	if (ephemeral)
@@ -181,8 +181,7 @@ int handshake_write(struct handshake *hs, const void *payload, size_t n, uint8_t
 		return refuse(hs);
 
 	uint8_t *sealed = out + HANDSHAKE_KEY_SIZE;
-	crypto_aead_chacha20poly1305_ietf_encrypt(sealed, NULL, payload, n, hs->hash,
-		HANDSHAKE_HASH_SIZE, NULL, zero_nonce, hs->secrets.key);
+	seal_once(hs->suite, hs->secrets.key, 0, hs->hash, HANDSHAKE_HASH_SIZE, payload, n, sealed);
 	mix_hash(hs, sealed, n + TAG_SIZE);
 	enter(hs, first ? HANDSHAKE_READ_SECOND : HANDSHAKE_DONE);
 	*n_out = n + HANDSHAKE_OVERHEAD;
@@ -208,8 +207,8 @@ int handshake_read(struct handshake *hs, const uint8_t *msg, size_t n, uint8_t *
 	/* In the first message nothing was spent on Curve25519 when a replay fails here. */
 	const uint8_t *sealed = msg + HANDSHAKE_KEY_SIZE;
 	size_t sealed_len = n - HANDSHAKE_KEY_SIZE;
-	if (crypto_aead_chacha20poly1305_ietf_decrypt(payload_out, NULL, NULL, sealed, sealed_len,
-		    hs->hash, HANDSHAKE_HASH_SIZE, zero_nonce, hs->secrets.key) != 0)
+	if (seal_open_once(hs->suite, hs->secrets.key, 0, hs->hash, HANDSHAKE_HASH_SIZE, sealed,
+		    sealed_len, payload_out) != 0)
 		return refuse(hs);
 	mix_hash(hs, sealed, sealed_len);
 	enter(hs, first ? HANDSHAKE_WRITE_SECOND : HANDSHAKE_DONE);
@@ -226,9 +225,9 @@ int handshake_split(struct handshake *hs, struct seal *send_out, struct seal *re
 	hkdf(hs->secrets.chaining, NULL, 0, keys, 2);
 	struct seal send = {0};
 	struct seal recv = {0};
-	int r = seal_init(&send, keys[hs->initiator ? 0 : 1]);
+	int r = seal_init(&send, hs->suite, keys[hs->initiator ? 0 : 1]);
 	if (r == 0)
-		r = seal_init(&recv, keys[hs->initiator ? 1 : 0]);
+		r = seal_init(&recv, hs->suite, keys[hs->initiator ? 1 : 0]);
 	sodium_memzero(keys, sizeof(keys));
 	if (r != 0) {
 		seal_deinit(&send);

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b, revision 34 (https://noiseprotocol.org/noise.html): two
- * messages in which each side shows that it knows the pre-shared key, and from which both get fresh
+ * Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b, or the same with AESGCM, revision 34
+ * (https://noiseprotocol.org/noise.html): two messages in which each side shows that it knows the pre-shared key, and from which both get fresh
  * keys that the pre-shared key alone does not give away (rule 6 of docs/protocol.md).
  *
  *	-> psk, e	initiator: write, read, split
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct seal;
+#include "crypto/seal.h"
 
 #define HANDSHAKE_KEY_SIZE  32 /* pre-shared key, private and public keys of Curve25519 */
 #define HANDSHAKE_HASH_SIZE 64 /* BLAKE2b-512 */
@@ -42,6 +42,7 @@ enum handshake_state {
 struct handshake {
 	enum handshake_state state;
 	bool initiator;
+	enum seal_suite suite;
 	uint8_t hash[HANDSHAKE_HASH_SIZE]; /* h: of all that was said so far */
 	struct handshake_secrets {
 		uint8_t chaining[HANDSHAKE_HASH_SIZE]; /* ck */
@@ -52,8 +53,9 @@ struct handshake {
 };
 
 /* Keeps no pointer. `ephemeral` is NULL, and a fresh private key drawn, but in tests of vectors. */
-void handshake_init(struct handshake *hs, bool initiator, const void *prologue, size_t n,
-	const uint8_t psk[HANDSHAKE_KEY_SIZE], const uint8_t *ephemeral);
+void handshake_init(struct handshake *hs, enum seal_suite suite, bool initiator,
+	const void *prologue, size_t n, const uint8_t psk[HANDSHAKE_KEY_SIZE],
+	const uint8_t *ephemeral);
 /* Wipes; accepts NULL and zeroed memory. */
 void handshake_deinit(struct handshake *hs);
 

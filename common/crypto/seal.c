@@ -1,7 +1,7 @@
 /*
- * OpenSSL does the bulk because its ChaCha20-Poly1305 is about twice as fast as libsodium's on long
- * messages. The context keeps the fetched cipher and the key schedule; a message only sets its
- * nonce.
+ * OpenSSL does the bulk because its ciphers are about twice as fast as libsodium's on long messages. The
+ * context keeps the fetched cipher and the key schedule; a message only sets its nonce. libsodium does
+ * single messages under keys of their own, for which a context would have to be made.
  */
 #include "crypto/seal.h"
 
@@ -17,18 +17,54 @@
 /* The nonce that no message has: Rekey() uses it (Noise, section 4.2). */
 #define NONCE_REKEY UINT64_MAX
 
-/* Four zero bytes, then the number in little endian (Noise, section 12.3). */
-static void nonce_make(uint64_t n, uint8_t nonce_out[NONCE_SIZE])
+static const char *const names[] = {
+	[SEAL_CHACHAPOLY] = "ChaCha20-Poly1305",
+	[SEAL_AESGCM] = "AES-256-GCM",
+};
+
+_Static_assert(crypto_aead_chacha20poly1305_ietf_ABYTES == SEAL_TAG_SIZE, "one size for both");
+_Static_assert(crypto_aead_aes256gcm_ABYTES == SEAL_TAG_SIZE, "one size for both");
+_Static_assert(crypto_aead_chacha20poly1305_ietf_NPUBBYTES == NONCE_SIZE, "one size for both");
+_Static_assert(crypto_aead_aes256gcm_NPUBBYTES == NONCE_SIZE, "one size for both");
+
+bool seal_has_aes(void)
 {
-	uint64_t le = htole64(n);
-	memset(nonce_out, 0, NONCE_SIZE - sizeof(le));
-	memcpy(nonce_out + NONCE_SIZE - sizeof(le), &le, sizeof(le));
+	return crypto_aead_aes256gcm_is_available();
 }
 
-int seal_init(struct seal *seal, const uint8_t key[SEAL_KEY_SIZE])
+/* Four zero bytes, then the number: little endian in ChaChaPoly, big in AESGCM (Noise, 12.3, 12.4). */
+static void nonce_make(enum seal_suite suite, uint64_t n, uint8_t nonce_out[NONCE_SIZE])
 {
-	*seal = (struct seal){0};
-	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
+	uint64_t wire = suite == SEAL_AESGCM ? htobe64(n) : htole64(n);
+	memset(nonce_out, 0, NONCE_SIZE - sizeof(wire));
+	memcpy(nonce_out + NONCE_SIZE - sizeof(wire), &wire, sizeof(wire));
+}
+
+void seal_once(enum seal_suite suite, const uint8_t key[SEAL_KEY_SIZE], uint64_t number,
+	const void *ad, size_t n_ad, const void *p, size_t n, uint8_t *out)
+{
+	uint8_t nonce[NONCE_SIZE];
+	nonce_make(suite, number, nonce);
+	(suite == SEAL_AESGCM ? crypto_aead_aes256gcm_encrypt
+			      : crypto_aead_chacha20poly1305_ietf_encrypt)(out, NULL, p, n, ad,
+		n_ad, NULL, nonce, key);
+}
+
+int seal_open_once(enum seal_suite suite, const uint8_t key[SEAL_KEY_SIZE], uint64_t number,
+	const void *ad, size_t n_ad, const uint8_t *p, size_t n, uint8_t *out)
+{
+	uint8_t nonce[NONCE_SIZE];
+	nonce_make(suite, number, nonce);
+	int r = (suite == SEAL_AESGCM ? crypto_aead_aes256gcm_decrypt
+				      : crypto_aead_chacha20poly1305_ietf_decrypt)(out, NULL, NULL,
+		p, n, ad, n_ad, nonce, key);
+	return r == 0 ? 0 : SEAL_E_AUTH;
+}
+
+int seal_init(struct seal *seal, enum seal_suite suite, const uint8_t key[SEAL_KEY_SIZE])
+{
+	*seal = (struct seal){.suite = suite};
+	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, names[suite], NULL);
 	if (!cipher)
 		return -ENOTSUP;
 	seal->cipher = EVP_CIPHER_CTX_new();
@@ -54,13 +90,9 @@ void seal_deinit(struct seal *seal)
 static int rekey(struct seal *seal)
 {
 	static const uint8_t zeros[SEAL_KEY_SIZE];
-	uint8_t nonce[NONCE_SIZE];
 	uint8_t sealed[SEAL_KEY_SIZE + SEAL_TAG_SIZE];
-	nonce_make(NONCE_REKEY, nonce);
-	/* By libsodium, since a context that opens messages cannot encrypt without being set up
-	 * anew. */
-	crypto_aead_chacha20poly1305_ietf_encrypt(sealed, NULL, zeros, sizeof(zeros), NULL, 0, NULL,
-		nonce, seal->key);
+	/* Not by the context: one that opens messages cannot encrypt without being set up anew. */
+	seal_once(seal->suite, seal->key, NONCE_REKEY, NULL, 0, zeros, sizeof(zeros), sealed);
 	memcpy(seal->key, sealed, SEAL_KEY_SIZE);
 	sodium_memzero(sealed, sizeof(sealed));
 	return EVP_CipherInit_ex(seal->cipher, NULL, NULL, seal->key, NULL, -1) ? 0 : -EIO;
@@ -81,7 +113,7 @@ int seal_encrypt(struct seal *seal, uint8_t *p, size_t n)
 		return -EMSGSIZE;
 	if (seal->n == NONCE_REKEY)
 		return -EIO;
-	nonce_make(seal->n, nonce);
+	nonce_make(seal->suite, seal->n, nonce);
 	EVP_CIPHER_CTX *c = seal->cipher;
 	if (!EVP_EncryptInit_ex(c, NULL, NULL, NULL, nonce) ||
 		!EVP_EncryptUpdate(c, p, &len, p, (int)n) || !EVP_EncryptFinal_ex(c, p + n, &len) ||
@@ -99,7 +131,7 @@ int seal_decrypt(struct seal *seal, uint8_t *p, size_t n)
 	if (seal->n == NONCE_REKEY)
 		return -EIO;
 	n -= SEAL_TAG_SIZE;
-	nonce_make(seal->n, nonce);
+	nonce_make(seal->suite, seal->n, nonce);
 	EVP_CIPHER_CTX *c = seal->cipher;
 	if (!EVP_DecryptInit_ex(c, NULL, NULL, NULL, nonce) ||
 		!EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_SIZE, p + n) ||

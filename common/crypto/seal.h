@@ -1,13 +1,14 @@
 #pragma once
 /*
  * The cipher of one direction of a link after the handshake: a Noise CipherState (revision 34,
- * sections 5.1 and 11.3) with ChaCha20-Poly1305 and no associated data. A message is sealed where
- * it lies; its number is its nonce, so messages are opened in the order they were sealed, or not at
- * all.
+ * sections 5.1 and 11.3) with ChaChaPoly or AESGCM (12.3, 12.4) and no associated data. A message is
+ * sealed where it lies; its number is its nonce, so messages are opened in the order they were sealed,
+ * or not at all.
  *
  * Both ends replace the key by Noise's Rekey() behind every SEAL_REKEY_EVERY-th message, counted
  * and not signalled (rule 16 of docs/protocol.md): a key that leaks opens nothing older than that.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,19 +24,36 @@
 /* The message is not what the other side sealed at this place. The link is over. */
 #define SEAL_E_AUTH 1
 
+/* By Noise's names. AES takes instructions for it: without, it is slow, and its time tells the key. */
+enum seal_suite { SEAL_CHACHAPOLY, SEAL_AESGCM };
+
+/* Whether this processor has them; asked after crypto_start(). */
+bool seal_has_aes(void);
+
 struct evp_cipher_ctx_st;
 
 /* Embedded; used for sealing or for opening, never both. */
 struct seal {
 	struct evp_cipher_ctx_st *cipher;
+	enum seal_suite suite;
 	uint64_t n;                 /* number of the next message; not reset by a rekey */
 	uint8_t key[SEAL_KEY_SIZE]; /* kept for the next rekey */
 };
 
 /* Takes a copy of the key. -ENOMEM, or -ENOTSUP when OpenSSL has no such cipher. */
-int seal_init(struct seal *seal, const uint8_t key[SEAL_KEY_SIZE]);
+int seal_init(struct seal *seal, enum seal_suite suite, const uint8_t key[SEAL_KEY_SIZE]);
 /* Wipes the keys, OpenSSL's copy included; accepts NULL and zeroed memory. */
 void seal_deinit(struct seal *seal);
+
+/*
+ * Noise's ENCRYPT and DECRYPT of a single message with associated data, as the handshake and Rekey()
+ * use them. `out` has room for the tag and does not overlap `p`.
+ */
+void seal_once(enum seal_suite suite, const uint8_t key[SEAL_KEY_SIZE], uint64_t number,
+	const void *ad, size_t n_ad, const void *p, size_t n, uint8_t *out);
+/* `n` with the tag. 0 or SEAL_E_AUTH. */
+int seal_open_once(enum seal_suite suite, const uint8_t key[SEAL_KEY_SIZE], uint64_t number,
+	const void *ad, size_t n_ad, const uint8_t *p, size_t n, uint8_t *out);
 
 /*
  * Seals `n` bytes at `p` in place and puts SEAL_TAG_SIZE bytes behind them, for which the caller

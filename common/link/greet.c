@@ -8,6 +8,9 @@
  *	client	CONTROL hello, sealed
  *	server	CONTROL hello, sealed
  *
+ * Of the versions that both speak the client chooses the higher one, and the hello in the prologue keeps
+ * anybody from hiding one.
+ *
  * A wrong key and an unknown key id take the same steps: an unknown one is tried against a key of
  * random bytes, which no first message fits.
  */
@@ -17,9 +20,18 @@
 #include "base/macros.h"
 #include "link/internal.h"
 
+static bool link_speaks(uint8_t version)
+{
+	return version == HELLO_VERSION_CHACHAPOLY ||
+	       (version == HELLO_VERSION_AESGCM && seal_has_aes());
+}
+
 int link_send_hello(struct link *l)
 {
-	struct hello hello = {.versions = {HELLO_VERSION}, .version_count = 1};
+	struct hello hello = {0};
+	for (uint8_t v = HELLO_VERSION_CHACHAPOLY; v <= HELLO_VERSION_AESGCM; v++)
+		if (link_speaks(v))
+			hello.versions[hello.version_count++] = v;
 	random_bytes(hello.random, sizeof(hello.random));
 	memcpy(hello.salt, l->config.salt, sizeof(hello.salt));
 	l->hello_size = hello_write(l->hello, &hello);
@@ -41,7 +53,8 @@ static void link_begin(struct link *l, const struct token_key *key, uint8_t vers
 	}
 	uint8_t prologue[HELLO_PROLOGUE_MAX];
 	size_t n = hello_prologue(prologue, l->hello, l->hello_size, version, id);
-	handshake_init(&l->handshake, l->config.client, prologue, n, key->psk, NULL);
+	enum seal_suite suite = version == HELLO_VERSION_AESGCM ? SEAL_AESGCM : SEAL_CHACHAPOLY;
+	handshake_init(&l->handshake, suite, l->config.client, prologue, n, key->psk, NULL);
 }
 
 /* Client: the server's hello. */
@@ -52,7 +65,10 @@ static void greet_hello(struct link *l, const uint8_t *p, size_t n)
 		link_close(l, LINK_END_VIOLATION, "what answers there is not a tunnel server");
 		return;
 	}
-	if (!hello_offers(&hello, HELLO_VERSION)) {
+	for (size_t i = 0; i < hello.version_count; i++)
+		if (link_speaks(hello.versions[i]))
+			l->version = hello.versions[i];
+	if (!l->version) {
 		link_close(l, LINK_END_REFUSED,
 			"the server speaks no version of the protocol that this client knows");
 		return;
@@ -69,7 +85,7 @@ void link_key(struct link *l, const struct token_key *key, uint64_t now)
 	if (l->state != LINK_KEY)
 		return;
 	l->began = now; /* deriving took its own time */
-	link_begin(l, key, HELLO_VERSION, key->id);
+	link_begin(l, key, l->version, key->id);
 	uint8_t *message = link_put(l, HELLO_FIRST);
 	uint8_t proof[HELLO_PROOF];
 	hello_write_proof(proof, &l->proof);
@@ -78,7 +94,7 @@ void link_key(struct link *l, const struct token_key *key, uint64_t now)
 		link_close(l, LINK_END_LOCAL, "out of memory");
 		return;
 	}
-	size_t head = hello_write_first(message, HELLO_VERSION, key->id);
+	size_t head = hello_write_first(message, l->version, key->id);
 	if (handshake_write(&l->handshake, proof, sizeof(proof), message + head, HELLO_NOISE_FIRST,
 		    &n) != 0) {
 		link_close(l, LINK_END_LOCAL, "the handshake could not be begun");
@@ -117,7 +133,7 @@ static void greet_first(struct link *l, const uint8_t *p, size_t n)
 		link_close(l, LINK_END_VIOLATION, "malformed handshake");
 		return;
 	}
-	if (first.version != HELLO_VERSION) {
+	if (!link_speaks(first.version)) {
 		link_reject(l, HELLO_REJECTED_VERSION, "an unknown protocol version was chosen");
 		return;
 	}

@@ -114,6 +114,7 @@ struct link {
 	struct mux mux;
 
 	/* handshake */
+	uint8_t version; /* enum hello_version, once chosen */
 	uint8_t hello[HELLO_MAX];
 	size_t hello_size;
 	struct handshake handshake;

@@ -50,11 +50,6 @@ int hello_read(const uint8_t *p, size_t n, struct hello *hello_out)
 	return 0;
 }
 
-bool hello_offers(const struct hello *h, uint8_t version)
-{
-	return memchr(h->versions, version, h->version_count) != NULL;
-}
-
 size_t hello_write_first(uint8_t *at, uint8_t version, const uint8_t key_id[HELLO_KEY_ID])
 {
 	at[0] = version;

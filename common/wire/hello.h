@@ -16,7 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HELLO_VERSION      1  /* of the protocol, as spoken here */
 #define HELLO_VERSIONS_MAX 16 /* in a hello: far more than will be alive at a time */
 #define HELLO_RANDOM       32 /* bytes */
 #define HELLO_SALT         16 /* bytes: Argon2's */
@@ -35,6 +34,12 @@
 #define HELLO_REJECTION    2
 
 enum { HELLO_E_MALFORMED = 1 };
+
+/* Of the protocol. They differ in the cipher of handshake and records alone. */
+enum hello_version {
+	HELLO_VERSION_CHACHAPOLY = 1, /* spoken by all */
+	HELLO_VERSION_AESGCM = 2,     /* by those whose processor has instructions for it */
+};
 
 struct hello {
 	uint8_t versions[HELLO_VERSIONS_MAX]; /* rising, none 0 */
@@ -79,7 +84,6 @@ struct hello_answer {
 /* Writes at most HELLO_MAX bytes and returns how many. */
 size_t hello_write(uint8_t *at, const struct hello *h);
 int hello_read(const uint8_t *p, size_t n, struct hello *hello_out);
-bool hello_offers(const struct hello *h, uint8_t version);
 
 /* Writes what stands before the Noise message, 1 + HELLO_KEY_ID bytes, and returns their number. */
 size_t hello_write_first(uint8_t *at, uint8_t version, const uint8_t key_id[HELLO_KEY_ID]);

@@ -2,6 +2,7 @@
 and everybody else's streams go on."""
 
 import os
+import pathlib
 import socket
 import struct
 import threading
@@ -244,6 +245,43 @@ def test_unknown_version(way):
         assert link.read_message()[0] == 2
 
 
+def has_aes():
+    flags = pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii").split()
+    return "aes" in flags and "pclmulqdq" in flags
+
+
+def test_versions_by_processor(way):
+    """The cipher of version 2 is offered where there are instructions for it, and nowhere else."""
+    with Link(way[0].address) as link:
+        assert link.versions == (b"\1\2" if has_aes() else b"\1")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_version(way, version):
+    """Both ciphers as docs/protocol.md has them, both ways and across a change of the keys."""
+    if version == 2 and not has_aes():
+        pytest.skip("this processor has no instructions for AES")
+    with Link(way[0].address) as link:
+        link.up(TOKEN, version=version)
+        for i in range(noise.REKEY_EVERY + 10):
+            link.send(noise.frame(noise.PING, 0, struct.pack(">Q", i)))
+            if i % 100 == 0 or i > noise.REKEY_EVERY:
+                while link.read_kind(noise.PONG)[2] != struct.pack(">Q", i):
+                    pass
+        assert link.publish(host="v%d.example" % version)["type"] == "granted"
+
+
+@pytest.mark.parametrize("hidden", [1, 2])
+def test_a_version_taken_away(way, hidden):
+    """Whoever hides one from a client on the way is found out, whatever that client chooses."""
+    with Link(way[0].address) as link:
+        if len(link.versions) < 2:
+            pytest.skip("this processor has no instructions for AES")
+        shorter = noise.MAGIC + bytes([1, 3 - hidden]) + link.hello[len(noise.MAGIC) + 3:]
+        link.send_message(link.first(TOKEN, version=3 - hidden, hello=shorter))
+        assert link.read_message()[0] == 2
+
+
 @pytest.mark.parametrize("size", [0, 1, 8, 90, 91, 93, 500, 1024, 1025, 5000])
 def test_first_message_of_a_wrong_size(way, size):
     with Link(way[0].address) as link:
@@ -270,7 +308,7 @@ def test_low_order_public_key(way):
         public = bytes(32)
         h.mix_hash(public)
         h.mix_key(public)
-        link.send_message(b"\1" + key_id + public + noise.seal(h.k, 0, noise.proof(), h.h))
+        link.send_message(b"\1" + key_id + public + noise.ChaChaPoly.seal(h.k, 0, noise.proof(), h.h))
         try:
             assert link.read_message()[0] == 2
         except Closed:

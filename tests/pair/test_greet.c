@@ -152,8 +152,10 @@ static void lying_server(void **state)
 
 		struct handshake hs;
 		struct hello_result result = {.bound = lie == 1, .sealed = lie != 2};
-		handshake_init(&hs, false, prologue,
-			hello_prologue(prologue, l->hello, l->hello_size, HELLO_VERSION,
+		handshake_init(&hs,
+			l->version == HELLO_VERSION_AESGCM ? SEAL_AESGCM : SEAL_CHACHAPOLY, false,
+			prologue,
+			hello_prologue(prologue, l->hello, l->hello_size, l->version,
 				p.server.key.id),
 			p.server.key.psk, NULL);
 		assert_int_equal(handshake_read(&hs, ev.payload + 1 + HELLO_KEY_ID,
@@ -180,7 +182,7 @@ static void other_versions(void **state)
 	struct pair p;
 	pair_init(&p, NULL, 1);
 	struct link *l = &p.client.link;
-	struct hello hello = {.versions = {2, 9}, .version_count = 2};
+	struct hello hello = {.versions = {3, 9}, .version_count = 2};
 	uint8_t bytes[2 + HELLO_MAX];
 	size_t room, n = hello_write(bytes + 2, &hello);
 	bytes[0] = 0x82;
@@ -196,13 +198,23 @@ static void other_versions(void **state)
 	pair_init(&p, NULL, 1);
 	l = &p.server.link;
 	buf_deinit(&l->out);
-	hello = (struct hello){.versions = {HELLO_VERSION, 200}, .version_count = 2};
+	hello = (struct hello){.versions = {HELLO_VERSION_CHACHAPOLY, 200}, .version_count = 2};
 	memcpy(hello.salt, l->config.salt, HELLO_SALT);
 	l->hello_size = hello_write(l->hello, &hello);
 	bytes[1] = (uint8_t)l->hello_size;
 	memcpy(bytes + 2, l->hello, l->hello_size);
 	assert_int_equal(buf_append(&l->out, bytes, l->hello_size + 2), 0);
 	pair_up(&p);
+	assert_int_equal(p.client.link.version, HELLO_VERSION_CHACHAPOLY);
+	assert_int_equal(p.client.link.send.suite, SEAL_CHACHAPOLY);
+	pair_deinit(&p);
+
+	/* Both speak all: the best one. */
+	pair_init(&p, NULL, 1);
+	pair_up(&p);
+	assert_int_equal(p.client.link.version,
+		seal_has_aes() ? HELLO_VERSION_AESGCM : HELLO_VERSION_CHACHAPOLY);
+	assert_int_equal(p.server.link.send.suite, seal_has_aes() ? SEAL_AESGCM : SEAL_CHACHAPOLY);
 	pair_deinit(&p);
 
 	/* A rollback: the version is taken out on the way. */
@@ -210,7 +222,7 @@ static void other_versions(void **state)
 	l = &p.server.link;
 	buf_deinit(&l->out);
 	bytes[1] = (uint8_t)hello_write(bytes + 2,
-		&(struct hello){.versions = {HELLO_VERSION}, .version_count = 1});
+		&(struct hello){.versions = {HELLO_VERSION_CHACHAPOLY}, .version_count = 1});
 	memcpy(bytes + 2 + bytes[1] - HELLO_SALT, l->config.salt, HELLO_SALT);
 	assert_int_equal(buf_append(&l->out, bytes, bytes[1] + 2u), 0);
 	pair_run(&p);

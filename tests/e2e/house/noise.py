@@ -2,7 +2,8 @@
 
 It exists to be hostile: a peer that knows the token and then breaks each rule of the mux, or a
 server that is not one. Whatever it gets wrong by itself the program must notice, so a happy path
-through it is a test of both. libsodium is called directly, as the interpreter has no ChaCha20.
+through it is a test of both. libsodium is called directly, as the interpreter has no ChaCha20; the AES of
+version 2 is that of `cryptography`.
 """
 
 import ctypes
@@ -11,6 +12,9 @@ import hmac
 import json
 import os
 import struct
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from house import wire
 from house.mitm import take_message
@@ -46,55 +50,79 @@ def token_key(token, salt):
     return label(b"tunnel.v1 psk"), label(b"tunnel.v1 key id")[:8]
 
 
-def seal(key, n, plain, ad=b""):
-    out = ctypes.create_string_buffer(len(plain) + 16)
-    size = ctypes.c_ulonglong()
-    sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
-        out, ctypes.byref(size), plain, ctypes.c_ulonglong(len(plain)), ad,
-        ctypes.c_ulonglong(len(ad)), None, bytes(4) + struct.pack("<Q", n), key)
-    return out.raw[:size.value]
+class ChaChaPoly:
+    name = "ChaChaPoly"
+
+    @staticmethod
+    def seal(key, n, plain, ad=b""):
+        out = ctypes.create_string_buffer(len(plain) + 16)
+        size = ctypes.c_ulonglong()
+        sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
+            out, ctypes.byref(size), plain, ctypes.c_ulonglong(len(plain)), ad,
+            ctypes.c_ulonglong(len(ad)), None, bytes(4) + struct.pack("<Q", n), key)
+        return out.raw[:size.value]
+
+    @staticmethod
+    def open(key, n, sealed, ad=b""):
+        """None when the tag is wrong."""
+        if len(sealed) < 16:
+            return None
+        out = ctypes.create_string_buffer(max(len(sealed) - 16, 1))
+        size = ctypes.c_ulonglong()
+        r = sodium.crypto_aead_chacha20poly1305_ietf_decrypt(
+            out, ctypes.byref(size), None, sealed, ctypes.c_ulonglong(len(sealed)), ad,
+            ctypes.c_ulonglong(len(ad)), bytes(4) + struct.pack("<Q", n), key)
+        return None if r else out.raw[:size.value]
 
 
-def unseal(key, n, sealed, ad=b""):
-    """None when the tag is wrong."""
-    if len(sealed) < 16:
-        return None
-    out = ctypes.create_string_buffer(max(len(sealed) - 16, 1))
-    size = ctypes.c_ulonglong()
-    r = sodium.crypto_aead_chacha20poly1305_ietf_decrypt(
-        out, ctypes.byref(size), None, sealed, ctypes.c_ulonglong(len(sealed)), ad,
-        ctypes.c_ulonglong(len(ad)), bytes(4) + struct.pack("<Q", n), key)
-    return None if r else out.raw[:size.value]
+class Aes:
+    name = "AESGCM"
+
+    @staticmethod
+    def seal(key, n, plain, ad=b""):
+        return AESGCM(key).encrypt(bytes(4) + struct.pack(">Q", n), plain, ad)
+
+    @staticmethod
+    def open(key, n, sealed, ad=b""):
+        try:
+            return AESGCM(key).decrypt(bytes(4) + struct.pack(">Q", n), sealed, ad)
+        except InvalidTag:
+            return None
+
+
+SUITES = {1: ChaChaPoly, 2: Aes}  # by version of the protocol
 
 
 class Cipher:
     """One direction after the handshake."""
 
-    def __init__(self, key):
+    def __init__(self, suite, key):
+        self.suite = suite
         self.key = key
         self.n = 0
 
     def _advance(self):
         self.n += 1
         if self.n % REKEY_EVERY == 0:
-            self.key = seal(self.key, 2 ** 64 - 1, bytes(32))[:32]
+            self.key = self.suite.seal(self.key, 2 ** 64 - 1, bytes(32))[:32]
 
     def seal(self, plain):
-        out = seal(self.key, self.n, plain)
+        out = self.suite.seal(self.key, self.n, plain)
         self._advance()
         return out
 
     def open(self, sealed):
-        out = unseal(self.key, self.n, sealed)
+        out = self.suite.open(self.key, self.n, sealed)
         self._advance()
         return out
 
 
 class Handshake:
-    """Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b."""
+    """Noise_NNpsk0_25519_…_BLAKE2b."""
 
-    def __init__(self, prologue, psk):
-        self.h = b"Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b".ljust(64, b"\0")
+    def __init__(self, prologue, psk, suite=ChaChaPoly):
+        self.suite = suite
+        self.h = (b"Noise_NNpsk0_25519_%s_BLAKE2b" % suite.name.encode()).ljust(64, b"\0")
         self.ck = self.h
         self.k = None
         self.private = os.urandom(32)
@@ -130,7 +158,7 @@ class Handshake:
         self.mix_key(public.raw)
         if peer is not None:
             self.mix_key(self.shared(peer))
-        sealed = seal(self.k, 0, payload, self.h)
+        sealed = self.suite.seal(self.k, 0, payload, self.h)
         self.mix_hash(sealed)
         return public.raw + sealed
 
@@ -141,13 +169,13 @@ class Handshake:
         self.mix_key(peer)
         if mix_shared:
             self.mix_key(self.shared(peer))
-        payload = unseal(self.k, 0, sealed, self.h)
+        payload = self.suite.open(self.k, 0, sealed, self.h)
         self.mix_hash(sealed)
         return payload, peer
 
     def split(self):
         first, second = self.hkdf(b"", 2)
-        return Cipher(first[:32]), Cipher(second[:32])
+        return Cipher(self.suite, first[:32]), Cipher(self.suite, second[:32])
 
 
 def proof(waive=False):
@@ -233,12 +261,12 @@ class Link:
         psk, own_id = token_key(token, self.salt)
         key_id = own_id if key_id is None else key_id
         prologue = b"tunnel.v1" + (hello or self.hello) + bytes([version]) + key_id
-        self.handshake = Handshake(prologue, psk)
+        self.handshake = Handshake(prologue, psk, SUITES.get(version, ChaChaPoly))
         return bytes([version]) + key_id + self.handshake.write(proof(waive))
 
-    def greet(self, token, waive=False):
+    def greet(self, token, waive=False, version=1):
         """Both handshake messages; the ciphers are ready when it returns."""
-        self.send_message(self.first(token, waive))
+        self.send_message(self.first(token, waive, version))
         answer = self.read_message()
         assert answer[0] == 1, "rejected: reason %d" % answer[1]
         payload, _ = self.handshake.read(answer[1:], True)
@@ -255,8 +283,8 @@ class Link:
         self.buffer += first
         return self
 
-    def up(self, token, **kwargs):
-        return self.greet(token).confirm(**kwargs)
+    def up(self, token, version=1, **kwargs):
+        return self.greet(token, version=version).confirm(**kwargs)
 
     def publish(self, host="", service=1, kind="http", upstream="http://127.0.0.1:1"):
         self.send(control(type="publish", service=service, kind=kind, host=host,

@@ -14,39 +14,82 @@
 #include "hex.h"
 
 /*
- * Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b from cacophony's test vectors, as carried by mcginty/snow
- * in tests/vectors/cacophony.txt. The initiator sends the first, third and fifth message.
+ * Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b and …_AESGCM_BLAKE2b from cacophony's test vectors, as carried
+ * by mcginty/snow in tests/vectors/cacophony.txt. The initiator sends the first, third and fifth message.
  */
 static const struct {
 	const char *prologue, *psk, *init_ephemeral, *resp_ephemeral, *handshake_hash;
 	struct {
 		const char *payload, *ciphertext;
 	} messages[6];
-} vector = {
-	"4a6f686e2047616c74",
-	"54686973206973206d7920417573747269616e20706572737065637469766521",
-	"893e28b9dc6ca8d611ab664754b8ceb7bac5117349a4439a6b0569da977c464a",
-	"bbdb4cdbd309f1a1f2e1456967fe288cadd6f712d65dc7b7793d5e63da6b375b",
-	"ed5e9692d0ab507b6c2beec3f584fd5b127817a9d20b26cd50aa72c507260fa3"
-	"1aa7d88dd3723316338af37ce0b4cfb2923aeb848bbf2b934911306f01ffc963",
-	{
-		{"4c756477696720766f6e204d69736573",
-			"ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c7944"
-			"ed63df2f5a12aee1185ee9c50305f2ecf12421dcb53c047a63b784cf7c54a105"},
-		{"4d757272617920526f746862617264",
-			"95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f144808843"
-			"0e0fe7d5c0c9b92f7478716c8852f1b4f389edb75e3ebe546fafafd5b6f0f7"},
-		{"462e20412e20486179656b",
-			"0fe04b26dcfbb69f8a6a94c61f1a26ef88769218d32f5d17c068a6"},
-		{"4361726c204d656e676572",
-			"2239e0c540c01f09eb1f4cc5258fd5acfefff18a5a3773f21b7bfe"},
-		{"4a65616e2d426170746973746520536179",
-			"f216cb03d30fb8af1e561fe02a07552d09b416e27a75e62c77d193718b0bdaae9f"},
-		{"457567656e2042f6686d20766f6e2042617765726b",
-			"6e8baf98b944184dd7dc5ef14d8108cbeca626de118a5460f3308e294d61e172"
-			"38bce29bd9"},
-	},
+} vectors[] = {
+	[SEAL_CHACHAPOLY] =
+		{
+			"4a6f686e2047616c74",
+			"54686973206973206d7920417573747269616e20706572737065637469766521",
+			"893e28b9dc6ca8d611ab664754b8ceb7bac5117349a4439a6b0569da977c464a",
+			"bbdb4cdbd309f1a1f2e1456967fe288cadd6f712d65dc7b7793d5e63da6b375b",
+			"ed5e9692d0ab507b6c2beec3f584fd5b127817a9d20b26cd50aa72c507260fa3"
+			"1aa7d88dd3723316338af37ce0b4cfb2923aeb848bbf2b934911306f01ffc963",
+			{
+				{"4c756477696720766f6e204d69736573",
+					"ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa"
+					"4c7944"
+					"ed63df2f5a12aee1185ee9c50305f2ecf12421dcb53c047a63b784cf7c"
+					"54a105"},
+				{"4d757272617920526f746862617264",
+					"95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f144"
+					"808843"
+					"0e0fe7d5c0c9b92f7478716c8852f1b4f389edb75e3ebe546fafafd5b6"
+					"f0f7"},
+				{"462e20412e20486179656b",
+					"0fe04b26dcfbb69f8a6a94c61f1a26ef88769218d32f5d17c068a6"},
+				{"4361726c204d656e676572",
+					"2239e0c540c01f09eb1f4cc5258fd5acfefff18a5a3773f21b7bfe"},
+				{"4a65616e2d426170746973746520536179",
+					"f216cb03d30fb8af1e561fe02a07552d09b416e27a75e62c77d193718b"
+					"0bdaae9f"},
+				{"457567656e2042f6686d20766f6e2042617765726b",
+					"6e8baf98b944184dd7dc5ef14d8108cbeca626de118a5460f3308e294d"
+					"61e172"
+					"38bce29bd9"},
+			},
+		},
+	[SEAL_AESGCM] =
+		{
+			"4a6f686e2047616c74",
+			"54686973206973206d7920417573747269616e20706572737065637469766521",
+			"893e28b9dc6ca8d611ab664754b8ceb7bac5117349a4439a6b0569da977c464a",
+			"bbdb4cdbd309f1a1f2e1456967fe288cadd6f712d65dc7b7793d5e63da6b375b",
+			"d73c5533886889dde8746bfcd5d0eb738dcc2321bcc0e05981cff516b7e8da25"
+			"effe1be1e0168075ea4df017c8e636f6012c55f726b466a5ae61bafdf6542ef2",
+			{
+				{"4c756477696720766f6e204d69736573",
+					"ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa"
+					"4c7944"
+					"ab67782ba522df522e3b26fec332f0247af54ca69936a856158422652c"
+					"5f2f6c"},
+				{"4d757272617920526f746862617264",
+					"95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f144"
+					"808843"
+					"57c12fca03369a584fdf46ddf33b8418701bb6c0fb9cf97743064e7dc9"
+					"f9cc"},
+				{"462e20412e20486179656b",
+					"9c7cf240c92984f10f318283aad9fa98f5c609379329386bdcd041"},
+				{"4361726c204d656e676572",
+					"d10737813549738317379aa5a89afaa7709f09dea1e86863645037"},
+				{"4a65616e2d426170746973746520536179",
+					"50d6a3e902be8fb400fe88a3df63bfcb0f0f82d1829c5cadb09eaf58d2"
+					"363ec110"},
+				{"457567656e2042f6686d20766f6e2042617765726b",
+					"f9291acf81dab96f88793a2885461fdf2b313fb54b9fbff07d695e0f52"
+					"80646a"
+					"75ff8a86ba"},
+			},
+		},
 };
+
+static enum seal_suite suite; /* of the tests that run now */
 
 /* The vector's inputs as bytes, and room for messages. */
 struct fixture {
@@ -61,18 +104,18 @@ struct fixture {
 static void fixture_init(struct fixture *f)
 {
 	*f = (struct fixture){0};
-	f->prologue_len = unhex(vector.prologue, f->prologue, sizeof(f->prologue));
-	unhex(vector.psk, f->psk, sizeof(f->psk));
-	unhex(vector.init_ephemeral, f->init_e, sizeof(f->init_e));
-	unhex(vector.resp_ephemeral, f->resp_e, sizeof(f->resp_e));
-	handshake_init(&f->init, true, f->prologue, f->prologue_len, f->psk, f->init_e);
-	handshake_init(&f->resp, false, f->prologue, f->prologue_len, f->psk, f->resp_e);
+	f->prologue_len = unhex(vectors[suite].prologue, f->prologue, sizeof(f->prologue));
+	unhex(vectors[suite].psk, f->psk, sizeof(f->psk));
+	unhex(vectors[suite].init_ephemeral, f->init_e, sizeof(f->init_e));
+	unhex(vectors[suite].resp_ephemeral, f->resp_e, sizeof(f->resp_e));
+	handshake_init(&f->init, suite, true, f->prologue, f->prologue_len, f->psk, f->init_e);
+	handshake_init(&f->resp, suite, false, f->prologue, f->prologue_len, f->psk, f->resp_e);
 }
 
 static int write_to(struct handshake *hs, struct fixture *f, unsigned i)
 {
 	uint8_t payload[64];
-	size_t n = unhex(vector.messages[i].payload, payload, sizeof(payload));
+	size_t n = unhex(vectors[suite].messages[i].payload, payload, sizeof(payload));
 	return handshake_write(hs, payload, n, f->msg[i], sizeof(f->msg[i]), &f->msg_len[i]);
 }
 
@@ -121,29 +164,30 @@ static void cacophony(void **state)
 {
 	struct fixture f;
 	play(&f, 1);
-	assert_hex(f.msg[0], f.msg_len[0], vector.messages[0].ciphertext);
-	assert_hex(f.payload, f.payload_len, vector.messages[0].payload);
+	assert_hex(f.msg[0], f.msg_len[0], vectors[suite].messages[0].ciphertext);
+	assert_hex(f.payload, f.payload_len, vectors[suite].messages[0].payload);
 	assert_null(handshake_hash(&f.init));
 	assert_null(handshake_hash(&f.resp));
 
 	assert_int_equal(write_to(&f.resp, &f, 1), 0);
 	assert_int_equal(read_from(&f.init, &f, 1), 0);
-	assert_hex(f.msg[1], f.msg_len[1], vector.messages[1].ciphertext);
-	assert_hex(f.payload, f.payload_len, vector.messages[1].payload);
+	assert_hex(f.msg[1], f.msg_len[1], vectors[suite].messages[1].ciphertext);
+	assert_hex(f.payload, f.payload_len, vectors[suite].messages[1].payload);
 
 	struct seal send[2], recv[2]; /* 0: the initiator's, 1: the responder's */
 	assert_int_equal(handshake_split(&f.init, &send[0], &recv[0]), 0);
 	assert_int_equal(handshake_split(&f.resp, &send[1], &recv[1]), 0);
-	assert_hex(handshake_hash(&f.init), HANDSHAKE_HASH_SIZE, vector.handshake_hash);
-	assert_hex(handshake_hash(&f.resp), HANDSHAKE_HASH_SIZE, vector.handshake_hash);
+	assert_hex(handshake_hash(&f.init), HANDSHAKE_HASH_SIZE, vectors[suite].handshake_hash);
+	assert_hex(handshake_hash(&f.resp), HANDSHAKE_HASH_SIZE, vectors[suite].handshake_hash);
 
-	for (unsigned i = 2; i < ARRAY_LEN(vector.messages); i++) {
+	for (unsigned i = 2; i < ARRAY_LEN(vectors[suite].messages); i++) {
 		uint8_t buf[64];
-		size_t n = unhex(vector.messages[i].payload, buf, sizeof(buf) - SEAL_TAG_SIZE);
+		size_t n =
+			unhex(vectors[suite].messages[i].payload, buf, sizeof(buf) - SEAL_TAG_SIZE);
 		assert_int_equal(seal_encrypt(&send[i % 2], buf, n), 0);
-		assert_hex(buf, n + SEAL_TAG_SIZE, vector.messages[i].ciphertext);
+		assert_hex(buf, n + SEAL_TAG_SIZE, vectors[suite].messages[i].ciphertext);
 		assert_int_equal(seal_decrypt(&recv[1 - i % 2], buf, n + SEAL_TAG_SIZE), 0);
-		assert_hex(buf, n, vector.messages[i].payload);
+		assert_hex(buf, n, vectors[suite].messages[i].payload);
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		seal_deinit(&send[i]);
@@ -210,14 +254,14 @@ static void another_psk_or_prologue_ends_it(void **state)
 			f.prologue[bit / 8 - 32] ^= (uint8_t)(1 << bit % 8);
 		else
 			f.prologue_len += bit % 2 ? 1 : (size_t)-1;
-		handshake_init(&f.resp, false, f.prologue, f.prologue_len, f.psk, NULL);
+		handshake_init(&f.resp, suite, false, f.prologue, f.prologue_len, f.psk, NULL);
 		assert_int_equal(write_to(&f.init, &f, 0), 0);
 		assert_int_equal(read_from(&f.resp, &f, 0), HANDSHAKE_E_AUTH);
 		assert_failed(&f.resp);
 
 		/* A server that does not know the key, and answers as if it had understood. */
 		struct handshake fake;
-		handshake_init(&fake, false, f.prologue, f.prologue_len, f.psk, NULL);
+		handshake_init(&fake, suite, false, f.prologue, f.prologue_len, f.psk, NULL);
 		memcpy(fake.peer, f.msg[0], sizeof(fake.peer));
 		fake.state = HANDSHAKE_WRITE_SECOND;
 		assert_int_equal(write_to(&fake, &f, 1), 0);
@@ -332,7 +376,7 @@ static void too_little_room_ends_nothing(void **state)
 		-ENOBUFS);
 	assert_int_equal(n, 99);
 	assert_int_equal(handshake_read(&f.resp, f.msg[0], f.msg_len[0], f.payload, 16, &n), 0);
-	assert_hex(f.payload, n, vector.messages[0].payload);
+	assert_hex(f.payload, n, vectors[suite].messages[0].payload);
 }
 
 static void the_longest_message(void **state)
@@ -357,8 +401,8 @@ static void production_draws_its_keys(void **state)
 	struct fixture f[2];
 	for (unsigned i = 0; i < 2; i++) {
 		fixture_init(&f[i]);
-		handshake_init(&f[i].init, true, "x", 1, f[i].psk, NULL);
-		handshake_init(&f[i].resp, false, "x", 1, f[i].psk, NULL);
+		handshake_init(&f[i].init, suite, true, "x", 1, f[i].psk, NULL);
+		handshake_init(&f[i].resp, suite, false, "x", 1, f[i].psk, NULL);
 		assert_int_equal(write_to(&f[i].init, &f[i], 0), 0);
 		assert_int_equal(read_from(&f[i].resp, &f[i], 0), 0);
 		assert_int_equal(write_to(&f[i].resp, &f[i], 1), 0);
@@ -374,11 +418,11 @@ static void production_draws_its_keys(void **state)
 	/* A recorded first message is worth nothing to another responder with the same prologue, */
 	struct handshake again;
 	struct seal a, b;
-	handshake_init(&again, false, "x", 1, f[0].psk, NULL);
+	handshake_init(&again, suite, false, "x", 1, f[0].psk, NULL);
 	assert_int_equal(read_from(&again, &f[0], 0), 0);
 	assert_int_equal(write_to(&again, &f[1], 1), 0);
 	/* whose answer the one who recorded it cannot use: the private key is not his. */
-	handshake_init(&f[1].init, true, "x", 1, f[0].psk, NULL);
+	handshake_init(&f[1].init, suite, true, "x", 1, f[0].psk, NULL);
 	assert_int_equal(write_to(&f[1].init, &f[1], 0), 0);
 	assert_int_equal(read_from(&f[1].init, &f[1], 1), HANDSHAKE_E_AUTH);
 	assert_int_equal(handshake_split(&again, &a, &b), 0);
@@ -415,5 +459,17 @@ int main(void)
 		cmocka_unit_test(production_draws_its_keys),
 		cmocka_unit_test(deinit_wipes),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	const struct CMUnitTest aes_tests[] = {
+		cmocka_unit_test(cacophony),
+		cmocka_unit_test(every_changed_bit_ends_it),
+		cmocka_unit_test(another_psk_or_prologue_ends_it),
+		cmocka_unit_test(the_longest_message),
+		cmocka_unit_test(production_draws_its_keys),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	if (seal_has_aes()) {
+		suite = SEAL_AESGCM;
+		failed += cmocka_run_group_tests(aes_tests, NULL, NULL);
+	}
+	return failed;
 }
