@@ -268,7 +268,7 @@ static void trunk_obey(struct trunk *t, const struct trunk_letter *letter)
 		break;
 	case ORDER_SEND: {
 		int r = link_send(trunk_link(t), &letter->message);
-		if (r < 0 && r != -ENOTCONN)
+		if (r == -ENOBUFS || r == -ENOMEM)
 			link_close(trunk_link(t), LINK_END_LOCAL,
 				"it cannot be told what became of its services");
 		break;

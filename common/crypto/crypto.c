@@ -15,9 +15,11 @@ int crypto_start(void)
 {
 	if (sodium_init() < 0)
 		return -EIO;
+	static const uint8_t key[SEAL_KEY_SIZE];
+	struct seal seal;
 	for (enum seal_suite suite = SEAL_CHACHAPOLY; suite <= SEAL_AESGCM; suite++) {
-		struct seal seal;
-		static const uint8_t key[SEAL_KEY_SIZE];
+		if (suite == SEAL_AESGCM && !seal_has_aes())
+			continue;
 		int r = seal_init(&seal, suite, key);
 		if (r != 0)
 			return r;

@@ -40,7 +40,7 @@ struct seal {
 	uint8_t key[SEAL_KEY_SIZE]; /* kept for the next rekey */
 };
 
-/* Takes a copy of the key. -ENOMEM, or -ENOTSUP when OpenSSL has no such cipher. */
+/* Takes a copy of the key. -ENOMEM, or -ENOTSUP when OpenSSL or the processor has no such cipher. */
 int seal_init(struct seal *seal, enum seal_suite suite, const uint8_t key[SEAL_KEY_SIZE]);
 /* Wipes the keys, OpenSSL's copy included; accepts NULL and zeroed memory. */
 void seal_deinit(struct seal *seal);

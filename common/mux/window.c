@@ -216,14 +216,23 @@ void mux_tick(struct mux *m, uint64_t now)
 		buf_deinit(&m->frames);
 }
 
-/* The streams that hold something end; the session goes on (rule 21). */
+/*
+ * Streams that hold something end; the session goes on (rule 21). Those of datagrams first, and alone if
+ * that is enough: to lose some is in their nature, and a flood of them must not end what beside it is whole.
+ */
 void mux_relieve(struct budget_account *account)
 {
 	struct mux *m = container_of(account, struct mux, account);
+	bool datagrams = false;
+	list_for_each (it, &m->streams) {
+		const struct stream *s = list_entry(it, struct stream, all);
+		datagrams |= s->datagrams && s->charged;
+	}
 	struct list holding;
 	list_init(&holding);
 	list_for_each_safe (it, &m->streams) {
-		if (!list_entry(it, struct stream, all)->charged)
+		const struct stream *s = list_entry(it, struct stream, all);
+		if (!s->charged || s->datagrams != datagrams)
 			continue;
 		list_unlink(it);
 		list_append(&holding, it);
