@@ -9,6 +9,7 @@ import secrets
 import shutil
 import subprocess
 
+import load
 import stage
 
 CONTROL, FRONT = 4800, 4801  # ports: for clients, for visitors' HTTP
@@ -66,7 +67,8 @@ class Contender:
 
     def wait(self, at, services):
         for s in services:
-            request = stage.get(at.server_address) if s.kind == "http" else b""
+            # An accepted connection says nothing: the far side may still be starting.
+            request = stage.get(at.server_address, close=True) if s.target == load.NGINX else b""
             at.wait(f"answer on port {self.port(s)}",
                     lambda s=s, r=request: stage.answers(at.server_address, self.port(s), 1, r))
 
@@ -118,6 +120,15 @@ class HAProxies(Contender):
         for port, to_address, to in hops:
             text += LISTEN.format(address=at.address, port=port, to_address=to_address, to=to)
         return ["haproxy", "-f", at.write(name, text)]
+
+    def start(self, at, services):
+        """The far hop first: a connection that finds nobody there is tried again a second later."""
+        far = self.start_client(at, services)
+        for s in services:
+            at.wait("far hop", lambda s=s: stage.answers(at.address, self.port(s) + self.shift))
+        sides = [self.start_server(at, services), far]
+        self.wait(at, services)
+        return sides
 
     def control(self):
         return self.front if self.mode == "http" else FIRST_PORT

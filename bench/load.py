@@ -53,7 +53,7 @@ def iperf(at, port, streams, up, seconds):
     for _ in range(10):
         # It takes one visitor at a time, and needs a moment to see that the last one has gone.
         out = json.loads(at.run(argv + ([] if up else ["-R"]), seconds, check=False) or "{}")
-        if "error" not in out:
+        if "busy" not in out.get("error", ""):
             break
         time.sleep(0.3)
     if "sum_received" not in out.get("end", {}):
@@ -62,7 +62,7 @@ def iperf(at, port, streams, up, seconds):
     return received["bits_per_second"] / 1e9, received["bytes"] / 1e9
 
 
-UNITS = {"us": 1, "ms": 1e3, "s": 1e6}
+UNITS = {"us": 1, "ms": 1e3, "s": 1e6, "m": 60e6}
 
 
 def wrk(at, port, connections, seconds, path=SMALL, close=False):
@@ -79,7 +79,7 @@ def wrk(at, port, connections, seconds, path=SMALL, close=False):
     if not total:
         raise stage.Failed("wrk: no request was answered")
     p50, p99 = (float(m[0]) * UNITS[m[1]] for m in (
-        re.search(rf"{p}%\s+([\d.]+)(us|ms|s)", out).groups() for p in (50, 99)))
+        re.search(rf"{p}%\s+([\d.]+)(us|ms|s|m)\b", out).groups() for p in (50, 99)))
     return rate, p50, p99, total
 
 
@@ -94,9 +94,15 @@ def pace(at, program, port, rate, connections, seconds):
 
 
 def start_iperf(at, port):
-    """A download that goes on until it is stopped."""
+    """A download that goes on until it is stopped; begun anew while iperf3 sees the last one off."""
     argv = ["iperf3", "-R", "-c", at.server_address, "-p", port, "-t", 3600]
-    return at.start("load", argv)
+    for _ in range(10):
+        process = at.start("load", argv)
+        time.sleep(0.5)
+        if process.child.poll() is None or "busy" not in process.last_words():
+            return process
+        at.stop(process)
+    raise stage.Failed("iperf3 stays busy")
 
 
 def download(at, port, name="download", rate=None):
@@ -107,9 +113,13 @@ def download(at, port, name="download", rate=None):
 
 def download_for(at, port, seconds):
     """Gbit/s of one download."""
-    argv = ["curl", "-sS", "-o", "/dev/null", "-m", seconds, "-w", "%{speed_download}",
+    argv = ["curl", "-sS", "-o", "/dev/null", "-m", seconds, "-w",
+            "%{http_code} %{exitcode} %{speed_download}",
             f"http://{at.server_address}:{port}/bulk"]
-    return float(at.run(argv, seconds, check=False)) * 8 / 1e9
+    code, status, speed = at.run(argv, seconds, check=False).split()
+    if code != "200" or status != "28":  # 28: the time was over
+        raise stage.Failed(f"the download ended early: HTTP {code}, curl's status {status}")
+    return float(speed) * 8 / 1e9
 
 
 class Idle:
@@ -118,7 +128,7 @@ class Idle:
     BATCH = 200  # under way at a time
 
     def __init__(self, at, port, n, request=b"", tls=None):
-        self.socks = []
+        self.socks, batch = [], []
         # From several addresses, as visitors come: one has too few ports for some.
         prefix = at.server_address.rsplit(".", 2)[0]
         try:
@@ -139,8 +149,10 @@ class Idle:
                         got += more
                 self.socks += batch
         except OSError as e:
+            got = len(self.socks)
+            self.socks += batch
             self.close()
-            raise stage.Failed(f"idle connection {len(self.socks)} of {n}: {e}") from e
+            raise stage.Failed(f"idle connections {got} to {got + self.BATCH} of {n}: {e}") from e
 
     def close(self):
         for s in self.socks:
@@ -163,7 +175,7 @@ def versions(names):
         done = subprocess.run([name, *flags.get(name, ["--version"])], capture_output=True,
                               text=True, check=False)
         text = done.stdout + done.stderr
-        m = re.search(r"\d+\.\d+(\.\d+)?\S*", text)
+        m = re.search(r"(?<![\d.:-])\d+\.\d+(\.\d+)?(?![\dZ])\S*", text)
         found[name] = m[0] if m else "?"
     return found
 

@@ -7,12 +7,13 @@ import json
 import statistics
 import sys
 
+import contenders
 import figures
 
 OURS = "tunnel"
-PEERS = ("ssh -R", "inlets", "frp", "frp without TLS", "rathole", "rathole noise", "chisel",
-         "bore", "wstunnel")
-ENCRYPTED = ("ssh -R", "frp", "rathole noise", "chisel")
+PEERS = [c.name for c in contenders.everybody(None)
+         if c.tunnel and not isinstance(c, contenders.Tunnel)]
+ENCRYPTED = [c.name for c in contenders.everybody(None) if c.encrypted and c.name in PEERS]
 
 
 def less_is_better(metric):
@@ -72,19 +73,25 @@ class Judge:
                  if (v := self.value(name, metric, c)) is not None]
         return pick(found) if found else (None, None)
 
+    def absent(self, what, name, text, asked, value):
+        """What was to be measured and could not is a number that was not reached."""
+        if value is None and name in self.figures:
+            self.rows.append((what, text, asked, "not measured", False))
+        return value is None
+
     def ratio(self, what, name, metric, ours, others, least=None, most=None):
         mine = self.value(name, metric, ours)
         theirs, who = self.best(name, metric, others)
-        if mine is None or not theirs:
+        asked = f"{least} x" if least else f"at most {most} x"
+        if self.absent(what, name, f"{metric}, {ours}", asked, mine) or not theirs:
             return
         got = mine / theirs
-        asked = f"{least} x" if least else f"at most {most} x"
         good = got >= least if least else got <= most
         self.rows.append((what, f"{metric}, {ours} / {who}", asked, f"{got:.2f} x", good))
 
     def most(self, what, name, metric, contender, most):
         got = self.value(name, metric, contender)
-        if got is not None:
+        if not self.absent(what, name, f"{metric}, {contender}", f"at most {most}", got):
             self.rows.append((what, f"{metric}, {contender}", f"at most {most}", number(got),
                               got <= most))
 
@@ -113,8 +120,8 @@ class Judge:
             self.most("memory", "memory", f"{side} idle, anonymous MiB", OURS, 2.5)
             self.ratio("memory", "memory", m, OURS, PEERS, most=1.0)
             for kind in "tcp", "http":
-                self.most("memory", "memory", f"{side} for each of 10,000 idle {kind} KiB", OURS, 2)
-        self.most("memory", "memory-tls", "server for each of 2,000 idle HTTPS KiB", OURS, 24)
+                self.most("memory", "memory", f"{side} for each idle {kind} KiB", OURS, 2)
+        self.most("memory", "memory-tls", "server for each idle HTTPS KiB", OURS, 24)
         self.most("memory", "sessions", "server for 100 idle sessions MiB", OURS, 4)
         self.ratio("long path", "long-path", "then Mbit/s", OURS, ["direct"], 0.9)
         self.most("recovery", "recovery", "ms", OURS, 500)

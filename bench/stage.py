@@ -42,9 +42,10 @@ class Process:
         """Seconds of processor time so far, all threads."""
         total = 0
         for pid in self.family():
-            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-                with contextlib.suppress(OSError):
-                    total += int((task / "schedstat").read_text().split()[0])
+            with contextlib.suppress(OSError):
+                for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                    with contextlib.suppress(OSError):
+                        total += int((task / "schedstat").read_text().split()[0])
         return total / 1e9
 
     def memory(self, field="VmRSS"):
@@ -53,7 +54,8 @@ class Process:
         for pid in self.family():
             with contextlib.suppress(OSError):
                 status = pathlib.Path(f"/proc/{pid}/status").read_text()
-                total += int(re.search(rf"{field}:\s*(\d+)", status)[1])
+                found = re.search(rf"{field}:\s*(\d+)", status)
+                total += int(found[1]) if found else 0  # none of a zombie
         return total / 1024
 
     def check(self):
