@@ -115,7 +115,7 @@ class HAProxies(Contender):
         self.name, self.kinds, self.mode = f"HAProxy x2 {mode.upper()}", (mode,), mode
 
     def config(self, at, name, mode, hops):
-        options = "http-reuse always" if mode == "http" else ""
+        options = "http-reuse always" if mode == "http" else "option splice-auto"
         text = HAPROXY.format(mode=mode, options=options)
         for port, to_address, to in hops:
             text += LISTEN.format(address=at.address, port=port, to_address=to_address, to=to)
