@@ -91,6 +91,7 @@ HAPROXY = """
 global
     nbthread 1
     maxconn 9500
+    maxpipes 200
 defaults
     mode {mode}
     timeout client 600s

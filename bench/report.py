@@ -62,6 +62,7 @@ class Judge:
 
     def __init__(self, results):
         self.figures, self.rows = results["figures"], []
+        self.there = results["contenders"]
 
     def value(self, name, metric, contender):
         values = self.figures.get(name, {}).get(metric, {}).get(contender)
@@ -73,17 +74,17 @@ class Judge:
                  if (v := self.value(name, metric, c)) is not None]
         return pick(found) if found else (None, None)
 
-    def absent(self, what, name, text, asked, value):
+    def absent(self, what, name, metric, ours, asked, value):
         """What was to be measured and could not is a number that was not reached."""
-        if value is None and name in self.figures:
-            self.rows.append((what, text, asked, "not measured", False))
+        if value is None and name in self.figures and ours in self.there:
+            self.rows.append((what, f"{metric}, {ours}", asked, "not measured", False))
         return value is None
 
     def ratio(self, what, name, metric, ours, others, least=None, most=None):
         mine = self.value(name, metric, ours)
         theirs, who = self.best(name, metric, others)
         asked = f"{least} x" if least else f"at most {most} x"
-        if self.absent(what, name, f"{metric}, {ours}", asked, mine) or not theirs:
+        if self.absent(what, name, metric, ours, asked, mine) or not theirs:
             return
         got = mine / theirs
         good = got >= least if least else got <= most
@@ -91,7 +92,7 @@ class Judge:
 
     def most(self, what, name, metric, contender, most):
         got = self.value(name, metric, contender)
-        if not self.absent(what, name, f"{metric}, {contender}", f"at most {most}", got):
+        if not self.absent(what, name, metric, contender, f"at most {most}", got):
             self.rows.append((what, f"{metric}, {contender}", f"at most {most}", number(got),
                               got <= most))
 
