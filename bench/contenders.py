@@ -24,6 +24,12 @@ class Service:
     port: int = FIRST_PORT  # the public one, of a TCP service
 
 
+HTTP = Service("http", load.NGINX)
+TCP = Service("tcp", load.NGINX)
+IPERF = Service("tcp", load.IPERF)
+BULK = Service("tcp", load.IPERF, FIRST_PORT + 1)  # beside one of the others
+
+
 class Contender:
     name = ""
     programs = ()  # on the PATH

@@ -13,13 +13,9 @@ import time
 import load
 import scale
 import stage
-from contenders import FIRST_PORT, Service, Tunnel
+from contenders import BULK, FIRST_PORT, HTTP, IPERF, TCP, Service, Tunnel
 
 LESS = ("us", "ms", "s/GB", "s/100k", "MiB", "KiB")
-
-HTTP = Service("http", load.NGINX)
-TCP = Service("tcp", load.NGINX)
-IPERF = Service("tcp", load.IPERF)
 
 
 class Figures:
@@ -103,12 +99,11 @@ class Figures:
         """Small requests, 200 a second, without and with a download through the same tunnel."""
         s, out = self.service(c), {}
         # Of another upstream: one process that serves both would be what is measured.
-        bulk = Service("tcp", load.IPERF, FIRST_PORT + 1)
-        with self.running(c, s, bulk):
+        with self.running(c, s, BULK):
             for name in "alone", "beside a download":
                 with self.at.act():
                     if "beside" in name:
-                        load.start_iperf(self.at, c.port(bulk))
+                        load.start_iperf(self.at, c.port(BULK))
                         time.sleep(1)
                     out[f"{name} p50 us"], out[f"{name} p99 us"] = load.pace(
                         self.at, self.pacer, c.port(s), 200, 8, self.seconds(5))

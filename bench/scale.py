@@ -8,11 +8,8 @@ import statistics
 
 import load
 import stage
-from contenders import FIRST_PORT, FRONT, Service, Tunnel
+from contenders import BULK, FIRST_PORT, FRONT, HTTP, TCP, Service, Tunnel
 
-HTTP = Service("http", load.NGINX)
-TCP = Service("tcp", load.NGINX)
-BULK = Service("tcp", load.IPERF, FIRST_PORT + 1)
 PIECES, SECONDS = 12, 1  # each is measured so often, for so long
 ROUTES_EACH = 1000  # of a client; a session may publish 1,024 services
 

@@ -12,7 +12,6 @@
 
 #include <sodium.h>
 
-#define TAG_SIZE   SEAL_TAG_SIZE
 #define BLOCK_SIZE 128 /* BLAKE2b's, which HMAC pads its key to (Noise, section 12.8) */
 
 /* Padded with zeros, as a name that is not longer than a hash is where h starts. */
@@ -21,7 +20,7 @@ static const char protocol_names[][HANDSHAKE_HASH_SIZE] = {
 	[SEAL_AESGCM] = "Noise_NNpsk0_25519_AESGCM_BLAKE2b",
 };
 
-_Static_assert(HANDSHAKE_OVERHEAD == HANDSHAKE_KEY_SIZE + TAG_SIZE, "public key and tag");
+_Static_assert(HANDSHAKE_OVERHEAD == HANDSHAKE_KEY_SIZE + SEAL_TAG_SIZE, "public key and tag");
 
 /* The only place that changes the state. What is not needed any more is wiped on the way. */
 static void enter(struct handshake *hs, enum handshake_state to)
@@ -182,7 +181,7 @@ int handshake_write(struct handshake *hs, const void *payload, size_t n, uint8_t
 
 	uint8_t *sealed = out + HANDSHAKE_KEY_SIZE;
 	seal_once(hs->suite, hs->secrets.key, 0, hs->hash, HANDSHAKE_HASH_SIZE, payload, n, sealed);
-	mix_hash(hs, sealed, n + TAG_SIZE);
+	mix_hash(hs, sealed, n + SEAL_TAG_SIZE);
 	enter(hs, first ? HANDSHAKE_READ_SECOND : HANDSHAKE_DONE);
 	*n_out = n + HANDSHAKE_OVERHEAD;
 	return 0;

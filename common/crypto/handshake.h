@@ -1,8 +1,9 @@
 #pragma once
 /*
  * Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b, or the same with AESGCM, revision 34
- * (https://noiseprotocol.org/noise.html): two messages in which each side shows that it knows the pre-shared key, and from which both get fresh
- * keys that the pre-shared key alone does not give away (rule 6 of docs/protocol.md).
+ * (https://noiseprotocol.org/noise.html): two messages in which each side shows that it knows the
+ * pre-shared key, and from which both get fresh keys that the pre-shared key alone does not give away
+ * (rule 6 of docs/protocol.md).
  *
  *	-> psk, e	initiator: write, read, split
  *	<- e, ee	responder: read, write, split
