@@ -14,15 +14,17 @@
 /* How long the end of the process waits for a job under way, in ms: Argon2id takes 20. */
 #define OFFLOAD_PATIENCE 500
 
-/* Threads are detached, and counted instead of joined: a join could not be given up. */
+/* Threads are counted as well as joined: a join alone could not be given up. */
 struct offload {
 	pthread_mutex_t lock; /* over everything below */
 	pthread_cond_t work;  /* something waits, or stopping */
-	pthread_cond_t left;  /* a thread has ended */
+	pthread_cond_t left;  /* a thread is done */
 	struct list waiting;  /* of struct offload_job, by mail.link */
 	struct list running;
-	size_t queued;    /* length of `waiting` */
-	unsigned threads; /* started and not ended */
+	size_t queued; /* length of `waiting` */
+	pthread_t handles[OFFLOAD_THREADS];
+	unsigned started; /* length of `handles` */
+	unsigned threads; /* of these, not yet done */
 	unsigned idle;    /* of these, waiting for work */
 	bool stopping;
 	bool abandoned; /* offload_free() gave up: the last thread frees */
@@ -86,21 +88,16 @@ static void *helper(void *arg)
 }
 
 /* Signals are the main loop's: it inherits a mask that has them all blocked. Under the lock. */
-static bool start_thread(struct offload *offload)
+static void start_thread(struct offload *offload)
 {
-	pthread_attr_t attr;
-	if (pthread_attr_init(&attr) != 0)
-		return false;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_t thread;
-	bool started = pthread_create(&thread, &attr, helper, offload) == 0;
+	bool started =
+		pthread_create(&offload->handles[offload->started], NULL, helper, offload) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
+	offload->started += started;
 	offload->threads += started;
-	return started;
 }
 
 struct offload *offload_new(void)
@@ -122,7 +119,7 @@ void offload_submit(struct offload *offload, struct loop *home, struct offload_j
 	job->mail.deliver = deliver;
 	atomic_init(&job->cancelled, false);
 	pthread_mutex_lock(&offload->lock);
-	bool wanted = offload->queued >= offload->idle && offload->threads < OFFLOAD_THREADS;
+	bool wanted = offload->queued >= offload->idle && offload->started < OFFLOAD_THREADS;
 	if (wanted)
 		start_thread(offload);
 	bool queue = offload->threads > 0;
@@ -171,10 +168,17 @@ struct offload *offload_free(struct offload *offload)
 	}
 	pthread_cond_broadcast(&offload->work);
 	wait_for_threads(offload);
-	bool ours = offload->threads == 0;
-	offload->abandoned = !ours;
+	offload->abandoned = offload->threads > 0;
+	if (offload->abandoned) {
+		for (unsigned i = 0; i < offload->started; i++)
+			pthread_detach(offload->handles[i]);
+		pthread_mutex_unlock(&offload->lock);
+		return NULL;
+	}
 	pthread_mutex_unlock(&offload->lock);
-	if (ours)
-		destroy(offload);
+	/* What a library keeps for a thread is freed before the process clears up after the library. */
+	for (unsigned i = 0; i < offload->started; i++)
+		pthread_join(offload->handles[i], NULL);
+	destroy(offload);
 	return NULL;
 }

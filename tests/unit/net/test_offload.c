@@ -206,6 +206,35 @@ static void the_end_cancels_and_does_not_wait_for_long(void **state)
 	assert_int_equal(jobs_done, 1);
 }
 
+/* What a library keeps for a thread goes before the process does: here, slowly. */
+static pthread_key_t belongings;
+static atomic_bool belongings_gone;
+
+static void belongings_free(void *value)
+{
+	usleep(50000);
+	belongings_gone = true;
+}
+
+static void belongings_make(struct offload_job *job)
+{
+	pthread_setspecific(belongings, job);
+}
+
+static void the_end_waits_for_what_threads_have_to_free(void **state)
+{
+	static struct job job;
+	pthread_key_create(&belongings, belongings_free);
+	jobs_done = 0;
+	job.offload = (struct offload_job){.run = belongings_make, .done = job_done};
+	struct offload *offload = offload_new();
+	offload_submit(offload, loop, &job.offload);
+	turn_until_done(1);
+	offload_free(offload);
+	assert_true(belongings_gone);
+	pthread_key_delete(belongings);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -216,6 +245,7 @@ int main(void)
 		TEST(a_stuck_job_leaves_the_others_alone),
 		TEST(a_job_cancelled_in_the_queue_never_runs),
 		TEST(the_end_cancels_and_does_not_wait_for_long),
+		TEST(the_end_waits_for_what_threads_have_to_free),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
