@@ -31,10 +31,13 @@ enum seal_suite { SEAL_CHACHAPOLY, SEAL_AESGCM };
 bool seal_has_aes(void);
 
 struct evp_cipher_ctx_st;
+struct crypto_aead_aes256gcm_state_;
 
 /* Embedded; used for sealing or for opening, never both. */
 struct seal {
 	struct evp_cipher_ctx_st *cipher;
+	struct crypto_aead_aes256gcm_state_
+		*aes; /* SEAL_AESGCM's key schedule, for short messages */
 	enum seal_suite suite;
 	uint64_t n;                 /* number of the next message; not reset by a rekey */
 	uint8_t key[SEAL_KEY_SIZE]; /* kept for the next rekey */
@@ -42,7 +45,7 @@ struct seal {
 
 /* Takes a copy of the key. -ENOMEM, or -ENOTSUP when OpenSSL or the processor has no such cipher. */
 int seal_init(struct seal *seal, enum seal_suite suite, const uint8_t key[SEAL_KEY_SIZE]);
-/* Wipes the keys, OpenSSL's copy included; accepts NULL and zeroed memory. */
+/* Wipes the keys, the libraries' copies included; accepts NULL and zeroed memory. */
 void seal_deinit(struct seal *seal);
 
 /*
