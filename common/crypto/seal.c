@@ -18,7 +18,11 @@
 /* The nonce that no message has: Rekey() uses it (Noise, section 4.2). */
 #define NONCE_REKEY UINT64_MAX
 
-/* The longest message, in bytes of plain text, that is not faster with OpenSSL (measured). */
+/*
+ * The longest message, in bytes of plain text, that is libsodium's. Measured: with warm caches both take
+ * equally long at 256 and at 1,300; with cold ones, as a wakeup finds them, OpenSSL takes three times as
+ * long even at 2,048.
+ */
 static const struct {
 	const char *name;
 	size_t short_max;

@@ -18,7 +18,7 @@
 /* Bytes of plain text in one message: Noise's 65,535 less the tag. */
 #define SEAL_PLAIN_MAX (65535 - SEAL_TAG_SIZE)
 
-/* Messages per key. At 64 KiB each a key covers 256 MiB; a rekey costs about one small message. */
+/* Messages per key. At 64 KiB each a key covers 256 MiB; a rekey costs about two small messages. */
 #define SEAL_REKEY_EVERY 4096
 
 /* The message is not what the other side sealed at this place. The link is over. */

@@ -14,7 +14,7 @@
 /* How long the end of the process waits for a job under way, in ms: Argon2id takes 20. */
 #define OFFLOAD_PATIENCE 500
 
-/* Threads are counted as well as joined: a join alone could not be given up. */
+/* Threads are counted as well as joined: of those that are given up the last one frees. */
 struct offload {
 	pthread_mutex_t lock; /* over everything below */
 	pthread_cond_t work;  /* something waits, or stopping */
