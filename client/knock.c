@@ -74,8 +74,9 @@ static void knock_ask(struct knock *k, enum knock_state state)
 
 static void ask_for_link(struct knock *k)
 {
-	char request[UPGRADE_REQUEST_MAX];
-	size_t n = upgrade_request(k->authority, k->path, k->key, request);
+	char request[UPGRADE_REQUEST_MAX], host[URL_AUTHORITY_SIZE];
+	url_host_field(k->remote, host);
+	size_t n = upgrade_request(host, k->path, k->key, request);
 	if (!n)
 		knock_fail(k, "the control path is too long for a request");
 	else if (buf_append(&k->out, request, n) < 0)
@@ -290,8 +291,7 @@ void knock_init(struct knock *k, struct loop *loop, struct offload *offload,
 	k->conn.fd = -1;
 	loop_timer_init(&k->timer, loop, knock_late);
 	loop_task_init(&k->work, knock_work);
-	snprintf(k->authority, sizeof(k->authority), remote->literal_v6 ? "[%s]:%u" : "%s:%u",
-		remote->host, remote->port);
+	url_authority(remote, k->authority);
 }
 
 void knock_start(struct knock *k)

@@ -18,7 +18,6 @@
 #define KNOCK_ANSWER_TIME (10 * CLOCK_S) /* for each HTTP answer: a server does nothing for it */
 #define KNOCK_HEAD_MAX    (16 * 1024)    /* bytes of such an answer; proxies add cookies */
 #define KNOCK_INTERIM_MAX 16             /* 1xx answers before the one that counts (rule 32) */
-#define KNOCK_AUTHORITY   PROXY_NAME_SIZE
 
 enum knock_state { KNOCK_IDLE, KNOCK_DIALLING, KNOCK_PROXY, KNOCK_SECURING, KNOCK_ASKING };
 
@@ -29,8 +28,8 @@ struct knock {
 	const struct url *remote;
 	const char *path;
 	const struct proxy *proxy;
-	struct tls_client *tls;          /* NULL: no TLS */
-	char authority[KNOCK_AUTHORITY]; /* "host:port" of the exit node, for requests and people */
+	struct tls_client *tls;             /* NULL: no TLS */
+	char authority[URL_AUTHORITY_SIZE]; /* of the exit node, for CONNECT and for people */
 
 	enum knock_state state;
 	struct dial dial;

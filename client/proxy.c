@@ -44,8 +44,7 @@ static int take(struct proxy *p, const char *text, const char *source, struct er
 	}
 	r = keep_login(p, &login, err);
 	explicit_bzero(&login, sizeof(login));
-	snprintf(p->name, sizeof(p->name), p->url.literal_v6 ? "[%s]:%u" : "%s:%u", p->url.host,
-		p->url.port);
+	url_authority(&p->url, p->name);
 	p->used = r == 0;
 	return r;
 }
@@ -80,7 +79,7 @@ void proxy_deinit(struct proxy *p)
 int proxy_request(const struct proxy *p, const char *authority, struct buf *out)
 {
 	static const char field[] = "Proxy-Authorization: ";
-	char head[2 * PROXY_NAME_SIZE + 64];
+	char head[2 * URL_AUTHORITY_SIZE + 64];
 	int n = snprintf(head, sizeof(head), "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", authority,
 		authority);
 	int r = buf_append(out, head, (size_t)n);

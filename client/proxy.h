@@ -12,13 +12,11 @@
 #include "wire/http1.h"
 #include "wire/url.h"
 
-#define PROXY_NAME_SIZE (HOSTNAME_SIZE + 10) /* "[host]:65535" */
-
 struct proxy {
 	bool used; /* false: the exit node is dialled directly */
 	struct url url;
-	char name[PROXY_NAME_SIZE];   /* host and port, for people */
-	struct secret *authorization; /* "Basic …"; NULL without a user name */
+	char name[URL_AUTHORITY_SIZE]; /* for people */
+	struct secret *authorization;  /* "Basic …"; NULL without a user name */
 };
 
 /*

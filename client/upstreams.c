@@ -90,20 +90,12 @@ static int split_key(struct str part, struct key *key, struct str *url_out, stru
 /* The Host field that an https upstream expects is the one of its URL; an http one takes any. */
 static int make_rewrite(const struct part *p, struct upstream *add)
 {
-	const struct url *url = &p->url;
-	if (p->o->host) {
-		add->rewrite = strdup(p->o->host);
-		return add->rewrite ? 0 : -ENOMEM;
-	}
-	if (url->scheme != URL_HTTPS)
+	char host[URL_AUTHORITY_SIZE];
+	if (!p->o->host && p->url.scheme != URL_HTTPS)
 		return 0;
-	char port[8] = "";
-	if (url->port != 443)
-		snprintf(port, sizeof port, ":%u", url->port);
-	int n = asprintf(&add->rewrite, url->literal_v6 ? "[%s]%s" : "%s%s", url->host, port);
-	if (n < 0)
-		add->rewrite = NULL;
-	return n < 0 ? -ENOMEM : 0;
+	url_host_field(&p->url, host);
+	add->rewrite = strdup(p->o->host ? p->o->host : host);
+	return add->rewrite ? 0 : -ENOMEM;
 }
 
 static int check_new(const struct upstreams *u, const struct upstream *add, struct error *err)

@@ -47,7 +47,7 @@ size_t upgrade_response(const struct http1_head *h, char out[UPGRADE_RESPONSE_MA
 	return (size_t)n;
 }
 
-size_t upgrade_request(const char *authority, const char *path, char key_out[WS_KEY_SIZE + 1],
+size_t upgrade_request(const char *host, const char *path, char key_out[WS_KEY_SIZE + 1],
 	char out[UPGRADE_REQUEST_MAX])
 {
 	uint8_t nonce[16];
@@ -62,7 +62,7 @@ size_t upgrade_request(const char *authority, const char *path, char key_out[WS_
 		"Sec-WebSocket-Version: 13\r\n"
 		"Sec-WebSocket-Protocol: " UPGRADE_SUBPROTOCOL "\r\n"
 		"\r\n",
-		path, authority, key_out);
+		path, host, key_out);
 	return n > 0 && n < UPGRADE_REQUEST_MAX ? (size_t)n : 0;
 }
 

@@ -29,10 +29,10 @@ enum upgrade_verdict upgrade_judge(const struct http1_head *h, const char *path,
 size_t upgrade_response(const struct http1_head *h, char out[UPGRADE_RESPONSE_MAX]);
 
 /*
- * Client: the request. `authority` is the remote's host and port; `key_out` is remembered for
+ * Client: the request. `host` is what url_host_field() says of the remote; `key_out` is remembered for
  * upgrade_accepted(). Returns its size, 0 when it does not fit.
  */
-size_t upgrade_request(const char *authority, const char *path, char key_out[WS_KEY_SIZE + 1],
+size_t upgrade_request(const char *host, const char *path, char key_out[WS_KEY_SIZE + 1],
 	char out[UPGRADE_REQUEST_MAX]);
 
 /* Client: NULL when this response opens the link, else why not, as a part of a sentence. */

@@ -5,6 +5,7 @@
 #include "wire/url.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/macros.h"
 #include "wire/address.h"
@@ -164,6 +165,22 @@ static int set_host(const struct parts *p, const char *what, struct url *u, stru
 				: "%s: the port \"%.*s\" is not a number from 1 to 65535",
 			what, STR_ARG(port));
 	return 0;
+}
+
+void url_authority(const struct url *u, char out[URL_AUTHORITY_SIZE])
+{
+	snprintf(out, URL_AUTHORITY_SIZE, u->literal_v6 ? "[%s]:%u" : "%s:%u", u->host, u->port);
+}
+
+void url_host_field(const struct url *u, char out[URL_AUTHORITY_SIZE])
+{
+	char port[sizeof ":65535"] = "";
+	size_t n = strlen(u->host);
+	n -= n && u->host[n - 1] == '.';
+	if (u->port != schemes[u->scheme].port)
+		snprintf(port, sizeof port, ":%u", u->port);
+	snprintf(out, URL_AUTHORITY_SIZE, u->literal_v6 ? "[%.*s]%s" : "%.*s%s", (int)n, u->host,
+		port);
 }
 
 /* "unix:" is always the scheme; a host of that name is written http://unix. */

@@ -44,6 +44,17 @@ struct url_login {
 	char password[URL_USER_MAX + 1];
 };
 
+#define URL_AUTHORITY_SIZE (HOSTNAME_SIZE + 10) /* "[host]:65535", with a trailing dot, and a NUL */
+
+/* "host:port", the port always (RFC 9110, 9.3.6); the name as whoever looks it up needs it. */
+void url_authority(const struct url *u, char out[URL_AUTHORITY_SIZE]);
+
+/*
+ * What a Host field says: the port only where it is not the scheme's own (RFC 6455, 4.1; RFC 9110,
+ * 4.2.3), and no trailing dot, as SNI has none. Balancers compare it as it stands with their names.
+ */
+void url_host_field(const struct url *u, char out[URL_AUTHORITY_SIZE]);
+
 /*
  * "http[s]://host[:port][/prefix][?query]"; without scheme it is http, so "host:port" will do. Slashes
  * at the end of the path are not part of it. A query is kept for a warning: nothing uses it.

@@ -9,6 +9,7 @@ import pytest
 
 from house.mitm import Mitm
 from house.visitor import split
+from house.wait import wait_until
 
 
 class Proxy(Mitm):
@@ -120,6 +121,44 @@ def test_none_ends_all_of_it(tunnel, proxy):
     tunnel.client("exit-node.example:1", tunnel.upstream(), "--proxy=none", env=env, wait=False)
     time.sleep(0.7)
     assert not p.requests
+
+
+class FirstRequest(Proxy):
+    """Says yes to CONNECT, and keeps the request that follows, over TLS with a certificate."""
+
+    def __init__(self, cert=None):
+        self.asked = []
+        self.tls = cert.server_context() if cert else None
+        super().__init__()
+
+    def _connect(self, client):
+        self.requests.append(client.recv(4096).decode("latin-1"))
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        if self.tls:
+            client = self.tls.wrap_socket(client, server_side=True)
+        self.asked.append(client.recv(4096).decode("latin-1"))
+        client.close()
+
+
+@pytest.mark.parametrize("remote,connect,host", [
+    ("ws://exit.example", "exit.example:80", "exit.example"),
+    ("ws://exit.example.:80", "exit.example.:80", "exit.example"),
+    ("ws://[2001:db8::1]", "[2001:db8::1]:80", "[2001:db8::1]"),
+    ("ws://exit.example:443", "exit.example:443", "exit.example:443"),
+    ("wss://exit.example", "exit.example:443", "exit.example"),
+    ("wss://exit.example:80", "exit.example:80", "exit.example:80"),
+])
+def test_host_of_the_link_request(tunnel, remote, connect, host):
+    """Balancers compare Host with names as it stands: no port that the scheme stands for (RFC
+    6455, 4.1). CONNECT always names one (RFC 9110, 9.3.6)."""
+    ca = tunnel.ca()
+    tls = remote.startswith("wss")
+    p = tunnel.stage.add(FirstRequest(ca.issue("exit.example") if tls else None))
+    tunnel.client(remote, tunnel.upstream(), "--proxy=http://" + p.address, wait=False,
+                  *(["--tls-ca=" + ca.cert] if tls else []))
+    wait_until(lambda: p.asked, "the link request")
+    assert p.requests[0].startswith("CONNECT %s HTTP/1.1\r\n" % connect)
+    assert "\r\nHost: %s\r\n" % host in p.asked[0]
 
 
 def test_wrong_password_is_said_and_tried_again(tunnel, proxy):

@@ -227,6 +227,7 @@ static void test_settings(void **state)
 		{{.upstream = TEXT("http://x:1")}, NULL, "x", NULL},
 		{{.upstream = TEXT("http://x:1"), .host = TEXT("b:80")}, "b:80", "b", NULL},
 		{{.upstream = TEXT("https://x")}, "x", "x", NULL},
+		{{.upstream = TEXT("https://x.:443")}, "x", "x", NULL},
 		{{.upstream = TEXT("https://x:8443")}, "x:8443", "x", NULL},
 		{{.upstream = TEXT("https://[::1]:8443")}, "[::1]:8443", "::1", NULL},
 		{{.upstream = TEXT("http://[::1]:8443")}, NULL, "::1", NULL},

@@ -210,6 +210,39 @@ static void test_remote(void **state)
 	check(rows, ARRAY_LEN(rows), url_parse_remote);
 }
 
+/* What CONNECT asks for, and what a Host field says, which balancers compare as it stands. */
+static void test_authorities(void **state)
+{
+	static const struct {
+		int (*parse)(struct str text, struct url *out, struct error *err);
+		const char *in, *authority, *host;
+	} rows[] = {
+		{url_parse_remote, "exit.example", "exit.example:80", "exit.example"},
+		{url_parse_remote, "exit.example:80", "exit.example:80", "exit.example"},
+		{url_parse_remote, "ws://exit.example:443", "exit.example:443", "exit.example:443"},
+		{url_parse_remote, "wss://Exit.example", "exit.example:443", "exit.example"},
+		{url_parse_remote, "wss://exit.example:443/x", "exit.example:443", "exit.example"},
+		{url_parse_remote, "wss://exit.example:80", "exit.example:80", "exit.example:80"},
+		{url_parse_remote, "exit.example.:9090", "exit.example.:9090", "exit.example:9090"},
+		{url_parse_remote, "wss://exit.example.", "exit.example.:443", "exit.example"},
+		{url_parse_remote, "[2001:DB8:0::1]", "[2001:db8::1]:80", "[2001:db8::1]"},
+		{url_parse_remote, "wss://[::1]:8443", "[::1]:8443", "[::1]:8443"},
+		{url_parse_upstream, "https://a:443", "a:443", "a"},
+		{url_parse_upstream, "https://a:80", "a:80", "a:80"},
+		{url_parse_upstream, "http://[::1]:80", "[::1]:80", "[::1]"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct url u;
+		struct error err;
+		char text[URL_AUTHORITY_SIZE];
+		assert_int_equal(rows[i].parse(str_from(rows[i].in), &u, &err), 0);
+		url_authority(&u, text);
+		assert_string_equal(text, rows[i].authority);
+		url_host_field(&u, text);
+		assert_string_equal(text, rows[i].host);
+	}
+}
+
 #define U16  "uuuuuuuuuuuuuuuu"
 #define U256 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16 U16
 
@@ -271,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_upstream_port_given),
 		cmocka_unit_test(test_upstream_socket),
 		cmocka_unit_test(test_remote),
+		cmocka_unit_test(test_authorities),
 		cmocka_unit_test(test_proxy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
