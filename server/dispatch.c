@@ -142,6 +142,15 @@ static struct branch *visitor_own_branch(const struct visitor *v, const struct r
 		       : NULL;
 }
 
+/* Whichever service of the route would get it: the answer is not to depend on that. */
+static bool visitor_leaves(struct visitor *v, const struct route *route)
+{
+	list_for_each (it, &route->entries)
+		if (exchange_leaves(&v->ex, branch_of(it)->service->path))
+			return true;
+	return false;
+}
+
 void visitor_send(struct visitor *v, const struct branch *but)
 {
 	struct exchange *ex = &v->ex;
@@ -152,6 +161,10 @@ void visitor_send(struct visitor *v, const struct branch *but)
 	/* A name that only TLS leads to: its service is not for who merely writes it into a Host. */
 	if (route && !route_takes(route, CONTROL_HTTP, CONTROL_TLS_NONE)) {
 		visitor_refuse(v, PAGE_NO_ROUTE);
+		return;
+	}
+	if (route && visitor_leaves(v, route)) {
+		visitor_refuse(v, PAGE_DOT_SEGMENTS);
 		return;
 	}
 	pick.branch = visitor_own_branch(v, route);

@@ -6,6 +6,7 @@
 #include "server/scheme.h"
 #include "server/session.h"
 #include "server/visitor.h"
+#include "wire/http1_path.h"
 
 #define EXCHANGE_GROWTH 512 /* bytes that forwarding adds to a head */
 
@@ -114,10 +115,30 @@ static uint8_t *exchange_splice(struct exchange *ex, size_t at, size_t old, size
 	return p;
 }
 
+static struct str path_prefix(const char *path)
+{
+	struct str prefix = str_from(path);
+	if (prefix.n && prefix.p[prefix.n - 1] == '/')
+		prefix.n--; /* the request's path brings its own */
+	return prefix;
+}
+
+bool exchange_leaves(struct exchange *ex, const char *path)
+{
+	if (!path_prefix(path).n || ex->asterisk)
+		return false;
+	if (buf_reserve(&ex->request, ex->target_n) < 0)
+		return true;
+	size_t at = ex->head_at + ex->method_n + 1 + ex->prefix_n;
+	struct str target = {(const char *)buf_head(&ex->request) + at, ex->target_n};
+	const char *query = memchr(target.p, '?', target.n);
+	if (query)
+		target.n = (size_t)(query - target.p);
+	return http1_path_has_dots(target, buf_tail(&ex->request));
+}
+
 static int exchange_set_prefix(struct exchange *ex, struct str prefix)
 {
-	if (prefix.n && prefix.p[prefix.n - 1] == '/')
-		prefix.n--; /* the path brings its own */
 	if ((!prefix.n && !ex->prefix_n) || ex->asterisk)
 		return 0;
 	/* The target as the log shows it stays the visitor's: it begins behind the prefix. */
@@ -146,7 +167,7 @@ static int exchange_set_host(struct exchange *ex, const char *rewrite)
 
 int exchange_set_service(struct exchange *ex, const char *path, const char *rewrite)
 {
-	int r = exchange_set_prefix(ex, str_from(path));
+	int r = exchange_set_prefix(ex, path_prefix(path));
 	return r ? r : exchange_set_host(ex, rewrite);
 }
 

@@ -18,6 +18,9 @@
 	X(MISDIRECTED, 421, "misdirected",                                                         \
 		"this connection was opened for another host, and its certificate is "             \
 		"not for this one")                                                                \
+	X(DOT_SEGMENTS, 400, "dot-segments",                                                       \
+		"the path of this request has a segment of dots, which is not passed on to this "  \
+		"host")                                                                            \
 	X(HEAD_TIMEOUT, 408, "head-timeout", "the request took too long to arrive")                \
 	X(UPGRADE, 426, "upgrade", "a tunnel is asked for with a WebSocket handshake, version 13") \
 	X(OVERLOADED, 503, "overloaded", "the exit node has no room for this request")             \

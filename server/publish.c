@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/port.h"
+#include "wire/http1_path.h"
 
 const char *publish_asked(const struct control *m, char text[PUBLISH_ASKED_SIZE])
 {
@@ -24,6 +25,14 @@ static bool path_is_clean(const char *path)
 		if (*c <= ' ' || *c >= 0x7f || *c == '#' || *c == '?')
 			return false;
 	return !*path || *path == '/';
+}
+
+/* It would not be where it says, and neither would what is put behind it. */
+static bool path_has_dots(const char *path)
+{
+	uint8_t room[CONTROL_TEXT];
+	struct str s = str_from(path);
+	return s.n > sizeof(room) || http1_path_has_dots(s, room);
 }
 
 /* It becomes a Host field. */
@@ -66,6 +75,8 @@ static const char *publish_fault(const struct control *m)
 		return "TLS that is passed on by its name needs a name, not a port";
 	if (m->publish.path && !path_is_clean(m->publish.path))
 		return "its path does not begin with a slash or has characters that none may have";
+	if (m->publish.path && path_has_dots(m->publish.path))
+		return "its path has a segment of dots: it would lead elsewhere than it says";
 	if (m->publish.rewrite && !host_is_clean(m->publish.rewrite))
 		return "what its Host should be is not a host, or a host and a port";
 	return NULL;

@@ -181,6 +181,11 @@ bool exchange_logs_in(const struct http1_head *h, enum http1_id id);
 int exchange_begin(struct visitor *v, const struct http1_head *h);
 struct str exchange_host(const struct exchange *ex); /* canonical; "" when none was named */
 /*
+ * The target has a dot segment, by which it would leave that path for a service that has one (rule 41);
+ * also when memory is out, as what cannot be judged is not passed on.
+ */
+bool exchange_leaves(struct exchange *ex, const char *path);
+/*
  * Makes the head one for this service, whichever it was for before: its path stands before the
  * request's, Host is `rewrite`, or the visitor's own where that is NULL (rule 41). Before any of it is
  * sent. `rewrite` was found to be a host, perhaps with a port, when the service was published. 0 or

@@ -9,6 +9,7 @@
 
 #include "base/macros.h"
 #include "wire/address.h"
+#include "wire/http1_path.h"
 #include "wire/http1_scan.h"
 
 struct parts {
@@ -250,6 +251,14 @@ int url_parse_upstream(struct str text, struct url *out, struct error *err)
 	struct url u = {.scheme = (enum url_scheme)scheme, .path = p.path, .query = p.query};
 	while (u.path.n > 0 && u.path.p[u.path.n - 1] == '/')
 		u.path.n--;
+	/* A longer one is refused by who says it to the server. */
+	uint8_t room[URL_PATH_MAX];
+	if (u.path.n <= sizeof(room) && http1_path_has_dots(u.path, room))
+		return error_set(err, -EINVAL,
+			"%s \"%.*s\" has a segment of dots in its path: write the path that it "
+			"leads "
+			"to",
+			what, STR_ARG(text));
 	r = set_host(&p, what, &u, err);
 	if (r == 0)
 		*out = u;

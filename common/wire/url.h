@@ -22,8 +22,9 @@ enum url_scheme {
 	URL_UNIX, /* a socket's path; what it speaks depends on where it is published */
 };
 
-#define URL_SOCKET_MAX 107 /* bytes of a socket's path: sockaddr_un, and a NUL */
-#define URL_USER_MAX   255 /* characters of a user name or a password: what curl takes */
+#define URL_SOCKET_MAX 107  /* bytes of a socket's path: sockaddr_un, and a NUL */
+#define URL_PATH_MAX   1024 /* bytes of an upstream's path: what a message to the server holds */
+#define URL_USER_MAX   255  /* characters of a user name or a password: what curl takes */
 
 struct url {
 	enum url_scheme scheme;

@@ -213,6 +213,26 @@ def test_prefix_and_the_whole_server(tunnel):
     assert up.received().count(b"OPTIONS * HTTP/1.1\r\n") == 2
 
 
+DOTS = ["/../admin", "/%2e%2e/admin", "/..%2fadmin", "/.%2E%2Fadmin", "/..;x/admin", "/a/..",
+        "/./admin", "/..%5cadmin", "/%252e%252e/admin", "http://x/../admin", "/a/../..?q"]
+NO_DOTS = ["/.../..a", "/a?/../b", "/.well-known/%2ex;.."]
+
+
+@pytest.mark.parametrize("path, status", [("", 200), ("/", 200), ("/public/", 400)])
+def test_prefix_is_a_fence(tunnel, path, status):
+    """Rule 41: where an upstream has a path, no spelling of a dot segment leads out of it; where none
+    is set, paths are the upstream's business."""
+    server = tunnel.server()
+    up = tunnel.upstream("fine")
+    tunnel.client(server, up.url + path)
+    with Visitor(server.address) as v:
+        assert [v.get(t, host="x").status for t in DOTS] == [status] * len(DOTS)
+        assert [v.get(t, host="x").status for t in NO_DOTS] == [200] * len(NO_DOTS)
+    came = [line.split(b" ")[1] for line in up.received().split(b"\r\n") if b" HTTP/1.1" in line]
+    assert [t.decode() for t in came[-3:]] == [path.rstrip("/") + t for t in NO_DOTS]
+    assert len(came) == len(NO_DOTS) + len(DOTS) * (status == 200)
+
+
 def test_relief_does_not_repeat_a_post(tunnel):
     """A stream that we ended for want of memory says nothing about what its upstream took."""
     server = tunnel.server("--memory-budget=16KiB")

@@ -378,3 +378,24 @@ def test_check_config_opens_nothing(tunnel):
         status, said = check(tunnel, "port: %d\nbind-addr: 127.0.0.1\n" % s.getsockname()[1])
     assert status == 0, said
     assert [p.name for p in tunnel.path.iterdir() if p.is_dir()] == ["home"]
+
+
+def test_a_path_becomes_a_fence(tunnel, server):
+    """Dot segments are refused from when an upstream has a path, and taken again without (rule 41)."""
+    up = tunnel.upstream("fine")
+    client = Configured(tunnel, server, at("a.test", up))
+    client.published(1)
+
+    def climbs(status):
+        def right():
+            with Visitor(server.address) as v:
+                return v.get("/x/../y", host="a.test").status == status
+        return right
+    assert climbs(200)()
+    client.reload(dict(upstream="a.test=%s/public" % up.url))
+    wait_until(climbs(400), "the path to be a fence")
+    client.reload(dict(upstream="a.test=%s/other" % up.url))
+    client.published(3)
+    assert climbs(400)()
+    client.reload(at("a.test", up))
+    wait_until(climbs(200), "the fence to go")

@@ -74,10 +74,10 @@ static const struct {
 	{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "/", NULL,
 		"GET / HTTP/1.1\r\nHost: a\r\n" CAME "X-Forwarded-Host: a\r\n",
 		"GET / HTTP/1.1\r\nHost: a\r\n" CAME "X-Forwarded-Host: a\r\n"},
-	{"PATCH /x/../y?z HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n\r\n", "/api/", NULL,
-		"PATCH /api/x/../y?z HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n" CAME
+	{"PATCH /x/y?z HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n\r\n", "/api/", NULL,
+		"PATCH /api/x/y?z HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n" CAME
 		"X-Forwarded-Host: A.Test:80\r\n",
-		"PATCH /x/../y?z HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n" CAME
+		"PATCH /x/y?z HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n" CAME
 		"X-Forwarded-Host: A.Test:80\r\n"},
 	{"PATCH /x HTTP/1.1\r\nA: 1\r\nhost:\t A.Test:80 \r\nB: 2\r\n\r\n", "/api", "up.test:8080",
 		"PATCH /api/x HTTP/1.1\r\nA: 1\r\nhost:\t up.test:8080 \r\nB: 2\r\n" CAME
@@ -139,6 +139,28 @@ static void test_service(void **state)
 	visitor_destroy(v);
 }
 
+/* Only where there is a path to leave; whatever service the head was made for before. */
+static void test_leaves(void **state)
+{
+	static const struct {
+		const char *in;
+		bool leaves;
+	} targets[] = {{"GET /../x", true}, {"GET http://a/x/..", true}, {"GET /x?/../y", false},
+		{"OPTIONS *", false}, {"GET /x/.y", false}};
+	struct visitor *v = visitor_new();
+	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+		char text[128];
+		snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: a\r\n\r\n", targets[i].in);
+		begin(v, text);
+		assert_false(exchange_leaves(&v->ex, ""));
+		assert_false(exchange_leaves(&v->ex, "/"));
+		assert_int_equal(exchange_leaves(&v->ex, "/p"), targets[i].leaves);
+		assert_int_equal(exchange_set_service(&v->ex, "/other/..", NULL), 0);
+		assert_int_equal(exchange_leaves(&v->ex, "/p/"), targets[i].leaves);
+	}
+	visitor_destroy(v);
+}
+
 /* The log and the routes see what the visitor asked for. */
 static void test_what_was_asked(void **state)
 {
@@ -168,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_service),
+		cmocka_unit_test(test_leaves),
 		cmocka_unit_test(test_what_was_asked),
 		cmocka_unit_test(test_scheme),
 	};
