@@ -67,6 +67,11 @@ const struct tls_certificate *tls_server_pick(const struct tls_server *s, struct
 int tls_error(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* ---- Tickets (tls_tickets.c) ---- */
+
+/* Makes the context ask whether a ticket may be used. */
+void tls_tickets_init(SSL_CTX *ctx);
+
 /* ---- One connection (tls.c) ---- */
 
 struct tls {

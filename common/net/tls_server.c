@@ -159,6 +159,7 @@ static int set_up(struct tls_server *s, const struct tls_server_config *config, 
 			sizeof SESSION_CONTEXT - 1))
 		return tls_error(err, -EINVAL, "the certificate %s cannot be used",
 			config->certs[0]);
+	tls_tickets_init(ctx);
 	SSL_CTX_set_cert_cb(ctx, choose, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ctx, take_name);
 	SSL_CTX_set_alpn_select_cb(ctx, take_protocol, NULL);
