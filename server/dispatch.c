@@ -62,6 +62,14 @@ static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, si
 	return true;
 }
 
+/* A trusted proxy asks for many hosts over TLS of its own, whose name is its concern. */
+static bool visitor_misdirected(const struct visitor *v, const struct http1_head *h)
+{
+	const struct tls *tls = v->conn.tls;
+	return tls && !v->ex.trusted &&
+	       scheme_misdirected(h, tls_sni(tls), tls_serves(tls, http1_host(h)));
+}
+
 static void visitor_redirect(struct visitor *v, const struct http1_head *h)
 {
 	struct buf place = BUF_NULL;
@@ -89,10 +97,9 @@ void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behi
 	}
 	if (visitor_judge_link(v, h, behind))
 		return;
-	const struct tls *tls = v->conn.tls;
 	if (!v->door.visits)
 		visitor_refuse(v, PAGE_NOT_HERE);
-	else if (tls && scheme_misdirected(h, tls_sni(tls), tls_serves(tls, http1_host(h))))
+	else if (visitor_misdirected(v, h))
 		visitor_refuse(v, PAGE_MISDIRECTED);
 	else if (v->worker->opts->https_redirect && !v->ex.secure)
 		visitor_redirect(v, h);

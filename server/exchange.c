@@ -75,6 +75,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	body_begin(&ex->body, h->body, h->length);
 
 	bool trusted = forward_visitor(h, &v->peer, &w->opts->trusted, &ex->visitor);
+	ex->trusted = trusted;
 	ex->secure = scheme_secure(h, trusted, v->secure);
 	struct str id = trusted ? request_id_given(h) : STR_NULL;
 	if (id.n)
@@ -91,8 +92,8 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 		.trusted = trusted,
 		.upgrade = ex->upgrade,
 	};
-	if (!h->host_n) /* HTTP/1.0 may leave it out, but the upstream is asked in 1.1 */
-		f.authority = (struct str){local, address_format(&v->local, local)};
+	if (!h->host_n) /* but the upstream is asked in 1.1, and many take no empty Host */
+		f.authority = (struct str){local, scheme_authority(&v->local, v->secure, local)};
 	ex->request = worker_take_buf(w);
 	return exchange_write(ex, h, &f);
 }

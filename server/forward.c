@@ -103,13 +103,17 @@ static uint8_t *put_request_fields(uint8_t *at, const struct http1_head *h, cons
 {
 	const struct http1_field *from = h->fields, *end = from + h->n_fields;
 	const struct http1_field *host = http1_find(h, HTTP1_HOST);
-	if (host) {
+	if (host && host->value.n) {
 		/* The bytes behind its value tell where in the copy it began. */
 		at = put_request_lines(at, from, host + 1, f->trusted);
 		*host_out = at - (host[1].name.p - host->value.p);
 		from = host + 1;
 	} else {
 		/* RFC 9112, 3.2: for no known authority Host is empty, but it is there. */
+		if (host) {
+			at = put_request_lines(at, from, host, f->trusted);
+			from = host + 1;
+		}
 		*host_out = put_literal(at, "Host: ");
 		at = put_field(at, STR("Host: "), forward_host(h, f));
 	}

@@ -15,7 +15,7 @@
 struct forward {
 	struct str peer;       /* who connected, as text without the port; ends X-Forwarded-For */
 	struct str request_id; /* request_id_given()'s, else ours */
-	struct str authority;  /* Host of a 1.0 request without one (RFC 9112, 3.3); may be empty */
+	struct str authority;  /* Host of a request that names none (RFC 9112, 3.3); may be empty */
 	bool secure;           /* scheme_secure()'s: X-Forwarded-Proto is https */
 	bool trusted;          /* the peer is one of --trusted-proxies */
 	bool upgrade;          /* pass Upgrade: websocket on, when the head has it */

@@ -1,6 +1,7 @@
 #include "server/scheme.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/macros.h"
 #include "server/forward.h"
@@ -14,6 +15,14 @@ bool scheme_secure(const struct http1_head *h, bool trusted, bool secure)
 	if (str_eq_nocase(said, STR("http")) || str_eq_nocase(said, STR("ws")))
 		return false;
 	return secure;
+}
+
+size_t scheme_authority(const struct address *local, bool secure, char out[ADDRESS_TEXT_SIZE])
+{
+	size_t n = address_format(local, out);
+	if (local->port == (secure ? SCHEME_HTTPS_PORT : SCHEME_HTTP_PORT))
+		n = (size_t)(strrchr(out, ':') - out);
+	return n;
 }
 
 /* An IP address, which cannot be asked for by SNI (RFC 6066, 3). */
@@ -38,8 +47,8 @@ bool scheme_misdirected(const struct http1_head *h, struct str sni, bool covered
 uint16_t scheme_https_port(const struct option_ports *ports, uint16_t came_by)
 {
 	for (size_t i = 0; i < ports->n; i++)
-		if (ports->v[i] == 443)
-			return 443;
+		if (ports->v[i] == SCHEME_HTTPS_PORT)
+			return SCHEME_HTTPS_PORT;
 	return came_by;
 }
 
@@ -49,7 +58,7 @@ int scheme_location(struct buf *out, const struct http1_head *h, uint16_t port)
 	if (!host.n)
 		return SCHEME_NO_HOST;
 	char number[sizeof ":65535"] = "";
-	if (port != 443)
+	if (port != SCHEME_HTTPS_PORT)
 		snprintf(number, sizeof number, ":%u", port);
 	/* RFC 9112, 3.2.4: the asterisk is for a server as a whole, which has an empty path. */
 	struct str path = h->path.p[0] == '*' ? STR_NULL : h->path;

@@ -5,15 +5,22 @@
  */
 #include "base/buf.h"
 #include "config/option.h"
+#include "wire/address.h"
 #include "wire/http1.h"
 
-#define SCHEME_NO_HOST 1 /* no host was named, as HTTP/1.0 allows */
+#define SCHEME_HTTP_PORT  80  /* RFC 9110, 4.2.1 */
+#define SCHEME_HTTPS_PORT 443 /* RFC 9110, 4.2.2 */
+
+#define SCHEME_NO_HOST 1 /* no host was named */
 
 /*
  * Whether the visitor uses https: what X-Forwarded-Proto says if the peer is `trusted` and the value
  * one that is known, else how he came to us.
  */
 bool scheme_secure(const struct http1_head *h, bool trusted, bool secure);
+
+/* What a Host field says of the address that a request came to; its length. */
+size_t scheme_authority(const struct address *local, bool secure, char out[ADDRESS_TEXT_SIZE]);
 
 /*
  * Rule 35's 421, for a connection over TLS that asked for the name `sni` (as the peer wrote it; may be

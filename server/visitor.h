@@ -61,6 +61,7 @@ struct exchange {
 	bool rewritten : 1;  /* Host is the service's */
 	bool http10 : 1;     /* the visitor's version */
 	bool secure : 1;     /* the visitor uses https, as rule 36 has it */
+	bool trusted : 1;    /* asked for by one of --trusted-proxies */
 	bool keep : 1;       /* the visitor's connection may serve another request */
 	bool upgrade : 1;    /* asked for a WebSocket */
 	bool upgraded : 1;   /* and got one: bytes pass as they come */

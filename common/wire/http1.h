@@ -56,8 +56,8 @@ struct http1_head {
 	struct str target;             /* as it came */
 	struct str path;               /* of any form: "/…", never empty, or "*" */
 	struct str query;              /* from its '?' on; may be empty */
-	struct str host_value;         /* Host as it came; without one, an absolute target's */
-	char host_name[HOSTNAME_SIZE]; /* canonical, empty without a Host in 1.0 */
+	struct str host_value;         /* Host as it came; empty or none: an absolute target's */
+	char host_name[HOSTNAME_SIZE]; /* canonical; empty where no host is named */
 	uint8_t host_n;
 	uint16_t host_port; /* 0: none given */
 

@@ -166,14 +166,16 @@ static int judge_host(struct http1_head *h, struct str authority, uint16_t schem
 	const struct http1_field *f = http1_find(h, HTTP1_HOST);
 	if (!f && h->minor > 0)
 		return HTTP1_E_HOST;
-	if (!f && !authority.p)
+	/* RFC 9112, 3.2: who has no name for us sends an empty one, as balancers' health checks do. */
+	bool named = f && f->value.n;
+	if (!named && !authority.p)
 		return HTTP1_OK;
 	size_t n;
-	h->host_value = f ? f->value : authority;
+	h->host_value = named ? f->value : authority;
 	if (hostname_with_port(h->host_value, h->host_name, &n, &h->host_port))
-		return f ? HTTP1_E_HOST : HTTP1_E_TARGET;
+		return named ? HTTP1_E_HOST : HTTP1_E_TARGET;
 	h->host_n = (uint8_t)n;
-	if (!f || !authority.p)
+	if (!named || !authority.p)
 		return HTTP1_OK;
 
 	char other[HOSTNAME_SIZE];

@@ -95,6 +95,27 @@ static void test_ports(void **state)
 	assert_int_equal(scheme_https_port(&ports, 8080), 8080);
 }
 
+static void test_authority(void **state)
+{
+	static const struct {
+		const char *local, *plain, *secure;
+	} rows[] = {
+		{"192.0.2.1:80", "192.0.2.1", "192.0.2.1:80"},
+		{"192.0.2.1:443", "192.0.2.1:443", "192.0.2.1"},
+		{"[2001:db8::80]:80", "[2001:db8::80]", "[2001:db8::80]:80"},
+		{"[2001:db8::1]:8080", "[2001:db8::1]:8080", "[2001:db8::1]:8080"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct address a;
+		char text[ADDRESS_TEXT_SIZE];
+		assert_true(address_parse(str_from(rows[i].local), &a));
+		size_t n = scheme_authority(&a, false, text);
+		assert_true(str_eq((struct str){text, n}, str_from(rows[i].plain)));
+		n = scheme_authority(&a, true, text);
+		assert_true(str_eq((struct str){text, n}, str_from(rows[i].secure)));
+	}
+}
+
 static const struct {
 	const char *in, *want;
 	uint16_t port;
@@ -111,6 +132,7 @@ static const struct {
 	{"GET /x HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", "https://192.0.2.1/x", 443},
 	{"OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n", "https://a.test", 443},
 	{"GET /x HTTP/1.0\r\n\r\n", NULL, 443},
+	{"GET /x HTTP/1.1\r\nHost:\r\n\r\n", NULL, 443},
 };
 
 static void test_locations(void **state)
@@ -132,7 +154,7 @@ static void test_locations(void **state)
 static void test_odd_hosts(void **state)
 {
 	static const char *const odd[] = {"a.test@evil.test", "a.test/evil", "a.test\\evil", "a b",
-		"evil.test#", "a.test:80:81", "", "a.test%2fevil", "[::1", "a,b"};
+		"evil.test#", "a.test:80:81", ":80", "a.test%2fevil", "[::1", "a,b"};
 	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
 		char text[256];
 		struct http1_head h;
@@ -150,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_schemes),
 		cmocka_unit_test(test_misdirections),
 		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_authority),
 		cmocka_unit_test(test_locations),
 		cmocka_unit_test(test_odd_hosts),
 	};
