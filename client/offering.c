@@ -78,7 +78,7 @@ bool offering_takes(const struct offering *offering, uint8_t kind)
 {
 	switch (offering->upstream.kind) {
 	case CONTROL_HTTP:
-		/* A request that may become a WebSocket has a stream of its own, of kind tcp. */
+		/* A request that may become something else has a stream of its own, of kind tcp. */
 		return kind == FRAME_KIND_HTTP || kind == FRAME_KIND_TCP;
 	case CONTROL_TCP:
 		return kind == FRAME_KIND_TCP;

@@ -199,7 +199,8 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 	if (forward_response(&w->rewritten, h, &f) < 0)
 		return -ENOMEM;
 	if (ex->upgraded) {
-		body_begin(&ex->body, HTTP1_BODY_UNTIL_CLOSE, 0);
+		if (ex->body.done) /* else what is left of it is the upstream's first */
+			body_begin(&ex->body, HTTP1_BODY_UNTIL_CLOSE, 0);
 		stream_ready(&v->user.lane->stream);
 	}
 	return 0;
@@ -228,7 +229,7 @@ static size_t answer_head(struct visitor *v, const uint8_t *p, size_t n)
 			visitor_close(v, true);
 		return n;
 	}
-	if (r != HTTP1_OK || (h->status == 101 && !(ex->upgrade && h->upgrade_websocket))) {
+	if (r != HTTP1_OK || (h->status == 101 && !(ex->upgrade && exchange_switches(ex, h)))) {
 		answer_garbled(v);
 		return n;
 	}

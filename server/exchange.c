@@ -68,7 +68,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	ex->http10 = h->minor == 0;
 	ex->asterisk = h->path.p[0] == '*'; /* an absolute form has it too */
 	ex->keep = h->keep_alive;
-	ex->upgrade = h->upgrade_websocket;
+	ex->upgrade = h->upgrade;
 	ex->login = exchange_logs_in(h, HTTP1_AUTHORIZATION);
 	ex->html = page_wants_html(h);
 	ex->holding = true;
@@ -96,6 +96,26 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 		f.authority = (struct str){local, scheme_authority(&v->local, v->secure, local)};
 	ex->request = worker_take_buf(w);
 	return exchange_write(ex, h, &f);
+}
+
+bool exchange_switches(const struct exchange *ex, const struct http1_head *response)
+{
+	static const struct str mark = {"\r\n" FORWARD_UPGRADE, sizeof("\r\n" FORWARD_UPGRADE) - 1};
+	const struct http1_field *f = http1_find(response, HTTP1_UPGRADE);
+	const char *head = (const char *)buf_head(&ex->request) + ex->head_at;
+	const char *offer = memmem(head, ex->head_n, mark.p, mark.n);
+	if (!response->upgrade || !offer)
+		return false;
+	offer += mark.n;
+	const char *end = memchr(offer, '\r', (size_t)(head + ex->head_n - offer));
+	struct str answer = f->value, protocol, offered, offers = {offer, (size_t)(end - offer)};
+	/* Layers stand in ascending order (RFC 9110, 7.8): "TLS/1.0, HTTP/1.1" switches to TLS. */
+	if (!http1_list_next(&answer, &protocol))
+		return false;
+	while (http1_list_next(&offers, &offered))
+		if (str_eq_nocase(offered, protocol))
+			return true;
+	return false;
 }
 
 struct str exchange_host(const struct exchange *ex)

@@ -150,6 +150,23 @@ static uint8_t *put_request_line(uint8_t *at, const struct http1_head *h)
 	return put_literal(at, " HTTP/1.1\r\n");
 }
 
+/* Commas alone between them: there is room for as many bytes as came. */
+static uint8_t *put_upgrade(uint8_t *at, const struct http1_head *h)
+{
+	bool first = true;
+	at = put_literal(at, "Connection: Upgrade\r\n" FORWARD_UPGRADE);
+	for (const struct http1_field *f = h->fields; f < h->fields + h->n_fields; f++) {
+		struct str list = f->value, protocol;
+		while (f->id == HTTP1_UPGRADE && http1_upgrade_next(&list, &protocol)) {
+			if (!first)
+				*at++ = ',';
+			at = put(at, protocol);
+			first = false;
+		}
+	}
+	return put_literal(at, "\r\n");
+}
+
 int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f,
 	size_t *host_at_out)
 {
@@ -162,8 +179,8 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 	uint8_t *host_at, *at = put_request_line(buf_tail(out), h);
 	at = put_request_fields(at, h, f, &host_at);
 
-	if (f->upgrade && h->upgrade_websocket)
-		at = put_literal(at, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+	if (f->upgrade && h->upgrade)
+		at = put_upgrade(at, h);
 	else if (h->te_trailers)
 		at = put_literal(at, "Connection: TE\r\nTE: trailers\r\n");
 
@@ -229,6 +246,16 @@ bool forward_visitor(const struct http1_head *h, const struct address *peer,
 	return true;
 }
 
+/* As the upstream wrote it; answers to what was offered, and 426 (RFC 9110, 15.5.22). */
+static uint8_t *put_upgrade_lines(uint8_t *at, const struct http1_head *h)
+{
+	at = put_literal(at, "Connection: Upgrade\r\n");
+	for (size_t i = 0; i < h->n_fields; i++)
+		if (h->fields[i].id == HTTP1_UPGRADE)
+			at = put(at, http1_line(h, i));
+	return at;
+}
+
 /* Lines that must not reach this visitor though they are no hop's. */
 static uint64_t response_drop(const struct http1_head *h, bool http10)
 {
@@ -255,9 +282,9 @@ int forward_response(struct buf *out, const struct http1_head *h, const struct f
 	at = put(at, h->reason);
 	at = put_literal(at, "\r\n");
 	at = put_lines(at, h->fields, h->fields + h->n_fields, response_drop(h, f->http10));
-	if (h->status == 101)
-		at = put_literal(at, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
-	else if (h->status < 200)
+	if (h->upgrade && (h->status == 101 || (h->status == 426 && !f->http10)))
+		at = put_upgrade_lines(at, h);
+	if (h->status < 200)
 		; /* says nothing about the connection: the final answer does */
 	else if (f->close || forward_ends_by_close(h, f->http10))
 		at = put_literal(at, "Connection: close\r\n");

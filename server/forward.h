@@ -12,13 +12,16 @@
 /* Addresses of X-Forwarded-For that are looked at: a longer chain of one's own proxies is a mistake. */
 #define FORWARD_HOPS_MAX 32
 
+/* The line of the protocols that are offered to the upstream begins so; no other does. */
+#define FORWARD_UPGRADE "Upgrade: "
+
 struct forward {
 	struct str peer;       /* who connected, as text without the port; ends X-Forwarded-For */
 	struct str request_id; /* request_id_given()'s, else ours */
 	struct str authority;  /* Host of a request that names none (RFC 9112, 3.3); may be empty */
 	bool secure;           /* scheme_secure()'s: X-Forwarded-Proto is https */
 	bool trusted;          /* the peer is one of --trusted-proxies */
-	bool upgrade;          /* pass Upgrade: websocket on, when the head has it */
+	bool upgrade;          /* pass Upgrade on, when the head has one (http1_head::upgrade) */
 };
 
 /*

@@ -55,9 +55,9 @@ struct lane {
 };
 
 /*
- * A lane for a request: one that waits, else a new stream. `alone` is for a request that asks for a
- * WebSocket: its lane carries nothing else, because half-close has another meaning there. NULL when
- * the session takes no more streams, or memory is out.
+ * A lane for a request: one that waits, else a new stream. `alone` is for a request that asks for
+ * another protocol: its lane carries nothing else, because half-close has another meaning there. NULL
+ * when the session takes no more streams, or memory is out.
  */
 struct lane *lane_take(struct branch *branch, struct lane_user *u, bool alone);
 

@@ -17,6 +17,10 @@ void request_rewind(struct exchange *ex)
 
 static void request_done(struct visitor *v)
 {
+	if (v->ex.upgraded) {
+		body_begin(&v->ex.body, HTTP1_BODY_UNTIL_CLOSE, 0);
+		return;
+	}
 	v->ex.body.done = true;
 	if (v->ex.headed)
 		timeout_cancel(&v->timeout);
@@ -99,7 +103,7 @@ static ssize_t request_body(struct visitor *v, uint8_t *room, size_t max)
 	ssize_t n = request_read(v, room, max);
 	if (n == -EAGAIN)
 		return n;
-	if (n == 0 && ex->upgraded) {
+	if (n == 0 && ex->body.kind == HTTP1_BODY_UNTIL_CLOSE) {
 		ex->body.done = true;
 		return 0;
 	}

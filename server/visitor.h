@@ -63,7 +63,7 @@ struct exchange {
 	bool secure : 1;     /* the visitor uses https, as rule 36 has it */
 	bool trusted : 1;    /* asked for by one of --trusted-proxies */
 	bool keep : 1;       /* the visitor's connection may serve another request */
-	bool upgrade : 1;    /* asked for a WebSocket */
+	bool upgrade : 1;    /* asked for another protocol */
 	bool upgraded : 1;   /* and got one: bytes pass as they come */
 	bool login : 1;      /* logs in the connection: the lane stays this visitor's (rule 33) */
 	bool html : 1;       /* error pages as HTML */
@@ -180,6 +180,8 @@ bool answer_push_end(struct lane_user *u);
 bool exchange_logs_in(const struct http1_head *h, enum http1_id id);
 /* What a head says of the exchange. 0 or -ENOMEM. */
 int exchange_begin(struct visitor *v, const struct http1_head *h);
+/* Whether a 101 switches to a protocol that the upstream was offered. */
+bool exchange_switches(const struct exchange *ex, const struct http1_head *response);
 struct str exchange_host(const struct exchange *ex); /* canonical; "" when none was named */
 /*
  * The target has a dot segment, by which it would leave that path for a service that has one (rule 41);

@@ -11,9 +11,14 @@ static bool value_is(const struct http1_head *h, enum http1_id id, struct str va
 	return f && str_eq(f->value, value);
 }
 
+static bool is_websocket(const struct http1_head *h)
+{
+	return h->upgrade && http1_lists(h, HTTP1_UPGRADE, STR("websocket"));
+}
+
 enum upgrade_verdict upgrade_judge(const struct http1_head *h, const char *path, size_t behind)
 {
-	if (h->method != HTTP1_GET || !h->upgrade_websocket || !str_eq(h->path, str_from(path)) ||
+	if (h->method != HTTP1_GET || !is_websocket(h) || !str_eq(h->path, str_from(path)) ||
 		!http1_lists(h, HTTP1_SEC_WEBSOCKET_PROTOCOL, STR(UPGRADE_SUBPROTOCOL)))
 		return UPGRADE_NONE;
 	/* Browsers always send it, our client never: a page must not reach a developer's localhost. */
@@ -70,7 +75,7 @@ const char *upgrade_accepted(const struct http1_head *h, const char key[WS_KEY_S
 {
 	if (h->status != 101)
 		return "it did not switch to a WebSocket";
-	if (!h->upgrade_websocket)
+	if (!is_websocket(h))
 		return "it switched to something else than a WebSocket";
 	char accept[WS_ACCEPT_SIZE + 1];
 	if (ws_accept(key, WS_KEY_SIZE, accept) != 0 ||

@@ -44,10 +44,10 @@ struct http1_head {
 	uint64_t length; /* with HTTP1_BODY_LENGTH */
 	uint64_t seen;   /* bit 1 << id for every enum http1_id that occurs */
 
-	bool keep_alive;        /* version and Connection allow another message behind this one */
-	bool upgrade_websocket; /* 1.1, Connection names upgrade, Upgrade lists websocket */
-	bool te_trailers;       /* TE lists trailers */
-	bool expect_continue;   /* requests; ignored in 1.0, where the field is marked `hop` */
+	bool keep_alive;      /* version and Connection allow another message behind this one */
+	bool upgrade;         /* 1.1, Connection names it, and http1_upgrade_next() finds one */
+	bool te_trailers;     /* TE lists trailers */
+	bool expect_continue; /* requests; ignored in 1.0, where the field is marked `hop` */
 
 	/* requests */
 	uint8_t method; /* enum http1_method */
@@ -86,6 +86,12 @@ const struct http1_field *http1_find(const struct http1_head *h, enum http1_id i
 
 /* Whether a field of that id lists the token (case does not matter, nor on how many lines). */
 bool http1_lists(const struct http1_head *h, enum http1_id id, struct str token);
+
+/*
+ * Takes the next protocol off an Upgrade field's value that may be passed on: whatever it is but HTTP of
+ * another version, whose requests nobody here would read (rule 34). False: there is none.
+ */
+bool http1_upgrade_next(struct str *list, struct str *protocol_out);
 
 /* The bytes of field `i` with its line end. Lines follow each other: runs can be copied at once. */
 static inline struct str http1_line(const struct http1_head *h, size_t i)

@@ -20,6 +20,7 @@
 	X(PROXY_AUTHORIZATION, "proxy-authorization", 'p', HTTP1_HOP)    \
 	X(TE, "te", 't', HTTP1_HOP)                                      \
 	X(UPGRADE, "upgrade", 'u', HTTP1_HOP)                            \
+	X(HTTP2_SETTINGS, "http2-settings", 'h', HTTP1_HOP)              \
 	X(TRAILER, "trailer", 't', HTTP1_NO_TRAILER)                     \
 	X(EXPECT, "expect", 'e', HTTP1_NO_TRAILER)                       \
 	X(FORWARDED, "forwarded", 'f', HTTP1_FORWARDING)                 \

@@ -59,6 +59,43 @@ static void mark_hop(struct http1_head *h, struct str name)
 			h->fields[i].hop = true;
 }
 
+/* h2c, h2, their drafts, HTTP/2.0 */
+static bool is_http(struct str protocol)
+{
+	const char *slash = memchr(protocol.p, '/', protocol.n);
+	struct str name = {protocol.p, slash ? (size_t)(slash - protocol.p) : protocol.n};
+	return str_eq_nocase(name, STR("http")) ||
+	       (name.n >= 2 && str_eq_nocase((struct str){name.p, 2}, STR("h2")));
+}
+
+/* RFC 9110, 7.8: a token, or two with a slash between them. */
+static bool is_protocol(struct str s)
+{
+	const char *slash = memchr(s.p, '/', s.n);
+	size_t n = slash ? (size_t)(slash - s.p) : s.n;
+	return http1_is_token((struct str){s.p, n}) &&
+	       (!slash || http1_is_token((struct str){slash + 1, s.n - n - 1}));
+}
+
+bool http1_upgrade_next(struct str *list, struct str *protocol_out)
+{
+	while (http1_list_next(list, protocol_out))
+		if (is_protocol(*protocol_out) && !is_http(*protocol_out))
+			return true;
+	return false;
+}
+
+static bool lists_upgrade(const struct http1_head *h)
+{
+	const struct http1_field *end = h->fields + h->n_fields;
+	for (const struct http1_field *f = http1_find(h, HTTP1_UPGRADE); f && f < end; f++) {
+		struct str list = f->value, protocol;
+		if (f->id == HTTP1_UPGRADE && http1_upgrade_next(&list, &protocol))
+			return true;
+	}
+	return false;
+}
+
 static int judge_connection(struct http1_head *h)
 {
 	bool closes = false, keeps = false, upgrades = false;
@@ -83,8 +120,7 @@ static int judge_connection(struct http1_head *h)
 		}
 	}
 	h->keep_alive = !closes && (h->minor > 0 || keeps);
-	h->upgrade_websocket =
-		upgrades && h->minor > 0 && http1_lists(h, HTTP1_UPGRADE, STR("websocket"));
+	h->upgrade = upgrades && h->minor > 0 && lists_upgrade(h);
 	h->te_trailers = http1_lists(h, HTTP1_TE, STR("trailers"));
 	return HTTP1_OK;
 }

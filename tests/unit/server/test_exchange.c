@@ -181,6 +181,37 @@ static void test_what_was_asked(void **state)
 	visitor_destroy(v);
 }
 
+static void test_switches(void **state)
+{
+	static const struct {
+		const char *answer;
+		bool switches;
+	} answers[] = {{"Upgrade: tcp", true}, {"upgrade: SPDY/3.1", true}, {"Upgrade: TCP", true},
+		{"Upgrade: tcp, HTTP/1.1", true}, {"Upgrade: h2c", false},
+		{"Upgrade: h2c, tcp", false}, {"Upgrade: websocket", false}, {"Upgrade: tc", false},
+		{"Upgrade: tcp/1", false}, {"Upgrade:", false}, {"Upgrade: HTTP/1.1", false},
+		{"X: tcp", false}};
+	struct visitor *v = visitor_new();
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		char text[128];
+		struct http1_head h;
+		size_t scanned = 0;
+		int n = snprintf(text, sizeof(text),
+			"HTTP/1.1 101 S\r\nConnection: Upgrade\r\n%s\r\n\r\n", answers[i].answer);
+		assert_int_equal(http1_parse_response(&h, (const uint8_t *)text, (size_t)n,
+					 HTTP1_RESPONSE_MAX, HTTP1_GET, &scanned),
+			HTTP1_OK);
+		begin(v, "GET / HTTP/1.1\r\nHost: a\r\nX: Upgrade: websocket\r\n"
+			 "Connection: Upgrade\r\nUpgrade: h2c, SPDY/3.1, tcp\r\n\r\n");
+		assert_int_equal(exchange_set_service(&v->ex, "/path", "host.test"), 0);
+		if (exchange_switches(&v->ex, &h) != answers[i].switches)
+			fail_msg("%s", answers[i].answer);
+		begin(v, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: tcp\r\n\r\n");
+		assert_false(exchange_switches(&v->ex, &h));
+	}
+	visitor_destroy(v);
+}
+
 static void test_scheme(void **state)
 {
 	struct visitor *v = visitor_new();
@@ -198,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_leaves),
 		cmocka_unit_test(test_what_was_asked),
+		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_scheme),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,8 +51,19 @@ static const struct {
 	{"websocket",
 		GET
 		"Upgrade: h2c, WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: k\r\n\r\n",
-		GET "Sec-WebSocket-Key: k\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" OURS,
+		GET "Sec-WebSocket-Key: k\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n" OURS,
 		UPGRADE, ""},
+	{"any protocol but HTTP",
+		GET
+		"Upgrade: SPDY/3.1,h2, HTTP/2.0\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+		"HTTP2-Settings: AAMAAABk\r\nupgrade: tcp , H2C-14,a/b/c,\"x\", TLS/1.0\r\n\r\n",
+		GET "Connection: Upgrade\r\nUpgrade: SPDY/3.1,tcp,TLS/1.0\r\n" OURS, UPGRADE, ""},
+	{"its settings alone", GET "HTTP2-Settings: AAMAAABk\r\n\r\n", GET OURS, UPGRADE, ""},
+	{"Upgrade that Connection does not name", GET "Upgrade: tcp\r\n\r\n", GET OURS, UPGRADE,
+		""},
+	{"Upgrade in 1.0",
+		"GET / HTTP/1.0\r\nHost: a\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\n",
+		GET OURS, UPGRADE, ""},
 	{"websocket that is not wanted", GET "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
 		GET OURS, 0, ""},
 	{"other upgrade", GET "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n", GET OURS, UPGRADE, ""},
@@ -286,8 +297,23 @@ static const struct {
 		"X\r\n"
 		"Sec-WebSocket-Accept: x\r\nX: 1\r\n\r\n",
 		"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: x\r\n"
-		"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+		"Connection: Upgrade\r\nupgrade: WebSocket\r\n\r\n",
 		0, HTTP1_GET},
+	{"101 to a layer on another",
+		"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: TLS/1.0, "
+		"HTTP/1.1\r\n\r\n",
+		"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: TLS/1.0, "
+		"HTTP/1.1\r\n\r\n",
+		0, HTTP1_GET},
+	{"426",
+		"HTTP/1.1 426 U\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: "
+		"0\r\n\r\n",
+		"HTTP/1.1 426 U\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: "
+		"tcp\r\n\r\n",
+		0, HTTP1_GET},
+	{"other protocols on offer",
+		OK "Connection: Upgrade\r\nUpgrade: tcp, h2c\r\nContent-Length: 0\r\n\r\n",
+		OK "Content-Length: 0\r\n\r\n", 0, HTTP1_GET},
 	{"an upstream may say X-Request-Id", OK "X-Request-Id: u\r\nContent-Length: 0\r\n\r\n",
 		OK "X-Request-Id: u\r\nContent-Length: 0\r\n\r\n", 0, HTTP1_GET},
 };

@@ -50,7 +50,7 @@ static const struct {
 	uint16_t port;
 	enum http1_body body;
 	uint64_t length;
-	bool keep_alive, expect, websocket, trailers;
+	bool keep_alive, expect, upgrade, trailers;
 } requests[] = {
 	{S("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), HTTP1_GET, "/", "", "a", 0, 0, 0, true, 0, 0, 0},
 	{S("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), HTTP1_GET, "/", "", "a", 0, 0, 0, true, 0, 0,
@@ -83,6 +83,12 @@ static const struct {
 		"a", 0, 0, 0, true, 0, false, 0},
 	{S("GET / HTTP/1.0\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"), HTTP1_GET, "/",
 		"", "", 0, 0, 0, false, 0, false, 0},
+	{S(REQ("GET / HTTP/1.1") "Upgrade: h2c\r\nUpgrade: SPDY/3.1\r\nConnection: "
+				 "upgrade\r\n\r\n"),
+		HTTP1_GET, "/", "", "a", 0, 0, 0, true, 0, true, 0},
+	{S(REQ("GET / HTTP/1.1") "Upgrade: HTTP/2.0, h2, a/b/c, /a, a/\r\nConnection: "
+				 "upgrade\r\n\r\n"),
+		HTTP1_GET, "/", "", "a", 0, 0, 0, true, 0, false, 0},
 	{S(REQ("GET / HTTP/1.1") "TE: deflate;q=0.5, Trailers\r\nConnection: TE\r\n\r\n"),
 		HTTP1_GET, "/", "", "a", 0, 0, 0, true, 0, 0, true},
 	{S(REQ("OPTIONS * HTTP/1.1") "\r\n"), HTTP1_OPTIONS, "*", "", "a", 0, 0, 0, true, 0, 0, 0},
@@ -120,7 +126,7 @@ static void test_requests(void **state)
 		assert_int_equal(h.length, requests[i].length);
 		assert_int_equal(h.keep_alive, requests[i].keep_alive);
 		assert_int_equal(h.expect_continue, requests[i].expect);
-		assert_int_equal(h.upgrade_websocket, requests[i].websocket);
+		assert_int_equal(h.upgrade, requests[i].upgrade);
 		assert_int_equal(h.te_trailers, requests[i].trailers);
 		assert_memory_equal(copy + h.size - 4, "\r\n\r\n", 4);
 		free(copy);
