@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "crypto/random.h"
 #include "net/dial.h"
 #include "net/relay.h"
 #include "net/secure.h"
@@ -245,13 +244,11 @@ int outlets_init(struct outlets *o, struct loop *loop, struct offload *offload,
 		.services = services,
 		.dial_timeout = options->dial_timeout,
 	};
-	uint64_t hash_key;
-	random_bytes(&hash_key, sizeof(hash_key));
 	loop_task_init(&o->admit, outlets_admit);
 	timeout_queue_init(&o->waiting, loop, options->dial_timeout, outlet_impatient);
-	int r = turnstile_init(&o->turnstile, options->max_dials, options->max_dials_per_visitor,
-		hash_key, outlet_admitted);
-	return r ? r : flows_init(&o->flows, loop, offload, options->udp_idle);
+	turnstile_init(&o->turnstile, options->max_dials, options->max_dials_per_visitor,
+		outlet_admitted);
+	return flows_init(&o->flows, loop, offload, options->udp_idle);
 }
 
 void outlets_deinit(struct outlets *o)

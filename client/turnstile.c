@@ -2,35 +2,28 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* Entries exist only while a ticket does, of which a link has 16,384 at most by default. */
-#define BUCKETS 1024
 
 struct turnstile_visitor {
-	struct turnstile_visitor *next; /* in its bucket */
-	struct list turn;               /* turnstile::turns */
-	struct list waiting;            /* of struct ticket */
+	struct table_node node; /* turnstile::visitors */
+	struct list turn;       /* turnstile::turns */
+	struct list waiting;    /* of struct ticket */
 	struct address address;
 	size_t inside;
 };
 
-int turnstile_init(struct turnstile *t, size_t max, size_t max_per_visitor, uint64_t hash_key,
+void turnstile_init(struct turnstile *t, size_t max, size_t max_per_visitor,
 	void (*admitted)(struct turnstile *t, struct ticket *ticket))
 {
 	*t = (struct turnstile){.max = max,
 		.max_per_visitor = max_per_visitor,
-		.hash_key = hash_key | 1,
 		.admitted = admitted};
 	list_init(&t->turns);
-	t->buckets = calloc(BUCKETS, sizeof(*t->buckets));
-	return t->buckets ? 0 : -ENOMEM;
+	hash_key_init(&t->key);
 }
 
 void turnstile_deinit(struct turnstile *t)
 {
-	free(t->buckets);
-	t->buckets = NULL;
+	table_deinit(&t->visitors);
 }
 
 void ticket_init(struct ticket *ticket)
@@ -39,29 +32,22 @@ void ticket_init(struct ticket *ticket)
 	list_init(&ticket->link);
 }
 
-static struct turnstile_visitor **bucket_of(const struct turnstile *t, const struct address *a)
-{
-	uint64_t words[2];
-	memcpy(words, a->bytes, sizeof(words));
-	uint64_t h = (words[0] + t->hash_key) * UINT64_C(0x9e3779b97f4a7c15);
-	h = (h ^ h >> 32 ^ words[1]) * t->hash_key;
-	return &t->buckets[(h >> 40) % BUCKETS];
-}
-
 static struct turnstile_visitor *visitor_get(struct turnstile *t, const struct address *a)
 {
-	struct turnstile_visitor **bucket = bucket_of(t, a);
-	for (struct turnstile_visitor *v = *bucket; v; v = v->next)
+	uint64_t hash = keyed_hash(&t->key, a->bytes, sizeof(a->bytes));
+	table_for_each (it, &t->visitors, hash) {
+		struct turnstile_visitor *v = table_entry(it, struct turnstile_visitor, node);
 		if (address_same_ip(&v->address, a))
 			return v;
+	}
 	struct turnstile_visitor *v = calloc(1, sizeof(*v));
-	if (!v)
+	if (!v || table_add(&t->visitors, &v->node, hash) < 0) {
+		free(v);
 		return NULL;
+	}
 	list_init(&v->turn);
 	list_init(&v->waiting);
 	v->address = *a;
-	v->next = *bucket;
-	*bucket = v;
 	return v;
 }
 
@@ -69,10 +55,7 @@ static void visitor_put(struct turnstile *t, struct turnstile_visitor *v)
 {
 	if (v->inside || !list_empty(&v->waiting))
 		return;
-	struct turnstile_visitor **at = bucket_of(t, &v->address);
-	while (*at != v)
-		at = &(*at)->next;
-	*at = v->next;
+	table_remove(&t->visitors, &v->node);
 	list_unlink(&v->turn);
 	free(v);
 }

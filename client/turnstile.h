@@ -9,9 +9,10 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/list.h"
+#include "base/table.h"
+#include "crypto/keyed_hash.h"
 #include "wire/address.h"
 
 struct turnstile_visitor;
@@ -27,14 +28,14 @@ struct ticket {
 struct turnstile {
 	size_t max, max_per_visitor; /* tickets inside */
 	size_t inside, waiting;
-	struct list turns; /* of visitors that have a ticket waiting and room for it */
-	struct turnstile_visitor **buckets;
-	uint64_t hash_key; /* random: addresses must not be chosen to share a bucket */
+	struct list turns;     /* of visitors that have a ticket waiting and room for it */
+	struct table visitors; /* that have a ticket */
+	struct hash_key key;
 	void (*admitted)(struct turnstile *t, struct ticket *ticket);
 };
 
-/* 0 or -ENOMEM. admitted() must not free its ticket, and may call turnstile_leave(). */
-int turnstile_init(struct turnstile *t, size_t max, size_t max_per_visitor, uint64_t hash_key,
+/* admitted() must not free its ticket, and may call turnstile_leave(). */
+void turnstile_init(struct turnstile *t, size_t max, size_t max_per_visitor,
 	void (*admitted)(struct turnstile *t, struct ticket *ticket));
 /* All tickets have left. Accepts zeroed memory. */
 void turnstile_deinit(struct turnstile *t);

@@ -6,6 +6,8 @@
 void census_init(struct census *c)
 {
 	*c = (struct census){.lock = PTHREAD_MUTEX_INITIALIZER};
+	for (unsigned i = 0; i < CENSUS_KINDS; i++)
+		tally_init(&c->kinds[i].addresses);
 }
 
 void census_deinit(struct census *c)

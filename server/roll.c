@@ -4,43 +4,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto/random.h"
-
-#define ROLL_MIN 64 /* buckets */
-
 struct roll_host {
-	struct roll_host *next;
-	uint64_t key, hash;
+	struct table_node node; /* roll::hosts */
+	uint64_t network;
 	struct list entries;
 };
 
-/* The two families may meet on one key, as in server/tally.c: rare, and only stricter. */
-static uint64_t host_key(const struct address *a)
+void roll_init(struct roll *r)
 {
-	uint64_t key = 0;
-	memcpy(&key, a->bytes, a->family == ADDRESS_V6 ? 8 : 4);
-	return key;
+	*r = (struct roll){0};
+	hash_key_init(&r->key);
 }
 
-/* Strangers choose the words, but do not know where they fall. */
-static uint64_t mix(uint64_t hash, uint64_t word)
+void roll_deinit(struct roll *r)
 {
-	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ hash >> 32;
-}
-
-static uint64_t mix_address(uint64_t hash, const struct address *a)
-{
-	uint64_t words[2];
-	memcpy(words, a->bytes, sizeof(words));
-	return mix(mix(hash, words[0]), words[1] ^ a->port);
+	table_deinit(&r->entries);
+	table_deinit(&r->hosts);
 }
 
 static uint64_t entry_hash(const struct roll *r, const void *port, const struct address *peer,
 	const struct address *local)
 {
-	uint64_t hash = mix(r->seed, (uintptr_t)port);
-	return mix_address(mix_address(hash, peer), local);
+	struct {
+		const void *port;
+		uint8_t peer[16], local[16];
+		uint32_t peer_port, local_port;
+	} key = {.port = port, .peer_port = peer->port, .local_port = local->port};
+	_Static_assert(sizeof(key) == sizeof(void *) + 40, "no padding, which has no known value");
+	memcpy(key.peer, peer->bytes, sizeof(key.peer));
+	memcpy(key.local, local->bytes, sizeof(key.local));
+	return keyed_hash(&r->key, &key, sizeof(key));
 }
 
 static bool same(const struct address *a, const struct address *b)
@@ -48,128 +41,72 @@ static bool same(const struct address *a, const struct address *b)
 	return a->port == b->port && address_same_ip(a, b);
 }
 
-static struct roll_host **host_find(const struct roll *r, uint64_t key)
-{
-	struct roll_host **at = &r->hosts[mix(r->seed, key) & (r->host_buckets - 1)];
-	while (*at && (*at)->key != key)
-		at = &(*at)->next;
-	return at;
-}
-
-static int grow_hosts(struct roll *r)
-{
-	size_t size = r->host_buckets ? r->host_buckets * 2 : ROLL_MIN;
-	struct roll_host **table = calloc(size, sizeof(*table));
-	if (!table)
-		return -ENOMEM;
-	for (size_t i = 0; i < r->host_buckets; i++) {
-		for (struct roll_host *h = r->hosts[i], *next; h; h = next) {
-			next = h->next;
-			struct roll_host **bucket = &table[h->hash & (size - 1)];
-			h->next = *bucket;
-			*bucket = h;
-		}
-	}
-	free(r->hosts);
-	r->hosts = table;
-	r->host_buckets = size;
-	return 0;
-}
-
-static int grow_entries(struct roll *r)
-{
-	size_t size = r->n_buckets ? r->n_buckets * 2 : ROLL_MIN;
-	struct roll_entry **table = calloc(size, sizeof(*table));
-	if (!table)
-		return -ENOMEM;
-	if (!r->entries)
-		random_bytes(&r->seed, sizeof(r->seed));
-	for (size_t i = 0; i < r->n_buckets; i++) {
-		for (struct roll_entry *e = r->entries[i], *next; e; e = next) {
-			next = e->next;
-			struct roll_entry **bucket = &table[e->hash & (size - 1)];
-			e->next = *bucket;
-			*bucket = e;
-		}
-	}
-	free(r->entries);
-	r->entries = table;
-	r->n_buckets = size;
-	return 0;
-}
-
-void roll_deinit(struct roll *r)
-{
-	free(r->entries);
-	free(r->hosts);
-	*r = (struct roll){0};
-}
-
 struct roll_entry *roll_find(const struct roll *r, const void *port, const struct address *peer,
 	const struct address *local)
 {
-	if (!r->entries)
-		return NULL;
-	uint64_t hash = entry_hash(r, port, peer, local);
-	struct roll_entry *e = r->entries[hash & (r->n_buckets - 1)];
-	while (e && !(e->hash == hash && e->port == port && same(&e->peer, peer) &&
-			    same(&e->local, local)))
-		e = e->next;
-	return e;
+	table_for_each (it, &r->entries, entry_hash(r, port, peer, local)) {
+		struct roll_entry *e = table_entry(it, struct roll_entry, node);
+		if (e->port == port && same(&e->peer, peer) && same(&e->local, local))
+			return e;
+	}
+	return NULL;
+}
+
+static struct roll_host *host_find(const struct roll *r, uint64_t network)
+{
+	table_for_each (it, &r->hosts, keyed_hash(&r->key, &network, sizeof(network))) {
+		struct roll_host *h = table_entry(it, struct roll_host, node);
+		if (h->network == network)
+			return h;
+	}
+	return NULL;
 }
 
 /* NULL when out of memory. */
 static struct roll_host *host_take(struct roll *r, const struct address *peer)
 {
-	uint64_t key = host_key(peer);
-	struct roll_host **at = host_find(r, key), *h = *at;
+	uint64_t network = address_network(peer);
+	struct roll_host *h = host_find(r, network);
 	if (h)
 		return h;
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return NULL;
-	h->key = key;
-	h->hash = mix(r->seed, key);
+	h->network = network;
 	list_init(&h->entries);
-	*at = h;
-	r->n_hosts++;
-	return h;
+	if (table_add(&r->hosts, &h->node, keyed_hash(&r->key, &network, sizeof(network))) == 0)
+		return h;
+	free(h);
+	return NULL;
+}
+
+static void host_release(struct roll *r, struct roll_host *h)
+{
+	if (!list_empty(&h->entries))
+		return;
+	table_remove(&r->hosts, &h->node);
+	free(h);
 }
 
 int roll_add(struct roll *r, struct roll_entry *e)
 {
-	/* Longer chains are slower, not wrong. */
-	if (r->n >= r->n_buckets && grow_entries(r) < 0 && !r->entries)
-		return -ENOMEM;
-	if (r->n_hosts >= r->host_buckets && grow_hosts(r) < 0 && !r->hosts)
-		return -ENOMEM;
 	e->host = host_take(r, &e->peer);
 	if (!e->host)
 		return -ENOMEM;
-	e->hash = entry_hash(r, e->port, &e->peer, &e->local);
-	struct roll_entry **bucket = &r->entries[e->hash & (r->n_buckets - 1)];
-	e->next = *bucket;
-	*bucket = e;
+	if (table_add(&r->entries, &e->node, entry_hash(r, e->port, &e->peer, &e->local)) < 0) {
+		host_release(r, e->host);
+		return -ENOMEM;
+	}
 	list_init(&e->of_host);
 	list_append(&e->host->entries, &e->of_host);
-	r->n++;
 	return 0;
 }
 
 void roll_remove(struct roll *r, struct roll_entry *e)
 {
-	struct roll_entry **at = &r->entries[e->hash & (r->n_buckets - 1)];
-	while (*at != e)
-		at = &(*at)->next;
-	*at = e->next;
-	r->n--;
+	table_remove(&r->entries, &e->node);
 	list_unlink(&e->of_host);
-	if (!list_empty(&e->host->entries))
-		return;
-	struct roll_host **host = host_find(r, e->host->key);
-	*host = e->host->next;
-	free(e->host);
-	r->n_hosts--;
+	host_release(r, e->host);
 }
 
 void roll_heard(struct roll_entry *e)
@@ -181,6 +118,6 @@ void roll_heard(struct roll_entry *e)
 
 struct roll_entry *roll_oldest(const struct roll *r, const struct address *peer)
 {
-	struct roll_host *h = r->hosts ? *host_find(r, host_key(peer)) : NULL;
+	struct roll_host *h = host_find(r, address_network(peer));
 	return h ? list_first(&h->entries, struct roll_entry, of_host) : NULL;
 }

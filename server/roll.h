@@ -1,13 +1,12 @@
 #pragma once
 /*
  * Who sends datagrams to which of a worker's UDP ports: found by port and addresses, and for each
- * visitor's address in the order in which they were heard. An IPv6 address counts as its /64 there, as in
- * server/tally.h.
+ * visitor's address in the order in which they were heard. Visitors' addresses count by their network there
+ * (address_network()).
  */
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "base/list.h"
+#include "base/table.h"
+#include "crypto/keyed_hash.h"
 #include "wire/address.h"
 
 struct roll_host;
@@ -16,19 +15,18 @@ struct roll_host;
 struct roll_entry {
 	const void *port; /* told apart by address */
 	struct address peer, local;
-	uint64_t hash;
-	struct roll_entry *next; /* in its bucket */
+	struct table_node node; /* roll::entries */
 	struct roll_host *host;
 	struct list of_host;
 };
 
 struct roll {
-	struct roll_entry **entries; /* a power of two of buckets, as is `hosts` */
-	struct roll_host **hosts;
-	size_t n_buckets, n, host_buckets, n_hosts;
-	uint64_t seed;
+	struct table entries; /* of struct roll_entry, by port and addresses */
+	struct table hosts;   /* of struct roll_host, by network */
+	struct hash_key key;
 };
 
+void roll_init(struct roll *r);
 void roll_deinit(struct roll *r); /* it is empty */
 
 /*

@@ -14,81 +14,43 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "crypto/random.h"
 #include "wire/hostname.h"
 
-/* Buckets at first: a small server has fewer names. A power of two. */
-#define BUCKETS_MIN 64
-
 struct route_node {
-	struct route_node *next; /* in its bucket */
+	struct table_node node; /* routes::nodes; not the root's */
 	struct route_node *parent;
 	struct list children, sibling;
 	struct route *exact, *wild;
 	size_t n_routes;   /* in this subtree */
 	const char *owner; /* of all of them; `mixed` once there was another, until it is empty */
-	uint64_t hash;
 	size_t n;
 	char name[]; /* without a star */
 };
 
 static const char mixed[] = "several";
 
-/* FNV-1a from right to left, so that the hash of a parent is on the way to the child's. */
-#define HASH_START(seed) ((seed) ^ UINT64_C(0xcbf29ce484222325))
-
-static uint64_t hash_step(uint64_t hash, char c)
-{
-	return (hash ^ (unsigned char)c) * UINT64_C(0x100000001b3);
-}
-
-/* FNV's low bits see only low bits, which differ little between letters. */
-static size_t bucket_of(const struct routes *r, uint64_t hash)
-{
-	return (hash ^ hash >> 29) & r->mask;
-}
-
-/* How many of the bytes before `n` belong to the label that ends there; hashes them. */
-static size_t label_before(struct str name, size_t n, uint64_t *hash)
+/* How many of the bytes before `n` belong to the label that ends there. */
+static size_t label_before(struct str name, size_t n)
 {
 	size_t from = n;
 	while (from > 0 && name.p[from - 1] != '.')
-		*hash = hash_step(*hash, name.p[--from]);
+		from--;
 	return n - from;
 }
 
 /* The node of the last bytes of `name`, from `from` on. */
-static struct route_node *lookup(const struct routes *r, struct str name, size_t from,
-	uint64_t hash)
+static struct route_node *lookup(const struct routes *r, struct str name, size_t from)
 {
 	struct str suffix = {name.p + from, name.n - from};
-	struct route_node *node = r->buckets[bucket_of(r, hash)];
-	while (node && (node->hash != hash || !str_eq((struct str){node->name, node->n}, suffix)))
-		node = node->next;
-	return node;
+	table_for_each (it, &r->nodes, keyed_hash(&r->key, suffix.p, suffix.n)) {
+		struct route_node *node = table_entry(it, struct route_node, node);
+		if (str_eq((struct str){node->name, node->n}, suffix))
+			return node;
+	}
+	return NULL;
 }
 
-static void buckets_grow(struct routes *r)
-{
-	size_t size = (r->mask + 1) * 2;
-	struct route_node **old = r->buckets, **buckets = calloc(size, sizeof *buckets);
-	if (!buckets)
-		return; /* longer chains are slower, not wrong */
-	size_t old_size = r->mask + 1;
-	r->buckets = buckets;
-	r->mask = size - 1;
-	for (size_t i = 0; i < old_size; i++)
-		for (struct route_node *node = old[i], *next; node; node = next) {
-			next = node->next;
-			struct route_node **bucket = &buckets[bucket_of(r, node->hash)];
-			node->next = *bucket;
-			*bucket = node;
-		}
-	free(old);
-}
-
-static struct route_node *node_new(struct routes *r, struct route_node *parent, struct str name,
-	uint64_t hash)
+static struct route_node *node_new(struct routes *r, struct route_node *parent, struct str name)
 {
 	struct route_node *node = calloc(1, sizeof *node + name.n + 1);
 	if (!node)
@@ -96,19 +58,16 @@ static struct route_node *node_new(struct routes *r, struct route_node *parent, 
 	if (name.n > 0)
 		memcpy(node->name, name.p, name.n);
 	node->n = name.n;
-	node->hash = hash;
 	node->parent = parent;
 	list_init(&node->children);
 	list_init(&node->sibling);
 	if (!parent)
 		return node;
+	if (table_add(&r->nodes, &node->node, keyed_hash(&r->key, name.p, name.n)) < 0) {
+		free(node);
+		return NULL;
+	}
 	list_append(&parent->children, &node->sibling);
-	if (r->n_nodes > r->mask)
-		buckets_grow(r);
-	struct route_node **bucket = &r->buckets[bucket_of(r, hash)];
-	node->next = *bucket;
-	*bucket = node;
-	r->n_nodes++;
 	return node;
 }
 
@@ -117,12 +76,8 @@ static void node_prune(struct routes *r, struct route_node *node)
 {
 	while (node->parent && node->n_routes == 0 && list_empty(&node->children)) {
 		struct route_node *parent = node->parent;
-		struct route_node **at = &r->buckets[bucket_of(r, node->hash)];
-		while (*at != node)
-			at = &(*at)->next;
-		*at = node->next;
+		table_remove(&r->nodes, &node->node);
 		list_unlink(&node->sibling);
-		r->n_nodes--;
 		free(node);
 		node = parent;
 	}
@@ -130,16 +85,12 @@ static void node_prune(struct routes *r, struct route_node *node)
 
 int routes_init(struct routes *r, uint64_t grace)
 {
-	*r = (struct routes){.mask = BUCKETS_MIN - 1, .grace = grace};
+	*r = (struct routes){.grace = grace};
 	list_init(&r->all);
 	list_init(&r->lost);
-	random_bytes(&r->seed, sizeof r->seed);
-	r->buckets = calloc(BUCKETS_MIN, sizeof *r->buckets);
-	r->root = node_new(r, NULL, STR_NULL, 0);
-	if (r->buckets && r->root)
-		return 0;
-	routes_deinit(r);
-	return -ENOMEM;
+	hash_key_init(&r->key);
+	r->root = node_new(r, NULL, STR_NULL);
+	return r->root ? 0 : -ENOMEM;
 }
 
 static struct route **slot_of(struct route_node *node, bool wild)
@@ -197,7 +148,7 @@ static struct route *route_new(struct routes *r, struct route_node *node, const 
 void routes_deinit(struct routes *r)
 {
 	if (!r->root)
-		goto out;
+		return;
 	list_for_each_safe (it, &r->all) {
 		struct route *route = list_entry(it, struct route, all);
 		list_for_each_safe (e, &route->entries) {
@@ -206,9 +157,8 @@ void routes_deinit(struct routes *r)
 		}
 		route_free(r, route);
 	}
-out:
 	free(r->root);
-	free(r->buckets);
+	table_deinit(&r->nodes);
 	*r = (struct routes){0};
 }
 
@@ -243,19 +193,18 @@ static const struct route *others_below(const struct route_node *top, const char
 static const struct route *others(const struct routes *r, const char *identity, struct str name,
 	bool wild)
 {
-	uint64_t hash = HASH_START(r->seed);
 	struct route_node *node = r->root;
 	if (!node->owner || node->owner == identity)
 		return NULL;
 	for (size_t n = name.n; n > 0;) {
 		if (is_others(node->wild, identity))
 			return node->wild;
-		n -= label_before(name, n, &hash);
-		node = lookup(r, name, n, hash);
+		n -= label_before(name, n);
+		node = lookup(r, name, n);
 		if (!node)
 			return NULL;
 		if (n > 0)
-			hash = hash_step(hash, name.p[--n]);
+			n--; /* the dot */
 	}
 	if (!wild)
 		return is_others(node->exact, identity) ? node->exact : NULL;
@@ -276,20 +225,19 @@ static const struct route *others(const struct routes *r, const char *identity, 
 /* The node of a name, made with its parents where it is missing. */
 static struct route_node *node_make(struct routes *r, struct str name)
 {
-	uint64_t hash = HASH_START(r->seed);
 	struct route_node *node = r->root;
 	for (size_t n = name.n; n > 0;) {
-		n -= label_before(name, n, &hash);
-		struct route_node *child = lookup(r, name, n, hash);
+		n -= label_before(name, n);
+		struct route_node *child = lookup(r, name, n);
 		if (!child)
-			child = node_new(r, node, (struct str){name.p + n, name.n - n}, hash);
+			child = node_new(r, node, (struct str){name.p + n, name.n - n});
 		if (!child) {
 			node_prune(r, node);
 			return NULL;
 		}
 		node = child;
 		if (n > 0)
-			hash = hash_step(hash, name.p[--n]);
+			n--; /* the dot */
 	}
 	return node;
 }
@@ -354,18 +302,17 @@ static bool is_there(const struct routes *r, const struct route *route, uint64_t
 
 struct route *routes_find(const struct routes *r, struct str host, uint64_t now)
 {
-	uint64_t hash = HASH_START(r->seed);
 	struct route_node *node = r->root;
 	struct route *best = NULL;
 	for (size_t n = host.n; n > 0;) {
 		if (is_there(r, node->wild, now))
 			best = node->wild;
-		n -= label_before(host, n, &hash);
-		node = lookup(r, host, n, hash);
+		n -= label_before(host, n);
+		node = lookup(r, host, n);
 		if (!node)
 			return best;
 		if (n > 0)
-			hash = hash_step(hash, host.p[--n]);
+			n--; /* the dot */
 	}
 	if (host.n > 0)
 		return is_there(r, node->exact, now) ? node->exact : best;
@@ -377,13 +324,12 @@ struct route *routes_exact(const struct routes *r, struct str host)
 	bool wild = host.n == 0 || host.p[0] == '*';
 	size_t star = wild && host.n > 0 ? 2 : 0;
 	struct str name = {host.p + star, host.n - star};
-	uint64_t hash = HASH_START(r->seed);
 	struct route_node *node = r->root;
 	for (size_t n = name.n; n > 0 && node;) {
-		n -= label_before(name, n, &hash);
-		node = lookup(r, name, n, hash);
+		n -= label_before(name, n);
+		node = lookup(r, name, n);
 		if (n > 0)
-			hash = hash_step(hash, name.p[--n]);
+			n--; /* the dot */
 	}
 	return node ? *slot_of(node, wild) : NULL;
 }

@@ -12,6 +12,8 @@
 
 #include "base/list.h"
 #include "base/str.h"
+#include "base/table.h"
+#include "crypto/keyed_hash.h"
 
 struct route_node;
 
@@ -39,9 +41,9 @@ struct route_entry {
 
 struct routes {
 	struct route_node *root;
-	struct route_node **buckets; /* a power of two of them, `mask` + 1 */
-	size_t mask, n_nodes, n_lost;
-	uint64_t seed;    /* clients choose names, but not in which bucket they fall */
+	struct table nodes; /* of struct route_node, by name */
+	struct hash_key key;
+	size_t n_lost;
 	uint64_t grace;   /* µs */
 	struct list all;  /* of struct route */
 	struct list lost; /* those without entries, the one lost first is first */

@@ -261,6 +261,7 @@ void sender_heard(struct hatch *h, const struct address *peer, const struct addr
 void senders_init(struct senders *s, struct worker *w)
 {
 	list_init(&s->hatches);
+	roll_init(&s->roll);
 	timeout_queue_init(&s->idle, w->loop, w->opts->udp_idle, sender_idle_expired);
 }
 

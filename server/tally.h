@@ -1,18 +1,18 @@
 #pragma once
 /*
- * How many things each address holds: visitors' connections, handshakes under way. An IPv6 address
- * counts as its /64, which is what one subscriber gets.
+ * How many things each address holds: visitors' connections, handshakes under way. Addresses count by
+ * their network (address_network()).
  */
-#include <stddef.h>
-
+#include "base/table.h"
+#include "crypto/keyed_hash.h"
 #include "wire/address.h"
 
 struct tally {
-	struct tally_entry **table; /* a power of two of buckets */
-	uint64_t seed;
-	size_t size, n; /* n: addresses that hold something */
+	struct table table; /* of addresses that hold something */
+	struct hash_key key;
 };
 
+void tally_init(struct tally *t);
 void tally_deinit(struct tally *t);
 
 /* One more for this address: 0, -EBUSY when it has `limit` already, -ENOMEM. */

@@ -103,7 +103,7 @@ int link_init(struct link *l, const struct link_ops *ops, const struct link_conf
 	if (l->proof.cb_present)
 		memcpy(l->proof.cb, config->cb, sizeof(l->proof.cb));
 	mux_init(&l->mux, &mux_ops, &config->limits, config->budget, config->client);
-	uint32_t key;
+	uint64_t key;
 	random_bytes(&key, sizeof(key));
 	mux_set_hash_key(&l->mux, key);
 	budget_account_join(&l->mux.account, config->share);

@@ -17,8 +17,8 @@ void mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits 
 		.client = client,
 		.next_id = client ? 1 : 2,
 		.record = MUX_RECORD,
-		.hash_key = UINT32_C(
-			0x9e3779b1), /* 2^32 by the golden ratio spreads what rises by two */
+		/* 2^64 by the golden ratio spreads what rises by two. */
+		.hash_key = UINT64_C(0x9e3779b97f4a7c15),
 	};
 	list_init(&m->streams);
 	list_init(&m->ready);
@@ -27,7 +27,7 @@ void mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits 
 	budget_account_init(&m->account, budget, mux_relieve);
 }
 
-void mux_set_hash_key(struct mux *m, uint32_t key)
+void mux_set_hash_key(struct mux *m, uint64_t key)
 {
 	m->hash_key = key | 1;
 }
@@ -48,8 +48,7 @@ void mux_deinit(struct mux *m)
 	mux_close(m, FRAME_RESET_LINK_LOST);
 	budget_account_deinit(&m->account);
 	buf_deinit(&m->frames);
-	free(m->table);
-	m->table = NULL;
+	table_deinit(&m->table);
 	m->ops = NULL;
 }
 

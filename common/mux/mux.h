@@ -69,9 +69,8 @@ struct mux {
 	uint32_t peer_max_streams;
 	uint32_t n_local, n_remote; /* open streams by who opened them */
 
-	struct stream **table; /* by id; a power of two of buckets */
-	size_t table_size;
-	uint32_t hash_key; /* odd; mux_set_hash_key() */
+	struct table table; /* of open streams, by id */
+	uint64_t hash_key;  /* odd; mux_set_hash_key() */
 	struct list streams, ready, urgent, grown;
 
 	struct buf frames; /* whole RESET, GOAWAY and CONTROL frames that wait */
@@ -90,7 +89,7 @@ void mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits 
 	struct budget *budget, bool client);
 
 /* A secret of this link's, drawn at random, by which its streams are found. Before the first stream. */
-void mux_set_hash_key(struct mux *m, uint32_t key);
+void mux_set_hash_key(struct mux *m, uint64_t key);
 
 /*
  * Ends every stream as `reason` (closed() runs). From here on nothing is taken, sent or called any

@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #include "base/list.h"
+#include "base/table.h"
 #include "wire/frame.h"
 
 struct mux;
@@ -104,8 +105,8 @@ struct stream {
 	struct list urgent;  /* mux::urgent, while a WINDOW waits */
 	struct list grown;   /* mux::grown, while `window` is above the base */
 
-	struct list all;     /* mux::streams */
-	struct stream *next; /* in its bucket of mux::table */
+	struct list all;        /* mux::streams */
+	struct table_node node; /* mux::table, once it has an id */
 };
 
 /* A stream of no mux, in state IDLE. */

@@ -1,75 +1,37 @@
 /*
- * The open streams of a mux by id, in a hash table. Peers choose ids, or by closing some which ones stay:
- * without a key they could gather thousands in one bucket.
+ * The open streams of a mux by id. Peers choose ids, or by closing some which ones stay: without a secret
+ * they could gather thousands in one bucket. The hash is not SipHash, as base/table.h asks for, because it
+ * is computed for each frame: four of them would cost a small request some 40 % more instructions in this
+ * room. It is two rounds of multiplying by the link's secret, with the upper half folded in between. A
+ * single round leaves ids that rise evenly evenly spaced: 16,384 of them, by any step, made a chain of more
+ * than 20 under 1 secret of 500, the longest of 148; after two rounds none of 20,000 secrets had one of
+ * more than 11.
  */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "mux/internal.h"
 
-#define TABLE_MIN 16 /* buckets; an idle session should cost next to nothing */
-
-static struct stream **mux_bucket(const struct mux *m, struct stream **table, size_t size,
-	uint32_t id)
+static uint64_t id_hash(const struct mux *m, uint32_t id)
 {
-	uint32_t hash = id * m->hash_key; /* the upper bits are the good ones */
-	return &table[(uint64_t)hash * size >> 32];
+	uint64_t hash = id * m->hash_key;
+	hash = (hash ^ hash >> 32) * m->hash_key;
+	return hash >> 32; /* the upper bits are the good ones */
 }
 
 struct stream *mux_find(const struct mux *m, uint32_t id)
 {
-	if (!m->table)
-		return NULL;
-	struct stream *s = *mux_bucket(m, m->table, m->table_size, id);
-	while (s && s->id != id)
-		s = s->next;
-	return s;
-}
-
-static int mux_grow(struct mux *m)
-{
-	size_t size = m->table ? m->table_size * 2 : TABLE_MIN;
-	struct stream **table = calloc(size, sizeof(*table));
-	if (!table)
-		return -ENOMEM;
-	list_for_each (it, &m->streams) {
-		struct stream *s = list_entry(it, struct stream, all);
-		if (!s->id)
-			continue;
-		struct stream **bucket = mux_bucket(m, table, size, s->id);
-		s->next = *bucket;
-		*bucket = s;
-	}
-	free(m->table);
-	m->table = table;
-	m->table_size = size;
-	return 0;
+	/* Ids are compared as cheaply as hashes. */
+	struct table_node *node = table_bucket(&m->table, id_hash(m, id));
+	while (node && table_entry(node, struct stream, node)->id != id)
+		node = node->next;
+	return node ? table_entry(node, struct stream, node) : NULL;
 }
 
 int mux_enter(struct mux *m, struct stream *s)
 {
-	if (m->n_local + m->n_remote >= m->table_size) {
-		if (mux_grow(m) == 0)
-			return 0; /* which put it in */
-		if (!m->table)
-			return -ENOMEM;
-		/* A table that cannot grow is slower, not wrong. */
-	}
-	struct stream **bucket = mux_bucket(m, m->table, m->table_size, s->id);
-	s->next = *bucket;
-	*bucket = s;
-	return 0;
+	return table_add(&m->table, &s->node, id_hash(m, s->id));
 }
 
 void mux_leave(struct mux *m, struct stream *s)
 {
-	if (!m->table || !s->id)
-		return;
-	for (struct stream **at = mux_bucket(m, m->table, m->table_size, s->id); *at;
-		at = &(*at)->next) {
-		if (*at == s) {
-			*at = s->next;
-			return;
-		}
-	}
+	if (s->id)
+		table_remove(&m->table, &s->node);
 }

@@ -131,6 +131,18 @@ bool address_same_ip(const struct address *a, const struct address *b)
 	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+uint64_t address_network(const struct address *a)
+{
+	uint8_t bytes[8] = {0};
+	if (a->family == ADDRESS_V6)
+		memcpy(bytes, a->bytes, 8);
+	else
+		memcpy(bytes + 4, a->bytes, 4);
+	uint64_t network;
+	memcpy(&network, bytes, sizeof(network));
+	return network;
+}
+
 bool address_is_loopback(const struct address *a)
 {
 	static const uint8_t one[16] = {[15] = 1};

@@ -41,5 +41,11 @@ socklen_t address_to_sockaddr(const struct address *a, struct sockaddr_storage *
 /* Equal but for the port. */
 bool address_same_ip(const struct address *a, const struct address *b);
 
+/*
+ * What limits for each address count by: an IPv4 address, or the /64 of an IPv6 one, which is what one
+ * subscriber gets. The two families never meet: IPv4 takes the place of 0::/32, which is reserved.
+ */
+uint64_t address_network(const struct address *a);
+
 /* 127.0.0.0/8 or ::1. */
 bool address_is_loopback(const struct address *a);

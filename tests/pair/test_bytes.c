@@ -191,7 +191,7 @@ static void strangers(void **state)
 		if (r != -EPROTO || p.server.link.end != rows[i].end)
 			fail_msg("%s: %d, end %d, %s", rows[i].name, r, p.server.link.end,
 				p.server.link.why);
-		assert_int_equal(p.server.link.mux.table_size, 0);
+		assert_int_equal(p.server.link.mux.table.n_buckets, 0);
 		pair_break(&p);
 		pair_deinit(&p);
 	}

@@ -3,12 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/macros.h"
 #include "client/turnstile.h"
+#include "tests/unit/base/chain.h"
 
 #define TICKETS 64
 
@@ -26,7 +28,7 @@ static void begin(struct turnstile *t, size_t max, size_t max_per_visitor)
 	for (size_t i = 0; i < TICKETS; i++)
 		ticket_init(&tickets[i]);
 	n_admitted = 0;
-	assert_int_equal(turnstile_init(t, max, max_per_visitor, 42, admitted), 0);
+	turnstile_init(t, max, max_per_visitor, admitted);
 }
 
 static void end(struct turnstile *t)
@@ -128,6 +130,35 @@ static void test_families_differ(void **state)
 	end(&t);
 }
 
+/* Visitors from all over one prefix or one network are found as fast as any others. */
+static void test_one_prefix(void **state)
+{
+	enum { N = 16384 }; /* streams that a link has open at once by default */
+	static const size_t rows[] = {6, 8,
+		14}; /* the byte of the address from which on they differ */
+	struct ticket *many = calloc(N, sizeof(*many));
+	assert_non_null(many);
+	for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+		struct turnstile t;
+		turnstile_init(&t, 1, 1, admitted);
+		for (unsigned i = 0; i < N; i++) {
+			struct address a = {.bytes = {0x20, 0x01, 0x0d, 0xb8},
+				.family = ADDRESS_V6};
+			a.bytes[rows[row]] = (uint8_t)(i >> 8);
+			a.bytes[rows[row] + 1] = (uint8_t)i;
+			ticket_init(&many[i]);
+			assert_int_equal(turnstile_enter(&t, &many[i], &a), 0);
+		}
+		assert_int_equal(t.visitors.n, N);
+		assert_in_range(longest_chain(&t.visitors), 0, CHAIN_MAX);
+		for (unsigned i = 0; i < N; i++)
+			turnstile_leave(&t, &many[i]);
+		assert_int_equal(t.visitors.n, 0);
+		turnstile_deinit(&t);
+	}
+	free(many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_gone_before_its_turn),
 		cmocka_unit_test(test_families_differ),
+		cmocka_unit_test(test_one_prefix),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

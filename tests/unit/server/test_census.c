@@ -62,7 +62,7 @@ static void test_limits(void **state)
 		if (!rows[i].want)
 			census_leave(&census, CENSUS_WAITING, rows[i].peer);
 	assert_int_equal(census_count(&census, CENSUS_WAITING), 0);
-	assert_int_equal(census.kinds[CENSUS_WAITING].addresses.n, 0);
+	assert_int_equal(census.kinds[CENSUS_WAITING].addresses.table.n, 0);
 	assert_int_equal(census_enter(&census, CENSUS_WAITING, &a, 1, 1), 0);
 	census_deinit(&census);
 }
@@ -120,7 +120,7 @@ static void test_threads(void **state)
 	}
 	assert_true(entered > 0);
 	assert_int_equal(census_count(&census, CENSUS_HANDSHAKE), 0);
-	assert_int_equal(census.kinds[CENSUS_HANDSHAKE].addresses.n, 0);
+	assert_int_equal(census.kinds[CENSUS_HANDSHAKE].addresses.table.n, 0);
 	census_deinit(&census);
 }
 

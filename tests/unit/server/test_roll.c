@@ -4,10 +4,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "tests/unit/base/chain.h"
 
 static const int port_a, port_b;
 
@@ -37,7 +39,8 @@ static void test_told_apart(void **state)
 		{&port_a, "[2001:db8::1]:1", "[::1]:53"},
 		{&port_a, "[2001:db8::2]:1", "[::1]:53"},
 	};
-	struct roll r = {0};
+	struct roll r;
+	roll_init(&r);
 	struct roll_entry entries[ARRAY_LEN(rows)];
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		entries[i] = entry(rows[i].port, rows[i].peer, rows[i].local);
@@ -50,14 +53,15 @@ static void test_told_apart(void **state)
 		roll_remove(&r, &entries[i]);
 		assert_null(roll_find(&r, rows[i].port, &peer, &local));
 	}
-	assert_int_equal(r.n + r.n_hosts, 0);
+	assert_int_equal(r.entries.n + r.hosts.n, 0);
 	roll_deinit(&r);
 }
 
 /* A subscriber has a /64, and may use every address of it. */
 static void test_oldest(void **state)
 {
-	struct roll r = {0};
+	struct roll r;
+	roll_init(&r);
 	struct roll_entry first = entry(&port_a, "[2001:db8::1]:1", "[::1]:53");
 	struct roll_entry second = entry(&port_b, "[2001:db8::2]:1", "[::1]:53");
 	struct roll_entry third = entry(&port_a, "[2001:db8::1]:2", "[::1]:53");
@@ -83,12 +87,13 @@ static void test_oldest(void **state)
 	roll_deinit(&r);
 }
 
-/* Through several doublings of both tables; and the chains stay short. */
+/* Through several doublings of both tables. */
 static void test_many(void **state)
 {
 	enum { N = 4000 };
 	static struct roll_entry entries[N];
-	struct roll r = {0};
+	struct roll r;
+	roll_init(&r);
 	for (unsigned i = 0; i < N; i++) {
 		char text[ADDRESS_TEXT_SIZE];
 		snprintf(text, sizeof(text), "10.0.%u.%u:%u", i / 2 / 256, i / 2 % 256,
@@ -96,21 +101,46 @@ static void test_many(void **state)
 		entries[i] = entry(&port_a, text, "127.0.0.1:53");
 		assert_int_equal(roll_add(&r, &entries[i]), 0);
 	}
-	assert_int_equal(r.n, N);
-	assert_int_equal(r.n_hosts, N / 2);
+	assert_int_equal(r.entries.n, N);
+	assert_int_equal(r.hosts.n, N / 2);
 	for (unsigned i = 0; i < N; i++)
 		assert_ptr_equal(roll_find(&r, &port_a, &entries[i].peer, &entries[i].local),
 			&entries[i]);
-	for (size_t i = 0; i < r.n_buckets; i++) {
-		unsigned chain = 0;
-		for (struct roll_entry *e = r.entries[i]; e; e = e->next)
-			chain++;
-		assert_in_range(chain, 0, 16);
-	}
+	assert_in_range(longest_chain(&r.entries), 0, CHAIN_MAX);
+	assert_in_range(longest_chain(&r.hosts), 0, CHAIN_MAX);
 	for (unsigned i = 0; i < N; i++)
 		roll_remove(&r, &entries[i]);
-	assert_int_equal(r.n + r.n_hosts, 0);
+	assert_int_equal(r.entries.n + r.hosts.n, 0);
 	roll_deinit(&r);
+}
+
+/* Senders from all networks of one prefix, or from as many addresses of one network, are found as fast. */
+static void test_one_prefix(void **state)
+{
+	enum { N = 65536 };
+	static const struct {
+		size_t at,
+			hosts; /* which bytes of the address differ, and in how many networks that is */
+	} rows[] = {{6, N}, {8, 1}, {14, 1}};
+	struct roll_entry *entries = calloc(N, sizeof(*entries));
+	assert_non_null(entries);
+	for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+		struct roll r;
+		roll_init(&r);
+		for (unsigned i = 0; i < N; i++) {
+			entries[i] = entry(&port_a, "[2001:db8:1::]:1", "[::1]:53");
+			entries[i].peer.bytes[rows[row].at] = (uint8_t)(i >> 8);
+			entries[i].peer.bytes[rows[row].at + 1] = (uint8_t)i;
+			assert_int_equal(roll_add(&r, &entries[i]), 0);
+		}
+		assert_int_equal(r.hosts.n, rows[row].hosts);
+		assert_in_range(longest_chain(&r.entries), 0, CHAIN_MAX);
+		assert_in_range(longest_chain(&r.hosts), 0, CHAIN_MAX);
+		for (unsigned i = 0; i < N; i++)
+			roll_remove(&r, &entries[i]);
+		roll_deinit(&r);
+	}
+	free(entries);
 }
 
 int main(void)
@@ -119,6 +149,7 @@ int main(void)
 		cmocka_unit_test(test_told_apart),
 		cmocka_unit_test(test_oldest),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_one_prefix),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,7 +209,7 @@ static void test_many_lost(void **state)
 	}
 	assert_found(&r, name, 7, name);
 	assert_found(&r, "n0.example", 7, NULL);
-	assert_in_range(r.n_nodes, ROUTES_LOST_MAX, ROUTES_LOST_MAX + 2);
+	assert_in_range(r.nodes.n, ROUTES_LOST_MAX, ROUTES_LOST_MAX + 2);
 	routes_deinit(&r);
 }
 
@@ -262,7 +262,7 @@ static void test_many(void **state)
 	routes_release(&r, &more, 2 + GRACE);
 	assert_int_equal(routes_expire(&r, 3 + 2 * GRACE), CLOCK_NEVER);
 	assert_true(list_empty(&r.all));
-	assert_int_equal(r.n_nodes, 0);
+	assert_int_equal(r.nodes.n, 0);
 	routes_deinit(&r);
 	free(entries);
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "tests/unit/base/chain.h"
 
 static struct address at(const char *text)
 {
@@ -19,7 +20,8 @@ static struct address at(const char *text)
 
 static void test_limit(void **state)
 {
-	struct tally t = {0};
+	struct tally t;
+	tally_init(&t);
 	struct address a = at("192.0.2.1"), b = at("192.0.2.2");
 	assert_int_equal(tally_add(&t, &a, 2), 0);
 	assert_int_equal(tally_add(&t, &a, 2), 0);
@@ -37,14 +39,14 @@ static void test_networks(void **state)
 		const char *a, *b;
 		bool same;
 	} rows[] = {
-		{"2001:db8::1", "2001:db8::2", true},
-		{"2001:db8:0:1::1", "2001:db8:0:2::1", false},
+		{"2001:db8::1", "2001:db8::2", true}, {"2001:db8:0:1::1", "2001:db8:0:2::1", false},
 		{"2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true},
-		{"10.0.0.1", "10.0.0.2", false},
-		{"10.0.0.1", "::ffff:10.0.0.1", true},
+		{"10.0.0.1", "10.0.0.2", false}, {"10.0.0.1", "::ffff:10.0.0.1", true},
+		{"32.1.13.184", "2001:db8::1", false}, /* the same first four bytes */
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct tally t = {0};
+		struct tally t;
+		tally_init(&t);
 		struct address a = at(rows[i].a), b = at(rows[i].b);
 		assert_int_equal(tally_add(&t, &a, 1), 0);
 		assert_int_equal(tally_add(&t, &b, 1), rows[i].same ? -EBUSY : 0);
@@ -52,10 +54,27 @@ static void test_networks(void **state)
 	}
 }
 
+/* All networks of one prefix, as one stranger may have them, are found as fast as random ones. */
+static void test_one_prefix(void **state)
+{
+	struct tally t;
+	tally_init(&t);
+	for (unsigned i = 0; i < 65536; i++) {
+		struct address a = at("2001:db8:1::1");
+		a.bytes[6] = (uint8_t)(i >> 8);
+		a.bytes[7] = (uint8_t)i;
+		assert_int_equal(tally_add(&t, &a, 1), 0);
+	}
+	assert_int_equal(t.table.n, 65536);
+	assert_in_range(longest_chain(&t.table), 0, CHAIN_MAX);
+	tally_deinit(&t);
+}
+
 /* An address that holds nothing takes no memory: not even after a refusal, or with a limit of 0. */
 static void test_nothing_stays(void **state)
 {
-	struct tally t = {0};
+	struct tally t;
+	tally_init(&t);
 	for (int round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < 5000; i++) {
 			struct address a = {.family = ADDRESS_V4,
@@ -64,13 +83,13 @@ static void test_nothing_stays(void **state)
 			assert_int_equal(tally_add(&t, &a, 1), 0);
 			assert_int_equal(tally_add(&t, &a, 1), -EBUSY);
 		}
-		assert_int_equal(t.n, 5000);
+		assert_int_equal(t.table.n, 5000);
 		for (unsigned i = 0; i < 5000; i++) {
 			struct address a = {.family = ADDRESS_V4,
 				.bytes = {10, 0, i >> 8, i & 255}};
 			tally_drop(&t, &a);
 		}
-		assert_int_equal(t.n, 0);
+		assert_int_equal(t.table.n, 0);
 	}
 	tally_deinit(&t);
 }
@@ -80,6 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_one_prefix),
 		cmocka_unit_test(test_nothing_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

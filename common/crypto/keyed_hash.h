@@ -1,0 +1,20 @@
+#pragma once
+/*
+ * The hash of keys that strangers choose, for base/table.h: SipHash-2-4 under a secret of the table's own
+ * (libsodium's crypto_shorthash). Who does not know the key cannot choose keys that share a bucket. Some
+ * 20 ns for an address.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#define HASH_KEY_SIZE 16
+
+struct hash_key {
+	uint8_t bytes[HASH_KEY_SIZE];
+};
+
+/* Draws it at random. */
+void hash_key_init(struct hash_key *key);
+
+/* All 64 bits are equally good. `p` may be NULL when `n` is 0. */
+uint64_t keyed_hash(const struct hash_key *key, const void *p, size_t n);
