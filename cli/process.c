@@ -1,21 +1,51 @@
 #include "cli/process.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "cli/commands.h"
+
+/*
+ * A supervisor may have closed them. The next file or socket would be one of them, and what is printed would
+ * go there.
+ */
+static void open_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* The lowest that is free is this one, because those below are open. */
+		if (fcntl(fd, F_GETFD) < 0 &&
+			open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd)
+			_exit(STATUS_FAILED); /* nobody could be told why */
+	}
+}
+
+/* Signals that would end the process, and mean nothing here or not yet. */
+static void ignore_signals(void)
+{
+	/* SIGPIPE and SIGXFSZ: the write that fails says so. SIGUSR1 is caught later (net/signals); scripts for
+	   other programs send SIGUSR2 when they rotate logs. */
+	static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+		sigaction(ignored[i], &ignore, NULL);
+}
 
 void process_prepare(void)
 {
+	open_standard_streams();
+	ignore_signals();
+
 	struct rlimit limit = {0, 0};
 	setrlimit(RLIMIT_CORE, &limit);
 	/* The leak checker is a process of its own that attaches to this one. */
 #ifndef __SANITIZE_ADDRESS__
 	prctl(PR_SET_DUMPABLE, 0);
 #endif
-
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	sigaction(SIGPIPE, &ignore, NULL);
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;

@@ -1,5 +1,7 @@
 """SIGTERM lets requests under way finish; a second one does not wait."""
 
+import os
+import re
 import signal
 import threading
 import time
@@ -8,6 +10,7 @@ import pytest
 
 from house.upstream import response
 from house.visitor import Visitor
+from house.wait import wait_until
 
 
 class Slow:
@@ -39,6 +42,36 @@ def test_drain(tunnel, who, number):
     slow.go.set()
     assert v.read_response().body == b"finished"
     assert daemon.wait() == 0
+
+
+@pytest.mark.parametrize("who", ["server", "client"])
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_signals_of_log_rotation_end_nothing(tunnel, who, number):
+    server, client, _ = tunnel.through()
+    daemon = server if who == "server" else client
+    daemon.send_signal(number)
+    assert tunnel.visitor(server).get().status == 200
+    daemon.send_signal(signal.SIGHUP)
+    daemon.log_contains("reloaded")  # what was sent before it has been taken
+    assert daemon.alive()
+
+
+@pytest.mark.parametrize("closed", [(0,), (2,), (0, 1, 2)])
+def test_standard_streams_come_closed(tunnel, closed):
+    """They lead to /dev/null, and no socket or file of ours is among them."""
+    def close():
+        for fd in closed:
+            os.close(fd)
+    server = tunnel.server("--log-level=debug", preexec_fn=close)
+    client = tunnel.client(server, tunnel.upstream("ok"), "--log-level=debug", preexec_fn=close,
+                           wait=False)
+    wait_until(lambda: tunnel.visitor(server).get().status == 200, "the tunnel")
+    for daemon in (server, client):
+        for fd in closed:
+            assert os.readlink("/proc/%d/fd/%d" % (daemon.pid, fd)) == "/dev/null"
+            flags = open("/proc/%d/fdinfo/%d" % (daemon.pid, fd)).read()
+            access = int(re.search(r"flags:\s*(\d+)", flags)[1], 8) & os.O_ACCMODE
+            assert access == (os.O_WRONLY if fd else os.O_RDONLY)
 
 
 @pytest.mark.parametrize("who", ["server", "client"])
