@@ -254,14 +254,12 @@ static void put_sentence(struct line *l, struct stamp *stamp, enum log_level lev
 	}
 }
 
-static size_t format_notice(char *to, unsigned long long dropped)
+/* For what the log says of itself. */
+static size_t render(char *to, enum log_level level, const char *text)
 {
 	struct stamp stamp = {.second = -1};
-	char text[128];
-	int n = snprintf(text, sizeof text,
-		"%llu lines of this log were dropped, because nobody read it fast enough", dropped);
 	struct line l = {to, to + LOG_LINE_MAX - TAIL_MAX};
-	put_sentence(&l, &stamp, LOG_WARN, (struct str){text, (size_t)n});
+	put_sentence(&l, &stamp, level, str_from(text));
 	*l.p++ = '\n';
 	return (size_t)(l.p - to);
 }
@@ -272,7 +270,7 @@ int log_start(const struct log_options *opts, struct error *err)
 	config.access_off = opts->access_off;
 	config.access_file = opts->access_file && !opts->access_off;
 	log_set_level(opts->level);
-	int r = log_sinks_start(config.access_file ? opts->access_file : NULL, format_notice, err);
+	int r = log_sinks_start(config.access_file ? opts->access_file : NULL, render, err);
 	if (!r)
 		atomic_store_explicit(&config.started, true, memory_order_release);
 	return r;
@@ -287,6 +285,12 @@ void log_stop(void)
 		batch->turns = false;
 	config.access_file = false;
 	log_sinks_stop();
+}
+
+void log_reopen(void)
+{
+	if (atomic_load_explicit(&config.started, memory_order_acquire))
+		log_sink_reopen();
 }
 
 void log_set_level(enum log_level level)

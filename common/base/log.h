@@ -21,7 +21,8 @@ enum log_format { LOG_TEXT, LOG_JSON };
 struct log_options {
 	enum log_level level; /* lines above it are not made at all */
 	enum log_format format;
-	const char *access_file; /* NULL: access lines go where the others go; else appended here */
+	/* NULL: access lines go where the others go; else appended here; stays the caller's */
+	const char *access_file;
 	bool access_off;
 };
 
@@ -30,6 +31,12 @@ int log_start(const struct log_options *opts, struct error *err);
 
 /* Writes out what is left for at most one second, joins the thread. */
 void log_stop(void);
+
+/*
+ * Opens the access log's file anew, as it may have been renamed; without one it does nothing. No line is
+ * lost or split, nobody waits for it, and the log says what became of it.
+ */
+void log_reopen(void);
 
 /* Takes effect with the next line; for a reload. */
 void log_set_level(enum log_level level);

@@ -1,7 +1,10 @@
 /*
- * The log thread sleeps in poll() and never sets O_NONBLOCK: standard error is often shared with a
+ * The log thread sleeps in poll() and never sets O_NONBLOCK on standard error: it is often shared with a
  * shell or another program, and the flag would be theirs too. It writes only after poll() said so,
  * and to a pipe no more than PIPE_BUF at a time, which a pipe that polls writable takes at once.
+ *
+ * A sink that cannot be written (a full disk, a reader that is gone) keeps its lines in the ring and is
+ * tried again; the other sink says so. A line leaves the ring only when all of it was written.
  *
  * After writing it naps for a few milliseconds with a timeout rather than asking to be woken, so a
  * busy server pays one wake-up for some hundred lines and not one for each turn of its loop.
@@ -9,23 +12,23 @@
 #include "base/log_sink.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_file.h"
 #include "base/macros.h"
 
 /* How long lines may wait for company, in ms; nobody reading along can tell. */
@@ -34,22 +37,39 @@
 /* How long the end of the program waits for a stalled reader, in ms. */
 #define STOP_MS 1000
 
+/* How often a sink that could not be written is tried: soon enough for the ring to bridge it. */
+#define RETRY_INTERVAL CLOCK_S
+
+/* How often it is said that a sink cannot be written: often enough to be seen beside other lines. */
+#define SAY_INTERVAL (60 * CLOCK_S)
+
 /* After dropping, lines are taken again when this much is free: one notice for many, not one each.
  */
 #define RESUME_ROOM (LOG_RING_SIZE / 4)
 
-/* One write to what is not a pipe; a bound for how long a slow disk holds one call. */
-#define WRITE_MAX ((size_t)64 << 10)
+/* Of a path that is named in a sentence: so much that the sentence still fits. */
+#define NAME_MAX_SAID 1024
 
 _Static_assert(LOG_LINE_MAX <= PIPE_BUF, "a line must fit one atomic write");
 
+_Static_assert(LOG_RING_SIZE == (size_t)1 << 20, "sink_failed() says 1 MiB");
+
 struct sink {
-	int fd;         /* -1: closed */
-	bool is_socket; /* send() can be told not to wait, write() cannot */
-	size_t write_max;
-	char *ring;       /* LOG_RING_SIZE */
-	size_t head, len; /* under the lock; bytes [head, head+len) belong to the thread */
+	char *ring; /* LOG_RING_SIZE; NULL: closed */
+
+	/* Under the lock; bytes [head, head+len) belong to the thread. */
+	size_t head, len;
 	unsigned long long dropped;
+	int dropped_by; /* errno, when lines were dropped while it could not be written */
+	int failure;    /* errno of the last write; 0: it was in order */
+	bool reopen;    /* asked for */
+	bool given_up;  /* at the end of the program: takes nothing more */
+
+	/* The thread's own. */
+	struct log_file file;
+	uint64_t retry_at, say_at;
+	bool said;       /* that it cannot be written */
+	bool tried_last; /* at the end of the program */
 };
 
 static struct {
@@ -59,7 +79,7 @@ static struct {
 	bool asleep; /* under the lock: the thread wants to be woken */
 	atomic_bool stopping;
 	uint64_t stop_at; /* written before `stopping` */
-	log_notice_fn *notice;
+	log_render_fn *render;
 	struct sink sinks[LOG_SINKS];
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake_fd = -1};
 
@@ -83,9 +103,21 @@ static unsigned long long count_lines(const char *p, size_t n)
 /* Once lines were dropped, nothing follows before the line that says how many. */
 static void ring_notice(struct sink *s)
 {
-	char line[LOG_LINE_MAX];
-	ring_append(s, line, state.notice(line, s->dropped));
+	char line[LOG_LINE_MAX], text[256];
+	snprintf(text, sizeof text, "%llu lines of this log were dropped, because %s%s", s->dropped,
+		s->dropped_by ? "it could not be written: " : "nobody read it fast enough",
+		s->dropped_by ? strerror(s->dropped_by) : "");
+	ring_append(s, line, state.render(line, LOG_WARN, text));
 	s->dropped = 0;
+	s->dropped_by = 0;
+}
+
+/* Under the lock: whether it has to be woken now, by the caller. */
+static bool thread_is_asleep(void)
+{
+	bool asleep = state.asleep;
+	state.asleep = false;
+	return asleep;
 }
 
 void log_sink_put(enum log_sink which, const char *lines, size_t n)
@@ -94,7 +126,7 @@ void log_sink_put(enum log_sink which, const char *lines, size_t n)
 	bool wake = false;
 
 	pthread_mutex_lock(&state.lock);
-	if (s->ring) {
+	if (s->ring && !s->given_up) {
 		if (s->dropped && LOG_RING_SIZE - s->len >= RESUME_ROOM)
 			ring_notice(s);
 		size_t room = s->dropped ? 0 : LOG_RING_SIZE - s->len;
@@ -103,116 +135,228 @@ void log_sink_put(enum log_sink which, const char *lines, size_t n)
 			const char *last = memrchr(lines, '\n', room);
 			fits = last ? (size_t)(last + 1 - lines) : 0;
 			s->dropped += count_lines(lines + fits, n - fits);
+			if (s->failure)
+				s->dropped_by = s->failure;
 		}
 		ring_append(s, lines, fits);
-		wake = state.asleep;
-		state.asleep = false;
+		wake = thread_is_asleep();
 	}
 	pthread_mutex_unlock(&state.lock);
 	if (wake)
 		eventfd_write(state.wake_fd, 1);
 }
 
-/* Nobody will ever read this again (EPIPE, a full disk): what waits is let go, not tried for ever.
- */
-static void sink_discard(struct sink *s)
+void log_sink_reopen(void)
 {
-	s->head = 0;
-	s->len = 0;
-	s->dropped = 0;
+	pthread_mutex_lock(&state.lock);
+	bool file = state.sinks[LOG_SINK_ACCESS].ring;
+	state.sinks[LOG_SINK_ACCESS].reopen = file;
+	bool wake = file && thread_is_asleep();
+	pthread_mutex_unlock(&state.lock);
+	if (wake)
+		eventfd_write(state.wake_fd, 1);
 }
 
-/* The fd polled writable: writes one piece, ending at a line's end where the piece has one. */
-static void sink_write(struct sink *s)
+/* ---- What is said of a sink, by the other one; without the lock ---- */
+
+__attribute__((format(printf, 3, 4))) static void say_of(const struct sink *s, enum log_level level,
+	const char *fmt, ...)
+{
+	char line[LOG_LINE_MAX], text[LOG_LINE_MAX / 2];
+	enum log_sink other =
+		s == &state.sinks[LOG_SINK_ACCESS] ? LOG_SINK_STDERR : LOG_SINK_ACCESS;
+	if (!log_enabled(level))
+		return;
+	int n = s->file.path ? snprintf(text, sizeof text, "the access log %.*s", NAME_MAX_SAID,
+				       s->file.path)
+			     : snprintf(text, sizeof text, "the log on standard error");
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text + n, sizeof text - (size_t)n, fmt, ap);
+	va_end(ap);
+	log_sink_put(other, line, state.render(line, level, text));
+}
+
+static void sink_failed(struct sink *s, int error)
+{
+	uint64_t now = clock_now();
+	pthread_mutex_lock(&state.lock);
+	s->failure = error;
+	unsigned long long dropped = s->dropped;
+	pthread_mutex_unlock(&state.lock);
+	s->retry_at = now + RETRY_INTERVAL;
+	if (now < s->say_at)
+		return;
+	s->say_at = now + SAY_INTERVAL;
+	s->said = true;
+	say_of(s, LOG_ERROR,
+		" cannot be written: %s; it is tried again every second, and lines are lost when "
+		"more than 1 MiB of them wait (lost so far: %llu)",
+		strerror(error), dropped);
+}
+
+static void sink_works(struct sink *s)
+{
+	if (!s->failure)
+		return;
+	pthread_mutex_lock(&state.lock);
+	s->failure = 0;
+	unsigned long long dropped = s->dropped;
+	pthread_mutex_unlock(&state.lock);
+	if (s->said)
+		say_of(s, LOG_WARN, " is written again (lines lost: %llu)", dropped);
+	s->said = false;
+}
+
+/* The program ends: what can still not be written is lost. */
+static void sink_give_up(struct sink *s)
 {
 	pthread_mutex_lock(&state.lock);
-	size_t n = MIN(MIN(s->len, LOG_RING_SIZE - s->head), s->write_max);
-	const char *p = s->ring + s->head;
+	unsigned long long lost = s->dropped;
+	for (size_t i = 0; i < s->len; i++)
+		lost += s->ring[(s->head + i) % LOG_RING_SIZE] == '\n';
+	s->len = 0;
+	s->given_up = true;
 	pthread_mutex_unlock(&state.lock);
+	say_of(s, LOG_ERROR, " could not be written before the end: %s (lines lost: %llu)",
+		strerror(s->failure), lost);
+}
 
-	const char *last = memrchr(p, '\n', n);
-	if (last)
-		n = (size_t)(last + 1 - p);
-	ssize_t w =
-		s->is_socket ? send(s->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) : write(s->fd, p, n);
-	bool broken = w < 0 && errno != EAGAIN && errno != EINTR;
+/* ---- The thread ---- */
 
+/* Between two lines, so that none is split; here, because it may take long. */
+static void sink_reopen(struct sink *s)
+{
 	pthread_mutex_lock(&state.lock);
-	if (broken) {
-		sink_discard(s);
-	} else if (w > 0) {
-		s->head = (s->head + (size_t)w) % LOG_RING_SIZE;
-		s->len -= (size_t)w;
+	bool now = s->reopen && (!s->file.partial || s->failure);
+	s->reopen = s->reopen && !now;
+	pthread_mutex_unlock(&state.lock);
+	int r = now ? log_file_reopen(&s->file) : 0;
+	if (r < 0) {
+		say_of(s, LOG_ERROR,
+			" cannot be opened anew: %s; its lines go on to the file that was open",
+			strerror(-r));
+	} else if (now) {
+		s->retry_at = 0;
+		say_of(s, LOG_INFO, " was opened anew");
 	}
+}
+
+/* The descriptor polled writable. */
+static void sink_write(struct sink *s)
+{
+	size_t done = 0;
+	int r = log_file_resume(&s->file);
+	if (r == 0) {
+		pthread_mutex_lock(&state.lock);
+		size_t at = (s->head + s->file.partial) % LOG_RING_SIZE;
+		size_t n = MIN(s->len - s->file.partial, LOG_RING_SIZE - at);
+		pthread_mutex_unlock(&state.lock);
+		r = log_file_write(&s->file, s->ring + at, n, &done);
+	}
+	if (r < 0) {
+		sink_failed(s, -r);
+		return;
+	}
+	if (done || s->file.partial)
+		sink_works(s);
+	pthread_mutex_lock(&state.lock);
+	s->head = (s->head + done) % LOG_RING_SIZE;
+	s->len -= done;
 	if (s->len == 0 && s->dropped)
 		ring_notice(s);
 	pthread_mutex_unlock(&state.lock);
 }
 
+static int ms_until(uint64_t now, uint64_t then)
+{
+	return then > now ? (int)MIN((then - now) / CLOCK_MS + 1, (uint64_t)INT_MAX) : 0;
+}
+
+/* Sets what poll() shall wait for; returns for how long, in ms, -1: until it is woken. */
+static int look(struct pollfd *fds, bool quiet)
+{
+	uint64_t now = clock_now(), retry_at = UINT64_MAX;
+	pthread_mutex_lock(&state.lock);
+	for (int i = 0; i < LOG_SINKS; i++) {
+		struct sink *s = &state.sinks[i];
+		bool later = s->failure && now < s->retry_at;
+		fds[i].fd = s->len && !later ? s->file.fd : -1;
+		if (s->len && later)
+			retry_at = MIN(retry_at, s->retry_at);
+	}
+	state.asleep = quiet;
+	pthread_mutex_unlock(&state.lock);
+	if (!quiet)
+		return NAP_MS;
+	return retry_at == UINT64_MAX ? -1 : ms_until(now, retry_at);
+}
+
+/* The same for the program's last second. 0: there is nothing more to do. */
+static int look_at_the_end(struct pollfd *fds)
+{
+	uint64_t now = clock_now();
+	bool pending = false;
+	for (int i = 0; i < LOG_SINKS; i++) {
+		struct sink *s = &state.sinks[i];
+		if (s->failure && s->tried_last && !s->given_up)
+			sink_give_up(s);
+		s->tried_last = true;
+	}
+	pthread_mutex_lock(&state.lock);
+	for (int i = 0; i < LOG_SINKS; i++) {
+		fds[i].fd = state.sinks[i].len ? state.sinks[i].file.fd : -1;
+		pending |= state.sinks[i].len > 0;
+	}
+	pthread_mutex_unlock(&state.lock);
+	return pending ? ms_until(now, state.stop_at) : 0;
+}
+
 static void *log_thread(void *arg)
 {
 	bool quiet = false; /* the last nap brought nothing */
+	struct pollfd fds[LOG_SINKS + 1];
+	for (int i = 0; i < LOG_SINKS; i++)
+		fds[i].events = POLLOUT;
+	fds[LOG_SINKS] = (struct pollfd){.fd = state.wake_fd, .events = POLLIN};
 	for (;;) {
-		struct pollfd fds[1 + LOG_SINKS] = {{.fd = state.wake_fd, .events = POLLIN}};
-		bool pending = false;
 		bool stopping = atomic_load(&state.stopping);
-		int timeout = NAP_MS;
-
-		pthread_mutex_lock(&state.lock);
-		for (int i = 0; i < LOG_SINKS; i++) {
-			bool has = state.sinks[i].len > 0;
-			fds[1 + i].fd = has ? state.sinks[i].fd : -1;
-			fds[1 + i].events = POLLOUT;
-			pending |= has;
-		}
-		state.asleep = quiet;
-		pthread_mutex_unlock(&state.lock);
-
-		if (stopping) {
-			uint64_t now = clock_now();
-			if (!pending || now >= state.stop_at)
-				return NULL;
-			timeout = (int)((state.stop_at - now) / CLOCK_MS) + 1;
-		} else if (quiet) {
-			timeout = -1;
-		}
-		int ready = poll(fds, 1 + LOG_SINKS, timeout);
+		if (state.sinks[LOG_SINK_ACCESS].ring)
+			sink_reopen(&state.sinks[LOG_SINK_ACCESS]);
+		int timeout = stopping ? look_at_the_end(fds) : look(fds, quiet);
+		if (stopping && !timeout)
+			return NULL;
+		int ready = poll(fds, LOG_SINKS + 1, timeout);
 		quiet = ready == 0;
 		if (ready <= 0)
 			continue;
 		eventfd_t ignored;
-		if (fds[0].revents)
+		if (fds[LOG_SINKS].revents)
 			eventfd_read(state.wake_fd, &ignored);
 		for (int i = 0; i < LOG_SINKS; i++)
-			if (fds[1 + i].revents)
+			if (fds[i].fd >= 0 && fds[i].revents)
 				sink_write(&state.sinks[i]);
 	}
 }
 
-static int sink_open(struct sink *s, int fd, struct error *err)
+static int sink_open(struct sink *s, const char *path, struct error *err)
 {
-	struct stat st;
-	bool known = fstat(fd, &st) == 0;
-	char *ring = malloc(LOG_RING_SIZE);
-	if (!ring)
-		return error_set(err, -ENOMEM, "no memory for the log");
-	*s = (struct sink){.fd = fd,
-		.is_socket = known && S_ISSOCK(st.st_mode),
-		.write_max = known && S_ISREG(st.st_mode) ? WRITE_MAX : PIPE_BUF,
-		.ring = ring};
-	if (s->is_socket)
-		s->write_max = WRITE_MAX;
-	return 0;
+	struct log_file file;
+	int r = log_file_open(&file, path);
+	if (r < 0)
+		return error_set(err, r, "the access log %s cannot be opened: %s", path,
+			strerror(-r));
+	*s = (struct sink){.file = file, .ring = malloc(LOG_RING_SIZE)};
+	return s->ring ? 0 : error_set(err, -ENOMEM, "no memory for the log");
 }
 
 static void sinks_close(void)
 {
 	pthread_mutex_lock(&state.lock);
 	for (int i = 0; i < LOG_SINKS; i++) {
-		if (i == LOG_SINK_ACCESS && state.sinks[i].fd >= 0)
-			close(state.sinks[i].fd);
+		log_file_close(&state.sinks[i].file);
 		free(state.sinks[i].ring);
-		state.sinks[i] = (struct sink){.fd = -1};
+		state.sinks[i] = (struct sink){.file.fd = -1};
 	}
 	pthread_mutex_unlock(&state.lock);
 	if (state.wake_fd >= 0)
@@ -231,28 +375,19 @@ static int start_thread(struct error *err)
 	return r ? error_set(err, -r, "the log thread cannot be started: %s", strerror(r)) : 0;
 }
 
-int log_sinks_start(const char *access_path, log_notice_fn *notice, struct error *err)
+int log_sinks_start(const char *access_path, log_render_fn *render, struct error *err)
 {
 	for (int i = 0; i < LOG_SINKS; i++)
-		state.sinks[i] = (struct sink){.fd = -1};
-	state.notice = notice;
+		state.sinks[i] = (struct sink){.file.fd = -1};
+	state.render = render;
 	state.asleep = false;
 	atomic_store(&state.stopping, false);
 	state.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int r = state.wake_fd < 0 ? error_set(err, -errno, "the log cannot be started: %m") : 0;
 	if (!r)
-		r = sink_open(&state.sinks[LOG_SINK_STDERR], STDERR_FILENO, err);
-	if (!r && access_path) {
-		/* Appending: several programs may share the file, and it may be truncated
-		 * meanwhile. */
-		int fd = open(access_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
-			0640);
-		if (fd < 0)
-			r = error_set(err, -errno, "the access log %s cannot be opened: %m",
-				access_path);
-		else if ((r = sink_open(&state.sinks[LOG_SINK_ACCESS], fd, err)))
-			close(fd);
-	}
+		r = sink_open(&state.sinks[LOG_SINK_STDERR], NULL, err);
+	if (!r && access_path)
+		r = sink_open(&state.sinks[LOG_SINK_ACCESS], access_path, err);
 	if (!r)
 		r = start_thread(err);
 	if (r)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/log.h"
 
 enum log_sink { LOG_SINK_STDERR, LOG_SINK_ACCESS, LOG_SINKS };
 
@@ -21,14 +22,18 @@ enum log_sink { LOG_SINK_STDERR, LOG_SINK_ACCESS, LOG_SINKS };
 /* The longest line, newline included; PIPE_BUF, so that a pipe takes one in a piece. */
 #define LOG_LINE_MAX 4096
 
-/* Renders "`dropped` lines were dropped" as a finished line into LOG_LINE_MAX bytes; its length. */
-typedef size_t log_notice_fn(char *to, unsigned long long dropped);
+/* Renders a sentence as a finished line into LOG_LINE_MAX bytes; its length. */
+typedef size_t log_render_fn(char *to, enum log_level level, const char *text);
 
 /*
- * Starts the thread. `access_path` NULL leaves LOG_SINK_ACCESS closed. -errno with a sentence when
- * the file cannot be opened or the thread not made.
+ * Starts the thread. `access_path` NULL leaves LOG_SINK_ACCESS closed; else it stays the caller's and is
+ * opened anew when that is asked for. -errno with a sentence when the file cannot be opened or the thread
+ * not made.
  */
-int log_sinks_start(const char *access_path, log_notice_fn *notice, struct error *err);
+int log_sinks_start(const char *access_path, log_render_fn *render, struct error *err);
+
+/* Opens the access file anew, between two lines; what becomes of it is said on standard error. */
+void log_sink_reopen(void);
 
 /* Writes what is left for at most one second and joins the thread. */
 void log_sinks_stop(void);

@@ -4,14 +4,19 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 
-static const int caught_signals[SIGNALS_MAX] = {SIGINT, SIGTERM, SIGHUP};
+static const int caught_signals[SIGNALS_MAX] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 
 static void signal_event(int signo, short what, void *arg)
 {
 	struct signals *signals = arg;
-	signals->caught(signals, signo);
+	/* Whatever becomes of a reload: who rotates logs does not know of our configuration. */
+	if (signo == SIGUSR1 || (signo == SIGHUP && !signals->hangup_ends))
+		log_reopen();
+	if (signo != SIGUSR1)
+		signals->caught(signals, signo);
 }
 
 int signals_init(struct signals *signals, struct loop *loop,
@@ -43,4 +48,5 @@ void signals_deinit(struct signals *signals)
 	/* The process is ending already: one that comes now must not change its exit status. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
 }

@@ -1,13 +1,14 @@
 #pragma once
 /*
- * SIGINT, SIGTERM and SIGHUP as calls from the main loop, where anything may be done; SIGPIPE is
- * ignored. One per process.
+ * SIGINT, SIGTERM and SIGHUP as calls from the main loop, where anything may be done; SIGUSR1, and a
+ * SIGHUP that does not end the process, open the access log anew besides; SIGPIPE is ignored. One per
+ * process.
  */
 #include <stdbool.h>
 
 #include "net/loop.h"
 
-#define SIGNALS_MAX 3
+#define SIGNALS_MAX 4
 
 struct signals {
 	struct loop_event events[SIGNALS_MAX];
@@ -18,5 +19,5 @@ struct signals {
 /* 0 or -errno with nothing changed. Each arrival is told; the second SIGTERM is told again. */
 int signals_init(struct signals *signals, struct loop *loop,
 	void (*caught)(struct signals *signals, int signo));
-/* SIGINT and SIGTERM are ignored from here on: the process is ending. */
+/* SIGINT, SIGTERM and SIGUSR1 are ignored from here on: the process is ending. */
 void signals_deinit(struct signals *signals);

@@ -4,8 +4,13 @@ import fcntl
 import json
 import os
 import re
+import select
 import signal
+import socket
+import subprocess
 import time
+
+import pytest
 
 from house.upstream import response
 from house.wait import wait_until
@@ -99,6 +104,162 @@ def test_access_log_as_json(tunnel):
     assert request_id and str(request_id[0]).encode() in upstream.received()
     for line in server.log().splitlines():
         json.loads(line)
+
+
+def rotate(path, generation):
+    new = path.with_name("%s.%d" % (path.name, generation))
+    os.rename(path, new)
+    return new
+
+
+def test_rotation_under_load(tunnel):
+    """Whoever renames the file and sends a signal finds each line once, whole, in one of the files."""
+    path = tunnel.path / "access.log"
+    server, _, _ = tunnel.through(server_options=["--access-log=%s" % path])
+    v = tunnel.visitor(server)
+    files, asked = [], 0
+    for generation, number in enumerate((signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR1)):
+        for _ in range(50):
+            assert v.get("/r%d-" % asked).status == 200
+            asked += 1
+        files.append(rotate(path, generation))
+        server.send_signal(number)
+        for _ in range(50):
+            assert v.get("/r%d-" % asked).status == 200
+            asked += 1
+        wait_until(path.exists, "the new file")
+    server.log_contains("opened anew")
+    server.stop()
+    lines = [line for f in files + [path] for line in access_lines(f)]
+    assert [re.search(r"path=/r(\d+)-", line)[1] for line in lines] == [
+        str(i) for i in range(asked)]
+    assert all(line.count(" access ") == 1 and " request_id=" in line for line in lines)
+
+
+def test_copytruncate(tunnel):
+    path = tunnel.path / "access.log"
+    server, _, _ = tunnel.through(server_options=["--access-log=%s" % path])
+    v = tunnel.visitor(server)
+    v.get("/before")
+    wait_until(lambda: "/before" in path.read_text(), "the line")
+    os.truncate(path, 0)
+    v.get("/after")
+    wait_until(lambda: "/after" in path.read_text(), "the line")
+    assert b"\0" not in path.read_bytes() and "/before" not in path.read_text()
+
+
+def test_rotation_without_a_directory(tunnel):
+    """The file that was open goes on; the log says why."""
+    directory = tunnel.path / "logs"
+    directory.mkdir()
+    server, _, _ = tunnel.through(server_options=["--access-log=%s/access.log" % directory])
+    v = tunnel.visitor(server)
+    moved = directory.rename(tunnel.path / "gone")
+    server.send_signal(signal.SIGUSR1)
+    server.log_contains("cannot be opened anew: No such file or directory")
+    v.get("/goes-on")
+    wait_until(lambda: "/goes-on" in (moved / "access.log").read_text(), "the line")
+    moved.rename(directory)
+    server.send_signal(signal.SIGUSR1)
+    server.log_contains("was opened anew")
+    v.get("/back")
+    wait_until(lambda: "/back" in (directory / "access.log").read_text(), "the line")
+
+
+def test_a_symlink_is_followed_anew(tunnel):
+    path, one, two = (tunnel.path / n for n in ("access.log", "one", "two"))
+    path.symlink_to(one)
+    server, _, _ = tunnel.through(server_options=["--access-log=%s" % path])
+    v = tunnel.visitor(server)
+    v.get("/first")
+    wait_until(lambda: "/first" in one.read_text(), "the line")
+    path.unlink()
+    path.symlink_to(two)
+    server.send_signal(signal.SIGUSR1)
+    wait_until(two.exists, "the other file")
+    v.get("/second")
+    wait_until(lambda: "/second" in two.read_text(), "the line")
+    assert "/second" not in one.read_text()
+
+
+def a_pipe():
+    reader, writer = os.pipe()
+    return reader, writer
+
+
+def a_socket():
+    return [s.detach() for s in socket.socketpair()]
+
+
+@pytest.mark.parametrize("make", [a_pipe, a_socket])
+def test_access_log_on_standard_error(tunnel, make):
+    """A pipe, as containers have, is opened anew; so is a socket, as systemd's is."""
+    ours, theirs = make()
+    seen = b""
+
+    def read_until(text):
+        nonlocal seen
+        while text not in seen:
+            assert select.select([ours], [], [], 10)[0], (text, seen)
+            seen += os.read(ours, 65536)
+    server = tunnel.server("--access-log=/dev/stderr", stderr=theirs)
+    os.close(theirs)
+    tunnel.client(server, tunnel.upstream())
+    tunnel.visitor(server).get("/first")
+    read_until(b"path=/first")
+    server.send_signal(signal.SIGUSR1)
+    read_until(b"opened anew")
+    tunnel.visitor(server).get("/second")
+    read_until(b"path=/second")
+    server.stop()
+    os.close(ours)
+
+
+@pytest.fixture
+def small_disk(tunnel):
+    where = tunnel.path / "disk"
+    where.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", where]).returncode:
+        pytest.skip("mounting needs root")
+    yield where
+    subprocess.run(["umount", "-l", where], check=True)
+
+
+def test_full_disk(tunnel, small_disk):
+    """Visitors do not notice, the log says it, and all lines are there once there is room."""
+    path = small_disk / "access.log"
+    server, _, _ = tunnel.through(server_options=["--access-log=%s" % path])
+    v = tunnel.visitor(server)
+    ballast = small_disk / "ballast"
+    with open(ballast, "wb", buffering=0) as f:
+        # All but one page, in which a line will be torn.
+        while os.statvfs(small_disk).f_bavail > 1:
+            f.write(b"x" * os.statvfs(small_disk).f_bsize)
+    asked = 0
+    while "cannot be written" not in server.log():
+        for _ in range(20):
+            assert v.get("/d%d-" % asked).status == 200
+            asked += 1
+        assert asked < 5000
+    assert "No space left on device" in server.log()
+    ballast.unlink()
+    server.log_contains("is written again (lines lost: 0)")
+    server.stop()
+    lines = access_lines(path)
+    assert [re.search(r"path=/d(\d+)-", line)[1] for line in lines] == [
+        str(i) for i in range(asked)]
+    assert all(line.count(" access ") == 1 for line in lines)
+
+
+def test_lost_lines_are_counted_at_the_end(tunnel):
+    server, _, _ = tunnel.through(server_options=["--access-log=/dev/full"])
+    v = tunnel.visitor(server)
+    for _ in range(5):
+        assert v.get().status == 200
+    server.log_contains("the access log /dev/full cannot be written: No space left on device")
+    server.stop()
+    server.log_contains("could not be written before the end: No space left on device "
+                        "(lines lost: 5)")
 
 
 def test_access_log_off(tunnel):
