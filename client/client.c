@@ -73,6 +73,7 @@ static int client_take(struct client *c, struct services_change *change, struct 
 		reloader_free(c->reloader, read);
 		return r;
 	}
+	outlets_limits_changed(&c->outlets);
 	reloader_free(c->reloader, c->running);
 	c->running = read;
 	log_set_level((enum log_level)o->log_level);

@@ -48,6 +48,7 @@ struct offering *offering_new(const struct upstream *u, uint32_t number, struct 
 	if (!offering)
 		return NULL;
 	offering->users = 1;
+	list_init(&offering->due);
 	offering->number = number;
 	offering->port = u->port;
 	offering->tls = tls ? tls_client_ref(tls) : NULL;
@@ -66,6 +67,8 @@ struct offering *offering_unref(struct offering *offering)
 {
 	if (!offering || --offering->users)
 		return NULL;
+	list_unlink(&offering->due);
+	turnstile_deinit(&offering->connections);
 	tls_client_unref(offering->tls);
 	upstream_deinit(&offering->upstream);
 	free(offering->path);
@@ -88,6 +91,61 @@ bool offering_takes(const struct offering *offering, uint8_t kind)
 		break;
 	}
 	return false;
+}
+
+/* ---- How many connections it has ---- */
+
+static size_t limit_of(uint64_t limit)
+{
+	return limit ? limit : SIZE_MAX;
+}
+
+bool offering_is_limited(const struct offering *offering)
+{
+	const struct upstream_limits *limits = &offering->upstream.limits;
+	return offering->connections.admitted || limits->connections ||
+	       limits->connections_per_visitor;
+}
+
+void offering_count(struct offering *offering,
+	void (*admitted)(struct turnstile *t, struct ticket *ticket))
+{
+	const struct upstream_limits *limits = &offering->upstream.limits;
+	struct turnstile *t = &offering->connections;
+	if (t->admitted)
+		return;
+	turnstile_init(t, limit_of(limits->connections), limit_of(limits->connections_per_visitor),
+		admitted);
+	t->waiting_max = OFFERING_QUEUE_MAX;
+	t->waiting_max_per_visitor = OFFERING_QUEUE_PER_VISITOR_MAX;
+}
+
+void offering_set_limits(struct offering *offering, const struct upstream_limits *limits)
+{
+	offering->upstream.limits = *limits;
+	if (offering->connections.admitted)
+		turnstile_set_max(&offering->connections, limit_of(limits->connections),
+			limit_of(limits->connections_per_visitor));
+}
+
+void offering_crowded(struct offering *offering, const struct address *visitor, const char *why,
+	uint64_t now)
+{
+	offering->crowded++;
+	if (offering->crowded_told && now - offering->crowded_told < OFFERING_QUIET)
+		return;
+	char peer[ADDRESS_TEXT_SIZE], more[64] = "";
+	address_format_ip(visitor, peer);
+	if (offering->crowded > 1)
+		snprintf(more, sizeof(more), " (%llu since this was said last)",
+			(unsigned long long)offering->crowded);
+	log_warn("visitor %s of the upstream %s was turned away%s: %s; it has %zu connections, and "
+		 "%zu visitors wait (see --max-connections, --max-connections-per-visitor and "
+		 "--tcp-idle)",
+		peer, offering->upstream.text, more, why, offering->connections.inside,
+		offering->connections.waiting);
+	offering->crowded_told = now;
+	offering->crowded = 0;
 }
 
 /* ---- What is said to the exit node ---- */

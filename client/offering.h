@@ -11,11 +11,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/turnstile.h"
 #include "client/upstreams.h"
 #include "link/link.h"
 #include "net/tls.h"
 
 #define OFFERING_QUIET (10 * CLOCK_S) /* between two lines about one upstream that fails */
+
+/*
+ * Visitors who wait for a connection to end, of one service: as many as a listener's backlog could be, and
+ * not all of them one visitor's. Each is a stream that carries nothing.
+ */
+#define OFFERING_QUEUE_MAX             1024
+#define OFFERING_QUEUE_PER_VISITOR_MAX 256
 
 enum offering_state {
 	OFFERING_IDLE,
@@ -42,9 +50,15 @@ struct offering {
 	bool withdraw_said; /* while LEAVING */
 	unsigned looks;     /* since it is LEAVING */
 
+	/* Its connections, once some were opened under --max-connections; zero: not limited so far. */
+	struct turnstile connections;
+	struct list due; /* outlets::due, when one of these has ended for which others wait */
+
 	char *told;            /* what was said about it last: an address, or a refusal */
 	uint64_t failure_told; /* µs; 0: never */
 	uint64_t failures;     /* dials that failed since then */
+	uint64_t crowded_told; /* µs; 0: never */
+	uint64_t crowded;      /* visitors turned away since then */
 };
 
 /* `tls` is counted. NULL when memory is out. */
@@ -64,6 +78,19 @@ void offering_withdraw(struct offering *offering, struct link *l);
 /* The exit node's answer; logged when it is news. */
 void offering_granted(struct offering *offering, const struct control *message);
 void offering_refused(struct offering *offering, const struct control *message);
+
+/* Limits that were read again: they hold for those who are waiting, and for the connections to come. */
+void offering_set_limits(struct offering *offering, const struct upstream_limits *limits);
+
+/* Whether the number of its connections is limited, or was. */
+bool offering_is_limited(const struct offering *offering);
+/* Begins to count them. */
+void offering_count(struct offering *offering,
+	void (*admitted)(struct turnstile *t, struct ticket *ticket));
+
+/* A visitor was turned away, `why`: said at once, then counted for a while. */
+void offering_crowded(struct offering *offering, const struct address *visitor, const char *why,
+	uint64_t now);
 
 /* A dial failed, as a part of a sentence: said at once, then counted for a while. */
 void offering_failed(struct offering *offering, const char *why, uint64_t now);

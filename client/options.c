@@ -17,6 +17,9 @@
 /* A guess: eight make up for 1 % of loss, and each takes its share from others on the same path. */
 #define LINKS_MAX 16
 
+/* More than a client has descriptors and a link streams. */
+#define CONNECTIONS_MAX (1 << 20)
+
 /* As many lists of ports as one would type. */
 #define RANGES_MAX 64
 
@@ -92,6 +95,27 @@ static const struct option_row service_rows[] = {
 		.help = "The Host that the --upstream before it is asked for, and with https the "
 			"name in its certificate",
 		.offset = IN(host)},
+	{.name = "tcp-idle",
+		.type = OPTION_STRING,
+		.metavar = "TIME",
+		.help = "How long a TCP connection of the --upstream before it may carry nothing, "
+			"0 for "
+			"any time; without it 4h",
+		.offset = IN(tcp_idle)},
+	{.name = "max-connections",
+		.type = OPTION_NUMBER,
+		.default_text = "0",
+		.max = CONNECTIONS_MAX,
+		.help = "Connections to the TCP --upstream before it at a time, 0 for any number; "
+			"more "
+			"wait",
+		.offset = IN(max_connections)},
+	{.name = "max-connections-per-visitor",
+		.type = OPTION_NUMBER,
+		.default_text = "0",
+		.max = CONNECTIONS_MAX,
+		.help = "The same for one visitor's address",
+		.offset = IN(max_connections_per_visitor)},
 };
 
 static const struct option_table service_table = {
@@ -225,6 +249,14 @@ static const struct option_row rows[] = {
 		.max = 1 << 16,
 		.help = "The same for one visitor's address",
 		.offset = AT(max_dials_per_visitor)},
+	/* People and programs give up on a connection that says nothing at about this. */
+	{.name = "queue-timeout",
+		.type = OPTION_DURATION,
+		.default_text = "10s",
+		.min = 100 * CLOCK_MS,
+		.max = 3600 * CLOCK_S,
+		.help = "How long a visitor waits for a place under --max-connections",
+		.offset = AT(queue_timeout)},
 	SHARED_UDP_ROW(struct client_options),
 
 	SHARED_LINK_ROWS(struct client_options),

@@ -31,6 +31,7 @@ struct client_options {
 	bool strict_forwarding;
 	uint64_t dial_timeout;
 	uint64_t max_dials, max_dials_per_visitor;
+	uint64_t queue_timeout; /* of visitors beyond a service's --max-connections */
 	uint64_t udp_idle;
 
 	/* The link */

@@ -1,19 +1,25 @@
 #include "client/outlets.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 #include "net/dial.h"
 #include "net/relay.h"
 #include "net/secure.h"
 #include "wire/proxy_protocol.h"
 
-/* WAITING for its turn at the turnstile, where it has a ticket until it relays. */
+/*
+ * QUEUED for a place under its service's --max-connections, which it keeps to its end; WAITING for its turn at
+ * the turnstile of dials, where it has a ticket until it relays.
+ */
 enum outlet_state {
+	OUTLET_QUEUED,
 	OUTLET_WAITING,
 	OUTLET_DIALLING,
 	OUTLET_SECURING,
@@ -35,10 +41,11 @@ struct outlet {
 	struct outlets *all;
 	struct offering *offering; /* counted */
 	enum outlet_state state;
+	struct ticket place; /* of offering::connections */
 	struct ticket ticket;
-	struct timeout patience; /* while it waits for its turn */
-	uint64_t opened;         /* µs */
-	bool queued;             /* had to wait for other dials to end */
+	struct timeout timeout; /* while it is queued or waits for its turn; then for --tcp-idle */
+	uint64_t opened;        /* µs, when it began to wait for its turn to dial */
+	bool queued;            /* had to wait for other dials to end */
 	struct frame_open open;
 	struct dial dial;
 	struct securing *securing; /* NULL but while SECURING */
@@ -56,6 +63,7 @@ static void outlet_reap(struct loop_task *task)
 static void outlet_set_state(struct outlet *o, enum outlet_state state)
 {
 	static const uint8_t legal[] = {
+		[OUTLET_QUEUED] = 1 << OUTLET_WAITING | 1 << OUTLET_OVER,
 		[OUTLET_WAITING] = 1 << OUTLET_DIALLING | 1 << OUTLET_OVER,
 		[OUTLET_DIALLING] = 1 << OUTLET_SECURING | 1 << OUTLET_RELAYING | 1 << OUTLET_OVER,
 		[OUTLET_SECURING] = 1 << OUTLET_RELAYING | 1 << OUTLET_OVER,
@@ -77,11 +85,29 @@ static void outlet_leave(struct outlet *o)
 		loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
 }
 
+/* Who is queued for it may get a place at the end of the turn. */
+static void outlets_due(struct outlets *all, struct offering *offering)
+{
+	if (!list_linked(&offering->due))
+		list_append(&all->due, &offering->due);
+	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
+}
+
+/* So is its place at the upstream. */
+static void outlet_leave_place(struct outlet *o)
+{
+	struct turnstile *connections = &o->offering->connections;
+	bool inside = o->place.state == TICKET_INSIDE;
+	turnstile_leave(connections, &o->place);
+	if (inside && connections->waiting)
+		outlets_due(o->all, o->offering);
+}
+
 /* The stream is closed, whoever closed it. Its memory goes when nothing of this turn looks at it. */
 static void outlet_end(struct outlet *o)
 {
 	struct outlets *all = o->all;
-	timeout_cancel(&o->patience);
+	timeout_cancel(&o->timeout);
 	if (o->state == OUTLET_DIALLING)
 		dial_cancel(&o->dial);
 	if (o->securing)
@@ -89,6 +115,7 @@ static void outlet_end(struct outlet *o)
 	free(o->securing);
 	outlet_set_state(o, OUTLET_OVER);
 	outlet_leave(o);
+	outlet_leave_place(o);
 	all->n--;
 	loop_defer(all->loop, LOOP_PHASE_REAP, &o->reap);
 }
@@ -151,11 +178,20 @@ static bool send_proxy_header(const struct outlet *o, int fd)
 	return send(fd, header, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n;
 }
 
+/* For its service's --tcp-idle. Requests have times of the exit node's. */
+static int outlet_watch(struct outlet *o)
+{
+	uint64_t time = o->offering->upstream.limits.tcp_idle;
+	if (!time || o->open.kind != FRAME_KIND_TCP || o->state != OUTLET_RELAYING)
+		return 0;
+	return idle_watch(&o->all->idle, &o->timeout, time);
+}
+
 static void outlet_connected(struct outlet *o, struct plug plug)
 {
 	outlet_set_state(o, OUTLET_RELAYING);
 	outlet_leave(o);
-	if (relay_connect(&o->relay, plug) < 0)
+	if (relay_connect(&o->relay, plug) < 0 || outlet_watch(o) < 0)
 		outlet_fail(o, FRAME_RESET_NO_MEMORY, "out of memory");
 }
 
@@ -213,7 +249,7 @@ static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
 	struct outlets *all = o->all;
 	const struct url *url = &o->offering->upstream.url;
 	uint64_t deadline = o->opened + all->dial_timeout;
-	timeout_cancel(&o->patience);
+	timeout_cancel(&o->timeout);
 	o->queued = loop_now(all->loop) - o->opened > all->dial_timeout / 2;
 	outlet_set_state(o, OUTLET_DIALLING);
 	if (url->scheme == URL_UNIX)
@@ -225,13 +261,92 @@ static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
 
 static void outlet_impatient(struct timeout_queue *queue, struct timeout *entry)
 {
-	outlet_fail(container_of(entry, struct outlet, patience), FRAME_RESET_BUSY,
+	outlet_fail(container_of(entry, struct outlet, timeout), FRAME_RESET_BUSY,
 		"too many connections to it are being opened");
 }
+
+/* ---- Before it may dial ---- */
+
+static int outlet_wait(struct outlet *o)
+{
+	struct outlets *all = o->all;
+	struct address visitor = address_of(&o->open.visitor);
+	outlet_set_state(o, OUTLET_WAITING);
+	o->opened = loop_now(all->loop);
+	timeout_start(&all->waiting, &o->timeout);
+	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
+	return turnstile_enter(&all->turnstile, &o->ticket, &visitor);
+}
+
+/* There is a place for it at its upstream. */
+static void outlet_placed(struct turnstile *t, struct ticket *ticket)
+{
+	struct outlet *o = container_of(ticket, struct outlet, place);
+	if (outlet_wait(o) < 0)
+		outlet_fail(o, FRAME_RESET_NO_MEMORY, "out of memory");
+}
+
+static void outlet_queued_in_vain(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct outlet *o = container_of(entry, struct outlet, timeout);
+	struct address visitor = address_of(&o->open.visitor);
+	offering_crowded(o->offering, &visitor, "no connection ended within --queue-timeout",
+		loop_now(o->all->loop));
+	relay_abort(&o->relay, FRAME_RESET_BUSY);
+	outlet_end(o);
+}
+
+/* Behind those who came before. 0, or -EBUSY or -ENOMEM. */
+static int outlet_queue(struct outlet *o)
+{
+	struct outlets *all = o->all;
+	struct offering *offering = o->offering;
+	struct address visitor = address_of(&o->open.visitor);
+	offering_count(offering, outlet_placed);
+	int r = turnstile_enter(&offering->connections, &o->place, &visitor);
+	if (r == -EBUSY)
+		offering_crowded(offering, &visitor, "too many wait already", loop_now(all->loop));
+	if (r < 0)
+		return r;
+	timeout_start(&all->queued, &o->timeout);
+	outlets_due(all, offering);
+	return 0;
+}
+
+void outlets_limits_changed(struct outlets *all)
+{
+	for (size_t i = 0; i < all->services->n; i++) {
+		struct offering *offering = all->services->v[i];
+		if (offering->connections.waiting)
+			outlets_due(all, offering);
+	}
+}
+
+/* ---- Silence ---- */
+
+static uint64_t outlet_moved(struct timeout *entry)
+{
+	return relay_moved(&container_of(entry, struct outlet, timeout)->relay);
+}
+
+static void outlet_silent(struct timeout *entry)
+{
+	struct outlet *o = container_of(entry, struct outlet, timeout);
+	log_debug("a connection to %s carried nothing for --tcp-idle and is reset",
+		o->offering->upstream.text);
+	relay_abort(&o->relay, FRAME_RESET_TIMEOUT);
+	outlet_end(o);
+}
+
+/* ---- All of them ---- */
 
 static void outlets_admit(struct loop_task *task)
 {
 	struct outlets *o = container_of(task, struct outlets, admit);
+	list_for_each_safe (it, &o->due) {
+		list_unlink(it);
+		turnstile_admit(&list_entry(it, struct offering, due)->connections);
+	}
 	turnstile_admit(&o->turnstile);
 }
 
@@ -246,6 +361,9 @@ int outlets_init(struct outlets *o, struct loop *loop, struct offload *offload,
 	};
 	loop_task_init(&o->admit, outlets_admit);
 	timeout_queue_init(&o->waiting, loop, options->dial_timeout, outlet_impatient);
+	timeout_queue_init(&o->queued, loop, options->queue_timeout, outlet_queued_in_vain);
+	idle_init(&o->idle, loop, outlet_moved, outlet_silent);
+	list_init(&o->due);
 	turnstile_init(&o->turnstile, options->max_dials, options->max_dials_per_visitor,
 		outlet_admitted);
 	return flows_init(&o->flows, loop, offload, options->udp_idle);
@@ -258,6 +376,10 @@ void outlets_deinit(struct outlets *o)
 	flows_deinit(&o->flows);
 	loop_task_cancel(&o->admit);
 	timeout_queue_deinit(&o->waiting);
+	timeout_queue_deinit(&o->queued);
+	idle_deinit(&o->idle);
+	while (!list_empty(&o->due))
+		list_unlink(o->due.next);
 	turnstile_deinit(&o->turnstile);
 	o->loop = NULL;
 }
@@ -274,24 +396,22 @@ static struct stream *outlet_open(struct outlets *all, struct offering *offering
 	if (!o)
 		return NULL;
 	o->all = all;
-	o->state = OUTLET_WAITING;
-	o->opened = loop_now(all->loop);
+	o->state = OUTLET_QUEUED;
 	o->open = *open;
 	o->securing = NULL;
 	relay_init(&o->relay, all->loop, open->kind == FRAME_KIND_HTTP, outlet_ended);
+	ticket_init(&o->place);
 	ticket_init(&o->ticket);
-	timeout_init(&o->patience);
+	timeout_init(&o->timeout);
 	loop_task_init(&o->reap, outlet_reap);
-	struct address visitor = address_of(&open->visitor);
-	if (turnstile_enter(&all->turnstile, &o->ticket, &visitor) < 0) {
-		free(o);
-		return NULL;
-	}
 	o->offering = offering_ref(offering);
-	timeout_start(&all->waiting, &o->patience);
-	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
 	all->n++;
-	return &o->relay.stream;
+	int r = offering_is_limited(offering) ? outlet_queue(o) : outlet_wait(o);
+	if (r == 0)
+		return &o->relay.stream;
+	*reason_out = r == -EBUSY ? FRAME_RESET_BUSY : FRAME_RESET_NO_MEMORY;
+	outlet_end(o);
+	return NULL;
 }
 
 struct stream *outlets_open(struct outlets *all, const struct frame_open *open,

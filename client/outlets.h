@@ -6,6 +6,7 @@
  * the stream's window. UDP's are in client/flows.
  */
 #include "client/flows.h"
+#include "client/idle.h"
 #include "client/options.h"
 #include "client/services.h"
 #include "client/turnstile.h"
@@ -20,6 +21,9 @@ struct outlets {
 	struct turnstile turnstile;
 	struct loop_task admit;       /* lets waiting dials begin, once a turn */
 	struct timeout_queue waiting; /* of outlets that may not dial yet */
+	struct timeout_queue queued;  /* of those whose service has --max-connections */
+	struct list due;              /* of offerings that have room for one that is queued */
+	struct idle idle;             /* of those that relay */
 	uint64_t dial_timeout;        /* µs; for all that it takes to reach the upstream */
 	size_t n;                     /* streams open, UDP's not counted */
 	struct flows flows;
@@ -31,6 +35,9 @@ int outlets_init(struct outlets *o, struct loop *loop, struct offload *offload,
 
 /* After the links that hold their streams. Accepts zeroed memory. */
 void outlets_deinit(struct outlets *o);
+
+/* The services' limits were read again. */
+void outlets_limits_changed(struct outlets *o);
 
 /* For link_ops::open: the stream that belongs to it, or NULL with a reason. */
 struct stream *outlets_open(struct outlets *o, const struct frame_open *open,

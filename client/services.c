@@ -168,9 +168,11 @@ int services_set(struct services *s, const struct upstreams *list, struct error 
 		change.removed++;
 	}
 	change.removed -= change.kept;
-	for (size_t i = 0; i < list->n; i++)
+	for (size_t i = 0; i < list->n; i++) {
+		offering_set_limits(next[i], &list->v[i].limits);
 		if (next[i]->number > s->last)
 			s->v[s->n++] = next[i];
+	}
 	s->last += (uint32_t)added;
 	qsort(s->v, s->n, sizeof(struct offering *), by_number);
 	free(next);

@@ -7,8 +7,8 @@ struct turnstile_visitor {
 	struct table_node node; /* turnstile::visitors */
 	struct list turn;       /* turnstile::turns */
 	struct list waiting;    /* of struct ticket */
-	struct address address;
-	size_t inside;
+	uint64_t network;       /* address_network() */
+	size_t inside, n_waiting;
 };
 
 void turnstile_init(struct turnstile *t, size_t max, size_t max_per_visitor,
@@ -16,6 +16,8 @@ void turnstile_init(struct turnstile *t, size_t max, size_t max_per_visitor,
 {
 	*t = (struct turnstile){.max = max,
 		.max_per_visitor = max_per_visitor,
+		.waiting_max = SIZE_MAX,
+		.waiting_max_per_visitor = SIZE_MAX,
 		.admitted = admitted};
 	list_init(&t->turns);
 	hash_key_init(&t->key);
@@ -34,10 +36,11 @@ void ticket_init(struct ticket *ticket)
 
 static struct turnstile_visitor *visitor_get(struct turnstile *t, const struct address *a)
 {
-	uint64_t hash = keyed_hash(&t->key, a->bytes, sizeof(a->bytes));
+	uint64_t network = address_network(a),
+		 hash = keyed_hash(&t->key, &network, sizeof(network));
 	table_for_each (it, &t->visitors, hash) {
 		struct turnstile_visitor *v = table_entry(it, struct turnstile_visitor, node);
-		if (address_same_ip(&v->address, a))
+		if (v->network == network)
 			return v;
 	}
 	struct turnstile_visitor *v = calloc(1, sizeof(*v));
@@ -47,7 +50,7 @@ static struct turnstile_visitor *visitor_get(struct turnstile *t, const struct a
 	}
 	list_init(&v->turn);
 	list_init(&v->waiting);
-	v->address = *a;
+	v->network = network;
 	return v;
 }
 
@@ -70,14 +73,27 @@ static void visitor_schedule(struct turnstile *t, struct turnstile_visitor *v)
 		list_append(&t->turns, &v->turn);
 }
 
+/* Whether so many wait that one more would be too many, besides those who find room in a moment. */
+static bool is_full(size_t waiting, size_t waiting_max, size_t inside, size_t max)
+{
+	size_t room = inside < max ? max - inside : 0;
+	return waiting >= room && waiting - room >= waiting_max;
+}
+
 int turnstile_enter(struct turnstile *t, struct ticket *ticket, const struct address *visitor)
 {
 	struct turnstile_visitor *v = visitor_get(t, visitor);
 	if (!v)
 		return -ENOMEM;
+	if (is_full(t->waiting, t->waiting_max, t->inside, t->max) ||
+		is_full(v->n_waiting, t->waiting_max_per_visitor, v->inside, t->max_per_visitor)) {
+		visitor_put(t, v);
+		return -EBUSY;
+	}
 	ticket->visitor = v;
 	ticket->state = TICKET_WAITING;
 	list_append(&v->waiting, &ticket->link);
+	v->n_waiting++;
 	t->waiting++;
 	visitor_schedule(t, v);
 	return 0;
@@ -93,6 +109,7 @@ void turnstile_leave(struct turnstile *t, struct ticket *ticket)
 		v->inside--;
 	} else {
 		t->waiting--;
+		v->n_waiting--;
 		list_unlink(&ticket->link);
 	}
 	ticket->state = TICKET_IDLE;
@@ -111,9 +128,19 @@ void turnstile_admit(struct turnstile *t)
 		list_unlink(&v->turn);
 		ticket->state = TICKET_INSIDE;
 		t->waiting--;
+		v->n_waiting--;
 		t->inside++;
 		v->inside++;
 		visitor_schedule(t, v);
 		t->admitted(t, ticket);
 	}
+}
+
+void turnstile_set_max(struct turnstile *t, size_t max, size_t max_per_visitor)
+{
+	t->max = max;
+	t->max_per_visitor = max_per_visitor;
+	for (size_t i = 0; i < t->visitors.n_buckets; i++)
+		for (struct table_node *it = t->visitors.buckets[i]; it; it = it->next)
+			visitor_schedule(t, table_entry(it, struct turnstile_visitor, node));
 }

@@ -1,8 +1,9 @@
 #pragma once
 /*
- * How many dials are under way at a time, in all and for one visitor's address (docs/protocol.md,
- * rule 25): a visitor that connects and resets in a loop must not become a flood at the upstream.
- * Tickets beyond that wait; visitors are served in turn, the tickets of each in order.
+ * How many there are at a time, in all and for one visitor's address: of dials under way (docs/protocol.md,
+ * rule 25), since a visitor that connects and resets in a loop must not become a flood at the upstream; of
+ * connections to a service with --max-connections. Tickets beyond that wait; visitors are served in turn,
+ * the tickets of each in order.
  *
  * Nobody enters before turnstile_admit(), which the owner calls once a turn's news are all heard:
  * what was asked for and withdrawn within one turn leaves no trace.
@@ -26,7 +27,9 @@ struct ticket {
 };
 
 struct turnstile {
-	size_t max, max_per_visitor; /* tickets inside */
+	size_t max, max_per_visitor; /* tickets inside; may change at any time */
+	size_t waiting_max,
+		waiting_max_per_visitor; /* beyond those that could go in; none at first */
 	size_t inside, waiting;
 	struct list turns;     /* of visitors that have a ticket waiting and room for it */
 	struct table visitors; /* that have a ticket */
@@ -42,7 +45,7 @@ void turnstile_deinit(struct turnstile *t);
 
 void ticket_init(struct ticket *ticket);
 
-/* Lets it wait its turn. 0 or -ENOMEM. */
+/* Lets it wait its turn; an IPv6 visitor counts as his /64. 0, -EBUSY when too many wait, or -ENOMEM. */
 int turnstile_enter(struct turnstile *t, struct ticket *ticket, const struct address *visitor);
 
 /* Out again, from wherever it is. */
@@ -50,3 +53,6 @@ void turnstile_leave(struct turnstile *t, struct ticket *ticket);
 
 /* Lets in whoever may. */
 void turnstile_admit(struct turnstile *t);
+
+/* For limits that apply from now on; whoever is inside stays. */
+void turnstile_set_max(struct turnstile *t, size_t max, size_t max_per_visitor);

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+#include "config/value.h"
+
 /* ---- What is published: kind and place ---- */
 
 static int place_tcp(const struct part *p, struct upstream *add, struct error *err)
@@ -111,4 +113,48 @@ int upstream_check_settings(const struct part *p, const struct upstream *add, st
 	if (o->proxy_protocol != UPSTREAM_PROXY_OFF && add->kind == CONTROL_UDP)
 		return error_set(err, -EINVAL, "--proxy-protocol is not for UDP: %s", p->text);
 	return 0;
+}
+
+/* ---- Limits ---- */
+
+static int set_idle(const struct part *p, struct upstream *add, struct error *err)
+{
+	add->limits.tcp_idle = add->kind == CONTROL_TCP ? UPSTREAM_TCP_IDLE : 0;
+	if (!p->o->tcp_idle)
+		return 0;
+	if (add->kind == CONTROL_UDP)
+		return error_set(err, -EINVAL,
+			"--tcp-idle is not for UDP, which has --udp-idle: %s", p->text);
+	uint64_t time;
+	if (value_parse_duration(str_from(p->o->tcp_idle), &time) ||
+		(time && time < UPSTREAM_TCP_IDLE_MIN))
+		return error_set(err, -EINVAL,
+			"--tcp-idle %s is no time of 1s or more, such as 10m or 4h, nor 0 for no "
+			"limit",
+			p->o->tcp_idle);
+	add->limits.tcp_idle = time;
+	return 0;
+}
+
+int upstream_set_limits(const struct part *p, struct upstream *add, struct error *err)
+{
+	const struct service_options *o = p->o;
+	const char *lost =
+		o->max_connections ? "--max-connections" : "--max-connections-per-visitor";
+	bool limited = o->max_connections || o->max_connections_per_visitor;
+	if (limited && add->kind == CONTROL_HTTP)
+		return error_set(err, -EINVAL,
+			"%s is for TCP: connections to an HTTP upstream are kept and shared by "
+			"many "
+			"visitors, and %s is one",
+			lost, p->text);
+	if (limited && add->kind == CONTROL_UDP)
+		return error_set(err, -EINVAL,
+			"%s is for TCP: UDP has flows, for which the server has --max-flows, and "
+			"%s is "
+			"UDP",
+			lost, p->text);
+	add->limits.connections = o->max_connections;
+	add->limits.connections_per_visitor = o->max_connections_per_visitor;
+	return set_idle(p, add, err);
 }

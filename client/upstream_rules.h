@@ -25,3 +25,6 @@ int upstream_set_place(const struct part *p, struct upstream *add, struct error 
 
 /* Whether the options behind it fit what it is now. 0, or -EINVAL with a sentence. */
 int upstream_check_settings(const struct part *p, const struct upstream *add, struct error *err);
+
+/* Its limits, likewise. */
+int upstream_set_limits(const struct part *p, struct upstream *add, struct error *err);

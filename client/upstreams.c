@@ -264,6 +264,8 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 	r = upstream_set_place(&p, &add, err);
 	if (!r)
 		r = upstream_check_settings(&p, &add, err);
+	if (!r)
+		r = upstream_set_limits(&p, &add, err);
 	if (r)
 		return r;
 	if (add.port_given)

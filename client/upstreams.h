@@ -17,6 +17,7 @@
  * and does so unless the text up to the next comma has a "://" in it. "*" alone is the catch-all.
  * A socket is HTTP where a host or nothing leads to it, TCP where a port does.
  */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "config/option.h"
@@ -27,6 +28,13 @@
 /* A client that publishes more should be several; its claims would fill a whole second of a link. */
 #define UPSTREAMS_MAX 1024
 
+/*
+ * Twice as long as any NAT on the way must remember a silent connection (RFC 5382: 2 h 4 min, a little more
+ * than kernels wait before they probe one). Whoever has nothing to say for longer says so.
+ */
+#define UPSTREAM_TCP_IDLE     (4 * 3600 * CLOCK_S)
+#define UPSTREAM_TCP_IDLE_MIN CLOCK_S /* a retransmission or two must not look like silence */
+
 enum upstream_proxy { UPSTREAM_PROXY_OFF, UPSTREAM_PROXY_V1, UPSTREAM_PROXY_V2 };
 
 /* What --upstream and the options behind it say, or one entry of the file's `services`. */
@@ -36,7 +44,16 @@ struct service_options {
 	int proxy_protocol;        /* enum upstream_proxy */
 	bool insecure;             /* https: whatever certificate */
 	char *ca;                  /* https: PEM file; NULL: the system's */
-	char *host; /* Host, and https: SNI; NULL: the URL's for https, else the visitor's */
+	char *host;     /* Host, and https: SNI; NULL: the URL's for https, else the visitor's */
+	char *tcp_idle; /* a time; NULL: UPSTREAM_TCP_IDLE, or 0 for HTTP */
+	uint64_t max_connections, max_connections_per_visitor; /* 0: any number */
+};
+
+/* What this client alone keeps: the exit node does not know of it. */
+struct upstream_limits {
+	/* µs; for how long a connection, or an HTTP service's WebSocket, may carry nothing; 0: for ever */
+	uint64_t tcp_idle;
+	uint64_t connections, connections_per_visitor; /* 0: any number */
 };
 
 struct upstream {
@@ -51,6 +68,7 @@ struct upstream {
 	enum upstream_proxy proxy_protocol;
 	bool insecure;
 	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
+	struct upstream_limits limits;
 };
 
 struct upstreams {
@@ -74,7 +92,7 @@ int upstreams_add(struct upstreams *u, const struct service_options *o,
 int upstream_copy(struct upstream *to, const struct upstream *from);
 void upstream_deinit(struct upstream *u);
 
-/* The same public name or port, upstream and settings: a reload need not touch it. */
+/* The same public name or port, upstream and settings, but for its limits: a reload need not touch it. */
 bool upstream_same(const struct upstream *a, const struct upstream *b);
 
 /* https: the name to ask for, and that the certificate has to be for; an address without brackets. */

@@ -148,12 +148,23 @@ int relay_connect(struct relay *r, struct plug plug)
 		return error;
 	conn_assume_writable(&r->conn);
 	r->moved = loop_now(r->loop);
+	r->granted = r->stream.sent + r->stream.credit;
 	/* A FIN with nothing queued before it came while there was no socket to pass it on to. */
 	if (r->stream.state == STREAM_HALF_REMOTE)
 		conn_shutdown_write(&r->conn);
 	else
 		stream_resume(&r->stream);
 	return 0;
+}
+
+uint64_t relay_moved(struct relay *r)
+{
+	uint64_t granted = r->stream.sent + r->stream.credit;
+	if (granted != r->granted) {
+		r->granted = granted;
+		r->moved = loop_now(r->loop);
+	}
+	return r->moved;
 }
 
 void relay_abort(struct relay *r, enum frame_reset reason)

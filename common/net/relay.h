@@ -20,7 +20,8 @@ struct relay {
 	struct loop *loop;
 	struct buf early; /* bytes of the socket's that were read before: they go first */
 	bool requests; /* carries requests: the upstream's end is looked for before a write (rule 37) */
-	uint64_t moved; /* when bytes moved last, in µs */
+	uint64_t moved;   /* when bytes moved last, in µs */
+	uint64_t granted; /* bytes that the peer ever let the stream send, when it was last asked */
 	/* As stream_ops; NULL on the side that does not open the stream. */
 	void (*opening)(struct relay *r, struct frame_open *open_out);
 	/*
@@ -35,6 +36,12 @@ void relay_init(struct relay *r, struct loop *loop, bool requests,
 
 /* The connection is there; owned from here on. 0 or -ENOMEM. */
 int relay_connect(struct relay *r, struct plug plug);
+
+/*
+ * When bytes moved last, µs: at the socket, or, as far as the peer has told by its credit, at the far side's,
+ * where what was sent long ago may still be on its way to a slow reader. For who asks again and again.
+ */
+uint64_t relay_moved(struct relay *r);
 
 /* Ends both at once; the peer is told `reason`. ended() does not run. */
 void relay_abort(struct relay *r, enum frame_reset reason);

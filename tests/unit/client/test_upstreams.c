@@ -251,6 +251,16 @@ static void test_settings(void **state)
 			"--upstream-host is for HTTP"},
 		{{.upstream = TEXT("1=udp://x"), .proxy_protocol = UPSTREAM_PROXY_V1}, NULL, NULL,
 			"--proxy-protocol is not for UDP"},
+		{{.upstream = TEXT("1=udp://x"), .tcp_idle = TEXT("5m")}, NULL, NULL,
+			"--tcp-idle is not for UDP"},
+		{{.upstream = TEXT("1=tcp://x"), .tcp_idle = TEXT("5")}, NULL, NULL,
+			"--tcp-idle 5 is no time"},
+		{{.upstream = TEXT("1=tcp://x"), .tcp_idle = TEXT("900ms")}, NULL, NULL,
+			"--tcp-idle 900ms is no time of 1s or more"},
+		{{.upstream = TEXT("http://x"), .max_connections = 5}, NULL, NULL,
+			"--max-connections is for TCP: connections to an HTTP upstream"},
+		{{.upstream = TEXT("1=udp://x"), .max_connections_per_visitor = 5}, NULL, NULL,
+			"--max-connections-per-visitor is for TCP: UDP has flows"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct upstreams u = UPSTREAMS_NULL;
@@ -275,6 +285,34 @@ static void test_settings(void **state)
 		assert_int_equal(v->proxy_protocol, rows[i].o.proxy_protocol);
 		assert_int_equal(v->insecure, rows[i].o.insecure);
 		assert_int_equal(v->ca != NULL, rows[i].o.ca != NULL);
+		upstreams_deinit(&u);
+	}
+}
+
+/* How long a connection may be silent: what is said, else what its kind has. */
+static void test_idle(void **state)
+{
+	static const struct {
+		const char *upstream, *idle;
+		uint64_t expected;
+	} rows[] = {
+		{"1=tcp://x", NULL, UPSTREAM_TCP_IDLE},
+		{"a=sni+tcp://x:1", NULL, UPSTREAM_TCP_IDLE},
+		{"1=unix:/x", NULL, UPSTREAM_TCP_IDLE},
+		{"1=tcp://x", "0", 0},
+		{"1=tcp://x", "0s", 0},
+		{"1=tcp://x", "90s", 90 * CLOCK_S},
+		{"http://x", NULL, 0},
+		{"http://x", "5m", 300 * CLOCK_S},
+		{"1=udp://x", NULL, 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct upstreams u = UPSTREAMS_NULL;
+		struct error err;
+		struct service_options o = {.upstream = TEXT(rows[i].upstream),
+			.tcp_idle = TEXT(rows[i].idle)};
+		assert_int_equal(upstreams_add(&u, &o, &no_ports, &err), 0);
+		assert_int_equal(u.v[0].limits.tcp_idle, rows[i].expected);
 		upstreams_deinit(&u);
 	}
 }
@@ -332,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_port_options),
 		cmocka_unit_test(test_ports_used),
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_same),
 	};
