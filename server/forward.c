@@ -257,16 +257,10 @@ static uint8_t *put_upgrade_lines(uint8_t *at, const struct http1_head *h)
 }
 
 /* Lines that must not reach this visitor though they are no hop's. */
-static uint64_t response_drop(const struct http1_head *h, bool http10)
+static uint64_t response_drop(bool http10)
 {
-	uint64_t drop = 0;
 	/* RFC 9112, 6.1 and 6.5: both would be believed, and neither is meant. */
-	if (http10)
-		drop |= BIT(HTTP1_TRANSFER_ENCODING) | BIT(HTTP1_TRAILER);
-	/* RFC 9110, 8.6: these have no body, but somebody behind us might wait for it. */
-	if (h->status < 200 || h->status == 204)
-		drop |= BIT(HTTP1_TRANSFER_ENCODING) | BIT(HTTP1_CONTENT_LENGTH);
-	return drop;
+	return http10 ? BIT(HTTP1_TRANSFER_ENCODING) | BIT(HTTP1_TRAILER) : 0;
 }
 
 int forward_response(struct buf *out, const struct http1_head *h, const struct forward_response *f)
@@ -281,7 +275,7 @@ int forward_response(struct buf *out, const struct http1_head *h, const struct f
 	*at++ = ' ';
 	at = put(at, h->reason);
 	at = put_literal(at, "\r\n");
-	at = put_lines(at, h->fields, h->fields + h->n_fields, response_drop(h, f->http10));
+	at = put_lines(at, h->fields, h->fields + h->n_fields, response_drop(f->http10));
 	if (h->upgrade && (h->status == 101 || (h->status == 426 && !f->http10)))
 		at = put_upgrade_lines(at, h);
 	if (h->status < 200)

@@ -187,20 +187,6 @@ static int bad_name(const uint8_t *line, const uint8_t *q)
 	return HTTP1_E_NAME;
 }
 
-/* Fields that must not come twice: whoever reads the other one sees another message. */
-static int repeated(enum http1_id id)
-{
-	switch ((int)id) {
-	case HTTP1_HOST:
-		return HTTP1_E_HOST;
-	case HTTP1_CONTENT_LENGTH:
-		return HTTP1_E_LENGTH;
-	case HTTP1_TRANSFER_ENCODING:
-		return HTTP1_E_CODING;
-	}
-	return HTTP1_OK;
-}
-
 static int parse_fields(struct http1_head *h, const uint8_t **p, const uint8_t *end)
 {
 	const uint8_t *q = *p;
@@ -232,11 +218,7 @@ static int parse_fields(struct http1_head *h, const uint8_t **p, const uint8_t *
 		f->id = (uint8_t)http1_field_id(f->name);
 		f->hop = (http1_field_flags[f->id] & HTTP1_HOP) != 0;
 		uint64_t bit = UINT64_C(1) << f->id;
-		if (h->seen & bit) {
-			r = repeated(f->id);
-			if (r)
-				return r;
-		}
+		h->repeated |= h->seen & bit;
 		h->seen |= bit;
 	}
 	h->n_fields = (uint8_t)(f - h->fields);

@@ -33,16 +33,17 @@ enum http1_body { HTTP1_BODY_NONE, HTTP1_BODY_LENGTH, HTTP1_BODY_CHUNKED, HTTP1_
 struct http1_field {
 	struct str name, value; /* the value without white space around it */
 	uint8_t id;             /* enum http1_id */
-	bool hop;               /* not to be passed on: by its name, or Connection names it */
+	bool hop; /* not to be passed on: by its name, Connection names it, or it means nothing */
 };
 
 struct http1_head {
 	size_t size;   /* bytes up to and with the empty line */
 	uint8_t minor; /* HTTP/1.minor: 0 or 1 */
 	uint8_t n_fields;
-	uint8_t body;    /* enum http1_body; a body of 0 bytes is HTTP1_BODY_NONE */
-	uint64_t length; /* with HTTP1_BODY_LENGTH */
-	uint64_t seen;   /* bit 1 << id for every enum http1_id that occurs */
+	uint8_t body;      /* enum http1_body; a body of 0 bytes is HTTP1_BODY_NONE */
+	uint64_t length;   /* with HTTP1_BODY_LENGTH */
+	uint64_t seen;     /* bit 1 << id for every enum http1_id that occurs */
+	uint64_t repeated; /* the same for those that occur more than once */
 
 	bool keep_alive;      /* version and Connection allow another message behind this one */
 	bool upgrade;         /* 1.1, Connection names it, and http1_upgrade_next() finds one */
@@ -74,7 +75,7 @@ struct http1_head {
  * connection ends after its answer; of a response, it is 502). `limit` is the largest head in bytes.
  * `*scanned` is 0 before the first call of a head and belongs to the parser until its last: bytes
  * that were looked at are not searched again, so one byte at a time costs no more than all at once.
- * A response needs the method it answers, because HEAD has no body whatever the fields say.
+ * A response needs the method it answers: one to HEAD has no body, nor has a 2xx to CONNECT.
  */
 int http1_parse_request(struct http1_head *h, const uint8_t *p, size_t n, size_t limit,
 	size_t *scanned);

@@ -29,11 +29,21 @@ static enum http1_method method_of(struct str name)
 	return HTTP1_METHOD_OTHER;
 }
 
+/* Whether more than one field of that id came: who reads the other one sees another message. */
+static bool repeated(const struct http1_head *h, enum http1_id id)
+{
+	return h->repeated >> id & 1;
+}
+
 static int judge_framing(struct http1_head *h, enum http1_body otherwise)
 {
 	const struct http1_field *length = http1_find(h, HTTP1_CONTENT_LENGTH);
 	const struct http1_field *coding = http1_find(h, HTTP1_TRANSFER_ENCODING);
 	h->body = otherwise;
+	if (repeated(h, HTTP1_CONTENT_LENGTH))
+		return HTTP1_E_LENGTH;
+	if (repeated(h, HTTP1_TRANSFER_ENCODING))
+		return HTTP1_E_CODING;
 	if (length && coding)
 		return HTTP1_E_BOTH_LENGTHS;
 	if (length) {
@@ -96,7 +106,8 @@ static bool lists_upgrade(const struct http1_head *h)
 	return false;
 }
 
-static int judge_connection(struct http1_head *h)
+/* `framed`: the fields of the head say where the message ends, so none of those may go. */
+static int judge_connection(struct http1_head *h, bool framed)
 {
 	bool closes = false, keeps = false, upgrades = false;
 	size_t n = 0;
@@ -107,7 +118,7 @@ static int judge_connection(struct http1_head *h)
 			if (++n > HTTP1_CONNECTION_MAX || !http1_is_token(option))
 				return HTTP1_E_CONNECTION;
 			enum http1_id id = http1_field_id(option);
-			if (http1_field_flags[id] & HTTP1_FRAME)
+			if (framed && (http1_field_flags[id] & HTTP1_FRAME))
 				return HTTP1_E_CONNECTION_NAMES;
 			if (str_eq_nocase(option, STR("close")))
 				closes = true;
@@ -202,6 +213,8 @@ static int judge_host(struct http1_head *h, struct str authority, uint16_t schem
 	const struct http1_field *f = http1_find(h, HTTP1_HOST);
 	if (!f && h->minor > 0)
 		return HTTP1_E_HOST;
+	if (repeated(h, HTTP1_HOST))
+		return HTTP1_E_HOST;
 	/* RFC 9112, 3.2: who has no name for us sends an empty one, as balancers' health checks do. */
 	bool named = f && f->value.n;
 	if (!named && !authority.p)
@@ -233,20 +246,47 @@ int http1_judge_request(struct http1_head *h)
 	if (r == HTTP1_OK)
 		r = judge_framing(h, HTTP1_BODY_NONE);
 	if (r == HTTP1_OK)
-		r = judge_connection(h);
+		r = judge_connection(h, true);
 	return r ? r : judge_expect(h);
+}
+
+/* RFC 9112, 6.3, rules 1 and 2: the end of the head is the answer's, whatever its fields say. */
+static bool bodiless(const struct http1_head *h, enum http1_method asked)
+{
+	return asked == HTTP1_HEAD || h->status < 200 || h->status == 204 || h->status == 304 ||
+	       (asked == HTTP1_CONNECT && h->status < 300);
+}
+
+/*
+ * Content-Length and Transfer-Encoding frame nothing here. To HEAD and in a 304 they tell of the body
+ * that GET would bring, which is passed on where exactly one of them says it clearly; all else goes,
+ * because somebody behind us might wait for a body (RFC 9110, 8.6 and 9.3.6).
+ */
+static void judge_unframed(struct http1_head *h, enum http1_method asked)
+{
+	bool clear = judge_framing(h, HTTP1_BODY_NONE) == HTTP1_OK;
+	bool tells = clear && (asked == HTTP1_HEAD || h->status == 304);
+	for (struct http1_field *f = h->fields; !tells && f < h->fields + h->n_fields; f++)
+		if (f->id == HTTP1_CONTENT_LENGTH || f->id == HTTP1_TRANSFER_ENCODING)
+			f->hop = true;
+	/* An upstream that announces a body here may send one, and the next answer is not it. */
+	bool announced =
+		h->body == HTTP1_BODY_CHUNKED || (h->body == HTTP1_BODY_LENGTH && h->status != 304);
+	if (!clear || (announced && asked != HTTP1_HEAD))
+		h->keep_alive = false;
+	h->body = HTTP1_BODY_NONE;
 }
 
 int http1_judge_response(struct http1_head *h, enum http1_method asked)
 {
-	int r = judge_framing(h, HTTP1_BODY_UNTIL_CLOSE);
-	if (r == HTTP1_OK)
-		r = judge_connection(h);
+	bool framed = !bodiless(h, asked);
+	int r = judge_connection(h, framed);
+	if (r == HTTP1_OK && framed)
+		r = judge_framing(h, HTTP1_BODY_UNTIL_CLOSE);
 	if (r)
 		return r;
-	/* RFC 9112, 6.3: whatever they claim. */
-	if (asked == HTTP1_HEAD || h->status < 200 || h->status == 204 || h->status == 304)
-		h->body = HTTP1_BODY_NONE;
+	if (!framed)
+		judge_unframed(h, asked);
 	if (h->body == HTTP1_BODY_UNTIL_CLOSE)
 		h->keep_alive = false;
 	return HTTP1_OK;

@@ -15,9 +15,10 @@ from house.wait import wait_until
 class Proxy(Mitm):
     """An HTTP proxy that knows CONNECT and nothing else."""
 
-    def __init__(self, authorization=None, answer=None):
+    def __init__(self, authorization=None, answer=None, fields=b""):
         self.authorization = authorization
         self.answer = answer
+        self.fields = fields  # of the 200
         self.requests = []
         super().__init__(None)
 
@@ -51,7 +52,7 @@ class Proxy(Mitm):
         target = head.split(b" ")[1].decode()
         if split(target)[0].endswith(".example"):
             target = "127.0.0.1:%d" % split(target)[1]
-        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n" + self.fields + b"\r\n")
         server = socket.create_connection(split(target), 5)
         server.settimeout(None)
         from house.mitm import DOWN, UP, Pair
@@ -168,6 +169,19 @@ def test_wrong_password_is_said_and_tried_again(tunnel, proxy):
                            wait=False)
     client.log_contains("407")
     assert client.alive() and "wrong" not in client.log()
+
+
+@pytest.mark.parametrize("fields", [
+    b"Transfer-Encoding: chunked\r\n",
+    b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+    b"Content-Length: 5\r\nContent-Length: 6\r\nConnection: Content-Length\r\n",
+], ids=["coding", "both", "lengths"])
+def test_what_frames_nothing_in_a_proxys_200(tunnel, proxy, fields):
+    """RFC 9110, 9.3.6: what stands there about a body means nothing."""
+    p = proxy(fields=fields)
+    server = tunnel.server()
+    tunnel.client(server, tunnel.upstream(), "--proxy=http://" + p.address)
+    assert p.requests and tunnel.visitor(server).get().status == 200
 
 
 @pytest.mark.parametrize("answer", [

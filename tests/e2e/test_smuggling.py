@@ -188,3 +188,78 @@ def test_head_response_with_a_body(tunnel):
     assert v.get().body == b"hello"
     assert v.get(method="HEAD").status == 200
     assert v.get().body == b"hello"
+
+
+BOTH = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"
+UNFRAMED = {
+    # name: (method, answer's status line and framing fields, what of those is passed on)
+    "HEAD, both": ("HEAD", b"HTTP/1.1 200 OK\r\n" + BOTH, {}),
+    "HEAD, coding twice": ("HEAD", b"HTTP/1.1 200 OK\r\n" + 2 * b"Transfer-Encoding: chunked\r\n", {}),
+    "HEAD, two lengths": ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n", {}),
+    "HEAD, length": ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", {"Content-Length": "5"}),
+    "HEAD, coding": ("HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n",
+                     {"Transfer-Encoding": "chunked"}),
+    "304, both": ("GET", b"HTTP/1.1 304 Not Modified\r\n" + BOTH, {}),
+    "304 of 1.0": ("GET", b"HTTP/1.0 304 Not Modified\r\nTransfer-Encoding: chunked\r\n", {}),
+    "304, length": ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n",
+                    {"Content-Length": "5"}),
+    "204, both": ("DELETE", b"HTTP/1.1 204 No Content\r\n" + BOTH, {}),
+    "204, named": ("DELETE", b"HTTP/1.1 204 No Content\r\nConnection: Content-Length\r\n"
+                   b"Content-Length: 0\r\n", {}),
+    "103, both": ("GET", b"HTTP/1.1 103 Early Hints\r\n" + BOTH
+                  + b"\r\nHTTP/1.1 304 Not Modified\r\n", {}),
+}
+
+
+def test_what_frames_nothing_is_not_judged(way):
+    """RFC 9112, 6.3: an answer without a body ends behind its head, whatever stands there; and what
+    is passed on can be read in one way only. The next answer on the connection is the next one's."""
+    tunnel = way[0]
+    answer = [b""]
+
+    def script(conn):
+        while True:
+            request = conn.read_request()
+            if request is None:
+                return
+            conn.send(answer[0] if b" /unframed " in request[0]
+                      else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    server, _, _ = tunnel.through(script)
+    v = tunnel.visitor(server)
+    for name, (method, head, passed) in UNFRAMED.items():
+        answer[0] = head + b"\r\n"
+        r = v.get("/unframed", method=method)
+        assert r.status != 502, name
+        for answered in (*r.interim, r):
+            framing = {n: x for n, x in answered.fields
+                       if n in ("Content-Length", "Transfer-Encoding")}
+            assert framing == (passed if answered is r else {}), (name, answered.raw_head)
+        assert v.get().body == b"ok", name
+
+
+def test_an_announced_body_of_none_is_nobodys_answer(tunnel):
+    """An upstream that ends a 204 with a last chunk: nobody who comes next may be given it."""
+    def script(conn):
+        while conn.read_request() is not None:
+            if conn.number == 0 and not conn.received.endswith(b"/second"):
+                conn.send(b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n")
+            else:
+                conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    server, _, upstream = tunnel.through(script)
+    v = tunnel.visitor(server)
+    assert v.get("/first").status == 204
+    assert v.get("/second").body == b"ok"
+    assert len(upstream.connections) == 2
+
+
+def test_101_with_framing(tunnel):
+    server, _, _ = tunnel.through(lambda conn: (
+        conn.read_request(), conn.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                       b"Connection: Upgrade\r\n" + BOTH + b"\r\nhello"),
+        conn.read_to_end()))
+    v = tunnel.visitor(server)
+    r = v.get(fields=["Upgrade: websocket", "Connection: Upgrade"])
+    assert r.status == 101 and not r.all("Content-Length") and not r.all("Transfer-Encoding")
+    assert v.read(5) == b"hello"

@@ -194,6 +194,8 @@ static void test_judge(void **state)
 		{"HTTP/1.1 200 Connection established\r\n\r\n", 0, NULL},
 		{"HTTP/1.0 200 OK\r\n\r\n", 0, NULL},
 		{"HTTP/1.1 204 \r\n\r\n", 0, NULL},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: x\r\n\r\n", 0, NULL},
+		{"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 0, NULL},
 		{"HTTP/1.1 200 OK\r\n\r\n", 1, "bytes of its own"},
 		{"HTTP/1.1 407 No\r\nContent-Length: 2\r\n\r\n", 2, "user name"},
 		{"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n", 2, "does not allow"},

@@ -159,8 +159,6 @@ static const struct {
 	{S("HTTP/1.1 304 \r\nContent-Length: 9\r\n\r\n"), HTTP1_GET, 304, "", HTTP1_BODY_NONE, 9,
 		true},
 	{S("HTTP/1.1 204\r\n\r\n"), HTTP1_GET, 204, "", HTTP1_BODY_NONE, 0, true},
-	{S("HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n"), HTTP1_GET, 204, "x",
-		HTTP1_BODY_NONE, 0, true},
 	{S("HTTP/1.1 103 Early\r\nLink: x\r\n\r\n"), HTTP1_GET, 103, "Early", HTTP1_BODY_NONE, 0,
 		true},
 	{S("HTTP/1.1 999 \r\nConnection: close\r\nContent-Length: 2\r\n\r\n"), HTTP1_POST, 999, "",
