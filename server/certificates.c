@@ -240,7 +240,10 @@ static void certificates_look(struct loop_timer *timer)
 	struct tls_server_config config = config_of(c);
 	if (!c->job && config.n_certs && print_of(&config) != c->print)
 		certificates_read(c);
-	loop_timer_set(timer, loop_now(timer->loop) + CERTIFICATES_LOOK);
+	uint64_t now = loop_now(timer->loop);
+	if (c->node->workers[0]->tls)
+		tls_server_tick(c->node->workers[0]->tls, now);
+	loop_timer_set(timer, now + CERTIFICATES_LOOK);
 }
 
 int certificates_init(struct certificates *c, struct node *n, const struct server_options *o,

@@ -11,11 +11,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 
 #define TLS_EXPORTER_SIZE 32 /* bytes: rule 8's channel binding */
 #define TLS_PIN_SIZE      32 /* bytes: SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469, 2.4) */
+/*
+ * How long a key seals tickets, µs: whoever steals it later can read no connection that is older than
+ * two of these (RFC 5077, 5.5). OpenSSL lets no ticket be older than two hours anyway.
+ */
+#define TLS_TICKET_PERIOD (12 * 3600 * CLOCK_S)
 #define TLS_PIN_TEXT      52 /* "sha256/", 44 characters of base64, a NUL */
 
 enum tls_version { TLS_NONE, TLS_1_2, TLS_1_3 };
@@ -44,6 +50,12 @@ struct tls_server *tls_server_unref(struct tls_server *s); /* accepts NULL; retu
  * Such names belong to the exit node (rule 30).
  */
 bool tls_server_covers(const struct tls_server *s, struct str host);
+/*
+ * Tickets are sealed with a key that is TLS_TICKET_PERIOD old at the most, and accepted with the one
+ * before it as well; older ones are wiped. Who has the time calls this now and then, one thread at a
+ * time, from the beginning on.
+ */
+void tls_server_tick(struct tls_server *s, uint64_t now);
 /* The first certificate's pin, "sha256/…". */
 void tls_server_pin(const struct tls_server *s, char pin_out[TLS_PIN_TEXT]);
 /* When the certificate that ends first does, seconds since 1970: to be warned of. */

@@ -2,6 +2,7 @@
 /*
  * What the files of TLS share and show to nobody else: the structs with OpenSSL's types in them.
  */
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +38,25 @@ int64_t tls_certificate_expiry(const struct tls_certificate *c);
 bool tls_spki(X509 *x, uint8_t digest_out[TLS_PIN_SIZE]);
 void tls_pin_text(const uint8_t digest[TLS_PIN_SIZE], char pin_out[TLS_PIN_TEXT]);
 
+/* ---- Tickets (tls_tickets.c) ---- */
+
+struct tls_ticket_key {
+	uint8_t name[16]; /* by which a ticket says what sealed it (RFC 5077, 4) */
+	uint8_t cipher[32], mac[32];
+};
+
+/* What may change in a struct tls_server: every handshake, on whatever thread, looks here. */
+struct tls_tickets {
+	pthread_mutex_t lock;
+	struct tls_ticket_key current, previous;
+	uint64_t next; /* µs: when the current one becomes the previous one */
+};
+
+void tls_tickets_init(struct tls_tickets *t);
+void tls_tickets_deinit(struct tls_tickets *t);
+/* Makes the context of a server ask its `tickets` for keys, and whether a ticket may be used. */
+int tls_tickets_serve(SSL_CTX *ctx, struct error *err);
+
 /* ---- Sides ---- */
 
 /* What a connection needs of whoever it belongs to: the head of both structs below. */
@@ -50,6 +70,7 @@ struct tls_server {
 	struct tls_side side;
 	struct tls_certificate *certs; /* the first one serves whoever asks for nothing we have */
 	size_t n_certs, cap_certs;
+	struct tls_tickets tickets;
 };
 
 struct tls_client {
@@ -66,11 +87,6 @@ const struct tls_certificate *tls_server_pick(const struct tls_server *s, struct
 /* "<what>: <OpenSSL's reason>". Returns `code`. */
 int tls_error(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/* ---- Tickets (tls_tickets.c) ---- */
-
-/* Makes the context ask whether a ticket may be used. */
-void tls_tickets_init(SSL_CTX *ctx);
 
 /* ---- One connection (tls.c) ---- */
 

@@ -159,11 +159,10 @@ static int set_up(struct tls_server *s, const struct tls_server_config *config, 
 			sizeof SESSION_CONTEXT - 1))
 		return tls_error(err, -EINVAL, "the certificate %s cannot be used",
 			config->certs[0]);
-	tls_tickets_init(ctx);
 	SSL_CTX_set_cert_cb(ctx, choose, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ctx, take_name);
 	SSL_CTX_set_alpn_select_cb(ctx, take_protocol, NULL);
-	return 0;
+	return tls_tickets_serve(ctx, err);
 }
 
 struct tls_server *tls_server_new(const struct tls_server_config *config, struct error *err)
@@ -173,6 +172,7 @@ struct tls_server *tls_server_new(const struct tls_server_config *config, struct
 		error_set(err, -ENOMEM, "no memory for TLS");
 		return NULL;
 	}
+	tls_tickets_init(&s->tickets);
 	return set_up(s, config, err) ? tls_server_unref(s) : s;
 }
 
@@ -189,6 +189,7 @@ struct tls_server *tls_server_unref(struct tls_server *s)
 	for (size_t i = 0; i < s->n_certs; i++)
 		tls_certificate_deinit(&s->certs[i]);
 	free(s->certs);
+	tls_tickets_deinit(&s->tickets);
 	tls_side_deinit(&s->side);
 	free(s);
 	return NULL;
