@@ -326,9 +326,14 @@ struct str tls_sni(const struct tls *tls)
 
 bool tls_serves(const struct tls *tls, struct str host)
 {
+	if (!tls->server)
+		return false;
 	/* By the name again, not by what was sent: a resumed connection was sent none. */
-	return tls->server &&
-	       tls_certificate_covers(tls_server_pick(tls->server, tls_sni(tls)), host, true);
+	const struct tls_choice choice = tls_server_pick(tls->server, tls_sni(tls));
+	bool all = true;
+	for (size_t i = 0; i < TLS_KINDS; i++)
+		all &= !choice.v[i] || tls_certificate_covers(choice.v[i], host, true);
+	return all;
 }
 
 bool tls_verified(const struct tls *tls)

@@ -56,7 +56,7 @@ bool tls_server_covers(const struct tls_server *s, struct str host);
  * time, from the beginning on.
  */
 void tls_server_tick(struct tls_server *s, uint64_t now);
-/* The first certificate's pin, "sha256/…". */
+/* The pin, "sha256/…", of the certificate that our clients get who ask for no name or for its own. */
 void tls_server_pin(const struct tls_server *s, char pin_out[TLS_PIN_TEXT]);
 /* When the certificate that ends first does, seconds since 1970: to be warned of. */
 int64_t tls_server_expiry(const struct tls_server *s);
@@ -107,7 +107,7 @@ struct tls *tls_free(struct tls *tls); /* accepts NULL; returns NULL */
 enum tls_version tls_version(const struct tls *tls);
 struct str tls_alpn(const struct tls *tls); /* "http/1.1", or empty */
 struct str tls_sni(const struct tls *tls);  /* server: as the peer wrote it, or empty */
-/* Server: whether the certificate that was served is for this name (rule 35's 421). */
+/* Server: whether all certificates that may have been served are for this name (rule 35's 421). */
 bool tls_serves(const struct tls *tls, struct str host);
 /* The peer showed a certificate, and it is trusted: CA, pin, name, dates. */
 bool tls_verified(const struct tls *tls);

@@ -201,6 +201,22 @@ static int read_key(struct tls_certificate *c, const char *path, const struct pe
 	return 0;
 }
 
+static int find_kind(struct tls_certificate *c, const char *path, struct error *err)
+{
+	static const int kinds[TLS_KINDS] = {
+		[TLS_ECDSA] = EVP_PKEY_EC,
+		[TLS_ED25519] = EVP_PKEY_ED25519,
+		[TLS_ED448] = EVP_PKEY_ED448,
+		[TLS_RSA_PSS] = EVP_PKEY_RSA_PSS,
+		[TLS_RSA] = EVP_PKEY_RSA,
+	};
+	for (c->kind = 0; c->kind < TLS_KINDS; c->kind++)
+		if (kinds[c->kind] == EVP_PKEY_get_base_id(c->key))
+			return 0;
+	return error_set(err, -EINVAL,
+		"the key of %s is of a kind that no browser takes: make an ECDSA or RSA one", path);
+}
+
 /* "/etc/x.crt" -> "/etc/x.key". */
 static char *key_beside(const char *path)
 {
@@ -253,6 +269,7 @@ int tls_certificate_load(struct tls_certificate *c, const char *path, const char
 	if (!r && !X509_check_private_key(c->leaf, c->key))
 		r = error_set(err, -EINVAL, "the private key in %s is not the one of %s",
 			key ? key : where, path);
+	r = r ? r : find_kind(c, path, err);
 	if (r)
 		tls_certificate_deinit(c);
 	return r;

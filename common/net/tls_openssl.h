@@ -15,7 +15,11 @@
 
 /* ---- Certificates (tls_certificate.c) ---- */
 
+/* In the order in which OpenSSL prefers them. */
+enum tls_kind { TLS_ECDSA, TLS_ED25519, TLS_ED448, TLS_RSA_PSS, TLS_RSA, TLS_KINDS };
+
 struct tls_certificate {
+	enum tls_kind kind; /* of its key */
 	X509 *leaf;
 	STACK_OF(X509) * chain; /* without the leaf */
 	EVP_PKEY *key;
@@ -66,10 +70,19 @@ struct tls_side {
 	BIO_METHOD *bio;
 };
 
+/*
+ * What a visitor may be served with, by kind of key; NULL: there is none. OpenSSL takes the first that
+ * the client's ciphers and signature algorithms allow (RFC 5246, 7.4.2; RFC 8446, 4.4.2.2).
+ */
+struct tls_choice {
+	const struct tls_certificate *v[TLS_KINDS];
+};
+
 struct tls_server {
 	struct tls_side side;
-	struct tls_certificate *certs; /* the first one serves whoever asks for nothing we have */
+	struct tls_certificate *certs;
 	size_t n_certs, cap_certs;
+	struct tls_choice usual; /* the context's own: for whoever asks for nothing that we have */
 	struct tls_tickets tickets;
 };
 
@@ -82,8 +95,8 @@ struct tls_client {
 /* The context with what both sides have in common. 0, -ENOMEM with a sentence. */
 int tls_side_init(struct tls_side *side, const SSL_METHOD *method, struct error *err);
 void tls_side_deinit(struct tls_side *side);
-/* The certificate for a name as the peer wrote it. */
-const struct tls_certificate *tls_server_pick(const struct tls_server *s, struct str sni);
+/* The certificates for a name as the peer wrote it. */
+struct tls_choice tls_server_pick(const struct tls_server *s, struct str sni);
 /* "<what>: <OpenSSL's reason>". Returns `code`. */
 int tls_error(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -16,26 +16,55 @@
 
 /* ---- Choosing ---- */
 
-const struct tls_certificate *tls_server_pick(const struct tls_server *s, struct str sni)
+/* Of each kind the first that has the name, else the first whose wildcard covers it. */
+static struct tls_choice choose_by_name(const struct tls_server *s, struct str name)
+{
+	struct tls_choice choice = {0};
+	for (int wildcards = 0; wildcards < 2; wildcards++)
+		for (size_t i = 0; i < s->n_certs; i++) {
+			const struct tls_certificate *c = &s->certs[i];
+			if (!choice.v[c->kind] && tls_certificate_covers(c, name, wildcards))
+				choice.v[c->kind] = c;
+		}
+	return choice;
+}
+
+struct tls_choice tls_server_pick(const struct tls_server *s, struct str sni)
 {
 	char text[HOSTNAME_SIZE];
 	size_t n;
-	if (s->n_certs > 1 && sni.n && hostname_canonical(sni, text, &n) == 0)
-		for (int wildcards = 0; wildcards < 2; wildcards++)
-			for (size_t i = 0; i < s->n_certs; i++)
-				if (tls_certificate_covers(&s->certs[i], (struct str){text, n},
-					    wildcards))
-					return &s->certs[i];
-	return &s->certs[0];
+	if (s->n_certs > 1 && sni.n && hostname_canonical(sni, text, &n) == 0) {
+		const struct tls_choice choice = choose_by_name(s, (struct str){text, n});
+		for (size_t i = 0; i < TLS_KINDS; i++)
+			if (choice.v[i])
+				return choice;
+	}
+	return s->usual;
 }
 
-/* The first one is the context's own already. */
+/* The first certificate, and those of other kinds that are for its first name. */
+static void choose_usual(struct tls_server *s)
+{
+	const struct tls_certificate *first = &s->certs[0];
+	if (first->n_names)
+		s->usual = choose_by_name(s, str_from(first->names[0]));
+	s->usual.v[first->kind] = first;
+}
+
+/* What the context has for other kinds of keys is for other names, and must not be taken for this one. */
 static int choose(SSL *ssl, void *arg)
 {
 	struct tls *tls = SSL_get_app_data(ssl);
-	const struct tls_certificate *c = tls_server_pick(tls->server, tls_sni(tls));
-	return c == &tls->server->certs[0] ||
-	       SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) == 1;
+	const struct tls_choice choice = tls_server_pick(tls->server, tls_sni(tls));
+	if (memcmp(&choice, &tls->server->usual, sizeof choice) == 0)
+		return 1;
+	SSL_certs_clear(ssl);
+	for (size_t i = 0; i < TLS_KINDS; i++) {
+		const struct tls_certificate *c = choice.v[i];
+		if (c && SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) != 1)
+			return 0;
+	}
+	return 1;
 }
 
 /* Taking the name makes it a part of the session: a resumed one has it again. */
@@ -152,13 +181,18 @@ static int set_up(struct tls_server *s, const struct tls_server_config *config, 
 	if (r)
 		return r;
 	SSL_CTX *ctx = s->side.ctx;
-	const struct tls_certificate *c = &s->certs[0];
+	choose_usual(s);
 	ERR_clear_error();
-	if (SSL_CTX_use_cert_and_key(ctx, c->leaf, c->key, c->chain, 1) != 1 ||
-		!SSL_CTX_set_session_id_context(ctx, (const uint8_t *)SESSION_CONTEXT,
-			sizeof SESSION_CONTEXT - 1))
-		return tls_error(err, -EINVAL, "the certificate %s cannot be used",
-			config->certs[0]);
+	for (size_t i = 0; i < TLS_KINDS; i++) {
+		const struct tls_certificate *c = s->usual.v[i];
+		if (c && SSL_CTX_use_cert_and_key(ctx, c->leaf, c->key, c->chain, 1) != 1)
+			return tls_error(err, -EINVAL,
+				"a certificate for the names of %s cannot be used",
+				config->certs[0]);
+	}
+	if (!SSL_CTX_set_session_id_context(ctx, (const uint8_t *)SESSION_CONTEXT,
+		    sizeof SESSION_CONTEXT - 1))
+		return tls_error(err, -ENOMEM, "TLS cannot be set up");
 	SSL_CTX_set_cert_cb(ctx, choose, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ctx, take_name);
 	SSL_CTX_set_alpn_select_cb(ctx, take_protocol, NULL);
@@ -206,7 +240,10 @@ bool tls_server_covers(const struct tls_server *s, struct str host)
 void tls_server_pin(const struct tls_server *s, char pin_out[TLS_PIN_TEXT])
 {
 	uint8_t digest[TLS_PIN_SIZE] = {0};
-	tls_spki(s->certs[0].leaf, digest);
+	size_t kind = 0;
+	while (!s->usual.v[kind])
+		kind++;
+	tls_spki(s->usual.v[kind]->leaf, digest);
 	tls_pin_text(digest, pin_out);
 }
 

@@ -8,10 +8,16 @@ import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = datetime.timedelta(days=1)
+
+KINDS = {
+    "ecdsa": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "rsa": lambda: rsa.generate_private_key(65537, 2048),
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+}
 
 
 class Cert:
@@ -42,22 +48,25 @@ class Cert:
 
 
 class CA:
-    def __init__(self, path, name="Test CA"):
+    def __init__(self, path, name="Test CA", above=None):
+        """above: the CA that vouches for this one, which has no others below it."""
         self.path = path
         self.made = 0
         self.stem = name.lower().replace(" ", "-")
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.certificate = _build(self.name, self.name, self.key, self.key, ca=True)
+        self.certificate = _build(self.name, above.name if above else self.name, self.key,
+                                  above.key if above else self.key, ca=True)
+        self.chain = [self.certificate] if above else []
         self.cert = _write(path / (self.stem + ".ca"),
                            self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, *names, days=30, client=False):
+    def issue(self, *names, days=30, client=False, kind="ecdsa"):
         """For these names and addresses; days below 0: it ended so many days ago."""
         self.made += 1
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = KINDS[kind]()
         leaf = _build(_name(names[0]), self.name, key, self.key, names, days, client)
-        return Cert(self.path, "%s-%d" % (self.stem, self.made), [leaf], key)
+        return Cert(self.path, "%s-%d" % (self.stem, self.made), [leaf] + self.chain, key)
 
     def context(self, alpn=()):
         """For a visitor who trusts this CA alone."""
