@@ -323,7 +323,6 @@ int bond_init(struct bond *b, struct loop *loop, struct offload *offload,
 	struct error *err)
 {
 	*b = (struct bond){.loop = loop,
-		.offload = offload,
 		.options = options,
 		.services = services,
 		.outlets = outlets};
@@ -340,7 +339,8 @@ int bond_init(struct bond *b, struct loop *loop, struct offload *offload,
 	const uint8_t none[CONTROL_SECRET] = {0};
 	b->resume = secret_new(none, sizeof(none));
 	b->uplinks = calloc(options->links, sizeof(*b->uplinks));
-	if (!b->resume || !b->uplinks ||
+	b->resolver = resolver_new(loop, NULL);
+	if (!b->resume || !b->uplinks || !b->resolver ||
 		keymaker_init(&b->keymaker, loop, offload,
 			options->no_token ? NULL : options->token, keymaker_made) < 0)
 		return error_set(err, -ENOMEM, "no memory");
@@ -360,6 +360,7 @@ void bond_deinit(struct bond *b)
 	while (!list_empty(&b->cables))
 		cable_free(list_entry(b->cables.next, struct cable, link));
 	free(b->uplinks);
+	b->resolver = resolver_free(b->resolver);
 	keymaker_deinit(&b->keymaker);
 	random_pool_deinit(&b->random);
 	b->resume = secret_free(b->resume);

@@ -39,7 +39,7 @@ struct uplink;
 
 struct bond {
 	struct loop *loop;
-	struct offload *offload;
+	struct resolver *resolver; /* its own: the links never wait behind the upstreams' names */
 	const struct client_options *options;
 	struct services *services;
 	struct outlets *outlets;

@@ -20,7 +20,8 @@ struct client {
 	struct reloader *reloader;
 	void *running; /* the options that were read last */
 	struct loop *loop;
-	struct offload *offload;
+	struct offload *offload;   /* for the key alone: look-ups may hang */
+	struct resolver *resolver; /* of the upstreams */
 	struct signals signals;
 	struct services services;
 	struct outlets outlets;
@@ -136,9 +137,10 @@ static int client_init(struct client *c)
 		return STATUS_FAILED;
 	}
 	c->loop = loop_new();
-	c->offload = offload_new();
-	if (!c->loop || !c->offload || signals_init(&c->signals, c->loop, caught) < 0 ||
-		outlets_init(&c->outlets, c->loop, c->offload, &c->services, o) < 0) {
+	c->offload = offload_new(OFFLOAD_THREADS);
+	c->resolver = c->loop ? resolver_new(c->loop, NULL) : NULL;
+	if (!c->resolver || !c->offload || signals_init(&c->signals, c->loop, caught) < 0 ||
+		outlets_init(&c->outlets, c->loop, c->resolver, &c->services, o) < 0) {
 		log_error("the client cannot start: out of memory or descriptors");
 		return STATUS_FAILED;
 	}
@@ -162,6 +164,7 @@ static void client_deinit(struct client *c)
 		signals_deinit(&c->signals);
 		loop_timer_cancel(&c->watchdog);
 	}
+	resolver_free(c->resolver);
 	offload_free(c->offload);
 	loop_free(c->loop);
 	services_deinit(&c->services);

@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "net/resolve.h"
 
 /* The end of a flow on this side. */
 struct flow_end {
@@ -14,7 +13,7 @@ struct flow_end {
 	struct flows *all;
 	struct offering *offering; /* counted */
 	struct udp udp;            /* fd -1 until the upstream's address is known */
-	struct resolve resolve;
+	struct resolver_query query;
 	struct buf early; /* while there is no socket: datagrams, each behind its size as u16 */
 	struct timeout idle;
 	struct loop_task reap;
@@ -34,7 +33,7 @@ static void end_over(struct flow_end *e)
 		e->offering->upstream.text, (unsigned long long)e->flow.received,
 		(unsigned long long)e->flow.sent,
 		(unsigned long long)(e->flow.dropped + e->udp.dropped));
-	resolve_cancel(&e->resolve);
+	resolver_release(&e->query);
 	udp_close(&e->udp);
 	buf_deinit(&e->early);
 	timeout_cancel(&e->idle);
@@ -92,9 +91,10 @@ static int connect_to(struct flow_end *e, const struct address *upstream)
 	return r;
 }
 
-static void resolved(struct resolve *resolve, const struct address *list, size_t n, const char *why)
+static void resolved(struct resolver_query *query, const struct address *list, size_t n,
+	const char *why)
 {
-	struct flow_end *e = container_of(resolve, struct flow_end, resolve);
+	struct flow_end *e = container_of(query, struct flow_end, query);
 	int r = -ENOENT;
 	if (!n) {
 		end_fail(e, FRAME_RESET_DNS, why);
@@ -146,9 +146,9 @@ static void idle_expired(struct timeout_queue *queue, struct timeout *entry)
 	end_abort(container_of(entry, struct flow_end, idle), FRAME_RESET_TIMEOUT);
 }
 
-int flows_init(struct flows *f, struct loop *loop, struct offload *offload, uint64_t idle)
+int flows_init(struct flows *f, struct loop *loop, struct resolver *resolver, uint64_t idle)
 {
-	*f = (struct flows){.loop = loop, .offload = offload};
+	*f = (struct flows){.loop = loop, .resolver = resolver};
 	timeout_queue_init(&f->idle, loop, idle, idle_expired);
 	return 0;
 }
@@ -179,9 +179,12 @@ static int begin(struct flow_end *e)
 {
 	const struct url *url = &e->offering->upstream.url;
 	struct address literal;
-	if (!address_parse_ip(str_from(url->host), &literal))
-		return resolve_start(&e->resolve, e->all->loop, e->all->offload, url->host,
-			url->port, resolved);
+	if (!address_parse_ip(str_from(url->host), &literal)) {
+		e->query.order = RESOLVER_AS_TOLD;
+		e->query.port = url->port;
+		e->query.done = resolved;
+		return resolver_ask(e->all->resolver, &e->query, url->host);
+	}
 	literal.port = url->port;
 	return connect_to(e, &literal);
 }

@@ -7,7 +7,7 @@
 #include "client/offering.h"
 #include "net/flow.h"
 #include "net/loop.h"
-#include "net/offload.h"
+#include "net/resolver.h"
 #include "net/timeouts.h"
 #include "net/udp.h"
 
@@ -17,14 +17,14 @@
 
 struct flows {
 	struct loop *loop;
-	struct offload *offload;
+	struct resolver *resolver;
 	struct udp_arena *arena;   /* NULL before the first flow */
 	struct timeout_queue idle; /* of all flows; who was idle for longest stands first */
 	size_t n;
 };
 
 /* `idle` in µs. 0; it takes memory only when there are flows. */
-int flows_init(struct flows *f, struct loop *loop, struct offload *offload, uint64_t idle);
+int flows_init(struct flows *f, struct loop *loop, struct resolver *resolver, uint64_t idle);
 
 /* After the links that hold their streams. Accepts zeroed memory. */
 void flows_deinit(struct flows *f);

@@ -278,12 +278,12 @@ static void knock_late(struct loop_timer *timer)
 	knock_fail(k, err.text);
 }
 
-void knock_init(struct knock *k, struct loop *loop, struct offload *offload,
+void knock_init(struct knock *k, struct loop *loop, struct resolver *resolver,
 	const struct url *remote, const char *path, const struct proxy *proxy,
 	struct tls_client *tls)
 {
 	*k = (struct knock){.loop = loop,
-		.offload = offload,
+		.resolver = resolver,
 		.remote = remote,
 		.path = path,
 		.proxy = proxy,
@@ -298,6 +298,6 @@ void knock_start(struct knock *k)
 {
 	const struct url *to = k->proxy->used ? &k->proxy->url : k->remote;
 	knock_set_state(k, KNOCK_DIALLING);
-	dial_start(&k->dial, k->loop, k->offload, to->host, to->port,
+	dial_start(&k->dial, k->loop, k->resolver, to->host, to->port,
 		loop_now(k->loop) + KNOCK_DIAL_TIME, knock_dialled);
 }

@@ -21,10 +21,10 @@
 
 enum knock_state { KNOCK_IDLE, KNOCK_DIALLING, KNOCK_PROXY, KNOCK_SECURING, KNOCK_ASKING };
 
-/* The remote and the path, the proxy, TLS, loop and offload are borrowed. */
+/* The remote and the path, the proxy, TLS, loop and resolver are borrowed. */
 struct knock {
 	struct loop *loop;
-	struct offload *offload;
+	struct resolver *resolver;
 	const struct url *remote;
 	const char *path;
 	const struct proxy *proxy;
@@ -48,7 +48,7 @@ struct knock {
 	void (*failed)(struct knock *k, const char *why);
 };
 
-void knock_init(struct knock *k, struct loop *loop, struct offload *offload,
+void knock_init(struct knock *k, struct loop *loop, struct resolver *resolver,
 	const struct url *remote, const char *path, const struct proxy *proxy,
 	struct tls_client *tls);
 

@@ -255,7 +255,7 @@ static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
 	if (url->scheme == URL_UNIX)
 		dial_start_unix(&o->dial, all->loop, url->socket, deadline, outlet_dialled);
 	else
-		dial_start(&o->dial, all->loop, all->offload, url->host, url->port, deadline,
+		dial_start(&o->dial, all->loop, all->resolver, url->host, url->port, deadline,
 			outlet_dialled);
 }
 
@@ -350,12 +350,12 @@ static void outlets_admit(struct loop_task *task)
 	turnstile_admit(&o->turnstile);
 }
 
-int outlets_init(struct outlets *o, struct loop *loop, struct offload *offload,
+int outlets_init(struct outlets *o, struct loop *loop, struct resolver *resolver,
 	const struct services *services, const struct client_options *options)
 {
 	*o = (struct outlets){
 		.loop = loop,
-		.offload = offload,
+		.resolver = resolver,
 		.services = services,
 		.dial_timeout = options->dial_timeout,
 	};
@@ -366,7 +366,7 @@ int outlets_init(struct outlets *o, struct loop *loop, struct offload *offload,
 	list_init(&o->due);
 	turnstile_init(&o->turnstile, options->max_dials, options->max_dials_per_visitor,
 		outlet_admitted);
-	return flows_init(&o->flows, loop, offload, options->udp_idle);
+	return flows_init(&o->flows, loop, resolver, options->udp_idle);
 }
 
 void outlets_deinit(struct outlets *o)

@@ -11,12 +11,12 @@
 #include "client/services.h"
 #include "client/turnstile.h"
 #include "net/loop.h"
-#include "net/offload.h"
+#include "net/resolver.h"
 #include "net/timeouts.h"
 
 struct outlets {
 	struct loop *loop;
-	struct offload *offload;
+	struct resolver *resolver;
 	const struct services *services;
 	struct turnstile turnstile;
 	struct loop_task admit;       /* lets waiting dials begin, once a turn */
@@ -30,7 +30,7 @@ struct outlets {
 };
 
 /* 0 or -ENOMEM. */
-int outlets_init(struct outlets *o, struct loop *loop, struct offload *offload,
+int outlets_init(struct outlets *o, struct loop *loop, struct resolver *resolver,
 	const struct services *services, const struct client_options *options);
 
 /* After the links that hold their streams. Accepts zeroed memory. */

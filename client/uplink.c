@@ -307,7 +307,7 @@ void uplink_init(struct uplink *u, struct bond *b, unsigned number)
 {
 	*u = (struct uplink){.bond = b, .number = number};
 	loop_timer_init(&u->timer, b->loop, timer_fired);
-	knock_init(&u->knock, b->loop, b->offload, &b->options->remote_url,
+	knock_init(&u->knock, b->loop, b->resolver, &b->options->remote_url,
 		b->options->control_path, &b->proxy, b->tls);
 	u->knock.opened = knock_opened;
 	u->knock.failed = knock_failed;

@@ -214,7 +214,7 @@ static void certificates_read(struct certificates *c)
 {
 	certificates_give_up(c);
 	if (!c->offload)
-		c->offload = offload_new();
+		c->offload = offload_new(OFFLOAD_THREADS);
 	c->job = c->offload ? job_new(c) : NULL;
 	if (c->job)
 		offload_submit(c->offload, c->node->workers[0]->loop, &c->job->job);

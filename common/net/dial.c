@@ -11,7 +11,6 @@
 
 #include "base/cleanup.h"
 #include "base/macros.h"
-#include "net/resolve.h"
 #include "net/socket.h"
 
 /* One address being connected to. */
@@ -26,12 +25,12 @@ struct attempt {
 struct dial_state {
 	struct dial *dial;
 	struct loop *loop;
-	struct resolve resolve;
+	struct resolver_query query; /* held until the end, to say what became of the addresses */
 	struct loop_timer deadline;
 	struct loop_timer stagger; /* when the next address is tried beside the current ones */
 	struct sockaddr_un local;  /* of a Unix socket, which is asked again with `stagger` */
 	struct loop_task reap;
-	struct attempt attempts[RESOLVE_MAX];
+	struct attempt attempts[RESOLVER_LIST_MAX];
 	size_t n, tried; /* addresses known, and begun with */
 	size_t open;     /* attempts under way */
 	int error;       /* of the most telling failure so far; 0 none */
@@ -54,7 +53,7 @@ static void attempt_end(struct attempt *attempt)
 /* Ends everything that is under way; the memory goes when nothing can call back any more. */
 static void state_end(struct dial_state *state)
 {
-	resolve_cancel(&state->resolve);
+	resolver_release(&state->query);
 	loop_timer_cancel(&state->deadline);
 	loop_timer_cancel(&state->stagger);
 	for (size_t i = 0; i < state->tried; i++)
@@ -90,6 +89,7 @@ static int telling(int error)
 
 static void note_failure(struct dial_state *state, int error, const struct address *address)
 {
+	resolver_report(&state->query, address, false);
 	if (telling(error) <= telling(state->error))
 		return;
 	state->error = error;
@@ -131,14 +131,26 @@ static void give_up(struct dial_state *state)
 	struct dial *dial = state->dial;
 	int error = state->error;
 	dial->address = state->failed_at;
+	resolver_doubt(&state->query);
 	state_end(state);
 	explain(dial, error);
 	dial->result = -error;
 }
 
+/* Those begun before it are slower. */
+static void report_order(struct attempt *attempt)
+{
+	struct dial_state *state = attempt->state;
+	for (struct attempt *a = state->attempts; a < attempt; a++)
+		if (a->fd >= 0)
+			resolver_report(&state->query, &a->address, false);
+	resolver_report(&state->query, &attempt->address, true);
+}
+
 static void succeed(struct attempt *attempt)
 {
 	struct dial *dial = attempt->state->dial;
+	report_order(attempt);
 	dial->outcome = DIAL_CONNECTED;
 	dial->address = attempt->address;
 	dial->reason[0] = '\0';
@@ -276,9 +288,10 @@ static void set_addresses(struct dial_state *state, const struct address *list, 
 		state->attempts[i] = (struct attempt){.state = state, .address = list[i], .fd = -1};
 }
 
-static void resolved(struct resolve *resolve, const struct address *list, size_t n, const char *why)
+static void resolved(struct resolver_query *query, const struct address *list, size_t n,
+	const char *why)
 {
-	struct dial_state *state = container_of(resolve, struct dial_state, resolve);
+	struct dial_state *state = container_of(query, struct dial_state, query);
 	struct dial *dial = state->dial;
 	if (n > 0) {
 		set_addresses(state, list, n);
@@ -379,7 +392,7 @@ static void fail_early(struct dial *dial, int error)
 	dial->result = -error;
 }
 
-void dial_start(struct dial *dial, struct loop *loop, struct offload *offload, const char *host,
+void dial_start(struct dial *dial, struct loop *loop, struct resolver *resolver, const char *host,
 	uint16_t port, uint64_t deadline, void (*done)(struct dial *dial, int fd))
 {
 	*dial = (struct dial){.done = done, .result = -EBADF};
@@ -396,9 +409,9 @@ void dial_start(struct dial *dial, struct loop *loop, struct offload *offload, c
 			set_addresses(state, &literal, 1);
 			try_next(state);
 		} else {
-			r = offload ? resolve_start(&state->resolve, loop, offload, host, port,
-					      resolved)
-				    : -EINVAL;
+			state->query.port = port;
+			state->query.done = resolved;
+			r = resolver ? resolver_ask(resolver, &state->query, host) : -EINVAL;
 		}
 		if (r < 0)
 			fail_early(dial, -r);

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "net/loop.h"
-#include "net/offload.h"
+#include "net/resolver.h"
 #include "wire/address.h"
 
 /* After how long the next address is tried beside the current one (RFC 8305 section 8), µs. */
@@ -48,10 +48,10 @@ struct dial {
  * may be freed or started again in it. `fd` is the caller's: connected, non-blocking, tuned; or it
  * is a negative errno. Of several failures the most telling is reported: refused before
  * unreachable before timed out. `deadline` (µs, absolute) covers resolving too; CLOCK_NEVER leaves
- * it to the kernel. `host` is copied; a literal address needs no helper thread and, for those,
- * `offload` may be NULL.
+ * it to the kernel. `host` is copied; a literal address needs no look-up and, for those, `resolver`
+ * may be NULL.
  */
-void dial_start(struct dial *dial, struct loop *loop, struct offload *offload, const char *host,
+void dial_start(struct dial *dial, struct loop *loop, struct resolver *resolver, const char *host,
 	uint16_t port, uint64_t deadline, void (*done)(struct dial *dial, int fd));
 
 /*

@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-/*
- * Enough that a name that does not resolve holds up nobody else, few enough that a burst of token
- * derivations (19 MiB each) stays small.
- */
-#define OFFLOAD_THREADS 4
-
 /* How long the end of the process waits for a job under way, in ms: Argon2id takes 20. */
 #define OFFLOAD_PATIENCE 500
 
@@ -21,13 +15,14 @@ struct offload {
 	pthread_cond_t left;  /* a thread is done */
 	struct list waiting;  /* of struct offload_job, by mail.link */
 	struct list running;
-	size_t queued; /* length of `waiting` */
-	pthread_t handles[OFFLOAD_THREADS];
-	unsigned started; /* length of `handles` */
+	size_t queued;    /* length of `waiting` */
 	unsigned threads; /* of these, not yet done */
 	unsigned idle;    /* of these, waiting for work */
 	bool stopping;
 	bool abandoned; /* offload_free() gave up: the last thread frees */
+	unsigned max;
+	unsigned started; /* length of `handles` */
+	pthread_t handles[];
 };
 
 static struct offload_job *first_job(struct list *list)
@@ -91,20 +86,25 @@ static void *helper(void *arg)
 static void start_thread(struct offload *offload)
 {
 	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, OFFLOAD_STACK);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	bool started =
-		pthread_create(&offload->handles[offload->started], NULL, helper, offload) == 0;
+		pthread_create(&offload->handles[offload->started], &attr, helper, offload) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
 	offload->started += started;
 	offload->threads += started;
 }
 
-struct offload *offload_new(void)
+struct offload *offload_new(unsigned threads)
 {
-	struct offload *offload = calloc(1, sizeof *offload);
+	struct offload *offload = calloc(1, sizeof *offload + threads * sizeof(pthread_t));
 	if (!offload)
 		return NULL;
+	offload->max = threads;
 	list_init(&offload->waiting);
 	list_init(&offload->running);
 	pthread_mutex_init(&offload->lock, NULL);
@@ -119,7 +119,7 @@ void offload_submit(struct offload *offload, struct loop *home, struct offload_j
 	job->mail.deliver = deliver;
 	atomic_init(&job->cancelled, false);
 	pthread_mutex_lock(&offload->lock);
-	bool wanted = offload->queued >= offload->idle && offload->started < OFFLOAD_THREADS;
+	bool wanted = offload->queued >= offload->idle && offload->started < offload->max;
 	if (wanted)
 		start_thread(offload);
 	bool queue = offload->threads > 0;

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * A few threads for what blocks: getaddrinfo, Argon2id, reading files. Started when first needed.
+ * Threads for what blocks: getaddrinfo, Argon2id, reading files. Each is started when first needed.
  *
  * A job is a heap object that owns everything it works on and belongs to the offload from submit
  * until `done`, which is called exactly once, on the loop that submitted it, and frees it. Whoever
@@ -13,6 +13,18 @@
 #include "net/loop.h"
 #include "net/mailbox.h"
 
+/*
+ * Enough that one job that hangs holds up nobody else, few enough that a burst of token derivations
+ * (19 MiB each) stays small.
+ */
+#define OFFLOAD_THREADS 4
+
+/*
+ * Bytes of stack of each: twice what musl gives getaddrinfo(), because NSS modules of others run in it;
+ * of the 8 MiB that are usual, 64 threads would reserve half a gigabyte.
+ */
+#define OFFLOAD_STACK (256u << 10)
+
 struct offload;
 
 struct offload_job {
@@ -23,8 +35,8 @@ struct offload_job {
 	atomic_bool cancelled; /* before or while running; a long `run` may look at it */
 };
 
-/* NULL when out of memory. One for the process; any loop's thread may submit. */
-struct offload *offload_new(void);
+/* At most `threads` of them. NULL when out of memory. Any loop's thread may submit. */
+struct offload *offload_new(unsigned threads);
 
 /*
  * Before any loop is freed. Jobs not yet begun and those under way are cancelled and their `done`

@@ -118,7 +118,7 @@ void begin_as(struct scene *s, const char *upstream, struct service_options what
 				    .udp_idle = CLOCK_S}};
 	struct error err;
 	s->loop = loop_new();
-	s->offload = offload_new();
+	s->resolver = resolver_new(s->loop, NULL);
 	assert_int_equal(listener_open(&s->upstream, s->loop, "127.0.0.1", 0, on_accepted, NULL,
 				 &err),
 		0);
@@ -134,7 +134,7 @@ void begin_as(struct scene *s, const char *upstream, struct service_options what
 	if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(services_set(&s->services, &s->upstreams, &err, NULL), 0);
-	assert_int_equal(outlets_init(&s->outlets, s->loop, s->offload, &s->services, &s->options),
+	assert_int_equal(outlets_init(&s->outlets, s->loop, s->resolver, &s->services, &s->options),
 		0);
 	budget_init(&s->budget, 1 << 20);
 	struct mux_limits limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 100};
@@ -153,7 +153,7 @@ void end(struct scene *s)
 	for (size_t i = 0; i < s->n_accepted; i++)
 		close(s->accepted[i]);
 	outlets_deinit(&s->outlets);
-	offload_free(s->offload);
+	resolver_free(s->resolver);
 	loop_free(s->loop);
 	services_deinit(&s->services);
 	upstreams_deinit(&s->upstreams);

@@ -26,7 +26,7 @@
 
 struct scene {
 	struct loop *loop;
-	struct offload *offload;
+	struct resolver *resolver;
 	struct upstreams upstreams;
 	struct client_options options;
 	struct services services;

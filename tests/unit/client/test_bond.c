@@ -196,6 +196,7 @@ static void trunk_begin(struct trunk *t)
 struct scene {
 	struct loop *loop;
 	struct offload *offload;
+	struct resolver *resolver;
 	struct node node;
 	struct upstreams upstreams;
 	struct client_options options;
@@ -249,7 +250,8 @@ static void prepare(struct scene *s, unsigned links)
 	log_set_level(LOG_ERROR);
 	s->ended = -1;
 	s->loop = s->node.loop = loop_new();
-	s->offload = offload_new();
+	s->offload = offload_new(OFFLOAD_THREADS);
+	s->resolver = resolver_new(s->loop, NULL);
 	s->node.key = token_key_new();
 	token_key_open_mode(s->node.key);
 	budget_init(&s->node.budget, 1 << 20);
@@ -273,7 +275,7 @@ static void prepare(struct scene *s, unsigned links)
 	assert_int_equal(url_parse_remote(str_from(s->authority), &s->options.remote_url, &err), 0);
 	assert_int_equal(upstreams_add(&s->upstreams, &what, &no_ports, &err), 0);
 	assert_int_equal(services_set(&s->services, &s->upstreams, &err, NULL), 0);
-	assert_int_equal(outlets_init(&s->outlets, s->loop, s->offload, &s->services, &s->options),
+	assert_int_equal(outlets_init(&s->outlets, s->loop, s->resolver, &s->services, &s->options),
 		0);
 }
 
@@ -307,6 +309,7 @@ static void end(struct scene *s)
 	listener_close(&s->node.listener);
 	random_pool_deinit(&s->node.random);
 	token_key_free(s->node.key);
+	resolver_free(s->resolver);
 	offload_free(s->offload);
 	loop_free(s->loop);
 }

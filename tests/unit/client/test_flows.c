@@ -26,7 +26,7 @@ static const struct option_ranges no_ports;
 
 struct scene {
 	struct loop *loop;
-	struct offload *offload;
+	struct resolver *resolver;
 	struct upstreams upstreams;
 	struct services services;
 	struct flows flows;
@@ -103,11 +103,11 @@ static void begin(struct scene *s, char *upstream)
 	struct error err;
 	struct service_options what = {.upstream = upstream};
 	s->loop = loop_new();
-	s->offload = offload_new();
+	s->resolver = resolver_new(s->loop, NULL);
 	if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(services_set(&s->services, &s->upstreams, &err, NULL), 0);
-	assert_int_equal(flows_init(&s->flows, s->loop, s->offload, CLOCK_S), 0);
+	assert_int_equal(flows_init(&s->flows, s->loop, s->resolver, CLOCK_S), 0);
 	budget_init(&s->budget, 1 << 20);
 	struct mux_limits limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 2 * FLOWS_MAX};
 	mux_init(&s->client, &client_ops, &limits, &s->budget, true);
@@ -122,7 +122,7 @@ static void end(struct scene *s)
 	mux_deinit(&s->client);
 	assert_int_equal(s->flows.n, 0);
 	flows_deinit(&s->flows);
-	offload_free(s->offload);
+	resolver_free(s->resolver);
 	loop_free(s->loop);
 	services_deinit(&s->services);
 	upstreams_deinit(&s->upstreams);

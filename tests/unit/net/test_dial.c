@@ -18,10 +18,9 @@
 
 #include "base/macros.h"
 #include "net/dial.h"
-#include "net/resolve.h"
 
 static struct loop *loop;
-static struct offload *offload;
+static struct resolver *resolver;
 static sem_t resolver_started, resolver_go;
 
 /* Names are lists of addresses in the order of the answer: "::1+127.0.0.1". */
@@ -67,13 +66,13 @@ static int setup(void **state)
 	sem_init(&resolver_started, 0, 0);
 	sem_init(&resolver_go, 0, 0);
 	loop = loop_new();
-	offload = offload_new();
-	return loop && offload ? 0 : -1;
+	resolver = resolver_new(loop, NULL);
+	return loop && resolver ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
-	offload = offload_free(offload);
+	resolver = resolver_free(resolver);
 	loop = loop_free(loop);
 	return 0;
 }
@@ -94,7 +93,7 @@ static uint64_t dial_and_wait(const char *host, uint16_t port, uint64_t patience
 	calls = 0;
 	uint64_t began = clock_now();
 	uint64_t deadline = patience ? began + patience : CLOCK_NEVER;
-	dial_start(&dial, loop, offload, host, port, deadline, dial_done);
+	dial_start(&dial, loop, resolver, host, port, deadline, dial_done);
 	assert_int_equal(calls, 0);
 	while (calls == 0)
 		loop_turn(loop);
@@ -268,7 +267,7 @@ static void cancelled_while_connecting(void **state)
 	blackhole_open(&hole, 2, &port);
 	int before = open_descriptors();
 	calls = 0;
-	dial_start(&dial, loop, offload, "127.0.0.2", port, CLOCK_NEVER, dial_done);
+	dial_start(&dial, loop, resolver, "127.0.0.2", port, CLOCK_NEVER, dial_done);
 	assert_int_equal(open_descriptors(), before + 1);
 	dial_cancel(&dial);
 	dial_cancel(&dial);
@@ -282,12 +281,12 @@ static void cancelled_while_resolving(void **state)
 {
 	calls = 0;
 	struct dial *mine = calloc(1, sizeof *mine);
-	dial_start(mine, loop, offload, "slow", 80, CLOCK_NEVER, dial_done);
+	dial_start(mine, loop, resolver, "slow", 80, CLOCK_NEVER, dial_done);
 	sem_wait(&resolver_started);
 	dial_cancel(mine);
 	free(mine); /* the answer must not look for it */
 	sem_post(&resolver_go);
-	offload = offload_free(offload);
+	resolver = resolver_free(resolver);
 	loop = loop_free(loop);
 	assert_int_equal(calls, 0);
 }

@@ -131,7 +131,7 @@ static void jobs_run_beside_the_loop(void **state)
 {
 	static struct job jobs[20];
 	jobs_done = 0;
-	struct offload *offload = offload_new();
+	struct offload *offload = offload_new(OFFLOAD_THREADS);
 	for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
 		job_submit(offload, &jobs[i], false);
 	assert_int_equal(jobs_done, 0); /* never from within */
@@ -148,7 +148,7 @@ static void a_stuck_job_leaves_the_others_alone(void **state)
 {
 	static struct job stuck, quick;
 	jobs_done = 0;
-	struct offload *offload = offload_new();
+	struct offload *offload = offload_new(OFFLOAD_THREADS);
 	job_submit(offload, &stuck, true);
 	sem_wait(&stuck.started);
 	job_submit(offload, &quick, false);
@@ -165,7 +165,7 @@ static void a_job_cancelled_in_the_queue_never_runs(void **state)
 {
 	static struct job blockers[4], victim, after;
 	jobs_done = 0;
-	struct offload *offload = offload_new();
+	struct offload *offload = offload_new(OFFLOAD_THREADS);
 	for (size_t i = 0; i < ARRAY_LEN(blockers); i++)
 		job_submit(offload, &blockers[i], true);
 	for (size_t i = 0; i < ARRAY_LEN(blockers); i++)
@@ -186,7 +186,7 @@ static void the_end_cancels_and_does_not_wait_for_long(void **state)
 {
 	static struct job stuck[4], queued;
 	jobs_done = 0;
-	struct offload *offload = offload_new();
+	struct offload *offload = offload_new(OFFLOAD_THREADS);
 	for (size_t i = 0; i < ARRAY_LEN(stuck); i++)
 		job_submit(offload, &stuck[i], true);
 	for (size_t i = 0; i < ARRAY_LEN(stuck); i++)
@@ -227,7 +227,7 @@ static void the_end_waits_for_what_threads_have_to_free(void **state)
 	pthread_key_create(&belongings, belongings_free);
 	jobs_done = 0;
 	job.offload = (struct offload_job){.run = belongings_make, .done = job_done};
-	struct offload *offload = offload_new();
+	struct offload *offload = offload_new(OFFLOAD_THREADS);
 	offload_submit(offload, loop, &job.offload);
 	turn_until_done(1);
 	offload_free(offload);
