@@ -55,6 +55,9 @@ static void check_frame(const struct frame *f, const uint8_t *p)
 		n = frame_write_goaway(at, number, (enum frame_goaway)reason);
 		break;
 	}
+	case FRAME_REUSE:
+		n = frame_write_reuse(at, f->stream, frame_read_reuse(f));
+		break;
 	case FRAME_CONTROL:
 	case FRAME_DATA:
 	case FRAME_DATAGRAM:

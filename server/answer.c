@@ -47,12 +47,27 @@ static ssize_t answer_write(struct visitor *v, const struct buf *head, const uin
 	return 0;
 }
 
+/* Bytes behind the answer's end, which nobody asked for. */
+static void answer_surplus(struct visitor *v)
+{
+	v->ex.lane_clean = false;
+	service_distrust(v->user.lane->branch->service);
+}
+
+/* Answers without a body, to which many an upstream sends one nevertheless, a moment later. */
+static bool answer_bodiless(const struct exchange *ex)
+{
+	return ex->method == HTTP1_HEAD || ex->status == 204 || ex->status == 304;
+}
+
 /* The answer is whole: its lane serves the next request, or nobody. */
 static void answer_done(struct visitor *v)
 {
 	struct exchange *ex = &v->ex;
 	if (ex->lane_clean && ex->body.done)
-		lane_keep(v->user.lane, ex->login);
+		lane_keep(v->user.lane, ex->login             ? LANE_OWN
+					: answer_bodiless(ex) ? LANE_RESTING
+							      : LANE_SHARED);
 	else
 		lane_drop(v->user.lane, FRAME_RESET_NONE);
 	visitor_next(v);
@@ -103,7 +118,7 @@ static size_t answer_unchunk(struct visitor *v, const uint8_t *p, size_t n)
 		if (r == HTTP1_OK) {
 			ex->answer.done = true;
 			if (at < n)
-				ex->lane_clean = false; /* bytes that nobody asked for */
+				answer_surplus(v);
 			break;
 		}
 	}
@@ -141,7 +156,7 @@ static size_t answer_body(struct visitor *v, const struct buf *head, const uint8
 		return (size_t)used;
 	ex->answer.done = true;
 	if ((size_t)used < n)
-		ex->lane_clean = false; /* bytes that nobody asked for */
+		answer_surplus(v);
 	answer_done(v);
 	return n;
 }

@@ -144,7 +144,8 @@ void visitor_opening(struct lane_user *u, struct frame_open *open_out)
 static struct branch *visitor_own_branch(const struct visitor *v, const struct route *route)
 {
 	const struct lane *own = v->user.own;
-	return route && own && own->branch->entry.route == route && trunk_usable(own->trunk)
+	return route && own && own->use == LANE_OWN && own->branch->entry.route == route &&
+			       trunk_usable(own->trunk)
 		       ? own->branch
 		       : NULL;
 }

@@ -32,6 +32,7 @@ static size_t lane_push(struct stream *s, const uint8_t *p, size_t n)
 	if (s->sent > lane->begun_at)
 		return lane->user->ops->push(lane->user, p, n);
 	/* An answer before anything was asked: nobody must get it (rule 33). */
+	service_distrust(lane->branch->service);
 	lane_fail(lane, FRAME_RESET_PROTOCOL, s->sent);
 	return n;
 }
@@ -51,15 +52,24 @@ static void lane_released(struct lane *lane)
 	branch_finished(lane->branch);
 }
 
+/* Off the branch's lists of those that wait for anybody, or rest without an owner. */
+static void lane_unshelve(struct lane *lane)
+{
+	if (!list_linked(&lane->idle))
+		return;
+	list_unlink(&lane->idle);
+	if (lane->use == LANE_RESTING)
+		lane->branch->n_resting--;
+	else
+		lane->branch->n_idle--;
+}
+
 /* Out of every list; memory goes at the end of the turn. */
 static void lane_detach(struct lane *lane)
 {
 	list_unlink(&lane->of_branch);
 	timeout_cancel(&lane->kept);
-	if (list_linked(&lane->idle)) {
-		list_unlink(&lane->idle);
-		lane->branch->n_idle--;
-	}
+	lane_unshelve(lane);
 	if (lane->owner) {
 		lane->owner->own = NULL;
 		lane->owner = NULL;
@@ -95,6 +105,8 @@ static void lane_lost(struct lane *lane, enum frame_reset reason, uint64_t taken
 	/* Before a branch that is gone goes with its last lane. */
 	if (frame_reset_is_dial(reason))
 		branch_failed(branch, loop_now(lane->trunk->worker->loop));
+	if (reason == FRAME_RESET_SURPLUS)
+		service_distrust(branch->service);
 	lane_detach(lane);
 	if (u)
 		u->ops->lost(u, branch, reason, untouched);
@@ -140,19 +152,39 @@ static struct lane *lane_new(struct branch *branch, bool alone)
 	return lane;
 }
 
+/* One that is kept, and may serve this request; NULL: none. */
+static struct lane *lane_find(const struct branch *branch, const struct lane_user *u, bool alone)
+{
+	if (u->own && u->own->branch == branch && (!alone || u->own->use == LANE_OWN))
+		return u->own;
+	if (alone || list_empty(&branch->idle))
+		return NULL;
+	return list_entry(branch->idle.next, struct lane, idle);
+}
+
+/* A service that was found to send what nobody asked for: lanes that did not rest serve nobody. */
+static void branch_heed_distrust(struct branch *branch)
+{
+	if (branch->strict || !service_strict(branch->service))
+		return;
+	branch->strict = true;
+	list_for_each_safe (it, &branch->lanes) {
+		struct lane *lane = list_entry(it, struct lane, of_branch);
+		if (!lane->user && lane->use == LANE_SHARED)
+			lane_drop(lane, FRAME_RESET_NONE);
+	}
+}
+
 struct lane *lane_take(struct branch *branch, struct lane_user *u, bool alone)
 {
-	struct lane *lane = NULL;
-	if (u->own && u->own->branch == branch)
-		lane = u->own;
-	else if (!alone && !list_empty(&branch->idle))
-		lane = list_entry(branch->idle.next, struct lane, idle);
+	branch_heed_distrust(branch);
+	struct lane *lane = lane_find(branch, u, alone);
 	if (lane) {
-		if (list_linked(&lane->idle)) {
-			list_unlink(&lane->idle);
-			branch->n_idle--;
-		}
+		lane_unshelve(lane);
 		timeout_cancel(&lane->kept);
+		if (lane->use == LANE_RESTING)
+			lane->use = LANE_DOUBTFUL;
+		stream_reuse(&lane->stream);
 	} else {
 		lane = lane_new(branch, alone);
 		if (!lane)
@@ -166,12 +198,75 @@ struct lane *lane_take(struct branch *branch, struct lane_user *u, bool alone)
 	return lane;
 }
 
-void lane_keep(struct lane *lane, bool own)
+/* Waits for anybody's request. */
+static void lane_shelve(struct lane *lane)
 {
-	struct lane_user *u = lane->user;
 	struct branch *branch = lane->branch;
 	struct worker *w = lane->trunk->worker;
-	if (lane->stream.state != STREAM_OPEN || lane->stream.queued || branch->gone ||
+	bool surplus = branch->n_idle >= w->opts->kept_streams;
+	lane->use = LANE_SHARED;
+	list_prepend(&branch->idle, &lane->idle);
+	branch->n_idle++;
+	timeout_start(surplus ? &w->surplus : &w->kept, &lane->kept);
+}
+
+/* Rests without an owner. As many may as may wait: each is a connection to the upstream. */
+static void lane_rest(struct lane *lane)
+{
+	struct branch *branch = lane->branch;
+	if (branch->n_resting >= lane->trunk->worker->opts->kept_streams) {
+		lane_drop(lane, FRAME_RESET_NONE);
+		return;
+	}
+	list_append(&branch->resting, &lane->idle);
+	branch->n_resting++;
+}
+
+void lane_disown(struct lane *lane)
+{
+	if (!lane || lane->use != LANE_RESTING) {
+		lane_drop(lane, FRAME_RESET_NONE);
+		return;
+	}
+	lane->owner->own = NULL;
+	lane->owner = NULL;
+	lane_rest(lane);
+}
+
+/* It waits with `u`, who keeps one at a time: a login is not given up for less. */
+static void lane_own(struct lane *lane, struct lane_user *u)
+{
+	struct worker *w = lane->trunk->worker;
+	bool login = u->own && u->own != lane && u->own->use == LANE_OWN;
+	if (lane->use == LANE_RESTING)
+		timeout_start(&w->resting, &lane->kept);
+	else if (lane->use == LANE_DOUBTFUL)
+		timeout_start(&w->kept, &lane->kept);
+	if (login && lane->use != LANE_OWN) {
+		if (lane->use == LANE_RESTING)
+			lane_rest(lane);
+		else
+			lane_drop(lane, FRAME_RESET_NONE);
+		return;
+	}
+	if (u->own != lane)
+		lane_disown(u->own);
+	lane->owner = u;
+	u->own = lane;
+}
+
+static enum lane_use lane_next_use(const struct lane *lane, enum lane_use use)
+{
+	const struct service *service = lane->branch->service;
+	if (service->per_visitor)
+		return LANE_OWN;
+	return MAX(MAX(lane->use, use), service_strict(service) ? LANE_RESTING : LANE_SHARED);
+}
+
+void lane_keep(struct lane *lane, enum lane_use use)
+{
+	struct lane_user *u = lane->user;
+	if (lane->stream.state != STREAM_OPEN || lane->stream.queued || lane->branch->gone ||
 		lane->trunk->state != TRUNK_ESTABLISHED) {
 		lane_drop(lane, FRAME_RESET_NONE);
 		return;
@@ -179,18 +274,11 @@ void lane_keep(struct lane *lane, bool own)
 	u->lane = NULL;
 	lane->begun_at = lane->stream.sent;
 	lane_released(lane);
-	own |= branch->service->per_visitor;
-	if (own && !lane->owner) {
-		lane_drop(u->own, FRAME_RESET_NONE); /* logged in elsewhere before */
-		lane->owner = u;
-		u->own = lane;
-	}
-	if (!lane->owner) {
-		bool surplus = branch->n_idle >= w->opts->kept_streams;
-		list_prepend(&branch->idle, &lane->idle);
-		branch->n_idle++;
-		timeout_start(surplus ? &w->surplus : &w->kept, &lane->kept);
-	}
+	lane->use = lane_next_use(lane, use);
+	if (lane->use == LANE_SHARED)
+		lane_shelve(lane);
+	else
+		lane_own(lane, u);
 }
 
 struct lane *lane_drop(struct lane *lane, enum frame_reset reason)
@@ -211,4 +299,15 @@ void lane_fail(struct lane *lane, enum frame_reset reason, uint64_t taken)
 void lane_kept_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	lane_drop(container_of(entry, struct lane, kept), FRAME_RESET_NONE);
+}
+
+void lane_rested(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct lane *lane = container_of(entry, struct lane, kept);
+	if (lane->owner) {
+		lane->owner->own = NULL;
+		lane->owner = NULL;
+	}
+	lane_unshelve(lane);
+	lane_shelve(lane);
 }

@@ -1,8 +1,11 @@
 #pragma once
 /*
  * A lane is a stream to a service that carries one request after another (docs/protocol.md, rule
- * 33). Between requests it waits with its service, or with one visitor for good once that visitor
- * logged in the connection itself (NTLM, Negotiate).
+ * 33). Between requests it waits with its service for whoever asks next, or with one visitor.
+ *
+ * Bytes that an upstream sends behind an answer's end would pass for the next answer, so who asks next
+ * must not get them. They may come late: behind an answer that has no body, because many upstreams send
+ * one nevertheless, and from a service that has sent such bytes before. There a lane rests first.
  */
 #include "mux/stream.h"
 #include "net/timeouts.h"
@@ -14,6 +17,21 @@
  * as many requests in the next, which should not all dial anew. In µs.
  */
 #define LANE_SURPLUS_TIME (100 * CLOCK_MS)
+
+/*
+ * How long a lane rests before another visitor's request may take it: bytes that were not asked for were
+ * seen up to 20 ms behind an answer. What a slow link holds back longer, the client notices when the next
+ * request comes (FRAME_REUSE). In µs.
+ */
+#define LANE_REST_TIME (100 * CLOCK_MS)
+
+/* Whose request a lane carries next; a lane never goes down in this list, but from RESTING. */
+enum lane_use {
+	LANE_SHARED,  /* anybody's */
+	LANE_RESTING, /* that of the visitor that it served last; behind LANE_REST_TIME, anybody's */
+	LANE_DOUBTFUL, /* that of its visitor, who used it before it had rested: never anybody else's */
+	LANE_OWN, /* that of its visitor, for whom it was logged in, or as the service wants it */
+};
 
 struct lane_user;
 
@@ -37,35 +55,40 @@ struct lane_user_ops {
 struct lane_user {
 	const struct lane_user_ops *ops;
 	struct lane *lane; /* that carries its present request, or NULL */
-	struct lane *own;  /* that is its own for good, or NULL */
+	struct lane *own;  /* that no one else may take, for now or for good, or NULL */
 };
 
 struct lane {
 	struct stream stream;
 	struct branch *branch;
-	struct trunk *trunk;     /* of whose link it is */
-	struct lane_user *user;  /* whose request it carries; NULL while it waits */
-	struct lane_user *owner; /* the one it belongs to for good, or NULL */
-	bool alone; /* carries one request and what becomes of it, as a stream of kind tcp */
+	struct trunk *trunk;    /* of whose link it is */
+	struct lane_user *user; /* whose request it carries; NULL while it waits */
+	enum lane_use use;
+	struct lane_user
+		*owner; /* whose it is; NULL also while it rests and that visitor is gone */
+	bool alone;     /* carries one request and what becomes of it, as a stream of kind tcp */
 	struct list of_branch; /* branch::lanes */
 	struct list idle;      /* branch::idle */
-	struct timeout kept;   /* while it waits */
+	struct timeout kept;   /* while it waits or rests */
 	struct loop_task reap;
 	uint64_t begun_at; /* bytes sent before the present request, or the next */
 };
 
 /*
- * A lane for a request: one that waits, else a new stream. `alone` is for a request that asks for
- * another protocol: its lane carries nothing else, because half-close has another meaning there. NULL
+ * A lane for a request: its own, one that waits, else a new stream. `alone` is for a request that asks
+ * for another protocol: its lane carries nothing else, because half-close has another meaning there. NULL
  * when the session takes no more streams, or memory is out.
  */
 struct lane *lane_take(struct branch *branch, struct lane_user *u, bool alone);
 
 /*
- * The exchange is over and the lane clean: it waits for the next, shortly if enough others do. With
- * `own` it will serve none but its user from now on.
+ * The exchange is over and the lane clean: it waits for the next, shortly if enough others do, for whom
+ * `use` says at the least.
  */
-void lane_keep(struct lane *lane, bool own);
+void lane_keep(struct lane *lane, enum lane_use use);
+
+/* Its visitor goes: what is his alone ends, what rests does so for the next. Accepts NULL. */
+void lane_disown(struct lane *lane);
 
 /* The stream ends here and now; the user, if any, hears nothing. Accepts NULL; returns NULL. */
 struct lane *lane_drop(struct lane *lane, enum frame_reset reason);
@@ -76,5 +99,6 @@ struct lane *lane_drop(struct lane *lane, enum frame_reset reason);
  */
 void lane_fail(struct lane *lane, enum frame_reset reason, uint64_t taken);
 
-/* For worker::kept and ::surplus. */
+/* For worker::kept and ::surplus, and for worker::resting. */
 void lane_kept_expired(struct timeout_queue *queue, struct timeout *entry);
+void lane_rested(struct timeout_queue *queue, struct timeout *entry);

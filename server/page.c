@@ -82,6 +82,7 @@ enum page_cause page_cause_of_reset(enum frame_reset reason)
 	case FRAME_RESET_ABORTED:
 	case FRAME_RESET_PROTOCOL:
 	case FRAME_RESET_CANCELLED:
+	case FRAME_RESET_SURPLUS:
 		break;
 	}
 	return PAGE_DIED;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 #include "server/lane.h"
 #include "server/registrar.h"
@@ -32,6 +33,7 @@ struct service *service_new(struct session *s, const struct control *publish)
 		b->presence = &s->on[i];
 		list_init(&b->lanes);
 		list_init(&b->idle);
+		list_init(&b->resting);
 	}
 	if (!service->upstream || !service->path ||
 		(publish->publish.rewrite && !service->rewrite)) {
@@ -49,6 +51,19 @@ void service_release(struct service *service)
 	free(service->path);
 	free(service->rewrite);
 	free(service);
+}
+
+void service_distrust(struct service *service)
+{
+	if (atomic_exchange_explicit(&service->strict, true, memory_order_relaxed))
+		return;
+	log_warn("%s: the upstream %s sent bytes that no request asked for: its Content-Length is "
+		 "too "
+		 "short, or it answers HEAD with a body; mend it; until the service is published "
+		 "anew, "
+		 "its connections rest for %u ms before another visitor's request goes there",
+		service->place[0] ? service->place : "the catch-all", service->upstream,
+		(unsigned)(LANE_REST_TIME / CLOCK_MS));
 }
 
 static struct routes *branch_routes(const struct branch *b, struct worker *w)

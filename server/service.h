@@ -32,8 +32,11 @@ struct branch {
 	struct list lanes;         /* all lanes to it */
 	struct list idle;          /* those that wait for a request; the one used last is first */
 	unsigned n_idle;
-	unsigned outstanding;                /* exchanges and connections under way */
-	uint64_t penalty;                    /* µs */
+	struct list resting; /* those that rest and are no visitor's */
+	unsigned n_resting;
+	bool strict;          /* as the service is, and what had not rested is gone */
+	unsigned outstanding; /* exchanges and connections under way */
+	uint64_t penalty;     /* µs */
 	atomic_uint_least64_t failing_until; /* µs; other workers look at it */
 	bool named;                          /* counts in worker::n_named */
 	bool gone; /* withdrawn: holds the service only for what is still under way */
@@ -45,7 +48,8 @@ struct service {
 	uint32_t number;
 	enum control_kind kind;
 	enum control_tls tls;
-	bool per_visitor;               /* a stream serves one visitor's connection (rule 33) */
+	bool per_visitor;   /* a stream serves one visitor's connection (rule 33) */
+	atomic_bool strict; /* sent bytes that no request asked for: its streams rest (rule 33) */
 	char place[SERVICE_PLACE_SIZE]; /* its name among the routes, of names or of ports */
 	bool has_port;                  /* `place` is one of worker::ports */
 	struct port *port;              /* its listener; NULL: none of its own */
@@ -64,6 +68,16 @@ struct service {
 struct service *service_new(struct session *s, const struct control *publish);
 /* Gives up one hold; frees it with the last. */
 void service_release(struct service *service);
+
+/*
+ * Its upstream sent bytes that no request asked for. From here on, for as long as it is published, no stream
+ * of it changes visitors before it has rested; said in the log the first time. On any worker.
+ */
+void service_distrust(struct service *service);
+static inline bool service_strict(const struct service *s)
+{
+	return atomic_load_explicit(&s->strict, memory_order_relaxed);
+}
 
 /* Visitors ask for it with TLS and a name, on the front's ports. */
 static inline bool service_is_named(const struct service *s)

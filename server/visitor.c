@@ -43,7 +43,7 @@ void visitor_close(struct visitor *v, bool abort)
 	waiting_remove(&w->waiting, &v->waiter);
 	visitor_set_state(v, VISITOR_CLOSED);
 	lane_drop(v->user.lane, FRAME_RESET_CANCELLED);
-	lane_drop(v->user.own, FRAME_RESET_NONE);
+	lane_disown(v->user.own);
 	timeout_cancel(&v->timeout);
 	loop_task_cancel(&v->more);
 	loop_task_cancel(&v->leave);
@@ -336,7 +336,7 @@ static void visitor_arrived(struct mail *mail)
 static void visitor_leave(struct loop_task *task)
 {
 	struct visitor *v = container_of(task, struct visitor, leave);
-	lane_drop(v->user.own, FRAME_RESET_NONE);
+	lane_disown(v->user.own);
 	loop_task_cancel(&v->more);
 	list_unlink(&v->link);
 	v->plug = conn_unplug(&v->conn);

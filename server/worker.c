@@ -58,6 +58,7 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	timeout_queue_init(&w->quiet, loop, opts->visitor_idle, guest_quiet_expired);
 	timeout_queue_init(&w->securing, loop, opts->tls_handshake_timeout, guest_securing_expired);
 	timeout_queue_init(&w->surplus, loop, LANE_SURPLUS_TIME, lane_kept_expired);
+	timeout_queue_init(&w->resting, loop, LANE_REST_TIME, lane_rested);
 	int r = routes_init(&w->routes, opts->reconnect_grace);
 	/* A port is free at once. */
 	if (r == 0)
@@ -89,6 +90,7 @@ void worker_deinit(struct worker *w)
 	timeout_queue_deinit(&w->linger);
 	timeout_queue_deinit(&w->kept);
 	timeout_queue_deinit(&w->surplus);
+	timeout_queue_deinit(&w->resting);
 	timeout_queue_deinit(&w->header);
 	timeout_queue_deinit(&w->quiet);
 	timeout_queue_deinit(&w->securing);

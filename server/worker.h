@@ -51,7 +51,8 @@ struct worker {
 	struct loop_timer expiry; /* of routes that were lost */
 
 	/* One queue for each thing that is waited for equally long */
-	struct timeout_queue idle, head, answer, linger, kept, surplus, header, quiet, securing;
+	struct timeout_queue idle, head, answer, linger, kept, surplus, resting, header, quiet,
+		securing;
 
 	/* Used within one call, never across two */
 	uint8_t scratch[WORKER_SCRATCH];

@@ -148,6 +148,10 @@ static bool fill_stream(struct mux *m, struct stream *s, struct room *r)
 		s->deficit += (int32_t)m->record / 2;
 	if (s->datagrams)
 		return fill_datagram(m, s, r, alone);
+	if (s->reusing) {
+		r->p += frame_write_reuse(r->p, s->id, s->taken);
+		s->reusing = false;
+	}
 	size_t max = MIN((size_t)(r->enough - r->p) - FRAME_HEADER, s->credit);
 	if (!alone)
 		max = MIN(max, (size_t)s->deficit);

@@ -56,7 +56,7 @@ static int input_open(struct mux *m, const struct frame *f)
 /* The kind is agreed in OPEN: another one's frames come from a peer that is broken or hostile. */
 static bool datagrams_allow(uint8_t type)
 {
-	return type == FRAME_DATAGRAM || type == FRAME_RESET;
+	return type == FRAME_DATAGRAM || type == FRAME_RESET || type == FRAME_REUSE;
 }
 
 /*
@@ -179,6 +179,10 @@ static int input_stream_frame(struct mux *m, const struct frame *f)
 		return input_window(s, f);
 	case FRAME_RESET:
 		input_reset(s, f);
+		return 0;
+	case FRAME_REUSE:
+		if (s->ops->reused)
+			s->ops->reused(s, frame_read_reuse(f));
 		return 0;
 	default:
 		return 0;

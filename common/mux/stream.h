@@ -60,6 +60,12 @@ struct stream_ops {
 	void (*push_end)(struct stream *s);
 
 	/*
+	 * The peer said stream_reuse(): what it sends from here on, it decided to send when it had taken
+	 * `taken` bytes of ours. May be NULL. May reset the stream.
+	 */
+	void (*reused)(struct stream *s, uint64_t taken);
+
+	/*
 	 * The stream is CLOSED: both ends in order, or the peer opened it and is done with it
 	 * (FRAME_RESET_NONE); reset by the peer, or for want of memory; or its link ended
 	 * (FRAME_RESET_LINK_LOST). `taken` is how many of our bytes the peer's socket may have
@@ -82,6 +88,7 @@ struct stream {
 
 	/* sending */
 	bool ready;      /* the owner said so and pull() did not say -EAGAIN since */
+	bool reusing;    /* REUSE goes before its next bytes */
 	bool overdue;    /* its datagram did not fit: goes first in the next record */
 	uint32_t credit; /* bytes the peer still takes */
 	int32_t deficit; /* bytes left of this turn of the round robin; below 0, owed to the others */
@@ -114,6 +121,15 @@ void stream_init(struct stream *s, const struct stream_ops *ops);
 
 /* The owner may have bytes to send, or the end of them. Cheap when said again; void inside pull(). */
 void stream_ready(struct stream *s);
+
+/*
+ * Between two requests on one stream: the peer's owner is told, before it gets the next bytes, how many
+ * of its bytes were taken until then, so that it can tell whether it has sent more than was asked for.
+ */
+static inline void stream_reuse(struct stream *s)
+{
+	s->reusing = true;
+}
 
 /* The owner can take bytes again: queued ones are pushed now. */
 void stream_resume(struct stream *s);

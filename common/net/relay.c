@@ -89,6 +89,21 @@ static void relay_push_end(struct stream *s)
 	conn_shutdown_write(&relay_of(s)->conn);
 }
 
+/*
+ * Another request comes down a kept stream. Bytes of the upstream's beyond those that the exit node had
+ * taken when it chose the stream were not asked for, and would pass for this request's answer
+ * (docs/protocol.md, rule 33). Nothing of the request was written yet.
+ */
+static void relay_reused(struct stream *s, uint64_t taken)
+{
+	struct relay *r = relay_of(s);
+	if (!r->requests || (s->sent == taken && !buf_len(&r->early) &&
+				    !(r->conn.readable && conn_peek(&r->conn) == CONN_BYTES)))
+		return;
+	relay_abort(r, FRAME_RESET_SURPLUS);
+	r->ended(r, FRAME_RESET_SURPLUS);
+}
+
 static void relay_closed(struct stream *s, enum frame_reset reason, uint64_t taken)
 {
 	struct relay *r = relay_of(s);
@@ -105,6 +120,7 @@ static const struct stream_ops relay_ops = {
 	.pull = relay_pull,
 	.push = relay_push,
 	.push_end = relay_push_end,
+	.reused = relay_reused,
 	.closed = relay_closed,
 };
 

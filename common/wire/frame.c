@@ -24,6 +24,7 @@ static const struct type {
 	[8] = {"PONG", false, SCOPE_LINK, 8, 8},
 	[9] = {"GOAWAY", true, SCOPE_LINK, 5, 5},
 	[10] = {"CONTROL", true, SCOPE_LINK, 2, FRAME_CONTROL_MAX}, /* "{}" */
+	[11] = {"REUSE", false, SCOPE_STREAM, 8, 8},
 };
 
 static const struct type *type_find(uint8_t number)
@@ -130,6 +131,13 @@ size_t frame_write_fin(uint8_t *at, uint32_t stream, uint64_t written)
 	return FRAME_HEADER + 8;
 }
 
+size_t frame_write_reuse(uint8_t *at, uint32_t stream, uint64_t taken)
+{
+	frame_write_header(at, FRAME_REUSE, 8, stream);
+	bytes_set_be64(at + FRAME_HEADER, taken);
+	return FRAME_HEADER + 8;
+}
+
 size_t frame_write_reset(uint8_t *at, uint32_t stream, enum frame_reset reason, uint64_t written)
 {
 	frame_write_header(at, FRAME_RESET, 9, stream);
@@ -191,6 +199,7 @@ const char *frame_reset_name(uint8_t reason)
 		[FRAME_RESET_UNKNOWN_SERVICE] = "unknown_service",
 		[FRAME_RESET_CANCELLED] = "cancelled",
 		[FRAME_RESET_TLS] = "tls",
+		[FRAME_RESET_SURPLUS] = "surplus",
 	};
 	return reason < ARRAY_LEN(names) ? names[reason] : "unknown";
 }

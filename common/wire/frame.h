@@ -27,20 +27,22 @@
 
 /*
  * Who does not know a critical type closes the link: it cannot tell what the frame was to change.
- * The two others may be lost without harm: a datagram always may, and a PONG answers only a PING.
+ * The others may be lost without harm: a datagram always may, a PONG answers only a PING, and a REUSE
+ * is one check more.
  * The bit is part of the number; a DATAGRAM with it set is another type, an unknown one.
  */
 enum frame_type {
-	FRAME_OPEN = FRAME_CRITICAL | 1,    /* struct frame_open; the stream is its sender's */
-	FRAME_DATA = FRAME_CRITICAL | 2,    /* 1 byte or more, within the window */
-	FRAME_DATAGRAM = 3,                 /* one UDP payload, 0 bytes or more */
-	FRAME_FIN = FRAME_CRITICAL | 4,     /* u64 written: no DATA follows */
-	FRAME_RESET = FRAME_CRITICAL | 5,   /* u8 reason, u64 written: the stream is gone */
-	FRAME_WINDOW = FRAME_CRITICAL | 6,  /* u32: so many bytes more may be sent */
-	FRAME_PING = FRAME_CRITICAL | 7,    /* 8 bytes, to come back in a PONG */
-	FRAME_PONG = 8,                     /* the PING's 8 bytes */
-	FRAME_GOAWAY = FRAME_CRITICAL | 9,  /* u32 last stream id served, u8 reason */
-	FRAME_CONTROL = FRAME_CRITICAL | 10 /* JSON: wire/control.h */
+	FRAME_OPEN = FRAME_CRITICAL | 1,     /* struct frame_open; the stream is its sender's */
+	FRAME_DATA = FRAME_CRITICAL | 2,     /* 1 byte or more, within the window */
+	FRAME_DATAGRAM = 3,                  /* one UDP payload, 0 bytes or more */
+	FRAME_FIN = FRAME_CRITICAL | 4,      /* u64 written: no DATA follows */
+	FRAME_RESET = FRAME_CRITICAL | 5,    /* u8 reason, u64 written: the stream is gone */
+	FRAME_WINDOW = FRAME_CRITICAL | 6,   /* u32: so many bytes more may be sent */
+	FRAME_PING = FRAME_CRITICAL | 7,     /* 8 bytes, to come back in a PONG */
+	FRAME_PONG = 8,                      /* the PING's 8 bytes */
+	FRAME_GOAWAY = FRAME_CRITICAL | 9,   /* u32 last stream id served, u8 reason */
+	FRAME_CONTROL = FRAME_CRITICAL | 10, /* JSON: wire/control.h */
+	FRAME_REUSE = 11, /* u64 taken: what is sent from here on follows that much of the peer's */
 };
 
 /* Why a stream was reset. Numbers that are not listed may come; they say no more than "reset". */
@@ -60,6 +62,7 @@ enum frame_reset {
 	FRAME_RESET_UNKNOWN_SERVICE, /* no such service, or not of this kind */
 	FRAME_RESET_CANCELLED,       /* whoever asked has gone */
 	FRAME_RESET_TLS,             /* the upstream's TLS failed, or its certificate was refused */
+	FRAME_RESET_SURPLUS, /* the upstream sent bytes that no request asked for: rule 33 */
 };
 
 enum frame_goaway {
@@ -132,6 +135,11 @@ static inline uint64_t frame_read_fin(const struct frame *f)
 	return bytes_be64(f->payload);
 }
 
+static inline uint64_t frame_read_reuse(const struct frame *f)
+{
+	return bytes_be64(f->payload);
+}
+
 static inline uint8_t frame_read_reset(const struct frame *f, uint64_t *written_out)
 {
 	*written_out = bytes_be64(f->payload + 1);
@@ -155,6 +163,7 @@ static inline void frame_write_header(uint8_t *at, enum frame_type type, size_t 
 /* Whole frames, of at most FRAME_SMALL_MAX bytes; they return their size. */
 size_t frame_write_open(uint8_t *at, uint32_t stream, const struct frame_open *open);
 size_t frame_write_fin(uint8_t *at, uint32_t stream, uint64_t written);
+size_t frame_write_reuse(uint8_t *at, uint32_t stream, uint64_t taken);
 size_t frame_write_reset(uint8_t *at, uint32_t stream, enum frame_reset reason, uint64_t written);
 size_t frame_write_window(uint8_t *at, uint32_t stream, uint32_t increment);
 size_t frame_write_ping(uint8_t *at, const uint8_t opaque[8]);

@@ -288,6 +288,8 @@ size_t fill(struct fake_mux *f, size_t max, uint64_t now, struct fr seen_out[SEE
 		uint32_t number;
 		if (fr.type == FRAME_FIN) {
 			seen->v = frame_read_fin(&fr);
+		} else if (fr.type == FRAME_REUSE) {
+			seen->v = frame_read_reuse(&fr);
 		} else if (fr.type == FRAME_RESET) {
 			seen->reason = frame_read_reset(&fr, &seen->v);
 		} else if (fr.type == FRAME_WINDOW) {

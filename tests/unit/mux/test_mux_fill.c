@@ -34,6 +34,29 @@ static void credit_all(struct fake_mux *f)
 	}
 }
 
+/* REUSE says how much was taken when the next bytes were chosen, and goes right before them, once. */
+static void reuse_goes_before_the_next_bytes(void **state)
+{
+	struct fake_mux f;
+	fake_init(&f, false, BUDGET);
+	struct fake *a = fake_open(&f, 10, false);
+	assert_int_equal(fill_all(&f), 2);
+	struct fr answer[] = {{FRAME_DATA, a->stream.id, 70}, {0}};
+	assert_int_equal(feed(&f, answer, FAKE_NOW), 0);
+	stream_reuse(&a->stream);
+	assert_int_equal(fill_all(&f), 0);
+	a->give = 5;
+	stream_ready(&a->stream);
+	assert_int_equal(fill_all(&f), 2);
+	expect(0, FRAME_REUSE, a->stream.id, 70);
+	expect(1, FRAME_DATA, a->stream.id, 5);
+	a->give = 5;
+	stream_ready(&a->stream);
+	assert_int_equal(fill_all(&f), 1);
+	expect(0, FRAME_DATA, a->stream.id, 5);
+	fake_deinit(&f);
+}
+
 static void open_order_is_id_order(void **state)
 {
 	struct fake_mux f;
@@ -537,6 +560,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(open_order_is_id_order),
+		cmocka_unit_test(reuse_goes_before_the_next_bytes),
 		cmocka_unit_test(link_frames_go_first),
 		cmocka_unit_test(shares_are_equal),
 		cmocka_unit_test(turn_survives_records),

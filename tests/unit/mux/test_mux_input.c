@@ -75,7 +75,7 @@ static const struct row {
 		{{FRAME_OPEN, 1}, {FRAME_DATAGRAM, 1, 100}}},
 
 	{"unknown, not critical", false, 0, SIZE_MAX, NULL,
-		{{0x7f, 0, 0}, {11, 9, 500}, {FRAME_OPEN, 1}}},
+		{{0x7f, 0, 0}, {12, 9, 500}, {FRAME_OPEN, 1}}},
 	{"unknown and critical", false, 0, SIZE_MAX, "unknown type", {{0xff, 0, 0}}},
 	{"a critical DATAGRAM", false, 0, SIZE_MAX, "unknown type",
 		{{FRAME_OPEN, 1}, {0x83, 1, 5}}},

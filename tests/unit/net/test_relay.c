@@ -1,4 +1,4 @@
-/* Resets of a socket that its relay may not read: whose is heard at once, and whose waits. */
+/* Resets of a socket that its relay may not read, and bytes that nobody asked for. */
 #include "sockets.h"
 
 #include <errno.h>
@@ -24,6 +24,9 @@ static struct far {
 	bool takes;
 	size_t got;
 	int closed;
+	enum frame_reset reason;
+	uint64_t taken;  /* that closed() told */
+	const char *say; /* what pull() gives */
 } far;
 
 static void relay_over(struct relay *r, enum frame_reset reason)
@@ -44,7 +47,12 @@ static void far_opening(struct stream *s, struct frame_open *open_out)
 
 static ssize_t far_pull(struct stream *s, uint8_t *room, size_t max)
 {
-	return -EAGAIN;
+	if (!far.say)
+		return -EAGAIN;
+	size_t n = strlen(far.say);
+	memcpy(room, far.say, n);
+	far.say = NULL;
+	return (ssize_t)n;
 }
 
 static size_t far_push(struct stream *s, const uint8_t *p, size_t n)
@@ -62,6 +70,8 @@ static void far_push_end(struct stream *s)
 static void far_closed(struct stream *s, enum frame_reset reason, uint64_t taken)
 {
 	far.closed++;
+	far.reason = reason;
+	far.taken = taken;
 }
 
 static const struct stream_ops far_ops = {
@@ -227,6 +237,82 @@ static void upstream_without_credit_is_heard_out(void **state)
 	assert_true(far.got > MUX_BASE_WINDOW);
 }
 
+static void ask(const char *request)
+{
+	far.say = request;
+	stream_ready(&far.stream);
+}
+
+static bool heard(const char *request)
+{
+	char got[64];
+	size_t n = strlen(request);
+	return recv(peer, got, sizeof got, MSG_PEEK | MSG_DONTWAIT) == (ssize_t)n &&
+	       recv(peer, got, n, 0) == (ssize_t)n && memcmp(got, request, n) == 0;
+}
+
+/* A first request, answered in full. */
+static void answer_one(bool requests)
+{
+	relay.requests = requests;
+	far.takes = true;
+	begin(false);
+	ask("one");
+	UNTIL(heard("one"), PATIENCE);
+	assert_int_equal(send(peer, "answer", 6, 0), 6);
+	UNTIL(far.got == 6, PATIENCE);
+	assert_int_equal(far.got, 6);
+}
+
+/*
+ * Bytes come behind the answer, and the next request, for all that the exit node knows, goes out at the
+ * same moment: they cross on the link (`on_the_way`), or the client finds them in the socket.
+ */
+static void surplus_ends_a_reused_stream(bool on_the_way, bool requests)
+{
+	answer_one(requests);
+	assert_int_equal(send(peer, "surplus", 7, 0), 7);
+	while (!relay.conn.readable)
+		loop_turn(loop);
+	uint8_t record[FRAME_MESSAGE_MAX];
+	size_t n = on_the_way ? mux_fill(&upstreams, record, sizeof record, clock_now()) : 0;
+	assert_true(n > 0 || !on_the_way);
+	stream_reuse(&far.stream);
+	ask("two");
+	carry(&visitors, &upstreams);
+	if (n)
+		assert_int_equal(mux_input(&visitors, record, n, clock_now()), 0);
+	UNTIL(far.closed || heard("two"), PATIENCE);
+}
+
+static void surplus_is_noticed_before_the_next_request(void **state)
+{
+	for (int on_the_way = 0; on_the_way <= 1; on_the_way++) {
+		surplus_ends_a_reused_stream(on_the_way, true);
+		assert_int_equal(far.closed, 1);
+		assert_int_equal(far.reason, FRAME_RESET_SURPLUS);
+		assert_int_equal(far.taken, 3); /* the first request's: the second may go again */
+		assert_int_equal(ended_with, FRAME_RESET_SURPLUS);
+		teardown(state);
+		setup(state);
+	}
+	/* Only a stream of requests has such a thing as an answer's end. */
+	surplus_ends_a_reused_stream(false, false);
+	assert_int_equal(far.closed, 0);
+}
+
+static void clean_stream_is_reused(void **state)
+{
+	answer_one(true);
+	stream_reuse(&far.stream);
+	ask("two");
+	UNTIL(heard("two"), PATIENCE);
+	assert_int_equal(send(peer, "answer", 6, 0), 6);
+	UNTIL(far.got == 12, PATIENCE);
+	assert_int_equal(far.got, 12);
+	assert_int_equal(far.closed + ended, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -235,6 +321,8 @@ int main(void)
 		TEST(visitor_without_credit_is_missed),
 		TEST(visitor_behind_its_fin_is_missed),
 		TEST(upstream_without_credit_is_heard_out),
+		TEST(surplus_is_noticed_before_the_next_request),
+		TEST(clean_stream_is_reused),
 	};
 	return cmocka_run_group_tests_name("net/relay", tests, NULL, NULL);
 }

@@ -247,6 +247,8 @@ static void names(void **state)
 	assert_string_equal(frame_reset_name(FRAME_RESET_NONE), "done");
 	assert_string_equal(frame_reset_name(FRAME_RESET_CANCELLED), "cancelled");
 	assert_string_equal(frame_reset_name(FRAME_RESET_TLS), "tls");
+	assert_string_equal(frame_reset_name(FRAME_RESET_SURPLUS), "surplus");
+	assert_string_equal(frame_type_name(FRAME_REUSE), "REUSE");
 	assert_string_equal(frame_reset_name(200), "unknown");
 	assert_string_equal(frame_goaway_name(FRAME_GOAWAY_NO_MEMORY), "no_memory");
 	assert_string_equal(frame_goaway_name(200), "unknown");

@@ -1,0 +1,197 @@
+"""Rule 33: bytes behind an answer's end are nobody's answer, also when they come late.
+
+The attack: whoever can store bytes at an upstream that answers HEAD with a body stores a whole
+response, asks HEAD for it, and the upstream sends the body a moment later, down a connection that
+serves the next visitor by then.
+"""
+
+import contextlib
+import threading
+import time
+
+import pytest
+
+from house.upstream import response
+from house.visitor import Visitor
+from house.wait import wait_until
+
+REST = 0.1  # LANE_REST_TIME
+EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+SAID = "bytes that no request asked for"
+
+BODILESS = {
+    "HEAD": b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(EVIL),
+    "204": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "304": b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n",
+}
+SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def trailing(answer, answering):
+    """Requests for /evil get `answer` once answering(conn) has returned; others get the number of their
+    connection."""
+    def script(conn):
+        while True:
+            request = conn.read_request()
+            if request is None:
+                return
+            if b" /evil " in request[0]:
+                answering(conn)
+                conn.send(answer)
+            else:
+                conn.send(response(b"%d" % conn.number))
+    return script
+
+
+def ask_evil(v, kind):
+    r = v.get("/evil", method="HEAD" if kind == "HEAD" else "GET")
+    assert r.status in (200, 204, 304)
+
+
+def number_of(v):
+    r = v.get("/good")
+    assert r.status == 200
+    return r.body
+
+
+def in_time(attempt):
+    """attempt() until all of it happened within the time that a connection rests: on a busy machine it
+    may take longer, and then proves nothing."""
+    for _ in range(20):
+        began = time.monotonic()
+        result = attempt()
+        if time.monotonic() - began < REST:
+            return result
+    raise AssertionError("this machine is too slow for a connection that rests %g s" % REST)
+
+
+@pytest.mark.parametrize("kind", sorted(BODILESS))
+@pytest.mark.parametrize("leaves", [True, False])
+def test_behind_an_answer_without_a_body_others_go_elsewhere(tunnel, kind, leaves):
+    poisoned = []
+    server, _, _ = tunnel.through(trailing(BODILESS[kind], poisoned.append))
+
+    def attempt():
+        attacker, victim = tunnel.visitor(server), tunnel.visitor(server)
+        ask_evil(attacker, kind)
+        if leaves:
+            attacker.close()
+        return victim, number_of(victim)
+
+    victim, number = in_time(attempt)
+    assert number != b"%d" % poisoned[-1].number
+    poisoned[-1].send(EVIL)
+    for _ in range(3):
+        assert number_of(victim) != b"evil"
+    wait_until(lambda: SAID in server.log(), "a line about the upstream")
+    wait_until(lambda: poisoned[-1].ended, "the end of the poisoned connection")
+
+
+def test_own_reuse_goes_on_and_others_come_back_when_it_has_rested(tunnel):
+    server, _, up = tunnel.through(trailing(BODILESS["304"], lambda conn: None))
+    with Visitor(server.address) as v:
+        ask_evil(v, "304")
+        time.sleep(2 * REST)
+        with Visitor(server.address) as w:
+            assert number_of(w) == b"0"
+    # Own requests come down one connection, however fast they follow.
+    v = tunnel.visitor(server)
+    ask_evil(v, "304")
+    before = len(up.connections)
+    for _ in range(20):
+        ask_evil(v, "304")
+        number_of(v)
+    assert len(up.connections) == before
+
+
+def test_who_goes_on_before_it_rested_keeps_it(tunnel):
+    """Late bytes answer the visitor's own next request, and his real answer comes whenever he wants:
+    such a connection never goes to anybody else."""
+    poisoned = []
+
+    def script(conn):
+        while True:
+            request = conn.read_request()
+            if request is None:
+                return
+            if b" /evil " in request[0]:
+                conn.send(BODILESS["HEAD"])
+            elif b" /slow " in request[0]:
+                poisoned.append(conn)
+                conn.send(SHORT)  # the late body of HEAD, for all that anyone can tell
+            else:
+                conn.send(response(b"%d" % conn.number))
+
+    server, _, _ = tunnel.through(script)
+    attacker = tunnel.visitor(server)
+
+    def attempt():
+        ask_evil(attacker, "HEAD")
+        assert attacker.get("/slow").body == b"ok"
+
+    in_time(attempt)
+    time.sleep(2 * REST)  # what rests would be anybody's now
+    victim = tunnel.visitor(server)
+    assert number_of(victim) != b"%d" % poisoned[-1].number
+    poisoned[-1].send(EVIL)  # the answer to /slow
+    assert number_of(victim) != b"evil"
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_service_that_sent_too_much_is_strict(tunnel, together):
+    """Nobody can know beforehand that a Content-Length is too short. Once seen, connections of that
+    service rest, whatever they answered."""
+    poisoned = []
+    server, _, _ = tunnel.through(trailing(SHORT + EVIL if together else SHORT, poisoned.append))
+    with Visitor(server.address) as v:
+        assert v.get("/evil").body == b"ok"
+        if not together:
+            poisoned[0].send(EVIL)
+        wait_until(lambda: SAID in server.log(), "a line about the upstream")
+
+    def attempt():
+        seen = []
+        for _ in range(3):
+            with Visitor(server.address) as v:
+                seen.append(number_of(v))
+        return seen
+
+    assert len(set(in_time(attempt))) == 3
+    with Visitor(server.address) as v:
+        assert len({number_of(v) for _ in range(10)}) == 1
+    assert server.log().count(SAID) == 1
+
+
+def test_late_bytes_at_full_rate(tunnel):
+    """Attackers and victims at once: none gets another's bytes."""
+    def send(conn):
+        with contextlib.suppress(OSError):  # who has left gets no more
+            conn.send(EVIL)
+
+    def late(conn):
+        threading.Timer(0.002, send, [conn]).start()
+
+    server, _, _ = tunnel.through(trailing(BODILESS["HEAD"], late))
+    stop = threading.Event()
+    answers = []
+
+    def attack():
+        while not stop.is_set():
+            with Visitor(server.address) as v:
+                ask_evil(v, "HEAD")
+
+    def visit():
+        for _ in range(100):
+            with Visitor(server.address) as v:
+                answers.append(number_of(v))
+
+    attackers = [threading.Thread(target=attack) for _ in range(3)]
+    visitors = [threading.Thread(target=visit) for _ in range(4)]
+    for t in attackers + visitors:
+        t.start()
+    for t in visitors:
+        t.join()
+    stop.set()
+    for t in attackers:
+        t.join()
+    assert len(answers) == 400 and b"evil" not in answers
