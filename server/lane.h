@@ -64,11 +64,10 @@ struct lane {
 	struct trunk *trunk;    /* of whose link it is */
 	struct lane_user *user; /* whose request it carries; NULL while it waits */
 	enum lane_use use;
-	struct lane_user
-		*owner; /* whose it is; NULL also while it rests and that visitor is gone */
-	bool alone;     /* carries one request and what becomes of it, as a stream of kind tcp */
+	struct lane_user *owner; /* NULL: nobody's, or it rests and its visitor is gone */
+	bool alone; /* carries one request and what becomes of it, as a stream of kind tcp */
 	struct list of_branch; /* branch::lanes */
-	struct list idle;      /* branch::idle */
+	struct list idle;      /* branch::idle, or ::resting */
 	struct timeout kept;   /* while it waits or rests */
 	struct loop_task reap;
 	uint64_t begun_at; /* bytes sent before the present request, or the next */
