@@ -57,6 +57,8 @@ enum arrival_verdict arrival_take(struct arrival *a, const uint8_t *p, size_t n,
 		enum arrival_verdict v = take_header(a, p, n, used_out);
 		if (v != ARRIVAL_PLAIN)
 			return v;
+		p += *used_out;
+		n -= *used_out;
 	}
-	return judge_opening(a, p + *used_out, n - *used_out, hello_out);
+	return judge_opening(a, p, n, hello_out);
 }

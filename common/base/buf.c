@@ -16,7 +16,7 @@ int buf_reserve(struct buf *b, size_t n)
 		return 0;
 	size_t len = buf_len(b);
 	if (b->cap - len >= n) {
-		memmove(b->data, b->data + b->start, len);
+		memmove(b->data, buf_head(b), len);
 		b->start = 0;
 		b->end = len;
 		return 0;
@@ -31,7 +31,7 @@ int buf_reserve(struct buf *b, size_t n)
 	if (!data)
 		return -ENOMEM;
 	if (len)
-		memcpy(data, b->data + b->start, len);
+		memcpy(data, buf_head(b), len);
 	free(b->data);
 	*b = (struct buf){.data = data, .start = 0, .end = len, .cap = cap};
 	return 0;

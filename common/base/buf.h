@@ -38,14 +38,23 @@ static inline size_t buf_room(const struct buf *b)
 	return b->cap - b->end;
 }
 
+/*
+ * NULL in a buffer without memory. C does not define NULL + 0, and compilers conclude from an addition that
+ * the pointer is not NULL; so the sum is one of numbers.
+ */
+static inline uint8_t *buf_at(const struct buf *b, size_t offset)
+{
+	return (uint8_t *)((uintptr_t)b->data + offset);
+}
+
 static inline uint8_t *buf_head(const struct buf *b)
 {
-	return b->data + b->start;
+	return buf_at(b, b->start);
 }
 
 static inline uint8_t *buf_tail(const struct buf *b)
 {
-	return b->data + b->end;
+	return buf_at(b, b->end);
 }
 
 /* `n` bytes were written behind the end; at most buf_room(). */

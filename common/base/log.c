@@ -167,7 +167,7 @@ static size_t plain(const unsigned char *p, size_t n, enum escape how)
 static void put_escaped(struct line *l, const char *text, size_t n, enum escape how, size_t max)
 {
 	static const char hex[] = "0123456789abcdef";
-	const unsigned char *p = (const unsigned char *)text;
+	const unsigned char *p = (const unsigned char *)(n ? text : "");
 	const unsigned char *end = p + n;
 	size_t room = MIN(max, (size_t)(l->end - l->p));
 	char *limit = l->p + (room > 6 ? room - 6 : 0); /* 6: the longest escape */

@@ -45,11 +45,31 @@ static void test_reserve(void **state)
 	buf_deinit(&b);
 }
 
+/*
+ * A buffer without memory is one like any other, for whoever reads or fills nothing. What would be
+ * undefined there shows in a build with clang's -fsanitize=undefined.
+ */
+static void test_empty(void **state)
+{
+	struct buf b = BUF_NULL;
+	assert_null(buf_head(&b));
+	assert_null(buf_tail(&b));
+	assert_int_equal(buf_reserve(&b, 0), 0);
+	assert_int_equal(buf_append(&b, NULL, 0), 0);
+	assert_int_equal(buf_append(&b, buf_head(&b), buf_len(&b)), 0);
+	buf_consume(&b, 0);
+	buf_commit(&b, 0);
+	assert_null(b.data);
+	assert_int_equal(buf_len(&b) + buf_room(&b), 0);
+	buf_deinit(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_append_consume),
 		cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_empty),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
