@@ -51,8 +51,9 @@ static bool item_matches(struct str item, const struct url *remote)
 	if (!take_port(&item, remote->port))
 		return false;
 	struct address address;
-	struct str host = str_from(remote->host);
-	if (!address_parse_ip(host, &address))
+	char text[URL_DIAL_SIZE];
+	struct str host = str_from(url_dial_host(remote, text));
+	if (!address_parse_zoned(host, &address))
 		return is_below(without_dots(host), without_dots(item));
 	struct cidr net;
 	struct error ignored;

@@ -179,7 +179,10 @@ static int begin(struct flow_end *e)
 {
 	const struct url *url = &e->offering->upstream.url;
 	struct address literal;
-	if (!address_parse_ip(str_from(url->host), &literal)) {
+	char host[URL_DIAL_SIZE];
+	if (!address_parse_zoned(str_from(url_dial_host(url, host)), &literal)) {
+		if (*url->zone)
+			return -ENODEV;
 		e->query.order = RESOLVER_AS_TOLD;
 		e->query.port = url->port;
 		e->query.done = resolved;

@@ -298,6 +298,7 @@ void knock_start(struct knock *k)
 {
 	const struct url *to = k->proxy->used ? &k->proxy->url : k->remote;
 	knock_set_state(k, KNOCK_DIALLING);
-	dial_start(&k->dial, k->loop, k->resolver, to->host, to->port,
+	char host[URL_DIAL_SIZE];
+	dial_start(&k->dial, k->loop, k->resolver, url_dial_host(to, host), to->port,
 		loop_now(k->loop) + KNOCK_DIAL_TIME, knock_dialled);
 }

@@ -150,12 +150,20 @@ void offering_crowded(struct offering *offering, const struct address *visitor, 
 
 /* ---- What is said to the exit node ---- */
 
+/* For people on the other side, who need no more than a line of it, and whom a zone tells nothing. */
+static void describe(const struct upstream *u, char out[CONTROL_TEXT + 1])
+{
+	const char *zone = *u->url.zone ? strchr(u->text, '%') : NULL;
+	const char *rest = zone ? strchr(zone, ']') : u->text;
+	int before = zone ? (int)(zone - u->text) : 0;
+	snprintf(out, CONTROL_TEXT + 1, "%.*s%s", before, u->text, rest);
+}
+
 void offering_publish(struct offering *offering, struct link *l)
 {
 	const struct upstream *u = &offering->upstream;
-	/* For people on the other side, who need no more than a line of it. */
 	char text[CONTROL_TEXT + 1], place[UPSTREAM_PLACE_SIZE];
-	snprintf(text, sizeof(text), "%s", u->text);
+	describe(u, text);
 	struct control message = {.type = CONTROL_PUBLISH};
 	message.publish.service = offering->number;
 	message.publish.kind = u->kind;

@@ -249,14 +249,15 @@ static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
 	struct outlets *all = o->all;
 	const struct url *url = &o->offering->upstream.url;
 	uint64_t deadline = o->opened + all->dial_timeout;
+	char host[URL_DIAL_SIZE];
 	timeout_cancel(&o->timeout);
 	o->queued = loop_now(all->loop) - o->opened > all->dial_timeout / 2;
 	outlet_set_state(o, OUTLET_DIALLING);
 	if (url->scheme == URL_UNIX)
 		dial_start_unix(&o->dial, all->loop, url->socket, deadline, outlet_dialled);
 	else
-		dial_start(&o->dial, all->loop, all->resolver, url->host, url->port, deadline,
-			outlet_dialled);
+		dial_start(&o->dial, all->loop, all->resolver, url_dial_host(url, host), url->port,
+			deadline, outlet_dialled);
 }
 
 static void outlet_impatient(struct timeout_queue *queue, struct timeout *entry)

@@ -139,8 +139,10 @@ static int make_text(const struct part *p, uint16_t port, char **out)
 		*out = strdup(p->text);
 		return *out ? 0 : -ENOMEM;
 	}
+	char host[URL_DIAL_SIZE];
+	url_dial_host(url, host);
 	return asprintf(out, url->literal_v6 ? "%.*s://[%s]:%u" : "%.*s://%s:%u",
-		       (int)(mark - p->text), p->text, url->host, port) < 0
+		       (int)(mark - p->text), p->text, host, port) < 0
 		       ? -ENOMEM
 		       : 0;
 }

@@ -33,9 +33,8 @@ static bool source_toward(const char *to, struct address *out)
 	if (getsockname(fd, (struct sockaddr *)&ss, &n) < 0)
 		return false;
 	*out = address_from_sockaddr((struct sockaddr *)&ss);
-	bool link_local = out->family == ADDRESS_V6 && out->bytes[0] == 0xfe &&
-			  (out->bytes[1] & 0xc0) == 0x80;
-	return out->family != ADDRESS_NONE && !link_local && !address_is_loopback(out);
+	return out->family != ADDRESS_NONE && !address_is_link_local(out) &&
+	       !address_is_loopback(out);
 }
 
 /* A machine without a default route is still reached from itself. */

@@ -1,5 +1,6 @@
 /* One request and its answer: the facts, and the bytes of the request that are kept. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/forward.h"
@@ -9,6 +10,7 @@
 #include "wire/http1_path.h"
 
 #define EXCHANGE_GROWTH 512 /* bytes that forwarding adds to a head */
+#define AUTHORITY_SIZE  (HOSTNAME_SIZE + sizeof(":65535"))
 
 void body_begin(struct body *b, enum http1_body kind, uint64_t length)
 {
@@ -32,6 +34,16 @@ bool exchange_logs_in(const struct http1_head *h, enum http1_id id)
 				starts_with(h->fields[i].value, STR("Negotiate"))))
 			return true;
 	return false;
+}
+
+/* What a Host field says of the canonical host and the port that was asked for; its length. */
+static size_t exchange_authority(const struct http1_head *h, char out[AUTHORITY_SIZE])
+{
+	struct str host = http1_host(h);
+	char port[sizeof(":65535")] = "";
+	if (h->host_port)
+		snprintf(port, sizeof(port), ":%u", h->host_port);
+	return (size_t)snprintf(out, AUTHORITY_SIZE, "%.*s%s", STR_ARG(host), port);
 }
 
 /* The request as it goes upstream, before a service is chosen for it. */
@@ -84,7 +96,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 		id.n = request_id_next(&w->ids, ex->id);
 	id.p = ex->id;
 
-	char local[ADDRESS_TEXT_SIZE];
+	char authority[AUTHORITY_SIZE];
 	struct forward f = {
 		.peer = str_from(v->peer_text),
 		.request_id = id,
@@ -93,7 +105,10 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 		.upgrade = ex->upgrade,
 	};
 	if (!h->host_n) /* but the upstream is asked in 1.1, and many take no empty Host */
-		f.authority = (struct str){local, scheme_authority(&v->local, v->secure, local)};
+		f.authority =
+			(struct str){authority, scheme_authority(&v->local, v->secure, authority)};
+	else if (!forward_takes_host(h))
+		f.authority = (struct str){authority, exchange_authority(h, authority)};
 	ex->request = worker_take_buf(w);
 	return exchange_write(ex, h, &f);
 }

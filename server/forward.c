@@ -103,7 +103,7 @@ static uint8_t *put_request_fields(uint8_t *at, const struct http1_head *h, cons
 {
 	const struct http1_field *from = h->fields, *end = from + h->n_fields;
 	const struct http1_field *host = http1_find(h, HTTP1_HOST);
-	if (host && host->value.n) {
+	if (host && host->value.n && forward_takes_host(h)) {
 		/* The bytes behind its value tell where in the copy it began. */
 		at = put_request_lines(at, from, host + 1, f->trusted);
 		*host_out = at - (host[1].name.p - host->value.p);
@@ -188,7 +188,7 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 	if (f->trusted)
 		asked = forward_claim(h, HTTP1_X_FORWARDED_HOST);
 	if (asked.n == 0)
-		asked = h->host_value;
+		asked = h->host_value.n ? host : STR_NULL;
 	at = put_chain(at, h, f);
 	at = put_field(at, STR("X-Forwarded-Proto: "), f->secure ? STR("https") : STR("http"));
 	if (asked.n > 0)

@@ -18,7 +18,7 @@
 struct forward {
 	struct str peer;       /* who connected, as text without the port; ends X-Forwarded-For */
 	struct str request_id; /* request_id_given()'s, else ours */
-	struct str authority;  /* Host of a request that names none (RFC 9112, 3.3); may be empty */
+	struct str authority;  /* Host, where !forward_takes_host() (RFC 9112, 3.3); may be empty */
 	bool secure;           /* scheme_secure()'s: X-Forwarded-Proto is https */
 	bool trusted;          /* the peer is one of --trusted-proxies */
 	bool upgrade;          /* pass Upgrade on, when the head has one (http1_head::upgrade) */
@@ -32,10 +32,17 @@ struct forward {
 int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f,
 	size_t *host_at_out);
 
+/* Whether Host may go on as it came: not without a host, nor with a zone (RFC 6874, 4). */
+static inline bool forward_takes_host(const struct http1_head *h)
+{
+	return h->host_value.n > 0 &&
+	       !(h->host_value.p[0] == '[' && memchr(h->host_value.p, '%', h->host_value.n));
+}
+
 /* What Host is then: as it came, else the authority. */
 static inline struct str forward_host(const struct http1_head *h, const struct forward *f)
 {
-	return h->host_value.n > 0 ? h->host_value : f->authority;
+	return forward_takes_host(h) ? h->host_value : f->authority;
 }
 
 /*

@@ -65,10 +65,17 @@ int bind_port(int type, const char *bind_addr, uint16_t port, struct error *err)
 {
 	struct address address = {0};
 	bool all = !bind_addr || !*bind_addr;
-	if (!all && !address_parse_ip(str_from(bind_addr), &address))
+	if (!all && !address_parse_zoned(str_from(bind_addr), &address))
 		return error_set(err, -EINVAL,
-			"%s is not an IPv4 or IPv6 address to listen on (a name is not enough)",
+			strchr(bind_addr, '%')
+				? "%s is not a link-local IPv6 address with an interface of this "
+				  "machine"
+				: "%s is not an IPv4 or IPv6 address to listen on (a name is not "
+				  "enough)",
 			bind_addr);
+	if (address_is_link_local(&address) && !address.zone)
+		return error_set(err, -EINVAL,
+			"%s is link-local: name the interface too, as in fe80::1%%eth0", bind_addr);
 	address.port = port;
 	int fd = all ? bound_to_all(type, port) : bound_to(type, &address);
 	return fd < 0 ? bind_explain(type, fd, bind_addr, port, err) : fd;

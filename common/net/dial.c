@@ -404,10 +404,12 @@ void dial_start(struct dial *dial, struct loop *loop, struct resolver *resolver,
 		loop_timer_set(&state->deadline, deadline);
 		struct address literal;
 		int r = 0;
-		if (address_parse_ip(str_from(host), &literal)) {
+		if (address_parse_zoned(str_from(host), &literal)) {
 			literal.port = port;
 			set_addresses(state, &literal, 1);
 			try_next(state);
+		} else if (strchr(host, '%')) {
+			r = -ENODEV; /* no name has one: the interface is not there */
 		} else {
 			state->query.port = port;
 			state->query.done = resolved;

@@ -67,9 +67,16 @@ static struct address address_v4(struct in_addr in)
 	return address_from_sockaddr((struct sockaddr *)&sa);
 }
 
-static struct address address_v6(struct in6_addr in6)
+/* Nobody can answer as a group. */
+static struct address address_v6(const struct in6_pktinfo *info)
 {
-	struct sockaddr_in6 sa = {.sin6_family = AF_INET6, .sin6_addr = in6};
+	struct sockaddr_in6 sa = {
+		.sin6_family = AF_INET6,
+		.sin6_addr = info->ipi6_addr,
+		.sin6_scope_id = info->ipi6_ifindex,
+	};
+	if (IN6_IS_ADDR_MULTICAST(&info->ipi6_addr))
+		return (struct address){0};
 	return address_from_sockaddr((struct sockaddr *)&sa);
 }
 
@@ -86,7 +93,7 @@ static struct address read_local(const struct udp *udp, struct msghdr *m)
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 			struct in6_pktinfo info;
 			memcpy(&info, CMSG_DATA(c), sizeof info);
-			local = address_v6(info.ipi6_addr);
+			local = address_v6(&info);
 		}
 	}
 	if (local.family != ADDRESS_NONE)
@@ -257,6 +264,7 @@ static socklen_t write_peer(const struct udp *udp, const struct address *peer,
 		.sin6_family = AF_INET6,
 		.sin6_port = htons(peer->port),
 		.sin6_addr = in6_from(peer),
+		.sin6_scope_id = peer->zone,
 	};
 	memcpy(out, &sa, sizeof sa);
 	return sizeof sa;
@@ -279,7 +287,10 @@ static void write_local(const struct udp *udp, const struct address *local, stru
 	*control = (union udp_control){0};
 	m->msg_control = control;
 	if (udp->v6) {
-		struct in6_pktinfo info = {.ipi6_addr = in6_from(local)};
+		struct in6_pktinfo info = {
+			.ipi6_addr = in6_from(local),
+			.ipi6_ifindex = local->zone,
+		};
 		write_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
 	} else {
 		struct in_pktinfo info = {0};

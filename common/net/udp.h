@@ -3,8 +3,7 @@
  * UDP sockets: a public one that many visitors send to, and one that is connected to an upstream.
  * What arrives is read in batches into memory that the sockets of a thread share, and given to the
  * owner one datagram at a time. What a socket does not take is dropped: nothing is queued here, and
- * the kernel's queue is left as it is tuned (SO_RCVBUF and SO_SNDBUF are never set). Peers with
- * link-local IPv6 addresses are heard, but not answered: a struct address has no scope.
+ * the kernel's queue is left as it is tuned (SO_RCVBUF and SO_SNDBUF are never set).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +35,8 @@ struct udp {
 	uint64_t dropped; /* datagrams that the socket did not take, or were too long for a frame */
 	/*
 	 * A datagram came from `peer`, sent to `local`: the address to answer from, of family NONE
-	 * where the kernel does not tell and on a connected socket. `p` lasts for the call, in which
+	 * where the kernel does not tell, where none can be answered from (it was sent to a group), and on a
+	 * connected socket. `p` lasts for the call, in which
 	 * any socket may be closed, this one too.
 	 */
 	void (*received)(struct udp *udp, const struct address *peer, const struct address *local,

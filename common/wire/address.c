@@ -1,7 +1,9 @@
 #include "wire/address.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void from_v4(struct address *a, const void *in)
@@ -20,7 +22,40 @@ static void from_v6(struct address *a, const struct in6_addr *in)
 	memcpy(a->bytes, in->s6_addr, 16);
 }
 
-bool address_parse_ip(struct str text, struct address *out)
+bool address_is_link_local(const struct address *a)
+{
+	return a->family == ADDRESS_V6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
+}
+
+/* What an interface's name may be here: nothing that ends or bends what it is written into. */
+static bool is_zone(struct str zone)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-._~@:";
+	for (size_t i = 0; i < zone.n; i++)
+		if (!memchr(allowed, zone.p[i], sizeof allowed - 1))
+			return false;
+	return zone.n > 0 && zone.n < ADDRESS_ZONE_SIZE;
+}
+
+bool address_take_zone(struct str *text, bool url, struct str *zone_out)
+{
+	const char *mark = text->n ? memchr(text->p, '%', text->n) : NULL;
+	if (!mark) {
+		*zone_out = STR_NULL;
+		return true;
+	}
+	struct str zone = {mark + 1, (size_t)(text->p + text->n - mark - 1)};
+	if (url && zone.n > 2 && memcmp(zone.p, "25", 2) == 0)
+		zone = (struct str){zone.p + 2, zone.n - 2};
+	if (!is_zone(zone))
+		return false;
+	text->n = (size_t)(mark - text->p);
+	*zone_out = zone;
+	return true;
+}
+
+static bool parse(struct str text, struct address *out, struct str *zone_out)
 {
 	char z[INET6_ADDRSTRLEN];
 	struct in_addr v4;
@@ -28,16 +63,56 @@ bool address_parse_ip(struct str text, struct address *out)
 	bool brackets = text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']';
 	if (brackets)
 		text = (struct str){text.p + 1, text.n - 2};
-	if (text.n == 0 || text.n >= sizeof z || memchr(text.p, '\0', text.n))
+	if (!address_take_zone(&text, brackets, zone_out) || text.n == 0 || text.n >= sizeof z ||
+		memchr(text.p, '\0', text.n))
 		return false;
 	memcpy(z, text.p, text.n);
 	z[text.n] = '\0';
+	struct address a;
 	if (!brackets && inet_pton(AF_INET, z, &v4) == 1)
-		from_v4(out, &v4);
+		from_v4(&a, &v4);
 	else if (inet_pton(AF_INET6, z, &v6) == 1)
-		from_v6(out, &v6);
+		from_v6(&a, &v6);
 	else
 		return false;
+	if (zone_out->n && !address_is_link_local(&a))
+		return false;
+	*out = a;
+	return true;
+}
+
+bool address_parse_ip(struct str text, struct address *out)
+{
+	struct str zone;
+	return parse(text, out, &zone);
+}
+
+/* A name, or else the number: an interface may be called 7. */
+static uint32_t interface_index(struct str zone)
+{
+	char name[ADDRESS_ZONE_SIZE];
+	snprintf(name, sizeof name, "%.*s", STR_ARG(zone));
+	unsigned index = if_nametoindex(name);
+	if (index || strspn(name, "0123456789") != zone.n)
+		return index;
+	unsigned long number = strtoul(name, NULL, 10);
+	return number <= UINT32_MAX && if_indextoname((unsigned)number, (char[IF_NAMESIZE]){0})
+		       ? (uint32_t)number
+		       : 0;
+}
+
+bool address_parse_zoned(struct str text, struct address *out)
+{
+	struct str zone;
+	struct address a;
+	if (!parse(text, &a, &zone))
+		return false;
+	if (zone.n) {
+		a.zone = interface_index(zone);
+		if (!a.zone)
+			return false;
+	}
+	*out = a;
 	return true;
 }
 
@@ -104,6 +179,8 @@ struct address address_from_sockaddr(const struct sockaddr *sa)
 		memcpy(&in6, sa, sizeof in6);
 		from_v6(&a, &in6.sin6_addr);
 		a.port = ntohs(in6.sin6_port);
+		if (address_is_link_local(&a))
+			a.zone = in6.sin6_scope_id;
 	}
 	return a;
 }
@@ -118,7 +195,11 @@ socklen_t address_to_sockaddr(const struct address *a, struct sockaddr_storage *
 		return sizeof in;
 	}
 	if (a->family == ADDRESS_V6) {
-		struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(a->port)};
+		struct sockaddr_in6 in6 = {
+			.sin6_family = AF_INET6,
+			.sin6_port = htons(a->port),
+			.sin6_scope_id = a->zone,
+		};
 		memcpy(&in6.sin6_addr, a->bytes, 16);
 		memcpy(out, &in6, sizeof in6);
 		return sizeof in6;
@@ -128,13 +209,20 @@ socklen_t address_to_sockaddr(const struct address *a, struct sockaddr_storage *
 
 bool address_same_ip(const struct address *a, const struct address *b)
 {
-	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+	return a->family == b->family && a->zone == b->zone &&
+	       memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 uint64_t address_network(const struct address *a)
 {
 	uint8_t bytes[8] = {0};
-	if (a->family == ADDRESS_V6)
+	if (address_is_link_local(a)) {
+		/* Its 64 bits in 48, so that fe80::/16 stays in front. */
+		memcpy(bytes, a->bytes, 2);
+		memcpy(bytes + 2, a->bytes + 10, 6);
+		bytes[2] ^= a->bytes[8];
+		bytes[3] ^= a->bytes[9];
+	} else if (a->family == ADDRESS_V6)
 		memcpy(bytes, a->bytes, 8);
 	else
 		memcpy(bytes + 4, a->bytes, 4);

@@ -35,7 +35,11 @@ int cidr_parse(struct str text, struct cidr *out, struct error *err)
 	const char *slash = text.n > 0 ? memchr(text.p, '/', text.n) : NULL;
 	struct str ip = {text.p, slash ? (size_t)(slash - text.p) : text.n};
 	struct address a;
-	if (!address_parse_ip(ip, &a))
+	if (memchr(ip.p ? ip.p : "", '%', ip.n) && address_parse_ip(ip, &a) &&
+		!address_parse_zoned(ip, &a))
+		return error_set(err, -EINVAL, "\"%.*s\": this machine has no such interface",
+			STR_ARG(text));
+	if (!address_parse_zoned(ip, &a))
 		return error_set(err, -EINVAL,
 			"\"%.*s\" is not a network: write it like 10.0.0.0/8 or fd00::/8",
 			STR_ARG(text));
@@ -64,6 +68,8 @@ int cidr_parse(struct str text, struct cidr *out, struct error *err)
 bool cidr_has(const struct cidr *c, const struct address *a)
 {
 	if (a->family == ADDRESS_NONE || a->family != c->net.family)
+		return false;
+	if (c->net.zone && c->net.zone != a->zone)
 		return false;
 	unsigned whole = c->bits / 8, rest = c->bits % 8;
 	if (memcmp(a->bytes, c->net.bytes, whole) != 0)

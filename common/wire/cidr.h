@@ -4,7 +4,7 @@
 #include "wire/address.h"
 
 struct cidr {
-	struct address net; /* no bit set behind the first `bits` */
+	struct address net; /* no bit set behind the first `bits`; without a zone it is any */
 	uint8_t bits;
 };
 
@@ -15,7 +15,10 @@ struct cidr_list {
 
 #define CIDR_LIST_NULL ((struct cidr_list){0})
 
-/* One network; an address without a length is itself. 0, or -EINVAL with a sentence. */
+/*
+ * One network, of this machine's configuration, so with a zone: "fe80::%eth0/64". An address without a
+ * length is itself. 0, or -EINVAL with a sentence.
+ */
 int cidr_parse(struct str text, struct cidr *out, struct error *err);
 
 bool cidr_has(const struct cidr *c, const struct address *a);

@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include "wire/address.h"
+
 static const char *const texts[] = {
 	[HOSTNAME_E_EMPTY] = "is empty",
 	[HOSTNAME_E_CHARACTER] = "contains a character that no host name has",
@@ -23,17 +25,18 @@ static char canon(unsigned char c)
 	return plain || c == '-' || c == '.' || c == '_' ? (char)c : '\0';
 }
 
-/* "[…]", brought to the one text that inet_ntop() gives each address. */
+/* "[…]", brought to the one text that inet_ntop() gives each address, without its zone. */
 static int literal(struct str in, char out[HOSTNAME_SIZE], size_t *n_out)
 {
 	char text[INET6_ADDRSTRLEN];
 	struct in6_addr a;
-	if (in.n < 2 || in.p[in.n - 1] != ']' || in.n - 2 >= sizeof text ||
-		memchr(in.p, '\0', in.n))
+	struct str zone, bare = {in.p + 1, in.n - 2};
+	if (in.n < 2 || in.p[in.n - 1] != ']' || !address_take_zone(&bare, true, &zone) ||
+		bare.n >= sizeof text || (bare.n && memchr(bare.p, '\0', bare.n)))
 		return HOSTNAME_E_LITERAL;
-	memcpy(text, in.p + 1, in.n - 2);
-	text[in.n - 2] = '\0';
-	if (inet_pton(AF_INET6, text, &a) != 1)
+	memcpy(text, bare.p, bare.n);
+	text[bare.n] = '\0';
+	if (inet_pton(AF_INET6, text, &a) != 1 || (zone.n && !IN6_IS_ADDR_LINKLOCAL(&a)))
 		return HOSTNAME_E_LITERAL;
 	out[0] = '[';
 	inet_ntop(AF_INET6, &a, out + 1, INET6_ADDRSTRLEN);

@@ -54,7 +54,9 @@ static bool read_port(struct str text, uint16_t *out)
 /* inet_pton() refuses zeros in front; the protocol's name says which of the families it must be. */
 static bool read_ip(struct str text, bool v6, struct address *out)
 {
-	if (text.n == 0 || text.p[0] == '[' || (memchr(text.p, ':', text.n) != NULL) != v6)
+	/* Nor has a zone any meaning here. */
+	if (text.n == 0 || text.p[0] == '[' || memchr(text.p, '%', text.n) ||
+		(memchr(text.p, ':', text.n) != NULL) != v6)
 		return false;
 	return address_parse_ip(text, out);
 }

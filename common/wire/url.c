@@ -122,6 +122,21 @@ static bool set_port(struct str port, struct url *u)
 	       u->port <= u->port_last;
 }
 
+/* Of "[…]", which is known to be an address. */
+static int set_zone(struct str host, const char *what, struct url *u, struct error *err)
+{
+	struct str zone, bare = {host.p + 1, host.n - 2};
+	struct address a;
+	address_take_zone(&bare, true, &zone);
+	if (!zone.n && address_parse_ip(bare, &a) && address_is_link_local(&a))
+		return error_set(err, -EINVAL,
+			"%s: a link-local address needs the interface that leads to it: "
+			"[%.*s%%25eth0]",
+			what, STR_ARG(bare));
+	snprintf(u->zone, sizeof u->zone, "%.*s", STR_ARG(zone));
+	return 0;
+}
+
 /* The host and the port of u->scheme. */
 static int set_host(const struct parts *p, const char *what, struct url *u, struct error *err)
 {
@@ -147,6 +162,9 @@ static int set_host(const struct parts *p, const char *what, struct url *u, stru
 			STR_ARG(p->host), hostname_error_text(r));
 	u->literal_v6 = host[0] == '[';
 	if (u->literal_v6) {
+		r = set_zone(p->host, what, u, err);
+		if (r)
+			return r;
 		memcpy(u->host, host + 1, n - 2);
 		u->host[n - 2] = '\0';
 	} else {
@@ -166,6 +184,12 @@ static int set_host(const struct parts *p, const char *what, struct url *u, stru
 				: "%s: the port \"%.*s\" is not a number from 1 to 65535",
 			what, STR_ARG(port));
 	return 0;
+}
+
+const char *url_dial_host(const struct url *u, char out[URL_DIAL_SIZE])
+{
+	snprintf(out, URL_DIAL_SIZE, "%s%s%s", u->host, *u->zone ? "%" : "", u->zone);
+	return out;
 }
 
 void url_authority(const struct url *u, char out[URL_AUTHORITY_SIZE])

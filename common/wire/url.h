@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "wire/address.h"
 #include "wire/hostname.h"
 
 enum url_scheme {
@@ -31,8 +32,10 @@ struct url {
 	/* As getaddrinfo() takes it: a name in lower case, whose trailing dot is kept, or an address
 	   without brackets. */
 	char host[HOSTNAME_SIZE + 1];
-	bool literal_v6;          /* in text, the host stands in brackets */
-	uint16_t port, port_last; /* a range has two, 7000-7010; else they are equal */
+	char zone
+		[ADDRESS_ZONE_SIZE]; /* of a link-local address; for dialling alone (RFC 6874, 4) */
+	bool literal_v6;             /* in text, the host stands in brackets */
+	uint16_t port, port_last;    /* a range has two, 7000-7010; else they are equal */
 	bool port_given;
 	struct str socket; /* unix: the socket's path, a view, and no host; else empty */
 	struct str path;  /* a view into the text that was parsed; empty or from the first '/' on */
@@ -46,6 +49,11 @@ struct url_login {
 };
 
 #define URL_AUTHORITY_SIZE (HOSTNAME_SIZE + 10) /* "[host]:65535", with a trailing dot, and a NUL */
+
+#define URL_DIAL_SIZE (HOSTNAME_SIZE + 1 + ADDRESS_ZONE_SIZE)
+
+/* What is dialled: the host, and its zone behind a '%'. Returns `out`. */
+const char *url_dial_host(const struct url *u, char out[URL_DIAL_SIZE]);
 
 /* "host:port", the port always (RFC 9110, 9.3.6); the name as whoever looks it up needs it. */
 void url_authority(const struct url *u, char out[URL_AUTHORITY_SIZE]);

@@ -33,6 +33,12 @@ static const struct {
 		"GET / HTTP/1.1\r\nX: 1\r\nhOST: \tA.:80\r\nX-Forwarded-For: 203.0.113.9\r\n"
 		"X-Forwarded-Proto: http\r\nX-Forwarded-Host: A.:80\r\nX-Request-Id: id1\r\n\r\n",
 		0, ""},
+	{"host without its zone", "GET / HTTP/1.1\r\nX: 1\r\nhOST: [fe80::1%25e]:8\r\nY: 2\r\n\r\n",
+		"GET / HTTP/1.1\r\nX: 1\r\nHost: [fe80::1]:8\r\nY: 2\r\nX-Forwarded-For: "
+		"203.0.113.9\r\n"
+		"X-Forwarded-Proto: http\r\nX-Forwarded-Host: [fe80::1]:8\r\nX-Request-Id: "
+		"id1\r\n\r\n",
+		0, "[fe80::1]:8"},
 	{"claims of a visitor",
 		GET
 		"X-Forwarded-For: 6.6.6.6\r\nA: 1\r\nX_Forwarded_For: 6.6.6.6\r\n"

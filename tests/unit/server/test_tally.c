@@ -39,10 +39,15 @@ static void test_networks(void **state)
 		const char *a, *b;
 		bool same;
 	} rows[] = {
-		{"2001:db8::1", "2001:db8::2", true}, {"2001:db8:0:1::1", "2001:db8:0:2::1", false},
+		{"2001:db8::1", "2001:db8::2", true},
+		{"2001:db8:0:1::1", "2001:db8:0:2::1", false},
 		{"2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true},
-		{"10.0.0.1", "10.0.0.2", false}, {"10.0.0.1", "::ffff:10.0.0.1", true},
+		{"10.0.0.1", "10.0.0.2", false},
+		{"10.0.0.1", "::ffff:10.0.0.1", true},
 		{"32.1.13.184", "2001:db8::1", false}, /* the same first four bytes */
+		{"fe80::1", "fe80::2", false},
+		{"fe80::1", "fe80::1", true},
+		{"fe80::2001:db8:0:1", "2001:db8:0:1::", false},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct tally t;

@@ -35,7 +35,10 @@ static void test_parse(void **state)
 		{"::1:80", NULL},
 		{"[::1]", NULL},
 		{"[1.2.3.4]:80", NULL},
-		{"[fe80::1%1]:80", NULL},
+		{"[fe80::1%1]:80", "[fe80::1]:80"},
+		{"[fe80::1%]:80", NULL},
+		{"[2001:db8::1%1]:80", NULL},
+		{"1.2.3.4%1:80", NULL},
 		{"localhost:80", NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -82,6 +85,72 @@ static void test_ip(void **state)
 	assert_string_equal(text, "-");
 	assert_int_equal(address_to_sockaddr(&none, &ss), 0);
 	assert_int_equal(address_from_sockaddr((struct sockaddr *)&ss).family, ADDRESS_NONE);
+}
+
+/* Loopback is called lo, and is the first interface, in every network namespace. */
+static void test_zones(void **state)
+{
+	static const struct {
+		const char *in;
+		bool ip, zoned;
+		uint32_t zone;
+	} rows[] = {
+		{"fe80::1", true, true, 0},
+		{"fe80::1%lo", true, true, 1},
+		{"[fe80::1%lo]", true, true, 1},
+		{"[fe80::1%25lo]", true, true, 1},
+		{"febf::1%1", true, true, 1},
+		{"fe80::1%25lo", true, false, 0},
+		{"fe80::1%no-such", true, false, 0},
+		{"fe80::1%4294967295", true, false, 0},
+		{"fe80::1%4294967297", true, false, 0},
+		{"fe80::1%", false, false, 0},
+		{"fe80::1%/", false, false, 0},
+		{"fec0::1%lo", false, false, 0},
+		{"::1%lo", false, false, 0},
+		{"%lo", false, false, 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct address a = {0}, b = {0};
+		if (address_parse_ip(str_from(rows[i].in), &a) != rows[i].ip ||
+			address_parse_zoned(str_from(rows[i].in), &b) != rows[i].zoned)
+			fail_msg("%s", rows[i].in);
+		assert_int_equal(a.zone, 0);
+		assert_int_equal(b.zone, rows[i].zone);
+		if (!b.zone)
+			continue;
+		char text[ADDRESS_TEXT_SIZE];
+		address_format(&b, text);
+		assert_null(strchr(text, '%'));
+		assert_false(address_same_ip(&a, &b));
+		struct sockaddr_storage ss;
+		assert_true(address_to_sockaddr(&b, &ss) > 0);
+		struct address back = address_from_sockaddr((struct sockaddr *)&ss);
+		assert_true(address_same_ip(&back, &b));
+	}
+}
+
+static void test_zones_of_networks(void **state)
+{
+	static const struct {
+		const char *net, *address;
+		bool has;
+	} rows[] = {
+		{"fe80::/10", "fe80::1%lo", true},
+		{"fe80::%lo/10", "fe80::1%lo", true},
+		{"fe80::1%lo", "fe80::1%lo", true},
+		{"fe80::1%lo", "fe80::2%lo", false},
+		{"fe80::%lo/10", "fe80::1", false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct cidr c;
+		struct address a;
+		struct error err;
+		assert_int_equal(cidr_parse(str_from(rows[i].net), &c, &err), 0);
+		assert_true(address_parse_zoned(str_from(rows[i].address), &a));
+		if (cidr_has(&c, &a) != rows[i].has)
+			fail_msg("%s %s", rows[i].net, rows[i].address);
+	}
 }
 
 static void test_cidr(void **state)
@@ -136,6 +205,9 @@ static void test_cidr_refused(void **state)
 		{"10.0.0.0/8/8", "0 to 32"},
 		{"10/8", "not a network"},
 		{"example.com", "not a network"},
+		{"fe80::1%no-such", "no such interface"},
+		{"fe80::%no-such/10", "no such interface"},
+		{"2001:db8::%lo/32", "not a network"},
 		{"::1,,::2", "not a network"},
 		{",", "not a network"},
 	};
@@ -162,6 +234,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_ip),
+		cmocka_unit_test(test_zones),
+		cmocka_unit_test(test_zones_of_networks),
 		cmocka_unit_test(test_cidr),
 		cmocka_unit_test(test_cidr_refused),
 	};

@@ -54,7 +54,15 @@ static const struct {
 	{"[::1", NULL, 0, HOSTNAME_E_LITERAL},
 	{"[]", NULL, 0, HOSTNAME_E_LITERAL},
 	{"[1.2.3.4]", NULL, 0, HOSTNAME_E_LITERAL},
-	{"[fe80::1%eth0]", NULL, 0, HOSTNAME_E_LITERAL},
+	{"[FE80::1%25eth0]:80", "[fe80::1]", 80, 0},
+	{"[fe80::1%eth0.100]", "[fe80::1]", 0, 0},
+	{"[fe80::1%25]", "[fe80::1]", 0, 0},
+	{"[fe80::1%]", NULL, 0, HOSTNAME_E_LITERAL},
+	{"[fe80::1%a b]", NULL, 0, HOSTNAME_E_LITERAL},
+	{"[fe80::1%a%b]", NULL, 0, HOSTNAME_E_LITERAL},
+	{"[fe80::1%0123456789abcdef]", NULL, 0, HOSTNAME_E_LITERAL},
+	{"[2001:db8::1%eth0]", NULL, 0, HOSTNAME_E_LITERAL},
+	{"[%eth0]", NULL, 0, HOSTNAME_E_LITERAL},
 	{"[::1]x", NULL, 0, HOSTNAME_E_LITERAL},
 };
 

@@ -130,6 +130,7 @@ static void v1_refused(void **state)
 		/* Addresses. */
 		BAD("PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n"),
 		BAD("PROXY TCP6 ::1 1.2.3.4 1 2\r\n"),
+		BAD("PROXY TCP6 fe80::1%1 ::1 1 2\r\n"),
 		BAD("PROXY TCP4 ::1 ::1 1 2\r\n"),
 		BAD("PROXY TCP4 ::ffff:1.2.3.4 ::ffff:1.2.3.4 1 2\r\n"),
 		BAD("PROXY TCP4 01.2.3.4 1.2.3.4 1 2\r\n"),

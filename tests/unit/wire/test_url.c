@@ -105,6 +105,8 @@ static void test_upstream(void **state)
 		{"http://::1/", "[::1]", 0, NULL, 0, NULL, NULL},
 		{"http://[::1/", "brackets", 0, NULL, 0, NULL, NULL},
 		{"http://[::1]3000", "brackets", 0, NULL, 0, NULL, NULL},
+		{"http://[fe80::1]:80", "[fe80::1%25eth0]", 0, NULL, 0, NULL, NULL},
+		{"http://[2001:db8::1%25eth0]:80", "brackets", 0, NULL, 0, NULL, NULL},
 		{"http://*.a", "character", 0, NULL, 0, NULL, NULL},
 	};
 	check(rows, ARRAY_LEN(rows), url_parse_upstream);
@@ -230,6 +232,7 @@ static void test_authorities(void **state)
 		{url_parse_remote, "wss://exit.example.", "exit.example.:443", "exit.example"},
 		{url_parse_remote, "[2001:DB8:0::1]", "[2001:db8::1]:80", "[2001:db8::1]"},
 		{url_parse_remote, "wss://[::1]:8443", "[::1]:8443", "[::1]:8443"},
+		{url_parse_remote, "ws://[FE80::1%25eth0]:81", "[fe80::1]:81", "[fe80::1]:81"},
 		{url_parse_upstream, "https://a:443", "a:443", "a"},
 		{url_parse_upstream, "https://a:80", "a:80", "a:80"},
 		{url_parse_upstream, "http://[::1]:80", "[::1]:80", "[::1]"},
@@ -243,6 +246,27 @@ static void test_authorities(void **state)
 		assert_string_equal(text, rows[i].authority);
 		url_host_field(&u, text);
 		assert_string_equal(text, rows[i].host);
+	}
+}
+
+static void test_dial_hosts(void **state)
+{
+	static const struct {
+		const char *in, *host;
+	} rows[] = {
+		{"a.example.:80", "a.example."},
+		{"[2001:DB8::1]:80", "2001:db8::1"},
+		{"[FE80::1%25eth0]:80", "fe80::1%eth0"},
+		{"[fe80::1%eth0]", "fe80::1%eth0"},
+		{"[fe80::1%2525]", "fe80::1%25"},
+		{"ws://[fe80::1%25wlan0.1]/x", "fe80::1%wlan0.1"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct url u;
+		struct error err;
+		char text[URL_DIAL_SIZE];
+		assert_int_equal(url_parse_remote(str_from(rows[i].in), &u, &err), 0);
+		assert_string_equal(url_dial_host(&u, text), rows[i].host);
 	}
 }
 
@@ -308,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_upstream_socket),
 		cmocka_unit_test(test_remote),
 		cmocka_unit_test(test_authorities),
+		cmocka_unit_test(test_dial_hosts),
 		cmocka_unit_test(test_proxy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
