@@ -73,8 +73,12 @@ static bool visitor_misdirected(const struct visitor *v, const struct http1_head
 static void visitor_redirect(struct visitor *v, const struct http1_head *h)
 {
 	struct buf place = BUF_NULL;
-	uint16_t port = scheme_https_port(&v->worker->opts->ports, v->local.port);
-	int r = scheme_location(&place, h, port);
+	const struct server_options *o = v->worker->opts;
+	struct scheme_place to;
+	scheme_asked(h, v->ex.trusted, &to);
+	to.port =
+		o->https_port ? o->https_port : scheme_https_port(&o->ports, v->door.port, to.port);
+	int r = scheme_location(&place, h, &to);
 	if (r == SCHEME_NO_HOST) {
 		visitor_refuse_head(v, HTTP1_E_HOST);
 	} else if (r < 0) {
@@ -101,7 +105,7 @@ void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behi
 		visitor_refuse(v, PAGE_NOT_HERE);
 	else if (visitor_misdirected(v, h))
 		visitor_refuse(v, PAGE_MISDIRECTED);
-	else if (v->worker->opts->https_redirect && !v->ex.secure)
+	else if (v->worker->opts->redirects && !v->ex.secure)
 		visitor_redirect(v, h);
 	else if (v->worker->draining)
 		visitor_refuse(v, PAGE_DRAINING);

@@ -11,6 +11,7 @@
 #include "config/memory.h"
 #include "config/shared.h"
 #include "link/upgrade.h"
+#include "server/scheme.h"
 
 #define AT(field) offsetof(struct server_options, field)
 
@@ -30,6 +31,16 @@ static int judge_cidr(struct str text, struct error *err)
 {
 	struct cidr cidr;
 	return cidr_parse(text, &cidr, err);
+}
+
+static int judge_redirect(struct str text, struct error *err)
+{
+	bool redirects;
+	uint16_t port;
+	return scheme_redirect(text, &redirects, &port)
+		       ? error_set(err, -EINVAL, "\"%.*s\" is neither a port nor true nor false",
+				 STR_ARG(text))
+		       : 0;
 }
 
 static const struct option_row rows[] = {
@@ -139,9 +150,12 @@ static const struct option_row rows[] = {
 		.reloadable = true,
 		.offset = AT(tls_client_ca)},
 	{.name = "https-redirect",
-		.type = OPTION_FLAG,
+		.type = OPTION_STRING,
 		.default_text = "false",
-		.help = "Send visitors who come without TLS to https://",
+		.implied = "true",
+		.metavar = "PORT",
+		.judge = judge_redirect,
+		.help = "Send visitors who come without TLS to https://, at the public port",
 		.reloadable = true,
 		.offset = AT(https_redirect)},
 	/* As for a request's head: a phone on a bad line needs a few seconds. */
@@ -389,7 +403,7 @@ static int check_control_port(struct server_options *o, struct error *err)
 
 static int check_tls(const struct server_options *o, struct error *err)
 {
-	const char *lost = o->https_redirect  ? "--https-redirect"
+	const char *lost = o->redirects       ? "--https-redirect"
 			   : o->tls_client_ca ? "--tls-client-ca"
 					      : NULL;
 	if (o->tls_cert.n && o->auto_tls)
@@ -443,6 +457,8 @@ int server_options_check(struct server_options *o, struct error *err)
 		return error_set(err, -EINVAL,
 			"--control-addr needs a --control-port: without it clients come through "
 			"--port");
+	scheme_redirect(str_from(o->https_redirect ? o->https_redirect : ""), &o->redirects,
+		&o->https_port);
 	int r = check_control_port(o, err);
 	if (!r)
 		r = check_tls(o, err);

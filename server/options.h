@@ -27,7 +27,7 @@ struct server_options {
 	struct option_list tls_cert, tls_key; /* as many keys as certificates, or none */
 	bool auto_tls;                        /* and then no certificate */
 	char *tls_client_ca;
-	bool https_redirect;
+	char *https_redirect; /* true, false or a port: scheme_redirect() */
 	uint64_t tls_handshake_timeout;
 
 	/* Public ports of sessions */
@@ -65,6 +65,8 @@ struct server_options {
 	bool disable_transport_wrapping;
 
 	/* Made of the above by server_options_check() */
+	bool redirects;      /* --https-redirect */
+	uint16_t https_port; /* to this port; 0: scheme_https_port() */
 	struct cidr_list trusted;
 	struct cidr_list proxied, proxied_control; /* who sends a PROXY header */
 };

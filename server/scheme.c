@@ -1,9 +1,11 @@
 #include "server/scheme.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
+#include "config/value.h"
 #include "server/forward.h"
 
 bool scheme_secure(const struct http1_head *h, bool trusted, bool secure)
@@ -44,24 +46,60 @@ bool scheme_misdirected(const struct http1_head *h, struct str sni, bool covered
 	return hostname_canonical(sni, name, &n) || !str_eq((struct str){name, n}, host);
 }
 
-uint16_t scheme_https_port(const struct option_ports *ports, uint16_t came_by)
+int scheme_redirect(struct str text, bool *redirects_out, uint16_t *port_out)
 {
+	uint16_t port = 0;
+	bool redirects = true;
+	if (value_parse_flag(text, &redirects) && !hostname_port(text, &port))
+		return -EINVAL;
+	*redirects_out = redirects;
+	*port_out = port;
+	return 0;
+}
+
+/* Of a trusted peer; 0: it says none, or what is none. */
+static uint16_t forwarded_port(const struct http1_head *h)
+{
+	uint16_t port = 0;
+	for (const struct http1_field *f = h->fields; f < h->fields + h->n_fields; f++)
+		if (f->id == HTTP1_X_FORWARDED_OTHER &&
+			str_eq_nocase(f->name, STR("X-Forwarded-Port")))
+			hostname_port(f->value, &port);
+	return port;
+}
+
+void scheme_asked(const struct http1_head *h, bool trusted, struct scheme_place *out)
+{
+	*out = (struct scheme_place){.host_n = h->host_n, .port = h->host_port};
+	memcpy(out->host, h->host_name, h->host_n);
+	struct str said = trusted ? forward_claim(h, HTTP1_X_FORWARDED_HOST) : STR_NULL;
+	struct scheme_place named;
+	if (said.n && !hostname_with_port(said, named.host, &named.host_n, &named.port))
+		*out = named;
+	uint16_t port = trusted ? forwarded_port(h) : 0;
+	out->port = port ? port : out->port ? out->port : SCHEME_HTTP_PORT;
+}
+
+uint16_t scheme_https_port(const struct option_ports *ports, uint16_t came_by, uint16_t asked)
+{
+	if (asked != came_by)
+		return asked == SCHEME_HTTP_PORT ? SCHEME_HTTPS_PORT : asked;
 	for (size_t i = 0; i < ports->n; i++)
 		if (ports->v[i] == SCHEME_HTTPS_PORT)
 			return SCHEME_HTTPS_PORT;
 	return came_by;
 }
 
-int scheme_location(struct buf *out, const struct http1_head *h, uint16_t port)
+int scheme_location(struct buf *out, const struct http1_head *h, const struct scheme_place *to)
 {
-	struct str host = http1_host(h);
-	if (!host.n)
+	if (!to->host_n)
 		return SCHEME_NO_HOST;
 	char number[sizeof ":65535"] = "";
-	if (port != SCHEME_HTTPS_PORT)
-		snprintf(number, sizeof number, ":%u", port);
+	if (to->port != SCHEME_HTTPS_PORT)
+		snprintf(number, sizeof number, ":%u", to->port);
 	/* RFC 9112, 3.2.4: the asterisk is for a server as a whole, which has an empty path. */
 	struct str path = h->path.p[0] == '*' ? STR_NULL : h->path;
+	struct str host = {to->host, to->host_n};
 	struct str parts[] = {STR("https://"), host, str_from(number), path, h->query};
 	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)

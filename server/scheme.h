@@ -29,11 +29,28 @@ size_t scheme_authority(const struct address *local, bool secure, char out[ADDRE
  */
 bool scheme_misdirected(const struct http1_head *h, struct str sni, bool covered);
 
-/* The port that visitors are sent to: 443 if we listen there, else the one that they came by. */
-uint16_t scheme_https_port(const struct option_ports *ports, uint16_t came_by);
+/* What --https-redirect says: true, false, or a public port, else 0 there. -EINVAL: none of these. */
+int scheme_redirect(struct str text, bool *redirects_out, uint16_t *port_out);
+
+/* Where the visitor thinks that he is. */
+struct scheme_place {
+	char host[HOSTNAME_SIZE]; /* canonical, so nothing else can be made of it */
+	size_t host_n;            /* 0: no host was named */
+	uint16_t port;
+};
+
+/* What Host says, or what a trusted peer says of it by X-Forwarded-Host and -Port. */
+void scheme_asked(const struct http1_head *h, bool trusted, struct scheme_place *out);
 
 /*
- * Appends "https://host[:port]/path?query" for this request; it is for PAGE_HTTPS. The host is the
- * canonical one that was asked for, so nothing else can be made of it. 0, -ENOMEM, or SCHEME_NO_HOST.
+ * The port that who asked for one is sent to. `came_by` is the listener's: where it is another, ports
+ * are mapped outside, and the public one leads here, where TLS is answered as well; but for http's own,
+ * beside which there is https's. Unmapped it is 443 if we listen there, else the listener's.
  */
-int scheme_location(struct buf *out, const struct http1_head *h, uint16_t port);
+uint16_t scheme_https_port(const struct option_ports *ports, uint16_t came_by, uint16_t asked);
+
+/*
+ * Appends "https://host[:port]/path?query" for this request; it is for PAGE_HTTPS. 0, -ENOMEM, or
+ * SCHEME_NO_HOST.
+ */
+int scheme_location(struct buf *out, const struct http1_head *h, const struct scheme_place *to);

@@ -1,6 +1,7 @@
 /*
- * The command line: --name=value, --name value, --name for flags, -x value, -xvalue, -x=value; "--"
- * ends the options, and there is nothing but options.
+ * The command line: --name=value, --name value, --name for flags and where a value is implied, -x value,
+ * -xvalue, -x=value; "--" ends the options, and there is nothing but options. What has an implied value
+ * takes another one behind a "=" alone.
  */
 #include <errno.h>
 #include <string.h>
@@ -79,12 +80,17 @@ static int next_value(struct argv *args, const struct option_table *t, struct ty
 	return 0;
 }
 
+/* What the name alone means; NULL: nothing. */
+static const char *implied_by(const struct option_row *row)
+{
+	return row->type == OPTION_FLAG ? "true" : row->implied;
+}
+
 int config_read_argv(struct config *c, int argc, char **argv, struct error *err)
 {
 	const struct option_table *t = config_table(c);
 	struct argv args = {argc, 1, argv};
 	bool help = false;
-	static char yes[] = "true";
 
 	while (args.i < argc) {
 		char *arg = argv[args.i++];
@@ -101,13 +107,12 @@ int config_read_argv(struct config *c, int argc, char **argv, struct error *err)
 			help = true;
 			continue;
 		}
-		if (!r && !typed.value && typed.at.row->type == OPTION_FLAG)
-			typed.value = yes;
-		if (!r && !typed.value)
+		const char *implied = r ? NULL : implied_by(typed.at.row);
+		if (!r && !typed.value && !implied)
 			r = next_value(&args, t, &typed, err);
 		if (r)
 			return help ? CONFIG_HELP : r;
-		r = config_apply(c, typed.at, str_from(typed.value),
+		r = config_apply(c, typed.at, str_from(typed.value ? typed.value : implied),
 			(struct config_origin){.source = FROM_COMMAND_LINE}, err);
 		if (typed.at.row->type == OPTION_SECRET)
 			memset(typed.value, 'x', strlen(typed.value));

@@ -97,7 +97,8 @@ static void print_row(FILE *to, const struct option_row *row)
 	int n = row->letter ? snprintf(left, sizeof left, "  -%c, --%s", row->letter, row->name)
 			    : snprintf(left, sizeof left, "      --%s", row->name);
 	if (row->type != OPTION_FLAG)
-		n += snprintf(left + n, sizeof left - (size_t)n, "=%s", metavar(row));
+		n += snprintf(left + n, sizeof left - (size_t)n, row->implied ? "[=%s]" : "=%s",
+			metavar(row));
 	n += fprintf(to, "%s", left) - n;
 	if (n > HELP_COLUMN - 2) {
 		fputc('\n', to);
@@ -111,7 +112,7 @@ static void print_row(FILE *to, const struct option_row *row)
 		strncat(right, ": ", sizeof right - strlen(right) - 1);
 		append_values(right, sizeof right, row->values);
 	}
-	bool quiet_default = row->type == OPTION_FLAG && row->default_text &&
+	bool quiet_default = (row->type == OPTION_FLAG || row->implied) && row->default_text &&
 			     strcmp(row->default_text, "false") == 0;
 	const char *env = row->env;
 	const char *value = quiet_default ? NULL : row->default_text;

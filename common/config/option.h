@@ -74,6 +74,7 @@ struct option_row {
 	const char *aliases; /* other spellings, space between; NULL: none */
 	enum option_type type;
 	const char *default_text;  /* as one would type it; NULL: none */
+	const char *implied;       /* the value when none is typed: --x; NULL: one is needed */
 	const char *metavar;       /* what stands for the value in --help: "PORT", "FILE" */
 	uint64_t min, max;         /* bounds of numbers, durations (µs), sizes; both 0: none */
 	const char *const *values; /* of OPTION_ENUM, ending in NULL */

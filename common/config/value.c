@@ -36,17 +36,17 @@ static int set_scalar(const struct option_row *row, uint64_t *field, struct str 
 	return 0;
 }
 
-static int set_flag(bool *field, struct str text, struct error *err)
+int value_parse_flag(struct str text, bool *out)
 {
 	static const char *const yes[] = {"true", "yes", "on", "1"};
 	static const char *const no[] = {"false", "no", "off", "0"};
 	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
 		if (!str_eq_nocase(text, str_from(yes[i])) && !str_eq_nocase(text, str_from(no[i])))
 			continue;
-		*field = str_eq_nocase(text, str_from(yes[i]));
+		*out = str_eq_nocase(text, str_from(yes[i]));
 		return 0;
 	}
-	return error_set(err, -EINVAL, "\"%.*s\" is neither true nor false", STR_ARG(text));
+	return -EINVAL;
 }
 
 static int set_enum(const struct option_row *row, int *field, struct str text, struct error *err)
@@ -187,7 +187,10 @@ int value_set(const struct option_row *row, void *values, struct str text, struc
 	void *field = option_field(row, values);
 	switch (row->type) {
 	case OPTION_FLAG:
-		return set_flag(field, text, err);
+		return value_parse_flag(text, field)
+			       ? error_set(err, -EINVAL, "\"%.*s\" is neither true nor false",
+					 STR_ARG(text))
+			       : 0;
 	case OPTION_STRING:
 		if (text.n == 0 && row->required)
 			return error_set(err, -EINVAL, "it is empty");

@@ -44,6 +44,7 @@ char *value_format(const struct option_row *row, void *values, char *to, size_t 
 char *value_format_element(const struct option_row *group, void *element, char *to, size_t size);
 
 /* The bare parsers and printers, for tests and other rooms. Whole text, no blanks; -EINVAL. */
+int value_parse_flag(struct str text, bool *out);
 int value_parse_number(struct str text, uint64_t *out);
 int value_parse_duration(struct str text, uint64_t *us_out);
 int value_parse_size(struct str text, uint64_t *bytes_out);

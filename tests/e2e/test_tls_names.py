@@ -105,3 +105,27 @@ def test_health_checks_name_no_host(tunnel, head):
         v.send(head)
         assert v.read_response().body == b"healthy"
     assert one(head_of(upstream), "host") == "127.0.0.1:%d" % server.port
+
+
+@pytest.mark.parametrize("said,host,fields,location", [
+    # Another port than the listener's: the public one leads to it, and takes TLS as well.
+    ("true", A, (), "https://%s/x?y" % A),
+    ("true", A + ":8080", (), "https://%s:8080/x?y" % A),
+    ("true", "[2001:db8::1]", (), "https://[2001:db8::1]/x?y"),
+    ("443", A + ":8080", (), "https://%s/x?y" % A),
+    ("8443", A, (), "https://%s:8443/x?y" % A),
+    ("8443", "[2001:db8::1]:80", (), "https://[2001:db8::1]:8443/x?y"),
+    ("true", "inner", ("X-Forwarded-Host: %s:8080" % B,), "https://%s:8080/x?y" % B),
+    ("true", "inner:9000", ("X-Forwarded-Host: " + B, "X-Forwarded-Port: 80"),
+     "https://%s/x?y" % B),
+    ("8443", "inner", ("X-Forwarded-Host: " + B, "X-Forwarded-Port: 80"),
+     "https://%s:8443/x?y" % B)])
+def test_redirects_for_ports_that_are_mapped(tunnel, said, host, fields, location):
+    config = tunnel.path / "server.yaml"
+    config.write_text("https-redirect: %s\n" % said)
+    given = {"true": "--https-redirect"}.get(said, "--https-redirect=" + said)
+    for option in (given, "--config=%s" % config):
+        server = tunnel.server(*tunnel.ca().issue(A).options(), option,
+                               "--trusted-proxies=127.0.0.0/8", name="server" + option[2:6])
+        r = Visitor(server.address).get("/x?y", host=host, fields=fields)
+        assert (r.status, r.get("Location")) == (308, location)

@@ -56,6 +56,13 @@ static void test_server(void **state)
 		{"--tls-cert a.pem,b.pem --tls-key a.key,b.key --https-redirect", NULL},
 		{"--tls-cert /etc/certs --tls-client-ca ca.pem", NULL},
 		{"--auto-tls --https-redirect", NULL},
+		{"--https-redirect --auto-tls", NULL},
+		{"--https-redirect=8443 --auto-tls", NULL},
+		{"--https-redirect=false", NULL},
+		{"--https-redirect=0", NULL},
+		{"--https-redirect=443", "--https-redirect needs a --tls-cert, or --auto-tls"},
+		{"--auto-tls --https-redirect=65536", "\"65536\" is neither a port nor true nor"},
+		{"--auto-tls --https-redirect 8443", "unexpected argument \"8443\""},
 		{"--allow-ports 22,1024-2048 --max-ports 2 --workers 64", NULL},
 		{"--accept-proxy-protocol 10.0.0.0/8 -c 8080 --accept-proxy-protocol-control ::1",
 			NULL},
@@ -178,8 +185,12 @@ static void check_row(const struct option_table *t, const struct option_row *row
 	assert_ptr_equal(option_find_key(t, row->name, strlen(row->name)), row);
 	if (row->key)
 		assert_ptr_equal(option_find_key(t, row->key, strlen(row->key)), row);
-	if (row->type == OPTION_FLAG)
+	if (row->type == OPTION_FLAG || row->implied)
 		assert_non_null(row->default_text);
+	if (row->implied && row->judge) {
+		struct error err;
+		assert_int_equal(row->judge(str_from(row->implied), &err), 0);
+	}
 	if (row->type == OPTION_PORTS || row->type == OPTION_RANGES)
 		assert_true(row->max > 0);
 	assert_int_equal(row->type == OPTION_GROUP, row->group != NULL);

@@ -89,10 +89,87 @@ static void test_misdirections(void **state)
 
 static void test_ports(void **state)
 {
-	struct option_ports ports = {(uint16_t[]){80, 8080, 443}, 3};
-	assert_int_equal(scheme_https_port(&ports, 8080), 443);
-	ports.n = 2;
-	assert_int_equal(scheme_https_port(&ports, 8080), 8080);
+	static const struct {
+		uint16_t ports[2], came_by, asked, want;
+	} rows[] = {
+		{{80, 443}, 80, 80, 443},
+		{{8080, 443}, 8080, 8080, 443},
+		{{80, 8080}, 80, 80, 80}, /* it takes TLS as well */
+		{{80, 8080}, 8080, 8080, 8080},
+		/* Mapped outside. */
+		{{8080, 8443}, 8080, 80, 443},
+		{{8080, 8443}, 8080, 9000, 9000},
+		{{80, 443}, 80, 9000, 9000},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint16_t v[] = {rows[i].ports[0], rows[i].ports[1]};
+		struct option_ports ports = {v, 2};
+		uint16_t port = scheme_https_port(&ports, rows[i].came_by, rows[i].asked);
+		if (port != rows[i].want)
+			fail_msg("row %zu: %u", i, port);
+	}
+}
+
+static void test_redirect_option(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good, redirects;
+		uint16_t port;
+	} rows[] = {
+		{"true", true, true, 0},
+		{"off", true, false, 0},
+		{"443", true, true, 443},
+		{"65535", true, true, 65535},
+		{"65536", false, false, 0},
+		{"-1", false, false, 0},
+		{"a.test", false, false, 0},
+		{"", false, false, 0},
+		{"443,444", false, false, 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bool redirects = false;
+		uint16_t port = 0;
+		int r = scheme_redirect(str_from(rows[i].text), &redirects, &port);
+		if ((r == 0) != rows[i].good || redirects != rows[i].redirects ||
+			port != rows[i].port)
+			fail_msg("\"%s\": %d, %d, %u", rows[i].text, r, redirects, port);
+	}
+}
+
+static void test_asked(void **state)
+{
+	static const struct {
+		const char *fields;
+		bool trusted;
+		const char *host;
+		uint16_t port;
+	} rows[] = {
+		{"Host: A.test\r\n", false, "a.test", 80},
+		{"Host: a.test.:8080\r\n", false, "a.test", 8080},
+		{"Host: [2001:DB8:0::1]:8080\r\n", false, "[2001:db8::1]", 8080},
+		{"Host: a\r\nX-Forwarded-Host: b\r\nX-Forwarded-Port: 81\r\n", false, "a", 80},
+		{"Host: a:1\r\nX-Forwarded-Host: B.test\r\n", true, "b.test", 80},
+		{"Host: a:1\r\nX-Forwarded-Host: [::1]:82\r\n", true, "[::1]", 82},
+		{"Host: a\r\nX-Forwarded-Host: b:82\r\nx-forwarded-port: 81\r\n", true, "b", 81},
+		{"Host: a:1\r\nX-Forwarded-Port: 80\r\n", true, "a", 80},
+		{"Host: a:1\r\nX-Forwarded-Port: x\r\nX_Forwarded_Port: 5\r\n", true, "a", 1},
+		{"Host: a\r\nX-Forwarded-Host: evil@b/\r\n", true, "a", 80},
+		{"Host: a\r\nX-Forwarded-Host: b, c\r\n", true, "a", 80},
+		{"Host:\r\nX-Forwarded-Host: b\r\n", true, "b", 80},
+		{"Host:\r\n", true, "", 80},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[256];
+		struct http1_head h;
+		struct scheme_place to;
+		snprintf(text, sizeof text, "GET / HTTP/1.1\r\n%s\r\n", rows[i].fields);
+		parse(&h, text);
+		scheme_asked(&h, rows[i].trusted, &to);
+		if (!str_eq((struct str){to.host, to.host_n}, str_from(rows[i].host)) ||
+			to.port != rows[i].port)
+			fail_msg("row %zu: %.*s, %u", i, (int)to.host_n, to.host, to.port);
+	}
 }
 
 static void test_authority(void **state)
@@ -141,7 +218,10 @@ static void test_locations(void **state)
 		struct http1_head h;
 		struct buf out = BUF_NULL;
 		parse(&h, locations[i].in);
-		int r = scheme_location(&out, &h, locations[i].port);
+		struct scheme_place to;
+		scheme_asked(&h, false, &to);
+		to.port = locations[i].port;
+		int r = scheme_location(&out, &h, &to);
 		assert_int_equal(r, locations[i].want ? 0 : SCHEME_NO_HOST);
 		struct str want = str_from(locations[i].want ? locations[i].want : "");
 		if (!str_eq((struct str){(const char *)buf_head(&out), buf_len(&out)}, want))
@@ -172,6 +252,8 @@ int main(void)
 		cmocka_unit_test(test_schemes),
 		cmocka_unit_test(test_misdirections),
 		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_redirect_option),
+		cmocka_unit_test(test_asked),
 		cmocka_unit_test(test_authority),
 		cmocka_unit_test(test_locations),
 		cmocka_unit_test(test_odd_hosts),
