@@ -223,6 +223,17 @@ bool conn_broken(struct conn *conn)
 	return conn->error;
 }
 
+bool conn_acknowledged(const struct conn *conn, uint64_t least, uint64_t *acked)
+{
+	struct socket_way way;
+	if (socket_ask_way(conn->fd, &way) < 0)
+		return true;
+	if (way.acked < *acked + least)
+		return false;
+	*acked = way.acked;
+	return true;
+}
+
 int conn_shutdown_write(struct conn *conn)
 {
 	if (conn->tls)

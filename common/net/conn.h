@@ -21,10 +21,11 @@
 /* How late the reset described above may be noticed on a connection that nobody writes to, µs. */
 #define CONN_RECHECK     (1 * CLOCK_S)
 /*
- * How long a closed TLS connection goes on sending what it had accepted, µs, and how many of them a
- * loop has, with up to 128 KiB each. The kernel does the same for plain text, for longer.
+ * How long a closed TLS connection whose peer takes nothing goes on sending what it had accepted, µs, and
+ * how many of them a loop has, with up to 128 KiB each. The kernel does the same for plain text, for longer.
+ * The window of a slow reader may open but once a minute (--visitor-stalled).
  */
-#define CONN_LINGER      (30 * CLOCK_S)
+#define CONN_LINGER      (75 * CLOCK_S)
 #define CONN_LINGERS_MAX 256
 
 struct tls;
@@ -106,6 +107,12 @@ enum conn_peek conn_peek(struct conn *conn);
  */
 bool conn_broken(struct conn *conn);
 
+/*
+ * Whether the peer's kernel has acknowledged `least` bytes more than `*acked`, which is brought up to date
+ * then. One system call; where the kernel does not tell, true.
+ */
+bool conn_acknowledged(const struct conn *conn, uint64_t least, uint64_t *acked);
+
 /* Sends FIN behind what was written, and close_notify before it; 0 or -errno. */
 int conn_shutdown_write(struct conn *conn);
 
@@ -135,3 +142,4 @@ struct conn_lingers {
 };
 void conn_recheck(struct timeout_queue *queue, struct timeout *entry);
 void conn_linger_expired(struct timeout_queue *queue, struct timeout *entry);
+void conn_linger_end_first(struct conn_lingers *all); /* there is one */

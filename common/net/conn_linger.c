@@ -10,6 +10,7 @@
 
 struct lingerer {
 	struct conn conn; /* its timeout is on the loop's queue */
+	uint64_t acked;   /* bytes that the peer's kernel had when that was last looked at */
 	struct loop_task reap;
 };
 
@@ -35,8 +36,20 @@ static void lingerer_changed(struct conn *conn)
 
 void conn_linger_expired(struct timeout_queue *queue, struct timeout *entry)
 {
+	struct conn *conn = container_of(entry, struct conn, recheck);
+	struct lingerer *l = container_of(conn, struct lingerer, conn);
+	/* The kernel would not give up a peer that reads slowly either. */
+	if (conn_acknowledged(conn, 1, &l->acked))
+		timeout_start(queue, entry);
+	else
+		lingerer_end(l);
+}
+
+void conn_linger_end_first(struct conn_lingers *all)
+{
+	struct timeout *first = list_first(&all->queue.entries, struct timeout, link);
 	lingerer_end(
-		container_of(container_of(entry, struct conn, recheck), struct lingerer, conn));
+		container_of(container_of(first, struct conn, recheck), struct lingerer, conn));
 }
 
 bool conn_tls_linger(struct conn *conn)
@@ -51,13 +64,13 @@ bool conn_tls_linger(struct conn *conn)
 		return false;
 	struct conn_lingers *all = loop_lingers(conn->loop);
 	if (all->count == CONN_LINGERS_MAX)
-		conn_linger_expired(&all->queue,
-			list_first(&all->queue.entries, struct timeout, link));
+		conn_linger_end_first(all);
 	loop_task_init(&l->reap, lingerer_reap);
 	if (conn_plug(&l->conn, conn->loop, conn_unplug(conn), lingerer_changed) < 0) {
 		free(l);
 		return true;
 	}
+	conn_acknowledged(&l->conn, 0, &l->acked);
 	timeout_start(&all->queue, &l->conn.recheck);
 	all->count++;
 	return true;

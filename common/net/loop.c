@@ -93,9 +93,8 @@ struct loop *loop_free(struct loop *loop)
 		return NULL;
 	mailbox_deinit(&loop->mailbox);
 	reap(loop);
-	struct timeout *linger;
-	while ((linger = list_first(&loop->lingers.queue.entries, struct timeout, link)))
-		conn_linger_expired(&loop->lingers.queue, linger);
+	while (!list_empty(&loop->lingers.queue.entries))
+		conn_linger_end_first(&loop->lingers);
 	reap(loop);
 	for (int i = 0; i < LOOP_PHASES; i++)
 		while (!list_empty(&loop->phases[i]))

@@ -303,6 +303,40 @@ static void close_loses_nothing(void **state)
 	assert_int_equal(loop_lingers(loop)->count, 0);
 }
 
+static void linger_time_is_up(void)
+{
+	struct conn_lingers *all = loop_lingers(loop);
+	struct timeout *first = list_first(&all->queue.entries, struct timeout, link);
+	list_unlink(&first->link);
+	conn_linger_expired(&all->queue, first);
+}
+
+/* Time is up for a peer that takes nothing, not for one that is slow. */
+static void lingering_waits_for_a_slow_reader(void **state)
+{
+	struct socket_way before, way;
+	int fd = a.fd, window = 4096;
+	small_buffers(&a);
+	setsockopt(b.fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+	shake(false);
+	while (a.writable)
+		assert_true(conn_write(&a, big, sizeof big) > 0);
+	conn_close(&a);
+	turns();
+	assert_int_equal(socket_ask_way(fd, &before), 0);
+	uint64_t end = clock_now() + PATIENCE;
+	do {
+		conn_read(&b, big, 1024);
+		turn();
+		assert_int_equal(socket_ask_way(fd, &way), 0);
+	} while (way.acked == before.acked && clock_now() < end);
+	turns();
+	linger_time_is_up();
+	assert_int_equal(loop_lingers(loop)->count, 1);
+	linger_time_is_up();
+	assert_int_equal(loop_lingers(loop)->count, 0);
+}
+
 static void lingering_ends_with_the_peer_and_with_the_loop(void **state)
 {
 	for (int how = 0; how < 2; how++) {
@@ -502,6 +536,7 @@ int main(void)
 		TEST(abort_is_a_reset),
 		TEST(half_close_leaves_the_other_half),
 		TEST(close_loses_nothing),
+		TEST(lingering_waits_for_a_slow_reader),
 		TEST(lingering_ends_with_the_peer_and_with_the_loop),
 		TEST(plug_takes_along_what_waits),
 		TEST(plug_takes_along_a_handshake),
