@@ -175,6 +175,7 @@ void offering_publish(struct offering *offering, struct link *l)
 	message.publish.port_given = u->port_given;
 	message.publish.tls = u->tls;
 	message.publish.per_visitor = u->proxy_protocol != UPSTREAM_PROXY_OFF;
+	message.publish.half_closed = u->half_closed;
 	int r = link_send(l, &message);
 	if (r == 0)
 		offering_set_state(offering, OFFERING_OFFERED);

@@ -50,7 +50,8 @@ static int judge_host(struct str text, struct error *err)
 		 : 0;
 }
 
-static const char *const proxy_versions[] = {"off", "v1", "v2", NULL}; /* enum upstream_proxy */
+static const char *const half_closed_words[] = {"abort", "keep", NULL}; /* bool */
+static const char *const proxy_versions[] = {"off", "v1", "v2", NULL};  /* enum upstream_proxy */
 
 /* One service: what stands behind its --upstream. */
 static const struct option_row service_rows[] = {
@@ -75,6 +76,14 @@ static const struct option_row service_rows[] = {
 		.values = proxy_versions,
 		.help = "Tell the --upstream before it each visitor's address in a PROXY header",
 		.offset = IN(proxy_protocol)},
+	{.name = "half-closed-requests",
+		.type = OPTION_ENUM,
+		.default_text = "abort",
+		.metavar = "abort|keep",
+		.values = half_closed_words,
+		.help = "Whether the --upstream before it goes on answering who has shut down its "
+			"sending side, or is told that the visitor left",
+		.offset = IN(half_closed)},
 	{.name = "upstream-insecure",
 		.key = "insecure",
 		.type = OPTION_FLAG,

@@ -110,6 +110,11 @@ int upstream_check_settings(const struct part *p, const struct upstream *add, st
 	if (o->host && add->kind != CONTROL_HTTP)
 		return error_set(err, -EINVAL,
 			"--upstream-host is for HTTP, and %s is passed on as it comes", p->text);
+	if (o->half_closed && add->kind != CONTROL_HTTP)
+		return error_set(err, -EINVAL,
+			"--half-closed-requests is for HTTP, and in %s half-close always is passed "
+			"on",
+			p->text);
 	if (o->proxy_protocol != UPSTREAM_PROXY_OFF && add->kind == CONTROL_UDP)
 		return error_set(err, -EINVAL, "--proxy-protocol is not for UDP: %s", p->text);
 	return 0;

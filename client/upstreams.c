@@ -262,6 +262,7 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 			return r;
 	}
 	struct upstream add = {.proxy_protocol = (enum upstream_proxy)o->proxy_protocol,
+		.half_closed = o->half_closed,
 		.insecure = o->insecure};
 	r = upstream_set_place(&p, &add, err);
 	if (!r)
@@ -314,8 +315,8 @@ bool upstream_same(const struct upstream *a, const struct upstream *b)
 {
 	return a->kind == b->kind && a->tls == b->tls && a->port_given == b->port_given &&
 	       a->port == b->port && strcmp(a->host, b->host) == 0 &&
-	       a->proxy_protocol == b->proxy_protocol && a->insecure == b->insecure &&
-	       str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
+	       a->proxy_protocol == b->proxy_protocol && a->half_closed == b->half_closed &&
+	       a->insecure == b->insecure && str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
 	       str_same(a->rewrite, b->rewrite);
 }
 

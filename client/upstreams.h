@@ -42,6 +42,7 @@ struct service_options {
 	char *upstream;
 	struct option_ranges port; /* public */
 	int proxy_protocol;        /* enum upstream_proxy */
+	int half_closed;           /* 1: http: goes on behind a visitor's FIN */
 	bool insecure;             /* https: whatever certificate */
 	char *ca;                  /* https: PEM file; NULL: the system's */
 	char *host;     /* Host, and https: SNI; NULL: the URL's for https, else the visitor's */
@@ -66,6 +67,7 @@ struct upstream {
 	char *text;     /* the URL for people, of a range with this entry's port; owned */
 	struct url url; /* looks into `text` */
 	enum upstream_proxy proxy_protocol;
+	bool half_closed; /* http: goes on behind a visitor's FIN */
 	bool insecure;
 	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
 	struct upstream_limits limits;

@@ -29,7 +29,7 @@ struct member {
 	const char *const *words;
 };
 
-#define MEMBERS_MAX 9 /* in one type: publish */
+#define MEMBERS_MAX 10 /* in one type: publish */
 
 /* Indexed by the enum's values; lists end with NULL. */
 static const char *const kinds[] = {"unknown", "tcp", "udp", "http", NULL};
@@ -80,6 +80,7 @@ static const struct message {
 				WORD(publish, tls, tls_words, CONTROL_TLS_UNKNOWN,
 					.optional = true),
 				FLAG(publish, per_visitor),
+				FLAG(publish, half_closed),
 			}},
 	[CONTROL_GRANTED] = {.name = "granted",
 		.members =

@@ -86,6 +86,7 @@ struct control {
 			bool port_given; /* else `host` names it, among all that share the front's */
 			enum control_tls tls; /* tcp */
 			bool per_visitor; /* a stream serves one visitor's connection (rule 33) */
+			bool half_closed; /* http: a visitor's FIN does not end its request (rule 44) */
 		} publish;
 		struct {
 			uint32_t service;

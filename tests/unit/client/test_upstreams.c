@@ -240,6 +240,7 @@ static void test_settings(void **state)
 			 .host = TEXT("b"),
 			 .proxy_protocol = UPSTREAM_PROXY_V1},
 			"b", "b", NULL},
+		{{.upstream = TEXT("http://x"), .half_closed = 1}, NULL, "x", NULL},
 
 		{{.upstream = TEXT("http://x"), .insecure = true}, NULL, NULL,
 			"--upstream-insecure is for an https:// upstream, and http://x is none"},
@@ -261,6 +262,8 @@ static void test_settings(void **state)
 			"--max-connections is for TCP: connections to an HTTP upstream"},
 		{{.upstream = TEXT("1=udp://x"), .max_connections_per_visitor = 5}, NULL, NULL,
 			"--max-connections-per-visitor is for TCP: UDP has flows"},
+		{{.upstream = TEXT("1=tcp://x"), .half_closed = 1}, NULL, NULL,
+			"--half-closed-requests is for HTTP"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct upstreams u = UPSTREAMS_NULL;
@@ -283,6 +286,7 @@ static void test_settings(void **state)
 		upstream_tls_name(v, name);
 		assert_string_equal(name, rows[i].tls_name);
 		assert_int_equal(v->proxy_protocol, rows[i].o.proxy_protocol);
+		assert_int_equal(v->half_closed, rows[i].o.half_closed);
 		assert_int_equal(v->insecure, rows[i].o.insecure);
 		assert_int_equal(v->ca != NULL, rows[i].o.ca != NULL);
 		upstreams_deinit(&u);
@@ -342,6 +346,7 @@ static void test_same(void **state)
 		{.upstream = TEXT("a=https://x"), .host = TEXT("h")},
 		{.upstream = TEXT("a=http://x"), .proxy_protocol = UPSTREAM_PROXY_V1},
 		{.upstream = TEXT("a=http://x"), .proxy_protocol = UPSTREAM_PROXY_V2},
+		{.upstream = TEXT("a=http://x"), .half_closed = 1},
 		{.upstream = TEXT("a=http://x/p")},
 		{.upstream = TEXT("a=unix:/x")},
 		{.upstream = TEXT("1=unix:/x")},

@@ -57,7 +57,8 @@ static const char *const messages[] = {
 	"{\"type\":\"publish\",\"service\":5,\"kind\":\"tcp\",\"host\":\"a\",\"upstream\":\"\","
 	"\"tls\":\"pass\",\"per_visitor\":true}",
 	"{\"type\":\"publish\",\"service\":6,\"kind\":\"http\",\"host\":\"a\",\"upstream\":\"\","
-	"\"path\":\"/\",\"rewrite\":\"[::1]:8080\",\"per_visitor\":true}",
+	"\"path\":\"/\",\"rewrite\":\"[::1]:8080\",\"per_visitor\":true,"
+	"\"half_closed\":true}",
 	"{\"type\":\"granted\",\"service\":1,\"address\":\"1.2.3.4:2222\",\"port\":2222}",
 	"{\"type\":\"granted\",\"service\":1,\"address\":\"http://example.com/\"}",
 	"{\"type\":\"refused\",\"service\":1,\"reason\":\"taken\",\"sentence\":\"h\xc3\xa9ld\"}",
@@ -101,6 +102,7 @@ static void values(void **state)
 	assert_int_equal(c.publish.port, 0);
 	assert_false(c.publish.port_given);
 	assert_false(c.publish.per_visitor);
+	assert_false(c.publish.half_closed);
 	assert_null(c.publish.rewrite);
 	assert_int_equal(c.publish.tls, CONTROL_TLS_NONE);
 	control_deinit(&c);
@@ -126,6 +128,7 @@ static void values(void **state)
 
 	assert_int_equal(decode(messages[7], strlen(messages[7]), &c), 0);
 	assert_string_equal(c.publish.rewrite, "[::1]:8080");
+	assert_true(c.publish.half_closed);
 	control_deinit(&c);
 
 	assert_int_equal(decode(messages[10], strlen(messages[10]), &c), 0);
@@ -199,6 +202,7 @@ static void read_or_refused(void **state)
 		PUBLISH("\"per_visitor\":1"),
 		PUBLISH("\"per_visitor\":null"),
 		PUBLISH("\"per_visitor\":\"true\""),
+		PUBLISH("\"half_closed\":\"keep\""),
 		PUBLISH("\"rewrite\":\"\""),
 		PUBLISH("\"rewrite\":\"a b\""),
 		PUBLISH("\"rewrite\":\"a\\r\\nX: y\""),
