@@ -169,6 +169,7 @@ static int answer_interim(struct visitor *v, const struct http1_head *h)
 		answer_garbled(v);
 		return -1;
 	}
+	ex->continued |= h->status == 100;
 	if (ex->http10)
 		return 0;
 	struct buf *head = &v->worker->rewritten;
@@ -193,7 +194,7 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 	ex->unchunk = ex->http10 && h->body == HTTP1_BODY_CHUNKED;
 	ex->lane_clean =
 		h->keep_alive && h->minor == 1 && !ex->upgrade && h->body != HTTP1_BODY_UNTIL_CLOSE;
-	if (!ex->body.done || w->draining || forward_ends_by_close(h, ex->http10))
+	if (!request_ends_soon(v) || w->draining || forward_ends_by_close(h, ex->http10))
 		ex->keep = false;
 	/* The request is in the upstream's hands: what was held of its body is not sent again. */
 	ex->holding = false;
@@ -206,7 +207,7 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 		ex->keep = false;
 	}
 	body_begin(&ex->answer, ex->upgraded ? HTTP1_BODY_UNTIL_CLOSE : h->body, h->length);
-	timeout_cancel(&v->timeout);
+	visitor_time(v, NULL);
 	branch_worked(v->user.lane->branch);
 
 	struct forward_response f = {.http10 = ex->http10, .close = !ex->keep && !ex->upgraded};
@@ -273,13 +274,15 @@ size_t answer_push(struct lane_user *u, const uint8_t *p, size_t n)
 	/* `lane` is no longer this visitor's once the answer is over or was given up. */
 	while (taken < n && v->user.lane == lane) {
 		if (!v->conn.writable || buf_len(&v->out))
-			return taken;
+			break;
 		size_t used = v->ex.headed ? answer_body(v, NULL, p + taken, n - taken)
 					   : answer_head(v, p + taken, n - taken);
 		if (!used)
 			break;
 		taken += used;
 	}
+	if (v->user.lane == lane && (!v->conn.writable || buf_len(&v->out)))
+		visitor_watch_reading(v);
 	return taken;
 }
 

@@ -117,14 +117,17 @@ void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behi
 static void visitor_wait(struct visitor *v, const struct route *route)
 {
 	struct worker *w = v->worker;
-	timeout_cancel(&v->timeout);
+	visitor_time(v, NULL);
 	if (!waiting_due(w, route))
 		visitor_refuse(v, w->draining ? PAGE_DRAINING : PAGE_NO_ROUTE);
 	else if (waiting_add(&w->waiting, &v->waiter, &w->routes, exchange_host(&v->ex),
 			 &v->ex.visitor) < 0)
 		visitor_refuse(v, PAGE_CROWDED);
-	else if (v->state != VISITOR_WAITING)
-		visitor_set_state(v, VISITOR_WAITING);
+	else {
+		if (v->state != VISITOR_WAITING)
+			visitor_set_state(v, VISITOR_WAITING);
+		visitor_note_end(v);
+	}
 }
 
 void visitor_waited(struct waiter *waiter)
@@ -213,7 +216,9 @@ void visitor_send(struct visitor *v, const struct branch *but)
 		return;
 	}
 	stream_ready(&lane->stream);
-	timeout_start(ex->body.done ? &w->answer : &w->idle, &v->timeout);
+	ex->half_closed = service->half_closed;
+	visitor_time(v, ex->body.done ? &w->answer : &w->idle);
+	visitor_note_end(v);
 }
 
 /* Whether another session serves the same route. */
@@ -281,7 +286,7 @@ static void visitor_page(struct visitor *v, struct page page)
 		return;
 	}
 	/* The rest of a body, or of whatever this was, is not the next request. */
-	if (!ex->body.done || w->draining)
+	if (!request_ends_soon(v) || w->draining)
 		page.close = true;
 	if (page.close)
 		ex->keep = false;

@@ -81,6 +81,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	ex->asterisk = h->path.p[0] == '*'; /* an absolute form has it too */
 	ex->keep = h->keep_alive;
 	ex->upgrade = h->upgrade;
+	ex->expects = h->expect_continue;
 	ex->login = exchange_logs_in(h, HTTP1_AUTHORIZATION);
 	ex->html = page_wants_html(h);
 	ex->holding = true;

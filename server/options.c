@@ -239,6 +239,17 @@ static const struct option_row rows[] = {
 		.max = 3600 * CLOCK_S,
 		.help = "How long a visitor's connection is kept between requests",
 		.offset = AT(visitor_idle)},
+	/*
+	 * As nginx and HAProxy, and a little more: on loopback the window of who reads 1 KiB/s opens once
+	 * a minute, in steps of 64 KiB.
+	 */
+	{.name = "visitor-stalled",
+		.type = OPTION_DURATION,
+		.default_text = "75s",
+		.min = CLOCK_S,
+		.max = 24 * 3600 * CLOCK_S,
+		.help = "How long a visitor may read nothing of an answer that waits for it",
+		.offset = AT(visitor_stalled)},
 	{.name = "request-head-timeout",
 		.type = OPTION_DURATION,
 		.default_text = "10s",

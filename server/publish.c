@@ -52,6 +52,7 @@ bool publish_repeats(const struct service *service, const struct control *m, con
 			 (service->port && service->port->number == m->publish.port);
 	return service->kind == m->publish.kind && service->tls == m->publish.tls &&
 	       service->per_visitor == m->publish.per_visitor &&
+	       service->half_closed == m->publish.half_closed &&
 	       service->has_port == m->publish.port_given && port_same &&
 	       (service->has_port || strcmp(service->place, place) == 0) &&
 	       strcmp(service->path, path) == 0 &&

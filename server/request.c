@@ -15,17 +15,33 @@ void request_rewind(struct exchange *ex)
 	buf_deinit(&ex->partial);
 }
 
+bool request_ends_soon(const struct visitor *v)
+{
+	const struct exchange *ex = &v->ex;
+	struct http1_chunks chunks = ex->body.chunks;
+	size_t used;
+	if (ex->body.done)
+		return true;
+	/* Who was not told to go on may leave the body out: what comes next is either (RFC 9110, 10.1.1). */
+	if (ex->malformed || ex->upgraded || (ex->expects && !ex->continued))
+		return false;
+	if (ex->body.kind == HTTP1_BODY_LENGTH)
+		return ex->body.left <= VISITOR_REST_MAX;
+	/* How much is left of chunks, nobody knows, unless all of it was read with the head. */
+	return ex->body.kind == HTTP1_BODY_CHUNKED &&
+	       http1_chunks_walk(&chunks, buf_head(&v->in), buf_len(&v->in), &used) == HTTP1_OK;
+}
+
+/* All of it has been read. */
 static void request_done(struct visitor *v)
 {
 	if (v->ex.upgraded) {
 		body_begin(&v->ex.body, HTTP1_BODY_UNTIL_CLOSE, 0);
 		return;
 	}
-	v->ex.body.done = true;
-	if (v->ex.headed)
-		timeout_cancel(&v->timeout);
-	else
-		timeout_start(&v->worker->answer, &v->timeout);
+	if (!v->ex.headed)
+		visitor_time(v, &v->worker->answer);
+	visitor_note_end(v);
 }
 
 /* Keeps a copy of what is sent, for sending it again, up to a limit. */
@@ -64,8 +80,7 @@ static ssize_t request_walk(struct visitor *v, uint8_t *p, size_t n)
 	switch ((enum http1_body)b->kind) {
 	case HTTP1_BODY_LENGTH:
 		b->left -= n;
-		if (!b->left)
-			request_done(v);
+		b->done = !b->left;
 		return (ssize_t)n;
 	case HTTP1_BODY_CHUNKED:
 		break;
@@ -80,7 +95,7 @@ static ssize_t request_walk(struct visitor *v, uint8_t *p, size_t n)
 	}
 	if (r == HTTP1_MORE)
 		return (ssize_t)n;
-	request_done(v);
+	b->done = true;
 	/* What stands behind the end is the next request's. It may have come from `in` itself. */
 	if (used < n) {
 		struct buf rest = BUF_NULL;
@@ -93,6 +108,18 @@ static ssize_t request_walk(struct visitor *v, uint8_t *p, size_t n)
 		v->in = rest;
 	}
 	return (ssize_t)used;
+}
+
+ssize_t request_skip(struct visitor *v)
+{
+	struct worker *w = v->worker;
+	size_t max = sizeof(w->scratch);
+	if (v->ex.body.kind == HTTP1_BODY_LENGTH)
+		max = (size_t)MIN(max, v->ex.body.left);
+	ssize_t n = request_read(v, w->scratch, max);
+	if (n == 0)
+		return -ECONNRESET;
+	return n < 0 ? n : request_walk(v, w->scratch, (size_t)n);
 }
 
 static ssize_t request_body(struct visitor *v, uint8_t *room, size_t max)
@@ -117,10 +144,12 @@ static ssize_t request_body(struct visitor *v, uint8_t *room, size_t max)
 		return used;
 	}
 	ex->bytes_in += (uint64_t)used;
+	if (ex->body.done)
+		request_done(v);
 	if (ex->upgraded)
 		return used;
 	if (!ex->body.done && !ex->headed)
-		timeout_start(&v->worker->idle, &v->timeout);
+		visitor_time(v, &v->worker->idle);
 	if (ex->holding)
 		request_hold(v, room, (size_t)used);
 	return used;

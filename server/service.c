@@ -21,6 +21,7 @@ struct service *service_new(struct session *s, const struct control *publish)
 	service->kind = publish->publish.kind;
 	service->tls = publish->publish.tls;
 	service->per_visitor = publish->publish.per_visitor;
+	service->half_closed = publish->publish.half_closed;
 	service->upstream = strdup(publish->publish.upstream ? publish->publish.upstream : "");
 	service->path = strdup(publish->publish.path ? publish->publish.path : "");
 	if (publish->publish.rewrite)

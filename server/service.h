@@ -50,6 +50,7 @@ struct service {
 	enum control_tls tls;
 	bool per_visitor;   /* a stream serves one visitor's connection (rule 33) */
 	atomic_bool strict; /* sent bytes that no request asked for: its streams rest (rule 33) */
+	bool half_closed;   /* serves visitors behind their FIN (rule 44) */
 	char place[SERVICE_PLACE_SIZE]; /* its name among the routes, of names or of ports */
 	bool has_port;                  /* `place` is one of worker::ports */
 	struct port *port;              /* its listener; NULL: none of its own */

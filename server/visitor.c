@@ -12,8 +12,9 @@ void visitor_set_state(struct visitor *v, enum visitor_state state)
 		[VISITOR_WAITING] =
 			1 << VISITOR_EXCHANGE | 1 << VISITOR_MOVING | 1 << VISITOR_CLOSED,
 		[VISITOR_EXCHANGE] = 1 << VISITOR_IDLE | 1 << VISITOR_WAITING |
-				     1 << VISITOR_MOVING | 1 << VISITOR_LINGER |
+				     1 << VISITOR_MOVING | 1 << VISITOR_REST | 1 << VISITOR_LINGER |
 				     1 << VISITOR_CLOSED,
+		[VISITOR_REST] = 1 << VISITOR_IDLE | 1 << VISITOR_LINGER | 1 << VISITOR_CLOSED,
 		[VISITOR_MOVING] = 1 << VISITOR_EXCHANGE | 1 << VISITOR_CLOSED,
 		[VISITOR_LINGER] = 1 << VISITOR_CLOSED,
 		[VISITOR_CLOSED] = 0,
@@ -179,7 +180,11 @@ static void visitor_advance(struct visitor *v)
 
 static void visitor_go_on(struct loop_task *task)
 {
-	visitor_advance(container_of(task, struct visitor, more));
+	struct visitor *v = container_of(task, struct visitor, more);
+	if (v->state == VISITOR_REST || v->state == VISITOR_LINGER)
+		visitor_drop_rest(v);
+	else
+		visitor_advance(v);
 }
 
 void visitor_rest_input(struct visitor *v)
@@ -188,62 +193,38 @@ void visitor_rest_input(struct visitor *v)
 		buf_deinit(&v->in);
 }
 
+void visitor_rest(struct visitor *v)
+{
+	timeout_cancel(&v->timeout);
+	if (v->worker->draining) {
+		visitor_linger(v, true);
+		return;
+	}
+	visitor_rest_input(v);
+	visitor_set_state(v, VISITOR_IDLE);
+	if (buf_len(&v->out))
+		visitor_watch_reading(v);
+	else
+		timeout_start(&v->worker->idle, &v->timeout);
+	visitor_advance(v);
+}
+
 void visitor_next(struct visitor *v)
 {
-	struct worker *w = v->worker;
+	struct body rest = v->ex.body;
+	bool keep = v->ex.keep && request_ends_soon(v) && !v->worker->draining;
 	timeout_cancel(&v->timeout);
-	bool keep = v->ex.keep && v->ex.body.done && !w->draining;
 	exchange_log(v);
 	exchange_end(v);
 	v->moves = 0;
 	if (!visitor_flush(v))
 		return;
-	if (!keep) {
-		visitor_linger(v);
-		return;
-	}
-	visitor_rest_input(v);
-	visitor_set_state(v, VISITOR_IDLE);
-	timeout_start(&w->idle, &v->timeout);
-	visitor_advance(v);
-}
-
-/* What is still coming is dropped; the end of it, or enough of it, ends the connection. */
-static void visitor_drop_rest(struct visitor *v)
-{
-	struct worker *w = v->worker;
-	while (v->conn.readable && !buf_len(&v->out)) {
-		ssize_t n = conn_read(&v->conn, w->scratch, sizeof(w->scratch));
-		if (n == -EAGAIN)
-			return;
-		if (n > 0)
-			v->dropped += (size_t)n;
-		if (n <= 0 || v->dropped > VISITOR_LINGER_MAX) {
-			visitor_close(v, false);
-			return;
-		}
-	}
-}
-
-/* Once the answer is written, and not before (rule 24). */
-static void visitor_linger_on(struct visitor *v)
-{
-	if (buf_len(&v->out))
-		return;
-	timeout_start(&v->worker->linger, &v->timeout);
-	visitor_drop_rest(v);
-}
-
-void visitor_linger(struct visitor *v)
-{
-	visitor_set_state(v, VISITOR_LINGER);
-	v->dropped = buf_len(&v->in);
-	buf_deinit(&v->in);
-	v->fin_due = true;
-	/* A slow reader has as long for the end of its answer as for anything else. */
-	timeout_start(&v->worker->idle, &v->timeout);
-	if (visitor_flush(v))
-		visitor_linger_on(v);
+	if (!keep)
+		visitor_linger(v, rest.done);
+	else if (!rest.done)
+		visitor_skip(v, &rest);
+	else
+		visitor_rest(v);
 }
 
 static void visitor_readable(struct visitor *v)
@@ -256,23 +237,35 @@ static void visitor_readable(struct visitor *v)
 		break;
 	case VISITOR_WAITING:
 	case VISITOR_EXCHANGE:
-		/*
-		 * A visitor that sent FIN may still wait for its answer, or be gone: the kernel's
-		 * probes will tell the two apart.
-		 */
 		wanted = v->user.lane && !v->ex.body.done;
 		if (wanted)
 			stream_ready(&v->user.lane->stream);
 		/* Whoever reads will be told; who does not has to ask. */
-		if ((!wanted || !v->user.lane->stream.credit) && conn_broken(&v->conn))
+		if (wanted && v->user.lane->stream.credit)
+			break;
+		if (conn_broken(&v->conn))
 			visitor_close(v, true);
+		else
+			visitor_note_end(v);
 		break;
+	case VISITOR_REST:
 	case VISITOR_LINGER:
 		visitor_drop_rest(v);
 		break;
 	case VISITOR_MOVING: /* told anew where it goes */
 	case VISITOR_CLOSED:
 		break;
+	}
+}
+
+/* What stood between it and its next request, or its end, is. */
+static void visitor_written(struct visitor *v)
+{
+	if (v->state == VISITOR_IDLE) {
+		timeout_start(&v->worker->idle, &v->timeout);
+		visitor_advance(v);
+	} else if (v->state == VISITOR_LINGER) {
+		visitor_linger_on(v);
 	}
 }
 
@@ -285,10 +278,8 @@ static void visitor_changed(struct conn *conn)
 			return;
 		if (v->user.lane && !buf_len(&v->out))
 			stream_resume(&v->user.lane->stream);
-		if (v->state == VISITOR_IDLE)
-			visitor_advance(v);
-		else if (v->state == VISITOR_LINGER && owed)
-			visitor_linger_on(v);
+		if (owed && !buf_len(&v->out))
+			visitor_written(v);
 	}
 	if (conn->readable)
 		visitor_readable(v);
@@ -395,20 +386,17 @@ void visitor_enter(struct worker *w, struct entrance *e)
 		loop_defer(w->loop, LOOP_PHASE_READ, &v->more);
 }
 
-static struct visitor *visitor_timed(struct timeout *entry)
-{
-	return container_of(entry, struct visitor, timeout);
-}
-
 void visitor_idle_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	struct visitor *v = visitor_timed(entry);
+	if (v->state != VISITOR_EXCHANGE) {
+		visitor_close(v, false);
+		return;
+	}
 	/* The body stopped coming, or the upstream stopped taking what has come. */
-	if (v->state == VISITOR_EXCHANGE)
-		visitor_refuse(v, v->conn.readable || buf_len(&v->in) ? PAGE_ANSWER_TIMEOUT
-								      : PAGE_HEAD_TIMEOUT);
-	else
-		visitor_close(v, buf_len(&v->out) > 0);
+	v->ex.keep = false;
+	visitor_refuse(v,
+		v->conn.readable || buf_len(&v->in) ? PAGE_ANSWER_TIMEOUT : PAGE_HEAD_TIMEOUT);
 }
 
 void visitor_head_expired(struct timeout_queue *queue, struct timeout *entry)
@@ -421,9 +409,4 @@ void visitor_head_expired(struct timeout_queue *queue, struct timeout *entry)
 void visitor_answer_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	visitor_refuse(visitor_timed(entry), PAGE_ANSWER_TIMEOUT);
-}
-
-void visitor_linger_expired(struct timeout_queue *queue, struct timeout *entry)
-{
-	visitor_close(visitor_timed(entry), false);
 }

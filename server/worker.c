@@ -52,7 +52,10 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	timeout_queue_init(&w->idle, loop, opts->visitor_idle, visitor_idle_expired);
 	timeout_queue_init(&w->head, loop, opts->request_head_timeout, visitor_head_expired);
 	timeout_queue_init(&w->answer, loop, opts->response_head_timeout, visitor_answer_expired);
-	timeout_queue_init(&w->linger, loop, WORKER_LINGER_TIME, visitor_linger_expired);
+	timeout_queue_init(&w->leaving, loop, WORKER_LEAVING_TIME, visitor_leaving_expired);
+	timeout_queue_init(&w->unread, loop, opts->visitor_stalled / WORKER_UNREAD_LOOKS,
+		visitor_unread_expired);
+	timeout_queue_init(&w->linger, loop, WORKER_LINGER_LOOK, visitor_linger_expired);
 	timeout_queue_init(&w->kept, loop, opts->kept_idle, lane_kept_expired);
 	timeout_queue_init(&w->header, loop, opts->proxy_header_timeout, guest_header_expired);
 	timeout_queue_init(&w->quiet, loop, opts->visitor_idle, guest_quiet_expired);
@@ -87,6 +90,8 @@ void worker_deinit(struct worker *w)
 	timeout_queue_deinit(&w->idle);
 	timeout_queue_deinit(&w->head);
 	timeout_queue_deinit(&w->answer);
+	timeout_queue_deinit(&w->leaving);
+	timeout_queue_deinit(&w->unread);
 	timeout_queue_deinit(&w->linger);
 	timeout_queue_deinit(&w->kept);
 	timeout_queue_deinit(&w->surplus);
@@ -111,7 +116,7 @@ void worker_drain(struct worker *w)
 	list_for_each_safe (at, &w->visitors) {
 		struct visitor *v = list_entry(at, struct visitor, link);
 		if (v->state == VISITOR_IDLE && buf_len(&v->out))
-			visitor_linger(v);
+			visitor_linger(v, true);
 		else if (v->state == VISITOR_IDLE || v->state == VISITOR_HEAD)
 			visitor_close(v, false);
 		else if (v->state == VISITOR_WAITING)

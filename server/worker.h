@@ -17,10 +17,18 @@
 #include "wire/control.h"
 #include "wire/http1.h"
 
-#define WORKER_SCRATCH     (16u << 10) /* bytes read at once from a visitor whose head is awaited */
-#define WORKER_SPARES      1024        /* request buffers kept for the next request */
-#define WORKER_SPARE_MAX   2048        /* bytes; larger buffers are not kept */
-#define WORKER_LINGER_TIME CLOCK_S /* how long the rest of a refused request is dropped (rule 40) */
+#define WORKER_SCRATCH   (16u << 10) /* bytes read at once from a visitor whose head is awaited */
+#define WORKER_SPARES    1024        /* request buffers kept for the next request */
+#define WORKER_SPARE_MAX 2048        /* bytes; larger buffers are not kept */
+#define WORKER_LINGER_LOOK \
+	CLOCK_S /* how often it is judged what still comes of a refused request */
+/*
+ * How long a visitor that sent FIN behind its request, and most likely left, still has for its answer: half
+ * of the second in which its upstream is to hear of it.
+ */
+#define WORKER_LEAVING_TIME (CLOCK_S / 2)
+/* Looks in --visitor-stalled: its end comes an eighth late at the most. */
+#define WORKER_UNREAD_LOOKS 8
 
 struct trunk;
 
@@ -51,8 +59,8 @@ struct worker {
 	struct loop_timer expiry; /* of routes that were lost */
 
 	/* One queue for each thing that is waited for equally long */
-	struct timeout_queue idle, head, answer, linger, kept, surplus, resting, header, quiet,
-		securing;
+	struct timeout_queue idle, head, answer, leaving, unread, linger, kept, surplus;
+	struct timeout_queue resting, header, quiet, securing;
 
 	/* Used within one call, never across two */
 	uint8_t scratch[WORKER_SCRATCH];

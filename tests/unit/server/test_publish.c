@@ -103,6 +103,9 @@ static void test_repeats(void **state)
 	assert_true(publish_repeats(&http, &m, "a.example"));
 	m.publish.per_visitor = true;
 	assert_false(publish_repeats(&http, &m, "a.example"));
+	m.publish.per_visitor = false;
+	m.publish.half_closed = true;
+	assert_false(publish_repeats(&http, &m, "a.example"));
 
 	m = publish(CONTROL_TCP, CONTROL_TLS_NONE, "", true, 0);
 	assert_true(publish_repeats(&tcp, &m, "")); /* any port will do */
