@@ -4,13 +4,16 @@
  */
 #include <string.h>
 
+#include "base/log.h"
 #include "link/upgrade.h"
 #include "net/tls.h"
+#include "server/forward.h"
 #include "server/scheme.h"
 #include "server/session.h"
 #include "server/visitor.h"
 
-#define RETRY_AFTER_BUSY  1 /* seconds; a stream ends, a client reconnects */
+#define RETRY_AFTER_BUSY  1              /* seconds; a stream ends, a client reconnects */
+#define LOOP_SAY_AGAIN    (60 * CLOCK_S) /* between two lines about upstreams that lead back here */
 #define VISITOR_MOVES_MAX 4 /* of a request: each found the link gone that it was for */
 
 static void visitor_page(struct visitor *v, struct page page);
@@ -91,6 +94,25 @@ static void visitor_redirect(struct visitor *v, const struct http1_head *h)
 	buf_deinit(&place);
 }
 
+/* Its upstream leads back here: without an end, it would take all connections there are. */
+static void visitor_end_loop(struct visitor *v)
+{
+	struct worker *w = v->worker;
+	uint64_t now = loop_now(w->loop);
+	struct str host = exchange_host(&v->ex);
+	const struct service *service = routes_service(&w->routes, host, now);
+	if (service && (!w->loop_told || now - w->loop_told >= LOOP_SAY_AGAIN)) {
+		log_warn("%.*s is published by session %s, whose upstream %s leads back to this "
+			 "exit "
+			 "node: a request that came here for the %dth time was answered 508; name "
+			 "the service itself with --upstream",
+			STR_ARG(host), service->session->name, service->upstream,
+			NODE_PASSES_MAX + 1);
+		w->loop_told = now;
+	}
+	visitor_refuse(v, PAGE_LOOP);
+}
+
 void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behind)
 {
 	visitor_set_state(v, VISITOR_EXCHANGE);
@@ -109,6 +131,10 @@ void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behi
 		visitor_redirect(v, h);
 	else if (v->worker->draining)
 		visitor_refuse(v, PAGE_DRAINING);
+	else if (forward_passed(h, v->worker->node->pseudonym) >= NODE_PASSES_MAX)
+		visitor_end_loop(v);
+	else if (h->counted && !h->max_forwards)
+		visitor_refuse(v, h->method == HTTP1_OPTIONS ? PAGE_OPTIONS : PAGE_TRACE);
 	else
 		visitor_send(v, NULL);
 }

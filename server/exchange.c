@@ -101,6 +101,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	struct forward f = {
 		.peer = str_from(v->peer_text),
 		.request_id = id,
+		.pseudonym = w->node->pseudonym,
 		.secure = ex->secure,
 		.trusted = trusted,
 		.upgrade = ex->upgrade,

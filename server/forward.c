@@ -22,6 +22,9 @@
 	(BIT(HTTP1_X_FORWARDED_FOR) | BIT(HTTP1_X_FORWARDED_HOST) | BIT(HTTP1_X_FORWARDED_PROTO) | \
 		BIT(HTTP1_X_REQUEST_ID))
 
+/* Kept apart from what every head passes through. */
+#define RARE __attribute__((noinline, cold))
+
 /* More than all the literals below take together. */
 #define LITERALS 256
 
@@ -91,8 +94,8 @@ static uint8_t *put_lines_trusted(uint8_t *at, const struct http1_field *f,
 	return at;
 }
 
-static uint8_t *put_request_lines(uint8_t *at, const struct http1_field *f,
-	const struct http1_field *end, bool trusted)
+static inline __attribute__((always_inline)) uint8_t *put_request_lines(uint8_t *at,
+	const struct http1_field *f, const struct http1_field *end, bool trusted)
 {
 	return trusted ? put_lines_trusted(at, f, end) : put_lines(at, f, end, FORWARDING);
 }
@@ -141,6 +144,17 @@ static uint8_t *put_chain(uint8_t *at, const struct http1_head *h, const struct 
 	return put_literal(at, "\r\n");
 }
 
+RARE static uint8_t *put_max_forwards(uint8_t *at, uint32_t v)
+{
+	char digits[10];
+	size_t n = sizeof(digits);
+	do {
+		digits[--n] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	return put_field(at, STR("Max-Forwards: "), (struct str){digits + n, sizeof(digits) - n});
+}
+
 static uint8_t *put_request_line(uint8_t *at, const struct http1_head *h)
 {
 	at = put(at, h->method_name);
@@ -151,7 +165,7 @@ static uint8_t *put_request_line(uint8_t *at, const struct http1_head *h)
 }
 
 /* Commas alone between them: there is room for as many bytes as came. */
-static uint8_t *put_upgrade(uint8_t *at, const struct http1_head *h)
+RARE static uint8_t *put_upgrade(uint8_t *at, const struct http1_head *h)
 {
 	bool first = true;
 	at = put_literal(at, "Connection: Upgrade\r\n" FORWARD_UPGRADE);
@@ -194,6 +208,11 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 	if (asked.n > 0)
 		at = put_field(at, STR("X-Forwarded-Host: "), asked);
 	at = put_field(at, STR("X-Request-Id: "), f->request_id);
+	at = put_literal(at, "CDN-Loop: ");
+	memcpy(at, f->pseudonym, FORWARD_PSEUDONYM);
+	at = put_literal(at + FORWARD_PSEUDONYM, "\r\n");
+	if (h->counted)
+		at = put_max_forwards(at, h->max_forwards - 1);
 	at = put_literal(at, "\r\n");
 	*host_at_out = (size_t)(host_at - buf_tail(out));
 	buf_commit(out, (size_t)(at - buf_tail(out)));
@@ -216,6 +235,19 @@ static struct str take_last(struct str *list)
 	while (item.n > 0 && (item.p[item.n - 1] == ' ' || item.p[item.n - 1] == '\t'))
 		item.n--;
 	return item;
+}
+
+unsigned forward_passed(const struct http1_head *h, const char *pseudonym)
+{
+	unsigned passed = 0;
+	const struct http1_field *f = http1_find(h, HTTP1_CDN_LOOP);
+	for (; f && f < h->fields + h->n_fields; f++) {
+		struct str list = f->value, id;
+		while (f->id == HTTP1_CDN_LOOP && http1_list_next(&list, &id))
+			passed += id.n >= FORWARD_PSEUDONYM &&
+				  memcmp(id.p, pseudonym, FORWARD_PSEUDONYM) == 0;
+	}
+	return passed;
 }
 
 bool forward_visitor(const struct http1_head *h, const struct address *peer,
@@ -247,7 +279,7 @@ bool forward_visitor(const struct http1_head *h, const struct address *peer,
 }
 
 /* As the upstream wrote it; answers to what was offered, and 426 (RFC 9110, 15.5.22). */
-static uint8_t *put_upgrade_lines(uint8_t *at, const struct http1_head *h)
+RARE static uint8_t *put_upgrade_lines(uint8_t *at, const struct http1_head *h)
 {
 	at = put_literal(at, "Connection: Upgrade\r\n");
 	for (size_t i = 0; i < h->n_fields; i++)

@@ -12,12 +12,15 @@
 /* Addresses of X-Forwarded-For that are looked at: a longer chain of one's own proxies is a mistake. */
 #define FORWARD_HOPS_MAX 32
 
+#define FORWARD_PSEUDONYM 23 /* characters: "tunnel-" and 64 bits in hex; all of one length */
+
 /* The line of the protocols that are offered to the upstream begins so; no other does. */
 #define FORWARD_UPGRADE "Upgrade: "
 
 struct forward {
 	struct str peer;       /* who connected, as text without the port; ends X-Forwarded-For */
 	struct str request_id; /* request_id_given()'s, else ours */
+	const char *pseudonym; /* for CDN-Loop: FORWARD_PSEUDONYM characters */
 	struct str authority;  /* Host, where !forward_takes_host() (RFC 9112, 3.3); may be empty */
 	bool secure;           /* scheme_secure()'s: X-Forwarded-Proto is https */
 	bool trusted;          /* the peer is one of --trusted-proxies */
@@ -27,7 +30,7 @@ struct forward {
 /*
  * The head for the upstream, always HTTP/1.1 in origin form. Host stays; Expect and what frames the
  * body stay where they are. Ours stand last: Connection with TE or Upgrade where due, X-Forwarded-For,
- * -Proto, -Host, X-Request-Id. `*host_at_out` is where in it Host's value begins: forward_host().
+ * -Proto, -Host, X-Request-Id, CDN-Loop, Max-Forwards where it counts (not for 0). `*host_at_out` is where in it Host's value begins: forward_host().
  */
 int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f,
 	size_t *host_at_out);
@@ -50,6 +53,12 @@ static inline struct str forward_host(const struct http1_head *h, const struct f
  * not in a twin (X_Request_Id). Empty: nothing. Ask for trusted peers only.
  */
 struct str forward_claim(const struct http1_head *h, enum http1_id id);
+
+/*
+ * How often the exit node of this pseudonym passed the request on already (RFC 8586); however the
+ * proxies between put its values together.
+ */
+unsigned forward_passed(const struct http1_head *h, const char *pseudonym);
 
 /*
  * Rule 36's one place: the right-most X-Forwarded-For that is no trusted proxy's if the peer is one,

@@ -9,10 +9,17 @@
 
 #include "net/mailbox.h"
 #include "server/census.h"
+#include "server/forward.h"
 #include "server/keyring.h"
 #include "wire/control.h"
 
 #define WORKERS_MAX 64 /* threads; beyond it the kernel's own locks are what limits */
+
+/*
+ * A request that comes with as many of our pseudonyms is in a loop. One has a reason: an upstream may
+ * ask for another host that is published here.
+ */
+#define NODE_PASSES_MAX 2
 
 struct registrar;
 struct worker;
@@ -22,6 +29,11 @@ struct node {
 	const uint8_t *salt;     /* of the keyring, TOKEN_SALT_SIZE bytes */
 	const char *public_name; /* "host:port" for people, in what a client is told */
 	uint8_t instance[CONTROL_INSTANCE];
+	/*
+	 * In CDN-Loop of what is passed on: random and new with each start, so that nobody can know it
+	 * who is not behind us.
+	 */
+	char pseudonym[FORWARD_PSEUDONYM + 1];
 	uint64_t started; /* µs */
 	struct registrar *registrar;
 	struct worker *workers[WORKERS_MAX];

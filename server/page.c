@@ -37,6 +37,9 @@ struct page page_for(enum page_cause cause)
 {
 	return (struct page){
 		.status = causes[cause].status,
+		.allow = cause == PAGE_OPTIONS ? PAGE_METHODS
+			 : cause == PAGE_TRACE ? PAGE_METHODS_OWN
+					       : NULL,
 		.why = causes[cause].why,
 		.sentence = causes[cause].sentence,
 	};
@@ -48,9 +51,7 @@ struct page page_for_http1(int code)
 		.status = (unsigned)http1_error_status(code),
 		.why = http1_names[code],
 		.sentence = http1_error_text(code),
-		.allow = code == HTTP1_E_METHOD
-				 ? "GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH"
-				 : NULL,
+		.allow = code == HTTP1_E_METHOD ? PAGE_METHODS : NULL,
 		.close = true,
 	};
 }
@@ -91,6 +92,8 @@ enum page_cause page_cause_of_reset(enum frame_reset reason)
 static const char *phrase(unsigned status)
 {
 	switch (status) {
+	case 200:
+		return "OK";
 	case 308:
 		return "Permanent Redirect";
 	case 400:
@@ -125,6 +128,8 @@ static const char *phrase(unsigned status)
 		return "Gateway Timeout";
 	case 505:
 		return "HTTP Version Not Supported";
+	case 508:
+		return "Loop Detected";
 	}
 	return "Error";
 }

@@ -9,6 +9,9 @@
 
 /* X(cause, status, name in the access log, sentence) */
 #define PAGE_CAUSES(X)                                                                             \
+	X(OPTIONS, 200, "max-forwards",                                                            \
+		"this exit node is the last that Max-Forwards lets answer; it passes on all "      \
+		"methods but CONNECT")                                                             \
 	X(HTTPS, 308, "https", "this host is served over HTTPS only")                              \
 	X(NO_CERTIFICATE, 403, "no-certificate",                                                   \
 		"a tunnel is opened here with a client certificate only")                          \
@@ -21,6 +24,9 @@
 	X(DOT_SEGMENTS, 400, "dot-segments",                                                       \
 		"the path of this request has a segment of dots, which is not passed on to this "  \
 		"host")                                                                            \
+	X(TRACE, 405, "max-forwards",                                                              \
+		"this exit node is the last that Max-Forwards lets answer; what came is not "      \
+		"shown")                                                                           \
 	X(HEAD_TIMEOUT, 408, "head-timeout", "the request took too long to arrive")                \
 	X(UPGRADE, 426, "upgrade", "a tunnel is asked for with a WebSocket handshake, version 13") \
 	X(OVERLOADED, 503, "overloaded", "the exit node has no room for this request")             \
@@ -50,13 +56,18 @@
 		"connection in time")                                                              \
 	X(ANSWER_TIMEOUT, 504, "answer-timeout",                                                   \
 		"the service behind this host did not answer in "                                  \
-		"time")
+		"time")                                                                            \
+	X(LOOP, 508, "loop", "the service behind this host leads back to this exit node")
 
 enum page_cause {
 #define PAGE_CAUSE(cause, status, name, sentence) PAGE_##cause,
 	PAGE_CAUSES(PAGE_CAUSE)
 #undef PAGE_CAUSE
 };
+
+/* Methods that are passed on; the one that this node does not answer for anybody stands last. */
+#define PAGE_METHODS_OWN "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"
+#define PAGE_METHODS     PAGE_METHODS_OWN ", TRACE"
 
 struct page {
 	/* Set by page_for() or page_for_http1() */
@@ -68,7 +79,7 @@ struct page {
 	struct str request_id;
 	struct str location;  /* for PAGE_HTTPS: scheme_location()'s; it is not escaped */
 	unsigned retry_after; /* seconds; 0: not said */
-	const char *allow;    /* methods, for 405 */
+	const char *allow;    /* PAGE_METHODS*, for 405 and OPTIONS */
 	bool html, head_only, close;
 };
 

@@ -5,6 +5,7 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -221,6 +222,9 @@ static int server_make_workers(struct server *s)
 	n->registrar = &s->registrar;
 	n->started = clock_now();
 	random_bytes(n->instance, sizeof(n->instance));
+	uint64_t pseudonym;
+	random_bytes(&pseudonym, sizeof(pseudonym));
+	snprintf(n->pseudonym, sizeof(n->pseudonym), "tunnel-%016" PRIx64, pseudonym);
 	census_init(&n->census);
 	unsigned count = (unsigned)s->opts->workers;
 	for (unsigned i = 0; i < count; i++) {

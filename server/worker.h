@@ -54,6 +54,7 @@ struct worker {
 	uint64_t guest_told;    /* when one that came to nothing was logged last, µs */
 	uint64_t stranger_told; /* when a failed handshake was logged last, µs */
 	unsigned strangers_untold;
+	uint64_t loop_told;    /* when an upstream that leads back here was logged last, µs */
 	uint64_t refusal_told; /* when a refused client was logged last, µs */
 
 	struct loop_timer expiry; /* of routes that were lost */

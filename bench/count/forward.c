@@ -26,6 +26,7 @@ static size_t forward(size_t n)
 	const struct forward f = {
 		.peer = STR("203.0.113.7"),
 		.request_id = STR("0d9c1f6e2b7a48539e41c0d8a6f3b275"),
+		.pseudonym = "tunnel-0123456789abcdef",
 		.secure = true,
 		.upgrade = true,
 	};

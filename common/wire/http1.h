@@ -15,6 +15,9 @@
 #define HTTP1_RESPONSE_MAX   (64 * 1024) /* bytes of a response's: cookies and policies are long */
 #define HTTP1_CONNECTION_MAX 32          /* names in Connection: each costs a look at every field */
 
+/* RFC 9110, 7.6.2: larger ones are taken for it, and so long a way for an endless one. */
+#define HTTP1_MAX_FORWARDS_MAX 999999
+
 enum http1_method {
 	HTTP1_METHOD_OTHER,
 	HTTP1_GET,
@@ -51,6 +54,8 @@ struct http1_head {
 	bool expect_continue; /* requests; ignored in 1.0, where the field is marked `hop` */
 
 	/* requests */
+	bool counted; /* OPTIONS and TRACE: Max-Forwards says how many more may pass it on */
+	uint32_t max_forwards;
 	uint8_t method; /* enum http1_method */
 	uint8_t form;   /* enum http1_form */
 	struct str method_name;

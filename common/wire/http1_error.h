@@ -21,6 +21,7 @@
 	X(CODING_IN_1_0, 400, "Transfer-Encoding is used with HTTP/1.0")                         \
 	X(CONNECTION, 400, "the Connection field is malformed or too long")                      \
 	X(CONNECTION_NAMES, 400, "Connection names a field that frames the message")             \
+	X(MAX_FORWARDS, 400, "Max-Forwards is repeated or malformed")                            \
 	X(EXPECT, 417, "the expectation is something else than 100-continue")                    \
 	X(CHUNK_SIZE, 400, "a chunk size is malformed")                                          \
 	X(CHUNK_EXTENSION, 400, "a chunk extension is too long or contains a control character") \

@@ -33,7 +33,9 @@
 	X(WWW_AUTHENTICATE, "www-authenticate", 'w', HTTP1_NO_TRAILER)   \
 	X(ACCEPT, "accept", 'a', 0)                                      \
 	X(ORIGIN, "origin", 'o', 0)                                      \
-	X(VIA, "via", 'v', 0)                                            \
+	X(VIA, "via", 'v', HTTP1_STAYS)                                  \
+	X(CDN_LOOP, "cdn-loop", 'c', HTTP1_STAYS)                        \
+	X(MAX_FORWARDS, "max-forwards", 'm', HTTP1_STAYS)                \
 	X(SEC_WEBSOCKET_KEY, "sec-websocket-key", 's', 0)                \
 	X(SEC_WEBSOCKET_VERSION, "sec-websocket-version", 's', 0)        \
 	X(SEC_WEBSOCKET_PROTOCOL, "sec-websocket-protocol", 's', 0)      \
@@ -56,6 +58,7 @@ enum {
 	HTTP1_HOP = 2,        /* meant for the next hop only (RFC 9110, 7.6.1) */
 	HTTP1_FORWARDING = 4, /* believed from trusted peers only (rule 35) */
 	HTTP1_NO_TRAILER = 8, /* another reason to stand in the head */
+	HTTP1_STAYS = 16,     /* Connection cannot take it out: it ends loops */
 };
 
 extern const uint8_t http1_field_flags[HTTP1_N_IDS];

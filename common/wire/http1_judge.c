@@ -126,7 +126,7 @@ static int judge_connection(struct http1_head *h, bool framed)
 				keeps = true;
 			else if (id == HTTP1_UPGRADE)
 				upgrades = true;
-			else if (!(http1_field_flags[id] & HTTP1_HOP))
+			else if (!(http1_field_flags[id] & (HTTP1_HOP | HTTP1_STAYS)))
 				mark_hop(h, option);
 		}
 	}
@@ -149,6 +149,28 @@ static int judge_expect(struct http1_head *h)
 			return HTTP1_E_EXPECT;
 		else
 			h->expect_continue = true;
+	}
+	return HTTP1_OK;
+}
+
+/* RFC 9110, 7.6.2: counted for two methods; for the others it is a field like any. */
+static int judge_max_forwards(struct http1_head *h)
+{
+	if (h->method != HTTP1_OPTIONS && h->method != HTTP1_TRACE)
+		return HTTP1_OK;
+	for (struct http1_field *f = h->fields; f < h->fields + h->n_fields; f++) {
+		if (f->id != HTTP1_MAX_FORWARDS)
+			continue;
+		if (h->counted || f->value.n == 0)
+			return HTTP1_E_MAX_FORWARDS;
+		h->counted = true;
+		f->hop = true; /* the next hop gets another */
+		for (size_t i = 0; i < f->value.n; i++) {
+			unsigned digit = (unsigned char)f->value.p[i] - '0';
+			if (digit > 9)
+				return HTTP1_E_MAX_FORWARDS;
+			h->max_forwards = MIN(h->max_forwards * 10 + digit, HTTP1_MAX_FORWARDS_MAX);
+		}
 	}
 	return HTTP1_OK;
 }
@@ -247,6 +269,8 @@ int http1_judge_request(struct http1_head *h)
 		r = judge_framing(h, HTTP1_BODY_NONE);
 	if (r == HTTP1_OK)
 		r = judge_connection(h, true);
+	if (r == HTTP1_OK && (h->seen & UINT64_C(1) << HTTP1_MAX_FORWARDS))
+		r = judge_max_forwards(h);
 	return r ? r : judge_expect(h);
 }
 

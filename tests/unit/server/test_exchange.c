@@ -20,6 +20,8 @@ static struct visitor *visitor_new(void)
 	assert_non_null(v->worker);
 	v->worker->loop = loop_new();
 	v->worker->opts = &opts;
+	v->worker->node = calloc(1, sizeof(*v->worker->node));
+	assert_non_null(v->worker->node);
 	request_ids_init(&v->worker->ids);
 	assert_true(address_parse(STR("192.0.2.1:5"), &v->peer));
 	assert_true(address_parse(STR("192.0.2.9:80"), &v->local));
@@ -32,6 +34,7 @@ static void visitor_destroy(struct visitor *v)
 	buf_deinit(&v->ex.request);
 	request_ids_deinit(&v->worker->ids);
 	loop_free(v->worker->loop);
+	free(v->worker->node);
 	free(v->worker);
 	free(v);
 }

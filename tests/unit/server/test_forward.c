@@ -10,13 +10,15 @@
 
 #include "base/macros.h"
 
+#define TUNNEL "tunnel-0123456789abcdef"
+#define LAST   "CDN-Loop: " TUNNEL "\r\n\r\n"
 /* How an untrusted visitor's head ends. */
 #define OURS                                                          \
 	"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: http\r\n" \
-	"X-Forwarded-Host: a\r\nX-Request-Id: id1\r\n\r\n"
+	"X-Forwarded-Host: a\r\nX-Request-Id: id1\r\n" LAST
 #define OURS_WITHOUT_HOST                                             \
 	"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: http\r\n" \
-	"X-Request-Id: id1\r\n\r\n"
+	"X-Request-Id: id1\r\n" LAST
 #define GET     "GET / HTTP/1.1\r\nHost: a\r\n"
 #define TRUSTED 1
 #define UPGRADE 2
@@ -31,13 +33,13 @@ static const struct {
 		GET "User-Agent: x\r\naccept:  */* \r\nX-One: 1\r\nx-ONE: 2\r\n" OURS, 0, ""},
 	{"host as it came", "GET / HTTP/1.1\r\nX: 1\r\nhOST: \tA.:80\r\n\r\n",
 		"GET / HTTP/1.1\r\nX: 1\r\nhOST: \tA.:80\r\nX-Forwarded-For: 203.0.113.9\r\n"
-		"X-Forwarded-Proto: http\r\nX-Forwarded-Host: A.:80\r\nX-Request-Id: id1\r\n\r\n",
+		"X-Forwarded-Proto: http\r\nX-Forwarded-Host: A.:80\r\nX-Request-Id: id1\r\n" LAST,
 		0, ""},
 	{"host without its zone", "GET / HTTP/1.1\r\nX: 1\r\nhOST: [fe80::1%25e]:8\r\nY: 2\r\n\r\n",
 		"GET / HTTP/1.1\r\nX: 1\r\nHost: [fe80::1]:8\r\nY: 2\r\nX-Forwarded-For: "
 		"203.0.113.9\r\n"
 		"X-Forwarded-Proto: http\r\nX-Forwarded-Host: [fe80::1]:8\r\nX-Request-Id: "
-		"id1\r\n\r\n",
+		"id1\r\n" LAST,
 		0, "[fe80::1]:8"},
 	{"claims of a visitor",
 		GET
@@ -91,16 +93,38 @@ static const struct {
 		"GET / HTTP/1.1\r\nHost: 192.0.2.1:80\r\n" OURS_WITHOUT_HOST, 0, "192.0.2.1:80"},
 	{"1.0, absolute, without Host", "GET http://a/ HTTP/1.0\r\n\r\n", GET OURS, 0, "other"},
 
+	{"seen before, here and elsewhere",
+		GET "CDN-Loop: cloudflare; loops=1, " TUNNEL "\r\nVia: 1.1 x\r\n"
+		    "Connection: cdn-loop, Via, Max-Forwards\r\nMax-Forwards: 0\r\n\r\n",
+		GET "CDN-Loop: cloudflare; loops=1, " TUNNEL
+		    "\r\nVia: 1.1 x\r\nMax-Forwards: 0\r\n" OURS,
+		0, ""},
+	{"Max-Forwards",
+		"OPTIONS / HTTP/1.1\r\nHost: a\r\nmax-forwards:\t0010\r\nConnection: "
+		"Max-Forwards\r\n\r\n",
+		"OPTIONS / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: "
+		"203.0.113.9\r\nX-Forwarded-Proto: http\r\n"
+		"X-Forwarded-Host: a\r\nX-Request-Id: id1\r\nCDN-Loop: " TUNNEL "\r\nMax-Forwards: "
+		"9\r\n\r\n",
+		0, ""},
+	{"Max-Forwards that is longer than any way",
+		"TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 99999999999999999999999\r\n\r\n",
+		"TRACE / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: "
+		"http\r\n"
+		"X-Forwarded-Host: a\r\nX-Request-Id: id1\r\nCDN-Loop: " TUNNEL "\r\nMax-Forwards: "
+		"999998\r\n\r\n",
+		0, ""},
+
 	{"trusted, nothing said", GET "\r\n", GET OURS, TRUSTED, ""},
 	{"trusted",
 		GET
 		"X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-Proto: https\r\nX-Request-Id: z\r\n"
 		"X-Forwarded-Host: public\r\nForwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\n"
 		"X-Forwarded-Port: 443\r\nx-forwarded-for: 198.51.100.2, 198.51.100.3\r\n\r\n",
-		GET
-		"Forwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\nX-Forwarded-Port: 443\r\n"
-		"X-Forwarded-For: 198.51.100.1, 198.51.100.2, 198.51.100.3, 203.0.113.9\r\n"
-		"X-Forwarded-Proto: https\r\nX-Forwarded-Host: public\r\nX-Request-Id: id1\r\n\r\n",
+		GET "Forwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\nX-Forwarded-Port: 443\r\n"
+		    "X-Forwarded-For: 198.51.100.1, 198.51.100.2, 198.51.100.3, 203.0.113.9\r\n"
+		    "X-Forwarded-Proto: https\r\nX-Forwarded-Host: public\r\nX-Request-Id: "
+		    "id1\r\n" LAST,
 		TRUSTED | SECURE, ""},
 	{"a visitor's claims through a trusted proxy",
 		GET
@@ -109,11 +133,11 @@ static const struct {
 		"Connection: x-forwarded-for, x-forwarded-proto\r\nX-Forwarded-For: "
 		"1.2.3.4\r\n\r\n",
 		GET "X-Forwarded-For: 1.2.3.4, 203.0.113.9\r\nX-Forwarded-Proto: http\r\n"
-		    "X-Forwarded-Host: a\r\nX-Request-Id: id1\r\n\r\n",
+		    "X-Forwarded-Host: a\r\nX-Request-Id: id1\r\n" LAST,
 		TRUSTED, ""},
 	{"https", GET "X-Forwarded-Proto: http\r\n\r\n",
 		GET "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
-		    "X-Forwarded-Host: a\r\nX-Request-Id: id1\r\n\r\n",
+		    "X-Forwarded-Host: a\r\nX-Request-Id: id1\r\n" LAST,
 		SECURE, ""},
 	{"Host between what goes and what stays",
 		"GET http://a/x HTTP/1.1\r\nX-Real-IP: 6.6.6.6\r\nA: 1\r\nKeep-Alive: 5\r\n"
@@ -149,6 +173,7 @@ static void test_requests(void **state)
 		struct forward f = {
 			.peer = STR("203.0.113.9"),
 			.request_id = STR("id1"),
+			.pseudonym = TUNNEL,
 			.authority = str_from(requests[i].authority),
 			.secure = requests[i].how & SECURE,
 			.trusted = requests[i].how & TRUSTED,
@@ -162,6 +187,32 @@ static void test_requests(void **state)
 		if (!str_eq(at, host) || (at.p[-1] != ' ' && at.p[-1] != ':' && at.p[-1] != '\t'))
 			fail_msg("%s: Host is not at %zu", requests[i].name, host_at);
 		buf_deinit(&out);
+	}
+}
+
+static void test_passed(void **state)
+{
+	static const struct {
+		const char *fields;
+		unsigned passed;
+	} rows[] = {
+		{"", 0},
+		{"CDN-Loop: " TUNNEL "\r\n", 1},
+		{"cdn-loop: " TUNNEL "," TUNNEL "\r\n", 2},
+		{"CDN-Loop: " TUNNEL "\r\nX: " TUNNEL "\r\nCDN-Loop: a, " TUNNEL "; loops=4 "
+		 ",tunnel-2\r\n",
+			2},
+		{"CDN-Loop: tunnel-2, x" TUNNEL ", tunnel-\r\n", 0},
+		{"CDN-Loop: " TUNNEL "\r\nConnection: CDN-Loop\r\n", 1},
+		{"CDN_Loop: " TUNNEL "\r\nVia: 1.1 " TUNNEL "\r\n", 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[256];
+		struct http1_head h;
+		snprintf(text, sizeof(text), GET "%s\r\n", rows[i].fields);
+		parse(&h, text);
+		if (forward_passed(&h, TUNNEL) != rows[i].passed)
+			fail_msg("%s", rows[i].fields);
 	}
 }
 
@@ -180,7 +231,9 @@ static void test_largest(void **state)
 		HTTP1_OK);
 	char authority[500];
 	memset(authority, 'a', sizeof authority);
-	struct forward f = {.authority = {authority, sizeof authority}, .trusted = true};
+	struct forward f = {.authority = {authority, sizeof authority},
+		.pseudonym = TUNNEL,
+		.trusted = true};
 	/* Room of exactly what is there makes any growth show. */
 	size_t host_at;
 	assert_int_equal(forward_request(&out, &h, &f, &host_at), 0);
@@ -365,7 +418,9 @@ static void test_appends(void **state)
 	struct http1_head h;
 	struct buf out = BUF_NULL;
 	parse(&h, GET "\r\n");
-	struct forward f = {.peer = STR("203.0.113.9"), .request_id = STR("id1")};
+	struct forward f = {.peer = STR("203.0.113.9"),
+		.request_id = STR("id1"),
+		.pseudonym = TUNNEL};
 	size_t host_at;
 	assert_int_equal(buf_append(&out, "a", 1), 0);
 	assert_int_equal(forward_request(&out, &h, &f, &host_at), 0);
@@ -378,6 +433,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_passed),
 		cmocka_unit_test(test_largest),
 		cmocka_unit_test(test_visitors),
 		cmocka_unit_test(test_endless_chain),

@@ -324,6 +324,10 @@ static const struct {
 				 "a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,"
 				 "a\r\n\r\n"),
 		HTTP1_E_CONNECTION},
+	{S(REQ("OPTIONS / HTTP/1.1") "Max-Forwards: \r\n\r\n"), HTTP1_E_MAX_FORWARDS},
+	{S(REQ("TRACE / HTTP/1.1") "Max-Forwards: 1a\r\n\r\n"), HTTP1_E_MAX_FORWARDS},
+	{S(REQ("TRACE / HTTP/1.1") "Max-Forwards: 1\r\nMax-Forwards: 1\r\n\r\n"),
+		HTTP1_E_MAX_FORWARDS},
 	{S(REQ("GET / HTTP/1.1") "Expect: 200-ok\r\n\r\n"), HTTP1_E_EXPECT},
 	{S(REQ("GET / HTTP/1.1") "Expect: 100-continue\r\nExpect: x\r\n\r\n"), HTTP1_E_EXPECT},
 };
