@@ -187,10 +187,9 @@ static void bond_announce(struct bond *b)
 
 static void bond_notice(struct bond *b, const char *sentence)
 {
-	uint64_t now = loop_now(b->loop);
-	if (now - b->notice_at >= BOND_NOTICE_EVERY)
-		log_info("the exit node says: %s", sentence);
-	b->notice_at = now;
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&b->log_notices, loop_now(b->loop), BOND_NOTICE_EVERY, 1, more))
+		log_info("the exit node says: %s%s", sentence, more);
 }
 
 void bond_control(struct bond *b, struct cable *c, const struct control *message)
@@ -209,14 +208,14 @@ void bond_control(struct bond *b, struct cable *c, const struct control *message
 		if (!current)
 			break;
 		bond_announce(b);
-		services_granted(b->services, message);
+		services_granted(b->services, message, loop_now(b->loop));
 		services_offer(b->services, cable_link(c));
 		break;
 	case CONTROL_REFUSED:
 		if (!current)
 			break;
 		bond_announce(b);
-		services_refused(b->services, message);
+		services_refused(b->services, message, loop_now(b->loop));
 		if (services_hopeless(b->services))
 			link_close(cable_link(c), LINK_END_LOCAL, "nothing can be published");
 		else
@@ -290,7 +289,7 @@ static void timer_fired(struct loop_timer *timer)
 		return;
 	}
 	bond_sweep(b);
-	services_retry(b->services);
+	services_retry(b->services, loop_now(b->loop));
 	bond_services_changed(b);
 	loop_timer_set(&b->timer, loop_now(b->loop) + SERVICES_RETRY);
 }

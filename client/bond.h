@@ -65,8 +65,8 @@ struct bond {
 	bool announced; /* "connected" was said since it was DOWN */
 	bool tls_told;  /* what TLS is worth here was said */
 
-	uint64_t notice_at;      /* when the exit node's last notice came, µs */
-	struct loop_timer timer; /* refused names, or a look at the draining */
+	struct log_limit log_notices; /* of the exit node */
+	struct loop_timer timer;      /* refused names, or a look at the draining */
 	uint64_t drain_until;
 
 	/* It is OVER. Runs once, from the loop. */

@@ -72,7 +72,7 @@ struct offering *offering_unref(struct offering *offering)
 	tls_client_unref(offering->tls);
 	upstream_deinit(&offering->upstream);
 	free(offering->path);
-	free(offering->told);
+	free(offering->answer);
 	free(offering);
 	return NULL;
 }
@@ -131,21 +131,15 @@ void offering_set_limits(struct offering *offering, const struct upstream_limits
 void offering_crowded(struct offering *offering, const struct address *visitor, const char *why,
 	uint64_t now)
 {
-	offering->crowded++;
-	if (offering->crowded_told && now - offering->crowded_told < OFFERING_QUIET)
+	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
+	if (!log_limit_pass(&offering->log_crowded, now, OFFERING_QUIET, 1, more))
 		return;
-	char peer[ADDRESS_TEXT_SIZE], more[64] = "";
 	address_format_ip(visitor, peer);
-	if (offering->crowded > 1)
-		snprintf(more, sizeof(more), " (%llu since this was said last)",
-			(unsigned long long)offering->crowded);
-	log_warn("visitor %s of the upstream %s was turned away%s: %s; it has %zu connections, and "
+	log_warn("visitor %s of the upstream %s was turned away: %s; it has %zu connections, and "
 		 "%zu visitors wait (see --max-connections, --max-connections-per-visitor and "
-		 "--tcp-idle)",
-		peer, offering->upstream.text, more, why, offering->connections.inside,
-		offering->connections.waiting);
-	offering->crowded_told = now;
-	offering->crowded = 0;
+		 "--tcp-idle)%s",
+		peer, offering->upstream.text, why, offering->connections.inside,
+		offering->connections.waiting, more);
 }
 
 /* ---- What is said to the exit node ---- */
@@ -192,14 +186,14 @@ void offering_withdraw(struct offering *offering, struct link *l)
 
 /* ---- What it says to us ---- */
 
-/* Whether it differs from what was said last, which it now is. */
-static bool is_news(struct offering *offering, const char *text)
+/* An answer that is the same again is no news. */
+static void note_answer(struct offering *offering, const char *text)
 {
-	if (offering->told && strcmp(offering->told, text) == 0)
-		return false;
-	free(offering->told);
-	offering->told = strdup(text);
-	return true;
+	if (offering->answer && strcmp(offering->answer, text) == 0)
+		return;
+	free(offering->answer);
+	offering->answer = strdup(text);
+	offering->told = false;
 }
 
 void offering_granted(struct offering *offering, const struct control *message)
@@ -208,9 +202,7 @@ void offering_granted(struct offering *offering, const struct control *message)
 	/* Visitors know the port by now: it is asked for again when the session is lost. */
 	if (offering->upstream.port_given && message->granted.port)
 		offering->port = (uint16_t)message->granted.port;
-	if (is_news(offering, message->granted.address))
-		log_info("%s is published at %s", offering->upstream.text,
-			message->granted.address);
+	note_answer(offering, message->granted.address);
 }
 
 static const char *advice(const struct offering *offering, enum control_reason reason)
@@ -237,7 +229,6 @@ static const char *advice(const struct offering *offering, enum control_reason r
 
 void offering_refused(struct offering *offering, const struct control *message)
 {
-	char place[UPSTREAM_PLACE_SIZE];
 	offering_set_state(offering, OFFERING_REFUSED);
 	offering->reason = message->refused.reason;
 	if (offering->port != offering->upstream.port) {
@@ -246,22 +237,26 @@ void offering_refused(struct offering *offering, const struct control *message)
 		offering_set_state(offering, OFFERING_IDLE);
 		return;
 	}
-	if (is_news(offering, message->refused.sentence))
-		log_warn("the exit node does not publish %s (%s): %s; %s",
+	note_answer(offering, message->refused.sentence);
+}
+
+void offering_tell(struct offering *offering, const char *more)
+{
+	char place[UPSTREAM_PLACE_SIZE];
+	offering->told = true;
+	if (offering->state == OFFERING_GRANTED)
+		log_info("%s is published at %s%s", offering->upstream.text, offering->answer,
+			more);
+	else
+		log_warn("the exit node does not publish %s (%s): %s; %s%s",
 			upstream_place(&offering->upstream, place), offering->upstream.text,
-			message->refused.sentence, advice(offering, offering->reason));
+			offering->answer, advice(offering, offering->reason), more);
 }
 
 void offering_failed(struct offering *offering, const char *why, uint64_t now)
 {
-	offering->failures++;
-	if (offering->failure_told && now - offering->failure_told < OFFERING_QUIET)
-		return;
-	char more[64] = "";
-	if (offering->failures > 1)
-		snprintf(more, sizeof(more), " (%llu times since this was said last)",
-			(unsigned long long)offering->failures);
-	log_warn("the upstream %s cannot be reached: %s%s", offering->upstream.text, why, more);
-	offering->failure_told = now;
-	offering->failures = 0;
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&offering->log_failed, now, OFFERING_QUIET, 1, more))
+		log_warn("the upstream %s cannot be reached: %s%s", offering->upstream.text, why,
+			more);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "client/turnstile.h"
+#include "base/log_limit.h"
 #include "client/upstreams.h"
 #include "link/link.h"
 #include "net/tls.h"
@@ -54,11 +55,10 @@ struct offering {
 	struct turnstile connections;
 	struct list due; /* outlets::due, when one of these has ended for which others wait */
 
-	char *told;            /* what was said about it last: an address, or a refusal */
-	uint64_t failure_told; /* µs; 0: never */
-	uint64_t failures;     /* dials that failed since then */
-	uint64_t crowded_told; /* µs; 0: never */
-	uint64_t crowded;      /* visitors turned away since then */
+	char *answer;                 /* the exit node's last: an address, or a refusal */
+	bool told;                    /* it was logged */
+	struct log_limit log_failed;  /* dials that failed */
+	struct log_limit log_crowded; /* visitors turned away */
 };
 
 /* `tls` is counted. NULL when memory is out. */
@@ -75,9 +75,12 @@ bool offering_takes(const struct offering *offering, uint8_t kind);
 void offering_publish(struct offering *offering, struct link *l);
 void offering_withdraw(struct offering *offering, struct link *l);
 
-/* The exit node's answer; logged when it is news. */
+/* The exit node's answer. */
 void offering_granted(struct offering *offering, const struct control *message);
 void offering_refused(struct offering *offering, const struct control *message);
+
+/* Logs the last answer, with `more` behind it. */
+void offering_tell(struct offering *offering, const char *more);
 
 /* Limits that were read again: they hold for those who are waiting, and for the connections to come. */
 void offering_set_limits(struct offering *offering, const struct upstream_limits *limits);

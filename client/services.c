@@ -220,9 +220,21 @@ static bool lingered(const struct offering *offering)
 	return offering->state == OFFERING_LEAVING && offering->looks > SERVICES_LINGER;
 }
 
-void services_retry(struct services *s)
+/* Logs its last answer, unless there were too many lately: it is said later then, if it still holds. */
+static void tell(struct services *s, struct offering *offering, uint64_t now)
+{
+	char more[LOG_LIMIT_MORE];
+	bool answered = offering->state == OFFERING_GRANTED || offering->state == OFFERING_REFUSED;
+	if (answered && !offering->told &&
+		log_limit_pass(&s->log_answers, now, SERVICES_LOG_EVERY, SERVICES_LOG_BURST(s->n),
+			more))
+		offering_tell(offering, more);
+}
+
+void services_retry(struct services *s, uint64_t now)
 {
 	for (size_t i = 0; i < s->n; i++) {
+		tell(s, s->v[i], now);
 		if (s->v[i]->state == OFFERING_REFUSED)
 			offering_set_state(s->v[i], OFFERING_IDLE);
 		else if (s->v[i]->state == OFFERING_LEAVING && s->v[i]->withdraw_said)
@@ -264,24 +276,26 @@ static void relieve_others(struct services *s, const struct offering *offering)
 	}
 }
 
-void services_granted(struct services *s, const struct control *message)
+void services_granted(struct services *s, const struct control *message, uint64_t now)
 {
 	struct offering *offering = services_find(s, message->granted.service);
 	if (!offering ||
 		(offering->state != OFFERING_OFFERED && offering->state != OFFERING_REFUSED))
 		return;
 	offering_granted(offering, message);
+	tell(s, offering, now);
 	s->granted = true;
 	relieve_others(s, offering);
 }
 
-void services_refused(struct services *s, const struct control *message)
+void services_refused(struct services *s, const struct control *message, uint64_t now)
 {
 	struct offering *offering = services_find(s, message->refused.service);
 	if (!offering ||
 		(offering->state != OFFERING_OFFERED && offering->state != OFFERING_GRANTED))
 		return;
 	offering_refused(offering, message);
+	tell(s, offering, now);
 	relieve_others(s, offering);
 }
 

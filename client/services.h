@@ -7,15 +7,19 @@
 #include "base/error.h"
 #include "client/offering.h"
 
-#define SERVICES_RETRY  (10 * CLOCK_S) /* how often a refused name is asked for again */
+#define SERVICES_RETRY        (10 * CLOCK_S) /* how often a refused name is asked for again */
 /* Looks, SERVICES_RETRY apart, for which a withdrawn one still takes what was opened meanwhile. */
-#define SERVICES_LINGER 2
+#define SERVICES_LINGER       2
+/* Lines about the exit node's answers: each service's twice and a few, then one a second. */
+#define SERVICES_LOG_BURST(n) ((unsigned)(n)*2 + 8)
+#define SERVICES_LOG_EVERY    CLOCK_S
 
 struct services {
 	struct offering **v; /* by rising number */
 	size_t n;
 	uint32_t last; /* the highest number that was given */
 	bool granted;  /* something was, once */
+	struct log_limit log_answers;
 };
 
 struct services_change {
@@ -38,8 +42,8 @@ struct offering *services_find(const struct services *s, uint32_t number);
 /* Says what the exit node has not heard: offers what is idle, withdraws what is not wanted. */
 void services_offer(struct services *s, struct link *l);
 
-/* Every SERVICES_RETRY: what was refused is to be offered again. */
-void services_retry(struct services *s);
+/* Every SERVICES_RETRY: what was refused is to be offered again, and what was left out of the log said. */
+void services_retry(struct services *s, uint64_t now);
 
 /* A link of several is lost: what it had no answer to is to be said again. */
 void services_unanswered(struct services *s);
@@ -48,8 +52,8 @@ void services_unanswered(struct services *s);
 void services_withdrawn(struct services *s);
 
 /* The exit node's answers. Numbers that are not ours, or were not offered, are ignored. */
-void services_granted(struct services *s, const struct control *message);
-void services_refused(struct services *s, const struct control *message);
+void services_granted(struct services *s, const struct control *message, uint64_t now);
+void services_refused(struct services *s, const struct control *message, uint64_t now);
 
 size_t services_count(const struct services *s, enum offering_state state);
 

@@ -81,12 +81,13 @@ static uint64_t uplink_next_delay(struct backoff *b)
 static void uplink_fail(struct uplink *u, const char *why)
 {
 	uint64_t delay = uplink_next_delay(&u->backoff), now = now_of(u);
-	bool same = strncmp(u->last_failure, why, sizeof(u->last_failure) - 1) == 0;
-	if (!same || now - u->failure_told >= UPLINK_SAY_AGAIN) {
+	char more[LOG_LIMIT_MORE];
+	if (strncmp(u->last_failure, why, sizeof(u->last_failure) - 1) != 0)
+		u->log_failure = (struct log_limit){0}; /* the back-off limits these */
+	if (log_limit_pass(&u->log_failure, now, UPLINK_SAY_AGAIN, 1, more)) {
 		log_info("cannot connect to %s: %s; trying again in %.1f s%s", u->knock.authority,
-			why, (double)delay / CLOCK_S, same ? ", as before" : "");
+			why, (double)delay / CLOCK_S, more);
 		snprintf(u->last_failure, sizeof(u->last_failure), "%s", why);
-		u->failure_told = now;
 	}
 	uplink_wait(u, delay);
 }
@@ -242,14 +243,13 @@ static void uplink_broken(struct uplink *u, const struct cable *c)
 {
 	const struct link *l = &c->carrier.link;
 	uint64_t now = now_of(u);
-	char text[32], name[32];
+	char text[32], name[32], more[LOG_LIMIT_MORE];
 	uint64_t delay = uplink_delay_after(u, c);
-	bool same = strcmp(u->last_failure, l->why) == 0;
-	if (!u->unwelcome || !same || now - u->failure_told >= UPLINK_SAY_AGAIN) {
-		log_info("lost %s to %s: %s; trying again %s", name_of(u, name), u->knock.authority,
-			l->why, when(delay, text));
-		u->failure_told = now;
-	}
+	if (!u->unwelcome || strcmp(u->last_failure, l->why) != 0)
+		u->log_failure = (struct log_limit){0};
+	if (log_limit_pass(&u->log_failure, now, UPLINK_SAY_AGAIN, 1, more))
+		log_info("lost %s to %s: %s; trying again %s%s", name_of(u, name),
+			u->knock.authority, l->why, when(delay, text), more);
 	uplink_wait(u, delay);
 	bond_link_down(u->bond, u);
 	u->unwelcome = c->joins && delay && bond_joinable(u->bond);

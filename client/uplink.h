@@ -9,6 +9,7 @@
  * CONNECTING takes the name's look-up, the proxy, TLS and the HTTP upgrade (client/knock), anew each
  * time. A link whose exit node says GOAWAY goes on with its streams while the next one is sought.
  */
+#include "base/log_limit.h"
 #include "client/backoff.h"
 #include "client/knock.h"
 #include "wire/control.h"
@@ -46,7 +47,7 @@ struct uplink {
 	uint64_t rejected_since;
 	bool unwelcome; /* its last link joined and soon ended: perhaps it may not */
 	char last_failure[512];
-	uint64_t failure_told;
+	struct log_limit log_failure; /* the same one again */
 };
 
 void uplink_init(struct uplink *u, struct bond *b, unsigned number);

@@ -101,15 +101,13 @@ static void visitor_end_loop(struct visitor *v)
 	uint64_t now = loop_now(w->loop);
 	struct str host = exchange_host(&v->ex);
 	const struct service *service = routes_service(&w->routes, host, now);
-	if (service && (!w->loop_told || now - w->loop_told >= LOOP_SAY_AGAIN)) {
+	char more[LOG_LIMIT_MORE];
+	if (service && log_limit_pass(&w->log_loops, now, LOOP_SAY_AGAIN, 1, more))
 		log_warn("%.*s is published by session %s, whose upstream %s leads back to this "
-			 "exit "
-			 "node: a request that came here for the %dth time was answered 508; name "
-			 "the service itself with --upstream",
+			 "exit node: a request that came here for the %dth time was answered 508; "
+			 "name the service itself with --upstream%s",
 			STR_ARG(host), service->session->name, service->upstream,
-			NODE_PASSES_MAX + 1);
-		w->loop_told = now;
-	}
+			NODE_PASSES_MAX + 1, more);
 	visitor_refuse(v, PAGE_LOOP);
 }
 

@@ -37,11 +37,9 @@ bool door_admit(struct worker *w, const struct address *peer, bool balancer, boo
 	*counted_out = counted;
 	if (r == 0)
 		return true;
-	uint64_t now = loop_now(w->loop);
-	if (r == -EBUSY && (!w->full_told || now - w->full_told >= DOOR_SAY_AGAIN)) {
-		log_warn("connections are closed as they come: there are --max-visitors");
-		w->full_told = now;
-	}
+	char more[LOG_LIMIT_MORE];
+	if (r == -EBUSY && log_limit_pass(&w->log_full, loop_now(w->loop), DOOR_SAY_AGAIN, 1, more))
+		log_warn("connections are closed as they come: there are --max-visitors%s", more);
 	log_debug("a connection too many was closed");
 	return false;
 }

@@ -78,14 +78,11 @@ void guest_close(struct guest *g)
 static void guest_refuse(struct guest *g, const char *why)
 {
 	struct worker *w = g->worker;
-	uint64_t now = loop_now(w->loop);
-	char peer[ADDRESS_TEXT_SIZE];
+	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
 	address_format(&g->peer, peer);
-	if (!w->guest_told || now - w->guest_told >= GUEST_SAY_AGAIN) {
-		log_info("a connection from %s to port %u came to nothing: %s", peer, g->door.port,
-			why);
-		w->guest_told = now;
-	}
+	if (log_limit_pass(&w->log_rejected, loop_now(w->loop), GUEST_SAY_AGAIN, 1, more))
+		log_info("a connection from %s to port %u came to nothing: %s%s", peer,
+			g->door.port, why, more);
 	guest_close(g);
 }
 

@@ -120,10 +120,10 @@ static void registrar_control(struct registrar *r, struct trunk *t,
 	} else if (m->type == CONTROL_WITHDRAW) {
 		session_withdraw(s, m->withdraw.service);
 	} else {
-		uint64_t now = loop_now(r->worker->loop);
-		if (now - s->notice_at >= SESSION_NOTICE_EVERY)
-			log_info("session %s says: %s", s->name, m->notice.sentence);
-		s->notice_at = now;
+		char more[LOG_LIMIT_MORE];
+		if (log_limit_pass(&r->log_notices, loop_now(r->worker->loop), SESSION_NOTICE_EVERY,
+			    1, more))
+			log_info("session %s says: %s%s", s->name, m->notice.sentence, more);
 	}
 }
 

@@ -3,6 +3,7 @@
  * Who the sessions are: hears of every link that came up, what its client says, and its end, in the
  * order of each link, all on the main thread.
  */
+#include "base/log_limit.h"
 #include "server/session.h"
 
 /*
@@ -17,6 +18,9 @@ struct registrar {
 	struct list sessions;  /* of struct session */
 	struct list ports;     /* of struct port */
 	struct round drain;
+	struct log_limit log_sessions; /* that come, go, publish */
+	struct log_limit log_refusals; /* of what they asked to publish */
+	struct log_limit log_notices;  /* of clients */
 };
 
 void registrar_init(struct registrar *r, struct node *n);

@@ -75,8 +75,16 @@ static bool session_attach(struct session *s, struct trunk *t)
 	return true;
 }
 
+/* Whether one more line about sessions may be logged; `more` goes behind it. */
+static bool session_may_log(struct session *s, char more[LOG_LIMIT_MORE])
+{
+	return log_limit_pass(&s->registrar->log_sessions, session_now(s), SESSION_LOG_EVERY,
+		SESSION_LOG_BURST, more);
+}
+
 struct session *session_new(struct registrar *r, struct trunk *t)
 {
+	char more[LOG_LIMIT_MORE];
 	struct node *n = r->node;
 	struct session *s = calloc(1, sizeof(*s) + n->n_workers * sizeof(struct presence));
 	if (!s)
@@ -103,33 +111,37 @@ struct session *session_new(struct registrar *r, struct trunk *t)
 		return NULL;
 	}
 	list_append(&r->sessions, &s->link);
-	log_info("session %s of %s from %s is up (%s, client %s)", s->name, s->identity->identity,
-		s->peer, t->protection, t->version);
+	if (session_may_log(s, more))
+		log_info("session %s of %s from %s is up (%s, client %s)%s", s->name,
+			s->identity->identity, s->peer, t->protection, t->version, more);
 	session_tell_grant(s, t);
 	return s;
 }
 
 void session_join(struct session *s, struct trunk *t)
 {
-	char peer[ADDRESS_TEXT_SIZE];
+	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
 	if (!session_attach(s, t))
 		return;
 	trunk_peer(t, peer);
-	log_info("session %s has one more link, from %s (%s): %u", s->name, peer, t->protection,
-		s->n_trunks);
+	if (session_may_log(s, more))
+		log_info("session %s has one more link, from %s (%s): %u%s", s->name, peer,
+			t->protection, s->n_trunks, more);
 	session_wake(s);
 }
 
 void session_resume(struct session *s, struct trunk *t)
 {
+	char more[LOG_LIMIT_MORE];
 	list_for_each (it, &s->trunks)
 		trunk_close(list_entry(it, struct trunk, of_session),
 			"replaced by a newer link of its client");
 	if (!session_attach(s, t))
 		return;
 	trunk_peer(t, s->peer);
-	log_info("session %s goes on over a new link from %s (%s, client %s)", s->name, s->peer,
-		t->protection, t->version);
+	if (session_may_log(s, more))
+		log_info("session %s goes on over a new link from %s (%s, client %s)%s", s->name,
+			s->peer, t->protection, t->version, more);
 	list_for_each (it, &s->services)
 		list_entry(it, struct service, of_session)->stale = true;
 	loop_timer_set(&s->stale, session_now(s) + SESSION_STALE_TIME);
@@ -171,11 +183,16 @@ void session_leave(struct session *s, struct trunk *t, const char *why)
 {
 	t->session = NULL;
 	list_unlink(&t->of_session);
+	char more[LOG_LIMIT_MORE];
+	bool log = session_may_log(s, more);
 	if (--s->n_trunks) {
-		log_info("session %s lost a link: %s; links left: %u", s->name, why, s->n_trunks);
+		if (log)
+			log_info("session %s lost a link: %s; links left: %u%s", s->name, why,
+				s->n_trunks, more);
 		return;
 	}
-	log_info("session %s from %s ended: %s", s->name, s->peer, why);
+	if (log)
+		log_info("session %s from %s ended: %s%s", s->name, s->peer, why, more);
 	loop_timer_cancel(&s->stale);
 	list_unlink(&s->link);
 	while (!list_empty(&s->services))
@@ -216,10 +233,11 @@ static void session_refuse(struct session *s, struct trunk *t, const struct cont
 	/* Clients ask again every few seconds, in case that the holder left. */
 	uint32_t number = asked->publish.service;
 	uint64_t bit = UINT64_C(1) << number % 64;
-	char what[PUBLISH_ASKED_SIZE];
-	if (!(s->refusals_told & bit))
-		log_warn("session %s asked to publish %s and was refused: %s", s->name,
-			publish_asked(asked, what), sentence);
+	char what[PUBLISH_ASKED_SIZE], more[LOG_LIMIT_MORE];
+	if (!(s->refusals_told & bit) && log_limit_pass(&s->registrar->log_refusals, session_now(s),
+						 SESSION_LOG_EVERY, SESSION_REFUSE_BURST, more))
+		log_warn("session %s asked to publish %s and was refused: %s%s", s->name,
+			publish_asked(asked, what), sentence, more);
 	s->refusals_told |= bit;
 	struct control m = {.type = CONTROL_REFUSED};
 	m.refused.service = number;
@@ -293,13 +311,14 @@ static void publish_home(struct round *r)
 			session_end(s);
 		return;
 	}
-	char address[2 * HOSTNAME_SIZE + 32];
+	char address[2 * HOSTNAME_SIZE + 32], more[LOG_LIMIT_MORE];
 	service_address(service, address, sizeof(address));
-	log_info("session %s publishes %s from %s", s->name,
-		service->has_port ? address
-		: *service->place ? service->place
-				  : "everything",
-		service->upstream);
+	if (session_may_log(s, more))
+		log_info("session %s publishes %s from %s%s", s->name,
+			service->has_port ? address
+			: *service->place ? service->place
+					  : "everything",
+			service->upstream, more);
 	session_tell_granted(s, service);
 }
 

@@ -11,7 +11,14 @@
 
 #define SESSION_SERVICES_MAX 1024    /* a session; the YAML of a large cluster has a hundred */
 #define SESSION_LINKS_MAX    16      /* what --links allows */
-#define SESSION_NOTICE_EVERY CLOCK_S /* a client's notices beyond that are not logged */
+#define SESSION_NOTICE_EVERY CLOCK_S /* clients' notices beyond that are not logged */
+/*
+ * Lines about sessions and what they publish, of all together: 4,096 clients with a few services each come
+ * back at once. A client that comes and goes, or publishes and withdraws, as fast as it can has few of them.
+ */
+#define SESSION_LOG_BURST    16384
+#define SESSION_LOG_EVERY    (50 * CLOCK_MS)
+#define SESSION_REFUSE_BURST 1024 /* lines about refusals: the services of one client */
 /* A session that goes on has so long to publish again what it had; the rest is withdrawn. */
 #define SESSION_STALE_TIME   (5 * CLOCK_S)
 
@@ -44,7 +51,6 @@ struct session {
 	struct list services; /* of struct service */
 	unsigned n_services, n_ports;
 	atomic_uint flows;      /* of UDP, on all workers */
-	uint64_t notice_at;     /* when its last notice was logged, µs */
 	uint64_t refusals_told; /* a bit for each service number, modulo 64 */
 	struct loop_timer stale;
 	struct round round;

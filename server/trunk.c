@@ -136,8 +136,12 @@ static struct stream *trunk_on_open(struct link *l, const struct frame_open *ope
 static void trunk_on_goaway(struct link *l, uint8_t reason)
 {
 	struct trunk *t = trunk_of(l);
-	log_info("a link of session %s is about to leave (%s)",
-		t->presence ? t->presence->session->name : "-", frame_goaway_name(reason));
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&t->worker->log_leaving, loop_now(t->worker->loop), TRUNK_LEAVING_EVERY,
+		    TRUNK_LEAVING_BURST, more))
+		log_info("a link of session %s is about to leave (%s)%s",
+			t->presence ? t->presence->session->name : "-", frame_goaway_name(reason),
+			more);
 	if (t->state == TRUNK_ESTABLISHED)
 		trunk_set_state(t, TRUNK_DRAINING);
 	/* The client waits for its streams to end, and cannot tell which of them carry nothing. */
@@ -173,19 +177,12 @@ static void trunk_log_stranger(struct trunk *t)
 {
 	struct worker *w = t->worker;
 	const struct link *l = trunk_link(t);
-	uint64_t now = loop_now(w->loop);
-	if (w->stranger_told && now - w->stranger_told < TRUNK_STRANGER_EVERY) {
-		w->strangers_untold++;
+	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
+	if (!log_limit_pass(&w->log_handshakes, loop_now(w->loop), TRUNK_STRANGER_EVERY, 1, more))
 		return;
-	}
-	char peer[ADDRESS_TEXT_SIZE];
 	trunk_peer(t, peer);
 	enum log_level level = l->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO;
-	if (w->strangers_untold)
-		log_line(level, "%u more clients did not get in meanwhile", w->strangers_untold);
-	log_line(level, "a client from %s did not get in: %s", peer, l->why);
-	w->stranger_told = now;
-	w->strangers_untold = 0;
+	log_line(level, "a client from %s did not get in: %s%s", peer, l->why, more);
 }
 
 /* Out of everything of this worker's. */
@@ -400,12 +397,11 @@ bool trunk_admit(struct worker *w, const struct address *peer)
 				    : "too many handshakes from there are under way";
 		census_leave(c, CENSUS_LINK, peer);
 	}
-	uint64_t now = loop_now(w->loop);
-	if (!w->refusal_told || now - w->refusal_told >= TRUNK_SAY_AGAIN) {
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&w->log_refused, loop_now(w->loop), TRUNK_SAY_AGAIN, 1, more)) {
 		char text[ADDRESS_TEXT_SIZE];
 		address_format(peer, text);
-		log_warn("a client from %s, and perhaps others, was refused: %s", text, limit);
-		w->refusal_told = now;
+		log_warn("a client from %s was refused: %s%s", text, limit, more);
 	}
 	return false;
 }

@@ -12,7 +12,10 @@
 	32 /* under way; an office's clients after its router restarts */
 #define TRUNK_SAY_AGAIN      (60 * CLOCK_S) /* between two lines about clients that were refused */
 #define TRUNK_STRANGER_EVERY CLOCK_S        /* between two lines about handshakes that failed */
-#define TRUNK_SUSPECT_TIME   (2 * CLOCK_S)  /* rule 28: a holder silent for so long is dead */
+/* Lines about links that leave: so many at once, as when a network of clients is restarted, then these. */
+#define TRUNK_LEAVING_BURST  1024
+#define TRUNK_LEAVING_EVERY  CLOCK_S
+#define TRUNK_SUSPECT_TIME   (2 * CLOCK_S) /* rule 28: a holder silent for so long is dead */
 
 struct presence;
 struct session;

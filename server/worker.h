@@ -4,6 +4,7 @@
  * visitors' sockets, kept streams, and the routes as this worker sees them. The data path touches
  * nothing outside it, so it locks nothing.
  */
+#include "base/log_limit.h"
 #include "base/buf.h"
 #include "mux/budget.h"
 #include "net/loop.h"
@@ -43,19 +44,19 @@ struct worker {
 	struct routes routes; /* by name */
 	struct routes ports;  /* by "tcp:2222" */
 	struct waiting waiting;
-	struct list trunks;     /* of struct trunk */
-	struct list visitors;   /* of struct visitor */
-	struct list callers;    /* of struct caller */
-	struct senders senders; /* and their hatches */
-	struct list guests;     /* of struct guest */
-	struct tls_server *tls; /* NULL: none */
-	unsigned n_named;       /* services that TLS clients ask for by name */
-	uint64_t full_told;     /* when --max-visitors was logged last, µs */
-	uint64_t guest_told;    /* when one that came to nothing was logged last, µs */
-	uint64_t stranger_told; /* when a failed handshake was logged last, µs */
-	unsigned strangers_untold;
-	uint64_t loop_told;    /* when an upstream that leads back here was logged last, µs */
-	uint64_t refusal_told; /* when a refused client was logged last, µs */
+	struct list trunks;              /* of struct trunk */
+	struct list visitors;            /* of struct visitor */
+	struct list callers;             /* of struct caller */
+	struct senders senders;          /* and their hatches */
+	struct list guests;              /* of struct guest */
+	struct tls_server *tls;          /* NULL: none */
+	unsigned n_named;                /* services that TLS clients ask for by name */
+	struct log_limit log_full;       /* --max-visitors is reached */
+	struct log_limit log_rejected;   /* connections that came to nothing */
+	struct log_limit log_handshakes; /* that failed */
+	struct log_limit log_refused;    /* clients, at a limit on links */
+	struct log_limit log_loops;      /* upstreams that lead back here */
+	struct log_limit log_leaving;    /* links that say GOAWAY */
 
 	struct loop_timer expiry; /* of routes that were lost */
 

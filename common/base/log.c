@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/escape.h"
 #include "base/log_sink.h"
 #include "base/macros.h"
 
@@ -26,8 +27,6 @@
 
 /* "2026-11-23T10:11:12.345Z" */
 #define TIME_LEN 24
-
-enum escape { ESCAPE_SENTENCE = 1, ESCAPE_VALUE = 2, ESCAPE_JSON = 4 };
 
 /* The last time written; only its milliseconds are made anew within a second. */
 struct stamp {
@@ -130,81 +129,10 @@ static void put_time(struct line *l, struct stamp *s)
 	put(l, s->text, TIME_LEN);
 }
 
-/* In which forms an ASCII character stands for itself. */
-static const unsigned char as_it_is[128] = {
-	[' '] = ESCAPE_SENTENCE | ESCAPE_JSON,
-	['!'] = 7,
-	['"'] = ESCAPE_SENTENCE | ESCAPE_VALUE,
-	['#' ... '['] = 7,
-	['\\'] = ESCAPE_SENTENCE,
-	[']' ... '~'] = 7,
-};
-
-/*
- * How many bytes at `p` are one character that may stand in a line as it is; 0 when the first byte
- * must be escaped: control characters (C1 too, terminals obey them), what is not UTF-8 (RFC 3629),
- * and what has a meaning in the form at hand.
- */
-static size_t plain(const unsigned char *p, size_t n, enum escape how)
-{
-	unsigned char c = p[0];
-	if (c < 0x80)
-		return (as_it_is[c] & how) != 0;
-	size_t need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-	if (c < 0xc2 || c > 0xf4 || n < need)
-		return 0;
-	for (size_t i = 1; i < need; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((c == 0xc2 && p[1] < 0xa0) || (c == 0xe0 && p[1] < 0xa0) ||
-		(c == 0xed && p[1] > 0x9f) || (c == 0xf0 && p[1] < 0x90) ||
-		(c == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return need;
-}
-
-/* Escapes into at most `max` bytes; what does not fit is cut between characters and marked. */
+/* Into at most `max` bytes. */
 static void put_escaped(struct line *l, const char *text, size_t n, enum escape how, size_t max)
 {
-	static const char hex[] = "0123456789abcdef";
-	const unsigned char *p = (const unsigned char *)(n ? text : "");
-	const unsigned char *end = p + n;
-	size_t room = MIN(max, (size_t)(l->end - l->p));
-	char *limit = l->p + (room > 6 ? room - 6 : 0); /* 6: the longest escape */
-	char *out = l->p;
-
-	while (p < end && out < limit) {
-		size_t len = plain(p, (size_t)(end - p), how);
-		if (len == 1) {
-			*out++ = (char)*p++;
-			continue;
-		}
-		if (len) {
-			memcpy(out, p, len);
-			out += len;
-			p += len;
-			continue;
-		}
-		if (how == ESCAPE_JSON && *p != '"' && *p != '\\') {
-			memcpy(out, "\\u00", 4);
-			out += 4;
-		} else {
-			*out++ = '\\';
-			if (*p == '"' || *p == '\\') {
-				*out++ = (char)*p++;
-				continue;
-			}
-			*out++ = 'x';
-		}
-		*out++ = hex[*p >> 4];
-		*out++ = hex[*p & 15];
-		p++;
-	}
-	if (p < end && room > 6) {
-		memcpy(out, "...", 3);
-		out += 3;
-	}
-	l->p = out;
+	l->p += escape_text(l->p, MIN(max, (size_t)(l->end - l->p)), text, n, how);
 }
 
 /* A line begins where it will stay: behind this thread's others. */

@@ -45,11 +45,24 @@ static struct stream *link_on_open(struct mux *m, const struct frame_open *open,
 	return l->state == LINK_UP ? l->ops->open(l, open, reason_out) : NULL;
 }
 
+/* Parsing is what a peer can make this end do most of for a byte. False: it sent too many. */
+static bool link_pay_control(struct link *l, size_t n)
+{
+	const uint64_t most = LINK_CONTROL_BURST * CLOCK_S / LINK_CONTROL_RATE;
+	uint64_t now = l->last_heard, cost = MAX(n, LINK_CONTROL_LEAST);
+	l->control_due = MAX(l->control_due, now) + cost * CLOCK_S / LINK_CONTROL_RATE;
+	return l->control_due - now <= most;
+}
+
 static void link_on_control(struct mux *m, const uint8_t *json, size_t n)
 {
 	struct link *l = link_of(m);
 	struct control message;
 	struct error err;
+	if (!link_pay_control(l, n)) {
+		link_close(l, LINK_END_VIOLATION, "more control messages than it may send");
+		return;
+	}
 	int r = control_decode(json, n, &err, &message);
 	if (r == CONTROL_UNKNOWN)
 		return; /* of a later version; whoever sent it can do without */

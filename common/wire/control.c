@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/str.h"
 #include "wire/control.h"
 
 enum form {
@@ -320,9 +321,68 @@ static const struct message *message_find(const char *name)
 	return NULL;
 }
 
+/* Where the string that begins at `i` ends: at its quote, or `n`. */
+static size_t string_end(const char *p, size_t n, size_t i)
+{
+	for (i++; i < n && p[i] != '"'; i++)
+		if (p[i] == '\\')
+			i++;
+	return MIN(i, n);
+}
+
+/*
+ * The type, without parsing: to build the tree of a message that is skipped takes fifty times as long as
+ * to look through it. False where there is none, where it is written with escapes, and for much of what
+ * is no JSON: then the parser judges.
+ */
+static bool find_type(const char *p, size_t n, struct str *type_out)
+{
+	size_t depth = 0;
+	bool name = false;  /* the next string is a member's, of the outermost object */
+	bool value = false; /* the next string is the type */
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '{' || p[i] == '[') {
+			depth++;
+			name = depth == 1;
+			value = false;
+		} else if (p[i] == '}' || p[i] == ']') {
+			depth -= depth > 0;
+			value = false;
+		} else if (p[i] == ',') {
+			name = depth == 1;
+			value = false;
+		} else if (p[i] == '"') {
+			size_t end = string_end(p, n, i);
+			struct str text = {p + i + 1, end - i - 1};
+			if (value) {
+				*type_out = text;
+				return end < n && !memchr(text.p, '\\', text.n);
+			}
+			value = name && str_eq(text, STR("type"));
+			name = false;
+			i = end;
+		}
+	}
+	return false;
+}
+
+static bool is_unknown(const char *p, size_t n, struct error *err)
+{
+	struct str type;
+	if (!find_type(p, n, &type))
+		return false;
+	for (size_t i = CONTROL_HELLO; i < ARRAY_LEN(messages); i++)
+		if (str_eq(type, str_from(messages[i].name)))
+			return false;
+	error_set(err, 0, "a message of unknown type \"%.*s\"", (int)MIN(type.n, 64), type.p);
+	return true;
+}
+
 int control_decode(const void *p, size_t n, struct error *err, struct control *control_out)
 {
 	json_error_t parse;
+	if (is_unknown(p, n, err))
+		return CONTROL_UNKNOWN;
 	if (n > CONTROL_MAX)
 		return error_set(err, CONTROL_E_MALFORMED, "a message of %zu bytes is too long", n);
 	auto_tree json_t *tree = json_loadb(p, n, JSON_REJECT_DUPLICATES, &parse);

@@ -4,7 +4,7 @@
  * member "type" and the members that control.c lists for it. JSON, because these messages are few,
  * grow with every version and are read by people in a debug log; the data path has none of it.
  *
- * Growing: unknown members are ignored, an unknown type is reported and skipped, an unknown word
+ * Growing: unknown members are ignored, an unknown type is reported and skipped unparsed, an unknown word
  * where one of a list is expected reads as the list's _UNKNOWN or _OTHER. What is known is held to
  * its type and bounds strictly.
  */
@@ -14,14 +14,14 @@
 
 #include "base/error.h"
 
-#define CONTROL_MAX \
-	65000               /* bytes of JSON: one frame, whatever the bounds below are filled with \
-			     */
-#define CONTROL_INSTANCE 16 /* bytes: a process, drawn at start (rule 28) */
-#define CONTROL_SECRET   32 /* bytes: the resume secret, and a MAC under it (rules 28, 29) */
-#define CONTROL_SESSION  8  /* bytes: names a session, in logs too; not a secret */
-#define CONTROL_VERSION  64 /* bytes: a program's version */
-#define CONTROL_HOST     255                /* bytes: a DNS name (253) behind "*." */
+/* Bytes of JSON that are parsed: above the largest message whose texts are all escaped (13 KB), and 1 ms
+   of the parser's time. Longer ones are of a type that is not known, or malformed. */
+#define CONTROL_MAX      (16 << 10)
+#define CONTROL_INSTANCE 16  /* bytes: a process, drawn at start (rule 28) */
+#define CONTROL_SECRET   32  /* bytes: the resume secret, and a MAC under it (rules 28, 29) */
+#define CONTROL_SESSION  8   /* bytes: names a session, in logs too; not a secret */
+#define CONTROL_VERSION  64  /* bytes: a program's version */
+#define CONTROL_HOST     255 /* bytes: a DNS name (253) behind "*." */
 #define CONTROL_REWRITE  (CONTROL_HOST + 6) /* bytes: a host and ":65535" */
 #define CONTROL_TEXT     1024 /* bytes: a URL, a path, a sentence; what a log line should hold */
 #define CONTROL_WINDOW   INT32_MAX /* bytes: the largest credit (rule 20) */
@@ -117,7 +117,7 @@ struct control {
 };
 
 enum control_result {
-	CONTROL_UNKNOWN = 1, /* a well-formed message of a type that this version does not know */
+	CONTROL_UNKNOWN = 1, /* a message of a type that this version does not know */
 	CONTROL_E_MALFORMED, /* not JSON, or a member missing, of the wrong type, or out of bounds
 			      */
 };

@@ -11,7 +11,7 @@ import pytest
 
 from house import wire
 from house.mitm import take_message
-from house.noise import MAGIC, Handshake, control, proof, sodium, token_key
+from house.noise import MAGIC, Handshake, Link, control, proof, sodium, token_key
 from house.programs import TOKEN
 from house.upstream import fields_of
 from house.tls import trusting
@@ -135,3 +135,47 @@ def test_an_exit_node_cannot_fill_the_clients_log(tunnel):
     node.send(control(type="granted", service=1, address="http://done/"))
     client.log_contains("published at http://done/")
     assert 1 <= client.log().count("the exit node says: again") <= 10
+
+
+def test_an_exit_node_that_grants_and_refuses_by_turns_fills_no_log(tunnel):
+    """Each answer that differed from the one before was a line of a kilobyte."""
+    node = tunnel.stage.add(ExitNode())
+    client = tunnel.client(node.address, "http://127.0.0.1:1", wait=False)
+    node.accept()
+    for i in range(1000):
+        node.send(control(type="granted", service=1, address="http://x%d/" % i) +
+                  control(type="refused", service=1, reason="taken", sentence="y" * 1000))
+    node.send(control(type="notice", sentence="that was all"))
+    client.log_contains("that was all")
+    assert 1 <= client.log().count("published at http://x") <= 20
+    assert len(client.log()) < 30000
+
+
+def test_control_messages_are_limited(tunnel):
+    """What a peer can say in a second is parsed in a few milliseconds; who says more is gone."""
+    server = tunnel.server()
+    with Link(server.address) as link:
+        link.up(TOKEN)
+        link.publish(host="a.example")
+        long = control(type="later", x="y" * 60000)
+        with pytest.raises(OSError):
+            for _ in range(2000):
+                link.send(long)
+        server.log_contains("more control messages than it may send")
+
+
+def test_what_changes_the_order_of_text_is_escaped(tunnel):
+    """A right-to-left override in a line makes people read another one."""
+    hidden = "\u202e\u2066\u200f\u061c\u2028\ufeff"
+    node = tunnel.stage.add(ExitNode())
+    client = tunnel.client(node.address, "http://127.0.0.1:1", wait=False)
+    node.accept()
+    node.send(control(type="notice", sentence="<" + hidden + ">"))
+    client.log_contains("the exit node says: <")
+    assert "<" + "".join("\\x%02x" % b for b in hidden.encode()) + ">" in client.log()
+    server = tunnel.server("--log-format=json")
+    with tunnel.visitor(server) as v:
+        v.send(("GET /<%s> HTTP/1.1\r\nHost: a.example\r\n\r\n" % hidden).encode())
+        v.read_response()
+    server.log_contains('"log":"access"')
+    assert not any(c in server.log() for c in hidden)

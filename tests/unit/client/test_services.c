@@ -87,13 +87,13 @@ static size_t count_sent(struct scene *s)
 static void grant(struct scene *s, uint32_t number)
 {
 	struct control m = {.type = CONTROL_GRANTED, .granted = {number, "http://here/"}};
-	services_granted(&s->services, &m);
+	services_granted(&s->services, &m, CLOCK_S);
 }
 
 static void refuse(struct scene *s, uint32_t number, enum control_reason reason)
 {
 	struct control m = {.type = CONTROL_REFUSED, .refused = {number, reason, "no"}};
-	services_refused(&s->services, &m);
+	services_refused(&s->services, &m, CLOCK_S);
 }
 
 static void test_offer(void **state)
@@ -152,7 +152,7 @@ static void test_offered_again(void **state)
 	assert_int_equal(count_sent(&s), 3);
 	grant(&s, 1);
 	refuse(&s, 2, CONTROL_REASON_TAKEN);
-	services_retry(&s.services);
+	services_retry(&s.services, CLOCK_S);
 	services_offer(&s.services, &s.link);
 	assert_int_equal(count_sent(&s), 1); /* the refused one; the third waits for its answer */
 	assert_int_equal(services_count(&s.services, OFFERING_OFFERED), 2);
@@ -176,7 +176,7 @@ static void test_hopeless(void **state)
 	assert_false(services_hopeless(&s.services)); /* the other may be granted */
 	refuse(&s, 2, CONTROL_REASON_TAKEN);
 	assert_false(services_hopeless(&s.services)); /* that will pass */
-	services_retry(&s.services);
+	services_retry(&s.services, CLOCK_S);
 	services_offer(&s.services, &s.link);
 	refuse(&s, 1, CONTROL_REASON_INVALID);
 	refuse(&s, 2, CONTROL_REASON_UNSUPPORTED);
@@ -249,7 +249,7 @@ static void test_port_is_kept(void **state)
 		}
 		struct control granted = {.type = CONTROL_GRANTED,
 			.granted = {1, "tcp://here", rows[i].granted}};
-		services_granted(&s.services, &granted);
+		services_granted(&s.services, &granted, CLOCK_S);
 		services_withdrawn(&s.services);
 	}
 	end(&s);
@@ -293,10 +293,10 @@ static void test_reload_adds_and_removes(void **state)
 	assert_int_equal(m.publish.service, 3);
 	control_deinit(&m);
 	/* What was opened before the exit node heard of it is served for a while. */
-	services_retry(&s.services);
+	services_retry(&s.services, CLOCK_S);
 	assert_int_equal(state_of(&s, 1), OFFERING_LEAVING);
 	for (int i = 0; i < SERVICES_LINGER; i++)
-		services_retry(&s.services);
+		services_retry(&s.services, CLOCK_S);
 	assert_null(services_find(&s.services, 1));
 	/* Its number is not given again. */
 	set(&s, "a=http://x", NULL);
@@ -405,6 +405,44 @@ static void test_not_connected(void **state)
 	end(&s);
 }
 
+/* An exit node that grants and refuses by turns fills no log, and its last word is said in the end. */
+static void test_answers_that_are_logged(void **state)
+{
+	struct scene s;
+	uint64_t now = CLOCK_S;
+	begin(&s, "a.example=http://127.0.0.1:1");
+	services_offer(&s.services, &s.link);
+	const struct offering *offering = services_find(&s.services, 1);
+	const struct log_limit *limit = &s.services.log_answers;
+	unsigned burst = SERVICES_LOG_BURST(1);
+	for (unsigned i = 0; i < burst; i++) {
+		if (i % 2)
+			refuse(&s, 1, CONTROL_REASON_TAKEN);
+		else
+			grant(&s, 1);
+		assert_true(offering->told);
+		assert_int_equal(limit->similar, 0);
+	}
+	for (unsigned i = 0; i < 1000; i++) {
+		refuse(&s, 1, CONTROL_REASON_TAKEN);
+		grant(&s, 1);
+	}
+	assert_false(offering->told);
+	assert_in_range(limit->similar, 1900, 2000);
+	/* The same again is no news, and no reason to say it either. */
+	unsigned before = limit->similar;
+	services_retry(&s.services, now);
+	assert_false(offering->told);
+	services_retry(&s.services, now + SERVICES_LOG_EVERY);
+	assert_true(offering->told);
+	assert_int_equal(offering->state, OFFERING_GRANTED);
+	assert_int_equal(limit->similar, 0);
+	assert_true(before > 0);
+	services_retry(&s.services, now + SERVICES_LOG_EVERY);
+	assert_int_equal(limit->similar, 0);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_reload_and_a_new_session),
 		cmocka_unit_test(test_said_again),
 		cmocka_unit_test(test_outlives_its_list),
+		cmocka_unit_test(test_answers_that_are_logged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

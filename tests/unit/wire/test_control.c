@@ -154,6 +154,21 @@ static void read_or_refused(void **state)
 		ROW(CONTROL_UNKNOWN, "{\"type\":\"later\",\"service\":\"x\"}"),
 		ROW(CONTROL_UNKNOWN, "{\"type\":\"\"}"),
 		ROW(CONTROL_UNKNOWN, "{\"type\":\"withdrawn\",\"service\":1}"),
+		/* What is skipped is not parsed; the type is the outermost object's, wherever. */
+		ROW(CONTROL_UNKNOWN, "{\"type\":\"later\",,,"),
+		ROW(CONTROL_UNKNOWN, "{\"a\":[{\"type\":\"notice\"}], \"type\" : \"later\"}"),
+		ROW(CONTROL_UNKNOWN, "{\"a\":\"}\\\"\",\"type\":\"later\"}"),
+		ROW(0, "{\"a\":{\"type\":\"later\"},\"type\":\"withdraw\",\"service\":1}"),
+		ROW(0, "{\"a\":[\"type\",\"later\"],\"type\":\"withdraw\",\"service\":1}"),
+		ROW(0, "{\"a\":\"\\\",\\\"type\\\":\\\"later\",\"type\":\"withdraw\",\"service\":"
+		       "1}"),
+		ROW(0, "{\"a\":\"type\",\"b\":\"later\",\"type\":\"withdraw\",\"service\":1}"),
+		ROW(0, "{\"\\u0074ype\":\"withdraw\",\"service\":1}"),
+		ROW(0, "{\"type\":\"with\\u0064raw\",\"service\":1}"),
+		ROW(CONTROL_UNKNOWN, "{\"type\":\"\\u006cater\"}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"later"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"later\\"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":[\"later\"]}"),
 		ROW(0, "{\"type\":\"publish\",\"service\":1,\"kind\":\"quic\",\"host\":\"\","
 		       "\"upstream\":\"\"}"),
 		/* What this version knows no word for is never taken for no TLS at all. */
@@ -306,6 +321,9 @@ static void too_long_is_not_parsed(void **state)
 	assert_int_equal(decode(text, CONTROL_MAX, &c), 0);
 	control_deinit(&c);
 	assert_int_equal(decode(text, CONTROL_MAX + 1, &c), CONTROL_E_MALFORMED);
+	/* Unless it is to be skipped. */
+	memcpy(text, "{\"type\":\"later\"", 15);
+	assert_int_equal(decode(text, CONTROL_MAX + 1, &c), CONTROL_UNKNOWN);
 	/* Nothing but opening brackets: the parser's depth is bounded. */
 	memset(text, '[', sizeof text);
 	assert_int_equal(decode(text, CONTROL_MAX, &c), CONTROL_E_MALFORMED);
