@@ -16,6 +16,7 @@ struct flow_end {
 	struct resolver_query query;
 	struct buf early; /* while there is no socket: datagrams, each behind its size as u16 */
 	struct timeout idle;
+	struct flow_place place;
 	struct loop_task reap;
 };
 
@@ -37,7 +38,7 @@ static void end_over(struct flow_end *e)
 	udp_close(&e->udp);
 	buf_deinit(&e->early);
 	timeout_cancel(&e->idle);
-	e->all->n--;
+	flow_queue_remove(&e->all->queue, &e->place);
 	loop_defer(e->all->loop, LOOP_PHASE_REAP, &e->reap);
 }
 
@@ -60,6 +61,7 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 {
 	struct flow_end *e = container_of(udp, struct flow_end, udp);
 	timeout_start(&e->all->idle, &e->idle);
+	flow_queue_answered(&e->all->queue, &e->place);
 	flow_send(&e->flow, p, n, loop_now(e->all->loop));
 }
 
@@ -114,6 +116,7 @@ static void flow_received(struct flow *f, const uint8_t *p, size_t n)
 {
 	struct flow_end *e = container_of(f, struct flow_end, flow);
 	timeout_start(&e->all->idle, &e->idle);
+	flow_queue_heard(&e->all->queue, &e->place);
 	if (e->udp.fd >= 0) {
 		udp_send(&e->udp, NULL, NULL, p, n);
 		return;
@@ -149,19 +152,22 @@ static void idle_expired(struct timeout_queue *queue, struct timeout *entry)
 int flows_init(struct flows *f, struct loop *loop, struct resolver *resolver, uint64_t idle)
 {
 	*f = (struct flows){.loop = loop, .resolver = resolver};
+	flow_queue_init(&f->queue);
 	timeout_queue_init(&f->idle, loop, idle, idle_expired);
 	return 0;
 }
 
-static struct flow_end *longest_idle(struct flows *f)
+static struct flow_end *victim(struct flows *f)
 {
-	return list_first(&f->idle.entries, struct flow_end, idle.link);
+	struct flow_place *p =
+		flow_queue_victim(&f->queue, FLOWS_UNANSWERED_SHARE, loop_now(f->loop));
+	return p ? container_of(p, struct flow_end, place) : NULL;
 }
 
 void flows_end(struct flows *f)
 {
 	struct flow_end *e;
-	while ((e = longest_idle(f)))
+	while ((e = victim(f)))
 		end_abort(e, FRAME_RESET_NONE);
 }
 
@@ -200,8 +206,8 @@ struct stream *flows_open(struct flows *f, struct offering *offering, enum frame
 	struct flow_end *e = f->arena ? calloc(1, sizeof(*e)) : NULL;
 	if (!e)
 		return NULL;
-	if (f->n >= FLOWS_MAX)
-		end_abort(longest_idle(f), FRAME_RESET_BUSY);
+	if (flow_queue_count(&f->queue) >= FLOWS_MAX)
+		end_abort(victim(f), FRAME_RESET_BUSY);
 	e->all = f;
 	e->offering = offering;
 	e->udp.fd = -1;
@@ -219,6 +225,6 @@ struct stream *flows_open(struct flows *f, struct offering *offering, enum frame
 	}
 	offering_ref(offering);
 	timeout_start(&f->idle, &e->idle);
-	f->n++;
+	flow_queue_add(&f->queue, &e->place, loop_now(f->loop));
 	return &e->flow.stream;
 }

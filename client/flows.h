@@ -2,25 +2,28 @@
 /*
  * The client's end of UDP flows: for each a socket of its own toward the upstream, so that the answers
  * find the visitor who asked (docs/protocol.md, rule 18). One that is idle ends, and of too many the
- * one that was idle for longest.
+ * one that net/flow_queue says.
  */
 #include "client/offering.h"
 #include "net/flow.h"
+#include "net/flow_queue.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 #include "net/timeouts.h"
 #include "net/udp.h"
 
-#define FLOWS_MAX       1024 /* at a time, each with a descriptor: rule 18 */
+#define FLOWS_MAX              1024 /* at a time, each with a descriptor: rule 18 */
+/* What part of them may be questions under way, before those that have had an answer make way: as on the server. */
+#define FLOWS_UNANSWERED_SHARE 8
 /* Bytes that wait while the upstream's name is looked up, of one flow: the first question or two. */
-#define FLOWS_EARLY_MAX (16u << 10)
+#define FLOWS_EARLY_MAX        (16u << 10)
 
 struct flows {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct udp_arena *arena;   /* NULL before the first flow */
-	struct timeout_queue idle; /* of all flows; who was idle for longest stands first */
-	size_t n;
+	struct timeout_queue idle; /* of all flows */
+	struct flow_queue queue;   /* the same, in the order in which they have to go */
 };
 
 /* `idle` in µs. 0; it takes memory only when there are flows. */

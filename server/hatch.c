@@ -12,6 +12,9 @@
 #include "server/sender.h"
 #include "server/worker.h"
 
+/* Bytes of a sentence about what was dropped, and why. */
+#define SUM_SIZE 256
+
 /* Before each datagram that is carried; copied in and out, since nothing is aligned there. */
 struct carried {
 	struct address peer, local;
@@ -31,32 +34,49 @@ static void hatch_set_state(struct hatch *h, enum hatch_state state)
 	h->state = state;
 }
 
-/* ---- What is dropped ---- */
+/* ---- What is dropped, and which flows end early ---- */
+
+/* "3 why, 4 why" of those that are not 0, which are counted anew; their sum. */
+static uint64_t sum_up(uint64_t *counts, const char *const *why, size_t n, char text[SUM_SIZE])
+{
+	uint64_t sum = 0;
+	size_t at = 0;
+	text[0] = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (counts[i])
+			at += (size_t)snprintf(text + at, SUM_SIZE - at, "%s%llu %s",
+				at ? ", " : "", (unsigned long long)counts[i], why[i]);
+		sum += counts[i];
+		counts[i] = 0;
+	}
+	return sum;
+}
 
 static void hatch_say(struct hatch *h)
 {
-	static const char *const why[] = {
+	static const char *const drops[] = {
 		[HATCH_DROP_NOBODY] = "no client was there for it",
 		[HATCH_DROP_FULL] = "of too many flows",
 		[HATCH_DROP_LATE] = "more than the client's link took in time",
 		[HATCH_DROP_SOCKET] = "not taken by the socket",
 	};
-	char text[256] = "", peer[ADDRESS_TEXT_SIZE];
-	uint64_t sum = 0;
-	size_t n = 0;
-	for (int i = 0; i < HATCH_DROPS; i++) {
-		if (h->drops[i])
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%llu %s",
-				n ? ", " : "", (unsigned long long)h->drops[i], why[i]);
-		sum += h->drops[i];
-		h->drops[i] = 0;
-	}
-	if (!sum)
-		return;
-	address_format(&h->dropped_of, peer);
-	log_warn("%s dropped %llu datagrams, the last of visitor %s: %s", h->place,
-		(unsigned long long)sum, peer, text);
-	h->said_at = loop_now(h->worker->loop);
+	static const char *const crowds[] = {
+		[HATCH_CROWD_ADDRESS] = "of an address beyond --max-flows-per-visitor",
+		[HATCH_CROWD_CLIENT] = "of a client beyond --max-flows",
+	};
+	char text[SUM_SIZE], peer[ADDRESS_TEXT_SIZE];
+	h->saying = false;
+	address_format(&h->last, peer);
+	uint64_t dropped = sum_up(h->drops, drops, HATCH_DROPS, text);
+	if (dropped)
+		log_warn("%s dropped %llu datagrams, the last of visitor %s: %s", h->place,
+			(unsigned long long)dropped, peer, text);
+	uint64_t crowded = sum_up(h->crowded, crowds, HATCH_CROWDS, text);
+	if (crowded)
+		log_warn("%s ended %llu flows for new ones, the last of visitor %s: %s", h->place,
+			(unsigned long long)crowded, peer, text);
+	if (dropped || crowded)
+		h->said_at = loop_now(h->worker->loop);
 }
 
 static void hatch_say_due(struct loop_timer *timer)
@@ -64,19 +84,27 @@ static void hatch_say_due(struct loop_timer *timer)
 	hatch_say(container_of(timer, struct hatch, say));
 }
 
+static void hatch_count(struct hatch *h, uint64_t *count, uint64_t n, const struct address *peer)
+{
+	*count += n;
+	if (peer)
+		h->last = *peer;
+	if (h->saying)
+		return;
+	h->saying = true;
+	loop_timer_set(&h->say, MAX(loop_now(h->worker->loop) + HATCH_SAY_FIRST,
+					h->said_at ? h->said_at + HATCH_SAY_AGAIN : 0));
+}
+
 void hatch_dropped(struct hatch *h, enum hatch_drop why, uint64_t n, const struct address *peer)
 {
-	if (!n)
-		return;
-	uint64_t sum = 0, now = loop_now(h->worker->loop);
-	for (int i = 0; i < HATCH_DROPS; i++)
-		sum += h->drops[i];
-	h->drops[why] += n;
-	if (peer)
-		h->dropped_of = *peer;
-	if (!sum)
-		loop_timer_set(&h->say,
-			MAX(now + HATCH_SAY_FIRST, h->said_at ? h->said_at + HATCH_SAY_AGAIN : 0));
+	if (n)
+		hatch_count(h, &h->drops[why], n, peer);
+}
+
+void hatch_crowded(struct hatch *h, enum hatch_crowd why, const struct address *peer)
+{
+	hatch_count(h, &h->crowded[why], 1, peer);
 }
 
 static void hatch_count_socket(struct hatch *h, const struct address *peer)

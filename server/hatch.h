@@ -20,7 +20,7 @@
 /* How long it stays at least: a move ends the flows there are. */
 #define HATCH_REST (100 * CLOCK_MS)
 
-/* Drops are summed up for so long before they are logged, and then not logged again before ... */
+/* Drops, and flows that had to go, are summed up for so long before they are logged, and then not logged again before ... */
 #define HATCH_SAY_FIRST CLOCK_S
 #define HATCH_SAY_AGAIN (60 * CLOCK_S)
 
@@ -41,6 +41,13 @@ enum hatch_drop {
 	HATCH_DROP_LATE, /* FLOW_UNSENT_MAX or FLOW_AGE_MAX: the link is slower than the visitor */
 	HATCH_DROP_SOCKET, /* too long for a frame, or an answer that the socket did not take */
 	HATCH_DROPS,
+};
+
+/* Why a flow ended for a new one. */
+enum hatch_crowd {
+	HATCH_CROWD_ADDRESS, /* --max-flows-per-visitor */
+	HATCH_CROWD_CLIENT,  /* --max-flows */
+	HATCH_CROWDS,
 };
 
 struct hatch {
@@ -66,10 +73,12 @@ struct hatch {
 	uint64_t opened_at; /* µs */
 	struct buf carried; /* datagrams that go along */
 
-	uint64_t drops[HATCH_DROPS]; /* not told yet */
-	uint64_t socket_drops;       /* udp::dropped, as far as they are counted in `drops` */
-	struct address dropped_of;   /* the visitor of the last one */
+	uint64_t drops[HATCH_DROPS];    /* not told yet */
+	uint64_t socket_drops;          /* udp::dropped, as far as they are counted in `drops` */
+	uint64_t crowded[HATCH_CROWDS]; /* flows, the same */
+	struct address last;            /* the visitor of the last of all these */
 	struct loop_timer say;
+	bool saying;      /* the timer is set */
 	uint64_t said_at; /* µs; 0: never */
 };
 
@@ -94,6 +103,9 @@ void hatch_carry(struct hatch *h, const struct address *peer, const struct addre
 
 /* Counted, and logged once in a while. `peer` may be NULL. */
 void hatch_dropped(struct hatch *h, enum hatch_drop why, uint64_t n, const struct address *peer);
+
+/* A flow of this visitor had to go; the same. */
+void hatch_crowded(struct hatch *h, enum hatch_crowd why, const struct address *peer);
 
 /* An answer for a visitor. */
 void hatch_answer(struct hatch *h, const struct address *peer, const struct address *local,

@@ -7,7 +7,7 @@
 struct roll_host {
 	struct table_node node; /* roll::hosts */
 	uint64_t network;
-	struct list entries;
+	struct flow_queue entries;
 };
 
 void roll_init(struct roll *r)
@@ -73,7 +73,7 @@ static struct roll_host *host_take(struct roll *r, const struct address *peer)
 	if (!h)
 		return NULL;
 	h->network = network;
-	list_init(&h->entries);
+	flow_queue_init(&h->entries);
 	if (table_add(&r->hosts, &h->node, keyed_hash(&r->key, &network, sizeof(network))) == 0)
 		return h;
 	free(h);
@@ -82,13 +82,13 @@ static struct roll_host *host_take(struct roll *r, const struct address *peer)
 
 static void host_release(struct roll *r, struct roll_host *h)
 {
-	if (!list_empty(&h->entries))
+	if (flow_queue_count(&h->entries))
 		return;
 	table_remove(&r->hosts, &h->node);
 	free(h);
 }
 
-int roll_add(struct roll *r, struct roll_entry *e)
+int roll_add(struct roll *r, struct roll_entry *e, uint64_t now)
 {
 	e->host = host_take(r, &e->peer);
 	if (!e->host)
@@ -97,27 +97,31 @@ int roll_add(struct roll *r, struct roll_entry *e)
 		host_release(r, e->host);
 		return -ENOMEM;
 	}
-	list_init(&e->of_host);
-	list_append(&e->host->entries, &e->of_host);
+	flow_queue_add(&e->host->entries, &e->of_host, now);
 	return 0;
 }
 
 void roll_remove(struct roll *r, struct roll_entry *e)
 {
 	table_remove(&r->entries, &e->node);
-	list_unlink(&e->of_host);
+	flow_queue_remove(&e->host->entries, &e->of_host);
 	host_release(r, e->host);
 }
 
 void roll_heard(struct roll_entry *e)
 {
-	struct list *entries = &e->host->entries;
-	list_unlink(&e->of_host);
-	list_append(entries, &e->of_host);
+	flow_queue_heard(&e->host->entries, &e->of_host);
 }
 
-struct roll_entry *roll_oldest(const struct roll *r, const struct address *peer)
+void roll_answered(struct roll_entry *e)
+{
+	flow_queue_answered(&e->host->entries, &e->of_host);
+}
+
+struct roll_entry *roll_victim(const struct roll *r, const struct address *peer, uint64_t now)
 {
 	struct roll_host *h = host_find(r, address_network(peer));
-	return h ? list_first(&h->entries, struct roll_entry, of_host) : NULL;
+	struct flow_place *p =
+		h ? flow_queue_victim(&h->entries, ROLL_UNANSWERED_SHARE, now) : NULL;
+	return p ? container_of(p, struct roll_entry, of_host) : NULL;
 }

@@ -8,6 +8,12 @@
 #include "server/hatch.h"
 #include "server/session.h"
 
+/*
+ * What part of a session's flows may be questions under way, before those that have had an answer make way for
+ * them: 128 of 1,024.
+ */
+#define SENDER_UNANSWERED_SHARE 8
+
 static struct sender *sender_of(struct flow *f)
 {
 	return container_of(f, struct sender, flow);
@@ -59,7 +65,7 @@ static void sender_over(struct sender *s, const char *why)
 	sender_count_late(s);
 	roll_remove(&w->senders.roll, &s->entry);
 	list_unlink(&s->of_hatch);
-	list_unlink(&s->of_presence);
+	flow_queue_remove(&s->branch->presence->senders, &s->of_presence);
 	timeout_cancel(&s->idle);
 	census_leave_flow(w, &s->entry.peer, s->counted);
 	atomic_fetch_sub_explicit(&s->branch->service->session->flows, 1, memory_order_relaxed);
@@ -84,15 +90,6 @@ static void sender_idle_expired(struct timeout_queue *queue, struct timeout *ent
 	sender_end(container_of(entry, struct sender, idle), FRAME_RESET_TIMEOUT, NULL);
 }
 
-/* It is the one that was idle for the shortest time, in each of the orders. */
-static void sender_touch(struct sender *s)
-{
-	timeout_start(&sender_worker(s)->senders.idle, &s->idle);
-	roll_heard(&s->entry);
-	list_unlink(&s->of_presence);
-	list_append(&s->branch->presence->senders, &s->of_presence);
-}
-
 /* ---- What the client says ---- */
 
 static void sender_opening(struct flow *f, struct frame_open *open_out)
@@ -107,7 +104,9 @@ static void sender_answered(struct flow *f, const uint8_t *p, size_t n)
 {
 	struct sender *s = sender_of(f);
 	branch_worked(s->branch);
-	sender_touch(s);
+	timeout_start(&sender_worker(s)->senders.idle, &s->idle);
+	roll_answered(&s->entry);
+	flow_queue_answered(&s->branch->presence->senders, &s->of_presence);
 	s->bytes[1] += n;
 	hatch_answer(s->hatch, &s->entry.peer, &s->entry.local, p, n);
 }
@@ -129,30 +128,61 @@ static const struct flow_ops sender_ops = {
 
 /* ---- A new one ---- */
 
-/* Counts one more flow, for which another one may have to go. */
-static bool sender_admit(struct worker *w, struct branch *b, const struct address *peer,
-	bool counted)
+static void sender_crowded(struct sender *s, enum hatch_crowd why)
+{
+	hatch_crowded(s->hatch, why, &s->entry.peer);
+	sender_close(s, "crowded");
+}
+
+/*
+ * Counts one more flow against its address, for which another one of the address may have to go. What an
+ * address may have follows what is free: while less than half of the session's are taken, nobody is in
+ * anybody's way.
+ */
+static bool sender_admit_address(struct worker *w, struct branch *b, const struct address *peer)
 {
 	struct census *census = &w->node->census;
-	unsigned limit = (unsigned)w->opts->max_flows_per_visitor;
-	int r = census_enter(census, CENSUS_FLOW, counted ? peer : NULL, 0, limit);
-	struct roll_entry *oldest = r == -EUSERS ? roll_oldest(&w->senders.roll, peer) : NULL;
-	if (oldest) {
-		sender_close(container_of(oldest, struct sender, entry), "crowded");
-		r = census_enter(census, CENSUS_FLOW, peer, 0, limit);
-	}
-	if (r < 0)
-		return false;
+	atomic_uint *flows = &b->service->session->flows;
+	bool plenty = atomic_load_explicit(flows, memory_order_relaxed) * 2 < w->opts->max_flows;
+	unsigned limit = plenty ? 0 : (unsigned)w->opts->max_flows_per_visitor;
+	int r = census_enter(census, CENSUS_FLOW, peer, 0, limit);
+	if (r != -EUSERS)
+		return r == 0;
+	struct roll_entry *e = roll_victim(&w->senders.roll, peer, loop_now(w->loop));
+	if (!e)
+		return false; /* all of them are on other workers */
+	sender_crowded(container_of(e, struct sender, entry), HATCH_CROWD_ADDRESS);
+	/* It takes the other's place, however many there are since there was plenty. */
+	return census_enter(census, CENSUS_FLOW, peer, 0, 0) == 0;
+}
+
+/* The same for the session. */
+static bool sender_admit_session(struct worker *w, struct branch *b)
+{
 	atomic_uint *flows = &b->service->session->flows;
 	if (atomic_fetch_add_explicit(flows, 1, memory_order_relaxed) < w->opts->max_flows)
 		return true;
-	struct sender *other = list_first(&b->presence->senders, struct sender, of_presence);
-	if (other) {
-		sender_close(other, "crowded");
+	struct flow_place *p = flow_queue_victim(&b->presence->senders, SENDER_UNANSWERED_SHARE,
+		loop_now(w->loop));
+	if (p) {
+		sender_crowded(container_of(p, struct sender, of_presence), HATCH_CROWD_CLIENT);
 		return true;
 	}
 	/* All of them are on other workers. */
 	atomic_fetch_sub_explicit(flows, 1, memory_order_relaxed);
+	return false;
+}
+
+/* `counted`: the address is held against it. */
+static bool sender_admit(struct worker *w, struct branch *b, const struct address *peer,
+	bool counted)
+{
+	if (!counted)
+		census_enter(&w->node->census, CENSUS_FLOW, NULL, 0, 0);
+	else if (!sender_admit_address(w, b, peer))
+		return false;
+	if (sender_admit_session(w, b))
+		return true;
 	census_leave_flow(w, peer, counted);
 	return false;
 }
@@ -168,7 +198,8 @@ static struct sender *sender_start(struct hatch *h, struct branch *b, const stru
 		return NULL;
 	s->entry = (struct roll_entry){.port = h, .peer = *peer, .local = *local};
 	flow_init(&s->flow, &sender_ops);
-	if (roll_add(&w->senders.roll, &s->entry) < 0) {
+	uint64_t now = loop_now(w->loop);
+	if (roll_add(&w->senders.roll, &s->entry, now) < 0) {
 		free(s);
 		return NULL;
 	}
@@ -180,10 +211,10 @@ static struct sender *sender_start(struct hatch *h, struct branch *b, const stru
 	s->hatch = h;
 	s->branch = b;
 	s->trunk = t;
-	s->began = loop_now(w->loop);
+	s->began = now;
 	timeout_init(&s->idle);
 	loop_task_init(&s->reap, sender_reap);
-	list_init(&s->of_presence);
+	flow_queue_add(&b->presence->senders, &s->of_presence, now);
 	list_init(&s->of_hatch);
 	list_append(&h->senders, &s->of_hatch);
 	branch_began(b);
@@ -251,7 +282,9 @@ void sender_heard(struct hatch *h, const struct address *peer, const struct addr
 		}
 	}
 	s->bytes[0] += n;
-	sender_touch(s);
+	timeout_start(&w->senders.idle, &s->idle);
+	roll_heard(&s->entry);
+	flow_queue_heard(&s->branch->presence->senders, &s->of_presence);
 	flow_send(&s->flow, p, n, loop_now(w->loop));
 	sender_count_late(s);
 }

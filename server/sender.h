@@ -2,7 +2,8 @@
 /*
  * The UDP front: a visitor who sends datagrams to a hatch is a flow, a stream of kind udp to a client
  * (docs/protocol.md, rule 18), from the first one until none came from either side for --udp-idle. Flows
- * are limited a session and a visitor's address; of too many the one that was idle longest goes.
+ * are limited a session, and a visitor's address once the session has half of its own; which of too many
+ * goes, net/flow_queue says.
  */
 #include "net/flow.h"
 #include "net/timeouts.h"
@@ -28,7 +29,7 @@ struct sender {
 	struct branch *branch;
 	struct trunk *trunk;
 	struct list of_hatch;
-	struct list of_presence; /* presence::senders: the one idle longest is first */
+	struct flow_place of_presence; /* presence::senders */
 	struct timeout idle;
 	struct loop_task reap;
 	bool counted;      /* in the census against its address */

@@ -104,7 +104,7 @@ struct session *session_new(struct registrar *r, struct trunk *t)
 	for (unsigned i = 0; i < n->n_workers; i++) {
 		s->on[i].session = s;
 		list_init(&s->on[i].trunks);
-		list_init(&s->on[i].senders);
+		flow_queue_init(&s->on[i].senders);
 	}
 	if (!session_attach(s, t)) {
 		free(s);

@@ -6,6 +6,7 @@
  *	ESTABLISHED, while it has a trunk -> CLOSED
  */
 #include "mux/budget.h"
+#include "net/flow_queue.h"
 #include "server/service.h"
 #include "server/trunk.h"
 
@@ -27,8 +28,8 @@ struct registrar;
 /* A session on one worker: that thread's alone, but for the atomics. */
 struct presence {
 	struct session *session;
-	struct list trunks;  /* trunk::of_presence */
-	struct list senders; /* sender::of_presence */
+	struct list trunks;        /* trunk::of_presence */
+	struct flow_queue senders; /* sender::of_presence */
 	struct budget_share share;
 	atomic_uint usable; /* trunks that take new streams, as far as others need to know */
 	atomic_uint load;   /* requests and connections under way */

@@ -8,7 +8,7 @@ import pytest
 
 from house.netns import Namespace
 from house.public import is_free, port_of
-from house.udp import UdpUpstream, UdpVisitor
+from house.udp import UdpUpstream, UdpVisitor, VisitorFrom
 from house.visitor import Visitor
 from house.wait import wait_until
 
@@ -158,17 +158,56 @@ def test_flood_of_datagrams_delays_nobody(tunnel, stage, upstream):
     assert client.log().count("connected to") == 1
 
 
-def test_flows_of_one_address_are_limited(tunnel, stage, upstream):
-    """64 (rule 18); the oldest idle one goes, so the new one is served."""
+def test_an_address_may_have_what_is_free(tunnel, stage, upstream):
+    """A resolver asks each question from a port of its own. Only where half of the flows are taken its own
+    finished ones make way, which is told."""
     u = upstream()
-    _, client, address = through(tunnel, u)
+    server, client, address = through(tunnel, u, "--max-flows=200", "--max-flows-per-visitor=8")
     before = client.fds()
-    for i in range(100):
-        v = stage.add(UdpVisitor(address))
-        assert v.ask(b"%d" % i) == b"%d" % i
-    # Perhaps not 100: a flow may get the port of one that is gone.
-    assert len(u.peers()) > 64
-    wait_until(lambda: client.fds() <= before + 64, "the oldest flows to be closed")
+    for _ in range(4):
+        asked = [stage.add(UdpVisitor(address)) for _ in range(40)]
+        for i, v in enumerate(asked):
+            v.send(b"%d" % i)
+        assert [v.receive(5) for v in asked] == [b"%d" % i for i in range(40)]
+    wait_until(lambda: client.fds() <= before + 100, "the finished flows to be closed")
+    server.log_contains("ended 60 flows for new ones, the last of visitor 127.0.0.1:")
+    server.log_contains(": 60 of an address beyond --max-flows-per-visitor")
+    assert "dropped" not in server.log()
+    other = stage.add(VisitorFrom("127.0.0.2", address))
+    assert other.ask(b"x") == b"x"
+
+
+def flood(stage, address, n, seed):
+    """`n` datagrams, each from an address that nobody else has, as if they were forged."""
+    for i in range(n):
+        v = VisitorFrom("127.%d.%d.1" % (seed, i + 1), address)
+        v.send(b"forged")
+        v.stop()
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_forged_senders_push_nobody_out(tunnel, stage, upstream, answered):
+    """Whose answers came stays while there is anybody who was never answered. Where the upstream answers
+    everybody, who went on behind an answer stays."""
+    u = upstream(lambda data: [data] if answered or data != b"forged" else [])
+    server, _, address = through(tunnel, u, "--max-flows=32")
+    good = [stage.add(VisitorFrom("127.0.0.%d" % (2 + i), address)) for i in range(8)]
+    for round in range(2 if answered else 1):
+        for v in good:
+            assert v.ask(b"good") == b"good"
+    sources = u.peers()
+    assert len(sources) == 8
+    flood(stage, address, 200, 101)
+    server.log_contains("of a client beyond --max-flows")
+    for source in sources:
+        u.sock.sendto(b"late", source)
+    assert [v.receive(5) for v in good] == [b"late"] * 8
+    for v in good:
+        assert v.ask(b"good, still") == b"good, still"
+    assert {peer for data, peer in u.received if data.startswith(b"good")} == set(sources)
+    # And whoever is new is served.
+    new = stage.add(VisitorFrom("127.0.0.99", address))
+    assert new.ask(b"good") == b"good"
 
 
 def test_port_closes_with_the_session(tunnel, stage, upstream):

@@ -10,16 +10,9 @@ import pytest
 from house.noise import DATAGRAM, OPEN, RESET, UDP, Link, control, frame
 from house.programs import TOKEN
 from house.public import is_free
-from house.udp import UdpVisitor
+from house.udp import UdpVisitor, VisitorFrom
 from house.visitor import Closed
 from house.wait import wait_until
-
-
-class VisitorFrom(UdpVisitor):
-    def __init__(self, host, address):
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((host, 0))
-        self.sock.connect(address)
 
 
 class Holder:
@@ -172,7 +165,7 @@ def test_held_and_taken(tunnel, stage, hold):
 
 
 def test_limits(tunnel, stage, hold):
-    """The one idle longest goes, of a session as of an address."""
+    """The one idle longest goes, of a session as of an address, once half of the session's are taken."""
     server = tunnel.server("--max-flows=5", "--max-flows-per-visitor=3")
     one = hold(server).serve()
     time.sleep(0.1)

@@ -86,3 +86,13 @@ class UdpVisitor:
 
     def stop(self):
         self.sock.close()
+
+
+class VisitorFrom(UdpVisitor):
+    """From an address of one's choice."""
+
+    def __init__(self, host, address):
+        self.sock = _socket()
+        self.sock.bind((host, 0))
+        self.sock.connect(address)
+        self.sock.settimeout(PATIENCE)

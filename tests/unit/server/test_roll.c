@@ -11,6 +11,8 @@
 #include "base/macros.h"
 #include "tests/unit/base/chain.h"
 
+#define NOW 1000 /* µs */
+
 static const int port_a, port_b;
 
 static struct address at(const char *text)
@@ -45,7 +47,7 @@ static void test_told_apart(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		entries[i] = entry(rows[i].port, rows[i].peer, rows[i].local);
 		assert_null(roll_find(&r, entries[i].port, &entries[i].peer, &entries[i].local));
-		assert_int_equal(roll_add(&r, &entries[i]), 0);
+		assert_int_equal(roll_add(&r, &entries[i], NOW), 0);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct address peer = at(rows[i].peer), local = at(rows[i].local);
@@ -57,8 +59,13 @@ static void test_told_apart(void **state)
 	roll_deinit(&r);
 }
 
-/* A subscriber has a /64, and may use every address of it. */
-static void test_oldest(void **state)
+static struct roll_entry *victim(const struct roll *r, const struct address *of)
+{
+	return roll_victim(r, of, NOW + FLOW_ANSWER_TIME);
+}
+
+/* A subscriber has a /64, and may use every address of it; which of its flows goes, net/flow_queue says. */
+static void test_victims(void **state)
 {
 	struct roll r;
 	roll_init(&r);
@@ -67,22 +74,24 @@ static void test_oldest(void **state)
 	struct roll_entry third = entry(&port_a, "[2001:db8::1]:2", "[::1]:53");
 	struct roll_entry other = entry(&port_a, "[2001:db8:0:1::1]:1", "[::1]:53");
 	struct address anyone = at("[2001:db8::ffff]:9"), nobody = at("192.0.2.1:1");
-	assert_null(roll_oldest(&r, &anyone));
-	roll_add(&r, &other);
-	roll_add(&r, &first);
-	roll_add(&r, &second);
-	roll_add(&r, &third);
-	assert_ptr_equal(roll_oldest(&r, &anyone), &first);
+	assert_null(victim(&r, &anyone));
+	roll_add(&r, &other, NOW);
+	roll_add(&r, &first, NOW);
+	roll_add(&r, &second, NOW);
+	roll_add(&r, &third, NOW);
+	assert_ptr_equal(victim(&r, &anyone), &first);
+	roll_answered(&first);
 	roll_heard(&first);
-	assert_ptr_equal(roll_oldest(&r, &anyone), &second);
+	assert_ptr_equal(victim(&r, &anyone), &second);
+	roll_answered(&third);
 	roll_remove(&r, &second);
-	assert_ptr_equal(roll_oldest(&r, &anyone), &third);
+	assert_ptr_equal(victim(&r, &anyone), &third);
 	roll_remove(&r, &third);
-	assert_ptr_equal(roll_oldest(&r, &anyone), &first);
+	assert_ptr_equal(victim(&r, &anyone), &first);
 	roll_remove(&r, &first);
-	assert_null(roll_oldest(&r, &anyone));
-	assert_ptr_equal(roll_oldest(&r, &other.peer), &other);
-	assert_null(roll_oldest(&r, &nobody));
+	assert_null(victim(&r, &anyone));
+	assert_ptr_equal(victim(&r, &other.peer), &other);
+	assert_null(victim(&r, &nobody));
 	roll_remove(&r, &other);
 	roll_deinit(&r);
 }
@@ -99,7 +108,7 @@ static void test_many(void **state)
 		snprintf(text, sizeof(text), "10.0.%u.%u:%u", i / 2 / 256, i / 2 % 256,
 			1000 + i % 2);
 		entries[i] = entry(&port_a, text, "127.0.0.1:53");
-		assert_int_equal(roll_add(&r, &entries[i]), 0);
+		assert_int_equal(roll_add(&r, &entries[i], NOW), 0);
 	}
 	assert_int_equal(r.entries.n, N);
 	assert_int_equal(r.hosts.n, N / 2);
@@ -131,7 +140,7 @@ static void test_one_prefix(void **state)
 			entries[i] = entry(&port_a, "[2001:db8:1::]:1", "[::1]:53");
 			entries[i].peer.bytes[rows[row].at] = (uint8_t)(i >> 8);
 			entries[i].peer.bytes[rows[row].at + 1] = (uint8_t)i;
-			assert_int_equal(roll_add(&r, &entries[i]), 0);
+			assert_int_equal(roll_add(&r, &entries[i], NOW), 0);
 		}
 		assert_int_equal(r.hosts.n, rows[row].hosts);
 		assert_in_range(longest_chain(&r.entries), 0, CHAIN_MAX);
@@ -147,7 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_told_apart),
-		cmocka_unit_test(test_oldest),
+		cmocka_unit_test(test_victims),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_one_prefix),
 	};
