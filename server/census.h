@@ -11,11 +11,10 @@
 #include "server/tally.h"
 
 enum census_kind {
-	CENSUS_VISITOR,   /* connections of visitors and callers */
-	CENSUS_HANDSHAKE, /* links whose peer has not proved its key */
-	CENSUS_WAITING,   /* requests and callers that wait for a session (rule 38) */
-	CENSUS_LINK,      /* handshaking ones included */
-	CENSUS_FLOW,      /* of UDP */
+	CENSUS_VISITOR, /* connections of visitors and callers */
+	CENSUS_WAITING, /* requests and callers that wait for a session (rule 38) */
+	CENSUS_LINK,    /* half-open ones included, which server/half_open.h counts as well */
+	CENSUS_FLOW,    /* of UDP */
 	CENSUS_KINDS,
 };
 

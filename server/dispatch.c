@@ -10,6 +10,7 @@
 #include "server/forward.h"
 #include "server/scheme.h"
 #include "server/session.h"
+#include "server/trunk_accept.h"
 #include "server/visitor.h"
 
 #define RETRY_AFTER_BUSY  1              /* seconds; a stream ends, a client reconnects */
@@ -19,7 +20,8 @@
 static void visitor_page(struct visitor *v, struct page page);
 
 /* The connection is a link from here on; no visitor is left. */
-static void visitor_become_link(struct visitor *v, const struct http1_head *h)
+static void visitor_become_link(struct visitor *v, const struct http1_head *h,
+	struct half_open_slot *slot)
 {
 	char response[UPGRADE_RESPONSE_MAX];
 	size_t n = upgrade_response(h, response);
@@ -27,13 +29,26 @@ static void visitor_become_link(struct visitor *v, const struct http1_head *h)
 	struct address peer = v->ex.visitor;
 	struct plug plug = conn_unplug(&v->conn);
 	visitor_close(v, false);
-	trunk_accept(w, plug, &peer, response, n);
+	trunk_accept(w, plug, slot, &peer, response, n);
 }
 
 /* Who asks for a link has to show a certificate, where one is asked for. */
 static bool visitor_vouched(const struct visitor *v)
 {
 	return !v->worker->opts->tls_client_ca || (v->conn.tls && tls_verified(v->conn.tls));
+}
+
+static void visitor_ask_link(struct visitor *v, const struct http1_head *h)
+{
+	if (!visitor_vouched(v)) {
+		visitor_refuse(v, PAGE_NO_CERTIFICATE);
+		return;
+	}
+	struct half_open_slot *slot = trunk_admit(v->worker, &v->ex.visitor);
+	if (slot)
+		visitor_become_link(v, h, slot);
+	else
+		visitor_refuse(v, PAGE_OVERLOADED);
 }
 
 static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, size_t behind)
@@ -45,12 +60,7 @@ static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, si
 	case UPGRADE_NONE:
 		return false;
 	case UPGRADE_LINK:
-		if (!visitor_vouched(v))
-			visitor_refuse(v, PAGE_NO_CERTIFICATE);
-		else if (trunk_admit(v->worker, &v->ex.visitor))
-			visitor_become_link(v, h);
-		else
-			visitor_refuse(v, PAGE_OVERLOADED);
+		visitor_ask_link(v, h);
 		return true;
 	case UPGRADE_ORIGIN:
 		visitor_refuse(v, PAGE_ORIGIN);

@@ -1,6 +1,29 @@
 #include "server/node.h"
 
+#include <assert.h>
+
 #include "server/worker.h"
+
+static_assert(HALF_OPEN_WORKERS == WORKERS_MAX, "each worker's half-open links have a list");
+
+/* Once at a time for each worker: half_open_evicted() sees to it. */
+static void node_evict(struct half_open *h, unsigned worker)
+{
+	struct node *n = container_of(h, struct node, half_open);
+	node_post(n, worker, &n->workers[worker]->evictions);
+}
+
+void node_limits_init(struct node *n)
+{
+	census_init(&n->census);
+	half_open_init(&n->half_open, node_evict);
+}
+
+void node_limits_deinit(struct node *n)
+{
+	census_deinit(&n->census);
+	half_open_deinit(&n->half_open);
+}
 
 void node_post(struct node *n, unsigned worker, struct mail *mail)
 {

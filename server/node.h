@@ -10,6 +10,7 @@
 #include "net/mailbox.h"
 #include "server/census.h"
 #include "server/forward.h"
+#include "server/half_open.h"
 #include "server/keyring.h"
 #include "wire/control.h"
 
@@ -39,10 +40,15 @@ struct node {
 	struct worker *workers[WORKERS_MAX];
 	unsigned n_workers;
 	struct census census;
+	struct half_open half_open;
 	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
 	atomic_uint turn;               /* of equals */
 	bool over; /* the threads have ended: mail that is left is freed and does nothing else */
 };
+
+/* What is counted for the whole process. */
+void node_limits_init(struct node *n);
+void node_limits_deinit(struct node *n);
 
 /* Sends mail to a worker, from any thread. */
 void node_post(struct node *n, unsigned worker, struct mail *mail);

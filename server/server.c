@@ -225,7 +225,7 @@ static int server_make_workers(struct server *s)
 	uint64_t pseudonym;
 	random_bytes(&pseudonym, sizeof(pseudonym));
 	snprintf(n->pseudonym, sizeof(n->pseudonym), "tunnel-%016" PRIx64, pseudonym);
-	census_init(&n->census);
+	node_limits_init(n);
 	unsigned count = (unsigned)s->opts->workers;
 	for (unsigned i = 0; i < count; i++) {
 		struct worker *w = calloc(1, sizeof(*w));
@@ -346,7 +346,7 @@ static void server_stop(struct server *s)
 		loop_free(n->workers[i]->loop);
 	for (unsigned i = 0; i < n->n_workers; i++)
 		free(n->workers[i]);
-	census_deinit(&n->census);
+	node_limits_deinit(n);
 	keyring_deinit(&s->keyring);
 	state_deinit(&s->files);
 }

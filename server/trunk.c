@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "link/upgrade.h"
 #include "net/tls.h"
 #include "server/registrar.h"
+#include "server/trunk_accept.h"
 #include "version.h"
 
 static struct trunk *trunk_of(struct link *l)
@@ -60,8 +60,10 @@ static void trunk_set_state(struct trunk *t, enum trunk_state state)
 	static const char *const names[] = {"handshaking", "established", "draining", "closed"};
 	if (!(legal[t->state] & 1 << state))
 		abort();
-	if (t->state == TRUNK_HANDSHAKING)
-		census_leave(&trunk_node(t)->census, CENSUS_HANDSHAKE, &t->peer);
+	if (t->state == TRUNK_HANDSHAKING) {
+		half_open_leave(&trunk_node(t)->half_open, t->slot);
+		t->slot = NULL;
+	}
 	log_debug("a link from a client: %s -> %s", names[t->state], names[state]);
 	t->state = state;
 	if (state != TRUNK_ESTABLISHED)
@@ -96,10 +98,18 @@ static const struct token_key *trunk_on_find_key(struct link *l, const uint8_t i
 	return t->identity ? t->identity->key : NULL;
 }
 
+/* In open mode everybody has proved what everybody knows. */
+static void trunk_remember(const struct trunk *t)
+{
+	if (t->identity && !t->identity->open)
+		half_open_proved(&trunk_node(t)->half_open, &t->peer, loop_now(t->worker->loop));
+}
+
 static void trunk_on_up(struct link *l, const struct control *hello)
 {
 	struct trunk *t = trunk_of(l);
 	trunk_set_state(t, TRUNK_ESTABLISHED);
+	trunk_remember(t);
 	t->protection = l->sealed ? "sealed" : l->bound ? "inside TLS" : "not encrypted";
 	registrar_tell_up(t, hello);
 	if (t->worker->draining)
@@ -190,6 +200,9 @@ static void trunk_leave(struct trunk *t)
 {
 	struct node *n = trunk_node(t);
 	loop_timer_cancel(&t->suspect);
+	/* The time that it was up counts: its client may be back in a moment. */
+	if (t->state != TRUNK_HANDSHAKING)
+		trunk_remember(t);
 	trunk_set_state(t, TRUNK_CLOSED);
 	if (t->presence)
 		budget_account_join(&trunk_link(t)->mux.account, NULL);
@@ -217,6 +230,12 @@ void trunk_discard(struct trunk *t)
 	carrier_deinit(&t->carrier); /* ends the streams, and with them the lanes */
 	trunk_leave(t);
 	trunk_free(t);
+}
+
+void trunk_evict(struct trunk *t)
+{
+	link_close(trunk_link(t), LINK_END_LOCAL,
+		"it had not proved its key when its place was needed");
 }
 
 void trunk_drain(struct trunk *t)
@@ -380,61 +399,19 @@ void trunk_forget(struct trunk *t)
 		node_post(trunk_node(t), t->worker->index, &t->gone);
 }
 
-/* ---- Accepting ---- */
+/* ---- Beginning ---- */
 
-bool trunk_admit(struct worker *w, const struct address *peer)
-{
-	struct census *c = &w->node->census;
-	const char *limit = NULL;
-	if (census_enter(c, CENSUS_LINK, peer, (unsigned)w->opts->max_sessions, 0) < 0) {
-		limit = "--max-sessions is reached";
-	} else {
-		int r = census_enter(c, CENSUS_HANDSHAKE, peer, (unsigned)w->opts->max_handshakes,
-			TRUNK_HANDSHAKES_PER_ADDRESS);
-		if (r == 0)
-			return true;
-		limit = r == -EBUSY ? "--max-handshakes are under way"
-				    : "too many handshakes from there are under way";
-		census_leave(c, CENSUS_LINK, peer);
-	}
-	char more[LOG_LIMIT_MORE];
-	if (log_limit_pass(&w->log_refused, loop_now(w->loop), TRUNK_SAY_AGAIN, 1, more)) {
-		char text[ADDRESS_TEXT_SIZE];
-		address_format(peer, text);
-		log_warn("a client from %s was refused: %s%s", text, limit, more);
-	}
-	return false;
-}
-
-/* A link on its way to its worker. */
-struct trunk_offer {
-	struct mail mail;
-	struct worker *worker;
-	struct plug plug;
-	struct address peer;
-	size_t n;
-	char response[UPGRADE_RESPONSE_MAX];
-};
-
-static void offer_refuse(struct trunk_offer *o)
-{
-	struct node *n = o->worker->node;
-	plug_close(&o->plug);
-	census_leave(&n->census, CENSUS_HANDSHAKE, &o->peer);
-	census_leave(&n->census, CENSUS_LINK, &o->peer);
-	atomic_fetch_sub_explicit(&n->links[o->worker->index], 1, memory_order_relaxed);
-}
-
-static void trunk_begin(struct trunk_offer *offer)
+bool trunk_begin(struct trunk_offer *offer)
 {
 	struct worker *w = offer->worker;
 	struct trunk *t = calloc(1, sizeof(*t));
-	if (!t) {
-		offer_refuse(offer);
-		return;
+	if (!t || !half_open_begin(&w->node->half_open, offer->slot, t, w->index)) {
+		free(t);
+		return false;
 	}
 	t->worker = w;
 	t->peer = offer->peer;
+	t->slot = offer->slot;
 	t->state = TRUNK_HANDSHAKING;
 	list_init(&t->of_presence);
 	list_init(&t->of_session);
@@ -462,36 +439,5 @@ static void trunk_begin(struct trunk_offer *offer)
 	if (carrier_start(&t->carrier, w->loop, offer->plug, &link_ops, &config, NULL, 0,
 		    trunk_ended) < 0)
 		trunk_discard(t);
-}
-
-static void offer_deliver(struct mail *mail)
-{
-	struct trunk_offer *o = container_of(mail, struct trunk_offer, mail);
-	if (o->worker->node->over)
-		offer_refuse(o);
-	else
-		trunk_begin(o);
-	free(o);
-}
-
-void trunk_accept(struct worker *w, struct plug plug, const struct address *peer,
-	const char *response, size_t n)
-{
-	struct trunk_offer here = {.worker = node_place_link(w->node),
-		.plug = plug,
-		.peer = *peer,
-		.n = n};
-	memcpy(here.response, response, n);
-	if (here.worker == w) {
-		trunk_begin(&here);
-		return;
-	}
-	struct trunk_offer *o = malloc(sizeof(*o));
-	if (!o) {
-		offer_refuse(&here);
-		return;
-	}
-	*o = here;
-	o->mail.deliver = offer_deliver;
-	node_post(w->node, o->worker->index, &o->mail);
+	return true;
 }

@@ -8,8 +8,6 @@
 #include "net/carrier.h"
 #include "server/worker.h"
 
-#define TRUNK_HANDSHAKES_PER_ADDRESS \
-	32 /* under way; an office's clients after its router restarts */
 #define TRUNK_SAY_AGAIN      (60 * CLOCK_S) /* between two lines about clients that were refused */
 #define TRUNK_STRANGER_EVERY CLOCK_S        /* between two lines about handshakes that failed */
 /* Lines about links that leave: so many at once, as when a network of clients is restarted, then these. */
@@ -18,6 +16,7 @@
 #define TRUNK_SUSPECT_TIME   (2 * CLOCK_S) /* rule 28: a holder silent for so long is dead */
 
 struct presence;
+struct trunk_offer;
 struct session;
 
 enum trunk_state { TRUNK_HANDSHAKING, TRUNK_ESTABLISHED, TRUNK_DRAINING, TRUNK_CLOSED };
@@ -30,6 +29,7 @@ struct trunk {
 	struct loop_timer suspect;
 	enum trunk_state state;
 	const struct keyring_entry *identity; /* NULL until the handshake named one */
+	struct half_open_slot *slot;          /* while it is HANDSHAKING */
 	struct address peer;
 	struct presence *presence; /* NULL until the registrar said whose it is */
 	struct list of_presence;
@@ -47,18 +47,11 @@ struct trunk {
 	char version[CONTROL_VERSION + 1];
 };
 
-/*
- * Whether one more client may begin: a handshake costs a Diffie-Hellman, a link buffers. What is refused
- * is logged, once a minute. After true, trunk_accept() must follow.
- */
-bool trunk_admit(struct worker *w, const struct address *peer);
+/* On the offer's worker. False, and nothing was taken: its place is gone, or memory. */
+bool trunk_begin(struct trunk_offer *offer);
 
-/*
- * Takes over a connection whose link request was admitted, on whichever worker has the fewest links;
- * `response` is its 101.
- */
-void trunk_accept(struct worker *w, struct plug plug, const struct address *peer,
-	const char *response, size_t n);
+/* Its place is another's now: it goes, unless it has proved its key in the meantime. */
+void trunk_evict(struct trunk *t);
 
 /* Whether new streams may be opened on it. */
 bool trunk_usable(const struct trunk *t);

@@ -8,6 +8,7 @@
 #include "server/caller.h"
 #include "server/guest.h"
 #include "server/session.h"
+#include "server/trunk_accept.h"
 #include "server/visitor.h"
 
 static void worker_expire(struct loop_timer *timer)
@@ -40,6 +41,7 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	w->index = index;
 	w->opts = opts;
 	w->loop = loop;
+	w->evictions.deliver = trunk_evictions_deliver;
 	list_init(&w->trunks);
 	list_init(&w->visitors);
 	list_init(&w->callers);

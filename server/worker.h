@@ -45,6 +45,7 @@ struct worker {
 	struct routes ports;  /* by "tcp:2222" */
 	struct waiting waiting;
 	struct list trunks;              /* of struct trunk */
+	struct mail evictions;           /* half-open trunks lost their places */
 	struct list visitors;            /* of struct visitor */
 	struct list callers;             /* of struct caller */
 	struct senders senders;          /* and their hatches */

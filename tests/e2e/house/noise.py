@@ -207,8 +207,8 @@ class Refused(Exception):
 class Link:
     """The client's end of a link, step by step; every step can be taken wrongly."""
 
-    def __init__(self, address, request=None):
-        self.v = Visitor(address)
+    def __init__(self, address, request=None, source=None):
+        self.v = Visitor(address, source=source)
         self.v.send(request or wire.link_request())
         head = self.v.read_head()
         if head.status != 101:

@@ -46,10 +46,11 @@ class Closed(Exception):
 
 
 class Visitor:
-    def __init__(self, address, timeout=None):
+    def __init__(self, address, timeout=None, source=None):
         host, port = address if isinstance(address, tuple) else split(address)
         self.address = (host, port)
-        self.sock = socket.create_connection((host, port), timeout or PATIENCE)
+        self.sock = socket.create_connection((host, port), timeout or PATIENCE,
+                                             source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
 

@@ -82,19 +82,19 @@ static void *work(void *arg)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		unsigned held = 0;
 		for (unsigned j = 0; j < PER_ADDRESS + 1; j++) {
-			int r = census_enter(w->census, CENSUS_HANDSHAKE, &w->peer, TOTAL,
+			int r = census_enter(w->census, CENSUS_WAITING, &w->peer, TOTAL,
 				PER_ADDRESS);
 			held += r == 0;
 			if (r && r != -EBUSY && r != -EUSERS)
 				w->strange = r;
 		}
-		unsigned n = census_count(w->census, CENSUS_HANDSHAKE);
+		unsigned n = census_count(w->census, CENSUS_WAITING);
 		w->most = n > w->most ? n : w->most;
 		w->entered += held;
 		if (held > PER_ADDRESS)
 			w->strange = 1;
 		while (held--)
-			census_leave(w->census, CENSUS_HANDSHAKE, &w->peer);
+			census_leave(w->census, CENSUS_WAITING, &w->peer);
 	}
 	return NULL;
 }
@@ -119,8 +119,8 @@ static void test_threads(void **state)
 		entered += workers[i].entered;
 	}
 	assert_true(entered > 0);
-	assert_int_equal(census_count(&census, CENSUS_HANDSHAKE), 0);
-	assert_int_equal(census.kinds[CENSUS_HANDSHAKE].addresses.table.n, 0);
+	assert_int_equal(census_count(&census, CENSUS_WAITING), 0);
+	assert_int_equal(census.kinds[CENSUS_WAITING].addresses.table.n, 0);
 	census_deinit(&census);
 }
 
@@ -131,7 +131,7 @@ static void test_one_address(void **state)
 	struct worker workers[THREADS] = {0};
 	struct address peer = address("2001:db8::1");
 	census_init(&census);
-	assert_int_equal(census_enter(&census, CENSUS_HANDSHAKE, &peer, TOTAL, PER_ADDRESS), 0);
+	assert_int_equal(census_enter(&census, CENSUS_WAITING, &peer, TOTAL, PER_ADDRESS), 0);
 	for (unsigned i = 0; i < THREADS; i++) {
 		workers[i].census = &census;
 		workers[i].peer = peer;
@@ -142,7 +142,7 @@ static void test_one_address(void **state)
 		assert_int_equal(workers[i].strange, 0);
 		assert_true(workers[i].most <= PER_ADDRESS);
 	}
-	assert_int_equal(census_count(&census, CENSUS_HANDSHAKE), 1);
+	assert_int_equal(census_count(&census, CENSUS_WAITING), 1);
 	census_deinit(&census);
 }
 

@@ -19,6 +19,7 @@
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "server/registrar.h"
+#include "server/trunk_accept.h"
 
 #define WORKERS 3
 #define TURNS   20 /* of each worker: more than any mail goes back and forth */
@@ -75,7 +76,7 @@ static int house_open(void **state)
 	h->node.public_name = "exit.example:9090";
 	h->node.registrar = &h->registrar;
 	h->node.n_workers = WORKERS;
-	census_init(&h->node.census);
+	node_limits_init(&h->node);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		h->node.workers[i] = calloc(1, sizeof(struct worker));
 		assert_int_equal(worker_init(h->node.workers[i], &h->node, i, &options), 0);
@@ -102,7 +103,8 @@ static int house_close(void **state)
 	}
 	for (int kind = 0; kind < CENSUS_KINDS; kind++)
 		assert_int_equal(census_count(&n->census, (enum census_kind)kind), 0);
-	census_deinit(&n->census);
+	assert_int_equal(half_open_count(&n->half_open), 0);
+	node_limits_deinit(n);
 	while (h->n_peers)
 		close(h->peers[--h->n_peers]);
 	free(h);
@@ -120,8 +122,9 @@ static struct trunk *dial(struct house *h, const struct keyring_entry *who, cons
 	int fds[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	h->peers[h->n_peers++] = fds[1];
-	assert_true(trunk_admit(h->node.workers[0], &peer));
-	trunk_accept(h->node.workers[0], PLUG_OF(fds[0]), &peer, "", 0);
+	struct half_open_slot *slot = trunk_admit(h->node.workers[0], &peer);
+	assert_non_null(slot);
+	trunk_accept(h->node.workers[0], PLUG_OF(fds[0]), slot, &peer, "", 0);
 	settle(h);
 	for (unsigned i = 0; i < WORKERS && !t; i++)
 		list_for_each (it, &h->node.workers[i]->trunks) {

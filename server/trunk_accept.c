@@ -1,0 +1,94 @@
+#include "server/trunk_accept.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* Whichever of them it is: a stranger can cause it as often as he likes. */
+static void admit_log(struct worker *w, const struct address *peer, const char *what)
+{
+	char more[LOG_LIMIT_MORE], text[ADDRESS_TEXT_SIZE];
+	if (!log_limit_pass(&w->log_refused, loop_now(w->loop), TRUNK_SAY_AGAIN, 1, more))
+		return;
+	address_format(peer, text);
+	log_warn("a client from %s %s%s", text, what, more);
+}
+
+struct half_open_slot *trunk_admit(struct worker *w, const struct address *peer)
+{
+	struct node *n = w->node;
+	struct half_open_slot *slot;
+	if (census_enter(&n->census, CENSUS_LINK, peer, (unsigned)w->opts->max_sessions, 0) < 0) {
+		admit_log(w, peer, "was refused: --max-sessions is reached");
+		return NULL;
+	}
+	int r = half_open_enter(&n->half_open, peer, (unsigned)w->opts->max_handshakes,
+		loop_now(w->loop), &slot);
+	if (r < 0) {
+		census_leave(&n->census, CENSUS_LINK, peer);
+		admit_log(w, peer,
+			r == -EBUSY ? "was refused: --max-handshakes are under way"
+				    : "was refused: out of memory");
+		return NULL;
+	}
+	if (r == HALF_OPEN_CROWDED_OUT)
+		admit_log(w, peer,
+			"took the place of another that had not proved its key: "
+			"--max-handshakes are under way, or too many from one address");
+	return slot;
+}
+
+static void offer_refuse(struct trunk_offer *o)
+{
+	struct node *n = o->worker->node;
+	plug_close(&o->plug);
+	half_open_leave(&n->half_open, o->slot);
+	census_leave(&n->census, CENSUS_LINK, &o->peer);
+	atomic_fetch_sub_explicit(&n->links[o->worker->index], 1, memory_order_relaxed);
+}
+
+static void offer_take(struct trunk_offer *o)
+{
+	if (o->worker->node->over || !trunk_begin(o))
+		offer_refuse(o);
+}
+
+static void offer_deliver(struct mail *mail)
+{
+	struct trunk_offer *o = container_of(mail, struct trunk_offer, mail);
+	offer_take(o);
+	free(o);
+}
+
+void trunk_accept(struct worker *w, struct plug plug, struct half_open_slot *slot,
+	const struct address *peer, const char *response, size_t n)
+{
+	struct trunk_offer here = {.worker = node_place_link(w->node),
+		.plug = plug,
+		.slot = slot,
+		.peer = *peer,
+		.n = n};
+	memcpy(here.response, response, n);
+	if (here.worker == w) {
+		offer_take(&here);
+		return;
+	}
+	struct trunk_offer *o = malloc(sizeof(*o));
+	if (!o) {
+		offer_refuse(&here);
+		return;
+	}
+	*o = here;
+	o->mail.deliver = offer_deliver;
+	node_post(w->node, o->worker->index, &o->mail);
+}
+
+void trunk_evictions_deliver(struct mail *mail)
+{
+	struct worker *w = container_of(mail, struct worker, evictions);
+	struct trunk *t;
+	while (!w->node->over && (t = half_open_evicted(&w->node->half_open, w->index)) != NULL)
+		trunk_evict(t);
+}

@@ -1,0 +1,84 @@
+"""What strangers can hold on to without a token, a request or a byte: places and memory, and that this
+keeps nobody else out."""
+
+import selectors
+import socket
+import threading
+
+import pytest
+
+from house import wire
+from house.noise import Link, Refused
+from house.programs import TOKEN
+from house.visitor import Closed
+from house.wait import wait_until
+
+PLACES = 256  # --max-handshakes
+
+
+class Silent:
+    """Asks for links from so many addresses and says nothing more; whenever one ends, for another."""
+
+    PACE = 0.002  # seconds between two requests: fast enough to take every place that gets free
+
+    def __init__(self, server, addresses, each):
+        self.server = server
+        self.selector = selectors.DefaultSelector()
+        self.asked = 0
+        self.over = threading.Event()
+        for i in range(addresses):
+            for _ in range(each):
+                self.ask("127.2.0.%d" % (1 + i))
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()
+        self.selector.close()
+
+    def ask(self, source):
+        sock = socket.create_connection(("127.0.0.1", self.server.port), 5, (source, 0))
+        sock.sendall(wire.link_request())
+        self.selector.register(sock, selectors.EVENT_READ, source)
+        self.asked += 1
+
+    def run(self):
+        while not self.over.wait(self.PACE):
+            for key, _ in self.selector.select(0.05)[:1]:
+                try:
+                    ended = not key.fileobj.recv(4096)
+                except OSError:
+                    ended = True
+                if ended:
+                    self.selector.unregister(key.fileobj)
+                    key.fileobj.close()
+                    self.ask(key.data)
+
+
+@pytest.mark.parametrize("addresses", [9, 90])
+def test_silent_link_requests_keep_no_client_out(tunnel, addresses):
+    """A few addresses once held every place for a handshake, and a client got in on few of its tries."""
+    server = tunnel.server("--workers=2")
+    with Silent(server, addresses, 1 + PLACES // addresses) as silent:
+        # From addresses that never proved anything: the first try of each.
+        got_in = 0
+        for i in range(20):
+            try:
+                with Link(server.address, source="127.3.0.%d" % i) as link:
+                    link.up(TOKEN)
+                    got_in += 1
+            except (Refused, Closed, OSError):
+                pass
+        assert got_in == 20
+        # A real client, and it stays.
+        tunnel.client(server, tunnel.upstream("in"))
+        asked = silent.asked
+        wait_until(lambda: silent.asked >= asked + PLACES, "as many more requests")
+        assert tunnel.visitor(server).get().body == b"in"
+    assert "took the place of another" in server.log()
