@@ -265,15 +265,18 @@ void services_withdrawn(struct services *s)
 			offering_set_state(s->v[i], OFFERING_IDLE);
 }
 
-/* The exit node answered about `service`: those whose place it takes may go. */
-static void relieve_others(struct services *s, const struct offering *offering)
+/* The exit node answered about `service`: those whose place it takes may go. Whether there are any. */
+static bool relieve_others(struct services *s, const struct offering *offering)
 {
+	bool any = false;
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->v[i]->successor != offering)
 			continue;
 		s->v[i]->successor = NULL;
 		offering_set_state(s->v[i], OFFERING_LEAVING);
+		any = true;
 	}
+	return any;
 }
 
 void services_granted(struct services *s, const struct control *message, uint64_t now)
@@ -294,9 +297,13 @@ void services_refused(struct services *s, const struct control *message, uint64_
 	if (!offering ||
 		(offering->state != OFFERING_OFFERED && offering->state != OFFERING_GRANTED))
 		return;
+	/* A port or a name with other TLS: it is our own that has it. That is withdrawn first. */
+	if (relieve_others(s, offering) && message->refused.reason == CONTROL_REASON_TAKEN) {
+		offering_set_state(offering, OFFERING_IDLE);
+		return;
+	}
 	offering_refused(offering, message);
 	tell(s, offering, now);
-	relieve_others(s, offering);
 }
 
 size_t services_count(const struct services *s, enum offering_state state)

@@ -330,6 +330,35 @@ static void test_reload_changes(void **state)
 	end(&s);
 }
 
+/* A port is one service's at a time: the old one lets go of it, and the new one asks again, at once. */
+static void test_reload_changes_a_port(void **state)
+{
+	struct scene s;
+	begin(&s, "5=tls+tcp://x:1");
+	services_offer(&s.services, &s.link);
+	assert_int_equal(count_sent(&s), 1);
+	grant(&s, 1);
+	set(&s, "5=tls+tcp://y:1", NULL);
+	expect(&s, CONTROL_PUBLISH, 2);
+	refuse(&s, 2, CONTROL_REASON_TAKEN);
+	services_offer(&s.services, &s.link);
+	struct control m;
+	assert_true(sent(&s, &m));
+	assert_int_equal(m.type, CONTROL_WITHDRAW);
+	assert_int_equal(m.withdraw.service, 1);
+	control_deinit(&m);
+	assert_true(sent(&s, &m));
+	assert_int_equal(m.type, CONTROL_PUBLISH);
+	assert_int_equal(m.publish.service, 2);
+	control_deinit(&m);
+	/* Then it is somebody else's. */
+	refuse(&s, 2, CONTROL_REASON_TAKEN);
+	services_offer(&s.services, &s.link);
+	assert_int_equal(count_sent(&s), 0);
+	assert_int_equal(state_of(&s, 2), OFFERING_REFUSED);
+	end(&s);
+}
+
 static void test_reload_changes_back(void **state)
 {
 	struct scene s;
@@ -455,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_port_is_kept),
 		cmocka_unit_test(test_reload_adds_and_removes),
 		cmocka_unit_test(test_reload_changes),
+		cmocka_unit_test(test_reload_changes_a_port),
 		cmocka_unit_test(test_reload_changes_back),
 		cmocka_unit_test(test_reload_and_a_new_session),
 		cmocka_unit_test(test_said_again),
