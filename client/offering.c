@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "wire/alpn.h"
 #include "wire/frame.h"
 
 /* Every legal transition; anything else is a bug of ours. */
@@ -93,6 +94,15 @@ bool offering_takes(const struct offering *offering, uint8_t kind)
 	return false;
 }
 
+struct str offering_alpn(const struct offering *offering, uint8_t alpn)
+{
+	if (alpn == FRAME_ALPN_HTTP11)
+		return STR("http/1.1");
+	if (alpn < FRAME_ALPN_LISTED || !offering->upstream.alpn)
+		return STR_NULL;
+	return alpn_at(str_from(offering->upstream.alpn), alpn - FRAME_ALPN_LISTED);
+}
+
 /* ---- How many connections it has ---- */
 
 static size_t limit_of(uint64_t limit)
@@ -168,6 +178,7 @@ void offering_publish(struct offering *offering, struct link *l)
 	message.publish.port = offering->port;
 	message.publish.port_given = u->port_given;
 	message.publish.tls = u->tls;
+	message.publish.alpn = u->alpn;
 	message.publish.per_visitor = u->proxy_protocol != UPSTREAM_PROXY_OFF;
 	message.publish.half_closed = u->half_closed;
 	int r = link_send(l, &message);

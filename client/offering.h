@@ -71,6 +71,9 @@ void offering_set_state(struct offering *offering, enum offering_state state);
 /* Whether OPEN may ask for it as this enum frame_kind. */
 bool offering_takes(const struct offering *offering, uint8_t kind);
 
+/* The protocol that OPEN's alpn stands for; empty: none, or none that was published. */
+struct str offering_alpn(const struct offering *offering, uint8_t alpn);
+
 /* Says PUBLISH or WITHDRAW, as its state is. One that finds no room now is said with a later call. */
 void offering_publish(struct offering *offering, struct link *l);
 void offering_withdraw(struct offering *offering, struct link *l);

@@ -10,6 +10,7 @@
 #include "config/shared.h"
 #include "link/upgrade.h"
 #include "net/tls.h"
+#include "wire/alpn.h"
 
 #define AT(field) offsetof(struct client_options, field)
 #define IN(field) offsetof(struct service_options, field)
@@ -50,6 +51,16 @@ static int judge_host(struct str text, struct error *err)
 		 : 0;
 }
 
+static int judge_alpn(struct str text, struct error *err)
+{
+	return alpn_is_list(text)
+		       ? 0
+		       : error_set(err, -EINVAL,
+				 "\"%.*s\" is no name of a protocol: those have visible characters "
+				 "alone, such as h2",
+				 STR_ARG(text));
+}
+
 static const char *const half_closed_words[] = {"abort", "keep", NULL}; /* bool */
 static const char *const proxy_versions[] = {"off", "v1", "v2", NULL};  /* enum upstream_proxy */
 
@@ -84,6 +95,13 @@ static const struct option_row service_rows[] = {
 		.help = "Whether the --upstream before it goes on answering who has shut down its "
 			"sending side, or is told that the visitor left",
 		.offset = IN(half_closed)},
+	{.name = "alpn",
+		.type = OPTION_LIST,
+		.metavar = "NAME,...",
+		.judge = judge_alpn,
+		.help = "What the tls+tcp --upstream before it speaks behind TLS, in order of "
+			"preference: h2,http/1.1",
+		.offset = IN(alpn)},
 	{.name = "upstream-insecure",
 		.key = "insecure",
 		.type = OPTION_FLAG,

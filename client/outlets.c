@@ -172,7 +172,7 @@ static bool send_proxy_header(const struct outlet *o, int fd)
 		break;
 	case UPSTREAM_PROXY_V2:
 		n = proxy_header_write_v2(header, &visitor, &local, (enum frame_tls)o->open.tls,
-			(enum frame_alpn)o->open.alpn);
+			offering_alpn(o->offering, o->open.alpn));
 		break;
 	}
 	return send(fd, header, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n;

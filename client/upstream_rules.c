@@ -115,6 +115,11 @@ int upstream_check_settings(const struct part *p, const struct upstream *add, st
 			"--half-closed-requests is for HTTP, and in %s half-close always is passed "
 			"on",
 			p->text);
+	if (o->alpn.n && add->tls != CONTROL_TLS_TERMINATE)
+		return error_set(err, -EINVAL,
+			"--alpn is for a tls+tcp:// upstream, whose TLS the exit node ends, and %s "
+			"is none",
+			p->text);
 	if (o->proxy_protocol != UPSTREAM_PROXY_OFF && add->kind == CONTROL_UDP)
 		return error_set(err, -EINVAL, "--proxy-protocol is not for UDP: %s", p->text);
 	return 0;

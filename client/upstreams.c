@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "client/upstream_rules.h"
 #include "config/value.h"
+#include "wire/alpn.h"
 
 static bool has(struct str text, const char *what)
 {
@@ -98,6 +99,21 @@ static int make_rewrite(const struct part *p, struct upstream *add)
 	return add->rewrite ? 0 : -ENOMEM;
 }
 
+/* NULL: nothing was said. */
+static int make_alpn(const struct option_list *names, char **out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < names->n; i++)
+		n += strlen(names->v[i]) + 1;
+	if (!n)
+		return 0;
+	char *at = malloc(n);
+	*out = at;
+	for (size_t i = 0; at && i < names->n; i++)
+		at += sprintf(at, "%s%s", i ? "," : "", names->v[i]);
+	return *out ? 0 : -ENOMEM;
+}
+
 static int check_new(const struct upstreams *u, const struct upstream *add, struct error *err)
 {
 	if (u->n >= UPSTREAMS_MAX)
@@ -126,6 +142,7 @@ void upstream_deinit(struct upstream *u)
 {
 	free(u->text);
 	free(u->ca);
+	free(u->alpn);
 	free(u->rewrite);
 }
 
@@ -159,8 +176,13 @@ static int append(struct upstreams *u, const struct part *p, struct upstream add
 		r = check_new(u, &add, err);
 	if (!r && p->o->ca && !(add.ca = strdup(p->o->ca)))
 		r = error_set(err, -ENOMEM, "no memory");
-	if (!r && make_rewrite(p, &add))
+	if (!r && (make_rewrite(p, &add) || make_alpn(&p->o->alpn, &add.alpn)))
 		r = error_set(err, -ENOMEM, "no memory");
+	if (!r && add.alpn && !alpn_is_list(str_from(add.alpn)))
+		r = error_set(err, -EINVAL,
+			"%s: a name in --alpn stands there twice, or all of them have more than %d "
+			"bytes",
+			add.text, ALPN_LIST_MAX);
 	struct upstream *v = r ? NULL : realloc(u->v, (u->n + 1) * sizeof *v);
 	if (!v) {
 		upstream_deinit(&add);
@@ -303,7 +325,9 @@ int upstream_copy(struct upstream *to, const struct upstream *from)
 	to->text = strdup(from->text);
 	to->ca = from->ca ? strdup(from->ca) : NULL;
 	to->rewrite = from->rewrite ? strdup(from->rewrite) : NULL;
-	if (!to->text || (from->ca && !to->ca) || (from->rewrite && !to->rewrite))
+	to->alpn = from->alpn ? strdup(from->alpn) : NULL;
+	if (!to->text || (from->ca && !to->ca) || (from->rewrite && !to->rewrite) ||
+		(from->alpn && !to->alpn))
 		return -ENOMEM;
 	to->url.path = moved(from->url.path, from->text, to->text);
 	to->url.query = moved(from->url.query, from->text, to->text);
@@ -317,7 +341,7 @@ bool upstream_same(const struct upstream *a, const struct upstream *b)
 	       a->port == b->port && strcmp(a->host, b->host) == 0 &&
 	       a->proxy_protocol == b->proxy_protocol && a->half_closed == b->half_closed &&
 	       a->insecure == b->insecure && str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
-	       str_same(a->rewrite, b->rewrite);
+	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn);
 }
 
 void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE])

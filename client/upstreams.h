@@ -44,6 +44,7 @@ struct service_options {
 	int proxy_protocol;        /* enum upstream_proxy */
 	int half_closed;           /* 1: http: goes on behind a visitor's FIN */
 	bool insecure;             /* https: whatever certificate */
+	struct option_list alpn;   /* tls+tcp: what it speaks behind TLS */
 	char *ca;                  /* https: PEM file; NULL: the system's */
 	char *host;     /* Host, and https: SNI; NULL: the URL's for https, else the visitor's */
 	char *tcp_idle; /* a time; NULL: UPSTREAM_TCP_IDLE, or 0 for HTTP */
@@ -69,6 +70,7 @@ struct upstream {
 	enum upstream_proxy proxy_protocol;
 	bool half_closed; /* http: goes on behind a visitor's FIN */
 	bool insecure;
+	char *alpn;         /* what it speaks behind TLS, wire/alpn's list; owned; NULL: not said */
 	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
 	struct upstream_limits limits;
 };

@@ -91,11 +91,12 @@ static void caller_ended(struct relay *relay, enum frame_reset reason)
 static void caller_opening(struct relay *relay, struct frame_open *open_out)
 {
 	struct caller *c = container_of(relay, struct caller, relay);
+	const struct service *service = c->branch->service;
 	open_out->kind = FRAME_KIND_TCP;
-	open_out->service = c->branch->service->number;
+	open_out->service = service->number;
 	open_out->visitor = frame_addr_of(&c->peer);
 	open_out->local = frame_addr_of(&c->local);
-	door_secured(&c->relay.conn, open_out);
+	door_secured(&c->relay.conn, service_alpn(service), open_out);
 }
 
 static void caller_open(struct caller *c, struct branch *b)

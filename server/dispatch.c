@@ -178,7 +178,7 @@ void visitor_opening(struct lane_user *u, struct frame_open *open_out)
 {
 	open_out->visitor = frame_addr_of(&visitor_of(u)->ex.visitor);
 	open_out->local = frame_addr_of(&visitor_of(u)->local);
-	door_secured(&visitor_of(u)->conn, open_out);
+	door_secured(&visitor_of(u)->conn, STR_NULL, open_out);
 }
 
 /* A visitor that logged in its connection goes on where it did (rule 33). */

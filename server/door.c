@@ -13,6 +13,7 @@
 #include "server/session.h"
 #include "server/visitor.h"
 #include "server/worker.h"
+#include "wire/alpn.h"
 
 struct newcomer {
 	struct mail mail;
@@ -115,10 +116,16 @@ struct worker *door_next(struct node *n)
 			  n->n_workers];
 }
 
-void door_secured(const struct conn *conn, struct frame_open *open_out)
+void door_secured(const struct conn *conn, struct str protocols, struct frame_open *open_out)
 {
 	if (!conn->tls)
 		return;
+	struct str agreed = tls_alpn(conn->tls);
+	int index = agreed.n ? alpn_find(protocols, agreed) : -1;
 	open_out->tls = tls_version(conn->tls) == TLS_1_3 ? FRAME_TLS_1_3 : FRAME_TLS_1_2;
-	open_out->alpn = tls_alpn(conn->tls).n ? FRAME_ALPN_HTTP11 : FRAME_ALPN_NONE;
+	if (index >= 0)
+		open_out->alpn = (uint8_t)(FRAME_ALPN_LISTED + index);
+	else
+		open_out->alpn =
+			str_eq(agreed, STR("http/1.1")) ? FRAME_ALPN_HTTP11 : FRAME_ALPN_NONE;
 }

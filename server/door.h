@@ -54,8 +54,11 @@ void door_left(struct node *n, const struct address *peer, bool counted);
 void door_enter(const struct door *d, struct worker *w, int fd, const struct address *peer,
 	struct presence *p);
 
-/* What OPEN says of the TLS that ends here, if any does. */
-void door_secured(const struct conn *conn, struct frame_open *open_out);
+/*
+ * What OPEN says of the TLS that ends here, if any does; `protocols` are those that the service speaks
+ * (wire/alpn's list), empty where it did not say.
+ */
+void door_secured(const struct conn *conn, struct str protocols, struct frame_open *open_out);
 
 /* The next worker in turn. */
 struct worker *door_next(struct node *n);

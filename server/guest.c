@@ -11,6 +11,7 @@
 #include "server/caller.h"
 #include "server/visitor.h"
 #include "server/worker.h"
+#include "wire/alpn.h"
 
 /* A fatal alert, unrecognized_name (RFC 8446, 6.2), for TLS that nobody here takes. */
 static const uint8_t not_here[] = {21, 3, 3, 0, 2, 2, 112};
@@ -110,11 +111,15 @@ static void guest_become(struct guest *g, bool named, const char *name)
 		visitor_enter(w, &e);
 }
 
-static void guest_secure(struct guest *g, bool alpn)
+/* `service` is whose TLS it is to be, as far as is known; NULL: the HTTP front's. */
+static void guest_secure(struct guest *g, const struct service *service)
 {
-	struct tls *tls = g->worker->tls ? tls_accept(g->worker->tls, alpn) : NULL;
+	struct tls *tls =
+		g->worker->tls ? tls_accept(g->worker->tls, !service && !g->door.tls) : NULL;
 	guest_set_state(g, GUEST_SECURING);
 	timeout_start(&g->worker->securing, &g->timeout);
+	if (tls && service && service->alpn && tls_speak(tls, service_alpn(service)) < 0)
+		tls = tls_free(tls);
 	if (!tls || conn_secure(&g->conn, tls, buf_head(&g->in), buf_len(&g->in)) < 0) {
 		guest_refuse(g, g->worker->tls ? "out of memory" : "there is no certificate");
 		return;
@@ -122,20 +127,29 @@ static void guest_secure(struct guest *g, bool alpn)
 	buf_deinit(&g->in);
 }
 
+/* The TCP service that has this name, or the port that was connected to; NULL: none, it is HTTP's. */
+static const struct service *guest_service(const struct guest *g, struct str name)
+{
+	const struct worker *w = g->worker;
+	bool port = *g->door.place;
+	if (!port && !w->n_named)
+		return NULL;
+	const struct service *service = routes_service(port ? &w->ports : &w->routes,
+		port ? str_from(g->door.place) : name, loop_now(w->loop));
+	return service && service->kind == CONTROL_TCP ? service : NULL;
+}
+
 /* TLS for a name: a service's that takes it as it is, one that wants it ended here, or the front's. */
 static void guest_route(struct guest *g, const struct client_hello *hello)
 {
 	struct worker *w = g->worker;
-	const struct service *service =
-		g->worker->n_named
-			? routes_service(&w->routes, str_from(hello->sni), loop_now(w->loop))
-			: NULL;
-	bool passes = service && service->kind == CONTROL_TCP && service->tls == CONTROL_TLS_PASS;
+	const struct service *service = guest_service(g, str_from(hello->sni));
+	bool passes = service && service->tls == CONTROL_TLS_PASS;
 	/* Names in our own certificates are ours, whatever wildcard was granted before (rule 30). */
 	if (passes && !(w->tls && tls_server_covers(w->tls, str_from(hello->sni)))) {
 		guest_become(g, true, hello->sni);
 	} else if (w->tls) {
-		guest_secure(g, passes || !(service && service->kind == CONTROL_TCP));
+		guest_secure(g, passes ? NULL : service);
 	} else {
 		conn_write(&g->conn, not_here, sizeof(not_here));
 		guest_refuse(g,
@@ -178,7 +192,7 @@ static void guest_judge(struct guest *g)
 		break;
 	case ARRIVAL_PLAIN:
 		if (g->door.tls)
-			guest_secure(g, false);
+			guest_secure(g, guest_service(g, STR_NULL));
 		else
 			guest_become(g, false, NULL);
 		break;
@@ -221,20 +235,37 @@ static void guest_read(struct guest *g)
 	}
 }
 
+/*
+ * Whether whoever gets the connection speaks what was agreed: services may have come and gone during the
+ * handshake.
+ */
+static bool guest_agrees(const struct guest *g, const struct service *service)
+{
+	struct str agreed = tls_alpn(g->conn.tls);
+	if (!agreed.n || (service && !service->alpn))
+		return true;
+	if (service)
+		return alpn_find(service_alpn(service), agreed) >= 0;
+	/* Whoever had the port may come back to it. */
+	return *g->door.place || str_eq(agreed, STR("http/1.1"));
+}
+
 static void guest_secured(struct guest *g)
 {
 	struct tls *tls = g->conn.tls;
 	if (conn_established(&g->conn)) {
 		/* The name may lead to a service that wants its TLS ended here. */
-		char name[HOSTNAME_SIZE];
-		size_t n;
+		char name[HOSTNAME_SIZE] = "";
+		size_t n = 0;
 		const struct service *service = NULL;
-		if (!*g->door.place && g->worker->n_named &&
-			hostname_canonical(tls_sni(tls), name, &n) == 0)
-			service = routes_service(&g->worker->routes, (struct str){name, n},
-				loop_now(g->worker->loop));
-		bool ends = service && service->tls == CONTROL_TLS_TERMINATE;
-		guest_become(g, ends, name);
+		if (*g->door.place || hostname_canonical(tls_sni(tls), name, &n) == 0)
+			service = guest_service(g, (struct str){name, n});
+		if (service && service->tls != CONTROL_TLS_TERMINATE)
+			service = NULL;
+		if (guest_agrees(g, service))
+			guest_become(g, service && !*g->door.place, name);
+		else
+			guest_refuse(g, "the service that its TLS was for is another now");
 	} else if (g->conn.error) {
 		guest_refuse(g, *tls_complaint(tls) ? tls_complaint(tls) : strerror(g->conn.error));
 	}

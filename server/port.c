@@ -99,14 +99,14 @@ static int port_share(struct port *p, const struct session *s, const struct serv
 	const struct service *other =
 		entry ? container_of(entry, struct branch, entry)->service : NULL;
 	if (!other || (other->session->identity->identity == s->identity->identity &&
-			      other->tls == service->tls && other->session != s))
+			      service_same_tls(other, service) && other->session != s))
 		return 0;
 	if (other->session == s)
 		return error_set(err, -EEXIST, "port %u is published by this client already",
 			p->number);
 	return error_set(err, -EEXIST, "port %u is held by session %s of %s%s", p->number,
 		other->session->name, other->session->identity->identity,
-		other->tls != service->tls ? ", whose TLS is another" : "");
+		!service_same_tls(other, service) ? ", whose TLS or --alpn is another" : "");
 }
 
 int port_hold(struct session *s, struct service *service, uint32_t number,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/port.h"
+#include "wire/alpn.h"
 #include "wire/http1_path.h"
 
 const char *publish_asked(const struct control *m, char text[PUBLISH_ASKED_SIZE])
@@ -48,6 +49,7 @@ bool publish_repeats(const struct service *service, const struct control *m, con
 {
 	const char *path = m->publish.path ? m->publish.path : "";
 	const char *rewrite = m->publish.rewrite ? m->publish.rewrite : "";
+	const char *alpn = m->publish.alpn ? m->publish.alpn : "";
 	bool port_same = !service->has_port || !m->publish.port ||
 			 (service->port && service->port->number == m->publish.port);
 	return service->kind == m->publish.kind && service->tls == m->publish.tls &&
@@ -56,7 +58,8 @@ bool publish_repeats(const struct service *service, const struct control *m, con
 	       service->has_port == m->publish.port_given && port_same &&
 	       (service->has_port || strcmp(service->place, place) == 0) &&
 	       strcmp(service->path, path) == 0 &&
-	       strcmp(service->rewrite ? service->rewrite : "", rewrite) == 0;
+	       strcmp(service->rewrite ? service->rewrite : "", rewrite) == 0 &&
+	       strcmp(service->alpn ? service->alpn : "", alpn) == 0;
 }
 
 /* Why it is no service that anybody could publish; NULL: it may be one. */
@@ -74,6 +77,11 @@ static const char *publish_fault(const struct control *m)
 		return "a TCP service needs a port of its own, or a name that TLS clients ask for";
 	if (port && m->publish.tls == CONTROL_TLS_PASS)
 		return "TLS that is passed on by its name needs a name, not a port";
+	if (m->publish.alpn && m->publish.tls != CONTROL_TLS_TERMINATE)
+		return "protocols are agreed by ALPN where the exit node ends TLS, which it does "
+		       "not";
+	if (m->publish.alpn && !alpn_is_list(str_from(m->publish.alpn)))
+		return "its protocols are no list of names with commas between, each there once";
 	if (m->publish.path && !path_is_clean(m->publish.path))
 		return "its path does not begin with a slash or has characters that none may have";
 	if (m->publish.path && path_has_dots(m->publish.path))

@@ -26,6 +26,8 @@ struct service *service_new(struct session *s, const struct control *publish)
 	service->path = strdup(publish->publish.path ? publish->publish.path : "");
 	if (publish->publish.rewrite)
 		service->rewrite = strdup(publish->publish.rewrite);
+	if (publish->publish.alpn)
+		service->alpn = strdup(publish->publish.alpn);
 	atomic_init(&service->holds, 1);
 	list_init(&service->of_session);
 	for (unsigned i = 0; i < n->n_workers; i++) {
@@ -37,7 +39,8 @@ struct service *service_new(struct session *s, const struct control *publish)
 		list_init(&b->resting);
 	}
 	if (!service->upstream || !service->path ||
-		(publish->publish.rewrite && !service->rewrite)) {
+		(publish->publish.rewrite && !service->rewrite) ||
+		(publish->publish.alpn && !service->alpn)) {
 		service_release(service);
 		return NULL;
 	}
@@ -51,6 +54,7 @@ void service_release(struct service *service)
 	free(service->upstream);
 	free(service->path);
 	free(service->rewrite);
+	free(service->alpn);
 	free(service);
 }
 

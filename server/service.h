@@ -57,6 +57,7 @@ struct service {
 	char *upstream;                 /* for people */
 	char *path;                     /* put before each request's path; "" mostly (rule 41) */
 	char *rewrite;                  /* Host for the upstream; NULL: the visitor's */
+	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
 	bool stale; /* of a session that was resumed, and not published again yet */
 	bool granted;
 	struct round round;
@@ -64,6 +65,17 @@ struct service {
 	atomic_uint holds; /* the registrar's, and one of each branch that is gone and not empty */
 	struct branch branches[]; /* one a worker */
 };
+
+static inline struct str service_alpn(const struct service *s)
+{
+	return s->alpn ? str_from(s->alpn) : STR_NULL;
+}
+
+/* Whether both have their visitors' TLS handled alike, as all of one route or port have to. */
+static inline bool service_same_tls(const struct service *a, const struct service *b)
+{
+	return a->tls == b->tls && str_eq(service_alpn(a), service_alpn(b));
+}
 
 /* NULL when out of memory. In no route yet. */
 struct service *service_new(struct session *s, const struct control *publish);

@@ -380,9 +380,11 @@ static bool service_fits(const struct service *service, struct worker *w, struct
 	const struct service *other = NULL;
 	if (!service->has_port && route && !list_empty(&route->entries))
 		other = branch_of(route->entries.next)->service;
-	if (other && (other->kind != service->kind || other->tls != service->tls)) {
-		error_set(err, 0, "%s is published by session %s as another kind of service",
-			*service->place ? service->place : "every name", other->session->name);
+	if (other && (other->kind != service->kind || !service_same_tls(other, service))) {
+		bool alike = other->kind == service->kind && other->tls == service->tls;
+		error_set(err, 0, "%s is published by session %s %s",
+			*service->place ? service->place : "every name", other->session->name,
+			alike ? "with other protocols (--alpn)" : "as another kind of service");
 		return false;
 	}
 	bool passes = service->tls == CONTROL_TLS_PASS;

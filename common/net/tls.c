@@ -143,6 +143,7 @@ struct tls *tls_free(struct tls *tls)
 	buf_deinit(&tls->out);
 	if (tls->complaint != broken_memory)
 		free(tls->complaint);
+	free(tls->protocols);
 	free(tls);
 	return NULL;
 }

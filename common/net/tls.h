@@ -96,6 +96,12 @@ struct tls;
 /* Server side. `alpn`: answers http/1.1 to those who offer it. NULL: out of memory. */
 struct tls *tls_accept(struct tls_server *s, bool alpn);
 /*
+ * Server side, before the handshake: takes the first of these protocols (wire/alpn's list) that is
+ * offered, and ends with the alert no_application_protocol where none of them is, as RFC 7301, 3.2 has
+ * it. Whoever offers nothing gets nothing. 0 or -ENOMEM.
+ */
+int tls_speak(struct tls *tls, struct str protocols);
+/*
  * Client side, for a name or an address as getaddrinfo() takes it, which becomes the SNI if it is a
  * name, and is what the certificate must be for. NULL: out of memory.
  */
@@ -105,7 +111,7 @@ struct tls *tls_free(struct tls *tls); /* accepts NULL; returns NULL */
 /* Behind the handshake: */
 
 enum tls_version tls_version(const struct tls *tls);
-struct str tls_alpn(const struct tls *tls); /* "http/1.1", or empty */
+struct str tls_alpn(const struct tls *tls); /* the protocol that was agreed, or empty */
 struct str tls_sni(const struct tls *tls);  /* server: as the peer wrote it, or empty */
 /* Server: whether all certificates that may have been served are for this name (rule 35's 421). */
 bool tls_serves(const struct tls *tls, struct str host);

@@ -112,8 +112,10 @@ struct tls {
 	size_t n_fed;
 	uint8_t *sink; /* borrowed */
 	size_t n_sink, cap_sink;
-	struct buf out;      /* what the socket did not take */
-	char *complaint;     /* owned */
+	struct buf out;     /* what the socket did not take */
+	char *complaint;    /* owned */
+	uint8_t *protocols; /* server: of tls_speak(), as TLS has them; NULL: none; owned */
+	size_t n_protocols;
 	bool alpn;           /* server: answers http/1.1 */
 	bool established;    /* the handshake went well */
 	bool distrusted;     /* tls_distrusted() */

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "net/tls_openssl.h"
+#include "wire/alpn.h"
 #include "wire/hostname.h"
 
 /* Names the sessions of ours; tickets are sealed with a key of this context's anyway. */
@@ -73,21 +74,26 @@ static int take_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/* Whoever offers other protocols only is served without: a refusal would help nobody. */
+/*
+ * HTTP is served to whoever offers other protocols only, without one: a refusal would help nobody. A
+ * service that said what it speaks would not understand him.
+ */
 static int take_protocol(SSL *ssl, const unsigned char **out, unsigned char *n_out,
 	const unsigned char *offered, unsigned int n, void *arg)
 {
-	static const char http1[] = "http/1.1";
+	static const uint8_t http1[] = "\x08http/1.1";
 	struct tls *tls = SSL_get_app_data(ssl);
-	for (unsigned int at = 0; tls->alpn && at < n; at += 1u + offered[at]) {
-		if (offered[at] != sizeof http1 - 1 || n - at < sizeof http1 ||
-			memcmp(offered + at + 1, http1, sizeof http1 - 1) != 0)
-			continue;
-		*out = offered + at + 1;
-		*n_out = offered[at];
-		return SSL_TLSEXT_ERR_OK;
-	}
-	return SSL_TLSEXT_ERR_NOACK;
+	const uint8_t *ours = tls->protocols ? tls->protocols : http1;
+	size_t n_ours = tls->protocols ? tls->n_protocols : sizeof http1 - 1;
+	unsigned char *chosen;
+	if (!tls->protocols && !tls->alpn)
+		return SSL_TLSEXT_ERR_NOACK;
+	/* It gives one of theirs where there is none of both. */
+	if (SSL_select_next_proto(&chosen, n_out, ours, (unsigned int)n_ours, offered, n) !=
+		OPENSSL_NPN_NEGOTIATED)
+		return tls->protocols ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
 }
 
 /* ---- Making one ---- */
@@ -266,4 +272,16 @@ struct tls *tls_accept(struct tls_server *s, bool alpn)
 	tls->alpn = alpn;
 	SSL_set_accept_state(tls->ssl);
 	return tls;
+}
+
+int tls_speak(struct tls *tls, struct str protocols)
+{
+	uint8_t list[ALPN_TLS_MAX];
+	size_t n = alpn_for_tls(protocols, list);
+	tls->protocols = malloc(n);
+	if (!tls->protocols)
+		return -ENOMEM;
+	memcpy(tls->protocols, list, n);
+	tls->n_protocols = n;
+	return 0;
 }

@@ -204,6 +204,9 @@ void tls_explain(struct tls *tls)
 		case SSL_R_NO_SHARED_CIPHER:
 			tls_complain(tls, "it has no TLS cipher that we have");
 			break;
+		case SSL_R_NO_APPLICATION_PROTOCOL:
+			tls_complain(tls, "it offers no protocol (ALPN) that the service speaks");
+			break;
 		default:
 			tls_complain(tls, "TLS failed: %s",
 				e ? ERR_reason_error_string(e) : "for no reason that is known");

@@ -30,7 +30,7 @@ struct member {
 	const char *const *words;
 };
 
-#define MEMBERS_MAX 10 /* in one type: publish */
+#define MEMBERS_MAX 11 /* in one type: publish */
 
 /* Indexed by the enum's values; lists end with NULL. */
 static const char *const kinds[] = {"unknown", "tcp", "udp", "http", NULL};
@@ -82,6 +82,8 @@ static const struct message {
 					.optional = true),
 				FLAG(publish, per_visitor),
 				FLAG(publish, half_closed),
+				MEMBER(publish, alpn, .form = FORM_CLEAN, .bound = CONTROL_ALPN,
+					.optional = true),
 			}},
 	[CONTROL_GRANTED] = {.name = "granted",
 		.members =
@@ -103,22 +105,25 @@ static const struct message {
 				HEX(session, session, CONTROL_SESSION),
 				HEX(session, resume, CONTROL_SECRET),
 			}},
-	[CONTROL_JOIN] = {.name = "join",
-		.members =
-			{
-				HEX(join, session, CONTROL_SESSION),
-				HEX(join, mac, CONTROL_SECRET),
-			}},
-	[CONTROL_WITHDRAW] = {.name = "withdraw",
-		.members =
-			{
-				NUMBER(withdraw, service, UINT32_MAX),
-			}},
-	[CONTROL_NOTICE] = {.name = "notice",
-		.members =
-			{
-				TEXT(notice, sentence, CONTROL_TEXT),
-			}},
+	[CONTROL_JOIN] =
+		{.name = "join",
+			.members =
+				{
+					HEX(join, session, CONTROL_SESSION),
+					HEX(join, mac, CONTROL_SECRET),
+				}},
+	[CONTROL_WITHDRAW] =
+		{.name = "withdraw",
+			.members =
+				{
+					NUMBER(withdraw, service, UINT32_MAX),
+				}},
+	[CONTROL_NOTICE] =
+		{.name = "notice",
+			.members =
+				{
+					TEXT(notice, sentence, CONTROL_TEXT),
+				}},
 };
 
 static void free_tree(json_t **tree)
@@ -127,7 +132,7 @@ static void free_tree(json_t **tree)
 }
 #define auto_tree __attribute__((cleanup(free_tree)))
 
-/* It ends up in a request's head, where a CR or a space would begin something else. */
+/* It ends up in a request's head or a list, where a CR or a space would begin something else. */
 static bool text_clean(const char *text)
 {
 	for (const char *c = text; *c; c++)

@@ -23,6 +23,7 @@
 #define CONTROL_VERSION  64  /* bytes: a program's version */
 #define CONTROL_HOST     255 /* bytes: a DNS name (253) behind "*." */
 #define CONTROL_REWRITE  (CONTROL_HOST + 6) /* bytes: a host and ":65535" */
+#define CONTROL_ALPN     255                /* bytes: ALPN_LIST_MAX */
 #define CONTROL_TEXT     1024 /* bytes: a URL, a path, a sentence; what a log line should hold */
 #define CONTROL_WINDOW   INT32_MAX /* bytes: the largest credit (rule 20) */
 
@@ -87,6 +88,7 @@ struct control {
 			enum control_tls tls; /* tcp */
 			bool per_visitor; /* a stream serves one visitor's connection (rule 33) */
 			bool half_closed; /* http: a visitor's FIN does not end its request (rule 44) */
+			const char *alpn; /* tcp that is terminated: wire/alpn's list; NULL: none */
 		} publish;
 		struct {
 			uint32_t service;

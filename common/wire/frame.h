@@ -100,11 +100,12 @@ struct frame_open {
 	struct frame_addr visitor; /* who connected */
 	struct frame_addr local;   /* to what address of the exit node */
 	uint8_t tls;  /* enum frame_tls: of the visitor's connection, ended by the exit node */
-	uint8_t alpn; /* enum frame_alpn: that was agreed there */
+	uint8_t alpn; /* enum frame_alpn: what was agreed there */
 };
 
 enum frame_tls { FRAME_TLS_NONE, FRAME_TLS_1_2, FRAME_TLS_1_3 };
-enum frame_alpn { FRAME_ALPN_NONE, FRAME_ALPN_HTTP11 };
+/* From FRAME_ALPN_LISTED on: the name with the index above it in the list that the service published. */
+enum frame_alpn { FRAME_ALPN_NONE, FRAME_ALPN_HTTP11, FRAME_ALPN_LISTED = 0x80 };
 
 enum frame_result {
 	FRAME_SKIP = 1, /* unknown and not critical: step over it */

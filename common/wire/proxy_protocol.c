@@ -30,6 +30,7 @@ enum tlv {
 	TLV_SSL_VERSION = 0x21, /* inside TLV_SSL */
 };
 
+#define V1_LINE_MAX    107  /* bytes, with CR LF (2.1) */
 #define TLV_HEAD       3    /* bytes: type, length */
 #define SSL_CLIENT     0x01 /* the visitor came over TLS */
 #define SSL_UNVERIFIED 1    /* not zero: no certificate of the visitor's was verified */
@@ -78,13 +79,13 @@ static int read_v1(const uint8_t *p, size_t n, struct proxy_header *out)
 	size_t end = sizeof v1_signature;
 	if (n > end && p[end] != ' ')
 		return PROXY_HEADER_E_MALFORMED;
-	n = MIN(n, PROXY_HEADER_MAX);
+	n = MIN(n, V1_LINE_MAX);
 	while (end < n && p[end] != '\r' && p[end] != '\n')
 		end++;
 	if (end < n && p[end] == '\n')
 		return PROXY_HEADER_E_MALFORMED;
 	if (end + 2 > n)
-		return n == PROXY_HEADER_MAX ? PROXY_HEADER_E_MALFORMED : PROXY_HEADER_MORE;
+		return n == V1_LINE_MAX ? PROXY_HEADER_E_MALFORMED : PROXY_HEADER_MORE;
 	if (p[end + 1] != '\n')
 		return PROXY_HEADER_E_MALFORMED;
 
@@ -222,7 +223,7 @@ static void format_ip(const struct address *a, bool v6, char out[ADDRESS_TEXT_SI
 size_t proxy_header_write_v1(uint8_t *at, const struct address *visitor,
 	const struct address *local)
 {
-	char line[PROXY_HEADER_MAX + 1];
+	char line[V1_LINE_MAX + 1];
 	char source[ADDRESS_TEXT_SIZE + 7], destination[ADDRESS_TEXT_SIZE + 7];
 	int n;
 	if (known(visitor, local)) {
@@ -265,7 +266,7 @@ static void put_ssl(struct bytes_writer *w, struct str version)
 }
 
 size_t proxy_header_write_v2(uint8_t *at, const struct address *visitor,
-	const struct address *local, enum frame_tls tls, enum frame_alpn alpn)
+	const struct address *local, enum frame_tls tls, struct str alpn)
 {
 	struct bytes_writer w = {.p = at, .n = V2_HEAD, .cap = PROXY_HEADER_MAX};
 	bool proxied = known(visitor, local), v6 = !both_v4(visitor, local);
@@ -279,11 +280,11 @@ size_t proxy_header_write_v2(uint8_t *at, const struct address *visitor,
 	put_ip(&w, local, v6);
 	bytes_put_u16(&w, visitor->port);
 	bytes_put_u16(&w, local->port);
-	if (alpn == FRAME_ALPN_HTTP11)
-		put_tlv(&w, TLV_ALPN, STR("http/1.1"));
+	if (alpn.n)
+		put_tlv(&w, TLV_ALPN, alpn);
 	if (tls == FRAME_TLS_1_2 || tls == FRAME_TLS_1_3)
 		put_ssl(&w, tls == FRAME_TLS_1_2 ? STR("TLSv1.2") : STR("TLSv1.3"));
-	assert(!w.bad); /* 16, 36 of addresses, 11 of ALPN, 18 of TLS */
+	assert(!w.bad); /* 16, 36 of addresses, 258 of ALPN, 18 of TLS */
 	bytes_set_be16(at + 14, (uint16_t)(w.n - V2_HEAD));
 	return w.n;
 }

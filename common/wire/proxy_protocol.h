@@ -14,8 +14,9 @@
 #include "wire/frame.h"
 
 #define PROXY_HEADER_READ_MAX \
-	1024                 /* bytes of a header that is read: rule 39; no address needs more */
-#define PROXY_HEADER_MAX 107 /* bytes of a header that is written: the longest line, 2.1 */
+	1024 /* bytes of a header that is read: rule 39; no address needs more */
+#define PROXY_HEADER_MAX \
+	328 /* bytes of a header that is written: 52 to the ports, 258 of ALPN, 18 of TLS */
 
 struct proxy_header {
 	size_t size; /* bytes of the header; what follows is the connection's */
@@ -41,9 +42,10 @@ int proxy_header_read(const uint8_t *p, size_t n, struct proxy_header *out);
 /*
  * Write at most PROXY_HEADER_MAX bytes and return how many, to be sent at once, before anything else.
  * An IPv4 address beside an IPv6 one is written as ::ffff:1.2.3.4. Where one of the two is not known,
- * it is "UNKNOWN" in version 1, LOCAL in version 2. Version 2 also tells of the visitor's TLS.
+ * it is "UNKNOWN" in version 1, LOCAL in version 2. Version 2 also tells of the visitor's TLS; `alpn` has
+ * at most 255 bytes, none where nothing was agreed.
  */
 size_t proxy_header_write_v1(uint8_t *at, const struct address *visitor,
 	const struct address *local);
 size_t proxy_header_write_v2(uint8_t *at, const struct address *visitor,
-	const struct address *local, enum frame_tls tls, enum frame_alpn alpn);
+	const struct address *local, enum frame_tls tls, struct str alpn);

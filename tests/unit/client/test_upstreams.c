@@ -16,6 +16,13 @@
 /* Options are owned by what was parsed, and so not const. */
 #define TEXT(literal) ((char *)(literal))
 
+/* The third one is too many. */
+static char *protocols[] = {TEXT("h2"), TEXT("http/1.1"), TEXT("h2")};
+#define ALPN(count)              \
+	{                        \
+		protocols, count \
+	}
+
 static struct option_ranges no_ports;
 
 /* "place>where[ tls]" of each, such as "port 22>10.0.0.5:22". */
@@ -242,6 +249,14 @@ static void test_settings(void **state)
 			"b", "b", NULL},
 		{{.upstream = TEXT("http://x"), .half_closed = 1}, NULL, "x", NULL},
 
+		{{.upstream = TEXT("http://x"), .alpn = ALPN(1)}, NULL, NULL,
+			"--alpn is for a tls+tcp:// upstream, whose TLS the exit node ends, and "
+			"http://x is none"},
+		{{.upstream = TEXT("1=tcp://x"), .alpn = ALPN(1)}, NULL, NULL, "--alpn is for"},
+		{{.upstream = TEXT("a=sni+tcp://x:1"), .alpn = ALPN(1)}, NULL, NULL,
+			"--alpn is for"},
+		{{.upstream = TEXT("1=tls+tcp://x"), .alpn = ALPN(3)}, NULL, NULL,
+			"a name in --alpn stands there twice"},
 		{{.upstream = TEXT("http://x"), .insecure = true}, NULL, NULL,
 			"--upstream-insecure is for an https:// upstream, and http://x is none"},
 		{{.upstream = TEXT("1=tcp://x"), .ca = TEXT("f")}, NULL, NULL,
@@ -321,6 +336,26 @@ static void test_idle(void **state)
 	}
 }
 
+/* Each entry has its own, in the order that was given; and another list is another service. */
+static void test_alpn(void **state)
+{
+	struct upstreams u = UPSTREAMS_NULL;
+	struct upstream copy;
+	struct service_options o = {.upstream = TEXT("5-6=tls+tcp://x:7-8,a.b=tls+tcp://x:9"),
+		.alpn = ALPN(2)};
+	struct error err;
+	assert_int_equal(upstreams_add(&u, &o, &no_ports, &err), 0);
+	assert_int_equal(u.n, 3);
+	for (size_t i = 0; i < u.n; i++)
+		assert_string_equal(u.v[i].alpn, "h2,http/1.1");
+	assert_int_equal(upstream_copy(&copy, &u.v[2]), 0);
+	assert_true(upstream_same(&copy, &u.v[2]));
+	copy.alpn[0] = 'H';
+	assert_false(upstream_same(&copy, &u.v[2]));
+	upstream_deinit(&copy);
+	upstreams_deinit(&u);
+}
+
 /* The text of a range's entries is a URL of its own, which is parsed again elsewhere and logged. */
 static void test_texts(void **state)
 {
@@ -376,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_ports_used),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_same),
 	};

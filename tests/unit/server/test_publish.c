@@ -81,6 +81,37 @@ static void test_judge(void **state)
 	}
 }
 
+/* Protocols are agreed by who ends TLS. */
+static void test_alpn(void **state)
+{
+	static const struct {
+		enum control_kind kind;
+		enum control_tls tls;
+		const char *host;
+		const char *alpn;
+		int want;
+	} rows[] = {
+		{CONTROL_TCP, CONTROL_TLS_TERMINATE, "", "h2", PUBLISH_FINE},
+		{CONTROL_TCP, CONTROL_TLS_TERMINATE, "a", "h2,http/1.1", PUBLISH_FINE},
+		{CONTROL_TCP, CONTROL_TLS_TERMINATE, "", "h2,,x", INVALID},
+		{CONTROL_TCP, CONTROL_TLS_TERMINATE, "", "h2,h2", INVALID},
+		{CONTROL_TCP, CONTROL_TLS_NONE, "", "h2", INVALID},
+		{CONTROL_TCP, CONTROL_TLS_PASS, "a", "h2", INVALID},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "a", "h2", INVALID},
+		{CONTROL_UDP, CONTROL_TLS_NONE, "", "h2", INVALID},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct error err = {.text = ""};
+		char place[SERVICE_PLACE_SIZE];
+		bool port = !*rows[i].host;
+		struct control m = publish(rows[i].kind, rows[i].tls, rows[i].host, port, 4000);
+		m.publish.alpn = rows[i].alpn;
+		int r = publish_judge(&m, place, &err);
+		if (r != rows[i].want || (r != PUBLISH_FINE && !*err.text))
+			fail_msg("row %zu: %d, \"%s\"", i, r, err.text);
+	}
+}
+
 /* Said again over a new link it is the same, and anything else is not. */
 static void test_repeats(void **state)
 {
@@ -117,12 +148,22 @@ static void test_repeats(void **state)
 	assert_false(publish_repeats(&tcp, &m, ""));
 	m = publish(CONTROL_TCP, CONTROL_TLS_TERMINATE, "", true, 4000);
 	assert_false(publish_repeats(&tcp, &m, ""));
+	char alpn[] = "h2";
+	tcp.tls = CONTROL_TLS_TERMINATE;
+	assert_true(publish_repeats(&tcp, &m, ""));
+	tcp.alpn = alpn;
+	assert_false(publish_repeats(&tcp, &m, ""));
+	m.publish.alpn = "h2,http/1.1";
+	assert_false(publish_repeats(&tcp, &m, ""));
+	m.publish.alpn = "h2";
+	assert_true(publish_repeats(&tcp, &m, ""));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_repeats),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,7 @@ static const char *const messages[] = {
 	"\"upstream\":\"tcp://db:5432\",\"port\":65535}",
 	"{\"type\":\"publish\",\"service\":3,\"kind\":\"udp\",\"host\":\"\",\"upstream\":\"\"}",
 	"{\"type\":\"publish\",\"service\":4,\"kind\":\"tcp\",\"host\":\"\",\"upstream\":\"\","
-	"\"port\":0,\"tls\":\"terminate\"}",
+	"\"port\":0,\"tls\":\"terminate\",\"alpn\":\"h2,http/1.1\"}",
 	"{\"type\":\"publish\",\"service\":5,\"kind\":\"tcp\",\"host\":\"a\",\"upstream\":\"\","
 	"\"tls\":\"pass\",\"per_visitor\":true}",
 	"{\"type\":\"publish\",\"service\":6,\"kind\":\"http\",\"host\":\"a\",\"upstream\":\"\","
@@ -104,6 +104,7 @@ static void values(void **state)
 	assert_false(c.publish.per_visitor);
 	assert_false(c.publish.half_closed);
 	assert_null(c.publish.rewrite);
+	assert_null(c.publish.alpn);
 	assert_int_equal(c.publish.tls, CONTROL_TLS_NONE);
 	control_deinit(&c);
 
@@ -118,6 +119,7 @@ static void values(void **state)
 	assert_true(c.publish.port_given);
 	assert_int_equal(c.publish.port, 0);
 	assert_int_equal(c.publish.tls, CONTROL_TLS_TERMINATE);
+	assert_string_equal(c.publish.alpn, "h2,http/1.1");
 	control_deinit(&c);
 
 	assert_int_equal(decode(messages[6], strlen(messages[6]), &c), 0);
@@ -214,6 +216,9 @@ static void read_or_refused(void **state)
 				 "\"host\":\"\",\"upstream\":\"\"," member "}")
 		PUBLISH("\"port\":null"),
 		PUBLISH("\"tls\":true"),
+		PUBLISH("\"alpn\":[\"h2\"]"),
+		PUBLISH("\"alpn\":\"\""),
+		PUBLISH("\"alpn\":\"h2, x\""),
 		PUBLISH("\"per_visitor\":1"),
 		PUBLISH("\"per_visitor\":null"),
 		PUBLISH("\"per_visitor\":\"true\""),
