@@ -1,7 +1,8 @@
 /*
  * The head parser and the chunk walker on any bytes, in memory of exactly their size. What is claimed:
  * a head that arrives byte by byte parses like one that arrives whole, its views lie inside it, and
- * a chunked body ends at the same place however it is cut.
+ * a chunked body ends at the same place however it is cut, and what is passed on of it is the same, in a
+ * form that is passed on as it stands.
  */
 #include <stdlib.h>
 
@@ -64,33 +65,68 @@ static void check_head(bool response, const uint8_t *p, size_t n)
 			whole.n_fields == pieces.n_fields && whole.length == pieces.length);
 }
 
+/* What is passed on of a body that comes in pieces of `step` bytes. */
+static int walk(struct http1_chunks *c, const uint8_t *p, size_t n, size_t step, uint8_t *out,
+	size_t *used_out, size_t *wrote_out)
+{
+	size_t at = 0, had = 0;
+	int r = HTTP1_MORE;
+	while (at < n && r == HTTP1_MORE) {
+		size_t used, wrote, piece = MIN(step, n - at), room = piece + http1_chunks_held(c);
+		r = http1_chunks_copy(c, p + at, piece, out + had, room, &used, &wrote);
+		if (r > HTTP1_MORE)
+			break;
+		CLAIM(used <= piece && wrote <= room && (r == HTTP1_OK || used == piece));
+		at += used;
+		had += wrote;
+	}
+	*used_out = at;
+	*wrote_out = had;
+	return r;
+}
+
+/* A message that ends: what was passed on of it is passed on as it stands, wherever a write stops. */
+static void check_canonical(const uint8_t *p, size_t n)
+{
+	struct http1_chunks c;
+	size_t used, wrote;
+	struct str run;
+	uint8_t *rest = malloc(n + 1);
+	CLAIM(rest);
+	http1_chunks_init(&c);
+	CLAIM(http1_chunks_next(&c, p, n, &used, &run) == HTTP1_OK);
+	CLAIM(run.p == (const char *)p && run.n == n && used == n);
+	for (size_t cut = 0; cut <= n; cut++) {
+		http1_chunks_init(&c);
+		http1_chunks_passed(&c, p, cut);
+		walk(&c, p + cut, n - cut, SIZE_MAX, rest, &used, &wrote);
+		CLAIM(wrote == n - cut && memcmp(rest, p + cut, wrote) == 0);
+	}
+	free(rest);
+}
+
 static void check_chunks(const uint8_t *p, size_t n)
 {
 	struct http1_chunks c;
-	size_t whole = 0, at = 0, next = 0, used;
-	http1_chunks_init(&c);
-	int r = n > 0 ? http1_chunks_walk(&c, p, n, &whole) : HTTP1_MORE;
-
-	http1_chunks_init(&c);
-	int q = HTTP1_MORE;
-	while (at < n && q == HTTP1_MORE) {
-		used = 0;
-		q = http1_chunks_walk(&c, p + at, 1, &used);
-		at += used;
+	size_t whole, pieces, n_whole, n_pieces;
+	uint8_t *a = malloc(n + 1), *b = malloc(n + 1);
+	CLAIM(a && b);
+	for (unsigned how = 0; how < 4; how++) {
+		http1_chunks_init(&c);
+		c.data_only = how & 1;
+		c.padded = how & 2;
+		int r = walk(&c, p, n, SIZE_MAX, a, &whole, &n_whole);
+		http1_chunks_init(&c);
+		c.data_only = how & 1;
+		c.padded = how & 2;
+		int q = walk(&c, p, n, 1, b, &pieces, &n_pieces);
+		CLAIM(q == r && (r > HTTP1_MORE || pieces == whole));
+		CLAIM(r > HTTP1_MORE || (n_pieces == n_whole && memcmp(a, b, n_whole) == 0));
+		if (r == HTTP1_OK && !c.data_only)
+			check_canonical(a, n_whole);
 	}
-	CLAIM(q == r && (r > HTTP1_MORE || at == whole));
-
-	http1_chunks_init(&c);
-	q = HTTP1_MORE;
-	while (next < n && q == HTTP1_MORE) {
-		struct str piece = STR_NULL;
-		used = 0;
-		q = http1_chunks_next(&c, p + next, n - next, &used, &piece);
-		CLAIM(piece.n <= used);
-		CLAIM(piece.n == 0 || (const uint8_t *)piece.p + piece.n == p + next + used);
-		next += used;
-	}
-	CLAIM(q == r && (r > HTTP1_MORE || next == whole));
+	free(a);
+	free(b);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,6 +1,6 @@
 /*
  * An answer's bytes on their way to the visitor. The head is judged and written anew, the body passes
- * as it came, straight from the record that brought it. An answer whose end is in doubt is 502 while
+ * as it came, straight from the record that brought it, unless its chunks are not in canonical form. An answer whose end is in doubt is 502 while
  * that can still be said, and an RST afterwards (rule 32).
  */
 #include <errno.h>
@@ -73,92 +73,99 @@ static void answer_done(struct visitor *v)
 	visitor_next(v);
 }
 
-/* How many of the `n` bytes belong to the answer; `*done_out` when it ends with them. -1: garbled. */
-static ssize_t answer_walk(struct body *b, const uint8_t *p, size_t n, bool *done_out)
-{
-	size_t used = n;
-	*done_out = b->done;
-	switch ((enum http1_body)b->kind) {
-	case HTTP1_BODY_NONE:
-		return 0;
-	case HTTP1_BODY_UNTIL_CLOSE:
-		return (ssize_t)n;
-	case HTTP1_BODY_LENGTH:
-		used = (size_t)MIN(n, b->left);
-		b->left -= used;
-		*done_out = !b->left;
-		return (ssize_t)used;
-	case HTTP1_BODY_CHUNKED:
-		break;
-	}
-	int r = http1_chunks_walk(&b->chunks, p, n, &used);
-	if (r > HTTP1_MORE)
-		return -1;
-	*done_out = r == HTTP1_OK;
-	return (ssize_t)(r == HTTP1_OK ? used : n);
-}
-
-/* Chunks taken apart for a visitor that does not know them; it is the rare case, and copies. */
-static size_t answer_unchunk(struct visitor *v, const uint8_t *p, size_t n)
+/* The first `used` of `n` bytes went on: the rest is left, or none of it belongs to the answer. */
+static size_t answer_went(struct visitor *v, size_t used, size_t n)
 {
 	struct exchange *ex = &v->ex;
-	for (size_t at = 0; at < n;) {
-		size_t used = 0;
-		struct str data;
-		int r = http1_chunks_next(&ex->answer.chunks, p + at, n - at, &used, &data);
-		if (r > HTTP1_MORE) {
-			answer_garbled(v);
-			return n;
-		}
-		if (data.n && buf_append(&v->out, data.p, data.n) < 0) {
-			visitor_close(v, true);
-			return n;
-		}
-		at += used;
-		if (r == HTTP1_OK) {
-			ex->answer.done = true;
-			if (at < n)
-				answer_surplus(v);
-			break;
-		}
-	}
-	if (visitor_flush(v) && ex->answer.done)
-		answer_done(v); /* what is still in `out` is written before the connection ends */
+	if (!ex->answer.done)
+		return used;
+	if (used < n)
+		answer_surplus(v);
+	answer_done(v);
 	return n;
+}
+
+/*
+ * Chunks that do not pass as they came: into their canonical form, or taken apart for a visitor that
+ * does not know them. It is the rare case, and copies.
+ */
+static size_t answer_rewrite(struct visitor *v, const struct buf *head, const uint8_t *p, size_t n)
+{
+	struct exchange *ex = &v->ex;
+	size_t used, wrote, head_n = head ? buf_len(head) : 0, room = n + 1;
+	if (buf_reserve(&v->out, head_n + room) < 0) {
+		visitor_close(v, true);
+		return n;
+	}
+	if (head)
+		buf_append(&v->out, buf_head(head), head_n);
+	int r = http1_chunks_copy(&ex->answer.chunks, p, n, buf_tail(&v->out), room, &used, &wrote);
+	if (r > HTTP1_MORE) {
+		buf_deinit(&v->out); /* with the head, which can still be another */
+		answer_garbled(v);
+		return n;
+	}
+	buf_commit(&v->out, wrote);
+	ex->bytes_out += head_n + wrote;
+	ex->answer.done = r == HTTP1_OK;
+	/* What is still in `out` is written before the connection ends. */
+	return visitor_flush(v) ? answer_went(v, used, n) : n;
+}
+
+static size_t answer_chunks(struct visitor *v, const struct buf *head, const uint8_t *p, size_t n)
+{
+	struct body *b = &v->ex.answer;
+	struct http1_chunks before = b->chunks;
+	size_t used;
+	struct str run;
+	int r = http1_chunks_next(&b->chunks, p, n, &used, &run);
+	if (r > HTTP1_MORE) {
+		answer_garbled(v);
+		return n;
+	}
+	bool as_it_came = run.p == (const char *)p && run.n == used;
+	if (!as_it_came || (used < n && r == HTTP1_MORE)) {
+		b->chunks = before;
+		return answer_rewrite(v, head, p, n);
+	}
+	ssize_t wrote = answer_write(v, head, p, used);
+	if (wrote < 0)
+		return n;
+	if ((size_t)wrote < used) {
+		/* The rest comes again: the walk is taken back to where the socket is. */
+		b->chunks = before;
+		http1_chunks_passed(&b->chunks, p, (size_t)wrote);
+		return (size_t)wrote;
+	}
+	b->done = r == HTTP1_OK;
+	return answer_went(v, used, n);
 }
 
 /* Body bytes, with the head before them if it goes out now. */
 static size_t answer_body(struct visitor *v, const struct buf *head, const uint8_t *p, size_t n)
 {
-	struct exchange *ex = &v->ex;
-	if (ex->unchunk) {
-		if (head && answer_write(v, head, NULL, 0) < 0)
-			return n;
-		return answer_unchunk(v, p, n);
+	struct body *b = &v->ex.answer;
+	size_t used = n;
+	switch ((enum http1_body)b->kind) {
+	case HTTP1_BODY_CHUNKED:
+		return answer_chunks(v, head, p, n);
+	case HTTP1_BODY_NONE:
+		used = 0;
+		break;
+	case HTTP1_BODY_LENGTH:
+		used = (size_t)MIN(n, b->left);
+		break;
+	case HTTP1_BODY_UNTIL_CLOSE:
+		break;
 	}
-	struct body before = ex->answer;
-	bool done;
-	ssize_t used = answer_walk(&ex->answer, p, n, &done);
-	if (used < 0) {
-		answer_garbled(v);
-		return n;
-	}
-	ssize_t wrote = answer_write(v, head, p, (size_t)used);
+	ssize_t wrote = answer_write(v, head, p, used);
 	if (wrote < 0)
 		return n;
-	if (wrote < used) {
-		/* The rest comes again: the walk is taken back to where the socket is. */
-		ex->answer = before;
-		answer_walk(&ex->answer, p, (size_t)wrote, &done);
-		return (size_t)wrote;
+	if (b->kind == HTTP1_BODY_LENGTH) {
+		b->left -= (uint64_t)wrote;
+		b->done = !b->left;
 	}
-	if (!done)
-		return (size_t)used;
-	ex->answer.done = true;
-	if ((size_t)used < n)
-		answer_surplus(v);
-	answer_done(v);
-	return n;
+	return (size_t)wrote < used ? (size_t)wrote : answer_went(v, used, n);
 }
 
 /* An interim response: passed on to those who know them (RFC 9110, 15.2). -1: closed. */
@@ -191,7 +198,6 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 	ex->status = h->status;
 	ex->headed = true;
 	ex->login |= exchange_logs_in(h, HTTP1_WWW_AUTHENTICATE);
-	ex->unchunk = ex->http10 && h->body == HTTP1_BODY_CHUNKED;
 	ex->lane_clean =
 		h->keep_alive && h->minor == 1 && !ex->upgrade && h->body != HTTP1_BODY_UNTIL_CLOSE;
 	if (!request_ends_soon(v) || w->draining || forward_ends_by_close(h, ex->http10))
@@ -207,6 +213,8 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 		ex->keep = false;
 	}
 	body_begin(&ex->answer, ex->upgraded ? HTTP1_BODY_UNTIL_CLOSE : h->body, h->length);
+	ex->answer.chunks.data_only = ex->http10;
+	ex->answer.chunks.padded = true;
 	visitor_time(v, NULL);
 	branch_worked(v->user.lane->branch);
 

@@ -144,15 +144,23 @@ static uint8_t *put_chain(uint8_t *at, const struct http1_head *h, const struct 
 	return put_literal(at, "\r\n");
 }
 
-RARE static uint8_t *put_max_forwards(uint8_t *at, uint32_t v)
+RARE static uint8_t *put_number(uint8_t *at, struct str name, uint64_t v)
 {
-	char digits[10];
+	char digits[20];
 	size_t n = sizeof(digits);
 	do {
 		digits[--n] = (char)('0' + v % 10);
 		v /= 10;
 	} while (v);
-	return put_field(at, STR("Max-Forwards: "), (struct str){digits + n, sizeof(digits) - n});
+	return put_field(at, name, (struct str){digits + n, sizeof(digits) - n});
+}
+
+/* What frames the message, where it was written in a way that another reader could take for none. */
+RARE static uint8_t *put_framing(uint8_t *at, const struct http1_head *h)
+{
+	if (h->seen & BIT(HTTP1_TRANSFER_ENCODING))
+		return put_literal(at, "Transfer-Encoding: chunked\r\n");
+	return put_number(at, STR("Content-Length: "), h->length);
 }
 
 static uint8_t *put_request_line(uint8_t *at, const struct http1_head *h)
@@ -192,6 +200,8 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 		return r;
 	uint8_t *host_at, *at = put_request_line(buf_tail(out), h);
 	at = put_request_fields(at, h, f, &host_at);
+	if (h->framed_anew)
+		at = put_framing(at, h);
 
 	if (f->upgrade && h->upgrade)
 		at = put_upgrade(at, h);
@@ -212,7 +222,7 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 	memcpy(at, f->pseudonym, FORWARD_PSEUDONYM);
 	at = put_literal(at + FORWARD_PSEUDONYM, "\r\n");
 	if (h->counted)
-		at = put_max_forwards(at, h->max_forwards - 1);
+		at = put_number(at, STR("Max-Forwards: "), h->max_forwards - 1);
 	at = put_literal(at, "\r\n");
 	*host_at_out = (size_t)(host_at - buf_tail(out));
 	buf_commit(out, (size_t)(at - buf_tail(out)));
@@ -307,7 +317,10 @@ int forward_response(struct buf *out, const struct http1_head *h, const struct f
 	*at++ = ' ';
 	at = put(at, h->reason);
 	at = put_literal(at, "\r\n");
-	at = put_lines(at, h->fields, h->fields + h->n_fields, response_drop(f->http10));
+	uint64_t drop = response_drop(f->http10);
+	at = put_lines(at, h->fields, h->fields + h->n_fields, drop);
+	if (h->framed_anew && !(h->seen & drop & BIT(HTTP1_TRANSFER_ENCODING)))
+		at = put_framing(at, h);
 	if (h->upgrade && (h->status == 101 || (h->status == 426 && !f->http10)))
 		at = put_upgrade_lines(at, h);
 	if (h->status < 200)

@@ -29,8 +29,9 @@ struct forward {
 
 /*
  * The head for the upstream, always HTTP/1.1 in origin form. Host stays; Expect and what frames the
- * body stay where they are. Ours stand last: Connection with TE or Upgrade where due, X-Forwarded-For,
- * -Proto, -Host, X-Request-Id, CDN-Loop, Max-Forwards where it counts (not for 0). `*host_at_out` is where in it Host's value begins: forward_host().
+ * body stay where they are, if that is written plainly. Ours stand last: Connection with TE or Upgrade
+ * where due, X-Forwarded-For, -Proto, -Host, X-Request-Id, CDN-Loop, Max-Forwards where it counts (not
+ * for 0). `*host_at_out` is where in it Host's value begins: forward_host().
  */
 int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f,
 	size_t *host_at_out);

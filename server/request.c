@@ -1,6 +1,6 @@
 /*
  * A request's bytes on their way to the upstream: the head that dispatch.c wrote, then the body, read
- * straight from the visitor's socket into the record that carries it.
+ * straight from the visitor's socket into the record that carries it, where chunks become canonical.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,8 +18,6 @@ void request_rewind(struct exchange *ex)
 bool request_ends_soon(const struct visitor *v)
 {
 	const struct exchange *ex = &v->ex;
-	struct http1_chunks chunks = ex->body.chunks;
-	size_t used;
 	if (ex->body.done)
 		return true;
 	/* Who was not told to go on may leave the body out: what comes next is either (RFC 9110, 10.1.1). */
@@ -29,7 +27,7 @@ bool request_ends_soon(const struct visitor *v)
 		return ex->body.left <= VISITOR_REST_MAX;
 	/* How much is left of chunks, nobody knows, unless all of it was read with the head. */
 	return ex->body.kind == HTTP1_BODY_CHUNKED &&
-	       http1_chunks_walk(&chunks, buf_head(&v->in), buf_len(&v->in), &used) == HTTP1_OK;
+	       http1_chunks_end(&ex->body.chunks, buf_head(&v->in), buf_len(&v->in));
 }
 
 /* All of it has been read. */
@@ -72,62 +70,81 @@ static ssize_t request_read(struct visitor *v, uint8_t *room, size_t max)
 	return conn_read(&v->conn, room, max);
 }
 
-/* How many of the `n` bytes belong to this body: the rest goes back. -EBADMSG: none should. */
-static ssize_t request_walk(struct visitor *v, uint8_t *p, size_t n)
+/* Bytes that were read and belong behind what is under way; they may have come from `in` itself. */
+static int request_unread(struct visitor *v, const uint8_t *p, size_t n)
 {
-	struct body *b = &v->ex.body;
-	size_t used = n;
-	switch ((enum http1_body)b->kind) {
-	case HTTP1_BODY_LENGTH:
-		b->left -= n;
-		b->done = !b->left;
-		return (ssize_t)n;
-	case HTTP1_BODY_CHUNKED:
-		break;
-	case HTTP1_BODY_NONE:
-	case HTTP1_BODY_UNTIL_CLOSE:
-		return (ssize_t)n;
+	struct buf rest = BUF_NULL;
+	if (buf_append(&rest, p, n) < 0 ||
+		buf_append(&rest, buf_head(&v->in), buf_len(&v->in)) < 0) {
+		buf_deinit(&rest);
+		return -ENOMEM;
 	}
-	int r = http1_chunks_walk(&b->chunks, p, n, &used);
-	if (r > HTTP1_MORE) {
-		v->ex.malformed = (uint8_t)r;
-		return -EBADMSG;
-	}
-	if (r == HTTP1_MORE)
-		return (ssize_t)n;
-	b->done = true;
-	/* What stands behind the end is the next request's. It may have come from `in` itself. */
-	if (used < n) {
-		struct buf rest = BUF_NULL;
-		if (buf_append(&rest, p + used, n - used) < 0 ||
-			buf_append(&rest, buf_head(&v->in), buf_len(&v->in)) < 0) {
-			buf_deinit(&rest);
-			return -ENOMEM;
+	buf_deinit(&v->in);
+	v->in = rest;
+	return 0;
+}
+
+/* As request_read(), of a chunked body in its canonical form. -EBADMSG: it is malformed. */
+static ssize_t request_read_chunks(struct visitor *v, uint8_t *room, size_t max)
+{
+	struct exchange *ex = &v->ex;
+	size_t wrote = 0;
+	while (!wrote) {
+		/* What is held comes before the byte that decides about it. */
+		uint8_t decides;
+		bool held = http1_chunks_held(&ex->body.chunks);
+		uint8_t *from = held ? &decides : room;
+		ssize_t n = request_read(v, from, held ? 1 : max);
+		if (n <= 0)
+			return n;
+		size_t used;
+		int r = http1_chunks_copy(&ex->body.chunks, from, (size_t)n, room, max, &used,
+			&wrote);
+		if (r > HTTP1_MORE) {
+			ex->malformed = (uint8_t)r;
+			return -EBADMSG;
 		}
-		buf_deinit(&v->in);
-		v->in = rest;
+		ex->bytes_in += used;
+		if (used < (size_t)n && request_unread(v, from + used, (size_t)n - used) < 0)
+			return -ENOMEM;
+		ex->body.done = r == HTTP1_OK;
 	}
-	return (ssize_t)used;
+	return (ssize_t)wrote;
+}
+
+static ssize_t request_read_plain(struct visitor *v, uint8_t *room, size_t max)
+{
+	struct exchange *ex = &v->ex;
+	bool counted = ex->body.kind == HTTP1_BODY_LENGTH;
+	ssize_t n = request_read(v, room, counted ? (size_t)MIN(max, ex->body.left) : max);
+	if (n <= 0)
+		return n;
+	ex->bytes_in += (uint64_t)n;
+	if (counted) {
+		ex->body.left -= (uint64_t)n;
+		ex->body.done = !ex->body.left;
+	}
+	return n;
+}
+
+/* Body bytes as they go upstream; `body.done` behind the last. As conn_read(), but for -EBADMSG. */
+static ssize_t request_read_body(struct visitor *v, uint8_t *room, size_t max)
+{
+	return v->ex.body.kind == HTTP1_BODY_CHUNKED ? request_read_chunks(v, room, max)
+						     : request_read_plain(v, room, max);
 }
 
 ssize_t request_skip(struct visitor *v)
 {
 	struct worker *w = v->worker;
-	size_t max = sizeof(w->scratch);
-	if (v->ex.body.kind == HTTP1_BODY_LENGTH)
-		max = (size_t)MIN(max, v->ex.body.left);
-	ssize_t n = request_read(v, w->scratch, max);
-	if (n == 0)
-		return -ECONNRESET;
-	return n < 0 ? n : request_walk(v, w->scratch, (size_t)n);
+	ssize_t n = request_read_body(v, w->scratch, sizeof(w->scratch));
+	return n ? n : -ECONNRESET;
 }
 
 static ssize_t request_body(struct visitor *v, uint8_t *room, size_t max)
 {
 	struct exchange *ex = &v->ex;
-	if (ex->body.kind == HTTP1_BODY_LENGTH)
-		max = (size_t)MIN(max, ex->body.left);
-	ssize_t n = request_read(v, room, max);
+	ssize_t n = request_read_body(v, room, max);
 	if (n == -EAGAIN)
 		return n;
 	if (n == 0 && ex->body.kind == HTTP1_BODY_UNTIL_CLOSE) {
@@ -135,24 +152,18 @@ static ssize_t request_body(struct visitor *v, uint8_t *room, size_t max)
 		return 0;
 	}
 	if (n <= 0) {
-		ex->gone = true;
-		return -ECONNRESET;
-	}
-	ssize_t used = request_walk(v, room, (size_t)n);
-	if (used < 0) {
 		ex->gone = !ex->malformed;
-		return used;
+		return n ? n : -ECONNRESET;
 	}
-	ex->bytes_in += (uint64_t)used;
 	if (ex->body.done)
 		request_done(v);
 	if (ex->upgraded)
-		return used;
+		return n;
 	if (!ex->body.done && !ex->headed)
 		visitor_time(v, &v->worker->idle);
 	if (ex->holding)
-		request_hold(v, room, (size_t)used);
-	return used;
+		request_hold(v, room, (size_t)n);
+	return n;
 }
 
 ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max)

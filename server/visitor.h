@@ -74,7 +74,6 @@ struct exchange {
 	bool login : 1;      /* logs in the connection: the lane stays this visitor's (rule 33) */
 	bool html : 1;       /* error pages as HTML */
 	bool headed : 1;     /* the final response's head went out */
-	bool unchunk : 1;    /* the visitor does not know chunks */
 	bool lane_clean : 1; /* the response allows another request on the lane */
 	bool gone : 1;       /* the visitor left before its request was whole */
 

@@ -79,9 +79,11 @@ static size_t walk_chunks(size_t n)
 		http1_chunks_init(&chunks);
 		int r = HTTP1_MORE;
 		for (size_t at = 0, used; at < it.size && r == HTTP1_MORE; at += used) {
-			r = http1_chunks_walk(&chunks, (const uint8_t *)it.body + at,
-				MIN(PIECE, it.size - at), &used);
-			if (r > HTTP1_MORE)
+			struct str run;
+			size_t piece = MIN(PIECE, it.size - at);
+			r = http1_chunks_next(&chunks, (const uint8_t *)it.body + at, piece, &used,
+				&run);
+			if (r > HTTP1_MORE || run.n != piece)
 				return i;
 		}
 		if (r != HTTP1_OK)

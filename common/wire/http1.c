@@ -191,6 +191,7 @@ static int parse_fields(struct http1_head *h, const uint8_t **p, const uint8_t *
 {
 	const uint8_t *q = *p;
 	struct http1_field *f = h->fields;
+	uint64_t seen = 0, repeated = 0;
 	for (;; f++) {
 		if (q == end)
 			return HTTP1_MORE;
@@ -218,10 +219,12 @@ static int parse_fields(struct http1_head *h, const uint8_t **p, const uint8_t *
 		f->id = (uint8_t)http1_field_id(f->name);
 		f->hop = (http1_field_flags[f->id] & HTTP1_HOP) != 0;
 		uint64_t bit = UINT64_C(1) << f->id;
-		h->repeated |= h->seen & bit;
-		h->seen |= bit;
+		repeated |= seen & bit;
+		seen |= bit;
 	}
 	h->n_fields = (uint8_t)(f - h->fields);
+	h->seen = seen;
+	h->repeated = repeated;
 	int r = line_end(&q, end, 0);
 	*p = q;
 	return r;

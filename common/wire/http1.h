@@ -44,10 +44,11 @@ struct http1_head {
 	uint8_t minor; /* HTTP/1.minor: 0 or 1 */
 	uint8_t n_fields;
 	uint8_t body;      /* enum http1_body; a body of 0 bytes is HTTP1_BODY_NONE */
-	uint64_t length;   /* with HTTP1_BODY_LENGTH */
+	uint64_t length;   /* with Content-Length */
 	uint64_t seen;     /* bit 1 << id for every enum http1_id that occurs */
 	uint64_t repeated; /* the same for those that occur more than once */
 
+	bool framed_anew;     /* what frames it is marked `hop`: to be written in its plain form */
 	bool keep_alive;      /* version and Connection allow another message behind this one */
 	bool upgrade;         /* 1.1, Connection names it, and http1_upgrade_next() finds one */
 	bool te_trailers;     /* TE lists trailers */

@@ -2,31 +2,31 @@
 /* What can be wrong with a message, the status that answers it, and the sentence for page and log. */
 
 /* X(name, status, sentence) */
-#define HTTP1_ERRORS(X)                                                                          \
-	X(START_LINE, 400, "the first line is malformed")                                        \
-	X(VERSION, 505, "the HTTP version is neither 1.0 nor 1.1")                               \
-	X(METHOD, 405, "the method CONNECT is not offered")                                      \
-	X(TARGET, 400, "the request target is malformed")                                        \
-	X(LINE_END, 400, "a line does not end in CR LF, or a CR or LF stands alone")             \
-	X(CONTROL, 400, "a field value contains a control character")                            \
-	X(FOLD, 400, "a field is folded over several lines")                                     \
-	X(NAME, 400, "a field name is malformed")                                                \
-	X(FIELDS, 431, "there are too many fields")                                              \
-	X(TOO_LARGE, 431, "the head is too large")                                               \
-	X(HOST, 400, "the Host field is missing, repeated or malformed")                         \
-	X(HOST_DIFFERS, 400, "the request target and the Host field name different hosts")       \
-	X(LENGTH, 400, "Content-Length is repeated or malformed")                                \
-	X(CODING, 400, "Transfer-Encoding is something else than one chunked")                   \
-	X(BOTH_LENGTHS, 400, "both Content-Length and Transfer-Encoding are present")            \
-	X(CODING_IN_1_0, 400, "Transfer-Encoding is used with HTTP/1.0")                         \
-	X(CONNECTION, 400, "the Connection field is malformed or too long")                      \
-	X(CONNECTION_NAMES, 400, "Connection names a field that frames the message")             \
-	X(MAX_FORWARDS, 400, "Max-Forwards is repeated or malformed")                            \
-	X(EXPECT, 417, "the expectation is something else than 100-continue")                    \
-	X(CHUNK_SIZE, 400, "a chunk size is malformed")                                          \
-	X(CHUNK_EXTENSION, 400, "a chunk extension is too long or contains a control character") \
-	X(CHUNK_END, 400, "a chunk is longer or shorter than its size says")                     \
-	X(TRAILER, 400, "a field stands behind the body that is not allowed there")              \
+#define HTTP1_ERRORS(X)                                                                         \
+	X(START_LINE, 400, "the first line is malformed")                                       \
+	X(VERSION, 505, "the HTTP version is neither 1.0 nor 1.1")                              \
+	X(METHOD, 405, "the method CONNECT is not offered")                                     \
+	X(TARGET, 400, "the request target is malformed")                                       \
+	X(LINE_END, 400, "a line does not end in CR LF, or a CR or LF stands alone")            \
+	X(CONTROL, 400, "a field value contains a control character")                           \
+	X(FOLD, 400, "a field is folded over several lines")                                    \
+	X(NAME, 400, "a field name is malformed")                                               \
+	X(FIELDS, 431, "there are too many fields")                                             \
+	X(TOO_LARGE, 431, "the head is too large")                                              \
+	X(HOST, 400, "the Host field is missing, repeated or malformed")                        \
+	X(HOST_DIFFERS, 400, "the request target and the Host field name different hosts")      \
+	X(LENGTH, 400, "Content-Length is repeated or malformed")                               \
+	X(CODING, 400, "Transfer-Encoding is something else than one chunked")                  \
+	X(BOTH_LENGTHS, 400, "both Content-Length and Transfer-Encoding are present")           \
+	X(CODING_IN_1_0, 400, "Transfer-Encoding is used with HTTP/1.0")                        \
+	X(CONNECTION, 400, "the Connection field is malformed or too long")                     \
+	X(CONNECTION_NAMES, 400, "Connection names a field that frames the message")            \
+	X(MAX_FORWARDS, 400, "Max-Forwards is repeated or malformed")                           \
+	X(EXPECT, 417, "the expectation is something else than 100-continue")                   \
+	X(CHUNK_SIZE, 400, "a chunk size is malformed")                                         \
+	X(CHUNK_EXTENSION, 400, "a chunk extension is malformed, or there is too much of them") \
+	X(CHUNK_END, 400, "a chunk is longer or shorter than its size says")                    \
+	X(TRAILER, 400, "a field stands behind the body that is not allowed there")             \
 	X(TRAILERS_TOO_LARGE, 431, "the fields behind the body are too large")
 
 enum http1_result {

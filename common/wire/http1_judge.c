@@ -29,37 +29,64 @@ static enum http1_method method_of(struct str name)
 	return HTTP1_METHOD_OTHER;
 }
 
-/* Whether more than one field of that id came: who reads the other one sees another message. */
-static bool repeated(const struct http1_head *h, enum http1_id id)
+/*
+ * A field that frames the message goes on in the one form that every reader takes: a value in that
+ * form, behind a colon and a space, and nothing around it. It is written anew where it is not.
+ */
+static void pass_plainly(struct http1_head *h, struct http1_field *f, bool plain)
 {
-	return h->repeated >> id & 1;
+	const char *value = f->name.p + f->name.n + 2;
+	plain &= f->value.p == value && value[-1] == ' ' && f[1].name.p == value + f->value.n + 2;
+	h->framed_anew = !plain && !f->hop;
+	f->hop |= !plain;
+}
+
+static struct http1_field *first_of(struct http1_head *h, enum http1_id id)
+{
+	return &h->fields[http1_find(h, id) - h->fields];
+}
+
+static int judge_length(struct http1_head *h)
+{
+	struct http1_field *f = first_of(h, HTTP1_CONTENT_LENGTH);
+	struct str digits = f->value;
+	while (digits.n > 1 && digits.p[0] == '0')
+		digits.p++, digits.n--;
+	/* "5, 5" is refused as well: not everybody takes the first. */
+	if (!http1_decimal(digits, &h->length))
+		return HTTP1_E_LENGTH;
+	pass_plainly(h, f, digits.n == f->value.n);
+	h->body = h->length > 0 ? HTTP1_BODY_LENGTH : HTTP1_BODY_NONE;
+	return HTTP1_OK;
+}
+
+static int judge_coding(struct http1_head *h)
+{
+	struct http1_field *f = first_of(h, HTTP1_TRANSFER_ENCODING);
+	if (h->minor == 0)
+		return HTTP1_E_CODING_IN_1_0;
+	if (!str_eq_nocase(f->value, STR("chunked")))
+		return HTTP1_E_CODING;
+	pass_plainly(h, f, str_eq(f->value, STR("chunked")));
+	h->body = HTTP1_BODY_CHUNKED;
+	return HTTP1_OK;
 }
 
 static int judge_framing(struct http1_head *h, enum http1_body otherwise)
 {
-	const struct http1_field *length = http1_find(h, HTTP1_CONTENT_LENGTH);
-	const struct http1_field *coding = http1_find(h, HTTP1_TRANSFER_ENCODING);
+	const uint64_t length = UINT64_C(1) << HTTP1_CONTENT_LENGTH,
+		       coding = UINT64_C(1) << HTTP1_TRANSFER_ENCODING;
 	h->body = otherwise;
-	if (repeated(h, HTTP1_CONTENT_LENGTH))
+	if (!(h->seen & (length | coding)))
+		return HTTP1_OK;
+	/* Who reads the other one sees another message. */
+	if (h->repeated & length)
 		return HTTP1_E_LENGTH;
-	if (repeated(h, HTTP1_TRANSFER_ENCODING))
+	if (h->repeated & coding)
 		return HTTP1_E_CODING;
-	if (length && coding)
+	if ((h->seen & length) && (h->seen & coding))
 		return HTTP1_E_BOTH_LENGTHS;
-	if (length) {
-		/* "5, 5" is refused as well: not everybody takes the first. */
-		if (!http1_decimal(length->value, &h->length))
-			return HTTP1_E_LENGTH;
-		h->body = h->length > 0 ? HTTP1_BODY_LENGTH : HTTP1_BODY_NONE;
-	}
-	if (coding) {
-		if (h->minor == 0)
-			return HTTP1_E_CODING_IN_1_0;
-		if (!str_eq_nocase(coding->value, STR("chunked")))
-			return HTTP1_E_CODING;
-		h->body = HTTP1_BODY_CHUNKED;
-	}
-	return HTTP1_OK;
+	return h->seen & length ? judge_length(h) : judge_coding(h);
 }
 
 static void mark_hop(struct http1_head *h, struct str name)
@@ -235,7 +262,7 @@ static int judge_host(struct http1_head *h, struct str authority, uint16_t schem
 	const struct http1_field *f = http1_find(h, HTTP1_HOST);
 	if (!f && h->minor > 0)
 		return HTTP1_E_HOST;
-	if (repeated(h, HTTP1_HOST))
+	if (h->repeated >> HTTP1_HOST & 1)
 		return HTTP1_E_HOST;
 	/* RFC 9112, 3.2: who has no name for us sends an empty one, as balancers' health checks do. */
 	bool named = f && f->value.n;
@@ -290,6 +317,7 @@ static void judge_unframed(struct http1_head *h, enum http1_method asked)
 {
 	bool clear = judge_framing(h, HTTP1_BODY_NONE) == HTTP1_OK;
 	bool tells = clear && (asked == HTTP1_HEAD || h->status == 304);
+	h->framed_anew &= tells;
 	for (struct http1_field *f = h->fields; !tells && f < h->fields + h->n_fields; f++)
 		if (f->id == HTTP1_CONTENT_LENGTH || f->id == HTTP1_TRANSFER_ENCODING)
 			f->hop = true;

@@ -107,7 +107,9 @@ BAD_CHUNKS = {
     "no CRLF behind": b"5\r\nhelloXX0\r\n\r\n",
     "bare LF": b"5\nhello\n0\n\n",
     "control in extension": b"5;a=\x01\r\nhello\r\n0\r\n\r\n",
-    "long extension": b"5;" + b"a" * 300 + b"\r\nhello\r\n0\r\n\r\n",
+    "long extension": b"5;" + b"a" * 70000 + b"\r\nhello\r\n0\r\n\r\n",
+    "extension that ends in quotes": b"5;a=\"\r\nhello\r\n0\r\n\r\n",
+    "size of two words": b"5 5\r\nhello\r\n0\r\n\r\n",
     "LF in extension": b"5;a\nb\r\nhello\r\n0\r\n\r\n",
     "bad trailer": b"0\r\nX Y: 1\r\n\r\n",
 }
