@@ -41,12 +41,13 @@ static enum arrival_verdict judge_opening(const struct arrival *a, const uint8_t
 		return ARRIVAL_MORE;
 	if (p[0] != TLS_FIRST_BYTE)
 		return ARRIVAL_PLAIN;
-	if (a->look == ARRIVAL_LOOK_KIND)
-		return ARRIVAL_TLS;
 	int r = client_hello_read(p, n, hello_out);
-	if (r)
-		return r == CLIENT_HELLO_MORE ? ARRIVAL_MORE : ARRIVAL_E_HELLO;
-	return ARRIVAL_TLS;
+	if (r == CLIENT_HELLO_MORE)
+		return ARRIVAL_MORE;
+	/* Where no name decides, one that is none is answered with the first certificate. */
+	if (r == CLIENT_HELLO_E_NAME && a->look == ARRIVAL_LOOK_KIND)
+		return ARRIVAL_TLS;
+	return r ? ARRIVAL_E_HELLO : ARRIVAL_TLS;
 }
 
 enum arrival_verdict arrival_take(struct arrival *a, const uint8_t *p, size_t n, size_t *used_out,

@@ -16,11 +16,14 @@
 /* Bytes that the owner must be ready to hold while the verdict is ARRIVAL_MORE. */
 #define ARRIVAL_MAX CLIENT_HELLO_MAX
 
-/* How far the owner needs to see. */
+/*
+ * How far the owner needs to see. Of TLS it is always the whole ClientHello: OpenSSL's state is some 47 KB,
+ * and should not be had for one byte.
+ */
 enum arrival_look {
 	ARRIVAL_LOOK_NOT,  /* all is one kind: it may be the upstream that speaks first */
 	ARRIVAL_LOOK_KIND, /* TLS or plain text */
-	ARRIVAL_LOOK_NAME, /* and of TLS the name */
+	ARRIVAL_LOOK_NAME, /* the same, and who asks for a name that is none is refused */
 };
 
 enum arrival_verdict {
@@ -28,7 +31,7 @@ enum arrival_verdict {
 	ARRIVAL_PLAIN, /* or whatever it is, when nobody looks */
 	ARRIVAL_TLS,
 	ARRIVAL_E_HEADER, /* a header is due and something else came, or a broken one */
-	ARRIVAL_E_HELLO, /* begins like TLS and is none, or names what is no host (LOOK_NAME only) */
+	ARRIVAL_E_HELLO,  /* begins like TLS and is none, or names what is no host (LOOK_NAME) */
 };
 
 enum arrival_stage { ARRIVAL_HEADER, ARRIVAL_OPENING };
@@ -50,7 +53,7 @@ void arrival_init(struct arrival *a, const struct address *peer, const struct ad
  * came, until it is not ARRIVAL_MORE. `*used_out` (also with MORE) are the header's, which go; what
  * stands behind them is the connection's, and all of it its owner's to pass on.
  *
- * `hello_out`, which may be NULL without ARRIVAL_LOOK_NAME, is set with it and ARRIVAL_TLS.
+ * `hello_out`, which may be NULL with ARRIVAL_LOOK_NOT, is set with ARRIVAL_TLS, unless it names no host.
  *
  * A connection that ends while nothing of it is held is a balancer's health check, whatever the stage.
  */

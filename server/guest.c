@@ -13,8 +13,9 @@
 #include "server/worker.h"
 #include "wire/alpn.h"
 
-/* A fatal alert, unrecognized_name (RFC 8446, 6.2), for TLS that nobody here takes. */
+/* Fatal alerts (RFC 8446, 6.2): unrecognized_name, for TLS that nobody here takes, and decode_error. */
 static const uint8_t not_here[] = {21, 3, 3, 0, 2, 2, 112};
+static const uint8_t not_tls[] = {21, 3, 3, 0, 2, 2, 50};
 
 static void guest_set_state(struct guest *g, enum guest_state state)
 {
@@ -36,8 +37,9 @@ static const struct cidr_list *guest_balancers(const struct worker *w, const str
 /* What of a connection has to be known before it can be given to somebody. */
 static enum arrival_look guest_look(const struct worker *w, const struct door *d)
 {
+	/* TLS or not was decided when the port was asked for. */
 	if (*d->place)
-		return ARRIVAL_LOOK_NOT; /* TLS or not was decided when the port was asked for */
+		return d->tls ? ARRIVAL_LOOK_KIND : ARRIVAL_LOOK_NOT;
 	if (w->n_named && d->visits)
 		return ARRIVAL_LOOK_NAME;
 	return w->tls ? ARRIVAL_LOOK_KIND : ARRIVAL_LOOK_NOT;
@@ -45,8 +47,7 @@ static enum arrival_look guest_look(const struct worker *w, const struct door *d
 
 bool guest_due(const struct worker *w, const struct door *d, const struct address *peer)
 {
-	return d->tls || guest_look(w, d) != ARRIVAL_LOOK_NOT ||
-	       cidr_list_has(guest_balancers(w, d), peer);
+	return guest_look(w, d) != ARRIVAL_LOOK_NOT || cidr_list_has(guest_balancers(w, d), peer);
 }
 
 static void guest_reap(struct loop_task *task)
@@ -203,6 +204,7 @@ static void guest_judge(struct guest *g)
 		guest_refuse(g, "it has to begin with a PROXY header, and does not");
 		break;
 	case ARRIVAL_E_HELLO:
+		conn_write(&g->conn, not_tls, sizeof(not_tls));
 		guest_refuse(g, "it begins like TLS and is none");
 		break;
 	}
@@ -330,7 +332,7 @@ void guest_accept(struct worker *w, int fd, const struct address *peer, const st
 	socket_local(fd, &local);
 	arrival_init(&g->arrival, peer, &local, guest_balancers(w, d), guest_look(w, d));
 	/* Browsers connect before they have anything to ask. */
-	g->quiet = !header;
-	timeout_start(header ? &w->header : &w->quiet, &g->timeout);
+	g->quiet = !header && !d->tls;
+	timeout_start(header ? &w->header : g->quiet ? &w->quiet : &w->securing, &g->timeout);
 	guest_judge(g);
 }

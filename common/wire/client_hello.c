@@ -61,7 +61,7 @@ static struct bytes_reader vector(struct bytes_reader *r, bool wide)
 }
 
 /* RFC 6066, 3: a list of one name for each type, and there is one type. */
-static bool read_name(struct bytes_reader r, struct client_hello *c)
+static bool read_name(struct bytes_reader r, struct client_hello *c, bool *host_out)
 {
 	struct bytes_reader list = vector(&r, true);
 	uint8_t type = bytes_u8(&list);
@@ -69,9 +69,10 @@ static bool read_name(struct bytes_reader r, struct client_hello *c)
 	if (!bytes_at_end(&r) || !bytes_at_end(&list) || type != NAME_TYPE_HOST_NAME || name.n == 0)
 		return false;
 	struct str text = {(const char *)name.p, name.n};
-	if (text.p[0] == '[') /* "Literal IPv4 and IPv6 addresses are not permitted" */
-		return false;
-	return hostname_canonical(text, c->sni, &c->sni_size) == HOSTNAME_OK;
+	/* "Literal IPv4 and IPv6 addresses are not permitted" */
+	*host_out =
+		text.p[0] != '[' && hostname_canonical(text, c->sni, &c->sni_size) == HOSTNAME_OK;
+	return true;
 }
 
 static bool read_alpn(struct bytes_reader r, struct client_hello *c)
@@ -88,7 +89,7 @@ static bool read_alpn(struct bytes_reader r, struct client_hello *c)
 	return true;
 }
 
-static bool read_extensions(struct bytes_reader r, struct client_hello *c)
+static bool read_extensions(struct bytes_reader r, struct client_hello *c, bool *host_out)
 {
 	bool named = false;
 	while (r.n > 0) {
@@ -97,7 +98,7 @@ static bool read_extensions(struct bytes_reader r, struct client_hello *c)
 		if (data.bad)
 			return false;
 		if (type == EXTENSION_NAME) {
-			if (named || !read_name(data, c))
+			if (named || !read_name(data, c, host_out))
 				return false;
 			named = true;
 		} else if (type == EXTENSION_ALPN) {
@@ -108,7 +109,8 @@ static bool read_extensions(struct bytes_reader r, struct client_hello *c)
 	return true;
 }
 
-static bool read_message(struct bytes_reader r, struct client_hello *c)
+/* `*host_out` turns false when it asks for what is no host name. */
+static bool read_message(struct bytes_reader r, struct client_hello *c, bool *host_out)
 {
 	uint8_t major = bytes_u8(&r);
 	bytes_u8(&r);
@@ -122,7 +124,7 @@ static bool read_message(struct bytes_reader r, struct client_hello *c)
 	if (r.n == 0) /* TLS 1.2 without extensions (RFC 5246, 7.4.1.2) */
 		return true;
 	struct bytes_reader extensions = vector(&r, true);
-	return !extensions.bad && bytes_at_end(&r) && read_extensions(extensions, c);
+	return !extensions.bad && bytes_at_end(&r) && read_extensions(extensions, c, host_out);
 }
 
 static int read_all(const uint8_t *p, size_t n, struct client_hello *out)
@@ -141,8 +143,11 @@ static int read_all(const uint8_t *p, size_t n, struct client_hello *out)
 	struct client_hello c = {0};
 	struct bytes_reader body = {.p = message + MESSAGE_HEAD, .n = size - MESSAGE_HEAD};
 	/* A client has nothing to say in that record any more: keys may change behind it. */
-	if (rest > 0 || !read_message(body, &c))
+	bool host = true;
+	if (rest > 0 || !read_message(body, &c, &host))
 		return CLIENT_HELLO_E_MALFORMED;
+	if (!host)
+		return CLIENT_HELLO_E_NAME;
 	*out = c;
 	return 0;
 }

@@ -25,9 +25,10 @@ struct client_hello {
 };
 
 enum client_hello_result {
-	CLIENT_HELLO_MORE = 1,  /* the beginning of one so far */
-	CLIENT_HELLO_E_NOT_TLS, /* such first bytes begin no TLS connection */
-	CLIENT_HELLO_E_MALFORMED, /* begins like one and is none, is too long, or names no host name */
+	CLIENT_HELLO_MORE = 1,    /* the beginning of one so far */
+	CLIENT_HELLO_E_NOT_TLS,   /* such first bytes begin no TLS connection */
+	CLIENT_HELLO_E_MALFORMED, /* begins like one and is none, or is too long */
+	CLIENT_HELLO_E_NAME,      /* a whole one, but what it asks for is no host name */
 };
 
 /*

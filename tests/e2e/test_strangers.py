@@ -4,6 +4,7 @@ keeps nobody else out."""
 import selectors
 import socket
 import threading
+import time
 
 import pytest
 
@@ -82,3 +83,29 @@ def test_silent_link_requests_keep_no_client_out(tunnel, addresses):
         wait_until(lambda: silent.asked >= asked + PLACES, "as many more requests")
         assert tunnel.visitor(server).get().body == b"in"
     assert "took the place of another" in server.log()
+
+
+def held(server, n, what, port=None):
+    """Bytes that so many connections cost the server, each of which sends `what` and then nothing."""
+    before = server.memory("VmRSS")
+    socks = []
+    for _ in range(n):
+        sock = socket.create_connection(("127.0.0.1", port or server.port), 5)
+        sock.sendall(what)
+        socks.append(sock)
+    time.sleep(0.3)  # to be read; what was not yet read would cost less, and not fail
+    after = server.memory("VmRSS")
+    return socks, after - before
+
+
+def test_one_byte_of_tls_buys_no_tls_state(tunnel):
+    """The first byte of a ClientHello once cost OpenSSL's state, 47 KB, until the handshake's time was up."""
+    n = 400
+    server = tunnel.server(*tunnel.ca().issue("a.example").options())
+    socks, cost = held(server, n, b"\x16")
+    assert cost < n * 16384
+    for sock in socks:
+        sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sock.recv(1)  # it still waits for the rest
+        sock.close()

@@ -45,7 +45,10 @@ static const struct {
 	PLAIN_OF("text beside names", STRANGER, "G", ARRIVAL_LOOK_NAME),
 	PLAIN_OF("a stranger's header is data", STRANGER, "P", ARRIVAL_LOOK_KIND),
 	PLAIN_OF("a stranger's binary header is data", STRANGER, "\r", ARRIVAL_LOOK_NAME),
-	{"TLS", STRANGER, STR("\x16"), ARRIVAL_LOOK_KIND, ARRIVAL_TLS, 0, STRANGER, HERE, ""},
+	{"TLS", STRANGER, STR(HELLO_CUT), ARRIVAL_LOOK_KIND, ARRIVAL_TLS, 0, STRANGER, HERE,
+		"a.test"},
+	{"TLS in name alone", STRANGER, STR("\x16\x03\x04"), ARRIVAL_LOOK_KIND, ARRIVAL_E_HELLO, 0,
+		STRANGER, HERE, ""},
 	{"TLS of a name", STRANGER, STR(HELLO), ARRIVAL_LOOK_NAME, ARRIVAL_TLS, 0, STRANGER, HERE,
 		"a.test"},
 	{"TLS of a name, cut", STRANGER, STR(HELLO_CUT), ARRIVAL_LOOK_NAME, ARRIVAL_TLS, 0,
@@ -57,8 +60,8 @@ static const struct {
 		"198.51.100.7:4567", "203.0.113.9:443", ""},
 	{"version 1, IPv6", BALANCER, STR(V1_V6 "G"), ARRIVAL_LOOK_KIND, ARRIVAL_PLAIN,
 		sizeof(V1_V6) - 1, "[2001:db8::7]:4567", "[2001:db8::9]:443", ""},
-	{"version 2", BALANCER, STR(V2 "\x16"), ARRIVAL_LOOK_KIND, ARRIVAL_TLS, sizeof(V2) - 1,
-		"198.51.100.7:4567", "203.0.113.9:443", ""},
+	{"version 2", BALANCER, STR(V2 HELLO_CUT), ARRIVAL_LOOK_KIND, ARRIVAL_TLS, sizeof(V2) - 1,
+		"198.51.100.7:4567", "203.0.113.9:443", "a.test"},
 	{"version 2, TLS of a name", BALANCER, STR(V2 HELLO_CUT), ARRIVAL_LOOK_NAME, ARRIVAL_TLS,
 		sizeof(V2) - 1, "198.51.100.7:4567", "203.0.113.9:443", "a.test"},
 	{"LOCAL", BALANCER, STR(V2_LOCAL "G"), ARRIVAL_LOOK_KIND, ARRIVAL_PLAIN,
@@ -127,8 +130,7 @@ static void run(size_t row, size_t step)
 	assert_int_equal(a.relayed, strcmp(rows[row].visitor, rows[row].peer) != 0);
 	assert_address(rows[row].name, &a.peer, rows[row].visitor);
 	assert_address(rows[row].name, &a.local, rows[row].local);
-	bool named = v == ARRIVAL_TLS && rows[row].look == ARRIVAL_LOOK_NAME;
-	assert_string_equal(hello.sni, named ? rows[row].sni : "untouched");
+	assert_string_equal(hello.sni, v == ARRIVAL_TLS ? rows[row].sni : "untouched");
 }
 
 static void test_byte_by_byte(void **state)
@@ -183,6 +185,29 @@ static void test_endless_hello(void **state)
 	assert_int_equal(arrival_take(&a, in, sizeof in, &used, &hello), ARRIVAL_E_HELLO);
 }
 
+/* A name that is none matters where names decide, and TLS answers it elsewhere. */
+static void test_no_host(void **state)
+{
+	static const enum arrival_verdict want[] = {
+		[ARRIVAL_LOOK_KIND] = ARRIVAL_TLS,
+		[ARRIVAL_LOOK_NAME] = ARRIVAL_E_HELLO,
+	};
+	for (int look = ARRIVAL_LOOK_KIND; look <= ARRIVAL_LOOK_NAME; look++) {
+		char in[] = HELLO_CUT;
+		char *name = memmem(in, sizeof in, "a.test", 6);
+		assert_non_null(name);
+		name[1] = ' ';
+		struct arrival a;
+		struct client_hello hello = {.sni = "untouched"};
+		size_t used;
+		init(&a, STRANGER, "", (enum arrival_look)look);
+		assert_int_equal(arrival_take(&a, (const uint8_t *)in, sizeof in - 1, &used,
+					 &hello),
+			want[look]);
+		assert_string_equal(hello.sni, "untouched");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_data_behind),
 		cmocka_unit_test(test_due),
 		cmocka_unit_test(test_endless_hello),
+		cmocka_unit_test(test_no_host),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
