@@ -181,7 +181,7 @@ void flows_deinit(struct flows *f)
 }
 
 /* Where the datagrams go: at once for an address, later for a name. 0 or -errno. */
-static int begin(struct flow_end *e)
+static int begin(struct flow_end *e, uint16_t port)
 {
 	const struct url *url = &e->offering->upstream.url;
 	struct address literal;
@@ -190,15 +190,16 @@ static int begin(struct flow_end *e)
 		if (*url->zone)
 			return -ENODEV;
 		e->query.order = RESOLVER_AS_TOLD;
-		e->query.port = url->port;
+		e->query.port = port;
 		e->query.done = resolved;
 		return resolver_ask(e->all->resolver, &e->query, url->host);
 	}
-	literal.port = url->port;
+	literal.port = port;
 	return connect_to(e, &literal);
 }
 
-struct stream *flows_open(struct flows *f, struct offering *offering, enum frame_reset *reason_out)
+struct stream *flows_open(struct flows *f, struct offering *offering, uint32_t number,
+	enum frame_reset *reason_out)
 {
 	*reason_out = FRAME_RESET_NO_MEMORY;
 	if (!f->arena)
@@ -214,7 +215,7 @@ struct stream *flows_open(struct flows *f, struct offering *offering, enum frame
 	flow_init(&e->flow, &flow_ops);
 	timeout_init(&e->idle);
 	loop_task_init(&e->reap, end_reap);
-	int r = begin(e);
+	int r = begin(e, offering_port(offering, number));
 	if (r < 0) {
 		offering_failed(offering, strerror(-r), loop_now(f->loop));
 		*reason_out = r == -ENOMEM || r == -EMFILE || r == -ENFILE

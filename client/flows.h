@@ -32,8 +32,9 @@ int flows_init(struct flows *f, struct loop *loop, struct resolver *resolver, ui
 /* After the links that hold their streams. Accepts zeroed memory. */
 void flows_deinit(struct flows *f);
 
-/* The stream for a flow to `service`, or NULL with a reason. */
-struct stream *flows_open(struct flows *f, struct offering *offering, enum frame_reset *reason_out);
+/* The stream for a flow to the offering by this number of its, or NULL with a reason. */
+struct stream *flows_open(struct flows *f, struct offering *offering, uint32_t number,
+	enum frame_reset *reason_out);
 
 /* Ends all: they have no end of their own that one could wait for. Not from a stream's callbacks. */
 void flows_end(struct flows *f);

@@ -163,25 +163,51 @@ static void describe(const struct upstream *u, char out[CONTROL_TEXT + 1])
 	snprintf(out, CONTROL_TEXT + 1, "%.*s%s", before, u->text, rest);
 }
 
-void offering_publish(struct offering *offering, struct link *l)
+void offering_again(struct offering *offering, bool whole)
+{
+	offering->apart = (struct offering_apart){.begun = offering->apart.begun && !whole};
+	if (offering->state != OFFERING_IDLE)
+		offering_set_state(offering, OFFERING_IDLE);
+}
+
+/* All of it; or, `apart`, one port of a range, counted from its first. */
+static int say_publish(const struct offering *offering, struct link *l, bool apart, unsigned at)
 {
 	const struct upstream *u = &offering->upstream;
-	char text[CONTROL_TEXT + 1], place[UPSTREAM_PLACE_SIZE];
+	char text[CONTROL_TEXT + 1];
 	describe(u, text);
 	struct control message = {.type = CONTROL_PUBLISH};
-	message.publish.service = offering->number;
+	message.publish.service = offering->number + at;
 	message.publish.kind = u->kind;
 	message.publish.host = u->host;
 	message.publish.upstream = text;
 	message.publish.path = offering->path;
 	message.publish.rewrite = u->rewrite;
-	message.publish.port = offering->port;
+	message.publish.port = offering->port + at;
+	message.publish.ports = u->ports > 1 && !apart ? u->ports : 0;
 	message.publish.port_given = u->port_given;
 	message.publish.tls = u->tls;
 	message.publish.alpn = u->alpn;
 	message.publish.per_visitor = u->proxy_protocol != UPSTREAM_PROXY_OFF;
 	message.publish.half_closed = u->half_closed;
-	int r = link_send(l, &message);
+	return link_send(l, &message);
+}
+
+void offering_publish(struct offering *offering, struct link *l)
+{
+	const struct upstream *u = &offering->upstream;
+	struct offering_apart *apart = &offering->apart;
+	char place[UPSTREAM_PLACE_SIZE];
+	int r = 0;
+	if (!apart->begun)
+		r = say_publish(offering, l, false, 0);
+	else if (!apart->said)
+		*apart = (struct offering_apart){.begun = true};
+	for (; apart->begun && apart->said < u->ports; apart->said++) {
+		r = say_publish(offering, l, true, apart->said);
+		if (r)
+			break;
+	}
 	if (r == 0)
 		offering_set_state(offering, OFFERING_OFFERED);
 	else if (r == -EINVAL)
@@ -191,8 +217,14 @@ void offering_publish(struct offering *offering, struct link *l)
 
 void offering_withdraw(struct offering *offering, struct link *l)
 {
-	struct control message = {.type = CONTROL_WITHDRAW, .withdraw = {offering->number}};
-	offering->withdraw_said |= link_send(l, &message) == 0;
+	unsigned n = offering->apart.begun ? offering_numbers(offering) : 1;
+	int r = 0;
+	for (unsigned i = 0; i < n && r == 0; i++) {
+		struct control message = {.type = CONTROL_WITHDRAW,
+			.withdraw = {offering->number + i}};
+		r = link_send(l, &message);
+	}
+	offering->withdraw_said |= r == 0;
 }
 
 /* ---- What it says to us ---- */
@@ -207,11 +239,41 @@ static void note_answer(struct offering *offering, const char *text)
 	offering->told = false;
 }
 
+/* It granted the first port of a range alone: it knows of no ranges. */
+static void offering_part(struct offering *offering)
+{
+	char place[UPSTREAM_PLACE_SIZE];
+	log_info("the exit node is of an older version: it is asked for %s one by one",
+		upstream_place(&offering->upstream, place));
+	offering->apart = (struct offering_apart){.begun = true};
+	offering_set_state(offering, OFFERING_IDLE);
+}
+
+/* One more port of a range was answered; whether that was the last one. */
+static bool offering_heard(struct offering *offering, bool refused)
+{
+	struct offering_apart *apart = &offering->apart;
+	apart->refused |= refused;
+	if (++apart->heard < offering->upstream.ports)
+		return false;
+	offering_set_state(offering, apart->refused ? OFFERING_REFUSED : OFFERING_GRANTED);
+	*apart = (struct offering_apart){.begun = true};
+	return true;
+}
+
 void offering_granted(struct offering *offering, const struct control *message)
 {
-	offering_set_state(offering, OFFERING_GRANTED);
+	const struct upstream *u = &offering->upstream;
+	if (u->ports > 1 && !offering->apart.begun && message->granted.ports != u->ports) {
+		offering_part(offering);
+		return;
+	}
+	if (!offering->apart.begun)
+		offering_set_state(offering, OFFERING_GRANTED);
+	else if (!offering_heard(offering, false) || offering->state != OFFERING_GRANTED)
+		return;
 	/* Visitors know the port by now: it is asked for again when the session is lost. */
-	if (offering->upstream.port_given && message->granted.port)
+	if (u->ports == 1 && message->granted.port)
 		offering->port = (uint16_t)message->granted.port;
 	note_answer(offering, message->granted.address);
 }
@@ -240,15 +302,20 @@ static const char *advice(const struct offering *offering, enum control_reason r
 
 void offering_refused(struct offering *offering, const struct control *message)
 {
-	offering_set_state(offering, OFFERING_REFUSED);
+	bool refused = offering->apart.refused; /* another port, for which that is said */
 	offering->reason = message->refused.reason;
+	if (offering->apart.begun)
+		offering_heard(offering, true);
+	else
+		offering_set_state(offering, OFFERING_REFUSED);
 	if (offering->port != offering->upstream.port) {
 		/* Any port will do, and the one it had is gone: that is asked for at once. */
 		offering->port = offering->upstream.port;
 		offering_set_state(offering, OFFERING_IDLE);
 		return;
 	}
-	note_answer(offering, message->refused.sentence);
+	if (!refused)
+		note_answer(offering, message->refused.sentence);
 }
 
 void offering_tell(struct offering *offering, const char *more)
@@ -256,8 +323,8 @@ void offering_tell(struct offering *offering, const char *more)
 	char place[UPSTREAM_PLACE_SIZE];
 	offering->told = true;
 	if (offering->state == OFFERING_GRANTED)
-		log_info("%s is published at %s%s", offering->upstream.text, offering->answer,
-			more);
+		log_info("%s is published at %s%s%s", offering->upstream.text, offering->answer,
+			offering->apart.begun ? ", and the ports of its range as well" : "", more);
 	else
 		log_warn("the exit node does not publish %s (%s): %s; %s%s",
 			upstream_place(&offering->upstream, place), offering->upstream.text,

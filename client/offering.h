@@ -34,14 +34,23 @@ enum offering_state {
 	OFFERING_LEAVING
 };
 
+/* A range that an exit node of an older version publishes port by port, as services of their own. */
+struct offering_apart {
+	bool begun;     /* else the range is offered as a whole */
+	unsigned said;  /* of its ports */
+	unsigned heard; /* that were answered */
+	bool refused;   /* one of these was */
+};
+
 struct offering {
 	struct upstream upstream; /* its own copy */
-	uint32_t number;
-	unsigned users; /* streams, and the list it is on: it is freed with the last */
+	uint32_t number;          /* of a range's first port; the others have those behind it */
+	unsigned users;           /* streams, and the list it is on: it is freed with the last */
 	enum offering_state state;
 	enum control_reason reason; /* while REFUSED */
 	/* That it asks for, if its place is a port: the one it got last, unless that is taken. */
 	uint16_t port;
+	struct offering_apart apart;
 	char *path;                 /* put before each request's path; NULL: nothing */
 	struct tls_client *tls;     /* of an https upstream; NULL: plain text */
 	char server[HOSTNAME_SIZE]; /* the name that its certificate must be for */
@@ -68,11 +77,26 @@ struct offering *offering_unref(struct offering *offering); /* accepts NULL; ret
 
 void offering_set_state(struct offering *offering, enum offering_state state);
 
+/* How many numbers it has: one for each port of a range. */
+static inline uint32_t offering_numbers(const struct offering *offering)
+{
+	return offering->upstream.ports > 1 ? offering->upstream.ports : 1;
+}
+
+/* The upstream's port to which that number of its leads. */
+static inline uint16_t offering_port(const struct offering *offering, uint32_t number)
+{
+	return (uint16_t)(offering->upstream.url.port + (number - offering->number));
+}
+
 /* Whether OPEN may ask for it as this enum frame_kind. */
 bool offering_takes(const struct offering *offering, uint8_t kind);
 
 /* The protocol that OPEN's alpn stands for; empty: none, or none that was published. */
 struct str offering_alpn(const struct offering *offering, uint8_t alpn);
+
+/* It is to be offered again; `whole`: to an exit node that may know of ranges. */
+void offering_again(struct offering *offering, bool whole);
 
 /* Says PUBLISH or WITHDRAW, as its state is. One that finds no room now is said with a later call. */
 void offering_publish(struct offering *offering, struct link *l);

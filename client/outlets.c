@@ -256,8 +256,8 @@ static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
 	if (url->scheme == URL_UNIX)
 		dial_start_unix(&o->dial, all->loop, url->socket, deadline, outlet_dialled);
 	else
-		dial_start(&o->dial, all->loop, all->resolver, url_dial_host(url, host), url->port,
-			deadline, outlet_dialled);
+		dial_start(&o->dial, all->loop, all->resolver, url_dial_host(url, host),
+			offering_port(o->offering, o->open.service), deadline, outlet_dialled);
 }
 
 static void outlet_impatient(struct timeout_queue *queue, struct timeout *entry)
@@ -424,6 +424,6 @@ struct stream *outlets_open(struct outlets *all, const struct frame_open *open,
 		return NULL;
 	}
 	if (open->kind == FRAME_KIND_UDP)
-		return flows_open(&all->flows, offering, reason_out);
+		return flows_open(&all->flows, offering, open->service, reason_out);
 	return outlet_open(all, offering, open, reason_out);
 }

@@ -12,25 +12,24 @@ struct offering *services_find(const struct services *s, uint32_t number)
 	size_t low = 0, high = s->n;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (s->v[middle]->number < number)
+		if (s->v[middle]->number + (offering_numbers(s->v[middle]) - 1) < number)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < s->n && s->v[low]->number == number ? s->v[low] : NULL;
+	return low < s->n && s->v[low]->number <= number ? s->v[low] : NULL;
 }
 
 /* ---- A new list ---- */
 
-/* The same public name or port; but "any port" is not one place. */
+/* The same public name, or one of their ports; but "any port" is not one place. */
 static bool same_place(const struct upstream *a, const struct upstream *b)
 {
 	if (a->port_given != b->port_given)
 		return false;
 	if (!a->port_given)
 		return strcmp(a->host, b->host) == 0;
-	return a->port && a->port == b->port &&
-	       (a->kind == CONTROL_UDP) == (b->kind == CONTROL_UDP);
+	return upstream_ports_meet(a, b);
 }
 
 static bool is_among(const struct offering *offering, struct offering *const *v, size_t n)
@@ -119,10 +118,10 @@ static int by_number(const void *a, const void *b)
 
 /*
  * `next` gets one service for each entry of the list, those that stay and new ones, whose numbers
- * follow `last`; how many are new, or -1, when none is left behind.
+ * follow the last one given; how many are new, or -1, when none is left behind.
  */
 static ssize_t prepare(const struct services *s, const struct upstreams *list,
-	struct offering **next, struct error *err)
+	struct offering **next, uint32_t *last_out, struct error *err)
 {
 	uint32_t last = s->last;
 	ssize_t added = 0;
@@ -137,9 +136,10 @@ static ssize_t prepare(const struct services *s, const struct upstreams *list,
 					offering_unref(next[k]);
 			return -1;
 		}
-		last++;
+		last += offering_numbers(next[i]);
 		added++;
 	}
+	*last_out = last;
 	return added;
 }
 
@@ -154,7 +154,8 @@ int services_set(struct services *s, const struct upstreams *list, struct error 
 		free(next);
 		return error_set(err, -ENOMEM, "no memory");
 	}
-	ssize_t added = prepare(s, list, next, err);
+	uint32_t last;
+	ssize_t added = prepare(s, list, next, &last, err);
 	if (added < 0) {
 		free(next);
 		return -EINVAL;
@@ -173,7 +174,7 @@ int services_set(struct services *s, const struct upstreams *list, struct error 
 		if (next[i]->number > s->last)
 			s->v[s->n++] = next[i];
 	}
-	s->last += (uint32_t)added;
+	s->last = last;
 	qsort(s->v, s->n, sizeof(struct offering *), by_number);
 	free(next);
 	if (change_out)
@@ -236,7 +237,7 @@ void services_retry(struct services *s, uint64_t now)
 	for (size_t i = 0; i < s->n; i++) {
 		tell(s, s->v[i], now);
 		if (s->v[i]->state == OFFERING_REFUSED)
-			offering_set_state(s->v[i], OFFERING_IDLE);
+			offering_again(s->v[i], false);
 		else if (s->v[i]->state == OFFERING_LEAVING && s->v[i]->withdraw_said)
 			s->v[i]->looks++;
 	}
@@ -247,8 +248,8 @@ void services_unanswered(struct services *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		s->v[i]->withdraw_said = false;
-		if (s->v[i]->state == OFFERING_OFFERED)
-			offering_set_state(s->v[i], OFFERING_IDLE);
+		if (s->v[i]->state == OFFERING_OFFERED || s->v[i]->state == OFFERING_IDLE)
+			offering_again(s->v[i], false);
 	}
 }
 
@@ -261,8 +262,7 @@ void services_withdrawn(struct services *s)
 {
 	forget(s, is_unwanted); /* a new session does not know of them */
 	for (size_t i = 0; i < s->n; i++)
-		if (s->v[i]->state != OFFERING_IDLE)
-			offering_set_state(s->v[i], OFFERING_IDLE);
+		offering_again(s->v[i], true);
 }
 
 /* The exit node answered about `service`: those whose place it takes may go. Whether there are any. */
@@ -288,7 +288,8 @@ void services_granted(struct services *s, const struct control *message, uint64_
 	offering_granted(offering, message);
 	tell(s, offering, now);
 	s->granted = true;
-	relieve_others(s, offering);
+	if (offering->state == OFFERING_GRANTED)
+		relieve_others(s, offering);
 }
 
 void services_refused(struct services *s, const struct control *message, uint64_t now)
@@ -299,7 +300,7 @@ void services_refused(struct services *s, const struct control *message, uint64_
 		return;
 	/* A port or a name with other TLS: it is our own that has it. That is withdrawn first. */
 	if (relieve_others(s, offering) && message->refused.reason == CONTROL_REASON_TAKEN) {
-		offering_set_state(offering, OFFERING_IDLE);
+		offering_again(offering, false);
 		return;
 	}
 	offering_refused(offering, message);

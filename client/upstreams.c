@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/macros.h"
 #include "client/upstream_rules.h"
 #include "config/value.h"
 #include "wire/alpn.h"
@@ -114,6 +115,12 @@ static int make_alpn(const struct option_list *names, char **out)
 	return *out ? 0 : -ENOMEM;
 }
 
+bool upstream_ports_meet(const struct upstream *a, const struct upstream *b)
+{
+	return a->port && b->port && a->kind == b->kind && a->port < b->port + b->ports &&
+	       b->port < a->port + a->ports;
+}
+
 static int check_new(const struct upstreams *u, const struct upstream *add, struct error *err)
 {
 	if (u->n >= UPSTREAMS_MAX)
@@ -122,13 +129,15 @@ static int check_new(const struct upstreams *u, const struct upstream *add, stru
 		const struct upstream *had = &u->v[i];
 		/* HTTP and TLS by name share one port, and so one name space. */
 		bool taken = add->port_given
-				     ? had->port_given && had->port == add->port && add->port &&
-					       had->kind == add->kind
+				     ? upstream_ports_meet(had, add)
 				     : !had->port_given && strcmp(had->host, add->host) == 0;
+		struct upstream at = *add;
 		char where[UPSTREAM_PLACE_SIZE];
+		at.port = MAX(had->port, add->port);
+		at.ports = 1;
 		if (taken && (*add->host || add->port_given))
 			return error_set(err, -EINVAL, "%s has two upstreams: %s and %s",
-				upstream_place(add, where), had->text, add->text);
+				upstream_place(&at, where), had->text, add->text);
 		if (taken)
 			return error_set(err, -EINVAL,
 				"there are two upstreams without a host: %s and %s; put HOST= "
@@ -146,8 +155,8 @@ void upstream_deinit(struct upstream *u)
 	free(u->rewrite);
 }
 
-/* The URL with one port; as it was given, where it has that one. */
-static int make_text(const struct part *p, uint16_t port, char **out)
+/* The URL with these ports; as it was given, where it has just that one. */
+static int make_text(const struct part *p, uint16_t port, uint16_t ports, char **out)
 {
 	const struct url *url = &p->url;
 	const char *mark = strstr(p->text, "://");
@@ -158,8 +167,11 @@ static int make_text(const struct part *p, uint16_t port, char **out)
 	}
 	char host[URL_DIAL_SIZE];
 	url_dial_host(url, host);
-	return asprintf(out, url->literal_v6 ? "%.*s://[%s]:%u" : "%.*s://%s:%u",
-		       (int)(mark - p->text), p->text, host, port) < 0
+	char last[8] = "";
+	if (ports > 1)
+		snprintf(last, sizeof last, "-%u", port + ports - 1U);
+	return asprintf(out, url->literal_v6 ? "%.*s://[%s]:%u%s" : "%.*s://%s:%u%s",
+		       (int)(mark - p->text), p->text, host, port, last) < 0
 		       ? -ENOMEM
 		       : 0;
 }
@@ -168,7 +180,7 @@ static int make_text(const struct part *p, uint16_t port, char **out)
 static int append(struct upstreams *u, const struct part *p, struct upstream add, uint16_t to_port,
 	struct error *err)
 {
-	int r = make_text(p, to_port, &add.text);
+	int r = make_text(p, to_port, add.ports, &add.text);
 	if (r)
 		return error_set(err, -ENOMEM, "no memory");
 	r = url_parse_upstream(str_from(add.text), &add.url, err);
@@ -222,10 +234,10 @@ static int append_ports(struct upstreams *u, const struct part *p, struct upstre
 				ranged ? "%s: port 0 is for any one port, not a part of a range"
 				       : "%s names no port, and the public one is any",
 				p->text);
-		for (unsigned port = range->first; !r && port <= range->last; port++, i++) {
-			add.port = (uint16_t)port;
-			r = append(u, p, add, (uint16_t)(ranged ? url->port + i : port), err);
-		}
+		add.port = range->first;
+		add.ports = (uint16_t)(range->last - range->first + 1);
+		r = append(u, p, add, (uint16_t)(ranged ? url->port + i : range->first), err);
+		i += add.ports;
 	}
 	return r;
 }
@@ -338,7 +350,7 @@ int upstream_copy(struct upstream *to, const struct upstream *from)
 bool upstream_same(const struct upstream *a, const struct upstream *b)
 {
 	return a->kind == b->kind && a->tls == b->tls && a->port_given == b->port_given &&
-	       a->port == b->port && strcmp(a->host, b->host) == 0 &&
+	       a->port == b->port && a->ports == b->ports && strcmp(a->host, b->host) == 0 &&
 	       a->proxy_protocol == b->proxy_protocol && a->half_closed == b->half_closed &&
 	       a->insecure == b->insecure && str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
 	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn);
@@ -362,7 +374,10 @@ void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE])
 const char *upstream_place(const struct upstream *u, char text[UPSTREAM_PLACE_SIZE])
 {
 	const char *udp = u->kind == CONTROL_UDP ? "UDP " : "";
-	if (u->port_given && u->port)
+	if (u->ports > 1)
+		snprintf(text, UPSTREAM_PLACE_SIZE, "%sports %u-%u", udp, u->port,
+			u->port + u->ports - 1U);
+	else if (u->port_given && u->port)
 		snprintf(text, UPSTREAM_PLACE_SIZE, "%sport %u", udp, u->port);
 	else if (u->port_given)
 		snprintf(text, UPSTREAM_PLACE_SIZE, "any %sport", udp);

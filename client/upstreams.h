@@ -1,12 +1,12 @@
 #pragma once
 /*
- * What a client publishes, one entry for each public name or port.
+ * What a client publishes, one entry for each public name, port or range of ports.
  *
  *	--upstream http://127.0.0.1:3000		HTTP, the catch-all
  *	--upstream a.example.com=http://127.0.0.1:8000	one host; *.example.com= for those below it
  *	--upstream a=http://x,b=http://y		several, or the option several times
  *	--upstream 2222=tcp://127.0.0.1:22		a key of digits is a public port; 0: any
- *	--upstream 7000-7010=tcp://10.0.0.5:7000-7010	a range: an entry for each port
+ *	--upstream 7000-7010=tcp://10.0.0.5:7000-7010	a range: the n-th port leads to the n-th there
  *	--upstream tcp://127.0.0.1:22 --port 2222	the same as 2222=
  *	--ports 80,443 --upstream 10.0.0.5		inlets' way: 80=tcp://10.0.0.5:80 and so on
  *	--upstream a.example.com=sni+tcp://127.0.0.1:443,b.example.com=tls+tcp://127.0.0.1:6379
@@ -63,9 +63,11 @@ struct upstream {
 	enum control_tls tls;
 	bool port_given;
 	uint16_t port; /* public; 0: the exit node picks one */
+	uint16_t
+		ports; /* so many from there on, and from the URL's on; 1 mostly, 0 without a port */
 	/* Canonical; "*.name" for a wildcard; "" is the catch-all, or none. */
 	char host[HOSTNAME_SIZE];
-	char *text;     /* the URL for people, of a range with this entry's port; owned */
+	char *text;     /* the URL for people, with this entry's ports; owned */
 	struct url url; /* looks into `text` */
 	enum upstream_proxy proxy_protocol;
 	bool half_closed; /* http: goes on behind a visitor's FIN */
@@ -99,11 +101,14 @@ void upstream_deinit(struct upstream *u);
 /* The same public name or port, upstream and settings, but for its limits: a reload need not touch it. */
 bool upstream_same(const struct upstream *a, const struct upstream *b);
 
+/* Whether both ask for one and the same public port, or some of them. "Any port" is not one. */
+bool upstream_ports_meet(const struct upstream *a, const struct upstream *b);
+
 /* https: the name to ask for, and that the certificate has to be for; an address without brackets. */
 void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE]);
 
-/* For people: the host, "every other host", "port 2222", "UDP port 53", "any port". */
-#define UPSTREAM_PLACE_SIZE (HOSTNAME_SIZE + 16)
+/* For people: the host, "every other host", "port 2222", "UDP ports 7000-7010", "any port". */
+#define UPSTREAM_PLACE_SIZE (HOSTNAME_SIZE + 24)
 const char *upstream_place(const struct upstream *u, char text[UPSTREAM_PLACE_SIZE]);
 
 void upstreams_deinit(struct upstreams *u);

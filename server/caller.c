@@ -30,11 +30,12 @@ static void caller_set_state(struct caller *c, enum caller_state state)
 
 static void caller_log(const struct caller *c, const char *why)
 {
-	char visitor[ADDRESS_TEXT_SIZE];
+	char visitor[ADDRESS_TEXT_SIZE], port[DOOR_PLACE_SIZE];
+	snprintf(port, sizeof(port), "tcp:%u", c->port);
 	struct access a = {
 		.visitor = {visitor, address_format_ip(&c->peer, visitor)},
 		.method = STR("TCP"),
-		.host = str_from(c->place),
+		.host = str_from(c->by_name ? c->place : port),
 		.bytes_in = c->relay.stream.sent,
 		.bytes_out = c->relay.stream.taken,
 		.duration = loop_now(c->worker->loop) - c->began,
@@ -93,7 +94,7 @@ static void caller_opening(struct relay *relay, struct frame_open *open_out)
 	struct caller *c = container_of(relay, struct caller, relay);
 	const struct service *service = c->branch->service;
 	open_out->kind = FRAME_KIND_TCP;
-	open_out->service = service->number;
+	open_out->service = service_number(service, c->port);
 	open_out->visitor = frame_addr_of(&c->peer);
 	open_out->local = frame_addr_of(&c->local);
 	door_secured(&c->relay.conn, service_alpn(service), open_out);
@@ -211,6 +212,7 @@ void caller_enter(struct worker *w, struct entrance *e, const char *name)
 	c->local = e->local;
 	c->counted = counted;
 	c->by_name = name;
+	c->port = e->door.port;
 	c->began = loop_now(w->loop);
 	snprintf(c->place, sizeof(c->place), "%s", name ? name : e->door.place);
 	relay_init(&c->relay, w->loop, false, caller_ended);

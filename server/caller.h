@@ -29,8 +29,9 @@ struct caller {
 	struct mail mail;
 	struct loop_task reap;
 	unsigned moves;
-	bool by_name; /* `place` is a host name, else one of worker::ports */
-	bool counted; /* in the census, under its address */
+	bool by_name;  /* `place` is a host name, else one of worker::ports */
+	uint16_t port; /* that was connected to */
+	bool counted;  /* in the census, under its address */
 	char place[SERVICE_PLACE_SIZE];
 	char session[SERVICE_SESSION_NAME]; /* for the log */
 	struct address peer, local;

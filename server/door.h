@@ -14,7 +14,7 @@
 #include "wire/frame.h"
 
 #define DOOR_SAY_AGAIN  (60 * CLOCK_S) /* between two lines that say that all places are taken */
-#define DOOR_PLACE_SIZE 10             /* "tcp:65535" and a NUL */
+#define DOOR_PLACE_SIZE 16             /* "tcp:10000-65535" and a NUL */
 
 struct door {
 	bool links;   /* a link may be asked for */

@@ -1,11 +1,8 @@
 #include "server/hatch.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/macros.h"
@@ -212,16 +209,20 @@ bool hatch_move(struct hatch *h, unsigned worker)
 
 /* ---- Between the threads ---- */
 
+static void hatch_free(struct hatch *h)
+{
+	port_range_close(&h->sockets);
+	buf_deinit(&h->carried);
+	free(h);
+}
+
 /* At the process's end mail is delivered after everything else, in any order. */
 static bool hatch_over(struct hatch *h)
 {
 	if (!h->node->over)
 		return false;
-	if (h->closing && !h->mailed && !h->closer_mailed) {
-		close(h->fd);
-		buf_deinit(&h->carried);
-		free(h);
-	}
+	if (h->closing && !h->mailed && !h->closer_mailed)
+		hatch_free(h);
 	return true;
 }
 
@@ -238,7 +239,7 @@ static void hatch_arrived(struct mail *mail)
 	if (!w->senders.arena)
 		w->senders.arena = udp_arena_new();
 	if (!w->senders.arena ||
-		udp_receive(&h->udp, w->loop, w->senders.arena, h->fd, hatch_received) < 0) {
+		udp_receive(&h->udp, w->loop, w->senders.arena, &h->sockets, hatch_received) < 0) {
 		log_error("%s cannot be served: out of memory", h->place);
 		hatch_set_state(h, HATCH_CLOSED);
 		return;
@@ -272,11 +273,8 @@ static void hatch_closer_back(struct mail *mail)
 {
 	struct hatch *h = container_of(mail, struct hatch, closer);
 	h->closer_mailed = false;
-	if (hatch_over(h))
-		return;
-	close(h->fd);
-	buf_deinit(&h->carried);
-	free(h);
+	if (!hatch_over(h))
+		hatch_free(h);
 }
 
 static void hatch_closer_arrived(struct mail *mail)
@@ -295,13 +293,13 @@ static void hatch_closer_arrived(struct mail *mail)
 
 /* ---- For the registrar ---- */
 
-struct hatch *hatch_new(struct node *n, int fd)
+struct hatch *hatch_new(struct node *n, const struct port_range *sockets)
 {
 	struct hatch *h = calloc(1, sizeof(*h));
 	if (!h)
 		return NULL;
 	h->node = n;
-	h->fd = fd;
+	h->sockets = *sockets;
 	h->udp.fd = -1;
 	list_init(&h->link);
 	list_init(&h->senders);
@@ -314,21 +312,6 @@ void hatch_send(struct hatch *h, const char *place, unsigned worker)
 	hatch_post(h, worker);
 }
 
-/*
- * Another thread may be reading the descriptor, so its number must stay; but what it stands for can be
- * replaced in one step, by a socket that has no port and whom nobody sends to. (Only a read that is going
- * on at this very moment holds the port until it ends, some microseconds.) Who has no descriptor left
- * frees the port when the mail is back.
- */
-static void hatch_give_up_port(struct hatch *h)
-{
-	int nothing = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (nothing < 0)
-		return;
-	dup3(nothing, h->fd, O_CLOEXEC);
-	close(nothing);
-}
-
 struct hatch *hatch_close(struct hatch *h)
 {
 	if (!h)
@@ -336,7 +319,8 @@ struct hatch *hatch_close(struct hatch *h)
 	h->closing = true;
 	if (hatch_over(h))
 		return NULL;
-	hatch_give_up_port(h);
+	/* Another thread may be reading; only such a read holds a port until it ends, some microseconds. */
+	port_range_give_up(&h->sockets);
 	h->closer.deliver = hatch_closer_arrived;
 	h->closer_mailed = true;
 	node_post(h->node, h->at, &h->closer);

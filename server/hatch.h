@@ -1,7 +1,7 @@
 #pragma once
 /*
- * A UDP port that sessions asked for: its socket, which lives on one worker, the one that has a link for
- * it. When a visitor comes for whom only another worker has one, the whole hatch moves there with what
+ * A UDP port, or a range of them, that sessions asked for: its sockets, which live on one worker, the one
+ * that has a link for it. When a visitor comes for whom only another worker has one, the whole hatch moves there with what
  * was not passed on yet.
  *
  * The registrar opens it, and is the only one to send it to a worker: a worker that wants to be rid of it
@@ -52,7 +52,7 @@ enum hatch_crowd {
 
 struct hatch {
 	struct node *node;
-	int fd; /* as long as the hatch: the worker only watches it */
+	struct port_range sockets; /* as long as the hatch: the worker only watches them */
 
 	/* The registrar's */
 	unsigned at;  /* the worker it was sent to last */
@@ -84,8 +84,8 @@ struct hatch {
 
 /* ---- On the main thread ---- */
 
-/* Takes over a bound socket. NULL when out of memory, and the socket is the caller's. */
-struct hatch *hatch_new(struct node *n, int fd);
+/* Takes over bound sockets. NULL when out of memory, and they are the caller's. */
+struct hatch *hatch_new(struct node *n, const struct port_range *sockets);
 
 /* It opens on this worker, under that name. Once; it moves by itself from there. */
 void hatch_send(struct hatch *h, const char *place, unsigned worker);

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
+#include "base/macros.h"
 #include "crypto/random.h"
 #include "server/hatch.h"
 #include "server/registrar.h"
@@ -18,41 +20,44 @@ static void port_accepted(struct listener *listener, int fd, const struct addres
 	struct route *route =
 		routes_find(&home->ports, str_from(port->door.place), loop_now(home->loop));
 	struct presence *p = route ? branch_pick_presence(home, route) : NULL;
-	door_enter(&port->door, p ? n->workers[p - p->session->on] : home, fd, peer, p);
+	struct door door = port->door;
+	door.port = listener->at;
+	door_enter(&door, p ? n->workers[p - p->session->on] : home, fd, peer, p);
 }
 
-static struct port *port_find(struct registrar *r, enum control_kind kind, uint16_t number)
+/* Of the ports that somebody has, one with any of these `n`. */
+static struct port *port_find(struct registrar *r, enum control_kind kind, uint16_t first,
+	unsigned n)
 {
 	list_for_each (it, &r->ports) {
 		struct port *p = list_entry(it, struct port, link);
-		if (p->kind == kind && p->number == number)
+		if (p->kind == kind && first < p->first + p->n && p->first < first + n)
 			return p;
 	}
 	return NULL;
 }
 
-static int port_open_hatch(struct registrar *r, struct port *p, const char *addr, uint16_t number,
-	struct error *err)
+static int port_open_hatch(struct registrar *r, struct port *p, const char *addr, struct error *err)
 {
-	int fd;
-	int e = udp_bind(addr, number, &fd, err);
+	struct port_range sockets;
+	int e = port_range_open(&sockets, SOCK_DGRAM, addr, p->first, p->n, err);
 	if (e < 0)
 		return e;
-	p->hatch = hatch_new(r->node, fd);
+	p->hatch = hatch_new(r->node, &sockets);
 	if (p->hatch)
 		return 0;
-	close(fd);
+	port_range_close(&sockets);
 	return error_set(err, -ENOMEM, "the server is out of memory");
 }
 
-static int port_open(struct registrar *r, struct port *p, uint16_t number, struct error *err)
+static int port_open(struct registrar *r, struct port *p, uint16_t first, struct error *err)
 {
 	const struct server_options *o = r->worker->opts;
 	const char *addr = o->data_addr ? o->data_addr : o->bind_addr;
-	p->number = number;
+	p->first = first;
 	if (p->kind == CONTROL_UDP)
-		return port_open_hatch(r, p, addr, number, err);
-	return listener_open(&p->listener, r->worker->loop, addr, number, port_accepted,
+		return port_open_hatch(r, p, addr, err);
+	return listener_open_range(&p->listener, r->worker->loop, addr, first, p->n, port_accepted,
 		door_exhausted, err);
 }
 
@@ -79,7 +84,7 @@ static int port_open_any(struct registrar *r, struct port *p, struct error *err)
 		uint32_t random;
 		random_bytes(&random, sizeof(random));
 		uint16_t number = port_allowed(&r->worker->opts->allow_ports, random);
-		if (!number || port_find(r, p->kind, number))
+		if (!number || port_find(r, p->kind, number, 1))
 			continue;
 		int e = port_open(r, p, number, err);
 		if (e != -EADDRINUSE && e != -EACCES)
@@ -89,8 +94,15 @@ static int port_open_any(struct registrar *r, struct port *p, struct error *err)
 		"no port was found free among those that this server gives away (--allow-ports)");
 }
 
+/* The first port that it has of those `n`. */
+static unsigned port_common(const struct port *p, uint16_t first)
+{
+	return MAX(p->first, first);
+}
+
+/* Whether the session may have just the ports that others have already. */
 static int port_share(struct port *p, const struct session *s, const struct service *service,
-	struct error *err)
+	uint16_t first, struct error *err)
 {
 	struct worker *w = p->registrar->worker;
 	struct route *route = routes_find(&w->ports, str_from(p->door.place), loop_now(w->loop));
@@ -98,64 +110,122 @@ static int port_share(struct port *p, const struct session *s, const struct serv
 		route ? list_first(&route->entries, struct route_entry, link) : NULL;
 	const struct service *other =
 		entry ? container_of(entry, struct branch, entry)->service : NULL;
-	if (!other || (other->session->identity->identity == s->identity->identity &&
-			      service_same_tls(other, service) && other->session != s))
-		return 0;
-	if (other->session == s)
+	const char *differs = NULL;
+	if (other && other->session == s)
 		return error_set(err, -EEXIST, "port %u is published by this client already",
-			p->number);
-	return error_set(err, -EEXIST, "port %u is held by session %s of %s%s", p->number,
-		other->session->name, other->session->identity->identity,
-		!service_same_tls(other, service) ? ", whose TLS or --alpn is another" : "");
+			port_common(p, first));
+	if (p->first != first || p->n != service->n_numbers)
+		differs = "whose range is another";
+	else if (other && !service_same_tls(other, service))
+		differs = "whose TLS or --alpn is another";
+	if (!differs && (!other || other->session->identity->identity == s->identity->identity))
+		return 0;
+	if (!other)
+		return error_set(err, -EEXIST,
+			"port %u is still held by a client that has just left",
+			port_common(p, first));
+	return error_set(err, -EEXIST, "port %u is held by session %s of %s%s%s",
+		port_common(p, first), other->session->name, other->session->identity->identity,
+		differs ? ", " : "", differs ? differs : "");
+}
+
+/* Whether the server gives them away: as many, and each of them. */
+static int port_allow(const struct session *s, uint32_t first, unsigned n,
+	enum control_reason *reason_out, struct error *err)
+{
+	const struct server_options *o = s->registrar->worker->opts;
+	*reason_out = CONTROL_REASON_LIMIT;
+	if (s->n_ports + n > o->max_ports)
+		return error_set(err, -EDQUOT,
+			"a session may have at most %u ports (--max-ports): it has %u, and asks "
+			"for %u "
+			"more",
+			(unsigned)o->max_ports, s->n_ports, n);
+	*reason_out = CONTROL_REASON_DENIED;
+	for (uint32_t port = first; first && port < first + n; port++)
+		if (!option_ranges_have(&o->allow_ports, (uint16_t)port))
+			return error_set(err, -EPERM,
+				"port %u is not among those that this server gives away "
+				"(--allow-ports)",
+				port);
+	return 0;
+}
+
+/* Whether enough descriptors are left for those who come to the ports. */
+static int port_afford(const struct registrar *r, unsigned n, struct error *err)
+{
+	struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+	getrlimit(RLIMIT_NOFILE, &limit);
+	unsigned long long most = limit.rlim_cur / PORT_DESCRIPTORS_SHARE;
+	if (r->n_ports + n <= most)
+		return 0;
+	return error_set(err, -EMFILE,
+		"the server may have %llu descriptors in all (LimitNOFILE=, ulimit -n), and gives "
+		"%llu "
+		"of them to ports at most: %u are taken, and %u are asked for",
+		(unsigned long long)limit.rlim_cur, most, r->n_ports, n);
+}
+
+/* Nobody has them. NULL with an error. */
+static struct port *port_new(struct session *s, const struct service *service, uint16_t first,
+	struct error *err)
+{
+	struct registrar *r = s->registrar;
+	if (port_afford(r, service->n_numbers, err) < 0)
+		return NULL;
+	struct port *p = calloc(1, sizeof(*p));
+	if (!p) {
+		error_set(err, -ENOMEM, "the server is out of memory");
+		return NULL;
+	}
+	p->registrar = r;
+	p->kind = service->kind;
+	p->n = service->n_numbers;
+	list_init(&p->link);
+	if ((first ? port_open(r, p, first, err) : port_open_any(r, p, err)) < 0) {
+		free(p);
+		return NULL;
+	}
+	list_append(&r->ports, &p->link);
+	r->n_ports += p->n;
+	p->door = (struct door){.visits = true,
+		.tls = service->tls == CONTROL_TLS_TERMINATE,
+		.port = p->first};
+	const char *kind = p->kind == CONTROL_UDP ? "udp" : "tcp";
+	char *place = p->door.place;
+	if (p->n == 1)
+		snprintf(place, DOOR_PLACE_SIZE, "%s:%u", kind, p->first);
+	else
+		snprintf(place, DOOR_PLACE_SIZE, "%s:%u-%u", kind, p->first,
+			(uint16_t)(p->first + p->n - 1));
+	/* To one of its links, of which there is one: it is asking for the port. */
+	if (p->hatch)
+		hatch_send(p->hatch, p->door.place,
+			list_entry(s->trunks.next, struct trunk, of_session)->worker->index);
+	return p;
 }
 
 int port_hold(struct session *s, struct service *service, uint32_t number,
 	enum control_reason *reason_out, struct error *err)
 {
 	struct registrar *r = s->registrar;
-	const struct server_options *o = r->worker->opts;
-	*reason_out = CONTROL_REASON_LIMIT;
-	if (s->n_ports >= o->max_ports)
-		return error_set(err, -EDQUOT, "a session may have at most %u ports (--max-ports)",
-			(unsigned)o->max_ports);
-	*reason_out = CONTROL_REASON_DENIED;
-	if (number && !option_ranges_have(&o->allow_ports, (uint16_t)number))
-		return error_set(err, -EPERM,
-			"port %u is not among those that this server gives away (--allow-ports)",
-			number);
-	*reason_out = CONTROL_REASON_TAKEN;
-	struct port *p = number ? port_find(r, service->kind, (uint16_t)number) : NULL;
-	if (p) {
-		int e = port_share(p, s, service, err);
-		if (e < 0)
-			return e;
-		p->holders++;
-		service->port = p;
-		return 0;
-	}
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return error_set(err, -ENOMEM, "the server is out of memory");
-	p->registrar = r;
-	p->kind = service->kind;
-	p->holders = 1;
-	list_init(&p->link);
-	int e = number ? port_open(r, p, (uint16_t)number, err) : port_open_any(r, p, err);
-	if (e < 0) {
-		free(p);
+	unsigned n = service->n_numbers;
+	int e = port_allow(s, number, n, reason_out, err);
+	if (e < 0)
 		return e;
-	}
-	list_append(&r->ports, &p->link);
-	p->door = (struct door){.visits = true,
-		.tls = service->tls == CONTROL_TLS_TERMINATE,
-		.port = p->number};
-	snprintf(p->door.place, sizeof(p->door.place), "%s:%u",
-		p->kind == CONTROL_UDP ? "udp" : "tcp", p->number);
-	/* To one of its links, of which there is one: it is asking for the port. */
-	if (p->hatch)
-		hatch_send(p->hatch, p->door.place,
-			list_entry(s->trunks.next, struct trunk, of_session)->worker->index);
+	*reason_out = CONTROL_REASON_TAKEN;
+	uint16_t first = (uint16_t)number;
+	struct port *p = first ? port_find(r, service->kind, first, n) : NULL;
+	e = p ? port_share(p, s, service, first, err) : 0;
+	if (e < 0)
+		return e;
+	if (!p)
+		p = port_new(s, service, first, err);
+	if (!p)
+		return -EADDRINUSE;
+	p->holders++;
 	service->port = p;
+	service->first_port = p->first;
 	return 0;
 }
 
@@ -170,6 +240,7 @@ struct port *port_release(struct port *p)
 	if (!p || --p->holders)
 		return NULL;
 	port_close(p);
+	p->registrar->n_ports -= p->n;
 	list_unlink(&p->link);
 	free(p);
 	return NULL;

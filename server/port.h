@@ -1,6 +1,6 @@
 #pragma once
 /*
- * A public port that sessions asked for: its listener, on the main thread, which hands connections to the
+ * A public port, or a range of them, that sessions asked for: its listener, on the main thread, which hands connections to the
  * worker that has a link for them, or the hatch for its datagrams, which is on such a worker itself. It is
  * there as long as a service holds it.
  */
@@ -10,13 +10,17 @@
 
 #define PORT_TRIES 64 /* ports of --allow-ports that are tried when any will do */
 
+/* Of the process's descriptors one in so many may be a port's: the others are for connections to them. */
+#define PORT_DESCRIPTORS_SHARE 2
+
 struct registrar;
 
 struct port {
 	struct list link; /* registrar::ports */
 	struct registrar *registrar;
 	enum control_kind kind;
-	uint16_t number;
+	uint16_t first;
+	unsigned n;               /* of its ports */
 	unsigned holders;         /* services */
 	struct listener listener; /* tcp */
 	struct hatch *hatch;      /* udp */
@@ -24,8 +28,9 @@ struct port {
 };
 
 /*
- * For a service of this session: opens the port (0: any that --allow-ports has), or shares it with others
- * of the same identity. 0 with service::port set; -errno with a reason and a sentence.
+ * For a service of this session: opens its ports from `number` on (0: any one that --allow-ports has), all
+ * or none, or shares just these with others of the same identity. 0 with service::port set; -errno with a
+ * reason and a sentence that names the port in the way.
  */
 int port_hold(struct session *s, struct service *service, uint32_t number,
 	enum control_reason *reason_out, struct error *err);

@@ -10,7 +10,10 @@
 const char *publish_asked(const struct control *m, char text[PUBLISH_ASKED_SIZE])
 {
 	const char *kind = m->publish.kind == CONTROL_UDP ? "UDP port" : "port";
-	if (m->publish.port_given)
+	if (m->publish.port_given && publish_ports(m) > 1)
+		snprintf(text, PUBLISH_ASKED_SIZE, "%ss %u-%u", kind, m->publish.port,
+			m->publish.port + m->publish.ports - 1);
+	else if (m->publish.port_given)
 		snprintf(text, PUBLISH_ASKED_SIZE, m->publish.port ? "%s %u" : "a %s", kind,
 			m->publish.port);
 	else
@@ -50,9 +53,10 @@ bool publish_repeats(const struct service *service, const struct control *m, con
 	const char *path = m->publish.path ? m->publish.path : "";
 	const char *rewrite = m->publish.rewrite ? m->publish.rewrite : "";
 	const char *alpn = m->publish.alpn ? m->publish.alpn : "";
-	bool port_same = !service->has_port || !m->publish.port ||
-			 (service->port && service->port->number == m->publish.port);
-	return service->kind == m->publish.kind && service->tls == m->publish.tls &&
+	bool port_same =
+		!service->has_port || !m->publish.port || service->first_port == m->publish.port;
+	return service->number == m->publish.service && service->n_numbers == publish_ports(m) &&
+	       service->kind == m->publish.kind && service->tls == m->publish.tls &&
 	       service->per_visitor == m->publish.per_visitor &&
 	       service->half_closed == m->publish.half_closed &&
 	       service->has_port == m->publish.port_given && port_same &&
@@ -71,6 +75,12 @@ static const char *publish_fault(const struct control *m)
 		return "an HTTP service has a host name, not a port of its own";
 	if (m->publish.kind == CONTROL_UDP && (!port || tls))
 		return "a UDP service needs a port of its own, and is passed on as it is";
+	if (m->publish.ports > 1 && !(port && m->publish.port))
+		return "only ports that are named can be a range of them";
+	if (m->publish.ports > 1 && m->publish.port + m->publish.ports - 1 > UINT16_MAX)
+		return "its range of ports ends beyond 65535";
+	if (m->publish.service > UINT32_MAX - m->publish.ports)
+		return "its range of ports has more numbers than there are";
 	if (port && named)
 		return "a service has a port or a host name, not both";
 	if (m->publish.kind == CONTROL_TCP && !port && !(tls && named))

@@ -17,6 +17,7 @@ struct registrar {
 	struct worker *worker; /* worker 0, on this thread */
 	struct list sessions;  /* of struct session */
 	struct list ports;     /* of struct port */
+	unsigned n_ports;      /* each of a range */
 	struct round drain;
 	struct log_limit log_sessions; /* that come, go, publish */
 	struct log_limit log_refusals; /* of what they asked to publish */

@@ -1,10 +1,12 @@
 #include "server/sender.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/macros.h"
 #include "server/access.h"
+#include "server/door.h"
 #include "server/hatch.h"
 #include "server/session.h"
 
@@ -26,11 +28,12 @@ static struct worker *sender_worker(const struct sender *s)
 
 static void sender_log(const struct sender *s, const char *why)
 {
-	char visitor[ADDRESS_TEXT_SIZE];
+	char visitor[ADDRESS_TEXT_SIZE], port[DOOR_PLACE_SIZE];
+	snprintf(port, sizeof(port), "udp:%u", s->entry.local.port);
 	struct access a = {
 		.visitor = {visitor, address_format_ip(&s->entry.peer, visitor)},
 		.method = STR("UDP"),
-		.host = str_from(s->hatch->place),
+		.host = str_from(port),
 		.bytes_in = s->bytes[0],
 		.bytes_out = s->bytes[1],
 		.duration = loop_now(sender_worker(s)->loop) - s->began,
@@ -95,7 +98,7 @@ static void sender_idle_expired(struct timeout_queue *queue, struct timeout *ent
 static void sender_opening(struct flow *f, struct frame_open *open_out)
 {
 	struct sender *s = sender_of(f);
-	open_out->service = s->branch->service->number;
+	open_out->service = service_number(s->branch->service, s->entry.local.port);
 	open_out->visitor = frame_addr_of(&s->entry.peer);
 	open_out->local = frame_addr_of(&s->entry.local);
 }

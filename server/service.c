@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "server/lane.h"
+#include "server/publish.h"
 #include "server/registrar.h"
 #include "server/worker.h"
 
@@ -18,6 +19,7 @@ struct service *service_new(struct session *s, const struct control *publish)
 		return NULL;
 	service->session = s;
 	service->number = publish->publish.service;
+	service->n_numbers = publish_ports(publish);
 	service->kind = publish->publish.kind;
 	service->tls = publish->publish.tls;
 	service->per_visitor = publish->publish.per_visitor;

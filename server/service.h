@@ -16,7 +16,7 @@
 #define SERVICE_PENALTY_MAX (30 * CLOCK_S) /* doubling up to this, while another serves the route */
 
 #define SERVICE_SESSION_NAME 17                  /* characters of a session's name, and a NUL */
-#define SERVICE_PLACE_SIZE   (HOSTNAME_SIZE + 8) /* "tcp:2222", a host name, or "" */
+#define SERVICE_PLACE_SIZE   (HOSTNAME_SIZE + 8) /* "tcp:2222", "udp:7000-7010", a name, or "" */
 
 struct port;
 struct presence;
@@ -46,6 +46,7 @@ struct service {
 	struct session *session;
 	struct list of_session; /* session::services */
 	uint32_t number;
+	uint32_t n_numbers; /* of a range: its ports have `number` and those behind it; else 1 */
 	enum control_kind kind;
 	enum control_tls tls;
 	bool per_visitor;   /* a stream serves one visitor's connection (rule 33) */
@@ -53,6 +54,7 @@ struct service {
 	bool half_closed;   /* serves visitors behind their FIN (rule 44) */
 	char place[SERVICE_PLACE_SIZE]; /* its name among the routes, of names or of ports */
 	bool has_port;                  /* `place` is one of worker::ports */
+	uint16_t first_port;            /* that, before any worker sees the service */
 	struct port *port;              /* its listener; NULL: none of its own */
 	char *upstream;                 /* for people */
 	char *path;                     /* put before each request's path; "" mostly (rule 41) */
@@ -90,6 +92,12 @@ void service_distrust(struct service *service);
 static inline bool service_strict(const struct service *s)
 {
 	return atomic_load_explicit(&s->strict, memory_order_relaxed);
+}
+
+/* By what number OPEN names it for who came to that port. */
+static inline uint32_t service_number(const struct service *s, uint16_t port)
+{
+	return s->has_port ? s->number + (port - s->first_port) : s->number;
 }
 
 /* Visitors ask for it with TLS and a name, on the front's ports. */

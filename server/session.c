@@ -217,11 +217,12 @@ void session_discard(struct session *s)
 
 /* ---- What it publishes ---- */
 
-static struct service *session_service(struct session *s, uint32_t number)
+/* One that has any of these numbers. */
+static struct service *session_service(struct session *s, uint32_t first, uint32_t n)
 {
 	list_for_each (it, &s->services) {
 		struct service *service = list_entry(it, struct service, of_session);
-		if (service->number == number)
+		if (first - service->number < service->n_numbers || service->number - first < n)
 			return service;
 	}
 	return NULL;
@@ -256,8 +257,8 @@ static void service_address(const struct service *service, char *to, size_t size
 	bool secure = n->workers[0]->tls;
 	const char *scheme = secure ? "https" : "http";
 	if (service->has_port)
-		snprintf(to, size, "%s://%.*s:%u%s", service->kind == CONTROL_UDP ? "udp" : "tcp",
-			host_n, host, service->port->number,
+		snprintf(to, size, "%s://%.*s:%s%s", service->kind == CONTROL_UDP ? "udp" : "tcp",
+			host_n, host, strchr(place, ':') + 1,
 			service->tls == CONTROL_TLS_TERMINATE ? " (TLS)" : "");
 	else if (service->kind == CONTROL_TCP)
 		snprintf(to, size, "tls://%s%s", place, port ? port : "");
@@ -277,7 +278,8 @@ static void session_tell_granted(struct session *s, const struct service *servic
 	struct control m = {.type = CONTROL_GRANTED};
 	m.granted.service = service->number;
 	m.granted.address = address;
-	m.granted.port = service->port ? service->port->number : 0;
+	m.granted.port = service->first_port;
+	m.granted.ports = service->n_numbers > 1 ? service->n_numbers : 0;
 	struct trunk *t = list_first(&s->trunks, struct trunk, of_session);
 	if (t)
 		trunk_send(t, &m);
@@ -342,7 +344,7 @@ static void service_withdraw(struct service *service)
 	if (list_linked(&service->of_session)) {
 		list_unlink(&service->of_session);
 		s->n_services--;
-		s->n_ports -= service->port != NULL;
+		s->n_ports -= service->port ? service->port->n : 0;
 	}
 	service->port = port_release(service->port);
 	if (!service->granted)
@@ -353,8 +355,8 @@ static void service_withdraw(struct service *service)
 
 void session_withdraw(struct session *s, uint32_t number)
 {
-	struct service *service = session_service(s, number);
-	if (service)
+	struct service *service = session_service(s, number, 1);
+	if (service && service->number == number)
 		service_withdraw(service);
 }
 
@@ -446,19 +448,19 @@ void session_publish(struct session *s, struct trunk *t, const struct control *m
 		session_refuse(s, t, m, (enum control_reason)reason, err.text);
 		return;
 	}
-	struct service *old = session_service(s, number);
+	struct service *old = session_service(s, number, publish_ports(m));
 	if (old && publish_repeats(old, m, place)) {
 		old->stale = false;
 		if (old->granted)
 			session_tell_granted(s, old);
 		return;
 	}
-	if (old && !old->stale) {
+	for (; old && old->stale; old = session_service(s, number, publish_ports(m)))
+		service_withdraw(old);
+	if (old) {
 		session_refuse(s, t, m, CONTROL_REASON_INVALID, "this service number is in use");
 		return;
 	}
-	if (old)
-		service_withdraw(old);
 	if (s->n_services >= SESSION_SERVICES_MAX) {
 		error_set(&err, 0, "a session publishes at most %d services", SESSION_SERVICES_MAX);
 		session_refuse(s, t, m, CONTROL_REASON_LIMIT, err.text);
@@ -478,7 +480,7 @@ void session_publish(struct session *s, struct trunk *t, const struct control *m
 	}
 	list_append(&s->services, &service->of_session);
 	s->n_services++;
-	s->n_ports += service->port != NULL;
+	s->n_ports += service->port ? service->port->n : 0;
 	session_suspect_holders(s, service->branches[0].entry.route);
 	s->n_coming++;
 	round_send(&service->round, session_node(s), publish_visit, publish_home);

@@ -49,10 +49,10 @@ struct session {
 	uint8_t resume[CONTROL_SECRET];
 	struct list trunks; /* trunk::of_session */
 	unsigned n_trunks;
-	struct list services; /* of struct service */
-	unsigned n_services, n_ports;
-	atomic_uint flows;      /* of UDP, on all workers */
-	uint64_t refusals_told; /* a bit for each service number, modulo 64 */
+	struct list services;         /* of struct service */
+	unsigned n_services, n_ports; /* each of a range */
+	atomic_uint flows;            /* of UDP, on all workers */
+	uint64_t refusals_told;       /* a bit for each service number, modulo 64 */
 	struct loop_timer stale;
 	struct round round;
 	struct presence on[]; /* one a worker */

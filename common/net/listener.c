@@ -42,7 +42,10 @@ static void turn_one_away(struct listener *listener)
 	if (listener->reserve < 0)
 		return;
 	close(listener->reserve);
-	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+	unsigned i;
+	int fd = port_range_ready(&listener->sockets, &i, 1)
+			 ? accept4(listener->sockets.fds[i], NULL, NULL, SOCK_CLOEXEC)
+			 : -1;
 	if (fd >= 0)
 		close(fd);
 	listener->reserve = open_reserve();
@@ -61,31 +64,45 @@ static void accept_failed(struct listener *listener, int error)
 	listener->exhausted(listener, error);
 }
 
+/* One connection; whether there may be more in this turn. */
+static bool accept_one(struct listener *listener, unsigned i)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+	int fd = accept4(listener->sockets.fds[i], (struct sockaddr *)&sa, &len,
+		SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0 && errno == EAGAIN)
+		return listener->sockets.n > 1; /* of another port */
+	if (fd < 0 && (is_exhaustion(errno) || errno == EBADF || errno == EINVAL)) {
+		accept_failed(listener, errno);
+		return false;
+	}
+	if (fd < 0)
+		return true; /* accept(2): errors of that one connection, long gone */
+	struct address peer = address_from_sockaddr((struct sockaddr *)&sa);
+	listener->at = (uint16_t)(listener->port + i);
+	listener->accepted(listener, fd, &peer);
+	return port_range_is_open(&listener->sockets);
+}
+
 static void listener_event(int fd, short what, void *arg)
 {
 	struct listener *listener = arg;
-	for (int i = 0; i < LISTENER_BATCH && listener->fd >= 0; i++) {
-		struct sockaddr_storage sa;
-		socklen_t len = sizeof sa;
-		int peer_fd = accept4(listener->fd, (struct sockaddr *)&sa, &len,
-			SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (peer_fd < 0 && errno == EAGAIN)
+	unsigned ready[LISTENER_BATCH];
+	for (size_t left = LISTENER_BATCH, n; left; left -= n) {
+		n = port_range_ready(&listener->sockets, ready, left);
+		for (size_t i = 0; i < n; i++)
+			if (!accept_one(listener, ready[i]))
+				return;
+		if (!n)
 			return;
-		if (peer_fd < 0 && (is_exhaustion(errno) || errno == EBADF || errno == EINVAL)) {
-			accept_failed(listener, errno);
-			return;
-		}
-		if (peer_fd < 0)
-			continue; /* accept(2): errors of that one connection, long gone */
-		struct address peer = address_from_sockaddr((struct sockaddr *)&sa);
-		listener->accepted(listener, peer_fd, &peer);
 	}
 }
 
 static int start_accepting(struct listener *listener)
 {
-	return loop_watch(&listener->event, listener->loop, listener->fd, LOOP_READ, listener_event,
-		listener);
+	return loop_watch(&listener->event, listener->loop, port_range_fd(&listener->sockets),
+		LOOP_READ, listener_event, listener);
 }
 
 static void resume_fired(struct loop_timer *timer)
@@ -98,42 +115,45 @@ static void resume_fired(struct loop_timer *timer)
 		pause_accepting(listener);
 }
 
-int listener_open(struct listener *listener, struct loop *loop, const char *bind_addr,
-	uint16_t port, void (*accepted)(struct listener *, int fd, const struct address *peer),
+int listener_open_range(struct listener *listener, struct loop *loop, const char *bind_addr,
+	uint16_t first, unsigned n,
+	void (*accepted)(struct listener *, int fd, const struct address *peer),
 	void (*exhausted)(struct listener *, int error), struct error *err)
 {
 	*listener = (struct listener){.loop = loop,
 		.accepted = accepted,
 		.exhausted = exhausted,
-		.fd = -1,
+		.sockets = PORT_RANGE_NULL,
 		.reserve = -1};
 	loop_timer_init(&listener->resume, loop, resume_fired);
-	int fd = bind_port(SOCK_STREAM, bind_addr, port, err);
-	if (fd < 0)
-		return fd;
-	listener->fd = fd;
+	int r = port_range_open(&listener->sockets, SOCK_STREAM, bind_addr, first, n, err);
+	if (r < 0)
+		return r;
+	listener->port = listener->sockets.first;
 	listener->reserve = open_reserve();
-	struct address address;
-	int r = socket_local(fd, &address);
-	if (r == 0) {
-		listener->port = address.port;
-		r = start_accepting(listener);
-	}
+	r = start_accepting(listener);
 	if (r < 0) {
 		listener_close(listener);
-		return bind_explain(SOCK_STREAM, r, bind_addr, port, err);
+		return bind_explain(SOCK_STREAM, r, bind_addr, first, err);
 	}
 	return 0;
 }
 
+int listener_open(struct listener *listener, struct loop *loop, const char *bind_addr,
+	uint16_t port, void (*accepted)(struct listener *, int fd, const struct address *peer),
+	void (*exhausted)(struct listener *, int error), struct error *err)
+{
+	return listener_open_range(listener, loop, bind_addr, port, 1, accepted, exhausted, err);
+}
+
 void listener_close(struct listener *listener)
 {
-	if (!listener->accepted || listener->fd < 0)
+	if (!port_range_is_open(&listener->sockets))
 		return;
 	loop_unwatch(&listener->event);
 	loop_timer_cancel(&listener->resume);
-	close(listener->fd);
+	port_range_close(&listener->sockets);
 	if (listener->reserve >= 0)
 		close(listener->reserve);
-	listener->fd = listener->reserve = -1;
+	listener->reserve = -1;
 }

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * A listening TCP socket. Accepts a bounded number of connections a turn; when descriptors run out
+ * A listening TCP socket, or those of a range of ports. Accepts a bounded number of connections a turn; when descriptors run out
  * it closes one waiting connection with a reserve descriptor, so that the peer is told at once, and
  * pauses instead of spinning on an event that it cannot serve.
  */
@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "net/loop.h"
+#include "net/port_range.h"
 #include "wire/address.h"
 
 struct listener {
@@ -18,8 +19,10 @@ struct listener {
 	void (*accepted)(struct listener *listener, int fd, const struct address *peer);
 	void (*exhausted)(struct listener *listener, int error);
 	uint64_t told_at; /* of `exhausted`, µs */
-	int fd, reserve;
-	uint16_t port; /* the real one, also when 0 was asked for */
+	struct port_range sockets;
+	int reserve;
+	uint16_t port; /* the real one, also when 0 was asked for; of a range the first */
+	uint16_t at;   /* within accepted(): the one that was connected to */
 	bool paused;
 };
 
@@ -33,6 +36,12 @@ struct listener {
  */
 int listener_open(struct listener *listener, struct loop *loop, const char *bind_addr,
 	uint16_t port, void (*accepted)(struct listener *, int fd, const struct address *peer),
+	void (*exhausted)(struct listener *, int error), struct error *err);
+
+/* The same for `n` ports in a row from `first` on, all or none. */
+int listener_open_range(struct listener *listener, struct loop *loop, const char *bind_addr,
+	uint16_t first, unsigned n,
+	void (*accepted)(struct listener *, int fd, const struct address *peer),
 	void (*exhausted)(struct listener *, int error), struct error *err);
 
 /* Refuses connections from here on. A listener that is zero or closed is fine. */

@@ -96,8 +96,7 @@ static struct address read_local(const struct udp *udp, struct msghdr *m)
 			local = address_v6(&info);
 		}
 	}
-	if (local.family != ADDRESS_NONE)
-		local.port = udp->port;
+	local.port = udp->port;
 	return local;
 }
 
@@ -132,14 +131,14 @@ static bool is_icmp(int error)
 }
 
 /* One system call; whether there may be more. */
-static bool udp_read(struct udp *udp)
+static bool udp_read(struct udp *udp, int fd)
 {
 	struct udp_arena *a = udp->arena;
 	for (size_t i = 0; i < UDP_BATCH; i++) {
 		a->messages[i].msg_hdr.msg_namelen = sizeof a->peers[i];
 		a->messages[i].msg_hdr.msg_controllen = sizeof a->controls[i];
 	}
-	int n = recvmmsg(udp->fd, a->messages, UDP_BATCH, MSG_DONTWAIT, NULL);
+	int n = recvmmsg(fd, a->messages, UDP_BATCH, MSG_DONTWAIT, NULL);
 	if (n < 0) {
 		int error = errno;
 		if (is_icmp(error))
@@ -156,36 +155,49 @@ static void udp_event(int fd, short what, void *arg)
 {
 	struct udp *udp = arg;
 	for (int i = 0; i < UDP_READS && udp->fd >= 0; i++)
-		if (!udp_read(udp))
+		if (!udp_read(udp, fd))
 			return;
 }
 
-/* udp->fd is there: begins to receive. */
+/* A turn's calls are shared by those that have something; more than these have the next. */
+static void udp_range_event(int fd, short what, void *arg)
+{
+	struct udp *udp = arg;
+	const struct port_range *range = udp->range;
+	unsigned ready[UDP_READS];
+	size_t n = port_range_ready(range, ready, UDP_READS);
+	for (size_t i = 0; i < n && udp->fd >= 0; i++) {
+		udp->port = (uint16_t)(range->first + ready[i]);
+		for (size_t k = 0; k < UDP_READS / n && udp->fd >= 0; k++)
+			if (!udp_read(udp, range->fds[ready[i]]))
+				break;
+	}
+}
+
+/* udp->fd, or the range, is there: begins to receive. */
 static int udp_start(struct udp *udp)
 {
 	struct sockaddr_storage sa = {0};
 	socklen_t len = sizeof sa;
-	if (getsockname(udp->fd, (struct sockaddr *)&sa, &len) < 0)
+	bool many = udp->range && udp->range->n > 1;
+	if (getsockname(many ? udp->range->fds[0] : udp->fd, (struct sockaddr *)&sa, &len) < 0)
 		return -errno;
 	udp->v6 = sa.ss_family == AF_INET6;
 	udp->port = address_from_sockaddr((struct sockaddr *)&sa).port;
-	return loop_watch(&udp->event, udp->loop, udp->fd, LOOP_READ, udp_event, udp);
+	return loop_watch(&udp->event, udp->loop, udp->fd, LOOP_READ,
+		many ? udp_range_event : udp_event, udp);
 }
 
-int udp_bind(const char *bind_addr, uint16_t port, int *fd_out, struct error *err)
-{
-	int fd = bind_port(SOCK_DGRAM, bind_addr, port, err);
-	if (fd < 0)
-		return fd;
-	*fd_out = fd;
-	return 0;
-}
-
-int udp_receive(struct udp *udp, struct loop *loop, struct udp_arena *arena, int fd,
+int udp_receive(struct udp *udp, struct loop *loop, struct udp_arena *arena,
+	const struct port_range *range,
 	void (*received)(struct udp *, const struct address *, const struct address *,
 		const uint8_t *, size_t))
 {
-	*udp = (struct udp){.loop = loop, .arena = arena, .received = received, .fd = fd};
+	*udp = (struct udp){.loop = loop,
+		.arena = arena,
+		.received = received,
+		.range = range,
+		.fd = port_range_fd(range)};
 	int r = udp_start(udp);
 	if (r < 0)
 		udp->fd = -1;
@@ -198,13 +210,14 @@ int udp_open(struct udp *udp, struct loop *loop, struct udp_arena *arena, const 
 		const uint8_t *, size_t),
 	struct error *err)
 {
-	int fd;
 	*udp = (struct udp){.fd = -1};
-	int r = udp_bind(bind_addr, port, &fd, err);
-	if (r < 0)
-		return r;
-	r = udp_receive(udp, loop, arena, fd, received);
+	int fd = bind_port(SOCK_DGRAM, bind_addr, port, err);
+	if (fd < 0)
+		return fd;
+	*udp = (struct udp){.loop = loop, .arena = arena, .received = received, .fd = fd};
+	int r = udp_start(udp);
 	if (r < 0) {
+		udp->fd = -1;
 		close(fd);
 		return bind_explain(SOCK_DGRAM, r, bind_addr, port, err);
 	}
@@ -299,6 +312,14 @@ static void write_local(const struct udp *udp, const struct address *local, stru
 	}
 }
 
+/* From which an answer for what was sent to `local` leaves. */
+static int udp_socket(const struct udp *udp, const struct address *local)
+{
+	if (!udp->range || udp->range->n == 1)
+		return udp->fd;
+	return udp->range->fds[local->port - udp->range->first];
+}
+
 void udp_send(struct udp *udp, const struct address *peer, const struct address *local,
 	const void *p, size_t n)
 {
@@ -314,30 +335,30 @@ void udp_send(struct udp *udp, const struct address *peer, const struct address 
 	}
 	if (local && local->family != ADDRESS_NONE)
 		write_local(udp, local, &m, &control);
-	int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-	if (sendmsg(udp->fd, &m, flags) >= 0)
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL, fd = udp_socket(udp, local);
+	if (sendmsg(fd, &m, flags) >= 0)
 		return;
 	int error = errno;
 	/* What an earlier datagram met is reported in place of sending this one, and is gone then. */
-	if (!is_icmp(error) || sendmsg(udp->fd, &m, flags) < 0)
+	if (!is_icmp(error) || sendmsg(fd, &m, flags) < 0)
 		udp->dropped++;
 	if (is_icmp(error))
 		udp_failed(udp, error);
 }
 
-int udp_detach(struct udp *udp)
+void udp_detach(struct udp *udp)
 {
 	if (!udp->loop || udp->fd < 0)
-		return -1;
-	int fd = udp->fd;
+		return;
 	loop_unwatch(&udp->event);
 	udp->fd = -1;
-	return fd;
 }
 
 void udp_close(struct udp *udp)
 {
-	int fd = udp_detach(udp);
-	if (fd >= 0)
+	int fd = udp->fd;
+	bool ours = udp->loop && fd >= 0 && !udp->range;
+	udp_detach(udp);
+	if (ours)
 		close(fd);
 }

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "net/loop.h"
+#include "net/port_range.h"
 #include "wire/address.h"
 
 /*
@@ -26,17 +27,19 @@ struct udp {
 	struct loop_event event;
 	struct loop *loop;
 	struct udp_arena *arena;
-	int fd;
-	uint16_t port;  /* ours: the real one, also when 0 was asked for */
-	bool v6;        /* an IPv6 socket, which may carry IPv4 too */
-	bool connected; /* to `upstream` */
+	int fd; /* of a range, what is watched for all of them */
+	uint16_t
+		port; /* ours: the real one, also when 0 was asked for; within received(), `local`'s */
+	const struct port_range *range; /* of a public one; NULL: the socket is `fd` alone */
+	bool v6;                        /* an IPv6 socket, which may carry IPv4 too */
+	bool connected;                 /* to `upstream` */
 	bool refused_told;
 	struct address upstream;
 	uint64_t dropped; /* datagrams that the socket did not take, or were too long for a frame */
 	/*
 	 * A datagram came from `peer`, sent to `local`: the address to answer from, of family NONE
 	 * where the kernel does not tell, where none can be answered from (it was sent to a group), and on a
-	 * connected socket. `p` lasts for the call, in which
+	 * connected socket; its port is there nevertheless, but for that. `p` lasts for the call, in which
 	 * any socket may be closed, this one too.
 	 */
 	void (*received)(struct udp *udp, const struct address *peer, const struct address *local,
@@ -59,20 +62,20 @@ int udp_open(struct udp *udp, struct loop *loop, struct udp_arena *arena, const 
 	struct error *err);
 
 /*
- * The same in two steps, for a socket that one thread opens and another one reads. udp_bind() is for
- * any thread. udp_receive() takes what it made, or what udp_detach() gave back: 0, or -errno with `fd`
- * still the caller's.
+ * Receives on the sockets of one port or many, which one thread may open (port_range_open()) and another
+ * one read. They stay the caller's, and open, until udp_detach(). 0 or -errno. An answer leaves from the
+ * port of its `local`.
  */
-int udp_bind(const char *bind_addr, uint16_t port, int *fd_out, struct error *err);
-int udp_receive(struct udp *udp, struct loop *loop, struct udp_arena *arena, int fd,
+int udp_receive(struct udp *udp, struct loop *loop, struct udp_arena *arena,
+	const struct port_range *range,
 	void (*received)(struct udp *, const struct address *, const struct address *,
 		const uint8_t *, size_t));
 
 /*
- * Ends receiving and gives the descriptor back, open; -1: there was none. From received() it loses the
- * rest of what was read with that datagram.
+ * Ends receiving of what udp_receive() was given. From received() it loses the rest of what was read with
+ * that datagram.
  */
-int udp_detach(struct udp *udp);
+void udp_detach(struct udp *udp);
 
 /* A socket toward `upstream` alone, which hears nobody else. 0, or -errno and nothing open. */
 int udp_connect(struct udp *udp, struct loop *loop, struct udp_arena *arena,
@@ -83,7 +86,7 @@ int udp_connect(struct udp *udp, struct loop *loop, struct udp_arena *arena,
 
 /*
  * Sends to `peer`, from the address `local` (NULL, or of family NONE: the kernel's choice) and the
- * socket's port; both NULL on a connected socket. Drops what the socket does not take.
+ * socket's port, of a range the one in `local`; both NULL on a connected socket. Drops what the socket does not take.
  */
 void udp_send(struct udp *udp, const struct address *peer, const struct address *local,
 	const void *p, size_t n);

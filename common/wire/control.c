@@ -30,7 +30,7 @@ struct member {
 	const char *const *words;
 };
 
-#define MEMBERS_MAX 11 /* in one type: publish */
+#define MEMBERS_MAX 12 /* in one type: publish */
 
 /* Indexed by the enum's values; lists end with NULL. */
 static const char *const kinds[] = {"unknown", "tcp", "udp", "http", NULL};
@@ -78,6 +78,7 @@ static const struct message {
 				MEMBER(publish, rewrite, .form = FORM_CLEAN,
 					.bound = CONTROL_REWRITE, .optional = true),
 				NUMBER(publish, port, UINT16_MAX, IF(publish, port_given)),
+				NUMBER(publish, ports, UINT16_MAX, .optional = true),
 				WORD(publish, tls, tls_words, CONTROL_TLS_UNKNOWN,
 					.optional = true),
 				FLAG(publish, per_visitor),
@@ -91,6 +92,7 @@ static const struct message {
 				NUMBER(granted, service, UINT32_MAX),
 				TEXT(granted, address, CONTROL_TEXT),
 				NUMBER(granted, port, UINT16_MAX, .optional = true),
+				NUMBER(granted, ports, UINT16_MAX, .optional = true),
 			}},
 	[CONTROL_REFUSED] = {.name = "refused",
 		.members =
@@ -99,12 +101,13 @@ static const struct message {
 				WORD(refused, reason, reasons, CONTROL_REASON_OTHER),
 				TEXT(refused, sentence, CONTROL_TEXT),
 			}},
-	[CONTROL_SESSION_GRANT] = {.name = "session",
-		.members =
-			{
-				HEX(session, session, CONTROL_SESSION),
-				HEX(session, resume, CONTROL_SECRET),
-			}},
+	[CONTROL_SESSION_GRANT] =
+		{.name = "session",
+			.members =
+				{
+					HEX(session, session, CONTROL_SESSION),
+					HEX(session, resume, CONTROL_SECRET),
+				}},
 	[CONTROL_JOIN] =
 		{.name = "join",
 			.members =

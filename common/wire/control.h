@@ -85,6 +85,9 @@ struct control {
 						 ends a field; NULL: the visitor's */
 			uint32_t port;        /* tcp and udp: public port; 0: any */
 			bool port_given; /* else `host` names it, among all that share the front's */
+			/* So many from `port` on, whose OPENs name `service` and the numbers behind
+			   it; 0: one. */
+			uint32_t ports;
 			enum control_tls tls; /* tcp */
 			bool per_visitor; /* a stream serves one visitor's connection (rule 33) */
 			bool half_closed; /* http: a visitor's FIN does not end its request (rule 44) */
@@ -94,6 +97,7 @@ struct control {
 			uint32_t service;
 			const char *address; /* where visitors find it, for people */
 			uint32_t port;       /* tcp and udp: the public one; 0: none of its own */
+			uint32_t ports;      /* so many from there on; 0: one */
 		} granted;
 		struct {
 			uint32_t service;

@@ -338,7 +338,7 @@ def test_range(tunnel):
     for i, port in enumerate(local):
         tunnel.upstream(tell(b"%d" % i), port=port)
     tunnel.client(tunnel.server(), "%d-%d=tcp://127.0.0.1:%d-%d"
-                  % (public[0], public[-1], local[0], local[-1]), services=3)
+                  % (public[0], public[-1], local[0], local[-1]))
     for i, port in enumerate(public):
         assert tunnel.visitor("127.0.0.1:%d" % port).read(1) == b"%d" % i
 

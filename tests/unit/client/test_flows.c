@@ -39,7 +39,8 @@ static struct stream *client_open(struct mux *m, const struct frame_open *open,
 {
 	struct scene *s = container_of(m, struct scene, client);
 	assert_int_equal(open->kind, FRAME_KIND_UDP);
-	return flows_open(&s->flows, services_find(&s->services, open->service), reason_out);
+	return flows_open(&s->flows, services_find(&s->services, open->service), open->service,
+		reason_out);
 }
 
 static struct stream *server_open(struct mux *m, const struct frame_open *open,

@@ -272,6 +272,90 @@ static void expect(struct scene *s, enum control_type type, uint32_t number)
 	control_deinit(&m);
 }
 
+static void grant_ports(struct scene *s, uint32_t number, uint32_t ports)
+{
+	struct control m = {.type = CONTROL_GRANTED,
+		.granted = {number, "tcp://here:1", 7000 + number, ports}};
+	services_granted(&s->services, &m, CLOCK_S);
+	services_offer(&s->services, &s->link);
+}
+
+/* One message for all of a range, whose ports are told apart by number. */
+static void test_range(void **state)
+{
+	struct scene s;
+	struct control m;
+	begin(&s, "a=http://x 7000-9999=tcp://x:5000-7999 b=http://y");
+	services_offer(&s.services, &s.link);
+	expect(&s, CONTROL_PUBLISH, 1);
+	assert_true(sent(&s, &m));
+	assert_int_equal(m.publish.service, 2);
+	assert_int_equal(m.publish.port, 7000);
+	assert_int_equal(m.publish.ports, 3000);
+	control_deinit(&m);
+	expect(&s, CONTROL_PUBLISH, 3002);
+	const struct offering *range = services_find(&s.services, 2);
+	assert_ptr_equal(services_find(&s.services, 3001), range);
+	assert_ptr_not_equal(services_find(&s.services, 3002), range);
+	assert_null(services_find(&s.services, 3003));
+	assert_int_equal(offering_port(range, 2), 5000);
+	assert_int_equal(offering_port(range, 3001), 7999);
+	grant_ports(&s, 2, 3000);
+	assert_int_equal(range->state, OFFERING_GRANTED);
+	assert_int_equal(count_sent(&s), 0);
+	end(&s);
+}
+
+/* An exit node that knows of no ranges has granted the first port, and is asked for each then. */
+static void test_range_of_an_older_version(void **state)
+{
+	struct scene s;
+	struct control m;
+	begin(&s, "7001-7003=tcp://x");
+	services_offer(&s.services, &s.link);
+	assert_int_equal(count_sent(&s), 1);
+	grant_ports(&s, 1, 0);
+	for (uint32_t i = 1; i <= 3; i++) {
+		assert_true(sent(&s, &m));
+		assert_int_equal(m.publish.service, i);
+		assert_int_equal(m.publish.port, 7000 + i);
+		assert_int_equal(m.publish.ports, 0);
+		control_deinit(&m);
+	}
+	const struct offering *range = services_find(&s.services, 1);
+	grant_ports(&s, 1, 0);
+	grant_ports(&s, 2, 0);
+	assert_int_equal(range->state, OFFERING_OFFERED);
+	grant_ports(&s, 3, 0);
+	assert_int_equal(range->state, OFFERING_GRANTED);
+	assert_int_equal(range->port, 7001);
+	assert_int_equal(count_sent(&s), 0);
+
+	/* Another session may be an exit node of a newer version; one refusal is a refusal of all. */
+	services_withdrawn(&s.services);
+	services_offer(&s.services, &s.link);
+	assert_int_equal(count_sent(&s), 1);
+	grant_ports(&s, 1, 0);
+	assert_int_equal(count_sent(&s), 3);
+	grant_ports(&s, 1, 0);
+	refuse(&s, 2, CONTROL_REASON_TAKEN);
+	grant_ports(&s, 3, 0);
+	assert_int_equal(range->state, OFFERING_REFUSED);
+	services_retry(&s.services, CLOCK_S);
+	services_offer(&s.services, &s.link);
+	assert_int_equal(count_sent(&s), 3);
+
+	/* And all of it is withdrawn. */
+	for (uint32_t i = 1; i <= 3; i++)
+		grant_ports(&s, i, 0);
+	set(&s, "a=http://x", NULL);
+	services_offer(&s.services, &s.link);
+	for (uint32_t i = 1; i <= 3; i++)
+		expect(&s, CONTROL_WITHDRAW, i);
+	expect(&s, CONTROL_PUBLISH, 4);
+	end(&s);
+}
+
 static void test_reload_adds_and_removes(void **state)
 {
 	struct scene s;
@@ -333,30 +417,33 @@ static void test_reload_changes(void **state)
 /* A port is one service's at a time: the old one lets go of it, and the new one asks again, at once. */
 static void test_reload_changes_a_port(void **state)
 {
-	struct scene s;
-	begin(&s, "5=tls+tcp://x:1");
-	services_offer(&s.services, &s.link);
-	assert_int_equal(count_sent(&s), 1);
-	grant(&s, 1);
-	set(&s, "5=tls+tcp://y:1", NULL);
-	expect(&s, CONTROL_PUBLISH, 2);
-	refuse(&s, 2, CONTROL_REASON_TAKEN);
-	services_offer(&s.services, &s.link);
-	struct control m;
-	assert_true(sent(&s, &m));
-	assert_int_equal(m.type, CONTROL_WITHDRAW);
-	assert_int_equal(m.withdraw.service, 1);
-	control_deinit(&m);
-	assert_true(sent(&s, &m));
-	assert_int_equal(m.type, CONTROL_PUBLISH);
-	assert_int_equal(m.publish.service, 2);
-	control_deinit(&m);
-	/* Then it is somebody else's. */
-	refuse(&s, 2, CONTROL_REASON_TAKEN);
-	services_offer(&s.services, &s.link);
-	assert_int_equal(count_sent(&s), 0);
-	assert_int_equal(state_of(&s, 2), OFFERING_REFUSED);
-	end(&s);
+	static const struct {
+		const char *from, *to;
+		uint32_t number; /* of the new one */
+	} rows[] = {
+		{"5=tls+tcp://x:1", "5=tls+tcp://y:1", 2},
+		{"7000-7009=tcp://x", "7005-7020=tcp://x", 11},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene s;
+		begin(&s, rows[i].from);
+		services_offer(&s.services, &s.link);
+		assert_int_equal(count_sent(&s), 1);
+		grant_ports(&s, 1, rows[i].number - 1);
+		set(&s, rows[i].to, NULL);
+		services_offer(&s.services, &s.link);
+		expect(&s, CONTROL_PUBLISH, rows[i].number);
+		refuse(&s, rows[i].number, CONTROL_REASON_TAKEN);
+		services_offer(&s.services, &s.link);
+		expect(&s, CONTROL_WITHDRAW, 1);
+		expect(&s, CONTROL_PUBLISH, rows[i].number);
+		/* Then it is somebody else's. */
+		refuse(&s, rows[i].number, CONTROL_REASON_TAKEN);
+		services_offer(&s.services, &s.link);
+		assert_int_equal(count_sent(&s), 0);
+		assert_int_equal(state_of(&s, rows[i].number), OFFERING_REFUSED);
+		end(&s);
+	}
 }
 
 static void test_reload_changes_back(void **state)
@@ -475,6 +562,8 @@ static void test_answers_that_are_logged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_range_of_an_older_version),
 		cmocka_unit_test(test_offer),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_offered_again),

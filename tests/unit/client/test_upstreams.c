@@ -39,9 +39,10 @@ static void describe(const struct upstreams *u, char *to, size_t size)
 		if (url->scheme == URL_UNIX)
 			fprintf(f, "%.*s; ", STR_ARG(url->socket));
 		else
-			fprintf(f, "%s:%u%s%.*s; ", url->host, url->port, url->query.n ? "?" : "",
-				STR_ARG(url->query));
-		assert_int_equal(url->port, url->port_last);
+			fprintf(f, url->port == url->port_last ? "%s:%u" : "%s:%u-%u", url->host,
+				url->port, url->port_last);
+		if (url->scheme != URL_UNIX)
+			fprintf(f, "%s%.*s; ", url->query.n ? "?" : "", STR_ARG(url->query));
 		/* The views are into its own text. */
 		if (url->query.n)
 			assert_in_range((uintptr_t)url->query.p, (uintptr_t)v->text,
@@ -139,16 +140,21 @@ static void test_ports(void **state)
 		{{"0=tcp://x:22,0=tcp://x:22"}, "tcp any port>x:22; tcp any port>x:22; "},
 		{{"80=tcp://x"}, "tcp port 80>x:80; "},
 		{{"80=tcp://[::1]"}, "tcp port 80>::1:80; "},
-		{{"7000-7002=tcp://x:9000-9002"},
-			"tcp port 7000>x:9000; tcp port 7001>x:9001; tcp port 7002>x:9002; "},
-		{{"7000-7001=tcp://x"}, "tcp port 7000>x:7000; tcp port 7001>x:7001; "},
+		{{"7000-7002=tcp://x:9000-9002"}, "tcp ports 7000-7002>x:9000-9002; "},
+		{{"7000-7001=tcp://x"}, "tcp ports 7000-7001>x:7000-7001; "},
+		{{"1-65535=udp://x"}, "udp UDP ports 1-65535>x:1-65535; "},
+		{{"7000-7002=tcp://x", "7003-7004=tcp://x", "7002=udp://x"},
+			"tcp ports 7000-7002>x:7000-7002; tcp ports 7003-7004>x:7003-7004; "
+			"udp UDP port 7002>x:7002; "},
 		{{"53=udp://x:53", "53=tcp://x:53"}, "udp UDP port 53>x:53; tcp port 53>x:53; "},
 		{{"5432=tls+tcp://x:5432"}, "tcp port 5432+end>x:5432; "},
 		{{"5432=unix:/run/pg"}, "tcp port 5432>/run/pg; "},
 
 		{{"22=tcp://x:1", "22=tcp://y:1"}, "!port 22 has two upstreams"},
 		{{"22=tcp://x:1", "22=tls+tcp://y:1"}, "!port 22 has two upstreams"},
-		{{"20-30=tcp://x", "25=unix:/run/x"}, "!port 25 has two upstreams"},
+		{{"20-30=tcp://x", "25=unix:/run/x"},
+			"!port 25 has two upstreams: tcp://x:20-30 and unix:/run/x"},
+		{{"20-30=tcp://x", "10-20=tcp://y"}, "!port 20 has two upstreams"},
 		{{"53=udp://x:1,53=udp://y:1"}, "!UDP port 53 has two upstreams"},
 		{{"80=http://x"}, "!is HTTP, which is found by its host"},
 		{{"80=x"}, "!is HTTP"},
@@ -161,10 +167,24 @@ static void test_ports(void **state)
 		{{"6-5=tcp://x"}, "!is no port and no range"},
 		{{"70000=tcp://x"}, "!is no port and no range"},
 		{{"5-=tcp://x"}, "!is no port and no range"},
-		{{"1-1024=tcp://x", "2000=tcp://x"}, "!more than 1024 upstreams"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		check(rows[i].values, (struct service_options){0}, no_ports, rows[i].expected);
+}
+
+static void test_too_many(void **state)
+{
+	struct upstreams u = UPSTREAMS_NULL;
+	struct error err;
+	char text[32];
+	for (int i = 1; i <= UPSTREAMS_MAX + 1; i++) {
+		snprintf(text, sizeof text, "%d=tcp://x:1", i);
+		struct service_options o = {.upstream = text};
+		assert_int_equal(upstreams_add(&u, &o, &no_ports, &err),
+			i <= UPSTREAMS_MAX ? 0 : -EINVAL);
+	}
+	assert_non_null(strstr(err.text, "more than 1024 upstreams"));
+	upstreams_deinit(&u);
 }
 
 /* --port behind an upstream, and --ports before all. */
@@ -179,10 +199,9 @@ static void test_port_options(void **state)
 	} rows[] = {
 		{"tcp://x:22", {one, 1}, {0}, "tcp port 2222>x:22; "},
 		{"tcp://x:22", {any, 1}, {0}, "tcp any port>x:22; "},
-		{"tcp://x", {two, 2}, {0},
-			"tcp port 80>x:80; tcp port 443>x:443; tcp port 444>x:444; "},
+		{"tcp://x", {two, 2}, {0}, "tcp port 80>x:80; tcp ports 443-444>x:443-444; "},
 		{"udp://x:1-3", {two, 2}, {0},
-			"udp UDP port 80>x:1; udp UDP port 443>x:2; udp UDP port 444>x:3; "},
+			"udp UDP port 80>x:1; udp UDP ports 443-444>x:2-3; "},
 		{"unix:/run/x", {one, 1}, {0}, "tcp port 2222>/run/x; "},
 		{"2222=tcp://x:22", {one, 1}, {0}, "!has its place before the '=' already"},
 		{"a=tls+tcp://x:22", {one, 1}, {0}, "!has its place before the '=' already"},
@@ -191,8 +210,7 @@ static void test_port_options(void **state)
 		{"sni+tcp://x:1", {one, 1}, {0}, "!needs the host"},
 
 		{"10.0.0.5", {0}, {two, 2},
-			"tcp port 80>10.0.0.5:80; tcp port 443>10.0.0.5:443; "
-			"tcp port 444>10.0.0.5:444; "},
+			"tcp port 80>10.0.0.5:80; tcp ports 443-444>10.0.0.5:443-444; "},
 		/* Everything else is as without them. */
 		{"10.0.0.5:80", {0}, {two, 2}, "every other host>10.0.0.5:80; "},
 		{"http://x", {0}, {two, 2}, "every other host>x:80; "},
@@ -345,13 +363,13 @@ static void test_alpn(void **state)
 		.alpn = ALPN(2)};
 	struct error err;
 	assert_int_equal(upstreams_add(&u, &o, &no_ports, &err), 0);
-	assert_int_equal(u.n, 3);
+	assert_int_equal(u.n, 2);
 	for (size_t i = 0; i < u.n; i++)
 		assert_string_equal(u.v[i].alpn, "h2,http/1.1");
-	assert_int_equal(upstream_copy(&copy, &u.v[2]), 0);
-	assert_true(upstream_same(&copy, &u.v[2]));
+	assert_int_equal(upstream_copy(&copy, &u.v[1]), 0);
+	assert_true(upstream_same(&copy, &u.v[1]));
 	copy.alpn[0] = 'H';
-	assert_false(upstream_same(&copy, &u.v[2]));
+	assert_false(upstream_same(&copy, &u.v[1]));
 	upstream_deinit(&copy);
 	upstreams_deinit(&u);
 }
@@ -359,13 +377,17 @@ static void test_alpn(void **state)
 /* The text of a range's entries is a URL of its own, which is parsed again elsewhere and logged. */
 static void test_texts(void **state)
 {
-	static const char *const expected[] = {"tls+tcp://[::1]:7", "tls+tcp://[::1]:8"};
+	static const struct option_range three[] = {{80, 80}, {90, 91}};
+	static const char *const expected[] = {"tls+tcp://[::1]:7", "tls+tcp://[::1]:8-9"};
 	struct upstreams u = UPSTREAMS_NULL;
-	struct service_options o = {.upstream = TEXT("5-6=tls+tcp://[::1]:7-8")};
+	struct service_options o = {.upstream = TEXT("tls+tcp://[::1]:7-9"),
+		.port = {(struct option_range *)three, 2}};
 	struct error err;
 	assert_int_equal(upstreams_add(&u, &o, &no_ports, &err), 0);
+	assert_int_equal(u.n, 2);
 	for (size_t i = 0; i < 2; i++)
 		assert_string_equal(u.v[i].text, expected[i]);
+	assert_int_equal(u.v[1].url.port_last, 9);
 	upstreams_deinit(&u);
 }
 
@@ -412,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_alpn),
+		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_same),
 	};

@@ -132,6 +132,96 @@ static void may_be_closed_while_accepting(void **state)
 	close(b);
 }
 
+static uint16_t last_at;
+
+static void accepted_at(struct listener *listener, int fd, const struct address *peer)
+{
+	last_at = listener->at;
+	accepted(listener, fd, peer);
+}
+
+/* `n` ports in a row that are free, by trying. */
+static void open_range(struct listener *listener, unsigned n)
+{
+	struct listener any;
+	for (;;) {
+		assert_int_equal(listener_open(&any, loop, "127.0.0.1", 0, accepted, NULL, &err),
+			0);
+		uint16_t first = any.port;
+		listener_close(&any);
+		if (first + n <= UINT16_MAX && listener_open_range(listener, loop, "127.0.0.1",
+						       first, n, accepted_at, exhausted, &err) == 0)
+			return;
+	}
+}
+
+static void each_port_of_a_range_is_told_apart(void **state)
+{
+	enum { N = 300 };
+	struct listener range;
+	open_range(&range, N);
+	static const unsigned at[] = {0, 1, 150, N - 1};
+	for (int i = 0; i < (int)ARRAY_LEN(at); i++) {
+		int fd = test_connect(1, (uint16_t)(range.port + at[i]), 0);
+		turn_until_accepted(i + 1);
+		assert_int_equal(last_at, range.port + at[i]);
+		close(fd);
+	}
+	/* Those of one port do not hold up the others. */
+	accepted_n = 0;
+	int fds[2][100];
+	for (int i = 0; i < 100; i++)
+		fds[0][i] = test_connect(1, range.port, 0);
+	for (int i = 0; i < 100; i++)
+		fds[1][i] = test_connect(1, (uint16_t)(range.port + 7), 0);
+	loop_turn(loop);
+	assert_in_range(accepted_n, 1, 100); /* work per turn is bounded */
+	turn_until_accepted(200);
+	for (int i = 0; i < 100; i++) {
+		close(fds[0][i]);
+		close(fds[1][i]);
+	}
+	listener_close(&range);
+}
+
+/* All or none, and the one in the way is named. */
+static void a_range_with_a_port_taken_is_not_opened(void **state)
+{
+	struct listener range, taken;
+	open_range(&range, 10);
+	uint16_t first = range.port;
+	listener_close(&range);
+	assert_int_equal(listener_open(&taken, loop, "127.0.0.1", (uint16_t)(first + 6), accepted,
+				 NULL, &err),
+		0);
+	assert_int_equal(listener_open_range(&range, loop, "127.0.0.1", first, 10, accepted_at,
+				 NULL, &err),
+		-EADDRINUSE);
+	char expected[64];
+	snprintf(expected, sizeof expected, "port %u: address already in use", first + 6);
+	assert_non_null(strstr(err.text, expected));
+	listener_close(&range);
+	struct listener again;
+	assert_int_equal(listener_open(&again, loop, "127.0.0.1", first, accepted, NULL, &err), 0);
+	listener_close(&again);
+	listener_close(&taken);
+}
+
+static void a_range_beyond_the_descriptors_says_so(void **state)
+{
+	struct listener range;
+	struct rlimit before, tight;
+	getrlimit(RLIMIT_NOFILE, &before);
+	tight = (struct rlimit){.rlim_cur = 64, .rlim_max = before.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &tight);
+	assert_int_equal(listener_open_range(&range, loop, "127.0.0.1", 20000, 3000, accepted_at,
+				 NULL, &err),
+		-EMFILE);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_non_null(strstr(err.text, "ports 20000-22999 take 3000 descriptors, and the process "
+					 "may have 64 in all"));
+}
+
 static void failures_are_sentences(void **state)
 {
 	struct listener first, second;
@@ -251,6 +341,9 @@ int main(void)
 		TEST(port_zero_everywhere),
 		TEST(many_at_once_are_all_accepted),
 		TEST(may_be_closed_while_accepting),
+		TEST(each_port_of_a_range_is_told_apart),
+		TEST(a_range_with_a_port_taken_is_not_opened),
+		TEST(a_range_beyond_the_descriptors_says_so),
 		TEST(failures_are_sentences),
 		TEST(out_of_descriptors_turns_away_and_recovers),
 		cmocka_unit_test(notify_reaches_paths_and_abstract_names),

@@ -199,6 +199,49 @@ static void too_long_is_dropped(void **state)
 	udp_close(&udp);
 }
 
+/* Who came to one port of many is told from others, answered from there, and holds nobody up. */
+static void a_range(void **state)
+{
+	enum { N = 300 };
+	struct port_range range;
+	struct udp udp;
+	uint16_t first;
+	do {
+		assert_int_equal(udp_open(&udp, loop, arena, "127.0.0.1", 0, received, &err), 0);
+		first = udp.port;
+		udp_close(&udp);
+	} while (first + N > UINT16_MAX ||
+		 port_range_open(&range, SOCK_DGRAM, "127.0.0.1", first, N, &err) < 0);
+	assert_int_equal(udp_receive(&udp, loop, arena, &range, received), 0);
+	got.answer = true;
+	int fds[N];
+	for (int i = 0; i < N; i++) {
+		fds[i] = client("127.0.0.1", (uint16_t)(first + i));
+		assert_int_equal(send(fds[i], pattern((uint8_t)i), 5, 0), 5);
+	}
+	turn_until(&got.n, N);
+	for (int i = 0; i < N; i++) {
+		uint8_t answer[16];
+		/* A connected socket hears nobody but the port that it asked. */
+		assert_int_equal(recv(fds[i], answer, sizeof answer, MSG_DONTWAIT), 5);
+		assert_int_equal(answer[0], (uint8_t)i);
+		close(fds[i]);
+	}
+	assert_in_range(got.local.port, first, first + N - 1);
+	assert_int_equal(udp.dropped, 0);
+
+	/* Given up, the ports are free, while what is watched stays. */
+	port_range_give_up(&range);
+	struct udp other;
+	assert_int_equal(udp_open(&other, loop, arena, "127.0.0.1", (uint16_t)(first + 9), received,
+				 &err),
+		0);
+	udp_close(&other);
+	settle();
+	udp_detach(&udp);
+	port_range_close(&range);
+}
+
 /* A visitor that went away is no reason for the public socket to stop. */
 static void a_lost_visitor_is_nothing(void **state)
 {
@@ -309,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(answers_from_the_address_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(batches_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_long_is_dropped, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_range, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_visitor_is_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(upstream, setup, teardown),
 		cmocka_unit_test_setup_teardown(refusals, setup, teardown),

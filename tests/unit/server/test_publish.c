@@ -112,16 +112,48 @@ static void test_alpn(void **state)
 	}
 }
 
+static void test_ranges(void **state)
+{
+	static const struct {
+		enum control_kind kind;
+		bool port_given;
+		uint32_t service, port, ports;
+		int want;
+		const char *asked;
+	} rows[] = {
+		{CONTROL_TCP, true, 1, 7000, 3000, PUBLISH_FINE, "ports 7000-9999"},
+		{CONTROL_UDP, true, 1, 1, 65535, PUBLISH_FINE, "UDP ports 1-65535"},
+		{CONTROL_TCP, true, 1, 7000, 1, PUBLISH_FINE, "port 7000"},
+		{CONTROL_TCP, true, 1, 65535, 2, INVALID, "ports 65535-65536"},
+		{CONTROL_TCP, true, 1, 0, 2, INVALID, "ports 0-1"},
+		{CONTROL_HTTP, false, 1, 0, 2, INVALID, "everything"},
+		{CONTROL_TCP, true, UINT32_MAX, 7000, 2, INVALID, "ports 7000-7001"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct control m = publish(rows[i].kind, CONTROL_TLS_NONE, "", rows[i].port_given,
+			rows[i].port);
+		char place[SERVICE_PLACE_SIZE], asked[PUBLISH_ASKED_SIZE];
+		struct error err = {.text = ""};
+		m.publish.service = rows[i].service;
+		m.publish.ports = rows[i].ports;
+		assert_int_equal(publish_judge(&m, place, &err), rows[i].want);
+		assert_string_equal(publish_asked(&m, asked), rows[i].asked);
+	}
+}
+
 /* Said again over a new link it is the same, and anything else is not. */
 static void test_repeats(void **state)
 {
-	struct port port = {.number = 4000};
 	char path[] = "/app", host[] = "in.side", none[] = "";
-	struct service http = {.kind = CONTROL_HTTP, .place = "a.example", .path = path};
+	struct service http = {.kind = CONTROL_HTTP,
+		.n_numbers = 1,
+		.place = "a.example",
+		.path = path};
 	struct service tcp = {.kind = CONTROL_TCP,
 		.has_port = true,
 		.place = "tcp:4000",
-		.port = &port,
+		.first_port = 4000,
+		.n_numbers = 1,
 		.path = none};
 	struct control m = publish(CONTROL_HTTP, CONTROL_TLS_NONE, "a.example", false, 0);
 	assert_false(publish_repeats(&http, &m, "a.example"));
@@ -142,6 +174,14 @@ static void test_repeats(void **state)
 	assert_true(publish_repeats(&tcp, &m, "")); /* any port will do */
 	m.publish.port = 4000;
 	assert_true(publish_repeats(&tcp, &m, ""));
+	m.publish.ports = 1;
+	assert_true(publish_repeats(&tcp, &m, ""));
+	m.publish.ports = 2;
+	assert_false(publish_repeats(&tcp, &m, ""));
+	m.publish.ports = 0;
+	m.publish.service = 1;
+	assert_false(publish_repeats(&tcp, &m, "")); /* another number is another service */
+	m.publish.service = 0;
 	m.publish.port = 4001;
 	assert_false(publish_repeats(&tcp, &m, ""));
 	m = publish(CONTROL_UDP, CONTROL_TLS_NONE, "", true, 4000);
@@ -164,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_alpn),
+		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_repeats),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

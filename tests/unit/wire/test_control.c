@@ -67,6 +67,9 @@ static const char *const messages[] = {
 	"{\"type\":\"join\",\"session\":\"" HEX8 "\",\"mac\":\"" HEX32 "\"}",
 	"{\"type\":\"withdraw\",\"service\":4294967295}",
 	"{\"type\":\"notice\",\"sentence\":\"the disk is full\"}",
+	"{\"type\":\"publish\",\"service\":2,\"kind\":\"tcp\",\"host\":\"\","
+	"\"upstream\":\"tcp://db:7000-9999\",\"port\":7000,\"ports\":3000}",
+	"{\"type\":\"granted\",\"service\":1,\"address\":\"1.2.3.4:1-9\",\"port\":1,\"ports\":9}",
 };
 
 static void there_and_back(void **state)
