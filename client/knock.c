@@ -41,6 +41,7 @@ static void knock_end(struct knock *k)
 {
 	if (k->state == KNOCK_IDLE)
 		return;
+	resolver_release(&k->query);
 	dial_cancel(&k->dial);
 	secure_cancel(&k->secure);
 	conn_close(&k->conn);
@@ -85,9 +86,30 @@ static void ask_for_link(struct knock *k)
 		knock_ask(k, KNOCK_ASKING);
 }
 
+static void ask_socks(struct knock *k)
+{
+	uint8_t greeting[SOCKS5_OUT_MAX];
+	const struct secret *login = k->proxy->authorization;
+	struct address to = k->socks.address;
+	struct str name = str_from(k->remote->host);
+	bool told_name = to.family == ADDRESS_NONE && !address_parse_ip(name, &to);
+	to.port = k->remote->port;
+	k->socks = (struct socks5){.address = to};
+	if (told_name)
+		k->socks.host = name;
+	if (login)
+		k->socks.login = (struct str){(const char *)login->bytes, login->n};
+	if (buf_append(&k->out, greeting, socks5_begin(&k->socks, greeting)) < 0)
+		knock_fail(k, "out of memory");
+	else
+		knock_ask(k, KNOCK_PROXY);
+}
+
 static void ask_proxy(struct knock *k)
 {
-	if (proxy_request(k->proxy, k->authority, &k->out) < 0)
+	if (proxy_is_socks(k->proxy))
+		ask_socks(k);
+	else if (proxy_request(k->proxy, k->authority, &k->out) < 0)
 		knock_fail(k, "out of memory");
 	else
 		knock_ask(k, KNOCK_PROXY);
@@ -224,11 +246,69 @@ static bool knock_parse(struct knock *k)
 	return false;
 }
 
+/* The proxy has connected; what it sends from here on must be the exit node's, who speaks when asked. */
+static void knock_passed(struct knock *k, size_t used)
+{
+	struct error err;
+	if (buf_len(&k->in) > used) {
+		proxy_explain_socks(k->proxy, &k->socks, SOCKS5_E_MALFORMED, &err);
+		knock_fail(k, err.text);
+		return;
+	}
+	buf_consume(&k->in, used);
+	struct plug plug = conn_unplug(&k->conn);
+	knock_connected(k, plug.fd);
+}
+
+/* What has come so far of a SOCKS proxy; true: more is needed. */
+static bool knock_socks(struct knock *k)
+{
+	uint8_t answer[SOCKS5_OUT_MAX];
+	size_t used = 0, n = 0;
+	struct error err;
+	enum socks5_result r =
+		socks5_input(&k->socks, buf_head(&k->in), buf_len(&k->in), &used, answer, &n);
+	if (r == SOCKS5_MORE)
+		return true;
+	if (r == SOCKS5_CONNECTED) {
+		resolver_report(&k->query, &k->socks.address, true);
+		knock_passed(k, used);
+		return false;
+	}
+	/* It cannot have answered yet what it was not asked yet. */
+	if (r == SOCKS5_ANSWER && buf_len(&k->in) > used)
+		r = SOCKS5_E_MALFORMED;
+	if (r == SOCKS5_ANSWER) {
+		buf_consume(&k->in, used);
+		int put = buf_append(&k->out, answer, n);
+		explicit_bzero(answer, sizeof(answer));
+		if (put < 0) {
+			knock_fail(k, "out of memory");
+			return false;
+		}
+		loop_defer(k->loop, LOOP_PHASE_READ, &k->work);
+		return true;
+	}
+	if (r == SOCKS5_E_REFUSED) /* the next attempt tries another of the exit node's addresses */
+		resolver_report(&k->query, &k->socks.address, false);
+	proxy_explain_socks(k->proxy, &k->socks, r, &err);
+	knock_fail(k, err.text);
+	return false;
+}
+
+static bool knock_heard(struct knock *k)
+{
+	bool socks = k->state == KNOCK_PROXY && proxy_is_socks(k->proxy);
+	return socks ? knock_socks(k) : knock_parse(k);
+}
+
 static void knock_lost(struct knock *k, int error)
 {
 	struct error err;
 	if (error && error != ECONNRESET)
 		error_set(&err, 0, "%s", strerror(error));
+	else if (k->state == KNOCK_PROXY && proxy_is_socks(k->proxy))
+		error_set(&err, 0, "it ended the connection without an answer");
 	else
 		diagnosis_of_bytes(buf_head(&k->in), buf_len(&k->in), HTTP1_MORE, &err);
 	if (k->state == KNOCK_PROXY)
@@ -259,7 +339,7 @@ static void knock_work(struct loop_task *task)
 	ssize_t n = conn_read(&k->conn, buf_tail(&k->in), KNOCK_HEAD_MAX + 1);
 	if (n > 0) {
 		buf_commit(&k->in, (size_t)n);
-		if (knock_parse(k) && k->conn.readable)
+		if (knock_heard(k) && k->conn.readable)
 			loop_defer(k->loop, LOOP_PHASE_READ, &k->work);
 	} else if (n != -EAGAIN) {
 		knock_lost(k, (int)-n);
@@ -275,6 +355,8 @@ static void knock_late(struct loop_timer *timer)
 	if (k->state == KNOCK_PROXY)
 		error_set(&err, 0, "the proxy %s did not answer within %d s", k->proxy->name,
 			(int)(KNOCK_ANSWER_TIME / CLOCK_S));
+	else if (k->state == KNOCK_DIALLING)
+		error_set(&err, 0, "looking up %.120s took too long", k->remote->host);
 	knock_fail(k, err.text);
 }
 
@@ -294,11 +376,51 @@ void knock_init(struct knock *k, struct loop *loop, struct resolver *resolver,
 	url_authority(remote, k->authority);
 }
 
-void knock_start(struct knock *k)
+static void knock_dial(struct knock *k)
 {
 	const struct url *to = k->proxy->used ? &k->proxy->url : k->remote;
-	knock_set_state(k, KNOCK_DIALLING);
 	char host[URL_DIAL_SIZE];
 	dial_start(&k->dial, k->loop, k->resolver, url_dial_host(to, host), to->port,
 		loop_now(k->loop) + KNOCK_DIAL_TIME, knock_dialled);
+}
+
+static void knock_resolved(struct resolver_query *query, const struct address *list, size_t n,
+	const char *why)
+{
+	struct knock *k = container_of(query, struct knock, query);
+	char advised[256];
+	if (!n) {
+		snprintf(advised, sizeof(advised),
+			"cannot resolve %.120s: %s (socks5:// looks names up here, socks5h:// at "
+			"the proxy)",
+			k->remote->host, why);
+		knock_fail(k, advised);
+		return;
+	}
+	loop_timer_cancel(&k->timer);
+	k->socks.address = list[0];
+	knock_dial(k);
+}
+
+/* A SOCKS proxy that is told addresses: true when the remote's is being looked up. */
+static bool knock_resolve(struct knock *k)
+{
+	struct address literal;
+	k->socks = (struct socks5){0};
+	if (!k->proxy->used || proxy_takes_names(k->proxy) ||
+		address_parse_ip(str_from(k->remote->host), &literal))
+		return false;
+	k->query.port = k->remote->port;
+	k->query.done = knock_resolved;
+	if (resolver_ask(k->resolver, &k->query, k->remote->host) < 0)
+		return false; /* then the proxy is told the name */
+	loop_timer_set(&k->timer, loop_now(k->loop) + KNOCK_DIAL_TIME);
+	return true;
+}
+
+void knock_start(struct knock *k)
+{
+	knock_set_state(k, KNOCK_DIALLING);
+	if (!knock_resolve(k))
+		knock_dial(k);
 }

@@ -32,12 +32,14 @@ struct knock {
 	char authority[URL_AUTHORITY_SIZE]; /* of the exit node, for CONNECT and for people */
 
 	enum knock_state state;
+	struct resolver_query query; /* for a SOCKS proxy that is told an address */
 	struct dial dial;
 	struct secure secure;
 	struct conn conn;
 	struct loop_timer timer;
 	struct loop_task work;
 	struct buf out, in;
+	struct socks5 socks;
 	size_t scanned; /* http1_parse_response()'s */
 	unsigned interim;
 	char key[WS_KEY_SIZE + 1];

@@ -204,9 +204,9 @@ static const struct option_row rows[] = {
 	{.name = "proxy",
 		.type = OPTION_SECRET,
 		.metavar = "URL",
-		.help = "Go through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or none; "
-			"without "
-			"it as https_proxy, all_proxy and no_proxy say",
+		.help = "Go through this proxy, http://, socks5:// or socks5h://"
+			"[USER:PASSWORD@]HOST:PORT, or none; without it as https_proxy, all_proxy, "
+			"http_proxy and no_proxy say",
 		.offset = AT(proxy)},
 	{.name = "control-path",
 		.type = OPTION_STRING,

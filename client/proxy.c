@@ -21,10 +21,28 @@ static const char *environment(const char *lower, const char *upper)
 	return value && *value ? value : NULL;
 }
 
+bool proxy_is_socks(const struct proxy *p)
+{
+	return p->url.scheme != URL_HTTP;
+}
+
+bool proxy_takes_names(const struct proxy *p)
+{
+	return p->url.scheme != URL_SOCKS5;
+}
+
 static int keep_login(struct proxy *p, const struct url_login *login, struct error *err)
 {
 	if (!login->user[0] && !login->password[0])
 		return 0;
+	if (proxy_is_socks(p)) {
+		uint8_t message[SOCKS5_LOGIN_MAX];
+		size_t size =
+			socks5_login(str_from(login->user), str_from(login->password), message);
+		p->authorization = secret_new(message, size);
+		explicit_bzero(message, sizeof(message));
+		return p->authorization ? 0 : error_set(err, -ENOMEM, "no memory");
+	}
 	char pair[LOGIN_SIZE], value[sizeof(BASIC) + BASE64_SIZE(LOGIN_SIZE)] = BASIC;
 	int n = snprintf(pair, sizeof(pair), "%s:%s", login->user, login->password);
 	base64_encode(pair, (size_t)n, value + strlen(BASIC), sizeof(value) - strlen(BASIC));
@@ -58,14 +76,19 @@ int proxy_choose(struct proxy *p, const char *option, const struct url *remote, 
 		return take(p, option, "--proxy", err);
 	static const struct {
 		const char *lower, *upper;
-	} variables[] = {{"https_proxy", "HTTPS_PROXY"}, {"all_proxy", "ALL_PROXY"}};
+		bool socks; /* one of HTTP that is for http:// may know no CONNECT */
+	} variables[] = {{"https_proxy", "HTTPS_PROXY", false}, {"all_proxy", "ALL_PROXY", false},
+		{"http_proxy", "HTTP_PROXY", true}};
 	const char *except = environment("no_proxy", "NO_PROXY");
 	if (bypass_is_local(remote) || (except && bypass_matches(str_from(except), remote)))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
 		const char *text = environment(variables[i].lower, variables[i].upper);
-		if (text)
-			return take(p, text, variables[i].lower, err);
+		if (!text || (variables[i].socks && strncasecmp(text, "socks", 5) != 0))
+			continue;
+		int r = take(p, text, variables[i].lower, err);
+		/* Nobody typed it for this program. */
+		return r == -EINVAL ? -ENOTSUP : r;
 	}
 	return 0;
 }
@@ -74,6 +97,37 @@ void proxy_deinit(struct proxy *p)
 {
 	p->authorization = secret_free(p->authorization);
 	p->used = false;
+}
+
+int proxy_explain_socks(const struct proxy *p, const struct socks5 *s, enum socks5_result result,
+	struct error *err)
+{
+	switch (result) {
+	case SOCKS5_E_VERSION:
+		return error_set(err, -EPROTO,
+			"what answers at the proxy %s does not speak SOCKS 5: are scheme and port "
+			"right?",
+			p->name);
+	case SOCKS5_E_METHOD:
+		return error_set(err, -EPROTO,
+			p->authorization
+				? "the proxy %s wants another login than a user name and password"
+				: "the proxy %s wants a user name and a password: "
+				  "socks5h://USER:PASSWORD@HOST:PORT",
+			p->name);
+	case SOCKS5_E_LOGIN:
+		return error_set(err, -EPROTO,
+			"the proxy %s does not take the user name and password", p->name);
+	case SOCKS5_E_REFUSED:
+		return error_set(err, -EPROTO, "the proxy %s does not connect (%u): %s", p->name,
+			s->reply, socks5_reply_text(s->reply));
+	case SOCKS5_E_MALFORMED:
+	case SOCKS5_CONNECTED:
+	case SOCKS5_MORE:
+	case SOCKS5_ANSWER:
+		break;
+	}
+	return error_set(err, -EPROTO, "the proxy %s answers what is not SOCKS 5", p->name);
 }
 
 int proxy_request(const struct proxy *p, const char *authority, struct buf *out)

@@ -88,6 +88,9 @@ int upstream_set_place(const struct part *p, struct upstream *add, struct error 
 		return 0;
 	case URL_WS:
 	case URL_WSS:
+	case URL_SOCKS:
+	case URL_SOCKS5:
+	case URL_SOCKS5H:
 		break;
 	}
 	return error_set(err, -EINVAL, "%s cannot be published", p->text);

@@ -97,6 +97,9 @@ static const struct scheme {
 	[URL_SNI_TCP] = {"sni+tcp", 0, true},
 	[URL_UDP] = {"udp", 0, true},
 	[URL_UNIX] = {"unix", 0, false},
+	[URL_SOCKS] = {"socks", 1080, false},
+	[URL_SOCKS5] = {"socks5", 1080, false},
+	[URL_SOCKS5H] = {"socks5h", 1080, false},
 };
 
 #define SCHEME(name) (1u << URL_##name)
@@ -341,6 +344,8 @@ static bool decode(struct str in, char out[URL_USER_MAX + 1])
 	return true;
 }
 
+#define PROXY_SCHEMES (SCHEME(HTTP) | SCHEME(SOCKS) | SCHEME(SOCKS5) | SCHEME(SOCKS5H))
+
 int url_parse_proxy(struct str text, struct url *out, struct url_login *login_out,
 	struct error *err)
 {
@@ -350,28 +355,33 @@ int url_parse_proxy(struct str text, struct url *out, struct url_login *login_ou
 	int r = split(text, what, &p, err);
 	if (r)
 		return r;
-	if (scheme_of(&p, SCHEME(HTTP), URL_HTTP) < 0)
+	int scheme = scheme_of(&p, PROXY_SCHEMES, URL_HTTP);
+	if (scheme < 0)
 		return error_set(err, -EINVAL,
-			"%s has the scheme %.*s: only http:// proxies are used", what,
-			STR_ARG(p.scheme));
+			"%s has the scheme %.*s: there are http, socks5 (names are looked up here) "
+			"and socks5h (there)",
+			what, STR_ARG(p.scheme));
 	if (p.path.n > 1 || p.has_query || p.has_fragment)
 		return error_set(err, -EINVAL,
-			"%s has something behind its host: write http://[user:password@]host:port, "
+			"%s has something behind its host: write %s://[user:password@]host:port, "
 			"with / ? # in a password as %%2F %%3F %%23",
-			what);
+			what, schemes[scheme].name);
 	if (p.has_user) {
 		const char *colon = memchr(p.user.p, ':', p.user.n);
 		size_t n = colon ? (size_t)(colon - p.user.p) : p.user.n;
 		struct str password = colon ? (struct str){colon + 1, p.user.n - n - 1} : STR_NULL;
-		/* Basic authentication cannot say a user name with a colon (RFC 7617, 2). */
+		/* Basic authentication cannot say a user name with a colon (RFC 7617, 2), SOCKS no
+		   empty one. */
 		if (!decode((struct str){p.user.p, n}, login.user) ||
-			!decode(password, login.password) || strchr(login.user, ':'))
+			!decode(password, login.password) ||
+			(scheme == URL_HTTP ? strchr(login.user, ':') != NULL
+					    : !login.user[0] && login.password[0]))
 			return error_set(err, -EINVAL,
-				"%s has a user name or password that is longer than %d characters "
-				"or wrongly percent-encoded",
+				"%s has a user name or password that is longer than %d characters, "
+				"wrongly percent-encoded, or not to be said to a proxy of its kind",
 				what, URL_USER_MAX);
 	}
-	struct url u = {.scheme = URL_HTTP};
+	struct url u = {.scheme = (enum url_scheme)scheme};
 	r = set_host(&p, what, &u, err);
 	if (r)
 		return r;

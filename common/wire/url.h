@@ -20,7 +20,10 @@ enum url_scheme {
 	URL_TLS_TCP, /* tls+tcp: the exit node ends the visitors' TLS */
 	URL_SNI_TCP, /* sni+tcp: the exit node reads the name and passes their TLS on */
 	URL_UDP,
-	URL_UNIX, /* a socket's path; what it speaks depends on where it is published */
+	URL_UNIX,    /* a socket's path; what it speaks depends on where it is published */
+	URL_SOCKS,   /* as Chromium and GNOME have it: socks5h */
+	URL_SOCKS5,  /* a proxy that is told an address */
+	URL_SOCKS5H, /* a proxy that is told the name */
 };
 
 #define URL_SOCKET_MAX 107  /* bytes of a socket's path: sockaddr_un, and a NUL */
@@ -80,8 +83,9 @@ int url_parse_upstream(struct str text, struct url *out, struct error *err);
 int url_parse_remote(struct str text, struct url *out, struct error *err);
 
 /*
- * "[http://][user:password@]host[:port]", percent-encoded where needed; the port is 80 unless given.
- * 0, or -EINVAL. The sentence never holds the password.
+ * "[http://][user:password@]host[:port]", or "socks5://" and "socks5h://" (or "socks://") in front,
+ * percent-encoded where needed; the port is 80 unless given, 1080 for SOCKS. 0, or -EINVAL. The sentence
+ * never holds the password.
  */
 int url_parse_proxy(struct str text, struct url *out, struct url_login *login_out,
 	struct error *err);

@@ -202,5 +202,5 @@ def test_odd_proxies(tunnel, proxy, answer):
 
 def test_bad_proxy_is_wrong_usage(tunnel):
     status, _, err = tunnel.run("client", "--remote=a:1", "--upstream=http://a", "--token=" + "x" * 20,
-                                "--proxy=socks5://user:secret@host:1")
+                                "--proxy=socks4://user:secret@host:1")
     assert status == 2 and "proxy" in err and "secret" not in err

@@ -94,7 +94,7 @@ static void test_local(void **state)
 static void clear_environment(void)
 {
 	static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
-		"no_proxy", "NO_PROXY", "http_proxy"};
+		"no_proxy", "NO_PROXY", "http_proxy", "HTTP_PROXY"};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		unsetenv(names[i]);
 }
@@ -122,6 +122,16 @@ static void test_choose(void **state)
 		{NULL, "node.example:80", {"https_proxy", "", "HTTPS_PROXY", "q:2"}, "q:2"},
 		{NULL, "node.example:80", {"HTTPS_PROXY", "p:1", "all_proxy", "q:2"}, "p:1"},
 		{NULL, "127.0.0.1:80", {"https_proxy", "p:1"}, NULL},
+		{"socks5://p", "node.example:80", {NULL}, "p:1080"},
+		{NULL, "node.example:80", {"ALL_PROXY", "socks5h://p:1"}, "p:1"},
+		{NULL, "node.example:80", {"https_proxy", "socks://p:1/"}, "p:1"},
+		{NULL, "node.example:80", {"http_proxy", "SOCKS5://p:1"}, "p:1"},
+		{NULL, "node.example:80", {"HTTP_PROXY", "socks5h://p:1"}, "p:1"},
+		{NULL, "node.example:80", {"http_proxy", "socks5://p:1", "all_proxy", "q:2"},
+			"q:2"},
+		{NULL, "node.example:80", {"all_proxy", "socks5://p:1", "no_proxy", ".example"},
+			NULL},
+		{NULL, "localhost:80", {"all_proxy", "socks5h://p:1"}, NULL},
 		{NULL, "localhost:80", {"https_proxy", "p:1"}, NULL},
 		{NULL, "node.example:80", {"https_proxy", "p:1", "no_proxy", ".example"}, NULL},
 		{NULL, "node.example:80", {"https_proxy", "p:1", "NO_PROXY", ".example"}, NULL},
@@ -147,7 +157,7 @@ static void test_choose(void **state)
 
 static void test_choose_refuses(void **state)
 {
-	static const char *const bad[] = {"socks5://u:hunter2@p:1", "https://u:hunter2@p",
+	static const char *const bad[] = {"socks4://u:hunter2@p:1", "https://u:hunter2@p",
 		"http://u:hunter2@p:99999", "http://u:hunter2@"};
 	struct url u = remote("node.example:80");
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -158,6 +168,27 @@ static void test_choose_refuses(void **state)
 		assert_non_null(strstr(err.text, "--proxy"));
 		proxy_deinit(&p);
 	}
+}
+
+/* A variable that cannot be used is not a wrong option. */
+static void test_environment_that_cannot_be_used(void **state)
+{
+	static const char *const bad[] = {"https://p:1", "socks4://u:hunter2@p:1", "ftp://p"};
+	struct url u = remote("node.example:80");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct proxy p;
+		struct error err;
+		clear_environment();
+		setenv("all_proxy", bad[i], 1);
+		assert_int_equal(proxy_choose(&p, NULL, &u, &err), -ENOTSUP);
+		assert_null(strstr(err.text, "hunter2"));
+		assert_non_null(strstr(err.text, "all_proxy"));
+		assert_non_null(strstr(err.text, "socks5h"));
+		assert_int_equal(proxy_choose(&p, "none", &u, &err), 0);
+		assert_false(p.used);
+		proxy_deinit(&p);
+	}
+	clear_environment();
 }
 
 static void test_request(void **state)
@@ -227,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_local),
 		cmocka_unit_test(test_choose),
 		cmocka_unit_test(test_choose_refuses),
+		cmocka_unit_test(test_environment_that_cannot_be_used),
 		cmocka_unit_test(test_request),
 		cmocka_unit_test(test_judge),
 	};
