@@ -71,6 +71,17 @@ def test_by_name_beside_http(tunnel, server):
         assert v.read(5) == b"hello"
 
 
+def test_http2_reaches_who_speaks_it(tunnel):
+    """curl speaks HTTP/2 over TLS only where it was agreed (RFC 9113, 3.3)."""
+    ca = tunnel.ca()
+    server = tunnel.server(*ca.issue(A).options())
+    nginx = tunnel.nginx("location / { return 200 $server_protocol; }", listen="http2")
+    tunnel.client(server, [A + "=tls+tcp://" + nginx.address], "--alpn=h2")
+    got = tunnel.curl("https://%s:%d/" % (A, server.port), "--http2", "--cacert", ca.cert,
+                      "--resolve", "%s:%d:127.0.0.1" % (A, server.port))
+    assert got == b"HTTP/2.0"
+
+
 def test_services_without_one_agree_on_nothing(tunnel, server):
     client = tunnel.client(server, "0=tls+tcp://" + tunnel.upstream(says).address)
     address = "127.0.0.1", port_of(client)
