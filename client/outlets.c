@@ -401,6 +401,8 @@ static struct stream *outlet_open(struct outlets *all, struct offering *offering
 	o->open = *open;
 	o->securing = NULL;
 	relay_init(&o->relay, all->loop, open->kind == FRAME_KIND_HTTP, outlet_ended);
+	struct address visitor = address_of(&open->visitor);
+	o->relay.stream.group = address_network(&visitor);
 	ticket_init(&o->place);
 	ticket_init(&o->ticket);
 	timeout_init(&o->timeout);

@@ -216,6 +216,7 @@ void caller_enter(struct worker *w, struct entrance *e, const char *name)
 	c->began = loop_now(w->loop);
 	snprintf(c->place, sizeof(c->place), "%s", name ? name : e->door.place);
 	relay_init(&c->relay, w->loop, false, caller_ended);
+	c->relay.stream.group = address_network(&c->peer);
 	c->relay.early = e->early;
 	c->relay.opening = caller_opening;
 	waiter_init(&c->waiter, caller_waited, caller_waited_in_vain);

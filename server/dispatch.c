@@ -249,6 +249,7 @@ void visitor_send(struct visitor *v, const struct branch *but)
 		visitor_close(v, true);
 		return;
 	}
+	lane->stream.group = address_network(&ex->visitor);
 	stream_ready(&lane->stream);
 	ex->half_closed = service->half_closed;
 	visitor_time(v, ex->body.done ? &w->answer : &w->idle);

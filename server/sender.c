@@ -201,6 +201,7 @@ static struct sender *sender_start(struct hatch *h, struct branch *b, const stru
 		return NULL;
 	s->entry = (struct roll_entry){.port = h, .peer = *peer, .local = *local};
 	flow_init(&s->flow, &sender_ops);
+	s->flow.stream.group = address_network(peer);
 	uint64_t now = loop_now(w->loop);
 	if (roll_add(&w->senders.roll, &s->entry, now) < 0) {
 		free(s);

@@ -28,10 +28,12 @@ void stream_end_remote(
 
 /* window.c: what the peer may send us. */
 int stream_receive(struct stream *s, const uint8_t *p,
-	size_t n);                                /* DATA within credit; 0, -ENOMEM */
-void stream_drain(struct stream *s);              /* offers what is queued */
-void stream_discard(struct stream *s);            /* forgets what is queued and the credit given */
-void stream_ungrant(struct stream *s);            /* FIN came: takes back the credit given */
+	size_t n);                     /* DATA within credit; 0, -ENOMEM */
+void stream_drain(struct stream *s);   /* offers what is queued */
+void stream_discard(struct stream *s); /* forgets what is queued and the credit given */
+void stream_ungrant(struct stream *s); /* FIN came: takes back the credit given */
+
+/* relief.c */
 void mux_relieve(struct budget_account *account); /* budget_account::relieve */
 
 /* mux.c: a frame that goes before all data. -ENOBUFS when the peer reads nothing, or -ENOMEM. */

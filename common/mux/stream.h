@@ -108,9 +108,16 @@ struct stream {
 	size_t queue_memory; /* what they cost */
 	uint32_t promised;   /* what the budget keeps for it beyond that */
 	size_t charged;      /* what the budget was charged with for it */
-	struct list queue;   /* of struct chunk */
-	struct list urgent;  /* mux::urgent, while a WINDOW waits */
-	struct list grown;   /* mux::grown, while `window` is above the base */
+	uint64_t
+		stalled_from; /* from when on it stands still with what it holds; 0: it held nothing yet */
+	/*
+	 * Set by the owner, and to nobody else's meaning: who answers for it where memory is out, as the
+	 * hash of a visitor's address. 0: it alone.
+	 */
+	uint64_t group;
+	struct list queue;  /* of struct chunk */
+	struct list urgent; /* mux::urgent, while a WINDOW waits */
+	struct list grown;  /* mux::grown, while `window` is above the base */
 
 	struct list all;        /* mux::streams */
 	struct table_node node; /* mux::table, once it has an id */
@@ -129,6 +136,7 @@ void stream_ready(struct stream *s);
 static inline void stream_reuse(struct stream *s)
 {
 	s->reusing = true;
+	s->stalled_from = 0;
 }
 
 /* The owner can take bytes again: queued ones are pushed now. */

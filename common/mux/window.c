@@ -29,6 +29,12 @@
  */
 #define GROWTH_RTT_MAX (1 * CLOCK_S)
 #define GROWTH_SLACK   (CLOCK_MS / 2)
+/*
+ * Bytes a second that a slow owner may take: what it took at once is time that it need take nothing in.
+ * And the most of that time, so that nobody gathers it.
+ */
+#define MOVED_RATE     1024
+#define MOVED_MAX      (60 * CLOCK_S)
 
 static void stream_promise(struct stream *s, size_t n)
 {
@@ -79,6 +85,17 @@ static void stream_grant(struct stream *s)
 	}
 }
 
+/*
+ * `n` bytes were taken: sockets take much at once, and then nothing for a while. What a fresh socket takes
+ * before anything is held says nothing about who reads it.
+ */
+static void stream_moved(struct stream *s, uint64_t n)
+{
+	uint64_t now = s->mux->last_now, worth = n * CLOCK_S / MOVED_RATE;
+	if (s->stalled_from)
+		s->stalled_from = MIN(MAX(s->stalled_from, now) + worth, now + MOVED_MAX);
+}
+
 /* The owner's push(), during which the owner may close the stream: whether it lives on. */
 static bool stream_push(struct stream *s, const uint8_t *p, size_t n, size_t *took_out)
 {
@@ -91,6 +108,7 @@ static bool stream_push(struct stream *s, const uint8_t *p, size_t n, size_t *to
 	/* At once, not when credit is given: the next push() may reset, and say how much went. */
 	s->taken += took;
 	s->mux->account.moved += took;
+	stream_moved(s, took);
 	return true;
 }
 
@@ -108,6 +126,8 @@ static int stream_queue(struct stream *s, const uint8_t *p, size_t n)
 	}
 	if (!n)
 		return 0;
+	if (!s->stalled_from)
+		s->stalled_from = s->mux->last_now;
 	size_t cap = MAX(CHUNK_MIN, n);
 	struct chunk *c = malloc(sizeof(*c) + cap);
 	if (!c)
@@ -149,6 +169,8 @@ bool stream_hold(struct stream *s, size_t n)
 	if (!stream_alive(s))
 		return false;
 	struct budget_account *account = &s->mux->account;
+	if (!s->charged || n < s->charged)
+		s->stalled_from = s->mux->last_now;
 	if (n > s->charged) {
 		/* Asked before, so that a flood of datagrams never costs another stream its life. */
 		if (!budget_holds(account, n - s->charged))
@@ -214,31 +236,4 @@ void mux_tick(struct mux *m, uint64_t now)
 	}
 	if (!buf_len(&m->frames))
 		buf_deinit(&m->frames);
-}
-
-/*
- * Streams that hold something end; the session goes on (rule 21). Those of datagrams first, and alone if
- * that is enough: to lose some is in their nature, and a flood of them must not end what beside it is whole.
- */
-void mux_relieve(struct budget_account *account)
-{
-	struct mux *m = container_of(account, struct mux, account);
-	bool datagrams = false;
-	list_for_each (it, &m->streams) {
-		const struct stream *s = list_entry(it, struct stream, all);
-		datagrams |= s->datagrams && s->charged;
-	}
-	struct list holding;
-	list_init(&holding);
-	list_for_each_safe (it, &m->streams) {
-		const struct stream *s = list_entry(it, struct stream, all);
-		if (!s->charged || s->datagrams != datagrams)
-			continue;
-		list_unlink(it);
-		list_append(&holding, it);
-	}
-	/* Not inside the walk: what closed() calls may free memory, or need more. */
-	while (!list_empty(&holding))
-		stream_reset_told(list_entry(holding.next, struct stream, all),
-			FRAME_RESET_NO_MEMORY);
 }

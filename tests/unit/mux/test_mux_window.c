@@ -339,7 +339,7 @@ static void relief(void **state)
 			assert_int_equal(b.streams[i]->reason, FRAME_RESET_NO_MEMORY);
 			n_reset++;
 		}
-	assert_in_range(n_reset, 10, 14);
+	assert_in_range(n_reset, 8, 10); /* one at a time, until it is enough */
 	for (size_t i = 0; i < a.n; i++)
 		assert_int_equal(a.streams[i]->n_closed, 0);
 	assert_int_equal(credit.streams[0]->n_closed, 0);

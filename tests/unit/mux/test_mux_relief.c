@@ -1,0 +1,90 @@
+/* Which stream lets go when memory is out (rule 21). */
+#include "base/macros.h"
+#include "fake.h"
+
+#define N    8
+#define HELD 2000 /* bytes that each stream holds before the one that is too many */
+
+/* One a row: whose it is, and when it was given bytes and took some of them, in seconds. */
+static const struct {
+	struct {
+		uint64_t group;
+		unsigned came, took; /* took 0: none */
+		size_t bytes;        /* so many then; 0: one */
+	} streams[N];
+	uint32_t gone; /* id of the one that is reset */
+} rows[] = {
+	/* Of one visitor: who has waited longest, not who came first. */
+	{{{7, 1, 9}, {7, 2}, {7, 1, 8}, {7, 3}}, 3},
+	{{{7, 1, 9}, {7, 1, 5}, {7, 1, 7}, {7, 1, 6}}, 3},
+	/* Of many visitors: who has left most waiting for longest. */
+	{{{1, 1, 9}, {2, 1, 9}, {3, 4}, {4, 5}}, 5},
+	/* More streams make nobody lighter, nor do small steps with each of them. */
+	{{{1, 5}, {2, 1, 8}, {2, 1, 8}, {2, 1, 8}, {2, 1, 8}, {2, 1, 7}}, 11},
+	/* And a visitor of many that move is no heavier than one whose one does not. */
+	{{{1, 2}, {2, 1, 10}, {2, 1, 10}, {2, 1, 10}, {2, 1, 10}, {2, 1, 10}}, 1},
+	/* Streams of nobody weigh each for itself. */
+	{{{0, 4}, {0, 4}, {0, 4}, {6, 2}}, 7},
+	/* 1 KiB is good for a second: who takes more at once may rest longer. */
+	{{{7, 1, 8, 2000}, {7, 9}}, 3},
+	{{{7, 1, 7, 1024}, {7, 9}}, 1},
+	/* What moved just now weighs by its bytes. */
+	{{{1, 10}, {2, 10}, {2, 10}}, 3},
+	{{{7, 1, 10, 200}, {7, 1, 10, 100}, {7, 1, 10, 300}}, 3},
+};
+
+static void run(size_t row)
+{
+	struct fake_mux f;
+	size_t n = 0;
+	fake_init(&f, false, SIZE_MAX / 4);
+	f.take = 0;
+	for (; n < N && rows[row].streams[n].came; n++) {
+		uint32_t id = (uint32_t)(2 * n + 1);
+		assert_int_equal(feed(&f, (struct fr[]){{FRAME_OPEN, id}, {0}}, FAKE_NOW), 0);
+		fake_stream(&f, id)->stream.group = rows[row].streams[n].group;
+	}
+	for (unsigned second = 1; second <= 10; second++) {
+		uint64_t now = FAKE_NOW + second * CLOCK_S;
+		mux_tick(&f.mux, now);
+		for (size_t i = 0; i < n; i++) {
+			struct fake *x = f.streams[i];
+			if (rows[row].streams[i].came == second)
+				assert_int_equal(feed(&f,
+							 (struct fr[]){{FRAME_DATA, x->stream.id,
+									       HELD + 1},
+								 {0}},
+							 now),
+					0);
+			if (rows[row].streams[i].took != second)
+				continue;
+			x->take = rows[row].streams[i].bytes ? rows[row].streams[i].bytes : 1;
+			stream_resume(&x->stream);
+		}
+	}
+	f.budget.limit = f.budget.sum.held;
+	budget_charge(&f.mux.account, 1);
+	budget_release(&f.mux.account, 1);
+	for (size_t i = 0; i < n; i++) {
+		const struct fake *x = f.streams[i];
+		bool gone = x->n_closed > 0;
+		if (gone != (x->stream.id == rows[row].gone))
+			fail_msg("row %zu: stream %u %s", row, x->stream.id,
+				gone ? "is reset" : "is not");
+		if (gone)
+			assert_int_equal(x->reason, FRAME_RESET_NO_MEMORY);
+	}
+	fake_deinit(&f);
+}
+
+static void who_lets_go(void **state)
+{
+	for (size_t row = 0; row < ARRAY_LEN(rows); row++)
+		run(row);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(who_lets_go)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
