@@ -239,10 +239,7 @@ static const struct option_row rows[] = {
 		.max = 3600 * CLOCK_S,
 		.help = "How long a visitor's connection is kept between requests",
 		.offset = AT(visitor_idle)},
-	/*
-	 * As nginx and HAProxy, and a little more: on loopback the window of who reads 1 KiB/s opens once
-	 * a minute, in steps of 64 KiB.
-	 */
+	/* As --visitor-idle; nginx and HAProxy have 60 s, but count what their own socket takes. */
 	{.name = "visitor-stalled",
 		.type = OPTION_DURATION,
 		.default_text = "75s",

@@ -128,8 +128,9 @@ struct visitor {
 	struct buf out; /* bytes of ours that the socket did not take yet */
 	size_t scanned; /* the head parser's, of `in` */
 
-	uint64_t acked; /* bytes that its kernel had acknowledged when that was last progress */
-	size_t dropped; /* in REST and LINGER, since the last look */
+	uint64_t acked;  /* bytes that its kernel had acknowledged when that was last progress */
+	uint32_t unread; /* of these it may have left there, had it read slowly */
+	size_t dropped;  /* in REST and LINGER, since the last look */
 	uint64_t linger_until; /* µs */
 	struct exchange ex;
 };

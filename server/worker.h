@@ -28,7 +28,7 @@
  * of the second in which its upstream is to hear of it.
  */
 #define WORKER_LEAVING_TIME (CLOCK_S / 2)
-/* Looks in --visitor-stalled: its end comes an eighth late at the most. */
+/* Looks in --visitor-stalled: an end comes an eighth of it late at the most. */
 #define WORKER_UNREAD_LOOKS 8
 
 struct trunk;

@@ -317,3 +317,35 @@ def test_silent_stream_is_not_cut(tunnel):
     assert v.silent(2)
     go.set()
     assert v.read(9) == b"data: 1\n\n"
+
+
+# ---- Whose memory it is
+
+
+class Slow(threading.Thread):
+    """A download that takes 4 KiB at a time, and not many."""
+
+    def __init__(self, visitor):
+        super().__init__(daemon=True)
+        self.visitor, self.got, self.over = visitor.request("/slow"), 0, False
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while data := self.visitor.sock.recv(4096):
+                self.got += len(data)
+                time.sleep(0.02)
+        self.over = True
+
+
+def test_memory_comes_back_from_who_stands_still(tunnel):
+    """Begun before and behind downloads that move slowly, from the same address."""
+    server, _, _ = tunnel.through(
+        endless, server_options=["--workers=1", "--memory-budget=2MiB"])
+    still = [small_window(tunnel.visitor(server)).request("/still") for _ in range(8)]
+    slow = [Slow(small_window(tunnel.visitor(server))) for _ in range(8)]
+    wait_until(lambda: min(s.got for s in slow) > MIB // 2, "the slow downloads to be under way")
+    still += [small_window(tunnel.visitor(server)).request("/still") for _ in range(40)]
+    wait_until(lambda: server.log().count("path=/still") >= 16, "the end of some that stand still")
+    assert not any(s.over for s in slow)
+    assert "path=/slow" not in server.log() and "why=busy" in server.log()
