@@ -48,6 +48,7 @@ struct offering *offering_new(const struct upstream *u, uint32_t number, struct 
 	struct offering *offering = calloc(1, sizeof(*offering));
 	if (!offering)
 		return NULL;
+	turnstile_service_init(&offering->dials);
 	offering->users = 1;
 	list_init(&offering->due);
 	offering->number = number;

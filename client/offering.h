@@ -60,6 +60,7 @@ struct offering {
 	bool withdraw_said; /* while LEAVING */
 	unsigned looks;     /* since it is LEAVING */
 
+	struct turnstile_service dials; /* its share of the client's dials */
 	/* Its connections, once some were opened under --max-connections; zero: not limited so far. */
 	struct turnstile connections;
 	struct list due; /* outlets::due, when one of these has ended for which others wait */

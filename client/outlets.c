@@ -276,7 +276,7 @@ static int outlet_wait(struct outlet *o)
 	o->opened = loop_now(all->loop);
 	timeout_start(&all->waiting, &o->timeout);
 	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
-	return turnstile_enter(&all->turnstile, &o->ticket, &visitor);
+	return turnstile_enter(&all->turnstile, &o->ticket, &visitor, &o->offering->dials);
 }
 
 /* There is a place for it at its upstream. */
@@ -304,7 +304,7 @@ static int outlet_queue(struct outlet *o)
 	struct offering *offering = o->offering;
 	struct address visitor = address_of(&o->open.visitor);
 	offering_count(offering, outlet_placed);
-	int r = turnstile_enter(&offering->connections, &o->place, &visitor);
+	int r = turnstile_enter(&offering->connections, &o->place, &visitor, NULL);
 	if (r == -EBUSY)
 		offering_crowded(offering, &visitor, "too many wait already", loop_now(all->loop));
 	if (r < 0)
@@ -348,6 +348,7 @@ static void outlets_admit(struct loop_task *task)
 		list_unlink(it);
 		turnstile_admit(&list_entry(it, struct offering, due)->connections);
 	}
+	turnstile_set_shared(&o->turnstile, o->services->n > 1);
 	turnstile_admit(&o->turnstile);
 }
 

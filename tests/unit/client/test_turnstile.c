@@ -46,7 +46,7 @@ static void enter(struct turnstile *t, int ticket, int visitor)
 	struct address a = {.bytes = {10, 0, 0, (uint8_t)visitor},
 		.port = (uint16_t)ticket,
 		.family = 4};
-	assert_int_equal(turnstile_enter(t, &tickets[ticket], &a), 0);
+	assert_int_equal(turnstile_enter(t, &tickets[ticket], &a, NULL), 0);
 }
 
 static void test_limit(void **state)
@@ -124,8 +124,8 @@ static void test_families_differ(void **state)
 	begin(&t, 10, 1);
 	struct address v4 = {.bytes = {1, 2, 3, 4}, .family = 4};
 	struct address v6 = {.bytes = {1, 2, 3, 4}, .family = 6};
-	turnstile_enter(&t, &tickets[0], &v4);
-	turnstile_enter(&t, &tickets[1], &v6);
+	turnstile_enter(&t, &tickets[0], &v4, NULL);
+	turnstile_enter(&t, &tickets[1], &v6, NULL);
 	turnstile_admit(&t);
 	assert_int_equal(n_admitted, 2);
 	end(&t);
@@ -147,13 +147,15 @@ static void test_one_prefix(void **state)
 			a.bytes[rows[row]] = (uint8_t)(i >> 8);
 			a.bytes[rows[row] + 1] = (uint8_t)i;
 			ticket_init(&many[i]);
-			assert_int_equal(turnstile_enter(&t, &many[i], &a), 0);
+			assert_int_equal(turnstile_enter(&t, &many[i], &a, NULL), 0);
 		}
 		assert_int_equal(t.visitors.n, N);
 		assert_in_range(longest_chain(&t.visitors), 0, CHAIN_MAX);
+		assert_in_range(longest_chain(&t.flows), 0, CHAIN_MAX);
 		for (unsigned i = 0; i < N; i++)
 			turnstile_leave(&t, &many[i]);
 		assert_int_equal(t.visitors.n, 0);
+		assert_int_equal(t.flows.n, 0);
 		turnstile_deinit(&t);
 	}
 	free(many);
@@ -167,9 +169,9 @@ static void test_subscribers(void **state)
 	struct address a = {.bytes = {0x20, 1, [7] = 1, [15] = 1}, .family = 6};
 	struct address same = {.bytes = {0x20, 1, [7] = 1, [8] = 9}, .family = 6};
 	struct address other = {.bytes = {0x20, 1, [7] = 2, [15] = 1}, .family = 6};
-	turnstile_enter(&t, &tickets[0], &a);
-	turnstile_enter(&t, &tickets[1], &same);
-	turnstile_enter(&t, &tickets[2], &other);
+	turnstile_enter(&t, &tickets[0], &a, NULL);
+	turnstile_enter(&t, &tickets[1], &same, NULL);
+	turnstile_enter(&t, &tickets[2], &other, NULL);
 	turnstile_admit(&t);
 	assert_int_equal(n_admitted, 2);
 	assert_int_equal(tickets[1].state, TICKET_WAITING);
@@ -179,7 +181,7 @@ static void test_subscribers(void **state)
 static int try_enter(struct turnstile *t, int ticket, int visitor)
 {
 	struct address a = {.bytes = {10, 0, 0, (uint8_t)visitor}, .family = 4};
-	return turnstile_enter(t, &tickets[ticket], &a);
+	return turnstile_enter(t, &tickets[ticket], &a, NULL);
 }
 
 /* So many may wait, besides those who go in in a moment. */
@@ -232,6 +234,101 @@ static void test_other_limits(void **state)
 	end(&t);
 }
 
+static void enter_for(struct turnstile *t, int ticket, int visitor,
+	struct turnstile_service *service)
+{
+	struct address a = {.bytes = {10, 0, 0, (uint8_t)visitor}, .family = 4};
+	assert_int_equal(turnstile_enter(t, &tickets[ticket], &a, service), 0);
+}
+
+/* A service keeps as many places as it leaves free, of all and of a visitor's. */
+static void test_shares(void **state)
+{
+	static const struct {
+		size_t max, max_per_visitor;
+		int visitors;             /* 1: all tickets are one visitor's */
+		int first, second, third; /* that get in, of three services whose dials hang */
+	} rows[] = {
+		{8, 100, 20, 4, 2, 1},
+		{100, 8, 1, 4, 2, 1},
+		{9, 100, 20, 5, 2, 1},
+		{1, 1, 1, 1, 0, 0},
+		{3, 3, 1, 2, 1, 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct turnstile_service services[3];
+		struct turnstile t;
+		begin(&t, rows[i].max, rows[i].max_per_visitor);
+		turnstile_set_shared(&t, true);
+		const int expected[] = {rows[i].first, rows[i].second, rows[i].third};
+		for (int k = 0; k < 3; k++) {
+			turnstile_service_init(&services[k]);
+			for (int j = 0; j < 20; j++)
+				enter_for(&t, 20 * k + j, j % rows[i].visitors, &services[k]);
+			turnstile_admit(&t);
+			assert_int_equal(services[k].inside, expected[k]);
+		}
+		end(&t);
+	}
+}
+
+/* One service alone has all places; and again, when the other has gone. */
+static void test_one_service_has_all(void **state)
+{
+	struct turnstile_service service;
+	struct turnstile t;
+	turnstile_service_init(&service);
+	begin(&t, 4, 4);
+	turnstile_set_shared(&t, true);
+	for (int i = 0; i < 10; i++)
+		enter_for(&t, i, 1, &service);
+	turnstile_admit(&t);
+	assert_int_equal(service.inside, 2);
+	turnstile_set_shared(&t, false);
+	turnstile_admit(&t);
+	assert_int_equal(service.inside, 4);
+	end(&t);
+}
+
+/* Services are served in turn: who has many waiting does not stand before the others. */
+static void test_services_in_turn(void **state)
+{
+	struct turnstile_service a, b;
+	struct turnstile t;
+	turnstile_service_init(&a);
+	turnstile_service_init(&b);
+	begin(&t, 1, 100);
+	turnstile_set_shared(&t, true);
+	for (int i = 0; i < 10; i++)
+		enter_for(&t, i, i, &a);
+	enter_for(&t, 10, 1, &b);
+	enter_for(&t, 11, 2, &b);
+	for (int i = 0; i < 4; i++) {
+		turnstile_admit(&t);
+		turnstile_leave(&t, &tickets[order[n_admitted - 1]]);
+	}
+	static const int expected[] = {0, 10, 1, 11};
+	assert_int_equal(n_admitted, 4);
+	assert_memory_equal(order, expected, sizeof(expected));
+	/* What is full for one visitor does not keep another from the same service. */
+	end(&t);
+	begin(&t, 100, 2);
+	turnstile_set_shared(&t, true);
+	for (int i = 0; i < 5; i++)
+		enter_for(&t, i, 1, &a);
+	enter_for(&t, 5, 2, &a);
+	enter_for(&t, 6, 1, &b);
+	turnstile_admit(&t);
+	assert_int_equal(n_admitted, 3);
+	assert_int_equal(tickets[5].state, TICKET_INSIDE);
+	assert_int_equal(tickets[6].state, TICKET_INSIDE);
+	turnstile_leave(&t, &tickets[6]);
+	turnstile_leave(&t, &tickets[0]);
+	turnstile_admit(&t);
+	assert_int_equal(tickets[1].state, TICKET_INSIDE);
+	end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +341,9 @@ int main(void)
 		cmocka_unit_test(test_subscribers),
 		cmocka_unit_test(test_queue_is_bounded),
 		cmocka_unit_test(test_other_limits),
+		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_one_service_has_all),
+		cmocka_unit_test(test_services_in_turn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
