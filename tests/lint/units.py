@@ -19,12 +19,12 @@ PROMISES = {
     "tunnel-server.service": [
         "Type=notify", "DynamicUser=yes", "StateDirectory=tunnel", "LoadCredential=tunnel.token",
         "CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE",
-        "PrivateMounts=yes", "ExecReload=/bin/kill -HUP $MAINPID",
+        "PrivateMounts=yes", "ExecReload=/bin/kill -HUP $MAINPID", "MemoryMax=75%",
     ],
     "tunnel-client@.service": [
         "Type=notify", "DynamicUser=yes", "LoadCredential=tunnel.token", "CapabilityBoundingSet=",
         "PrivateMounts=yes", "PrivateUsers=yes", "RestartPreventExitStatus=2 3",
-        "ExecReload=/bin/kill -HUP $MAINPID",
+        "ExecReload=/bin/kill -HUP $MAINPID", "MemoryMax=50%",
     ],
 }
 
