@@ -33,6 +33,7 @@
 #define MUX_FRAMES_MAX \
 	(512u << 10)            /* bytes of RESET and CONTROL that may wait for a peer to read */
 #define MUX_REST (10 * CLOCK_S) /* a window that was not used so long is the base again */
+#define MUX_TELL CLOCK_S /* a reader of what is queued shows by a byte of credit that he goes on */
 
 struct mux_ops {
 	/*

@@ -63,19 +63,38 @@ static bool stream_outgrew(const struct stream *s, uint64_t now)
 	       budget_fits(&m->account, s->window);
 }
 
-/* The owner took bytes: gives credit back once it is worth a frame. */
-static void stream_grant(struct stream *s)
+/* Of megabytes that a slow reader has before him half may take hours: a byte tells that he goes on. */
+static bool stream_tells(struct stream *s)
+{
+	if (!s->granted_at)
+		s->granted_at = s->mux->last_now;
+	return s->mux->last_now - s->granted_at >= MUX_TELL;
+}
+
+/* What is worth a frame of the bytes that the owner took. */
+static uint32_t stream_increment(struct stream *s)
 {
 	struct mux *m = s->mux;
 	uint64_t held = (uint64_t)s->granted + s->queued;
-	if (s->state == STREAM_HALF_REMOTE || s->remote_end || held + s->window / 2 > s->window)
-		return;
+	if (held + s->window / 2 > s->window)
+		return s->queued && stream_tells(s);
 	if (stream_outgrew(s, m->last_now)) {
 		s->window = MIN(2 * s->window, m->limits.max_window);
 		list_unlink(&s->grown);
 		list_append(&m->grown, &s->grown);
 	}
-	uint32_t more = s->window - (uint32_t)held;
+	return s->window - (uint32_t)held;
+}
+
+/* The owner took bytes: gives credit back. */
+static void stream_grant(struct stream *s)
+{
+	struct mux *m = s->mux;
+	uint32_t more = 0;
+	if (s->state != STREAM_HALF_REMOTE && !s->remote_end)
+		more = stream_increment(s);
+	if (!more)
+		return;
 	s->granted += more;
 	s->increment += more;
 	s->granted_at = m->last_now;

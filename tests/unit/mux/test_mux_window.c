@@ -116,6 +116,35 @@ static void windows_grow_while_fast(void **state)
 	fake_deinit(&f);
 }
 
+/* Its peer learns that a slow reader takes something long before half of a window was taken. */
+static void a_slow_reader_is_told_of(void **state)
+{
+	struct fake_mux f;
+	uint32_t told = 0;
+	fake_init(&f, false, BUDGET);
+	open_one(&f, 1);
+	struct fake *s = fake_stream(&f, 1);
+	s->take = 0;
+	data(&f, 1, FAKE_BASE, FAKE_NOW);
+	for (uint64_t i = 1; i <= 20; i++) {
+		f.mux.last_now = FAKE_NOW + i * MUX_TELL / 4;
+		s->take = 10;
+		stream_resume(&s->stream);
+		size_t n = fill(&f, 0, f.mux.last_now, seen);
+		for (size_t k = 0; k < n; k++, told++) {
+			assert_int_equal(seen[k].type, FRAME_WINDOW);
+			assert_int_equal(seen[k].v, 1);
+		}
+	}
+	assert_in_range(told, 4, 5); /* four times as often it took some */
+	/* Who takes nothing is not told of. */
+	f.mux.last_now += 10 * MUX_TELL;
+	s->take = 0;
+	stream_resume(&s->stream);
+	assert_false(mux_pending(&f.mux));
+	fake_deinit(&f);
+}
+
 static void windows_stay_while_slow(void **state)
 {
 	struct fake_mux f;
@@ -452,6 +481,7 @@ int main(void)
 		cmocka_unit_test(credit_comes_back_by_halves),
 		cmocka_unit_test(nothing_taken_nothing_granted),
 		cmocka_unit_test(windows_grow_while_fast),
+		cmocka_unit_test(a_slow_reader_is_told_of),
 		cmocka_unit_test(windows_stay_while_slow),
 		cmocka_unit_test(growth_stays_in_the_budget),
 		cmocka_unit_test(an_ended_direction_costs_nothing),
