@@ -130,6 +130,12 @@ static bool is_icmp(int error)
 	       error == EHOSTDOWN || error == EPROTO || error == ENOPROTOOPT || error == EACCES;
 }
 
+/* Nothing can be sent from that address: a broadcast's, or one that this machine does not have any more. */
+static bool is_no_source(int error)
+{
+	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH;
+}
+
 /* One system call; whether there may be more. */
 static bool udp_read(struct udp *udp, int fd)
 {
@@ -340,7 +346,12 @@ void udp_send(struct udp *udp, const struct address *peer, const struct address 
 		return;
 	int error = errno;
 	/* What an earlier datagram met is reported in place of sending this one, and is gone then. */
-	if (!is_icmp(error) || sendmsg(fd, &m, flags) < 0)
+	bool sent = is_icmp(error) && sendmsg(fd, &m, flags) >= 0;
+	if (!sent && m.msg_controllen && is_no_source(errno)) {
+		m.msg_controllen = 0;
+		sent = sendmsg(fd, &m, flags) >= 0;
+	}
+	if (!sent)
 		udp->dropped++;
 	if (is_icmp(error))
 		udp_failed(udp, error);

@@ -1,16 +1,17 @@
 """UDP services: datagrams stay what they are, each visitor is one flow, nobody waits for them."""
 
 import os
+import socket
 import threading
 import time
 
 import pytest
 
-from house.netns import Namespace
+from house.netns import Namespace, join
 from house.public import is_free, port_of
 from house.udp import UdpUpstream, UdpVisitor, VisitorFrom
 from house.visitor import Visitor
-from house.wait import wait_until
+from house.wait import PATIENCE, wait_until
 
 LARGEST = 65507  # bytes: what IPv4 leaves of 65,535 behind its header and UDP's
 
@@ -217,6 +218,27 @@ def test_port_closes_with_the_session(tunnel, stage, upstream):
     began = time.monotonic()
     wait_until(lambda: is_free(address[1], kind="udp"), "the port to be free")
     assert time.monotonic() - began < 1
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("bound", ["0.0.0.0", "::"])
+@pytest.mark.parametrize("asked", ["10.217.0.3", "255.255.255.255"])
+def test_a_broadcast_is_answered(tunnel, stage, bound, asked):
+    """From an address that the kernel picks, as nobody can answer as the network."""
+    home, away = stage.add(Namespace()), stage.add(Namespace())
+    _, end = join(home, "10.217.0.1", away, "10.217.0.2")
+    away.ip("route", "add", "default", "dev", end)
+    with home.inside():
+        u = stage.add(UdpUpstream())
+        server = home.move(tunnel.server(bind=bound, start=False)).start()
+        client = home.move(tunnel.client("127.0.0.1:%d" % server.port, "0=udp://" + u.address,
+                                         start=False)).start()
+        port = port_of(client)
+    with away.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        s.settimeout(PATIENCE)
+        s.sendto(b"who is there", (asked, port))
+        assert s.recvfrom(100) == (b"who is there", ("10.217.0.1", port))
 
 
 @pytest.mark.root

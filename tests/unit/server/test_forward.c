@@ -275,6 +275,9 @@ static const struct {
 	{"X-Forwarded-For: 1.2.3.4:5678\r\n", "10.0.0.1:5", "1.2.3.4:0", true},
 	{"X-Forwarded-For: 2001:db8::7\r\n", "10.0.0.1:5", "[2001:db8::7]:0", true},
 	{"X-Forwarded-For: [2001:db8::7]:99\r\n", "10.0.0.1:5", "[2001:db8::7]:0", true},
+	{"X-Forwarded-For: fe80::7%eth3\r\n", "10.0.0.1:5", "[fe80::7]:0", true},
+	{"X-Forwarded-For: [fe80::7%25eth3]:99\r\n", "10.0.0.1:5", "[fe80::7]:0", true},
+	{"X-Forwarded-For: 2001:db8::7%eth3\r\n", "10.0.0.1:5", "10.0.0.1:5", true},
 	{"X-Forwarded-For: ::ffff:1.2.3.4\r\n", "10.0.0.1:5", "1.2.3.4:0", true},
 };
 
