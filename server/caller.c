@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/socket.h"
+#include "net/tls.h"
 #include "server/access.h"
 #include "server/session.h"
 
@@ -58,6 +59,7 @@ static void caller_end(struct caller *c, const char *why)
 	caller_set_state(c, CALLER_CLOSED);
 	waiting_remove(&w->waiting, &c->waiter);
 	list_unlink(&c->link);
+	charge_drop(&w->charges, &c->charge);
 	door_left(w->node, &c->peer, c->counted);
 	if (c->branch) {
 		trunk_finished(c->trunk);
@@ -77,6 +79,20 @@ void caller_close(struct caller *c, const char *why)
 	plug_close(&c->plug);
 	buf_deinit(&c->relay.early);
 	caller_end(c, why);
+}
+
+/* What it has while nothing moves yet: later it differs by what waits in the relay, which is a stream's. */
+static void caller_charge(struct caller *c)
+{
+	size_t tls = c->plug.tls ? tls_memory(c->plug.tls) : 0;
+	charge_set(&c->worker->charges, &c->charge, &c->peer, tls + c->relay.early.cap, true);
+}
+
+static void caller_evicted(struct charge *charge)
+{
+	struct caller *c = container_of(charge, struct caller, charge);
+	door_log_memory(c->worker, &c->peer);
+	caller_close(c, "no-memory");
 }
 
 static void caller_ended(struct relay *relay, enum frame_reset reason)
@@ -135,6 +151,7 @@ static void caller_arrived(struct mail *mail)
 	caller_set_state(c, CALLER_ARRIVING);
 	list_append(&c->worker->callers, &c->link);
 	c->relay.loop = c->worker->loop;
+	caller_charge(c);
 	if (c->worker->draining)
 		caller_close(c, "draining");
 	else
@@ -151,6 +168,7 @@ static void caller_move(struct caller *c, unsigned worker)
 	}
 	caller_set_state(c, CALLER_MOVING);
 	list_unlink(&c->link);
+	charge_drop(&c->worker->charges, &c->charge);
 	c->worker = n->workers[worker];
 	c->mail.deliver = caller_arrived;
 	node_post(n, worker, &c->mail);
@@ -223,5 +241,7 @@ void caller_enter(struct worker *w, struct entrance *e, const char *name)
 	loop_task_init(&c->reap, caller_reap);
 	list_init(&c->link);
 	list_append(&w->callers, &c->link);
+	charge_init(&c->charge, caller_evicted);
+	caller_charge(c);
 	caller_find(c);
 }

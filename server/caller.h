@@ -18,6 +18,7 @@ enum caller_state {
 };
 
 struct caller {
+	struct charge charge;
 	struct relay relay;
 	struct worker *worker;
 	struct list link; /* worker::callers */

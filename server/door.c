@@ -50,6 +50,17 @@ void door_left(struct node *n, const struct address *peer, bool counted)
 	census_leave(&n->census, CENSUS_VISITOR, counted ? peer : NULL);
 }
 
+void door_log_memory(struct worker *w, const struct address *peer)
+{
+	char more[LOG_LIMIT_MORE], text[ADDRESS_TEXT_SIZE];
+	if (!log_limit_pass(&w->log_memory, loop_now(w->loop), DOOR_SAY_AGAIN, 1, more))
+		return;
+	address_format(peer, text);
+	log_warn("closed a connection from %s: visitors hold all the memory that they may "
+		 "(--memory-budget), and those of that address most of it%s",
+		text, more);
+}
+
 static void door_pass(const struct door *d, struct worker *w, int fd, const struct address *peer)
 {
 	if (w->draining) {

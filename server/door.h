@@ -63,5 +63,8 @@ void door_secured(const struct conn *conn, struct str protocols, struct frame_op
 /* The next worker in turn. */
 struct worker *door_next(struct node *n);
 
+/* Says, at intervals, that a connection is closed because those of its address hold most of the memory. */
+void door_log_memory(struct worker *w, const struct address *peer);
+
 /* As listener_open()'s `exhausted`. */
 void door_exhausted(struct listener *listener, int error);

@@ -236,6 +236,21 @@ void exchange_log(const struct visitor *v)
 	access_log(&a);
 }
 
+bool exchange_let_go(struct exchange *ex)
+{
+	size_t head = ex->head_at + ex->head_n, all = buf_len(&ex->request);
+	if (all == head || ex->sent != all - ex->head_at)
+		return false;
+	struct buf rest = BUF_NULL;
+	if (buf_append(&rest, buf_head(&ex->request), head) < 0)
+		return false;
+	buf_deinit(&ex->request);
+	ex->request = rest;
+	ex->holding = false;
+	ex->sent = ex->head_n;
+	return true;
+}
+
 void exchange_end(struct visitor *v)
 {
 	worker_give_buf(v->worker, &v->ex.request);

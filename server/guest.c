@@ -64,6 +64,7 @@ static void guest_end(struct guest *g)
 	loop_task_cancel(&g->work);
 	list_unlink(&g->link);
 	buf_deinit(&g->in);
+	charge_drop(&w->charges, &g->charge);
 	door_left(w->node, &g->peer, g->counted);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &g->reap);
 }
@@ -85,6 +86,19 @@ static void guest_refuse(struct guest *g, const char *why)
 	if (log_limit_pass(&w->log_rejected, loop_now(w->loop), GUEST_SAY_AGAIN, 1, more))
 		log_info("a connection from %s to port %u came to nothing: %s%s", peer,
 			g->door.port, why, more);
+	guest_close(g);
+}
+
+static void guest_charge(struct guest *g)
+{
+	charge_set(&g->worker->charges, &g->charge, &g->peer, conn_memory(&g->conn) + g->in.cap,
+		false);
+}
+
+static void guest_evicted(struct charge *c)
+{
+	struct guest *g = container_of(c, struct guest, charge);
+	door_log_memory(g->worker, &g->peer);
 	guest_close(g);
 }
 
@@ -126,6 +140,7 @@ static void guest_secure(struct guest *g, const struct service *service)
 		return;
 	}
 	buf_deinit(&g->in);
+	guest_charge(g);
 }
 
 /* The TCP service that has this name, or the port that was connected to; NULL: none, it is HTTP's. */
@@ -171,6 +186,7 @@ static bool guest_named(struct guest *g)
 		return false;
 	}
 	door_left(w->node, &g->peer, g->counted);
+	charge_drop(&w->charges, &g->charge);
 	g->peer = g->arrival.peer;
 	g->counted = counted;
 	/* What follows has a time of its own. */
@@ -234,6 +250,8 @@ static void guest_read(struct guest *g)
 			timeout_start(&w->securing, &g->timeout);
 		g->quiet = false;
 		guest_judge(g);
+		if (g->state == GUEST_ARRIVING)
+			guest_charge(g);
 	}
 }
 
@@ -323,6 +341,7 @@ void guest_accept(struct worker *w, int fd, const struct address *peer, const st
 	g->counted = counted;
 	g->door = *d;
 	g->peer = *peer;
+	charge_init(&g->charge, guest_evicted);
 	timeout_init(&g->timeout);
 	loop_task_init(&g->work, guest_work);
 	loop_task_init(&g->reap, guest_reap);

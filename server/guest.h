@@ -8,6 +8,7 @@
 #include "net/conn.h"
 #include "net/timeouts.h"
 #include "server/arrival.h"
+#include "server/charges.h"
 #include "server/door.h"
 
 #define GUEST_SAY_AGAIN CLOCK_S /* between two lines about connections that came to nothing */
@@ -27,6 +28,7 @@ struct guest {
 	struct arrival arrival;
 	struct address peer; /* of the socket, or whom a header named */
 	struct buf in;
+	struct charge charge;
 };
 
 /* Whether the first bytes of what comes by this door have to be looked at. */

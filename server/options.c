@@ -311,13 +311,12 @@ static const struct option_row rows[] = {
 		.help = "The same for one visitor's address",
 		.reloadable = true,
 		.offset = AT(max_waiting_per_address)},
-	/* 1 GiB, were they all at rest on TLS; half of a ClientHello costs more, and has 10 s. */
 	{.name = "max-visitors",
 		.type = OPTION_NUMBER,
-		.default_text = "65536",
-		.min = 1,
+		.default_text = "0",
 		.max = 1 << 24,
-		.help = "Visitors' connections at a time, all together",
+		.help = "Visitors' connections at a time, all together; 0 is one for each 16KiB of "
+			"what --memory-budget is by default",
 		.reloadable = true,
 		.offset = AT(max_visitors)},
 	/* A guess: a large office behind one address, or an untrusted proxy, is still served. */
@@ -480,6 +479,8 @@ int server_options_check(struct server_options *o, struct error *err)
 		return error_set(err, -EINVAL, "--max-window must not be below --base-window");
 	if (!o->memory_budget)
 		o->memory_budget = memory_budget_default();
+	if (!o->max_visitors)
+		o->max_visitors = memory_budget_default() / SERVER_VISITOR_AT_REST;
 	if (!o->workers)
 		o->workers = cores_default();
 	return 0;

@@ -7,6 +7,9 @@
 #include "config/option.h"
 #include "wire/cidr.h"
 
+/* Bytes of a visitor's connection over TLS that asks for nothing: by these memory limits how many may be. */
+#define SERVER_VISITOR_AT_REST (16u << 10)
+
 struct server_options {
 	/* Where it listens */
 	struct option_ports ports;
@@ -47,7 +50,8 @@ struct server_options {
 	uint64_t kept_streams, kept_idle;
 	uint64_t retry_body;
 	uint64_t max_waiting, max_waiting_per_address;
-	uint64_t max_visitors, max_visitors_per_address;
+	uint64_t max_visitors; /* never 0 after server_options_check() */
+	uint64_t max_visitors_per_address;
 
 	/* Links */
 	uint64_t base_window, max_window;

@@ -46,11 +46,13 @@ static void request_done(struct visitor *v)
 static void request_hold(struct visitor *v, const uint8_t *p, size_t n)
 {
 	struct exchange *ex = &v->ex;
-	size_t held = buf_len(&ex->request) - ex->head_at - ex->head_n;
+	size_t held = buf_len(&ex->request) - ex->head_at - ex->head_n, cap = ex->request.cap;
 	size_t most = v->worker->opts->retry_body;
 	if (!held && ex->body.kind == HTTP1_BODY_LENGTH && n + ex->body.left <= most)
 		buf_reserve(&ex->request, n + (size_t)ex->body.left); /* once, not by doubling */
 	ex->holding = held + n <= most && buf_append(&ex->request, p, n) == 0;
+	if (ex->request.cap != cap)
+		visitor_charge(v);
 	if (ex->holding)
 		ex->sent += n;
 }

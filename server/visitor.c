@@ -56,8 +56,32 @@ void visitor_close(struct visitor *v, bool abort)
 	buf_deinit(&v->in);
 	buf_deinit(&v->out);
 	list_unlink(&v->link);
+	charge_drop(&w->charges, &v->charge);
 	door_left(w->node, &v->peer, v->counted);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &v->reap);
+}
+
+void visitor_charge(struct visitor *v)
+{
+	size_t n = conn_memory(&v->conn) + v->in.cap;
+	/* Small ones come and go with each request, and are the worker's. */
+	if (v->ex.request.cap > WORKER_SPARE_MAX)
+		n += v->ex.request.cap;
+	bool busy = v->state != VISITOR_IDLE && v->state != VISITOR_HEAD;
+	charge_set(&v->worker->charges, &v->charge, &v->peer, n, busy);
+}
+
+/* A body that is held for sending again is let go without ending anything. */
+static void visitor_evicted(struct charge *c)
+{
+	struct visitor *v = container_of(c, struct visitor, charge);
+	size_t had = c->bytes;
+	if (v->state == VISITOR_EXCHANGE && exchange_let_go(&v->ex))
+		visitor_charge(v);
+	if (c->bytes < had)
+		return;
+	door_log_memory(v->worker, &v->peer);
+	visitor_close(v, true);
 }
 
 bool visitor_flush(struct visitor *v)
@@ -176,6 +200,8 @@ static void visitor_advance(struct visitor *v)
 		seen = v->state == VISITOR_HEAD;
 	}
 	v->advancing = false;
+	if (v->state != VISITOR_CLOSED && v->state != VISITOR_MOVING)
+		visitor_charge(v);
 }
 
 static void visitor_go_on(struct loop_task *task)
@@ -317,6 +343,7 @@ static void visitor_arrived(struct mail *mail)
 	}
 	conn_assume_writable(&v->conn);
 	visitor_set_state(v, VISITOR_EXCHANGE);
+	visitor_charge(v);
 	if (w->draining)
 		visitor_refuse(v, PAGE_DRAINING);
 	else
@@ -330,6 +357,7 @@ static void visitor_leave(struct loop_task *task)
 	lane_disown(v->user.own);
 	loop_task_cancel(&v->more);
 	list_unlink(&v->link);
+	charge_drop(&v->worker->charges, &v->charge);
 	v->plug = conn_unplug(&v->conn);
 	v->mail.deliver = visitor_arrived;
 	node_post(v->to->node, v->to->index, &v->mail);
@@ -377,6 +405,8 @@ void visitor_enter(struct worker *w, struct entrance *e)
 	waiter_init(&v->waiter, visitor_waited, visitor_waited_in_vain);
 	list_init(&v->link);
 	list_append(&w->visitors, &v->link);
+	charge_init(&v->charge, visitor_evicted);
+	visitor_charge(v);
 	timeout_init(&v->timeout);
 	loop_task_init(&v->reap, visitor_reap);
 	loop_task_init(&v->more, visitor_go_on);

@@ -126,6 +126,7 @@ struct visitor {
 	struct address local;
 	struct buf in;  /* bytes that came and were not used yet */
 	struct buf out; /* bytes of ours that the socket did not take yet */
+	struct charge charge;
 	size_t scanned; /* the head parser's, of `in` */
 
 	uint64_t acked;  /* bytes that its kernel had acknowledged when that was last progress */
@@ -156,6 +157,8 @@ void visitor_set_state(struct visitor *v, enum visitor_state state);
 void visitor_close(struct visitor *v, bool abort);
 /* Writes what is in `out`; false when the connection broke and was closed. */
 bool visitor_flush(struct visitor *v);
+/* Charges what it holds, which may have changed. */
+void visitor_charge(struct visitor *v);
 /* Frees an input buffer that a burst made large and that nothing is in. */
 void visitor_rest_input(struct visitor *v);
 /* The exchange is over, and its lane is gone or kept: logs it, goes on with the connection. */
@@ -251,5 +254,7 @@ bool exchange_leaves(struct exchange *ex, const char *path);
  */
 int exchange_set_service(struct exchange *ex, const char *path, const char *rewrite);
 void exchange_log(const struct visitor *v);
+/* Frees what is held of the body for sending it again, which then cannot be. False: nothing is. */
+bool exchange_let_go(struct exchange *ex);
 void exchange_end(struct visitor *v); /* zeroes it */
 void body_begin(struct body *b, enum http1_body kind, uint64_t length);

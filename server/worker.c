@@ -48,6 +48,7 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	list_init(&w->guests);
 	request_ids_init(&w->ids);
 	budget_init(&w->budget, opts->memory_budget / n->n_workers);
+	charges_init(&w->charges, loop, &w->budget);
 	senders_init(&w->senders, w);
 	waiting_init(&w->waiting, w);
 	loop_timer_init(&w->expiry, loop, worker_expire);
@@ -87,6 +88,7 @@ void worker_deinit(struct worker *w)
 	senders_deinit(&w->senders);
 	while (!list_empty(&w->trunks))
 		trunk_discard(list_entry(w->trunks.next, struct trunk, link));
+	charges_deinit(&w->charges);
 	loop_timer_cancel(&w->expiry);
 	waiting_deinit(&w->waiting);
 	timeout_queue_deinit(&w->idle);

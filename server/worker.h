@@ -10,6 +10,7 @@
 #include "net/loop.h"
 #include "net/timeouts.h"
 #include "server/access.h"
+#include "server/charges.h"
 #include "server/node.h"
 #include "server/options.h"
 #include "server/routes.h"
@@ -41,6 +42,7 @@ struct worker {
 	bool draining; /* the process ends: nothing new is begun */
 
 	struct budget budget;
+	struct charges charges;
 	struct routes routes; /* by name */
 	struct routes ports;  /* by "tcp:2222" */
 	struct waiting waiting;
@@ -53,6 +55,7 @@ struct worker {
 	struct tls_server *tls;          /* NULL: none */
 	unsigned n_named;                /* services that TLS clients ask for by name */
 	struct log_limit log_full;       /* --max-visitors is reached */
+	struct log_limit log_memory;     /* connections that were closed for want of it */
 	struct log_limit log_rejected;   /* connections that came to nothing */
 	struct log_limit log_handshakes; /* that failed */
 	struct log_limit log_refused;    /* clients, at a limit on links */

@@ -113,10 +113,8 @@ static struct budget_account *budget_heaviest(struct budget *b, struct weight ce
 	return worst;
 }
 
-void budget_charge(struct budget_account *a, size_t n)
+void budget_settle(struct budget *b)
 {
-	struct budget *b = a->budget;
-	budget_add(a, (struct budget_sum){.held = n});
 	/* Whoever cannot let go of anything now is passed over. */
 	struct weight ceiling = {SIZE_MAX, SIZE_MAX};
 	while (b->sum.held > b->limit) {
@@ -128,6 +126,17 @@ void budget_charge(struct budget_account *a, size_t n)
 		if (worst->sum.held >= had.link)
 			ceiling = had;
 	}
+}
+
+void budget_hold(struct budget_account *a, size_t n)
+{
+	budget_add(a, (struct budget_sum){.held = n});
+}
+
+void budget_charge(struct budget_account *a, size_t n)
+{
+	budget_hold(a, n);
+	budget_settle(a->budget);
 }
 
 void budget_release(struct budget_account *a, size_t n)

@@ -2,8 +2,8 @@
 /*
  * What queued bytes and granted credit may cost, in bytes (docs/protocol.md, rule 21).
  *
- * A budget is shared by the links of one worker; each link has an account in it, and the accounts
- * of one session have a share together. A share that is full grants no credit beyond base windows.
+ * A budget is shared by the links of one worker; each link has an account in it, as have the visitors'
+ * connections together, and the accounts of one session have a share together. A share that is full grants no credit beyond base windows.
  * When what is held overruns the whole budget, base windows having been overcommitted on purpose, the
  * session that holds most is told to let go. What is only promised never makes anybody let go.
  */
@@ -59,6 +59,10 @@ bool budget_holds(const struct budget_account *a, size_t n);
 /* Counts what is held already. May call relieve() of any account of the budget. */
 void budget_charge(struct budget_account *a, size_t n);
 void budget_release(struct budget_account *a, size_t n);
+
+/* The two halves of budget_charge(), for who can let go of nothing at that moment. */
+void budget_hold(struct budget_account *a, size_t n);
+void budget_settle(struct budget *b);
 
 /* What was promised is `now` where it was `was`. */
 void budget_promise(struct budget_account *a, size_t was, size_t now);

@@ -11,6 +11,7 @@
 
 #include "base/macros.h"
 #include "net/conn_inner.h"
+#include "net/tls.h"
 #include "net/tls_filter.h"
 
 /* Bytes asked of the socket at once: at least one whole record, at most what four take. */
@@ -180,6 +181,11 @@ bool conn_established(const struct conn *conn)
 {
 	/* A handshake may end well here, and its last message find nobody. */
 	return !conn->tls || (tls_established(conn->tls) && !conn->error);
+}
+
+size_t conn_memory(const struct conn *conn)
+{
+	return conn->tls ? tls_memory(conn->tls) : 0;
 }
 
 void conn_assume_writable(struct conn *conn)

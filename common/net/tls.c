@@ -159,6 +159,14 @@ void tls_complain(struct tls *tls, const char *fmt, ...)
 	va_end(ap);
 }
 
+size_t tls_memory(const struct tls *tls)
+{
+	size_t n = tls->established ? TLS_MEMORY : TLS_MEMORY_HANDSHAKE;
+	if (tls->established && SSL_has_pending(tls->ssl))
+		n += TLS_MEMORY_PARTIAL;
+	return n + tls->in.cap + tls->out.cap;
+}
+
 /* ---- In ---- */
 
 void tls_feed(struct tls *tls, const void *p, size_t n)

@@ -108,6 +108,18 @@ int tls_speak(struct tls *tls, struct str protocols);
 struct tls *tls_connect(struct tls_client *c, const char *host, bool alpn);
 struct tls *tls_free(struct tls *tls); /* accepts NULL; returns NULL */
 
+/*
+ * What OpenSSL 3.0's state of a connection takes, as measured with some hundred of them: during the
+ * handshake, at rest behind it, and while a part of a record has come, for which OpenSSL has a buffer of
+ * the largest one's size.
+ */
+#define TLS_MEMORY_HANDSHAKE (43u << 10)
+#define TLS_MEMORY           (15u << 10)
+#define TLS_MEMORY_PARTIAL   (17u << 10)
+
+/* Bytes of memory that it takes at the moment, by these. */
+size_t tls_memory(const struct tls *tls);
+
 /* Behind the handshake: */
 
 enum tls_version tls_version(const struct tls *tls);

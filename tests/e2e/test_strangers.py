@@ -3,6 +3,7 @@ keeps nobody else out."""
 
 import selectors
 import socket
+import ssl
 import threading
 import time
 
@@ -11,7 +12,8 @@ import pytest
 from house import wire
 from house.noise import Link, Refused
 from house.programs import TOKEN
-from house.visitor import Closed
+from house.tls import trusting
+from house.visitor import Closed, Visitor
 from house.wait import wait_until
 
 PLACES = 256  # --max-handshakes
@@ -109,3 +111,81 @@ def test_one_byte_of_tls_buys_no_tls_state(tunnel):
         with pytest.raises(BlockingIOError):
             sock.recv(1)  # it still waits for the rest
         sock.close()
+
+
+class Tls:
+    """A TLS client whose bytes pass through the test's hands."""
+
+    def __init__(self, server, source, whole=True):
+        self.sock = socket.create_connection(("127.0.0.1", server.port), 5, (source, 0))
+        self.inward, self.outward = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = trusting().wrap_bio(self.inward, self.outward, server_hostname="a.example")
+        while True:
+            try:
+                self.tls.do_handshake()
+                self.flush()
+                return
+            except ssl.SSLWantReadError:
+                self.flush()
+            if not whole:
+                return
+            self.inward.write(self.sock.recv(65536))
+
+    def flush(self, cut=None):
+        self.sock.sendall(self.outward.read()[:cut])
+
+
+def half_head(server, source):
+    sock = socket.create_connection(("127.0.0.1", server.port), 5, (source, 0))
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\nX: " + b"x" * 31000)
+    return sock
+
+
+def half_handshake(server, source):
+    return Tls(server, source, whole=False).sock
+
+
+def half_record(server, source):
+    t = Tls(server, source)
+    t.tls.write(b"G" * 16000)
+    t.flush(9000)
+    return t.sock
+
+
+def still_open(sock):
+    """Reads what there is."""
+    sock.setblocking(False)
+    try:
+        while sock.recv(65536):
+            pass
+        return False
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+
+
+@pytest.mark.parametrize("kind, most", [(half_head, 66), (half_handshake, 49), (half_record, 66)])
+def test_memory_is_taken_from_who_holds_most(tunnel, kind, most):
+    """Heads, handshakes and records of which half has come were held in any number. They are charged:
+    beyond half of the budget those of the address that holds most end, and nobody else's."""
+    server = tunnel.server(*tunnel.ca().issue("a.example").options(), "--workers=1",
+                           "--memory-budget=4MiB")
+    tunnel.client(server, ["a.example=" + tunnel.upstream("in").url])
+    with Visitor(server.address) as honest:
+        honest.send("GET / HTTP/1.1\r\nHost: a.example\r\nX: " + "x" * 9000)
+        idle = Tls(server, "127.4.0.1")
+        n = 200
+        socks = [kind(server, "127.5.0.1") for _ in range(n)]
+        fits = 2048 // 32  # of which each holds at least 32 KB: no more of them may stay
+        wait_until(lambda: sum(map(still_open, socks)) <= fits, "the others to be closed")
+        server.log_contains("visitors hold all the memory that they may")
+        # Not all of them, but what is too much.
+        assert sum(map(still_open, socks)) >= 2048 // most - 5
+        assert honest.send("\r\n\r\n").read_response().body == b"in"
+        idle.tls.write(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        idle.flush()
+        assert idle.sock.recv(65536)
+        for sock in socks:
+            sock.close()
+        idle.sock.close()
