@@ -131,7 +131,6 @@ static void give_up(struct dial_state *state)
 	struct dial *dial = state->dial;
 	int error = state->error;
 	dial->address = state->failed_at;
-	resolver_doubt(&state->query);
 	state_end(state);
 	explain(dial, error);
 	dial->result = -error;
@@ -230,7 +229,8 @@ static void try_next(struct dial_state *state)
 		}
 		note_failure(state, -r, &attempt->address);
 	}
-	if (state->open == 0)
+	/* If they came from a stale answer, the new one has a chance too. */
+	if (state->open == 0 && !resolver_doubt(&state->query))
 		give_up(state);
 }
 
@@ -271,6 +271,7 @@ static void deadline_fired(struct loop_timer *timer)
 		for (size_t i = 0; i < state->tried; i++)
 			if (state->attempts[i].fd >= 0)
 				note_failure(state, ETIMEDOUT, &state->attempts[i].address);
+		resolver_doubt(&state->query);
 		give_up(state);
 	} else {
 		state_end(state);
@@ -284,6 +285,8 @@ static void deadline_fired(struct loop_timer *timer)
 static void set_addresses(struct dial_state *state, const struct address *list, size_t n)
 {
 	state->n = n;
+	state->tried = 0;
+	state->error = 0;
 	for (size_t i = 0; i < n; i++)
 		state->attempts[i] = (struct attempt){.state = state, .address = list[i], .fd = -1};
 }

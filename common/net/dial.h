@@ -46,7 +46,8 @@ struct dial {
 /*
  * `done` comes exactly once unless cancelled, on the loop, never from within dial_start(); the dial
  * may be freed or started again in it. `fd` is the caller's: connected, non-blocking, tuned; or it
- * is a negative errno. Of several failures the most telling is reported: refused before
+ * is a negative errno. Where no address of a stale answer connects the new answer is waited for, and its
+ * addresses are tried. Of several failures the most telling is reported: refused before
  * unreachable before timed out. `deadline` (µs, absolute) covers resolving too; CLOCK_NEVER leaves
  * it to the kernel. `host` is copied; a literal address needs no look-up and, for those, `resolver`
  * may be NULL.

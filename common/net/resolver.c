@@ -162,6 +162,8 @@ static void give(struct resolver_query *query)
 	struct address list[RESOLVE_MAX];
 	if (loop_now(query->resolver->loop) >= name->avoided_until)
 		name->avoided = 0;
+	query->confirmed = name->confirmed;
+	query->stale = loop_now(query->resolver->loop) >= name->fresh_until;
 	size_t n = arrange(name, query->order, query->port, list);
 	name->turns++;
 	query->done(query, list, n, n ? NULL : name->why);
@@ -273,6 +275,20 @@ static int name_look_up(struct resolver *r, struct resolver_name *name)
 
 /* ---- For those who ask ---- */
 
+/* The answer that is known, soon, or the one that comes. 0 or -ENOMEM. */
+static int name_answer(struct resolver *r, struct resolver_name *name, struct resolver_query *query)
+{
+	uint64_t now = loop_now(r->loop);
+	bool known = now < name->usable_until;
+	if (now >= name->fresh_until && name_look_up(r, name) < 0 && !known)
+		return -ENOMEM;
+	if (known)
+		loop_defer(r->loop, LOOP_PHASE_WRITE, &query->deliver);
+	else
+		list_append(&name->queries, &query->link);
+	return 0;
+}
+
 int resolver_ask(struct resolver *r, struct resolver_query *query, const char *host)
 {
 	size_t len = strlen(host);
@@ -282,19 +298,13 @@ int resolver_ask(struct resolver *r, struct resolver_query *query, const char *h
 	struct resolver_name *name = name_get(r, host, len);
 	if (!name)
 		return -ENOMEM;
-	uint64_t now = loop_now(r->loop);
-	bool known = now < name->usable_until;
-	if (now >= name->fresh_until && name_look_up(r, name) < 0 && !known)
-		return -ENOMEM;
 	query->resolver = r;
-	query->name = name;
-	name->users++;
 	list_init(&query->link);
 	loop_task_init(&query->deliver, deliver);
-	if (known)
-		loop_defer(r->loop, LOOP_PHASE_WRITE, &query->deliver);
-	else
-		list_append(&name->queries, &query->link);
+	if (name_answer(r, name, query) < 0)
+		return -ENOMEM;
+	query->name = name;
+	name->users++;
 	return 0;
 }
 
@@ -313,14 +323,18 @@ void resolver_report(struct resolver_query *query, const struct address *address
 	}
 }
 
-void resolver_doubt(struct resolver_query *query)
+bool resolver_doubt(struct resolver_query *query)
 {
 	struct resolver_name *name = query->name;
-	if (!name || !name->n)
-		return;
-	uint64_t until = name->confirmed + RESOLVER_FAILED;
-	name->fresh_until = MIN(name->fresh_until, until);
-	name->usable_until = MIN(name->usable_until, until);
+	if (!name)
+		return false;
+	/* Another answer may have come since. */
+	if (name->n && name->confirmed == query->confirmed) {
+		uint64_t until = name->confirmed + RESOLVER_FAILED;
+		name->fresh_until = MIN(name->fresh_until, until);
+		name->usable_until = MIN(name->usable_until, until);
+	}
+	return query->stale && name_answer(query->resolver, name, query) == 0;
 }
 
 void resolver_release(struct resolver_query *query)

@@ -5,7 +5,8 @@
  *
  *	- a name is looked up once at a time, however many ask for it: it holds one thread at most;
  *	- an answer is fresh for RESOLVER_FRESH; for RESOLVER_STALE behind that it is still given, at
- *	  once, while a new one is asked for; a failed dial ends both, so that the next one asks anew;
+ *	  once, while a new one is asked for; a failed dial ends both, so that the next one asks anew, and
+ *	  a dial that had a stale answer goes on with the new one;
  *	- an answer "no name server answered" leaves the addresses that were known (RFC 8767);
  *	- names whose server answers in time go first, and names that are known to be slow may hold
  *	  half of the threads only.
@@ -51,6 +52,8 @@ struct resolver_query {
 	struct loop_task deliver;   /* an answer that was known */
 	enum resolver_order order;
 	uint16_t port;
+	uint64_t confirmed; /* when what `done` had was told, µs */
+	bool stale;         /* and a newer answer is being asked for */
 	/* n == 0: `why` says what failed, as a part of a sentence. */
 	void (*done)(struct resolver_query *query, const struct address *list, size_t n,
 		const char *why);
@@ -73,8 +76,11 @@ int resolver_ask(struct resolver *r, struct resolver_query *query, const char *h
 /* What became of an address that `done` had. */
 void resolver_report(struct resolver_query *query, const struct address *address, bool connected);
 
-/* None of the addresses is of use: who asks next waits for a new answer. */
-void resolver_doubt(struct resolver_query *query);
+/*
+ * None of the addresses is of use: who asks next waits for a new answer. If the one that was given is stale
+ * `done` comes once more, with the new one: true.
+ */
+bool resolver_doubt(struct resolver_query *query);
 
 /* `done` does not come any more, nor may the query report. A look-up that only it waited for and that
    has not begun never does. Zero or released is fine. */

@@ -3,6 +3,7 @@
  * nothing here waits for time to pass.
  */
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "net/dial.h"
+#include "net/listener.h"
 #include "net/resolver.h"
 
 static atomic_uint_fast64_t skipped; /* µs */
@@ -41,6 +45,9 @@ static unsigned asked, stuck;
 
 static struct address address_of(const char *text)
 {
+	if (text[1] <= '9') /* of loopback */
+		return (struct address){.family = ADDRESS_V4,
+			.bytes = {127, 0, 0, (uint8_t)(text[1] - '0')}};
 	return (struct address){.family = (uint8_t)(text[0] - '0'), .bytes = {(uint8_t)text[1]}};
 }
 
@@ -231,9 +238,76 @@ static void what_did_not_connect_is_asked_for_anew(void **state)
 	ask(&a, "name");
 	turn_until(1);
 	assert_string_equal(a.list, "4a");
-	resolver_doubt(&a.query);
+	assert_false(resolver_doubt(&a.query));
 	resolver_release(&a.query);
 	assert_string_equal(answer_to(&a, "name"), "4b");
+
+	/* One who had the answer before knows nothing about the new one. */
+	struct ask late = {0};
+	know("4c");
+	later(2 * RESOLVER_FAILED);
+	ask(&late, "name");
+	ask(&a, "name");
+	answered = 0;
+	turn_until(2);
+	resolver_doubt(&a.query);
+	resolver_release(&a.query);
+	assert_string_equal(answer_to(&a, "name"), "4c");
+	unsigned before = asked;
+	later(2 * RESOLVER_FAILED);
+	assert_false(resolver_doubt(&late.query));
+	resolver_release(&late.query);
+	assert_string_equal(answer_to(&a, "name"), "4c");
+	assert_int_equal(asked, before);
+}
+
+static int dialled;
+
+static void dial_done(struct dial *dial, int fd)
+{
+	dialled = fd;
+}
+
+static void close_it(struct listener *listener, int fd, const struct address *peer)
+{
+	close(fd);
+}
+
+/* The first one after a pause has an answer that may be old, and must not fail by that. */
+static void a_stale_answer_that_does_not_connect(void **state)
+{
+	struct ask a = {0};
+	struct listener listener;
+	struct error err;
+	struct dial dial;
+	assert_int_equal(listener_open(&listener, loop, "127.0.0.1", 0, close_it, NULL, &err), 0);
+	know("42");
+	answer_to(&a, "silent"); /* not yet */
+	know("41");
+	later(RESOLVER_FRESH);
+	set_silent(true);
+	dialled = INT_MIN;
+	dial_start(&dial, loop, resolver, "silent", listener.port, CLOCK_NEVER, dial_done);
+	wait_until_stuck(1);
+	for (int i = 0; i < 10; i++)
+		turn_once();
+	assert_int_equal(dialled, INT_MIN);
+	set_silent(false);
+	while (dialled == INT_MIN)
+		loop_turn(loop);
+	assert_true(dialled >= 0);
+	assert_int_equal(dial.address.bytes[3], 1);
+	close(dialled);
+	listener_close(&listener);
+
+	/* If it is the same, it fails as it did. */
+	dialled = INT_MIN;
+	later(RESOLVER_FRESH);
+	dial_start(&dial, loop, resolver, "silent", listener.port, CLOCK_NEVER, dial_done);
+	while (dialled == INT_MIN)
+		loop_turn(loop);
+	assert_int_equal(dialled, -ECONNREFUSED);
+	assert_int_equal(asked, 3);
 }
 
 static void a_name_that_is_not_there_is_looked_for_soon(void **state)
@@ -487,6 +561,7 @@ int main(void)
 		TEST(equal_look_ups_are_one),
 		TEST(an_answer_is_fresh_then_stale_then_gone),
 		TEST(what_did_not_connect_is_asked_for_anew),
+		TEST(a_stale_answer_that_does_not_connect),
 		TEST(a_name_that_is_not_there_is_looked_for_soon),
 		TEST(an_outage_leaves_what_was_known),
 		TEST(names_are_bounded),
