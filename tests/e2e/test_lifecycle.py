@@ -192,6 +192,19 @@ def test_upstream_hears_of_who_leaves(tunnel, scheme):
     assert "/behind" not in w.began
 
 
+def test_upstream_hears_of_close_notify(tunnel):
+    """The end of a visitor's TLS, without its FIN and behind none of its bytes."""
+    w = Working(tunnel)
+    server = tunnel.server("--auto-tls")
+    tunnel.client(server, w.url)
+    v = caller(tunnel, server, "https").request("/work")
+    w.wait_began()
+    v.sock.settimeout(0.1)
+    with contextlib.suppress(OSError):
+        v.sock.unwrap()  # and it waits for the answer to that
+    w.wait_left()
+
+
 def test_request_that_waits_for_a_client_leaves_with_its_visitor(tunnel):
     w = Working(tunnel)
     server = tunnel.server("--reconnect-grace=30s")
