@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from house.public import free_port, port_of
+from house.public import free_port, free_ports, port_of
 from house.tls import TlsVisitor, trusting
 from house.wait import wait_until
 
@@ -162,3 +162,14 @@ def test_wrong_lists(tunnel, options, why):
     status, _, err = tunnel.run("client", "--remote=a:1", "--upstream=1=tls+tcp://a:1",
                                 "--token=" + "x" * 20, *options)
     assert status == 2 and why in err
+
+
+def test_a_range_of_ports(tunnel, server):
+    upstream = tunnel.upstream(says)
+    first = free_ports(2)[0]
+    port = upstream.address.split(":")[1]
+    tunnel.client(server, "%d-%d=tls+tcp://127.0.0.1:%s-%d" % (first, first + 1, port,
+                                                               int(port) + 1), "--alpn=h2,x")
+    for offered, got in ((["x"], "x"), (["x", "h2"], "h2")):
+        assert agreed(("127.0.0.1", first), offered) == got
+        assert agreed(("127.0.0.1", first + 1), offered) == got
