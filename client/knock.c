@@ -220,7 +220,7 @@ static void knock_judge(struct knock *k, const struct http1_head *h)
 /* What has come so far; true: more is needed. */
 static bool knock_parse(struct knock *k)
 {
-	struct http1_head h;
+	struct http1_head h = HTTP1_HEAD_OF(KNOCK_FIELDS_MAX);
 	enum http1_method asked = k->state == KNOCK_PROXY ? HTTP1_CONNECT : HTTP1_GET;
 	for (;;) {
 		int r = http1_parse_response(&h, buf_head(&k->in), buf_len(&k->in), KNOCK_HEAD_MAX,

@@ -17,7 +17,8 @@
 #define KNOCK_TLS_TIME    (10 * CLOCK_S) /* for the TLS handshake: a few round trips */
 #define KNOCK_ANSWER_TIME (10 * CLOCK_S) /* for each HTTP answer: a server does nothing for it */
 #define KNOCK_HEAD_MAX    (16 * 1024)    /* bytes of such an answer; proxies add cookies */
-#define KNOCK_INTERIM_MAX 16             /* 1xx answers before the one that counts (rule 32) */
+#define KNOCK_FIELDS_MAX  HTTP1_FIELDS_DEFAULT /* of such a head */
+#define KNOCK_INTERIM_MAX 16 /* 1xx answers before the one that counts (rule 32) */
 
 enum knock_state { KNOCK_IDLE, KNOCK_DIALLING, KNOCK_PROXY, KNOCK_SECURING, KNOCK_ASKING };
 

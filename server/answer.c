@@ -10,13 +10,14 @@
 #include "server/session.h"
 #include "server/visitor.h"
 
-/* Nothing of this lane can be trusted any more. */
-static void answer_garbled(struct visitor *v)
+/* Nothing of this lane can be trusted any more. `field` may be in bytes that go with it. */
+static void answer_garbled(struct visitor *v, int http1_error, struct str field)
 {
+	exchange_blame(&v->ex, "answer to request", http1_error, field);
 	lane_drop(v->user.lane, FRAME_RESET_PROTOCOL);
 	if (!v->ex.bytes_out && !buf_len(&v->out))
 		v->ex.headed = false; /* judged, but not written yet */
-	visitor_refuse(v, PAGE_GARBLED);
+	visitor_refuse_answer(v, http1_error);
 }
 
 /*
@@ -102,7 +103,7 @@ static size_t answer_rewrite(struct visitor *v, const struct buf *head, const ui
 	int r = http1_chunks_copy(&ex->answer.chunks, p, n, buf_tail(&v->out), room, &used, &wrote);
 	if (r > HTTP1_MORE) {
 		buf_deinit(&v->out); /* with the head, which can still be another */
-		answer_garbled(v);
+		answer_garbled(v, r, http1_chunks_fault(&ex->answer.chunks));
 		return n;
 	}
 	buf_commit(&v->out, wrote);
@@ -120,7 +121,7 @@ static size_t answer_chunks(struct visitor *v, const struct buf *head, const uin
 	struct str run;
 	int r = http1_chunks_next(&b->chunks, p, n, &used, &run);
 	if (r > HTTP1_MORE) {
-		answer_garbled(v);
+		answer_garbled(v, r, http1_chunks_fault(&b->chunks));
 		return n;
 	}
 	bool as_it_came = run.p == (const char *)p && run.n == used;
@@ -173,7 +174,7 @@ static int answer_interim(struct visitor *v, const struct http1_head *h)
 {
 	struct exchange *ex = &v->ex;
 	if (++ex->n_interim > VISITOR_INTERIM_MAX) {
-		answer_garbled(v);
+		answer_garbled(v, HTTP1_E_INTERIM, STR_NULL);
 		return -1;
 	}
 	ex->continued |= h->status == 100;
@@ -253,8 +254,10 @@ static size_t answer_head(struct visitor *v, const uint8_t *p, size_t n)
 			visitor_close(v, true);
 		return n;
 	}
-	if (r != HTTP1_OK || (h->status == 101 && !(ex->upgrade && exchange_switches(ex, h)))) {
-		answer_garbled(v);
+	if (r == HTTP1_OK && h->status == 101 && !(ex->upgrade && exchange_switches(ex, h)))
+		r = HTTP1_E_SWITCH;
+	if (r != HTTP1_OK) {
+		answer_garbled(v, r, h->at_fault);
 		return n;
 	}
 	size_t used = h->size - had; /* of these bytes; the head did not end before */

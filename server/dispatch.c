@@ -284,6 +284,7 @@ void visitor_lane_lost(struct lane_user *u, const struct branch *branch, enum fr
 		return;
 	}
 	if (ex->malformed) {
+		exchange_blame(ex, "request", ex->malformed, http1_chunks_fault(&ex->body.chunks));
 		visitor_refuse_head(v, ex->malformed);
 		return;
 	}
@@ -351,4 +352,9 @@ void visitor_refuse(struct visitor *v, enum page_cause cause)
 void visitor_refuse_head(struct visitor *v, int http1_error)
 {
 	visitor_page(v, page_for_http1(http1_error));
+}
+
+void visitor_refuse_answer(struct visitor *v, int http1_error)
+{
+	visitor_page(v, page_for_answer(http1_error));
 }

@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
+#include "base/macros.h"
 #include "server/forward.h"
 #include "server/scheme.h"
 #include "server/session.h"
 #include "server/visitor.h"
 #include "wire/http1_path.h"
 
+#define BLAMED_MAX      64  /* characters of a stranger's field name in the log */
 #define EXCHANGE_GROWTH 512 /* bytes that forwarding adds to a head */
 #define AUTHORITY_SIZE  (HOSTNAME_SIZE + sizeof(":65535"))
 
@@ -207,6 +210,12 @@ int exchange_set_service(struct exchange *ex, const char *path, const char *rewr
 {
 	int r = exchange_set_prefix(ex, path_prefix(path));
 	return r ? r : exchange_set_host(ex, rewrite);
+}
+
+void exchange_blame(const struct exchange *ex, const char *what, int http1_error, struct str field)
+{
+	log_debug("%s %s is refused, because %s%s%.*s", what, ex->id, http1_error_text(http1_error),
+		field.n ? ": " : "", (int)MIN(field.n, BLAMED_MAX), field.n ? field.p : "");
 }
 
 void exchange_log(const struct visitor *v)

@@ -275,6 +275,15 @@ static const struct option_row rows[] = {
 		.max = MIB,
 		.help = "How large a response's head may be, else 502",
 		.offset = AT(response_head_limit)},
+	/* 10 KiB twice a worker; at the most 640 KiB: what a head of 64 KiB could have, at 4 bytes each. */
+	{.name = "head-fields-limit",
+		.type = OPTION_NUMBER,
+		.default_text = "256",
+		.min = 32,
+		.max = 16384,
+		.help = "How many fields a head may have: a request's, else 431, or a response's, "
+			"else 502",
+		.offset = AT(head_fields_limit)},
 	{.name = "kept-streams",
 		.type = OPTION_NUMBER,
 		.default_text = "32",

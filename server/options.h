@@ -47,6 +47,7 @@ struct server_options {
 	uint64_t visitor_idle, visitor_stalled;
 	uint64_t request_head_timeout, request_head_limit;
 	uint64_t response_head_timeout, response_head_limit;
+	uint64_t head_fields_limit;
 	uint64_t kept_streams, kept_idle;
 	uint64_t retry_body;
 	uint64_t max_waiting, max_waiting_per_address;

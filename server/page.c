@@ -28,7 +28,14 @@ static const struct {
 
 /* The log's word for each error of the parser is its name there. */
 static const char *const http1_names[HTTP1_N_RESULTS] = {
-#define NAME(name, status, text) [HTTP1_E_##name] = #name,
+#define NAME(name, word, status, text) [HTTP1_E_##name] = #name,
+	HTTP1_ERRORS(NAME)
+#undef NAME
+};
+
+/* The same of an answer, so that nobody takes the upstream's fault for the visitor's. */
+static const char *const http1_answer_names[HTTP1_N_RESULTS] = {
+#define NAME(name, word, status, text) [HTTP1_E_##name] = "upstream-" word,
 	HTTP1_ERRORS(NAME)
 #undef NAME
 };
@@ -54,6 +61,13 @@ struct page page_for_http1(int code)
 		.allow = code == HTTP1_E_METHOD ? PAGE_METHODS : NULL,
 		.close = true,
 	};
+}
+
+struct page page_for_answer(int code)
+{
+	struct page page = page_for(PAGE_GARBLED);
+	page.why = http1_answer_names[code];
+	return page;
 }
 
 enum page_cause page_cause_of_reset(enum frame_reset reason)

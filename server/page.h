@@ -70,7 +70,7 @@ enum page_cause {
 #define PAGE_METHODS     PAGE_METHODS_OWN ", TRACE"
 
 struct page {
-	/* Set by page_for() or page_for_http1() */
+	/* Set by page_for(), page_for_http1() or page_for_answer() */
 	unsigned status;
 	const char *sentence; /* lower-case start, no full stop */
 	const char *why;      /* one word for the access log */
@@ -85,7 +85,8 @@ struct page {
 
 /* A page with only the cause set. */
 struct page page_for(enum page_cause cause);
-struct page page_for_http1(int code); /* an HTTP1_E_* of a request; sets `close` and `allow` too */
+struct page page_for_answer(int code); /* an HTTP1_E_* of an answer; the visitor is told less */
+struct page page_for_http1(int code);  /* an HTTP1_E_* of a request; sets `close` and `allow` too */
 
 /* What a stream's reset means before the answer's head came. */
 enum page_cause page_cause_of_reset(enum frame_reset reason);

@@ -136,6 +136,7 @@ static void visitor_judge(struct visitor *v, const uint8_t *p, size_t n, bool fr
 	v->scanned = 0;
 	if (r != HTTP1_OK) {
 		visitor_begin_broken(v, n);
+		exchange_blame(&v->ex, "request", r, h->at_fault);
 		visitor_refuse_head(v, r);
 		return;
 	}

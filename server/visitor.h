@@ -214,6 +214,7 @@ void visitor_opening(struct lane_user *u, struct frame_open *open_out);
 /* Answers with a page of ours, or with an RST when an answer has begun. */
 void visitor_refuse(struct visitor *v, enum page_cause cause);
 void visitor_refuse_head(struct visitor *v, int http1_error);
+void visitor_refuse_answer(struct visitor *v, int http1_error);
 
 /* request.c */
 
@@ -253,6 +254,8 @@ bool exchange_leaves(struct exchange *ex, const char *path);
  * -ENOMEM, when the exchange is good for nothing but its log.
  */
 int exchange_set_service(struct exchange *ex, const char *path, const char *rewrite);
+/* Says at debug which field of the request, or of the answer to it, broke a rule; it may be none. */
+void exchange_blame(const struct exchange *ex, const char *what, int http1_error, struct str field);
 void exchange_log(const struct visitor *v);
 /* Frees what is held of the body for sending it again, which then cannot be. False: nothing is. */
 bool exchange_let_go(struct exchange *ex);

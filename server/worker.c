@@ -66,6 +66,10 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	timeout_queue_init(&w->surplus, loop, LANE_SURPLUS_TIME, lane_kept_expired);
 	timeout_queue_init(&w->resting, loop, LANE_REST_TIME, lane_rested);
 	int r = routes_init(&w->routes, opts->reconnect_grace);
+	if (r == 0)
+		r = http1_head_init(&w->request, opts->head_fields_limit);
+	if (r == 0)
+		r = http1_head_init(&w->response, opts->head_fields_limit);
 	/* A port is free at once. */
 	if (r == 0)
 		r = routes_init(&w->ports, 0);
@@ -107,6 +111,8 @@ void worker_deinit(struct worker *w)
 	routes_deinit(&w->routes);
 	routes_deinit(&w->ports);
 	request_ids_deinit(&w->ids);
+	http1_head_deinit(&w->request);
+	http1_head_deinit(&w->response);
 	buf_deinit(&w->rewritten);
 	while (w->n_spares)
 		buf_deinit(&w->spares[--w->n_spares]);

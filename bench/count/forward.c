@@ -6,7 +6,10 @@
 static struct {
 	struct http1_head request, answer;
 	struct buf out;
-} it;
+} it = {
+	.request = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT),
+	.answer = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT),
+};
 
 static void prepare(void)
 {

@@ -15,7 +15,7 @@ static struct {
 	/* A MiB in chunks, with "1000\r\n" and "\r\n" around each and "0\r\n\r\n" behind the last. */
 	char body[MIB + MIB / CHUNK * 8 + 5];
 	size_t size;
-} it;
+} it = {.head = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT)};
 
 static void prepare_nothing(void)
 {

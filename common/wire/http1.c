@@ -7,6 +7,8 @@
 #include "wire/http1.h"
 
 #include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
 
 #include "wire/http1_judge.h"
 #include "wire/http1_scan.h"
@@ -190,7 +192,7 @@ static int bad_name(const uint8_t *line, const uint8_t *q)
 static int parse_fields(struct http1_head *h, const uint8_t **p, const uint8_t *end)
 {
 	const uint8_t *q = *p;
-	struct http1_field *f = h->fields;
+	struct http1_field *f = h->fields, *limit = f + h->fields_max;
 	uint64_t seen = 0, repeated = 0;
 	for (;; f++) {
 		if (q == end)
@@ -198,23 +200,28 @@ static int parse_fields(struct http1_head *h, const uint8_t **p, const uint8_t *
 		f->name = view(q, q);
 		if (*q == '\r')
 			break;
-		if (f == h->fields + HTTP1_FIELDS_MAX)
+		if (f == limit)
 			return HTTP1_E_FIELDS;
 
 		const uint8_t *name = q;
 		q = skip_class(q, end, HTTP1_C_TOKEN);
 		if (q == end)
 			return HTTP1_MORE;
-		if (*q != ':' || q == name)
+		if (*q != ':' || q == name) {
+			bool folded = q == name && f > h->fields;
+			h->at_fault = folded ? f[-1].name : view(name, q);
 			return bad_name(name, q);
+		}
 		f->name = view(name, q);
 
 		const uint8_t *value = ++q;
 		q = skip_text(q, end);
 		f->value = http1_trim(view(value, q));
 		int r = line_end(&q, end, HTTP1_E_CONTROL);
-		if (r)
+		if (r) {
+			h->at_fault = r > HTTP1_MORE ? f->name : STR_NULL;
 			return r;
+		}
 
 		f->id = (uint8_t)http1_field_id(f->name);
 		f->hop = (http1_field_flags[f->id] & HTTP1_HOP) != 0;
@@ -222,7 +229,7 @@ static int parse_fields(struct http1_head *h, const uint8_t **p, const uint8_t *
 		repeated |= seen & bit;
 		seen |= bit;
 	}
-	h->n_fields = (uint8_t)(f - h->fields);
+	h->n_fields = (size_t)(f - h->fields);
 	h->seen = seen;
 	h->repeated = repeated;
 	int r = line_end(&q, end, 0);
@@ -254,28 +261,67 @@ static int parse(struct http1_head *h, const uint8_t *p, size_t n, size_t limit,
 	int r = HTTP1_MORE;
 	if (*scanned == 0 || end_in_sight(p, m, scanned)) {
 		const uint8_t *q = p;
-		memset(h, 0, offsetof(struct http1_head, fields));
+		memset(h, 0, offsetof(struct http1_head, fields_max));
 		r = response ? parse_status_line(h, &q, p + m) : parse_request_line(h, &q, p + m);
 		if (r == HTTP1_OK)
 			r = parse_fields(h, &q, p + m);
 		h->size = (size_t)(q - p);
 		*scanned = m;
 	}
-	return r == HTTP1_MORE && n >= limit ? HTTP1_E_TOO_LARGE : r;
+	if (r != HTTP1_MORE || n < limit)
+		return r;
+	h->at_fault = STR_NULL; /* it may be another head's: nothing was parsed */
+	return HTTP1_E_TOO_LARGE;
+}
+
+/* Behind the judge: notes the field that an error is about. */
+static int blame(struct http1_head *h, int code)
+{
+	static const uint8_t about[HTTP1_N_RESULTS] = {
+		[HTTP1_E_HOST] = HTTP1_HOST,
+		[HTTP1_E_HOST_DIFFERS] = HTTP1_HOST,
+		[HTTP1_E_LENGTH] = HTTP1_CONTENT_LENGTH,
+		[HTTP1_E_CODING] = HTTP1_TRANSFER_ENCODING,
+		[HTTP1_E_BOTH_LENGTHS] = HTTP1_TRANSFER_ENCODING,
+		[HTTP1_E_CODING_IN_1_0] = HTTP1_TRANSFER_ENCODING,
+		[HTTP1_E_CONNECTION] = HTTP1_CONNECTION,
+		[HTTP1_E_CONNECTION_NAMES] = HTTP1_CONNECTION,
+		[HTTP1_E_MAX_FORWARDS] = HTTP1_MAX_FORWARDS,
+		[HTTP1_E_EXPECT] = HTTP1_EXPECT,
+	};
+	const struct http1_field *f = code ? http1_find(h, about[code]) : NULL;
+	if (f)
+		h->at_fault = f->name;
+	return code;
 }
 
 int http1_parse_request(struct http1_head *h, const uint8_t *p, size_t n, size_t limit,
 	size_t *scanned)
 {
 	int r = parse(h, p, n, limit, false, scanned);
-	return r ? r : http1_judge_request(h);
+	return r ? r : blame(h, http1_judge_request(h));
 }
 
 int http1_parse_response(struct http1_head *h, const uint8_t *p, size_t n, size_t limit,
 	enum http1_method asked, size_t *scanned)
 {
 	int r = parse(h, p, n, limit, true, scanned);
-	return r ? r : http1_judge_response(h, asked);
+	return r ? r : blame(h, http1_judge_response(h, asked));
+}
+
+int http1_head_init(struct http1_head *h, size_t fields_max)
+{
+	struct http1_field *fields = calloc(fields_max + 1, sizeof(*fields));
+	if (!fields)
+		return -ENOMEM;
+	*h = (struct http1_head){.fields_max = fields_max, .fields = fields};
+	return 0;
+}
+
+void http1_head_deinit(struct http1_head *h)
+{
+	free(h->fields);
+	*h = (struct http1_head){0};
 }
 
 const struct http1_field *http1_find(const struct http1_head *h, enum http1_id id)

@@ -10,7 +10,7 @@
 #include "wire/http1_error.h"
 #include "wire/http1_field.h"
 
-#define HTTP1_FIELDS_MAX     100         /* fields a head: as Apache; browsers send about 20 */
+#define HTTP1_FIELDS_DEFAULT 256 /* fields a head: browsers send 20, some answers set 150 cookies */
 #define HTTP1_REQUEST_MAX    (32 * 1024) /* bytes of a request's head: four times nginx's line */
 #define HTTP1_RESPONSE_MAX   (64 * 1024) /* bytes of a response's: cookies and policies are long */
 #define HTTP1_CONNECTION_MAX 32          /* names in Connection: each costs a look at every field */
@@ -40,9 +40,9 @@ struct http1_field {
 };
 
 struct http1_head {
-	size_t size;   /* bytes up to and with the empty line */
-	uint8_t minor; /* HTTP/1.minor: 0 or 1 */
-	uint8_t n_fields;
+	size_t size; /* bytes up to and with the empty line */
+	size_t n_fields;
+	uint8_t minor;     /* HTTP/1.minor: 0 or 1 */
 	uint8_t body;      /* enum http1_body; a body of 0 bytes is HTTP1_BODY_NONE */
 	uint64_t length;   /* with Content-Length */
 	uint64_t seen;     /* bit 1 << id for every enum http1_id that occurs */
@@ -72,9 +72,31 @@ struct http1_head {
 	uint16_t status; /* 100 to 999 */
 	struct str reason;
 
-	/* One more than n_fields: the last has only a name, which begins where the empty line does. */
-	struct http1_field fields[HTTP1_FIELDS_MAX + 1];
+	/* Behind an HTTP1_E_*: the name of the field that it is about, or empty. Token characters. */
+	struct str at_fault;
+
+	/*
+	 * Not the parser's. There is room for one more than fields_max: behind the last field stands one
+	 * that has only a name, which begins where the empty line does.
+	 */
+	size_t fields_max;
+	struct http1_field *fields;
 };
+
+/* An initializer for a head of at most `n` fields, in memory that lives as long as it. */
+#define HTTP1_HEAD_OF(n)                                                   \
+	{                                                                  \
+		.fields_max = (n), .fields = (struct http1_field[(n) + 1]) \
+		{                                                          \
+			{                                                  \
+				.id = HTTP1_OTHER                          \
+			}                                                  \
+		}                                                          \
+	}
+
+/* The same on the heap. 0 or -ENOMEM. */
+int http1_head_init(struct http1_head *h, size_t fields_max);
+void http1_head_deinit(struct http1_head *h);
 
 /*
  * Parses the `n` bytes that are there. 0: complete; HTTP1_MORE; or an HTTP1_E_* (of a request, the

@@ -117,6 +117,12 @@ static int extension_byte(struct http1_chunks *c, uint8_t b)
 	return leave_out(c, c->state == QUOTED && b == '\\' ? QUOTED_PAIR : QUOTED);
 }
 
+struct str http1_chunks_fault(const struct http1_chunks *c)
+{
+	size_t n = c->state == TRAILER_NAME ? MIN(c->count, sizeof c->name) : 0;
+	return (struct str){c->name, n};
+}
+
 /*
  * A trailer is a field that the receiver may take for one of the head. What frames, routes or vouches
  * for a message is refused there, or a visitor could slip it past the rules for heads.
@@ -124,7 +130,7 @@ static int extension_byte(struct http1_chunks *c, uint8_t b)
 static int name_byte(struct http1_chunks *c, uint8_t b)
 {
 	if (b == ':') {
-		struct str name = {c->name, MIN(c->count, sizeof c->name)};
+		struct str name = http1_chunks_fault(c);
 		if (c->count == 0)
 			return HTTP1_E_NAME;
 		if (http1_field_flags[http1_field_id(name)] != 0)

@@ -70,3 +70,6 @@ void http1_chunks_passed(struct http1_chunks *c, const uint8_t *p, size_t n);
 
 /* Whether the message ends within these bytes. The walker stays where it is. */
 bool http1_chunks_end(const struct http1_chunks *c, const uint8_t *p, size_t n);
+
+/* Behind an error: the name of the trailer that it is about, as far as it was kept, or empty. */
+struct str http1_chunks_fault(const struct http1_chunks *c);

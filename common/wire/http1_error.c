@@ -6,7 +6,7 @@ static const struct {
 	uint16_t status;
 	const char *text;
 } errors[HTTP1_N_RESULTS] = {
-#define HTTP1_ERROR_ROW(name, code, sentence) [HTTP1_E_##name] = {code, sentence},
+#define HTTP1_ERROR_ROW(name, word, code, sentence) [HTTP1_E_##name] = {code, sentence},
 	HTTP1_ERRORS(HTTP1_ERROR_ROW)
 #undef HTTP1_ERROR_ROW
 };

@@ -1,5 +1,6 @@
 """What visitors read when it does not work, and the limits that end a request."""
 
+import re
 import threading
 import time
 
@@ -125,6 +126,81 @@ def test_431_and_the_limit_is_an_option(tunnel):
     server, _, _ = tunnel.through(server_options=["--request-head-limit=4KiB"])
     assert tunnel.visitor(server).get(fields=["X: " + "a" * 3000]).status == 200
     assert tunnel.visitor(server).get(fields=["X: " + "a" * 5000]).status == 431
+
+
+def with_fields(n):
+    """An answer with so many fields; Content-Length is the last."""
+    return (b"HTTP/1.1 200 OK\r\n" + b"".join(b"Set-Cookie: c%d=1\r\n" % i for i in range(n - 1))
+            + b"Content-Length: 2\r\n\r\nok")
+
+
+@pytest.mark.parametrize("options, limit", [([], 256), (["--head-fields-limit=1000"], 1000)])
+def test_many_fields(tunnel, options, limit):
+    answer = [b""]
+
+    def script(conn):
+        while conn.read_request() is not None:
+            conn.send(answer[0])
+
+    server, _, _ = tunnel.through(script, server_options=options)
+    answer[0] = with_fields(limit)
+    r = tunnel.visitor(server).get()
+    assert r.status == 200 and len(r.all("Set-Cookie")) == limit - 1 and r.body == b"ok"
+    assert tunnel.visitor(server).get(fields=["X: y"] * (limit - 1)).status == 200  # and Host
+    assert tunnel.visitor(server).get(fields=["X: y"] * limit).status == 431
+    server.log_contains("why=FIELDS")
+    answer[0] = with_fields(limit + 1)
+    assert tunnel.visitor(server).get().status == 502
+    server.log_contains("why=upstream-fields")
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+BROKEN = {
+    # why: (the answer, the name of the field that is blamed)
+    "upstream-start-line": (b"220 mail.example ESMTP\r\n", ""),
+    "upstream-version": (b"HTTP/2.0 200 OK\r\n\r\n", ""),
+    "upstream-line-end": (OK + b"X-Bare: a\rb\r\n\r\n", "X-Bare"),
+    "upstream-control": (OK + b"X-Bell: \a\r\n\r\n", "X-Bell"),
+    "upstream-fold": (OK + b"X-Long: a\r\n b\r\n\r\n", "X-Long"),
+    "upstream-name": (OK + b"X-Space : a\r\n\r\n", "X-Space"),
+    "upstream-too-large": (OK + b"X: " + b"a" * 70_000 + b"\r\n\r\n", ""),
+    "upstream-length": (OK + b"content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "content-Length"),
+    "upstream-coding": (OK + b"Transfer-Encoding: gzip\r\n\r\n", "Transfer-Encoding"),
+    "upstream-both-lengths": (OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+                              "Transfer-Encoding"),
+    "upstream-coding-in-1.0": (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                               "Transfer-Encoding"),
+    "upstream-connection": (OK + b"Connection: a b\r\n\r\n", "Connection"),
+    "upstream-connection-names": (OK + b"Connection: Content-Length\r\n\r\n", "Connection"),
+    "upstream-chunk-size": (CHUNKED + b"zz\r\n", ""),
+    "upstream-chunk-extension": (CHUNKED + b"1;\x01\r\n", ""),
+    "upstream-chunk-end": (CHUNKED + b"1\r\nok\r\n", ""),
+    "upstream-trailer": (CHUNKED + b"0\r\nContent-Length: 5\r\n\r\n", "Content-Length"),
+    "upstream-trailers-too-large": (CHUNKED + b"0\r\nX: " + b"a" * 10_000 + b"\r\n\r\n", ""),
+    "upstream-switch": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", ""),
+    "upstream-interim": (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 17, ""),
+}
+
+
+def test_a_refused_answer_is_told_from_another(tunnel):
+    """Which rule was broken is in the access log, the field at debug, and neither on the page."""
+    def script(conn):
+        target = conn.read_request()[0].split(b" ")[1].decode()
+        conn.send(BROKEN[target[1:]][0])
+        conn.read_to_end()
+
+    server, _, _ = tunnel.through(script, server_options=["--log-level=debug"])
+    pages = set()
+    for why, (_, field) in BROKEN.items():
+        r = tunnel.visitor(server).get("/" + why, method="POST", body=b"x")
+        assert r.status == 502, why
+        request_id = r.get("X-Request-Id")
+        pages.add(r.text().replace(request_id, ""))
+        server.log_contains("request_id=%s why=%s\n" % (request_id, why))
+        line = re.search("answer to request %s is refused, because .*" % request_id, server.log())[0]
+        assert line.partition(" because ")[2].partition(": ")[2] == field, line
+    assert len(pages) == 1
 
 
 def test_one_slow_visitor_does_not_hold_another(tunnel):

@@ -159,7 +159,7 @@ static void trunk_begin(struct trunk *t)
 {
 	struct node *node = t->node;
 	char answer[UPGRADE_RESPONSE_MAX];
-	struct http1_head h;
+	struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 	size_t scanned = 0;
 	if (!t->conn.readable)
 		return;

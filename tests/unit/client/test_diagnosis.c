@@ -30,7 +30,7 @@ static void test_heads(void **state)
 			"WebSocket"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		struct error err;
 		size_t scanned = 0;
 		assert_int_equal(http1_parse_response(&h, (const uint8_t *)rows[i].answer,

@@ -238,7 +238,7 @@ static void test_judge(void **state)
 	struct error err;
 	assert_int_equal(proxy_choose(&p, "squid:1", &u, &err), 0);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		size_t scanned = 0;
 		assert_int_equal(http1_parse_response(&h, (const uint8_t *)rows[i].answer,
 					 strlen(rows[i].answer), 4096, HTTP1_CONNECT, &scanned),

@@ -18,7 +18,7 @@
 #define V13   "Sec-WebSocket-Version: 13\r\n"
 #define PROTO "Sec-WebSocket-Protocol: tunnel.v1\r\n"
 
-static struct http1_head head;
+static struct http1_head head = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 
 static void parse_request(const char *text)
 {

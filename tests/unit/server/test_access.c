@@ -96,7 +96,7 @@ static void test_given(void **state)
 		{"X-Request-Id: caf\xc3\xa9\r\n", ""},
 		{"X-Request-Id:\r\n", ""},
 	};
-	struct http1_head h;
+	struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 	for (size_t i = 0; i < ARRAY_LEN(cases) + 2; i++) {
 		const char *want = "";
 		size_t scanned = 0;

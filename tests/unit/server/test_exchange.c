@@ -23,6 +23,7 @@ static struct visitor *visitor_new(void)
 	v->worker->node = calloc(1, sizeof(*v->worker->node));
 	assert_non_null(v->worker->node);
 	request_ids_init(&v->worker->ids);
+	assert_int_equal(http1_head_init(&v->worker->request, HTTP1_FIELDS_DEFAULT), 0);
 	assert_true(address_parse(STR("192.0.2.1:5"), &v->peer));
 	assert_true(address_parse(STR("192.0.2.9:80"), &v->local));
 	address_format_ip(&v->peer, v->peer_text);
@@ -33,6 +34,7 @@ static void visitor_destroy(struct visitor *v)
 {
 	buf_deinit(&v->ex.request);
 	request_ids_deinit(&v->worker->ids);
+	http1_head_deinit(&v->worker->request);
 	loop_free(v->worker->loop);
 	free(v->worker->node);
 	free(v->worker);
@@ -197,7 +199,7 @@ static void test_switches(void **state)
 	struct visitor *v = visitor_new();
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
 		char text[128];
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		size_t scanned = 0;
 		int n = snprintf(text, sizeof(text),
 			"HTTP/1.1 101 S\r\nConnection: Upgrade\r\n%s\r\n\r\n", answers[i].answer);

@@ -175,7 +175,7 @@ static void assert_out(const char *name, struct buf *out, const char *want)
 static void test_requests(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		struct buf out = BUF_NULL;
 		parse(&h, requests[i].in);
 		struct forward f = {
@@ -216,7 +216,7 @@ static void test_passed(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char text[256];
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		snprintf(text, sizeof(text), GET "%s\r\n", rows[i].fields);
 		parse(&h, text);
 		if (forward_passed(&h, TUNNEL) != rows[i].passed)
@@ -229,10 +229,10 @@ static void test_largest(void **state)
 {
 	struct buf in = BUF_NULL, out = BUF_NULL;
 	buf_append(&in, "GET / HTTP/1.0\r\n", 16);
-	for (int i = 0; i < HTTP1_FIELDS_MAX; i++)
+	for (int i = 0; i < HTTP1_FIELDS_DEFAULT; i++)
 		buf_append(&in, "X-Forwarded-For:1\r\n", 19);
 	buf_append(&in, "\r\n", 2);
-	struct http1_head h;
+	struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 	size_t scanned = 0;
 	assert_int_equal(http1_parse_request(&h, buf_head(&in), buf_len(&in), HTTP1_REQUEST_MAX,
 				 &scanned),
@@ -289,7 +289,7 @@ static void test_visitors(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(visitors); i++) {
 		char text[1024], got[ADDRESS_TEXT_SIZE];
 		snprintf(text, sizeof text, GET "%s\r\n", visitors[i].fields);
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		struct address peer, visitor;
 		parse(&h, text);
 		assert_true(address_parse(str_from(visitors[i].peer), &peer));
@@ -311,7 +311,7 @@ static void test_endless_chain(void **state)
 	for (int i = 0; i < FORWARD_HOPS_MAX; i++)
 		strcat(text, ",10.9.9.9");
 	strcat(text, "\r\n\r\n");
-	struct http1_head h;
+	struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 	struct address peer, visitor, want;
 	parse(&h, text);
 	assert_true(address_parse(STR("10.0.0.1:1"), &peer));
@@ -416,7 +416,7 @@ static const struct {
 static void test_responses(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(responses); i++) {
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		struct buf out = BUF_NULL;
 		size_t scanned = 0;
 		const char *in = responses[i].in;
@@ -436,7 +436,7 @@ static void test_responses(void **state)
 /* What stands in the buffer stays, and what is appended stands behind it. */
 static void test_appends(void **state)
 {
-	struct http1_head h;
+	struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 	struct buf out = BUF_NULL;
 	parse(&h, GET "\r\n");
 	struct forward f = {.peer = STR("203.0.113.9"),

@@ -104,6 +104,21 @@ static void test_longest(void **state)
 	}
 }
 
+/* What an answer broke is for the log; the visitor reads the same whatever it was. */
+static void test_answers(void **state)
+{
+	struct page garbled = page_for(PAGE_GARBLED);
+	for (int code = HTTP1_MORE + 1; code < HTTP1_N_RESULTS; code++) {
+		struct page p = page_for_answer(code);
+		assert_int_equal(p.status, 502);
+		assert_string_equal(p.sentence, garbled.sentence);
+		assert_memory_equal(p.why, "upstream-", 9);
+		for (const char *c = p.why; *c; c++)
+			assert_non_null(strchr("abcdefghijklmnopqrstuvwxyz0123456789.-", *c));
+	}
+	assert_string_equal(page_for_answer(HTTP1_E_CHUNK_SIZE).why, "upstream-chunk-size");
+}
+
 static void test_every_cause(void **state)
 {
 	for (enum page_cause c = 0; c <= PAGE_LOOP; c++) {
@@ -171,7 +186,7 @@ static void test_accept(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(accepts); i++) {
 		char text[256];
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		size_t scanned = 0;
 		int n = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n",
 			accepts[i].fields);
@@ -214,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_head_only),
 		cmocka_unit_test(test_escaping),
 		cmocka_unit_test(test_longest),
+		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_every_cause),
 		cmocka_unit_test(test_fields_of_a_status),
 		cmocka_unit_test(test_location),

@@ -44,7 +44,7 @@ static void test_schemes(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
 		char text[256];
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n",
 			schemes[i].fields);
 		parse(&h, text);
@@ -74,7 +74,7 @@ static void test_misdirections(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(misdirections); i++) {
 		char text[256];
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n",
 			misdirections[i].host);
 		parse(&h, text);
@@ -82,7 +82,7 @@ static void test_misdirections(void **state)
 			    misdirections[i].covered) != misdirections[i].want)
 			fail_msg("row %zu: %s", i, misdirections[i].host);
 	}
-	struct http1_head h;
+	struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 	parse(&h, "GET / HTTP/1.0\r\n\r\n");
 	assert_false(scheme_misdirected(&h, STR("a.test"), false));
 }
@@ -161,7 +161,7 @@ static void test_asked(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char text[256];
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		struct scheme_place to;
 		snprintf(text, sizeof text, "GET / HTTP/1.1\r\n%s\r\n", rows[i].fields);
 		parse(&h, text);
@@ -215,7 +215,7 @@ static const struct {
 static void test_locations(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(locations); i++) {
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		struct buf out = BUF_NULL;
 		parse(&h, locations[i].in);
 		struct scheme_place to;
@@ -237,7 +237,7 @@ static void test_odd_hosts(void **state)
 		"evil.test#", "a.test:80:81", ":80", "a.test%2fevil", "[::1", "a,b"};
 	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
 		char text[256];
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		size_t scanned = 0;
 		int n = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", odd[i]);
 		assert_int_not_equal(http1_parse_request(&h, (const uint8_t *)text, (size_t)n,

@@ -53,7 +53,7 @@ static void test_unframed(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char text[256];
-		struct http1_head h;
+		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		size_t scanned = 0, n = (size_t)snprintf(text, sizeof text, "%s\r\n", rows[i].head);
 		int r = http1_parse_response(&h, (const uint8_t *)text, n, HTTP1_RESPONSE_MAX,
 			rows[i].asked, &scanned);
