@@ -158,14 +158,12 @@ int upstream_set_limits(const struct part *p, struct upstream *add, struct error
 	if (limited && add->kind == CONTROL_HTTP)
 		return error_set(err, -EINVAL,
 			"%s is for TCP: connections to an HTTP upstream are kept and shared by "
-			"many "
-			"visitors, and %s is one",
+			"many visitors, and %s is one",
 			lost, p->text);
 	if (limited && add->kind == CONTROL_UDP)
 		return error_set(err, -EINVAL,
 			"%s is for TCP: UDP has flows, for which the server has --max-flows, and "
-			"%s is "
-			"UDP",
+			"%s is UDP",
 			lost, p->text);
 	add->limits.connections = o->max_connections;
 	add->limits.connections_per_visitor = o->max_connections_per_visitor;

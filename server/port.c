@@ -138,8 +138,7 @@ static int port_allow(const struct session *s, uint32_t first, unsigned n,
 	if (s->n_ports + n > o->max_ports)
 		return error_set(err, -EDQUOT,
 			"a session may have at most %u ports (--max-ports): it has %u, and asks "
-			"for %u "
-			"more",
+			"for %u more",
 			(unsigned)o->max_ports, s->n_ports, n);
 	*reason_out = CONTROL_REASON_DENIED;
 	for (uint32_t port = first; first && port < first + n; port++)
@@ -161,8 +160,7 @@ static int port_afford(const struct registrar *r, unsigned n, struct error *err)
 		return 0;
 	return error_set(err, -EMFILE,
 		"the server may have %llu descriptors in all (LimitNOFILE=, ulimit -n), and gives "
-		"%llu "
-		"of them to ports at most: %u are taken, and %u are asked for",
+		"%llu of them to ports at most: %u are taken, and %u are asked for",
 		(unsigned long long)limit.rlim_cur, most, r->n_ports, n);
 }
 
@@ -171,8 +169,6 @@ static struct port *port_new(struct session *s, const struct service *service, u
 	struct error *err)
 {
 	struct registrar *r = s->registrar;
-	if (port_afford(r, service->n_numbers, err) < 0)
-		return NULL;
 	struct port *p = calloc(1, sizeof(*p));
 	if (!p) {
 		error_set(err, -ENOMEM, "the server is out of memory");
@@ -213,12 +209,13 @@ int port_hold(struct session *s, struct service *service, uint32_t number,
 	int e = port_allow(s, number, n, reason_out, err);
 	if (e < 0)
 		return e;
-	*reason_out = CONTROL_REASON_TAKEN;
 	uint16_t first = (uint16_t)number;
 	struct port *p = first ? port_find(r, service->kind, first, n) : NULL;
-	e = p ? port_share(p, s, service, first, err) : 0;
+	*reason_out = p ? CONTROL_REASON_TAKEN : CONTROL_REASON_LIMIT;
+	e = p ? port_share(p, s, service, first, err) : port_afford(r, n, err);
 	if (e < 0)
 		return e;
+	*reason_out = CONTROL_REASON_TAKEN;
 	if (!p)
 		p = port_new(s, service, first, err);
 	if (!p)

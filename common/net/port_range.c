@@ -40,8 +40,7 @@ static int range_explain(int error, int type, uint16_t first, unsigned n, struct
 	getrlimit(RLIMIT_NOFILE, &limit);
 	return error_set(err, error,
 		"%sports %u-%u take %u descriptors, and the process may have %llu in all: raise "
-		"the limit "
-		"(LimitNOFILE=, ulimit -n)",
+		"the limit (LimitNOFILE=, ulimit -n)",
 		type == SOCK_DGRAM ? "UDP " : "", first, first + n - 1, n,
 		(unsigned long long)limit.rlim_cur);
 }
