@@ -274,6 +274,27 @@ static bool visitor_may_retry(const struct exchange *ex, bool untouched)
 	return http1_idempotent(ex->method) && ex->body.kind == HTTP1_BODY_NONE && !ex->upgrade;
 }
 
+void visitor_leave_link(struct visitor *v)
+{
+	struct worker *w = v->worker;
+	struct exchange *ex = &v->ex;
+	struct lane *lane = v->user.lane;
+	if (!lane || !trunk_silent(lane->trunk) || ex->headed || ex->n_interim ||
+		buf_len(&ex->partial))
+		return;
+	/* A login is this connection's to the upstream: elsewhere there is none. */
+	if (ex->login || lane->use == LANE_OWN)
+		return;
+	if (!visitor_may_retry(ex, lane->stream.sent == lane->begun_at))
+		return;
+	const struct route *route = routes_find(&w->routes, exchange_host(ex), loop_now(w->loop));
+	struct pick pick = route ? branch_pick(w, route, NULL, v->moves > 0) : PICK_NONE;
+	if (!pick_found(pick) || pick.last)
+		return;
+	stream_reset(&lane->stream, FRAME_RESET_CANCELLED);
+	lane_fail(lane, FRAME_RESET_LINK_LOST, lane->stream.sent);
+}
+
 void visitor_lane_lost(struct lane_user *u, const struct branch *branch, enum frame_reset reason,
 	bool untouched)
 {

@@ -152,14 +152,23 @@ static struct lane *lane_new(struct branch *branch, bool alone)
 	return lane;
 }
 
+/* A kept stream is not worth waiting on a link that does not answer, where another does. */
+static bool lane_answers(const struct lane *lane)
+{
+	const struct trunk *other = trunk_silent(lane->trunk) ? branch_trunk(lane->branch) : NULL;
+	return !other || trunk_silent(other);
+}
+
 /* One that is kept, and may serve this request; NULL: none. */
 static struct lane *lane_find(const struct branch *branch, const struct lane_user *u, bool alone)
 {
-	if (u->own && u->own->branch == branch && (!alone || u->own->use == LANE_OWN))
-		return u->own;
+	struct lane *own = u->own && u->own->branch == branch ? u->own : NULL;
+	if (own && (own->use == LANE_OWN || (!alone && lane_answers(own))))
+		return own;
 	if (alone || list_empty(&branch->idle))
 		return NULL;
-	return list_entry(branch->idle.next, struct lane, idle);
+	struct lane *lane = list_entry(branch->idle.next, struct lane, idle);
+	return lane_answers(lane) ? lane : NULL;
 }
 
 /* A service that was found to send what nobody asked for: lanes that did not rest serve nobody. */

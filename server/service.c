@@ -129,21 +129,35 @@ static unsigned presence_load(const struct presence *p)
 	       atomic_load_explicit(&p->coming, memory_order_relaxed);
 }
 
+static bool presence_usable(const struct presence *p)
+{
+	return atomic_load_explicit(&p->usable, memory_order_acquire);
+}
+
+/* Usable, but there is no link that answers. */
+static bool presence_silent(const struct presence *p)
+{
+	return atomic_load_explicit(&p->silent, memory_order_relaxed) >=
+	       atomic_load_explicit(&p->usable, memory_order_relaxed);
+}
+
+static bool presence_better(const struct presence *a, const struct presence *b)
+{
+	bool silent = presence_silent(a);
+	return silent == presence_silent(b) ? presence_load(a) < presence_load(b) : !silent;
+}
+
 /* A worker other than this one that serves the branch's session; -1: none. */
 static int branch_elsewhere(const struct branch *b, const struct worker *w, unsigned *load_out)
 {
 	const struct session *s = b->service->session;
 	int best = -1;
-	for (unsigned i = 0; i < w->node->n_workers; i++) {
-		const struct presence *p = &s->on[i];
-		if (i == w->index || !atomic_load_explicit(&p->usable, memory_order_acquire))
-			continue;
-		unsigned load = presence_load(p);
-		if (best < 0 || load < *load_out) {
+	for (unsigned i = 0; i < w->node->n_workers; i++)
+		if (i != w->index && presence_usable(&s->on[i]) &&
+			(best < 0 || presence_better(&s->on[i], &s->on[best])))
 			best = (int)i;
-			*load_out = load;
-		}
-	}
+	if (best >= 0)
+		*load_out = presence_load(&s->on[best]);
 	return best;
 }
 
@@ -152,12 +166,17 @@ static bool branch_fails(const struct branch *b, uint64_t now)
 	return atomic_load_explicit(&b->failing_until, memory_order_relaxed) > now;
 }
 
+static bool trunk_better(const struct trunk *a, const struct trunk *b)
+{
+	return trunk_silent(a) == trunk_silent(b) ? a->active < b->active : !trunk_silent(a);
+}
+
 struct trunk *branch_trunk(const struct branch *b)
 {
 	struct trunk *best = NULL;
 	list_for_each (it, &b->presence->trunks) {
 		struct trunk *t = list_entry(it, struct trunk, of_presence);
-		if (trunk_usable(t) && (!best || t->active < best->active))
+		if (trunk_usable(t) && (!best || trunk_better(t, best)))
 			best = t;
 	}
 	return best;
@@ -170,8 +189,7 @@ struct presence *branch_pick_presence(struct worker *w, const struct route *rout
 		struct session *s = branch_of(it)->service->session;
 		for (unsigned i = 0; i < w->node->n_workers; i++) {
 			struct presence *p = &s->on[i];
-			if (atomic_load_explicit(&p->usable, memory_order_acquire) &&
-				(!best || presence_load(p) < presence_load(best)))
+			if (presence_usable(p) && (!best || presence_better(p, best)))
 				best = p;
 		}
 	}
@@ -198,8 +216,10 @@ struct pick branch_pick(struct worker *w, const struct route *route, const struc
 		struct branch *b = branch_of(it);
 		if (b == but)
 			continue;
-		if (branch_trunk(b)) {
-			struct branch **rank = branch_fails(b, now) ? &failing : &here;
+		const struct trunk *t = branch_trunk(b);
+		if (t) {
+			bool last = branch_fails(b, now) || trunk_silent(t);
+			struct branch **rank = last ? &failing : &here;
 			if (!*rank || b->outstanding < (*rank)->outstanding)
 				*rank = b;
 		}
@@ -207,18 +227,19 @@ struct pick branch_pick(struct worker *w, const struct route *route, const struc
 		int other = branch_elsewhere(b, w, &other_load);
 		if (other < 0)
 			continue;
-		if (branch_fails(&b->service->branches[other], now)) {
+		if (branch_fails(&b->service->branches[other], now) ||
+			presence_silent(&b->service->session->on[other])) {
 			failing_there = other;
 		} else if (there < 0 || other_load < load) {
 			there = other;
 			load = other_load;
 		}
 	}
-	if (here && there >= 0 && !settled && branch_crowded(here, load))
-		return (struct pick){NULL, there};
-	if (here || there < 0)
-		return (struct pick){here ? here : failing, here || failing ? -1 : failing_there};
-	return (struct pick){NULL, there};
+	if (there >= 0 && (!here || (!settled && branch_crowded(here, load))))
+		return (struct pick){.worker = there};
+	if (here)
+		return (struct pick){.branch = here, .worker = -1};
+	return (struct pick){failing, failing ? -1 : failing_there, .last = true};
 }
 
 void branch_rest(struct branch *b, const struct trunk *t)

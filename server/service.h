@@ -127,7 +127,10 @@ static inline void branch_finished(struct branch *b)
 		branch_emptied(b);
 }
 
-/* The link of the session on this worker with the fewest requests under way; NULL: none is usable. */
+/*
+ * The link of the session on this worker that answers, with the fewest requests under way; NULL: none is
+ * usable.
+ */
 struct trunk *branch_trunk(const struct branch *b);
 
 /* Any service of the route for that name: all of one route are alike. NULL: none. */
@@ -142,6 +145,7 @@ static inline struct branch *branch_of(struct list *link)
 struct pick {
 	struct branch *branch; /* of this worker; NULL: none, and */
 	int worker;            /* then where there is one; -1: nowhere */
+	bool last;             /* what there is fails, or does not answer */
 };
 
 /*
@@ -151,7 +155,7 @@ struct pick {
 bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls);
 
 /*
- * Usable, not failing while another is not, with the fewest requests under way; another worker's only if
+ * Usable, not failing and not silent while another is neither, with the fewest requests under way; another worker's only if
  * it has far less to do, and not for one that came from there just now (`settled`). `but` (or NULL) has
  * just failed.
  */

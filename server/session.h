@@ -32,6 +32,7 @@ struct presence {
 	struct flow_queue senders; /* sender::of_presence */
 	struct budget_share share;
 	atomic_uint usable; /* trunks that take new streams, as far as others need to know */
+	atomic_uint silent; /* those of them that do not answer */
 	atomic_uint load;   /* requests and connections under way */
 	atomic_uint coming; /* connections that were handed to it and are not there yet */
 };

@@ -9,6 +9,7 @@
 #include "net/tls.h"
 #include "server/registrar.h"
 #include "server/trunk_accept.h"
+#include "server/silence.h"
 #include "version.h"
 
 static struct trunk *trunk_of(struct link *l)
@@ -47,6 +48,7 @@ static void trunk_uncount(struct trunk *t)
 	if (t->counted)
 		atomic_fetch_sub_explicit(&t->presence->usable, 1, memory_order_relaxed);
 	t->counted = false;
+	silence_count(t);
 }
 
 static void trunk_set_state(struct trunk *t, enum trunk_state state)
@@ -81,6 +83,7 @@ void trunk_began(struct trunk *t)
 {
 	t->active++;
 	presence_count(t->presence, 1);
+	carrier_expect(&t->carrier);
 }
 
 void trunk_finished(struct trunk *t)
@@ -158,12 +161,18 @@ static void trunk_on_goaway(struct link *l, uint8_t reason)
 	worker_rest_lanes(t->worker, t);
 }
 
+static void trunk_on_silent(struct link *l)
+{
+	silence_changed(trunk_of(l));
+}
+
 static const struct link_ops link_ops = {
 	.find_key = trunk_on_find_key,
 	.up = trunk_on_up,
 	.control = trunk_on_control,
 	.open = trunk_on_open,
 	.goaway = trunk_on_goaway,
+	.silent = trunk_on_silent,
 	.wake = carrier_wake,
 };
 
@@ -280,6 +289,7 @@ static void trunk_obey(struct trunk *t, const struct trunk_letter *letter)
 		t->counted = true;
 		if (t->state != TRUNK_ESTABLISHED)
 			trunk_uncount(t);
+		silence_count(t);
 		waiting_wake(&t->worker->waiting);
 		break;
 	case ORDER_SEND: {

@@ -35,6 +35,8 @@ struct trunk {
 	struct list of_presence;
 	unsigned active;       /* requests and connections under way */
 	bool counted;          /* in presence::usable */
+	bool silence_counted;  /* in presence::silent */
+	uint64_t silence_told; /* when its silence was logged last, µs */
 	uint64_t suspected_at; /* µs; 0: not */
 	struct mail gone;      /* its end: to the registrar, and back to be freed */
 	atomic_uint unheard;   /* messages on their way to the registrar */
@@ -55,6 +57,12 @@ void trunk_evict(struct trunk *t);
 
 /* Whether new streams may be opened on it. */
 bool trunk_usable(const struct trunk *t);
+
+/* Usable or not, it has not answered: others go first. */
+static inline bool trunk_silent(const struct trunk *t)
+{
+	return t->carrier.link.silent;
+}
 
 /* One request or connection more or less under way on it. */
 void trunk_began(struct trunk *t);

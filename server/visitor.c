@@ -210,6 +210,8 @@ static void visitor_go_on(struct loop_task *task)
 	struct visitor *v = container_of(task, struct visitor, more);
 	if (v->state == VISITOR_REST || v->state == VISITOR_LINGER)
 		visitor_drop_rest(v);
+	else if (v->state == VISITOR_EXCHANGE)
+		visitor_leave_link(v);
 	else
 		visitor_advance(v);
 }

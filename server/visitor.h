@@ -104,7 +104,7 @@ struct visitor {
 	struct worker *worker;
 	struct list link; /* worker::visitors */
 	struct waiter waiter;
-	struct loop_task reap, more; /* more: heads are left to be judged in the next turn */
+	struct loop_task reap, more; /* more: for the next turn, heads, or another link */
 	struct loop_task leave;      /* MOVING: behind this turn's work */
 	struct mail mail;
 	struct plug plug;  /* between two workers */
@@ -211,6 +211,11 @@ void visitor_send(struct visitor *v, const struct branch *but);
 void visitor_lane_lost(struct lane_user *u, const struct branch *branch, enum frame_reset reason,
 	bool untouched);
 void visitor_opening(struct lane_user *u, struct frame_open *open_out);
+/*
+ * Its link does not answer: a request of which nothing was answered, and that may be sent twice, goes
+ * elsewhere, where there is a link that does.
+ */
+void visitor_leave_link(struct visitor *v);
 /* Answers with a page of ours, or with an RST when an answer has begun. */
 void visitor_refuse(struct visitor *v, enum page_cause cause);
 void visitor_refuse_head(struct visitor *v, int http1_error);

@@ -7,6 +7,7 @@
 
 /* link.c */
 void link_set_state(struct link *l, enum link_state state);
+void link_heard(struct link *l); /* last_came may have moved: a silent link may be none any more */
 
 /* greet.c: hello, handshake, key confirmation. `p` is one whole WebSocket message. */
 int link_send_hello(struct link *l);

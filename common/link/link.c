@@ -166,9 +166,77 @@ int link_send(struct link *l, const struct control *message)
 	return link_put_control(l, message);
 }
 
-void link_alive(struct link *l, uint64_t now)
+static bool unheard_since(const struct link *l, uint64_t at)
+{
+	return at && l->last_came <= at;
+}
+
+/* When a PING that is moving now should be answered: one that has stood in a queue does not count. */
+static uint64_t answer_due(const struct link *l, uint64_t now)
+{
+	return now + MAX(LINK_SILENT_AFTER, LINK_SILENT_RTTS * mux_rtt(&l->mux));
+}
+
+void link_alive(struct link *l, bool under_way, uint64_t now)
 {
 	l->last_alive = now;
+	if (!under_way)
+		return;
+	l->silent_at = answer_due(l, now);
+	l->doubted = false;
+}
+
+bool link_expect(struct link *l, uint64_t now)
+{
+	if (unheard_since(l, l->expected_at) || l->state != LINK_UP)
+		return false;
+	l->expected_at = now;
+	return true;
+}
+
+static void link_ask(struct link *l, uint64_t now)
+{
+	if (l->ops->silent && !unheard_since(l, l->asked_at)) {
+		l->asked_at = now;
+		l->silent_at = answer_due(l, now);
+		l->doubted = false;
+	}
+	mux_ping(&l->mux, now);
+}
+
+static void link_set_silent(struct link *l, bool silent)
+{
+	l->silent = silent;
+	l->ops->silent(l);
+}
+
+/* When a link that is quiet has to be asked, or was asked for long enough. */
+static uint64_t quiet_deadline(const struct link *l)
+{
+	if (unheard_since(l, l->asked_at))
+		return l->silent ? CLOCK_NEVER : l->silent_at;
+	return unheard_since(l, l->expected_at) ? l->expected_at + LINK_ASK_AFTER : CLOCK_NEVER;
+}
+
+static void link_judge_quiet(struct link *l, uint64_t now)
+{
+	uint64_t deadline = quiet_deadline(l);
+	if (deadline == CLOCK_NEVER || now < deadline)
+		return;
+	if (!unheard_since(l, l->asked_at)) {
+		link_ask(l, now);
+	} else if (!l->doubted) {
+		l->doubted = true;
+		l->silent_at = now + LINK_DOUBT;
+	} else {
+		link_set_silent(l, true);
+	}
+}
+
+void link_heard(struct link *l)
+{
+	if (l->silent && !unheard_since(l, l->asked_at))
+		link_set_silent(l, false);
 }
 
 uint64_t link_deadline(const struct link *l)
@@ -178,6 +246,7 @@ uint64_t link_deadline(const struct link *l)
 		return CLOCK_NEVER;
 	case LINK_UP: {
 		uint64_t at = MIN(l->last_alive + LINK_SILENCE_MAX, l->last_ping + LINK_PING_EVERY);
+		at = clock_earlier(at, quiet_deadline(l));
 		return link_may_rest(l) ? MIN(at, l->last_moved + LINK_REST) : at;
 	}
 	case LINK_HELLO:
@@ -205,9 +274,11 @@ int link_tick(struct link *l, uint64_t now)
 			(int)(LINK_SILENCE_MAX / CLOCK_S));
 		return -EPROTO;
 	}
+	link_heard(l);
+	link_judge_quiet(l, now);
 	if (now - l->last_ping >= LINK_PING_EVERY) {
 		l->last_ping = now;
-		mux_ping(&l->mux, now);
+		link_ask(l, now);
 		mux_tick(&l->mux, now);
 	}
 	if (now - l->last_moved >= LINK_REST)

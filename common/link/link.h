@@ -27,6 +27,15 @@
 #define LINK_HANDSHAKE_TIME (10 * CLOCK_S) /* from 101 to proof; slow phones included */
 #define LINK_PING_EVERY     (5 * CLOCK_S)  /* NATs and proxies forget after 30 s at the earliest */
 #define LINK_SILENCE_MAX    (15 * CLOCK_S) /* three times that: the peer is dead (rule 26) */
+/*
+ * A link that has something to answer is asked by a PING when it was quiet for LINK_ASK_AFTER: most
+ * requests are answered by then. It is silent when it says nothing to that for LINK_SILENT_AFTER, or as
+ * many of its round trips: TCP makes up for a packet or two that were lost in less.
+ */
+#define LINK_ASK_AFTER      (500 * CLOCK_MS)
+#define LINK_SILENT_AFTER   CLOCK_S
+#define LINK_SILENT_RTTS    3
+#define LINK_DOUBT          (20 * CLOCK_MS) /* a turn or two: this process may have slept itself */
 #define LINK_REST           CLOCK_S /* buffers are freed behind the last byte: even a PING takes them */
 #define LINK_INPUT          (256u << 10) /* bytes of receive buffer: four records a read */
 #define LINK_INPUT_UNPROVEN 4096         /* bytes of it before the peer proved its key */
@@ -83,6 +92,8 @@ struct link_ops {
 	struct stream *(
 		*open)(struct link *l, const struct frame_open *open, enum frame_reset *reason_out);
 	void (*goaway)(struct link *l, uint8_t reason);
+	/* link::silent has changed. NULL: nobody wants to know, and nobody is asked for it. */
+	void (*silent)(struct link *l);
 	/* There are bytes to write: call link_output() when the socket wants some. */
 	void (*wake)(struct link *l);
 };
@@ -136,6 +147,16 @@ struct link {
 	uint64_t began, last_alive, last_ping; /* µs */
 	uint64_t last_heard; /* when a message came last: the peer itself, not its kernel, in µs */
 	uint64_t last_moved; /* when there was something to read or write */
+
+	uint64_t
+		last_came; /* when a message came last, or a part of one: not what its kernel says */
+
+	/* µs; what is before last_came has been answered */
+	uint64_t expected_at; /* the first link_expect() that nothing came behind */
+	uint64_t asked_at;    /* the first PING likewise */
+	uint64_t silent_at;   /* when that has been unanswered for too long */
+	bool doubted;         /* it has: what may wait in the socket is read first */
+	bool silent;          /* and nothing was there */
 	uint64_t control_due; /* when what came as control messages has been paid for, in µs */
 };
 
@@ -171,9 +192,17 @@ void link_pace(struct link *l, uint64_t rate);
 /* Whether link_output() may have something. */
 bool link_pending(const struct link *l);
 
-/* The kernel reports newly acknowledged bytes: a sign of life (rule 26). */
-void link_alive(struct link *l, uint64_t now);
+/*
+ * The kernel reports newly acknowledged bytes: a sign of life (rule 26). While others are `under_way`, a
+ * PING may be among them, and has time.
+ */
+void link_alive(struct link *l, bool under_way, uint64_t now);
 
+/*
+ * The peer has something to answer from now on: when nothing of it comes for LINK_ASK_AFTER it is asked by
+ * a PING, and when that is not answered either, the link is silent. True: link_deadline() has changed.
+ */
+bool link_expect(struct link *l, uint64_t now);
 /* When link_tick() wants to be called, in µs. */
 uint64_t link_deadline(const struct link *l);
 int link_tick(struct link *l, uint64_t now); /* as link_input() */

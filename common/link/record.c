@@ -172,7 +172,7 @@ static void link_event(struct link *l, const struct ws_event *ev, uint64_t now)
 {
 	switch (ev->type) {
 	case WS_MESSAGE:
-		l->last_alive = l->last_heard = now;
+		l->last_alive = l->last_heard = l->last_came = now;
 		if (l->state == LINK_UP)
 			link_open(l, ev->payload, ev->size, now);
 		else
@@ -214,9 +214,10 @@ int link_input(struct link *l, size_t n, uint64_t now)
 		buf_consume(&l->in, ev.consumed);
 		if (r == WS_MORE) {
 			/* Part of a message. A whole ping, say a proxy's, is no sign of life (rule 17). */
-			l->last_alive = now;
+			l->last_alive = l->last_came = now;
 			break;
 		}
 	}
+	link_heard(l);
 	return l->state == LINK_CLOSED ? -EPROTO : 0;
 }

@@ -19,6 +19,12 @@ static void carrier_set_timer(struct carrier *c)
 		loop_timer_set(&c->timer, link_deadline(&c->link));
 }
 
+void carrier_expect(struct carrier *c)
+{
+	if (link_expect(&c->link, loop_now(c->loop)))
+		carrier_set_timer(c);
+}
+
 static void carrier_lost(struct carrier *c, int error)
 {
 	link_close(&c->link, LINK_END_LOST, "%s",
@@ -141,7 +147,7 @@ static void carrier_timer(struct loop_timer *timer)
 	struct socket_way way;
 	if (socket_ask_way(c->conn.fd, &way) == 0) {
 		if (way.acked - c->acked >= CARRIER_ACKED_MIN)
-			link_alive(&c->link, loop_now(c->loop));
+			link_alive(&c->link, way.under_way, loop_now(c->loop));
 		c->acked = way.acked;
 	}
 	if (link_tick(&c->link, loop_now(c->loop)) == 0)

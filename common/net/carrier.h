@@ -39,6 +39,9 @@ struct carrier {
 	void (*ended)(struct carrier *c);
 };
 
+/* As link_expect(). */
+void carrier_expect(struct carrier *c);
+
 /* For link_ops::wake. */
 void carrier_wake(struct link *l);
 

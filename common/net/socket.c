@@ -70,6 +70,7 @@ int socket_ask_way(int fd, struct socket_way *way_out)
 		     offsetof(struct tcp_info, tcpi_delivery_rate) + sizeof info.tcpi_delivery_rate;
 	*way_out = (struct socket_way){
 		.acked = info.tcpi_bytes_acked,
+		.under_way = info.tcpi_unacked > 0,
 		.rate = rated ? info.tcpi_delivery_rate : UINT64_MAX,
 	};
 	return 0;

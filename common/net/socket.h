@@ -33,6 +33,7 @@ void socket_limit_unsent(int fd, uint32_t bytes);
 /* What the kernel has seen of the way to the peer. */
 struct socket_way {
 	uint64_t acked; /* bytes of ours that the peer's kernel has acknowledged so far */
+	bool under_way; /* there are others that it has not */
 	/*
 	 * Bytes a second that it acknowledged when that was measured last, which on a way that was never
 	 * full is how fast we spoke. 0: not measured yet; UINT64_MAX: before Linux 4.9, nobody measures.

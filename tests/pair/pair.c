@@ -173,6 +173,11 @@ static void on_goaway(struct link *l, uint8_t reason)
 	side_of(l)->goaways++;
 }
 
+static void on_silent(struct link *l)
+{
+	side_of(l)->silences++;
+}
+
 static void on_wake(struct link *l)
 {
 }
@@ -184,6 +189,7 @@ static const struct link_ops link_ops = {
 	.control = on_control,
 	.open = on_open,
 	.goaway = on_goaway,
+	.silent = on_silent,
 	.wake = on_wake,
 };
 

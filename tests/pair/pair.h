@@ -63,7 +63,7 @@ struct side {
 	uint8_t tamper_by;
 	size_t break_at; /* the connection ends behind so many */
 
-	int ups, controls, goaways, salts;
+	int ups, controls, goaways, salts, silences;
 	uint8_t salt[HELLO_SALT]; /* that the client was asked for */
 	uint32_t peer_window;
 	char notice[CONTROL_TEXT + 1];

@@ -279,7 +279,7 @@ static uint64_t lives_alone(struct pair *p, struct side *s, uint64_t acks_until,
 		assert_true(due >= p->now && ticks++ < 100);
 		p->now = due;
 		if (p->now - began < acks_until)
-			link_alive(&s->link, p->now);
+			link_alive(&s->link, true, p->now);
 		if (pings)
 			proxy_pings(p, s);
 		link_tick(&s->link, p->now);
@@ -318,6 +318,62 @@ static void silence_is_death(void **state)
 		pair_init(&p, NULL, 1);
 		pair_up(&p);
 		assert_true(lives_alone(&p, side_at(&p, i), 0, true) <= LINK_SILENCE_MAX);
+		pair_break(&p);
+		pair_deinit(&p);
+	}
+}
+
+/* How long until the link is silent, when nothing comes and the kernel says this; 0: it is not. */
+static uint64_t falls_silent(struct pair *p, struct side *s, bool acked, bool under_way)
+{
+	uint64_t began = p->now;
+	assert_true(link_expect(&s->link, p->now));
+	assert_false(link_expect(&s->link, p->now)); /* it waits for the first */
+	while (!s->link.silent && p->now - began < 4 * CLOCK_S) {
+		p->now = link_deadline(&s->link);
+		if (acked)
+			link_alive(&s->link, under_way, p->now);
+		link_tick(&s->link, p->now);
+	}
+	return s->link.silent ? p->now - began : 0;
+}
+
+/* A link that does not answer is silent long before it is dead, until something comes. */
+static void silence_is_told(void **state)
+{
+	const uint64_t usual = LINK_ASK_AFTER + LINK_SILENT_AFTER + LINK_DOUBT;
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair p;
+		pair_init(&p, NULL, 1);
+		pair_up(&p);
+		struct side *s = side_at(&p, i);
+		pair_wait(&p, 1);
+		uint64_t pings = s->link.mux.n_pings;
+		assert_true(link_expect(&s->link, p.now));
+		pair_wait(&p, 2 * CLOCK_S);
+		assert_int_equal(s->link.mux.n_pings, pings + 1); /* asked once, as it answered */
+		assert_int_equal(s->silences, 0);
+
+		assert_int_equal(falls_silent(&p, s, false, false), usual);
+		assert_int_equal(s->silences, 1);
+		pair_run(&p);
+		assert_false(s->link.silent);
+		assert_int_equal(s->silences, 2);
+
+		/* What a proxy's kernel takes is no answer, but a PING behind much data has time. */
+		pair_wait(&p, 1);
+		assert_int_equal(falls_silent(&p, s, true, false), usual);
+		pair_run(&p);
+		pair_wait(&p, 1);
+		assert_int_equal(falls_silent(&p, s, true, true), 0);
+		pair_run(&p);
+		assert_int_equal(s->silences, 4);
+
+		/* A round trip of a second is none either. */
+		pair_wait(&p, 1);
+		s->link.mux.rtt[0] = s->link.mux.rtt[1] = CLOCK_S;
+		assert_int_equal(falls_silent(&p, s, false, false),
+			LINK_ASK_AFTER + LINK_SILENT_RTTS * CLOCK_S + LINK_DOUBT);
 		pair_break(&p);
 		pair_deinit(&p);
 	}
@@ -435,6 +491,7 @@ int main(void)
 		cmocka_unit_test(keys_are_renewed),
 		cmocka_unit_test(idle_links_live_and_rest),
 		cmocka_unit_test(silence_is_death),
+		cmocka_unit_test(silence_is_told),
 		cmocka_unit_test(closed_inside_callbacks),
 		cmocka_unit_test(goaway_lets_streams_finish),
 		cmocka_unit_test(ids_run_low),
