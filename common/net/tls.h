@@ -93,7 +93,10 @@ struct tls_client *tls_client_unref(struct tls_client *c); /* accepts NULL; retu
 
 struct tls;
 
-/* Server side. `alpn`: answers http/1.1 to those who offer it. NULL: out of memory. */
+/*
+ * Server side. `alpn`: answers http/1.1 to those who offer it; else, unless tls_speak() says more, takes
+ * what is offered alone. NULL: out of memory.
+ */
 struct tls *tls_accept(struct tls_server *s, bool alpn);
 /*
  * Server side, before the handshake: takes the first of these protocols (wire/alpn's list) that is

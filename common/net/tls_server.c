@@ -75,6 +75,20 @@ static int take_name(SSL *ssl, int *alert, void *arg)
 }
 
 /*
+ * Of a service that does not say what it speaks: whoever offers one protocol speaks nothing else, and many
+ * (gRPC, PostgreSQL, MQTT) go only when it is agreed. Among several the choice would be a guess.
+ */
+static int take_only(const unsigned char **out, unsigned char *n_out, const unsigned char *offered,
+	unsigned int n)
+{
+	if (n != offered[0] + 1u)
+		return SSL_TLSEXT_ERR_NOACK;
+	*out = offered + 1;
+	*n_out = offered[0];
+	return SSL_TLSEXT_ERR_OK;
+}
+
+/*
  * HTTP is served to whoever offers other protocols only, without one: a refusal would help nobody. A
  * service that said what it speaks would not understand him.
  */
@@ -87,7 +101,7 @@ static int take_protocol(SSL *ssl, const unsigned char **out, unsigned char *n_o
 	size_t n_ours = tls->protocols ? tls->n_protocols : sizeof http1 - 1;
 	unsigned char *chosen;
 	if (!tls->protocols && !tls->alpn)
-		return SSL_TLSEXT_ERR_NOACK;
+		return take_only(out, n_out, offered, n);
 	/* It gives one of theirs where there is none of both. */
 	if (SSL_select_next_proto(&chosen, n_out, ours, (unsigned int)n_ours, offered, n) !=
 		OPENSSL_NPN_NEGOTIATED)

@@ -82,10 +82,15 @@ def test_http2_reaches_who_speaks_it(tunnel):
     assert got == b"HTTP/2.0"
 
 
-def test_services_without_one_agree_on_nothing(tunnel, server):
-    client = tunnel.client(server, "0=tls+tcp://" + tunnel.upstream(says).address)
-    address = "127.0.0.1", port_of(client)
+@pytest.mark.parametrize("place", ["0", A])
+def test_a_service_that_says_nothing(tunnel, server, place):
+    """Who offers one protocol speaks nothing else; which of several the service speaks, nobody knows."""
+    client = tunnel.client(server, place + "=tls+tcp://" + tunnel.upstream(says).address)
+    address = "127.0.0.1", port_of(client) if place == "0" else server.port
+    for name in ("h2", "postgresql", "x"):
+        assert agreed(address, [name]) == name
     assert agreed(address, ["h2", "http/1.1"]) is None
+    assert agreed(address, []) is None
 
 
 @pytest.mark.parametrize("names,told", [
