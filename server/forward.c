@@ -22,7 +22,8 @@
 	(BIT(HTTP1_X_FORWARDED_FOR) | BIT(HTTP1_X_FORWARDED_HOST) | BIT(HTTP1_X_FORWARDED_PROTO) | \
 		BIT(HTTP1_X_REQUEST_ID))
 
-/* Kept apart from what every head passes through. */
+/* What every head passes through stands in one piece, and what few do apart from it. */
+#define HOT  __attribute__((always_inline)) inline
 #define RARE __attribute__((noinline, cold))
 
 /* More than all the literals below take together. */
@@ -45,8 +46,8 @@ static uint8_t *put_field(uint8_t *at, struct str name, struct str value)
 }
 
 /* The lines from `f` to before `end`, but for those of a hop and those whose id is in `drop`. */
-static uint8_t *put_lines(uint8_t *at, const struct http1_field *f, const struct http1_field *end,
-	uint64_t drop)
+HOT static uint8_t *put_lines(uint8_t *at, const struct http1_field *f,
+	const struct http1_field *end, uint64_t drop)
 {
 	while (f < end) {
 		while (f < end && (f->hop || drop >> f->id & 1))
@@ -94,8 +95,8 @@ static uint8_t *put_lines_trusted(uint8_t *at, const struct http1_field *f,
 	return at;
 }
 
-static inline __attribute__((always_inline)) uint8_t *put_request_lines(uint8_t *at,
-	const struct http1_field *f, const struct http1_field *end, bool trusted)
+HOT static uint8_t *put_request_lines(uint8_t *at, const struct http1_field *f,
+	const struct http1_field *end, bool trusted)
 {
 	return trusted ? put_lines_trusted(at, f, end) : put_lines(at, f, end, FORWARDING);
 }
