@@ -129,7 +129,10 @@ class Tls:
                 self.flush()
             if not whole:
                 return
-            self.inward.write(self.sock.recv(65536))
+            more = self.sock.recv(65536)
+            if not more:
+                raise ConnectionError("the server ended the connection during the TLS handshake")
+            self.inward.write(more)
 
     def flush(self, cut=None):
         self.sock.sendall(self.outward.read()[:cut])
