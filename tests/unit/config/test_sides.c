@@ -90,6 +90,10 @@ static void test_server(void **state)
 		if (!r) {
 			assert_in_range(opts.memory_budget, 32 << 20, 1 << 30);
 			assert_in_range(opts.workers, 1, 64);
+			/* Not given, it follows the machine's memory; at rest they take no more. */
+			assert_in_range(opts.max_visitors, 2048, 65536);
+			assert_true(opts.max_visitors * SERVER_VISITOR_AT_REST <=
+				    MAX(opts.memory_budget, UINT64_C(32) << 20));
 		}
 		/* A reload checks what is checked already. */
 		server_options_deinit(&opts);
