@@ -29,14 +29,16 @@
 /* More than all the literals below take together. */
 #define LITERALS 256
 
+/* No bound of `at` is known to the compiler, so a fortified memcpy() would cost 4 % of a head for nothing. */
 static uint8_t *put(uint8_t *at, struct str s)
 {
 	if (s.n)
-		memcpy(at, s.p, s.n);
+		__builtin_memcpy(at, s.p, s.n);
 	return at + s.n;
 }
 
-#define put_literal(at, text) (memcpy((at), "" text, sizeof(text) - 1), (at) + sizeof(text) - 1)
+#define put_literal(at, text) \
+	(__builtin_memcpy((at), "" text, sizeof(text) - 1), (at) + sizeof(text) - 1)
 
 static uint8_t *put_field(uint8_t *at, struct str name, struct str value)
 {
@@ -215,7 +217,8 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 	if (asked.n == 0)
 		asked = h->host_value.n ? host : STR_NULL;
 	at = put_chain(at, h, f);
-	at = put_field(at, STR("X-Forwarded-Proto: "), f->secure ? STR("https") : STR("http"));
+	at = f->secure ? put_literal(at, "X-Forwarded-Proto: https\r\n")
+		       : put_literal(at, "X-Forwarded-Proto: http\r\n");
 	if (asked.n > 0)
 		at = put_field(at, STR("X-Forwarded-Host: "), asked);
 	at = put_field(at, STR("X-Request-Id: "), f->request_id);

@@ -9,8 +9,26 @@ struct chunk {
 	uint8_t data[];
 };
 
-/* table.c: the open streams of a mux by id. */
-struct stream *mux_find(const struct mux *m, uint32_t id);
+/*
+ * table.c: the open streams of a mux by id. What runs for each frame stands here, to be inlined: it is 3 %
+ * of a request in this room.
+ */
+static inline uint64_t mux_id_hash(const struct mux *m, uint32_t id)
+{
+	uint64_t hash = id * m->hash_key;
+	hash = (hash ^ hash >> 32) * m->hash_key;
+	return hash >> 32; /* the upper bits are the good ones */
+}
+
+static inline struct stream *mux_find(const struct mux *m, uint32_t id)
+{
+	/* Ids are compared as cheaply as hashes. */
+	struct table_node *node = table_bucket(&m->table, mux_id_hash(m, id));
+	while (node && table_entry(node, struct stream, node)->id != id)
+		node = node->next;
+	return node ? table_entry(node, struct stream, node) : NULL;
+}
+
 int mux_enter(struct mux *m, struct stream *s); /* s->id is set; 0 or -ENOMEM */
 void mux_leave(struct mux *m, struct stream *s);
 
@@ -22,7 +40,18 @@ void stream_close(struct stream *s, bool tell, enum frame_reset reason, uint64_t
 /* Like stream_reset(), for reasons that the owner does not know yet: it hears closed(). */
 void stream_reset_told(struct stream *s, enum frame_reset reason);
 /* Enters or leaves the ring as readiness and credit have it. */
-void stream_schedule(struct stream *s);
+static inline void stream_schedule(struct stream *s)
+{
+	if (s->ready && (s->credit || s->open_waiting || s->datagrams)) {
+		if (!list_linked(&s->ring))
+			list_append(&s->mux->ready, &s->ring);
+	} else {
+		s->deficit = 0;
+		s->overdue = false;
+		list_unlink(&s->ring);
+	}
+}
+
 void stream_end_remote(
 	struct stream *s); /* delivers the peer's FIN, everything before it being taken */
 

@@ -64,18 +64,6 @@ void stream_close(struct stream *s, bool tell, enum frame_reset reason, uint64_t
 		s->ops->closed(s, reason, taken);
 }
 
-void stream_schedule(struct stream *s)
-{
-	if (s->ready && (s->credit || s->open_waiting || s->datagrams)) {
-		if (!list_linked(&s->ring))
-			list_append(&s->mux->ready, &s->ring);
-	} else {
-		s->deficit = 0;
-		s->overdue = false;
-		list_unlink(&s->ring);
-	}
-}
-
 void stream_ready(struct stream *s)
 {
 	if (s->ready || (s->state != STREAM_OPEN && s->state != STREAM_HALF_REMOTE))

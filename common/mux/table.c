@@ -9,25 +9,9 @@
  */
 #include "mux/internal.h"
 
-static uint64_t id_hash(const struct mux *m, uint32_t id)
-{
-	uint64_t hash = id * m->hash_key;
-	hash = (hash ^ hash >> 32) * m->hash_key;
-	return hash >> 32; /* the upper bits are the good ones */
-}
-
-struct stream *mux_find(const struct mux *m, uint32_t id)
-{
-	/* Ids are compared as cheaply as hashes. */
-	struct table_node *node = table_bucket(&m->table, id_hash(m, id));
-	while (node && table_entry(node, struct stream, node)->id != id)
-		node = node->next;
-	return node ? table_entry(node, struct stream, node) : NULL;
-}
-
 int mux_enter(struct mux *m, struct stream *s)
 {
-	return table_add(&m->table, &s->node, id_hash(m, s->id));
+	return table_add(&m->table, &s->node, mux_id_hash(m, s->id));
 }
 
 void mux_leave(struct mux *m, struct stream *s)
