@@ -4,8 +4,15 @@
  */
 #include "wire/http1_path.h"
 
-#include "base/macros.h"
 #include "wire/http1_scan.h"
+
+#define ENCODED_MAX 6 /* bytes for one: "%u002e", and UTF-8 as it was before RFC 3629 */
+
+/* IIS takes the wide forms of ASCII for it. */
+static bool is_wide(uint32_t c)
+{
+	return c >= 0xff01 && c <= 0xff5e;
+}
 
 /* The value of the `digits` hexadecimal digits at `p`; -1: they are none. */
 static int hex_at(const uint8_t *p, size_t digits)
@@ -19,36 +26,45 @@ static int hex_at(const uint8_t *p, size_t digits)
 	return v;
 }
 
-/* The last `n` bytes before `end` as one that they are an encoding of; -1: they are none. */
+/*
+ * ASCII, or one of its wide forms, as the `n` bytes of UTF-8 at `p`, of which it should take one, or three;
+ * -1: they are none of these.
+ */
+static int utf8_at(const uint8_t *p, size_t n)
+{
+	uint8_t lead = (uint8_t)(0xff00 >> n), mask = (uint8_t)(0xff80 >> n);
+	uint32_t v = p[0] & (uint8_t)~mask;
+	if ((p[0] & mask) != lead)
+		return -1;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return -1;
+		v = v << 6 | (p[i] & 0x3f);
+	}
+	return v < 0x80 || is_wide(v) ? (int)v : -1;
+}
+
+/* The last `n` bytes before `end` as the character that they are an encoding of; -1: they are none. */
 static int encoded(const uint8_t *end, size_t n)
 {
 	const uint8_t *p = end - n;
-	switch (n) {
-	case 2: /* ASCII in two bytes of UTF-8, which nobody should take */
-		return (p[0] & 0xfe) == 0xc0 && (p[1] & 0xc0) == 0x80
-			       ? (p[0] & 1) << 6 | (p[1] & 0x3f)
-			       : -1;
-	case 3:
-		if (p[0] == 0xe0 && (p[1] & 0xfe) == 0x80 && (p[2] & 0xc0) == 0x80)
-			return (p[1] & 1) << 6 | (p[2] & 0x3f);
-		return p[0] == '%' ? hex_at(p + 1, 2) : -1;
-	case 6:
-		return p[0] == '%' && (p[1] | 0x20) == 'u' ? hex_at(p + 2, 4) : -1;
-	}
-	return -1;
+	if (n == 3 && p[0] == '%')
+		return hex_at(p + 1, 2);
+	if (n == 6 && p[0] == '%' && (p[1] | 0x20) == 'u')
+		return hex_at(p + 2, 4);
+	return utf8_at(p, n);
 }
 
 /* What ends at room[*n] is one byte then. False: it is an encoding of nothing. */
 static bool decode_last(uint8_t *room, size_t *n)
 {
-	static const size_t lengths[] = {2, 3, 6};
-	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
-		int c = *n >= lengths[i] ? encoded(room + *n, lengths[i]) : -1;
+	for (size_t length = 2; length <= ENCODED_MAX && length <= *n; length++) {
+		int c = encoded(room + *n, length);
 		if (c < 0)
 			continue;
-		if (c >= 0xff01 && c <= 0xff5e)
-			c -= 0xfee0; /* IIS takes the wide forms of ASCII for it */
-		*n -= lengths[i] - 1;
+		if (is_wide((uint32_t)c))
+			c -= 0xfee0;
+		*n -= length - 1;
 		room[*n - 1] = (uint8_t)(c < 0x100 ? c : 0xff);
 		return true;
 	}
