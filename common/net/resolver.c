@@ -334,7 +334,9 @@ bool resolver_doubt(struct resolver_query *query)
 		name->fresh_until = MIN(name->fresh_until, until);
 		name->usable_until = MIN(name->usable_until, until);
 	}
-	return query->stale && name_answer(query->resolver, name, query) == 0;
+	/* It may wait for that one already: a dial doubts again when its time is up. */
+	return list_linked(&query->link) ||
+	       (query->stale && name_answer(query->resolver, name, query) == 0);
 }
 
 void resolver_release(struct resolver_query *query)

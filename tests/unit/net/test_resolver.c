@@ -273,25 +273,31 @@ static void close_it(struct listener *listener, int fd, const struct address *pe
 	close(fd);
 }
 
-/* The first one after a pause has an answer that may be old, and must not fail by that. */
-static void a_stale_answer_that_does_not_connect(void **state)
+/* Dials an address of a stale answer, at which nobody listens; the new answer does not come yet. */
+static void dial_old(struct dial *dial, uint16_t port, uint64_t deadline)
 {
 	struct ask a = {0};
-	struct listener listener;
-	struct error err;
-	struct dial dial;
-	assert_int_equal(listener_open(&listener, loop, "127.0.0.1", 0, close_it, NULL, &err), 0);
 	know("42");
 	answer_to(&a, "silent"); /* not yet */
-	know("41");
 	later(RESOLVER_FRESH);
 	set_silent(true);
 	dialled = INT_MIN;
-	dial_start(&dial, loop, resolver, "silent", listener.port, CLOCK_NEVER, dial_done);
+	dial_start(dial, loop, resolver, "silent", port, deadline, dial_done);
 	wait_until_stuck(1);
 	for (int i = 0; i < 10; i++)
 		turn_once();
 	assert_int_equal(dialled, INT_MIN);
+}
+
+/* The first one after a pause has an answer that may be old, and must not fail by that. */
+static void a_stale_answer_that_does_not_connect(void **state)
+{
+	struct listener listener;
+	struct error err;
+	struct dial dial;
+	assert_int_equal(listener_open(&listener, loop, "127.0.0.1", 0, close_it, NULL, &err), 0);
+	dial_old(&dial, listener.port, CLOCK_NEVER);
+	know("41");
 	set_silent(false);
 	while (dialled == INT_MIN)
 		loop_turn(loop);
@@ -308,6 +314,21 @@ static void a_stale_answer_that_does_not_connect(void **state)
 		loop_turn(loop);
 	assert_int_equal(dialled, -ECONNREFUSED);
 	assert_int_equal(asked, 3);
+}
+
+/* Its time is up while it waits for the new answer, which comes later. */
+static void a_dial_that_ends_before_the_new_answer(void **state)
+{
+	struct ask a = {0};
+	struct dial dial;
+	dial_old(&dial, 1, clock_now() + RESOLVER_FRESH + CLOCK_S);
+	later(CLOCK_S);
+	while (dialled == INT_MIN)
+		loop_turn(loop);
+	assert_int_equal(dialled, -ECONNREFUSED);
+	know("4c");
+	set_silent(false);
+	assert_string_equal(answer_to(&a, "silent"), "4c");
 }
 
 static void a_name_that_is_not_there_is_looked_for_soon(void **state)
@@ -562,6 +583,7 @@ int main(void)
 		TEST(an_answer_is_fresh_then_stale_then_gone),
 		TEST(what_did_not_connect_is_asked_for_anew),
 		TEST(a_stale_answer_that_does_not_connect),
+		TEST(a_dial_that_ends_before_the_new_answer),
 		TEST(a_name_that_is_not_there_is_looked_for_soon),
 		TEST(an_outage_leaves_what_was_known),
 		TEST(names_are_bounded),
