@@ -251,7 +251,9 @@ void visitor_send(struct visitor *v, const struct branch *but)
 	}
 	lane->stream.group = address_network(&ex->visitor);
 	stream_ready(&lane->stream);
+	/* Another service may have been tried before, or none was there. */
 	ex->half_closed = service->half_closed;
+	ex->leaving &= !ex->half_closed;
 	visitor_time(v, ex->body.done ? &w->answer : &w->idle);
 	visitor_note_end(v);
 }

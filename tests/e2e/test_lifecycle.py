@@ -230,6 +230,21 @@ def test_half_closed_requests_are_kept_where_that_is_asked_for(tunnel):
     assert v.read_response().body == b"late\n"
 
 
+def test_half_closed_request_is_kept_by_the_service_that_gets_it(tunnel):
+    """A FIN in the segment of its request, for a service that cannot be reached and would not keep it: the
+    one that gets it then does."""
+    server = tunnel.server("--workers=1")
+    held, port = refused_port()
+    first = tunnel.client(server, "http://127.0.0.1:%d" % port)
+    tunnel.client(server, tunnel.upstream(answers_late).url, "--half-closed-requests=keep")
+    v = tunnel.visitor(server)
+    v.sock.send(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", socket.MSG_MORE)
+    v.finish()
+    assert v.read_response().body == b"late\n"
+    first.log_contains("cannot be reached")
+    held.close()
+
+
 def test_half_closed_request_with_expect_is_kept(tunnel):
     server, _, _ = tunnel.through(answers_late)
     v = tunnel.visitor(server)
