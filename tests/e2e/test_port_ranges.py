@@ -46,6 +46,7 @@ def test_thousands_of_tcp_ports(tunnel):
     client = tunnel.client("%s:%d" % (host, server.port), span("tcp", public, local, host))
     assert len(published(client)) == 1
     assert published(client)[0][1].endswith(":%d-%d" % (public[0], public[-1]))
+    server.log_contains(" publishes tcp://")
     assert server.log().count(" publishes tcp://") == 1
     # A descriptor each, and no memory to speak of.
     assert MANY <= server.fds() - held < MANY + 50

@@ -215,6 +215,7 @@ def test_nobody_waits_for_ever(tunnel):
     late = [service.call() for _ in range(3)]
     assert [c.wait_end() for c in late] == ["reset"] * 3
     assert service.seen() == 1
+    service.client.log_contains("was turned away")
     assert service.client.log().count("was turned away") == 1
     assert "--max-connections" in service.client.log()
     wait_until(lambda: service.server.log().count("why=busy") == 3, "the access log to say why")
