@@ -88,13 +88,11 @@ static void visitor_redirect(struct visitor *v, const struct http1_head *h)
 	struct buf place = BUF_NULL;
 	const struct server_options *o = v->worker->opts;
 	struct scheme_place to;
-	scheme_asked(h, v->ex.trusted, &to);
+	scheme_asked(h, v->ex.trusted, &v->local, &to);
 	to.port =
 		o->https_port ? o->https_port : scheme_https_port(&o->ports, v->door.port, to.port);
 	int r = scheme_location(&place, h, &to);
-	if (r == SCHEME_NO_HOST) {
-		visitor_refuse_head(v, HTTP1_E_HOST);
-	} else if (r < 0) {
+	if (r < 0) {
 		visitor_close(v, true);
 	} else {
 		struct page page = page_for(PAGE_HTTPS);
@@ -113,11 +111,12 @@ static void visitor_end_loop(struct visitor *v)
 	const struct service *service = routes_service(&w->routes, host, now);
 	char more[LOG_LIMIT_MORE];
 	if (service && log_limit_pass(&w->log_loops, now, LOOP_SAY_AGAIN, 1, more))
-		log_warn("%.*s is published by session %s, whose upstream %s leads back to this "
-			 "exit node: a request that came here for the %dth time was answered 508; "
-			 "name the service itself with --upstream%s",
-			STR_ARG(host), service->session->name, service->upstream,
-			NODE_PASSES_MAX + 1, more);
+		log_warn(
+			"%.*s is published by session %s, whose upstream %s leads back to this "
+			"exit node: a request that had been here %d times before was answered 508; "
+			"name the service itself with --upstream%s",
+			STR_ARG(host), service->session->name, service->upstream, NODE_PASSES_MAX,
+			more);
 	visitor_refuse(v, PAGE_LOOP);
 }
 

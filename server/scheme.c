@@ -68,7 +68,8 @@ static uint16_t forwarded_port(const struct http1_head *h)
 	return port;
 }
 
-void scheme_asked(const struct http1_head *h, bool trusted, struct scheme_place *out)
+void scheme_asked(const struct http1_head *h, bool trusted, const struct address *local,
+	struct scheme_place *out)
 {
 	*out = (struct scheme_place){.host_n = h->host_n, .port = h->host_port};
 	memcpy(out->host, h->host_name, h->host_n);
@@ -76,6 +77,11 @@ void scheme_asked(const struct http1_head *h, bool trusted, struct scheme_place 
 	struct scheme_place named;
 	if (said.n && !hostname_with_port(said, named.host, &named.host_n, &named.port))
 		*out = named;
+	if (!out->host_n) {
+		char came_to[ADDRESS_TEXT_SIZE];
+		size_t n = address_format(local, came_to);
+		hostname_with_port((struct str){came_to, n}, out->host, &out->host_n, &out->port);
+	}
 	uint16_t port = trusted ? forwarded_port(h) : 0;
 	out->port = port ? port : out->port ? out->port : SCHEME_HTTP_PORT;
 }
@@ -92,8 +98,6 @@ uint16_t scheme_https_port(const struct option_ports *ports, uint16_t came_by, u
 
 int scheme_location(struct buf *out, const struct http1_head *h, const struct scheme_place *to)
 {
-	if (!to->host_n)
-		return SCHEME_NO_HOST;
 	char number[sizeof ":65535"] = "";
 	if (to->port != SCHEME_HTTPS_PORT)
 		snprintf(number, sizeof number, ":%u", to->port);

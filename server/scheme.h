@@ -11,8 +11,6 @@
 #define SCHEME_HTTP_PORT  80  /* RFC 9110, 4.2.1 */
 #define SCHEME_HTTPS_PORT 443 /* RFC 9110, 4.2.2 */
 
-#define SCHEME_NO_HOST 1 /* no host was named */
-
 /*
  * Whether the visitor uses https: what X-Forwarded-Proto says if the peer is `trusted` and the value
  * one that is known, else how he came to us.
@@ -35,12 +33,16 @@ int scheme_redirect(struct str text, bool *redirects_out, uint16_t *port_out);
 /* Where the visitor thinks that he is. */
 struct scheme_place {
 	char host[HOSTNAME_SIZE]; /* canonical, so nothing else can be made of it */
-	size_t host_n;            /* 0: no host was named */
+	size_t host_n;
 	uint16_t port;
 };
 
-/* What Host says, or what a trusted peer says of it by X-Forwarded-Host and -Port. */
-void scheme_asked(const struct http1_head *h, bool trusted, struct scheme_place *out);
+/*
+ * What Host says, or what a trusted peer says of it by X-Forwarded-Host and -Port; where none of them
+ * names a host, as in many health checks, the address that the request came to.
+ */
+void scheme_asked(const struct http1_head *h, bool trusted, const struct address *local,
+	struct scheme_place *out);
 
 /*
  * The port that who asked for one is sent to. `came_by` is the listener's: where it is another, ports
@@ -49,8 +51,5 @@ void scheme_asked(const struct http1_head *h, bool trusted, struct scheme_place 
  */
 uint16_t scheme_https_port(const struct option_ports *ports, uint16_t came_by, uint16_t asked);
 
-/*
- * Appends "https://host[:port]/path?query" for this request; it is for PAGE_HTTPS. 0, -ENOMEM, or
- * SCHEME_NO_HOST.
- */
+/* Appends "https://host[:port]/path?query" for this request; it is for PAGE_HTTPS. 0 or -ENOMEM. */
 int scheme_location(struct buf *out, const struct http1_head *h, const struct scheme_place *to);

@@ -129,3 +129,13 @@ def test_redirects_for_ports_that_are_mapped(tunnel, said, host, fields, locatio
                                "--trusted-proxies=127.0.0.0/8", name="server" + option[2:6])
         r = Visitor(server.address).get("/x?y", host=host, fields=fields)
         assert (r.status, r.get("Location")) == (308, location)
+
+
+@pytest.mark.parametrize("head", [b"OPTIONS /x HTTP/1.0\r\n\r\n", b"GET /x HTTP/1.1\r\nHost:\r\n\r\n"])
+def test_redirects_of_who_names_no_host(tunnel, head):
+    """HAProxy's health checks are such, and take 308 for well and 400 for dead."""
+    server = tunnel.server(*tunnel.ca().issue(A).options(), "--https-redirect")
+    with Visitor(server.address) as v:
+        v.send(head)
+        r = v.read_response()
+    assert (r.status, r.get("Location")) == (308, "https://%s/x" % server.address)

@@ -137,8 +137,17 @@ static void test_redirect_option(void **state)
 	}
 }
 
+/* The address that requests come to here. */
+static struct address here(const char *text)
+{
+	struct address a;
+	assert_true(address_parse(str_from(text), &a));
+	return a;
+}
+
 static void test_asked(void **state)
 {
+	struct address local = here("192.0.2.9:81");
 	static const struct {
 		const char *fields;
 		bool trusted;
@@ -157,7 +166,9 @@ static void test_asked(void **state)
 		{"Host: a\r\nX-Forwarded-Host: evil@b/\r\n", true, "a", 80},
 		{"Host: a\r\nX-Forwarded-Host: b, c\r\n", true, "a", 80},
 		{"Host:\r\nX-Forwarded-Host: b\r\n", true, "b", 80},
-		{"Host:\r\n", true, "", 80},
+		{"Host:\r\n", true, "192.0.2.9", 81},
+		{"Host:\r\n", false, "192.0.2.9", 81},
+		{"Host:\r\nX-Forwarded-Port: 82\r\n", true, "192.0.2.9", 82},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char text[256];
@@ -165,7 +176,7 @@ static void test_asked(void **state)
 		struct scheme_place to;
 		snprintf(text, sizeof text, "GET / HTTP/1.1\r\n%s\r\n", rows[i].fields);
 		parse(&h, text);
-		scheme_asked(&h, rows[i].trusted, &to);
+		scheme_asked(&h, rows[i].trusted, &local, &to);
 		if (!str_eq((struct str){to.host, to.host_n}, str_from(rows[i].host)) ||
 			to.port != rows[i].port)
 			fail_msg("row %zu: %.*s, %u", i, (int)to.host_n, to.host, to.port);
@@ -208,22 +219,22 @@ static const struct {
 		65535},
 	{"GET /x HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", "https://192.0.2.1/x", 443},
 	{"OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n", "https://a.test", 443},
-	{"GET /x HTTP/1.0\r\n\r\n", NULL, 443},
-	{"GET /x HTTP/1.1\r\nHost:\r\n\r\n", NULL, 443},
+	{"GET /x HTTP/1.0\r\n\r\n", "https://[2001:db8::9]/x", 443},
+	{"GET /x HTTP/1.1\r\nHost:\r\n\r\n", "https://[2001:db8::9]:444/x", 444},
 };
 
 static void test_locations(void **state)
 {
+	struct address local = here("[2001:db8::9]:80");
 	for (size_t i = 0; i < ARRAY_LEN(locations); i++) {
 		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		struct buf out = BUF_NULL;
 		parse(&h, locations[i].in);
 		struct scheme_place to;
-		scheme_asked(&h, false, &to);
+		scheme_asked(&h, false, &local, &to);
 		to.port = locations[i].port;
-		int r = scheme_location(&out, &h, &to);
-		assert_int_equal(r, locations[i].want ? 0 : SCHEME_NO_HOST);
-		struct str want = str_from(locations[i].want ? locations[i].want : "");
+		assert_int_equal(scheme_location(&out, &h, &to), 0);
+		struct str want = str_from(locations[i].want);
 		if (!str_eq((struct str){(const char *)buf_head(&out), buf_len(&out)}, want))
 			fail_msg("%.*s", (int)buf_len(&out), (const char *)buf_head(&out));
 		buf_deinit(&out);
