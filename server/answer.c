@@ -58,7 +58,8 @@ static void answer_surplus(struct visitor *v)
 /* Answers without a body, to which many an upstream sends one nevertheless, a moment later. */
 static bool answer_bodiless(const struct exchange *ex)
 {
-	return ex->method == HTTP1_HEAD || ex->status == 204 || ex->status == 304;
+	return ex->method == HTTP1_HEAD || ex->status == 204 || ex->status == 205 ||
+	       ex->status == 304;
 }
 
 /* The answer is whole: its lane serves the next request, or nobody. */
