@@ -6,11 +6,12 @@
 
 #include "base/log.h"
 
-/* Whichever of them it is: a stranger can cause it as often as he likes. */
-static void admit_log(struct worker *w, const struct address *peer, const char *what)
+/* A stranger can cause it as often as he likes. */
+static void admit_log(struct worker *w, struct log_limit *limit, const struct address *peer,
+	const char *what)
 {
 	char more[LOG_LIMIT_MORE], text[ADDRESS_TEXT_SIZE];
-	if (!log_limit_pass(&w->log_refused, loop_now(w->loop), TRUNK_SAY_AGAIN, 1, more))
+	if (!log_limit_pass(limit, loop_now(w->loop), TRUNK_SAY_AGAIN, 1, more))
 		return;
 	address_format(peer, text);
 	log_warn("a client from %s %s%s", text, what, more);
@@ -21,20 +22,20 @@ struct half_open_slot *trunk_admit(struct worker *w, const struct address *peer)
 	struct node *n = w->node;
 	struct half_open_slot *slot;
 	if (census_enter(&n->census, CENSUS_LINK, peer, (unsigned)w->opts->max_sessions, 0) < 0) {
-		admit_log(w, peer, "was refused: --max-sessions is reached");
+		admit_log(w, &w->log_refused, peer, "was refused: --max-sessions is reached");
 		return NULL;
 	}
 	int r = half_open_enter(&n->half_open, peer, (unsigned)w->opts->max_handshakes,
 		loop_now(w->loop), &slot);
 	if (r < 0) {
 		census_leave(&n->census, CENSUS_LINK, peer);
-		admit_log(w, peer,
+		admit_log(w, &w->log_refused, peer,
 			r == -EBUSY ? "was refused: --max-handshakes are under way"
 				    : "was refused: out of memory");
 		return NULL;
 	}
 	if (r == HALF_OPEN_CROWDED_OUT)
-		admit_log(w, peer,
+		admit_log(w, &w->log_evicted, peer,
 			"took the place of another that had not proved its key: "
 			"--max-handshakes are under way, or too many from one address");
 	return slot;

@@ -59,6 +59,7 @@ struct worker {
 	struct log_limit log_rejected;   /* connections that came to nothing */
 	struct log_limit log_handshakes; /* that failed */
 	struct log_limit log_refused;    /* clients, at a limit on links */
+	struct log_limit log_evicted;    /* clients, for whom another lost its place */
 	struct log_limit log_loops;      /* upstreams that lead back here */
 	struct log_limit log_leaving;    /* links that say GOAWAY */
 

@@ -138,6 +138,14 @@ class Tls:
         self.sock.sendall(self.outward.read()[:cut])
 
 
+def asks_for_a_link(server):
+    """Behind the 101, so that those who come later are."""
+    sock = socket.create_connection(("127.0.0.1", server.port), 5)
+    sock.sendall(wire.link_request())
+    sock.recv(4096)
+    return sock
+
+
 def half_head(server, source):
     sock = socket.create_connection(("127.0.0.1", server.port), 5, (source, 0))
     sock.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\nX: " + b"x" * 31000)
@@ -192,3 +200,15 @@ def test_memory_is_taken_from_who_holds_most(tunnel, kind, most):
         for sock in socks:
             sock.close()
         idle.sock.close()
+
+
+def test_who_is_refused_is_said_beside_who_loses_a_place(tunnel):
+    """Two lines of one limit: strangers, who cause the one at will, kept the other out of the log."""
+    server = tunnel.server("--workers=1", "--max-handshakes=1", "--max-sessions=2")
+    strangers = [asks_for_a_link(server) for _ in range(2)]
+    server.log_contains("took the place of another")
+    tunnel.client(server, tunnel.upstream("in"), "--links=1")
+    strangers += [asks_for_a_link(server) for _ in range(2)]
+    server.log_contains("was refused: --max-sessions is reached")
+    for sock in strangers:
+        sock.close()
