@@ -83,6 +83,7 @@ static int request_unread(struct visitor *v, const uint8_t *p, size_t n)
 	}
 	buf_deinit(&v->in);
 	v->in = rest;
+	visitor_charge(v);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 """What strangers can hold on to without a token, a request or a byte: places and memory, and that this
 keeps nobody else out."""
 
+import contextlib
 import selectors
 import socket
 import ssl
@@ -200,6 +201,23 @@ def test_memory_is_taken_from_who_holds_most(tunnel, kind, most):
         for sock in socks:
             sock.close()
         idle.sock.close()
+
+
+def test_memory_of_what_is_pipelined_behind_chunks(tunnel):
+    """What was read along with the last of a body waits for the answer, and is charged as well."""
+    silent = tunnel.upstream(lambda conn: conn.read_to_end())
+    server = tunnel.server("--workers=1", "--memory-budget=4MiB")
+    tunnel.client(server, silent)
+    visitors = [Visitor(server.address, source="127.5.0.1") for _ in range(150)]
+    for v in visitors:
+        v.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n")
+    silent.wait_connections(len(visitors))
+    for v in visitors:
+        with contextlib.suppress(OSError):  # it may be one that had to go
+            v.send(b"x\r\n0\r\n\r\n" + b"x" * 60000)
+    server.log_contains("visitors hold all the memory that they may")
+    for v in visitors:
+        v.close()
 
 
 def test_who_is_refused_is_said_beside_who_loses_a_place(tunnel):
