@@ -13,7 +13,10 @@
 #include "net/udp.h"
 
 #define FLOWS_MAX              1024 /* at a time, each with a descriptor: rule 18 */
-/* What part of them may be questions under way, before those that have had an answer make way: as on the server. */
+/*
+ * What part of them may be questions under way, before those that have had an answer make way: as on the
+ * server.
+ */
 #define FLOWS_UNANSWERED_SHARE 5
 /* Bytes that wait while the upstream's name is looked up, of one flow: the first question or two. */
 #define FLOWS_EARLY_MAX        (16u << 10)

@@ -1,7 +1,7 @@
 /*
  * An answer's bytes on their way to the visitor. The head is judged and written anew, the body passes
- * as it came, straight from the record that brought it, unless its chunks are not in canonical form. An answer whose end is in doubt is 502 while
- * that can still be said, and an RST afterwards (rule 32).
+ * as it came, straight from the record that brought it, unless its chunks are not in canonical form. An
+ * answer whose end is in doubt is 502 while that can still be said, and an RST afterwards (rule 32).
  */
 #include <errno.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 #pragma once
 /*
  * A UDP port, or a range of them, that sessions asked for: its sockets, which live on one worker, the one
- * that has a link for it. When a visitor comes for whom only another worker has one, the whole hatch moves there with what
- * was not passed on yet.
+ * that has a link for it. When a visitor comes for whom only another worker has one, the whole hatch moves
+ * there with what was not passed on yet.
  *
  * The registrar opens it, and is the only one to send it to a worker: a worker that wants to be rid of it
  * sends it home first. So the registrar always knows where it is or will be, and can close it.
@@ -20,7 +20,10 @@
 /* How long it stays at least: a move ends the flows there are. */
 #define HATCH_REST (100 * CLOCK_MS)
 
-/* Drops, and flows that had to go, are summed up for so long before they are logged, and then not logged again before ... */
+/*
+ * Drops, and flows that had to go, are summed up for so long before they are logged, and then not logged
+ * again before ...
+ */
 #define HATCH_SAY_FIRST CLOCK_S
 #define HATCH_SAY_AGAIN (60 * CLOCK_S)
 

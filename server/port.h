@@ -1,8 +1,8 @@
 #pragma once
 /*
- * A public port, or a range of them, that sessions asked for: its listener, on the main thread, which hands connections to the
- * worker that has a link for them, or the hatch for its datagrams, which is on such a worker itself. It is
- * there as long as a service holds it.
+ * A public port, or a range of them, that sessions asked for: its listener, on the main thread, which hands
+ * connections to the worker that has a link for them, or the hatch for its datagrams, which is on such a
+ * worker itself. It is there as long as a service holds it.
  */
 #include "net/listener.h"
 #include "server/door.h"

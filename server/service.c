@@ -65,10 +65,9 @@ void service_distrust(struct service *service)
 	if (atomic_exchange_explicit(&service->strict, true, memory_order_relaxed))
 		return;
 	log_warn("%s: the upstream %s sent bytes that no request asked for: its Content-Length is "
-		 "too "
-		 "short, or it answers HEAD with a body; mend it; until the service is published "
-		 "anew, "
-		 "its connections rest for %u ms before another visitor's request goes there",
+		 "too short, or it answers HEAD with a body; mend it; until the service is "
+		 "published anew, its connections rest for %u ms before another visitor's request "
+		 "goes there",
 		service->place[0] ? service->place : "the catch-all", service->upstream,
 		(unsigned)(LANE_REST_TIME / CLOCK_MS));
 }

@@ -155,9 +155,9 @@ struct pick {
 bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls);
 
 /*
- * Usable, not failing and not silent while another is neither, with the fewest requests under way; another worker's only if
- * it has far less to do, and not for one that came from there just now (`settled`). `but` (or NULL) has
- * just failed.
+ * Usable, not failing and not silent while another is neither, with the fewest requests under way; another
+ * worker's only if it has far less to do, and not for one that came from there just now (`settled`). `but`
+ * (or NULL) has just failed.
  */
 struct pick branch_pick(struct worker *w, const struct route *route, const struct branch *but,
 	bool settled);

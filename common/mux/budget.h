@@ -3,7 +3,8 @@
  * What queued bytes and granted credit may cost, in bytes (docs/protocol.md, rule 21).
  *
  * A budget is shared by the links of one worker; each link has an account in it, as have the visitors'
- * connections together, and the accounts of one session have a share together. A share that is full grants no credit beyond base windows.
+ * connections together, and the accounts of one session have a share together. A share that is full
+ * grants no credit beyond base windows.
  * When what is held overruns the whole budget, base windows having been overcommitted on purpose, the
  * session that holds most is told to let go. What is only promised never makes anybody let go.
  */

@@ -2,9 +2,9 @@
  * Who lets go when memory is out (docs/protocol.md, rule 21): one stream at a time, until it is enough.
  *
  * A stream weighs what it holds times how long it has stood still, where bytes that were taken count for as
- * long as a slow owner has enough of them (stream_moved()). The streams of one group, which is one visitor's, weigh
- * together: opening many, or moving each of them a little, makes nobody lighter. Of the heaviest group the
- * stream goes that has stood still longest. So a slow download that moves stays for as long as something
+ * long as a slow owner has enough of them (stream_moved()). The streams of one group, which is one visitor's,
+ * weigh together: opening many, or moving each of them a little, makes nobody lighter. Of the heaviest group
+ * the stream goes that has stood still longest. So a slow download that moves stays for as long as something
  * else stands still.
  *
  * Streams of datagrams come first, and alone if that is enough: to lose some is in their nature, and a flood

@@ -69,9 +69,9 @@ struct stream_ops {
 	 * The stream is CLOSED: both ends in order, or the peer opened it and is done with it
 	 * (FRAME_RESET_NONE); reset by the peer, or for want of memory; or its link ended
 	 * (FRAME_RESET_LINK_LOST). `taken` is how many of our bytes the peer's socket may have
-	 * taken: as its RESET, GOAWAY or FIN says, else all that were sent. Not called for the owner's own stream_reset(). May open
-	 * and reset streams; may close the link, which inside pull() or mux_fill() loses the record
-	 * that is being filled.
+	 * taken: as its RESET, GOAWAY or FIN says, else all that were sent. Not called for the
+	 * owner's own stream_reset(). May open and reset streams; may close the link, which inside
+	 * pull() or mux_fill() loses the record that is being filled.
 	 */
 	void (*closed)(struct stream *s, enum frame_reset reason, uint64_t taken);
 };

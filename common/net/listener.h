@@ -1,8 +1,8 @@
 #pragma once
 /*
- * A listening TCP socket, or those of a range of ports. Accepts a bounded number of connections a turn; when descriptors run out
- * it closes one waiting connection with a reserve descriptor, so that the peer is told at once, and
- * pauses instead of spinning on an event that it cannot serve.
+ * A listening TCP socket, or those of a range of ports. Accepts a bounded number of connections a turn;
+ * when descriptors run out it closes one waiting connection with a reserve descriptor, so that the peer is
+ * told at once, and pauses instead of spinning on an event that it cannot serve.
  */
 #include <stdbool.h>
 #include <stdint.h>

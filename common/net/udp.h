@@ -86,8 +86,9 @@ int udp_connect(struct udp *udp, struct loop *loop, struct udp_arena *arena,
 
 /*
  * Sends to `peer`, from the address `local` (NULL, or of family NONE: the kernel's choice) and the
- * socket's port, of a range the one in `local`; both NULL on a connected socket. Where `local` is none to send from (a broadcast's, or
- * one that is gone), it is the kernel's choice too. Drops what the socket does not take.
+ * socket's port, of a range the one in `local`; both NULL on a connected socket. Where `local` is none to
+ * send from (a broadcast's, or one that is gone), it is the kernel's choice too. Drops what the socket does
+ * not take.
  */
 void udp_send(struct udp *udp, const struct address *peer, const struct address *local,
 	const void *p, size_t n);
