@@ -119,7 +119,8 @@ bool offering_is_limited(const struct offering *offering)
 }
 
 void offering_count(struct offering *offering,
-	void (*admitted)(struct turnstile *t, struct ticket *ticket))
+	void (*admitted)(struct turnstile *t, struct ticket *ticket),
+	void (*displaced)(struct turnstile *t, struct ticket *ticket))
 {
 	const struct upstream_limits *limits = &offering->upstream.limits;
 	struct turnstile *t = &offering->connections;
@@ -127,6 +128,7 @@ void offering_count(struct offering *offering,
 		return;
 	turnstile_init(t, limit_of(limits->connections), limit_of(limits->connections_per_visitor),
 		admitted);
+	t->displaced = displaced;
 	t->waiting_max = OFFERING_QUEUE_MAX;
 	t->waiting_max_per_visitor = OFFERING_QUEUE_PER_VISITOR_MAX;
 }

@@ -115,9 +115,10 @@ void offering_set_limits(struct offering *offering, const struct upstream_limits
 
 /* Whether the number of its connections is limited, or was. */
 bool offering_is_limited(const struct offering *offering);
-/* Begins to count them. */
+/* Begins to count them; for the two see client/turnstile.h. */
 void offering_count(struct offering *offering,
-	void (*admitted)(struct turnstile *t, struct ticket *ticket));
+	void (*admitted)(struct turnstile *t, struct ticket *ticket),
+	void (*displaced)(struct turnstile *t, struct ticket *ticket));
 
 /* A visitor was turned away, `why`: said at once, then counted for a while. */
 void offering_crowded(struct offering *offering, const struct address *visitor, const char *why,

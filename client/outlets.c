@@ -287,14 +287,24 @@ static void outlet_placed(struct turnstile *t, struct ticket *ticket)
 		outlet_fail(o, FRAME_RESET_NO_MEMORY, "out of memory");
 }
 
-static void outlet_queued_in_vain(struct timeout_queue *queue, struct timeout *entry)
+static void outlet_turn_away(struct outlet *o, const char *why)
 {
-	struct outlet *o = container_of(entry, struct outlet, timeout);
 	struct address visitor = address_of(&o->open.visitor);
-	offering_crowded(o->offering, &visitor, "no connection ended within --queue-timeout",
-		loop_now(o->all->loop));
+	offering_crowded(o->offering, &visitor, why, loop_now(o->all->loop));
 	relay_abort(&o->relay, FRAME_RESET_BUSY);
 	outlet_end(o);
+}
+
+static void outlet_queued_in_vain(struct timeout_queue *queue, struct timeout *entry)
+{
+	outlet_turn_away(container_of(entry, struct outlet, timeout),
+		"no connection ended within --queue-timeout");
+}
+
+static void outlet_displaced(struct turnstile *t, struct ticket *ticket)
+{
+	outlet_turn_away(container_of(ticket, struct outlet, place),
+		"too many wait, most of them from this address");
 }
 
 /* Behind those who came before. 0, or -EBUSY or -ENOMEM. */
@@ -303,7 +313,7 @@ static int outlet_queue(struct outlet *o)
 	struct outlets *all = o->all;
 	struct offering *offering = o->offering;
 	struct address visitor = address_of(&o->open.visitor);
-	offering_count(offering, outlet_placed);
+	offering_count(offering, outlet_placed, outlet_displaced);
 	int r = turnstile_enter(&offering->connections, &o->place, &visitor, NULL);
 	if (r == -EBUSY)
 		offering_crowded(offering, &visitor, "too many wait already", loop_now(all->loop));

@@ -172,6 +172,45 @@ static bool is_full(size_t waiting, size_t waiting_max, size_t inside, size_t ma
 	return waiting >= room && waiting - room >= waiting_max;
 }
 
+/*
+ * The last ticket of the visitor who has most waiting, if he keeps as many as `v` has then. NULL: there is none.
+ * It goes through all visitors, but who waits is bounded where this is asked.
+ */
+static struct ticket *find_crowding(const struct turnstile *t, const struct turnstile_visitor *v)
+{
+	const struct turnstile_visitor *most = v;
+	for (size_t i = 0; i < t->visitors.n_buckets; i++)
+		for (struct table_node *it = t->visitors.buckets[i]; it; it = it->next) {
+			const struct turnstile_visitor *o =
+				table_entry(it, struct turnstile_visitor, node);
+			if (o->n_waiting > most->n_waiting)
+				most = o;
+		}
+	if (most->n_waiting <= v->n_waiting + 1)
+		return NULL;
+	list_for_each (it, &most->flows) {
+		const struct turnstile_flow *f = list_entry(it, struct turnstile_flow, of_visitor);
+		if (!list_empty(&f->waiting))
+			return list_entry(f->waiting.prev, struct ticket, link);
+	}
+	return NULL;
+}
+
+/* Room for one more of `v` to wait, for which another one may have to go. */
+static bool make_room(struct turnstile *t, const struct turnstile_visitor *v)
+{
+	if (is_full(v->n_waiting, t->waiting_max_per_visitor, v->inside, t->max_per_visitor))
+		return false;
+	if (!is_full(t->waiting, t->waiting_max, t->inside, t->max))
+		return true;
+	struct ticket *last = find_crowding(t, v);
+	if (!last)
+		return false;
+	turnstile_leave(t, last);
+	t->displaced(t, last);
+	return true;
+}
+
 int turnstile_enter(struct turnstile *t, struct ticket *ticket, const struct address *visitor,
 	struct turnstile_service *service)
 {
@@ -179,8 +218,7 @@ int turnstile_enter(struct turnstile *t, struct ticket *ticket, const struct add
 	if (!f)
 		return -ENOMEM;
 	struct turnstile_visitor *v = f->visitor;
-	if (is_full(t->waiting, t->waiting_max, t->inside, t->max) ||
-		is_full(v->n_waiting, t->waiting_max_per_visitor, v->inside, t->max_per_visitor)) {
+	if (!make_room(t, v)) {
 		flow_put(t, f);
 		return -EBUSY;
 	}

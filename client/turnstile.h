@@ -48,6 +48,8 @@ struct turnstile {
 	struct turnstile_service own; /* of tickets without a service */
 	struct hash_key key;
 	void (*admitted)(struct turnstile *t, struct ticket *ticket);
+	/* It has left for another visitor's; NULL where as many may wait as like. */
+	void (*displaced)(struct turnstile *t, struct ticket *ticket);
 };
 
 /* admitted() must not free its ticket, and may call turnstile_leave(). */
@@ -61,7 +63,8 @@ void turnstile_service_init(struct turnstile_service *service);
 
 /*
  * Lets it wait its turn; an IPv6 visitor counts as his /64; `service` may be NULL. 0, -EBUSY when too many
- * wait, or -ENOMEM.
+ * wait, or -ENOMEM. Where too many wait, the last one of the visitor who has most waiting makes room, as
+ * long as he keeps as many as this one's.
  */
 int turnstile_enter(struct turnstile *t, struct ticket *ticket, const struct address *visitor,
 	struct turnstile_service *service);

@@ -51,6 +51,33 @@ static void test_limited_in_vain(void **state)
 	end(&s);
 }
 
+/* A queue that is full of one visitor's is open to another. */
+static void test_limited_and_crowded(void **state)
+{
+	struct scene s;
+	begin_as(&s, "22=tcp://127.0.0.1:%u", (struct service_options){.max_connections = 1});
+	struct visitor v[5] = {0};
+	struct turnstile *connections = &s.services.v[0]->connections;
+	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+		v[i].ip = i == 4 ? 2 : 1;
+		v[i].kind = FRAME_KIND_TCP;
+		visit(&s, &v[i]);
+		carry(&s.server, &s.client);
+		UNTIL(&s, connections->inside == 1);
+		connections->waiting_max = 3;
+	}
+	UNTIL(&s, v[3].closed);
+	assert_int_equal(v[3].reason, FRAME_RESET_BUSY);
+	assert_int_equal(connections->waiting, 3);
+	stream_reset(&v[0].stream, FRAME_RESET_CANCELLED);
+	UNTIL(&s, s.n_accepted == 2);
+	stream_reset(&v[1].stream, FRAME_RESET_CANCELLED);
+	UNTIL(&s, s.n_accepted == 3);
+	assert_false(v[2].closed);
+	assert_false(v[4].closed);
+	end(&s);
+}
+
 /* Nothing for the time: reset on both sides. What is not of kind tcp has times of the exit node's. */
 static void test_idle(void **state)
 {
@@ -108,6 +135,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limited),
 		cmocka_unit_test(test_limited_in_vain),
+		cmocka_unit_test(test_limited_and_crowded),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_idle_but_for_credit),
 	};

@@ -16,12 +16,18 @@
 #define TICKETS 64
 
 static struct ticket tickets[TICKETS];
-static int order[TICKETS], n_admitted;
+static int order[TICKETS], n_admitted, last_displaced;
 
 static void admitted(struct turnstile *t, struct ticket *ticket)
 {
 	assert_int_equal(ticket->state, TICKET_INSIDE);
 	order[n_admitted++] = (int)(ticket - tickets);
+}
+
+static void displaced(struct turnstile *t, struct ticket *ticket)
+{
+	assert_int_equal(ticket->state, TICKET_IDLE);
+	last_displaced = (int)(ticket - tickets);
 }
 
 static void begin(struct turnstile *t, size_t max, size_t max_per_visitor)
@@ -212,6 +218,35 @@ static void test_queue_is_bounded(void **state)
 	end(&t);
 }
 
+/* Who has most waiting makes room for who has less, and nobody for who has as much. */
+static void test_room_is_made(void **state)
+{
+	struct turnstile t;
+	begin(&t, 1, SIZE_MAX);
+	t.waiting_max = 5;
+	t.displaced = displaced;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(try_enter(&t, i, 1), 0);
+	turnstile_admit(&t);
+	for (int i = 2; i < 6; i++)
+		assert_int_equal(try_enter(&t, i, 2), 0);
+	assert_int_equal(t.waiting, 5);
+	assert_int_equal(try_enter(&t, 6, 3), 0);
+	assert_int_equal(last_displaced, 5);
+	assert_int_equal(try_enter(&t, 7, 3), 0);
+	assert_int_equal(last_displaced, 4);
+	assert_int_equal(t.waiting, 5);
+	/* One waits of the first, two of each other. */
+	assert_int_equal(try_enter(&t, 8, 1), -EBUSY);
+	assert_int_equal(try_enter(&t, 8, 3), -EBUSY);
+	assert_int_equal(try_enter(&t, 8, 4), 0);
+	assert_int_equal(t.waiting, 5);
+	assert_int_equal(try_enter(&t, 9, 5), 0);
+	assert_int_equal(try_enter(&t, 10, 6), -EBUSY);
+	assert_int_equal(n_admitted, 1);
+	end(&t);
+}
+
 static void test_other_limits(void **state)
 {
 	struct turnstile t;
@@ -340,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_one_prefix),
 		cmocka_unit_test(test_subscribers),
 		cmocka_unit_test(test_queue_is_bounded),
+		cmocka_unit_test(test_room_is_made),
 		cmocka_unit_test(test_other_limits),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_one_service_has_all),
