@@ -316,7 +316,9 @@ static bool bodiless(const struct http1_head *h, enum http1_method asked)
 static void judge_unframed(struct http1_head *h, enum http1_method asked)
 {
 	bool clear = judge_framing(h, HTTP1_BODY_NONE) == HTTP1_OK;
-	bool tells = clear && (asked == HTTP1_HEAD || h->status == 304);
+	/* To GET, too, a 1xx or a 204 has no body that could be told of. */
+	bool head = asked == HTTP1_HEAD && h->status >= 200 && h->status != 204;
+	bool tells = clear && (head || h->status == 304);
 	h->framed_anew &= tells;
 	for (struct http1_field *f = h->fields; !tells && f < h->fields + h->n_fields; f++)
 		if (f->id == HTTP1_CONTENT_LENGTH || f->id == HTTP1_TRANSFER_ENCODING)
@@ -324,7 +326,7 @@ static void judge_unframed(struct http1_head *h, enum http1_method asked)
 	/* An upstream that announces a body here may send one, and the next answer is not it. */
 	bool announced =
 		h->body == HTTP1_BODY_CHUNKED || (h->body == HTTP1_BODY_LENGTH && h->status != 304);
-	if (!clear || (announced && asked != HTTP1_HEAD))
+	if (!clear || (announced && !head))
 		h->keep_alive = false;
 	h->body = HTTP1_BODY_NONE;
 }

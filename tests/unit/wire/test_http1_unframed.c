@@ -31,6 +31,11 @@ static const struct {
 		false},
 	{HTTP1_HEAD, "HTTP/1.1 200 x\r\nConnection: Content-Length\r\n" LENGTH, HTTP1_BODY_NONE,
 		true, false},
+	/* GET would bring no body there either. */
+	{HTTP1_HEAD, "HTTP/1.1 103 x\r\n" LENGTH, HTTP1_BODY_NONE, false, false},
+	{HTTP1_HEAD, "HTTP/1.1 100 x\r\n" CHUNKED, HTTP1_BODY_NONE, false, false},
+	{HTTP1_HEAD, "HTTP/1.1 204 x\r\n" LENGTH, HTTP1_BODY_NONE, false, false},
+	{HTTP1_HEAD, "HTTP/1.1 304 x\r\n" LENGTH, HTTP1_BODY_NONE, true, true},
 	{HTTP1_GET, "HTTP/1.1 304 x\r\n" LENGTH, HTTP1_BODY_NONE, true, true},
 	{HTTP1_GET, "HTTP/1.1 304 x\r\n" CHUNKED, HTTP1_BODY_NONE, false, true},
 	{HTTP1_GET, "HTTP/1.1 304 x\r\n" LENGTH CHUNKED, HTTP1_BODY_NONE, false, false},
