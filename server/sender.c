@@ -255,15 +255,32 @@ static struct pick sender_pick(struct worker *w, struct hatch *h)
 	return route ? branch_pick(w, route, NULL, true) : PICK_NONE;
 }
 
-/* Whoever it was before is withdrawn, and another session has the port too. */
+/* A link that does not answer while another does is none to wait for with a first question (rule 46). */
+static bool sender_stranded(const struct sender *s)
+{
+	if (s->bytes[1] || !trunk_silent(s->trunk))
+		return false;
+	struct pick pick = sender_pick(sender_worker(s), s->hatch);
+	return pick_found(pick) && !pick.last;
+}
+
+/*
+ * None if whoever it was before is withdrawn, and another session has the port too; nor if it has to go
+ * another way.
+ */
 static struct sender *sender_find(struct hatch *h, const struct address *peer,
 	const struct address *local)
 {
 	struct roll_entry *e = roll_find(&h->worker->senders.roll, h, peer, local);
 	struct sender *s = e ? container_of(e, struct sender, entry) : NULL;
-	if (!s || !s->branch->gone)
+	const char *over = NULL;
+	if (s && s->branch->gone)
+		over = "withdrawn";
+	else if (s && sender_stranded(s))
+		over = "link_silent";
+	if (!over)
 		return s;
-	sender_close(s, "withdrawn");
+	sender_close(s, over);
 	return NULL;
 }
 

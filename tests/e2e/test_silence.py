@@ -8,6 +8,8 @@ import pytest
 from house import programs
 from house.mitm import UP
 from house.netns import Namespace, join
+from house.public import free_port
+from house.udp import UdpUpstream, UdpVisitor
 from house.upstream import Upstream, response
 from house.visitor import Visitor
 from house.wait import wait_until
@@ -92,6 +94,28 @@ def test_alone(tunnel, node):
         node.log_contains(SAYS)
         second = pool.submit(ask, node.address)
         assert first.result() == second.result() == (200, "late")
+
+
+def test_flows_without_an_answer(tunnel, node):
+    """Who asks again from the same port, as WireGuard and resolvers do, is answered by the spare."""
+    upstream, port = tunnel.stage.add(UdpUpstream()), free_port()
+    service = "%d=udp://%s" % (port, upstream.address)
+
+    def visitor():
+        return tunnel.stage.add(UdpVisitor(("127.0.0.1", port)))
+
+    relay = tunnel.mitm(node)
+    tunnel.client(relay.address, service)
+    known = visitor()
+    assert known.ask(b"known") == b"known"
+    tunnel.client(node, service)
+    relay.hole = True
+    for v in [visitor() for _ in range(8)]:
+        wait_until(lambda v=v: v.ask(b"again", 0.2) == b"again", "an answer of the spare's")
+    node.log_contains(SAYS)
+    assert "silent for" not in node.log()
+    # One that has answers stays where it is known, unless the port moves to the spare's worker.
+    assert known.ask(b"more", 0.2) == (b"more" if "why=moved" in node.log() else None)
 
 
 def test_slow_upstream_is_asked_once(tunnel, node):
