@@ -199,11 +199,18 @@ static bool visitor_leaves(struct visitor *v, const struct route *route)
 	return false;
 }
 
+/* A trusted proxy's connection has many visitors: what is one's own is not the next one's (rule 33). */
+static void visitor_leave_others(struct visitor *v, uint64_t group)
+{
+	if (v->user.own && v->user.own->stream.group != group)
+		lane_disown(v->user.own);
+}
+
 void visitor_send(struct visitor *v, const struct branch *but)
 {
 	struct exchange *ex = &v->ex;
 	struct worker *w = v->worker;
-	uint64_t now = loop_now(w->loop);
+	uint64_t now = loop_now(w->loop), group = address_network(&ex->visitor);
 	struct route *route = routes_find(&w->routes, exchange_host(ex), now);
 	struct pick pick = PICK_NONE;
 	/* A name that only TLS leads to: its service is not for who merely writes it into a Host. */
@@ -215,6 +222,7 @@ void visitor_send(struct visitor *v, const struct branch *but)
 		visitor_refuse(v, PAGE_DOT_SEGMENTS);
 		return;
 	}
+	visitor_leave_others(v, group);
 	pick.branch = visitor_own_branch(v, route);
 	if (!pick.branch && route)
 		pick = branch_pick(w, route, but, v->moves > 0);
@@ -248,7 +256,7 @@ void visitor_send(struct visitor *v, const struct branch *but)
 		visitor_close(v, true);
 		return;
 	}
-	lane->stream.group = address_network(&ex->visitor);
+	lane->stream.group = group;
 	stream_ready(&lane->stream);
 	/* Another service may have been tried before, or none was there. */
 	ex->half_closed = service->half_closed;

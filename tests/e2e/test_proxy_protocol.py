@@ -130,6 +130,20 @@ def test_visitors_share_no_upstream_connection(tunnel, seer):
             check_seen(v)
 
 
+def test_visitors_of_one_proxy_share_none_either(tunnel):
+    """Each visitor's header says who he is, though a trusted proxy sends both down one connection."""
+    def script(conn):
+        said = conn.read_until(b"\r\n")
+        while conn.read_request() is not None:
+            conn.send(response(said.split()[2]))
+
+    server, _, _ = tunnel.through(script, server_options=["--trusted-proxies=127.0.0.1"],
+                                  client_options=["--proxy-protocol=v1"])
+    v = tunnel.visitor(server)
+    for visitor in ("192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.1"):
+        assert v.get(fields=["X-Forwarded-For: " + visitor]).text() == visitor
+
+
 def header_at_upstream(tunnel, scheme, version, server_options=(), visit=None):
     """The header that one visitor's connection brings."""
     seen = []

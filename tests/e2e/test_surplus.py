@@ -88,6 +88,31 @@ def test_behind_an_answer_without_a_body_others_go_elsewhere(tunnel, kind, leave
     wait_until(lambda: poisoned[-1].ended, "the end of the poisoned connection")
 
 
+NTLM = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("answer", [BODILESS["HEAD"], BODILESS["304"], NTLM],
+                         ids=["HEAD", "304", "login"])
+def test_visitors_of_one_proxy_are_told_apart(tunnel, answer):
+    """A proxy sends many visitors' requests down one connection; who they are says X-Forwarded-For."""
+    asked = []
+    server, _, _ = tunnel.through(trailing(answer, asked.append),
+                                  server_options=["--trusted-proxies=127.0.0.1"])
+
+    def good(v, visitor):
+        return v.get("/good", fields=["X-Forwarded-For: " + visitor]).body
+
+    def attempt():
+        v = tunnel.visitor(server)
+        v.get("/evil", method="HEAD" if answer == BODILESS["HEAD"] else "GET",
+              fields=["X-Forwarded-For: 192.0.2.1"])
+        return b"%d" % asked[-1].number, good(v, "192.0.2.1"), good(v, "192.0.2.2")
+
+    poisoned, own, other = in_time(attempt)
+    assert own == poisoned
+    assert other != poisoned
+
+
 def test_own_reuse_goes_on_and_others_come_back_when_it_has_rested(tunnel):
     server, _, up = tunnel.through(trailing(BODILESS["304"], lambda conn: None))
     with Visitor(server.address) as v:
