@@ -58,7 +58,7 @@ def test_everything_over_link_local_addresses(tunnel, stage, cable, bound):
             "[fe80::1%%25%s]:%d" % (cable.away_end, server.port),
             ["http://%s:%d" % (away, http.port), "0=udp://%s:%d" % (away, udp.port)],
             start=False)).start()
-        public = port_of(client)
+        public = port_of(client, "udp:")
         for who in ("fe80::2", "fe80::3"):
             with VisitorFrom(who, "fe80::1", cable.away_end, server.port) as v:
                 v.request(host="[FE80::1%%25%s]:%d" % (cable.away_end, server.port),
