@@ -28,19 +28,18 @@ BODILESS = {
 SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def trailing(answer, answering):
-    """Requests for /evil get `answer` once answering(conn) has returned; others get the number of their
-    connection."""
+def answering(answers, about_to=lambda conn: None):
+    """Requests for a path of `answers` get what stands there, once about_to() has returned; others get
+    the number of their connection."""
     def script(conn):
         while True:
             request = conn.read_request()
             if request is None:
                 return
-            if b" /evil " in request[0]:
-                answering(conn)
-                conn.send(answer)
-            else:
-                conn.send(response(b"%d" % conn.number))
+            path = request[0].split(b" ")[1].decode()
+            if path in answers:
+                about_to(conn)
+            conn.send(answers.get(path) or response(b"%d" % conn.number))
     return script
 
 
@@ -70,7 +69,7 @@ def in_time(attempt):
 @pytest.mark.parametrize("leaves", [True, False])
 def test_behind_an_answer_without_a_body_others_go_elsewhere(tunnel, kind, leaves):
     poisoned = []
-    server, _, _ = tunnel.through(trailing(BODILESS[kind], poisoned.append))
+    server, _, _ = tunnel.through(answering({"/evil": BODILESS[kind]}, poisoned.append))
 
     def attempt():
         attacker, victim = tunnel.visitor(server), tunnel.visitor(server)
@@ -96,7 +95,7 @@ NTLM = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 
 def test_visitors_of_one_proxy_are_told_apart(tunnel, answer):
     """A proxy sends many visitors' requests down one connection; who they are says X-Forwarded-For."""
     asked = []
-    server, _, _ = tunnel.through(trailing(answer, asked.append),
+    server, _, _ = tunnel.through(answering({"/evil": answer}, asked.append),
                                   server_options=["--trusted-proxies=127.0.0.1"])
 
     def good(v, visitor):
@@ -114,7 +113,7 @@ def test_visitors_of_one_proxy_are_told_apart(tunnel, answer):
 
 
 def test_own_reuse_goes_on_and_others_come_back_when_it_has_rested(tunnel):
-    server, _, up = tunnel.through(trailing(BODILESS["304"], lambda conn: None))
+    server, _, up = tunnel.through(answering({"/evil": BODILESS["304"]}))
     with Visitor(server.address) as v:
         ask_evil(v, "304")
         time.sleep(2 * REST)
@@ -135,19 +134,8 @@ def test_who_goes_on_before_it_rested_keeps_it(tunnel):
     such a connection never goes to anybody else."""
     poisoned = []
 
-    def script(conn):
-        while True:
-            request = conn.read_request()
-            if request is None:
-                return
-            if b" /evil " in request[0]:
-                conn.send(BODILESS["HEAD"])
-            elif b" /slow " in request[0]:
-                poisoned.append(conn)
-                conn.send(SHORT)  # the late body of HEAD, for all that anyone can tell
-            else:
-                conn.send(response(b"%d" % conn.number))
-
+    # What /slow gets is the late body of HEAD, for all that anyone can tell.
+    script = answering({"/evil": BODILESS["HEAD"], "/slow": SHORT}, poisoned.append)
     server, _, _ = tunnel.through(script)
     attacker = tunnel.visitor(server)
 
@@ -168,7 +156,8 @@ def test_a_service_that_sent_too_much_is_strict(tunnel, together):
     """Nobody can know beforehand that a Content-Length is too short. Once seen, connections of that
     service rest, whatever they answered."""
     poisoned = []
-    server, _, _ = tunnel.through(trailing(SHORT + EVIL if together else SHORT, poisoned.append))
+    answers = {"/evil": SHORT + EVIL if together else SHORT}
+    server, _, _ = tunnel.through(answering(answers, poisoned.append))
     with Visitor(server.address) as v:
         assert v.get("/evil").body == b"ok"
         if not together:
@@ -197,7 +186,7 @@ def test_late_bytes_at_full_rate(tunnel):
     def late(conn):
         threading.Timer(0.002, send, [conn]).start()
 
-    server, _, _ = tunnel.through(trailing(BODILESS["HEAD"], late))
+    server, _, _ = tunnel.through(answering({"/evil": BODILESS["HEAD"]}, late))
     stop = threading.Event()
     answers = []
 
