@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/complain.h"
 #include "config/config.h"
 #include "config/help.h"
 #include "config/token_source.h"
@@ -14,7 +15,7 @@
 
 static int refuse(const struct launch *l, const struct error *err)
 {
-	fprintf(stderr, "tunnel %s: %s\n", l->table->command, err->text);
+	complain(LOG_ERROR, l->table->command, err->text);
 	return STATUS_USAGE;
 }
 
@@ -77,7 +78,7 @@ static int run(const struct launch *l, void *opts, const struct config *c,
 	struct error err = {"no memory"};
 	struct reloader *r = reloader_new(&side, c, opts);
 	if (!r || start_log(&f, &err)) {
-		fprintf(stderr, "tunnel %s: %s\n", l->table->command, err.text);
+		complain(LOG_ERROR, l->table->command, err.text);
 		reloader_end(r);
 		return STATUS_FAILED;
 	}

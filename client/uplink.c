@@ -85,7 +85,7 @@ static void uplink_fail(struct uplink *u, const char *why)
 	if (strncmp(u->last_failure, why, sizeof(u->last_failure) - 1) != 0)
 		u->log_failure = (struct log_limit){0}; /* the back-off limits these */
 	if (log_limit_pass(&u->log_failure, now, UPLINK_SAY_AGAIN, 1, more)) {
-		log_info("cannot connect to %s: %s; trying again in %.1f s%s", u->knock.authority,
+		log_warn("cannot connect to %s: %s; trying again in %.1f s%s", u->knock.authority,
 			why, (double)delay / CLOCK_S, more);
 		snprintf(u->last_failure, sizeof(u->last_failure), "%s", why);
 	}
@@ -194,7 +194,7 @@ void uplink_goaway(struct uplink *u, struct cable *c, uint8_t reason)
 		return;
 	char text[32];
 	uint64_t delay = uplink_delay_after(u, c);
-	log_info("%s takes leave (%s); streams under way go on: %zu; trying again %s",
+	log_warn("%s takes leave (%s); streams under way go on: %zu; trying again %s",
 		u->knock.authority, frame_goaway_name(reason), cable_streams(c), when(delay, text));
 	u->cable = NULL;
 	uplink_wait(u, delay);
@@ -248,7 +248,7 @@ static void uplink_broken(struct uplink *u, const struct cable *c)
 	if (!u->unwelcome || strcmp(u->last_failure, l->why) != 0)
 		u->log_failure = (struct log_limit){0};
 	if (log_limit_pass(&u->log_failure, now, UPLINK_SAY_AGAIN, 1, more))
-		log_info("lost %s to %s: %s; trying again %s%s", name_of(u, name),
+		log_warn("lost %s to %s: %s; trying again %s%s", name_of(u, name),
 			u->knock.authority, l->why, when(delay, text), more);
 	uplink_wait(u, delay);
 	bond_link_down(u->bond, u);

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/escape.h"
+#include "base/journal.h"
 #include "base/log_sink.h"
 #include "base/macros.h"
 
@@ -51,6 +52,7 @@ static struct {
 	atomic_int level;
 	enum log_format format;
 	bool access_off, access_file;
+	bool journal[LOG_SINKS];
 } config = {.level = LOG_INFO};
 
 static _Thread_local struct batch *batch;
@@ -160,16 +162,32 @@ static void line_end(struct batch *b, enum log_sink sink, struct line *l)
 	b->len[sink] = 0;
 }
 
-static void put_sentence(struct line *l, struct stamp *stamp, enum log_level level, struct str text)
+/*
+ * What every line begins with. The journal has a priority and a time of its own for each; who reads JSON
+ * out of it expects the time among its fields all the same.
+ */
+static void put_begin(struct line *l, struct stamp *stamp, enum log_sink sink, enum log_level level)
 {
-	bool json = config.format == LOG_JSON;
+	bool json = config.format == LOG_JSON, journal = config.journal[sink];
+	if (journal)
+		put(l, journal_priority(level), strlen(journal_priority(level)));
 	if (json)
 		put_literal(l, "{\"time\":\"");
-	put_time(l, stamp);
+	if (json || !journal)
+		put_time(l, stamp);
 	if (json)
-		put_literal(l, "\",\"level\":\"");
-	else
+		put_literal(l, "\",");
+	else if (!journal)
 		put_literal(l, " ");
+}
+
+static void put_sentence(struct line *l, struct stamp *stamp, enum log_sink sink,
+	enum log_level level, struct str text)
+{
+	bool json = config.format == LOG_JSON;
+	put_begin(l, stamp, sink, level);
+	if (json)
+		put_literal(l, "\"level\":\"");
 	put(l, level_names[level], strlen(level_names[level]));
 	if (json)
 		put_literal(l, "\",\"message\":\"");
@@ -183,11 +201,11 @@ static void put_sentence(struct line *l, struct stamp *stamp, enum log_level lev
 }
 
 /* For what the log says of itself. */
-static size_t render(char *to, enum log_level level, const char *text)
+static size_t render(char *to, enum log_sink sink, enum log_level level, const char *text)
 {
 	struct stamp stamp = {.second = -1};
 	struct line l = {to, to + LOG_LINE_MAX - TAIL_MAX};
-	put_sentence(&l, &stamp, level, str_from(text));
+	put_sentence(&l, &stamp, sink, level, str_from(text));
 	*l.p++ = '\n';
 	return (size_t)(l.p - to);
 }
@@ -199,6 +217,8 @@ int log_start(const struct log_options *opts, struct error *err)
 	config.access_file = opts->access_file && !opts->access_off;
 	log_set_level(opts->level);
 	int r = log_sinks_start(config.access_file ? opts->access_file : NULL, render, err);
+	for (int i = 0; i < LOG_SINKS; i++)
+		config.journal[i] = !r && log_sink_is_journal((enum log_sink)i);
 	if (!r)
 		atomic_store_explicit(&config.started, true, memory_order_release);
 	return r;
@@ -249,7 +269,8 @@ void log_line(enum log_level level, const char *fmt, ...)
 	if (n < 0)
 		return;
 	struct line l = line_begin(b, LOG_SINK_STDERR);
-	put_sentence(&l, &b->stamp, level, (struct str){text, MIN((size_t)n, sizeof text - 1)});
+	put_sentence(&l, &b->stamp, LOG_SINK_STDERR, level,
+		(struct str){text, MIN((size_t)n, sizeof text - 1)});
 	line_end(b, LOG_SINK_STDERR, &l);
 }
 
@@ -292,13 +313,11 @@ void log_access(const struct log_field *fields, size_t n)
 	enum log_sink sink = config.access_file ? LOG_SINK_ACCESS : LOG_SINK_STDERR;
 	bool json = config.format == LOG_JSON;
 	struct line l = line_begin(b, sink);
+	put_begin(&l, &b->stamp, sink, LOG_INFO);
 	if (json)
-		put_literal(&l, "{\"time\":\"");
-	put_time(&l, &b->stamp);
-	if (json)
-		put_literal(&l, "\",\"level\":\"info\",\"log\":\"access\"");
+		put_literal(&l, "\"level\":\"info\",\"log\":\"access\"");
 	else
-		put_literal(&l, " access");
+		put_literal(&l, "access");
 	for (size_t i = 0; i < n; i++)
 		if (field_max(&fields[i]) <= (size_t)(l.end - l.p))
 			put_field(&l, &fields[i], json);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/journal.h"
 #include "base/macros.h"
 
 /* One write to what is not a pipe; a bound for how long a slow disk holds one call. */
@@ -47,6 +48,7 @@ static void set_fd(struct log_file *f, int fd)
 	f->fd = fd;
 	f->is_socket = known && S_ISSOCK(st.st_mode);
 	f->is_regular = known && S_ISREG(st.st_mode);
+	f->is_journal = journal_has(fd);
 	f->write_max = f->is_socket || f->is_regular ? WRITE_MAX : PIPE_BUF;
 	f->partial = 0;
 	/* How standard error's file ended before is not ours to mend. */

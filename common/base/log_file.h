@@ -12,6 +12,7 @@ struct log_file {
 	int fd;
 	bool is_socket; /* send() can be told not to wait, write() cannot */
 	bool is_regular;
+	bool is_journal;  /* base/journal.h */
 	size_t write_max; /* bytes of one write */
 	size_t partial;   /* bytes of the first line that are written already */
 	off_t torn_size;  /* of the file, when a write failed behind `partial` */

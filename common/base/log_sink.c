@@ -107,7 +107,7 @@ static void ring_notice(struct sink *s)
 	snprintf(text, sizeof text, "%llu lines of this log were dropped, because %s%s", s->dropped,
 		s->dropped_by ? "it could not be written: " : "nobody read it fast enough",
 		s->dropped_by ? strerror(s->dropped_by) : "");
-	ring_append(s, line, state.render(line, LOG_WARN, text));
+	ring_append(s, line, state.render(line, (enum log_sink)(s - state.sinks), LOG_WARN, text));
 	s->dropped = 0;
 	s->dropped_by = 0;
 }
@@ -146,6 +146,11 @@ void log_sink_put(enum log_sink which, const char *lines, size_t n)
 		eventfd_write(state.wake_fd, 1);
 }
 
+bool log_sink_is_journal(enum log_sink sink)
+{
+	return state.sinks[sink].ring && state.sinks[sink].file.is_journal;
+}
+
 void log_sink_reopen(void)
 {
 	pthread_mutex_lock(&state.lock);
@@ -174,7 +179,7 @@ __attribute__((format(printf, 3, 4))) static void say_of(const struct sink *s, e
 	va_start(ap, fmt);
 	vsnprintf(text + n, sizeof text - (size_t)n, fmt, ap);
 	va_end(ap);
-	log_sink_put(other, line, state.render(line, level, text));
+	log_sink_put(other, line, state.render(line, other, level, text));
 }
 
 static void sink_failed(struct sink *s, int error)

@@ -6,6 +6,7 @@
  * Whoever puts lines in never waits for a reader: the mutex is held for a copy, and what does not
  * fit is dropped whole lines at a time and counted.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -22,8 +23,8 @@ enum log_sink { LOG_SINK_STDERR, LOG_SINK_ACCESS, LOG_SINKS };
 /* The longest line, newline included; PIPE_BUF, so that a pipe takes one in a piece. */
 #define LOG_LINE_MAX 4096
 
-/* Renders a sentence as a finished line into LOG_LINE_MAX bytes; its length. */
-typedef size_t log_render_fn(char *to, enum log_level level, const char *text);
+/* Renders a sentence for a sink as a finished line into LOG_LINE_MAX bytes; its length. */
+typedef size_t log_render_fn(char *to, enum log_sink sink, enum log_level level, const char *text);
 
 /*
  * Starts the thread. `access_path` NULL leaves LOG_SINK_ACCESS closed; else it stays the caller's and is
@@ -31,6 +32,9 @@ typedef size_t log_render_fn(char *to, enum log_level level, const char *text);
  * not made.
  */
 int log_sinks_start(const char *access_path, log_render_fn *render, struct error *err);
+
+/* Whether the sink's lines go to the journal, which has an own form (base/journal.h). Once it is started. */
+bool log_sink_is_journal(enum log_sink sink);
 
 /* Opens the access file anew, between two lines; what becomes of it is said on standard error. */
 void log_sink_reopen(void);

@@ -1,11 +1,15 @@
 """What systemd is told (sd_notify). The units themselves are tests/lint/units.py's."""
 
 import os
+import re
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
+
+from house import programs
 
 
 class Manager:
@@ -99,3 +103,70 @@ def test_a_manager_that_is_gone(tunnel, stage):
     server, _, _ = tunnel.through()
     other = tunnel.server(env=dict(tunnel.env, NOTIFY_SOCKET=str(stage.path / "nobody")))
     assert other.alive() and server.alive()
+
+class Journal:
+    """The other end of a unit's standard output and error."""
+
+    def __init__(self, tunnel):
+        self.ours, self.theirs = socket.socketpair()
+        self.env = dict(tunnel.env, JOURNAL_STREAM=self.stream(self.theirs.fileno()))
+        self.text = ""
+
+    @staticmethod
+    def stream(fd):
+        st = os.fstat(fd)
+        return "%d:%d" % (st.st_dev, st.st_ino)
+
+    def given_to(self, start):
+        daemon = start(env=self.env, stderr=self.theirs)
+        self.theirs.close()
+        return daemon
+
+    def wait_for(self, text):
+        self.ours.settimeout(10)
+        while text not in self.text:
+            data = self.ours.recv(65536)
+            assert data, self.text
+            self.text += data.decode()
+        return [line for line in self.text.splitlines() if text in line][0]
+
+    def all_lines(self):
+        while data := self.ours.recv(65536):
+            self.text += data.decode()
+        return self.text.splitlines()
+
+@pytest.mark.parametrize("options,access", [
+    ([], r"<6>access visitor=127.0.0.1 .* path=/seen "),
+    (["--access-log=/dev/stderr"], r"<6>access visitor=127.0.0.1 .* path=/seen "),
+    (["--log-format=json"], r'<6>{"time":"[^"]+","level":"info","log":"access",.*"path":"/seen"'),
+])
+def test_journal(tunnel, options, access):
+    """A priority for each line, the access log's too, and in text no second time."""
+    journal = Journal(tunnel)
+    server = journal.given_to(lambda **stderr: tunnel.server(*options, "--no-seal", **stderr))
+    tunnel.client(server, tunnel.upstream())
+    tunnel.visitor(server).get("/seen")
+    assert re.match(access, journal.wait_for("/seen"))
+    server.stop()
+    lines = journal.all_lines()
+    assert all(re.match(r"<[3467]>[a-z{]", line) for line in lines), lines
+    assert [line for line in lines if line.startswith("<4>") and "not encrypted" in line]
+
+def test_journal_of_a_client_without_its_exit_node(tunnel):
+    """What `journalctl -p warning` finds: the cause, and that it was lost."""
+    server = tunnel.server()
+    journal = Journal(tunnel)
+    journal.given_to(lambda **stderr: tunnel.client(server, "http://127.0.0.1:1", wait=False,
+                                                    **stderr))
+    journal.wait_for("is published at")
+    server.kill()
+    assert journal.wait_for("lost the connection").startswith("<4>warn ")
+    assert journal.wait_for("cannot connect to").startswith("<4>warn ")
+
+def test_journal_of_a_mistake(tunnel):
+    ours, theirs = os.pipe()
+    env = dict(tunnel.env, JOURNAL_STREAM=Journal.stream(theirs))
+    p = subprocess.run([programs.TUNNEL, "server", "--prot=1"], env=env, stderr=theirs, timeout=30)
+    os.close(theirs)
+    with open(ours) as text:
+        assert p.returncode == 2 and text.read().startswith("<3>tunnel server: ")

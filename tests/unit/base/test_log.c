@@ -5,8 +5,11 @@
 #include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -200,6 +203,46 @@ static void test_access_file(void **state)
 	assert_non_null(strstr(err.text, "/nonexistent/dir/access"));
 }
 
+/* The journal has a time and a priority of its own; another reader with the variable set has not. */
+static void test_journal(void **state)
+{
+	static const struct {
+		enum log_format format;
+		bool other; /* the variable names another stream */
+		const char *pattern;
+	} rows[] = {
+		{LOG_TEXT, false,
+			"^<3>error e\n<4>warn  w\n<6>info  i\n<7>debug d\n<6>access host=h\n$"},
+		{LOG_JSON, false,
+			"^<3>\\{\"time\":\"[^\"]{24}\",\"level\":\"error\",\"message\":\"e\"\\}\n<"
+			"4>.*\n<6>"
+			"\\{\"time\":\"[^\"]{24}\",\"level\":\"info\",\"log\":\"access\",\"host\":"
+			"\"h\"\\}\n$"},
+		{LOG_TEXT, true, TIME "error e\n.*Z access host=h\n$"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct error err;
+		struct stat st;
+		char stream[64], out[4096];
+		struct capture c = capture_begin();
+		struct log_options opts = {.level = LOG_DEBUG, .format = rows[i].format};
+		const struct log_field field = {.name = "host", .text = STR("h")};
+		assert_return_code(fstat(STDERR_FILENO, &st), errno);
+		snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev,
+			(uintmax_t)st.st_ino + rows[i].other);
+		setenv("JOURNAL_STREAM", stream, 1);
+		assert_int_equal(log_start(&opts, &err), 0);
+		log_error("e");
+		log_warn("w");
+		log_info("i");
+		log_debug("d");
+		log_access(&field, 1);
+		log_stop();
+		unsetenv("JOURNAL_STREAM");
+		assert_matches(capture_end(&c, out, sizeof out), rows[i].pattern);
+	}
+}
+
 #define STALL_LINES 100000
 
 /*
@@ -284,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_access_file),
+		cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_stop_is_bounded),
 	};
