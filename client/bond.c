@@ -370,10 +370,13 @@ void bond_deinit(struct bond *b)
 
 void bond_start(struct bond *b)
 {
-	const char *where = b->uplinks[0].knock.authority;
+	const struct knock *k = &b->uplinks[0].knock;
+	char note[KNOCK_PORT_NOTE_SIZE];
+	knock_port_note(k, note);
 	if (b->proxy.used)
-		log_info("connecting to %s through the proxy %s", where, b->proxy.name);
+		log_info("connecting to %s through the proxy %s%s", k->authority, b->proxy.name,
+			note);
 	else
-		log_info("connecting to %s", where);
+		log_info("connecting to %s%s", k->authority, note);
 	uplink_start(&b->uplinks[0]);
 }

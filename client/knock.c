@@ -376,6 +376,23 @@ void knock_init(struct knock *k, struct loop *loop, struct resolver *resolver,
 	url_authority(remote, k->authority);
 }
 
+const char *knock_port_note(const struct knock *k, char text[KNOCK_PORT_NOTE_SIZE])
+{
+	const struct url *u = k->remote;
+	text[0] = '\0';
+	if (u->port_given)
+		return text;
+	if (u->port == URL_REMOTE_PORT)
+		snprintf(text, KNOCK_PORT_NOTE_SIZE,
+			" (--remote names no port: %u is what tunnel server listens on by default)",
+			u->port);
+	else
+		snprintf(text, KNOCK_PORT_NOTE_SIZE,
+			" (--remote names no port: %u is that of %s://)", u->port,
+			u->scheme == URL_WSS ? "wss" : "ws");
+	return text;
+}
+
 static void knock_dial(struct knock *k)
 {
 	const struct url *to = k->proxy->used ? &k->proxy->url : k->remote;

@@ -55,6 +55,13 @@ void knock_init(struct knock *k, struct loop *loop, struct resolver *resolver,
 	const struct url *remote, const char *path, const struct proxy *proxy,
 	struct tls_client *tls);
 
+/*
+ * Behind the exit node's name in a sentence: where its port comes from, if nobody has named one; else "".
+ * Returns `text`.
+ */
+#define KNOCK_PORT_NOTE_SIZE 96
+const char *knock_port_note(const struct knock *k, char text[KNOCK_PORT_NOTE_SIZE]);
+
 /* In IDLE. The calls come later, from the loop; a new knock may be started from within them. */
 void knock_start(struct knock *k);
 

@@ -158,7 +158,8 @@ static const struct option_row rows[] = {
 		.metavar = "URL",
 		.env = "TUNNEL_REMOTE",
 		.judge = judge_remote,
-		.help = "The exit node: HOST:PORT, ws://HOST[:PORT] or wss://HOST[:PORT]",
+		.help = "The exit node: HOST (port 8000), HOST:PORT, ws://HOST[:PORT] (80) or "
+			"wss://HOST[:PORT] (443)",
 		.required = true,
 		.offset = AT(remote)},
 	{.name = "services",

@@ -81,12 +81,12 @@ static uint64_t uplink_next_delay(struct backoff *b)
 static void uplink_fail(struct uplink *u, const char *why)
 {
 	uint64_t delay = uplink_next_delay(&u->backoff), now = now_of(u);
-	char more[LOG_LIMIT_MORE];
+	char more[LOG_LIMIT_MORE], note[KNOCK_PORT_NOTE_SIZE];
 	if (strncmp(u->last_failure, why, sizeof(u->last_failure) - 1) != 0)
 		u->log_failure = (struct log_limit){0}; /* the back-off limits these */
 	if (log_limit_pass(&u->log_failure, now, UPLINK_SAY_AGAIN, 1, more)) {
-		log_warn("cannot connect to %s: %s; trying again in %.1f s%s", u->knock.authority,
-			why, (double)delay / CLOCK_S, more);
+		log_warn("cannot connect to %s%s: %s; trying again in %.1f s%s", u->knock.authority,
+			knock_port_note(&u->knock, note), why, (double)delay / CLOCK_S, more);
 		snprintf(u->last_failure, sizeof(u->last_failure), "%s", why);
 	}
 	uplink_wait(u, delay);

@@ -317,9 +317,12 @@ int url_parse_remote(struct str text, struct url *out, struct error *err)
 	if (str_eq(u.path, STR("/")))
 		u.path = STR_NULL;
 	r = set_host(&p, what, &u, err);
-	if (r == 0)
-		*out = u;
-	return r;
+	if (r)
+		return r;
+	if (!u.port_given && !p.has_scheme)
+		u.port = u.port_last = URL_REMOTE_PORT;
+	*out = u;
+	return 0;
 }
 
 /* Percent-decodes; false: malformed, too long, or a control character came out. */

@@ -76,9 +76,13 @@ void url_host_field(const struct url *u, char out[URL_AUTHORITY_SIZE]);
  */
 int url_parse_upstream(struct str text, struct url *out, struct error *err);
 
+/* Of "host" alone: what `tunnel server` listens on unless it is told otherwise. */
+#define URL_REMOTE_PORT 8000
+
 /*
- * "host:port", "host", "ws://host[:port][/path]", "wss://…". Without a scheme it is ws; without a port
- * 80, and 443 for wss. The path, when there is one, is the control path. 0, or -EINVAL.
+ * "host:port", "host", "ws://host[:port][/path]", "wss://…". Without a scheme it is ws, and the port
+ * URL_REMOTE_PORT unless it is given; with one it is the scheme's own, 80 or 443. The path, when there is
+ * one, is the control path. 0, or -EINVAL.
  */
 int url_parse_remote(struct str text, struct url *out, struct error *err);
 

@@ -24,6 +24,16 @@ HABITS = [
     Habit("a time without its unit",
           server=Side("server --grace=10", ['--grace: "10" is not a time with its unit, such as 250ms, 10s or 5m'])),
 
+    # ---- Ports that nobody has named ----
+    Habit("a host alone: the port that tunnel server listens on",
+          client=Side("client --remote=127.0.0.9 --upstream=http://{upstream}",
+                      ["connecting to 127.0.0.9:8000 (--remote names no port: 8000 is what tunnel server "
+                       "listens on by default)"], ["127.0.0.9:80 "], RUNS)),
+    Habit("ws:// without a port",
+          client=Side("client --remote=ws://127.0.0.9 --upstream=http://{upstream}",
+                      ["connecting to 127.0.0.9:80 (--remote names no port: 80 is that of ws://)"],
+                      ["8000"], RUNS)),
+
     # ---- Both sides ----
     Habit("inlets: the documented way",
           server=Side("server --port=0 --bind-addr=127.0.0.1", ["listening on port "], (), RUNS),

@@ -117,6 +117,20 @@ static void test_server_shared_port(void **state)
 	config_free(c);
 }
 
+/* A client that is told a host alone dials what a server that is told nothing listens on. */
+static void test_default_ports_meet(void **state)
+{
+	struct server_options opts = {0};
+	struct error err;
+	struct config *c;
+	struct url remote;
+	assert_int_equal(load(&server_option_table, &opts, "", &c, &err), 0);
+	assert_int_equal(url_parse_remote(STR("exit.example"), &remote, &err), 0);
+	assert_int_equal(opts.ports.n, 1);
+	assert_int_equal(opts.ports.v[0], remote.port);
+	config_free(c);
+}
+
 static void test_client(void **state)
 {
 	static const struct {
@@ -234,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_server_shared_port),
+		cmocka_unit_test(test_default_ports_meet),
 		cmocka_unit_test(test_client),
 		cmocka_unit_test(test_tables),
 	};

@@ -194,7 +194,9 @@ static void test_remote(void **state)
 {
 	static const struct row rows[] = {
 		{"192.0.2.1:9090", NULL, URL_WS, "192.0.2.1", 9090, NULL, NULL},
-		{"Exit.example.com", NULL, URL_WS, "exit.example.com", 80, NULL, NULL},
+		{"Exit.example.com", NULL, URL_WS, "exit.example.com", 8000, NULL, NULL},
+		{"a/tunnel", NULL, URL_WS, "a", 8000, "/tunnel", NULL},
+		{"a:80", NULL, URL_WS, "a", 80, NULL, NULL},
 		{"[2001:db8::1]:9090", NULL, URL_WS, "2001:db8::1", 9090, NULL, NULL},
 		{"ws://a", NULL, URL_WS, "a", 80, NULL, NULL},
 		{"ws://a:81/", NULL, URL_WS, "a", 81, NULL, NULL},
@@ -222,7 +224,8 @@ static void test_authorities(void **state)
 		int (*parse)(struct str text, struct url *out, struct error *err);
 		const char *in, *authority, *host;
 	} rows[] = {
-		{url_parse_remote, "exit.example", "exit.example:80", "exit.example"},
+		{url_parse_remote, "exit.example", "exit.example:8000", "exit.example:8000"},
+		{url_parse_remote, "ws://exit.example", "exit.example:80", "exit.example"},
 		{url_parse_remote, "exit.example:80", "exit.example:80", "exit.example"},
 		{url_parse_remote, "ws://exit.example:443", "exit.example:443", "exit.example:443"},
 		{url_parse_remote, "wss://Exit.example", "exit.example:443", "exit.example"},
@@ -230,7 +233,7 @@ static void test_authorities(void **state)
 		{url_parse_remote, "wss://exit.example:80", "exit.example:80", "exit.example:80"},
 		{url_parse_remote, "exit.example.:9090", "exit.example.:9090", "exit.example:9090"},
 		{url_parse_remote, "wss://exit.example.", "exit.example.:443", "exit.example"},
-		{url_parse_remote, "[2001:DB8:0::1]", "[2001:db8::1]:80", "[2001:db8::1]"},
+		{url_parse_remote, "[2001:DB8:0::1]", "[2001:db8::1]:8000", "[2001:db8::1]:8000"},
 		{url_parse_remote, "wss://[::1]:8443", "[::1]:8443", "[::1]:8443"},
 		{url_parse_remote, "ws://[FE80::1%25eth0]:81", "[fe80::1]:81", "[fe80::1]:81"},
 		{url_parse_upstream, "https://a:443", "a:443", "a"},
