@@ -1,15 +1,28 @@
 #pragma once
 /*
- * What is wrong when something answers at the remote's address but is not a tunnel server: a
- * sentence that says who answered, why that is not what we need, and what to do about it.
+ * What is wrong when an address does not answer, or the remote's does but not as an exit node that takes a
+ * link: a sentence that says who answered, why that is not what we need, and what to do about it.
  */
 #include "base/error.h"
 #include "base/str.h"
+#include "net/dial.h"
 #include "wire/http1.h"
 
-/* An HTTP answer that does not open the link; `why` is upgrade_accepted()'s. */
-void diagnosis_of_head(const struct http1_head *h, const char *path, const char *why,
+/* A dial that failed; `what` should listen there: "the tunnel server". */
+void diagnosis_of_dial(const struct dial *dial, const char *host, const char *what,
 	struct error *out);
 
+/* Where an answer came from. */
+struct diagnosis {
+	const char *authority; /* "host:port" of the exit node */
+	const char *path;      /* the control path */
+	bool proxy;            /* a proxy on the way answers */
+};
+
+/* An HTTP answer that does not open the link; `why` is upgrade_accepted()'s, `body` what came of it. */
+void diagnosis_of_head(const struct diagnosis *d, const struct http1_head *h, struct str body,
+	const char *why, struct error *out);
+
 /* Bytes that are no HTTP answer (`code` is the parser's), or an end before there was a whole one. */
-void diagnosis_of_bytes(const uint8_t *p, size_t n, int code, struct error *out);
+void diagnosis_of_bytes(const struct diagnosis *d, const uint8_t *p, size_t n, int code,
+	struct error *out);

@@ -135,11 +135,15 @@ static bool knock_plug(struct knock *k, struct plug plug)
 static void knock_secured(struct secure *secure, struct plug plug, const char *why)
 {
 	struct knock *k = container_of(secure, struct knock, secure);
-	char advised[256];
+	struct error err;
 	if (plug.fd < 0) {
-		snprintf(advised, sizeof(advised), "%s%s", why,
-			secure->distrusted ? " (see --tls-ca and --tls-pin)" : "");
-		knock_fail(k, advised);
+		error_set(&err, 0, "%s", why);
+		if (secure->distrusted)
+			error_set(&err, 0, "%s (see --tls-ca and --tls-pin)", why);
+		else if (secure->foreign)
+			error_set(&err, 0, "%s: --remote ws://%s, or another port", why,
+				k->authority);
+		knock_fail(k, err.text);
 	} else if (knock_plug(k, plug)) {
 		ask_for_link(k);
 	}
@@ -169,22 +173,33 @@ static void knock_connected(struct knock *k, int fd)
 static void knock_dialled(struct dial *dial, int fd)
 {
 	struct knock *k = container_of(dial, struct knock, dial);
-	char why[256];
+	struct error err;
 	if (fd < 0) {
-		const char *host = k->proxy->used ? k->proxy->url.host : k->remote->host;
-		const char *whose = k->proxy->used ? "the proxy: " : "";
-		if (dial->outcome == DIAL_NO_ADDRESS)
-			snprintf(why, sizeof(why), "%scannot resolve %.120s: %.100s", whose, host,
-				dial->reason);
-		else
-			snprintf(why, sizeof(why), "%s%s", whose, dial->reason);
-		knock_fail(k, why);
+		bool proxy = k->proxy->used;
+		diagnosis_of_dial(dial, proxy ? k->proxy->url.host : k->remote->host,
+			proxy ? "the proxy" : "the tunnel server", &err);
+		if (proxy)
+			error_prefix(&err, "the proxy");
+		knock_fail(k, err.text);
 		return;
 	}
 	if (!k->proxy->used)
 		knock_connected(k, fd);
 	else if (knock_plug(k, PLUG_OF(fd)))
 		ask_proxy(k);
+}
+
+/* ---- Judging who answers ---- */
+
+static struct diagnosis diagnosis_for(const struct knock *k)
+{
+	return (struct diagnosis){k->authority, k->path, k->state == KNOCK_PROXY};
+}
+
+static void blame_proxy(const struct knock *k, struct error *err)
+{
+	if (k->state == KNOCK_PROXY)
+		error_prefix(err, "the proxy %s", k->proxy->name);
 }
 
 /* The head of an answer that is not an interim one: the proxy's, or the exit node's. */
@@ -204,7 +219,9 @@ static void knock_judge(struct knock *k, const struct http1_head *h)
 	}
 	const char *why = upgrade_accepted(h, k->key);
 	if (why) {
-		diagnosis_of_head(h, k->path, why, &err);
+		struct str body = {(const char *)buf_head(&k->in) + h->size, behind};
+		struct diagnosis d = diagnosis_for(k);
+		diagnosis_of_head(&d, h, body, why, &err);
 		knock_fail(k, err.text);
 		return;
 	}
@@ -229,7 +246,9 @@ static bool knock_parse(struct knock *k)
 			return true;
 		if (r != 0) {
 			struct error err;
-			diagnosis_of_bytes(buf_head(&k->in), buf_len(&k->in), r, &err);
+			struct diagnosis d = diagnosis_for(k);
+			diagnosis_of_bytes(&d, buf_head(&k->in), buf_len(&k->in), r, &err);
+			blame_proxy(k, &err);
 			knock_fail(k, err.text);
 			return false;
 		}
@@ -305,14 +324,14 @@ static bool knock_heard(struct knock *k)
 static void knock_lost(struct knock *k, int error)
 {
 	struct error err;
+	struct diagnosis d = diagnosis_for(k);
 	if (error && error != ECONNRESET)
 		error_set(&err, 0, "%s", strerror(error));
 	else if (k->state == KNOCK_PROXY && proxy_is_socks(k->proxy))
 		error_set(&err, 0, "it ended the connection without an answer");
 	else
-		diagnosis_of_bytes(buf_head(&k->in), buf_len(&k->in), HTTP1_MORE, &err);
-	if (k->state == KNOCK_PROXY)
-		error_prefix(&err, "the proxy %s", k->proxy->name);
+		diagnosis_of_bytes(&d, buf_head(&k->in), buf_len(&k->in), HTTP1_MORE, &err);
+	blame_proxy(k, &err);
 	knock_fail(k, err.text);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "client/first_answer.h"
 #include "wire/alpn.h"
 #include "wire/frame.h"
 
@@ -253,7 +254,7 @@ static void offering_part(struct offering *offering)
 }
 
 /* One more port of a range was answered; whether that was the last one. */
-static bool offering_heard(struct offering *offering, bool refused)
+static bool offering_count_answer(struct offering *offering, bool refused)
 {
 	struct offering_apart *apart = &offering->apart;
 	apart->refused |= refused;
@@ -273,7 +274,7 @@ void offering_granted(struct offering *offering, const struct control *message)
 	}
 	if (!offering->apart.begun)
 		offering_set_state(offering, OFFERING_GRANTED);
-	else if (!offering_heard(offering, false) || offering->state != OFFERING_GRANTED)
+	else if (!offering_count_answer(offering, false) || offering->state != OFFERING_GRANTED)
 		return;
 	/* Visitors know the port by now: it is asked for again when the session is lost. */
 	if (u->ports == 1 && message->granted.port)
@@ -308,7 +309,7 @@ void offering_refused(struct offering *offering, const struct control *message)
 	bool refused = offering->apart.refused; /* another port, for which that is said */
 	offering->reason = message->refused.reason;
 	if (offering->apart.begun)
-		offering_heard(offering, true);
+		offering_count_answer(offering, true);
 	else
 		offering_set_state(offering, OFFERING_REFUSED);
 	if (offering->port != offering->upstream.port) {
@@ -340,4 +341,14 @@ void offering_failed(struct offering *offering, const char *why, uint64_t now)
 	if (log_limit_pass(&offering->log_failed, now, OFFERING_QUIET, 1, more))
 		log_warn("the upstream %s cannot be reached: %s%s", offering->upstream.text, why,
 			more);
+}
+
+void offering_heard(struct offering *offering, uint16_t port, const uint8_t *p, size_t n,
+	uint64_t now)
+{
+	struct error err;
+	char more[LOG_LIMIT_MORE];
+	if (first_answer_wrong(&offering->upstream, port, p, n, &err) &&
+		log_limit_pass(&offering->log_wrong, now, OFFERING_WRONG, 1, more))
+		log_warn("the upstream %s %s%s", offering->upstream.text, err.text, more);
 }

@@ -18,6 +18,8 @@
 #include "net/tls.h"
 
 #define OFFERING_QUIET (10 * CLOCK_S) /* between two lines about one upstream that fails */
+#define OFFERING_WRONG \
+	(60 * CLOCK_S) /* about one that speaks something else: until a person comes */
 
 /*
  * Visitors who wait for a connection to end, of one service: as many as a listener's backlog could be, and
@@ -68,6 +70,7 @@ struct offering {
 	char *answer;                 /* the exit node's last: an address, or a refusal */
 	bool told;                    /* it was logged */
 	struct log_limit log_failed;  /* dials that failed */
+	struct log_limit log_wrong;   /* first answers that were */
 	struct log_limit log_crowded; /* visitors turned away */
 };
 
@@ -122,6 +125,10 @@ void offering_count(struct offering *offering,
 
 /* A visitor was turned away, `why`: said at once, then counted for a while. */
 void offering_crowded(struct offering *offering, const struct address *visitor, const char *why,
+	uint64_t now);
+
+/* The first bytes of a connection to that port of it, as client/first_answer.h has them. */
+void offering_heard(struct offering *offering, uint16_t port, const uint8_t *p, size_t n,
 	uint64_t now);
 
 /* A dial failed, as a part of a sentence: said at once, then counted for a while. */

@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "client/diagnosis.h"
+#include "client/first_answer.h"
 #include "net/dial.h"
 #include "net/relay.h"
 #include "net/secure.h"
@@ -187,6 +189,13 @@ static int outlet_watch(struct outlet *o)
 	return idle_watch(&o->all->idle, &o->timeout, time);
 }
 
+static void outlet_heard(struct relay *relay, const uint8_t *p, size_t n)
+{
+	const struct outlet *o = container_of(relay, struct outlet, relay);
+	offering_heard(o->offering, offering_port(o->offering, o->open.service), p, n,
+		loop_now(o->all->loop));
+}
+
 static void outlet_connected(struct outlet *o, struct plug plug)
 {
 	outlet_set_state(o, OUTLET_RELAYING);
@@ -200,10 +209,15 @@ static void outlet_secured(struct secure *secure, struct plug plug, const char *
 	struct securing *securing = container_of(secure, struct securing, secure);
 	struct outlet *o = securing->outlet;
 	if (plug.fd < 0) {
-		char advised[256];
-		snprintf(advised, sizeof(advised), "%s%s", why,
-			secure->distrusted ? " (see --upstream-ca and --upstream-insecure)" : "");
-		outlet_fail(o, FRAME_RESET_TLS, advised);
+		char authority[URL_AUTHORITY_SIZE];
+		struct error err;
+		url_authority(&o->offering->upstream.url, authority);
+		error_set(&err, 0, "%s", why);
+		if (secure->distrusted)
+			error_set(&err, 0, "%s (see --upstream-ca and --upstream-insecure)", why);
+		else if (secure->foreign)
+			error_set(&err, 0, "%s: write http://%s", why, authority);
+		outlet_fail(o, FRAME_RESET_TLS, err.text);
 		return;
 	}
 	o->securing = NULL;
@@ -232,7 +246,13 @@ static void outlet_dialled(struct dial *dial, int fd)
 {
 	struct outlet *o = container_of(dial, struct outlet, dial);
 	if (fd < 0) {
-		outlet_fail(o, reset_reason(o), dial->reason);
+		const struct url *url = &o->offering->upstream.url;
+		struct error err;
+		if (url->scheme == URL_UNIX)
+			error_set(&err, 0, "%s", dial->reason);
+		else
+			diagnosis_of_dial(dial, url->host, "the service", &err);
+		outlet_fail(o, reset_reason(o), err.text);
 	} else if (!send_proxy_header(o, fd)) {
 		close(fd);
 		outlet_fail(o, FRAME_RESET_ABORTED, "it does not take the PROXY header");
@@ -414,6 +434,8 @@ static struct stream *outlet_open(struct outlets *all, struct offering *offering
 	relay_init(&o->relay, all->loop, open->kind == FRAME_KIND_HTTP, outlet_ended);
 	struct address visitor = address_of(&open->visitor);
 	o->relay.stream.group = address_network(&visitor);
+	if (first_answer_tells(&offering->upstream))
+		relay_hear(&o->relay, outlet_heard);
 	ticket_init(&o->place);
 	ticket_init(&o->ticket);
 	timeout_init(&o->timeout);

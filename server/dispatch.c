@@ -15,6 +15,7 @@
 
 #define RETRY_AFTER_BUSY  1              /* seconds; a stream ends, a client reconnects */
 #define LOOP_SAY_AGAIN    (60 * CLOCK_S) /* between two lines about upstreams that lead back here */
+#define LINK_SAY_AGAIN    (60 * CLOCK_S) /* between two lines about link requests of one kind */
 #define VISITOR_MOVES_MAX 4 /* of a request: each found the link gone that it was for */
 
 static void visitor_page(struct visitor *v, struct page page);
@@ -38,10 +39,36 @@ static bool visitor_vouched(const struct visitor *v)
 	return !v->worker->opts->tls_client_ca || (v->conn.tls && tls_verified(v->conn.tls));
 }
 
+/* Clients come again and again: the operator is told once a minute. */
+static void visitor_refuse_unvouched(struct visitor *v)
+{
+	struct worker *w = v->worker;
+	const char *why = v->conn.tls ? tls_complaint(v->conn.tls) : "it came without TLS";
+	char client[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
+	address_format_ip(&v->ex.visitor, client);
+	if (log_limit_pass(&w->log_unvouched, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
+		log_warn("client %s is refused: --tls-client-ca wants a certificate, and %s%s",
+			client, *why ? why : "it showed none", more);
+	visitor_refuse(v, PAGE_NO_CERTIFICATE);
+}
+
+static void visitor_refuse_stripped(struct visitor *v, const struct http1_head *h)
+{
+	struct worker *w = v->worker;
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&w->log_stripped, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
+		log_warn("a client's request for a link came by way of %s %s: the reverse proxy "
+			 "there has to pass WebSockets on; nginx needs \"proxy_http_version 1.1; "
+			 "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "
+			 "upgrade;\" in its location for %s (see docs/reverse-proxies.md)%s",
+			v->peer_text, upgrade_lacks(h), w->opts->control_path, more);
+	visitor_refuse(v, PAGE_LINK_STRIPPED);
+}
+
 static void visitor_ask_link(struct visitor *v, const struct http1_head *h)
 {
 	if (!visitor_vouched(v)) {
-		visitor_refuse(v, PAGE_NO_CERTIFICATE);
+		visitor_refuse_unvouched(v);
 		return;
 	}
 	struct half_open_slot *slot = trunk_admit(v->worker, &v->ex.visitor);
@@ -53,6 +80,7 @@ static void visitor_ask_link(struct visitor *v, const struct http1_head *h)
 
 static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, size_t behind)
 {
+	v->ex.for_link = upgrade_offered(h);
 	enum upgrade_verdict verdict =
 		v->door.links ? upgrade_judge(h, v->worker->opts->control_path, behind)
 			      : UPGRADE_NONE;
@@ -67,6 +95,9 @@ static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, si
 		return true;
 	case UPGRADE_VERSION:
 		visitor_refuse(v, PAGE_UPGRADE);
+		return true;
+	case UPGRADE_STRIPPED:
+		visitor_refuse_stripped(v, h);
 		return true;
 	case UPGRADE_MALFORMED:
 		break;
@@ -361,6 +392,7 @@ static void visitor_page(struct visitor *v, struct page page)
 	page.host = exchange_host(ex);
 	page.request_id = str_from(ex->id);
 	page.html = ex->html;
+	page.for_link = ex->for_link;
 	page.head_only = ex->method == HTTP1_HEAD;
 	if (page.status == 503)
 		page.retry_after = RETRY_AFTER_BUSY;

@@ -236,6 +236,8 @@ static int page_head(char to[HEAD_MAX], const struct page *p, struct str id, int
 		n += sprintf(to + n, "X-Request-Id: %.*s\r\n", STR_ARG(id));
 	if (p->retry_after)
 		n += sprintf(to + n, "Retry-After: %u\r\n", p->retry_after);
+	if (p->for_link)
+		n += sprintf(to + n, "Proxy-Status: tunnel; details=\"%.64s\"\r\n", p->why);
 	if (p->allow)
 		n += sprintf(to + n, "Allow: %.64s\r\n", p->allow);
 	/* RFC 9110, 15.5.22; RFC 6455, 4.4. */

@@ -29,6 +29,9 @@
 		"shown")                                                                           \
 	X(HEAD_TIMEOUT, 408, "head-timeout", "the request took too long to arrive")                \
 	X(UPGRADE, 426, "upgrade", "a tunnel is asked for with a WebSocket handshake, version 13") \
+	X(LINK_STRIPPED, 426, "no-upgrade",                                                        \
+		"this request for a tunnel came without its Upgrade: a reverse proxy in front "    \
+		"does not pass WebSockets on")                                                     \
 	X(OVERLOADED, 503, "overloaded", "the exit node has no room for this request")             \
 	X(DRAINING, 503, "draining", "the exit node is about to restart")                          \
 	X(NO_ROUTE, 503, "no-route", "no client publishes this host at the moment")                \
@@ -81,6 +84,7 @@ struct page {
 	unsigned retry_after; /* seconds; 0: not said */
 	const char *allow;    /* PAGE_METHODS*, for 405 and OPTIONS */
 	bool html, head_only, close;
+	bool for_link; /* Proxy-Status (RFC 9209) names the cause: tunnel clients explain it */
 };
 
 /* A page with only the cause set. */

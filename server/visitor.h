@@ -70,6 +70,7 @@ struct exchange {
 	bool trusted : 1;    /* asked for by one of --trusted-proxies */
 	bool keep : 1;       /* the visitor's connection may serve another request */
 	bool upgrade : 1;    /* asked for another protocol */
+	bool for_link : 1;   /* of a tunnel client, which reads the cause of a refusal */
 	bool upgraded : 1;   /* and got one: bytes pass as they come */
 	bool login : 1;      /* logs in the connection: the lane stays this visitor's (rule 33) */
 	bool html : 1;       /* error pages as HTML */

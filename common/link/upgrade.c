@@ -18,9 +18,10 @@ static bool is_websocket(const struct http1_head *h)
 
 enum upgrade_verdict upgrade_judge(const struct http1_head *h, const char *path, size_t behind)
 {
-	if (h->method != HTTP1_GET || !is_websocket(h) || !str_eq(h->path, str_from(path)) ||
-		!http1_lists(h, HTTP1_SEC_WEBSOCKET_PROTOCOL, STR(UPGRADE_SUBPROTOCOL)))
+	if (h->method != HTTP1_GET || !str_eq(h->path, str_from(path)) || !upgrade_offered(h))
 		return UPGRADE_NONE;
+	if (!is_websocket(h))
+		return UPGRADE_STRIPPED;
 	/* Browsers always send it, our client never: a page must not reach a developer's localhost. */
 	if (http1_find(h, HTTP1_ORIGIN))
 		return UPGRADE_ORIGIN;
@@ -34,6 +35,13 @@ enum upgrade_verdict upgrade_judge(const struct http1_head *h, const char *path,
 	if (h->body != HTTP1_BODY_NONE || behind)
 		return UPGRADE_MALFORMED;
 	return UPGRADE_LINK;
+}
+
+const char *upgrade_lacks(const struct http1_head *h)
+{
+	if (!http1_lists(h, HTTP1_UPGRADE, STR("websocket")))
+		return "without \"Upgrade: websocket\"";
+	return h->minor ? "without \"Connection: Upgrade\"" : "as HTTP/1.0";
 }
 
 size_t upgrade_response(const struct http1_head *h, char out[UPGRADE_RESPONSE_MAX])

@@ -20,10 +20,21 @@ enum upgrade_verdict {
 	UPGRADE_MALFORMED, /* meant as a link, but wrong: 400 */
 	UPGRADE_VERSION,   /* another WebSocket version: 426 */
 	UPGRADE_ORIGIN,    /* from a web page: 403 (rule 2) */
+	UPGRADE_STRIPPED,  /* meant as a link, but a proxy on the way kept its Upgrade: 426 */
 };
+
+/* Whether the head is a link's, at whatever path: nobody else offers our subprotocol. */
+static inline bool upgrade_offered(const struct http1_head *h)
+{
+	return (h->seen & UINT64_C(1) << HTTP1_SEC_WEBSOCKET_PROTOCOL) &&
+	       http1_lists(h, HTTP1_SEC_WEBSOCKET_PROTOCOL, STR(UPGRADE_SUBPROTOCOL));
+}
 
 /* Server: is this head a link request for `path`? `behind` bytes came behind it. */
 enum upgrade_verdict upgrade_judge(const struct http1_head *h, const char *path, size_t behind);
+
+/* Server: what a head that was judged UPGRADE_STRIPPED lacks, as a part of a sentence. */
+const char *upgrade_lacks(const struct http1_head *h);
 
 /* Server: the 101 for a head that was judged UPGRADE_LINK; returns its size. */
 size_t upgrade_response(const struct http1_head *h, char out[UPGRADE_RESPONSE_MAX]);

@@ -96,6 +96,18 @@ static void note_failure(struct dial_state *state, int error, const struct addre
 	state->failed_at = *address;
 }
 
+/* The kernel's own texts name what it looked for, not what is amiss. */
+static const char *no_way(int error)
+{
+	switch (error) {
+	case ENETUNREACH:
+		return "this machine has no route there: is its network up?";
+	case EHOSTUNREACH:
+		return "no such machine answers, or a firewall refuses";
+	}
+	return "this machine has no address of that kind";
+}
+
 static void explain(struct dial *dial, int error)
 {
 	char where[ADDRESS_TEXT_SIZE];
@@ -112,7 +124,7 @@ static void explain(struct dial *dial, int error)
 	case EADDRNOTAVAIL:
 		dial->outcome = DIAL_UNREACHABLE;
 		snprintf(dial->reason, sizeof dial->reason, "%s cannot be reached: %s", where,
-			strerror(error));
+			no_way(error));
 		break;
 	case ETIMEDOUT:
 		dial->outcome = DIAL_TIMED_OUT;

@@ -124,6 +124,33 @@ static const struct stream_ops relay_ops = {
 	.closed = relay_closed,
 };
 
+static ssize_t relay_pull_first(struct stream *s, uint8_t *room, size_t max)
+{
+	struct relay *r = relay_of(s);
+	ssize_t n = relay_pull(s, room, max);
+	if (n == -EAGAIN)
+		return n;
+	s->ops = &relay_ops;
+	r->heard(r, room, n > 0 ? (size_t)n : 0);
+	return n;
+}
+
+/* Of who wants to hear the first bytes: until they have come. */
+static const struct stream_ops relay_first_ops = {
+	.opening = relay_opening,
+	.pull = relay_pull_first,
+	.push = relay_push,
+	.push_end = relay_push_end,
+	.reused = relay_reused,
+	.closed = relay_closed,
+};
+
+void relay_hear(struct relay *r, void (*heard)(struct relay *r, const uint8_t *p, size_t n))
+{
+	r->heard = heard;
+	r->stream.ops = &relay_first_ops;
+}
+
 /*
  * A visitor that has no credit, or has sent its FIN, is read no more: nobody would hear of its reset
  * before the upstream reads or writes, which may be never. What an upstream said before its own reset

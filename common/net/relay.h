@@ -22,6 +22,11 @@ struct relay {
 	bool requests; /* carries requests: the upstream's end is looked for before a write (rule 37) */
 	uint64_t moved;   /* when bytes moved last, in µs */
 	uint64_t granted; /* bytes that the peer ever let the stream send, when it was last asked */
+	/*
+	 * relay_hear()'s: the first bytes that the socket sent, before they are passed on; 0 when it ended
+	 * without any. Runs once.
+	 */
+	void (*heard)(struct relay *r, const uint8_t *p, size_t n);
 	/* As stream_ops; NULL on the side that does not open the stream. */
 	void (*opening)(struct relay *r, struct frame_open *open_out);
 	/*
@@ -33,6 +38,9 @@ struct relay {
 
 void relay_init(struct relay *r, struct loop *loop, bool requests,
 	void (*ended)(struct relay *r, enum frame_reset reason));
+
+/* Has heard() called. Before any byte of the socket's was read; later reads cost nothing for it. */
+void relay_hear(struct relay *r, void (*heard)(struct relay *r, const uint8_t *p, size_t n));
 
 /* The connection is there; owned from here on. 0 or -ENOMEM. */
 int relay_connect(struct relay *r, struct plug plug);

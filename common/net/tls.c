@@ -48,6 +48,8 @@ static int bio_read(BIO *bio, char *p, int n)
 		uint8_t first = (uint8_t)p[0];
 		tls->heard = true;
 		tls->foreign = first < RECORD_TYPE_FIRST || first > RECORD_TYPE_LAST;
+		/* OpenSSL reads a record's header first, which is as long. */
+		tls->plain_http = got >= 5 && memcmp(p, "HTTP/", 5) == 0;
 	}
 	return (int)got;
 }
@@ -354,6 +356,11 @@ bool tls_verified(const struct tls *tls)
 const char *tls_complaint(const struct tls *tls)
 {
 	return tls->complaint ? tls->complaint : "";
+}
+
+bool tls_foreign(const struct tls *tls)
+{
+	return tls->foreign && !tls->established;
 }
 
 bool tls_distrusted(const struct tls *tls)

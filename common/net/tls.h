@@ -140,5 +140,7 @@ bool tls_verified(const struct tls *tls);
 const char *tls_complaint(const struct tls *tls);
 /* The handshake failed because the certificate is not trusted; not for another key than the pinned. */
 bool tls_distrusted(const struct tls *tls);
+/* The handshake failed because what answers does not speak TLS. */
+bool tls_foreign(const struct tls *tls);
 /* False for TLS 1.2 (rule 8). */
 bool tls_exporter(const struct tls *tls, uint8_t value_out[TLS_EXPORTER_SIZE]);

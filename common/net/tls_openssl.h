@@ -121,6 +121,7 @@ struct tls {
 	bool distrusted;     /* tls_distrusted() */
 	bool ended;          /* our close_notify was written */
 	bool heard, foreign; /* a byte came; the first one begins no TLS record */
+	bool plain_http;     /* but an answer of HTTP */
 };
 
 struct tls *tls_new(struct tls_side *side);

@@ -191,7 +191,8 @@ void tls_explain(struct tls *tls)
 	unsigned long e = ERR_peek_error();
 	int reason = ERR_GET_REASON(e);
 	if (tls->foreign && !tls->established)
-		tls_complain(tls, "it does not speak TLS");
+		tls_complain(tls, tls->plain_http ? "it answers in plain HTTP, not TLS"
+						  : "it does not speak TLS");
 	else if (ERR_GET_LIB(e) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET)
 		tls_complain(tls, "it ended TLS: %s",
 			SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));

@@ -138,6 +138,12 @@ static void test_fields_of_a_status(void **state)
 	char *text = written(&p);
 	assert_non_null(strstr(text, "\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 				     "Connection: Upgrade, close\r\n"));
+	assert_null(strstr(text, "Proxy-Status"));
+	free(text);
+	p = page_for(PAGE_LINK_STRIPPED);
+	p.for_link = true;
+	text = written(&p);
+	assert_non_null(strstr(text, "\r\nProxy-Status: tunnel; details=\"no-upgrade\"\r\n"));
 	free(text);
 	p = page_for_http1(HTTP1_E_METHOD);
 	text = written(&p);

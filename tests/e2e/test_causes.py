@@ -1,0 +1,185 @@
+"""What goes wrong on either side has one true cause in a log, and what to do about it: with the real
+programs that people point a tunnel at by mistake, or have in front of it."""
+
+import re
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from house.public import free_port
+from house.upstream import refused_port, response
+from house.visitor import Visitor
+from house.wait import wait_until
+
+UPGRADE = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;'
+
+
+def failing(tunnel, remote, *options, upstream=None, **kwargs):
+    """A client that does not come up, and its log once it says why."""
+    c = tunnel.client(remote, upstream or "http://127.0.0.1:9", *options, wait=False, **kwargs)
+    wait_until(lambda: "cannot connect to" in c.log() or not c.alive(), "the cause")
+    return c.log()
+
+
+def once(log, *sentences):
+    for s in sentences:
+        assert log.count(s) == 1, "%r, once, in:\n%s" % (s, log)
+
+
+# ---- In front of the exit node ----
+
+@pytest.mark.parametrize("fields, lacks", [
+    ("", 'without "Upgrade: websocket"'),
+    ("proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;",
+     'without "Connection: Upgrade"'),
+    (UPGRADE, "as HTTP/1.0"),
+])
+def test_nginx_keeps_the_upgrade(tunnel, fields, lacks):
+    server = tunnel.server()
+    upstream = tunnel.upstream()
+    tunnel.client(server, upstream)
+    front = tunnel.nginx("location / { proxy_pass http://%s; %s }" % (server.address, fields))
+    log = failing(tunnel, front.address)
+    once(log, "the exit node answers 426: a reverse proxy on the way does not pass WebSockets on for "
+              "/tunnel", UPGRADE)
+    assert "--control-p" not in log and "--max-sessions" not in log and "password" not in log
+    server.log_contains("a client's request for a link came by way of 127.0.0.1 %s: the reverse "
+                        "proxy there has to pass WebSockets on" % lacks)
+    once(server.log(), UPGRADE)
+    assert b"/tunnel" not in upstream.received()  # it is asked nothing in the exit node's stead
+
+
+def test_a_websocket_of_a_visitor_at_the_control_path_is_his(tunnel):
+    """What is taken for a client's request offers the subprotocol that only clients offer."""
+    server, _, upstream = tunnel.through()
+    r = tunnel.visitor(server).get("/tunnel", fields=["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+                                                      "Sec-WebSocket-Protocol: chat"])
+    assert r.status == 200 and r.get("Proxy-Status") is None
+    assert len(upstream.connections) == 1
+
+
+@pytest.mark.parametrize("answer, says", [
+    ("return 301 https://$host:8443$request_uri;", "it wants TLS: --remote wss://"),
+    ("return 302 http://login.hotel.example/;", "this network has a login page"),
+    ("return 511;", "this network has a login page: open it in a browser"),
+    ("return 401;", "wants a password before it lets anybody to /tunnel"),
+    ("return 403;", "does not let requests through to /tunnel"),
+    ("return 404;", "do --control-path and the port fit the server's?"),
+    ("proxy_pass http://127.0.0.1:9;", "502 Bad Gateway (nginx/"),
+    ("return 503;", "a reverse proxy answers, and has no exit node behind it"),
+    ("return 521;", "Cloudflare answers, and the exit node behind it refuses the connection"),
+    ("", "404 Not Found (nginx/"),
+])
+def test_something_else_answers(tunnel, answer, says):
+    front = tunnel.nginx("location / { %s }" % answer)
+    once(failing(tunnel, front.address), says)
+
+
+def test_another_control_path_and_another_port(tunnel):
+    server = tunnel.server("--control-path=/secret", "--reconnect-grace=0s")
+    once(failing(tunnel, server.address), "the exit node answers 503: it takes no links at /tunnel on "
+         "this port: --control-path has to be the server's, and the port its --control-port")
+    split = tunnel.server("--control-port=0", "--reconnect-grace=0s", "--control-path=/secret")
+    once(failing(tunnel, "127.0.0.1:%d" % split.port_for("visitors")), "the port its --control-port")
+    once(failing(tunnel, "127.0.0.1:%d" % split.port_for("clients")),
+         "the exit node answers 404: its port for clients takes no links at /tunnel")
+
+
+def test_tls_and_none(tunnel, source_root):
+    ca = tunnel.ca()
+    cert = ca.issue("127.0.0.1")
+    tls = tunnel.nginx("ssl_certificate %s; ssl_certificate_key %s;" % (cert.cert, cert.key), listen="ssl")
+    once(failing(tunnel, "ws://" + tls.address), "it speaks TLS there: --remote wss://" + tls.address)
+    plain = tunnel.server()
+    once(failing(tunnel, "wss://" + plain.address),
+         "it answers in plain HTTP, not TLS: --remote ws://" + plain.address)
+    python = tunnel.upstream(tls=cert.server_context())
+    once(failing(tunnel, "ws://" + python.address), "does it want wss://?")
+
+
+def test_nobody_is_there(tunnel):
+    sock, port = refused_port()
+    once(failing(tunnel, "127.0.0.1:%d" % port), "connection refused by 127.0.0.1:%d: is the tunnel "
+         "server running, and is this its port?" % port)
+    sock.close()
+    once(failing(tunnel, "no-such-host.invalid:8000"), "cannot resolve no-such-host.invalid: ")
+
+
+# ---- Upstreams ----
+
+class Scene:
+    """An exit node, a client of it, and what a visitor gets."""
+
+    def __init__(self, tunnel, upstream, *options, server_options=(), context=None, visit=True):
+        self.server = tunnel.server(*server_options)
+        self.client = tunnel.client(self.server, upstream, *options)
+
+    def visit(self, n=1):
+        return [Visitor(self.server.address).get() for _ in range(n)][-1]
+
+    def says(self, *sentences):
+        wait_until(lambda: "the upstream " in self.client.log(), "the cause")
+        once(self.client.log(), "the upstream ", *sentences)
+
+
+def test_http_for_nginx_with_tls(tunnel):
+    cert = tunnel.ca().issue("127.0.0.1")
+    nginx = tunnel.nginx("ssl_certificate %s; ssl_certificate_key %s;" % (cert.cert, cert.key), listen="ssl")
+    scene = Scene(tunnel, "http://" + nginx.address)
+    assert scene.visit(3).status == 400
+    scene.says("the upstream http://%s speaks TLS: write https://%s" % (nginx.address, nginx.address))
+
+
+def test_http_for_a_server_that_answers_with_an_alert(tunnel):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    cert = tunnel.ca().issue("127.0.0.1")
+    server = tunnel.stage.daemon("s_server", ["openssl", "s_server", "-accept", "127.0.0.1:%d" % port,
+                                              "-cert", cert.cert, "-key", cert.key, "-quiet"])
+    server.expected_status |= {1, -15}
+    wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, "s_server")
+    scene = Scene(tunnel, "http://127.0.0.1:%d" % port)
+    assert scene.visit().status == 502
+    scene.says("https://127.0.0.1:%d" % port)
+
+
+def test_http_for_http2(tunnel):
+    nginx = tunnel.nginx("location / { return 200; }", listen="http2")
+    scene = Scene(tunnel, "http://" + nginx.address)
+    assert scene.visit().status == 502
+    scene.says("speaks HTTP/2 alone, and is asked in HTTP/1.1",
+               "HOST=tls+tcp://%s with --alpn=h2" % nginx.address)
+
+
+@pytest.mark.parametrize("banner, says", [
+    (b"SSH-2.0-OpenSSH_9.2p1\r\n", "is an SSH server and does not speak HTTP"),
+    (b"-ERR unknown command 'GET'\r\n", "is a Redis server and does not speak HTTP"),
+    (b"<!DOCTYPE HTML>\n", 'answers what is not HTTP ("<!DOCTYPE HTML>")'),
+    (b"", "closed the connection instead of answering"),
+])
+def test_http_for_something_else(tunnel, banner, says):
+    def script(conn):
+        conn.read_head()
+        conn.send(banner)
+    upstream = tunnel.upstream(script)
+    scene = Scene(tunnel, upstream.url)
+    assert scene.visit(2).status == 502
+    scene.says(says)
+
+
+def test_https_for_plain_http(tunnel):
+    nginx = tunnel.nginx("location / { return 200; }")
+    scene = Scene(tunnel, "https://" + nginx.address, "--upstream-insecure")
+    assert scene.visit(2).status == 502
+    wait_until(lambda: "cannot be reached" in scene.client.log(), "the cause")
+    once(scene.client.log(), "it answers in plain HTTP, not TLS: write http://" + nginx.address)
+
+
+def test_an_upstream_that_is_not_there(tunnel):
+    sock, port = refused_port()
+    scene = Scene(tunnel, "http://127.0.0.1:%d" % port)
+    assert scene.visit().status == 502
+    scene.says("connection refused by 127.0.0.1:%d: is the service running, and is this its port?" % port)
+    sock.close()
