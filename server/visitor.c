@@ -345,6 +345,7 @@ static void visitor_arrived(struct mail *mail)
 		return;
 	}
 	conn_assume_writable(&v->conn);
+	conn_ack_early(&v->conn);
 	visitor_set_state(v, VISITOR_EXCHANGE);
 	visitor_charge(v);
 	if (w->draining)
@@ -395,6 +396,7 @@ void visitor_enter(struct worker *w, struct entrance *e)
 		return;
 	}
 	conn_assume_writable(&v->conn);
+	conn_ack_early(&v->conn);
 	v->worker = w;
 	v->user.ops = &lane_user_ops;
 	v->state = VISITOR_IDLE;

@@ -65,6 +65,16 @@ int conn_plug(struct conn *conn, struct loop *loop, struct plug plug,
 	return r;
 }
 
+/* Bytes went out, and the acknowledgement of those that came with them. */
+static void answered(struct conn *conn)
+{
+	if (!conn->unanswered)
+		return;
+	conn->unanswered = false;
+	if (conn->ack_tries)
+		conn->ack_tries--;
+}
+
 ssize_t conn_receive(const struct conn *conn, void *p, size_t n)
 {
 	ssize_t got;
@@ -74,12 +84,13 @@ ssize_t conn_receive(const struct conn *conn, void *p, size_t n)
 	return got < 0 ? -errno : got;
 }
 
-ssize_t conn_send(const struct conn *conn, const void *p, size_t n)
+ssize_t conn_send(struct conn *conn, const void *p, size_t n)
 {
 	ssize_t sent;
 	do
 		sent = send(conn->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
+	answered(conn);
 	return sent < 0 ? -errno : sent;
 }
 
@@ -105,10 +116,28 @@ static ssize_t ended(struct conn *conn)
 	return conn->error && conn->error != EPIPE ? -(ssize_t)conn->error : 0;
 }
 
-bool conn_emptied(struct conn *conn)
+void conn_ack_early(struct conn *conn)
+{
+	conn->ack_early = true;
+	conn->ack_tries = CONN_ACK_TRIES;
+}
+
+/* Bytes came, and the peer may wait for their acknowledgement before it sends more. */
+static void acknowledge(struct conn *conn)
+{
+	if (conn->unanswered)
+		conn->ack_tries = CONN_ACK_TRIES;
+	conn->unanswered = true;
+	if (conn->ack_tries)
+		socket_acknowledge(conn->fd);
+}
+
+bool conn_emptied(struct conn *conn, size_t n)
 {
 	bool more = conn->again;
 	conn->again = false;
+	if (conn->ack_early && n <= CONN_ACK_SMALL)
+		acknowledge(conn);
 	if (!more && !timeout_running(&conn->recheck))
 		timeout_start(loop_rechecks(conn->loop), &conn->recheck);
 	return more;
@@ -131,7 +160,7 @@ ssize_t conn_read(struct conn *conn, void *p, size_t n)
 		return conn_failed(conn, (int)-got);
 	}
 	if ((size_t)got < n && !conn->peer_closed)
-		conn->readable = conn_emptied(conn);
+		conn->readable = conn_emptied(conn, (size_t)got);
 	return got;
 }
 
@@ -194,6 +223,7 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *iov, size_t n)
 	do
 		sent = sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
+	answered(conn);
 	return wrote(conn, sent < 0 ? -errno : sent, len);
 }
 

@@ -28,6 +28,17 @@
 #define CONN_LINGER      (75 * CLOCK_S)
 #define CONN_LINGERS_MAX 256
 
+/*
+ * A peer with Nagle's algorithm (RFC 896) holds back what follows a small write until that is acknowledged,
+ * which the kernel, once we have answered anything, does not do by itself for 40 ms. So a read of at most
+ * so many bytes (two segments, which the kernel acknowledges at once, and their options), behind which the
+ * socket is dry, may be acknowledged at once. That is a system call and a packet, for nothing where an answer
+ * goes out anyway: after so many in a row of those it is not done again, until bytes come twice without an
+ * answer between them.
+ */
+#define CONN_ACK_SMALL 4096
+#define CONN_ACK_TRIES 7
+
 struct tls;
 
 /* What a connection is without its loop: what goes from one owner, or loop, to another. */
@@ -55,6 +66,9 @@ struct conn {
 	bool peer_closed : 1; /* the peer sent its FIN; bytes before it may still be unread */
 	bool again : 1;       /* an edge came while readable was set: a short read proves nothing */
 	bool ended : 1;       /* a read returned 0, or an error */
+	bool ack_early : 1;   /* conn_ack_early() */
+	bool unanswered : 1; /* a small read was acknowledged, or not, and nothing was written since */
+	uint8_t ack_tries : 3; /* small reads that are acknowledged at once, though answered ones may follow */
 	bool wet : 1; /* TLS: what `readable` is for plain text; that one counts what waits in TLS too */
 };
 static_assert(sizeof(struct conn) <= 184, "there is one per visitor, stream and link");
@@ -70,6 +84,11 @@ int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(stru
 /* The same for one that comes from elsewhere; its TLS goes on where it was, in the handshake too. */
 int conn_plug(struct conn *conn, struct loop *loop, struct plug plug,
 	void (*changed)(struct conn *conn));
+/*
+ * Acknowledges small segments at once where nothing goes back at once (CONN_ACK_SMALL). For peers that are
+ * not ours: they may use Nagle's algorithm.
+ */
+void conn_ack_early(struct conn *conn);
 /* `writable` on before the loop tells, unless TLS has a handshake or output of its own before that. */
 void conn_assume_writable(struct conn *conn);
 

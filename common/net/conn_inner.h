@@ -4,13 +4,13 @@
 
 /* ---- conn.c ---- */
 
-/* recv() and send(), as the kernel answers them: bytes, 0, or -errno. Nothing is noted. */
+/* recv() and send(), as the kernel answers them: bytes, 0, or -errno, which is not noted. */
 ssize_t conn_receive(const struct conn *conn, void *p, size_t n);
-ssize_t conn_send(const struct conn *conn, const void *p, size_t n);
+ssize_t conn_send(struct conn *conn, const void *p, size_t n);
 /* Keeps the error; returns -error. */
 ssize_t conn_failed(struct conn *conn, int error);
-/* A short read: the socket is dry unless an edge came meanwhile. Whether it may have more. */
-bool conn_emptied(struct conn *conn);
+/* A short read, of n bytes: the socket is dry unless an edge came meanwhile. Whether it may have more. */
+bool conn_emptied(struct conn *conn, size_t n);
 
 /* ---- conn_tls.c ---- */
 

@@ -72,7 +72,7 @@ static ssize_t fill(struct conn *conn, void *chunk, size_t n)
 		return got;
 	tls_feed(conn->tls, chunk, (size_t)got);
 	if ((size_t)got < n && !conn->peer_closed)
-		conn->wet = conn_emptied(conn);
+		conn->wet = conn_emptied(conn, (size_t)got);
 	return got;
 }
 

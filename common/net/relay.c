@@ -190,6 +190,7 @@ int relay_connect(struct relay *r, struct plug plug)
 	if (error < 0)
 		return error;
 	conn_assume_writable(&r->conn);
+	conn_ack_early(&r->conn);
 	r->moved = loop_now(r->loop);
 	r->granted = r->stream.sent + r->stream.credit;
 	/* A FIN with nothing queued before it came while there was no socket to pass it on to. */

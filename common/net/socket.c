@@ -30,6 +30,11 @@ void socket_limit_unsent(int fd, uint32_t bytes)
 	set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)bytes);
 }
 
+void socket_acknowledge(int fd)
+{
+	set_int(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
 void socket_keepalive(int fd)
 {
 	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
@@ -42,6 +47,18 @@ void socket_abort_on_close(int fd)
 {
 	struct linger linger = {.l_onoff = 1, .l_linger = 0};
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+void socket_hold_datagrams(int fd, uint32_t bytes)
+{
+	int wanted = (int)bytes, on = 1, counted = 0;
+	socklen_t len = sizeof counted;
+	setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &counted, &len) == 0 && counted / 2 >= wanted)
+		return;
+	/* The one needs CAP_NET_ADMIN, the other never grants more than net.core.rmem_max. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
 }
 
 int socket_local(int fd, struct address *address_out)

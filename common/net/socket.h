@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What is set and asked on sockets. SO_SNDBUF and SO_RCVBUF are never set: that ends the kernel's
- * own tuning.
+ * What is set and asked on sockets. On those of TCP, SO_SNDBUF and SO_RCVBUF are never set: that ends the
+ * kernel's own tuning, which UDP does not have.
  */
 #include <stdint.h>
 #include <sys/socket.h>
@@ -17,6 +17,25 @@
 
 /* Options of every TCP connection: no Nagle, the limit above. Failures are of no consequence. */
 void socket_tune(int fd);
+
+/* Sends the acknowledgement that the kernel may be holding back (delayed ACK, RFC 9293, 3.8.6.3). */
+void socket_acknowledge(int fd);
+
+/*
+ * What a UDP socket holds while its thread is busy elsewhere, in bytes with the kernel's headers, half of
+ * what the kernel counts (socket(7), SO_RCVBUF): 5,000 datagrams of a game or a call, or 1,800 of a full
+ * Ethernet frame, which is what a busy worker carries in FLOW_AGE_MAX; older ones are worth nothing. By
+ * default a socket has 208 KiB, 270 small datagrams. The kernel fills it only while nobody reads, and has a
+ * limit for all sockets together (net.ipv4.udp_mem).
+ */
+#define SOCKET_DATAGRAMS_MAX (2u << 20)
+
+/*
+ * Lets a UDP socket hold `bytes` while nobody reads, or as much as net.core.rmem_max allows to who may not
+ * exceed that; never less than it did. And has the kernel tell with the datagrams how many it had to drop
+ * (SO_RXQ_OVFL).
+ */
+void socket_hold_datagrams(int fd, uint32_t bytes);
 
 /* Lets the kernel find peers that vanished, for connections that may be silent for hours. */
 void socket_keepalive(int fd);

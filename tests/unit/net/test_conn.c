@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -334,6 +335,77 @@ static void taken_descriptor_is_told_anew_elsewhere(void **state)
 	loop_free(first);
 }
 
+/* Whether the peer still waits for an acknowledgement of what it sent. */
+static bool peer_waits(void)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof info;
+	assert_int_equal(getsockopt(peer, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	return info.tcpi_unacked;
+}
+
+/* The peer asks and is answered: the kernel delays its acknowledgements from then on. */
+static void ask_and_answer(void)
+{
+	char buf[16];
+	peer_says("ask");
+	poll_once();
+	assert_int_equal(conn_read(&conn, buf, sizeof buf), 3);
+	assert_int_equal(conn_write(&conn, "ok", 2), 2);
+	assert_int_equal(recv(peer, buf, sizeof buf, 0), 2);
+}
+
+/* Who has Nagle's algorithm sends the second piece only when the first is acknowledged. */
+static void pieces_are_acknowledged_at_once(void **state)
+{
+	char buf[16];
+	conn_ack_early(&conn);
+	for (int round = 0; round < 3 * CONN_ACK_TRIES; round++) {
+		ask_and_answer();
+		for (int piece = 0; piece < 2; piece++) {
+			peer_says("piece");
+			poll_once();
+			assert_int_equal(conn_read(&conn, buf, sizeof buf), 5);
+			assert_false(peer_waits());
+		}
+	}
+}
+
+static void what_is_answered_costs_no_call_for_long(void **state)
+{
+	conn_ack_early(&conn);
+	for (int i = CONN_ACK_TRIES; i > 0; i--) {
+		assert_int_equal(conn.ack_tries, i);
+		ask_and_answer();
+	}
+	assert_int_equal(conn.ack_tries, 0);
+	ask_and_answer();
+	assert_int_equal(conn.ack_tries, 0);
+
+	/* Pieces again: the first waits once, for the kernel. */
+	char buf[16];
+	for (int piece = 0; piece < 2; piece++) {
+		peer_says("piece"); /* by Nagle's algorithm, as this socket has it */
+		while (!conn.readable)
+			loop_turn(loop);
+		assert_int_equal(conn_read(&conn, buf, sizeof buf), 5);
+	}
+	assert_false(peer_waits());
+	assert_int_equal(conn.ack_tries, CONN_ACK_TRIES);
+}
+
+static void large_reads_are_left_to_the_kernel(void **state)
+{
+	conn_ack_early(&conn);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(send(peer, big, CONN_ACK_SMALL + 1, 0), CONN_ACK_SMALL + 1);
+		poll_once();
+		assert_int_equal(conn_read(&conn, big, sizeof big), CONN_ACK_SMALL + 1);
+		assert_false(conn.unanswered);
+	}
+	memset(big, 0, sizeof big);
+}
+
 static void closing_in_the_callback_is_fine(struct conn *c)
 {
 	changes++;
@@ -374,6 +446,9 @@ int main(void)
 		TEST(peek_keeps_an_error_for_the_reader),
 		TEST(shutdown_close_and_abort_look_right_from_outside),
 		TEST(abort_is_a_reset),
+		TEST(pieces_are_acknowledged_at_once),
+		TEST(what_is_answered_costs_no_call_for_long),
+		TEST(large_reads_are_left_to_the_kernel),
 		TEST(taken_descriptor_is_told_anew_elsewhere),
 		TEST(no_callback_after_close),
 	};
