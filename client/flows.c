@@ -60,6 +60,11 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 	const uint8_t *p, size_t n)
 {
 	struct flow_end *e = container_of(udp, struct flow_end, udp);
+	if (udp->overrun) {
+		offering_overrun(e->offering, udp->overrun, loop_now(e->all->loop));
+		e->flow.dropped += udp->overrun;
+		udp->overrun = 0;
+	}
 	timeout_start(&e->all->idle, &e->idle);
 	flow_queue_answered(&e->all->queue, &e->place);
 	flow_send(&e->flow, p, n, loop_now(e->all->loop));

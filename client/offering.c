@@ -352,3 +352,16 @@ void offering_heard(struct offering *offering, uint16_t port, const uint8_t *p, 
 		log_limit_pass(&offering->log_wrong, now, OFFERING_WRONG, 1, more))
 		log_warn("the upstream %s %s%s", offering->upstream.text, err.text, more);
 }
+
+void offering_overrun(struct offering *offering, uint64_t n, uint64_t now)
+{
+	char more[LOG_LIMIT_MORE];
+	offering->overrun += n;
+	if (!log_limit_pass(&offering->log_overrun, now, OFFERING_QUIET, 1, more))
+		return;
+	log_warn("%llu datagrams of the upstream %s were lost: they came faster than they were "
+		 "read, for a "
+		 "receive buffer that net.core.rmem_max may limit",
+		(unsigned long long)offering->overrun, offering->upstream.text);
+	offering->overrun = 0;
+}

@@ -72,6 +72,8 @@ struct offering {
 	struct log_limit log_failed;  /* dials that failed */
 	struct log_limit log_wrong;   /* first answers that were */
 	struct log_limit log_crowded; /* visitors turned away */
+	struct log_limit log_overrun; /* datagrams of the upstream's that the kernel dropped */
+	uint64_t overrun;             /* how many of them were not logged yet */
 };
 
 /* `tls` is counted. NULL when memory is out. */
@@ -133,3 +135,6 @@ void offering_heard(struct offering *offering, uint16_t port, const uint8_t *p, 
 
 /* A dial failed, as a part of a sentence: said at once, then counted for a while. */
 void offering_failed(struct offering *offering, const char *why, uint64_t now);
+
+/* So many datagrams came from a UDP upstream while a flow's socket was full. */
+void offering_overrun(struct offering *offering, uint64_t n, uint64_t now);

@@ -55,6 +55,8 @@ static void hatch_say(struct hatch *h)
 		[HATCH_DROP_NOBODY] = "no client was there for it",
 		[HATCH_DROP_FULL] = "of too many flows",
 		[HATCH_DROP_LATE] = "more than the client's link took in time",
+		[HATCH_DROP_OVERRUN] = "came faster than they were read, for a receive buffer that "
+				       "net.core.rmem_max may limit",
 		[HATCH_DROP_SOCKET] = "not taken by the socket",
 	};
 	static const char *const crowds[] = {
@@ -107,7 +109,9 @@ void hatch_crowded(struct hatch *h, enum hatch_crowd why, const struct address *
 static void hatch_count_socket(struct hatch *h, const struct address *peer)
 {
 	hatch_dropped(h, HATCH_DROP_SOCKET, h->udp.dropped - h->socket_drops, peer);
+	hatch_dropped(h, HATCH_DROP_OVERRUN, h->udp.overrun - h->overruns, peer);
 	h->socket_drops = h->udp.dropped;
+	h->overruns = h->udp.overrun;
 }
 
 /* ---- On a worker ---- */
@@ -235,7 +239,7 @@ static void hatch_arrived(struct mail *mail)
 	struct worker *w = h->worker;
 	loop_task_init(&h->leave, hatch_leave);
 	loop_timer_init(&h->say, w->loop, hatch_say_due);
-	h->socket_drops = 0;
+	h->socket_drops = h->overruns = 0;
 	if (!w->senders.arena)
 		w->senders.arena = udp_arena_new();
 	if (!w->senders.arena ||

@@ -42,7 +42,8 @@ enum hatch_drop {
 	HATCH_DROP_NOBODY, /* no link of a client that publishes the port; UDP does not wait */
 	HATCH_DROP_FULL,   /* too many flows, or no memory for one more */
 	HATCH_DROP_LATE, /* FLOW_UNSENT_MAX or FLOW_AGE_MAX: the link is slower than the visitor */
-	HATCH_DROP_SOCKET, /* too long for a frame, or an answer that the socket did not take */
+	HATCH_DROP_OVERRUN, /* came while the socket's receive buffer was full */
+	HATCH_DROP_SOCKET,  /* too long for a frame, or an answer that the socket did not take */
 	HATCH_DROPS,
 };
 
@@ -78,6 +79,7 @@ struct hatch {
 
 	uint64_t drops[HATCH_DROPS];    /* not told yet */
 	uint64_t socket_drops;          /* udp::dropped, as far as they are counted in `drops` */
+	uint64_t overruns;              /* udp::overrun, the same */
 	uint64_t crowded[HATCH_CROWDS]; /* flows, the same */
 	struct address last;            /* the visitor of the last of all these */
 	struct loop_timer say;

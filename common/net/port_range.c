@@ -22,6 +22,7 @@ void port_range_close(struct port_range *r)
 	if (r->fds && r->epoll >= 0)
 		close(r->epoll);
 	free(r->fds);
+	free(r->overruns);
 	*r = PORT_RANGE_NULL;
 }
 
@@ -59,7 +60,8 @@ int port_range_open(struct port_range *r, int type, const char *bind_addr, uint1
 {
 	*r = (struct port_range){.epoll = -1, .first = first};
 	r->fds = calloc(n, sizeof(*r->fds));
-	if (!r->fds)
+	r->overruns = calloc(n, sizeof(*r->overruns));
+	if (!r->fds || !r->overruns)
 		return range_fail(r, -ENOMEM, type, bind_addr, first, n, 0, err);
 	r->epoll = n > 1 ? epoll_create1(EPOLL_CLOEXEC) : -1;
 	if (n > 1 && r->epoll < 0)
@@ -71,6 +73,8 @@ int port_range_open(struct port_range *r, int type, const char *bind_addr, uint1
 			return fd == -EMFILE && n > 1 ? range_explain(fd, type, first, n, err) : fd;
 		}
 		r->fds[r->n++] = fd;
+		if (type == SOCK_DGRAM)
+			socket_hold_datagrams(fd, SOCKET_DATAGRAMS_MAX / n);
 		int error = range_watch(r, i);
 		if (error < 0)
 			return range_fail(r, error, type, bind_addr, first, n, i, err);

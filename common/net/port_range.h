@@ -1,7 +1,7 @@
 #pragma once
 /*
  * The sockets of one public port, or of a range of thousands, opened all or none. A range's are in an epoll
- * set of their own, which the loop watches like a single socket: so a port costs its descriptor and four
+ * set of their own, which the loop watches like a single socket: so a port costs its descriptor and eight
  * bytes here, and neither an event nor a place in libevent's tables.
  */
 #include <stdbool.h>
@@ -11,7 +11,9 @@
 #include "base/error.h"
 
 struct port_range {
-	int *fds;  /* NULL: not open */
+	int *fds; /* NULL: not open */
+	uint32_t *
+		overruns; /* of UDP sockets, as many: what udp_read() has seen of SO_RXQ_OVFL, which never restarts */
 	int epoll; /* that has all of them; -1 for a single port */
 	unsigned n;
 	uint16_t first; /* the real one, also when 0 was asked for */

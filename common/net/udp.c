@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/macros.h"
 #include "net/bind.h"
+#include "net/socket.h"
 #include "wire/frame.h"
 
 /* Datagrams of one system call. Measured on loopback: 0.8 µs each, 1.1 with a call for each. */
@@ -21,8 +22,8 @@
 /* Bytes of each datagram's place: a page's multiple above FRAME_DATAGRAM_MAX. */
 #define UDP_SLOT (64u << 10)
 
-/* One local address of either family. */
-#define UDP_CMSG CMSG_SPACE(sizeof(struct in6_pktinfo))
+/* One local address of either family, and the kernel's count of what it dropped. */
+#define UDP_CMSG (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint32_t)))
 
 union udp_control {
 	struct cmsghdr align;
@@ -80,8 +81,17 @@ static struct address address_v6(const struct in6_pktinfo *info)
 	return address_from_sockaddr((struct sockaddr *)&sa);
 }
 
+/* The kernel says with each datagram how many it had dropped of its socket's before, unless none (2^32 is 0). */
+static void count_overruns(struct udp *udp, uint32_t *seen, const void *data)
+{
+	uint32_t all;
+	memcpy(&all, data, sizeof all);
+	udp->overrun += all - *seen;
+	*seen = all;
+}
+
 /* The address that the datagram was sent to, with the socket's port. */
-static struct address read_local(const struct udp *udp, struct msghdr *m)
+static struct address read_control(struct udp *udp, uint32_t *overruns, struct msghdr *m)
 {
 	struct address local = {0};
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
@@ -94,24 +104,26 @@ static struct address read_local(const struct udp *udp, struct msghdr *m)
 			struct in6_pktinfo info;
 			memcpy(&info, CMSG_DATA(c), sizeof info);
 			local = address_v6(&info);
+		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+			count_overruns(udp, overruns, CMSG_DATA(c));
 		}
 	}
 	local.port = udp->port;
 	return local;
 }
 
-static void udp_deliver(struct udp *udp, struct mmsghdr *message)
+static void udp_deliver(struct udp *udp, uint32_t *overruns, struct mmsghdr *message)
 {
 	struct msghdr *m = &message->msg_hdr;
+	struct address peer = udp->upstream, local = read_control(udp, overruns, m);
 	if (m->msg_flags & MSG_TRUNC) {
 		udp->dropped++; /* IPv6 has room for 20 bytes more than a frame */
 		return;
 	}
-	struct address peer = udp->upstream, local = {0};
-	if (!udp->connected) {
+	if (udp->connected)
+		local = (struct address){0};
+	else
 		peer = address_from_sockaddr(m->msg_name);
-		local = read_local(udp, m);
-	}
 	udp->received(udp, &peer, &local, m->msg_iov->iov_base, message->msg_len);
 }
 
@@ -137,7 +149,7 @@ static bool is_no_source(int error)
 }
 
 /* One system call; whether there may be more. */
-static bool udp_read(struct udp *udp, int fd)
+static bool udp_read(struct udp *udp, int fd, uint32_t *overruns)
 {
 	struct udp_arena *a = udp->arena;
 	for (size_t i = 0; i < UDP_BATCH; i++) {
@@ -152,7 +164,7 @@ static bool udp_read(struct udp *udp, int fd)
 		return is_icmp(error) || error == EINTR;
 	}
 	for (int i = 0; i < n && udp->fd >= 0; i++)
-		udp_deliver(udp, &a->messages[i]);
+		udp_deliver(udp, overruns, &a->messages[i]);
 	return n == UDP_BATCH;
 }
 
@@ -160,8 +172,9 @@ static bool udp_read(struct udp *udp, int fd)
 static void udp_event(int fd, short what, void *arg)
 {
 	struct udp *udp = arg;
+	uint32_t *overruns = udp->range ? udp->range->overruns : &udp->overruns;
 	for (int i = 0; i < UDP_READS && udp->fd >= 0; i++)
-		if (!udp_read(udp, fd))
+		if (!udp_read(udp, fd, overruns))
 			return;
 }
 
@@ -175,7 +188,7 @@ static void udp_range_event(int fd, short what, void *arg)
 	for (size_t i = 0; i < n && udp->fd >= 0; i++) {
 		udp->port = (uint16_t)(range->first + ready[i]);
 		for (size_t k = 0; k < UDP_READS / n && udp->fd >= 0; k++)
-			if (!udp_read(udp, range->fds[ready[i]]))
+			if (!udp_read(udp, range->fds[ready[i]], &range->overruns[ready[i]]))
 				break;
 	}
 }
@@ -221,6 +234,7 @@ int udp_open(struct udp *udp, struct loop *loop, struct udp_arena *arena, const 
 	if (fd < 0)
 		return fd;
 	*udp = (struct udp){.loop = loop, .arena = arena, .received = received, .fd = fd};
+	socket_hold_datagrams(fd, SOCKET_DATAGRAMS_MAX);
 	int r = udp_start(udp);
 	if (r < 0) {
 		udp->fd = -1;
@@ -253,6 +267,7 @@ int udp_connect(struct udp *udp, struct loop *loop, struct udp_arena *arena,
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, len) < 0)
 		return -errno;
 	udp->fd = fd;
+	socket_hold_datagrams(fd, SOCKET_DATAGRAMS_MAX);
 	int r = udp_start(udp);
 	if (r < 0)
 		udp->fd = -1;

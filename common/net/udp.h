@@ -2,8 +2,9 @@
 /*
  * UDP sockets: a public one that many visitors send to, and one that is connected to an upstream.
  * What arrives is read in batches into memory that the sockets of a thread share, and given to the
- * owner one datagram at a time. What a socket does not take is dropped: nothing is queued here, and
- * the kernel's queue is left as it is tuned (SO_RCVBUF and SO_SNDBUF are never set).
+ * owner one datagram at a time. What a socket does not take is dropped: nothing is queued here. What
+ * comes while nobody reads waits in the kernel, up to SOCKET_DATAGRAMS_MAX (net/socket.h), and what it
+ * has no room for is counted.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,6 +36,8 @@ struct udp {
 	bool connected;                 /* to `upstream` */
 	bool refused_told;
 	struct address upstream;
+	uint32_t overruns; /* without a range: as port_range::overruns, of the one socket */
+	uint64_t overrun;  /* datagrams that came while the socket's receive buffer was full */
 	uint64_t dropped; /* datagrams that the socket did not take, or were too long for a frame */
 	/*
 	 * A datagram came from `peer`, sent to `local`: the address to answer from, of family NONE

@@ -1,5 +1,6 @@
 """A UDP port among several workers and sessions: it follows its links, and is free when nobody holds it."""
 
+import re
 import signal
 import socket
 import threading
@@ -208,6 +209,28 @@ def test_drops_are_told(tunnel, stage, hold):
     v.send(b"f" * 8000)
     time.sleep(1.5)
     assert server.log().count("datagrams, the last of visitor") == 1
+
+
+def test_a_burst_waits_for_a_busy_server(tunnel, stage, hold):
+    """What comes while the server is elsewhere is kept as far as there is room, and the rest is told of."""
+    server = tunnel.server("--workers=1")
+    one = hold(server, echo=False)
+    v = stage.add(UdpVisitor(("127.0.0.1", one.publish(0)["port"])))
+    one.serve()
+    v.send(b"x")
+    wait_until(lambda: one.got == [b"x"], "the first datagram")
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        for _ in range(10000):
+            v.send(b"b" * 100)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: len(one.got) > 1, "a part of the burst")
+    v.send(b"last")
+    server.log_contains("came faster than they were read")
+    # The system's default buffer has room for 256; without privileges ours for at least twice as many.
+    lost = int(re.search(r"(\d+) came faster than they were read", server.log())[1])
+    assert lost <= 10000 - 500
 
 
 @pytest.mark.parametrize("signals", [1, 2])

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "net/socket.h"
 #include "net/udp.h"
 #include "wire/frame.h"
 
@@ -323,6 +324,74 @@ static void refusals(void **state)
 	udp_close(&udp);
 }
 
+/* Sends that many small ones to a socket that nobody reads meanwhile, then reads all, and one more. */
+static void flood(struct udp *udp, int fd, int n)
+{
+	int before = got.n;
+	for (int i = 0; i < n; i++)
+		assert_int_equal(send(fd, pattern(0), 100, 0), 100);
+	settle();
+	assert_int_equal(send(fd, pattern(0), 100, 0), 100); /* which brings the count */
+	settle();
+	assert_true(got.n > before + 1 && got.n < before + n);
+	assert_int_equal(got.n - before + (int)udp->overrun, n + 1);
+}
+
+static void shrink(int fd)
+{
+	int bytes = 16384;
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
+}
+
+static void overruns_are_counted(void **state)
+{
+	struct udp udp;
+	assert_int_equal(udp_open(&udp, loop, arena, "127.0.0.1", 0, received, &err), 0);
+	shrink(udp.fd);
+	int fd = client("127.0.0.1", udp.port);
+	for (int i = 0; i < 2; i++) {
+		udp.overrun = 0;
+		flood(&udp, fd, 300);
+	}
+	close(fd);
+	udp_close(&udp);
+}
+
+/* The kernel's count goes on where the range moves to another thread. */
+static void overruns_of_a_range_are_counted_once(void **state)
+{
+	struct port_range range;
+	struct udp udp;
+	assert_int_equal(port_range_open(&range, SOCK_DGRAM, "127.0.0.1", 0, 1, &err), 0);
+	shrink(range.fds[0]);
+	int fd = client("127.0.0.1", range.first);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(udp_receive(&udp, loop, arena, &range, received), 0);
+		flood(&udp, fd, 300);
+		udp_detach(&udp);
+	}
+	close(fd);
+	port_range_close(&range);
+}
+
+static void a_socket_holds_a_burst(void **state)
+{
+	struct udp udp;
+	int held, allowed = 0;
+	socklen_t len = sizeof held;
+	FILE *f = fopen("/proc/sys/net/core/rmem_max", "r");
+	assert_true(f && fscanf(f, "%d", &allowed) == 1);
+	fclose(f);
+	assert_int_equal(udp_open(&udp, loop, arena, "127.0.0.1", 0, received, &err), 0);
+	assert_int_equal(getsockopt(udp.fd, SOL_SOCKET, SO_RCVBUF, &held, &len), 0);
+	assert_true(held >= 2 * MIN(allowed, (int)SOCKET_DATAGRAMS_MAX));
+	socket_hold_datagrams(udp.fd, 1000);
+	int after;
+	assert_int_equal(getsockopt(udp.fd, SOL_SOCKET, SO_RCVBUF, &after, &len), 0);
+	assert_int_equal(after, held); /* never less */
+	udp_close(&udp);
+}
+
 static void sentences(void **state)
 {
 	struct udp udp, second;
@@ -356,6 +425,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lost_visitor_is_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(upstream, setup, teardown),
 		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(overruns_are_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(overruns_of_a_range_are_counted_once, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(a_socket_holds_a_burst, setup, teardown),
 		cmocka_unit_test_setup_teardown(sentences, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
