@@ -39,8 +39,10 @@ static uint64_t print_file(uint64_t print, const char *path, bool below)
 	struct stat st;
 	if (stat(path, &st) < 0)
 		return print_bytes(print, path, strlen(path));
+	/* The last two move with the mode and the owner, too: what could not be read may be read now. */
 	uint64_t facts[] = {st.st_dev, st.st_ino, (uint64_t)st.st_size, (uint64_t)st.st_mtim.tv_sec,
-		(uint64_t)st.st_mtim.tv_nsec};
+		(uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_ctim.tv_sec,
+		(uint64_t)st.st_ctim.tv_nsec};
 	print = print_bytes(print, facts, sizeof(facts));
 	DIR *dir = below && S_ISDIR(st.st_mode) ? opendir(path) : NULL;
 	if (!dir)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file_error.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "net/loop.h"
@@ -120,8 +121,8 @@ static int server_write_ready_file(struct server *s, struct error *err)
 	unlink(temporary);
 	FILE *f = fopen(temporary, "wxe");
 	if (!f)
-		return error_set(err, -errno, "cannot write --ready-file %s: %s", path,
-			strerror(errno));
+		return file_error(err, -errno, path, FILE_WRITE, "cannot write --ready-file %s",
+			path);
 	for (size_t i = 0; i < s->gate.n; i++) {
 		const struct gate_port *p = &s->gate.ports[i];
 		fprintf(f, "%s %u\n",
@@ -225,7 +226,6 @@ static int server_make_workers(struct server *s)
 	uint64_t pseudonym;
 	random_bytes(&pseudonym, sizeof(pseudonym));
 	snprintf(n->pseudonym, sizeof(n->pseudonym), "tunnel-%016" PRIx64, pseudonym);
-	node_limits_init(n);
 	unsigned count = (unsigned)s->opts->workers;
 	for (unsigned i = 0; i < count; i++) {
 		struct worker *w = calloc(1, sizeof(*w));
@@ -356,6 +356,8 @@ int server_run(const struct server_options *opts, struct reloader *r)
 	struct server s = {.opts = opts};
 	struct error err;
 	int status = EXIT_FAILURE;
+	/* Its end takes them down however far the start came. */
+	node_limits_init(&s.node);
 	log_info("tunnel %s, exit node", TUNNEL_VERSION);
 	if (server_start(&s, &err) < 0) {
 		log_error("%s", err.text);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/file_error.h"
 #include "crypto/random.h"
 
 /* Bytes of a file at most: longer than any token (TOKEN_SOURCE_MAX), and than the salt. */
@@ -54,17 +55,22 @@ static char *find_dir(const char *option)
 /* Makes the directory and what is missing above it, for this user alone as XDG wants it. */
 static int make_dirs(char *dir)
 {
+	int denied = 0;
 	for (char *p = dir + 1; *p; p++) {
 		if (*p != '/')
 			continue;
 		*p = '\0';
-		int r = mkdir(dir, 0700);
+		int r = mkdir(dir, 0700) < 0 ? -errno : 0;
 		*p = '/';
-		/* What is wrong with a parent shows at its child, but EROFS hides EEXIST. */
-		if (r < 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
-			return -errno;
+		/* These may hide EEXIST; if they do not, the child is missing its parent. */
+		if (r == -EROFS || r == -EACCES)
+			denied = r;
+		else if (r && r != -EEXIST)
+			return r;
 	}
-	return mkdir(dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
+	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+		return 0;
+	return errno == ENOENT && denied ? denied : -errno;
 }
 
 static int open_dir(struct state *s, const char *option, struct error *err)
@@ -82,11 +88,9 @@ static int open_dir(struct state *s, const char *option, struct error *err)
 		made = make_dirs(s->dir);
 		fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	if (fd < 0) {
-		errno = made ? -made : errno;
-		return error_set(err, -errno, "the state directory %s cannot be %s: %m", s->dir,
-			made ? "made" : "opened");
-	}
+	if (fd < 0)
+		return file_error(err, made ? made : -errno, s->dir, made ? FILE_WRITE : FILE_READ,
+			"the state directory %s cannot be %s", s->dir, made ? "made" : "opened");
 	/* The token's path goes into a command that is typed elsewhere. */
 	char *absolute = s->dir[0] == '/' ? NULL : realpath(s->dir, NULL);
 	if (absolute) {
@@ -94,6 +98,14 @@ static int open_dir(struct state *s, const char *option, struct error *err)
 		s->dir = absolute;
 	}
 	return fd;
+}
+
+static int error_of(struct error *err, int code, const struct state *s, const char *name,
+	enum file_wish wish, const char *what)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s/%s", s->dir, name);
+	return file_error(err, code, path, wish, "%s cannot be %s", path, what);
 }
 
 /* The first line of a file, without its end; what is behind a NUL or another line is damage. */
@@ -105,7 +117,7 @@ static int read_file(const struct state *s, int dir, const char *name, bool secr
 		return FILE_NONE;
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_set(err, -errno, "%s/%s cannot be opened: %m", s->dir, name);
+		return error_of(err, -errno, s, name, FILE_READ_SECRET, "opened");
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, FILE_UNFIT, "%s/%s is not a file", s->dir, name);
 	if (secret && (st.st_mode & 0077))
@@ -166,7 +178,7 @@ static int write_file(const struct state *s, int dir, const char *name, const ch
 	snprintf(temporary, sizeof temporary, ".%s.%08x", name, unique);
 	auto_close int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return error_set(err, -errno, "%s/%s cannot be made: %m", s->dir, name);
+		return error_of(err, -errno, s, name, FILE_WRITE, "made");
 	int r = write_all(fd, line, strlen(line));
 	r = r ? r : write_all(fd, "\n", 1);
 	r = r || fsync(fd) == 0 ? r : -errno;

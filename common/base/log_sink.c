@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file_error.h"
 #include "base/log_file.h"
 #include "base/macros.h"
 
@@ -349,8 +350,8 @@ static int sink_open(struct sink *s, const char *path, struct error *err)
 	struct log_file file;
 	int r = log_file_open(&file, path);
 	if (r < 0)
-		return error_set(err, r, "the access log %s cannot be opened: %s", path,
-			strerror(-r));
+		return file_error(err, r, path, FILE_WRITE, "the access log %s cannot be opened",
+			path);
 	*s = (struct sink){.file = file, .ring = malloc(LOG_RING_SIZE)};
 	return s->ring ? 0 : error_set(err, -ENOMEM, "no memory for the log");
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/file_error.h"
 #include "config/apply.h"
 #include "config/token_source.h"
 #include "config/tree.h"
@@ -136,8 +137,8 @@ int config_read_file(struct config *c, const char *path, size_t *strangers_out, 
 	*strangers_out = 0;
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return error_set(err, -errno, "the configuration file %s cannot be opened: %m",
-			path);
+		return file_error(err, -errno, path, FILE_READ,
+			"the configuration file %s cannot be opened", path);
 	struct tree_node *root;
 	int r = tree_read(fd, path, &root, err);
 	if (r)

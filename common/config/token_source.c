@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file_error.h"
 
 #define RUN_SECRETS "/run/secrets"
 
@@ -92,7 +93,8 @@ static int read_token(const char *path, char **token_out, struct error *warning_
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return error_set(err, -errno, "the token file %s cannot be opened: %m", path);
+		return file_error(err, -errno, path, FILE_READ_SECRET,
+			"the token file %s cannot be opened", path);
 	int r = token_source_check_file(fd, path, warning_out, err);
 	if (r < 0)
 		return r;

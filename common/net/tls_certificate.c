@@ -19,6 +19,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/cleanup.h"
+#include "base/file_error.h"
 #include "net/tls_openssl.h"
 #include "wire/hostname.h"
 
@@ -47,19 +48,28 @@ int tls_error(struct error *err, int code, const char *fmt, ...)
 	return code;
 }
 
+int tls_ca_error(struct error *err, const char *ca, const char *what)
+{
+	auto_close int fd = open(ca, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		return tls_error(err, -EINVAL, "%s %s cannot be read", what, ca);
+	return file_error(err, -errno, ca, FILE_READ, "%s %s cannot be read", what, ca);
+}
+
 static void pem_deinit(struct pem *pem)
 {
 	OPENSSL_clear_free(pem->text, pem->n); /* there may be a key in it */
 	*pem = (struct pem){0};
 }
 
-static int pem_read(struct pem *pem, const char *path, struct error *err)
+/* `what` it is: a part of the sentence. */
+static int pem_read(struct pem *pem, const char *what, const char *path, struct error *err)
 {
 	*pem = (struct pem){0};
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_set(err, -errno, "%s cannot be read: %m", path);
+		return file_error(err, -errno, path, FILE_READ, "%s %s cannot be read", what, path);
 	if (!S_ISREG(st.st_mode) || st.st_size > PEM_FILE_MAX)
 		return error_set(err, -EINVAL, "%s is no PEM file", path);
 	size_t cap = (size_t)st.st_size + 1;
@@ -72,7 +82,7 @@ static int pem_read(struct pem *pem, const char *path, struct error *err)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0) {
-			error_set(err, -errno, "%s cannot be read: %m", path);
+			error_set(err, -errno, "%s %s cannot be read: %m", what, path);
 			pem_deinit(pem);
 			return -EIO;
 		}
@@ -235,12 +245,12 @@ static int find_key(struct tls_certificate *c, const char *path, const struct pe
 	auto_free char *beside = r == TLS_NO_KEY ? key_beside(path) : strdup(path);
 	if (!beside)
 		return error_set(err, -ENOMEM, "no memory for %s", path);
-	if (r == TLS_NO_KEY && access(beside, F_OK) < 0)
+	if (r == TLS_NO_KEY && access(beside, F_OK) < 0 && errno != EACCES)
 		return error_set(err, TLS_NO_KEY,
 			"there is no private key for %s, neither in it nor in %s", path, beside);
 	if (r == TLS_NO_KEY) {
 		struct pem other;
-		r = pem_read(&other, beside, err);
+		r = pem_read(&other, "the private key", beside, err);
 		r = r ? r : read_key(c, beside, &other, err);
 		pem_deinit(&other);
 	}
@@ -255,13 +265,13 @@ int tls_certificate_load(struct tls_certificate *c, const char *path, const char
 	*c = (struct tls_certificate){0};
 	struct pem pem;
 	auto_free char *where = NULL;
-	int r = pem_read(&pem, path, err);
+	int r = pem_read(&pem, "the certificate", path, err);
 	r = r ? r : read_chain(c, path, &pem, err);
 	if (!r && !key) {
 		r = find_key(c, path, &pem, &where, err);
 	} else if (!r) {
 		pem_deinit(&pem);
-		r = pem_read(&pem, key, err);
+		r = pem_read(&pem, "the private key", key, err);
 		r = r ? r : read_key(c, key, &pem, err);
 	}
 	pem_deinit(&pem);

@@ -65,7 +65,7 @@ static int trust(struct tls_client *c, const struct tls_client_config *config, s
 	/* Whatever stands in that file is trusted, an intermediate CA or the certificate itself too. */
 	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
 	if (!SSL_CTX_load_verify_file(ctx, config->ca))
-		return tls_error(err, -EINVAL, "the CA file %s cannot be read", config->ca);
+		return tls_ca_error(err, config->ca, "the CA file");
 	return 0;
 }
 

@@ -101,6 +101,9 @@ struct tls_choice tls_server_pick(const struct tls_server *s, struct str sni);
 int tls_error(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* "<what> <ca> cannot be read: " and why not: the file, or what stands in it. Returns -errno. */
+int tls_ca_error(struct error *err, const char *ca, const char *what);
+
 /* ---- One connection (tls.c) ---- */
 
 struct tls {

@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 
 #include "base/cleanup.h"
+#include "base/file_error.h"
 #include "net/tls_openssl.h"
 #include "wire/alpn.h"
 #include "wire/hostname.h"
@@ -140,7 +141,7 @@ static int add_directory(struct tls_server *s, const char *dir, struct error *er
 	struct dirent **entries;
 	int n = scandir(dir, &entries, is_certificate, alphasort), r = 0;
 	if (n < 0)
-		return error_set(err, -errno, "%s cannot be read: %m", dir);
+		return file_error(err, -errno, dir, FILE_READ, "%s cannot be read", dir);
 	size_t before = s->n_certs;
 	for (int i = 0; i < n; i++) {
 		auto_free char *path = NULL;
@@ -186,7 +187,7 @@ static int ask_for_certificates(SSL_CTX *ctx, const char *ca, struct error *err)
 	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(ca);
 	if (!names || !SSL_CTX_load_verify_file(ctx, ca)) {
 		sk_X509_NAME_pop_free(names, X509_NAME_free);
-		return tls_error(err, -EINVAL, "the CA of the clients, %s, cannot be read", ca);
+		return tls_ca_error(err, ca, "the CA of the clients,");
 	}
 	SSL_CTX_set_client_CA_list(ctx, names);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);

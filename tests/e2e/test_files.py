@@ -1,0 +1,65 @@
+"""Files that options name and that this user may not have: who is told what."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from house import programs
+
+NOBODY = 65534
+TOKEN = "--token=" + programs.TOKEN
+
+
+class Stranger:
+    """Runs the program as somebody who owns nothing here."""
+
+    def __init__(self, tunnel):
+        tunnel.path.chmod(0o755)
+        self.env = tunnel.env
+        self.state = tunnel.path / "own"
+        self.state.mkdir(mode=0o700)
+        os.chown(self.state, NOBODY, NOBODY)
+        self.program = tunnel.path / "tunnel"
+        shutil.copy(programs.TUNNEL, self.program)
+
+    def run(self, *argv):
+        return subprocess.run(
+            ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups",
+             self.program, *argv], env=self.env, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def stranger(tunnel):
+    return Stranger(tunnel)
+
+
+@pytest.mark.root
+def test_files_of_somebody_else(tunnel, stranger):
+    """Which user is kept out by what: one line. A server that cannot keep its token just ends."""
+    certificate = tunnel.ca().issue("a.example")
+    os.chmod(certificate.cert, 0o644)
+    closed = tunnel.path / "closed"
+    closed.mkdir(mode=0o700)
+    for options, words in [
+            ([TOKEN, *certificate.options()],
+             ["the private key %s cannot be read: Permission denied" % certificate.key,
+              "mode 0600", "this is user nobody", "chgrp"]),
+            # Beside its certificate, where it is looked for.
+            ([TOKEN, "--tls-cert=%s" % certificate.cert],
+             ["the private key %s cannot be read: Permission denied" % certificate.key]),
+            ([TOKEN, "--tls-cert=%s/x.pem" % closed],
+             ["user nobody may not enter the directory %s: it is root's, mode 0700" % closed]),
+            (["--token-from=%s" % certificate.key],
+             ["the token file %s cannot be opened" % certificate.key, "chown"]),
+            (["--state-dir=%s/state" % closed],
+             ["a token can be neither found nor kept", "may not enter the directory %s" % closed]),
+            (["--state-dir=/proc/a/b"], ["the state directory /proc/a/b cannot be made"])]:
+        p = stranger.run("server", "--port=0", "--bind-addr=127.0.0.1",
+                         "--state-dir=%s" % stranger.state, *options)
+        assert p.returncode in (1, 2), p
+        lines = [line for line in p.stderr.splitlines() if " info " not in line]
+        assert len(lines) == 1, lines
+        for word in words:
+            assert word in lines[0]
