@@ -379,7 +379,7 @@ static void test_file(void **state)
 	}
 	check("--config /nonexistent/x", NULL,
 		"!the configuration file /nonexistent/x cannot be opened: No such file or "
-		"directory");
+		"directory (there is no /nonexistent)");
 }
 
 /* What ps shows afterwards: every way to give the secret, and nothing else changed. */
