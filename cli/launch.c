@@ -104,8 +104,8 @@ int launch(const struct launch *l, int argc, char **argv)
 	if (!c)
 		return refuse(l, &err);
 	int r = config_load(c, argc, argv, &err);
-	if (r == CONFIG_HELP) {
-		help_print(stdout, l->table);
+	if (r == CONFIG_HELP || r == CONFIG_HELP_ALL) {
+		(r == CONFIG_HELP ? help_print : help_print_all)(stdout, l->table);
 		config_free(c);
 		return STATUS_OK;
 	}

@@ -24,8 +24,7 @@ static const struct command {
 	{"client", command_client, &client_option_table,
 		"Run beside a service and publish it through the exit node"},
 	{"check-config", command_check_config, NULL,
-		"Read a configuration file and say what is wrong with it: tunnel check-config "
-		"FILE"},
+		"Say what a configuration file comes to: tunnel check-config FILE"},
 	{"version", command_version, NULL, "Print the version, and those of the libraries"},
 	{"help", command_help, NULL, "Explain a command: tunnel help [COMMAND]"},
 };
@@ -57,13 +56,23 @@ static int unknown(const char *name)
 	return STATUS_USAGE;
 }
 
+/* Can be typed as they stand, on one machine; tests do. */
+static const char examples[] =
+	"Examples, all on this machine:\n"
+	"  tunnel server\n"
+	"  tunnel client --remote=127.0.0.1 --upstream=http://127.0.0.1:3000 \\\n"
+	"    --token-from ~/.local/state/tunnel/token\n"
+	"  curl http://127.0.0.1:8000/\n\n";
+
 static void overview(FILE *to)
 {
 	fputs("Usage: tunnel COMMAND [OPTION]...\n\n"
 	      "Publishes a service that nobody can reach through a machine that everybody can.\n\n",
 		to);
+	fputs(examples, to);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(to, "  %-14s%s\n", commands[i].name, commands[i].summary);
+	fputs("\nMore: tunnel COMMAND --help, and --help=all for every option; man tunnel\n", to);
 }
 
 int command_version(int argc, char **argv)
@@ -77,27 +86,54 @@ int command_version(int argc, char **argv)
 }
 
 /* `--table` is for tests and completion scripts, and is not advertised. */
+static void help_about(const struct command *c, const char *how)
+{
+	if (!c->table)
+		printf("Usage: tunnel %s\n\n%s\n", c->name, c->summary);
+	else if (strcmp(how, "--table") == 0)
+		help_print_table(stdout, c->table);
+	else if (*how)
+		help_print_all(stdout, c->table);
+	else
+		help_print(stdout, c->table);
+}
+
+/* "all", "--all", "--help=all", "--table": before the command's name, or behind it. */
+static const char *help_manner(const char *word)
+{
+	static const char *const words[] = {OPTION_HELP_ALL, "--" OPTION_HELP_ALL,
+		"--help=" OPTION_HELP_ALL, "--table"};
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(word, words[i]) == 0)
+			return words[i];
+	return NULL;
+}
+
 int command_help(int argc, char **argv)
 {
-	bool table = argc > 1 && strcmp(argv[1], "--table") == 0;
-	const char *name = argv[1 + table];
-	if (argc > 2 + table) {
-		fprintf(stderr, "tunnel help: it takes one command at most\n");
-		return STATUS_USAGE;
+	const char *name = NULL, *how = "";
+	for (int i = 1; i < argc; i++) {
+		const char *manner = help_manner(argv[i]);
+		if (manner) {
+			how = manner;
+		} else if (name) {
+			fprintf(stderr,
+				"tunnel help: it takes one command at most, and has \"%s\" "
+				"and \"%s\"\n",
+				name, argv[i]);
+			return STATUS_USAGE;
+		} else {
+			name = argv[i];
+		}
 	}
-	if (!name || strcmp(name, "--help") == 0) {
+	if (!name || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		overview(stdout);
 		return STATUS_OK;
 	}
 	const struct command *c = find(name);
 	if (!c)
 		return unknown(name);
-	if (!c->table)
-		printf("Usage: tunnel %s\n\n%s\n", c->name, c->summary);
-	else if (table)
-		help_print_table(stdout, c->table);
-	else
-		help_print(stdout, c->table);
+	help_about(c, how);
 	return STATUS_OK;
 }
 

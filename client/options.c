@@ -74,11 +74,15 @@ static const struct option_row service_rows[] = {
 		.help = "What to publish: a URL for every host, HOST=URL for one, *.HOST=URL for "
 			"those below it, PORT=URL at a public port; http, https, tcp, udp, "
 			"tls+tcp, sni+tcp or unix",
+		.brief = "What to publish: URL for every host, HOST=URL for one, "
+			 "PORT=tcp://HOST:PORT at a public port",
 		.offset = IN(upstream)},
 	{.name = "port",
 		.type = OPTION_RANGES,
 		.max = RANGES_MAX,
 		.help = "The public port of the --upstream before it; 0 for any",
+		.brief = "The public port of that --upstream; 0: any",
+		.section = "Of the --upstream before it",
 		.offset = IN(port)},
 	{.name = "proxy-protocol",
 		.type = OPTION_ENUM,
@@ -121,6 +125,7 @@ static const struct option_row service_rows[] = {
 		.judge = judge_host,
 		.help = "The Host that the --upstream before it is asked for, and with https the "
 			"name in its certificate",
+		.brief = "The Host that this --upstream is asked for",
 		.offset = IN(host)},
 	{.name = "tcp-idle",
 		.type = OPTION_STRING,
@@ -161,6 +166,8 @@ static const struct option_row rows[] = {
 		.help = "The exit node: HOST (port 8000), HOST:PORT, ws://HOST[:PORT] (80) or "
 			"wss://HOST[:PORT] (443)",
 		.required = true,
+		.brief = "The exit node: HOST[:PORT], over TLS wss://HOST",
+		.section = "The exit node, and what is published there",
 		.offset = AT(remote)},
 	{.name = "services",
 		.type = OPTION_GROUP,
@@ -175,6 +182,7 @@ static const struct option_row rows[] = {
 		.min = 1,
 		.max = RANGES_MAX,
 		.help = "TCP ports to publish of an --upstream that is a host alone",
+		.section = "More to publish",
 		.offset = AT(ports)},
 	{.name = "token",
 		.letter = 't',
@@ -182,6 +190,8 @@ static const struct option_row rows[] = {
 		.metavar = "TOKEN",
 		.env = "TUNNEL_TOKEN",
 		.help = "The secret shared with the exit node",
+		.brief = "The secret shared with the exit node",
+		.section = "Who it is, and the way to the exit node",
 		.offset = AT(token)},
 	{.name = "token-from",
 		.letter = 'f',
@@ -190,11 +200,13 @@ static const struct option_row rows[] = {
 		.metavar = "FILE",
 		.env = "TUNNEL_TOKEN_FROM",
 		.help = "Read the token from this file",
+		.brief = "The same, from a file of mode 600",
 		.offset = AT(token_from)},
 	{.name = "no-token",
 		.type = OPTION_FLAG,
 		.default_text = "false",
 		.help = "Use an exit node that lets everybody publish",
+		.brief = "For an exit node that lets everybody publish",
 		.offset = AT(no_token)},
 	{.name = "no-seal",
 		.type = OPTION_FLAG,
@@ -208,6 +220,7 @@ static const struct option_row rows[] = {
 		.help = "Go through this proxy, http://, socks5:// or socks5h://"
 			"[USER:PASSWORD@]HOST:PORT, or none; without it as https_proxy, all_proxy, "
 			"http_proxy and no_proxy say",
+		.brief = "Go through this proxy: http:// or socks5h://",
 		.offset = AT(proxy)},
 	{.name = "control-path",
 		.type = OPTION_STRING,
@@ -252,6 +265,7 @@ static const struct option_row rows[] = {
 		.help = "Accepted for inlets' sake: it is always so",
 		.note = "turning it off changes nothing, the server can never make the client dial "
 			"anything but its own upstreams",
+		.section = "For command lines of inlets",
 		.offset = AT(strict_forwarding)},
 
 	/* Below curl's patience, and long enough for a lost SYN to be sent twice again. */
@@ -261,6 +275,7 @@ static const struct option_row rows[] = {
 		.min = 100 * CLOCK_MS,
 		.max = 120 * CLOCK_S,
 		.help = "How long an upstream may take to accept a connection",
+		.section = "Connections to upstreams",
 		.offset = AT(dial_timeout)},
 	/* A visitor that connects and resets in a loop must not become a flood at the upstream. */
 	{.name = "max-dials",
@@ -294,8 +309,12 @@ static const struct option_row rows[] = {
 
 const struct option_table client_option_table = {
 	.command = "client",
-	.summary =
-		"Beside the service: dials out to the exit node and publishes the upstreams there.",
+	.usage = "--remote=HOST[:PORT] --upstream=URL [OPTION]...",
+	.example = "Examples:\n"
+		   "  tunnel client --remote=127.0.0.1 --upstream=http://127.0.0.1:3000 \\\n"
+		   "    --token-from ~/.local/state/tunnel/token\n"
+		   "  tunnel client --config=/etc/tunnel/client-home.yaml\n",
+	.summary = "Publishes what it reaches from here, its upstreams, at an exit node.",
 	.rows = rows,
 	.n = ARRAY_LEN(rows),
 };

@@ -52,6 +52,8 @@ static const struct option_row rows[] = {
 		.max = PORTS_MAX,
 		.help = "Ports for visitors, and for clients unless --control-port is given; 0 "
 			"takes a free one",
+		.brief = "Ports for visitors and clients (default 8000)",
+		.section = "Where it listens",
 		.offset = AT(ports)},
 	{.name = "control-port",
 		.letter = 'c',
@@ -64,6 +66,7 @@ static const struct option_row rows[] = {
 		.type = OPTION_STRING,
 		.metavar = "ADDRESS",
 		.help = "The address to listen on; without it all, IPv4 and IPv6",
+		.brief = "The address to listen on; without it all",
 		.offset = AT(bind_addr)},
 	{.name = "data-addr",
 		.type = OPTION_STRING,
@@ -89,6 +92,8 @@ static const struct option_row rows[] = {
 		.env = "TUNNEL_TOKEN",
 		.help = "The secret shared with the clients; without any, one is made and kept in "
 			"--state-dir",
+		.brief = "The secret shared with clients; else one is made",
+		.section = "Who may publish",
 		.offset = AT(token)},
 	{.name = "token-from",
 		.letter = 'f',
@@ -97,6 +102,7 @@ static const struct option_row rows[] = {
 		.metavar = "FILE",
 		.env = "TUNNEL_TOKEN_FROM",
 		.help = "Read the token from this file",
+		.brief = "The same, from a file of mode 600",
 		.offset = AT(token_from)},
 	{.name = "no-token",
 		.type = OPTION_FLAG,
@@ -123,6 +129,7 @@ static const struct option_row rows[] = {
 		.type = OPTION_STRING,
 		.metavar = "HOST[:PORT]",
 		.help = "The address to name in the client command; without it the default route's",
+		.brief = "This machine's public name or address",
 		.offset = AT(advertise)},
 
 	{.name = "tls-cert",
@@ -131,6 +138,8 @@ static const struct option_row rows[] = {
 		.help = "Answer TLS as well, with this certificate and its chain; several are "
 			"chosen by name",
 		.reloadable = true,
+		.brief = "Answer TLS as well, with this certificate",
+		.section = "TLS",
 		.offset = AT(tls_cert)},
 	{.name = "tls-key",
 		.type = OPTION_LIST,
@@ -142,6 +151,7 @@ static const struct option_row rows[] = {
 		.type = OPTION_FLAG,
 		.default_text = "false",
 		.help = "Make a certificate, keep it in --state-dir, and print its pin",
+		.brief = "The same, with a certificate made here",
 		.offset = AT(auto_tls)},
 	{.name = "tls-client-ca",
 		.type = OPTION_STRING,
@@ -175,6 +185,8 @@ static const struct option_row rows[] = {
 		.max = RANGES_MAX,
 		.help = "Public ports that clients may ask for",
 		.reloadable = true,
+		.brief = "Public ports for clients (default 1024-65535)",
+		.section = "Public ports of TCP and UDP services",
 		.offset = AT(allow_ports)},
 	/* Enough for a range of passive FTP; each is a listener. */
 	{.name = "max-ports",
@@ -207,6 +219,7 @@ static const struct option_row rows[] = {
 		.help = "Balancers that begin each connection to --port and to public ports with a "
 			"PROXY header",
 		.reloadable = true,
+		.section = "Balancers and proxies in front",
 		.offset = AT(accept_proxy_protocol)},
 	{.name = "accept-proxy-protocol-control",
 		.type = OPTION_LIST,
@@ -238,6 +251,7 @@ static const struct option_row rows[] = {
 		.min = CLOCK_S,
 		.max = 3600 * CLOCK_S,
 		.help = "How long a visitor's connection is kept between requests",
+		.section = "Visitors and their requests",
 		.offset = AT(visitor_idle)},
 	/* As --visitor-idle; nginx and HAProxy have 60 s, but count what their own socket takes. */
 	{.name = "visitor-stalled",
@@ -347,6 +361,7 @@ static const struct option_row rows[] = {
 		.max = 1 << 16,
 		.help = "Clients that have not yet shown that they know the token, at a time",
 		.reloadable = true,
+		.section = "Links of clients",
 		.offset = AT(max_handshakes)},
 	/* A guess: one that reads nothing, but half a record, costs 0.9 MB: 3.6 GiB at the worst. */
 	{.name = "max-sessions",
@@ -369,6 +384,7 @@ static const struct option_row rows[] = {
 		.default_text = "0",
 		.max = WORKERS_MAX,
 		.help = "Threads that carry data; 0 is the machine's cores, at most 8",
+		.section = "Running it",
 		.offset = AT(workers)},
 	{.name = "access-log",
 		.type = OPTION_STRING,
@@ -387,13 +403,16 @@ static const struct option_row rows[] = {
 		.default_text = "false",
 		.help = "Accepted for inlets' sake: nothing is ever rewritten",
 		.note = "there is nothing to disable, responses are never rewritten",
+		.section = "For command lines of inlets",
 		.offset = AT(disable_transport_wrapping)},
 };
 
 const struct option_table server_option_table = {
 	.command = "server",
-	.summary =
-		"The exit node: takes visitors, and carries them to the clients that dialled in.",
+	.example = "Examples:\n"
+		   "  tunnel server                     prints what to type beside the service\n"
+		   "  tunnel server --port=9443 --auto-tls\n",
+	.summary = "The exit node: carries visitors to the clients that dialled in.",
 	.rows = rows,
 	.n = ARRAY_LEN(rows),
 };

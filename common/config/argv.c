@@ -17,7 +17,7 @@ struct argv {
 struct typed {
 	struct option_at at;
 	char *value;
-	bool help;
+	int help; /* CONFIG_HELP or CONFIG_HELP_ALL; 0: it is not */
 };
 
 static int unknown(const struct option_table *t, const char *arg, size_t n, struct error *err)
@@ -30,14 +30,25 @@ static int unknown(const struct option_table *t, const char *arg, size_t n, stru
 		t->command);
 }
 
+/* --help and --help=all; 0: neither. */
+static int help_asked(const char *name, const char *value)
+{
+	if (strncmp(name, OPTION_HELP_NAME, strlen(OPTION_HELP_NAME)) != 0)
+		return 0;
+	name += strlen(OPTION_HELP_NAME);
+	if (*name && *name != '=')
+		return 0;
+	return value && strcmp(value, OPTION_HELP_ALL) == 0 ? CONFIG_HELP_ALL : CONFIG_HELP;
+}
+
 static int take_apart(const struct option_table *t, char *arg, struct typed *out, struct error *err)
 {
 	*out = (struct typed){0};
 	if (arg[1] == '-') {
 		size_t n = strcspn(arg, "=");
 		out->at = option_find(t, arg + 2, n - 2);
-		out->help = !out->at.row && strcmp(arg + 2, OPTION_HELP_NAME) == 0;
 		out->value = arg[n] ? arg + n + 1 : NULL;
+		out->help = out->at.row ? 0 : help_asked(arg + 2, out->value);
 		return out->at.row || out->help ? 0 : unknown(t, arg, n, err);
 	}
 	/* "-port=80" is how somebody who comes from Go types it, not a strange value for -p. */
@@ -47,7 +58,8 @@ static int take_apart(const struct option_table *t, char *arg, struct typed *out
 		return error_set(err, -EINVAL, "unknown option %.*s; did you mean --%s?", (int)n,
 			arg, named->name);
 	out->at = option_find_letter(t, arg[1]);
-	out->help = !out->at.row && arg[1] == OPTION_HELP_LETTER && !arg[2];
+	bool help = !out->at.row && arg[1] == OPTION_HELP_LETTER && !arg[2];
+	out->help = help ? CONFIG_HELP : 0;
 	if (!out->at.row && !out->help)
 		return error_set(err, -EINVAL, "unknown option -%c; see tunnel help %s", arg[1],
 			t->command);
@@ -90,7 +102,7 @@ int config_read_argv(struct config *c, int argc, char **argv, struct error *err)
 {
 	const struct option_table *t = config_table(c);
 	struct argv args = {argc, 1, argv};
-	bool help = false;
+	int help = 0;
 
 	while (args.i < argc) {
 		char *arg = argv[args.i++];
@@ -104,20 +116,20 @@ int config_read_argv(struct config *c, int argc, char **argv, struct error *err)
 			break;
 		int r = take_apart(t, arg, &typed, err);
 		if (!r && typed.help) {
-			help = true;
+			help |= typed.help;
 			continue;
 		}
 		const char *implied = r ? NULL : implied_by(typed.at.row);
 		if (!r && !typed.value && !implied)
 			r = next_value(&args, t, &typed, err);
 		if (r)
-			return help ? CONFIG_HELP : r;
+			return help ? help : r;
 		r = config_apply(c, typed.at, str_from(typed.value ? typed.value : implied),
 			(struct config_origin){.source = FROM_COMMAND_LINE}, err);
 		if (typed.at.row->type == OPTION_SECRET)
 			memset(typed.value, 'x', strlen(typed.value));
 		if (r)
-			return help ? CONFIG_HELP : r;
+			return help ? help : r;
 	}
-	return help ? CONFIG_HELP : 0;
+	return help;
 }

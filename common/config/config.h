@@ -19,7 +19,9 @@ struct config;
 /* Outcomes of config_load(). */
 enum {
 	CONFIG_OK = 0,
-	CONFIG_HELP = 1, /* --help was asked for; nothing was read further */
+	/* Asked for; nothing was read further. Both together are the latter. */
+	CONFIG_HELP = 1,     /* --help */
+	CONFIG_HELP_ALL = 3, /* --help=all */
 };
 
 /* `values` is the config struct; it is zeroed here and must outlive the object. NULL: no memory. */

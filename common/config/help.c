@@ -3,11 +3,17 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Where the explanation begins; a longer option has a line of its own before it. */
-#define HELP_COLUMN 36
+/* Columns. An option that is too long for the first one has a line of its own. */
+struct layout {
+	int column; /* where the explanation begins */
+	int width;  /* of the terminal */
+};
 
-/* Terminals of 100 columns, as the sources. */
-#define HELP_WIDTH 100
+/* Any terminal. */
+static const struct layout layout_brief = {.column = 32, .width = 80};
+
+/* For who searches in it, or reads it in a pager; as wide as the sources. */
+static const struct layout layout_all = {.column = 36, .width = 100};
 
 static const char *const type_names[] = {
 	[OPTION_FLAG] = "flag",
@@ -52,14 +58,14 @@ static const char *metavar(const struct option_row *row)
 	return "VALUE";
 }
 
-static void print_wrapped(FILE *to, const char *text, int column)
+static void print_wrapped(FILE *to, const struct layout *l, const char *text, int column)
 {
 	while (*text) {
 		size_t word = strcspn(text, " ");
-		if (column + 1 + (int)word > HELP_WIDTH) {
-			fprintf(to, "\n%*s", HELP_COLUMN, "");
-			column = HELP_COLUMN;
-		} else if (column > HELP_COLUMN) {
+		if (column + 1 + (int)word > l->width) {
+			fprintf(to, "\n%*s", l->column, "");
+			column = l->column;
+		} else if (column > l->column) {
 			fputc(' ', to);
 			column++;
 		}
@@ -91,21 +97,24 @@ static void append_aliases(char *to, size_t size, const char *aliases)
 	}
 }
 
-static void print_row(FILE *to, const struct option_row *row)
+/* "  -p, --port=PORT", up to the column of the explanation. */
+static void print_name(FILE *to, const struct layout *l, const struct option_row *row)
 {
-	char left[128], right[1024], more[256] = "";
-	int n = row->letter ? snprintf(left, sizeof left, "  -%c, --%s", row->letter, row->name)
-			    : snprintf(left, sizeof left, "      --%s", row->name);
+	int n = row->letter ? fprintf(to, "  -%c, --%s", row->letter, row->name)
+			    : fprintf(to, "      --%s", row->name);
 	if (row->type != OPTION_FLAG)
-		n += snprintf(left + n, sizeof left - (size_t)n, row->implied ? "[=%s]" : "=%s",
-			metavar(row));
-	n += fprintf(to, "%s", left) - n;
-	if (n > HELP_COLUMN - 2) {
+		n += fprintf(to, row->implied ? "[=%s]" : "=%s", metavar(row));
+	if (n > l->column - 2) {
 		fputc('\n', to);
 		n = 0;
 	}
-	fprintf(to, "%*s", HELP_COLUMN - n, "");
+	fprintf(to, "%*s", l->column - n, "");
+}
 
+static void print_row(FILE *to, const struct option_row *row)
+{
+	char right[1024], more[256] = "";
+	print_name(to, &layout_all, row);
 	append_aliases(more, sizeof more, row->aliases);
 	snprintf(right, sizeof right, "%s", row->help);
 	if (row->type == OPTION_ENUM) {
@@ -123,28 +132,70 @@ static void print_row(FILE *to, const struct option_row *row)
 			value && (*more || env) ? "; " : "", more, *more && env ? "; " : "",
 			env ? "environment " : "", env ? env : "");
 	}
-	print_wrapped(to, right, HELP_COLUMN);
+	print_wrapped(to, &layout_all, right, layout_all.column);
 }
 
-/* A group is not an option, its rows are. */
-static void print_rows(FILE *to, const struct option_table *t)
+/* A group is not an option, its rows are. `section` is the heading under which the last row stood. */
+static void print_rows(FILE *to, const struct option_table *t, const char **section)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (t->rows[i].group)
-			print_rows(to, t->rows[i].group);
-		else
-			print_row(to, &t->rows[i]);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option_row *row = &t->rows[i];
+		if (row->group) {
+			print_rows(to, row->group, section);
+			continue;
+		}
+		if (row->section && (!*section || strcmp(row->section, *section) != 0)) {
+			fprintf(to, "\n%s\n", row->section);
+			*section = row->section;
+		}
+		print_row(to, row);
+	}
 }
+
+static void print_brief_rows(FILE *to, const struct option_table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option_row *row = &t->rows[i];
+		if (row->group) {
+			print_brief_rows(to, row->group);
+		} else if (row->brief) {
+			print_name(to, &layout_brief, row);
+			print_wrapped(to, &layout_brief, row->brief, layout_brief.column);
+		}
+	}
+}
+
+static void print_usage(FILE *to, const struct option_table *t)
+{
+	fprintf(to, "Usage: tunnel %s %s\n\n%s\n", t->command, t->usage ? t->usage : "[OPTION]...",
+		t->summary);
+}
+
+static const struct option_row help_row = {.name = OPTION_HELP_NAME,
+	.letter = OPTION_HELP_LETTER,
+	.type = OPTION_STRING,
+	.implied = "true",
+	.metavar = OPTION_HELP_ALL,
+	.help = "Print the options that most people need, or all of them, and end",
+	.brief = "Print this, or all the options there are"};
 
 void help_print(FILE *to, const struct option_table *t)
 {
-	static const struct option_row help = {.name = OPTION_HELP_NAME,
-		.letter = OPTION_HELP_LETTER,
-		.type = OPTION_FLAG,
-		.help = "Print this and end"};
-	fprintf(to, "Usage: tunnel %s [OPTION]...\n\n%s\n\n", t->command, t->summary);
-	print_rows(to, t);
-	print_row(to, &help);
+	const struct option_table help = {.rows = &help_row, .n = 1};
+	print_usage(to, t);
+	fputc('\n', to);
+	print_brief_rows(to, t);
+	print_brief_rows(to, &help);
+	if (t->example)
+		fprintf(to, "\n%s", t->example);
+}
+
+void help_print_all(FILE *to, const struct option_table *t)
+{
+	const char *section = NULL;
+	print_usage(to, t);
+	print_rows(to, t, &section);
+	print_row(to, &help_row);
 	fprintf(to, "\nAn option is --name=VALUE or --name VALUE; a TIME has a unit (250ms, 10s, "
 		    "5m), a SIZE"
 		    "\nmay have one (64KiB, 8MiB). The same names stand in the --config file.\n");

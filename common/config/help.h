@@ -4,8 +4,14 @@
 
 #include "config/option.h"
 
-/* Usage line, summary, and the options in aligned columns with defaults, units and aliases. */
+/*
+ * On one screen of 24 lines and 80 columns: usage line, summary, the options that have a `brief`, and the
+ * examples.
+ */
 void help_print(FILE *to, const struct option_table *t);
+
+/* All options by sections, in aligned columns with defaults, units and aliases. */
+void help_print_all(FILE *to, const struct option_table *t);
 
 /*
  * One option a line, fields separated by tabs, "-" for none: name, letter, aliases, type, default,

@@ -80,6 +80,10 @@ struct option_row {
 	const char *const *values; /* of OPTION_ENUM, ending in NULL */
 	const char *env;           /* the environment variable that gives it; NULL: none */
 	const char *help;          /* one line */
+	const char *
+		brief; /* shorter, for --help: one of the few that most people need; NULL: it is not */
+	const char *
+		section; /* the heading of --help=all that this row begins; NULL: as the row before */
 	const char *note; /* said when it is given another value than its default; NULL: none */
 	bool required;
 	bool reloadable; /* takes effect when the file is read again */
@@ -96,6 +100,9 @@ struct option_row {
 struct option_table {
 	const char *command; /* "server"; NULL: a group's */
 	const char *summary; /* what the command does, one line */
+	const char *usage;   /* what follows the command in the usage line; NULL: "[OPTION]..." */
+	const char *
+		example; /* lines of --help that can be typed as they stand, each ending in a newline; or NULL */
 	const struct option_row *rows;
 	size_t n;
 };
@@ -108,6 +115,7 @@ static inline void *option_field(const struct option_row *row, void *values)
 /* Every table has this one without naming it. */
 #define OPTION_HELP_NAME   "help"
 #define OPTION_HELP_LETTER 'h'
+#define OPTION_HELP_ALL    "all" /* its value: everything, by sections */
 
 /* The option whose value names the YAML file. */
 #define OPTION_FILE_NAME "config"

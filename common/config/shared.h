@@ -27,6 +27,7 @@ extern const char *const shared_log_formats[];
 		.min = 16 * KIB,                                                                 \
 		.max = 16 * MIB,                                                                 \
 		.help = "What a stream may send before it is read",                              \
+		.section = "Links of clients",                                                   \
 		.offset = offsetof(side, base_window)},                                          \
 		{.name = "max-window",                                                           \
 			.type = OPTION_SIZE,                                                     \
@@ -67,12 +68,14 @@ extern const char *const shared_log_formats[];
 		.default_text = "10s",                                                         \
 		.max = 3600 * CLOCK_S,                                                         \
 		.help = "How long requests under way may take to finish after SIGTERM",        \
+		.section = "Running it",                                                       \
 		.offset = offsetof(side, grace)},                                              \
 		{.name = "config",                                                             \
 			.type = OPTION_STRING,                                                 \
 			.metavar = "FILE",                                                     \
 			.env = "TUNNEL_CONFIG",                                                \
 			.help = "Read options from this YAML file too",                        \
+			.brief = "Read options from this YAML file too",                       \
 			.offset = offsetof(side, config)},                                     \
 		{.name = "log-level",                                                          \
 			.type = OPTION_ENUM,                                                   \
@@ -81,6 +84,7 @@ extern const char *const shared_log_formats[];
 			.values = shared_log_levels,                                           \
 			.env = "TUNNEL_LOG_LEVEL",                                             \
 			.help = "How much to say",                                             \
+			.brief = "How much to say: error, warn, info or debug",                \
 			.reloadable = true,                                                    \
 			.offset = offsetof(side, log_level)},                                  \
 	{                                                                                      \

@@ -16,26 +16,6 @@ def test_version(tunnel, source_root):
         assert status == 0 and out.startswith("tunnel " + project) and not err
 
 
-@pytest.mark.parametrize("argv", [["help"], ["--help"], ["-h"]])
-def test_help(tunnel, argv):
-    status, out, err = tunnel.run(*argv)
-    assert status == 0 and not err
-    for command in ("server", "client", "version", "help"):
-        assert command in out
-
-
-@pytest.mark.parametrize("command", ["server", "client"])
-def test_help_of_a_command(tunnel, command):
-    texts = {tunnel.run(*argv) for argv in ((command, "--help"), ("help", command),
-                                            (command, "-h"))}
-    assert len(texts) == 1
-    status, out, err = texts.pop()
-    assert status == 0 and not err
-    for option in ("--token", "--token-from", "--log-level", "--config"):
-        assert option in out
-    assert max(len(line) for line in out.splitlines()) <= 100
-
-
 def test_no_command(tunnel):
     status, out, err = tunnel.run()
     assert status == 2 and "server" in err and not out

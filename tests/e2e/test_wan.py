@@ -165,7 +165,7 @@ def links(n):
     """The client's options for so many links; skips while there are none."""
     if n == 1:
         return []
-    p = subprocess.run([programs.TUNNEL, "client", "--help"], capture_output=True, text=True)
+    p = subprocess.run([programs.TUNNEL, "client", "--help=all"], capture_output=True, text=True)
     if "--links" not in p.stdout + p.stderr:
         pytest.skip("this program has no --links")
     return ["--links=%d" % n]

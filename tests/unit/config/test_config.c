@@ -173,9 +173,10 @@ static void check(const char *words, const char *file, const char *expected)
 	int r = config_load(c, argc, argv, &err);
 	if (r == 0)
 		config_dump(c, false, dump_line, &d);
+	else if (r == CONFIG_HELP || r == CONFIG_HELP_ALL)
+		snprintf(d.text, sizeof d.text, "%s", r == CONFIG_HELP ? "help" : "help all");
 	else
-		snprintf(d.text, sizeof d.text, "%s%s", r == CONFIG_HELP ? "help" : "!",
-			r == CONFIG_HELP ? "" : err.text);
+		snprintf(d.text, sizeof d.text, "!%s", err.text);
 	for (char *at; (at = strstr(d.text, file_path));) {
 		memmove(at + 4, at + strlen(file_path), strlen(at + strlen(file_path)) + 1);
 		memcpy(at, "FILE", 4);
@@ -221,6 +222,10 @@ static void test_argv(void **state)
 		{"--even 22,20-100", "even = 22,20-100 (command line); "},
 		{"--help", "help"},
 		{"-h", "help"},
+		{"--help=all", "help all"},
+		{"--help=all -h --nonsense", "help all"},
+		{"--help --flag --help=all", "help all"},
+		{"--helpall", "!unknown option --helpall; see tunnel help test"},
 		{"--flag --help --nonsense", "help"},
 
 		{"--txet a", "!unknown option --txet; did you mean --text?"},

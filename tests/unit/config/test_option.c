@@ -26,14 +26,27 @@ static const struct option_row table_rows[] = {
 		.type = OPTION_PORTS,
 		.default_text = "8000",
 		.max = 4,
-		.help = "Where to listen"},
+		.help = "Where to listen",
+		.brief = "Listen there",
+		.section = "First"},
 	{.name = "services", .type = OPTION_GROUP, .group = &inner_table, .reloadable = true},
 	{.name = "remote", .aliases = "url exit-node", .type = OPTION_STRING, .help = "Where to"},
-	{.name = "no-token", .type = OPTION_FLAG, .default_text = "false", .help = "Open"},
-	{.name = "token", .letter = 't', .type = OPTION_SECRET, .env = "T", .help = "Secret"},
+	{.name = "no-token",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Open",
+		.section = "Second"},
+	{.name = "token",
+		.letter = 't',
+		.type = OPTION_SECRET,
+		.env = "T",
+		.help = "Secret",
+		.section = "Second"},
 };
 static const struct option_table table = {.command = "test",
 	.summary = "A test.",
+	.usage = "--remote=X",
+	.example = "Examples:\n  tunnel test\n",
 	.rows = table_rows,
 	.n = ARRAY_LEN(table_rows)};
 
@@ -163,14 +176,24 @@ static char *print(void (*fn)(FILE *, const struct option_table *))
 static void test_help(void **state)
 {
 	char *text = print(help_print);
-	assert_non_null(strstr(text, "Usage: tunnel test [OPTION]...\n\nA test.\n\n"));
+	assert_string_equal(text,
+		"Usage: tunnel test --remote=X\n\nA test.\n\n"
+		"  -p, --port=PORT               Listen there\n"
+		"  -h, --help[=all]              Print this, or all the options there are\n"
+		"\nExamples:\n  tunnel test\n");
+	free(text);
+
+	text = print(help_print_all);
 	assert_non_null(strstr(text,
+		"Usage: tunnel test --remote=X\n\nA test.\n\nFirst\n"
 		"  -p, --port=PORT                   Where to listen (default 8000)\n"));
 	assert_non_null(strstr(text,
-		"      --remote=VALUE                Where to (also --url, --exit-node)\n"));
-	assert_non_null(strstr(text, "      --no-token                    Open\n"));
-	assert_non_null(
-		strstr(text, "  -t, --token=VALUE                 Secret (environment T)\n"));
+		"      --remote=VALUE                Where to (also --url, --exit-node)\n"
+		"\nSecond\n"
+		"      --no-token                    Open\n"
+		"  -t, --token=VALUE                 Secret (environment T)\n"));
+	assert_non_null(strstr(text, "      --upstream-ca=VALUE           Its CA\n"));
+	assert_null(strstr(text, "services"));
 	free(text);
 
 	text = print(help_print_table);
