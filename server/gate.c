@@ -53,6 +53,16 @@ void gate_close(struct gate *g)
 	*g = (struct gate){0};
 }
 
+uint16_t gate_common(const struct gate *g, uint16_t first, unsigned n)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		uint16_t port = g->ports[i].listener.port;
+		if (port >= first && port < first + n)
+			return port;
+	}
+	return 0;
+}
+
 uint16_t gate_control_port(const struct gate *g, bool tls)
 {
 	uint16_t first = 0;

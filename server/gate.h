@@ -24,5 +24,8 @@ struct gate {
 int gate_open(struct gate *g, struct node *n, struct error *err);
 void gate_close(struct gate *g);
 
+/* The first of those `n` ports that is one of its own; 0: none is. */
+uint16_t gate_common(const struct gate *g, uint16_t first, unsigned n);
+
 /* The port clients connect to; for people: 443 where there is TLS and that is one of them. */
 uint16_t gate_control_port(const struct gate *g, bool tls);

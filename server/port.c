@@ -8,6 +8,7 @@
 
 #include "base/macros.h"
 #include "crypto/random.h"
+#include "server/gate.h"
 #include "server/hatch.h"
 #include "server/registrar.h"
 
@@ -201,6 +202,22 @@ static struct port *port_new(struct session *s, const struct service *service, u
 	return p;
 }
 
+/* A port that could not be opened: the kernel does not say that it is this very program that has it. */
+static void port_blame_gate(const struct registrar *r, const struct service *service,
+	uint16_t first, enum control_reason *reason_out, struct error *err)
+{
+	uint16_t own = r->gate && service->kind == CONTROL_TCP
+			       ? gate_common(r->gate, first, service->n_numbers)
+			       : 0;
+	if (!own)
+		return;
+	*reason_out = CONTROL_REASON_INVALID;
+	error_set(err, 0,
+		"port %u is the exit node's own: HTTP is published there without a port "
+		"(--upstream http://…), anything else at another port",
+		own);
+}
+
 int port_hold(struct session *s, struct service *service, uint32_t number,
 	enum control_reason *reason_out, struct error *err)
 {
@@ -218,8 +235,10 @@ int port_hold(struct session *s, struct service *service, uint32_t number,
 	*reason_out = CONTROL_REASON_TAKEN;
 	if (!p)
 		p = port_new(s, service, first, err);
-	if (!p)
+	if (!p) {
+		port_blame_gate(r, service, first, reason_out, err);
 		return -EADDRINUSE;
+	}
 	p->holders++;
 	service->port = p;
 	service->first_port = p->first;

@@ -12,8 +12,11 @@
  */
 #define REGISTRAR_UNHEARD_MAX (2 * SESSION_SERVICES_MAX)
 
+struct gate;
+
 struct registrar {
 	struct node *node;
+	const struct gate *gate; /* NULL before it is open */
 	struct worker *worker; /* worker 0, on this thread */
 	struct list sessions;  /* of struct session */
 	struct list ports;     /* of struct port */

@@ -312,6 +312,7 @@ static int server_start(struct server *s, struct error *err)
 	r = gate_open(&s->gate, &s->node, err);
 	if (r < 0)
 		return r;
+	s->registrar.gate = &s->gate;
 	bool guess;
 	r = advertise_address(s->opts->advertise,
 		gate_control_port(&s->gate, s->node.workers[0]->tls), s->address, &guess, err);

@@ -183,3 +183,16 @@ def test_an_upstream_that_is_not_there(tunnel):
     assert scene.visit().status == 502
     scene.says("connection refused by 127.0.0.1:%d: is the service running, and is this its port?" % port)
     sock.close()
+
+
+@pytest.mark.parametrize("ports, at", [(1, 0), (3, 1)])
+def test_the_exit_nodes_own_port(tunnel, ports, at):
+    server = tunnel.server()
+    first = server.port - at
+    key, to = (str(first), "22") if ports == 1 else ("%d-%d" % (first, first + ports - 1), "22-%d" % (21 + ports))
+    client = tunnel.client(server, "%s=tcp://127.0.0.1:%s" % (key, to), wait=False)
+    client.expected_status = {1}
+    assert client.wait() == 1
+    once(client.log(), "port %d is the exit node's own: HTTP is published there without a port "
+         "(--upstream http://" % server.port)
+    assert "another program" not in client.log() + server.log()
