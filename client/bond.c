@@ -296,6 +296,21 @@ static void timer_fired(struct loop_timer *timer)
 
 /* ---- Beginning and end ---- */
 
+/* The exit node says no more than that it wants another one. */
+static void bond_warn_of_dates(const struct tls_client *tls)
+{
+	struct tls_dates d;
+	char then[TLS_MOMENT_SIZE], here[TLS_MOMENT_SIZE];
+	int64_t now = (int64_t)time(NULL);
+	if (!tls_client_dates(tls, &d) || (now >= d.from && now <= d.to))
+		return;
+	log_warn(
+		"the certificate of --tls-client-cert (%s) %s on %s, and the exit node refuses it; "
+		"the clock here says %s",
+		d.names, now > d.to ? "ended" : "begins",
+		tls_moment(now > d.to ? d.to : d.from, then), tls_moment(now, here));
+}
+
 /*
  * A certificate that nobody vouches for is judged behind the handshake (rule 9), but not in open mode,
  * whose handshake proves nothing, nor when somebody said what it must be: of a team that shares a
@@ -314,7 +329,10 @@ static int bond_init_tls(struct bond *b, struct error *err)
 		.judge_later = !o->no_token && !o->tls_ca && !o->tls_pin,
 	};
 	b->tls = tls_client_new(&config, err);
-	return b->tls ? 0 : -EINVAL;
+	if (!b->tls)
+		return -EINVAL;
+	bond_warn_of_dates(b->tls);
+	return 0;
 }
 
 int bond_init(struct bond *b, struct loop *loop, struct offload *offload,

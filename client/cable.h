@@ -12,7 +12,7 @@ struct cable {
 	uint64_t up_at;           /* µs; CLOCK_NEVER: not yet */
 	bool joins;               /* a session that other links hold up; else it opens one */
 	bool leaving;             /* the exit node said GOAWAY */
-	char unverified[200]; /* why its certificate is not verified; "": it is, or there is none */
+	char unverified[400]; /* why its certificate is not verified; "": it is, or there is none */
 };
 
 /* Owns the connection from here on. NULL when memory is out. */

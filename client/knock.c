@@ -218,6 +218,9 @@ static void knock_judge(struct knock *k, const struct http1_head *h)
 		return;
 	}
 	const char *why = upgrade_accepted(h, k->key);
+	time_t date = upgrade_date(h);
+	if (k->conn.tls && date)
+		tls_told_time(k->conn.tls, date);
 	if (why) {
 		struct str body = {(const char *)buf_head(&k->in) + h->size, behind};
 		struct diagnosis d = diagnosis_for(k);

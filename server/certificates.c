@@ -110,14 +110,36 @@ static void handing_home(struct round *r)
 	free(h);
 }
 
+/* Those that visitors and clients refuse now, or soon. */
+static void certificates_warn(struct certificates *c, const struct tls_server *tls)
+{
+	int64_t now = (int64_t)time(NULL);
+	char then[TLS_MOMENT_SIZE], here[TLS_MOMENT_SIZE];
+	c->warn_at = loop_now(c->node->workers[0]->loop) + CERTIFICATES_WARN;
+	for (size_t i = 0; tls && i < tls_server_count(tls); i++) {
+		struct tls_dates d;
+		tls_server_dates(tls, i, &d);
+		tls_moment(now > d.from ? d.to : d.from, then);
+		tls_moment(now, here);
+		if (now > d.to)
+			log_error("the certificate for %s ended on %s, and visitors and clients "
+				  "refuse it: renew it (the clock here says %s)",
+				d.names, then, here);
+		else if (now < d.from)
+			log_error(
+				"the certificate for %s begins on %s, and visitors and clients "
+				"refuse it until then, unless the clock here is behind: it says %s",
+				d.names, then, here);
+		else if (d.to - now < CERTIFICATES_ENDS_SOON)
+			log_warn("the certificate for %s ends on %s, in %d hours: renew it",
+				d.names, then, (int)((d.to - now) / 3600));
+	}
+}
+
 /* Takes over the reference; NULL: there are none any more. */
 static void certificates_hand_out(struct certificates *c, struct tls_server *tls)
 {
-	int64_t left = tls ? tls_server_expiry(tls) - (int64_t)time(NULL) : INT64_MAX;
-	if (left < 0)
-		log_error("a certificate of --tls-cert has ended: visitors and clients refuse it");
-	else if (left < CERTIFICATES_ENDS_SOON)
-		log_warn("a certificate of --tls-cert ends in %d hours", (int)(left / 3600));
+	certificates_warn(c, tls);
 	struct handing *h = calloc(1, sizeof(*h));
 	if (!h) {
 		tls_server_unref(tls);
@@ -245,6 +267,8 @@ static void certificates_look(struct loop_timer *timer)
 	uint64_t now = loop_now(timer->loop);
 	if (c->node->workers[0]->tls)
 		tls_server_tick(c->node->workers[0]->tls, now);
+	if (now >= c->warn_at)
+		certificates_warn(c, c->node->workers[0]->tls);
 	loop_timer_set(timer, now + CERTIFICATES_LOOK);
 }
 

@@ -12,6 +12,8 @@
 #define CERTIFICATES_LOOK      (2 * CLOCK_S)
 /* A certificate that ends so soon is warned about, in seconds: what renews it has failed by then. */
 #define CERTIFICATES_ENDS_SOON (7 * 86400)
+#define CERTIFICATES_WARN \
+	(24 * 3600 * CLOCK_S) /* between two lines about one that ended or soon does */
 
 struct certificates {
 	struct node *node;
@@ -21,6 +23,7 @@ struct certificates {
 	uint64_t print;               /* of the files as they were read last */
 	struct certificates_job *job; /* under way */
 	struct loop_timer look;
+	uint64_t warn_at; /* µs */
 };
 
 /* Reads them for the first time: blocks. 0 with nothing done when there are none to read. */

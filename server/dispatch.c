@@ -25,7 +25,7 @@ static void visitor_become_link(struct visitor *v, const struct http1_head *h,
 	struct half_open_slot *slot)
 {
 	char response[UPGRADE_RESPONSE_MAX];
-	size_t n = upgrade_response(h, response);
+	size_t n = upgrade_response(h, time(NULL), response);
 	struct worker *w = v->worker;
 	struct address peer = v->ex.visitor;
 	struct plug plug = conn_unplug(&v->conn);

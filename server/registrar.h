@@ -17,10 +17,10 @@ struct gate;
 struct registrar {
 	struct node *node;
 	const struct gate *gate; /* NULL before it is open */
-	struct worker *worker; /* worker 0, on this thread */
-	struct list sessions;  /* of struct session */
-	struct list ports;     /* of struct port */
-	unsigned n_ports;      /* each of a range */
+	struct worker *worker;   /* worker 0, on this thread */
+	struct list sessions;    /* of struct session */
+	struct list ports;       /* of struct port */
+	unsigned n_ports;        /* each of a range */
 	struct round drain;
 	struct log_limit log_sessions; /* that come, go, publish */
 	struct log_limit log_refusals; /* of what they asked to publish */

@@ -44,19 +44,24 @@ const char *upgrade_lacks(const struct http1_head *h)
 	return h->minor ? "without \"Connection: Upgrade\"" : "as HTTP/1.0";
 }
 
-size_t upgrade_response(const struct http1_head *h, char out[UPGRADE_RESPONSE_MAX])
+size_t upgrade_response(const struct http1_head *h, time_t now, char out[UPGRADE_RESPONSE_MAX])
 {
 	const struct http1_field *key = http1_find(h, HTTP1_SEC_WEBSOCKET_KEY);
 	char accept[WS_ACCEPT_SIZE + 1];
 	ws_accept(key->value.p, key->value.n, accept);
+	char date[sizeof("Sat, 28 Nov 2026 19:03:00 GMT")] = "";
+	struct tm tm;
+	gmtime_r(&now, &tm);
+	strftime(date, sizeof(date), UPGRADE_DATE, &tm);
 	int n = snprintf(out, UPGRADE_RESPONSE_MAX,
 		"HTTP/1.1 101 Switching Protocols\r\n"
 		"Upgrade: websocket\r\n"
 		"Connection: Upgrade\r\n"
 		"Sec-WebSocket-Accept: %s\r\n"
 		"Sec-WebSocket-Protocol: " UPGRADE_SUBPROTOCOL "\r\n"
+		"Date: %s\r\n"
 		"\r\n",
-		accept);
+		accept, date);
 	return (size_t)n;
 }
 
@@ -77,6 +82,22 @@ size_t upgrade_request(const char *host, const char *path, char key_out[WS_KEY_S
 		"\r\n",
 		path, host, key_out);
 	return n > 0 && n < UPGRADE_REQUEST_MAX ? (size_t)n : 0;
+}
+
+time_t upgrade_date(const struct http1_head *h)
+{
+	static const struct str name = {"date", 4};
+	struct tm tm = {0};
+	char text[64];
+	for (size_t i = 0; i < h->n_fields; i++) {
+		struct str value = h->fields[i].value;
+		if (!str_eq_nocase(h->fields[i].name, name) || value.n >= sizeof(text))
+			continue;
+		memcpy(text, value.p, value.n);
+		text[value.n] = '\0';
+		return strptime(text, UPGRADE_DATE, &tm) ? timegm(&tm) : 0;
+	}
+	return 0;
 }
 
 const char *upgrade_accepted(const struct http1_head *h, const char key[WS_KEY_SIZE + 1])

@@ -5,14 +5,16 @@
  * connection, because reverse proxies mix visitors' requests and link requests on one of theirs.
  */
 #include <stddef.h>
+#include <time.h>
 
 #include "crypto/digest.h"
 #include "wire/http1.h"
 
 #define UPGRADE_PATH         "/tunnel" /* where links are asked for, unless --control-path says else */
 #define UPGRADE_SUBPROTOCOL  "tunnel.v1"
-#define UPGRADE_REQUEST_MAX  2048 /* bytes of the client's request */
-#define UPGRADE_RESPONSE_MAX 256  /* bytes of the server's 101 */
+#define UPGRADE_DATE         "%a, %d %b %Y %H:%M:%S GMT" /* RFC 9110, 5.6.7; for strftime() */
+#define UPGRADE_REQUEST_MAX  2048                        /* bytes of the client's request */
+#define UPGRADE_RESPONSE_MAX 256                         /* bytes of the server's 101 */
 
 enum upgrade_verdict {
 	UPGRADE_NONE,      /* a visitor's request, whatever its path */
@@ -37,7 +39,7 @@ enum upgrade_verdict upgrade_judge(const struct http1_head *h, const char *path,
 const char *upgrade_lacks(const struct http1_head *h);
 
 /* Server: the 101 for a head that was judged UPGRADE_LINK; returns its size. */
-size_t upgrade_response(const struct http1_head *h, char out[UPGRADE_RESPONSE_MAX]);
+size_t upgrade_response(const struct http1_head *h, time_t now, char out[UPGRADE_RESPONSE_MAX]);
 
 /*
  * Client: the request. `host` is what url_host_field() says of the remote; `key_out` is remembered for
@@ -45,6 +47,9 @@ size_t upgrade_response(const struct http1_head *h, char out[UPGRADE_RESPONSE_MA
  */
 size_t upgrade_request(const char *host, const char *path, char key_out[WS_KEY_SIZE + 1],
 	char out[UPGRADE_REQUEST_MAX]);
+
+/* Client: what the answer says of the time, its Date; 0: nothing. */
+time_t upgrade_date(const struct http1_head *h);
 
 /* Client: NULL when this response opens the link, else why not, as a part of a sentence. */
 const char *upgrade_accepted(const struct http1_head *h, const char key[WS_KEY_SIZE + 1]);

@@ -18,7 +18,7 @@ struct secure {
 	void (*done)(struct secure *s, struct plug plug, const char *why);
 	bool distrusted; /* nobody who is trusted vouches for the peer */
 	bool foreign;    /* it does not speak TLS */
-	char why[200];
+	char why[400];
 };
 
 /* Owns `fd` and `tls` from here on. `deadline` is absolute, µs. */

@@ -161,6 +161,13 @@ void tls_complain(struct tls *tls, const char *fmt, ...)
 	va_end(ap);
 }
 
+void tls_complain_instead(struct tls *tls, char *text)
+{
+	if (tls->complaint != broken_memory)
+		free(tls->complaint);
+	tls->complaint = text;
+}
+
 size_t tls_memory(const struct tls *tls)
 {
 	size_t n = tls->established ? TLS_MEMORY : TLS_MEMORY_HANDSHAKE;

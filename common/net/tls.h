@@ -24,6 +24,18 @@
 #define TLS_TICKET_PERIOD (12 * 3600 * CLOCK_S)
 #define TLS_PIN_TEXT      52 /* "sha256/", 44 characters of base64, a NUL */
 
+#define TLS_NAMES_SIZE  160 /* bytes: two names of a certificate, cut short, and a NUL */
+#define TLS_MOMENT_SIZE 32  /* "2026-11-28 at 19:03 UTC" */
+
+/* Seconds since 1970, and whose they are, as a part of a sentence. */
+struct tls_dates {
+	int64_t from, to;
+	char names[TLS_NAMES_SIZE]; /* "a.example and b.example" */
+};
+
+/* For people. Returns `out`. */
+const char *tls_moment(int64_t at, char out[TLS_MOMENT_SIZE]);
+
 enum tls_version { TLS_NONE, TLS_1_2, TLS_1_3 };
 
 /* ---- For those who come ---- */
@@ -58,8 +70,9 @@ bool tls_server_covers(const struct tls_server *s, struct str host);
 void tls_server_tick(struct tls_server *s, uint64_t now);
 /* The pin, "sha256/…", of the certificate that our clients get who ask for no name or for its own. */
 void tls_server_pin(const struct tls_server *s, char pin_out[TLS_PIN_TEXT]);
-/* When the certificate that ends first does, seconds since 1970: to be warned of. */
-int64_t tls_server_expiry(const struct tls_server *s);
+/* How many certificates there are, and until when the i-th is valid: to be warned of. */
+size_t tls_server_count(const struct tls_server *s);
+void tls_server_dates(const struct tls_server *s, size_t i, struct tls_dates *out);
 
 /*
  * --auto-tls: makes a certificate for itself that lasts for ten years and an ECDSA key in `dir`, unless
@@ -86,6 +99,8 @@ bool tls_is_pin(struct str text);
 
 /* Reads files: blocks. */
 struct tls_client *tls_client_new(const struct tls_client_config *config, struct error *err);
+/* Of the certificate that it shows; false: it shows none. */
+bool tls_client_dates(const struct tls_client *c, struct tls_dates *out);
 struct tls_client *tls_client_ref(struct tls_client *c);
 struct tls_client *tls_client_unref(struct tls_client *c); /* accepts NULL; returns NULL */
 
@@ -138,6 +153,11 @@ bool tls_verified(const struct tls *tls);
  * certificate (self-signed)". "" when nothing is wrong.
  */
 const char *tls_complaint(const struct tls *tls);
+/*
+ * Behind a handshake that went on in spite of a certificate that is not valid now: what the peer's clock
+ * said, seconds since 1970. Where it is valid by that, the complaint blames the clock here.
+ */
+void tls_told_time(struct tls *tls, int64_t there);
 /* The handshake failed because the certificate is not trusted; not for another key than the pinned. */
 bool tls_distrusted(const struct tls *tls);
 /* The handshake failed because what answers does not speak TLS. */

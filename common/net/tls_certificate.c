@@ -318,12 +318,6 @@ bool tls_certificate_covers(const struct tls_certificate *c, struct str host, bo
 	return false;
 }
 
-int64_t tls_certificate_expiry(const struct tls_certificate *c)
-{
-	struct tm tm;
-	return ASN1_TIME_to_tm(X509_get0_notAfter(c->leaf), &tm) ? (int64_t)timegm(&tm) : 0;
-}
-
 bool tls_spki(X509 *x, uint8_t digest_out[TLS_PIN_SIZE])
 {
 	unsigned char *der = NULL;

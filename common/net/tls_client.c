@@ -140,6 +140,14 @@ struct tls_client *tls_client_new(const struct tls_client_config *config, struct
 	return set_up(c, config, err) ? tls_client_unref(c) : c;
 }
 
+bool tls_client_dates(const struct tls_client *c, struct tls_dates *out)
+{
+	X509 *x = SSL_CTX_get0_certificate(c->side.ctx);
+	if (x)
+		tls_dates_of(x, out);
+	return x;
+}
+
 struct tls_client *tls_client_ref(struct tls_client *c)
 {
 	atomic_fetch_add_explicit(&c->side.refs, 1, memory_order_relaxed);

@@ -37,7 +37,6 @@ int tls_certificate_load(struct tls_certificate *c, const char *path, const char
 	struct error *err);
 void tls_certificate_deinit(struct tls_certificate *c);
 bool tls_certificate_covers(const struct tls_certificate *c, struct str host, bool wildcards);
-int64_t tls_certificate_expiry(const struct tls_certificate *c);
 /* SHA-256 of the SubjectPublicKeyInfo; false: out of memory. */
 bool tls_spki(X509 *x, uint8_t digest_out[TLS_PIN_SIZE]);
 void tls_pin_text(const uint8_t digest[TLS_PIN_SIZE], char pin_out[TLS_PIN_TEXT]);
@@ -119,19 +118,33 @@ struct tls {
 	char *complaint;    /* owned */
 	uint8_t *protocols; /* server: of tls_speak(), as TLS has them; NULL: none; owned */
 	size_t n_protocols;
-	bool alpn;           /* server: answers http/1.1 */
-	bool established;    /* the handshake went well */
-	bool distrusted;     /* tls_distrusted() */
-	bool ended;          /* our close_notify was written */
-	bool heard, foreign; /* a byte came; the first one begins no TLS record */
-	bool plain_http;     /* but an answer of HTTP */
+	int64_t valid_from, valid_to; /* of what is not valid now; 0: nothing is wrong with dates */
+	size_t fact_n;                /* of the complaint about them: then comes advice */
+	bool alpn;                    /* server: answers http/1.1 */
+	bool established;             /* the handshake went well */
+	bool distrusted;              /* tls_distrusted() */
+	bool ended;                   /* our close_notify was written */
+	bool heard, foreign;          /* a byte came; the first one begins no TLS record */
+	bool plain_http;              /* but an answer of HTTP */
 };
 
 struct tls *tls_new(struct tls_side *side);
 /* Keeps the first complaint of a connection. */
 void tls_complain(struct tls *tls, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* In the place of it; owned. */
+void tls_complain_instead(struct tls *tls, char *text);
+
+/* ---- Dates (tls_time.c) ---- */
+
+void tls_dates_of(X509 *x, struct tls_dates *out);
+/* The certificate, or its CA's, is not valid now. */
+void tls_complain_of_dates(struct tls *tls, X509 *x, bool ca);
+
 /* ---- Judgement (tls_verdict.c) ---- */
+
+/* "a.example", "a.example and b.example", "a.example, b.example and others", "no name". */
+void tls_names(X509 *x, char out[TLS_NAMES_SIZE]);
 
 /* For SSL_CTX_set_cert_verify_callback(). */
 int tls_judge(X509_STORE_CTX *store, void *arg);

@@ -268,14 +268,14 @@ void tls_server_pin(const struct tls_server *s, char pin_out[TLS_PIN_TEXT])
 	tls_pin_text(digest, pin_out);
 }
 
-int64_t tls_server_expiry(const struct tls_server *s)
+size_t tls_server_count(const struct tls_server *s)
 {
-	int64_t first = tls_certificate_expiry(&s->certs[0]);
-	for (size_t i = 1; i < s->n_certs; i++) {
-		int64_t expiry = tls_certificate_expiry(&s->certs[i]);
-		first = expiry < first ? expiry : first;
-	}
-	return first;
+	return s->n_certs;
+}
+
+void tls_server_dates(const struct tls_server *s, size_t i, struct tls_dates *out)
+{
+	tls_dates_of(s->certs[i].leaf, out);
 }
 
 struct tls *tls_accept(struct tls_server *s, bool alpn)

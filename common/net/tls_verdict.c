@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -47,19 +46,19 @@ static struct name_text general_name(const GENERAL_NAME *general)
 	return out;
 }
 
-static struct name_text date(const ASN1_TIME *time)
+/* A CA's has no names of its own but its subject's; a client's often neither. */
+static struct name_text subject(X509 *x)
 {
-	struct name_text out = {"an unknown day"};
-	struct tm tm;
-	if (ASN1_TIME_to_tm(time, &tm))
-		strftime(out.text, sizeof out.text, "%Y-%m-%d", &tm);
-	return out;
+	char text[NAME_SHOWN + 1];
+	const X509_NAME *name = X509_get_subject_name(x);
+	int n = X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_commonName, text,
+		sizeof text);
+	return printable(text, n > 0 ? n : 0);
 }
 
-/* "a.example", "a.example and b.example", "a.example, b.example and others", "no name". */
-static void complain_of_name(struct tls *tls, X509 *x, const char *wanted)
+void tls_names(X509 *x, char out[TLS_NAMES_SIZE])
 {
-	struct name_text shown[NAMES_SHOWN];
+	struct name_text shown[NAMES_SHOWN] = {0};
 	int n = 0, more = 0;
 	GENERAL_NAMES *all = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
 	for (int i = 0; all && i < sk_GENERAL_NAME_num(all); i++) {
@@ -72,12 +71,20 @@ static void complain_of_name(struct tls *tls, X509 *x, const char *wanted)
 			more++;
 	}
 	GENERAL_NAMES_free(all);
-	tls_complain(tls, "its certificate is for %s%s%s%s, not %s",
-		n > 0 ? shown[0].text : "no name",
+	if (!n)
+		shown[0] = subject(x);
+	snprintf(out, TLS_NAMES_SIZE, "%s%s%s%s", shown[0].text[0] ? shown[0].text : "no name",
 		n < 2  ? ""
 		: more ? ", "
 		       : " and ",
-		n > 1 ? shown[1].text : "", more ? " and others" : "", wanted);
+		n > 1 ? shown[1].text : "", more ? " and others" : "");
+}
+
+static void complain_of_name(struct tls *tls, X509 *x, const char *wanted)
+{
+	char names[TLS_NAMES_SIZE];
+	tls_names(x, names);
+	tls_complain(tls, "its certificate is for %s, not %s", names, wanted);
 }
 
 static void complain_of_issuer(struct tls *tls, X509 *x)
@@ -108,12 +115,8 @@ static void complain(struct tls *tls, X509_STORE_CTX *store)
 	x = x ? x : leaf;
 	switch (error) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
-		tls_complain(tls, "%s certificate ended on %s", whose,
-			date(X509_get0_notAfter(x)).text);
-		break;
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		tls_complain(tls, "%s certificate begins on %s (or the clock here is wrong)", whose,
-			date(X509_get0_notBefore(x)).text);
+		tls_complain_of_dates(tls, x, X509_STORE_CTX_get_error_depth(store) > 0);
 		break;
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 		complain_of_name(tls, leaf, X509_VERIFY_PARAM_get0_host(wanted, 0));
@@ -182,7 +185,8 @@ int tls_judge(X509_STORE_CTX *store, void *arg)
 	/* Without a client's certificate one goes on too: its owner knows what it was wanted for. */
 	if (good || tls->server || tls->client->judge_later)
 		return 1;
-	tls->distrusted = !tls->client->pinned;
+	/* What is only out of date is not made right by trusting somebody else. */
+	tls->distrusted = !tls->client->pinned && !tls->valid_to;
 	return 0;
 }
 

@@ -1,16 +1,15 @@
 """What goes wrong on either side has one true cause in a log, and what to do about it: with the real
 programs that people point a tunnel at by mistake, or have in front of it."""
 
+import datetime
 import re
 import socket
-import ssl
-import subprocess
+import threading
 
 import pytest
 
-from house.public import free_port
-from house.upstream import refused_port, response
-from house.visitor import Visitor
+from house.upstream import refused_port
+from house.visitor import Visitor, split
 from house.wait import wait_until
 
 UPGRADE = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;'
@@ -87,7 +86,7 @@ def test_another_control_path_and_another_port(tunnel):
          "the exit node answers 404: its port for clients takes no links at /tunnel")
 
 
-def test_tls_and_none(tunnel, source_root):
+def test_tls_and_none(tunnel):
     ca = tunnel.ca()
     cert = ca.issue("127.0.0.1")
     tls = tunnel.nginx("ssl_certificate %s; ssl_certificate_key %s;" % (cert.cert, cert.key), listen="ssl")
@@ -112,8 +111,8 @@ def test_nobody_is_there(tunnel):
 class Scene:
     """An exit node, a client of it, and what a visitor gets."""
 
-    def __init__(self, tunnel, upstream, *options, server_options=(), context=None, visit=True):
-        self.server = tunnel.server(*server_options)
+    def __init__(self, tunnel, upstream, *options):
+        self.server = tunnel.server()
         self.client = tunnel.client(self.server, upstream, *options)
 
     def visit(self, n=1):
@@ -196,3 +195,88 @@ def test_the_exit_nodes_own_port(tunnel, ports, at):
     once(client.log(), "port %d is the exit node's own: HTTP is published there without a port "
          "(--upstream http://" % server.port)
     assert "another program" not in client.log() + server.log()
+
+
+# ---- Certificates and clocks ----
+
+def day(days):
+    return (datetime.datetime.utcnow() + datetime.timedelta(days=days)).strftime("%Y-%m-%d at ")
+
+
+def test_a_certificate_that_ended_in_front(tunnel):
+    """Which, when, and by what clock; nginx says what time it is there."""
+    cert = tunnel.ca().issue("127.0.0.1", days=-2)
+    front = tunnel.nginx("ssl_certificate %s; ssl_certificate_key %s; location / { return 404; }"
+                         % (cert.cert, cert.key), listen="ssl")
+    log = failing(tunnel, "wss://" + front.address, "--tls-ca=" + cert.cert)
+    once(log, "its certificate ended on " + day(-2), "(it is for 127.0.0.1); the clock here says " + day(0),
+         "it has to be renewed there, unless this clock is ahead")
+
+
+def test_a_clock_that_is_ahead(tunnel):
+    """By the clock of who answers the certificate is valid: it is ours that is wrong."""
+    ca = tunnel.ca()
+    cert = ca.issue("127.0.0.1", days=-2)
+    server = tunnel.server()
+
+    def script(conn):
+        """An exit node behind TLS that another ends, some days ago."""
+        request = conn.read_head()
+        with socket.create_connection(split(server.address)) as sock:
+            sock.sendall(request)
+            answer = b""
+            while b"\r\n\r\n" not in answer:
+                answer += sock.recv(4096)
+            then = datetime.datetime.utcnow() - datetime.timedelta(days=4)
+            line = then.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n").encode()
+            conn.send(re.sub(rb"Date: .*?\r\n", line, answer))
+            conn.sock.settimeout(None)
+            threading.Thread(target=pump, args=(conn.sock, sock), daemon=True).start()
+            pump(sock, conn.sock)
+
+    def pump(one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+        except OSError:
+            pass
+
+    front = tunnel.upstream(script, tls=cert.server_context())
+    log = failing(tunnel, "wss://" + front.address, env=dict(tunnel.env, SSL_CERT_FILE=ca.cert))
+    once(log, "its certificate ended on " + day(-2), "the clock here says " + day(0),
+         "and the one there %s" % day(-4), "when it is valid: set the clock here")
+    assert "renewed" not in log
+
+
+def test_the_servers_own_certificate(tunnel):
+    ca = tunnel.ca()
+    old, fine = ca.issue("old.example", "*.old.example", days=-2), ca.issue("127.0.0.1")
+    server = tunnel.server(*fine.options(), *old.options())
+    server.log_contains("the certificate for old.example and *.old.example ended on " + day(-2))
+    soon = tunnel.server(*ca.issue("soon.example", days=3).options())
+    soon.log_contains("the certificate for soon.example ends on " + day(3))
+    assert "127.0.0.1 ended" not in server.log()
+
+
+def test_a_client_certificate_is_wanted(tunnel):
+    ca = tunnel.ca()
+    old = ca.issue("laptop", days=-2, client=True)
+    server = tunnel.server(*ca.issue("127.0.0.1").options(), "--tls-client-ca=" + ca.cert)
+    wss = "wss://" + server.address
+    once(failing(tunnel, wss), "the exit node answers 403: it takes no client without a certificate of its "
+         "--tls-client-ca")
+    server.log_contains("client 127.0.0.1 is refused: --tls-client-ca wants a certificate, and it showed none")
+    again = tunnel.server(*ca.issue("127.0.0.1").options(), "--tls-client-ca=" + ca.cert)
+    log = failing(tunnel, "wss://" + again.address, "--tls-client-cert=" + old.cert,
+                  "--tls-client-key=" + old.key)
+    once(log, "the certificate of --tls-client-cert (laptop) ended on " + day(-2))
+    again.log_contains("wants a certificate, and its certificate ended on " + day(-2))
+    once(again.log(), "(it is for laptop)")
+
+
+def test_an_upstreams_certificate(tunnel):
+    ca = tunnel.ca()
+    upstream = tunnel.upstream(tls=ca.issue("127.0.0.1", days=-2).server_context())
+    scene = Scene(tunnel, upstream.url, "--upstream-ca=" + ca.cert)
+    assert scene.visit().status == 502
+    scene.says("its certificate ended on " + day(-2), "(it is for 127.0.0.1)", "the clock here says ")

@@ -178,7 +178,7 @@ static void trunk_begin(struct trunk *t)
 		.instance = node->instance,
 		.version = "0-test",
 		.preface = answer,
-		.preface_size = upgrade_response(&h, answer),
+		.preface_size = upgrade_response(&h, 0, answer),
 	};
 	memset(config.salt, 0x5a, sizeof(config.salt));
 	t->begun = true;

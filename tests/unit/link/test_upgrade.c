@@ -102,17 +102,19 @@ static void both_sides(void **state)
 	parse_request(request);
 	assert_int_equal(head.size, n);
 	assert_int_equal(upgrade_judge(&head, "/tunnel", 0), UPGRADE_LINK);
-	response[upgrade_response(&head, response)] = '\0';
+	response[upgrade_response(&head, 1795892580, response)] = '\0';
 	assert_int_equal(http1_parse_response(&head, (const uint8_t *)response, strlen(response),
 				 HTTP1_RESPONSE_MAX, HTTP1_GET, &scanned),
 		0);
 	assert_null(upgrade_accepted(&head, key));
+	assert_int_equal(upgrade_date(&head), 1795892580);
+	assert_non_null(strstr(response, "\r\nDate: Sat, 28 Nov 2026 19:03:00 GMT\r\n"));
 	upgrade_request("exit.example", "/tunnel", second, request);
 	assert_string_not_equal(key, second);
 	assert_non_null(upgrade_accepted(&head, second));
 
 	parse_request("GET /tunnel HTTP/1.1\r\n" HOST UP KEY V13 PROTO "\r\n");
-	response[upgrade_response(&head, response)] = '\0';
+	response[upgrade_response(&head, 1795892580, response)] = '\0';
 	assert_non_null(strstr(response, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
 
 	static char long_name[UPGRADE_REQUEST_MAX];

@@ -192,6 +192,39 @@ static void verdicts(void **state)
 	}
 }
 
+/* Old or young: only a clock that is right by the certificate shows that ours is not. */
+static void the_other_side_tells_the_time(void **state)
+{
+	static const struct {
+		const char *file;
+		int days; /* from now, on the other side */
+		bool ours;
+	} cases[] = {
+		{"old.pem", 0, false},
+		{"old.pem", -3, true},
+		{"old.pem", -300, false},
+		{"young.pem", 0, false},
+		{"young.pem", 3, true},
+		{"a.pem", -300, false},
+		{"self.pem", -1, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		server = serve(test_path(cases[i].file), NULL, NULL);
+		begin(client((struct tls_client_config){.ca = test_path("ca"),
+			      .judge_later = true}),
+			"a.example");
+		assert_int_equal(shake(9999), 0);
+		for (int again = 0; again < 2; again++)
+			tls_told_time(a, (int64_t)time(NULL) + cases[i].days * TEST_DAY);
+		bool told = strstr(tls_complaint(a), "set the clock here");
+		if (told != cases[i].ours)
+			fail_msg("row %zu: %s", i, tls_complaint(a));
+		if (told)
+			assert_null(strstr(tls_complaint(a), "renewed"));
+		teardown(state);
+	}
+}
+
 static void pin_asks_for_nothing_else(void **state)
 {
 	char pin[TLS_PIN_TEXT];
@@ -248,7 +281,13 @@ static void name_chooses_the_certificate(void **state)
 	assert_false(tls_server_covers(server, STR(".b.example")));
 	assert_false(tls_server_covers(server, STR("b.example")));
 	assert_false(tls_server_covers(server, STR("c.example")));
-	int64_t left = tls_server_expiry(server) - (int64_t)time(NULL);
+	struct tls_dates dates;
+	assert_int_equal(tls_server_count(server), 2);
+	tls_server_dates(server, 0, &dates);
+	assert_string_equal(dates.names, "a.example, www.a.example and others");
+	tls_server_dates(server, 1, &dates);
+	assert_string_equal(dates.names, "*.b.example");
+	int64_t left = dates.to - (int64_t)time(NULL);
 	assert_in_range(left, 8 * TEST_DAY, 10 * TEST_DAY);
 }
 
@@ -421,7 +460,9 @@ static void automatic_certificate_is_made_once(void **state)
 		struct tls_server *s = tls_server_new(&config, &err);
 		assert_non_null(s);
 		tls_server_pin(s, pin[i]);
-		int64_t left = tls_server_expiry(s) - (int64_t)time(NULL);
+		struct tls_dates dates;
+		tls_server_dates(s, 0, &dates);
+		int64_t left = dates.to - (int64_t)time(NULL);
 		assert_in_range(left, 3650 * TEST_DAY, 3654 * TEST_DAY);
 		tls_server_unref(s);
 		if (i == 1)
@@ -505,6 +546,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(both_versions),
 		TEST(verdicts),
+		TEST(the_other_side_tells_the_time),
 		TEST(pin_asks_for_nothing_else),
 		TEST(name_chooses_the_certificate),
 		TEST(client_certificate_is_looked_at),
