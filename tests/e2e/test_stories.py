@@ -1,0 +1,53 @@
+"""scripts/stories: what the stories show is so, they show what README says, and they can fail."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from house import programs
+from house.wait import PATIENCE
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+STORIES = sorted((TOP / "docs" / "stories").glob("*.story"))
+
+
+def play(stage, story, *options):
+    # The shells end by themselves when their terminals do.
+    return subprocess.run(
+        [TOP / "scripts" / "stories", *options, story], capture_output=True, text=True,
+        env=dict(stage.env, TUNNEL_BIN=programs.TUNNEL), timeout=20 * PATIENCE, check=False)
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+def test_plays(stage, path):
+    done = play(stage, path.stem, "--fast")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("lines, why", [
+    (["m $ echo one", "m > two"], "m: gave up waiting for 'two'"),
+    (["m $ false"], "m: the command ended with status 1"),
+    (["m $ echo one", "m ! one"], "m printed 'one'"),
+    (["m % echo one"], "not a line of a story: m % echo one"),
+])
+def test_can_fail(stage, lines, why):
+    path = stage.path / "bad.story"
+    path.write_text("\n".join(["# a story that is not so", *lines]) + "\n")
+    done = subprocess.run(
+        [TOP / "scripts" / "stories", "--fast", path], capture_output=True, text=True,
+        env=dict(stage.env, TUNNEL_BIN=programs.TUNNEL, STORY_PATIENCE="1"), timeout=60, check=False)
+    assert done.returncode == 1
+    assert why in done.stderr
+
+
+def test_shows_what_the_readme_says():
+    """The commands of its walk-through, word for word."""
+    readme = (TOP / "README.md").read_text()
+    walk = re.search(r"\nOn the exit node:\n(.*?)\n## ", readme, re.S)[1]
+    commands = re.findall(r"^    (\S.*)$", walk, re.M)
+    assert len(commands) >= 5
+    typed = re.findall(r"^[\w-]+ [$&] (.*)$", (TOP / "docs/stories/inlets.story").read_text(), re.M)
+    assert [c for c in commands if c not in typed] == []
