@@ -39,6 +39,57 @@ const struct launch launch_client = {
 	.token_needed = true,
 };
 
+/* ---- Short forms ---- */
+
+static int check_http(void *opts, struct error *err)
+{
+	return client_short_form_check(opts, UPSTREAM_FORM_HTTP, err);
+}
+
+static int check_tcp(void *opts, struct error *err)
+{
+	return client_short_form_check(opts, UPSTREAM_FORM_TCP, err);
+}
+
+static int check_udp(void *opts, struct error *err)
+{
+	return client_short_form_check(opts, UPSTREAM_FORM_UDP, err);
+}
+
+static int check_tls(void *opts, struct error *err)
+{
+	return client_short_form_check(opts, UPSTREAM_FORM_TLS, err);
+}
+
+static int launch_short_form(enum upstream_form form, int (*check_form)(void *, struct error *),
+	int argc, char **argv)
+{
+	struct launch l = launch_client;
+	l.table = &client_short_forms[form];
+	l.check = check_form;
+	return launch(&l, argc, argv);
+}
+
+int command_http(int argc, char **argv)
+{
+	return launch_short_form(UPSTREAM_FORM_HTTP, check_http, argc, argv);
+}
+
+int command_tcp(int argc, char **argv)
+{
+	return launch_short_form(UPSTREAM_FORM_TCP, check_tcp, argc, argv);
+}
+
+int command_udp(int argc, char **argv)
+{
+	return launch_short_form(UPSTREAM_FORM_UDP, check_udp, argc, argv);
+}
+
+int command_tls(int argc, char **argv)
+{
+	return launch_short_form(UPSTREAM_FORM_TLS, check_tls, argc, argv);
+}
+
 int command_client(int argc, char **argv)
 {
 	return launch(&launch_client, argc, argv);

@@ -10,6 +10,10 @@ enum {
 
 int command_server(int argc, char **argv);
 int command_client(int argc, char **argv);
+int command_http(int argc, char **argv);
+int command_tcp(int argc, char **argv);
+int command_udp(int argc, char **argv);
+int command_tls(int argc, char **argv);
 int command_check_config(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);

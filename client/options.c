@@ -317,7 +317,78 @@ const struct option_table client_option_table = {
 	.summary = "Publishes what it reaches from here, its upstreams, at an exit node.",
 	.rows = rows,
 	.n = ARRAY_LEN(rows),
+	.stray =
+		"what to publish stands behind --upstream, or is all that tunnel http, tunnel tcp, "
+		"tunnel udp and tunnel tls take without a name",
 };
+
+/* ---- Short forms: the same options, and one upstream that needs no name ---- */
+
+#define TO_PUBLISH(example)                                                                     \
+	"what to publish is missing: a port, HOST:PORT, or NAME=PORT for one host name alone, " \
+	"such as tunnel " example "; --remote, or --url, is the exit node"
+
+static const struct option_operand to_publish[] = {
+	[UPSTREAM_FORM_HTTP] = {"[HOST=]UPSTREAM",
+		"What to publish: a port of this machine, HOST:PORT, http:// or https://, a "
+		"socket's path; app.example.org=3000 for one host name alone",
+		"upstream", TO_PUBLISH("http 3000")},
+	[UPSTREAM_FORM_TCP] = {"[PORT=]UPSTREAM",
+		"What to publish: a port of this machine, HOST:PORT, a socket's path; 2222=22 at "
+		"that public port, without it and --port at one that the exit node picks",
+		"upstream",
+		"what to publish is missing: a port or HOST:PORT, such as tunnel tcp 22, or tunnel "
+		"tcp 2222=22 for the public port 2222; --remote, or --url, is the exit node"},
+	[UPSTREAM_FORM_UDP] = {"[PORT=]UPSTREAM",
+		"What to publish: a port of this machine or HOST:PORT; 5353=53 at that public "
+		"port, without it and --port at one that the exit node picks",
+		"upstream",
+		"what to publish is missing: a port or HOST:PORT, such as tunnel udp 53, or tunnel "
+		"udp 5353=53 for the public port 5353; --remote, or --url, is the exit node"},
+	[UPSTREAM_FORM_TLS] = {"HOST=UPSTREAM",
+		"What to publish, and the name that leads there: app.example.org=443, "
+		"'*.example.org=10.0.0.5:443'",
+		"upstream",
+		"what to publish is missing: a name and a port, such as tunnel tls "
+		"app.example.org=443; --remote, or --url, is the exit node"},
+};
+
+#define SHORT_FORM(form, word, takes, says, shown)                                   \
+	[form] = {.command = word,                                                   \
+		.summary = says,                                                     \
+		.usage = takes " --remote=HOST[:PORT] [OPTION]...",                  \
+		.example = "Examples, with the exit node in TUNNEL_REMOTE:\n" shown, \
+		.rows = rows,                                                        \
+		.n = ARRAY_LEN(rows),                                                \
+		.operand = &to_publish[form]}
+
+const struct option_table client_short_forms[] = {
+	SHORT_FORM(UPSTREAM_FORM_HTTP, "http", "[HOST=]UPSTREAM",
+		"Publishes a web site: tunnel client with one --upstream by HTTP.",
+		"  tunnel http 3000\n"
+		"  tunnel http app.example.org=3000\n"),
+	SHORT_FORM(UPSTREAM_FORM_TCP, "tcp", "[PORT=]UPSTREAM",
+		"Publishes a TCP service at a public port: tunnel client with one --upstream.",
+		"  tunnel tcp 22\n"
+		"  tunnel tcp 2222=22\n"),
+	SHORT_FORM(UPSTREAM_FORM_UDP, "udp", "[PORT=]UPSTREAM",
+		"Publishes a UDP service at a public port: tunnel client with one --upstream.",
+		"  tunnel udp 53\n"
+		"  tunnel udp 5353=53\n"),
+	SHORT_FORM(UPSTREAM_FORM_TLS, "tls", "HOST=UPSTREAM",
+		"Publishes a service that speaks TLS, unopened and by its name: tunnel client with "
+		"one --upstream.",
+		"  tunnel tls app.example.org=443\n"),
+};
+
+int client_short_form_check(struct client_options *o, enum upstream_form form, struct error *err)
+{
+	/* The operand was read before all other upstreams. */
+	struct service_options *first = o->services.v;
+	if (o->services.n)
+		first->form = form;
+	return client_options_check(o, err);
+}
 
 static int check_remote(struct client_options *o, struct error *err)
 {
@@ -361,10 +432,10 @@ static int check_services(struct client_options *o, struct error *err)
 	const struct service_options *v = o->services.v;
 	for (size_t i = 0; i < o->services.n; i++) {
 		int r = upstreams_add(&o->upstreams, &v[i], &o->ports, err);
-		if (r) {
+		if (r && *o->services.places[i])
 			error_prefix(err, "%s", o->services.places[i]);
+		if (r)
 			return r;
-		}
 	}
 	if (o->ports.n && o->services.n && !o->upstreams.ports_used)
 		return error_set(err, -EINVAL,

@@ -52,11 +52,17 @@ struct client_options {
 
 extern const struct option_table client_option_table;
 
+/* By enum upstream_form: `tunnel http 3000` is tunnel client --upstream=http://127.0.0.1:3000. */
+extern const struct option_table client_short_forms[];
+
 /*
  * What the rows cannot say: URLs, and what depends on them. Call it after config_load(); again only
  * behind client_options_deinit(). Without `remote`, as in a file that is read alone, the rest is judged.
  */
 int client_options_check(struct client_options *o, struct error *err);
+
+/* The same of what a short form's table filled. */
+int client_short_form_check(struct client_options *o, enum upstream_form form, struct error *err);
 
 /* Frees what the check made; what the table filled is the config's to free. */
 void client_options_deinit(struct client_options *o);

@@ -31,8 +31,26 @@ static int place_tcp(const struct part *p, struct upstream *add, struct error *e
 	return 0;
 }
 
+bool upstream_takes_any_port(const struct part *p)
+{
+	bool by_port = p->o->form == UPSTREAM_FORM_TCP || p->o->form == UPSTREAM_FORM_UDP;
+	return by_port && p->key.kind == KEY_NONE;
+}
+
 static int place_sni(const struct part *p, struct error *err)
 {
+	if (p->o->form == UPSTREAM_FORM_TLS && p->ports->n)
+		return error_set(err, -EINVAL,
+			"%s is found by its name, on the exit node's own port: at a port of its "
+			"own "
+			"the same is tunnel tcp",
+			p->text);
+	if (p->o->form == UPSTREAM_FORM_TLS && p->key.kind != KEY_HOST)
+		return error_set(err, -EINVAL,
+			"%s is found by the name that visitors ask for, so say it before the "
+			"upstream: tunnel tls HOST=PORT; at a port of its own the same is tunnel "
+			"tcp",
+			p->text);
 	if (p->key.kind != KEY_HOST || p->ports->n)
 		return error_set(err, -EINVAL,
 			"%s is found by its name alone and needs the host it is for: HOST=%s",
@@ -52,6 +70,11 @@ static int place_udp(const struct part *p, struct error *err)
 
 static int place_http(const struct part *p, struct error *err)
 {
+	if (p->o->form == UPSTREAM_FORM_HTTP && p->ports->n)
+		return error_set(err, -EINVAL,
+			"%s is HTTP, which is found by its host on the exit node's own port: say "
+			"HOST=%s, or for a port of its own tunnel tcp",
+			p->text, p->text);
 	if (p->ports->n)
 		return error_set(err, -EINVAL,
 			"%s is HTTP, which is found by its host, and has no port of its own: write "

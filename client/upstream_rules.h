@@ -20,6 +20,9 @@ struct part {
 	const struct option_ranges *ports; /* public; empty: found by name */
 };
 
+/* Of a short form: whether the exit node picks its port when none is said. */
+bool upstream_takes_any_port(const struct part *p);
+
 /* Its kind and public place, but for the port's number. 0, or -EINVAL with a sentence. */
 int upstream_set_place(const struct part *p, struct upstream *add, struct error *err);
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/macros.h"
 #include "client/upstream_rules.h"
+#include "client/upstream_text.h"
 #include "config/value.h"
 #include "wire/alpn.h"
 
@@ -221,6 +222,11 @@ static int append_ports(struct upstreams *u, const struct part *p, struct upstre
 	unsigned n = count(p->ports), i = 0;
 	bool ranged = url->scheme == URL_UNIX || url->port_given;
 	unsigned upstream_n = url->scheme == URL_UNIX ? 1 : url->port_last - url->port + 1U;
+	if (ranged && n != upstream_n && n == 1 && !p->ports->v[0].first)
+		return error_set(err, -EINVAL,
+			"%s has %u ports, and the exit node picks one at a time: say the public "
+			"ones, with --port or before the upstream",
+			p->text, upstream_n);
 	if (ranged && n != upstream_n)
 		return error_set(err, -EINVAL,
 			"%s: there are %u public ports and %u of the upstream, which must be as "
@@ -272,10 +278,12 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 		       : error_set(err, -EINVAL, "a value is empty");
 	if (r)
 		return r;
-	auto_free char *own = strndup(url.p, url.n);
+	auto_free char *own = NULL;
+	struct str before = {text.p, (size_t)(url.p - text.p)};
+	r = upstream_text_read(before, url, o->form, &own, err);
+	if (r)
+		return r;
 	p.text = own;
-	if (!own)
-		return error_set(err, -ENOMEM, "no memory");
 	r = url_parse_upstream(str_from(own), &p.url, err);
 	if (!r)
 		r = check_port_option(&p, alone, err);
@@ -284,7 +292,8 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 
 	auto_free char *tcp = NULL;
 	struct option_ranges key = {&p.key.port, p.key.kind == KEY_PORT};
-	p.ports = key.n ? &key : &o->port;
+	struct option_ranges any = {&(struct option_range){0, 0}, 1};
+	p.ports = key.n ? &key : o->port.n || !upstream_takes_any_port(&p) ? &o->port : &any;
 	if (ports->n && is_bare(&p)) {
 		if (asprintf(&tcp, "tcp://%s", own) < 0)
 			return error_set(err, -ENOMEM, "no memory");

@@ -11,6 +11,7 @@
  *	--ports 80,443 --upstream 10.0.0.5		inlets' way: 80=tcp://10.0.0.5:80 and so on
  *	--upstream a.example.com=sni+tcp://127.0.0.1:443,b.example.com=tls+tcp://127.0.0.1:6379
  *	--upstream 5432=tls+tcp://127.0.0.1:5432,53=udp://127.0.0.1:53,a=unix:/run/app.sock
+ *	--upstream 3000, --upstream a=/run/app.sock	a port of this machine, a socket: client/upstream_text
  *
  * What stands before the first '=' is a key unless it has a '/' or a '?' in it, since then the '='
  * is part of a URL. A comma begins the next upstream; only behind a '?' it may belong to the query,
@@ -37,8 +38,18 @@
 
 enum upstream_proxy { UPSTREAM_PROXY_OFF, UPSTREAM_PROXY_V1, UPSTREAM_PROXY_V2 };
 
+/* What a text without a scheme is taken for: by `tunnel http`, `tunnel tcp` and so on. */
+enum upstream_form {
+	UPSTREAM_FORM_NONE, /* tunnel client: HTTP, and a key of digits asks for a scheme */
+	UPSTREAM_FORM_HTTP,
+	UPSTREAM_FORM_TCP, /* at any public port, unless one is said */
+	UPSTREAM_FORM_UDP, /* likewise */
+	UPSTREAM_FORM_TLS, /* sni+tcp */
+};
+
 /* What --upstream and the options behind it say, or one entry of the file's `services`. */
 struct service_options {
+	enum upstream_form form; /* not an option: the command's, of its operand */
 	char *upstream;
 	struct option_ranges port; /* public */
 	int proxy_protocol;        /* enum upstream_proxy */

@@ -12,6 +12,7 @@ struct config_origin {
 	enum config_source source;
 	const char *file; /* FROM_FILE */
 	unsigned line;
+	bool operand; /* FROM_COMMAND_LINE: it stood there without the option's name */
 };
 
 /*

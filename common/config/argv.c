@@ -1,28 +1,37 @@
 /*
  * The command line: --name=value, --name value, --name for flags and where a value is implied, -x value,
- * -xvalue, -x=value; "--" ends the options, and there is nothing but options. What has an implied value
- * takes another one behind a "=" alone.
+ * -xvalue, -x=value; "--" ends the options. What has an implied value takes another one behind a "=" alone.
+ * An operand may stand anywhere, and is read first.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "config/apply.h"
+#include "config/formatting.h"
+#include "config/value.h"
 
 struct argv {
 	int n, i;
 	char **v;
+	bool options_ended;
+	const struct option_row
+		*flag; /* the word before was this one, by its name alone; NULL: it was not */
 };
 
-/* What was typed, taken apart; `value` NULL means that the next argument is to be looked at. */
+/* What was typed, taken apart. */
 struct typed {
-	struct option_at at;
-	char *value;
-	int help; /* CONFIG_HELP or CONFIG_HELP_ALL; 0: it is not */
+	struct option_at at; /* row NULL: an operand, or help */
+	char *value;         /* of an operand the text; NULL: the name alone stands for one */
+	int help;            /* CONFIG_HELP or CONFIG_HELP_ALL; 0: it is not */
 };
 
 static int unknown(const struct option_table *t, const char *arg, size_t n, struct error *err)
 {
-	const char *near = option_nearest(t, arg + 2, n - 2);
+	size_t dashes = arg[1] == '-' ? 2 : 1;
+	const char *name = arg + dashes, *habit = option_habit(t, name, n - dashes);
+	if (habit)
+		return error_set(err, -EINVAL, "unknown option %.*s: %s", (int)n, arg, habit);
+	const char *near = dashes == 2 ? option_nearest(t, name, n - dashes) : NULL;
 	if (near)
 		return error_set(err, -EINVAL, "unknown option %.*s; did you mean --%s?", (int)n,
 			arg, near);
@@ -43,26 +52,26 @@ static int help_asked(const char *name, const char *value)
 
 static int take_apart(const struct option_table *t, char *arg, struct typed *out, struct error *err)
 {
+	size_t n = strcspn(arg, "=");
 	*out = (struct typed){0};
 	if (arg[1] == '-') {
-		size_t n = strcspn(arg, "=");
 		out->at = option_find(t, arg + 2, n - 2);
 		out->value = arg[n] ? arg + n + 1 : NULL;
 		out->help = out->at.row ? 0 : help_asked(arg + 2, out->value);
 		return out->at.row || out->help ? 0 : unknown(t, arg, n, err);
 	}
 	/* "-port=80" is how somebody who comes from Go types it, not a strange value for -p. */
-	size_t n = strcspn(arg, "=");
 	const struct option_row *named = n > 2 ? option_find(t, arg + 1, n - 1).row : NULL;
 	if (named)
 		return error_set(err, -EINVAL, "unknown option %.*s; did you mean --%s?", (int)n,
 			arg, named->name);
+	if (n > 2 && option_habit(t, arg + 1, n - 1))
+		return unknown(t, arg, n, err);
 	out->at = option_find_letter(t, arg[1]);
 	bool help = !out->at.row && arg[1] == OPTION_HELP_LETTER && !arg[2];
 	out->help = help ? CONFIG_HELP : 0;
 	if (!out->at.row && !out->help)
-		return error_set(err, -EINVAL, "unknown option -%c; see tunnel help %s", arg[1],
-			t->command);
+		return unknown(t, arg, 2, err);
 	if (arg[2])
 		out->value = arg + 2 + (arg[2] == '=');
 	return 0;
@@ -98,38 +107,121 @@ static const char *implied_by(const struct option_row *row)
 	return row->type == OPTION_FLAG ? "true" : row->implied;
 }
 
-int config_read_argv(struct config *c, int argc, char **argv, struct error *err)
+/* "--flag false", "--https-redirect 8443": what such a name takes is behind a '=' alone. */
+static bool is_flag_value(const struct argv *args, const char *word)
+{
+	bool value;
+	return args->flag &&
+	       (args->flag->type != OPTION_FLAG || value_parse_flag(str_from(word), &value) == 0);
+}
+
+/* A word that is no option, where there may be none or one has been read. */
+static int refuse_operand(const struct option_table *t, const struct argv *args, const char *word,
+	struct error *err)
+{
+	if (is_flag_value(args, word))
+		return error_set(err, -EINVAL,
+			"unexpected argument \"%s\" behind --%s, whose value stands behind a '=': "
+			"--%s=%s",
+			word, args->flag->name, args->flag->name, word);
+	if (t->operand)
+		return error_set(err, -EINVAL,
+			"unexpected argument \"%s\": tunnel %s takes one %s, and it has one", word,
+			t->command, t->operand->metavar);
+	if (t->stray)
+		return error_set(err, -EINVAL, "unexpected argument \"%s\": %s", word, t->stray);
+	return error_set(err, -EINVAL, "unexpected argument \"%s\": tunnel %s takes options only",
+		word, t->command);
+}
+
+/* Outcomes of next(). */
+enum { TYPED = 0, TYPED_END = 1 };
+
+static int next(struct argv *args, const struct option_table *t, struct typed *out,
+	struct error *err)
+{
+	if (args->i < args->n && !args->options_ended && strcmp(args->v[args->i], "--") == 0) {
+		args->options_ended = true;
+		args->flag = NULL;
+		args->i++;
+	}
+	if (args->i >= args->n)
+		return TYPED_END;
+	char *word = args->v[args->i++];
+	int r = formatting_check_word(t, word, err);
+	if (r)
+		return r;
+	if (args->options_ended || word[0] != '-' || !word[1]) {
+		*out = (struct typed){.value = word};
+		return TYPED;
+	}
+	r = take_apart(t, word, out, err);
+	if (r)
+		return r;
+	bool alone = !out->help && !out->value && implied_by(out->at.row);
+	args->flag = alone ? out->at.row : NULL;
+	return out->help || out->value || alone ? TYPED : next_value(args, t, out, err);
+}
+
+static int apply_option(struct config *c, const struct typed *typed, struct error *err)
+{
+	const struct option_row *row = typed->at.row;
+	int r = config_apply(c, typed->at, str_from(typed->value ? typed->value : implied_by(row)),
+		(struct config_origin){.source = FROM_COMMAND_LINE}, err);
+	if (row->type == OPTION_SECRET)
+		memset(typed->value, 'x', strlen(typed->value));
+	return r;
+}
+
+/*
+ * One walk along the command line, on which the options or the operand are applied. With --help anywhere
+ * before a mistake there is none.
+ */
+static int walk(struct config *c, int argc, char **argv, bool options, bool *operand_given,
+	struct error *err)
 {
 	const struct option_table *t = config_table(c);
-	struct argv args = {argc, 1, argv};
-	int help = 0;
-
-	while (args.i < argc) {
-		char *arg = argv[args.i++];
-		struct typed typed;
-		bool options_end = strcmp(arg, "--") == 0 && args.i < argc;
-		if (options_end || arg[0] != '-' || !arg[1])
-			return error_set(err, -EINVAL,
-				"unexpected argument \"%s\": tunnel %s takes options only",
-				options_end ? argv[args.i] : arg, t->command);
-		if (strcmp(arg, "--") == 0)
-			break;
-		int r = take_apart(t, arg, &typed, err);
-		if (!r && typed.help) {
-			help |= typed.help;
-			continue;
+	struct argv args = {.n = argc, .i = 1, .v = argv};
+	struct typed typed;
+	bool given = false;
+	int help = 0, r;
+	while (!(r = next(&args, t, &typed, err))) {
+		help |= typed.help;
+		bool operand = !typed.at.row && !typed.help;
+		if (operand && (!t->operand || given || is_flag_value(&args, typed.value))) {
+			r = refuse_operand(t, &args, typed.value, err);
+		} else if (operand) {
+			given = true;
+			args.flag = NULL;
+			struct option_at at =
+				option_find(t, t->operand->option, strlen(t->operand->option));
+			if (!options)
+				r = config_apply(c, at, str_from(typed.value),
+					(struct config_origin){.source = FROM_COMMAND_LINE,
+						.operand = true},
+					err);
+		} else if (typed.at.row && options) {
+			r = apply_option(c, &typed, err);
 		}
-		const char *implied = r ? NULL : implied_by(typed.at.row);
-		if (!r && !typed.value && !implied)
-			r = next_value(&args, t, &typed, err);
 		if (r)
-			return help ? help : r;
-		r = config_apply(c, typed.at, str_from(typed.value ? typed.value : implied),
-			(struct config_origin){.source = FROM_COMMAND_LINE}, err);
-		if (typed.at.row->type == OPTION_SECRET)
-			memset(typed.value, 'x', strlen(typed.value));
-		if (r)
-			return help ? help : r;
+			break;
 	}
-	return help;
+	*operand_given = given;
+	if (help)
+		return help;
+	return r == TYPED_END ? 0 : r;
+}
+
+int config_read_argv(struct config *c, int argc, char **argv, struct error *err)
+{
+	const struct option_operand *operand = config_table(c)->operand;
+	bool given = false;
+	/* Options of a group belong to what is before them, and that is the operand wherever it stands. */
+	int r = operand ? walk(c, argc, argv, false, &given, err) : 0;
+	if (!r && operand && operand->missing && !given)
+		r = error_set(err, -EINVAL, "%s", operand->missing);
+	/* In any case, as secrets are overwritten on the way. */
+	struct error later;
+	int again = walk(c, argc, argv, true, &given, r ? &later : err);
+	return r ? r : again;
 }

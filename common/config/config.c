@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/formatting.h"
 #include "config/inside.h"
 #include "config/value.h"
 
@@ -90,13 +91,15 @@ const char *config_place(const struct option_row *row, const struct config_origi
 	return to;
 }
 
-/* What a sentence about the option begins with: "--port", "tunnel.yaml:7: port". */
+/* What a sentence about the option begins with: "--port", "tunnel.yaml:7: port"; "" of an operand. */
 static const char *context(struct option_at at, const struct config_origin *o, char *to,
 	size_t size)
 {
 	char where[CONFIG_PLACE_SIZE];
 	config_place(at.group ? at.group : at.row, o, where, sizeof where);
-	if (o->source == FROM_COMMAND_LINE)
+	if (o->operand)
+		*to = 0;
+	else if (o->source == FROM_COMMAND_LINE)
 		snprintf(to, size, "--%s", at.row->name);
 	else
 		snprintf(to, size, "%s: %s", where,
@@ -112,6 +115,15 @@ static struct str secret_again(const struct config *before, const struct option_
 {
 	const char *text = *(char **)option_field(row, before->values);
 	return text ? str_from(text) : STR_NULL;
+}
+
+static int check_formatting(const struct config *c, const struct option_row *row, struct str text,
+	struct error *err)
+{
+	/* Line ends around a token are taken off anyway. */
+	while (row->type == OPTION_SECRET && text.n && strchr("\r\n", text.p[text.n - 1]))
+		text.n--;
+	return formatting_check_value(c->table, text, err);
 }
 
 /* The struct that the value is put into; an element is begun when it is its key. */
@@ -155,12 +167,16 @@ int config_apply(struct config *c, struct option_at at, struct str text,
 	if (row->type == OPTION_SECRET && c->before && origin.source != FROM_FILE)
 		text = secret_again(c->before, row);
 	void *values;
-	int r = struct_of(c, at, &origin, first, &values, err);
+	int r = check_formatting(c, row, text, err);
+	if (!r)
+		r = struct_of(c, at, &origin, first, &values, err);
 	if (!r)
 		r = value_set(row, values, text, err);
 	if (r) {
 		char where[CONFIG_CONTEXT_SIZE];
-		error_prefix(err, "%s", context(at, &origin, where, sizeof where));
+		context(at, &origin, where, sizeof where);
+		if (*where)
+			error_prefix(err, "%s", where);
 		return r;
 	}
 	*had = origin;

@@ -25,6 +25,10 @@ static bool takes_list(const struct option_row *row)
 static int unknown(const struct entry *e, const struct option_table *t,
 	const struct tree_node *node, struct error *err)
 {
+	const char *habit = option_habit(config_table(e->c), node->key, strlen(node->key));
+	if (habit)
+		return error_set(err, -EINVAL, "%s:%u: unknown option %s: %s", e->path, node->line,
+			node->key, habit);
 	const char *near = option_nearest_key(t, node->key, strlen(node->key));
 	struct option_at inner = option_find(config_table(e->c), node->key, strlen(node->key));
 	if (inner.group && t == config_table(e->c))
@@ -56,7 +60,9 @@ static int apply_values(const struct entry *e, struct option_at at, const struct
 		if (item->kind != TREE_SCALAR)
 			return error_set(err, -EINVAL, "%s:%u: a list inside %s must be of values",
 				e->path, item->line, option_in_file(at));
-		struct config_origin origin = {FROM_FILE, e->path, item->line};
+		struct config_origin origin = {.source = FROM_FILE,
+			.file = e->path,
+			.line = item->line};
 		int r = config_apply(e->c, at, str_from(item->text), origin, err);
 		if (r)
 			return r;

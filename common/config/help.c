@@ -165,10 +165,15 @@ static void print_brief_rows(FILE *to, const struct option_table *t)
 	}
 }
 
-static void print_usage(FILE *to, const struct option_table *t)
+static void print_usage(FILE *to, const struct option_table *t, const struct layout *l)
 {
 	fprintf(to, "Usage: tunnel %s %s\n\n%s\n", t->command, t->usage ? t->usage : "[OPTION]...",
 		t->summary);
+	if (!t->operand)
+		return;
+	int n = fprintf(to, "\n  %s", t->operand->metavar) - 1;
+	fprintf(to, "%*s", l->column > n ? l->column - n : 1, "");
+	print_wrapped(to, l, t->operand->help, l->column);
 }
 
 static const struct option_row help_row = {.name = OPTION_HELP_NAME,
@@ -182,7 +187,7 @@ static const struct option_row help_row = {.name = OPTION_HELP_NAME,
 void help_print(FILE *to, const struct option_table *t)
 {
 	const struct option_table help = {.rows = &help_row, .n = 1};
-	print_usage(to, t);
+	print_usage(to, t, &layout_brief);
 	fputc('\n', to);
 	print_brief_rows(to, t);
 	print_brief_rows(to, &help);
@@ -193,7 +198,7 @@ void help_print(FILE *to, const struct option_table *t)
 void help_print_all(FILE *to, const struct option_table *t)
 {
 	const char *section = NULL;
-	print_usage(to, t);
+	print_usage(to, t, &layout_all);
 	print_rows(to, t, &section);
 	print_row(to, &help_row);
 	fprintf(to, "\nAn option is --name=VALUE or --name VALUE; a TIME has a unit (250ms, 10s, "

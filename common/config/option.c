@@ -1,6 +1,7 @@
 /* Finding rows by what somebody typed, exactly or nearly. */
 #include "config/option.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -68,6 +69,30 @@ const struct option_row *option_find_key(const struct option_table *t, const cha
 		const struct option_row *row = &t->rows[i];
 		if (is_named(row, name, n) || (row->key && is_word(row->key, name, n)))
 			return row;
+	}
+	return NULL;
+}
+
+/* "LOG_FORMAT" and "log_format" are log-format. */
+static bool is_habit(const char *word, const char *name, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int c = name[i] == '_' ? '-' : (unsigned char)name[i];
+		/* -r and -R are two letters. */
+		if (c != word[i] && (n == 1 || tolower(c) != tolower((unsigned char)word[i])))
+			return false;
+	}
+	return true;
+}
+
+const char *option_habit(const struct option_table *t, const char *name, size_t n)
+{
+	for (size_t i = 0; i < t->n_habits; i++) {
+		const char *list = t->habits[i].names, *word;
+		size_t len;
+		while (next_word(&list, &word, &len))
+			if (len == n && is_habit(word, name, n))
+				return t->habits[i].answer;
 	}
 	return NULL;
 }

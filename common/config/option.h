@@ -97,6 +97,26 @@ struct option_row {
 	size_t element; /* bytes of one */
 };
 
+/*
+ * What a command takes without a name: `tunnel http 3000`. It is the value of one of the table's options,
+ * and read before all others wherever it stands: options of a group belong to it.
+ */
+struct option_operand {
+	const char *metavar; /* "UPSTREAM" */
+	const char *help;    /* one line */
+	const char *option;  /* the name of the row whose value it is */
+	const char *missing; /* what to type, when there is none; NULL: it may be left out */
+};
+
+/*
+ * Options of other programs that people try here, or that are to come: not taken, but answered. A name of
+ * one character is a letter, -x. '_' and '-' are the same here, and so are capitals.
+ */
+struct option_habit {
+	const char *names;  /* space between */
+	const char *answer; /* what to do instead; follows "unknown option --name: " */
+};
+
 struct option_table {
 	const char *command; /* "server"; NULL: a group's */
 	const char *summary; /* what the command does, one line */
@@ -105,6 +125,11 @@ struct option_table {
 		example; /* lines of --help that can be typed as they stand, each ending in a newline; or NULL */
 	const struct option_row *rows;
 	size_t n;
+	const struct option_operand *operand; /* NULL: it takes options only */
+	const char
+		*stray; /* what to type instead of an operand where there is none; NULL: nothing */
+	const struct option_habit *habits;
+	size_t n_habits;
 };
 
 static inline void *option_field(const struct option_row *row, void *values)
@@ -157,6 +182,9 @@ const struct option_row *option_find_key(const struct option_table *t, const cha
 /* The name most like what was typed, or NULL if nothing is near enough to be meant. */
 const char *option_nearest(const struct option_table *t, const char *typed, size_t n);
 const char *option_nearest_key(const struct option_table *t, const char *typed, size_t n);
+
+/* What to tell whoever types the name of another program's option; NULL: nothing is known of it. */
+const char *option_habit(const struct option_table *t, const char *name, size_t n);
 
 /*
  * Edit distance of two words, a swap of neighbours being one edit; words above 64 bytes are as far

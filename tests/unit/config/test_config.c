@@ -114,6 +114,25 @@ static const struct option_table table = {.command = "test",
 	.rows = table_rows,
 	.n = ARRAY_LEN(table_rows)};
 
+/* The same options, and a thing that needs no name. */
+static const struct option_operand operand = {.metavar = "THING",
+	.option = "thing",
+	.missing = "a thing is missing"};
+static const struct option_habit habits[] = {
+	{"odd-option q Q", "it is even here"},
+	{"size", "measure it"},
+};
+static const struct option_table operand_table = {.command = "test",
+	.rows = table_rows,
+	.n = ARRAY_LEN(table_rows),
+	.operand = &operand,
+	.habits = habits,
+	.n_habits = ARRAY_LEN(habits)};
+static const struct option_table stray_table = {.command = "test",
+	.rows = table_rows,
+	.n = ARRAY_LEN(table_rows),
+	.stray = "things are elsewhere"};
+
 /* "FILE" in an argument stands for this. */
 static char file_path[64];
 
@@ -161,31 +180,45 @@ static void write_file(const char *text)
 }
 
 /* Options that are not defaults, as the dump has them; or the sentence, with FILE for the path. */
-static void check(const char *words, const char *file, const char *expected)
+static void load(const struct option_table *t, const char *words, struct dump *d)
 {
 	char *argv[32];
 	int argc = make_argv(words, argv, 30);
-	if (file)
-		write_file(file);
 	struct error err = {""};
-	struct dump d = {""};
-	struct config *c = config_new(&table, &values);
+	struct config *c = config_new(t, &values);
 	int r = config_load(c, argc, argv, &err);
 	if (r == 0)
-		config_dump(c, false, dump_line, &d);
+		config_dump(c, false, dump_line, d);
 	else if (r == CONFIG_HELP || r == CONFIG_HELP_ALL)
-		snprintf(d.text, sizeof d.text, "%s", r == CONFIG_HELP ? "help" : "help all");
+		snprintf(d->text, sizeof d->text, "%s", r == CONFIG_HELP ? "help" : "help all");
 	else
-		snprintf(d.text, sizeof d.text, "!%s", err.text);
-	for (char *at; (at = strstr(d.text, file_path));) {
+		snprintf(d->text, sizeof d->text, "!%s", err.text);
+	for (char *at; (at = strstr(d->text, file_path));) {
 		memmove(at + 4, at + strlen(file_path), strlen(at + strlen(file_path)) + 1);
 		memcpy(at, "FILE", 4);
 	}
-	if (strcmp(d.text, expected) != 0)
-		fail_msg("\"%s\" gave \"%s\", not \"%s\"", words, d.text, expected);
 	config_free(c);
 	for (int i = 0; i < argc; i++)
 		free(argv[i]);
+}
+
+static void check(const char *words, const char *file, const char *expected)
+{
+	struct dump d = {""};
+	if (file)
+		write_file(file);
+	load(&table, words, &d);
+	if (strcmp(d.text, expected) != 0)
+		fail_msg("\"%s\" gave \"%s\", not \"%s\"", words, d.text, expected);
+}
+
+/* The beginning of it. */
+static void check_part(const struct option_table *t, const char *words, const char *expected)
+{
+	struct dump d = {""};
+	load(t, words, &d);
+	if (strncmp(d.text, expected, strlen(expected)) != 0 || !*d.text)
+		fail_msg("\"%s\" gave \"%s\", not \"%s\"", words, d.text, expected);
 }
 
 static void test_argv(void **state)
@@ -236,7 +269,9 @@ static void test_argv(void **state)
 		{"word", "!unexpected argument \"word\": tunnel test takes options only"},
 		{"-", "!unexpected argument \"-\": tunnel test takes options only"},
 		{"-- --flag", "!unexpected argument \"--flag\": tunnel test takes options only"},
-		{"--flag false", "!unexpected argument \"false\": tunnel test takes options only"},
+		{"--flag false", "!unexpected argument \"false\" behind --flag, whose value stands "
+				 "behind a '=': --flag=false"},
+		{"--flag word", "!unexpected argument \"word\": tunnel test takes options only"},
 		{"--flag=perhaps", "!--flag: \"perhaps\" is neither true nor false"},
 		{"--text", "!--text needs a value and is the last word"},
 		{"--token --text=hush", "!--token needs a value but --text follows"},
@@ -260,6 +295,57 @@ static void test_argv(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		check(rows[i].words, NULL, rows[i].expected);
+}
+
+/* What stands without a name is the first thing, wherever it stands. */
+static void test_operand(void **state)
+{
+	static const struct {
+		const char *words, *expected;
+	} rows[] = {
+		{"a", "thing = a (command line); "},
+		{"a --at 80", "thing = a at=80 (command line); "},
+		{"--at 80 a", "thing = a at=80 (command line); "},
+		{"--thing b --at 1 a --at 2",
+			"thing = a (command line); thing = b at=1,2 (command line); "},
+		{"--flag a", "flag = true (command line); thing = a (command line); "},
+		{"--flag -- --at", "flag = true (command line); thing = --at (command line); "},
+		{"--help", "help"},
+		{"a --help b", "help"},
+		{"", "!a thing is missing"},
+		{"--flag false", "!unexpected argument \"false\" behind --flag"},
+		{"a b", "!unexpected argument \"b\": tunnel test takes one THING, and it has one"},
+		{"\u201ca", "!an argument begins with a curly quote"},
+		{"$THING", "!the value is a variable"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		check_part(&operand_table, rows[i].words, rows[i].expected);
+	check_part(&stray_table, "a", "!unexpected argument \"a\": things are elsewhere");
+}
+
+/* Names of other programs' options are answered, before any guess. */
+static void test_habits(void **state)
+{
+	static const struct {
+		const char *words, *file, *expected;
+	} rows[] = {
+		{"a --odd-option", NULL, "!unknown option --odd-option: it is even here"},
+		{"a --odd_option=SECRET", NULL, "!unknown option --odd_option: it is even here"},
+		{"a --Odd-Option", NULL, "!unknown option --Odd-Option: it is even here"},
+		{"a -odd-option", NULL, "!unknown option -odd-option: it is even here"},
+		{"a -q", NULL, "!unknown option -q: it is even here"},
+		{"a -Q8", NULL, "!unknown option -Q: it is even here"},
+		{"a --size", NULL, "!unknown option --size: measure it"},
+		{"a --config FILE", "flag: true\nodd_option: 1\n",
+			"!FILE:2: unknown option odd_option: it is even here"},
+		{"a --config FILE", "flag: \u201ctrue\u201d\n",
+			"!FILE:1: flag: the value has a curly quote around it"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].file)
+			write_file(rows[i].file);
+		check_part(&operand_table, rows[i].words, rows[i].expected);
+	}
 }
 
 static void test_defaults(void **state)
@@ -486,6 +572,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_argv),
+		cmocka_unit_test(test_operand),
+		cmocka_unit_test(test_habits),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_precedence),
 		cmocka_unit_test(test_secret_twice),

@@ -1,0 +1,22 @@
+#pragma once
+/*
+ * What a page, an editor or a messenger makes of a command on its way to a shell, and what is left when
+ * nothing took quotes and variables apart: told for what it is, since a terminal shows hardly any of it.
+ */
+#include "base/error.h"
+#include "base/str.h"
+#include "config/option.h"
+
+/*
+ * A word where an option, an operand or a command may stand: blanks alone, a dash that is no hyphen, curly
+ * quotes, a blank that the shell does not split at, two words in one. `t` knows the options' names; NULL:
+ * there are none. 0, or -EINVAL with a sentence.
+ */
+int formatting_check_word(const struct option_table *t, const char *word, struct error *err);
+
+/*
+ * An option's value, from wherever it came: curly or left-over quotes around it, another option in it, a
+ * variable that nothing replaced, a carriage return. The sentence leaves the option to the caller and shows
+ * nothing of the value, which may be a secret. 0, or -EINVAL.
+ */
+int formatting_check_value(const struct option_table *t, struct str value, struct error *err);
