@@ -194,6 +194,10 @@ static int say_publish(const struct offering *offering, struct link *l, bool apa
 	message.publish.alpn = u->alpn;
 	message.publish.per_visitor = u->proxy_protocol != UPSTREAM_PROXY_OFF;
 	message.publish.half_closed = u->half_closed;
+	if (u->kind == CONTROL_HTTP)
+		message.publish.scheme =
+			u->url.scheme == URL_HTTPS ? CONTROL_SCHEME_HTTPS : CONTROL_SCHEME_HTTP;
+	message.publish.host_only = u->host_only;
 	return link_send(l, &message);
 }
 

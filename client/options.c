@@ -127,6 +127,13 @@ static const struct option_row service_rows[] = {
 			"name in its certificate",
 		.brief = "The Host that this --upstream is asked for",
 		.offset = IN(host)},
+	{.name = "upstream-host-only",
+		.key = "host-only",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Rewrite Host alone for the --upstream before it, and not Origin, Referer, "
+			"Location, Content-Location and the Domain of Set-Cookie with it",
+		.offset = IN(host_only)},
 	{.name = "tcp-idle",
 		.type = OPTION_STRING,
 		.metavar = "TIME",

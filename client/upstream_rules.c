@@ -136,6 +136,11 @@ int upstream_check_settings(const struct part *p, const struct upstream *add, st
 	if (o->host && add->kind != CONTROL_HTTP)
 		return error_set(err, -EINVAL,
 			"--upstream-host is for HTTP, and %s is passed on as it comes", p->text);
+	if (o->host_only && !o->host && !https)
+		return error_set(err, -EINVAL,
+			"--upstream-host-only is for an upstream whose Host is rewritten, by "
+			"--upstream-host or because it is https://, and %s is none",
+			p->text);
 	if (o->half_closed && add->kind != CONTROL_HTTP)
 		return error_set(err, -EINVAL,
 			"--half-closed-requests is for HTTP, and in %s half-close always is passed "

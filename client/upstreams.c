@@ -306,7 +306,8 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 	}
 	struct upstream add = {.proxy_protocol = (enum upstream_proxy)o->proxy_protocol,
 		.half_closed = o->half_closed,
-		.insecure = o->insecure};
+		.insecure = o->insecure,
+		.host_only = o->host_only};
 	r = upstream_set_place(&p, &add, err);
 	if (!r)
 		r = upstream_check_settings(&p, &add, err);
@@ -361,7 +362,8 @@ bool upstream_same(const struct upstream *a, const struct upstream *b)
 	return a->kind == b->kind && a->tls == b->tls && a->port_given == b->port_given &&
 	       a->port == b->port && a->ports == b->ports && strcmp(a->host, b->host) == 0 &&
 	       a->proxy_protocol == b->proxy_protocol && a->half_closed == b->half_closed &&
-	       a->insecure == b->insecure && str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
+	       a->insecure == b->insecure && a->host_only == b->host_only &&
+	       str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
 	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn);
 }
 

@@ -58,6 +58,7 @@ struct service_options {
 	struct option_list alpn;   /* tls+tcp: what it speaks behind TLS */
 	char *ca;                  /* https: PEM file; NULL: the system's */
 	char *host;     /* Host, and https: SNI; NULL: the URL's for https, else the visitor's */
+	bool host_only; /* what else names the place is not rewritten with Host */
 	char *tcp_idle; /* a time; NULL: UPSTREAM_TCP_IDLE, or 0 for HTTP */
 	uint64_t max_connections, max_connections_per_visitor; /* 0: any number */
 };
@@ -83,6 +84,7 @@ struct upstream {
 	enum upstream_proxy proxy_protocol;
 	bool half_closed; /* http: goes on behind a visitor's FIN */
 	bool insecure;
+	bool host_only;     /* http: `rewrite` is for Host alone */
 	char *alpn;         /* what it speaks behind TLS, wire/alpn's list; owned; NULL: not said */
 	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
 	struct upstream_limits limits;

@@ -183,7 +183,9 @@ static int answer_interim(struct visitor *v, const struct http1_head *h)
 		return 0;
 	struct buf *head = &v->worker->rewritten;
 	head->start = head->end = 0;
-	struct forward_response f = {0};
+	struct rewrite names;
+	struct forward_response f = {
+		.rewrite = exchange_rewrite(ex, v->user.lane->branch->service, &names)};
 	if (forward_response(head, h, &f) < 0) {
 		visitor_close(v, true);
 		return -1;
@@ -220,7 +222,12 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 	visitor_time(v, NULL);
 	branch_worked(v->user.lane->branch);
 
-	struct forward_response f = {.http10 = ex->http10, .close = !ex->keep && !ex->upgraded};
+	struct rewrite names;
+	struct forward_response f = {
+		.rewrite = exchange_rewrite(ex, v->user.lane->branch->service, &names),
+		.http10 = ex->http10,
+		.close = !ex->keep && !ex->upgraded,
+	};
 	w->rewritten.start = w->rewritten.end = 0;
 	if (forward_response(&w->rewritten, h, &f) < 0)
 		return -ENOMEM;

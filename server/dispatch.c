@@ -222,12 +222,26 @@ static struct branch *visitor_own_branch(const struct visitor *v, const struct r
 }
 
 /* Whichever service of the route would get it: the answer is not to depend on that. */
-static bool visitor_leaves(struct visitor *v, const struct route *route)
+static bool visitor_leaves(struct visitor *v, const struct route *route, enum page_cause *why_out)
 {
 	list_for_each (it, &route->entries)
-		if (exchange_leaves(&v->ex, branch_of(it)->service->path))
+		if (exchange_leaves(&v->ex, branch_of(it)->service, why_out))
 			return true;
 	return false;
+}
+
+/* Makes the request one for that service. False: it was refused. */
+static bool visitor_set_service(struct visitor *v, const struct service *service)
+{
+	size_t had = v->ex.request.cap;
+	int r = exchange_set_service(&v->ex, service);
+	if (v->ex.request.cap != had)
+		visitor_charge(v);
+	if (r < 0)
+		visitor_close(v, true);
+	else if (r > 0)
+		visitor_refuse_head(v, r);
+	return r == 0;
 }
 
 /* A trusted proxy's connection has many visitors: what is one's own is not the next one's (rule 33). */
@@ -249,8 +263,9 @@ void visitor_send(struct visitor *v, const struct branch *but)
 		visitor_refuse(v, PAGE_NO_ROUTE);
 		return;
 	}
-	if (route && visitor_leaves(v, route)) {
-		visitor_refuse(v, PAGE_DOT_SEGMENTS);
+	enum page_cause why;
+	if (route && visitor_leaves(v, route, &why)) {
+		visitor_refuse(v, why);
 		return;
 	}
 	visitor_leave_others(v, group);
@@ -283,10 +298,8 @@ void visitor_send(struct visitor *v, const struct branch *but)
 	memcpy(ex->session, service->session->name, sizeof(ex->session));
 	if (v->state == VISITOR_WAITING)
 		visitor_set_state(v, VISITOR_EXCHANGE);
-	if (exchange_set_service(ex, service->path, service->rewrite) < 0) {
-		visitor_close(v, true);
+	if (!visitor_set_service(v, service))
 		return;
-	}
 	lane->stream.group = group;
 	stream_ready(&lane->stream);
 	/* Another service may have been tried before, or none was there. */

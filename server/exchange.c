@@ -62,6 +62,7 @@ static int exchange_write(struct exchange *ex, const struct http1_head *h, const
 	if (r < 0)
 		return r;
 	ex->host_n = host.n;
+	ex->came_n = value.n;
 	ex->head_at = host.n + value.n;
 	ex->value_n = value.n;
 	r = forward_request(&ex->request, h, f, &ex->value_at);
@@ -86,6 +87,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	ex->upgrade = h->upgrade;
 	ex->expects = h->expect_continue;
 	ex->login = exchange_logs_in(h, HTTP1_AUTHORIZATION);
+	ex->dav = h->seen & (UINT64_C(1) << HTTP1_DESTINATION | UINT64_C(1) << HTTP1_IF);
 	ex->html = page_wants_html(h);
 	ex->holding = true;
 	body_begin(&ex->body, h->body, h->length);
@@ -164,18 +166,47 @@ static struct str path_prefix(const char *path)
 	return prefix;
 }
 
-bool exchange_leaves(struct exchange *ex, const char *path)
+/* The head as it was before fields in it were rewritten. */
+static struct str exchange_plain(const struct exchange *ex)
 {
-	if (!path_prefix(path).n || ex->asterisk)
+	const char *head = (const char *)buf_head(&ex->request) + ex->head_at - ex->plain_n;
+	return (struct str){head, ex->plain_n ? ex->plain_n : ex->head_n};
+}
+
+static void exchange_places(const struct exchange *ex, const struct service *service,
+	struct rewrite *out)
+{
+	struct str host = {(const char *)buf_head(&ex->request) + ex->host_n, ex->came_n};
+	bool https = service->scheme == CONTROL_SCHEME_UNKNOWN
+			     ? ex->secure
+			     : service->scheme == CONTROL_SCHEME_HTTPS;
+	rewrite_visitor(&out->visitor, exchange_plain(ex), host, ex->secure);
+	rewrite_upstream(&out->upstream, https,
+		service->rewrite ? str_from(service->rewrite) : host, service->path);
+	/* Upstreams that go by X-Forwarded-Proto call themselves by the visitor's scheme. */
+	out->upstream.either = https != ex->secure;
+}
+
+bool exchange_leaves(struct exchange *ex, const struct service *service, enum page_cause *why_out)
+{
+	if (!path_prefix(service->path).n || ex->asterisk)
 		return false;
-	if (buf_reserve(&ex->request, ex->target_n) < 0)
+	*why_out = PAGE_DOT_SEGMENTS;
+	if (buf_reserve(&ex->request, ex->head_n + ex->plain_n) < 0)
 		return true;
 	size_t at = ex->head_at + ex->method_n + 1 + ex->prefix_n;
 	struct str target = {(const char *)buf_head(&ex->request) + at, ex->target_n};
 	const char *query = memchr(target.p, '?', target.n);
 	if (query)
 		target.n = (size_t)(query - target.p);
-	return http1_path_has_dots(target, buf_tail(&ex->request));
+	if (http1_path_has_dots(target, buf_tail(&ex->request)))
+		return true;
+	if (!ex->dav)
+		return false;
+	struct rewrite names;
+	*why_out = PAGE_DESTINATION;
+	exchange_places(ex, service, &names);
+	return rewrite_leaves(&names, exchange_plain(ex), buf_tail(&ex->request));
 }
 
 static int exchange_set_prefix(struct exchange *ex, struct str prefix)
@@ -196,7 +227,7 @@ static int exchange_set_host(struct exchange *ex, const char *rewrite)
 {
 	if (!rewrite && !ex->rewritten)
 		return 0;
-	size_t n = rewrite ? strlen(rewrite) : ex->head_at - ex->host_n;
+	size_t n = rewrite ? strlen(rewrite) : ex->came_n;
 	uint8_t *p = exchange_splice(ex, ex->value_at + ex->prefix_n, ex->value_n, n);
 	if (!p)
 		return -ENOMEM;
@@ -206,10 +237,64 @@ static int exchange_set_host(struct exchange *ex, const char *rewrite)
 	return 0;
 }
 
-int exchange_set_service(struct exchange *ex, const char *path, const char *rewrite)
+/* The plain head takes the place of the one that was made of it. */
+static void exchange_take_back(struct exchange *ex)
 {
-	int r = exchange_set_prefix(ex, path_prefix(path));
-	return r ? r : exchange_set_host(ex, rewrite);
+	if (!ex->plain_n)
+		return;
+	uint8_t *head = buf_head(&ex->request) + ex->head_at;
+	size_t behind = buf_len(&ex->request) - ex->head_at - ex->head_n;
+	memmove(head, head + ex->head_n, behind);
+	ex->request.end -= ex->head_n;
+	ex->head_at -= ex->plain_n;
+	ex->head_n = ex->plain_n;
+	ex->plain_n = 0;
+}
+
+/* A head in which the place has the upstream's names, behind the plain one, if there are any to change. */
+static int exchange_set_names(struct exchange *ex, const struct service *service)
+{
+	bool all = service_rewrites(service), changed;
+	bool dav = ex->dav && (service->scheme != CONTROL_SCHEME_UNKNOWN || *service->path);
+	ex->answers = all;
+	if (!all && !dav)
+		return 0;
+	struct rewrite names;
+	exchange_places(ex, service, &names);
+	size_t plain_n = ex->head_n;
+	size_t n = rewrite_request(&names, all, exchange_plain(ex), NULL, &changed);
+	if (!changed)
+		return 0;
+	if (n > plain_n + REWRITE_GROWTH_MAX)
+		return HTTP1_E_TOO_LARGE;
+	if (buf_reserve(&ex->request, n) < 0)
+		return -ENOMEM;
+	uint8_t *plain = buf_head(&ex->request) + ex->head_at, *head = plain + plain_n;
+	memmove(head + n, head, buf_len(&ex->request) - ex->head_at - plain_n);
+	rewrite_request(&names, all, (struct str){(const char *)plain, plain_n}, head, &changed);
+	ex->request.end += n;
+	ex->head_at += plain_n;
+	ex->head_n = n;
+	ex->plain_n = plain_n;
+	return 0;
+}
+
+int exchange_set_service(struct exchange *ex, const struct service *service)
+{
+	exchange_take_back(ex);
+	int r = exchange_set_prefix(ex, path_prefix(service->path));
+	if (!r)
+		r = exchange_set_host(ex, service->rewrite);
+	return r ? r : exchange_set_names(ex, service);
+}
+
+const struct rewrite *exchange_rewrite(const struct exchange *ex, const struct service *service,
+	struct rewrite *out)
+{
+	if (!ex->answers)
+		return NULL;
+	exchange_places(ex, service, out);
+	return out;
 }
 
 void exchange_blame(const struct exchange *ex, const char *what, int http1_error, struct str field)

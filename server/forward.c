@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "base/macros.h"
+#include "server/rewrite.h"
 
 #define BIT(id) (UINT64_C(1) << (id))
 
@@ -309,9 +310,37 @@ static uint64_t response_drop(bool http10)
 	return http10 ? BIT(HTTP1_TRANSFER_ENCODING) | BIT(HTTP1_TRAILER) : 0;
 }
 
-int forward_response(struct buf *out, const struct http1_head *h, const struct forward_response *f)
+/* What rewriting adds to a head, at the most. */
+RARE static size_t rewritten_growth(const struct http1_head *h, const struct rewrite *rw)
 {
-	int r = buf_reserve(out, h->size + LITERALS);
+	size_t growth = 0;
+	for (const struct http1_field *f = h->fields; f < h->fields + h->n_fields; f++) {
+		size_t n = rewrite_answer(rw, f->name, f->value, NULL);
+		growth += n > f->value.n ? n - f->value.n : 0;
+	}
+	return growth;
+}
+
+/* As put_lines(), one by one. */
+RARE static uint8_t *put_lines_rewritten(uint8_t *at, const struct http1_head *h, uint64_t drop,
+	const struct rewrite *rw)
+{
+	for (const struct http1_field *f = h->fields; f < h->fields + h->n_fields; f++) {
+		if (f->hop || drop >> f->id & 1)
+			continue;
+		const char *rest = f->value.p + f->value.n;
+		at = put(at, (struct str){f->name.p, (size_t)(f->value.p - f->name.p)});
+		at += rewrite_answer(rw, f->name, f->value, at);
+		at = put(at, (struct str){rest, (size_t)(f[1].name.p - rest)});
+	}
+	return at;
+}
+
+HOT static int put_response(struct buf *out, const struct http1_head *h,
+	const struct forward_response *f, const struct rewrite *rw)
+{
+	size_t growth = rw ? rewritten_growth(h, rw) : 0;
+	int r = buf_reserve(out, h->size + growth + LITERALS);
 	if (r)
 		return r;
 	uint8_t *at = put_literal(buf_tail(out), "HTTP/1.1 ");
@@ -322,7 +351,8 @@ int forward_response(struct buf *out, const struct http1_head *h, const struct f
 	at = put(at, h->reason);
 	at = put_literal(at, "\r\n");
 	uint64_t drop = response_drop(f->http10);
-	at = put_lines(at, h->fields, h->fields + h->n_fields, drop);
+	at = rw ? put_lines_rewritten(at, h, drop, rw)
+		: put_lines(at, h->fields, h->fields + h->n_fields, drop);
 	if (h->framed_anew && !(h->seen & drop & BIT(HTTP1_TRANSFER_ENCODING)))
 		at = put_framing(at, h);
 	if (h->upgrade && (h->status == 101 || (h->status == 426 && !f->http10)))
@@ -336,4 +366,15 @@ int forward_response(struct buf *out, const struct http1_head *h, const struct f
 	at = put_literal(at, "\r\n");
 	buf_commit(out, (size_t)(at - buf_tail(out)));
 	return 0;
+}
+
+RARE static int put_response_rewritten(struct buf *out, const struct http1_head *h,
+	const struct forward_response *f)
+{
+	return put_response(out, h, f, f->rewrite);
+}
+
+int forward_response(struct buf *out, const struct http1_head *h, const struct forward_response *f)
+{
+	return f->rewrite ? put_response_rewritten(out, h, f) : put_response(out, h, f, NULL);
 }

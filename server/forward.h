@@ -69,9 +69,13 @@ unsigned forward_passed(const struct http1_head *h, const char *pseudonym);
 bool forward_visitor(const struct http1_head *h, const struct address *peer,
 	const struct cidr_list *trusted, struct address *visitor_out);
 
+struct rewrite;
+
 struct forward_response {
-	bool http10; /* the visitor's version: chunks and their announcement are not for it */
-	bool close;  /* the visitor's connection ends behind this answer */
+	const struct rewrite
+		*rewrite; /* names the place as the visitor does (rule 47); NULL: as it came */
+	bool http10;      /* the visitor's version: chunks and their announcement are not for it */
+	bool close;       /* the visitor's connection ends behind this answer */
 };
 
 /*

@@ -24,6 +24,8 @@
 	X(DOT_SEGMENTS, 400, "dot-segments",                                                       \
 		"the path of this request has a segment of dots, which is not passed on to this "  \
 		"host")                                                                            \
+	X(DESTINATION, 502, "destination",                                                         \
+		"the Destination of this request is not on this host, or has a segment of dots")   \
 	X(TRACE, 405, "max-forwards",                                                              \
 		"this exit node is the last that Max-Forwards lets answer; what came is not "      \
 		"shown")                                                                           \

@@ -59,6 +59,8 @@ struct service {
 	char *upstream;                 /* for people */
 	char *path;                     /* put before each request's path; "" mostly (rule 41) */
 	char *rewrite;                  /* Host for the upstream; NULL: the visitor's */
+	enum control_scheme scheme;     /* the upstream's */
+	bool host_only;                 /* what else names the place is not rewritten (rule 47) */
 	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
 	bool stale; /* of a session that was resumed, and not published again yet */
 	bool granted;
@@ -92,6 +94,12 @@ void service_distrust(struct service *service);
 static inline bool service_strict(const struct service *s)
 {
 	return atomic_load_explicit(&s->strict, memory_order_relaxed);
+}
+
+/* Whether all fields that name the place are rewritten, and not Host alone (rule 47). */
+static inline bool service_rewrites(const struct service *s)
+{
+	return s->rewrite && s->scheme != CONTROL_SCHEME_UNKNOWN && !s->host_only;
 }
 
 /* By what number OPEN names it for who came to that port. */

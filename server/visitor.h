@@ -16,6 +16,7 @@
 #include "server/door.h"
 #include "server/lane.h"
 #include "server/page.h"
+#include "server/rewrite.h"
 #include "server/worker.h"
 #include "wire/http1.h"
 #include "wire/http1_chunks.h"
@@ -51,12 +52,13 @@ struct body {
 /* A request and its answer. Zeroed between two. */
 struct exchange {
 	/*
-	 * The canonical host (host_n bytes), Host as the visitor would have it, then from head_at on the
-	 * head as it goes upstream (head_n), then as much of the body as was sent, while it is held for
-	 * sending again. Kept for the log until the end.
+	 * The canonical host (host_n bytes), Host as the visitor would have it (came_n), the head before
+	 * fields in it were rewritten, if any were (plain_n), then from head_at on the head as it goes
+	 * upstream (head_n), then as much of the body as was sent, while it is held for sending again.
+	 * Kept for the log until the end.
 	 */
 	struct buf request;
-	size_t host_n, head_at, head_n;
+	size_t host_n, came_n, plain_n, head_at, head_n;
 	size_t method_n, prefix_n, target_n; /* of the head's first line */
 	size_t value_at, value_n;            /* of Host in the head; where without the prefix */
 	size_t sent;         /* bytes of it, from the head on, that went into the stream */
@@ -65,6 +67,8 @@ struct exchange {
 	bool again : 1;      /* it was sent again once; that is all (rule 37) */
 	bool asterisk : 1;   /* OPTIONS *: no path to put anything before */
 	bool rewritten : 1;  /* Host is the service's */
+	bool answers : 1;    /* fields of the answer are rewritten for the visitor (rule 47) */
+	bool dav : 1;        /* Destination or If name resources (RFC 4918) */
 	bool http10 : 1;     /* the visitor's version */
 	bool secure : 1;     /* the visitor uses https, as rule 36 has it */
 	bool trusted : 1;    /* asked for by one of --trusted-proxies */
@@ -249,17 +253,22 @@ int exchange_begin(struct visitor *v, const struct http1_head *h);
 bool exchange_switches(const struct exchange *ex, const struct http1_head *response);
 struct str exchange_host(const struct exchange *ex); /* canonical; "" when none was named */
 /*
- * The target has a dot segment, by which it would leave that path for a service that has one (rule 41);
- * also when memory is out, as what cannot be judged is not passed on.
+ * Whether it would leave the path of a service that has one: its target has a dot segment (rule 41), or its
+ * Destination has, or is another place. Also when memory is out, as what cannot be judged is not passed on.
+ * `*why_out` is set then.
  */
-bool exchange_leaves(struct exchange *ex, const char *path);
+bool exchange_leaves(struct exchange *ex, const struct service *service, enum page_cause *why_out);
 /*
  * Makes the head one for this service, whichever it was for before: its path stands before the
- * request's, Host is `rewrite`, or the visitor's own where that is NULL (rule 41). Before any of it is
- * sent. `rewrite` was found to be a host, perhaps with a port, when the service was published. 0 or
- * -ENOMEM, when the exchange is good for nothing but its log.
+ * request's, Host is its `rewrite`, or the visitor's own where that is NULL (rule 41), and other fields
+ * name the place as the upstream does (rule 47). Before any of it is sent. `rewrite` was found to be a
+ * host, perhaps with a port, when the service was published. 0, HTTP1_E_TOO_LARGE, or -ENOMEM, when the
+ * exchange is good for nothing but its log.
  */
-int exchange_set_service(struct exchange *ex, const char *path, const char *rewrite);
+int exchange_set_service(struct exchange *ex, const struct service *service);
+/* Fills in how visitor and upstream name the place, where answers are rewritten; NULL: they are not. */
+const struct rewrite *exchange_rewrite(const struct exchange *ex, const struct service *service,
+	struct rewrite *out);
 /* Says at debug which field of the request, or of the answer to it, broke a rule; it may be none. */
 void exchange_blame(const struct exchange *ex, const char *what, int http1_error, struct str field);
 void exchange_log(const struct visitor *v);

@@ -30,11 +30,12 @@ struct member {
 	const char *const *words;
 };
 
-#define MEMBERS_MAX 12 /* in one type: publish */
+#define MEMBERS_MAX 14 /* in one type: publish */
 
 /* Indexed by the enum's values; lists end with NULL. */
 static const char *const kinds[] = {"unknown", "tcp", "udp", "http", NULL};
 static const char *const tls_words[] = {"none", "terminate", "pass", "unknown", NULL};
+static const char *const schemes[] = {"unknown", "http", "https", NULL};
 static const char *const reasons[] = {"other", "taken", "denied", "invalid", "unsupported", "limit",
 	NULL};
 
@@ -85,6 +86,9 @@ static const struct message {
 				FLAG(publish, half_closed),
 				MEMBER(publish, alpn, .form = FORM_CLEAN, .bound = CONTROL_ALPN,
 					.optional = true),
+				WORD(publish, scheme, schemes, CONTROL_SCHEME_UNKNOWN,
+					.optional = true),
+				FLAG(publish, host_only),
 			}},
 	[CONTROL_GRANTED] = {.name = "granted",
 		.members =
@@ -94,13 +98,14 @@ static const struct message {
 				NUMBER(granted, port, UINT16_MAX, .optional = true),
 				NUMBER(granted, ports, UINT16_MAX, .optional = true),
 			}},
-	[CONTROL_REFUSED] = {.name = "refused",
-		.members =
-			{
-				NUMBER(refused, service, UINT32_MAX),
-				WORD(refused, reason, reasons, CONTROL_REASON_OTHER),
-				TEXT(refused, sentence, CONTROL_TEXT),
-			}},
+	[CONTROL_REFUSED] =
+		{.name = "refused",
+			.members =
+				{
+					NUMBER(refused, service, UINT32_MAX),
+					WORD(refused, reason, reasons, CONTROL_REASON_OTHER),
+					TEXT(refused, sentence, CONTROL_TEXT),
+				}},
 	[CONTROL_SESSION_GRANT] =
 		{.name = "session",
 			.members =

@@ -49,6 +49,13 @@ enum control_tls {
 	CONTROL_TLS_UNKNOWN,   /* a later version's word: to be refused, never taken for none */
 };
 
+/* What an HTTP upstream speaks. */
+enum control_scheme {
+	CONTROL_SCHEME_UNKNOWN, /* absent: a client of an older version */
+	CONTROL_SCHEME_HTTP,
+	CONTROL_SCHEME_HTTPS,
+};
+
 enum control_reason {
 	CONTROL_REASON_OTHER,
 	CONTROL_REASON_TAKEN,       /* another identity holds that name or port (rule 30) */
@@ -92,6 +99,8 @@ struct control {
 			bool per_visitor; /* a stream serves one visitor's connection (rule 33) */
 			bool half_closed; /* http: a visitor's FIN does not end its request (rule 44) */
 			const char *alpn; /* tcp that is terminated: wire/alpn's list; NULL: none */
+			enum control_scheme scheme; /* http */
+			bool host_only; /* http: with `rewrite`, no field but Host (rule 47) */
 		} publish;
 		struct {
 			uint32_t service;

@@ -7,7 +7,7 @@
 #include "wire/http1_scan.h"
 
 #define SLOTS          128 /* a power of two */
-#define SLOT(n, first) (((n)*7 + (size_t)(first)*6) % SLOTS)
+#define SLOT(n, first) (((n)*58 + (size_t)(first)) % SLOTS)
 
 static const uint8_t slots[SLOTS] = {
 #define SLOT_OF(id, name, first, flags) [SLOT(sizeof(name) - 1, first)] = HTTP1_##id,

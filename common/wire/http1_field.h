@@ -33,6 +33,8 @@
 	X(WWW_AUTHENTICATE, "www-authenticate", 'w', HTTP1_NO_TRAILER)   \
 	X(ACCEPT, "accept", 'a', 0)                                      \
 	X(ORIGIN, "origin", 'o', 0)                                      \
+	X(DESTINATION, "destination", 'd', 0)                            \
+	X(IF, "if", 'i', 0)                                              \
 	X(VIA, "via", 'v', HTTP1_STAYS)                                  \
 	X(CDN_LOOP, "cdn-loop", 'c', HTTP1_STAYS)                        \
 	X(MAX_FORWARDS, "max-forwards", 'm', HTTP1_STAYS)                \

@@ -223,6 +223,12 @@ static void test_what_is_asked(void **state)
 		assert_int_equal(m.publish.rewrite != NULL, rows[i].rewrite != NULL);
 		if (rows[i].rewrite)
 			assert_string_equal(m.publish.rewrite, rows[i].rewrite);
+		enum control_scheme scheme = strstr(rows[i].upstream, "https:")
+						     ? CONTROL_SCHEME_HTTPS
+						     : CONTROL_SCHEME_HTTP;
+		assert_int_equal(m.publish.scheme,
+			rows[i].kind == CONTROL_HTTP ? scheme : CONTROL_SCHEME_UNKNOWN);
+		assert_false(m.publish.host_only);
 		control_deinit(&m);
 		end(&s);
 	}

@@ -377,6 +377,15 @@ static void test_settings(void **state)
 			 .proxy_protocol = UPSTREAM_PROXY_V1},
 			"b", "b", NULL},
 		{{.upstream = TEXT("http://x"), .half_closed = 1}, NULL, "x", NULL},
+		{{.upstream = TEXT("https://x"), .host_only = true}, "x", "x", NULL},
+		{{.upstream = TEXT("http://x"), .host = TEXT("b"), .host_only = true}, "b", "b",
+			NULL},
+
+		{{.upstream = TEXT("http://x"), .host_only = true}, NULL, NULL,
+			"--upstream-host-only is for an upstream whose Host is rewritten, by "
+			"--upstream-host or because it is https://, and http://x is none"},
+		{{.upstream = TEXT("1=tcp://x"), .host_only = true}, NULL, NULL,
+			"--upstream-host-only is for an upstream whose Host"},
 
 		{{.upstream = TEXT("http://x"), .alpn = ALPN(1)}, NULL, NULL,
 			"--alpn is for a tls+tcp:// upstream, whose TLS the exit node ends, and "
@@ -432,6 +441,7 @@ static void test_settings(void **state)
 		assert_int_equal(v->proxy_protocol, rows[i].o.proxy_protocol);
 		assert_int_equal(v->half_closed, rows[i].o.half_closed);
 		assert_int_equal(v->insecure, rows[i].o.insecure);
+		assert_int_equal(v->host_only, rows[i].o.host_only);
 		assert_int_equal(v->ca != NULL, rows[i].o.ca != NULL);
 		upstreams_deinit(&u);
 	}
@@ -512,6 +522,7 @@ static void test_same(void **state)
 		{.upstream = TEXT("a=https://x"), .insecure = true},
 		{.upstream = TEXT("a=https://x"), .ca = TEXT("f")},
 		{.upstream = TEXT("a=https://x"), .host = TEXT("h")},
+		{.upstream = TEXT("a=https://x"), .host = TEXT("h"), .host_only = true},
 		{.upstream = TEXT("a=http://x"), .proxy_protocol = UPSTREAM_PROXY_V1},
 		{.upstream = TEXT("a=http://x"), .proxy_protocol = UPSTREAM_PROXY_V2},
 		{.upstream = TEXT("a=http://x"), .half_closed = 1},

@@ -118,6 +118,23 @@ static const struct {
 		"X-Forwarded-Host: a\r\n"},
 };
 
+/* Of a client that says nothing of its upstream's scheme. */
+static int set_service(struct exchange *ex, const char *path, const char *rewrite)
+{
+	struct service service = {
+		.path = (char *)(uintptr_t)path,
+		.rewrite = (char *)(uintptr_t)rewrite,
+	};
+	return exchange_set_service(ex, &service);
+}
+
+static bool leaves(struct exchange *ex, const char *path)
+{
+	struct service service = {.path = (char *)(uintptr_t)path};
+	enum page_cause why;
+	return exchange_leaves(ex, &service, &why);
+}
+
 /* To one service, to another, and to one that wants nothing: what came first leaves no trace. */
 static void test_service(void **state)
 {
@@ -135,17 +152,85 @@ static void test_service(void **state)
 			struct exchange *ex = &v->ex;
 			begin(v, rows[i].in);
 			assert_request(ex, rows[i].plain);
-			assert_int_equal(exchange_set_service(ex, first[j].path, first[j].rewrite),
-				0);
-			assert_int_equal(exchange_set_service(ex, rows[i].path, rows[i].rewrite),
-				0);
+			assert_int_equal(set_service(ex, first[j].path, first[j].rewrite), 0);
+			assert_int_equal(set_service(ex, rows[i].path, rows[i].rewrite), 0);
 			assert_request(ex, rows[i].out);
-			assert_int_equal(exchange_set_service(ex, rows[i].path, rows[i].rewrite),
-				0);
+			assert_int_equal(set_service(ex, rows[i].path, rows[i].rewrite), 0);
 			assert_request(ex, rows[i].out);
-			assert_int_equal(exchange_set_service(ex, "", NULL), 0);
+			assert_int_equal(set_service(ex, "", NULL), 0);
 			assert_request(ex, rows[i].plain);
 		}
+	}
+	visitor_destroy(v);
+}
+
+#define ASKED                                                           \
+	"MOVE /x HTTP/1.1\r\nOrigin: http://a.test\r\nHost: a.test\r\n" \
+	"Destination: http://a.test/y\r\n\r\n"
+#define MADE(path, origin, host, destination)                           \
+	"MOVE " path "/x HTTP/1.1\r\nOrigin: " origin "\r\nHost: " host \
+	"\r\nDestination: " destination "\r\n" CAME "X-Forwarded-Host: a.test\r\n"
+
+/* Whatever service it was made for before: what each has of Origin, Host and Destination. */
+static void test_names(void **state)
+{
+	char none[] = "", path[] = "/p", in[] = "in:81", other[] = "other.long.test";
+	const struct {
+		struct service service;
+		const char *out;
+		bool answers;
+	} services[] = {
+		{{.path = none}, MADE("", "http://a.test", "a.test", "http://a.test/y"), false},
+		{{.path = none, .rewrite = in},
+			MADE("", "http://a.test", "in:81", "http://a.test/y"), false},
+		{{.path = none, .rewrite = in, .scheme = CONTROL_SCHEME_HTTPS},
+			MADE("", "https://in:81", "in:81", "https://in:81/y"), true},
+		{{.path = path, .rewrite = other, .scheme = CONTROL_SCHEME_HTTP},
+			MADE("/p", "http://other.long.test", "other.long.test",
+				"http://other.long.test/p/y"),
+			true},
+		{{.path = none, .rewrite = in, .scheme = CONTROL_SCHEME_HTTP, .host_only = true},
+			MADE("", "http://a.test", "in:81", "http://in:81/y"), false},
+		{{.path = none, .scheme = CONTROL_SCHEME_HTTPS},
+			MADE("", "http://a.test", "a.test", "https://a.test/y"), false},
+		{{.path = path}, MADE("/p", "http://a.test", "a.test", "http://a.test/p/y"), false},
+	};
+	struct visitor *v = visitor_new();
+	struct exchange *ex = &v->ex;
+	for (size_t i = 0; i < ARRAY_LEN(services); i++) {
+		for (size_t j = 0; j < ARRAY_LEN(services); j++) {
+			enum page_cause why;
+			struct rewrite rw;
+			begin(v, ASKED);
+			assert_int_equal(exchange_set_service(ex, &services[i].service), 0);
+			assert_request(ex, services[i].out);
+			assert_false(exchange_leaves(ex, &services[j].service, &why));
+			assert_int_equal(exchange_set_service(ex, &services[j].service), 0);
+			assert_request(ex, services[j].out);
+			const struct rewrite *got = exchange_rewrite(ex, &services[j].service, &rw);
+			assert_int_equal(got != NULL, services[j].answers);
+		}
+	}
+	visitor_destroy(v);
+}
+
+/* A head may not grow without end by what somebody repeats. */
+static void test_growth(void **state)
+{
+	static char path[1024], in[] = "in", text[32 << 10];
+	memset(path, 'p', sizeof(path) - 1);
+	path[0] = '/';
+	struct service service = {.path = path, .rewrite = in, .scheme = CONTROL_SCHEME_HTTP};
+	struct visitor *v = visitor_new();
+	for (unsigned tags = 1; tags < 100; tags++) {
+		int n = sprintf(text, "GET / HTTP/1.1\r\nHost: a\r\nIf:");
+		for (unsigned i = 0; i < tags; i++)
+			n += sprintf(text + n, " </> (<a:b>)");
+		sprintf(text + n, "\r\n\r\n");
+		begin(v, text);
+		int r = exchange_set_service(&v->ex, &service);
+		assert_int_equal(r,
+			tags * strlen(path) > REWRITE_GROWTH_MAX ? HTTP1_E_TOO_LARGE : 0);
 	}
 	visitor_destroy(v);
 }
@@ -163,11 +248,37 @@ static void test_leaves(void **state)
 		char text[128];
 		snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: a\r\n\r\n", targets[i].in);
 		begin(v, text);
-		assert_false(exchange_leaves(&v->ex, ""));
-		assert_false(exchange_leaves(&v->ex, "/"));
-		assert_int_equal(exchange_leaves(&v->ex, "/p"), targets[i].leaves);
-		assert_int_equal(exchange_set_service(&v->ex, "/other/..", NULL), 0);
-		assert_int_equal(exchange_leaves(&v->ex, "/p/"), targets[i].leaves);
+		assert_false(leaves(&v->ex, ""));
+		assert_false(leaves(&v->ex, "/"));
+		assert_int_equal(leaves(&v->ex, "/p"), targets[i].leaves);
+		assert_int_equal(set_service(&v->ex, "/other/..", NULL), 0);
+		assert_int_equal(leaves(&v->ex, "/p/"), targets[i].leaves);
+	}
+	visitor_destroy(v);
+}
+
+/* A resource is not moved out of the path either. */
+static void test_destination_leaves(void **state)
+{
+	static const struct {
+		const char *destination;
+		bool leaves;
+	} moves[] = {{"http://a.test/y", false}, {"/y", false}, {"http://b.test/y", true},
+		{"http://a.test/../y", true}};
+	struct visitor *v = visitor_new();
+	char none[] = "", path[] = "/p";
+	struct service fenced = {.path = path}, open = {.path = none};
+	for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
+		char text[256];
+		enum page_cause why = PAGE_LOOP;
+		snprintf(text, sizeof(text),
+			"COPY /x HTTP/1.1\r\nHost: a.test\r\nDestination: %s\r\n\r\n",
+			moves[i].destination);
+		begin(v, text);
+		assert_false(exchange_leaves(&v->ex, &open, &why));
+		assert_int_equal(exchange_leaves(&v->ex, &fenced, &why), moves[i].leaves);
+		if (moves[i].leaves)
+			assert_int_equal(why, PAGE_DESTINATION);
 	}
 	visitor_destroy(v);
 }
@@ -177,7 +288,7 @@ static void test_what_was_asked(void **state)
 {
 	struct visitor *v = visitor_new();
 	begin(v, "GET http://A.Test/x?y HTTP/1.1\r\nHost: A.Test:80\r\n\r\n");
-	assert_int_equal(exchange_set_service(&v->ex, "/api", "b.test"), 0);
+	assert_int_equal(set_service(&v->ex, "/api", "b.test"), 0);
 	assert_true(str_eq(exchange_host(&v->ex), STR("a.test")));
 	const struct exchange *ex = &v->ex;
 	const char *target = (const char *)buf_head(&ex->request) + ex->head_at + ex->method_n + 1 +
@@ -208,7 +319,7 @@ static void test_switches(void **state)
 			HTTP1_OK);
 		begin(v, "GET / HTTP/1.1\r\nHost: a\r\nX: Upgrade: websocket\r\n"
 			 "Connection: Upgrade\r\nUpgrade: h2c, SPDY/3.1, tcp\r\n\r\n");
-		assert_int_equal(exchange_set_service(&v->ex, "/path", "host.test"), 0);
+		assert_int_equal(set_service(&v->ex, "/path", "host.test"), 0);
 		if (exchange_switches(&v->ex, &h) != answers[i].switches)
 			fail_msg("%s", answers[i].answer);
 		begin(v, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: tcp\r\n\r\n");
@@ -232,7 +343,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_service),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_leaves),
+		cmocka_unit_test(test_destination_leaves),
 		cmocka_unit_test(test_what_was_asked),
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_scheme),

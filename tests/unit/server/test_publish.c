@@ -169,6 +169,14 @@ static void test_repeats(void **state)
 	m.publish.per_visitor = false;
 	m.publish.half_closed = true;
 	assert_false(publish_repeats(&http, &m, "a.example"));
+	m.publish.half_closed = false;
+	m.publish.scheme = CONTROL_SCHEME_HTTP;
+	assert_false(publish_repeats(&http, &m, "a.example"));
+	http.scheme = CONTROL_SCHEME_HTTP;
+	m.publish.host_only = true;
+	assert_false(publish_repeats(&http, &m, "a.example"));
+	http.host_only = true;
+	assert_true(publish_repeats(&http, &m, "a.example"));
 
 	m = publish(CONTROL_TCP, CONTROL_TLS_NONE, "", true, 0);
 	assert_true(publish_repeats(&tcp, &m, "")); /* any port will do */

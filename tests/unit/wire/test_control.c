@@ -69,6 +69,10 @@ static const char *const messages[] = {
 	"{\"type\":\"notice\",\"sentence\":\"the disk is full\"}",
 	"{\"type\":\"publish\",\"service\":2,\"kind\":\"tcp\",\"host\":\"\","
 	"\"upstream\":\"tcp://db:7000-9999\",\"port\":7000,\"ports\":3000}",
+	"{\"type\":\"publish\",\"service\":2,\"kind\":\"http\",\"host\":\"\",\"upstream\":\"\","
+	"\"rewrite\":\"a\",\"scheme\":\"https\",\"host_only\":true}",
+	"{\"type\":\"publish\",\"service\":2,\"kind\":\"http\",\"host\":\"\",\"upstream\":\"\","
+	"\"scheme\":\"http\"}",
 	"{\"type\":\"granted\",\"service\":1,\"address\":\"1.2.3.4:1-9\",\"port\":1,\"ports\":9}",
 };
 
@@ -109,6 +113,8 @@ static void values(void **state)
 	assert_null(c.publish.rewrite);
 	assert_null(c.publish.alpn);
 	assert_int_equal(c.publish.tls, CONTROL_TLS_NONE);
+	assert_int_equal(c.publish.scheme, CONTROL_SCHEME_UNKNOWN);
+	assert_false(c.publish.host_only);
 	control_deinit(&c);
 
 	assert_int_equal(decode(messages[3], strlen(messages[3]), &c), 0);
@@ -226,6 +232,8 @@ static void read_or_refused(void **state)
 		PUBLISH("\"per_visitor\":null"),
 		PUBLISH("\"per_visitor\":\"true\""),
 		PUBLISH("\"half_closed\":\"keep\""),
+		PUBLISH("\"scheme\":1"),
+		PUBLISH("\"host_only\":1"),
 		PUBLISH("\"rewrite\":\"\""),
 		PUBLISH("\"rewrite\":\"a b\""),
 		PUBLISH("\"rewrite\":\"a\\r\\nX: y\""),
