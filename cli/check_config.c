@@ -1,6 +1,7 @@
 /*
- * tunnel check-config: reads a file as the command would, without the command line, the environment or
- * the token, and says what it comes to. Which side it is for shows in its options.
+ * tunnel check-config: judges a file, without the command line, the environment or the token, and which side
+ * it is for shows in its options; or all that `tunnel server` or `tunnel client` would be given. Nothing is
+ * opened for visitors, and nobody is dialled.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,27 +9,69 @@
 
 #include "base/macros.h"
 #include "cli/commands.h"
+#include "cli/complain.h"
 #include "cli/launch.h"
 #include "config/config.h"
+
+#define COMMAND "check-config"
+
+/* What is to be judged, and how strictly. */
+struct request {
+	bool strict; /* what is found is a mistake */
+	bool quiet;  /* only that is said */
+	const char *path;
+	const struct launch *side; /* NULL: of the file alone */
+	int argc;                  /* of the side */
+	char **argv;
+};
 
 struct judgement {
 	const struct launch *side;
 	void *opts;
 	struct config *config;
-	size_t strangers; /* options in the file that this side does not know */
-	struct error err; /* why it is none of this side's; "" when it is */
+	size_t strangers;  /* options in the file that this side does not know */
+	struct error err;  /* why it is none of this side's; "" when it is */
+	struct error note; /* of the token; "": none */
 };
 
-static void judge(struct judgement *j, const char *path)
+/* What the options name and a start would fail by. */
+struct findings {
+	char **v;
+	size_t n;
+};
+
+static void found(void *arg, const char *sentence)
+{
+	struct findings *f = arg;
+	char **v = reallocarray(f->v, f->n + 1, sizeof *v);
+	char *copy = v ? strdup(sentence) : NULL;
+	f->v = v ? v : f->v;
+	if (copy)
+		v[f->n++] = copy;
+}
+
+/* ---- Judging ---- */
+
+static int load(struct judgement *j, const struct request *q)
+{
+	if (!q->side)
+		return config_load_file(j->config, q->path, &j->strangers, &j->err);
+	int r = config_load(j->config, q->argc, q->argv, &j->err);
+	return r == CONFIG_HELP ? error_set(&j->err, -1, "the command line asks for help") : r;
+}
+
+static void judge(struct judgement *j, const struct request *q)
 {
 	error_set(&j->err, 0, "no memory");
 	j->opts = calloc(1, j->side->size);
 	j->config = j->opts ? config_new(j->side->table, j->opts) : NULL;
 	if (!j->config)
 		return;
-	int r = config_load_file(j->config, path, &j->strangers, &j->err);
+	int r = load(j, q);
 	if (!r)
 		r = j->side->check(j->opts, &j->err);
+	if (!r && q->side)
+		r = launch_find_token(j->side, j->opts, &j->note, &j->err);
 	if (!r)
 		j->err.text[0] = 0;
 }
@@ -41,48 +84,137 @@ static void judgement_deinit(struct judgement *j)
 	free(j->opts);
 }
 
+/* One that either side could take is told as the first's; it says little anyway. */
+static struct judgement *best_of(struct judgement *v, size_t n)
+{
+	struct judgement *best = &v[0];
+	for (size_t i = 0; i < n; i++) {
+		struct judgement *j = &v[i];
+		bool better = !j->err.text[0] && best->err.text[0];
+		if (better || (j->strangers < best->strangers && best->err.text[0]))
+			best = j;
+	}
+	return best;
+}
+
+/* A file alone says nothing of a token that is given otherwise. */
+static void inspect(struct judgement *j, const struct request *q, struct findings *f)
+{
+	struct error err;
+	struct launch_fields fields = j->side->fields(j->opts);
+	if (!q->side && *fields.token_from &&
+		launch_find_token(j->side, j->opts, &j->note, &err) < 0)
+		found(f, err.text);
+	j->side->inspect(j->opts, found, f);
+}
+
+/* ---- Saying it ---- */
+
 static void print_option(void *arg, const char *text)
 {
 	printf("  %s\n", text);
 }
 
-/* One that either side could take is told as the first's; it says little anyway. */
-static int tell(const struct judgement *v, size_t n, const char *path)
+static void print_valid(const struct judgement *j, const struct request *q, bool either)
 {
-	const struct judgement *best = &v[0];
-	bool all = true;
-	for (size_t i = 0; i < n; i++) {
-		const struct judgement *j = &v[i];
-		bool better = !j->err.text[0] && best->err.text[0];
-		if (better || (j->strangers < best->strangers && best->err.text[0]))
-			best = j;
-		all = all && !j->err.text[0];
-	}
+	const char *side = either ? "server or client" : j->side->table->command;
+	if (q->path)
+		printf("%s is a valid %s configuration\n", q->path, side);
+	else
+		printf("this is a valid %s configuration\n", side);
+	config_dump(j->config, true, print_option, NULL);
+	const char *note;
+	for (size_t i = 0; (note = config_note(j->config, i)); i++)
+		printf("  note: %s\n", note);
+	if (j->note.text[0])
+		printf("  note: %s\n", j->note.text);
+	fflush(stdout); /* before what is said on standard error */
+}
+
+static int tell(struct judgement *v, size_t n, const struct request *q)
+{
+	struct judgement *best = best_of(v, n);
+	bool either = n > 1;
+	for (size_t i = 0; i < n; i++)
+		either = either && !v[i].err.text[0];
 	if (best->err.text[0]) {
-		fprintf(stderr, "tunnel check-config: %s\n", best->err.text);
+		complain(LOG_ERROR, COMMAND, best->err.text);
 		return STATUS_USAGE;
 	}
-	printf("%s is a valid %s configuration\n", path,
-		all ? "server or client" : best->side->table->command);
-	config_dump(best->config, true, print_option, NULL);
-	const char *note;
-	for (size_t i = 0; (note = config_note(best->config, i)); i++)
-		printf("  note: %s\n", note);
+	struct findings f = {0};
+	inspect(best, q, &f);
+	bool fails = q->strict && f.n;
+	if (!q->quiet && !fails)
+		print_valid(best, q, either);
+	for (size_t i = 0; i < f.n; i++) {
+		struct error err;
+		error_set(&err, 0, "%s%s", fails ? "" : "warning: ", f.v[i]);
+		complain(fails ? LOG_ERROR : LOG_WARN, COMMAND, err.text);
+		free(f.v[i]);
+	}
+	free(f.v);
+	return fails ? STATUS_USAGE : STATUS_OK;
+}
+
+/* ---- What is asked ---- */
+
+static int usage(FILE *to, int status)
+{
+	fprintf(to,
+		"Usage: tunnel check-config [--strict] [--quiet] FILE\n"
+		"       tunnel check-config [--strict] [--quiet] server|client [OPTION]...\n\n"
+		"Says what a file comes to, or what is wrong with it; or what the command would "
+		"make\nof these options, its environment, its file and its token.\n\n"
+		"  --strict  Fail when a file that is named cannot be used, too\n"
+		"  --quiet   Say only what is wrong\n");
+	return status;
+}
+
+static const struct launch *side_named(const char *name)
+{
+	static const struct launch *const sides[] = {&launch_server, &launch_client};
+	for (size_t i = 0; i < ARRAY_LEN(sides); i++)
+		if (strcmp(name, sides[i]->table->command) == 0)
+			return sides[i];
+	return NULL;
+}
+
+/* STATUS_OK, or another after saying why; `q` has no path and no side when help was asked for. */
+static int parse(struct request *q, int argc, char **argv)
+{
+	int i = 1;
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return usage(stdout, STATUS_OK);
+		if (strcmp(argv[i], "--strict") == 0)
+			q->strict = true;
+		else if (strcmp(argv[i], "--quiet") == 0 || strcmp(argv[i], "-q") == 0)
+			q->quiet = true;
+		else
+			return usage(stderr, STATUS_USAGE);
+	}
+	q->side = i < argc ? side_named(argv[i]) : NULL;
+	q->argc = argc - i;
+	q->argv = argv + i;
+	if (!q->side && i + 1 != argc)
+		return usage(stderr, STATUS_USAGE);
+	q->path = q->side ? NULL : argv[i];
 	return STATUS_OK;
 }
 
 int command_check_config(int argc, char **argv)
 {
-	bool help = argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
-	if (argc != 2 || argv[1][0] == '-') {
-		fprintf(help ? stdout : stderr, "Usage: tunnel check-config FILE\n");
-		return help ? STATUS_OK : STATUS_USAGE;
-	}
-	struct judgement v[] = {{.side = &launch_server}, {.side = &launch_client}};
-	for (size_t i = 0; i < ARRAY_LEN(v); i++)
-		judge(&v[i], argv[1]);
-	int status = tell(v, ARRAY_LEN(v), argv[1]);
-	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+	struct request q = {0};
+	int status = parse(&q, argc, argv);
+	if (!q.path && !q.side)
+		return status;
+	struct judgement v[] = {{.side = q.side ? q.side : &launch_server},
+		{.side = &launch_client}};
+	size_t n = q.side ? 1 : ARRAY_LEN(v);
+	for (size_t i = 0; i < n; i++)
+		judge(&v[i], &q);
+	status = tell(v, n, &q);
+	for (size_t i = 0; i < n; i++)
 		judgement_deinit(&v[i]);
 	return status;
 }

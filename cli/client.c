@@ -1,10 +1,16 @@
 #include "cli/commands.h"
 #include "cli/launch.h"
 #include "client/client.h"
+#include "client/inspect.h"
 
 static int check(void *opts, struct error *err)
 {
 	return client_options_check(opts, err);
+}
+
+static void inspect(const void *opts, void (*found)(void *arg, const char *sentence), void *arg)
+{
+	client_inspect(opts, found, arg);
 }
 
 static int run(const void *opts, struct reloader *r)
@@ -33,6 +39,7 @@ const struct launch launch_client = {
 	.table = &client_option_table,
 	.size = sizeof(struct client_options),
 	.check = check,
+	.inspect = inspect,
 	.run = run,
 	.deinit = deinit,
 	.fields = fields,

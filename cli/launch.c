@@ -24,7 +24,7 @@ static void dump_line(void *arg, const char *text)
 	log_debug("option %s", text);
 }
 
-static int find_token(const struct launch *l, void *opts, struct error *warning, struct error *err)
+int launch_find_token(const struct launch *l, void *opts, struct error *warning, struct error *err)
 {
 	struct launch_fields f = l->fields(opts);
 	struct token_source src = {.path = *f.token_from, .open = *f.no_token};
@@ -39,7 +39,7 @@ static int find_token(const struct launch *l, void *opts, struct error *warning,
 static int find_token_again(void *arg, void *opts, struct error *err)
 {
 	struct error warning; /* was said at start */
-	return find_token(arg, opts, &warning, err);
+	return launch_find_token(arg, opts, &warning, err);
 }
 
 /* Rule 13: at every start, since it is the one mistake that nothing else makes up for. */
@@ -112,7 +112,7 @@ int launch(const struct launch *l, int argc, char **argv)
 	if (!r)
 		r = l->check(opts, &err);
 	if (!r)
-		r = find_token(l, opts, &warning, &err);
+		r = launch_find_token(l, opts, &warning, &err);
 	int status = r ? refuse(l, &err) : run(l, opts, c, &warning);
 	l->deinit(opts);
 	config_free(c);

@@ -20,12 +20,21 @@ struct launch {
 	size_t size; /* of the config struct */
 
 	int (*check)(void *opts, struct error *err);
+	/* Calls `found` with a sentence for each file that the options name and a start would fail by. */
+	void (*inspect)(const void *opts, void (*found)(void *arg, const char *sentence),
+		void *arg);
 	int (*run)(const void *opts, struct reloader *r); /* returns the exit status */
 	void (*deinit)(void *opts); /* undoes a check, successful or not; or one never made */
 
 	struct launch_fields (*fields)(void *opts);
 	bool token_needed; /* nobody makes one when none is given */
 };
+
+/*
+ * The token from wherever it is given; one that nobody needs to give may be missing. 0, with `warning` a
+ * sentence or "", or an error.
+ */
+int launch_find_token(const struct launch *l, void *opts, struct error *warning, struct error *err);
 
 /* Of the two sides. */
 extern const struct launch launch_server, launch_client;

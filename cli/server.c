@@ -1,10 +1,16 @@
 #include "cli/commands.h"
 #include "cli/launch.h"
 #include "server/server.h"
+#include "server/inspect.h"
 
 static int check(void *opts, struct error *err)
 {
 	return server_options_check(opts, err);
+}
+
+static void inspect(const void *opts, void (*found)(void *arg, const char *sentence), void *arg)
+{
+	server_inspect(opts, found, arg);
 }
 
 static int run(const void *opts, struct reloader *r)
@@ -34,6 +40,7 @@ const struct launch launch_server = {
 	.table = &server_option_table,
 	.size = sizeof(struct server_options),
 	.check = check,
+	.inspect = inspect,
 	.run = run,
 	.deinit = deinit,
 	.fields = fields,

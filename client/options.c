@@ -30,6 +30,18 @@ static int judge_remote(struct str text, struct error *err)
 	return url_parse_remote(text, &url, err);
 }
 
+/* Its sentence may name anything but the password. */
+static int judge_proxy(struct str text, struct error *err)
+{
+	struct url url;
+	struct url_login login;
+	if (str_eq(text, STR("none")))
+		return 0;
+	int r = url_parse_proxy(text, &url, &login, err);
+	explicit_bzero(&login, sizeof(login));
+	return r;
+}
+
 static int judge_pin(struct str text, struct error *err)
 {
 	return tls_is_pin(text)
@@ -224,6 +236,7 @@ static const struct option_row rows[] = {
 	{.name = "proxy",
 		.type = OPTION_SECRET,
 		.metavar = "URL",
+		.judge = judge_proxy,
 		.help = "Go through this proxy, http://, socks5:// or socks5h://"
 			"[USER:PASSWORD@]HOST:PORT, or none; without it as https_proxy, all_proxy, "
 			"http_proxy and no_proxy say",

@@ -270,6 +270,35 @@ int state_open(struct state *s, const char *option, bool need_token, struct erro
 	return STATE_VOLATILE;
 }
 
+/* A file that is missing can be made where the directory may be written. */
+static int inspect_file(const struct state *s, int dir, const char *name, bool secret,
+	struct error *err)
+{
+	char text[FILE_MAX];
+	int r = read_file(s, dir, name, secret, text, err);
+	explicit_bzero(text, sizeof text);
+	if (r == FILE_NONE && faccessat(dir, ".", W_OK, AT_EACCESS) < 0)
+		return error_of(err, -errno, s, name, FILE_WRITE, "made");
+	return r == FILE_UNFIT ? -EINVAL : r == FILE_NONE ? 0 : r;
+}
+
+int state_inspect(const char *option, struct error *err)
+{
+	struct state s = {.dir = find_dir(option)};
+	if (!s.dir)
+		return error_set(err, -ENOMEM, "no memory");
+	auto_close int dir = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = dir < 0 ? -errno : inspect_file(&s, dir, STATE_SALT_FILE, false, err);
+	if (dir >= 0 && !r)
+		r = inspect_file(&s, dir, STATE_TOKEN_FILE, true, err);
+	else if (r == -ENOENT && dir < 0)
+		r = 0; /* it is made */
+	else if (dir < 0)
+		file_error(err, r, s.dir, FILE_READ, "%s cannot be opened", s.dir);
+	free(s.dir);
+	return r;
+}
+
 void state_deinit(struct state *s)
 {
 	secret_free(s->token);

@@ -38,5 +38,10 @@ struct state {
  */
 int state_open(struct state *s, const char *option, bool need_token, struct error *err);
 
+/*
+ * Whether state_open() would find or make a token there: 0, or -errno with a sentence. Makes nothing.
+ */
+int state_inspect(const char *option, struct error *err);
+
 /* Wipes the token. Accepts zeroed memory. */
 void state_deinit(struct state *s);

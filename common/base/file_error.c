@@ -181,3 +181,14 @@ int file_error(struct error *err, int code, const char *path, enum file_wish wis
 	tell(why, sizeof why, path, code, wish);
 	return error_set(err, code, "%s: %s%s", what, strerror(-code), why);
 }
+
+int file_may_write(const char *path)
+{
+	char dir[PATH_MAX];
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0)
+		return 0;
+	if (errno != ENOENT || snprintf(dir, sizeof dir, "%s", path) >= (int)sizeof dir)
+		return -errno;
+	cut_last(dir);
+	return faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
+}

@@ -17,3 +17,6 @@ enum file_wish {
  */
 int file_error(struct error *err, int code, const char *path, enum file_wish wish, const char *fmt,
 	...) __attribute__((format(printf, 5, 6)));
+
+/* Whether it could be written, or made where it is missing: 0 or -errno. Makes nothing. */
+int file_may_write(const char *path);

@@ -200,6 +200,8 @@ int value_set(const struct option_row *row, void *values, struct str text, struc
 	case OPTION_SECRET:
 		if (text.n == 0)
 			return error_set(err, -EINVAL, "it is empty");
+		if (judge(row, text, err))
+			return -EINVAL;
 		value_clear(row, values);
 		return set_text(field, text, err);
 	case OPTION_LIST:

@@ -63,3 +63,18 @@ def test_files_of_somebody_else(tunnel, stranger):
         assert len(lines) == 1, lines
         for word in words:
             assert word in lines[0]
+
+
+@pytest.mark.root
+def test_check_config_as_somebody_else(tunnel, stranger):
+    """It judges for the user who asks."""
+    certificate = tunnel.ca().issue("a.example")
+    path = tunnel.path / "s.yaml"
+    path.write_text("port: 0\ntls-cert: %s\naccess-log: /proc/x\n" % certificate.both)
+    path.chmod(0o644)
+    assert "--tls-cert" not in tunnel.run("check-config", path)[2]
+    p = stranger.run("check-config", path)
+    assert p.returncode == 0 and "valid server" in p.stdout
+    assert "--tls-cert: the certificate %s cannot be read: Permission denied (" % certificate.both \
+        in p.stderr and "this is user nobody" in p.stderr
+    assert "--access-log: /proc/x cannot be opened" in p.stderr
