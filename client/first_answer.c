@@ -103,6 +103,8 @@ static bool wrong_http(const struct upstream *u, const char *place, const uint8_
 
 bool first_answer_tells(const struct upstream *u)
 {
+	if (u->url.scheme == URL_FILE)
+		return false; /* our own answers */
 	return u->kind == CONTROL_HTTP || (u->kind == CONTROL_TCP && u->tls != CONTROL_TLS_NONE);
 }
 

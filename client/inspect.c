@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/file_folder.h"
 #include "net/tls.h"
 
 struct inspection {
@@ -56,5 +57,8 @@ void client_inspect(const struct client_options *o, void (*found)(void *arg, con
 				(struct tls_client_config){.ca = u->ca, .insecure = u->insecure},
 				u->text);
 		last = u->ca ? u->ca : last;
+		struct error err;
+		if (file_folder_look(u, &err) == FILE_FOLDER_GONE)
+			found(arg, err.text);
 	}
 }

@@ -85,7 +85,7 @@ static const struct option_row service_rows[] = {
 		.env = "TUNNEL_UPSTREAM",
 		.help = "What to publish: a URL for every host, HOST=URL for one, *.HOST=URL for "
 			"those below it, PORT=URL at a public port; http, https, tcp, udp, "
-			"tls+tcp, sni+tcp or unix",
+			"tls+tcp, sni+tcp, unix, or file for a folder",
 		.brief = "What to publish: URL for every host, HOST=URL for one, "
 			 "PORT=tcp://HOST:PORT at a public port",
 		.offset = IN(upstream)},
@@ -118,6 +118,13 @@ static const struct option_row service_rows[] = {
 		.help = "What the tls+tcp --upstream before it speaks behind TLS, in order of "
 			"preference: h2,http/1.1",
 		.offset = IN(alpn)},
+	{.name = "listing",
+		.aliases = "allow-browsing",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "List the directories that have no index.html, in the folder (file://) of "
+			"the --upstream before it",
+		.offset = IN(listing)},
 	{.name = "upstream-insecure",
 		.key = "insecure",
 		.type = OPTION_FLAG,

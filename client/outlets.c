@@ -248,7 +248,7 @@ static void outlet_dialled(struct dial *dial, int fd)
 	if (fd < 0) {
 		const struct url *url = &o->offering->upstream.url;
 		struct error err;
-		if (url->scheme == URL_UNIX)
+		if (url->scheme == URL_UNIX || url->scheme == URL_FILE)
 			error_set(&err, 0, "%s", dial->reason);
 		else
 			diagnosis_of_dial(dial, url->host, "the service", &err);
@@ -263,6 +263,17 @@ static void outlet_dialled(struct dial *dial, int fd)
 	}
 }
 
+/* Nothing is dialled: the file server is at the other end of a pair of sockets. */
+static void outlet_open_folder(struct outlet *o)
+{
+	struct outlets *all = o->all;
+	int fd = file_server_connect(&all->files, o->offering);
+	bool ours = fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
+	enum dial_outcome outcome = fd >= 0 ? DIAL_CONNECTED : ours ? DIAL_FAILED : DIAL_REFUSED;
+	dial_start_with(&o->dial, all->loop, fd, outcome, fd < 0 ? file_server_reason(fd) : "",
+		outlet_dialled);
+}
+
 static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
 {
 	struct outlet *o = container_of(ticket, struct outlet, ticket);
@@ -273,7 +284,9 @@ static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
 	timeout_cancel(&o->timeout);
 	o->queued = loop_now(all->loop) - o->opened > all->dial_timeout / 2;
 	outlet_set_state(o, OUTLET_DIALLING);
-	if (url->scheme == URL_UNIX)
+	if (url->scheme == URL_FILE)
+		outlet_open_folder(o);
+	else if (url->scheme == URL_UNIX)
 		dial_start_unix(&o->dial, all->loop, url->socket, deadline, outlet_dialled);
 	else
 		dial_start(&o->dial, all->loop, all->resolver, url_dial_host(url, host),
@@ -398,6 +411,7 @@ int outlets_init(struct outlets *o, struct loop *loop, struct resolver *resolver
 	list_init(&o->due);
 	turnstile_init(&o->turnstile, options->max_dials, options->max_dials_per_visitor,
 		outlet_admitted);
+	file_server_init(&o->files, loop);
 	return flows_init(&o->flows, loop, resolver, options->udp_idle);
 }
 
@@ -406,6 +420,7 @@ void outlets_deinit(struct outlets *o)
 	if (!o->loop)
 		return;
 	flows_deinit(&o->flows);
+	file_server_deinit(&o->files);
 	loop_task_cancel(&o->admit);
 	timeout_queue_deinit(&o->waiting);
 	timeout_queue_deinit(&o->queued);

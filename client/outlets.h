@@ -5,6 +5,7 @@
  * then is a relay between it and the stream. Data that comes before the upstream has answered waits in
  * the stream's window. UDP's are in client/flows.
  */
+#include "client/file_server.h"
 #include "client/flows.h"
 #include "client/idle.h"
 #include "client/options.h"
@@ -27,6 +28,7 @@ struct outlets {
 	uint64_t dial_timeout;        /* µs; for all that it takes to reach the upstream */
 	size_t n;                     /* streams open, UDP's not counted */
 	struct flows flows;
+	struct file_server files; /* the upstream of file:// */
 };
 
 /* 0 or -ENOMEM. */

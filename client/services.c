@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "client/file_folder.h"
 
 struct offering *services_find(const struct services *s, uint32_t number)
 {
@@ -82,6 +83,9 @@ static struct offering *make(struct offering *const *v, size_t n, const struct u
 		error_set(err, -ENOMEM, "no memory");
 		return NULL;
 	}
+	struct error warning;
+	if (file_folder_look(u, &warning) != FILE_FOLDER_FINE)
+		log_warn("%s", warning.text);
 	if (u->url.query.n)
 		log_warn("the query in the upstream %s is not used", u->text);
 	if (u->insecure)

@@ -83,6 +83,16 @@ static int place_http(const struct part *p, struct error *err)
 	return 0;
 }
 
+static int place_folder(const struct part *p, struct error *err)
+{
+	if (p->ports->n)
+		return error_set(err, -EINVAL,
+			"%s is a folder, which is served as HTTP and found by its host, and has no "
+			"port of its own: write HOST=%s, or %s alone for every host",
+			p->text, p->text, p->text);
+	return 0;
+}
+
 int upstream_set_place(const struct part *p, struct upstream *add, struct error *err)
 {
 	add->kind = CONTROL_TCP;
@@ -105,6 +115,9 @@ int upstream_set_place(const struct part *p, struct upstream *add, struct error 
 	case URL_UDP:
 		add->kind = CONTROL_UDP;
 		return place_udp(p, err);
+	case URL_FILE:
+		add->kind = CONTROL_HTTP;
+		return place_folder(p, err);
 	case URL_UNIX:
 		if (!add->port_given)
 			add->kind = CONTROL_HTTP;
@@ -121,9 +134,32 @@ int upstream_set_place(const struct part *p, struct upstream *add, struct error 
 
 /* ---- Settings ---- */
 
+/* What is for a folder alone, and what has no meaning for one. */
+static int check_folder(const struct part *p, struct error *err)
+{
+	const struct service_options *o = p->o;
+	const char *lost = o->host       ? "--upstream-host"
+			   : o->tcp_idle ? "--tcp-idle"
+					 : "--proxy-protocol";
+	bool folder = p->url.scheme == URL_FILE;
+	if (o->listing && !folder)
+		return error_set(err, -EINVAL,
+			"--listing is for a folder, file:///PATH, and %s is none", p->text);
+	if (folder && (o->host || o->tcp_idle || o->proxy_protocol != UPSTREAM_PROXY_OFF))
+		return error_set(err, -EINVAL,
+			"%s is for an upstream that is connected to, and %s is a folder, which "
+			"this "
+			"client reads itself: leave it out",
+			lost, p->text);
+	return 0;
+}
+
 int upstream_check_settings(const struct part *p, const struct upstream *add, struct error *err)
 {
 	const struct service_options *o = p->o;
+	int r = check_folder(p, err);
+	if (r)
+		return r;
 	bool https = p->url.scheme == URL_HTTPS;
 	const char *lost = o->insecure ? "--upstream-insecure" : "--upstream-ca";
 	if ((o->insecure || o->ca) && !https)

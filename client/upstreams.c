@@ -154,6 +154,7 @@ void upstream_deinit(struct upstream *u)
 	free(u->ca);
 	free(u->alpn);
 	free(u->rewrite);
+	free(u->folder);
 }
 
 /* The URL with these ports; as it was given, where it has just that one. */
@@ -161,7 +162,8 @@ static int make_text(const struct part *p, uint16_t port, uint16_t ports, char *
 {
 	const struct url *url = &p->url;
 	const char *mark = strstr(p->text, "://");
-	bool whole = url->scheme == URL_UNIX || url->scheme == URL_HTTP || url->scheme == URL_HTTPS;
+	bool whole = url->scheme == URL_UNIX || url->scheme == URL_FILE ||
+		     url->scheme == URL_HTTP || url->scheme == URL_HTTPS;
 	if (whole || (url->port_given && url->port == url->port_last)) {
 		*out = strdup(p->text);
 		return *out ? 0 : -ENOMEM;
@@ -188,6 +190,8 @@ static int append(struct upstreams *u, const struct part *p, struct upstream add
 	if (!r)
 		r = check_new(u, &add, err);
 	if (!r && p->o->ca && !(add.ca = strdup(p->o->ca)))
+		r = error_set(err, -ENOMEM, "no memory");
+	if (!r && add.url.scheme == URL_FILE && !(add.folder = url_folder(&add.url)))
 		r = error_set(err, -ENOMEM, "no memory");
 	if (!r && (make_rewrite(p, &add) || make_alpn(&p->o->alpn, &add.alpn)))
 		r = error_set(err, -ENOMEM, "no memory");
@@ -307,7 +311,8 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 	struct upstream add = {.proxy_protocol = (enum upstream_proxy)o->proxy_protocol,
 		.half_closed = o->half_closed,
 		.insecure = o->insecure,
-		.host_only = o->host_only};
+		.host_only = o->host_only,
+		.listing = o->listing};
 	r = upstream_set_place(&p, &add, err);
 	if (!r)
 		r = upstream_check_settings(&p, &add, err);
@@ -348,12 +353,14 @@ int upstream_copy(struct upstream *to, const struct upstream *from)
 	to->ca = from->ca ? strdup(from->ca) : NULL;
 	to->rewrite = from->rewrite ? strdup(from->rewrite) : NULL;
 	to->alpn = from->alpn ? strdup(from->alpn) : NULL;
-	if (!to->text || (from->ca && !to->ca) || (from->rewrite && !to->rewrite) ||
-		(from->alpn && !to->alpn))
+	to->folder = from->folder ? strdup(from->folder) : NULL;
+	if (!to->text || (from->folder && !to->folder) || (from->ca && !to->ca) ||
+		(from->rewrite && !to->rewrite) || (from->alpn && !to->alpn))
 		return -ENOMEM;
 	to->url.path = moved(from->url.path, from->text, to->text);
 	to->url.query = moved(from->url.query, from->text, to->text);
 	to->url.socket = moved(from->url.socket, from->text, to->text);
+	to->url.folder = moved(from->url.folder, from->text, to->text);
 	return 0;
 }
 
@@ -363,7 +370,7 @@ bool upstream_same(const struct upstream *a, const struct upstream *b)
 	       a->port == b->port && a->ports == b->ports && strcmp(a->host, b->host) == 0 &&
 	       a->proxy_protocol == b->proxy_protocol && a->half_closed == b->half_closed &&
 	       a->insecure == b->insecure && a->host_only == b->host_only &&
-	       str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
+	       a->listing == b->listing && str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
 	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn);
 }
 

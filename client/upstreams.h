@@ -10,6 +10,7 @@
  *	--upstream tcp://127.0.0.1:22 --port 2222	the same as 2222=
  *	--ports 80,443 --upstream 10.0.0.5		inlets' way: 80=tcp://10.0.0.5:80 and so on
  *	--upstream a.example.com=sni+tcp://127.0.0.1:443,b.example.com=tls+tcp://127.0.0.1:6379
+ *	--upstream file:///srv/www --listing		a folder, read only, which this client serves
  *	--upstream 5432=tls+tcp://127.0.0.1:5432,53=udp://127.0.0.1:53,a=unix:/run/app.sock
  *	--upstream 3000, --upstream a=/run/app.sock	a port of this machine, a socket: client/upstream_text
  *
@@ -55,6 +56,7 @@ struct service_options {
 	int proxy_protocol;        /* enum upstream_proxy */
 	int half_closed;           /* 1: http: goes on behind a visitor's FIN */
 	bool insecure;             /* https: whatever certificate */
+	bool listing;              /* file: directories without an index.html are listed */
 	struct option_list alpn;   /* tls+tcp: what it speaks behind TLS */
 	char *ca;                  /* https: PEM file; NULL: the system's */
 	char *host;     /* Host, and https: SNI; NULL: the URL's for https, else the visitor's */
@@ -85,6 +87,8 @@ struct upstream {
 	bool half_closed; /* http: goes on behind a visitor's FIN */
 	bool insecure;
 	bool host_only;     /* http: `rewrite` is for Host alone */
+	bool listing;       /* file: directories are listed */
+	char *folder;       /* file: its path, decoded; owned; else NULL */
 	char *alpn;         /* what it speaks behind TLS, wire/alpn's list; owned; NULL: not said */
 	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
 	struct upstream_limits limits;

@@ -458,6 +458,15 @@ void dial_start_unix(struct dial *dial, struct loop *loop, struct str path, uint
 		loop_defer(loop, LOOP_PHASE_READ, &dial->report);
 }
 
+void dial_start_with(struct dial *dial, struct loop *loop, int result, enum dial_outcome outcome,
+	const char *reason, void (*done)(struct dial *dial, int fd))
+{
+	*dial = (struct dial){.done = done, .result = result, .outcome = outcome};
+	snprintf(dial->reason, sizeof dial->reason, "%s", result < 0 ? reason : "");
+	loop_task_init(&dial->report, report_run);
+	loop_defer(loop, LOOP_PHASE_READ, &dial->report);
+}
+
 void dial_cancel(struct dial *dial)
 {
 	loop_task_cancel(&dial->report);

@@ -61,5 +61,12 @@ void dial_start(struct dial *dial, struct loop *loop, struct resolver *resolver,
 void dial_start_unix(struct dial *dial, struct loop *loop, struct str path, uint64_t deadline,
 	void (*done)(struct dial *dial, int fd));
 
+/*
+ * For a connection that needs no dialling: `result` is its descriptor, or a negative errno with the
+ * outcome and the reason that it is reported by.
+ */
+void dial_start_with(struct dial *dial, struct loop *loop, int result, enum dial_outcome outcome,
+	const char *reason, void (*done)(struct dial *dial, int fd));
+
 /* Closes what is open; `done` does not come any more. A dial that is zero or finished is fine. */
 void dial_cancel(struct dial *dial);

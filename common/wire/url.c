@@ -11,6 +11,7 @@
 #include "wire/address.h"
 #include "wire/http1_path.h"
 #include "wire/http1_scan.h"
+#include "wire/url_file.h"
 
 struct parts {
 	struct str text; /* all of it */
@@ -97,6 +98,7 @@ static const struct scheme {
 	[URL_SNI_TCP] = {"sni+tcp", 0, true},
 	[URL_UDP] = {"udp", 0, true},
 	[URL_UNIX] = {"unix", 0, false},
+	[URL_FILE] = {"file", 0, false},
 	[URL_SOCKS] = {"socks", 1080, false},
 	[URL_SOCKS5] = {"socks5", 1080, false},
 	[URL_SOCKS5H] = {"socks5h", 1080, false},
@@ -251,6 +253,8 @@ int url_parse_upstream(struct str text, struct url *out, struct error *err)
 	struct parts p;
 	if (is_unix(text))
 		return parse_unix(text, what, out, err);
+	if (url_is_file(text))
+		return url_parse_file(text, what, out, err);
 	int r = split(text, what, &p, err);
 	if (r)
 		return r;
@@ -268,7 +272,7 @@ int url_parse_upstream(struct str text, struct url *out, struct error *err)
 	if (scheme < 0)
 		return error_set(err, -EINVAL,
 			"%s \"%.*s\" has the scheme %.*s: there are http, https, tcp, tls+tcp, "
-			"sni+tcp, udp and unix",
+			"sni+tcp, udp, unix and file",
 			what, STR_ARG(text), STR_ARG(p.scheme));
 	if (schemes[scheme].range && (p.path.n > 1 || p.has_query))
 		return error_set(err, -EINVAL,

@@ -21,6 +21,7 @@ enum url_scheme {
 	URL_SNI_TCP, /* sni+tcp: the exit node reads the name and passes their TLS on */
 	URL_UDP,
 	URL_UNIX,    /* a socket's path; what it speaks depends on where it is published */
+	URL_FILE,    /* a folder */
 	URL_SOCKS,   /* as Chromium and GNOME have it: socks5h */
 	URL_SOCKS5,  /* a proxy that is told an address */
 	URL_SOCKS5H, /* a proxy that is told the name */
@@ -41,6 +42,7 @@ struct url {
 	uint16_t port, port_last;    /* a range has two, 7000-7010; else they are equal */
 	bool port_given;
 	struct str socket; /* unix: the socket's path, a view, and no host; else empty */
+	struct str folder; /* file: the folder's path as it was written, a view; else empty */
 	struct str path;  /* a view into the text that was parsed; empty or from the first '/' on */
 	struct str query; /* the same, without its '?' */
 };
@@ -72,9 +74,12 @@ void url_host_field(const struct url *u, char out[URL_AUTHORITY_SIZE]);
  * at the end of the path are not part of it. A query is kept for a warning: nothing uses it.
  * "tcp://host:port[-last]", "tls+tcp://…", "sni+tcp://…", "udp://…": neither path nor query. The port
  * may be left out (0, and port_given is off), when whoever publishes it says one. "unix:/path" or
- * "unix:///path". 0, or -EINVAL with a sentence.
+ * "unix:///path". "file:///path", percent-encoded where needed (RFC 8089). 0, or -EINVAL with a sentence.
  */
 int url_parse_upstream(struct str text, struct url *out, struct error *err);
+
+/* Of a URL_FILE: the folder's path, decoded and absolute. The caller's; NULL when memory is out. */
+char *url_folder(const struct url *u);
 
 /* Of "host" alone: what `tunnel server` listens on unless it is told otherwise. */
 #define URL_REMOTE_PORT 8000

@@ -145,6 +145,34 @@ HABITS = [
           server=Side(["server", "--token=$TOKEN"],
                       ["--token: the value is a variable that no shell has replaced"])),
 
+    # ---- Folders ----
+    Habit("ngrok: a folder from here on",
+          client=Side("client --remote=127.0.0.1:1 --upstream=file://./dist",
+                      ["write file:///srv/www, or file://$PWD/dist"])),
+    Habit("a folder with two slashes",
+          client=Side("client --remote=127.0.0.1:1 --upstream=file://dist/app",
+                      ['does not begin with a folder\'s whole path', "file://$PWD/dist/app"])),
+    Habit("a folder at home, which no shell expands there",
+          client=Side("client --remote=127.0.0.1:1 --upstream=file://~/site",
+                      ["or file://$HOME/site"])),
+    Habit("a folder at a port",
+          client=Side("client --remote=127.0.0.1:1 --upstream=8080=file:///srv/www",
+                      ["is a folder, which is served as HTTP and found by its host, and has no port of its own: "
+                       "write HOST=file:///srv/www, or file:///srv/www alone for every host"])),
+    Habit("the whole machine as a folder",
+          client=Side("client --remote=127.0.0.1:1 --upstream=file:///",
+                      ["is everything that this machine has: name a folder in it"])),
+    Habit("inlets-pro: --allow-browsing, of no folder",
+          client=Side("client --remote=127.0.0.1:1 --upstream=http://127.0.0.1:3000 --allow-browsing",
+                      ["--listing is for a folder, file:///PATH, and http://127.0.0.1:3000 is none"])),
+    Habit("a folder with a Host to ask for",
+          client=Side("client --remote=127.0.0.1:1 --upstream=file:///srv/www --upstream-host=a.test",
+                      ["--upstream-host is for an upstream that is connected to, and file:///srv/www is a folder"])),
+    Habit("a folder that is not there yet",
+          client=Side("client --remote={server} --upstream=file:///nowhere/dist",
+                      ["file:///nowhere/dist cannot be opened, so visitors get 502 until it can: "
+                       "No such file or directory (there is no /nowhere)", "is published at "], (), RUNS)),
+
     # ---- Both sides ----
     Habit("inlets: the documented way",
           server=Side("server --port=0 --bind-addr=127.0.0.1", ["listening on port "], (), RUNS),

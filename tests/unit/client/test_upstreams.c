@@ -40,6 +40,8 @@ static void describe(const struct upstreams *u, char *to, size_t size)
 		fprintf(f, "%s%s%s>", kinds[v->kind], upstream_place(v, place), tls[v->tls]);
 		if (url->scheme == URL_UNIX)
 			fprintf(f, "%.*s; ", STR_ARG(url->socket));
+		else if (url->scheme == URL_FILE)
+			fprintf(f, "%s%s", v->folder, v->listing ? " listed" : "");
 		else
 			fprintf(f, url->port == url->port_last ? "%s:%u" : "%s:%u-%u", url->host,
 				url->port, url->port_last);
@@ -104,6 +106,11 @@ static void test_hosts(void **state)
 		{{"a=http://x:1/?q=1,2,b=http://y:2"}, "a>x:1?q=1,2; b>y:2; "},
 		{{"unix:/run/app.sock"}, "every other host>/run/app.sock; "},
 		{{"a=unix:///run/app.sock"}, "a>/run/app.sock; "},
+		{{"file:///srv/www"}, "every other host>/srv/www; "},
+		{{"a=file:///srv/a%20b/,b=file:///x=y"}, "a>/srv/a b; b>/x=y; "},
+		{{"8080=file:///srv"},
+			"!is a folder, which is served as HTTP and found by its host, and "
+			"has no port of its own: write HOST=file:///srv"},
 		{{"a=sni+tcp://x:443,b=tls+tcp://y:6379"}, "tcp a+pass>x:443; tcp b+end>y:6379; "},
 		{{"*.a=sni+tcp://x:443,a=http://y"}, "tcp *.a+pass>x:443; a>y:80; "},
 
@@ -377,6 +384,7 @@ static void test_settings(void **state)
 			 .proxy_protocol = UPSTREAM_PROXY_V1},
 			"b", "b", NULL},
 		{{.upstream = TEXT("http://x"), .half_closed = 1}, NULL, "x", NULL},
+		{{.upstream = TEXT("file:///x"), .listing = true}, NULL, "", NULL},
 		{{.upstream = TEXT("https://x"), .host_only = true}, "x", "x", NULL},
 		{{.upstream = TEXT("http://x"), .host = TEXT("b"), .host_only = true}, "b", "b",
 			NULL},
@@ -387,6 +395,19 @@ static void test_settings(void **state)
 		{{.upstream = TEXT("1=tcp://x"), .host_only = true}, NULL, NULL,
 			"--upstream-host-only is for an upstream whose Host"},
 
+		{{.upstream = TEXT("http://x"), .listing = true}, NULL, NULL,
+			"--listing is for a folder, file:///PATH, and http://x is none"},
+		{{.upstream = TEXT("file:///x"), .host = TEXT("b")}, NULL, NULL,
+			"--upstream-host is for an upstream that is connected to, and file:///x is "
+			"a folder"},
+		{{.upstream = TEXT("file:///x"), .proxy_protocol = UPSTREAM_PROXY_V2}, NULL, NULL,
+			"--proxy-protocol is for an upstream that is connected to"},
+		{{.upstream = TEXT("file:///x"), .tcp_idle = TEXT("5m")}, NULL, NULL,
+			"--tcp-idle is for an upstream that is connected to"},
+		{{.upstream = TEXT("file:///x"), .insecure = true}, NULL, NULL,
+			"--upstream-insecure is for an https"},
+		{{.upstream = TEXT("file:///x"), .max_connections = 5}, NULL, NULL,
+			"--max-connections is for TCP"},
 		{{.upstream = TEXT("http://x"), .alpn = ALPN(1)}, NULL, NULL,
 			"--alpn is for a tls+tcp:// upstream, whose TLS the exit node ends, and "
 			"http://x is none"},
@@ -442,6 +463,7 @@ static void test_settings(void **state)
 		assert_int_equal(v->half_closed, rows[i].o.half_closed);
 		assert_int_equal(v->insecure, rows[i].o.insecure);
 		assert_int_equal(v->host_only, rows[i].o.host_only);
+		assert_int_equal(v->listing, rows[i].o.listing);
 		assert_int_equal(v->ca != NULL, rows[i].o.ca != NULL);
 		upstreams_deinit(&u);
 	}

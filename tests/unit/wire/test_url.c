@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -44,6 +45,55 @@ static void check(const struct row *rows, size_t n,
 	}
 }
 
+static void test_file(void **state)
+{
+	static const struct {
+		const char *text, *folder, *refusal;
+	} folders[] = {
+		{"file:///srv/www", "/srv/www", NULL},
+		{"FILE:///srv/www///", "/srv/www", NULL},
+		{"file:/srv/www", "/srv/www", NULL},
+		{"file://localhost/srv/www", "/srv/www", NULL},
+		{"file:///srv/My Site/\xc3\xbc", "/srv/My Site/\xc3\xbc", NULL},
+		{"file:///srv/My%20Site%2C%25%3f", "/srv/My Site,%?", NULL},
+		{"file:///srv/a:b@c=d", "/srv/a:b@c=d", NULL},
+		{"file://./dist", NULL, "file://$PWD/dist"},
+		{"file://dist", NULL, "file://$PWD/dist"},
+		{"file:dist", NULL, "file://$PWD/dist"},
+		{"file://.", NULL, "file://$PWD/"},
+		{"file://", NULL, "file:///srv/www"},
+		{"file:", NULL, "file:///srv/www"},
+		{"file://localhost", NULL, "file:///srv/www"},
+		{"file://~/site", NULL, "file://$HOME/site"},
+		{"file://host/srv", NULL, "whole path"},
+		{"file:///", NULL, "everything"},
+		{"file:////", NULL, "everything"},
+		{"file:///srv?x", NULL, "%3F"},
+		{"file:///srv#x", NULL, "%23"},
+		{"file:///srv/100%", NULL, "%25"},
+		{"file:///srv/%2", NULL, "%25"},
+		{"file:///srv/%zz", NULL, "%25"},
+		{"file:///srv/%00", NULL, "%25"},
+		{"file:///srv\n/x", NULL, "control"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		struct url u;
+		struct error err = {""};
+		int r = url_parse_upstream(str_from(folders[i].text), &u, &err);
+		if (folders[i].refusal) {
+			if (r != -EINVAL || !strstr(err.text, folders[i].refusal))
+				fail_msg("%s: %d, %s", folders[i].text, r, err.text);
+			continue;
+		}
+		if (r)
+			fail_msg("%s: %s", folders[i].text, err.text);
+		char *folder = url_folder(&u);
+		assert_int_equal(u.scheme, URL_FILE);
+		assert_string_equal(folder, folders[i].folder);
+		free(folder);
+	}
+}
+
 static void test_upstream(void **state)
 {
 	static const struct row rows[] = {
@@ -63,8 +113,9 @@ static void test_upstream(void **state)
 		{"sni+tcp://a:443", NULL, URL_SNI_TCP, "a", 443, NULL, NULL},
 		{"udp://[::1]", NULL, URL_UDP, "::1", 0, NULL, NULL},
 		{"ftp://a",
-			"scheme ftp: there are http, https, tcp, tls+tcp, sni+tcp, udp and unix", 0,
-			NULL, 0, NULL, NULL},
+			"scheme ftp: there are http, https, tcp, tls+tcp, sni+tcp, udp, unix and "
+			"file",
+			0, NULL, 0, NULL, NULL},
 		{"ws://a", "scheme ws", 0, NULL, 0, NULL, NULL},
 		{"wss://a", "scheme wss", 0, NULL, 0, NULL, NULL},
 		{"tls://a:1", "scheme tls", 0, NULL, 0, NULL, NULL},
@@ -336,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_upstream),
+		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_upstream_range),
 		cmocka_unit_test(test_upstream_port_given),
 		cmocka_unit_test(test_upstream_socket),

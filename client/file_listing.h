@@ -1,0 +1,16 @@
+#pragma once
+/* The page that lists a directory, for --listing. */
+#include "base/buf.h"
+#include "client/file_path.h"
+
+/*
+ * Entries of one page, and bytes of it in the worst case. It is read and sorted in one go, while nothing else goes
+ * on, which takes some 10 ms for so many.
+ */
+#define FILE_LISTING_MAX 10000
+
+/*
+ * Appends the page for the directory `at` of the folder, whose descriptor `directory` is and is closed.
+ * Without what is hidden, and without what is not served: devices, links that lead out. 0, or -errno.
+ */
+int file_listing_write(struct buf *out, int folder, int directory, const struct file_path *at);
