@@ -120,6 +120,9 @@ class Tunnel:
     def nginx(self, locations, **kwargs):
         return self.stage.add(programs.Nginx(self.stage, locations, **kwargs)).start()
 
+    def apache(self, cert=None):
+        return self.stage.add(programs.Apache(self.stage, cert)).start()
+
     def haproxy(self, target, send_proxy, **kwargs):
         return self.stage.add(programs.Haproxy(self.stage, target, send_proxy, **kwargs)).start()
 

@@ -1,17 +1,12 @@
 """Where Host is rewritten: the fields that name the visitor's host follow it, and the answer's lead back."""
 
-import asyncio
-
 import pytest
-import websockets
 from websockets.utils import accept_key
 
-from house.tls import TlsVisitor
+from house.place import OUTER, Place
 from house.upstream import fields_of, head_of, one, response
-from house.visitor import Visitor
 
 INNER = "inner.example:8080"
-OUTER = "outer.example"
 
 
 def next_fields(conn):
@@ -43,42 +38,6 @@ def strict(conn):
 @pytest.fixture(params=["http", "https"])
 def scheme(request):
     return request.param
-
-
-class Place:
-    """An exit node that answers for OUTER, and how it is asked."""
-
-    def __init__(self, tunnel, scheme):
-        self.tunnel, self.scheme = tunnel, scheme
-        ca = tunnel.ca()
-        self.ca = ca
-        self.server = tunnel.server(*(ca.issue(OUTER).options() if scheme == "https" else ()))
-        self.authority = "%s:%d" % (OUTER, self.server.port)
-        self.origin = "%s://%s" % (scheme, self.authority)
-
-    def visitor(self):
-        if self.scheme == "https":
-            return TlsVisitor(self.server.address, self.ca.context(), OUTER)
-        return Visitor(self.server.address)
-
-    def get(self, target="/", fields=(), **kwargs):
-        with self.visitor() as v:
-            return v.get(target, host=self.authority, fields=list(fields), **kwargs)
-
-    def curl(self, path, *options):
-        resolve = "%s:%d:127.0.0.1" % (OUTER, self.server.port)
-        return self.tunnel.curl(self.origin + path, "--resolve", resolve,
-                                "--cacert", self.ca.cert, *options).decode()
-
-    def websocket(self):
-        async def talk():
-            async with websockets.connect(
-                    self.origin.replace("http", "ws", 1) + "/ws", host="127.0.0.1",
-                    port=self.server.port, origin=self.origin,
-                    **({"ssl": self.ca.context(), "server_hostname": OUTER}
-                       if self.scheme == "https" else {})) as ws:
-                return await ws.recv()
-        return asyncio.run(talk())
 
 
 @pytest.fixture

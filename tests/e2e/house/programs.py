@@ -1,11 +1,13 @@
 """The programs: the two under test, and real ones around them."""
 
 import os
+import pwd
 import secrets
 import signal
 import socket
 import subprocess
 
+from house.public import free_port, is_free
 from house.stage import Daemon
 from house.wait import PATIENCE, wait_until
 
@@ -142,6 +144,55 @@ http {
         # SIGQUIT would wait for kept connections.
         super().stop(signal.SIGTERM)
         self.sock.close()
+
+
+class Apache(Daemon):
+    """A real Apache with WebDAV, its folder and locks its own. It cannot be handed a socket."""
+
+    MODULES = ("mpm_event", "authz_core", "dir", "mime", "dav", "dav_fs", "dav_lock")
+
+    def __init__(self, stage, cert=None):
+        self.port = free_port()
+        self.url = "http%s://127.0.0.1:%d" % ("s" if cert else "", self.port)
+        home = stage.path / stage.name("apache.d")
+        self.root = home / "root"
+        self.root.mkdir(parents=True)
+        who = pwd.getpwnam("www-data") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+        for d in (stage.path, home, self.root):
+            d.chmod(0o755)
+        for d in (home, self.root):
+            os.chown(d, who.pw_uid, who.pw_gid)
+        modules = "".join("LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so\n" % (m, m)
+                          for m in self.MODULES + (("ssl",) if cert else ()))
+        tls = ("SSLEngine on\nSSLCertificateFile %s\nSSLCertificateKeyFile %s\n"
+               % (cert.cert, cert.key) if cert else "")
+        config = stage.file(stage.name("apache.conf"), """
+%s%sListen 127.0.0.1:%d
+ServerName inner.example
+ServerRoot %s
+PidFile pid
+ErrorLog /dev/stderr
+DefaultRuntimeDir %s
+DavLockDB %s/locks
+TypesConfig /dev/null
+%sDocumentRoot %s
+<Directory %s>
+    Dav On
+    Require all granted
+</Directory>
+""" % (modules, tls, self.port, home, home, home,
+            "User www-data\nGroup www-data\n" if os.geteuid() == 0 else "", self.root, self.root))
+        super().__init__(stage, stage.name("apache"),
+                         ["/usr/sbin/apache2", "-DFOREGROUND", "-f", config])
+
+    def start(self):
+        super().start()
+
+        def listening():
+            assert self.alive(), self.log()
+            return not is_free(self.port)
+        wait_until(listening, "apache")
+        return self
 
 
 class Haproxy(Daemon):
