@@ -351,14 +351,15 @@ const struct option_table client_option_table = {
 
 /* ---- Short forms: the same options, and one upstream that needs no name ---- */
 
-#define TO_PUBLISH(example)                                                                     \
-	"what to publish is missing: a port, HOST:PORT, or NAME=PORT for one host name alone, " \
+#define TO_PUBLISH(example)                                                                        \
+	"what to publish is missing: a port, HOST:PORT, a folder, or NAME=PORT for one host name " \
+	"alone, "                                                                                  \
 	"such as tunnel " example "; --remote, or --url, is the exit node"
 
 static const struct option_operand to_publish[] = {
 	[UPSTREAM_FORM_HTTP] = {"[HOST=]UPSTREAM",
-		"What to publish: a port of this machine, HOST:PORT, http:// or https://, a "
-		"socket's path; app.example.org=3000 for one host name alone",
+		"What to publish: a port of this machine, HOST:PORT, http:// or https://, the "
+		"path of a folder or a socket; app.example.org=3000 for one host name alone",
 		"upstream", TO_PUBLISH("http 3000")},
 	[UPSTREAM_FORM_TCP] = {"[PORT=]UPSTREAM",
 		"What to publish: a port of this machine, HOST:PORT, a socket's path; 2222=22 at "
@@ -393,7 +394,8 @@ const struct option_table client_short_forms[] = {
 	SHORT_FORM(UPSTREAM_FORM_HTTP, "http", "[HOST=]UPSTREAM",
 		"Publishes a web site: tunnel client with one --upstream by HTTP.",
 		"  tunnel http 3000\n"
-		"  tunnel http app.example.org=3000\n"),
+		"  tunnel http app.example.org=3000\n"
+		"  tunnel http ./dist\n"),
 	SHORT_FORM(UPSTREAM_FORM_TCP, "tcp", "[PORT=]UPSTREAM",
 		"Publishes a TCP service at a public port: tunnel client with one --upstream.",
 		"  tunnel tcp 22\n"

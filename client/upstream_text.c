@@ -79,21 +79,40 @@ static int absolute(struct str path, char out[PATH_MAX], struct error *err)
 		return error_set(err, -EINVAL,
 			"\"%.*s\" is a path from the current directory, which has no name: %m",
 			STR_ARG(path));
-	if (begins(path, "./"))
-		path = (struct str){path.p + 2, path.n - 2};
-	int n = snprintf(out, PATH_MAX, "%s%s%.*s", dir, relative ? "/" : "", STR_ARG(path));
+	if (begins(path, "./") || str_eq(path, STR(".")))
+		path = (struct str){path.p + MIN(2, path.n), path.n - MIN(2, path.n)};
+	int n = snprintf(out, PATH_MAX, "%s%s%.*s", dir, relative && path.n ? "/" : "",
+		STR_ARG(path));
 	return n < PATH_MAX
 		       ? 0
 		       : error_set(err, -EINVAL, "a path is longer than %d bytes", PATH_MAX - 1);
 }
 
-/* A directory, where HTTP is published. */
-static int read_folder(const struct typed *t, const char *path, char **url_out, struct error *err)
+/* A directory, where HTTP is published: the URL of its path, percent-encoded. */
+static int folder_url(const char *path, char **url_out, struct error *err)
 {
-	(void)path, (void)url_out;
-	return error_set(err, -EINVAL,
-		"\"%.*s\" is a folder: start a web server in it and publish that one's port, 3000 "
-		"for example",
+	static const char scheme[] = "file://", plain[] = "/-._~ ";
+	char *url = malloc(sizeof scheme + 3 * strlen(path)), *to = url;
+	if (!url)
+		return no_memory(err);
+	to += sprintf(to, "%s", scheme);
+	for (const char *c = path; *c; c++) {
+		unsigned char u = (unsigned char)*c;
+		bool as_is = u >= 0x80 || isalnum(u) || strchr(plain, u);
+		to += sprintf(to, as_is ? "%c" : "%%%02X", u);
+	}
+	*url_out = url;
+	return 0;
+}
+
+static bool is_folder_url(struct str text)
+{
+	return text.n > 5 && strncasecmp(text.p, "file:", 5) == 0;
+}
+
+static int refuse_folder(const struct typed *t, struct error *err)
+{
+	return error_set(err, -EINVAL, "\"%.*s\" is a folder, which tunnel http publishes",
 		STR_ARG(t->text));
 }
 
@@ -111,16 +130,20 @@ static int read_path(const struct typed *t, char **url_out, struct error *err)
 	int r = absolute(t->text, path, err);
 	if (r)
 		return r;
+	bool http = t->form == UPSTREAM_FORM_NONE || t->form == UPSTREAM_FORM_HTTP;
+	bool found = stat(path, &st) == 0;
+	/* One that is still to be built is known by its slash alone. */
+	if (found ? S_ISDIR(st.st_mode) : t->text.p[t->text.n - 1] == '/')
+		return http ? folder_url(path, url_out, err) : refuse_folder(t, err);
 	if (t->form == UPSTREAM_FORM_UDP || t->form == UPSTREAM_FORM_TLS)
 		return refuse_socket(t, err);
-	bool found = stat(path, &st) == 0;
-	if (found && S_ISDIR(st.st_mode) && t->form != UPSTREAM_FORM_TCP)
-		return read_folder(t, path, url_out, err);
 	if (found && !S_ISSOCK(st.st_mode))
 		return error_set(err, -EINVAL,
-			"\"%.*s\" is a %s: a path stands for a Unix socket on which the service "
-			"listens",
-			STR_ARG(t->text), S_ISDIR(st.st_mode) ? "folder" : "file");
+			http ? "\"%.*s\" is a file: name the folder that it is in, or a Unix "
+			       "socket on which the service listens"
+			     : "\"%.*s\" is a file: a path stands for a Unix socket on which the "
+			       "service listens",
+			STR_ARG(t->text));
 	return asprintf(url_out, "unix:%s", path) < 0 ? no_memory(err) : 0;
 }
 
@@ -311,6 +334,8 @@ int upstream_text_read(struct str key, struct str typed, enum upstream_form form
 			"\"%s %.*s\" is inlets-pro's: it is tunnel %.*s here, and what tunnel %s "
 			"takes is a port or HOST:PORT",
 			form_names[form], STR_ARG(typed), STR_ARG(typed), form_names[form]);
+	if (is_folder_url(typed) && form != UPSTREAM_FORM_NONE && form != UPSTREAM_FORM_HTTP)
+		return refuse_folder(&t, err);
 	int r = 0, scheme = scheme_at(typed, &rest);
 	bool is_unix = typed.n > 5 && strncasecmp(typed.p, "unix:", 5) == 0;
 	if (scheme >= 0)

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * What people type where an upstream's URL stands, made that URL: a bare port, the path of a socket; and
+ * What people type where an upstream's URL stands, made that URL: a bare port, the path of a socket or a folder; and
  * what other programs have there, refused with the form that was meant. For client/upstreams.c.
  */
 #include "client/upstreams.h"
