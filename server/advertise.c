@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/macros.h"
+#include "server/scheme.h"
 #include "wire/address.h"
 #include "wire/hostname.h"
 
@@ -46,6 +48,28 @@ static struct address guess(void)
 			return a;
 	address_parse_ip(STR("127.0.0.1"), &a);
 	return a;
+}
+
+const char *advertise_scheme(const char **option, uint16_t *port)
+{
+	static const struct {
+		const char *prefix, *scheme;
+		uint16_t port;
+	} schemes[] = {
+		{"https://", "https", SCHEME_HTTPS_PORT},
+		{"wss://", "https", SCHEME_HTTPS_PORT},
+		{"http://", "http", SCHEME_HTTP_PORT},
+		{"ws://", "http", SCHEME_HTTP_PORT},
+	};
+	for (size_t i = 0; *option && i < ARRAY_LEN(schemes); i++) {
+		size_t n = strlen(schemes[i].prefix);
+		if (strncasecmp(*option, schemes[i].prefix, n) != 0)
+			continue;
+		*option += n;
+		*port = schemes[i].port;
+		return schemes[i].scheme;
+	}
+	return NULL;
 }
 
 int advertise_address(const char *option, uint16_t port, char out[ADVERTISE_SIZE], bool *guess_out,

@@ -14,6 +14,13 @@
 #define ADVERTISE_SIZE 264
 
 /*
+ * Takes "https://", "wss://", "http://" or "ws://" off the option, which tell how visitors and clients come where
+ * a reverse proxy stands in front; `port` then becomes that scheme's. Returns "https", "http", or NULL: nothing
+ * is said.
+ */
+const char *advertise_scheme(const char **option, uint16_t *port);
+
+/*
  * "host:port" for clients: `option` (--advertise, or the one address that is bound; its own port, if
  * it names one, else `port`), or the address that packets on the default route leave from, which is a
  * guess: there may be a NAT in front. Sends no packet. -EINVAL with a sentence for an option that is

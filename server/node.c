@@ -1,6 +1,7 @@
 #include "server/node.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "server/worker.h"
 
@@ -11,6 +12,12 @@ static void node_evict(struct half_open *h, unsigned worker)
 {
 	struct node *n = container_of(h, struct node, half_open);
 	node_post(n, worker, &n->workers[worker]->evictions);
+}
+
+bool node_is_public_by_tls(const struct node *n)
+{
+	return n->public_scheme ? strcmp(n->public_scheme, "https") == 0
+				: n->workers[0]->tls != NULL;
 }
 
 void node_limits_init(struct node *n)

@@ -29,6 +29,8 @@ struct node {
 	const struct keyring *keyring;
 	const uint8_t *salt;     /* of the keyring, TOKEN_SALT_SIZE bytes */
 	const char *public_name; /* "host:port" for people, in what a client is told */
+	const char
+		*public_scheme; /* "https" or "http" of --advertise; NULL: as it is answered here */
 	uint8_t instance[CONTROL_INSTANCE];
 	/*
 	 * In CDN-Loop of what is passed on: random and new with each start, so that nobody can know it
@@ -45,6 +47,9 @@ struct node {
 	atomic_uint turn;               /* of equals */
 	bool over; /* the threads have ended: mail that is left is freed and does nothing else */
 };
+
+/* On the main thread: whether people come by https and wss, here or at a proxy in front. */
+bool node_is_public_by_tls(const struct node *n);
 
 /* What is counted for the whole process. */
 void node_limits_init(struct node *n);

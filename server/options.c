@@ -127,8 +127,9 @@ static const struct option_row rows[] = {
 		.offset = AT(state_dir)},
 	{.name = "advertise",
 		.type = OPTION_STRING,
-		.metavar = "HOST[:PORT]",
-		.help = "The address to name in the client command; without it the default route's",
+		.metavar = "[https://]HOST[:PORT]",
+		.help = "The address to name in the client command and of what is published, with "
+			"https:// where a proxy in front ends TLS; without it the default route's",
 		.brief = "This machine's public name or address",
 		.offset = AT(advertise)},
 

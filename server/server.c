@@ -93,7 +93,8 @@ static void server_print_command(struct server *s, bool guess)
 	}
 	char remote[ADVERTISE_SIZE + 8], pin[TLS_PIN_TEXT];
 	const struct tls_server *tls = s->node.workers[0]->tls;
-	snprintf(remote, sizeof(remote), "%s%s", tls ? "wss://" : "", s->address);
+	bool secure = node_is_public_by_tls(&s->node);
+	snprintf(remote, sizeof(remote), "%s%s", secure ? "wss://" : "", s->address);
 	if (tls)
 		tls_server_pin(tls, pin);
 	/* Without a token nothing but the pin says who a self-signed certificate is. */
@@ -314,8 +315,10 @@ static int server_start(struct server *s, struct error *err)
 		return r;
 	s->registrar.gate = &s->gate;
 	bool guess;
-	r = advertise_address(s->opts->advertise,
-		gate_control_port(&s->gate, s->node.workers[0]->tls), s->address, &guess, err);
+	const char *advertise = s->opts->advertise;
+	uint16_t port = gate_control_port(&s->gate, s->node.workers[0]->tls);
+	s->node.public_scheme = advertise_scheme(&advertise, &port);
+	r = advertise_address(advertise, port, s->address, &guess, err);
 	if (r == 0)
 		r = server_write_ready_file(s, err);
 	if (r < 0)

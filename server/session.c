@@ -254,7 +254,7 @@ static void service_address(const struct service *service, char *to, size_t size
 	const char *host = n->public_name, *port = strrchr(host, ':');
 	int host_n = port ? (int)(port - host) : (int)strlen(host);
 	const char *place = service->place;
-	bool secure = n->workers[0]->tls;
+	bool secure = node_is_public_by_tls(n);
 	const char *scheme = secure ? "https" : "http";
 	if (service->has_port)
 		snprintf(to, size, "%s://%.*s:%s%s", service->kind == CONTROL_UDP ? "udp" : "tcp",

@@ -158,6 +158,18 @@ def test_made_token_on_a_terminal(tunnel):
     os.close(follower)
 
 
+def test_advertise_a_proxy_that_ends_tls(tunnel):
+    server = tunnel.server("--advertise=https://exit.example.org")
+    server.log_contains("tunnel client --remote=wss://exit.example.org:443 ")
+    upstream = tunnel.upstream().url
+    client = tunnel.client(server, [upstream, "a.example=" + upstream, "*.b.example=" + upstream])
+    for address in ("https://exit.example.org:443/", "https://a.example/",
+                    "*.b.example on https://exit.example.org:443/"):
+        assert " is published at %s\n" % address in client.log()
+    plain = tunnel.server("--advertise=http://exit.example.org:8080", "--auto-tls")
+    plain.log_contains("tunnel client --remote=exit.example.org:8080 ")
+
+
 def test_advertise(tunnel):
     server = tunnel.server("--advertise=exit.example.org:443", token=None)
     server.log_contains("exit.example.org:443")
