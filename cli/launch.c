@@ -54,6 +54,9 @@ static void warn_about_token(const char *token)
 static int start_log(const struct launch_fields *f, struct error *err)
 {
 	const char *access = f->access_log ? *f->access_log : "off";
+	/* A file of such a name has a path: ./stdout */
+	if (access && (strcmp(access, "-") == 0 || strcmp(access, "stdout") == 0))
+		access = "/dev/stdout";
 	struct log_options log = {
 		.level = (enum log_level) * f->log_level,
 		.format = (enum log_format) * f->log_format,

@@ -1,11 +1,13 @@
 /*
  * The `tunnel` program: finds the sub-command in one table, from which the overview is made too.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
 #include "cli/commands.h"
+#include "cli/first_word.h"
 #include "cli/libraries.h"
 #include "cli/process.h"
 #include "client/options.h"
@@ -47,20 +49,12 @@ static const struct command *find(const char *name)
 
 static int unknown(const char *name)
 {
-	const char *near = NULL;
-	size_t best = option_slip(strlen(name)) + 1;
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		const char *other = commands[i].name;
-		size_t d = option_distance(name, strlen(name), other, strlen(other));
-		if (d < best) {
-			best = d;
-			near = other;
-		}
-	}
-	if (near)
-		fprintf(stderr, "tunnel: unknown command \"%s\"; did you mean %s?\n", name, near);
-	else
-		fprintf(stderr, "tunnel: unknown command \"%s\"; see tunnel help\n", name);
+	const char *names[ARRAY_LEN(commands)];
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		names[i] = commands[i].name;
+	struct error err;
+	first_word_explain(name, names, ARRAY_LEN(names), &err);
+	fprintf(stderr, "tunnel: %s\n", err.text);
 	return STATUS_USAGE;
 }
 
@@ -148,11 +142,24 @@ int command_help(int argc, char **argv)
 /* Spellings that people try before they read. */
 static const char *plain_name(const char *typed)
 {
-	if (strcmp(typed, "--help") == 0 || strcmp(typed, "-h") == 0)
-		return "help";
-	if (strcmp(typed, "--version") == 0 || strcmp(typed, "-V") == 0)
-		return "version";
+	static const struct {
+		const char *typed, *command;
+	} spellings[] = {{"--help", "help"}, {"-h", "help"}, {"-help", "help"}, {"-?", "help"},
+		{"--version", "version"}, {"-V", "version"}, {"-v", "version"},
+		{"-version", "version"}};
+	for (size_t i = 0; i < ARRAY_LEN(spellings); i++)
+		if (strcmp(typed, spellings[i].typed) == 0)
+			return spellings[i].command;
 	return typed;
+}
+
+/* What was printed has to have arrived: a full disk, or a pipe that nobody reads, is no success. */
+static int finish(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "tunnel: standard output cannot be written to: %s\n", strerror(errno));
+	return status == STATUS_OK ? STATUS_FAILED : status;
 }
 
 int main(int argc, char **argv)
@@ -164,5 +171,5 @@ int main(int argc, char **argv)
 	}
 	const char *name = plain_name(argv[1]);
 	const struct command *c = find(name);
-	return c ? c->run(argc - 1, argv + 1) : unknown(name);
+	return finish(c ? c->run(argc - 1, argv + 1) : unknown(name));
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "client/habits.h"
 #include "config/memory.h"
 #include "config/shared.h"
 #include "link/upgrade.h"
@@ -347,6 +348,7 @@ const struct option_table client_option_table = {
 	.stray =
 		"what to publish stands behind --upstream, or is all that tunnel http, tunnel tcp, "
 		"tunnel udp and tunnel tls take without a name",
+	.habits = client_habits,
 };
 
 /* ---- Short forms: the same options, and one upstream that needs no name ---- */
@@ -388,7 +390,8 @@ static const struct option_operand to_publish[] = {
 		.example = "Examples, with the exit node in TUNNEL_REMOTE:\n" shown, \
 		.rows = rows,                                                        \
 		.n = ARRAY_LEN(rows),                                                \
-		.operand = &to_publish[form]}
+		.operand = &to_publish[form],                                        \
+		.habits = client_habits}
 
 const struct option_table client_short_forms[] = {
 	SHORT_FORM(UPSTREAM_FORM_HTTP, "http", "[HOST=]UPSTREAM",
@@ -456,6 +459,20 @@ static int check_tls(struct client_options *o, struct error *err)
 	return 0;
 }
 
+/* Chosen at start, by the environment too; what is said here is judged as a file is. */
+static int check_proxy(const struct client_options *o, struct error *err)
+{
+	struct url url;
+	struct url_login login;
+	if (!o->proxy || strcmp(o->proxy, "none") == 0)
+		return 0;
+	int r = url_parse_proxy(str_from(o->proxy), &url, &login, err);
+	explicit_bzero(&login, sizeof login);
+	if (r)
+		error_prefix(err, "--proxy");
+	return r;
+}
+
 static int check_services(struct client_options *o, struct error *err)
 {
 	const struct service_options *v = o->services.v;
@@ -479,6 +496,8 @@ int client_options_check(struct client_options *o, struct error *err)
 	int r = check_remote(o, err);
 	if (!r)
 		r = check_tls(o, err);
+	if (!r)
+		r = check_proxy(o, err);
 	if (!r)
 		r = check_services(o, err);
 	if (!r && o->max_window < o->base_window)

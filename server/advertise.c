@@ -91,6 +91,9 @@ int advertise_address(const char *option, uint16_t port, char out[ADVERTISE_SIZE
 	size_t n;
 	uint16_t own = 0;
 	int r = hostname_with_port(str_from(option), host, &n, &own);
+	if (strstr(option, "://") || (!r && hostname_is_number((struct str){host, n})))
+		return error_set(err, -EINVAL,
+			"--advertise \"%s\" is no host: write it as HOST or HOST:PORT", option);
 	if (r)
 		return error_set(err, -EINVAL,
 			"--advertise \"%s\" %s: write it as HOST or HOST:PORT", option,

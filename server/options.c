@@ -7,10 +7,9 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
-#include "config/cores.h"
-#include "config/memory.h"
 #include "config/shared.h"
 #include "link/upgrade.h"
+#include "server/habits.h"
 #include "server/scheme.h"
 
 #define AT(field) offsetof(struct server_options, field)
@@ -41,6 +40,25 @@ static int judge_redirect(struct str text, struct error *err)
 		       ? error_set(err, -EINVAL, "\"%.*s\" is neither a port nor true nor false",
 				 STR_ARG(text))
 		       : 0;
+}
+
+/* Where the line about each request goes: a file, or a word that nobody wants a file to be named by. */
+static int judge_access_log(struct str text, struct error *err)
+{
+	static const char *const yes[] = {"on", "true", "yes", "1", "stderr", "log", "default"};
+	static const char *const no[] = {"false", "no", "0", "none", "null"};
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++)
+		if (str_eq_nocase(text, str_from(yes[i])))
+			return error_set(err, -EINVAL,
+				"\"%.*s\" is no file: without --access-log its lines go to the log "
+				"on "
+				"standard error, to standard output with stdout, nowhere with off",
+				STR_ARG(text));
+	for (size_t i = 0; i < ARRAY_LEN(no); i++)
+		if (str_eq_nocase(text, str_from(no[i])))
+			return error_set(err, -EINVAL, "\"%.*s\" is no file: write off",
+				STR_ARG(text));
+	return 0;
 }
 
 static const struct option_row rows[] = {
@@ -389,7 +407,8 @@ static const struct option_row rows[] = {
 		.offset = AT(workers)},
 	{.name = "access-log",
 		.type = OPTION_STRING,
-		.metavar = "off|FILE",
+		.metavar = "off|stdout|FILE",
+		.judge = judge_access_log,
 		.help = "Where the line about each request goes; without it to the log",
 		.offset = AT(access_log)},
 	{.name = "ready-file",
@@ -416,108 +435,7 @@ const struct option_table server_option_table = {
 	.summary = "The exit node: carries visitors to the clients that dialled in.",
 	.rows = rows,
 	.n = ARRAY_LEN(rows),
+	.stray = "what it takes has a name: --port=8000, --config=FILE; what is published is the "
+		 "client's to say",
+	.habits = server_habits,
 };
-
-/* The one port named twice is what it is without --control-port: shared. */
-static int check_control_port(struct server_options *o, struct error *err)
-{
-	uint16_t port = o->control_port.n ? o->control_port.v[0] : 0;
-	for (size_t i = 0; port && i < o->ports.n; i++) {
-		if (o->ports.v[i] != port)
-			continue;
-		if (o->ports.n > 1)
-			return error_set(err, -EINVAL,
-				"--control-port %u is one of several in --port: give it one of its "
-				"own, or none",
-				port);
-		o->control_port.n = 0;
-		free(o->control_addr);
-		o->control_addr = NULL;
-	}
-	return 0;
-}
-
-static int check_tls(const struct server_options *o, struct error *err)
-{
-	const char *lost = o->redirects       ? "--https-redirect"
-			   : o->tls_client_ca ? "--tls-client-ca"
-					      : NULL;
-	if (o->tls_cert.n && o->auto_tls)
-		return error_set(err, -EINVAL,
-			"--auto-tls is for a server without a certificate: drop it or --tls-cert");
-	if (o->tls_key.n && o->tls_key.n != o->tls_cert.n)
-		return error_set(err, -EINVAL,
-			"there are %zu --tls-key for %zu --tls-cert: give one for each, or none "
-			"and "
-			"keep them in the certificates' files",
-			o->tls_key.n, o->tls_cert.n);
-	if (lost && !o->tls_cert.n && !o->auto_tls)
-		return error_set(err, -EINVAL, "%s needs a --tls-cert, or --auto-tls", lost);
-	return 0;
-}
-
-static int read_networks(struct cidr_list *to, const struct option_list *from, const char *name,
-	struct error *err)
-{
-	for (size_t i = 0; i < from->n; i++) {
-		int r = cidr_list_add(to, str_from(from->v[i]), err);
-		if (r) {
-			error_prefix(err, "--%s", name);
-			return r;
-		}
-	}
-	return 0;
-}
-
-static int check_networks(struct server_options *o, struct error *err)
-{
-	if (o->accept_proxy_protocol_control.n && !o->control_port.n)
-		return error_set(err, -EINVAL,
-			"--accept-proxy-protocol-control needs a --control-port: without it "
-			"clients "
-			"come through --port");
-	int r = read_networks(&o->trusted, &o->trusted_proxies, "trusted-proxies", err);
-	if (!r)
-		r = read_networks(&o->proxied, &o->accept_proxy_protocol, "accept-proxy-protocol",
-			err);
-	if (!r)
-		r = read_networks(&o->proxied_control, &o->accept_proxy_protocol_control,
-			"accept-proxy-protocol-control", err);
-	return r;
-}
-
-int server_options_check(struct server_options *o, struct error *err)
-{
-	o->trusted = o->proxied = o->proxied_control = CIDR_LIST_NULL;
-	if (o->control_addr && !o->control_port.n)
-		return error_set(err, -EINVAL,
-			"--control-addr needs a --control-port: without it clients come through "
-			"--port");
-	scheme_redirect(str_from(o->https_redirect ? o->https_redirect : ""), &o->redirects,
-		&o->https_port);
-	int r = check_control_port(o, err);
-	if (!r)
-		r = check_tls(o, err);
-	if (!r)
-		r = check_networks(o, err);
-	if (r)
-		return r;
-	if (!o->control_path || o->control_path[0] != '/')
-		return error_set(err, -EINVAL, "--control-path must begin with a slash");
-	if (o->max_window < o->base_window)
-		return error_set(err, -EINVAL, "--max-window must not be below --base-window");
-	if (!o->memory_budget)
-		o->memory_budget = memory_budget_default();
-	if (!o->max_visitors)
-		o->max_visitors = memory_budget_default() / SERVER_VISITOR_AT_REST;
-	if (!o->workers)
-		o->workers = cores_default();
-	return 0;
-}
-
-void server_options_deinit(struct server_options *o)
-{
-	cidr_list_deinit(&o->trusted);
-	cidr_list_deinit(&o->proxied);
-	cidr_list_deinit(&o->proxied_control);
-}

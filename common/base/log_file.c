@@ -16,7 +16,7 @@
 /* One write to what is not a pipe; a bound for how long a slow disk holds one call. */
 #define WRITE_MAX ((size_t)64 << 10)
 
-/* Under systemd the standard streams are sockets, which no path opens. */
+/* Under systemd the standard streams are sockets, which no path opens; after su they are another user's. */
 static int standard_stream(const char *path)
 {
 	if (strcmp(path, "/dev/stdout") == 0)
@@ -33,11 +33,11 @@ static int open_path(const char *path)
 {
 	const int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 	int fd = open(path, O_WRONLY | flags, 0640);
-	if (fd < 0 && errno == ENXIO) {
-		int stream = standard_stream(path);
-		fd = stream >= 0 ? fcntl(stream, F_DUPFD_CLOEXEC, 0)
-				 : open(path, O_RDWR | flags, 0640);
-	}
+	int stream = standard_stream(path);
+	if (fd < 0 && stream >= 0)
+		fd = fcntl(stream, F_DUPFD_CLOEXEC, 0);
+	else if (fd < 0 && errno == ENXIO)
+		fd = open(path, O_RDWR | flags, 0640);
 	return fd < 0 ? -errno : fd;
 }
 

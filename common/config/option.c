@@ -87,12 +87,12 @@ static bool is_habit(const char *word, const char *name, size_t n)
 
 const char *option_habit(const struct option_table *t, const char *name, size_t n)
 {
-	for (size_t i = 0; i < t->n_habits; i++) {
-		const char *list = t->habits[i].names, *word;
+	for (const struct option_habit *habit = t->habits; habit && habit->names; habit++) {
+		const char *list = habit->names, *word;
 		size_t len;
 		while (next_word(&list, &word, &len))
 			if (len == n && is_habit(word, name, n))
-				return t->habits[i].answer;
+				return habit->answer;
 	}
 	return NULL;
 }

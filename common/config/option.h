@@ -128,8 +128,7 @@ struct option_table {
 	const struct option_operand *operand; /* NULL: it takes options only */
 	const char
 		*stray; /* what to type instead of an operand where there is none; NULL: nothing */
-	const struct option_habit *habits;
-	size_t n_habits;
+	const struct option_habit *habits; /* ends with one without names; NULL: there are none */
 };
 
 static inline void *option_field(const struct option_row *row, void *values)

@@ -61,6 +61,23 @@ static int bound_to_all(int type, uint16_t port)
 	return bound_to(type, &any);
 }
 
+int bind_judge(const char *bind_addr, struct error *err)
+{
+	struct address a;
+	struct str text = str_from(bind_addr);
+	/* Whether there is such an interface shows when it listens. */
+	if (!text.n || strchr(bind_addr, '%') || address_parse_ip(text, &a))
+		return 0;
+	if (address_parse(text, &a))
+		return error_set(err, -EINVAL,
+			"\"%s\" is an address with a port: that has an option of its own",
+			bind_addr);
+	return error_set(err, -EINVAL,
+		"\"%s\" is not an IPv4 or IPv6 address to listen on, such as 127.0.0.1; a name is "
+		"not enough",
+		bind_addr);
+}
+
 int bind_port(int type, const char *bind_addr, uint16_t port, struct error *err)
 {
 	struct address address = {0};

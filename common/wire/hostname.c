@@ -2,6 +2,7 @@
 #include "wire/hostname.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 
 #include "wire/address.h"
@@ -90,6 +91,20 @@ bool hostname_port(struct str digits, uint16_t *port_out)
 		return false;
 	*port_out = (uint16_t)v;
 	return true;
+}
+
+bool hostname_is_number(struct str host)
+{
+	struct address whole;
+	if (host.n && host.p[host.n - 1] == '.')
+		host.n--;
+	const char *dot = host.n ? memrchr(host.p, '.', host.n) : NULL;
+	struct str last = dot ? (struct str){dot + 1, (size_t)(host.p + host.n - dot - 1)} : host;
+	bool hex = last.n > 2 && last.p[0] == '0' && (last.p[1] == 'x' || last.p[1] == 'X');
+	for (size_t i = hex ? 2 : 0; i < last.n; i++)
+		if (hex ? !isxdigit((unsigned char)last.p[i]) : !isdigit((unsigned char)last.p[i]))
+			return false;
+	return last.n > 0 && !address_parse_ip(host, &whole);
 }
 
 int hostname_with_port(struct str in, char out[HOSTNAME_SIZE], size_t *n_out, uint16_t *port_out)

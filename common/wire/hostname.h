@@ -37,6 +37,12 @@ int hostname_with_port(struct str in, char out[HOSTNAME_SIZE], size_t *n_out, ui
 /* 1 to 65535 in digits. */
 bool hostname_port(struct str digits, uint16_t *port_out);
 
+/*
+ * Whether its last label is a number, as no name's is (RFC 3696, 2), and it is not a whole IPv4 address: "3000",
+ * "127.1", "0x7f.1". The resolver takes these for addresses, as inet_aton() does: 3000 for 0.0.11.184.
+ */
+bool hostname_is_number(struct str host);
+
 /* What a client wants to publish: a name, or "*." and a name. 0, or -EINVAL with a sentence. */
 int hostname_claim(struct str in, char out[HOSTNAME_SIZE], size_t *n_out, struct error *err);
 

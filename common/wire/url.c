@@ -142,6 +142,22 @@ static int set_zone(struct str host, const char *what, struct url *u, struct err
 	return 0;
 }
 
+/* "3000" where a host stands, or a part of an address, which resolvers fill up. */
+static int refuse_number(struct str host, const char *what, struct error *err)
+{
+	uint16_t port;
+	if (hostname_port(host, &port))
+		return error_set(err, -EINVAL,
+			"%s has the number %.*s where its host stands: a port stands behind the "
+			"host, HOST:%.*s",
+			what, STR_ARG(host), STR_ARG(host));
+	return error_set(err, -EINVAL,
+		"%s: \"%.*s\" is neither a host name nor all four numbers of an IPv4 address, such "
+		"as "
+		"127.0.0.1",
+		what, STR_ARG(host));
+}
+
 /* The host and the port of u->scheme. */
 static int set_host(const struct parts *p, const char *what, struct url *u, struct error *err)
 {
@@ -179,6 +195,8 @@ static int set_host(const struct parts *p, const char *what, struct url *u, stru
 		memcpy(u->host + n, ".", dot);
 		u->host[n + dot] = '\0';
 	}
+	if (!u->literal_v6 && hostname_is_number(p->host))
+		return refuse_number(p->host, what, err);
 	u->port_given = port.p != NULL;
 	u->port = u->port_last = schemes[u->scheme].port;
 	if (u->port_given && !set_port(port, u))

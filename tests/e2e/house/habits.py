@@ -35,6 +35,7 @@ class Habit:
 
     files            name → text, in the directory in which both sides run
     env              name → value; TUNNEL_TOKEN is the right token, unless it says otherwise (None: unset)
+    no_files         names of files that must not be there afterwards
     visit            the path that a visitor then gets "ok" for; None: nobody visits
     """
     id: str
@@ -43,6 +44,7 @@ class Habit:
     files: dict = dataclasses.field(default_factory=dict)
     env: dict = dataclasses.field(default_factory=dict)
     visit: str = None
+    no_files: tuple = ()
 
 
 class Scene:
@@ -70,6 +72,8 @@ class Scene:
         if self.habit.visit:
             visitor = self.tunnel.visitor(self.words["server"])
             assert visitor.get(self.habit.visit).body == b"ok"
+        for name in self.habit.no_files:
+            assert not (self.dir / name).exists()
 
     def run(self, name, side):
         typed = side.typed if isinstance(side.typed, list) else shlex.split(side.typed)

@@ -121,13 +121,13 @@ static const struct option_operand operand = {.metavar = "THING",
 static const struct option_habit habits[] = {
 	{"odd-option q Q", "it is even here"},
 	{"size", "measure it"},
+	{0},
 };
 static const struct option_table operand_table = {.command = "test",
 	.rows = table_rows,
 	.n = ARRAY_LEN(table_rows),
 	.operand = &operand,
-	.habits = habits,
-	.n_habits = ARRAY_LEN(habits)};
+	.habits = habits};
 static const struct option_table stray_table = {.command = "test",
 	.rows = table_rows,
 	.n = ARRAY_LEN(table_rows),

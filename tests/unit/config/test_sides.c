@@ -243,6 +243,41 @@ static void test_tables(void **state)
 	}
 }
 
+/* That an answer speaks of options that there are, on this side or the other. */
+static void check_answer(const char *answer)
+{
+	for (const char *at = answer; (at = strstr(at, "--"));) {
+		size_t n = strspn(at += 2, "abcdefghijklmnopqrstuvwxyz-");
+		if (n && !option_find(&server_option_table, at, n).row &&
+			!option_find(&client_option_table, at, n).row)
+			fail_msg("\"%s\" speaks of an option that there is not", answer);
+	}
+}
+
+/* Other programs' options are none of ours, and each has one answer. */
+static void test_habits(void **state)
+{
+	static const struct option_table *const tables[] = {&server_option_table,
+		&client_option_table, &client_short_forms[UPSTREAM_FORM_HTTP]};
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+		assert_non_null(option_habit(tables[i], "token-env", 9));
+		for (const struct option_habit *h = tables[i]->habits; h->names; h++) {
+			char names[512], *rest = names;
+			snprintf(names, sizeof names, "%s", h->names);
+			check_answer(h->answer);
+			for (char *name; (name = strsep(&rest, " "));) {
+				bool taken =
+					name[1] ? option_find(tables[i], name, strlen(name)).row
+						: option_find_letter(tables[i], *name).row;
+				if (taken)
+					fail_msg("%s is an option now", name);
+				assert_string_equal(option_habit(tables[i], name, strlen(name)),
+					h->answer);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_default_ports_meet),
 		cmocka_unit_test(test_client),
 		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_habits),
 	};
 	/* The environment of whoever runs the tests is not theirs. */
 	static const char *const names[] = {"TUNNEL_TOKEN", "TUNNEL_TOKEN_FROM", "TUNNEL_CONFIG",

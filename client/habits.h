@@ -1,0 +1,5 @@
+#pragma once
+/* What the client answers to other programs' options; for its option tables. */
+#include "config/option.h"
+
+extern const struct option_habit client_habits[]; /* ends with an empty one */
