@@ -17,7 +17,7 @@ try_packages=(curl iproute2 python3)
 test_packages=(
 	libcmocka-dev libwebsockets-dev libasan8 libubsan1 libtsan2
 	python3-pytest python3-pytest-xdist python3-websockets python3-cryptography
-	nginx apache2 caddy-bin haproxy curl iproute2 openssl perl procps util-linux binutils
+	nginx apache2-bin caddy haproxy curl iproute2 openssl perl procps util-linux binutils
 	scdoc systemd clang-format shellcheck git valgrind
 	openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 )
