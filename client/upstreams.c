@@ -157,13 +157,21 @@ void upstream_deinit(struct upstream *u)
 	free(u->folder);
 }
 
-/* The URL with these ports; as it was given, where it has just that one. */
+/* Instead of a query: it is not used, and may be a token that came with a URL that was copied. */
+#define QUERY_MASKED "***"
+
+/* The URL with these ports; as it was given, where it has just that one, but for a query. */
 static int make_text(const struct part *p, uint16_t port, uint16_t ports, char **out)
 {
 	const struct url *url = &p->url;
 	const char *mark = strstr(p->text, "://");
 	bool whole = url->scheme == URL_UNIX || url->scheme == URL_FILE ||
 		     url->scheme == URL_HTTP || url->scheme == URL_HTTPS;
+	if (url->query.n)
+		return asprintf(out, "%.*s" QUERY_MASKED, (int)(url->query.p - p->text), p->text) <
+				       0
+			       ? -ENOMEM
+			       : 0;
 	if (whole || (url->port_given && url->port == url->port_last)) {
 		*out = strdup(p->text);
 		return *out ? 0 : -ENOMEM;

@@ -44,6 +44,9 @@ struct str request_id_given(const struct http1_head *h)
 
 void access_log(const struct access *a)
 {
+	if (!log_access_enabled())
+		return;
+	char room[ACCESS_TARGET_SIZE];
 #define TEXT(n, value)                                               \
 	{                                                            \
 		.name = (n), .kind = LOG_FIELD_TEXT, .text = (value) \
@@ -56,7 +59,7 @@ void access_log(const struct access *a)
 		TEXT("visitor", a->visitor),
 		TEXT("method", a->method),
 		TEXT("host", a->host),
-		TEXT("path", a->path),
+		TEXT("path", access_target(a->path, a->query, room)),
 		NUMBER("status", a->status),
 		NUMBER("bytes_in", a->bytes_in),
 		NUMBER("bytes_out", a->bytes_out),

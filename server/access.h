@@ -5,6 +5,7 @@
  */
 #include "base/str.h"
 #include "crypto/random.h"
+#include "server/access_query.h"
 #include "wire/http1.h"
 
 /* Characters of an id: room for what other proxies make (UUIDs, traces of several parts), and a NUL */
@@ -37,11 +38,12 @@ struct str request_id_given(const struct http1_head *h);
 struct access {
 	struct str visitor; /* address without port */
 	struct str method, host;
-	struct str path;    /* as it was asked for; whether with its query is the caller's choice */
-	unsigned status;    /* 0: the visitor left before an answer */
-	uint64_t bytes_in;  /* of the request's head and body, as the visitor sent them */
-	uint64_t bytes_out; /* of the answer, heads included, as the visitor was sent them */
-	uint64_t duration;  /* µs from the request's first byte to the answer's last */
+	struct str path;         /* as it was asked for, with its query */
+	enum access_query query; /* what of it is shown */
+	unsigned status;         /* 0: the visitor left before an answer */
+	uint64_t bytes_in;       /* of the request's head and body, as the visitor sent them */
+	uint64_t bytes_out;      /* of the answer, heads included, as the visitor was sent them */
+	uint64_t duration;       /* µs from the request's first byte to the answer's last */
 	struct str session;
 	struct str request_id;
 	const char *why; /* what went wrong, as page::why; NULL: nothing */

@@ -314,6 +314,7 @@ void exchange_log(const struct visitor *v)
 	struct access a = {
 		.visitor = visitor,
 		.host = {p, ex->host_n},
+		.query = (enum access_query)v->worker->opts->access_log_query,
 		.status = ex->status,
 		.bytes_in = ex->bytes_in,
 		.bytes_out = ex->bytes_out,

@@ -61,6 +61,8 @@ static int judge_access_log(struct str text, struct error *err)
 	return 0;
 }
 
+static const char *const query_words[] = {"keep", "mask", "drop", NULL}; /* enum access_query */
+
 static const struct option_row rows[] = {
 	{.name = "port",
 		.letter = 'p',
@@ -411,6 +413,16 @@ static const struct option_row rows[] = {
 		.judge = judge_access_log,
 		.help = "Where the line about each request goes; without it to the log",
 		.offset = AT(access_log)},
+	/* Who reads logs is not who may log in. */
+	{.name = "access-log-query",
+		.type = OPTION_ENUM,
+		.default_text = "mask",
+		.metavar = "keep|mask|drop",
+		.values = query_words,
+		.help = "What the access log shows of queries: all, all but the values of tokens, "
+			"passwords and their like, or nothing",
+		.reloadable = true,
+		.offset = AT(access_log_query)},
 	{.name = "ready-file",
 		.type = OPTION_STRING,
 		.metavar = "FILE",
@@ -421,8 +433,8 @@ static const struct option_row rows[] = {
 	{.name = "disable-transport-wrapping",
 		.type = OPTION_FLAG,
 		.default_text = "false",
-		.help = "Accepted for inlets' sake: nothing is ever rewritten",
-		.note = "there is nothing to disable, responses are never rewritten",
+		.help = "Accepted for inlets' sake: no field for CORS is ever taken out",
+		.note = "there is nothing to disable, fields for CORS are never taken out",
 		.section = "For command lines of inlets",
 		.offset = AT(disable_transport_wrapping)},
 };

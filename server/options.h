@@ -61,8 +61,9 @@ struct server_options {
 	uint64_t reconnect_grace, grace;
 
 	/* Running it */
-	uint64_t workers; /* never 0 after server_options_check() */
-	char *access_log; /* NULL: with the log; "off"; a file */
+	uint64_t workers;     /* never 0 after server_options_check() */
+	char *access_log;     /* NULL: with the log; "off"; a file */
+	int access_log_query; /* enum access_query */
 	char *ready_file;
 	char *config;
 	int log_level;  /* enum log_level */

@@ -20,9 +20,6 @@
 /* A thread's lines of one turn, per sink; a full batch is handed over early. */
 #define BATCH_SIZE ((size_t)32 << 10)
 
-/* The longest text of one access field after escaping: a path may be 32 KiB, a log need not be. */
-#define VALUE_MAX 1024
-
 /* What ends a line whatever came before: the mark of a cut, closing quote and brace, newline. */
 #define TAIL_MAX 16
 
@@ -289,10 +286,10 @@ static void put_field(struct line *l, const struct log_field *f, bool json)
 		put_number(l, f->number);
 	} else if (json) {
 		put_literal(l, "\"");
-		put_escaped(l, f->text.p, f->text.n, ESCAPE_JSON, VALUE_MAX);
+		put_escaped(l, f->text.p, f->text.n, ESCAPE_JSON, LOG_VALUE_MAX);
 		put_literal(l, "\"");
 	} else if (f->text.n) {
-		put_escaped(l, f->text.p, f->text.n, ESCAPE_VALUE, VALUE_MAX);
+		put_escaped(l, f->text.p, f->text.n, ESCAPE_VALUE, LOG_VALUE_MAX);
 	} else {
 		put_literal(l, "-");
 	}
@@ -301,7 +298,7 @@ static void put_field(struct line *l, const struct log_field *f, bool json)
 /* What a field can take at most; a line has room for it or ends without the field. */
 static size_t field_max(const struct log_field *f)
 {
-	size_t value = f->kind == LOG_FIELD_NUMBER ? 20 : MIN(f->text.n * 6 + 16, VALUE_MAX);
+	size_t value = f->kind == LOG_FIELD_NUMBER ? 20 : MIN(f->text.n * 6 + 16, LOG_VALUE_MAX);
 	return strlen(f->name) + value + 8;
 }
 

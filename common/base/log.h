@@ -57,8 +57,11 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
 			log_line(LOG_DEBUG, __VA_ARGS__); \
 	} while (0)
 
+/* Bytes of a text in a structured line, escaped: a path may be 32 KiB, a log need not be. */
+#define LOG_VALUE_MAX 1024
+
 /*
- * One field of a structured line. A text value is escaped and cut at 1 KiB; in text form a value of
+ * One field of a structured line. A text value is escaped and cut at LOG_VALUE_MAX; in text form a value of
  * no bytes is shown as "-". The name is the program's own and taken as it is.
  */
 struct log_field {

@@ -262,6 +262,36 @@ def test_lost_lines_are_counted_at_the_end(tunnel):
                         "(lines lost: 5)")
 
 
+@pytest.mark.parametrize("mode,shown", [
+    (None, "/lab?token=***&path=a"), ("mask", "/lab?token=***&path=a"),
+    ("keep", "/lab?token=visitors-secret&path=a"), ("drop", "/lab")])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_secrets_in_queries(tunnel, mode, shown, form):
+    path = tunnel.path / "access.log"
+    options = ["--access-log=%s" % path, "--log-format=" + form, "--log-level=debug"]
+    server, client, upstream = tunnel.through(
+        server_options=options + (["--access-log-query=" + mode] if mode else []))
+    tunnel.curl("http://%s/lab?token=visitors-secret&path=a" % server.address)
+    assert b"GET /lab?token=visitors-secret&path=a HTTP/1.1\r\n" in upstream.received()
+    wait_until(lambda: path.exists() and access_lines(path), "a line")
+    line = access_lines(path)[0]
+    assert (json.loads(line)["path"] if form == "json"
+            else re.search(r" path=(\S+)", line).group(1)) == shown
+    assert "visitors-secret" not in server.log() + client.log()
+
+
+def test_query_of_an_upstream_is_not_shown(tunnel):
+    """Copied from a browser's address bar, token and all."""
+    upstream = tunnel.upstream()
+    server = tunnel.server()
+    client = tunnel.client(server, upstream.url + "/lab?token=services-secret")
+    client.log_contains("the query in the upstream %s/lab?*** is not used" % upstream.url)
+    assert "services-secret" not in server.log()
+    # The command line is the first line of a test's log.
+    assert client.log().count("services-secret") == client.log().splitlines()[0].count(
+        "services-secret")
+
+
 def test_access_log_off(tunnel):
     server, _, _ = tunnel.through(server_options=["--access-log=off"])
     tunnel.visitor(server).get("/not-in-the-log")

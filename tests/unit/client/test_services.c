@@ -103,7 +103,7 @@ static void test_offer(void **state)
 	} rows[] = {
 		{"", "http://127.0.0.1:3000", NULL},
 		{"a.example", "http://127.0.0.1:1/api/", "/api"},
-		{"*.b.example", "http://127.0.0.1:2/x?y", "/x"},
+		{"*.b.example", "http://127.0.0.1:2/x?***", "/x"},
 	};
 	struct scene s;
 	begin(&s, "http://127.0.0.1:3000,a.example=http://127.0.0.1:1/api/,"

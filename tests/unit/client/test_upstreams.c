@@ -98,12 +98,12 @@ static void test_hosts(void **state)
 			"a>x:1; every other host>y:2; b>z:3; "},
 		{{" a = http://x:1 , http://y:2"}, "a>x:1; every other host>y:2; "},
 		/* The '=' of a query is not the one behind a host. */
-		{{"http://x:1/?a=b"}, "every other host>x:1?a=b; "},
-		{{"x:1/?a=b"}, "every other host>x:1?a=b; "},
-		{{"h=http://x:1/?a=b&c=d"}, "h>x:1?a=b&c=d; "},
+		{{"http://x:1/?a=b"}, "every other host>x:1?***; "},
+		{{"x:1/?a=b"}, "every other host>x:1?***; "},
+		{{"h=http://x:1/?a=b&c=d"}, "h>x:1?***; "},
 		/* Nor is a comma in a query the end, unless an upstream follows it. */
-		{{"http://x:1/?a=1,2,3"}, "every other host>x:1?a=1,2,3; "},
-		{{"a=http://x:1/?q=1,2,b=http://y:2"}, "a>x:1?q=1,2; b>y:2; "},
+		{{"http://x:1/?a=1,2,3"}, "every other host>x:1?***; "},
+		{{"a=http://x:1/?q=1,2,b=http://y:2"}, "a>x:1?***; b>y:2; "},
 		{{"unix:/run/app.sock"}, "every other host>/run/app.sock; "},
 		{{"a=unix:///run/app.sock"}, "a>/run/app.sock; "},
 		{{"file:///srv/www"}, "every other host>/srv/www; "},
