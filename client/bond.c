@@ -189,7 +189,7 @@ static void bond_notice(struct bond *b, const char *sentence)
 {
 	char more[LOG_LIMIT_MORE];
 	if (log_limit_pass(&b->log_notices, loop_now(b->loop), BOND_NOTICE_EVERY, 1, more))
-		log_info("the exit node says: %s%s", sentence, more);
+		log_warn("the exit node says: %s%s", sentence, more);
 }
 
 void bond_control(struct bond *b, struct cable *c, const struct control *message)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "server/forward.h"
 #include "server/session.h"
 #include "server/visitor.h"
@@ -14,6 +15,12 @@
 static void answer_garbled(struct visitor *v, int http1_error, struct str field)
 {
 	exchange_blame(&v->ex, "answer to request", http1_error, field);
+	/* Of what is no HTTP at all the client knows more (client/first_answer). */
+	if (http1_error != HTTP1_E_START_LINE)
+		branch_notice(v->user.lane->branch,
+			"gave an answer to request %s that is refused, because %s%s%.*s", v->ex.id,
+			http1_error_text(http1_error), field.n ? ": " : "",
+			(int)MIN(field.n, EXCHANGE_BLAMED_MAX), field.n ? field.p : "");
 	lane_drop(v->user.lane, FRAME_RESET_PROTOCOL);
 	if (!v->ex.bytes_out && !buf_len(&v->out))
 		v->ex.headed = false; /* judged, but not written yet */
@@ -52,7 +59,7 @@ static ssize_t answer_write(struct visitor *v, const struct buf *head, const uin
 static void answer_surplus(struct visitor *v)
 {
 	v->ex.lane_clean = false;
-	service_distrust(v->user.lane->branch->service);
+	branch_distrust(v->user.lane->branch);
 }
 
 /* Answers without a body, to which many an upstream sends one nevertheless, a moment later. */
@@ -316,8 +323,14 @@ bool answer_push_end(struct lane_user *u)
 		visitor_flush(v);
 		return true;
 	}
-	if (!ex->headed || ex->answer.kind != HTTP1_BODY_UNTIL_CLOSE)
-		return false; /* nothing, or half of what was promised */
+	if (!ex->headed || ex->answer.kind != HTTP1_BODY_UNTIL_CLOSE) {
+		/* Nothing, or half of what was promised. The former is the client's to see. */
+		if (ex->headed || buf_len(&ex->partial))
+			branch_notice(u->lane->branch,
+				"ended the connection in the middle of its answer to request %s",
+				ex->id);
+		return false;
+	}
 	ex->answer.done = true;
 	answer_done(v);
 	return true;

@@ -11,7 +11,6 @@
 #include "server/visitor.h"
 #include "wire/http1_path.h"
 
-#define BLAMED_MAX      64  /* characters of a stranger's field name in the log */
 #define EXCHANGE_GROWTH 512 /* bytes that forwarding adds to a head */
 #define AUTHORITY_SIZE  (HOSTNAME_SIZE + sizeof(":65535"))
 
@@ -300,7 +299,8 @@ const struct rewrite *exchange_rewrite(const struct exchange *ex, const struct s
 void exchange_blame(const struct exchange *ex, const char *what, int http1_error, struct str field)
 {
 	log_debug("%s %s is refused, because %s%s%.*s", what, ex->id, http1_error_text(http1_error),
-		field.n ? ": " : "", (int)MIN(field.n, BLAMED_MAX), field.n ? field.p : "");
+		field.n ? ": " : "", (int)MIN(field.n, EXCHANGE_BLAMED_MAX),
+		field.n ? field.p : "");
 }
 
 void exchange_log(const struct visitor *v)

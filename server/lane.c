@@ -32,7 +32,7 @@ static size_t lane_push(struct stream *s, const uint8_t *p, size_t n)
 	if (s->sent > lane->begun_at)
 		return lane->user->ops->push(lane->user, p, n);
 	/* An answer before anything was asked: nobody must get it (rule 33). */
-	service_distrust(lane->branch->service);
+	branch_distrust(lane->branch);
 	lane_fail(lane, FRAME_RESET_PROTOCOL, s->sent);
 	return n;
 }
@@ -106,7 +106,7 @@ static void lane_lost(struct lane *lane, enum frame_reset reason, uint64_t taken
 	if (frame_reset_is_dial(reason))
 		branch_failed(branch, loop_now(lane->trunk->worker->loop));
 	if (reason == FRAME_RESET_SURPLUS)
-		service_distrust(branch->service);
+		branch_distrust(branch);
 	lane_detach(lane);
 	if (u)
 		u->ops->lost(u, branch, reason, untouched);

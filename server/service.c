@@ -1,5 +1,7 @@
 #include "server/service.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,8 +64,9 @@ void service_release(struct service *service)
 	free(service);
 }
 
-void service_distrust(struct service *service)
+void branch_distrust(struct branch *b)
 {
+	struct service *service = b->service;
 	if (atomic_exchange_explicit(&service->strict, true, memory_order_relaxed))
 		return;
 	log_warn("%s: the upstream %s sent bytes that no request asked for: its Content-Length is "
@@ -72,6 +75,27 @@ void service_distrust(struct service *service)
 		 "goes there",
 		service->place[0] ? service->place : "the catch-all", service->upstream,
 		(unsigned)(LANE_REST_TIME / CLOCK_MS));
+	branch_notice(b,
+		"sent bytes that no request asked for: its Content-Length is too short, or it "
+		"answers HEAD with a body; mend it");
+}
+
+void branch_notice(struct branch *b, const char *fmt, ...)
+{
+	struct trunk *t = branch_trunk(b);
+	char more[LOG_LIMIT_MORE], text[CONTROL_TEXT / 2], sentence[CONTROL_TEXT + 1];
+	if (!t || !log_limit_pass(&b->notices, loop_now(t->worker->loop), SERVICE_NOTICE_EVERY, 1,
+			  more))
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(sentence, sizeof(sentence), "the upstream %.400s %s%s", b->service->upstream, text,
+		more);
+	struct control m = {.type = CONTROL_NOTICE};
+	m.notice.sentence = sentence;
+	link_send(&t->carrier.link, &m);
 }
 
 static struct routes *branch_routes(const struct branch *b, struct worker *w)

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "base/log_limit.h"
 #include "net/loop.h"
 #include "server/node.h"
 #include "server/routes.h"
@@ -14,6 +15,8 @@
 
 #define SERVICE_PENALTY_MIN CLOCK_S /* rule 31: no requests for so long after a failed dial, */
 #define SERVICE_PENALTY_MAX (30 * CLOCK_S) /* doubling up to this, while another serves the route */
+
+#define SERVICE_NOTICE_EVERY (10 * CLOCK_S) /* between two notices of one branch to its client */
 
 #define SERVICE_SESSION_NAME 17                  /* characters of a session's name, and a NUL */
 #define SERVICE_PLACE_SIZE   (HOSTNAME_SIZE + 8) /* "tcp:2222", "udp:7000-7010", a name, or "" */
@@ -39,6 +42,7 @@ struct branch {
 	uint64_t penalty;     /* µs */
 	atomic_uint_least64_t failing_until; /* µs; other workers look at it */
 	bool named;                          /* counts in worker::n_named */
+	struct log_limit notices;            /* to its client */
 	bool gone; /* withdrawn: holds the service only for what is still under way */
 };
 
@@ -88,9 +92,9 @@ void service_release(struct service *service);
 
 /*
  * Its upstream sent bytes that no request asked for. From here on, for as long as it is published, no stream
- * of it changes visitors before it has rested; said in the log the first time. On any worker.
+ * of it changes visitors before it has rested; said in both logs the first time. On the branch's worker.
  */
-void service_distrust(struct service *service);
+void branch_distrust(struct branch *b);
 static inline bool service_strict(const struct service *s)
 {
 	return atomic_load_explicit(&s->strict, memory_order_relaxed);
@@ -185,6 +189,12 @@ static inline bool pick_found(struct pick p)
 
 /* Lets go of the lanes that wait on a trunk that is about to leave; NULL: on any. */
 void branch_rest(struct branch *b, const struct trunk *t);
+
+/*
+ * For the client's log, whose operator can do something about its upstream: "the upstream URL" and this rest of
+ * a sentence, once in SERVICE_NOTICE_EVERY.
+ */
+void branch_notice(struct branch *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A dial at its upstream failed, or succeeded. */
 void branch_failed(struct branch *b, uint64_t now);

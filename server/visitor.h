@@ -50,6 +50,8 @@ struct body {
 };
 
 /* A request and its answer. Zeroed between two. */
+#define EXCHANGE_BLAMED_MAX 64 /* characters of a stranger's field name in the log */
+
 struct exchange {
 	/*
 	 * The canonical host (host_n bytes), Host as the visitor would have it (came_n), the head before

@@ -280,3 +280,27 @@ def test_an_upstreams_certificate(tunnel):
     scene = Scene(tunnel, upstream.url, "--upstream-ca=" + ca.cert)
     assert scene.visit().status == 502
     scene.says("its certificate ended on " + day(-2), "(it is for 127.0.0.1)", "the clock here says ")
+
+
+# ---- What the exit node sees of an upstream, in its client's log ----
+
+@pytest.mark.parametrize("answer, says", [
+    (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "is refused, because "),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", ": Content-Length"),
+    (b"HTTP/1.1 200 OK\r\nX-Space : a\r\nContent-Length: 0\r\n\r\n", ": X-Space"),
+    (b"HTTP/2.0 200 OK\r\n\r\n", "is refused, because "),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "is refused, because "),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf", "ended the connection in the middle of its answer"),
+    (b"HTTP/1.1 200 O", "ended the connection in the middle of its answer"),
+])
+def test_http_that_is_broken(tunnel, answer, says):
+    def script(conn):
+        conn.read_head()
+        conn.send(answer)
+        if "middle" not in says:
+            conn.read_to_end()
+    upstream = tunnel.upstream(script)
+    scene = Scene(tunnel, upstream.url)
+    tunnel.visitor(scene.server).request("/", method="POST", body=b"x")
+    scene.says("the exit node says: the upstream %s " % upstream.url, " request ", says)
+    assert scene.client.alive()
