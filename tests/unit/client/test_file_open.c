@@ -78,10 +78,10 @@ static char top[] = "/tmp/tunnel-file-open-XXXXXX";
 
 static __attribute__((format(printf, 1, 2))) void make(const char *format, ...)
 {
-	char command[512];
+	char command[2048];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(command, sizeof command, format, args);
+	assert_in_range(vsnprintf(command, sizeof command, format, args), 1, sizeof command - 1);
 	va_end(args);
 	assert_int_equal(system(command), 0);
 }
@@ -89,7 +89,8 @@ static __attribute__((format(printf, 1, 2))) void make(const char *format, ...)
 static int setup(void **state)
 {
 	assert_non_null(mkdtemp(top));
-	make("cd %s && mkdir -p outside site/a/b site/.git && echo secret >outside/secret && "
+	make("set -e; cd %s && mkdir -p outside site/a/b site/.git && echo secret >outside/secret "
+	     "&& "
 	     "echo in | tee site/file site/a/b/file site/.hidden site/.git/config >/dev/null && "
 	     "cd site && mkfifo fifo && ln -s file to-file && ln -s a to-a && ln -s ../file a/up "
 	     "&& "
