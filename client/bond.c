@@ -10,7 +10,6 @@
 #include "client/cable.h"
 #include "client/uplink.h"
 #include "crypto/digest.h"
-#include "net/notify.h"
 
 /* Every legal transition; anything else is a bug of ours. */
 static void bond_set_state(struct bond *b, enum bond_state state)
@@ -30,18 +29,34 @@ static void bond_set_state(struct bond *b, enum bond_state state)
 	b->state = state;
 }
 
-void bond_tell(const struct bond *b)
+static void bond_describe(struct status *status, char text_out[STATUS_SIZE])
 {
-	const char *where = b->uplinks[0].knock.authority;
+	const struct bond *b = container_of(status, struct bond, status);
+	const char *where = b->uplinks[0].knock.authority, *why = "";
 	size_t up = 0;
-	for (size_t i = 0; i < b->n; i++)
+	for (size_t i = 0; i < b->n; i++) {
 		up += b->uplinks[i].state == UPLINK_UP;
-	if (b->state >= BOND_DRAINING)
-		notify_send("STATUS=%s: %s", where, b->state == BOND_OVER ? "over" : "draining");
-	else if (b->n == 1)
-		notify_send("STATUS=%s: %s", where, uplink_state_name(b->uplinks[0].state));
-	else
-		notify_send("STATUS=%s: %zu of %zu links are up", where, up, b->n);
+		if (b->uplinks[i].last_failure[0])
+			why = b->uplinks[i].last_failure;
+	}
+	if (up) {
+		int n = snprintf(text_out, STATUS_SIZE, "Connected to %.256s", where);
+		if (b->n > 1)
+			n += snprintf(text_out + n, STATUS_SIZE - (size_t)n, " by %zu of %zu links",
+				up, b->n);
+		n += snprintf(text_out + n, STATUS_SIZE - (size_t)n, "; ");
+		services_describe(b->services, text_out + n, STATUS_SIZE - (size_t)n);
+	} else if (why[0]) {
+		snprintf(text_out, STATUS_SIZE, "Not connected to %.200s, trying again: %.200s",
+			where, why);
+	} else {
+		snprintf(text_out, STATUS_SIZE, "Connecting to %s", where);
+	}
+}
+
+void bond_tell(struct bond *b)
+{
+	status_changed(&b->status);
 }
 
 /* A link that is up: what concerns the session may be said on any. */
@@ -67,7 +82,6 @@ void bond_over(struct bond *b, enum bond_end end)
 		uplink_stop(&b->uplinks[i]);
 	loop_timer_cancel(&b->timer);
 	bond_set_state(b, BOND_OVER);
-	bond_tell(b);
 	b->ended(b, end);
 }
 
@@ -196,6 +210,7 @@ void bond_control(struct bond *b, struct cable *c, const struct control *message
 {
 	/* Of a link that is being left, services are no longer ours to count. */
 	bool current = c == c->uplink->cable;
+	bond_tell(b);
 	switch (message->type) {
 	case CONTROL_SESSION_GRANT:
 		bond_set_id(b, message->session.session);
@@ -235,6 +250,7 @@ void bond_control(struct bond *b, struct cable *c, const struct control *message
 void bond_services_changed(struct bond *b)
 {
 	struct link *l = bond_voice(b);
+	bond_tell(b);
 	if (l && b->state < BOND_DRAINING)
 		services_offer(b->services, l);
 }
@@ -273,7 +289,7 @@ void bond_drain(struct bond *b, uint64_t until)
 		uplink_stop(&b->uplinks[i]);
 	b->drain_until = until;
 	bond_set_state(b, BOND_DRAINING);
-	bond_tell(b);
+	status_deinit(&b->status); /* the end has a line of its own */
 	list_for_each (it, &b->cables)
 		mux_goaway(&cable_link(list_entry(it, struct cable, link))->mux,
 			FRAME_GOAWAY_SHUTDOWN);
@@ -345,6 +361,7 @@ int bond_init(struct bond *b, struct loop *loop, struct offload *offload,
 		.outlets = outlets};
 	list_init(&b->cables);
 	loop_timer_init(&b->timer, loop, timer_fired);
+	status_init(&b->status, loop, bond_describe);
 	budget_init(&b->budget, options->memory_budget);
 	random_pool_init(&b->random);
 	random_bytes(b->instance, sizeof(b->instance));
@@ -372,6 +389,7 @@ void bond_deinit(struct bond *b)
 	if (!b->loop)
 		return;
 	loop_timer_cancel(&b->timer);
+	status_deinit(&b->status);
 	for (size_t i = 0; i < b->n; i++)
 		uplink_deinit(&b->uplinks[i]);
 	while (!list_empty(&b->cables))

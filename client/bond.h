@@ -15,6 +15,7 @@
 #include "client/proxy.h"
 #include "client/services.h"
 #include "mux/budget.h"
+#include "net/status.h"
 #include "net/tls.h"
 
 #define BOND_NOTICE_EVERY CLOCK_S         /* the exit node's notices beyond that are not logged */
@@ -65,6 +66,7 @@ struct bond {
 	bool announced; /* "connected" was said since it was DOWN */
 	bool tls_told;  /* what TLS is worth here was said */
 
+	struct status status;
 	struct log_limit log_notices; /* of the exit node */
 	struct loop_timer timer;      /* refused names, or a look at the draining */
 	uint64_t drain_until;
@@ -109,5 +111,5 @@ void bond_cable_gone(struct bond *b);
 
 void bond_over(struct bond *b, enum bond_end end);
 
-/* For `systemctl status`. */
-void bond_tell(const struct bond *b);
+/* Something that `systemctl status` shows has changed. */
+void bond_tell(struct bond *b);

@@ -110,7 +110,7 @@ static void caught(struct signals *signals, int signo)
 		return;
 	}
 	c->ending = true;
-	notify_send("STOPPING=1");
+	notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
 	if (c->outlets.n)
 		log_info("ending; streams under way: %zu, for at most %.0f s; a second signal ends "
 			 "at once",

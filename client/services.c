@@ -1,6 +1,7 @@
 #include "client/services.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -317,6 +318,35 @@ size_t services_count(const struct services *s, enum offering_state state)
 	for (size_t i = 0; i < s->n; i++)
 		n += s->v[i]->state == state;
 	return n;
+}
+
+void services_describe(const struct services *s, char *out, size_t size)
+{
+	size_t granted = services_count(s, OFFERING_GRANTED), told = 0, n = 0;
+	size_t refused = services_count(s, OFFERING_REFUSED);
+	char more[64] = "", item[512];
+	if (refused)
+		snprintf(more, sizeof(more), "; refused: %zu", refused);
+	if (!granted)
+		snprintf(out, size, "nothing is published yet%s", more);
+	for (size_t i = 0; granted && i < s->n; i++) {
+		const struct offering *offering = s->v[i];
+		if (offering->state != OFFERING_GRANTED || !offering->answer)
+			continue;
+		int m = snprintf(item, sizeof(item), "%s%s at %s",
+			told ? ", " : "published: ", offering->upstream.text, offering->answer);
+		/* Room for what stands behind it. */
+		if (m >= (int)sizeof(item) || n + (size_t)m + sizeof(more) + 32 > size)
+			break;
+		memcpy(out + n, item, (size_t)m);
+		n += (size_t)m;
+		told++;
+	}
+	if (granted && told < granted)
+		n += (size_t)snprintf(out + n, size - n, told ? ", and %zu more" : "published: %zu",
+			granted - told);
+	if (granted)
+		snprintf(out + n, size - n, "%s", more);
 }
 
 bool services_hopeless(const struct services *s)

@@ -55,6 +55,11 @@ void services_withdrawn(struct services *s);
 void services_granted(struct services *s, const struct control *message, uint64_t now);
 void services_refused(struct services *s, const struct control *message, uint64_t now);
 
+/*
+ * For a person: "published: http://127.0.0.1:3000 at https://a.example/, and 2 more; refused: 1".
+ */
+void services_describe(const struct services *s, char *out, size_t size);
+
 size_t services_count(const struct services *s, enum offering_state state);
 
 /* Nothing ever was granted, and all were refused for reasons that time will not mend. */

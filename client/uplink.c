@@ -13,11 +13,6 @@
 static const char *const state_names[] = {"idle", "connecting", "handshaking", "up",
 	"waiting to try again", "stopped"};
 
-const char *uplink_state_name(enum uplink_state state)
-{
-	return state_names[state];
-}
-
 /* Every legal transition; anything else is a bug of ours. */
 static void uplink_set_state(struct uplink *u, enum uplink_state state)
 {

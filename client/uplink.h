@@ -65,8 +65,6 @@ void uplink_stop(struct uplink *u);
 /* The key for this salt was made; NULL: memory is out. For a link that waits for it. */
 void uplink_key(struct uplink *u, const uint8_t salt[HELLO_SALT], const struct token_key *key);
 
-const char *uplink_state_name(enum uplink_state state);
-
 /* ---- For its cables; all but uplink_lost() come from within the link ---- */
 
 void uplink_salt(struct uplink *u, struct cable *c, const uint8_t salt[HELLO_SALT]);

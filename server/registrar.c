@@ -8,17 +8,34 @@
 #include "crypto/digest.h"
 #include "server/port.h"
 
+static void registrar_describe(struct status *status, char text_out[STATUS_SIZE])
+{
+	struct registrar *r = container_of(status, struct registrar, status);
+	size_t sessions = 0, services = 0;
+	list_for_each (it, &r->sessions) {
+		sessions++;
+		services += list_entry(it, struct session, link)->n_services;
+	}
+	if (sessions)
+		snprintf(text_out, STATUS_SIZE, "Serving; clients: %zu, services: %zu", sessions,
+			services);
+	else
+		snprintf(text_out, STATUS_SIZE, "Serving; no client is connected");
+}
+
 void registrar_init(struct registrar *r, struct node *n)
 {
 	*r = (struct registrar){.node = n, .worker = n->workers[0]};
 	list_init(&r->sessions);
 	list_init(&r->ports);
+	status_init(&r->status, n->workers[0]->loop, registrar_describe);
 }
 
 void registrar_deinit(struct registrar *r)
 {
 	if (!r->node)
 		return;
+	status_deinit(&r->status);
 	while (!list_empty(&r->sessions))
 		session_discard(list_entry(r->sessions.next, struct session, link));
 }
@@ -34,6 +51,7 @@ static void drain_home(struct round *round)
 
 void registrar_drain(struct registrar *r)
 {
+	status_deinit(&r->status); /* the end has a line of its own */
 	list_for_each (it, &r->ports)
 		port_close(list_entry(it, struct port, link));
 	round_send(&r->drain, r->node, drain_visit, drain_home);

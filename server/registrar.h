@@ -4,6 +4,7 @@
  * order of each link, all on the main thread.
  */
 #include "base/log_limit.h"
+#include "net/status.h"
 #include "server/session.h"
 
 /*
@@ -22,6 +23,7 @@ struct registrar {
 	struct list ports;       /* of struct port */
 	unsigned n_ports;        /* each of a range */
 	struct round drain;
+	struct status status;
 	struct log_limit log_sessions; /* that come, go, publish */
 	struct log_limit log_refusals; /* of what they asked to publish */
 	struct log_limit log_notices;  /* of clients */

@@ -151,7 +151,8 @@ static void server_say_ready(struct server *s)
 		log_warn("running without a token: whoever reaches this port can publish here");
 	if (s->opts->no_seal)
 		log_warn("links whose client says --no-seal too are not encrypted");
-	notify_send("READY=1\nSTATUS=Serving");
+	notify_send("READY=1");
+	status_changed(&s->registrar.status);
 }
 
 /* ---- Its end ---- */

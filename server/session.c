@@ -111,6 +111,7 @@ struct session *session_new(struct registrar *r, struct trunk *t)
 		return NULL;
 	}
 	list_append(&r->sessions, &s->link);
+	status_changed(&r->status);
 	if (session_may_log(s, more))
 		log_info("session %s of %s from %s is up (%s, client %s)%s", s->name,
 			s->identity->identity, s->peer, t->protection, t->version, more);
@@ -195,6 +196,7 @@ void session_leave(struct session *s, struct trunk *t, const char *why)
 		log_info("session %s from %s ended: %s%s", s->name, s->peer, why, more);
 	loop_timer_cancel(&s->stale);
 	list_unlink(&s->link);
+	status_changed(&s->registrar->status);
 	while (!list_empty(&s->services))
 		service_withdraw(list_entry(s->services.next, struct service, of_session));
 	session_end(s);
@@ -344,6 +346,7 @@ static void service_withdraw(struct service *service)
 	if (list_linked(&service->of_session)) {
 		list_unlink(&service->of_session);
 		s->n_services--;
+		status_changed(&s->registrar->status);
 		s->n_ports -= service->port ? service->port->n : 0;
 	}
 	service->port = port_release(service->port);
@@ -480,6 +483,7 @@ void session_publish(struct session *s, struct trunk *t, const struct control *m
 	}
 	list_append(&s->services, &service->of_session);
 	s->n_services++;
+	status_changed(&s->registrar->status);
 	s->n_ports += service->port ? service->port->n : 0;
 	session_suspect_holders(s, service->branches[0].entry.route);
 	s->n_coming++;

@@ -118,8 +118,9 @@ static void tell_way(char *to, size_t size, const char *at)
 	/* What systemd puts there in its place has this mode, which no directory has otherwise. */
 	if (is_service() && stat(at, &st) == 0 && !(st.st_mode & 07777))
 		snprintf(to, size,
-			" (the unit hides %.200s from the service: ProtectHome=); keep the file "
-			"elsewhere, such as in /etc/tunnel",
+			" (the unit hides %.200s from the service, as ProtectHome= does /home); "
+			"keep "
+			"the file elsewhere, such as in /etc/tunnel",
 			at);
 	else
 		snprintf(to, size,

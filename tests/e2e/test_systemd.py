@@ -30,6 +30,12 @@ class Manager:
             if word in text.split("\n"):
                 return text
 
+    def wait_for_line(self, beginning):
+        while True:
+            for line in self.receive().split("\n"):
+                if line.startswith(beginning):
+                    return line
+
 @pytest.fixture
 def manager(stage):
     return Manager(stage.path / "notify")
@@ -170,3 +176,40 @@ def test_journal_of_a_mistake(tunnel):
     os.close(theirs)
     with open(ours) as text:
         assert p.returncode == 2 and text.read().startswith("<3>tunnel server: ")
+
+def test_status(tunnel, manager, stage):
+    """`systemctl status`: who is connected, what is published, and why not."""
+    other = Manager(stage.path / "notify-client")
+    server = tunnel.server("--allow-ports=1024-65535",
+                           env=dict(tunnel.env, NOTIFY_SOCKET=manager.path))
+    manager.wait_for("STATUS=Serving; no client is connected")
+    upstream = tunnel.upstream()
+    client = tunnel.client(server, [upstream.url, "0=tcp://127.0.0.1:22", "1=tcp://127.0.0.1:22"],
+                           services=2, env=dict(tunnel.env, NOTIFY_SOCKET=other.path))
+    manager.wait_for("STATUS=Serving; clients: 1, services: 2")
+    text = other.wait_for_line("STATUS=Connected to %s; published: %s at http://"
+                               % (server.address, upstream.url))
+    while "; refused: 1" not in text or " at tcp://" not in text:
+        text = other.wait_for_line("STATUS=Connected to ")
+    server.ask()
+    manager.wait_for("STATUS=Finishing what is under way")
+    server.stop()
+    text = other.wait_for_line("STATUS=Not connected to %s, trying again: " % server.address)
+    assert "refused" in text
+    client.stop()
+    other.wait_for("STATUS=Finishing what is under way")
+
+def test_status_is_one_line_a_second(tunnel, manager):
+    """Clients that come and go as fast as they can cost the server a line a second."""
+    server = tunnel.server(env=dict(tunnel.env, NOTIFY_SOCKET=manager.path))
+    manager.wait_for("STATUS=Serving; no client is connected")
+    began, lines = time.monotonic(), 0
+    for _ in range(8):
+        tunnel.client(server, "http://127.0.0.1:1").stop()
+    client = tunnel.client(server, ["http://127.0.0.1:1", "a.example=http://127.0.0.1:1"])
+    text = ""
+    while "clients: 1, services: 2" not in text:
+        text = manager.receive()
+        lines += "STATUS=" in text
+    assert lines <= time.monotonic() - began + 2
+    client.stop()

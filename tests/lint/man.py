@@ -68,7 +68,7 @@ def check(path, names, letters, known):
 
 def main():
     tables = {command: table(sys.argv[1], command) for command in COMMANDS}
-    known = {"version"}
+    known = {"version", "strict", "quiet"}  # the last two are check-config's
     for names, _ in tables.values():
         known |= set().union(*names.values())
     complaints, seen = [], 0

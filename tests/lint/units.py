@@ -20,11 +20,13 @@ PROMISES = {
         "Type=notify", "DynamicUser=yes", "StateDirectory=tunnel", "LoadCredential=tunnel.token",
         "CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE",
         "PrivateMounts=yes", "ExecReload=/bin/kill -HUP $MAINPID", "MemoryMax=75%",
+        "StartLimitIntervalSec=0", "RuntimeDirectoryPreserve=restart",
     ],
     "tunnel-client@.service": [
         "Type=notify", "DynamicUser=yes", "LoadCredential=tunnel.token", "CapabilityBoundingSet=",
         "PrivateMounts=yes", "PrivateUsers=yes", "RestartPreventExitStatus=2 3",
         "ExecReload=/bin/kill -HUP $MAINPID", "MemoryMax=50%",
+        "StartLimitIntervalSec=0", "RuntimeDirectoryPreserve=restart",
     ],
 }
 
@@ -41,6 +43,9 @@ def check(name, text, path):
             yield "%s is missing" % line
     if name == "tunnel-server.service" and "PrivateUsers=yes" in lines:
         yield "PrivateUsers=yes: low ports fail in a user namespace"
+    reloads = re.findall(r"^ExecReload=(.*)$", text, re.M)
+    if len(reloads) != 2 or " check-config --strict --quiet " not in reloads[0]:
+        yield "a reload does not begin with a check"
     if not re.search(r"^WatchdogSec=\d+s$", text, re.M):
         yield "no watchdog"
     stop = re.search(r"^TimeoutStopSec=(\d+)s$", text, re.M)
@@ -70,7 +75,7 @@ def main():
         for name in PROMISES:
             # As installed, but for the program, which need not be installed for this; and with an
             # instance, without which a template is not complete.
-            text = re.sub(r"^ExecStart=\S+", "ExecStart=%s" % program.resolve(),
+            text = re.sub(r"^(ExecStart|ExecReload)=\S+/tunnel ", r"\1=%s " % program.resolve(),
                           (units / name).read_text(), flags=re.M)
             path = pathlib.Path(directory) / name.replace("@.", "@home.")
             path.write_text(text)
