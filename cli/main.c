@@ -32,7 +32,7 @@ static const struct command {
 	{"udp", command_udp, &client_short_forms[UPSTREAM_FORM_UDP],
 		"For a UDP service, at a public port: tunnel udp 53"},
 	{"tls", command_tls, &client_short_forms[UPSTREAM_FORM_TLS],
-		"For a service that speaks TLS itself, by its name: tunnel tls HOST=443"},
+		"For one that speaks TLS itself, by its name: tunnel tls HOST=443"},
 	{"check-config", command_check_config, NULL,
 		"Say what a configuration file comes to: tunnel check-config FILE"},
 	{"version", command_version, NULL, "Print the version, and those of the libraries"},
@@ -62,8 +62,7 @@ static int unknown(const char *name)
 static const char examples[] =
 	"Examples, all on this machine:\n"
 	"  tunnel server\n"
-	"  tunnel client --remote=127.0.0.1 --upstream=http://127.0.0.1:3000 \\\n"
-	"    --token-from ~/.local/state/tunnel/token\n"
+	"  tunnel http 3000 --remote=127.0.0.1 --token-from ~/.local/state/tunnel/token\n"
 	"  curl http://127.0.0.1:8000/\n\n";
 
 static void overview(FILE *to)

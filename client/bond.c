@@ -351,6 +351,16 @@ static int bond_init_tls(struct bond *b, struct error *err)
 	return 0;
 }
 
+/* The exit node may not know by which name and port it is reached, behind NAT or another proxy. */
+static void bond_name_remote(struct bond *b)
+{
+	const struct url *u = &b->options->remote_url;
+	char host[URL_AUTHORITY_SIZE];
+	url_host_field(u, host);
+	snprintf(b->remote, sizeof(b->remote), "%s://%s", u->scheme == URL_WSS ? "wss" : "ws",
+		host);
+}
+
 int bond_init(struct bond *b, struct loop *loop, struct offload *offload,
 	const struct client_options *options, struct services *services, struct outlets *outlets,
 	struct error *err)
@@ -365,6 +375,7 @@ int bond_init(struct bond *b, struct loop *loop, struct offload *offload,
 	budget_init(&b->budget, options->memory_budget);
 	random_pool_init(&b->random);
 	random_bytes(b->instance, sizeof(b->instance));
+	bond_name_remote(b);
 	int r = proxy_choose(&b->proxy, options->proxy, &options->remote_url, err);
 	if (!r)
 		r = bond_init_tls(b, err);

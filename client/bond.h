@@ -60,6 +60,7 @@ struct bond {
 	uint8_t instance[CONTROL_INSTANCE];
 	uint8_t id[CONTROL_SESSION];
 	char name[2 * CONTROL_SESSION + 1]; /* the id for people; "" before the first grant */
+	char remote[CONTROL_REMOTE + 1];    /* what is dialled, as the exit node is told */
 	struct secret *resume;
 	bool resume_given;
 	bool accepted;  /* the exit node knew our token once */

@@ -106,6 +106,7 @@ struct cable *cable_new(struct uplink *u, struct plug plug, const void *early, s
 		.instance = b->instance,
 		.resume = b->resume_given && !c->joins ? b->resume->bytes : NULL,
 		.version = TUNNEL_VERSION,
+		.remote = b->remote,
 	};
 	cable_look_at_tls(c, plug.tls, &config);
 	/* Early bytes are judged from within: the uplink has to know its cable by then. */

@@ -339,6 +339,27 @@ void offering_tell(struct offering *offering, const char *more)
 			offering->answer, advice(offering, offering->reason), more);
 }
 
+/* The exit node's text will be pasted into a shell: nothing in it may mean more there than it says. */
+static bool is_plain_url(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-./:";
+	return strncmp(text, "http", 4) == 0 && !text[strspn(text, plain)];
+}
+
+bool offering_invite(const struct offering *offering)
+{
+	const struct upstream *u = &offering->upstream;
+	char command[CONTROL_TEXT + 8];
+	if (!log_has_reader() || offering->state != OFFERING_GRANTED || u->kind != CONTROL_HTTP ||
+		!offering->answer || !is_plain_url(offering->answer))
+		return false;
+	log_info("try it, from anywhere; Ctrl-C here ends it:");
+	snprintf(command, sizeof(command), "curl %s", offering->answer);
+	log_command(command);
+	return true;
+}
+
 void offering_failed(struct offering *offering, const char *why, uint64_t now)
 {
 	char more[LOG_LIMIT_MORE];

@@ -115,6 +115,9 @@ void offering_refused(struct offering *offering, const struct control *message);
 /* Logs the last answer, with `more` behind it. */
 void offering_tell(struct offering *offering, const char *more);
 
+/* For a person at a terminal: how to try what is published. False: there is nobody, or no one way. */
+bool offering_invite(const struct offering *offering);
+
 /* Limits that were read again: they hold for those who are waiting, and for the connections to come. */
 void offering_set_limits(struct offering *offering, const struct upstream_limits *limits);
 

@@ -145,7 +145,6 @@ static const struct option_row service_rows[] = {
 		.judge = judge_host,
 		.help = "The Host that the --upstream before it is asked for, and with https the "
 			"name in its certificate",
-		.brief = "The Host that this --upstream is asked for",
 		.offset = IN(host)},
 	{.name = "upstream-host-only",
 		.key = "host-only",
@@ -269,6 +268,7 @@ static const struct option_row rows[] = {
 		.type = OPTION_STRING,
 		.metavar = "FILE",
 		.help = "Trust these CAs, and not the system's, for the exit node's certificate",
+		.brief = "Trust these CAs for the exit node's certificate",
 		.offset = AT(tls_ca)},
 	{.name = "tls-pin",
 		.type = OPTION_STRING,
@@ -360,18 +360,19 @@ const struct option_table client_option_table = {
 
 static const struct option_operand to_publish[] = {
 	[UPSTREAM_FORM_HTTP] = {"[HOST=]UPSTREAM",
-		"What to publish: a port of this machine, HOST:PORT, http:// or https://, the "
-		"path of a folder or a socket; app.example.org=3000 for one host name alone",
+		"What to publish: a port of this machine, HOST:PORT, a URL, the path of a folder "
+		"or "
+		"a socket; app.example.org=3000 for one host",
 		"upstream", TO_PUBLISH("http 3000")},
 	[UPSTREAM_FORM_TCP] = {"[PORT=]UPSTREAM",
 		"What to publish: a port of this machine, HOST:PORT, a socket's path; 2222=22 at "
-		"that public port, without it and --port at one that the exit node picks",
+		"that public port, else at any that is free",
 		"upstream",
 		"what to publish is missing: a port or HOST:PORT, such as tunnel tcp 22, or tunnel "
 		"tcp 2222=22 for the public port 2222; --remote, or --url, is the exit node"},
 	[UPSTREAM_FORM_UDP] = {"[PORT=]UPSTREAM",
 		"What to publish: a port of this machine or HOST:PORT; 5353=53 at that public "
-		"port, without it and --port at one that the exit node picks",
+		"port, else at any that is free",
 		"upstream",
 		"what to publish is missing: a port or HOST:PORT, such as tunnel udp 53, or tunnel "
 		"udp 5353=53 for the public port 5353; --remote, or --url, is the exit node"},
@@ -408,8 +409,7 @@ const struct option_table client_short_forms[] = {
 		"  tunnel udp 53\n"
 		"  tunnel udp 5353=53\n"),
 	SHORT_FORM(UPSTREAM_FORM_TLS, "tls", "HOST=UPSTREAM",
-		"Publishes a service that speaks TLS, unopened and by its name: tunnel client with "
-		"one --upstream.",
+		"Publishes by its name what speaks TLS: tunnel client with one --upstream.",
 		"  tunnel tls app.example.org=443\n"),
 };
 

@@ -233,8 +233,10 @@ static void tell(struct services *s, struct offering *offering, uint64_t now)
 	bool answered = offering->state == OFFERING_GRANTED || offering->state == OFFERING_REFUSED;
 	if (answered && !offering->told &&
 		log_limit_pass(&s->log_answers, now, SERVICES_LOG_EVERY, SERVICES_LOG_BURST(s->n),
-			more))
+			more)) {
 		offering_tell(offering, more);
+		s->invited = s->invited || offering_invite(offering);
+	}
 }
 
 void services_retry(struct services *s, uint64_t now)

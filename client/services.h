@@ -19,6 +19,7 @@ struct services {
 	size_t n;
 	uint32_t last; /* the highest number that was given */
 	bool granted;  /* something was, once */
+	bool invited;  /* somebody was told how to try what is published */
 	struct log_limit log_answers;
 };
 

@@ -72,20 +72,39 @@ const char *advertise_scheme(const char **option, uint16_t *port)
 	return NULL;
 }
 
-int advertise_address(const char *option, uint16_t port, char out[ADVERTISE_SIZE], bool *guess_out,
-	struct error *err)
+static bool is_any(const struct address *a)
+{
+	static const uint8_t zero[sizeof a->bytes];
+	return memcmp(a->bytes, zero, sizeof zero) == 0;
+}
+
+/* What is listened on, when that is one address, which others can be told. */
+static bool take_bound(const char *bound, struct address *out)
+{
+	return bound && *bound && address_parse_ip(str_from(bound), out) && !is_any(out) &&
+	       !address_is_link_local(out);
+}
+
+int advertise_address(const char *option, const char *bound, uint16_t port,
+	char out[ADVERTISE_SIZE], enum advertise_how *how_out, struct error *err)
 {
 	struct address a;
 	char text[ADDRESS_TEXT_SIZE], host[HOSTNAME_SIZE];
-	bool guessed = !option || !*option;
-	if (guessed)
-		a = guess();
+	enum advertise_how how = ADVERTISE_TOLD;
+	if (!option || !*option) {
+		if (!take_bound(bound, &a)) {
+			a = guess();
+			how = ADVERTISE_GUESS;
+		} else {
+			how = address_is_loopback(&a) ? ADVERTISE_HERE : ADVERTISE_BOUND;
+		}
+	}
 	/* An IPv6 address without brackets is no host name, but people write it. */
-	if (guessed || address_parse_ip(str_from(option), &a)) {
+	if (how != ADVERTISE_TOLD || address_parse_ip(str_from(option), &a)) {
 		a.port = port;
 		address_format(&a, text);
 		snprintf(out, ADVERTISE_SIZE, "%s", text);
-		*guess_out = guessed;
+		*how_out = how;
 		return 0;
 	}
 	size_t n;
@@ -99,21 +118,19 @@ int advertise_address(const char *option, uint16_t port, char out[ADVERTISE_SIZE
 			"--advertise \"%s\" %s: write it as HOST or HOST:PORT", option,
 			hostname_error_text(r));
 	snprintf(out, ADVERTISE_SIZE, "%s:%u", host, own ? own : port);
-	*guess_out = false;
+	*how_out = how;
 	return 0;
 }
 
-/* "--name=value", the value in quotes when a shell would read more into it than it says. */
-static int append_option(struct buf *out, const char *name, struct str value)
+/* In quotes when a shell would read more into it than it says. */
+static int append_quoted(struct buf *out, struct str value)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789-_./:,+@%=";
 	bool quote = value.n == 0;
 	for (size_t i = 0; i < value.n; i++)
 		quote |= !memchr(plain, value.p[i], sizeof plain - 1);
-	int r = buf_append(out, " --", 3);
-	r = r ? r : buf_append(out, name, strlen(name));
-	r = r ? r : buf_append(out, "='", quote ? 2 : 1);
+	int r = quote ? buf_append(out, "'", 1) : 0;
 	for (size_t i = 0; !r && i < value.n; i++) {
 		if (value.p[i] == '\'')
 			r = buf_append(out, "'\\''", 4);
@@ -121,6 +138,15 @@ static int append_option(struct buf *out, const char *name, struct str value)
 			r = buf_append(out, &value.p[i], 1);
 	}
 	return r || !quote ? r : buf_append(out, "'", 1);
+}
+
+/* " --name=value" */
+static int append_option(struct buf *out, const char *name, struct str value)
+{
+	int r = buf_append(out, " --", 3);
+	r = r ? r : buf_append(out, name, strlen(name));
+	r = r ? r : buf_append(out, "=", 1);
+	return r ? r : append_quoted(out, value);
 }
 
 int advertise_command(struct buf *out, const char *remote, struct str token, const char *token_file,
@@ -142,6 +168,24 @@ int advertise_command(struct buf *out, const char *remote, struct str token, con
 		r = buf_append(out, " --no-token", 11);
 	if (r)
 		out->end = out->start + before;
+	return r;
+}
+
+int advertise_copy(struct buf *out, const char *address, const char *path, const char *to)
+{
+	const char *port = strrchr(address, ':');
+	struct buf from = BUF_NULL;
+	int r = buf_append(&from, address, port ? (size_t)(port - address) : strlen(address));
+	r = r ? r : buf_append(&from, ":", 1);
+	r = r ? r : buf_append(&from, path, strlen(path));
+	size_t before = buf_len(out);
+	r = r ? r : buf_append(out, "scp ", 4);
+	r = r ? r : append_quoted(out, (struct str){(const char *)buf_head(&from), buf_len(&from)});
+	r = r ? r : buf_append(out, " ", 1);
+	r = r ? r : append_quoted(out, str_from(to));
+	if (r)
+		out->end = out->start + before;
+	buf_deinit(&from);
 	return r;
 }
 

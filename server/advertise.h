@@ -13,6 +13,14 @@
 /* Bytes: a host name, a colon, a port, a NUL. */
 #define ADVERTISE_SIZE 264
 
+/* How an address is known. */
+enum advertise_how {
+	ADVERTISE_TOLD, /* --advertise */
+	ADVERTISE_BOUND, /* it is the one that is listened on; NAT or a proxy may have another outside */
+	ADVERTISE_HERE,  /* the same, and only this machine reaches it */
+	ADVERTISE_GUESS, /* that which packets on the default route leave from */
+};
+
 /*
  * Takes "https://", "wss://", "http://" or "ws://" off the option, which tell how visitors and clients come where
  * a reverse proxy stands in front; `port` then becomes that scheme's. Returns "https", "http", or NULL: nothing
@@ -21,13 +29,12 @@
 const char *advertise_scheme(const char **option, uint16_t *port);
 
 /*
- * "host:port" for clients: `option` (--advertise, or the one address that is bound; its own port, if
- * it names one, else `port`), or the address that packets on the default route leave from, which is a
- * guess: there may be a NAT in front. Sends no packet. -EINVAL with a sentence for an option that is
- * neither a name nor an address.
+ * "host:port" for clients: `option` (--advertise; its own port, if it names one, else `port`), else `bound`
+ * (--bind-addr or --control-addr, when it is one address; or NULL), else a guess. Sends no packet. -EINVAL
+ * with a sentence for an option that is neither a name nor an address.
  */
-int advertise_address(const char *option, uint16_t port, char out[ADVERTISE_SIZE], bool *guess_out,
-	struct error *err);
+int advertise_address(const char *option, const char *bound, uint16_t port,
+	char out[ADVERTISE_SIZE], enum advertise_how *how_out, struct error *err);
 
 /*
  * Appends "tunnel client --remote=… --upstream=http://127.0.0.1:3000 …" without a newline, quoted for
@@ -37,6 +44,9 @@ int advertise_address(const char *option, uint16_t port, char out[ADVERTISE_SIZE
  */
 int advertise_command(struct buf *out, const char *remote, struct str token, const char *token_file,
 	const char *pin);
+
+/* Appends "scp HOST:PATH TO", quoted as well: `address` is "host:port". 0 or -ENOMEM. */
+int advertise_copy(struct buf *out, const char *address, const char *path, const char *to);
 
 /* Whether the token itself may be shown: --print-token, or a person sits before standard error. */
 bool advertise_may_show(bool print_token);

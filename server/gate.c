@@ -63,15 +63,35 @@ uint16_t gate_common(const struct gate *g, uint16_t first, unsigned n)
 	return 0;
 }
 
-uint16_t gate_control_port(const struct gate *g, bool tls)
+static uint16_t gate_first(const struct gate *g, bool tls, bool (*wanted)(const struct door *d))
 {
 	uint16_t first = 0;
 	for (size_t i = 0; i < g->n; i++) {
 		uint16_t port = g->ports[i].listener.port;
-		if (!g->ports[i].door.links)
+		if (!wanted(&g->ports[i].door))
 			continue;
 		if (!first || (tls && port == 443))
 			first = port;
 	}
 	return first;
+}
+
+static bool takes_links(const struct door *d)
+{
+	return d->links;
+}
+
+static bool takes_visitors(const struct door *d)
+{
+	return d->visits;
+}
+
+uint16_t gate_control_port(const struct gate *g, bool tls)
+{
+	return gate_first(g, tls, takes_links);
+}
+
+uint16_t gate_visitors_port(const struct gate *g, bool tls)
+{
+	return gate_first(g, tls, takes_visitors);
 }

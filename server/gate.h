@@ -29,3 +29,5 @@ uint16_t gate_common(const struct gate *g, uint16_t first, unsigned n);
 
 /* The port clients connect to; for people: 443 where there is TLS and that is one of them. */
 uint16_t gate_control_port(const struct gate *g, bool tls);
+/* The same for visitors. */
+uint16_t gate_visitors_port(const struct gate *g, bool tls);

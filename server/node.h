@@ -28,9 +28,11 @@ struct worker;
 struct node {
 	const struct keyring *keyring;
 	const uint8_t *salt;     /* of the keyring, TOKEN_SALT_SIZE bytes */
-	const char *public_name; /* "host:port" for people, in what a client is told */
+	const char *public_name; /* "host:port" for people: where clients connect to */
 	const char
 		*public_scheme; /* "https" or "http" of --advertise; NULL: as it is answered here */
+	bool public_sure;       /* somebody said so (--advertise); else a client knows better */
+	uint16_t visitors_port; /* the HTTP front's, where clients have another; 0: they do not */
 	uint8_t instance[CONTROL_INSTANCE];
 	/*
 	 * In CDN-Loop of what is passed on: random and new with each start, so that nobody can know it

@@ -93,8 +93,11 @@ static int check_addresses(const struct server_options *o, struct error *err)
 		}
 	}
 	char text[ADVERTISE_SIZE];
-	bool guessed;
-	return o->advertise ? advertise_address(o->advertise, 0, text, &guessed, err) : 0;
+	enum advertise_how how;
+	const char *advertise = o->advertise;
+	uint16_t port = 0;
+	advertise_scheme(&advertise, &port);
+	return advertise ? advertise_address(advertise, NULL, port, text, &how, err) : 0;
 }
 
 int server_options_check(struct server_options *o, struct error *err)

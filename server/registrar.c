@@ -185,6 +185,8 @@ void registrar_tell_up(struct trunk *t, const struct control *hello)
 	/* Nobody reads these before the letter. */
 	memcpy(t->instance, hello->hello.instance, sizeof(t->instance));
 	snprintf(t->version, sizeof(t->version), "%s", hello->hello.version);
+	if (hello->hello.remote)
+		t->remote = strdup(hello->hello.remote); /* without memory: as if it had not said */
 	l->resume_given = hello->hello.resume_given;
 	memcpy(l->secret, hello->hello.resume, sizeof(l->secret));
 	node_post(l->node, 0, &l->mail);

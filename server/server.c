@@ -21,7 +21,7 @@
 #include "net/notify.h"
 #include "net/signals.h"
 #include "net/tls.h"
-#include "server/advertise.h"
+#include "server/announce.h"
 #include "server/gate.h"
 #include "server/keyring.h"
 #include "server/state.h"
@@ -51,6 +51,7 @@ struct server {
 	struct loop_timer watchdog, drain;
 	uint64_t drain_until;
 	char address[ADVERTISE_SIZE];
+	enum advertise_how how;
 };
 
 /* ---- Keys ---- */
@@ -77,36 +78,21 @@ static int server_load_keys(struct server *s, struct error *err)
 
 /* ---- What is said when it is ready ---- */
 
-static void server_print_command(struct server *s, bool guess)
+static void server_announce(struct server *s)
 {
-	const struct server_options *o = s->opts;
-	struct buf line = BUF_NULL;
-	struct str token = STR_NULL;
-	const char *file = NULL;
-	if (s->files.token) {
-		file = s->files.token_path;
-		if (advertise_may_show(o->print_token))
-			token = (struct str){(const char *)s->files.token->bytes,
-				s->files.token->n};
-	} else if (o->token) {
-		file = o->token_from ? o->token_from : "FILE";
-	}
-	char remote[ADVERTISE_SIZE + 8], pin[TLS_PIN_TEXT];
+	char pin[TLS_PIN_TEXT];
 	const struct tls_server *tls = s->node.workers[0]->tls;
-	bool secure = node_is_public_by_tls(&s->node);
-	snprintf(remote, sizeof(remote), "%s%s", secure ? "wss://" : "", s->address);
-	if (tls)
-		tls_server_pin(tls, pin);
+	struct announce a = {.opts = s->opts,
+		.files = &s->files,
+		.address = s->address,
+		.how = s->how,
+		.tls = node_is_public_by_tls(&s->node)};
 	/* Without a token nothing but the pin says who a self-signed certificate is. */
-	if (advertise_command(&line, remote, token, file,
-		    o->auto_tls && o->no_token ? pin : NULL) == 0)
-		log_info("publish a service with: %.*s%s", (int)buf_len(&line),
-			(const char *)buf_head(&line),
-			guess ? " (the address is a guess: see --advertise)" : "");
-	explicit_bzero(line.data, line.cap);
-	buf_deinit(&line);
-	if (s->files.token_made)
-		log_info("a token was made and is kept in %s", s->files.token_path);
+	if (tls && s->opts->auto_tls && s->opts->no_token) {
+		tls_server_pin(tls, pin);
+		a.pin = pin;
+	}
+	announce(&a);
 }
 
 /* One line a port: "visitors 9090", "clients 9090" or "all 9090". Whole or not at all. */
@@ -294,6 +280,25 @@ static void server_stop_workers(struct server *s)
 
 /* ---- Its life ---- */
 
+/* Of the links, and what visitors are told where no client knows better. */
+static int server_find_address(struct server *s, struct error *err)
+{
+	const struct server_options *o = s->opts;
+	bool tls = s->node.workers[0]->tls;
+	const char *option = o->advertise;
+	uint16_t port = gate_control_port(&s->gate, tls);
+	s->node.public_scheme = advertise_scheme(&option, &port);
+	const char *bound = o->control_addr ? o->control_addr : o->bind_addr;
+	if (!o->control_port.n && o->data_addr)
+		bound = o->data_addr;
+	int r = advertise_address(option, bound, port, s->address, &s->how, err);
+	s->node.public_sure = s->how == ADVERTISE_TOLD;
+	/* A proxy in front has one port for both, as far as anybody knows. */
+	if (o->control_port.n && !s->node.public_scheme)
+		s->node.visitors_port = gate_visitors_port(&s->gate, tls);
+	return r;
+}
+
 static int server_start(struct server *s, struct error *err)
 {
 	int r = crypto_start();
@@ -315,11 +320,7 @@ static int server_start(struct server *s, struct error *err)
 	if (r < 0)
 		return r;
 	s->registrar.gate = &s->gate;
-	bool guess;
-	const char *advertise = s->opts->advertise;
-	uint16_t port = gate_control_port(&s->gate, s->node.workers[0]->tls);
-	s->node.public_scheme = advertise_scheme(&advertise, &port);
-	r = advertise_address(advertise, port, s->address, &guess, err);
+	r = server_find_address(s, err);
 	if (r == 0)
 		r = server_write_ready_file(s, err);
 	if (r < 0)
@@ -328,7 +329,7 @@ static int server_start(struct server *s, struct error *err)
 	if (r < 0)
 		return error_set(err, r, "a thread cannot be started: %s", strerror(-r));
 	server_say_ready(s);
-	server_print_command(s, guess);
+	server_announce(s);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "crypto/random.h"
 #include "net/tls.h"
 #include "server/port.h"
+#include "server/public_address.h"
 #include "server/publish.h"
 #include "server/registrar.h"
 
@@ -249,34 +250,10 @@ static void session_refuse(struct session *s, struct trunk *t, const struct cont
 	trunk_send(t, &m);
 }
 
-/* Where visitors find it, for people. */
-static void service_address(const struct service *service, char *to, size_t size)
-{
-	const struct node *n = session_node(service->session);
-	const char *host = n->public_name, *port = strrchr(host, ':');
-	int host_n = port ? (int)(port - host) : (int)strlen(host);
-	const char *place = service->place;
-	bool secure = node_is_public_by_tls(n);
-	const char *scheme = secure ? "https" : "http";
-	if (service->has_port)
-		snprintf(to, size, "%s://%.*s:%s%s", service->kind == CONTROL_UDP ? "udp" : "tcp",
-			host_n, host, strchr(place, ':') + 1,
-			service->tls == CONTROL_TLS_TERMINATE ? " (TLS)" : "");
-	else if (service->kind == CONTROL_TCP)
-		snprintf(to, size, "tls://%s%s", place, port ? port : "");
-	else if (*place && *place != '*')
-		snprintf(to, size, "%s://%s%s/", scheme, place,
-			port && strcmp(port, secure ? ":443" : ":80") != 0 ? port : "");
-	else if (*place)
-		snprintf(to, size, "%s on %s://%s/", place, scheme, host);
-	else
-		snprintf(to, size, "%s://%s/", scheme, host);
-}
-
 static void session_tell_granted(struct session *s, const struct service *service)
 {
-	char address[2 * HOSTNAME_SIZE + 32];
-	service_address(service, address, sizeof(address));
+	char address[PUBLIC_ADDRESS_SIZE];
+	public_address(service, address);
 	struct control m = {.type = CONTROL_GRANTED};
 	m.granted.service = service->number;
 	m.granted.address = address;
@@ -315,8 +292,8 @@ static void publish_home(struct round *r)
 			session_end(s);
 		return;
 	}
-	char address[2 * HOSTNAME_SIZE + 32], more[LOG_LIMIT_MORE];
-	service_address(service, address, sizeof(address));
+	char address[PUBLIC_ADDRESS_SIZE], more[LOG_LIMIT_MORE];
+	public_address(service, address);
 	if (session_may_log(s, more))
 		log_info("session %s publishes %s from %s%s", s->name,
 			service->has_port ? address

@@ -183,6 +183,7 @@ static void trunk_free(struct trunk *t)
 	loop_task_cancel(&t->reap);
 	loop_timer_cancel(&t->suspect);
 	carrier_deinit(&t->carrier);
+	free(t->remote);
 	free(t);
 }
 

@@ -47,6 +47,7 @@ struct trunk {
 	uint8_t instance[CONTROL_INSTANCE];
 	const char *protection; /* "sealed", for people */
 	char version[CONTROL_VERSION + 1];
+	char *remote; /* owned; what the client dialled, as a URL; NULL: it did not say */
 };
 
 /* On the offer's worker. False, and nothing was taken: its place is gone, or memory. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/escape.h"
 #include "base/journal.h"
@@ -50,6 +51,8 @@ static struct {
 	enum log_format format;
 	bool access_off, access_file;
 	bool journal[LOG_SINKS];
+	bool reader; /* a person, at a terminal */
+	bool colour;
 } config = {.level = LOG_INFO};
 
 static _Thread_local struct batch *batch;
@@ -58,6 +61,15 @@ static pthread_once_t batch_once = PTHREAD_ONCE_INIT;
 
 static const char *const level_names[] =
 	{[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+
+/* Of a terminal (ECMA-48): what needs attention stands out, and the time does not. */
+#define COLOUR_END     "\x1b[0m"
+#define COLOUR_DIM     "\x1b[2m"
+#define COLOUR_COMMAND "\x1b[1m"
+static const char *const level_colours[] = {[LOG_ERROR] = "\x1b[1;31m",
+	[LOG_WARN] = "\x1b[33m",
+	[LOG_INFO] = "\x1b[32m",
+	[LOG_DEBUG] = "\x1b[2m"};
 
 /* A thread that ends has had its last turn. */
 static void batch_free(void *b)
@@ -106,6 +118,13 @@ static void put_number(struct line *l, uint64_t v)
 		v /= 10;
 	} while (v);
 	put(l, p, (size_t)(digits + sizeof digits - p));
+}
+
+/* What changes the colour; standard error only. */
+static void put_colour(struct line *l, enum log_sink sink, const char *colour)
+{
+	if (config.colour && sink == LOG_SINK_STDERR)
+		put(l, colour, strlen(colour));
 }
 
 static void put_time(struct line *l, struct stamp *s)
@@ -170,8 +189,10 @@ static void put_begin(struct line *l, struct stamp *stamp, enum log_sink sink, e
 		put(l, journal_priority(level), strlen(journal_priority(level)));
 	if (json)
 		put_literal(l, "{\"time\":\"");
+	put_colour(l, sink, COLOUR_DIM);
 	if (json || !journal)
 		put_time(l, stamp);
+	put_colour(l, sink, COLOUR_END);
 	if (json)
 		put_literal(l, "\",");
 	else if (!journal)
@@ -185,7 +206,9 @@ static void put_sentence(struct line *l, struct stamp *stamp, enum log_sink sink
 	put_begin(l, stamp, sink, level);
 	if (json)
 		put_literal(l, "\"level\":\"");
+	put_colour(l, sink, level_colours[level]);
 	put(l, level_names[level], strlen(level_names[level]));
+	put_colour(l, sink, COLOUR_END);
 	if (json)
 		put_literal(l, "\",\"message\":\"");
 	else
@@ -207,8 +230,17 @@ static size_t render(char *to, enum log_sink sink, enum log_level level, const c
 	return (size_t)(l.p - to);
 }
 
+/* NO_COLOR says it for every program (no-color.org), TERM what this terminal can do. */
+static bool wants_colour(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	return !(no && *no) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 int log_start(const struct log_options *opts, struct error *err)
 {
+	config.reader = opts->format == LOG_TEXT && isatty(STDERR_FILENO);
+	config.colour = config.reader && wants_colour();
 	config.format = opts->format;
 	config.access_off = opts->access_off;
 	config.access_file = opts->access_file && !opts->access_off;
@@ -229,6 +261,7 @@ void log_stop(void)
 	if (batch)
 		batch->turns = false;
 	config.access_file = false;
+	config.reader = config.colour = false;
 	log_sinks_stop();
 }
 
@@ -268,6 +301,26 @@ void log_line(enum log_level level, const char *fmt, ...)
 	struct line l = line_begin(b, LOG_SINK_STDERR);
 	put_sentence(&l, &b->stamp, LOG_SINK_STDERR, level,
 		(struct str){text, MIN((size_t)n, sizeof text - 1)});
+	line_end(b, LOG_SINK_STDERR, &l);
+}
+
+bool log_has_reader(void)
+{
+	return config.reader;
+}
+
+void log_command(const char *command)
+{
+	struct batch *b = config.reader && log_enabled(LOG_INFO) ? batch_get() : NULL;
+	if (!b) {
+		log_info("%s", command);
+		return;
+	}
+	struct line l = line_begin(b, LOG_SINK_STDERR);
+	put_colour(&l, LOG_SINK_STDERR, COLOUR_COMMAND);
+	put_escaped(&l, command, strlen(command), ESCAPE_SENTENCE, SIZE_MAX);
+	l.end += TAIL_MAX;
+	put_colour(&l, LOG_SINK_STDERR, COLOUR_END);
 	line_end(b, LOG_SINK_STDERR, &l);
 }
 

@@ -48,6 +48,15 @@ bool log_access_enabled(void);
 /* One sentence; control characters are escaped, so peers' text may be an argument. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * A command that a person copies. On a terminal it is alone on its line, so that it can be taken with one
+ * gesture; elsewhere it is a sentence by itself.
+ */
+void log_command(const char *command);
+
+/* Whether the lines are text, and a person reads them as they come: standard error is a terminal. */
+bool log_has_reader(void);
+
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)

@@ -188,7 +188,8 @@ void help_print(FILE *to, const struct option_table *t)
 {
 	const struct option_table help = {.rows = &help_row, .n = 1};
 	print_usage(to, t, &layout_brief);
-	fputc('\n', to);
+	if (!t->operand)
+		fputc('\n', to);
 	print_brief_rows(to, t);
 	print_brief_rows(to, &help);
 	if (t->example)

@@ -65,6 +65,8 @@ static const struct message {
 				HEX(hello, instance, CONTROL_INSTANCE),
 				HEX(hello, resume, CONTROL_SECRET, IF(hello, resume_given)),
 				HEX(hello, session, CONTROL_SESSION, IF(hello, session_given)),
+				MEMBER(hello, remote, .form = FORM_CLEAN, .bound = CONTROL_REMOTE,
+					.optional = true),
 				NUMBER(hello, base_window, CONTROL_WINDOW),
 				NUMBER(hello, max_streams, UINT32_MAX),
 			}},

@@ -22,8 +22,9 @@
 #define CONTROL_SESSION  8   /* bytes: names a session, in logs too; not a secret */
 #define CONTROL_VERSION  64  /* bytes: a program's version */
 #define CONTROL_HOST     255 /* bytes: a DNS name (253) behind "*." */
-#define CONTROL_REWRITE  (CONTROL_HOST + 6) /* bytes: a host and ":65535" */
-#define CONTROL_ALPN     255                /* bytes: ALPN_LIST_MAX */
+#define CONTROL_REWRITE  (CONTROL_HOST + 6)  /* bytes: a host and ":65535" */
+#define CONTROL_ALPN     255                 /* bytes: ALPN_LIST_MAX */
+#define CONTROL_REMOTE   (CONTROL_HOST + 16) /* bytes: "wss://", a host, and ":65535" */
 #define CONTROL_TEXT     1024 /* bytes: a URL, a path, a sentence; what a log line should hold */
 #define CONTROL_WINDOW   INT32_MAX /* bytes: the largest credit (rule 20) */
 
@@ -79,6 +80,8 @@ struct control {
 			uint8_t resume[CONTROL_SECRET];   /* client: of the session to go on with */
 			uint8_t session[CONTROL_SESSION]; /* server, when it has one already */
 			bool resume_given, session_given;
+			const char *
+				remote; /* client: what it dialled, "wss://host:port"; NULL: not said */
 			uint32_t base_window; /* bytes that each stream may send at once */
 			uint32_t max_streams; /* that the peer may have open */
 		} hello;

@@ -174,10 +174,10 @@ def test_as_it_stands_in_the_document(tunnel, heading):
     usual, beside = blocks("The exit node", "sh")
     server = m.command("server", (blocks(heading, "sh") or [usual])[0],
                        "--state-dir=%s" % tunnel.path, "--ready-file=%s/up" % tunnel.path)
-    server.log_contains("publish a service with: tunnel client --remote=wss://%s:443 " % NAME)
+    server.log_contains("tunnel client --remote=wss://%s:443 " % NAME)
     m.proxy(heading)
     client = m.command("client", beside, "--tls-ca=" + m.ca.cert)
-    client.log_contains(" is published at https://%s:443/" % NAME)
+    client.log_contains(" is published at https://%s/" % NAME)
     assert ("TLS to %s:443 ends before the exit node; the link is sealed" % NAME in client.log()) \
         == (heading != "HAProxy that passes TLS on")
     look_around(m, server)

@@ -163,8 +163,8 @@ def test_advertise_a_proxy_that_ends_tls(tunnel):
     server.log_contains("tunnel client --remote=wss://exit.example.org:443 ")
     upstream = tunnel.upstream().url
     client = tunnel.client(server, [upstream, "a.example=" + upstream, "*.b.example=" + upstream])
-    for address in ("https://exit.example.org:443/", "https://a.example/",
-                    "*.b.example on https://exit.example.org:443/"):
+    for address in ("https://exit.example.org/", "https://a.example/",
+                    "*.b.example on https://exit.example.org/"):
         assert " is published at %s\n" % address in client.log()
     plain = tunnel.server("--advertise=http://exit.example.org:8080", "--auto-tls")
     plain.log_contains("tunnel client --remote=exit.example.org:8080 ")

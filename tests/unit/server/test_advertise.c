@@ -30,9 +30,9 @@ static void test_options(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char out[ADVERTISE_SIZE];
-		bool guess = true;
+		enum advertise_how how = ADVERTISE_GUESS;
 		struct error err;
-		int r = advertise_address(cases[i].option, 9090, out, &guess, &err);
+		int r = advertise_address(cases[i].option, "127.0.0.1", 9090, out, &how, &err);
 		if (!cases[i].want) {
 			assert_int_equal(r, -EINVAL);
 			assert_non_null(strstr(err.text, cases[i].option));
@@ -40,7 +40,7 @@ static void test_options(void **state)
 		}
 		assert_int_equal(r, 0);
 		assert_string_equal(out, cases[i].want);
-		assert_false(guess);
+		assert_int_equal(how, ADVERTISE_TOLD);
 	}
 }
 
@@ -51,23 +51,62 @@ static void test_longest_option(void **state)
 		      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
 		      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 	char out[ADVERTISE_SIZE];
-	bool guess;
+	enum advertise_how how;
 	struct error err;
-	assert_int_equal(advertise_address(name, 65535, out, &guess, &err), 0);
+	assert_int_equal(advertise_address(name, NULL, 65535, out, &how, &err), 0);
 	assert_int_equal(strlen(out), sizeof name - 1 + 6);
 }
 
-static void test_guess(void **state)
+/* What is listened on is known, unless that is everything, or nothing that could be told. */
+static void test_bound(void **state)
 {
-	for (int i = 0; i < 2; i++) {
+	static const struct {
+		const char *bound, *want; /* NULL: a guess */
+		enum advertise_how how;
+	} cases[] = {
+		{"192.0.2.7", "192.0.2.7:8000", ADVERTISE_BOUND},
+		{"2001:db8::7", "[2001:db8::7]:8000", ADVERTISE_BOUND},
+		{"127.0.0.1", "127.0.0.1:8000", ADVERTISE_HERE},
+		{"::1", "[::1]:8000", ADVERTISE_HERE},
+		{"0.0.0.0", NULL, ADVERTISE_GUESS},
+		{"::", NULL, ADVERTISE_GUESS},
+		{"fe80::1%lo", NULL, ADVERTISE_GUESS},
+		{"", NULL, ADVERTISE_GUESS},
+		{NULL, NULL, ADVERTISE_GUESS},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char out[ADVERTISE_SIZE];
-		bool guess = false;
+		enum advertise_how how = ADVERTISE_TOLD;
 		struct error err;
 		struct address a;
-		assert_int_equal(advertise_address(i ? "" : NULL, 8000, out, &guess, &err), 0);
-		assert_true(guess);
+		assert_int_equal(advertise_address(i % 2 ? "" : NULL, cases[i].bound, 8000, out,
+					 &how, &err),
+			0);
+		assert_int_equal(how, cases[i].how);
 		assert_true(address_parse(str_from(out), &a));
 		assert_int_equal(a.port, 8000);
+		if (cases[i].want)
+			assert_string_equal(out, cases[i].want);
+	}
+}
+
+static void test_copies(void **state)
+{
+	static const struct {
+		const char *address, *path, *want;
+	} cases[] = {
+		{"192.0.2.7:80", "/var/lib/tunnel/token",
+			"scp 192.0.2.7:/var/lib/tunnel/token token"},
+		{"exit.example.org:8000", "/my state/$x",
+			"scp 'exit.example.org:/my state/$x' token"},
+		{"[2001:db8::7]:80", "/t", "scp '[2001:db8::7]:/t' token"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf out = BUF_NULL;
+		assert_int_equal(advertise_copy(&out, cases[i].address, cases[i].path, "token"), 0);
+		assert_int_equal(buf_append(&out, "", 1), 0);
+		assert_string_equal((char *)buf_head(&out), cases[i].want);
+		buf_deinit(&out);
 	}
 }
 
@@ -116,7 +155,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_longest_option),
-		cmocka_unit_test(test_guess),
+		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_commands),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

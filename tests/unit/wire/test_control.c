@@ -46,7 +46,8 @@ static const char *const messages[] = {
 	"{\"type\":\"hello\",\"version\":\"0.1.0\",\"instance\":\"" HEX16
 	"\",\"base_window\":65536,\"max_streams\":4294967295}",
 	"{\"type\":\"hello\",\"version\":\"\",\"instance\":\"" HEX16 "\",\"resume\":\"" HEX32
-	"\",\"session\":\"" HEX8 "\",\"base_window\":0,\"max_streams\":0}",
+	"\",\"session\":\"" HEX8
+	"\",\"remote\":\"wss://[::1]:8443\",\"base_window\":0,\"max_streams\":0}",
 	"{\"type\":\"publish\",\"service\":1,\"kind\":\"http\",\"host\":\"*.example.com\","
 	"\"upstream\":\"http://127.0.0.1:3000\",\"path\":\"/api\"}",
 	"{\"type\":\"publish\",\"service\":2,\"kind\":\"tcp\",\"host\":\"\","
@@ -100,6 +101,7 @@ static void values(void **state)
 	assert_true(c.hello.resume_given && c.hello.session_given);
 	assert_memory_equal(c.hello.instance, "\1\2\3\4\5\6\7\10\1\2\3\4\5\6\7\10", 16);
 	assert_int_equal(c.hello.resume[31], 8);
+	assert_string_equal(c.hello.remote, "wss://[::1]:8443");
 	control_deinit(&c);
 
 	assert_int_equal(decode(messages[2], strlen(messages[2]), &c), 0);
@@ -260,6 +262,9 @@ static void read_or_refused(void **state)
 		ROW(CONTROL_E_MALFORMED,
 			"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16
 			"\",\"resume\":7,\"base_window\":1,\"max_streams\":1}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16
+			"\",\"remote\":\"ws://a b\",\"base_window\":1,\"max_streams\":1}"),
 #undef ROW
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
