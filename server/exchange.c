@@ -191,7 +191,9 @@ bool exchange_leaves(struct exchange *ex, const struct service *service, enum pa
 	if (!path_prefix(service->path).n || ex->asterisk)
 		return false;
 	*why_out = PAGE_DOT_SEGMENTS;
-	if (buf_reserve(&ex->request, ex->head_n + ex->plain_n) < 0)
+	/* All of a head, where a Destination in it is looked at as well. */
+	size_t room = ex->dav ? ex->head_n + ex->plain_n : ex->target_n;
+	if (buf_reserve(&ex->request, room) < 0)
 		return true;
 	size_t at = ex->head_at + ex->method_n + 1 + ex->prefix_n;
 	struct str target = {(const char *)buf_head(&ex->request) + at, ex->target_n};
