@@ -22,14 +22,20 @@ static bool takes_list(const struct option_row *row)
 	       row->type == OPTION_RANGES;
 }
 
+/* "Remote" is remote, whatever else has that name. */
+static bool is_meant(const char *near, const char *typed)
+{
+	return near && strcasecmp(near, typed) == 0;
+}
+
 static int unknown(const struct entry *e, const struct option_table *t,
 	const struct tree_node *node, struct error *err)
 {
 	const char *habit = option_habit(config_table(e->c), node->key, strlen(node->key));
-	if (habit)
+	const char *near = option_nearest_key(t, node->key, strlen(node->key));
+	if (habit && !is_meant(near, node->key))
 		return error_set(err, -EINVAL, "%s:%u: unknown option %s: %s", e->path, node->line,
 			node->key, habit);
-	const char *near = option_nearest_key(t, node->key, strlen(node->key));
 	struct option_at inner = option_find(config_table(e->c), node->key, strlen(node->key));
 	if (inner.group && t == config_table(e->c))
 		return error_set(err, -EINVAL, "%s:%u: %s belongs inside an entry of %s", e->path,
@@ -53,8 +59,11 @@ static int apply_values(const struct entry *e, struct option_at at, const struct
 	bool lists, struct error *err)
 {
 	if (node->kind == TREE_MAP || (node->kind == TREE_LIST && !lists))
-		return error_set(err, -EINVAL, "%s:%u: %s takes %s", e->path, node->line,
-			option_in_file(at), lists ? "a value or a list of values" : "one value");
+		return error_set(err, -EINVAL, "%s:%u: %s takes %s%s%s%s", e->path, node->line,
+			option_in_file(at), lists ? "a value or a list of values" : "one value",
+			node->kind == TREE_MAP ? ", and no map" : "",
+			node->kind == TREE_MAP && at.row->metavar ? ": " : "",
+			node->kind == TREE_MAP && at.row->metavar ? at.row->metavar : "");
 	const struct tree_node *item = node->kind == TREE_LIST ? node->child : node;
 	for (; item; item = node->kind == TREE_LIST ? item->next : NULL) {
 		if (item->kind != TREE_SCALAR)
@@ -150,8 +159,10 @@ int config_read_file(struct config *c, const char *path, size_t *strangers_out, 
 	if (r)
 		return r;
 	struct entry e = {c, path, fd};
-	for (const struct tree_node *node = root->child; node; node = node->next)
-		*strangers_out += !find(config_table(c), node->key).row;
+	for (const struct tree_node *node = root->child; node; node = node->next) {
+		const char *near = option_nearest_key(config_table(c), node->key, strlen(node->key));
+		*strangers_out += !find(config_table(c), node->key).row && !is_meant(near, node->key);
+	}
 	for (const struct tree_node *node = root->child; node && !r; node = node->next)
 		r = apply_entry(&e, node, err);
 	tree_free(root);

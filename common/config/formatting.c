@@ -6,7 +6,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -72,6 +71,14 @@ static struct found sign_before_end(struct str text)
 			return f;
 	}
 	return (struct found){0};
+}
+
+bool formatting_has_blank(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (sign_at((struct str){text.p + i, text.n - i}).sign == SIGN_BLANK)
+			return true;
+	return false;
 }
 
 /* ---- Words ---- */
@@ -271,4 +278,18 @@ int formatting_check_value(const struct option_table *t, struct str v, struct er
 			"space instead",
 			first.sign == SIGN_BLANK ? first.name : last.name);
 	return check_quotes(v, err);
+}
+
+int formatting_check_key(const char *key, struct error *err)
+{
+	for (const char *c = key; *c; c++) {
+		struct found f = sign_at(str_from(c));
+		if (f.sign == SIGN_DASH)
+			return error_set(err, -EINVAL,
+				"\"%s\" has %s in it, which a page or an editor made of a hyphen", key,
+				f.name);
+		if (f.sign != SIGN_NONE)
+			return error_set(err, -EINVAL, "\"%s\" has %s in it", key, f.name);
+	}
+	return 0;
 }

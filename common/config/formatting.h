@@ -3,6 +3,8 @@
  * What a page, an editor or a messenger makes of a command on its way to a shell, and what is left when
  * nothing took quotes and variables apart: told for what it is, since a terminal shows hardly any of it.
  */
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/str.h"
 #include "config/option.h"
@@ -20,3 +22,9 @@ int formatting_check_word(const struct option_table *t, const char *word, struct
  * nothing of the value, which may be a secret. 0, or -EINVAL.
  */
 int formatting_check_value(const struct option_table *t, struct str value, struct error *err);
+
+/* Whether there is a blank in it that only looks like one. */
+bool formatting_has_blank(struct str text);
+
+/* A name in a file: no sign of formatting belongs into it. 0, or -EINVAL with a sentence. */
+int formatting_check_key(const char *key, struct error *err);

@@ -9,10 +9,14 @@
 
 #include <yaml.h>
 
+#include "config/formatting.h"
+#include "config/tree_cause.h"
+
 struct reader {
 	yaml_parser_t parser;
 	yaml_event_t event; /* the current one; owned */
 	const char *path;
+	struct str text; /* all of the file */
 	struct error *err;
 };
 
@@ -32,8 +36,14 @@ static int advance(struct reader *r)
 	if (yaml_parser_parse(&r->parser, &r->event))
 		return 0;
 	memset(&r->event, 0, sizeof r->event);
-	const char *problem = r->parser.problem ? r->parser.problem : "not YAML";
-	return fail(r, (unsigned)r->parser.problem_mark.line + 1, problem);
+	const struct tree_problem problem = {
+		.problem = r->parser.problem,
+		.context = r->parser.context,
+		.line = r->parser.problem_mark.line,
+		.column = r->parser.problem_mark.column,
+		.context_line = r->parser.context_mark.line,
+	};
+	return tree_explain(r->path, r->text, &problem, r->err);
 }
 
 static int read_node(struct reader *r, int depth, struct tree_node **out);
@@ -48,11 +58,38 @@ static struct tree_node *node_new(struct reader *r, enum tree_kind kind)
 	return node;
 }
 
+/* An alias; an anchor or a tag before a value, which would be read without what it begins with. */
+static char mark_of(const yaml_event_t *e)
+{
+	const yaml_char_t *anchor = NULL, *tag = NULL;
+	if (e->type == YAML_ALIAS_EVENT)
+		return '*';
+	if (e->type == YAML_SCALAR_EVENT) {
+		anchor = e->data.scalar.anchor;
+		tag = e->data.scalar.tag;
+	} else if (e->type == YAML_MAPPING_START_EVENT) {
+		anchor = e->data.mapping_start.anchor;
+		tag = e->data.mapping_start.tag;
+	} else if (e->type == YAML_SEQUENCE_START_EVENT) {
+		anchor = e->data.sequence_start.anchor;
+		tag = e->data.sequence_start.tag;
+	}
+	/* "!!str" is spelt out by the parser, and harmless. */
+	return anchor ? '&' : tag && tag[0] == '!' ? '!' : 0;
+}
+
 static int read_key(struct reader *r, const struct tree_node *map, char **key_out)
 {
+	char mark = mark_of(&r->event);
+	if (mark)
+		return fail(r, line_of(r), tree_cause_of_mark(mark));
 	if (r->event.type != YAML_SCALAR_EVENT)
 		return fail(r, line_of(r), "a key must be a plain word");
 	const char *key = (const char *)r->event.data.scalar.value;
+	if (formatting_check_key(key, r->err)) {
+		error_prefix(r->err, "%s:%u", r->path, line_of(r));
+		return -EINVAL;
+	}
 	for (const struct tree_node *n = map->child; n; n = n->next)
 		if (strcmp(n->key, key) == 0)
 			return error_set(r->err, -EINVAL, "%s:%u: %s stands in line %u already",
@@ -104,8 +141,9 @@ static int read_node(struct reader *r, int depth, struct tree_node **out)
 		return fail(r, line_of(r), "nested too deeply");
 	bool scalar = r->event.type == YAML_SCALAR_EVENT;
 	bool map = r->event.type == YAML_MAPPING_START_EVENT;
-	if (!scalar && !map && r->event.type != YAML_SEQUENCE_START_EVENT)
-		return fail(r, line_of(r), "anchors and aliases are not taken");
+	char mark = mark_of(&r->event);
+	if (mark)
+		return fail(r, line_of(r), tree_cause_of_mark(mark));
 
 	struct tree_node *node = node_new(r, scalar ? TREE_SCALAR : map ? TREE_MAP : TREE_LIST);
 	if (!node)
@@ -141,7 +179,7 @@ static int read_stream(struct reader *r, struct tree_node **root_out)
 	if (!e)
 		e = read_node(r, 0, &root);
 	if (!e && root->kind != TREE_MAP)
-		e = fail(r, root->line, "the file must be a list of \"option: value\" lines");
+		e = tree_explain_shape(r->path, r->text, root->line, r->err);
 	if (!e)
 		e = advance(r); /* behind DOCUMENT-END */
 	if (!e && r->event.type != YAML_STREAM_END_EVENT)
@@ -166,7 +204,7 @@ int tree_read(int fd, const char *path, struct tree_node **root_out, struct erro
 			n += (size_t)got;
 	}
 	int e = 0;
-	struct reader r = {.path = path, .err = err};
+	struct reader r = {.path = path, .err = err, .text = {(char *)text, n}};
 	if (got < 0)
 		e = error_set(err, -errno, "%s cannot be read: %m", path);
 	else if (n > TREE_SIZE_MAX)
