@@ -295,7 +295,9 @@ static const char *advice(const struct offering *offering, enum control_reason r
 			    : "choose another name, or stop the client that has it; asking again "
 			      "meanwhile";
 	case CONTROL_REASON_DENIED:
-		return "the exit node's operator can allow it; asking again meanwhile";
+		return port ? "choose another port, or have the exit node's operator allow it; "
+			      "asking again meanwhile"
+			    : "the exit node's operator can allow it; asking again meanwhile";
 	case CONTROL_REASON_INVALID:
 		return port ? "correct the port" : "correct the name in --upstream";
 	case CONTROL_REASON_UNSUPPORTED:

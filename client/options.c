@@ -459,20 +459,6 @@ static int check_tls(struct client_options *o, struct error *err)
 	return 0;
 }
 
-/* Chosen at start, by the environment too; what is said here is judged as a file is. */
-static int check_proxy(const struct client_options *o, struct error *err)
-{
-	struct url url;
-	struct url_login login;
-	if (!o->proxy || strcmp(o->proxy, "none") == 0)
-		return 0;
-	int r = url_parse_proxy(str_from(o->proxy), &url, &login, err);
-	explicit_bzero(&login, sizeof login);
-	if (r)
-		error_prefix(err, "--proxy");
-	return r;
-}
-
 static int check_services(struct client_options *o, struct error *err)
 {
 	const struct service_options *v = o->services.v;
@@ -496,8 +482,6 @@ int client_options_check(struct client_options *o, struct error *err)
 	int r = check_remote(o, err);
 	if (!r)
 		r = check_tls(o, err);
-	if (!r)
-		r = check_proxy(o, err);
 	if (!r)
 		r = check_services(o, err);
 	if (!r && o->max_window < o->base_window)

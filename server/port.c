@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/macros.h"
+#include "config/value.h"
 #include "crypto/random.h"
 #include "server/gate.h"
 #include "server/hatch.h"
@@ -143,11 +144,14 @@ static int port_allow(const struct session *s, uint32_t first, unsigned n,
 			(unsigned)o->max_ports, s->n_ports, n);
 	*reason_out = CONTROL_REASON_DENIED;
 	for (uint32_t port = first; first && port < first + n; port++)
-		if (!option_ranges_have(&o->allow_ports, (uint16_t)port))
+		if (!option_ranges_have(&o->allow_ports, (uint16_t)port)) {
+			char allowed[128]; /* of a long list the beginning says enough */
+			value_format_ranges(&o->allow_ports, allowed, sizeof allowed);
 			return error_set(err, -EPERM,
 				"port %u is not among those that this server gives away "
-				"(--allow-ports)",
-				port);
+				"(--allow-ports=%s; with %u added it is)",
+				port, allowed, port);
+		}
 	return 0;
 }
 
@@ -165,23 +169,22 @@ static int port_afford(const struct registrar *r, unsigned n, struct error *err)
 		(unsigned long long)limit.rlim_cur, most, r->n_ports, n);
 }
 
-/* Nobody has them. NULL with an error. */
-static struct port *port_new(struct session *s, const struct service *service, uint16_t first,
-	struct error *err)
+/* Nobody has them. 0, or -errno with a sentence. */
+static int port_new(struct session *s, const struct service *service, uint16_t first,
+	struct port **port_out, struct error *err)
 {
 	struct registrar *r = s->registrar;
 	struct port *p = calloc(1, sizeof(*p));
-	if (!p) {
-		error_set(err, -ENOMEM, "the server is out of memory");
-		return NULL;
-	}
+	if (!p)
+		return error_set(err, -ENOMEM, "the server is out of memory");
 	p->registrar = r;
 	p->kind = service->kind;
 	p->n = service->n_numbers;
 	list_init(&p->link);
-	if ((first ? port_open(r, p, first, err) : port_open_any(r, p, err)) < 0) {
+	int e = first ? port_open(r, p, first, err) : port_open_any(r, p, err);
+	if (e < 0) {
 		free(p);
-		return NULL;
+		return e;
 	}
 	list_append(&r->ports, &p->link);
 	r->n_ports += p->n;
@@ -199,7 +202,8 @@ static struct port *port_new(struct session *s, const struct service *service, u
 	if (p->hatch)
 		hatch_send(p->hatch, p->door.place,
 			list_entry(s->trunks.next, struct trunk, of_session)->worker->index);
-	return p;
+	*port_out = p;
+	return 0;
 }
 
 /* A port that could not be opened: the kernel does not say that it is this very program that has it. */
@@ -232,12 +236,13 @@ int port_hold(struct session *s, struct service *service, uint32_t number,
 	e = p ? port_share(p, s, service, first, err) : port_afford(r, n, err);
 	if (e < 0)
 		return e;
-	*reason_out = CONTROL_REASON_TAKEN;
-	if (!p)
-		p = port_new(s, service, first, err);
-	if (!p) {
+	e = p ? 0 : port_new(s, service, first, &p, err);
+	if (e < 0) {
+		/* What the process may not open is for its operator to allow, as what it does not give away. */
+		*reason_out =
+			e == -EACCES || e == -EPERM ? CONTROL_REASON_DENIED : CONTROL_REASON_TAKEN;
 		port_blame_gate(r, service, first, reason_out, err);
-		return -EADDRINUSE;
+		return e;
 	}
 	p->holders++;
 	service->port = p;

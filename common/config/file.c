@@ -160,8 +160,10 @@ int config_read_file(struct config *c, const char *path, size_t *strangers_out, 
 		return r;
 	struct entry e = {c, path, fd};
 	for (const struct tree_node *node = root->child; node; node = node->next) {
-		const char *near = option_nearest_key(config_table(c), node->key, strlen(node->key));
-		*strangers_out += !find(config_table(c), node->key).row && !is_meant(near, node->key);
+		const char *near =
+			option_nearest_key(config_table(c), node->key, strlen(node->key));
+		*strangers_out +=
+			!find(config_table(c), node->key).row && !is_meant(near, node->key);
 	}
 	for (const struct tree_node *node = root->child; node && !r; node = node->next)
 		r = apply_entry(&e, node, err);

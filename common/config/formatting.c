@@ -286,8 +286,8 @@ int formatting_check_key(const char *key, struct error *err)
 		struct found f = sign_at(str_from(c));
 		if (f.sign == SIGN_DASH)
 			return error_set(err, -EINVAL,
-				"\"%s\" has %s in it, which a page or an editor made of a hyphen", key,
-				f.name);
+				"\"%s\" has %s in it, which a page or an editor made of a hyphen",
+				key, f.name);
 		if (f.sign != SIGN_NONE)
 			return error_set(err, -EINVAL, "\"%s\" has %s in it", key, f.name);
 	}

@@ -70,28 +70,31 @@ static const char *cause_of_line(struct str line)
 {
 	line = without_indent(line);
 	if (formatting_has_blank(line))
-		return "a non-breaking space stands here, which YAML does not take for a blank: type "
+		return "a non-breaking space stands here, which YAML does not take for a blank: "
+		       "type "
 		       "an ordinary one";
 	if (has(line, "{{"))
 		return "a template stands here that nothing has filled in";
 	if (has(line, "-----BEGIN"))
 		return "this is a certificate or a key, and not a file with options";
 	if (line.n && line.p[0] == '[')
-		return "this is how an ini or a TOML file begins: here it is YAML, with lines such as "
+		return "this is how an ini or a TOML file begins: here it is YAML, with lines such "
+		       "as "
 		       "\"remote: exit.example.org\"";
 	if (line.n >= 2 && memcmp(line.p, "--", 2) == 0)
 		return "options stand here without their dashes, each in a line of its own, as in "
 		       "\"remote: exit.example.org\"";
 	size_t name = 0;
-	while (name < line.n && (isalnum((unsigned char)line.p[name]) ||
-					(name && strchr("-_", line.p[name]))))
+	while (name < line.n &&
+		(isalnum((unsigned char)line.p[name]) || (name && strchr("-_", line.p[name]))))
 		name++;
 	struct str rest = {line.p + name, line.n - name};
 	if (name && rest.n > 1 && rest.p[0] == ':' && !isspace((unsigned char)rest.p[1]))
 		return "the colon behind the option has no blank behind it: \"log-level: info\"";
 	rest = without_indent(rest);
 	if (name && rest.n && rest.p[0] == '=')
-		return "behind the option stands a '=', as in ini and TOML files: here it is a colon, "
+		return "behind the option stands a '=', as in ini and TOML files: here it is a "
+		       "colon, "
 		       "\"log-level: info\"";
 	return NULL;
 }
@@ -132,7 +135,8 @@ static int explain_mapping(const char *path, struct str text, const struct tree_
 		return say(path, p->line - 1, cause, err);
 	if (indent_of(line) > indent_of(before))
 		return say(path, p->line,
-			"the line is indented more than the one before it, which has a value already: "
+			"the line is indented more than the one before it, which has a value "
+			"already: "
 			"options stand straight below each other",
 			err);
 	return say(path, p->line, p->problem, err);

@@ -43,6 +43,9 @@ char *value_format(const struct option_row *row, void *values, char *to, size_t 
 /* The key, and the settings that are not as they are anyway: "tcp://a:22 port=2222". */
 char *value_format_element(const struct option_row *group, void *element, char *to, size_t size);
 
+/* "80,7000-7010", cut to `size`. Returns `to`. */
+char *value_format_ranges(const struct option_ranges *ranges, char *to, size_t size);
+
 /* The bare parsers and printers, for tests and other rooms. Whole text, no blanks; -EINVAL. */
 int value_parse_flag(struct str text, bool *out);
 int value_parse_number(struct str text, uint64_t *out);

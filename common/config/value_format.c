@@ -33,7 +33,7 @@ static char *format_ports(const struct option_ports *ports, char *to, size_t siz
 	return to;
 }
 
-static char *format_ranges(const struct option_ranges *ranges, char *to, size_t size)
+char *value_format_ranges(const struct option_ranges *ranges, char *to, size_t size)
 {
 	size_t used = 0;
 	to[0] = 0;
@@ -91,7 +91,7 @@ char *value_format(const struct option_row *row, void *values, char *to, size_t 
 	case OPTION_PORTS:
 		return format_ports(field, to, size);
 	case OPTION_RANGES:
-		return format_ranges(field, to, size);
+		return value_format_ranges(field, to, size);
 	case OPTION_GROUP:
 		return format_group(row, field, to, size);
 	case OPTION_NUMBER:

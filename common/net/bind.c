@@ -1,9 +1,12 @@
 #include "net/bind.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "net/socket.h"
@@ -98,6 +101,22 @@ int bind_port(int type, const char *bind_addr, uint16_t port, struct error *err)
 	return fd < 0 ? bind_explain(type, fd, bind_addr, port, err) : fd;
 }
 
+/* Linux's default, where it cannot be read. */
+#define FIRST_UNPRIVILEGED 1024
+
+/* The first port that needs no capability. */
+static unsigned first_unprivileged(void)
+{
+	auto_close int fd =
+		open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_RDONLY | O_CLOEXEC);
+	char text[16];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (n <= 0)
+		return FIRST_UNPRIVILEGED;
+	text[n] = '\0';
+	return (unsigned)strtoul(text, NULL, 10);
+}
+
 int bind_explain(int type, int error, const char *bind_addr, uint16_t port, struct error *err)
 {
 	const char *kind = type == SOCK_DGRAM ? "UDP port" : "port";
@@ -111,10 +130,16 @@ int bind_explain(int type, int error, const char *bind_addr, uint16_t port, stru
 	case EACCES:
 	case EPERM:
 		return error_set(err, error,
-			"%s %u: not permitted; ports below 1024 need root or the capability "
-			"CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=+ep, or systemd's "
-			"AmbientCapabilities=)",
-			kind, port);
+			port < first_unprivileged()
+				? "%s %u: not permitted, because ports below %u need root or the "
+				  "capability CAP_NET_BIND_SERVICE: the unit tunnel-server.service "
+				  "has it, and setcap cap_net_bind_service=+ep gives it to the "
+				  "program"
+				: "%s %u: not permitted, although ports from %u on need no "
+				  "capability: a policy of this machine forbids it (SELinux, "
+				  "AppArmor, "
+				  "systemd's SocketBindAllow=)",
+			kind, port, first_unprivileged());
 	case EADDRNOTAVAIL:
 		return error_set(err, error, "%s %u: %s is not an address of this machine", kind,
 			port, where);

@@ -2,7 +2,10 @@
 side, what that side then says and must not say, and how it ends."""
 
 import dataclasses
+import os
 import shlex
+
+import pytest
 
 from house.programs import TOKEN, TUNNEL
 from house.public import free_port
@@ -18,11 +21,13 @@ class Side:
 
     says, never    sentences of its output, standard output included; each of `says` exactly once
     status         the exit status, or RUNS: the sentences are waited for, and it is still there
+    low_ports      whether it may open ports below 1024
     """
     typed: object
     says: tuple = ()
     never: tuple = ()
     status: object = 2
+    low_ports: bool = True
 
 
 @dataclasses.dataclass
@@ -45,6 +50,16 @@ class Habit:
     env: dict = dataclasses.field(default_factory=dict)
     visit: str = None
     no_files: tuple = ()
+
+
+def unprivileged():
+    """What has the program behind it run without the right to open low ports."""
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as f:
+        if int(f.read()) < 1024:
+            pytest.skip("everybody may open low ports here")
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service"]
 
 
 class Scene:
@@ -78,6 +93,8 @@ class Scene:
     def run(self, name, side):
         typed = side.typed if isinstance(side.typed, list) else shlex.split(side.typed)
         argv = [TUNNEL] + [self.words.fill(a) for a in typed]
+        if not side.low_ports:
+            argv = unprivileged() + argv
         ready = self.tunnel.path / "typed.ready"
         if name == "server" and side.status == RUNS:
             argv.append("--ready-file=%s" % ready)

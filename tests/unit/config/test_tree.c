@@ -55,14 +55,14 @@ static void test_tree(void **state)
 
 static void test_refused(void **state)
 {
-#define ALIAS                                                       \
+#define ALIAS                                                        \
 	"what begins with * is an alias in YAML: put it in quotes, " \
 	"as in '*.apps.example.org=http://127.0.0.1:3000'"
 #define COLON "the colon behind the option has no blank behind it: \"log-level: info\""
 #define EQUALS                                                            \
 	"behind the option stands a '=', as in ini and TOML files: here " \
 	"it is a colon, \"log-level: info\""
-#define DASHES                                                                               \
+#define DASHES                                                                                 \
 	"options stand here without their dashes, each in a line of its own, as in \"remote: " \
 	"exit.example.org\""
 	static const struct {
@@ -88,23 +88,27 @@ static void test_refused(void **state)
 		{"b: 2\na:1\n", "F:2: " COLON},
 		{"a:1\n", "F:1: " COLON},
 		{"a: 1\nwords alone\n", "F:2: the line has no colon: an option is \"name: value\""},
-		{"a: b: 1\n", "F:1: a second colon with a blank behind it: put the value in quotes, or "
-			       "write HOST=URL where that is meant"},
+		{"a: b: 1\n",
+			"F:1: a second colon with a blank behind it: put the value in quotes, or "
+			"write HOST=URL where that is meant"},
 		{"a: 1\n  b: 2\n",
 			"F:2: the line is indented more than the one before it, which has a value "
 			"already: options stand straight below each other"},
 		{"a = 1\n", "F:1: " EQUALS},
 		{"a: 1\nb = \"2\"\n", "F:2: " EQUALS},
-		{"[common]\na = 1\n", "F:1: this is how an ini or a TOML file begins: here it is YAML, "
-				      "with lines such as \"remote: exit.example.org\""},
+		{"[common]\na = 1\n",
+			"F:1: this is how an ini or a TOML file begins: here it is YAML, "
+			"with lines such as \"remote: exit.example.org\""},
 		{"--a=1\n", "F:1: " DASHES},
 		{"- --a=1\n- --b=2\n", "F:1: " DASHES},
 		{"-----BEGIN CERTIFICATE-----\nhush\n",
 			"F:1: this is a certificate or a key, and not a file with options"},
-		{"a:\u00a01\nb: 2\n", "F:1: a non-breaking space stands here, which YAML does not take "
-				       "for a blank: type an ordinary one"},
-		{"a:\n \u2013 b: 1\n", "F:2: \"\u2013 b\" has an en dash in it, which a page or an editor "
-				      "made of a hyphen"},
+		{"a:\u00a01\nb: 2\n",
+			"F:1: a non-breaking space stands here, which YAML does not take "
+			"for a blank: type an ordinary one"},
+		{"a:\n \u2013 b: 1\n",
+			"F:2: \"\u2013 b\" has an en dash in it, which a page or an editor "
+			"made of a hyphen"},
 		{"? [a]\n: b\n", "F:1: a key must be a plain word"},
 		{"a: 1\n---\nb: 2\n", "F:2: a second document begins"},
 		{"just text\n", "F:1: the file must be a list of \"option: value\" lines"},
