@@ -45,6 +45,12 @@ static void test_server(void **state)
 		{"--port 80 --control-port 8080 --control-addr 127.0.0.1", NULL},
 		{"--trusted-proxies 10.0.0.0/8,::1", NULL},
 		{"--access-log off", NULL},
+		{"--advertise https://a.example.org:8443", NULL},
+		{"--advertise a.example.org:8443", NULL},
+		{"--advertise ftp://a", "--advertise \"ftp://a\" is no host"},
+		{"--advertise 9090", "--advertise \"9090\" is no host"},
+		{"--bind-addr fe80::1%eth0", NULL},
+		{"--data-addr 1.2.3", "--data-addr: \"1.2.3\" is not an IPv4 or IPv6 address"},
 
 		{"--control-addr 127.0.0.1", "--control-addr needs a --control-port"},
 		{"--port 80,8080 --control-port 8080", "--control-port 8080 is one of several"},
