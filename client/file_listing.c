@@ -92,33 +92,35 @@ static int put(struct buf *out, const char *text)
 	return buf_append(out, text, strlen(text));
 }
 
+/* Bytes of a name for people: each byte of it may have become "\xff". */
+#define SHOWN_MAX (4 * NAME_MAX + 16)
+
 /* As a path segment of a URL, so that no name can be taken for a scheme, a query or a dot segment. */
 static int put_link(struct buf *out, const char *name)
 {
-	int r = 0;
-	for (const char *c = name; !r && *c; c++) {
-		char encoded[4];
+	char encoded[3 * NAME_MAX + 1], *to = encoded;
+	for (const char *c = name; *c && to < encoded + 3 * NAME_MAX; c++) {
 		unsigned char u = (unsigned char)*c;
-		bool plain = isalnum(u) || strchr("-_.~", u);
-		int n = snprintf(encoded, sizeof encoded, plain ? "%c" : "%%%02X", u);
-		r = buf_append(out, encoded, (size_t)n);
+		if (isalnum(u) || strchr("-_.~", u))
+			*to++ = *c;
+		else
+			to += sprintf(to, "%%%02X", u);
 	}
-	return r;
+	return buf_append(out, encoded, (size_t)(to - encoded));
 }
 
 /* A name may have any bytes but a slash and a NUL. */
 static int put_text(struct buf *out, const char *text, size_t length)
 {
-	char shown[4 * NAME_MAX + 16];
+	char shown[SHOWN_MAX], escaped[SHOWN_MAX * 5 + 1], *to = escaped;
 	size_t n = escape_text(shown, sizeof shown, text, length, ESCAPE_SENTENCE);
-	int r = 0;
-	for (size_t i = 0; !r && i < n; i++) {
-		char entity[sizeof "&#255;"];
-		bool markup = strchr("&<>\"'", shown[i]);
-		int size = snprintf(entity, sizeof entity, markup ? "&#%d;" : "%c", shown[i]);
-		r = buf_append(out, entity, (size_t)size);
+	for (size_t i = 0; i < n; i++) {
+		if (strchr("&<>\"'", shown[i]))
+			to += sprintf(to, "&#%d;", shown[i]);
+		else
+			*to++ = shown[i];
 	}
-	return r;
+	return buf_append(out, escaped, (size_t)(to - escaped));
 }
 
 static int put_entry(struct buf *out, const struct entry *e)

@@ -4,10 +4,10 @@
 #include "client/file_path.h"
 
 /*
- * Entries of one page, and bytes of it in the worst case. It is read and sorted in one go, while nothing else goes
- * on, which takes some 10 ms for so many.
+ * Entries of one page. It is read and sorted in one go, while nothing else goes on: some 10 ms for so many. A visitor
+ * may ask for it as often as he likes.
  */
-#define FILE_LISTING_MAX 10000
+#define FILE_LISTING_MAX 4096
 
 /*
  * Appends the page for the directory `at` of the folder, whose descriptor `directory` is and is closed.

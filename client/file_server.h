@@ -26,7 +26,7 @@
 /* Likewise. 40 bytes each, once for all connections. */
 #define FILE_SERVER_FIELDS_MAX (2 * HTTP1_FIELDS_DEFAULT)
 
-/* Bytes of answers made in memory, above all listings (2 MB for the largest); beyond it 503. */
+/* Bytes of answers made in memory, above all listings (8 MB for the largest that there can be); beyond it 503. */
 #define FILE_SERVER_MADE_MAX (32u << 20)
 
 struct file_server {

@@ -354,6 +354,19 @@ def test_listing(tunnel):
         assert site.get(hidden).status == 404
 
 
+def test_a_listing_ends_somewhere(tunnel):
+    site = Site(tunnel, "--listing")
+    (site.path / "many").mkdir()
+    for i in range(4100):
+        (site.path / "many" / ("%d.txt" % i)).touch()
+    page = site.get("/many/").text()
+    assert page.count("<tr>") == 1 + 4096 and "There is more than one page shows" in page
+    for i in range(4):
+        (site.path / "many" / ("%d.txt" % i)).unlink()
+    page = site.get("/many/").text()
+    assert page.count("<tr>") == 1 + 4096 and "There is more" not in page
+
+
 def test_a_mirror_is_the_same(tunnel, stage):
     """wget reads the listings as a browser would, follows all of them, and has all there is."""
     site = Site(tunnel, "--listing")
