@@ -14,6 +14,8 @@ static const struct option_habit commands_of_others[] = {
 	{"start run up connect agent", "what a file says is run by tunnel client --config=FILE"},
 	{"frpc", "it is tunnel client here"},
 	{"frps serve listen", "it is tunnel server here"},
+	{"fileserver file files static folder",
+		"a folder is published by tunnel http ./DIR, and --listing lists what is in it"},
 	{"local", "what is published is said by tunnel http PORT or tunnel tcp PORT"},
 	{"https", "what speaks HTTPS is published by tunnel http https://HOST:PORT"},
 	{"ssh", "an SSH server is published by tunnel tcp 22"},

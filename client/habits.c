@@ -14,6 +14,8 @@ const struct option_habit client_habits[] = {
 		"write --remote=wss://HOST: the certificate that the exit node made is taken, "
 		"because "
 		"the token proves whose it is"},
+	{"webroot w plugin-local-path plugin_local_path",
+		"a folder is published by tunnel http ./DIR, or by --upstream=file:///DIR"},
 	{"fingerprint tls-fingerprint", "the exit node's key is --tls-pin=sha256/..."},
 	{"print-token", "the client never prints the token: leave it away"},
 	{"hostname host-name domain domains subdomain custom-domain custom-domains "
@@ -63,6 +65,5 @@ const struct option_habit client_habits[] = {
 	{"bind-addr control-port data-addr allow-ports max-ports tls-cert tls-key https-redirect "
 	 "access-log state-dir advertise trusted-proxies accept-proxy-protocol workers",
 		"it is an option of tunnel server"},
-	{"webroot w", "serve the folder by a web server, and publish that one's port"},
 	{0},
 };

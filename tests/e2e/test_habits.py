@@ -340,6 +340,13 @@ HABITS = [
                       ["--token: the value is a variable that no shell has replaced"])),
 
     # ---- Folders ----
+    Habit("inlets-pro: fileserver",
+          client=Side("fileserver --webroot . --allow-browsing",
+                      ['"fileserver": a folder is published by tunnel http ./DIR, and --listing lists what is in it'])),
+    Habit("inlets-pro: --webroot",
+          client=Side("client --remote=127.0.0.1:1 --webroot=/srv/www",
+                      ["unknown option --webroot: a folder is published by tunnel http ./DIR, or by "
+                       "--upstream=file:///DIR"])),
     Habit("a folder from here on",
           files={"dist/index.html": "ok"},
           client=Side("http ./dist --remote={server}", ["/typed/dist is published at "], ["index.html"], RUNS),
