@@ -62,7 +62,7 @@ PROXIES = {
     "nginx": ("nginx", NGINX, ["nginx", "-c", "HOME/around"]),
     "HAProxy": ("haproxy", "", ["haproxy", "-db", "-f", "HOME/block"]),
     "HAProxy that passes TLS on": ("haproxy", "", ["haproxy", "-db", "-f", "HOME/block"]),
-    "Apache": ("apache", APACHE, ["apache2", "-D", "FOREGROUND", "-f", "HOME/around"]),
+    "Apache": ("apache", APACHE, ["apache2", "-X", "-f", "HOME/around"]),
     "Caddy": ("caddy", "", ["caddy", "run", "--adapter", "caddyfile", "--config", "HOME/block"]),
 }
 
@@ -150,6 +150,10 @@ class Machine:
         (home / "block").write_text(blocks(heading, kind)[0])
         (home / "around").write_text(around.replace("HOME", str(home)))
         d = self.daemon(kind, [a.replace("HOME", str(home)) for a in argv], (-15, 143))
+        if kind == "apache":
+            # It is one process (-X), which waits for as long as a link or a WebSocket is open.
+            d.stop = d.kill
+            d.ask = lambda *_: None
         wait_until(lambda: self.answers() or not d.alive(), kind)
         assert d.alive(), d.log()
         return d
