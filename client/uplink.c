@@ -215,8 +215,10 @@ static void uplink_rejected(struct uplink *u)
 		bond_over(b, BOND_END_REJECTED);
 		return;
 	}
-	uplink_fail(u, b->options->no_token ? "it wants a token, and this client has none"
-					    : "it does not know the token");
+	uplink_fail(u,
+		b->options->no_token
+			? "it wants a token, and this client has none: --token or --token-from"
+			: "it does not know the token: both ends need the same one");
 }
 
 /* It never came up. */

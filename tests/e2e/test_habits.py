@@ -398,6 +398,41 @@ HABITS = [
                       ["file:///nowhere/dist cannot be opened, so visitors get 502 until it can: "
                        "No such file or directory (there is no /nowhere)", "is published at "], (), RUNS)),
 
+    # ---- What answers at --remote, or does not ----
+    Habit("the port of a web server",
+          client=Side("client --remote={upstream} --upstream=http://127.0.0.1:3000",
+                      ["it answers 200 OK: a web server answers that has no tunnel there: is the port right?"],
+                      ["TLS", "token"], RUNS)),
+    Habit("TLS where there is none",
+          client=Side("client --remote=wss://{server} --upstream=http://127.0.0.1:3000",
+                      ["it answers in plain HTTP, not TLS: --remote ws://{server}"],
+                      ["--tls-ca", "certificate"], RUNS)),
+    Habit("a port on which nobody listens",
+          client=Side("client --remote=127.0.0.1:{port} --upstream=http://127.0.0.1:3000",
+                      ["connection refused by 127.0.0.1:{port}: is the tunnel server running, and is this its "
+                       "port?"], ["firewall"], RUNS)),
+    Habit("a name that is none",
+          client=Side("client --remote=exit.example.invalid:8000 --upstream=http://127.0.0.1:3000",
+                      ["cannot resolve exit.example.invalid: "], ["firewall", "is the tunnel server"], RUNS)),
+    Habit("inlets pro and others: another path for clients",
+          server=Side("server --port=0 --bind-addr=127.0.0.1 --control-path=/connect --reconnect-grace=0s",
+                      ["listening on port "], (), RUNS),
+          client=Side("client --remote=ws://{server} --upstream=http://127.0.0.1:3000",
+                      ["the exit node answers 503: it takes no links at /tunnel on this port: --control-path has to "
+                       "be the server's"], ["reverse proxy", "as many clients"], RUNS)),
+    Habit("another token",
+          client=Side("client --remote={server} --upstream=http://127.0.0.1:3000",
+                      ["it does not know the token: both ends need the same one"], ["version"], RUNS),
+          env={"TUNNEL_TOKEN": "not-the-token-of-the-server"}),
+    Habit("no token where one is needed",
+          client=Side("client --remote={server} --upstream=http://127.0.0.1:3000 --no-token",
+                      ["it wants a token, and this client has none: --token or --token-from"], (), RUNS),
+          env={"TUNNEL_TOKEN": None}),
+    Habit("the exit node's own port for a TCP service",
+          client=Side("client --remote={server} --upstream={server_port}=tcp://127.0.0.1:22",
+                      ["port {server_port} is the exit node's own: HTTP is published there without a port "
+                       "(--upstream http://"], ["another program"], 1)),
+
     # ---- Both sides ----
     Habit("inlets: the documented way",
           server=Side("server --port=0 --bind-addr=127.0.0.1", ["listening on port "], (), RUNS),

@@ -35,6 +35,7 @@ class Habit:
     """One row. In what is typed, in files and in `env`:
 
     {server}         HOST:PORT of the server's side; of an ordinary server, where none is typed
+    {server_port}    its port alone
     {upstream}       HOST:PORT of a web server that answers "ok"; {upstream_port}: its port alone
     {port}           a free port
 
@@ -132,13 +133,14 @@ class Words(dict):
     def __missing__(self, name):
         make = {"server": lambda: self.tunnel.server().address,
                 "upstream": lambda: self.tunnel.upstream("ok").address,
+                "server_port": lambda: self["server"].rsplit(":", 1)[1],
                 "upstream_port": lambda: self["upstream"].rsplit(":", 1)[1],
                 "port": lambda: str(free_port())}
         self[name] = make[name]()
         return self[name]
 
     def fill(self, text):
-        for name in ("server", "upstream", "upstream_port", "port"):
+        for name in ("server", "server_port", "upstream", "upstream_port", "port"):
             if "{%s}" % name in text:
                 text = text.replace("{%s}" % name, self[name])
         return text
