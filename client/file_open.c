@@ -58,7 +58,7 @@ static int walk(int folder, const char *path, int flags)
 	}
 }
 
-static struct str path_of(int fd, char out[PATH_MAX])
+struct str file_place(int fd, char out[PATH_MAX])
 {
 	char link[sizeof "/proc/self/fd/" + 10];
 	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -70,7 +70,7 @@ static struct str path_of(int fd, char out[PATH_MAX])
 static bool is_hidden(int folder, int fd)
 {
 	char a[PATH_MAX], b[PATH_MAX];
-	struct str above = path_of(folder, a), path = path_of(fd, b);
+	struct str above = file_place(folder, a), path = file_place(fd, b);
 	if (!above.n || path.n < above.n || memcmp(path.p, above.p, above.n) != 0)
 		return true;
 	return path.n > above.n &&

@@ -6,7 +6,10 @@
  *
  * A link that stays within the folder is followed; not to something whose own path is hidden.
  */
+#include <limits.h>
 #include <sys/stat.h>
+
+#include "base/str.h"
 
 /* The folder itself, through whatever links; its path is the operator's. A descriptor, or -errno. */
 int file_open_folder(const char *path);
@@ -21,3 +24,6 @@ int file_look(int folder, const char *path, struct stat *st_out);
 int file_open(int folder, const char *path, struct stat *st_out);
 /* A directory, for reading. Likewise. */
 int file_open_directory(int folder, const char *path);
+
+/* Where an open file or directory is at this moment, for people; empty where /proc does not tell. */
+struct str file_place(int fd, char out[PATH_MAX]);

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 #include "client/file_answer.h"
 #include "client/file_open.h"
@@ -164,6 +165,20 @@ static int read_body(struct file_conn *c)
 
 /* ---- Its answer ---- */
 
+/* Said at once, then counted for a while: who asks for a file that is written to all the time asks again. */
+static int cut_short(struct file_conn *c, const char *why)
+{
+	struct file_server *s = c->server;
+	char more[LOG_LIMIT_MORE], place[PATH_MAX];
+	struct str path = file_place(c->answer.fd, place);
+	if (!path.n)
+		path = str_from(c->offering->upstream.text);
+	if (log_limit_pass(&s->log_cut, loop_now(s->loop), OFFERING_QUIET, 1, more))
+		log_warn("%.*s %s, so the connection of the visitor who was sent it has ended%s",
+			STR_ARG(path), why, more);
+	return -EIO;
+}
+
 /* Bytes of the file to send now; 0: there are none; -EIO: they are not what was promised. */
 static ssize_t read_chunk(struct file_conn *c)
 {
@@ -175,10 +190,12 @@ static ssize_t read_chunk(struct file_conn *c)
 		if (n >= 0 || errno != EINTR)
 			break;
 	}
-	if (n < 0 || (size_t)n < want)
-		return -EIO;
+	if (n < 0)
+		return cut_short(c, "cannot be read any more");
 	/* Two halves of different files would pass for one. */
-	return n == 0 || (uint64_t)n < a->left || file_answer_holds(a) ? n : -EIO;
+	if ((size_t)n < want || (want && (uint64_t)n == a->left && !file_answer_holds(a)))
+		return cut_short(c, "was written to meanwhile");
+	return n;
 }
 
 static int send_some(struct file_conn *c)

@@ -32,9 +32,10 @@
 struct file_server {
 	struct loop *loop;
 	struct list conns;
-	size_t made;            /* bytes of answers that wait to be sent */
-	struct http1_head head; /* no memory before the first connection; used within one call */
-	uint8_t *chunk;         /* likewise */
+	size_t made;              /* bytes of answers that wait to be sent */
+	struct log_limit log_cut; /* files that changed while they were sent */
+	struct http1_head head;   /* no memory before the first connection; used within one call */
+	uint8_t *chunk;           /* likewise */
 };
 
 void file_server_init(struct file_server *s, struct loop *loop);
