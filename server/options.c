@@ -417,7 +417,7 @@ static const struct option_row rows[] = {
 	{.name = "access-log-query",
 		.type = OPTION_ENUM,
 		.default_text = "mask",
-		.metavar = "keep|mask|drop",
+		.metavar = "MODE",
 		.values = query_words,
 		.help = "What the access log shows of queries: all, all but the values of tokens, "
 			"passwords and their like, or nothing",

@@ -390,6 +390,10 @@ HABITS = [
     Habit("inlets-pro: --allow-browsing, of no folder",
           client=Side("client --remote=127.0.0.1:1 --upstream=http://127.0.0.1:3000 --allow-browsing",
                       ["--listing is for a folder, file:///PATH, and http://127.0.0.1:3000 is none"])),
+    Habit("Host alone, where it is not rewritten",
+          client=Side("client --remote=127.0.0.1:1 --upstream=http://127.0.0.1:3000 --upstream-host-only",
+                      ["--upstream-host-only is for an upstream whose Host is rewritten, by --upstream-host or "
+                       "because it is https://, and http://127.0.0.1:3000 is none"])),
     Habit("a folder with a Host to ask for",
           client=Side("client --remote=127.0.0.1:1 --upstream=file:///srv/www --upstream-host=a.test",
                       ["--upstream-host is for an upstream that is connected to, and file:///srv/www is a folder"])),
