@@ -4,6 +4,7 @@
 #include "client/upstream_rules.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "config/value.h"
 
@@ -75,6 +76,13 @@ static int place_http(const struct part *p, struct error *err)
 			"%s is HTTP, which is found by its host on the exit node's own port: say "
 			"HOST=%s, or for a port of its own tunnel tcp",
 			p->text, p->text);
+	const char *authority =
+		strstr(p->text, "http://") == p->text ? p->text + strlen("http://") : NULL;
+	if (p->ports->n && authority && p->key.kind == KEY_PORT && p->url.port_given)
+		return error_set(err, -EINVAL,
+			"%s is HTTP, which is found by its host, and has no port of its own: write "
+			"%u=tcp://%s for the port %u, or HOST=%s",
+			p->text, p->key.port.first, authority, p->key.port.first, p->text);
 	if (p->ports->n)
 		return error_set(err, -EINVAL,
 			"%s is HTTP, which is found by its host, and has no port of its own: write "

@@ -288,6 +288,19 @@ static int refuse_mark(const struct typed *t, const char *scheme, struct str res
 		is_digits(host) ? "127.0.0.1:" : "", STR_ARG(host));
 }
 
+/* "http://app.example.org=3000": what leads to an upstream is a host, and has no scheme. */
+static int check_key(const struct typed *t, struct str rest, struct error *err)
+{
+	struct str host = {rest.p + strlen("://"), rest.n - strlen("://")};
+	const char *equals = host.n ? memchr(host.p, '=', host.n) : NULL;
+	size_t n = equals ? (size_t)(equals - host.p) : 0;
+	if (!n || memchr(host.p, '/', n) || memchr(host.p, '?', n))
+		return 0;
+	return error_set(err, -EINVAL,
+		"\"%.*s\": before the '=' stands a host without %.*s://: write %.*s",
+		STR_ARG(t->text), (int)(rest.p - t->text.p), t->text.p, STR_ARG(host));
+}
+
 /* A text with a scheme: 0 when it may have that one. */
 static int check_scheme(const struct typed *t, int scheme, struct str rest, struct error *err)
 {
@@ -299,14 +312,33 @@ static int check_scheme(const struct typed *t, int scheme, struct str rest, stru
 			       : 0;
 	if (!begins(rest, "://"))
 		return refuse_mark(t, name, rest, err);
-	if (schemes[scheme].forms >> t->form & 1)
-		return 0;
+	int r = check_key(t, rest, err);
+	if (r || schemes[scheme].forms >> t->form & 1)
+		return r;
 	return error_set(err, -EINVAL, "\"%.*s\" is not for tunnel %s: write %s %.*s%.*s",
 		STR_ARG(t->text), form_names[t->form], schemes[scheme].hint, STR_ARG(t->key),
 		STR_ARG(t->text));
 }
 
 /* ---- All ---- */
+
+/* "dist": a host, unless a file of that name is beside whoever types it. */
+static int check_name(const struct typed *t, struct error *err)
+{
+	char name[HOSTNAME_SIZE];
+	struct stat st;
+	if (t->text.n >= sizeof name || memchr(t->text.p, ':', t->text.n) ||
+		memchr(t->text.p, '/', t->text.n))
+		return 0;
+	snprintf(name, sizeof name, "%.*s", STR_ARG(t->text));
+	if (!*name || stat(name, &st) < 0)
+		return 0;
+	return error_set(err, -EINVAL,
+		"\"%s\" is a host here, and there is a %s of that name in this directory: write "
+		"./%s "
+		"for that, %s:80 for the host",
+		name, S_ISDIR(st.st_mode) ? "folder" : "file", name, name);
+}
 
 /* "inlets-pro http client": the words are the other way round there. */
 static bool is_side(struct str text)
@@ -342,6 +374,9 @@ int upstream_text_read(struct str key, struct str typed, enum upstream_form form
 		r = check_scheme(&t, scheme, rest, err);
 	else if (!is_unix)
 		r = check_forward(&t, err);
+	/* Of --upstream a host was always meant. */
+	if (!r && scheme < 0 && !is_unix && form != UPSTREAM_FORM_NONE)
+		r = check_name(&t, err);
 	if (r)
 		return r;
 	if (is_unix && (form == UPSTREAM_FORM_UDP || form == UPSTREAM_FORM_TLS))

@@ -250,7 +250,7 @@ static int append_ports(struct upstreams *u, const struct part *p, struct upstre
 		if (!range->first && (n > 1 || !ranged))
 			return error_set(err, -EINVAL,
 				ranged ? "%s: port 0 is for any one port, not a part of a range"
-				       : "%s names no port, and the public one is any",
+				       : "%s names no port: write HOST:PORT",
 				p->text);
 		add.port = range->first;
 		add.ports = (uint16_t)(range->last - range->first + 1);

@@ -256,8 +256,9 @@ static int finish(struct config *c, struct error *err)
 			r = finish_row(c, row, err);
 		const struct option_row *lacks = r ? NULL : missing(c, row);
 		if (lacks)
-			r = error_set(err, -EINVAL, "--%s is missing: %s", lacks->name,
-				lacks->help);
+			r = error_set(err, -EINVAL, "--%s is missing%s%s%s: %s", lacks->name,
+				lacks->env ? ", and " : "", lacks->env ? lacks->env : "",
+				lacks->env ? " is not set" : "", lacks->help);
 	}
 	return r;
 }

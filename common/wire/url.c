@@ -43,6 +43,49 @@ static void split_authority(struct str a, struct parts *p)
 	p->port = colon ? (struct str){colon + 1, a.n - p->host.n - 1} : STR_NULL;
 }
 
+static const struct scheme {
+	const char *name;
+	uint16_t port; /* unless one is given; 0: whoever publishes it says one */
+	bool range;    /* "7000-7010" is a port too, and nothing stands behind it */
+} schemes[] = {
+	[URL_HTTP] = {"http", 80, false},
+	[URL_HTTPS] = {"https", 443, false},
+	[URL_WS] = {"ws", 80, false},
+	[URL_WSS] = {"wss", 443, false},
+	[URL_TCP] = {"tcp", 0, true},
+	[URL_TLS_TCP] = {"tls+tcp", 0, true},
+	[URL_SNI_TCP] = {"sni+tcp", 0, true},
+	[URL_UDP] = {"udp", 0, true},
+	[URL_UNIX] = {"unix", 0, false},
+	[URL_FILE] = {"file", 0, false},
+	[URL_SOCKS] = {"socks", 1080, false},
+	[URL_SOCKS5] = {"socks5", 1080, false},
+	[URL_SOCKS5H] = {"socks5h", 1080, false},
+};
+
+/*
+ * "wss//host", "http:host": a scheme that lost its mark is no host of that name. The text may have a password
+ * in it.
+ */
+static int check_mark(struct str text, const char *what, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+		const char *name = schemes[i].name;
+		size_t n = strlen(name);
+		/* Those without an authority are told before. */
+		bool has_host = schemes[i].port || schemes[i].range;
+		if (!has_host || text.n <= n || strncasecmp(text.p, name, n) != 0 ||
+			!strchr(":/;\\", text.p[n]))
+			continue;
+		if (text.n < n + 3 || memcmp(text.p + n, "://", 3) != 0)
+			return error_set(err, -EINVAL,
+				"%s begins with %s and has no \"://\" behind it: write "
+				"%s://HOST:PORT",
+				what, name, name);
+	}
+	return 0;
+}
+
 /*
  * `what` begins every sentence ("the upstream"). Nothing of the text is quoted before it is known
  * that it holds no user information.
@@ -55,6 +98,9 @@ static int split(struct str text, const char *what, struct parts *p, struct erro
 			return error_set(err, -EINVAL,
 				"%s contains a space or a control character: percent-encode it",
 				what);
+	int r = check_mark(text, what, err);
+	if (r)
+		return r;
 	struct str rest = text;
 	const char *mark = memmem(rest.p, rest.n, "://", 3);
 	if (mark) {
@@ -83,26 +129,6 @@ static int split(struct str text, const char *what, struct parts *p, struct erro
 				what);
 	return 0;
 }
-
-static const struct scheme {
-	const char *name;
-	uint16_t port; /* unless one is given; 0: whoever publishes it says one */
-	bool range;    /* "7000-7010" is a port too, and nothing stands behind it */
-} schemes[] = {
-	[URL_HTTP] = {"http", 80, false},
-	[URL_HTTPS] = {"https", 443, false},
-	[URL_WS] = {"ws", 80, false},
-	[URL_WSS] = {"wss", 443, false},
-	[URL_TCP] = {"tcp", 0, true},
-	[URL_TLS_TCP] = {"tls+tcp", 0, true},
-	[URL_SNI_TCP] = {"sni+tcp", 0, true},
-	[URL_UDP] = {"udp", 0, true},
-	[URL_UNIX] = {"unix", 0, false},
-	[URL_FILE] = {"file", 0, false},
-	[URL_SOCKS] = {"socks", 1080, false},
-	[URL_SOCKS5] = {"socks5", 1080, false},
-	[URL_SOCKS5H] = {"socks5h", 1080, false},
-};
 
 #define SCHEME(name) (1u << URL_##name)
 
@@ -331,10 +357,15 @@ int url_parse_remote(struct str text, struct url *out, struct error *err)
 			"the host",
 			what, STR_ARG(text));
 	int scheme = scheme_of(&p, SCHEME(WS) | SCHEME(WSS), URL_WS);
+	size_t mark = p.has_scheme ? p.scheme.n + strlen("://") : 0;
+	struct str rest = {text.p + mark, text.n - mark};
+	bool is_http =
+		str_eq_nocase(p.scheme, STR("http")) || str_eq_nocase(p.scheme, STR("https"));
 	if (scheme < 0)
 		return error_set(err, -EINVAL,
-			"%s \"%.*s\" has the scheme %.*s: write ws:// or wss://, or host:port",
-			what, STR_ARG(text), STR_ARG(p.scheme));
+			"%s \"%.*s\" has the scheme %.*s: write ws%s://%.*s%s", what, STR_ARG(text),
+			STR_ARG(p.scheme), str_eq_nocase(p.scheme, STR("https")) ? "s" : "",
+			STR_ARG(rest), is_http ? "" : ", or wss:// for TLS");
 	struct url u = {.scheme = (enum url_scheme)scheme, .path = p.path};
 	if (str_eq(u.path, STR("/")))
 		u.path = STR_NULL;

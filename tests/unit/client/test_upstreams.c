@@ -10,10 +10,9 @@
 
 #include <cmocka.h>
 
-#include <unistd.h>
-
 #include "base/macros.h"
 #include "client/upstreams.h"
+#include "upstreams_check.h"
 
 /* Options are owned by what was parsed, and so not const. */
 #define TEXT(literal) ((char *)(literal))
@@ -26,56 +25,6 @@ static char *protocols[] = {TEXT("h2"), TEXT("http/1.1"), TEXT("h2")};
 	}
 
 static struct option_ranges no_ports;
-
-/* "place>where[ tls]" of each, such as "port 22>10.0.0.5:22". */
-static void describe(const struct upstreams *u, char *to, size_t size)
-{
-	static const char *const kinds[] = {"?", "tcp ", "udp ", ""};
-	static const char *const tls[] = {"", "+end", "+pass"};
-	FILE *f = fmemopen(to, size, "w");
-	for (size_t i = 0; i < u->n; i++) {
-		const struct upstream *v = &u->v[i];
-		const struct url *url = &v->url;
-		char place[UPSTREAM_PLACE_SIZE];
-		fprintf(f, "%s%s%s>", kinds[v->kind], upstream_place(v, place), tls[v->tls]);
-		if (url->scheme == URL_UNIX)
-			fprintf(f, "%.*s; ", STR_ARG(url->socket));
-		else if (url->scheme == URL_FILE)
-			fprintf(f, "%s%s", v->folder, v->listing ? " listed" : "");
-		else
-			fprintf(f, url->port == url->port_last ? "%s:%u" : "%s:%u-%u", url->host,
-				url->port, url->port_last);
-		if (url->scheme != URL_UNIX)
-			fprintf(f, "%s%.*s; ", url->query.n ? "?" : "", STR_ARG(url->query));
-		/* The views are into its own text. */
-		if (url->query.n)
-			assert_in_range((uintptr_t)url->query.p, (uintptr_t)v->text,
-				(uintptr_t)v->text + strlen(v->text));
-	}
-	fclose(f);
-}
-
-static void check(const char *const *values, struct service_options o, struct option_ranges ports,
-	const char *expected)
-{
-	struct upstreams u = UPSTREAMS_NULL;
-	struct error err = {""};
-	char got[2048] = "";
-	int r = 0;
-	for (size_t i = 0; values[i] && !r; i++) {
-		o.upstream = (char *)values[i];
-		r = upstreams_add(&u, &o, &ports, &err);
-	}
-	describe(&u, got, sizeof got);
-	if (*expected == '!') {
-		assert_int_equal(r, -EINVAL);
-		if (!strstr(err.text, expected + 1))
-			fail_msg("\"%s\" has no \"%s\"", err.text, expected + 1);
-	} else if (r || strcmp(got, expected) != 0) {
-		fail_msg("\"%s\": %s%s", values[0], got, err.text);
-	}
-	upstreams_deinit(&u);
-}
 
 static void test_hosts(void **state)
 {
@@ -136,7 +85,8 @@ static void test_hosts(void **state)
 		{{"a=tls+tcp://x:1-3"}, "!must name one port"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		check(rows[i].values, (struct service_options){0}, no_ports, rows[i].expected);
+		upstreams_check(rows[i].values, (struct service_options){0}, no_ports,
+			rows[i].expected);
 }
 
 static void test_ports(void **state)
@@ -178,124 +128,8 @@ static void test_ports(void **state)
 		{{"5-=tcp://x"}, "!is no port and no range"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		check(rows[i].values, (struct service_options){0}, no_ports, rows[i].expected);
-}
-
-/* What people type where a URL stands, as --upstream and behind a short form. */
-static void test_texts_typed(void **state)
-{
-	static struct option_range one[] = {{2222, 2222}};
-	static const struct {
-		enum upstream_form form;
-		const char *value;
-		const char *expected;
-	} rows[] = {
-		{UPSTREAM_FORM_NONE, "3000", "every other host>127.0.0.1:3000; "},
-		{UPSTREAM_FORM_NONE, ":3000", "every other host>127.0.0.1:3000; "},
-		{UPSTREAM_FORM_NONE, "a=3000", "a>127.0.0.1:3000; "},
-		{UPSTREAM_FORM_NONE, "a=:3000,b=4000", "a>127.0.0.1:3000; b>127.0.0.1:4000; "},
-		{UPSTREAM_FORM_NONE, "/run/x", "every other host>/run/x; "},
-		{UPSTREAM_FORM_NONE, "a=/run/x", "a>/run/x; "},
-		{UPSTREAM_FORM_NONE, "2222=/run/x", "tcp port 2222>/run/x; "},
-		{UPSTREAM_FORM_HTTP, "3000", "every other host>127.0.0.1:3000; "},
-		{UPSTREAM_FORM_HTTP, "localhost:3000", "every other host>localhost:3000; "},
-		{UPSTREAM_FORM_HTTP, "a=https://x", "a>x:443; "},
-		{UPSTREAM_FORM_HTTP, "/run/x", "every other host>/run/x; "},
-		{UPSTREAM_FORM_TCP, "22", "tcp any port>127.0.0.1:22; "},
-		{UPSTREAM_FORM_TCP, "db:5432", "tcp any port>db:5432; "},
-		{UPSTREAM_FORM_TCP, "2222=22", "tcp port 2222>127.0.0.1:22; "},
-		{UPSTREAM_FORM_TCP, "7000-7002=7000-7002",
-			"tcp ports 7000-7002>127.0.0.1:7000-7002; "},
-		{UPSTREAM_FORM_TCP, "tcp://x:22", "tcp any port>x:22; "},
-		{UPSTREAM_FORM_TCP, "/run/x", "tcp any port>/run/x; "},
-		{UPSTREAM_FORM_TCP, "unix:/run/x", "tcp any port>/run/x; "},
-		{UPSTREAM_FORM_TCP, "a=tls+tcp://x:22", "tcp a+end>x:22; "},
-		{UPSTREAM_FORM_UDP, "53", "udp any UDP port>127.0.0.1:53; "},
-		{UPSTREAM_FORM_UDP, "5353=x:53", "udp UDP port 5353>x:53; "},
-		{UPSTREAM_FORM_TLS, "a=443", "tcp a+pass>127.0.0.1:443; "},
-		{UPSTREAM_FORM_TLS, "*.a=x:443", "tcp *.a+pass>x:443; "},
-		{UPSTREAM_FORM_TLS, "a=tls+tcp://x:443", "tcp a+end>x:443; "},
-
-		{UPSTREAM_FORM_NONE, "70000", "!\"70000\" is no port of this machine"},
-		{UPSTREAM_FORM_NONE, "0", "!is no port of this machine"},
-		{UPSTREAM_FORM_NONE, "http//x", "!has no \"://\" behind http: write http://x"},
-		{UPSTREAM_FORM_NONE, "http:/x:80/y", "!write http://x:80/y"},
-		{UPSTREAM_FORM_NONE, "a=http:x", "!write a=http://x"},
-		{UPSTREAM_FORM_NONE, "HTTPS:x", "!write https://x"},
-		{UPSTREAM_FORM_NONE, "http:3000", "!write http://127.0.0.1:3000"},
-		{UPSTREAM_FORM_NONE, "http;//x", "!write http://x"},
-		{UPSTREAM_FORM_NONE, "http:", "!names no host: write http://HOST:PORT"},
-		{UPSTREAM_FORM_NONE, "tcp:22", "!write tcp://127.0.0.1:22"},
-		{UPSTREAM_FORM_NONE, "tls://x:443", "!write sni+tcp:// to have TLS passed on"},
-		{UPSTREAM_FORM_NONE, "ws://x", "!write http://, which carries WebSockets too"},
-		{UPSTREAM_FORM_NONE, "ssh://x:22", "!is carried at a public port"},
-		{UPSTREAM_FORM_NONE, "~/x", "!begins with ~"},
-		{UPSTREAM_FORM_NONE, "/", "!everything that this machine has"},
-		{UPSTREAM_FORM_NONE, "/etc", "every other host>/etc; "},
-		{UPSTREAM_FORM_HTTP, "a=/etc/", "a>/etc; "},
-		{UPSTREAM_FORM_HTTP, "/not yet/100%/ü/", "every other host>/not yet/100%/ü; "},
-		{UPSTREAM_FORM_HTTP, "file:///x", "every other host>/x; "},
-		{UPSTREAM_FORM_HTTP, "8080=/etc", "!is a folder, which is served as HTTP"},
-		{UPSTREAM_FORM_NONE, "/etc/passwd", "!\"/etc/passwd\" is a file: name the folder"},
-		{UPSTREAM_FORM_TCP, "/etc/passwd", "!is a file: a path stands for a Unix socket"},
-		{UPSTREAM_FORM_TCP, "/etc", "!\"/etc\" is a folder, which tunnel http publishes"},
-		{UPSTREAM_FORM_UDP, "/etc", "!is a folder, which tunnel http publishes"},
-		{UPSTREAM_FORM_TCP, "22=file:///x", "!is a folder, which tunnel http publishes"},
-		{UPSTREAM_FORM_NONE, "8080:localhost:80",
-			"!is the form of ssh -R and chisel: write 8080=tcp://localhost:80 for the "
-			"public port 8080, or localhost:80 for a web site"},
-		{UPSTREAM_FORM_NONE, "R:8080:localhost:80", "!write 8080=tcp://localhost:80 for"},
-		{UPSTREAM_FORM_NONE, "R:0.0.0.0:8080:x:80", "!write 8080=tcp://x:80 for"},
-		{UPSTREAM_FORM_NONE, "53:x:53/udp", "!write 53=udp://x:53 for"},
-		{UPSTREAM_FORM_NONE, "8080:80", "!write 8080=tcp://127.0.0.1:80 for"},
-		{UPSTREAM_FORM_NONE, "R:3000", "!write 3000=tcp://127.0.0.1:3000 for"},
-		{UPSTREAM_FORM_NONE, "R:socks", "!\"R:socks\" is chisel's"},
-		{UPSTREAM_FORM_TCP, "8080:x:80", "!write 8080=tcp://x:80 for"},
-		{UPSTREAM_FORM_HTTP, "tcp://x:1",
-			"!is not for tunnel http: write tunnel tcp tcp://x:1"},
-		{UPSTREAM_FORM_TCP, "http://x",
-			"!is not for tunnel tcp: write tunnel http http://x"},
-		{UPSTREAM_FORM_TCP, "a=https://x", "!write tunnel http a=https://x"},
-		{UPSTREAM_FORM_UDP, "/run/x", "!is a Unix socket, which tunnel http publishes"},
-		{UPSTREAM_FORM_TLS, "unix:/run/x",
-			"!is a Unix socket, which tunnel http publishes"},
-		{UPSTREAM_FORM_TLS, "443", "!is found by the name that visitors ask for"},
-		{UPSTREAM_FORM_TLS, "443=443", "!at a port of its own the same is tunnel tcp"},
-		{UPSTREAM_FORM_HTTP, "80=3000", "!say HOST=http://127.0.0.1:3000, or for a port"},
-		{UPSTREAM_FORM_TCP, "a=22", "!TCP has no host names"},
-		{UPSTREAM_FORM_TCP, "7000-7010",
-			"!has 11 ports, and the exit node picks one at a time"},
-		{UPSTREAM_FORM_HTTP, "client",
-			"!\"http client\" is inlets-pro's: it is tunnel client"},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const char *const values[] = {rows[i].value, NULL};
-		check(values, (struct service_options){.form = rows[i].form}, no_ports,
+		upstreams_check(rows[i].values, (struct service_options){0}, no_ports,
 			rows[i].expected);
-	}
-	static const char *const tcp[] = {"22", NULL};
-	check(tcp,
-		(struct service_options){.form = UPSTREAM_FORM_TCP, .port = {one, ARRAY_LEN(one)}},
-		no_ports, "tcp port 2222>127.0.0.1:22; ");
-}
-
-/* A path from here is the same from anywhere. */
-static void test_relative_path(void **state)
-{
-	struct upstreams u = UPSTREAMS_NULL;
-	struct error err;
-	char dir[4096], expected[sizeof dir + 32];
-	struct service_options o = {.upstream = TEXT("./no.sock")};
-	assert_non_null(getcwd(dir, sizeof dir));
-	int r = upstreams_add(&u, &o, &no_ports, &err);
-	snprintf(expected, sizeof expected, "unix:%s/no.sock", dir);
-	if (strlen(dir) + 8 <= URL_SOCKET_MAX) {
-		assert_int_equal(r, 0);
-		assert_string_equal(u.v[0].text, expected);
-	} else {
-		assert_non_null(strstr(err.text, "a socket's has at most"));
-	}
-	upstreams_deinit(&u);
 }
 
 static void test_too_many(void **state)
@@ -345,8 +179,8 @@ static void test_port_options(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const char *const values[] = {rows[i].value, NULL};
-		check(values, (struct service_options){.port = rows[i].port}, rows[i].ports,
-			rows[i].expected);
+		upstreams_check(values, (struct service_options){.port = rows[i].port},
+			rows[i].ports, rows[i].expected);
 	}
 }
 
@@ -586,8 +420,6 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_alpn),
-		cmocka_unit_test(test_texts_typed),
-		cmocka_unit_test(test_relative_path),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_same),
