@@ -199,11 +199,13 @@ static void bond_announce(struct bond *b)
 		log_info("connected to %s", where);
 }
 
-static void bond_notice(struct bond *b, const char *sentence)
+static void bond_notice(struct bond *b, const struct control *message)
 {
 	char more[LOG_LIMIT_MORE];
-	if (log_limit_pass(&b->log_notices, loop_now(b->loop), BOND_NOTICE_EVERY, 1, more))
-		log_warn("the exit node says: %s%s", sentence, more);
+	enum log_level level = message->notice.warning ? LOG_WARN : LOG_INFO;
+	if (log_limit_pass(&b->log_notices, loop_now(b->loop), BOND_NOTICE_EVERY, BOND_NOTICE_BURST,
+		    more))
+		log_line(level, "the exit node says: %s%s", message->notice.sentence, more);
 }
 
 void bond_control(struct bond *b, struct cable *c, const struct control *message)
@@ -237,7 +239,7 @@ void bond_control(struct bond *b, struct cable *c, const struct control *message
 			services_offer(b->services, cable_link(c));
 		break;
 	case CONTROL_NOTICE:
-		bond_notice(b, message->notice.sentence);
+		bond_notice(b, message);
 		break;
 	case CONTROL_HELLO:
 	case CONTROL_PUBLISH:

@@ -18,7 +18,9 @@
 #include "net/status.h"
 #include "net/tls.h"
 
-#define BOND_NOTICE_EVERY CLOCK_S         /* the exit node's notices beyond that are not logged */
+/* The exit node's notices beyond that are not logged: at once, one for each name of a large client. */
+#define BOND_NOTICE_BURST 64
+#define BOND_NOTICE_EVERY CLOCK_S
 #define BOND_DRAIN_LOOK   (20 * CLOCK_MS) /* how often draining looks whether streams are left */
 
 enum bond_state {

@@ -194,6 +194,7 @@ static int say_publish(const struct offering *offering, struct link *l, bool apa
 	message.publish.alpn = u->alpn;
 	message.publish.per_visitor = u->proxy_protocol != UPSTREAM_PROXY_OFF;
 	message.publish.half_closed = u->half_closed;
+	message.publish.exclusive = u->exclusive;
 	if (u->kind == CONTROL_HTTP)
 		message.publish.scheme =
 			u->url.scheme == URL_HTTPS ? CONTROL_SCHEME_HTTPS : CONTROL_SCHEME_HTTP;
@@ -280,6 +281,7 @@ void offering_granted(struct offering *offering, const struct control *message)
 		offering_set_state(offering, OFFERING_GRANTED);
 	else if (!offering_count_answer(offering, false) || offering->state != OFFERING_GRANTED)
 		return;
+	offering->unguarded = u->exclusive && !message->granted.exclusive;
 	/* Visitors know the port by now: it is asked for again when the session is lost. */
 	if (u->ports == 1 && message->granted.port)
 		offering->port = (uint16_t)message->granted.port;
@@ -335,7 +337,11 @@ void offering_tell(struct offering *offering, const char *more)
 	if (offering->state == OFFERING_GRANTED)
 		log_info("%s is published at %s%s%s", offering->upstream.text, offering->answer,
 			offering->apart.begun ? ", and the ports of its range as well" : "", more);
-	else
+	if (offering->state == OFFERING_GRANTED && offering->unguarded)
+		log_warn("the exit node is of an older version that does not know --exclusive: "
+			 "others can publish %s as well",
+			upstream_place(&offering->upstream, place));
+	if (offering->state != OFFERING_GRANTED)
 		log_warn("the exit node does not publish %s (%s): %s; %s%s",
 			upstream_place(&offering->upstream, place), offering->upstream.text,
 			offering->answer, advice(offering, offering->reason), more);

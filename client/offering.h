@@ -69,6 +69,7 @@ struct offering {
 
 	char *answer;                 /* the exit node's last: an address, or a refusal */
 	bool told;                    /* it was logged */
+	bool unguarded;               /* granted by an exit node that does not know --exclusive */
 	struct log_limit log_failed;  /* dials that failed */
 	struct log_limit log_wrong;   /* first answers that were */
 	struct log_limit log_crowded; /* visitors turned away */

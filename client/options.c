@@ -203,6 +203,16 @@ static const struct option_row rows[] = {
 		.required = true,
 		.reloadable = true,
 		.offset = AT(services)},
+	{.name = "exclusive",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Share no public name or port with another client: the one that comes "
+			"second is "
+			"refused",
+		.brief = "Share no name or port with another client",
+		.section = "More to publish",
+		.reloadable = true,
+		.offset = AT(exclusive)},
 	{.name = "ports",
 		.type = OPTION_RANGES,
 		.min = 1,
@@ -232,7 +242,6 @@ static const struct option_row rows[] = {
 		.type = OPTION_FLAG,
 		.default_text = "false",
 		.help = "Use an exit node that lets everybody publish",
-		.brief = "For an exit node that lets everybody publish",
 		.offset = AT(no_token)},
 	{.name = "no-seal",
 		.type = OPTION_FLAG,
@@ -469,6 +478,8 @@ static int check_services(struct client_options *o, struct error *err)
 		if (r)
 			return r;
 	}
+	for (size_t i = 0; i < o->upstreams.n; i++)
+		o->upstreams.v[i].exclusive = o->exclusive;
 	if (o->ports.n && o->services.n && !o->upstreams.ports_used)
 		return error_set(err, -EINVAL,
 			"--ports is for an --upstream that is a host alone, such as 10.0.0.5, and "

@@ -377,8 +377,9 @@ bool upstream_same(const struct upstream *a, const struct upstream *b)
 	return a->kind == b->kind && a->tls == b->tls && a->port_given == b->port_given &&
 	       a->port == b->port && a->ports == b->ports && strcmp(a->host, b->host) == 0 &&
 	       a->proxy_protocol == b->proxy_protocol && a->half_closed == b->half_closed &&
-	       a->insecure == b->insecure && a->host_only == b->host_only &&
-	       a->listing == b->listing && str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
+	       a->exclusive == b->exclusive && a->insecure == b->insecure &&
+	       a->host_only == b->host_only && a->listing == b->listing &&
+	       str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
 	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn);
 }
 

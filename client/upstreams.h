@@ -84,6 +84,7 @@ struct upstream {
 	char *text;     /* the URL for people, with this entry's ports; owned */
 	struct url url; /* looks into `text` */
 	enum upstream_proxy proxy_protocol;
+	bool exclusive;   /* shared with no other client */
 	bool half_closed; /* http: goes on behind a visitor's FIN */
 	bool insecure;
 	bool host_only;     /* http: `rewrite` is for Host alone */

@@ -59,7 +59,8 @@ bool publish_repeats(const struct service *service, const struct control *m, con
 	       service->kind == m->publish.kind && service->tls == m->publish.tls &&
 	       service->per_visitor == m->publish.per_visitor &&
 	       service->half_closed == m->publish.half_closed &&
-	       service->scheme == m->publish.scheme && service->host_only == m->publish.host_only &&
+	       service->exclusive == m->publish.exclusive && service->scheme == m->publish.scheme &&
+	       service->host_only == m->publish.host_only &&
 	       service->has_port == m->publish.port_given && port_same &&
 	       (service->has_port || strcmp(service->place, place) == 0) &&
 	       strcmp(service->path, path) == 0 &&

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "server/port.h"
+#include "server/sharing.h"
 
 static void registrar_describe(struct status *status, char text_out[STATUS_SIZE])
 {
@@ -28,6 +29,7 @@ void registrar_init(struct registrar *r, struct node *n)
 	*r = (struct registrar){.node = n, .worker = n->workers[0]};
 	list_init(&r->sessions);
 	list_init(&r->ports);
+	list_init(&r->kept);
 	status_init(&r->status, n->workers[0]->loop, registrar_describe);
 }
 
@@ -38,6 +40,7 @@ void registrar_deinit(struct registrar *r)
 	status_deinit(&r->status);
 	while (!list_empty(&r->sessions))
 		session_discard(list_entry(r->sessions.next, struct session, link));
+	sharing_deinit(r);
 }
 
 static void drain_visit(struct round *round, struct worker *w)

@@ -22,6 +22,8 @@ struct registrar {
 	struct list sessions;    /* of struct session */
 	struct list ports;       /* of struct port */
 	unsigned n_ports;        /* each of a range */
+	struct list kept;        /* of struct kept (server/sharing.c) */
+	unsigned n_kept;
 	struct round drain;
 	struct status status;
 	struct log_limit log_sessions; /* that come, go, publish */

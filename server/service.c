@@ -26,6 +26,7 @@ struct service *service_new(struct session *s, const struct control *publish)
 	service->tls = publish->publish.tls;
 	service->per_visitor = publish->publish.per_visitor;
 	service->half_closed = publish->publish.half_closed;
+	service->exclusive = publish->publish.exclusive;
 	service->scheme = publish->publish.scheme;
 	service->host_only = publish->publish.host_only;
 	service->upstream = strdup(publish->publish.upstream ? publish->publish.upstream : "");

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "base/log_limit.h"
+#include "base/log_limit.h"
 #include "net/loop.h"
 #include "server/node.h"
 #include "server/routes.h"
@@ -56,6 +57,8 @@ struct service {
 	bool per_visitor;   /* a stream serves one visitor's connection (rule 33) */
 	atomic_bool strict; /* sent bytes that no request asked for: its streams rest (rule 33) */
 	bool half_closed;   /* serves visitors behind their FIN (rule 44) */
+	bool exclusive;     /* shares its place with nobody (server/sharing) */
+	struct log_limit log_shared;    /* that its client is told that it does */
 	char place[SERVICE_PLACE_SIZE]; /* its name among the routes, of names or of ports */
 	bool has_port;                  /* `place` is one of worker::ports */
 	uint16_t first_port;            /* that, before any worker sees the service */

@@ -12,6 +12,7 @@
 #include "server/public_address.h"
 #include "server/publish.h"
 #include "server/registrar.h"
+#include "server/sharing.h"
 
 static struct node *session_node(const struct session *s)
 {
@@ -198,6 +199,7 @@ void session_leave(struct session *s, struct trunk *t, const char *why)
 	loop_timer_cancel(&s->stale);
 	list_unlink(&s->link);
 	status_changed(&s->registrar->status);
+	sharing_keep(s, atomic_load_explicit(&t->leaving, memory_order_relaxed));
 	while (!list_empty(&s->services))
 		service_withdraw(list_entry(s->services.next, struct service, of_session));
 	session_end(s);
@@ -259,6 +261,7 @@ static void session_tell_granted(struct session *s, const struct service *servic
 	m.granted.address = address;
 	m.granted.port = service->first_port;
 	m.granted.ports = service->n_numbers > 1 ? service->n_numbers : 0;
+	m.granted.exclusive = service->exclusive;
 	struct trunk *t = list_first(&s->trunks, struct trunk, of_session);
 	if (t)
 		trunk_send(t, &m);
@@ -301,6 +304,7 @@ static void publish_home(struct round *r)
 					  : "everything",
 			service->upstream, more);
 	session_tell_granted(s, service);
+	sharing_tell(service);
 }
 
 /* ---- Going ---- */
@@ -400,7 +404,7 @@ static int session_claim(struct session *s, struct service *service, struct trun
 			"this server has no certificate to end TLS with (--tls-cert)");
 		return -EOPNOTSUPP;
 	}
-	if (!service_fits(service, w, &err)) {
+	if (!service_fits(service, w, &err) || sharing_judge(service, &err) < 0) {
 		session_refuse(s, t, m, CONTROL_REASON_TAKEN, err.text);
 		return -EEXIST;
 	}

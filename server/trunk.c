@@ -155,6 +155,8 @@ static void trunk_on_goaway(struct link *l, uint8_t reason)
 		log_info("a link of session %s is about to leave (%s)%s",
 			t->presence ? t->presence->session->name : "-", frame_goaway_name(reason),
 			more);
+	if (reason == FRAME_GOAWAY_SHUTDOWN)
+		atomic_store_explicit(&t->leaving, true, memory_order_relaxed);
 	if (t->state == TRUNK_ESTABLISHED)
 		trunk_set_state(t, TRUNK_DRAINING);
 	/* The client waits for its streams to end, and cannot tell which of them carry nothing. */
@@ -373,6 +375,8 @@ void trunk_send(struct trunk *t, const struct control *message)
 		letter_hold(letter, &letter->message.granted.address);
 	else if (message->type == CONTROL_REFUSED)
 		letter_hold(letter, &letter->message.refused.sentence);
+	else if (message->type == CONTROL_NOTICE)
+		letter_hold(letter, &letter->message.notice.sentence);
 	letter_post(letter);
 }
 

@@ -40,6 +40,7 @@ struct trunk {
 	uint64_t suspected_at; /* µs; 0: not */
 	struct mail gone;      /* its end: to the registrar, and back to be freed */
 	atomic_uint unheard;   /* messages on their way to the registrar */
+	atomic_bool leaving;   /* the client said that it ends */
 
 	/* The registrar's alone */
 	struct session *session;

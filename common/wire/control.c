@@ -30,7 +30,7 @@ struct member {
 	const char *const *words;
 };
 
-#define MEMBERS_MAX 14 /* in one type: publish */
+#define MEMBERS_MAX 15 /* in one type: publish */
 
 /* Indexed by the enum's values; lists end with NULL. */
 static const char *const kinds[] = {"unknown", "tcp", "udp", "http", NULL};
@@ -86,20 +86,23 @@ static const struct message {
 					.optional = true),
 				FLAG(publish, per_visitor),
 				FLAG(publish, half_closed),
+				FLAG(publish, exclusive),
 				MEMBER(publish, alpn, .form = FORM_CLEAN, .bound = CONTROL_ALPN,
 					.optional = true),
 				WORD(publish, scheme, schemes, CONTROL_SCHEME_UNKNOWN,
 					.optional = true),
 				FLAG(publish, host_only),
 			}},
-	[CONTROL_GRANTED] = {.name = "granted",
-		.members =
-			{
-				NUMBER(granted, service, UINT32_MAX),
-				TEXT(granted, address, CONTROL_TEXT),
-				NUMBER(granted, port, UINT16_MAX, .optional = true),
-				NUMBER(granted, ports, UINT16_MAX, .optional = true),
-			}},
+	[CONTROL_GRANTED] =
+		{.name = "granted",
+			.members =
+				{
+					NUMBER(granted, service, UINT32_MAX),
+					TEXT(granted, address, CONTROL_TEXT),
+					NUMBER(granted, port, UINT16_MAX, .optional = true),
+					NUMBER(granted, ports, UINT16_MAX, .optional = true),
+					FLAG(granted, exclusive),
+				}},
 	[CONTROL_REFUSED] =
 		{.name = "refused",
 			.members =
@@ -133,6 +136,7 @@ static const struct message {
 			.members =
 				{
 					TEXT(notice, sentence, CONTROL_TEXT),
+					FLAG(notice, warning),
 				}},
 };
 

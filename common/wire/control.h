@@ -100,6 +100,7 @@ struct control {
 			uint32_t ports;
 			enum control_tls tls; /* tcp */
 			bool per_visitor; /* a stream serves one visitor's connection (rule 33) */
+			bool exclusive;   /* nobody else's, as long as this session has it */
 			bool half_closed; /* http: a visitor's FIN does not end its request (rule 44) */
 			const char *alpn; /* tcp that is terminated: wire/alpn's list; NULL: none */
 			enum control_scheme scheme; /* http */
@@ -110,6 +111,7 @@ struct control {
 			const char *address; /* where visitors find it, for people */
 			uint32_t port;       /* tcp and udp: the public one; 0: none of its own */
 			uint32_t ports;      /* so many from there on; 0: one */
+			bool exclusive; /* as it was asked for; a server of an older version does not know */
 		} granted;
 		struct {
 			uint32_t service;
@@ -129,6 +131,7 @@ struct control {
 		} withdraw;
 		struct {
 			const char *sentence;
+			bool warning; /* somebody should do something about it */
 		} notice;
 	};
 	void *tree; /* owned after decoding */

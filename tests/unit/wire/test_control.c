@@ -56,7 +56,7 @@ static const char *const messages[] = {
 	"{\"type\":\"publish\",\"service\":4,\"kind\":\"tcp\",\"host\":\"\",\"upstream\":\"\","
 	"\"port\":0,\"tls\":\"terminate\",\"alpn\":\"h2,http/1.1\"}",
 	"{\"type\":\"publish\",\"service\":5,\"kind\":\"tcp\",\"host\":\"a\",\"upstream\":\"\","
-	"\"tls\":\"pass\",\"per_visitor\":true}",
+	"\"tls\":\"pass\",\"per_visitor\":true,\"exclusive\":true}",
 	"{\"type\":\"publish\",\"service\":6,\"kind\":\"http\",\"host\":\"a\",\"upstream\":\"\","
 	"\"path\":\"/\",\"rewrite\":\"[::1]:8080\",\"per_visitor\":true,"
 	"\"half_closed\":true}",
@@ -75,6 +75,8 @@ static const char *const messages[] = {
 	"{\"type\":\"publish\",\"service\":2,\"kind\":\"http\",\"host\":\"\",\"upstream\":\"\","
 	"\"scheme\":\"http\"}",
 	"{\"type\":\"granted\",\"service\":1,\"address\":\"1.2.3.4:1-9\",\"port\":1,\"ports\":9}",
+	"{\"type\":\"granted\",\"service\":5,\"address\":\"a\",\"exclusive\":true}",
+	"{\"type\":\"notice\",\"sentence\":\"a\",\"warning\":true}",
 };
 
 static void there_and_back(void **state)
