@@ -41,6 +41,28 @@ as_root() {
 	fi
 }
 
+# with_progress LOG COMMAND...: runs it with its output in the log, and meanwhile shows the log's last line:
+# on a terminal in one line, elsewhere twice a minute.
+with_progress() {
+	local log=$1 pid status=0 count=0 last columns
+	shift
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	columns=$(tput cols 2>/dev/null || echo 80)
+	while kill -0 $pid 2>/dev/null; do
+		sleep 0.2
+		last=$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c "1-$((columns - 3))")
+		if [ -t 1 ]; then
+			printf '\r\033[K  %s' "$last"
+		elif [ $((++count % 150)) = 0 ]; then
+			say "  $last"
+		fi
+	done
+	[ ! -t 1 ] || printf '\r\033[K'
+	wait $pid || status=$?
+	return $status
+}
+
 # Packages among the arguments that are not installed, in ${missing[@]}.
 find_missing() {
 	local p
@@ -51,6 +73,13 @@ find_missing() {
 		*) missing+=("$p") ;;
 		esac
 	done
+}
+
+# Waits for another apt-get instead of failing by its lock.
+fetch_packages() {
+	as_root apt-get -q -o DPkg::Lock::Timeout=600 update &&
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 \
+			--no-install-recommends install "$@"
 }
 
 # Installs what is missing, and nothing when nothing is. Services of these packages (nginx has one)
@@ -71,11 +100,9 @@ install_packages() {
 	fi
 	local log status=0
 	log=$(mktemp)
-	{
-		as_root apt-get -q update &&
-			as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-				--no-install-recommends install "${missing[@]}"
-	} >"$log" 2>&1 </dev/null || status=$?
+	# Asked for here, where the terminal is; what runs behind it has none.
+	as_root true
+	with_progress "$log" fetch_packages "${missing[@]}" || status=$?
 	[ -z "$ours" ] || as_root rm -f $policy
 	if [ $status != 0 ]; then
 		tail -n 20 "$log" >&2
