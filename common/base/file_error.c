@@ -164,6 +164,8 @@ static void tell(char *to, size_t size, const char *path, int code, enum file_wi
 			cut_last(w.at); /* it would have been made there */
 		if (faccessat(AT_FDCWD, w.at, wish == FILE_WRITE ? W_OK : R_OK, AT_EACCESS) < 0)
 			tell_file(to, size, w.at, wish);
+	} else if (code == -ENOENT && strcmp(path, "-") == 0) {
+		snprintf(to, size, " (standard input is /dev/stdin)");
 	} else if (code == -ENOENT && temporary && is_service()) {
 		snprintf(to, size, " (a unit with PrivateTmp= has a /tmp of its own)");
 	} else if (code == -ENOENT && r == -ENOENT && (!last || w.links)) {

@@ -12,7 +12,8 @@ struct config_origin {
 	enum config_source source;
 	const char *file; /* FROM_FILE */
 	unsigned line;
-	bool operand; /* FROM_COMMAND_LINE: it stood there without the option's name */
+	bool operand;     /* FROM_COMMAND_LINE: it stood there without the option's name */
+	struct str typed; /* FROM_COMMAND_LINE: the name, which may be an alias; empty: a letter */
 };
 
 /*

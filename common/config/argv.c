@@ -21,6 +21,7 @@ struct argv {
 /* What was typed, taken apart. */
 struct typed {
 	struct option_at at; /* row NULL: an operand, or help */
+	struct str name;     /* as it was typed, without dashes; of a letter empty */
 	char *value;         /* of an operand the text; NULL: the name alone stands for one */
 	int help;            /* CONFIG_HELP or CONFIG_HELP_ALL; 0: it is not */
 };
@@ -56,6 +57,7 @@ static int take_apart(const struct option_table *t, char *arg, struct typed *out
 	*out = (struct typed){0};
 	if (arg[1] == '-') {
 		out->at = option_find(t, arg + 2, n - 2);
+		out->name = (struct str){arg + 2, n - 2};
 		out->value = arg[n] ? arg + n + 1 : NULL;
 		out->help = out->at.row ? 0 : help_asked(arg + 2, out->value);
 		return out->at.row || out->help ? 0 : unknown(t, arg, n, err);
@@ -89,13 +91,15 @@ static bool is_option(const struct option_table *t, const char *arg)
 static int next_value(struct argv *args, const struct option_table *t, struct typed *typed,
 	struct error *err)
 {
-	const char *name = typed->at.row->name;
+	const char *row = typed->at.row->name;
+	struct str name = typed->name.n ? typed->name : str_from(row);
 	if (args->i >= args->n)
-		return error_set(err, -EINVAL, "--%s needs a value and is the last word", name);
+		return error_set(err, -EINVAL, "--%.*s needs a value and is the last word",
+			STR_ARG(name));
 	if (is_option(t, args->v[args->i])) {
 		const char *next = args->v[args->i];
-		return error_set(err, -EINVAL, "--%s needs a value but %.*s follows", name,
-			(int)strcspn(next, "="), next);
+		return error_set(err, -EINVAL, "--%.*s needs a value but %.*s follows",
+			STR_ARG(name), (int)strcspn(next, "="), next);
 	}
 	typed->value = args->v[args->i++];
 	return 0;
@@ -167,7 +171,7 @@ static int apply_option(struct config *c, const struct typed *typed, struct erro
 {
 	const struct option_row *row = typed->at.row;
 	int r = config_apply(c, typed->at, str_from(typed->value ? typed->value : implied_by(row)),
-		(struct config_origin){.source = FROM_COMMAND_LINE}, err);
+		(struct config_origin){.source = FROM_COMMAND_LINE, .typed = typed->name}, err);
 	if (row->type == OPTION_SECRET)
 		memset(typed->value, 'x', strlen(typed->value));
 	return r;

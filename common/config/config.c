@@ -99,6 +99,8 @@ static const char *context(struct option_at at, const struct config_origin *o, c
 	config_place(at.group ? at.group : at.row, o, where, sizeof where);
 	if (o->operand)
 		*to = 0;
+	else if (o->source == FROM_COMMAND_LINE && o->typed.n)
+		snprintf(to, size, "--%.*s", STR_ARG(o->typed));
 	else if (o->source == FROM_COMMAND_LINE)
 		snprintf(to, size, "--%s", at.row->name);
 	else
@@ -180,6 +182,7 @@ int config_apply(struct config *c, struct option_at at, struct str text,
 		return r;
 	}
 	*had = origin;
+	had->typed = STR_NULL; /* the command line need not outlive this */
 	return 0;
 }
 

@@ -158,6 +158,10 @@ int tree_explain(const char *path, struct str text, const struct tree_problem *p
 		return explain_mapping(path, text, p, err);
 	if (strstr(problem, "cannot start any token"))
 		cause = cause_of_character(line, p->column);
+	else if (strstr(problem, "sequence entries are not allowed"))
+		cause = "a dash with a blank behind it begins a list, whose items stand in lines "
+			"of "
+			"their own: put a dash that is the value in quotes";
 	else if (strstr(problem, "tab character"))
 		cause = "the line is indented with a tab: YAML takes blanks alone";
 	if (cause)

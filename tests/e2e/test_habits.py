@@ -85,6 +85,10 @@ HABITS = [
     Habit("the exit node by https",
           client=Side("http 3000 --remote=https://exit.example.org:8443",
                       ["has the scheme https: write wss://exit.example.org:8443"])),
+    Habit("ngrok: --url is where visitors come",
+          client=Side("http 3000 --url=https://app.example.org",
+                      ["--url: the remote \"https://app.example.org\" has the scheme https: write "
+                       "wss://app.example.org"])),
     Habit("a scheme before the host",
           client=Side("http http://app.example.org=3000 --remote=exit.example.org",
                       ["before the '=' stands a host without http://: write app.example.org=3000"])),
@@ -263,6 +267,11 @@ HABITS = [
                        "log"])),
     Habit("the access log turned off in other words",
           server=Side("server --access-log=false", ['"false" is no file: write off'])),
+
+    Habit("a dash for standard input",
+          env={"TUNNEL_TOKEN": None},
+          client=Side("http 3000 --remote=exit.example.org --token-from=-",
+                      ["the token file - cannot be opened", "standard input is /dev/stdin"])),
 
     # ---- Addresses ----
     Habit("a name to listen on",

@@ -66,6 +66,15 @@ def check(path, names, letters, known):
     return complaints
 
 
+def check_commands(tunnel, path):
+    """Each command of the overview stands in the page."""
+    overview = subprocess.run([tunnel, "help"], check=True, capture_output=True, text=True).stdout
+    commands = re.findall(r"^  ([a-z-]+) {2,}[A-Z]", overview, re.M)
+    assert len(commands) > len(COMMANDS), "the overview is written otherwise now"
+    page = sources.text(path)
+    return [f"{path}: the command {c} is missing" for c in commands if f"*{c}*" not in page]
+
+
 def main():
     tables = {command: table(sys.argv[1], command) for command in COMMANDS}
     known = {"version", "strict", "quiet"}  # the last two are check-config's
@@ -77,6 +86,7 @@ def main():
         if (sources.root() / path).exists():
             seen += 1
             complaints += check(path, names, letters, known)
+    complaints += check_commands(sys.argv[1], "docs/man/tunnel.1.scd")
     if not seen:
         sources.skip("there are no man pages yet")
     sources.finish(complaints)

@@ -274,6 +274,10 @@ static void test_argv(void **state)
 		{"--flag word", "!unexpected argument \"word\": tunnel test takes options only"},
 		{"--flag=perhaps", "!--flag: \"perhaps\" is neither true nor false"},
 		{"--text", "!--text needs a value and is the last word"},
+		{"--alias", "!--alias needs a value and is the last word"},
+		{"--alias \"a\"",
+			"!--alias: the value has quotes around it, which nothing has taken "
+			"off: leave them away where no shell reads it"},
 		{"--token --text=hush", "!--token needs a value but --text follows"},
 		{"--token=", "!--token: it is empty"},
 		{"--token a --token b",

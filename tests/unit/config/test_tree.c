@@ -94,6 +94,8 @@ static void test_refused(void **state)
 		{"a: 1\n  b: 2\n",
 			"F:2: the line is indented more than the one before it, which has a value "
 			"already: options stand straight below each other"},
+		{"a: -\n", "F:1: a dash with a blank behind it begins a list, whose items stand in "
+			   "lines of their own: put a dash that is the value in quotes"},
 		{"a = 1\n", "F:1: " EQUALS},
 		{"a: 1\nb = \"2\"\n", "F:2: " EQUALS},
 		{"[common]\na = 1\n",
