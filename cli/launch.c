@@ -28,7 +28,10 @@ int launch_find_token(const struct launch *l, void *opts, struct error *warning,
 {
 	struct launch_fields f = l->fields(opts);
 	struct token_source src = {.path = *f.token_from, .open = *f.no_token};
+	bool file_alone = src.path && !*f.token && !src.open;
 	int r = token_source_find(&src, f.token, warning, err);
+	if (r < 0 && file_alone)
+		error_prefix(err, "--token-from");
 	if (r == TOKEN_SOURCE_NONE && l->token_needed && !*f.no_token)
 		return error_set(err, -1,
 			"no token is given: use --token-from FILE, --token TOKEN or the variable "

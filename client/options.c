@@ -60,7 +60,8 @@ static int judge_host(struct str text, struct error *err)
 	size_t n;
 	uint16_t port;
 	int r = hostname_with_port(text, name, &n, &port);
-	return r ? error_set(err, -EINVAL, "\"%.*s\" %s", STR_ARG(text), hostname_error_text(r))
+	return r ? error_set(err, -EINVAL, "\"%.*s\" %s: write HOST or HOST:PORT", STR_ARG(text),
+			   hostname_error_text(r))
 		 : 0;
 }
 
@@ -447,7 +448,10 @@ static int check_remote(struct client_options *o, struct error *err)
 			return error_set(err, -ENOMEM, "no memory");
 	}
 	if (o->control_path[0] != '/')
-		return error_set(err, -EINVAL, "--control-path must begin with a slash");
+		return error_set(err, -EINVAL,
+			"--control-path: \"%s\" does not begin with a slash: write /%s",
+			o->control_path ? o->control_path : "",
+			o->control_path ? o->control_path : "tunnel");
 	return 0;
 }
 
@@ -496,7 +500,10 @@ int client_options_check(struct client_options *o, struct error *err)
 	if (!r)
 		r = check_services(o, err);
 	if (!r && o->max_window < o->base_window)
-		r = error_set(err, -EINVAL, "--max-window must not be below --base-window");
+		r = error_set(err, -EINVAL,
+			"--max-window is %llu bytes, below the %llu of --base-window: make it as "
+			"much at least, or leave both out",
+			(unsigned long long)o->max_window, (unsigned long long)o->base_window);
 	if (!o->memory_budget)
 		o->memory_budget = memory_budget_default();
 	return r;

@@ -119,9 +119,15 @@ int server_options_check(struct server_options *o, struct error *err)
 	if (r)
 		return r;
 	if (!o->control_path || o->control_path[0] != '/')
-		return error_set(err, -EINVAL, "--control-path must begin with a slash");
+		return error_set(err, -EINVAL,
+			"--control-path: \"%s\" does not begin with a slash: write /%s",
+			o->control_path ? o->control_path : "",
+			o->control_path ? o->control_path : "tunnel");
 	if (o->max_window < o->base_window)
-		return error_set(err, -EINVAL, "--max-window must not be below --base-window");
+		return error_set(err, -EINVAL,
+			"--max-window is %llu bytes, below the %llu of --base-window: make it as "
+			"much at least, or leave both out",
+			(unsigned long long)o->max_window, (unsigned long long)o->base_window);
 	if (!o->memory_budget)
 		o->memory_budget = memory_budget_default();
 	if (!o->max_visitors)

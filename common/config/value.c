@@ -128,8 +128,9 @@ static int append_range(const struct option_row *row, struct option_ranges *rang
 			"%" PRIu64 " to 65535",
 			STR_ARG(text), row->min);
 	if (last < first)
-		return error_set(err, -EINVAL, "the range \"%.*s\" ends before it begins",
-			STR_ARG(text));
+		return error_set(err, -EINVAL,
+			"the range \"%.*s\" ends before it begins: write %" PRIu64 "-%" PRIu64,
+			STR_ARG(text), last, first);
 	if (ranges->n >= row->max)
 		return error_set(err, -EINVAL, "more than %" PRIu64 " ranges", row->max);
 	struct option_range *v = realloc(ranges->v, (ranges->n + 1) * sizeof *v);

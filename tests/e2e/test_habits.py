@@ -24,6 +24,24 @@ HABITS = [
     Habit("a time without its unit",
           server=Side("server --grace=10", ['--grace: "10" is not a time with its unit, such as 250ms, 10s or 5m'])),
 
+    # ---- The option, its value, and the form that is right ----
+    Habit("a path without its slash",
+          server=Side("server --control-path=tunnel",
+                      ['--control-path: "tunnel" does not begin with a slash: write /tunnel'])),
+    Habit("a range from the top",
+          server=Side("server --allow-ports=7010-7000",
+                      ['--allow-ports: the range "7010-7000" ends before it begins: write 7000-7010'])),
+    Habit("a token file that is not there",
+          client=Side("client --remote={server} --upstream=3000 --token-from=/nonexistent/t",
+                      ["--token-from: the token file /nonexistent/t cannot be opened"]),
+          env={"TUNNEL_TOKEN": None}),
+    Habit("a window below its base",
+          client=Side("client --remote={server} --upstream=3000 --max-window=16KiB",
+                      ["--max-window is 16384 bytes, below the 65536 of --base-window"])),
+    Habit("a Host with a path",
+          client=Side("client --remote={server} --upstream=3000 --upstream-host=a.example/b",
+                      ['--upstream-host: "a.example/b" ', "write HOST or HOST:PORT"])),
+
     # ---- Ports that nobody has named ----
     Habit("a host alone: the port that tunnel server listens on",
           client=Side("client --remote=127.0.0.9 --upstream=http://{upstream}",

@@ -291,7 +291,7 @@ static void test_argv(void **state)
 		{"--thing a --at x", "!--at: \"x\" is neither a port nor a range such as "
 				     "7000-7010; allowed is 0 "
 				     "to 65535"},
-		{"--thing a --at 9-8", "!--at: the range \"9-8\" ends before it begins"},
+		{"--thing a --at 9-8", "!--at: the range \"9-8\" ends before it begins: write 8-9"},
 		{"--thing a --at 1,2,3,4", "!--at: more than 3 ranges"},
 		{"--even 00", "!--even: \"00\" is neither a port nor a range such as 7000-7010; "
 			      "allowed is 1 to 65535"},
