@@ -74,7 +74,11 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 static void udp_refused(struct udp *udp, int error)
 {
 	struct flow_end *e = container_of(udp, struct flow_end, udp);
-	offering_failed(e->offering, strerror(error), loop_now(e->all->loop));
+	offering_failed(e->offering,
+		error == ECONNREFUSED
+			? "nothing listens there: is the service running, and is this its port?"
+			: strerror(error),
+		loop_now(e->all->loop));
 }
 
 static void send_early(struct flow_end *e)

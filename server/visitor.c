@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
+
 void visitor_set_state(struct visitor *v, enum visitor_state state)
 {
 	static const uint8_t legal[] = {
@@ -116,6 +118,19 @@ static void visitor_begin_broken(struct visitor *v, size_t bytes)
 	request_id_next(&v->worker->ids, v->ex.id);
 }
 
+/* A ClientHello where no certificate is: browsers say little more than that it did not work. */
+static void visitor_blame_tls(struct visitor *v, const uint8_t *p, size_t n)
+{
+	struct worker *w = v->worker;
+	char more[LOG_LIMIT_MORE];
+	if (n > 1 && p[0] == 0x16 && p[1] == 3 &&
+		log_limit_pass(&w->log_tls, loop_now(w->loop), VISITOR_TLS_SAY_AGAIN, 1, more))
+		log_info(
+			"%s speaks TLS to port %u, and this server has no certificate: give it one "
+			"(--tls-cert, --auto-tls), or come by http:// and ws://%s",
+			v->peer_text, v->door.port, more);
+}
+
 /* One request's head, from bytes that stand in `in` or, with `fresh`, in the worker's scratch. */
 static void visitor_judge(struct visitor *v, const uint8_t *p, size_t n, bool fresh)
 {
@@ -137,6 +152,7 @@ static void visitor_judge(struct visitor *v, const uint8_t *p, size_t n, bool fr
 	if (r != HTTP1_OK) {
 		visitor_begin_broken(v, n);
 		exchange_blame(&v->ex, "request", r, h->at_fault);
+		visitor_blame_tls(v, p, n);
 		visitor_refuse_head(v, r);
 		return;
 	}

@@ -21,14 +21,16 @@
 #include "wire/http1.h"
 #include "wire/http1_chunks.h"
 
-#define VISITOR_INTERIM_MAX 16   /* interim responses before the final one (rule 32) */
-#define VISITOR_TURN_MAX    32   /* requests judged in one turn: about 0.3 ms of pages */
-#define VISITOR_IN_KEPT     4096 /* bytes of an empty input buffer that is not freed */
+#define VISITOR_INTERIM_MAX 16 /* interim responses before the final one (rule 32) */
+#define VISITOR_TLS_SAY_AGAIN \
+	(60 * CLOCK_S)        /* between two lines about TLS that has no certificate */
+#define VISITOR_TURN_MAX 32   /* requests judged in one turn: about 0.3 ms of pages */
+#define VISITOR_IN_KEPT  4096 /* bytes of an empty input buffer that is not freed */
 /*
  * Bytes of a body that may be left when its answer is over, for the connection to go on: as Go's server.
  * At 10 Mbit/s they are 0.2 s, which a new connection with TLS takes, too.
  */
-#define VISITOR_REST_MAX    (256u << 10)
+#define VISITOR_REST_MAX (256u << 10)
 
 enum visitor_state {
 	VISITOR_IDLE,     /* between requests */

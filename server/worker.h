@@ -62,6 +62,7 @@ struct worker {
 	struct log_limit log_evicted;    /* clients, for whom another lost its place */
 	struct log_limit log_loops;      /* upstreams that lead back here */
 	struct log_limit log_stripped;   /* link requests that a proxy kept the Upgrade of */
+	struct log_limit log_tls;        /* visitors who speak TLS where there is no certificate */
 	struct log_limit log_unvouched;  /* those without a certificate of --tls-client-ca */
 	struct log_limit log_leaving;    /* links that say GOAWAY */
 

@@ -8,6 +8,8 @@ import threading
 
 import pytest
 
+from house.netns import Namespace
+from house.public import port_of
 from house.upstream import refused_port
 from house.visitor import Visitor, split
 from house.wait import wait_until
@@ -94,6 +96,8 @@ def test_tls_and_none(tunnel):
     plain = tunnel.server()
     once(failing(tunnel, "wss://" + plain.address),
          "it answers in plain HTTP, not TLS: --remote ws://" + plain.address)
+    plain.log_contains("127.0.0.1 speaks TLS to port %d, and this server has no certificate: give it one "
+                       "(--tls-cert, --auto-tls), or come by http:// and ws://" % plain.port)
     python = tunnel.upstream(tls=cert.server_context())
     once(failing(tunnel, "ws://" + python.address), "does it want wss://?")
 
@@ -195,6 +199,48 @@ def test_the_exit_nodes_own_port(tunnel, ports, at):
     once(client.log(), "port %d is the exit node's own: HTTP is published there without a port "
          "(--upstream http://" % server.port)
     assert "another program" not in client.log() + server.log()
+
+
+def test_an_upstream_that_does_not_answer(tunnel):
+    """As behind a firewall that drops what it does not let through: a full backlog is as silent."""
+    sock = socket.create_server(("127.0.0.1", 0), backlog=0)
+    fillers = []
+    for _ in range(3):
+        fillers.append(socket.socket())
+        fillers[-1].setblocking(False)
+        fillers[-1].connect_ex(sock.getsockname())
+    address = "127.0.0.1:%d" % sock.getsockname()[1]
+    scene = Scene(tunnel, "http://" + address, "--dial-timeout=500ms")
+    assert scene.visit().status == 504
+    scene.says(address + " did not answer in time: a firewall or security group may not let the port through")
+    for s in fillers + [sock]:
+        s.close()
+
+
+@pytest.mark.root
+def test_no_way_there(tunnel):
+    """On a machine without a network, and where a router says that there is nothing."""
+    space = tunnel.stage.add(Namespace())
+    space.ip("route", "add", "unreachable", "198.51.100.1")
+    for to, says in (("203.0.113.1", "this machine has no route there: is its network up?"),
+                     ("198.51.100.1", "no such machine answers, or a firewall refuses")):
+        client = space.move(tunnel.client(to + ":8000", "http://127.0.0.1:9", start=False))
+        client.start()
+        client.log_contains("cannot connect to %s:8000: %s:8000 cannot be reached: %s" % (to, to, says))
+        client.stop()
+
+
+def test_a_datagram_that_is_refused(tunnel):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    port = sock.getsockname()[1]
+    sock.close()
+    server = tunnel.server()
+    client = tunnel.client(server, "0=udp://127.0.0.1:%d" % port)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.sendto(b"x", ("127.0.0.1", port_of(client)))
+    client.log_contains("nothing listens there: is the service running, and is this its port?")
+    sock.close()
 
 
 # ---- Certificates and clocks ----
