@@ -19,7 +19,7 @@ test_packages=(
 	python3-pytest python3-pytest-xdist python3-websockets python3-cryptography
 	nginx apache2-bin caddy haproxy curl iproute2 openssl perl procps util-linux binutils
 	scdoc systemd clang-format shellcheck git valgrind
-	openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
+	busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 )
 
 # To run scripts/compatibility: applications, the browser, and what asks the others.
