@@ -48,9 +48,8 @@ const struct option_habit client_habits[] = {
 		"the client tries until it is stopped, with pauses of up to 10 s"},
 	{"request-header-add request-header-remove response-header-add response-header-remove "
 	 "header H",
-		"fields of requests and responses are passed on as they are: what is published, or "
-		"a "
-		"proxy in front of it, can change them"},
+		"no option changes fields of requests and responses: what is published can, or a "
+		"proxy in front of it"},
 	{"proto-version proxy-proto lb-proxy-protocol",
 		"it is --proxy-protocol=v1 or v2, behind the --upstream that expects it"},
 	{"pooling-enabled group load-balancer",

@@ -263,8 +263,11 @@ static int append_ports(struct upstreams *u, const struct part *p, struct upstre
 /* A host alone, for which --ports says the rest. */
 static bool is_bare(const struct part *p)
 {
-	return p->key.kind == KEY_NONE && p->url.scheme == URL_HTTP && !p->url.port_given &&
-	       !p->url.path.n && !strstr(p->text, "://") && !p->o->port.n;
+	if (p->key.kind != KEY_NONE || p->url.port_given || p->url.path.n || p->o->port.n)
+		return false;
+	if (p->o->form == UPSTREAM_FORM_TCP)
+		return p->url.scheme == URL_TCP;
+	return p->url.scheme == URL_HTTP && !strstr(p->text, "://");
 }
 
 static int check_port_option(const struct part *p, bool alone, struct error *err)
@@ -307,7 +310,8 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 	struct option_ranges any = {&(struct option_range){0, 0}, 1};
 	p.ports = key.n ? &key : o->port.n || !upstream_takes_any_port(&p) ? &o->port : &any;
 	if (ports->n && is_bare(&p)) {
-		if (asprintf(&tcp, "tcp://%s", own) < 0)
+		const char *mark = strstr(own, "://");
+		if (asprintf(&tcp, "tcp://%s", mark ? mark + strlen("://") : own) < 0)
 			return error_set(err, -ENOMEM, "no memory");
 		p.text = tcp;
 		p.ports = ports;

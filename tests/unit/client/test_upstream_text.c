@@ -116,7 +116,9 @@ static void test_texts_typed(void **state)
 		upstreams_check(values, (struct service_options){.form = rows[i].form}, no_ports,
 			rows[i].expected);
 	}
-	static const char *const tcp[] = {"22", NULL};
+	static const char *const tcp[] = {"22", NULL}, *const host[] = {"10.0.0.5", NULL};
+	upstreams_check(host, (struct service_options){.form = UPSTREAM_FORM_TCP},
+		(struct option_ranges){one, ARRAY_LEN(one)}, "tcp port 2222>10.0.0.5:2222; ");
 	upstreams_check(tcp,
 		(struct service_options){.form = UPSTREAM_FORM_TCP, .port = {one, ARRAY_LEN(one)}},
 		no_ports, "tcp port 2222>127.0.0.1:22; ");
