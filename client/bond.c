@@ -348,7 +348,7 @@ static int bond_init_tls(struct bond *b, struct error *err)
 	};
 	b->tls = tls_client_new(&config, err);
 	if (!b->tls)
-		return -EINVAL;
+		return -EIO;
 	bond_warn_of_dates(b->tls);
 	return 0;
 }

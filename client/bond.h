@@ -78,7 +78,7 @@ struct bond {
 	void (*ended)(struct bond *b, enum bond_end end);
 };
 
-/* 0, -EINVAL or -ENOMEM with a sentence. What it is given must outlive it. Reads files. */
+/* 0, -EINVAL (an option), -EIO (a file) or -ENOMEM, with a sentence. What it is given must outlive it. Reads files. */
 int bond_init(struct bond *b, struct loop *loop, struct offload *offload,
 	const struct client_options *options, struct services *services, struct outlets *outlets,
 	struct error *err);

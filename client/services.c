@@ -163,7 +163,7 @@ int services_set(struct services *s, const struct upstreams *list, struct error 
 	ssize_t added = prepare(s, list, next, &last, err);
 	if (added < 0) {
 		free(next);
-		return -EINVAL;
+		return -EIO;
 	}
 	struct services_change change = {.added = (size_t)added, .kept = list->n - (size_t)added};
 	size_t before = s->n;

@@ -29,7 +29,7 @@ struct services_change {
 
 /*
  * Makes the list what is published from now on. Copies what it keeps of it; reads the files of the
- * upstreams' TLS. 0, or -EINVAL or -ENOMEM with a sentence, when nothing has changed. `change_out` may
+ * upstreams' TLS. 0, or -EIO (a file) or -ENOMEM with a sentence, when nothing has changed. `change_out` may
  * be NULL.
  */
 int services_set(struct services *s, const struct upstreams *list, struct error *err,

@@ -500,6 +500,40 @@ HABITS = [
                       ["port {server_port} is the exit node's own: HTTP is published there without a port "
                        "(--upstream http://"], ["another program"], 1)),
 
+    # ---- Files that are not there, and files alone ----
+    Habit("a certificate of another machine",
+          server=Side("server --port=0 --bind-addr=127.0.0.1 --tls-cert=/nowhere/live/x/fullchain.pem",
+                      ["the certificate /nowhere/live/x/fullchain.pem cannot be read: No such file or directory "
+                       "(there is no /nowhere)"], ["private key", "OpenSSL"], 1)),
+    Habit("a CA of another machine",
+          client=Side("client --remote=wss://{server} --upstream=3000 --tls-ca=/nowhere/ca.pem",
+                      ["the CA file /nowhere/ca.pem cannot be read: No such file or directory (there is no "
+                       "/nowhere)"], ["connecting"], 1)),
+    Habit("a CA of another machine, of an upstream",
+          client=Side("client --remote={server} --upstream=https://127.0.0.1:1 --upstream-ca=/nowhere/ca.pem",
+                      ["the upstream https://127.0.0.1:1: the CA file /nowhere/ca.pem cannot be read: No such"],
+                      ["connecting"], 1)),
+    Habit("no place for the token that is made",
+          server=Side("server --port=0 --bind-addr=127.0.0.1 --state-dir=/proc/a/b",
+                      ["a token can be neither found nor kept (give --token, --token-from or --state-dir)"],
+                      ["listening"], 1), env={"TUNNEL_TOKEN": None}),
+    Habit("nginx -t, haproxy -c: a file alone",
+          server=Side("check-config s.yaml",
+                      ["s.yaml is a valid server configuration",
+                       "warning: --tls-cert: the certificate /nowhere/x.pem cannot be read"], (), 0),
+          files={"s.yaml": "port: 443\ntls-cert: /nowhere/x.pem\n"}),
+    Habit("the same before it is put into use",
+          server=Side("check-config --strict s.yaml",
+                      ["--tls-cert: the certificate /nowhere/x.pem cannot be read"],
+                      ["is a valid", "warning"]),
+          files={"s.yaml": "port: 443\ntls-cert: /nowhere/x.pem\n"}),
+    Habit("the whole command before it is put into use",
+          server=Side("check-config server --port=8000 --bind-adr=127.0.0.1",
+                      ["unknown option --bind-adr; did you mean --bind-addr?"])),
+    Habit("a proxy that is none",
+          client=Side("client --remote={server} --upstream=3000 --proxy=ftp://me:hush@proxy.example:21",
+                      ["--proxy: the proxy has the scheme ftp: there are http, socks5"], ["hush"])),
+
     # ---- Both sides ----
     Habit("inlets: the documented way",
           server=Side("server --port=0 --bind-addr=127.0.0.1", ["listening on port "], (), RUNS),
