@@ -362,7 +362,7 @@ bool offering_invite(const struct offering *offering)
 	if (!log_has_reader() || offering->state != OFFERING_GRANTED || u->kind != CONTROL_HTTP ||
 		!offering->answer || !is_plain_url(offering->answer))
 		return false;
-	log_info("try it, from anywhere; Ctrl-C here ends it:");
+	log_info("try it; Ctrl-C here ends the client:");
 	snprintf(command, sizeof(command), "curl %s", offering->answer);
 	log_command(command);
 	return true;

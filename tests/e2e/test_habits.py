@@ -42,6 +42,14 @@ HABITS = [
           client=Side("client --remote={server} --upstream=3000 --upstream-host=a.example/b",
                       ['--upstream-host: "a.example/b" ', "write HOST or HOST:PORT"])),
 
+    Habit("ngrok: help for one command, with everything",
+          client=Side("help http --all", ["--max-dials-per-visitor", "Usage: tunnel http"], status=0)),
+    Habit("a value for help",
+          client=Side("client --help=all", ["--max-dials-per-visitor", "Running it"], status=0)),
+    Habit("a flag's value behind a blank",
+          client=Side("client --remote={server} --upstream=3000 --exclusive true",
+                      ['unexpected argument "true" behind --exclusive', "--exclusive=true"])),
+
     # ---- Ports that nobody has named ----
     Habit("a host alone: the port that tunnel server listens on",
           client=Side("client --remote=127.0.0.9 --upstream=http://{upstream}",
