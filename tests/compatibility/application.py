@@ -77,6 +77,11 @@ class Application:
         self.path = stage.path / "app"
         self.path.mkdir()
         self.path.chmod(0o755)
+        # Of its own, or it meets what another user's run left in the machine's.
+        temporary = self.path / "tmp"
+        temporary.mkdir()
+        temporary.chmod(0o1777)
+        self.env["TMPDIR"] = str(temporary)
         self.rounds = 0
         self.daemon = None
         self.port = free_port()
