@@ -10,14 +10,14 @@ build_packages=(
 # To try it out: curl asks, iproute2 knows this machine's address, python3 serves a page.
 try_packages=(curl iproute2 python3)
 
-# To run every test. perl has shasum, which the walk-through uses; binutils for the sanitizers'
-# reports; systemd for systemd-analyze and its pkg-config file; scdoc for the man pages; iproute2 for
-# network namespaces; valgrind counts instructions. The last line is of programs that are sent through
-# the tunnel; the tests start those that serve, on ports and with folders of their own.
+# To run every test. binutils for the sanitizers' reports; systemd for systemd-analyze and its pkg-config
+# file; scdoc for the man pages; iproute2 for network namespaces; valgrind counts instructions. The last
+# line is of programs that are sent through the tunnel; the tests start those that serve, on ports and with
+# folders of their own.
 test_packages=(
 	libcmocka-dev libwebsockets-dev libasan8 libubsan1 libtsan2
 	python3-pytest python3-pytest-xdist python3-websockets python3-cryptography
-	nginx apache2-bin caddy haproxy curl iproute2 openssl perl procps util-linux binutils
+	nginx apache2-bin caddy haproxy curl iproute2 openssl procps util-linux binutils
 	scdoc systemd clang-format shellcheck git valgrind
 	busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 )

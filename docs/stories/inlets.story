@@ -8,7 +8,7 @@ home $ mkdir site && echo '<h1>Hello from home</h1>' >site/index.html
 site & python3 -m http.server 3000 --bind 127.0.0.1 --directory site
 site > Serving HTTP
 " On the exit node, a small machine with a public address:
-exit-node $ export token=$(head -c 16 /dev/urandom | shasum | cut -d" " -f1)
+exit-node $ export token=$(head -c 16 /dev/urandom | sha1sum | cut -d" " -f1)
 exit-node $ (umask 077; echo "$token" >token)   # to be copied to the machine at home
 exit-node & tunnel server --port=9090 --token="$token"
 exit-node > listening on port 9090

@@ -1,44 +1,65 @@
-"""The README's walk-through, word for word but for the addresses, and what may go wrong in it."""
+"""The README's walk-through, word for word, and what may go wrong in it."""
 
 import os
-import re
+import pathlib
+import sys
 import time
 
+import pytest
+
 from house import programs
-from house.stage import Daemon
-from house.wait import wait_until
+from house.netns import Namespace, join
+from house.stage import SANITIZED
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(TOP / "tests"))
+
+from documents import blocks  # noqa: E402
+from documents.script import Script  # noqa: E402
+from documents.terminal import Terminal  # noqa: E402
+
+SECTIONS = ("Use it", "What it can publish")
+NODE, HOME = "198.51.100.1", "198.51.100.2"
 
 
-def shell(stage, name, script, **env):
-    """A line as a person types it; exec, so that the process is the program itself."""
-    path = os.path.dirname(os.path.abspath(programs.TUNNEL))
-    full = dict(stage.env, PATH=path + ":" + stage.env["PATH"], **env)
-    return stage.add(Daemon(stage, name, ["bash", "-c", script], env=full)).start()
+def typed():
+    """The README's blocks that run the program, and change nothing else on a machine."""
+    found, _ = blocks.parse("README.md", (TOP / "README.md").read_text())
+    return [b for b in found if b.section in SECTIONS and b.kind == "run"
+            and "sudo" not in " ".join(b.lines)]
 
 
+@pytest.mark.root
 def test_verbatim(stage, tunnel):
-    upstream = tunnel.upstream("hello from home\n")
-    port_file = stage.path / "ready"
-    # on the exit node; 9090 and the ready file are what differs
-    node = shell(stage, "server", """
-        export token=$(head -c 16 /dev/urandom | shasum | cut -d" " -f1)
-        echo "$token" > "$HOME/token"
-        exec tunnel server --port=0 --token="$token" --ready-file=%s""" % port_file)
-    wait_until(lambda: port_file.exists() and port_file.read_text(), "the ready file")
-    port = int(re.fullmatch(r"all (\d+)\n", port_file.read_text()).group(1))
-    token = (stage.path / "home" / "token").read_text().strip()
-    assert re.fullmatch("[0-9a-f]{40}", token)
+    """Each of the README's commands, on terminals of an exit node and of a client, which is the
+    visitor's too; ports and all else as they stand there. scripts/fresh-root runs the rest."""
+    node, home = stage.add(Namespace()), stage.add(Namespace())
+    join(node, NODE, home, HOME)
+    with home.inside():
+        tunnel.upstream("hello from home\n", port=3000)
+    path = stage.path / "bin"
+    path.mkdir()
+    (path / "tunnel").symlink_to(os.path.abspath(programs.TUNNEL))
+    env = dict(stage.env, PATH="%s:%s" % (path, stage.env["PATH"]))
 
-    # beside the service
-    client = shell(stage, "client", """
-        export REMOTE="127.0.0.1:%d"
-        exec tunnel client --remote=$REMOTE --upstream=%s --token $TOKEN""" % (port, upstream.url),
-                   TOKEN=token)
-    client.log_contains("is published at")
+    def terminal(machine):
+        space = node if machine == "exit-node" else home
+        fixed = ["setarch", "-R"] if SANITIZED else []
+        return Terminal([*fixed, "ip", "netns", "exec", space.name, "bash", "-c",
+                         'cd "$0" && exec bash --norc --noediting -i', TOP], env=env)
 
-    # anyone
-    assert tunnel.curl("http://127.0.0.1:%d/" % port) == b"hello from home\n"
-    assert token not in node.log() + client.log()
+    script = Script(terminal, {"IP-OF-EXIT-NODE": NODE})
+    pages = 0
+    try:
+        for block in typed():
+            script.run(block)
+            if block.machines == ["visitor"]:
+                assert script.printed == "hello from home\n"
+                pages += 1
+    finally:
+        script.close()
+    assert pages
+    assert len(script.placeholders["TOKEN-OF-EXIT-NODE"]) == 40
 
 
 def test_client_first(tunnel):
