@@ -23,7 +23,7 @@ static void answer_garbled(struct visitor *v, int http1_error, struct str field)
 			(int)MIN(field.n, EXCHANGE_BLAMED_MAX), field.n ? field.p : "");
 	lane_drop(v->user.lane, FRAME_RESET_PROTOCOL);
 	if (!v->ex.bytes_out && !buf_len(&v->out))
-		v->ex.headed = false; /* judged, but not written yet */
+		v->ex.headed = v->ex.upgraded = false; /* judged, but not written yet */
 	visitor_refuse_answer(v, http1_error);
 }
 
@@ -177,7 +177,23 @@ static size_t answer_body(struct visitor *v, const struct buf *head, const uint8
 	return (size_t)wrote < used ? (size_t)wrote : answer_went(v, used, n);
 }
 
-/* An interim response: passed on to those who know them (RFC 9110, 15.2). -1: closed. */
+/* The head as the visitor gets it. False: the answer came to nothing, and its lane is not this visitor's. */
+static bool answer_forward(struct visitor *v, const struct http1_head *h,
+	struct forward_response *f)
+{
+	struct buf *head = &v->worker->rewritten;
+	struct rewrite names;
+	f->rewrite = exchange_rewrite(&v->ex, v->user.lane->branch->service, &names);
+	head->start = head->end = 0;
+	int r = forward_response(head, h, f);
+	if (r < 0)
+		visitor_close(v, true);
+	else if (r > 0)
+		answer_garbled(v, r, STR_NULL);
+	return r == 0;
+}
+
+/* An interim response: passed on to those who know them (RFC 9110, 15.2). -1: the answer came to nothing. */
 static int answer_interim(struct visitor *v, const struct http1_head *h)
 {
 	struct exchange *ex = &v->ex;
@@ -188,20 +204,14 @@ static int answer_interim(struct visitor *v, const struct http1_head *h)
 	ex->continued |= h->status == 100;
 	if (ex->http10)
 		return 0;
-	struct buf *head = &v->worker->rewritten;
-	head->start = head->end = 0;
-	struct rewrite names;
-	struct forward_response f = {
-		.rewrite = exchange_rewrite(ex, v->user.lane->branch->service, &names)};
-	if (forward_response(head, h, &f) < 0) {
-		visitor_close(v, true);
+	struct forward_response f = {0};
+	if (!answer_forward(v, h, &f))
 		return -1;
-	}
-	return answer_write(v, head, NULL, 0) < 0 ? -1 : 0;
+	return answer_write(v, &v->worker->rewritten, NULL, 0) < 0 ? -1 : 0;
 }
 
-/* The final head: from here on nothing can be refused or sent again. */
-static int answer_begin(struct visitor *v, const struct http1_head *h)
+/* The final head: from here on nothing can be sent again. False: the answer came to nothing. */
+static bool answer_begin(struct visitor *v, const struct http1_head *h)
 {
 	struct exchange *ex = &v->ex;
 	struct worker *w = v->worker;
@@ -229,21 +239,18 @@ static int answer_begin(struct visitor *v, const struct http1_head *h)
 	visitor_time(v, NULL);
 	branch_worked(v->user.lane->branch);
 
-	struct rewrite names;
 	struct forward_response f = {
-		.rewrite = exchange_rewrite(ex, v->user.lane->branch->service, &names),
 		.http10 = ex->http10,
 		.close = !ex->keep && !ex->upgraded,
 	};
-	w->rewritten.start = w->rewritten.end = 0;
-	if (forward_response(&w->rewritten, h, &f) < 0)
-		return -ENOMEM;
+	if (!answer_forward(v, h, &f))
+		return false;
 	if (ex->upgraded) {
 		if (ex->body.done) /* else what is left of it is the upstream's first */
 			body_begin(&ex->body, HTTP1_BODY_UNTIL_CLOSE, 0);
 		stream_ready(&v->user.lane->stream);
 	}
-	return 0;
+	return true;
 }
 
 /* The bytes of a head, which may come in pieces. Returns how many were taken of these. */
@@ -283,10 +290,8 @@ static size_t answer_head(struct visitor *v, const uint8_t *p, size_t n)
 		buf_deinit(&ex->partial);
 		return used;
 	}
-	if (answer_begin(v, h) < 0) {
-		visitor_close(v, true);
+	if (!answer_begin(v, h))
 		return n;
-	}
 	buf_deinit(&ex->partial);
 	/* Head and what follows of the body leave in one write. */
 	return used + answer_body(v, &w->rewritten, p + used, n - used);

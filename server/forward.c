@@ -340,6 +340,8 @@ HOT static int put_response(struct buf *out, const struct http1_head *h,
 	const struct forward_response *f, const struct rewrite *rw)
 {
 	size_t growth = rw ? rewritten_growth(h, rw) : 0;
+	if (growth > REWRITE_ANSWER_GROWTH_MAX)
+		return HTTP1_E_TOO_LARGE;
 	int r = buf_reserve(out, h->size + growth + LITERALS);
 	if (r)
 		return r;

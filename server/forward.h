@@ -81,7 +81,8 @@ struct forward_response {
 /*
  * The head for the visitor. The version is our own, 1.1, for 1.0 visitors too (RFC 9110, 6.2); those
  * must not be sent a 1xx at all. Connection is set anew: close, keep-alive for 1.0, or Upgrade behind
- * a 101, which the caller lets through only where it was asked for.
+ * a 101, which the caller lets through only where it was asked for. 0, -ENOMEM, or HTTP1_E_TOO_LARGE for one
+ * that rewriting would make longer by more than REWRITE_ANSWER_GROWTH_MAX.
  */
 int forward_response(struct buf *out, const struct http1_head *h, const struct forward_response *f);
 

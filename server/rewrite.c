@@ -182,10 +182,13 @@ static void put_rest(struct out *o, const struct way *w, struct str rest)
 	put(o, rest);
 }
 
-/* It would be taken for another host's name; browsers take either slash. */
+/* It would be taken for another host's name; browsers take either slash, and see no tab. */
 static bool is_network_path(struct str url)
 {
-	return url.n > 1 && url.p[0] == '/' && (url.p[1] == '/' || url.p[1] == '\\');
+	size_t at = 1;
+	while (at < url.n && url.p[at] == '\t')
+		at++;
+	return at < url.n && url.p[0] == '/' && (url.p[at] == '/' || url.p[at] == '\\');
 }
 
 static void put_url(struct out *o, const struct way *w, struct str url)

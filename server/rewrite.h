@@ -22,6 +22,12 @@
  */
 #define REWRITE_GROWTH_MAX (16u << 10)
 
+/*
+ * Likewise of an answer's: as much again as --response-head-limit has by default, hundreds of cookies, each by
+ * the longest name of a visitor's. More is 502. It waits for the visitor to read it.
+ */
+#define REWRITE_ANSWER_GROWTH_MAX (64u << 10)
+
 /* One side's name for the place. */
 struct rewrite_place {
 	char host[HOSTNAME_SIZE]; /* canonical */

@@ -162,6 +162,25 @@ def test_too_many_locks(tunnel):
     assert b"GET" not in upstream.received()
 
 
+def test_answer_that_grows_too_much(tunnel):
+    """A few KiB of an upstream's do not become megabytes that wait for a visitor who reads nothing."""
+    host = ".".join(["h" * 60] * 4)
+    link = ["Link: " + ",".join(["<//i>"] * 2000)]
+    early = (b"HTTP/1.1 103 Early Hints\r\n%s\r\n\r\n" % link[0].encode()
+             + response("ok"))
+    switch = b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: x\r\n%s\r\n\r\n"
+    server = tunnel.server()
+    for answer, fields in ((response("ok", fields=link), []), (early, []),
+                           (switch % link[0].encode(), ["Connection: Upgrade", "Upgrade: x"])):
+        client = tunnel.client(server, tunnel.upstream(answer), "--upstream-host=i")
+        with tunnel.visitor(server) as v:
+            assert v.get(host=host, fields=fields).status == 502
+        client.log_contains("that is refused, because the head is too large")
+        with tunnel.visitor(server) as v:
+            assert v.get(host="a.test", fields=fields).status != 502
+        client.stop()
+
+
 def test_largest_head(tunnel):
     """Many cookies, each of which becomes longer, behind a name as long as there are."""
     host = ".".join(["h" * 60] * 4)

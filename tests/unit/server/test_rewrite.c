@@ -197,6 +197,10 @@ static void test_leaves(void **state)
 		{"Destination: https://app.test/%2e%2E/x", true},
 		{"Destination: /x/..", true},
 		{"Destination: /x\r\nDestination: https://other.test/", true},
+		/* Python's URLs and others' lose their tabs before dots are looked for. */
+		{"Destination: https://app.test/x/.\t./y", true},
+		{"Destination: /\t/other.test/x", true},
+		{"Destination: /x\t", false},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char in[1024];
@@ -253,6 +257,9 @@ static const struct {
 	/* Without its path this would be another host. */
 	{&deep, "Location", "/a/b//evil.test/x", NULL},
 	{&deep, "Location", "/a/b/\\evil.test/x", NULL},
+	{&deep, "Location", "/a/b/\t/evil.test/x", NULL},
+	{&deep, "Location", "/a/b/\t\t\\evil.test/x", NULL},
+	{&deep, "Location", "/a/b/\tx", "/\tx"},
 	{&deep, "Location", "//evil.test/a/b/x", NULL},
 	{&tls, "Content-Location", "http://in:8080/x.en", "https://app.test/x.en"},
 	{&deep, "Content-Location", "/a/b/x.en", "/x.en"},
