@@ -98,15 +98,20 @@ static int put(struct buf *out, const char *text)
 /* As a path segment of a URL, so that no name can be taken for a scheme, a query or a dot segment. */
 static int put_link(struct buf *out, const char *name)
 {
-	char encoded[3 * NAME_MAX + 1], *to = encoded;
-	for (const char *c = name; *c && to < encoded + 3 * NAME_MAX; c++) {
+	/* No NAME_MAX holds for every file system; and sprintf() puts a NUL behind it. */
+	int r = buf_reserve(out, 3 * strlen(name) + 1);
+	if (r)
+		return r;
+	char *to = (char *)buf_tail(out);
+	for (const char *c = name; *c; c++) {
 		unsigned char u = (unsigned char)*c;
 		if (isalnum(u) || strchr("-_.~", u))
 			*to++ = *c;
 		else
 			to += sprintf(to, "%%%02X", u);
 	}
-	return buf_append(out, encoded, (size_t)(to - encoded));
+	buf_commit(out, (size_t)(to - (char *)buf_tail(out)));
+	return 0;
 }
 
 /* A name may have any bytes but a slash and a NUL. */
