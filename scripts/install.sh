@@ -60,12 +60,17 @@ check_base_url() {
 	base_url=${base_url%/}
 }
 
-# fetch URL FILE
+# fetch URL FILE: what begins with TLS is not redirected to where there is none. wget has no option for that:
+# to it the rest of the web is behind a proxy that is not there (the port of discard).
 fetch() {
+	case $1 in
+	https://*) schemes='=https' nowhere=http://127.0.0.1:9 ;;
+	*) schemes='=http,https' nowhere=${http_proxy-} ;;
+	esac
 	if has curl; then
-		curl -fsSL --retry 2 -o "$2" "$1"
+		curl -fsSL --proto-redir "$schemes" --retry 2 -o "$2" "$1"
 	elif has wget; then
-		wget -q -O "$2" "$1"
+		http_proxy=$nowhere wget -q -O "$2" "$1"
 	else
 		fail "neither curl nor wget is installed"
 	fi || fail "$1 could not be fetched"
@@ -203,4 +208,5 @@ main() {
 	say_what_next
 }
 
-main "$@"
+# In braces: a line of which a part has come would be a command without its options.
+{ main "$@"; }

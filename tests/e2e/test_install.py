@@ -67,16 +67,56 @@ def test_install_and_again(tunnel, release, shell):
 def test_half_of_it_does_nothing(tunnel, release):
     """A download that breaks off, wherever it does."""
     text = (release[0] / "install.sh").read_text()
-    end = text.index('\nmain "$@"')
-    for n in list(range(0, end, 997)) + [end, end + len("\nmai")]:
-        _, prefix = install(tunnel, release, "--base-url", release[1], text=text[:n])
+    end = text.rindex("main")
+    for n in list(range(0, end, 997)) + list(range(end, len(text.rstrip()))):
+        p, prefix = install(tunnel, release, "--base-url", release[1], text=text[:n])
         assert not prefix.exists(), text[:n][-80:]
+        # Nor does it begin without its options, which say where to.
+        assert "install.sh:" not in p.stderr, text[:n][-80:]
 
 
 def test_the_address_of_the_release_may_stand_in_it(tunnel, release):
     text = (release[0] / "install.sh").read_text().replace(
         "default_base_url=\n", "default_base_url=%s\n" % release[1])
     assert install(tunnel, release, text=text)[0].returncode == 0
+
+
+@pytest.mark.parametrize("program", ["curl", "wget"])
+def test_no_redirect_leads_out_of_tls(tunnel, release, tmp_path, program):
+    """The server of the https:// address sends on to http://, where anybody can change it."""
+    if not shutil.which(program):
+        pytest.skip("no " + program)
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", release[1] + self.path)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+    ca = tunnel.ca()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = ca.issue("127.0.0.1").server_context().wrap_socket(server.socket,
+                                                                       server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    (tmp_path / "wgetrc").write_text("ca_certificate=%s\ntries=1\n" % ca.cert)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in pathlib.Path("/usr/bin").iterdir():
+        if tool.name not in {"curl", "wget"} - {program}:
+            (tools / tool.name).symlink_to(tool)
+    try:
+        p, prefix = install(tunnel, release, "--base-url",
+                            "https://127.0.0.1:%d" % server.server_port,
+                            env={"PATH": str(tools), "CURL_CA_BUNDLE": ca.cert,
+                                 "WGETRC": str(tmp_path / "wgetrc")})
+    finally:
+        server.shutdown()
+    assert asked and p.returncode == 1 and not prefix.exists(), p.stdout + p.stderr
+    assert "SHA256SUMS could not be fetched" in p.stderr
 
 
 def fake(tunnel, name, script):
