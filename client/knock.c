@@ -138,7 +138,10 @@ static void knock_secured(struct secure *secure, struct plug plug, const char *w
 	struct error err;
 	if (plug.fd < 0) {
 		error_set(&err, 0, "%s", why);
-		if (secure->distrusted)
+		if (secure->misnamed)
+			error_set(&err, 0,
+				"%s: dial it by a name of its own, or pin it (--tls-pin)", why);
+		else if (secure->distrusted)
 			error_set(&err, 0, "%s (see --tls-ca and --tls-pin)", why);
 		else if (secure->foreign)
 			error_set(&err, 0, "%s: --remote ws://%s, or another port", why,

@@ -213,7 +213,12 @@ static void outlet_secured(struct secure *secure, struct plug plug, const char *
 		struct error err;
 		url_authority(&o->offering->upstream.url, authority);
 		error_set(&err, 0, "%s", why);
-		if (secure->distrusted)
+		if (secure->misnamed)
+			error_set(&err, 0,
+				"%s: name one of them with --upstream-host, or take any "
+				"(--upstream-insecure)",
+				why);
+		else if (secure->distrusted)
 			error_set(&err, 0, "%s (see --upstream-ca and --upstream-insecure)", why);
 		else if (secure->foreign)
 			error_set(&err, 0, "%s: write http://%s", why, authority);

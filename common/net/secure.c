@@ -33,6 +33,7 @@ static void secure_changed(struct conn *conn)
 		finish(s, "");
 	} else if (conn->tls && conn->error) {
 		s->distrusted = tls_distrusted(conn->tls);
+		s->misnamed = tls_misnamed(conn->tls);
 		s->foreign = tls_foreign(conn->tls);
 		finish(s, tls_complaint(conn->tls));
 	}

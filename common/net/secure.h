@@ -17,6 +17,7 @@ struct secure {
 	 */
 	void (*done)(struct secure *s, struct plug plug, const char *why);
 	bool distrusted; /* nobody who is trusted vouches for the peer */
+	bool misnamed;   /* its certificate is for other names */
 	bool foreign;    /* it does not speak TLS */
 	char why[400];
 };

@@ -375,6 +375,11 @@ bool tls_distrusted(const struct tls *tls)
 	return tls->distrusted;
 }
 
+bool tls_misnamed(const struct tls *tls)
+{
+	return tls->misnamed;
+}
+
 bool tls_exporter(const struct tls *tls, uint8_t value_out[TLS_EXPORTER_SIZE])
 {
 	if (tls_version(tls) != TLS_1_3)

@@ -160,6 +160,8 @@ const char *tls_complaint(const struct tls *tls);
 void tls_told_time(struct tls *tls, int64_t there);
 /* The handshake failed because the certificate is not trusted; not for another key than the pinned. */
 bool tls_distrusted(const struct tls *tls);
+/* The handshake failed because the certificate is for other names, whoever vouches for it. */
+bool tls_misnamed(const struct tls *tls);
 /* The handshake failed because what answers does not speak TLS. */
 bool tls_foreign(const struct tls *tls);
 /* False for TLS 1.2 (rule 8). */

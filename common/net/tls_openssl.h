@@ -123,6 +123,7 @@ struct tls {
 	bool alpn;                    /* server: answers http/1.1 */
 	bool established;             /* the handshake went well */
 	bool distrusted;              /* tls_distrusted() */
+	bool misnamed;                /* tls_misnamed() */
 	bool ended;                   /* our close_notify was written */
 	bool heard, foreign;          /* a byte came; the first one begins no TLS record */
 	bool plain_http;              /* but an answer of HTTP */

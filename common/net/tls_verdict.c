@@ -84,6 +84,7 @@ static void complain_of_name(struct tls *tls, X509 *x, const char *wanted)
 {
 	char names[TLS_NAMES_SIZE];
 	tls_names(x, names);
+	tls->misnamed = true;
 	tls_complain(tls, "its certificate is for %s, not %s", names, wanted);
 }
 

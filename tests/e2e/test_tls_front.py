@@ -413,6 +413,8 @@ def test_https_upstream_is_not_believed(tunnel, ca, inner, wrong, sentence):
     client = tunnel.client(server, upstream, "--upstream-ca=" + ca.cert)
     assert tunnel.visitor(server).get().status == 502
     client.log_contains(sentence)
+    assert (wrong == "wrong name") == ("name one of them with --upstream-host" in client.log())
+    assert (wrong in ("unknown CA", "self-signed")) == ("see --upstream-ca" in client.log())
     assert not [s for s in {EXPIRED, WRONG_NAME, UNKNOWN_CA} - {sentence}
                 if s in client.log()]
     assert b"GET" not in upstream.received()
