@@ -97,15 +97,19 @@ static void note_failure(struct dial_state *state, int error, const struct addre
 }
 
 /* The kernel's own texts name what it looked for, not what is amiss. */
-static const char *no_way(int error)
+static void explain_no_way(struct dial *dial, int error, const char *where)
 {
+	char *to = dial->reason;
+	size_t size = sizeof dial->reason;
 	switch (error) {
 	case ENETUNREACH:
-		return "this machine has no route there: is its network up?";
+		snprintf(to, size, "this machine has no route to %s: is its network up?", where);
+		return;
 	case EHOSTUNREACH:
-		return "no such machine answers, or a firewall refuses";
+		snprintf(to, size, "no machine answers at %s, or a firewall refuses", where);
+		return;
 	}
-	return "this machine has no address of that kind";
+	snprintf(to, size, "this machine has no address of the kind of %s", where);
 }
 
 static void explain(struct dial *dial, int error)
@@ -123,8 +127,7 @@ static void explain(struct dial *dial, int error)
 	case EAFNOSUPPORT:
 	case EADDRNOTAVAIL:
 		dial->outcome = DIAL_UNREACHABLE;
-		snprintf(dial->reason, sizeof dial->reason, "%s cannot be reached: %s", where,
-			no_way(error));
+		explain_no_way(dial, error, where);
 		break;
 	case ETIMEDOUT:
 		dial->outcome = DIAL_TIMED_OUT;
