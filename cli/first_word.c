@@ -19,7 +19,7 @@ static const struct option_habit commands_of_others[] = {
 	{"local", "what is published is said by tunnel http PORT or tunnel tcp PORT"},
 	{"https", "what speaks HTTPS is published by tunnel http https://HOST:PORT"},
 	{"ssh", "an SSH server is published by tunnel tcp 22"},
-	{"login auth authtoken add-authtoken signup token",
+	{"config login auth authtoken add-authtoken signup token",
 		"there is no account: both sides know the token, --token-from=FILE or the variable "
 		"TUNNEL_TOKEN"},
 	{"create route list delete domain tunnel uplink cloud",

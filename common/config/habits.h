@@ -17,7 +17,7 @@
 		{"verbose debug vv vvv", "write --log-level=debug"},                               \
 		{"v", "more in the log is --log-level=debug, the version is tunnel version"},      \
 		{"quiet q silent", "write --log-level=warn, or error"},                            \
-		{"version", "it is tunnel version"},                                               \
+		{"version", "the program's version is said by tunnel version; a file needs none"}, \
 		{"log log-file logfile",                                                           \
 			"the log goes to standard error: write 2>FILE behind the command"},        \
 		{"daemon daemonize background detach d fork",                                      \

@@ -17,6 +17,9 @@
 
 #define RUN_SECRETS "/run/secrets"
 
+/* In characters: a name of a file of this length without a dot or a slash may be a token. */
+#define MAYBE_TOKEN 16
+
 /* Whether the file lies below the directory, links followed on both sides. */
 static bool is_below(const char *path, const char *dir)
 {
@@ -88,13 +91,29 @@ static int read_all(int fd, const char *path, char *to, size_t size, struct erro
 	return 0;
 }
 
+/*
+ * A token where its file's name belongs is a slip that must not put it into the log: what is no path, has
+ * no suffix and is as long as a token may be is not shown.
+ */
+static int cannot_open(int code, const char *path, struct error *err)
+{
+	size_t n = strcspn(path, "/.");
+	if (code == -ENOENT && !path[n] && n >= MAYBE_TOKEN)
+		return error_set(err, code,
+			"there is no token file of that name (%zu characters, not shown, as it may "
+			"be "
+			"the token itself: that is given by the variable TUNNEL_TOKEN or --token)",
+			n);
+	return file_error(err, code, path, FILE_READ_SECRET, "the token file %s cannot be opened",
+		path);
+}
+
 static int read_token(const char *path, char **token_out, struct error *warning_out,
 	struct error *err)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return file_error(err, -errno, path, FILE_READ_SECRET,
-			"the token file %s cannot be opened", path);
+		return cannot_open(-errno, path, err);
 	int r = token_source_check_file(fd, path, warning_out, err);
 	if (r < 0)
 		return r;

@@ -96,7 +96,8 @@ static int split(struct str text, const char *what, struct parts *p, struct erro
 	for (size_t i = 0; i < text.n; i++)
 		if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f)
 			return error_set(err, -EINVAL,
-				"%s contains a space or a control character: percent-encode it",
+				"%s contains a space or a control character: remove it, or in a "
+				"path percent-encode it (%%20)",
 				what);
 	int r = check_mark(text, what, err);
 	if (r)

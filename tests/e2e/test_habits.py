@@ -542,6 +542,24 @@ HABITS = [
           client=Side("client --remote={server} --upstream=3000 --proxy=ftp://me:hush@proxy.example:21",
                       ["--proxy: the proxy has the scheme ftp: there are http, socks5"], ["hush"])),
 
+    Habit("the token where its file belongs",
+          client=Side("client --remote={server} --upstream=3000 --token-from=74821e2b30920cf7896048b37bc63d3b8b0854d1",
+                      ["--token-from: there is no token file of that name (40 characters, not shown, as it may be "
+                       "the token itself"], ["74821e2b"]),
+          env={"TUNNEL_TOKEN": None}),
+    Habit("ngrok: the first command of its setup",
+          client=Side("config add-authtoken abc",
+                      ['unknown command "config": there is no account: both sides know the token'],
+                      ["see tunnel help"])),
+    Habit("ngrok: its file",
+          client=Side("client --config=ngrok.yml",
+                      ["ngrok.yml:1: unknown option version: the program's version is said by tunnel version; "
+                       "a file needs none"]),
+          files={"ngrok.yml": "version: 3\nagent:\n  authtoken: abc\n"}),
+    Habit("a blank in the exit node's address",
+          client=Side(["client", "--remote=exit.example.org 8000", "--upstream=3000"],
+                      ["--remote: the remote contains a space or a control character: remove it"])),
+
     # ---- Both sides ----
     Habit("inlets: the documented way",
           server=Side("server --port=0 --bind-addr=127.0.0.1", ["listening on port "], (), RUNS),
