@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/macros.h"
@@ -67,6 +68,20 @@ static struct tls_client *tls_for(struct offering *const *v, size_t n, const str
 	return tls_client_new(&config, err);
 }
 
+/* The order of both is free; yet it may be a folder whose name was mistyped. */
+static void warn_of_socket(const struct upstream *u)
+{
+	char path[URL_SOCKET_MAX + 1];
+	struct stat st;
+	if (u->url.scheme != URL_UNIX)
+		return;
+	snprintf(path, sizeof path, "%.*s", STR_ARG(u->url.socket));
+	if (stat(path, &st) < 0 && errno == ENOENT)
+		log_warn("there is no socket %s yet: visitors get nothing until a service listens "
+			 "there, or if a folder is meant, until its name is right",
+			path);
+}
+
 static struct offering *make(struct offering *const *v, size_t n, const struct upstream *u,
 	uint32_t number, struct error *err)
 {
@@ -87,6 +102,7 @@ static struct offering *make(struct offering *const *v, size_t n, const struct u
 	struct error warning;
 	if (file_folder_look(u, &warning) != FILE_FOLDER_FINE)
 		log_warn("%s", warning.text);
+	warn_of_socket(u);
 	if (u->url.query.n)
 		log_warn("the query in the upstream %s is not used", u->text);
 	if (u->insecure)

@@ -556,6 +556,11 @@ HABITS = [
                       ["ngrok.yml:1: unknown option version: the program's version is said by tunnel version; "
                        "a file needs none"]),
           files={"ngrok.yml": "version: 3\nagent:\n  authtoken: abc\n"}),
+    Habit("a folder's name mistyped",
+          client=Side("http ./dst --remote={server}",
+                      ["typed/dst yet: visitors get nothing until a service listens there, or if a folder is "
+                       "meant, until its name is right"], ["file:"], RUNS),
+          files={"dist/index.html": "ok"}),
     Habit("a blank in the exit node's address",
           client=Side(["client", "--remote=exit.example.org 8000", "--upstream=3000"],
                       ["--remote: the remote contains a space or a control character: remove it"])),
