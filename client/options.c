@@ -355,9 +355,8 @@ const struct option_table client_option_table = {
 	.summary = "Publishes what it reaches from here, its upstreams, at an exit node.",
 	.rows = rows,
 	.n = ARRAY_LEN(rows),
-	.stray =
-		"what to publish stands behind --upstream, or is all that tunnel http, tunnel tcp, "
-		"tunnel udp and tunnel tls take without a name",
+	.stray = "what to publish stands behind --upstream, as in --upstream=3000; in short it is "
+		 "tunnel http 3000, without the word client",
 	.habits = client_habits,
 };
 
