@@ -127,7 +127,7 @@ static void inspect(struct judgement *j, const struct request *q, struct finding
 
 static void print_option(void *arg, const char *text)
 {
-	printf("  %s\n", text);
+	print_line(stdout, "  ", text);
 }
 
 static void print_valid(const struct judgement *j, const struct request *q, bool either)
@@ -140,9 +140,9 @@ static void print_valid(const struct judgement *j, const struct request *q, bool
 	config_dump(j->config, true, print_option, NULL);
 	const char *note;
 	for (size_t i = 0; (note = config_note(j->config, i)); i++)
-		printf("  note: %s\n", note);
+		print_line(stdout, "  note: ", note);
 	if (j->note.text[0])
-		printf("  note: %s\n", j->note.text);
+		print_line(stdout, "  note: ", j->note.text);
 	fflush(stdout); /* before what is said on standard error */
 }
 

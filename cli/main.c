@@ -7,6 +7,7 @@
 
 #include "base/macros.h"
 #include "cli/commands.h"
+#include "cli/complain.h"
 #include "cli/first_word.h"
 #include "cli/libraries.h"
 #include "cli/process.h"
@@ -54,7 +55,7 @@ static int unknown(const char *name)
 		names[i] = commands[i].name;
 	struct error err;
 	first_word_explain(name, names, ARRAY_LEN(names), &err);
-	fprintf(stderr, "tunnel: %s\n", err.text);
+	print_line(stderr, "tunnel: ", err.text);
 	return STATUS_USAGE;
 }
 

@@ -132,3 +132,21 @@ def test_usage(tunnel):
     assert tunnel.run("check-config", "--help")[0] == 0
     status, _, err = tunnel.run("check-config", "/nonexistent.yaml")
     assert status == 2 and "/nonexistent.yaml" in err
+
+
+@pytest.mark.parametrize("text", [
+    'advertise: "a\\e[31mred\\nb"',             # it is refused
+    '"bad\\e[2Joption\\nb": x',                 # so is this
+    'access-log: "/none/\\e[31m\\nb"',           # shown, and warned of
+    'access-log: "/none/\\u202eb\\u009b2J\\n"',
+])
+def test_a_file_steers_no_terminal(tunnel, stage, text):
+    """Who judges a stranger's file reads its words, and no lines but the program's."""
+    path = stage.file("stranger.yaml", text + "\n")
+    _, out, err = tunnel.run("check-config", path)
+    for line in out.splitlines() + err.splitlines():
+        assert line.isprintable(), line
+        assert line.startswith(("tunnel check-config: ", str(path), "  ")), line
+    assert "\\x" in err
+    _, _, err = tunnel.run("server", "--config=%s" % path, "--port=0", "--state-dir=/none")
+    assert all(line.isprintable() for line in err.splitlines()), err
