@@ -42,6 +42,7 @@ static const struct str endings[] = {
 	NAME("authkey"),
 	NAME("hmac"),
 	NAME("jwt"),
+	NAME("passcode"),
 	NAME("passphrase"),
 	NAME("passwd"),
 	NAME("password"),
@@ -55,6 +56,7 @@ static const struct str endings[] = {
 	NAME("sharedkey"),
 	NAME("signature"),
 	NAME("token"),
+	NAME("tokenhint"),
 #undef NAME
 };
 

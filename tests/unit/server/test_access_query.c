@@ -47,6 +47,9 @@ static const struct {
 	{"/b?X-Amz-Date=1&X-Amz-Signature=a&X-Amz-Security-Token=b&X-Goog-Signature=c",
 		"/b?X-Amz-Date=1&X-Amz-Signature=***&X-Amz-Security-Token=***&X-Goog-Signature=***",
 		"/b"},
+	/* An end of a session by OpenID Connect has a whole token. */
+	{"/logout?id_token_hint=a&login_hint=b&passcode=c",
+		"/logout?id_token_hint=***&login_hint=b&passcode=***", "/logout"},
 	/* These are no secrets. */
 	{"/?keyword=a&monkey=b&zipcode=c&author=d&side=e&passage=f&tokens=g&design=h", NULL, "/"},
 	/* However it is written. */
