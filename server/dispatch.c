@@ -182,6 +182,7 @@ static void visitor_wait(struct visitor *v, const struct route *route)
 {
 	struct worker *w = v->worker;
 	visitor_time(v, NULL);
+	v->waiter.lost = route != NULL;
 	if (!waiting_due(w, route))
 		visitor_refuse(v, w->draining ? PAGE_DRAINING : PAGE_NO_ROUTE);
 	else if (waiting_add(&w->waiting, &v->waiter, &w->routes, exchange_host(&v->ex),
@@ -201,7 +202,8 @@ void visitor_waited(struct waiter *waiter)
 
 void visitor_waited_in_vain(struct waiter *waiter)
 {
-	visitor_refuse(container_of(waiter, struct visitor, waiter), PAGE_WAITED);
+	visitor_refuse(container_of(waiter, struct visitor, waiter),
+		waiter->lost ? PAGE_WAITED : PAGE_NO_ROUTE);
 }
 
 void visitor_opening(struct lane_user *u, struct frame_open *open_out)

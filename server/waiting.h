@@ -3,6 +3,8 @@
  * Requests whose session was lost just now wait for it to come back, instead of failing (rule 38).
  * Their heads are kept and nothing more is read of them.
  */
+#include <stdbool.h>
+
 #include "base/str.h"
 #include "net/timeouts.h"
 #include "wire/address.h"
@@ -18,6 +20,7 @@ struct waiter {
 	const struct routes *routes; /* of the worker: of names or of ports */
 	struct str host;             /* there; must stay while it waits */
 	struct address address;
+	bool lost; /* a client had it; else the exit node has just started, and one may come */
 	/* Exactly one of the two is called, the waiter being off the list, unless it is removed. */
 	void (*served)(struct waiter *w);  /* a service of its route is there */
 	void (*expired)(struct waiter *w); /* none came in time */

@@ -27,7 +27,7 @@ def test_503_when_the_grace_is_over(tunnel):
     client.kill()
     began = time.monotonic()
     r = tunnel.visitor(server).get()
-    assert r.status == 503
+    assert r.status == 503 and b"did not come back in time" in r.body
     assert 0.2 < time.monotonic() - began < 4
 
 
@@ -39,6 +39,13 @@ def test_after_its_own_start_every_host_counts_as_lost(tunnel):
     assert v.silent(0.3)
     tunnel.client(server, tunnel.upstream("here"))
     assert v.read_response().body == b"here"
+
+
+def test_nobody_is_said_to_be_away_who_was_never_there(tunnel):
+    """At its start the exit node waits for a client of any host, and knows of none."""
+    server = tunnel.server("--reconnect-grace=1s")
+    r = tunnel.visitor(server).get(host="nobody.example")
+    assert r.status == 503 and b"no client publishes this host at the moment" in r.body
 
 
 def test_waiting_requests_are_counted(tunnel):
