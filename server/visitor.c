@@ -459,5 +459,11 @@ void visitor_head_expired(struct timeout_queue *queue, struct timeout *entry)
 
 void visitor_answer_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	visitor_refuse(visitor_timed(entry), PAGE_ANSWER_TIMEOUT);
+	struct visitor *v = visitor_timed(entry);
+	if (v->user.lane)
+		branch_notice(v->user.lane->branch,
+			"took request %s and began no answer within %g s; the exit node waits no "
+			"longer (its --response-head-timeout)",
+			v->ex.id, (double)v->worker->opts->response_head_timeout / CLOCK_S);
+	visitor_refuse(v, PAGE_ANSWER_TIMEOUT);
 }

@@ -330,6 +330,17 @@ def test_an_upstreams_certificate(tunnel):
 
 # ---- What the exit node sees of an upstream, in its client's log ----
 
+def test_an_upstream_that_never_answers(tunnel):
+    """What hangs is the client's to see: the exit node's operator cannot mend it."""
+    upstream = tunnel.upstream(lambda conn: conn.read_to_end())
+    server = tunnel.server("--response-head-timeout=500ms")
+    client = tunnel.client(server, upstream)
+    assert tunnel.visitor(server).get().status == 504
+    client.log_contains("the exit node says: the upstream %s took request " % upstream.url)
+    once(client.log(), "the upstream ", " and began no answer within 0.5 s; the exit node waits no longer "
+         "(its --response-head-timeout)")
+
+
 @pytest.mark.parametrize("answer, says", [
     (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "is refused, because "),
     (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", ": Content-Length"),
