@@ -400,8 +400,9 @@ static int session_claim(struct session *s, struct service *service, struct trun
 		memcpy(service->place, service->port->door.place, DOOR_PLACE_SIZE);
 	}
 	if (service->tls == CONTROL_TLS_TERMINATE && !w->tls) {
-		session_refuse(s, t, m, CONTROL_REASON_DENIED,
-			"this server has no certificate to end TLS with (--tls-cert)");
+		session_refuse(s, t, m, CONTROL_REASON_OTHER,
+			"this server has no certificate to end TLS with: it gets one by --tls-cert "
+			"or --auto-tls of its own");
 		return -EOPNOTSUPP;
 	}
 	if (!service_fits(service, w, &err) || sharing_judge(service, &err) < 0) {

@@ -332,6 +332,12 @@ HABITS = [
                        "choose another port, or have the exit node's operator allow it"],
                       ["stop who has it", "gives away"], status=RUNS)),
 
+    Habit("TLS that the exit node is to end, and cannot",
+          server=Side("server --port=0 --bind-addr=127.0.0.1", status=RUNS),
+          client=Side("client --remote={server} --upstream=0=tls+tcp://127.0.0.1:1",
+                      ["this server has no certificate to end TLS with: it gets one by --tls-cert or --auto-tls "
+                       "of its own; asking again meanwhile"], ["another port", "allow it"], status=RUNS)),
+
     # ---- YAML ----
     Habit("an asterisk without quotes",
           files={"t.yaml": "remote: x\nupstream: *.apps.example.org=3000\n"},
