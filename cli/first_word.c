@@ -87,14 +87,13 @@ static const char *nearest(const char *word, const char *const *commands, size_t
 
 void first_word_explain(const char *word, const char *const *commands, size_t n, struct error *err)
 {
-	const char *name = word + (strncmp(word, "--", 2) == 0 ? 2 : 0);
-	const char *habit = option_habit(&other_commands, name, strcspn(name, "="));
+	size_t dashes = strncmp(word, "--", 2) == 0 ? 2 : 0, end = strcspn(word, "=");
+	const char *habit = option_habit(&other_commands, word + dashes, end - dashes);
 	size_t first = strcspn(word, " \t\r\n");
 	if (formatting_check_word(NULL, word, err))
 		return;
 	if (habit)
-		error_set(err, -EINVAL, "unknown command \"%.*s\": %s", (int)strcspn(word, "="),
-			word, habit);
+		error_set(err, -EINVAL, "unknown command \"%.*s\": %s", (int)end, word, habit);
 	else if (word[0] == '-' && word[1])
 		explain_option(word, err);
 	else if (word[first])

@@ -261,8 +261,9 @@ void log_stop(void)
 	if (batch)
 		batch->turns = false;
 	config.access_file = false;
-	config.reader = config.colour = false;
 	log_sinks_stop();
+	/* Not before the thread that writes has ended: it looks at them. */
+	config.reader = config.colour = false;
 }
 
 void log_reopen(void)

@@ -6,7 +6,7 @@ import resource
 import signal
 import socket
 
-from house.public import free_port, free_ports, is_free, published
+from house.public import free_ports, free_ranges, is_free, published
 from house.udp import UdpUpstream, UdpVisitor
 from house.visitor import Closed, Visitor
 from house.wait import wait_until
@@ -61,7 +61,7 @@ def test_thousands_of_tcp_ports(tunnel):
 
 
 def test_udp_ports(tunnel):
-    public, local = free_ports(40), free_ports(40)
+    public, local = free_ranges(40)
     server = tunnel.server("--workers=2")
     ups = {i: tunnel.stage.add(UdpUpstream(lambda d, i=i: [b"%d " % i + d], port=local[i]))
            for i in (0, 7, 39)}
@@ -75,7 +75,7 @@ def test_udp_ports(tunnel):
 
 
 def test_udp_ports_of_one_visitor_are_flows_of_their_own(tunnel):
-    public, local = free_ports(10), free_ports(10)
+    public, local = free_ranges(10)
     for i, port in enumerate(local):
         tunnel.stage.add(UdpUpstream(lambda d, i=i: [b"%d " % i + d], port=port))
     tunnel.client(tunnel.server(), span("udp", public, local))
@@ -88,7 +88,7 @@ def test_udp_ports_of_one_visitor_are_flows_of_their_own(tunnel):
 
 
 def test_tls_ends_at_each_of_them(tunnel):
-    public, local = free_ports(5), free_ports(5)
+    public, local = free_ranges(5)
     upstreams(tunnel, local, range(5))
     ca = tunnel.ca()
     server = tunnel.server(*ca.issue("exit.test").options())
@@ -100,7 +100,7 @@ def test_tls_ends_at_each_of_them(tunnel):
 
 
 def test_the_port_is_the_one_connected_to_whatever_a_balancer_says(tunnel):
-    public, local = free_ports(5), free_ports(5)
+    public, local = free_ranges(5)
     upstreams(tunnel, local, range(5))
     server = tunnel.server("--accept-proxy-protocol=127.0.0.0/8", "--control-port=0")
     tunnel.client("127.0.0.1:%d" % server.port_for("clients"), span("tcp", public, local))
@@ -162,7 +162,7 @@ def test_one_message_cannot_take_the_descriptors(tunnel):
 
 
 def test_two_clients_share_a_range(tunnel):
-    public, local = free_ports(5), free_ports(5)
+    public, local = free_ranges(5)
     upstreams(tunnel, local, range(5))
     server = tunnel.server()
     one = tunnel.client(server, span("tcp", public, local))
@@ -179,7 +179,7 @@ def test_two_clients_share_a_range(tunnel):
 
 def test_a_range_that_changes(tunnel):
     """Ports that stay are open again at once; what is under way goes on."""
-    public, local = free_ports(20), free_ports(20)
+    public, local = free_ranges(20)
     upstreams(tunnel, local, range(20))
     server = tunnel.server()
     config = tunnel.stage.file("client.yaml", "upstream: %s\n"
@@ -200,9 +200,10 @@ def test_a_range_that_changes(tunnel):
 
 def test_a_range_comes_back(tunnel):
     """With its client's next session, and with the server's next start."""
-    public, local = free_ports(30), free_ports(30)
+    ports = free_ports(61)
+    public, local, own = ports[:30], ports[30:60], ports[60]
     upstreams(tunnel, local, [0, 29])
-    server = tunnel.server(port=str(free_port()))
+    server = tunnel.server(port=str(own))
     mitm = tunnel.mitm(server)
     tunnel.client("127.0.0.1:%d" % mitm.port, span("tcp", public, local))
     mitm.cut()

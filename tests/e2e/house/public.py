@@ -20,6 +20,12 @@ def free_ports(n, host="127.0.0.1"):
             return list(range(first, first + n))
 
 
+def free_ranges(n):
+    """Two of n ports each, which do not overlap."""
+    ports = free_ports(2 * n)
+    return ports[:n], ports[n:]
+
+
 def free_port(host="127.0.0.1"):
     return free_ports(1, host)[0]
 
