@@ -98,6 +98,7 @@ static const struct token_key *trunk_on_find_key(struct link *l, const uint8_t i
 {
 	struct trunk *t = trunk_of(l);
 	t->identity = keyring_find(trunk_node(t)->keyring, id);
+	t->key_unknown = !t->identity;
 	return t->identity ? t->identity->key : NULL;
 }
 
@@ -204,7 +205,11 @@ static void trunk_log_stranger(struct trunk *t)
 		return;
 	trunk_peer(t, peer);
 	enum log_level level = l->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO;
-	log_line(level, "a client from %s did not get in: %s%s", peer, l->why, more);
+	bool open = t->key_unknown && w->opts->no_token;
+	log_line(level, "a client from %s did not get in: %s%s%s", peer, l->why,
+		open ? ", which runs with --no-token: run the client so, too, or both with a token"
+		     : "",
+		more);
 }
 
 /* Out of everything of this worker's. */

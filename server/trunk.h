@@ -33,6 +33,7 @@ struct trunk {
 	struct address peer;
 	struct presence *presence; /* NULL until the registrar said whose it is */
 	struct list of_presence;
+	bool key_unknown;      /* the handshake named a key that no token of ours makes */
 	unsigned active;       /* requests and connections under way */
 	bool counted;          /* in presence::usable */
 	bool silence_counted;  /* in presence::silent */
