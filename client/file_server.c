@@ -254,6 +254,8 @@ static void file_conn_work(struct loop_task *task)
 	int r = 0;
 	for (int i = 0; i < STEPS_MAX && r == 0; i++)
 		r = step(c);
+	if (c->state == FILE_CONN_OVER) /* within the last step, after which r is 0 */
+		return;
 	if (r == 0)
 		loop_defer(c->server->loop, LOOP_PHASE_READ, &c->work);
 	else if (r != -EAGAIN)

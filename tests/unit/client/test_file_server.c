@@ -213,6 +213,28 @@ static void test_no_folder(void **state)
 	close(fd);
 }
 
+/* A connection that closes with the last of its turn's steps has none in the next one: its memory is gone. */
+static void test_no_folder_at_any_step(void **state)
+{
+	static char says[10 * 4096];
+	char away[sizeof folder + 8];
+	snprintf(away, sizeof away, "%s.away", folder);
+	for (size_t pieces = 1; pieces < 10; pieces++) {
+		int fd = file_server_connect(&scene.server, scene.offering);
+		size_t n = pieces * 4096 - 64;
+		int from = sprintf(says, "GET /a HTTP/1.1\r\nHost: a\r\nX: ");
+		memset(says + from, 'x', n - (size_t)from);
+		memcpy(says + n - 4, "\r\n\r\n", 4);
+		assert_int_equal(rename(folder, away), 0);
+		assert_int_equal(send(fd, says, n, MSG_NOSIGNAL), n);
+		settle();
+		assert_int_equal(rename(away, folder), 0);
+		assert_true(list_empty(&scene.server.conns));
+		assert_int_equal(scene.offering->users, 1);
+		close(fd);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_head_too_large),
 		cmocka_unit_test(test_leaving),
 		cmocka_unit_test(test_no_folder),
+		cmocka_unit_test(test_no_folder_at_any_step),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
