@@ -20,8 +20,7 @@
 #define INDEX   "index.html"
 #define MISSING "404.html" /* sent with 404, as the hosts of static sites do */
 
-#define LINE_MAX_ \
-	1024 /* bytes that one put() adds at most; nothing of a visitor's goes through it */
+#define PUT_MAX 1024 /* bytes that one put() adds at most; nothing of a visitor's goes through it */
 
 #define ETAG_SIZE sizeof "\"0123456789abcdef\""
 
@@ -75,7 +74,7 @@ static void put_bytes(struct making *m, const char *p, size_t n)
 
 static __attribute__((format(printf, 2, 3))) void put(struct making *m, const char *format, ...)
 {
-	char line[LINE_MAX_];
+	char line[PUT_MAX];
 	va_list args;
 	va_start(args, format);
 	int n = vsnprintf(line, sizeof line, format, args);

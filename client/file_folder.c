@@ -18,8 +18,8 @@ enum file_folder_state file_folder_look(const struct upstream *u, struct error *
 		return FILE_FOLDER_GONE;
 	}
 	auto_close int index = file_open(folder, "index.html", &st);
-	if (index >= 0 || u->listing)
-		return FILE_FOLDER_FINE;
+	if (index >= 0 || u->listing || (index != -EACCES && index != -ENOENT && index != -EISDIR))
+		return FILE_FOLDER_FINE; /* or the machine is short of something, which is not the folder's */
 	error_set(sentence_out, 0,
 		index == -EACCES
 			? "%s: its index.html cannot be read, so visitors of / get 403"

@@ -73,6 +73,8 @@ static bool is_hidden(int folder, int fd)
 	struct str above = file_place(folder, a), path = file_place(fd, b);
 	if (!above.n || path.n < above.n || memcmp(path.p, above.p, above.n) != 0)
 		return true;
+	if (above.n == 1)
+		above.n = 0; /* the folder is "/" */
 	return path.n > above.n &&
 	       (path.p[above.n] != '/' || file_path_is_hidden((struct str){path.p + above.n + 1,
 						  path.n - above.n - 1}));

@@ -253,6 +253,13 @@ static void test_folder(void **state)
 	assert_int_equal(reach(fd, "b/file"), IS_FILE);
 	assert_int_equal(reach(fd, "up"), -ENOENT);
 	close(fd);
+	/* The whole machine, whose paths have no prefix. */
+	fd = file_open_folder("/");
+	snprintf(path, sizeof path, "%s/site/to-file", top + 1);
+	assert_int_equal(reach(fd, path), IS_FILE);
+	snprintf(path, sizeof path, "%s/site/to-hidden", top + 1);
+	assert_int_equal(reach(fd, path), -ENOENT);
+	close(fd);
 }
 
 int main(void)
