@@ -51,9 +51,9 @@ struct body {
 	struct http1_chunks chunks; /* of HTTP1_BODY_CHUNKED */
 };
 
-/* A request and its answer. Zeroed between two. */
 #define EXCHANGE_BLAMED_MAX 64 /* characters of a stranger's field name in the log */
 
+/* A request and its answer. Zeroed between two. */
 struct exchange {
 	/*
 	 * The canonical host (host_n bytes), Host as the visitor would have it (came_n), the head before

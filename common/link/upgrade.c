@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto/random.h"
+#include "wire/http_date.h"
 
 static bool value_is(const struct http1_head *h, enum http1_id id, struct str value)
 {
@@ -49,10 +50,8 @@ size_t upgrade_response(const struct http1_head *h, time_t now, char out[UPGRADE
 	const struct http1_field *key = http1_find(h, HTTP1_SEC_WEBSOCKET_KEY);
 	char accept[WS_ACCEPT_SIZE + 1];
 	ws_accept(key->value.p, key->value.n, accept);
-	char date[sizeof("Sat, 28 Nov 2026 19:03:00 GMT")] = "";
-	struct tm tm;
-	gmtime_r(&now, &tm);
-	strftime(date, sizeof(date), UPGRADE_DATE, &tm);
+	char date[HTTP_DATE_SIZE];
+	http_date_format(now, date);
 	int n = snprintf(out, UPGRADE_RESPONSE_MAX,
 		"HTTP/1.1 101 Switching Protocols\r\n"
 		"Upgrade: websocket\r\n"
@@ -87,16 +86,10 @@ size_t upgrade_request(const char *host, const char *path, char key_out[WS_KEY_S
 time_t upgrade_date(const struct http1_head *h)
 {
 	static const struct str name = {"date", 4};
-	struct tm tm = {0};
-	char text[64];
-	for (size_t i = 0; i < h->n_fields; i++) {
-		struct str value = h->fields[i].value;
-		if (!str_eq_nocase(h->fields[i].name, name) || value.n >= sizeof(text))
-			continue;
-		memcpy(text, value.p, value.n);
-		text[value.n] = '\0';
-		return strptime(text, UPGRADE_DATE, &tm) ? timegm(&tm) : 0;
-	}
+	int64_t seconds;
+	for (size_t i = 0; i < h->n_fields; i++)
+		if (str_eq_nocase(h->fields[i].name, name))
+			return http_date_parse(h->fields[i].value, &seconds) ? seconds : 0;
 	return 0;
 }
 

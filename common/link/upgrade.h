@@ -12,9 +12,8 @@
 
 #define UPGRADE_PATH         "/tunnel" /* where links are asked for, unless --control-path says else */
 #define UPGRADE_SUBPROTOCOL  "tunnel.v1"
-#define UPGRADE_DATE         "%a, %d %b %Y %H:%M:%S GMT" /* RFC 9110, 5.6.7; for strftime() */
-#define UPGRADE_REQUEST_MAX  2048                        /* bytes of the client's request */
-#define UPGRADE_RESPONSE_MAX 256                         /* bytes of the server's 101 */
+#define UPGRADE_REQUEST_MAX  2048 /* bytes of the client's request */
+#define UPGRADE_RESPONSE_MAX 256  /* bytes of the server's 101 */
 
 enum upgrade_verdict {
 	UPGRADE_NONE,      /* a visitor's request, whatever its path */
