@@ -221,7 +221,7 @@ class Figures:
         if os.geteuid() != 0:
             raise stage.Failed("makes network namespaces, which takes root")
         sys.path.insert(0, str(self.tests))
-        from house import wan
+        from harness import wan
         path = wan.Path(None)
         try:
             path.open("cubic", rate=100_000_000, delay=50, seed=1)

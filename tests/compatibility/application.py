@@ -7,10 +7,10 @@ import signal
 import socket
 import subprocess
 
-from house.programs import Client, Server
-from house.public import free_port, port_of
-from house.stage import Daemon
-from house.wait import wait_until
+from harness.programs import Client, Server
+from harness.public import free_port, port_of
+from harness.stage import Daemon
+from harness.wait import wait_until
 
 HERE = "127.0.0.1"
 FILES = pathlib.Path(__file__).parent / "files"

@@ -6,7 +6,7 @@ import os
 import shutil
 
 from application import FILES, HERE, NODE, PYTHON, Application, Failed, expect
-from house.wait import wait_until
+from harness.wait import wait_until
 
 UPLOAD = os.urandom(3 << 20)
 UPLOAD_DIGEST = hashlib.sha256(UPLOAD).hexdigest()

@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests; the helpers themselves are in house/."""
+"""Fixtures of the end-to-end tests; the helpers themselves are in harness/."""
 
 import os
 import pathlib
@@ -12,13 +12,13 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from house import programs, upstream  # noqa: E402
-from house.certs import CA  # noqa: E402
-from house.mitm import Mitm  # noqa: E402
-from house.public import port_of  # noqa: E402
-from house.stage import Stage  # noqa: E402
-from house.visitor import Visitor, split  # noqa: E402
-from house.wait import wait_until  # noqa: E402
+from harness import programs, upstream  # noqa: E402
+from harness.certs import CA  # noqa: E402
+from harness.mitm import Mitm  # noqa: E402
+from harness.public import port_of  # noqa: E402
+from harness.stage import Stage  # noqa: E402
+from harness.visitor import Visitor, split  # noqa: E402
+from harness.wait import wait_until  # noqa: E402
 
 # A test that hangs is a failure with a traceback, not a suite that never ends.
 TEST_SECONDS = 120 if os.environ.get("TUNNEL_SANITIZED") == "1" else 60

@@ -5,9 +5,9 @@ import ssl
 
 import pytest
 
-from house.public import free_port, free_ports, port_of
-from house.tls import TlsVisitor, trusting
-from house.wait import wait_until
+from harness.public import free_port, free_ports, port_of
+from harness.tls import TlsVisitor, trusting
+from harness.wait import wait_until
 
 A, B = "a.example", "b.example"
 TLV_ALPN = 1

@@ -11,12 +11,12 @@ import time
 
 import pytest
 
-from house.noise import DATA, OPEN, RESET, WINDOW, Link, control, frame
-from house.programs import TOKEN
-from house.stage import SANITIZED
-from house.upstream import response
-from house.visitor import Visitor
-from house.wait import wait_until
+from harness.noise import DATA, OPEN, RESET, WINDOW, Link, control, frame
+from harness.programs import TOKEN
+from harness.stage import SANITIZED
+from harness.upstream import response
+from harness.visitor import Visitor
+from harness.wait import wait_until
 
 CANCELLED = 13
 

@@ -9,13 +9,13 @@ import ssl
 
 import pytest
 
-from house import wire
-from house.mitm import take_message
-from house.noise import MAGIC, Handshake, Link, control, proof, sodium, token_key
-from house.programs import TOKEN
-from house.upstream import fields_of
-from house.tls import trusting
-from house.visitor import Visitor
+from harness import wire
+from harness.mitm import take_message
+from harness.noise import MAGIC, Handshake, Link, control, proof, sodium, token_key
+from harness.programs import TOKEN
+from harness.upstream import fields_of
+from harness.tls import trusting
+from harness.visitor import Visitor
 
 
 @pytest.mark.parametrize("kind", ["sni+tcp", "tls+tcp"])

@@ -3,9 +3,9 @@
 import base64
 import urllib.parse
 
-from house.mitm import take_message
-from house.programs import TOKEN
-from house.upstream import response
+from harness.mitm import take_message
+from harness.programs import TOKEN
+from harness.upstream import response
 
 SECRET_UP = b"visitors-secret-request-bytes"
 SECRET_DOWN = b"upstreams-secret-response-bytes"

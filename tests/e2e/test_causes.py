@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from house.netns import Namespace
-from house.public import port_of
-from house.upstream import refused_port
-from house.visitor import Visitor, split
-from house.wait import wait_until
+from harness.netns import Namespace
+from harness.public import port_of
+from harness.upstream import refused_port
+from harness.visitor import Visitor, split
+from harness.wait import wait_until
 
 UPGRADE = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;'
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from house.upstream import echo, refused_port, response
-from house.visitor import Closed
-from house.wait import PATIENCE, wait_until
+from harness.upstream import echo, refused_port, response
+from harness.visitor import Closed
+from harness.wait import PATIENCE, wait_until
 
 REQUEST = b"POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

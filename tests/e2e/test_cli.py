@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from house.programs import TOKEN, TUNNEL
+from harness.programs import TOKEN, TUNNEL
 
 CLIENT = ["client", "--remote=127.0.0.1:1", "--upstream=http://127.0.0.1:1", "--token=" + TOKEN]
 

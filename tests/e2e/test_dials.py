@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from house.visitor import split
+from harness.visitor import split
 
 
 class Dead:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from house.upstream import always, refused_port, response
+from harness.upstream import always, refused_port, response
 
 
 def page(tunnel, server, accept=None, **kwargs):

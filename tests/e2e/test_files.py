@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from house import programs
+from harness import programs
 
 NOBODY = 65534
 TOKEN = "--token=" + programs.TOKEN

@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-from house.programs import TOKEN, TUNNEL
-from house.stage import Daemon
-from house.terminal import Terminal
+from harness.programs import TOKEN, TUNNEL
+from harness.stage import Daemon
+from harness.terminal import Terminal
 
 UPSTREAM = "--upstream=http://127.0.0.1:3000"
 

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from house.stage import SANITIZED
-from house.visitor import Closed
-from house.wait import wait_until
+from harness.stage import SANITIZED
+from harness.visitor import Closed
+from harness.wait import wait_until
 
 MIB = 1024 * 1024
 SECRET = b"secret" * 4

@@ -3,12 +3,12 @@
 They come from inlets (2.7 and pro), ngrok, frp, cloudflared, chisel and `ssh -R`, or copy a command from
 a page whose formatting has changed it. A sentence says who, what, why and what to do, once, and guesses
 nothing that is not so. Whoever changes such a sentence changes its row. What a row may say is explained in
-house/habits.py.
+harness/habits.py.
 """
 
 import pytest
 
-from house.habits import RUNS, Habit, Scene, Side
+from harness.habits import RUNS, Habit, Scene, Side
 
 HABITS = [
     # ---- Spelling ----

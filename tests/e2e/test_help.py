@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from house.netns import Namespace
-from house.programs import TUNNEL
-from house.stage import Daemon
+from harness.netns import Namespace
+from harness.programs import TUNNEL
+from harness.stage import Daemon
 
 # Any terminal.
 ROWS, COLUMNS = 24, 80

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from house.upstream import always, echo, fields_of, head_of, one, response
+from harness.upstream import always, echo, fields_of, head_of, one, response
 
 
 # Connections

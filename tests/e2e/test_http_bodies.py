@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from house.stage import SANITIZED
-from house.upstream import always, echo, head_of, one, response
+from harness.stage import SANITIZED
+from harness.upstream import always, echo, head_of, one, response
 
 MIB = 1024 * 1024
 RESIDENT_MAX = 40 * MIB  # either process, at any time

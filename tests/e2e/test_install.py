@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from house import programs
+from harness import programs
 
 BUILD = pathlib.Path(programs.TUNNEL).resolve().parent
 

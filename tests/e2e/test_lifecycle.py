@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from house.upstream import refused_port, response
-from house.visitor import Closed
-from house.wait import PATIENCE, wait_until
+from harness.upstream import refused_port, response
+from harness.visitor import Closed
+from harness.wait import PATIENCE, wait_until
 
 MIB = 1024 * 1024
 STALLED = "--visitor-stalled=1s"

@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from house import noise, wire
-from house.mitm import DOWN, UP, Messages
-from house.noise import Link
-from house.programs import TOKEN, random_token
-from house.upstream import response
-from house.visitor import Closed, Visitor
-from house.wait import wait_until
+from harness import noise, wire
+from harness.mitm import DOWN, UP, Messages
+from harness.noise import Link
+from harness.programs import TOKEN, random_token
+from harness.upstream import response
+from harness.visitor import Closed, Visitor
+from harness.wait import wait_until
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import struct
 
 import pytest
 
-from house import noise, wire
-from house.noise import (CONTROL, DATA, DATAGRAM, FIN, GOAWAY, OPEN, PING, PONG, RESET, WINDOW,
+from harness import noise, wire
+from harness.noise import (CONTROL, DATA, DATAGRAM, FIN, GOAWAY, OPEN, PING, PONG, RESET, WINDOW,
                          Link, control, frame, open_frame)
-from house.programs import TOKEN
-from house.visitor import Closed, Visitor
+from harness.programs import TOKEN
+from harness.visitor import Closed, Visitor
 
 BASE = 65536
 
@@ -23,7 +23,7 @@ def way():
     import tempfile
 
     from conftest import Tunnel
-    from house.stage import Stage
+    from harness.stage import Stage
     with tempfile.TemporaryDirectory(prefix="tunnel-e2e-") as path:
         stage = Stage(path)
         t = Tunnel(stage)

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from house.mitm import DOWN, UP
-from house.public import port_of
-from house.upstream import echo, head_of, response
-from house.visitor import Closed, Visitor
-from house.wait import wait_until
+from harness.mitm import DOWN, UP
+from harness.public import port_of
+from harness.upstream import echo, head_of, response
+from harness.visitor import Closed, Visitor
+from harness.wait import wait_until
 
 LINKS = 4
 

@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from house.upstream import response
-from house.wait import wait_until
+from harness.upstream import response
+from harness.wait import wait_until
 
 
 def full_pipe():
@@ -332,7 +332,7 @@ def test_control_characters_are_escaped(tunnel):
 
 
 def test_the_log_holds_no_secrets_at_debug(tunnel):
-    from house.programs import TOKEN
+    from harness.programs import TOKEN
     server = tunnel.server("--log-level=debug")
     client = tunnel.client(server, tunnel.upstream(), "--log-level=debug",
                            "--proxy=none")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from house.upstream import always, fields_of, response
-from house.visitor import Visitor
-from house.wait import wait_until
+from harness.upstream import always, fields_of, response
+from harness.visitor import Visitor
+from harness.wait import wait_until
 
 
 def passes(server, n):

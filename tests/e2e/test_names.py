@@ -2,12 +2,12 @@
 
 import pytest
 
-from house.names import NameServer
-from house.public import port_of
-from house.udp import UdpUpstream, UdpVisitor
-from house.upstream import response
-from house.visitor import Visitor
-from house.wait import wait_until
+from harness.names import NameServer
+from harness.public import port_of
+from harness.udp import UdpUpstream, UdpVisitor
+from harness.upstream import response
+from harness.visitor import Visitor
+from harness.wait import wait_until
 
 pytestmark = pytest.mark.root
 

@@ -6,10 +6,10 @@ import resource
 import signal
 import socket
 
-from house.public import free_ports, free_ranges, is_free, published
-from house.udp import UdpUpstream, UdpVisitor
-from house.visitor import Closed, Visitor
-from house.wait import wait_until
+from harness.public import free_ports, free_ranges, is_free, published
+from harness.udp import UdpUpstream, UdpVisitor
+from harness.visitor import Closed, Visitor
+from harness.wait import wait_until
 
 MANY = 1500  # more than services of a session, or listeners of a server, may be
 

@@ -22,9 +22,9 @@ import tempfile
 import threading
 import time
 
-from house.public import free_port, port_of
-from house.udp import UdpUpstream
-from house.wait import PATIENCE, wait_until
+from harness.public import free_port, port_of
+from harness.udp import UdpUpstream
+from harness.wait import PATIENCE, wait_until
 
 HERE = "127.0.0.1"
 BLOB = os.urandom(1 << 16) * 48  # 3 MiB

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from house.mitm import Mitm
-from house.visitor import split
-from house.wait import wait_until
+from harness.mitm import Mitm
+from harness.visitor import split
+from harness.wait import wait_until
 
 
 class Proxy(Mitm):
@@ -55,7 +55,7 @@ class Proxy(Mitm):
         client.sendall(b"HTTP/1.1 200 Connection established\r\n" + self.fields + b"\r\n")
         server = socket.create_connection(split(target), 5)
         server.settimeout(None)
-        from house.mitm import DOWN, UP, Pair
+        from harness.mitm import DOWN, UP, Pair
         pair = Pair(len(self.pairs), client, server)
         self.pairs.append(pair)
         for direction in (UP, DOWN):

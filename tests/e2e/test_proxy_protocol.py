@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from house.mitm import UP, Mitm
-from house.public import port_of
-from house.tls import TlsVisitor
-from house.upstream import head_of, one, response
-from house.visitor import Closed, Visitor, split
-from house.wait import wait_until
+from harness.mitm import UP, Mitm
+from harness.public import port_of
+from harness.tls import TlsVisitor
+from harness.upstream import head_of, one, response
+from harness.visitor import Closed, Visitor, split
+from harness.wait import wait_until
 
 V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 

@@ -14,9 +14,9 @@ import urllib.request
 
 import pytest
 
-from house import programs
-from house.stage import Daemon
-from house.wait import wait_until
+from harness import programs
+from harness.stage import Daemon
+from harness.wait import wait_until
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from house.upstream import response
-from house.visitor import Closed
-from house.wait import wait_until
+from harness.upstream import response
+from harness.visitor import Closed
+from harness.wait import wait_until
 
 
 def test_requests_wait_for_a_lost_session(tunnel):

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from house.mitm import UP
-from house.upstream import refused_port, response
-from house.visitor import Closed, Visitor
-from house.wait import PATIENCE, wait_until
+from harness.mitm import UP
+from harness.upstream import refused_port, response
+from harness.visitor import Closed, Visitor
+from harness.wait import PATIENCE, wait_until
 
 UPGRADE = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]

@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from house.programs import TUNNEL
-from house.public import free_port, free_ports, is_free, port_of
-from house.upstream import head_of, one, response
-from house.visitor import Visitor
-from house.wait import wait_until
+from harness.programs import TUNNEL
+from harness.public import free_port, free_ports, is_free, port_of
+from harness.upstream import head_of, one, response
+from harness.visitor import Visitor
+from harness.wait import wait_until
 
 
 class Configured:

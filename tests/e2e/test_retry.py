@@ -7,8 +7,8 @@ its way. Whoever always retries charges a card twice; whoever never does shows u
 import threading
 import time
 
-from house.upstream import response
-from house.wait import wait_until
+from harness.upstream import response
+from harness.wait import wait_until
 
 
 def numbered(conn, body=b""):
@@ -129,7 +129,7 @@ def test_no_retry_once_a_byte_of_the_answer_came(tunnel):
 
 def test_refused_dial_goes_to_the_other_session(tunnel):
     """Nothing was written anywhere, so even a POST may go to whoever can take it (rules 31, 37)."""
-    from house.upstream import refused_port
+    from harness.upstream import refused_port
     server = tunnel.server()
     good = tunnel.upstream("good")
     sock, port = refused_port()

@@ -13,12 +13,12 @@ import threading
 
 import pytest
 
-from house.names import NameServer
-from house.programs import TOKEN, TUNNEL
-from house.stage import Daemon
-from house.tls import TlsVisitor
-from house.upstream import Upstream, response
-from house.wait import wait_until
+from harness.names import NameServer
+from harness.programs import TOKEN, TUNNEL
+from harness.stage import Daemon
+from harness.tls import TlsVisitor
+from harness.upstream import Upstream, response
+from harness.wait import wait_until
 
 NAME = "exit.example.org"
 CERTIFICATE = "/etc/ssl/private/exit.example.org.pem"

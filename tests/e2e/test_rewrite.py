@@ -3,8 +3,8 @@
 import pytest
 from websockets.utils import accept_key
 
-from house.place import OUTER, Place
-from house.upstream import fields_of, head_of, one, response
+from harness.place import OUTER, Place
+from harness.upstream import fields_of, head_of, one, response
 
 INNER = "inner.example:8080"
 

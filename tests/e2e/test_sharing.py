@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from house.programs import TOKEN, TUNNEL
-from house.public import free_port, free_ports
-from house.stage import Daemon
-from house.wait import wait_until
+from harness.programs import TOKEN, TUNNEL
+from harness.public import free_port, free_ports
+from harness.stage import Daemon
+from harness.wait import wait_until
 
 SHARED = " as well, with another upstream: visitors get one or the other"
 

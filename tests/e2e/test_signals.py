@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from house.upstream import response
-from house.visitor import Visitor
-from house.wait import wait_until
+from harness.upstream import response
+from harness.visitor import Visitor
+from harness.wait import wait_until
 
 
 class Slow:

@@ -5,14 +5,14 @@ import time
 
 import pytest
 
-from house import programs
-from house.mitm import UP
-from house.netns import Namespace, join
-from house.public import free_port
-from house.udp import UdpUpstream, UdpVisitor
-from house.upstream import Upstream, response
-from house.visitor import Visitor
-from house.wait import wait_until
+from harness import programs
+from harness.mitm import UP
+from harness.netns import Namespace, join
+from harness.public import free_port
+from harness.udp import UdpUpstream, UdpVisitor
+from harness.upstream import Upstream, response
+from harness.visitor import Visitor
+from harness.wait import wait_until
 
 SAYS = "does not answer: other links are preferred"
 

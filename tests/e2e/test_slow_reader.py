@@ -2,8 +2,8 @@
 
 import time
 
-from house.stage import SANITIZED
-from house.upstream import response
+from harness.stage import SANITIZED
+from harness.upstream import response
 
 MIB = 1024 * 1024
 

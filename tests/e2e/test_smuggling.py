@@ -3,8 +3,8 @@ an upstream (RFC 9112, section 11.2). And the same from the other side: response
 
 import pytest
 
-from house.upstream import always
-from house.visitor import Closed
+from harness.upstream import always
+from harness.visitor import Closed
 
 H = "Host: a\r\n"
 
@@ -72,7 +72,7 @@ def way():
     import tempfile
 
     from conftest import Tunnel
-    from house.stage import Stage
+    from harness.stage import Stage
     with tempfile.TemporaryDirectory(prefix="tunnel-e2e-") as path:
         stage = Stage(path)
         t = Tunnel(stage)

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from house.mitm import DOWN, UP, Mitm, Pair
-from house.visitor import split
-from house.wait import wait_until
+from harness.mitm import DOWN, UP, Mitm, Pair
+from harness.visitor import split
+from harness.wait import wait_until
 
 
 class Socks(Mitm):

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from house import programs
-from house.wait import PATIENCE
+from harness import programs
+from harness.wait import PATIENCE
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 STORIES = sorted((TOP / "docs" / "stories").glob("*.story"))

@@ -10,12 +10,12 @@ import time
 
 import pytest
 
-from house import wire
-from house.noise import Link, Refused
-from house.programs import TOKEN
-from house.tls import trusting
-from house.visitor import Closed, Visitor
-from house.wait import wait_until
+from harness import wire
+from harness.noise import Link, Refused
+from harness.programs import TOKEN
+from harness.tls import trusting
+from harness.visitor import Closed, Visitor
+from harness.wait import wait_until
 
 PLACES = 256  # --max-handshakes
 

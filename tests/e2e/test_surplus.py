@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from house.upstream import response
-from house.visitor import Visitor
-from house.wait import wait_until
+from harness.upstream import response
+from harness.visitor import Visitor
+from harness.wait import wait_until
 
 REST = 0.1  # LANE_REST_TIME
 EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from house import programs
+from harness import programs
 
 
 class Manager:

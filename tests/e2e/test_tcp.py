@@ -13,11 +13,11 @@ import time
 
 import pytest
 
-from house.netns import Namespace, join
-from house.public import free_port, free_ports, is_free, port_of, published
-from house.upstream import UnixUpstream, refused_port
-from house.visitor import Closed, Visitor
-from house.wait import PATIENCE, wait_until
+from harness.netns import Namespace, join
+from harness.public import free_port, free_ports, is_free, port_of, published
+from harness.upstream import UnixUpstream, refused_port
+from harness.visitor import Closed, Visitor
+from harness.wait import PATIENCE, wait_until
 
 MUCH = os.urandom(1 << 16) * 64  # 4 MiB: more than both windows and the sockets' buffers hold
 

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from house.public import port_of
-from house.upstream import UnixUpstream
-from house.wait import wait_until
+from harness.public import port_of
+from harness.upstream import UnixUpstream
+from harness.wait import wait_until
 
 
 def hold(conn):

@@ -10,11 +10,11 @@ import time
 import pytest
 import websockets
 
-from house import certs
-from house.public import port_of
-from house.tls import TlsVisitor, in_pieces, records, trusting
-from house.upstream import Upstream, echo, fields_of, head_of, one
-from house.visitor import Closed, Visitor
+from harness import certs
+from harness.public import port_of
+from harness.tls import TlsVisitor, in_pieces, records, trusting
+from harness.upstream import Upstream, echo, fields_of, head_of, one
+from harness.visitor import Closed, Visitor
 
 A, B = "a.example", "b.example"
 

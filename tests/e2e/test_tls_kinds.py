@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-from house.certs import CA
-from house.tls import TlsVisitor
-from house.wait import wait_until
+from harness.certs import CA
+from harness.tls import TlsVisitor
+from harness.wait import wait_until
 
 A = "a.example"
 

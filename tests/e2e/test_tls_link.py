@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from house import certs
-from house.public import port_of
-from house.tls import TlsMitm, TlsVisitor, trusting
-from house.wait import wait_until
+from harness import certs
+from harness.public import port_of
+from harness.tls import TlsMitm, TlsVisitor, trusting
+from harness.wait import wait_until
 
 SECRET = "what nobody on the way may read"
 

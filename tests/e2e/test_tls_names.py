@@ -6,9 +6,9 @@ import ssl
 
 import pytest
 
-from house.tls import TlsVisitor, trusting
-from house.upstream import head_of, one
-from house.visitor import Visitor
+from harness.tls import TlsVisitor, trusting
+from harness.upstream import head_of, one
+from harness.visitor import Visitor
 
 A, B = "a.example", "b.example"
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from house.programs import TOKEN, random_token
-from house.upstream import response
+from harness.programs import TOKEN, random_token
+from harness.upstream import response
 
 
 def cmdline(daemon):

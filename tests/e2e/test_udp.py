@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from house.netns import Namespace, join
-from house.public import is_free, port_of
-from house.udp import UdpUpstream, UdpVisitor, VisitorFrom
-from house.visitor import Visitor
-from house.wait import PATIENCE, wait_until
+from harness.netns import Namespace, join
+from harness.public import is_free, port_of
+from harness.udp import UdpUpstream, UdpVisitor, VisitorFrom
+from harness.visitor import Visitor
+from harness.wait import PATIENCE, wait_until
 
 LARGEST = 65507  # bytes: what IPv4 leaves of 65,535 behind its header and UDP's
 

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from house.noise import DATAGRAM, OPEN, RESET, UDP, Link, control, frame
-from house.programs import TOKEN
-from house.public import is_free
-from house.udp import UdpVisitor, VisitorFrom
-from house.visitor import Closed
-from house.wait import wait_until
+from harness.noise import DATAGRAM, OPEN, RESET, UDP, Link, control, frame
+from harness.programs import TOKEN
+from harness.public import is_free
+from harness.udp import UdpVisitor, VisitorFrom
+from harness.visitor import Closed
+from harness.wait import wait_until
 
 
 class Holder:

@@ -6,7 +6,7 @@ import threading
 import pytest
 import websockets
 
-from house.upstream import always, fields_of, response
+from harness.upstream import always, fields_of, response
 
 
 def test_websocket_through_the_tunnel(tunnel):

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from house import programs
-from house.netns import Namespace, join
-from house.stage import SANITIZED
+from harness import programs
+from harness.netns import Namespace, join
+from harness.stage import SANITIZED
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(TOP / "tests"))

@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from house import programs, wan
-from house.wait import wait_until
+from harness import programs, wan
+from harness.wait import wait_until
 
 pytestmark = pytest.mark.root
 

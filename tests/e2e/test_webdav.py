@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from house.place import Place
+from harness.place import Place
 
 INNER = "inner.example:8080"
 

@@ -15,11 +15,11 @@ import threading
 import pytest
 import websockets
 
-from house import noise, programs, wire
-from house.mitm import take_message
-from house.noise import Link, frame
-from house.programs import TOKEN
-from house.visitor import Closed
+from harness import noise, programs, wire
+from harness.mitm import take_message
+from harness.noise import Link, frame
+from harness.programs import TOKEN
+from harness.visitor import Closed
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def server():
     import tempfile
 
     from conftest import Tunnel
-    from house.stage import Stage
+    from harness.stage import Stage
     with tempfile.TemporaryDirectory(prefix="tunnel-e2e-") as path:
         stage = Stage(path)
         try:

@@ -5,12 +5,12 @@ import socket
 
 import pytest
 
-from house.netns import Namespace, join
-from house.public import port_of
-from house.udp import UdpUpstream, UdpVisitor
-from house.upstream import Upstream, always, response
-from house.visitor import Visitor
-from house.wait import PATIENCE, wait_until
+from harness.netns import Namespace, join
+from harness.public import port_of
+from harness.udp import UdpUpstream, UdpVisitor
+from harness.upstream import Upstream, always, response
+from harness.visitor import Visitor
+from harness.wait import PATIENCE, wait_until
 
 pytestmark = pytest.mark.root
 

@@ -3,7 +3,7 @@
 import socket
 import threading
 
-from house.wait import PATIENCE, wait_until
+from harness.wait import PATIENCE, wait_until
 
 BUFFER = 1 << 20  # bytes: a burst of a test fits, whatever the kernel's default is
 

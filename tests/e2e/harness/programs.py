@@ -7,9 +7,9 @@ import signal
 import socket
 import subprocess
 
-from house.public import free_port, is_free
-from house.stage import Daemon
-from house.wait import PATIENCE, wait_until
+from harness.public import free_port, is_free
+from harness.stage import Daemon
+from harness.wait import PATIENCE, wait_until
 
 TUNNEL = os.environ.get("TUNNEL_BIN", "build/tunnel")
 TOKEN = "0123456789abcdef0123456789abcdef01234567"

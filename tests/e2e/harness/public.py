@@ -4,7 +4,7 @@ import random
 import re
 import socket
 
-from house.wait import wait_until
+from harness.wait import wait_until
 
 # Above what --allow-ports leaves out, below what the kernel gives to outgoing connections.
 FREE_PORTS = range(10000, 32000)

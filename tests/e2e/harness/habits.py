@@ -7,10 +7,10 @@ import shlex
 
 import pytest
 
-from house.programs import TOKEN, TUNNEL
-from house.public import free_port
-from house.stage import Daemon
-from house.wait import wait_until
+from harness.programs import TOKEN, TUNNEL
+from harness.public import free_port
+from harness.stage import Daemon
+from harness.wait import wait_until
 
 RUNS = "keeps running"
 

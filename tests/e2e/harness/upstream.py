@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 
-from house.wait import wait_until
+from harness.wait import wait_until
 
 
 class Connection:

@@ -5,7 +5,7 @@ import pty
 import re
 import threading
 
-from house.wait import wait_until
+from harness.wait import wait_until
 
 
 class Terminal:

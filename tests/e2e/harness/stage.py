@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from house.wait import wait_until
+from harness.wait import wait_until
 
 SANITIZED = os.environ.get("TUNNEL_SANITIZED") == "1"
 

@@ -4,8 +4,8 @@ import asyncio
 
 import websockets
 
-from house.tls import TlsVisitor
-from house.visitor import Visitor
+from harness.tls import TlsVisitor
+from harness.visitor import Visitor
 
 OUTER = "outer.example"
 

@@ -16,9 +16,9 @@ import struct
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from house import wire
-from house.mitm import take_message
-from house.visitor import Closed, Visitor
+from harness import wire
+from harness.mitm import take_message
+from harness.visitor import Closed, Visitor
 
 sodium = ctypes.CDLL("libsodium.so.23")
 sodium.sodium_init()

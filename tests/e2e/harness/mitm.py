@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 
-from house.wait import wait_until
+from harness.wait import wait_until
 
 UP, DOWN = "up", "down"
 

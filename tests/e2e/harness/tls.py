@@ -5,8 +5,8 @@ import socket
 import ssl
 import threading
 
-from house.mitm import Mitm
-from house.visitor import Visitor, split
+from harness.mitm import Mitm
+from harness.visitor import Visitor, split
 
 
 class Locked:

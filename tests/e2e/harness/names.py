@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 
-from house.netns import Namespace
+from harness.netns import Namespace
 
 TYPE_A = 1
 

@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 
-from house.wait import PATIENCE
+from harness.wait import PATIENCE
 
 
 class Response:
