@@ -178,10 +178,10 @@ static int usage(FILE *to, int status)
 	fprintf(to,
 		"Usage: tunnel check-config [--strict] [--quiet] FILE\n"
 		"       tunnel check-config [--strict] [--quiet] server|client [OPTION]...\n\n"
-		"Says what a file comes to, or what is wrong with it; or what the command would "
-		"make\nof these options, its environment, its file and its token.\n\n"
-		"  --strict  Fail when a file that is named cannot be used, too\n"
-		"  --quiet   Say only what is wrong\n");
+		"Prints the effective configuration of a file, or its first mistake; or that of "
+		"a command\nwith these options, its environment, its file and its token.\n\n"
+		"  --strict  Fail also when a file that the configuration names cannot be used\n"
+		"  --quiet   Print only what is wrong\n");
 	return status;
 }
 

@@ -25,18 +25,18 @@ static const struct command {
 	{"server", command_server, &server_option_table,
 		"Run the exit node, on the machine with a public address"},
 	{"client", command_client, &client_option_table,
-		"Run beside a service and publish it through the exit node"},
+		"Publish services through the exit node; runs beside them"},
 	{"http", command_http, &client_short_forms[UPSTREAM_FORM_HTTP],
-		"The same for a web site: tunnel http 3000 --remote=EXIT-NODE"},
+		"Publish a web site: tunnel http 3000 --remote=EXIT-NODE"},
 	{"tcp", command_tcp, &client_short_forms[UPSTREAM_FORM_TCP],
-		"For a TCP service, at a public port: tunnel tcp 22"},
+		"Publish a TCP service at a public port: tunnel tcp 22"},
 	{"udp", command_udp, &client_short_forms[UPSTREAM_FORM_UDP],
-		"For a UDP service, at a public port: tunnel udp 53"},
+		"Publish a UDP service at a public port: tunnel udp 53"},
 	{"tls", command_tls, &client_short_forms[UPSTREAM_FORM_TLS],
-		"For one that speaks TLS itself, by its name: tunnel tls HOST=443"},
+		"Publish a TLS service by its server name: tunnel tls HOST=443"},
 	{"check-config", command_check_config, NULL,
-		"Say what a configuration file comes to: tunnel check-config FILE"},
-	{"version", command_version, NULL, "Print the version, and those of the libraries"},
+		"Check a configuration file: tunnel check-config FILE"},
+	{"version", command_version, NULL, "Print the version of tunnel and of its libraries"},
 	{"help", command_help, NULL, "Explain a command: tunnel help [COMMAND]"},
 };
 
@@ -69,7 +69,7 @@ static const char examples[] =
 static void overview(FILE *to)
 {
 	fputs("Usage: tunnel COMMAND [OPTION]...\n\n"
-	      "Publishes a service that nobody can reach through a machine that everybody can.\n\n",
+	      "Publish a private service through a public server.\n\n",
 		to);
 	fputs(examples, to);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
