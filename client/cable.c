@@ -11,7 +11,7 @@
 
 static struct cable *cable_of(struct link *l)
 {
-	return container_of(carrier_of(l), struct cable, carrier);
+	return container_of(link_io_of(l), struct cable, io);
 }
 
 static void cable_salt(struct link *l, const uint8_t salt[HELLO_SALT])
@@ -22,7 +22,7 @@ static void cable_salt(struct link *l, const uint8_t salt[HELLO_SALT])
 static void cable_up(struct link *l, const struct control *hello)
 {
 	struct cable *c = cable_of(l);
-	c->up_at = loop_now(c->carrier.loop);
+	c->up_at = loop_now(c->io.loop);
 	uplink_up(c->uplink, c, hello);
 }
 
@@ -49,19 +49,19 @@ static const struct link_ops cable_ops = {
 	.control = cable_control,
 	.open = cable_open,
 	.goaway = cable_goaway,
-	.wake = carrier_wake,
+	.wake = link_io_wake,
 };
 
 static void cable_reap(struct loop_task *task)
 {
 	struct cable *c = container_of(task, struct cable, reap);
-	carrier_deinit(&c->carrier);
+	link_io_deinit(&c->io);
 	free(c);
 }
 
-static void cable_ended(struct carrier *carrier)
+static void cable_ended(struct link_io *link_io)
 {
-	struct cable *c = container_of(carrier, struct cable, carrier);
+	struct cable *c = container_of(link_io, struct cable, io);
 	list_unlink(&c->link);
 	loop_defer(c->uplink->bond->loop, LOOP_PHASE_REAP, &c->reap);
 	uplink_lost(c->uplink, c);
@@ -111,8 +111,7 @@ struct cable *cable_new(struct uplink *u, struct plug plug, const void *early, s
 	cable_look_at_tls(c, plug.tls, &config);
 	/* Early bytes are judged from within: the uplink has to know its cable by then. */
 	u->cable = c;
-	if (carrier_start(&c->carrier, b->loop, plug, &cable_ops, &config, early, n, cable_ended) <
-		0) {
+	if (link_io_start(&c->io, b->loop, plug, &cable_ops, &config, early, n, cable_ended) < 0) {
 		u->cable = NULL;
 		list_unlink(&c->link);
 		free(c);
@@ -126,7 +125,7 @@ struct cable *cable_free(struct cable *c)
 	if (!c)
 		return NULL;
 	list_unlink(&c->link);
-	carrier_deinit(&c->carrier);
+	link_io_deinit(&c->io);
 	free(c);
 	return NULL;
 }

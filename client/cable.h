@@ -1,10 +1,10 @@
 #pragma once
-/* One link of the client from its 101 on: the carrier, and what of it concerns the uplink. */
+/* One link of the client from its 101 on: its I/O, and what of it concerns the uplink. */
 #include "client/uplink.h"
-#include "net/carrier.h"
+#include "net/link_io.h"
 
 struct cable {
-	struct carrier carrier;
+	struct link_io io;
 	struct uplink *uplink;
 	struct list link; /* bond::cables */
 	struct loop_task reap;
@@ -23,11 +23,11 @@ struct cable *cable_free(struct cable *c);
 
 static inline struct link *cable_link(struct cable *c)
 {
-	return &c->carrier.link;
+	return &c->io.link;
 }
 
 /* Streams that are not closed, whoever opened them. */
 static inline size_t cable_streams(const struct cable *c)
 {
-	return c->carrier.link.mux.n_local + c->carrier.link.mux.n_remote;
+	return c->io.link.mux.n_local + c->io.link.mux.n_remote;
 }

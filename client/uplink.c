@@ -132,7 +132,7 @@ void uplink_key(struct uplink *u, const uint8_t salt[HELLO_SALT], const struct t
 static void uplink_tell_tls(struct uplink *u, const struct cable *c)
 {
 	struct bond *b = u->bond;
-	const struct link *l = &c->carrier.link;
+	const struct link *l = &c->io.link;
 	if (!b->tls || b->tls_told || b->options->no_token)
 		return;
 	b->tls_told = true;
@@ -238,7 +238,7 @@ static void uplink_not_opened(struct uplink *u, const struct link *l)
 /* It was up. One that joined and soon ended was perhaps not wanted: that may go on for hours. */
 static void uplink_broken(struct uplink *u, const struct cable *c)
 {
-	const struct link *l = &c->carrier.link;
+	const struct link *l = &c->io.link;
 	uint64_t now = now_of(u);
 	char text[32], name[32], more[LOG_LIMIT_MORE];
 	uint64_t delay = uplink_delay_after(u, c);

@@ -119,7 +119,7 @@ static void caller_opening(struct relay *relay, struct frame_open *open_out)
 static void caller_open(struct caller *c, struct branch *b)
 {
 	struct trunk *t = branch_trunk(b);
-	if (!t || mux_open(&t->carrier.link.mux, &c->relay.stream) < 0) {
+	if (!t || mux_open(&t->io.link.mux, &c->relay.stream) < 0) {
 		caller_close(c, "busy");
 		return;
 	}

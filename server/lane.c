@@ -144,7 +144,7 @@ static struct lane *lane_new(struct branch *branch, bool alone)
 	lane->branch = branch;
 	lane->trunk = trunk;
 	lane->alone = alone;
-	if (mux_open(&trunk->carrier.link.mux, &lane->stream) < 0) {
+	if (mux_open(&trunk->io.link.mux, &lane->stream) < 0) {
 		free(lane);
 		return NULL;
 	}

@@ -170,7 +170,7 @@ static struct registrar_letter *letter_new(struct trunk *t, enum tale tale)
 {
 	struct registrar_letter *l = calloc(1, sizeof(*l));
 	if (!l) {
-		link_close(&t->carrier.link, LINK_END_LOCAL, "out of memory");
+		link_close(&t->io.link, LINK_END_LOCAL, "out of memory");
 		return NULL;
 	}
 	l->mail.deliver = registrar_deliver;
@@ -198,7 +198,7 @@ void registrar_tell_up(struct trunk *t, const struct control *hello)
 void registrar_tell_control(struct trunk *t, struct control *message)
 {
 	if (atomic_load_explicit(&t->unheard, memory_order_relaxed) >= REGISTRAR_UNHEARD_MAX) {
-		link_close(&t->carrier.link, LINK_END_VIOLATION, "it says more than can be heard");
+		link_close(&t->io.link, LINK_END_VIOLATION, "it says more than can be heard");
 		return;
 	}
 	struct registrar_letter *l = letter_new(t, TALE_CONTROL);
@@ -207,7 +207,7 @@ void registrar_tell_control(struct trunk *t, struct control *message)
 	atomic_fetch_add_explicit(&t->unheard, 1, memory_order_relaxed);
 	control_take(message, &l->message);
 	if (message->type == CONTROL_JOIN)
-		memcpy(l->hash, handshake_hash(&t->carrier.link.handshake), sizeof(l->hash));
+		memcpy(l->hash, handshake_hash(&t->io.link.handshake), sizeof(l->hash));
 	node_post(l->node, 0, &l->mail);
 }
 
@@ -216,7 +216,7 @@ static void registrar_gone(struct mail *mail)
 	struct trunk *t = container_of(mail, struct trunk, gone);
 	/* At the process's end sessions are gone before their mail. */
 	if (t->session && !t->worker->node->over)
-		session_leave(t->session, t, t->carrier.link.why);
+		session_leave(t->session, t, t->io.link.why);
 	trunk_forget(t);
 }
 

@@ -207,7 +207,7 @@ static struct sender *sender_start(struct hatch *h, struct branch *b, const stru
 		free(s);
 		return NULL;
 	}
-	if (mux_open(&t->carrier.link.mux, &s->flow.stream) < 0) {
+	if (mux_open(&t->io.link.mux, &s->flow.stream) < 0) {
 		roll_remove(&w->senders.roll, &s->entry);
 		free(s);
 		return NULL;

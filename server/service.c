@@ -96,7 +96,7 @@ void branch_notice(struct branch *b, const char *fmt, ...)
 		more);
 	struct control m = {.type = CONTROL_NOTICE};
 	m.notice.sentence = sentence;
-	link_send(&t->carrier.link, &m);
+	link_send(&t->io.link, &m);
 }
 
 static struct routes *branch_routes(const struct branch *b, struct worker *w)

@@ -14,12 +14,12 @@
 
 static struct trunk *trunk_of(struct link *l)
 {
-	return container_of(carrier_of(l), struct trunk, carrier);
+	return container_of(link_io_of(l), struct trunk, io);
 }
 
 static struct link *trunk_link(struct trunk *t)
 {
-	return &t->carrier.link;
+	return &t->io.link;
 }
 
 static struct node *trunk_node(const struct trunk *t)
@@ -37,7 +37,7 @@ void trunk_peer(const struct trunk *t, char text[ADDRESS_TEXT_SIZE])
 
 bool trunk_usable(const struct trunk *t)
 {
-	const struct link *l = &t->carrier.link;
+	const struct link *l = &t->io.link;
 	return t->state == TRUNK_ESTABLISHED && l->state == LINK_UP && !l->mux.peer_draining &&
 	       !mux_ids_low(&l->mux) && (!t->suspected_at || l->last_heard > t->suspected_at);
 }
@@ -83,7 +83,7 @@ void trunk_began(struct trunk *t)
 {
 	t->active++;
 	presence_count(t->presence, 1);
-	carrier_expect(&t->carrier);
+	link_io_expect(&t->io);
 }
 
 void trunk_finished(struct trunk *t)
@@ -176,7 +176,7 @@ static const struct link_ops link_ops = {
 	.open = trunk_on_open,
 	.goaway = trunk_on_goaway,
 	.silent = trunk_on_silent,
-	.wake = carrier_wake,
+	.wake = link_io_wake,
 };
 
 /* ---- Going ---- */
@@ -185,7 +185,7 @@ static void trunk_free(struct trunk *t)
 {
 	loop_task_cancel(&t->reap);
 	loop_timer_cancel(&t->suspect);
-	carrier_deinit(&t->carrier);
+	link_io_deinit(&t->io);
 	free(t->remote);
 	free(t);
 }
@@ -229,9 +229,9 @@ static void trunk_leave(struct trunk *t)
 	census_leave(&n->census, CENSUS_LINK, &t->peer);
 }
 
-static void trunk_ended(struct carrier *c)
+static void trunk_ended(struct link_io *c)
 {
-	struct trunk *t = container_of(c, struct trunk, carrier);
+	struct trunk *t = container_of(c, struct trunk, io);
 	bool known = t->state != TRUNK_HANDSHAKING;
 	if (!known)
 		trunk_log_stranger(t);
@@ -244,7 +244,7 @@ static void trunk_ended(struct carrier *c)
 
 void trunk_discard(struct trunk *t)
 {
-	carrier_deinit(&t->carrier); /* ends the streams, and with them the lanes */
+	link_io_deinit(&t->io); /* ends the streams, and with them the lanes */
 	trunk_leave(t);
 	trunk_free(t);
 }
@@ -456,8 +456,8 @@ bool trunk_begin(struct trunk_offer *offer)
 	const struct tls *tls = offer->plug.tls;
 	config.tls13 = tls && tls_version(tls) == TLS_1_3;
 	config.cb_given = config.tls13 && tls_exporter(tls, config.cb);
-	if (carrier_start(&t->carrier, w->loop, offer->plug, &link_ops, &config, NULL, 0,
-		    trunk_ended) < 0)
+	if (link_io_start(&t->io, w->loop, offer->plug, &link_ops, &config, NULL, 0, trunk_ended) <
+		0)
 		trunk_discard(t);
 	return true;
 }

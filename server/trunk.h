@@ -5,7 +5,7 @@
  *
  *	HANDSHAKING -> ESTABLISHED -> [DRAINING ->] CLOSED
  */
-#include "net/carrier.h"
+#include "net/link_io.h"
 #include "server/worker.h"
 
 #define TRUNK_SAY_AGAIN      (60 * CLOCK_S) /* between two lines about clients that were refused */
@@ -22,7 +22,7 @@ struct session;
 enum trunk_state { TRUNK_HANDSHAKING, TRUNK_ESTABLISHED, TRUNK_DRAINING, TRUNK_CLOSED };
 
 struct trunk {
-	struct carrier carrier;
+	struct link_io io;
 	struct worker *worker;
 	struct list link; /* worker::trunks */
 	struct loop_task reap;
@@ -64,7 +64,7 @@ bool trunk_usable(const struct trunk *t);
 /* Usable or not, it has not answered: others go first. */
 static inline bool trunk_silent(const struct trunk *t)
 {
-	return t->carrier.link.silent;
+	return t->io.link.silent;
 }
 
 /* One request or connection more or less under way on it. */

@@ -2,7 +2,7 @@
 /*
  * A link: one WebSocket connection between client and server with all its layers, from the server's
  * hello to the last frame (docs/protocol.md, sections 2 to 4). Sans-I/O: bytes and time in, bytes
- * and events out; net/carrier owns the socket.
+ * and events out; net/link_io owns the socket.
  *
  *	visitor bytes -> mux frame -> (seal) -> ws frame -> whoever writes
  *

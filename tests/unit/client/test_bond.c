@@ -20,7 +20,7 @@
 #include "client/uplink.h"
 #include "crypto/crypto.h"
 #include "crypto/digest.h"
-#include "net/carrier.h"
+#include "net/link_io.h"
 #include "net/listener.h"
 
 #define TRUNKS 32
@@ -29,7 +29,7 @@ struct node;
 
 /* The exit node's end of one link. */
 struct trunk {
-	struct carrier carrier;
+	struct link_io io;
 	struct node *node;
 	struct conn conn; /* until its request is whole */
 	char request[UPGRADE_REQUEST_MAX];
@@ -56,7 +56,7 @@ struct node {
 
 static struct trunk *trunk_of(struct link *l)
 {
-	return container_of(carrier_of(l), struct trunk, carrier);
+	return container_of(link_io_of(l), struct trunk, io);
 }
 
 static const struct token_key *on_find_key(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
@@ -75,7 +75,7 @@ static void on_up(struct link *l, const struct control *hello)
 
 static void on_join(struct trunk *t, const struct control *m)
 {
-	struct link *l = &t->carrier.link;
+	struct link *l = &t->io.link;
 	assert_memory_equal(m->join.session, t->node->id, CONTROL_SESSION);
 	assert_true(mac_verify(t->node->secret, handshake_hash(&l->handshake), HANDSHAKE_HASH_SIZE,
 		m->join.mac));
@@ -87,7 +87,7 @@ static void on_join(struct trunk *t, const struct control *m)
 static void on_publish(struct trunk *t, const struct control *m)
 {
 	struct node *node = t->node;
-	struct link *l = &t->carrier.link;
+	struct link *l = &t->io.link;
 	if (!t->publishes++ && !t->joined && !node->no_session) {
 		struct control grant = {.type = CONTROL_SESSION_GRANT};
 		memset(node->secret, (int)node->n, sizeof(node->secret));
@@ -131,12 +131,12 @@ static const struct link_ops trunk_ops = {
 	.control = on_control,
 	.open = on_open,
 	.goaway = on_goaway,
-	.wake = carrier_wake,
+	.wake = link_io_wake,
 };
 
-static void on_ended(struct carrier *c)
+static void on_ended(struct link_io *c)
 {
-	container_of(c, struct trunk, carrier)->ended = true;
+	container_of(c, struct trunk, io)->ended = true;
 }
 
 static void on_changed(struct conn *conn)
@@ -188,7 +188,7 @@ static void trunk_begin(struct trunk *t)
 		config.cb_given = tls_exporter(plug.tls, config.cb);
 		config.cb[0] ^= node->in_between;
 	}
-	assert_int_equal(carrier_start(&t->carrier, node->loop, plug, &trunk_ops, &config, NULL, 0,
+	assert_int_equal(link_io_start(&t->io, node->loop, plug, &trunk_ops, &config, NULL, 0,
 				 on_ended),
 		0);
 }
@@ -302,7 +302,7 @@ static void end(struct scene *s)
 	upstreams_deinit(&s->upstreams);
 	for (size_t i = 0; i < s->node.n; i++) {
 		if (s->node.trunks[i].begun)
-			carrier_deinit(&s->node.trunks[i].carrier);
+			link_io_deinit(&s->node.trunks[i].io);
 		else
 			conn_close(&s->node.trunks[i].conn);
 	}
@@ -371,7 +371,7 @@ static void test_one_lost(void **state)
 		struct scene s;
 		begin(&s, 2);
 		UNTIL(&s, count_joined(&s) == 1);
-		link_close(&s.node.trunks[lost].carrier.link, LINK_END_LOCAL, "test");
+		link_close(&s.node.trunks[lost].io.link, LINK_END_LOCAL, "test");
 		UNTIL(&s, count_joined(&s) == 2);
 		assert_int_equal(s.node.n, 3);
 		assert_true(s.node.trunks[2].joined);
@@ -389,7 +389,7 @@ static void test_all_lost(void **state)
 	begin(&s, 3);
 	UNTIL(&s, count_joined(&s) == 2);
 	for (size_t i = 0; i < 3; i++)
-		link_close(&s.node.trunks[i].carrier.link, LINK_END_LOCAL, "test");
+		link_close(&s.node.trunks[i].io.link, LINK_END_LOCAL, "test");
 	UNTIL(&s, count_joined(&s) == 4 && count_up(&s) == 3);
 	size_t resumed = 0;
 	for (size_t i = 3; i < s.node.n; i++)
@@ -407,7 +407,7 @@ static void test_one_knocks(void **state)
 	UNTIL(&s, count_joined(&s) == 2);
 	listener_close(&s.node.listener);
 	for (size_t i = 0; i < 3; i++)
-		link_close(&s.node.trunks[i].carrier.link, LINK_END_LOCAL, "test");
+		link_close(&s.node.trunks[i].io.link, LINK_END_LOCAL, "test");
 	UNTIL(&s, s.bond.state == BOND_DOWN);
 	for (uint64_t until = clock_now() + 300 * CLOCK_MS; clock_now() < until;) {
 		size_t trying = 0;

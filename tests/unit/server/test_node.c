@@ -133,20 +133,20 @@ static struct trunk *dial(struct house *h, const struct keyring_entry *who, cons
 		}
 	assert_non_null(t);
 	t->identity = who;
-	t->carrier.link.handshake.state = HANDSHAKE_DONE;
-	random_bytes(t->carrier.link.handshake.hash, HANDSHAKE_HASH_SIZE);
+	t->io.link.handshake.state = HANDSHAKE_DONE;
+	random_bytes(t->io.link.handshake.hash, HANDSHAKE_HASH_SIZE);
 	struct control hello = {.type = CONTROL_HELLO, .hello.version = "test"};
 	snprintf((char *)hello.hello.instance, CONTROL_INSTANCE, "%s", instance);
 	hello.hello.resume_given = resume;
 	if (resume)
 		memcpy(hello.hello.resume, resume, CONTROL_SECRET);
-	t->carrier.link.ops->up(&t->carrier.link, &hello);
+	t->io.link.ops->up(&t->io.link, &hello);
 	return t;
 }
 
 static void say(struct trunk *t, struct control m)
 {
-	t->carrier.link.ops->control(&t->carrier.link, &m);
+	t->io.link.ops->control(&t->io.link, &m);
 }
 
 static void publish(struct trunk *t, uint32_t number, const char *host)
@@ -167,7 +167,7 @@ static void withdraw(struct trunk *t, uint32_t number)
 
 static void hang_up(struct trunk *t)
 {
-	link_close(&t->carrier.link, LINK_END_LOCAL, "the test ends it");
+	link_close(&t->io.link, LINK_END_LOCAL, "the test ends it");
 }
 
 static struct session *only_session(struct house *h)
@@ -353,8 +353,7 @@ static void join(struct trunk *t, const struct session *s, const uint8_t secret[
 {
 	struct control m = {.type = CONTROL_JOIN};
 	memcpy(m.join.session, s->id, sizeof(s->id));
-	mac_make(secret, handshake_hash(&t->carrier.link.handshake), HANDSHAKE_HASH_SIZE,
-		m.join.mac);
+	mac_make(secret, handshake_hash(&t->io.link.handshake), HANDSHAKE_HASH_SIZE, m.join.mac);
 	say(t, m);
 }
 
@@ -441,9 +440,9 @@ static void test_unheard(void **state)
 	struct trunk *t = dial(h, &alice, "one", NULL);
 	for (unsigned i = 0; i < REGISTRAR_UNHEARD_MAX; i++)
 		withdraw(t, 1);
-	assert_int_not_equal(t->carrier.link.state, LINK_CLOSED);
+	assert_int_not_equal(t->io.link.state, LINK_CLOSED);
 	withdraw(t, 1);
-	assert_int_equal(t->carrier.link.state, LINK_CLOSED);
+	assert_int_equal(t->io.link.state, LINK_CLOSED);
 	settle(h);
 	assert_true(list_empty(&h->registrar.sessions));
 
@@ -453,7 +452,7 @@ static void test_unheard(void **state)
 		if (i % 1000 == 0)
 			turn(h, 0);
 	}
-	assert_int_not_equal(t->carrier.link.state, LINK_CLOSED);
+	assert_int_not_equal(t->io.link.state, LINK_CLOSED);
 }
 
 /* The process ends with all kinds of mail on its way. */

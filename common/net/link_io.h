@@ -7,56 +7,56 @@
 #include "net/conn.h"
 #include "net/loop.h"
 
-#define CARRIER_READS       2 /* of LINK_INPUT bytes a turn: then others have theirs */
-#define CARRIER_WRITES      4 /* of about LINK_OUTPUT_MAX bytes a turn, likewise */
+#define LINK_IO_READS       2 /* of LINK_INPUT bytes a turn: then others have theirs */
+#define LINK_IO_WRITES      4 /* of about LINK_OUTPUT_MAX bytes a turn, likewise */
 /*
  * Bytes newly acknowledged between two looks that count as life. A PING alone does not: the kernel of
  * a hung peer, or of a proxy before a dead one, takes it too.
  */
-#define CARRIER_ACKED_MIN   1024
+#define LINK_IO_ACKED_MIN   1024
 /*
  * How often the kernel is asked, while there is something to write, how fast the way to the peer is:
  * about as often as TCP itself learns it on a long one. What may stand unsent in the kernel is
- * CARRIER_UNSENT_TIME of that, in powers of two from CARRIER_UNSENT_MIN to SOCKET_UNSENT_MAX: on a line
+ * LINK_IO_UNSENT_TIME of that, in powers of two from LINK_IO_UNSENT_MIN to SOCKET_UNSENT_MAX: on a line
  * of 2 Mbit/s the most alone would be half a second.
  */
-#define CARRIER_LOOK        (100 * CLOCK_MS)
-#define CARRIER_UNSENT_TIME (100 * CLOCK_MS)
-#define CARRIER_UNSENT_MIN  (16u << 10)
-#define CARRIER_LAST_WORD   (CLOCK_S) /* how long a closed link may take to be written out */
+#define LINK_IO_LOOK        (100 * CLOCK_MS)
+#define LINK_IO_UNSENT_TIME (100 * CLOCK_MS)
+#define LINK_IO_UNSENT_MIN  (16u << 10)
+#define LINK_IO_LAST_WORD   (CLOCK_S) /* how long a closed link may take to be written out */
 
-struct carrier {
+struct link_io {
 	struct link link;
 	struct conn conn;
 	struct loop *loop;
 	struct loop_task read, write;
 	struct loop_timer timer;
 	uint64_t acked;  /* bytes that the peer had acknowledged when the timer looked last */
-	uint64_t looked; /* when carrier_look() did, in µs */
+	uint64_t looked; /* when link_io_look() did, in µs */
 	uint32_t unsent; /* what the kernel was told of may be unsent */
 	bool last_word; /* the link is closed and what it owes is being written; `timer` ends that */
 	/* The link is closed and its socket too. Runs once, in the write phase: free it in the reap. */
-	void (*ended)(struct carrier *c);
+	void (*ended)(struct link_io *c);
 };
 
 /* As link_expect(). */
-void carrier_expect(struct carrier *c);
+void link_io_expect(struct link_io *c);
 
 /* For link_ops::wake. */
-void carrier_wake(struct link *l);
+void link_io_wake(struct link *l);
 
-static inline struct carrier *carrier_of(struct link *l)
+static inline struct link_io *link_io_of(struct link *l)
 {
-	return container_of(l, struct carrier, link);
+	return container_of(l, struct link_io, link);
 }
 
 /*
  * Begins a link on what `plug` holds, which it owns from here on. `early` are bytes that came behind
  * the upgrade's response. 0 or -ENOMEM, when nothing was begun and the connection is closed.
  */
-int carrier_start(struct carrier *c, struct loop *loop, struct plug plug,
+int link_io_start(struct link_io *c, struct loop *loop, struct plug plug,
 	const struct link_ops *ops, const struct link_config *config, const void *early,
-	size_t n_early, void (*ended)(struct carrier *c));
+	size_t n_early, void (*ended)(struct link_io *c));
 
 /* Ends it at once, without a last word; ended() does not run. Accepts zeroed memory. */
-void carrier_deinit(struct carrier *c);
+void link_io_deinit(struct link_io *c);
