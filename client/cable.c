@@ -80,13 +80,14 @@ static void cable_look_at_tls(struct cable *c, const struct tls *tls, struct lin
 	config->unverified = c->unverified;
 }
 
-struct cable *cable_new(struct uplink *u, struct plug plug, const void *early, size_t n)
+struct cable *cable_new(struct uplink *u, struct detached_conn detached, const void *early,
+	size_t n)
 {
 	struct bond *b = u->bond;
 	const struct client_options *o = b->options;
 	struct cable *c = calloc(1, sizeof(*c));
 	if (!c) {
-		plug_close(&plug);
+		detached_conn_close(&detached);
 		return NULL;
 	}
 	c->uplink = u;
@@ -108,10 +109,11 @@ struct cable *cable_new(struct uplink *u, struct plug plug, const void *early, s
 		.version = TUNNEL_VERSION,
 		.remote = b->remote,
 	};
-	cable_look_at_tls(c, plug.tls, &config);
+	cable_look_at_tls(c, detached.tls, &config);
 	/* Early bytes are judged from within: the uplink has to know its cable by then. */
 	u->cable = c;
-	if (link_io_start(&c->io, b->loop, plug, &cable_ops, &config, early, n, cable_ended) < 0) {
+	if (link_io_start(&c->io, b->loop, detached, &cable_ops, &config, early, n, cable_ended) <
+		0) {
 		u->cable = NULL;
 		list_unlink(&c->link);
 		free(c);

@@ -16,7 +16,8 @@ struct cable {
 };
 
 /* Owns the connection from here on. NULL when memory is out. */
-struct cable *cable_new(struct uplink *u, struct plug plug, const void *early, size_t n);
+struct cable *cable_new(struct uplink *u, struct detached_conn detached, const void *early,
+	size_t n);
 
 /* At once, without a word. Accepts NULL; returns NULL. Not from within its link's callbacks. */
 struct cable *cable_free(struct cable *c);

@@ -122,9 +122,9 @@ static void knock_changed(struct conn *conn)
 }
 
 /* Takes what was connected as its own; false: it failed. */
-static bool knock_plug(struct knock *k, struct plug plug)
+static bool knock_attach(struct knock *k, struct detached_conn detached)
 {
-	if (conn_plug(&k->conn, k->loop, plug, knock_changed) < 0) {
+	if (conn_attach(&k->conn, k->loop, detached, knock_changed) < 0) {
 		knock_fail(k, "out of memory");
 		return false;
 	}
@@ -132,11 +132,11 @@ static bool knock_plug(struct knock *k, struct plug plug)
 	return true;
 }
 
-static void knock_secured(struct secure *secure, struct plug plug, const char *why)
+static void knock_secured(struct secure *secure, struct detached_conn detached, const char *why)
 {
 	struct knock *k = container_of(secure, struct knock, secure);
 	struct error err;
-	if (plug.fd < 0) {
+	if (detached.fd < 0) {
 		error_set(&err, 0, "%s", why);
 		if (secure->misnamed)
 			error_set(&err, 0,
@@ -147,7 +147,7 @@ static void knock_secured(struct secure *secure, struct plug plug, const char *w
 			error_set(&err, 0, "%s: --remote ws://%s, or another port", why,
 				k->authority);
 		knock_fail(k, err.text);
-	} else if (knock_plug(k, plug)) {
+	} else if (knock_attach(k, detached)) {
 		ask_for_link(k);
 	}
 }
@@ -156,7 +156,7 @@ static void knock_secured(struct secure *secure, struct plug plug, const char *w
 static void knock_connected(struct knock *k, int fd)
 {
 	if (!k->tls) {
-		if (knock_plug(k, PLUG_OF(fd)))
+		if (knock_attach(k, DETACHED_CONN_OF(fd)))
 			ask_for_link(k);
 		return;
 	}
@@ -188,7 +188,7 @@ static void knock_dialled(struct dial *dial, int fd)
 	}
 	if (!k->proxy->used)
 		knock_connected(k, fd);
-	else if (knock_plug(k, PLUG_OF(fd)))
+	else if (knock_attach(k, DETACHED_CONN_OF(fd)))
 		ask_proxy(k);
 }
 
@@ -216,8 +216,8 @@ static void knock_judge(struct knock *k, const struct http1_head *h)
 			return;
 		}
 		buf_consume(&k->in, h->size);
-		struct plug plug = conn_unplug(&k->conn);
-		knock_connected(k, plug.fd);
+		struct detached_conn detached = conn_detach(&k->conn);
+		knock_connected(k, detached.fd);
 		return;
 	}
 	const char *why = upgrade_accepted(h, k->key);
@@ -233,10 +233,10 @@ static void knock_judge(struct knock *k, const struct http1_head *h)
 	}
 	struct buf in = k->in; /* outlives the knock's end: what came early is in it */
 	k->in = BUF_NULL;
-	struct plug plug = conn_unplug(&k->conn);
+	struct detached_conn detached = conn_detach(&k->conn);
 	size_t head = h->size;
 	knock_end(k);
-	k->opened(k, plug, buf_head(&in) + head, behind);
+	k->opened(k, detached, buf_head(&in) + head, behind);
 	buf_deinit(&in);
 }
 
@@ -281,8 +281,8 @@ static void knock_passed(struct knock *k, size_t used)
 		return;
 	}
 	buf_consume(&k->in, used);
-	struct plug plug = conn_unplug(&k->conn);
-	knock_connected(k, plug.fd);
+	struct detached_conn detached = conn_detach(&k->conn);
+	knock_connected(k, detached.fd);
 }
 
 /* What has come so far of a SOCKS proxy; true: more is needed. */

@@ -46,7 +46,7 @@ struct knock {
 	char key[WS_KEY_SIZE + 1];
 
 	/* The connection is the callee's, as are the first `n` bytes behind the answer, until it returns. */
-	void (*opened)(struct knock *k, struct plug plug, const void *early, size_t n);
+	void (*opened)(struct knock *k, struct detached_conn detached, const void *early, size_t n);
 	/* `why` is a sentence's rest: "connection refused by …" */
 	void (*failed)(struct knock *k, const char *why);
 };

@@ -196,19 +196,19 @@ static void outlet_heard(struct relay *relay, const uint8_t *p, size_t n)
 		loop_now(o->all->loop));
 }
 
-static void outlet_connected(struct outlet *o, struct plug plug)
+static void outlet_connected(struct outlet *o, struct detached_conn detached)
 {
 	outlet_set_state(o, OUTLET_RELAYING);
 	outlet_leave(o);
-	if (relay_connect(&o->relay, plug) < 0 || outlet_watch(o) < 0)
+	if (relay_connect(&o->relay, detached) < 0 || outlet_watch(o) < 0)
 		outlet_fail(o, FRAME_RESET_NO_MEMORY, "out of memory");
 }
 
-static void outlet_secured(struct secure *secure, struct plug plug, const char *why)
+static void outlet_secured(struct secure *secure, struct detached_conn detached, const char *why)
 {
 	struct securing *securing = container_of(secure, struct securing, secure);
 	struct outlet *o = securing->outlet;
-	if (plug.fd < 0) {
+	if (detached.fd < 0) {
 		char authority[URL_AUTHORITY_SIZE];
 		struct error err;
 		url_authority(&o->offering->upstream.url, authority);
@@ -227,7 +227,7 @@ static void outlet_secured(struct secure *secure, struct plug plug, const char *
 	}
 	o->securing = NULL;
 	free(securing);
-	outlet_connected(o, plug);
+	outlet_connected(o, detached);
 }
 
 static void outlet_secure(struct outlet *o, int fd)
@@ -264,7 +264,7 @@ static void outlet_dialled(struct dial *dial, int fd)
 	} else if (o->offering->tls) {
 		outlet_secure(o, fd);
 	} else {
-		outlet_connected(o, PLUG_OF(fd));
+		outlet_connected(o, DETACHED_CONN_OF(fd));
 	}
 }
 

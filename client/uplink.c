@@ -94,11 +94,12 @@ static void knock_failed(struct knock *k, const char *why)
 	uplink_fail(u, why);
 }
 
-static void knock_opened(struct knock *k, struct plug plug, const void *early, size_t n)
+static void knock_opened(struct knock *k, struct detached_conn detached, const void *early,
+	size_t n)
 {
 	struct uplink *u = container_of(k, struct uplink, knock);
 	uplink_set_state(u, UPLINK_HANDSHAKING);
-	if (!cable_new(u, plug, early, n))
+	if (!cable_new(u, detached, early, n))
 		uplink_fail(u, "out of memory");
 }
 

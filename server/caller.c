@@ -74,9 +74,9 @@ void caller_close(struct caller *c, const char *why)
 		return;
 	if (c->state == CALLER_OPEN)
 		relay_abort(&c->relay, FRAME_RESET_CANCELLED);
-	else if (c->plug.fd >= 0)
-		socket_abort_on_close(c->plug.fd);
-	plug_close(&c->plug);
+	else if (c->detached.fd >= 0)
+		socket_abort_on_close(c->detached.fd);
+	detached_conn_close(&c->detached);
 	buf_deinit(&c->relay.early);
 	caller_end(c, why);
 }
@@ -84,7 +84,7 @@ void caller_close(struct caller *c, const char *why)
 /* What it has while nothing moves yet: later it differs by what waits in the relay, which is a stream's. */
 static void caller_charge(struct caller *c)
 {
-	size_t tls = c->plug.tls ? tls_memory(c->plug.tls) : 0;
+	size_t tls = c->detached.tls ? tls_memory(c->detached.tls) : 0;
 	charge_set(&c->worker->charges, &c->charge, &c->peer, tls + c->relay.early.cap, true);
 }
 
@@ -130,11 +130,11 @@ static void caller_open(struct caller *c, struct branch *b)
 	trunk_began(t);
 	routes_used(&b->entry);
 	memcpy(c->session, b->service->session->name, sizeof(c->session));
-	struct plug plug = c->plug;
-	c->plug = PLUG_NULL;
+	struct detached_conn detached = c->detached;
+	c->detached = DETACHED_CONN_NULL;
 	/* OPEN goes out before the visitor has said anything: the upstream may speak first. */
 	stream_ready(&c->relay.stream);
-	if (relay_connect(&c->relay, plug) < 0)
+	if (relay_connect(&c->relay, detached) < 0)
 		caller_close(c, "no-memory");
 }
 
@@ -142,7 +142,7 @@ static void caller_arrived(struct mail *mail)
 {
 	struct caller *c = container_of(mail, struct caller, mail);
 	if (c->worker->node->over) {
-		plug_close(&c->plug);
+		detached_conn_close(&c->detached);
 		door_left(c->worker->node, &c->peer, c->counted);
 		buf_deinit(&c->relay.early);
 		free(c);
@@ -178,7 +178,7 @@ static void caller_move(struct caller *c, unsigned worker)
 static bool caller_fits(const struct caller *c, const struct route *route)
 {
 	return !c->by_name || route_takes(route, CONTROL_TCP,
-				      c->plug.tls ? CONTROL_TLS_TERMINATE : CONTROL_TLS_PASS);
+				      c->detached.tls ? CONTROL_TLS_TERMINATE : CONTROL_TLS_PASS);
 }
 
 static void caller_find(struct caller *c)
@@ -225,7 +225,7 @@ void caller_enter(struct worker *w, struct entrance *e, const char *name)
 		return;
 	}
 	c->worker = w;
-	c->plug = e->plug;
+	c->detached = e->detached;
 	c->peer = e->peer;
 	c->local = e->local;
 	c->counted = counted;

@@ -23,7 +23,7 @@ struct caller {
 	struct worker *worker;
 	struct list link; /* worker::callers */
 	enum caller_state state;
-	struct plug plug; /* until it is OPEN */
+	struct detached_conn detached; /* until it is OPEN */
 	struct branch *branch;
 	struct trunk *trunk;
 	struct waiter waiter;

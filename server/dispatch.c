@@ -28,9 +28,9 @@ static void visitor_become_link(struct visitor *v, const struct http1_head *h,
 	size_t n = upgrade_response(h, time(NULL), response);
 	struct worker *w = v->worker;
 	struct address peer = v->ex.visitor;
-	struct plug plug = conn_unplug(&v->conn);
+	struct detached_conn detached = conn_detach(&v->conn);
 	visitor_close(v, false);
-	trunk_accept(w, plug, slot, &peer, response, n);
+	trunk_accept(w, detached, slot, &peer, response, n);
 }
 
 /* Who asks for a link has to show a certificate, where one is asked for. */

@@ -26,7 +26,7 @@ struct newcomer {
 
 void entrance_close(struct entrance *e)
 {
-	plug_close(&e->plug);
+	detached_conn_close(&e->detached);
 	buf_deinit(&e->early);
 }
 
@@ -71,7 +71,7 @@ static void door_pass(const struct door *d, struct worker *w, int fd, const stru
 		guest_accept(w, fd, peer, d);
 		return;
 	}
-	struct entrance e = {.plug = PLUG_OF(fd), .door = *d, .peer = *peer};
+	struct entrance e = {.detached = DETACHED_CONN_OF(fd), .door = *d, .peer = *peer};
 	socket_local(fd, &e.local);
 	if (*d->place)
 		caller_enter(w, &e, NULL);

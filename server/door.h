@@ -28,8 +28,8 @@ struct door {
 
 /* A connection that comes in by it, when it is known what it is. */
 struct entrance {
-	struct plug plug; /* owned */
-	struct buf early; /* owned: bytes of the visitor's that were read already */
+	struct detached_conn detached; /* owned */
+	struct buf early;              /* owned: bytes of the visitor's that were read already */
 	struct door door;
 	struct address peer, local;
 	bool relayed; /* a balancer named the two */

@@ -115,7 +115,7 @@ static void guest_become(struct guest *g, bool named, const char *name)
 		.early = g->in,
 	};
 	g->in = BUF_NULL;
-	e.plug = conn_unplug(&g->conn);
+	e.detached = conn_detach(&g->conn);
 	/* Whoever takes it counts it anew, under the visitor's own address. */
 	guest_end(g);
 	if (named)

@@ -453,11 +453,11 @@ bool trunk_begin(struct trunk_offer *offer)
 		.preface_size = offer->n,
 	};
 	memcpy(config.salt, w->node->salt, sizeof(config.salt));
-	const struct tls *tls = offer->plug.tls;
+	const struct tls *tls = offer->detached.tls;
 	config.tls13 = tls && tls_version(tls) == TLS_1_3;
 	config.cb_given = config.tls13 && tls_exporter(tls, config.cb);
-	if (link_io_start(&t->io, w->loop, offer->plug, &link_ops, &config, NULL, 0, trunk_ended) <
-		0)
+	if (link_io_start(&t->io, w->loop, offer->detached, &link_ops, &config, NULL, 0,
+		    trunk_ended) < 0)
 		trunk_discard(t);
 	return true;
 }

@@ -44,7 +44,7 @@ struct half_open_slot *trunk_admit(struct worker *w, const struct address *peer)
 static void offer_refuse(struct trunk_offer *o)
 {
 	struct node *n = o->worker->node;
-	plug_close(&o->plug);
+	detached_conn_close(&o->detached);
 	half_open_leave(&n->half_open, o->slot);
 	census_leave(&n->census, CENSUS_LINK, &o->peer);
 	atomic_fetch_sub_explicit(&n->links[o->worker->index], 1, memory_order_relaxed);
@@ -63,11 +63,11 @@ static void offer_deliver(struct mail *mail)
 	free(o);
 }
 
-void trunk_accept(struct worker *w, struct plug plug, struct half_open_slot *slot,
+void trunk_accept(struct worker *w, struct detached_conn detached, struct half_open_slot *slot,
 	const struct address *peer, const char *response, size_t n)
 {
 	struct trunk_offer here = {.worker = node_place_link(w->node),
-		.plug = plug,
+		.detached = detached,
 		.slot = slot,
 		.peer = *peer,
 		.n = n};

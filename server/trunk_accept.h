@@ -10,8 +10,8 @@
 struct trunk_offer {
 	struct mail mail;
 	struct worker *worker;
-	struct plug plug;            /* owned */
-	struct half_open_slot *slot; /* owned */
+	struct detached_conn detached; /* owned */
+	struct half_open_slot *slot;   /* owned */
 	struct address peer;
 	size_t n;
 	char response[UPGRADE_RESPONSE_MAX];
@@ -27,7 +27,7 @@ struct half_open_slot *trunk_admit(struct worker *w, const struct address *peer)
  * Takes over a connection whose link request was admitted, on whichever worker has the fewest links;
  * `response` is its 101.
  */
-void trunk_accept(struct worker *w, struct plug plug, struct half_open_slot *slot,
+void trunk_accept(struct worker *w, struct detached_conn detached, struct half_open_slot *slot,
 	const struct address *peer, const char *response, size_t n);
 
 /* As worker::evictions: closes the half-open links of this worker that lost their places. */

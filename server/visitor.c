@@ -346,7 +346,7 @@ static void visitor_arrived(struct mail *mail)
 	struct worker *w = v->to;
 	v->worker = w;
 	if (w->node->over) {
-		plug_close(&v->plug);
+		detached_conn_close(&v->detached);
 		door_left(w->node, &v->peer, v->counted);
 		buf_deinit(&v->ex.request); /* there is no worker any more to keep it */
 		buf_deinit(&v->ex.partial);
@@ -356,7 +356,7 @@ static void visitor_arrived(struct mail *mail)
 		return;
 	}
 	list_append(&w->visitors, &v->link);
-	if (conn_plug(&v->conn, w->loop, v->plug, visitor_changed) < 0) {
+	if (conn_attach(&v->conn, w->loop, v->detached, visitor_changed) < 0) {
 		visitor_close(v, true);
 		return;
 	}
@@ -378,7 +378,7 @@ static void visitor_leave(struct loop_task *task)
 	loop_task_cancel(&v->more);
 	list_unlink(&v->link);
 	charge_drop(&v->worker->charges, &v->charge);
-	v->plug = conn_unplug(&v->conn);
+	v->detached = conn_detach(&v->conn);
 	v->mail.deliver = visitor_arrived;
 	node_post(v->to->node, v->to->index, &v->mail);
 }
@@ -405,7 +405,7 @@ void visitor_enter(struct worker *w, struct entrance *e)
 		entrance_close(e);
 		return;
 	}
-	if (conn_plug(&v->conn, w->loop, e->plug, visitor_changed) < 0) {
+	if (conn_attach(&v->conn, w->loop, e->detached, visitor_changed) < 0) {
 		door_left(w->node, &e->peer, counted);
 		buf_deinit(&e->early);
 		free(v);

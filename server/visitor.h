@@ -116,9 +116,9 @@ struct visitor {
 	struct loop_task reap, more; /* more: for the next turn, heads, or another link */
 	struct loop_task leave;      /* MOVING: behind this turn's work */
 	struct mail mail;
-	struct plug plug;  /* between two workers */
-	unsigned moves;    /* of this request */
-	struct worker *to; /* MOVING */
+	struct detached_conn detached; /* between two workers */
+	unsigned moves;                /* of this request */
+	struct worker *to;             /* MOVING */
 	struct timeout timeout;
 	enum visitor_state state;
 	struct door door; /* that it came by */

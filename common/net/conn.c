@@ -33,30 +33,30 @@ static void conn_event(int fd, short what, void *arg)
 		conn->changed(conn);
 }
 
-void plug_close(struct plug *plug)
+void detached_conn_close(struct detached_conn *detached)
 {
-	if (plug->fd >= 0)
-		close(plug->fd);
-	tls_free(plug->tls);
-	*plug = PLUG_NULL;
+	if (detached->fd >= 0)
+		close(detached->fd);
+	tls_free(detached->tls);
+	*detached = DETACHED_CONN_NULL;
 }
 
 int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn))
 {
-	return conn_plug(conn, loop, PLUG_OF(fd), changed);
+	return conn_attach(conn, loop, DETACHED_CONN_OF(fd), changed);
 }
 
-int conn_plug(struct conn *conn, struct loop *loop, struct plug plug,
+int conn_attach(struct conn *conn, struct loop *loop, struct detached_conn detached,
 	void (*changed)(struct conn *conn))
 {
-	int fd = plug.fd;
-	*conn = (struct conn){.loop = loop, .changed = changed, .fd = fd, .tls = plug.tls};
+	int fd = detached.fd;
+	*conn = (struct conn){.loop = loop, .changed = changed, .fd = fd, .tls = detached.tls};
 	timeout_init(&conn->recheck);
 	/* All three at once and for good: no epoll_ctl follows until it is closed. */
 	int r = loop_watch(&conn->event, loop, fd, LOOP_READ | LOOP_WRITE | LOOP_CLOSED | LOOP_EDGE,
 		conn_event, conn);
 	if (r < 0) {
-		plug_close(&plug);
+		detached_conn_close(&detached);
 		conn->fd = -1;
 		conn->tls = NULL;
 	} else if (conn->tls) {
@@ -271,30 +271,30 @@ int conn_shutdown_write(struct conn *conn)
 	return shutdown(conn->fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-struct plug conn_unplug(struct conn *conn)
+struct detached_conn conn_detach(struct conn *conn)
 {
 	if (!conn->changed)
-		return PLUG_NULL; /* zero: its fd of 0 is not ours */
-	struct plug plug = {.fd = conn->fd, .tls = conn->tls};
+		return DETACHED_CONN_NULL; /* zero: its fd of 0 is not ours */
+	struct detached_conn detached = {.fd = conn->fd, .tls = conn->tls};
 	timeout_cancel(&conn->recheck);
 	loop_unwatch(&conn->event);
 	conn->fd = -1;
 	conn->tls = NULL;
-	return plug;
+	return detached;
 }
 
 void conn_close(struct conn *conn)
 {
 	if (conn->tls && conn_tls_linger(conn))
 		return;
-	struct plug plug = conn_unplug(conn);
-	plug_close(&plug);
+	struct detached_conn detached = conn_detach(conn);
+	detached_conn_close(&detached);
 }
 
 void conn_abort(struct conn *conn)
 {
-	struct plug plug = conn_unplug(conn);
-	if (plug.fd >= 0)
-		socket_abort_on_close(plug.fd);
-	plug_close(&plug);
+	struct detached_conn detached = conn_detach(conn);
+	if (detached.fd >= 0)
+		socket_abort_on_close(detached.fd);
+	detached_conn_close(&detached);
 }

@@ -42,16 +42,16 @@
 struct tls;
 
 /* What a connection is without its loop: what goes from one owner, or loop, to another. */
-struct plug {
+struct detached_conn {
 	int fd;          /* owned; -1: none */
 	struct tls *tls; /* owned; NULL: plain text (net/tls.h) */
 };
 
-#define PLUG_NULL    ((struct plug){.fd = -1})
-#define PLUG_OF(num) ((struct plug){.fd = (num)})
+#define DETACHED_CONN_NULL    ((struct detached_conn){.fd = -1})
+#define DETACHED_CONN_OF(num) ((struct detached_conn){.fd = (num)})
 
 /* Closes what is in it, at once: what TLS still had to send is lost, and the peer can tell. */
-void plug_close(struct plug *plug);
+void detached_conn_close(struct detached_conn *detached);
 
 struct conn {
 	struct loop_event event;
@@ -82,7 +82,7 @@ static_assert(sizeof(struct conn) <= 184, "there is one per visitor, stream and 
  */
 int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn));
 /* The same for one that comes from elsewhere; its TLS goes on where it was, in the handshake too. */
-int conn_plug(struct conn *conn, struct loop *loop, struct plug plug,
+int conn_attach(struct conn *conn, struct loop *loop, struct detached_conn detached,
 	void (*changed)(struct conn *conn));
 /*
  * Acknowledges small segments at once where nothing goes back at once (CONN_ACK_SMALL). For peers that are
@@ -153,8 +153,8 @@ size_t conn_memory(const struct conn *conn);
 /* Whether bytes pass: plain, or behind a handshake that went well. */
 bool conn_established(const struct conn *conn);
 
-/* Out of its loop, and now the caller's: for conn_plug() elsewhere, where bits are told anew. */
-struct plug conn_unplug(struct conn *conn);
+/* Out of its loop, and now the caller's: for conn_attach() elsewhere, where bits are told anew. */
+struct detached_conn conn_detach(struct conn *conn);
 
 /* For net/loop.c, which keeps both queues. */
 struct conn_lingers {

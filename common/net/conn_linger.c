@@ -23,8 +23,8 @@ static void lingerer_end(struct lingerer *l)
 {
 	struct loop *loop = l->conn.loop;
 	loop_lingers(loop)->count--;
-	struct plug plug = conn_unplug(&l->conn);
-	plug_close(&plug);
+	struct detached_conn detached = conn_detach(&l->conn);
+	detached_conn_close(&detached);
 	loop_defer(loop, LOOP_PHASE_REAP, &l->reap);
 }
 
@@ -66,7 +66,7 @@ bool conn_tls_linger(struct conn *conn)
 	if (all->count == CONN_LINGERS_MAX)
 		conn_linger_end_first(all);
 	loop_task_init(&l->reap, lingerer_reap);
-	if (conn_plug(&l->conn, conn->loop, conn_unplug(conn), lingerer_changed) < 0) {
+	if (conn_attach(&l->conn, conn->loop, conn_detach(conn), lingerer_changed) < 0) {
 		free(l);
 		return true;
 	}

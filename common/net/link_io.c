@@ -154,7 +154,7 @@ static void link_io_timer(struct loop_timer *timer)
 		link_io_set_timer(c);
 }
 
-int link_io_start(struct link_io *c, struct loop *loop, struct plug plug,
+int link_io_start(struct link_io *c, struct loop *loop, struct detached_conn detached,
 	const struct link_ops *ops, const struct link_config *config, const void *early,
 	size_t n_early, void (*ended)(struct link_io *c))
 {
@@ -162,7 +162,7 @@ int link_io_start(struct link_io *c, struct loop *loop, struct plug plug,
 	loop_task_init(&c->read, link_io_read);
 	loop_task_init(&c->write, link_io_write);
 	loop_timer_init(&c->timer, loop, link_io_timer);
-	int r = conn_plug(&c->conn, loop, plug, link_io_changed);
+	int r = conn_attach(&c->conn, loop, detached, link_io_changed);
 	if (r == 0)
 		r = link_init(&c->link, ops, config, loop_now(loop));
 	if (r < 0) {

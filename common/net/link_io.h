@@ -51,10 +51,10 @@ static inline struct link_io *link_io_of(struct link *l)
 }
 
 /*
- * Begins a link on what `plug` holds, which it owns from here on. `early` are bytes that came behind
+ * Begins a link on what `detached` holds, which it owns from here on. `early` are bytes that came behind
  * the upgrade's response. 0 or -ENOMEM, when nothing was begun and the connection is closed.
  */
-int link_io_start(struct link_io *c, struct loop *loop, struct plug plug,
+int link_io_start(struct link_io *c, struct loop *loop, struct detached_conn detached,
 	const struct link_ops *ops, const struct link_config *config, const void *early,
 	size_t n_early, void (*ended)(struct link_io *c));
 

@@ -184,9 +184,9 @@ void relay_init(struct relay *r, struct loop *loop, bool requests,
 	stream_init(&r->stream, &relay_ops);
 }
 
-int relay_connect(struct relay *r, struct plug plug)
+int relay_connect(struct relay *r, struct detached_conn detached)
 {
-	int error = conn_plug(&r->conn, r->loop, plug, relay_changed);
+	int error = conn_attach(&r->conn, r->loop, detached, relay_changed);
 	if (error < 0)
 		return error;
 	conn_assume_writable(&r->conn);

@@ -43,7 +43,7 @@ void relay_init(struct relay *r, struct loop *loop, bool requests,
 void relay_hear(struct relay *r, void (*heard)(struct relay *r, const uint8_t *p, size_t n));
 
 /* The connection is there; owned from here on. 0 or -ENOMEM. */
-int relay_connect(struct relay *r, struct plug plug);
+int relay_connect(struct relay *r, struct detached_conn detached);
 
 /*
  * When bytes moved last, µs: at the socket, or, as far as the peer has told by its credit, at the far side's,

@@ -20,10 +20,10 @@ static void finish(struct secure *s, const char *why)
 static void secure_report(struct loop_task *task)
 {
 	struct secure *s = container_of(task, struct secure, report);
-	struct plug plug = conn_unplug(&s->conn);
+	struct detached_conn detached = conn_detach(&s->conn);
 	if (s->why[0])
-		plug_close(&plug);
-	s->done(s, plug, s->why);
+		detached_conn_close(&detached);
+	s->done(s, detached, s->why);
 }
 
 static void secure_changed(struct conn *conn)
@@ -46,7 +46,7 @@ static void secure_timer(struct loop_timer *timer)
 }
 
 void secure_start(struct secure *s, struct loop *loop, int fd, struct tls *tls, uint64_t deadline,
-	void (*done)(struct secure *s, struct plug plug, const char *why))
+	void (*done)(struct secure *s, struct detached_conn detached, const char *why))
 {
 	*s = (struct secure){.done = done};
 	loop_timer_init(&s->timer, loop, secure_timer);
@@ -68,6 +68,6 @@ void secure_cancel(struct secure *s)
 		return;
 	loop_timer_cancel(&s->timer);
 	loop_task_cancel(&s->report);
-	struct plug plug = conn_unplug(&s->conn);
-	plug_close(&plug);
+	struct detached_conn detached = conn_detach(&s->conn);
+	detached_conn_close(&detached);
 }

@@ -11,11 +11,11 @@ struct secure {
 	struct loop_timer timer;
 	struct loop_task report;
 	/*
-	 * Exactly once unless cancelled, from the loop, never from within secure_start(). The plug is the
+	 * Exactly once unless cancelled, from the loop, never from within secure_start(). The connection is the
 	 * callee's and the handshake is over; or its fd is -1 and `why` is a sentence's rest. Either may
 	 * be started again or freed in it.
 	 */
-	void (*done)(struct secure *s, struct plug plug, const char *why);
+	void (*done)(struct secure *s, struct detached_conn detached, const char *why);
 	bool distrusted; /* nobody who is trusted vouches for the peer */
 	bool misnamed;   /* its certificate is for other names */
 	bool foreign;    /* it does not speak TLS */
@@ -24,7 +24,7 @@ struct secure {
 
 /* Owns `fd` and `tls` from here on. `deadline` is absolute, µs. */
 void secure_start(struct secure *s, struct loop *loop, int fd, struct tls *tls, uint64_t deadline,
-	void (*done)(struct secure *s, struct plug plug, const char *why));
+	void (*done)(struct secure *s, struct detached_conn detached, const char *why));
 
 /* Closes; done() does not come any more. One that is zero or finished is fine. */
 void secure_cancel(struct secure *s);

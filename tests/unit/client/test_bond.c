@@ -182,13 +182,13 @@ static void trunk_begin(struct trunk *t)
 	};
 	memset(config.salt, 0x5a, sizeof(config.salt));
 	t->begun = true;
-	struct plug plug = conn_unplug(&t->conn);
-	if (plug.tls) {
-		config.tls13 = tls_version(plug.tls) == TLS_1_3;
-		config.cb_given = tls_exporter(plug.tls, config.cb);
+	struct detached_conn detached = conn_detach(&t->conn);
+	if (detached.tls) {
+		config.tls13 = tls_version(detached.tls) == TLS_1_3;
+		config.cb_given = tls_exporter(detached.tls, config.cb);
 		config.cb[0] ^= node->in_between;
 	}
-	assert_int_equal(link_io_start(&t->io, node->loop, plug, &trunk_ops, &config, NULL, 0,
+	assert_int_equal(link_io_start(&t->io, node->loop, detached, &trunk_ops, &config, NULL, 0,
 				 on_ended),
 		0);
 }

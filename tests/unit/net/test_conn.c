@@ -324,7 +324,7 @@ static void taken_descriptor_is_told_anew_elsewhere(void **state)
 	char buf[16];
 	peer_says("moving");
 	poll_once();
-	int fd = conn_unplug(&conn).fd;
+	int fd = conn_detach(&conn).fd;
 	assert_int_equal(conn.fd, -1);
 	struct loop *first = loop;
 	loop = loop_new();

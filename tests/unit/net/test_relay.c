@@ -175,7 +175,7 @@ static void begin(bool visitor)
 		stream_ready(&far.stream);
 	}
 	carry(&visitors, &upstreams);
-	assert_int_equal(relay_connect(&relay, PLUG_OF(fds[0])), 0);
+	assert_int_equal(relay_connect(&relay, DETACHED_CONN_OF(fds[0])), 0);
 }
 
 /* More than its window has room for, so that the rest stays in the socket. */

@@ -12,28 +12,28 @@
 static struct loop *loop;
 static struct secure secure;
 static int calls, peer;
-static struct plug result;
+static struct detached_conn result;
 static char why[200];
 
-static void done(struct secure *s, struct plug plug, const char *reason)
+static void done(struct secure *s, struct detached_conn detached, const char *reason)
 {
 	assert_ptr_equal(s, &secure);
 	calls++;
-	result = plug;
+	result = detached;
 	snprintf(why, sizeof why, "%s", reason);
 }
 
 static int setup(void **state)
 {
 	calls = 0;
-	result = PLUG_NULL;
+	result = DETACHED_CONN_NULL;
 	return (loop = loop_new()) ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
 	secure_cancel(&secure);
-	plug_close(&result);
+	detached_conn_close(&result);
 	if (peer >= 0)
 		close(peer);
 	loop = loop_free(loop);
@@ -90,7 +90,7 @@ static void good_and_bad_handshakes(void **state)
 		assert_int_equal(secure.distrusted, bad);
 		if (!bad)
 			assert_true(tls_verified(result.tls));
-		plug_close(&result);
+		detached_conn_close(&result);
 		conn_close(&conn);
 	}
 	tls_server_unref(server);

@@ -225,8 +225,8 @@ static void fin_without_goodbye_is_no_end(void **state)
 		shutdown(a.fd, SHUT_WR);
 		if (late) {
 			/* Refused writes must not make a good end of it. */
-			struct plug plug = conn_unplug(&a);
-			plug_close(&plug);
+			struct detached_conn detached = conn_detach(&a);
+			detached_conn_close(&detached);
 			for (int i = 0; i < 9 && !b.error; i++) {
 				conn_write(&b, "x", 1);
 				turn();
@@ -357,19 +357,19 @@ static void lingering_ends_with_the_peer_and_with_the_loop(void **state)
 	}
 }
 
-static void plug_takes_along_what_waits(void **state)
+static void detached_conn_takes_along_what_waits(void **state)
 {
 	shake(false);
 	for (int i = 0; i < 2; i++) /* one is decrypted by the first read, one is not */
 		assert_int_equal(conn_write(&a, big, 3000), 3000);
 	turns();
 	assert_int_equal(conn_read(&b, big, 10), 10);
-	struct plug plug = conn_unplug(&b);
+	struct detached_conn detached = conn_detach(&b);
 	assert_null(b.tls);
 	struct loop *first = loop;
 	loop = loop_new();
 	changes = 0;
-	assert_int_equal(conn_plug(&b, loop, plug, changed), 0);
+	assert_int_equal(conn_attach(&b, loop, detached, changed), 0);
 	assert_true(conn_established(&b));
 	conn_assume_writable(&b);
 	assert_true(b.writable);
@@ -381,8 +381,8 @@ static void plug_takes_along_what_waits(void **state)
 	size_t sent = 0, got = 0;
 	while (b.writable)
 		sent += (size_t)conn_write(&b, big, sizeof big);
-	plug = conn_unplug(&b);
-	assert_int_equal(conn_plug(&b, first, plug, changed), 0);
+	detached = conn_detach(&b);
+	assert_int_equal(conn_attach(&b, first, detached, changed), 0);
 	conn_assume_writable(&b);
 	assert_false(b.writable);
 	loop_free(loop);
@@ -395,13 +395,13 @@ static void plug_takes_along_what_waits(void **state)
 	assert_true(b.writable);
 }
 
-static void plug_takes_along_a_handshake(void **state)
+static void detached_conn_takes_along_a_handshake(void **state)
 {
 	struct tls *tls = tls_connect(client, "a.example", false);
 	assert_int_equal(conn_secure(&a, tls, NULL, 0), 0);
 	turns();
-	struct plug plug = conn_unplug(&a);
-	assert_int_equal(conn_plug(&a, loop, plug, changed), 0);
+	struct detached_conn detached = conn_detach(&a);
+	assert_int_equal(conn_attach(&a, loop, detached, changed), 0);
 	conn_assume_writable(&a);
 	assert_false(a.writable);
 	assert_int_equal(conn_secure(&b, tls_accept(server, false), NULL, 0), 0);
@@ -478,7 +478,7 @@ static void garbage_is_answered_with_an_alert(void **state)
 	/* A record with a handshake message that begins no handshake, and more than is looked at. */
 	static char nonsense[30000] = "\x16\x03\x01\x00\x08\x63\x00\x00\x04none";
 	turns();
-	int raw = conn_unplug(&a).fd;
+	int raw = conn_detach(&a).fd;
 	assert_int_equal(send(raw, nonsense, sizeof nonsense, 0), sizeof nonsense);
 	changes = 0;
 	assert_int_equal(conn_secure(&b, tls_accept(server, false), NULL, 0), 0);
@@ -503,16 +503,16 @@ static void damage_is_an_error(void **state)
 {
 	shake(false);
 	assert_int_equal(conn_write(&a, "good", 4), 4);
-	struct plug plug = conn_unplug(&a);
-	assert_int_equal(send(plug.fd, "\x17\x03\x03\x00\x20 0123456789 0123456789 01234567", 37,
-				 0),
+	struct detached_conn detached = conn_detach(&a);
+	assert_int_equal(send(detached.fd, "\x17\x03\x03\x00\x20 0123456789 0123456789 01234567",
+				 37, 0),
 		37);
 	turns();
 	assert_int_equal(conn_read(&b, big, sizeof big), 4);
 	assert_true(b.readable);
 	assert_int_equal(conn_read(&b, big, sizeof big), -EPROTO);
 	assert_int_equal(conn_write(&b, "x", 1), -EPROTO);
-	plug_close(&plug);
+	detached_conn_close(&detached);
 }
 
 static void end_in_the_handshake_is_told(void **state)
@@ -538,8 +538,8 @@ int main(void)
 		TEST(close_loses_nothing),
 		TEST(lingering_waits_for_a_slow_reader),
 		TEST(lingering_ends_with_the_peer_and_with_the_loop),
-		TEST(plug_takes_along_what_waits),
-		TEST(plug_takes_along_a_handshake),
+		TEST(detached_conn_takes_along_what_waits),
+		TEST(detached_conn_takes_along_a_handshake),
 		TEST(tickets_and_new_keys_are_silence),
 		TEST(new_keys_without_end_are_refused),
 		TEST(early_bytes_are_a_part_of_it),

@@ -124,7 +124,7 @@ static struct trunk *dial(struct house *h, const struct keyring_entry *who, cons
 	h->peers[h->n_peers++] = fds[1];
 	struct half_open_slot *slot = trunk_admit(h->node.workers[0], &peer);
 	assert_non_null(slot);
-	trunk_accept(h->node.workers[0], PLUG_OF(fds[0]), slot, &peer, "", 0);
+	trunk_accept(h->node.workers[0], DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
 	settle(h);
 	for (unsigned i = 0; i < WORKERS && !t; i++)
 		list_for_each (it, &h->node.workers[i]->trunks) {
