@@ -43,7 +43,7 @@ static void knock_end(struct knock *k)
 		return;
 	resolver_release(&k->query);
 	dial_cancel(&k->dial);
-	secure_cancel(&k->secure);
+	tls_handshake_cancel(&k->handshake);
 	conn_close(&k->conn);
 	loop_timer_cancel(&k->timer);
 	loop_task_cancel(&k->work);
@@ -132,18 +132,19 @@ static bool knock_attach(struct knock *k, struct detached_conn detached)
 	return true;
 }
 
-static void knock_secured(struct secure *secure, struct detached_conn detached, const char *why)
+static void knock_secured(struct tls_handshake *handshake, struct detached_conn detached,
+	const char *why)
 {
-	struct knock *k = container_of(secure, struct knock, secure);
+	struct knock *k = container_of(handshake, struct knock, handshake);
 	struct error err;
 	if (detached.fd < 0) {
 		error_set(&err, 0, "%s", why);
-		if (secure->misnamed)
+		if (handshake->misnamed)
 			error_set(&err, 0,
 				"%s: dial it by a name of its own, or pin it (--tls-pin)", why);
-		else if (secure->distrusted)
+		else if (handshake->distrusted)
 			error_set(&err, 0, "%s (see --tls-ca and --tls-pin)", why);
-		else if (secure->foreign)
+		else if (handshake->foreign)
 			error_set(&err, 0, "%s: --remote ws://%s, or another port", why,
 				k->authority);
 		knock_fail(k, err.text);
@@ -169,7 +170,7 @@ static void knock_connected(struct knock *k, int fd)
 	loop_timer_cancel(&k->timer);
 	loop_task_cancel(&k->work);
 	knock_set_state(k, KNOCK_SECURING);
-	secure_start(&k->secure, k->loop, fd, tls, loop_now(k->loop) + KNOCK_TLS_TIME,
+	tls_handshake_start(&k->handshake, k->loop, fd, tls, loop_now(k->loop) + KNOCK_TLS_TIME,
 		knock_secured);
 }
 

@@ -11,7 +11,7 @@
 #include "link/upgrade.h"
 #include "net/conn.h"
 #include "net/dial.h"
-#include "net/secure.h"
+#include "net/tls_handshake.h"
 
 #define KNOCK_DIAL_TIME   (10 * CLOCK_S) /* to look up and connect: two lost SYNs and a slow DNS */
 #define KNOCK_TLS_TIME    (10 * CLOCK_S) /* for the TLS handshake: a few round trips */
@@ -35,7 +35,7 @@ struct knock {
 	enum knock_state state;
 	struct resolver_query query; /* for a SOCKS proxy that is told an address */
 	struct dial dial;
-	struct secure secure;
+	struct tls_handshake handshake;
 	struct conn conn;
 	struct loop_timer timer;
 	struct loop_task work;

@@ -13,7 +13,7 @@
 #include "client/first_answer.h"
 #include "net/dial.h"
 #include "net/relay.h"
-#include "net/secure.h"
+#include "net/tls_handshake.h"
 #include "wire/proxy_protocol.h"
 
 /*
@@ -33,7 +33,7 @@ struct outlet;
 
 /* Exists while an outlet is SECURING: it is big, and a stream lives for long. */
 struct securing {
-	struct secure secure;
+	struct tls_handshake handshake;
 	struct outlet *outlet;
 };
 
@@ -113,7 +113,7 @@ static void outlet_end(struct outlet *o)
 	if (o->state == OUTLET_DIALLING)
 		dial_cancel(&o->dial);
 	if (o->securing)
-		secure_cancel(&o->securing->secure);
+		tls_handshake_cancel(&o->securing->handshake);
 	free(o->securing);
 	outlet_set_state(o, OUTLET_OVER);
 	outlet_leave(o);
@@ -204,23 +204,24 @@ static void outlet_connected(struct outlet *o, struct detached_conn detached)
 		outlet_fail(o, FRAME_RESET_NO_MEMORY, "out of memory");
 }
 
-static void outlet_secured(struct secure *secure, struct detached_conn detached, const char *why)
+static void outlet_secured(struct tls_handshake *handshake, struct detached_conn detached,
+	const char *why)
 {
-	struct securing *securing = container_of(secure, struct securing, secure);
+	struct securing *securing = container_of(handshake, struct securing, handshake);
 	struct outlet *o = securing->outlet;
 	if (detached.fd < 0) {
 		char authority[URL_AUTHORITY_SIZE];
 		struct error err;
 		url_authority(&o->offering->upstream.url, authority);
 		error_set(&err, 0, "%s", why);
-		if (secure->misnamed)
+		if (handshake->misnamed)
 			error_set(&err, 0,
 				"%s: name one of them with --upstream-host, or take any "
 				"(--upstream-insecure)",
 				why);
-		else if (secure->distrusted)
+		else if (handshake->distrusted)
 			error_set(&err, 0, "%s (see --upstream-ca and --upstream-insecure)", why);
-		else if (secure->foreign)
+		else if (handshake->foreign)
 			error_set(&err, 0, "%s: write http://%s", why, authority);
 		outlet_fail(o, FRAME_RESET_TLS, err.text);
 		return;
@@ -243,8 +244,8 @@ static void outlet_secure(struct outlet *o, int fd)
 	}
 	o->securing->outlet = o;
 	outlet_set_state(o, OUTLET_SECURING);
-	secure_start(&o->securing->secure, all->loop, fd, tls, o->opened + all->dial_timeout,
-		outlet_secured);
+	tls_handshake_start(&o->securing->handshake, all->loop, fd, tls,
+		o->opened + all->dial_timeout, outlet_secured);
 }
 
 static void outlet_dialled(struct dial *dial, int fd)

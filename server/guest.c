@@ -135,7 +135,7 @@ static void guest_secure(struct guest *g, const struct service *service)
 	timeout_start(&g->worker->securing, &g->timeout);
 	if (tls && service && service->alpn && tls_speak(tls, service_alpn(service)) < 0)
 		tls = tls_free(tls);
-	if (!tls || conn_secure(&g->conn, tls, buf_head(&g->in), buf_len(&g->in)) < 0) {
+	if (!tls || conn_start_tls(&g->conn, tls, buf_head(&g->in), buf_len(&g->in)) < 0) {
 		guest_refuse(g, g->worker->tls ? "out of memory" : "there is no certificate");
 		return;
 	}

@@ -147,7 +147,7 @@ void conn_abort(struct conn *conn);
  * During the handshake both bits are off, reads and writes are -EAGAIN; changed() runs when it is over,
  * or failed (-EPROTO to every call then, tls_complaint() says why). 0 or -ENOMEM.
  */
-int conn_secure(struct conn *conn, struct tls *tls, const void *early, size_t n);
+int conn_start_tls(struct conn *conn, struct tls *tls, const void *early, size_t n);
 /* Bytes of memory that TLS takes for it, beside the struct; 0 for plain text. */
 size_t conn_memory(const struct conn *conn);
 /* Whether bytes pass: plain, or behind a handshake that went well. */

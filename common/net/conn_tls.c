@@ -193,7 +193,7 @@ void conn_assume_writable(struct conn *conn)
 	conn->writable = !conn->tls || (tls_established(conn->tls) && !conn_tls_pending(conn));
 }
 
-int conn_secure(struct conn *conn, struct tls *tls, const void *early, size_t n)
+int conn_start_tls(struct conn *conn, struct tls *tls, const void *early, size_t n)
 {
 	conn->tls = tls;
 	conn->readable = conn->writable = conn->again = false;

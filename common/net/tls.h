@@ -1,7 +1,7 @@
 #pragma once
 /*
  * TLS 1.2 and 1.3 (OpenSSL 3) as a filter below a connection: bytes in, bytes out, no socket. net/conn
- * drives it; others only make one, hand it to conn_secure(), and ask what came of it.
+ * drives it; others only make one, hand it to conn_start_tls(), and ask what came of it.
  *
  * struct tls_server and struct tls_client are immutable once made, counted, and shared by threads: a
  * reload makes a new one and lets the old one go with its last connection.

@@ -151,7 +151,7 @@ static void on_accepted(struct listener *l, int fd, const struct address *peer)
 	*t = (struct trunk){.node = node};
 	assert_int_equal(conn_init(&t->conn, node->loop, fd, on_changed), 0);
 	if (node->tls)
-		assert_int_equal(conn_secure(&t->conn, tls_accept(node->tls, true), NULL, 0), 0);
+		assert_int_equal(conn_start_tls(&t->conn, tls_accept(node->tls, true), NULL, 0), 0);
 }
 
 /* Answers a link request that is whole by now. */

@@ -301,7 +301,8 @@ static void test_https(void **state)
 		int fd = s.accepted[--s.n_accepted];
 		assert_int_equal(conn_init(&echo.conn, s.loop, fd, echo_changed), 0);
 		if (rows[i].speaks_tls)
-			assert_int_equal(conn_secure(&echo.conn, tls_accept(server, true), NULL, 0),
+			assert_int_equal(conn_start_tls(&echo.conn, tls_accept(server, true), NULL,
+						 0),
 				0);
 		UNTIL(&s, v.closed || v.n_got == 4);
 		assert_int_equal(v.closed, !rows[i].passes);

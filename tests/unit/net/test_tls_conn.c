@@ -90,8 +90,8 @@ static void shake(bool old)
 	struct tls *tls = tls_connect(client, "a.example", false);
 	if (old)
 		SSL_set_max_proto_version(tls->ssl, TLS1_2_VERSION);
-	assert_int_equal(conn_secure(&a, tls, NULL, 0), 0);
-	assert_int_equal(conn_secure(&b, tls_accept(server, false), NULL, 0), 0);
+	assert_int_equal(conn_start_tls(&a, tls, NULL, 0), 0);
+	assert_int_equal(conn_start_tls(&b, tls_accept(server, false), NULL, 0), 0);
 	assert_false(conn_established(&a));
 	assert_int_equal(conn_write(&a, "x", 1), -EAGAIN);
 	assert_int_equal(conn_read(&a, big, 1), -EAGAIN);
@@ -398,13 +398,13 @@ static void detached_conn_takes_along_what_waits(void **state)
 static void detached_conn_takes_along_a_handshake(void **state)
 {
 	struct tls *tls = tls_connect(client, "a.example", false);
-	assert_int_equal(conn_secure(&a, tls, NULL, 0), 0);
+	assert_int_equal(conn_start_tls(&a, tls, NULL, 0), 0);
 	turns();
 	struct detached_conn detached = conn_detach(&a);
 	assert_int_equal(conn_attach(&a, loop, detached, changed), 0);
 	conn_assume_writable(&a);
 	assert_false(a.writable);
-	assert_int_equal(conn_secure(&b, tls_accept(server, false), NULL, 0), 0);
+	assert_int_equal(conn_start_tls(&b, tls_accept(server, false), NULL, 0), 0);
 	turns();
 	assert_true(conn_established(&a) && conn_established(&b));
 }
@@ -461,12 +461,12 @@ static void new_keys_without_end_are_refused(void **state)
 static void early_bytes_are_a_part_of_it(void **state)
 {
 	struct tls *tls = tls_connect(client, "a.example", false);
-	assert_int_equal(conn_secure(&a, tls, NULL, 0), 0);
+	assert_int_equal(conn_start_tls(&a, tls, NULL, 0), 0);
 	turns();
 	char hello[4096];
 	ssize_t n = recv(b.fd, hello, sizeof hello, 0);
 	assert_true(n > 100);
-	assert_int_equal(conn_secure(&b, tls_accept(server, false), hello, (size_t)n), 0);
+	assert_int_equal(conn_start_tls(&b, tls_accept(server, false), hello, (size_t)n), 0);
 	turns();
 	assert_true(conn_established(&a) && conn_established(&b));
 	assert_true(changes >= 2);
@@ -481,7 +481,7 @@ static void garbage_is_answered_with_an_alert(void **state)
 	int raw = conn_detach(&a).fd;
 	assert_int_equal(send(raw, nonsense, sizeof nonsense, 0), sizeof nonsense);
 	changes = 0;
-	assert_int_equal(conn_secure(&b, tls_accept(server, false), NULL, 0), 0);
+	assert_int_equal(conn_start_tls(&b, tls_accept(server, false), NULL, 0), 0);
 	turns();
 	assert_int_equal(changes, 1);
 	assert_false(conn_established(&b));
@@ -518,7 +518,7 @@ static void damage_is_an_error(void **state)
 static void end_in_the_handshake_is_told(void **state)
 {
 	struct tls *tls = tls_connect(client, "a.example", false);
-	assert_int_equal(conn_secure(&a, tls, NULL, 0), 0);
+	assert_int_equal(conn_start_tls(&a, tls, NULL, 0), 0);
 	conn_close(&b);
 	turns();
 	assert_int_equal(conn_read(&a, big, 1), -EPROTO);

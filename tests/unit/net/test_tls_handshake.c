@@ -4,20 +4,20 @@
 #include <errno.h>
 
 #include "base/macros.h"
-#include "net/secure.h"
+#include "net/tls_handshake.h"
 #include "net/tls_filter.h"
 
 #define PATIENCE (5 * CLOCK_S)
 
 static struct loop *loop;
-static struct secure secure;
+static struct tls_handshake handshake;
 static int calls, peer;
 static struct detached_conn result;
 static char why[200];
 
-static void done(struct secure *s, struct detached_conn detached, const char *reason)
+static void done(struct tls_handshake *s, struct detached_conn detached, const char *reason)
 {
-	assert_ptr_equal(s, &secure);
+	assert_ptr_equal(s, &handshake);
 	calls++;
 	result = detached;
 	snprintf(why, sizeof why, "%s", reason);
@@ -32,7 +32,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	secure_cancel(&secure);
+	tls_handshake_cancel(&handshake);
 	detached_conn_close(&result);
 	if (peer >= 0)
 		close(peer);
@@ -48,8 +48,8 @@ static void start(uint64_t patience, const char *host, const char *ca)
 	int fds[2];
 	test_tcp_pair(fds);
 	peer = fds[1];
-	secure_start(&secure, loop, fds[0], tls_connect(c, host, false), clock_now() + patience,
-		done);
+	tls_handshake_start(&handshake, loop, fds[0], tls_connect(c, host, false),
+		clock_now() + patience, done);
 	assert_int_equal(calls, 0);
 	tls_client_unref(c);
 }
@@ -81,13 +81,13 @@ static void good_and_bad_handshakes(void **state)
 		struct conn conn;
 		assert_int_equal(conn_init(&conn, loop, peer, answered), 0);
 		peer = -1;
-		assert_int_equal(conn_secure(&conn, tls_accept(server, false), NULL, 0), 0);
+		assert_int_equal(conn_start_tls(&conn, tls_accept(server, false), NULL, 0), 0);
 		wait_for_it();
 		assert_string_equal(why,
 			bad ? "its certificate is for a.example, not b.example" : "");
 		assert_int_equal(result.fd >= 0, !bad);
 		assert_int_equal(result.tls != NULL, !bad);
-		assert_int_equal(secure.distrusted, bad);
+		assert_int_equal(handshake.distrusted, bad);
 		if (!bad)
 			assert_true(tls_verified(result.tls));
 		detached_conn_close(&result);
@@ -122,7 +122,7 @@ static void failures_have_sentences(void **state)
 			shutdown(peer, SHUT_WR);
 		wait_for_it();
 		assert_string_equal(why, cases[i].why);
-		assert_false(secure.distrusted);
+		assert_false(handshake.distrusted);
 		assert_int_equal(result.fd, -1);
 		close(peer);
 		peer = -1;
@@ -163,10 +163,10 @@ static void gone_before_our_last_message(void **state)
 
 static void cancelled_is_silent(void **state)
 {
-	struct secure zero = {0};
-	secure_cancel(&zero);
+	struct tls_handshake zero = {0};
+	tls_handshake_cancel(&zero);
 	start(CLOCK_MS, "a.example", NULL);
-	secure_cancel(&secure);
+	tls_handshake_cancel(&handshake);
 	struct loop_task task;
 	for (int i = 0; i < 3; i++) {
 		usleep(1000);
@@ -184,7 +184,7 @@ static void no_memory_is_told_too(void **state)
 	int fds[2];
 	test_tcp_pair(fds);
 	peer = fds[1];
-	secure_start(&secure, loop, fds[0], NULL, CLOCK_NEVER, done);
+	tls_handshake_start(&handshake, loop, fds[0], NULL, CLOCK_NEVER, done);
 	wait_for_it();
 	assert_string_equal(why, "out of memory");
 	assert_int_equal(result.fd, -1);

@@ -6,16 +6,16 @@
 #include "net/conn.h"
 #include "net/tls.h"
 
-struct secure {
+struct tls_handshake {
 	struct conn conn;
 	struct loop_timer timer;
 	struct loop_task report;
 	/*
-	 * Exactly once unless cancelled, from the loop, never from within secure_start(). The connection is the
+	 * Exactly once unless cancelled, from the loop, never from within tls_handshake_start(). The connection is the
 	 * callee's and the handshake is over; or its fd is -1 and `why` is a sentence's rest. Either may
 	 * be started again or freed in it.
 	 */
-	void (*done)(struct secure *s, struct detached_conn detached, const char *why);
+	void (*done)(struct tls_handshake *s, struct detached_conn detached, const char *why);
 	bool distrusted; /* nobody who is trusted vouches for the peer */
 	bool misnamed;   /* its certificate is for other names */
 	bool foreign;    /* it does not speak TLS */
@@ -23,8 +23,9 @@ struct secure {
 };
 
 /* Owns `fd` and `tls` from here on. `deadline` is absolute, µs. */
-void secure_start(struct secure *s, struct loop *loop, int fd, struct tls *tls, uint64_t deadline,
-	void (*done)(struct secure *s, struct detached_conn detached, const char *why));
+void tls_handshake_start(struct tls_handshake *s, struct loop *loop, int fd, struct tls *tls,
+	uint64_t deadline,
+	void (*done)(struct tls_handshake *s, struct detached_conn detached, const char *why));
 
 /* Closes; done() does not come any more. One that is zero or finished is fine. */
-void secure_cancel(struct secure *s);
+void tls_handshake_cancel(struct tls_handshake *s);

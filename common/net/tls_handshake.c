@@ -1,4 +1,4 @@
-#include "net/secure.h"
+#include "net/tls_handshake.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #define TOO_LONG "the TLS handshake took too long"
 
 /* `done` comes at the end of the turn, so that it may free what called us. The first word counts. */
-static void finish(struct secure *s, const char *why)
+static void finish(struct tls_handshake *s, const char *why)
 {
 	if (list_linked(&s->report.link))
 		return;
@@ -17,18 +17,18 @@ static void finish(struct secure *s, const char *why)
 	loop_defer(s->conn.loop, LOOP_PHASE_READ, &s->report);
 }
 
-static void secure_report(struct loop_task *task)
+static void tls_handshake_report(struct loop_task *task)
 {
-	struct secure *s = container_of(task, struct secure, report);
+	struct tls_handshake *s = container_of(task, struct tls_handshake, report);
 	struct detached_conn detached = conn_detach(&s->conn);
 	if (s->why[0])
 		detached_conn_close(&detached);
 	s->done(s, detached, s->why);
 }
 
-static void secure_changed(struct conn *conn)
+static void tls_handshake_changed(struct conn *conn)
 {
-	struct secure *s = container_of(conn, struct secure, conn);
+	struct tls_handshake *s = container_of(conn, struct tls_handshake, conn);
 	if (conn->tls && conn_established(conn)) {
 		finish(s, "");
 	} else if (conn->tls && conn->error) {
@@ -39,30 +39,31 @@ static void secure_changed(struct conn *conn)
 	}
 }
 
-static void secure_timer(struct loop_timer *timer)
+static void tls_handshake_timer(struct loop_timer *timer)
 {
-	struct secure *s = container_of(timer, struct secure, timer);
+	struct tls_handshake *s = container_of(timer, struct tls_handshake, timer);
 	finish(s, TOO_LONG);
 }
 
-void secure_start(struct secure *s, struct loop *loop, int fd, struct tls *tls, uint64_t deadline,
-	void (*done)(struct secure *s, struct detached_conn detached, const char *why))
+void tls_handshake_start(struct tls_handshake *s, struct loop *loop, int fd, struct tls *tls,
+	uint64_t deadline,
+	void (*done)(struct tls_handshake *s, struct detached_conn detached, const char *why))
 {
-	*s = (struct secure){.done = done};
-	loop_timer_init(&s->timer, loop, secure_timer);
-	loop_task_init(&s->report, secure_report);
-	int r = conn_init(&s->conn, loop, fd, secure_changed);
+	*s = (struct tls_handshake){.done = done};
+	loop_timer_init(&s->timer, loop, tls_handshake_timer);
+	loop_task_init(&s->report, tls_handshake_report);
+	int r = conn_init(&s->conn, loop, fd, tls_handshake_changed);
 	if (r < 0)
 		tls_free(tls);
 	else
-		r = tls ? conn_secure(&s->conn, tls, NULL, 0) : -1;
+		r = tls ? conn_start_tls(&s->conn, tls, NULL, 0) : -1;
 	if (r < 0)
 		finish(s, "out of memory");
 	else
 		loop_timer_set(&s->timer, deadline);
 }
 
-void secure_cancel(struct secure *s)
+void tls_handshake_cancel(struct tls_handshake *s)
 {
 	if (!s->done)
 		return;
