@@ -9,9 +9,9 @@
 void link_set_state(struct link *l, enum link_state state);
 void link_heard(struct link *l); /* last_came may have moved: a silent link may be none any more */
 
-/* greet.c: hello, handshake, key confirmation. `p` is one whole WebSocket message. */
+/* link_handshake.c: hello, handshake, key confirmation. `p` is one whole WebSocket message. */
 int link_send_hello(struct link *l);
-void link_greet(struct link *l, uint8_t *p, size_t n, uint64_t now);
+void link_handshake(struct link *l, uint8_t *p, size_t n, uint64_t now);
 void link_message(struct link *l, struct control *message); /* hello, or the owner's */
 
 /* record.c: messages in and out. */

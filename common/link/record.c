@@ -176,7 +176,7 @@ static void link_event(struct link *l, const struct ws_event *ev, uint64_t now)
 		if (l->state == LINK_UP)
 			link_open(l, ev->payload, ev->size, now);
 		else
-			link_greet(l, ev->payload, ev->size, now);
+			link_handshake(l, ev->payload, ev->size, now);
 		break;
 	case WS_PING:
 		/* Answered for the proxies' sake, unless its sender does not read (rule 17). */

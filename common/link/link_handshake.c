@@ -58,7 +58,7 @@ static void link_begin(struct link *l, const struct token_key *key, uint8_t vers
 }
 
 /* Client: the server's hello. */
-static void greet_hello(struct link *l, const uint8_t *p, size_t n)
+static void handshake_take_hello(struct link *l, const uint8_t *p, size_t n)
 {
 	struct hello hello;
 	if (hello_read(p, n, &hello) != 0) {
@@ -126,7 +126,7 @@ static bool link_agree(struct link *l, const struct hello_proof *peer)
 }
 
 /* Server: the client's first message. */
-static void greet_first(struct link *l, const uint8_t *p, size_t n)
+static void handshake_take_first(struct link *l, const uint8_t *p, size_t n)
 {
 	struct hello_first first;
 	if (hello_read_first(p, n, &first) != 0) {
@@ -192,7 +192,7 @@ static void link_confirm(struct link *l)
 }
 
 /* Client: the server's answer. */
-static void greet_answer(struct link *l, const uint8_t *p, size_t n)
+static void handshake_take_answer(struct link *l, const uint8_t *p, size_t n)
 {
 	struct hello_answer answer;
 	if (hello_read_answer(p, n, &answer) != 0) {
@@ -230,7 +230,7 @@ static void greet_answer(struct link *l, const uint8_t *p, size_t n)
 }
 
 /* The peer's first message behind the handshake; sealed in any case. */
-static void greet_confirm(struct link *l, uint8_t *p, size_t n, uint64_t now)
+static void handshake_take_confirm(struct link *l, uint8_t *p, size_t n, uint64_t now)
 {
 	if (seal_decrypt(&l->recv, p, n) != 0) {
 		link_close(l, LINK_END_REFUSED, "the other side did not confirm the key");
@@ -268,20 +268,20 @@ void link_message(struct link *l, struct control *message)
 	l->ops->up(l, message);
 }
 
-void link_greet(struct link *l, uint8_t *p, size_t n, uint64_t now)
+void link_handshake(struct link *l, uint8_t *p, size_t n, uint64_t now)
 {
 	switch (l->state) {
 	case LINK_HELLO:
-		greet_hello(l, p, n);
+		handshake_take_hello(l, p, n);
 		break;
 	case LINK_HANDSHAKE:
 		if (l->config.client)
-			greet_answer(l, p, n);
+			handshake_take_answer(l, p, n);
 		else
-			greet_first(l, p, n);
+			handshake_take_first(l, p, n);
 		break;
 	case LINK_CONFIRM:
-		greet_confirm(l, p, n, now);
+		handshake_take_confirm(l, p, n, now);
 		break;
 	case LINK_KEY:
 		link_close(l, LINK_END_VIOLATION, "a message out of turn");
