@@ -78,16 +78,16 @@ static long bio_ctrl(BIO *bio, int command, long number, void *p)
 
 /* ---- Both sides ---- */
 
-int tls_side_init(struct tls_side *side, const SSL_METHOD *method, struct error *err)
+int tls_context_init(struct tls_context *context, const SSL_METHOD *method, struct error *err)
 {
-	atomic_init(&side->refs, 1);
-	side->ctx = SSL_CTX_new(method);
-	side->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "tunnel");
-	if (!side->ctx || !side->bio || !BIO_meth_set_read(side->bio, bio_read) ||
-		!BIO_meth_set_write(side->bio, bio_write) ||
-		!BIO_meth_set_ctrl(side->bio, bio_ctrl))
+	atomic_init(&context->refs, 1);
+	context->ctx = SSL_CTX_new(method);
+	context->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "tunnel");
+	if (!context->ctx || !context->bio || !BIO_meth_set_read(context->bio, bio_read) ||
+		!BIO_meth_set_write(context->bio, bio_write) ||
+		!BIO_meth_set_ctrl(context->bio, bio_ctrl))
 		return tls_error(err, -ENOMEM, "TLS cannot be set up");
-	SSL_CTX *ctx = side->ctx;
+	SSL_CTX *ctx = context->ctx;
 	/* Renegotiation would change what a link is bound to; a stranger could also ask for it often. */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					 SSL_OP_CIPHER_SERVER_PREFERENCE |
@@ -109,18 +109,18 @@ int tls_side_init(struct tls_side *side, const SSL_METHOD *method, struct error 
 	return 0;
 }
 
-void tls_side_deinit(struct tls_side *side)
+void tls_context_deinit(struct tls_context *context)
 {
-	SSL_CTX_free(side->ctx);
-	BIO_meth_free(side->bio);
+	SSL_CTX_free(context->ctx);
+	BIO_meth_free(context->bio);
 }
 
-struct tls *tls_new(struct tls_side *side)
+struct tls *tls_new(struct tls_context *context)
 {
 	ERR_clear_error();
 	struct tls *tls = calloc(1, sizeof *tls);
-	SSL *ssl = tls ? SSL_new(side->ctx) : NULL;
-	BIO *bio = ssl ? BIO_new(side->bio) : NULL;
+	SSL *ssl = tls ? SSL_new(context->ctx) : NULL;
+	BIO *bio = ssl ? BIO_new(context->bio) : NULL;
 	if (!bio) {
 		SSL_free(ssl);
 		free(tls);

@@ -50,7 +50,7 @@ static int trust_system(SSL_CTX *ctx)
 
 static int trust(struct tls_client *c, const struct tls_client_config *config, struct error *err)
 {
-	SSL_CTX *ctx = c->side.ctx;
+	SSL_CTX *ctx = c->context.ctx;
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
 	X509_VERIFY_PARAM_set_hostflags(param,
@@ -122,11 +122,11 @@ static int set_up(struct tls_client *c, const struct tls_client_config *config, 
 	c->judge_later = config->judge_later;
 	c->pinned = config->pin;
 	int r = config->pin ? parse_pin(config->pin, c->pin, err) : 0;
-	r = r ? r : tls_side_init(&c->side, TLS_client_method(), err);
+	r = r ? r : tls_context_init(&c->context, TLS_client_method(), err);
 	r = r ? r : trust(c, config, err);
 	if (!r && config->key && !config->cert)
 		r = error_set(err, -EINVAL, "the key %s belongs to no certificate", config->key);
-	return r || !config->cert ? r : show(c->side.ctx, config, err);
+	return r || !config->cert ? r : show(c->context.ctx, config, err);
 }
 
 struct tls_client *tls_client_new(const struct tls_client_config *config, struct error *err)
@@ -136,13 +136,13 @@ struct tls_client *tls_client_new(const struct tls_client_config *config, struct
 		error_set(err, -ENOMEM, "no memory for TLS");
 		return NULL;
 	}
-	atomic_init(&c->side.refs, 1);
+	atomic_init(&c->context.refs, 1);
 	return set_up(c, config, err) ? tls_client_unref(c) : c;
 }
 
 bool tls_client_dates(const struct tls_client *c, struct tls_dates *out)
 {
-	X509 *x = SSL_CTX_get0_certificate(c->side.ctx);
+	X509 *x = SSL_CTX_get0_certificate(c->context.ctx);
 	if (x)
 		tls_dates_of(x, out);
 	return x;
@@ -150,15 +150,15 @@ bool tls_client_dates(const struct tls_client *c, struct tls_dates *out)
 
 struct tls_client *tls_client_ref(struct tls_client *c)
 {
-	atomic_fetch_add_explicit(&c->side.refs, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->context.refs, 1, memory_order_relaxed);
 	return c;
 }
 
 struct tls_client *tls_client_unref(struct tls_client *c)
 {
-	if (!c || atomic_fetch_sub_explicit(&c->side.refs, 1, memory_order_acq_rel) != 1)
+	if (!c || atomic_fetch_sub_explicit(&c->context.refs, 1, memory_order_acq_rel) != 1)
 		return NULL;
-	tls_side_deinit(&c->side);
+	tls_context_deinit(&c->context);
 	free(c);
 	return NULL;
 }
@@ -196,7 +196,7 @@ static bool aim(SSL *ssl, const char *host, bool alpn)
 
 struct tls *tls_connect(struct tls_client *c, const char *host, bool alpn)
 {
-	struct tls *tls = tls_new(&c->side);
+	struct tls *tls = tls_new(&c->context);
 	if (!tls)
 		return NULL;
 	tls->client = tls_client_ref(c);

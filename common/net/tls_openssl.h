@@ -60,10 +60,10 @@ void tls_tickets_deinit(struct tls_tickets *t);
 /* Makes the context of a server ask its `tickets` for keys, and whether a ticket may be used. */
 int tls_tickets_serve(SSL_CTX *ctx, struct error *err);
 
-/* ---- Sides ---- */
+/* ---- Contexts ---- */
 
 /* What a connection needs of whoever it belongs to: the head of both structs below. */
-struct tls_side {
+struct tls_context {
 	atomic_uint refs;
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
@@ -78,7 +78,7 @@ struct tls_choice {
 };
 
 struct tls_server {
-	struct tls_side side;
+	struct tls_context context;
 	struct tls_certificate *certs;
 	size_t n_certs, cap_certs;
 	struct tls_choice usual; /* the context's own: for whoever asks for nothing that we have */
@@ -86,14 +86,14 @@ struct tls_server {
 };
 
 struct tls_client {
-	struct tls_side side;
+	struct tls_context context;
 	bool insecure, judge_later, pinned;
 	uint8_t pin[TLS_PIN_SIZE];
 };
 
 /* The context with what both sides have in common. 0, -ENOMEM with a sentence. */
-int tls_side_init(struct tls_side *side, const SSL_METHOD *method, struct error *err);
-void tls_side_deinit(struct tls_side *side);
+int tls_context_init(struct tls_context *context, const SSL_METHOD *method, struct error *err);
+void tls_context_deinit(struct tls_context *context);
 /* The certificates for a name as the peer wrote it. */
 struct tls_choice tls_server_pick(const struct tls_server *s, struct str sni);
 /* "<what>: <OpenSSL's reason>". Returns `code`. */
@@ -129,7 +129,7 @@ struct tls {
 	bool plain_http;              /* but an answer of HTTP */
 };
 
-struct tls *tls_new(struct tls_side *side);
+struct tls *tls_new(struct tls_context *context);
 /* Keeps the first complaint of a connection. */
 void tls_complain(struct tls *tls, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -196,12 +196,13 @@ static int ask_for_certificates(SSL_CTX *ctx, const char *ca, struct error *err)
 
 static int set_up(struct tls_server *s, const struct tls_server_config *config, struct error *err)
 {
-	int r = tls_side_init(&s->side, TLS_server_method(), err);
+	int r = tls_context_init(&s->context, TLS_server_method(), err);
 	r = r ? r : add_all(s, config, err);
-	r = r || !config->client_ca ? r : ask_for_certificates(s->side.ctx, config->client_ca, err);
+	r = r || !config->client_ca ? r
+				    : ask_for_certificates(s->context.ctx, config->client_ca, err);
 	if (r)
 		return r;
-	SSL_CTX *ctx = s->side.ctx;
+	SSL_CTX *ctx = s->context.ctx;
 	choose_usual(s);
 	ERR_clear_error();
 	for (size_t i = 0; i < TLS_KINDS; i++) {
@@ -233,19 +234,19 @@ struct tls_server *tls_server_new(const struct tls_server_config *config, struct
 
 struct tls_server *tls_server_ref(struct tls_server *s)
 {
-	atomic_fetch_add_explicit(&s->side.refs, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->context.refs, 1, memory_order_relaxed);
 	return s;
 }
 
 struct tls_server *tls_server_unref(struct tls_server *s)
 {
-	if (!s || atomic_fetch_sub_explicit(&s->side.refs, 1, memory_order_acq_rel) != 1)
+	if (!s || atomic_fetch_sub_explicit(&s->context.refs, 1, memory_order_acq_rel) != 1)
 		return NULL;
 	for (size_t i = 0; i < s->n_certs; i++)
 		tls_certificate_deinit(&s->certs[i]);
 	free(s->certs);
 	tls_tickets_deinit(&s->tickets);
-	tls_side_deinit(&s->side);
+	tls_context_deinit(&s->context);
 	free(s);
 	return NULL;
 }
@@ -280,7 +281,7 @@ void tls_server_dates(const struct tls_server *s, size_t i, struct tls_dates *ou
 
 struct tls *tls_accept(struct tls_server *s, bool alpn)
 {
-	struct tls *tls = tls_new(&s->side);
+	struct tls *tls = tls_new(&s->context);
 	if (!tls)
 		return NULL;
 	tls->server = tls_server_ref(s);
