@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/inside.h"
+#include "config/config_internal.h"
 #include "config/value.h"
 
 struct line {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "config/formatting.h"
-#include "config/inside.h"
+#include "config/config_internal.h"
 #include "config/value.h"
 
 struct config *config_new(const struct option_table *t, void *values)

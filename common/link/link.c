@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "link/internal.h"
+#include "link/link_internal.h"
 
 static const char *const state_names[] = {"waiting for the hello", "deriving the key",
 	"handshaking", "confirming", "up", "closed"};

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "link/internal.h"
+#include "link/link_internal.h"
 
 static bool link_speaks(uint8_t version)
 {

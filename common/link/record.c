@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "link/internal.h"
+#include "link/link_internal.h"
 
 #define HEADER_MAX 8 /* bytes of a ws header up to 65,535 bytes, masked */
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "mux/internal.h"
+#include "mux/mux_internal.h"
 
 #define TURN_MIN  ((int32_t)MUX_FILL_MIN) /* bytes; what is left of a turn waits for the next */
 #define PING_SIZE (FRAME_HEADER + 8)      /* bytes; a PONG's too */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "mux/internal.h"
+#include "mux/mux_internal.h"
 
 static int violation(struct mux *m, const char *what)
 {

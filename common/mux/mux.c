@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "mux/internal.h"
+#include "mux/mux_internal.h"
 
 #define IDS_LOW    ((uint32_t)1 << 20) /* ids left when a new link should take over (rule 19) */
 #define RTT_PERIOD (30 * CLOCK_S)      /* two of them are the minute of rule 22 */

@@ -11,7 +11,7 @@
  * of them must not end what beside it is whole.
  */
 #include "base/macros.h"
-#include "mux/internal.h"
+#include "mux/mux_internal.h"
 
 #define GROUPS_BITS 8 /* of a hash: two groups weigh as one, one time in 256 */
 /* A bound on a weight's factor, so that a sum of weights fits 64 bits: 12 days in milliseconds. */

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "mux/internal.h"
+#include "mux/mux_internal.h"
 
 static const char *const state_names[] = {"idle", "open", "half-closed (local)",
 	"half-closed (remote)", "closed"};

@@ -7,7 +7,7 @@
  * than 20 under 1 secret of 500, the longest of 148; after two rounds none of 20,000 secrets had one of
  * more than 11.
  */
-#include "mux/internal.h"
+#include "mux/mux_internal.h"
 
 int mux_enter(struct mux *m, struct stream *s)
 {

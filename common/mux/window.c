@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "mux/internal.h"
+#include "mux/mux_internal.h"
 
 #define CHUNK_MIN      1024 /* bytes; peers that send single bytes must not cost a header for each */
 /*

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/conn_inner.h"
+#include "net/conn_internal.h"
 #include "net/socket.h"
 #include "net/tls.h"
 

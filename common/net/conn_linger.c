@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
-#include "net/conn_inner.h"
+#include "net/conn_internal.h"
 #include "net/tls_filter.h"
 
 struct lingerer {

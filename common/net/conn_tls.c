@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/macros.h"
-#include "net/conn_inner.h"
+#include "net/conn_internal.h"
 #include "net/tls.h"
 #include "net/tls_filter.h"
 

@@ -11,7 +11,7 @@
 #include <openssl/err.h>
 
 #include "base/macros.h"
-#include "net/tls_openssl.h"
+#include "net/tls_internal.h"
 
 /* Bytes that begin a TLS record: its type (RFC 8446, 5.1), change_cipher_spec to application_data. */
 #define RECORD_TYPE_FIRST 20

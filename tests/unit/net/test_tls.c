@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/macros.h"
-#include "net/tls_openssl.h"
+#include "net/tls_internal.h"
 
 static struct test_cert ca, stranger;
 static struct tls_server *server;

@@ -2,7 +2,7 @@
 #include "certs.h"
 
 #include "base/macros.h"
-#include "net/tls_openssl.h"
+#include "net/tls_internal.h"
 
 #define START (5 * CLOCK_S) /* any moment */
 
