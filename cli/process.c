@@ -27,7 +27,7 @@ static void open_standard_streams(void)
 /* Signals that would end the process, and mean nothing here or not yet. */
 static void ignore_signals(void)
 {
-	/* SIGPIPE and SIGXFSZ: the write that fails says so. SIGUSR1 is caught later (net/signals); scripts for
+	/* SIGPIPE and SIGXFSZ: the write that fails says so. SIGUSR1 is caught later (loop/signals); scripts for
 	   other programs send SIGUSR2 when they rotate logs. */
 	static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};

@@ -15,8 +15,8 @@
 #include "client/proxy.h"
 #include "client/services.h"
 #include "mux/budget.h"
-#include "net/status.h"
-#include "net/tls.h"
+#include "loop/status.h"
+#include "tls/tls.h"
 
 /* The exit node's notices beyond that are not logged: at once, one for each name of a large client. */
 #define BOND_NOTICE_BURST 64

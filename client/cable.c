@@ -6,7 +6,7 @@
 #include "base/macros.h"
 #include "client/bond.h"
 #include "client/outlets.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 #include "version.h"
 
 static struct cable *cable_of(struct link *l)

@@ -9,8 +9,8 @@
 #include "base/macros.h"
 #include "client/bond.h"
 #include "crypto/crypto.h"
-#include "net/notify.h"
-#include "net/signals.h"
+#include "loop/notify.h"
+#include "loop/signals.h"
 
 /* The program's exit statuses, as tunnel(1) lists them. */
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_REJECTED = 3 };

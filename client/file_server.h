@@ -8,7 +8,7 @@
  * takes more, from the page cache then.
  */
 #include "client/offering.h"
-#include "net/loop.h"
+#include "loop/loop.h"
 #include "wire/http1.h"
 
 /*

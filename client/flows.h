@@ -7,9 +7,9 @@
 #include "client/offering.h"
 #include "net/flow.h"
 #include "net/flow_queue.h"
-#include "net/loop.h"
+#include "loop/loop.h"
 #include "net/resolver.h"
-#include "net/timeouts.h"
+#include "loop/timeouts.h"
 #include "net/udp.h"
 
 #define FLOWS_MAX              1024 /* at a time, each with a descriptor: rule 18 */

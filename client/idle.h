@@ -3,7 +3,7 @@
  * Connections in which nothing moves for too long. A time may be each service's own, so there is a queue for
  * each of them; whoever is in one is looked at several times within it, so that bytes that move cost nothing.
  */
-#include "net/timeouts.h"
+#include "loop/timeouts.h"
 
 #define IDLE_LOOKS \
 	8 /* within the time: a silent connection is kept for an eighth of it longer at most, */

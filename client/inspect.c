@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "client/file_folder.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 
 struct inspection {
 	void (*found)(void *arg, const char *sentence);

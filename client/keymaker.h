@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "crypto/token.h"
-#include "net/offload.h"
+#include "loop/offload.h"
 
 struct keymaker_job;
 

@@ -15,7 +15,7 @@
 #include "base/log_limit.h"
 #include "client/upstreams.h"
 #include "link/link.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 
 #define OFFERING_QUIET (10 * CLOCK_S) /* between two lines about one upstream that fails */
 #define OFFERING_WRONG \

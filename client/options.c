@@ -9,7 +9,7 @@
 #include "client/habits.h"
 #include "config/shared.h"
 #include "link/upgrade.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 #include "wire/alpn.h"
 
 #define AT(field) offsetof(struct client_options, field)

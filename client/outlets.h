@@ -11,9 +11,9 @@
 #include "client/options.h"
 #include "client/services.h"
 #include "client/turnstile.h"
-#include "net/loop.h"
+#include "loop/loop.h"
 #include "net/resolver.h"
-#include "net/timeouts.h"
+#include "loop/timeouts.h"
 
 struct outlets {
 	struct loop *loop;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "net/socket.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 #include "server/access.h"
 #include "server/session.h"
 

@@ -3,8 +3,8 @@
  * The exit node's certificates: read at start, again on a reload, and when their files change, on a helper
  * thread; then every worker gets them in turn. Certificates that cannot be read leave the old ones in use.
  */
-#include "net/offload.h"
-#include "net/tls.h"
+#include "loop/offload.h"
+#include "tls/tls.h"
 #include "server/node.h"
 #include "server/options.h"
 

@@ -16,7 +16,7 @@
 #include "base/table.h"
 #include "crypto/keyed_hash.h"
 #include "mux/budget.h"
-#include "net/loop.h"
+#include "loop/loop.h"
 #include "wire/address.h"
 
 #define CHARGE_RANKS 48 /* powers of two: more than any memory has */

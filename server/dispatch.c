@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "link/upgrade.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 #include "server/forward.h"
 #include "server/scheme.h"
 #include "server/session.h"

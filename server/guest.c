@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "net/socket.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 #include "server/caller.h"
 #include "server/visitor.h"
 #include "server/worker.h"

@@ -6,7 +6,7 @@
  *	ARRIVING [-> SECURING] -> gone
  */
 #include "net/conn.h"
-#include "net/timeouts.h"
+#include "loop/timeouts.h"
 #include "server/arrival.h"
 #include "server/charges.h"
 #include "server/door.h"

@@ -10,7 +10,7 @@
  *	MOVING <-> OPEN [-> LEAVING -> MOVING], each -> CLOSED
  */
 #include "base/buf.h"
-#include "net/mailbox.h"
+#include "loop/mailbox.h"
 #include "net/udp.h"
 #include "server/service.h"
 

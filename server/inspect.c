@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/file_error.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 #include "server/state.h"
 
 struct inspection {

@@ -8,7 +8,7 @@
  * one nevertheless, and from a service that has sent such bytes before. There a lane rests first.
  */
 #include "mux/stream.h"
-#include "net/timeouts.h"
+#include "loop/timeouts.h"
 #include "server/service.h"
 #include "server/trunk.h"
 

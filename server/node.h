@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "net/mailbox.h"
+#include "loop/mailbox.h"
 #include "server/census.h"
 #include "server/forward.h"
 #include "server/half_open.h"

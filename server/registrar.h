@@ -4,7 +4,7 @@
  * order of each link, all on the main thread.
  */
 #include "base/log_limit.h"
-#include "net/status.h"
+#include "loop/status.h"
 #include "server/session.h"
 
 /*

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/notify.h"
+#include "loop/notify.h"
 #include "server/worker.h"
 
 void reload_init(struct reload *r, struct node *n, struct certificates *c,

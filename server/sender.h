@@ -6,7 +6,7 @@
  * goes, net/flow_queue says.
  */
 #include "net/flow.h"
-#include "net/timeouts.h"
+#include "loop/timeouts.h"
 #include "server/roll.h"
 #include "server/service.h"
 

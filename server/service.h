@@ -8,7 +8,7 @@
 #include "base/list.h"
 #include "base/log_limit.h"
 #include "base/log_limit.h"
-#include "net/loop.h"
+#include "loop/loop.h"
 #include "server/node.h"
 #include "server/routes.h"
 #include "wire/control.h"

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "crypto/random.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 #include "server/port.h"
 #include "server/public_address.h"
 #include "server/publish.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 #include "server/registrar.h"
 #include "server/trunk_accept.h"
 #include "server/silence.h"

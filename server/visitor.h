@@ -11,7 +11,7 @@
  */
 #include "base/buf.h"
 #include "net/conn.h"
-#include "net/timeouts.h"
+#include "loop/timeouts.h"
 #include "server/access.h"
 #include "server/door.h"
 #include "server/lane.h"

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "base/str.h"
-#include "net/timeouts.h"
+#include "loop/timeouts.h"
 #include "wire/address.h"
 
 struct route;

@@ -4,7 +4,7 @@
 #include <sys/sysinfo.h>
 
 #include "base/macros.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 #include "server/caller.h"
 #include "server/guest.h"
 #include "server/session.h"

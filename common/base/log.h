@@ -84,7 +84,7 @@ struct log_field {
 void log_access(const struct log_field *fields, size_t n);
 
 /*
- * Ends this thread's turn: hands the collected lines to the log thread. Called by net/loop. A
+ * Ends this thread's turn: hands the collected lines to the log thread. Called by loop/loop. A
  * thread collects only once it has called this; the lines of one that never does are handed over
  * singly.
  */

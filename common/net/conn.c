@@ -7,7 +7,7 @@
 
 #include "net/conn_internal.h"
 #include "net/socket.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 
 static void conn_event(int fd, short what, void *arg)
 {

@@ -15,8 +15,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include "net/loop.h"
-#include "net/timeouts.h"
+#include "loop/loop.h"
+#include "loop/timeouts.h"
 
 /* How late the reset described above may be noticed on a connection that nobody writes to, µs. */
 #define CONN_RECHECK     (1 * CLOCK_S)
@@ -44,7 +44,7 @@ struct tls;
 /* What a connection is without its loop: what goes from one owner, or loop, to another. */
 struct detached_conn {
 	int fd;          /* owned; -1: none */
-	struct tls *tls; /* owned; NULL: plain text (net/tls.h) */
+	struct tls *tls; /* owned; NULL: plain text (tls/tls.h) */
 };
 
 #define DETACHED_CONN_NULL    ((struct detached_conn){.fd = -1})
@@ -143,7 +143,7 @@ void conn_close(struct conn *conn);
 /* Closes with RST: the peer must not take what it got for the whole (rule 24). */
 void conn_abort(struct conn *conn);
 /*
- * TLS from here on; `tls` (net/tls.h) is owned. `early` are bytes of the peer's that were read already.
+ * TLS from here on; `tls` (tls/tls.h) is owned. `early` are bytes of the peer's that were read already.
  * During the handshake both bits are off, reads and writes are -EAGAIN; changed() runs when it is over,
  * or failed (-EPROTO to every call then, tls_complaint() says why). 0 or -ENOMEM.
  */
@@ -156,7 +156,7 @@ bool conn_established(const struct conn *conn);
 /* Out of its loop, and now the caller's: for conn_attach() elsewhere, where bits are told anew. */
 struct detached_conn conn_detach(struct conn *conn);
 
-/* For net/loop.c, which keeps both queues. */
+/* For loop/loop.c, which keeps both queues. */
 struct conn_lingers {
 	struct timeout_queue queue;
 	size_t count;

@@ -6,7 +6,7 @@
 
 #include "base/macros.h"
 #include "net/conn_internal.h"
-#include "net/tls_filter.h"
+#include "tls/tls_filter.h"
 
 struct lingerer {
 	struct conn conn; /* its timeout is on the loop's queue */

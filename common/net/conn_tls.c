@@ -11,8 +11,8 @@
 
 #include "base/macros.h"
 #include "net/conn_internal.h"
-#include "net/tls.h"
-#include "net/tls_filter.h"
+#include "tls/tls.h"
+#include "tls/tls_filter.h"
 
 /* Bytes asked of the socket at once: at least one whole record, at most what four take. */
 #define CHUNK_MIN (TLS_RECORD + 1024)

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/loop.h"
+#include "loop/loop.h"
 #include "net/resolver.h"
 #include "wire/address.h"
 

@@ -5,7 +5,7 @@
  */
 #include "link/link.h"
 #include "net/conn.h"
-#include "net/loop.h"
+#include "loop/loop.h"
 
 #define LINK_IO_READS       2 /* of LINK_INPUT bytes a turn: then others have theirs */
 #define LINK_IO_WRITES      4 /* of about LINK_OUTPUT_MAX bytes a turn, likewise */

@@ -9,7 +9,7 @@
 #include "base/macros.h"
 #include "base/table.h"
 #include "crypto/keyed_hash.h"
-#include "net/offload.h"
+#include "loop/offload.h"
 
 /* What took longer came from a server that does not answer: a round trip is at most half of it. */
 #define SLOW_AFTER CLOCK_S

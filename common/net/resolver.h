@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/loop.h"
+#include "loop/loop.h"
 #include "net/resolve.h"
 
 #define RESOLVER_FRESH (5 * CLOCK_S)  /* as Envoy asks; getaddrinfo() does not tell the DNS's TTL */

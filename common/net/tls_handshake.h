@@ -4,7 +4,7 @@
  * proxy's answer to CONNECT.
  */
 #include "net/conn.h"
-#include "net/tls.h"
+#include "tls/tls.h"
 
 struct tls_handshake {
 	struct conn conn;

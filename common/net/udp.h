@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "net/loop.h"
+#include "loop/loop.h"
 #include "net/port_range.h"
 #include "wire/address.h"
 

@@ -12,7 +12,7 @@ import sources
 BASE = {"base"}
 SIBLINGS = {"wire", "crypto", "config"}
 MUX = BASE | SIBLINGS | {"mux"}
-NET = MUX | {"link", "net"}
+NET = MUX | {"tls", "loop", "link", "net"}
 MAY_INCLUDE = {
     "base": set(),
     "wire": BASE,
@@ -20,7 +20,9 @@ MAY_INCLUDE = {
     "config": BASE,
     "mux": BASE | SIBLINGS,
     "link": MUX,
-    "net": MUX | {"link"},
+    "tls": BASE | SIBLINGS | {"tls"},
+    "loop": BASE | SIBLINGS | {"net"},  # loop.c, of connections
+    "net": MUX | {"tls", "loop", "link"},
     "panel": NET,
     "server": NET | {"panel"},
     "client": NET | {"panel"},
@@ -30,8 +32,8 @@ EVERYWHERE = {"tests", "fuzz", "bench"}
 
 # A library's headers and the only places, as prefixes of paths, that speak to it.
 LIBRARIES = {
-    r"event2/|event\.h": ["common/net/"],
-    r"openssl/": ["common/net/tls", "common/crypto/", "tests/unit/net/"],
+    r"event2/|event\.h": ["common/loop/"],
+    r"openssl/": ["common/tls/", "common/crypto/", "tests/unit/"],
     r"sodium(\.h|/)": ["common/crypto/"],
     r"libwebsockets": ["common/panel/", "tests/"],
     r"jansson\.h": ["common/wire/control.c", "common/panel/"],

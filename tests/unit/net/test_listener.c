@@ -12,7 +12,7 @@
 
 #include "base/macros.h"
 #include "net/listener.h"
-#include "net/notify.h"
+#include "loop/notify.h"
 #include "net/socket.h"
 
 static struct loop *loop;

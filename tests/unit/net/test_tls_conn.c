@@ -7,7 +7,7 @@
 #include "base/macros.h"
 #include "net/conn.h"
 #include "net/socket.h"
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 
 #define PATIENCE (5 * CLOCK_S)
 

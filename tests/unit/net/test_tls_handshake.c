@@ -5,7 +5,7 @@
 
 #include "base/macros.h"
 #include "net/tls_handshake.h"
-#include "net/tls_filter.h"
+#include "tls/tls_filter.h"
 
 #define PATIENCE (5 * CLOCK_S)
 

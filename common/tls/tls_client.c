@@ -10,7 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/cleanup.h"
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 #include "wire/hostname.h"
 
 #define PIN_PREFIX "sha256/"

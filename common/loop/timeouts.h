@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "net/loop.h"
+#include "loop/loop.h"
 
 /* Embedded in what waits. */
 struct timeout {

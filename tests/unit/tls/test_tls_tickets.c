@@ -1,8 +1,8 @@
 /* How long a ticket is good for: its key's time, and that of the next one. */
-#include "certs.h"
+#include "tests/unit/net/certs.h"
 
 #include "base/macros.h"
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 
 #define START (5 * CLOCK_S) /* any moment */
 

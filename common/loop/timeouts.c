@@ -1,4 +1,4 @@
-#include "net/timeouts.h"
+#include "loop/timeouts.h"
 
 /* Entries expired in one turn: closing a connection costs a few µs, so a burst stays below 2 ms. */
 #define TIMEOUTS_PER_TURN 256

@@ -1,4 +1,4 @@
-#include "net/offload.h"
+#include "loop/offload.h"
 
 #include <pthread.h>
 #include <signal.h>

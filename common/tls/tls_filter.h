@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "net/tls.h"
+#include "tls/tls.h"
 
 /* Plain bytes that one output holds: a link's full buffer is one system call. */
 #define TLS_TURN     (128u << 10)

@@ -10,7 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 
 #define NAME_SHOWN  64 /* characters of a name that a stranger wrote into a certificate */
 #define NAMES_SHOWN 2  /* then "and others" */

@@ -2,7 +2,7 @@
  * One connection. OpenSSL reads from what was fed and writes behind what is pending, through a BIO that
  * never makes it wait for room: SSL_write() takes all it is given, and a turn's records leave together.
  */
-#include "net/tls.h"
+#include "tls/tls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include <openssl/err.h>
 
 #include "base/macros.h"
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 
 /* Bytes that begin a TLS record: its type (RFC 8446, 5.1), change_cipher_spec to application_data. */
 #define RECORD_TYPE_FIRST 20

@@ -1,11 +1,11 @@
-#include "net/status.h"
+#include "loop/status.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/escape.h"
 #include "base/macros.h"
-#include "net/notify.h"
+#include "loop/notify.h"
 
 static void status_say(struct loop_timer *timer)
 {

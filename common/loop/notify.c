@@ -1,4 +1,4 @@
-#include "net/notify.h"
+#include "loop/notify.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -11,7 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "base/buf.h"
-#include "net/tls_filter.h"
+#include "tls/tls_filter.h"
 
 /* ---- Certificates (tls_certificate.c) ---- */
 

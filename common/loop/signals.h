@@ -6,7 +6,7 @@
  */
 #include <stdbool.h>
 
-#include "net/loop.h"
+#include "loop/loop.h"
 
 #define SIGNALS_MAX 4
 

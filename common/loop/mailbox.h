@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/list.h"
-#include "net/loop.h"
+#include "loop/loop.h"
 
 /* Embedded in what is sent. It is the mailbox's from post to deliver, which may free it. */
 struct mail {
@@ -22,7 +22,7 @@ struct mailbox {
 	struct loop_event event;
 };
 
-/* For net/loop.c. 0 or -errno. Deinit delivers what is still inside: mail may own memory. */
+/* For loop/loop.c. 0 or -errno. Deinit delivers what is still inside: mail may own memory. */
 int mailbox_init(struct mailbox *box, struct loop *loop);
 void mailbox_deinit(struct mailbox *box);
 

@@ -1,4 +1,4 @@
-#include "net/signals.h"
+#include "loop/signals.h"
 
 #include <errno.h>
 #include <signal.h>

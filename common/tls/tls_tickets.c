@@ -15,7 +15,7 @@
 #include <openssl/evp.h>
 
 #include "crypto/random.h"
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 #include "wire/bytes.h"
 #include "wire/hostname.h"
 

@@ -1,4 +1,4 @@
-#include "net/loop.h"
+#include "loop/loop.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,8 +8,8 @@
 
 #include "base/log.h"
 #include "net/conn.h"
-#include "net/mailbox.h"
-#include "net/timeouts.h"
+#include "loop/mailbox.h"
+#include "loop/timeouts.h"
 
 static_assert(sizeof(struct loop_event) >= sizeof(struct event), "see loop.h");
 static_assert(_Alignof(struct loop_event) >= _Alignof(struct event), "see loop.h");

@@ -1,4 +1,4 @@
-#include "net/mailbox.h"
+#include "loop/mailbox.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>

@@ -1,5 +1,5 @@
 /* What crosses threads: the mailbox and the helper threads. Run under TSan as well. */
-#include "sockets.h"
+#include "tests/unit/net/sockets.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
-#include "net/offload.h"
+#include "loop/offload.h"
 
 enum { SENDERS = 4, LETTERS = 10000 };
 

@@ -20,7 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/file_error.h"
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 #include "wire/hostname.h"
 
 /* Bytes of a PEM file: a chain has a few KiB; whoever names a disk image by mistake is told so. */

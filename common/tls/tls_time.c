@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 
 /* Nobody's clock is right that says a time before this was written: 2026-11-01, seconds since 1970. */
 #define WRITTEN_AT INT64_C(1793491200)

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "net/loop.h"
+#include "loop/loop.h"
 
 #define STATUS_EVERY \
 	CLOCK_S /* a client that comes and goes as fast as it can changes it no more often */

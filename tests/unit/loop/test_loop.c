@@ -1,14 +1,14 @@
-/* Turns, phases and timers of net/loop, timeout queues, signals. */
-#include "sockets.h"
+/* Turns, phases and timers of loop/loop, timeout queues, signals. */
+#include "tests/unit/net/sockets.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
-#include "net/loop.h"
-#include "net/signals.h"
-#include "net/timeouts.h"
+#include "loop/loop.h"
+#include "loop/signals.h"
+#include "loop/timeouts.h"
 
 static struct loop *loop;
 static char trace[64];

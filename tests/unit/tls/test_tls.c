@@ -1,12 +1,12 @@
 /* TLS without sockets: who is believed, what is said of the others, and what both ends agree on. */
-#include "certs.h"
+#include "tests/unit/net/certs.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
 
 #include "base/macros.h"
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 
 static struct test_cert ca, stranger;
 static struct tls_server *server;

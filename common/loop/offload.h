@@ -10,8 +10,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "net/loop.h"
-#include "net/mailbox.h"
+#include "loop/loop.h"
+#include "loop/mailbox.h"
 
 /*
  * Enough that one job that hangs holds up nobody else, few enough that a burst of token derivations

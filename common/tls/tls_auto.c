@@ -16,7 +16,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/cleanup.h"
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 
 #define CERTIFICATE_FILE "certificate.pem"
 #define KEY_FILE         "key.pem"

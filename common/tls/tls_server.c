@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/file_error.h"
-#include "net/tls_internal.h"
+#include "tls/tls_internal.h"
 #include "wire/alpn.h"
 #include "wire/hostname.h"
 
