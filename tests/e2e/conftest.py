@@ -3,25 +3,20 @@
 import os
 import pathlib
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from harness import programs, upstream  # noqa: E402
-from harness.certs import CA  # noqa: E402
-from harness.mitm import Mitm  # noqa: E402
-from harness.public import port_of  # noqa: E402
-from harness.stage import Stage  # noqa: E402
-from harness.visitor import Visitor, split  # noqa: E402
-from harness.wait import wait_until  # noqa: E402
+from harness import programs  # noqa: E402
+from harness.stage import open_stage  # noqa: E402
+from harness.tunnel import Tunnel, Way  # noqa: E402
+from harness.wait import SANITIZED  # noqa: E402
 
 # A test that hangs is a failure with a traceback, not a suite that never ends.
-TEST_SECONDS = 120 if os.environ.get("TUNNEL_SANITIZED") == "1" else 60
+TEST_SECONDS = 120 if SANITIZED else 60
 
 
 def pytest_configure(config):
@@ -64,109 +59,17 @@ def pytest_runtest_call(item):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
-    if report.failed and "stage" in getattr(item, "funcargs", {}):
-        for name, text in item.funcargs["stage"].logs():
+    given = getattr(item, "funcargs", {})
+    stages = [given[name] for name in ("stage", "module_stage") if name in given]
+    if report.failed:
+        for name, text in (log for s in stages for log in s.logs()):
             report.sections.append(("log of " + name, text))
 
 
 @pytest.fixture
 def stage():
-    # Short, as a UNIX socket's path must fit into 108 bytes.
-    with tempfile.TemporaryDirectory(prefix="tunnel-e2e-", ignore_cleanup_errors=True) as path:
-        s = Stage(path)
-        try:
-            yield s
-        finally:
-            wrong = s.close()
-        assert not wrong, "\n".join(wrong)
-
-
-class Tunnel:
-    """Starts the usual things in one line each, on the stage of this test."""
-
-    TOKEN = programs.TOKEN
-
-    def __init__(self, stage):
-        self.stage = stage
-        self.path = stage.path
-        self.env = stage.env
-
-    def server(self, *options, start=True, **kwargs):
-        s = self.stage.add(programs.Server(self.stage, *options, **kwargs))
-        return s.start() if start else s
-
-    def client(self, remote, upstream, *options, wait=True, start=True, services=None, **kwargs):
-        """A client, up when this returns: when as many services are published as upstreams are
-        given, or as `services` says where one stands for several."""
-        url = upstream if isinstance(upstream, (str, list)) else upstream.url
-        c = self.stage.add(programs.Client(self.stage, remote, url, *options, **kwargs))
-        if start:
-            c.start()
-            if wait:
-                n = services or sum(len(u.split(","))
-                                    for u in ([url] if isinstance(url, str) else url))
-
-                def up():
-                    assert c.alive(), "%s ended: %s" % (c.name, c.log()[-500:])
-                    return c.log().count(PUBLISHED) >= n
-                wait_until(up, "%s to be up" % c.name)
-        return c
-
-    def upstream(self, script=None, **kwargs):
-        if isinstance(script, (bytes, str)):
-            script = upstream.always(script.encode() if isinstance(script, str) else script)
-        return self.stage.add(upstream.Upstream(script, **kwargs))
-
-    def nginx(self, locations, **kwargs):
-        return self.stage.add(programs.Nginx(self.stage, locations, **kwargs)).start()
-
-    def apache(self, cert=None):
-        return self.stage.add(programs.Apache(self.stage, cert)).start()
-
-    def haproxy(self, target, send_proxy, **kwargs):
-        return self.stage.add(programs.Haproxy(self.stage, target, send_proxy, **kwargs)).start()
-
-    def ca(self, name="Test CA"):
-        return CA(self.path, name)
-
-    def mitm(self, target, change=None):
-        return self.stage.add(Mitm(split(target.address), change))
-
-    def visitor(self, server):
-        v = Visitor(server if isinstance(server, str) else server.address)
-        self.stage.add(Closing(v))
-        return v
-
-    def through(self, script=None, server_options=(), client_options=()):
-        """(server, client, upstream): the whole way, for tests that look at one thing on it."""
-        u = self.upstream(script)
-        s = self.server(*server_options)
-        c = self.client(s, u, *client_options)
-        return s, c, u
-
-    def run(self, *argv, **kwargs):
-        kwargs.setdefault("env", self.env)
-        return programs.run([programs.TUNNEL] + list(argv), **kwargs)
-
-    def curl(self, url, *options, check=True, timeout=60):
-        """curl's standard output as bytes."""
-        p = subprocess.run(["curl", "-sS", "--noproxy", "*", "--max-time", str(timeout), *options,
-                            url], env=self.env, capture_output=True, timeout=timeout + 5)
-        if check:
-            assert p.returncode == 0, p.stderr.decode()
-        return p.stdout
-
-
-# What the client's log says of each upstream once visitors reach it.
-PUBLISHED = " is published at "
-
-
-class Closing:
-    def __init__(self, visitor):
-        self.visitor = visitor
-
-    def stop(self):
-        self.visitor.close()
+    with open_stage() as s:
+        yield s
 
 
 @pytest.fixture
@@ -174,29 +77,16 @@ def tunnel(stage):
     return Tunnel(stage)
 
 
-class Way:
-    """From a visitor to an upstream, with nothing between them or the whole tunnel: whatever a test
-    says of connections has to hold for both, so the direct way proves the test and the other one
-    the tunnel."""
+@pytest.fixture(scope="module")
+def module_stage():
+    with open_stage() as s:
+        yield s
 
-    def __init__(self, tunnel, direct):
-        self.tunnel = tunnel
-        self.direct = direct
-        self.client = None
 
-    def __call__(self, upstream, *options, scheme="tcp"):
-        """(host, port) at which that upstream is reached."""
-        if self.direct:
-            return split(upstream.address)
-        self.server = self.tunnel.server()
-        self.client = self.tunnel.client(
-            self.server, "0=%s://%s" % (scheme, upstream.address), *options)
-        return "127.0.0.1", port_of(self.client)
-
-    def visitor(self, upstream, *options):
-        v = Visitor(self(upstream, *options))
-        self.tunnel.stage.add(Closing(v))
-        return v
+@pytest.fixture(scope="module")
+def module_tunnel(module_stage):
+    """One for all tests of a module: for tables whose rows look at one exchange each."""
+    return Tunnel(module_stage)
 
 
 @pytest.fixture(params=["direct", "tunnel"])

@@ -1,19 +1,14 @@
 """Attacks on what carries more than HTTP: TLS, names, ports, several workers; each once worked."""
 
-import base64
-import ctypes
-import hashlib
-import os
 import socket
 import ssl
 
 import pytest
 
 from harness import wire
-from harness.mitm import take_message
-from harness.noise import MAGIC, Handshake, Link, control, proof, sodium, token_key
+from harness.exit_node import ExitNode
+from harness.noise import Link, control
 from harness.programs import TOKEN
-from harness.upstream import fields_of
 from harness.tls import trusting
 from harness.visitor import Visitor
 
@@ -32,10 +27,8 @@ def test_a_name_for_tls_is_not_reached_by_http(tunnel, kind, upgrade):
 
     up = tunnel.upstream(script)
     tunnel.client(server, "db.example=%s://%s" % (kind, up.address))
-    fields = ["Connection: upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="] if upgrade else []
     with Visitor(server.address) as v:
-        r = v.get(host="db.example", fields=fields)
+        r = v.get(host="db.example", fields=wire.UPGRADE if upgrade else [])
     assert r.status == 503
     assert not heard
 
@@ -70,59 +63,6 @@ def test_handshakes_behind_a_balancer_are_counted(tunnel):
     assert sorted(answers[:3]) == [False, True, True] and answers[3]
     for sock, _ in visits:
         sock.close()
-
-
-class ExitNode:
-    """The server's end of one link, which may then say what it likes."""
-
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
-
-    def accept(self):
-        self.listener.settimeout(10)
-        self.sock, _ = self.listener.accept()
-        self.sock.settimeout(10)
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += self.sock.recv(4096)
-        key = [line.split()[1] for line in head.split(b"\r\n")
-               if line.lower().startswith(b"sec-websocket-key:")][0]
-        answer = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
-        salt = os.urandom(16)
-        hello = MAGIC + bytes([1, 1]) + os.urandom(32) + salt
-        self.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                          b"Connection: Upgrade\r\nSec-WebSocket-Protocol: tunnel.v1\r\n"
-                          b"Sec-WebSocket-Accept: " + base64.b64encode(answer) + b"\r\n\r\n" +
-                          wire.frame(hello, mask=False))
-        first = self.read_message()
-        psk, _ = token_key(TOKEN, salt)
-        handshake = Handshake(b"tunnel.v1" + hello + first[:9], psk)
-        payload, peer = handshake.read(first[9:], False)
-        assert payload is not None
-        public = ctypes.create_string_buffer(32)
-        sodium.crypto_scalarmult_base(public, handshake.private)
-        second = handshake.write(proof() + bytes([0, 1]), peer)
-        self.sock.sendall(wire.frame(b"\x01" + second, mask=False))
-        _, self.out = handshake.split()
-        self.send(control(type="hello", version="0", instance=os.urandom(16).hex(),
-                          base_window=65536, max_streams=1000))
-        return self
-
-    def read_message(self):
-        data = b""
-        while take_message(data) is None:
-            data += self.sock.recv(4096)
-        whole, at = take_message(data)
-        mask = whole[at - 4:at]
-        return bytes(b ^ mask[i % 4] for i, b in enumerate(whole[at:]))
-
-    def send(self, frames):
-        self.sock.sendall(wire.frame(self.out.seal(frames), mask=False))
-
-    def stop(self):
-        self.listener.close()
-        self.sock.close()
 
 
 def test_an_exit_node_cannot_fill_the_clients_log(tunnel):

@@ -452,18 +452,8 @@ def test_a_server_that_is_none(tunnel):
 
 def fake_server(tail):
     """A script that answers the upgrade correctly and then says what tail(conn) does."""
-    import base64
-    import hashlib
-
     def script(conn):
-        head = conn.read_head().decode()
-        key = [line.split(": ")[1] for line in head.split("\r\n")
-               if line.lower().startswith("sec-websocket-key")][0]
-        accept = base64.b64encode(hashlib.sha1(
-            (key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
-        conn.send(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                   "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
-                   "Sec-WebSocket-Protocol: tunnel.v1\r\n\r\n" % accept).encode())
+        conn.send(wire.link_answer(conn.read_head()))
         tail(conn)
     return script
 

@@ -19,21 +19,10 @@ BASE = 65536
 
 
 @pytest.fixture(scope="module")
-def way():
-    import tempfile
-
-    from conftest import Tunnel
-    from harness.stage import Stage
-    with tempfile.TemporaryDirectory(prefix="tunnel-e2e-") as path:
-        stage = Stage(path)
-        t = Tunnel(stage)
-        try:
-            server = t.server()
-            t.client(server, "honest.example=" + t.upstream("fine").url)
-            yield t, server
-        finally:
-            wrong = stage.close()
-        assert not wrong, "\n".join(wrong)
+def way(module_tunnel):
+    server = module_tunnel.server()
+    module_tunnel.client(server, "honest.example=" + module_tunnel.upstream("fine").url)
+    return module_tunnel, server
 
 
 @pytest.fixture

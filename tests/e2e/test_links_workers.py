@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from harness import wire
 from harness.mitm import DOWN, UP
 from harness.public import port_of
 from harness.upstream import echo, head_of, response
@@ -241,13 +242,12 @@ def test_websockets_over_many_links(node, linked, tunnel):
     def script(conn):
         if conn.read_head() is None:
             return
-        conn.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                  b"Connection: Upgrade\r\n\r\n")
+        conn.send(wire.SWITCHING)
         echo_bytes(conn)
     linked(tunnel.upstream(script).url)
     visitors = [Visitor(node.address) for _ in range(12)]
     for v in visitors:
-        v.request("/", fields=["Upgrade: websocket", "Connection: Upgrade"])
+        v.request("/", fields=wire.UPGRADE)
         assert v.read_response().status == 101
     for _ in range(3):
         assert all(works(v) for v in visitors)

@@ -1,8 +1,6 @@
 """docs/reverse-proxies.md: each of its configurations, word for word, on a machine of its own where the names,
 ports and files are those of the document; with a client, visitors, a WebSocket, events and an upload."""
 
-import base64
-import hashlib
 import json
 import pathlib
 import re
@@ -12,6 +10,7 @@ import socket
 import threading
 
 import pytest
+from websockets.utils import accept_key
 
 from harness.names import NameServer
 from harness.programs import TOKEN, TUNNEL
@@ -100,10 +99,8 @@ class Site(Upstream):
             conn.send(response(json.dumps({"fields": fields, "body": len(body or b"")})))
 
     def echo(self, conn, key):
-        accept = base64.b64encode(hashlib.sha1(
-            (key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
         conn.send(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                   "Sec-WebSocket-Accept: %s\r\n\r\n" % accept).encode())
+                   "Sec-WebSocket-Accept: %s\r\n\r\n" % accept_key(key)).encode())
         while data := conn.sock.recv(4096):
             conn.send(data)
 

@@ -67,20 +67,9 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def way():
+def way(module_tunnel):
     """One tunnel for all rows: what is judged is that nothing arrives, and that it stays well."""
-    import tempfile
-
-    from conftest import Tunnel
-    from harness.stage import Stage
-    with tempfile.TemporaryDirectory(prefix="tunnel-e2e-") as path:
-        stage = Stage(path)
-        t = Tunnel(stage)
-        try:
-            yield t, *t.through()
-        finally:
-            wrong = stage.close()
-        assert not wrong, "\n".join(wrong)
+    return module_tunnel, *module_tunnel.through()
 
 
 @pytest.mark.parametrize("name", REFUSED)

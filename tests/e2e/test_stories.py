@@ -1,6 +1,5 @@
 """scripts/stories: what the stories show is so, they show what README says, and they can fail."""
 
-import os
 import pathlib
 import re
 import subprocess

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from harness import wire
 from harness.public import port_of
 from harness.upstream import UnixUpstream
 from harness.wait import wait_until
@@ -154,8 +155,7 @@ services:
 def test_a_silent_websocket_ends(tunnel):
     def script(conn):
         conn.read_head()
-        conn.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                  b"Connection: Upgrade\r\n\r\nhello")
+        conn.send(wire.SWITCHING + b"hello")
         conn.read_to_end()
     up = tunnel.upstream(script)
     server = tunnel.server()

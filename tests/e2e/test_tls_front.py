@@ -10,7 +10,7 @@ import time
 import pytest
 import websockets
 
-from harness import certs
+from harness import certs, wire
 from harness.public import port_of
 from harness.tls import TlsVisitor, in_pieces, records, trusting
 from harness.upstream import Upstream, echo, fields_of, head_of, one
@@ -469,8 +469,7 @@ def test_websocket_to_an_https_upstream(tunnel, ca, inner):
         head = conn.read_head()
         assert ("upgrade", "websocket") in [(n, v.lower()) for n, v in fields_of(
             head.decode().split("\r\n"))]
-        conn.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                  b"Connection: Upgrade\r\n\r\n")
+        conn.send(wire.SWITCHING)
         while True:
             data = conn.read(4)
             if data is None:
@@ -479,7 +478,7 @@ def test_websocket_to_an_https_upstream(tunnel, ca, inner):
     server = tunnel.server(*ca.issue(A).options())
     tunnel.client(server, inner(ca.issue("127.0.0.1"), script), "--upstream-ca=" + ca.cert)
     with TlsVisitor(server.address, ca.context(), A) as v:
-        v.request(host=A, fields=["Upgrade: websocket", "Connection: Upgrade"])
+        v.request(host=A, fields=wire.UPGRADE)
         assert v.read_response().status == 101
         assert v.send(b"abcd").read(4) == b"dcba"
 

@@ -23,18 +23,8 @@ from harness.visitor import Closed
 
 
 @pytest.fixture(scope="module")
-def server():
-    import tempfile
-
-    from conftest import Tunnel
-    from harness.stage import Stage
-    with tempfile.TemporaryDirectory(prefix="tunnel-e2e-") as path:
-        stage = Stage(path)
-        try:
-            yield Tunnel(stage).server()
-        finally:
-            wrong = stage.close()
-        assert not wrong, "\n".join(wrong)
+def server(module_tunnel):
+    return module_tunnel.server()
 
 
 def first_of(server):

@@ -9,7 +9,7 @@ import subprocess
 
 from harness.public import free_port, is_free
 from harness.stage import Daemon
-from harness.wait import PATIENCE, wait_until
+from harness.wait import PATIENCE, SANITIZED, wait_until
 
 TUNNEL = os.environ.get("TUNNEL_BIN", "build/tunnel")
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -226,7 +226,7 @@ listen front
 
 def run(argv, env, stdin=None, timeout=None, **kwargs):
     """A program that ends by itself: (status, stdout, stderr) as text."""
-    if os.environ.get("TUNNEL_SANITIZED") == "1":
+    if SANITIZED:
         argv = ["setarch", "-R"] + [str(a) for a in argv]
     p = subprocess.run([str(a) for a in argv], env=env, input=stdin, capture_output=True,
                        timeout=timeout or PATIENCE, **kwargs)

@@ -4,16 +4,15 @@ A daemon that died by a signal, or that a sanitizer complained about, fails the 
 assertion held.
 """
 
+import contextlib
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
-from harness.wait import wait_until
-
-SANITIZED = os.environ.get("TUNNEL_SANITIZED") == "1"
+from harness.wait import SANITIZED, wait_until
 
 
 class Daemon:
@@ -146,6 +145,7 @@ class Stage:
         return word if n == 1 else "%s-%d" % (word, n)
 
     def add(self, thing):
+        """Whatever has stop(), or close() alone."""
         self.things.append(thing)
         return thing
 
@@ -166,7 +166,7 @@ class Stage:
             d.ask()
         for thing in reversed(self.things):
             try:
-                thing.stop()
+                (thing.stop if hasattr(thing, "stop") else thing.close)()
             except Exception as e:  # the others still have to be stopped
                 wrong.append(str(e))
         for d in self.daemons():
@@ -183,5 +183,15 @@ class Stage:
         for d in self.daemons():
             yield d.name, " ".join(d.argv) + "\n" + d.log()[-20000:]
 
-    def clean(self):
-        shutil.rmtree(self.path, ignore_errors=True)
+
+@contextlib.contextmanager
+def open_stage():
+    """A stage in a directory of its own; what ended wrongly on it fails the test."""
+    # Short, as a UNIX socket's path must fit into 108 bytes.
+    with tempfile.TemporaryDirectory(prefix="tunnel-e2e-", ignore_cleanup_errors=True) as path:
+        stage = Stage(path)
+        try:
+            yield stage
+        finally:
+            wrong = stage.close()
+        assert not wrong, "\n".join(wrong)

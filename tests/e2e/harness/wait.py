@@ -3,9 +3,11 @@
 import os
 import time
 
+SANITIZED = os.environ.get("TUNNEL_SANITIZED") == "1"
+
 # A sanitized program on a busy machine is a few times slower; a test that passes never waits this
 # long, so a generous bound costs nothing.
-PATIENCE = 20.0 if os.environ.get("TUNNEL_SANITIZED") == "1" else 10.0
+PATIENCE = 20.0 if SANITIZED else 10.0
 
 
 def wait_until(condition, what, timeout=None):

@@ -3,6 +3,14 @@
 import base64
 import os
 
+from websockets.utils import accept_key
+
+# A visitor's WebSocket: what asks for it, and the answer where nobody looks at its key.
+UPGRADE = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+SWITCHING = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+             b"Connection: Upgrade\r\n\r\n")
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
@@ -40,3 +48,12 @@ def link_request(host="example.com", path="/tunnel", leave_out=(), extra=(), **r
             continue
         lines.append("%s: %s" % (name, replace.get(key, value)))
     return ("\r\n".join(lines + list(extra)) + "\r\n\r\n").encode()
+
+
+def link_answer(request):
+    """The head that accepts this link request."""
+    key = next(line.split()[1] for line in request.decode().split("\r\n")
+               if line.lower().startswith("sec-websocket-key:"))
+    return ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Protocol: tunnel.v1\r\n"
+            "Sec-WebSocket-Accept: %s\r\n\r\n" % accept_key(key)).encode()
