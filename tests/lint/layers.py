@@ -1,4 +1,4 @@
-"""Includes point down: the rooms' order and the library table of docs/architecture.md.
+"""Includes point down: the rooms' order (rooms.py) and the library table of docs/architecture.md.
 
 A file may include its own room and those below it, always by "room/file.h"; a library's header only
 where the table allows. Tests and fuzz targets may include every room.
@@ -6,29 +6,8 @@ where the table allows. Tests and fuzz targets may include every room.
 
 import re
 
+import rooms
 import sources
-
-# A room and the rooms that it may include besides itself.
-BASE = {"base"}
-SIBLINGS = {"wire", "crypto", "config"}
-MUX = BASE | SIBLINGS | {"mux"}
-NET = MUX | {"tls", "loop", "link", "net"}
-MAY_INCLUDE = {
-    "base": set(),
-    "wire": BASE,
-    "crypto": BASE,
-    "config": BASE,
-    "mux": BASE | SIBLINGS,
-    "link": MUX,
-    "tls": BASE | SIBLINGS | {"tls"},
-    "loop": BASE | SIBLINGS | {"net"},  # loop.c, of connections
-    "net": MUX | {"tls", "loop", "link"},
-    "panel": NET,
-    "server": NET | {"panel"},
-    "client": NET | {"panel"},
-    "cli": NET | {"panel", "server", "client"},
-}
-EVERYWHERE = {"tests", "fuzz", "bench"}
 
 # A library's headers and the only places, as prefixes of paths, that speak to it.
 LIBRARIES = {
@@ -53,33 +32,27 @@ SYSTEM = re.compile(
 # Made by meson; they stand in no folder of the checkout.
 GENERATED = {"version.h", "cli/libraries.h"}
 
-INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
-
-def room_of(path):
-    return path.parts[1] if path.parts[0] == "common" else path.parts[0]
-
-
-def judge_own(path, name):
+def judge_own(path, name, known):
     """A quoted include: None, or what is wrong with it."""
     if name in GENERATED:
         return None
-    top = sources.root()
+    room = rooms.room_of(path)
     if "/" not in name:
         # A test's helper stands beside it and is nobody else's.
-        if room_of(path) in EVERYWHERE and (top / path.parent / name).exists():
+        if room in rooms.EVERYWHERE and (sources.root() / path.parent / name).exists():
             return None
         return f'"{name}" is bare: write the room before it'
-    if not (top / "common" / name).exists() and not (top / name).exists():
+    header = rooms.header(name)
+    if not header:
         return f'"{name}" is no header of ours'
-    room, other = room_of(path), name.split("/")[0]
-    if room in EVERYWHERE or other == room:
+    other = rooms.room_of(header)
+    for each in room, other:
+        if each not in rooms.BELOW and each not in rooms.EVERYWHERE:
+            return f"the room {each} is not in the order; add it to tests/lint/rooms.py"
+    if rooms.may_use(room, other) or (rooms.unit(path), rooms.unit(header)) in known:
         return None
-    if room not in MAY_INCLUDE:
-        return f"the room {room} is not in the order; add it to tests/lint/layers.py"
-    if other not in MAY_INCLUDE[room]:
-        return f'"{name}": {room} must not include {other}'
-    return None
+    return f'"{name}": {room} must not include {other}'
 
 
 def judge_library(path, name):
@@ -95,16 +68,12 @@ def judge_library(path, name):
 
 
 def main():
+    known = rooms.known()
     complaints = []
-    for path in sources.files(".c", ".h"):
-        for number, line in enumerate(sources.text(path).splitlines(), 1):
-            match = INCLUDE.match(line)
-            if not match:
-                continue
-            judge = judge_own if match[1] == '"' else judge_library
-            wrong = judge(path, match[2])
-            if wrong:
-                complaints.append(f"{path}:{number}: {wrong}")
+    for path, number, mark, name in rooms.includes(".c", ".h"):
+        wrong = judge_own(path, name, known) if mark == '"' else judge_library(path, name)
+        if wrong:
+            complaints.append(f"{path}:{number}: {wrong}")
     sources.finish(complaints)
 
 

@@ -1,0 +1,211 @@
+"""Files do not go round in circles: circles.py [--report | --table] [BUILD [NM]]
+
+A source file uses another one when its object file lacks a symbol, a function or data, that the
+other's has; what nobody here defines is libc's or a library's, and weak symbols are left out. No
+two files may reach each other by such arrows, within a room or between rooms, and no arrow may
+point up against the order of the rooms (rooms.py). So each file can be understood, linked and
+tested with only what is below it.
+
+To mend a circle: let the lower file call the upper one through a table of functions that it is
+given, or move what both need into a file below the two.
+
+tests/lint/arrows.txt lists the arrows that are there all the same. It only shrinks: one that is
+gone, or that does no harm any more, must be taken off. --report prints everything for a person;
+--table prints the list as it has to be after files were renamed.
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import rooms
+import sources
+
+SIDES = ("common", "server", "client", "cli")
+# nm's letters for symbols that others may use: code, data, and code that is picked at start ("i").
+DEFINED = set("TDBRCGSi")
+UNDEFINED = "U"
+SHOWN_SYMBOLS = 6  # of an arrow, in a complaint; more tell a reader nothing
+
+
+def objects(build):
+    """Object file, relative to the build -> source file, relative to the checkout."""
+    found = {}
+    for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
+        path = pathlib.Path(entry["directory"], entry["file"]).resolve()
+        if path.is_relative_to(sources.root()):
+            path = path.relative_to(sources.root())
+            if path.parts[0] in SIDES and path.suffix == ".c":
+                if re.search(r"\s-flto\b", entry["command"]):
+                    sources.skip("with -flto the object files hold no symbols yet")
+                found[entry["output"]] = path
+    if not found:
+        sources.skip(f"{build} has no object file of one source file alone")
+    return found
+
+
+def symbols(build, nm, found):
+    """(file, letter, symbol) for each global symbol of the object files."""
+    if missing := [name for name in found if not (build / name).exists()]:
+        sources.finish([f"{build / missing[0]} is not there: build first"])
+    out = subprocess.run([nm, "-P", "-A", "-g", *found], cwd=build, check=True,
+                         capture_output=True, text=True).stdout
+    for line in out.splitlines():
+        name, rest = line.split(": ", 1)
+        symbol, letter = rest.split()[:2]
+        yield found[name], letter, symbol
+
+
+def arrows(build, nm):
+    """(from, to) -> the symbols because of which the one file needs the other."""
+    defined, needed = {}, []
+    for path, letter, symbol in symbols(build, nm, objects(build)):
+        if letter in DEFINED:
+            defined.setdefault(symbol, path)
+        elif letter == UNDEFINED:
+            needed.append((path, symbol))
+    if not defined:
+        sources.skip("the object files define no symbols")
+    graph = {}
+    for path, symbol in needed:
+        other = defined.get(symbol)
+        if other and other != path:
+            graph.setdefault((path, other), set()).add(symbol)
+    return graph
+
+
+def circles(graph):
+    """The strongly connected components of more than one file, each as a sorted list."""
+    after = {}
+    for path, other in graph:
+        after.setdefault(path, set()).add(other)
+
+    def reached(path):
+        seen, todo = set(), [path]
+        while todo:
+            new = after.get(todo.pop(), set()) - seen
+            seen |= new
+            todo += new
+        return seen
+
+    reach = {path: reached(path) for path in after}
+    found = []
+    for path in sorted(reach):
+        if path in reach[path] and not any(path in circle for circle in found):
+            found.append(sorted(p for p in reach[path] if path in reach.get(p, ())))
+    return found
+
+
+def within(graph, circle):
+    return {arrow: graph[arrow] for arrow in sorted(graph) if set(arrow) <= set(circle)}
+
+
+def upward(graph):
+    return {arrow: graph[arrow] for arrow in sorted(graph)
+            if not rooms.may_use(*map(rooms.room_of, arrow))}
+
+
+def included():
+    """The arrows between our files by includes, from header to header or source to header."""
+    found = set()
+    for path, _, mark, name in rooms.includes(".c", ".h"):
+        header = rooms.header(name) if mark == '"' else None
+        if header and path.parts[0] in SIDES:
+            found.add((path, header))
+    return found
+
+
+def units(arrow):
+    return tuple(map(rooms.unit, arrow))
+
+
+def tell(arrow, names):
+    names = sorted(names)
+    more = [f"and {len(names) - SHOWN_SYMBOLS} more"] if len(names) > SHOWN_SYMBOLS else []
+    return f"{arrow[0]} -> {arrow[1]}: {', '.join(names[:SHOWN_SYMBOLS] + more)}"
+
+
+def tell_circle(graph, circle):
+    inside = within(graph, circle)
+    head = f"{len(circle)} files go round in a circle by {len(inside)} arrows:"
+    return "\n".join([head] + [f"    {tell(arrow, names)}" for arrow, names in inside.items()])
+
+
+def tell_up(arrow, names):
+    room, other = map(rooms.room_of, arrow)
+    return f"{room} must not use {other}, which is not below it: {tell(arrow, names)}"
+
+
+def harmful(graph):
+    """The arrows, of units, that the table may list: those in a circle and those that point up."""
+    found = {units(arrow) for circle in circles(graph) for arrow in within(graph, circle)}
+    return found | {units(arrow) for arrow in upward(dict.fromkeys(included() | set(graph)))}
+
+
+def complaints(graph, known):
+    left = {arrow: names for arrow, names in graph.items() if units(arrow) not in known}
+    found = [tell_circle(left, circle) for circle in circles(left)]
+    found += [tell_up(*item) for item in upward(left).items()]
+    for arrow in sorted(known.keys() - harmful(graph)):
+        name = " -> ".join(arrow)
+        found.append(f"{rooms.KNOWN}: {name} is gone or does no harm: take it off")
+    return found
+
+
+def report(graph, known):
+    found, up = circles(graph), upward(graph)
+    for circle in found:
+        print(tell_circle(graph, circle))
+    for item in up.items():
+        print(tell_up(*item))
+    files = {path for arrow in graph for path in arrow}
+    print(f"{len(files)} files, {len(graph)} arrows; {len(found)} circles of "
+          f"{sum(map(len, found))} files; {len(up)} arrows up; {len(known)} known arrows")
+
+
+def fewest_back(circle, inside):
+    """Arrows without which it is no circle: those that point back in a good order of its files."""
+    order = sorted(circle, key=lambda path: -sum(path == arrow[0] for arrow in inside))
+
+    def back(order):
+        place = {path: number for number, path in enumerate(order)}
+        return [arrow for arrow in inside if place[arrow[0]] > place[arrow[1]]]
+
+    best = None
+    while best is None or len(back(order)) < best:
+        best = len(back(order))
+        for path in circle:
+            rest = [other for other in order if other != path]
+            places = [rest[:i] + [path] + rest[i:] for i in range(len(order))]
+            order = min(places, key=lambda each: len(back(each)))
+    return back(order)
+
+
+def table(graph, known):
+    listed = {units(arrow) for arrow in upward(dict.fromkeys(included() | set(graph)))}
+    left = {arrow: names for arrow, names in graph.items() if units(arrow) not in listed}
+    for circle in circles(left):
+        listed |= set(map(units, fewest_back(circle, within(left, circle))))
+    print("# Arrows that close a circle of files or point up between rooms, and why they are there.")
+    print("# The list only shrinks. When files were renamed, circles.py --table prints it anew.")
+    for arrow in sorted(listed):
+        print(f"{' -> '.join(arrow)}: {known.get(arrow, 'not cut yet')}")
+
+
+def main():
+    options = [argument for argument in sys.argv[1:] if argument.startswith("--")]
+    places = [argument for argument in sys.argv[1:] if argument not in options]
+    build, nm = places + [sources.root() / "build", "nm"][len(places):]
+    graph = arrows(pathlib.Path(build), nm)
+    known = rooms.known()
+    if "--report" in options:
+        report(graph, known)
+    elif "--table" in options:
+        table(graph, known)
+    else:
+        sources.finish(complaints(graph, known))
+
+
+main()
