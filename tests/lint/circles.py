@@ -11,7 +11,7 @@ given, or move what both need into a file below the two.
 
 tests/lint/arrows.txt lists the arrows that are there all the same. It only shrinks: one that is
 gone, or that does no harm any more, must be taken off. --report prints everything for a person;
---table prints the list as it has to be after files were renamed.
+--table writes the list anew after files were renamed.
 """
 
 import json
@@ -150,7 +150,8 @@ def complaints(graph, known):
     found += [tell_up(*item) for item in upward(left).items()]
     for arrow in sorted(known.keys() - harmful(graph)):
         name = " -> ".join(arrow)
-        found.append(f"{rooms.KNOWN}: {name} is gone or does no harm: take it off")
+        found.append(f"{rooms.KNOWN}: {name} is gone or does no harm: take it off"
+                     " (files renamed: tests/lint/circles.py --table BUILD writes the list anew)")
     return found
 
 
@@ -188,10 +189,10 @@ def table(graph, known):
     left = {arrow: names for arrow, names in graph.items() if units(arrow) not in listed}
     for circle in circles(left):
         listed |= set(map(units, fewest_back(circle, within(left, circle))))
-    print("# Arrows that close a circle of files or point up between rooms, and why they are there.")
-    print("# The list only shrinks. When files were renamed, circles.py --table prints it anew.")
-    for arrow in sorted(listed):
-        print(f"{' -> '.join(arrow)}: {known.get(arrow, 'not cut yet')}")
+    lines = ["# Arrows that close a circle of files or point up between rooms, and why they are there.",
+             "# The list only shrinks. After files were renamed, circles.py --table writes it anew."]
+    lines += [f"{' -> '.join(arrow)}: {known.get(arrow, 'not cut yet')}" for arrow in sorted(listed)]
+    (sources.root() / rooms.KNOWN).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def main():
