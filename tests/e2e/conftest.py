@@ -23,6 +23,7 @@ def pytest_configure(config):
     if not os.access(programs.TUNNEL, os.X_OK):
         pytest.exit("there is no program %s: build it, or name it in TUNNEL_BIN"
                     % programs.TUNNEL, 2)
+    config.addinivalue_line("markers", "regression: of a bug that was found: fails without its fix")
     config.addinivalue_line("markers", "slow: takes minutes; run with -m slow")
     config.addinivalue_line("markers", "root: needs root (network namespaces)")
 

@@ -2,16 +2,16 @@
 
 import hashlib
 import socket
+import threading
 import time
 
 import pytest
 
-from harness.upstream import echo, refused_port, response
+from harness.upstream import CHUNKED, echo, refused_port, response
 from harness.visitor import Closed
 from harness.wait import PATIENCE, wait_until
 
 REQUEST = b"POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 CANONICAL = b"2\r\nok\r\n0\r\n\r\n"
 LEGAL = {
     # name: what others write for CANONICAL
@@ -58,7 +58,7 @@ def test_legal_answers(tunnel, piece):
     def script(conn):
         while (request := conn.read_request()) is not None:
             name = request[0].split(b" ")[1][1:].decode().replace("-", " ")
-            in_pieces(conn.sock, ANSWER + answers[name], piece)
+            in_pieces(conn.sock, CHUNKED + answers[name], piece)
 
     server, _, upstream = tunnel.through(script)
     v = tunnel.visitor(server)
@@ -76,7 +76,7 @@ def test_legal_answers(tunnel, piece):
 
 
 def test_bytes_of_a_1_0_visitors_answer_are_counted(tunnel):
-    server, _, _ = tunnel.through(lambda conn: (conn.read_request(), conn.send(ANSWER + CANONICAL)))
+    server, _, _ = tunnel.through(lambda conn: (conn.read_request(), conn.send(CHUNKED + CANONICAL)))
     r = tunnel.visitor(server).get(version="1.0")
     assert r.body == b"ok"
     server.log_contains("bytes_out=%d " % (len(r.raw_head) + 2))
@@ -90,7 +90,7 @@ def test_rewritten_answer_to_a_slow_reader(tunnel):
 
     def script(conn):
         while conn.read_request() is not None:
-            conn.send(ANSWER + b"".join(sizes[i % 97 % 6] % len(p) + b"\r\n" + p + b"\r\n"
+            conn.send(CHUNKED + b"".join(sizes[i % 97 % 6] % len(p) + b"\r\n" + p + b"\r\n"
                                         for i, p in enumerate(parts)) + b"0\r\nA: b\r\n\r\n")
 
     server, _, _ = tunnel.through(script)
@@ -152,7 +152,7 @@ SURPLUS = {
 @pytest.mark.parametrize("name", SURPLUS)
 def test_what_is_left_out_is_bounded(tunnel, name):
     server, _, upstream = tunnel.through(
-        lambda conn: (conn.read_request(), conn.send(ANSWER + SURPLUS[name]), conn.read_to_end()))
+        lambda conn: (conn.read_request(), conn.send(CHUNKED + SURPLUS[name]), conn.read_to_end()))
     v = tunnel.visitor(server)
     with pytest.raises((Closed, AssertionError)):
         assert v.get().status == 200
@@ -169,7 +169,7 @@ def test_what_is_left_out_is_bounded(tunnel, name):
 def test_bad_chunk_behind_one_that_is_rewritten(tunnel):
     """Judged before a byte of the head was written: that is a 502 yet, and not half an answer."""
     server, _, _ = tunnel.through(
-        lambda conn: (conn.read_head(), conn.send(ANSWER + b"02;a\r\nok\r\nzz\r\n")))
+        lambda conn: (conn.read_head(), conn.send(CHUNKED + b"02;a\r\nok\r\nzz\r\n")))
     assert tunnel.visitor(server).get().status == 502
     wait_until(lambda: "status=502" in server.log(), "the line", PATIENCE)
 
@@ -187,3 +187,49 @@ def test_lengths_go_on_in_one_form(tunnel):
         r = v.read_response()
         assert r.body == b"hello, there" and b"\r\nContent-Length: 12\r\n" in r.raw_head
     assert upstream.received().count(b"\r\nContent-Length: 12\r\n") == 3
+
+
+@pytest.mark.regression
+def test_bad_chunk_right_behind_the_head(tunnel):
+    """Judged in one go, before a byte of the head was written: that is a 502 yet."""
+    server, _, _ = tunnel.through(lambda conn: (conn.read_head(), conn.send(CHUNKED + b"zz\r\n")))
+    r = tunnel.visitor(server).get()
+    assert r.status == 502
+
+
+@pytest.mark.regression
+def test_bad_chunk_later(tunnel):
+    """Once the head is out only a reset can tell."""
+    go = threading.Event()
+
+    def script(conn):
+        conn.read_head()
+        conn.send(CHUNKED + b"2\r\nok\r\n")
+        go.wait(PATIENCE)
+        conn.send(b"zz\r\n")
+
+    server, _, _ = tunnel.through(script)
+    v = tunnel.visitor(server)
+    v.request()
+    assert v.read_head().status == 200
+    assert v.read_chunk() == b"ok"
+    go.set()
+    with pytest.raises(Closed) as e:
+        v.read_chunk()
+    assert e.value.reset
+
+
+@pytest.mark.regression
+@pytest.mark.parametrize("trailers, status, why", [
+    pytest.param(b"X-Long: %s\r\n" % (b"x" * 70000), 431, "TRAILERS_TOO_LARGE", id="too large"),
+    pytest.param(b"Content-Length: 7\r\n", 400, "TRAILER", id="of the head"),
+    pytest.param(b"X Y: 7\r\n", 400, "NAME", id="no name"),
+])
+def test_bad_trailer_of_a_request(tunnel, trailers, status, why):
+    """Each is refused for what it is; they all were called a bad chunk size."""
+    server, _, _ = tunnel.through()
+    v = tunnel.visitor(server)
+    v.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
+    v.send(trailers + b"\r\n")
+    assert v.read_response().status == status
+    wait_until(lambda: " " + why in server.log() or "=" + why in server.log(), "the reason", 3)

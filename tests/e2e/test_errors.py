@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.upstream import always, refused_port, response
+from harness.upstream import always, refused_port
 
 
 def page(tunnel, server, accept=None, **kwargs):
@@ -224,27 +224,3 @@ def test_too_many_connections(tunnel, limit):
     assert 8 <= served <= 10
     if limit == "--max-visitors":
         server.log_contains("there are --max-visitors")
-
-
-def test_a_dead_upstream_does_not_stop_the_others(tunnel):
-    """Dials that hang (a full backlog) leave every other service alone."""
-    import socket
-    hung = socket.socket()
-    hung.bind(("127.0.0.1", 0))
-    hung.listen(0)
-    fillers = []
-    for _ in range(3):
-        s = socket.socket()
-        s.setblocking(False)
-        s.connect_ex(hung.getsockname())
-        fillers.append(s)
-    server = tunnel.server()
-    tunnel.client(server, ["hung.example=http://127.0.0.1:%d" % hung.getsockname()[1],
-                           tunnel.upstream(response("fine")).url], "--dial-timeout=500ms")
-    waiting = [tunnel.visitor(server).request(host="hung.example") for _ in range(20)]
-    for _ in range(20):
-        assert tunnel.visitor(server).get(host="fine.example").text() == "fine"
-    r = waiting[0].read_response()
-    assert r.status in (502, 504)
-    for s in fillers + [hung]:
-        s.close()

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from harness.upstream import always, echo, fields_of, head_of, one, response
-
+from harness.visitor import Visitor
 
 # Connections
 
@@ -270,3 +270,38 @@ def test_upstream_url_with_a_query_string(tunnel):
     client = tunnel.client(server, "q.test=%s/?a=b&c=d" % upstream.url)
     assert tunnel.visitor(server).get(host="q.test").text() == "q"
     client.log_contains("query")
+
+
+@pytest.mark.regression
+def test_prefix_and_the_whole_server(tunnel):
+    """"*" has no path to put anything before, in none of its spellings."""
+    server = tunnel.server()
+    up = tunnel.upstream("fine")
+    tunnel.client(server, up.url + "/base/")
+    with Visitor(server.address) as v:
+        v.send("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert v.read_response().status == 200
+        v.send("OPTIONS http://x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert v.read_response().status == 200
+    assert up.received().count(b"OPTIONS * HTTP/1.1\r\n") == 2
+
+DOTS = ["/../admin", "/%2e%2e/admin", "/..%2fadmin", "/.%2E%2Fadmin", "/..;x/admin", "/a/..",
+        "/./admin", "/..%5cadmin", "/%252e%252e/admin", "http://x/../admin", "/a/../..?q"]
+
+NO_DOTS = ["/.../..a", "/a?/../b", "/.well-known/%2ex;.."]
+
+
+@pytest.mark.regression
+@pytest.mark.parametrize("path, status", [("", 200), ("/", 200), ("/public/", 400)])
+def test_prefix_is_a_fence(tunnel, path, status):
+    """Rule 41: where an upstream has a path, no spelling of a dot segment leads out of it; where none
+    is set, paths are the upstream's business."""
+    server = tunnel.server()
+    up = tunnel.upstream("fine")
+    tunnel.client(server, up.url + path)
+    with Visitor(server.address) as v:
+        assert [v.get(t, host="x").status for t in DOTS] == [status] * len(DOTS)
+        assert [v.get(t, host="x").status for t in NO_DOTS] == [200] * len(NO_DOTS)
+    came = [line.split(b" ")[1] for line in up.received().split(b"\r\n") if b" HTTP/1.1" in line]
+    assert [t.decode() for t in came[-3:]] == [path.rstrip("/") + t for t in NO_DOTS]
+    assert len(came) == len(NO_DOTS) + len(DOTS) * (status == 200)

@@ -10,8 +10,22 @@ import struct
 import pytest
 
 from harness import noise, wire
-from harness.noise import (CONTROL, DATA, DATAGRAM, FIN, GOAWAY, OPEN, PING, PONG, RESET, WINDOW,
-                         Link, control, frame, open_frame)
+from harness.noise import (
+    CONTROL,
+    DATA,
+    DATAGRAM,
+    FIN,
+    GOAWAY,
+    OPEN,
+    PING,
+    PONG,
+    RESET,
+    WINDOW,
+    Link,
+    control,
+    frame,
+    open_frame,
+)
 from harness.programs import TOKEN
 from harness.visitor import Closed, Visitor
 
@@ -325,3 +339,17 @@ def test_junk_inside_the_seal(way):
             for _ in range(1 + i % 5):
                 data[int.from_bytes(os.urandom(2), "big") % len(data)] = os.urandom(1)[0]
             link.send(bytes(data))
+
+
+@pytest.mark.regression
+def test_control_messages_are_limited(tunnel):
+    """What a peer can say in a second is parsed in a few milliseconds; who says more is gone."""
+    server = tunnel.server()
+    with Link(server.address) as link:
+        link.up(TOKEN)
+        link.publish(host="a.example")
+        long = control(type="later", x="y" * 60000)
+        with pytest.raises(OSError):
+            for _ in range(2000):
+                link.send(long)
+        server.log_contains("more control messages than it may send")

@@ -11,6 +11,8 @@ import pytest
 
 from harness import wire
 from harness.mitm import DOWN, UP
+from harness.noise import Link, control
+from harness.programs import TOKEN
 from harness.public import port_of
 from harness.upstream import echo, head_of, response
 from harness.visitor import Closed, Visitor
@@ -309,3 +311,21 @@ def test_links_that_cannot_be(tunnel):
     status, _, err = tunnel.run("client", "--remote=a", "--upstream=http://a", "--no-token",
                                 "--links=0")
     assert status == 2 and "--links" in err and "unknown" not in err
+
+
+@pytest.mark.regression
+def test_session_that_ends_while_it_publishes(tunnel):
+    """It was freed while the other workers still knew its service, and looked there for a link."""
+    server = tunnel.server("--workers=4")
+    waiting = [tunnel.visitor(server).request(host="x.example") for _ in range(12)]
+    for _ in range(20):
+        with Link(server.address) as link:
+            link.up(TOKEN)
+            link.send(b"".join(control(type="publish", service=n, kind="http",
+                                       host="x.example" if n == 1 else "%d.example" % n,
+                                       upstream="http://127.0.0.1:1") for n in range(1, 9)))
+    with Link(server.address) as link:
+        link.up(TOKEN)
+        assert link.publish(host="y.example")["type"] == "granted"
+    for v in waiting:
+        v.close()

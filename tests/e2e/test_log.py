@@ -12,6 +12,8 @@ import time
 
 import pytest
 
+from harness.exit_node import ExitNode
+from harness.noise import control
 from harness.upstream import response
 from harness.wait import wait_until
 
@@ -342,3 +344,49 @@ def test_the_log_holds_no_secrets_at_debug(tunnel):
     for daemon in (server, client):
         assert TOKEN not in daemon.log()
         assert "visitors-secret" not in daemon.log()
+
+
+@pytest.mark.regression
+def test_an_exit_node_cannot_fill_the_clients_log(tunnel):
+    """Each of its notices was a line."""
+    node = tunnel.stage.add(ExitNode())
+    client = tunnel.client(node.address, "http://127.0.0.1:1", wait=False)
+    node.accept()
+    for _ in range(20):
+        node.send(b"".join(control(type="notice", sentence="again") for _ in range(500)))
+    node.send(control(type="granted", service=1, address="http://done/"))
+    client.log_contains("published at http://done/")
+    assert 1 <= client.log().count("the exit node says: again") <= 64 + 10
+
+
+@pytest.mark.regression
+def test_an_exit_node_that_grants_and_refuses_by_turns_fills_no_log(tunnel):
+    """Each answer that differed from the one before was a line of a kilobyte."""
+    node = tunnel.stage.add(ExitNode())
+    client = tunnel.client(node.address, "http://127.0.0.1:1", wait=False)
+    node.accept()
+    for i in range(1000):
+        node.send(control(type="granted", service=1, address="http://x%d/" % i) +
+                  control(type="refused", service=1, reason="taken", sentence="y" * 1000))
+    node.send(control(type="notice", sentence="that was all"))
+    client.log_contains("that was all")
+    assert 1 <= client.log().count("published at http://x") <= 20
+    assert len(client.log()) < 30000
+
+
+@pytest.mark.regression
+def test_what_changes_the_order_of_text_is_escaped(tunnel):
+    """A right-to-left override in a line makes people read another one."""
+    hidden = "\u202e\u2066\u200f\u061c\u2028\ufeff"
+    node = tunnel.stage.add(ExitNode())
+    client = tunnel.client(node.address, "http://127.0.0.1:1", wait=False)
+    node.accept()
+    node.send(control(type="notice", sentence="<" + hidden + ">"))
+    client.log_contains("the exit node says: <")
+    assert "<" + "".join("\\x%02x" % b for b in hidden.encode()) + ">" in client.log()
+    server = tunnel.server("--log-format=json")
+    with tunnel.visitor(server) as v:
+        v.send(("GET /<%s> HTTP/1.1\r\nHost: a.example\r\n\r\n" % hidden).encode())
+        v.read_response()
+    server.log_contains('"log":"access"')
+    assert not any(c in server.log() for c in hidden)

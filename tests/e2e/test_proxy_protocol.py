@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 import struct
 import time
 
@@ -9,7 +10,7 @@ import pytest
 
 from harness.mitm import UP, Mitm
 from harness.public import port_of
-from harness.tls import TlsVisitor
+from harness.tls import TlsVisitor, trusting
 from harness.upstream import head_of, one, response
 from harness.visitor import Closed, Visitor, split
 from harness.wait import wait_until
@@ -443,3 +444,36 @@ def test_proxy_protocol_that_is_none(tunnel):
     status, _, err = tunnel.run("client", "--remote=a", "--no-token", "--upstream=http://a",
                                 "--proxy-protocol=v3")
     assert status == 2 and "v1" in err and "v2" in err
+
+
+def client_hello():
+    """The first flight of a handshake that goes no further."""
+    out = ssl.MemoryBIO()
+    tls = trusting().wrap_bio(ssl.MemoryBIO(), out, server_hostname="a.example")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return out.read()
+
+
+@pytest.mark.regression
+def test_handshakes_behind_a_balancer_are_counted(tunnel):
+    """Who came by a balancer could begin any number of TLS handshakes: until they were over, they
+    were held against nobody's address."""
+    server = tunnel.server(*tunnel.ca().issue("a.example").options(),
+                           "--accept-proxy-protocol=127.0.0.0/8", "--max-visitors-per-address=2")
+    hello = client_hello()
+    visits = []
+    for source in ("203.0.113.5", "203.0.113.5", "203.0.113.5", "203.0.113.6"):
+        sock = socket.create_connection(("127.0.0.1", server.port), 5)
+        sock.sendall(b"PROXY TCP4 %s 198.51.100.1 40000 443\r\n" % source.encode() + hello)
+        visits.append((sock, source))
+    answers = []
+    for sock, source in visits:
+        try:
+            answers.append(sock.recv(1) == b"\x16")
+        except ConnectionResetError:
+            answers.append(False)
+    # Two of the first one's, whichever came to their workers first, and the other visitor's.
+    assert sorted(answers[:3]) == [False, True, True] and answers[3]
+    for sock, _ in visits:
+        sock.close()

@@ -221,3 +221,32 @@ def test_slow_line(tunnel):
     for v in visitors:
         assert v.read_response().status == 200
     assert time.monotonic() - began < 3
+
+
+def test_client_first(tunnel):
+    upstream = tunnel.upstream("late\n")
+    server = tunnel.server()
+    server.stop()
+    client = tunnel.client(server, upstream, wait=False)
+    time.sleep(0.3)
+    assert client.alive()
+    server.start()
+    client.log_contains("is published at")
+    assert tunnel.curl("http://%s/" % server.address) == b"late\n"
+
+
+def test_server_killed(tunnel):
+    server, client, _ = tunnel.through("again\n")
+    assert tunnel.curl("http://%s/" % server.address) == b"again\n"
+    server.kill()
+    server.start()
+    assert tunnel.curl("http://%s/" % server.address) == b"again\n"
+
+
+def test_client_killed(tunnel):
+    server, client, _ = tunnel.through("again\n")
+    assert tunnel.curl("http://%s/" % server.address) == b"again\n"
+    client.kill()
+    client.start()
+    # No waiting here: the request itself waits for the session that was lost just now.
+    assert tunnel.curl("http://%s/" % server.address) == b"again\n"

@@ -4,22 +4,26 @@ The usual trap: a kept upstream connection that the upstream closes just as the 
 its way. Whoever always retries charges a card twice; whoever never does shows users a 502.
 """
 
+import socket
+import struct
 import threading
 import time
 
-from harness.upstream import response
-from harness.wait import wait_until
+import pytest
 
-
-def numbered(conn, body=b""):
-    return response(b"%d" % conn.number + body)
+from harness.mitm import UP
+from harness.noise import DATA, OPEN, RESET, WINDOW, Link, control, frame
+from harness.programs import TOKEN
+from harness.upstream import FullBacklog, numbered, refused_port, response
+from harness.visitor import Visitor
+from harness.wait import PATIENCE, wait_until
 
 
 def test_kept_connection_closed_between_requests(tunnel):
     """The close is seen before the next request: nobody notices anything."""
     def script(conn):
         conn.read_request()
-        conn.send(numbered(conn))
+        conn.send(response(b"%d" % conn.number))
 
     server, _, upstream = tunnel.through(script)
     v = tunnel.visitor(server)
@@ -129,7 +133,6 @@ def test_no_retry_once_a_byte_of_the_answer_came(tunnel):
 
 def test_refused_dial_goes_to_the_other_session(tunnel):
     """Nothing was written anywhere, so even a POST may go to whoever can take it (rules 31, 37)."""
-    from harness.upstream import refused_port
     server = tunnel.server()
     good = tunnel.upstream("good")
     sock, port = refused_port()
@@ -186,32 +189,152 @@ def test_session_lost_under_a_request(tunnel):
     assert v.get("/again").body == b"answered"
 
 
-def test_ntlm_connections_are_never_shared(tunnel):
-    """Rule 33: who logs in on the connection keeps it for itself."""
-    def script(conn):
-        while conn.read_request() is not None:
-            conn.send(numbered(conn))
+@pytest.mark.regression
+def test_retry_never_sends_half_a_body(tunnel):
+    """A body's first piece that was larger than what is held for sending again once did not count:
+    the second try began in the middle of it, where a visitor could have put a request of his own."""
+    server = tunnel.server("--retry-body=1KiB")
+    with Link(server.address) as link:
+        link.up(TOKEN)
+        assert link.publish(host="x.example")["type"] == "granted"
+        with Visitor(server.address) as v:
+            v.send("POST / HTTP/1.1\r\nHost: x.example\r\nTransfer-Encoding: chunked\r\n\r\n")
+            stream, _ = link.read_stream()
+            link.read_stream(stream, b"\r\n\r\n")
+            v.send(b"2000\r\n" + b"x" * 4096)
+            link.read_stream(stream, b"x" * 100)
+            time.sleep(0.1)
+            link.reset(stream)
+            r = v.read_response()
+            assert r.status == 502
 
-    server, _, upstream = tunnel.through(script)
-    a = tunnel.visitor(server)
-    mine = a.get(fields=["Authorization: NTLM TlRMTVNTUAAB"]).body
-    b = tunnel.visitor(server)
-    others = {b.get().body for _ in range(5)}
-    assert mine not in others
-    assert a.get().body == mine
+
+@pytest.mark.regression
+def test_withdrawing_does_not_repeat_a_post(tunnel):
+    """What a client withdraws while it works on a request goes on to its end, and is not for
+    another that publishes the same."""
+    server = tunnel.server()
+    seen = []
+    up = tunnel.upstream(lambda conn: seen.append(conn.read_request()))
+    with Link(server.address) as link:
+        link.up(TOKEN)
+        assert link.publish(host="x.example")["type"] == "granted"
+        with Visitor(server.address) as v:
+            v.request("/", method="POST", host="x.example", body=b"pay")
+            stream, _ = link.read_stream()
+            link.read_stream(stream, b"pay")
+            tunnel.client(server, "x.example=" + up.url)
+            link.send(control(type="withdraw", service=1))
+            time.sleep(0.2)
+            link.send(frame(DATA, stream, response("paid")))
+            assert v.read_response().body == b"paid"
+            assert not seen
+            v.request("/", method="POST", host="x.example", body=b"again")
+            wait_until(lambda: seen, "the one that publishes it now")
 
 
-def test_byte_on_an_idle_connection(tunnel):
-    """Rule 33: what arrives between requests is nobody's answer."""
+@pytest.mark.regression
+def test_relief_does_not_repeat_a_post(tunnel):
+    """A stream that we ended for want of memory says nothing about what its upstream took."""
+    server = tunnel.server("--memory-budget=16KiB")
+    with Link(server.address) as link:
+        link.up(TOKEN)
+        assert link.publish(host="x.example")["type"] == "granted"
+        with socket.socket() as v:
+            v.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            v.connect(("127.0.0.1", server.port))
+            v.sendall(b"POST / HTTP/1.1\r\nHost: x.example\r\nContent-Length: 3\r\n\r\npay")
+            stream, _ = link.read_stream()
+            link.read_stream(stream, b"pay")
+            # Interim heads until the visitor, who reads nothing, has the rest queued.
+            hint = b"HTTP/1.1 103 Early Hints\r\nLink: " + b"x" * 60000 + b"\r\n\r\n"
+            left, credit = hint * 16, 65536
+            while left:
+                piece = left[:min(credit, 32768)]
+                left, credit = left[len(piece):], credit - len(piece)
+                link.send(frame(DATA, stream, piece))
+                while not credit:
+                    kind, on, payload = link.read_kind(WINDOW, RESET)
+                    if kind == RESET:
+                        break
+                    credit += struct.unpack(">I", payload)[0]
+                if not credit:
+                    break
+            assert left, "the visitor's socket took everything"
+            link.v.sock.settimeout(0.5)
+            with pytest.raises(OSError):
+                link.read_kind(OPEN)
+                raise AssertionError("the request was sent again")
+
+
+class Gate:
+    """A change for a relay: what clients say goes on only while the gate is open."""
+
+    def __init__(self):
+        self.open = threading.Event()
+        self.open.set()
+        self.held = threading.Event()
+
+    def __call__(self, pair, direction, data):
+        if direction == UP and not self.open.is_set():
+            self.held.set()
+            self.open.wait(PATIENCE)
+        return data
+
+
+@pytest.mark.regression
+def test_post_is_not_executed_twice_behind_a_half_close(tunnel):
+    """The upstream of a kept connection sends FIN, and still reads. The client has said how much
+    of the stream was written, so nothing more may be: the server sends the POST again for it."""
+    leave, gate = threading.Event(), Gate()
+
     def script(conn):
         conn.read_request()
-        conn.send(numbered(conn))
-        time.sleep(0.05)
-        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
-        conn.read_to_end()
+        conn.send(response("first"))
+        if conn.number == 0:
+            leave.wait(PATIENCE)
+            conn.finish()
+            conn.read_to_end()
+        numbered(conn)
 
-    server, _, _ = tunnel.through(script)
+    upstream = tunnel.upstream(script)
+    server = tunnel.server("--kept-idle=60s")
+    relay = tunnel.mitm(server, gate)
+    tunnel.client(relay.address, upstream)
     v = tunnel.visitor(server)
-    for i in range(3):
-        assert v.get().body == b"%d" % i
-        time.sleep(0.15)
+    assert v.get("/a").body == b"first"
+    time.sleep(0.05)  # for whatever the client has left to say of it
+    gate.open.clear()
+    leave.set()
+    assert gate.held.wait(PATIENCE), "the FIN, on its way"
+    before = len(relay.recorded("down"))
+    v.request("/b", method="POST", body=b"pay")
+    wait_until(lambda: len(relay.recorded("down")) > before, "the request at the client")
+    time.sleep(0.2)  # in which it would be written, wrongly
+    gate.open.set()
+    assert v.read_response().status == 200
+    assert upstream.received().count(b"POST /b ") == 1
+
+
+@pytest.mark.regression
+@pytest.mark.parametrize("size", [10_000, 300_000])
+def test_body_is_sent_again_whole_or_not_at_all(tunnel, size):
+    """A dial fails behind more of a body than was held (16 KiB): what went on was its tail."""
+    got = []
+
+    def script(conn):
+        head = conn.read_head()
+        if head is not None:
+            got.append(conn.read_body(head))
+            conn.send(response("done"))
+
+    server = tunnel.server("--workers=1")
+    # Of equals, the one that came first has the first request.
+    tunnel.client(server, tunnel.stage.add(FullBacklog()).url, "--dial-timeout=300ms")
+    tunnel.client(server, tunnel.upstream(script))
+    body = bytes(i // 1000 % 251 for i in range(size))
+    r = tunnel.visitor(server).get(method="POST", body=body)
+    if size < 16384:
+        assert r.status == 200 and got == [body]
+    else:
+        assert r.status == 504 and not got

@@ -1,9 +1,13 @@
 """A slow reader stops its own stream and nothing else, and is not read ahead for."""
 
+import socket
 import time
 
+import pytest
+
 from harness.stage import SANITIZED
-from harness.upstream import response
+from harness.upstream import CHUNKED, response
+from harness.wait import PATIENCE, at_once
 
 MIB = 1024 * 1024
 
@@ -122,3 +126,38 @@ def test_many_idle_streams_are_cheap(tunnel):
         assert max(grown) < 500 * 32 * 1024, grown
     for v in visitors:
         v.close()
+
+
+@pytest.mark.regression
+def test_slow_reader_of_an_unchunked_answer_gets_it_whole(tunnel):
+    """HTTP/1.0, so the end of the connection is the end of the answer: it came before the last
+    bytes of it when the visitor was slow, and half a file passed for a whole one."""
+    size = 1_000_000
+
+    def script(conn):
+        while conn.read_request() is not None:
+            conn.send(CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (size, b"x" * size))
+
+    server, _, _ = tunnel.through(script)
+    head = tunnel.visitor(server).get(version="1.0").raw_head
+    missed = {}
+
+    def read_slowly(left):
+        """Pauses when so much is left, for longer than the server lingers."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(PATIENCE)
+        with sock:
+            sock.connect(("127.0.0.1", server.port))
+            sock.sendall(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+            got, pause_at = 0, len(head) + size - left
+            while piece := sock.recv(4096 if got < pause_at else 65536):
+                if got < pause_at <= got + len(piece):
+                    time.sleep(1.4)
+                got += len(piece)
+            missed[left] = len(head) + size - got
+
+    # What the kernel holds of it is not ours to say, so the pause comes at different points.
+    at_once(read_slowly, range(90_000, 210_000, 3_000))
+    missed = {left: n for left, n in missed.items() if n}
+    assert not missed, missed

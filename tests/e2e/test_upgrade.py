@@ -6,7 +6,9 @@ import threading
 import pytest
 import websockets
 
+from harness import wire
 from harness.upstream import always, fields_of, response
+from harness.wait import at_once, wait_until
 
 
 def test_websocket_through_the_tunnel(tunnel):
@@ -213,3 +215,73 @@ def test_half_close_through_an_upgrade(tunnel, protocol):
     v.send(b"last words")
     v.finish()
     assert v.read_to_end() == b"you said last words"
+
+
+@pytest.mark.regression
+def test_upgrade_has_a_stream_of_its_own(tunnel):
+    """Not the one of an ordinary request before it, nor does a refused one serve another."""
+    def script(conn):
+        while (request := conn.read_request()) is not None:
+            if b"upgrade: websocket" in request[0].lower():
+                conn.send(response(b"%d" % conn.number, "426 Upgrade Required"))
+            else:
+                conn.send(response(b"%d" % conn.number))
+
+    server, _, upstream = tunnel.through(script)
+    v = tunnel.visitor(server)
+    assert v.get().body == b"0"
+    refused = v.get("/ws", fields=wire.UPGRADE)
+    assert (refused.status, refused.body) == (426, b"1")
+    assert v.get().body == b"0"
+    wait_until(lambda: upstream.connections[1].ended, "the end of the refused one")
+
+
+@pytest.mark.regression
+def test_upgraded_upstream_that_left(tunnel):
+    """The visitor goes on sending to an upstream that closed: streams and sockets were leaked."""
+    def script(conn):
+        conn.read_head()
+        conn.send(wire.SWITCHING)
+
+    server, client, _ = tunnel.through(script)
+    before = server.fds(), client.fds()
+    visitors = []
+    for _ in range(5):
+        v = tunnel.visitor(server)
+        assert v.get("/ws", fields=wire.UPGRADE).status == 101
+        assert v.read_to_end() == b""
+        visitors.append(v)
+
+    def talk_on(v):
+        with pytest.raises(OSError):
+            while True:
+                v.send(b"y" * 65536)
+    for v in visitors:
+        v.sock.settimeout(2)  # a full pipe that nobody empties is no answer
+    at_once(talk_on, visitors)
+    for v in visitors:
+        v.close()
+    wait_until(lambda: (server.fds(), client.fds()) <= before, "the sockets to be closed", 3)
+
+
+@pytest.mark.regression
+def test_upgrade_on_a_logged_in_connection_ends(tunnel):
+    """It rides on the stream of the login. Behind the upstream's FIN nothing is written there, so
+    both directions end; they stayed open, with a descriptor on each side, until the link ended."""
+    def script(conn):
+        conn.read_request()
+        conn.send(response("in"))
+        conn.read_request()
+        conn.send(wire.SWITCHING + b"last words")
+        conn.finish()
+
+    upstream = tunnel.upstream(script)
+    server = tunnel.server()
+    client = tunnel.client(server, upstream)
+    before = client.fds()
+    v = tunnel.visitor(server)
+    assert v.get(fields=["Authorization: NTLM TlRMTVNTUAAB"]).text() == "in"
+    v.request(fields=wire.UPGRADE)
+    assert v.read_head().status == 101
+    v.send(b"late")
+    wait_until(lambda: client.fds() <= before, "the stream to end", 5)

@@ -26,6 +26,7 @@ sodium.sodium_init()
 OPEN, DATA, DATAGRAM, FIN, RESET = 0x81, 0x82, 3, 0x84, 0x85
 WINDOW, PING, PONG, GOAWAY, CONTROL = 0x86, 0x87, 8, 0x89, 0x8A
 TCP, UDP, HTTP = 1, 2, 3
+CANCELLED = 13  # a reason of RESET
 
 MAGIC = b"tunnel.hello"
 REKEY_EVERY = 4096
@@ -323,6 +324,20 @@ class Link:
             message = json.loads(self.read_kind(CONTROL)[2])
             if message["type"] in types:
                 return message
+
+    def read_stream(self, stream=None, enough=b""):
+        """The bytes of one stream from its OPEN on, until `enough` is among them: (stream, bytes)."""
+        got = b""
+        while stream is None or enough not in got:
+            kind, on, payload = self.read_kind(OPEN, DATA, RESET)
+            if kind == OPEN and stream is None:
+                stream = on
+            elif kind == DATA and on == stream:
+                got += payload
+        return stream, got
+
+    def reset(self, stream, reason=CANCELLED, taken=0):
+        self.send(frame(RESET, stream, struct.pack(">BQ", reason, taken)))
 
     def closed(self):
         """Reads on until the server ends the link, by a reset where it had not read everything."""

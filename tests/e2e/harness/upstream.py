@@ -108,6 +108,9 @@ class Connection:
         self.sock.close()
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 def response(body=b"ok\n", status="200 OK", fields=()):
     if isinstance(body, str):
         body = body.encode()
@@ -133,6 +136,12 @@ def echo(conn):
         if request is None:
             return
         conn.send(response(request[1]))
+
+
+def numbered(conn):
+    """Answers every request with the number of the connection it came by."""
+    while conn.read_request() is not None:
+        conn.send(response(b"%d" % conn.number))
 
 
 class Upstream:
@@ -234,6 +243,23 @@ def one(head, name):
     values = [v for n, v in fields_of(head) if n == name]
     assert len(values) == 1, "%s: %r" % (name, values)
     return values[0]
+
+
+class FullBacklog:
+    """An upstream that neither accepts nor refuses, as if its machine were gone: nobody answers a SYN,
+    for its queue is full and nobody accepts."""
+
+    def __init__(self):
+        self.sock = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.url = "http://127.0.0.1:%d" % self.sock.getsockname()[1]
+        self.queue = [socket.socket() for _ in range(4)]
+        for s in self.queue:
+            s.setblocking(False)
+            s.connect_ex(self.sock.getsockname())
+
+    def stop(self):
+        for s in [self.sock, *self.queue]:
+            s.close()
 
 
 def refused_port():

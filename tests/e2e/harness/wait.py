@@ -1,5 +1,6 @@
 """Waiting for something to become true, instead of sleeping and hoping."""
 
+import concurrent.futures
 import os
 import time
 
@@ -22,3 +23,19 @@ def wait_until(condition, what, timeout=None):
             raise AssertionError("gave up waiting for " + what)
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
+
+
+def quiet_for(seconds, happens, what):
+    """Waits for so long that `what` does not happen; fails at once when happens() is true."""
+    end = time.monotonic() + seconds
+    while True:
+        assert not happens(), "happened, and should not: " + what
+        if time.monotonic() > end:
+            return
+        time.sleep(0.005)
+
+
+def at_once(work, items):
+    """[work(item)] of all items, each in a thread of its own; raises what the first of them raised."""
+    with concurrent.futures.ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(work, items))

@@ -4,7 +4,6 @@ A job runs its program against (host, port) and says what came of it: exit statu
 differs between the two ways is the tunnel's doing.
 """
 
-import concurrent.futures
 import getpass
 import glob
 import hashlib
@@ -24,7 +23,7 @@ import time
 
 from harness.public import free_port, port_of
 from harness.udp import UdpUpstream
-from harness.wait import PATIENCE, wait_until
+from harness.wait import PATIENCE, at_once, wait_until
 
 HERE = "127.0.0.1"
 BLOB = os.urandom(1 << 16) * 48  # 3 MiB
@@ -471,11 +470,6 @@ class Smtp(Job):
 
 
 JOBS = [Ssh, GitSsh, GitHttp, Postgres, Redis, Dns, Iperf, Openssl, Smtp]
-
-
-def at_once(work, jobs):
-    with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
-        return list(pool.map(work, jobs))
 
 
 def test_programs(tunnel):

@@ -1,4 +1,4 @@
-"""Files that options name and that this user may not have: who is told what."""
+"""Files that options name: those that this user may not have, and links in their place."""
 
 import os
 import shutil
@@ -78,3 +78,14 @@ def test_check_config_as_somebody_else(tunnel, stranger):
     assert "--tls-cert: the certificate %s cannot be read: Permission denied (" % certificate.both \
         in p.stderr and "this is user nobody" in p.stderr
     assert "--access-log: /proc/x cannot be opened" in p.stderr
+
+
+@pytest.mark.regression
+def test_ready_file_follows_no_link(tunnel):
+    """Whoever may write into the ready file's directory could choose what is overwritten."""
+    victim = tunnel.stage.file("victim", "precious")
+    server = tunnel.server(start=False)
+    server.ready_file.with_name(server.ready_file.name + ".new").symlink_to(victim)
+    server.start()
+    assert victim.read_text() == "precious"
+    assert not server.ready_file.is_symlink()

@@ -6,6 +6,7 @@ import ssl
 
 import pytest
 
+from harness import wire
 from harness.tls import TlsVisitor, trusting
 from harness.upstream import head_of, one
 from harness.visitor import Visitor
@@ -139,3 +140,24 @@ def test_redirects_of_who_names_no_host(tunnel, head):
         v.send(head)
         r = v.read_response()
     assert (r.status, r.get("Location")) == (308, "https://%s/x" % server.address)
+
+
+@pytest.mark.regression
+@pytest.mark.parametrize("kind", ["sni+tcp", "tls+tcp"])
+@pytest.mark.parametrize("upgrade", [False, True])
+def test_a_name_for_tls_is_not_reached_by_http(tunnel, kind, upgrade):
+    """A request whose Host was a TCP service's name went there as it was: head and all, without the
+    TLS that the service is published with."""
+    ca = tunnel.ca()
+    server = tunnel.server(*ca.issue("front.example").options())
+    heard = []
+
+    def script(conn):
+        heard.append(conn.sock.recv(100))
+
+    up = tunnel.upstream(script)
+    tunnel.client(server, "db.example=%s://%s" % (kind, up.address))
+    with Visitor(server.address) as v:
+        r = v.get(host="db.example", fields=wire.UPGRADE if upgrade else [])
+    assert r.status == 503
+    assert not heard

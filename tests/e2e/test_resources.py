@@ -1,8 +1,9 @@
-"""What strangers can hold on to without a token, a request or a byte: places and memory, and that this
-keeps nobody else out."""
+"""What visitors and strangers can hold on to, be it without a token, a request or a byte: places, memory and
+turns, and that this keeps nobody else out."""
 
 import contextlib
 import selectors
+import signal
 import socket
 import ssl
 import threading
@@ -15,7 +16,7 @@ from harness.noise import Link, Refused
 from harness.programs import TOKEN
 from harness.tls import trusting
 from harness.visitor import Closed, Visitor
-from harness.wait import wait_until
+from harness.wait import SANITIZED, wait_until
 
 PLACES = 256  # --max-handshakes
 
@@ -230,3 +231,53 @@ def test_who_is_refused_is_said_beside_who_loses_a_place(tunnel):
     server.log_contains("was refused: --max-sessions is reached")
     for sock in strangers:
         sock.close()
+
+
+@pytest.mark.regression
+def test_one_flood_does_not_stop_the_others(tunnel):
+    """Pages of the server's own are answered from within one turn; a visitor who pipelines faster
+    than they are made once had the whole turn, and the next, for himself. (Another worker's visitor
+    has that worker's turns.)"""
+    server = tunnel.server("--reconnect-grace=0", "--workers=1")
+    with Visitor(server.address) as flood, Visitor(server.address) as other:
+        for v in (flood, other):
+            assert v.get().status == 503
+        server.send_signal(signal.SIGSTOP)
+        flood.send("GET /flood HTTP/1.1\r\nHost: nobody\r\n\r\n" * 2000)
+        other.request("/other", host="nobody")
+        server.send_signal(signal.SIGCONT)
+        assert other.read_response().status == 503
+        for _ in range(2000):
+            assert flood.read_response().status == 503
+    server.log_contains("path=/other")
+    paths = [line.split("path=")[1].split()[0] for line in server.log().splitlines()
+             if "path=" in line]
+    assert paths.index("/other") < 200
+
+
+@pytest.mark.regression
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer keeps what was freed")
+def test_idle_connections_hold_no_buffers(tunnel):
+    """What a burst of pipelined requests needed is not kept while the connection idles for 75 s."""
+    server = tunnel.server("--reconnect-grace=0")
+    n, visitors = 300, []
+    before = server.memory()
+    for _ in range(n):
+        v = tunnel.visitor(server)
+        head = "GET /%s HTTP/1.1\r\nHost: nobody\r\n\r\n"
+        v.send(head % ("a" * 20000))
+        visitors.append(v)
+    for v in visitors:
+        assert v.read_response().status == 503
+    assert server.memory() - before < n * 8192
+
+
+@pytest.mark.regression
+def test_one_session_too_many(tunnel):
+    """It is told so, at once, and so is whoever reads the log."""
+    server = tunnel.server("--max-sessions=1")
+    tunnel.client(server, tunnel.upstream("here"))
+    late = tunnel.client(server, tunnel.upstream("late"), wait=False)
+    late.log_contains("503")
+    server.log_contains("--max-sessions")
+    assert tunnel.visitor(server).get().text() == "here"

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from harness.upstream import refused_port, response
-from harness.visitor import Closed
+from harness.visitor import Closed, Visitor
 from harness.wait import PATIENCE, wait_until
 
 MIB = 1024 * 1024
@@ -377,3 +377,78 @@ def test_memory_comes_back_from_who_stands_still(tunnel):
     wait_until(lambda: server.log().count("path=/still") >= 16, "the end of some that stand still")
     assert not any(s.over for s in slow)
     assert "path=/slow" not in server.log() and "why=busy" in server.log()
+
+
+@pytest.mark.regression
+@pytest.mark.parametrize("farewell", ["reset", "finish and reset", "more and reset"])
+def test_event_stream_ends_with_its_visitor(tunnel, farewell):
+    """The upstream is silent, so no write will ever tell that the visitor is gone."""
+    def script(conn):
+        conn.read_head()
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n:\n\n")
+        conn.read_to_end()
+
+    server, _, upstream = tunnel.through(script)
+    before = server.fds()
+    for _ in range(5):
+        v = Visitor(server.address)
+        v.request()
+        assert v.read_head().status == 200
+        if farewell == "finish and reset":
+            v.finish()
+            time.sleep(0.02)  # the two are to be told one after the other
+        elif farewell == "more and reset":
+            v.request("/next")
+            time.sleep(0.02)
+        v.reset()
+    wait_until(lambda: all(c.ended for c in upstream.connections), "the upstream to be told", 4)
+    assert len(upstream.connections) == 5
+    wait_until(lambda: server.fds() <= before, "the visitors' sockets to be closed", 3)
+
+
+@pytest.mark.regression
+def test_idle_time_does_not_count_while_an_answer_streams(tunnel):
+    """An upload that rests while its answer comes: --visitor-idle is about bodies that are awaited,
+    and the answer is what is under way here."""
+    def script(conn):
+        conn.read_head()
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+        conn.read(3)
+        time.sleep(1.6)
+        conn.send(b"world")
+        conn.read_to_end()
+
+    server, _, _ = tunnel.through(script, ["--visitor-idle=1s"])
+    v = tunnel.visitor(server)
+    v.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n")
+    assert v.read_head().status == 200
+    v.send("abc")
+    assert v.read(10) == b"helloworld"
+
+
+@pytest.mark.regression
+def test_upstream_that_stops_reading_is_not_the_visitors_fault(tunnel):
+    """The visitor has more to send than is taken: the upstream is late (504), not the request."""
+    leave = threading.Event()
+
+    def script(conn):
+        conn.read_head()
+        leave.wait(PATIENCE)
+
+    server, _, _ = tunnel.through(script, ["--visitor-idle=1s", "--max-window=64KiB"])
+    v = tunnel.visitor(server)
+    v.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n")
+    done = threading.Event()
+
+    def pour():
+        try:
+            while not done.is_set():
+                v.send(b"x" * 65536)
+        except OSError:
+            pass
+    threading.Thread(target=pour, daemon=True).start()
+    try:
+        assert v.read_head().status == 504
+    finally:
+        done.set()
+        leave.set()

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness.upstream import response
+from harness.upstream import CHUNKED, response
 from harness.visitor import Visitor
 from harness.wait import wait_until
 
@@ -210,3 +210,61 @@ def test_late_bytes_at_full_rate(tunnel):
     for t in attackers:
         t.join()
     assert len(answers) == 400 and b"evil" not in answers
+
+
+@pytest.mark.regression
+def test_surplus_behind_an_unchunked_answer(tunnel):
+    """Bytes behind an answer's end make its connection unfit for the next visitor, for 1.0 ones too."""
+    def script(conn):
+        while conn.read_request() is not None:
+            conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      b"2\r\nok\r\n0\r\n\r\n" + b"HTTP/1.1 200 OK\r\nContent-")
+
+    server, _, up = tunnel.through(script)
+    for _ in range(2):
+        with Visitor(server.address) as v:
+            assert v.get(version="1.0").body == b"ok"
+        time.sleep(0.2)
+    assert len(up.connections) == 2
+
+
+@pytest.mark.regression
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("pause", [0, 0.05])
+def test_second_answer_reaches_nobody(tunnel, version, pause):
+    """An answer that nobody asked for, in one segment with the one before or right behind it."""
+    def script(conn):
+        conn.read_request()
+        good = CHUNKED + b"1\r\n%d\r\n0\r\n\r\n" % conn.number
+        if pause:
+            conn.send(good)
+            time.sleep(pause)
+            conn.send(response("poison"))
+        else:
+            conn.send(good + response("poison"))
+        while conn.read_request() is not None:
+            conn.send(response("from a connection that nobody may use"))
+
+    server, _, upstream = tunnel.through(script, ["--kept-idle=60s"])
+    for i in range(3):
+        r = tunnel.visitor(server).get(version=version, method="POST", body=b"pay")
+        assert r.status == 200 and r.body == b"%d" % i
+        wait_until(lambda: upstream.connections[i].ended or pause == 0, "its end")
+        time.sleep(2 * pause)
+    assert upstream.received().count(b"POST ") == 3
+
+
+def test_byte_on_an_idle_connection(tunnel):
+    """Rule 33: what arrives between requests is nobody's answer."""
+    def script(conn):
+        conn.read_request()
+        conn.send(response(b"%d" % conn.number))
+        time.sleep(0.05)
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
+        conn.read_to_end()
+
+    server, _, _ = tunnel.through(script)
+    v = tunnel.visitor(server)
+    for i in range(3):
+        assert v.get().body == b"%d" % i
+        time.sleep(0.15)

@@ -1,0 +1,43 @@
+"""Where the exit node listens: address families, several ports, a control port of its own."""
+
+import time
+
+
+def test_ipv6(tunnel):
+    upstream = tunnel.upstream("six\n", host="::1")
+    server = tunnel.server(bind="::1")
+    tunnel.client("[::1]:%d" % server.port, upstream)
+    assert tunnel.curl("http://[::1]:%d/" % server.port) == b"six\n"
+
+
+def test_both_families_by_default(tunnel, stage):
+    upstream = tunnel.upstream("both\n")
+    server = tunnel.server()
+    server.stop()
+    server.argv = [a for a in server.argv if not a.startswith("--bind-addr")]
+    server.start()
+    tunnel.client("localhost:%d" % server.port, upstream)
+    assert tunnel.curl("http://127.0.0.1:%d/" % server.port) == b"both\n"
+    assert tunnel.curl("http://[::1]:%d/" % server.port) == b"both\n"
+
+
+def test_several_ports_answer_alike(tunnel):
+    server = tunnel.server(port="0,0")
+    tunnel.client(server, tunnel.upstream("ok\n"))
+    ports = {row[1] for row in server.ready}
+    assert len(ports) == 2
+    for port in ports:
+        assert tunnel.curl("http://127.0.0.1:%d/" % port) == b"ok\n"
+
+
+def test_control_port_of_its_own(tunnel):
+    server = tunnel.server("--control-port=0")
+    assert len(server.ready) == 2
+    data, control = server.port_for("visitors"), server.port_for("clients")
+    client = tunnel.client("127.0.0.1:%d" % data, tunnel.upstream("ok\n"), wait=False)
+    # Rule 3: no request on another port is a link.
+    time.sleep(0.5)
+    assert "connected" not in client.log().replace("not connected", "")
+    client.stop()
+    tunnel.client("127.0.0.1:%d" % control, tunnel.upstream("ok\n"))
+    assert tunnel.curl("http://127.0.0.1:%d/" % data) == b"ok\n"
