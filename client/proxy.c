@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "client/bypass.h"
+#include "client/no_proxy.h"
 #include "crypto/digest.h"
 
 #define BASIC      "Basic "
@@ -80,7 +80,7 @@ int proxy_choose(struct proxy *p, const char *option, const struct url *remote, 
 	} variables[] = {{"https_proxy", "HTTPS_PROXY", false}, {"all_proxy", "ALL_PROXY", false},
 		{"http_proxy", "HTTP_PROXY", true}};
 	const char *except = environment("no_proxy", "NO_PROXY");
-	if (bypass_is_local(remote) || (except && bypass_matches(str_from(except), remote)))
+	if (no_proxy_is_local(remote) || (except && no_proxy_matches(str_from(except), remote)))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
 		const char *text = environment(variables[i].lower, variables[i].upper);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/bypass.h"
+#include "client/no_proxy.h"
 #include "client/proxy.h"
 #include "crypto/crypto.h"
 
@@ -23,7 +23,7 @@ static struct url remote(const char *text)
 	return u;
 }
 
-static void test_bypass(void **state)
+static void test_no_proxy(void **state)
 {
 	static const struct {
 		const char *list, *remote;
@@ -64,7 +64,7 @@ static void test_bypass(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct url u = remote(rows[i].remote);
-		if (bypass_matches(str_from(rows[i].list), &u) != rows[i].exempt)
+		if (no_proxy_matches(str_from(rows[i].list), &u) != rows[i].exempt)
 			fail_msg("no_proxy \"%s\", %s", rows[i].list, rows[i].remote);
 	}
 }
@@ -86,7 +86,7 @@ static void test_local(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct url u = remote(rows[i].remote);
-		if (bypass_is_local(&u) != rows[i].local)
+		if (no_proxy_is_local(&u) != rows[i].local)
 			fail_msg("%s", rows[i].remote);
 	}
 }
@@ -254,7 +254,7 @@ static void test_judge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bypass),
+		cmocka_unit_test(test_no_proxy),
 		cmocka_unit_test(test_local),
 		cmocka_unit_test(test_choose),
 		cmocka_unit_test(test_choose_refuses),

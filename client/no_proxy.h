@@ -10,7 +10,7 @@
 #include "wire/url.h"
 
 /* Beyond curl, "name:port" exempts that port alone. */
-bool bypass_matches(struct str list, const struct url *remote);
+bool no_proxy_matches(struct str list, const struct url *remote);
 
 /* The remote is this machine, which no proxy on another can reach. */
-bool bypass_is_local(const struct url *remote);
+bool no_proxy_is_local(const struct url *remote);

@@ -1,4 +1,4 @@
-#include "client/bypass.h"
+#include "client/no_proxy.h"
 
 #include "base/error.h"
 #include "wire/cidr.h"
@@ -60,7 +60,7 @@ static bool item_matches(struct str item, const struct url *remote)
 	return cidr_parse(without_brackets(item), &net, &ignored) == 0 && cidr_has(&net, &address);
 }
 
-bool bypass_matches(struct str list, const struct url *remote)
+bool no_proxy_matches(struct str list, const struct url *remote)
 {
 	static const char separators[] = ", \t";
 	if (str_eq(list, STR("*")))
@@ -77,7 +77,7 @@ bool bypass_matches(struct str list, const struct url *remote)
 	return false;
 }
 
-bool bypass_is_local(const struct url *remote)
+bool no_proxy_is_local(const struct url *remote)
 {
 	struct address address;
 	struct str host = str_from(remote->host);
