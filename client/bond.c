@@ -87,16 +87,16 @@ void bond_over(struct bond *b, enum bond_end end)
 
 /* ---- The key ---- */
 
-static void keymaker_made(struct keymaker *k, const struct token_key *key)
+static void key_cache_made(struct key_cache *k, const struct token_key *key)
 {
-	struct bond *b = container_of(k, struct bond, keymaker);
+	struct bond *b = container_of(k, struct bond, key_cache);
 	for (size_t i = 0; i < b->n; i++)
 		uplink_key(&b->uplinks[i], k->salt, key);
 }
 
 void bond_ask_key(struct bond *b, const uint8_t salt[HELLO_SALT])
 {
-	keymaker_ask(&b->keymaker, salt);
+	key_cache_ask(&b->key_cache, salt);
 }
 
 /* ---- Links come and go ---- */
@@ -388,8 +388,8 @@ int bond_init(struct bond *b, struct loop *loop, struct offload *offload,
 	b->uplinks = calloc(options->links, sizeof(*b->uplinks));
 	b->resolver = resolver_new(loop, NULL);
 	if (!b->resume || !b->uplinks || !b->resolver ||
-		keymaker_init(&b->keymaker, loop, offload,
-			options->no_token ? NULL : options->token, keymaker_made) < 0)
+		key_cache_init(&b->key_cache, loop, offload,
+			options->no_token ? NULL : options->token, key_cache_made) < 0)
 		return error_set(err, -ENOMEM, "no memory");
 	b->n = options->links;
 	for (size_t i = 0; i < b->n; i++)
@@ -409,7 +409,7 @@ void bond_deinit(struct bond *b)
 		cable_free(list_entry(b->cables.next, struct cable, link));
 	free(b->uplinks);
 	b->resolver = resolver_free(b->resolver);
-	keymaker_deinit(&b->keymaker);
+	key_cache_deinit(&b->key_cache);
 	random_pool_deinit(&b->random);
 	b->resume = secret_free(b->resume);
 	b->tls = tls_client_unref(b->tls);

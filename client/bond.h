@@ -9,7 +9,7 @@
  * While it is DOWN one uplink seeks the exit node and the others rest: a server that is away sees one
  * knocking, not N.
  */
-#include "client/keymaker.h"
+#include "client/key_cache.h"
 #include "client/options.h"
 #include "client/outlets.h"
 #include "client/proxy.h"
@@ -54,7 +54,7 @@ struct bond {
 
 	struct proxy proxy;
 	struct tls_client *tls; /* of wss://; NULL: ws:// */
-	struct keymaker keymaker;
+	struct key_cache key_cache;
 	struct random_pool random;
 	struct budget budget;
 	struct budget_share share;

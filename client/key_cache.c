@@ -1,4 +1,4 @@
-#include "client/keymaker.h"
+#include "client/key_cache.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,16 +6,16 @@
 
 #include "base/macros.h"
 
-struct keymaker_job {
+struct key_cache_job {
 	struct offload_job offload;
-	struct keymaker *owner;
+	struct key_cache *owner;
 	struct secret *token; /* its own: the owner may go first */
 	uint8_t salt[TOKEN_SALT_SIZE];
 	struct token_key *key;
 	int result;
 };
 
-static void job_free(struct keymaker_job *job)
+static void job_free(struct key_cache_job *job)
 {
 	secret_free(job->token);
 	token_key_free(job->key);
@@ -24,31 +24,31 @@ static void job_free(struct keymaker_job *job)
 
 static void job_run(struct offload_job *offload)
 {
-	struct keymaker_job *job = container_of(offload, struct keymaker_job, offload);
+	struct key_cache_job *job = container_of(offload, struct key_cache_job, offload);
 	job->result = token_key_derive(job->token->bytes, job->token->n, job->salt, job->key);
 }
 
 static void job_done(struct offload_job *offload)
 {
-	struct keymaker_job *job = container_of(offload, struct keymaker_job, offload);
+	struct key_cache_job *job = container_of(offload, struct key_cache_job, offload);
 	if (atomic_load(&offload->cancelled)) {
 		job_free(job);
 		return;
 	}
-	struct keymaker *k = job->owner;
+	struct key_cache *k = job->owner;
 	k->job = NULL;
 	if (job->result == 0) {
 		k->key = job->key;
-		job->key = NULL; /* the keymaker's now */
+		job->key = NULL; /* the cache's now */
 	}
 	job_free(job);
 	k->made(k, k->key);
 }
 
-int keymaker_init(struct keymaker *k, struct loop *loop, struct offload *offload, const char *token,
-	void (*made)(struct keymaker *k, const struct token_key *key))
+int key_cache_init(struct key_cache *k, struct loop *loop, struct offload *offload,
+	const char *token, void (*made)(struct key_cache *k, const struct token_key *key))
 {
-	*k = (struct keymaker){.loop = loop, .offload = offload, .made = made};
+	*k = (struct key_cache){.loop = loop, .offload = offload, .made = made};
 	if (token) {
 		k->token = secret_new(token, strlen(token));
 		return k->token ? 0 : -ENOMEM;
@@ -60,9 +60,9 @@ int keymaker_init(struct keymaker *k, struct loop *loop, struct offload *offload
 	return 0;
 }
 
-static struct keymaker_job *job_new(struct keymaker *k)
+static struct key_cache_job *job_new(struct key_cache *k)
 {
-	struct keymaker_job *job = calloc(1, sizeof(*job));
+	struct key_cache_job *job = calloc(1, sizeof(*job));
 	if (!job)
 		return NULL;
 	job->offload.run = job_run;
@@ -78,7 +78,7 @@ static struct keymaker_job *job_new(struct keymaker *k)
 	return job;
 }
 
-static void job_cancel(struct keymaker *k)
+static void job_cancel(struct key_cache *k)
 {
 	if (!k->job)
 		return;
@@ -86,7 +86,7 @@ static void job_cancel(struct keymaker *k)
 	k->job = NULL;
 }
 
-void keymaker_ask(struct keymaker *k, const uint8_t salt[TOKEN_SALT_SIZE])
+void key_cache_ask(struct key_cache *k, const uint8_t salt[TOKEN_SALT_SIZE])
 {
 	bool same = !k->token || memcmp(k->salt, salt, TOKEN_SALT_SIZE) == 0;
 	memcpy(k->salt, salt, TOKEN_SALT_SIZE);
@@ -105,7 +105,7 @@ void keymaker_ask(struct keymaker *k, const uint8_t salt[TOKEN_SALT_SIZE])
 		k->made(k, NULL);
 }
 
-void keymaker_deinit(struct keymaker *k)
+void key_cache_deinit(struct key_cache *k)
 {
 	job_cancel(k);
 	k->key = token_key_free(k->key);

@@ -10,28 +10,28 @@
 #include "crypto/token.h"
 #include "loop/offload.h"
 
-struct keymaker_job;
+struct key_cache_job;
 
-struct keymaker {
+struct key_cache {
 	struct loop *loop;
 	struct offload *offload;
 	struct secret *token; /* NULL: open mode */
 	uint8_t salt[TOKEN_SALT_SIZE];
-	struct token_key *key;    /* for `salt`, once made; of open mode for any */
-	struct keymaker_job *job; /* under way, for `salt` */
-	void (*made)(struct keymaker *k, const struct token_key *key);
+	struct token_key *key;     /* for `salt`, once made; of open mode for any */
+	struct key_cache_job *job; /* under way, for `salt` */
+	void (*made)(struct key_cache *k, const struct token_key *key);
 };
 
 /* `token` NULL: the key that everybody knows. 0 or -ENOMEM. */
-int keymaker_init(struct keymaker *k, struct loop *loop, struct offload *offload, const char *token,
-	void (*made)(struct keymaker *k, const struct token_key *key));
+int key_cache_init(struct key_cache *k, struct loop *loop, struct offload *offload,
+	const char *token, void (*made)(struct key_cache *k, const struct token_key *key));
 
 /*
  * made() comes once, at once for a key that is there, else from the loop, with NULL when memory is
  * out, and only for the salt that was asked for last, which is k->salt: all who asked for it are
  * answered together.
  */
-void keymaker_ask(struct keymaker *k, const uint8_t salt[TOKEN_SALT_SIZE]);
+void key_cache_ask(struct key_cache *k, const uint8_t salt[TOKEN_SALT_SIZE]);
 
 /* Wipes; accepts zeroed memory. */
-void keymaker_deinit(struct keymaker *k);
+void key_cache_deinit(struct key_cache *k);
