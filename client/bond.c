@@ -32,7 +32,7 @@ static void bond_set_state(struct bond *b, enum bond_state state)
 static void bond_describe(struct status *status, char text_out[STATUS_SIZE])
 {
 	const struct bond *b = container_of(status, struct bond, status);
-	const char *where = b->uplinks[0].knock.authority, *why = "";
+	const char *where = b->uplinks[0].connector.authority, *why = "";
 	size_t up = 0;
 	for (size_t i = 0; i < b->n; i++) {
 		up += b->uplinks[i].state == UPLINK_UP;
@@ -192,7 +192,7 @@ static void bond_announce(struct bond *b)
 	if (b->announced)
 		return;
 	b->announced = true;
-	const char *where = b->uplinks[0].knock.authority;
+	const char *where = b->uplinks[0].connector.authority;
 	if (b->name[0])
 		log_info("connected to %s; session %s", where, b->name);
 	else
@@ -419,13 +419,13 @@ void bond_deinit(struct bond *b)
 
 void bond_start(struct bond *b)
 {
-	const struct knock *k = &b->uplinks[0].knock;
-	char note[KNOCK_PORT_NOTE_SIZE];
-	knock_port_note(k, note);
+	const struct connector *c = &b->uplinks[0].connector;
+	char note[CONNECTOR_PORT_NOTE_SIZE];
+	connector_port_note(c, note);
 	if (b->proxy.used)
-		log_info("connecting to %s through the proxy %s%s", k->authority, b->proxy.name,
+		log_info("connecting to %s through the proxy %s%s", c->authority, b->proxy.name,
 			note);
 	else
-		log_info("connecting to %s%s", k->authority, note);
+		log_info("connecting to %s%s", c->authority, note);
 	uplink_start(&b->uplinks[0]);
 }

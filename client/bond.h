@@ -7,7 +7,7 @@
  *	DOWN -> OPENING -> OPEN -> DOWN again with the last link; DRAINING -> OVER from anywhere
  *
  * While it is DOWN one uplink seeks the exit node and the others rest: a server that is away sees one
- * knocking, not N.
+ * client that dials, not N.
  */
 #include "client/key_cache.h"
 #include "client/options.h"

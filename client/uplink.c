@@ -51,7 +51,7 @@ static const char *name_of(const struct uplink *u, char text[32])
 static void uplink_attempt(struct uplink *u)
 {
 	uplink_set_state(u, UPLINK_CONNECTING);
-	knock_start(&u->knock);
+	connector_start(&u->connector);
 }
 
 static void timer_fired(struct loop_timer *timer)
@@ -76,28 +76,29 @@ static uint64_t uplink_next_delay(struct backoff *b)
 static void uplink_fail(struct uplink *u, const char *why)
 {
 	uint64_t delay = uplink_next_delay(&u->backoff), now = now_of(u);
-	char more[LOG_LIMIT_MORE], note[KNOCK_PORT_NOTE_SIZE];
+	char more[LOG_LIMIT_MORE], note[CONNECTOR_PORT_NOTE_SIZE];
 	if (strncmp(u->last_failure, why, sizeof(u->last_failure) - 1) != 0)
 		u->log_failure = (struct log_limit){0}; /* the back-off limits these */
 	if (log_limit_pass(&u->log_failure, now, UPLINK_SAY_AGAIN, 1, more)) {
-		log_warn("cannot connect to %s%s: %s; trying again in %.1f s%s", u->knock.authority,
-			knock_port_note(&u->knock, note), why, (double)delay / CLOCK_S, more);
+		log_warn("cannot connect to %s%s: %s; trying again in %.1f s%s",
+			u->connector.authority, connector_port_note(&u->connector, note), why,
+			(double)delay / CLOCK_S, more);
 		snprintf(u->last_failure, sizeof(u->last_failure), "%s", why);
 	}
 	uplink_wait(u, delay);
 }
 
-static void knock_failed(struct knock *k, const char *why)
+static void connector_failed(struct connector *c, const char *why)
 {
-	struct uplink *u = container_of(k, struct uplink, knock);
+	struct uplink *u = container_of(c, struct uplink, connector);
 	u->rejections = 0;
 	uplink_fail(u, why);
 }
 
-static void knock_opened(struct knock *k, struct detached_conn detached, const void *early,
+static void connector_opened(struct connector *c, struct detached_conn detached, const void *early,
 	size_t n)
 {
-	struct uplink *u = container_of(k, struct uplink, knock);
+	struct uplink *u = container_of(c, struct uplink, connector);
 	uplink_set_state(u, UPLINK_HANDSHAKING);
 	if (!cable_new(u, detached, early, n))
 		uplink_fail(u, "out of memory");
@@ -141,12 +142,12 @@ static void uplink_tell_tls(struct uplink *u, const struct cable *c)
 	if (c->unverified[0])
 		log_info("the certificate of %s is not verified (%s), but the exit node proved by "
 			 "the token that the connection ends there",
-			u->knock.authority, c->unverified);
+			u->connector.authority, c->unverified);
 	else if (!l->bound && l->config.tls13)
-		log_info("TLS to %s ends before the exit node; %s", u->knock.authority, sealed);
+		log_info("TLS to %s ends before the exit node; %s", u->connector.authority, sealed);
 	else if (!l->bound)
 		log_info("TLS 1.2 to %s cannot show whether it ends at the exit node; %s",
-			u->knock.authority, sealed);
+			u->connector.authority, sealed);
 }
 
 void uplink_up(struct uplink *u, struct cable *c, const struct control *hello)
@@ -158,7 +159,8 @@ void uplink_up(struct uplink *u, struct cable *c, const struct control *hello)
 	if (!u->unwelcome)
 		u->last_failure[0] = '\0';
 	if (c->joins && !u->unwelcome)
-		log_info("link %u of %zu to %s is up", u->number, u->bond->n, u->knock.authority);
+		log_info("link %u of %zu to %s is up", u->number, u->bond->n,
+			u->connector.authority);
 	bond_link_up(u->bond, u, hello);
 }
 
@@ -191,7 +193,8 @@ void uplink_goaway(struct uplink *u, struct cable *c, uint8_t reason)
 	char text[32];
 	uint64_t delay = uplink_delay_after(u, c);
 	log_warn("%s takes leave (%s); streams under way go on: %zu; trying again %s",
-		u->knock.authority, frame_goaway_name(reason), cable_streams(c), when(delay, text));
+		u->connector.authority, frame_goaway_name(reason), cable_streams(c),
+		when(delay, text));
 	u->cable = NULL;
 	uplink_wait(u, delay);
 	bond_link_down(u->bond, u);
@@ -212,7 +215,7 @@ static void uplink_rejected(struct uplink *u)
 		log_error(
 			"%s rejected the token %u times in %.0f s: give both ends the same token; "
 			"giving up",
-			u->knock.authority, u->rejections, (double)lasted / CLOCK_S);
+			u->connector.authority, u->rejections, (double)lasted / CLOCK_S);
 		bond_over(b, BOND_END_REJECTED);
 		return;
 	}
@@ -247,7 +250,7 @@ static void uplink_broken(struct uplink *u, const struct cable *c)
 		u->log_failure = (struct log_limit){0};
 	if (log_limit_pass(&u->log_failure, now, UPLINK_SAY_AGAIN, 1, more))
 		log_warn("lost %s to %s: %s; trying again %s%s", name_of(u, name),
-			u->knock.authority, l->why, when(delay, text), more);
+			u->connector.authority, l->why, when(delay, text), more);
 	uplink_wait(u, delay);
 	bond_link_down(u->bond, u);
 	u->unwelcome = c->joins && delay && bond_joinable(u->bond);
@@ -260,14 +263,15 @@ void uplink_lost(struct uplink *u, struct cable *c)
 	const struct link *l = cable_link(c);
 	if (c != u->cable) {
 		if (u->state != UPLINK_STOPPED)
-			log_debug("a former link to %s is closed: %s", u->knock.authority, l->why);
+			log_debug("a former link to %s is closed: %s", u->connector.authority,
+				l->why);
 		bond_cable_gone(b);
 		return;
 	}
 	u->cable = NULL;
 	if (services_hopeless(b->services)) {
 		log_error("%s publishes nothing of what it was asked to; giving up",
-			u->knock.authority);
+			u->connector.authority);
 		bond_over(b, BOND_END_HOPELESS);
 	} else if (c->up_at == CLOCK_NEVER) {
 		uplink_not_opened(u, l);
@@ -280,7 +284,7 @@ void uplink_lost(struct uplink *u, struct cable *c)
 
 static void uplink_halt(struct uplink *u, enum uplink_state state)
 {
-	knock_cancel(&u->knock);
+	connector_cancel(&u->connector);
 	loop_timer_cancel(&u->timer);
 	if (u->state == UPLINK_HANDSHAKING)
 		cable_free(u->cable);
@@ -305,14 +309,14 @@ void uplink_init(struct uplink *u, struct bond *b, unsigned number)
 {
 	*u = (struct uplink){.bond = b, .number = number};
 	loop_timer_init(&u->timer, b->loop, timer_fired);
-	knock_init(&u->knock, b->loop, b->resolver, &b->options->remote_url,
+	connector_init(&u->connector, b->loop, b->resolver, &b->options->remote_url,
 		b->options->control_path, &b->proxy, b->tls);
-	u->knock.opened = knock_opened;
-	u->knock.failed = knock_failed;
+	u->connector.opened = connector_opened;
+	u->connector.failed = connector_failed;
 }
 
 void uplink_deinit(struct uplink *u)
 {
 	loop_timer_cancel(&u->timer);
-	knock_cancel(&u->knock);
+	connector_cancel(&u->connector);
 }

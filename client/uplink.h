@@ -6,12 +6,12 @@
  *	              ^            |          |
  *	              +-- BACKOFF <+----------+        STOPPED, from anywhere, ends it
  *
- * CONNECTING takes the name's look-up, the proxy, TLS and the HTTP upgrade (client/knock), anew each
+ * CONNECTING takes the name's look-up, the proxy, TLS and the HTTP upgrade (client/connector), anew each
  * time. A link whose exit node says GOAWAY goes on with its streams while the next one is sought.
  */
 #include "base/log_limit.h"
 #include "client/backoff.h"
-#include "client/knock.h"
+#include "client/connector.h"
 #include "wire/control.h"
 #include "wire/hello.h"
 
@@ -37,7 +37,7 @@ struct uplink {
 	struct bond *bond;
 	unsigned number; /* from 1, for people */
 	enum uplink_state state;
-	struct knock knock;
+	struct connector connector;
 	struct cable *cable; /* the link that is being made or is up; NULL: none */
 
 	struct backoff backoff;  /* of connecting, since a link was up last */

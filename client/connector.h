@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Knocking at the exit node's door: from an address to a connection that has become a WebSocket.
+ * From an address to a connection that has become a WebSocket.
  * Looks up the name, connects, asks a proxy for the way if there is one, speaks TLS if the remote is
  * wss://, sends the link request and judges the answer.
  *
@@ -13,17 +13,25 @@
 #include "net/dial.h"
 #include "net/tls_handshake.h"
 
-#define KNOCK_DIAL_TIME   (10 * CLOCK_S) /* to look up and connect: two lost SYNs and a slow DNS */
-#define KNOCK_TLS_TIME    (10 * CLOCK_S) /* for the TLS handshake: a few round trips */
-#define KNOCK_ANSWER_TIME (10 * CLOCK_S) /* for each HTTP answer: a server does nothing for it */
-#define KNOCK_HEAD_MAX    (16 * 1024)    /* bytes of such an answer; proxies add cookies */
-#define KNOCK_FIELDS_MAX  HTTP1_FIELDS_DEFAULT /* of such a head */
-#define KNOCK_INTERIM_MAX 16 /* 1xx answers before the one that counts (rule 32) */
+#define CONNECTOR_DIAL_TIME \
+	(10 * CLOCK_S)                    /* to look up and connect: two lost SYNs and a slow DNS */
+#define CONNECTOR_TLS_TIME (10 * CLOCK_S) /* for the TLS handshake: a few round trips */
+#define CONNECTOR_ANSWER_TIME \
+	(10 * CLOCK_S)                    /* for each HTTP answer: a server does nothing for it */
+#define CONNECTOR_HEAD_MAX    (16 * 1024) /* bytes of such an answer; proxies add cookies */
+#define CONNECTOR_FIELDS_MAX  HTTP1_FIELDS_DEFAULT /* of such a head */
+#define CONNECTOR_INTERIM_MAX 16 /* 1xx answers before the one that counts (rule 32) */
 
-enum knock_state { KNOCK_IDLE, KNOCK_DIALLING, KNOCK_PROXY, KNOCK_SECURING, KNOCK_ASKING };
+enum connector_state {
+	CONNECTOR_IDLE,
+	CONNECTOR_DIALLING,
+	CONNECTOR_PROXY,
+	CONNECTOR_SECURING,
+	CONNECTOR_ASKING
+};
 
 /* The remote and the path, the proxy, TLS, loop and resolver are borrowed. */
-struct knock {
+struct connector {
 	struct loop *loop;
 	struct resolver *resolver;
 	const struct url *remote;
@@ -32,7 +40,7 @@ struct knock {
 	struct tls_client *tls;             /* NULL: no TLS */
 	char authority[URL_AUTHORITY_SIZE]; /* of the exit node, for CONNECT and for people */
 
-	enum knock_state state;
+	enum connector_state state;
 	struct resolver_query query; /* for a SOCKS proxy that is told an address */
 	struct dial dial;
 	struct tls_handshake handshake;
@@ -46,12 +54,13 @@ struct knock {
 	char key[WS_KEY_SIZE + 1];
 
 	/* The connection is the callee's, as are the first `n` bytes behind the answer, until it returns. */
-	void (*opened)(struct knock *k, struct detached_conn detached, const void *early, size_t n);
+	void (*opened)(struct connector *c, struct detached_conn detached, const void *early,
+		size_t n);
 	/* `why` is a sentence's rest: "connection refused by …" */
-	void (*failed)(struct knock *k, const char *why);
+	void (*failed)(struct connector *c, const char *why);
 };
 
-void knock_init(struct knock *k, struct loop *loop, struct resolver *resolver,
+void connector_init(struct connector *c, struct loop *loop, struct resolver *resolver,
 	const struct url *remote, const char *path, const struct proxy *proxy,
 	struct tls_client *tls);
 
@@ -59,11 +68,11 @@ void knock_init(struct knock *k, struct loop *loop, struct resolver *resolver,
  * Behind the exit node's name in a sentence: where its port comes from, if nobody has named one; else "".
  * Returns `text`.
  */
-#define KNOCK_PORT_NOTE_SIZE 96
-const char *knock_port_note(const struct knock *k, char text[KNOCK_PORT_NOTE_SIZE]);
+#define CONNECTOR_PORT_NOTE_SIZE 96
+const char *connector_port_note(const struct connector *c, char text[CONNECTOR_PORT_NOTE_SIZE]);
 
-/* In IDLE. The calls come later, from the loop; a new knock may be started from within them. */
-void knock_start(struct knock *k);
+/* In IDLE. The calls come later, from the loop; the next attempt may be started from within them. */
+void connector_start(struct connector *c);
 
 /* Neither call comes any more. */
-void knock_cancel(struct knock *k);
+void connector_cancel(struct connector *c);
