@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/cable.h"
+#include "client/client_link.h"
 #include "client/uplink.h"
 #include "crypto/digest.h"
 
@@ -64,15 +64,15 @@ static struct link *bond_voice(struct bond *b)
 {
 	for (size_t i = 0; i < b->n; i++)
 		if (b->uplinks[i].state == UPLINK_UP)
-			return cable_link(b->uplinks[i].cable);
+			return client_link_base(b->uplinks[i].link);
 	return NULL;
 }
 
 static size_t bond_streams(const struct bond *b)
 {
 	size_t n = 0;
-	list_for_each (it, &b->cables)
-		n += cable_streams(list_entry(it, struct cable, link));
+	list_for_each (it, &b->links)
+		n += client_link_streams(list_entry(it, struct client_link, link));
 	return n;
 }
 
@@ -108,7 +108,7 @@ bool bond_joinable(const struct bond *b)
 
 static void bond_join(struct bond *b, struct uplink *u)
 {
-	struct link *l = cable_link(u->cable);
+	struct link *l = client_link_base(u->link);
 	struct control m = {.type = CONTROL_JOIN};
 	memcpy(m.join.session, b->id, sizeof(m.join.session));
 	mac_make(b->resume->bytes, handshake_hash(&l->handshake), HANDSHAKE_HASH_SIZE, m.join.mac);
@@ -136,10 +136,10 @@ static void bond_set_id(struct bond *b, const uint8_t id[CONTROL_SESSION])
 /* Links that the exit node left are ours to close once they carry nothing any more. */
 static void bond_sweep(struct bond *b)
 {
-	list_for_each (it, &b->cables) {
-		struct cable *old = list_entry(it, struct cable, link);
-		if (old->leaving && !cable_streams(old))
-			link_close(cable_link(old), LINK_END_LOCAL, "replaced by a new link");
+	list_for_each (it, &b->links) {
+		struct client_link *old = list_entry(it, struct client_link, link);
+		if (old->leaving && !client_link_streams(old))
+			link_close(client_link_base(old), LINK_END_LOCAL, "replaced by a new link");
 	}
 }
 
@@ -148,13 +148,13 @@ void bond_link_up(struct bond *b, struct uplink *u, const struct control *hello)
 	log_debug("the exit node's version is %s", hello->hello.version);
 	bond_sweep(b);
 	b->accepted = true;
-	if (u->cable->joins) {
+	if (u->link->joins) {
 		bond_join(b, u);
 		return;
 	}
 	b->announced = false;
 	bond_set_state(b, BOND_OPENING);
-	services_offer(b->services, cable_link(u->cable));
+	services_offer(b->services, client_link_base(u->link));
 	loop_timer_set(&b->timer, loop_now(b->loop) + SERVICES_RETRY);
 	/* Who says it at once goes on with the session that we had, under the secret that we know. */
 	bool same = b->resume_given && hello->hello.session_given &&
@@ -208,10 +208,10 @@ static void bond_notice(struct bond *b, const struct control *message)
 		log_line(level, "the exit node says: %s%s", message->notice.sentence, more);
 }
 
-void bond_control(struct bond *b, struct cable *c, const struct control *message)
+void bond_control(struct bond *b, struct client_link *l, const struct control *message)
 {
 	/* Of a link that is being left, services are no longer ours to count. */
-	bool current = c == c->uplink->cable;
+	bool current = l == l->uplink->link;
 	bond_tell(b);
 	switch (message->type) {
 	case CONTROL_SESSION_GRANT:
@@ -226,7 +226,7 @@ void bond_control(struct bond *b, struct cable *c, const struct control *message
 			break;
 		bond_announce(b);
 		services_granted(b->services, message, loop_now(b->loop));
-		services_offer(b->services, cable_link(c));
+		services_offer(b->services, client_link_base(l));
 		break;
 	case CONTROL_REFUSED:
 		if (!current)
@@ -234,9 +234,9 @@ void bond_control(struct bond *b, struct cable *c, const struct control *message
 		bond_announce(b);
 		services_refused(b->services, message, loop_now(b->loop));
 		if (services_hopeless(b->services))
-			link_close(cable_link(c), LINK_END_LOCAL, "nothing can be published");
+			link_close(client_link_base(l), LINK_END_LOCAL, "nothing can be published");
 		else
-			services_offer(b->services, cable_link(c));
+			services_offer(b->services, client_link_base(l));
 		break;
 	case CONTROL_NOTICE:
 		bond_notice(b, message);
@@ -259,9 +259,9 @@ void bond_services_changed(struct bond *b)
 
 /* ---- Draining ---- */
 
-void bond_cable_gone(struct bond *b)
+void bond_client_link_gone(struct bond *b)
 {
-	if (b->state == BOND_DRAINING && list_empty(&b->cables))
+	if (b->state == BOND_DRAINING && list_empty(&b->links))
 		bond_over(b, BOND_END_DRAINED);
 }
 
@@ -272,12 +272,12 @@ static void bond_settle(struct bond *b)
 	bool late = now >= b->drain_until;
 	if (late && bond_streams(b))
 		log_warn("streams that did not finish in time: %zu", bond_streams(b));
-	list_for_each (it, &b->cables) {
-		struct cable *c = list_entry(it, struct cable, link);
-		if (late || (!cable_streams(c) && !link_pending(cable_link(c))))
-			link_close(cable_link(c), LINK_END_LOCAL, "the client ends");
+	list_for_each (it, &b->links) {
+		struct client_link *l = list_entry(it, struct client_link, link);
+		if (late || (!client_link_streams(l) && !link_pending(client_link_base(l))))
+			link_close(client_link_base(l), LINK_END_LOCAL, "the client ends");
 	}
-	if (list_empty(&b->cables))
+	if (list_empty(&b->links))
 		bond_over(b, BOND_END_DRAINED);
 	else if (!late)
 		loop_timer_set(&b->timer, now + BOND_DRAIN_LOOK);
@@ -292,8 +292,8 @@ void bond_drain(struct bond *b, uint64_t until)
 	b->drain_until = until;
 	bond_set_state(b, BOND_DRAINING);
 	status_deinit(&b->status); /* the end has a line of its own */
-	list_for_each (it, &b->cables)
-		mux_goaway(&cable_link(list_entry(it, struct cable, link))->mux,
+	list_for_each (it, &b->links)
+		mux_goaway(&client_link_base(list_entry(it, struct client_link, link))->mux,
 			FRAME_GOAWAY_SHUTDOWN);
 	flows_end(&b->outlets->flows);
 	loop_timer_set(&b->timer, loop_now(b->loop) + 1);
@@ -371,7 +371,7 @@ int bond_init(struct bond *b, struct loop *loop, struct offload *offload,
 		.options = options,
 		.services = services,
 		.outlets = outlets};
-	list_init(&b->cables);
+	list_init(&b->links);
 	loop_timer_init(&b->timer, loop, timer_fired);
 	status_init(&b->status, loop, bond_describe);
 	budget_init(&b->budget, options->memory_budget);
@@ -405,8 +405,8 @@ void bond_deinit(struct bond *b)
 	status_deinit(&b->status);
 	for (size_t i = 0; i < b->n; i++)
 		uplink_deinit(&b->uplinks[i]);
-	while (!list_empty(&b->cables))
-		cable_free(list_entry(b->cables.next, struct cable, link));
+	while (!list_empty(&b->links))
+		client_link_free(list_entry(b->links.next, struct client_link, link));
 	free(b->uplinks);
 	b->resolver = resolver_free(b->resolver);
 	key_cache_deinit(&b->key_cache);

@@ -37,7 +37,7 @@ enum bond_end {
 	BOND_END_HOPELESS, /* it refuses for good all that we publish */
 };
 
-struct cable;
+struct client_link;
 struct uplink;
 
 struct bond {
@@ -50,7 +50,7 @@ struct bond {
 
 	struct uplink *uplinks;
 	size_t n;
-	struct list cables; /* of all of them, those included that the exit node said GOAWAY on */
+	struct list links; /* of all of them, those included that the exit node said GOAWAY on */
 
 	struct proxy proxy;
 	struct tls_client *tls; /* of wss://; NULL: ws:// */
@@ -107,10 +107,10 @@ void bond_link_up(struct bond *b, struct uplink *u, const struct control *hello)
 void bond_link_down(struct bond *b, struct uplink *u);
 
 /* A message from the exit node on a link that is up. */
-void bond_control(struct bond *b, struct cable *c, const struct control *message);
+void bond_control(struct bond *b, struct client_link *l, const struct control *message);
 
 /* A link is closed, its uplink's current one or a former one. */
-void bond_cable_gone(struct bond *b);
+void bond_client_link_gone(struct bond *b);
 
 void bond_over(struct bond *b, enum bond_end end);
 

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "client/bond.h"
-#include "client/cable.h"
+#include "client/client_link.h"
 #include "crypto/random.h"
 
 static const char *const state_names[] = {"idle", "connecting", "handshaking", "up",
@@ -100,7 +100,7 @@ static void connector_opened(struct connector *c, struct detached_conn detached,
 {
 	struct uplink *u = container_of(c, struct uplink, connector);
 	uplink_set_state(u, UPLINK_HANDSHAKING);
-	if (!cable_new(u, detached, early, n))
+	if (!client_link_new(u, detached, early, n))
 		uplink_fail(u, "out of memory");
 }
 
@@ -112,26 +112,26 @@ void uplink_start(struct uplink *u)
 
 /* ---- The handshake ---- */
 
-void uplink_salt(struct uplink *u, struct cable *c, const uint8_t salt[HELLO_SALT])
+void uplink_salt(struct uplink *u, struct client_link *l, const uint8_t salt[HELLO_SALT])
 {
-	memcpy(c->salt, salt, sizeof(c->salt));
+	memcpy(l->salt, salt, sizeof(l->salt));
 	bond_ask_key(u->bond, salt);
 }
 
 void uplink_key(struct uplink *u, const uint8_t salt[HELLO_SALT], const struct token_key *key)
 {
-	if (u->state != UPLINK_HANDSHAKING || !u->cable ||
-		cable_link(u->cable)->state != LINK_KEY ||
-		memcmp(u->cable->salt, salt, HELLO_SALT) != 0)
+	if (u->state != UPLINK_HANDSHAKING || !u->link ||
+		client_link_base(u->link)->state != LINK_KEY ||
+		memcmp(u->link->salt, salt, HELLO_SALT) != 0)
 		return;
 	if (key)
-		link_key(cable_link(u->cable), key, now_of(u));
+		link_key(client_link_base(u->link), key, now_of(u));
 	else
-		link_close(cable_link(u->cable), LINK_END_LOCAL, "out of memory");
+		link_close(client_link_base(u->link), LINK_END_LOCAL, "out of memory");
 }
 
 /* Rule 9: what the certificate was worth, and what TLS is. Once: it is the same for every link. */
-static void uplink_tell_tls(struct uplink *u, const struct cable *c)
+static void uplink_tell_tls(struct uplink *u, const struct client_link *c)
 {
 	struct bond *b = u->bond;
 	const struct link *l = &c->io.link;
@@ -150,15 +150,15 @@ static void uplink_tell_tls(struct uplink *u, const struct cable *c)
 			u->connector.authority, sealed);
 }
 
-void uplink_up(struct uplink *u, struct cable *c, const struct control *hello)
+void uplink_up(struct uplink *u, struct client_link *l, const struct control *hello)
 {
 	uplink_set_state(u, UPLINK_UP);
 	u->rejections = 0;
 	backoff_reset(&u->backoff);
-	uplink_tell_tls(u, c);
+	uplink_tell_tls(u, l);
 	if (!u->unwelcome)
 		u->last_failure[0] = '\0';
-	if (c->joins && !u->unwelcome)
+	if (l->joins && !u->unwelcome)
 		log_info("link %u of %zu to %s is up", u->number, u->bond->n,
 			u->connector.authority);
 	bond_link_up(u->bond, u, hello);
@@ -167,9 +167,9 @@ void uplink_up(struct uplink *u, struct cable *c, const struct control *hello)
 /* ---- The end of a link ---- */
 
 /* After a link that was up: at once, unless links keep dying young. */
-static uint64_t uplink_delay_after(struct uplink *u, const struct cable *c)
+static uint64_t uplink_delay_after(struct uplink *u, const struct client_link *l)
 {
-	if (now_of(u) - c->up_at < UPLINK_STEADY)
+	if (now_of(u) - l->up_at < UPLINK_STEADY)
 		return uplink_next_delay(&u->young);
 	backoff_reset(&u->young);
 	return 0;
@@ -183,19 +183,19 @@ static const char *when(uint64_t delay, char text[32])
 	return text;
 }
 
-void uplink_goaway(struct uplink *u, struct cable *c, uint8_t reason)
+void uplink_goaway(struct uplink *u, struct client_link *l, uint8_t reason)
 {
-	if (c->leaving)
+	if (l->leaving)
 		return;
-	c->leaving = true;
-	if (u->state != UPLINK_UP || c != u->cable)
+	l->leaving = true;
+	if (u->state != UPLINK_UP || l != u->link)
 		return;
 	char text[32];
-	uint64_t delay = uplink_delay_after(u, c);
+	uint64_t delay = uplink_delay_after(u, l);
 	log_warn("%s takes leave (%s); streams under way go on: %zu; trying again %s",
-		u->connector.authority, frame_goaway_name(reason), cable_streams(c),
+		u->connector.authority, frame_goaway_name(reason), client_link_streams(l),
 		when(delay, text));
-	u->cable = NULL;
+	u->link = NULL;
 	uplink_wait(u, delay);
 	bond_link_down(u->bond, u);
 }
@@ -240,7 +240,7 @@ static void uplink_not_opened(struct uplink *u, const struct link *l)
 }
 
 /* It was up. One that joined and soon ended was perhaps not wanted: that may go on for hours. */
-static void uplink_broken(struct uplink *u, const struct cable *c)
+static void uplink_broken(struct uplink *u, const struct client_link *c)
 {
 	const struct link *l = &c->io.link;
 	uint64_t now = now_of(u);
@@ -257,18 +257,18 @@ static void uplink_broken(struct uplink *u, const struct cable *c)
 	snprintf(u->last_failure, sizeof(u->last_failure), "%s", u->unwelcome ? l->why : "");
 }
 
-void uplink_lost(struct uplink *u, struct cable *c)
+void uplink_lost(struct uplink *u, struct client_link *c)
 {
 	struct bond *b = u->bond;
-	const struct link *l = cable_link(c);
-	if (c != u->cable) {
+	const struct link *l = client_link_base(c);
+	if (c != u->link) {
 		if (u->state != UPLINK_STOPPED)
 			log_debug("a former link to %s is closed: %s", u->connector.authority,
 				l->why);
-		bond_cable_gone(b);
+		bond_client_link_gone(b);
 		return;
 	}
-	u->cable = NULL;
+	u->link = NULL;
 	if (services_hopeless(b->services)) {
 		log_error("%s publishes nothing of what it was asked to; giving up",
 			u->connector.authority);
@@ -287,8 +287,8 @@ static void uplink_halt(struct uplink *u, enum uplink_state state)
 	connector_cancel(&u->connector);
 	loop_timer_cancel(&u->timer);
 	if (u->state == UPLINK_HANDSHAKING)
-		cable_free(u->cable);
-	u->cable = NULL;
+		client_link_free(u->link);
+	u->link = NULL;
 	u->unwelcome = false;
 	uplink_set_state(u, state);
 }

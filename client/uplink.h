@@ -29,7 +29,7 @@ enum uplink_state {
 	UPLINK_STOPPED
 };
 
-struct cable;
+struct client_link;
 struct bond;
 struct token_key;
 
@@ -38,7 +38,7 @@ struct uplink {
 	unsigned number; /* from 1, for people */
 	enum uplink_state state;
 	struct connector connector;
-	struct cable *cable; /* the link that is being made or is up; NULL: none */
+	struct client_link *link; /* the link that is being made or is up; NULL: none */
 
 	struct backoff backoff;  /* of connecting, since a link was up last */
 	struct backoff young;    /* of links that died young, one after another */
@@ -65,9 +65,9 @@ void uplink_stop(struct uplink *u);
 /* The key for this salt was made; NULL: memory is out. For a link that waits for it. */
 void uplink_key(struct uplink *u, const uint8_t salt[HELLO_SALT], const struct token_key *key);
 
-/* ---- For its cables; all but uplink_lost() come from within the link ---- */
+/* ---- For its links; all but uplink_lost() come from within the link ---- */
 
-void uplink_salt(struct uplink *u, struct cable *c, const uint8_t salt[HELLO_SALT]);
-void uplink_up(struct uplink *u, struct cable *c, const struct control *hello);
-void uplink_goaway(struct uplink *u, struct cable *c, uint8_t reason);
-void uplink_lost(struct uplink *u, struct cable *c); /* its link is closed; it frees itself */
+void uplink_salt(struct uplink *u, struct client_link *l, const uint8_t salt[HELLO_SALT]);
+void uplink_up(struct uplink *u, struct client_link *l, const struct control *hello);
+void uplink_goaway(struct uplink *u, struct client_link *l, uint8_t reason);
+void uplink_lost(struct uplink *u, struct client_link *l); /* its link is closed; it frees itself */

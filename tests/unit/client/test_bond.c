@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/cable.h"
+#include "client/client_link.h"
 #include "client/bond.h"
 #include "client/uplink.h"
 #include "crypto/crypto.h"
@@ -500,7 +500,7 @@ static void test_wss(void **state)
 				  s.bond.uplinks[0].state == UPLINK_BACKOFF);
 		assert_int_equal(s.bond.uplinks[0].state == UPLINK_UP, rows[i].up);
 		if (rows[i].up) {
-			const struct link *l = cable_link(s.bond.uplinks[0].cable);
+			const struct link *l = client_link_base(s.bond.uplinks[0].link);
 			assert_int_equal(l->bound, rows[i].bound);
 			assert_int_equal(l->sealed, !rows[i].bound);
 			UNTIL(&s, services_count(&s.services, OFFERING_GRANTED) == 1);

@@ -3,10 +3,10 @@
 #include "client/uplink.h"
 #include "net/link_io.h"
 
-struct cable {
+struct client_link {
 	struct link_io io;
 	struct uplink *uplink;
-	struct list link; /* bond::cables */
+	struct list link; /* bond::links */
 	struct loop_task reap;
 	uint8_t salt[HELLO_SALT]; /* that the exit node wants the key for */
 	uint64_t up_at;           /* µs; CLOCK_NEVER: not yet */
@@ -16,19 +16,19 @@ struct cable {
 };
 
 /* Owns the connection from here on. NULL when memory is out. */
-struct cable *cable_new(struct uplink *u, struct detached_conn detached, const void *early,
-	size_t n);
+struct client_link *client_link_new(struct uplink *u, struct detached_conn detached,
+	const void *early, size_t n);
 
 /* At once, without a word. Accepts NULL; returns NULL. Not from within its link's callbacks. */
-struct cable *cable_free(struct cable *c);
+struct client_link *client_link_free(struct client_link *l);
 
-static inline struct link *cable_link(struct cable *c)
+static inline struct link *client_link_base(struct client_link *l)
 {
-	return &c->io.link;
+	return &l->io.link;
 }
 
 /* Streams that are not closed, whoever opened them. */
-static inline size_t cable_streams(const struct cable *c)
+static inline size_t client_link_streams(const struct client_link *l)
 {
-	return c->io.link.mux.n_local + c->io.link.mux.n_remote;
+	return l->io.link.mux.n_local + l->io.link.mux.n_remote;
 }
