@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/bond.h"
+#include "client/client_session.h"
 #include "crypto/crypto.h"
 #include "loop/notify.h"
 #include "loop/signals.h"
@@ -25,7 +25,7 @@ struct client {
 	struct signals signals;
 	struct services services;
 	struct outlets outlets;
-	struct bond bond;
+	struct client_session session;
 	struct loop_timer watchdog;
 	bool ending;
 	int status;
@@ -37,17 +37,17 @@ static void client_stop(struct client *c, int status)
 	loop_stop(c->loop);
 }
 
-static void bond_ended(struct bond *bond, enum bond_end end)
+static void client_session_ended(struct client_session *session, enum client_session_end end)
 {
-	struct client *c = container_of(bond, struct client, bond);
+	struct client *c = container_of(session, struct client, session);
 	switch (end) {
-	case BOND_END_DRAINED:
+	case CLIENT_SESSION_END_DRAINED:
 		client_stop(c, STATUS_OK);
 		break;
-	case BOND_END_REJECTED:
+	case CLIENT_SESSION_END_REJECTED:
 		client_stop(c, STATUS_REJECTED);
 		break;
-	case BOND_END_HOPELESS:
+	case CLIENT_SESSION_END_HOPELESS:
 		client_stop(c, STATUS_FAILED);
 		break;
 	}
@@ -91,7 +91,7 @@ static void client_reload(struct client *c)
 	} else {
 		log_info("reloaded; services added: %zu, removed: %zu, as before: %zu",
 			change.added, change.removed, change.kept);
-		bond_services_changed(&c->bond);
+		client_session_services_changed(&c->session);
 	}
 	notify_send("READY=1");
 }
@@ -117,7 +117,7 @@ static void caught(struct signals *signals, int signo)
 			c->outlets.n, (double)c->options->grace / CLOCK_S);
 	else
 		log_info("ending");
-	bond_drain(&c->bond, loop_now(c->loop) + c->options->grace);
+	client_session_drain(&c->session, loop_now(c->loop) + c->options->grace);
 }
 
 static void watchdog_fired(struct loop_timer *timer)
@@ -147,18 +147,19 @@ static int client_init(struct client *c)
 	loop_timer_init(&c->watchdog, c->loop, watchdog_fired);
 	int r = services_set(&c->services, &o->upstreams, &err, NULL);
 	if (!r)
-		r = bond_init(&c->bond, c->loop, c->offload, o, &c->services, &c->outlets, &err);
+		r = client_session_init(&c->session, c->loop, c->offload, o, &c->services,
+			&c->outlets, &err);
 	if (r) {
 		log_error("%s", err.text);
 		return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	}
-	c->bond.ended = bond_ended;
+	c->session.ended = client_session_ended;
 	return STATUS_OK;
 }
 
 static void client_deinit(struct client *c)
 {
-	bond_deinit(&c->bond);
+	client_session_deinit(&c->session);
 	outlets_deinit(&c->outlets);
 	if (c->loop) {
 		signals_deinit(&c->signals);
@@ -185,7 +186,7 @@ int client_run(const struct client_options *opts, struct reloader *r)
 	int status = client_init(&c);
 	if (status == STATUS_OK) {
 		client_warn(opts);
-		bond_start(&c.bond);
+		client_session_start(&c.session);
 		/* Ready is who tries: the exit node may come up after us, and systemd's start timeout
 		   must not end the one that waits for it. */
 		notify_send("READY=1");

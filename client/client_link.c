@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
-#include "client/bond.h"
+#include "client/client_session.h"
 #include "client/outlets.h"
 #include "tls/tls.h"
 #include "version.h"
@@ -29,13 +29,13 @@ static void client_link_up(struct link *l, const struct control *hello)
 static void client_link_control(struct link *l, struct control *message)
 {
 	struct client_link *c = client_link_of(l);
-	bond_control(c->uplink->bond, c, message);
+	client_session_control(c->uplink->session, c, message);
 }
 
 static struct stream *client_link_open(struct link *l, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
-	return outlets_open(client_link_of(l)->uplink->bond->outlets, open, reason_out);
+	return outlets_open(client_link_of(l)->uplink->session->outlets, open, reason_out);
 }
 
 static void client_link_goaway(struct link *l, uint8_t reason)
@@ -63,7 +63,7 @@ static void client_link_ended(struct link_io *link_io)
 {
 	struct client_link *l = container_of(link_io, struct client_link, io);
 	list_unlink(&l->link);
-	loop_defer(l->uplink->bond->loop, LOOP_PHASE_REAP, &l->reap);
+	loop_defer(l->uplink->session->loop, LOOP_PHASE_REAP, &l->reap);
 	uplink_lost(l->uplink, l);
 }
 
@@ -84,36 +84,36 @@ static void client_link_look_at_tls(struct client_link *l, const struct tls *tls
 struct client_link *client_link_new(struct uplink *u, struct detached_conn detached,
 	const void *early, size_t n)
 {
-	struct bond *b = u->bond;
-	const struct client_options *o = b->options;
+	struct client_session *s = u->session;
+	const struct client_options *o = s->options;
 	struct client_link *l = calloc(1, sizeof(*l));
 	if (!l) {
 		detached_conn_close(&detached);
 		return NULL;
 	}
 	l->uplink = u;
-	l->joins = bond_joinable(b);
+	l->joins = client_session_joinable(s);
 	loop_task_init(&l->reap, client_link_reap);
 	list_init(&l->link);
-	list_append(&b->links, &l->link);
+	list_append(&s->links, &l->link);
 	struct link_config config = {
 		.client = true,
 		.seal_waived = o->no_seal,
 		.limits = {.base_window = (uint32_t)o->base_window,
 			.max_window = (uint32_t)o->max_window,
 			.max_streams = (uint32_t)o->max_streams},
-		.budget = &b->budget,
-		.share = &b->share,
-		.random = &b->random,
-		.instance = b->instance,
-		.resume = b->resume_given && !l->joins ? b->resume->bytes : NULL,
+		.budget = &s->budget,
+		.share = &s->share,
+		.random = &s->random,
+		.instance = s->instance,
+		.resume = s->resume_given && !l->joins ? s->resume->bytes : NULL,
 		.version = TUNNEL_VERSION,
-		.remote = b->remote,
+		.remote = s->remote,
 	};
 	client_link_look_at_tls(l, detached.tls, &config);
 	/* Early bytes are judged from within: the uplink has to know its link by then. */
 	u->link = l;
-	if (link_io_start(&l->io, b->loop, detached, &client_link_ops, &config, early, n,
+	if (link_io_start(&l->io, s->loop, detached, &client_link_ops, &config, early, n,
 		    client_link_ended) < 0) {
 		u->link = NULL;
 		list_unlink(&l->link);

@@ -6,7 +6,7 @@
 struct client_link {
 	struct link_io io;
 	struct uplink *uplink;
-	struct list link; /* bond::links */
+	struct list link; /* client_session::links */
 	struct loop_task reap;
 	uint8_t salt[HELLO_SALT]; /* that the exit node wants the key for */
 	uint64_t up_at;           /* µs; CLOCK_NEVER: not yet */

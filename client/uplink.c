@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/bond.h"
+#include "client/client_session.h"
 #include "client/client_link.h"
 #include "crypto/random.h"
 
@@ -29,20 +29,20 @@ static void uplink_set_state(struct uplink *u, enum uplink_state state)
 		abort();
 	log_debug("uplink %u: %s -> %s", u->number, state_names[u->state], state_names[state]);
 	u->state = state;
-	bond_tell(u->bond);
+	client_session_tell(u->session);
 }
 
 static uint64_t now_of(const struct uplink *u)
 {
-	return loop_now(u->bond->loop);
+	return loop_now(u->session->loop);
 }
 
 /* "the connection" when there is but one link. */
 static const char *name_of(const struct uplink *u, char text[32])
 {
-	if (u->bond->n == 1)
+	if (u->session->n == 1)
 		return "the connection";
-	snprintf(text, 32, "link %u of %zu", u->number, u->bond->n);
+	snprintf(text, 32, "link %u of %zu", u->number, u->session->n);
 	return text;
 }
 
@@ -115,7 +115,7 @@ void uplink_start(struct uplink *u)
 void uplink_salt(struct uplink *u, struct client_link *l, const uint8_t salt[HELLO_SALT])
 {
 	memcpy(l->salt, salt, sizeof(l->salt));
-	bond_ask_key(u->bond, salt);
+	client_session_ask_key(u->session, salt);
 }
 
 void uplink_key(struct uplink *u, const uint8_t salt[HELLO_SALT], const struct token_key *key)
@@ -133,11 +133,11 @@ void uplink_key(struct uplink *u, const uint8_t salt[HELLO_SALT], const struct t
 /* Rule 9: what the certificate was worth, and what TLS is. Once: it is the same for every link. */
 static void uplink_tell_tls(struct uplink *u, const struct client_link *c)
 {
-	struct bond *b = u->bond;
+	struct client_session *s = u->session;
 	const struct link *l = &c->io.link;
-	if (!b->tls || b->tls_told || b->options->no_token)
+	if (!s->tls || s->tls_told || s->options->no_token)
 		return;
-	b->tls_told = true;
+	s->tls_told = true;
 	const char *sealed = l->sealed ? "the link is sealed end to end" : "the link is not sealed";
 	if (c->unverified[0])
 		log_info("the certificate of %s is not verified (%s), but the exit node proved by "
@@ -159,9 +159,9 @@ void uplink_up(struct uplink *u, struct client_link *l, const struct control *he
 	if (!u->unwelcome)
 		u->last_failure[0] = '\0';
 	if (l->joins && !u->unwelcome)
-		log_info("link %u of %zu to %s is up", u->number, u->bond->n,
+		log_info("link %u of %zu to %s is up", u->number, u->session->n,
 			u->connector.authority);
-	bond_link_up(u->bond, u, hello);
+	client_session_link_up(u->session, u, hello);
 }
 
 /* ---- The end of a link ---- */
@@ -197,7 +197,7 @@ void uplink_goaway(struct uplink *u, struct client_link *l, uint8_t reason)
 		when(delay, text));
 	u->link = NULL;
 	uplink_wait(u, delay);
-	bond_link_down(u->bond, u);
+	client_session_link_down(u->session, u);
 }
 
 /*
@@ -206,21 +206,21 @@ void uplink_goaway(struct uplink *u, struct client_link *l, uint8_t reason)
  */
 static void uplink_rejected(struct uplink *u)
 {
-	struct bond *b = u->bond;
+	struct client_session *s = u->session;
 	uint64_t now = now_of(u);
 	if (!u->rejections++)
 		u->rejected_since = now;
 	uint64_t lasted = now - u->rejected_since;
-	if (!b->accepted && u->rejections >= UPLINK_REJECTIONS && lasted >= UPLINK_REJECTED_FOR) {
+	if (!s->accepted && u->rejections >= UPLINK_REJECTIONS && lasted >= UPLINK_REJECTED_FOR) {
 		log_error(
 			"%s rejected the token %u times in %.0f s: give both ends the same token; "
 			"giving up",
 			u->connector.authority, u->rejections, (double)lasted / CLOCK_S);
-		bond_over(b, BOND_END_REJECTED);
+		client_session_over(s, CLIENT_SESSION_END_REJECTED);
 		return;
 	}
 	uplink_fail(u,
-		b->options->no_token
+		s->options->no_token
 			? "it wants a token, and this client has none: --token or --token-from"
 			: "it does not know the token: both ends need the same one");
 }
@@ -252,27 +252,27 @@ static void uplink_broken(struct uplink *u, const struct client_link *c)
 		log_warn("lost %s to %s: %s; trying again %s%s", name_of(u, name),
 			u->connector.authority, l->why, when(delay, text), more);
 	uplink_wait(u, delay);
-	bond_link_down(u->bond, u);
-	u->unwelcome = c->joins && delay && bond_joinable(u->bond);
+	client_session_link_down(u->session, u);
+	u->unwelcome = c->joins && delay && client_session_joinable(u->session);
 	snprintf(u->last_failure, sizeof(u->last_failure), "%s", u->unwelcome ? l->why : "");
 }
 
 void uplink_lost(struct uplink *u, struct client_link *c)
 {
-	struct bond *b = u->bond;
+	struct client_session *s = u->session;
 	const struct link *l = client_link_base(c);
 	if (c != u->link) {
 		if (u->state != UPLINK_STOPPED)
 			log_debug("a former link to %s is closed: %s", u->connector.authority,
 				l->why);
-		bond_client_link_gone(b);
+		client_session_client_link_gone(s);
 		return;
 	}
 	u->link = NULL;
-	if (services_hopeless(b->services)) {
+	if (services_hopeless(s->services)) {
 		log_error("%s publishes nothing of what it was asked to; giving up",
 			u->connector.authority);
-		bond_over(b, BOND_END_HOPELESS);
+		client_session_over(s, CLIENT_SESSION_END_HOPELESS);
 	} else if (c->up_at == CLOCK_NEVER) {
 		uplink_not_opened(u, l);
 	} else {
@@ -305,12 +305,12 @@ void uplink_stop(struct uplink *u)
 		uplink_halt(u, UPLINK_STOPPED);
 }
 
-void uplink_init(struct uplink *u, struct bond *b, unsigned number)
+void uplink_init(struct uplink *u, struct client_session *s, unsigned number)
 {
-	*u = (struct uplink){.bond = b, .number = number};
-	loop_timer_init(&u->timer, b->loop, timer_fired);
-	connector_init(&u->connector, b->loop, b->resolver, &b->options->remote_url,
-		b->options->control_path, &b->proxy, b->tls);
+	*u = (struct uplink){.session = s, .number = number};
+	loop_timer_init(&u->timer, s->loop, timer_fired);
+	connector_init(&u->connector, s->loop, s->resolver, &s->options->remote_url,
+		s->options->control_path, &s->proxy, s->tls);
 	u->connector.opened = connector_opened;
 	u->connector.failed = connector_failed;
 }

@@ -30,11 +30,11 @@ enum uplink_state {
 };
 
 struct client_link;
-struct bond;
+struct client_session;
 struct token_key;
 
 struct uplink {
-	struct bond *bond;
+	struct client_session *session;
 	unsigned number; /* from 1, for people */
 	enum uplink_state state;
 	struct connector connector;
@@ -50,7 +50,7 @@ struct uplink {
 	struct log_limit log_failure; /* the same one again */
 };
 
-void uplink_init(struct uplink *u, struct bond *b, unsigned number);
+void uplink_init(struct uplink *u, struct client_session *s, unsigned number);
 void uplink_deinit(struct uplink *u);
 
 /* Begins, unless it has. */

@@ -19,34 +19,35 @@
 #include "tls/tls.h"
 
 /* The exit node's notices beyond that are not logged: at once, one for each name of a large client. */
-#define BOND_NOTICE_BURST 64
-#define BOND_NOTICE_EVERY CLOCK_S
-#define BOND_DRAIN_LOOK   (20 * CLOCK_MS) /* how often draining looks whether streams are left */
+#define CLIENT_SESSION_NOTICE_BURST 64
+#define CLIENT_SESSION_NOTICE_EVERY CLOCK_S
+#define CLIENT_SESSION_DRAIN_LOOK \
+	(20 * CLOCK_MS) /* how often draining looks whether streams are left */
 
-enum bond_state {
-	BOND_DOWN,
-	BOND_OPENING, /* a link is up; the exit node has not named the session yet */
-	BOND_OPEN,    /* others may join */
-	BOND_DRAINING,
-	BOND_OVER
+enum client_session_state {
+	CLIENT_SESSION_DOWN,
+	CLIENT_SESSION_OPENING, /* a link is up; the exit node has not named the session yet */
+	CLIENT_SESSION_OPEN,    /* others may join */
+	CLIENT_SESSION_DRAINING,
+	CLIENT_SESSION_OVER
 };
 
-enum bond_end {
-	BOND_END_DRAINED,
-	BOND_END_REJECTED, /* the exit node does not know our token (rule 11) */
-	BOND_END_HOPELESS, /* it refuses for good all that we publish */
+enum client_session_end {
+	CLIENT_SESSION_END_DRAINED,
+	CLIENT_SESSION_END_REJECTED, /* the exit node does not know our token (rule 11) */
+	CLIENT_SESSION_END_HOPELESS, /* it refuses for good all that we publish */
 };
 
 struct client_link;
 struct uplink;
 
-struct bond {
+struct client_session {
 	struct loop *loop;
 	struct resolver *resolver; /* its own: the links never wait behind the upstreams' names */
 	const struct client_options *options;
 	struct services *services;
 	struct outlets *outlets;
-	enum bond_state state;
+	enum client_session_state state;
 
 	struct uplink *uplinks;
 	size_t n;
@@ -75,44 +76,46 @@ struct bond {
 	uint64_t drain_until;
 
 	/* It is OVER. Runs once, from the loop. */
-	void (*ended)(struct bond *b, enum bond_end end);
+	void (*ended)(struct client_session *s, enum client_session_end end);
 };
 
 /* 0, -EINVAL (an option), -EIO (a file) or -ENOMEM, with a sentence. What it is given must outlive it. Reads files. */
-int bond_init(struct bond *b, struct loop *loop, struct offload *offload,
+int client_session_init(struct client_session *s, struct loop *loop, struct offload *offload,
 	const struct client_options *options, struct services *services, struct outlets *outlets,
 	struct error *err);
 /* Ends everything at once. Accepts zeroed memory. */
-void bond_deinit(struct bond *b);
+void client_session_deinit(struct client_session *s);
 
-void bond_start(struct bond *b);
+void client_session_start(struct client_session *s);
 
 /* The services changed: says so to the exit node, if there is one now. */
-void bond_services_changed(struct bond *b);
+void client_session_services_changed(struct client_session *s);
 
 /* No new streams; ended() when those under way have finished, or at `until` (µs) at the latest. */
-void bond_drain(struct bond *b, uint64_t until);
+void client_session_drain(struct client_session *s, uint64_t until);
 
 /* ---- For its uplinks ---- */
 
 /* Whether a link that begins now is a further one of the session. */
-bool bond_joinable(const struct bond *b);
+bool client_session_joinable(const struct client_session *s);
 
-void bond_ask_key(struct bond *b, const uint8_t salt[HELLO_SALT]);
+void client_session_ask_key(struct client_session *s, const uint8_t salt[HELLO_SALT]);
 
 /* `u` is up; `hello` is the exit node's. */
-void bond_link_up(struct bond *b, struct uplink *u, const struct control *hello);
+void client_session_link_up(struct client_session *s, struct uplink *u,
+	const struct control *hello);
 
 /* `u` is not up any more, and will try again on its own. */
-void bond_link_down(struct bond *b, struct uplink *u);
+void client_session_link_down(struct client_session *s, struct uplink *u);
 
 /* A message from the exit node on a link that is up. */
-void bond_control(struct bond *b, struct client_link *l, const struct control *message);
+void client_session_control(struct client_session *s, struct client_link *l,
+	const struct control *message);
 
 /* A link is closed, its uplink's current one or a former one. */
-void bond_client_link_gone(struct bond *b);
+void client_session_client_link_gone(struct client_session *s);
 
-void bond_over(struct bond *b, enum bond_end end);
+void client_session_over(struct client_session *s, enum client_session_end end);
 
 /* Something that `systemctl status` shows has changed. */
-void bond_tell(struct bond *b);
+void client_session_tell(struct client_session *s);

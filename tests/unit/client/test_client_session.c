@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "client/client_link.h"
-#include "client/bond.h"
+#include "client/client_session.h"
 #include "client/uplink.h"
 #include "crypto/crypto.h"
 #include "crypto/digest.h"
@@ -203,8 +203,8 @@ struct scene {
 	char authority[32];
 	struct services services;
 	struct outlets outlets;
-	struct bond bond;
-	int ended; /* -1, or enum bond_end */
+	struct client_session session;
+	int ended; /* -1, or enum client_session_end */
 };
 
 static void turn(struct scene *s)
@@ -234,9 +234,9 @@ static void on_tick(struct loop_timer *timer)
 	})
 #define UNTIL(s, condition) assert_true(HOLDS(s, condition, 5 * CLOCK_S))
 
-static void on_bond_ended(struct bond *bond, enum bond_end end)
+static void on_client_session_ended(struct client_session *session, enum client_session_end end)
 {
-	container_of(bond, struct scene, bond)->ended = (int)end;
+	container_of(session, struct scene, session)->ended = (int)end;
 }
 
 static const struct option_ranges no_ports;
@@ -282,10 +282,11 @@ static void prepare(struct scene *s, unsigned links)
 static void start(struct scene *s)
 {
 	struct error err;
-	if (bond_init(&s->bond, s->loop, s->offload, &s->options, &s->services, &s->outlets, &err))
+	if (client_session_init(&s->session, s->loop, s->offload, &s->options, &s->services,
+		    &s->outlets, &err))
 		fail_msg("%s", err.text);
-	s->bond.ended = on_bond_ended;
-	bond_start(&s->bond);
+	s->session.ended = on_client_session_ended;
+	client_session_start(&s->session);
 }
 
 static void begin(struct scene *s, unsigned links)
@@ -296,7 +297,7 @@ static void begin(struct scene *s, unsigned links)
 
 static void end(struct scene *s)
 {
-	bond_deinit(&s->bond);
+	client_session_deinit(&s->session);
 	outlets_deinit(&s->outlets);
 	services_deinit(&s->services);
 	upstreams_deinit(&s->upstreams);
@@ -317,8 +318,8 @@ static void end(struct scene *s)
 static size_t count_up(const struct scene *s)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < s->bond.n; i++)
-		n += s->bond.uplinks[i].state == UPLINK_UP;
+	for (size_t i = 0; i < s->session.n; i++)
+		n += s->session.uplinks[i].state == UPLINK_UP;
 	return n;
 }
 
@@ -408,11 +409,11 @@ static void test_one_knocks(void **state)
 	listener_close(&s.node.listener);
 	for (size_t i = 0; i < 3; i++)
 		link_close(&s.node.trunks[i].io.link, LINK_END_LOCAL, "test");
-	UNTIL(&s, s.bond.state == BOND_DOWN);
+	UNTIL(&s, s.session.state == CLIENT_SESSION_DOWN);
 	for (uint64_t until = clock_now() + 300 * CLOCK_MS; clock_now() < until;) {
 		size_t trying = 0;
 		for (size_t i = 0; i < 3; i++)
-			trying += s.bond.uplinks[i].state != UPLINK_IDLE;
+			trying += s.session.uplinks[i].state != UPLINK_IDLE;
 		assert_int_equal(trying, 1);
 		HOLDS(&s, false, 5 * CLOCK_MS);
 	}
@@ -427,7 +428,7 @@ static void test_join_refused(void **state)
 	begin(&s, 2);
 	s.node.no_joins = true;
 	UNTIL(&s, count_joined(&s) >= 3);
-	assert_int_equal(s.bond.state, BOND_OPEN);
+	assert_int_equal(s.session.state, CLIENT_SESSION_OPEN);
 	assert_false(s.node.trunks[0].ended);
 	assert_int_equal(count_published(&s), 1);
 	s.node.no_joins = false;
@@ -440,10 +441,10 @@ static void test_drain(void **state)
 	struct scene s;
 	begin(&s, 3);
 	UNTIL(&s, count_joined(&s) == 2);
-	bond_drain(&s.bond, clock_now() + 5 * CLOCK_S);
+	client_session_drain(&s.session, clock_now() + 5 * CLOCK_S);
 	UNTIL(&s, s.ended >= 0);
-	assert_int_equal(s.ended, BOND_END_DRAINED);
-	assert_int_equal(s.bond.state, BOND_OVER);
+	assert_int_equal(s.ended, CLIENT_SESSION_END_DRAINED);
+	assert_int_equal(s.session.state, CLIENT_SESSION_OVER);
 	end(&s);
 }
 
@@ -496,16 +497,16 @@ static void test_wss(void **state)
 				0);
 		}
 		start(&s);
-		UNTIL(&s, s.bond.uplinks[0].state == UPLINK_UP ||
-				  s.bond.uplinks[0].state == UPLINK_BACKOFF);
-		assert_int_equal(s.bond.uplinks[0].state == UPLINK_UP, rows[i].up);
+		UNTIL(&s, s.session.uplinks[0].state == UPLINK_UP ||
+				  s.session.uplinks[0].state == UPLINK_BACKOFF);
+		assert_int_equal(s.session.uplinks[0].state == UPLINK_UP, rows[i].up);
 		if (rows[i].up) {
-			const struct link *l = client_link_base(s.bond.uplinks[0].link);
+			const struct link *l = client_link_base(s.session.uplinks[0].link);
 			assert_int_equal(l->bound, rows[i].bound);
 			assert_int_equal(l->sealed, !rows[i].bound);
 			UNTIL(&s, services_count(&s.services, OFFERING_GRANTED) == 1);
 		} else {
-			const char *why = s.bond.uplinks[0].last_failure;
+			const char *why = s.session.uplinks[0].last_failure;
 			if (!strstr(why, rows[i].wrong_pin ? "pin" : "certificate"))
 				fail_msg("row %zu: %s", i, why);
 			assert_int_equal(count_published(&s), 0);
