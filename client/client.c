@@ -23,7 +23,7 @@ struct client {
 	struct offload *offload;   /* for the key alone: look-ups may hang */
 	struct resolver *resolver; /* of the upstreams */
 	struct signals signals;
-	struct services services;
+	struct publications publications;
 	struct outlets outlets;
 	struct client_session session;
 	struct loop_timer watchdog;
@@ -62,14 +62,14 @@ static void differs(void *arg, const struct reload_difference *d)
 }
 
 /* Nothing of a reading that is wrong is taken. */
-static int client_take(struct client *c, struct services_change *change, struct error *err)
+static int client_take(struct client *c, struct publications_change *change, struct error *err)
 {
 	void *read;
 	int r = reloader_load(c->reloader, c->running, differs, c, &read, err);
 	if (r)
 		return r;
 	const struct client_options *o = read;
-	r = services_set(&c->services, &o->upstreams, err, change);
+	r = publications_set(&c->publications, &o->upstreams, err, change);
 	if (r) {
 		reloader_free(c->reloader, read);
 		return r;
@@ -84,14 +84,14 @@ static int client_take(struct client *c, struct services_change *change, struct 
 static void client_reload(struct client *c)
 {
 	struct error err;
-	struct services_change change;
+	struct publications_change change;
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_now());
 	if (client_take(c, &change, &err)) {
 		log_error("nothing was reloaded: %s", err.text);
 	} else {
 		log_info("reloaded; services added: %zu, removed: %zu, as before: %zu",
 			change.added, change.removed, change.kept);
-		client_session_services_changed(&c->session);
+		client_session_published(&c->session);
 	}
 	notify_send("READY=1");
 }
@@ -140,14 +140,14 @@ static int client_init(struct client *c)
 	c->offload = offload_new(OFFLOAD_THREADS);
 	c->resolver = c->loop ? resolver_new(c->loop, NULL) : NULL;
 	if (!c->resolver || !c->offload || signals_init(&c->signals, c->loop, caught) < 0 ||
-		outlets_init(&c->outlets, c->loop, c->resolver, &c->services, o) < 0) {
+		outlets_init(&c->outlets, c->loop, c->resolver, &c->publications, o) < 0) {
 		log_error("the client cannot start: out of memory or descriptors");
 		return STATUS_FAILED;
 	}
 	loop_timer_init(&c->watchdog, c->loop, watchdog_fired);
-	int r = services_set(&c->services, &o->upstreams, &err, NULL);
+	int r = publications_set(&c->publications, &o->upstreams, &err, NULL);
 	if (!r)
-		r = client_session_init(&c->session, c->loop, c->offload, o, &c->services,
+		r = client_session_init(&c->session, c->loop, c->offload, o, &c->publications,
 			&c->outlets, &err);
 	if (r) {
 		log_error("%s", err.text);
@@ -168,7 +168,7 @@ static void client_deinit(struct client *c)
 	resolver_free(c->resolver);
 	offload_free(c->offload);
 	loop_free(c->loop);
-	services_deinit(&c->services);
+	publications_deinit(&c->publications);
 }
 
 static void client_warn(const struct client_options *o)

@@ -46,7 +46,7 @@ static void client_session_describe(struct status *status, char text_out[STATUS_
 			n += snprintf(text_out + n, STATUS_SIZE - (size_t)n, " by %zu of %zu links",
 				up, s->n);
 		n += snprintf(text_out + n, STATUS_SIZE - (size_t)n, "; ");
-		services_describe(s->services, text_out + n, STATUS_SIZE - (size_t)n);
+		publications_describe(s->publications, text_out + n, STATUS_SIZE - (size_t)n);
 	} else if (why[0]) {
 		snprintf(text_out, STATUS_SIZE, "Not connected to %.200s, trying again: %.200s",
 			where, why);
@@ -155,8 +155,8 @@ void client_session_link_up(struct client_session *s, struct uplink *u, const st
 	}
 	s->announced = false;
 	client_session_set_state(s, CLIENT_SESSION_OPENING);
-	services_offer(s->services, client_link_base(u->link));
-	loop_timer_set(&s->timer, loop_now(s->loop) + SERVICES_RETRY);
+	publications_offer(s->publications, client_link_base(u->link));
+	loop_timer_set(&s->timer, loop_now(s->loop) + PUBLICATIONS_RETRY);
 	/* Who says it at once goes on with the session that we had, under the secret that we know. */
 	bool same = s->resume_given && hello->hello.session_given &&
 		    memcmp(hello->hello.session, s->id, sizeof(s->id)) == 0;
@@ -171,15 +171,15 @@ void client_session_link_down(struct client_session *s, struct uplink *u)
 	struct link *other = client_session_voice(s);
 	if (other) {
 		/* What the lost link had no answer to yet is said again. */
-		services_unanswered(s->services);
-		services_offer(s->services, other);
+		publications_unanswered(s->publications);
+		publications_offer(s->publications, other);
 		return;
 	}
 	if (s->state == CLIENT_SESSION_DOWN || s->state >= CLIENT_SESSION_DRAINING)
 		return;
 	client_session_set_state(s, CLIENT_SESSION_DOWN);
 	loop_timer_cancel(&s->timer);
-	services_withdrawn(s->services);
+	publications_withdrawn(s->publications);
 	for (size_t i = 0; i < s->n; i++)
 		if (&s->uplinks[i] != u)
 			uplink_rest(&s->uplinks[i]);
@@ -227,18 +227,18 @@ void client_session_control(struct client_session *s, struct client_link *l,
 		if (!current)
 			break;
 		client_session_announce(s);
-		services_granted(s->services, message, loop_now(s->loop));
-		services_offer(s->services, client_link_base(l));
+		publications_granted(s->publications, message, loop_now(s->loop));
+		publications_offer(s->publications, client_link_base(l));
 		break;
 	case CONTROL_REFUSED:
 		if (!current)
 			break;
 		client_session_announce(s);
-		services_refused(s->services, message, loop_now(s->loop));
-		if (services_hopeless(s->services))
+		publications_refused(s->publications, message, loop_now(s->loop));
+		if (publications_hopeless(s->publications))
 			link_close(client_link_base(l), LINK_END_LOCAL, "nothing can be published");
 		else
-			services_offer(s->services, client_link_base(l));
+			publications_offer(s->publications, client_link_base(l));
 		break;
 	case CONTROL_NOTICE:
 		client_session_notice(s, message);
@@ -251,12 +251,12 @@ void client_session_control(struct client_session *s, struct client_link *l,
 	}
 }
 
-void client_session_services_changed(struct client_session *s)
+void client_session_published(struct client_session *s)
 {
 	struct link *l = client_session_voice(s);
 	client_session_tell(s);
 	if (l && s->state < CLIENT_SESSION_DRAINING)
-		services_offer(s->services, l);
+		publications_offer(s->publications, l);
 }
 
 /* ---- Draining ---- */
@@ -309,9 +309,9 @@ static void timer_fired(struct loop_timer *timer)
 		return;
 	}
 	client_session_sweep(s);
-	services_retry(s->services, loop_now(s->loop));
-	client_session_services_changed(s);
-	loop_timer_set(&s->timer, loop_now(s->loop) + SERVICES_RETRY);
+	publications_retry(s->publications, loop_now(s->loop));
+	client_session_published(s);
+	loop_timer_set(&s->timer, loop_now(s->loop) + PUBLICATIONS_RETRY);
 }
 
 /* ---- Beginning and end ---- */
@@ -366,12 +366,12 @@ static void client_session_name_remote(struct client_session *s)
 }
 
 int client_session_init(struct client_session *s, struct loop *loop, struct offload *offload,
-	const struct client_options *options, struct services *services, struct outlets *outlets,
-	struct error *err)
+	const struct client_options *options, struct publications *publications,
+	struct outlets *outlets, struct error *err)
 {
 	*s = (struct client_session){.loop = loop,
 		.options = options,
-		.services = services,
+		.publications = publications,
 		.outlets = outlets};
 	list_init(&s->links);
 	loop_timer_init(&s->timer, loop, timer_fired);

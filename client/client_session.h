@@ -13,7 +13,7 @@
 #include "client/options.h"
 #include "client/outlets.h"
 #include "client/proxy.h"
-#include "client/services.h"
+#include "client/publications.h"
 #include "mux/budget.h"
 #include "loop/status.h"
 #include "tls/tls.h"
@@ -45,7 +45,7 @@ struct client_session {
 	struct loop *loop;
 	struct resolver *resolver; /* its own: the links never wait behind the upstreams' names */
 	const struct client_options *options;
-	struct services *services;
+	struct publications *publications;
 	struct outlets *outlets;
 	enum client_session_state state;
 
@@ -81,15 +81,15 @@ struct client_session {
 
 /* 0, -EINVAL (an option), -EIO (a file) or -ENOMEM, with a sentence. What it is given must outlive it. Reads files. */
 int client_session_init(struct client_session *s, struct loop *loop, struct offload *offload,
-	const struct client_options *options, struct services *services, struct outlets *outlets,
-	struct error *err);
+	const struct client_options *options, struct publications *publications,
+	struct outlets *outlets, struct error *err);
 /* Ends everything at once. Accepts zeroed memory. */
 void client_session_deinit(struct client_session *s);
 
 void client_session_start(struct client_session *s);
 
 /* The services changed: says so to the exit node, if there is one now. */
-void client_session_services_changed(struct client_session *s);
+void client_session_published(struct client_session *s);
 
 /* No new streams; ended() when those under way have finished, or at `until` (µs) at the latest. */
 void client_session_drain(struct client_session *s, uint64_t until);

@@ -26,7 +26,7 @@ struct file_conn {
 	struct conn conn;
 	struct list link; /* file_server::conns */
 	struct file_server *server;
-	struct offering *offering; /* counted */
+	struct publication *publication; /* counted */
 	struct loop_task work, reap;
 	enum file_conn_state state;
 	struct buf in;
@@ -55,7 +55,7 @@ static void file_conn_set_state(struct file_conn *c, enum file_conn_state state)
 static void file_conn_reap(struct loop_task *task)
 {
 	struct file_conn *c = container_of(task, struct file_conn, reap);
-	offering_unref(c->offering);
+	publication_unref(c->publication);
 	free(c);
 }
 
@@ -84,7 +84,7 @@ static void begin_answer(struct file_conn *c, int parsed)
 {
 	struct file_server *s = c->server;
 	const struct http1_head *h = &s->head;
-	const struct upstream *u = &c->offering->upstream;
+	const struct upstream *u = &c->publication->upstream;
 	struct file_folder folder = {u->folder, u->listing};
 	int64_t now = time(NULL);
 	int r = parsed ? file_answer_malformed(&c->answer, parsed, now)
@@ -172,8 +172,8 @@ static int cut_short(struct file_conn *c, const char *why)
 	char more[LOG_LIMIT_MORE], place[PATH_MAX];
 	struct str path = file_place(c->answer.fd, place);
 	if (!path.n)
-		path = str_from(c->offering->upstream.text);
-	if (log_limit_pass(&s->log_cut, loop_now(s->loop), OFFERING_QUIET, 1, more))
+		path = str_from(c->publication->upstream.text);
+	if (log_limit_pass(&s->log_cut, loop_now(s->loop), PUBLICATION_QUIET, 1, more))
 		log_warn("%.*s %s, so the connection of the visitor who was sent it has ended%s",
 			STR_ARG(path), why, more);
 	return -EIO;
@@ -297,7 +297,7 @@ static int prepare(struct file_server *s)
 }
 
 /* `fd` is owned. */
-static int add_conn(struct file_server *s, struct offering *offering, int fd)
+static int add_conn(struct file_server *s, struct publication *publication, int fd)
 {
 	struct file_conn *c = calloc(1, sizeof *c);
 	if (!c) {
@@ -310,7 +310,7 @@ static int add_conn(struct file_server *s, struct offering *offering, int fd)
 		return r;
 	}
 	c->server = s;
-	c->offering = offering_ref(offering);
+	c->publication = publication_ref(publication);
 	c->answer = FILE_ANSWER_NULL;
 	loop_task_init(&c->work, file_conn_work);
 	loop_task_init(&c->reap, file_conn_reap);
@@ -318,9 +318,9 @@ static int add_conn(struct file_server *s, struct offering *offering, int fd)
 	return 0;
 }
 
-int file_server_connect(struct file_server *s, struct offering *offering)
+int file_server_connect(struct file_server *s, struct publication *publication)
 {
-	int ends[2], folder = file_open_folder(offering->upstream.folder);
+	int ends[2], folder = file_open_folder(publication->upstream.folder);
 	int r = folder < 0 ? folder : prepare(s);
 	if (folder >= 0)
 		close(folder);
@@ -330,7 +330,7 @@ int file_server_connect(struct file_server *s, struct offering *offering)
 		return -errno;
 	const int unsent = FILE_SERVER_UNSENT;
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &unsent, sizeof unsent);
-	r = add_conn(s, offering, ends[0]);
+	r = add_conn(s, publication, ends[0]);
 	if (r) {
 		close(ends[1]);
 		return r;

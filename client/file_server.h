@@ -7,7 +7,7 @@
  * A connection that sends holds no bytes of its file: what the socket did not take is read again when it
  * takes more, from the page cache then.
  */
-#include "client/offering.h"
+#include "client/publication.h"
 #include "loop/loop.h"
 #include "wire/http1.h"
 
@@ -44,10 +44,10 @@ void file_server_init(struct file_server *s, struct loop *loop);
 void file_server_deinit(struct file_server *s);
 
 /*
- * Another connection to the folder of an offering, which is counted: the descriptor of its other end,
+ * Another connection to the folder of an publication, which is counted: the descriptor of its other end,
  * non-blocking; or -errno, -ENOENT and the like when there is no such folder.
  */
-int file_server_connect(struct file_server *s, struct offering *offering);
+int file_server_connect(struct file_server *s, struct publication *publication);
 
 /* Why not, as a part of a sentence. */
 const char *file_server_reason(int error);

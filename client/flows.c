@@ -11,8 +11,8 @@
 struct flow_end {
 	struct flow flow;
 	struct flows *all;
-	struct offering *offering; /* counted */
-	struct udp udp;            /* fd -1 until the upstream's address is known */
+	struct publication *publication; /* counted */
+	struct udp udp;                  /* fd -1 until the upstream's address is known */
 	struct resolver_query query;
 	struct buf early; /* while there is no socket: datagrams, each behind its size as u16 */
 	struct timeout idle;
@@ -23,7 +23,7 @@ struct flow_end {
 static void end_reap(struct loop_task *task)
 {
 	struct flow_end *e = container_of(task, struct flow_end, reap);
-	offering_unref(e->offering);
+	publication_unref(e->publication);
 	free(e);
 }
 
@@ -31,7 +31,7 @@ static void end_reap(struct loop_task *task)
 static void end_over(struct flow_end *e)
 {
 	log_debug("a UDP flow to %s ended: %llu datagrams in, %llu out, %llu dropped",
-		e->offering->upstream.text, (unsigned long long)e->flow.received,
+		e->publication->upstream.text, (unsigned long long)e->flow.received,
 		(unsigned long long)e->flow.sent,
 		(unsigned long long)(e->flow.dropped + e->udp.dropped));
 	resolver_release(&e->query);
@@ -50,7 +50,7 @@ static void end_abort(struct flow_end *e, enum frame_reset reason)
 
 static void end_fail(struct flow_end *e, enum frame_reset reason, const char *why)
 {
-	offering_failed(e->offering, why, loop_now(e->all->loop));
+	publication_failed(e->publication, why, loop_now(e->all->loop));
 	end_abort(e, reason);
 }
 
@@ -61,7 +61,7 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 {
 	struct flow_end *e = container_of(udp, struct flow_end, udp);
 	if (udp->overrun) {
-		offering_overrun(e->offering, udp->overrun, loop_now(e->all->loop));
+		publication_overrun(e->publication, udp->overrun, loop_now(e->all->loop));
 		e->flow.dropped += udp->overrun;
 		udp->overrun = 0;
 	}
@@ -74,7 +74,7 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 static void udp_refused(struct udp *udp, int error)
 {
 	struct flow_end *e = container_of(udp, struct flow_end, udp);
-	offering_failed(e->offering,
+	publication_failed(e->publication,
 		error == ECONNREFUSED
 			? "nothing listens there: is the service running, and is this its port?"
 			: strerror(error),
@@ -192,7 +192,7 @@ void flows_deinit(struct flows *f)
 /* Where the datagrams go: at once for an address, later for a name. 0 or -errno. */
 static int begin(struct flow_end *e, uint16_t port)
 {
-	const struct url *url = &e->offering->upstream.url;
+	const struct url *url = &e->publication->upstream.url;
 	struct address literal;
 	char host[URL_DIAL_SIZE];
 	if (!address_parse_zoned(str_from(url_dial_host(url, host)), &literal)) {
@@ -207,7 +207,7 @@ static int begin(struct flow_end *e, uint16_t port)
 	return connect_to(e, &literal);
 }
 
-struct stream *flows_open(struct flows *f, struct offering *offering, uint32_t number,
+struct stream *flows_open(struct flows *f, struct publication *publication, uint32_t number,
 	enum frame_reset *reason_out)
 {
 	*reason_out = FRAME_RESET_NO_MEMORY;
@@ -219,21 +219,21 @@ struct stream *flows_open(struct flows *f, struct offering *offering, uint32_t n
 	if (flow_queue_count(&f->queue) >= FLOWS_MAX)
 		end_abort(victim(f), FRAME_RESET_BUSY);
 	e->all = f;
-	e->offering = offering;
+	e->publication = publication;
 	e->udp.fd = -1;
 	flow_init(&e->flow, &flow_ops);
 	timeout_init(&e->idle);
 	loop_task_init(&e->reap, end_reap);
-	int r = begin(e, offering_port(offering, number));
+	int r = begin(e, publication_port(publication, number));
 	if (r < 0) {
-		offering_failed(offering, strerror(-r), loop_now(f->loop));
+		publication_failed(publication, strerror(-r), loop_now(f->loop));
 		*reason_out = r == -ENOMEM || r == -EMFILE || r == -ENFILE
 				      ? FRAME_RESET_BUSY
 				      : FRAME_RESET_UNREACHABLE;
 		free(e);
 		return NULL;
 	}
-	offering_ref(offering);
+	publication_ref(publication);
 	timeout_start(&f->idle, &e->idle);
 	flow_queue_add(&f->queue, &e->place, loop_now(f->loop));
 	return &e->flow.stream;

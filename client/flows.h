@@ -4,7 +4,7 @@
  * find the visitor who asked (docs/protocol.md, rule 18). One that is idle ends, and of too many the
  * one that net/flow_queue says.
  */
-#include "client/offering.h"
+#include "client/publication.h"
 #include "net/flow.h"
 #include "net/flow_queue.h"
 #include "loop/loop.h"
@@ -35,8 +35,8 @@ int flows_init(struct flows *f, struct loop *loop, struct resolver *resolver, ui
 /* After the links that hold their streams. Accepts zeroed memory. */
 void flows_deinit(struct flows *f);
 
-/* The stream for a flow to the offering by this number of its, or NULL with a reason. */
-struct stream *flows_open(struct flows *f, struct offering *offering, uint32_t number,
+/* The stream for a flow to the publication by this number of its, or NULL with a reason. */
+struct stream *flows_open(struct flows *f, struct publication *publication, uint32_t number,
 	enum frame_reset *reason_out);
 
 /* Ends all: they have no end of their own that one could wait for. Not from a stream's callbacks. */

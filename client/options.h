@@ -26,9 +26,9 @@ struct client_options {
 	bool no_token, no_seal;
 
 	/* What is published */
-	struct option_group services; /* of struct service_options */
-	struct option_ranges ports;   /* for upstreams that are a host alone */
-	bool exclusive;               /* shares none of it with other clients */
+	struct option_group publications; /* of struct service_options */
+	struct option_ranges ports;       /* for upstreams that are a host alone */
+	bool exclusive;                   /* shares none of it with other clients */
 	bool strict_forwarding;
 	uint64_t dial_timeout;
 	uint64_t max_dials, max_dials_per_visitor;

@@ -9,8 +9,8 @@
 int client_short_form_check(struct client_options *o, enum upstream_form form, struct error *err)
 {
 	/* The operand was read before all other upstreams. */
-	struct service_options *first = o->services.v;
-	if (o->services.n)
+	struct service_options *first = o->publications.v;
+	if (o->publications.n)
 		first->form = form;
 	return client_options_check(o, err);
 }
@@ -54,19 +54,19 @@ static int check_tls(struct client_options *o, struct error *err)
 	return 0;
 }
 
-static int check_services(struct client_options *o, struct error *err)
+static int check_publications(struct client_options *o, struct error *err)
 {
-	const struct service_options *v = o->services.v;
-	for (size_t i = 0; i < o->services.n; i++) {
+	const struct service_options *v = o->publications.v;
+	for (size_t i = 0; i < o->publications.n; i++) {
 		int r = upstreams_add(&o->upstreams, &v[i], &o->ports, err);
-		if (r && *o->services.places[i])
-			error_prefix(err, "%s", o->services.places[i]);
+		if (r && *o->publications.places[i])
+			error_prefix(err, "%s", o->publications.places[i]);
 		if (r)
 			return r;
 	}
 	for (size_t i = 0; i < o->upstreams.n; i++)
 		o->upstreams.v[i].exclusive = o->exclusive;
-	if (o->ports.n && o->services.n && !o->upstreams.ports_used)
+	if (o->ports.n && o->publications.n && !o->upstreams.ports_used)
 		return error_set(err, -EINVAL,
 			"--ports is for an --upstream that is a host alone, such as 10.0.0.5, and "
 			"there is none");
@@ -80,7 +80,7 @@ int client_options_check(struct client_options *o, struct error *err)
 	if (!r)
 		r = check_tls(o, err);
 	if (!r)
-		r = check_services(o, err);
+		r = check_publications(o, err);
 	if (!r && o->max_window < o->base_window)
 		r = error_set(err, -EINVAL,
 			"--max-window is %llu bytes, below the %llu of --base-window: make it as "

@@ -41,9 +41,9 @@ struct securing {
 struct outlet {
 	struct relay relay;
 	struct outlets *all;
-	struct offering *offering; /* counted */
+	struct publication *publication; /* counted */
 	enum outlet_state state;
-	struct ticket place; /* of offering::connections */
+	struct ticket place; /* of publication::connections */
 	struct ticket ticket;
 	struct timeout timeout; /* while it is queued or waits for its turn; then for --tcp-idle */
 	uint64_t opened;        /* µs, when it began to wait for its turn to dial */
@@ -57,7 +57,7 @@ struct outlet {
 static void outlet_reap(struct loop_task *task)
 {
 	struct outlet *o = container_of(task, struct outlet, reap);
-	offering_unref(o->offering);
+	publication_unref(o->publication);
 	free(o);
 }
 
@@ -88,21 +88,21 @@ static void outlet_leave(struct outlet *o)
 }
 
 /* Who is queued for it may get a place at the end of the turn. */
-static void outlets_due(struct outlets *all, struct offering *offering)
+static void outlets_due(struct outlets *all, struct publication *publication)
 {
-	if (!list_linked(&offering->due))
-		list_append(&all->due, &offering->due);
+	if (!list_linked(&publication->due))
+		list_append(&all->due, &publication->due);
 	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
 }
 
 /* So is its place at the upstream. */
 static void outlet_leave_place(struct outlet *o)
 {
-	struct turnstile *connections = &o->offering->connections;
+	struct turnstile *connections = &o->publication->connections;
 	bool inside = o->place.state == TICKET_INSIDE;
 	turnstile_leave(connections, &o->place);
 	if (inside && connections->waiting)
-		outlets_due(o->all, o->offering);
+		outlets_due(o->all, o->publication);
 }
 
 /* The stream is closed, whoever closed it. Its memory goes when nothing of this turn looks at it. */
@@ -129,7 +129,7 @@ static void outlet_ended(struct relay *relay, enum frame_reset reason)
 
 static void outlet_fail(struct outlet *o, enum frame_reset reason, const char *why)
 {
-	offering_failed(o->offering, why, loop_now(o->all->loop));
+	publication_failed(o->publication, why, loop_now(o->all->loop));
 	relay_abort(&o->relay, reason);
 	outlet_end(o);
 }
@@ -166,7 +166,7 @@ static bool send_proxy_header(const struct outlet *o, int fd)
 	uint8_t header[PROXY_HEADER_MAX];
 	struct address visitor = address_of(&o->open.visitor), local = address_of(&o->open.local);
 	size_t n = 0;
-	switch (o->offering->upstream.proxy_protocol) {
+	switch (o->publication->upstream.proxy_protocol) {
 	case UPSTREAM_PROXY_OFF:
 		return true;
 	case UPSTREAM_PROXY_V1:
@@ -174,7 +174,7 @@ static bool send_proxy_header(const struct outlet *o, int fd)
 		break;
 	case UPSTREAM_PROXY_V2:
 		n = proxy_header_write_v2(header, &visitor, &local, (enum frame_tls)o->open.tls,
-			offering_alpn(o->offering, o->open.alpn));
+			publication_alpn(o->publication, o->open.alpn));
 		break;
 	}
 	return send(fd, header, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n;
@@ -183,7 +183,7 @@ static bool send_proxy_header(const struct outlet *o, int fd)
 /* For its service's --tcp-idle. Requests have times of the exit node's. */
 static int outlet_watch(struct outlet *o)
 {
-	uint64_t time = o->offering->upstream.limits.tcp_idle;
+	uint64_t time = o->publication->upstream.limits.tcp_idle;
 	if (!time || o->open.kind != FRAME_KIND_TCP || o->state != OUTLET_RELAYING)
 		return 0;
 	return idle_watch(&o->all->idle, &o->timeout, time);
@@ -192,7 +192,7 @@ static int outlet_watch(struct outlet *o)
 static void outlet_heard(struct relay *relay, const uint8_t *p, size_t n)
 {
 	const struct outlet *o = container_of(relay, struct outlet, relay);
-	offering_heard(o->offering, offering_port(o->offering, o->open.service), p, n,
+	publication_heard(o->publication, publication_port(o->publication, o->open.service), p, n,
 		loop_now(o->all->loop));
 }
 
@@ -212,7 +212,7 @@ static void outlet_secured(struct tls_handshake *handshake, struct detached_conn
 	if (detached.fd < 0) {
 		char authority[URL_AUTHORITY_SIZE];
 		struct error err;
-		url_authority(&o->offering->upstream.url, authority);
+		url_authority(&o->publication->upstream.url, authority);
 		error_set(&err, 0, "%s", why);
 		if (handshake->misnamed)
 			error_set(&err, 0,
@@ -234,7 +234,7 @@ static void outlet_secured(struct tls_handshake *handshake, struct detached_conn
 static void outlet_secure(struct outlet *o, int fd)
 {
 	struct outlets *all = o->all;
-	struct tls *tls = tls_connect(o->offering->tls, o->offering->server, true);
+	struct tls *tls = tls_connect(o->publication->tls, o->publication->server, true);
 	o->securing = tls ? calloc(1, sizeof(*o->securing)) : NULL;
 	if (!o->securing) {
 		tls_free(tls);
@@ -252,7 +252,7 @@ static void outlet_dialled(struct dial *dial, int fd)
 {
 	struct outlet *o = container_of(dial, struct outlet, dial);
 	if (fd < 0) {
-		const struct url *url = &o->offering->upstream.url;
+		const struct url *url = &o->publication->upstream.url;
 		struct error err;
 		if (url->scheme == URL_UNIX || url->scheme == URL_FILE)
 			error_set(&err, 0, "%s", dial->reason);
@@ -262,7 +262,7 @@ static void outlet_dialled(struct dial *dial, int fd)
 	} else if (!send_proxy_header(o, fd)) {
 		close(fd);
 		outlet_fail(o, FRAME_RESET_ABORTED, "it does not take the PROXY header");
-	} else if (o->offering->tls) {
+	} else if (o->publication->tls) {
 		outlet_secure(o, fd);
 	} else {
 		outlet_connected(o, DETACHED_CONN_OF(fd));
@@ -273,7 +273,7 @@ static void outlet_dialled(struct dial *dial, int fd)
 static void outlet_open_folder(struct outlet *o)
 {
 	struct outlets *all = o->all;
-	int fd = file_server_connect(&all->files, o->offering);
+	int fd = file_server_connect(&all->files, o->publication);
 	bool ours = fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
 	enum dial_outcome outcome = fd >= 0 ? DIAL_CONNECTED : ours ? DIAL_FAILED : DIAL_REFUSED;
 	dial_start_with(&o->dial, all->loop, fd, outcome, fd < 0 ? file_server_reason(fd) : "",
@@ -284,7 +284,7 @@ static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
 {
 	struct outlet *o = container_of(ticket, struct outlet, ticket);
 	struct outlets *all = o->all;
-	const struct url *url = &o->offering->upstream.url;
+	const struct url *url = &o->publication->upstream.url;
 	uint64_t deadline = o->opened + all->dial_timeout;
 	char host[URL_DIAL_SIZE];
 	timeout_cancel(&o->timeout);
@@ -296,7 +296,8 @@ static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
 		dial_start_unix(&o->dial, all->loop, url->socket, deadline, outlet_dialled);
 	else
 		dial_start(&o->dial, all->loop, all->resolver, url_dial_host(url, host),
-			offering_port(o->offering, o->open.service), deadline, outlet_dialled);
+			publication_port(o->publication, o->open.service), deadline,
+			outlet_dialled);
 }
 
 static void outlet_impatient(struct timeout_queue *queue, struct timeout *entry)
@@ -315,7 +316,7 @@ static int outlet_wait(struct outlet *o)
 	o->opened = loop_now(all->loop);
 	timeout_start(&all->waiting, &o->timeout);
 	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
-	return turnstile_enter(&all->turnstile, &o->ticket, &visitor, &o->offering->dials);
+	return turnstile_enter(&all->turnstile, &o->ticket, &visitor, &o->publication->dials);
 }
 
 /* There is a place for it at its upstream. */
@@ -329,7 +330,7 @@ static void outlet_placed(struct turnstile *t, struct ticket *ticket)
 static void outlet_turn_away(struct outlet *o, const char *why)
 {
 	struct address visitor = address_of(&o->open.visitor);
-	offering_crowded(o->offering, &visitor, why, loop_now(o->all->loop));
+	publication_crowded(o->publication, &visitor, why, loop_now(o->all->loop));
 	relay_abort(&o->relay, FRAME_RESET_BUSY);
 	outlet_end(o);
 }
@@ -350,25 +351,26 @@ static void outlet_displaced(struct turnstile *t, struct ticket *ticket)
 static int outlet_queue(struct outlet *o)
 {
 	struct outlets *all = o->all;
-	struct offering *offering = o->offering;
+	struct publication *publication = o->publication;
 	struct address visitor = address_of(&o->open.visitor);
-	offering_count(offering, outlet_placed, outlet_displaced);
-	int r = turnstile_enter(&offering->connections, &o->place, &visitor, NULL);
+	publication_count(publication, outlet_placed, outlet_displaced);
+	int r = turnstile_enter(&publication->connections, &o->place, &visitor, NULL);
 	if (r == -EBUSY)
-		offering_crowded(offering, &visitor, "too many wait already", loop_now(all->loop));
+		publication_crowded(publication, &visitor, "too many wait already",
+			loop_now(all->loop));
 	if (r < 0)
 		return r;
 	timeout_start(&all->queued, &o->timeout);
-	outlets_due(all, offering);
+	outlets_due(all, publication);
 	return 0;
 }
 
 void outlets_limits_changed(struct outlets *all)
 {
-	for (size_t i = 0; i < all->services->n; i++) {
-		struct offering *offering = all->services->v[i];
-		if (offering->connections.waiting)
-			outlets_due(all, offering);
+	for (size_t i = 0; i < all->publications->n; i++) {
+		struct publication *publication = all->publications->v[i];
+		if (publication->connections.waiting)
+			outlets_due(all, publication);
 	}
 }
 
@@ -383,7 +385,7 @@ static void outlet_silent(struct timeout *entry)
 {
 	struct outlet *o = container_of(entry, struct outlet, timeout);
 	log_debug("a connection to %s carried nothing for --tcp-idle and is reset",
-		o->offering->upstream.text);
+		o->publication->upstream.text);
 	relay_abort(&o->relay, FRAME_RESET_TIMEOUT);
 	outlet_end(o);
 }
@@ -395,19 +397,19 @@ static void outlets_admit(struct loop_task *task)
 	struct outlets *o = container_of(task, struct outlets, admit);
 	list_for_each_safe (it, &o->due) {
 		list_unlink(it);
-		turnstile_admit(&list_entry(it, struct offering, due)->connections);
+		turnstile_admit(&list_entry(it, struct publication, due)->connections);
 	}
-	turnstile_set_shared(&o->turnstile, o->services->n > 1);
+	turnstile_set_shared(&o->turnstile, o->publications->n > 1);
 	turnstile_admit(&o->turnstile);
 }
 
 int outlets_init(struct outlets *o, struct loop *loop, struct resolver *resolver,
-	const struct services *services, const struct client_options *options)
+	const struct publications *publications, const struct client_options *options)
 {
 	*o = (struct outlets){
 		.loop = loop,
 		.resolver = resolver,
-		.services = services,
+		.publications = publications,
 		.dial_timeout = options->dial_timeout,
 	};
 	loop_task_init(&o->admit, outlets_admit);
@@ -441,7 +443,7 @@ void outlets_deinit(struct outlets *o)
  * The dial begins behind this turn's reading, so that a stream whose RESET came in the same read as
  * its OPEN is never dialled (rule 25).
  */
-static struct stream *outlet_open(struct outlets *all, struct offering *offering,
+static struct stream *outlet_open(struct outlets *all, struct publication *publication,
 	const struct frame_open *open, enum frame_reset *reason_out)
 {
 	*reason_out = FRAME_RESET_NO_MEMORY;
@@ -455,15 +457,15 @@ static struct stream *outlet_open(struct outlets *all, struct offering *offering
 	relay_init(&o->relay, all->loop, open->kind == FRAME_KIND_HTTP, outlet_ended);
 	struct address visitor = address_of(&open->visitor);
 	o->relay.stream.group = address_network(&visitor);
-	if (first_answer_tells(&offering->upstream))
+	if (first_answer_tells(&publication->upstream))
 		relay_hear(&o->relay, outlet_heard);
 	ticket_init(&o->place);
 	ticket_init(&o->ticket);
 	timeout_init(&o->timeout);
 	loop_task_init(&o->reap, outlet_reap);
-	o->offering = offering_ref(offering);
+	o->publication = publication_ref(publication);
 	all->n++;
-	int r = offering_is_limited(offering) ? outlet_queue(o) : outlet_wait(o);
+	int r = publication_is_limited(publication) ? outlet_queue(o) : outlet_wait(o);
 	if (r == 0)
 		return &o->relay.stream;
 	*reason_out = r == -EBUSY ? FRAME_RESET_BUSY : FRAME_RESET_NO_MEMORY;
@@ -474,12 +476,12 @@ static struct stream *outlet_open(struct outlets *all, struct offering *offering
 struct stream *outlets_open(struct outlets *all, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
-	struct offering *offering = services_find(all->services, open->service);
-	if (!offering || !offering_takes(offering, open->kind)) {
+	struct publication *publication = publications_find(all->publications, open->service);
+	if (!publication || !publication_takes(publication, open->kind)) {
 		*reason_out = FRAME_RESET_UNKNOWN_SERVICE;
 		return NULL;
 	}
 	if (open->kind == FRAME_KIND_UDP)
-		return flows_open(&all->flows, offering, open->service, reason_out);
-	return outlet_open(all, offering, open, reason_out);
+		return flows_open(&all->flows, publication, open->service, reason_out);
+	return outlet_open(all, publication, open, reason_out);
 }

@@ -9,7 +9,7 @@
 #include "client/flows.h"
 #include "client/idle.h"
 #include "client/options.h"
-#include "client/services.h"
+#include "client/publications.h"
 #include "client/turnstile.h"
 #include "loop/loop.h"
 #include "net/resolver.h"
@@ -18,12 +18,12 @@
 struct outlets {
 	struct loop *loop;
 	struct resolver *resolver;
-	const struct services *services;
+	const struct publications *publications;
 	struct turnstile turnstile;
 	struct loop_task admit;       /* lets waiting dials begin, once a turn */
 	struct timeout_queue waiting; /* of outlets that may not dial yet */
 	struct timeout_queue queued;  /* of those whose service has --max-connections */
-	struct list due;              /* of offerings that have room for one that is queued */
+	struct list due;              /* of publications that have room for one that is queued */
 	struct idle idle;             /* of those that relay */
 	uint64_t dial_timeout;        /* µs; for all that it takes to reach the upstream */
 	size_t n;                     /* streams open, UDP's not counted */
@@ -33,7 +33,7 @@ struct outlets {
 
 /* 0 or -ENOMEM. */
 int outlets_init(struct outlets *o, struct loop *loop, struct resolver *resolver,
-	const struct services *services, const struct client_options *options);
+	const struct publications *publications, const struct client_options *options);
 
 /* After the links that hold their streams. Accepts zeroed memory. */
 void outlets_deinit(struct outlets *o);

@@ -269,7 +269,7 @@ void uplink_lost(struct uplink *u, struct client_link *c)
 		return;
 	}
 	u->link = NULL;
-	if (services_hopeless(s->services)) {
+	if (publications_hopeless(s->publications)) {
 		log_error("%s publishes nothing of what it was asked to; giving up",
 			u->connector.authority);
 		client_session_over(s, CLIENT_SESSION_END_HOPELESS);

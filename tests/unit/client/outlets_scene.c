@@ -133,8 +133,9 @@ void begin_as(struct scene *s, const char *upstream, struct service_options what
 	what.upstream = text;
 	if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
 		fail_msg("%s", err.text);
-	assert_int_equal(services_set(&s->services, &s->upstreams, &err, NULL), 0);
-	assert_int_equal(outlets_init(&s->outlets, s->loop, s->resolver, &s->services, &s->options),
+	assert_int_equal(publications_set(&s->publications, &s->upstreams, &err, NULL), 0);
+	assert_int_equal(outlets_init(&s->outlets, s->loop, s->resolver, &s->publications,
+				 &s->options),
 		0);
 	budget_init(&s->budget, 1 << 20);
 	struct mux_limits limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 100};
@@ -155,7 +156,7 @@ void end(struct scene *s)
 	outlets_deinit(&s->outlets);
 	resolver_free(s->resolver);
 	loop_free(s->loop);
-	services_deinit(&s->services);
+	publications_deinit(&s->publications);
 	upstreams_deinit(&s->upstreams);
 }
 

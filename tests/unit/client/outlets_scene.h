@@ -29,7 +29,7 @@ struct scene {
 	struct resolver *resolver;
 	struct upstreams upstreams;
 	struct client_options options;
-	struct services services;
+	struct publications publications;
 	struct outlets outlets;
 	struct budget budget;
 	struct mux client, server;

@@ -201,7 +201,7 @@ struct scene {
 	struct upstreams upstreams;
 	struct client_options options;
 	char authority[32];
-	struct services services;
+	struct publications publications;
 	struct outlets outlets;
 	struct client_session session;
 	int ended; /* -1, or enum client_session_end */
@@ -274,15 +274,16 @@ static void prepare(struct scene *s, unsigned links)
 		.memory_budget = 1 << 20};
 	assert_int_equal(url_parse_remote(str_from(s->authority), &s->options.remote_url, &err), 0);
 	assert_int_equal(upstreams_add(&s->upstreams, &what, &no_ports, &err), 0);
-	assert_int_equal(services_set(&s->services, &s->upstreams, &err, NULL), 0);
-	assert_int_equal(outlets_init(&s->outlets, s->loop, s->resolver, &s->services, &s->options),
+	assert_int_equal(publications_set(&s->publications, &s->upstreams, &err, NULL), 0);
+	assert_int_equal(outlets_init(&s->outlets, s->loop, s->resolver, &s->publications,
+				 &s->options),
 		0);
 }
 
 static void start(struct scene *s)
 {
 	struct error err;
-	if (client_session_init(&s->session, s->loop, s->offload, &s->options, &s->services,
+	if (client_session_init(&s->session, s->loop, s->offload, &s->options, &s->publications,
 		    &s->outlets, &err))
 		fail_msg("%s", err.text);
 	s->session.ended = on_client_session_ended;
@@ -299,7 +300,7 @@ static void end(struct scene *s)
 {
 	client_session_deinit(&s->session);
 	outlets_deinit(&s->outlets);
-	services_deinit(&s->services);
+	publications_deinit(&s->publications);
 	upstreams_deinit(&s->upstreams);
 	for (size_t i = 0; i < s->node.n; i++) {
 		if (s->node.trunks[i].begun)
@@ -350,7 +351,7 @@ static void test_joins(void **state)
 	for (size_t i = 0; i < 3; i++)
 		assert_false(s.node.trunks[i].resumed);
 	assert_int_equal(count_published(&s), 1);
-	assert_int_equal(services_count(&s.services, OFFERING_GRANTED), 1);
+	assert_int_equal(publications_count(&s.publications, PUBLICATION_GRANTED), 1);
 	end(&s);
 }
 
@@ -360,7 +361,7 @@ static void test_waits_for_the_session(void **state)
 	struct scene s;
 	begin(&s, 3);
 	s.node.no_session = true;
-	UNTIL(&s, services_count(&s.services, OFFERING_GRANTED) == 1);
+	UNTIL(&s, publications_count(&s.publications, PUBLICATION_GRANTED) == 1);
 	assert_false(HOLDS(&s, s.node.n > 1, 100 * CLOCK_MS));
 	end(&s);
 }
@@ -378,7 +379,7 @@ static void test_one_lost(void **state)
 		assert_true(s.node.trunks[2].joined);
 		assert_false(s.node.trunks[2].resumed);
 		assert_int_equal(count_published(&s), 1);
-		assert_int_equal(services_count(&s.services, OFFERING_GRANTED), 1);
+		assert_int_equal(publications_count(&s.publications, PUBLICATION_GRANTED), 1);
 		end(&s);
 	}
 }
@@ -396,7 +397,7 @@ static void test_all_lost(void **state)
 	for (size_t i = 3; i < s.node.n; i++)
 		resumed += s.node.trunks[i].resumed && !s.node.trunks[i].joined;
 	assert_true(resumed >= 1);
-	assert_int_equal(services_count(&s.services, OFFERING_GRANTED), 1);
+	assert_int_equal(publications_count(&s.publications, PUBLICATION_GRANTED), 1);
 	end(&s);
 }
 
@@ -417,7 +418,7 @@ static void test_one_knocks(void **state)
 		assert_int_equal(trying, 1);
 		HOLDS(&s, false, 5 * CLOCK_MS);
 	}
-	assert_int_equal(services_count(&s.services, OFFERING_IDLE), 1);
+	assert_int_equal(publications_count(&s.publications, PUBLICATION_IDLE), 1);
 	end(&s);
 }
 
@@ -504,7 +505,7 @@ static void test_wss(void **state)
 			const struct link *l = client_link_base(s.session.uplinks[0].link);
 			assert_int_equal(l->bound, rows[i].bound);
 			assert_int_equal(l->sealed, !rows[i].bound);
-			UNTIL(&s, services_count(&s.services, OFFERING_GRANTED) == 1);
+			UNTIL(&s, publications_count(&s.publications, PUBLICATION_GRANTED) == 1);
 		} else {
 			const char *why = s.session.uplinks[0].last_failure;
 			if (!strstr(why, rows[i].wrong_pin ? "pin" : "certificate"))

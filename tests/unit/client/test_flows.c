@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "client/flows.h"
-#include "client/services.h"
+#include "client/publications.h"
 #include "mux/mux.h"
 
 static const struct option_ranges no_ports;
@@ -28,7 +28,7 @@ struct scene {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct upstreams upstreams;
-	struct services services;
+	struct publications publications;
 	struct flows flows;
 	struct budget budget;
 	struct mux client, server;
@@ -39,8 +39,8 @@ static struct stream *client_open(struct mux *m, const struct frame_open *open,
 {
 	struct scene *s = container_of(m, struct scene, client);
 	assert_int_equal(open->kind, FRAME_KIND_UDP);
-	return flows_open(&s->flows, services_find(&s->services, open->service), open->service,
-		reason_out);
+	return flows_open(&s->flows, publications_find(&s->publications, open->service),
+		open->service, reason_out);
 }
 
 static struct stream *server_open(struct mux *m, const struct frame_open *open,
@@ -107,7 +107,7 @@ static void begin(struct scene *s, char *upstream)
 	s->resolver = resolver_new(s->loop, NULL);
 	if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
 		fail_msg("%s", err.text);
-	assert_int_equal(services_set(&s->services, &s->upstreams, &err, NULL), 0);
+	assert_int_equal(publications_set(&s->publications, &s->upstreams, &err, NULL), 0);
 	assert_int_equal(flows_init(&s->flows, s->loop, s->resolver, CLOCK_S), 0);
 	budget_init(&s->budget, 1 << 20);
 	struct mux_limits limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 2 * FLOWS_MAX};
@@ -125,7 +125,7 @@ static void end(struct scene *s)
 	flows_deinit(&s->flows);
 	resolver_free(s->resolver);
 	loop_free(s->loop);
-	services_deinit(&s->services);
+	publications_deinit(&s->publications);
 	upstreams_deinit(&s->upstreams);
 }
 

@@ -291,17 +291,17 @@ static void test_shares(void **state)
 		{3, 3, 1, 2, 1, 0},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct turnstile_service services[3];
+		struct turnstile_service publications[3];
 		struct turnstile t;
 		begin(&t, rows[i].max, rows[i].max_per_visitor);
 		turnstile_set_shared(&t, true);
 		const int expected[] = {rows[i].first, rows[i].second, rows[i].third};
 		for (int k = 0; k < 3; k++) {
-			turnstile_service_init(&services[k]);
+			turnstile_service_init(&publications[k]);
 			for (int j = 0; j < 20; j++)
-				enter_for(&t, 20 * k + j, j % rows[i].visitors, &services[k]);
+				enter_for(&t, 20 * k + j, j % rows[i].visitors, &publications[k]);
 			turnstile_admit(&t);
-			assert_int_equal(services[k].inside, expected[k]);
+			assert_int_equal(publications[k].inside, expected[k]);
 		}
 		end(&t);
 	}
@@ -326,7 +326,7 @@ static void test_one_service_has_all(void **state)
 }
 
 /* Services are served in turn: who has many waiting does not stand before the others. */
-static void test_services_in_turn(void **state)
+static void test_publications_in_turn(void **state)
 {
 	struct turnstile_service a, b;
 	struct turnstile t;
@@ -379,7 +379,7 @@ int main(void)
 		cmocka_unit_test(test_other_limits),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_one_service_has_all),
-		cmocka_unit_test(test_services_in_turn),
+		cmocka_unit_test(test_publications_in_turn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

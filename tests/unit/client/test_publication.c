@@ -1,5 +1,5 @@
-/* What an offering makes of the numbers in OPEN. */
-#include "client/offering.h"
+/* What an publication makes of the numbers in OPEN. */
+#include "client/publication.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 static void test_protocols(void **state)
 {
 	char list[] = "h2,http/1.1,x";
-	struct offering offering = {.upstream = {.alpn = list}}, bare = {.number = 1};
+	struct publication publication = {.upstream = {.alpn = list}}, bare = {.number = 1};
 	static const struct {
 		uint8_t alpn;
 		const char *listed, *bare;
@@ -24,9 +24,9 @@ static void test_protocols(void **state)
 		{2, "", ""}, /* of a later version */
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		assert_true(
-			str_eq(offering_alpn(&offering, rows[i].alpn), str_from(rows[i].listed)));
-		assert_true(str_eq(offering_alpn(&bare, rows[i].alpn), str_from(rows[i].bare)));
+		assert_true(str_eq(publication_alpn(&publication, rows[i].alpn),
+			str_from(rows[i].listed)));
+		assert_true(str_eq(publication_alpn(&bare, rows[i].alpn), str_from(rows[i].bare)));
 	}
 }
 

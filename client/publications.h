@@ -5,17 +5,17 @@
  * number first and withdrawn then; streams of what is gone go on until they end.
  */
 #include "base/error.h"
-#include "client/offering.h"
+#include "client/publication.h"
 
-#define SERVICES_RETRY        (10 * CLOCK_S) /* how often a refused name is asked for again */
-/* Looks, SERVICES_RETRY apart, for which a withdrawn one still takes what was opened meanwhile. */
-#define SERVICES_LINGER       2
+#define PUBLICATIONS_RETRY        (10 * CLOCK_S) /* how often a refused name is asked for again */
+/* Looks, PUBLICATIONS_RETRY apart, for which a withdrawn one still takes what was opened meanwhile. */
+#define PUBLICATIONS_LINGER       2
 /* Lines about the exit node's answers: each service's twice and a few, then one a second. */
-#define SERVICES_LOG_BURST(n) ((unsigned)(n)*2 + 8)
-#define SERVICES_LOG_EVERY    CLOCK_S
+#define PUBLICATIONS_LOG_BURST(n) ((unsigned)(n)*2 + 8)
+#define PUBLICATIONS_LOG_EVERY    CLOCK_S
 
-struct services {
-	struct offering **v; /* by rising number */
+struct publications {
+	struct publication **v; /* by rising number */
 	size_t n;
 	uint32_t last; /* the highest number that was given */
 	bool granted;  /* something was, once */
@@ -23,7 +23,7 @@ struct services {
 	struct log_limit log_answers;
 };
 
-struct services_change {
+struct publications_change {
 	size_t added, removed, kept; /* one that changed is both of the former */
 };
 
@@ -32,36 +32,36 @@ struct services_change {
  * upstreams' TLS. 0, or -EIO (a file) or -ENOMEM with a sentence, when nothing has changed. `change_out` may
  * be NULL.
  */
-int services_set(struct services *s, const struct upstreams *list, struct error *err,
-	struct services_change *change_out);
+int publications_set(struct publications *s, const struct upstreams *list, struct error *err,
+	struct publications_change *change_out);
 /* Accepts zeroed memory. */
-void services_deinit(struct services *s);
+void publications_deinit(struct publications *s);
 
 /* NULL: no such number. */
-struct offering *services_find(const struct services *s, uint32_t number);
+struct publication *publications_find(const struct publications *s, uint32_t number);
 
 /* Says what the exit node has not heard: offers what is idle, withdraws what is not wanted. */
-void services_offer(struct services *s, struct link *l);
+void publications_offer(struct publications *s, struct link *l);
 
-/* Every SERVICES_RETRY: what was refused is to be offered again, and what was left out of the log said. */
-void services_retry(struct services *s, uint64_t now);
+/* Every PUBLICATIONS_RETRY: what was refused is to be offered again, and what was left out of the log said. */
+void publications_retry(struct publications *s, uint64_t now);
 
 /* A link of several is lost: what it had no answer to is to be said again. */
-void services_unanswered(struct services *s);
+void publications_unanswered(struct publications *s);
 
 /* The session is lost: nothing is published. */
-void services_withdrawn(struct services *s);
+void publications_withdrawn(struct publications *s);
 
 /* The exit node's answers. Numbers that are not ours, or were not offered, are ignored. */
-void services_granted(struct services *s, const struct control *message, uint64_t now);
-void services_refused(struct services *s, const struct control *message, uint64_t now);
+void publications_granted(struct publications *s, const struct control *message, uint64_t now);
+void publications_refused(struct publications *s, const struct control *message, uint64_t now);
 
 /*
  * For a person: "published: http://127.0.0.1:3000 at https://a.example/, and 2 more; refused: 1".
  */
-void services_describe(const struct services *s, char *out, size_t size);
+void publications_describe(const struct publications *s, char *out, size_t size);
 
-size_t services_count(const struct services *s, enum offering_state state);
+size_t publications_count(const struct publications *s, enum publication_state state);
 
 /* Nothing ever was granted, and all were refused for reasons that time will not mend. */
-bool services_hopeless(const struct services *s);
+bool publications_hopeless(const struct publications *s);

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/services.h"
+#include "client/publications.h"
 
 static void on_wake(struct mux *m)
 {
@@ -25,11 +25,11 @@ struct scene {
 	struct link link;
 	struct budget budget;
 	struct upstreams upstreams;
-	struct services services;
+	struct publications publications;
 };
 
 /* Items between spaces, as --upstream has them. */
-static void set(struct scene *s, const char *upstreams, struct services_change *change_out)
+static void set(struct scene *s, const char *upstreams, struct publications_change *change_out)
 {
 	struct error err;
 	char copy[512], *save;
@@ -40,7 +40,7 @@ static void set(struct scene *s, const char *upstreams, struct services_change *
 		if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
 			fail_msg("%s", err.text);
 	}
-	assert_int_equal(services_set(&s->services, &s->upstreams, &err, change_out), 0);
+	assert_int_equal(publications_set(&s->publications, &s->upstreams, &err, change_out), 0);
 }
 
 static void begin(struct scene *s, const char *upstreams)
@@ -56,7 +56,7 @@ static void begin(struct scene *s, const char *upstreams)
 
 static void end(struct scene *s)
 {
-	services_deinit(&s->services);
+	publications_deinit(&s->publications);
 	upstreams_deinit(&s->upstreams);
 	mux_deinit(&s->link.mux);
 }
@@ -87,13 +87,13 @@ static size_t count_sent(struct scene *s)
 static void grant(struct scene *s, uint32_t number)
 {
 	struct control m = {.type = CONTROL_GRANTED, .granted = {number, "http://here/"}};
-	services_granted(&s->services, &m, CLOCK_S);
+	publications_granted(&s->publications, &m, CLOCK_S);
 }
 
 static void refuse(struct scene *s, uint32_t number, enum control_reason reason)
 {
 	struct control m = {.type = CONTROL_REFUSED, .refused = {number, reason, "no"}};
-	services_refused(&s->services, &m, CLOCK_S);
+	publications_refused(&s->publications, &m, CLOCK_S);
 }
 
 static void test_offer(void **state)
@@ -108,7 +108,7 @@ static void test_offer(void **state)
 	struct scene s;
 	begin(&s, "http://127.0.0.1:3000,a.example=http://127.0.0.1:1/api/,"
 		  "*.b.example=http://127.0.0.1:2/x?y");
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct control m;
 		assert_true(sent(&s, &m));
@@ -120,9 +120,10 @@ static void test_offer(void **state)
 			assert_string_equal(m.publish.path, rows[i].path);
 		else
 			assert_null(m.publish.path);
-		const struct offering *offering = services_find(&s.services, m.publish.service);
-		assert_non_null(offering);
-		assert_string_equal(offering->upstream.text, rows[i].upstream);
+		const struct publication *publication =
+			publications_find(&s.publications, m.publish.service);
+		assert_non_null(publication);
+		assert_string_equal(publication->upstream.text, rows[i].upstream);
 		control_deinit(&m);
 	}
 	assert_int_equal(count_sent(&s), 0);
@@ -133,14 +134,15 @@ static void test_numbers(void **state)
 {
 	struct scene s;
 	begin(&s, "a=http://x,b=http://y");
-	assert_null(services_find(&s.services, 0));
-	assert_null(services_find(&s.services, 3));
-	assert_null(services_find(&s.services, UINT32_MAX));
-	assert_ptr_not_equal(services_find(&s.services, 1), services_find(&s.services, 2));
+	assert_null(publications_find(&s.publications, 0));
+	assert_null(publications_find(&s.publications, 3));
+	assert_null(publications_find(&s.publications, UINT32_MAX));
+	assert_ptr_not_equal(publications_find(&s.publications, 1),
+		publications_find(&s.publications, 2));
 	/* Answers about what is not ours, or was not offered, change nothing. */
 	grant(&s, 1);
 	refuse(&s, 99, CONTROL_REASON_TAKEN);
-	assert_int_equal(services_count(&s.services, OFFERING_IDLE), 2);
+	assert_int_equal(publications_count(&s.publications, PUBLICATION_IDLE), 2);
 	end(&s);
 }
 
@@ -148,21 +150,21 @@ static void test_offered_again(void **state)
 {
 	struct scene s;
 	begin(&s, "a=http://x,b=http://y,c=http://z");
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 3);
 	grant(&s, 1);
 	refuse(&s, 2, CONTROL_REASON_TAKEN);
-	services_retry(&s.services, CLOCK_S);
-	services_offer(&s.services, &s.link);
+	publications_retry(&s.publications, CLOCK_S);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 1); /* the refused one; the third waits for its answer */
-	assert_int_equal(services_count(&s.services, OFFERING_OFFERED), 2);
+	assert_int_equal(publications_count(&s.publications, PUBLICATION_OFFERED), 2);
 	grant(&s, 2);
 	grant(&s, 3);
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 0);
 	/* A new link has to be told all. */
-	services_withdrawn(&s.services);
-	services_offer(&s.services, &s.link);
+	publications_withdrawn(&s.publications);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 3);
 	end(&s);
 }
@@ -171,16 +173,16 @@ static void test_hopeless(void **state)
 {
 	struct scene s;
 	begin(&s, "a=http://x,b=http://y");
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	refuse(&s, 1, CONTROL_REASON_INVALID);
-	assert_false(services_hopeless(&s.services)); /* the other may be granted */
+	assert_false(publications_hopeless(&s.publications)); /* the other may be granted */
 	refuse(&s, 2, CONTROL_REASON_TAKEN);
-	assert_false(services_hopeless(&s.services)); /* that will pass */
-	services_retry(&s.services, CLOCK_S);
-	services_offer(&s.services, &s.link);
+	assert_false(publications_hopeless(&s.publications)); /* that will pass */
+	publications_retry(&s.publications, CLOCK_S);
+	publications_offer(&s.publications, &s.link);
 	refuse(&s, 1, CONTROL_REASON_INVALID);
 	refuse(&s, 2, CONTROL_REASON_UNSUPPORTED);
-	assert_true(services_hopeless(&s.services));
+	assert_true(publications_hopeless(&s.publications));
 	end(&s);
 }
 
@@ -212,7 +214,7 @@ static void test_what_is_asked(void **state)
 		struct scene s;
 		struct control m;
 		begin(&s, rows[i].upstream);
-		services_offer(&s.services, &s.link);
+		publications_offer(&s.publications, &s.link);
 		assert_true(sent(&s, &m));
 		assert_int_equal(m.publish.kind, rows[i].kind);
 		assert_int_equal(m.publish.tls, rows[i].tls);
@@ -244,34 +246,34 @@ static void test_port_is_kept(void **state)
 	} rows[] = {{0, 40001}, {40001, 40001}, {40001, 0}, {0, 40002}, {40002, 40002}};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct control m;
-		services_offer(&s.services, &s.link);
+		publications_offer(&s.publications, &s.link);
 		assert_true(sent(&s, &m));
 		assert_int_equal(m.publish.port, rows[i].asked);
 		control_deinit(&m);
 		if (!rows[i].granted) {
 			refuse(&s, 1, CONTROL_REASON_TAKEN);
-			assert_int_equal(services_count(&s.services, OFFERING_IDLE), 1);
+			assert_int_equal(publications_count(&s.publications, PUBLICATION_IDLE), 1);
 			continue;
 		}
 		struct control granted = {.type = CONTROL_GRANTED,
 			.granted = {1, "tcp://here", rows[i].granted}};
-		services_granted(&s.services, &granted, CLOCK_S);
-		services_withdrawn(&s.services);
+		publications_granted(&s.publications, &granted, CLOCK_S);
+		publications_withdrawn(&s.publications);
 	}
 	end(&s);
 }
 
-static enum offering_state state_of(struct scene *s, uint32_t number)
+static enum publication_state state_of(struct scene *s, uint32_t number)
 {
-	struct offering *offering = services_find(&s->services, number);
-	assert_non_null(offering);
-	return offering->state;
+	struct publication *publication = publications_find(&s->publications, number);
+	assert_non_null(publication);
+	return publication->state;
 }
 
 static void expect(struct scene *s, enum control_type type, uint32_t number)
 {
 	struct control m;
-	services_offer(&s->services, &s->link);
+	publications_offer(&s->publications, &s->link);
 	assert_true(sent(s, &m));
 	assert_int_equal(m.type, type);
 	assert_int_equal(type == CONTROL_PUBLISH ? m.publish.service : m.withdraw.service, number);
@@ -282,8 +284,8 @@ static void grant_ports(struct scene *s, uint32_t number, uint32_t ports)
 {
 	struct control m = {.type = CONTROL_GRANTED,
 		.granted = {number, "tcp://here:1", 7000 + number, ports}};
-	services_granted(&s->services, &m, CLOCK_S);
-	services_offer(&s->services, &s->link);
+	publications_granted(&s->publications, &m, CLOCK_S);
+	publications_offer(&s->publications, &s->link);
 }
 
 /* One message for all of a range, whose ports are told apart by number. */
@@ -292,7 +294,7 @@ static void test_range(void **state)
 	struct scene s;
 	struct control m;
 	begin(&s, "a=http://x 7000-9999=tcp://x:5000-7999 b=http://y");
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	expect(&s, CONTROL_PUBLISH, 1);
 	assert_true(sent(&s, &m));
 	assert_int_equal(m.publish.service, 2);
@@ -300,14 +302,14 @@ static void test_range(void **state)
 	assert_int_equal(m.publish.ports, 3000);
 	control_deinit(&m);
 	expect(&s, CONTROL_PUBLISH, 3002);
-	const struct offering *range = services_find(&s.services, 2);
-	assert_ptr_equal(services_find(&s.services, 3001), range);
-	assert_ptr_not_equal(services_find(&s.services, 3002), range);
-	assert_null(services_find(&s.services, 3003));
-	assert_int_equal(offering_port(range, 2), 5000);
-	assert_int_equal(offering_port(range, 3001), 7999);
+	const struct publication *range = publications_find(&s.publications, 2);
+	assert_ptr_equal(publications_find(&s.publications, 3001), range);
+	assert_ptr_not_equal(publications_find(&s.publications, 3002), range);
+	assert_null(publications_find(&s.publications, 3003));
+	assert_int_equal(publication_port(range, 2), 5000);
+	assert_int_equal(publication_port(range, 3001), 7999);
 	grant_ports(&s, 2, 3000);
-	assert_int_equal(range->state, OFFERING_GRANTED);
+	assert_int_equal(range->state, PUBLICATION_GRANTED);
 	assert_int_equal(count_sent(&s), 0);
 	end(&s);
 }
@@ -318,7 +320,7 @@ static void test_range_of_an_older_version(void **state)
 	struct scene s;
 	struct control m;
 	begin(&s, "7001-7003=tcp://x");
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 1);
 	grant_ports(&s, 1, 0);
 	for (uint32_t i = 1; i <= 3; i++) {
@@ -328,34 +330,34 @@ static void test_range_of_an_older_version(void **state)
 		assert_int_equal(m.publish.ports, 0);
 		control_deinit(&m);
 	}
-	const struct offering *range = services_find(&s.services, 1);
+	const struct publication *range = publications_find(&s.publications, 1);
 	grant_ports(&s, 1, 0);
 	grant_ports(&s, 2, 0);
-	assert_int_equal(range->state, OFFERING_OFFERED);
+	assert_int_equal(range->state, PUBLICATION_OFFERED);
 	grant_ports(&s, 3, 0);
-	assert_int_equal(range->state, OFFERING_GRANTED);
+	assert_int_equal(range->state, PUBLICATION_GRANTED);
 	assert_int_equal(range->port, 7001);
 	assert_int_equal(count_sent(&s), 0);
 
 	/* Another session may be an exit node of a newer version; one refusal is a refusal of all. */
-	services_withdrawn(&s.services);
-	services_offer(&s.services, &s.link);
+	publications_withdrawn(&s.publications);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 1);
 	grant_ports(&s, 1, 0);
 	assert_int_equal(count_sent(&s), 3);
 	grant_ports(&s, 1, 0);
 	refuse(&s, 2, CONTROL_REASON_TAKEN);
 	grant_ports(&s, 3, 0);
-	assert_int_equal(range->state, OFFERING_REFUSED);
-	services_retry(&s.services, CLOCK_S);
-	services_offer(&s.services, &s.link);
+	assert_int_equal(range->state, PUBLICATION_REFUSED);
+	publications_retry(&s.publications, CLOCK_S);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 3);
 
 	/* And all of it is withdrawn. */
 	for (uint32_t i = 1; i <= 3; i++)
 		grant_ports(&s, i, 0);
 	set(&s, "a=http://x", NULL);
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	for (uint32_t i = 1; i <= 3; i++)
 		expect(&s, CONTROL_WITHDRAW, i);
 	expect(&s, CONTROL_PUBLISH, 4);
@@ -365,9 +367,9 @@ static void test_range_of_an_older_version(void **state)
 static void test_reload_adds_and_removes(void **state)
 {
 	struct scene s;
-	struct services_change change;
+	struct publications_change change;
 	begin(&s, "a=http://x b=http://y");
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 2);
 	grant(&s, 1);
 	grant(&s, 2);
@@ -375,23 +377,23 @@ static void test_reload_adds_and_removes(void **state)
 	assert_int_equal(change.added, 1);
 	assert_int_equal(change.removed, 1);
 	assert_int_equal(change.kept, 1);
-	assert_int_equal(state_of(&s, 1), OFFERING_LEAVING);
-	assert_int_equal(state_of(&s, 2), OFFERING_GRANTED);
+	assert_int_equal(state_of(&s, 1), PUBLICATION_LEAVING);
+	assert_int_equal(state_of(&s, 2), PUBLICATION_GRANTED);
 	expect(&s, CONTROL_WITHDRAW, 1);
 	struct control m;
 	assert_true(sent(&s, &m));
 	assert_int_equal(m.publish.service, 3);
 	control_deinit(&m);
 	/* What was opened before the exit node heard of it is served for a while. */
-	services_retry(&s.services, CLOCK_S);
-	assert_int_equal(state_of(&s, 1), OFFERING_LEAVING);
-	for (int i = 0; i < SERVICES_LINGER; i++)
-		services_retry(&s.services, CLOCK_S);
-	assert_null(services_find(&s.services, 1));
+	publications_retry(&s.publications, CLOCK_S);
+	assert_int_equal(state_of(&s, 1), PUBLICATION_LEAVING);
+	for (int i = 0; i < PUBLICATIONS_LINGER; i++)
+		publications_retry(&s.publications, CLOCK_S);
+	assert_null(publications_find(&s.publications, 1));
 	/* Its number is not given again. */
 	set(&s, "a=http://x", NULL);
-	assert_null(services_find(&s.services, 1));
-	assert_int_equal(state_of(&s, 4), OFFERING_IDLE);
+	assert_null(publications_find(&s.publications, 1));
+	assert_int_equal(state_of(&s, 4), PUBLICATION_IDLE);
 	end(&s);
 }
 
@@ -400,21 +402,21 @@ static void test_reload_changes(void **state)
 {
 	struct scene s;
 	begin(&s, "a=http://x");
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 1);
 	grant(&s, 1);
 	set(&s, "a=http://y", NULL);
 	expect(&s, CONTROL_PUBLISH, 2);
-	assert_int_equal(state_of(&s, 1), OFFERING_GRANTED);
+	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
 	set(&s, "a=http://z", NULL);
-	assert_int_equal(state_of(&s, 1), OFFERING_GRANTED);
-	assert_int_equal(state_of(&s, 2), OFFERING_LEAVING);
+	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
+	assert_int_equal(state_of(&s, 2), PUBLICATION_LEAVING);
 	expect(&s, CONTROL_WITHDRAW, 2);
 	assert_int_equal(count_sent(&s), 1);
 	grant(&s, 2); /* too late to matter */
-	assert_int_equal(state_of(&s, 1), OFFERING_GRANTED);
+	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
 	refuse(&s, 3, CONTROL_REASON_DENIED);
-	assert_int_equal(state_of(&s, 1), OFFERING_LEAVING);
+	assert_int_equal(state_of(&s, 1), PUBLICATION_LEAVING);
 	expect(&s, CONTROL_WITHDRAW, 1);
 	assert_int_equal(count_sent(&s), 0);
 	end(&s);
@@ -433,21 +435,21 @@ static void test_reload_changes_a_port(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct scene s;
 		begin(&s, rows[i].from);
-		services_offer(&s.services, &s.link);
+		publications_offer(&s.publications, &s.link);
 		assert_int_equal(count_sent(&s), 1);
 		grant_ports(&s, 1, rows[i].number - 1);
 		set(&s, rows[i].to, NULL);
-		services_offer(&s.services, &s.link);
+		publications_offer(&s.publications, &s.link);
 		expect(&s, CONTROL_PUBLISH, rows[i].number);
 		refuse(&s, rows[i].number, CONTROL_REASON_TAKEN);
-		services_offer(&s.services, &s.link);
+		publications_offer(&s.publications, &s.link);
 		expect(&s, CONTROL_WITHDRAW, 1);
 		expect(&s, CONTROL_PUBLISH, rows[i].number);
 		/* Then it is somebody else's. */
 		refuse(&s, rows[i].number, CONTROL_REASON_TAKEN);
-		services_offer(&s.services, &s.link);
+		publications_offer(&s.publications, &s.link);
 		assert_int_equal(count_sent(&s), 0);
-		assert_int_equal(state_of(&s, rows[i].number), OFFERING_REFUSED);
+		assert_int_equal(state_of(&s, rows[i].number), PUBLICATION_REFUSED);
 		end(&s);
 	}
 }
@@ -456,16 +458,16 @@ static void test_reload_changes_back(void **state)
 {
 	struct scene s;
 	begin(&s, "a=http://x");
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	grant(&s, 1);
 	set(&s, "a=http://y", NULL);
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 2);
 	set(&s, "a=http://x", NULL);
-	assert_int_equal(state_of(&s, 1), OFFERING_GRANTED);
+	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
 	expect(&s, CONTROL_WITHDRAW, 2);
 	grant(&s, 2);
-	assert_int_equal(state_of(&s, 1), OFFERING_GRANTED);
+	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
 	end(&s);
 }
 
@@ -474,14 +476,14 @@ static void test_reload_and_a_new_session(void **state)
 {
 	struct scene s;
 	begin(&s, "a=http://x b=http://b");
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	grant(&s, 1);
 	grant(&s, 2);
 	set(&s, "a=http://y", NULL);
 	count_sent(&s);
-	services_withdrawn(&s.services);
-	assert_null(services_find(&s.services, 1));
-	assert_null(services_find(&s.services, 2));
+	publications_withdrawn(&s.publications);
+	assert_null(publications_find(&s.publications, 1));
+	assert_null(publications_find(&s.publications, 2));
 	expect(&s, CONTROL_PUBLISH, 3);
 	assert_int_equal(count_sent(&s), 0);
 	end(&s);
@@ -492,13 +494,13 @@ static void test_said_again(void **state)
 {
 	struct scene s;
 	begin(&s, "a=http://x b=http://b c=http://c");
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	grant(&s, 1);
 	grant(&s, 3);
 	set(&s, "a=http://x b=http://b", NULL);
-	services_offer(&s.services, &s.link);
+	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 4);
-	services_unanswered(&s.services);
+	publications_unanswered(&s.publications);
 	expect(&s, CONTROL_PUBLISH, 2);
 	assert_int_equal(count_sent(&s), 1); /* the withdrawal */
 	end(&s);
@@ -509,12 +511,12 @@ static void test_outlives_its_list(void **state)
 {
 	struct scene s;
 	begin(&s, "a=http://x/path");
-	struct offering *offering = offering_ref(services_find(&s.services, 1));
+	struct publication *publication = publication_ref(publications_find(&s.publications, 1));
 	end(&s);
-	assert_string_equal(offering->upstream.text, "http://x/path");
-	assert_memory_equal(offering->upstream.url.path.p, "/path", 5);
-	assert_ptr_equal(offering->upstream.url.path.p, offering->upstream.text + 8);
-	offering_unref(offering);
+	assert_string_equal(publication->upstream.text, "http://x/path");
+	assert_memory_equal(publication->upstream.url.path.p, "/path", 5);
+	assert_ptr_equal(publication->upstream.url.path.p, publication->upstream.text + 8);
+	publication_unref(publication);
 }
 
 static void test_not_connected(void **state)
@@ -522,8 +524,8 @@ static void test_not_connected(void **state)
 	struct scene s;
 	begin(&s, "a=http://x");
 	s.link.state = LINK_CLOSED;
-	services_offer(&s.services, &s.link);
-	assert_int_equal(services_count(&s.services, OFFERING_IDLE), 1);
+	publications_offer(&s.publications, &s.link);
+	assert_int_equal(publications_count(&s.publications, PUBLICATION_IDLE), 1);
 	end(&s);
 }
 
@@ -533,34 +535,34 @@ static void test_answers_that_are_logged(void **state)
 	struct scene s;
 	uint64_t now = CLOCK_S;
 	begin(&s, "a.example=http://127.0.0.1:1");
-	services_offer(&s.services, &s.link);
-	const struct offering *offering = services_find(&s.services, 1);
-	const struct log_limit *limit = &s.services.log_answers;
-	unsigned burst = SERVICES_LOG_BURST(1);
+	publications_offer(&s.publications, &s.link);
+	const struct publication *publication = publications_find(&s.publications, 1);
+	const struct log_limit *limit = &s.publications.log_answers;
+	unsigned burst = PUBLICATIONS_LOG_BURST(1);
 	for (unsigned i = 0; i < burst; i++) {
 		if (i % 2)
 			refuse(&s, 1, CONTROL_REASON_TAKEN);
 		else
 			grant(&s, 1);
-		assert_true(offering->told);
+		assert_true(publication->told);
 		assert_int_equal(limit->similar, 0);
 	}
 	for (unsigned i = 0; i < 1000; i++) {
 		refuse(&s, 1, CONTROL_REASON_TAKEN);
 		grant(&s, 1);
 	}
-	assert_false(offering->told);
+	assert_false(publication->told);
 	assert_in_range(limit->similar, 1900, 2000);
 	/* The same again is no news, and no reason to say it either. */
 	unsigned before = limit->similar;
-	services_retry(&s.services, now);
-	assert_false(offering->told);
-	services_retry(&s.services, now + SERVICES_LOG_EVERY);
-	assert_true(offering->told);
-	assert_int_equal(offering->state, OFFERING_GRANTED);
+	publications_retry(&s.publications, now);
+	assert_false(publication->told);
+	publications_retry(&s.publications, now + PUBLICATIONS_LOG_EVERY);
+	assert_true(publication->told);
+	assert_int_equal(publication->state, PUBLICATION_GRANTED);
 	assert_int_equal(limit->similar, 0);
 	assert_true(before > 0);
-	services_retry(&s.services, now + SERVICES_LOG_EVERY);
+	publications_retry(&s.publications, now + PUBLICATIONS_LOG_EVERY);
 	assert_int_equal(limit->similar, 0);
 	end(&s);
 }

@@ -17,48 +17,48 @@
 #include "link/link.h"
 #include "tls/tls.h"
 
-#define OFFERING_QUIET (10 * CLOCK_S) /* between two lines about one upstream that fails */
-#define OFFERING_WRONG \
+#define PUBLICATION_QUIET (10 * CLOCK_S) /* between two lines about one upstream that fails */
+#define PUBLICATION_WRONG \
 	(60 * CLOCK_S) /* about one that speaks something else: until a person comes */
 
 /*
  * Visitors who wait for a connection to end, of one service: as many as a listener's backlog could be, and
  * not all of them one visitor's. Each is a stream that carries nothing.
  */
-#define OFFERING_QUEUE_MAX             1024
-#define OFFERING_QUEUE_PER_VISITOR_MAX 256
+#define PUBLICATION_QUEUE_MAX             1024
+#define PUBLICATION_QUEUE_PER_VISITOR_MAX 256
 
-enum offering_state {
-	OFFERING_IDLE,
-	OFFERING_OFFERED,
-	OFFERING_GRANTED,
-	OFFERING_REFUSED,
-	OFFERING_LEAVING
+enum publication_state {
+	PUBLICATION_IDLE,
+	PUBLICATION_OFFERED,
+	PUBLICATION_GRANTED,
+	PUBLICATION_REFUSED,
+	PUBLICATION_LEAVING
 };
 
 /* A range that an exit node of an older version publishes port by port, as services of their own. */
-struct offering_apart {
+struct publication_apart {
 	bool begun;     /* else the range is offered as a whole */
 	unsigned said;  /* of its ports */
 	unsigned heard; /* that were answered */
 	bool refused;   /* one of these was */
 };
 
-struct offering {
+struct publication {
 	struct upstream upstream; /* its own copy */
 	uint32_t number;          /* of a range's first port; the others have those behind it */
 	unsigned users;           /* streams, and the list it is on: it is freed with the last */
-	enum offering_state state;
+	enum publication_state state;
 	enum control_reason reason; /* while REFUSED */
 	/* That it asks for, if its place is a port: the one it got last, unless that is taken. */
 	uint16_t port;
-	struct offering_apart apart;
+	struct publication_apart apart;
 	char *path;                 /* put before each request's path; NULL: nothing */
 	struct tls_client *tls;     /* of an https upstream; NULL: plain text */
 	char server[HOSTNAME_SIZE]; /* the name that its certificate must be for */
 
 	/* What takes its place, once the exit node has answered about that. */
-	struct offering *successor;
+	struct publication *successor;
 	bool withdraw_said; /* while LEAVING */
 	unsigned looks;     /* since it is LEAVING */
 
@@ -78,67 +78,69 @@ struct offering {
 };
 
 /* `tls` is counted. NULL when memory is out. */
-struct offering *offering_new(const struct upstream *u, uint32_t number, struct tls_client *tls);
-struct offering *offering_ref(struct offering *offering);
-struct offering *offering_unref(struct offering *offering); /* accepts NULL; returns NULL */
+struct publication *publication_new(const struct upstream *u, uint32_t number,
+	struct tls_client *tls);
+struct publication *publication_ref(struct publication *publication);
+struct publication *publication_unref(
+	struct publication *publication); /* accepts NULL; returns NULL */
 
-void offering_set_state(struct offering *offering, enum offering_state state);
+void publication_set_state(struct publication *publication, enum publication_state state);
 
 /* How many numbers it has: one for each port of a range. */
-static inline uint32_t offering_numbers(const struct offering *offering)
+static inline uint32_t publication_numbers(const struct publication *publication)
 {
-	return offering->upstream.ports > 1 ? offering->upstream.ports : 1;
+	return publication->upstream.ports > 1 ? publication->upstream.ports : 1;
 }
 
 /* The upstream's port to which that number of its leads. */
-static inline uint16_t offering_port(const struct offering *offering, uint32_t number)
+static inline uint16_t publication_port(const struct publication *publication, uint32_t number)
 {
-	return (uint16_t)(offering->upstream.url.port + (number - offering->number));
+	return (uint16_t)(publication->upstream.url.port + (number - publication->number));
 }
 
 /* Whether OPEN may ask for it as this enum frame_kind. */
-bool offering_takes(const struct offering *offering, uint8_t kind);
+bool publication_takes(const struct publication *publication, uint8_t kind);
 
 /* The protocol that OPEN's alpn stands for; empty: none, or none that was published. */
-struct str offering_alpn(const struct offering *offering, uint8_t alpn);
+struct str publication_alpn(const struct publication *publication, uint8_t alpn);
 
 /* It is to be offered again; `whole`: to an exit node that may know of ranges. */
-void offering_again(struct offering *offering, bool whole);
+void publication_again(struct publication *publication, bool whole);
 
 /* Says PUBLISH or WITHDRAW, as its state is. One that finds no room now is said with a later call. */
-void offering_publish(struct offering *offering, struct link *l);
-void offering_withdraw(struct offering *offering, struct link *l);
+void publication_publish(struct publication *publication, struct link *l);
+void publication_withdraw(struct publication *publication, struct link *l);
 
 /* The exit node's answer. */
-void offering_granted(struct offering *offering, const struct control *message);
-void offering_refused(struct offering *offering, const struct control *message);
+void publication_granted(struct publication *publication, const struct control *message);
+void publication_refused(struct publication *publication, const struct control *message);
 
 /* Logs the last answer, with `more` behind it. */
-void offering_tell(struct offering *offering, const char *more);
+void publication_tell(struct publication *publication, const char *more);
 
 /* For a person at a terminal: how to try what is published. False: there is nobody, or no one way. */
-bool offering_invite(const struct offering *offering);
+bool publication_invite(const struct publication *publication);
 
 /* Limits that were read again: they hold for those who are waiting, and for the connections to come. */
-void offering_set_limits(struct offering *offering, const struct upstream_limits *limits);
+void publication_set_limits(struct publication *publication, const struct upstream_limits *limits);
 
 /* Whether the number of its connections is limited, or was. */
-bool offering_is_limited(const struct offering *offering);
+bool publication_is_limited(const struct publication *publication);
 /* Begins to count them; for the two see client/turnstile.h. */
-void offering_count(struct offering *offering,
+void publication_count(struct publication *publication,
 	void (*admitted)(struct turnstile *t, struct ticket *ticket),
 	void (*displaced)(struct turnstile *t, struct ticket *ticket));
 
 /* A visitor was turned away, `why`: said at once, then counted for a while. */
-void offering_crowded(struct offering *offering, const struct address *visitor, const char *why,
-	uint64_t now);
+void publication_crowded(struct publication *publication, const struct address *visitor,
+	const char *why, uint64_t now);
 
 /* The first bytes of a connection to that port of it, as client/first_answer.h has them. */
-void offering_heard(struct offering *offering, uint16_t port, const uint8_t *p, size_t n,
+void publication_heard(struct publication *publication, uint16_t port, const uint8_t *p, size_t n,
 	uint64_t now);
 
 /* A dial failed, as a part of a sentence: said at once, then counted for a while. */
-void offering_failed(struct offering *offering, const char *why, uint64_t now);
+void publication_failed(struct publication *publication, const char *why, uint64_t now);
 
 /* So many datagrams came from a UDP upstream while a flow's socket was full. */
-void offering_overrun(struct offering *offering, uint64_t n, uint64_t now);
+void publication_overrun(struct publication *publication, uint64_t n, uint64_t now);
