@@ -18,7 +18,7 @@
 
 /*
  * QUEUED for a place under its service's --max-connections, which it keeps to its end; WAITING for its turn at
- * the turnstile of dials, where it has a ticket until it relays.
+ * the queue of dials, where it has a slot until it relays.
  */
 enum outlet_state {
 	OUTLET_QUEUED,
@@ -43,8 +43,8 @@ struct outlet {
 	struct outlets *all;
 	struct publication *publication; /* counted */
 	enum outlet_state state;
-	struct ticket place; /* of publication::connections */
-	struct ticket ticket;
+	struct fair_slot place; /* of publication::connections */
+	struct fair_slot slot;
 	struct timeout timeout; /* while it is queued or waits for its turn; then for --tcp-idle */
 	uint64_t opened;        /* µs, when it began to wait for its turn to dial */
 	bool queued;            /* had to wait for other dials to end */
@@ -77,13 +77,13 @@ static void outlet_set_state(struct outlet *o, enum outlet_state state)
 	o->state = state;
 }
 
-/* Its place at the turnstile is free for the next one. */
+/* Its place in the queue is free for the next one. */
 static void outlet_leave(struct outlet *o)
 {
 	struct outlets *all = o->all;
-	bool inside = o->ticket.state == TICKET_INSIDE;
-	turnstile_leave(&all->turnstile, &o->ticket);
-	if (inside && all->turnstile.waiting)
+	bool inside = o->slot.state == FAIR_SLOT_INSIDE;
+	fair_queue_leave(&all->dials, &o->slot);
+	if (inside && all->dials.waiting)
 		loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
 }
 
@@ -98,9 +98,9 @@ static void outlets_due(struct outlets *all, struct publication *publication)
 /* So is its place at the upstream. */
 static void outlet_leave_place(struct outlet *o)
 {
-	struct turnstile *connections = &o->publication->connections;
-	bool inside = o->place.state == TICKET_INSIDE;
-	turnstile_leave(connections, &o->place);
+	struct fair_queue *connections = &o->publication->connections;
+	bool inside = o->place.state == FAIR_SLOT_INSIDE;
+	fair_queue_leave(connections, &o->place);
 	if (inside && connections->waiting)
 		outlets_due(o->all, o->publication);
 }
@@ -280,9 +280,9 @@ static void outlet_open_folder(struct outlet *o)
 		outlet_dialled);
 }
 
-static void outlet_admitted(struct turnstile *t, struct ticket *ticket)
+static void outlet_admitted(struct fair_queue *q, struct fair_slot *slot)
 {
-	struct outlet *o = container_of(ticket, struct outlet, ticket);
+	struct outlet *o = container_of(slot, struct outlet, slot);
 	struct outlets *all = o->all;
 	const struct url *url = &o->publication->upstream.url;
 	uint64_t deadline = o->opened + all->dial_timeout;
@@ -316,13 +316,13 @@ static int outlet_wait(struct outlet *o)
 	o->opened = loop_now(all->loop);
 	timeout_start(&all->waiting, &o->timeout);
 	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
-	return turnstile_enter(&all->turnstile, &o->ticket, &visitor, &o->publication->dials);
+	return fair_queue_enter(&all->dials, &o->slot, &visitor, &o->publication->dials);
 }
 
 /* There is a place for it at its upstream. */
-static void outlet_placed(struct turnstile *t, struct ticket *ticket)
+static void outlet_placed(struct fair_queue *q, struct fair_slot *slot)
 {
-	struct outlet *o = container_of(ticket, struct outlet, place);
+	struct outlet *o = container_of(slot, struct outlet, place);
 	if (outlet_wait(o) < 0)
 		outlet_fail(o, FRAME_RESET_NO_MEMORY, "out of memory");
 }
@@ -341,9 +341,9 @@ static void outlet_queued_in_vain(struct timeout_queue *queue, struct timeout *e
 		"no connection ended within --queue-timeout");
 }
 
-static void outlet_displaced(struct turnstile *t, struct ticket *ticket)
+static void outlet_displaced(struct fair_queue *q, struct fair_slot *slot)
 {
-	outlet_turn_away(container_of(ticket, struct outlet, place),
+	outlet_turn_away(container_of(slot, struct outlet, place),
 		"too many wait, most of them from this address");
 }
 
@@ -354,7 +354,7 @@ static int outlet_queue(struct outlet *o)
 	struct publication *publication = o->publication;
 	struct address visitor = address_of(&o->open.visitor);
 	publication_count(publication, outlet_placed, outlet_displaced);
-	int r = turnstile_enter(&publication->connections, &o->place, &visitor, NULL);
+	int r = fair_queue_enter(&publication->connections, &o->place, &visitor, NULL);
 	if (r == -EBUSY)
 		publication_crowded(publication, &visitor, "too many wait already",
 			loop_now(all->loop));
@@ -397,10 +397,10 @@ static void outlets_admit(struct loop_task *task)
 	struct outlets *o = container_of(task, struct outlets, admit);
 	list_for_each_safe (it, &o->due) {
 		list_unlink(it);
-		turnstile_admit(&list_entry(it, struct publication, due)->connections);
+		fair_queue_admit(&list_entry(it, struct publication, due)->connections);
 	}
-	turnstile_set_shared(&o->turnstile, o->publications->n > 1);
-	turnstile_admit(&o->turnstile);
+	fair_queue_set_shared(&o->dials, o->publications->n > 1);
+	fair_queue_admit(&o->dials);
 }
 
 int outlets_init(struct outlets *o, struct loop *loop, struct resolver *resolver,
@@ -417,7 +417,7 @@ int outlets_init(struct outlets *o, struct loop *loop, struct resolver *resolver
 	timeout_queue_init(&o->queued, loop, options->queue_timeout, outlet_queued_in_vain);
 	idle_init(&o->idle, loop, outlet_moved, outlet_silent);
 	list_init(&o->due);
-	turnstile_init(&o->turnstile, options->max_dials, options->max_dials_per_visitor,
+	fair_queue_init(&o->dials, options->max_dials, options->max_dials_per_visitor,
 		outlet_admitted);
 	file_server_init(&o->files, loop);
 	return flows_init(&o->flows, loop, resolver, options->udp_idle);
@@ -435,7 +435,7 @@ void outlets_deinit(struct outlets *o)
 	idle_deinit(&o->idle);
 	while (!list_empty(&o->due))
 		list_unlink(o->due.next);
-	turnstile_deinit(&o->turnstile);
+	fair_queue_deinit(&o->dials);
 	o->loop = NULL;
 }
 
@@ -459,8 +459,8 @@ static struct stream *outlet_open(struct outlets *all, struct publication *publi
 	o->relay.stream.group = address_network(&visitor);
 	if (first_answer_tells(&publication->upstream))
 		relay_hear(&o->relay, outlet_heard);
-	ticket_init(&o->place);
-	ticket_init(&o->ticket);
+	fair_slot_init(&o->place);
+	fair_slot_init(&o->slot);
 	timeout_init(&o->timeout);
 	loop_task_init(&o->reap, outlet_reap);
 	o->publication = publication_ref(publication);

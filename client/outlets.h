@@ -10,7 +10,7 @@
 #include "client/idle.h"
 #include "client/options.h"
 #include "client/publications.h"
-#include "client/turnstile.h"
+#include "client/fair_queue.h"
 #include "loop/loop.h"
 #include "net/resolver.h"
 #include "loop/timeouts.h"
@@ -19,7 +19,7 @@ struct outlets {
 	struct loop *loop;
 	struct resolver *resolver;
 	const struct publications *publications;
-	struct turnstile turnstile;
+	struct fair_queue dials;
 	struct loop_task admit;       /* lets waiting dials begin, once a turn */
 	struct timeout_queue waiting; /* of outlets that may not dial yet */
 	struct timeout_queue queued;  /* of those whose service has --max-connections */

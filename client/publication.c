@@ -51,7 +51,7 @@ struct publication *publication_new(const struct upstream *u, uint32_t number,
 	struct publication *publication = calloc(1, sizeof(*publication));
 	if (!publication)
 		return NULL;
-	turnstile_service_init(&publication->dials);
+	fair_queue_service_init(&publication->dials);
 	publication->users = 1;
 	list_init(&publication->due);
 	publication->number = number;
@@ -73,7 +73,7 @@ struct publication *publication_unref(struct publication *publication)
 	if (!publication || --publication->users)
 		return NULL;
 	list_unlink(&publication->due);
-	turnstile_deinit(&publication->connections);
+	fair_queue_deinit(&publication->connections);
 	tls_client_unref(publication->tls);
 	upstream_deinit(&publication->upstream);
 	free(publication->path);
@@ -122,25 +122,25 @@ bool publication_is_limited(const struct publication *publication)
 }
 
 void publication_count(struct publication *publication,
-	void (*admitted)(struct turnstile *t, struct ticket *ticket),
-	void (*displaced)(struct turnstile *t, struct ticket *ticket))
+	void (*admitted)(struct fair_queue *q, struct fair_slot *slot),
+	void (*displaced)(struct fair_queue *q, struct fair_slot *slot))
 {
 	const struct upstream_limits *limits = &publication->upstream.limits;
-	struct turnstile *t = &publication->connections;
-	if (t->admitted)
+	struct fair_queue *q = &publication->connections;
+	if (q->admitted)
 		return;
-	turnstile_init(t, limit_of(limits->connections), limit_of(limits->connections_per_visitor),
+	fair_queue_init(q, limit_of(limits->connections), limit_of(limits->connections_per_visitor),
 		admitted);
-	t->displaced = displaced;
-	t->waiting_max = PUBLICATION_QUEUE_MAX;
-	t->waiting_max_per_visitor = PUBLICATION_QUEUE_PER_VISITOR_MAX;
+	q->displaced = displaced;
+	q->waiting_max = PUBLICATION_QUEUE_MAX;
+	q->waiting_max_per_visitor = PUBLICATION_QUEUE_PER_VISITOR_MAX;
 }
 
 void publication_set_limits(struct publication *publication, const struct upstream_limits *limits)
 {
 	publication->upstream.limits = *limits;
 	if (publication->connections.admitted)
-		turnstile_set_max(&publication->connections, limit_of(limits->connections),
+		fair_queue_set_max(&publication->connections, limit_of(limits->connections),
 			limit_of(limits->connections_per_visitor));
 }
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "client/turnstile.h"
+#include "client/fair_queue.h"
 #include "base/log_limit.h"
 #include "client/upstreams.h"
 #include "link/link.h"
@@ -62,9 +62,9 @@ struct publication {
 	bool withdraw_said; /* while LEAVING */
 	unsigned looks;     /* since it is LEAVING */
 
-	struct turnstile_service dials; /* its share of the client's dials */
+	struct fair_queue_service dials; /* its share of the client's dials */
 	/* Its connections, once some were opened under --max-connections; zero: not limited so far. */
-	struct turnstile connections;
+	struct fair_queue connections;
 	struct list due; /* outlets::due, when one of these has ended for which others wait */
 
 	char *answer;                 /* the exit node's last: an address, or a refusal */
@@ -126,10 +126,10 @@ void publication_set_limits(struct publication *publication, const struct upstre
 
 /* Whether the number of its connections is limited, or was. */
 bool publication_is_limited(const struct publication *publication);
-/* Begins to count them; for the two see client/turnstile.h. */
+/* Begins to count them; for the two see client/fair_queue.h. */
 void publication_count(struct publication *publication,
-	void (*admitted)(struct turnstile *t, struct ticket *ticket),
-	void (*displaced)(struct turnstile *t, struct ticket *ticket));
+	void (*admitted)(struct fair_queue *q, struct fair_slot *slot),
+	void (*displaced)(struct fair_queue *q, struct fair_slot *slot));
 
 /* A visitor was turned away, `why`: said at once, then counted for a while. */
 void publication_crowded(struct publication *publication, const struct address *visitor,

@@ -15,7 +15,7 @@ static void test_limited(void **state)
 		visit(&s, &v[i]);
 		carry(&s.server, &s.client);
 	}
-	struct turnstile *connections = &s.publications.v[0]->connections;
+	struct fair_queue *connections = &s.publications.v[0]->connections;
 	UNTIL(&s, s.n_accepted == 2);
 	settle(&s, 10 * CLOCK_MS);
 	assert_int_equal(connections->inside, 2);
@@ -57,7 +57,7 @@ static void test_limited_and_crowded(void **state)
 	struct scene s;
 	begin_as(&s, "22=tcp://127.0.0.1:%u", (struct service_options){.max_connections = 1});
 	struct visitor v[5] = {0};
-	struct turnstile *connections = &s.publications.v[0]->connections;
+	struct fair_queue *connections = &s.publications.v[0]->connections;
 	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
 		v[i].ip = i == 4 ? 2 : 1;
 		v[i].kind = FRAME_KIND_TCP;

@@ -93,7 +93,7 @@ static void test_reset_before_the_dial(void **state)
 	settle(&s, 50 * CLOCK_MS);
 	assert_int_equal(s.n_accepted, 0);
 	assert_int_equal(s.outlets.n, 0);
-	assert_int_equal(s.outlets.turnstile.inside, 0);
+	assert_int_equal(s.outlets.dials.inside, 0);
 	end(&s);
 }
 
@@ -109,9 +109,9 @@ static void test_many(void **state)
 	}
 	carry(&s.server, &s.client);
 	loop_turn(s.loop);
-	assert_true(s.outlets.turnstile.inside <= 12); /* three visitors, four each */
+	assert_true(s.outlets.dials.inside <= 12); /* three visitors, four each */
 	UNTIL(&s, s.n_accepted == STREAMS);
-	assert_int_equal(s.outlets.turnstile.waiting, 0);
+	assert_int_equal(s.outlets.dials.waiting, 0);
 	end(&s);
 }
 
