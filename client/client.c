@@ -24,7 +24,7 @@ struct client {
 	struct resolver *resolver; /* of the upstreams */
 	struct signals signals;
 	struct publications publications;
-	struct outlets outlets;
+	struct upstream_conns upstream_conns;
 	struct client_session session;
 	struct loop_timer watchdog;
 	bool ending;
@@ -74,7 +74,7 @@ static int client_take(struct client *c, struct publications_change *change, str
 		reloader_free(c->reloader, read);
 		return r;
 	}
-	outlets_limits_changed(&c->outlets);
+	upstream_conns_limits_changed(&c->upstream_conns);
 	reloader_free(c->reloader, c->running);
 	c->running = read;
 	log_set_level((enum log_level)o->log_level);
@@ -111,10 +111,10 @@ static void caught(struct signals *signals, int signo)
 	}
 	c->ending = true;
 	notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
-	if (c->outlets.n)
+	if (c->upstream_conns.n)
 		log_info("ending; streams under way: %zu, for at most %.0f s; a second signal ends "
 			 "at once",
-			c->outlets.n, (double)c->options->grace / CLOCK_S);
+			c->upstream_conns.n, (double)c->options->grace / CLOCK_S);
 	else
 		log_info("ending");
 	client_session_drain(&c->session, loop_now(c->loop) + c->options->grace);
@@ -140,7 +140,8 @@ static int client_init(struct client *c)
 	c->offload = offload_new(OFFLOAD_THREADS);
 	c->resolver = c->loop ? resolver_new(c->loop, NULL) : NULL;
 	if (!c->resolver || !c->offload || signals_init(&c->signals, c->loop, caught) < 0 ||
-		outlets_init(&c->outlets, c->loop, c->resolver, &c->publications, o) < 0) {
+		upstream_conns_init(&c->upstream_conns, c->loop, c->resolver, &c->publications, o) <
+			0) {
 		log_error("the client cannot start: out of memory or descriptors");
 		return STATUS_FAILED;
 	}
@@ -148,7 +149,7 @@ static int client_init(struct client *c)
 	int r = publications_set(&c->publications, &o->upstreams, &err, NULL);
 	if (!r)
 		r = client_session_init(&c->session, c->loop, c->offload, o, &c->publications,
-			&c->outlets, &err);
+			&c->upstream_conns, &err);
 	if (r) {
 		log_error("%s", err.text);
 		return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
@@ -160,7 +161,7 @@ static int client_init(struct client *c)
 static void client_deinit(struct client *c)
 {
 	client_session_deinit(&c->session);
-	outlets_deinit(&c->outlets);
+	upstream_conns_deinit(&c->upstream_conns);
 	if (c->loop) {
 		signals_deinit(&c->signals);
 		loop_timer_cancel(&c->watchdog);

@@ -5,7 +5,7 @@
 
 #include "base/macros.h"
 #include "client/client_session.h"
-#include "client/outlets.h"
+#include "client/upstream_conn.h"
 #include "tls/tls.h"
 #include "version.h"
 
@@ -35,7 +35,8 @@ static void client_link_control(struct link *l, struct control *message)
 static struct stream *client_link_open(struct link *l, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
-	return outlets_open(client_link_of(l)->uplink->session->outlets, open, reason_out);
+	return upstream_conns_open(client_link_of(l)->uplink->session->upstream_conns, open,
+		reason_out);
 }
 
 static void client_link_goaway(struct link *l, uint8_t reason)

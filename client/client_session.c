@@ -297,7 +297,7 @@ void client_session_drain(struct client_session *s, uint64_t until)
 	list_for_each (it, &s->links)
 		mux_goaway(&client_link_base(list_entry(it, struct client_link, link))->mux,
 			FRAME_GOAWAY_SHUTDOWN);
-	flows_end(&s->outlets->flows);
+	upstream_flows_end(&s->upstream_conns->flows);
 	loop_timer_set(&s->timer, loop_now(s->loop) + 1);
 }
 
@@ -367,12 +367,12 @@ static void client_session_name_remote(struct client_session *s)
 
 int client_session_init(struct client_session *s, struct loop *loop, struct offload *offload,
 	const struct client_options *options, struct publications *publications,
-	struct outlets *outlets, struct error *err)
+	struct upstream_conns *upstream_conns, struct error *err)
 {
 	*s = (struct client_session){.loop = loop,
 		.options = options,
 		.publications = publications,
-		.outlets = outlets};
+		.upstream_conns = upstream_conns};
 	list_init(&s->links);
 	loop_timer_init(&s->timer, loop, timer_fired);
 	status_init(&s->status, loop, client_session_describe);

@@ -11,7 +11,7 @@
  */
 #include "client/key_cache.h"
 #include "client/options.h"
-#include "client/outlets.h"
+#include "client/upstream_conn.h"
 #include "client/proxy.h"
 #include "client/publications.h"
 #include "mux/budget.h"
@@ -46,7 +46,7 @@ struct client_session {
 	struct resolver *resolver; /* its own: the links never wait behind the upstreams' names */
 	const struct client_options *options;
 	struct publications *publications;
-	struct outlets *outlets;
+	struct upstream_conns *upstream_conns;
 	enum client_session_state state;
 
 	struct uplink *uplinks;
@@ -82,7 +82,7 @@ struct client_session {
 /* 0, -EINVAL (an option), -EIO (a file) or -ENOMEM, with a sentence. What it is given must outlive it. Reads files. */
 int client_session_init(struct client_session *s, struct loop *loop, struct offload *offload,
 	const struct client_options *options, struct publications *publications,
-	struct outlets *outlets, struct error *err);
+	struct upstream_conns *upstream_conns, struct error *err);
 /* Ends everything at once. Accepts zeroed memory. */
 void client_session_deinit(struct client_session *s);
 

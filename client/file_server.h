@@ -1,7 +1,7 @@
 #pragma once
 /*
  * The upstream of a `file://` service, within this process: it takes one end of a pair of sockets where another
- * upstream would take a connection, and speaks HTTP/1.1 there. So an outlet relays to a folder as to anything else,
+ * upstream would take a connection, and speaks HTTP/1.1 there. So an upstream connection relays to a folder as to anything else,
  * and back-pressure, half-close and resets are the sockets'.
  *
  * A connection that sends holds no bytes of its file: what the socket did not take is read again when it

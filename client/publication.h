@@ -65,7 +65,8 @@ struct publication {
 	struct fair_queue_service dials; /* its share of the client's dials */
 	/* Its connections, once some were opened under --max-connections; zero: not limited so far. */
 	struct fair_queue connections;
-	struct list due; /* outlets::due, when one of these has ended for which others wait */
+	struct list
+		due; /* upstream connections::due, when one of these has ended for which others wait */
 
 	char *answer;                 /* the exit node's last: an address, or a refusal */
 	bool told;                    /* it was logged */

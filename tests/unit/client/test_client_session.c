@@ -202,7 +202,7 @@ struct scene {
 	struct client_options options;
 	char authority[32];
 	struct publications publications;
-	struct outlets outlets;
+	struct upstream_conns upstream_conns;
 	struct client_session session;
 	int ended; /* -1, or enum client_session_end */
 };
@@ -275,8 +275,8 @@ static void prepare(struct scene *s, unsigned links)
 	assert_int_equal(url_parse_remote(str_from(s->authority), &s->options.remote_url, &err), 0);
 	assert_int_equal(upstreams_add(&s->upstreams, &what, &no_ports, &err), 0);
 	assert_int_equal(publications_set(&s->publications, &s->upstreams, &err, NULL), 0);
-	assert_int_equal(outlets_init(&s->outlets, s->loop, s->resolver, &s->publications,
-				 &s->options),
+	assert_int_equal(upstream_conns_init(&s->upstream_conns, s->loop, s->resolver,
+				 &s->publications, &s->options),
 		0);
 }
 
@@ -284,7 +284,7 @@ static void start(struct scene *s)
 {
 	struct error err;
 	if (client_session_init(&s->session, s->loop, s->offload, &s->options, &s->publications,
-		    &s->outlets, &err))
+		    &s->upstream_conns, &err))
 		fail_msg("%s", err.text);
 	s->session.ended = on_client_session_ended;
 	client_session_start(&s->session);
@@ -299,7 +299,7 @@ static void begin(struct scene *s, unsigned links)
 static void end(struct scene *s)
 {
 	client_session_deinit(&s->session);
-	outlets_deinit(&s->outlets);
+	upstream_conns_deinit(&s->upstream_conns);
 	publications_deinit(&s->publications);
 	upstreams_deinit(&s->upstreams);
 	for (size_t i = 0; i < s->node.n; i++) {

@@ -18,7 +18,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/flows.h"
+#include "client/upstream_flow.h"
 #include "client/publications.h"
 #include "mux/mux.h"
 
@@ -29,7 +29,7 @@ struct scene {
 	struct resolver *resolver;
 	struct upstreams upstreams;
 	struct publications publications;
-	struct flows flows;
+	struct upstream_flows flows;
 	struct budget budget;
 	struct mux client, server;
 };
@@ -39,7 +39,7 @@ static struct stream *client_open(struct mux *m, const struct frame_open *open,
 {
 	struct scene *s = container_of(m, struct scene, client);
 	assert_int_equal(open->kind, FRAME_KIND_UDP);
-	return flows_open(&s->flows, publications_find(&s->publications, open->service),
+	return upstream_flows_open(&s->flows, publications_find(&s->publications, open->service),
 		open->service, reason_out);
 }
 
@@ -108,13 +108,13 @@ static void begin(struct scene *s, char *upstream)
 	if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(publications_set(&s->publications, &s->upstreams, &err, NULL), 0);
-	assert_int_equal(flows_init(&s->flows, s->loop, s->resolver, CLOCK_S), 0);
+	assert_int_equal(upstream_flows_init(&s->flows, s->loop, s->resolver, CLOCK_S), 0);
 	budget_init(&s->budget, 1 << 20);
-	struct mux_limits limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 2 * FLOWS_MAX};
+	struct mux_limits limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 2 * UPSTREAM_FLOWS_MAX};
 	mux_init(&s->client, &client_ops, &limits, &s->budget, true);
 	mux_init(&s->server, &server_ops, &limits, &s->budget, false);
-	mux_set_peer(&s->client, MUX_BASE_WINDOW, 2 * FLOWS_MAX);
-	mux_set_peer(&s->server, MUX_BASE_WINDOW, 2 * FLOWS_MAX);
+	mux_set_peer(&s->client, MUX_BASE_WINDOW, 2 * UPSTREAM_FLOWS_MAX);
+	mux_set_peer(&s->server, MUX_BASE_WINDOW, 2 * UPSTREAM_FLOWS_MAX);
 }
 
 static void end(struct scene *s)
@@ -122,7 +122,7 @@ static void end(struct scene *s)
 	mux_deinit(&s->server);
 	mux_deinit(&s->client);
 	assert_int_equal(flow_queue_count(&s->flows.queue), 0);
-	flows_deinit(&s->flows);
+	upstream_flows_deinit(&s->flows);
 	resolver_free(s->resolver);
 	loop_free(s->loop);
 	publications_deinit(&s->publications);
@@ -200,7 +200,7 @@ static void test_udp(void **state)
 		UNTIL(&s, askers[1].answers);
 		assert_int_equal(askers[1].n_last, 6);
 		assert_int_equal(askers[0].answers, 0);
-		flows_end(&s.flows);
+		upstream_flows_end(&s.flows);
 		UNTIL(&s, askers[0].closed && askers[1].closed);
 		assert_int_equal(flow_queue_count(&s.flows.queue), 0);
 		end(&s);
@@ -247,7 +247,7 @@ static void answer_one(struct scene *s, int fd, struct asker *asker)
 /* Of too many the oldest that was never answered goes, not the oldest. */
 static void test_too_many(void **state)
 {
-	static struct asker askers[FLOWS_MAX + 1];
+	static struct asker askers[UPSTREAM_FLOWS_MAX + 1];
 	uint16_t port;
 	int fd = udp_listen(&port);
 	char upstream[64];
@@ -258,7 +258,7 @@ static void test_too_many(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(askers); i++) {
 		if (i == 1)
 			answer_one(&s, fd, &askers[0]);
-		if (i == FLOWS_MAX)
+		if (i == UPSTREAM_FLOWS_MAX)
 			settle(&s, FLOW_ANSWER_TIME);
 		flow_init(&askers[i].flow, &asker_ops);
 		assert_int_equal(mux_open(&s.server, &askers[i].flow.stream), 0);
@@ -267,7 +267,7 @@ static void test_too_many(void **state)
 	UNTIL(&s, askers[1].closed);
 	assert_int_equal(askers[1].reason, FRAME_RESET_BUSY);
 	assert_false(askers[0].closed);
-	assert_int_equal(flow_queue_count(&s.flows.queue), FLOWS_MAX);
+	assert_int_equal(flow_queue_count(&s.flows.queue), UPSTREAM_FLOWS_MAX);
 	end(&s);
 	close(fd);
 }

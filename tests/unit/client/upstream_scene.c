@@ -1,4 +1,4 @@
-#include "outlets_scene.h"
+#include "upstream_scene.h"
 
 static void visitor_opening(struct stream *s, struct frame_open *out)
 {
@@ -50,7 +50,8 @@ static const struct stream_ops visitor_ops = {
 static struct stream *client_open(struct mux *m, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
-	return outlets_open(&container_of(m, struct scene, client)->outlets, open, reason_out);
+	return upstream_conns_open(&container_of(m, struct scene, client)->upstream_conns, open,
+		reason_out);
 }
 
 static struct stream *server_open(struct mux *m, const struct frame_open *open,
@@ -134,8 +135,8 @@ void begin_as(struct scene *s, const char *upstream, struct service_options what
 	if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(publications_set(&s->publications, &s->upstreams, &err, NULL), 0);
-	assert_int_equal(outlets_init(&s->outlets, s->loop, s->resolver, &s->publications,
-				 &s->options),
+	assert_int_equal(upstream_conns_init(&s->upstream_conns, s->loop, s->resolver,
+				 &s->publications, &s->options),
 		0);
 	budget_init(&s->budget, 1 << 20);
 	struct mux_limits limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 100};
@@ -149,11 +150,11 @@ void end(struct scene *s)
 {
 	mux_deinit(&s->server);
 	mux_deinit(&s->client);
-	assert_int_equal(s->outlets.n, 0);
+	assert_int_equal(s->upstream_conns.n, 0);
 	listener_close(&s->upstream);
 	for (size_t i = 0; i < s->n_accepted; i++)
 		close(s->accepted[i]);
-	outlets_deinit(&s->outlets);
+	upstream_conns_deinit(&s->upstream_conns);
 	resolver_free(s->resolver);
 	loop_free(s->loop);
 	publications_deinit(&s->publications);

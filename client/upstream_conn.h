@@ -1,12 +1,12 @@
 #pragma once
 /*
- * The client's end of the streams that the exit node opens: for each OPEN an outlet, which dials the
+ * The client's end of the streams that the exit node opens: for each OPEN an upstream connection, which dials the
  * service's upstream, says in a PROXY header for whom if that is wanted, speaks TLS if that is, and
  * then is a relay between it and the stream. Data that comes before the upstream has answered waits in
- * the stream's window. UDP's are in client/flows.
+ * the stream's window. UDP's are in client/upstream_flow.
  */
 #include "client/file_server.h"
-#include "client/flows.h"
+#include "client/upstream_flow.h"
 #include "client/idle.h"
 #include "client/options.h"
 #include "client/publications.h"
@@ -15,32 +15,32 @@
 #include "net/resolver.h"
 #include "loop/timeouts.h"
 
-struct outlets {
+struct upstream_conns {
 	struct loop *loop;
 	struct resolver *resolver;
 	const struct publications *publications;
 	struct fair_queue dials;
 	struct loop_task admit;       /* lets waiting dials begin, once a turn */
-	struct timeout_queue waiting; /* of outlets that may not dial yet */
+	struct timeout_queue waiting; /* of upstream connections that may not dial yet */
 	struct timeout_queue queued;  /* of those whose service has --max-connections */
 	struct list due;              /* of publications that have room for one that is queued */
 	struct idle idle;             /* of those that relay */
 	uint64_t dial_timeout;        /* µs; for all that it takes to reach the upstream */
 	size_t n;                     /* streams open, UDP's not counted */
-	struct flows flows;
+	struct upstream_flows flows;
 	struct file_server files; /* the upstream of file:// */
 };
 
 /* 0 or -ENOMEM. */
-int outlets_init(struct outlets *o, struct loop *loop, struct resolver *resolver,
+int upstream_conns_init(struct upstream_conns *all, struct loop *loop, struct resolver *resolver,
 	const struct publications *publications, const struct client_options *options);
 
 /* After the links that hold their streams. Accepts zeroed memory. */
-void outlets_deinit(struct outlets *o);
+void upstream_conns_deinit(struct upstream_conns *all);
 
 /* The services' limits were read again. */
-void outlets_limits_changed(struct outlets *o);
+void upstream_conns_limits_changed(struct upstream_conns *all);
 
 /* For link_ops::open: the stream that belongs to it, or NULL with a reason. */
-struct stream *outlets_open(struct outlets *o, const struct frame_open *open,
+struct stream *upstream_conns_open(struct upstream_conns *all, const struct frame_open *open,
 	enum frame_reset *reason_out);

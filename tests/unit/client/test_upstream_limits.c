@@ -1,5 +1,5 @@
 /* How many connections a service may have, and for how long they may be silent. */
-#include "outlets_scene.h"
+#include "upstream_scene.h"
 
 #define IDLE (300 * CLOCK_MS) /* longer than a busy machine keeps a test from running */
 
@@ -40,7 +40,7 @@ static void test_limited_in_vain(void **state)
 	struct scene s;
 	begin_as(&s, "22=tcp://127.0.0.1:%u",
 		(struct service_options){.max_connections_per_visitor = 1});
-	s.outlets.queued.duration = 50 * CLOCK_MS;
+	s.upstream_conns.queued.duration = 50 * CLOCK_MS;
 	struct visitor v[2] = {{.kind = FRAME_KIND_TCP}, {.kind = FRAME_KIND_TCP}};
 	visit(&s, &v[0]);
 	visit(&s, &v[1]);

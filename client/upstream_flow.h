@@ -12,16 +12,16 @@
 #include "loop/timeouts.h"
 #include "net/udp.h"
 
-#define FLOWS_MAX              1024 /* at a time, each with a descriptor: rule 18 */
+#define UPSTREAM_FLOWS_MAX              1024 /* at a time, each with a descriptor: rule 18 */
 /*
  * What part of them may be questions under way, before those that have had an answer make way: as on the
  * server.
  */
-#define FLOWS_UNANSWERED_SHARE 5
+#define UPSTREAM_FLOWS_UNANSWERED_SHARE 5
 /* Bytes that wait while the upstream's name is looked up, of one flow: the first question or two. */
-#define FLOWS_EARLY_MAX        (16u << 10)
+#define UPSTREAM_FLOWS_EARLY_MAX        (16u << 10)
 
-struct flows {
+struct upstream_flows {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct udp_arena *arena;   /* NULL before the first flow */
@@ -30,14 +30,15 @@ struct flows {
 };
 
 /* `idle` in µs. 0; it takes memory only when there are flows. */
-int flows_init(struct flows *f, struct loop *loop, struct resolver *resolver, uint64_t idle);
+int upstream_flows_init(struct upstream_flows *f, struct loop *loop, struct resolver *resolver,
+	uint64_t idle);
 
 /* After the links that hold their streams. Accepts zeroed memory. */
-void flows_deinit(struct flows *f);
+void upstream_flows_deinit(struct upstream_flows *f);
 
 /* The stream for a flow to the publication by this number of its, or NULL with a reason. */
-struct stream *flows_open(struct flows *f, struct publication *publication, uint32_t number,
-	enum frame_reset *reason_out);
+struct stream *upstream_flows_open(struct upstream_flows *f, struct publication *publication,
+	uint32_t number, enum frame_reset *reason_out);
 
 /* Ends all: they have no end of their own that one could wait for. Not from a stream's callbacks. */
-void flows_end(struct flows *f);
+void upstream_flows_end(struct upstream_flows *f);

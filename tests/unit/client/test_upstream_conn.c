@@ -2,7 +2,7 @@
  * The client's end of streams, over two muxes that hand each other their records: what is dialled,
  * what never is, and what the exit node is told.
  */
-#include "outlets_scene.h"
+#include "upstream_scene.h"
 
 static void test_both_ways(void **state)
 {
@@ -52,7 +52,7 @@ static void test_refused(void **state)
 	visit(&s, &v);
 	UNTIL(&s, v.closed);
 	assert_int_equal(v.reason, FRAME_RESET_REFUSED);
-	assert_int_equal(s.outlets.n, 0);
+	assert_int_equal(s.upstream_conns.n, 0);
 	end(&s);
 }
 
@@ -87,13 +87,13 @@ static void test_reset_before_the_dial(void **state)
 		visit(&s, &v[i]);
 	}
 	carry(&s.server, &s.client);
-	assert_int_equal(s.outlets.n, ARRAY_LEN(v));
+	assert_int_equal(s.upstream_conns.n, ARRAY_LEN(v));
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
 		stream_reset(&v[i].stream, FRAME_RESET_CANCELLED);
 	settle(&s, 50 * CLOCK_MS);
 	assert_int_equal(s.n_accepted, 0);
-	assert_int_equal(s.outlets.n, 0);
-	assert_int_equal(s.outlets.dials.inside, 0);
+	assert_int_equal(s.upstream_conns.n, 0);
+	assert_int_equal(s.upstream_conns.dials.inside, 0);
 	end(&s);
 }
 
@@ -109,9 +109,9 @@ static void test_many(void **state)
 	}
 	carry(&s.server, &s.client);
 	loop_turn(s.loop);
-	assert_true(s.outlets.dials.inside <= 12); /* three visitors, four each */
+	assert_true(s.upstream_conns.dials.inside <= 12); /* three visitors, four each */
 	UNTIL(&s, s.n_accepted == STREAMS);
-	assert_int_equal(s.outlets.dials.waiting, 0);
+	assert_int_equal(s.upstream_conns.dials.waiting, 0);
 	end(&s);
 }
 
@@ -134,12 +134,12 @@ static void test_deadline(void **state)
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(a.sin_port));
 	struct scene s;
 	begin(&s, url);
-	s.outlets.dial_timeout = 150 * CLOCK_MS;
-	s.outlets.waiting.duration = 150 * CLOCK_MS;
+	s.upstream_conns.dial_timeout = 150 * CLOCK_MS;
+	s.upstream_conns.waiting.duration = 150 * CLOCK_MS;
 	struct visitor v[6] = {0};
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
 		visit(&s, &v[i]);
-	UNTIL(&s, s.outlets.n == 0 && v[5].closed && v[0].closed);
+	UNTIL(&s, s.upstream_conns.n == 0 && v[5].closed && v[0].closed);
 	assert_int_equal(v[0].reason, FRAME_RESET_DIAL_TIMEOUT);
 	assert_int_equal(v[5].reason, FRAME_RESET_BUSY);
 	end(&s);
@@ -158,7 +158,7 @@ static void test_link_lost(void **state)
 	UNTIL(&s, s.n_accepted);
 	settle(&s, 10 * CLOCK_MS);
 	mux_close(&s.client, FRAME_RESET_LINK_LOST);
-	assert_int_equal(s.outlets.n, 0);
+	assert_int_equal(s.upstream_conns.n, 0);
 	char got[8];
 	recv(s.accepted[0], got, sizeof(got), 0);
 	assert_int_equal(recv(s.accepted[0], got, sizeof(got), 0), -1);
@@ -188,7 +188,7 @@ static void test_kinds(void **state)
 		enum frame_reset reason = FRAME_RESET_NONE;
 		struct frame_open open = {.kind = rows[i].kind, .service = 1};
 		begin(&s, rows[i].upstream);
-		struct stream *stream = outlets_open(&s.outlets, &open, &reason);
+		struct stream *stream = upstream_conns_open(&s.upstream_conns, &open, &reason);
 		assert_int_equal(stream != NULL, rows[i].taken);
 		if (stream)
 			stream->ops->closed(stream, FRAME_RESET_CANCELLED, 0);

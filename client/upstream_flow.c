@@ -1,4 +1,4 @@
-#include "client/flows.h"
+#include "client/upstream_flow.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,9 +8,9 @@
 #include "base/macros.h"
 
 /* The end of a flow on this side. */
-struct flow_end {
+struct upstream_flow {
 	struct flow flow;
-	struct flows *all;
+	struct upstream_flows *all;
 	struct publication *publication; /* counted */
 	struct udp udp;                  /* fd -1 until the upstream's address is known */
 	struct resolver_query query;
@@ -22,13 +22,13 @@ struct flow_end {
 
 static void end_reap(struct loop_task *task)
 {
-	struct flow_end *e = container_of(task, struct flow_end, reap);
+	struct upstream_flow *e = container_of(task, struct upstream_flow, reap);
 	publication_unref(e->publication);
 	free(e);
 }
 
 /* The stream is closed, whoever closed it. */
-static void end_over(struct flow_end *e)
+static void end_over(struct upstream_flow *e)
 {
 	log_debug("a UDP flow to %s ended: %llu datagrams in, %llu out, %llu dropped",
 		e->publication->upstream.text, (unsigned long long)e->flow.received,
@@ -42,13 +42,13 @@ static void end_over(struct flow_end *e)
 	loop_defer(e->all->loop, LOOP_PHASE_REAP, &e->reap);
 }
 
-static void end_abort(struct flow_end *e, enum frame_reset reason)
+static void end_abort(struct upstream_flow *e, enum frame_reset reason)
 {
 	flow_abort(&e->flow, reason);
 	end_over(e);
 }
 
-static void end_fail(struct flow_end *e, enum frame_reset reason, const char *why)
+static void end_fail(struct upstream_flow *e, enum frame_reset reason, const char *why)
 {
 	publication_failed(e->publication, why, loop_now(e->all->loop));
 	end_abort(e, reason);
@@ -59,7 +59,7 @@ static void end_fail(struct flow_end *e, enum frame_reset reason, const char *wh
 static void udp_received(struct udp *udp, const struct address *peer, const struct address *local,
 	const uint8_t *p, size_t n)
 {
-	struct flow_end *e = container_of(udp, struct flow_end, udp);
+	struct upstream_flow *e = container_of(udp, struct upstream_flow, udp);
 	if (udp->overrun) {
 		publication_overrun(e->publication, udp->overrun, loop_now(e->all->loop));
 		e->flow.dropped += udp->overrun;
@@ -73,7 +73,7 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 /* Said, and no more: whoever listens there later is heard. */
 static void udp_refused(struct udp *udp, int error)
 {
-	struct flow_end *e = container_of(udp, struct flow_end, udp);
+	struct upstream_flow *e = container_of(udp, struct upstream_flow, udp);
 	publication_failed(e->publication,
 		error == ECONNREFUSED
 			? "nothing listens there: is the service running, and is this its port?"
@@ -81,7 +81,7 @@ static void udp_refused(struct udp *udp, int error)
 		loop_now(e->all->loop));
 }
 
-static void send_early(struct flow_end *e)
+static void send_early(struct upstream_flow *e)
 {
 	const uint8_t *p = buf_head(&e->early), *end = p + buf_len(&e->early);
 	while (p < end) {
@@ -93,7 +93,7 @@ static void send_early(struct flow_end *e)
 }
 
 /* 0 or -errno. */
-static int connect_to(struct flow_end *e, const struct address *upstream)
+static int connect_to(struct upstream_flow *e, const struct address *upstream)
 {
 	int r = udp_connect(&e->udp, e->all->loop, e->all->arena, upstream, udp_received,
 		udp_refused);
@@ -105,7 +105,7 @@ static int connect_to(struct flow_end *e, const struct address *upstream)
 static void resolved(struct resolver_query *query, const struct address *list, size_t n,
 	const char *why)
 {
-	struct flow_end *e = container_of(query, struct flow_end, query);
+	struct upstream_flow *e = container_of(query, struct upstream_flow, query);
 	int r = -ENOENT;
 	if (!n) {
 		end_fail(e, FRAME_RESET_DNS, why);
@@ -123,7 +123,7 @@ static void resolved(struct resolver_query *query, const struct address *list, s
 
 static void flow_received(struct flow *f, const uint8_t *p, size_t n)
 {
-	struct flow_end *e = container_of(f, struct flow_end, flow);
+	struct upstream_flow *e = container_of(f, struct upstream_flow, flow);
 	timeout_start(&e->all->idle, &e->idle);
 	flow_queue_heard(&e->all->queue, &e->place);
 	if (e->udp.fd >= 0) {
@@ -132,7 +132,7 @@ static void flow_received(struct flow *f, const uint8_t *p, size_t n)
 	}
 	uint8_t size[2];
 	bytes_set_be16(size, (uint16_t)n);
-	if (buf_len(&e->early) + sizeof(size) + n > FLOWS_EARLY_MAX ||
+	if (buf_len(&e->early) + sizeof(size) + n > UPSTREAM_FLOWS_EARLY_MAX ||
 		buf_reserve(&e->early, sizeof(size) + n) < 0) {
 		e->udp.dropped++;
 		return;
@@ -143,7 +143,7 @@ static void flow_received(struct flow *f, const uint8_t *p, size_t n)
 
 static void flow_closed(struct flow *f, enum frame_reset reason)
 {
-	end_over(container_of(f, struct flow_end, flow));
+	end_over(container_of(f, struct upstream_flow, flow));
 }
 
 static const struct flow_ops flow_ops = {
@@ -155,32 +155,33 @@ static const struct flow_ops flow_ops = {
 
 static void idle_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	end_abort(container_of(entry, struct flow_end, idle), FRAME_RESET_TIMEOUT);
+	end_abort(container_of(entry, struct upstream_flow, idle), FRAME_RESET_TIMEOUT);
 }
 
-int flows_init(struct flows *f, struct loop *loop, struct resolver *resolver, uint64_t idle)
+int upstream_flows_init(struct upstream_flows *f, struct loop *loop, struct resolver *resolver,
+	uint64_t idle)
 {
-	*f = (struct flows){.loop = loop, .resolver = resolver};
+	*f = (struct upstream_flows){.loop = loop, .resolver = resolver};
 	flow_queue_init(&f->queue);
 	timeout_queue_init(&f->idle, loop, idle, idle_expired);
 	return 0;
 }
 
-static struct flow_end *victim(struct flows *f)
+static struct upstream_flow *victim(struct upstream_flows *f)
 {
 	struct flow_place *p =
-		flow_queue_victim(&f->queue, FLOWS_UNANSWERED_SHARE, loop_now(f->loop));
-	return p ? container_of(p, struct flow_end, place) : NULL;
+		flow_queue_victim(&f->queue, UPSTREAM_FLOWS_UNANSWERED_SHARE, loop_now(f->loop));
+	return p ? container_of(p, struct upstream_flow, place) : NULL;
 }
 
-void flows_end(struct flows *f)
+void upstream_flows_end(struct upstream_flows *f)
 {
-	struct flow_end *e;
+	struct upstream_flow *e;
 	while ((e = victim(f)))
 		end_abort(e, FRAME_RESET_NONE);
 }
 
-void flows_deinit(struct flows *f)
+void upstream_flows_deinit(struct upstream_flows *f)
 {
 	if (!f->loop)
 		return;
@@ -190,7 +191,7 @@ void flows_deinit(struct flows *f)
 }
 
 /* Where the datagrams go: at once for an address, later for a name. 0 or -errno. */
-static int begin(struct flow_end *e, uint16_t port)
+static int begin(struct upstream_flow *e, uint16_t port)
 {
 	const struct url *url = &e->publication->upstream.url;
 	struct address literal;
@@ -207,16 +208,16 @@ static int begin(struct flow_end *e, uint16_t port)
 	return connect_to(e, &literal);
 }
 
-struct stream *flows_open(struct flows *f, struct publication *publication, uint32_t number,
-	enum frame_reset *reason_out)
+struct stream *upstream_flows_open(struct upstream_flows *f, struct publication *publication,
+	uint32_t number, enum frame_reset *reason_out)
 {
 	*reason_out = FRAME_RESET_NO_MEMORY;
 	if (!f->arena)
 		f->arena = udp_arena_new();
-	struct flow_end *e = f->arena ? calloc(1, sizeof(*e)) : NULL;
+	struct upstream_flow *e = f->arena ? calloc(1, sizeof(*e)) : NULL;
 	if (!e)
 		return NULL;
-	if (flow_queue_count(&f->queue) >= FLOWS_MAX)
+	if (flow_queue_count(&f->queue) >= UPSTREAM_FLOWS_MAX)
 		end_abort(victim(f), FRAME_RESET_BUSY);
 	e->all = f;
 	e->publication = publication;

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/outlets.h"
+#include "client/upstream_conn.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "mux/mux.h"
@@ -30,7 +30,7 @@ struct scene {
 	struct upstreams upstreams;
 	struct client_options options;
 	struct publications publications;
-	struct outlets outlets;
+	struct upstream_conns upstream_conns;
 	struct budget budget;
 	struct mux client, server;
 	struct listener upstream;
