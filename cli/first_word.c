@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "client/options.h"
+#include "client/config/options.h"
 #include "config/formatting.h"
 #include "server/options.h"
 

@@ -11,7 +11,7 @@
 #include "cli/first_word.h"
 #include "cli/libraries.h"
 #include "cli/process.h"
-#include "client/options.h"
+#include "client/config/options.h"
 #include "config/help.h"
 #include "server/options.h"
 #include "version.h"

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/client_session.h"
+#include "client/session/client_session.h"
 #include "crypto/crypto.h"
 #include "loop/notify.h"
 #include "loop/signals.h"

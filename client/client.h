@@ -1,6 +1,6 @@
 #pragma once
 /* The client as a whole. */
-#include "client/options.h"
+#include "client/config/options.h"
 #include "config/reload.h"
 
 /*

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/file_folder.h"
+#include "client/files/file_folder.h"
 #include "tls/tls.h"
 
 struct inspection {

@@ -1,6 +1,6 @@
 #pragma once
 /* What a client would stumble over at its start, or at a reload, with options that are right in themselves. */
-#include "client/options.h"
+#include "client/config/options.h"
 
 /*
  * Reads the files that the options name, as a start would. `found` is called with a sentence for each that

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
-#include "client/file_path.h"
+#include "client/files/file_path.h"
 #include "wire/http_condition.h"
 #include "wire/http_date.h"
 #include "wire/http_range.h"

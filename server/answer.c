@@ -15,7 +15,7 @@
 static void answer_garbled(struct visitor *v, int http1_error, struct str field)
 {
 	exchange_blame(&v->ex, "answer to request", http1_error, field);
-	/* Of what is no HTTP at all the client knows more (client/first_answer). */
+	/* Of what is no HTTP at all the client knows more (client/upstream/first_answer). */
 	if (http1_error != HTTP1_E_START_LINE)
 		branch_notice(v->user.lane->branch,
 			"gave an answer to request %s that is refused, because %s%s%.*s", v->ex.id,

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "client/backoff.h"
+#include "client/session/backoff.h"
 
 static void test_bounds(void **state)
 {

@@ -15,9 +15,9 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/client_link.h"
-#include "client/client_session.h"
-#include "client/uplink.h"
+#include "client/session/client_link.h"
+#include "client/session/client_session.h"
+#include "client/session/uplink.h"
 #include "crypto/crypto.h"
 #include "crypto/digest.h"
 #include "net/link_io.h"

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/diagnosis.h"
+#include "client/session/diagnosis.h"
 
 static const struct diagnosis place = {"exit.example:9090", "/t", false};
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/fair_queue.h"
+#include "client/publish/fair_queue.h"
 #include "tests/unit/base/chain.h"
 
 #define TICKETS 64

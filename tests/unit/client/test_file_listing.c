@@ -1,5 +1,5 @@
 /* Names that are longer than NAME_MAX, which some file systems have (FUSE: 1,024 bytes). */
-#include "client/file_listing.h"
+#include "client/files/file_listing.h"
 
 #include <dirent.h>
 #include <fcntl.h>

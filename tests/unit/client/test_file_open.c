@@ -2,7 +2,7 @@
  * What is reached in a folder, and what is not, on a kernel with openat2(2) and where a sandbox forbids it. The
  * paths are those that file_path lets through, and some that it does not.
  */
-#include "client/file_open.h"
+#include "client/files/file_open.h"
 
 #include <errno.h>
 #include <fcntl.h>

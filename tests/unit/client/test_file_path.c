@@ -1,5 +1,5 @@
 /* A request's path as a name in a folder: what is decoded, what is hidden, what is malformed. */
-#include "client/file_path.h"
+#include "client/files/file_path.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* What comes back down a connection to a folder: how many answers, which, and whether it is still open. */
-#include "client/file_server.h"
+#include "client/files/file_server.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/upstreams.h"
+#include "client/config/upstreams.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST(f)   "POST /a HTTP/1.1\r\nHost: a\r\n" f "\r\n\r\n"

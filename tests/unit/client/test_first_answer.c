@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/first_answer.h"
+#include "client/upstream/first_answer.h"
 
 #define BYTES(literal) literal, sizeof(literal) - 1
 #define NGINX                                                  \

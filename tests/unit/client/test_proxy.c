@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/no_proxy.h"
-#include "client/proxy.h"
+#include "client/session/no_proxy.h"
+#include "client/session/proxy.h"
 #include "crypto/crypto.h"
 
 static struct url remote(const char *text)

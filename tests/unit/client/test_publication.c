@@ -1,5 +1,5 @@
 /* What an publication makes of the numbers in OPEN. */
-#include "client/publication.h"
+#include "client/publish/publication.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

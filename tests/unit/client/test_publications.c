@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/publications.h"
+#include "client/publish/publications.h"
 
 static void on_wake(struct mux *m)
 {

@@ -18,8 +18,8 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/upstream_flow.h"
-#include "client/publications.h"
+#include "client/upstream/upstream_flow.h"
+#include "client/publish/publications.h"
 #include "mux/mux.h"
 
 static const struct option_ranges no_ports;

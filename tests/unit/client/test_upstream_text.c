@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "client/upstreams.h"
+#include "client/config/upstreams.h"
 #include "upstreams_check.h"
 
 static struct option_ranges no_ports;

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/upstreams.h"
+#include "client/config/upstreams.h"
 #include "upstreams_check.h"
 
 /* Options are owned by what was parsed, and so not const. */

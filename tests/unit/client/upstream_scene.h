@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/upstream_conn.h"
+#include "client/upstream/upstream_conn.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "mux/mux.h"

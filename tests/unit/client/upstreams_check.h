@@ -1,6 +1,6 @@
 #pragma once
 /* What upstreams come to, in a line. */
-#include "client/upstreams.h"
+#include "client/config/upstreams.h"
 
 /*
  * Adds the values, up to NULL, each with these options. `expected` is "place>host:port; " of each, such as

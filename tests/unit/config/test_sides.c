@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/options.h"
+#include "client/config/options.h"
 #include "config/config.h"
 #include "config/value.h"
 #include "server/options.h"

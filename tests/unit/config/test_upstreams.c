@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "client/upstreams.h"
+#include "client/config/upstreams.h"
 
 static void test_upstreams(void **state)
 {

@@ -1,0 +1,422 @@
+/* The client's option table. A default's reason stands beside it. */
+#include "client/config/options.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "client/config/habits.h"
+#include "config/shared.h"
+#include "link/upgrade.h"
+#include "tls/tls.h"
+#include "wire/alpn.h"
+
+#define AT(field) offsetof(struct client_options, field)
+#define IN(field) offsetof(struct service_options, field)
+
+/* A guess: eight make up for 1 % of loss, and each takes its share from others on the same path. */
+#define LINKS_MAX 16
+
+/* More than a client has descriptors and a link streams. */
+#define CONNECTIONS_MAX (1 << 20)
+
+/* As many lists of ports as one would type. */
+#define RANGES_MAX 64
+
+static int judge_remote(struct str text, struct error *err)
+{
+	struct url url;
+	return url_parse_remote(text, &url, err);
+}
+
+/* Its sentence may name anything but the password. */
+static int judge_proxy(struct str text, struct error *err)
+{
+	struct url url;
+	struct url_login login;
+	if (str_eq(text, STR("none")))
+		return 0;
+	int r = url_parse_proxy(text, &url, &login, err);
+	explicit_bzero(&login, sizeof(login));
+	return r;
+}
+
+static int judge_pin(struct str text, struct error *err)
+{
+	return tls_is_pin(text)
+		       ? 0
+		       : error_set(err, -EINVAL,
+				 "\"%.*s\" is no pin: it is sha256/ and 44 characters of base64, "
+				 "as the exit node prints it",
+				 STR_ARG(text));
+}
+
+/* A Host field: name or name:port. */
+static int judge_host(struct str text, struct error *err)
+{
+	char name[HOSTNAME_SIZE];
+	size_t n;
+	uint16_t port;
+	int r = hostname_with_port(text, name, &n, &port);
+	return r ? error_set(err, -EINVAL, "\"%.*s\" %s: write HOST or HOST:PORT", STR_ARG(text),
+			   hostname_error_text(r))
+		 : 0;
+}
+
+static int judge_alpn(struct str text, struct error *err)
+{
+	return alpn_is_list(text)
+		       ? 0
+		       : error_set(err, -EINVAL,
+				 "\"%.*s\" is no name of a protocol: those have visible characters "
+				 "alone, such as h2",
+				 STR_ARG(text));
+}
+
+static const char *const half_closed_words[] = {"abort", "keep", NULL}; /* bool */
+static const char *const proxy_versions[] = {"off", "v1", "v2", NULL};  /* enum upstream_proxy */
+
+/* One service: what stands behind its --upstream. */
+static const struct option_row service_rows[] = {
+	{.name = "upstream",
+		.letter = 'u',
+		.type = OPTION_STRING,
+		.metavar = "[KEY=]URL,...",
+		.env = "TUNNEL_UPSTREAM",
+		.help = "What to publish: a URL for every host, HOST=URL for one, *.HOST=URL for "
+			"those below it, PORT=URL at a public port; http, https, tcp, udp, "
+			"tls+tcp, sni+tcp, unix, or file for a folder",
+		.brief = "What to publish: URL for every host, HOST=URL for one, "
+			 "PORT=tcp://HOST:PORT at a public port",
+		.offset = IN(upstream)},
+	{.name = "port",
+		.type = OPTION_RANGES,
+		.max = RANGES_MAX,
+		.help = "The public port of the --upstream before it; 0 for any",
+		.brief = "The public port of that --upstream; 0: any",
+		.section = "Of the --upstream before it",
+		.offset = IN(port)},
+	{.name = "proxy-protocol",
+		.type = OPTION_ENUM,
+		.default_text = "off",
+		.metavar = "VERSION",
+		.values = proxy_versions,
+		.help = "Tell the --upstream before it each visitor's address in a PROXY header",
+		.offset = IN(proxy_protocol)},
+	{.name = "half-closed-requests",
+		.type = OPTION_ENUM,
+		.default_text = "abort",
+		.metavar = "abort|keep",
+		.values = half_closed_words,
+		.help = "Whether the --upstream before it goes on answering who has shut down its "
+			"sending side, or is told that the visitor left",
+		.offset = IN(half_closed)},
+	{.name = "alpn",
+		.type = OPTION_LIST,
+		.metavar = "NAME,...",
+		.judge = judge_alpn,
+		.help = "What the tls+tcp --upstream before it speaks behind TLS, in order of "
+			"preference: h2,http/1.1",
+		.offset = IN(alpn)},
+	{.name = "listing",
+		.aliases = "allow-browsing",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "List the directories that have no index.html, in the folder (file://) of "
+			"the --upstream before it",
+		.offset = IN(listing)},
+	{.name = "upstream-insecure",
+		.key = "insecure",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Take any certificate of the https --upstream before it",
+		.offset = IN(insecure)},
+	{.name = "upstream-ca",
+		.key = "ca",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Trust these CAs, and not the system's, for the https --upstream before it",
+		.offset = IN(ca)},
+	{.name = "upstream-host",
+		.key = "host",
+		.type = OPTION_STRING,
+		.metavar = "HOST[:PORT]",
+		.judge = judge_host,
+		.help = "The Host that the --upstream before it is asked for, and with https the "
+			"name in its certificate",
+		.offset = IN(host)},
+	{.name = "upstream-host-only",
+		.key = "host-only",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Rewrite Host alone for the --upstream before it, and not Origin, Referer, "
+			"Location, Content-Location and the Domain of Set-Cookie with it",
+		.offset = IN(host_only)},
+	{.name = "tcp-idle",
+		.type = OPTION_STRING,
+		.metavar = "TIME",
+		.help = "How long a TCP connection of the --upstream before it may carry nothing, "
+			"0 for "
+			"any time; without it 4h",
+		.offset = IN(tcp_idle)},
+	{.name = "max-connections",
+		.type = OPTION_NUMBER,
+		.default_text = "0",
+		.max = CONNECTIONS_MAX,
+		.help = "Connections to the TCP --upstream before it at a time, 0 for any number; "
+			"more "
+			"wait",
+		.offset = IN(max_connections)},
+	{.name = "max-connections-per-visitor",
+		.type = OPTION_NUMBER,
+		.default_text = "0",
+		.max = CONNECTIONS_MAX,
+		.help = "The same for one visitor's address",
+		.offset = IN(max_connections_per_visitor)},
+};
+
+static const struct option_table service_table = {
+	.rows = service_rows,
+	.n = ARRAY_LEN(service_rows),
+};
+
+static const struct option_row rows[] = {
+	{.name = "remote",
+		.letter = 'r',
+		.aliases = "url",
+		.type = OPTION_STRING,
+		.metavar = "URL",
+		.env = "TUNNEL_REMOTE",
+		.judge = judge_remote,
+		.help = "The exit node: HOST (port 8000), HOST:PORT, ws://HOST[:PORT] (80) or "
+			"wss://HOST[:PORT] (443)",
+		.required = true,
+		.brief = "The exit node: HOST[:PORT], over TLS wss://HOST",
+		.section = "The exit node, and what is published there",
+		.offset = AT(remote)},
+	{.name = "services",
+		.type = OPTION_GROUP,
+		.group = &service_table,
+		.element = sizeof(struct service_options),
+		.help = "What to publish",
+		.required = true,
+		.reloadable = true,
+		.offset = AT(publications)},
+	{.name = "exclusive",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Share no public name or port with another client: the one that comes "
+			"second is "
+			"refused",
+		.brief = "Share no name or port with another client",
+		.section = "More to publish",
+		.reloadable = true,
+		.offset = AT(exclusive)},
+	{.name = "ports",
+		.type = OPTION_RANGES,
+		.min = 1,
+		.max = RANGES_MAX,
+		.help = "TCP ports to publish of an --upstream that is a host alone",
+		.section = "More to publish",
+		.offset = AT(ports)},
+	{.name = "token",
+		.letter = 't',
+		.type = OPTION_SECRET,
+		.metavar = "TOKEN",
+		.env = "TUNNEL_TOKEN",
+		.help = "The secret shared with the exit node",
+		.brief = "The secret shared with the exit node",
+		.section = "Who it is, and the way to the exit node",
+		.offset = AT(token)},
+	{.name = "token-from",
+		.letter = 'f',
+		.aliases = "token-file",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.env = "TUNNEL_TOKEN_FROM",
+		.help = "Read the token from this file",
+		.brief = "The same, from a file of mode 600",
+		.offset = AT(token_from)},
+	{.name = "no-token",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Use an exit node that lets everybody publish",
+		.offset = AT(no_token)},
+	{.name = "no-seal",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Do not encrypt the link if the exit node says so too: for trusted "
+			"networks",
+		.offset = AT(no_seal)},
+	{.name = "proxy",
+		.type = OPTION_SECRET,
+		.metavar = "URL",
+		.judge = judge_proxy,
+		.help = "Go through this proxy, http://, socks5:// or socks5h://"
+			"[USER:PASSWORD@]HOST:PORT, or none; without it as https_proxy, all_proxy, "
+			"http_proxy and no_proxy say",
+		.brief = "Go through this proxy: http:// or socks5h://",
+		.offset = AT(proxy)},
+	{.name = "control-path",
+		.type = OPTION_STRING,
+		.metavar = "PATH",
+		.help = "Where the exit node takes clients; without it the path in --remote, "
+			"else " UPGRADE_PATH,
+		.offset = AT(control_path)},
+	/* One is never slower on a path that loses nothing. */
+	{.name = "links",
+		.type = OPTION_NUMBER,
+		.default_text = "1",
+		.min = 1,
+		.max = LINKS_MAX,
+		.help = "Connections to the exit node: more help on paths that lose packets",
+		.offset = AT(links)},
+
+	{.name = "tls-ca",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Trust these CAs, and not the system's, for the exit node's certificate",
+		.brief = "Trust these CAs for the exit node's certificate",
+		.offset = AT(tls_ca)},
+	{.name = "tls-pin",
+		.type = OPTION_STRING,
+		.metavar = "sha256/...",
+		.judge = judge_pin,
+		.help = "Take the exit node's certificate by its key alone",
+		.offset = AT(tls_pin)},
+	{.name = "tls-client-cert",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Show this certificate to the exit node",
+		.offset = AT(tls_client_cert)},
+	{.name = "tls-client-key",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Its key; without it in the certificate's file or beside it",
+		.offset = AT(tls_client_key)},
+
+	{.name = "strict-forwarding",
+		.type = OPTION_FLAG,
+		.default_text = "true",
+		.help = "Accepted for inlets' sake: it is always so",
+		.note = "turning it off changes nothing, the server can never make the client dial "
+			"anything but its own upstreams",
+		.section = "For command lines of inlets",
+		.offset = AT(strict_forwarding)},
+
+	/* Below curl's patience, and long enough for a lost SYN to be sent twice again. */
+	{.name = "dial-timeout",
+		.type = OPTION_DURATION,
+		.default_text = "5s",
+		.min = 100 * CLOCK_MS,
+		.max = 120 * CLOCK_S,
+		.help = "How long an upstream may take to accept a connection",
+		.section = "Connections to upstreams",
+		.offset = AT(dial_timeout)},
+	/* A visitor that connects and resets in a loop must not become a flood at the upstream. */
+	{.name = "max-dials",
+		.type = OPTION_NUMBER,
+		.default_text = "256",
+		.min = 1,
+		.max = 1 << 16,
+		.help = "Connections to upstreams that are being opened at a time; more wait",
+		.offset = AT(max_dials)},
+	{.name = "max-dials-per-visitor",
+		.type = OPTION_NUMBER,
+		.default_text = "32",
+		.min = 1,
+		.max = 1 << 16,
+		.help = "The same for one visitor's address",
+		.offset = AT(max_dials_per_visitor)},
+	/* People and programs give up on a connection that says nothing at about this. */
+	{.name = "queue-timeout",
+		.type = OPTION_DURATION,
+		.default_text = "10s",
+		.min = 100 * CLOCK_MS,
+		.max = 3600 * CLOCK_S,
+		.help = "How long a visitor waits for a place under --max-connections",
+		.offset = AT(queue_timeout)},
+	SHARED_UDP_ROW(struct client_options),
+
+	SHARED_LINK_ROWS(struct client_options),
+
+	SHARED_RUN_ROWS(struct client_options),
+};
+
+const struct option_table client_option_table = {
+	.command = "client",
+	.usage = "--remote=HOST[:PORT] --upstream=URL [OPTION]...",
+	.example = "Examples:\n"
+		   "  tunnel client --remote=127.0.0.1 --upstream=http://127.0.0.1:3000 \\\n"
+		   "    --token-from ~/.local/state/tunnel/token\n"
+		   "  tunnel client --config=/etc/tunnel/client-home.yaml\n",
+	.summary = "Publishes what it reaches from here, its upstreams, at an exit node.",
+	.rows = rows,
+	.n = ARRAY_LEN(rows),
+	.stray = "what to publish stands behind --upstream, as in --upstream=3000; in short it is "
+		 "tunnel http 3000, without the word client",
+	.habits = client_habits,
+};
+
+/* ---- Short forms: the same options, and one upstream that needs no name ---- */
+
+#define TO_PUBLISH(example)                                                                        \
+	"what to publish is missing: a port, HOST:PORT, a folder, or NAME=PORT for one host name " \
+	"alone, "                                                                                  \
+	"such as tunnel " example "; --remote, or --url, is the exit node"
+
+static const struct option_operand to_publish[] = {
+	[UPSTREAM_FORM_HTTP] = {"[HOST=]UPSTREAM",
+		"What to publish: a port of this machine, HOST:PORT, a URL, the path of a folder "
+		"or "
+		"a socket; app.example.org=3000 for one host",
+		"upstream", TO_PUBLISH("http 3000")},
+	[UPSTREAM_FORM_TCP] = {"[PORT=]UPSTREAM",
+		"What to publish: a port of this machine, HOST:PORT, a socket's path; 2222=22 at "
+		"that public port, else at any that is free",
+		"upstream",
+		"what to publish is missing: a port or HOST:PORT, such as tunnel tcp 22, or tunnel "
+		"tcp 2222=22 for the public port 2222; --remote, or --url, is the exit node"},
+	[UPSTREAM_FORM_UDP] = {"[PORT=]UPSTREAM",
+		"What to publish: a port of this machine or HOST:PORT; 5353=53 at that public "
+		"port, else at any that is free",
+		"upstream",
+		"what to publish is missing: a port or HOST:PORT, such as tunnel udp 53, or tunnel "
+		"udp 5353=53 for the public port 5353; --remote, or --url, is the exit node"},
+	[UPSTREAM_FORM_TLS] = {"HOST=UPSTREAM",
+		"What to publish, and the name that leads there: app.example.org=443, "
+		"'*.example.org=10.0.0.5:443'",
+		"upstream",
+		"what to publish is missing: a name and a port, such as tunnel tls "
+		"app.example.org=443; --remote, or --url, is the exit node"},
+};
+
+#define SHORT_FORM(form, word, takes, says, shown)                                   \
+	[form] = {.command = word,                                                   \
+		.summary = says,                                                     \
+		.usage = takes " --remote=HOST[:PORT] [OPTION]...",                  \
+		.example = "Examples, with the exit node in TUNNEL_REMOTE:\n" shown, \
+		.rows = rows,                                                        \
+		.n = ARRAY_LEN(rows),                                                \
+		.operand = &to_publish[form],                                        \
+		.habits = client_habits}
+
+const struct option_table client_short_forms[] = {
+	SHORT_FORM(UPSTREAM_FORM_HTTP, "http", "[HOST=]UPSTREAM",
+		"Publishes a web site: tunnel client with one --upstream by HTTP.",
+		"  tunnel http 3000\n"
+		"  tunnel http app.example.org=3000\n"
+		"  tunnel http ./dist\n"),
+	SHORT_FORM(UPSTREAM_FORM_TCP, "tcp", "[PORT=]UPSTREAM",
+		"Publishes a TCP service at a public port: tunnel client with one --upstream.",
+		"  tunnel tcp 22\n"
+		"  tunnel tcp 2222=22\n"),
+	SHORT_FORM(UPSTREAM_FORM_UDP, "udp", "[PORT=]UPSTREAM",
+		"Publishes a UDP service at a public port: tunnel client with one --upstream.",
+		"  tunnel udp 53\n"
+		"  tunnel udp 5353=53\n"),
+	SHORT_FORM(UPSTREAM_FORM_TLS, "tls", "HOST=UPSTREAM",
+		"Publishes by its name what speaks TLS: tunnel client with one --upstream.",
+		"  tunnel tls app.example.org=443\n"),
+};

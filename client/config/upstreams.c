@@ -1,0 +1,426 @@
+#include "client/config/upstreams.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/macros.h"
+#include "client/config/upstream_rules.h"
+#include "client/config/upstream_text.h"
+#include "config/value.h"
+#include "wire/alpn.h"
+
+static bool has(struct str text, const char *what)
+{
+	return text.p && memmem(text.p, text.n, what, strlen(what));
+}
+
+static struct str trimmed(struct str s)
+{
+	while (s.n && (*s.p == ' ' || *s.p == '\t'))
+		s = (struct str){s.p + 1, s.n - 1};
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+/* Up to the comma that ends this upstream. */
+static struct str first_part(struct str text)
+{
+	for (size_t n = 0;; n++) {
+		const char *comma = n < text.n ? memchr(text.p + n, ',', text.n - n) : NULL;
+		if (!comma)
+			return text;
+		n = (size_t)(comma - text.p);
+		struct str part = {text.p, n}, rest = {comma + 1, text.n - n - 1};
+		const char *end = memchr(rest.p, ',', rest.n);
+		struct str next = {rest.p, end ? (size_t)(end - rest.p) : rest.n};
+		if (!has(part, "?") || has(next, "://"))
+			return part;
+	}
+}
+
+static int parse_port(struct str text, uint16_t *out)
+{
+	uint64_t port;
+	if (value_parse_number(text, &port) || port > UINT16_MAX)
+		return -EINVAL;
+	*out = (uint16_t)port;
+	return 0;
+}
+
+static int parse_key_port(struct str text, struct key *key, struct error *err)
+{
+	const char *dash = memchr(text.p, '-', text.n);
+	size_t n = dash ? (size_t)(dash - text.p) : text.n;
+	int r = parse_port((struct str){text.p, n}, &key->port.first);
+	key->port.last = key->port.first;
+	if (!r && dash)
+		r = parse_port((struct str){dash + 1, text.n - n - 1}, &key->port.last);
+	if (r || key->port.last < key->port.first)
+		return error_set(err, -EINVAL,
+			"\"%.*s\" before the '=' is no port and no range such as 7000-7010",
+			STR_ARG(text));
+	key->kind = KEY_PORT;
+	return 0;
+}
+
+static int split_key(struct str part, struct key *key, struct str *url_out, struct error *err)
+{
+	const char *equals = memchr(part.p, '=', part.n);
+	struct str text = {part.p, equals ? (size_t)(equals - part.p) : 0};
+	*key = (struct key){.kind = KEY_NONE};
+	*url_out = part;
+	if (!equals || has(text, "/") || has(text, "?"))
+		return 0;
+	*url_out = trimmed((struct str){equals + 1, part.n - text.n - 1});
+	text = trimmed(text);
+	if (text.n == 0)
+		return error_set(err, -EINVAL, "\"%.*s\" has no host or port before the '='",
+			STR_ARG(part));
+	if (strspn(text.p, "0123456789-") >= text.n && *text.p != '-')
+		return parse_key_port(text, key, err);
+	key->kind = str_eq(text, STR("*")) ? KEY_ALL : KEY_HOST;
+	size_t n;
+	return key->kind == KEY_ALL ? 0 : hostname_claim(text, key->host, &n, err);
+}
+
+/* ---- The list ---- */
+
+/* The Host field that an https upstream expects is the one of its URL; an http one takes any. */
+static int make_rewrite(const struct part *p, struct upstream *add)
+{
+	char host[URL_AUTHORITY_SIZE];
+	if (!p->o->host && p->url.scheme != URL_HTTPS)
+		return 0;
+	url_host_field(&p->url, host);
+	add->rewrite = strdup(p->o->host ? p->o->host : host);
+	return add->rewrite ? 0 : -ENOMEM;
+}
+
+/* NULL: nothing was said. */
+static int make_alpn(const struct option_list *names, char **out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < names->n; i++)
+		n += strlen(names->v[i]) + 1;
+	if (!n)
+		return 0;
+	char *at = malloc(n);
+	*out = at;
+	for (size_t i = 0; at && i < names->n; i++)
+		at += sprintf(at, "%s%s", i ? "," : "", names->v[i]);
+	return *out ? 0 : -ENOMEM;
+}
+
+bool upstream_ports_meet(const struct upstream *a, const struct upstream *b)
+{
+	return a->port && b->port && a->kind == b->kind && a->port < b->port + b->ports &&
+	       b->port < a->port + a->ports;
+}
+
+static int check_new(const struct upstreams *u, const struct upstream *add, struct error *err)
+{
+	if (u->n >= UPSTREAMS_MAX)
+		return error_set(err, -EINVAL, "more than %d upstreams", UPSTREAMS_MAX);
+	for (size_t i = 0; i < u->n; i++) {
+		const struct upstream *had = &u->v[i];
+		/* HTTP and TLS by name share one port, and so one name space. */
+		bool taken = add->port_given
+				     ? upstream_ports_meet(had, add)
+				     : !had->port_given && strcmp(had->host, add->host) == 0;
+		struct upstream at = *add;
+		char where[UPSTREAM_PLACE_SIZE];
+		at.port = MAX(had->port, add->port);
+		at.ports = 1;
+		if (taken && (*add->host || add->port_given))
+			return error_set(err, -EINVAL, "%s has two upstreams: %s and %s",
+				upstream_place(&at, where), had->text, add->text);
+		if (taken)
+			return error_set(err, -EINVAL,
+				"there are two upstreams without a host: %s and %s; put HOST= "
+				"before one",
+				had->text, add->text);
+	}
+	return 0;
+}
+
+void upstream_deinit(struct upstream *u)
+{
+	free(u->text);
+	free(u->ca);
+	free(u->alpn);
+	free(u->rewrite);
+	free(u->folder);
+}
+
+/* Instead of a query: it is not used, and may be a token that came with a URL that was copied. */
+#define QUERY_MASKED "***"
+
+/* The URL with these ports; as it was given, where it has just that one, but for a query. */
+static int make_text(const struct part *p, uint16_t port, uint16_t ports, char **out)
+{
+	const struct url *url = &p->url;
+	const char *mark = strstr(p->text, "://");
+	bool whole = url->scheme == URL_UNIX || url->scheme == URL_FILE ||
+		     url->scheme == URL_HTTP || url->scheme == URL_HTTPS;
+	if (url->query.n)
+		return asprintf(out, "%.*s" QUERY_MASKED, (int)(url->query.p - p->text), p->text) <
+				       0
+			       ? -ENOMEM
+			       : 0;
+	if (whole || (url->port_given && url->port == url->port_last)) {
+		*out = strdup(p->text);
+		return *out ? 0 : -ENOMEM;
+	}
+	char host[URL_DIAL_SIZE];
+	url_dial_host(url, host);
+	char last[8] = "";
+	if (ports > 1)
+		snprintf(last, sizeof last, "-%u", port + ports - 1U);
+	return asprintf(out, url->literal_v6 ? "%.*s://[%s]:%u%s" : "%.*s://%s:%u%s",
+		       (int)(mark - p->text), p->text, host, port, last) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+/* Its own texts, and a place in the list. On failure nothing is left of it. */
+static int append(struct upstreams *u, const struct part *p, struct upstream add, uint16_t to_port,
+	struct error *err)
+{
+	int r = make_text(p, to_port, add.ports, &add.text);
+	if (r)
+		return error_set(err, -ENOMEM, "no memory");
+	r = url_parse_upstream(str_from(add.text), &add.url, err);
+	if (!r)
+		r = check_new(u, &add, err);
+	if (!r && p->o->ca && !(add.ca = strdup(p->o->ca)))
+		r = error_set(err, -ENOMEM, "no memory");
+	if (!r && add.url.scheme == URL_FILE && !(add.folder = url_folder(&add.url)))
+		r = error_set(err, -ENOMEM, "no memory");
+	if (!r && (make_rewrite(p, &add) || make_alpn(&p->o->alpn, &add.alpn)))
+		r = error_set(err, -ENOMEM, "no memory");
+	if (!r && add.alpn && !alpn_is_list(str_from(add.alpn)))
+		r = error_set(err, -EINVAL,
+			"%s: a name in --alpn stands there twice, or all of them have more than %d "
+			"bytes",
+			add.text, ALPN_LIST_MAX);
+	struct upstream *v = r ? NULL : realloc(u->v, (u->n + 1) * sizeof *v);
+	if (!v) {
+		upstream_deinit(&add);
+		return r ? r : error_set(err, -ENOMEM, "no memory");
+	}
+	u->v = v;
+	v[u->n++] = add;
+	return 0;
+}
+
+static unsigned count(const struct option_ranges *ports)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < ports->n; i++)
+		n += ports->v[i].last - ports->v[i].first + 1U;
+	return n;
+}
+
+/* The n-th public port leads to the n-th of the upstream; to the same number when it names none. */
+static int append_ports(struct upstreams *u, const struct part *p, struct upstream add,
+	struct error *err)
+{
+	const struct url *url = &p->url;
+	unsigned n = count(p->ports), i = 0;
+	bool ranged = url->scheme == URL_UNIX || url->port_given;
+	unsigned upstream_n = url->scheme == URL_UNIX ? 1 : url->port_last - url->port + 1U;
+	if (ranged && n != upstream_n && n == 1 && !p->ports->v[0].first)
+		return error_set(err, -EINVAL,
+			"%s has %u ports, and the exit node picks one at a time: say the public "
+			"ones, with --port or before the upstream",
+			p->text, upstream_n);
+	if (ranged && n != upstream_n)
+		return error_set(err, -EINVAL,
+			"%s: there are %u public ports and %u of the upstream, which must be as "
+			"many",
+			p->text, n, upstream_n);
+	int r = 0;
+	for (size_t k = 0; !r && k < p->ports->n; k++) {
+		const struct option_range *range = &p->ports->v[k];
+		if (!range->first && (n > 1 || !ranged))
+			return error_set(err, -EINVAL,
+				ranged ? "%s: port 0 is for any one port, not a part of a range"
+				       : "%s names no port: write HOST:PORT",
+				p->text);
+		add.port = range->first;
+		add.ports = (uint16_t)(range->last - range->first + 1);
+		r = append(u, p, add, (uint16_t)(ranged ? url->port + i : range->first), err);
+		i += add.ports;
+	}
+	return r;
+}
+
+/* A host alone, for which --ports says the rest. */
+static bool is_bare(const struct part *p)
+{
+	if (p->key.kind != KEY_NONE || p->url.port_given || p->url.path.n || p->o->port.n)
+		return false;
+	if (p->o->form == UPSTREAM_FORM_TCP)
+		return p->url.scheme == URL_TCP;
+	return p->url.scheme == URL_HTTP && !strstr(p->text, "://");
+}
+
+static int check_port_option(const struct part *p, bool alone, struct error *err)
+{
+	if (!p->o->port.n)
+		return 0;
+	if (!alone)
+		return error_set(err, -EINVAL,
+			"--port is for one upstream, and the --upstream before it has several");
+	if (p->key.kind != KEY_NONE)
+		return error_set(err, -EINVAL,
+			"%s has its place before the '=' already: it can have no --port besides",
+			p->text);
+	return 0;
+}
+
+static int add_part(struct upstreams *u, struct str text, bool alone,
+	const struct service_options *o, const struct option_ranges *ports, struct error *err)
+{
+	struct part p = {.o = o};
+	struct str url = STR_NULL;
+	int r = text.n ? split_key(text, &p.key, &url, err)
+		       : error_set(err, -EINVAL, "a value is empty");
+	if (r)
+		return r;
+	auto_free char *own = NULL;
+	struct str before = {text.p, (size_t)(url.p - text.p)};
+	r = upstream_text_read(before, url, o->form, &own, err);
+	if (r)
+		return r;
+	p.text = own;
+	r = url_parse_upstream(str_from(own), &p.url, err);
+	if (!r)
+		r = check_port_option(&p, alone, err);
+	if (r)
+		return r;
+
+	auto_free char *tcp = NULL;
+	struct option_ranges key = {&p.key.port, p.key.kind == KEY_PORT};
+	struct option_ranges any = {&(struct option_range){0, 0}, 1};
+	p.ports = key.n ? &key : o->port.n || !upstream_takes_any_port(&p) ? &o->port : &any;
+	if (ports->n && is_bare(&p)) {
+		const char *mark = strstr(own, "://");
+		if (asprintf(&tcp, "tcp://%s", mark ? mark + strlen("://") : own) < 0)
+			return error_set(err, -ENOMEM, "no memory");
+		p.text = tcp;
+		p.ports = ports;
+		u->ports_used = true;
+		r = url_parse_upstream(str_from(tcp), &p.url, err);
+		if (r)
+			return r;
+	}
+	struct upstream add = {.proxy_protocol = (enum upstream_proxy)o->proxy_protocol,
+		.half_closed = o->half_closed,
+		.insecure = o->insecure,
+		.host_only = o->host_only,
+		.listing = o->listing};
+	r = upstream_set_place(&p, &add, err);
+	if (!r)
+		r = upstream_check_settings(&p, &add, err);
+	if (!r)
+		r = upstream_set_limits(&p, &add, err);
+	if (r)
+		return r;
+	if (add.port_given)
+		return append_ports(u, &p, add, err);
+	if (add.kind == CONTROL_TCP && (!p.url.port_given || p.url.port != p.url.port_last))
+		return error_set(err, -EINVAL, "%s must name one port", p.text);
+	return append(u, &p, add, p.url.port, err);
+}
+
+int upstreams_add(struct upstreams *u, const struct service_options *o,
+	const struct option_ranges *ports, struct error *err)
+{
+	struct str text = str_from(o->upstream ? o->upstream : "");
+	bool alone = first_part(text).n == text.n;
+	for (;;) {
+		struct str part = first_part(text);
+		int r = add_part(u, trimmed(part), alone, o, ports, err);
+		if (r || part.n == text.n)
+			return r;
+		text = (struct str){text.p + part.n + 1, text.n - part.n - 1};
+	}
+}
+
+static struct str moved(struct str s, const char *from, const char *to)
+{
+	return s.p ? (struct str){to + (s.p - from), s.n} : s;
+}
+
+int upstream_copy(struct upstream *to, const struct upstream *from)
+{
+	*to = *from;
+	to->text = strdup(from->text);
+	to->ca = from->ca ? strdup(from->ca) : NULL;
+	to->rewrite = from->rewrite ? strdup(from->rewrite) : NULL;
+	to->alpn = from->alpn ? strdup(from->alpn) : NULL;
+	to->folder = from->folder ? strdup(from->folder) : NULL;
+	if (!to->text || (from->folder && !to->folder) || (from->ca && !to->ca) ||
+		(from->rewrite && !to->rewrite) || (from->alpn && !to->alpn))
+		return -ENOMEM;
+	to->url.path = moved(from->url.path, from->text, to->text);
+	to->url.query = moved(from->url.query, from->text, to->text);
+	to->url.socket = moved(from->url.socket, from->text, to->text);
+	to->url.folder = moved(from->url.folder, from->text, to->text);
+	return 0;
+}
+
+bool upstream_same(const struct upstream *a, const struct upstream *b)
+{
+	return a->kind == b->kind && a->tls == b->tls && a->port_given == b->port_given &&
+	       a->port == b->port && a->ports == b->ports && strcmp(a->host, b->host) == 0 &&
+	       a->proxy_protocol == b->proxy_protocol && a->half_closed == b->half_closed &&
+	       a->exclusive == b->exclusive && a->insecure == b->insecure &&
+	       a->host_only == b->host_only && a->listing == b->listing &&
+	       str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
+	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn);
+}
+
+void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE])
+{
+	const char *host = u->rewrite ? u->rewrite : u->url.host;
+	char name[HOSTNAME_SIZE];
+	size_t n;
+	uint16_t port;
+	/* Without a rewrite an IPv6 address stands there without the brackets that make it a host. */
+	if (hostname_with_port(str_from(host), name, &n, &port)) {
+		snprintf(name_out, HOSTNAME_SIZE, "%s", host);
+		return;
+	}
+	bool brackets = name[0] == '[';
+	snprintf(name_out, HOSTNAME_SIZE, "%.*s", (int)n - 2 * brackets, name + brackets);
+}
+
+const char *upstream_place(const struct upstream *u, char text[UPSTREAM_PLACE_SIZE])
+{
+	const char *udp = u->kind == CONTROL_UDP ? "UDP " : "";
+	if (u->ports > 1)
+		snprintf(text, UPSTREAM_PLACE_SIZE, "%sports %u-%u", udp, u->port,
+			u->port + u->ports - 1U);
+	else if (u->port_given && u->port)
+		snprintf(text, UPSTREAM_PLACE_SIZE, "%sport %u", udp, u->port);
+	else if (u->port_given)
+		snprintf(text, UPSTREAM_PLACE_SIZE, "any %sport", udp);
+	else
+		snprintf(text, UPSTREAM_PLACE_SIZE, "%s", *u->host ? u->host : "every other host");
+	return text;
+}
+
+void upstreams_deinit(struct upstreams *u)
+{
+	for (size_t i = 0; i < u->n; i++)
+		upstream_deinit(&u->v[i]);
+	free(u->v);
+	*u = UPSTREAMS_NULL;
+}

@@ -1,0 +1,132 @@
+#pragma once
+/*
+ * What a client publishes, one entry for each public name, port or range of ports.
+ *
+ *	--upstream http://127.0.0.1:3000		HTTP, the catch-all
+ *	--upstream a.example.com=http://127.0.0.1:8000	one host; *.example.com= for those below it
+ *	--upstream a=http://x,b=http://y		several, or the option several times
+ *	--upstream 2222=tcp://127.0.0.1:22		a key of digits is a public port; 0: any
+ *	--upstream 7000-7010=tcp://10.0.0.5:7000-7010	a range: the n-th port leads to the n-th there
+ *	--upstream tcp://127.0.0.1:22 --port 2222	the same as 2222=
+ *	--ports 80,443 --upstream 10.0.0.5		inlets' way: 80=tcp://10.0.0.5:80 and so on
+ *	--upstream a.example.com=sni+tcp://127.0.0.1:443,b.example.com=tls+tcp://127.0.0.1:6379
+ *	--upstream file:///srv/www --listing		a folder, read only, which this client serves
+ *	--upstream 5432=tls+tcp://127.0.0.1:5432,53=udp://127.0.0.1:53,a=unix:/run/app.sock
+ *	--upstream 3000, --upstream a=/run/app.sock	a port of this machine, a socket: client/config/upstream_text
+ *
+ * What stands before the first '=' is a key unless it has a '/' or a '?' in it, since then the '='
+ * is part of a URL. A comma begins the next upstream; only behind a '?' it may belong to the query,
+ * and does so unless the text up to the next comma has a "://" in it. "*" alone is the catch-all.
+ * A socket is HTTP where a host or nothing leads to it, TCP where a port does.
+ */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "config/option.h"
+#include "wire/control.h"
+#include "wire/hostname.h"
+#include "wire/url.h"
+
+/* A client that publishes more should be several; its claims would fill a whole second of a link. */
+#define UPSTREAMS_MAX 1024
+
+/*
+ * Twice as long as any NAT on the way must remember a silent connection (RFC 5382: 2 h 4 min, a little more
+ * than kernels wait before they probe one). Whoever has nothing to say for longer says so.
+ */
+#define UPSTREAM_TCP_IDLE     (4 * 3600 * CLOCK_S)
+#define UPSTREAM_TCP_IDLE_MIN CLOCK_S /* a retransmission or two must not look like silence */
+
+enum upstream_proxy { UPSTREAM_PROXY_OFF, UPSTREAM_PROXY_V1, UPSTREAM_PROXY_V2 };
+
+/* What a text without a scheme is taken for: by `tunnel http`, `tunnel tcp` and so on. */
+enum upstream_form {
+	UPSTREAM_FORM_NONE, /* tunnel client: HTTP, and a key of digits asks for a scheme */
+	UPSTREAM_FORM_HTTP,
+	UPSTREAM_FORM_TCP, /* at any public port, unless one is said */
+	UPSTREAM_FORM_UDP, /* likewise */
+	UPSTREAM_FORM_TLS, /* sni+tcp */
+};
+
+/* What --upstream and the options behind it say, or one entry of the file's `services`. */
+struct service_options {
+	enum upstream_form form; /* not an option: the command's, of its operand */
+	char *upstream;
+	struct option_ranges port; /* public */
+	int proxy_protocol;        /* enum upstream_proxy */
+	int half_closed;           /* 1: http: goes on behind a visitor's FIN */
+	bool insecure;             /* https: whatever certificate */
+	bool listing;              /* file: directories without an index.html are listed */
+	struct option_list alpn;   /* tls+tcp: what it speaks behind TLS */
+	char *ca;                  /* https: PEM file; NULL: the system's */
+	char *host;     /* Host, and https: SNI; NULL: the URL's for https, else the visitor's */
+	bool host_only; /* what else names the place is not rewritten with Host */
+	char *tcp_idle; /* a time; NULL: UPSTREAM_TCP_IDLE, or 0 for HTTP */
+	uint64_t max_connections, max_connections_per_visitor; /* 0: any number */
+};
+
+/* What this client alone keeps: the exit node does not know of it. */
+struct upstream_limits {
+	/* µs; for how long a connection, or an HTTP service's WebSocket, may carry nothing; 0: for ever */
+	uint64_t tcp_idle;
+	uint64_t connections, connections_per_visitor; /* 0: any number */
+};
+
+struct upstream {
+	enum control_kind kind;
+	enum control_tls tls;
+	bool port_given;
+	uint16_t port; /* public; 0: the exit node picks one */
+	uint16_t
+		ports; /* so many from there on, and from the URL's on; 1 mostly, 0 without a port */
+	/* Canonical; "*.name" for a wildcard; "" is the catch-all, or none. */
+	char host[HOSTNAME_SIZE];
+	char *text;     /* the URL for people, with this entry's ports; owned */
+	struct url url; /* looks into `text` */
+	enum upstream_proxy proxy_protocol;
+	bool exclusive;   /* shared with no other client */
+	bool half_closed; /* http: goes on behind a visitor's FIN */
+	bool insecure;
+	bool host_only;     /* http: `rewrite` is for Host alone */
+	bool listing;       /* file: directories are listed */
+	char *folder;       /* file: its path, decoded; owned; else NULL */
+	char *alpn;         /* what it speaks behind TLS, wire/alpn's list; owned; NULL: not said */
+	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
+	struct upstream_limits limits;
+};
+
+struct upstreams {
+	struct upstream *v;
+	size_t n;
+	bool ports_used; /* some upstream took those of --ports */
+};
+
+#define UPSTREAMS_NULL ((struct upstreams){0})
+
+/*
+ * Adds what one --upstream with its options says. `ports` are those of --ports, for an upstream
+ * without scheme, key and port. -EINVAL with a sentence for a key or URL that is none, a name or port
+ * that is there twice, settings that make no sense together, or too many; -ENOMEM. What came before
+ * stays.
+ */
+int upstreams_add(struct upstreams *u, const struct service_options *o,
+	const struct option_ranges *ports, struct error *err);
+
+/* Its own texts. 0 or -ENOMEM; `to` is for upstream_deinit() in any case. */
+int upstream_copy(struct upstream *to, const struct upstream *from);
+void upstream_deinit(struct upstream *u);
+
+/* The same public name or port, upstream and settings, but for its limits: a reload need not touch it. */
+bool upstream_same(const struct upstream *a, const struct upstream *b);
+
+/* Whether both ask for one and the same public port, or some of them. "Any port" is not one. */
+bool upstream_ports_meet(const struct upstream *a, const struct upstream *b);
+
+/* https: the name to ask for, and that the certificate has to be for; an address without brackets. */
+void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE]);
+
+/* For people: the host, "every other host", "port 2222", "UDP ports 7000-7010", "any port". */
+#define UPSTREAM_PLACE_SIZE (HOSTNAME_SIZE + 24)
+const char *upstream_place(const struct upstream *u, char text[UPSTREAM_PLACE_SIZE]);
+
+void upstreams_deinit(struct upstreams *u);
