@@ -84,7 +84,7 @@ static void check_head(struct str text)
 	size_t scanned = 0;
 	if (http1_parse_request(&head, (const uint8_t *)text.p, text.n, LIMIT, &scanned))
 		return;
-	http_condition_judge(&head, &v);
+	http_condition_evaluate(&head, &v);
 	http_condition_range(&head, &v);
 	check_path(head.path);
 }

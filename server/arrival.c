@@ -32,7 +32,7 @@ static enum arrival_verdict take_header(struct arrival *a, const uint8_t *p, siz
 	return ARRIVAL_PLAIN;
 }
 
-static enum arrival_verdict judge_opening(const struct arrival *a, const uint8_t *p, size_t n,
+static enum arrival_verdict check_opening(const struct arrival *a, const uint8_t *p, size_t n,
 	struct client_hello *hello_out)
 {
 	if (a->look == ARRIVAL_LOOK_NOT)
@@ -61,5 +61,5 @@ enum arrival_verdict arrival_take(struct arrival *a, const uint8_t *p, size_t n,
 		p += *used_out;
 		n -= *used_out;
 	}
-	return judge_opening(a, p, n, hello_out);
+	return check_opening(a, p, n, hello_out);
 }

@@ -78,11 +78,11 @@ static void visitor_ask_link(struct visitor *v, const struct http1_head *h)
 		visitor_refuse(v, PAGE_OVERLOADED);
 }
 
-static bool visitor_judge_link(struct visitor *v, const struct http1_head *h, size_t behind)
+static bool visitor_check_link(struct visitor *v, const struct http1_head *h, size_t behind)
 {
 	v->ex.for_link = upgrade_offered(h);
 	enum upgrade_verdict verdict =
-		v->door.links ? upgrade_judge(h, v->worker->opts->control_path, behind)
+		v->door.links ? upgrade_check(h, v->worker->opts->control_path, behind)
 			      : UPGRADE_NONE;
 	switch (verdict) {
 	case UPGRADE_NONE:
@@ -159,7 +159,7 @@ void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behi
 		visitor_close(v, true);
 		return;
 	}
-	if (visitor_judge_link(v, h, behind))
+	if (visitor_check_link(v, h, behind))
 		return;
 	if (!v->door.visits)
 		visitor_refuse(v, PAGE_NOT_HERE);

@@ -194,7 +194,7 @@ static bool guest_named(struct guest *g)
 	return true;
 }
 
-static void guest_judge(struct guest *g)
+static void guest_check(struct guest *g)
 {
 	struct client_hello hello = {.sni = ""};
 	size_t used = 0;
@@ -249,7 +249,7 @@ static void guest_read(struct guest *g)
 		if (g->quiet)
 			timeout_start(&w->securing, &g->timeout);
 		g->quiet = false;
-		guest_judge(g);
+		guest_check(g);
 		if (g->state == GUEST_ARRIVING)
 			guest_charge(g);
 	}
@@ -353,5 +353,5 @@ void guest_accept(struct worker *w, int fd, const struct address *peer, const st
 	/* Browsers connect before they have anything to ask. */
 	g->quiet = !header && !d->tls;
 	timeout_start(header ? &w->header : g->quiet ? &w->quiet : &w->securing, &g->timeout);
-	guest_judge(g);
+	guest_check(g);
 }

@@ -26,13 +26,13 @@
 /* Each has a listener and an eighth of a megabyte: enough for any machine that one would rent. */
 #define WORKERS_MAX 64
 
-static int judge_cidr(struct str text, struct error *err)
+static int check_cidr(struct str text, struct error *err)
 {
 	struct cidr cidr;
 	return cidr_parse(text, &cidr, err);
 }
 
-static int judge_redirect(struct str text, struct error *err)
+static int check_redirect(struct str text, struct error *err)
 {
 	bool redirects;
 	uint16_t port;
@@ -43,7 +43,7 @@ static int judge_redirect(struct str text, struct error *err)
 }
 
 /* Where the line about each request goes: a file, or a word that nobody wants a file to be named by. */
-static int judge_access_log(struct str text, struct error *err)
+static int check_access_log(struct str text, struct error *err)
 {
 	static const char *const yes[] = {"on", "true", "yes", "1", "stderr", "log", "default"};
 	static const char *const no[] = {"false", "no", "0", "none", "null"};
@@ -185,7 +185,7 @@ static const struct option_row rows[] = {
 		.default_text = "false",
 		.implied = "true",
 		.metavar = "PORT",
-		.judge = judge_redirect,
+		.check = check_redirect,
 		.help = "Send visitors who come without TLS to https://, at the public port",
 		.reloadable = true,
 		.offset = AT(https_redirect)},
@@ -236,7 +236,7 @@ static const struct option_row rows[] = {
 	{.name = "accept-proxy-protocol",
 		.type = OPTION_LIST,
 		.metavar = "CIDR,...",
-		.judge = judge_cidr,
+		.check = check_cidr,
 		.help = "Balancers that begin each connection to --port and to public ports with a "
 			"PROXY header",
 		.reloadable = true,
@@ -245,7 +245,7 @@ static const struct option_row rows[] = {
 	{.name = "accept-proxy-protocol-control",
 		.type = OPTION_LIST,
 		.metavar = "CIDR,...",
-		.judge = judge_cidr,
+		.check = check_cidr,
 		.help = "The same for --control-port",
 		.reloadable = true,
 		.offset = AT(accept_proxy_protocol_control)},
@@ -261,7 +261,7 @@ static const struct option_row rows[] = {
 	{.name = "trusted-proxies",
 		.type = OPTION_LIST,
 		.metavar = "CIDR,...",
-		.judge = judge_cidr,
+		.check = check_cidr,
 		.help = "Proxies whose X-Forwarded-* fields are believed",
 		.reloadable = true,
 		.offset = AT(trusted_proxies)},
@@ -410,7 +410,7 @@ static const struct option_row rows[] = {
 	{.name = "access-log",
 		.type = OPTION_STRING,
 		.metavar = "off|stdout|FILE",
-		.judge = judge_access_log,
+		.check = check_access_log,
 		.help = "Where the line about each request goes; without it to the log",
 		.offset = AT(access_log)},
 	/* Who reads logs is not who may log in. */

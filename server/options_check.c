@@ -86,7 +86,7 @@ static int check_addresses(const struct server_options *o, struct error *err)
 	} rows[] = {{"bind-addr", o->bind_addr}, {"data-addr", o->data_addr},
 		{"control-addr", o->control_addr}};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		int r = rows[i].address ? bind_judge(rows[i].address, err) : 0;
+		int r = rows[i].address ? bind_check(rows[i].address, err) : 0;
 		if (r) {
 			error_prefix(err, "--%s", rows[i].name);
 			return r;

@@ -103,7 +103,7 @@ static const char *publish_fault(const struct control *m)
 	return NULL;
 }
 
-int publish_judge(const struct control *m, char place[SERVICE_PLACE_SIZE], struct error *err)
+int publish_check(const struct control *m, char place[SERVICE_PLACE_SIZE], struct error *err)
 {
 	size_t n = 0;
 	place[0] = '\0';

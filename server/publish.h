@@ -20,7 +20,7 @@ static inline uint32_t publish_ports(const struct control *m)
  * control_reason, with a sentence.
  */
 #define PUBLISH_FINE (-1)
-int publish_judge(const struct control *m, char place[SERVICE_PLACE_SIZE], struct error *err);
+int publish_check(const struct control *m, char place[SERVICE_PLACE_SIZE], struct error *err);
 
 /* Whether it is what the service is already: said again after a new link. `place`: as it was judged. */
 bool publish_repeats(const struct service *service, const struct control *m, const char *place);

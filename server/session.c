@@ -405,7 +405,7 @@ static int session_claim(struct session *s, struct service *service, struct trun
 			"or --auto-tls of its own");
 		return -EOPNOTSUPP;
 	}
-	if (!service_fits(service, w, &err) || sharing_judge(service, &err) < 0) {
+	if (!service_fits(service, w, &err) || sharing_check(service, &err) < 0) {
 		session_refuse(s, t, m, CONTROL_REASON_TAKEN, err.text);
 		return -EEXIST;
 	}
@@ -428,7 +428,7 @@ void session_publish(struct session *s, struct trunk *t, const struct control *m
 	char place[SERVICE_PLACE_SIZE];
 	struct error err;
 	uint32_t number = m->publish.service;
-	int reason = publish_judge(m, place, &err);
+	int reason = publish_check(m, place, &err);
 	if (reason != PUBLISH_FINE) {
 		session_refuse(s, t, m, (enum control_reason)reason, err.text);
 		return;

@@ -152,7 +152,7 @@ void sharing_deinit(struct registrar *r)
 /* ---- Who may ---- */
 
 /* Kept for another process: -EEXIST. What was kept for this one it has now. */
-static int judge_kept(const struct service *service, struct error *err)
+static int check_kept(const struct service *service, struct error *err)
 {
 	const struct session *s = service->session;
 	struct registrar *r = s->registrar;
@@ -173,12 +173,12 @@ static int judge_kept(const struct service *service, struct error *err)
 	return 0;
 }
 
-int sharing_judge(const struct service *service, struct error *err)
+int sharing_check(const struct service *service, struct error *err)
 {
 	const struct session *s = service->session;
 	struct route *route = route_of(service);
 	char name[SERVICE_PLACE_SIZE + 16], holder[WHO_SIZE];
-	int r = judge_kept(service, err);
+	int r = check_kept(service, err);
 	if (r || !route)
 		return r;
 	list_for_each (it, &route->entries) {

@@ -18,7 +18,7 @@ struct registrar;
  * Whether the service, which has its place but no route yet, may be there with those that are: 0, or -EEXIST
  * with a sentence that names the one in its way, whose links then have to show that they live.
  */
-int sharing_judge(const struct service *service, struct error *err);
+int sharing_check(const struct service *service, struct error *err);
 
 /* It is published: tells its client, the others at its place, and the log, if they should know. */
 void sharing_tell(struct service *service);

@@ -132,7 +132,7 @@ static void visitor_blame_tls(struct visitor *v, const uint8_t *p, size_t n)
 }
 
 /* One request's head, from bytes that stand in `in` or, with `fresh`, in the worker's scratch. */
-static void visitor_judge(struct visitor *v, const uint8_t *p, size_t n, bool fresh)
+static void visitor_check(struct visitor *v, const uint8_t *p, size_t n, bool fresh)
 {
 	struct worker *w = v->worker;
 	struct http1_head *h = &w->request;
@@ -188,7 +188,7 @@ static bool visitor_read_head(struct visitor *v)
 	}
 	if (!fresh)
 		buf_commit(&v->in, (size_t)n);
-	visitor_judge(v, fresh ? room : buf_head(&v->in), fresh ? (size_t)n : buf_len(&v->in),
+	visitor_check(v, fresh ? room : buf_head(&v->in), fresh ? (size_t)n : buf_len(&v->in),
 		fresh);
 	return true;
 }
@@ -211,7 +211,7 @@ static void visitor_advance(struct visitor *v)
 			break;
 		}
 		if (buf_len(&v->in) && !seen)
-			visitor_judge(v, buf_head(&v->in), buf_len(&v->in), false);
+			visitor_check(v, buf_head(&v->in), buf_len(&v->in), false);
 		else if (!visitor_read_head(v))
 			break;
 		seen = v->state == VISITOR_HEAD;

@@ -24,14 +24,14 @@
 /* As many lists of ports as one would type. */
 #define RANGES_MAX 64
 
-static int judge_remote(struct str text, struct error *err)
+static int check_remote(struct str text, struct error *err)
 {
 	struct url url;
 	return url_parse_remote(text, &url, err);
 }
 
 /* Its sentence may name anything but the password. */
-static int judge_proxy(struct str text, struct error *err)
+static int check_proxy(struct str text, struct error *err)
 {
 	struct url url;
 	struct url_login login;
@@ -42,7 +42,7 @@ static int judge_proxy(struct str text, struct error *err)
 	return r;
 }
 
-static int judge_pin(struct str text, struct error *err)
+static int check_pin(struct str text, struct error *err)
 {
 	return tls_is_pin(text)
 		       ? 0
@@ -53,7 +53,7 @@ static int judge_pin(struct str text, struct error *err)
 }
 
 /* A Host field: name or name:port. */
-static int judge_host(struct str text, struct error *err)
+static int check_host(struct str text, struct error *err)
 {
 	char name[HOSTNAME_SIZE];
 	size_t n;
@@ -64,7 +64,7 @@ static int judge_host(struct str text, struct error *err)
 		 : 0;
 }
 
-static int judge_alpn(struct str text, struct error *err)
+static int check_alpn(struct str text, struct error *err)
 {
 	return alpn_is_list(text)
 		       ? 0
@@ -115,7 +115,7 @@ static const struct option_row service_rows[] = {
 	{.name = "alpn",
 		.type = OPTION_LIST,
 		.metavar = "NAME,...",
-		.judge = judge_alpn,
+		.check = check_alpn,
 		.help = "What the tls+tcp --upstream before it speaks behind TLS, in order of "
 			"preference: h2,http/1.1",
 		.offset = IN(alpn)},
@@ -142,7 +142,7 @@ static const struct option_row service_rows[] = {
 		.key = "host",
 		.type = OPTION_STRING,
 		.metavar = "HOST[:PORT]",
-		.judge = judge_host,
+		.check = check_host,
 		.help = "The Host that the --upstream before it is asked for, and with https the "
 			"name in its certificate",
 		.offset = IN(host)},
@@ -188,7 +188,7 @@ static const struct option_row rows[] = {
 		.type = OPTION_STRING,
 		.metavar = "URL",
 		.env = "TUNNEL_REMOTE",
-		.judge = judge_remote,
+		.check = check_remote,
 		.help = "The exit node: HOST (port 8000), HOST:PORT, ws://HOST[:PORT] (80) or "
 			"wss://HOST[:PORT] (443)",
 		.required = true,
@@ -252,7 +252,7 @@ static const struct option_row rows[] = {
 	{.name = "proxy",
 		.type = OPTION_SECRET,
 		.metavar = "URL",
-		.judge = judge_proxy,
+		.check = check_proxy,
 		.help = "Go through this proxy, http://, socks5:// or socks5h://"
 			"[USER:PASSWORD@]HOST:PORT, or none; without it as https_proxy, all_proxy, "
 			"http_proxy and no_proxy say",
@@ -282,7 +282,7 @@ static const struct option_row rows[] = {
 	{.name = "tls-pin",
 		.type = OPTION_STRING,
 		.metavar = "sha256/...",
-		.judge = judge_pin,
+		.check = check_pin,
 		.help = "Take the exit node's certificate by its key alone",
 		.offset = AT(tls_pin)},
 	{.name = "tls-client-cert",

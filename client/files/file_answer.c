@@ -160,7 +160,7 @@ static unsigned choose_range(struct making *m, const struct http_validators *v)
 
 static unsigned choose_status(struct making *m, const struct http_validators *v)
 {
-	switch (http_condition_judge(m->h, v)) {
+	switch (http_condition_evaluate(m->h, v)) {
 	case HTTP_CONDITION_FAILED:
 		return 412;
 	case HTTP_CONDITION_NOT_MODIFIED:

@@ -346,7 +346,7 @@ static int client_session_init_tls(struct client_session *s, struct error *err)
 		.pin = o->tls_pin,
 		.cert = o->tls_client_cert,
 		.key = o->tls_client_key,
-		.judge_later = !o->no_token && !o->tls_ca && !o->tls_pin,
+		.verify_later = !o->no_token && !o->tls_ca && !o->tls_pin,
 	};
 	s->tls = tls_client_new(&config, err);
 	if (!s->tls)

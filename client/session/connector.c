@@ -208,12 +208,12 @@ static void blame_proxy(const struct connector *c, struct error *err)
 }
 
 /* The head of an answer that is not an interim one: the proxy's, or the exit node's. */
-static void connector_judge(struct connector *c, const struct http1_head *h)
+static void connector_check(struct connector *c, const struct http1_head *h)
 {
 	struct error err;
 	size_t behind = buf_len(&c->in) - h->size;
 	if (c->state == CONNECTOR_PROXY) {
-		if (proxy_judge(c->proxy, h, behind, &err) < 0) {
+		if (proxy_check(c->proxy, h, behind, &err) < 0) {
 			connector_fail(c, err.text);
 			return;
 		}
@@ -269,7 +269,7 @@ static bool connector_parse(struct connector *c)
 		buf_consume(&c->in, h.size);
 		c->scanned = 0;
 	}
-	connector_judge(c, &h);
+	connector_check(c, &h);
 	return false;
 }
 

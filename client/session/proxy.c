@@ -149,7 +149,7 @@ int proxy_request(const struct proxy *p, const char *authority, struct buf *out)
 	return r == 0 ? buf_append(out, "\r\n", 2) : r;
 }
 
-int proxy_judge(const struct proxy *p, const struct http1_head *h, size_t behind, struct error *err)
+int proxy_check(const struct proxy *p, const struct http1_head *h, size_t behind, struct error *err)
 {
 	if (h->status / 100 == 2) {
 		/* The exit node speaks only when asked: these bytes are the proxy's, or worse. */

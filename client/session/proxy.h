@@ -43,5 +43,5 @@ int proxy_explain_socks(const struct proxy *p, const struct socks5 *s, enum sock
 	struct error *err);
 
 /* 0 when the proxy connected us, else -EPROTO with a sentence. `behind` bytes follow its head. */
-int proxy_judge(const struct proxy *p, const struct http1_head *h, size_t behind,
+int proxy_check(const struct proxy *p, const struct http1_head *h, size_t behind,
 	struct error *err);

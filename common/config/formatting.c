@@ -1,5 +1,5 @@
 /*
- * Few signs are judged, and only where they make no sense: a path may have a curly apostrophe or a
+ * Few signs are checked, and only where they make no sense: a path may have a curly apostrophe or a
  * non-breaking space in it, an option's name may not.
  */
 #include "config/formatting.h"

@@ -90,7 +90,7 @@ struct option_row {
 	size_t offset;   /* of the field in the config struct, or in the element */
 
 	/* Looks closer at a text, each of a list; NULL: whatever the type takes is right */
-	int (*judge)(struct str text, struct error *err);
+	int (*check)(struct str text, struct error *err);
 
 	/* Of OPTION_GROUP: no secrets, and no groups inside */
 	const struct option_table *group;

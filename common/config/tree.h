@@ -1,7 +1,7 @@
 #pragma once
 /*
  * A YAML file as a tree with line numbers. What the tree means is for its reader to say; here only
- * the shape is judged: one document, plain keys, none of them twice in one mapping, no anchors.
+ * the shape is checked: one document, plain keys, none of them twice in one mapping, no anchors.
  */
 #include "base/error.h"
 

@@ -150,16 +150,16 @@ static struct str trimmed(struct str s)
 	return s;
 }
 
-static int judge(const struct option_row *row, struct str text, struct error *err)
+static int check(const struct option_row *row, struct str text, struct error *err)
 {
-	return row->judge ? row->judge(text, err) : 0;
+	return row->check ? row->check(text, err) : 0;
 }
 
 static int append_one(const struct option_row *row, void *field, struct str text, struct error *err)
 {
 	if (text.n == 0)
 		return error_set(err, -EINVAL, "a value is empty");
-	int r = judge(row, text, err);
+	int r = check(row, text, err);
 	if (r)
 		return r;
 	if (row->type == OPTION_PORTS)
@@ -195,13 +195,13 @@ int value_set(const struct option_row *row, void *values, struct str text, struc
 	case OPTION_STRING:
 		if (text.n == 0 && row->required)
 			return error_set(err, -EINVAL, "it is empty");
-		if (text.n && judge(row, text, err))
+		if (text.n && check(row, text, err))
 			return -EINVAL;
 		return set_text(field, text, err);
 	case OPTION_SECRET:
 		if (text.n == 0)
 			return error_set(err, -EINVAL, "it is empty");
-		if (judge(row, text, err))
+		if (check(row, text, err))
 			return -EINVAL;
 		value_clear(row, values);
 		return set_text(field, text, err);

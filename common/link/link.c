@@ -218,7 +218,7 @@ static uint64_t quiet_deadline(const struct link *l)
 	return unheard_since(l, l->expected_at) ? l->expected_at + LINK_ASK_AFTER : CLOCK_NEVER;
 }
 
-static void link_judge_quiet(struct link *l, uint64_t now)
+static void link_check_quiet(struct link *l, uint64_t now)
 {
 	uint64_t deadline = quiet_deadline(l);
 	if (deadline == CLOCK_NEVER || now < deadline)
@@ -275,7 +275,7 @@ int link_tick(struct link *l, uint64_t now)
 		return -EPROTO;
 	}
 	link_heard(l);
-	link_judge_quiet(l, now);
+	link_check_quiet(l, now);
 	if (now - l->last_ping >= LINK_PING_EVERY) {
 		l->last_ping = now;
 		link_ask(l, now);

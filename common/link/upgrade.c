@@ -17,7 +17,7 @@ static bool is_websocket(const struct http1_head *h)
 	return h->upgrade && http1_lists(h, HTTP1_UPGRADE, STR("websocket"));
 }
 
-enum upgrade_verdict upgrade_judge(const struct http1_head *h, const char *path, size_t behind)
+enum upgrade_verdict upgrade_check(const struct http1_head *h, const char *path, size_t behind)
 {
 	if (h->method != HTTP1_GET || !str_eq(h->path, str_from(path)) || !upgrade_offered(h))
 		return UPGRADE_NONE;

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * How a connection becomes a link: the HTTP request, and what may be taken for one (RFC 6455,
- * section 4; docs/protocol.md, rules 1 to 3). Judged over parsed fields, for every request of a
+ * section 4; docs/protocol.md, rules 1 to 3). Checked on the parsed fields, for every request of a
  * connection, because reverse proxies mix visitors' requests and link requests on one of theirs.
  */
 #include <stddef.h>
@@ -32,12 +32,12 @@ static inline bool upgrade_offered(const struct http1_head *h)
 }
 
 /* Server: is this head a link request for `path`? `behind` bytes came behind it. */
-enum upgrade_verdict upgrade_judge(const struct http1_head *h, const char *path, size_t behind);
+enum upgrade_verdict upgrade_check(const struct http1_head *h, const char *path, size_t behind);
 
-/* Server: what a head that was judged UPGRADE_STRIPPED lacks, as a part of a sentence. */
+/* Server: what a head found to be UPGRADE_STRIPPED lacks, as a part of a sentence. */
 const char *upgrade_lacks(const struct http1_head *h);
 
-/* Server: the 101 for a head that was judged UPGRADE_LINK; returns its size. */
+/* Server: the 101 for a head found to be UPGRADE_LINK; returns its size. */
 size_t upgrade_response(const struct http1_head *h, time_t now, char out[UPGRADE_RESPONSE_MAX]);
 
 /*

@@ -1,5 +1,5 @@
 /*
- * What a record from the peer says. Every frame is judged before it acts: its size by the table in
+ * What a record from the peer says. Every frame is checked before it acts: its size by the table in
  * wire/frame, then its stream. A frame for a stream that is closed is dropped, for one that never
  * was it ends the link (rule 19); whatever breaks a rule ends the link, because its sender is
  * either broken or hostile, and authenticated.

@@ -64,7 +64,7 @@ static int bound_to_all(int type, uint16_t port)
 	return bound_to(type, &any);
 }
 
-int bind_judge(const char *bind_addr, struct error *err)
+int bind_check(const char *bind_addr, struct error *err)
 {
 	struct address a;
 	struct str text = str_from(bind_addr);

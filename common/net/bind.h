@@ -19,7 +19,7 @@ int bind_port(int type, const char *bind_addr, uint16_t port, struct error *err)
  * Whether `bind_addr` is an address at all, for options: the machine is not asked, as one that is there
  * later is none of the command's mistakes. 0, or -EINVAL with a sentence.
  */
-int bind_judge(const char *bind_addr, struct error *err);
+int bind_check(const char *bind_addr, struct error *err);
 
 /* The sentence for a later failure, -errno, of such a socket. Returns `error`. */
 int bind_explain(int type, int error, const char *bind_addr, uint16_t port, struct error *err);

@@ -95,7 +95,7 @@ int tls_context_init(struct tls_context *context, const SSL_METHOD *method, stru
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	/* Tickets hold what a server would have to remember, and a client here remembers nothing. */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_cert_verify_callback(ctx, tls_judge, NULL);
+	SSL_CTX_set_cert_verify_callback(ctx, tls_verify, NULL);
 	/* AES-128 first: it is the faster one, and as safe as the curve of the key exchange. */
 	if (!SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) ||
 		!SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"

@@ -83,12 +83,12 @@ int tls_auto_certificate(const char *dir, char **cert_out, char **key_out, struc
 /* ---- For those we go to ---- */
 
 struct tls_client_config {
-	const char *ca;   /* PEM file; NULL: the system's */
-	const char *pin;  /* "sha256/…": then nothing else is asked of the certificate */
-	const char *cert; /* PEM file that shows who we are; NULL: none */
-	const char *key;  /* its key; NULL: in its file or beside it */
-	bool insecure;    /* no certificate is judged: tls_verified() is then false */
-	bool judge_later; /* the handshake goes on whatever the certificate: the owner asks
+	const char *ca;    /* PEM file; NULL: the system's */
+	const char *pin;   /* "sha256/…": then nothing else is asked of the certificate */
+	const char *cert;  /* PEM file that shows who we are; NULL: none */
+	const char *key;   /* its key; NULL: in its file or beside it */
+	bool insecure;     /* certificates are not verified: tls_verified() is then false */
+	bool verify_later; /* the handshake goes on whatever the certificate: the owner asks
 	                            tls_verified() and tls_complaint(); links that are bound (rule 9) */
 };
 

@@ -1,4 +1,4 @@
-/* The side that goes to others and judges whom it finds there. */
+/* TLS of the side that dials: it verifies the certificate of the peer. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -119,7 +119,7 @@ static int show(SSL_CTX *ctx, const struct tls_client_config *config, struct err
 static int set_up(struct tls_client *c, const struct tls_client_config *config, struct error *err)
 {
 	c->insecure = config->insecure;
-	c->judge_later = config->judge_later;
+	c->verify_later = config->verify_later;
 	c->pinned = config->pin;
 	int r = config->pin ? parse_pin(config->pin, c->pin, err) : 0;
 	r = r ? r : tls_context_init(&c->context, TLS_client_method(), err);

@@ -87,7 +87,7 @@ struct tls_server {
 
 struct tls_client {
 	struct tls_context context;
-	bool insecure, judge_later, pinned;
+	bool insecure, verify_later, pinned;
 	uint8_t pin[TLS_PIN_SIZE];
 };
 
@@ -142,12 +142,12 @@ void tls_dates_of(X509 *x, struct tls_dates *out);
 /* The certificate, or its CA's, is not valid now. */
 void tls_complain_of_dates(struct tls *tls, X509 *x, bool ca);
 
-/* ---- Judgement (tls_verdict.c) ---- */
+/* ---- Verification (tls_verdict.c) ---- */
 
 /* "a.example", "a.example and b.example", "a.example, b.example and others", "no name". */
 void tls_names(X509 *x, char out[TLS_NAMES_SIZE]);
 
 /* For SSL_CTX_set_cert_verify_callback(). */
-int tls_judge(X509_STORE_CTX *store, void *arg);
+int tls_verify(X509_STORE_CTX *store, void *arg);
 /* Says why OpenSSL failed, as far as it has a reason waiting on this thread. */
 void tls_explain(struct tls *tls);

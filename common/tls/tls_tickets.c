@@ -126,7 +126,7 @@ static bool same_name(struct str a, struct str b)
 }
 
 /* A full handshake costs whoever brings the wrong one no more than it costs a newcomer. */
-static SSL_TICKET_RETURN judge(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
+static SSL_TICKET_RETURN check_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
 	size_t n_key_name, SSL_TICKET_STATUS status, void *arg)
 {
 	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
@@ -140,7 +140,7 @@ static SSL_TICKET_RETURN judge(SSL *ssl, SSL_SESSION *session, const unsigned ch
 int tls_tickets_serve(SSL_CTX *ctx, struct error *err)
 {
 	if (!SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, find_key) ||
-		!SSL_CTX_set_session_ticket_cb(ctx, NULL, judge, NULL))
+		!SSL_CTX_set_session_ticket_cb(ctx, NULL, check_ticket, NULL))
 		return tls_error(err, -ENOMEM, "TLS cannot be set up");
 	return 0;
 }

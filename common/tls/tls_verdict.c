@@ -163,7 +163,7 @@ static bool pin_fits(struct tls *tls, X509 *leaf)
  * The verdict stays with the session as OpenSSL's verify result, so that a resumed one has it as well.
  * 1 lets the handshake go on.
  */
-int tls_judge(X509_STORE_CTX *store, void *arg)
+int tls_verify(X509_STORE_CTX *store, void *arg)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls *tls = SSL_get_app_data(ssl);
@@ -184,7 +184,7 @@ int tls_judge(X509_STORE_CTX *store, void *arg)
 			complain(tls, store);
 	}
 	/* Without a client's certificate one goes on too: its owner knows what it was wanted for. */
-	if (good || tls->server || tls->client->judge_later)
+	if (good || tls->server || tls->client->verify_later)
 		return 1;
 	/* What is only out of date is not made right by trusting somebody else. */
 	tls->distrusted = !tls->client->pinned && !tls->valid_to;

@@ -352,7 +352,7 @@ static size_t string_end(const char *p, size_t n, size_t i)
 /*
  * The type, without parsing: to build the tree of a message that is skipped takes twenty times as long as
  * to look through it. False where there is none, where it is written with escapes, and for much of what
- * is no JSON: then the parser judges.
+ * is no JSON: then the parser decides.
  */
 static bool find_type(const char *p, size_t n, struct str *type_out)
 {

@@ -91,7 +91,7 @@ struct frame_addr {
 
 /*
  * kind u8 | service u32 | visitor | local | tls u8 | alpn u8, an address being family u8 | port u16 |
- * 0, 4 or 16 bytes. Kind, tls and alpn are not judged here: who cannot serve a stream resets it, not the
+ * 0, 4 or 16 bytes. Kind, tls and alpn are not checked here: who cannot serve a stream resets it, not the
  * link.
  */
 struct frame_open {

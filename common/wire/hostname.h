@@ -3,7 +3,7 @@
  * The one canonical form of a host name (rule 30), for what clients claim and what visitors ask for:
  * ASCII in lower case, no port, no trailing dot; an IPv6 address in brackets, in its shortest text, whose
  * zone is read and left out (RFC 6874, 4).
- * Labels are taken as people name things, underscores included; DNS is the judge of the rest.
+ * Labels are taken as people name things, underscores included; DNS decides about the rest.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
  * Lines into fields, in one pass over the bytes. A head that arrives in pieces is parsed at its first
  * piece (so that what is wrong is noticed early) and then only searched for its end, from where the
  * last search stopped; the second and last pass runs when the end is there. What the fields mean
- * together is judged in http1_judge.c.
+ * together is checked in http1_check.c.
  */
 #include "wire/http1.h"
 
@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "wire/http1_judge.h"
+#include "wire/http1_check.h"
 #include "wire/http1_scan.h"
 
 #define T HTTP1_C_TOKEN
@@ -88,7 +88,7 @@ static int line_end(const uint8_t **p, const uint8_t *end, int otherwise)
 	return HTTP1_OK;
 }
 
-/* "HTTP/1.0" or "HTTP/1.1", which must be followed by something before it is judged. */
+/* "HTTP/1.0" or "HTTP/1.1", which must be followed by something before it is checked. */
 static int parse_version(struct http1_head *h, const uint8_t **p, const uint8_t *end)
 {
 	static const char prefix[] = "HTTP/";
@@ -274,7 +274,7 @@ static int parse(struct http1_head *h, const uint8_t *p, size_t n, size_t limit,
 	return HTTP1_E_TOO_LARGE;
 }
 
-/* Behind the judge: notes the field that an error is about. */
+/* After the checks: notes the field that an error is about. */
 static int blame(struct http1_head *h, int code)
 {
 	static const uint8_t about[HTTP1_N_RESULTS] = {
@@ -299,14 +299,14 @@ int http1_parse_request(struct http1_head *h, const uint8_t *p, size_t n, size_t
 	size_t *scanned)
 {
 	int r = parse(h, p, n, limit, false, scanned);
-	return r ? r : blame(h, http1_judge_request(h));
+	return r ? r : blame(h, http1_check_request(h));
 }
 
 int http1_parse_response(struct http1_head *h, const uint8_t *p, size_t n, size_t limit,
 	enum http1_method asked, size_t *scanned)
 {
 	int r = parse(h, p, n, limit, true, scanned);
-	return r ? r : blame(h, http1_judge_response(h, asked));
+	return r ? r : blame(h, http1_check_response(h, asked));
 }
 
 int http1_head_init(struct http1_head *h, size_t fields_max)

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * The head of an HTTP/1 message: one strict parser for requests and responses (RFC 9112; rules 32 to
- * 35 and 40). It judges syntax and framing and leaves routing and rewriting to others, but prepares
+ * 35 and 40). It checks syntax and framing and leaves routing and rewriting to others, but prepares
  * them: names are numbered, what must not be passed on is marked, the host is canonical.
  *
  * Nothing is copied but the host: all views point into the caller's bytes and live as long.

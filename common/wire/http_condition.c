@@ -69,7 +69,7 @@ static enum answer modified_since(const struct http1_head *h, struct str name, i
 	return modified > date ? YES : NO;
 }
 
-enum http_condition http_condition_judge(const struct http1_head *h,
+enum http_condition http_condition_evaluate(const struct http1_head *h,
 	const struct http_validators *v)
 {
 	enum answer same = names_tag(h, STR("if-match"), v->etag, false);

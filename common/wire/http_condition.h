@@ -1,5 +1,5 @@
 #pragma once
-/* What a request makes its answer depend on (RFC 9110, 13), judged for GET and HEAD. */
+/* What a request makes its answer depend on (RFC 9110, 13), evaluated for GET and HEAD. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,7 +19,7 @@ enum http_condition {
 };
 
 /* If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since, in the order of 13.2.2. */
-enum http_condition http_condition_judge(const struct http1_head *h,
+enum http_condition http_condition_evaluate(const struct http1_head *h,
 	const struct http_validators *v);
 
 /*

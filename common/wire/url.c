@@ -1,5 +1,5 @@
 /*
- * One splitter into parts, and three judges of what the parts may be. Whatever the judges let through
+ * One splitter into parts, and three checks of what the parts may be. Whatever the checks let through
  * is free of spaces and control characters, because it ends up in request lines.
  */
 #include "wire/url.h"

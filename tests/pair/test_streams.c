@@ -80,7 +80,7 @@ static void finish(struct pair *p)
 }
 
 /* What must hold of both ends of a stream when all is said (the rest stands in pair.c). */
-static void judge(struct flow *f, uint32_t seed)
+static void check(struct flow *f, uint32_t seed)
 {
 	if (!f->used)
 		return;
@@ -122,7 +122,7 @@ static void random_scripts(void **state)
 		for (unsigned i = 0; i < 2; i++) {
 			struct side *s = side_at(&p, i);
 			for (size_t k = 0; k < PAIR_FLOWS; k++)
-				judge(&s->flows[k], seed);
+				check(&s->flows[k], seed);
 			if (s->budget.sum.held || s->link.state != LINK_UP)
 				fail_msg("seed %u: %zu in the budget, %s", seed, s->budget.sum.held,
 					s->link.why);

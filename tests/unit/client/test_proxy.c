@@ -215,7 +215,7 @@ static void test_request(void **state)
 	proxy_deinit(&p);
 }
 
-static void test_judge(void **state)
+static void test_check(void **state)
 {
 	static const struct {
 		const char *answer;
@@ -243,7 +243,7 @@ static void test_judge(void **state)
 		assert_int_equal(http1_parse_response(&h, (const uint8_t *)rows[i].answer,
 					 strlen(rows[i].answer), 4096, HTTP1_CONNECT, &scanned),
 			0);
-		int r = proxy_judge(&p, &h, rows[i].behind, &err);
+		int r = proxy_check(&p, &h, rows[i].behind, &err);
 		assert_int_equal(r, rows[i].says ? -EPROTO : 0);
 		if (rows[i].says && !(strstr(err.text, rows[i].says) && strstr(err.text, "squid")))
 			fail_msg("row %zu: %s", i, err.text);
@@ -260,7 +260,7 @@ int main(void)
 		cmocka_unit_test(test_choose_refuses),
 		cmocka_unit_test(test_environment_that_cannot_be_used),
 		cmocka_unit_test(test_request),
-		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_check),
 	};
 	if (crypto_start() < 0)
 		return 1;

@@ -50,7 +50,7 @@ static const struct option_row thing_rows[] = {
 };
 static const struct option_table thing_table = {.rows = thing_rows, .n = ARRAY_LEN(thing_rows)};
 
-static int judge_even(struct str text, struct error *err)
+static int check_even(struct str text, struct error *err)
 {
 	return text.n % 2 ? error_set(err, -EINVAL, "odd") : 0;
 }
@@ -103,7 +103,7 @@ static const struct option_row table_rows[] = {
 		.type = OPTION_RANGES,
 		.min = 1,
 		.max = 2,
-		.judge = judge_even,
+		.check = check_even,
 		.offset = offsetof(struct values, ranges)},
 	{.name = "config",
 		.type = OPTION_STRING,
@@ -532,7 +532,7 @@ static void test_notes(void **state)
 	}
 }
 
-/* What each line is said of an element, for the sentences of whoever judges it later. */
+/* What each line is said of an element, for the sentences of whoever checks it later. */
 static void test_places(void **state)
 {
 	char *argv[8], at[96];

@@ -47,7 +47,7 @@ static void test_words(void **state)
 		{"word", NULL},
 		{"two words", NULL},
 		{"caf\u00e9\u2013bar", NULL},
-		/* Values are judged elsewhere. */
+		/* Values are checked elsewhere. */
 		{"--token-from=a\u2013b", NULL},
 		{" ", "a backslash at the end of a line has blanks behind it"},
 		{" \t ", "a backslash at the end of a line has blanks behind it"},

@@ -214,9 +214,9 @@ static void check_row(const struct option_table *t, const struct option_row *row
 		assert_ptr_equal(option_find_key(t, row->key, strlen(row->key)), row);
 	if (row->type == OPTION_FLAG || row->implied)
 		assert_non_null(row->default_text);
-	if (row->implied && row->judge) {
+	if (row->implied && row->check) {
 		struct error err;
-		assert_int_equal(row->judge(str_from(row->implied), &err), 0);
+		assert_int_equal(row->check(str_from(row->implied), &err), 0);
 	}
 	if (row->type == OPTION_PORTS || row->type == OPTION_RANGES)
 		assert_true(row->max > 0);

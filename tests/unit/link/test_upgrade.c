@@ -84,12 +84,12 @@ static void requests(void **state)
 		char text[1024];
 		snprintf(text, sizeof(text), "%s\r\n%s\r\n", rows[i].line, rows[i].fields);
 		parse_request(text);
-		int verdict = upgrade_judge(&head, UPGRADE_PATH, rows[i].behind);
+		int verdict = upgrade_check(&head, UPGRADE_PATH, rows[i].behind);
 		if (verdict != (int)rows[i].verdict)
 			fail_msg("row %zu: %d", i, verdict);
 	}
 	parse_request("GET /other HTTP/1.1\r\n" HOST UP KEY V13 PROTO "\r\n");
-	assert_int_equal(upgrade_judge(&head, "/other", 0), UPGRADE_LINK);
+	assert_int_equal(upgrade_check(&head, "/other", 0), UPGRADE_LINK);
 }
 
 /* What one side writes, the other takes; with the accept value of RFC 6455's example. */
@@ -101,7 +101,7 @@ static void both_sides(void **state)
 	assert_in_range(n, 1, UPGRADE_REQUEST_MAX);
 	parse_request(request);
 	assert_int_equal(head.size, n);
-	assert_int_equal(upgrade_judge(&head, "/tunnel", 0), UPGRADE_LINK);
+	assert_int_equal(upgrade_check(&head, "/tunnel", 0), UPGRADE_LINK);
 	response[upgrade_response(&head, 1795892580, response)] = '\0';
 	assert_int_equal(http1_parse_response(&head, (const uint8_t *)response, strlen(response),
 				 HTTP1_RESPONSE_MAX, HTTP1_GET, &scanned),

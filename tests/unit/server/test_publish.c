@@ -25,7 +25,7 @@ static struct control publish(enum control_kind kind, enum control_tls tls, cons
 	return m;
 }
 
-static void test_judge(void **state)
+static void test_check(void **state)
 {
 	const struct {
 		enum control_kind kind;
@@ -73,7 +73,7 @@ static void test_judge(void **state)
 		struct error err = {.text = ""};
 		m.publish.path = rows[i].path;
 		m.publish.rewrite = rows[i].rewrite;
-		int r = publish_judge(&m, place, &err);
+		int r = publish_check(&m, place, &err);
 		if (r != rows[i].want || (r != PUBLISH_FINE && !*err.text))
 			fail_msg("row %zu: %d, \"%s\"", i, r, err.text);
 		if (r == PUBLISH_FINE)
@@ -106,7 +106,7 @@ static void test_alpn(void **state)
 		bool port = !*rows[i].host;
 		struct control m = publish(rows[i].kind, rows[i].tls, rows[i].host, port, 4000);
 		m.publish.alpn = rows[i].alpn;
-		int r = publish_judge(&m, place, &err);
+		int r = publish_check(&m, place, &err);
 		if (r != rows[i].want || (r != PUBLISH_FINE && !*err.text))
 			fail_msg("row %zu: %d, \"%s\"", i, r, err.text);
 	}
@@ -136,7 +136,7 @@ static void test_ranges(void **state)
 		struct error err = {.text = ""};
 		m.publish.service = rows[i].service;
 		m.publish.ports = rows[i].ports;
-		assert_int_equal(publish_judge(&m, place, &err), rows[i].want);
+		assert_int_equal(publish_check(&m, place, &err), rows[i].want);
 		assert_string_equal(publish_asked(&m, asked), rows[i].asked);
 	}
 }
@@ -210,7 +210,7 @@ static void test_repeats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_repeats),

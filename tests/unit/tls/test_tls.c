@@ -170,11 +170,11 @@ static void verdicts(void **state)
 			"\"Another CA\")"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		/* 0: refused, 1: judged later, 2: not judged */
+		/* 0: refused, 1: verified later, 2: not verified */
 		for (int how = 0; how < 3; how++) {
 			server = serve(test_path(cases[i].file), NULL, NULL);
 			begin(client((struct tls_client_config){.ca = test_path("ca"),
-				      .judge_later = how == 1,
+				      .verify_later = how == 1,
 				      .insecure = how == 2}),
 				cases[i].host);
 			const char *complaint =
@@ -211,7 +211,7 @@ static void the_other_side_tells_the_time(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		server = serve(test_path(cases[i].file), NULL, NULL);
 		begin(client((struct tls_client_config){.ca = test_path("ca"),
-			      .judge_later = true}),
+			      .verify_later = true}),
 			"a.example");
 		assert_int_equal(shake(9999), 0);
 		for (int again = 0; again < 2; again++)

@@ -70,7 +70,7 @@ static void test_conditions(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char room[512];
 		parse(rows[i].fields, room);
-		int got = http_condition_judge(&head, &ours);
+		int got = http_condition_evaluate(&head, &ours);
 		if (got != rows[i].want)
 			fail_msg("%s: %d", rows[i].fields, got);
 	}

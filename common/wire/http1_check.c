@@ -2,7 +2,7 @@
  * Request smuggling lives on two readers that see different ends of one message. So whatever two
  * readers could understand differently is refused here, even where RFC 9112 would allow to repair it.
  */
-#include "wire/http1_judge.h"
+#include "wire/http1_check.h"
 
 #include "base/macros.h"
 #include "wire/http1_scan.h"
@@ -46,7 +46,7 @@ static struct http1_field *first_of(struct http1_head *h, enum http1_id id)
 	return &h->fields[http1_find(h, id) - h->fields];
 }
 
-static int judge_length(struct http1_head *h)
+static int check_length(struct http1_head *h)
 {
 	struct http1_field *f = first_of(h, HTTP1_CONTENT_LENGTH);
 	struct str digits = f->value;
@@ -60,7 +60,7 @@ static int judge_length(struct http1_head *h)
 	return HTTP1_OK;
 }
 
-static int judge_coding(struct http1_head *h)
+static int check_coding(struct http1_head *h)
 {
 	struct http1_field *f = first_of(h, HTTP1_TRANSFER_ENCODING);
 	if (h->minor == 0)
@@ -72,7 +72,7 @@ static int judge_coding(struct http1_head *h)
 	return HTTP1_OK;
 }
 
-static int judge_framing(struct http1_head *h, enum http1_body otherwise)
+static int check_framing(struct http1_head *h, enum http1_body otherwise)
 {
 	const uint64_t length = UINT64_C(1) << HTTP1_CONTENT_LENGTH,
 		       coding = UINT64_C(1) << HTTP1_TRANSFER_ENCODING;
@@ -86,7 +86,7 @@ static int judge_framing(struct http1_head *h, enum http1_body otherwise)
 		return HTTP1_E_CODING;
 	if ((h->seen & length) && (h->seen & coding))
 		return HTTP1_E_BOTH_LENGTHS;
-	return h->seen & length ? judge_length(h) : judge_coding(h);
+	return h->seen & length ? check_length(h) : check_coding(h);
 }
 
 static void mark_hop(struct http1_head *h, struct str name)
@@ -134,7 +134,7 @@ static bool lists_upgrade(const struct http1_head *h)
 }
 
 /* `framed`: the fields of the head say where the message ends, so none of those may go. */
-static int judge_connection(struct http1_head *h, bool framed)
+static int check_connection(struct http1_head *h, bool framed)
 {
 	bool closes = false, keeps = false, upgrades = false;
 	size_t n = 0;
@@ -163,7 +163,7 @@ static int judge_connection(struct http1_head *h, bool framed)
 	return HTTP1_OK;
 }
 
-static int judge_expect(struct http1_head *h)
+static int check_expect(struct http1_head *h)
 {
 	const struct http1_field *first = http1_find(h, HTTP1_EXPECT);
 	for (struct http1_field *f = h->fields; first && f < h->fields + h->n_fields; f++) {
@@ -181,7 +181,7 @@ static int judge_expect(struct http1_head *h)
 }
 
 /* RFC 9110, 7.6.2: counted for two methods; for the others it is a field like any. */
-static int judge_max_forwards(struct http1_head *h)
+static int check_max_forwards(struct http1_head *h)
 {
 	if (h->method != HTTP1_OPTIONS && h->method != HTTP1_TRACE)
 		return HTTP1_OK;
@@ -239,7 +239,7 @@ static int split_absolute(struct http1_head *h, struct str *authority_out, uint1
 	return HTTP1_OK;
 }
 
-static int judge_target(struct http1_head *h, struct str *authority_out, uint16_t *port_out)
+static int check_target(struct http1_head *h, struct str *authority_out, uint16_t *port_out)
 {
 	h->method = (uint8_t)method_of(h->method_name);
 	if (h->method == HTTP1_CONNECT)
@@ -257,7 +257,7 @@ static int judge_target(struct http1_head *h, struct str *authority_out, uint16_
 	return split_absolute(h, authority_out, port_out);
 }
 
-static int judge_host(struct http1_head *h, struct str authority, uint16_t scheme_port)
+static int check_host(struct http1_head *h, struct str authority, uint16_t scheme_port)
 {
 	const struct http1_field *f = http1_find(h, HTTP1_HOST);
 	if (!f && h->minor > 0)
@@ -285,20 +285,20 @@ static int judge_host(struct http1_head *h, struct str authority, uint16_t schem
 									  : HTTP1_E_HOST_DIFFERS;
 }
 
-int http1_judge_request(struct http1_head *h)
+int http1_check_request(struct http1_head *h)
 {
 	struct str authority = STR_NULL;
 	uint16_t scheme_port = 0;
-	int r = judge_target(h, &authority, &scheme_port);
+	int r = check_target(h, &authority, &scheme_port);
 	if (r == HTTP1_OK)
-		r = judge_host(h, authority, scheme_port);
+		r = check_host(h, authority, scheme_port);
 	if (r == HTTP1_OK)
-		r = judge_framing(h, HTTP1_BODY_NONE);
+		r = check_framing(h, HTTP1_BODY_NONE);
 	if (r == HTTP1_OK)
-		r = judge_connection(h, true);
+		r = check_connection(h, true);
 	if (r == HTTP1_OK && (h->seen & UINT64_C(1) << HTTP1_MAX_FORWARDS))
-		r = judge_max_forwards(h);
-	return r ? r : judge_expect(h);
+		r = check_max_forwards(h);
+	return r ? r : check_expect(h);
 }
 
 /* RFC 9112, 6.3, rules 1 and 2: the end of the head is the answer's, whatever its fields say. */
@@ -313,9 +313,9 @@ static bool bodiless(const struct http1_head *h, enum http1_method asked)
  * that GET would bring, which is passed on where exactly one of them says it clearly; all else goes,
  * because somebody behind us might wait for a body (RFC 9110, 8.6 and 9.3.6).
  */
-static void judge_unframed(struct http1_head *h, enum http1_method asked)
+static void check_unframed(struct http1_head *h, enum http1_method asked)
 {
-	bool clear = judge_framing(h, HTTP1_BODY_NONE) == HTTP1_OK;
+	bool clear = check_framing(h, HTTP1_BODY_NONE) == HTTP1_OK;
 	/* To GET, too, a 1xx or a 204 has no body that could be told of. */
 	bool head = asked == HTTP1_HEAD && h->status >= 200 && h->status != 204;
 	bool tells = clear && (head || h->status == 304);
@@ -331,16 +331,16 @@ static void judge_unframed(struct http1_head *h, enum http1_method asked)
 	h->body = HTTP1_BODY_NONE;
 }
 
-int http1_judge_response(struct http1_head *h, enum http1_method asked)
+int http1_check_response(struct http1_head *h, enum http1_method asked)
 {
 	bool framed = !bodiless(h, asked);
-	int r = judge_connection(h, framed);
+	int r = check_connection(h, framed);
 	if (r == HTTP1_OK && framed)
-		r = judge_framing(h, HTTP1_BODY_UNTIL_CLOSE);
+		r = check_framing(h, HTTP1_BODY_UNTIL_CLOSE);
 	if (r)
 		return r;
 	if (!framed)
-		judge_unframed(h, asked);
+		check_unframed(h, asked);
 	if (h->body == HTTP1_BODY_UNTIL_CLOSE)
 		h->keep_alive = false;
 	return HTTP1_OK;

@@ -5,5 +5,5 @@
  */
 #include "wire/http1.h"
 
-int http1_judge_request(struct http1_head *h);
-int http1_judge_response(struct http1_head *h, enum http1_method asked);
+int http1_check_request(struct http1_head *h);
+int http1_check_response(struct http1_head *h, enum http1_method asked);
