@@ -95,6 +95,23 @@ def way(request, tunnel):
     return Way(tunnel, request.param == "direct")
 
 
+@pytest.fixture
+def bystander(tunnel):
+    """(server, client, upstream) whose streams must go on; checked again at the end."""
+    s, c, u = tunnel.through("fine")
+    steady = tunnel.visitor(s)
+    assert steady.get().body == b"fine"
+    yield s, c, u
+    assert steady.get().body == b"fine", "a bystander's connection was harmed"
+    assert tunnel.visitor(s).get().body == b"fine"
+    assert s.alive() and c.alive()
+
+
+@pytest.fixture
+def ca(tunnel):
+    return tunnel.ca()
+
+
 @pytest.fixture(scope="session")
 def source_root():
     return pathlib.Path(__file__).resolve().parents[2]

@@ -118,7 +118,7 @@ def test_the_upstream_is_told(tunnel, server, names, told):
 def test_each_upstream_has_its_own(tunnel, server):
     """From the file, and read again; what is the same stays."""
     upstream = tunnel.upstream(says).address
-    ports = free_port(), free_port()
+    ports = free_ports(2)
     config = tunnel.path / "client.yaml"
 
     def write(first):

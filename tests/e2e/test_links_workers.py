@@ -14,7 +14,7 @@ from harness.mitm import DOWN, UP
 from harness.noise import Link, control
 from harness.programs import TOKEN
 from harness.public import port_of
-from harness.upstream import echo, head_of, response
+from harness.upstream import echo, echo_bytes, head_of, response
 from harness.visitor import Closed, Visitor
 from harness.wait import wait_until
 
@@ -45,14 +45,6 @@ class Linked:
 @pytest.fixture
 def linked(tunnel, node):
     return lambda upstreams: Linked(tunnel, node, upstreams)
-
-
-def echo_bytes(conn):
-    while True:
-        data = conn.sock.recv(65536)
-        if not data:
-            return conn.finish()
-        conn.sock.sendall(data)
 
 
 def works(v):

@@ -8,7 +8,7 @@ import pytest
 
 from harness.programs import TUNNEL
 from harness.public import free_port, free_ports, is_free, port_of
-from harness.upstream import head_of, one, response
+from harness.upstream import echo_bytes, head_of, one, response
 from harness.visitor import Visitor
 from harness.wait import wait_until
 
@@ -178,13 +178,7 @@ def test_streams_of_the_others_go_on(tunnel, server):
     drip = Drip()
     long, other, third = tunnel.upstream(drip), tunnel.upstream("b"), tunnel.upstream("c")
 
-    def echo(conn):
-        while True:
-            data = conn.sock.recv(4096)
-            if not data:
-                return
-            conn.sock.sendall(data)
-    raw = {"upstream": "0=tcp://" + tunnel.upstream(echo).address}
+    raw = {"upstream": "0=tcp://" + tunnel.upstream(echo_bytes).address}
     stays = [at("long.example", long), raw]
     client = Configured(tunnel, server, *stays, at("b.example", other))
     client.published(3)

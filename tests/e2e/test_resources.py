@@ -2,10 +2,12 @@
 turns, and that this keeps nobody else out."""
 
 import contextlib
+import os
 import selectors
 import signal
 import socket
 import ssl
+import struct
 import threading
 import time
 
@@ -15,6 +17,7 @@ from harness import wire
 from harness.noise import Link, Refused
 from harness.programs import TOKEN
 from harness.tls import trusting
+from harness.upstream import response
 from harness.visitor import Closed, Visitor
 from harness.wait import SANITIZED, wait_until
 
@@ -281,3 +284,72 @@ def test_one_session_too_many(tunnel):
     late.log_contains("503")
     server.log_contains("--max-sessions")
     assert tunnel.visitor(server).get().text() == "here"
+
+
+def test_many_handshakes_at_a_time(tunnel):
+    """Counted, and an honest client still gets in when they are gone."""
+    server = tunnel.server("--max-handshakes=16")
+    v = []
+    for _ in range(40):
+        try:
+            v.append(Visitor(server.address).send(wire.link_request()))
+        except OSError:
+            pass
+    time.sleep(0.2)
+    for x in v:
+        x.close()
+    tunnel.client(server, tunnel.upstream("in"))
+    assert tunnel.visitor(server).get().body == b"in"
+
+
+def test_reset_flood(bystander):
+    """Visitors that connect and reset in a loop do not become a flood at the upstream (rule 25)."""
+    server, _, upstream = bystander
+
+    def flood():
+        for _ in range(100):
+            try:
+                v = Visitor(server.address)
+                v.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                v.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                v.close()
+            except OSError:
+                pass
+
+    threads = [threading.Thread(target=flood) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    wait_until(lambda: Visitor(server.address).get().body == b"fine", "service")
+    if os.geteuid() == 0:  # it made itself unreadable to its own user
+        wait_until(lambda: server.fds() < 100, "descriptors to be given back")
+
+
+def test_descriptors_run_out(tunnel):
+    """A server with few descriptors refuses some, and serves again when they come back."""
+    import resource
+
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    server = tunnel.server(preexec_fn=few)
+    tunnel.client(server, tunnel.upstream(response("ok")))
+    visitors = []
+    for _ in range(100):
+        try:
+            visitors.append(Visitor(server.address))
+        except OSError:
+            pass
+    time.sleep(0.3)
+    assert server.alive()
+    for v in visitors:
+        v.close()
+
+    def served():
+        try:
+            return tunnel.visitor(server).get().body == b"ok"
+        except Closed:
+            return False  # taken while there was still no descriptor to spare
+
+    wait_until(served, "service")

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from harness.programs import TOKEN, TUNNEL
-from harness.public import free_port, free_ports
+from harness.public import free_ports
 from harness.stage import Daemon
 from harness.wait import wait_until
 
@@ -31,8 +31,7 @@ def bodies(tunnel, server, n=8, **kwargs):
 
 def places(tunnel):
     """What a client may ask for: an --upstream with %s for its port's last digit, and its name in sentences."""
-    port = free_port()
-    first = free_ports(3)[0]
+    port, first, *_ = free_ports(4)
     return {
         "every host": ("http://127.0.0.1:%d", "every other host"),
         "a host": ("a.example.org=http://127.0.0.1:%d", "a.example.org"),

@@ -24,11 +24,6 @@ def wss(server, host="127.0.0.1"):
 
 
 @pytest.fixture
-def ca(tunnel):
-    return tunnel.ca()
-
-
-@pytest.fixture
 def node(tunnel, ca):
     """An exit node with a certificate of that CA."""
     return tunnel.server(*ca.issue("127.0.0.1", "localhost").options())

@@ -138,6 +138,13 @@ def echo(conn):
         conn.send(response(request[1]))
 
 
+def echo_bytes(conn):
+    """Sends back whatever comes, to its end."""
+    while data := conn.sock.recv(65536):
+        conn.sock.sendall(data)
+    conn.finish()
+
+
 def numbered(conn):
     """Answers every request with the number of the connection it came by."""
     while conn.read_request() is not None:
@@ -251,7 +258,8 @@ class FullBacklog:
 
     def __init__(self):
         self.sock = socket.create_server(("127.0.0.1", 0), backlog=0)
-        self.url = "http://127.0.0.1:%d" % self.sock.getsockname()[1]
+        self.address = "127.0.0.1:%d" % self.sock.getsockname()[1]
+        self.url = "http://" + self.address
         self.queue = [socket.socket() for _ in range(4)]
         for s in self.queue:
             s.setblocking(False)
