@@ -85,16 +85,16 @@ static const struct option_row service_rows[] = {
 		.metavar = "[KEY=]URL,...",
 		.env = "TUNNEL_UPSTREAM",
 		.help = "What to publish: a URL for every host, HOST=URL for one, *.HOST=URL for "
-			"those below it, PORT=URL at a public port; http, https, tcp, udp, "
+			"its subdomains, PORT=URL for a public port; http, https, tcp, udp, "
 			"tls+tcp, sni+tcp, unix, or file for a folder",
 		.brief = "What to publish: URL for every host, HOST=URL for one, "
-			 "PORT=tcp://HOST:PORT at a public port",
+			 "PORT=tcp://HOST:PORT for a public port",
 		.offset = IN(upstream)},
 	{.name = "port",
 		.type = OPTION_RANGES,
 		.max = RANGES_MAX,
 		.help = "The public port of the --upstream before it; 0 for any",
-		.brief = "The public port of that --upstream; 0: any",
+		.brief = "Public port of the --upstream before it; 0: any",
 		.section = "Of the --upstream before it",
 		.offset = IN(port)},
 	{.name = "proxy-protocol",
@@ -109,70 +109,70 @@ static const struct option_row service_rows[] = {
 		.default_text = "abort",
 		.metavar = "abort|keep",
 		.values = half_closed_words,
-		.help = "Whether the --upstream before it goes on answering who has shut down its "
-			"sending side, or is told that the visitor left",
+		.help = "Whether a request of the --upstream before it is aborted or kept if its "
+			"visitor shuts down its sending side",
 		.offset = IN(half_closed)},
 	{.name = "alpn",
 		.type = OPTION_LIST,
 		.metavar = "NAME,...",
 		.check = check_alpn,
-		.help = "What the tls+tcp --upstream before it speaks behind TLS, in order of "
-			"preference: h2,http/1.1",
+		.help = "The protocols that the tls+tcp --upstream before it speaks behind TLS, in "
+			"order of preference: h2,http/1.1",
 		.offset = IN(alpn)},
 	{.name = "listing",
 		.aliases = "allow-browsing",
 		.type = OPTION_FLAG,
 		.default_text = "false",
-		.help = "List the directories that have no index.html, in the folder (file://) of "
-			"the --upstream before it",
+		.help = "List the directories without an index.html in the folder (file://) of the "
+			"--upstream before it",
 		.offset = IN(listing)},
 	{.name = "upstream-insecure",
 		.key = "insecure",
 		.type = OPTION_FLAG,
 		.default_text = "false",
-		.help = "Take any certificate of the https --upstream before it",
+		.help = "Do not verify the certificate of the https --upstream before it",
 		.offset = IN(insecure)},
 	{.name = "upstream-ca",
 		.key = "ca",
 		.type = OPTION_STRING,
 		.metavar = "FILE",
-		.help = "Trust these CAs, and not the system's, for the https --upstream before it",
+		.help = "Verify the https --upstream before it by these CAs instead of the "
+			"system's",
 		.offset = IN(ca)},
 	{.name = "upstream-host",
 		.key = "host",
 		.type = OPTION_STRING,
 		.metavar = "HOST[:PORT]",
 		.check = check_host,
-		.help = "The Host that the --upstream before it is asked for, and with https the "
-			"name in its certificate",
+		.help = "The Host that is sent to the --upstream before it, and for https the name "
+			"that its certificate must have",
 		.offset = IN(host)},
 	{.name = "upstream-host-only",
 		.key = "host-only",
 		.type = OPTION_FLAG,
 		.default_text = "false",
-		.help = "Rewrite Host alone for the --upstream before it, and not Origin, Referer, "
-			"Location, Content-Location and the Domain of Set-Cookie with it",
+		.help = "Rewrite only Host for the --upstream before it, and not Origin, Referer, "
+			"Location, Content-Location and the Domain of Set-Cookie",
 		.offset = IN(host_only)},
 	{.name = "tcp-idle",
 		.type = OPTION_STRING,
 		.metavar = "TIME",
 		.help = "How long a TCP connection of the --upstream before it may carry nothing, "
-			"0 for "
-			"any time; without it 4h",
+			"0 for no limit; default: 4h",
 		.offset = IN(tcp_idle)},
 	{.name = "max-connections",
 		.type = OPTION_NUMBER,
 		.default_text = "0",
 		.max = CONNECTIONS_MAX,
-		.help = "Connections to the TCP --upstream before it at a time, 0 for any number; "
-			"more "
-			"wait",
+		.help = "Concurrent connections to the TCP --upstream before it, 0 for no limit; "
+			"further visitors wait",
 		.offset = IN(max_connections)},
 	{.name = "max-connections-per-visitor",
 		.type = OPTION_NUMBER,
 		.default_text = "0",
 		.max = CONNECTIONS_MAX,
-		.help = "The same for one visitor's address",
+		.help = "Concurrent connections of one visitor's address to the TCP --upstream "
+			"before it",
 		.offset = IN(max_connections_per_visitor)},
 };
 
@@ -207,8 +207,7 @@ static const struct option_row rows[] = {
 		.type = OPTION_FLAG,
 		.default_text = "false",
 		.help = "Share no public name or port with another client: the one that comes "
-			"second is "
-			"refused",
+			"second is refused",
 		.brief = "Share no name or port with another client",
 		.section = "More to publish",
 		.reloadable = true,
@@ -217,7 +216,7 @@ static const struct option_row rows[] = {
 		.type = OPTION_RANGES,
 		.min = 1,
 		.max = RANGES_MAX,
-		.help = "TCP ports to publish of an --upstream that is a host alone",
+		.help = "TCP ports to publish of an --upstream that is only a host",
 		.section = "More to publish",
 		.offset = AT(ports)},
 	{.name = "token",
@@ -227,7 +226,7 @@ static const struct option_row rows[] = {
 		.env = "TUNNEL_TOKEN",
 		.help = "The secret shared with the exit node",
 		.brief = "The secret shared with the exit node",
-		.section = "Who it is, and the way to the exit node",
+		.section = "Token, and the way to the exit node",
 		.offset = AT(token)},
 	{.name = "token-from",
 		.letter = 'f',
@@ -236,32 +235,32 @@ static const struct option_row rows[] = {
 		.metavar = "FILE",
 		.env = "TUNNEL_TOKEN_FROM",
 		.help = "Read the token from this file",
-		.brief = "The same, from a file of mode 600",
+		.brief = "Read the token from this file, of mode 600",
 		.offset = AT(token_from)},
 	{.name = "no-token",
 		.type = OPTION_FLAG,
 		.default_text = "false",
-		.help = "Use an exit node that lets everybody publish",
+		.help = "Use an exit node that lets anyone publish",
 		.offset = AT(no_token)},
 	{.name = "no-seal",
 		.type = OPTION_FLAG,
 		.default_text = "false",
-		.help = "Do not encrypt the link if the exit node says so too: for trusted "
-			"networks",
+		.help = "Do not encrypt the link if the exit node also says --no-seal: only for "
+			"trusted networks",
 		.offset = AT(no_seal)},
 	{.name = "proxy",
 		.type = OPTION_SECRET,
 		.metavar = "URL",
 		.check = check_proxy,
-		.help = "Go through this proxy, http://, socks5:// or socks5h://"
-			"[USER:PASSWORD@]HOST:PORT, or none; without it as https_proxy, all_proxy, "
-			"http_proxy and no_proxy say",
-		.brief = "Go through this proxy: http:// or socks5h://",
+		.help = "Connect through this proxy, http://, socks5:// or "
+			"socks5h://[USER:PASSWORD@]HOST:PORT, or none; default: https_proxy, "
+			"all_proxy, http_proxy and no_proxy",
+		.brief = "Connect through this http:// or socks5h:// proxy",
 		.offset = AT(proxy)},
 	{.name = "control-path",
 		.type = OPTION_STRING,
 		.metavar = "PATH",
-		.help = "Where the exit node takes clients; without it the path in --remote, "
+		.help = "Path of the WebSocket handshake; default: the path in --remote, "
 			"else " UPGRADE_PATH,
 		.offset = AT(control_path)},
 	/* One is never slower on a path that loses nothing. */
@@ -270,36 +269,37 @@ static const struct option_row rows[] = {
 		.default_text = "1",
 		.min = 1,
 		.max = LINKS_MAX,
-		.help = "Connections to the exit node: more help on paths that lose packets",
+		.help = "Number of connections to the exit node: more help on paths that lose "
+			"packets",
 		.offset = AT(links)},
 
 	{.name = "tls-ca",
 		.type = OPTION_STRING,
 		.metavar = "FILE",
-		.help = "Trust these CAs, and not the system's, for the exit node's certificate",
-		.brief = "Trust these CAs for the exit node's certificate",
+		.help = "Verify the exit node's certificate by these CAs instead of the system's",
+		.brief = "Verify the exit node's certificate by these CAs",
 		.offset = AT(tls_ca)},
 	{.name = "tls-pin",
 		.type = OPTION_STRING,
 		.metavar = "sha256/...",
 		.check = check_pin,
-		.help = "Take the exit node's certificate by its key alone",
+		.help = "Accept the exit node's certificate only by its key",
 		.offset = AT(tls_pin)},
 	{.name = "tls-client-cert",
 		.type = OPTION_STRING,
 		.metavar = "FILE",
-		.help = "Show this certificate to the exit node",
+		.help = "The client's own certificate, shown to the exit node",
 		.offset = AT(tls_client_cert)},
 	{.name = "tls-client-key",
 		.type = OPTION_STRING,
 		.metavar = "FILE",
-		.help = "Its key; without it in the certificate's file or beside it",
+		.help = "Its key; default: in the certificate's file or beside it",
 		.offset = AT(tls_client_key)},
 
 	{.name = "strict-forwarding",
 		.type = OPTION_FLAG,
 		.default_text = "true",
-		.help = "Accepted for inlets' sake: it is always so",
+		.help = "Accepted for compatibility with inlets: it is always on",
 		.note = "turning it off changes nothing, the server can never make the client dial "
 			"anything but its own upstreams",
 		.section = "For command lines of inlets",
@@ -320,14 +320,14 @@ static const struct option_row rows[] = {
 		.default_text = "256",
 		.min = 1,
 		.max = 1 << 16,
-		.help = "Connections to upstreams that are being opened at a time; more wait",
+		.help = "Connections to upstreams that may be opening at a time; further ones wait",
 		.offset = AT(max_dials)},
 	{.name = "max-dials-per-visitor",
 		.type = OPTION_NUMBER,
 		.default_text = "32",
 		.min = 1,
 		.max = 1 << 16,
-		.help = "The same for one visitor's address",
+		.help = "Connections for one visitor's address that may be opening at a time",
 		.offset = AT(max_dials_per_visitor)},
 	/* People and programs give up on a connection that says nothing at about this. */
 	{.name = "queue-timeout",
@@ -351,7 +351,7 @@ const struct option_table client_option_table = {
 		   "  tunnel client --remote=127.0.0.1 --upstream=http://127.0.0.1:3000 \\\n"
 		   "    --token-from ~/.local/state/tunnel/token\n"
 		   "  tunnel client --config=/etc/tunnel/client-home.yaml\n",
-	.summary = "Publishes what it reaches from here, its upstreams, at an exit node.",
+	.summary = "Publishes services through an exit node; runs beside them.",
 	.rows = rows,
 	.n = ARRAY_LEN(rows),
 	.stray = "what to publish stands behind --upstream, as in --upstream=3000; in short it is "
@@ -404,7 +404,7 @@ static const struct option_operand to_publish[] = {
 
 const struct option_table client_short_forms[] = {
 	SHORT_FORM(UPSTREAM_FORM_HTTP, "http", "[HOST=]UPSTREAM",
-		"Publishes a web site: tunnel client with one --upstream by HTTP.",
+		"Publishes a web site: tunnel client with one HTTP --upstream.",
 		"  tunnel http 3000\n"
 		"  tunnel http app.example.org=3000\n"
 		"  tunnel http ./dist\n"),
@@ -417,6 +417,6 @@ const struct option_table client_short_forms[] = {
 		"  tunnel udp 53\n"
 		"  tunnel udp 5353=53\n"),
 	SHORT_FORM(UPSTREAM_FORM_TLS, "tls", "HOST=UPSTREAM",
-		"Publishes by its name what speaks TLS: tunnel client with one --upstream.",
+		"Publishes a TLS service by its server name: tunnel client with one --upstream.",
 		"  tunnel tls app.example.org=443\n"),
 };

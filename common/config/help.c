@@ -182,7 +182,7 @@ static const struct option_row help_row = {.name = OPTION_HELP_NAME,
 	.implied = "true",
 	.metavar = OPTION_HELP_ALL,
 	.help = "Print the options that most people need, or all of them, and end",
-	.brief = "Print this, or all the options there are"};
+	.brief = "Print this help, or all options"};
 
 void help_print(FILE *to, const struct option_table *t)
 {

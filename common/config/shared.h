@@ -26,7 +26,7 @@ extern const char *const shared_log_formats[];
 		.default_text = "64KiB",                                                         \
 		.min = 16 * KIB,                                                                 \
 		.max = 16 * MIB,                                                                 \
-		.help = "What a stream may send before it is read",                              \
+		.help = "How much a stream may send before the other end has read it",           \
 		.section = "Links of clients",                                                   \
 		.offset = offsetof(side, base_window)},                                          \
 		{.name = "max-window",                                                           \
@@ -34,13 +34,13 @@ extern const char *const shared_log_formats[];
 			.default_text = "8MiB",                                                  \
 			.min = 16 * KIB,                                                         \
 			.max = GIB,                                                              \
-			.help = "What this may grow to for a fast stream",                       \
+			.help = "The largest window that a fast stream may grow to",             \
 			.offset = offsetof(side, max_window)},                                   \
 		{.name = "memory-budget",                                                        \
 			.type = OPTION_SIZE,                                                     \
 			.default_text = "0",                                                     \
 			.max = UINT64_C(1) << 40,                                                \
-			.help = "Memory for what waits to be read; 0 is an eighth of the "       \
+			.help = "Memory for data that waits to be read; 0 is an eighth of the "  \
 				"machine's, from 32MiB to 1GiB",                                 \
 			.offset = offsetof(side, memory_budget)},                                \
 	{                                                                                        \
@@ -67,15 +67,15 @@ extern const char *const shared_log_formats[];
 		.type = OPTION_DURATION,                                                       \
 		.default_text = "10s",                                                         \
 		.max = 3600 * CLOCK_S,                                                         \
-		.help = "How long requests under way may take to finish after SIGTERM",        \
+		.help = "How long running requests may take to finish after SIGTERM",          \
 		.section = "Running it",                                                       \
 		.offset = offsetof(side, grace)},                                              \
 		{.name = "config",                                                             \
 			.type = OPTION_STRING,                                                 \
 			.metavar = "FILE",                                                     \
 			.env = "TUNNEL_CONFIG",                                                \
-			.help = "Read options from this YAML file too",                        \
-			.brief = "Read options from this YAML file too",                       \
+			.help = "Read further options from this YAML file",                    \
+			.brief = "Read further options from this YAML file",                   \
 			.offset = offsetof(side, config)},                                     \
 		{.name = "log-level",                                                          \
 			.type = OPTION_ENUM,                                                   \
@@ -83,12 +83,12 @@ extern const char *const shared_log_formats[];
 			.metavar = "LEVEL",                                                    \
 			.values = shared_log_levels,                                           \
 			.env = "TUNNEL_LOG_LEVEL",                                             \
-			.help = "How much to say",                                             \
-			.brief = "How much to say: error, warn, info or debug",                \
+			.help = "The least severe messages that are logged",                   \
+			.brief = "What to log: error, warn, info or debug",                    \
 			.reloadable = true,                                                    \
 			.offset = offsetof(side, log_level)},                                  \
 	{                                                                                      \
 		.name = "log-format", .type = OPTION_ENUM, .default_text = "text",             \
 		.metavar = "FORMAT", .values = shared_log_formats, .env = "TUNNEL_LOG_FORMAT", \
-		.help = "The form of the log's lines", .offset = offsetof(side, log_format)    \
+		.help = "The format of the log's lines", .offset = offsetof(side, log_format)  \
 	}

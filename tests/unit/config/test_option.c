@@ -179,7 +179,7 @@ static void test_help(void **state)
 	assert_string_equal(text,
 		"Usage: tunnel test --remote=X\n\nA test.\n\n"
 		"  -p, --port=PORT               Listen there\n"
-		"  -h, --help[=all]              Print this, or all the options there are\n"
+		"  -h, --help[=all]              Print this help, or all options\n"
 		"\nExamples:\n  tunnel test\n");
 	free(text);
 
