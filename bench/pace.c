@@ -26,7 +26,7 @@
 #define LOOK_NS     100000000u  /* between two looks at the clock when nothing is due */
 #define LINGER_NS   5000000000u /* how long answers may take that are missing at the end */
 
-struct visitor {
+struct h1_conn {
 	int fd;
 	uint64_t due; /* the moment of the request under way, in ns */
 	size_t got;
@@ -34,8 +34,8 @@ struct visitor {
 };
 
 struct pace {
-	struct visitor *visitors;
-	struct visitor **idle;
+	struct h1_conn *visitors;
+	struct h1_conn **idle;
 	size_t n_idle;
 	char request[512];
 	size_t request_size;
@@ -57,56 +57,56 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void visitor_connect(struct visitor *v, const struct sockaddr_in *to, int epoll)
+static void visitor_connect(struct h1_conn *c, const struct sockaddr_in *to, int epoll)
 {
-	v->fd = socket(AF_INET, SOCK_STREAM, 0);
+	c->fd = socket(AF_INET, SOCK_STREAM, 0);
 	int one = 1;
-	if (v->fd < 0 || connect(v->fd, (const struct sockaddr *)to, sizeof(*to)) < 0)
+	if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)to, sizeof(*to)) < 0)
 		fail("connecting");
-	setsockopt(v->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = v};
-	if (epoll_ctl(epoll, EPOLL_CTL_ADD, v->fd, &ev) < 0)
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &ev) < 0)
 		fail("epoll");
 }
 
-static void visitor_ask(struct pace *p, struct visitor *v, uint64_t due)
+static void visitor_ask(struct pace *p, struct h1_conn *c, uint64_t due)
 {
-	v->due = due;
-	v->got = 0;
-	if (write(v->fd, p->request, p->request_size) != (ssize_t)p->request_size)
+	c->due = due;
+	c->got = 0;
+	if (write(c->fd, p->request, p->request_size) != (ssize_t)p->request_size)
 		fail("asking");
 }
 
 /* Whether the whole answer is there: head and Content-Length bytes. */
-static bool visitor_answered(struct visitor *v)
+static bool visitor_answered(struct h1_conn *c)
 {
-	v->in[v->got] = 0;
-	char *end = strstr(v->in, "\r\n\r\n");
+	c->in[c->got] = 0;
+	char *end = strstr(c->in, "\r\n\r\n");
 	if (!end)
 		return false;
-	if (memcmp(v->in, "HTTP/1.1 200 ", 13) != 0) {
-		fprintf(stderr, "pace: not 200: %.60s\n", v->in);
+	if (memcmp(c->in, "HTTP/1.1 200 ", 13) != 0) {
+		fprintf(stderr, "pace: not 200: %.60s\n", c->in);
 		exit(1);
 	}
-	char *length = strcasestr(v->in, "\r\ncontent-length:");
+	char *length = strcasestr(c->in, "\r\ncontent-length:");
 	if (!length || length > end) {
 		fprintf(stderr, "pace: an answer without Content-Length\n");
 		exit(1);
 	}
 	size_t body = strtoul(length + 17, NULL, 10);
-	return v->got >= (size_t)(end + 4 - v->in) + body;
+	return c->got >= (size_t)(end + 4 - c->in) + body;
 }
 
-static void visitor_read(struct pace *p, struct visitor *v)
+static void visitor_read(struct pace *p, struct h1_conn *c)
 {
-	ssize_t n = read(v->fd, v->in + v->got, sizeof(v->in) - 1 - v->got);
+	ssize_t n = read(c->fd, c->in + c->got, sizeof(c->in) - 1 - c->got);
 	if (n <= 0)
 		fail(n ? "reading" : "the connection ended while reading");
-	v->got += (size_t)n;
-	if (!visitor_answered(v))
+	c->got += (size_t)n;
+	if (!visitor_answered(c))
 		return;
-	p->took[p->answered++] = (uint32_t)((now_ns() - v->due) / 1000);
-	p->idle[p->n_idle++] = v;
+	p->took[p->answered++] = (uint32_t)((now_ns() - c->due) / 1000);
+	p->idle[p->n_idle++] = c;
 }
 
 static int by_size(const void *a, const void *b)
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 	p.request_size = (size_t)snprintf(p.request, sizeof(p.request),
 		"GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", argv[3], argv[1]);
 	p.visitors = calloc((size_t)connections, sizeof(*p.visitors));
-	p.idle = calloc((size_t)connections, sizeof(struct visitor *));
+	p.idle = calloc((size_t)connections, sizeof(struct h1_conn *));
 	p.took = calloc(n, sizeof(*p.took));
 	if (p.epoll < 0 || !p.visitors || !p.idle || !p.took || p.request_size >= sizeof(p.request))
 		fail("starting");

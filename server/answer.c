@@ -9,57 +9,57 @@
 #include "base/macros.h"
 #include "server/forward.h"
 #include "server/session.h"
-#include "server/visitor.h"
+#include "server/h1_conn.h"
 
 /* Nothing of this lane can be trusted any more. `field` may be in bytes that go with it. */
-static void answer_garbled(struct visitor *v, int http1_error, struct str field)
+static void answer_garbled(struct h1_conn *c, int http1_error, struct str field)
 {
-	exchange_blame(&v->ex, "answer to request", http1_error, field);
+	exchange_blame(&c->ex, "answer to request", http1_error, field);
 	/* Of what is no HTTP at all the client knows more (client/upstream/first_answer). */
 	if (http1_error != HTTP1_E_START_LINE)
-		branch_notice(v->user.lane->branch,
-			"gave an answer to request %s that is refused, because %s%s%.*s", v->ex.id,
+		branch_notice(c->user.lane->branch,
+			"gave an answer to request %s that is refused, because %s%s%.*s", c->ex.id,
 			http1_error_text(http1_error), field.n ? ": " : "",
 			(int)MIN(field.n, EXCHANGE_BLAMED_MAX), field.n ? field.p : "");
-	lane_drop(v->user.lane, FRAME_RESET_PROTOCOL);
-	if (!v->ex.bytes_out && !buf_len(&v->out))
-		v->ex.headed = v->ex.upgraded = false; /* judged, but not written yet */
-	visitor_refuse_answer(v, http1_error);
+	lane_drop(c->user.lane, FRAME_RESET_PROTOCOL);
+	if (!c->ex.bytes_out && !buf_len(&c->out))
+		c->ex.headed = c->ex.upgraded = false; /* judged, but not written yet */
+	h1_conn_refuse_answer(c, http1_error);
 }
 
 /*
  * Writes `head` (or nothing) and then the body's bytes, and returns how many of the latter the socket
  * took. What it did not take of the head is kept. -1: the connection broke, and is closed.
  */
-static ssize_t answer_write(struct visitor *v, const struct buf *head, const uint8_t *p, size_t n)
+static ssize_t answer_write(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
 {
 	size_t head_n = head ? buf_len(head) : 0;
 	struct iovec iov[2] = {
 		{head ? buf_head(head) : NULL, head_n},
 		{(void *)(uintptr_t)p, n},
 	};
-	ssize_t sent = head_n ? conn_writev(&v->conn, iov, 2) : n ? conn_write(&v->conn, p, n) : 0;
+	ssize_t sent = head_n ? conn_writev(&c->conn, iov, 2) : n ? conn_write(&c->conn, p, n) : 0;
 	if (sent == -EAGAIN)
 		sent = 0;
 	if (sent < 0) {
-		visitor_close(v, true);
+		h1_conn_close(c, true);
 		return -1;
 	}
-	v->ex.bytes_out += (uint64_t)sent;
+	c->ex.bytes_out += (uint64_t)sent;
 	if ((size_t)sent >= head_n)
 		return sent - (ssize_t)head_n;
-	if (buf_append(&v->out, buf_head(head) + sent, head_n - (size_t)sent) < 0) {
-		visitor_close(v, true);
+	if (buf_append(&c->out, buf_head(head) + sent, head_n - (size_t)sent) < 0) {
+		h1_conn_close(c, true);
 		return -1;
 	}
 	return 0;
 }
 
 /* Bytes behind the answer's end, which nobody asked for. */
-static void answer_surplus(struct visitor *v)
+static void answer_surplus(struct h1_conn *c)
 {
-	v->ex.lane_clean = false;
-	branch_distrust(v->user.lane->branch);
+	c->ex.lane_clean = false;
+	branch_distrust(c->user.lane->branch);
 }
 
 /* Answers without a body, to which many an upstream sends one nevertheless, a moment later. */
@@ -70,27 +70,27 @@ static bool answer_bodiless(const struct exchange *ex)
 }
 
 /* The answer is whole: its lane serves the next request, or nobody. */
-static void answer_done(struct visitor *v)
+static void answer_done(struct h1_conn *c)
 {
-	struct exchange *ex = &v->ex;
+	struct exchange *ex = &c->ex;
 	if (ex->lane_clean && ex->body.done)
-		lane_keep(v->user.lane, ex->login             ? LANE_OWN
+		lane_keep(c->user.lane, ex->login             ? LANE_OWN
 					: answer_bodiless(ex) ? LANE_RESTING
 							      : LANE_SHARED);
 	else
-		lane_drop(v->user.lane, FRAME_RESET_NONE);
-	visitor_next(v);
+		lane_drop(c->user.lane, FRAME_RESET_NONE);
+	h1_conn_next(c);
 }
 
 /* The first `used` of `n` bytes went on: the rest is left, or none of it belongs to the answer. */
-static size_t answer_went(struct visitor *v, size_t used, size_t n)
+static size_t answer_went(struct h1_conn *c, size_t used, size_t n)
 {
-	struct exchange *ex = &v->ex;
+	struct exchange *ex = &c->ex;
 	if (!ex->answer.done)
 		return used;
 	if (used < n)
-		answer_surplus(v);
-	answer_done(v);
+		answer_surplus(c);
+	answer_done(c);
 	return n;
 }
 
@@ -98,46 +98,46 @@ static size_t answer_went(struct visitor *v, size_t used, size_t n)
  * Chunks that do not pass as they came: into their canonical form, or taken apart for a visitor that
  * does not know them. It is the rare case, and copies.
  */
-static size_t answer_rewrite(struct visitor *v, const struct buf *head, const uint8_t *p, size_t n)
+static size_t answer_rewrite(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
 {
-	struct exchange *ex = &v->ex;
+	struct exchange *ex = &c->ex;
 	size_t used, wrote, head_n = head ? buf_len(head) : 0, room = n + 1;
-	if (buf_reserve(&v->out, head_n + room) < 0) {
-		visitor_close(v, true);
+	if (buf_reserve(&c->out, head_n + room) < 0) {
+		h1_conn_close(c, true);
 		return n;
 	}
 	if (head)
-		buf_append(&v->out, buf_head(head), head_n);
-	int r = http1_chunks_copy(&ex->answer.chunks, p, n, buf_tail(&v->out), room, &used, &wrote);
+		buf_append(&c->out, buf_head(head), head_n);
+	int r = http1_chunks_copy(&ex->answer.chunks, p, n, buf_tail(&c->out), room, &used, &wrote);
 	if (r > HTTP1_MORE) {
-		buf_deinit(&v->out); /* with the head, which can still be another */
-		answer_garbled(v, r, http1_chunks_fault(&ex->answer.chunks));
+		buf_deinit(&c->out); /* with the head, which can still be another */
+		answer_garbled(c, r, http1_chunks_fault(&ex->answer.chunks));
 		return n;
 	}
-	buf_commit(&v->out, wrote);
+	buf_commit(&c->out, wrote);
 	ex->bytes_out += head_n + wrote;
 	ex->answer.done = r == HTTP1_OK;
 	/* What is still in `out` is written before the connection ends. */
-	return visitor_flush(v) ? answer_went(v, used, n) : n;
+	return h1_conn_flush(c) ? answer_went(c, used, n) : n;
 }
 
-static size_t answer_chunks(struct visitor *v, const struct buf *head, const uint8_t *p, size_t n)
+static size_t answer_chunks(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
 {
-	struct body *b = &v->ex.answer;
+	struct body *b = &c->ex.answer;
 	struct http1_chunks before = b->chunks;
 	size_t used;
 	struct str run;
 	int r = http1_chunks_next(&b->chunks, p, n, &used, &run);
 	if (r > HTTP1_MORE) {
-		answer_garbled(v, r, http1_chunks_fault(&b->chunks));
+		answer_garbled(c, r, http1_chunks_fault(&b->chunks));
 		return n;
 	}
 	bool as_it_came = run.p == (const char *)p && run.n == used;
 	if (!as_it_came || (used < n && r == HTTP1_MORE)) {
 		b->chunks = before;
-		return answer_rewrite(v, head, p, n);
+		return answer_rewrite(c, head, p, n);
 	}
-	ssize_t wrote = answer_write(v, head, p, used);
+	ssize_t wrote = answer_write(c, head, p, used);
 	if (wrote < 0)
 		return n;
 	if ((size_t)wrote < used) {
@@ -147,17 +147,17 @@ static size_t answer_chunks(struct visitor *v, const struct buf *head, const uin
 		return (size_t)wrote;
 	}
 	b->done = r == HTTP1_OK;
-	return answer_went(v, used, n);
+	return answer_went(c, used, n);
 }
 
 /* Body bytes, with the head before them if it goes out now. */
-static size_t answer_body(struct visitor *v, const struct buf *head, const uint8_t *p, size_t n)
+static size_t answer_body(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
 {
-	struct body *b = &v->ex.answer;
+	struct body *b = &c->ex.answer;
 	size_t used = n;
 	switch ((enum http1_body)b->kind) {
 	case HTTP1_BODY_CHUNKED:
-		return answer_chunks(v, head, p, n);
+		return answer_chunks(c, head, p, n);
 	case HTTP1_BODY_NONE:
 		used = 0;
 		break;
@@ -167,61 +167,61 @@ static size_t answer_body(struct visitor *v, const struct buf *head, const uint8
 	case HTTP1_BODY_UNTIL_CLOSE:
 		break;
 	}
-	ssize_t wrote = answer_write(v, head, p, used);
+	ssize_t wrote = answer_write(c, head, p, used);
 	if (wrote < 0)
 		return n;
 	if (b->kind == HTTP1_BODY_LENGTH) {
 		b->left -= (uint64_t)wrote;
 		b->done = !b->left;
 	}
-	return (size_t)wrote < used ? (size_t)wrote : answer_went(v, used, n);
+	return (size_t)wrote < used ? (size_t)wrote : answer_went(c, used, n);
 }
 
 /* The head as the visitor gets it. False: the answer came to nothing, and its lane is not this visitor's. */
-static bool answer_forward(struct visitor *v, const struct http1_head *h,
+static bool answer_forward(struct h1_conn *c, const struct http1_head *h,
 	struct forward_response *f)
 {
-	struct buf *head = &v->worker->rewritten;
+	struct buf *head = &c->worker->rewritten;
 	struct rewrite names;
-	f->rewrite = exchange_rewrite(&v->ex, v->user.lane->branch->service, &names);
+	f->rewrite = exchange_rewrite(&c->ex, c->user.lane->branch->service, &names);
 	head->start = head->end = 0;
 	int r = forward_response(head, h, f);
 	if (r < 0)
-		visitor_close(v, true);
+		h1_conn_close(c, true);
 	else if (r > 0)
-		answer_garbled(v, r, STR_NULL);
+		answer_garbled(c, r, STR_NULL);
 	return r == 0;
 }
 
 /* An interim response: passed on to those who know them (RFC 9110, 15.2). -1: the answer came to nothing. */
-static int answer_interim(struct visitor *v, const struct http1_head *h)
+static int answer_interim(struct h1_conn *c, const struct http1_head *h)
 {
-	struct exchange *ex = &v->ex;
-	if (++ex->n_interim > VISITOR_INTERIM_MAX) {
-		answer_garbled(v, HTTP1_E_INTERIM, STR_NULL);
+	struct exchange *ex = &c->ex;
+	if (++ex->n_interim > H1_CONN_INTERIM_MAX) {
+		answer_garbled(c, HTTP1_E_INTERIM, STR_NULL);
 		return -1;
 	}
 	ex->continued |= h->status == 100;
 	if (ex->http10)
 		return 0;
 	struct forward_response f = {0};
-	if (!answer_forward(v, h, &f))
+	if (!answer_forward(c, h, &f))
 		return -1;
-	return answer_write(v, &v->worker->rewritten, NULL, 0) < 0 ? -1 : 0;
+	return answer_write(c, &c->worker->rewritten, NULL, 0) < 0 ? -1 : 0;
 }
 
 /* The final head: from here on nothing can be sent again. False: the answer came to nothing. */
-static bool answer_begin(struct visitor *v, const struct http1_head *h)
+static bool answer_begin(struct h1_conn *c, const struct http1_head *h)
 {
-	struct exchange *ex = &v->ex;
-	struct worker *w = v->worker;
+	struct exchange *ex = &c->ex;
+	struct worker *w = c->worker;
 	ex->upgraded = h->status == 101;
 	ex->status = h->status;
 	ex->headed = true;
 	ex->login |= exchange_logs_in(h, HTTP1_WWW_AUTHENTICATE);
 	ex->lane_clean =
 		h->keep_alive && h->minor == 1 && !ex->upgrade && h->body != HTTP1_BODY_UNTIL_CLOSE;
-	if (!request_ends_soon(v) || w->draining || forward_ends_by_close(h, ex->http10))
+	if (!request_ends_soon(c) || w->draining || forward_ends_by_close(h, ex->http10))
 		ex->keep = false;
 	/* The request is in the upstream's hands: what was held of its body is not sent again. */
 	ex->holding = false;
@@ -236,33 +236,33 @@ static bool answer_begin(struct visitor *v, const struct http1_head *h)
 	body_begin(&ex->answer, ex->upgraded ? HTTP1_BODY_UNTIL_CLOSE : h->body, h->length);
 	ex->answer.chunks.data_only = ex->http10;
 	ex->answer.chunks.padded = true;
-	visitor_time(v, NULL);
-	branch_worked(v->user.lane->branch);
+	h1_conn_time(c, NULL);
+	branch_worked(c->user.lane->branch);
 
 	struct forward_response f = {
 		.http10 = ex->http10,
 		.close = !ex->keep && !ex->upgraded,
 	};
-	if (!answer_forward(v, h, &f))
+	if (!answer_forward(c, h, &f))
 		return false;
 	if (ex->upgraded) {
 		if (ex->body.done) /* else what is left of it is the upstream's first */
 			body_begin(&ex->body, HTTP1_BODY_UNTIL_CLOSE, 0);
-		stream_ready(&v->user.lane->stream);
+		stream_ready(&c->user.lane->stream);
 	}
 	return true;
 }
 
 /* The bytes of a head, which may come in pieces. Returns how many were taken of these. */
-static size_t answer_head(struct visitor *v, const uint8_t *p, size_t n)
+static size_t answer_head(struct h1_conn *c, const uint8_t *p, size_t n)
 {
-	struct exchange *ex = &v->ex;
-	struct worker *w = v->worker;
+	struct exchange *ex = &c->ex;
+	struct worker *w = c->worker;
 	const uint8_t *at = p;
 	size_t size = n, had = buf_len(&ex->partial);
 	if (had) {
 		if (buf_append(&ex->partial, p, n) < 0) {
-			visitor_close(v, true);
+			h1_conn_close(c, true);
 			return n;
 		}
 		at = buf_head(&ex->partial);
@@ -273,59 +273,59 @@ static size_t answer_head(struct visitor *v, const uint8_t *p, size_t n)
 		&ex->scanned);
 	if (r == HTTP1_MORE) {
 		if (!had && buf_append(&ex->partial, p, n) < 0)
-			visitor_close(v, true);
+			h1_conn_close(c, true);
 		return n;
 	}
 	if (r == HTTP1_OK && h->status == 101 && !(ex->upgrade && exchange_switches(ex, h)))
 		r = HTTP1_E_SWITCH;
 	if (r != HTTP1_OK) {
-		answer_garbled(v, r, h->at_fault);
+		answer_garbled(c, r, h->at_fault);
 		return n;
 	}
 	size_t used = h->size - had; /* of these bytes; the head did not end before */
 	ex->scanned = 0;
 	if (h->status < 200 && h->status != 101) {
-		if (answer_interim(v, h) < 0)
+		if (answer_interim(c, h) < 0)
 			return n;
 		buf_deinit(&ex->partial);
 		return used;
 	}
-	if (!answer_begin(v, h))
+	if (!answer_begin(c, h))
 		return n;
 	buf_deinit(&ex->partial);
 	/* Head and what follows of the body leave in one write. */
-	return used + answer_body(v, &w->rewritten, p + used, n - used);
+	return used + answer_body(c, &w->rewritten, p + used, n - used);
 }
 
 size_t answer_push(struct lane_user *u, const uint8_t *p, size_t n)
 {
-	struct visitor *v = visitor_of(u);
+	struct h1_conn *c = h1_conn_of(u);
 	size_t taken = 0;
-	struct lane *lane = v->user.lane;
+	struct lane *lane = c->user.lane;
 	/* `lane` is no longer this visitor's once the answer is over or was given up. */
-	while (taken < n && v->user.lane == lane) {
-		if (!v->conn.writable || buf_len(&v->out))
+	while (taken < n && c->user.lane == lane) {
+		if (!c->conn.writable || buf_len(&c->out))
 			break;
-		size_t used = v->ex.headed ? answer_body(v, NULL, p + taken, n - taken)
-					   : answer_head(v, p + taken, n - taken);
+		size_t used = c->ex.headed ? answer_body(c, NULL, p + taken, n - taken)
+					   : answer_head(c, p + taken, n - taken);
 		if (!used)
 			break;
 		taken += used;
 	}
-	if (v->user.lane == lane && (!v->conn.writable || buf_len(&v->out)))
-		visitor_watch_reading(v);
+	if (c->user.lane == lane && (!c->conn.writable || buf_len(&c->out)))
+		h1_conn_watch_reading(c);
 	return taken;
 }
 
 bool answer_push_end(struct lane_user *u)
 {
-	struct visitor *v = visitor_of(u);
-	struct exchange *ex = &v->ex;
+	struct h1_conn *c = h1_conn_of(u);
+	struct exchange *ex = &c->ex;
 	if (ex->upgraded && !u->lane->alone)
 		return false; /* behind its FIN such a stream takes nothing, so both directions end */
 	if (ex->upgraded) {
-		v->fin_due = true;
-		visitor_flush(v);
+		c->fin_due = true;
+		h1_conn_flush(c);
 		return true;
 	}
 	if (!ex->headed || ex->answer.kind != HTTP1_BODY_UNTIL_CLOSE) {
@@ -337,6 +337,6 @@ bool answer_push_end(struct lane_user *u)
 		return false;
 	}
 	ex->answer.done = true;
-	answer_done(v);
+	answer_done(c);
 	return true;
 }

@@ -11,7 +11,7 @@
 #include "server/caller.h"
 #include "server/guest.h"
 #include "server/session.h"
-#include "server/visitor.h"
+#include "server/h1_conn.h"
 #include "server/worker.h"
 #include "wire/alpn.h"
 
@@ -76,7 +76,7 @@ static void door_pass(const struct door *d, struct worker *w, int fd, const stru
 	if (*d->place)
 		caller_enter(w, &e, NULL);
 	else
-		visitor_enter(w, &e);
+		h1_conn_enter(w, &e);
 }
 
 static void newcomer_deliver(struct mail *mail)

@@ -8,7 +8,7 @@
 #include "server/forward.h"
 #include "server/scheme.h"
 #include "server/session.h"
-#include "server/visitor.h"
+#include "server/h1_conn.h"
 #include "wire/http1_path.h"
 
 #define EXCHANGE_GROWTH 512 /* bytes that forwarding adds to a head */
@@ -73,10 +73,10 @@ static int exchange_write(struct exchange *ex, const struct http1_head *h, const
 	return 0;
 }
 
-int exchange_begin(struct visitor *v, const struct http1_head *h)
+int exchange_begin(struct h1_conn *c, const struct http1_head *h)
 {
-	struct worker *w = v->worker;
-	struct exchange *ex = &v->ex;
+	struct worker *w = c->worker;
+	struct exchange *ex = &c->ex;
 	ex->began = loop_now(w->loop);
 	ex->bytes_in = h->size;
 	ex->method = h->method;
@@ -91,9 +91,9 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	ex->holding = true;
 	body_begin(&ex->body, h->body, h->length);
 
-	bool trusted = forward_visitor(h, &v->peer, &w->opts->trusted, &ex->visitor);
+	bool trusted = forward_visitor(h, &c->peer, &w->opts->trusted, &ex->visitor);
 	ex->trusted = trusted;
-	ex->secure = scheme_secure(h, trusted, v->secure);
+	ex->secure = scheme_secure(h, trusted, c->secure);
 	struct str id = trusted ? request_id_given(h) : STR_NULL;
 	if (id.n)
 		memcpy(ex->id, id.p, id.n);
@@ -103,7 +103,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 
 	char authority[AUTHORITY_SIZE];
 	struct forward f = {
-		.peer = str_from(v->peer_text),
+		.peer = str_from(c->peer_text),
 		.request_id = id,
 		.pseudonym = w->node->pseudonym,
 		.secure = ex->secure,
@@ -112,7 +112,7 @@ int exchange_begin(struct visitor *v, const struct http1_head *h)
 	};
 	if (!h->host_n) /* but the upstream is asked in 1.1, and many take no empty Host */
 		f.authority =
-			(struct str){authority, scheme_authority(&v->local, v->secure, authority)};
+			(struct str){authority, scheme_authority(&c->local, c->secure, authority)};
 	else if (!forward_takes_host(h))
 		f.authority = (struct str){authority, exchange_authority(h, authority)};
 	ex->request = worker_take_buf(w);
@@ -305,22 +305,22 @@ void exchange_blame(const struct exchange *ex, const char *what, int http1_error
 		field.n ? field.p : "");
 }
 
-void exchange_log(const struct visitor *v)
+void exchange_log(const struct h1_conn *c)
 {
-	const struct exchange *ex = &v->ex;
+	const struct exchange *ex = &c->ex;
 	const char *p = (const char *)buf_head(&ex->request);
 	char other[ADDRESS_TEXT_SIZE];
-	struct str visitor = str_from(v->peer_text);
-	if (!address_same_ip(&ex->visitor, &v->peer))
+	struct str visitor = str_from(c->peer_text);
+	if (!address_same_ip(&ex->visitor, &c->peer))
 		visitor = (struct str){other, address_format_ip(&ex->visitor, other)};
 	struct access a = {
 		.visitor = visitor,
 		.host = {p, ex->host_n},
-		.query = (enum access_query)v->worker->opts->access_log_query,
+		.query = (enum access_query)c->worker->opts->access_log_query,
 		.status = ex->status,
 		.bytes_in = ex->bytes_in,
 		.bytes_out = ex->bytes_out,
-		.duration = loop_now(v->worker->loop) - ex->began,
+		.duration = loop_now(c->worker->loop) - ex->began,
 		.session = str_from(ex->session),
 		.request_id = str_from(ex->id),
 		.why = ex->why,
@@ -348,9 +348,9 @@ bool exchange_let_go(struct exchange *ex)
 	return true;
 }
 
-void exchange_end(struct visitor *v)
+void exchange_end(struct h1_conn *c)
 {
-	worker_give_buf(v->worker, &v->ex.request);
-	buf_deinit(&v->ex.partial);
-	v->ex = (struct exchange){0};
+	worker_give_buf(c->worker, &c->ex.request);
+	buf_deinit(&c->ex.partial);
+	c->ex = (struct exchange){0};
 }

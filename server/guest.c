@@ -9,7 +9,7 @@
 #include "net/socket.h"
 #include "tls/tls.h"
 #include "server/caller.h"
-#include "server/visitor.h"
+#include "server/h1_conn.h"
 #include "server/worker.h"
 #include "wire/alpn.h"
 
@@ -123,7 +123,7 @@ static void guest_become(struct guest *g, bool named, const char *name)
 	else if (*g->door.place)
 		caller_enter(w, &e, NULL);
 	else
-		visitor_enter(w, &e);
+		h1_conn_enter(w, &e);
 }
 
 /* `service` is whose TLS it is to be, as far as is known; NULL: the HTTP front's. */

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "server/visitor.h"
+#include "server/h1_conn.h"
 
 void request_rewind(struct exchange *ex)
 {
@@ -15,89 +15,89 @@ void request_rewind(struct exchange *ex)
 	buf_deinit(&ex->partial);
 }
 
-bool request_ends_soon(const struct visitor *v)
+bool request_ends_soon(const struct h1_conn *c)
 {
-	const struct exchange *ex = &v->ex;
+	const struct exchange *ex = &c->ex;
 	if (ex->body.done)
 		return true;
 	/* Who was not told to go on may leave the body out: what comes next is either (RFC 9110, 10.1.1). */
 	if (ex->malformed || ex->upgraded || (ex->expects && !ex->continued))
 		return false;
 	if (ex->body.kind == HTTP1_BODY_LENGTH)
-		return ex->body.left <= VISITOR_REST_MAX;
+		return ex->body.left <= H1_CONN_REST_MAX;
 	/* How much is left of chunks, nobody knows, unless all of it was read with the head. */
 	return ex->body.kind == HTTP1_BODY_CHUNKED &&
-	       http1_chunks_end(&ex->body.chunks, buf_head(&v->in), buf_len(&v->in));
+	       http1_chunks_end(&ex->body.chunks, buf_head(&c->in), buf_len(&c->in));
 }
 
 /* All of it has been read. */
-static void request_done(struct visitor *v)
+static void request_done(struct h1_conn *c)
 {
-	if (v->ex.upgraded) {
-		body_begin(&v->ex.body, HTTP1_BODY_UNTIL_CLOSE, 0);
+	if (c->ex.upgraded) {
+		body_begin(&c->ex.body, HTTP1_BODY_UNTIL_CLOSE, 0);
 		return;
 	}
-	if (!v->ex.headed)
-		visitor_time(v, &v->worker->answer);
-	visitor_note_end(v);
+	if (!c->ex.headed)
+		h1_conn_time(c, &c->worker->answer);
+	h1_conn_note_end(c);
 }
 
 /* Keeps a copy of what is sent, for sending it again, up to a limit. */
-static void request_hold(struct visitor *v, const uint8_t *p, size_t n)
+static void request_hold(struct h1_conn *c, const uint8_t *p, size_t n)
 {
-	struct exchange *ex = &v->ex;
+	struct exchange *ex = &c->ex;
 	size_t held = buf_len(&ex->request) - ex->head_at - ex->head_n, cap = ex->request.cap;
-	size_t most = v->worker->opts->retry_body;
+	size_t most = c->worker->opts->retry_body;
 	if (!held && ex->body.kind == HTTP1_BODY_LENGTH && n + ex->body.left <= most)
 		buf_reserve(&ex->request, n + (size_t)ex->body.left); /* once, not by doubling */
 	ex->holding = held + n <= most && buf_append(&ex->request, p, n) == 0;
 	if (ex->request.cap != cap)
-		visitor_charge(v);
+		h1_conn_charge(c);
 	if (ex->holding)
 		ex->sent += n;
 }
 
 /* Body bytes that came along with the head, or the socket's. As conn_read(). */
-static ssize_t request_read(struct visitor *v, uint8_t *room, size_t max)
+static ssize_t request_read(struct h1_conn *c, uint8_t *room, size_t max)
 {
-	size_t n = MIN(max, buf_len(&v->in));
+	size_t n = MIN(max, buf_len(&c->in));
 	if (n) {
-		memcpy(room, buf_head(&v->in), n);
-		buf_consume(&v->in, n);
-		visitor_rest_input(v);
+		memcpy(room, buf_head(&c->in), n);
+		buf_consume(&c->in, n);
+		h1_conn_rest_input(c);
 		return (ssize_t)n;
 	}
-	if (!v->conn.readable)
+	if (!c->conn.readable)
 		return -EAGAIN;
-	return conn_read(&v->conn, room, max);
+	return conn_read(&c->conn, room, max);
 }
 
 /* Bytes that were read and belong behind what is under way; they may have come from `in` itself. */
-static int request_unread(struct visitor *v, const uint8_t *p, size_t n)
+static int request_unread(struct h1_conn *c, const uint8_t *p, size_t n)
 {
 	struct buf rest = BUF_NULL;
 	if (buf_append(&rest, p, n) < 0 ||
-		buf_append(&rest, buf_head(&v->in), buf_len(&v->in)) < 0) {
+		buf_append(&rest, buf_head(&c->in), buf_len(&c->in)) < 0) {
 		buf_deinit(&rest);
 		return -ENOMEM;
 	}
-	buf_deinit(&v->in);
-	v->in = rest;
-	visitor_charge(v);
+	buf_deinit(&c->in);
+	c->in = rest;
+	h1_conn_charge(c);
 	return 0;
 }
 
 /* As request_read(), of a chunked body in its canonical form. -EBADMSG: it is malformed. */
-static ssize_t request_read_chunks(struct visitor *v, uint8_t *room, size_t max)
+static ssize_t request_read_chunks(struct h1_conn *c, uint8_t *room, size_t max)
 {
-	struct exchange *ex = &v->ex;
+	struct exchange *ex = &c->ex;
 	size_t wrote = 0;
 	while (!wrote) {
 		/* What is held comes before the byte that decides about it. */
 		uint8_t decides;
 		bool held = http1_chunks_held(&ex->body.chunks);
 		uint8_t *from = held ? &decides : room;
-		ssize_t n = request_read(v, from, held ? 1 : max);
+		ssize_t n = request_read(c, from, held ? 1 : max);
 		if (n <= 0)
 			return n;
 		size_t used;
@@ -108,18 +108,18 @@ static ssize_t request_read_chunks(struct visitor *v, uint8_t *room, size_t max)
 			return -EBADMSG;
 		}
 		ex->bytes_in += used;
-		if (used < (size_t)n && request_unread(v, from + used, (size_t)n - used) < 0)
+		if (used < (size_t)n && request_unread(c, from + used, (size_t)n - used) < 0)
 			return -ENOMEM;
 		ex->body.done = r == HTTP1_OK;
 	}
 	return (ssize_t)wrote;
 }
 
-static ssize_t request_read_plain(struct visitor *v, uint8_t *room, size_t max)
+static ssize_t request_read_plain(struct h1_conn *c, uint8_t *room, size_t max)
 {
-	struct exchange *ex = &v->ex;
+	struct exchange *ex = &c->ex;
 	bool counted = ex->body.kind == HTTP1_BODY_LENGTH;
-	ssize_t n = request_read(v, room, counted ? (size_t)MIN(max, ex->body.left) : max);
+	ssize_t n = request_read(c, room, counted ? (size_t)MIN(max, ex->body.left) : max);
 	if (n <= 0)
 		return n;
 	ex->bytes_in += (uint64_t)n;
@@ -131,23 +131,23 @@ static ssize_t request_read_plain(struct visitor *v, uint8_t *room, size_t max)
 }
 
 /* Body bytes as they go upstream; `body.done` behind the last. As conn_read(), but for -EBADMSG. */
-static ssize_t request_read_body(struct visitor *v, uint8_t *room, size_t max)
+static ssize_t request_read_body(struct h1_conn *c, uint8_t *room, size_t max)
 {
-	return v->ex.body.kind == HTTP1_BODY_CHUNKED ? request_read_chunks(v, room, max)
-						     : request_read_plain(v, room, max);
+	return c->ex.body.kind == HTTP1_BODY_CHUNKED ? request_read_chunks(c, room, max)
+						     : request_read_plain(c, room, max);
 }
 
-ssize_t request_skip(struct visitor *v)
+ssize_t request_skip(struct h1_conn *c)
 {
-	struct worker *w = v->worker;
-	ssize_t n = request_read_body(v, w->scratch, sizeof(w->scratch));
+	struct worker *w = c->worker;
+	ssize_t n = request_read_body(c, w->scratch, sizeof(w->scratch));
 	return n ? n : -ECONNRESET;
 }
 
-static ssize_t request_body(struct visitor *v, uint8_t *room, size_t max)
+static ssize_t request_body(struct h1_conn *c, uint8_t *room, size_t max)
 {
-	struct exchange *ex = &v->ex;
-	ssize_t n = request_read_body(v, room, max);
+	struct exchange *ex = &c->ex;
+	ssize_t n = request_read_body(c, room, max);
 	if (n == -EAGAIN)
 		return n;
 	if (n == 0 && ex->body.kind == HTTP1_BODY_UNTIL_CLOSE) {
@@ -159,20 +159,20 @@ static ssize_t request_body(struct visitor *v, uint8_t *room, size_t max)
 		return n ? n : -ECONNRESET;
 	}
 	if (ex->body.done)
-		request_done(v);
+		request_done(c);
 	if (ex->upgraded)
 		return n;
 	if (!ex->body.done && !ex->headed)
-		visitor_time(v, &v->worker->idle);
+		h1_conn_time(c, &c->worker->idle);
 	if (ex->holding)
-		request_hold(v, room, (size_t)n);
+		request_hold(c, room, (size_t)n);
 	return n;
 }
 
 ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max)
 {
-	struct visitor *v = visitor_of(u);
-	struct exchange *ex = &v->ex;
+	struct h1_conn *c = h1_conn_of(u);
+	struct exchange *ex = &c->ex;
 	size_t kept = buf_len(&ex->request) - ex->head_at;
 	if (ex->sent < kept) {
 		size_t n = MIN(max, kept - ex->sent);
@@ -182,5 +182,5 @@ ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max)
 	}
 	if (ex->body.done)
 		return -EAGAIN;
-	return request_body(v, room, max);
+	return request_body(c, room, max);
 }

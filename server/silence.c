@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "server/session.h"
-#include "server/visitor.h"
+#include "server/h1_conn.h"
 
 void silence_count(struct trunk *t)
 {
@@ -18,10 +18,10 @@ void silence_count(struct trunk *t)
 static void silence_send_on(const struct trunk *t)
 {
 	struct worker *w = t->worker;
-	list_for_each (it, &w->visitors) {
-		struct visitor *v = list_entry(it, struct visitor, link);
-		if (v->state == VISITOR_EXCHANGE && v->user.lane && v->user.lane->trunk == t)
-			loop_defer(w->loop, LOOP_PHASE_READ, &v->more);
+	list_for_each (it, &w->h1_conns) {
+		struct h1_conn *c = list_entry(it, struct h1_conn, link);
+		if (c->state == H1_CONN_EXCHANGE && c->user.lane && c->user.lane->trunk == t)
+			loop_defer(w->loop, LOOP_PHASE_READ, &c->more);
 	}
 }
 

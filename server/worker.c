@@ -9,7 +9,7 @@
 #include "server/guest.h"
 #include "server/session.h"
 #include "server/trunk_accept.h"
-#include "server/visitor.h"
+#include "server/h1_conn.h"
 
 static void worker_expire(struct loop_timer *timer)
 {
@@ -43,7 +43,7 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	w->loop = loop;
 	w->evictions.deliver = trunk_evictions_deliver;
 	list_init(&w->trunks);
-	list_init(&w->visitors);
+	list_init(&w->h1_conns);
 	list_init(&w->callers);
 	list_init(&w->guests);
 	request_ids_init(&w->ids);
@@ -52,13 +52,13 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	senders_init(&w->senders, w);
 	waiting_init(&w->waiting, w);
 	loop_timer_init(&w->expiry, loop, worker_expire);
-	timeout_queue_init(&w->idle, loop, opts->visitor_idle, visitor_idle_expired);
-	timeout_queue_init(&w->head, loop, opts->request_head_timeout, visitor_head_expired);
-	timeout_queue_init(&w->answer, loop, opts->response_head_timeout, visitor_answer_expired);
-	timeout_queue_init(&w->leaving, loop, WORKER_LEAVING_TIME, visitor_leaving_expired);
-	timeout_queue_init(&w->unread, loop, opts->visitor_stalled / WORKER_UNREAD_LOOKS,
-		visitor_unread_expired);
-	timeout_queue_init(&w->linger, loop, WORKER_LINGER_LOOK, visitor_linger_expired);
+	timeout_queue_init(&w->idle, loop, opts->visitor_idle, h1_conn_idle_expired);
+	timeout_queue_init(&w->head, loop, opts->request_head_timeout, h1_conn_head_expired);
+	timeout_queue_init(&w->answer, loop, opts->response_head_timeout, h1_conn_answer_expired);
+	timeout_queue_init(&w->leaving, loop, WORKER_LEAVING_TIME, h1_conn_leaving_expired);
+	timeout_queue_init(&w->unread, loop, opts->h1_conn_stalled / WORKER_UNREAD_LOOKS,
+		h1_conn_unread_expired);
+	timeout_queue_init(&w->linger, loop, WORKER_LINGER_LOOK, h1_conn_linger_expired);
 	timeout_queue_init(&w->kept, loop, opts->kept_idle, lane_kept_expired);
 	timeout_queue_init(&w->header, loop, opts->proxy_header_timeout, guest_header_expired);
 	timeout_queue_init(&w->quiet, loop, opts->visitor_idle, guest_quiet_expired);
@@ -83,8 +83,8 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 void worker_deinit(struct worker *w)
 {
 	w->draining = true;
-	while (!list_empty(&w->visitors))
-		visitor_close(list_entry(w->visitors.next, struct visitor, link), true);
+	while (!list_empty(&w->h1_conns))
+		h1_conn_close(list_entry(w->h1_conns.next, struct h1_conn, link), true);
 	while (!list_empty(&w->guests))
 		guest_close(list_entry(w->guests.next, struct guest, link));
 	while (!list_empty(&w->callers))
@@ -123,14 +123,14 @@ void worker_drain(struct worker *w)
 	w->draining = true;
 	list_for_each (it, &w->trunks)
 		trunk_drain(list_entry(it, struct trunk, link));
-	list_for_each_safe (at, &w->visitors) {
-		struct visitor *v = list_entry(at, struct visitor, link);
-		if (v->state == VISITOR_IDLE && buf_len(&v->out))
-			visitor_linger(v, true);
-		else if (v->state == VISITOR_IDLE || v->state == VISITOR_HEAD)
-			visitor_close(v, false);
-		else if (v->state == VISITOR_WAITING)
-			visitor_refuse(v, PAGE_DRAINING);
+	list_for_each_safe (at, &w->h1_conns) {
+		struct h1_conn *v = list_entry(at, struct h1_conn, link);
+		if (v->state == H1_CONN_IDLE && buf_len(&v->out))
+			h1_conn_linger(v, true);
+		else if (v->state == H1_CONN_IDLE || v->state == H1_CONN_HEAD)
+			h1_conn_close(v, false);
+		else if (v->state == H1_CONN_WAITING)
+			h1_conn_refuse(v, PAGE_DRAINING);
 	}
 	list_for_each_safe (at, &w->guests)
 		guest_close(list_entry(at, struct guest, link));

@@ -48,7 +48,7 @@ struct worker {
 	struct waiting waiting;
 	struct list trunks;              /* of struct trunk */
 	struct mail evictions;           /* half-open trunks lost their places */
-	struct list visitors;            /* of struct visitor */
+	struct list h1_conns;            /* of struct h1_conn */
 	struct list callers;             /* of struct caller */
 	struct senders senders;          /* and their hatches */
 	struct list guests;              /* of struct guest */

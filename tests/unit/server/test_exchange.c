@@ -1,5 +1,5 @@
 /* What a head is made to be for one service: its path put in, Host rewritten, both taken back. */
-#include "server/visitor.h"
+#include "server/h1_conn.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,48 +11,48 @@
 #include "base/macros.h"
 
 /* A visitor's connection as far as exchange_begin() looks at it. */
-static struct visitor *visitor_new(void)
+static struct h1_conn *visitor_new(void)
 {
 	static const struct server_options opts;
-	struct visitor *v = calloc(1, sizeof(*v));
-	assert_non_null(v);
-	v->worker = calloc(1, sizeof(*v->worker));
-	assert_non_null(v->worker);
-	v->worker->loop = loop_new();
-	v->worker->opts = &opts;
-	v->worker->node = calloc(1, sizeof(*v->worker->node));
-	assert_non_null(v->worker->node);
-	request_ids_init(&v->worker->ids);
-	assert_int_equal(http1_head_init(&v->worker->request, HTTP1_FIELDS_DEFAULT), 0);
-	assert_true(address_parse(STR("192.0.2.1:5"), &v->peer));
-	assert_true(address_parse(STR("192.0.2.9:80"), &v->local));
-	address_format_ip(&v->peer, v->peer_text);
-	return v;
+	struct h1_conn *c = calloc(1, sizeof(*c));
+	assert_non_null(c);
+	c->worker = calloc(1, sizeof(*c->worker));
+	assert_non_null(c->worker);
+	c->worker->loop = loop_new();
+	c->worker->opts = &opts;
+	c->worker->node = calloc(1, sizeof(*c->worker->node));
+	assert_non_null(c->worker->node);
+	request_ids_init(&c->worker->ids);
+	assert_int_equal(http1_head_init(&c->worker->request, HTTP1_FIELDS_DEFAULT), 0);
+	assert_true(address_parse(STR("192.0.2.1:5"), &c->peer));
+	assert_true(address_parse(STR("192.0.2.9:80"), &c->local));
+	address_format_ip(&c->peer, c->peer_text);
+	return c;
 }
 
-static void visitor_destroy(struct visitor *v)
+static void visitor_destroy(struct h1_conn *c)
 {
-	buf_deinit(&v->ex.request);
-	request_ids_deinit(&v->worker->ids);
-	http1_head_deinit(&v->worker->request);
-	loop_free(v->worker->loop);
-	free(v->worker->node);
-	free(v->worker);
-	free(v);
+	buf_deinit(&c->ex.request);
+	request_ids_deinit(&c->worker->ids);
+	http1_head_deinit(&c->worker->request);
+	loop_free(c->worker->loop);
+	free(c->worker->node);
+	free(c->worker);
+	free(c);
 }
 
-static void begin(struct visitor *v, const char *text)
+static void begin(struct h1_conn *c, const char *text)
 {
-	struct http1_head *h = &v->worker->request;
+	struct http1_head *h = &c->worker->request;
 	size_t scanned = 0;
-	buf_deinit(&v->ex.request);
-	v->ex = (struct exchange){0};
+	buf_deinit(&c->ex.request);
+	c->ex = (struct exchange){0};
 	assert_int_equal(http1_parse_request(h, (const uint8_t *)text, strlen(text),
 				 HTTP1_REQUEST_MAX, &scanned),
 		HTTP1_OK);
-	assert_int_equal(exchange_begin(v, h), 0);
-	strcpy(v->ex.id, "held");
-	assert_int_equal(buf_append(&v->ex.request, "body", 4), 0);
+	assert_int_equal(exchange_begin(c, h), 0);
+	strcpy(c->ex.id, "held");
+	assert_int_equal(buf_append(&c->ex.request, "body", 4), 0);
 }
 
 /* From its line to before X-Request-Id, which is random, and the bytes behind the head. */
@@ -146,11 +146,11 @@ static void test_service(void **state)
 		{"", "first.other.one.test:65535"},
 		{"/f", "f"},
 	};
-	struct visitor *v = visitor_new();
+	struct h1_conn *c = visitor_new();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		for (size_t j = 0; j < ARRAY_LEN(first); j++) {
-			struct exchange *ex = &v->ex;
-			begin(v, rows[i].in);
+			struct exchange *ex = &c->ex;
+			begin(c, rows[i].in);
 			assert_request(ex, rows[i].plain);
 			assert_int_equal(set_service(ex, first[j].path, first[j].rewrite), 0);
 			assert_int_equal(set_service(ex, rows[i].path, rows[i].rewrite), 0);
@@ -161,7 +161,7 @@ static void test_service(void **state)
 			assert_request(ex, rows[i].plain);
 		}
 	}
-	visitor_destroy(v);
+	visitor_destroy(c);
 }
 
 #define ASKED                                                           \
@@ -195,13 +195,13 @@ static void test_names(void **state)
 			MADE("", "http://a.test", "a.test", "https://a.test/y"), false},
 		{{.path = path}, MADE("/p", "http://a.test", "a.test", "http://a.test/p/y"), false},
 	};
-	struct visitor *v = visitor_new();
-	struct exchange *ex = &v->ex;
+	struct h1_conn *c = visitor_new();
+	struct exchange *ex = &c->ex;
 	for (size_t i = 0; i < ARRAY_LEN(services); i++) {
 		for (size_t j = 0; j < ARRAY_LEN(services); j++) {
 			enum page_cause why;
 			struct rewrite rw;
-			begin(v, ASKED);
+			begin(c, ASKED);
 			assert_int_equal(exchange_set_service(ex, &services[i].service), 0);
 			assert_request(ex, services[i].out);
 			assert_false(exchange_leaves(ex, &services[j].service, &why));
@@ -211,7 +211,7 @@ static void test_names(void **state)
 			assert_int_equal(got != NULL, services[j].answers);
 		}
 	}
-	visitor_destroy(v);
+	visitor_destroy(c);
 }
 
 /* A head may not grow without end by what somebody repeats. */
@@ -221,18 +221,18 @@ static void test_growth(void **state)
 	memset(path, 'p', sizeof(path) - 1);
 	path[0] = '/';
 	struct service service = {.path = path, .rewrite = in, .scheme = CONTROL_SCHEME_HTTP};
-	struct visitor *v = visitor_new();
+	struct h1_conn *c = visitor_new();
 	for (unsigned tags = 1; tags < 100; tags++) {
 		int n = sprintf(text, "GET / HTTP/1.1\r\nHost: a\r\nIf:");
 		for (unsigned i = 0; i < tags; i++)
 			n += sprintf(text + n, " </> (<a:b>)");
 		sprintf(text + n, "\r\n\r\n");
-		begin(v, text);
-		int r = exchange_set_service(&v->ex, &service);
+		begin(c, text);
+		int r = exchange_set_service(&c->ex, &service);
 		assert_int_equal(r,
 			tags * strlen(path) > REWRITE_GROWTH_MAX ? HTTP1_E_TOO_LARGE : 0);
 	}
-	visitor_destroy(v);
+	visitor_destroy(c);
 }
 
 /* Only where there is a path to leave; whatever service the head was made for before. */
@@ -243,18 +243,18 @@ static void test_leaves(void **state)
 		bool leaves;
 	} targets[] = {{"GET /../x", true}, {"GET http://a/x/..", true}, {"GET /x?/../y", false},
 		{"OPTIONS *", false}, {"GET /x/.y", false}};
-	struct visitor *v = visitor_new();
+	struct h1_conn *c = visitor_new();
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
 		char text[128];
 		snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: a\r\n\r\n", targets[i].in);
-		begin(v, text);
-		assert_false(leaves(&v->ex, ""));
-		assert_false(leaves(&v->ex, "/"));
-		assert_int_equal(leaves(&v->ex, "/p"), targets[i].leaves);
-		assert_int_equal(set_service(&v->ex, "/other/..", NULL), 0);
-		assert_int_equal(leaves(&v->ex, "/p/"), targets[i].leaves);
+		begin(c, text);
+		assert_false(leaves(&c->ex, ""));
+		assert_false(leaves(&c->ex, "/"));
+		assert_int_equal(leaves(&c->ex, "/p"), targets[i].leaves);
+		assert_int_equal(set_service(&c->ex, "/other/..", NULL), 0);
+		assert_int_equal(leaves(&c->ex, "/p/"), targets[i].leaves);
 	}
-	visitor_destroy(v);
+	visitor_destroy(c);
 }
 
 /* A resource is not moved out of the path either. */
@@ -265,7 +265,7 @@ static void test_destination_leaves(void **state)
 		bool leaves;
 	} moves[] = {{"http://a.test/y", false}, {"/y", false}, {"http://b.test/y", true},
 		{"http://a.test/../y", true}};
-	struct visitor *v = visitor_new();
+	struct h1_conn *c = visitor_new();
 	char none[] = "", path[] = "/p";
 	struct service fenced = {.path = path}, open = {.path = none};
 	for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
@@ -274,27 +274,27 @@ static void test_destination_leaves(void **state)
 		snprintf(text, sizeof(text),
 			"COPY /x HTTP/1.1\r\nHost: a.test\r\nDestination: %s\r\n\r\n",
 			moves[i].destination);
-		begin(v, text);
-		assert_false(exchange_leaves(&v->ex, &open, &why));
-		assert_int_equal(exchange_leaves(&v->ex, &fenced, &why), moves[i].leaves);
+		begin(c, text);
+		assert_false(exchange_leaves(&c->ex, &open, &why));
+		assert_int_equal(exchange_leaves(&c->ex, &fenced, &why), moves[i].leaves);
 		if (moves[i].leaves)
 			assert_int_equal(why, PAGE_DESTINATION);
 	}
-	visitor_destroy(v);
+	visitor_destroy(c);
 }
 
 /* The log and the routes see what the visitor asked for. */
 static void test_what_was_asked(void **state)
 {
-	struct visitor *v = visitor_new();
-	begin(v, "GET http://A.Test/x?y HTTP/1.1\r\nHost: A.Test:80\r\n\r\n");
-	assert_int_equal(set_service(&v->ex, "/api", "b.test"), 0);
-	assert_true(str_eq(exchange_host(&v->ex), STR("a.test")));
-	const struct exchange *ex = &v->ex;
+	struct h1_conn *c = visitor_new();
+	begin(c, "GET http://A.Test/x?y HTTP/1.1\r\nHost: A.Test:80\r\n\r\n");
+	assert_int_equal(set_service(&c->ex, "/api", "b.test"), 0);
+	assert_true(str_eq(exchange_host(&c->ex), STR("a.test")));
+	const struct exchange *ex = &c->ex;
 	const char *target = (const char *)buf_head(&ex->request) + ex->head_at + ex->method_n + 1 +
 			     ex->prefix_n;
 	assert_true(str_eq((struct str){target, ex->target_n}, STR("/x?y")));
-	visitor_destroy(v);
+	visitor_destroy(c);
 }
 
 static void test_switches(void **state)
@@ -307,7 +307,7 @@ static void test_switches(void **state)
 		{"Upgrade: h2c, tcp", false}, {"Upgrade: websocket", false}, {"Upgrade: tc", false},
 		{"Upgrade: tcp/1", false}, {"Upgrade:", false}, {"Upgrade: HTTP/1.1", false},
 		{"X: tcp", false}};
-	struct visitor *v = visitor_new();
+	struct h1_conn *c = visitor_new();
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
 		char text[128];
 		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
@@ -317,26 +317,26 @@ static void test_switches(void **state)
 		assert_int_equal(http1_parse_response(&h, (const uint8_t *)text, (size_t)n,
 					 HTTP1_RESPONSE_MAX, HTTP1_GET, &scanned),
 			HTTP1_OK);
-		begin(v, "GET / HTTP/1.1\r\nHost: a\r\nX: Upgrade: websocket\r\n"
+		begin(c, "GET / HTTP/1.1\r\nHost: a\r\nX: Upgrade: websocket\r\n"
 			 "Connection: Upgrade\r\nUpgrade: h2c, SPDY/3.1, tcp\r\n\r\n");
-		assert_int_equal(set_service(&v->ex, "/path", "host.test"), 0);
-		if (exchange_switches(&v->ex, &h) != answers[i].switches)
+		assert_int_equal(set_service(&c->ex, "/path", "host.test"), 0);
+		if (exchange_switches(&c->ex, &h) != answers[i].switches)
 			fail_msg("%s", answers[i].answer);
-		begin(v, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: tcp\r\n\r\n");
-		assert_false(exchange_switches(&v->ex, &h));
+		begin(c, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: tcp\r\n\r\n");
+		assert_false(exchange_switches(&c->ex, &h));
 	}
-	visitor_destroy(v);
+	visitor_destroy(c);
 }
 
 static void test_scheme(void **state)
 {
-	struct visitor *v = visitor_new();
-	v->secure = true;
-	begin(v, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: http\r\n\r\n");
-	assert_true(v->ex.secure);
-	assert_request(&v->ex, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n"
+	struct h1_conn *c = visitor_new();
+	c->secure = true;
+	begin(c, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: http\r\n\r\n");
+	assert_true(c->ex.secure);
+	assert_request(&c->ex, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n"
 			       "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\n");
-	visitor_destroy(v);
+	visitor_destroy(c);
 }
 
 int main(void)

@@ -7,7 +7,7 @@
  * WORKER_LEAVING_TIME later, but for services that say otherwise (docs/protocol.md, rule 44).
  */
 #include "base/macros.h"
-#include "server/visitor.h"
+#include "server/h1_conn.h"
 
 /*
  * Bytes of an answer, taken by the visitor's kernel in --visitor-stalled: fewer are none. As for links; who
@@ -21,69 +21,69 @@
  */
 #define READ_RATE 896
 
-void visitor_time(struct visitor *v, struct timeout_queue *queue)
+void h1_conn_time(struct h1_conn *c, struct timeout_queue *queue)
 {
-	if (!v->ex.leaving && queue)
-		timeout_start(queue, &v->timeout);
-	else if (!v->ex.leaving)
-		timeout_cancel(&v->timeout);
-	else if (queue || !timeout_running(&v->timeout))
-		timeout_start(&v->worker->leaving, &v->timeout);
+	if (!c->ex.leaving && queue)
+		timeout_start(queue, &c->timeout);
+	else if (!c->ex.leaving)
+		timeout_cancel(&c->timeout);
+	else if (queue || !timeout_running(&c->timeout))
+		timeout_start(&c->worker->leaving, &c->timeout);
 }
 
 /* A FIN, or close_notify where TLS can see it: not behind bytes that nobody has read. */
-static bool visitor_ended(struct visitor *v)
+static bool h1_conn_ended(struct h1_conn *c)
 {
-	return v->conn.peer_closed ||
-	       (v->conn.tls && v->conn.readable && conn_peek(&v->conn) == CONN_ENDED);
+	return c->conn.peer_closed ||
+	       (c->conn.tls && c->conn.readable && conn_peek(&c->conn) == CONN_ENDED);
 }
 
-void visitor_note_end(struct visitor *v)
+void h1_conn_note_end(struct h1_conn *c)
 {
-	struct exchange *ex = &v->ex;
+	struct exchange *ex = &c->ex;
 	/* Half-close means another thing on a WebSocket, and who expects an answer says so. */
-	if (ex->leaving || ex->half_closed || ex->expects || ex->upgrade || !visitor_ended(v))
+	if (ex->leaving || ex->half_closed || ex->expects || ex->upgrade || !h1_conn_ended(c))
 		return;
 	ex->leaving = true;
-	timeout_start(&v->worker->leaving, &v->timeout);
+	timeout_start(&c->worker->leaving, &c->timeout);
 }
 
-void visitor_leaving_expired(struct timeout_queue *queue, struct timeout *entry)
+void h1_conn_leaving_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	visitor_close(visitor_timed(entry), true);
+	h1_conn_close(h1_conn_timed(entry), true);
 }
 
-void visitor_watch_reading(struct visitor *v)
+void h1_conn_watch_reading(struct h1_conn *c)
 {
 	/* It runs on where the socket has room again: nothing is to be done for each write. */
-	if (timeout_running(&v->timeout))
+	if (timeout_running(&c->timeout))
 		return;
-	v->n_unread = 0;
-	v->unread = 0;
-	timeout_start(&v->worker->unread, &v->timeout);
+	c->n_unread = 0;
+	c->unread = 0;
+	timeout_start(&c->worker->unread, &c->timeout);
 }
 
 /* Whether nothing was read for all of --visitor-stalled, as far as it can be told: one look. */
-static bool visitor_stalled(struct visitor *v, uint64_t look)
+static bool h1_conn_stalled(struct h1_conn *c, uint64_t look)
 {
-	uint64_t had = v->acked, pace = look * READ_RATE / CLOCK_S;
-	v->n_unread++;
-	if (conn_acknowledged(&v->conn, READ_MIN, &v->acked))
-		v->n_unread = 0;
+	uint64_t had = c->acked, pace = look * READ_RATE / CLOCK_S;
+	c->n_unread++;
+	if (conn_acknowledged(&c->conn, READ_MIN, &c->acked))
+		c->n_unread = 0;
 	/* For no longer than twice the time, whatever its kernel took. */
-	uint64_t unread = MIN(v->unread + v->acked - had, 2 * WORKER_UNREAD_LOOKS * pace);
-	v->unread = (uint32_t)(unread > pace ? unread - pace : 0);
-	return v->n_unread >= WORKER_UNREAD_LOOKS && !v->unread;
+	uint64_t unread = MIN(c->unread + c->acked - had, 2 * WORKER_UNREAD_LOOKS * pace);
+	c->unread = (uint32_t)(unread > pace ? unread - pace : 0);
+	return c->n_unread >= WORKER_UNREAD_LOOKS && !c->unread;
 }
 
-void visitor_unread_expired(struct timeout_queue *queue, struct timeout *entry)
+void h1_conn_unread_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	struct visitor *v = visitor_timed(entry);
-	if (v->conn.writable && !buf_len(&v->out))
+	struct h1_conn *c = h1_conn_timed(entry);
+	if (c->conn.writable && !buf_len(&c->out))
 		return; /* it is the upstream that is slow, and may be */
-	if (visitor_stalled(v, queue->duration)) {
-		v->ex.why = "visitor-stalled";
-		visitor_close(v, true);
+	if (h1_conn_stalled(c, queue->duration)) {
+		c->ex.why = "visitor-stalled";
+		h1_conn_close(c, true);
 		return;
 	}
 	timeout_start(queue, entry);

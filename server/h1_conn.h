@@ -5,9 +5,9 @@
  *	IDLE -> HEAD -> EXCHANGE [-> WAITING or MOVING -> EXCHANGE] -> IDLE ...
  *	                                      \-> [REST -> IDLE or] LINGER -> CLOSED
  *
- * One file for each part of the way: visitor.c (the connection, requests' heads), dispatch.c (where a
+ * One file for each part of the way: h1_conn.c (the connection, requests' heads), dispatch.c (where a
  * request goes), request.c (its bytes to the upstream), answer.c (the answer's bytes to the visitor),
- * watch.c (whether the visitor is there and reads), linger.c (what still comes behind the answer).
+ * h1_watch.c (whether the visitor is there and reads), h1_linger.c (what still comes behind the answer).
  */
 #include "base/buf.h"
 #include "net/conn.h"
@@ -21,26 +21,26 @@
 #include "wire/http1.h"
 #include "wire/http1_chunks.h"
 
-#define VISITOR_INTERIM_MAX 16 /* interim responses before the final one (rule 32) */
-#define VISITOR_TLS_SAY_AGAIN \
+#define H1_CONN_INTERIM_MAX 16 /* interim responses before the final one (rule 32) */
+#define H1_CONN_TLS_SAY_AGAIN \
 	(60 * CLOCK_S)        /* between two lines about TLS that has no certificate */
-#define VISITOR_TURN_MAX 32   /* requests judged in one turn: about 0.3 ms of pages */
-#define VISITOR_IN_KEPT  4096 /* bytes of an empty input buffer that is not freed */
+#define H1_CONN_TURN_MAX 32   /* requests judged in one turn: about 0.3 ms of pages */
+#define H1_CONN_IN_KEPT  4096 /* bytes of an empty input buffer that is not freed */
 /*
  * Bytes of a body that may be left when its answer is over, for the connection to go on: as Go's server.
  * At 10 Mbit/s they are 0.2 s, which a new connection with TLS takes, too.
  */
-#define VISITOR_REST_MAX (256u << 10)
+#define H1_CONN_REST_MAX (256u << 10)
 
-enum visitor_state {
-	VISITOR_IDLE,     /* between requests */
-	VISITOR_HEAD,     /* part of a head has come */
-	VISITOR_WAITING,  /* the request waits for a session that was lost just now */
-	VISITOR_MOVING,   /* on its way to the worker that has a link for the request */
-	VISITOR_EXCHANGE, /* the request is on its way, or its answer is */
-	VISITOR_REST,     /* answered; the rest of the body is dropped before the next request */
-	VISITOR_LINGER,   /* answered for good; the rest is dropped so that the answer is read */
-	VISITOR_CLOSED,
+enum h1_conn_state {
+	H1_CONN_IDLE,     /* between requests */
+	H1_CONN_HEAD,     /* part of a head has come */
+	H1_CONN_WAITING,  /* the request waits for a session that was lost just now */
+	H1_CONN_MOVING,   /* on its way to the worker that has a link for the request */
+	H1_CONN_EXCHANGE, /* the request is on its way, or its answer is */
+	H1_CONN_REST,     /* answered; the rest of the body is dropped before the next request */
+	H1_CONN_LINGER,   /* answered for good; the rest is dropped so that the answer is read */
+	H1_CONN_CLOSED,
 };
 
 /* One message's body as it passes. */
@@ -107,11 +107,11 @@ struct exchange {
 	char id[REQUEST_ID_SIZE];
 };
 
-struct visitor {
+struct h1_conn {
 	struct conn conn;
 	struct lane_user user;
 	struct worker *worker;
-	struct list link; /* worker::visitors */
+	struct list link; /* worker::h1_conns */
 	struct waiter waiter;
 	struct loop_task reap, more; /* more: for the next turn, heads, or another link */
 	struct loop_task leave;      /* MOVING: behind this turn's work */
@@ -120,12 +120,12 @@ struct visitor {
 	unsigned moves;                /* of this request */
 	struct worker *to;             /* MOVING */
 	struct timeout timeout;
-	enum visitor_state state;
+	enum h1_conn_state state;
 	struct door door; /* that it came by */
 	bool counted;     /* in the census */
 	bool secure;      /* over TLS */
 	bool fin_due;     /* once `out` is empty */
-	bool advancing;   /* inside visitor_advance() */
+	bool advancing;   /* inside h1_conn_advance() */
 
 	uint8_t n_unread; /* looks one after another that found nothing of the answer read */
 	uint8_t n_quiet, quiet_max; /* in REST and LINGER: seconds in which next to nothing came */
@@ -145,90 +145,90 @@ struct visitor {
 	struct exchange ex;
 };
 
-static inline struct visitor *visitor_of(struct lane_user *u)
+static inline struct h1_conn *h1_conn_of(struct lane_user *u)
 {
-	return container_of(u, struct visitor, user);
+	return container_of(u, struct h1_conn, user);
 }
 
-static inline struct visitor *visitor_timed(struct timeout *entry)
+static inline struct h1_conn *h1_conn_timed(struct timeout *entry)
 {
-	return container_of(entry, struct visitor, timeout);
+	return container_of(entry, struct h1_conn, timeout);
 }
 
-/* visitor.c */
+/* h1_conn.c */
 
 /* Takes over what `e` owns; it is closed when a limit or memory refuses it. */
-void visitor_enter(struct worker *w, struct entrance *e);
-/* Sends it to another worker, where visitor_send() goes on. */
-void visitor_move(struct visitor *v, unsigned worker);
-void visitor_set_state(struct visitor *v, enum visitor_state state);
+void h1_conn_enter(struct worker *w, struct entrance *e);
+/* Sends it to another worker, where h1_conn_send() goes on. */
+void h1_conn_move(struct h1_conn *c, unsigned worker);
+void h1_conn_set_state(struct h1_conn *c, enum h1_conn_state state);
 /* Ends it at once; with `abort` by an RST, so that half an answer is not taken for a whole. */
-void visitor_close(struct visitor *v, bool abort);
+void h1_conn_close(struct h1_conn *c, bool abort);
 /* Writes what is in `out`; false when the connection broke and was closed. */
-bool visitor_flush(struct visitor *v);
+bool h1_conn_flush(struct h1_conn *c);
 /* Charges what it holds, which may have changed. */
-void visitor_charge(struct visitor *v);
+void h1_conn_charge(struct h1_conn *c);
 /* Frees an input buffer that a burst made large and that nothing is in. */
-void visitor_rest_input(struct visitor *v);
+void h1_conn_rest_input(struct h1_conn *c);
 /* The exchange is over, and its lane is gone or kept: logs it, goes on with the connection. */
-void visitor_next(struct visitor *v);
+void h1_conn_next(struct h1_conn *c);
 /* Everything of the last request was read: waits for the next. */
-void visitor_rest(struct visitor *v);
+void h1_conn_rest(struct h1_conn *c);
 /* For worker::idle, ::head and ::answer */
-void visitor_idle_expired(struct timeout_queue *queue, struct timeout *entry);
-void visitor_head_expired(struct timeout_queue *queue, struct timeout *entry);
-void visitor_answer_expired(struct timeout_queue *queue, struct timeout *entry);
+void h1_conn_idle_expired(struct timeout_queue *queue, struct timeout *entry);
+void h1_conn_head_expired(struct timeout_queue *queue, struct timeout *entry);
+void h1_conn_answer_expired(struct timeout_queue *queue, struct timeout *entry);
 
-/* watch.c */
+/* h1_watch.c */
 
 /* In EXCHANGE and WAITING: what is waited for from here on (NULL: nothing), unless it is about to leave. */
-void visitor_time(struct visitor *v, struct timeout_queue *queue);
+void h1_conn_time(struct h1_conn *c, struct timeout_queue *queue);
 /* Looks whether the visitor's end stands behind its request. */
-void visitor_note_end(struct visitor *v);
+void h1_conn_note_end(struct h1_conn *c);
 /* Something of the answer was not taken: the visitor has to read from here on. */
-void visitor_watch_reading(struct visitor *v);
+void h1_conn_watch_reading(struct h1_conn *c);
 /* For worker::leaving and ::unread */
-void visitor_leaving_expired(struct timeout_queue *queue, struct timeout *entry);
-void visitor_unread_expired(struct timeout_queue *queue, struct timeout *entry);
+void h1_conn_leaving_expired(struct timeout_queue *queue, struct timeout *entry);
+void h1_conn_unread_expired(struct timeout_queue *queue, struct timeout *entry);
 
-/* linger.c */
+/* h1_linger.c */
 
 /*
  * Closes behind what is in `out`, reading on for a while so that an RST does not overtake it. `whole`: the
  * request was.
  */
-void visitor_linger(struct visitor *v, bool whole);
+void h1_conn_linger(struct h1_conn *c, bool whole);
 /* What was in `out` is written. */
-void visitor_linger_on(struct visitor *v);
+void h1_conn_linger_on(struct h1_conn *c);
 /* The connection goes on behind the rest of this body, of which little is left. */
-void visitor_skip(struct visitor *v, const struct body *rest);
+void h1_conn_skip(struct h1_conn *c, const struct body *rest);
 /* In LINGER and REST: bytes have come. */
-void visitor_drop_rest(struct visitor *v);
+void h1_conn_drop_rest(struct h1_conn *c);
 /* For worker::linger */
-void visitor_linger_expired(struct timeout_queue *queue, struct timeout *entry);
+void h1_conn_linger_expired(struct timeout_queue *queue, struct timeout *entry);
 
 /* dispatch.c */
 
 /* A head came; `behind` bytes are already behind it. The head's views last as long as this call. */
-void visitor_dispatch(struct visitor *v, const struct http1_head *h, size_t behind);
+void h1_conn_dispatch(struct h1_conn *c, const struct http1_head *h, size_t behind);
 /* For its waiter. */
-void visitor_waited(struct waiter *waiter);
-void visitor_waited_in_vain(struct waiter *waiter);
+void h1_conn_waited(struct waiter *waiter);
+void h1_conn_waited_in_vain(struct waiter *waiter);
 /* Gives the request to a service of its route, or lets it wait, or refuses it. */
-void visitor_send(struct visitor *v, const struct branch *but);
+void h1_conn_send(struct h1_conn *c, const struct branch *but);
 /* The lane ended before the answer did; sends the request again where that is safe. */
-void visitor_lane_lost(struct lane_user *u, const struct branch *branch, enum frame_reset reason,
+void h1_conn_lane_lost(struct lane_user *u, const struct branch *branch, enum frame_reset reason,
 	bool untouched);
-void visitor_opening(struct lane_user *u, struct frame_open *open_out);
+void h1_conn_opening(struct lane_user *u, struct frame_open *open_out);
 /*
  * Its link does not answer: a request of which nothing was answered, and that may be sent twice, goes
  * elsewhere, where there is a link that does.
  */
-void visitor_leave_link(struct visitor *v);
+void h1_conn_leave_link(struct h1_conn *c);
 /* Answers with a page of ours, or with an RST when an answer has begun. */
-void visitor_refuse(struct visitor *v, enum page_cause cause);
-void visitor_refuse_head(struct visitor *v, int http1_error);
-void visitor_refuse_answer(struct visitor *v, int http1_error);
+void h1_conn_refuse(struct h1_conn *c, enum page_cause cause);
+void h1_conn_refuse_head(struct h1_conn *c, int http1_error);
+void h1_conn_refuse_answer(struct h1_conn *c, int http1_error);
 
 /* request.c */
 
@@ -237,9 +237,9 @@ ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max);
 /* The request is sent from its beginning again; only while exchange::holding. */
 void request_rewind(struct exchange *ex);
 /* Whether it is whole, or so little of it is left that its connection can go on. */
-bool request_ends_soon(const struct visitor *v);
+bool request_ends_soon(const struct h1_conn *c);
 /* Reads from its body and drops that, until body::done. > 0 bytes; -EAGAIN; any other -errno is final. */
-ssize_t request_skip(struct visitor *v);
+ssize_t request_skip(struct h1_conn *c);
 
 /* answer.c */
 
@@ -252,7 +252,7 @@ bool answer_push_end(struct lane_user *u);
 /* NTLM and Negotiate log in a connection, not a request (rule 33). */
 bool exchange_logs_in(const struct http1_head *h, enum http1_id id);
 /* What a head says of the exchange. 0 or -ENOMEM. */
-int exchange_begin(struct visitor *v, const struct http1_head *h);
+int exchange_begin(struct h1_conn *c, const struct http1_head *h);
 /* Whether a 101 switches to a protocol that the upstream was offered. */
 bool exchange_switches(const struct exchange *ex, const struct http1_head *response);
 struct str exchange_host(const struct exchange *ex); /* canonical; "" when none was named */
@@ -275,8 +275,8 @@ const struct rewrite *exchange_rewrite(const struct exchange *ex, const struct s
 	struct rewrite *out);
 /* Says at debug which field of the request, or of the answer to it, broke a rule; it may be none. */
 void exchange_blame(const struct exchange *ex, const char *what, int http1_error, struct str field);
-void exchange_log(const struct visitor *v);
+void exchange_log(const struct h1_conn *c);
 /* Frees what is held of the body for sending it again, which then cannot be. False: nothing is. */
 bool exchange_let_go(struct exchange *ex);
-void exchange_end(struct visitor *v); /* zeroes it */
+void exchange_end(struct h1_conn *c); /* zeroes it */
 void body_begin(struct body *b, enum http1_body kind, uint64_t length);
