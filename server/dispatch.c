@@ -376,7 +376,7 @@ void h1_conn_lane_lost(struct lane_user *u, const struct branch *branch, enum fr
 	bool dial = frame_reset_is_dial(reason);
 	if (h1_conn_may_retry(ex, untouched) && (!dial || h1_conn_has_other(c, branch))) {
 		ex->again = true;
-		request_rewind(ex);
+		request_body_rewind(ex);
 		h1_conn_send(c, dial ? branch : NULL);
 		return;
 	}
@@ -398,7 +398,7 @@ static void h1_conn_page(struct h1_conn *c, struct page page)
 		return;
 	}
 	/* The rest of a body, or of whatever this was, is not the next request. */
-	if (!request_ends_soon(c) || w->draining)
+	if (!request_body_ends_soon(c) || w->draining)
 		page.close = true;
 	if (page.close)
 		ex->keep = false;

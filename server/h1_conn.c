@@ -257,7 +257,7 @@ void h1_conn_rest(struct h1_conn *c)
 void h1_conn_next(struct h1_conn *c)
 {
 	struct body rest = c->ex.body;
-	bool keep = c->ex.keep && request_ends_soon(c) && !c->worker->draining;
+	bool keep = c->ex.keep && request_body_ends_soon(c) && !c->worker->draining;
 	timeout_cancel(&c->timeout);
 	exchange_log(c);
 	exchange_end(c);
@@ -332,9 +332,9 @@ static void h1_conn_changed(struct conn *conn)
 
 static const struct lane_user_ops lane_user_ops = {
 	.opening = h1_conn_opening,
-	.pull = request_pull,
-	.push = answer_push,
-	.push_end = answer_push_end,
+	.pull = request_body_pull,
+	.push = response_push,
+	.push_end = response_push_end,
 	.lost = h1_conn_lane_lost,
 };
 

@@ -6,7 +6,7 @@
  *	                                      \-> [REST -> IDLE or] LINGER -> CLOSED
  *
  * One file for each part of the way: h1_conn.c (the connection, requests' heads), dispatch.c (where a
- * request goes), request.c (its bytes to the upstream), answer.c (the answer's bytes to the visitor),
+ * request goes), request_body.c (its bytes to the upstream), response.c (the answer's bytes to the visitor),
  * h1_watch.c (whether the visitor is there and reads), h1_linger.c (what still comes behind the answer).
  */
 #include "base/buf.h"
@@ -230,22 +230,22 @@ void h1_conn_refuse(struct h1_conn *c, enum page_cause cause);
 void h1_conn_refuse_head(struct h1_conn *c, int http1_error);
 void h1_conn_refuse_answer(struct h1_conn *c, int http1_error);
 
-/* request.c */
+/* request_body.c */
 
 /* As lane_user_ops::pull. */
-ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max);
+ssize_t request_body_pull(struct lane_user *u, uint8_t *room, size_t max);
 /* The request is sent from its beginning again; only while exchange::holding. */
-void request_rewind(struct exchange *ex);
+void request_body_rewind(struct exchange *ex);
 /* Whether it is whole, or so little of it is left that its connection can go on. */
-bool request_ends_soon(const struct h1_conn *c);
+bool request_body_ends_soon(const struct h1_conn *c);
 /* Reads from its body and drops that, until body::done. > 0 bytes; -EAGAIN; any other -errno is final. */
-ssize_t request_skip(struct h1_conn *c);
+ssize_t request_body_skip(struct h1_conn *c);
 
-/* answer.c */
+/* response.c */
 
 /* As lane_user_ops::push and push_end. */
-size_t answer_push(struct lane_user *u, const uint8_t *p, size_t n);
-bool answer_push_end(struct lane_user *u);
+size_t response_push(struct lane_user *u, const uint8_t *p, size_t n);
+bool response_push_end(struct lane_user *u);
 
 /* exchange.c */
 

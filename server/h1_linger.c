@@ -28,7 +28,8 @@ static bool linger_read(struct h1_conn *c)
 	bool rest = c->state == H1_CONN_REST;
 	if (!c->conn.readable && !c->conn.ended && !buf_len(&c->in))
 		return false;
-	ssize_t n = rest ? request_skip(c) : conn_read(&c->conn, w->scratch, sizeof(w->scratch));
+	ssize_t n =
+		rest ? request_body_skip(c) : conn_read(&c->conn, w->scratch, sizeof(w->scratch));
 	if (n == -EAGAIN)
 		return false;
 	if (n > 0) {

@@ -7,7 +7,7 @@
 
 #include "server/h1_conn.h"
 
-void request_rewind(struct exchange *ex)
+void request_body_rewind(struct exchange *ex)
 {
 	ex->sent = 0;
 	ex->scanned = 0;
@@ -15,7 +15,7 @@ void request_rewind(struct exchange *ex)
 	buf_deinit(&ex->partial);
 }
 
-bool request_ends_soon(const struct h1_conn *c)
+bool request_body_ends_soon(const struct h1_conn *c)
 {
 	const struct exchange *ex = &c->ex;
 	if (ex->body.done)
@@ -31,7 +31,7 @@ bool request_ends_soon(const struct h1_conn *c)
 }
 
 /* All of it has been read. */
-static void request_done(struct h1_conn *c)
+static void request_body_done(struct h1_conn *c)
 {
 	if (c->ex.upgraded) {
 		body_begin(&c->ex.body, HTTP1_BODY_UNTIL_CLOSE, 0);
@@ -43,7 +43,7 @@ static void request_done(struct h1_conn *c)
 }
 
 /* Keeps a copy of what is sent, for sending it again, up to a limit. */
-static void request_hold(struct h1_conn *c, const uint8_t *p, size_t n)
+static void request_body_hold(struct h1_conn *c, const uint8_t *p, size_t n)
 {
 	struct exchange *ex = &c->ex;
 	size_t held = buf_len(&ex->request) - ex->head_at - ex->head_n, cap = ex->request.cap;
@@ -58,7 +58,7 @@ static void request_hold(struct h1_conn *c, const uint8_t *p, size_t n)
 }
 
 /* Body bytes that came along with the head, or the socket's. As conn_read(). */
-static ssize_t request_read(struct h1_conn *c, uint8_t *room, size_t max)
+static ssize_t request_body_read(struct h1_conn *c, uint8_t *room, size_t max)
 {
 	size_t n = MIN(max, buf_len(&c->in));
 	if (n) {
@@ -73,7 +73,7 @@ static ssize_t request_read(struct h1_conn *c, uint8_t *room, size_t max)
 }
 
 /* Bytes that were read and belong behind what is under way; they may have come from `in` itself. */
-static int request_unread(struct h1_conn *c, const uint8_t *p, size_t n)
+static int request_body_unread(struct h1_conn *c, const uint8_t *p, size_t n)
 {
 	struct buf rest = BUF_NULL;
 	if (buf_append(&rest, p, n) < 0 ||
@@ -87,8 +87,8 @@ static int request_unread(struct h1_conn *c, const uint8_t *p, size_t n)
 	return 0;
 }
 
-/* As request_read(), of a chunked body in its canonical form. -EBADMSG: it is malformed. */
-static ssize_t request_read_chunks(struct h1_conn *c, uint8_t *room, size_t max)
+/* As request_body_read(), of a chunked body in its canonical form. -EBADMSG: it is malformed. */
+static ssize_t request_body_read_chunks(struct h1_conn *c, uint8_t *room, size_t max)
 {
 	struct exchange *ex = &c->ex;
 	size_t wrote = 0;
@@ -97,7 +97,7 @@ static ssize_t request_read_chunks(struct h1_conn *c, uint8_t *room, size_t max)
 		uint8_t decides;
 		bool held = http1_chunks_held(&ex->body.chunks);
 		uint8_t *from = held ? &decides : room;
-		ssize_t n = request_read(c, from, held ? 1 : max);
+		ssize_t n = request_body_read(c, from, held ? 1 : max);
 		if (n <= 0)
 			return n;
 		size_t used;
@@ -108,18 +108,18 @@ static ssize_t request_read_chunks(struct h1_conn *c, uint8_t *room, size_t max)
 			return -EBADMSG;
 		}
 		ex->bytes_in += used;
-		if (used < (size_t)n && request_unread(c, from + used, (size_t)n - used) < 0)
+		if (used < (size_t)n && request_body_unread(c, from + used, (size_t)n - used) < 0)
 			return -ENOMEM;
 		ex->body.done = r == HTTP1_OK;
 	}
 	return (ssize_t)wrote;
 }
 
-static ssize_t request_read_plain(struct h1_conn *c, uint8_t *room, size_t max)
+static ssize_t request_body_read_plain(struct h1_conn *c, uint8_t *room, size_t max)
 {
 	struct exchange *ex = &c->ex;
 	bool counted = ex->body.kind == HTTP1_BODY_LENGTH;
-	ssize_t n = request_read(c, room, counted ? (size_t)MIN(max, ex->body.left) : max);
+	ssize_t n = request_body_read(c, room, counted ? (size_t)MIN(max, ex->body.left) : max);
 	if (n <= 0)
 		return n;
 	ex->bytes_in += (uint64_t)n;
@@ -131,23 +131,23 @@ static ssize_t request_read_plain(struct h1_conn *c, uint8_t *room, size_t max)
 }
 
 /* Body bytes as they go upstream; `body.done` behind the last. As conn_read(), but for -EBADMSG. */
-static ssize_t request_read_body(struct h1_conn *c, uint8_t *room, size_t max)
+static ssize_t request_body_read_whole(struct h1_conn *c, uint8_t *room, size_t max)
 {
-	return c->ex.body.kind == HTTP1_BODY_CHUNKED ? request_read_chunks(c, room, max)
-						     : request_read_plain(c, room, max);
+	return c->ex.body.kind == HTTP1_BODY_CHUNKED ? request_body_read_chunks(c, room, max)
+						     : request_body_read_plain(c, room, max);
 }
 
-ssize_t request_skip(struct h1_conn *c)
+ssize_t request_body_skip(struct h1_conn *c)
 {
 	struct worker *w = c->worker;
-	ssize_t n = request_read_body(c, w->scratch, sizeof(w->scratch));
+	ssize_t n = request_body_read_whole(c, w->scratch, sizeof(w->scratch));
 	return n ? n : -ECONNRESET;
 }
 
-static ssize_t request_body(struct h1_conn *c, uint8_t *room, size_t max)
+static ssize_t request_body_body(struct h1_conn *c, uint8_t *room, size_t max)
 {
 	struct exchange *ex = &c->ex;
-	ssize_t n = request_read_body(c, room, max);
+	ssize_t n = request_body_read_whole(c, room, max);
 	if (n == -EAGAIN)
 		return n;
 	if (n == 0 && ex->body.kind == HTTP1_BODY_UNTIL_CLOSE) {
@@ -159,17 +159,17 @@ static ssize_t request_body(struct h1_conn *c, uint8_t *room, size_t max)
 		return n ? n : -ECONNRESET;
 	}
 	if (ex->body.done)
-		request_done(c);
+		request_body_done(c);
 	if (ex->upgraded)
 		return n;
 	if (!ex->body.done && !ex->headed)
 		h1_conn_time(c, &c->worker->idle);
 	if (ex->holding)
-		request_hold(c, room, (size_t)n);
+		request_body_hold(c, room, (size_t)n);
 	return n;
 }
 
-ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max)
+ssize_t request_body_pull(struct lane_user *u, uint8_t *room, size_t max)
 {
 	struct h1_conn *c = h1_conn_of(u);
 	struct exchange *ex = &c->ex;
@@ -182,5 +182,5 @@ ssize_t request_pull(struct lane_user *u, uint8_t *room, size_t max)
 	}
 	if (ex->body.done)
 		return -EAGAIN;
-	return request_body(c, room, max);
+	return request_body_body(c, room, max);
 }

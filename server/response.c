@@ -12,7 +12,7 @@
 #include "server/h1_conn.h"
 
 /* Nothing of this lane can be trusted any more. `field` may be in bytes that go with it. */
-static void answer_garbled(struct h1_conn *c, int http1_error, struct str field)
+static void response_garbled(struct h1_conn *c, int http1_error, struct str field)
 {
 	exchange_blame(&c->ex, "answer to request", http1_error, field);
 	/* Of what is no HTTP at all the client knows more (client/upstream/first_answer). */
@@ -31,7 +31,7 @@ static void answer_garbled(struct h1_conn *c, int http1_error, struct str field)
  * Writes `head` (or nothing) and then the body's bytes, and returns how many of the latter the socket
  * took. What it did not take of the head is kept. -1: the connection broke, and is closed.
  */
-static ssize_t answer_write(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
+static ssize_t response_write(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
 {
 	size_t head_n = head ? buf_len(head) : 0;
 	struct iovec iov[2] = {
@@ -56,41 +56,41 @@ static ssize_t answer_write(struct h1_conn *c, const struct buf *head, const uin
 }
 
 /* Bytes behind the answer's end, which nobody asked for. */
-static void answer_surplus(struct h1_conn *c)
+static void response_surplus(struct h1_conn *c)
 {
 	c->ex.lane_clean = false;
 	branch_distrust(c->user.lane->branch);
 }
 
 /* Answers without a body, to which many an upstream sends one nevertheless, a moment later. */
-static bool answer_bodiless(const struct exchange *ex)
+static bool response_bodiless(const struct exchange *ex)
 {
 	return ex->method == HTTP1_HEAD || ex->status == 204 || ex->status == 205 ||
 	       ex->status == 304;
 }
 
 /* The answer is whole: its lane serves the next request, or nobody. */
-static void answer_done(struct h1_conn *c)
+static void response_done(struct h1_conn *c)
 {
 	struct exchange *ex = &c->ex;
 	if (ex->lane_clean && ex->body.done)
-		lane_keep(c->user.lane, ex->login             ? LANE_OWN
-					: answer_bodiless(ex) ? LANE_RESTING
-							      : LANE_SHARED);
+		lane_keep(c->user.lane, ex->login               ? LANE_OWN
+					: response_bodiless(ex) ? LANE_RESTING
+								: LANE_SHARED);
 	else
 		lane_drop(c->user.lane, FRAME_RESET_NONE);
 	h1_conn_next(c);
 }
 
 /* The first `used` of `n` bytes went on: the rest is left, or none of it belongs to the answer. */
-static size_t answer_went(struct h1_conn *c, size_t used, size_t n)
+static size_t response_went(struct h1_conn *c, size_t used, size_t n)
 {
 	struct exchange *ex = &c->ex;
 	if (!ex->answer.done)
 		return used;
 	if (used < n)
-		answer_surplus(c);
-	answer_done(c);
+		response_surplus(c);
+	response_done(c);
 	return n;
 }
 
@@ -98,7 +98,8 @@ static size_t answer_went(struct h1_conn *c, size_t used, size_t n)
  * Chunks that do not pass as they came: into their canonical form, or taken apart for a visitor that
  * does not know them. It is the rare case, and copies.
  */
-static size_t answer_rewrite(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
+static size_t response_rewrite(struct h1_conn *c, const struct buf *head, const uint8_t *p,
+	size_t n)
 {
 	struct exchange *ex = &c->ex;
 	size_t used, wrote, head_n = head ? buf_len(head) : 0, room = n + 1;
@@ -111,17 +112,17 @@ static size_t answer_rewrite(struct h1_conn *c, const struct buf *head, const ui
 	int r = http1_chunks_copy(&ex->answer.chunks, p, n, buf_tail(&c->out), room, &used, &wrote);
 	if (r > HTTP1_MORE) {
 		buf_deinit(&c->out); /* with the head, which can still be another */
-		answer_garbled(c, r, http1_chunks_fault(&ex->answer.chunks));
+		response_garbled(c, r, http1_chunks_fault(&ex->answer.chunks));
 		return n;
 	}
 	buf_commit(&c->out, wrote);
 	ex->bytes_out += head_n + wrote;
 	ex->answer.done = r == HTTP1_OK;
 	/* What is still in `out` is written before the connection ends. */
-	return h1_conn_flush(c) ? answer_went(c, used, n) : n;
+	return h1_conn_flush(c) ? response_went(c, used, n) : n;
 }
 
-static size_t answer_chunks(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
+static size_t response_chunks(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
 {
 	struct body *b = &c->ex.answer;
 	struct http1_chunks before = b->chunks;
@@ -129,15 +130,15 @@ static size_t answer_chunks(struct h1_conn *c, const struct buf *head, const uin
 	struct str run;
 	int r = http1_chunks_next(&b->chunks, p, n, &used, &run);
 	if (r > HTTP1_MORE) {
-		answer_garbled(c, r, http1_chunks_fault(&b->chunks));
+		response_garbled(c, r, http1_chunks_fault(&b->chunks));
 		return n;
 	}
 	bool as_it_came = run.p == (const char *)p && run.n == used;
 	if (!as_it_came || (used < n && r == HTTP1_MORE)) {
 		b->chunks = before;
-		return answer_rewrite(c, head, p, n);
+		return response_rewrite(c, head, p, n);
 	}
-	ssize_t wrote = answer_write(c, head, p, used);
+	ssize_t wrote = response_write(c, head, p, used);
 	if (wrote < 0)
 		return n;
 	if ((size_t)wrote < used) {
@@ -147,17 +148,17 @@ static size_t answer_chunks(struct h1_conn *c, const struct buf *head, const uin
 		return (size_t)wrote;
 	}
 	b->done = r == HTTP1_OK;
-	return answer_went(c, used, n);
+	return response_went(c, used, n);
 }
 
 /* Body bytes, with the head before them if it goes out now. */
-static size_t answer_body(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
+static size_t response_body(struct h1_conn *c, const struct buf *head, const uint8_t *p, size_t n)
 {
 	struct body *b = &c->ex.answer;
 	size_t used = n;
 	switch ((enum http1_body)b->kind) {
 	case HTTP1_BODY_CHUNKED:
-		return answer_chunks(c, head, p, n);
+		return response_chunks(c, head, p, n);
 	case HTTP1_BODY_NONE:
 		used = 0;
 		break;
@@ -167,18 +168,18 @@ static size_t answer_body(struct h1_conn *c, const struct buf *head, const uint8
 	case HTTP1_BODY_UNTIL_CLOSE:
 		break;
 	}
-	ssize_t wrote = answer_write(c, head, p, used);
+	ssize_t wrote = response_write(c, head, p, used);
 	if (wrote < 0)
 		return n;
 	if (b->kind == HTTP1_BODY_LENGTH) {
 		b->left -= (uint64_t)wrote;
 		b->done = !b->left;
 	}
-	return (size_t)wrote < used ? (size_t)wrote : answer_went(c, used, n);
+	return (size_t)wrote < used ? (size_t)wrote : response_went(c, used, n);
 }
 
 /* The head as the visitor gets it. False: the answer came to nothing, and its lane is not this visitor's. */
-static bool answer_forward(struct h1_conn *c, const struct http1_head *h,
+static bool response_forward(struct h1_conn *c, const struct http1_head *h,
 	struct forward_response *f)
 {
 	struct buf *head = &c->worker->rewritten;
@@ -189,29 +190,29 @@ static bool answer_forward(struct h1_conn *c, const struct http1_head *h,
 	if (r < 0)
 		h1_conn_close(c, true);
 	else if (r > 0)
-		answer_garbled(c, r, STR_NULL);
+		response_garbled(c, r, STR_NULL);
 	return r == 0;
 }
 
 /* An interim response: passed on to those who know them (RFC 9110, 15.2). -1: the answer came to nothing. */
-static int answer_interim(struct h1_conn *c, const struct http1_head *h)
+static int response_interim(struct h1_conn *c, const struct http1_head *h)
 {
 	struct exchange *ex = &c->ex;
 	if (++ex->n_interim > H1_CONN_INTERIM_MAX) {
-		answer_garbled(c, HTTP1_E_INTERIM, STR_NULL);
+		response_garbled(c, HTTP1_E_INTERIM, STR_NULL);
 		return -1;
 	}
 	ex->continued |= h->status == 100;
 	if (ex->http10)
 		return 0;
 	struct forward_response f = {0};
-	if (!answer_forward(c, h, &f))
+	if (!response_forward(c, h, &f))
 		return -1;
-	return answer_write(c, &c->worker->rewritten, NULL, 0) < 0 ? -1 : 0;
+	return response_write(c, &c->worker->rewritten, NULL, 0) < 0 ? -1 : 0;
 }
 
 /* The final head: from here on nothing can be sent again. False: the answer came to nothing. */
-static bool answer_begin(struct h1_conn *c, const struct http1_head *h)
+static bool response_begin(struct h1_conn *c, const struct http1_head *h)
 {
 	struct exchange *ex = &c->ex;
 	struct worker *w = c->worker;
@@ -221,7 +222,7 @@ static bool answer_begin(struct h1_conn *c, const struct http1_head *h)
 	ex->login |= exchange_logs_in(h, HTTP1_WWW_AUTHENTICATE);
 	ex->lane_clean =
 		h->keep_alive && h->minor == 1 && !ex->upgrade && h->body != HTTP1_BODY_UNTIL_CLOSE;
-	if (!request_ends_soon(c) || w->draining || forward_ends_by_close(h, ex->http10))
+	if (!request_body_ends_soon(c) || w->draining || forward_ends_by_close(h, ex->http10))
 		ex->keep = false;
 	/* The request is in the upstream's hands: what was held of its body is not sent again. */
 	ex->holding = false;
@@ -243,7 +244,7 @@ static bool answer_begin(struct h1_conn *c, const struct http1_head *h)
 		.http10 = ex->http10,
 		.close = !ex->keep && !ex->upgraded,
 	};
-	if (!answer_forward(c, h, &f))
+	if (!response_forward(c, h, &f))
 		return false;
 	if (ex->upgraded) {
 		if (ex->body.done) /* else what is left of it is the upstream's first */
@@ -254,7 +255,7 @@ static bool answer_begin(struct h1_conn *c, const struct http1_head *h)
 }
 
 /* The bytes of a head, which may come in pieces. Returns how many were taken of these. */
-static size_t answer_head(struct h1_conn *c, const uint8_t *p, size_t n)
+static size_t response_head(struct h1_conn *c, const uint8_t *p, size_t n)
 {
 	struct exchange *ex = &c->ex;
 	struct worker *w = c->worker;
@@ -279,25 +280,25 @@ static size_t answer_head(struct h1_conn *c, const uint8_t *p, size_t n)
 	if (r == HTTP1_OK && h->status == 101 && !(ex->upgrade && exchange_switches(ex, h)))
 		r = HTTP1_E_SWITCH;
 	if (r != HTTP1_OK) {
-		answer_garbled(c, r, h->at_fault);
+		response_garbled(c, r, h->at_fault);
 		return n;
 	}
 	size_t used = h->size - had; /* of these bytes; the head did not end before */
 	ex->scanned = 0;
 	if (h->status < 200 && h->status != 101) {
-		if (answer_interim(c, h) < 0)
+		if (response_interim(c, h) < 0)
 			return n;
 		buf_deinit(&ex->partial);
 		return used;
 	}
-	if (!answer_begin(c, h))
+	if (!response_begin(c, h))
 		return n;
 	buf_deinit(&ex->partial);
 	/* Head and what follows of the body leave in one write. */
-	return used + answer_body(c, &w->rewritten, p + used, n - used);
+	return used + response_body(c, &w->rewritten, p + used, n - used);
 }
 
-size_t answer_push(struct lane_user *u, const uint8_t *p, size_t n)
+size_t response_push(struct lane_user *u, const uint8_t *p, size_t n)
 {
 	struct h1_conn *c = h1_conn_of(u);
 	size_t taken = 0;
@@ -306,8 +307,8 @@ size_t answer_push(struct lane_user *u, const uint8_t *p, size_t n)
 	while (taken < n && c->user.lane == lane) {
 		if (!c->conn.writable || buf_len(&c->out))
 			break;
-		size_t used = c->ex.headed ? answer_body(c, NULL, p + taken, n - taken)
-					   : answer_head(c, p + taken, n - taken);
+		size_t used = c->ex.headed ? response_body(c, NULL, p + taken, n - taken)
+					   : response_head(c, p + taken, n - taken);
 		if (!used)
 			break;
 		taken += used;
@@ -317,7 +318,7 @@ size_t answer_push(struct lane_user *u, const uint8_t *p, size_t n)
 	return taken;
 }
 
-bool answer_push_end(struct lane_user *u)
+bool response_push_end(struct lane_user *u)
 {
 	struct h1_conn *c = h1_conn_of(u);
 	struct exchange *ex = &c->ex;
@@ -337,6 +338,6 @@ bool answer_push_end(struct lane_user *u)
 		return false;
 	}
 	ex->answer.done = true;
-	answer_done(c);
+	response_done(c);
 	return true;
 }
