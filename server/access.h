@@ -46,7 +46,7 @@ struct access {
 	uint64_t duration;       /* µs from the request's first byte to the answer's last */
 	struct str session;
 	struct str request_id;
-	const char *why; /* what went wrong, as page::why; NULL: nothing */
+	const char *why; /* what went wrong, as error_page::why; NULL: nothing */
 };
 
 /* Writes the line unless the access log is off; the line's time is the log's own. */

@@ -1,6 +1,6 @@
 /*
  * Where a request goes: to a link, to a service of the route that its host names, into the queue of
- * those whose session was lost just now, or to a page of ours.
+ * those whose session was lost just now, or to a error page of ours.
  */
 #include <string.h>
 
@@ -18,7 +18,7 @@
 #define LINK_SAY_AGAIN    (60 * CLOCK_S) /* between two lines about link requests of one kind */
 #define H1_CONN_MOVES_MAX 4 /* of a request: each found the link gone that it was for */
 
-static void h1_conn_page(struct h1_conn *c, struct page page);
+static void h1_conn_send_page(struct h1_conn *c, struct error_page page);
 
 /* The connection is a link from here on; no visitor is left. */
 static void h1_conn_become_link(struct h1_conn *c, const struct http1_head *h,
@@ -49,7 +49,7 @@ static void h1_conn_refuse_unvouched(struct h1_conn *c)
 	if (log_limit_pass(&w->log_unvouched, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
 		log_warn("client %s is refused: --tls-client-ca wants a certificate, and %s%s",
 			client, *why ? why : "it showed none", more);
-	h1_conn_refuse(c, PAGE_NO_CERTIFICATE);
+	h1_conn_refuse(c, ERROR_PAGE_NO_CERTIFICATE);
 }
 
 static void h1_conn_refuse_stripped(struct h1_conn *c, const struct http1_head *h)
@@ -62,7 +62,7 @@ static void h1_conn_refuse_stripped(struct h1_conn *c, const struct http1_head *
 			 "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "
 			 "upgrade;\" in its location for %s (see docs/reverse-proxies.md)%s",
 			c->peer_text, upgrade_lacks(h), w->opts->control_path, more);
-	h1_conn_refuse(c, PAGE_LINK_STRIPPED);
+	h1_conn_refuse(c, ERROR_PAGE_LINK_STRIPPED);
 }
 
 static void h1_conn_ask_link(struct h1_conn *c, const struct http1_head *h)
@@ -75,7 +75,7 @@ static void h1_conn_ask_link(struct h1_conn *c, const struct http1_head *h)
 	if (slot)
 		h1_conn_become_link(c, h, slot);
 	else
-		h1_conn_refuse(c, PAGE_OVERLOADED);
+		h1_conn_refuse(c, ERROR_PAGE_OVERLOADED);
 }
 
 static bool h1_conn_check_link(struct h1_conn *c, const struct http1_head *h, size_t behind)
@@ -91,10 +91,10 @@ static bool h1_conn_check_link(struct h1_conn *c, const struct http1_head *h, si
 		h1_conn_ask_link(c, h);
 		return true;
 	case UPGRADE_ORIGIN:
-		h1_conn_refuse(c, PAGE_ORIGIN);
+		h1_conn_refuse(c, ERROR_PAGE_ORIGIN);
 		return true;
 	case UPGRADE_VERSION:
-		h1_conn_refuse(c, PAGE_UPGRADE);
+		h1_conn_refuse(c, ERROR_PAGE_UPGRADE);
 		return true;
 	case UPGRADE_STRIPPED:
 		h1_conn_refuse_stripped(c, h);
@@ -102,7 +102,7 @@ static bool h1_conn_check_link(struct h1_conn *c, const struct http1_head *h, si
 	case UPGRADE_MALFORMED:
 		break;
 	}
-	h1_conn_refuse(c, PAGE_LINK_MALFORMED);
+	h1_conn_refuse(c, ERROR_PAGE_LINK_MALFORMED);
 	return true;
 }
 
@@ -126,9 +126,9 @@ static void h1_conn_redirect(struct h1_conn *c, const struct http1_head *h)
 	if (r < 0) {
 		h1_conn_close(c, true);
 	} else {
-		struct page page = page_for(PAGE_HTTPS);
+		struct error_page page = error_page_for(ERROR_PAGE_HTTPS);
 		page.location = (struct str){(const char *)buf_head(&place), buf_len(&place)};
-		h1_conn_page(c, page);
+		h1_conn_send_page(c, page);
 	}
 	buf_deinit(&place);
 }
@@ -148,7 +148,7 @@ static void h1_conn_end_loop(struct h1_conn *c)
 			"name the service itself with --upstream%s",
 			STR_ARG(host), service->session->name, service->upstream, NODE_PASSES_MAX,
 			more);
-	h1_conn_refuse(c, PAGE_LOOP);
+	h1_conn_refuse(c, ERROR_PAGE_LOOP);
 }
 
 void h1_conn_dispatch(struct h1_conn *c, const struct http1_head *h, size_t behind)
@@ -162,17 +162,18 @@ void h1_conn_dispatch(struct h1_conn *c, const struct http1_head *h, size_t behi
 	if (h1_conn_check_link(c, h, behind))
 		return;
 	if (!c->door.visits)
-		h1_conn_refuse(c, PAGE_NOT_HERE);
+		h1_conn_refuse(c, ERROR_PAGE_NOT_HERE);
 	else if (h1_conn_misdirected(c, h))
-		h1_conn_refuse(c, PAGE_MISDIRECTED);
+		h1_conn_refuse(c, ERROR_PAGE_MISDIRECTED);
 	else if (c->worker->opts->redirects && !c->ex.secure)
 		h1_conn_redirect(c, h);
 	else if (c->worker->draining)
-		h1_conn_refuse(c, PAGE_DRAINING);
+		h1_conn_refuse(c, ERROR_PAGE_DRAINING);
 	else if (forward_passed(h, c->worker->node->pseudonym) >= NODE_PASSES_MAX)
 		h1_conn_end_loop(c);
 	else if (h->counted && !h->max_forwards)
-		h1_conn_refuse(c, h->method == HTTP1_OPTIONS ? PAGE_OPTIONS : PAGE_TRACE);
+		h1_conn_refuse(c,
+			h->method == HTTP1_OPTIONS ? ERROR_PAGE_OPTIONS : ERROR_PAGE_TRACE);
 	else
 		h1_conn_send(c, NULL);
 }
@@ -184,10 +185,10 @@ static void h1_conn_wait(struct h1_conn *c, const struct route *route)
 	h1_conn_time(c, NULL);
 	c->waiter.lost = route != NULL;
 	if (!waiting_due(w, route))
-		h1_conn_refuse(c, w->draining ? PAGE_DRAINING : PAGE_NO_ROUTE);
+		h1_conn_refuse(c, w->draining ? ERROR_PAGE_DRAINING : ERROR_PAGE_NO_ROUTE);
 	else if (waiting_add(&w->waiting, &c->waiter, &w->routes, exchange_host(&c->ex),
 			 &c->ex.visitor) < 0)
-		h1_conn_refuse(c, PAGE_CROWDED);
+		h1_conn_refuse(c, ERROR_PAGE_CROWDED);
 	else {
 		if (c->state != H1_CONN_WAITING)
 			h1_conn_set_state(c, H1_CONN_WAITING);
@@ -203,7 +204,7 @@ void h1_conn_waited(struct waiter *waiter)
 void h1_conn_waited_in_vain(struct waiter *waiter)
 {
 	h1_conn_refuse(container_of(waiter, struct h1_conn, waiter),
-		waiter->lost ? PAGE_WAITED : PAGE_NO_ROUTE);
+		waiter->lost ? ERROR_PAGE_WAITED : ERROR_PAGE_NO_ROUTE);
 }
 
 void h1_conn_opening(struct lane_user *u, struct frame_open *open_out)
@@ -224,7 +225,8 @@ static struct branch *h1_conn_own_branch(const struct h1_conn *c, const struct r
 }
 
 /* Whichever service of the route would get it: the answer is not to depend on that. */
-static bool h1_conn_leaves(struct h1_conn *c, const struct route *route, enum page_cause *why_out)
+static bool h1_conn_leaves(struct h1_conn *c, const struct route *route,
+	enum error_page_cause *why_out)
 {
 	list_for_each (it, &route->entries)
 		if (exchange_leaves(&c->ex, branch_of(it)->service, why_out))
@@ -262,10 +264,10 @@ void h1_conn_send(struct h1_conn *c, const struct branch *but)
 	struct pick pick = PICK_NONE;
 	/* A name that only TLS leads to: its service is not for who merely writes it into a Host. */
 	if (route && !route_takes(route, CONTROL_HTTP, CONTROL_TLS_NONE)) {
-		h1_conn_refuse(c, PAGE_NO_ROUTE);
+		h1_conn_refuse(c, ERROR_PAGE_NO_ROUTE);
 		return;
 	}
-	enum page_cause why;
+	enum error_page_cause why;
 	if (route && h1_conn_leaves(c, route, &why)) {
 		h1_conn_refuse(c, why);
 		return;
@@ -292,7 +294,7 @@ void h1_conn_send(struct h1_conn *c, const struct branch *but)
 		return;
 	}
 	if (!lane) {
-		h1_conn_refuse(c, PAGE_BUSY);
+		h1_conn_refuse(c, ERROR_PAGE_BUSY);
 		return;
 	}
 	const struct service *service = pick.branch->service;
@@ -369,7 +371,7 @@ void h1_conn_lane_lost(struct lane_user *u, const struct branch *branch, enum fr
 		return;
 	}
 	if (ex->headed) {
-		ex->why = page_for(page_cause_of_reset(reason)).why;
+		ex->why = error_page_for(error_page_cause_of_reset(reason)).why;
 		h1_conn_close(c, true);
 		return;
 	}
@@ -380,10 +382,10 @@ void h1_conn_lane_lost(struct lane_user *u, const struct branch *branch, enum fr
 		h1_conn_send(c, dial ? branch : NULL);
 		return;
 	}
-	h1_conn_refuse(c, page_cause_of_reset(reason));
+	h1_conn_refuse(c, error_page_cause_of_reset(reason));
 }
 
-static void h1_conn_page(struct h1_conn *c, struct page page)
+static void h1_conn_send_page(struct h1_conn *c, struct error_page page)
 {
 	struct exchange *ex = &c->ex;
 	struct worker *w = c->worker;
@@ -413,7 +415,7 @@ static void h1_conn_page(struct h1_conn *c, struct page page)
 		page.retry_after = RETRY_AFTER_BUSY;
 	ex->status = page.status;
 	size_t before = buf_len(&c->out);
-	if (page_write(&c->out, &page) < 0) {
+	if (error_page_write(&c->out, &page) < 0) {
 		h1_conn_close(c, true);
 		return;
 	}
@@ -421,17 +423,17 @@ static void h1_conn_page(struct h1_conn *c, struct page page)
 	h1_conn_next(c);
 }
 
-void h1_conn_refuse(struct h1_conn *c, enum page_cause cause)
+void h1_conn_refuse(struct h1_conn *c, enum error_page_cause cause)
 {
-	h1_conn_page(c, page_for(cause));
+	h1_conn_send_page(c, error_page_for(cause));
 }
 
 void h1_conn_refuse_head(struct h1_conn *c, int http1_error)
 {
-	h1_conn_page(c, page_for_http1(http1_error));
+	h1_conn_send_page(c, error_page_for_http1(http1_error));
 }
 
 void h1_conn_refuse_answer(struct h1_conn *c, int http1_error)
 {
-	h1_conn_page(c, page_for_answer(http1_error));
+	h1_conn_send_page(c, error_page_for_answer(http1_error));
 }

@@ -87,7 +87,7 @@ int exchange_begin(struct h1_conn *c, const struct http1_head *h)
 	ex->expects = h->expect_continue;
 	ex->login = exchange_logs_in(h, HTTP1_AUTHORIZATION);
 	ex->dav = h->seen & (UINT64_C(1) << HTTP1_DESTINATION | UINT64_C(1) << HTTP1_IF);
-	ex->html = page_wants_html(h);
+	ex->html = error_page_wants_html(h);
 	ex->holding = true;
 	body_begin(&ex->body, h->body, h->length);
 
@@ -186,11 +186,12 @@ static void exchange_places(const struct exchange *ex, const struct service *ser
 	out->upstream.either = https != ex->secure;
 }
 
-bool exchange_leaves(struct exchange *ex, const struct service *service, enum page_cause *why_out)
+bool exchange_leaves(struct exchange *ex, const struct service *service,
+	enum error_page_cause *why_out)
 {
 	if (!path_prefix(service->path).n || ex->asterisk)
 		return false;
-	*why_out = PAGE_DOT_SEGMENTS;
+	*why_out = ERROR_PAGE_DOT_SEGMENTS;
 	/* All of a head, where a Destination in it is looked at as well. */
 	size_t room = ex->dav ? ex->head_n + ex->plain_n : ex->target_n;
 	if (buf_reserve(&ex->request, room) < 0)
@@ -205,7 +206,7 @@ bool exchange_leaves(struct exchange *ex, const struct service *service, enum pa
 	if (!ex->dav)
 		return false;
 	struct rewrite names;
-	*why_out = PAGE_DESTINATION;
+	*why_out = ERROR_PAGE_DESTINATION;
 	exchange_places(ex, service, &names);
 	return rewrite_leaves(&names, exchange_plain(ex), buf_tail(&ex->request));
 }

@@ -195,7 +195,7 @@ static bool h1_conn_read_head(struct h1_conn *c)
 
 /*
  * Judges heads until a request is under way, an answer waits for the socket, or nothing more is there.
- * A loop, not a recursion: pages of ours answer pipelined requests from within.
+ * A loop, not a recursion: error page of ours answer pipelined requests from within.
  */
 static void h1_conn_advance(struct h1_conn *c)
 {
@@ -365,7 +365,7 @@ static void h1_conn_arrived(struct mail *mail)
 	h1_conn_set_state(c, H1_CONN_EXCHANGE);
 	h1_conn_charge(c);
 	if (w->draining)
-		h1_conn_refuse(c, PAGE_DRAINING);
+		h1_conn_refuse(c, ERROR_PAGE_DRAINING);
 	else
 		h1_conn_send(c, NULL);
 }
@@ -446,15 +446,15 @@ void h1_conn_idle_expired(struct timeout_queue *queue, struct timeout *entry)
 	}
 	/* The body stopped coming, or the upstream stopped taking what has come. */
 	c->ex.keep = false;
-	h1_conn_refuse(c,
-		c->conn.readable || buf_len(&c->in) ? PAGE_ANSWER_TIMEOUT : PAGE_HEAD_TIMEOUT);
+	h1_conn_refuse(c, c->conn.readable || buf_len(&c->in) ? ERROR_PAGE_ANSWER_TIMEOUT
+							      : ERROR_PAGE_HEAD_TIMEOUT);
 }
 
 void h1_conn_head_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	struct h1_conn *c = h1_conn_timed(entry);
 	h1_conn_begin_broken(c, buf_len(&c->in));
-	h1_conn_refuse(c, PAGE_HEAD_TIMEOUT);
+	h1_conn_refuse(c, ERROR_PAGE_HEAD_TIMEOUT);
 }
 
 void h1_conn_answer_expired(struct timeout_queue *queue, struct timeout *entry)
@@ -465,5 +465,5 @@ void h1_conn_answer_expired(struct timeout_queue *queue, struct timeout *entry)
 			"took request %s and began no answer within %g s; the exit node waits no "
 			"longer (its --response-head-timeout)",
 			c->ex.id, (double)c->worker->opts->response_head_timeout / CLOCK_S);
-	h1_conn_refuse(c, PAGE_ANSWER_TIMEOUT);
+	h1_conn_refuse(c, ERROR_PAGE_ANSWER_TIMEOUT);
 }

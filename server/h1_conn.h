@@ -15,7 +15,7 @@
 #include "server/access.h"
 #include "server/door.h"
 #include "server/lane.h"
-#include "server/page.h"
+#include "server/error_page.h"
 #include "server/rewrite.h"
 #include "server/worker.h"
 #include "wire/http1.h"
@@ -97,7 +97,7 @@ struct exchange {
 	struct body body, answer;
 
 	char session[SERVICE_SESSION_NAME]; /* that served it last, for the log */
-	const char *why;                    /* what went wrong, as page::why */
+	const char *why;                    /* what went wrong, as error_page::why */
 
 	struct buf partial; /* of a response's head that came in pieces */
 	size_t scanned;
@@ -225,8 +225,8 @@ void h1_conn_opening(struct lane_user *u, struct frame_open *open_out);
  * elsewhere, where there is a link that does.
  */
 void h1_conn_leave_link(struct h1_conn *c);
-/* Answers with a page of ours, or with an RST when an answer has begun. */
-void h1_conn_refuse(struct h1_conn *c, enum page_cause cause);
+/* Answers with a error page of ours, or with an RST when an answer has begun. */
+void h1_conn_refuse(struct h1_conn *c, enum error_page_cause cause);
 void h1_conn_refuse_head(struct h1_conn *c, int http1_error);
 void h1_conn_refuse_answer(struct h1_conn *c, int http1_error);
 
@@ -261,7 +261,8 @@ struct str exchange_host(const struct exchange *ex); /* canonical; "" when none 
  * Destination has, or is another place. Also when memory is out, as what cannot be judged is not passed on.
  * `*why_out` is set then.
  */
-bool exchange_leaves(struct exchange *ex, const struct service *service, enum page_cause *why_out);
+bool exchange_leaves(struct exchange *ex, const struct service *service,
+	enum error_page_cause *why_out);
 /*
  * Makes the head one for this service, whichever it was for before: its path stands before the
  * request's, Host is its `rewrite`, or the visitor's own where that is NULL (rule 41), and other fields

@@ -51,5 +51,5 @@ void scheme_asked(const struct http1_head *h, bool trusted, const struct address
  */
 uint16_t scheme_https_port(const struct option_ports *ports, uint16_t came_by, uint16_t asked);
 
-/* Appends "https://host[:port]/path?query" for this request; it is for PAGE_HTTPS. 0 or -ENOMEM. */
+/* Appends "https://host[:port]/path?query" for this request; it is for ERROR_PAGE_HTTPS. 0 or -ENOMEM. */
 int scheme_location(struct buf *out, const struct http1_head *h, const struct scheme_place *to);

@@ -130,7 +130,7 @@ void worker_drain(struct worker *w)
 		else if (v->state == H1_CONN_IDLE || v->state == H1_CONN_HEAD)
 			h1_conn_close(v, false);
 		else if (v->state == H1_CONN_WAITING)
-			h1_conn_refuse(v, PAGE_DRAINING);
+			h1_conn_refuse(v, ERROR_PAGE_DRAINING);
 	}
 	list_for_each_safe (at, &w->guests)
 		guest_close(list_entry(at, struct guest, link));

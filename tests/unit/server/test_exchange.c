@@ -131,7 +131,7 @@ static int set_service(struct exchange *ex, const char *path, const char *rewrit
 static bool leaves(struct exchange *ex, const char *path)
 {
 	struct service service = {.path = (char *)(uintptr_t)path};
-	enum page_cause why;
+	enum error_page_cause why;
 	return exchange_leaves(ex, &service, &why);
 }
 
@@ -199,7 +199,7 @@ static void test_names(void **state)
 	struct exchange *ex = &c->ex;
 	for (size_t i = 0; i < ARRAY_LEN(services); i++) {
 		for (size_t j = 0; j < ARRAY_LEN(services); j++) {
-			enum page_cause why;
+			enum error_page_cause why;
 			struct rewrite rw;
 			begin(c, ASKED);
 			assert_int_equal(exchange_set_service(ex, &services[i].service), 0);
@@ -270,7 +270,7 @@ static void test_destination_leaves(void **state)
 	struct service fenced = {.path = path}, open = {.path = none};
 	for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
 		char text[256];
-		enum page_cause why = PAGE_LOOP;
+		enum error_page_cause why = ERROR_PAGE_LOOP;
 		snprintf(text, sizeof(text),
 			"COPY /x HTTP/1.1\r\nHost: a.test\r\nDestination: %s\r\n\r\n",
 			moves[i].destination);
@@ -278,7 +278,7 @@ static void test_destination_leaves(void **state)
 		assert_false(exchange_leaves(&c->ex, &open, &why));
 		assert_int_equal(exchange_leaves(&c->ex, &fenced, &why), moves[i].leaves);
 		if (moves[i].leaves)
-			assert_int_equal(why, PAGE_DESTINATION);
+			assert_int_equal(why, ERROR_PAGE_DESTINATION);
 	}
 	visitor_destroy(c);
 }

@@ -1,4 +1,4 @@
-#include "server/page.h"
+#include "server/error_page.h"
 
 #include <stdio.h>
 
@@ -21,8 +21,8 @@ static const struct {
 	unsigned status;
 	const char *why, *sentence;
 } causes[] = {
-#define CAUSE(cause, status, name, sentence) [PAGE_##cause] = {status, name, sentence},
-	PAGE_CAUSES(CAUSE)
+#define CAUSE(cause, status, name, sentence) [ERROR_PAGE_##cause] = {status, name, sentence},
+	ERROR_PAGE_CAUSES(CAUSE)
 #undef CAUSE
 };
 
@@ -40,59 +40,59 @@ static const char *const http1_answer_names[HTTP1_N_RESULTS] = {
 #undef NAME
 };
 
-struct page page_for(enum page_cause cause)
+struct error_page error_page_for(enum error_page_cause cause)
 {
-	return (struct page){
+	return (struct error_page){
 		.status = causes[cause].status,
-		.allow = cause == PAGE_OPTIONS ? PAGE_METHODS
-			 : cause == PAGE_TRACE ? PAGE_METHODS_OWN
-					       : NULL,
+		.allow = cause == ERROR_PAGE_OPTIONS ? ERROR_PAGE_METHODS
+			 : cause == ERROR_PAGE_TRACE ? ERROR_PAGE_METHODS_OWN
+						     : NULL,
 		.why = causes[cause].why,
 		.sentence = causes[cause].sentence,
 	};
 }
 
-struct page page_for_http1(int code)
+struct error_page error_page_for_http1(int code)
 {
-	return (struct page){
+	return (struct error_page){
 		.status = (unsigned)http1_error_status(code),
 		.why = http1_names[code],
 		.sentence = http1_error_text(code),
-		.allow = code == HTTP1_E_METHOD ? PAGE_METHODS : NULL,
+		.allow = code == HTTP1_E_METHOD ? ERROR_PAGE_METHODS : NULL,
 		.close = true,
 	};
 }
 
-struct page page_for_answer(int code)
+struct error_page error_page_for_answer(int code)
 {
-	struct page page = page_for(PAGE_GARBLED);
+	struct error_page page = error_page_for(ERROR_PAGE_GARBLED);
 	page.why = http1_answer_names[code];
 	return page;
 }
 
-enum page_cause page_cause_of_reset(enum frame_reset reason)
+enum error_page_cause error_page_cause_of_reset(enum frame_reset reason)
 {
 	switch (reason) {
 	case FRAME_RESET_REFUSED:
-		return PAGE_REFUSED;
+		return ERROR_PAGE_REFUSED;
 	case FRAME_RESET_DIAL_TIMEOUT:
-		return PAGE_DIAL_TIMEOUT;
+		return ERROR_PAGE_DIAL_TIMEOUT;
 	case FRAME_RESET_UNREACHABLE:
-		return PAGE_UNREACHABLE;
+		return ERROR_PAGE_UNREACHABLE;
 	case FRAME_RESET_DNS:
-		return PAGE_DNS;
+		return ERROR_PAGE_DNS;
 	case FRAME_RESET_BUSY:
 	case FRAME_RESET_NO_MEMORY:
-		return PAGE_BUSY;
+		return ERROR_PAGE_BUSY;
 	case FRAME_RESET_LINK_LOST:
-		return PAGE_LINK_LOST;
+		return ERROR_PAGE_LINK_LOST;
 	case FRAME_RESET_TIMEOUT:
-		return PAGE_ANSWER_TIMEOUT;
+		return ERROR_PAGE_ANSWER_TIMEOUT;
 	case FRAME_RESET_TLS:
-		return PAGE_UPSTREAM_TLS;
+		return ERROR_PAGE_UPSTREAM_TLS;
 	case FRAME_RESET_UNKNOWN_SERVICE:
 	case FRAME_RESET_DENIED:
-		return PAGE_NO_ROUTE;
+		return ERROR_PAGE_NO_ROUTE;
 	case FRAME_RESET_NONE:
 	case FRAME_RESET_ABORTED:
 	case FRAME_RESET_PROTOCOL:
@@ -100,7 +100,7 @@ enum page_cause page_cause_of_reset(enum frame_reset reason)
 	case FRAME_RESET_SURPLUS:
 		break;
 	}
-	return PAGE_DIED;
+	return ERROR_PAGE_DIED;
 }
 
 static const char *phrase(unsigned status)
@@ -169,7 +169,7 @@ static bool is_html(struct str range)
 	return rest.n == 0 || (strchr("; \t", rest.p[0]) && !is_refused(rest));
 }
 
-bool page_wants_html(const struct http1_head *h)
+bool error_page_wants_html(const struct http1_head *h)
 {
 	const struct http1_field *f = http1_find(h, HTTP1_ACCEPT);
 	for (; f && f < h->fields + h->n_fields; f++) {
@@ -198,14 +198,14 @@ static struct str escape(struct str s, bool html, char out[ESCAPED_MAX])
 	return (struct str){out, (size_t)(to - out)};
 }
 
-static int text_body(char to[BODY_MAX], const struct page *p, struct str host, struct str id)
+static int text_body(char to[BODY_MAX], const struct error_page *p, struct str host, struct str id)
 {
 	return snprintf(to, BODY_MAX, "%u %s: %s\n%s%.*s%s%s%.*s%s", p->status, phrase(p->status),
 		p->sentence, host.n ? "Host: " : "", STR_ARG(host), host.n ? "\n" : "",
 		id.n ? "Request id: " : "", STR_ARG(id), id.n ? "\n" : "");
 }
 
-static int html_body(char to[BODY_MAX], const struct page *p, struct str host, struct str id)
+static int html_body(char to[BODY_MAX], const struct error_page *p, struct str host, struct str id)
 {
 	return snprintf(to, BODY_MAX,
 		"<!doctype html>\n"
@@ -224,7 +224,7 @@ static int html_body(char to[BODY_MAX], const struct page *p, struct str host, s
 }
 
 /* All but Location, which has no bound of its own, and the empty line. */
-static int page_head(char to[HEAD_MAX], const struct page *p, struct str id, int length)
+static int error_page_head(char to[HEAD_MAX], const struct error_page *p, struct str id, int length)
 {
 	int n = snprintf(to, HEAD_MAX,
 		"HTTP/1.1 %u %s\r\n"
@@ -256,14 +256,14 @@ static void put(struct buf *out, const char *p, size_t n)
 	buf_commit(out, n);
 }
 
-int page_write(struct buf *out, const struct page *p)
+int error_page_write(struct buf *out, const struct error_page *p)
 {
 	char escaped_host[ESCAPED_MAX], escaped_id[ESCAPED_MAX], plain_id[ESCAPED_MAX];
 	char body[BODY_MAX], head[HEAD_MAX];
 	struct str host = escape(p->host, p->html, escaped_host);
 	struct str id = escape(p->request_id, p->html, escaped_id);
 	int length = p->html ? html_body(body, p, host, id) : text_body(body, p, host, id);
-	int size = page_head(head, p, escape(p->request_id, false, plain_id), length);
+	int size = error_page_head(head, p, escape(p->request_id, false, plain_id), length);
 	size_t body_n = p->head_only ? 0 : (size_t)length;
 	struct str location = STR("Location: "), end = STR("\r\n");
 	int r = buf_reserve(out, (size_t)size + location.n + p->location.n + 2 * end.n + body_n);

@@ -8,7 +8,7 @@
 #include "wire/http1.h"
 
 /* X(cause, status, name in the access log, sentence) */
-#define PAGE_CAUSES(X)                                                                             \
+#define ERROR_PAGE_CAUSES(X)                                                                       \
 	X(OPTIONS, 200, "max-forwards",                                                            \
 		"this exit node is the last that Max-Forwards lets answer; it passes on all "      \
 		"methods but CONNECT")                                                             \
@@ -64,41 +64,43 @@
 		"time")                                                                            \
 	X(LOOP, 508, "loop", "the service behind this host leads back to this exit node")
 
-enum page_cause {
-#define PAGE_CAUSE(cause, status, name, sentence) PAGE_##cause,
-	PAGE_CAUSES(PAGE_CAUSE)
-#undef PAGE_CAUSE
+enum error_page_cause {
+#define ERROR_PAGE_CAUSE(cause, status, name, sentence) ERROR_PAGE_##cause,
+	ERROR_PAGE_CAUSES(ERROR_PAGE_CAUSE)
+#undef ERROR_PAGE_CAUSE
 };
 
 /* Methods that are passed on; the one that this node does not answer for anybody stands last. */
-#define PAGE_METHODS_OWN "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"
-#define PAGE_METHODS     PAGE_METHODS_OWN ", TRACE"
+#define ERROR_PAGE_METHODS_OWN "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"
+#define ERROR_PAGE_METHODS     ERROR_PAGE_METHODS_OWN ", TRACE"
 
-struct page {
-	/* Set by page_for(), page_for_http1() or page_for_answer() */
+struct error_page {
+	/* Set by error_page_for(), error_page_for_http1() or error_page_for_answer() */
 	unsigned status;
 	const char *sentence; /* lower-case start, no full stop */
 	const char *why;      /* one word for the access log */
 
 	struct str host; /* as it was asked for, from a stranger; may be empty */
 	struct str request_id;
-	struct str location;  /* for PAGE_HTTPS: scheme_location()'s; it is not escaped */
+	struct str location;  /* for ERROR_PAGE_HTTPS: scheme_location()'s; it is not escaped */
 	unsigned retry_after; /* seconds; 0: not said */
-	const char *allow;    /* PAGE_METHODS*, for 405 and OPTIONS */
+	const char *allow;    /* ERROR_PAGE_METHODS*, for 405 and OPTIONS */
 	bool html, head_only, close;
 	bool for_link; /* Proxy-Status (RFC 9209) names the cause: tunnel clients explain it */
 };
 
 /* A page with only the cause set. */
-struct page page_for(enum page_cause cause);
-struct page page_for_answer(int code); /* an HTTP1_E_* of an answer; the visitor is told less */
-struct page page_for_http1(int code);  /* an HTTP1_E_* of a request; sets `close` and `allow` too */
+struct error_page error_page_for(enum error_page_cause cause);
+struct error_page error_page_for_answer(
+	int code); /* an HTTP1_E_* of an answer; the visitor is told less */
+struct error_page error_page_for_http1(
+	int code); /* an HTTP1_E_* of a request; sets `close` and `allow` too */
 
 /* What a stream's reset means before the answer's head came. */
-enum page_cause page_cause_of_reset(enum frame_reset reason);
+enum error_page_cause error_page_cause_of_reset(enum frame_reset reason);
 
 /* Whether Accept names text/html, and not to refuse it. */
-bool page_wants_html(const struct http1_head *h);
+bool error_page_wants_html(const struct http1_head *h);
 
 /* Appends the complete response; 0 or -ENOMEM. Not for 1xx. */
-int page_write(struct buf *out, const struct page *p);
+int error_page_write(struct buf *out, const struct error_page *p);

@@ -1,5 +1,5 @@
 /* The exit node's own answers: complete, honest about their length, and nothing in them to execute. */
-#include "server/page.h"
+#include "server/error_page.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,10 +11,10 @@
 #include "base/macros.h"
 
 /* The page as text, its Content-Length checked; freed by the caller. */
-static char *written(const struct page *p)
+static char *written(const struct error_page *p)
 {
 	struct buf out = BUF_NULL;
-	assert_int_equal(page_write(&out, p), 0);
+	assert_int_equal(error_page_write(&out, p), 0);
 	char *text = malloc(buf_len(&out) + 1);
 	assert_non_null(text);
 	memcpy(text, buf_head(&out), buf_len(&out));
@@ -32,7 +32,7 @@ static char *written(const struct page *p)
 
 static void test_text(void **state)
 {
-	struct page p = page_for(PAGE_NO_ROUTE);
+	struct error_page p = error_page_for(ERROR_PAGE_NO_ROUTE);
 	p.host = STR("shop.example");
 	p.request_id = STR("abc123");
 	p.retry_after = 5;
@@ -53,7 +53,7 @@ static void test_text(void **state)
 
 static void test_head_only(void **state)
 {
-	struct page p = page_for(PAGE_REFUSED);
+	struct error_page p = error_page_for(ERROR_PAGE_REFUSED);
 	char *whole = written(&p);
 	p.head_only = true;
 	char *head = written(&p);
@@ -65,7 +65,7 @@ static void test_head_only(void **state)
 
 static void test_escaping(void **state)
 {
-	struct page p = page_for_http1(HTTP1_E_BOTH_LENGTHS);
+	struct error_page p = error_page_for_http1(HTTP1_E_BOTH_LENGTHS);
 	p.host = STR("a&b<i>\"'\x1b[31m\r\nSet-Cookie: x\0y");
 	p.request_id = STR("<b>&\r\nX: 1");
 	for (int html = 0; html < 2; html++) {
@@ -90,7 +90,7 @@ static void test_longest(void **state)
 	char longest[4096];
 	memset(longest, '&', sizeof longest);
 	for (int code = HTTP1_MORE + 1; code < HTTP1_N_RESULTS; code++) {
-		struct page p = page_for_http1(code);
+		struct error_page p = error_page_for_http1(code);
 		assert_true(p.close);
 		assert_true(p.status >= 400 && p.status < 600);
 		assert_non_null(p.why);
@@ -107,22 +107,22 @@ static void test_longest(void **state)
 /* What an answer broke is for the log; the visitor reads the same whatever it was. */
 static void test_answers(void **state)
 {
-	struct page garbled = page_for(PAGE_GARBLED);
+	struct error_page garbled = error_page_for(ERROR_PAGE_GARBLED);
 	for (int code = HTTP1_MORE + 1; code < HTTP1_N_RESULTS; code++) {
-		struct page p = page_for_answer(code);
+		struct error_page p = error_page_for_answer(code);
 		assert_int_equal(p.status, 502);
 		assert_string_equal(p.sentence, garbled.sentence);
 		assert_memory_equal(p.why, "upstream-", 9);
 		for (const char *c = p.why; *c; c++)
 			assert_non_null(strchr("abcdefghijklmnopqrstuvwxyz0123456789.-", *c));
 	}
-	assert_string_equal(page_for_answer(HTTP1_E_CHUNK_SIZE).why, "upstream-chunk-size");
+	assert_string_equal(error_page_for_answer(HTTP1_E_CHUNK_SIZE).why, "upstream-chunk-size");
 }
 
 static void test_every_cause(void **state)
 {
-	for (enum page_cause c = 0; c <= PAGE_LOOP; c++) {
-		struct page p = page_for(c);
+	for (enum error_page_cause c = 0; c <= ERROR_PAGE_LOOP; c++) {
+		struct error_page p = error_page_for(c);
 		char *text = written(&p);
 		assert_null(strstr(text, " Error\r\n"));
 		assert_non_null(strstr(text, p.sentence));
@@ -133,19 +133,19 @@ static void test_every_cause(void **state)
 
 static void test_fields_of_a_status(void **state)
 {
-	struct page p = page_for(PAGE_UPGRADE);
+	struct error_page p = error_page_for(ERROR_PAGE_UPGRADE);
 	p.close = true;
 	char *text = written(&p);
 	assert_non_null(strstr(text, "\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 				     "Connection: Upgrade, close\r\n"));
 	assert_null(strstr(text, "Proxy-Status"));
 	free(text);
-	p = page_for(PAGE_LINK_STRIPPED);
+	p = error_page_for(ERROR_PAGE_LINK_STRIPPED);
 	p.for_link = true;
 	text = written(&p);
 	assert_non_null(strstr(text, "\r\nProxy-Status: tunnel; details=\"no-upgrade\"\r\n"));
 	free(text);
-	p = page_for_http1(HTTP1_E_METHOD);
+	p = error_page_for_http1(HTTP1_E_METHOD);
 	text = written(&p);
 	assert_non_null(strstr(text, "HTTP/1.1 405 Method Not Allowed\r\n"));
 	assert_non_null(
@@ -159,7 +159,7 @@ static void test_location(void **state)
 	char place[32 * 1024];
 	memset(place, 'x', sizeof place);
 	memcpy(place, "https://a/", 10);
-	struct page p = page_for(PAGE_HTTPS);
+	struct error_page p = error_page_for(ERROR_PAGE_HTTPS);
 	p.close = true;
 	p.location = (struct str){place, sizeof place};
 	char *text = written(&p);
@@ -199,7 +199,7 @@ static void test_accept(void **state)
 		assert_int_equal(http1_parse_request(&h, (const uint8_t *)text, (size_t)n,
 					 HTTP1_REQUEST_MAX, &scanned),
 			HTTP1_OK);
-		if (page_wants_html(&h) != accepts[i].html)
+		if (error_page_wants_html(&h) != accepts[i].html)
 			fail_msg("%s", accepts[i].fields);
 	}
 }
@@ -224,7 +224,7 @@ static void test_resets(void **state)
 		{99, 502},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
-		assert_int_equal(page_for(page_cause_of_reset(want[i].reason)).status,
+		assert_int_equal(error_page_for(error_page_cause_of_reset(want[i].reason)).status,
 			want[i].status);
 }
 
