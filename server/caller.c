@@ -6,7 +6,7 @@
 
 #include "net/socket.h"
 #include "tls/tls.h"
-#include "server/access.h"
+#include "server/access_log.h"
 #include "server/session.h"
 
 /* Every move found the link gone that it was for: there is something wrong with all of them. */
@@ -33,7 +33,7 @@ static void caller_log(const struct caller *c, const char *why)
 {
 	char visitor[ADDRESS_TEXT_SIZE], port[DOOR_PLACE_SIZE];
 	snprintf(port, sizeof(port), "tcp:%u", c->port);
-	struct access a = {
+	struct access_entry a = {
 		.visitor = {visitor, address_format_ip(&c->peer, visitor)},
 		.method = STR("TCP"),
 		.host = str_from(c->by_name ? c->place : port),

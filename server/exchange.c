@@ -314,7 +314,7 @@ void exchange_log(const struct h1_conn *c)
 	struct str visitor = str_from(c->peer_text);
 	if (!address_same_ip(&ex->visitor, &c->peer))
 		visitor = (struct str){other, address_format_ip(&ex->visitor, other)};
-	struct access a = {
+	struct access_entry a = {
 		.visitor = visitor,
 		.host = {p, ex->host_n},
 		.query = (enum access_query)c->worker->opts->access_log_query,

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "net/conn.h"
 #include "loop/timeouts.h"
-#include "server/access.h"
+#include "server/access_log.h"
 #include "server/door.h"
 #include "server/lane.h"
 #include "server/error_page.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
-#include "server/access.h"
+#include "server/access_log.h"
 #include "server/door.h"
 #include "server/hatch.h"
 #include "server/session.h"
@@ -30,7 +30,7 @@ static void sender_log(const struct sender *s, const char *why)
 {
 	char visitor[ADDRESS_TEXT_SIZE], port[DOOR_PLACE_SIZE];
 	snprintf(port, sizeof(port), "udp:%u", s->entry.local.port);
-	struct access a = {
+	struct access_entry a = {
 		.visitor = {visitor, address_format_ip(&s->entry.peer, visitor)},
 		.method = STR("UDP"),
 		.host = str_from(port),

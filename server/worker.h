@@ -9,7 +9,7 @@
 #include "mux/budget.h"
 #include "loop/loop.h"
 #include "loop/timeouts.h"
-#include "server/access.h"
+#include "server/access_log.h"
 #include "server/charges.h"
 #include "server/node.h"
 #include "server/options.h"

@@ -35,7 +35,7 @@ size_t request_id_next(struct request_ids *ids, char id_out[REQUEST_ID_SIZE]);
 struct str request_id_given(const struct http1_head *h);
 
 /* Whatever is not known is empty or 0. Texts are escaped by the log. */
-struct access {
+struct access_entry {
 	struct str visitor; /* address without port */
 	struct str method, host;
 	struct str path;         /* as it was asked for, with its query */
@@ -50,4 +50,4 @@ struct access {
 };
 
 /* Writes the line unless the access log is off; the line's time is the log's own. */
-void access_log(const struct access *a);
+void access_log(const struct access_entry *a);

@@ -1,4 +1,4 @@
-#include "server/access.h"
+#include "server/access_log.h"
 
 #include <string.h>
 
@@ -42,7 +42,7 @@ struct str request_id_given(const struct http1_head *h)
 	return given;
 }
 
-void access_log(const struct access *a)
+void access_log(const struct access_entry *a)
 {
 	if (!log_access_enabled())
 		return;

@@ -1,5 +1,5 @@
 /* The line about a request, and the ids that lead to it. */
-#include "server/access.h"
+#include "server/access_log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include "crypto/crypto.h"
 
 /* Logs one request into a file and gives back what stands there. */
-static void logged(enum log_format format, const struct access *a, char *out, size_t size)
+static void logged(enum log_format format, const struct access_entry *a, char *out, size_t size)
 {
 	char path[] = "/tmp/tunnel-access-XXXXXX";
 	int fd = mkstemp(path);
@@ -34,7 +34,7 @@ static void logged(enum log_format format, const struct access *a, char *out, si
 
 static void test_line(void **state)
 {
-	struct access a = {
+	struct access_entry a = {
 		.visitor = STR("203.0.113.9"),
 		.method = STR("GET"),
 		.host = STR("shop.example"),
