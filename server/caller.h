@@ -21,7 +21,7 @@ struct caller {
 	struct charge charge;
 	struct relay relay;
 	struct worker *worker;
-	struct list link; /* worker::callers */
+	struct list link; /* worker::tcp_conns */
 	enum caller_state state;
 	struct detached_conn detached; /* until it is OPEN */
 	struct branch *branch;

@@ -207,7 +207,7 @@ void h1_conn_waited_in_vain(struct waiter *waiter)
 		waiter->lost ? ERROR_PAGE_WAITED : ERROR_PAGE_NO_ROUTE);
 }
 
-void h1_conn_opening(struct lane_user *u, struct frame_open *open_out)
+void h1_conn_opening(struct stream_user *u, struct frame_open *open_out)
 {
 	open_out->visitor = frame_addr_of(&h1_conn_of(u)->ex.visitor);
 	open_out->local = frame_addr_of(&h1_conn_of(u)->local);
@@ -217,8 +217,8 @@ void h1_conn_opening(struct lane_user *u, struct frame_open *open_out)
 /* A visitor that logged in its connection goes on where it did (rule 33). */
 static struct branch *h1_conn_own_branch(const struct h1_conn *c, const struct route *route)
 {
-	const struct lane *own = c->user.own;
-	return route && own && own->use == LANE_OWN && own->branch->entry.route == route &&
+	const struct pooled_stream *own = c->user.own;
+	return route && own && own->use == POOLED_STREAM_OWN && own->branch->entry.route == route &&
 			       trunk_usable(own->trunk)
 		       ? own->branch
 		       : NULL;
@@ -252,7 +252,7 @@ static bool h1_conn_set_service(struct h1_conn *c, const struct service *service
 static void h1_conn_leave_others(struct h1_conn *c, uint64_t group)
 {
 	if (c->user.own && c->user.own->stream.group != group)
-		lane_disown(c->user.own);
+		pooled_stream_disown(c->user.own);
 }
 
 void h1_conn_send(struct h1_conn *c, const struct branch *but)
@@ -280,20 +280,20 @@ void h1_conn_send(struct h1_conn *c, const struct branch *but)
 		h1_conn_wait(c, route);
 		return;
 	}
-	struct lane *lane = NULL;
+	struct pooled_stream *pooled = NULL;
 	if (pick.branch)
-		lane = lane_take(pick.branch, &c->user, ex->upgrade);
+		pooled = pooled_stream_take(pick.branch, &c->user, ex->upgrade);
 	/* The first may have as many streams as it takes. */
-	if (!lane && pick.branch) {
+	if (!pooled && pick.branch) {
 		pick = branch_pick(w, route, pick.branch, c->moves > 0);
 		if (pick.branch)
-			lane = lane_take(pick.branch, &c->user, ex->upgrade);
+			pooled = pooled_stream_take(pick.branch, &c->user, ex->upgrade);
 	}
-	if (!lane && pick.worker >= 0 && c->moves < H1_CONN_MOVES_MAX) {
+	if (!pooled && pick.worker >= 0 && c->moves < H1_CONN_MOVES_MAX) {
 		h1_conn_move(c, (unsigned)pick.worker);
 		return;
 	}
-	if (!lane) {
+	if (!pooled) {
 		h1_conn_refuse(c, ERROR_PAGE_BUSY);
 		return;
 	}
@@ -304,8 +304,8 @@ void h1_conn_send(struct h1_conn *c, const struct branch *but)
 		h1_conn_set_state(c, H1_CONN_EXCHANGE);
 	if (!h1_conn_set_service(c, service))
 		return;
-	lane->stream.group = group;
-	stream_ready(&lane->stream);
+	pooled->stream.group = group;
+	stream_ready(&pooled->stream);
 	/* Another service may have been tried before, or none was there. */
 	ex->half_closed = service->half_closed;
 	ex->leaving &= !ex->half_closed;
@@ -335,25 +335,25 @@ void h1_conn_leave_link(struct h1_conn *c)
 {
 	struct worker *w = c->worker;
 	struct exchange *ex = &c->ex;
-	struct lane *lane = c->user.lane;
-	if (!lane || !trunk_silent(lane->trunk) || ex->headed || ex->n_interim ||
+	struct pooled_stream *pooled = c->user.pooled;
+	if (!pooled || !trunk_silent(pooled->trunk) || ex->headed || ex->n_interim ||
 		buf_len(&ex->partial))
 		return;
 	/* A login is this connection's to the upstream: elsewhere there is none. */
-	if (ex->login || lane->use == LANE_OWN)
+	if (ex->login || pooled->use == POOLED_STREAM_OWN)
 		return;
-	if (!h1_conn_may_retry(ex, lane->stream.sent == lane->begun_at))
+	if (!h1_conn_may_retry(ex, pooled->stream.sent == pooled->begun_at))
 		return;
 	const struct route *route = routes_find(&w->routes, exchange_host(ex), loop_now(w->loop));
 	struct pick pick = route ? branch_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
 	if (!pick_found(pick) || pick.last)
 		return;
-	stream_reset(&lane->stream, FRAME_RESET_CANCELLED);
-	lane_fail(lane, FRAME_RESET_LINK_LOST, lane->stream.sent);
+	stream_reset(&pooled->stream, FRAME_RESET_CANCELLED);
+	pooled_stream_fail(pooled, FRAME_RESET_LINK_LOST, pooled->stream.sent);
 }
 
-void h1_conn_lane_lost(struct lane_user *u, const struct branch *branch, enum frame_reset reason,
-	bool untouched)
+void h1_conn_pooled_stream_lost(struct stream_user *u, const struct branch *branch,
+	enum frame_reset reason, bool untouched)
 {
 	struct h1_conn *c = h1_conn_of(u);
 	struct exchange *ex = &c->ex;
@@ -393,7 +393,7 @@ static void h1_conn_send_page(struct h1_conn *c, struct error_page page)
 	waiting_remove(&w->waiting, &c->waiter);
 	if (c->state == H1_CONN_WAITING)
 		h1_conn_set_state(c, H1_CONN_EXCHANGE);
-	lane_drop(c->user.lane, FRAME_RESET_CANCELLED);
+	pooled_stream_drop(c->user.pooled, FRAME_RESET_CANCELLED);
 	ex->why = page.why;
 	if (ex->headed) {
 		h1_conn_close(c, true);

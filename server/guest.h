@@ -18,7 +18,7 @@ enum guest_state { GUEST_ARRIVING, GUEST_SECURING, GUEST_GONE };
 struct guest {
 	struct conn conn;
 	struct worker *worker;
-	struct list link; /* worker::guests */
+	struct list link; /* worker::prereads */
 	struct timeout timeout;
 	struct loop_task work, reap;
 	enum guest_state state;

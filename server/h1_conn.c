@@ -45,8 +45,8 @@ void h1_conn_close(struct h1_conn *c, bool abort)
 	}
 	waiting_remove(&w->waiting, &c->waiter);
 	h1_conn_set_state(c, H1_CONN_CLOSED);
-	lane_drop(c->user.lane, FRAME_RESET_CANCELLED);
-	lane_disown(c->user.own);
+	pooled_stream_drop(c->user.pooled, FRAME_RESET_CANCELLED);
+	pooled_stream_disown(c->user.own);
 	timeout_cancel(&c->timeout);
 	loop_task_cancel(&c->more);
 	loop_task_cancel(&c->leave);
@@ -282,11 +282,11 @@ static void h1_conn_readable(struct h1_conn *c)
 		break;
 	case H1_CONN_WAITING:
 	case H1_CONN_EXCHANGE:
-		wanted = c->user.lane && !c->ex.body.done;
+		wanted = c->user.pooled && !c->ex.body.done;
 		if (wanted)
-			stream_ready(&c->user.lane->stream);
+			stream_ready(&c->user.pooled->stream);
 		/* Whoever reads will be told; who does not has to ask. */
-		if (wanted && c->user.lane->stream.credit)
+		if (wanted && c->user.pooled->stream.credit)
 			break;
 		if (conn_broken(&c->conn))
 			h1_conn_close(c, true);
@@ -321,8 +321,8 @@ static void h1_conn_changed(struct conn *conn)
 		bool owed = buf_len(&c->out) > 0;
 		if (!h1_conn_flush(c))
 			return;
-		if (c->user.lane && !buf_len(&c->out))
-			stream_resume(&c->user.lane->stream);
+		if (c->user.pooled && !buf_len(&c->out))
+			stream_resume(&c->user.pooled->stream);
 		if (owed && !buf_len(&c->out))
 			h1_conn_written(c);
 	}
@@ -330,12 +330,12 @@ static void h1_conn_changed(struct conn *conn)
 		h1_conn_readable(c);
 }
 
-static const struct lane_user_ops lane_user_ops = {
+static const struct stream_user_ops stream_user_ops = {
 	.opening = h1_conn_opening,
 	.pull = request_body_pull,
 	.push = response_push,
 	.push_end = response_push_end,
-	.lost = h1_conn_lane_lost,
+	.lost = h1_conn_pooled_stream_lost,
 };
 
 /* ---- From worker to worker ---- */
@@ -374,7 +374,7 @@ static void h1_conn_arrived(struct mail *mail)
 static void h1_conn_leave(struct loop_task *task)
 {
 	struct h1_conn *c = container_of(task, struct h1_conn, leave);
-	lane_disown(c->user.own);
+	pooled_stream_disown(c->user.own);
 	loop_task_cancel(&c->more);
 	list_unlink(&c->link);
 	charge_drop(&c->worker->charges, &c->charge);
@@ -414,7 +414,7 @@ void h1_conn_enter(struct worker *w, struct entrance *e)
 	conn_assume_writable(&c->conn);
 	conn_ack_early(&c->conn);
 	c->worker = w;
-	c->user.ops = &lane_user_ops;
+	c->user.ops = &stream_user_ops;
 	c->state = H1_CONN_IDLE;
 	c->counted = counted;
 	c->door = e->door;
@@ -460,8 +460,8 @@ void h1_conn_head_expired(struct timeout_queue *queue, struct timeout *entry)
 void h1_conn_answer_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	struct h1_conn *c = h1_conn_timed(entry);
-	if (c->user.lane)
-		branch_notice(c->user.lane->branch,
+	if (c->user.pooled)
+		branch_notice(c->user.pooled->branch,
 			"took request %s and began no answer within %g s; the exit node waits no "
 			"longer (its --response-head-timeout)",
 			c->ex.id, (double)c->worker->opts->response_head_timeout / CLOCK_S);

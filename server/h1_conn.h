@@ -14,7 +14,7 @@
 #include "loop/timeouts.h"
 #include "server/access_log.h"
 #include "server/door.h"
-#include "server/lane.h"
+#include "server/stream_pool.h"
 #include "server/error_page.h"
 #include "server/rewrite.h"
 #include "server/worker.h"
@@ -65,26 +65,26 @@ struct exchange {
 	size_t host_n, came_n, plain_n, head_at, head_n;
 	size_t method_n, prefix_n, target_n; /* of the head's first line */
 	size_t value_at, value_n;            /* of Host in the head; where without the prefix */
-	size_t sent;         /* bytes of it, from the head on, that went into the stream */
-	uint8_t method;      /* enum http1_method */
-	bool holding : 1;    /* all of it that was sent is in `request`: body bytes are appended */
-	bool again : 1;      /* it was sent again once; that is all (rule 37) */
-	bool asterisk : 1;   /* OPTIONS *: no path to put anything before */
-	bool rewritten : 1;  /* Host is the service's */
-	bool answers : 1;    /* fields of the answer are rewritten for the visitor (rule 47) */
-	bool dav : 1;        /* Destination or If name resources (RFC 4918) */
-	bool http10 : 1;     /* the visitor's version */
-	bool secure : 1;     /* the visitor uses https, as rule 36 has it */
-	bool trusted : 1;    /* asked for by one of --trusted-proxies */
-	bool keep : 1;       /* the visitor's connection may serve another request */
-	bool upgrade : 1;    /* asked for another protocol */
-	bool for_link : 1;   /* of a tunnel client, which reads the cause of a refusal */
-	bool upgraded : 1;   /* and got one: bytes pass as they come */
-	bool login : 1;      /* logs in the connection: the lane stays this visitor's (rule 33) */
-	bool html : 1;       /* error pages as HTML */
-	bool headed : 1;     /* the final response's head went out */
-	bool lane_clean : 1; /* the response allows another request on the lane */
-	bool gone : 1;       /* the visitor left before its request was whole */
+	size_t sent;        /* bytes of it, from the head on, that went into the stream */
+	uint8_t method;     /* enum http1_method */
+	bool holding : 1;   /* all of it that was sent is in `request`: body bytes are appended */
+	bool again : 1;     /* it was sent again once; that is all (rule 37) */
+	bool asterisk : 1;  /* OPTIONS *: no path to put anything before */
+	bool rewritten : 1; /* Host is the service's */
+	bool answers : 1;   /* fields of the answer are rewritten for the visitor (rule 47) */
+	bool dav : 1;       /* Destination or If name resources (RFC 4918) */
+	bool http10 : 1;    /* the visitor's version */
+	bool secure : 1;    /* the visitor uses https, as rule 36 has it */
+	bool trusted : 1;   /* asked for by one of --trusted-proxies */
+	bool keep : 1;      /* the visitor's connection may serve another request */
+	bool upgrade : 1;   /* asked for another protocol */
+	bool for_link : 1;  /* of a tunnel client, which reads the cause of a refusal */
+	bool upgraded : 1;  /* and got one: bytes pass as they come */
+	bool login : 1; /* logs in the connection: the pooled stream stays this visitor's (rule 33) */
+	bool html : 1;                /* error pages as HTML */
+	bool headed : 1;              /* the final response's head went out */
+	bool pooled_stream_clean : 1; /* the response allows another request on the pooled stream */
+	bool gone : 1;                /* the visitor left before its request was whole */
 
 	bool expects : 1;     /* Expect: 100-continue */
 	bool continued : 1;   /* and an interim response told it to go on */
@@ -109,7 +109,7 @@ struct exchange {
 
 struct h1_conn {
 	struct conn conn;
-	struct lane_user user;
+	struct stream_user user;
 	struct worker *worker;
 	struct list link; /* worker::h1_conns */
 	struct waiter waiter;
@@ -145,7 +145,7 @@ struct h1_conn {
 	struct exchange ex;
 };
 
-static inline struct h1_conn *h1_conn_of(struct lane_user *u)
+static inline struct h1_conn *h1_conn_of(struct stream_user *u)
 {
 	return container_of(u, struct h1_conn, user);
 }
@@ -170,7 +170,7 @@ bool h1_conn_flush(struct h1_conn *c);
 void h1_conn_charge(struct h1_conn *c);
 /* Frees an input buffer that a burst made large and that nothing is in. */
 void h1_conn_rest_input(struct h1_conn *c);
-/* The exchange is over, and its lane is gone or kept: logs it, goes on with the connection. */
+/* The exchange is over, and its pooled stream is gone or kept: logs it, goes on with the connection. */
 void h1_conn_next(struct h1_conn *c);
 /* Everything of the last request was read: waits for the next. */
 void h1_conn_rest(struct h1_conn *c);
@@ -216,10 +216,10 @@ void h1_conn_waited(struct waiter *waiter);
 void h1_conn_waited_in_vain(struct waiter *waiter);
 /* Gives the request to a service of its route, or lets it wait, or refuses it. */
 void h1_conn_send(struct h1_conn *c, const struct branch *but);
-/* The lane ended before the answer did; sends the request again where that is safe. */
-void h1_conn_lane_lost(struct lane_user *u, const struct branch *branch, enum frame_reset reason,
-	bool untouched);
-void h1_conn_opening(struct lane_user *u, struct frame_open *open_out);
+/* The pooled stream ended before the answer did; sends the request again where that is safe. */
+void h1_conn_pooled_stream_lost(struct stream_user *u, const struct branch *branch,
+	enum frame_reset reason, bool untouched);
+void h1_conn_opening(struct stream_user *u, struct frame_open *open_out);
 /*
  * Its link does not answer: a request of which nothing was answered, and that may be sent twice, goes
  * elsewhere, where there is a link that does.
@@ -232,8 +232,8 @@ void h1_conn_refuse_answer(struct h1_conn *c, int http1_error);
 
 /* request_body.c */
 
-/* As lane_user_ops::pull. */
-ssize_t request_body_pull(struct lane_user *u, uint8_t *room, size_t max);
+/* As stream_user_ops::pull. */
+ssize_t request_body_pull(struct stream_user *u, uint8_t *room, size_t max);
 /* The request is sent from its beginning again; only while exchange::holding. */
 void request_body_rewind(struct exchange *ex);
 /* Whether it is whole, or so little of it is left that its connection can go on. */
@@ -243,9 +243,9 @@ ssize_t request_body_skip(struct h1_conn *c);
 
 /* response.c */
 
-/* As lane_user_ops::push and push_end. */
-size_t response_push(struct lane_user *u, const uint8_t *p, size_t n);
-bool response_push_end(struct lane_user *u);
+/* As stream_user_ops::push and push_end. */
+size_t response_push(struct stream_user *u, const uint8_t *p, size_t n);
+bool response_push_end(struct stream_user *u);
 
 /* exchange.c */
 

@@ -70,7 +70,7 @@ struct hatch {
 	bool mailed, closer_mailed;
 	char place[SERVICE_PLACE_SIZE]; /* its name among worker::ports */
 	struct udp udp;
-	struct list link;    /* senders::hatches */
+	struct list link;    /* udp_worker::ports */
 	struct list senders; /* sender::of_hatch */
 	struct loop_task leave;
 	unsigned to;        /* where it leaves for */

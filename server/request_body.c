@@ -169,7 +169,7 @@ static ssize_t request_body_body(struct h1_conn *c, uint8_t *room, size_t max)
 	return n;
 }
 
-ssize_t request_body_pull(struct lane_user *u, uint8_t *room, size_t max)
+ssize_t request_body_pull(struct stream_user *u, uint8_t *room, size_t max)
 {
 	struct h1_conn *c = h1_conn_of(u);
 	struct exchange *ex = &c->ex;

@@ -11,17 +11,17 @@
 #include "server/session.h"
 #include "server/h1_conn.h"
 
-/* Nothing of this lane can be trusted any more. `field` may be in bytes that go with it. */
+/* Nothing of this pooled stream can be trusted any more. `field` may be in bytes that go with it. */
 static void response_garbled(struct h1_conn *c, int http1_error, struct str field)
 {
 	exchange_blame(&c->ex, "answer to request", http1_error, field);
 	/* Of what is no HTTP at all the client knows more (client/upstream/first_answer). */
 	if (http1_error != HTTP1_E_START_LINE)
-		branch_notice(c->user.lane->branch,
+		branch_notice(c->user.pooled->branch,
 			"gave an answer to request %s that is refused, because %s%s%.*s", c->ex.id,
 			http1_error_text(http1_error), field.n ? ": " : "",
 			(int)MIN(field.n, EXCHANGE_BLAMED_MAX), field.n ? field.p : "");
-	lane_drop(c->user.lane, FRAME_RESET_PROTOCOL);
+	pooled_stream_drop(c->user.pooled, FRAME_RESET_PROTOCOL);
 	if (!c->ex.bytes_out && !buf_len(&c->out))
 		c->ex.headed = c->ex.upgraded = false; /* judged, but not written yet */
 	h1_conn_refuse_answer(c, http1_error);
@@ -58,8 +58,8 @@ static ssize_t response_write(struct h1_conn *c, const struct buf *head, const u
 /* Bytes behind the answer's end, which nobody asked for. */
 static void response_surplus(struct h1_conn *c)
 {
-	c->ex.lane_clean = false;
-	branch_distrust(c->user.lane->branch);
+	c->ex.pooled_stream_clean = false;
+	branch_distrust(c->user.pooled->branch);
 }
 
 /* Answers without a body, to which many an upstream sends one nevertheless, a moment later. */
@@ -69,16 +69,16 @@ static bool response_bodiless(const struct exchange *ex)
 	       ex->status == 304;
 }
 
-/* The answer is whole: its lane serves the next request, or nobody. */
+/* The answer is whole: its pooled stream serves the next request, or nobody. */
 static void response_done(struct h1_conn *c)
 {
 	struct exchange *ex = &c->ex;
-	if (ex->lane_clean && ex->body.done)
-		lane_keep(c->user.lane, ex->login               ? LANE_OWN
-					: response_bodiless(ex) ? LANE_RESTING
-								: LANE_SHARED);
+	if (ex->pooled_stream_clean && ex->body.done)
+		pooled_stream_keep(c->user.pooled, ex->login               ? POOLED_STREAM_OWN
+						   : response_bodiless(ex) ? POOLED_STREAM_RESTING
+									   : POOLED_STREAM_SHARED);
 	else
-		lane_drop(c->user.lane, FRAME_RESET_NONE);
+		pooled_stream_drop(c->user.pooled, FRAME_RESET_NONE);
 	h1_conn_next(c);
 }
 
@@ -178,13 +178,13 @@ static size_t response_body(struct h1_conn *c, const struct buf *head, const uin
 	return (size_t)wrote < used ? (size_t)wrote : response_went(c, used, n);
 }
 
-/* The head as the visitor gets it. False: the answer came to nothing, and its lane is not this visitor's. */
+/* The head as the visitor gets it. False: the answer came to nothing, and its pooled stream is not this visitor's. */
 static bool response_forward(struct h1_conn *c, const struct http1_head *h,
 	struct forward_response *f)
 {
 	struct buf *head = &c->worker->rewritten;
 	struct rewrite names;
-	f->rewrite = exchange_rewrite(&c->ex, c->user.lane->branch->service, &names);
+	f->rewrite = exchange_rewrite(&c->ex, c->user.pooled->branch->service, &names);
 	head->start = head->end = 0;
 	int r = forward_response(head, h, f);
 	if (r < 0)
@@ -220,7 +220,7 @@ static bool response_begin(struct h1_conn *c, const struct http1_head *h)
 	ex->status = h->status;
 	ex->headed = true;
 	ex->login |= exchange_logs_in(h, HTTP1_WWW_AUTHENTICATE);
-	ex->lane_clean =
+	ex->pooled_stream_clean =
 		h->keep_alive && h->minor == 1 && !ex->upgrade && h->body != HTTP1_BODY_UNTIL_CLOSE;
 	if (!request_body_ends_soon(c) || w->draining || forward_ends_by_close(h, ex->http10))
 		ex->keep = false;
@@ -231,14 +231,14 @@ static bool response_begin(struct h1_conn *c, const struct http1_head *h)
 		ex->sent = ex->head_n;
 	} else {
 		/* It is being sent again, and was answered early. */
-		ex->lane_clean = false;
+		ex->pooled_stream_clean = false;
 		ex->keep = false;
 	}
 	body_begin(&ex->answer, ex->upgraded ? HTTP1_BODY_UNTIL_CLOSE : h->body, h->length);
 	ex->answer.chunks.data_only = ex->http10;
 	ex->answer.chunks.padded = true;
 	h1_conn_time(c, NULL);
-	branch_worked(c->user.lane->branch);
+	branch_worked(c->user.pooled->branch);
 
 	struct forward_response f = {
 		.http10 = ex->http10,
@@ -249,7 +249,7 @@ static bool response_begin(struct h1_conn *c, const struct http1_head *h)
 	if (ex->upgraded) {
 		if (ex->body.done) /* else what is left of it is the upstream's first */
 			body_begin(&ex->body, HTTP1_BODY_UNTIL_CLOSE, 0);
-		stream_ready(&c->user.lane->stream);
+		stream_ready(&c->user.pooled->stream);
 	}
 	return true;
 }
@@ -298,13 +298,13 @@ static size_t response_head(struct h1_conn *c, const uint8_t *p, size_t n)
 	return used + response_body(c, &w->rewritten, p + used, n - used);
 }
 
-size_t response_push(struct lane_user *u, const uint8_t *p, size_t n)
+size_t response_push(struct stream_user *u, const uint8_t *p, size_t n)
 {
 	struct h1_conn *c = h1_conn_of(u);
 	size_t taken = 0;
-	struct lane *lane = c->user.lane;
-	/* `lane` is no longer this visitor's once the answer is over or was given up. */
-	while (taken < n && c->user.lane == lane) {
+	struct pooled_stream *pooled = c->user.pooled;
+	/* `pooled stream` is no longer this visitor's once the answer is over or was given up. */
+	while (taken < n && c->user.pooled == pooled) {
 		if (!c->conn.writable || buf_len(&c->out))
 			break;
 		size_t used = c->ex.headed ? response_body(c, NULL, p + taken, n - taken)
@@ -313,16 +313,16 @@ size_t response_push(struct lane_user *u, const uint8_t *p, size_t n)
 			break;
 		taken += used;
 	}
-	if (c->user.lane == lane && (!c->conn.writable || buf_len(&c->out)))
+	if (c->user.pooled == pooled && (!c->conn.writable || buf_len(&c->out)))
 		h1_conn_watch_reading(c);
 	return taken;
 }
 
-bool response_push_end(struct lane_user *u)
+bool response_push_end(struct stream_user *u)
 {
 	struct h1_conn *c = h1_conn_of(u);
 	struct exchange *ex = &c->ex;
-	if (ex->upgraded && !u->lane->alone)
+	if (ex->upgraded && !u->pooled->alone)
 		return false; /* behind its FIN such a stream takes nothing, so both directions end */
 	if (ex->upgraded) {
 		c->fin_due = true;
@@ -332,7 +332,7 @@ bool response_push_end(struct lane_user *u)
 	if (!ex->headed || ex->answer.kind != HTTP1_BODY_UNTIL_CLOSE) {
 		/* Nothing, or half of what was promised. The former is the client's to see. */
 		if (ex->headed || buf_len(&ex->partial))
-			branch_notice(u->lane->branch,
+			branch_notice(u->pooled->branch,
 				"ended the connection in the middle of its answer to request %s",
 				ex->id);
 		return false;

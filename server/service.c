@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "server/lane.h"
+#include "server/stream_pool.h"
 #include "server/publish.h"
 #include "server/registrar.h"
 #include "server/worker.h"
@@ -41,7 +41,7 @@ struct service *service_new(struct session *s, const struct control *publish)
 		struct branch *b = &service->branches[i];
 		b->service = service;
 		b->presence = &s->on[i];
-		list_init(&b->lanes);
+		list_init(&b->streams);
 		list_init(&b->idle);
 		list_init(&b->resting);
 	}
@@ -75,7 +75,7 @@ void branch_distrust(struct branch *b)
 		 "published anew, its connections rest for %u ms before another visitor's request "
 		 "goes there",
 		service->place[0] ? service->place : "the catch-all", service->upstream,
-		(unsigned)(LANE_REST_TIME / CLOCK_MS));
+		(unsigned)(POOLED_STREAM_REST_TIME / CLOCK_MS));
 	branch_notice(b,
 		"sent bytes that no request asked for: its Content-Length is too short, or it "
 		"answers HEAD with a body; mend it");
@@ -121,7 +121,7 @@ void branch_close(struct branch *b, struct worker *w)
 	routes_release(branch_routes(b, w), &b->entry, b->service->at);
 	worker_expire_routes(w);
 	branch_rest(b, NULL);
-	if (list_empty(&b->lanes) && !b->outstanding)
+	if (list_empty(&b->streams) && !b->outstanding)
 		return;
 	b->gone = true;
 	atomic_fetch_add_explicit(&b->service->holds, 1, memory_order_relaxed);
@@ -270,10 +270,10 @@ struct pick branch_pick(struct worker *w, const struct route *route, const struc
 
 void branch_rest(struct branch *b, const struct trunk *t)
 {
-	list_for_each_safe (it, &b->lanes) {
-		struct lane *lane = list_entry(it, struct lane, of_branch);
-		if (!lane->user && (!t || lane->trunk == t))
-			lane_drop(lane, FRAME_RESET_NONE);
+	list_for_each_safe (it, &b->streams) {
+		struct pooled_stream *pooled = list_entry(it, struct pooled_stream, of_branch);
+		if (!pooled->user && (!t || pooled->trunk == t))
+			pooled_stream_drop(pooled, FRAME_RESET_NONE);
 	}
 }
 

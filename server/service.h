@@ -33,7 +33,7 @@ struct branch {
 	struct route_entry entry; /* in its route: shares its load with the others there */
 	struct service *service;
 	struct presence *presence; /* of its session on this worker */
-	struct list lanes;         /* all lanes to it */
+	struct list streams;       /* all pooled streams to it */
 	struct list idle;          /* those that wait for a request; the one used last is first */
 	unsigned n_idle;
 	struct list resting; /* those that rest and are no visitor's */
@@ -126,9 +126,9 @@ static inline bool service_is_named(const struct service *s)
  * first one decided. 0, ROUTES_TAKEN or -ENOMEM, as routes_claim().
  */
 int branch_open(struct branch *b, struct worker *w, const struct route **holder_out);
-/* What is under way goes on; lanes that wait end. */
+/* What is under way goes on; pooled streams that wait end. */
 void branch_close(struct branch *b, struct worker *w);
-/* The last lane or caller of a branch that is gone has ended. */
+/* The last pooled stream or caller of a branch that is gone has ended. */
 void branch_emptied(struct branch *b);
 
 /* One more or less of what is under way. */
@@ -138,7 +138,7 @@ static inline void branch_began(struct branch *b)
 }
 static inline void branch_finished(struct branch *b)
 {
-	if (!--b->outstanding && b->gone && list_empty(&b->lanes))
+	if (!--b->outstanding && b->gone && list_empty(&b->streams))
 		branch_emptied(b);
 }
 
@@ -190,7 +190,7 @@ static inline bool pick_found(struct pick p)
 	return p.branch || p.worker >= 0;
 }
 
-/* Lets go of the lanes that wait on a trunk that is about to leave; NULL: on any. */
+/* Lets go of the pooled streams that wait on a trunk that is about to leave; NULL: on any. */
 void branch_rest(struct branch *b, const struct trunk *t);
 
 /*

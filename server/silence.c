@@ -20,7 +20,7 @@ static void silence_send_on(const struct trunk *t)
 	struct worker *w = t->worker;
 	list_for_each (it, &w->h1_conns) {
 		struct h1_conn *c = list_entry(it, struct h1_conn, link);
-		if (c->state == H1_CONN_EXCHANGE && c->user.lane && c->user.lane->trunk == t)
+		if (c->state == H1_CONN_EXCHANGE && c->user.pooled && c->user.pooled->trunk == t)
 			loop_defer(w->loop, LOOP_PHASE_READ, &c->more);
 	}
 }

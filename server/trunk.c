@@ -161,7 +161,7 @@ static void trunk_on_goaway(struct link *l, uint8_t reason)
 	if (t->state == TRUNK_ESTABLISHED)
 		trunk_set_state(t, TRUNK_DRAINING);
 	/* The client waits for its streams to end, and cannot tell which of them carry nothing. */
-	worker_rest_lanes(t->worker, t);
+	worker_rest_streams(t->worker, t);
 }
 
 static void trunk_on_silent(struct link *l)
@@ -244,7 +244,7 @@ static void trunk_ended(struct link_io *c)
 
 void trunk_discard(struct trunk *t)
 {
-	link_io_deinit(&t->io); /* ends the streams, and with them the lanes */
+	link_io_deinit(&t->io); /* ends the streams, and with them the pooled streams */
 	trunk_leave(t);
 	trunk_free(t);
 }

@@ -24,7 +24,7 @@ enum trunk_state { TRUNK_HANDSHAKING, TRUNK_ESTABLISHED, TRUNK_DRAINING, TRUNK_C
 struct trunk {
 	struct link_io io;
 	struct worker *worker;
-	struct list link; /* worker::trunks */
+	struct list link; /* worker::links */
 	struct loop_task reap;
 	struct loop_timer suspect;
 	enum trunk_state state;

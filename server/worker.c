@@ -22,8 +22,8 @@ void worker_expire_routes(struct worker *w)
 	loop_timer_set(&w->expiry, MIN(names, routes_expire(&w->ports, now)));
 }
 
-/* Of the sessions that this worker knows only the trunk's has lanes on it. */
-void worker_rest_lanes(struct worker *w, const struct trunk *t)
+/* Of the sessions that this worker knows only the trunk's has pooled streams on it. */
+void worker_rest_streams(struct worker *w, const struct trunk *t)
 {
 	list_for_each (it, &w->routes.all) {
 		struct route *route = list_entry(it, struct route, all);
@@ -59,12 +59,13 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	timeout_queue_init(&w->unread, loop, opts->h1_conn_stalled / WORKER_UNREAD_LOOKS,
 		h1_conn_unread_expired);
 	timeout_queue_init(&w->linger, loop, WORKER_LINGER_LOOK, h1_conn_linger_expired);
-	timeout_queue_init(&w->kept, loop, opts->kept_idle, lane_kept_expired);
+	timeout_queue_init(&w->kept, loop, opts->kept_idle, pooled_stream_kept_expired);
 	timeout_queue_init(&w->header, loop, opts->proxy_header_timeout, guest_header_expired);
 	timeout_queue_init(&w->quiet, loop, opts->visitor_idle, guest_quiet_expired);
 	timeout_queue_init(&w->securing, loop, opts->tls_handshake_timeout, guest_securing_expired);
-	timeout_queue_init(&w->surplus, loop, LANE_SURPLUS_TIME, lane_kept_expired);
-	timeout_queue_init(&w->resting, loop, LANE_REST_TIME, lane_rested);
+	timeout_queue_init(&w->surplus, loop, POOLED_STREAM_SURPLUS_TIME,
+		pooled_stream_kept_expired);
+	timeout_queue_init(&w->resting, loop, POOLED_STREAM_REST_TIME, pooled_stream_rested);
 	int r = routes_init(&w->routes, opts->reconnect_grace);
 	if (r == 0)
 		r = http1_head_init(&w->request, opts->head_fields_limit);

@@ -93,8 +93,8 @@ void worker_drain(struct worker *w);
 
 /* A name or port was lost: when it is forgotten is looked at anew. */
 void worker_expire_routes(struct worker *w);
-/* Lanes that wait on this trunk end. */
-void worker_rest_lanes(struct worker *w, const struct trunk *t);
+/* Pooled streams that wait on this trunk end. */
+void worker_rest_streams(struct worker *w, const struct trunk *t);
 
 /* A request buffer with some memory, if one is kept; and back again. */
 struct buf worker_take_buf(struct worker *w);
