@@ -9,7 +9,7 @@
 #include "net/socket.h"
 #include "tls/tls.h"
 #include "server/caller.h"
-#include "server/guest.h"
+#include "server/preread.h"
 #include "server/session.h"
 #include "server/h1_conn.h"
 #include "server/worker.h"
@@ -67,8 +67,8 @@ static void door_pass(const struct door *d, struct worker *w, int fd, const stru
 		close(fd); /* the listener is closed by now */
 		return;
 	}
-	if (guest_due(w, d, peer)) {
-		guest_accept(w, fd, peer, d);
+	if (preread_due(w, d, peer)) {
+		preread_accept(w, fd, peer, d);
 		return;
 	}
 	struct entrance e = {.detached = DETACHED_CONN_OF(fd), .door = *d, .peer = *peer};

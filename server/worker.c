@@ -6,7 +6,7 @@
 #include "base/macros.h"
 #include "tls/tls.h"
 #include "server/caller.h"
-#include "server/guest.h"
+#include "server/preread.h"
 #include "server/session.h"
 #include "server/trunk_accept.h"
 #include "server/h1_conn.h"
@@ -45,7 +45,7 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	list_init(&w->trunks);
 	list_init(&w->h1_conns);
 	list_init(&w->callers);
-	list_init(&w->guests);
+	list_init(&w->prereads);
 	request_ids_init(&w->ids);
 	budget_init(&w->budget, opts->memory_budget / n->n_workers);
 	charges_init(&w->charges, loop, &w->budget);
@@ -60,9 +60,10 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 		h1_conn_unread_expired);
 	timeout_queue_init(&w->linger, loop, WORKER_LINGER_LOOK, h1_conn_linger_expired);
 	timeout_queue_init(&w->kept, loop, opts->kept_idle, pooled_stream_kept_expired);
-	timeout_queue_init(&w->header, loop, opts->proxy_header_timeout, guest_header_expired);
-	timeout_queue_init(&w->quiet, loop, opts->visitor_idle, guest_quiet_expired);
-	timeout_queue_init(&w->securing, loop, opts->tls_handshake_timeout, guest_securing_expired);
+	timeout_queue_init(&w->header, loop, opts->proxy_header_timeout, preread_header_expired);
+	timeout_queue_init(&w->quiet, loop, opts->visitor_idle, preread_quiet_expired);
+	timeout_queue_init(&w->securing, loop, opts->tls_handshake_timeout,
+		preread_securing_expired);
 	timeout_queue_init(&w->surplus, loop, POOLED_STREAM_SURPLUS_TIME,
 		pooled_stream_kept_expired);
 	timeout_queue_init(&w->resting, loop, POOLED_STREAM_REST_TIME, pooled_stream_rested);
@@ -86,8 +87,8 @@ void worker_deinit(struct worker *w)
 	w->draining = true;
 	while (!list_empty(&w->h1_conns))
 		h1_conn_close(list_entry(w->h1_conns.next, struct h1_conn, link), true);
-	while (!list_empty(&w->guests))
-		guest_close(list_entry(w->guests.next, struct guest, link));
+	while (!list_empty(&w->prereads))
+		preread_close(list_entry(w->prereads.next, struct preread, link));
 	while (!list_empty(&w->callers))
 		caller_close(list_entry(w->callers.next, struct caller, link), "draining");
 	senders_deinit(&w->senders);
@@ -133,8 +134,8 @@ void worker_drain(struct worker *w)
 		else if (v->state == H1_CONN_WAITING)
 			h1_conn_refuse(v, ERROR_PAGE_DRAINING);
 	}
-	list_for_each_safe (at, &w->guests)
-		guest_close(list_entry(at, struct guest, link));
+	list_for_each_safe (at, &w->prereads)
+		preread_close(list_entry(at, struct preread, link));
 	list_for_each_safe (at, &w->callers) {
 		struct caller *c = list_entry(at, struct caller, link);
 		if (c->state == CALLER_WAITING)

@@ -51,7 +51,7 @@ struct worker {
 	struct list h1_conns;            /* of struct h1_conn */
 	struct list callers;             /* of struct caller */
 	struct senders senders;          /* and their hatches */
-	struct list guests;              /* of struct guest */
+	struct list prereads;            /* of struct connection */
 	struct tls_server *tls;          /* NULL: none */
 	unsigned n_named;                /* services that TLS clients ask for by name */
 	struct log_limit log_full;       /* --max-visitors is reached */

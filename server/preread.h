@@ -11,17 +11,17 @@
 #include "server/charges.h"
 #include "server/door.h"
 
-#define GUEST_SAY_AGAIN CLOCK_S /* between two lines about connections that came to nothing */
+#define PREREAD_SAY_AGAIN CLOCK_S /* between two lines about connections that came to nothing */
 
-enum guest_state { GUEST_ARRIVING, GUEST_SECURING, GUEST_GONE };
+enum preread_state { PREREAD_ARRIVING, PREREAD_SECURING, PREREAD_GONE };
 
-struct guest {
+struct preread {
 	struct conn conn;
 	struct worker *worker;
 	struct list link; /* worker::prereads */
 	struct timeout timeout;
 	struct loop_task work, reap;
-	enum guest_state state;
+	enum preread_state state;
 	bool quiet;   /* has not sent a byte, and need not yet */
 	bool counted; /* in the census, under its peer's address */
 	struct door door;
@@ -32,12 +32,12 @@ struct guest {
 };
 
 /* Whether the first bytes of what comes by this door have to be looked at. */
-bool guest_due(const struct worker *w, const struct door *d, const struct address *peer);
+bool preread_due(const struct worker *w, const struct door *d, const struct address *peer);
 
-void guest_accept(struct worker *w, int fd, const struct address *peer, const struct door *d);
-void guest_close(struct guest *g);
+void preread_accept(struct worker *w, int fd, const struct address *peer, const struct door *d);
+void preread_close(struct preread *p);
 
 /* For worker::header, ::quiet and ::securing */
-void guest_quiet_expired(struct timeout_queue *queue, struct timeout *entry);
-void guest_header_expired(struct timeout_queue *queue, struct timeout *entry);
-void guest_securing_expired(struct timeout_queue *queue, struct timeout *entry);
+void preread_quiet_expired(struct timeout_queue *queue, struct timeout *entry);
+void preread_header_expired(struct timeout_queue *queue, struct timeout *entry);
+void preread_securing_expired(struct timeout_queue *queue, struct timeout *entry);
