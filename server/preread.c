@@ -35,20 +35,19 @@ static const struct cidr_list *preread_balancers(const struct worker *w, const s
 }
 
 /* What of a connection has to be known before it can be given to somebody. */
-static enum arrival_look preread_look(const struct worker *w, const struct door *d)
+static enum sniff_look preread_look(const struct worker *w, const struct door *d)
 {
 	/* TLS or not was decided when the port was asked for. */
 	if (*d->place)
-		return d->tls ? ARRIVAL_LOOK_KIND : ARRIVAL_LOOK_NOT;
+		return d->tls ? SNIFF_LOOK_KIND : SNIFF_LOOK_NOT;
 	if (w->n_named && d->visits)
-		return ARRIVAL_LOOK_NAME;
-	return w->tls ? ARRIVAL_LOOK_KIND : ARRIVAL_LOOK_NOT;
+		return SNIFF_LOOK_NAME;
+	return w->tls ? SNIFF_LOOK_KIND : SNIFF_LOOK_NOT;
 }
 
 bool preread_due(const struct worker *w, const struct door *d, const struct address *peer)
 {
-	return preread_look(w, d) != ARRIVAL_LOOK_NOT ||
-	       cidr_list_has(preread_balancers(w, d), peer);
+	return preread_look(w, d) != SNIFF_LOOK_NOT || cidr_list_has(preread_balancers(w, d), peer);
 }
 
 static void preread_reap(struct loop_task *task)
@@ -110,9 +109,9 @@ static void preread_become(struct preread *p, bool named, const char *name)
 	struct worker *w = p->worker;
 	struct entrance e = {
 		.door = p->door,
-		.peer = p->arrival.peer,
-		.local = p->arrival.local,
-		.relayed = p->arrival.relayed,
+		.peer = p->sniff.peer,
+		.local = p->sniff.local,
+		.relayed = p->sniff.relayed,
 		.early = p->in,
 	};
 	p->in = BUF_NULL;
@@ -182,13 +181,13 @@ static bool preread_named(struct preread *p)
 {
 	struct worker *w = p->worker;
 	bool counted;
-	if (!door_admit(w, &p->arrival.peer, false, &counted)) {
+	if (!door_admit(w, &p->sniff.peer, false, &counted)) {
 		preread_close(p);
 		return false;
 	}
 	door_left(w->node, &p->peer, p->counted);
 	charge_drop(&w->charges, &p->charge);
-	p->peer = p->arrival.peer;
+	p->peer = p->sniff.peer;
 	p->counted = counted;
 	/* What follows has a time of its own. */
 	timeout_start(&w->securing, &p->timeout);
@@ -199,28 +198,28 @@ static void preread_check(struct preread *p)
 {
 	struct client_hello hello = {.sni = ""};
 	size_t used = 0;
-	bool due = arrival_header_due(&p->arrival);
-	enum arrival_verdict verdict =
-		arrival_take(&p->arrival, buf_head(&p->in), buf_len(&p->in), &used, &hello);
+	bool due = sniff_header_due(&p->sniff);
+	enum sniff_verdict verdict =
+		sniff_take(&p->sniff, buf_head(&p->in), buf_len(&p->in), &used, &hello);
 	buf_consume(&p->in, used);
-	if (due && !arrival_header_due(&p->arrival) && !preread_named(p))
+	if (due && !sniff_header_due(&p->sniff) && !preread_named(p))
 		return;
 	switch (verdict) {
-	case ARRIVAL_MORE:
+	case SNIFF_MORE:
 		break;
-	case ARRIVAL_PLAIN:
+	case SNIFF_PLAIN:
 		if (p->door.tls)
 			preread_secure(p, preread_service(p, STR_NULL));
 		else
 			preread_become(p, false, NULL);
 		break;
-	case ARRIVAL_TLS:
+	case SNIFF_TLS:
 		preread_route(p, &hello);
 		break;
-	case ARRIVAL_E_HEADER:
+	case SNIFF_E_HEADER:
 		preread_refuse(p, "it has to begin with a PROXY header, and does not");
 		break;
-	case ARRIVAL_E_HELLO:
+	case SNIFF_E_HELLO:
 		conn_write(&p->conn, not_tls, sizeof(not_tls));
 		preread_refuse(p, "it begins like TLS and is none");
 		break;
@@ -237,7 +236,7 @@ static void preread_read(struct preread *p)
 			return;
 		if (n <= 0) {
 			/* Without a byte it was a health check. */
-			if (buf_len(&p->in) && arrival_header_due(&p->arrival))
+			if (buf_len(&p->in) && sniff_header_due(&p->sniff))
 				preread_refuse(p, "it ended within its PROXY header");
 			else
 				preread_close(p);
@@ -352,7 +351,7 @@ void preread_accept(struct worker *w, int fd, const struct address *peer, const 
 	list_append(&w->prereads, &p->link);
 	struct address local = {0};
 	socket_local(fd, &local);
-	arrival_init(&p->arrival, peer, &local, preread_balancers(w, d), preread_look(w, d));
+	sniff_init(&p->sniff, peer, &local, preread_balancers(w, d), preread_look(w, d));
 	/* Browsers connect before they have anything to ask. */
 	p->quiet = !header && !d->tls;
 	timeout_start(header ? &w->header : p->quiet ? &w->quiet : &w->securing, &p->timeout);

@@ -7,7 +7,7 @@
  */
 #include "net/conn.h"
 #include "loop/timeouts.h"
-#include "server/arrival.h"
+#include "server/sniff.h"
 #include "server/charges.h"
 #include "server/door.h"
 
@@ -25,7 +25,7 @@ struct preread {
 	bool quiet;   /* has not sent a byte, and need not yet */
 	bool counted; /* in the census, under its peer's address */
 	struct door door;
-	struct arrival arrival;
+	struct sniff sniff;
 	struct address peer; /* of the socket, or whom a header named */
 	struct buf in;
 	struct charge charge;

@@ -13,55 +13,55 @@
 #include "wire/client_hello.h"
 #include "wire/proxy_protocol.h"
 
-/* Bytes that the owner must be ready to hold while the verdict is ARRIVAL_MORE. */
-#define ARRIVAL_MAX CLIENT_HELLO_MAX
+/* Bytes that the owner must be ready to hold while the verdict is SNIFF_MORE. */
+#define SNIFF_MAX CLIENT_HELLO_MAX
 
 /*
  * How far the owner needs to see. Of TLS it is always the whole ClientHello: OpenSSL's state is some 47 KB,
  * and should not be had for one byte.
  */
-enum arrival_look {
-	ARRIVAL_LOOK_NOT,  /* all is one kind: it may be the upstream that speaks first */
-	ARRIVAL_LOOK_KIND, /* TLS or plain text */
-	ARRIVAL_LOOK_NAME, /* the same, and who asks for a name that is none is refused */
+enum sniff_look {
+	SNIFF_LOOK_NOT,  /* all is one kind: it may be the upstream that speaks first */
+	SNIFF_LOOK_KIND, /* TLS or plain text */
+	SNIFF_LOOK_NAME, /* the same, and who asks for a name that is none is refused */
 };
 
-enum arrival_verdict {
-	ARRIVAL_MORE,  /* not known yet */
-	ARRIVAL_PLAIN, /* or whatever it is, when nobody looks */
-	ARRIVAL_TLS,
-	ARRIVAL_E_HEADER, /* a header is due and something else came, or a broken one */
-	ARRIVAL_E_HELLO,  /* begins like TLS and is none, or names what is no host (LOOK_NAME) */
+enum sniff_verdict {
+	SNIFF_MORE,  /* not known yet */
+	SNIFF_PLAIN, /* or whatever it is, when nobody looks */
+	SNIFF_TLS,
+	SNIFF_E_HEADER, /* a header is due and something else came, or a broken one */
+	SNIFF_E_HELLO,  /* begins like TLS and is none, or names what is no host (LOOK_NAME) */
 };
 
-enum arrival_stage { ARRIVAL_HEADER, ARRIVAL_OPENING };
+enum sniff_stage { SNIFF_HEADER, SNIFF_OPENING };
 
-struct arrival {
-	uint8_t stage; /* enum arrival_stage: ARRIVAL_HEADER while one is due */
-	uint8_t look;  /* enum arrival_look */
+struct sniff {
+	uint8_t stage; /* enum sniff_stage: SNIFF_HEADER while one is due */
+	uint8_t look;  /* enum sniff_look */
 	bool relayed;  /* a header named the two addresses: they are not the socket's */
 	struct address peer, local; /* who came and where to, as far as is known (rule 36) */
 };
 
 /* `balancers`: whose connections to this listener begin with a header; may be empty. */
-void arrival_init(struct arrival *a, const struct address *peer, const struct address *local,
-	const struct cidr_list *balancers, enum arrival_look look);
+void sniff_init(struct sniff *s, const struct address *peer, const struct address *local,
+	const struct cidr_list *balancers, enum sniff_look look);
 
 /*
  * Judges the connection by its first bytes: `n` at `p`, the same ones again with those that followed,
  * less what was used. To be asked at once with none (a verdict may need no byte), then whenever more
- * came, until it is not ARRIVAL_MORE. `*used_out` (also with MORE) are the header's, which go; what
+ * came, until it is not SNIFF_MORE. `*used_out` (also with MORE) are the header's, which go; what
  * stands behind them is the connection's, and all of it its owner's to pass on.
  *
- * `hello_out`, which may be NULL with ARRIVAL_LOOK_NOT, is set with ARRIVAL_TLS, unless it names no host.
+ * `hello_out`, which may be NULL with SNIFF_LOOK_NOT, is set with SNIFF_TLS, unless it names no host.
  *
  * A connection that ends while nothing of it is held is a balancer's health check, whatever the stage.
  */
-enum arrival_verdict arrival_take(struct arrival *a, const uint8_t *p, size_t n, size_t *used_out,
+enum sniff_verdict sniff_take(struct sniff *s, const uint8_t *p, size_t n, size_t *used_out,
 	struct client_hello *hello_out);
 
 /* Whether it must still send a header, for which its owner has a timer. */
-static inline bool arrival_header_due(const struct arrival *a)
+static inline bool sniff_header_due(const struct sniff *s)
 {
-	return a->stage == ARRIVAL_HEADER;
+	return s->stage == SNIFF_HEADER;
 }

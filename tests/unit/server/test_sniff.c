@@ -1,5 +1,5 @@
 /* What the first bytes of a connection are, however they are cut, and who may say whose it is. */
-#include "server/arrival.h"
+#include "server/sniff.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,53 +31,51 @@
 static const struct {
 	const char *name, *peer;
 	struct str in; /* the last byte is the one that decides */
-	enum arrival_look look;
-	enum arrival_verdict want;
+	enum sniff_look look;
+	enum sniff_verdict want;
 	size_t header; /* bytes */
 	const char *visitor, *local, *sni;
 } rows[] = {
-#define PLAIN_OF(name, peer, in, look)                                      \
-	{                                                                   \
-		name, peer, STR(in), look, ARRIVAL_PLAIN, 0, peer, HERE, "" \
+#define PLAIN_OF(name, peer, in, look)                                    \
+	{                                                                 \
+		name, peer, STR(in), look, SNIFF_PLAIN, 0, peer, HERE, "" \
 	}
-	PLAIN_OF("nobody looks", STRANGER, "", ARRIVAL_LOOK_NOT),
-	PLAIN_OF("text", STRANGER, "G", ARRIVAL_LOOK_KIND),
-	PLAIN_OF("text beside names", STRANGER, "G", ARRIVAL_LOOK_NAME),
-	PLAIN_OF("a stranger's header is data", STRANGER, "P", ARRIVAL_LOOK_KIND),
-	PLAIN_OF("a stranger's binary header is data", STRANGER, "\r", ARRIVAL_LOOK_NAME),
-	{"TLS", STRANGER, STR(HELLO_CUT), ARRIVAL_LOOK_KIND, ARRIVAL_TLS, 0, STRANGER, HERE,
-		"a.test"},
-	{"TLS in name alone", STRANGER, STR("\x16\x03\x04"), ARRIVAL_LOOK_KIND, ARRIVAL_E_HELLO, 0,
+	PLAIN_OF("nobody looks", STRANGER, "", SNIFF_LOOK_NOT),
+	PLAIN_OF("text", STRANGER, "G", SNIFF_LOOK_KIND),
+	PLAIN_OF("text beside names", STRANGER, "G", SNIFF_LOOK_NAME),
+	PLAIN_OF("a stranger's header is data", STRANGER, "P", SNIFF_LOOK_KIND),
+	PLAIN_OF("a stranger's binary header is data", STRANGER, "\r", SNIFF_LOOK_NAME),
+	{"TLS", STRANGER, STR(HELLO_CUT), SNIFF_LOOK_KIND, SNIFF_TLS, 0, STRANGER, HERE, "a.test"},
+	{"TLS in name alone", STRANGER, STR("\x16\x03\x04"), SNIFF_LOOK_KIND, SNIFF_E_HELLO, 0,
 		STRANGER, HERE, ""},
-	{"TLS of a name", STRANGER, STR(HELLO), ARRIVAL_LOOK_NAME, ARRIVAL_TLS, 0, STRANGER, HERE,
+	{"TLS of a name", STRANGER, STR(HELLO), SNIFF_LOOK_NAME, SNIFF_TLS, 0, STRANGER, HERE,
 		"a.test"},
-	{"TLS of a name, cut", STRANGER, STR(HELLO_CUT), ARRIVAL_LOOK_NAME, ARRIVAL_TLS, 0,
-		STRANGER, HERE, "a.test"},
-	{"no TLS", STRANGER, STR("\x16G"), ARRIVAL_LOOK_NAME, ARRIVAL_E_HELLO, 0, STRANGER, HERE,
-		""},
+	{"TLS of a name, cut", STRANGER, STR(HELLO_CUT), SNIFF_LOOK_NAME, SNIFF_TLS, 0, STRANGER,
+		HERE, "a.test"},
+	{"no TLS", STRANGER, STR("\x16G"), SNIFF_LOOK_NAME, SNIFF_E_HELLO, 0, STRANGER, HERE, ""},
 
-	{"version 1", BALANCER, STR(V1), ARRIVAL_LOOK_NOT, ARRIVAL_PLAIN, sizeof(V1) - 1,
+	{"version 1", BALANCER, STR(V1), SNIFF_LOOK_NOT, SNIFF_PLAIN, sizeof(V1) - 1,
 		"198.51.100.7:4567", "203.0.113.9:443", ""},
-	{"version 1, IPv6", BALANCER, STR(V1_V6 "G"), ARRIVAL_LOOK_KIND, ARRIVAL_PLAIN,
+	{"version 1, IPv6", BALANCER, STR(V1_V6 "G"), SNIFF_LOOK_KIND, SNIFF_PLAIN,
 		sizeof(V1_V6) - 1, "[2001:db8::7]:4567", "[2001:db8::9]:443", ""},
-	{"version 2", BALANCER, STR(V2 HELLO_CUT), ARRIVAL_LOOK_KIND, ARRIVAL_TLS, sizeof(V2) - 1,
+	{"version 2", BALANCER, STR(V2 HELLO_CUT), SNIFF_LOOK_KIND, SNIFF_TLS, sizeof(V2) - 1,
 		"198.51.100.7:4567", "203.0.113.9:443", "a.test"},
-	{"version 2, TLS of a name", BALANCER, STR(V2 HELLO_CUT), ARRIVAL_LOOK_NAME, ARRIVAL_TLS,
+	{"version 2, TLS of a name", BALANCER, STR(V2 HELLO_CUT), SNIFF_LOOK_NAME, SNIFF_TLS,
 		sizeof(V2) - 1, "198.51.100.7:4567", "203.0.113.9:443", "a.test"},
-	{"LOCAL", BALANCER, STR(V2_LOCAL "G"), ARRIVAL_LOOK_KIND, ARRIVAL_PLAIN,
-		sizeof(V2_LOCAL) - 1, BALANCER, HERE, ""},
-	{"UNKNOWN", BALANCER, STR("PROXY UNKNOWN\r\nG"), ARRIVAL_LOOK_KIND, ARRIVAL_PLAIN, 15,
+	{"LOCAL", BALANCER, STR(V2_LOCAL "G"), SNIFF_LOOK_KIND, SNIFF_PLAIN, sizeof(V2_LOCAL) - 1,
 		BALANCER, HERE, ""},
-	{"a second header is data", BALANCER, STR(V1 "P"), ARRIVAL_LOOK_KIND, ARRIVAL_PLAIN,
-		sizeof(V1) - 1, "198.51.100.7:4567", "203.0.113.9:443", ""},
-	{"a balancer without header", BALANCER, STR("G"), ARRIVAL_LOOK_KIND, ARRIVAL_E_HEADER, 0,
-		BALANCER, HERE, ""},
-	{"TLS of a balancer without header", BALANCER, STR("\x16"), ARRIVAL_LOOK_NOT,
-		ARRIVAL_E_HEADER, 0, BALANCER, HERE, ""},
-	{"almost a header", BALANCER, STR("PO"), ARRIVAL_LOOK_KIND, ARRIVAL_E_HEADER, 0, BALANCER,
+	{"UNKNOWN", BALANCER, STR("PROXY UNKNOWN\r\nG"), SNIFF_LOOK_KIND, SNIFF_PLAIN, 15, BALANCER,
 		HERE, ""},
-	{"a header longer than is read", BALANCER, STR(SIGNATURE "\x21\x11\x04\0"),
-		ARRIVAL_LOOK_KIND, ARRIVAL_E_HEADER, 0, BALANCER, HERE, ""},
+	{"a second header is data", BALANCER, STR(V1 "P"), SNIFF_LOOK_KIND, SNIFF_PLAIN,
+		sizeof(V1) - 1, "198.51.100.7:4567", "203.0.113.9:443", ""},
+	{"a balancer without header", BALANCER, STR("G"), SNIFF_LOOK_KIND, SNIFF_E_HEADER, 0,
+		BALANCER, HERE, ""},
+	{"TLS of a balancer without header", BALANCER, STR("\x16"), SNIFF_LOOK_NOT, SNIFF_E_HEADER,
+		0, BALANCER, HERE, ""},
+	{"almost a header", BALANCER, STR("PO"), SNIFF_LOOK_KIND, SNIFF_E_HEADER, 0, BALANCER, HERE,
+		""},
+	{"a header longer than is read", BALANCER, STR(SIGNATURE "\x21\x11\x04\0"), SNIFF_LOOK_KIND,
+		SNIFF_E_HEADER, 0, BALANCER, HERE, ""},
 };
 
 static struct address address(const char *text)
@@ -87,13 +85,13 @@ static struct address address(const char *text)
 	return a;
 }
 
-static void init(struct arrival *a, const char *peer, const char *balancers, enum arrival_look look)
+static void init(struct sniff *s, const char *peer, const char *balancers, enum sniff_look look)
 {
 	struct cidr_list list = CIDR_LIST_NULL;
 	struct error err;
 	struct address from = address(peer), here = address(HERE);
 	assert_int_equal(cidr_list_add(&list, str_from(balancers), &err), 0);
-	arrival_init(a, &from, &here, &list, look);
+	sniff_init(s, &from, &here, &list, look);
 	cidr_list_deinit(&list);
 }
 
@@ -108,14 +106,14 @@ static void assert_address(const char *name, const struct address *a, const char
 /* Gives `step` more bytes each time, as an owner would: what is used is taken away. */
 static void run(size_t row, size_t step)
 {
-	struct arrival a;
+	struct sniff a;
 	struct client_hello hello = {.sni = "untouched"};
 	const uint8_t *p = (const uint8_t *)rows[row].in.p;
 	size_t all = rows[row].in.n, begin = 0, end = 0, used;
 	init(&a, rows[row].peer, "10.0.0.0/8", rows[row].look);
-	assert_int_equal(arrival_header_due(&a), strcmp(rows[row].peer, BALANCER) == 0);
-	enum arrival_verdict v;
-	while ((v = arrival_take(&a, p + begin, end - begin, &used, &hello)) == ARRIVAL_MORE) {
+	assert_int_equal(sniff_header_due(&a), strcmp(rows[row].peer, BALANCER) == 0);
+	enum sniff_verdict v;
+	while ((v = sniff_take(&a, p + begin, end - begin, &used, &hello)) == SNIFF_MORE) {
 		begin += used;
 		if (end == all)
 			fail_msg("%s: not decided", rows[row].name);
@@ -126,11 +124,11 @@ static void run(size_t row, size_t step)
 		fail_msg("%s: %d with %zu bytes", rows[row].name, v, end);
 	assert_int_equal(end, all);
 	assert_int_equal(begin, rows[row].header);
-	assert_int_equal(arrival_header_due(&a), v == ARRIVAL_E_HEADER);
+	assert_int_equal(sniff_header_due(&a), v == SNIFF_E_HEADER);
 	assert_int_equal(a.relayed, strcmp(rows[row].visitor, rows[row].peer) != 0);
 	assert_address(rows[row].name, &a.peer, rows[row].visitor);
 	assert_address(rows[row].name, &a.local, rows[row].local);
-	assert_string_equal(hello.sni, v == ARRIVAL_TLS ? rows[row].sni : "untouched");
+	assert_string_equal(hello.sni, v == SNIFF_TLS ? rows[row].sni : "untouched");
 }
 
 static void test_byte_by_byte(void **state)
@@ -150,11 +148,11 @@ static void test_at_once(void **state)
 static void test_data_behind(void **state)
 {
 	static const char in[] = V1 "SSH-2.0-x\r\nPROXY TCP4 6.6.6.6 6.6.6.6 1 1\r\n";
-	struct arrival a;
+	struct sniff a;
 	size_t used;
-	init(&a, BALANCER, "10.0.0.1", ARRIVAL_LOOK_NOT);
-	assert_int_equal(arrival_take(&a, (const uint8_t *)in, sizeof in - 1, &used, NULL),
-		ARRIVAL_PLAIN);
+	init(&a, BALANCER, "10.0.0.1", SNIFF_LOOK_NOT);
+	assert_int_equal(sniff_take(&a, (const uint8_t *)in, sizeof in - 1, &used, NULL),
+		SNIFF_PLAIN);
 	assert_int_equal(used, sizeof(V1) - 1);
 	assert_address("data", &a.peer, "198.51.100.7:4567");
 }
@@ -162,47 +160,46 @@ static void test_data_behind(void **state)
 /* A listener without a list believes nobody, and a header is waited for before anybody speaks. */
 static void test_due(void **state)
 {
-	struct arrival a;
+	struct sniff a;
 	size_t used;
-	init(&a, BALANCER, "", ARRIVAL_LOOK_NOT);
-	assert_false(arrival_header_due(&a));
-	assert_int_equal(arrival_take(&a, NULL, 0, &used, NULL), ARRIVAL_PLAIN);
-	init(&a, BALANCER, "192.0.2.0/24, 10.0.0.1", ARRIVAL_LOOK_NOT);
-	assert_true(arrival_header_due(&a));
-	assert_int_equal(arrival_take(&a, NULL, 0, &used, NULL), ARRIVAL_MORE);
+	init(&a, BALANCER, "", SNIFF_LOOK_NOT);
+	assert_false(sniff_header_due(&a));
+	assert_int_equal(sniff_take(&a, NULL, 0, &used, NULL), SNIFF_PLAIN);
+	init(&a, BALANCER, "192.0.2.0/24, 10.0.0.1", SNIFF_LOOK_NOT);
+	assert_true(sniff_header_due(&a));
+	assert_int_equal(sniff_take(&a, NULL, 0, &used, NULL), SNIFF_MORE);
 }
 
 /* A hello without end is not held without end. */
 static void test_endless_hello(void **state)
 {
-	static uint8_t in[ARRIVAL_MAX];
+	static uint8_t in[SNIFF_MAX];
 	static const uint8_t head[] = {0x16, 3, 1, 0x40, 0, 1, 0, 0xff, 0xff};
 	memcpy(in, head, sizeof head);
-	struct arrival a;
+	struct sniff a;
 	struct client_hello hello;
 	size_t used;
-	init(&a, STRANGER, "", ARRIVAL_LOOK_NAME);
-	assert_int_equal(arrival_take(&a, in, sizeof in, &used, &hello), ARRIVAL_E_HELLO);
+	init(&a, STRANGER, "", SNIFF_LOOK_NAME);
+	assert_int_equal(sniff_take(&a, in, sizeof in, &used, &hello), SNIFF_E_HELLO);
 }
 
 /* A name that is none matters where names decide, and TLS answers it elsewhere. */
 static void test_no_host(void **state)
 {
-	static const enum arrival_verdict want[] = {
-		[ARRIVAL_LOOK_KIND] = ARRIVAL_TLS,
-		[ARRIVAL_LOOK_NAME] = ARRIVAL_E_HELLO,
+	static const enum sniff_verdict want[] = {
+		[SNIFF_LOOK_KIND] = SNIFF_TLS,
+		[SNIFF_LOOK_NAME] = SNIFF_E_HELLO,
 	};
-	for (int look = ARRIVAL_LOOK_KIND; look <= ARRIVAL_LOOK_NAME; look++) {
+	for (int look = SNIFF_LOOK_KIND; look <= SNIFF_LOOK_NAME; look++) {
 		char in[] = HELLO_CUT;
 		char *name = memmem(in, sizeof in, "a.test", 6);
 		assert_non_null(name);
 		name[1] = ' ';
-		struct arrival a;
+		struct sniff a;
 		struct client_hello hello = {.sni = "untouched"};
 		size_t used;
-		init(&a, STRANGER, "", (enum arrival_look)look);
-		assert_int_equal(arrival_take(&a, (const uint8_t *)in, sizeof in - 1, &used,
-					 &hello),
+		init(&a, STRANGER, "", (enum sniff_look)look);
+		assert_int_equal(sniff_take(&a, (const uint8_t *)in, sizeof in - 1, &used, &hello),
 			want[look]);
 		assert_string_equal(hello.sni, "untouched");
 	}
