@@ -31,7 +31,7 @@ static void caller_set_state(struct caller *c, enum caller_state state)
 
 static void caller_log(const struct caller *c, const char *why)
 {
-	char visitor[ADDRESS_TEXT_SIZE], port[DOOR_PLACE_SIZE];
+	char visitor[ADDRESS_TEXT_SIZE], port[LISTENER_PLACE_SIZE];
 	snprintf(port, sizeof(port), "tcp:%u", c->port);
 	struct access_entry a = {
 		.visitor = {visitor, address_format_ip(&c->peer, visitor)},
@@ -60,7 +60,7 @@ static void caller_end(struct caller *c, const char *why)
 	waiting_remove(&w->waiting, &c->waiter);
 	list_unlink(&c->link);
 	charge_drop(&w->charges, &c->charge);
-	door_left(w->node, &c->peer, c->counted);
+	admission_leave(w->node, &c->peer, c->counted);
 	if (c->branch) {
 		trunk_finished(c->trunk);
 		branch_finished(c->branch);
@@ -91,7 +91,7 @@ static void caller_charge(struct caller *c)
 static void caller_evicted(struct charge *charge)
 {
 	struct caller *c = container_of(charge, struct caller, charge);
-	door_log_memory(c->worker, &c->peer);
+	admission_log_memory(c->worker, &c->peer);
 	caller_close(c, "no-memory");
 }
 
@@ -113,7 +113,7 @@ static void caller_opening(struct relay *relay, struct frame_open *open_out)
 	open_out->service = service_number(service, c->port);
 	open_out->visitor = frame_addr_of(&c->peer);
 	open_out->local = frame_addr_of(&c->local);
-	door_secured(&c->relay.conn, service_alpn(service), open_out);
+	frame_open_set_tls(&c->relay.conn, service_alpn(service), open_out);
 }
 
 static void caller_open(struct caller *c, struct branch *b)
@@ -143,7 +143,7 @@ static void caller_arrived(struct mail *mail)
 	struct caller *c = container_of(mail, struct caller, mail);
 	if (c->worker->node->over) {
 		detached_conn_close(&c->detached);
-		door_left(c->worker->node, &c->peer, c->counted);
+		admission_leave(c->worker->node, &c->peer, c->counted);
 		buf_deinit(&c->relay.early);
 		free(c);
 		return;
@@ -211,31 +211,31 @@ static void caller_waited_in_vain(struct waiter *waiter)
 	caller_close(container_of(waiter, struct caller, waiter), "waited");
 }
 
-void caller_enter(struct worker *w, struct entrance *e, const char *name)
+void caller_enter(struct worker *w, struct accepted_conn *a, const char *name)
 {
 	bool counted;
-	if (!door_admit(w, &e->peer, false, &counted)) {
-		entrance_close(e);
+	if (!admission_enter(w, &a->peer, false, &counted)) {
+		accepted_conn_close(a);
 		return;
 	}
 	struct caller *c = calloc(1, sizeof(*c));
 	if (!c) {
-		door_left(w->node, &e->peer, counted);
-		entrance_close(e);
+		admission_leave(w->node, &a->peer, counted);
+		accepted_conn_close(a);
 		return;
 	}
 	c->worker = w;
-	c->detached = e->detached;
-	c->peer = e->peer;
-	c->local = e->local;
+	c->detached = a->detached;
+	c->peer = a->peer;
+	c->local = a->local;
 	c->counted = counted;
 	c->by_name = name;
-	c->port = e->door.port;
+	c->port = a->listener.port;
 	c->began = loop_now(w->loop);
-	snprintf(c->place, sizeof(c->place), "%s", name ? name : e->door.place);
+	snprintf(c->place, sizeof(c->place), "%s", name ? name : a->listener.place);
 	relay_init(&c->relay, w->loop, false, caller_ended);
 	c->relay.stream.group = address_network(&c->peer);
-	c->relay.early = e->early;
+	c->relay.early = a->early;
 	c->relay.opening = caller_opening;
 	waiter_init(&c->waiter, caller_waited, caller_waited_in_vain);
 	loop_task_init(&c->reap, caller_reap);

@@ -5,7 +5,7 @@
  *	ARRIVING -> [WAITING ->] [MOVING ->] OPEN -> CLOSED
  */
 #include "net/relay.h"
-#include "server/door.h"
+#include "server/handoff.h"
 #include "server/waiting.h"
 #include "server/worker.h"
 
@@ -40,10 +40,10 @@ struct caller {
 };
 
 /*
- * Takes over what `e` owns: for the service of the door's port, or of this name (canonical; NULL: of the
+ * Takes over what `e` owns: for the service of the listener's port, or of this name (canonical; NULL: of the
  * port).
  */
-void caller_enter(struct worker *w, struct entrance *e, const char *name);
+void caller_enter(struct worker *w, struct accepted_conn *a, const char *name);
 
 /* Ends it at once, with an RST. */
 void caller_close(struct caller *c, const char *why);

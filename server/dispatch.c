@@ -82,8 +82,8 @@ static bool h1_conn_check_link(struct h1_conn *c, const struct http1_head *h, si
 {
 	c->ex.for_link = upgrade_offered(h);
 	enum upgrade_verdict verdict =
-		c->door.links ? upgrade_check(h, c->worker->opts->control_path, behind)
-			      : UPGRADE_NONE;
+		c->listener.links ? upgrade_check(h, c->worker->opts->control_path, behind)
+				  : UPGRADE_NONE;
 	switch (verdict) {
 	case UPGRADE_NONE:
 		return false;
@@ -120,8 +120,8 @@ static void h1_conn_redirect(struct h1_conn *c, const struct http1_head *h)
 	const struct server_options *o = c->worker->opts;
 	struct scheme_place to;
 	scheme_asked(h, c->ex.trusted, &c->local, &to);
-	to.port =
-		o->https_port ? o->https_port : scheme_https_port(&o->ports, c->door.port, to.port);
+	to.port = o->https_port ? o->https_port
+				: scheme_https_port(&o->ports, c->listener.port, to.port);
 	int r = scheme_location(&place, h, &to);
 	if (r < 0) {
 		h1_conn_close(c, true);
@@ -161,7 +161,7 @@ void h1_conn_dispatch(struct h1_conn *c, const struct http1_head *h, size_t behi
 	}
 	if (h1_conn_check_link(c, h, behind))
 		return;
-	if (!c->door.visits)
+	if (!c->listener.visits)
 		h1_conn_refuse(c, ERROR_PAGE_NOT_HERE);
 	else if (h1_conn_misdirected(c, h))
 		h1_conn_refuse(c, ERROR_PAGE_MISDIRECTED);
@@ -211,7 +211,7 @@ void h1_conn_opening(struct stream_user *u, struct frame_open *open_out)
 {
 	open_out->visitor = frame_addr_of(&h1_conn_of(u)->ex.visitor);
 	open_out->local = frame_addr_of(&h1_conn_of(u)->local);
-	door_secured(&h1_conn_of(u)->conn, STR_NULL, open_out);
+	frame_open_set_tls(&h1_conn_of(u)->conn, STR_NULL, open_out);
 }
 
 /* A visitor that logged in its connection goes on where it did (rule 33). */

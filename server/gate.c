@@ -6,7 +6,7 @@
 static void gate_accepted(struct listener *listener, int fd, const struct address *peer)
 {
 	struct gate_port *port = container_of(listener, struct gate_port, listener);
-	door_enter(&port->door, door_next(port->gate->node), fd, peer, NULL);
+	handoff_send(&port->config, handoff_next_worker(port->gate->node), fd, peer, NULL);
 }
 
 static int gate_listen(struct gate *g, const char *addr, uint16_t number, bool links, bool visits,
@@ -14,11 +14,11 @@ static int gate_listen(struct gate *g, const char *addr, uint16_t number, bool l
 {
 	struct gate_port *port = &g->ports[g->n];
 	*port = (struct gate_port){.gate = g,
-		.door = {.links = links, .visits = visits, .control = !visits}};
+		.config = {.links = links, .visits = visits, .control = !visits}};
 	int r = listener_open(&port->listener, g->node->workers[0]->loop, addr, number,
-		gate_accepted, door_exhausted, err);
+		gate_accepted, handoff_exhausted, err);
 	if (r == 0) {
-		port->door.port = port->listener.port;
+		port->config.port = port->listener.port;
 		g->n++;
 	}
 	return r;
@@ -63,12 +63,13 @@ uint16_t gate_common(const struct gate *g, uint16_t first, unsigned n)
 	return 0;
 }
 
-static uint16_t gate_first(const struct gate *g, bool tls, bool (*wanted)(const struct door *d))
+static uint16_t gate_first(const struct gate *g, bool tls,
+	bool (*wanted)(const struct listener_config *d))
 {
 	uint16_t first = 0;
 	for (size_t i = 0; i < g->n; i++) {
 		uint16_t port = g->ports[i].listener.port;
-		if (!wanted(&g->ports[i].door))
+		if (!wanted(&g->ports[i].config))
 			continue;
 		if (!first || (tls && port == 443))
 			first = port;
@@ -76,12 +77,12 @@ static uint16_t gate_first(const struct gate *g, bool tls, bool (*wanted)(const 
 	return first;
 }
 
-static bool takes_links(const struct door *d)
+static bool takes_links(const struct listener_config *d)
 {
 	return d->links;
 }
 
-static bool takes_visitors(const struct door *d)
+static bool takes_visitors(const struct listener_config *d)
 {
 	return d->visits;
 }

@@ -5,13 +5,13 @@
  * goes along with it.
  */
 #include "net/listener.h"
-#include "server/door.h"
+#include "server/handoff.h"
 #include "server/worker.h"
 
 struct gate_port {
 	struct listener listener;
 	struct gate *gate;
-	struct door door;
+	struct listener_config config;
 };
 
 struct gate {

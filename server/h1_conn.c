@@ -59,7 +59,7 @@ void h1_conn_close(struct h1_conn *c, bool abort)
 	buf_deinit(&c->out);
 	list_unlink(&c->link);
 	charge_drop(&w->charges, &c->charge);
-	door_left(w->node, &c->peer, c->counted);
+	admission_leave(w->node, &c->peer, c->counted);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &c->reap);
 }
 
@@ -82,7 +82,7 @@ static void h1_conn_evicted(struct charge *c)
 		h1_conn_charge(v);
 	if (c->bytes < had)
 		return;
-	door_log_memory(v->worker, &v->peer);
+	admission_log_memory(v->worker, &v->peer);
 	h1_conn_close(v, true);
 }
 
@@ -128,7 +128,7 @@ static void h1_conn_blame_tls(struct h1_conn *c, const uint8_t *p, size_t n)
 		log_info(
 			"%s speaks TLS to port %u, and this server has no certificate: give it one "
 			"(--tls-cert, --auto-tls), or come by http:// and ws://%s",
-			c->peer_text, c->door.port, more);
+			c->peer_text, c->listener.port, more);
 }
 
 /* One request's head, from bytes that stand in `in` or, with `fresh`, in the worker's scratch. */
@@ -347,7 +347,7 @@ static void h1_conn_arrived(struct mail *mail)
 	c->worker = w;
 	if (w->node->over) {
 		detached_conn_close(&c->detached);
-		door_left(w->node, &c->peer, c->counted);
+		admission_leave(w->node, &c->peer, c->counted);
 		buf_deinit(&c->ex.request); /* there is no worker any more to keep it */
 		buf_deinit(&c->ex.partial);
 		buf_deinit(&c->in);
@@ -392,22 +392,22 @@ void h1_conn_move(struct h1_conn *c, unsigned worker)
 	loop_defer(c->worker->loop, LOOP_PHASE_REAP, &c->leave);
 }
 
-void h1_conn_enter(struct worker *w, struct entrance *e)
+void h1_conn_enter(struct worker *w, struct accepted_conn *a)
 {
 	bool counted;
-	if (!door_admit(w, &e->peer, false, &counted)) {
-		entrance_close(e);
+	if (!admission_enter(w, &a->peer, false, &counted)) {
+		accepted_conn_close(a);
 		return;
 	}
 	struct h1_conn *c = calloc(1, sizeof(*c));
 	if (!c) {
-		door_left(w->node, &e->peer, counted);
-		entrance_close(e);
+		admission_leave(w->node, &a->peer, counted);
+		accepted_conn_close(a);
 		return;
 	}
-	if (conn_attach(&c->conn, w->loop, e->detached, h1_conn_changed) < 0) {
-		door_left(w->node, &e->peer, counted);
-		buf_deinit(&e->early);
+	if (conn_attach(&c->conn, w->loop, a->detached, h1_conn_changed) < 0) {
+		admission_leave(w->node, &a->peer, counted);
+		buf_deinit(&a->early);
 		free(c);
 		return;
 	}
@@ -417,11 +417,11 @@ void h1_conn_enter(struct worker *w, struct entrance *e)
 	c->user.ops = &stream_user_ops;
 	c->state = H1_CONN_IDLE;
 	c->counted = counted;
-	c->door = e->door;
+	c->listener = a->listener;
 	c->secure = c->conn.tls;
-	c->in = e->early;
-	c->peer = e->peer;
-	c->local = e->local;
+	c->in = a->early;
+	c->peer = a->peer;
+	c->local = a->local;
 	address_format_ip(&c->peer, c->peer_text);
 	waiter_init(&c->waiter, h1_conn_waited, h1_conn_waited_in_vain);
 	list_init(&c->link);

@@ -13,7 +13,7 @@
 #include "net/conn.h"
 #include "loop/timeouts.h"
 #include "server/access_log.h"
-#include "server/door.h"
+#include "server/handoff.h"
 #include "server/stream_pool.h"
 #include "server/error_page.h"
 #include "server/rewrite.h"
@@ -121,11 +121,11 @@ struct h1_conn {
 	struct worker *to;             /* MOVING */
 	struct timeout timeout;
 	enum h1_conn_state state;
-	struct door door; /* that it came by */
-	bool counted;     /* in the census */
-	bool secure;      /* over TLS */
-	bool fin_due;     /* once `out` is empty */
-	bool advancing;   /* inside h1_conn_advance() */
+	struct listener_config listener; /* that it came by */
+	bool counted;                    /* in the census */
+	bool secure;                     /* over TLS */
+	bool fin_due;                    /* once `out` is empty */
+	bool advancing;                  /* inside h1_conn_advance() */
 
 	uint8_t n_unread; /* looks one after another that found nothing of the answer read */
 	uint8_t n_quiet, quiet_max; /* in REST and LINGER: seconds in which next to nothing came */
@@ -158,7 +158,7 @@ static inline struct h1_conn *h1_conn_timed(struct timeout *entry)
 /* h1_conn.c */
 
 /* Takes over what `e` owns; it is closed when a limit or memory refuses it. */
-void h1_conn_enter(struct worker *w, struct entrance *e);
+void h1_conn_enter(struct worker *w, struct accepted_conn *a);
 /* Sends it to another worker, where h1_conn_send() goes on. */
 void h1_conn_move(struct h1_conn *c, unsigned worker);
 void h1_conn_set_state(struct h1_conn *c, enum h1_conn_state state);

@@ -20,11 +20,11 @@ static void port_accepted(struct listener *listener, int fd, const struct addres
 	struct node *n = port->registrar->node;
 	struct worker *home = port->registrar->worker;
 	struct route *route =
-		routes_find(&home->ports, str_from(port->door.place), loop_now(home->loop));
+		routes_find(&home->ports, str_from(port->config.place), loop_now(home->loop));
 	struct presence *p = route ? branch_pick_presence(home, route) : NULL;
-	struct door door = port->door;
-	door.port = listener->at;
-	door_enter(&door, p ? n->workers[p - p->session->on] : home, fd, peer, p);
+	struct listener_config config = port->config;
+	config.port = listener->at;
+	handoff_send(&config, p ? n->workers[p - p->session->on] : home, fd, peer, p);
 }
 
 /* Of the ports that somebody has, one with any of these `n`. */
@@ -60,7 +60,7 @@ static int port_open(struct registrar *r, struct port *p, uint16_t first, struct
 	if (p->kind == CONTROL_UDP)
 		return port_open_hatch(r, p, addr, err);
 	return listener_open_range(&p->listener, r->worker->loop, addr, first, p->n, port_accepted,
-		door_exhausted, err);
+		handoff_exhausted, err);
 }
 
 /* The port with that number, counted from 0, among all that are allowed; 0: there are none. */
@@ -107,7 +107,7 @@ static int port_share(struct port *p, const struct session *s, const struct serv
 	uint16_t first, struct error *err)
 {
 	struct worker *w = p->registrar->worker;
-	struct route *route = routes_find(&w->ports, str_from(p->door.place), loop_now(w->loop));
+	struct route *route = routes_find(&w->ports, str_from(p->config.place), loop_now(w->loop));
 	struct route_entry *entry =
 		route ? list_first(&route->entries, struct route_entry, link) : NULL;
 	const struct service *other =
@@ -188,19 +188,19 @@ static int port_new(struct session *s, const struct service *service, uint16_t f
 	}
 	list_append(&r->ports, &p->link);
 	r->n_ports += p->n;
-	p->door = (struct door){.visits = true,
+	p->config = (struct listener_config){.visits = true,
 		.tls = service->tls == CONTROL_TLS_TERMINATE,
 		.port = p->first};
 	const char *kind = p->kind == CONTROL_UDP ? "udp" : "tcp";
-	char *place = p->door.place;
+	char *place = p->config.place;
 	if (p->n == 1)
-		snprintf(place, DOOR_PLACE_SIZE, "%s:%u", kind, p->first);
+		snprintf(place, LISTENER_PLACE_SIZE, "%s:%u", kind, p->first);
 	else
-		snprintf(place, DOOR_PLACE_SIZE, "%s:%u-%u", kind, p->first,
+		snprintf(place, LISTENER_PLACE_SIZE, "%s:%u-%u", kind, p->first,
 			(uint16_t)(p->first + p->n - 1));
 	/* To one of its links, of which there is one: it is asking for the port. */
 	if (p->hatch)
-		hatch_send(p->hatch, p->door.place,
+		hatch_send(p->hatch, p->config.place,
 			list_entry(s->trunks.next, struct trunk, of_session)->worker->index);
 	*port_out = p;
 	return 0;

@@ -5,7 +5,7 @@
  * worker itself. It is there as long as a service holds it.
  */
 #include "net/listener.h"
-#include "server/door.h"
+#include "server/handoff.h"
 #include "server/service.h"
 
 #define PORT_TRIES 64 /* ports of --allow-ports that are tried when any will do */
@@ -20,11 +20,11 @@ struct port {
 	struct registrar *registrar;
 	enum control_kind kind;
 	uint16_t first;
-	unsigned n;               /* of its ports */
-	unsigned holders;         /* services */
-	struct listener listener; /* tcp */
-	struct hatch *hatch;      /* udp */
-	struct door door;         /* with its name among worker::ports */
+	unsigned n;                    /* of its ports */
+	unsigned holders;              /* services */
+	struct listener listener;      /* tcp */
+	struct hatch *hatch;           /* udp */
+	struct listener_config config; /* with its name among worker::ports */
 };
 
 /*

@@ -29,13 +29,14 @@ static void preread_set_state(struct preread *p, enum preread_state state)
 	p->state = state;
 }
 
-static const struct cidr_list *preread_balancers(const struct worker *w, const struct door *d)
+static const struct cidr_list *preread_balancers(const struct worker *w,
+	const struct listener_config *d)
 {
 	return d->control ? &w->opts->proxied_control : &w->opts->proxied;
 }
 
 /* What of a connection has to be known before it can be given to somebody. */
-static enum sniff_look preread_look(const struct worker *w, const struct door *d)
+static enum sniff_look preread_look(const struct worker *w, const struct listener_config *d)
 {
 	/* TLS or not was decided when the port was asked for. */
 	if (*d->place)
@@ -45,7 +46,8 @@ static enum sniff_look preread_look(const struct worker *w, const struct door *d
 	return w->tls ? SNIFF_LOOK_KIND : SNIFF_LOOK_NOT;
 }
 
-bool preread_due(const struct worker *w, const struct door *d, const struct address *peer)
+bool preread_due(const struct worker *w, const struct listener_config *d,
+	const struct address *peer)
 {
 	return preread_look(w, d) != SNIFF_LOOK_NOT || cidr_list_has(preread_balancers(w, d), peer);
 }
@@ -65,7 +67,7 @@ static void preread_end(struct preread *p)
 	list_unlink(&p->link);
 	buf_deinit(&p->in);
 	charge_drop(&w->charges, &p->charge);
-	door_left(w->node, &p->peer, p->counted);
+	admission_leave(w->node, &p->peer, p->counted);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &p->reap);
 }
 
@@ -85,7 +87,7 @@ static void preread_refuse(struct preread *p, const char *why)
 	address_format(&p->peer, peer);
 	if (log_limit_pass(&w->log_rejected, loop_now(w->loop), PREREAD_SAY_AGAIN, 1, more))
 		log_info("a connection from %s to port %u came to nothing: %s%s", peer,
-			p->door.port, why, more);
+			p->listener.port, why, more);
 	preread_close(p);
 }
 
@@ -98,7 +100,7 @@ static void preread_charge(struct preread *p)
 static void preread_evicted(struct charge *c)
 {
 	struct preread *p = container_of(c, struct preread, charge);
-	door_log_memory(p->worker, &p->peer);
+	admission_log_memory(p->worker, &p->peer);
 	preread_close(p);
 }
 
@@ -107,8 +109,8 @@ static void preread_evicted(struct charge *c)
 static void preread_become(struct preread *p, bool named, const char *name)
 {
 	struct worker *w = p->worker;
-	struct entrance e = {
-		.door = p->door,
+	struct accepted_conn e = {
+		.listener = p->listener,
 		.peer = p->sniff.peer,
 		.local = p->sniff.local,
 		.relayed = p->sniff.relayed,
@@ -120,7 +122,7 @@ static void preread_become(struct preread *p, bool named, const char *name)
 	preread_end(p);
 	if (named)
 		caller_enter(w, &e, name);
-	else if (*p->door.place)
+	else if (*p->listener.place)
 		caller_enter(w, &e, NULL);
 	else
 		h1_conn_enter(w, &e);
@@ -130,7 +132,7 @@ static void preread_become(struct preread *p, bool named, const char *name)
 static void preread_secure(struct preread *p, const struct service *service)
 {
 	struct tls *tls =
-		p->worker->tls ? tls_accept(p->worker->tls, !service && !p->door.tls) : NULL;
+		p->worker->tls ? tls_accept(p->worker->tls, !service && !p->listener.tls) : NULL;
 	preread_set_state(p, PREREAD_SECURING);
 	timeout_start(&p->worker->securing, &p->timeout);
 	if (tls && service && service->alpn && tls_speak(tls, service_alpn(service)) < 0)
@@ -147,11 +149,11 @@ static void preread_secure(struct preread *p, const struct service *service)
 static const struct service *preread_service(const struct preread *p, struct str name)
 {
 	const struct worker *w = p->worker;
-	bool port = *p->door.place;
+	bool port = *p->listener.place;
 	if (!port && !w->n_named)
 		return NULL;
 	const struct service *service = routes_service(port ? &w->ports : &w->routes,
-		port ? str_from(p->door.place) : name, loop_now(w->loop));
+		port ? str_from(p->listener.place) : name, loop_now(w->loop));
 	return service && service->kind == CONTROL_TCP ? service : NULL;
 }
 
@@ -181,11 +183,11 @@ static bool preread_named(struct preread *p)
 {
 	struct worker *w = p->worker;
 	bool counted;
-	if (!door_admit(w, &p->sniff.peer, false, &counted)) {
+	if (!admission_enter(w, &p->sniff.peer, false, &counted)) {
 		preread_close(p);
 		return false;
 	}
-	door_left(w->node, &p->peer, p->counted);
+	admission_leave(w->node, &p->peer, p->counted);
 	charge_drop(&w->charges, &p->charge);
 	p->peer = p->sniff.peer;
 	p->counted = counted;
@@ -208,7 +210,7 @@ static void preread_check(struct preread *p)
 	case SNIFF_MORE:
 		break;
 	case SNIFF_PLAIN:
-		if (p->door.tls)
+		if (p->listener.tls)
 			preread_secure(p, preread_service(p, STR_NULL));
 		else
 			preread_become(p, false, NULL);
@@ -267,7 +269,7 @@ static bool preread_agrees(const struct preread *p, const struct service *servic
 	if (service)
 		return alpn_find(service_alpn(service), agreed) >= 0;
 	/* Whoever had the port may come back to it. */
-	return *p->door.place || str_eq(agreed, STR("http/1.1"));
+	return *p->listener.place || str_eq(agreed, STR("http/1.1"));
 }
 
 static void preread_secured(struct preread *p)
@@ -278,12 +280,12 @@ static void preread_secured(struct preread *p)
 		char name[HOSTNAME_SIZE] = "";
 		size_t n = 0;
 		const struct service *service = NULL;
-		if (*p->door.place || hostname_canonical(tls_sni(tls), name, &n) == 0)
+		if (*p->listener.place || hostname_canonical(tls_sni(tls), name, &n) == 0)
 			service = preread_service(p, (struct str){name, n});
 		if (service && service->tls != CONTROL_TLS_TERMINATE)
 			service = NULL;
 		if (preread_agrees(p, service))
-			preread_become(p, service && !*p->door.place, name);
+			preread_become(p, service && !*p->listener.place, name);
 		else
 			preread_refuse(p, "the service that its TLS was for is another now");
 	} else if (p->conn.error) {
@@ -324,10 +326,11 @@ void preread_securing_expired(struct timeout_queue *queue, struct timeout *entry
 		"its TLS handshake took too long");
 }
 
-void preread_accept(struct worker *w, int fd, const struct address *peer, const struct door *d)
+void preread_accept(struct worker *w, int fd, const struct address *peer,
+	const struct listener_config *d)
 {
 	bool header = cidr_list_has(preread_balancers(w, d), peer), counted;
-	if (!door_admit(w, peer, header, &counted)) {
+	if (!admission_enter(w, peer, header, &counted)) {
 		close(fd);
 		return;
 	}
@@ -336,12 +339,12 @@ void preread_accept(struct worker *w, int fd, const struct address *peer, const 
 		if (!p)
 			close(fd);
 		free(p);
-		door_left(w->node, peer, counted);
+		admission_leave(w->node, peer, counted);
 		return;
 	}
 	p->worker = w;
 	p->counted = counted;
-	p->door = *d;
+	p->listener = *d;
 	p->peer = *peer;
 	charge_init(&p->charge, preread_evicted);
 	timeout_init(&p->timeout);

@@ -9,7 +9,7 @@
 #include "loop/timeouts.h"
 #include "server/sniff.h"
 #include "server/charges.h"
-#include "server/door.h"
+#include "server/handoff.h"
 
 #define PREREAD_SAY_AGAIN CLOCK_S /* between two lines about connections that came to nothing */
 
@@ -24,17 +24,19 @@ struct preread {
 	enum preread_state state;
 	bool quiet;   /* has not sent a byte, and need not yet */
 	bool counted; /* in the census, under its peer's address */
-	struct door door;
+	struct listener_config listener;
 	struct sniff sniff;
 	struct address peer; /* of the socket, or whom a header named */
 	struct buf in;
 	struct charge charge;
 };
 
-/* Whether the first bytes of what comes by this door have to be looked at. */
-bool preread_due(const struct worker *w, const struct door *d, const struct address *peer);
+/* Whether the first bytes of what comes by this listener have to be looked at. */
+bool preread_due(const struct worker *w, const struct listener_config *d,
+	const struct address *peer);
 
-void preread_accept(struct worker *w, int fd, const struct address *peer, const struct door *d);
+void preread_accept(struct worker *w, int fd, const struct address *peer,
+	const struct listener_config *d);
 void preread_close(struct preread *p);
 
 /* For worker::header, ::quiet and ::securing */

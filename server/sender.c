@@ -6,7 +6,7 @@
 
 #include "base/macros.h"
 #include "server/access_log.h"
-#include "server/door.h"
+#include "server/handoff.h"
 #include "server/hatch.h"
 #include "server/session.h"
 
@@ -28,7 +28,7 @@ static struct worker *sender_worker(const struct sender *s)
 
 static void sender_log(const struct sender *s, const char *why)
 {
-	char visitor[ADDRESS_TEXT_SIZE], port[DOOR_PLACE_SIZE];
+	char visitor[ADDRESS_TEXT_SIZE], port[LISTENER_PLACE_SIZE];
 	snprintf(port, sizeof(port), "udp:%u", s->entry.local.port);
 	struct access_entry a = {
 		.visitor = {visitor, address_format_ip(&s->entry.peer, visitor)},

@@ -113,9 +113,9 @@ static int server_write_ready_file(struct server *s, struct error *err)
 	for (size_t i = 0; i < s->gate.n; i++) {
 		const struct gate_port *p = &s->gate.ports[i];
 		fprintf(f, "%s %u\n",
-			!p->door.visits ? "clients"
-			: p->door.links ? "all"
-					: "visitors",
+			!p->config.visits ? "clients"
+			: p->config.links ? "all"
+					  : "visitors",
 			p->listener.port);
 	}
 	if (fclose(f) != 0 || rename(temporary, path) < 0)
@@ -129,9 +129,9 @@ static void server_say_ready(struct server *s)
 	for (size_t i = 0; i < s->gate.n; i++) {
 		const struct gate_port *p = &s->gate.ports[i];
 		log_info("listening on port %u for %s", p->listener.port,
-			!p->door.visits ? "clients"
-			: p->door.links ? "visitors and clients"
-					: "visitors");
+			!p->config.visits ? "clients"
+			: p->config.links ? "visitors and clients"
+					  : "visitors");
 	}
 	if (s->opts->no_token)
 		log_warn("running without a token: whoever reaches this port can publish here");

@@ -397,7 +397,7 @@ static int session_claim(struct session *s, struct service *service, struct trun
 			session_refuse(s, t, m, reason, err.text);
 			return r;
 		}
-		memcpy(service->place, service->port->door.place, DOOR_PLACE_SIZE);
+		memcpy(service->place, service->port->config.place, LISTENER_PLACE_SIZE);
 	}
 	if (service->tls == CONTROL_TLS_TERMINATE && !w->tls) {
 		session_refuse(s, t, m, CONTROL_REASON_OTHER,

@@ -1,4 +1,4 @@
-/* Which key id opens the door, and for whom. */
+/* Which key id opens the listener, and for whom. */
 #include "server/keyring.h"
 
 #include <errno.h>
@@ -55,7 +55,7 @@ static void test_tokens(void **state)
 	assert_false(first->open);
 
 	assert_null(find(&k, "another token altogether"));
-	/* Rule 12: a server with tokens has no open door. */
+	/* Rule 12: a server with tokens has no open listener. */
 	assert_null(keyring_find(&k, open_id));
 	assert_int_equal(keyring_add_open(&k, &err), -EINVAL);
 	assert_null(keyring_find(&k, open_id));

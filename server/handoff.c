@@ -1,4 +1,4 @@
-#include "server/door.h"
+#include "server/handoff.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,22 +15,22 @@
 #include "server/worker.h"
 #include "wire/alpn.h"
 
-struct newcomer {
+struct handoff {
 	struct mail mail;
 	struct worker *worker;
 	struct presence *presence; /* that expects it; its session goes in a round behind this */
 	int fd;
 	struct address peer;
-	struct door door;
+	struct listener_config listener;
 };
 
-void entrance_close(struct entrance *e)
+void accepted_conn_close(struct accepted_conn *a)
 {
-	detached_conn_close(&e->detached);
-	buf_deinit(&e->early);
+	detached_conn_close(&a->detached);
+	buf_deinit(&a->early);
 }
 
-bool door_admit(struct worker *w, const struct address *peer, bool balancer, bool *counted_out)
+bool admission_enter(struct worker *w, const struct address *peer, bool balancer, bool *counted_out)
 {
 	bool counted = !balancer && !cidr_list_has(&w->opts->trusted, peer);
 	int r = census_enter(&w->node->census, CENSUS_VISITOR, counted ? peer : NULL,
@@ -39,21 +39,22 @@ bool door_admit(struct worker *w, const struct address *peer, bool balancer, boo
 	if (r == 0)
 		return true;
 	char more[LOG_LIMIT_MORE];
-	if (r == -EBUSY && log_limit_pass(&w->log_full, loop_now(w->loop), DOOR_SAY_AGAIN, 1, more))
+	if (r == -EBUSY &&
+		log_limit_pass(&w->log_full, loop_now(w->loop), ADMISSION_SAY_AGAIN, 1, more))
 		log_warn("connections are closed as they come: there are --max-visitors%s", more);
 	log_debug("a connection too many was closed");
 	return false;
 }
 
-void door_left(struct node *n, const struct address *peer, bool counted)
+void admission_leave(struct node *n, const struct address *peer, bool counted)
 {
 	census_leave(&n->census, CENSUS_VISITOR, counted ? peer : NULL);
 }
 
-void door_log_memory(struct worker *w, const struct address *peer)
+void admission_log_memory(struct worker *w, const struct address *peer)
 {
 	char more[LOG_LIMIT_MORE], text[ADDRESS_TEXT_SIZE];
-	if (!log_limit_pass(&w->log_memory, loop_now(w->loop), DOOR_SAY_AGAIN, 1, more))
+	if (!log_limit_pass(&w->log_memory, loop_now(w->loop), ADMISSION_SAY_AGAIN, 1, more))
 		return;
 	address_format(peer, text);
 	log_warn("closed a connection from %s: visitors hold all the memory that they may "
@@ -61,7 +62,8 @@ void door_log_memory(struct worker *w, const struct address *peer)
 		text, more);
 }
 
-static void door_pass(const struct door *d, struct worker *w, int fd, const struct address *peer)
+static void handoff_take(const struct listener_config *d, struct worker *w, int fd,
+	const struct address *peer)
 {
 	if (w->draining) {
 		close(fd); /* the listener is closed by now */
@@ -71,7 +73,7 @@ static void door_pass(const struct door *d, struct worker *w, int fd, const stru
 		preread_accept(w, fd, peer, d);
 		return;
 	}
-	struct entrance e = {.detached = DETACHED_CONN_OF(fd), .door = *d, .peer = *peer};
+	struct accepted_conn e = {.detached = DETACHED_CONN_OF(fd), .listener = *d, .peer = *peer};
 	socket_local(fd, &e.local);
 	if (*d->place)
 		caller_enter(w, &e, NULL);
@@ -79,55 +81,55 @@ static void door_pass(const struct door *d, struct worker *w, int fd, const stru
 		h1_conn_enter(w, &e);
 }
 
-static void newcomer_deliver(struct mail *mail)
+static void handoff_deliver(struct mail *mail)
 {
-	struct newcomer *c = container_of(mail, struct newcomer, mail);
+	struct handoff *c = container_of(mail, struct handoff, mail);
 	if (c->presence && !c->worker->node->over)
 		atomic_fetch_sub_explicit(&c->presence->coming, 1, memory_order_relaxed);
 	if (c->worker->node->over)
 		close(c->fd);
 	else
-		door_pass(&c->door, c->worker, c->fd, &c->peer);
+		handoff_take(&c->listener, c->worker, c->fd, &c->peer);
 	free(c);
 }
 
-void door_enter(const struct door *d, struct worker *w, int fd, const struct address *peer,
-	struct presence *p)
+void handoff_send(const struct listener_config *d, struct worker *w, int fd,
+	const struct address *peer, struct presence *p)
 {
 	if (!w->index) {
-		door_pass(d, w, fd, peer);
+		handoff_take(d, w, fd, peer);
 		return;
 	}
-	struct newcomer *c = malloc(sizeof(*c));
+	struct handoff *c = malloc(sizeof(*c));
 	if (!c) {
 		close(fd);
 		return;
 	}
-	*c = (struct newcomer){.mail.deliver = newcomer_deliver,
+	*c = (struct handoff){.mail.deliver = handoff_deliver,
 		.worker = w,
 		.presence = p,
 		.fd = fd,
 		.peer = *peer,
-		.door = *d};
+		.listener = *d};
 	if (p)
 		atomic_fetch_add_explicit(&p->coming, 1, memory_order_relaxed);
 	node_post(w->node, w->index, &c->mail);
 }
 
-void door_exhausted(struct listener *listener, int error)
+void handoff_exhausted(struct listener *listener, int error)
 {
 	log_error("port %u accepts no connections for now: %s; raise the limit on descriptors "
 		  "(LimitNOFILE=) if this comes again",
 		listener->port, strerror(error));
 }
 
-struct worker *door_next(struct node *n)
+struct worker *handoff_next_worker(struct node *n)
 {
 	return n->workers[atomic_fetch_add_explicit(&n->turn, 1, memory_order_relaxed) %
 			  n->n_workers];
 }
 
-void door_secured(const struct conn *conn, struct str protocols, struct frame_open *open_out)
+void frame_open_set_tls(const struct conn *conn, struct str protocols, struct frame_open *open_out)
 {
 	if (!conn->tls)
 		return;
