@@ -9,7 +9,7 @@
 #include "base/macros.h"
 #include "config/value.h"
 #include "crypto/random.h"
-#include "server/gate.h"
+#include "server/listeners.h"
 #include "server/hatch.h"
 #include "server/registrar.h"
 
@@ -207,11 +207,11 @@ static int port_new(struct session *s, const struct service *service, uint16_t f
 }
 
 /* A port that could not be opened: the kernel does not say that it is this very program that has it. */
-static void port_blame_gate(const struct registrar *r, const struct service *service,
+static void port_blame_front(const struct registrar *r, const struct service *service,
 	uint16_t first, enum control_reason *reason_out, struct error *err)
 {
-	uint16_t own = r->gate && service->kind == CONTROL_TCP
-			       ? gate_common(r->gate, first, service->n_numbers)
+	uint16_t own = r->listeners && service->kind == CONTROL_TCP
+			       ? listeners_common(r->listeners, first, service->n_numbers)
 			       : 0;
 	if (!own)
 		return;
@@ -241,7 +241,7 @@ int port_hold(struct session *s, struct service *service, uint32_t number,
 		/* What the process may not open is for its operator to allow, as what it does not give away. */
 		*reason_out =
 			e == -EACCES || e == -EPERM ? CONTROL_REASON_DENIED : CONTROL_REASON_TAKEN;
-		port_blame_gate(r, service, first, reason_out, err);
+		port_blame_front(r, service, first, reason_out, err);
 		return e;
 	}
 	p->holders++;

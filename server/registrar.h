@@ -13,16 +13,16 @@
  */
 #define REGISTRAR_UNHEARD_MAX (2 * SESSION_SERVICES_MAX)
 
-struct gate;
+struct listeners;
 
 struct registrar {
 	struct node *node;
-	const struct gate *gate; /* NULL before it is open */
-	struct worker *worker;   /* worker 0, on this thread */
-	struct list sessions;    /* of struct session */
-	struct list ports;       /* of struct port */
-	unsigned n_ports;        /* each of a range */
-	struct list kept;        /* of struct kept (server/sharing.c) */
+	const struct listeners *listeners; /* NULL before it is open */
+	struct worker *worker;             /* worker 0, on this thread */
+	struct list sessions;              /* of struct session */
+	struct list ports;                 /* of struct port */
+	unsigned n_ports;                  /* each of a range */
+	struct list kept;                  /* of struct kept (server/sharing.c) */
 	unsigned n_kept;
 	struct round drain;
 	struct status status;

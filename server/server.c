@@ -22,7 +22,7 @@
 #include "loop/signals.h"
 #include "tls/tls.h"
 #include "server/announce.h"
-#include "server/gate.h"
+#include "server/listeners.h"
 #include "server/keyring.h"
 #include "server/state.h"
 #include "server/registrar.h"
@@ -46,7 +46,7 @@ struct server {
 	unsigned n_threads;
 	struct certificates certificates;
 	struct reload reload;
-	struct gate gate;
+	struct listeners listeners;
 	struct signals signals;
 	struct loop_timer watchdog, drain;
 	uint64_t drain_until;
@@ -110,8 +110,8 @@ static int server_write_ready_file(struct server *s, struct error *err)
 	if (!f)
 		return file_error(err, -errno, path, FILE_WRITE, "cannot write --ready-file %s",
 			path);
-	for (size_t i = 0; i < s->gate.n; i++) {
-		const struct gate_port *p = &s->gate.ports[i];
+	for (size_t i = 0; i < s->listeners.n; i++) {
+		const struct listeners_port *p = &s->listeners.ports[i];
 		fprintf(f, "%s %u\n",
 			!p->config.visits ? "clients"
 			: p->config.links ? "all"
@@ -126,8 +126,8 @@ static int server_write_ready_file(struct server *s, struct error *err)
 
 static void server_say_ready(struct server *s)
 {
-	for (size_t i = 0; i < s->gate.n; i++) {
-		const struct gate_port *p = &s->gate.ports[i];
+	for (size_t i = 0; i < s->listeners.n; i++) {
+		const struct listeners_port *p = &s->listeners.ports[i];
 		log_info("listening on port %u for %s", p->listener.port,
 			!p->config.visits ? "clients"
 			: p->config.links ? "visitors and clients"
@@ -176,7 +176,7 @@ static void server_drain(struct server *s)
 	log_info("shutting down: requests under way finish for up to %u s; a second signal ends "
 		 "at once",
 		(unsigned)(s->opts->grace / CLOCK_S));
-	gate_close(&s->gate);
+	listeners_close(&s->listeners);
 	registrar_drain(&s->registrar);
 	s->drain_until = loop_now(s->loop) + s->opts->grace;
 	loop_timer_set(&s->drain, loop_now(s->loop) + CLOCK_MS);
@@ -286,7 +286,7 @@ static int server_find_address(struct server *s, struct error *err)
 	const struct server_options *o = s->opts;
 	bool tls = s->node.workers[0]->tls;
 	const char *option = o->advertise;
-	uint16_t port = gate_control_port(&s->gate, tls);
+	uint16_t port = listeners_control_port(&s->listeners, tls);
 	s->node.public_scheme = advertise_scheme(&option, &port);
 	const char *bound = o->control_addr ? o->control_addr : o->bind_addr;
 	if (!o->control_port.n && o->data_addr)
@@ -295,7 +295,7 @@ static int server_find_address(struct server *s, struct error *err)
 	s->node.public_sure = s->how == ADVERTISE_TOLD;
 	/* A proxy in front has one port for both, as far as anybody knows. */
 	if (o->control_port.n && !s->node.public_scheme)
-		s->node.visitors_port = gate_visitors_port(&s->gate, tls);
+		s->node.visitors_port = listeners_visitors_port(&s->listeners, tls);
 	return r;
 }
 
@@ -316,10 +316,10 @@ static int server_start(struct server *s, struct error *err)
 	r = certificates_init(&s->certificates, &s->node, s->opts, s->files.dir, err);
 	if (r < 0)
 		return r;
-	r = gate_open(&s->gate, &s->node, err);
+	r = listeners_open(&s->listeners, &s->node, err);
 	if (r < 0)
 		return r;
-	s->registrar.gate = &s->gate;
+	s->registrar.listeners = &s->listeners;
 	r = server_find_address(s, err);
 	if (r == 0)
 		r = server_write_ready_file(s, err);
@@ -336,7 +336,7 @@ static int server_start(struct server *s, struct error *err)
 static void server_stop(struct server *s)
 {
 	struct node *n = &s->node;
-	gate_close(&s->gate);
+	listeners_close(&s->listeners);
 	server_stop_workers(s);
 	certificates_deinit(&s->certificates);
 	n->over = true; /* one thread from here on */
