@@ -11,8 +11,8 @@
 #include "server/tally.h"
 
 enum census_kind {
-	CENSUS_VISITOR, /* connections of visitors and callers */
-	CENSUS_WAITING, /* requests and callers that wait for a session (rule 38) */
+	CENSUS_VISITOR, /* connections of visitors and TCP connections */
+	CENSUS_WAITING, /* requests and TCP connections that wait for a session (rule 38) */
 	CENSUS_LINK,    /* half-open ones included, which server/half_open.h counts as well */
 	CENSUS_FLOW,    /* of UDP */
 	CENSUS_KINDS,

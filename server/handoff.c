@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "net/socket.h"
 #include "tls/tls.h"
-#include "server/caller.h"
+#include "server/tcp_conn.h"
 #include "server/preread.h"
 #include "server/session.h"
 #include "server/h1_conn.h"
@@ -76,7 +76,7 @@ static void handoff_take(const struct listener_config *d, struct worker *w, int 
 	struct accepted_conn e = {.detached = DETACHED_CONN_OF(fd), .listener = *d, .peer = *peer};
 	socket_local(fd, &e.local);
 	if (*d->place)
-		caller_enter(w, &e, NULL);
+		tcp_conn_enter(w, &e, NULL);
 	else
 		h1_conn_enter(w, &e);
 }

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "net/socket.h"
 #include "tls/tls.h"
-#include "server/caller.h"
+#include "server/tcp_conn.h"
 #include "server/h1_conn.h"
 #include "server/worker.h"
 #include "wire/alpn.h"
@@ -121,9 +121,9 @@ static void preread_become(struct preread *p, bool named, const char *name)
 	/* Whoever takes it counts it anew, under the visitor's own address. */
 	preread_end(p);
 	if (named)
-		caller_enter(w, &e, name);
+		tcp_conn_enter(w, &e, name);
 	else if (*p->listener.place)
-		caller_enter(w, &e, NULL);
+		tcp_conn_enter(w, &e, NULL);
 	else
 		h1_conn_enter(w, &e);
 }

@@ -5,7 +5,7 @@
 
 #include "base/macros.h"
 #include "tls/tls.h"
-#include "server/caller.h"
+#include "server/tcp_conn.h"
 #include "server/preread.h"
 #include "server/session.h"
 #include "server/trunk_accept.h"
@@ -44,7 +44,7 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	w->evictions.deliver = trunk_evictions_deliver;
 	list_init(&w->trunks);
 	list_init(&w->h1_conns);
-	list_init(&w->callers);
+	list_init(&w->tcp_conns);
 	list_init(&w->prereads);
 	request_ids_init(&w->ids);
 	budget_init(&w->budget, opts->memory_budget / n->n_workers);
@@ -89,8 +89,8 @@ void worker_deinit(struct worker *w)
 		h1_conn_close(list_entry(w->h1_conns.next, struct h1_conn, link), true);
 	while (!list_empty(&w->prereads))
 		preread_close(list_entry(w->prereads.next, struct preread, link));
-	while (!list_empty(&w->callers))
-		caller_close(list_entry(w->callers.next, struct caller, link), "draining");
+	while (!list_empty(&w->tcp_conns))
+		tcp_conn_close(list_entry(w->tcp_conns.next, struct tcp_conn, link), "draining");
 	senders_deinit(&w->senders);
 	while (!list_empty(&w->trunks))
 		trunk_discard(list_entry(w->trunks.next, struct trunk, link));
@@ -136,10 +136,10 @@ void worker_drain(struct worker *w)
 	}
 	list_for_each_safe (at, &w->prereads)
 		preread_close(list_entry(at, struct preread, link));
-	list_for_each_safe (at, &w->callers) {
-		struct caller *c = list_entry(at, struct caller, link);
-		if (c->state == CALLER_WAITING)
-			caller_close(c, "draining");
+	list_for_each_safe (at, &w->tcp_conns) {
+		struct tcp_conn *c = list_entry(at, struct tcp_conn, link);
+		if (c->state == TCP_CONN_WAITING)
+			tcp_conn_close(c, "draining");
 	}
 }
 

@@ -49,7 +49,7 @@ struct worker {
 	struct list trunks;              /* of struct trunk */
 	struct mail evictions;           /* half-open trunks lost their places */
 	struct list h1_conns;            /* of struct h1_conn */
-	struct list callers;             /* of struct caller */
+	struct list tcp_conns;           /* of struct tcp_conn */
 	struct senders senders;          /* and their hatches */
 	struct list prereads;            /* of struct connection */
 	struct tls_server *tls;          /* NULL: none */

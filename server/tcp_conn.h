@@ -9,20 +9,20 @@
 #include "server/waiting.h"
 #include "server/worker.h"
 
-enum caller_state {
-	CALLER_ARRIVING, /* not yet on its way */
-	CALLER_WAITING,  /* for a session that was lost just now */
-	CALLER_MOVING,   /* on its way to the worker that has a link for it */
-	CALLER_OPEN,
-	CALLER_CLOSED,
+enum tcp_conn_state {
+	TCP_CONN_ARRIVING, /* not yet on its way */
+	TCP_CONN_WAITING,  /* for a session that was lost just now */
+	TCP_CONN_MOVING,   /* on its way to the worker that has a link for it */
+	TCP_CONN_OPEN,
+	TCP_CONN_CLOSED,
 };
 
-struct caller {
+struct tcp_conn {
 	struct charge charge;
 	struct relay relay;
 	struct worker *worker;
 	struct list link; /* worker::tcp_conns */
-	enum caller_state state;
+	enum tcp_conn_state state;
 	struct detached_conn detached; /* until it is OPEN */
 	struct branch *branch;
 	struct trunk *trunk;
@@ -43,7 +43,7 @@ struct caller {
  * Takes over what `e` owns: for the service of the listener's port, or of this name (canonical; NULL: of the
  * port).
  */
-void caller_enter(struct worker *w, struct accepted_conn *a, const char *name);
+void tcp_conn_enter(struct worker *w, struct accepted_conn *a, const char *name);
 
 /* Ends it at once, with an RST. */
-void caller_close(struct caller *c, const char *why);
+void tcp_conn_close(struct tcp_conn *c, const char *why);
