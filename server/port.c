@@ -10,7 +10,7 @@
 #include "config/value.h"
 #include "crypto/random.h"
 #include "server/listeners.h"
-#include "server/hatch.h"
+#include "server/udp_port.h"
 #include "server/registrar.h"
 
 /* To a worker that has a link for it, so that most connections never move. */
@@ -39,14 +39,15 @@ static struct port *port_find(struct registrar *r, enum control_kind kind, uint1
 	return NULL;
 }
 
-static int port_open_hatch(struct registrar *r, struct port *p, const char *addr, struct error *err)
+static int port_open_udp_port(struct registrar *r, struct port *p, const char *addr,
+	struct error *err)
 {
 	struct port_range sockets;
 	int e = port_range_open(&sockets, SOCK_DGRAM, addr, p->first, p->n, err);
 	if (e < 0)
 		return e;
-	p->hatch = hatch_new(r->node, &sockets);
-	if (p->hatch)
+	p->udp_port = udp_port_new(r->node, &sockets);
+	if (p->udp_port)
 		return 0;
 	port_range_close(&sockets);
 	return error_set(err, -ENOMEM, "the server is out of memory");
@@ -58,7 +59,7 @@ static int port_open(struct registrar *r, struct port *p, uint16_t first, struct
 	const char *addr = o->data_addr ? o->data_addr : o->bind_addr;
 	p->first = first;
 	if (p->kind == CONTROL_UDP)
-		return port_open_hatch(r, p, addr, err);
+		return port_open_udp_port(r, p, addr, err);
 	return listener_open_range(&p->listener, r->worker->loop, addr, first, p->n, port_accepted,
 		handoff_exhausted, err);
 }
@@ -199,8 +200,8 @@ static int port_new(struct session *s, const struct service *service, uint16_t f
 		snprintf(place, LISTENER_PLACE_SIZE, "%s:%u-%u", kind, p->first,
 			(uint16_t)(p->first + p->n - 1));
 	/* To one of its links, of which there is one: it is asking for the port. */
-	if (p->hatch)
-		hatch_send(p->hatch, p->config.place,
+	if (p->udp_port)
+		udp_port_send(p->udp_port, p->config.place,
 			list_entry(s->trunks.next, struct trunk, of_session)->worker->index);
 	*port_out = p;
 	return 0;
@@ -253,7 +254,7 @@ int port_hold(struct session *s, struct service *service, uint32_t number,
 void port_close(struct port *p)
 {
 	listener_close(&p->listener);
-	p->hatch = hatch_close(p->hatch);
+	p->udp_port = udp_port_close(p->udp_port);
 }
 
 struct port *port_release(struct port *p)

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * A public port, or a range of them, that sessions asked for: its listener, on the main thread, which hands
- * connections to the worker that has a link for them, or the hatch for its datagrams, which is on such a
+ * connections to the worker that has a link for them, or the UDP port for its datagrams, which is on such a
  * worker itself. It is there as long as a service holds it.
  */
 #include "net/listener.h"
@@ -23,7 +23,7 @@ struct port {
 	unsigned n;                    /* of its ports */
 	unsigned holders;              /* services */
 	struct listener listener;      /* tcp */
-	struct hatch *hatch;           /* udp */
+	struct udp_port *udp_port;     /* udp */
 	struct listener_config config; /* with its name among worker::ports */
 };
 

@@ -106,7 +106,7 @@ struct session *session_new(struct registrar *r, struct trunk *t)
 	for (unsigned i = 0; i < n->n_workers; i++) {
 		s->on[i].session = s;
 		list_init(&s->on[i].trunks);
-		flow_queue_init(&s->on[i].senders);
+		flow_queue_init(&s->on[i].flows);
 	}
 	if (!session_attach(s, t)) {
 		free(s);

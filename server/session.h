@@ -28,8 +28,8 @@ struct registrar;
 /* A session on one worker: that thread's alone, but for the atomics. */
 struct presence {
 	struct session *session;
-	struct list trunks;        /* trunk::of_presence */
-	struct flow_queue senders; /* sender::of_presence */
+	struct list trunks;      /* trunk::of_presence */
+	struct flow_queue flows; /* udp_flow::of_presence */
 	struct budget_share share;
 	atomic_uint usable; /* trunks that take new streams, as far as others need to know */
 	atomic_uint silent; /* those of them that do not answer */

@@ -49,7 +49,7 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	request_ids_init(&w->ids);
 	budget_init(&w->budget, opts->memory_budget / n->n_workers);
 	charges_init(&w->charges, loop, &w->budget);
-	senders_init(&w->senders, w);
+	udp_worker_init(&w->udp, w);
 	waiting_init(&w->waiting, w);
 	loop_timer_init(&w->expiry, loop, worker_expire);
 	timeout_queue_init(&w->idle, loop, opts->visitor_idle, h1_conn_idle_expired);
@@ -91,7 +91,7 @@ void worker_deinit(struct worker *w)
 		preread_close(list_entry(w->prereads.next, struct preread, link));
 	while (!list_empty(&w->tcp_conns))
 		tcp_conn_close(list_entry(w->tcp_conns.next, struct tcp_conn, link), "draining");
-	senders_deinit(&w->senders);
+	udp_worker_deinit(&w->udp);
 	while (!list_empty(&w->trunks))
 		trunk_discard(list_entry(w->trunks.next, struct trunk, link));
 	charges_deinit(&w->charges);

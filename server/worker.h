@@ -14,7 +14,7 @@
 #include "server/node.h"
 #include "server/options.h"
 #include "server/routes.h"
-#include "server/sender.h"
+#include "server/udp_flow.h"
 #include "server/waiting.h"
 #include "wire/control.h"
 #include "wire/http1.h"
@@ -50,7 +50,7 @@ struct worker {
 	struct mail evictions;           /* half-open trunks lost their places */
 	struct list h1_conns;            /* of struct h1_conn */
 	struct list tcp_conns;           /* of struct tcp_conn */
-	struct senders senders;          /* and their hatches */
+	struct udp_worker udp;           /* and their UDP ports */
 	struct list prereads;            /* of struct connection */
 	struct tls_server *tls;          /* NULL: none */
 	unsigned n_named;                /* services that TLS clients ask for by name */

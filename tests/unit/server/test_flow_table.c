@@ -1,5 +1,5 @@
 /* Who sends datagrams: told apart by port and both addresses, in the order in which they were heard. */
-#include "server/roll.h"
+#include "server/flow_table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,9 +22,9 @@ static struct address at(const char *text)
 	return a;
 }
 
-static struct roll_entry entry(const void *port, const char *peer, const char *local)
+static struct flow_table_entry entry(const void *port, const char *peer, const char *local)
 {
-	return (struct roll_entry){.port = port, .peer = at(peer), .local = at(local)};
+	return (struct flow_table_entry){.port = port, .peer = at(peer), .local = at(local)};
 }
 
 static void test_told_apart(void **state)
@@ -41,86 +41,87 @@ static void test_told_apart(void **state)
 		{&port_a, "[2001:db8::1]:1", "[::1]:53"},
 		{&port_a, "[2001:db8::2]:1", "[::1]:53"},
 	};
-	struct roll r;
-	roll_init(&r);
-	struct roll_entry entries[ARRAY_LEN(rows)];
+	struct flow_table r;
+	flow_table_init(&r);
+	struct flow_table_entry entries[ARRAY_LEN(rows)];
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		entries[i] = entry(rows[i].port, rows[i].peer, rows[i].local);
-		assert_null(roll_find(&r, entries[i].port, &entries[i].peer, &entries[i].local));
-		assert_int_equal(roll_add(&r, &entries[i], NOW), 0);
+		assert_null(
+			flow_table_find(&r, entries[i].port, &entries[i].peer, &entries[i].local));
+		assert_int_equal(flow_table_add(&r, &entries[i], NOW), 0);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct address peer = at(rows[i].peer), local = at(rows[i].local);
-		assert_ptr_equal(roll_find(&r, rows[i].port, &peer, &local), &entries[i]);
-		roll_remove(&r, &entries[i]);
-		assert_null(roll_find(&r, rows[i].port, &peer, &local));
+		assert_ptr_equal(flow_table_find(&r, rows[i].port, &peer, &local), &entries[i]);
+		flow_table_remove(&r, &entries[i]);
+		assert_null(flow_table_find(&r, rows[i].port, &peer, &local));
 	}
 	assert_int_equal(r.entries.n + r.hosts.n, 0);
-	roll_deinit(&r);
+	flow_table_deinit(&r);
 }
 
-static struct roll_entry *victim(const struct roll *r, const struct address *of)
+static struct flow_table_entry *victim(const struct flow_table *r, const struct address *of)
 {
-	return roll_victim(r, of, NOW + FLOW_ANSWER_TIME);
+	return flow_table_victim(r, of, NOW + FLOW_ANSWER_TIME);
 }
 
 /* A subscriber has a /64, and may use every address of it; which of its flows goes, net/flow_queue says. */
 static void test_victims(void **state)
 {
-	struct roll r;
-	roll_init(&r);
-	struct roll_entry first = entry(&port_a, "[2001:db8::1]:1", "[::1]:53");
-	struct roll_entry second = entry(&port_b, "[2001:db8::2]:1", "[::1]:53");
-	struct roll_entry third = entry(&port_a, "[2001:db8::1]:2", "[::1]:53");
-	struct roll_entry other = entry(&port_a, "[2001:db8:0:1::1]:1", "[::1]:53");
+	struct flow_table r;
+	flow_table_init(&r);
+	struct flow_table_entry first = entry(&port_a, "[2001:db8::1]:1", "[::1]:53");
+	struct flow_table_entry second = entry(&port_b, "[2001:db8::2]:1", "[::1]:53");
+	struct flow_table_entry third = entry(&port_a, "[2001:db8::1]:2", "[::1]:53");
+	struct flow_table_entry other = entry(&port_a, "[2001:db8:0:1::1]:1", "[::1]:53");
 	struct address anyone = at("[2001:db8::ffff]:9"), nobody = at("192.0.2.1:1");
 	assert_null(victim(&r, &anyone));
-	roll_add(&r, &other, NOW);
-	roll_add(&r, &first, NOW);
-	roll_add(&r, &second, NOW);
-	roll_add(&r, &third, NOW);
+	flow_table_add(&r, &other, NOW);
+	flow_table_add(&r, &first, NOW);
+	flow_table_add(&r, &second, NOW);
+	flow_table_add(&r, &third, NOW);
 	assert_ptr_equal(victim(&r, &anyone), &first);
-	roll_answered(&first);
-	roll_heard(&first);
+	flow_table_answered(&first);
+	flow_table_heard(&first);
 	assert_ptr_equal(victim(&r, &anyone), &second);
-	roll_answered(&third);
-	roll_remove(&r, &second);
+	flow_table_answered(&third);
+	flow_table_remove(&r, &second);
 	assert_ptr_equal(victim(&r, &anyone), &third);
-	roll_remove(&r, &third);
+	flow_table_remove(&r, &third);
 	assert_ptr_equal(victim(&r, &anyone), &first);
-	roll_remove(&r, &first);
+	flow_table_remove(&r, &first);
 	assert_null(victim(&r, &anyone));
 	assert_ptr_equal(victim(&r, &other.peer), &other);
 	assert_null(victim(&r, &nobody));
-	roll_remove(&r, &other);
-	roll_deinit(&r);
+	flow_table_remove(&r, &other);
+	flow_table_deinit(&r);
 }
 
 /* Through several doublings of both tables. */
 static void test_many(void **state)
 {
 	enum { N = 4000 };
-	static struct roll_entry entries[N];
-	struct roll r;
-	roll_init(&r);
+	static struct flow_table_entry entries[N];
+	struct flow_table r;
+	flow_table_init(&r);
 	for (unsigned i = 0; i < N; i++) {
 		char text[ADDRESS_TEXT_SIZE];
 		snprintf(text, sizeof(text), "10.0.%u.%u:%u", i / 2 / 256, i / 2 % 256,
 			1000 + i % 2);
 		entries[i] = entry(&port_a, text, "127.0.0.1:53");
-		assert_int_equal(roll_add(&r, &entries[i], NOW), 0);
+		assert_int_equal(flow_table_add(&r, &entries[i], NOW), 0);
 	}
 	assert_int_equal(r.entries.n, N);
 	assert_int_equal(r.hosts.n, N / 2);
 	for (unsigned i = 0; i < N; i++)
-		assert_ptr_equal(roll_find(&r, &port_a, &entries[i].peer, &entries[i].local),
+		assert_ptr_equal(flow_table_find(&r, &port_a, &entries[i].peer, &entries[i].local),
 			&entries[i]);
 	assert_in_range(longest_chain(&r.entries), 0, CHAIN_MAX);
 	assert_in_range(longest_chain(&r.hosts), 0, CHAIN_MAX);
 	for (unsigned i = 0; i < N; i++)
-		roll_remove(&r, &entries[i]);
+		flow_table_remove(&r, &entries[i]);
 	assert_int_equal(r.entries.n + r.hosts.n, 0);
-	roll_deinit(&r);
+	flow_table_deinit(&r);
 }
 
 /* Senders from all networks of one prefix, or from as many addresses of one network, are found as fast. */
@@ -131,23 +132,23 @@ static void test_one_prefix(void **state)
 		size_t at,
 			hosts; /* which bytes of the address differ, and in how many networks that is */
 	} rows[] = {{6, N}, {8, 1}, {14, 1}};
-	struct roll_entry *entries = calloc(N, sizeof(*entries));
+	struct flow_table_entry *entries = calloc(N, sizeof(*entries));
 	assert_non_null(entries);
 	for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
-		struct roll r;
-		roll_init(&r);
+		struct flow_table r;
+		flow_table_init(&r);
 		for (unsigned i = 0; i < N; i++) {
 			entries[i] = entry(&port_a, "[2001:db8:1::]:1", "[::1]:53");
 			entries[i].peer.bytes[rows[row].at] = (uint8_t)(i >> 8);
 			entries[i].peer.bytes[rows[row].at + 1] = (uint8_t)i;
-			assert_int_equal(roll_add(&r, &entries[i], NOW), 0);
+			assert_int_equal(flow_table_add(&r, &entries[i], NOW), 0);
 		}
 		assert_int_equal(r.hosts.n, rows[row].hosts);
 		assert_in_range(longest_chain(&r.entries), 0, CHAIN_MAX);
 		assert_in_range(longest_chain(&r.hosts), 0, CHAIN_MAX);
 		for (unsigned i = 0; i < N; i++)
-			roll_remove(&r, &entries[i]);
-		roll_deinit(&r);
+			flow_table_remove(&r, &entries[i]);
+		flow_table_deinit(&r);
 	}
 	free(entries);
 }

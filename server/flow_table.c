@@ -1,28 +1,28 @@
-#include "server/roll.h"
+#include "server/flow_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct roll_host {
-	struct table_node node; /* roll::hosts */
+struct flow_table_host {
+	struct table_node node; /* flow_table::hosts */
 	uint64_t network;
 	struct flow_queue entries;
 };
 
-void roll_init(struct roll *r)
+void flow_table_init(struct flow_table *r)
 {
-	*r = (struct roll){0};
+	*r = (struct flow_table){0};
 	hash_key_init(&r->key);
 }
 
-void roll_deinit(struct roll *r)
+void flow_table_deinit(struct flow_table *r)
 {
 	table_deinit(&r->entries);
 	table_deinit(&r->hosts);
 }
 
-static uint64_t entry_hash(const struct roll *r, const void *port, const struct address *peer,
+static uint64_t entry_hash(const struct flow_table *r, const void *port, const struct address *peer,
 	const struct address *local)
 {
 	struct {
@@ -41,21 +41,21 @@ static bool same(const struct address *a, const struct address *b)
 	return a->port == b->port && address_same_ip(a, b);
 }
 
-struct roll_entry *roll_find(const struct roll *r, const void *port, const struct address *peer,
-	const struct address *local)
+struct flow_table_entry *flow_table_find(const struct flow_table *r, const void *port,
+	const struct address *peer, const struct address *local)
 {
 	table_for_each (it, &r->entries, entry_hash(r, port, peer, local)) {
-		struct roll_entry *e = table_entry(it, struct roll_entry, node);
+		struct flow_table_entry *e = table_entry(it, struct flow_table_entry, node);
 		if (e->port == port && same(&e->peer, peer) && same(&e->local, local))
 			return e;
 	}
 	return NULL;
 }
 
-static struct roll_host *host_find(const struct roll *r, uint64_t network)
+static struct flow_table_host *host_find(const struct flow_table *r, uint64_t network)
 {
 	table_for_each (it, &r->hosts, keyed_hash(&r->key, &network, sizeof(network))) {
-		struct roll_host *h = table_entry(it, struct roll_host, node);
+		struct flow_table_host *h = table_entry(it, struct flow_table_host, node);
 		if (h->network == network)
 			return h;
 	}
@@ -63,10 +63,10 @@ static struct roll_host *host_find(const struct roll *r, uint64_t network)
 }
 
 /* NULL when out of memory. */
-static struct roll_host *host_take(struct roll *r, const struct address *peer)
+static struct flow_table_host *host_take(struct flow_table *r, const struct address *peer)
 {
 	uint64_t network = address_network(peer);
-	struct roll_host *h = host_find(r, network);
+	struct flow_table_host *h = host_find(r, network);
 	if (h)
 		return h;
 	h = calloc(1, sizeof(*h));
@@ -80,7 +80,7 @@ static struct roll_host *host_take(struct roll *r, const struct address *peer)
 	return NULL;
 }
 
-static void host_release(struct roll *r, struct roll_host *h)
+static void host_release(struct flow_table *r, struct flow_table_host *h)
 {
 	if (flow_queue_count(&h->entries))
 		return;
@@ -88,7 +88,7 @@ static void host_release(struct roll *r, struct roll_host *h)
 	free(h);
 }
 
-int roll_add(struct roll *r, struct roll_entry *e, uint64_t now)
+int flow_table_add(struct flow_table *r, struct flow_table_entry *e, uint64_t now)
 {
 	e->host = host_take(r, &e->peer);
 	if (!e->host)
@@ -101,27 +101,28 @@ int roll_add(struct roll *r, struct roll_entry *e, uint64_t now)
 	return 0;
 }
 
-void roll_remove(struct roll *r, struct roll_entry *e)
+void flow_table_remove(struct flow_table *r, struct flow_table_entry *e)
 {
 	table_remove(&r->entries, &e->node);
 	flow_queue_remove(&e->host->entries, &e->of_host);
 	host_release(r, e->host);
 }
 
-void roll_heard(struct roll_entry *e)
+void flow_table_heard(struct flow_table_entry *e)
 {
 	flow_queue_heard(&e->host->entries, &e->of_host);
 }
 
-void roll_answered(struct roll_entry *e)
+void flow_table_answered(struct flow_table_entry *e)
 {
 	flow_queue_answered(&e->host->entries, &e->of_host);
 }
 
-struct roll_entry *roll_victim(const struct roll *r, const struct address *peer, uint64_t now)
+struct flow_table_entry *flow_table_victim(const struct flow_table *r, const struct address *peer,
+	uint64_t now)
 {
-	struct roll_host *h = host_find(r, address_network(peer));
+	struct flow_table_host *h = host_find(r, address_network(peer));
 	struct flow_place *p =
-		h ? flow_queue_victim(&h->entries, ROLL_UNANSWERED_SHARE, now) : NULL;
-	return p ? container_of(p, struct roll_entry, of_host) : NULL;
+		h ? flow_queue_victim(&h->entries, FLOW_TABLE_UNANSWERED_SHARE, now) : NULL;
+	return p ? container_of(p, struct flow_table_entry, of_host) : NULL;
 }

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * A UDP port, or a range of them, that sessions asked for: its sockets, which live on one worker, the one
- * that has a link for it. When a visitor comes for whom only another worker has one, the whole hatch moves
+ * that has a link for it. When a visitor comes for whom only another worker has one, the whole UDP port moves
  * there with what was not passed on yet.
  *
  * The registrar opens it, and is the only one to send it to a worker: a worker that wants to be rid of it
@@ -15,73 +15,73 @@
 #include "server/service.h"
 
 /* Bytes that move along: as much as one flow may have unsent. */
-#define HATCH_CARRY_MAX (256u << 10)
+#define UDP_PORT_CARRY_MAX (256u << 10)
 
 /* How long it stays at least: a move ends the flows there are. */
-#define HATCH_REST (100 * CLOCK_MS)
+#define UDP_PORT_REST (100 * CLOCK_MS)
 
 /*
  * Drops, and flows that had to go, are summed up for so long before they are logged, and then not logged
  * again before ...
  */
-#define HATCH_SAY_FIRST CLOCK_S
-#define HATCH_SAY_AGAIN (60 * CLOCK_S)
+#define UDP_PORT_SAY_FIRST CLOCK_S
+#define UDP_PORT_SAY_AGAIN (60 * CLOCK_S)
 
 struct node;
 struct worker;
 
-enum hatch_state {
-	HATCH_MOVING, /* on its way, or with the registrar */
-	HATCH_OPEN,
-	HATCH_LEAVING, /* at the end of the turn */
-	HATCH_CLOSED,
+enum udp_port_state {
+	UDP_PORT_MOVING, /* on its way, or with the registrar */
+	UDP_PORT_OPEN,
+	UDP_PORT_LEAVING, /* at the end of the turn */
+	UDP_PORT_CLOSED,
 };
 
 /* Why a datagram went no further. */
-enum hatch_drop {
-	HATCH_DROP_NOBODY, /* no link of a client that publishes the port; UDP does not wait */
-	HATCH_DROP_FULL,   /* too many flows, or no memory for one more */
-	HATCH_DROP_LATE, /* FLOW_UNSENT_MAX or FLOW_AGE_MAX: the link is slower than the visitor */
-	HATCH_DROP_OVERRUN, /* came while the socket's receive buffer was full */
-	HATCH_DROP_SOCKET,  /* too long for a frame, or an answer that the socket did not take */
-	HATCH_DROPS,
+enum udp_port_drop {
+	UDP_PORT_DROP_NOBODY, /* no link of a client that publishes the port; UDP does not wait */
+	UDP_PORT_DROP_FULL,   /* too many flows, or no memory for one more */
+	UDP_PORT_DROP_LATE, /* FLOW_UNSENT_MAX or FLOW_AGE_MAX: the link is slower than the visitor */
+	UDP_PORT_DROP_OVERRUN, /* came while the socket's receive buffer was full */
+	UDP_PORT_DROP_SOCKET,  /* too long for a frame, or an answer that the socket did not take */
+	UDP_PORT_DROPS,
 };
 
 /* Why a flow ended for a new one. */
-enum hatch_crowd {
-	HATCH_CROWD_ADDRESS, /* --max-flows-per-visitor */
-	HATCH_CROWD_CLIENT,  /* --max-flows */
-	HATCH_CROWDS,
+enum udp_port_crowd {
+	UDP_PORT_CROWD_ADDRESS, /* --max-flows-per-visitor */
+	UDP_PORT_CROWD_CLIENT,  /* --max-flows */
+	UDP_PORT_CROWDS,
 };
 
-struct hatch {
+struct udp_port {
 	struct node *node;
-	struct port_range sockets; /* as long as the hatch: the worker only watches them */
+	struct port_range sockets; /* as long as the UDP port: the worker only watches them */
 
 	/* The registrar's */
 	unsigned at;  /* the worker it was sent to last */
 	bool closing; /* freed when its mail is back */
 
 	/* Whose thread it is on */
-	enum hatch_state state;
+	enum udp_port_state state;
 	struct worker *worker; /* it is or was last on */
 	struct mail mail;      /* there and back */
 	struct mail closer;    /* tells the worker that it is closed, and comes back */
 	bool mailed, closer_mailed;
 	char place[SERVICE_PLACE_SIZE]; /* its name among worker::ports */
 	struct udp udp;
-	struct list link;    /* udp_worker::ports */
-	struct list senders; /* sender::of_hatch */
+	struct list link;  /* udp_worker::ports */
+	struct list flows; /* udp_flow::of_hatch */
 	struct loop_task leave;
 	unsigned to;        /* where it leaves for */
 	uint64_t opened_at; /* µs */
 	struct buf carried; /* datagrams that go along */
 
-	uint64_t drops[HATCH_DROPS];    /* not told yet */
-	uint64_t socket_drops;          /* udp::dropped, as far as they are counted in `drops` */
-	uint64_t overruns;              /* udp::overrun, the same */
-	uint64_t crowded[HATCH_CROWDS]; /* flows, the same */
-	struct address last;            /* the visitor of the last of all these */
+	uint64_t drops[UDP_PORT_DROPS];    /* not told yet */
+	uint64_t socket_drops;             /* udp::dropped, as far as they are counted in `drops` */
+	uint64_t overruns;                 /* udp::overrun, the same */
+	uint64_t crowded[UDP_PORT_CROWDS]; /* flows, the same */
+	struct address last;               /* the visitor of the last of all these */
 	struct loop_timer say;
 	bool saying;      /* the timer is set */
 	uint64_t said_at; /* µs; 0: never */
@@ -90,31 +90,32 @@ struct hatch {
 /* ---- On the main thread ---- */
 
 /* Takes over bound sockets. NULL when out of memory, and they are the caller's. */
-struct hatch *hatch_new(struct node *n, const struct port_range *sockets);
+struct udp_port *udp_port_new(struct node *n, const struct port_range *sockets);
 
 /* It opens on this worker, under that name. Once; it moves by itself from there. */
-void hatch_send(struct hatch *h, const char *place, unsigned worker);
+void udp_port_send(struct udp_port *p, const char *place, unsigned worker);
 
 /* Its port is free when this returns; its flows end, and its memory goes later. Returns NULL. */
-struct hatch *hatch_close(struct hatch *h);
+struct udp_port *udp_port_close(struct udp_port *p);
 
 /* ---- On its worker ---- */
 
 /* It goes to that worker at the end of the turn; further datagrams wait for it. False: not yet again. */
-bool hatch_move(struct hatch *h, unsigned worker);
+bool udp_port_move(struct udp_port *p, unsigned worker);
 /* One that goes along. */
-void hatch_carry(struct hatch *h, const struct address *peer, const struct address *local,
+void udp_port_carry(struct udp_port *h, const struct address *peer, const struct address *local,
 	const uint8_t *p, size_t n);
 
 /* Counted, and logged once in a while. `peer` may be NULL. */
-void hatch_dropped(struct hatch *h, enum hatch_drop why, uint64_t n, const struct address *peer);
+void udp_port_dropped(struct udp_port *p, enum udp_port_drop why, uint64_t n,
+	const struct address *peer);
 
 /* A flow of this visitor had to go; the same. */
-void hatch_crowded(struct hatch *h, enum hatch_crowd why, const struct address *peer);
+void udp_port_crowded(struct udp_port *p, enum udp_port_crowd why, const struct address *peer);
 
 /* An answer for a visitor. */
-void hatch_answer(struct hatch *h, const struct address *peer, const struct address *local,
+void udp_port_answer(struct udp_port *h, const struct address *peer, const struct address *local,
 	const uint8_t *p, size_t n);
 
 /* At the process's end, when no loop runs any more: its flows end. */
-void hatch_stop(struct hatch *h);
+void udp_port_stop(struct udp_port *p);

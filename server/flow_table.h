@@ -1,0 +1,55 @@
+#pragma once
+/*
+ * Who sends datagrams to which of a worker's UDP ports: found by port and addresses, and for each
+ * visitor's address in the order in which they have to go. Visitors' addresses count by their network there
+ * (address_network()).
+ */
+#include "base/list.h"
+#include "base/table.h"
+#include "crypto/keyed_hash.h"
+#include "net/flow_queue.h"
+#include "wire/address.h"
+
+struct flow_table_host;
+
+/* Embedded in whoever is in the table. */
+struct flow_table_entry {
+	const void *port; /* told apart by address */
+	struct address peer, local;
+	struct table_node node; /* flow_table::entries */
+	struct flow_table_host *host;
+	struct flow_place of_host;
+};
+
+struct flow_table {
+	struct table entries; /* of struct flow_table_entry, by port and addresses */
+	struct table hosts;   /* of struct flow_table_host, by network */
+	struct hash_key key;
+};
+
+void flow_table_init(struct flow_table *r);
+void flow_table_deinit(struct flow_table *r); /* it is empty */
+
+/*
+ * The one who sends from `peer` to the address `local` of a port, or NULL. Who asks two addresses is two:
+ * each is answered from where it was asked.
+ */
+struct flow_table_entry *flow_table_find(const struct flow_table *r, const void *port,
+	const struct address *peer, const struct address *local);
+
+/*
+ * Half of the flows of an address may be questions under way, before its finished ones make way for them: a
+ * resolver asks each from a port of its own.
+ */
+#define FLOW_TABLE_UNANSWERED_SHARE 2
+
+/* Its port and addresses are set, and nobody else in the table has them. 0 or -ENOMEM. */
+int flow_table_add(struct flow_table *r, struct flow_table_entry *e, uint64_t now);
+void flow_table_remove(struct flow_table *r, struct flow_table_entry *e);
+
+void flow_table_heard(struct flow_table_entry *e);
+void flow_table_answered(struct flow_table_entry *e);
+
+/* The one of this visitor's address that has to go for another (flow_queue_victim()); NULL: it has none. */
+struct flow_table_entry *flow_table_victim(const struct flow_table *r, const struct address *peer,
+	uint64_t now);
