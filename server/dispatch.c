@@ -10,7 +10,7 @@
 #include "server/forward.h"
 #include "server/scheme.h"
 #include "server/session.h"
-#include "server/trunk_accept.h"
+#include "server/link_accept.h"
 #include "server/h1_conn.h"
 
 #define RETRY_AFTER_BUSY  1              /* seconds; a stream ends, a client reconnects */
@@ -30,7 +30,7 @@ static void h1_conn_become_link(struct h1_conn *c, const struct http1_head *h,
 	struct address peer = c->ex.visitor;
 	struct detached_conn detached = conn_detach(&c->conn);
 	h1_conn_close(c, false);
-	trunk_accept(w, detached, slot, &peer, response, n);
+	server_link_accept(w, detached, slot, &peer, response, n);
 }
 
 /* Who asks for a link has to show a certificate, where one is asked for. */
@@ -71,7 +71,7 @@ static void h1_conn_ask_link(struct h1_conn *c, const struct http1_head *h)
 		h1_conn_refuse_unvouched(c);
 		return;
 	}
-	struct half_open_slot *slot = trunk_admit(c->worker, &c->ex.visitor);
+	struct half_open_slot *slot = server_link_admit(c->worker, &c->ex.visitor);
 	if (slot)
 		h1_conn_become_link(c, h, slot);
 	else
@@ -219,7 +219,7 @@ static struct branch *h1_conn_own_branch(const struct h1_conn *c, const struct r
 {
 	const struct pooled_stream *own = c->user.own;
 	return route && own && own->use == POOLED_STREAM_OWN && own->branch->entry.route == route &&
-			       trunk_usable(own->trunk)
+			       server_link_usable(own->server_link)
 		       ? own->branch
 		       : NULL;
 }
@@ -336,7 +336,7 @@ void h1_conn_leave_link(struct h1_conn *c)
 	struct worker *w = c->worker;
 	struct exchange *ex = &c->ex;
 	struct pooled_stream *pooled = c->user.pooled;
-	if (!pooled || !trunk_silent(pooled->trunk) || ex->headed || ex->n_interim ||
+	if (!pooled || !server_link_silent(pooled->server_link) || ex->headed || ex->n_interim ||
 		buf_len(&ex->partial))
 		return;
 	/* A login is this connection's to the upstream: elsewhere there is none. */

@@ -233,14 +233,14 @@ int half_open_enter(struct half_open *h, const struct address *peer, unsigned li
 	return r;
 }
 
-bool half_open_begin(struct half_open *h, struct half_open_slot *place, struct trunk *t,
+bool half_open_begin(struct half_open *h, struct half_open_slot *place, struct server_link *l,
 	unsigned worker)
 {
 	pthread_mutex_lock(&h->lock);
 	bool held = place->state == HALF_OPEN_COMING;
 	if (held) {
 		place->state = HALF_OPEN_HELD;
-		place->trunk = t;
+		place->server_link = l;
 		place->worker = worker;
 	}
 	pthread_mutex_unlock(&h->lock);
@@ -273,7 +273,7 @@ void half_open_proved(struct half_open *h, const struct address *peer, uint64_t 
 	pthread_mutex_unlock(&h->lock);
 }
 
-struct trunk *half_open_evicted(struct half_open *h, unsigned worker)
+struct server_link *half_open_evicted(struct half_open *h, unsigned worker)
 {
 	pthread_mutex_lock(&h->lock);
 	struct half_open_slot *place =
@@ -282,10 +282,10 @@ struct trunk *half_open_evicted(struct half_open *h, unsigned worker)
 		list_unlink(&place->of_rank);
 	else
 		h->workers[worker].told = false;
-	/* Read here: behind the lock the trunk is still there, because it ends on the caller's thread. */
-	struct trunk *t = place ? place->trunk : NULL;
+	/* Read here: behind the lock the link is still there, because it ends on the caller's thread. */
+	struct server_link *l = place ? place->server_link : NULL;
 	pthread_mutex_unlock(&h->lock);
-	return t;
+	return l;
 }
 
 unsigned half_open_count(struct half_open *h)

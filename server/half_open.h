@@ -32,7 +32,7 @@
 #define HALF_OPEN_KNOWN_TIME  (24 * 3600 * CLOCK_S) /* a laptop that comes back in the morning */
 #define HALF_OPEN_WORKERS     64                    /* as WORKERS_MAX */
 
-struct trunk;
+struct server_link;
 struct half_open_host;
 
 enum half_open_state { HALF_OPEN_COMING, HALF_OPEN_HELD, HALF_OPEN_EVICTED };
@@ -44,8 +44,8 @@ struct half_open_slot {
 	struct list of_host; /* while it is not evicted */
 	struct list of_rank; /* the same; or half_open::workers[]::evicted */
 	uint64_t began;
-	unsigned worker;     /* where the trunk lives */
-	struct trunk *trunk; /* NULL while HALF_OPEN_COMING */
+	unsigned worker;                 /* where the link lives */
+	struct server_link *server_link; /* NULL while HALF_OPEN_COMING */
 };
 
 /* Strangers, or those who are known. */
@@ -84,8 +84,8 @@ void half_open_deinit(struct half_open *h); /* all places were given back */
 int half_open_enter(struct half_open *h, const struct address *peer, unsigned limit, uint64_t now,
 	struct half_open_slot **out);
 
-/* The connection is this trunk's from here on. False: its place was given to another meanwhile. */
-bool half_open_begin(struct half_open *h, struct half_open_slot *place, struct trunk *t,
+/* The connection is this link's from here on. False: its place was given to another meanwhile. */
+bool half_open_begin(struct half_open *h, struct half_open_slot *place, struct server_link *l,
 	unsigned worker);
 
 /* It is over, in whichever way; frees the place. Accepts NULL. */
@@ -94,8 +94,8 @@ void half_open_leave(struct half_open *h, struct half_open_slot *place);
 /* Somebody from there proved a key, now or when its link began that ends now. */
 void half_open_proved(struct half_open *h, const struct address *peer, uint64_t now);
 
-/* On that worker: a trunk there that has lost its place, each once, or NULL. */
-struct trunk *half_open_evicted(struct half_open *h, unsigned worker);
+/* On that worker: a link there that has lost its place, each once, or NULL. */
+struct server_link *half_open_evicted(struct half_open *h, unsigned worker);
 
 /* How many there were a moment ago. */
 unsigned half_open_count(struct half_open *h);

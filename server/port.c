@@ -202,7 +202,7 @@ static int port_new(struct session *s, const struct service *service, uint16_t f
 	/* To one of its links, of which there is one: it is asking for the port. */
 	if (p->udp_port)
 		udp_port_send(p->udp_port, p->config.place,
-			list_entry(s->trunks.next, struct trunk, of_session)->worker->index);
+			list_entry(s->links.next, struct server_link, of_session)->worker->index);
 	*port_out = p;
 	return 0;
 }

@@ -16,9 +16,9 @@ struct front {
 /* What the session's client dialled, by its newest link. */
 static bool front_dialled(const struct session *s, struct url *out)
 {
-	const struct trunk *t = list_first(&s->trunks, struct trunk, of_session);
+	const struct server_link *l = list_first(&s->links, struct server_link, of_session);
 	struct error err;
-	return t && t->remote && url_parse_remote(str_from(t->remote), out, &err) == 0;
+	return l && l->remote && url_parse_remote(str_from(l->remote), out, &err) == 0;
 }
 
 static struct front front_of(const struct session *s)

@@ -63,52 +63,52 @@ void registrar_drain(struct registrar *r)
 /* ---- Who it is ---- */
 
 /* The session that this process had before, if it proves to be the same process (rule 28). */
-static struct session *registrar_resumed(struct registrar *r, const struct trunk *t,
+static struct session *registrar_resumed(struct registrar *r, const struct server_link *l,
 	const uint8_t resume[CONTROL_SECRET])
 {
 	uint8_t mac[MAC_SIZE];
-	mac_make(resume, t->instance, sizeof(t->instance), mac);
+	mac_make(resume, l->instance, sizeof(l->instance), mac);
 	list_for_each (it, &r->sessions) {
 		struct session *s = list_entry(it, struct session, link);
-		if (s->identity->identity == t->identity->identity &&
-			memcmp(s->instance, t->instance, sizeof(s->instance)) == 0 &&
-			mac_verify(s->resume, t->instance, sizeof(t->instance), mac))
+		if (s->identity->identity == l->identity->identity &&
+			memcmp(s->instance, l->instance, sizeof(s->instance)) == 0 &&
+			mac_verify(s->resume, l->instance, sizeof(l->instance), mac))
 			return s;
 	}
 	return NULL;
 }
 
 /* Rule 29. */
-static void registrar_join(struct registrar *r, struct trunk *t, const struct control *m,
+static void registrar_join(struct registrar *r, struct server_link *l, const struct control *m,
 	const uint8_t hash[HANDSHAKE_HASH_SIZE])
 {
-	if (t->session) {
-		trunk_close(t, "it belongs to a session already");
+	if (l->session) {
+		server_link_close(l, "it belongs to a session already");
 		return;
 	}
 	list_for_each (it, &r->sessions) {
 		struct session *s = list_entry(it, struct session, link);
 		if (memcmp(s->id, m->join.session, sizeof(s->id)) != 0)
 			continue;
-		if (s->identity->identity != t->identity->identity ||
+		if (s->identity->identity != l->identity->identity ||
 			!mac_verify(s->resume, hash, HANDSHAKE_HASH_SIZE, m->join.mac))
 			break;
-		if (s->n_trunks >= SESSION_LINKS_MAX)
-			trunk_close(t, "its session has as many links as it may");
+		if (s->n_links >= SESSION_LINKS_MAX)
+			server_link_close(l, "its session has as many links as it may");
 		else
-			session_join(s, t);
+			session_join(s, l);
 		return;
 	}
-	trunk_close(t, "there is no such session to join");
+	server_link_close(l, "there is no such session to join");
 }
 
-/* ---- What trunks tell ---- */
+/* ---- What links tell ---- */
 
 enum tale { TALE_UP, TALE_CONTROL };
 
 struct registrar_letter {
 	struct mail mail;
-	struct trunk *trunk; /* alive until it is told to have been forgotten */
+	struct server_link *server_link; /* alive until it is told to have been forgotten */
 	struct node *node;
 	enum tale tale;
 	bool resume_given;
@@ -117,27 +117,28 @@ struct registrar_letter {
 	struct control message;            /* its texts are held */
 };
 
-static void registrar_up(struct registrar *r, struct trunk *t, const struct registrar_letter *l)
+static void registrar_up(struct registrar *r, struct server_link *t,
+	const struct registrar_letter *l)
 {
 	struct session *s = l->resume_given ? registrar_resumed(r, t, l->secret) : NULL;
 	if (s)
 		session_resume(s, t);
 }
 
-static void registrar_control(struct registrar *r, struct trunk *t,
+static void registrar_control(struct registrar *r, struct server_link *l,
 	const struct registrar_letter *letter)
 {
 	const struct control *m = &letter->message;
 	if (m->type == CONTROL_JOIN) {
-		registrar_join(r, t, m, letter->hash);
+		registrar_join(r, l, m, letter->hash);
 		return;
 	}
 	/* A client is a session once it says something of its own. */
-	struct session *s = t->session ? t->session : session_new(r, t);
+	struct session *s = l->session ? l->session : session_new(r, l);
 	if (!s) {
-		trunk_close(t, "the server is out of memory");
+		server_link_close(l, "the server is out of memory");
 	} else if (m->type == CONTROL_PUBLISH) {
-		session_publish(s, t, m);
+		session_publish(s, l, m);
 	} else if (m->type == CONTROL_WITHDRAW) {
 		session_withdraw(s, m->withdraw.service);
 	} else {
@@ -152,21 +153,21 @@ static void registrar_deliver(struct mail *mail)
 {
 	struct registrar_letter *l = container_of(mail, struct registrar_letter, mail);
 	struct registrar *r = l->node->registrar;
-	/* At the process's end trunks are gone before their mail. */
+	/* At the process's end links are gone before their mail. */
 	if (l->node->over) {
 		;
 	} else if (l->tale == TALE_UP) {
-		registrar_up(r, l->trunk, l);
+		registrar_up(r, l->server_link, l);
 	} else {
-		registrar_control(r, l->trunk, l);
-		atomic_fetch_sub_explicit(&l->trunk->unheard, 1, memory_order_relaxed);
+		registrar_control(r, l->server_link, l);
+		atomic_fetch_sub_explicit(&l->server_link->unheard, 1, memory_order_relaxed);
 	}
 	control_deinit(&l->message);
 	explicit_bzero(l->secret, sizeof(l->secret));
 	free(l);
 }
 
-static struct registrar_letter *letter_new(struct trunk *t, enum tale tale)
+static struct registrar_letter *letter_new(struct server_link *t, enum tale tale)
 {
 	struct registrar_letter *l = calloc(1, sizeof(*l));
 	if (!l) {
@@ -174,13 +175,13 @@ static struct registrar_letter *letter_new(struct trunk *t, enum tale tale)
 		return NULL;
 	}
 	l->mail.deliver = registrar_deliver;
-	l->trunk = t;
+	l->server_link = t;
 	l->node = t->worker->node;
 	l->tale = tale;
 	return l;
 }
 
-void registrar_tell_up(struct trunk *t, const struct control *hello)
+void registrar_tell_up(struct server_link *t, const struct control *hello)
 {
 	struct registrar_letter *l = letter_new(t, TALE_UP);
 	if (!l)
@@ -195,7 +196,7 @@ void registrar_tell_up(struct trunk *t, const struct control *hello)
 	node_post(l->node, 0, &l->mail);
 }
 
-void registrar_tell_control(struct trunk *t, struct control *message)
+void registrar_tell_control(struct server_link *t, struct control *message)
 {
 	if (atomic_load_explicit(&t->unheard, memory_order_relaxed) >= REGISTRAR_UNHEARD_MAX) {
 		link_close(&t->io.link, LINK_END_VIOLATION, "it says more than can be heard");
@@ -213,15 +214,15 @@ void registrar_tell_control(struct trunk *t, struct control *message)
 
 static void registrar_gone(struct mail *mail)
 {
-	struct trunk *t = container_of(mail, struct trunk, gone);
+	struct server_link *l = container_of(mail, struct server_link, gone);
 	/* At the process's end sessions are gone before their mail. */
-	if (t->session && !t->worker->node->over)
-		session_leave(t->session, t, t->io.link.why);
-	trunk_forget(t);
+	if (l->session && !l->worker->node->over)
+		session_leave(l->session, l, l->io.link.why);
+	server_link_forget(l);
 }
 
-void registrar_tell_gone(struct trunk *t)
+void registrar_tell_gone(struct server_link *l)
 {
-	t->gone.deliver = registrar_gone;
-	node_post(t->worker->node, 0, &t->gone);
+	l->gone.deliver = registrar_gone;
+	node_post(l->worker->node, 0, &l->gone);
 }

@@ -37,11 +37,11 @@ void registrar_drain(struct registrar *r);
 /* When no worker runs any more. */
 void registrar_deinit(struct registrar *r);
 
-/* ---- From trunks, from any thread ---- */
+/* ---- From links, from any thread ---- */
 
 /* `hello` is copied. */
-void registrar_tell_up(struct trunk *t, const struct control *hello);
+void registrar_tell_up(struct server_link *l, const struct control *hello);
 /* Takes the message. */
-void registrar_tell_control(struct trunk *t, struct control *message);
-/* The last thing it hears; trunk_forget() answers. */
-void registrar_tell_gone(struct trunk *t);
+void registrar_tell_control(struct server_link *l, struct control *message);
+/* The last thing it hears; server_link_forget() answers. */
+void registrar_tell_gone(struct server_link *l);

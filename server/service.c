@@ -83,9 +83,9 @@ void branch_distrust(struct branch *b)
 
 void branch_notice(struct branch *b, const char *fmt, ...)
 {
-	struct trunk *t = branch_trunk(b);
+	struct server_link *l = branch_link(b);
 	char more[LOG_LIMIT_MORE], text[CONTROL_TEXT / 2], sentence[CONTROL_TEXT + 1];
-	if (!t || !log_limit_pass(&b->notices, loop_now(t->worker->loop), SERVICE_NOTICE_EVERY, 1,
+	if (!l || !log_limit_pass(&b->notices, loop_now(l->worker->loop), SERVICE_NOTICE_EVERY, 1,
 			  more))
 		return;
 	va_list ap;
@@ -96,7 +96,7 @@ void branch_notice(struct branch *b, const char *fmt, ...)
 		more);
 	struct control m = {.type = CONTROL_NOTICE};
 	m.notice.sentence = sentence;
-	link_send(&t->io.link, &m);
+	link_send(&l->io.link, &m);
 }
 
 static struct routes *branch_routes(const struct branch *b, struct worker *w)
@@ -192,18 +192,19 @@ static bool branch_fails(const struct branch *b, uint64_t now)
 	return atomic_load_explicit(&b->failing_until, memory_order_relaxed) > now;
 }
 
-static bool trunk_better(const struct trunk *a, const struct trunk *b)
+static bool server_link_better(const struct server_link *a, const struct server_link *b)
 {
-	return trunk_silent(a) == trunk_silent(b) ? a->active < b->active : !trunk_silent(a);
+	return server_link_silent(a) == server_link_silent(b) ? a->active < b->active
+							      : !server_link_silent(a);
 }
 
-struct trunk *branch_trunk(const struct branch *b)
+struct server_link *branch_link(const struct branch *b)
 {
-	struct trunk *best = NULL;
-	list_for_each (it, &b->presence->trunks) {
-		struct trunk *t = list_entry(it, struct trunk, of_presence);
-		if (trunk_usable(t) && (!best || trunk_better(t, best)))
-			best = t;
+	struct server_link *best = NULL;
+	list_for_each (it, &b->presence->links) {
+		struct server_link *l = list_entry(it, struct server_link, of_presence);
+		if (server_link_usable(l) && (!best || server_link_better(l, best)))
+			best = l;
 	}
 	return best;
 }
@@ -242,9 +243,9 @@ struct pick branch_pick(struct worker *w, const struct route *route, const struc
 		struct branch *b = branch_of(it);
 		if (b == but)
 			continue;
-		const struct trunk *t = branch_trunk(b);
-		if (t) {
-			bool last = branch_fails(b, now) || trunk_silent(t);
+		const struct server_link *l = branch_link(b);
+		if (l) {
+			bool last = branch_fails(b, now) || server_link_silent(l);
 			struct branch **rank = last ? &failing : &here;
 			if (!*rank || b->outstanding < (*rank)->outstanding)
 				*rank = b;
@@ -268,11 +269,11 @@ struct pick branch_pick(struct worker *w, const struct route *route, const struc
 	return (struct pick){failing, failing ? -1 : failing_there, .last = true};
 }
 
-void branch_rest(struct branch *b, const struct trunk *t)
+void branch_rest(struct branch *b, const struct server_link *l)
 {
 	list_for_each_safe (it, &b->streams) {
 		struct pooled_stream *pooled = list_entry(it, struct pooled_stream, of_branch);
-		if (!pooled->user && (!t || pooled->trunk == t))
+		if (!pooled->user && (!l || pooled->server_link == l))
 			pooled_stream_drop(pooled, FRAME_RESET_NONE);
 	}
 }

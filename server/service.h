@@ -25,7 +25,7 @@
 struct port;
 struct presence;
 struct session;
-struct trunk;
+struct server_link;
 struct worker;
 
 /* A service on one worker. */
@@ -146,7 +146,7 @@ static inline void branch_finished(struct branch *b)
  * The link of the session on this worker that answers, with the fewest requests under way; NULL: none is
  * usable.
  */
-struct trunk *branch_trunk(const struct branch *b);
+struct server_link *branch_link(const struct branch *b);
 
 /* Any service of the route for that name: all of one route are alike. NULL: none. */
 const struct service *routes_service(const struct routes *r, struct str name, uint64_t now);
@@ -190,8 +190,8 @@ static inline bool pick_found(struct pick p)
 	return p.branch || p.worker >= 0;
 }
 
-/* Lets go of the pooled streams that wait on a trunk that is about to leave; NULL: on any. */
-void branch_rest(struct branch *b, const struct trunk *t);
+/* Lets go of the pooled streams that wait on a link that is about to leave; NULL: on any. */
+void branch_rest(struct branch *b, const struct server_link *l);
 
 /*
  * For the client's log, whose operator can do something about its upstream: "the upstream URL" and this rest of

@@ -38,12 +38,12 @@ static void session_stale_expired(struct loop_timer *timer)
 	}
 }
 
-static void session_tell_grant(struct session *s, struct trunk *t)
+static void session_tell_grant(struct session *s, struct server_link *l)
 {
 	struct control m = {.type = CONTROL_SESSION_GRANT};
 	memcpy(m.session.session, s->id, sizeof(s->id));
 	memcpy(m.session.resume, s->resume, sizeof(s->resume));
-	trunk_send(t, &m);
+	server_link_send(l, &m);
 }
 
 static void wake_visit(struct round *r, struct worker *w)
@@ -64,16 +64,16 @@ static void session_wake(struct session *s)
 		round_send(r, session_node(s), wake_visit, wake_home);
 }
 
-static bool session_attach(struct session *s, struct trunk *t)
+static bool session_attach(struct session *s, struct server_link *l)
 {
-	if (trunk_attach(t, &s->on[t->worker->index]) < 0) {
-		trunk_close(t, "the server is out of memory");
+	if (server_link_attach(l, &s->on[l->worker->index]) < 0) {
+		server_link_close(l, "the server is out of memory");
 		return false;
 	}
-	t->session = s;
+	l->session = s;
 	/* What is said to the client goes to the first: of those before, some may be dying. */
-	list_prepend(&s->trunks, &t->of_session);
-	s->n_trunks++;
+	list_prepend(&s->links, &l->of_session);
+	s->n_links++;
 	return true;
 }
 
@@ -84,7 +84,7 @@ static bool session_may_log(struct session *s, char more[LOG_LIMIT_MORE])
 		SESSION_LOG_BURST, more);
 }
 
-struct session *session_new(struct registrar *r, struct trunk *t)
+struct session *session_new(struct registrar *r, struct server_link *l)
 {
 	char more[LOG_LIMIT_MORE];
 	struct node *n = r->node;
@@ -92,23 +92,23 @@ struct session *session_new(struct registrar *r, struct trunk *t)
 	if (!s)
 		return NULL;
 	s->registrar = r;
-	s->identity = t->identity;
-	memcpy(s->instance, t->instance, sizeof(s->instance));
+	s->identity = l->identity;
+	memcpy(s->instance, l->instance, sizeof(s->instance));
 	random_bytes(s->id, sizeof(s->id));
 	random_bytes(s->resume, sizeof(s->resume));
 	for (size_t i = 0; i < sizeof(s->id); i++)
 		snprintf(s->name + 2 * i, 3, "%02x", s->id[i]);
-	trunk_peer(t, s->peer);
-	list_init(&s->trunks);
+	server_link_peer(l, s->peer);
+	list_init(&s->links);
 	list_init(&s->services);
 	list_init(&s->link);
 	loop_timer_init(&s->stale, r->worker->loop, session_stale_expired);
 	for (unsigned i = 0; i < n->n_workers; i++) {
 		s->on[i].session = s;
-		list_init(&s->on[i].trunks);
+		list_init(&s->on[i].links);
 		flow_queue_init(&s->on[i].flows);
 	}
-	if (!session_attach(s, t)) {
+	if (!session_attach(s, l)) {
 		free(s);
 		return NULL;
 	}
@@ -116,39 +116,39 @@ struct session *session_new(struct registrar *r, struct trunk *t)
 	status_changed(&r->status);
 	if (session_may_log(s, more))
 		log_info("session %s of %s from %s is up (%s, client %s)%s", s->name,
-			s->identity->identity, s->peer, t->protection, t->version, more);
-	session_tell_grant(s, t);
+			s->identity->identity, s->peer, l->protection, l->version, more);
+	session_tell_grant(s, l);
 	return s;
 }
 
-void session_join(struct session *s, struct trunk *t)
+void session_join(struct session *s, struct server_link *l)
 {
 	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
-	if (!session_attach(s, t))
+	if (!session_attach(s, l))
 		return;
-	trunk_peer(t, peer);
+	server_link_peer(l, peer);
 	if (session_may_log(s, more))
 		log_info("session %s has one more link, from %s (%s): %u%s", s->name, peer,
-			t->protection, s->n_trunks, more);
+			l->protection, s->n_links, more);
 	session_wake(s);
 }
 
-void session_resume(struct session *s, struct trunk *t)
+void session_resume(struct session *s, struct server_link *l)
 {
 	char more[LOG_LIMIT_MORE];
-	list_for_each (it, &s->trunks)
-		trunk_close(list_entry(it, struct trunk, of_session),
+	list_for_each (it, &s->links)
+		server_link_close(list_entry(it, struct server_link, of_session),
 			"replaced by a newer link of its client");
-	if (!session_attach(s, t))
+	if (!session_attach(s, l))
 		return;
-	trunk_peer(t, s->peer);
+	server_link_peer(l, s->peer);
 	if (session_may_log(s, more))
 		log_info("session %s goes on over a new link from %s (%s, client %s)%s", s->name,
-			s->peer, t->protection, t->version, more);
+			s->peer, l->protection, l->version, more);
 	list_for_each (it, &s->services)
 		list_entry(it, struct service, of_session)->stale = true;
 	loop_timer_set(&s->stale, session_now(s) + SESSION_STALE_TIME);
-	session_tell_grant(s, t);
+	session_tell_grant(s, l);
 	session_wake(s);
 }
 
@@ -182,16 +182,16 @@ static void session_end(struct session *s)
 		round_send(&s->round, session_node(s), session_visit, session_home);
 }
 
-void session_leave(struct session *s, struct trunk *t, const char *why)
+void session_leave(struct session *s, struct server_link *l, const char *why)
 {
-	t->session = NULL;
-	list_unlink(&t->of_session);
+	l->session = NULL;
+	list_unlink(&l->of_session);
 	char more[LOG_LIMIT_MORE];
 	bool log = session_may_log(s, more);
-	if (--s->n_trunks) {
+	if (--s->n_links) {
 		if (log)
 			log_info("session %s lost a link: %s; links left: %u%s", s->name, why,
-				s->n_trunks, more);
+				s->n_links, more);
 		return;
 	}
 	if (log)
@@ -199,7 +199,7 @@ void session_leave(struct session *s, struct trunk *t, const char *why)
 	loop_timer_cancel(&s->stale);
 	list_unlink(&s->link);
 	status_changed(&s->registrar->status);
-	sharing_keep(s, atomic_load_explicit(&t->leaving, memory_order_relaxed));
+	sharing_keep(s, atomic_load_explicit(&l->leaving, memory_order_relaxed));
 	while (!list_empty(&s->services))
 		service_withdraw(list_entry(s->services.next, struct service, of_session));
 	session_end(s);
@@ -233,7 +233,7 @@ static struct service *session_service(struct session *s, uint32_t first, uint32
 	return NULL;
 }
 
-static void session_refuse(struct session *s, struct trunk *t, const struct control *asked,
+static void session_refuse(struct session *s, struct server_link *l, const struct control *asked,
 	enum control_reason reason, const char *sentence)
 {
 	/* Clients ask again every few seconds, in case that the holder left. */
@@ -249,7 +249,7 @@ static void session_refuse(struct session *s, struct trunk *t, const struct cont
 	m.refused.service = number;
 	m.refused.reason = reason;
 	m.refused.sentence = sentence;
-	trunk_send(t, &m);
+	server_link_send(l, &m);
 }
 
 static void session_tell_granted(struct session *s, const struct service *service)
@@ -262,9 +262,9 @@ static void session_tell_granted(struct session *s, const struct service *servic
 	m.granted.port = service->first_port;
 	m.granted.ports = service->n_numbers > 1 ? service->n_numbers : 0;
 	m.granted.exclusive = service->exclusive;
-	struct trunk *t = list_first(&s->trunks, struct trunk, of_session);
-	if (t)
-		trunk_send(t, &m);
+	struct server_link *l = list_first(&s->links, struct server_link, of_session);
+	if (l)
+		server_link_send(l, &m);
 }
 
 /* ---- Coming: every worker knows it before anybody is told ---- */
@@ -354,8 +354,8 @@ static void session_suspect_holders(struct session *s, const struct route *route
 		struct session *holder = other->service->session;
 		if (holder == s)
 			continue;
-		list_for_each (at, &holder->trunks)
-			trunk_suspect(list_entry(at, struct trunk, of_session));
+		list_for_each (at, &holder->links)
+			server_link_suspect(list_entry(at, struct server_link, of_session));
 	}
 }
 
@@ -383,7 +383,7 @@ static bool service_fits(const struct service *service, struct worker *w, struct
 	return true;
 }
 
-static int session_claim(struct session *s, struct service *service, struct trunk *t,
+static int session_claim(struct session *s, struct service *service, struct server_link *l,
 	const struct control *m)
 {
 	struct worker *w = s->registrar->worker;
@@ -394,19 +394,19 @@ static int session_claim(struct session *s, struct service *service, struct trun
 		service->has_port = true;
 		r = port_hold(s, service, m->publish.port, &reason, &err);
 		if (r < 0) {
-			session_refuse(s, t, m, reason, err.text);
+			session_refuse(s, l, m, reason, err.text);
 			return r;
 		}
 		memcpy(service->place, service->port->config.place, LISTENER_PLACE_SIZE);
 	}
 	if (service->tls == CONTROL_TLS_TERMINATE && !w->tls) {
-		session_refuse(s, t, m, CONTROL_REASON_OTHER,
+		session_refuse(s, l, m, CONTROL_REASON_OTHER,
 			"this server has no certificate to end TLS with: it gets one by --tls-cert "
 			"or --auto-tls of its own");
 		return -EOPNOTSUPP;
 	}
 	if (!service_fits(service, w, &err) || sharing_check(service, &err) < 0) {
-		session_refuse(s, t, m, CONTROL_REASON_TAKEN, err.text);
+		session_refuse(s, l, m, CONTROL_REASON_TAKEN, err.text);
 		return -EEXIST;
 	}
 	const struct route *holder = NULL;
@@ -416,21 +416,21 @@ static int session_claim(struct session *s, struct service *service, struct trun
 		error_set(&err, 0, "%s is held by %s, which publishes %s",
 			*service->place ? service->place : "every name", holder->identity,
 			holder->host.n ? holder->host.p : "every name");
-		session_refuse(s, t, m, CONTROL_REASON_TAKEN, err.text);
+		session_refuse(s, l, m, CONTROL_REASON_TAKEN, err.text);
 	} else if (r < 0) {
-		session_refuse(s, t, m, CONTROL_REASON_OTHER, "the server is out of memory");
+		session_refuse(s, l, m, CONTROL_REASON_OTHER, "the server is out of memory");
 	}
 	return r;
 }
 
-void session_publish(struct session *s, struct trunk *t, const struct control *m)
+void session_publish(struct session *s, struct server_link *l, const struct control *m)
 {
 	char place[SERVICE_PLACE_SIZE];
 	struct error err;
 	uint32_t number = m->publish.service;
 	int reason = publish_check(m, place, &err);
 	if (reason != PUBLISH_FINE) {
-		session_refuse(s, t, m, (enum control_reason)reason, err.text);
+		session_refuse(s, l, m, (enum control_reason)reason, err.text);
 		return;
 	}
 	struct service *old = session_service(s, number, publish_ports(m));
@@ -443,22 +443,22 @@ void session_publish(struct session *s, struct trunk *t, const struct control *m
 	for (; old && old->stale; old = session_service(s, number, publish_ports(m)))
 		service_withdraw(old);
 	if (old) {
-		session_refuse(s, t, m, CONTROL_REASON_INVALID, "this service number is in use");
+		session_refuse(s, l, m, CONTROL_REASON_INVALID, "this service number is in use");
 		return;
 	}
 	if (s->n_services >= SESSION_SERVICES_MAX) {
 		error_set(&err, 0, "a session publishes at most %d services", SESSION_SERVICES_MAX);
-		session_refuse(s, t, m, CONTROL_REASON_LIMIT, err.text);
+		session_refuse(s, l, m, CONTROL_REASON_LIMIT, err.text);
 		return;
 	}
 	struct service *service = service_new(s, m);
 	if (!service) {
-		session_refuse(s, t, m, CONTROL_REASON_OTHER, "the server is out of memory");
+		session_refuse(s, l, m, CONTROL_REASON_OTHER, "the server is out of memory");
 		return;
 	}
 	memcpy(service->place, place, sizeof(place));
 	service->at = session_now(s);
-	if (session_claim(s, service, t, m) != 0) {
+	if (session_claim(s, service, l, m) != 0) {
 		port_release(service->port);
 		service_release(service);
 		return;

@@ -1,14 +1,14 @@
 #pragma once
 /*
  * One authenticated client process and what it publishes (docs/protocol.md, section 7). It belongs to the
- * registrar; its links, which are trunks, live on workers, where it has a presence.
+ * registrar; its links, which are links, live on workers, where it has a presence.
  *
- *	ESTABLISHED, while it has a trunk -> CLOSED
+ *	ESTABLISHED, while it has a link -> CLOSED
  */
 #include "mux/budget.h"
 #include "net/flow_queue.h"
 #include "server/service.h"
-#include "server/trunk.h"
+#include "server/server_link.h"
 
 #define SESSION_SERVICES_MAX 1024    /* a session; the YAML of a large cluster has a hundred */
 #define SESSION_LINKS_MAX    16      /* what --links allows */
@@ -28,10 +28,10 @@ struct registrar;
 /* A session on one worker: that thread's alone, but for the atomics. */
 struct presence {
 	struct session *session;
-	struct list trunks;      /* trunk::of_presence */
+	struct list links;       /* server_link::of_presence */
 	struct flow_queue flows; /* udp_flow::of_presence */
 	struct budget_share share;
-	atomic_uint usable; /* trunks that take new streams, as far as others need to know */
+	atomic_uint usable; /* links that take new streams, as far as others need to know */
 	atomic_uint silent; /* those of them that do not answer */
 	atomic_uint load;   /* requests and connections under way */
 	atomic_uint coming; /* connections that were handed to it and are not there yet */
@@ -40,7 +40,7 @@ struct presence {
 struct session {
 	struct registrar *registrar;
 	struct list link;  /* registrar::sessions */
-	bool ended;        /* it has no trunk any more */
+	bool ended;        /* it has no link any more */
 	unsigned n_coming; /* services on their first round, which it outlives */
 	const struct keyring_entry *identity;
 	uint8_t id[CONTROL_SESSION];
@@ -48,8 +48,8 @@ struct session {
 	char peer[ADDRESS_TEXT_SIZE];    /* where its first link came from, for people */
 	uint8_t instance[CONTROL_INSTANCE];
 	uint8_t resume[CONTROL_SECRET];
-	struct list trunks; /* trunk::of_session */
-	unsigned n_trunks;
+	struct list links; /* server_link::of_session */
+	unsigned n_links;
 	struct list services;         /* of struct service */
 	unsigned n_services, n_ports; /* each of a range */
 	atomic_uint flows;            /* of UDP, on all workers */
@@ -62,15 +62,15 @@ struct session {
 /* All on the main thread. */
 
 /* The first link of a client process. NULL when out of memory. */
-struct session *session_new(struct registrar *r, struct trunk *t);
+struct session *session_new(struct registrar *r, struct server_link *l);
 /* One more of its links. */
-void session_join(struct session *s, struct trunk *t);
+void session_join(struct session *s, struct server_link *l);
 /* The same process over a new link: the links before are closed, what it publishes stays. */
-void session_resume(struct session *s, struct trunk *t);
+void session_resume(struct session *s, struct server_link *l);
 /* A link has ended; with the last one the session does. */
-void session_leave(struct session *s, struct trunk *t, const char *why);
+void session_leave(struct session *s, struct server_link *l, const char *why);
 
-void session_publish(struct session *s, struct trunk *t, const struct control *m);
+void session_publish(struct session *s, struct server_link *l, const struct control *m);
 void session_withdraw(struct session *s, uint32_t number);
 
 /* At the process's end: frees it and its services, when no worker runs any more. */

@@ -81,8 +81,8 @@ static bool same_upstream(const struct service *a, const struct service *b)
 
 static bool session_leaving(const struct session *s)
 {
-	list_for_each (it, &s->trunks)
-		if (!atomic_load_explicit(&list_entry(it, struct trunk, of_session)->leaving,
+	list_for_each (it, &s->links)
+		if (!atomic_load_explicit(&list_entry(it, struct server_link, of_session)->leaving,
 			    memory_order_relaxed))
 			return false;
 	return true;
@@ -191,8 +191,8 @@ int sharing_check(const struct service *service, struct error *err)
 			other->exclusive ? "which has it alone (--exclusive)"
 					 : "and --exclusive does not share it");
 		/* Perhaps it is dead and does not know (rule 28). */
-		list_for_each (at, &other->session->trunks)
-			trunk_suspect(list_entry(at, struct trunk, of_session));
+		list_for_each (at, &other->session->links)
+			server_link_suspect(list_entry(at, struct server_link, of_session));
 		return -EEXIST;
 	}
 	return 0;
@@ -204,8 +204,9 @@ static void notify(struct service *service, const struct service *other)
 {
 	char name[SERVICE_PLACE_SIZE + 16], peer[WHO_SIZE], more[LOG_LIMIT_MORE];
 	char sentence[CONTROL_TEXT + 1];
-	struct trunk *t = list_first(&service->session->trunks, struct trunk, of_session);
-	if (!t || !log_limit_pass(&service->log_shared, now_of(service->session->registrar),
+	struct server_link *l =
+		list_first(&service->session->links, struct server_link, of_session);
+	if (!l || !log_limit_pass(&service->log_shared, now_of(service->session->registrar),
 			  SHARING_SAY_AGAIN, 1, more))
 		return;
 	snprintf(sentence, sizeof(sentence),
@@ -215,7 +216,7 @@ static void notify(struct service *service, const struct service *other)
 	struct control m = {.type = CONTROL_NOTICE};
 	m.notice.sentence = sentence;
 	m.notice.warning = true;
-	trunk_send(t, &m);
+	server_link_send(l, &m);
 }
 
 void sharing_tell(struct service *service)

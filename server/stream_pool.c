@@ -48,7 +48,7 @@ static void pooled_stream_push_end(struct stream *s)
 static void pooled_stream_released(struct pooled_stream *pooled)
 {
 	pooled->user = NULL;
-	trunk_finished(pooled->trunk);
+	server_link_finished(pooled->server_link);
 	branch_finished(pooled->branch);
 }
 
@@ -81,7 +81,7 @@ static void pooled_stream_detach(struct pooled_stream *pooled)
 		   list_empty(&pooled->branch->streams)) {
 		branch_emptied(pooled->branch);
 	}
-	loop_defer(pooled->trunk->worker->loop, LOOP_PHASE_REAP, &pooled->reap);
+	loop_defer(pooled->server_link->worker->loop, LOOP_PHASE_REAP, &pooled->reap);
 }
 
 /*
@@ -106,7 +106,7 @@ static void pooled_stream_lost(struct pooled_stream *pooled, enum frame_reset re
 	bool untouched = u && pooled_stream_untouched(pooled, reason, taken);
 	/* Before a branch that is gone goes with its last pooled stream. */
 	if (frame_reset_is_dial(reason))
-		branch_failed(branch, loop_now(pooled->trunk->worker->loop));
+		branch_failed(branch, loop_now(pooled->server_link->worker->loop));
 	if (reason == FRAME_RESET_SURPLUS)
 		branch_distrust(branch);
 	pooled_stream_detach(pooled);
@@ -134,8 +134,8 @@ static void pooled_stream_reap(struct loop_task *task)
 
 static struct pooled_stream *pooled_stream_new(struct branch *branch, bool alone)
 {
-	struct trunk *trunk = branch_trunk(branch);
-	struct pooled_stream *pooled = trunk ? calloc(1, sizeof(*pooled)) : NULL;
+	struct server_link *server_link = branch_link(branch);
+	struct pooled_stream *pooled = server_link ? calloc(1, sizeof(*pooled)) : NULL;
 	if (!pooled)
 		return NULL;
 	stream_init(&pooled->stream, &pooled_stream_ops);
@@ -144,9 +144,9 @@ static struct pooled_stream *pooled_stream_new(struct branch *branch, bool alone
 	timeout_init(&pooled->kept);
 	loop_task_init(&pooled->reap, pooled_stream_reap);
 	pooled->branch = branch;
-	pooled->trunk = trunk;
+	pooled->server_link = server_link;
 	pooled->alone = alone;
-	if (mux_open(&trunk->io.link.mux, &pooled->stream) < 0) {
+	if (mux_open(&server_link->io.link.mux, &pooled->stream) < 0) {
 		free(pooled);
 		return NULL;
 	}
@@ -157,9 +157,9 @@ static struct pooled_stream *pooled_stream_new(struct branch *branch, bool alone
 /* A kept stream is not worth waiting on a link that does not answer, where another does. */
 static bool pooled_stream_answers(const struct pooled_stream *pooled)
 {
-	const struct trunk *other =
-		trunk_silent(pooled->trunk) ? branch_trunk(pooled->branch) : NULL;
-	return !other || trunk_silent(other);
+	const struct server_link *other =
+		server_link_silent(pooled->server_link) ? branch_link(pooled->branch) : NULL;
+	return !other || server_link_silent(other);
 }
 
 /* One that is kept, and may serve this request; NULL: none. */
@@ -207,7 +207,7 @@ struct pooled_stream *pooled_stream_take(struct branch *branch, struct stream_us
 	u->pooled = pooled;
 	pooled->begun_at = pooled->stream.sent;
 	branch_began(branch);
-	trunk_began(pooled->trunk);
+	server_link_began(pooled->server_link);
 	return pooled;
 }
 
@@ -215,7 +215,7 @@ struct pooled_stream *pooled_stream_take(struct branch *branch, struct stream_us
 static void pooled_stream_shelve(struct pooled_stream *pooled)
 {
 	struct branch *branch = pooled->branch;
-	struct worker *w = pooled->trunk->worker;
+	struct worker *w = pooled->server_link->worker;
 	bool surplus = branch->n_idle >= w->opts->kept_streams;
 	pooled->use = POOLED_STREAM_SHARED;
 	list_prepend(&branch->idle, &pooled->idle);
@@ -227,7 +227,7 @@ static void pooled_stream_shelve(struct pooled_stream *pooled)
 static void pooled_stream_rest(struct pooled_stream *pooled)
 {
 	struct branch *branch = pooled->branch;
-	if (branch->n_resting >= pooled->trunk->worker->opts->kept_streams) {
+	if (branch->n_resting >= pooled->server_link->worker->opts->kept_streams) {
 		pooled_stream_drop(pooled, FRAME_RESET_NONE);
 		return;
 	}
@@ -249,7 +249,7 @@ void pooled_stream_disown(struct pooled_stream *pooled)
 /* It waits with `u`, who keeps one at a time: a login is not given up for less. */
 static void pooled_stream_own(struct pooled_stream *pooled, struct stream_user *u)
 {
-	struct worker *w = pooled->trunk->worker;
+	struct worker *w = pooled->server_link->worker;
 	bool login = u->own && u->own != pooled && u->own->use == POOLED_STREAM_OWN;
 	if (pooled->use == POOLED_STREAM_RESTING)
 		timeout_start(&w->resting, &pooled->kept);
@@ -282,7 +282,7 @@ void pooled_stream_keep(struct pooled_stream *pooled, enum pooled_stream_use use
 {
 	struct stream_user *u = pooled->user;
 	if (pooled->stream.state != STREAM_OPEN || pooled->stream.queued || pooled->branch->gone ||
-		pooled->trunk->state != TRUNK_ESTABLISHED) {
+		pooled->server_link->state != SERVER_LINK_ESTABLISHED) {
 		pooled_stream_drop(pooled, FRAME_RESET_NONE);
 		return;
 	}

@@ -10,7 +10,7 @@
 #include "mux/stream.h"
 #include "loop/timeouts.h"
 #include "server/service.h"
-#include "server/trunk.h"
+#include "server/server_link.h"
 
 /*
  * How long more pooled streams than --kept-streams may wait: many answers that end in one turn are followed by
@@ -61,8 +61,8 @@ struct stream_user {
 struct pooled_stream {
 	struct stream stream;
 	struct branch *branch;
-	struct trunk *trunk;      /* of whose link it is */
-	struct stream_user *user; /* whose request it carries; NULL while it waits */
+	struct server_link *server_link; /* of whose link it is */
+	struct stream_user *user;        /* whose request it carries; NULL while it waits */
 	enum pooled_stream_use use;
 	struct stream_user *owner; /* NULL: nobody's, or it rests and its visitor is gone */
 	bool alone; /* carries one request and what becomes of it, as a stream of kind tcp */

@@ -63,7 +63,7 @@ static void tcp_conn_end(struct tcp_conn *c, const char *why)
 	charge_drop(&w->charges, &c->charge);
 	admission_leave(w->node, &c->peer, c->counted);
 	if (c->branch) {
-		trunk_finished(c->trunk);
+		server_link_finished(c->server_link);
 		branch_finished(c->branch);
 	}
 	loop_defer(w->loop, LOOP_PHASE_REAP, &c->reap);
@@ -119,16 +119,16 @@ static void tcp_conn_opening(struct relay *relay, struct frame_open *open_out)
 
 static void tcp_conn_open(struct tcp_conn *c, struct branch *b)
 {
-	struct trunk *t = branch_trunk(b);
-	if (!t || mux_open(&t->io.link.mux, &c->relay.stream) < 0) {
+	struct server_link *l = branch_link(b);
+	if (!l || mux_open(&l->io.link.mux, &c->relay.stream) < 0) {
 		tcp_conn_close(c, "busy");
 		return;
 	}
 	tcp_conn_set_state(c, TCP_CONN_OPEN);
 	c->branch = b;
-	c->trunk = t;
+	c->server_link = l;
 	branch_began(b);
-	trunk_began(t);
+	server_link_began(l);
 	routes_used(&b->entry);
 	memcpy(c->session, b->service->session->name, sizeof(c->session));
 	struct detached_conn detached = c->detached;

@@ -25,7 +25,7 @@ struct tcp_conn {
 	enum tcp_conn_state state;
 	struct detached_conn detached; /* until it is OPEN */
 	struct branch *branch;
-	struct trunk *trunk;
+	struct server_link *server_link;
 	struct waiter waiter;
 	struct mail mail;
 	struct loop_task reap;

@@ -73,7 +73,7 @@ static void udp_flow_over(struct udp_flow *f, const char *why)
 	timeout_cancel(&f->idle);
 	census_leave_flow(w, &f->entry.peer, f->counted);
 	atomic_fetch_sub_explicit(&f->branch->service->session->flows, 1, memory_order_relaxed);
-	trunk_finished(f->trunk);
+	server_link_finished(f->server_link);
 	branch_finished(f->branch);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &f->reap);
 }
@@ -197,8 +197,8 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct branch *b,
 	const struct address *peer, const struct address *local)
 {
 	struct worker *w = p->worker;
-	struct trunk *t = branch_trunk(b);
-	struct udp_flow *f = t ? calloc(1, sizeof(*f)) : NULL;
+	struct server_link *l = branch_link(b);
+	struct udp_flow *f = l ? calloc(1, sizeof(*f)) : NULL;
 	if (!f)
 		return NULL;
 	f->entry = (struct flow_table_entry){.port = p, .peer = *peer, .local = *local};
@@ -209,14 +209,14 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct branch *b,
 		free(f);
 		return NULL;
 	}
-	if (mux_open(&t->io.link.mux, &f->flow.stream) < 0) {
+	if (mux_open(&l->io.link.mux, &f->flow.stream) < 0) {
 		flow_table_remove(&w->udp.flows, &f->entry);
 		free(f);
 		return NULL;
 	}
 	f->udp_port = p;
 	f->branch = b;
-	f->trunk = t;
+	f->server_link = l;
 	f->began = now;
 	timeout_init(&f->idle);
 	loop_task_init(&f->reap, udp_flow_reap);
@@ -224,7 +224,7 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct branch *b,
 	list_init(&f->of_udp_port);
 	list_append(&p->flows, &f->of_udp_port);
 	branch_began(b);
-	trunk_began(t);
+	server_link_began(l);
 	routes_used(&b->entry);
 	return f;
 }
@@ -260,7 +260,7 @@ static struct pick udp_flow_pick(struct worker *w, struct udp_port *p)
 /* A link that does not answer while another does is none to wait for with a first question (rule 46). */
 static bool udp_flow_stranded(const struct udp_flow *f)
 {
-	if (f->bytes[1] || !trunk_silent(f->trunk))
+	if (f->bytes[1] || !server_link_silent(f->server_link))
 		return false;
 	struct pick pick = udp_flow_pick(udp_flow_worker(f), f->udp_port);
 	return pick_found(pick) && !pick.last;

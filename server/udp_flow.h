@@ -27,7 +27,7 @@ struct udp_flow {
 	struct flow flow;
 	struct udp_port *udp_port;
 	struct branch *branch;
-	struct trunk *trunk;
+	struct server_link *server_link;
 	struct list of_udp_port;
 	struct flow_place of_presence; /* presence::flows */
 	struct timeout idle;
@@ -39,7 +39,7 @@ struct udp_flow {
 };
 
 void udp_worker_init(struct udp_worker *s, struct worker *w);
-/* Before the worker's trunks; its UDP ports stop. */
+/* Before the worker's links; its UDP ports stop. */
 void udp_worker_deinit(struct udp_worker *s);
 
 /* A datagram came through the UDP port: passed on, carried elsewhere, or dropped. */

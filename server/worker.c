@@ -8,7 +8,7 @@
 #include "server/tcp_conn.h"
 #include "server/preread.h"
 #include "server/session.h"
-#include "server/trunk_accept.h"
+#include "server/link_accept.h"
 #include "server/h1_conn.h"
 
 static void worker_expire(struct loop_timer *timer)
@@ -22,13 +22,13 @@ void worker_expire_routes(struct worker *w)
 	loop_timer_set(&w->expiry, MIN(names, routes_expire(&w->ports, now)));
 }
 
-/* Of the sessions that this worker knows only the trunk's has pooled streams on it. */
-void worker_rest_streams(struct worker *w, const struct trunk *t)
+/* Of the sessions that this worker knows only the link's has pooled streams on it. */
+void worker_rest_streams(struct worker *w, const struct server_link *l)
 {
 	list_for_each (it, &w->routes.all) {
 		struct route *route = list_entry(it, struct route, all);
 		list_for_each (at, &route->entries)
-			branch_rest(branch_of(at), t);
+			branch_rest(branch_of(at), l);
 	}
 }
 
@@ -41,8 +41,8 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	w->index = index;
 	w->opts = opts;
 	w->loop = loop;
-	w->evictions.deliver = trunk_evictions_deliver;
-	list_init(&w->trunks);
+	w->evictions.deliver = server_link_evictions_deliver;
+	list_init(&w->links);
 	list_init(&w->h1_conns);
 	list_init(&w->tcp_conns);
 	list_init(&w->prereads);
@@ -92,8 +92,8 @@ void worker_deinit(struct worker *w)
 	while (!list_empty(&w->tcp_conns))
 		tcp_conn_close(list_entry(w->tcp_conns.next, struct tcp_conn, link), "draining");
 	udp_worker_deinit(&w->udp);
-	while (!list_empty(&w->trunks))
-		trunk_discard(list_entry(w->trunks.next, struct trunk, link));
+	while (!list_empty(&w->links))
+		server_link_discard(list_entry(w->links.next, struct server_link, link));
 	charges_deinit(&w->charges);
 	loop_timer_cancel(&w->expiry);
 	waiting_deinit(&w->waiting);
@@ -123,8 +123,8 @@ void worker_deinit(struct worker *w)
 void worker_drain(struct worker *w)
 {
 	w->draining = true;
-	list_for_each (it, &w->trunks)
-		trunk_drain(list_entry(it, struct trunk, link));
+	list_for_each (it, &w->links)
+		server_link_drain(list_entry(it, struct server_link, link));
 	list_for_each_safe (at, &w->h1_conns) {
 		struct h1_conn *v = list_entry(at, struct h1_conn, link);
 		if (v->state == H1_CONN_IDLE && buf_len(&v->out))

@@ -32,7 +32,7 @@
 /* Looks in --visitor-stalled: an end comes an eighth of it late at the most. */
 #define WORKER_UNREAD_LOOKS 8
 
-struct trunk;
+struct server_link;
 
 struct worker {
 	struct node *node;
@@ -46,8 +46,8 @@ struct worker {
 	struct routes routes; /* by name */
 	struct routes ports;  /* by "tcp:2222" */
 	struct waiting waiting;
-	struct list trunks;              /* of struct trunk */
-	struct mail evictions;           /* half-open trunks lost their places */
+	struct list links;               /* of struct link */
+	struct mail evictions;           /* half-open links lost their places */
 	struct list h1_conns;            /* of struct h1_conn */
 	struct list tcp_conns;           /* of struct tcp_conn */
 	struct udp_worker udp;           /* and their UDP ports */
@@ -93,8 +93,8 @@ void worker_drain(struct worker *w);
 
 /* A name or port was lost: when it is forgotten is looked at anew. */
 void worker_expire_routes(struct worker *w);
-/* Pooled streams that wait on this trunk end. */
-void worker_rest_streams(struct worker *w, const struct trunk *t);
+/* Pooled streams that wait on this link end. */
+void worker_rest_streams(struct worker *w, const struct server_link *l);
 
 /* A request buffer with some memory, if one is kept; and back again. */
 struct buf worker_take_buf(struct worker *w);

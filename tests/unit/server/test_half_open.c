@@ -17,8 +17,8 @@
 
 static unsigned woken[WORKERS_MAX];
 static struct half_open all;
-/* Trunks are only told apart by address here. */
-static char trunks[8192];
+/* Links are only told apart by address here. */
+static char links[8192];
 
 static void wake(struct half_open *h, unsigned worker)
 {
@@ -46,9 +46,9 @@ static struct address host(unsigned number)
 		.bytes = {10, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number}};
 }
 
-static struct trunk *trunk(size_t number)
+static struct server_link *server_link(size_t number)
 {
-	return (struct trunk *)(void *)&trunks[number];
+	return (struct server_link *)(void *)&links[number];
 }
 
 /* One more from there, on worker 1; NULL: refused. */
@@ -61,15 +61,15 @@ static struct half_open_slot *enter(unsigned from, size_t number, uint64_t now)
 		assert_int_equal(r, -EBUSY);
 		return NULL;
 	}
-	assert_true(half_open_begin(&all, slot, trunk(number), 1));
+	assert_true(half_open_begin(&all, slot, server_link(number), 1));
 	return slot;
 }
 
 /* The number of the one that was told to go, or -1. */
 static long evicted(void)
 {
-	struct trunk *t = half_open_evicted(&all, 1);
-	return t ? (char *)t - trunks : -1;
+	struct server_link *l = half_open_evicted(&all, 1);
+	return l ? (char *)l - links : -1;
 }
 
 static void known(unsigned from, uint64_t now)
@@ -148,7 +148,7 @@ static void test_per_address(void **state)
 		/* Any address of its /64 is the same one. */
 		struct address peer = {.family = ADDRESS_V6, .bytes = {0x20, 1, [15] = (uint8_t)i}};
 		assert_true(half_open_enter(&all, &peer, LIMIT, NOW, &slots[i]) >= 0);
-		assert_true(half_open_begin(&all, slots[i], trunk(i), 1));
+		assert_true(half_open_begin(&all, slots[i], server_link(i), 1));
 	}
 	assert_int_equal(evicted(), 0);
 	assert_int_equal(half_open_count(&all), HALF_OPEN_PER_ADDRESS);
@@ -240,7 +240,7 @@ static void test_eviction_crosses(void **state)
 	size_t n = 1;
 	for (; n <= HALF_OPEN_PER_ADDRESS; n++)
 		slots[n] = enter(1, n, NOW);
-	assert_false(half_open_begin(&all, slots[0], trunk(0), 1));
+	assert_false(half_open_begin(&all, slots[0], server_link(0), 1));
 	assert_int_equal(woken[1], 0);
 	for (unsigned i = 0; i < 3; i++, n++)
 		slots[n] = enter(1, n, NOW);

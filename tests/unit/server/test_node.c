@@ -19,7 +19,7 @@
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "server/registrar.h"
-#include "server/trunk_accept.h"
+#include "server/link_accept.h"
 
 #define WORKERS 3
 #define TURNS   20 /* of each worker: more than any mail goes back and forth */
@@ -114,60 +114,60 @@ static int house_close(void **state)
 /* ---- Clients ---- */
 
 /* A link that has come up, on whichever worker it was placed; `resume` may be NULL. */
-static struct trunk *dial(struct house *h, const struct keyring_entry *who, const char *instance,
-	const uint8_t *resume)
+static struct server_link *dial(struct house *h, const struct keyring_entry *who,
+	const char *instance, const uint8_t *resume)
 {
 	struct address peer = {.family = ADDRESS_V4, .bytes = {192, 0, 2, 1}, .port = 4000};
-	struct trunk *t = NULL;
+	struct server_link *l = NULL;
 	int fds[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	h->peers[h->n_peers++] = fds[1];
-	struct half_open_slot *slot = trunk_admit(h->node.workers[0], &peer);
+	struct half_open_slot *slot = server_link_admit(h->node.workers[0], &peer);
 	assert_non_null(slot);
-	trunk_accept(h->node.workers[0], DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
+	server_link_accept(h->node.workers[0], DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
 	settle(h);
-	for (unsigned i = 0; i < WORKERS && !t; i++)
-		list_for_each (it, &h->node.workers[i]->trunks) {
-			struct trunk *other = list_entry(it, struct trunk, link);
-			t = other->state == TRUNK_HANDSHAKING ? other : t;
+	for (unsigned i = 0; i < WORKERS && !l; i++)
+		list_for_each (it, &h->node.workers[i]->links) {
+			struct server_link *other = list_entry(it, struct server_link, link);
+			l = other->state == SERVER_LINK_HANDSHAKING ? other : l;
 		}
-	assert_non_null(t);
-	t->identity = who;
-	t->io.link.handshake.state = HANDSHAKE_DONE;
-	random_bytes(t->io.link.handshake.hash, HANDSHAKE_HASH_SIZE);
+	assert_non_null(l);
+	l->identity = who;
+	l->io.link.handshake.state = HANDSHAKE_DONE;
+	random_bytes(l->io.link.handshake.hash, HANDSHAKE_HASH_SIZE);
 	struct control hello = {.type = CONTROL_HELLO, .hello.version = "test"};
 	snprintf((char *)hello.hello.instance, CONTROL_INSTANCE, "%s", instance);
 	hello.hello.resume_given = resume;
 	if (resume)
 		memcpy(hello.hello.resume, resume, CONTROL_SECRET);
-	t->io.link.ops->up(&t->io.link, &hello);
-	return t;
+	l->io.link.ops->up(&l->io.link, &hello);
+	return l;
 }
 
-static void say(struct trunk *t, struct control m)
+static void say(struct server_link *l, struct control m)
 {
-	t->io.link.ops->control(&t->io.link, &m);
+	l->io.link.ops->control(&l->io.link, &m);
 }
 
-static void publish(struct trunk *t, uint32_t number, const char *host)
+static void publish(struct server_link *l, uint32_t number, const char *host)
 {
 	struct control m = {.type = CONTROL_PUBLISH};
 	m.publish.service = number;
 	m.publish.kind = CONTROL_HTTP;
 	m.publish.host = host;
 	m.publish.upstream = "http://127.0.0.1:3000";
-	say(t, m);
+	say(l, m);
 }
 
-static void withdraw(struct trunk *t, uint32_t number)
+static void withdraw(struct server_link *l, uint32_t number)
 {
 	struct control m = {.type = CONTROL_WITHDRAW, .withdraw.service = number};
-	say(t, m);
+	say(l, m);
 }
 
-static void hang_up(struct trunk *t)
+static void hang_up(struct server_link *l)
 {
-	link_close(&t->io.link, LINK_END_LOCAL, "the test ends it");
+	link_close(&l->io.link, LINK_END_LOCAL, "the test ends it");
 }
 
 static struct session *only_session(struct house *h)
@@ -243,16 +243,16 @@ static void test_round(void **state)
 static void test_publish(void **state)
 {
 	struct house *h = *state;
-	struct trunk *t = dial(h, &alice, "one", NULL);
-	publish(t, 1, "a.example");
+	struct server_link *l = dial(h, &alice, "one", NULL);
+	publish(l, 1, "a.example");
 	settle(h);
 	assert_int_equal(workers_with(h, "a.example"), WORKERS);
 	assert_int_equal(usable(only_session(h)), 1);
-	withdraw(t, 1);
+	withdraw(l, 1);
 	settle(h);
 	assert_int_equal(workers_with(h, "a.example"), 0);
 	assert_int_equal(only_session(h)->n_services, 0);
-	hang_up(t);
+	hang_up(l);
 	settle(h);
 	assert_true(list_empty(&h->registrar.sessions));
 }
@@ -272,14 +272,14 @@ static void test_end_on_the_way(void **state)
 {
 	struct house *h = *state;
 	for (unsigned stations = 0; stations <= WORKERS; stations++) {
-		struct trunk *t = dial(h, &alice, "one", NULL);
-		unsigned home = t->worker->index;
-		publish(t, 1, "a.example");
+		struct server_link *l = dial(h, &alice, "one", NULL);
+		unsigned home = l->worker->index;
+		publish(l, 1, "a.example");
 		turn(h, 0);
 		assert_int_equal(workers_with(h, "a.example"), 1);
 		for (unsigned i = 1; i <= stations && i < WORKERS; i++)
 			turn(h, i);
-		hang_up(t);
+		hang_up(l);
 		for (unsigned i = 0; i < 3; i++) {
 			turn(h, home);
 			turn(h, 0);
@@ -298,15 +298,15 @@ static void test_end_on_the_way(void **state)
 static void test_outstanding(void **state)
 {
 	struct house *h = *state;
-	struct trunk *t = dial(h, &alice, "one", NULL);
-	publish(t, 1, "a.example");
+	struct server_link *l = dial(h, &alice, "one", NULL);
+	publish(l, 1, "a.example");
 	settle(h);
 	struct branch *one = branch_at(h, 1, "a.example"), *two = branch_at(h, 2, "a.example");
 	struct service *service = one->service;
 	branch_began(one);
 	branch_began(one);
 	branch_began(two);
-	withdraw(t, 1);
+	withdraw(l, 1);
 	settle(h);
 	assert_int_equal(workers_with(h, "a.example"), 0);
 	assert_true(one->gone && two->gone && !service->branches[0].gone);
@@ -349,12 +349,13 @@ static void test_one_time(void **state)
 
 /* ---- Who it is ---- */
 
-static void join(struct trunk *t, const struct session *s, const uint8_t secret[CONTROL_SECRET])
+static void join(struct server_link *l, const struct session *s,
+	const uint8_t secret[CONTROL_SECRET])
 {
 	struct control m = {.type = CONTROL_JOIN};
 	memcpy(m.join.session, s->id, sizeof(s->id));
-	mac_make(secret, handshake_hash(&t->io.link.handshake), HANDSHAKE_HASH_SIZE, m.join.mac);
-	say(t, m);
+	mac_make(secret, handshake_hash(&l->io.link.handshake), HANDSHAKE_HASH_SIZE, m.join.mac);
+	say(l, m);
 }
 
 static void test_join(void **state)
@@ -375,22 +376,22 @@ static void test_join(void **state)
 		{&alice, s->resume, 3},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct trunk *t = dial(h, rows[i].who, "one", NULL);
-		join(t, s, rows[i].secret);
+		struct server_link *l = dial(h, rows[i].who, "one", NULL);
+		join(l, s, rows[i].secret);
 		settle(h);
-		if (s->n_trunks != rows[i].links)
-			fail_msg("row %zu: %u links", i, s->n_trunks);
-		assert_int_equal(usable(s), s->n_trunks);
+		if (s->n_links != rows[i].links)
+			fail_msg("row %zu: %u links", i, s->n_links);
+		assert_int_equal(usable(s), s->n_links);
 	}
 	/* They were placed where there were fewest. */
 	for (unsigned i = 0; i < WORKERS; i++)
 		assert_int_equal(s->on[i].usable, 1);
 	/* It lives as long as one of them does. */
-	while (s->n_trunks > 1) {
-		unsigned n = s->n_trunks;
-		hang_up(list_first(&s->trunks, struct trunk, of_session));
+	while (s->n_links > 1) {
+		unsigned n = s->n_links;
+		hang_up(list_first(&s->links, struct server_link, of_session));
 		settle(h);
-		assert_int_equal(s->n_trunks, n - 1);
+		assert_int_equal(s->n_links, n - 1);
 		assert_int_equal(usable(s), n - 1);
 	}
 	assert_int_equal(workers_with(h, "a.example"), WORKERS);
@@ -400,7 +401,7 @@ static void test_resume(void **state)
 {
 	static const uint8_t wrong[CONTROL_SECRET] = "guessed";
 	struct house *h = *state;
-	struct trunk *first = dial(h, &alice, "one", NULL);
+	struct server_link *first = dial(h, &alice, "one", NULL);
 	publish(first, 1, "a.example");
 	settle(h);
 	struct session *s = only_session(h);
@@ -416,17 +417,17 @@ static void test_resume(void **state)
 		{&alice, "one", s->resume, true},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct trunk *t = dial(h, rows[i].who, rows[i].instance, rows[i].secret);
+		struct server_link *l = dial(h, rows[i].who, rows[i].instance, rows[i].secret);
 		turn(h, 0);
-		if ((t->session == s) != rows[i].same)
+		if ((l->session == s) != rows[i].same)
 			fail_msg("row %zu", i);
 		if (!rows[i].same)
 			continue;
 		/* The one before may be dead and not know: what is said goes to the new one. */
-		assert_int_equal(s->n_trunks, 2);
-		assert_ptr_equal(list_first(&s->trunks, struct trunk, of_session), t);
+		assert_int_equal(s->n_links, 2);
+		assert_ptr_equal(list_first(&s->links, struct server_link, of_session), l);
 		settle(h);
-		assert_int_equal(s->n_trunks, 1);
+		assert_int_equal(s->n_links, 1);
 		assert_int_equal(usable(s), 1);
 	}
 	assert_int_equal(workers_with(h, "a.example"), WORKERS);
@@ -437,41 +438,41 @@ static void test_resume(void **state)
 static void test_unheard(void **state)
 {
 	struct house *h = *state;
-	struct trunk *t = dial(h, &alice, "one", NULL);
+	struct server_link *l = dial(h, &alice, "one", NULL);
 	for (unsigned i = 0; i < REGISTRAR_UNHEARD_MAX; i++)
-		withdraw(t, 1);
-	assert_int_not_equal(t->io.link.state, LINK_CLOSED);
-	withdraw(t, 1);
-	assert_int_equal(t->io.link.state, LINK_CLOSED);
+		withdraw(l, 1);
+	assert_int_not_equal(l->io.link.state, LINK_CLOSED);
+	withdraw(l, 1);
+	assert_int_equal(l->io.link.state, LINK_CLOSED);
 	settle(h);
 	assert_true(list_empty(&h->registrar.sessions));
 
-	t = dial(h, &alice, "one", NULL);
+	l = dial(h, &alice, "one", NULL);
 	for (unsigned i = 0; i < 3 * REGISTRAR_UNHEARD_MAX; i++) {
-		withdraw(t, 1);
+		withdraw(l, 1);
 		if (i % 1000 == 0)
 			turn(h, 0);
 	}
-	assert_int_not_equal(t->io.link.state, LINK_CLOSED);
+	assert_int_not_equal(l->io.link.state, LINK_CLOSED);
 }
 
 /* The process ends with all kinds of mail on its way. */
 static void test_end(void **state)
 {
 	struct house *h = *state;
-	struct trunk *t = dial(h, &alice, "one", NULL), *u = dial(h, &bob, "two", NULL);
-	publish(t, 1, "a.example");
+	struct server_link *l = dial(h, &alice, "one", NULL), *u = dial(h, &bob, "two", NULL);
+	publish(l, 1, "a.example");
 	publish(u, 1, "b.example");
 	settle(h);
-	withdraw(t, 1);
-	publish(t, 2, "c.example");
+	withdraw(l, 1);
+	publish(l, 2, "c.example");
 	hang_up(u);
 	turn(h, u->worker->index);
 	turn(h, 0);
 	publish(dial(h, &bob, "three", NULL), 1, "d.example");
-	publish(t, 3, "e.example");
+	publish(l, 3, "e.example");
 	turn(h, 0);
-	withdraw(t, 3);
+	withdraw(l, 3);
 }
 
 #define IN_HOUSE(test) cmocka_unit_test_setup_teardown(test, house_open, house_close)

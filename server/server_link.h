@@ -1,33 +1,38 @@
 #pragma once
 /*
  * The server's end of one link, on the worker where the link lives. What its peer says is passed on to
- * the registrar, which answers who it is: then the trunk belongs to a session and may carry streams.
+ * the registrar, which answers who it is: then the link belongs to a session and may carry streams.
  *
  *	HANDSHAKING -> ESTABLISHED -> [DRAINING ->] CLOSED
  */
 #include "net/link_io.h"
 #include "server/worker.h"
 
-#define TRUNK_SAY_AGAIN      (60 * CLOCK_S) /* between two lines about clients that were refused */
-#define TRUNK_STRANGER_EVERY CLOCK_S        /* between two lines about handshakes that failed */
+#define SERVER_LINK_SAY_AGAIN      (60 * CLOCK_S) /* between two lines about clients that were refused */
+#define SERVER_LINK_STRANGER_EVERY CLOCK_S /* between two lines about handshakes that failed */
 /* Lines about links that leave: so many at once, as when a network of clients is restarted, then these. */
-#define TRUNK_LEAVING_BURST  1024
-#define TRUNK_LEAVING_EVERY  CLOCK_S
-#define TRUNK_SUSPECT_TIME   (2 * CLOCK_S) /* rule 28: a holder silent for so long is dead */
+#define SERVER_LINK_LEAVING_BURST  1024
+#define SERVER_LINK_LEAVING_EVERY  CLOCK_S
+#define SERVER_LINK_SUSPECT_TIME   (2 * CLOCK_S) /* rule 28: a holder silent for so long is dead */
 
 struct presence;
-struct trunk_offer;
+struct server_link_offer;
 struct session;
 
-enum trunk_state { TRUNK_HANDSHAKING, TRUNK_ESTABLISHED, TRUNK_DRAINING, TRUNK_CLOSED };
+enum server_link_state {
+	SERVER_LINK_HANDSHAKING,
+	SERVER_LINK_ESTABLISHED,
+	SERVER_LINK_DRAINING,
+	SERVER_LINK_CLOSED
+};
 
-struct trunk {
+struct server_link {
 	struct link_io io;
 	struct worker *worker;
 	struct list link; /* worker::links */
 	struct loop_task reap;
 	struct loop_timer suspect;
-	enum trunk_state state;
+	enum server_link_state state;
 	const struct keyring_entry *identity; /* NULL until the handshake named one */
 	struct half_open_slot *slot;          /* while it is HANDSHAKING */
 	struct address peer;
@@ -53,41 +58,41 @@ struct trunk {
 };
 
 /* On the offer's worker. False, and nothing was taken: its place is gone, or memory. */
-bool trunk_begin(struct trunk_offer *offer);
+bool server_link_begin(struct server_link_offer *offer);
 
 /* Its place is another's now: it goes, unless it has proved its key in the meantime. */
-void trunk_evict(struct trunk *t);
+void server_link_evict(struct server_link *l);
 
 /* Whether new streams may be opened on it. */
-bool trunk_usable(const struct trunk *t);
+bool server_link_usable(const struct server_link *l);
 
 /* Usable or not, it has not answered: others go first. */
-static inline bool trunk_silent(const struct trunk *t)
+static inline bool server_link_silent(const struct server_link *l)
 {
-	return t->io.link.silent;
+	return l->io.link.silent;
 }
 
 /* One request or connection more or less under way on it. */
-void trunk_began(struct trunk *t);
-void trunk_finished(struct trunk *t);
+void server_link_began(struct server_link *l);
+void server_link_finished(struct server_link *l);
 
 /* Says that it will be served no longer (the server ends); streams under way go on. */
-void trunk_drain(struct trunk *t);
+void server_link_drain(struct server_link *l);
 
 /* Where it came from, for people. Behind a trusted proxy there is no port. */
-void trunk_peer(const struct trunk *t, char text[ADDRESS_TEXT_SIZE]);
+void server_link_peer(const struct server_link *l, char text[ADDRESS_TEXT_SIZE]);
 
 /* When no loop runs any more. */
-void trunk_discard(struct trunk *t);
+void server_link_discard(struct server_link *l);
 
 /* ---- From the registrar, from the main thread ---- */
 
 /* It belongs to this session now. 0 or -ENOMEM. */
-int trunk_attach(struct trunk *t, struct presence *p);
+int server_link_attach(struct server_link *l, struct presence *p);
 /* Copied. */
-void trunk_send(struct trunk *t, const struct control *message);
-void trunk_close(struct trunk *t, const char *why);
+void server_link_send(struct server_link *l, const struct control *message);
+void server_link_close(struct server_link *l, const char *why);
 /* Claimed by another: it has to show that it lives. */
-void trunk_suspect(struct trunk *t);
+void server_link_suspect(struct server_link *l);
 /* The registrar has forgotten it. */
-void trunk_forget(struct trunk *t);
+void server_link_forget(struct server_link *l);

@@ -1,4 +1,4 @@
-#include "server/trunk_accept.h"
+#include "server/link_accept.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,13 +11,13 @@ static void admit_log(struct worker *w, struct log_limit *limit, const struct ad
 	const char *what)
 {
 	char more[LOG_LIMIT_MORE], text[ADDRESS_TEXT_SIZE];
-	if (!log_limit_pass(limit, loop_now(w->loop), TRUNK_SAY_AGAIN, 1, more))
+	if (!log_limit_pass(limit, loop_now(w->loop), SERVER_LINK_SAY_AGAIN, 1, more))
 		return;
 	address_format(peer, text);
 	log_warn("a client from %s %s%s", text, what, more);
 }
 
-struct half_open_slot *trunk_admit(struct worker *w, const struct address *peer)
+struct half_open_slot *server_link_admit(struct worker *w, const struct address *peer)
 {
 	struct node *n = w->node;
 	struct half_open_slot *slot;
@@ -41,7 +41,7 @@ struct half_open_slot *trunk_admit(struct worker *w, const struct address *peer)
 	return slot;
 }
 
-static void offer_refuse(struct trunk_offer *o)
+static void offer_refuse(struct server_link_offer *o)
 {
 	struct node *n = o->worker->node;
 	detached_conn_close(&o->detached);
@@ -50,23 +50,23 @@ static void offer_refuse(struct trunk_offer *o)
 	atomic_fetch_sub_explicit(&n->links[o->worker->index], 1, memory_order_relaxed);
 }
 
-static void offer_take(struct trunk_offer *o)
+static void offer_take(struct server_link_offer *o)
 {
-	if (o->worker->node->over || !trunk_begin(o))
+	if (o->worker->node->over || !server_link_begin(o))
 		offer_refuse(o);
 }
 
 static void offer_deliver(struct mail *mail)
 {
-	struct trunk_offer *o = container_of(mail, struct trunk_offer, mail);
+	struct server_link_offer *o = container_of(mail, struct server_link_offer, mail);
 	offer_take(o);
 	free(o);
 }
 
-void trunk_accept(struct worker *w, struct detached_conn detached, struct half_open_slot *slot,
-	const struct address *peer, const char *response, size_t n)
+void server_link_accept(struct worker *w, struct detached_conn detached,
+	struct half_open_slot *slot, const struct address *peer, const char *response, size_t n)
 {
-	struct trunk_offer here = {.worker = node_place_link(w->node),
+	struct server_link_offer here = {.worker = node_place_link(w->node),
 		.detached = detached,
 		.slot = slot,
 		.peer = *peer,
@@ -76,7 +76,7 @@ void trunk_accept(struct worker *w, struct detached_conn detached, struct half_o
 		offer_take(&here);
 		return;
 	}
-	struct trunk_offer *o = malloc(sizeof(*o));
+	struct server_link_offer *o = malloc(sizeof(*o));
 	if (!o) {
 		offer_refuse(&here);
 		return;
@@ -86,10 +86,10 @@ void trunk_accept(struct worker *w, struct detached_conn detached, struct half_o
 	node_post(w->node, o->worker->index, &o->mail);
 }
 
-void trunk_evictions_deliver(struct mail *mail)
+void server_link_evictions_deliver(struct mail *mail)
 {
 	struct worker *w = container_of(mail, struct worker, evictions);
-	struct trunk *t;
-	while (!w->node->over && (t = half_open_evicted(&w->node->half_open, w->index)) != NULL)
-		trunk_evict(t);
+	struct server_link *l;
+	while (!w->node->over && (l = half_open_evicted(&w->node->half_open, w->index)) != NULL)
+		server_link_evict(l);
 }
