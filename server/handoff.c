@@ -18,7 +18,8 @@
 struct handoff {
 	struct mail mail;
 	struct worker *worker;
-	struct presence *presence; /* that expects it; its session goes in a round behind this */
+	struct session_shard
+		*session_shard; /* that expects it; its session goes in a round behind this */
 	int fd;
 	struct address peer;
 	struct listener_config listener;
@@ -84,8 +85,8 @@ static void handoff_take(const struct listener_config *d, struct worker *w, int 
 static void handoff_deliver(struct mail *mail)
 {
 	struct handoff *c = container_of(mail, struct handoff, mail);
-	if (c->presence && !c->worker->node->over)
-		atomic_fetch_sub_explicit(&c->presence->coming, 1, memory_order_relaxed);
+	if (c->session_shard && !c->worker->node->over)
+		atomic_fetch_sub_explicit(&c->session_shard->coming, 1, memory_order_relaxed);
 	if (c->worker->node->over)
 		close(c->fd);
 	else
@@ -94,7 +95,7 @@ static void handoff_deliver(struct mail *mail)
 }
 
 void handoff_send(const struct listener_config *d, struct worker *w, int fd,
-	const struct address *peer, struct presence *p)
+	const struct address *peer, struct session_shard *p)
 {
 	if (!w->index) {
 		handoff_take(d, w, fd, peer);
@@ -107,7 +108,7 @@ void handoff_send(const struct listener_config *d, struct worker *w, int fd,
 	}
 	*c = (struct handoff){.mail.deliver = handoff_deliver,
 		.worker = w,
-		.presence = p,
+		.session_shard = p,
 		.fd = fd,
 		.peer = *peer,
 		.listener = *d};

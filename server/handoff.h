@@ -54,7 +54,7 @@ void admission_leave(struct node *n, const struct address *peer, bool counted);
  * is what it was chosen for.
  */
 void handoff_send(const struct listener_config *d, struct worker *w, int fd,
-	const struct address *peer, struct presence *p);
+	const struct address *peer, struct session_shard *p);
 
 /*
  * What OPEN says of the TLS that ends here, if any does; `protocols` are those that the service speaks

@@ -21,7 +21,7 @@ static void port_accepted(struct listener *listener, int fd, const struct addres
 	struct worker *home = port->registrar->worker;
 	struct route *route =
 		routes_find(&home->ports, str_from(port->config.place), loop_now(home->loop));
-	struct presence *p = route ? branch_pick_presence(home, route) : NULL;
+	struct session_shard *p = route ? branch_pick_session(home, route) : NULL;
 	struct listener_config config = port->config;
 	config.port = listener->at;
 	handoff_send(&config, p ? n->workers[p - p->session->on] : home, fd, peer, p);

@@ -47,7 +47,7 @@ bool server_link_usable(const struct server_link *t)
 static void server_link_uncount(struct server_link *l)
 {
 	if (l->counted)
-		atomic_fetch_sub_explicit(&l->presence->usable, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&l->session_shard->usable, 1, memory_order_relaxed);
 	l->counted = false;
 	silence_count(l);
 }
@@ -74,7 +74,7 @@ static void server_link_set_state(struct server_link *l, enum server_link_state 
 }
 
 /* Only this thread writes it; others read. */
-static void presence_count(struct presence *p, unsigned change)
+static void session_shard_count(struct session_shard *p, unsigned change)
 {
 	unsigned load = atomic_load_explicit(&p->load, memory_order_relaxed);
 	atomic_store_explicit(&p->load, load + change, memory_order_relaxed);
@@ -83,14 +83,14 @@ static void presence_count(struct presence *p, unsigned change)
 void server_link_began(struct server_link *l)
 {
 	l->active++;
-	presence_count(l->presence, 1);
+	session_shard_count(l->session_shard, 1);
 	link_io_expect(&l->io);
 }
 
 void server_link_finished(struct server_link *l)
 {
 	l->active--;
-	presence_count(l->presence, -1u);
+	session_shard_count(l->session_shard, -1u);
 }
 
 /* ---- What the link tells ---- */
@@ -157,8 +157,8 @@ static void server_link_on_goaway(struct link *l, uint8_t reason)
 	if (log_limit_pass(&t->worker->log_leaving, loop_now(t->worker->loop),
 		    SERVER_LINK_LEAVING_EVERY, SERVER_LINK_LEAVING_BURST, more))
 		log_info("a link of session %s is about to leave (%s)%s",
-			t->presence ? t->presence->session->name : "-", frame_goaway_name(reason),
-			more);
+			t->session_shard ? t->session_shard->session->name : "-",
+			frame_goaway_name(reason), more);
 	if (reason == FRAME_GOAWAY_SHUTDOWN)
 		atomic_store_explicit(&t->leaving, true, memory_order_relaxed);
 	if (t->state == SERVER_LINK_ESTABLISHED)
@@ -225,9 +225,9 @@ static void server_link_leave(struct server_link *l)
 	if (l->state != SERVER_LINK_HANDSHAKING)
 		server_link_remember(l);
 	server_link_set_state(l, SERVER_LINK_CLOSED);
-	if (l->presence)
+	if (l->session_shard)
 		budget_account_join(&server_link_base(l)->mux.account, NULL);
-	list_unlink(&l->of_presence);
+	list_unlink(&l->of_session_shard);
 	list_unlink(&l->link);
 	atomic_fetch_sub_explicit(&n->links[l->worker->index], 1, memory_order_relaxed);
 	census_leave(&n->census, CENSUS_LINK, &l->peer);
@@ -277,7 +277,7 @@ struct link_command {
 	struct server_link *
 		server_link; /* not freed before this is read: server_link_forget() comes behind it */
 	enum order order;
-	struct presence *presence;
+	struct session_shard *session_shard;
 	struct control message;
 	char text[CONTROL_TEXT + 1]; /* what the message borrows, or why it is closed */
 };
@@ -296,9 +296,9 @@ static void link_execute(struct server_link *l, const struct link_command *lette
 {
 	switch (letter->order) {
 	case ORDER_ATTACH:
-		l->presence = letter->presence;
-		budget_account_join(&server_link_base(l)->mux.account, &l->presence->share);
-		list_append(&l->presence->links, &l->of_presence);
+		l->session_shard = letter->session_shard;
+		budget_account_join(&server_link_base(l)->mux.account, &l->session_shard->share);
+		list_append(&l->session_shard->links, &l->of_session_shard);
 		l->counted = true;
 		if (l->state != SERVER_LINK_ESTABLISHED)
 			server_link_uncount(l);
@@ -333,7 +333,7 @@ static void link_command_deliver(struct mail *mail)
 	else if (letter->server_link->state != SERVER_LINK_CLOSED)
 		link_execute(letter->server_link, letter);
 	else if (letter->order == ORDER_ATTACH)
-		atomic_fetch_sub_explicit(&letter->presence->usable, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&letter->session_shard->usable, 1, memory_order_relaxed);
 	free(letter);
 }
 
@@ -354,12 +354,12 @@ static void letter_post(struct link_command *letter)
 	node_post(letter->node, letter->server_link->worker->index, &letter->mail);
 }
 
-int server_link_attach(struct server_link *l, struct presence *p)
+int server_link_attach(struct server_link *l, struct session_shard *p)
 {
 	struct link_command *letter = letter_new(l, ORDER_ATTACH);
 	if (!letter)
 		return -ENOMEM;
-	letter->presence = p;
+	letter->session_shard = p;
 	letter_post(letter);
 	/* Behind the letter: who is sent there on the strength of this comes behind it too. */
 	atomic_fetch_add_explicit(&p->usable, 1, memory_order_release);
@@ -438,7 +438,7 @@ bool server_link_begin(struct server_link_offer *offer)
 	l->peer = offer->peer;
 	l->slot = offer->slot;
 	l->state = SERVER_LINK_HANDSHAKING;
-	list_init(&l->of_presence);
+	list_init(&l->of_session_shard);
 	list_init(&l->of_session);
 	list_init(&l->link);
 	list_append(&w->links, &l->link);

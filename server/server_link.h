@@ -15,7 +15,7 @@
 #define SERVER_LINK_LEAVING_EVERY  CLOCK_S
 #define SERVER_LINK_SUSPECT_TIME   (2 * CLOCK_S) /* rule 28: a holder silent for so long is dead */
 
-struct presence;
+struct session_shard;
 struct server_link_offer;
 struct session;
 
@@ -36,12 +36,12 @@ struct server_link {
 	const struct keyring_entry *identity; /* NULL until the handshake named one */
 	struct half_open_slot *slot;          /* while it is HANDSHAKING */
 	struct address peer;
-	struct presence *presence; /* NULL until the registrar said whose it is */
-	struct list of_presence;
+	struct session_shard *session_shard; /* NULL until the registrar said whose it is */
+	struct list of_session_shard;
 	bool key_unknown;      /* the handshake named a key that no token of ours makes */
 	unsigned active;       /* requests and connections under way */
-	bool counted;          /* in presence::usable */
-	bool silence_counted;  /* in presence::silent */
+	bool counted;          /* in session_shard::usable */
+	bool silence_counted;  /* in session_shard::silent */
 	uint64_t silence_told; /* when its silence was logged last, µs */
 	uint64_t suspected_at; /* µs; 0: not */
 	struct mail gone;      /* its end: to the registrar, and back to be freed */
@@ -88,7 +88,7 @@ void server_link_discard(struct server_link *l);
 /* ---- From the registrar, from the main thread ---- */
 
 /* It belongs to this session now. 0 or -ENOMEM. */
-int server_link_attach(struct server_link *l, struct presence *p);
+int server_link_attach(struct server_link *l, struct session_shard *p);
 /* Copied. */
 void server_link_send(struct server_link *l, const struct control *message);
 void server_link_close(struct server_link *l, const char *why);

@@ -40,7 +40,7 @@ struct service *service_new(struct session *s, const struct control *publish)
 	for (unsigned i = 0; i < n->n_workers; i++) {
 		struct branch *b = &service->branches[i];
 		b->service = service;
-		b->presence = &s->on[i];
+		b->session_shard = &s->on[i];
 		list_init(&b->streams);
 		list_init(&b->idle);
 		list_init(&b->resting);
@@ -149,28 +149,29 @@ bool route_takes(const struct route *route, enum control_kind kind, enum control
 	return service->kind == kind && service->tls == tls;
 }
 
-static unsigned presence_load(const struct presence *p)
+static unsigned session_shard_load(const struct session_shard *p)
 {
 	return atomic_load_explicit(&p->load, memory_order_relaxed) +
 	       atomic_load_explicit(&p->coming, memory_order_relaxed);
 }
 
-static bool presence_usable(const struct presence *p)
+static bool session_shard_usable(const struct session_shard *p)
 {
 	return atomic_load_explicit(&p->usable, memory_order_acquire);
 }
 
 /* Usable, but there is no link that answers. */
-static bool presence_silent(const struct presence *p)
+static bool session_shard_silent(const struct session_shard *p)
 {
 	return atomic_load_explicit(&p->silent, memory_order_relaxed) >=
 	       atomic_load_explicit(&p->usable, memory_order_relaxed);
 }
 
-static bool presence_better(const struct presence *a, const struct presence *b)
+static bool session_shard_better(const struct session_shard *a, const struct session_shard *b)
 {
-	bool silent = presence_silent(a);
-	return silent == presence_silent(b) ? presence_load(a) < presence_load(b) : !silent;
+	bool silent = session_shard_silent(a);
+	return silent == session_shard_silent(b) ? session_shard_load(a) < session_shard_load(b)
+						 : !silent;
 }
 
 /* A worker other than this one that serves the branch's session; -1: none. */
@@ -179,11 +180,11 @@ static int branch_elsewhere(const struct branch *b, const struct worker *w, unsi
 	const struct session *s = b->service->session;
 	int best = -1;
 	for (unsigned i = 0; i < w->node->n_workers; i++)
-		if (i != w->index && presence_usable(&s->on[i]) &&
-			(best < 0 || presence_better(&s->on[i], &s->on[best])))
+		if (i != w->index && session_shard_usable(&s->on[i]) &&
+			(best < 0 || session_shard_better(&s->on[i], &s->on[best])))
 			best = (int)i;
 	if (best >= 0)
-		*load_out = presence_load(&s->on[best]);
+		*load_out = session_shard_load(&s->on[best]);
 	return best;
 }
 
@@ -201,22 +202,22 @@ static bool server_link_better(const struct server_link *a, const struct server_
 struct server_link *branch_link(const struct branch *b)
 {
 	struct server_link *best = NULL;
-	list_for_each (it, &b->presence->links) {
-		struct server_link *l = list_entry(it, struct server_link, of_presence);
+	list_for_each (it, &b->session_shard->links) {
+		struct server_link *l = list_entry(it, struct server_link, of_session_shard);
 		if (server_link_usable(l) && (!best || server_link_better(l, best)))
 			best = l;
 	}
 	return best;
 }
 
-struct presence *branch_pick_presence(struct worker *w, const struct route *route)
+struct session_shard *branch_pick_session(struct worker *w, const struct route *route)
 {
-	struct presence *best = NULL;
+	struct session_shard *best = NULL;
 	list_for_each (it, &route->entries) {
 		struct session *s = branch_of(it)->service->session;
 		for (unsigned i = 0; i < w->node->n_workers; i++) {
-			struct presence *p = &s->on[i];
-			if (presence_usable(p) && (!best || presence_better(p, best)))
+			struct session_shard *p = &s->on[i];
+			if (session_shard_usable(p) && (!best || session_shard_better(p, best)))
 				best = p;
 		}
 	}
@@ -255,7 +256,7 @@ struct pick branch_pick(struct worker *w, const struct route *route, const struc
 		if (other < 0)
 			continue;
 		if (branch_fails(&b->service->branches[other], now) ||
-			presence_silent(&b->service->session->on[other])) {
+			session_shard_silent(&b->service->session->on[other])) {
 			failing_there = other;
 		} else if (there < 0 || other_load < load) {
 			there = other;

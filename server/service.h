@@ -23,7 +23,7 @@
 #define SERVICE_PLACE_SIZE   (HOSTNAME_SIZE + 8) /* "tcp:2222", "udp:7000-7010", a name, or "" */
 
 struct port;
-struct presence;
+struct session_shard;
 struct session;
 struct server_link;
 struct worker;
@@ -32,9 +32,9 @@ struct worker;
 struct branch {
 	struct route_entry entry; /* in its route: shares its load with the others there */
 	struct service *service;
-	struct presence *presence; /* of its session on this worker */
-	struct list streams;       /* all pooled streams to it */
-	struct list idle;          /* those that wait for a request; the one used last is first */
+	struct session_shard *session_shard; /* of its session on this worker */
+	struct list streams;                 /* all pooled streams to it */
+	struct list idle; /* those that wait for a request; the one used last is first */
 	unsigned n_idle;
 	struct list resting; /* those that rest and are no visitor's */
 	unsigned n_resting;
@@ -178,10 +178,10 @@ struct pick branch_pick(struct worker *w, const struct route *route, const struc
 	bool settled);
 
 /*
- * For who accepts: the presence, of any worker's, that has the fewest under way for it; NULL: none. Its
+ * For who accepts: the session's shard, of any worker's, that has the fewest under way for it; NULL: none. Its
  * `coming` is the caller's to count.
  */
-struct presence *branch_pick_presence(struct worker *w, const struct route *route);
+struct session_shard *branch_pick_session(struct worker *w, const struct route *route);
 
 #define PICK_NONE ((struct pick){.worker = -1})
 

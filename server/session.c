@@ -88,7 +88,7 @@ struct session *session_new(struct registrar *r, struct server_link *l)
 {
 	char more[LOG_LIMIT_MORE];
 	struct node *n = r->node;
-	struct session *s = calloc(1, sizeof(*s) + n->n_workers * sizeof(struct presence));
+	struct session *s = calloc(1, sizeof(*s) + n->n_workers * sizeof(struct session_shard));
 	if (!s)
 		return NULL;
 	s->registrar = r;

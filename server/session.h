@@ -1,7 +1,7 @@
 #pragma once
 /*
  * One authenticated client process and what it publishes (docs/protocol.md, section 7). It belongs to the
- * registrar; its links, which are links, live on workers, where it has a presence.
+ * registrar; its links, which are links, live on workers, where it has a session's shard.
  *
  *	ESTABLISHED, while it has a link -> CLOSED
  */
@@ -26,7 +26,7 @@
 struct registrar;
 
 /* A session on one worker: that thread's alone, but for the atomics. */
-struct presence {
+struct session_shard {
 	struct session *session;
 	struct list links;       /* server_link::of_presence */
 	struct flow_queue flows; /* udp_flow::of_presence */
@@ -56,7 +56,7 @@ struct session {
 	uint64_t refusals_told;       /* a bit for each service number, modulo 64 */
 	struct loop_timer stale;
 	struct round round;
-	struct presence on[]; /* one a worker */
+	struct session_shard on[]; /* one a worker */
 };
 
 /* All on the main thread. */

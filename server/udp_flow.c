@@ -69,7 +69,7 @@ static void udp_flow_over(struct udp_flow *f, const char *why)
 	udp_flow_count_late(f);
 	flow_table_remove(&w->udp.flows, &f->entry);
 	list_unlink(&f->of_udp_port);
-	flow_queue_remove(&f->branch->presence->flows, &f->of_presence);
+	flow_queue_remove(&f->branch->session_shard->flows, &f->of_session_shard);
 	timeout_cancel(&f->idle);
 	census_leave_flow(w, &f->entry.peer, f->counted);
 	atomic_fetch_sub_explicit(&f->branch->service->session->flows, 1, memory_order_relaxed);
@@ -110,7 +110,7 @@ static void udp_flow_answered(struct flow *f, const uint8_t *p, size_t n)
 	branch_worked(s->branch);
 	timeout_start(&udp_flow_worker(s)->udp.idle, &s->idle);
 	flow_table_answered(&s->entry);
-	flow_queue_answered(&s->branch->presence->flows, &s->of_presence);
+	flow_queue_answered(&s->branch->session_shard->flows, &s->of_session_shard);
 	s->bytes[1] += n;
 	udp_port_answer(s->udp_port, &s->entry.peer, &s->entry.local, p, n);
 }
@@ -166,10 +166,10 @@ static bool udp_flow_admit_session(struct worker *w, struct branch *b)
 	atomic_uint *flows = &b->service->session->flows;
 	if (atomic_fetch_add_explicit(flows, 1, memory_order_relaxed) < w->opts->max_flows)
 		return true;
-	struct flow_place *p = flow_queue_victim(&b->presence->flows, UDP_FLOW_UNANSWERED_SHARE,
-		loop_now(w->loop));
+	struct flow_place *p = flow_queue_victim(&b->session_shard->flows,
+		UDP_FLOW_UNANSWERED_SHARE, loop_now(w->loop));
 	if (p) {
-		udp_flow_crowded(container_of(p, struct udp_flow, of_presence),
+		udp_flow_crowded(container_of(p, struct udp_flow, of_session_shard),
 			UDP_PORT_CROWD_CLIENT);
 		return true;
 	}
@@ -220,7 +220,7 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct branch *b,
 	f->began = now;
 	timeout_init(&f->idle);
 	loop_task_init(&f->reap, udp_flow_reap);
-	flow_queue_add(&b->presence->flows, &f->of_presence, now);
+	flow_queue_add(&b->session_shard->flows, &f->of_session_shard, now);
 	list_init(&f->of_udp_port);
 	list_append(&p->flows, &f->of_udp_port);
 	branch_began(b);
@@ -307,7 +307,7 @@ void udp_flow_heard(struct udp_port *h, const struct address *peer, const struct
 	f->bytes[0] += n;
 	timeout_start(&w->udp.idle, &f->idle);
 	flow_table_heard(&f->entry);
-	flow_queue_heard(&f->branch->presence->flows, &f->of_presence);
+	flow_queue_heard(&f->branch->session_shard->flows, &f->of_session_shard);
 	flow_send(&f->flow, p, n, loop_now(w->loop));
 	udp_flow_count_late(f);
 }

@@ -29,7 +29,7 @@ struct udp_flow {
 	struct branch *branch;
 	struct server_link *server_link;
 	struct list of_udp_port;
-	struct flow_place of_presence; /* presence::flows */
+	struct flow_place of_session_shard; /* session_shard::flows */
 	struct timeout idle;
 	struct loop_task reap;
 	bool counted;      /* in the census against its address */
