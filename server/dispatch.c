@@ -215,12 +215,13 @@ void h1_conn_opening(struct stream_user *u, struct frame_open *open_out)
 }
 
 /* A visitor that logged in its connection goes on where it did (rule 33). */
-static struct branch *h1_conn_own_branch(const struct h1_conn *c, const struct route *route)
+static struct service_shard *h1_conn_own_service_shard(const struct h1_conn *c,
+	const struct route *route)
 {
 	const struct pooled_stream *own = c->user.own;
-	return route && own && own->use == POOLED_STREAM_OWN && own->branch->entry.route == route &&
+	return route && own && own->use == POOLED_STREAM_OWN && own->shard->entry.route == route &&
 			       server_link_usable(own->server_link)
-		       ? own->branch
+		       ? own->shard
 		       : NULL;
 }
 
@@ -229,7 +230,7 @@ static bool h1_conn_leaves(struct h1_conn *c, const struct route *route,
 	enum error_page_cause *why_out)
 {
 	list_for_each (it, &route->entries)
-		if (exchange_leaves(&c->ex, branch_of(it)->service, why_out))
+		if (exchange_leaves(&c->ex, service_shard_of(it)->service, why_out))
 			return true;
 	return false;
 }
@@ -255,7 +256,7 @@ static void h1_conn_leave_others(struct h1_conn *c, uint64_t group)
 		pooled_stream_disown(c->user.own);
 }
 
-void h1_conn_send(struct h1_conn *c, const struct branch *but)
+void h1_conn_send(struct h1_conn *c, const struct service_shard *but)
 {
 	struct exchange *ex = &c->ex;
 	struct worker *w = c->worker;
@@ -273,21 +274,21 @@ void h1_conn_send(struct h1_conn *c, const struct branch *but)
 		return;
 	}
 	h1_conn_leave_others(c, group);
-	pick.branch = h1_conn_own_branch(c, route);
-	if (!pick.branch && route)
-		pick = branch_pick(w, route, but, c->moves > 0);
+	pick.shard = h1_conn_own_service_shard(c, route);
+	if (!pick.shard && route)
+		pick = service_shard_pick(w, route, but, c->moves > 0);
 	if (!pick_found(pick)) {
 		h1_conn_wait(c, route);
 		return;
 	}
 	struct pooled_stream *pooled = NULL;
-	if (pick.branch)
-		pooled = pooled_stream_take(pick.branch, &c->user, ex->upgrade);
+	if (pick.shard)
+		pooled = pooled_stream_take(pick.shard, &c->user, ex->upgrade);
 	/* The first may have as many streams as it takes. */
-	if (!pooled && pick.branch) {
-		pick = branch_pick(w, route, pick.branch, c->moves > 0);
-		if (pick.branch)
-			pooled = pooled_stream_take(pick.branch, &c->user, ex->upgrade);
+	if (!pooled && pick.shard) {
+		pick = service_shard_pick(w, route, pick.shard, c->moves > 0);
+		if (pick.shard)
+			pooled = pooled_stream_take(pick.shard, &c->user, ex->upgrade);
 	}
 	if (!pooled && pick.worker >= 0 && c->moves < H1_CONN_MOVES_MAX) {
 		h1_conn_move(c, (unsigned)pick.worker);
@@ -297,8 +298,8 @@ void h1_conn_send(struct h1_conn *c, const struct branch *but)
 		h1_conn_refuse(c, ERROR_PAGE_BUSY);
 		return;
 	}
-	const struct service *service = pick.branch->service;
-	routes_used(&pick.branch->entry);
+	const struct service *service = pick.shard->service;
+	routes_used(&pick.shard->entry);
 	memcpy(ex->session, service->session->name, sizeof(ex->session));
 	if (c->state == H1_CONN_WAITING)
 		h1_conn_set_state(c, H1_CONN_EXCHANGE);
@@ -314,11 +315,11 @@ void h1_conn_send(struct h1_conn *c, const struct branch *but)
 }
 
 /* Whether another session serves the same route. */
-static bool h1_conn_has_other(struct h1_conn *c, const struct branch *but)
+static bool h1_conn_has_other(struct h1_conn *c, const struct service_shard *but)
 {
 	struct worker *w = c->worker;
 	struct route *route = routes_find(&w->routes, exchange_host(&c->ex), loop_now(w->loop));
-	return route && pick_found(branch_pick(w, route, but, c->moves > 0));
+	return route && pick_found(service_shard_pick(w, route, but, c->moves > 0));
 }
 
 /* Rule 37: once, when none of it was written, or when doing it twice does no harm. */
@@ -345,14 +346,14 @@ void h1_conn_leave_link(struct h1_conn *c)
 	if (!h1_conn_may_retry(ex, pooled->stream.sent == pooled->begun_at))
 		return;
 	const struct route *route = routes_find(&w->routes, exchange_host(ex), loop_now(w->loop));
-	struct pick pick = route ? branch_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
+	struct pick pick = route ? service_shard_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
 	if (!pick_found(pick) || pick.last)
 		return;
 	stream_reset(&pooled->stream, FRAME_RESET_CANCELLED);
 	pooled_stream_fail(pooled, FRAME_RESET_LINK_LOST, pooled->stream.sent);
 }
 
-void h1_conn_pooled_stream_lost(struct stream_user *u, const struct branch *branch,
+void h1_conn_pooled_stream_lost(struct stream_user *u, const struct service_shard *shard,
 	enum frame_reset reason, bool untouched)
 {
 	struct h1_conn *c = h1_conn_of(u);
@@ -376,10 +377,10 @@ void h1_conn_pooled_stream_lost(struct stream_user *u, const struct branch *bran
 		return;
 	}
 	bool dial = frame_reset_is_dial(reason);
-	if (h1_conn_may_retry(ex, untouched) && (!dial || h1_conn_has_other(c, branch))) {
+	if (h1_conn_may_retry(ex, untouched) && (!dial || h1_conn_has_other(c, shard))) {
 		ex->again = true;
 		request_body_rewind(ex);
-		h1_conn_send(c, dial ? branch : NULL);
+		h1_conn_send(c, dial ? shard : NULL);
 		return;
 	}
 	h1_conn_refuse(c, error_page_cause_of_reset(reason));

@@ -461,7 +461,7 @@ void h1_conn_answer_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	struct h1_conn *c = h1_conn_timed(entry);
 	if (c->user.pooled)
-		branch_notice(c->user.pooled->branch,
+		service_shard_notice(c->user.pooled->shard,
 			"took request %s and began no answer within %g s; the exit node waits no "
 			"longer (its --response-head-timeout)",
 			c->ex.id, (double)c->worker->opts->response_head_timeout / CLOCK_S);

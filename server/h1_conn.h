@@ -215,9 +215,9 @@ void h1_conn_dispatch(struct h1_conn *c, const struct http1_head *h, size_t behi
 void h1_conn_waited(struct waiter *waiter);
 void h1_conn_waited_in_vain(struct waiter *waiter);
 /* Gives the request to a service of its route, or lets it wait, or refuses it. */
-void h1_conn_send(struct h1_conn *c, const struct branch *but);
+void h1_conn_send(struct h1_conn *c, const struct service_shard *but);
 /* The pooled stream ended before the answer did; sends the request again where that is safe. */
-void h1_conn_pooled_stream_lost(struct stream_user *u, const struct branch *branch,
+void h1_conn_pooled_stream_lost(struct stream_user *u, const struct service_shard *shard,
 	enum frame_reset reason, bool untouched);
 void h1_conn_opening(struct stream_user *u, struct frame_open *open_out);
 /*

@@ -21,7 +21,7 @@ static void port_accepted(struct listener *listener, int fd, const struct addres
 	struct worker *home = port->registrar->worker;
 	struct route *route =
 		routes_find(&home->ports, str_from(port->config.place), loop_now(home->loop));
-	struct session_shard *p = route ? branch_pick_session(home, route) : NULL;
+	struct session_shard *p = route ? service_shard_pick_session(home, route) : NULL;
 	struct listener_config config = port->config;
 	config.port = listener->at;
 	handoff_send(&config, p ? n->workers[p - p->session->on] : home, fd, peer, p);
@@ -112,7 +112,7 @@ static int port_share(struct port *p, const struct session *s, const struct serv
 	struct route_entry *entry =
 		route ? list_first(&route->entries, struct route_entry, link) : NULL;
 	const struct service *other =
-		entry ? container_of(entry, struct branch, entry)->service : NULL;
+		entry ? container_of(entry, struct service_shard, entry)->service : NULL;
 	const char *differs = NULL;
 	if (other && other->session == s)
 		return error_set(err, -EEXIST, "port %u is published by this client already",

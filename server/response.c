@@ -17,7 +17,7 @@ static void response_garbled(struct h1_conn *c, int http1_error, struct str fiel
 	exchange_blame(&c->ex, "answer to request", http1_error, field);
 	/* Of what is no HTTP at all the client knows more (client/upstream/first_answer). */
 	if (http1_error != HTTP1_E_START_LINE)
-		branch_notice(c->user.pooled->branch,
+		service_shard_notice(c->user.pooled->shard,
 			"gave an answer to request %s that is refused, because %s%s%.*s", c->ex.id,
 			http1_error_text(http1_error), field.n ? ": " : "",
 			(int)MIN(field.n, EXCHANGE_BLAMED_MAX), field.n ? field.p : "");
@@ -59,7 +59,7 @@ static ssize_t response_write(struct h1_conn *c, const struct buf *head, const u
 static void response_surplus(struct h1_conn *c)
 {
 	c->ex.pooled_stream_clean = false;
-	branch_distrust(c->user.pooled->branch);
+	service_shard_distrust(c->user.pooled->shard);
 }
 
 /* Answers without a body, to which many an upstream sends one nevertheless, a moment later. */
@@ -184,7 +184,7 @@ static bool response_forward(struct h1_conn *c, const struct http1_head *h,
 {
 	struct buf *head = &c->worker->rewritten;
 	struct rewrite names;
-	f->rewrite = exchange_rewrite(&c->ex, c->user.pooled->branch->service, &names);
+	f->rewrite = exchange_rewrite(&c->ex, c->user.pooled->shard->service, &names);
 	head->start = head->end = 0;
 	int r = forward_response(head, h, f);
 	if (r < 0)
@@ -238,7 +238,7 @@ static bool response_begin(struct h1_conn *c, const struct http1_head *h)
 	ex->answer.chunks.data_only = ex->http10;
 	ex->answer.chunks.padded = true;
 	h1_conn_time(c, NULL);
-	branch_worked(c->user.pooled->branch);
+	service_shard_worked(c->user.pooled->shard);
 
 	struct forward_response f = {
 		.http10 = ex->http10,
@@ -332,7 +332,7 @@ bool response_push_end(struct stream_user *u)
 	if (!ex->headed || ex->answer.kind != HTTP1_BODY_UNTIL_CLOSE) {
 		/* Nothing, or half of what was promised. The former is the client's to see. */
 		if (ex->headed || buf_len(&ex->partial))
-			branch_notice(u->pooled->branch,
+			service_shard_notice(u->pooled->shard,
 				"ended the connection in the middle of its answer to request %s",
 				ex->id);
 		return false;

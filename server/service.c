@@ -16,7 +16,7 @@ struct service *service_new(struct session *s, const struct control *publish)
 {
 	struct node *n = s->registrar->node;
 	struct service *service =
-		calloc(1, sizeof(*service) + n->n_workers * sizeof(struct branch));
+		calloc(1, sizeof(*service) + n->n_workers * sizeof(struct service_shard));
 	if (!service)
 		return NULL;
 	service->session = s;
@@ -38,12 +38,12 @@ struct service *service_new(struct session *s, const struct control *publish)
 	atomic_init(&service->holds, 1);
 	list_init(&service->of_session);
 	for (unsigned i = 0; i < n->n_workers; i++) {
-		struct branch *b = &service->branches[i];
-		b->service = service;
-		b->session_shard = &s->on[i];
-		list_init(&b->streams);
-		list_init(&b->idle);
-		list_init(&b->resting);
+		struct service_shard *shard = &service->shards[i];
+		shard->service = service;
+		shard->session_shard = &s->on[i];
+		list_init(&shard->streams);
+		list_init(&shard->idle);
+		list_init(&shard->resting);
 	}
 	if (!service->upstream || !service->path ||
 		(publish->publish.rewrite && !service->rewrite) ||
@@ -65,9 +65,9 @@ void service_release(struct service *service)
 	free(service);
 }
 
-void branch_distrust(struct branch *b)
+void service_shard_distrust(struct service_shard *shard)
 {
-	struct service *service = b->service;
+	struct service *service = shard->service;
 	if (atomic_exchange_explicit(&service->strict, true, memory_order_relaxed))
 		return;
 	log_warn("%s: the upstream %s sent bytes that no request asked for: its Content-Length is "
@@ -76,61 +76,62 @@ void branch_distrust(struct branch *b)
 		 "goes there",
 		service->place[0] ? service->place : "the catch-all", service->upstream,
 		(unsigned)(POOLED_STREAM_REST_TIME / CLOCK_MS));
-	branch_notice(b,
+	service_shard_notice(shard,
 		"sent bytes that no request asked for: its Content-Length is too short, or it "
 		"answers HEAD with a body; mend it");
 }
 
-void branch_notice(struct branch *b, const char *fmt, ...)
+void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
 {
-	struct server_link *l = branch_link(b);
+	struct server_link *l = service_shard_link(shard);
 	char more[LOG_LIMIT_MORE], text[CONTROL_TEXT / 2], sentence[CONTROL_TEXT + 1];
-	if (!l || !log_limit_pass(&b->notices, loop_now(l->worker->loop), SERVICE_NOTICE_EVERY, 1,
-			  more))
+	if (!l || !log_limit_pass(&shard->notices, loop_now(l->worker->loop), SERVICE_NOTICE_EVERY,
+			  1, more))
 		return;
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	snprintf(sentence, sizeof(sentence), "the upstream %.400s %s%s", b->service->upstream, text,
-		more);
+	snprintf(sentence, sizeof(sentence), "the upstream %.400s %s%s", shard->service->upstream,
+		text, more);
 	struct control m = {.type = CONTROL_NOTICE};
 	m.notice.sentence = sentence;
 	link_send(&l->io.link, &m);
 }
 
-static struct routes *branch_routes(const struct branch *b, struct worker *w)
+static struct routes *service_shard_routes(const struct service_shard *shard, struct worker *w)
 {
-	return b->service->has_port ? &w->ports : &w->routes;
+	return shard->service->has_port ? &w->ports : &w->routes;
 }
 
-int branch_open(struct branch *b, struct worker *w, const struct route **holder_out)
+int service_shard_open(struct service_shard *shard, struct worker *w,
+	const struct route **holder_out)
 {
-	const struct service *service = b->service;
-	int r = routes_claim(branch_routes(b, w), service->session->identity->identity,
-		str_from(service->place), &b->entry, service->at, holder_out);
-	b->named = r == 0 && service_is_named(service);
-	w->n_named += b->named;
+	const struct service *service = shard->service;
+	int r = routes_claim(service_shard_routes(shard, w), service->session->identity->identity,
+		str_from(service->place), &shard->entry, service->at, holder_out);
+	shard->named = r == 0 && service_is_named(service);
+	w->n_named += shard->named;
 	return r;
 }
 
-void branch_close(struct branch *b, struct worker *w)
+void service_shard_close(struct service_shard *shard, struct worker *w)
 {
-	w->n_named -= b->named;
-	b->named = false;
-	routes_release(branch_routes(b, w), &b->entry, b->service->at);
+	w->n_named -= shard->named;
+	shard->named = false;
+	routes_release(service_shard_routes(shard, w), &shard->entry, shard->service->at);
 	worker_expire_routes(w);
-	branch_rest(b, NULL);
-	if (list_empty(&b->streams) && !b->outstanding)
+	service_shard_rest(shard, NULL);
+	if (list_empty(&shard->streams) && !shard->outstanding)
 		return;
-	b->gone = true;
-	atomic_fetch_add_explicit(&b->service->holds, 1, memory_order_relaxed);
+	shard->gone = true;
+	atomic_fetch_add_explicit(&shard->service->holds, 1, memory_order_relaxed);
 }
 
-void branch_emptied(struct branch *b)
+void service_shard_emptied(struct service_shard *shard)
 {
-	b->gone = false;
-	service_release(b->service);
+	shard->gone = false;
+	service_release(shard->service);
 }
 
 const struct service *routes_service(const struct routes *r, struct str name, uint64_t now)
@@ -138,14 +139,14 @@ const struct service *routes_service(const struct routes *r, struct str name, ui
 	const struct route *route = routes_find(r, name, now);
 	if (!route || list_empty(&route->entries))
 		return NULL;
-	return branch_of(route->entries.next)->service;
+	return service_shard_of(route->entries.next)->service;
 }
 
 bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls)
 {
 	if (list_empty(&route->entries))
 		return true;
-	const struct service *service = branch_of(route->entries.next)->service;
+	const struct service *service = service_shard_of(route->entries.next)->service;
 	return service->kind == kind && service->tls == tls;
 }
 
@@ -174,10 +175,11 @@ static bool session_shard_better(const struct session_shard *a, const struct ses
 						 : !silent;
 }
 
-/* A worker other than this one that serves the branch's session; -1: none. */
-static int branch_elsewhere(const struct branch *b, const struct worker *w, unsigned *load_out)
+/* A worker other than this one that serves the shard's session; -1: none. */
+static int service_shard_elsewhere(const struct service_shard *shard, const struct worker *w,
+	unsigned *load_out)
 {
-	const struct session *s = b->service->session;
+	const struct session *s = shard->service->session;
 	int best = -1;
 	for (unsigned i = 0; i < w->node->n_workers; i++)
 		if (i != w->index && session_shard_usable(&s->on[i]) &&
@@ -188,9 +190,9 @@ static int branch_elsewhere(const struct branch *b, const struct worker *w, unsi
 	return best;
 }
 
-static bool branch_fails(const struct branch *b, uint64_t now)
+static bool service_shard_fails(const struct service_shard *shard, uint64_t now)
 {
-	return atomic_load_explicit(&b->failing_until, memory_order_relaxed) > now;
+	return atomic_load_explicit(&shard->failing_until, memory_order_relaxed) > now;
 }
 
 static bool server_link_better(const struct server_link *a, const struct server_link *b)
@@ -199,10 +201,10 @@ static bool server_link_better(const struct server_link *a, const struct server_
 							      : !server_link_silent(a);
 }
 
-struct server_link *branch_link(const struct branch *b)
+struct server_link *service_shard_link(const struct service_shard *shard)
 {
 	struct server_link *best = NULL;
-	list_for_each (it, &b->session_shard->links) {
+	list_for_each (it, &shard->session_shard->links) {
 		struct server_link *l = list_entry(it, struct server_link, of_session_shard);
 		if (server_link_usable(l) && (!best || server_link_better(l, best)))
 			best = l;
@@ -210,11 +212,11 @@ struct server_link *branch_link(const struct branch *b)
 	return best;
 }
 
-struct session_shard *branch_pick_session(struct worker *w, const struct route *route)
+struct session_shard *service_shard_pick_session(struct worker *w, const struct route *route)
 {
 	struct session_shard *best = NULL;
 	list_for_each (it, &route->entries) {
-		struct session *s = branch_of(it)->service->session;
+		struct session *s = service_shard_of(it)->service->session;
 		for (unsigned i = 0; i < w->node->n_workers; i++) {
 			struct session_shard *p = &s->on[i];
 			if (session_shard_usable(p) && (!best || session_shard_better(p, best)))
@@ -228,70 +230,72 @@ struct session_shard *branch_pick_session(struct worker *w, const struct route *
  * A connection that moves costs about as much as a small request, so one goes only where there is far
  * less to do. Two that share a worker part that way, and then stay.
  */
-static bool branch_crowded(const struct branch *b, unsigned elsewhere)
+static bool service_shard_crowded(const struct service_shard *shard, unsigned elsewhere)
 {
-	return b->outstanding > 2 * elsewhere + 1;
+	return shard->outstanding > 2 * elsewhere + 1;
 }
 
-struct pick branch_pick(struct worker *w, const struct route *route, const struct branch *but,
-	bool settled)
+struct pick service_shard_pick(struct worker *w, const struct route *route,
+	const struct service_shard *but, bool settled)
 {
 	uint64_t now = loop_now(w->loop);
-	struct branch *here = NULL, *failing = NULL;
+	struct service_shard *here = NULL, *failing = NULL;
 	int there = -1, failing_there = -1;
 	unsigned load = 0;
 	list_for_each (it, &route->entries) {
-		struct branch *b = branch_of(it);
-		if (b == but)
+		struct service_shard *shard = service_shard_of(it);
+		if (shard == but)
 			continue;
-		const struct server_link *l = branch_link(b);
+		const struct server_link *l = service_shard_link(shard);
 		if (l) {
-			bool last = branch_fails(b, now) || server_link_silent(l);
-			struct branch **rank = last ? &failing : &here;
-			if (!*rank || b->outstanding < (*rank)->outstanding)
-				*rank = b;
+			bool last = service_shard_fails(shard, now) || server_link_silent(l);
+			struct service_shard **rank = last ? &failing : &here;
+			if (!*rank || shard->outstanding < (*rank)->outstanding)
+				*rank = shard;
 		}
 		unsigned other_load = 0;
-		int other = branch_elsewhere(b, w, &other_load);
+		int other = service_shard_elsewhere(shard, w, &other_load);
 		if (other < 0)
 			continue;
-		if (branch_fails(&b->service->branches[other], now) ||
-			session_shard_silent(&b->service->session->on[other])) {
+		if (service_shard_fails(&shard->service->shards[other], now) ||
+			session_shard_silent(&shard->service->session->on[other])) {
 			failing_there = other;
 		} else if (there < 0 || other_load < load) {
 			there = other;
 			load = other_load;
 		}
 	}
-	if (there >= 0 && (!here || (!settled && branch_crowded(here, load))))
+	if (there >= 0 && (!here || (!settled && service_shard_crowded(here, load))))
 		return (struct pick){.worker = there};
 	if (here)
-		return (struct pick){.branch = here, .worker = -1};
+		return (struct pick){.shard = here, .worker = -1};
 	return (struct pick){failing, failing ? -1 : failing_there, .last = true};
 }
 
-void branch_rest(struct branch *b, const struct server_link *l)
+void service_shard_rest(struct service_shard *shard, const struct server_link *l)
 {
-	list_for_each_safe (it, &b->streams) {
-		struct pooled_stream *pooled = list_entry(it, struct pooled_stream, of_branch);
+	list_for_each_safe (it, &shard->streams) {
+		struct pooled_stream *pooled =
+			list_entry(it, struct pooled_stream, of_service_shard);
 		if (!pooled->user && (!l || pooled->server_link == l))
 			pooled_stream_drop(pooled, FRAME_RESET_NONE);
 	}
 }
 
-void branch_failed(struct branch *b, uint64_t now)
+void service_shard_failed(struct service_shard *shard, uint64_t now)
 {
 	/* The dials of one burst fail together, and are one failure. */
-	if (branch_fails(b, now))
+	if (service_shard_fails(shard, now))
 		return;
-	b->penalty = b->penalty ? MIN(2 * b->penalty, SERVICE_PENALTY_MAX) : SERVICE_PENALTY_MIN;
-	atomic_store_explicit(&b->failing_until, now + b->penalty, memory_order_relaxed);
+	shard->penalty =
+		shard->penalty ? MIN(2 * shard->penalty, SERVICE_PENALTY_MAX) : SERVICE_PENALTY_MIN;
+	atomic_store_explicit(&shard->failing_until, now + shard->penalty, memory_order_relaxed);
 }
 
-void branch_worked(struct branch *b)
+void service_shard_worked(struct service_shard *shard)
 {
-	if (!b->penalty)
+	if (!shard->penalty)
 		return;
-	b->penalty = 0;
-	atomic_store_explicit(&b->failing_until, 0, memory_order_relaxed);
+	shard->penalty = 0;
+	atomic_store_explicit(&shard->failing_until, 0, memory_order_relaxed);
 }

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * What a session publishes under one number: an upstream, reachable by one public name or port. The
- * registrar makes it and takes it away; on each worker it has a branch, which is that worker's alone.
+ * registrar makes it and takes it away; on each worker it has a shard, which is that worker's alone.
  */
 #include <stdatomic.h>
 
@@ -17,7 +17,7 @@
 #define SERVICE_PENALTY_MIN CLOCK_S /* rule 31: no requests for so long after a failed dial, */
 #define SERVICE_PENALTY_MAX (30 * CLOCK_S) /* doubling up to this, while another serves the route */
 
-#define SERVICE_NOTICE_EVERY (10 * CLOCK_S) /* between two notices of one branch to its client */
+#define SERVICE_NOTICE_EVERY (10 * CLOCK_S) /* between two notices of one shard to its client */
 
 #define SERVICE_SESSION_NAME 17                  /* characters of a session's name, and a NUL */
 #define SERVICE_PLACE_SIZE   (HOSTNAME_SIZE + 8) /* "tcp:2222", "udp:7000-7010", a name, or "" */
@@ -29,7 +29,7 @@ struct server_link;
 struct worker;
 
 /* A service on one worker. */
-struct branch {
+struct service_shard {
 	struct route_entry entry; /* in its route: shares its load with the others there */
 	struct service *service;
 	struct session_shard *session_shard; /* of its session on this worker */
@@ -73,8 +73,8 @@ struct service {
 	bool granted;
 	struct round round;
 	uint64_t at; /* µs, when the round began: every worker's routes are claimed and lost then */
-	atomic_uint holds; /* the registrar's, and one of each branch that is gone and not empty */
-	struct branch branches[]; /* one a worker */
+	atomic_uint holds; /* the registrar's, and one of each shard that is gone and not empty */
+	struct service_shard shards[]; /* one a worker */
 };
 
 static inline struct str service_alpn(const struct service *s)
@@ -95,9 +95,9 @@ void service_release(struct service *service);
 
 /*
  * Its upstream sent bytes that no request asked for. From here on, for as long as it is published, no stream
- * of it changes visitors before it has rested; said in both logs the first time. On the branch's worker.
+ * of it changes visitors before it has rested; said in both logs the first time. On the shard's worker.
  */
-void branch_distrust(struct branch *b);
+void service_shard_distrust(struct service_shard *shard);
 static inline bool service_strict(const struct service *s)
 {
 	return atomic_load_explicit(&s->strict, memory_order_relaxed);
@@ -125,42 +125,44 @@ static inline bool service_is_named(const struct service *s)
  * On its worker: enters or leaves the routes, as of service::at, so that every worker comes to what the
  * first one decided. 0, ROUTES_TAKEN or -ENOMEM, as routes_claim().
  */
-int branch_open(struct branch *b, struct worker *w, const struct route **holder_out);
+int service_shard_open(struct service_shard *shard, struct worker *w,
+	const struct route **holder_out);
 /* What is under way goes on; pooled streams that wait end. */
-void branch_close(struct branch *b, struct worker *w);
-/* The last pooled stream or caller of a branch that is gone has ended. */
-void branch_emptied(struct branch *b);
+void service_shard_close(struct service_shard *shard, struct worker *w);
+/* The last pooled stream or caller of a shard that is gone has ended. */
+void service_shard_emptied(struct service_shard *shard);
 
 /* One more or less of what is under way. */
-static inline void branch_began(struct branch *b)
+static inline void service_shard_began(struct service_shard *shard)
 {
-	b->outstanding++;
+	shard->outstanding++;
 }
-static inline void branch_finished(struct branch *b)
+static inline void service_shard_finished(struct service_shard *shard)
 {
-	if (!--b->outstanding && b->gone && list_empty(&b->streams))
-		branch_emptied(b);
+	if (!--shard->outstanding && shard->gone && list_empty(&shard->streams))
+		service_shard_emptied(shard);
 }
 
 /*
  * The link of the session on this worker that answers, with the fewest requests under way; NULL: none is
  * usable.
  */
-struct server_link *branch_link(const struct branch *b);
+struct server_link *service_shard_link(const struct service_shard *shard);
 
 /* Any service of the route for that name: all of one route are alike. NULL: none. */
 const struct service *routes_service(const struct routes *r, struct str name, uint64_t now);
 
-static inline struct branch *branch_of(struct list *link)
+static inline struct service_shard *service_shard_of(struct list *link)
 {
-	return container_of(list_entry(link, struct route_entry, link), struct branch, entry);
+	return container_of(list_entry(link, struct route_entry, link), struct service_shard,
+		entry);
 }
 
 /* Who serves a route's next request. */
 struct pick {
-	struct branch *branch; /* of this worker; NULL: none, and */
-	int worker;            /* then where there is one; -1: nowhere */
-	bool last;             /* what there is fails, or does not answer */
+	struct service_shard *shard; /* of this worker; NULL: none, and */
+	int worker;                  /* then where there is one; -1: nowhere */
+	bool last;                   /* what there is fails, or does not answer */
 };
 
 /*
@@ -174,31 +176,32 @@ bool route_takes(const struct route *route, enum control_kind kind, enum control
  * worker's only if it has far less to do, and not for one that came from there just now (`settled`). `but`
  * (or NULL) has just failed.
  */
-struct pick branch_pick(struct worker *w, const struct route *route, const struct branch *but,
-	bool settled);
+struct pick service_shard_pick(struct worker *w, const struct route *route,
+	const struct service_shard *but, bool settled);
 
 /*
  * For who accepts: the session's shard, of any worker's, that has the fewest under way for it; NULL: none. Its
  * `coming` is the caller's to count.
  */
-struct session_shard *branch_pick_session(struct worker *w, const struct route *route);
+struct session_shard *service_shard_pick_session(struct worker *w, const struct route *route);
 
 #define PICK_NONE ((struct pick){.worker = -1})
 
 static inline bool pick_found(struct pick p)
 {
-	return p.branch || p.worker >= 0;
+	return p.shard || p.worker >= 0;
 }
 
 /* Lets go of the pooled streams that wait on a link that is about to leave; NULL: on any. */
-void branch_rest(struct branch *b, const struct server_link *l);
+void service_shard_rest(struct service_shard *shard, const struct server_link *l);
 
 /*
  * For the client's log, whose operator can do something about its upstream: "the upstream URL" and this rest of
  * a sentence, once in SERVICE_NOTICE_EVERY.
  */
-void branch_notice(struct branch *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* A dial at its upstream failed, or succeeded. */
-void branch_failed(struct branch *b, uint64_t now);
-void branch_worked(struct branch *b);
+void service_shard_failed(struct service_shard *shard, uint64_t now);
+void service_shard_worked(struct service_shard *shard);

@@ -274,7 +274,7 @@ static void publish_visit(struct round *r, struct worker *w)
 	struct service *service = container_of(r, struct service, round);
 	const struct route *holder;
 	/* Worker 0 decided; the others can lack nothing but memory, and then find no way there. */
-	if (w->index && branch_open(&service->branches[w->index], w, &holder) != 0)
+	if (w->index && service_shard_open(&service->shards[w->index], w, &holder) != 0)
 		log_error("worker %u cannot serve %s: out of memory", w->index, service->place);
 	waiting_wake(&w->waiting);
 }
@@ -312,7 +312,7 @@ static void publish_home(struct round *r)
 static void withdraw_visit(struct round *r, struct worker *w)
 {
 	struct service *service = container_of(r, struct service, round);
-	branch_close(&service->branches[w->index], w);
+	service_shard_close(&service->shards[w->index], w);
 }
 
 static void withdraw_home(struct round *r)
@@ -350,7 +350,7 @@ void session_withdraw(struct session *s, uint32_t number)
 static void session_suspect_holders(struct session *s, const struct route *route)
 {
 	list_for_each (it, &route->entries) {
-		struct branch *other = branch_of(it);
+		struct service_shard *other = service_shard_of(it);
 		struct session *holder = other->service->session;
 		if (holder == s)
 			continue;
@@ -365,7 +365,7 @@ static bool service_fits(const struct service *service, struct worker *w, struct
 	struct route *route = routes_exact(&w->routes, str_from(service->place));
 	const struct service *other = NULL;
 	if (!service->has_port && route && !list_empty(&route->entries))
-		other = branch_of(route->entries.next)->service;
+		other = service_shard_of(route->entries.next)->service;
 	if (other && (other->kind != service->kind || !service_same_tls(other, service))) {
 		bool alike = other->kind == service->kind && other->tls == service->tls;
 		error_set(err, 0, "%s is published by session %s %s",
@@ -410,7 +410,7 @@ static int session_claim(struct session *s, struct service *service, struct serv
 		return -EEXIST;
 	}
 	const struct route *holder = NULL;
-	r = branch_open(&service->branches[0], w, &holder);
+	r = service_shard_open(&service->shards[0], w, &holder);
 	if (r == ROUTES_TAKEN) {
 		/* Of the same identity share it; whoever has it, is named. */
 		error_set(&err, 0, "%s is held by %s, which publishes %s",
@@ -467,7 +467,7 @@ void session_publish(struct session *s, struct server_link *l, const struct cont
 	s->n_services++;
 	status_changed(&s->registrar->status);
 	s->n_ports += service->port ? service->port->n : 0;
-	session_suspect_holders(s, service->branches[0].entry.route);
+	session_suspect_holders(s, service->shards[0].entry.route);
 	s->n_coming++;
 	round_send(&service->round, session_node(s), publish_visit, publish_home);
 }

@@ -182,7 +182,7 @@ int sharing_check(const struct service *service, struct error *err)
 	if (r || !route)
 		return r;
 	list_for_each (it, &route->entries) {
-		const struct service *other = branch_of(it)->service;
+		const struct service *other = service_shard_of(it)->service;
 		if (other->session == s || session_leaving(other->session) ||
 			!(service->exclusive || other->exclusive))
 			continue;
@@ -222,11 +222,11 @@ static void notify(struct service *service, const struct service *other)
 void sharing_tell(struct service *service)
 {
 	struct registrar *r = service->session->registrar;
-	struct route *route = service->branches[0].entry.route;
+	struct route *route = service->shards[0].entry.route;
 	struct service *first = NULL;
 	char name[SERVICE_PLACE_SIZE + 16], a[WHO_SIZE], b[WHO_SIZE], more[LOG_LIMIT_MORE];
 	list_for_each (it, &route->entries) {
-		struct service *other = branch_of(it)->service;
+		struct service *other = service_shard_of(it)->service;
 		if (other->session == service->session || session_leaving(other->session) ||
 			same_upstream(other, service))
 			continue;

@@ -15,7 +15,7 @@ static void pooled_stream_opening(struct stream *s, struct frame_open *open_out)
 {
 	struct pooled_stream *pooled = pooled_stream_of(s);
 	open_out->kind = pooled->alone ? FRAME_KIND_TCP : FRAME_KIND_HTTP;
-	open_out->service = pooled->branch->service->number;
+	open_out->service = pooled->shard->service->number;
 	if (pooled->user)
 		pooled->user->ops->opening(pooled->user, open_out);
 }
@@ -32,7 +32,7 @@ static size_t pooled_stream_push(struct stream *s, const uint8_t *p, size_t n)
 	if (s->sent > pooled->begun_at)
 		return pooled->user->ops->push(pooled->user, p, n);
 	/* An answer before anything was asked: nobody must get it (rule 33). */
-	branch_distrust(pooled->branch);
+	service_shard_distrust(pooled->shard);
 	pooled_stream_fail(pooled, FRAME_RESET_PROTOCOL, s->sent);
 	return n;
 }
@@ -49,25 +49,25 @@ static void pooled_stream_released(struct pooled_stream *pooled)
 {
 	pooled->user = NULL;
 	server_link_finished(pooled->server_link);
-	branch_finished(pooled->branch);
+	service_shard_finished(pooled->shard);
 }
 
-/* Off the branch's lists of those that wait for anybody, or rest without an owner. */
+/* Off the shard's lists of those that wait for anybody, or rest without an owner. */
 static void pooled_stream_unshelve(struct pooled_stream *pooled)
 {
 	if (!list_linked(&pooled->idle))
 		return;
 	list_unlink(&pooled->idle);
 	if (pooled->use == POOLED_STREAM_RESTING)
-		pooled->branch->n_resting--;
+		pooled->shard->n_resting--;
 	else
-		pooled->branch->n_idle--;
+		pooled->shard->n_idle--;
 }
 
 /* Out of every list; memory goes at the end of the turn. */
 static void pooled_stream_detach(struct pooled_stream *pooled)
 {
-	list_unlink(&pooled->of_branch);
+	list_unlink(&pooled->of_service_shard);
 	timeout_cancel(&pooled->kept);
 	pooled_stream_unshelve(pooled);
 	if (pooled->owner) {
@@ -77,9 +77,9 @@ static void pooled_stream_detach(struct pooled_stream *pooled)
 	if (pooled->user) {
 		pooled->user->pooled = NULL;
 		pooled_stream_released(pooled);
-	} else if (pooled->branch->gone && !pooled->branch->outstanding &&
-		   list_empty(&pooled->branch->streams)) {
-		branch_emptied(pooled->branch);
+	} else if (pooled->shard->gone && !pooled->shard->outstanding &&
+		   list_empty(&pooled->shard->streams)) {
+		service_shard_emptied(pooled->shard);
 	}
 	loop_defer(pooled->server_link->worker->loop, LOOP_PHASE_REAP, &pooled->reap);
 }
@@ -102,16 +102,16 @@ static void pooled_stream_lost(struct pooled_stream *pooled, enum frame_reset re
 	uint64_t taken)
 {
 	struct stream_user *u = pooled->user;
-	struct branch *branch = pooled->branch;
+	struct service_shard *shard = pooled->shard;
 	bool untouched = u && pooled_stream_untouched(pooled, reason, taken);
-	/* Before a branch that is gone goes with its last pooled stream. */
+	/* Before a shard that is gone goes with its last pooled stream. */
 	if (frame_reset_is_dial(reason))
-		branch_failed(branch, loop_now(pooled->server_link->worker->loop));
+		service_shard_failed(shard, loop_now(pooled->server_link->worker->loop));
 	if (reason == FRAME_RESET_SURPLUS)
-		branch_distrust(branch);
+		service_shard_distrust(shard);
 	pooled_stream_detach(pooled);
 	if (u)
-		u->ops->lost(u, branch, reason, untouched);
+		u->ops->lost(u, shard, reason, untouched);
 }
 
 static void pooled_stream_closed(struct stream *s, enum frame_reset reason, uint64_t taken)
@@ -132,25 +132,25 @@ static void pooled_stream_reap(struct loop_task *task)
 	free(container_of(task, struct pooled_stream, reap));
 }
 
-static struct pooled_stream *pooled_stream_new(struct branch *branch, bool alone)
+static struct pooled_stream *pooled_stream_new(struct service_shard *shard, bool alone)
 {
-	struct server_link *server_link = branch_link(branch);
+	struct server_link *server_link = service_shard_link(shard);
 	struct pooled_stream *pooled = server_link ? calloc(1, sizeof(*pooled)) : NULL;
 	if (!pooled)
 		return NULL;
 	stream_init(&pooled->stream, &pooled_stream_ops);
-	list_init(&pooled->of_branch);
+	list_init(&pooled->of_service_shard);
 	list_init(&pooled->idle);
 	timeout_init(&pooled->kept);
 	loop_task_init(&pooled->reap, pooled_stream_reap);
-	pooled->branch = branch;
+	pooled->shard = shard;
 	pooled->server_link = server_link;
 	pooled->alone = alone;
 	if (mux_open(&server_link->io.link.mux, &pooled->stream) < 0) {
 		free(pooled);
 		return NULL;
 	}
-	list_append(&branch->streams, &pooled->of_branch);
+	list_append(&shard->streams, &pooled->of_service_shard);
 	return pooled;
 }
 
@@ -158,40 +158,42 @@ static struct pooled_stream *pooled_stream_new(struct branch *branch, bool alone
 static bool pooled_stream_answers(const struct pooled_stream *pooled)
 {
 	const struct server_link *other =
-		server_link_silent(pooled->server_link) ? branch_link(pooled->branch) : NULL;
+		server_link_silent(pooled->server_link) ? service_shard_link(pooled->shard) : NULL;
 	return !other || server_link_silent(other);
 }
 
 /* One that is kept, and may serve this request; NULL: none. */
-static struct pooled_stream *pooled_stream_find(const struct branch *branch,
+static struct pooled_stream *pooled_stream_find(const struct service_shard *shard,
 	const struct stream_user *u, bool alone)
 {
-	struct pooled_stream *own = u->own && u->own->branch == branch ? u->own : NULL;
+	struct pooled_stream *own = u->own && u->own->shard == shard ? u->own : NULL;
 	if (own && (own->use == POOLED_STREAM_OWN || (!alone && pooled_stream_answers(own))))
 		return own;
-	if (alone || list_empty(&branch->idle))
+	if (alone || list_empty(&shard->idle))
 		return NULL;
-	struct pooled_stream *pooled = list_entry(branch->idle.next, struct pooled_stream, idle);
+	struct pooled_stream *pooled = list_entry(shard->idle.next, struct pooled_stream, idle);
 	return pooled_stream_answers(pooled) ? pooled : NULL;
 }
 
 /* A service that was found to send what nobody asked for: pooled streams that did not rest serve nobody. */
-static void branch_heed_distrust(struct branch *branch)
+static void service_shard_heed_distrust(struct service_shard *shard)
 {
-	if (branch->strict || !service_strict(branch->service))
+	if (shard->strict || !service_strict(shard->service))
 		return;
-	branch->strict = true;
-	list_for_each_safe (it, &branch->streams) {
-		struct pooled_stream *pooled = list_entry(it, struct pooled_stream, of_branch);
+	shard->strict = true;
+	list_for_each_safe (it, &shard->streams) {
+		struct pooled_stream *pooled =
+			list_entry(it, struct pooled_stream, of_service_shard);
 		if (!pooled->user && pooled->use == POOLED_STREAM_SHARED)
 			pooled_stream_drop(pooled, FRAME_RESET_NONE);
 	}
 }
 
-struct pooled_stream *pooled_stream_take(struct branch *branch, struct stream_user *u, bool alone)
+struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct stream_user *u,
+	bool alone)
 {
-	branch_heed_distrust(branch);
-	struct pooled_stream *pooled = pooled_stream_find(branch, u, alone);
+	service_shard_heed_distrust(shard);
+	struct pooled_stream *pooled = pooled_stream_find(shard, u, alone);
 	if (pooled) {
 		pooled_stream_unshelve(pooled);
 		timeout_cancel(&pooled->kept);
@@ -199,14 +201,14 @@ struct pooled_stream *pooled_stream_take(struct branch *branch, struct stream_us
 			pooled->use = POOLED_STREAM_DOUBTFUL;
 		stream_reuse(&pooled->stream);
 	} else {
-		pooled = pooled_stream_new(branch, alone);
+		pooled = pooled_stream_new(shard, alone);
 		if (!pooled)
 			return NULL;
 	}
 	pooled->user = u;
 	u->pooled = pooled;
 	pooled->begun_at = pooled->stream.sent;
-	branch_began(branch);
+	service_shard_began(shard);
 	server_link_began(pooled->server_link);
 	return pooled;
 }
@@ -214,25 +216,25 @@ struct pooled_stream *pooled_stream_take(struct branch *branch, struct stream_us
 /* Waits for anybody's request. */
 static void pooled_stream_shelve(struct pooled_stream *pooled)
 {
-	struct branch *branch = pooled->branch;
+	struct service_shard *shard = pooled->shard;
 	struct worker *w = pooled->server_link->worker;
-	bool surplus = branch->n_idle >= w->opts->kept_streams;
+	bool surplus = shard->n_idle >= w->opts->kept_streams;
 	pooled->use = POOLED_STREAM_SHARED;
-	list_prepend(&branch->idle, &pooled->idle);
-	branch->n_idle++;
+	list_prepend(&shard->idle, &pooled->idle);
+	shard->n_idle++;
 	timeout_start(surplus ? &w->surplus : &w->kept, &pooled->kept);
 }
 
 /* Rests without an owner. As many may as may wait: each is a connection to the upstream. */
 static void pooled_stream_rest(struct pooled_stream *pooled)
 {
-	struct branch *branch = pooled->branch;
-	if (branch->n_resting >= pooled->server_link->worker->opts->kept_streams) {
+	struct service_shard *shard = pooled->shard;
+	if (shard->n_resting >= pooled->server_link->worker->opts->kept_streams) {
 		pooled_stream_drop(pooled, FRAME_RESET_NONE);
 		return;
 	}
-	list_append(&branch->resting, &pooled->idle);
-	branch->n_resting++;
+	list_append(&shard->resting, &pooled->idle);
+	shard->n_resting++;
 }
 
 void pooled_stream_disown(struct pooled_stream *pooled)
@@ -271,7 +273,7 @@ static void pooled_stream_own(struct pooled_stream *pooled, struct stream_user *
 static enum pooled_stream_use pooled_stream_next_use(const struct pooled_stream *pooled,
 	enum pooled_stream_use use)
 {
-	const struct service *service = pooled->branch->service;
+	const struct service *service = pooled->shard->service;
 	if (service->per_visitor)
 		return POOLED_STREAM_OWN;
 	return MAX(MAX(pooled->use, use),
@@ -281,7 +283,7 @@ static enum pooled_stream_use pooled_stream_next_use(const struct pooled_stream 
 void pooled_stream_keep(struct pooled_stream *pooled, enum pooled_stream_use use)
 {
 	struct stream_user *u = pooled->user;
-	if (pooled->stream.state != STREAM_OPEN || pooled->stream.queued || pooled->branch->gone ||
+	if (pooled->stream.state != STREAM_OPEN || pooled->stream.queued || pooled->shard->gone ||
 		pooled->server_link->state != SERVER_LINK_ESTABLISHED) {
 		pooled_stream_drop(pooled, FRAME_RESET_NONE);
 		return;

@@ -45,10 +45,10 @@ struct stream_user_ops {
 	bool (*push_end)(struct stream_user *u);
 	/*
 	 * The pooled stream is gone before the answer was over. `untouched`: none of the request's bytes were
-	 * written to the upstream's socket. `branch` may be gone as well: it tells the others apart.
+	 * written to the upstream's socket. `shard` may be gone as well: it tells the others apart.
 	 */
-	void (*lost)(struct stream_user *u, const struct branch *branch, enum frame_reset reason,
-		bool untouched);
+	void (*lost)(struct stream_user *u, const struct service_shard *shard,
+		enum frame_reset reason, bool untouched);
 };
 
 /* Embedded in the user. */
@@ -60,15 +60,15 @@ struct stream_user {
 
 struct pooled_stream {
 	struct stream stream;
-	struct branch *branch;
+	struct service_shard *shard;
 	struct server_link *server_link; /* of whose link it is */
 	struct stream_user *user;        /* whose request it carries; NULL while it waits */
 	enum pooled_stream_use use;
 	struct stream_user *owner; /* NULL: nobody's, or it rests and its visitor is gone */
 	bool alone; /* carries one request and what becomes of it, as a stream of kind tcp */
-	struct list of_branch; /* branch::streams */
-	struct list idle;      /* branch::idle, or ::resting */
-	struct timeout kept;   /* while it waits or rests */
+	struct list of_service_shard; /* service_shard::streams */
+	struct list idle;             /* service_shard::idle, or ::resting */
+	struct timeout kept;          /* while it waits or rests */
 	struct loop_task reap;
 	uint64_t begun_at; /* bytes sent before the present request, or the next */
 };
@@ -78,7 +78,8 @@ struct pooled_stream {
  * for another protocol: its pooled stream carries nothing else, because half-close has another meaning there. NULL
  * when the session takes no more streams, or memory is out.
  */
-struct pooled_stream *pooled_stream_take(struct branch *branch, struct stream_user *u, bool alone);
+struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct stream_user *u,
+	bool alone);
 
 /*
  * The exchange is over and the pooled stream clean: it waits for the next, shortly if enough others do, for whom

@@ -62,9 +62,9 @@ static void tcp_conn_end(struct tcp_conn *c, const char *why)
 	list_unlink(&c->link);
 	charge_drop(&w->charges, &c->charge);
 	admission_leave(w->node, &c->peer, c->counted);
-	if (c->branch) {
+	if (c->shard) {
 		server_link_finished(c->server_link);
-		branch_finished(c->branch);
+		service_shard_finished(c->shard);
 	}
 	loop_defer(w->loop, LOOP_PHASE_REAP, &c->reap);
 }
@@ -100,16 +100,16 @@ static void tcp_conn_ended(struct relay *relay, enum frame_reset reason)
 {
 	struct tcp_conn *c = container_of(relay, struct tcp_conn, relay);
 	if (frame_reset_is_dial(reason))
-		branch_failed(c->branch, loop_now(c->worker->loop));
+		service_shard_failed(c->shard, loop_now(c->worker->loop));
 	else if (reason == FRAME_RESET_NONE || relay->stream.taken)
-		branch_worked(c->branch);
+		service_shard_worked(c->shard);
 	tcp_conn_end(c, reason == FRAME_RESET_NONE ? NULL : frame_reset_name(reason));
 }
 
 static void tcp_conn_opening(struct relay *relay, struct frame_open *open_out)
 {
 	struct tcp_conn *c = container_of(relay, struct tcp_conn, relay);
-	const struct service *service = c->branch->service;
+	const struct service *service = c->shard->service;
 	open_out->kind = FRAME_KIND_TCP;
 	open_out->service = service_number(service, c->port);
 	open_out->visitor = frame_addr_of(&c->peer);
@@ -117,20 +117,20 @@ static void tcp_conn_opening(struct relay *relay, struct frame_open *open_out)
 	frame_open_set_tls(&c->relay.conn, service_alpn(service), open_out);
 }
 
-static void tcp_conn_open(struct tcp_conn *c, struct branch *b)
+static void tcp_conn_open(struct tcp_conn *c, struct service_shard *shard)
 {
-	struct server_link *l = branch_link(b);
+	struct server_link *l = service_shard_link(shard);
 	if (!l || mux_open(&l->io.link.mux, &c->relay.stream) < 0) {
 		tcp_conn_close(c, "busy");
 		return;
 	}
 	tcp_conn_set_state(c, TCP_CONN_OPEN);
-	c->branch = b;
+	c->shard = shard;
 	c->server_link = l;
-	branch_began(b);
+	service_shard_began(shard);
 	server_link_began(l);
-	routes_used(&b->entry);
-	memcpy(c->session, b->service->session->name, sizeof(c->session));
+	routes_used(&shard->entry);
+	memcpy(c->session, shard->service->session->name, sizeof(c->session));
 	struct detached_conn detached = c->detached;
 	c->detached = DETACHED_CONN_NULL;
 	/* OPEN goes out before the visitor has said anything: the upstream may speak first. */
@@ -187,11 +187,11 @@ static void tcp_conn_find(struct tcp_conn *c)
 	struct worker *w = c->worker;
 	struct routes *routes = c->by_name ? &w->routes : &w->ports;
 	struct route *route = routes_find(routes, str_from(c->place), loop_now(w->loop));
-	struct pick pick = route ? branch_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
+	struct pick pick = route ? service_shard_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
 	if (route && !tcp_conn_fits(c, route))
 		tcp_conn_close(c, "no-route");
-	else if (pick.branch)
-		tcp_conn_open(c, pick.branch);
+	else if (pick.shard)
+		tcp_conn_open(c, pick.shard);
 	else if (pick.worker >= 0)
 		tcp_conn_move(c, (unsigned)pick.worker);
 	else if (!waiting_due(w, route))

@@ -24,7 +24,7 @@ struct tcp_conn {
 	struct list link; /* worker::tcp_conns */
 	enum tcp_conn_state state;
 	struct detached_conn detached; /* until it is OPEN */
-	struct branch *branch;
+	struct service_shard *shard;
 	struct server_link *server_link;
 	struct waiter waiter;
 	struct mail mail;

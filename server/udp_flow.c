@@ -37,7 +37,7 @@ static void udp_flow_log(const struct udp_flow *f, const char *why)
 		.bytes_in = f->bytes[0],
 		.bytes_out = f->bytes[1],
 		.duration = loop_now(udp_flow_worker(f)->loop) - f->began,
-		.session = str_from(f->branch->service->session->name),
+		.session = str_from(f->shard->service->session->name),
 		.why = why,
 	};
 	access_log(&a);
@@ -69,12 +69,12 @@ static void udp_flow_over(struct udp_flow *f, const char *why)
 	udp_flow_count_late(f);
 	flow_table_remove(&w->udp.flows, &f->entry);
 	list_unlink(&f->of_udp_port);
-	flow_queue_remove(&f->branch->session_shard->flows, &f->of_session_shard);
+	flow_queue_remove(&f->shard->session_shard->flows, &f->of_session_shard);
 	timeout_cancel(&f->idle);
 	census_leave_flow(w, &f->entry.peer, f->counted);
-	atomic_fetch_sub_explicit(&f->branch->service->session->flows, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&f->shard->service->session->flows, 1, memory_order_relaxed);
 	server_link_finished(f->server_link);
-	branch_finished(f->branch);
+	service_shard_finished(f->shard);
 	loop_defer(w->loop, LOOP_PHASE_REAP, &f->reap);
 }
 
@@ -99,7 +99,7 @@ static void udp_flow_idle_expired(struct timeout_queue *queue, struct timeout *e
 static void udp_flow_opening(struct flow *f, struct frame_open *open_out)
 {
 	struct udp_flow *s = udp_flow_of(f);
-	open_out->service = service_number(s->branch->service, s->entry.local.port);
+	open_out->service = service_number(s->shard->service, s->entry.local.port);
 	open_out->visitor = frame_addr_of(&s->entry.peer);
 	open_out->local = frame_addr_of(&s->entry.local);
 }
@@ -107,10 +107,10 @@ static void udp_flow_opening(struct flow *f, struct frame_open *open_out)
 static void udp_flow_answered(struct flow *f, const uint8_t *p, size_t n)
 {
 	struct udp_flow *s = udp_flow_of(f);
-	branch_worked(s->branch);
+	service_shard_worked(s->shard);
 	timeout_start(&udp_flow_worker(s)->udp.idle, &s->idle);
 	flow_table_answered(&s->entry);
-	flow_queue_answered(&s->branch->session_shard->flows, &s->of_session_shard);
+	flow_queue_answered(&s->shard->session_shard->flows, &s->of_session_shard);
 	s->bytes[1] += n;
 	udp_port_answer(s->udp_port, &s->entry.peer, &s->entry.local, p, n);
 }
@@ -119,7 +119,7 @@ static void udp_flow_closed(struct flow *f, enum frame_reset reason)
 {
 	struct udp_flow *s = udp_flow_of(f);
 	if (frame_reset_is_dial(reason))
-		branch_failed(s->branch, loop_now(udp_flow_worker(s)->loop));
+		service_shard_failed(s->shard, loop_now(udp_flow_worker(s)->loop));
 	bool in_order = reason == FRAME_RESET_NONE || reason == FRAME_RESET_TIMEOUT;
 	udp_flow_over(s, in_order ? NULL : frame_reset_name(reason));
 }
@@ -143,10 +143,11 @@ static void udp_flow_crowded(struct udp_flow *f, enum udp_port_crowd why)
  * address may have follows what is free: while less than half of the session's are taken, nobody is in
  * anybody's way.
  */
-static bool udp_flow_admit_address(struct worker *w, struct branch *b, const struct address *peer)
+static bool udp_flow_admit_address(struct worker *w, struct service_shard *shard,
+	const struct address *peer)
 {
 	struct census *census = &w->node->census;
-	atomic_uint *flows = &b->service->session->flows;
+	atomic_uint *flows = &shard->service->session->flows;
 	bool plenty = atomic_load_explicit(flows, memory_order_relaxed) * 2 < w->opts->max_flows;
 	unsigned limit = plenty ? 0 : (unsigned)w->opts->max_flows_per_visitor;
 	int r = census_enter(census, CENSUS_FLOW, peer, 0, limit);
@@ -161,12 +162,12 @@ static bool udp_flow_admit_address(struct worker *w, struct branch *b, const str
 }
 
 /* The same for the session. */
-static bool udp_flow_admit_session(struct worker *w, struct branch *b)
+static bool udp_flow_admit_session(struct worker *w, struct service_shard *shard)
 {
-	atomic_uint *flows = &b->service->session->flows;
+	atomic_uint *flows = &shard->service->session->flows;
 	if (atomic_fetch_add_explicit(flows, 1, memory_order_relaxed) < w->opts->max_flows)
 		return true;
-	struct flow_place *p = flow_queue_victim(&b->session_shard->flows,
+	struct flow_place *p = flow_queue_victim(&shard->session_shard->flows,
 		UDP_FLOW_UNANSWERED_SHARE, loop_now(w->loop));
 	if (p) {
 		udp_flow_crowded(container_of(p, struct udp_flow, of_session_shard),
@@ -179,25 +180,25 @@ static bool udp_flow_admit_session(struct worker *w, struct branch *b)
 }
 
 /* `counted`: the address is held against it. */
-static bool udp_flow_admit(struct worker *w, struct branch *b, const struct address *peer,
-	bool counted)
+static bool udp_flow_admit(struct worker *w, struct service_shard *shard,
+	const struct address *peer, bool counted)
 {
 	if (!counted)
 		census_enter(&w->node->census, CENSUS_FLOW, NULL, 0, 0);
-	else if (!udp_flow_admit_address(w, b, peer))
+	else if (!udp_flow_admit_address(w, shard, peer))
 		return false;
-	if (udp_flow_admit_session(w, b))
+	if (udp_flow_admit_session(w, shard))
 		return true;
 	census_leave_flow(w, peer, counted);
 	return false;
 }
 
 /* NULL when there is no memory, or the client takes no more streams. */
-static struct udp_flow *udp_flow_start(struct udp_port *p, struct branch *b,
+static struct udp_flow *udp_flow_start(struct udp_port *p, struct service_shard *shard,
 	const struct address *peer, const struct address *local)
 {
 	struct worker *w = p->worker;
-	struct server_link *l = branch_link(b);
+	struct server_link *l = service_shard_link(shard);
 	struct udp_flow *f = l ? calloc(1, sizeof(*f)) : NULL;
 	if (!f)
 		return NULL;
@@ -215,33 +216,33 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct branch *b,
 		return NULL;
 	}
 	f->udp_port = p;
-	f->branch = b;
+	f->shard = shard;
 	f->server_link = l;
 	f->began = now;
 	timeout_init(&f->idle);
 	loop_task_init(&f->reap, udp_flow_reap);
-	flow_queue_add(&b->session_shard->flows, &f->of_session_shard, now);
+	flow_queue_add(&shard->session_shard->flows, &f->of_session_shard, now);
 	list_init(&f->of_udp_port);
 	list_append(&p->flows, &f->of_udp_port);
-	branch_began(b);
+	service_shard_began(shard);
 	server_link_began(l);
-	routes_used(&b->entry);
+	routes_used(&shard->entry);
 	return f;
 }
 
-static struct udp_flow *udp_flow_new(struct udp_port *p, struct branch *b,
+static struct udp_flow *udp_flow_new(struct udp_port *p, struct service_shard *shard,
 	const struct address *peer, const struct address *local)
 {
 	struct worker *w = p->worker;
 	bool counted = !cidr_list_has(&w->opts->trusted, peer);
-	if (!udp_flow_admit(w, b, peer, counted))
+	if (!udp_flow_admit(w, shard, peer, counted))
 		return NULL;
-	struct udp_flow *f = udp_flow_start(p, b, peer, local);
+	struct udp_flow *f = udp_flow_start(p, shard, peer, local);
 	if (f) {
 		f->counted = counted;
 		return f;
 	}
-	atomic_fetch_sub_explicit(&b->service->session->flows, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&shard->service->session->flows, 1, memory_order_relaxed);
 	census_leave_flow(w, peer, counted);
 	return NULL;
 }
@@ -254,7 +255,7 @@ static struct pick udp_flow_pick(struct worker *w, struct udp_port *p)
 {
 	struct route *route =
 		w->draining ? NULL : routes_find(&w->ports, str_from(p->place), loop_now(w->loop));
-	return route ? branch_pick(w, route, NULL, true) : PICK_NONE;
+	return route ? service_shard_pick(w, route, NULL, true) : PICK_NONE;
 }
 
 /* A link that does not answer while another does is none to wait for with a first question (rule 46). */
@@ -276,7 +277,7 @@ static struct udp_flow *udp_flow_find(struct udp_port *p, const struct address *
 	struct flow_table_entry *e = flow_table_find(&p->worker->udp.flows, p, peer, local);
 	struct udp_flow *f = e ? container_of(e, struct udp_flow, entry) : NULL;
 	const char *over = NULL;
-	if (f && f->branch->gone)
+	if (f && f->shard->gone)
 		over = "withdrawn";
 	else if (f && udp_flow_stranded(f))
 		over = "link_silent";
@@ -293,13 +294,13 @@ void udp_flow_heard(struct udp_port *h, const struct address *peer, const struct
 	struct udp_flow *f = udp_flow_find(h, peer, local);
 	if (!f) {
 		struct pick pick = udp_flow_pick(w, h);
-		if (!pick.branch && pick.worker >= 0 && udp_port_move(h, (unsigned)pick.worker)) {
+		if (!pick.shard && pick.worker >= 0 && udp_port_move(h, (unsigned)pick.worker)) {
 			udp_port_carry(h, peer, local, p, n);
 			return;
 		}
-		f = pick.branch ? udp_flow_new(h, pick.branch, peer, local) : NULL;
+		f = pick.shard ? udp_flow_new(h, pick.shard, peer, local) : NULL;
 		if (!f) {
-			udp_port_dropped(h, pick.branch ? UDP_PORT_DROP_FULL : UDP_PORT_DROP_NOBODY,
+			udp_port_dropped(h, pick.shard ? UDP_PORT_DROP_FULL : UDP_PORT_DROP_NOBODY,
 				1, peer);
 			return;
 		}
@@ -307,7 +308,7 @@ void udp_flow_heard(struct udp_port *h, const struct address *peer, const struct
 	f->bytes[0] += n;
 	timeout_start(&w->udp.idle, &f->idle);
 	flow_table_heard(&f->entry);
-	flow_queue_heard(&f->branch->session_shard->flows, &f->of_session_shard);
+	flow_queue_heard(&f->shard->session_shard->flows, &f->of_session_shard);
 	flow_send(&f->flow, p, n, loop_now(w->loop));
 	udp_flow_count_late(f);
 }

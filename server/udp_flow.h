@@ -26,7 +26,7 @@ struct udp_flow {
 	struct flow_table_entry entry; /* its port is the UDP port */
 	struct flow flow;
 	struct udp_port *udp_port;
-	struct branch *branch;
+	struct service_shard *shard;
 	struct server_link *server_link;
 	struct list of_udp_port;
 	struct flow_place of_session_shard; /* session_shard::flows */

@@ -14,7 +14,7 @@ static void waiting_expired(struct timeout_queue *queue, struct timeout *entry)
 static bool waiting_over(struct worker *worker, const struct waiter *w)
 {
 	struct route *route = routes_find(w->routes, w->host, loop_now(worker->loop));
-	return route && pick_found(branch_pick(worker, route, NULL, true));
+	return route && pick_found(service_shard_pick(worker, route, NULL, true));
 }
 
 static void waiting_run(struct loop_task *task)

@@ -28,7 +28,7 @@ void worker_rest_streams(struct worker *w, const struct server_link *l)
 	list_for_each (it, &w->routes.all) {
 		struct route *route = list_entry(it, struct route, all);
 		list_for_each (at, &route->entries)
-			branch_rest(branch_of(at), l);
+			service_shard_rest(service_shard_of(at), l);
 	}
 }
 

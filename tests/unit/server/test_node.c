@@ -178,21 +178,21 @@ static struct session *only_session(struct house *h)
 	return s;
 }
 
-/* The first branch of the name on that worker, or NULL. */
-static struct branch *branch_at(struct house *h, unsigned worker, const char *host)
+/* The first shard of the name on that worker, or NULL. */
+static struct service_shard *service_shard_at(struct house *h, unsigned worker, const char *host)
 {
 	struct worker *w = h->node.workers[worker];
 	struct route *route = routes_find(&w->routes, str_from(host), loop_now(w->loop));
 	struct route_entry *e =
 		route ? list_first(&route->entries, struct route_entry, link) : NULL;
-	return e ? container_of(e, struct branch, entry) : NULL;
+	return e ? container_of(e, struct service_shard, entry) : NULL;
 }
 
 static unsigned workers_with(struct house *h, const char *host)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < WORKERS; i++)
-		n += branch_at(h, i, host) != NULL;
+		n += service_shard_at(h, i, host) != NULL;
 	return n;
 }
 
@@ -261,9 +261,9 @@ static void test_publish(void **state)
 static void look_everywhere(struct house *h, const char *host)
 {
 	for (unsigned i = 0; i < WORKERS; i++) {
-		struct branch *b = branch_at(h, i, host);
-		if (b)
-			branch_pick(h->node.workers[i], b->entry.route, NULL, false);
+		struct service_shard *shard = service_shard_at(h, i, host);
+		if (shard)
+			service_shard_pick(h->node.workers[i], shard->entry.route, NULL, false);
 	}
 }
 
@@ -301,22 +301,23 @@ static void test_outstanding(void **state)
 	struct server_link *l = dial(h, &alice, "one", NULL);
 	publish(l, 1, "a.example");
 	settle(h);
-	struct branch *one = branch_at(h, 1, "a.example"), *two = branch_at(h, 2, "a.example");
+	struct service_shard *one = service_shard_at(h, 1, "a.example"),
+			     *two = service_shard_at(h, 2, "a.example");
 	struct service *service = one->service;
-	branch_began(one);
-	branch_began(one);
-	branch_began(two);
+	service_shard_began(one);
+	service_shard_began(one);
+	service_shard_began(two);
 	withdraw(l, 1);
 	settle(h);
 	assert_int_equal(workers_with(h, "a.example"), 0);
-	assert_true(one->gone && two->gone && !service->branches[0].gone);
+	assert_true(one->gone && two->gone && !service->shards[0].gone);
 	assert_int_equal(service->holds, 2); /* the registrar has let go of it */
-	branch_finished(one);
+	service_shard_finished(one);
 	assert_int_equal(service->holds, 2);
-	branch_finished(one);
+	service_shard_finished(one);
 	assert_int_equal(service->holds, 1);
 	assert_string_equal(service->upstream, "http://127.0.0.1:3000");
-	branch_finished(two);
+	service_shard_finished(two);
 }
 
 /* A name is free on all workers when it is on the first, whatever their clocks say. */
@@ -328,22 +329,23 @@ static void test_one_time(void **state)
 	settle(h);
 	publish(dial(h, &bob, "two", NULL), 1, "b.example");
 	settle(h);
-	struct service *was = branch_at(h, 0, "a.example")->service;
-	struct service *now = branch_at(h, 0, "b.example")->service;
+	struct service *was = service_shard_at(h, 0, "a.example")->service;
+	struct service *now = service_shard_at(h, 0, "b.example")->service;
 	uint64_t lost = was->at + 1000 * CLOCK_S;
 	const struct route *holder;
 	was->at = lost;
 	for (unsigned i = 0; i < WORKERS; i++)
-		branch_close(&was->branches[i], h->node.workers[i]);
+		service_shard_close(&was->shards[i], h->node.workers[i]);
 	for (unsigned i = 0; i < WORKERS; i++)
-		branch_close(&now->branches[i], h->node.workers[i]);
+		service_shard_close(&now->shards[i], h->node.workers[i]);
 	strcpy(now->place, "a.example");
 	for (unsigned i = 0; i < WORKERS; i++) {
 		now->at = lost + options.reconnect_grace - 1;
-		assert_int_equal(branch_open(&now->branches[i], h->node.workers[i], &holder),
+		assert_int_equal(service_shard_open(&now->shards[i], h->node.workers[i], &holder),
 			ROUTES_TAKEN);
 		now->at++;
-		assert_int_equal(branch_open(&now->branches[i], h->node.workers[i], &holder), 0);
+		assert_int_equal(service_shard_open(&now->shards[i], h->node.workers[i], &holder),
+			0);
 	}
 }
 
@@ -431,7 +433,7 @@ static void test_resume(void **state)
 		assert_int_equal(usable(s), 1);
 	}
 	assert_int_equal(workers_with(h, "a.example"), WORKERS);
-	assert_ptr_equal(branch_at(h, 0, "a.example")->service->session, s);
+	assert_ptr_equal(service_shard_at(h, 0, "a.example")->service->session, s);
 }
 
 /* One that talks faster than is heard is closed, not remembered. */
