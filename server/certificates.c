@@ -91,21 +91,21 @@ static struct tls_server_config config_of(struct certificates *c)
 /* ---- To the workers ---- */
 
 struct handing {
-	struct round round;
+	struct broadcast broadcast;
 	struct tls_server *tls;
 };
 
-static void handing_visit(struct round *r, struct worker *w)
+static void handing_run(struct broadcast *r, struct worker *w)
 {
 	struct tls_server *old = w->tls;
-	struct tls_server *tls = container_of(r, struct handing, round)->tls;
+	struct tls_server *tls = container_of(r, struct handing, broadcast)->tls;
 	w->tls = tls ? tls_server_ref(tls) : NULL;
 	tls_server_unref(old);
 }
 
-static void handing_home(struct round *r)
+static void handing_done(struct broadcast *r)
 {
-	struct handing *h = container_of(r, struct handing, round);
+	struct handing *h = container_of(r, struct handing, broadcast);
 	tls_server_unref(h->tls);
 	free(h);
 }
@@ -146,7 +146,7 @@ static void certificates_hand_out(struct certificates *c, struct tls_server *tls
 		return;
 	}
 	h->tls = tls;
-	round_send(&h->round, c->node, handing_visit, handing_home);
+	broadcast_send(&h->broadcast, c->node, handing_run, handing_done);
 }
 
 /* ---- Reading again ---- */

@@ -19,7 +19,7 @@ struct handoff {
 	struct mail mail;
 	struct worker *worker;
 	struct session_shard
-		*session_shard; /* that expects it; its session goes in a round behind this */
+		*session_shard; /* that expects it; its session goes in a broadcast behind this */
 	int fd;
 	struct address peer;
 	struct listener_config listener;

@@ -51,21 +51,24 @@ struct worker *node_place_link(struct node *n)
 	return n->workers[best];
 }
 
-static void round_deliver(struct mail *mail)
+static void broadcast_deliver(struct mail *mail)
 {
-	struct round *r = container_of(mail, struct round, mail);
+	struct broadcast *r = container_of(mail, struct broadcast, mail);
 	struct node *n = r->node;
 	if (n->over || r->at == n->n_workers) {
-		r->home(r);
+		r->done(r);
 		return;
 	}
-	r->visit(r, n->workers[r->at++]);
+	r->run(r, n->workers[r->at++]);
 	node_post(n, r->at < n->n_workers ? r->at : 0, &r->mail);
 }
 
-void round_send(struct round *r, struct node *n, void (*visit)(struct round *r, struct worker *w),
-	void (*home)(struct round *r))
+void broadcast_send(struct broadcast *r, struct node *n,
+	void (*run)(struct broadcast *r, struct worker *w), void (*done)(struct broadcast *r))
 {
-	*r = (struct round){.mail.deliver = round_deliver, .node = n, .visit = visit, .home = home};
-	round_deliver(&r->mail);
+	*r = (struct broadcast){.mail.deliver = broadcast_deliver,
+		.node = n,
+		.run = run,
+		.done = done};
+	broadcast_deliver(&r->mail);
 }

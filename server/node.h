@@ -65,17 +65,17 @@ struct worker *node_place_link(struct node *n);
 
 /*
  * Something that every worker does once, each on its own thread, one after another: worker 0 at once, and
- * at last the registrar on the main thread. Rounds keep their order, so what one brings the next may take
- * away, and behind home() no worker looks at what it took away.
+ * at last the registrar on the main thread. Broadcasts keep their order, so what one brings the next may take
+ * away, and behind done() no worker looks at what it took away.
  */
-struct round {
+struct broadcast {
 	struct mail mail;
 	struct node *node;
 	unsigned at;
-	void (*visit)(struct round *r, struct worker *w);
-	void (*home)(struct round *r); /* may free it */
+	void (*run)(struct broadcast *r, struct worker *w);
+	void (*done)(struct broadcast *r); /* may free it */
 };
 
-/* On the main thread. home() comes later, never from within. */
-void round_send(struct round *r, struct node *n, void (*visit)(struct round *r, struct worker *w),
-	void (*home)(struct round *r));
+/* On the main thread. done() comes later, never from within. */
+void broadcast_send(struct broadcast *r, struct node *n,
+	void (*run)(struct broadcast *r, struct worker *w), void (*done)(struct broadcast *r));

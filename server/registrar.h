@@ -24,7 +24,7 @@ struct registrar {
 	unsigned n_ports;                  /* each of a range */
 	struct list kept;                  /* of struct kept (server/sharing.c) */
 	unsigned n_kept;
-	struct round drain;
+	struct broadcast drain;
 	struct status status;
 	struct log_limit log_sessions; /* that come, go, publish */
 	struct log_limit log_refusals; /* of what they asked to publish */

@@ -14,14 +14,14 @@ void reload_init(struct reload *r, struct node *n, struct certificates *c,
 		.reloader = reloader};
 }
 
-static void reload_visit(struct round *round, struct worker *w)
+static void reload_run(struct broadcast *broadcast, struct worker *w)
 {
-	w->opts = container_of(round, struct reload, round)->running;
+	w->opts = container_of(broadcast, struct reload, broadcast)->running;
 }
 
-static void reload_home(struct round *round)
+static void reload_done(struct broadcast *broadcast)
 {
-	struct reload *r = container_of(round, struct reload, round);
+	struct reload *r = container_of(broadcast, struct reload, broadcast);
 	if (r->node->over)
 		return; /* the reloader frees what it read */
 	reloader_free(r->reloader, r->former);
@@ -55,7 +55,7 @@ void reload_start(struct reload *r)
 		r->running = read;
 		log_set_level((enum log_level)r->running->log_level);
 		certificates_reload(r->certificates, r->running);
-		round_send(&r->round, r->node, reload_visit, reload_home);
+		broadcast_send(&r->broadcast, r->node, reload_run, reload_done);
 		log_info("reloaded");
 	}
 	notify_send("READY=1");

@@ -13,7 +13,7 @@ struct reload {
 	const struct server_options *running;
 	bool under_way, again; /* again: asked for meanwhile */
 	void *former;
-	struct round round;
+	struct broadcast broadcast;
 };
 
 void reload_init(struct reload *r, struct node *n, struct certificates *c,

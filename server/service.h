@@ -71,8 +71,9 @@ struct service {
 	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
 	bool stale; /* of a session that was resumed, and not published again yet */
 	bool granted;
-	struct round round;
-	uint64_t at; /* µs, when the round began: every worker's routes are claimed and lost then */
+	struct broadcast broadcast;
+	uint64_t
+		at; /* µs, when the broadcast began: every worker's routes are claimed and lost then */
 	atomic_uint holds; /* the registrar's, and one of each shard that is gone and not empty */
 	struct service_shard shards[]; /* one a worker */
 };

@@ -46,12 +46,12 @@ static void session_tell_grant(struct session *s, struct server_link *l)
 	server_link_send(l, &m);
 }
 
-static void wake_visit(struct round *r, struct worker *w)
+static void wake_run(struct broadcast *r, struct worker *w)
 {
 	waiting_wake(&w->waiting);
 }
 
-static void wake_home(struct round *r)
+static void wake_done(struct broadcast *r)
 {
 	free(r);
 }
@@ -59,9 +59,9 @@ static void wake_home(struct round *r)
 /* There is a way to its services: who waits for one is served. */
 static void session_wake(struct session *s)
 {
-	struct round *r = malloc(sizeof(*r));
+	struct broadcast *r = malloc(sizeof(*r));
 	if (r)
-		round_send(r, session_node(s), wake_visit, wake_home);
+		broadcast_send(r, session_node(s), wake_run, wake_done);
 }
 
 static bool session_attach(struct session *s, struct server_link *l)
@@ -158,17 +158,17 @@ static void session_free(struct session *s)
 	free(s);
 }
 
-static void session_home(struct round *r)
+static void session_done(struct broadcast *r)
 {
-	session_free(container_of(r, struct session, round));
+	session_free(container_of(r, struct session, broadcast));
 }
 
-static void session_visit(struct round *r, struct worker *w)
+static void session_run(struct broadcast *r, struct worker *w)
 {
 }
 
 /*
- * No worker looks at it behind its round, as those of its services went before. One of them that is still
+ * No worker looks at it behind its broadcast, as those of its services went before. One of them that is still
  * on its way to be published has that one to come: so the session waits for it.
  */
 static void session_end(struct session *s)
@@ -179,7 +179,7 @@ static void session_end(struct session *s)
 	if (session_node(s)->over)
 		session_free(s);
 	else
-		round_send(&s->round, session_node(s), session_visit, session_home);
+		broadcast_send(&s->broadcast, session_node(s), session_run, session_done);
 }
 
 void session_leave(struct session *s, struct server_link *l, const char *why)
@@ -215,7 +215,7 @@ void session_discard(struct session *s)
 		port_release(service->port);
 		if (service->granted)
 			service_release(service);
-		/* Else its round is under way, and frees it at home. */
+		/* Else its broadcast is under way, and frees it at home. */
 	}
 	session_end(s);
 }
@@ -269,9 +269,9 @@ static void session_tell_granted(struct session *s, const struct service *servic
 
 /* ---- Coming: every worker knows it before anybody is told ---- */
 
-static void publish_visit(struct round *r, struct worker *w)
+static void publish_run(struct broadcast *r, struct worker *w)
 {
-	struct service *service = container_of(r, struct service, round);
+	struct service *service = container_of(r, struct service, broadcast);
 	const struct route *holder;
 	/* Worker 0 decided; the others can lack nothing but memory, and then find no way there. */
 	if (w->index && service_shard_open(&service->shards[w->index], w, &holder) != 0)
@@ -279,9 +279,9 @@ static void publish_visit(struct round *r, struct worker *w)
 	waiting_wake(&w->waiting);
 }
 
-static void publish_home(struct round *r)
+static void publish_done(struct broadcast *r)
 {
-	struct service *service = container_of(r, struct service, round);
+	struct service *service = container_of(r, struct service, broadcast);
 	struct session *s = service->session;
 	bool wanted = list_linked(&service->of_session);
 	s->n_coming--;
@@ -309,15 +309,15 @@ static void publish_home(struct round *r)
 
 /* ---- Going ---- */
 
-static void withdraw_visit(struct round *r, struct worker *w)
+static void withdraw_run(struct broadcast *r, struct worker *w)
 {
-	struct service *service = container_of(r, struct service, round);
+	struct service *service = container_of(r, struct service, broadcast);
 	service_shard_close(&service->shards[w->index], w);
 }
 
-static void withdraw_home(struct round *r)
+static void withdraw_done(struct broadcast *r)
 {
-	service_release(container_of(r, struct service, round));
+	service_release(container_of(r, struct service, broadcast));
 }
 
 /* Its port is free at once. */
@@ -334,7 +334,7 @@ static void service_withdraw(struct service *service)
 	if (!service->granted)
 		return; /* it is still on its way round, and goes when it is back */
 	service->at = session_now(s);
-	round_send(&service->round, session_node(s), withdraw_visit, withdraw_home);
+	broadcast_send(&service->broadcast, session_node(s), withdraw_run, withdraw_done);
 }
 
 void session_withdraw(struct session *s, uint32_t number)
@@ -469,5 +469,5 @@ void session_publish(struct session *s, struct server_link *l, const struct cont
 	s->n_ports += service->port ? service->port->n : 0;
 	session_suspect_holders(s, service->shards[0].entry.route);
 	s->n_coming++;
-	round_send(&service->round, session_node(s), publish_visit, publish_home);
+	broadcast_send(&service->broadcast, session_node(s), publish_run, publish_done);
 }

@@ -41,7 +41,7 @@ struct session {
 	struct registrar *registrar;
 	struct list link;  /* registrar::sessions */
 	bool ended;        /* it has no link any more */
-	unsigned n_coming; /* services on their first round, which it outlives */
+	unsigned n_coming; /* services on their first broadcast, which it outlives */
 	const struct keyring_entry *identity;
 	uint8_t id[CONTROL_SESSION];
 	char name[SERVICE_SESSION_NAME]; /* the id in hexadecimal, for people */
@@ -55,7 +55,7 @@ struct session {
 	atomic_uint flows;            /* of UDP, on all workers */
 	uint64_t refusals_told;       /* a bit for each service number, modulo 64 */
 	struct loop_timer stale;
-	struct round round;
+	struct broadcast broadcast;
 	struct session_shard on[]; /* one a worker */
 };
 

@@ -75,7 +75,7 @@ struct worker {
 	pthread_t thread;
 };
 
-/* Everybody wants two or three at once; what is refused is tried again in the next round. */
+/* Everybody wants two or three at once; what is refused is tried again in the next broadcast. */
 static void *work(void *arg)
 {
 	struct worker *w = arg;

@@ -204,23 +204,23 @@ static unsigned usable(const struct session *s)
 	return n;
 }
 
-/* ---- Rounds ---- */
+/* ---- Broadcasts ---- */
 
 struct walk {
-	struct round round;
+	struct broadcast broadcast;
 	char *log;
 	char name;
 };
 
-static void walk_visit(struct round *r, struct worker *w)
+static void walk_run(struct broadcast *r, struct worker *w)
 {
-	struct walk *walk = container_of(r, struct walk, round);
+	struct walk *walk = container_of(r, struct walk, broadcast);
 	sprintf(walk->log + strlen(walk->log), "%c%u ", walk->name, w->index);
 }
 
-static void walk_home(struct round *r)
+static void walk_done(struct broadcast *r)
 {
-	struct walk *walk = container_of(r, struct walk, round);
+	struct walk *walk = container_of(r, struct walk, broadcast);
 	sprintf(walk->log + strlen(walk->log), "%c. ", walk->name);
 }
 
@@ -229,11 +229,11 @@ static void test_round(void **state)
 	struct house *h = *state;
 	char log[100] = "";
 	struct walk a = {.log = log, .name = 'a'}, b = {.log = log, .name = 'b'};
-	round_send(&a.round, &h->node, walk_visit, walk_home);
+	broadcast_send(&a.broadcast, &h->node, walk_run, walk_done);
 	assert_string_equal(log, "a0 "); /* home never comes from within */
 	turn(h, 2);
 	assert_string_equal(log, "a0 ");
-	round_send(&b.round, &h->node, walk_visit, walk_home);
+	broadcast_send(&b.broadcast, &h->node, walk_run, walk_done);
 	settle(h);
 	assert_string_equal(log, "a0 b0 a1 b1 a2 b2 a. b. ");
 }
@@ -267,13 +267,13 @@ static void look_everywhere(struct house *h, const char *host)
 	}
 }
 
-/* The session ends while what it published is on its first round: before each of its stations. */
+/* The session ends while what it published is on its first broadcast: before each of its stations. */
 static void test_end_on_the_way(void **state)
 {
 	struct house *h = *state;
 	for (unsigned stations = 0; stations <= WORKERS; stations++) {
 		struct server_link *l = dial(h, &alice, "one", NULL);
-		unsigned home = l->worker->index;
+		unsigned done = l->worker->index;
 		publish(l, 1, "a.example");
 		turn(h, 0);
 		assert_int_equal(workers_with(h, "a.example"), 1);
@@ -281,7 +281,7 @@ static void test_end_on_the_way(void **state)
 			turn(h, i);
 		hang_up(l);
 		for (unsigned i = 0; i < 3; i++) {
-			turn(h, home);
+			turn(h, done);
 			turn(h, 0);
 			look_everywhere(h, "a.example");
 		}

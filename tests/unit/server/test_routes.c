@@ -279,7 +279,7 @@ static void test_against_the_rule(void **state)
 	char names[N][16];
 	const char *who[N];
 	unsigned seed = 1;
-	for (int round = 0; round < 2000; round++) {
+	for (int broadcast = 0; broadcast < 2000; broadcast++) {
 		struct routes r;
 		struct route_entry entries[N] = {0};
 		int n = 0;

@@ -80,7 +80,7 @@ static void test_nothing_stays(void **state)
 {
 	struct tally t;
 	tally_init(&t);
-	for (int round = 0; round < 2; round++) {
+	for (int broadcast = 0; broadcast < 2; broadcast++) {
 		for (unsigned i = 0; i < 5000; i++) {
 			struct address a = {.family = ADDRESS_V4,
 				.bytes = {10, 0, i >> 8, i & 255}};
