@@ -9,7 +9,7 @@
 /* Characters of a name that decide: longer ones are known by their end. */
 #define NAME_MAX 32
 
-/* In lower case, without what is neither letter nor digit: api_key, api-key and apiKey are one. */
+/* In lower case, without what is neither mail nor digit: api_key, api-key and apiKey are one. */
 static const struct str names[] = {
 #define NAME(text)                     \
 	{                              \

@@ -63,54 +63,54 @@ void registrar_drain(struct registrar *r)
 /* ---- Who it is ---- */
 
 /* The session that this process had before, if it proves to be the same process (rule 28). */
-static struct session *registrar_resumed(struct registrar *r, const struct server_link *l,
+static struct session *registrar_resumed(struct registrar *r, const struct server_link *e,
 	const uint8_t resume[CONTROL_SECRET])
 {
 	uint8_t mac[MAC_SIZE];
-	mac_make(resume, l->instance, sizeof(l->instance), mac);
+	mac_make(resume, e->instance, sizeof(e->instance), mac);
 	list_for_each (it, &r->sessions) {
 		struct session *s = list_entry(it, struct session, link);
-		if (s->identity->identity == l->identity->identity &&
-			memcmp(s->instance, l->instance, sizeof(s->instance)) == 0 &&
-			mac_verify(s->resume, l->instance, sizeof(l->instance), mac))
+		if (s->identity->identity == e->identity->identity &&
+			memcmp(s->instance, e->instance, sizeof(s->instance)) == 0 &&
+			mac_verify(s->resume, e->instance, sizeof(e->instance), mac))
 			return s;
 	}
 	return NULL;
 }
 
 /* Rule 29. */
-static void registrar_join(struct registrar *r, struct server_link *l, const struct control *m,
+static void registrar_join(struct registrar *r, struct server_link *e, const struct control *m,
 	const uint8_t hash[HANDSHAKE_HASH_SIZE])
 {
-	if (l->session) {
-		server_link_close(l, "it belongs to a session already");
+	if (e->session) {
+		server_link_close(e, "it belongs to a session already");
 		return;
 	}
 	list_for_each (it, &r->sessions) {
 		struct session *s = list_entry(it, struct session, link);
 		if (memcmp(s->id, m->join.session, sizeof(s->id)) != 0)
 			continue;
-		if (s->identity->identity != l->identity->identity ||
+		if (s->identity->identity != e->identity->identity ||
 			!mac_verify(s->resume, hash, HANDSHAKE_HASH_SIZE, m->join.mac))
 			break;
 		if (s->n_links >= SESSION_LINKS_MAX)
-			server_link_close(l, "its session has as many links as it may");
+			server_link_close(e, "its session has as many links as it may");
 		else
-			session_join(s, l);
+			session_join(s, e);
 		return;
 	}
-	server_link_close(l, "there is no such session to join");
+	server_link_close(e, "there is no such session to join");
 }
 
 /* ---- What links tell ---- */
 
-enum tale { TALE_UP, TALE_CONTROL };
+enum registrar_event_kind { REGISTRAR_EVENT_UP, REGISTRAR_EVENT_CONTROL };
 
-struct registrar_letter {
+struct registrar_event {
 	struct mail mail;
 	struct server_link *server_link; /* alive until it is told to have been forgotten */
 	struct node *node;
-	enum tale tale;
+	enum registrar_event_kind kind;
 	bool resume_given;
 	uint8_t secret[CONTROL_SECRET];
 	uint8_t hash[HANDSHAKE_HASH_SIZE]; /* of the link's handshake: of a join */
@@ -118,27 +118,27 @@ struct registrar_letter {
 };
 
 static void registrar_up(struct registrar *r, struct server_link *t,
-	const struct registrar_letter *l)
+	const struct registrar_event *e)
 {
-	struct session *s = l->resume_given ? registrar_resumed(r, t, l->secret) : NULL;
+	struct session *s = e->resume_given ? registrar_resumed(r, t, e->secret) : NULL;
 	if (s)
 		session_resume(s, t);
 }
 
-static void registrar_control(struct registrar *r, struct server_link *l,
-	const struct registrar_letter *letter)
+static void registrar_control(struct registrar *r, struct server_link *e,
+	const struct registrar_event *event)
 {
-	const struct control *m = &letter->message;
+	const struct control *m = &event->message;
 	if (m->type == CONTROL_JOIN) {
-		registrar_join(r, l, m, letter->hash);
+		registrar_join(r, e, m, event->hash);
 		return;
 	}
 	/* A client is a session once it says something of its own. */
-	struct session *s = l->session ? l->session : session_new(r, l);
+	struct session *s = e->session ? e->session : session_new(r, e);
 	if (!s) {
-		server_link_close(l, "the server is out of memory");
+		server_link_close(e, "the server is out of memory");
 	} else if (m->type == CONTROL_PUBLISH) {
-		session_publish(s, l, m);
+		session_publish(s, e, m);
 	} else if (m->type == CONTROL_WITHDRAW) {
 		session_withdraw(s, m->withdraw.service);
 	} else {
@@ -151,49 +151,50 @@ static void registrar_control(struct registrar *r, struct server_link *l,
 
 static void registrar_deliver(struct mail *mail)
 {
-	struct registrar_letter *l = container_of(mail, struct registrar_letter, mail);
-	struct registrar *r = l->node->registrar;
+	struct registrar_event *e = container_of(mail, struct registrar_event, mail);
+	struct registrar *r = e->node->registrar;
 	/* At the process's end links are gone before their mail. */
-	if (l->node->over) {
+	if (e->node->over) {
 		;
-	} else if (l->tale == TALE_UP) {
-		registrar_up(r, l->server_link, l);
+	} else if (e->kind == REGISTRAR_EVENT_UP) {
+		registrar_up(r, e->server_link, e);
 	} else {
-		registrar_control(r, l->server_link, l);
-		atomic_fetch_sub_explicit(&l->server_link->unheard, 1, memory_order_relaxed);
+		registrar_control(r, e->server_link, e);
+		atomic_fetch_sub_explicit(&e->server_link->unheard, 1, memory_order_relaxed);
 	}
-	control_deinit(&l->message);
-	explicit_bzero(l->secret, sizeof(l->secret));
-	free(l);
+	control_deinit(&e->message);
+	explicit_bzero(e->secret, sizeof(e->secret));
+	free(e);
 }
 
-static struct registrar_letter *letter_new(struct server_link *t, enum tale tale)
+static struct registrar_event *registrar_event_new(struct server_link *t,
+	enum registrar_event_kind kind)
 {
-	struct registrar_letter *l = calloc(1, sizeof(*l));
-	if (!l) {
+	struct registrar_event *e = calloc(1, sizeof(*e));
+	if (!e) {
 		link_close(&t->io.link, LINK_END_LOCAL, "out of memory");
 		return NULL;
 	}
-	l->mail.deliver = registrar_deliver;
-	l->server_link = t;
-	l->node = t->worker->node;
-	l->tale = tale;
-	return l;
+	e->mail.deliver = registrar_deliver;
+	e->server_link = t;
+	e->node = t->worker->node;
+	e->kind = kind;
+	return e;
 }
 
 void registrar_tell_up(struct server_link *t, const struct control *hello)
 {
-	struct registrar_letter *l = letter_new(t, TALE_UP);
-	if (!l)
+	struct registrar_event *e = registrar_event_new(t, REGISTRAR_EVENT_UP);
+	if (!e)
 		return;
-	/* Nobody reads these before the letter. */
+	/* Nobody reads these before the event. */
 	memcpy(t->instance, hello->hello.instance, sizeof(t->instance));
 	snprintf(t->version, sizeof(t->version), "%s", hello->hello.version);
 	if (hello->hello.remote)
 		t->remote = strdup(hello->hello.remote); /* without memory: as if it had not said */
-	l->resume_given = hello->hello.resume_given;
-	memcpy(l->secret, hello->hello.resume, sizeof(l->secret));
-	node_post(l->node, 0, &l->mail);
+	e->resume_given = hello->hello.resume_given;
+	memcpy(e->secret, hello->hello.resume, sizeof(e->secret));
+	node_post(e->node, 0, &e->mail);
 }
 
 void registrar_tell_control(struct server_link *t, struct control *message)
@@ -202,27 +203,27 @@ void registrar_tell_control(struct server_link *t, struct control *message)
 		link_close(&t->io.link, LINK_END_VIOLATION, "it says more than can be heard");
 		return;
 	}
-	struct registrar_letter *l = letter_new(t, TALE_CONTROL);
-	if (!l)
+	struct registrar_event *e = registrar_event_new(t, REGISTRAR_EVENT_CONTROL);
+	if (!e)
 		return;
 	atomic_fetch_add_explicit(&t->unheard, 1, memory_order_relaxed);
-	control_take(message, &l->message);
+	control_take(message, &e->message);
 	if (message->type == CONTROL_JOIN)
-		memcpy(l->hash, handshake_hash(&t->io.link.handshake), sizeof(l->hash));
-	node_post(l->node, 0, &l->mail);
+		memcpy(e->hash, handshake_hash(&t->io.link.handshake), sizeof(e->hash));
+	node_post(e->node, 0, &e->mail);
 }
 
 static void registrar_gone(struct mail *mail)
 {
-	struct server_link *l = container_of(mail, struct server_link, gone);
+	struct server_link *e = container_of(mail, struct server_link, gone);
 	/* At the process's end sessions are gone before their mail. */
-	if (l->session && !l->worker->node->over)
-		session_leave(l->session, l, l->io.link.why);
-	server_link_forget(l);
+	if (e->session && !e->worker->node->over)
+		session_leave(e->session, e, e->io.link.why);
+	server_link_forget(e);
 }
 
-void registrar_tell_gone(struct server_link *l)
+void registrar_tell_gone(struct server_link *e)
 {
-	l->gone.deliver = registrar_gone;
-	node_post(l->worker->node, 0, &l->gone);
+	e->gone.deliver = registrar_gone;
+	node_post(e->worker->node, 0, &e->gone);
 }

@@ -269,14 +269,19 @@ void server_link_drain(struct server_link *l)
 
 /* ---- From the registrar ---- */
 
-enum order { ORDER_ATTACH, ORDER_SEND, ORDER_CLOSE, ORDER_SUSPECT };
+enum link_command_kind {
+	LINK_COMMAND_ATTACH,
+	LINK_COMMAND_SEND,
+	LINK_COMMAND_CLOSE,
+	LINK_COMMAND_SUSPECT
+};
 
 struct link_command {
 	struct mail mail;
 	struct node *node;
 	struct server_link *
 		server_link; /* not freed before this is read: server_link_forget() comes behind it */
-	enum order order;
+	enum link_command_kind kind;
 	struct session_shard *session_shard;
 	struct control message;
 	char text[CONTROL_TEXT + 1]; /* what the message borrows, or why it is closed */
@@ -292,11 +297,11 @@ static void server_link_suspect_expired(struct loop_timer *timer)
 	waiting_wake(&l->worker->waiting);
 }
 
-static void link_execute(struct server_link *l, const struct link_command *letter)
+static void link_execute(struct server_link *l, const struct link_command *command)
 {
-	switch (letter->order) {
-	case ORDER_ATTACH:
-		l->session_shard = letter->session_shard;
+	switch (command->kind) {
+	case LINK_COMMAND_ATTACH:
+		l->session_shard = command->session_shard;
 		budget_account_join(&server_link_base(l)->mux.account, &l->session_shard->share);
 		list_append(&l->session_shard->links, &l->of_session_shard);
 		l->counted = true;
@@ -305,17 +310,17 @@ static void link_execute(struct server_link *l, const struct link_command *lette
 		silence_count(l);
 		waiting_wake(&l->worker->waiting);
 		break;
-	case ORDER_SEND: {
-		int r = link_send(server_link_base(l), &letter->message);
+	case LINK_COMMAND_SEND: {
+		int r = link_send(server_link_base(l), &command->message);
 		if (r == -ENOBUFS || r == -ENOMEM)
 			link_close(server_link_base(l), LINK_END_LOCAL,
 				"it cannot be told what became of its services");
 		break;
 	}
-	case ORDER_CLOSE:
-		link_close(server_link_base(l), LINK_END_LOCAL, "%s", letter->text);
+	case LINK_COMMAND_CLOSE:
+		link_close(server_link_base(l), LINK_END_LOCAL, "%s", command->text);
 		break;
-	case ORDER_SUSPECT:
+	case LINK_COMMAND_SUSPECT:
 		if (l->suspected_at)
 			break;
 		l->suspected_at = loop_now(l->worker->loop);
@@ -327,83 +332,83 @@ static void link_execute(struct server_link *l, const struct link_command *lette
 
 static void link_command_deliver(struct mail *mail)
 {
-	struct link_command *letter = container_of(mail, struct link_command, mail);
-	if (letter->node->over)
+	struct link_command *command = container_of(mail, struct link_command, mail);
+	if (command->node->over)
 		;
-	else if (letter->server_link->state != SERVER_LINK_CLOSED)
-		link_execute(letter->server_link, letter);
-	else if (letter->order == ORDER_ATTACH)
-		atomic_fetch_sub_explicit(&letter->session_shard->usable, 1, memory_order_relaxed);
-	free(letter);
+	else if (command->server_link->state != SERVER_LINK_CLOSED)
+		link_execute(command->server_link, command);
+	else if (command->kind == LINK_COMMAND_ATTACH)
+		atomic_fetch_sub_explicit(&command->session_shard->usable, 1, memory_order_relaxed);
+	free(command);
 }
 
-static struct link_command *letter_new(struct server_link *l, enum order order)
+static struct link_command *link_command_new(struct server_link *l, enum link_command_kind kind)
 {
-	struct link_command *letter = calloc(1, sizeof(*letter));
-	if (!letter)
+	struct link_command *command = calloc(1, sizeof(*command));
+	if (!command)
 		return NULL;
-	letter->mail.deliver = link_command_deliver;
-	letter->node = server_link_node(l);
-	letter->server_link = l;
-	letter->order = order;
-	return letter;
+	command->mail.deliver = link_command_deliver;
+	command->node = server_link_node(l);
+	command->server_link = l;
+	command->kind = kind;
+	return command;
 }
 
-static void letter_post(struct link_command *letter)
+static void link_command_post(struct link_command *command)
 {
-	node_post(letter->node, letter->server_link->worker->index, &letter->mail);
+	node_post(command->node, command->server_link->worker->index, &command->mail);
 }
 
 int server_link_attach(struct server_link *l, struct session_shard *p)
 {
-	struct link_command *letter = letter_new(l, ORDER_ATTACH);
-	if (!letter)
+	struct link_command *command = link_command_new(l, LINK_COMMAND_ATTACH);
+	if (!command)
 		return -ENOMEM;
-	letter->session_shard = p;
-	letter_post(letter);
-	/* Behind the letter: who is sent there on the strength of this comes behind it too. */
+	command->session_shard = p;
+	link_command_post(command);
+	/* Behind the command: who is sent there on the strength of this comes behind it too. */
 	atomic_fetch_add_explicit(&p->usable, 1, memory_order_release);
 	return 0;
 }
 
 /* One text a message is all that the registrar sends. */
-static void letter_hold(struct link_command *letter, const char **text)
+static void link_command_hold(struct link_command *command, const char **text)
 {
 	if (!*text)
 		return;
-	snprintf(letter->text, sizeof(letter->text), "%s", *text);
-	*text = letter->text;
+	snprintf(command->text, sizeof(command->text), "%s", *text);
+	*text = command->text;
 }
 
 void server_link_send(struct server_link *l, const struct control *message)
 {
-	struct link_command *letter = letter_new(l, ORDER_SEND);
-	if (!letter)
+	struct link_command *command = link_command_new(l, LINK_COMMAND_SEND);
+	if (!command)
 		return;
-	letter->message = *message;
+	command->message = *message;
 	if (message->type == CONTROL_GRANTED)
-		letter_hold(letter, &letter->message.granted.address);
+		link_command_hold(command, &command->message.granted.address);
 	else if (message->type == CONTROL_REFUSED)
-		letter_hold(letter, &letter->message.refused.sentence);
+		link_command_hold(command, &command->message.refused.sentence);
 	else if (message->type == CONTROL_NOTICE)
-		letter_hold(letter, &letter->message.notice.sentence);
-	letter_post(letter);
+		link_command_hold(command, &command->message.notice.sentence);
+	link_command_post(command);
 }
 
 void server_link_close(struct server_link *l, const char *why)
 {
-	struct link_command *letter = letter_new(l, ORDER_CLOSE);
-	if (!letter)
+	struct link_command *command = link_command_new(l, LINK_COMMAND_CLOSE);
+	if (!command)
 		return;
-	letter_hold(letter, &why);
-	letter_post(letter);
+	link_command_hold(command, &why);
+	link_command_post(command);
 }
 
 void server_link_suspect(struct server_link *l)
 {
-	struct link_command *letter = letter_new(l, ORDER_SUSPECT);
-	if (letter)
-		letter_post(letter);
+	struct link_command *command = link_command_new(l, LINK_COMMAND_SUSPECT);
+	if (command)
+		link_command_post(command);
 }
 
 static void server_link_forgotten(struct mail *mail)
