@@ -122,7 +122,7 @@ struct h1_conn {
 	struct timeout timeout;
 	enum h1_conn_state state;
 	struct listener_config listener; /* that it came by */
-	bool counted;                    /* in the census */
+	bool counted;                    /* in the limits */
 	bool secure;                     /* over TLS */
 	bool fin_due;                    /* once `out` is empty */
 	bool advancing;                  /* inside h1_conn_advance() */

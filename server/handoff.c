@@ -34,7 +34,7 @@ void accepted_conn_close(struct accepted_conn *a)
 bool admission_enter(struct worker *w, const struct address *peer, bool balancer, bool *counted_out)
 {
 	bool counted = !balancer && !cidr_list_has(&w->opts->trusted, peer);
-	int r = census_enter(&w->node->census, CENSUS_VISITOR, counted ? peer : NULL,
+	int r = limits_acquire(&w->node->limits, LIMITS_VISITOR, counted ? peer : NULL,
 		(unsigned)w->opts->max_visitors, (unsigned)w->opts->max_visitors_per_address);
 	*counted_out = counted;
 	if (r == 0)
@@ -49,7 +49,7 @@ bool admission_enter(struct worker *w, const struct address *peer, bool balancer
 
 void admission_leave(struct node *n, const struct address *peer, bool counted)
 {
-	census_leave(&n->census, CENSUS_VISITOR, counted ? peer : NULL);
+	limits_release(&n->limits, LIMITS_VISITOR, counted ? peer : NULL);
 }
 
 void admission_log_memory(struct worker *w, const struct address *peer)

@@ -21,14 +21,14 @@ struct half_open_slot *server_link_admit(struct worker *w, const struct address 
 {
 	struct node *n = w->node;
 	struct half_open_slot *slot;
-	if (census_enter(&n->census, CENSUS_LINK, peer, (unsigned)w->opts->max_sessions, 0) < 0) {
+	if (limits_acquire(&n->limits, LIMITS_LINK, peer, (unsigned)w->opts->max_sessions, 0) < 0) {
 		admit_log(w, &w->log_refused, peer, "was refused: --max-sessions is reached");
 		return NULL;
 	}
 	int r = half_open_enter(&n->half_open, peer, (unsigned)w->opts->max_handshakes,
 		loop_now(w->loop), &slot);
 	if (r < 0) {
-		census_leave(&n->census, CENSUS_LINK, peer);
+		limits_release(&n->limits, LIMITS_LINK, peer);
 		admit_log(w, &w->log_refused, peer,
 			r == -EBUSY ? "was refused: --max-handshakes are under way"
 				    : "was refused: out of memory");
@@ -46,7 +46,7 @@ static void offer_refuse(struct server_link_offer *o)
 	struct node *n = o->worker->node;
 	detached_conn_close(&o->detached);
 	half_open_leave(&n->half_open, o->slot);
-	census_leave(&n->census, CENSUS_LINK, &o->peer);
+	limits_release(&n->limits, LIMITS_LINK, &o->peer);
 	atomic_fetch_sub_explicit(&n->links[o->worker->index], 1, memory_order_relaxed);
 }
 

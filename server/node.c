@@ -22,13 +22,13 @@ bool node_is_public_by_tls(const struct node *n)
 
 void node_limits_init(struct node *n)
 {
-	census_init(&n->census);
+	limits_init(&n->limits);
 	half_open_init(&n->half_open, node_evict);
 }
 
 void node_limits_deinit(struct node *n)
 {
-	census_deinit(&n->census);
+	limits_deinit(&n->limits);
 	half_open_deinit(&n->half_open);
 }
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "loop/mailbox.h"
-#include "server/census.h"
+#include "server/limits.h"
 #include "server/forward.h"
 #include "server/half_open.h"
 #include "server/keyring.h"
@@ -43,7 +43,7 @@ struct node {
 	struct registrar *registrar;
 	struct worker *workers[WORKERS_MAX];
 	unsigned n_workers;
-	struct census census;
+	struct limits limits;
 	struct half_open half_open;
 	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
 	atomic_uint turn;               /* of equals */

@@ -23,7 +23,7 @@ struct preread {
 	struct loop_task work, reap;
 	enum preread_state state;
 	bool quiet;   /* has not sent a byte, and need not yet */
-	bool counted; /* in the census, under its peer's address */
+	bool counted; /* in the limits, under its peer's address */
 	struct listener_config listener;
 	struct sniff sniff;
 	struct address peer; /* of the socket, or whom a header named */

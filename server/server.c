@@ -151,7 +151,7 @@ static void server_end(struct server *s)
 
 static bool server_busy(struct server *s)
 {
-	return census_count(&s->node.census, CENSUS_VISITOR) > 0;
+	return limits_count(&s->node.limits, LIMITS_VISITOR) > 0;
 }
 
 static void server_look(struct loop_timer *timer)

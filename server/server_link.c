@@ -230,7 +230,7 @@ static void server_link_leave(struct server_link *l)
 	list_unlink(&l->of_session_shard);
 	list_unlink(&l->link);
 	atomic_fetch_sub_explicit(&n->links[l->worker->index], 1, memory_order_relaxed);
-	census_leave(&n->census, CENSUS_LINK, &l->peer);
+	limits_release(&n->limits, LIMITS_LINK, &l->peer);
 }
 
 static void server_link_ended(struct link_io *c)

@@ -32,7 +32,7 @@ struct tcp_conn {
 	unsigned moves;
 	bool by_name;  /* `place` is a host name, else one of worker::ports */
 	uint16_t port; /* that was connected to */
-	bool counted;  /* in the census, under its address */
+	bool counted;  /* in the limits, under its address */
 	char place[SERVICE_PLACE_SIZE];
 	char session[SERVICE_SESSION_NAME]; /* for the log */
 	struct address peer, local;

@@ -56,9 +56,9 @@ static void udp_flow_count_late(struct udp_flow *f)
 	f->late = f->flow.dropped;
 }
 
-static void census_leave_flow(struct worker *w, const struct address *peer, bool counted)
+static void limits_leave_flow(struct worker *w, const struct address *peer, bool counted)
 {
-	census_leave(&w->node->census, CENSUS_FLOW, counted ? peer : NULL);
+	limits_release(&w->node->limits, LIMITS_FLOW, counted ? peer : NULL);
 }
 
 /* The stream is closed, whoever closed it. */
@@ -71,7 +71,7 @@ static void udp_flow_over(struct udp_flow *f, const char *why)
 	list_unlink(&f->of_udp_port);
 	flow_queue_remove(&f->shard->session_shard->flows, &f->of_session_shard);
 	timeout_cancel(&f->idle);
-	census_leave_flow(w, &f->entry.peer, f->counted);
+	limits_leave_flow(w, &f->entry.peer, f->counted);
 	atomic_fetch_sub_explicit(&f->shard->service->session->flows, 1, memory_order_relaxed);
 	server_link_finished(f->server_link);
 	service_shard_finished(f->shard);
@@ -146,11 +146,11 @@ static void udp_flow_crowded(struct udp_flow *f, enum udp_port_crowd why)
 static bool udp_flow_admit_address(struct worker *w, struct service_shard *shard,
 	const struct address *peer)
 {
-	struct census *census = &w->node->census;
+	struct limits *limits = &w->node->limits;
 	atomic_uint *flows = &shard->service->session->flows;
 	bool plenty = atomic_load_explicit(flows, memory_order_relaxed) * 2 < w->opts->max_flows;
 	unsigned limit = plenty ? 0 : (unsigned)w->opts->max_flows_per_visitor;
-	int r = census_enter(census, CENSUS_FLOW, peer, 0, limit);
+	int r = limits_acquire(limits, LIMITS_FLOW, peer, 0, limit);
 	if (r != -EUSERS)
 		return r == 0;
 	struct flow_table_entry *e = flow_table_victim(&w->udp.flows, peer, loop_now(w->loop));
@@ -158,7 +158,7 @@ static bool udp_flow_admit_address(struct worker *w, struct service_shard *shard
 		return false; /* all of them are on other workers */
 	udp_flow_crowded(container_of(e, struct udp_flow, entry), UDP_PORT_CROWD_ADDRESS);
 	/* It takes the other's place, however many there are since there was plenty. */
-	return census_enter(census, CENSUS_FLOW, peer, 0, 0) == 0;
+	return limits_acquire(limits, LIMITS_FLOW, peer, 0, 0) == 0;
 }
 
 /* The same for the session. */
@@ -184,12 +184,12 @@ static bool udp_flow_admit(struct worker *w, struct service_shard *shard,
 	const struct address *peer, bool counted)
 {
 	if (!counted)
-		census_enter(&w->node->census, CENSUS_FLOW, NULL, 0, 0);
+		limits_acquire(&w->node->limits, LIMITS_FLOW, NULL, 0, 0);
 	else if (!udp_flow_admit_address(w, shard, peer))
 		return false;
 	if (udp_flow_admit_session(w, shard))
 		return true;
-	census_leave_flow(w, peer, counted);
+	limits_leave_flow(w, peer, counted);
 	return false;
 }
 
@@ -243,7 +243,7 @@ static struct udp_flow *udp_flow_new(struct udp_port *p, struct service_shard *s
 		return f;
 	}
 	atomic_fetch_sub_explicit(&shard->service->session->flows, 1, memory_order_relaxed);
-	census_leave_flow(w, peer, counted);
+	limits_leave_flow(w, peer, counted);
 	return NULL;
 }
 

@@ -32,7 +32,7 @@ struct udp_flow {
 	struct flow_place of_session_shard; /* session_shard::flows */
 	struct timeout idle;
 	struct loop_task reap;
-	bool counted;      /* in the census against its address */
+	bool counted;      /* in the limits against its address */
 	uint64_t late;     /* flow::dropped, as far as the UDP port counted them */
 	uint64_t bytes[2]; /* from the visitor, and to it */
 	uint64_t began;    /* µs */

@@ -65,7 +65,7 @@ int waiting_add(struct waiting *wt, struct waiter *w, const struct routes *route
 	const struct address *address)
 {
 	const struct server_options *o = wt->worker->opts;
-	int r = census_enter(&wt->worker->node->census, CENSUS_WAITING, address,
+	int r = limits_acquire(&wt->worker->node->limits, LIMITS_WAITING, address,
 		(unsigned)o->max_waiting, (unsigned)o->max_waiting_per_address);
 	if (r < 0)
 		return r;
@@ -83,7 +83,7 @@ void waiting_remove(struct waiting *wt, struct waiter *w)
 	if (!list_linked(&w->link))
 		return;
 	wt->n--;
-	census_leave(&wt->worker->node->census, CENSUS_WAITING, &w->address);
+	limits_release(&wt->worker->node->limits, LIMITS_WAITING, &w->address);
 	list_unlink(&w->link);
 	timeout_cancel(&w->timeout);
 }

@@ -101,8 +101,8 @@ static int house_close(void **state)
 		assert_int_equal(n->links[i], 0);
 		free(n->workers[i]);
 	}
-	for (int kind = 0; kind < CENSUS_KINDS; kind++)
-		assert_int_equal(census_count(&n->census, (enum census_kind)kind), 0);
+	for (int kind = 0; kind < LIMITS_KINDS; kind++)
+		assert_int_equal(limits_count(&n->limits, (enum limits_kind)kind), 0);
 	assert_int_equal(half_open_count(&n->half_open), 0);
 	node_limits_deinit(n);
 	while (h->n_peers)

@@ -10,34 +10,34 @@
 
 #include "server/tally.h"
 
-enum census_kind {
-	CENSUS_VISITOR, /* connections of visitors and TCP connections */
-	CENSUS_WAITING, /* requests and TCP connections that wait for a session (rule 38) */
-	CENSUS_LINK,    /* half-open ones included, which server/half_open.h counts as well */
-	CENSUS_FLOW,    /* of UDP */
-	CENSUS_KINDS,
+enum limits_kind {
+	LIMITS_VISITOR, /* connections of visitors and TCP connections */
+	LIMITS_WAITING, /* requests and TCP connections that wait for a session (rule 38) */
+	LIMITS_LINK,    /* half-open ones included, which server/half_open.h counts as well */
+	LIMITS_FLOW,    /* of UDP */
+	LIMITS_KINDS,
 };
 
-struct census {
+struct limits {
 	pthread_mutex_t lock;
 	struct {
 		unsigned n;
 		struct tally addresses;
-	} kinds[CENSUS_KINDS];
+	} kinds[LIMITS_KINDS];
 };
 
-void census_init(struct census *c);
-void census_deinit(struct census *c); /* no other thread knows it any more */
+void limits_init(struct limits *l);
+void limits_deinit(struct limits *l); /* no other thread knows it any more */
 
 /*
  * One more. `peer` NULL: it counts in all, but is held against no address. A limit of 0 is none. 0;
  * -EBUSY when there are `limit_total`; -EUSERS when the address has `limit_per_address`; -ENOMEM.
  */
-int census_enter(struct census *c, enum census_kind kind, const struct address *peer,
+int limits_acquire(struct limits *l, enum limits_kind kind, const struct address *peer,
 	unsigned limit_total, unsigned limit_per_address);
 
 /* One less, that entered with the same peer. */
-void census_leave(struct census *c, enum census_kind kind, const struct address *peer);
+void limits_release(struct limits *l, enum limits_kind kind, const struct address *peer);
 
 /* How many there were a moment ago. */
-unsigned census_count(struct census *c, enum census_kind kind);
+unsigned limits_count(struct limits *l, enum limits_kind kind);

@@ -1,5 +1,5 @@
 /* Limits hold for the process, not for a thread of it, and what was counted is counted back. */
-#include "server/census.h"
+#include "server/limits.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -44,33 +44,33 @@ static void test_limits(void **state)
 		{NULL, 0, 1, 0},
 		{NULL, 0, 1, 0},
 	};
-	struct census census;
-	census_init(&census);
+	struct limits limits;
+	limits_init(&limits);
 	unsigned n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		int r = census_enter(&census, CENSUS_WAITING, rows[i].peer, rows[i].total,
+		int r = limits_acquire(&limits, LIMITS_WAITING, rows[i].peer, rows[i].total,
 			rows[i].each);
 		if (r != rows[i].want)
 			fail_msg("row %zu: %d", i, r);
 		n += r == 0;
-		assert_int_equal(census_count(&census, CENSUS_WAITING), n);
+		assert_int_equal(limits_count(&limits, LIMITS_WAITING), n);
 	}
 	/* Each kind has its own. */
-	assert_int_equal(census_count(&census, CENSUS_VISITOR), 0);
-	assert_int_equal(census_enter(&census, CENSUS_VISITOR, &a, 1, 1), 0);
+	assert_int_equal(limits_count(&limits, LIMITS_VISITOR), 0);
+	assert_int_equal(limits_acquire(&limits, LIMITS_VISITOR, &a, 1, 1), 0);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (!rows[i].want)
-			census_leave(&census, CENSUS_WAITING, rows[i].peer);
-	assert_int_equal(census_count(&census, CENSUS_WAITING), 0);
-	assert_int_equal(census.kinds[CENSUS_WAITING].addresses.table.n, 0);
-	assert_int_equal(census_enter(&census, CENSUS_WAITING, &a, 1, 1), 0);
-	census_deinit(&census);
+			limits_release(&limits, LIMITS_WAITING, rows[i].peer);
+	assert_int_equal(limits_count(&limits, LIMITS_WAITING), 0);
+	assert_int_equal(limits.kinds[LIMITS_WAITING].addresses.table.n, 0);
+	assert_int_equal(limits_acquire(&limits, LIMITS_WAITING, &a, 1, 1), 0);
+	limits_deinit(&limits);
 }
 
 struct worker {
-	struct census *census;
+	struct limits *limits;
 	struct address peer;
-	unsigned entered, most; /* most: of what census_count() said while something was held */
+	unsigned entered, most; /* most: of what limits_count() said while something was held */
 	int strange;
 	pthread_t thread;
 };
@@ -82,32 +82,32 @@ static void *work(void *arg)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		unsigned held = 0;
 		for (unsigned j = 0; j < PER_ADDRESS + 1; j++) {
-			int r = census_enter(w->census, CENSUS_WAITING, &w->peer, TOTAL,
+			int r = limits_acquire(w->limits, LIMITS_WAITING, &w->peer, TOTAL,
 				PER_ADDRESS);
 			held += r == 0;
 			if (r && r != -EBUSY && r != -EUSERS)
 				w->strange = r;
 		}
-		unsigned n = census_count(w->census, CENSUS_WAITING);
+		unsigned n = limits_count(w->limits, LIMITS_WAITING);
 		w->most = n > w->most ? n : w->most;
 		w->entered += held;
 		if (held > PER_ADDRESS)
 			w->strange = 1;
 		while (held--)
-			census_leave(w->census, CENSUS_WAITING, &w->peer);
+			limits_release(w->limits, LIMITS_WAITING, &w->peer);
 	}
 	return NULL;
 }
 
 static void test_threads(void **state)
 {
-	struct census census;
+	struct limits limits;
 	struct worker workers[THREADS] = {0};
-	census_init(&census);
+	limits_init(&limits);
 	for (unsigned i = 0; i < THREADS; i++) {
 		char text[32];
 		snprintf(text, sizeof text, "192.0.2.%u", i + 1);
-		workers[i].census = &census;
+		workers[i].limits = &limits;
 		workers[i].peer = address(text);
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
 	}
@@ -119,21 +119,21 @@ static void test_threads(void **state)
 		entered += workers[i].entered;
 	}
 	assert_true(entered > 0);
-	assert_int_equal(census_count(&census, CENSUS_WAITING), 0);
-	assert_int_equal(census.kinds[CENSUS_WAITING].addresses.table.n, 0);
-	census_deinit(&census);
+	assert_int_equal(limits_count(&limits, LIMITS_WAITING), 0);
+	assert_int_equal(limits.kinds[LIMITS_WAITING].addresses.table.n, 0);
+	limits_deinit(&limits);
 }
 
 /* One address that comes by many threads has no more than by one. */
 static void test_one_address(void **state)
 {
-	struct census census;
+	struct limits limits;
 	struct worker workers[THREADS] = {0};
 	struct address peer = address("2001:db8::1");
-	census_init(&census);
-	assert_int_equal(census_enter(&census, CENSUS_WAITING, &peer, TOTAL, PER_ADDRESS), 0);
+	limits_init(&limits);
+	assert_int_equal(limits_acquire(&limits, LIMITS_WAITING, &peer, TOTAL, PER_ADDRESS), 0);
 	for (unsigned i = 0; i < THREADS; i++) {
-		workers[i].census = &census;
+		workers[i].limits = &limits;
 		workers[i].peer = peer;
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
 	}
@@ -142,8 +142,8 @@ static void test_one_address(void **state)
 		assert_int_equal(workers[i].strange, 0);
 		assert_true(workers[i].most <= PER_ADDRESS);
 	}
-	assert_int_equal(census_count(&census, CENSUS_WAITING), 1);
-	census_deinit(&census);
+	assert_int_equal(limits_count(&limits, LIMITS_WAITING), 1);
+	limits_deinit(&limits);
 }
 
 int main(void)
