@@ -7,13 +7,13 @@ void limits_init(struct limits *l)
 {
 	*l = (struct limits){.lock = PTHREAD_MUTEX_INITIALIZER};
 	for (unsigned i = 0; i < LIMITS_KINDS; i++)
-		tally_init(&l->kinds[i].addresses);
+		address_count_init(&l->kinds[i].addresses);
 }
 
 void limits_deinit(struct limits *l)
 {
 	for (unsigned i = 0; i < LIMITS_KINDS; i++)
-		tally_deinit(&l->kinds[i].addresses);
+		address_count_deinit(&l->kinds[i].addresses);
 	pthread_mutex_destroy(&l->lock);
 }
 
@@ -25,7 +25,7 @@ static int limits_admit(struct limits *l, enum limits_kind kind, const struct ad
 		return -EBUSY;
 	if (!peer)
 		return 0;
-	int r = tally_add(&l->kinds[kind].addresses, peer,
+	int r = address_count_add(&l->kinds[kind].addresses, peer,
 		limit_per_address ? limit_per_address : UINT_MAX);
 	return r == -EBUSY ? -EUSERS : r;
 }
@@ -46,7 +46,7 @@ void limits_release(struct limits *l, enum limits_kind kind, const struct addres
 	pthread_mutex_lock(&l->lock);
 	l->kinds[kind].n--;
 	if (peer)
-		tally_drop(&l->kinds[kind].addresses, peer);
+		address_count_drop(&l->kinds[kind].addresses, peer);
 	pthread_mutex_unlock(&l->lock);
 }
 

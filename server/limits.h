@@ -1,14 +1,14 @@
 #pragma once
 /*
  * What strangers hold in the whole process, whichever worker serves it: in all, and for each address
- * (server/tally.h). Limits would otherwise be as many times what was said as there are workers.
+ * (server/address_count.h). Limits would otherwise be as many times what was said as there are workers.
  *
  * One lock for all of it, taken when something begins and when it ends and never between: some 50 ns
  * beside the accept() or the handshake that it counts. Every function may be called from any thread.
  */
 #include <pthread.h>
 
-#include "server/tally.h"
+#include "server/address_count.h"
 
 enum limits_kind {
 	LIMITS_VISITOR, /* connections of visitors and TCP connections */
@@ -22,7 +22,7 @@ struct limits {
 	pthread_mutex_t lock;
 	struct {
 		unsigned n;
-		struct tally addresses;
+		struct address_count addresses;
 	} kinds[LIMITS_KINDS];
 };
 

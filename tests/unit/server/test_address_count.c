@@ -1,5 +1,5 @@
 /* Limits for each address, and that counting leaves nothing behind. */
-#include "server/tally.h"
+#include "server/address_count.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -20,16 +20,16 @@ static struct address at(const char *text)
 
 static void test_limit(void **state)
 {
-	struct tally t;
-	tally_init(&t);
+	struct address_count t;
+	address_count_init(&t);
 	struct address a = at("192.0.2.1"), b = at("192.0.2.2");
-	assert_int_equal(tally_add(&t, &a, 2), 0);
-	assert_int_equal(tally_add(&t, &a, 2), 0);
-	assert_int_equal(tally_add(&t, &a, 2), -EBUSY);
-	assert_int_equal(tally_add(&t, &b, 2), 0);
-	tally_drop(&t, &a);
-	assert_int_equal(tally_add(&t, &a, 2), 0);
-	tally_deinit(&t);
+	assert_int_equal(address_count_add(&t, &a, 2), 0);
+	assert_int_equal(address_count_add(&t, &a, 2), 0);
+	assert_int_equal(address_count_add(&t, &a, 2), -EBUSY);
+	assert_int_equal(address_count_add(&t, &b, 2), 0);
+	address_count_drop(&t, &a);
+	assert_int_equal(address_count_add(&t, &a, 2), 0);
+	address_count_deinit(&t);
 }
 
 /* A subscriber has a /64, and may use every address of it. */
@@ -50,53 +50,53 @@ static void test_networks(void **state)
 		{"fe80::2001:db8:0:1", "2001:db8:0:1::", false},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct tally t;
-		tally_init(&t);
+		struct address_count t;
+		address_count_init(&t);
 		struct address a = at(rows[i].a), b = at(rows[i].b);
-		assert_int_equal(tally_add(&t, &a, 1), 0);
-		assert_int_equal(tally_add(&t, &b, 1), rows[i].same ? -EBUSY : 0);
-		tally_deinit(&t);
+		assert_int_equal(address_count_add(&t, &a, 1), 0);
+		assert_int_equal(address_count_add(&t, &b, 1), rows[i].same ? -EBUSY : 0);
+		address_count_deinit(&t);
 	}
 }
 
 /* All networks of one prefix, as one stranger may have them, are found as fast as random ones. */
 static void test_one_prefix(void **state)
 {
-	struct tally t;
-	tally_init(&t);
+	struct address_count t;
+	address_count_init(&t);
 	for (unsigned i = 0; i < 65536; i++) {
 		struct address a = at("2001:db8:1::1");
 		a.bytes[6] = (uint8_t)(i >> 8);
 		a.bytes[7] = (uint8_t)i;
-		assert_int_equal(tally_add(&t, &a, 1), 0);
+		assert_int_equal(address_count_add(&t, &a, 1), 0);
 	}
 	assert_int_equal(t.table.n, 65536);
 	assert_in_range(longest_chain(&t.table), 0, CHAIN_MAX);
-	tally_deinit(&t);
+	address_count_deinit(&t);
 }
 
 /* An address that holds nothing takes no memory: not even after a refusal, or with a limit of 0. */
 static void test_nothing_stays(void **state)
 {
-	struct tally t;
-	tally_init(&t);
+	struct address_count t;
+	address_count_init(&t);
 	for (int broadcast = 0; broadcast < 2; broadcast++) {
 		for (unsigned i = 0; i < 5000; i++) {
 			struct address a = {.family = ADDRESS_V4,
 				.bytes = {10, 0, i >> 8, i & 255}};
-			assert_int_equal(tally_add(&t, &a, 0), -EBUSY);
-			assert_int_equal(tally_add(&t, &a, 1), 0);
-			assert_int_equal(tally_add(&t, &a, 1), -EBUSY);
+			assert_int_equal(address_count_add(&t, &a, 0), -EBUSY);
+			assert_int_equal(address_count_add(&t, &a, 1), 0);
+			assert_int_equal(address_count_add(&t, &a, 1), -EBUSY);
 		}
 		assert_int_equal(t.table.n, 5000);
 		for (unsigned i = 0; i < 5000; i++) {
 			struct address a = {.family = ADDRESS_V4,
 				.bytes = {10, 0, i >> 8, i & 255}};
-			tally_drop(&t, &a);
+			address_count_drop(&t, &a);
 		}
 		assert_int_equal(t.table.n, 0);
 	}
-	tally_deinit(&t);
+	address_count_deinit(&t);
 }
 
 int main(void)

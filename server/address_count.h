@@ -7,16 +7,16 @@
 #include "crypto/keyed_hash.h"
 #include "wire/address.h"
 
-struct tally {
+struct address_count {
 	struct table table; /* of addresses that hold something */
 	struct hash_key key;
 };
 
-void tally_init(struct tally *t);
-void tally_deinit(struct tally *t);
+void address_count_init(struct address_count *c);
+void address_count_deinit(struct address_count *c);
 
 /* One more for this address: 0, -EBUSY when it has `limit` already, -ENOMEM. */
-int tally_add(struct tally *t, const struct address *a, unsigned limit);
+int address_count_add(struct address_count *c, const struct address *a, unsigned limit);
 
 /* One less; it was added. */
-void tally_drop(struct tally *t, const struct address *a);
+void address_count_drop(struct address_count *c, const struct address *a);
