@@ -184,9 +184,9 @@ static void h1_conn_wait(struct h1_conn *c, const struct route *route)
 	struct worker *w = c->worker;
 	h1_conn_time(c, NULL);
 	c->waiter.lost = route != NULL;
-	if (!waiting_due(w, route))
+	if (!wait_queue_due(w, route))
 		h1_conn_refuse(c, w->draining ? ERROR_PAGE_DRAINING : ERROR_PAGE_NO_ROUTE);
-	else if (waiting_add(&w->waiting, &c->waiter, &w->routes, exchange_host(&c->ex),
+	else if (wait_queue_add(&w->wait_queue, &c->waiter, &w->routes, exchange_host(&c->ex),
 			 &c->ex.visitor) < 0)
 		h1_conn_refuse(c, ERROR_PAGE_CROWDED);
 	else {
@@ -391,7 +391,7 @@ static void h1_conn_send_page(struct h1_conn *c, struct error_page page)
 	struct exchange *ex = &c->ex;
 	struct worker *w = c->worker;
 	timeout_cancel(&c->timeout);
-	waiting_remove(&w->waiting, &c->waiter);
+	wait_queue_remove(&w->wait_queue, &c->waiter);
 	if (c->state == H1_CONN_WAITING)
 		h1_conn_set_state(c, H1_CONN_EXCHANGE);
 	pooled_stream_drop(c->user.pooled, FRAME_RESET_CANCELLED);

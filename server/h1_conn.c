@@ -43,7 +43,7 @@ void h1_conn_close(struct h1_conn *c, bool abort)
 		if (c->ex.began && c->conn.fd >= 0)
 			exchange_log(c);
 	}
-	waiting_remove(&w->waiting, &c->waiter);
+	wait_queue_remove(&w->wait_queue, &c->waiter);
 	h1_conn_set_state(c, H1_CONN_CLOSED);
 	pooled_stream_drop(c->user.pooled, FRAME_RESET_CANCELLED);
 	pooled_stream_disown(c->user.own);

@@ -294,7 +294,7 @@ static void server_link_suspect_expired(struct loop_timer *timer)
 		link_close(server_link_base(l), LINK_END_LOCAL,
 			"it did not answer while another session claimed its names");
 	l->suspected_at = 0;
-	waiting_wake(&l->worker->waiting);
+	wait_queue_wake(&l->worker->wait_queue);
 }
 
 static void link_execute(struct server_link *l, const struct link_command *command)
@@ -308,7 +308,7 @@ static void link_execute(struct server_link *l, const struct link_command *comma
 		if (l->state != SERVER_LINK_ESTABLISHED)
 			server_link_uncount(l);
 		silence_count(l);
-		waiting_wake(&l->worker->waiting);
+		wait_queue_wake(&l->worker->wait_queue);
 		break;
 	case LINK_COMMAND_SEND: {
 		int r = link_send(server_link_base(l), &command->message);

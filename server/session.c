@@ -48,7 +48,7 @@ static void session_tell_grant(struct session *s, struct server_link *l)
 
 static void wake_run(struct broadcast *r, struct worker *w)
 {
-	waiting_wake(&w->waiting);
+	wait_queue_wake(&w->wait_queue);
 }
 
 static void wake_done(struct broadcast *r)
@@ -276,7 +276,7 @@ static void publish_run(struct broadcast *r, struct worker *w)
 	/* Worker 0 decided; the others can lack nothing but memory, and then find no way there. */
 	if (w->index && service_shard_open(&service->shards[w->index], w, &holder) != 0)
 		log_error("worker %u cannot serve %s: out of memory", w->index, service->place);
-	waiting_wake(&w->waiting);
+	wait_queue_wake(&w->wait_queue);
 }
 
 static void publish_done(struct broadcast *r)

@@ -58,7 +58,7 @@ static void tcp_conn_end(struct tcp_conn *c, const char *why)
 	struct worker *w = c->worker;
 	tcp_conn_log(c, why);
 	tcp_conn_set_state(c, TCP_CONN_CLOSED);
-	waiting_remove(&w->waiting, &c->waiter);
+	wait_queue_remove(&w->wait_queue, &c->waiter);
 	list_unlink(&c->link);
 	charge_drop(&w->charges, &c->charge);
 	admission_leave(w->node, &c->peer, c->counted);
@@ -194,9 +194,10 @@ static void tcp_conn_find(struct tcp_conn *c)
 		tcp_conn_open(c, pick.shard);
 	else if (pick.worker >= 0)
 		tcp_conn_move(c, (unsigned)pick.worker);
-	else if (!waiting_due(w, route))
+	else if (!wait_queue_due(w, route))
 		tcp_conn_close(c, "no-route");
-	else if (waiting_add(&w->waiting, &c->waiter, routes, str_from(c->place), &c->peer) < 0)
+	else if (wait_queue_add(&w->wait_queue, &c->waiter, routes, str_from(c->place), &c->peer) <
+		 0)
 		tcp_conn_close(c, "crowded");
 	else if (c->state != TCP_CONN_WAITING)
 		tcp_conn_set_state(c, TCP_CONN_WAITING);

@@ -6,7 +6,7 @@
  */
 #include "net/relay.h"
 #include "server/handoff.h"
-#include "server/waiting.h"
+#include "server/wait_queue.h"
 #include "server/worker.h"
 
 enum tcp_conn_state {

@@ -50,7 +50,7 @@ int worker_init(struct worker *w, struct node *n, unsigned index, const struct s
 	budget_init(&w->budget, opts->memory_budget / n->n_workers);
 	charges_init(&w->charges, loop, &w->budget);
 	udp_worker_init(&w->udp, w);
-	waiting_init(&w->waiting, w);
+	wait_queue_init(&w->wait_queue, w);
 	loop_timer_init(&w->expiry, loop, worker_expire);
 	timeout_queue_init(&w->idle, loop, opts->visitor_idle, h1_conn_idle_expired);
 	timeout_queue_init(&w->head, loop, opts->request_head_timeout, h1_conn_head_expired);
@@ -96,7 +96,7 @@ void worker_deinit(struct worker *w)
 		server_link_discard(list_entry(w->links.next, struct server_link, link));
 	charges_deinit(&w->charges);
 	loop_timer_cancel(&w->expiry);
-	waiting_deinit(&w->waiting);
+	wait_queue_deinit(&w->wait_queue);
 	timeout_queue_deinit(&w->idle);
 	timeout_queue_deinit(&w->head);
 	timeout_queue_deinit(&w->answer);

@@ -15,7 +15,7 @@
 #include "server/options.h"
 #include "server/routes.h"
 #include "server/udp_flow.h"
-#include "server/waiting.h"
+#include "server/wait_queue.h"
 #include "wire/control.h"
 #include "wire/http1.h"
 
@@ -45,7 +45,7 @@ struct worker {
 	struct charges charges;
 	struct routes routes; /* by name */
 	struct routes ports;  /* by "tcp:2222" */
-	struct waiting waiting;
+	struct wait_queue wait_queue;
 	struct list links;               /* of struct link */
 	struct mail evictions;           /* half-open links lost their places */
 	struct list h1_conns;            /* of struct h1_conn */

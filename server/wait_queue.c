@@ -1,44 +1,44 @@
-#include "server/waiting.h"
+#include "server/wait_queue.h"
 
 #include "server/service.h"
 #include "server/worker.h"
 
-static void waiting_expired(struct timeout_queue *queue, struct timeout *entry)
+static void wait_queue_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	struct waiting *wt = container_of(queue, struct waiting, queue);
+	struct wait_queue *wt = container_of(queue, struct wait_queue, queue);
 	struct waiter *w = container_of(entry, struct waiter, timeout);
-	waiting_remove(wt, w);
+	wait_queue_remove(wt, w);
 	w->expired(w);
 }
 
-static bool waiting_over(struct worker *worker, const struct waiter *w)
+static bool wait_queue_over(struct worker *worker, const struct waiter *w)
 {
 	struct route *route = routes_find(w->routes, w->host, loop_now(worker->loop));
 	return route && pick_found(service_shard_pick(worker, route, NULL, true));
 }
 
-static void waiting_run(struct loop_task *task)
+static void wait_queue_run(struct loop_task *task)
 {
-	struct waiting *wt = container_of(task, struct waiting, wake);
+	struct wait_queue *wt = container_of(task, struct wait_queue, wake);
 	/* Those who still find nothing keep their place and their deadline. */
 	list_for_each_safe (it, &wt->waiters) {
 		struct waiter *w = list_entry(it, struct waiter, link);
-		if (!waiting_over(wt->worker, w))
+		if (!wait_queue_over(wt->worker, w))
 			continue;
-		waiting_remove(wt, w);
+		wait_queue_remove(wt, w);
 		w->served(w);
 	}
 }
 
-void waiting_init(struct waiting *wt, struct worker *w)
+void wait_queue_init(struct wait_queue *wt, struct worker *w)
 {
-	*wt = (struct waiting){.worker = w};
+	*wt = (struct wait_queue){.worker = w};
 	list_init(&wt->waiters);
-	loop_task_init(&wt->wake, waiting_run);
-	timeout_queue_init(&wt->queue, w->loop, w->opts->reconnect_grace, waiting_expired);
+	loop_task_init(&wt->wake, wait_queue_run);
+	timeout_queue_init(&wt->queue, w->loop, w->opts->reconnect_grace, wait_queue_expired);
 }
 
-void waiting_deinit(struct waiting *wt)
+void wait_queue_deinit(struct wait_queue *wt)
 {
 	if (!wt->worker)
 		return;
@@ -46,7 +46,7 @@ void waiting_deinit(struct waiting *wt)
 	timeout_queue_deinit(&wt->queue);
 }
 
-bool waiting_due(const struct worker *w, const struct route *route)
+bool wait_queue_due(const struct worker *w, const struct route *route)
 {
 	/* Our own restart counts as every session's loss. */
 	return !w->draining &&
@@ -61,8 +61,8 @@ void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
 	timeout_init(&w->timeout);
 }
 
-int waiting_add(struct waiting *wt, struct waiter *w, const struct routes *routes, struct str host,
-	const struct address *address)
+int wait_queue_add(struct wait_queue *wt, struct waiter *w, const struct routes *routes,
+	struct str host, const struct address *address)
 {
 	const struct server_options *o = wt->worker->opts;
 	int r = limits_acquire(&wt->worker->node->limits, LIMITS_WAITING, address,
@@ -78,7 +78,7 @@ int waiting_add(struct waiting *wt, struct waiter *w, const struct routes *route
 	return 0;
 }
 
-void waiting_remove(struct waiting *wt, struct waiter *w)
+void wait_queue_remove(struct wait_queue *wt, struct waiter *w)
 {
 	if (!list_linked(&w->link))
 		return;
@@ -88,7 +88,7 @@ void waiting_remove(struct waiting *wt, struct waiter *w)
 	timeout_cancel(&w->timeout);
 }
 
-void waiting_wake(struct waiting *wt)
+void wait_queue_wake(struct wait_queue *wt)
 {
 	if (wt->n)
 		loop_defer(wt->worker->loop, LOOP_PHASE_WRITE, &wt->wake);

@@ -15,7 +15,7 @@ struct worker;
 
 /* Embedded in whoever waits. */
 struct waiter {
-	struct list link; /* waiting::waiters */
+	struct list link; /* wait_queue::waiters */
 	struct timeout timeout;
 	const struct routes *routes; /* of the worker: of names or of ports */
 	struct str host;             /* there; must stay while it waits */
@@ -26,7 +26,7 @@ struct waiter {
 	void (*expired)(struct waiter *w); /* none came in time */
 };
 
-struct waiting {
+struct wait_queue {
 	struct worker *worker;
 	struct list waiters;
 	struct timeout_queue queue;
@@ -34,21 +34,21 @@ struct waiting {
 	struct loop_task wake;
 };
 
-void waiting_init(struct waiting *wt, struct worker *w);
-void waiting_deinit(struct waiting *wt);
+void wait_queue_init(struct wait_queue *wt, struct worker *w);
+void wait_queue_deinit(struct wait_queue *wt);
 
 /* Whether a name without a session may be waited for, now. */
-bool waiting_due(const struct worker *w, const struct route *route);
+bool wait_queue_due(const struct worker *w, const struct route *route);
 
 void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
 	void (*expired)(struct waiter *w));
 
 /* 0, -EBUSY when too many wait already, or -ENOMEM. */
-int waiting_add(struct waiting *wt, struct waiter *w, const struct routes *routes, struct str host,
-	const struct address *address);
+int wait_queue_add(struct wait_queue *wt, struct waiter *w, const struct routes *routes,
+	struct str host, const struct address *address);
 
 /* It waits no longer; without effect on one that does not wait. */
-void waiting_remove(struct waiting *wt, struct waiter *w);
+void wait_queue_remove(struct wait_queue *wt, struct waiter *w);
 
 /* Somebody published something: at the end of the turn those who can go on do. */
-void waiting_wake(struct waiting *wt);
+void wait_queue_wake(struct wait_queue *wt);
