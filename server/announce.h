@@ -2,11 +2,11 @@
 /* What a server says once it is ready: how somebody publishes a service here. */
 #include "server/advertise.h"
 #include "server/options.h"
-#include "server/state.h"
+#include "server/state_dir.h"
 
 struct announce {
 	const struct server_options *opts;
-	const struct state *files;
+	const struct state_dir *files;
 	const char *address; /* "host:port" for clients */
 	enum advertise_how how;
 	bool tls;

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/file_error.h"
 #include "tls/tls.h"
-#include "server/state.h"
+#include "server/state_dir.h"
 
 struct inspection {
 	const struct server_options *o;
@@ -97,6 +97,6 @@ void server_inspect(const struct server_options *o, void (*found)(void *arg, con
 	inspect_client_ca(&i);
 	inspect_outputs(&i);
 	bool own = !o->token && !o->token_from && !o->no_token;
-	if (own && o->state_dir && state_inspect(o->state_dir, &err) < 0)
+	if (own && o->state_dir && state_dir_inspect(o->state_dir, &err) < 0)
 		report(&i, &err, "state-dir");
 }

@@ -24,7 +24,7 @@
 #include "server/announce.h"
 #include "server/listeners.h"
 #include "server/keyring.h"
-#include "server/state.h"
+#include "server/state_dir.h"
 #include "server/registrar.h"
 #include "server/reload.h"
 #include "server/worker.h"
@@ -37,7 +37,7 @@ enum server_state { SERVER_SERVING, SERVER_DRAINING, SERVER_ENDED };
 struct server {
 	const struct server_options *opts;
 	enum server_state state;
-	struct state files;
+	struct state_dir files;
 	struct keyring keyring;
 	struct node node;
 	struct registrar registrar;
@@ -60,8 +60,8 @@ static int server_load_keys(struct server *s, struct error *err)
 {
 	const struct server_options *o = s->opts;
 	bool own = !o->token && !o->no_token;
-	int r = state_open(&s->files, o->state_dir, own, err);
-	if (r == STATE_VOLATILE && !o->no_token)
+	int r = state_dir_open(&s->files, o->state_dir, own, err);
+	if (r == STATE_DIR_VOLATILE && !o->no_token)
 		log_warn("%s; clients derive their key anew after each restart", err->text);
 	else if (r < 0)
 		return r;
@@ -354,7 +354,7 @@ static void server_stop(struct server *s)
 		free(n->workers[i]);
 	node_limits_deinit(n);
 	keyring_deinit(&s->keyring);
-	state_deinit(&s->files);
+	state_dir_deinit(&s->files);
 }
 
 int server_run(const struct server_options *opts, struct reloader *r)

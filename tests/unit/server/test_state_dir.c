@@ -1,5 +1,5 @@
 /* What is kept between starts, who may read it, and what happens where nothing can be kept. */
-#include "server/state.h"
+#include "server/state_dir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -60,11 +60,11 @@ static size_t files_in(const char *path)
 
 static void test_made_once(void **state)
 {
-	struct state first, second;
+	struct state_dir first, second;
 	struct error err;
 	const char *dir = in_root("/a/b/state");
 	umask(0);
-	int r = state_open(&first, dir, true, &err);
+	int r = state_dir_open(&first, dir, true, &err);
 	umask(022);
 	assert_int_equal(r, 0);
 	assert_string_equal(first.dir, dir);
@@ -75,30 +75,30 @@ static void test_made_once(void **state)
 	assert_int_equal(mode_of(in_root("/a/b/state/salt")), 0600);
 	assert_int_equal(files_in(dir), 2);
 
-	assert_int_equal(state_open(&second, dir, true, &err), 0);
+	assert_int_equal(state_dir_open(&second, dir, true, &err), 0);
 	assert_false(second.token_made);
 	assert_memory_equal(second.salt, first.salt, TOKEN_SALT_SIZE);
 	assert_int_equal(second.token->n, first.token->n);
 	assert_memory_equal(second.token->bytes, first.token->bytes, first.token->n);
-	state_deinit(&second);
+	state_dir_deinit(&second);
 
 	/* Given a token of its own, the server wants nothing but the salt. */
-	assert_int_equal(state_open(&second, dir, false, &err), 0);
+	assert_int_equal(state_dir_open(&second, dir, false, &err), 0);
 	assert_null(second.token);
 	assert_memory_equal(second.salt, first.salt, TOKEN_SALT_SIZE);
-	state_deinit(&second);
-	state_deinit(&first);
+	state_dir_deinit(&second);
+	state_dir_deinit(&first);
 }
 
 static void test_directory_is_private(void **state)
 {
-	struct state s;
+	struct state_dir s;
 	struct error err;
-	assert_int_equal(state_open(&s, in_root("/private/state"), false, &err), 0);
+	assert_int_equal(state_dir_open(&s, in_root("/private/state"), false, &err), 0);
 	assert_int_equal(mode_of(in_root("/private")), 0700);
 	assert_int_equal(mode_of(in_root("/private/state")), 0700);
 	assert_int_equal(files_in(s.dir), 1);
-	state_deinit(&s);
+	state_dir_deinit(&s);
 }
 
 static void test_where(void **state)
@@ -114,7 +114,7 @@ static void test_where(void **state)
 		{NULL, "-", "-", "-", NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct state s;
+		struct state_dir s;
 		struct error err;
 		const char *const names[] = {"STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"};
 		const char *const values[] = {cases[i].systemd, cases[i].xdg, cases[i].home};
@@ -125,7 +125,7 @@ static void test_where(void **state)
 				setenv(names[j], in_root(values[j]), 1);
 		}
 		const char *option = cases[i].option ? in_root(cases[i].option) : NULL;
-		int r = state_open(&s, option, true, &err);
+		int r = state_dir_open(&s, option, true, &err);
 		if (cases[i].want) {
 			assert_int_equal(r, 0);
 			assert_string_equal(s.dir, in_root(cases[i].want));
@@ -133,7 +133,7 @@ static void test_where(void **state)
 			assert_true(r < 0);
 			assert_non_null(strstr(err.text, "--state-dir"));
 		}
-		state_deinit(&s);
+		state_dir_deinit(&s);
 	}
 
 	/* systemd's list, read by us or handed in by the options' table. */
@@ -141,39 +141,39 @@ static void test_where(void **state)
 	snprintf(list, sizeof list, "%s:%s", in_root("/first"), in_root("/second"));
 	setenv("STATE_DIRECTORY", list, 1);
 	for (int i = 0; i < 2; i++) {
-		struct state s;
+		struct state_dir s;
 		struct error err;
-		assert_int_equal(state_open(&s, i ? list : NULL, false, &err), 0);
+		assert_int_equal(state_dir_open(&s, i ? list : NULL, false, &err), 0);
 		assert_string_equal(s.dir, in_root("/first"));
-		state_deinit(&s);
+		state_dir_deinit(&s);
 	}
 	/* A relative XDG path does not count. */
 	unsetenv("STATE_DIRECTORY");
 	setenv("XDG_STATE_HOME", "relative", 1);
-	struct state s;
+	struct state_dir s;
 	struct error err;
-	assert_true(state_open(&s, NULL, true, &err) < 0);
-	state_deinit(&s);
+	assert_true(state_dir_open(&s, NULL, true, &err) < 0);
+	state_dir_deinit(&s);
 }
 
 static void test_nothing_can_be_kept(void **state)
 {
-	struct state one, two;
+	struct state_dir one, two;
 	struct error err;
 	write_text(in_root("/blocked"), "", 0600);
 	const char *dir = in_root("/blocked/x");
-	assert_int_equal(state_open(&one, dir, false, &err), STATE_VOLATILE);
+	assert_int_equal(state_dir_open(&one, dir, false, &err), STATE_DIR_VOLATILE);
 	assert_non_null(strstr(err.text, dir));
 	assert_non_null(strstr(err.text, "salt"));
-	assert_int_equal(state_open(&two, dir, false, &err), STATE_VOLATILE);
+	assert_int_equal(state_dir_open(&two, dir, false, &err), STATE_DIR_VOLATILE);
 	assert_memory_not_equal(one.salt, two.salt, TOKEN_SALT_SIZE);
-	state_deinit(&one);
-	state_deinit(&two);
-	assert_true(state_open(&one, dir, true, &err) < 0);
+	state_dir_deinit(&one);
+	state_dir_deinit(&two);
+	assert_true(state_dir_open(&one, dir, true, &err) < 0);
 	assert_non_null(strstr(err.text, dir));
 	assert_non_null(strstr(err.text, "token"));
 	assert_null(one.token);
-	state_deinit(&one);
+	state_dir_deinit(&one);
 }
 
 static void test_unfit_files(void **state)
@@ -200,14 +200,14 @@ static void test_unfit_files(void **state)
 		{"salt", "", 0600, false, false, "damaged"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct state s;
+		struct state_dir s;
 		struct error err;
 		char dir[32], file[64];
 		snprintf(dir, sizeof dir, "/unfit%zu", i);
 		snprintf(file, sizeof file, "%s/%s", dir, cases[i].name);
 		assert_int_equal(mkdir(in_root(dir), 0700), 0);
 		write_text(in_root(file), cases[i].text, cases[i].mode);
-		int r = state_open(&s, in_root(dir), cases[i].need_token, &err);
+		int r = state_dir_open(&s, in_root(dir), cases[i].need_token, &err);
 		if (cases[i].fine != (r == 0))
 			fail_msg("case %zu: %d", i, r);
 		if (r) {
@@ -220,20 +220,20 @@ static void test_unfit_files(void **state)
 			assert_int_equal(s.salt[15], 0xef);
 		if (!r && cases[i].need_token && cases[i].name[0] == 't')
 			assert_int_equal(s.token->n, strlen("a-token-of-ones-own"));
-		state_deinit(&s);
+		state_dir_deinit(&s);
 	}
 }
 
 /* A link out of the directory is somebody's trick, not our file. */
 static void test_symbolic_link(void **state)
 {
-	struct state s;
+	struct state_dir s;
 	struct error err;
 	assert_int_equal(mkdir(in_root("/link"), 0700), 0);
 	write_text(in_root("/elsewhere"), "secret-of-another-program", 0600);
 	assert_int_equal(symlink(in_root("/elsewhere"), in_root("/link/token")), 0);
-	assert_true(state_open(&s, in_root("/link"), true, &err) < 0);
-	state_deinit(&s);
+	assert_true(state_dir_open(&s, in_root("/link"), true, &err) < 0);
+	state_dir_deinit(&s);
 }
 
 /* Servers that start together on one directory agree. */
@@ -245,9 +245,9 @@ static void test_together(void **state)
 	for (int i = 0; i < N; i++) {
 		pid_t pid = fork();
 		if (pid == 0) {
-			struct state s;
+			struct state_dir s;
 			struct error err;
-			int r = state_open(&s, dir, true, &err);
+			int r = state_dir_open(&s, dir, true, &err);
 			char out[64];
 			snprintf(out, sizeof out, "/together-%d", i);
 			if (!r)
@@ -261,9 +261,9 @@ static void test_together(void **state)
 		wait(&status);
 		assert_int_equal(status, 0);
 	}
-	struct state s;
+	struct state_dir s;
 	struct error err;
-	assert_int_equal(state_open(&s, dir, true, &err), 0);
+	assert_int_equal(state_dir_open(&s, dir, true, &err), 0);
 	assert_false(s.token_made);
 	for (int i = 0; i < N; i++) {
 		char out[64];
@@ -275,7 +275,7 @@ static void test_together(void **state)
 		fclose(f);
 	}
 	assert_int_equal(files_in(dir), 2);
-	state_deinit(&s);
+	state_dir_deinit(&s);
 }
 
 static int setup(void **state)

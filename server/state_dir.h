@@ -10,13 +10,13 @@
 #include "crypto/token.h"
 
 /* Names in the state directory */
-#define STATE_SALT_FILE  "salt"  /* 16 random bytes in hexadecimal, and a newline */
-#define STATE_TOKEN_FILE "token" /* as token_random() makes it, and a newline */
+#define STATE_DIR_SALT_FILE  "salt"  /* 16 random bytes in hexadecimal, and a newline */
+#define STATE_DIR_TOKEN_FILE "token" /* as token_random() makes it, and a newline */
 
-/* Outcome of state_open(): the salt is for this start only. */
-#define STATE_VOLATILE 1
+/* Outcome of state_dir_open(): the salt is for this start only. */
+#define STATE_DIR_VOLATILE 1
 
-struct state {
+struct state_dir {
 	char *dir;            /* owned; absolute if the option was */
 	char *token_path;     /* owned; set with `token` */
 	struct secret *token; /* owned; NULL when the server was given its own */
@@ -24,7 +24,7 @@ struct state {
 	uint8_t salt[TOKEN_SALT_SIZE];
 };
 
-#define STATE_NULL ((struct state){0})
+#define STATE_DIR_NULL ((struct state_dir){0})
 
 /*
  * Finds the directory (`option`: --state-dir or NULL; else $STATE_DIRECTORY, else
@@ -32,16 +32,16 @@ struct state {
  * and, with `need_token`, the token. Blocks: for the start only. On every non-zero result `err` has a
  * sentence that names the path:
  *
- *	STATE_VOLATILE	nothing can be kept, but no token is needed: the salt is fresh, to be warned of
+ *	STATE_DIR_VOLATILE	nothing can be kept, but no token is needed: the salt is fresh, to be warned of
  *	-errno		the token cannot be kept or read, others can read or change it, or a file is
  *			damaged; also without `need_token` when a salt is there but is not clean
  */
-int state_open(struct state *s, const char *option, bool need_token, struct error *err);
+int state_dir_open(struct state_dir *s, const char *option, bool need_token, struct error *err);
 
 /*
- * Whether state_open() would find or make a token there: 0, or -errno with a sentence. Makes nothing.
+ * Whether state_dir_open() would find or make a token there: 0, or -errno with a sentence. Makes nothing.
  */
-int state_inspect(const char *option, struct error *err);
+int state_dir_inspect(const char *option, struct error *err);
 
 /* Wipes the token. Accepts zeroed memory. */
-void state_deinit(struct state *s);
+void state_dir_deinit(struct state_dir *s);

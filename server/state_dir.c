@@ -3,7 +3,7 @@
  * looks sees all of it or nothing, and of two servers that start together one makes the file and the
  * other reads it.
  */
-#include "server/state.h"
+#include "server/state_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,7 +73,7 @@ static int make_dirs(char *dir)
 	return errno == ENOENT && denied ? denied : -errno;
 }
 
-static int open_dir(struct state *s, const char *option, struct error *err)
+static int open_dir(struct state_dir *s, const char *option, struct error *err)
 {
 	s->dir = find_dir(option);
 	if (!s->dir)
@@ -100,7 +100,7 @@ static int open_dir(struct state *s, const char *option, struct error *err)
 	return fd;
 }
 
-static int error_of(struct error *err, int code, const struct state *s, const char *name,
+static int error_of(struct error *err, int code, const struct state_dir *s, const char *name,
 	enum file_wish wish, const char *what)
 {
 	char path[PATH_MAX];
@@ -109,7 +109,7 @@ static int error_of(struct error *err, int code, const struct state *s, const ch
 }
 
 /* The first line of a file, without its end; what is behind a NUL or another line is damage. */
-static int read_file(const struct state *s, int dir, const char *name, bool secret,
+static int read_file(const struct state_dir *s, int dir, const char *name, bool secret,
 	char text_out[FILE_MAX], struct error *err)
 {
 	auto_close int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -169,7 +169,7 @@ static int rename_new(int dir, const char *from, const char *to)
 	return renameat(dir, from, dir, to) < 0 ? -errno : 0;
 }
 
-static int write_file(const struct state *s, int dir, const char *name, const char *line,
+static int write_file(const struct state_dir *s, int dir, const char *name, const char *line,
 	struct error *err)
 {
 	char temporary[64];
@@ -205,7 +205,7 @@ static bool from_hex(const char *hex, uint8_t salt_out[TOKEN_SALT_SIZE])
 }
 
 /* Reads a file, which is made with `fresh` in it where it is missing. */
-static int keep(struct state *s, int dir, const char *name, bool secret, const char *fresh,
+static int keep(struct state_dir *s, int dir, const char *name, bool secret, const char *fresh,
 	char text_out[FILE_MAX], bool *made_out, struct error *err)
 {
 	int r = read_file(s, dir, name, secret, text_out, err);
@@ -217,7 +217,7 @@ static int keep(struct state *s, int dir, const char *name, bool secret, const c
 	return r ? r : read_file(s, dir, name, secret, text_out, err);
 }
 
-static int keep_salt(struct state *s, int dir, struct error *err)
+static int keep_salt(struct state_dir *s, int dir, struct error *err)
 {
 	uint8_t salt[TOKEN_SALT_SIZE];
 	char fresh[2 * TOKEN_SALT_SIZE + 1], text[FILE_MAX];
@@ -225,33 +225,33 @@ static int keep_salt(struct state *s, int dir, struct error *err)
 	for (size_t i = 0; i < sizeof salt; i++)
 		sprintf(fresh + 2 * i, "%02x", salt[i]);
 	bool made;
-	int r = keep(s, dir, STATE_SALT_FILE, false, fresh, text, &made, err);
+	int r = keep(s, dir, STATE_DIR_SALT_FILE, false, fresh, text, &made, err);
 	if (!r && !from_hex(text, s->salt))
 		r = error_set(err, FILE_UNFIT, "%s/%s is damaged: remove it, and it is made anew",
-			s->dir, STATE_SALT_FILE);
+			s->dir, STATE_DIR_SALT_FILE);
 	return r;
 }
 
-static int keep_token(struct state *s, int dir, struct error *err)
+static int keep_token(struct state_dir *s, int dir, struct error *err)
 {
 	char fresh[TOKEN_RANDOM_LEN + 1], text[FILE_MAX];
 	token_random(fresh);
-	int r = keep(s, dir, STATE_TOKEN_FILE, true, fresh, text, &s->token_made, err);
+	int r = keep(s, dir, STATE_DIR_TOKEN_FILE, true, fresh, text, &s->token_made, err);
 	explicit_bzero(fresh, sizeof fresh);
 	if (r)
 		return r;
 	s->token = secret_new(text, strlen(text));
 	explicit_bzero(text, sizeof text);
-	if (!s->token || asprintf(&s->token_path, "%s/%s", s->dir, STATE_TOKEN_FILE) < 0) {
+	if (!s->token || asprintf(&s->token_path, "%s/%s", s->dir, STATE_DIR_TOKEN_FILE) < 0) {
 		s->token_path = NULL;
 		return error_set(err, -ENOMEM, "no memory for the token");
 	}
 	return 0;
 }
 
-int state_open(struct state *s, const char *option, bool need_token, struct error *err)
+int state_dir_open(struct state_dir *s, const char *option, bool need_token, struct error *err)
 {
-	*s = STATE_NULL;
+	*s = STATE_DIR_NULL;
 	auto_close int dir = open_dir(s, option, err);
 	int r = dir < 0 ? dir : keep_salt(s, dir, err);
 	if (!r && need_token)
@@ -267,11 +267,11 @@ int state_open(struct state *s, const char *option, bool need_token, struct erro
 	}
 	random_bytes(s->salt, sizeof s->salt);
 	error_prefix(err, "nothing is kept, so the salt is a new one with every start");
-	return STATE_VOLATILE;
+	return STATE_DIR_VOLATILE;
 }
 
 /* A file that is missing can be made where the directory may be written. */
-static int inspect_file(const struct state *s, int dir, const char *name, bool secret,
+static int inspect_file(const struct state_dir *s, int dir, const char *name, bool secret,
 	struct error *err)
 {
 	char text[FILE_MAX];
@@ -282,15 +282,15 @@ static int inspect_file(const struct state *s, int dir, const char *name, bool s
 	return r == FILE_UNFIT ? -EINVAL : r == FILE_NONE ? 0 : r;
 }
 
-int state_inspect(const char *option, struct error *err)
+int state_dir_inspect(const char *option, struct error *err)
 {
-	struct state s = {.dir = find_dir(option)};
+	struct state_dir s = {.dir = find_dir(option)};
 	if (!s.dir)
 		return error_set(err, -ENOMEM, "no memory");
 	auto_close int dir = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = dir < 0 ? -errno : inspect_file(&s, dir, STATE_SALT_FILE, false, err);
+	int r = dir < 0 ? -errno : inspect_file(&s, dir, STATE_DIR_SALT_FILE, false, err);
 	if (dir >= 0 && !r)
-		r = inspect_file(&s, dir, STATE_TOKEN_FILE, true, err);
+		r = inspect_file(&s, dir, STATE_DIR_TOKEN_FILE, true, err);
 	else if (r == -ENOENT && dir < 0)
 		r = 0; /* it is made */
 	else if (dir < 0)
@@ -299,10 +299,10 @@ int state_inspect(const char *option, struct error *err)
 	return r;
 }
 
-void state_deinit(struct state *s)
+void state_dir_deinit(struct state_dir *s)
 {
 	secret_free(s->token);
 	free(s->token_path);
 	free(s->dir);
-	*s = STATE_NULL;
+	*s = STATE_DIR_NULL;
 }
