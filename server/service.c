@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "server/stream_pool.h"
-#include "server/publish.h"
+#include "server/publish_check.h"
 #include "server/registrar.h"
 #include "server/worker.h"
 

@@ -10,7 +10,7 @@
 #include "tls/tls.h"
 #include "server/port.h"
 #include "server/public_address.h"
-#include "server/publish.h"
+#include "server/publish_check.h"
 #include "server/registrar.h"
 #include "server/sharing.h"
 

@@ -1,4 +1,4 @@
-#include "server/publish.h"
+#include "server/publish_check.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What a client may ask for, before anybody looks at who else has it. */
-#include "server/publish.h"
+#include "server/publish_check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
