@@ -7,7 +7,7 @@
 
 #include "client/config/options.h"
 #include "config/formatting.h"
-#include "server/options.h"
+#include "server/base/options.h"
 
 /* Other programs' commands, and "--url" of cloudflared. */
 static const struct option_habit commands_of_others[] = {

@@ -13,7 +13,7 @@
 #include "cli/process.h"
 #include "client/config/options.h"
 #include "config/help.h"
-#include "server/options.h"
+#include "server/base/options.h"
 #include "version.h"
 
 static const struct command {

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
-#include "server/access_query.h"
-#include "server/rewrite.h"
+#include "server/base/access_query.h"
+#include "server/http/rewrite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,8 +1,8 @@
 #pragma once
 /* What a server says once it is ready: how somebody publishes a service here. */
-#include "server/advertise.h"
-#include "server/options.h"
-#include "server/state_dir.h"
+#include "server/base/advertise.h"
+#include "server/base/options.h"
+#include "server/store/state_dir.h"
 
 struct announce {
 	const struct server_options *opts;

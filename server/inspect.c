@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/file_error.h"
 #include "tls/tls.h"
-#include "server/state_dir.h"
+#include "server/store/state_dir.h"
 
 struct inspection {
 	const struct server_options *o;

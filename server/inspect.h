@@ -1,6 +1,6 @@
 #pragma once
 /* What a server would stumble over at its start, or at a reload, with options that are right in themselves. */
-#include "server/options.h"
+#include "server/base/options.h"
 
 /*
  * Reads the files that the options name, as a start would, but makes nothing, and listens nowhere. `found`

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "loop/notify.h"
-#include "server/worker.h"
+#include "server/base/worker.h"
 
 void reload_init(struct reload *r, struct node *n, struct certificates *c,
 	const struct server_options *running, struct reloader *reloader)

@@ -4,7 +4,7 @@
  * freed when the last one has.
  */
 #include "config/reload.h"
-#include "server/certificates.h"
+#include "server/accept/certificates.h"
 
 struct reload {
 	struct node *node;

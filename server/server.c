@@ -22,12 +22,12 @@
 #include "loop/signals.h"
 #include "tls/tls.h"
 #include "server/announce.h"
-#include "server/listeners.h"
-#include "server/keyring.h"
-#include "server/state_dir.h"
-#include "server/registrar.h"
+#include "server/accept/listeners.h"
+#include "server/store/keyring.h"
+#include "server/store/state_dir.h"
+#include "server/control/registrar.h"
 #include "server/reload.h"
-#include "server/worker.h"
+#include "server/base/worker.h"
 #include "version.h"
 
 #define DRAIN_LOOK (50 * CLOCK_MS) /* how often a draining server looks whether it is done */

@@ -1,7 +1,7 @@
 #pragma once
 /* The exit node as a whole. */
 #include "config/reload.h"
-#include "server/options.h"
+#include "server/base/options.h"
 
 /*
  * Runs until SIGTERM or SIGINT, or until it cannot go on; the log is running. Returns the program's

@@ -1,7 +1,7 @@
 /* A parsed request written for the upstream, and a parsed answer for the visitor. */
 #include "case.h"
 #include "heads.h"
-#include "server/forward.h"
+#include "server/http/forward.h"
 
 static struct {
 	struct http1_head request, answer;

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * What an option is, as data. Each side has one table of these rows beside its config struct
- * (server/options.c, client/config/options.c); everything that knows options reads the table: the command
+ * (server/base/options.c, client/config/options.c); everything that knows options reads the table: the command
  * line, the environment, the YAML file, defaults, --help, the man page check and the dump.
  */
 #include <stdbool.h>

@@ -14,7 +14,7 @@
 #include "client/config/options.h"
 #include "config/config.h"
 #include "config/value.h"
-#include "server/options.h"
+#include "server/base/options.h"
 
 static int load(const struct option_table *t, void *opts, const char *words, struct config **c_out,
 	struct error *err)

@@ -1,5 +1,5 @@
 /* The line about a request, and the ids that lead to it. */
-#include "server/access_log.h"
+#include "server/base/access_log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

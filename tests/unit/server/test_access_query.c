@@ -1,5 +1,5 @@
 /* What the access log shows of targets, and what of secrets in them it does not. */
-#include "server/access_query.h"
+#include "server/base/access_query.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Limits for each address, and that counting leaves nothing behind. */
-#include "server/address_count.h"
+#include "server/base/address_count.h"
 
 #include <errno.h>
 #include <setjmp.h>

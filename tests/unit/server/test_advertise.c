@@ -1,5 +1,5 @@
 /* The command that a person copies: right address, nothing secret by accident, safe in a shell. */
-#include "server/advertise.h"
+#include "server/base/advertise.h"
 
 #include <errno.h>
 #include <setjmp.h>

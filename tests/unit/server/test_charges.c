@@ -1,5 +1,5 @@
 /* Memory that connections hold is bounded, and taken from those who hold most and moved least. */
-#include "server/charges.h"
+#include "server/base/charges.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* The exit node's own answers: complete, honest about their length, and nothing in them to execute. */
-#include "server/error_page.h"
+#include "server/http/error_page.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* What a head is made to be for one service: its path put in, Host rewritten, both taken back. */
-#include "server/h1_conn.h"
+#include "server/http/h1_conn.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

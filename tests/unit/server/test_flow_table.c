@@ -1,5 +1,5 @@
 /* Who sends datagrams: told apart by port and both addresses, in the order in which they were heard. */
-#include "server/flow_table.h"
+#include "server/udp/flow_table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

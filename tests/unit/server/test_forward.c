@@ -1,5 +1,5 @@
 /* What the next hop gets to see of a head: byte for byte, for each rule that takes out or adds. */
-#include "server/forward.h"
+#include "server/http/forward.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Who loses his place when there are too many half-open links; and that honest clients do not. */
-#include "server/half_open.h"
+#include "server/base/half_open.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "server/node.h"
+#include "server/base/node.h"
 #include "tests/unit/base/chain.h"
 
 #define LIMIT 256

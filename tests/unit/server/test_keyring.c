@@ -1,5 +1,5 @@
 /* Which key id opens the listener, and for whom. */
-#include "server/keyring.h"
+#include "server/store/keyring.h"
 
 #include <errno.h>
 #include <setjmp.h>

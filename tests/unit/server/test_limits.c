@@ -1,5 +1,5 @@
 /* Limits hold for the process, not for a thread of it, and what was counted is counted back. */
-#include "server/limits.h"
+#include "server/base/limits.h"
 
 #include <errno.h>
 #include <setjmp.h>

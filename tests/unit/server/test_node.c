@@ -3,7 +3,7 @@
  * turn, so what the threads may interleave is tried in the orders that are hard. Links are real but their
  * handshakes are not: the test says what came of them.
  */
-#include "server/node.h"
+#include "server/base/node.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,8 +18,8 @@
 #include "crypto/crypto.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
-#include "server/registrar.h"
-#include "server/link_accept.h"
+#include "server/control/registrar.h"
+#include "server/link/link_accept.h"
 
 #define WORKERS 3
 #define TURNS   20 /* of each worker: more than any mail goes back and forth */

@@ -1,5 +1,5 @@
 /* What a client may ask for, before anybody looks at who else has it. */
-#include "server/publish_check.h"
+#include "server/control/publish_check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "server/port.h"
+#include "server/control/port.h"
 
 #define INVALID     CONTROL_REASON_INVALID
 #define UNSUPPORTED CONTROL_REASON_UNSUPPORTED

@@ -1,5 +1,5 @@
 /* Fields that name the place: to the upstream's names, back to the visitor's, and what is none of it. */
-#include "server/rewrite.h"
+#include "server/http/rewrite.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

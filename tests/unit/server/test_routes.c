@@ -1,5 +1,5 @@
 /* Who gets which name, who is found under it, and that neither depends on how many names there are. */
-#include "server/routes.h"
+#include "server/route/routes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

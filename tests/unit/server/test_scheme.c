@@ -1,5 +1,5 @@
 /* How a visitor came, and where it is sent: what the next hop believes, and what it must not. */
-#include "server/scheme.h"
+#include "server/http/scheme.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

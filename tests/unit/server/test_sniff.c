@@ -1,5 +1,5 @@
 /* What the first bytes of a connection are, however they are cut, and who may say whose it is. */
-#include "server/sniff.h"
+#include "server/accept/sniff.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* What is kept between starts, who may read it, and what happens where nothing can be kept. */
-#include "server/state_dir.h"
+#include "server/store/state_dir.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,0 +1,35 @@
+#pragma once
+/*
+ * The exit node's certificates: read at start, again on a reload, and when their files change, on a helper
+ * thread; then every worker gets them in turn. Certificates that cannot be read leave the old ones in use.
+ */
+#include "loop/offload.h"
+#include "tls/tls.h"
+#include "server/base/node.h"
+#include "server/base/options.h"
+
+/* How often the files are looked at, µs: renewing one is not urgent, and a look is a stat() a file. */
+#define CERTIFICATES_LOOK      (2 * CLOCK_S)
+/* A certificate that ends so soon is warned about, in seconds: what renews it has failed by then. */
+#define CERTIFICATES_ENDS_SOON (7 * 86400)
+#define CERTIFICATES_WARN \
+	(24 * 3600 * CLOCK_S) /* between two lines about one that ended or soon does */
+
+struct certificates {
+	struct node *node;
+	const struct server_options *opts;
+	struct offload *offload;
+	char *cert, *key;             /* --auto-tls: the files it made */
+	uint64_t print;               /* of the files as they were read last */
+	struct certificates_job *job; /* under way */
+	struct loop_timer look;
+	uint64_t warn_at; /* µs */
+};
+
+/* Reads them for the first time: blocks. 0 with nothing done when there are none to read. */
+int certificates_init(struct certificates *c, struct node *n, const struct server_options *o,
+	const char *state_dir, struct error *err);
+void certificates_deinit(struct certificates *c);
+
+/* Reads them again, because options changed or somebody asked. */
+void certificates_reload(struct certificates *c, const struct server_options *o);

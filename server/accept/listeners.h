@@ -1,0 +1,33 @@
+#pragma once
+/*
+ * The listening sockets of the HTTP front, on the main thread. Every connection is handed to a
+ * worker, in turn, and becomes a visitor's, whose requests are then judged one by one; what a port is for
+ * goes along with it.
+ */
+#include "net/listener.h"
+#include "server/accept/handoff.h"
+#include "server/base/worker.h"
+
+struct listeners_port {
+	struct listener listener;
+	struct listeners *listeners;
+	struct listener_config config;
+};
+
+struct listeners {
+	struct node *node;
+	struct listeners_port *ports;
+	size_t n;
+};
+
+/* Opens all ports of the options, or none: -errno with a sentence. */
+int listeners_open(struct listeners *g, struct node *n, struct error *err);
+void listeners_close(struct listeners *g);
+
+/* The first of those `n` ports that is one of its own; 0: none is. */
+uint16_t listeners_common(const struct listeners *g, uint16_t first, unsigned n);
+
+/* The port clients connect to; for people: 443 where there is TLS and that is one of them. */
+uint16_t listeners_control_port(const struct listeners *g, bool tls);
+/* The same for visitors. */
+uint16_t listeners_visitors_port(const struct listeners *g, bool tls);

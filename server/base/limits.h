@@ -1,0 +1,43 @@
+#pragma once
+/*
+ * What strangers hold in the whole process, whichever worker serves it: in all, and for each address
+ * (server/base/address_count.h). Limits would otherwise be as many times what was said as there are workers.
+ *
+ * One lock for all of it, taken when something begins and when it ends and never between: some 50 ns
+ * beside the accept() or the handshake that it counts. Every function may be called from any thread.
+ */
+#include <pthread.h>
+
+#include "server/base/address_count.h"
+
+enum limits_kind {
+	LIMITS_VISITOR, /* connections of visitors and TCP connections */
+	LIMITS_WAITING, /* requests and TCP connections that wait for a session (rule 38) */
+	LIMITS_LINK,    /* half-open ones included, which server/base/half_open.h counts as well */
+	LIMITS_FLOW,    /* of UDP */
+	LIMITS_KINDS,
+};
+
+struct limits {
+	pthread_mutex_t lock;
+	struct {
+		unsigned n;
+		struct address_count addresses;
+	} kinds[LIMITS_KINDS];
+};
+
+void limits_init(struct limits *l);
+void limits_deinit(struct limits *l); /* no other thread knows it any more */
+
+/*
+ * One more. `peer` NULL: it counts in all, but is held against no address. A limit of 0 is none. 0;
+ * -EBUSY when there are `limit_total`; -EUSERS when the address has `limit_per_address`; -ENOMEM.
+ */
+int limits_acquire(struct limits *l, enum limits_kind kind, const struct address *peer,
+	unsigned limit_total, unsigned limit_per_address);
+
+/* One less, that entered with the same peer. */
+void limits_release(struct limits *l, enum limits_kind kind, const struct address *peer);
+
+/* How many there were a moment ago. */
+unsigned limits_count(struct limits *l, enum limits_kind kind);

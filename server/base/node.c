@@ -1,0 +1,74 @@
+#include "server/base/node.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "server/base/worker.h"
+
+static_assert(HALF_OPEN_WORKERS == WORKERS_MAX, "each worker's half-open links have a list");
+
+/* Once at a time for each worker: half_open_evicted() sees to it. */
+static void node_evict(struct half_open *h, unsigned worker)
+{
+	struct node *n = container_of(h, struct node, half_open);
+	node_post(n, worker, &n->workers[worker]->evictions);
+}
+
+bool node_is_public_by_tls(const struct node *n)
+{
+	return n->public_scheme ? strcmp(n->public_scheme, "https") == 0
+				: n->workers[0]->tls != NULL;
+}
+
+void node_limits_init(struct node *n)
+{
+	limits_init(&n->limits);
+	half_open_init(&n->half_open, node_evict);
+}
+
+void node_limits_deinit(struct node *n)
+{
+	limits_deinit(&n->limits);
+	half_open_deinit(&n->half_open);
+}
+
+void node_post(struct node *n, unsigned worker, struct mail *mail)
+{
+	mailbox_post(loop_mailbox(n->workers[worker]->loop), mail);
+}
+
+struct worker *node_place_link(struct node *n)
+{
+	unsigned start = atomic_fetch_add_explicit(&n->turn, 1, memory_order_relaxed);
+	unsigned best = start % n->n_workers;
+	for (unsigned i = 1; i < n->n_workers; i++) {
+		unsigned other = (start + i) % n->n_workers;
+		if (atomic_load_explicit(&n->links[other], memory_order_relaxed) <
+			atomic_load_explicit(&n->links[best], memory_order_relaxed))
+			best = other;
+	}
+	atomic_fetch_add_explicit(&n->links[best], 1, memory_order_relaxed);
+	return n->workers[best];
+}
+
+static void broadcast_deliver(struct mail *mail)
+{
+	struct broadcast *r = container_of(mail, struct broadcast, mail);
+	struct node *n = r->node;
+	if (n->over || r->at == n->n_workers) {
+		r->done(r);
+		return;
+	}
+	r->run(r, n->workers[r->at++]);
+	node_post(n, r->at < n->n_workers ? r->at : 0, &r->mail);
+}
+
+void broadcast_send(struct broadcast *r, struct node *n,
+	void (*run)(struct broadcast *r, struct worker *w), void (*done)(struct broadcast *r))
+{
+	*r = (struct broadcast){.mail.deliver = broadcast_deliver,
+		.node = n,
+		.run = run,
+		.done = done};
+	broadcast_deliver(&r->mail);
+}

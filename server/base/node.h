@@ -1,0 +1,81 @@
+#pragma once
+/*
+ * The exit node as its threads share it: what does not change while they run, and what is counted for
+ * the whole process. Worker 0 runs on the main thread, which is the registrar's too: there it is decided
+ * who the sessions are and what they publish.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "loop/mailbox.h"
+#include "server/base/limits.h"
+#include "server/http/forward.h"
+#include "server/base/half_open.h"
+#include "server/store/keyring.h"
+#include "wire/control.h"
+
+#define WORKERS_MAX 64 /* threads; beyond it the kernel's own locks are what limits */
+
+/*
+ * A request that comes with as many of our pseudonyms is in a loop. One has a reason: an upstream may
+ * ask for another host that is published here.
+ */
+#define NODE_PASSES_MAX 2
+
+struct registrar;
+struct worker;
+
+struct node {
+	const struct keyring *keyring;
+	const uint8_t *salt;     /* of the keyring, TOKEN_SALT_SIZE bytes */
+	const char *public_name; /* "host:port" for people: where clients connect to */
+	const char
+		*public_scheme; /* "https" or "http" of --advertise; NULL: as it is answered here */
+	bool public_sure;       /* somebody said so (--advertise); else a client knows better */
+	uint16_t visitors_port; /* the HTTP front's, where clients have another; 0: they do not */
+	uint8_t instance[CONTROL_INSTANCE];
+	/*
+	 * In CDN-Loop of what is passed on: random and new with each start, so that nobody can know it
+	 * who is not behind us.
+	 */
+	char pseudonym[FORWARD_PSEUDONYM + 1];
+	uint64_t started; /* µs */
+	struct registrar *registrar;
+	struct worker *workers[WORKERS_MAX];
+	unsigned n_workers;
+	struct limits limits;
+	struct half_open half_open;
+	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
+	atomic_uint turn;               /* of equals */
+	bool over; /* the threads have ended: mail that is left is freed and does nothing else */
+};
+
+/* On the main thread: whether people come by https and wss, here or at a proxy in front. */
+bool node_is_public_by_tls(const struct node *n);
+
+/* What is counted for the whole process. */
+void node_limits_init(struct node *n);
+void node_limits_deinit(struct node *n);
+
+/* Sends mail to a worker, from any thread. */
+void node_post(struct node *n, unsigned worker, struct mail *mail);
+
+/* The worker for one more link, which is counted there. */
+struct worker *node_place_link(struct node *n);
+
+/*
+ * Something that every worker does once, each on its own thread, one after another: worker 0 at once, and
+ * at last the registrar on the main thread. Broadcasts keep their order, so what one brings the next may take
+ * away, and behind done() no worker looks at what it took away.
+ */
+struct broadcast {
+	struct mail mail;
+	struct node *node;
+	unsigned at;
+	void (*run)(struct broadcast *r, struct worker *w);
+	void (*done)(struct broadcast *r); /* may free it */
+};
+
+/* On the main thread. done() comes later, never from within. */
+void broadcast_send(struct broadcast *r, struct node *n,
+	void (*run)(struct broadcast *r, struct worker *w), void (*done)(struct broadcast *r));

@@ -1,0 +1,229 @@
+#include "server/control/registrar.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "crypto/digest.h"
+#include "server/control/port.h"
+#include "server/control/sharing.h"
+
+static void registrar_describe(struct status *status, char text_out[STATUS_SIZE])
+{
+	struct registrar *r = container_of(status, struct registrar, status);
+	size_t sessions = 0, services = 0;
+	list_for_each (it, &r->sessions) {
+		sessions++;
+		services += list_entry(it, struct session, link)->n_services;
+	}
+	if (sessions)
+		snprintf(text_out, STATUS_SIZE, "Serving; clients: %zu, services: %zu", sessions,
+			services);
+	else
+		snprintf(text_out, STATUS_SIZE, "Serving; no client is connected");
+}
+
+void registrar_init(struct registrar *r, struct node *n)
+{
+	*r = (struct registrar){.node = n, .worker = n->workers[0]};
+	list_init(&r->sessions);
+	list_init(&r->ports);
+	list_init(&r->kept);
+	status_init(&r->status, n->workers[0]->loop, registrar_describe);
+}
+
+void registrar_deinit(struct registrar *r)
+{
+	if (!r->node)
+		return;
+	status_deinit(&r->status);
+	while (!list_empty(&r->sessions))
+		session_discard(list_entry(r->sessions.next, struct session, link));
+	sharing_deinit(r);
+}
+
+static void drain_run(struct broadcast *broadcast, struct worker *w)
+{
+	worker_drain(w);
+}
+
+static void drain_done(struct broadcast *broadcast)
+{
+}
+
+void registrar_drain(struct registrar *r)
+{
+	status_deinit(&r->status); /* the end has a line of its own */
+	list_for_each (it, &r->ports)
+		port_close(list_entry(it, struct port, link));
+	broadcast_send(&r->drain, r->node, drain_run, drain_done);
+}
+
+/* ---- Who it is ---- */
+
+/* The session that this process had before, if it proves to be the same process (rule 28). */
+static struct session *registrar_resumed(struct registrar *r, const struct server_link *e,
+	const uint8_t resume[CONTROL_SECRET])
+{
+	uint8_t mac[MAC_SIZE];
+	mac_make(resume, e->instance, sizeof(e->instance), mac);
+	list_for_each (it, &r->sessions) {
+		struct session *s = list_entry(it, struct session, link);
+		if (s->identity->identity == e->identity->identity &&
+			memcmp(s->instance, e->instance, sizeof(s->instance)) == 0 &&
+			mac_verify(s->resume, e->instance, sizeof(e->instance), mac))
+			return s;
+	}
+	return NULL;
+}
+
+/* Rule 29. */
+static void registrar_join(struct registrar *r, struct server_link *e, const struct control *m,
+	const uint8_t hash[HANDSHAKE_HASH_SIZE])
+{
+	if (e->session) {
+		server_link_close(e, "it belongs to a session already");
+		return;
+	}
+	list_for_each (it, &r->sessions) {
+		struct session *s = list_entry(it, struct session, link);
+		if (memcmp(s->id, m->join.session, sizeof(s->id)) != 0)
+			continue;
+		if (s->identity->identity != e->identity->identity ||
+			!mac_verify(s->resume, hash, HANDSHAKE_HASH_SIZE, m->join.mac))
+			break;
+		if (s->n_links >= SESSION_LINKS_MAX)
+			server_link_close(e, "its session has as many links as it may");
+		else
+			session_join(s, e);
+		return;
+	}
+	server_link_close(e, "there is no such session to join");
+}
+
+/* ---- What links tell ---- */
+
+enum registrar_event_kind { REGISTRAR_EVENT_UP, REGISTRAR_EVENT_CONTROL };
+
+struct registrar_event {
+	struct mail mail;
+	struct server_link *server_link; /* alive until it is told to have been forgotten */
+	struct node *node;
+	enum registrar_event_kind kind;
+	bool resume_given;
+	uint8_t secret[CONTROL_SECRET];
+	uint8_t hash[HANDSHAKE_HASH_SIZE]; /* of the link's handshake: of a join */
+	struct control message;            /* its texts are held */
+};
+
+static void registrar_up(struct registrar *r, struct server_link *t,
+	const struct registrar_event *e)
+{
+	struct session *s = e->resume_given ? registrar_resumed(r, t, e->secret) : NULL;
+	if (s)
+		session_resume(s, t);
+}
+
+static void registrar_control(struct registrar *r, struct server_link *e,
+	const struct registrar_event *event)
+{
+	const struct control *m = &event->message;
+	if (m->type == CONTROL_JOIN) {
+		registrar_join(r, e, m, event->hash);
+		return;
+	}
+	/* A client is a session once it says something of its own. */
+	struct session *s = e->session ? e->session : session_new(r, e);
+	if (!s) {
+		server_link_close(e, "the server is out of memory");
+	} else if (m->type == CONTROL_PUBLISH) {
+		session_publish(s, e, m);
+	} else if (m->type == CONTROL_WITHDRAW) {
+		session_withdraw(s, m->withdraw.service);
+	} else {
+		char more[LOG_LIMIT_MORE];
+		if (log_limit_pass(&r->log_notices, loop_now(r->worker->loop), SESSION_NOTICE_EVERY,
+			    1, more))
+			log_info("session %s says: %s%s", s->name, m->notice.sentence, more);
+	}
+}
+
+static void registrar_deliver(struct mail *mail)
+{
+	struct registrar_event *e = container_of(mail, struct registrar_event, mail);
+	struct registrar *r = e->node->registrar;
+	/* At the process's end links are gone before their mail. */
+	if (e->node->over) {
+		;
+	} else if (e->kind == REGISTRAR_EVENT_UP) {
+		registrar_up(r, e->server_link, e);
+	} else {
+		registrar_control(r, e->server_link, e);
+		atomic_fetch_sub_explicit(&e->server_link->unheard, 1, memory_order_relaxed);
+	}
+	control_deinit(&e->message);
+	explicit_bzero(e->secret, sizeof(e->secret));
+	free(e);
+}
+
+static struct registrar_event *registrar_event_new(struct server_link *t,
+	enum registrar_event_kind kind)
+{
+	struct registrar_event *e = calloc(1, sizeof(*e));
+	if (!e) {
+		link_close(&t->io.link, LINK_END_LOCAL, "out of memory");
+		return NULL;
+	}
+	e->mail.deliver = registrar_deliver;
+	e->server_link = t;
+	e->node = t->worker->node;
+	e->kind = kind;
+	return e;
+}
+
+void registrar_tell_up(struct server_link *t, const struct control *hello)
+{
+	struct registrar_event *e = registrar_event_new(t, REGISTRAR_EVENT_UP);
+	if (!e)
+		return;
+	/* Nobody reads these before the event. */
+	memcpy(t->instance, hello->hello.instance, sizeof(t->instance));
+	snprintf(t->version, sizeof(t->version), "%s", hello->hello.version);
+	if (hello->hello.remote)
+		t->remote = strdup(hello->hello.remote); /* without memory: as if it had not said */
+	e->resume_given = hello->hello.resume_given;
+	memcpy(e->secret, hello->hello.resume, sizeof(e->secret));
+	node_post(e->node, 0, &e->mail);
+}
+
+void registrar_tell_control(struct server_link *t, struct control *message)
+{
+	if (atomic_load_explicit(&t->unheard, memory_order_relaxed) >= REGISTRAR_UNHEARD_MAX) {
+		link_close(&t->io.link, LINK_END_VIOLATION, "it says more than can be heard");
+		return;
+	}
+	struct registrar_event *e = registrar_event_new(t, REGISTRAR_EVENT_CONTROL);
+	if (!e)
+		return;
+	atomic_fetch_add_explicit(&t->unheard, 1, memory_order_relaxed);
+	control_take(message, &e->message);
+	if (message->type == CONTROL_JOIN)
+		memcpy(e->hash, handshake_hash(&t->io.link.handshake), sizeof(e->hash));
+	node_post(e->node, 0, &e->mail);
+}
+
+static void registrar_gone(struct mail *mail)
+{
+	struct server_link *e = container_of(mail, struct server_link, gone);
+	/* At the process's end sessions are gone before their mail. */
+	if (e->session && !e->worker->node->over)
+		session_leave(e->session, e, e->io.link.why);
+	server_link_forget(e);
+}
+
+void registrar_tell_gone(struct server_link *e)
+{
+	e->gone.deliver = registrar_gone;
+	node_post(e->worker->node, 0, &e->gone);
+}

@@ -1,0 +1,47 @@
+#pragma once
+/*
+ * Who the sessions are: hears of every link that came up, what its client says, and its end, in the
+ * order of each link, all on the main thread.
+ */
+#include "base/log_limit.h"
+#include "loop/status.h"
+#include "server/control/session.h"
+
+/*
+ * Messages of one link that are on their way here: a client may say all that it publishes at once, and
+ * again for a new link. One that says more than is heard is closed, or what it said would fill the memory.
+ */
+#define REGISTRAR_UNHEARD_MAX (2 * SESSION_SERVICES_MAX)
+
+struct listeners;
+
+struct registrar {
+	struct node *node;
+	const struct listeners *listeners; /* NULL before it is open */
+	struct worker *worker;             /* worker 0, on this thread */
+	struct list sessions;              /* of struct session */
+	struct list ports;                 /* of struct port */
+	unsigned n_ports;                  /* each of a range */
+	struct list kept;                  /* of struct kept (server/control/sharing.c) */
+	unsigned n_kept;
+	struct broadcast drain;
+	struct status status;
+	struct log_limit log_sessions; /* that come, go, publish */
+	struct log_limit log_refusals; /* of what they asked to publish */
+	struct log_limit log_notices;  /* of clients */
+};
+
+void registrar_init(struct registrar *r, struct node *n);
+/* The process is about to end: no new visitors, no new streams, on any worker; public ports close. */
+void registrar_drain(struct registrar *r);
+/* When no worker runs any more. */
+void registrar_deinit(struct registrar *r);
+
+/* ---- From links, from any thread ---- */
+
+/* `hello` is copied. */
+void registrar_tell_up(struct server_link *l, const struct control *hello);
+/* Takes the message. */
+void registrar_tell_control(struct server_link *l, struct control *message);
+/* The last thing it hears; server_link_forget() answers. */
+void registrar_tell_gone(struct server_link *l);

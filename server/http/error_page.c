@@ -1,0 +1,281 @@
+#include "server/http/error_page.h"
+
+#include <stdio.h>
+
+#include "base/macros.h"
+#include "wire/hostname.h"
+
+/* A stranger's text longer than this is shown no further: host names with a port are shorter. */
+#define SHOWN_MAX (HOSTNAME_MAX + sizeof ":65535")
+
+/* Every character may become "&#38;", and sprintf() puts a NUL behind it. */
+#define ESCAPED_MAX (SHOWN_MAX * 5 + 1)
+
+/* Bytes of the longest page: both strangers' texts, the sentence, and what is around them. */
+#define BODY_MAX (2 * ESCAPED_MAX + 2048)
+
+/* The same for its head, where only the id is a stranger's. */
+#define HEAD_MAX (SHOWN_MAX + 768)
+
+static const struct {
+	unsigned status;
+	const char *why, *sentence;
+} causes[] = {
+#define CAUSE(cause, status, name, sentence) [ERROR_PAGE_##cause] = {status, name, sentence},
+	ERROR_PAGE_CAUSES(CAUSE)
+#undef CAUSE
+};
+
+/* The log's word for each error of the parser is its name there. */
+static const char *const http1_names[HTTP1_N_RESULTS] = {
+#define NAME(name, word, status, text) [HTTP1_E_##name] = #name,
+	HTTP1_ERRORS(NAME)
+#undef NAME
+};
+
+/* The same of an answer, so that nobody takes the upstream's fault for the visitor's. */
+static const char *const http1_answer_names[HTTP1_N_RESULTS] = {
+#define NAME(name, word, status, text) [HTTP1_E_##name] = "upstream-" word,
+	HTTP1_ERRORS(NAME)
+#undef NAME
+};
+
+struct error_page error_page_for(enum error_page_cause cause)
+{
+	return (struct error_page){
+		.status = causes[cause].status,
+		.allow = cause == ERROR_PAGE_OPTIONS ? ERROR_PAGE_METHODS
+			 : cause == ERROR_PAGE_TRACE ? ERROR_PAGE_METHODS_OWN
+						     : NULL,
+		.why = causes[cause].why,
+		.sentence = causes[cause].sentence,
+	};
+}
+
+struct error_page error_page_for_http1(int code)
+{
+	return (struct error_page){
+		.status = (unsigned)http1_error_status(code),
+		.why = http1_names[code],
+		.sentence = http1_error_text(code),
+		.allow = code == HTTP1_E_METHOD ? ERROR_PAGE_METHODS : NULL,
+		.close = true,
+	};
+}
+
+struct error_page error_page_for_answer(int code)
+{
+	struct error_page page = error_page_for(ERROR_PAGE_GARBLED);
+	page.why = http1_answer_names[code];
+	return page;
+}
+
+enum error_page_cause error_page_cause_of_reset(enum frame_reset reason)
+{
+	switch (reason) {
+	case FRAME_RESET_REFUSED:
+		return ERROR_PAGE_REFUSED;
+	case FRAME_RESET_DIAL_TIMEOUT:
+		return ERROR_PAGE_DIAL_TIMEOUT;
+	case FRAME_RESET_UNREACHABLE:
+		return ERROR_PAGE_UNREACHABLE;
+	case FRAME_RESET_DNS:
+		return ERROR_PAGE_DNS;
+	case FRAME_RESET_BUSY:
+	case FRAME_RESET_NO_MEMORY:
+		return ERROR_PAGE_BUSY;
+	case FRAME_RESET_LINK_LOST:
+		return ERROR_PAGE_LINK_LOST;
+	case FRAME_RESET_TIMEOUT:
+		return ERROR_PAGE_ANSWER_TIMEOUT;
+	case FRAME_RESET_TLS:
+		return ERROR_PAGE_UPSTREAM_TLS;
+	case FRAME_RESET_UNKNOWN_SERVICE:
+	case FRAME_RESET_DENIED:
+		return ERROR_PAGE_NO_ROUTE;
+	case FRAME_RESET_NONE:
+	case FRAME_RESET_ABORTED:
+	case FRAME_RESET_PROTOCOL:
+	case FRAME_RESET_CANCELLED:
+	case FRAME_RESET_SURPLUS:
+		break;
+	}
+	return ERROR_PAGE_DIED;
+}
+
+static const char *phrase(unsigned status)
+{
+	switch (status) {
+	case 200:
+		return "OK";
+	case 308:
+		return "Permanent Redirect";
+	case 400:
+		return "Bad Request";
+	case 403:
+		return "Forbidden";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 408:
+		return "Request Timeout";
+	case 413:
+		return "Content Too Large";
+	case 417:
+		return "Expectation Failed";
+	case 421:
+		return "Misdirected Request";
+	case 426:
+		return "Upgrade Required";
+	case 431:
+		return "Request Header Fields Too Large";
+	case 500:
+		return "Internal Server Error";
+	case 501:
+		return "Not Implemented";
+	case 502:
+		return "Bad Gateway";
+	case 503:
+		return "Service Unavailable";
+	case 504:
+		return "Gateway Timeout";
+	case 505:
+		return "HTTP Version Not Supported";
+	case 508:
+		return "Loop Detected";
+	}
+	return "Error";
+}
+
+/* A weight of 0, in one of its spellings, means "anything but that" (RFC 9110, 12.4.2). */
+static bool is_refused(struct str parameters)
+{
+	const char *p = memmem(parameters.p, parameters.n, "q=", 2);
+	if (!p)
+		return false;
+	for (p += 2; p < parameters.p + parameters.n; p++)
+		if (*p != '0' && *p != '.')
+			return false;
+	return true;
+}
+
+static bool is_html(struct str range)
+{
+	struct str type = STR("text/html");
+	if (range.n < type.n || !str_eq_nocase((struct str){range.p, type.n}, type))
+		return false;
+	struct str rest = {range.p + type.n, range.n - type.n};
+	return rest.n == 0 || (strchr("; \t", rest.p[0]) && !is_refused(rest));
+}
+
+bool error_page_wants_html(const struct http1_head *h)
+{
+	const struct http1_field *f = http1_find(h, HTTP1_ACCEPT);
+	for (; f && f < h->fields + h->n_fields; f++) {
+		struct str list = f->value, item;
+		while (f->id == HTTP1_ACCEPT && http1_list_next(&list, &item))
+			if (is_html(item))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * A stranger's text: what could be markup becomes an entity, and what is no visible ASCII '?', in plain
+ * text too, because terminals obey control characters.
+ */
+static struct str escape(struct str s, bool html, char out[ESCAPED_MAX])
+{
+	char *to = out;
+	for (size_t i = 0; i < MIN(s.n, SHOWN_MAX); i++) {
+		char c = s.p[i];
+		if (html && (c == '&' || c == '<' || c == '>' || c == '"' || c == '\''))
+			to += sprintf(to, "&#%d;", c);
+		else
+			*to++ = c > ' ' && c <= '~' ? c : '?';
+	}
+	return (struct str){out, (size_t)(to - out)};
+}
+
+static int text_body(char to[BODY_MAX], const struct error_page *p, struct str host, struct str id)
+{
+	return snprintf(to, BODY_MAX, "%u %s: %s\n%s%.*s%s%s%.*s%s", p->status, phrase(p->status),
+		p->sentence, host.n ? "Host: " : "", STR_ARG(host), host.n ? "\n" : "",
+		id.n ? "Request id: " : "", STR_ARG(id), id.n ? "\n" : "");
+}
+
+static int html_body(char to[BODY_MAX], const struct error_page *p, struct str host, struct str id)
+{
+	return snprintf(to, BODY_MAX,
+		"<!doctype html>\n"
+		"<html lang=\"en\"><head><meta charset=\"utf-8\">"
+		"<meta name=\"viewport\" content=\"width=device-width\">"
+		"<title>%u %s</title>\n"
+		"<style>body{font:17px/1.5 system-ui,sans-serif;max-width:34em;margin:15vh auto;"
+		"padding:0 1em;color:#223}h1{font-size:1.4em;margin:0}small{color:#667;"
+		"overflow-wrap:anywhere}@media(prefers-color-scheme:dark){body{background:#181a20;"
+		"color:#dde}small{color:#99a}}</style></head>\n"
+		"<body><h1>%u %s</h1>\n<p>%c%s.</p>\n"
+		"<p><small>%s%.*s%s%s%.*s</small></p></body></html>\n",
+		p->status, phrase(p->status), p->status, phrase(p->status),
+		toupper((unsigned char)p->sentence[0]), p->sentence + 1, host.n ? "Host: " : "",
+		STR_ARG(host), host.n ? "<br>" : "", id.n ? "Request id: " : "", STR_ARG(id));
+}
+
+/* All but Location, which has no bound of its own, and the empty line. */
+static int error_page_head(char to[HEAD_MAX], const struct error_page *p, struct str id, int length)
+{
+	int n = snprintf(to, HEAD_MAX,
+		"HTTP/1.1 %u %s\r\n"
+		"Content-Type: text/%s; charset=utf-8\r\n"
+		"Content-Length: %d\r\n"
+		"Cache-Control: no-store\r\n",
+		p->status, phrase(p->status), p->html ? "html" : "plain", length);
+	if (id.n)
+		n += sprintf(to + n, "X-Request-Id: %.*s\r\n", STR_ARG(id));
+	if (p->retry_after)
+		n += sprintf(to + n, "Retry-After: %u\r\n", p->retry_after);
+	if (p->for_link)
+		n += sprintf(to + n, "Proxy-Status: tunnel; details=\"%.64s\"\r\n", p->why);
+	if (p->allow)
+		n += sprintf(to + n, "Allow: %.64s\r\n", p->allow);
+	/* RFC 9110, 15.5.22; RFC 6455, 4.4. */
+	if (p->status == 426)
+		n += sprintf(to + n, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+	if (p->status == 426 || p->close)
+		n += sprintf(to + n, "Connection: %s%s%s\r\n", p->status == 426 ? "Upgrade" : "",
+			p->status == 426 && p->close ? ", " : "", p->close ? "close" : "");
+	return n;
+}
+
+static void put(struct buf *out, const char *p, size_t n)
+{
+	if (n)
+		memcpy(buf_tail(out), p, n);
+	buf_commit(out, n);
+}
+
+int error_page_write(struct buf *out, const struct error_page *p)
+{
+	char escaped_host[ESCAPED_MAX], escaped_id[ESCAPED_MAX], plain_id[ESCAPED_MAX];
+	char body[BODY_MAX], head[HEAD_MAX];
+	struct str host = escape(p->host, p->html, escaped_host);
+	struct str id = escape(p->request_id, p->html, escaped_id);
+	int length = p->html ? html_body(body, p, host, id) : text_body(body, p, host, id);
+	int size = error_page_head(head, p, escape(p->request_id, false, plain_id), length);
+	size_t body_n = p->head_only ? 0 : (size_t)length;
+	struct str location = STR("Location: "), end = STR("\r\n");
+	int r = buf_reserve(out, (size_t)size + location.n + p->location.n + 2 * end.n + body_n);
+	if (r)
+		return r;
+	put(out, head, (size_t)size);
+	if (p->location.n) {
+		put(out, location.p, location.n);
+		put(out, p->location.p, p->location.n);
+		put(out, end.p, end.n);
+	}
+	put(out, end.p, end.n);
+	put(out, body, body_n);
+	return 0;
+}

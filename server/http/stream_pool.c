@@ -1,0 +1,330 @@
+#include "server/http/stream_pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "server/control/session.h"
+#include "server/base/worker.h"
+
+static struct pooled_stream *pooled_stream_of(struct stream *s)
+{
+	return container_of(s, struct pooled_stream, stream);
+}
+
+static void pooled_stream_opening(struct stream *s, struct frame_open *open_out)
+{
+	struct pooled_stream *pooled = pooled_stream_of(s);
+	open_out->kind = pooled->alone ? FRAME_KIND_TCP : FRAME_KIND_HTTP;
+	open_out->service = pooled->shard->service->number;
+	if (pooled->user)
+		pooled->user->ops->opening(pooled->user, open_out);
+}
+
+static ssize_t pooled_stream_pull(struct stream *s, uint8_t *room, size_t max)
+{
+	struct pooled_stream *pooled = pooled_stream_of(s);
+	return pooled->user ? pooled->user->ops->pull(pooled->user, room, max) : -EAGAIN;
+}
+
+static size_t pooled_stream_push(struct stream *s, const uint8_t *p, size_t n)
+{
+	struct pooled_stream *pooled = pooled_stream_of(s);
+	if (s->sent > pooled->begun_at)
+		return pooled->user->ops->push(pooled->user, p, n);
+	/* An answer before anything was asked: nobody must get it (rule 33). */
+	service_shard_distrust(pooled->shard);
+	pooled_stream_fail(pooled, FRAME_RESET_PROTOCOL, s->sent);
+	return n;
+}
+
+static void pooled_stream_push_end(struct stream *s)
+{
+	struct pooled_stream *pooled = pooled_stream_of(s);
+	if (!pooled->user || !pooled->user->ops->push_end(pooled->user))
+		pooled_stream_fail(pooled, FRAME_RESET_NONE, s->peer_taken);
+}
+
+/* Its user is done with it. */
+static void pooled_stream_released(struct pooled_stream *pooled)
+{
+	pooled->user = NULL;
+	server_link_finished(pooled->server_link);
+	service_shard_finished(pooled->shard);
+}
+
+/* Off the shard's lists of those that wait for anybody, or rest without an owner. */
+static void pooled_stream_unshelve(struct pooled_stream *pooled)
+{
+	if (!list_linked(&pooled->idle))
+		return;
+	list_unlink(&pooled->idle);
+	if (pooled->use == POOLED_STREAM_RESTING)
+		pooled->shard->n_resting--;
+	else
+		pooled->shard->n_idle--;
+}
+
+/* Out of every list; memory goes at the end of the turn. */
+static void pooled_stream_detach(struct pooled_stream *pooled)
+{
+	list_unlink(&pooled->of_service_shard);
+	timeout_cancel(&pooled->kept);
+	pooled_stream_unshelve(pooled);
+	if (pooled->owner) {
+		pooled->owner->own = NULL;
+		pooled->owner = NULL;
+	}
+	if (pooled->user) {
+		pooled->user->pooled = NULL;
+		pooled_stream_released(pooled);
+	} else if (pooled->shard->gone && !pooled->shard->outstanding &&
+		   list_empty(&pooled->shard->streams)) {
+		service_shard_emptied(pooled->shard);
+	}
+	loop_defer(pooled->server_link->worker->loop, LOOP_PHASE_REAP, &pooled->reap);
+}
+
+/*
+ * Whether none of the present request's bytes were written to the upstream's socket, as far as is
+ * known: `taken` is how many of the pooled stream's were in all.
+ */
+static bool pooled_stream_untouched(const struct pooled_stream *pooled, enum frame_reset reason,
+	uint64_t taken)
+{
+	if (!stream_spoken(&pooled->stream) || pooled->stream.sent == pooled->begun_at)
+		return true;
+	/* A link that was lost said nothing about it. */
+	return reason != FRAME_RESET_LINK_LOST && taken <= pooled->begun_at;
+}
+
+/* The stream is gone, for `reason`; whose request it carried has to be served otherwise. */
+static void pooled_stream_lost(struct pooled_stream *pooled, enum frame_reset reason,
+	uint64_t taken)
+{
+	struct stream_user *u = pooled->user;
+	struct service_shard *shard = pooled->shard;
+	bool untouched = u && pooled_stream_untouched(pooled, reason, taken);
+	/* Before a shard that is gone goes with its last pooled stream. */
+	if (frame_reset_is_dial(reason))
+		service_shard_failed(shard, loop_now(pooled->server_link->worker->loop));
+	if (reason == FRAME_RESET_SURPLUS)
+		service_shard_distrust(shard);
+	pooled_stream_detach(pooled);
+	if (u)
+		u->ops->lost(u, shard, reason, untouched);
+}
+
+static void pooled_stream_closed(struct stream *s, enum frame_reset reason, uint64_t taken)
+{
+	pooled_stream_lost(pooled_stream_of(s), reason, taken);
+}
+
+static const struct stream_ops pooled_stream_ops = {
+	.opening = pooled_stream_opening,
+	.pull = pooled_stream_pull,
+	.push = pooled_stream_push,
+	.push_end = pooled_stream_push_end,
+	.closed = pooled_stream_closed,
+};
+
+static void pooled_stream_reap(struct loop_task *task)
+{
+	free(container_of(task, struct pooled_stream, reap));
+}
+
+static struct pooled_stream *pooled_stream_new(struct service_shard *shard, bool alone)
+{
+	struct server_link *server_link = service_shard_link(shard);
+	struct pooled_stream *pooled = server_link ? calloc(1, sizeof(*pooled)) : NULL;
+	if (!pooled)
+		return NULL;
+	stream_init(&pooled->stream, &pooled_stream_ops);
+	list_init(&pooled->of_service_shard);
+	list_init(&pooled->idle);
+	timeout_init(&pooled->kept);
+	loop_task_init(&pooled->reap, pooled_stream_reap);
+	pooled->shard = shard;
+	pooled->server_link = server_link;
+	pooled->alone = alone;
+	if (mux_open(&server_link->io.link.mux, &pooled->stream) < 0) {
+		free(pooled);
+		return NULL;
+	}
+	list_append(&shard->streams, &pooled->of_service_shard);
+	return pooled;
+}
+
+/* A kept stream is not worth waiting on a link that does not answer, where another does. */
+static bool pooled_stream_answers(const struct pooled_stream *pooled)
+{
+	const struct server_link *other =
+		server_link_silent(pooled->server_link) ? service_shard_link(pooled->shard) : NULL;
+	return !other || server_link_silent(other);
+}
+
+/* One that is kept, and may serve this request; NULL: none. */
+static struct pooled_stream *pooled_stream_find(const struct service_shard *shard,
+	const struct stream_user *u, bool alone)
+{
+	struct pooled_stream *own = u->own && u->own->shard == shard ? u->own : NULL;
+	if (own && (own->use == POOLED_STREAM_OWN || (!alone && pooled_stream_answers(own))))
+		return own;
+	if (alone || list_empty(&shard->idle))
+		return NULL;
+	struct pooled_stream *pooled = list_entry(shard->idle.next, struct pooled_stream, idle);
+	return pooled_stream_answers(pooled) ? pooled : NULL;
+}
+
+/* A service that was found to send what nobody asked for: pooled streams that did not rest serve nobody. */
+static void service_shard_heed_distrust(struct service_shard *shard)
+{
+	if (shard->strict || !service_strict(shard->service))
+		return;
+	shard->strict = true;
+	list_for_each_safe (it, &shard->streams) {
+		struct pooled_stream *pooled =
+			list_entry(it, struct pooled_stream, of_service_shard);
+		if (!pooled->user && pooled->use == POOLED_STREAM_SHARED)
+			pooled_stream_drop(pooled, FRAME_RESET_NONE);
+	}
+}
+
+struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct stream_user *u,
+	bool alone)
+{
+	service_shard_heed_distrust(shard);
+	struct pooled_stream *pooled = pooled_stream_find(shard, u, alone);
+	if (pooled) {
+		pooled_stream_unshelve(pooled);
+		timeout_cancel(&pooled->kept);
+		if (pooled->use == POOLED_STREAM_RESTING)
+			pooled->use = POOLED_STREAM_DOUBTFUL;
+		stream_reuse(&pooled->stream);
+	} else {
+		pooled = pooled_stream_new(shard, alone);
+		if (!pooled)
+			return NULL;
+	}
+	pooled->user = u;
+	u->pooled = pooled;
+	pooled->begun_at = pooled->stream.sent;
+	service_shard_began(shard);
+	server_link_began(pooled->server_link);
+	return pooled;
+}
+
+/* Waits for anybody's request. */
+static void pooled_stream_shelve(struct pooled_stream *pooled)
+{
+	struct service_shard *shard = pooled->shard;
+	struct worker *w = pooled->server_link->worker;
+	bool surplus = shard->n_idle >= w->opts->kept_streams;
+	pooled->use = POOLED_STREAM_SHARED;
+	list_prepend(&shard->idle, &pooled->idle);
+	shard->n_idle++;
+	timeout_start(surplus ? &w->surplus : &w->kept, &pooled->kept);
+}
+
+/* Rests without an owner. As many may as may wait: each is a connection to the upstream. */
+static void pooled_stream_rest(struct pooled_stream *pooled)
+{
+	struct service_shard *shard = pooled->shard;
+	if (shard->n_resting >= pooled->server_link->worker->opts->kept_streams) {
+		pooled_stream_drop(pooled, FRAME_RESET_NONE);
+		return;
+	}
+	list_append(&shard->resting, &pooled->idle);
+	shard->n_resting++;
+}
+
+void pooled_stream_disown(struct pooled_stream *pooled)
+{
+	if (!pooled || pooled->use != POOLED_STREAM_RESTING) {
+		pooled_stream_drop(pooled, FRAME_RESET_NONE);
+		return;
+	}
+	pooled->owner->own = NULL;
+	pooled->owner = NULL;
+	pooled_stream_rest(pooled);
+}
+
+/* It waits with `u`, who keeps one at a time: a login is not given up for less. */
+static void pooled_stream_own(struct pooled_stream *pooled, struct stream_user *u)
+{
+	struct worker *w = pooled->server_link->worker;
+	bool login = u->own && u->own != pooled && u->own->use == POOLED_STREAM_OWN;
+	if (pooled->use == POOLED_STREAM_RESTING)
+		timeout_start(&w->resting, &pooled->kept);
+	else if (pooled->use == POOLED_STREAM_DOUBTFUL)
+		timeout_start(&w->kept, &pooled->kept);
+	if (login && pooled->use != POOLED_STREAM_OWN) {
+		if (pooled->use == POOLED_STREAM_RESTING)
+			pooled_stream_rest(pooled);
+		else
+			pooled_stream_drop(pooled, FRAME_RESET_NONE);
+		return;
+	}
+	if (u->own != pooled)
+		pooled_stream_disown(u->own);
+	pooled->owner = u;
+	u->own = pooled;
+}
+
+static enum pooled_stream_use pooled_stream_next_use(const struct pooled_stream *pooled,
+	enum pooled_stream_use use)
+{
+	const struct service *service = pooled->shard->service;
+	if (service->per_visitor)
+		return POOLED_STREAM_OWN;
+	return MAX(MAX(pooled->use, use),
+		service_strict(service) ? POOLED_STREAM_RESTING : POOLED_STREAM_SHARED);
+}
+
+void pooled_stream_keep(struct pooled_stream *pooled, enum pooled_stream_use use)
+{
+	struct stream_user *u = pooled->user;
+	if (pooled->stream.state != STREAM_OPEN || pooled->stream.queued || pooled->shard->gone ||
+		pooled->server_link->state != SERVER_LINK_ESTABLISHED) {
+		pooled_stream_drop(pooled, FRAME_RESET_NONE);
+		return;
+	}
+	u->pooled = NULL;
+	pooled->begun_at = pooled->stream.sent;
+	pooled_stream_released(pooled);
+	pooled->use = pooled_stream_next_use(pooled, use);
+	if (pooled->use == POOLED_STREAM_SHARED)
+		pooled_stream_shelve(pooled);
+	else
+		pooled_stream_own(pooled, u);
+}
+
+struct pooled_stream *pooled_stream_drop(struct pooled_stream *pooled, enum frame_reset reason)
+{
+	if (!pooled)
+		return NULL;
+	stream_reset(&pooled->stream, reason);
+	pooled_stream_detach(pooled);
+	return NULL;
+}
+
+void pooled_stream_fail(struct pooled_stream *pooled, enum frame_reset reason, uint64_t taken)
+{
+	stream_reset(&pooled->stream, FRAME_RESET_NONE);
+	pooled_stream_lost(pooled, reason, taken);
+}
+
+void pooled_stream_kept_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	pooled_stream_drop(container_of(entry, struct pooled_stream, kept), FRAME_RESET_NONE);
+}
+
+void pooled_stream_rested(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct pooled_stream *pooled = container_of(entry, struct pooled_stream, kept);
+	if (pooled->owner) {
+		pooled->owner->own = NULL;
+		pooled->owner = NULL;
+	}
+	pooled_stream_unshelve(pooled);
+	pooled_stream_shelve(pooled);
+}

@@ -1,0 +1,98 @@
+#pragma once
+/*
+ * The server's end of one link, on the worker where the link lives. What its peer says is passed on to
+ * the registrar, which answers who it is: then the link belongs to a session and may carry streams.
+ *
+ *	HANDSHAKING -> ESTABLISHED -> [DRAINING ->] CLOSED
+ */
+#include "net/link_io.h"
+#include "server/base/worker.h"
+
+#define SERVER_LINK_SAY_AGAIN      (60 * CLOCK_S) /* between two lines about clients that were refused */
+#define SERVER_LINK_STRANGER_EVERY CLOCK_S /* between two lines about handshakes that failed */
+/* Lines about links that leave: so many at once, as when a network of clients is restarted, then these. */
+#define SERVER_LINK_LEAVING_BURST  1024
+#define SERVER_LINK_LEAVING_EVERY  CLOCK_S
+#define SERVER_LINK_SUSPECT_TIME   (2 * CLOCK_S) /* rule 28: a holder silent for so long is dead */
+
+struct session_shard;
+struct server_link_offer;
+struct session;
+
+enum server_link_state {
+	SERVER_LINK_HANDSHAKING,
+	SERVER_LINK_ESTABLISHED,
+	SERVER_LINK_DRAINING,
+	SERVER_LINK_CLOSED
+};
+
+struct server_link {
+	struct link_io io;
+	struct worker *worker;
+	struct list link; /* worker::links */
+	struct loop_task reap;
+	struct loop_timer suspect;
+	enum server_link_state state;
+	const struct keyring_entry *identity; /* NULL until the handshake named one */
+	struct half_open_slot *slot;          /* while it is HANDSHAKING */
+	struct address peer;
+	struct session_shard *session_shard; /* NULL until the registrar said whose it is */
+	struct list of_session_shard;
+	bool key_unknown;      /* the handshake named a key that no token of ours makes */
+	unsigned active;       /* requests and connections under way */
+	bool counted;          /* in session_shard::usable */
+	bool silence_counted;  /* in session_shard::silent */
+	uint64_t silence_told; /* when its silence was logged last, µs */
+	uint64_t suspected_at; /* µs; 0: not */
+	struct mail gone;      /* its end: to the registrar, and back to be freed */
+	atomic_uint unheard;   /* messages on their way to the registrar */
+	atomic_bool leaving;   /* the client said that it ends */
+
+	/* The registrar's alone */
+	struct session *session;
+	struct list of_session;
+	uint8_t instance[CONTROL_INSTANCE];
+	const char *protection; /* "sealed", for people */
+	char version[CONTROL_VERSION + 1];
+	char *remote; /* owned; what the client dialled, as a URL; NULL: it did not say */
+};
+
+/* On the offer's worker. False, and nothing was taken: its place is gone, or memory. */
+bool server_link_begin(struct server_link_offer *offer);
+
+/* Its place is another's now: it goes, unless it has proved its key in the meantime. */
+void server_link_evict(struct server_link *l);
+
+/* Whether new streams may be opened on it. */
+bool server_link_usable(const struct server_link *l);
+
+/* Usable or not, it has not answered: others go first. */
+static inline bool server_link_silent(const struct server_link *l)
+{
+	return l->io.link.silent;
+}
+
+/* One request or connection more or less under way on it. */
+void server_link_began(struct server_link *l);
+void server_link_finished(struct server_link *l);
+
+/* Says that it will be served no longer (the server ends); streams under way go on. */
+void server_link_drain(struct server_link *l);
+
+/* Where it came from, for people. Behind a trusted proxy there is no port. */
+void server_link_peer(const struct server_link *l, char text[ADDRESS_TEXT_SIZE]);
+
+/* When no loop runs any more. */
+void server_link_discard(struct server_link *l);
+
+/* ---- From the registrar, from the main thread ---- */
+
+/* It belongs to this session now. 0 or -ENOMEM. */
+int server_link_attach(struct server_link *l, struct session_shard *p);
+/* Copied. */
+void server_link_send(struct server_link *l, const struct control *message);
+void server_link_close(struct server_link *l, const char *why);
+/* Claimed by another: it has to show that it lives. */
+void server_link_suspect(struct server_link *l);
+/* The registrar has forgotten it. */
+void server_link_forget(struct server_link *l);

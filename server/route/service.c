@@ -1,0 +1,301 @@
+#include "server/route/service.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "server/http/stream_pool.h"
+#include "server/control/publish_check.h"
+#include "server/control/registrar.h"
+#include "server/base/worker.h"
+
+struct service *service_new(struct session *s, const struct control *publish)
+{
+	struct node *n = s->registrar->node;
+	struct service *service =
+		calloc(1, sizeof(*service) + n->n_workers * sizeof(struct service_shard));
+	if (!service)
+		return NULL;
+	service->session = s;
+	service->number = publish->publish.service;
+	service->n_numbers = publish_ports(publish);
+	service->kind = publish->publish.kind;
+	service->tls = publish->publish.tls;
+	service->per_visitor = publish->publish.per_visitor;
+	service->half_closed = publish->publish.half_closed;
+	service->exclusive = publish->publish.exclusive;
+	service->scheme = publish->publish.scheme;
+	service->host_only = publish->publish.host_only;
+	service->upstream = strdup(publish->publish.upstream ? publish->publish.upstream : "");
+	service->path = strdup(publish->publish.path ? publish->publish.path : "");
+	if (publish->publish.rewrite)
+		service->rewrite = strdup(publish->publish.rewrite);
+	if (publish->publish.alpn)
+		service->alpn = strdup(publish->publish.alpn);
+	atomic_init(&service->holds, 1);
+	list_init(&service->of_session);
+	for (unsigned i = 0; i < n->n_workers; i++) {
+		struct service_shard *shard = &service->shards[i];
+		shard->service = service;
+		shard->session_shard = &s->on[i];
+		list_init(&shard->streams);
+		list_init(&shard->idle);
+		list_init(&shard->resting);
+	}
+	if (!service->upstream || !service->path ||
+		(publish->publish.rewrite && !service->rewrite) ||
+		(publish->publish.alpn && !service->alpn)) {
+		service_release(service);
+		return NULL;
+	}
+	return service;
+}
+
+void service_release(struct service *service)
+{
+	if (atomic_fetch_sub_explicit(&service->holds, 1, memory_order_acq_rel) > 1)
+		return;
+	free(service->upstream);
+	free(service->path);
+	free(service->rewrite);
+	free(service->alpn);
+	free(service);
+}
+
+void service_shard_distrust(struct service_shard *shard)
+{
+	struct service *service = shard->service;
+	if (atomic_exchange_explicit(&service->strict, true, memory_order_relaxed))
+		return;
+	log_warn("%s: the upstream %s sent bytes that no request asked for: its Content-Length is "
+		 "too short, or it answers HEAD with a body; mend it; until the service is "
+		 "published anew, its connections rest for %u ms before another visitor's request "
+		 "goes there",
+		service->place[0] ? service->place : "the catch-all", service->upstream,
+		(unsigned)(POOLED_STREAM_REST_TIME / CLOCK_MS));
+	service_shard_notice(shard,
+		"sent bytes that no request asked for: its Content-Length is too short, or it "
+		"answers HEAD with a body; mend it");
+}
+
+void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
+{
+	struct server_link *l = service_shard_link(shard);
+	char more[LOG_LIMIT_MORE], text[CONTROL_TEXT / 2], sentence[CONTROL_TEXT + 1];
+	if (!l || !log_limit_pass(&shard->notices, loop_now(l->worker->loop), SERVICE_NOTICE_EVERY,
+			  1, more))
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(sentence, sizeof(sentence), "the upstream %.400s %s%s", shard->service->upstream,
+		text, more);
+	struct control m = {.type = CONTROL_NOTICE};
+	m.notice.sentence = sentence;
+	link_send(&l->io.link, &m);
+}
+
+static struct routes *service_shard_routes(const struct service_shard *shard, struct worker *w)
+{
+	return shard->service->has_port ? &w->ports : &w->routes;
+}
+
+int service_shard_open(struct service_shard *shard, struct worker *w,
+	const struct route **holder_out)
+{
+	const struct service *service = shard->service;
+	int r = routes_claim(service_shard_routes(shard, w), service->session->identity->identity,
+		str_from(service->place), &shard->entry, service->at, holder_out);
+	shard->named = r == 0 && service_is_named(service);
+	w->n_named += shard->named;
+	return r;
+}
+
+void service_shard_close(struct service_shard *shard, struct worker *w)
+{
+	w->n_named -= shard->named;
+	shard->named = false;
+	routes_release(service_shard_routes(shard, w), &shard->entry, shard->service->at);
+	worker_expire_routes(w);
+	service_shard_rest(shard, NULL);
+	if (list_empty(&shard->streams) && !shard->outstanding)
+		return;
+	shard->gone = true;
+	atomic_fetch_add_explicit(&shard->service->holds, 1, memory_order_relaxed);
+}
+
+void service_shard_emptied(struct service_shard *shard)
+{
+	shard->gone = false;
+	service_release(shard->service);
+}
+
+const struct service *routes_service(const struct routes *r, struct str name, uint64_t now)
+{
+	const struct route *route = routes_find(r, name, now);
+	if (!route || list_empty(&route->entries))
+		return NULL;
+	return service_shard_of(route->entries.next)->service;
+}
+
+bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls)
+{
+	if (list_empty(&route->entries))
+		return true;
+	const struct service *service = service_shard_of(route->entries.next)->service;
+	return service->kind == kind && service->tls == tls;
+}
+
+static unsigned session_shard_load(const struct session_shard *p)
+{
+	return atomic_load_explicit(&p->load, memory_order_relaxed) +
+	       atomic_load_explicit(&p->coming, memory_order_relaxed);
+}
+
+static bool session_shard_usable(const struct session_shard *p)
+{
+	return atomic_load_explicit(&p->usable, memory_order_acquire);
+}
+
+/* Usable, but there is no link that answers. */
+static bool session_shard_silent(const struct session_shard *p)
+{
+	return atomic_load_explicit(&p->silent, memory_order_relaxed) >=
+	       atomic_load_explicit(&p->usable, memory_order_relaxed);
+}
+
+static bool session_shard_better(const struct session_shard *a, const struct session_shard *b)
+{
+	bool silent = session_shard_silent(a);
+	return silent == session_shard_silent(b) ? session_shard_load(a) < session_shard_load(b)
+						 : !silent;
+}
+
+/* A worker other than this one that serves the shard's session; -1: none. */
+static int service_shard_elsewhere(const struct service_shard *shard, const struct worker *w,
+	unsigned *load_out)
+{
+	const struct session *s = shard->service->session;
+	int best = -1;
+	for (unsigned i = 0; i < w->node->n_workers; i++)
+		if (i != w->index && session_shard_usable(&s->on[i]) &&
+			(best < 0 || session_shard_better(&s->on[i], &s->on[best])))
+			best = (int)i;
+	if (best >= 0)
+		*load_out = session_shard_load(&s->on[best]);
+	return best;
+}
+
+static bool service_shard_fails(const struct service_shard *shard, uint64_t now)
+{
+	return atomic_load_explicit(&shard->failing_until, memory_order_relaxed) > now;
+}
+
+static bool server_link_better(const struct server_link *a, const struct server_link *b)
+{
+	return server_link_silent(a) == server_link_silent(b) ? a->active < b->active
+							      : !server_link_silent(a);
+}
+
+struct server_link *service_shard_link(const struct service_shard *shard)
+{
+	struct server_link *best = NULL;
+	list_for_each (it, &shard->session_shard->links) {
+		struct server_link *l = list_entry(it, struct server_link, of_session_shard);
+		if (server_link_usable(l) && (!best || server_link_better(l, best)))
+			best = l;
+	}
+	return best;
+}
+
+struct session_shard *service_shard_pick_session(struct worker *w, const struct route *route)
+{
+	struct session_shard *best = NULL;
+	list_for_each (it, &route->entries) {
+		struct session *s = service_shard_of(it)->service->session;
+		for (unsigned i = 0; i < w->node->n_workers; i++) {
+			struct session_shard *p = &s->on[i];
+			if (session_shard_usable(p) && (!best || session_shard_better(p, best)))
+				best = p;
+		}
+	}
+	return best;
+}
+
+/*
+ * A connection that moves costs about as much as a small request, so one goes only where there is far
+ * less to do. Two that share a worker part that way, and then stay.
+ */
+static bool service_shard_crowded(const struct service_shard *shard, unsigned elsewhere)
+{
+	return shard->outstanding > 2 * elsewhere + 1;
+}
+
+struct pick service_shard_pick(struct worker *w, const struct route *route,
+	const struct service_shard *but, bool settled)
+{
+	uint64_t now = loop_now(w->loop);
+	struct service_shard *here = NULL, *failing = NULL;
+	int there = -1, failing_there = -1;
+	unsigned load = 0;
+	list_for_each (it, &route->entries) {
+		struct service_shard *shard = service_shard_of(it);
+		if (shard == but)
+			continue;
+		const struct server_link *l = service_shard_link(shard);
+		if (l) {
+			bool last = service_shard_fails(shard, now) || server_link_silent(l);
+			struct service_shard **rank = last ? &failing : &here;
+			if (!*rank || shard->outstanding < (*rank)->outstanding)
+				*rank = shard;
+		}
+		unsigned other_load = 0;
+		int other = service_shard_elsewhere(shard, w, &other_load);
+		if (other < 0)
+			continue;
+		if (service_shard_fails(&shard->service->shards[other], now) ||
+			session_shard_silent(&shard->service->session->on[other])) {
+			failing_there = other;
+		} else if (there < 0 || other_load < load) {
+			there = other;
+			load = other_load;
+		}
+	}
+	if (there >= 0 && (!here || (!settled && service_shard_crowded(here, load))))
+		return (struct pick){.worker = there};
+	if (here)
+		return (struct pick){.shard = here, .worker = -1};
+	return (struct pick){failing, failing ? -1 : failing_there, .last = true};
+}
+
+void service_shard_rest(struct service_shard *shard, const struct server_link *l)
+{
+	list_for_each_safe (it, &shard->streams) {
+		struct pooled_stream *pooled =
+			list_entry(it, struct pooled_stream, of_service_shard);
+		if (!pooled->user && (!l || pooled->server_link == l))
+			pooled_stream_drop(pooled, FRAME_RESET_NONE);
+	}
+}
+
+void service_shard_failed(struct service_shard *shard, uint64_t now)
+{
+	/* The dials of one burst fail together, and are one failure. */
+	if (service_shard_fails(shard, now))
+		return;
+	shard->penalty =
+		shard->penalty ? MIN(2 * shard->penalty, SERVICE_PENALTY_MAX) : SERVICE_PENALTY_MIN;
+	atomic_store_explicit(&shard->failing_until, now + shard->penalty, memory_order_relaxed);
+}
+
+void service_shard_worked(struct service_shard *shard)
+{
+	if (!shard->penalty)
+		return;
+	shard->penalty = 0;
+	atomic_store_explicit(&shard->failing_until, 0, memory_order_relaxed);
+}

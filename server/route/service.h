@@ -1,0 +1,208 @@
+#pragma once
+/*
+ * What a session publishes under one number: an upstream, reachable by one public name or port. The
+ * registrar makes it and takes it away; on each worker it has a shard, which is that worker's alone.
+ */
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "base/log_limit.h"
+#include "base/log_limit.h"
+#include "loop/loop.h"
+#include "server/base/node.h"
+#include "server/route/routes.h"
+#include "wire/control.h"
+#include "wire/hostname.h"
+
+#define SERVICE_PENALTY_MIN CLOCK_S /* rule 31: no requests for so long after a failed dial, */
+#define SERVICE_PENALTY_MAX (30 * CLOCK_S) /* doubling up to this, while another serves the route */
+
+#define SERVICE_NOTICE_EVERY (10 * CLOCK_S) /* between two notices of one shard to its client */
+
+#define SERVICE_SESSION_NAME 17                  /* characters of a session's name, and a NUL */
+#define SERVICE_PLACE_SIZE   (HOSTNAME_SIZE + 8) /* "tcp:2222", "udp:7000-7010", a name, or "" */
+
+struct port;
+struct session_shard;
+struct session;
+struct server_link;
+struct worker;
+
+/* A service on one worker. */
+struct service_shard {
+	struct route_entry entry; /* in its route: shares its load with the others there */
+	struct service *service;
+	struct session_shard *session_shard; /* of its session on this worker */
+	struct list streams;                 /* all pooled streams to it */
+	struct list idle; /* those that wait for a request; the one used last is first */
+	unsigned n_idle;
+	struct list resting; /* those that rest and are no visitor's */
+	unsigned n_resting;
+	bool strict;          /* as the service is, and what had not rested is gone */
+	unsigned outstanding; /* exchanges and connections under way */
+	uint64_t penalty;     /* µs */
+	atomic_uint_least64_t failing_until; /* µs; other workers look at it */
+	bool named;                          /* counts in worker::n_named */
+	struct log_limit notices;            /* to its client */
+	bool gone; /* withdrawn: holds the service only for what is still under way */
+};
+
+struct service {
+	struct session *session;
+	struct list of_session; /* session::services */
+	uint32_t number;
+	uint32_t n_numbers; /* of a range: its ports have `number` and those behind it; else 1 */
+	enum control_kind kind;
+	enum control_tls tls;
+	bool per_visitor;   /* a stream serves one visitor's connection (rule 33) */
+	atomic_bool strict; /* sent bytes that no request asked for: its streams rest (rule 33) */
+	bool half_closed;   /* serves visitors behind their FIN (rule 44) */
+	bool exclusive;     /* shares its place with nobody (server/control/sharing) */
+	struct log_limit log_shared;    /* that its client is told that it does */
+	char place[SERVICE_PLACE_SIZE]; /* its name among the routes, of names or of ports */
+	bool has_port;                  /* `place` is one of worker::ports */
+	uint16_t first_port;            /* that, before any worker sees the service */
+	struct port *port;              /* its listener; NULL: none of its own */
+	char *upstream;                 /* for people */
+	char *path;                     /* put before each request's path; "" mostly (rule 41) */
+	char *rewrite;                  /* Host for the upstream; NULL: the visitor's */
+	enum control_scheme scheme;     /* the upstream's */
+	bool host_only;                 /* what else names the place is not rewritten (rule 47) */
+	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
+	bool stale; /* of a session that was resumed, and not published again yet */
+	bool granted;
+	struct broadcast broadcast;
+	uint64_t
+		at; /* µs, when the broadcast began: every worker's routes are claimed and lost then */
+	atomic_uint holds; /* the registrar's, and one of each shard that is gone and not empty */
+	struct service_shard shards[]; /* one a worker */
+};
+
+static inline struct str service_alpn(const struct service *s)
+{
+	return s->alpn ? str_from(s->alpn) : STR_NULL;
+}
+
+/* Whether both have their visitors' TLS handled alike, as all of one route or port have to. */
+static inline bool service_same_tls(const struct service *a, const struct service *b)
+{
+	return a->tls == b->tls && str_eq(service_alpn(a), service_alpn(b));
+}
+
+/* NULL when out of memory. In no route yet. */
+struct service *service_new(struct session *s, const struct control *publish);
+/* Gives up one hold; frees it with the last. */
+void service_release(struct service *service);
+
+/*
+ * Its upstream sent bytes that no request asked for. From here on, for as long as it is published, no stream
+ * of it changes visitors before it has rested; said in both logs the first time. On the shard's worker.
+ */
+void service_shard_distrust(struct service_shard *shard);
+static inline bool service_strict(const struct service *s)
+{
+	return atomic_load_explicit(&s->strict, memory_order_relaxed);
+}
+
+/* Whether all fields that name the place are rewritten, and not Host alone (rule 47). */
+static inline bool service_rewrites(const struct service *s)
+{
+	return s->rewrite && s->scheme != CONTROL_SCHEME_UNKNOWN && !s->host_only;
+}
+
+/* By what number OPEN names it for who came to that port. */
+static inline uint32_t service_number(const struct service *s, uint16_t port)
+{
+	return s->has_port ? s->number + (port - s->first_port) : s->number;
+}
+
+/* Visitors ask for it with TLS and a name, on the front's ports. */
+static inline bool service_is_named(const struct service *s)
+{
+	return s->kind == CONTROL_TCP && !s->has_port;
+}
+
+/*
+ * On its worker: enters or leaves the routes, as of service::at, so that every worker comes to what the
+ * first one decided. 0, ROUTES_TAKEN or -ENOMEM, as routes_claim().
+ */
+int service_shard_open(struct service_shard *shard, struct worker *w,
+	const struct route **holder_out);
+/* What is under way goes on; pooled streams that wait end. */
+void service_shard_close(struct service_shard *shard, struct worker *w);
+/* The last pooled stream or caller of a shard that is gone has ended. */
+void service_shard_emptied(struct service_shard *shard);
+
+/* One more or less of what is under way. */
+static inline void service_shard_began(struct service_shard *shard)
+{
+	shard->outstanding++;
+}
+static inline void service_shard_finished(struct service_shard *shard)
+{
+	if (!--shard->outstanding && shard->gone && list_empty(&shard->streams))
+		service_shard_emptied(shard);
+}
+
+/*
+ * The link of the session on this worker that answers, with the fewest requests under way; NULL: none is
+ * usable.
+ */
+struct server_link *service_shard_link(const struct service_shard *shard);
+
+/* Any service of the route for that name: all of one route are alike. NULL: none. */
+const struct service *routes_service(const struct routes *r, struct str name, uint64_t now);
+
+static inline struct service_shard *service_shard_of(struct list *link)
+{
+	return container_of(list_entry(link, struct route_entry, link), struct service_shard,
+		entry);
+}
+
+/* Who serves a route's next request. */
+struct pick {
+	struct service_shard *shard; /* of this worker; NULL: none, and */
+	int worker;                  /* then where there is one; -1: nowhere */
+	bool last;                   /* what there is fails, or does not answer */
+};
+
+/*
+ * Whether who came like this may be given to the route's services: all of one route are alike. One that
+ * nobody serves now says no to nobody.
+ */
+bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls);
+
+/*
+ * Usable, not failing and not silent while another is neither, with the fewest requests under way; another
+ * worker's only if it has far less to do, and not for one that came from there just now (`settled`). `but`
+ * (or NULL) has just failed.
+ */
+struct pick service_shard_pick(struct worker *w, const struct route *route,
+	const struct service_shard *but, bool settled);
+
+/*
+ * For who accepts: the session's shard, of any worker's, that has the fewest under way for it; NULL: none. Its
+ * `coming` is the caller's to count.
+ */
+struct session_shard *service_shard_pick_session(struct worker *w, const struct route *route);
+
+#define PICK_NONE ((struct pick){.worker = -1})
+
+static inline bool pick_found(struct pick p)
+{
+	return p.shard || p.worker >= 0;
+}
+
+/* Lets go of the pooled streams that wait on a link that is about to leave; NULL: on any. */
+void service_shard_rest(struct service_shard *shard, const struct server_link *l);
+
+/*
+ * For the client's log, whose operator can do something about its upstream: "the upstream URL" and this rest of
+ * a sentence, once in SERVICE_NOTICE_EVERY.
+ */
+void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* A dial at its upstream failed, or succeeded. */
+void service_shard_failed(struct service_shard *shard, uint64_t now);
+void service_shard_worked(struct service_shard *shard);

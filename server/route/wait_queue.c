@@ -1,0 +1,95 @@
+#include "server/route/wait_queue.h"
+
+#include "server/route/service.h"
+#include "server/base/worker.h"
+
+static void wait_queue_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct wait_queue *wt = container_of(queue, struct wait_queue, queue);
+	struct waiter *w = container_of(entry, struct waiter, timeout);
+	wait_queue_remove(wt, w);
+	w->expired(w);
+}
+
+static bool wait_queue_over(struct worker *worker, const struct waiter *w)
+{
+	struct route *route = routes_find(w->routes, w->host, loop_now(worker->loop));
+	return route && pick_found(service_shard_pick(worker, route, NULL, true));
+}
+
+static void wait_queue_run(struct loop_task *task)
+{
+	struct wait_queue *wt = container_of(task, struct wait_queue, wake);
+	/* Those who still find nothing keep their place and their deadline. */
+	list_for_each_safe (it, &wt->waiters) {
+		struct waiter *w = list_entry(it, struct waiter, link);
+		if (!wait_queue_over(wt->worker, w))
+			continue;
+		wait_queue_remove(wt, w);
+		w->served(w);
+	}
+}
+
+void wait_queue_init(struct wait_queue *wt, struct worker *w)
+{
+	*wt = (struct wait_queue){.worker = w};
+	list_init(&wt->waiters);
+	loop_task_init(&wt->wake, wait_queue_run);
+	timeout_queue_init(&wt->queue, w->loop, w->opts->reconnect_grace, wait_queue_expired);
+}
+
+void wait_queue_deinit(struct wait_queue *wt)
+{
+	if (!wt->worker)
+		return;
+	loop_task_cancel(&wt->wake);
+	timeout_queue_deinit(&wt->queue);
+}
+
+bool wait_queue_due(const struct worker *w, const struct route *route)
+{
+	/* Our own restart counts as every session's loss. */
+	return !w->draining &&
+	       (route || loop_now(w->loop) - w->node->started < w->opts->reconnect_grace);
+}
+
+void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
+	void (*expired)(struct waiter *w))
+{
+	*w = (struct waiter){.served = served, .expired = expired};
+	list_init(&w->link);
+	timeout_init(&w->timeout);
+}
+
+int wait_queue_add(struct wait_queue *wt, struct waiter *w, const struct routes *routes,
+	struct str host, const struct address *address)
+{
+	const struct server_options *o = wt->worker->opts;
+	int r = limits_acquire(&wt->worker->node->limits, LIMITS_WAITING, address,
+		(unsigned)o->max_waiting, (unsigned)o->max_waiting_per_address);
+	if (r < 0)
+		return r;
+	wt->n++;
+	w->routes = routes;
+	w->host = host;
+	w->address = *address;
+	list_append(&wt->waiters, &w->link);
+	timeout_start(&wt->queue, &w->timeout);
+	return 0;
+}
+
+void wait_queue_remove(struct wait_queue *wt, struct waiter *w)
+{
+	if (!list_linked(&w->link))
+		return;
+	wt->n--;
+	limits_release(&wt->worker->node->limits, LIMITS_WAITING, &w->address);
+	list_unlink(&w->link);
+	timeout_cancel(&w->timeout);
+}
+
+void wait_queue_wake(struct wait_queue *wt)
+{
+	if (wt->n)
+		loop_defer(wt->worker->loop, LOOP_PHASE_WRITE, &wt->wake);
+}

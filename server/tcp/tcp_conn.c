@@ -1,0 +1,249 @@
+#include "server/tcp/tcp_conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/socket.h"
+#include "tls/tls.h"
+#include "server/base/access_log.h"
+#include "server/control/session.h"
+
+/* Every move found the link gone that it was for: there is something wrong with all of them. */
+#define TCP_CONN_MOVES_MAX 4
+
+static void tcp_conn_find(struct tcp_conn *c);
+
+static void tcp_conn_set_state(struct tcp_conn *c, enum tcp_conn_state state)
+{
+	static const uint8_t legal[] = {
+		[TCP_CONN_ARRIVING] = 1 << TCP_CONN_WAITING | 1 << TCP_CONN_MOVING |
+				      1 << TCP_CONN_OPEN | 1 << TCP_CONN_CLOSED,
+		[TCP_CONN_WAITING] =
+			1 << TCP_CONN_MOVING | 1 << TCP_CONN_OPEN | 1 << TCP_CONN_CLOSED,
+		[TCP_CONN_MOVING] = 1 << TCP_CONN_ARRIVING | 1 << TCP_CONN_CLOSED,
+		[TCP_CONN_OPEN] = 1 << TCP_CONN_CLOSED,
+		[TCP_CONN_CLOSED] = 0,
+	};
+	if (!(legal[c->state] & 1 << state))
+		abort();
+	c->state = state;
+}
+
+static void tcp_conn_log(const struct tcp_conn *c, const char *why)
+{
+	char visitor[ADDRESS_TEXT_SIZE], port[LISTENER_PLACE_SIZE];
+	snprintf(port, sizeof(port), "tcp:%u", c->port);
+	struct access_entry a = {
+		.visitor = {visitor, address_format_ip(&c->peer, visitor)},
+		.method = STR("TCP"),
+		.host = str_from(c->by_name ? c->place : port),
+		.bytes_in = c->relay.stream.sent,
+		.bytes_out = c->relay.stream.taken,
+		.duration = loop_now(c->worker->loop) - c->began,
+		.session = str_from(c->session),
+		.why = why,
+	};
+	access_log(&a);
+}
+
+static void tcp_conn_reap(struct loop_task *task)
+{
+	free(container_of(task, struct tcp_conn, reap));
+}
+
+/* Out of everything; its memory goes at the end of the turn. */
+static void tcp_conn_end(struct tcp_conn *c, const char *why)
+{
+	struct worker *w = c->worker;
+	tcp_conn_log(c, why);
+	tcp_conn_set_state(c, TCP_CONN_CLOSED);
+	wait_queue_remove(&w->wait_queue, &c->waiter);
+	list_unlink(&c->link);
+	charge_drop(&w->charges, &c->charge);
+	admission_leave(w->node, &c->peer, c->counted);
+	if (c->shard) {
+		server_link_finished(c->server_link);
+		service_shard_finished(c->shard);
+	}
+	loop_defer(w->loop, LOOP_PHASE_REAP, &c->reap);
+}
+
+void tcp_conn_close(struct tcp_conn *c, const char *why)
+{
+	if (c->state == TCP_CONN_CLOSED)
+		return;
+	if (c->state == TCP_CONN_OPEN)
+		relay_abort(&c->relay, FRAME_RESET_CANCELLED);
+	else if (c->detached.fd >= 0)
+		socket_abort_on_close(c->detached.fd);
+	detached_conn_close(&c->detached);
+	buf_deinit(&c->relay.early);
+	tcp_conn_end(c, why);
+}
+
+/* What it has while nothing moves yet: later it differs by what waits in the relay, which is a stream's. */
+static void tcp_conn_charge(struct tcp_conn *c)
+{
+	size_t tls = c->detached.tls ? tls_memory(c->detached.tls) : 0;
+	charge_set(&c->worker->charges, &c->charge, &c->peer, tls + c->relay.early.cap, true);
+}
+
+static void tcp_conn_evicted(struct charge *charge)
+{
+	struct tcp_conn *c = container_of(charge, struct tcp_conn, charge);
+	admission_log_memory(c->worker, &c->peer);
+	tcp_conn_close(c, "no-memory");
+}
+
+static void tcp_conn_ended(struct relay *relay, enum frame_reset reason)
+{
+	struct tcp_conn *c = container_of(relay, struct tcp_conn, relay);
+	if (frame_reset_is_dial(reason))
+		service_shard_failed(c->shard, loop_now(c->worker->loop));
+	else if (reason == FRAME_RESET_NONE || relay->stream.taken)
+		service_shard_worked(c->shard);
+	tcp_conn_end(c, reason == FRAME_RESET_NONE ? NULL : frame_reset_name(reason));
+}
+
+static void tcp_conn_opening(struct relay *relay, struct frame_open *open_out)
+{
+	struct tcp_conn *c = container_of(relay, struct tcp_conn, relay);
+	const struct service *service = c->shard->service;
+	open_out->kind = FRAME_KIND_TCP;
+	open_out->service = service_number(service, c->port);
+	open_out->visitor = frame_addr_of(&c->peer);
+	open_out->local = frame_addr_of(&c->local);
+	frame_open_set_tls(&c->relay.conn, service_alpn(service), open_out);
+}
+
+static void tcp_conn_open(struct tcp_conn *c, struct service_shard *shard)
+{
+	struct server_link *l = service_shard_link(shard);
+	if (!l || mux_open(&l->io.link.mux, &c->relay.stream) < 0) {
+		tcp_conn_close(c, "busy");
+		return;
+	}
+	tcp_conn_set_state(c, TCP_CONN_OPEN);
+	c->shard = shard;
+	c->server_link = l;
+	service_shard_began(shard);
+	server_link_began(l);
+	routes_used(&shard->entry);
+	memcpy(c->session, shard->service->session->name, sizeof(c->session));
+	struct detached_conn detached = c->detached;
+	c->detached = DETACHED_CONN_NULL;
+	/* OPEN goes out before the visitor has said anything: the upstream may speak first. */
+	stream_ready(&c->relay.stream);
+	if (relay_connect(&c->relay, detached) < 0)
+		tcp_conn_close(c, "no-memory");
+}
+
+static void tcp_conn_arrived(struct mail *mail)
+{
+	struct tcp_conn *c = container_of(mail, struct tcp_conn, mail);
+	if (c->worker->node->over) {
+		detached_conn_close(&c->detached);
+		admission_leave(c->worker->node, &c->peer, c->counted);
+		buf_deinit(&c->relay.early);
+		free(c);
+		return;
+	}
+	tcp_conn_set_state(c, TCP_CONN_ARRIVING);
+	list_append(&c->worker->tcp_conns, &c->link);
+	c->relay.loop = c->worker->loop;
+	tcp_conn_charge(c);
+	if (c->worker->draining)
+		tcp_conn_close(c, "draining");
+	else
+		tcp_conn_find(c);
+}
+
+/* What is not registered with a loop yet moves by being sent. */
+static void tcp_conn_move(struct tcp_conn *c, unsigned worker)
+{
+	struct node *n = c->worker->node;
+	if (c->moves++ == TCP_CONN_MOVES_MAX) {
+		tcp_conn_close(c, "busy");
+		return;
+	}
+	tcp_conn_set_state(c, TCP_CONN_MOVING);
+	list_unlink(&c->link);
+	charge_drop(&c->worker->charges, &c->charge);
+	c->worker = n->workers[worker];
+	c->mail.deliver = tcp_conn_arrived;
+	node_post(n, worker, &c->mail);
+}
+
+/* The name may have become another kind of service's while it came or waited. */
+static bool tcp_conn_fits(const struct tcp_conn *c, const struct route *route)
+{
+	return !c->by_name || route_takes(route, CONTROL_TCP,
+				      c->detached.tls ? CONTROL_TLS_TERMINATE : CONTROL_TLS_PASS);
+}
+
+static void tcp_conn_find(struct tcp_conn *c)
+{
+	struct worker *w = c->worker;
+	struct routes *routes = c->by_name ? &w->routes : &w->ports;
+	struct route *route = routes_find(routes, str_from(c->place), loop_now(w->loop));
+	struct pick pick = route ? service_shard_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
+	if (route && !tcp_conn_fits(c, route))
+		tcp_conn_close(c, "no-route");
+	else if (pick.shard)
+		tcp_conn_open(c, pick.shard);
+	else if (pick.worker >= 0)
+		tcp_conn_move(c, (unsigned)pick.worker);
+	else if (!wait_queue_due(w, route))
+		tcp_conn_close(c, "no-route");
+	else if (wait_queue_add(&w->wait_queue, &c->waiter, routes, str_from(c->place), &c->peer) <
+		 0)
+		tcp_conn_close(c, "crowded");
+	else if (c->state != TCP_CONN_WAITING)
+		tcp_conn_set_state(c, TCP_CONN_WAITING);
+}
+
+static void tcp_conn_waited(struct waiter *waiter)
+{
+	tcp_conn_find(container_of(waiter, struct tcp_conn, waiter));
+}
+
+static void tcp_conn_waited_in_vain(struct waiter *waiter)
+{
+	tcp_conn_close(container_of(waiter, struct tcp_conn, waiter), "waited");
+}
+
+void tcp_conn_enter(struct worker *w, struct accepted_conn *a, const char *name)
+{
+	bool counted;
+	if (!admission_enter(w, &a->peer, false, &counted)) {
+		accepted_conn_close(a);
+		return;
+	}
+	struct tcp_conn *c = calloc(1, sizeof(*c));
+	if (!c) {
+		admission_leave(w->node, &a->peer, counted);
+		accepted_conn_close(a);
+		return;
+	}
+	c->worker = w;
+	c->detached = a->detached;
+	c->peer = a->peer;
+	c->local = a->local;
+	c->counted = counted;
+	c->by_name = name;
+	c->port = a->listener.port;
+	c->began = loop_now(w->loop);
+	snprintf(c->place, sizeof(c->place), "%s", name ? name : a->listener.place);
+	relay_init(&c->relay, w->loop, false, tcp_conn_ended);
+	c->relay.stream.group = address_network(&c->peer);
+	c->relay.early = a->early;
+	c->relay.opening = tcp_conn_opening;
+	waiter_init(&c->waiter, tcp_conn_waited, tcp_conn_waited_in_vain);
+	loop_task_init(&c->reap, tcp_conn_reap);
+	list_init(&c->link);
+	list_append(&w->tcp_conns, &c->link);
+	charge_init(&c->charge, tcp_conn_evicted);
+	tcp_conn_charge(c);
+	tcp_conn_find(c);
+}

@@ -1,0 +1,49 @@
+#pragma once
+/*
+ * A visitor's connection to a TCP service: finds a link of its service, and is nothing but a relay then.
+ *
+ *	ARRIVING -> [WAITING ->] [MOVING ->] OPEN -> CLOSED
+ */
+#include "net/relay.h"
+#include "server/accept/handoff.h"
+#include "server/route/wait_queue.h"
+#include "server/base/worker.h"
+
+enum tcp_conn_state {
+	TCP_CONN_ARRIVING, /* not yet on its way */
+	TCP_CONN_WAITING,  /* for a session that was lost just now */
+	TCP_CONN_MOVING,   /* on its way to the worker that has a link for it */
+	TCP_CONN_OPEN,
+	TCP_CONN_CLOSED,
+};
+
+struct tcp_conn {
+	struct charge charge;
+	struct relay relay;
+	struct worker *worker;
+	struct list link; /* worker::tcp_conns */
+	enum tcp_conn_state state;
+	struct detached_conn detached; /* until it is OPEN */
+	struct service_shard *shard;
+	struct server_link *server_link;
+	struct waiter waiter;
+	struct mail mail;
+	struct loop_task reap;
+	unsigned moves;
+	bool by_name;  /* `place` is a host name, else one of worker::ports */
+	uint16_t port; /* that was connected to */
+	bool counted;  /* in the limits, under its address */
+	char place[SERVICE_PLACE_SIZE];
+	char session[SERVICE_SESSION_NAME]; /* for the log */
+	struct address peer, local;
+	uint64_t began; /* µs */
+};
+
+/*
+ * Takes over what `e` owns: for the service of the listener's port, or of this name (canonical; NULL: of the
+ * port).
+ */
+void tcp_conn_enter(struct worker *w, struct accepted_conn *a, const char *name);
+
+/* Ends it at once, with an RST. */
+void tcp_conn_close(struct tcp_conn *c, const char *why);

@@ -1,0 +1,50 @@
+#pragma once
+/*
+ * The UDP front: a visitor who sends datagrams to a UDP port is a flow, a stream of kind udp to a client
+ * (docs/protocol.md, rule 18), from the first one until none came from either side for --udp-idle. Flows
+ * are limited a session, and a visitor's address once the session has half of its own; which of too many
+ * goes, net/flow_queue says.
+ */
+#include "net/flow.h"
+#include "loop/timeouts.h"
+#include "server/udp/flow_table.h"
+#include "server/route/service.h"
+
+struct udp_port;
+struct udp_arena;
+struct worker;
+
+/* Those of one worker. */
+struct udp_worker {
+	struct list ports; /* of struct UDP port */
+	struct flow_table flows;
+	struct timeout_queue idle;
+	struct udp_arena *arena; /* NULL before the first UDP port */
+};
+
+struct udp_flow {
+	struct flow_table_entry entry; /* its port is the UDP port */
+	struct flow flow;
+	struct udp_port *udp_port;
+	struct service_shard *shard;
+	struct server_link *server_link;
+	struct list of_udp_port;
+	struct flow_place of_session_shard; /* session_shard::flows */
+	struct timeout idle;
+	struct loop_task reap;
+	bool counted;      /* in the limits against its address */
+	uint64_t late;     /* flow::dropped, as far as the UDP port counted them */
+	uint64_t bytes[2]; /* from the visitor, and to it */
+	uint64_t began;    /* µs */
+};
+
+void udp_worker_init(struct udp_worker *s, struct worker *w);
+/* Before the worker's links; its UDP ports stop. */
+void udp_worker_deinit(struct udp_worker *s);
+
+/* A datagram came through the UDP port: passed on, carried elsewhere, or dropped. */
+void udp_flow_heard(struct udp_port *h, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n);
+
+/* Ends its flow; `why` for the access log, NULL: in order. */
+void udp_flow_close(struct udp_flow *f, const char *why);

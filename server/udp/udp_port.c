@@ -1,0 +1,335 @@
+#include "server/udp/udp_port.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "server/udp/udp_flow.h"
+#include "server/base/worker.h"
+
+/* Bytes of a sentence about what was dropped, and why. */
+#define SUM_SIZE 256
+
+/* Before each datagram that is carried; copied in and out, since nothing is aligned there. */
+struct carried {
+	struct address peer, local;
+	size_t n;
+};
+
+static void udp_port_set_state(struct udp_port *p, enum udp_port_state state)
+{
+	static const uint8_t legal[] = {
+		[UDP_PORT_MOVING] = 1 << UDP_PORT_OPEN | 1 << UDP_PORT_CLOSED,
+		[UDP_PORT_OPEN] = 1 << UDP_PORT_LEAVING | 1 << UDP_PORT_CLOSED,
+		[UDP_PORT_LEAVING] = 1 << UDP_PORT_MOVING | 1 << UDP_PORT_CLOSED,
+		[UDP_PORT_CLOSED] = 0,
+	};
+	if (!(legal[p->state] & 1 << state))
+		abort();
+	p->state = state;
+}
+
+/* ---- What is dropped, and which flows end early ---- */
+
+/* "3 why, 4 why" of those that are not 0, which are counted anew; their sum. */
+static uint64_t sum_up(uint64_t *counts, const char *const *why, size_t n, char text[SUM_SIZE])
+{
+	uint64_t sum = 0;
+	size_t at = 0;
+	text[0] = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (counts[i])
+			at += (size_t)snprintf(text + at, SUM_SIZE - at, "%s%llu %s",
+				at ? ", " : "", (unsigned long long)counts[i], why[i]);
+		sum += counts[i];
+		counts[i] = 0;
+	}
+	return sum;
+}
+
+static void udp_port_say(struct udp_port *p)
+{
+	static const char *const drops[] = {
+		[UDP_PORT_DROP_NOBODY] = "no client was there for it",
+		[UDP_PORT_DROP_FULL] = "of too many flows",
+		[UDP_PORT_DROP_LATE] = "more than the client's link took in time",
+		[UDP_PORT_DROP_OVERRUN] =
+			"came faster than they were read, for a receive buffer that "
+			"net.core.rmem_max may limit",
+		[UDP_PORT_DROP_SOCKET] = "not taken by the socket",
+	};
+	static const char *const crowds[] = {
+		[UDP_PORT_CROWD_ADDRESS] = "of an address beyond --max-flows-per-visitor",
+		[UDP_PORT_CROWD_CLIENT] = "of a client beyond --max-flows",
+	};
+	char text[SUM_SIZE], peer[ADDRESS_TEXT_SIZE];
+	p->saying = false;
+	address_format(&p->last, peer);
+	uint64_t dropped = sum_up(p->drops, drops, UDP_PORT_DROPS, text);
+	if (dropped)
+		log_warn("%s dropped %llu datagrams, the last of visitor %s: %s", p->place,
+			(unsigned long long)dropped, peer, text);
+	uint64_t crowded = sum_up(p->crowded, crowds, UDP_PORT_CROWDS, text);
+	if (crowded)
+		log_warn("%s ended %llu flows for new ones, the last of visitor %s: %s", p->place,
+			(unsigned long long)crowded, peer, text);
+	if (dropped || crowded)
+		p->said_at = loop_now(p->worker->loop);
+}
+
+static void udp_port_say_due(struct loop_timer *timer)
+{
+	udp_port_say(container_of(timer, struct udp_port, say));
+}
+
+static void udp_port_count(struct udp_port *p, uint64_t *count, uint64_t n,
+	const struct address *peer)
+{
+	*count += n;
+	if (peer)
+		p->last = *peer;
+	if (p->saying)
+		return;
+	p->saying = true;
+	loop_timer_set(&p->say, MAX(loop_now(p->worker->loop) + UDP_PORT_SAY_FIRST,
+					p->said_at ? p->said_at + UDP_PORT_SAY_AGAIN : 0));
+}
+
+void udp_port_dropped(struct udp_port *p, enum udp_port_drop why, uint64_t n,
+	const struct address *peer)
+{
+	if (n)
+		udp_port_count(p, &p->drops[why], n, peer);
+}
+
+void udp_port_crowded(struct udp_port *p, enum udp_port_crowd why, const struct address *peer)
+{
+	udp_port_count(p, &p->crowded[why], 1, peer);
+}
+
+static void udp_port_count_socket(struct udp_port *p, const struct address *peer)
+{
+	udp_port_dropped(p, UDP_PORT_DROP_SOCKET, p->udp.dropped - p->socket_drops, peer);
+	udp_port_dropped(p, UDP_PORT_DROP_OVERRUN, p->udp.overrun - p->overruns, peer);
+	p->socket_drops = p->udp.dropped;
+	p->overruns = p->udp.overrun;
+}
+
+/* ---- On a worker ---- */
+
+void udp_port_answer(struct udp_port *h, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n)
+{
+	udp_send(&h->udp, peer, local, p, n);
+	udp_port_count_socket(h, peer);
+}
+
+static void udp_port_pass(struct udp_port *h, const struct address *peer,
+	const struct address *local, const uint8_t *p, size_t n)
+{
+	if (h->state == UDP_PORT_LEAVING)
+		udp_port_carry(h, peer, local, p, n);
+	else
+		udp_flow_heard(h, peer, local, p, n);
+}
+
+static void udp_port_received(struct udp *udp, const struct address *peer,
+	const struct address *local, const uint8_t *p, size_t n)
+{
+	struct udp_port *h = container_of(udp, struct udp_port, udp);
+	udp_port_count_socket(h, peer);
+	udp_port_pass(h, peer, local, p, n);
+}
+
+void udp_port_carry(struct udp_port *h, const struct address *peer, const struct address *local,
+	const uint8_t *p, size_t n)
+{
+	struct carried c = {.peer = *peer, .local = *local, .n = n};
+	if (buf_len(&h->carried) + sizeof(c) + n > UDP_PORT_CARRY_MAX ||
+		buf_reserve(&h->carried, sizeof(c) + n) < 0) {
+		udp_port_dropped(h, UDP_PORT_DROP_LATE, 1, peer);
+		return;
+	}
+	buf_append(&h->carried, &c, sizeof(c));
+	buf_append(&h->carried, p, n);
+}
+
+static void udp_port_deliver_carried(struct udp_port *p)
+{
+	struct buf carried = p->carried;
+	p->carried = BUF_NULL;
+	while (buf_len(&carried)) {
+		struct carried c;
+		memcpy(&c, buf_head(&carried), sizeof(c));
+		buf_consume(&carried, sizeof(c));
+		udp_port_pass(p, &c.peer, &c.local, buf_head(&carried), c.n);
+		buf_consume(&carried, c.n);
+	}
+	buf_deinit(&carried);
+}
+
+/* Out of everything of this worker's. */
+static void udp_port_leave_worker(struct udp_port *p, const char *why)
+{
+	while (!list_empty(&p->flows))
+		udp_flow_close(list_entry(p->flows.next, struct udp_flow, of_udp_port), why);
+	loop_task_cancel(&p->leave);
+	udp_detach(&p->udp);
+	udp_port_say(p);
+	loop_timer_cancel(&p->say);
+	list_unlink(&p->link);
+}
+
+void udp_port_stop(struct udp_port *p)
+{
+	udp_port_leave_worker(p, "closed");
+	udp_port_set_state(p, UDP_PORT_CLOSED);
+}
+
+static void udp_port_came_home(struct mail *mail);
+
+/*
+ * At the end of the turn, so that what was read with the datagram that wants to go elsewhere goes along.
+ * Flows that are still here (their links are about to leave) end: their answers would have no socket.
+ */
+static void udp_port_leave(struct loop_task *task)
+{
+	struct udp_port *p = container_of(task, struct udp_port, leave);
+	udp_port_leave_worker(p, "moved");
+	udp_port_set_state(p, UDP_PORT_MOVING);
+	p->mail.deliver = udp_port_came_home;
+	p->mailed = true;
+	node_post(p->node, 0, &p->mail);
+}
+
+bool udp_port_move(struct udp_port *p, unsigned worker)
+{
+	if (loop_now(p->worker->loop) - p->opened_at < UDP_PORT_REST)
+		return false;
+	p->to = worker;
+	udp_port_set_state(p, UDP_PORT_LEAVING);
+	loop_defer(p->worker->loop, LOOP_PHASE_READ, &p->leave);
+	return true;
+}
+
+/* ---- Between the threads ---- */
+
+static void udp_port_free(struct udp_port *p)
+{
+	port_range_close(&p->sockets);
+	buf_deinit(&p->carried);
+	free(p);
+}
+
+/* At the process's end mail is delivered after everything else, in any order. */
+static bool udp_port_over(struct udp_port *p)
+{
+	if (!p->node->over)
+		return false;
+	if (p->closing && !p->mailed && !p->closer_mailed)
+		udp_port_free(p);
+	return true;
+}
+
+static void udp_port_arrived(struct mail *mail)
+{
+	struct udp_port *p = container_of(mail, struct udp_port, mail);
+	p->mailed = false;
+	if (udp_port_over(p))
+		return;
+	struct worker *w = p->worker;
+	loop_task_init(&p->leave, udp_port_leave);
+	loop_timer_init(&p->say, w->loop, udp_port_say_due);
+	p->socket_drops = p->overruns = 0;
+	if (!w->udp.arena)
+		w->udp.arena = udp_arena_new();
+	if (!w->udp.arena ||
+		udp_receive(&p->udp, w->loop, w->udp.arena, &p->sockets, udp_port_received) < 0) {
+		log_error("%s cannot be served: out of memory", p->place);
+		udp_port_set_state(p, UDP_PORT_CLOSED);
+		return;
+	}
+	udp_port_set_state(p, UDP_PORT_OPEN);
+	list_append(&w->udp.ports, &p->link);
+	p->opened_at = loop_now(w->loop);
+	udp_port_deliver_carried(p);
+}
+
+static void udp_port_post(struct udp_port *p, unsigned worker)
+{
+	p->at = worker;
+	p->worker = p->node->workers[worker];
+	p->mail.deliver = udp_port_arrived;
+	p->mailed = true;
+	node_post(p->node, worker, &p->mail);
+}
+
+static void udp_port_came_home(struct mail *mail)
+{
+	struct udp_port *p = container_of(mail, struct udp_port, mail);
+	p->mailed = false;
+	if (udp_port_over(p))
+		return;
+	if (!p->closing) /* else its closer is under way, and the last to know it */
+		udp_port_post(p, p->to);
+}
+
+static void udp_port_closer_back(struct mail *mail)
+{
+	struct udp_port *p = container_of(mail, struct udp_port, closer);
+	p->closer_mailed = false;
+	if (!udp_port_over(p))
+		udp_port_free(p);
+}
+
+static void udp_port_closer_arrived(struct mail *mail)
+{
+	struct udp_port *p = container_of(mail, struct udp_port, closer);
+	p->closer_mailed = false;
+	if (udp_port_over(p))
+		return;
+	/* Else it has gone home, and came there before its closer will. */
+	if (p->state == UDP_PORT_OPEN || p->state == UDP_PORT_LEAVING)
+		udp_port_stop(p);
+	p->closer.deliver = udp_port_closer_back;
+	p->closer_mailed = true;
+	node_post(p->node, 0, &p->closer);
+}
+
+/* ---- For the registrar ---- */
+
+struct udp_port *udp_port_new(struct node *n, const struct port_range *sockets)
+{
+	struct udp_port *p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->node = n;
+	p->sockets = *sockets;
+	p->udp.fd = -1;
+	list_init(&p->link);
+	list_init(&p->flows);
+	return p;
+}
+
+void udp_port_send(struct udp_port *p, const char *place, unsigned worker)
+{
+	snprintf(p->place, sizeof(p->place), "%s", place);
+	udp_port_post(p, worker);
+}
+
+struct udp_port *udp_port_close(struct udp_port *p)
+{
+	if (!p)
+		return NULL;
+	p->closing = true;
+	if (udp_port_over(p))
+		return NULL;
+	/* Another thread may be reading; only such a read holds a port until it ends, some microseconds. */
+	port_range_give_up(&p->sockets);
+	p->closer.deliver = udp_port_closer_arrived;
+	p->closer_mailed = true;
+	node_post(p->node, p->at, &p->closer);
+	return NULL;
+}
