@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/list.h"
-#include "loop/loop.h"
+#include "loop/event.h"
 
 /* Embedded in what is sent. It is the mailbox's from post to deliver, which may free it. */
 struct mail {

@@ -6,7 +6,7 @@
  */
 #include <stdbool.h>
 
-#include "loop/loop.h"
+#include "loop/event.h"
 
 #define SIGNALS_MAX 4
 

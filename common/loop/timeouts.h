@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "loop/loop.h"
+#include "loop/event.h"
 
 /* Embedded in what waits. */
 struct timeout {

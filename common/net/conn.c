@@ -41,6 +41,20 @@ void detached_conn_close(struct detached_conn *detached)
 	*detached = DETACHED_CONN_NULL;
 }
 
+/*
+ * A reset that arrived between the data and the poll was told in the same edge as the data, and the
+ * short read ended before it. Nobody would hear of it until the next write. One look a second for
+ * each connection that was read is far cheaper than a second recv for each read.
+ */
+static void recheck(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct conn *conn = container_of(entry, struct conn, recheck);
+	if (conn->readable || conn_peek(conn) == CONN_SILENT)
+		return;
+	conn->readable = true;
+	conn->changed(conn);
+}
+
 int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn))
 {
 	return conn_attach(conn, loop, DETACHED_CONN_OF(fd), changed);
@@ -52,9 +66,11 @@ int conn_attach(struct conn *conn, struct loop *loop, struct detached_conn detac
 	int fd = detached.fd;
 	*conn = (struct conn){.loop = loop, .changed = changed, .fd = fd, .tls = detached.tls};
 	timeout_init(&conn->recheck);
+	int r = conn_rechecks_init(loop, recheck);
 	/* All three at once and for good: no epoll_ctl follows until it is closed. */
-	int r = loop_watch(&conn->event, loop, fd, LOOP_READ | LOOP_WRITE | LOOP_CLOSED | LOOP_EDGE,
-		conn_event, conn);
+	if (r == 0)
+		r = loop_watch(&conn->event, loop, fd,
+			LOOP_READ | LOOP_WRITE | LOOP_CLOSED | LOOP_EDGE, conn_event, conn);
 	if (r < 0) {
 		detached_conn_close(&detached);
 		conn->fd = -1;
@@ -63,46 +79,6 @@ int conn_attach(struct conn *conn, struct loop *loop, struct detached_conn detac
 		conn_tls_begin(conn);
 	}
 	return r;
-}
-
-/* Bytes went out, and the acknowledgement of those that came with them. */
-static void answered(struct conn *conn)
-{
-	if (!conn->unanswered)
-		return;
-	conn->unanswered = false;
-	if (conn->ack_tries)
-		conn->ack_tries--;
-}
-
-ssize_t conn_receive(const struct conn *conn, void *p, size_t n)
-{
-	ssize_t got;
-	do
-		got = recv(conn->fd, p, n, MSG_DONTWAIT);
-	while (got < 0 && errno == EINTR);
-	return got < 0 ? -errno : got;
-}
-
-ssize_t conn_send(struct conn *conn, const void *p, size_t n)
-{
-	ssize_t sent;
-	do
-		sent = send(conn->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	answered(conn);
-	return sent < 0 ? -errno : sent;
-}
-
-/*
- * The kernel tells a pending error to one call only, reading or writing; afterwards a read returns 0,
- * as if the peer had ended in good order. So the first one is kept.
- */
-ssize_t conn_failed(struct conn *conn, int error)
-{
-	if (!conn->error)
-		conn->error = (uint16_t)error;
-	return -error;
 }
 
 /*
@@ -120,27 +96,6 @@ void conn_ack_early(struct conn *conn)
 {
 	conn->ack_early = true;
 	conn->ack_tries = CONN_ACK_TRIES;
-}
-
-/* Bytes came, and the peer may wait for their acknowledgement before it sends more. */
-static void acknowledge(struct conn *conn)
-{
-	if (conn->unanswered)
-		conn->ack_tries = CONN_ACK_TRIES;
-	conn->unanswered = true;
-	if (conn->ack_tries)
-		socket_acknowledge(conn->fd);
-}
-
-bool conn_emptied(struct conn *conn, size_t n)
-{
-	bool more = conn->again;
-	conn->again = false;
-	if (conn->ack_early && n <= CONN_ACK_SMALL)
-		acknowledge(conn);
-	if (!more && !timeout_running(&conn->recheck))
-		timeout_start(loop_rechecks(conn->loop), &conn->recheck);
-	return more;
 }
 
 ssize_t conn_read(struct conn *conn, void *p, size_t n)
@@ -164,30 +119,6 @@ ssize_t conn_read(struct conn *conn, void *p, size_t n)
 	return got;
 }
 
-/*
- * A reset that arrived between the data and the poll was told in the same edge as the data, and the
- * short read ended before it. Nobody would hear of it until the next write. One look a second for
- * each connection that was read is far cheaper than a second recv for each read.
- */
-void conn_recheck(struct timeout_queue *queue, struct timeout *entry)
-{
-	struct conn *conn = container_of(entry, struct conn, recheck);
-	if (conn->readable || conn_peek(conn) == CONN_SILENT)
-		return;
-	conn->readable = true;
-	conn->changed(conn);
-}
-
-/* What a write came to, `sent` being the system call's answer. */
-static ssize_t wrote(struct conn *conn, ssize_t sent, size_t len)
-{
-	if (sent < 0 && sent != -EAGAIN)
-		return conn_failed(conn, (int)-sent);
-	if (sent < 0 || (size_t)sent < len)
-		conn->writable = false;
-	return sent;
-}
-
 /* Asking is also what makes the kernel tell, by an edge, when it wants bytes again (tcp_poll()). */
 bool conn_wants(struct conn *conn)
 {
@@ -206,7 +137,7 @@ ssize_t conn_write(struct conn *conn, const void *p, size_t n)
 		struct iovec iov = {.iov_base = (void *)(uintptr_t)p, .iov_len = n};
 		return conn_tls_writev(conn, &iov, 1);
 	}
-	return wrote(conn, conn_send(conn, p, n), n);
+	return conn_wrote(conn, conn_send(conn, p, n), n);
 }
 
 ssize_t conn_writev(struct conn *conn, const struct iovec *iov, size_t n)
@@ -215,16 +146,10 @@ ssize_t conn_writev(struct conn *conn, const struct iovec *iov, size_t n)
 		return -(ssize_t)conn->error;
 	if (conn->tls)
 		return conn_tls_writev(conn, iov, n);
-	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n};
 	size_t len = 0;
 	for (size_t i = 0; i < n; i++)
 		len += iov[i].iov_len;
-	ssize_t sent;
-	do
-		sent = sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	answered(conn);
-	return wrote(conn, sent < 0 ? -errno : sent, len);
+	return conn_wrote(conn, conn_send_many(conn, iov, n), len);
 }
 
 enum conn_peek conn_peek(struct conn *conn)
@@ -281,20 +206,4 @@ struct detached_conn conn_detach(struct conn *conn)
 	conn->fd = -1;
 	conn->tls = NULL;
 	return detached;
-}
-
-void conn_close(struct conn *conn)
-{
-	if (conn->tls && conn_tls_linger(conn))
-		return;
-	struct detached_conn detached = conn_detach(conn);
-	detached_conn_close(&detached);
-}
-
-void conn_abort(struct conn *conn)
-{
-	struct detached_conn detached = conn_detach(conn);
-	if (detached.fd >= 0)
-		socket_abort_on_close(detached.fd);
-	detached_conn_close(&detached);
 }

@@ -155,12 +155,3 @@ bool conn_established(const struct conn *conn);
 
 /* Out of its loop, and now the caller's: for conn_attach() elsewhere, where bits are told anew. */
 struct detached_conn conn_detach(struct conn *conn);
-
-/* For loop/loop.c, which keeps both queues. */
-struct conn_lingers {
-	struct timeout_queue queue;
-	size_t count;
-};
-void conn_recheck(struct timeout_queue *queue, struct timeout *entry);
-void conn_linger_expired(struct timeout_queue *queue, struct timeout *entry);
-void conn_linger_end_first(struct conn_lingers *all); /* there is one */

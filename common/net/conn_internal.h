@@ -1,12 +1,21 @@
 #pragma once
-/* What conn.c, conn_tls.c and conn_linger.c do for each other, and nobody else. */
+/*
+ * What the files of a connection do for each other, and nobody else: conn_socket.c at the bottom, on it
+ * conn_tls.c, then conn.c, and conn_close.c on top.
+ */
 #include "net/conn.h"
 
-/* ---- conn.c ---- */
+/* ---- conn_socket.c ---- */
 
-/* recv() and send(), as the kernel answers them: bytes, 0, or -errno, which is not noted. */
+/* So that the loop has a queue for rechecks, with this call for those that are due. 0 or -ENOMEM. */
+int conn_rechecks_init(struct loop *loop,
+	void (*expired)(struct timeout_queue *queue, struct timeout *entry));
+/* recv(), send() and sendmsg(), as the kernel answers them: bytes, 0, or -errno, which is not noted. */
 ssize_t conn_receive(const struct conn *conn, void *p, size_t n);
 ssize_t conn_send(struct conn *conn, const void *p, size_t n);
+ssize_t conn_send_many(struct conn *conn, const struct iovec *iov, size_t n);
+/* Notes what sending `len` bytes came to, `sent` being the kernel's answer, and returns it. */
+ssize_t conn_wrote(struct conn *conn, ssize_t sent, size_t len);
 /* Keeps the error; returns -error. */
 ssize_t conn_failed(struct conn *conn, int error);
 /* A short read, of n bytes: the socket is dry unless an edge came meanwhile. Whether it may have more. */
@@ -27,7 +36,13 @@ bool conn_tls_pending(const struct conn *conn);
 /* One system call. 1: all is sent; 0: some waits for the socket; or -errno, which is kept. */
 int conn_tls_flush(struct conn *conn);
 
-/* ---- conn_linger.c ---- */
+/* ---- conn_close.c ---- */
 
-/* Says good-bye; true: `conn` is empty now, because somebody else sends what is left. */
-bool conn_tls_linger(struct conn *conn);
+/* Those of a loop that are closed and still have something to send. */
+struct conn_lingers {
+	struct loop_slot slot;
+	struct timeout_queue queue;
+	size_t count;
+};
+/* NULL: there was none yet. */
+struct conn_lingers *conn_lingers(struct loop *loop);

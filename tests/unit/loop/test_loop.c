@@ -125,6 +125,48 @@ static void reap_runs_at_the_end_of_the_loop(void **state)
 	assert_string_equal(trace, "f");
 }
 
+struct kept {
+	struct loop_slot slot;
+	struct step freed;
+	char name;
+};
+
+static void kept_end(struct loop_slot *slot, char name)
+{
+	struct kept *kept = container_of(slot, struct kept, slot);
+	assert_int_equal(kept->name, name);
+	note(name);
+	loop_defer(loop, LOOP_PHASE_REAP, &kept->freed.task);
+}
+
+static void end_x(struct loop_slot *slot)
+{
+	kept_end(slot, 'x');
+}
+
+static void end_y(struct loop_slot *slot)
+{
+	kept_end(slot, 'y');
+}
+
+/* Found by how they end; the last one added ends first, and what it defers is done before the next. */
+static void slots_end_with_the_loop(void **state)
+{
+	struct kept x = {.slot.end = end_x, .freed = step('1'), .name = 'x'};
+	struct kept y = {.slot.end = end_y, .freed = step('2'), .name = 'y'};
+	step_init(&x.freed), step_init(&y.freed);
+	assert_null(loop_slot_find(loop, end_x));
+	loop_slot_add(loop, &x.slot);
+	assert_null(loop_slot_find(loop, end_y));
+	loop_slot_add(loop, &y.slot);
+	assert_ptr_equal(loop_slot_find(loop, end_x), &x.slot);
+	assert_ptr_equal(loop_slot_find(loop, end_y), &y.slot);
+	struct loop *ending = loop;
+	loop_free(ending); /* `loop` is still there for those that end */
+	loop = NULL;
+	assert_string_equal(trace, "y2x1");
+}
+
 struct alarm {
 	struct loop_timer timer;
 	char name;
@@ -328,6 +370,7 @@ int main(void)
 		TEST(later_phase_is_this_turn_others_are_next),
 		TEST(task_may_defer_itself_and_be_cancelled),
 		TEST(reap_runs_at_the_end_of_the_loop),
+		TEST(slots_end_with_the_loop),
 		TEST(timers_fire_in_order_and_not_early),
 		TEST(timer_set_later_keeps_what_is_armed),
 		TEST(now_is_read_after_the_wait),

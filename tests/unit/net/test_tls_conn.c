@@ -5,7 +5,7 @@
 #include <fcntl.h>
 
 #include "base/macros.h"
-#include "net/conn.h"
+#include "net/conn_internal.h"
 #include "net/socket.h"
 #include "tls/tls_internal.h"
 
@@ -289,7 +289,7 @@ static void close_loses_nothing(void **state)
 	assert_in_range(sent, 1, sizeof big - 1); /* bounded */
 	conn_close(&a);
 	assert_int_equal(a.fd, -1);
-	assert_int_equal(loop_lingers(loop)->count, 1);
+	assert_int_equal(conn_lingers(loop)->count, 1);
 	ssize_t n = 1;
 	uint64_t end = clock_now() + PATIENCE;
 	while (n && clock_now() < end) {
@@ -300,15 +300,15 @@ static void close_loses_nothing(void **state)
 	}
 	assert_int_equal(n, 0);
 	assert_int_equal(got, sent);
-	assert_int_equal(loop_lingers(loop)->count, 0);
+	assert_int_equal(conn_lingers(loop)->count, 0);
 }
 
 static void linger_time_is_up(void)
 {
-	struct conn_lingers *all = loop_lingers(loop);
+	struct conn_lingers *all = conn_lingers(loop);
 	struct timeout *first = list_first(&all->queue.entries, struct timeout, link);
 	list_unlink(&first->link);
-	conn_linger_expired(&all->queue, first);
+	all->queue.expired(&all->queue, first);
 }
 
 /* Time is up for a peer that takes nothing, not for one that is slow. */
@@ -332,9 +332,9 @@ static void lingering_waits_for_a_slow_reader(void **state)
 	} while (way.acked == before.acked && clock_now() < end);
 	turns();
 	linger_time_is_up();
-	assert_int_equal(loop_lingers(loop)->count, 1);
+	assert_int_equal(conn_lingers(loop)->count, 1);
 	linger_time_is_up();
-	assert_int_equal(loop_lingers(loop)->count, 0);
+	assert_int_equal(conn_lingers(loop)->count, 0);
 }
 
 static void lingering_ends_with_the_peer_and_with_the_loop(void **state)
@@ -348,12 +348,12 @@ static void lingering_ends_with_the_peer_and_with_the_loop(void **state)
 		while (a.writable)
 			conn_write(&a, big, sizeof big);
 		conn_close(&a);
-		assert_int_equal(loop_lingers(loop)->count, 1);
+		assert_int_equal(conn_lingers(loop)->count, 1);
 		if (how)
 			continue; /* the teardown's turn */
 		conn_abort(&b);
 		turns();
-		assert_int_equal(loop_lingers(loop)->count, 0);
+		assert_int_equal(conn_lingers(loop)->count, 0);
 	}
 }
 
