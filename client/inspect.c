@@ -58,7 +58,7 @@ void client_inspect(const struct client_options *o, void (*found)(void *arg, con
 				u->text);
 		last = u->ca ? u->ca : last;
 		struct error err;
-		if (file_folder_look(u, &err) == FILE_FOLDER_GONE)
+		if (file_folder_check(u, &err) == FILE_FOLDER_UNREADABLE)
 			found(arg, err.text);
 	}
 }

@@ -6,13 +6,8 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "client/files/file_folder.h"
 #include "wire/http1.h"
-
-/* What is served. */
-struct file_folder {
-	const char *path; /* opened for each request anew: what is built may replace it */
-	bool listing;     /* directories without an index.html are listed */
-};
 
 struct file_answer {
 	struct buf text;       /* head, and what body is no file's */

@@ -26,7 +26,7 @@ struct file_conn {
 	struct conn conn;
 	struct list link; /* file_server::conns */
 	struct file_server *server;
-	struct publication *publication; /* counted */
+	struct file_folder *folder; /* counted */
 	struct loop_task work, reap;
 	enum file_conn_state state;
 	struct buf in;
@@ -55,7 +55,7 @@ static void file_conn_set_state(struct file_conn *c, enum file_conn_state state)
 static void file_conn_reap(struct loop_task *task)
 {
 	struct file_conn *c = container_of(task, struct file_conn, reap);
-	publication_unref(c->publication);
+	file_folder_unref(c->folder);
 	free(c);
 }
 
@@ -84,11 +84,9 @@ static void begin_answer(struct file_conn *c, int parsed)
 {
 	struct file_server *s = c->server;
 	const struct http1_head *h = &s->head;
-	const struct upstream *u = &c->publication->upstream;
-	struct file_folder folder = {u->folder, u->listing};
 	int64_t now = time(NULL);
 	int r = parsed ? file_answer_malformed(&c->answer, parsed, now)
-		       : file_answer_make(&c->answer, &folder, h, now,
+		       : file_answer_make(&c->answer, c->folder, h, now,
 				 s->made > FILE_SERVER_MADE_MAX);
 	if (r) {
 		/* Unanswered, so that the exit node asks anew, and hears that there is no folder. */
@@ -172,8 +170,8 @@ static int cut_short(struct file_conn *c, const char *why)
 	char more[LOG_LIMIT_MORE], place[PATH_MAX];
 	struct str path = file_place(c->answer.fd, place);
 	if (!path.n)
-		path = str_from(c->publication->upstream.text);
-	if (log_limit_pass(&s->log_cut, loop_now(s->loop), PUBLICATION_QUIET, 1, more))
+		path = str_from(c->folder->text);
+	if (log_limit_pass(&s->log_cut, loop_now(s->loop), FILE_SERVER_LOG_EVERY, 1, more))
 		log_warn("%.*s %s, so the connection of the visitor who was sent it has ended%s",
 			STR_ARG(path), why, more);
 	return -EIO;
@@ -297,7 +295,7 @@ static int prepare(struct file_server *s)
 }
 
 /* `fd` is owned. */
-static int add_conn(struct file_server *s, struct publication *publication, int fd)
+static int add_conn(struct file_server *s, struct file_folder *folder, int fd)
 {
 	struct file_conn *c = calloc(1, sizeof *c);
 	if (!c) {
@@ -310,7 +308,7 @@ static int add_conn(struct file_server *s, struct publication *publication, int 
 		return r;
 	}
 	c->server = s;
-	c->publication = publication_ref(publication);
+	c->folder = file_folder_ref(folder);
 	c->answer = FILE_ANSWER_NULL;
 	loop_task_init(&c->work, file_conn_work);
 	loop_task_init(&c->reap, file_conn_reap);
@@ -318,19 +316,19 @@ static int add_conn(struct file_server *s, struct publication *publication, int 
 	return 0;
 }
 
-int file_server_connect(struct file_server *s, struct publication *publication)
+int file_server_connect(struct file_server *s, struct file_folder *folder)
 {
-	int ends[2], folder = file_open_folder(publication->upstream.folder);
-	int r = folder < 0 ? folder : prepare(s);
-	if (folder >= 0)
-		close(folder);
+	int ends[2], opened = file_open_folder(folder->path);
+	int r = opened < 0 ? opened : prepare(s);
+	if (opened >= 0)
+		close(opened);
 	if (r)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	const int unsent = FILE_SERVER_UNSENT;
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &unsent, sizeof unsent);
-	r = add_conn(s, publication, ends[0]);
+	r = add_conn(s, folder, ends[0]);
 	if (r) {
 		close(ends[1]);
 		return r;

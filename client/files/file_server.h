@@ -7,7 +7,9 @@
  * A connection that sends holds no bytes of its file: what the socket did not take is read again when it
  * takes more, from the page cache then.
  */
-#include "client/publish/publication.h"
+#include "base/list.h"
+#include "base/log_limit.h"
+#include "client/files/file_folder.h"
 #include "loop/loop.h"
 #include "wire/http1.h"
 
@@ -29,6 +31,8 @@
 /* Bytes of answers made in memory, above all listings (8 MB for the largest that there can be); beyond it 503. */
 #define FILE_SERVER_MADE_MAX (32u << 20)
 
+#define FILE_SERVER_LOG_EVERY (10 * CLOCK_S) /* between two lines about files that changed */
+
 struct file_server {
 	struct loop *loop;
 	struct list conns;
@@ -44,10 +48,10 @@ void file_server_init(struct file_server *s, struct loop *loop);
 void file_server_deinit(struct file_server *s);
 
 /*
- * Another connection to the folder of an publication, which is counted: the descriptor of its other end,
- * non-blocking; or -errno, -ENOENT and the like when there is no such folder.
+ * Another connection to the folder, which it counts: the descriptor of its other end, non-blocking; or
+ * -errno, -ENOENT and the like when there is no such folder.
  */
-int file_server_connect(struct file_server *s, struct publication *publication);
+int file_server_connect(struct file_server *s, struct file_folder *folder);
 
 /* Why not, as a part of a sentence. */
 const char *file_server_reason(int error);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "client/files/file_folder.h"
+#include "client/publish/publication_log.h"
 
 struct publication *publications_find(const struct publications *s, uint32_t number)
 {
@@ -35,10 +36,10 @@ static bool same_place(const struct upstream *a, const struct upstream *b)
 	return upstream_ports_meet(a, b);
 }
 
-static bool is_among(const struct publication *publication, struct publication *const *v, size_t n)
+static bool is_among(const struct publication *pub, struct publication *const *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (v[i] == publication)
+		if (v[i] == pub)
 			return true;
 	return false;
 }
@@ -48,11 +49,10 @@ static struct publication *find_same(const struct publications *s, const struct 
 	struct publication *const *taken, size_t n_taken)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		struct publication *publication = s->v[i];
-		if (publication->state != PUBLICATION_LEAVING &&
-			upstream_same(&publication->upstream, u) &&
-			!is_among(publication, taken, n_taken))
-			return publication;
+		struct publication *pub = s->v[i];
+		if (pub->state != PUBLICATION_LEAVING && upstream_same(&pub->upstream, u) &&
+			!is_among(pub, taken, n_taken))
+			return pub;
 	}
 	return NULL;
 }
@@ -94,14 +94,14 @@ static struct publication *make(struct publication *const *v, size_t n, const st
 			return NULL;
 		}
 	}
-	struct publication *publication = publication_new(u, number, tls);
+	struct publication *pub = publication_new(u, number, tls);
 	tls_client_unref(tls);
-	if (!publication) {
+	if (!pub) {
 		error_set(err, -ENOMEM, "no memory");
 		return NULL;
 	}
 	struct error warning;
-	if (file_folder_look(u, &warning) != FILE_FOLDER_FINE)
+	if (file_folder_check(u, &warning) != FILE_FOLDER_OK)
 		log_warn("%s", warning.text);
 	warn_of_socket(u);
 	if (u->url.query.n)
@@ -110,25 +110,25 @@ static struct publication *make(struct publication *const *v, size_t n, const st
 		log_warn("whoever answers for the upstream %s is believed: its certificate is not "
 			 "looked at",
 			u->text);
-	return publication;
+	return pub;
 }
 
-static bool is_pending(const struct publication *publication)
+static bool is_pending(const struct publication *pub)
 {
-	return publication->state == PUBLICATION_IDLE || publication->state == PUBLICATION_OFFERED;
+	return pub->state == PUBLICATION_IDLE || pub->state == PUBLICATION_OFFERED;
 }
 
 /* What is not in force any more leaves at once, or when the exit node answered about its successor. */
-static void retire(struct publication *publication, struct publication *const *next, size_t n)
+static void retire(struct publication *pub, struct publication *const *next, size_t n)
 {
-	publication->successor = NULL;
-	if (is_among(publication, next, n))
+	pub->successor = NULL;
+	if (is_among(pub, next, n))
 		return;
-	for (size_t i = 0; i < n && !is_pending(publication); i++)
-		if (is_pending(next[i]) && same_place(&next[i]->upstream, &publication->upstream))
-			publication->successor = next[i];
-	if (!publication->successor)
-		publication_set_state(publication, PUBLICATION_LEAVING);
+	for (size_t i = 0; i < n && !is_pending(pub); i++)
+		if (is_pending(next[i]) && same_place(&next[i]->upstream, &pub->upstream))
+			pub->successor = next[i];
+	if (!pub->successor)
+		publication_set_state(pub, PUBLICATION_LEAVING);
 }
 
 static int by_number(const void *a, const void *b)
@@ -218,44 +218,42 @@ void publications_deinit(struct publications *s)
 void publications_offer(struct publications *s, struct link *l)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		struct publication *publication = s->v[i];
-		if (publication->state == PUBLICATION_IDLE)
-			publication_publish(publication, l);
-		else if (publication->state == PUBLICATION_LEAVING && !publication->withdraw_said)
-			publication_withdraw(publication, l);
+		struct publication *pub = s->v[i];
+		if (pub->state == PUBLICATION_IDLE)
+			publication_publish(pub, l);
+		else if (pub->state == PUBLICATION_LEAVING && !pub->withdraw_said)
+			publication_withdraw(pub, l);
 	}
 }
 
-static void forget(struct publications *s, bool (*over)(const struct publication *publication))
+static void forget(struct publications *s, bool (*over)(const struct publication *pub))
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < s->n; i++) {
-		struct publication *publication = s->v[i];
-		if (over(publication))
-			publication_unref(publication);
+		struct publication *pub = s->v[i];
+		if (over(pub))
+			publication_unref(pub);
 		else
-			s->v[kept++] = publication;
+			s->v[kept++] = pub;
 	}
 	s->n = kept;
 }
 
-static bool lingered(const struct publication *publication)
+static bool lingered(const struct publication *pub)
 {
-	return publication->state == PUBLICATION_LEAVING &&
-	       publication->looks > PUBLICATIONS_LINGER;
+	return pub->state == PUBLICATION_LEAVING && pub->looks > PUBLICATIONS_LINGER;
 }
 
 /* Logs its last answer, unless there were too many lately: it is said later then, if it still holds. */
-static void tell(struct publications *s, struct publication *publication, uint64_t now)
+static void tell(struct publications *s, struct publication *pub, uint64_t now)
 {
 	char more[LOG_LIMIT_MORE];
-	bool answered = publication->state == PUBLICATION_GRANTED ||
-			publication->state == PUBLICATION_REFUSED;
-	if (answered && !publication->told &&
+	bool answered = pub->state == PUBLICATION_GRANTED || pub->state == PUBLICATION_REFUSED;
+	if (answered && !pub->answer_logged &&
 		log_limit_pass(&s->log_answers, now, PUBLICATIONS_LOG_EVERY,
 			PUBLICATIONS_LOG_BURST(s->n), more)) {
-		publication_tell(publication, more);
-		s->invited = s->invited || publication_invite(publication);
+		publication_log_answer(pub, more);
+		s->command_logged = s->command_logged || publication_log_command(pub);
 	}
 }
 
@@ -280,9 +278,9 @@ void publications_unanswered(struct publications *s)
 	}
 }
 
-static bool is_unwanted(const struct publication *publication)
+static bool is_unwanted(const struct publication *pub)
 {
-	return publication->state == PUBLICATION_LEAVING || publication->successor;
+	return pub->state == PUBLICATION_LEAVING || pub->successor;
 }
 
 void publications_withdrawn(struct publications *s)
@@ -293,11 +291,11 @@ void publications_withdrawn(struct publications *s)
 }
 
 /* The exit node answered about `service`: those whose place it takes may go. Whether there are any. */
-static bool relieve_others(struct publications *s, const struct publication *publication)
+static bool relieve_others(struct publications *s, const struct publication *pub)
 {
 	bool any = false;
 	for (size_t i = 0; i < s->n; i++) {
-		if (s->v[i]->successor != publication)
+		if (s->v[i]->successor != pub)
 			continue;
 		s->v[i]->successor = NULL;
 		publication_set_state(s->v[i], PUBLICATION_LEAVING);
@@ -308,30 +306,28 @@ static bool relieve_others(struct publications *s, const struct publication *pub
 
 void publications_granted(struct publications *s, const struct control *message, uint64_t now)
 {
-	struct publication *publication = publications_find(s, message->granted.service);
-	if (!publication || (publication->state != PUBLICATION_OFFERED &&
-				    publication->state != PUBLICATION_REFUSED))
+	struct publication *pub = publications_find(s, message->granted.service);
+	if (!pub || (pub->state != PUBLICATION_OFFERED && pub->state != PUBLICATION_REFUSED))
 		return;
-	publication_granted(publication, message);
-	tell(s, publication, now);
+	publication_granted(pub, message);
+	tell(s, pub, now);
 	s->granted = true;
-	if (publication->state == PUBLICATION_GRANTED)
-		relieve_others(s, publication);
+	if (pub->state == PUBLICATION_GRANTED)
+		relieve_others(s, pub);
 }
 
 void publications_refused(struct publications *s, const struct control *message, uint64_t now)
 {
-	struct publication *publication = publications_find(s, message->refused.service);
-	if (!publication || (publication->state != PUBLICATION_OFFERED &&
-				    publication->state != PUBLICATION_GRANTED))
+	struct publication *pub = publications_find(s, message->refused.service);
+	if (!pub || (pub->state != PUBLICATION_OFFERED && pub->state != PUBLICATION_GRANTED))
 		return;
 	/* A port or a name with other TLS: it is our own that has it. That is withdrawn first. */
-	if (relieve_others(s, publication) && message->refused.reason == CONTROL_REASON_TAKEN) {
-		publication_again(publication, false);
+	if (relieve_others(s, pub) && message->refused.reason == CONTROL_REASON_TAKEN) {
+		publication_again(pub, false);
 		return;
 	}
-	publication_refused(publication, message);
-	tell(s, publication, now);
+	publication_refused(pub, message);
+	tell(s, pub, now);
 }
 
 size_t publications_count(const struct publications *s, enum publication_state state)
@@ -352,12 +348,11 @@ void publications_describe(const struct publications *s, char *out, size_t size)
 	if (!granted)
 		snprintf(out, size, "nothing is published yet%s", more);
 	for (size_t i = 0; granted && i < s->n; i++) {
-		const struct publication *publication = s->v[i];
-		if (publication->state != PUBLICATION_GRANTED || !publication->answer)
+		const struct publication *pub = s->v[i];
+		if (pub->state != PUBLICATION_GRANTED || !pub->answer)
 			continue;
 		int m = snprintf(item, sizeof(item), "%s%s at %s",
-			told ? ", " : "published: ", publication->upstream.text,
-			publication->answer);
+			told ? ", " : "published: ", pub->upstream.text, pub->answer);
 		/* Room for what stands behind it. */
 		if (m >= (int)sizeof(item) || n + (size_t)m + sizeof(more) + 32 > size)
 			break;

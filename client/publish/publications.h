@@ -17,9 +17,9 @@
 struct publications {
 	struct publication **v; /* by rising number */
 	size_t n;
-	uint32_t last; /* the highest number that was given */
-	bool granted;  /* something was, once */
-	bool invited;  /* somebody was told how to try what is published */
+	uint32_t last;       /* the highest number that was given */
+	bool granted;        /* something was, once */
+	bool command_logged; /* a command that shows what is published, once */
 	struct log_limit log_answers;
 };
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "client/session/diagnosis.h"
+#include "client/upstream/dial_failure.h"
 
 /* Every legal transition; anything else is a bug of ours. */
 static void connector_set_state(struct connector *c, enum connector_state state)
@@ -181,7 +182,7 @@ static void connector_dialled(struct dial *dial, int fd)
 	struct error err;
 	if (fd < 0) {
 		bool proxy = c->proxy->used;
-		diagnosis_of_dial(dial, proxy ? c->proxy->url.host : c->remote->host,
+		dial_failure_describe(dial, proxy ? c->proxy->url.host : c->remote->host,
 			proxy ? "the proxy" : "the tunnel server", &err);
 		if (proxy)
 			error_prefix(&err, "the proxy");

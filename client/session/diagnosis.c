@@ -32,20 +32,6 @@ static void advise(char out[ADVICE_MAX], const char *advice, const char *path)
 		mark ? mark + 2 : "");
 }
 
-void diagnosis_of_dial(const struct dial *dial, const char *host, const char *what,
-	struct error *out)
-{
-	if (dial->outcome == DIAL_NO_ADDRESS)
-		error_set(out, 0, "cannot resolve %.120s: %s", host, dial->reason);
-	else if (dial->outcome == DIAL_REFUSED)
-		error_set(out, 0, "%s: is %s running, and is this its port?", dial->reason, what);
-	else if (dial->outcome == DIAL_TIMED_OUT && dial->address.family != ADDRESS_NONE)
-		error_set(out, 0, "%s: a firewall or security group may not let the port through",
-			dial->reason);
-	else
-		error_set(out, 0, "%s", dial->reason);
-}
-
 /* ---- The exit node's own refusals ---- */
 
 /* It names the cause in Proxy-Status, by the word of its access log (server/page.h). */

@@ -1,16 +1,11 @@
 #pragma once
 /*
- * What is wrong when an address does not answer, or the remote's does but not as an exit node that takes a
- * link: a sentence that says who answered, why that is not what we need, and what to do about it.
+ * The remote answers, but not as an exit node that takes a link: a sentence that says who answered, why
+ * that is not what the client needs, and what to do about it.
  */
 #include "base/error.h"
 #include "base/str.h"
-#include "net/dial.h"
 #include "wire/http1.h"
-
-/* A dial that failed; `what` should listen there: "the tunnel server". */
-void diagnosis_of_dial(const struct dial *dial, const char *host, const char *what,
-	struct error *out);
 
 /* Where an answer came from. */
 struct diagnosis {

@@ -9,12 +9,10 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/session/diagnosis.h"
+#include "client/publish/publication_log.h"
 #include "client/upstream/first_answer.h"
-#include "net/dial.h"
+#include "client/upstream/upstream_dial.h"
 #include "net/relay.h"
-#include "net/tls_handshake.h"
-#include "wire/proxy_protocol.h"
 
 /*
  * QUEUED for a place under its service's --max-connections, which it keeps to its end; WAITING for its turn at
@@ -24,24 +22,15 @@ enum upstream_conn_state {
 	UPSTREAM_CONN_QUEUED,
 	UPSTREAM_CONN_WAITING,
 	UPSTREAM_CONN_DIALLING,
-	UPSTREAM_CONN_SECURING,
 	UPSTREAM_CONN_RELAYING,
 	UPSTREAM_CONN_OVER
-};
-
-struct upstream_conn;
-
-/* Exists while an upstream connection is SECURING: it is big, and a stream lives for long. */
-struct securing {
-	struct tls_handshake handshake;
-	struct upstream_conn *upstream_conn;
 };
 
 /* One stream. */
 struct upstream_conn {
 	struct relay relay;
 	struct upstream_conns *all;
-	struct publication *publication; /* counted */
+	struct publication *pub; /* counted */
 	enum upstream_conn_state state;
 	struct fair_slot place; /* of publication::connections */
 	struct fair_slot slot;
@@ -49,15 +38,14 @@ struct upstream_conn {
 	uint64_t opened;        /* µs, when it began to wait for its turn to dial */
 	bool queued;            /* had to wait for other dials to end */
 	struct frame_open open;
-	struct dial dial;
-	struct securing *securing; /* NULL but while SECURING */
+	struct upstream_dial dial;
 	struct loop_task reap;
 };
 
 static void upstream_conn_reap(struct loop_task *task)
 {
 	struct upstream_conn *c = container_of(task, struct upstream_conn, reap);
-	publication_unref(c->publication);
+	publication_unref(c->pub);
 	free(c);
 }
 
@@ -67,9 +55,7 @@ static void upstream_conn_set_state(struct upstream_conn *c, enum upstream_conn_
 	static const uint8_t legal[] = {
 		[UPSTREAM_CONN_QUEUED] = 1 << UPSTREAM_CONN_WAITING | 1 << UPSTREAM_CONN_OVER,
 		[UPSTREAM_CONN_WAITING] = 1 << UPSTREAM_CONN_DIALLING | 1 << UPSTREAM_CONN_OVER,
-		[UPSTREAM_CONN_DIALLING] = 1 << UPSTREAM_CONN_SECURING |
-					   1 << UPSTREAM_CONN_RELAYING | 1 << UPSTREAM_CONN_OVER,
-		[UPSTREAM_CONN_SECURING] = 1 << UPSTREAM_CONN_RELAYING | 1 << UPSTREAM_CONN_OVER,
+		[UPSTREAM_CONN_DIALLING] = 1 << UPSTREAM_CONN_RELAYING | 1 << UPSTREAM_CONN_OVER,
 		[UPSTREAM_CONN_RELAYING] = 1 << UPSTREAM_CONN_OVER,
 		[UPSTREAM_CONN_OVER] = 0,
 	};
@@ -89,21 +75,21 @@ static void upstream_conn_leave(struct upstream_conn *c)
 }
 
 /* Who is queued for it may get a place at the end of the turn. */
-static void upstream_conns_due(struct upstream_conns *all, struct publication *publication)
+static void upstream_conns_due(struct upstream_conns *all, struct publication *pub)
 {
-	if (!list_linked(&publication->due))
-		list_append(&all->due, &publication->due);
+	if (!list_linked(&pub->due))
+		list_append(&all->due, &pub->due);
 	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
 }
 
 /* So is its place at the upstream. */
 static void upstream_conn_leave_place(struct upstream_conn *c)
 {
-	struct fair_queue *connections = &c->publication->connections;
+	struct fair_queue *connections = &c->pub->connections;
 	bool inside = c->place.state == FAIR_SLOT_INSIDE;
 	fair_queue_leave(connections, &c->place);
 	if (inside && connections->waiting)
-		upstream_conns_due(c->all, c->publication);
+		upstream_conns_due(c->all, c->pub);
 }
 
 /* The stream is closed, whoever closed it. Its memory goes when nothing of this turn looks at it. */
@@ -112,10 +98,7 @@ static void upstream_conn_end(struct upstream_conn *c)
 	struct upstream_conns *all = c->all;
 	timeout_cancel(&c->timeout);
 	if (c->state == UPSTREAM_CONN_DIALLING)
-		dial_cancel(&c->dial);
-	if (c->securing)
-		tls_handshake_cancel(&c->securing->handshake);
-	free(c->securing);
+		upstream_dial_cancel(&c->dial);
 	upstream_conn_set_state(c, UPSTREAM_CONN_OVER);
 	upstream_conn_leave(c);
 	upstream_conn_leave_place(c);
@@ -130,28 +113,9 @@ static void upstream_conn_ended(struct relay *relay, enum frame_reset reason)
 
 static void upstream_conn_fail(struct upstream_conn *c, enum frame_reset reason, const char *why)
 {
-	publication_failed(c->publication, why, loop_now(c->all->loop));
+	publication_log_failed(c->pub, why, loop_now(c->all->loop));
 	relay_abort(&c->relay, reason);
 	upstream_conn_end(c);
-}
-
-static enum frame_reset reset_reason(const struct upstream_conn *c)
-{
-	switch (c->dial.outcome) {
-	case DIAL_REFUSED:
-		return FRAME_RESET_REFUSED;
-	case DIAL_UNREACHABLE:
-		return FRAME_RESET_UNREACHABLE;
-	case DIAL_NO_ADDRESS:
-		return FRAME_RESET_DNS;
-	case DIAL_TIMED_OUT:
-		/* Of one deadline, most went by before its turn came. */
-		return c->queued ? FRAME_RESET_BUSY : FRAME_RESET_DIAL_TIMEOUT;
-	case DIAL_FAILED:
-	case DIAL_CONNECTED:
-		break;
-	}
-	return FRAME_RESET_BUSY; /* descriptors or memory of ours */
 }
 
 static struct address address_of(const struct frame_addr *from)
@@ -161,30 +125,10 @@ static struct address address_of(const struct frame_addr *from)
 	return a;
 }
 
-/* A fresh socket takes so few bytes at once, or is broken. */
-static bool send_proxy_header(const struct upstream_conn *c, int fd)
-{
-	uint8_t header[PROXY_HEADER_MAX];
-	struct address visitor = address_of(&c->open.visitor), local = address_of(&c->open.local);
-	size_t n = 0;
-	switch (c->publication->upstream.proxy_protocol) {
-	case UPSTREAM_PROXY_OFF:
-		return true;
-	case UPSTREAM_PROXY_V1:
-		n = proxy_header_write_v1(header, &visitor, &local);
-		break;
-	case UPSTREAM_PROXY_V2:
-		n = proxy_header_write_v2(header, &visitor, &local, (enum frame_tls)c->open.tls,
-			publication_alpn(c->publication, c->open.alpn));
-		break;
-	}
-	return send(fd, header, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n;
-}
-
 /* For its service's --tcp-idle. Requests have times of the exit node's. */
 static int upstream_conn_watch(struct upstream_conn *c)
 {
-	uint64_t time = c->publication->upstream.limits.tcp_idle;
+	uint64_t time = c->pub->upstream.limits.tcp_idle;
 	if (!time || c->open.kind != FRAME_KIND_TCP || c->state != UPSTREAM_CONN_RELAYING)
 		return 0;
 	return idle_watch(&c->all->idle, &c->timeout, time);
@@ -193,8 +137,10 @@ static int upstream_conn_watch(struct upstream_conn *c)
 static void upstream_conn_heard(struct relay *relay, const uint8_t *p, size_t n)
 {
 	const struct upstream_conn *c = container_of(relay, struct upstream_conn, relay);
-	publication_heard(c->publication, publication_port(c->publication, c->open.service), p, n,
-		loop_now(c->all->loop));
+	struct error err;
+	uint16_t port = publication_port(c->pub, c->open.service);
+	if (first_answer_wrong(&c->pub->upstream, port, p, n, &err))
+		publication_log_wrong(c->pub, err.text, loop_now(c->all->loop));
 }
 
 static void upstream_conn_connected(struct upstream_conn *c, struct detached_conn detached)
@@ -205,100 +151,37 @@ static void upstream_conn_connected(struct upstream_conn *c, struct detached_con
 		upstream_conn_fail(c, FRAME_RESET_NO_MEMORY, "out of memory");
 }
 
-static void upstream_conn_secured(struct tls_handshake *handshake, struct detached_conn detached,
-	const char *why)
+static void dial_connected(struct upstream_dial *dial, struct detached_conn detached)
 {
-	struct securing *securing = container_of(handshake, struct securing, handshake);
-	struct upstream_conn *c = securing->upstream_conn;
-	if (detached.fd < 0) {
-		char authority[URL_AUTHORITY_SIZE];
-		struct error err;
-		url_authority(&c->publication->upstream.url, authority);
-		error_set(&err, 0, "%s", why);
-		if (handshake->misnamed)
-			error_set(&err, 0,
-				"%s: name one of them with --upstream-host, or take any "
-				"(--upstream-insecure)",
-				why);
-		else if (handshake->distrusted)
-			error_set(&err, 0, "%s (see --upstream-ca and --upstream-insecure)", why);
-		else if (handshake->foreign)
-			error_set(&err, 0, "%s: write http://%s", why, authority);
-		upstream_conn_fail(c, FRAME_RESET_TLS, err.text);
-		return;
-	}
-	c->securing = NULL;
-	free(securing);
-	upstream_conn_connected(c, detached);
+	upstream_conn_connected(container_of(dial, struct upstream_conn, dial), detached);
 }
 
-static void upstream_conn_secure(struct upstream_conn *c, int fd)
-{
-	struct upstream_conns *all = c->all;
-	struct tls *tls = tls_connect(c->publication->tls, c->publication->server, true);
-	c->securing = tls ? calloc(1, sizeof(*c->securing)) : NULL;
-	if (!c->securing) {
-		tls_free(tls);
-		close(fd);
-		upstream_conn_fail(c, FRAME_RESET_NO_MEMORY, "out of memory");
-		return;
-	}
-	c->securing->upstream_conn = c;
-	upstream_conn_set_state(c, UPSTREAM_CONN_SECURING);
-	tls_handshake_start(&c->securing->handshake, all->loop, fd, tls,
-		c->opened + all->dial_timeout, upstream_conn_secured);
-}
-
-static void upstream_conn_dialled(struct dial *dial, int fd)
+/* Of one deadline, most went by before its turn came. */
+static void dial_failed(struct upstream_dial *dial, enum frame_reset reason, const char *why)
 {
 	struct upstream_conn *c = container_of(dial, struct upstream_conn, dial);
-	if (fd < 0) {
-		const struct url *url = &c->publication->upstream.url;
-		struct error err;
-		if (url->scheme == URL_UNIX || url->scheme == URL_FILE)
-			error_set(&err, 0, "%s", dial->reason);
-		else
-			diagnosis_of_dial(dial, url->host, "the service", &err);
-		upstream_conn_fail(c, reset_reason(c), err.text);
-	} else if (!send_proxy_header(c, fd)) {
-		close(fd);
-		upstream_conn_fail(c, FRAME_RESET_ABORTED, "it does not take the PROXY header");
-	} else if (c->publication->tls) {
-		upstream_conn_secure(c, fd);
-	} else {
-		upstream_conn_connected(c, DETACHED_CONN_OF(fd));
-	}
-}
-
-/* Nothing is dialled: the file server is at the other end of a pair of sockets. */
-static void upstream_conn_open_folder(struct upstream_conn *c)
-{
-	struct upstream_conns *all = c->all;
-	int fd = file_server_connect(&all->files, c->publication);
-	bool ours = fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
-	enum dial_outcome outcome = fd >= 0 ? DIAL_CONNECTED : ours ? DIAL_FAILED : DIAL_REFUSED;
-	dial_start_with(&c->dial, all->loop, fd, outcome, fd < 0 ? file_server_reason(fd) : "",
-		upstream_conn_dialled);
+	bool busy = reason == FRAME_RESET_DIAL_TIMEOUT && c->queued;
+	upstream_conn_fail(c, busy ? FRAME_RESET_BUSY : reason, why);
 }
 
 static void upstream_conn_admitted(struct fair_queue *q, struct fair_slot *slot)
 {
 	struct upstream_conn *c = container_of(slot, struct upstream_conn, slot);
 	struct upstream_conns *all = c->all;
-	const struct url *url = &c->publication->upstream.url;
-	uint64_t deadline = c->opened + all->dial_timeout;
-	char host[URL_DIAL_SIZE];
 	timeout_cancel(&c->timeout);
 	c->queued = loop_now(all->loop) - c->opened > all->dial_timeout / 2;
 	upstream_conn_set_state(c, UPSTREAM_CONN_DIALLING);
-	if (url->scheme == URL_FILE)
-		upstream_conn_open_folder(c);
-	else if (url->scheme == URL_UNIX)
-		dial_start_unix(&c->dial, all->loop, url->socket, deadline, upstream_conn_dialled);
-	else
-		dial_start(&c->dial, all->loop, all->resolver, url_dial_host(url, host),
-			publication_port(c->publication, c->open.service), deadline,
-			upstream_conn_dialled);
+	c->dial = (struct upstream_dial){
+		.loop = all->loop,
+		.resolver = all->resolver,
+		.files = &all->files,
+		.pub = c->pub,
+		.open = &c->open,
+		.deadline = c->opened + all->dial_timeout,
+		.connected = dial_connected,
+		.failed = dial_failed,
+	};
+	upstream_dial_start(&c->dial);
 }
 
 static void upstream_conn_impatient(struct timeout_queue *queue, struct timeout *entry)
@@ -317,7 +200,7 @@ static int upstream_conn_wait(struct upstream_conn *c)
 	c->opened = loop_now(all->loop);
 	timeout_start(&all->waiting, &c->timeout);
 	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
-	return fair_queue_enter(&all->dials, &c->slot, &visitor, &c->publication->dials);
+	return fair_queue_enter(&all->dials, &c->slot, &visitor, &c->pub->dials);
 }
 
 /* There is a place for it at its upstream. */
@@ -331,7 +214,7 @@ static void upstream_conn_placed(struct fair_queue *q, struct fair_slot *slot)
 static void upstream_conn_turn_away(struct upstream_conn *c, const char *why)
 {
 	struct address visitor = address_of(&c->open.visitor);
-	publication_crowded(c->publication, &visitor, why, loop_now(c->all->loop));
+	publication_log_rejected(c->pub, &visitor, why, loop_now(c->all->loop));
 	relay_abort(&c->relay, FRAME_RESET_BUSY);
 	upstream_conn_end(c);
 }
@@ -352,26 +235,26 @@ static void upstream_conn_displaced(struct fair_queue *q, struct fair_slot *slot
 static int upstream_conn_queue(struct upstream_conn *c)
 {
 	struct upstream_conns *all = c->all;
-	struct publication *publication = c->publication;
+	struct publication *pub = c->pub;
 	struct address visitor = address_of(&c->open.visitor);
-	publication_count(publication, upstream_conn_placed, upstream_conn_displaced);
-	int r = fair_queue_enter(&publication->connections, &c->place, &visitor, NULL);
+	publication_count(pub, upstream_conn_placed, upstream_conn_displaced);
+	int r = fair_queue_enter(&pub->connections, &c->place, &visitor, NULL);
 	if (r == -EBUSY)
-		publication_crowded(publication, &visitor, "too many wait already",
+		publication_log_rejected(pub, &visitor, "too many wait already",
 			loop_now(all->loop));
 	if (r < 0)
 		return r;
 	timeout_start(&all->queued, &c->timeout);
-	upstream_conns_due(all, publication);
+	upstream_conns_due(all, pub);
 	return 0;
 }
 
 void upstream_conns_limits_changed(struct upstream_conns *all)
 {
 	for (size_t i = 0; i < all->publications->n; i++) {
-		struct publication *publication = all->publications->v[i];
-		if (publication->connections.waiting)
-			upstream_conns_due(all, publication);
+		struct publication *pub = all->publications->v[i];
+		if (pub->connections.waiting)
+			upstream_conns_due(all, pub);
 	}
 }
 
@@ -386,7 +269,7 @@ static void upstream_conn_silent(struct timeout *entry)
 {
 	struct upstream_conn *c = container_of(entry, struct upstream_conn, timeout);
 	log_debug("a connection to %s carried nothing for --tcp-idle and is reset",
-		c->publication->upstream.text);
+		c->pub->upstream.text);
 	relay_abort(&c->relay, FRAME_RESET_TIMEOUT);
 	upstream_conn_end(c);
 }
@@ -445,9 +328,8 @@ void upstream_conns_deinit(struct upstream_conns *all)
  * The dial begins behind this turn's reading, so that a stream whose RESET came in the same read as
  * its OPEN is never dialled (rule 25).
  */
-static struct stream *upstream_conn_open(struct upstream_conns *all,
-	struct publication *publication, const struct frame_open *open,
-	enum frame_reset *reason_out)
+static struct stream *upstream_conn_open(struct upstream_conns *all, struct publication *pub,
+	const struct frame_open *open, enum frame_reset *reason_out)
 {
 	*reason_out = FRAME_RESET_NO_MEMORY;
 	struct upstream_conn *c = malloc(sizeof(*c));
@@ -456,20 +338,18 @@ static struct stream *upstream_conn_open(struct upstream_conns *all,
 	c->all = all;
 	c->state = UPSTREAM_CONN_QUEUED;
 	c->open = *open;
-	c->securing = NULL;
 	relay_init(&c->relay, all->loop, open->kind == FRAME_KIND_HTTP, upstream_conn_ended);
 	struct address visitor = address_of(&open->visitor);
 	c->relay.stream.group = address_network(&visitor);
-	if (first_answer_tells(&publication->upstream))
+	if (first_answer_tells(&pub->upstream))
 		relay_hear(&c->relay, upstream_conn_heard);
 	fair_slot_init(&c->place);
 	fair_slot_init(&c->slot);
 	timeout_init(&c->timeout);
 	loop_task_init(&c->reap, upstream_conn_reap);
-	c->publication = publication_ref(publication);
+	c->pub = publication_ref(pub);
 	all->n++;
-	int r = publication_is_limited(publication) ? upstream_conn_queue(c)
-						    : upstream_conn_wait(c);
+	int r = publication_is_limited(pub) ? upstream_conn_queue(c) : upstream_conn_wait(c);
 	if (r == 0)
 		return &c->relay.stream;
 	*reason_out = r == -EBUSY ? FRAME_RESET_BUSY : FRAME_RESET_NO_MEMORY;
@@ -480,12 +360,12 @@ static struct stream *upstream_conn_open(struct upstream_conns *all,
 struct stream *upstream_conns_open(struct upstream_conns *all, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
-	struct publication *publication = publications_find(all->publications, open->service);
-	if (!publication || !publication_takes(publication, open->kind)) {
+	struct publication *pub = publications_find(all->publications, open->service);
+	if (!pub || !publication_takes(pub, open->kind)) {
 		*reason_out = FRAME_RESET_UNKNOWN_SERVICE;
 		return NULL;
 	}
 	if (open->kind == FRAME_KIND_UDP)
-		return upstream_flows_open(&all->flows, publication, open->service, reason_out);
-	return upstream_conn_open(all, publication, open, reason_out);
+		return upstream_flows_open(&all->flows, pub, open->service, reason_out);
+	return upstream_conn_open(all, pub, open, reason_out);
 }

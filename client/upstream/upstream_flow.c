@@ -6,13 +6,14 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "client/publish/publication_log.h"
 
 /* The end of a flow on this side. */
 struct upstream_flow {
 	struct flow flow;
 	struct upstream_flows *all;
-	struct publication *publication; /* counted */
-	struct udp udp;                  /* fd -1 until the upstream's address is known */
+	struct publication *pub; /* counted */
+	struct udp udp;          /* fd -1 until the upstream's address is known */
 	struct resolver_query query;
 	struct buf early; /* while there is no socket: datagrams, each behind its size as u16 */
 	struct timeout idle;
@@ -23,7 +24,7 @@ struct upstream_flow {
 static void end_reap(struct loop_task *task)
 {
 	struct upstream_flow *e = container_of(task, struct upstream_flow, reap);
-	publication_unref(e->publication);
+	publication_unref(e->pub);
 	free(e);
 }
 
@@ -31,7 +32,7 @@ static void end_reap(struct loop_task *task)
 static void end_over(struct upstream_flow *e)
 {
 	log_debug("a UDP flow to %s ended: %llu datagrams in, %llu out, %llu dropped",
-		e->publication->upstream.text, (unsigned long long)e->flow.received,
+		e->pub->upstream.text, (unsigned long long)e->flow.received,
 		(unsigned long long)e->flow.sent,
 		(unsigned long long)(e->flow.dropped + e->udp.dropped));
 	resolver_release(&e->query);
@@ -50,7 +51,7 @@ static void end_abort(struct upstream_flow *e, enum frame_reset reason)
 
 static void end_fail(struct upstream_flow *e, enum frame_reset reason, const char *why)
 {
-	publication_failed(e->publication, why, loop_now(e->all->loop));
+	publication_log_failed(e->pub, why, loop_now(e->all->loop));
 	end_abort(e, reason);
 }
 
@@ -61,7 +62,7 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 {
 	struct upstream_flow *e = container_of(udp, struct upstream_flow, udp);
 	if (udp->overrun) {
-		publication_overrun(e->publication, udp->overrun, loop_now(e->all->loop));
+		publication_log_overrun(e->pub, udp->overrun, loop_now(e->all->loop));
 		e->flow.dropped += udp->overrun;
 		udp->overrun = 0;
 	}
@@ -74,7 +75,7 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 static void udp_refused(struct udp *udp, int error)
 {
 	struct upstream_flow *e = container_of(udp, struct upstream_flow, udp);
-	publication_failed(e->publication,
+	publication_log_failed(e->pub,
 		error == ECONNREFUSED
 			? "nothing listens there: is the service running, and is this its port?"
 			: strerror(error),
@@ -193,7 +194,7 @@ void upstream_flows_deinit(struct upstream_flows *f)
 /* Where the datagrams go: at once for an address, later for a name. 0 or -errno. */
 static int begin(struct upstream_flow *e, uint16_t port)
 {
-	const struct url *url = &e->publication->upstream.url;
+	const struct url *url = &e->pub->upstream.url;
 	struct address literal;
 	char host[URL_DIAL_SIZE];
 	if (!address_parse_zoned(str_from(url_dial_host(url, host)), &literal)) {
@@ -208,7 +209,7 @@ static int begin(struct upstream_flow *e, uint16_t port)
 	return connect_to(e, &literal);
 }
 
-struct stream *upstream_flows_open(struct upstream_flows *f, struct publication *publication,
+struct stream *upstream_flows_open(struct upstream_flows *f, struct publication *pub,
 	uint32_t number, enum frame_reset *reason_out)
 {
 	*reason_out = FRAME_RESET_NO_MEMORY;
@@ -220,21 +221,21 @@ struct stream *upstream_flows_open(struct upstream_flows *f, struct publication 
 	if (flow_queue_count(&f->queue) >= UPSTREAM_FLOWS_MAX)
 		end_abort(victim(f), FRAME_RESET_BUSY);
 	e->all = f;
-	e->publication = publication;
+	e->pub = pub;
 	e->udp.fd = -1;
 	flow_init(&e->flow, &flow_ops);
 	timeout_init(&e->idle);
 	loop_task_init(&e->reap, end_reap);
-	int r = begin(e, publication_port(publication, number));
+	int r = begin(e, publication_port(pub, number));
 	if (r < 0) {
-		publication_failed(publication, strerror(-r), loop_now(f->loop));
+		publication_log_failed(pub, strerror(-r), loop_now(f->loop));
 		*reason_out = r == -ENOMEM || r == -EMFILE || r == -ENFILE
 				      ? FRAME_RESET_BUSY
 				      : FRAME_RESET_UNREACHABLE;
 		free(e);
 		return NULL;
 	}
-	publication_ref(publication);
+	publication_ref(pub);
 	timeout_start(&f->idle, &e->idle);
 	flow_queue_add(&f->queue, &e->place, loop_now(f->loop));
 	return &e->flow.stream;

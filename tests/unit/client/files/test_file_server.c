@@ -27,7 +27,7 @@ static struct scene {
 	struct loop *loop;
 	struct file_server server;
 	struct upstreams upstreams;
-	struct publication *publication;
+	struct file_folder *folder;
 	struct loop_timer tick;
 	bool ticked;
 } scene;
@@ -63,9 +63,9 @@ static int setup(void **state)
 		fclose(f);
 	}
 	assert_int_equal(upstreams_add(&scene.upstreams, &o, &none, &err), 0);
-	scene.publication = publication_new(&scene.upstreams.v[0], 1, NULL);
+	scene.folder = file_folder_new(&scene.upstreams.v[0]);
 	scene.loop = loop_new();
-	assert_non_null(scene.publication);
+	assert_non_null(scene.folder);
 	assert_non_null(scene.loop);
 	loop_timer_init(&scene.tick, scene.loop, on_tick);
 	file_server_init(&scene.server, scene.loop);
@@ -78,8 +78,8 @@ static int teardown(void **state)
 	loop_timer_cancel(&scene.tick);
 	file_server_deinit(&scene.server);
 	loop_free(scene.loop);
-	assert_int_equal(scene.publication->users, 1);
-	publication_unref(scene.publication);
+	assert_int_equal(scene.folder->users, 1);
+	file_folder_unref(scene.folder);
 	upstreams_deinit(&scene.upstreams);
 	snprintf(command, sizeof command, "rm -r %s", folder);
 	return system(command);
@@ -103,7 +103,7 @@ static void talk(const char *says, size_t step, char *got)
 {
 	char answers[16384];
 	size_t n = 0, length = strlen(says);
-	int fd = file_server_connect(&scene.server, scene.publication);
+	int fd = file_server_connect(&scene.server, scene.folder);
 	ssize_t r = -1;
 	assert_true(fd >= 0);
 	for (size_t at = 0; at < length; at += step) {
@@ -179,19 +179,19 @@ static void test_leaving(void **state)
 	static const char *const rows[] = {"", "GET /a HT", GET("/a"),
 		POST("Content-Length: 9") "a"};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		int fd = file_server_connect(&scene.server, scene.publication);
+		int fd = file_server_connect(&scene.server, scene.folder);
 		assert_int_equal(send(fd, rows[i], strlen(rows[i]), 0), strlen(rows[i]));
 		shutdown(fd, SHUT_WR);
 		settle();
 		assert_true(list_empty(&scene.server.conns));
 		close(fd);
 	}
-	int fd = file_server_connect(&scene.server, scene.publication);
-	assert_int_equal(scene.publication->users, 2);
+	int fd = file_server_connect(&scene.server, scene.folder);
+	assert_int_equal(scene.folder->users, 2);
 	file_server_deinit(&scene.server);
 	file_server_init(&scene.server, scene.loop);
 	settle();
-	assert_int_equal(scene.publication->users, 1);
+	assert_int_equal(scene.folder->users, 1);
 	close(fd);
 }
 
@@ -199,10 +199,10 @@ static void test_no_folder(void **state)
 {
 	char away[sizeof folder + 8];
 	snprintf(away, sizeof away, "%s.away", folder);
-	int fd = file_server_connect(&scene.server, scene.publication);
+	int fd = file_server_connect(&scene.server, scene.folder);
 	char byte;
 	assert_int_equal(rename(folder, away), 0);
-	int refused = file_server_connect(&scene.server, scene.publication);
+	int refused = file_server_connect(&scene.server, scene.folder);
 	assert_int_equal(refused, -ENOENT);
 	assert_string_equal(file_server_reason(refused), "there is no such folder");
 	/* Not a byte, so that whoever asked may ask again. */
@@ -220,7 +220,7 @@ static void test_no_folder_at_any_step(void **state)
 	char away[sizeof folder + 8];
 	snprintf(away, sizeof away, "%s.away", folder);
 	for (size_t pieces = 1; pieces < 10; pieces++) {
-		int fd = file_server_connect(&scene.server, scene.publication);
+		int fd = file_server_connect(&scene.server, scene.folder);
 		size_t n = pieces * 4096 - 64;
 		int from = sprintf(says, "GET /a HTTP/1.1\r\nHost: a\r\nX: ");
 		memset(says + from, 'x', n - (size_t)from);
@@ -230,7 +230,7 @@ static void test_no_folder_at_any_step(void **state)
 		settle();
 		assert_int_equal(rename(away, folder), 0);
 		assert_true(list_empty(&scene.server.conns));
-		assert_int_equal(scene.publication->users, 1);
+		assert_int_equal(scene.folder->users, 1);
 		close(fd);
 	}
 }

@@ -544,21 +544,21 @@ static void test_answers_that_are_logged(void **state)
 			refuse(&s, 1, CONTROL_REASON_TAKEN);
 		else
 			grant(&s, 1);
-		assert_true(publication->told);
+		assert_true(publication->answer_logged);
 		assert_int_equal(limit->similar, 0);
 	}
 	for (unsigned i = 0; i < 1000; i++) {
 		refuse(&s, 1, CONTROL_REASON_TAKEN);
 		grant(&s, 1);
 	}
-	assert_false(publication->told);
+	assert_false(publication->answer_logged);
 	assert_in_range(limit->similar, 1900, 2000);
 	/* The same again is no news, and no reason to say it either. */
 	unsigned before = limit->similar;
 	publications_retry(&s.publications, now);
-	assert_false(publication->told);
+	assert_false(publication->answer_logged);
 	publications_retry(&s.publications, now + PUBLICATIONS_LOG_EVERY);
-	assert_true(publication->told);
+	assert_true(publication->answer_logged);
 	assert_int_equal(publication->state, PUBLICATION_GRANTED);
 	assert_int_equal(limit->similar, 0);
 	assert_true(before > 0);

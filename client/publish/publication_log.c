@@ -1,0 +1,109 @@
+#include "client/publish/publication_log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+void publication_log_rejected(struct publication *pub, const struct address *visitor,
+	const char *why, uint64_t now)
+{
+	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
+	if (!log_limit_pass(&pub->log_rejected, now, PUBLICATION_LOG_EVERY, 1, more))
+		return;
+	address_format_ip(visitor, peer);
+	log_warn("visitor %s of the upstream %s was turned away: %s; it has %zu connections, and "
+		 "%zu visitors wait (see --max-connections, --max-connections-per-visitor and "
+		 "--tcp-idle)%s",
+		peer, pub->upstream.text, why, pub->connections.inside, pub->connections.waiting,
+		more);
+}
+
+static const char *advice(const struct publication *pub, enum control_reason reason)
+{
+	bool port = pub->upstream.port_given;
+	switch (reason) {
+	case CONTROL_REASON_TAKEN:
+		return port ? "choose another port, or stop who has it; asking again meanwhile"
+			    : "choose another name, or stop the client that has it; asking again "
+			      "meanwhile";
+	case CONTROL_REASON_DENIED:
+		return port ? "choose another port, or have the exit node's operator allow it; "
+			      "asking again meanwhile"
+			    : "the exit node's operator can allow it; asking again meanwhile";
+	case CONTROL_REASON_INVALID:
+		return port ? "correct the port" : "correct the name in --upstream";
+	case CONTROL_REASON_UNSUPPORTED:
+		return "the exit node may be of an older version";
+	case CONTROL_REASON_LIMIT:
+		return "publish less through one client; asking again meanwhile";
+	case CONTROL_REASON_OTHER:
+		break;
+	}
+	return "asking again meanwhile";
+}
+
+void publication_log_answer(struct publication *pub, const char *more)
+{
+	char place[UPSTREAM_PLACE_SIZE];
+	pub->answer_logged = true;
+	if (pub->state == PUBLICATION_GRANTED)
+		log_info("%s is published at %s%s%s", pub->upstream.text, pub->answer,
+			pub->apart.begun ? ", and the ports of its range as well" : "", more);
+	if (pub->state == PUBLICATION_GRANTED && pub->not_exclusive)
+		log_warn("the exit node is of an older version that does not know --exclusive: "
+			 "others can publish %s as well",
+			upstream_place(&pub->upstream, place));
+	if (pub->state != PUBLICATION_GRANTED)
+		log_warn("the exit node does not publish %s (%s): %s; %s%s",
+			upstream_place(&pub->upstream, place), pub->upstream.text, pub->answer,
+			advice(pub, pub->reason), more);
+}
+
+/* The exit node's text will be pasted into a shell: nothing in it may mean more there than it says. */
+static bool is_plain_url(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-./:";
+	return strncmp(text, "http", 4) == 0 && !text[strspn(text, plain)];
+}
+
+bool publication_log_command(const struct publication *pub)
+{
+	const struct upstream *u = &pub->upstream;
+	char command[CONTROL_TEXT + 8];
+	if (!log_has_reader() || pub->state != PUBLICATION_GRANTED || u->kind != CONTROL_HTTP ||
+		!pub->answer || !is_plain_url(pub->answer))
+		return false;
+	log_info("try it; Ctrl-C here ends the client:");
+	snprintf(command, sizeof(command), "curl %s", pub->answer);
+	log_command(command);
+	return true;
+}
+
+void publication_log_failed(struct publication *pub, const char *why, uint64_t now)
+{
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&pub->log_failed, now, PUBLICATION_LOG_EVERY, 1, more))
+		log_warn("the upstream %s cannot be reached: %s%s", pub->upstream.text, why, more);
+}
+
+void publication_log_wrong(struct publication *pub, const char *what, uint64_t now)
+{
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&pub->log_wrong, now, PUBLICATION_LOG_WRONG_EVERY, 1, more))
+		log_warn("the upstream %s %s%s", pub->upstream.text, what, more);
+}
+
+void publication_log_overrun(struct publication *pub, uint64_t n, uint64_t now)
+{
+	char more[LOG_LIMIT_MORE];
+	pub->overrun += n;
+	if (!log_limit_pass(&pub->log_overrun, now, PUBLICATION_LOG_EVERY, 1, more))
+		return;
+	log_warn("%llu datagrams of the upstream %s were lost: they came faster than they were "
+		 "read, for a "
+		 "receive buffer that net.core.rmem_max may limit",
+		(unsigned long long)pub->overrun, pub->upstream.text);
+	pub->overrun = 0;
+}
