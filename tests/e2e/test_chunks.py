@@ -1,9 +1,7 @@
 """Chunked bodies as RFC 9112, 7.1, lets others write them: taken both ways, and passed on in one form."""
 
 import hashlib
-import socket
 import threading
-import time
 
 import pytest
 
@@ -29,14 +27,6 @@ LEGAL = {
 PADDED = {"padded": b"2   \r\nok\r\n0\t\r\n\r\n"}
 
 
-def in_pieces(sock, data, piece):
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for i in range(0, len(data), piece):
-        sock.sendall(data[i:i + piece])
-        if piece < 100:
-            time.sleep(0.001)
-
-
 @pytest.mark.parametrize("piece", [100_000, 1])
 def test_legal_requests(tunnel, piece):
     server, _, upstream = tunnel.through(echo)
@@ -45,7 +35,7 @@ def test_legal_requests(tunnel, piece):
         if piece == 1 and len(body) > 100:
             continue
         target = ("/" + name.replace(" ", "-")).encode()
-        in_pieces(v.sock, REQUEST % target + body, piece)
+        v.trickle(REQUEST % target + body, piece)
         assert v.read_response().body == b"ok", name
         got = upstream.received()
         assert got[got.index(b"POST " + target):].split(b"\r\n\r\n", 1)[1] == CANONICAL, name
@@ -58,7 +48,7 @@ def test_legal_answers(tunnel, piece):
     def script(conn):
         while (request := conn.read_request()) is not None:
             name = request[0].split(b" ")[1][1:].decode().replace("-", " ")
-            in_pieces(conn.sock, CHUNKED + answers[name], piece)
+            conn.trickle(CHUNKED + answers[name], piece)
 
     server, _, upstream = tunnel.through(script)
     v = tunnel.visitor(server)
@@ -98,9 +88,7 @@ def test_rewritten_answer_to_a_slow_reader(tunnel):
         v = tunnel.visitor(server)
         v.request(version=version)
         v.read_head()
-        for _ in range(40):  # slowly at first
-            v.buffer += v.sock.recv(2048)
-            time.sleep(0.002)
+        v.sip(40, 0.002)  # slowly at first
         if version == "1.1":
             body, trailers = v.read_chunked()
             assert trailers == [("A", "b")]

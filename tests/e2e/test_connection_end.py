@@ -5,7 +5,6 @@ import contextlib
 import socket
 import ssl
 import threading
-import time
 
 import pytest
 
@@ -131,8 +130,7 @@ def test_trickle_behind_an_answer_ends(tunnel):
 
     def refused():
         with contextlib.suppress(OSError):
-            v.send(b"x" * 10)
-            time.sleep(0.1)
+            v.trickle(b"x" * 10, 10, every=0.1)
             return False
         return True
     wait_until(refused, "the end of who sends 100 bytes a second", 20 + PATIENCE)
@@ -219,7 +217,7 @@ def test_request_that_waits_for_a_client_leaves_with_its_visitor(tunnel):
 def answers_late(conn):
     """Behind twice what is given to who seems to have left."""
     while conn.read_head() is not None:
-        time.sleep(1)
+        conn.pause(1)
         conn.send(response("late\n"))
 
 
@@ -278,14 +276,9 @@ def endless(conn):
     conn.over = True
 
 
-def small_window(v):
+def small_window(tunnel, server):
     """A visitor whose kernel buffers next to nothing, so that what it reads shows at once."""
-    v.sock.close()
-    v.sock = socket.socket()
-    v.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    v.sock.settimeout(PATIENCE)
-    v.sock.connect(v.address)
-    return v
+    return tunnel.visitor(server, receive_buffer=4096)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -301,7 +294,7 @@ def test_who_reads_nothing_ends(tunnel, scheme):
 def test_who_reads_no_pages_ends(tunnel):
     server = tunnel.server(STALLED, "--reconnect-grace=0s", "--access-log=off")
     before = server.fds()
-    v = small_window(tunnel.visitor(server))
+    v = small_window(tunnel, server)
     v.sock.settimeout(0.5)
     with contextlib.suppress(OSError):
         while True:
@@ -316,14 +309,11 @@ def test_slow_reader_is_not_cut(tunnel, scheme):
     upstream = tunnel.upstream(response(body, fields=["Connection: close"]))
     server = tunnel.server("--auto-tls", "--visitor-stalled=2s")
     tunnel.client(server, upstream.url)
-    v = small_window(tunnel.visitor(server))
+    v = small_window(tunnel, server)
     if scheme == "https":
         secure(v)
     v.request()
-    end = time.monotonic() + 3
-    while time.monotonic() < end:
-        v.buffer += v.sock.recv(2048)
-        time.sleep(0.1)
+    v.sip(30, 0.1)
     assert v.read_response().body == body
 
 
@@ -340,7 +330,7 @@ def test_silent_stream_is_not_cut(tunnel):
     server, _, _ = tunnel.through(script, server_options=[STALLED])
     v = tunnel.visitor(server).request()
     v.read_head()
-    time.sleep(0.5)  # it was slow once
+    v.pause(0.5)  # it was slow once
     v.read(3 * MIB)
     assert v.silent(2)
     go.set()
@@ -362,7 +352,7 @@ class Slow(threading.Thread):
         with contextlib.suppress(OSError):
             while data := self.visitor.sock.recv(4096):
                 self.got += len(data)
-                time.sleep(0.02)
+                self.visitor.pause(0.02)
         self.over = True
 
 
@@ -370,10 +360,10 @@ def test_memory_comes_back_from_who_stands_still(tunnel):
     """Begun before and behind downloads that move slowly, from the same address."""
     server, _, _ = tunnel.through(
         endless, server_options=["--workers=1", "--memory-budget=2MiB"])
-    still = [small_window(tunnel.visitor(server)).request("/still") for _ in range(8)]
-    slow = [Slow(small_window(tunnel.visitor(server))) for _ in range(8)]
+    still = [small_window(tunnel, server).request("/still") for _ in range(8)]
+    slow = [Slow(small_window(tunnel, server)) for _ in range(8)]
     wait_until(lambda: min(s.got for s in slow) > MIB // 2, "the slow downloads to be under way")
-    still += [small_window(tunnel.visitor(server)).request("/still") for _ in range(40)]
+    still += [small_window(tunnel, server).request("/still") for _ in range(40)]
     wait_until(lambda: server.log().count("path=/still") >= 16, "the end of some that stand still")
     assert not any(s.over for s in slow)
     assert "path=/slow" not in server.log() and "why=busy" in server.log()
@@ -396,10 +386,10 @@ def test_event_stream_ends_with_its_visitor(tunnel, farewell):
         assert v.read_head().status == 200
         if farewell == "finish and reset":
             v.finish()
-            time.sleep(0.02)  # the two are to be told one after the other
+            v.pause(0.02)  # the two are to be told one after the other
         elif farewell == "more and reset":
             v.request("/next")
-            time.sleep(0.02)
+            v.pause(0.02)
         v.reset()
     wait_until(lambda: all(c.ended for c in upstream.connections), "the upstream to be told", 4)
     assert len(upstream.connections) == 5
@@ -414,7 +404,7 @@ def test_idle_time_does_not_count_while_an_answer_streams(tunnel):
         conn.read_head()
         conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
         conn.read(3)
-        time.sleep(1.6)
+        conn.pause(1.6)
         conn.send(b"world")
         conn.read_to_end()
 

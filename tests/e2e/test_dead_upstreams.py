@@ -35,7 +35,7 @@ def test_burst_of_failures_is_one_failure(tunnel):
         def script(conn):
             while conn.read_request() is not None:
                 served.append(name)
-                time.sleep(0.02)
+                conn.pause(0.02)
                 conn.send(response(name))
         return script
 

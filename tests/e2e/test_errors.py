@@ -1,5 +1,6 @@
 """What visitors read when it does not work, and the limits that end a request."""
 
+import contextlib
 import re
 import threading
 import time
@@ -102,12 +103,8 @@ def test_408_is_not_put_off_by_single_bytes(tunnel):
     v = tunnel.visitor(server)
 
     def drip():
-        try:
-            for c in b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 100:
-                v.send(bytes([c]))
-                time.sleep(0.05)
-        except OSError:
-            pass
+        with contextlib.suppress(OSError):
+            v.trickle(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 100, every=0.05)
 
     began = time.monotonic()
     threading.Thread(target=drip, daemon=True).start()

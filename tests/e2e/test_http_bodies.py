@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-import time
 
 import pytest
 
@@ -34,9 +33,7 @@ def test_chunked_request_in_small_pieces(tunnel, piece):
     v = tunnel.visitor(server)
     data = (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
             + chunked(b"0123456789", b"x") + b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
-    for i in range(0, len(data), piece):
-        v.send(data[i:i + piece])
-        time.sleep(0.001)
+    v.trickle(data, piece)
     assert v.read_response().body == b"0123456789x"
     assert v.read_response().status == 200
 
@@ -137,7 +134,7 @@ def test_close_delimited_response_cut_off(tunnel):
     def script(conn):
         conn.read_head()
         conn.send(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1000)
-        time.sleep(0.2)
+        conn.pause(0.2)
         conn.reset()
 
     server, _, _ = tunnel.through(script)
@@ -152,7 +149,7 @@ def test_chunked_response_cut_off_gets_no_last_chunk(tunnel):
     def script(conn):
         conn.read_head()
         conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
-        time.sleep(0.1)
+        conn.pause(0.1)
 
     server, _, _ = tunnel.through(script)
     v = tunnel.visitor(server)

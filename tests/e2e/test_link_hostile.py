@@ -340,12 +340,13 @@ def test_rejection_in_a_row_is_interrupted(tunnel):
 def test_accepted_once_never_gives_up(tunnel):
     """Rule 11: a client that was accepted before believes no rejection."""
     server = tunnel.server()
-    client = tunnel.client(server, tunnel.upstream("ok"))
+    relay = tunnel.mitm(server)
+    client = tunnel.client(relay.address, tunnel.upstream("ok"))
     server.stop()
     argv = list(server.argv)
     server.argv = [a for a in argv if not a.startswith("--token=")] + ["--token=" + random_token()]
     server.start()
-    time.sleep(13)
+    relay.wait_pairs(len(relay.pairs) + 4)  # three rejections end a client that never was accepted
     assert client.alive()
     server.stop()
     server.argv = argv

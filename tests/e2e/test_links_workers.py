@@ -16,7 +16,7 @@ from harness.programs import TOKEN
 from harness.public import port_of
 from harness.upstream import echo, echo_bytes, head_of, response
 from harness.visitor import Closed, Visitor
-from harness.wait import wait_until
+from harness.wait import quiet_for, wait_until
 
 LINKS = 4
 
@@ -34,9 +34,7 @@ class Linked:
         self.client = tunnel.client(self.relay.address, upstreams, "--links=%d" % LINKS)
         self.relay.wait_pairs(LINKS)
         # The first one is up when something is published, the others soon after.
-        wait_until(lambda: all(len(p.recorded[UP]) > 300 for p in self.relay.pairs),
-                   "four handshakes")
-        time.sleep(0.1)
+        server.wait_links(LINKS)
 
     def open(self):
         return [p for p in list(self.relay.pairs) if p.open]
@@ -67,8 +65,7 @@ def test_one_link_is_the_default(tunnel):
     relay = tunnel.mitm(server)
     tunnel.client(relay.address, tunnel.upstream("ok"))
     assert tunnel.visitor(server).get().body == b"ok"
-    time.sleep(0.3)
-    assert len(relay.pairs) == 1
+    quiet_for(0.3, lambda: len(relay.pairs) > 1, "a second link")
 
 
 def test_streams_go_to_the_least_loaded_link(node, linked, tunnel):
@@ -102,7 +99,7 @@ def test_requests_are_spread(node, linked, tunnel):
 
 def answer_slowly(conn, body):
     while conn.read_request() is not None:
-        time.sleep(0.02)  # as long as several of them are under way
+        conn.pause(0.02)  # as long as several of them are under way
         conn.send(response(body))
 
 
@@ -269,7 +266,7 @@ def test_visitors_come_and_go_while_links_do(node, linked, tunnel):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         visits = [pool.submit(visit, i) for i in range(8)]
         while time.monotonic() < end:
-            time.sleep(0.2)
+            quiet_for(0.2, lambda: not session.client.alive(), "the end of the client")
             links = session.open()
             if len(links) > 1:
                 links[0].close(reset=True)

@@ -3,13 +3,12 @@
 import base64
 import socket
 import threading
-import time
 
 import pytest
 
 from harness.mitm import Mitm
 from harness.visitor import split
-from harness.wait import wait_until
+from harness.wait import quiet_for, wait_until
 
 
 class Proxy(Mitm):
@@ -110,18 +109,17 @@ def test_no_proxy(tunnel, proxy, value, through):
     env = dict(tunnel.env, https_proxy="http://" + p.address, no_proxy=value)
     server = tunnel.server()
     tunnel.client("exit-node.example:%d" % server.port, tunnel.upstream(), env=env, wait=False)
-    end = time.monotonic() + (10 if through else 0.7)
-    while time.monotonic() < end and not p.requests:
-        time.sleep(0.02)
-    assert bool(p.requests) == through
+    if through:
+        wait_until(lambda: p.requests, "a request at the proxy")
+    else:
+        quiet_for(0.7, lambda: p.requests, "a request at the proxy")
 
 
 def test_none_ends_all_of_it(tunnel, proxy):
     p = proxy()
     env = dict(tunnel.env, all_proxy="http://" + p.address)
     tunnel.client("exit-node.example:1", tunnel.upstream(), "--proxy=none", env=env, wait=False)
-    time.sleep(0.7)
-    assert not p.requests
+    quiet_for(0.7, lambda: p.requests, "a request at the proxy")
 
 
 class FirstRequest(Proxy):
@@ -194,10 +192,8 @@ def test_odd_proxies(tunnel, proxy, answer):
     p = proxy(answer=answer)
     server = tunnel.server()
     client = tunnel.client(server, tunnel.upstream(), "--proxy=http://" + p.address, wait=False)
-    end = time.monotonic() + 10
-    while len(p.requests) < 2 and time.monotonic() < end:
-        time.sleep(0.02)
-    assert len(p.requests) >= 2 and client.alive()
+    wait_until(lambda: len(p.requests) >= 2, "a second try")
+    assert client.alive()
 
 
 def test_bad_proxy_is_wrong_usage(tunnel):

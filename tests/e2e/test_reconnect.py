@@ -7,7 +7,7 @@ import pytest
 
 from harness.upstream import response
 from harness.visitor import Closed
-from harness.wait import wait_until
+from harness.wait import quiet_for, wait_until
 
 
 def test_requests_wait_for_a_lost_session(tunnel):
@@ -57,11 +57,9 @@ def test_waiting_requests_are_counted(tunnel):
         for v in visitors:
             if v not in answered and not v.silent(0.02):
                 answered.append(v)
-        return len(answered) >= 2
-    wait_until(count, "two refusals")
-    time.sleep(0.1)
-    count()
-    assert len(answered) == 2
+        return len(answered)
+    wait_until(lambda: count() >= 2, "two refusals")
+    quiet_for(0.1, lambda: count() > 2, "a third refusal")
     r = answered[0].read_response()
     assert r.status == 503 and r.get("Retry-After")
 
@@ -101,10 +99,10 @@ def test_first_retry_comes_at_once(tunnel):
 def test_server_away_for_a_while(tunnel):
     server, client, _ = tunnel.through("ok\n")
     server.stop()
-    time.sleep(1.5)
+    # One line per change of state, not one per attempt.
+    quiet_for(1.5, lambda: client.log().count("\n") >= 30, "a line for each attempt")
     server.start()
     assert tunnel.visitor(server).get().status == 200
-    # One line per change of state, not one per attempt.
     assert client.log().count("\n") < 30
 
 
@@ -228,8 +226,7 @@ def test_client_first(tunnel):
     server = tunnel.server()
     server.stop()
     client = tunnel.client(server, upstream, wait=False)
-    time.sleep(0.3)
-    assert client.alive()
+    quiet_for(0.3, lambda: not client.alive(), "the end of a client without its server")
     server.start()
     client.log_contains("is published at")
     assert tunnel.curl("http://%s/" % server.address) == b"late\n"

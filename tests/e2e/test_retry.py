@@ -7,7 +7,6 @@ its way. Whoever always retries charges a card twice; whoever never does shows u
 import socket
 import struct
 import threading
-import time
 
 import pytest
 
@@ -16,7 +15,7 @@ from harness.noise import DATA, OPEN, RESET, WINDOW, Link, control, frame
 from harness.programs import TOKEN
 from harness.upstream import FullBacklog, numbered, refused_port, response
 from harness.visitor import Visitor
-from harness.wait import PATIENCE, wait_until
+from harness.wait import PATIENCE, quiet_for, wait_settled, wait_until
 
 
 def test_kept_connection_closed_between_requests(tunnel):
@@ -25,13 +24,14 @@ def test_kept_connection_closed_between_requests(tunnel):
         conn.read_request()
         conn.send(response(b"%d" % conn.number))
 
-    server, _, upstream = tunnel.through(script)
+    server, client, upstream = tunnel.through(script)
+    before = client.fds()
     v = tunnel.visitor(server)
     for i in range(5):
         r = v.get(method="POST", body=b"pay")
         assert r.status == 200 and r.body == b"%d" % i
-        wait_until(lambda: upstream.connections[i].ended or True, "the end")
-        time.sleep(0.05)
+        # Which happens once the server knows of the end, and has let go of the stream.
+        wait_until(lambda: client.fds() <= before, "the end of the connection")
     assert upstream.received().count(b"POST ") == 5
 
 
@@ -96,8 +96,8 @@ def test_post_is_not_sent_again_after_it_was_written(tunnel):
     v = tunnel.visitor(server)
     assert v.get("/a").body == b"first"
     assert v.get("/b", method="POST", body=b"pay").status == 502
-    time.sleep(0.2)
     assert upstream.received().count(b"POST /b ") == 1
+    quiet_for(0.2, lambda: upstream.received().count(b"POST /b ") > 1, "a second POST")
 
 
 def test_get_is_sent_again_only_once(tunnel):
@@ -127,8 +127,8 @@ def test_no_retry_once_a_byte_of_the_answer_came(tunnel):
         raise AssertionError("half a body passed for a whole one")
     except Exception as e:
         assert not isinstance(e, AssertionError), e
-    time.sleep(0.1)
     assert upstream.received().count(b"GET /x ") == 1
+    quiet_for(0.1, lambda: upstream.received().count(b"GET /x ") > 1, "a second GET")
 
 
 def test_refused_dial_goes_to_the_other_session(tunnel):
@@ -202,8 +202,7 @@ def test_retry_never_sends_half_a_body(tunnel):
             stream, _ = link.read_stream()
             link.read_stream(stream, b"\r\n\r\n")
             v.send(b"2000\r\n" + b"x" * 4096)
-            link.read_stream(stream, b"x" * 100)
-            time.sleep(0.1)
+            link.read_stream(stream, b"x" * 4096)
             link.reset(stream)
             r = v.read_response()
             assert r.status == 502
@@ -225,7 +224,7 @@ def test_withdrawing_does_not_repeat_a_post(tunnel):
             link.read_stream(stream, b"pay")
             tunnel.client(server, "x.example=" + up.url)
             link.send(control(type="withdraw", service=1))
-            time.sleep(0.2)
+            quiet_for(0.2, lambda: seen, "the POST at the other upstream")
             link.send(frame(DATA, stream, response("paid")))
             assert v.read_response().body == b"paid"
             assert not seen
@@ -303,14 +302,14 @@ def test_post_is_not_executed_twice_behind_a_half_close(tunnel):
     tunnel.client(relay.address, upstream)
     v = tunnel.visitor(server)
     assert v.get("/a").body == b"first"
-    time.sleep(0.05)  # for whatever the client has left to say of it
+    wait_settled(lambda: len(relay.recorded(UP)), 0.05, "what the client says of it")
     gate.open.clear()
     leave.set()
     assert gate.held.wait(PATIENCE), "the FIN, on its way"
     before = len(relay.recorded("down"))
     v.request("/b", method="POST", body=b"pay")
     wait_until(lambda: len(relay.recorded("down")) > before, "the request at the client")
-    time.sleep(0.2)  # in which it would be written, wrongly
+    quiet_for(0.2, lambda: b"POST /b " in upstream.received(), "the POST on a connection that ended")
     gate.open.set()
     assert v.read_response().status == 200
     assert upstream.received().count(b"POST /b ") == 1

@@ -8,9 +8,10 @@ import time
 
 import pytest
 
+from harness.public import is_free
 from harness.upstream import response
 from harness.visitor import Visitor
-from harness.wait import wait_until
+from harness.wait import quiet_for, wait_until
 
 
 class Slow:
@@ -37,8 +38,7 @@ def test_drain(tunnel, who, number):
     assert slow.asked.wait(10)
     daemon = server if who == "server" else client
     daemon.send_signal(number)
-    time.sleep(0.3)
-    assert daemon.alive(), "a request is under way"
+    quiet_for(0.3, lambda: not daemon.alive(), "its end, with a request under way")
     slow.go.set()
     assert v.read_response().body == b"finished"
     assert daemon.wait() == 0
@@ -96,8 +96,7 @@ def test_second_signal_ends_at_once(tunnel, who):
     daemon = server if who == "server" else client
     daemon.expected_status |= {1, -signal.SIGTERM}
     daemon.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
-    assert daemon.alive()
+    quiet_for(0.2, lambda: not daemon.alive(), "its end, with a request under way")
     began = time.monotonic()
     daemon.send_signal(signal.SIGTERM)
     daemon.wait()
@@ -128,7 +127,7 @@ def test_draining_server_takes_no_new_requests(tunnel):
     v.request()
     assert slow.asked.wait(10)
     server.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
+    wait_until(lambda: is_free(server.port), "its listener to be closed")
     with pytest.raises(OSError):
         Visitor(server.address, timeout=2)
     slow.go.set()
@@ -147,7 +146,7 @@ def test_draining_client_sends_new_requests_to_the_other(tunnel):
     assert slow.asked.wait(10)
     tunnel.client(server, tunnel.upstream("other"))
     draining.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
+    quiet_for(0.2, lambda: not draining.alive(), "its end, with a request under way")
     for _ in range(10):
         assert tunnel.visitor(server).get().body == b"other"
     slow.go.set()
@@ -159,7 +158,7 @@ def test_sigpipe_and_sighup_do_not_end_it(tunnel):
     server, client, _ = tunnel.through()
     for daemon in (server, client):
         daemon.send_signal(signal.SIGPIPE)
-    time.sleep(0.2)
+        quiet_for(0.1, lambda d=daemon: not d.alive(), "its end")
     assert tunnel.visitor(server).get().status == 200
 
 
@@ -167,7 +166,7 @@ def test_client_that_never_connected_ends_at_once(tunnel):
     server = tunnel.server()
     server.stop()
     client = tunnel.client(server, tunnel.upstream(), wait=False)
-    time.sleep(0.3)
+    wait_until(client.log, "what the client says of it")
     began = time.monotonic()
     client.send_signal(signal.SIGTERM)
     assert client.wait() == 0

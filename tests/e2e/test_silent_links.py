@@ -27,7 +27,7 @@ def named(name):
     def script(conn):
         while request := conn.read_request():
             if request[0].split(b" ")[1].startswith(b"/slow"):
-                time.sleep(2.5)
+                conn.pause(2.5)
             conn.send(response(name))
     return script
 
@@ -132,7 +132,7 @@ def test_one_of_several_links(tunnel, node):
     relay = tunnel.mitm(node)
     upstream = tunnel.upstream("fine")
     tunnel.client(relay.address, upstream, "--links=2")
-    node.log_contains("one more link")
+    node.wait_links(2)
     dead = [0]
     relay.change = lambda pair, direction, data: b"" if pair.number in dead else data
     with concurrent.futures.ThreadPoolExecutor(8) as pool:

@@ -1,13 +1,13 @@
 """A slow reader stops its own stream and nothing else, and is not read ahead for."""
 
-import socket
 import time
 
 import pytest
 
 from harness.stage import SANITIZED
 from harness.upstream import CHUNKED, response
-from harness.wait import PATIENCE, at_once
+from harness.visitor import Visitor
+from harness.wait import at_once, wait_settled, wait_until
 
 MIB = 1024 * 1024
 
@@ -29,13 +29,10 @@ def endless(conn):
 
 def quiet(upstream, n):
     """Waits until the n big downloads stand still; how much each upstream connection gave."""
-    last = None
-    while True:
-        sent = [getattr(c, "sent", 0) for c in upstream.connections]
-        if sent == last and sum(1 for s in sent if s) >= n:
-            return [s for s in sent if s]
-        last = sent
-        time.sleep(0.3)
+    def sent():
+        return [c.sent for c in upstream.connections if getattr(c, "sent", 0)]
+    wait_until(lambda: len(sent()) >= n, "%d downloads to begin" % n)
+    return wait_settled(sent, 0.3, "what the upstream sent")
 
 
 def test_stalled_downloads_do_not_stop_others(tunnel):
@@ -59,7 +56,7 @@ def test_stalled_upload_does_not_stop_others(tunnel):
     def script(conn):
         head = conn.read_head()
         if head and b"/big" in head:
-            time.sleep(30)
+            conn.pause(30)
             return
         while head:
             conn.send(response("small"))
@@ -89,22 +86,21 @@ def test_stalled_reader_goes_on_where_it_stood(tunnel):
 
     server, _, upstream = tunnel.through(response(body))
     v = tunnel.visitor(server)
-    v.request("/")
-    time.sleep(0.5)
+    v.request("/").pause(0.5)
     assert v.read_response().body == body
 
 
 def test_memory_comes_back(tunnel):
     server, client, upstream = tunnel.through(endless)
-    before = server.memory(), client.memory()
+    before, files = (server.memory(), client.memory()), client.fds()
     for v in [tunnel.visitor(server).request("/big") for _ in range(20)]:
         v.read_head()
         v.reset()
-    time.sleep(1)
+    wait_until(lambda: client.fds() <= files, "the end of the downloads")
     assert tunnel.visitor(server).get("/small").body == b"small"
     if not SANITIZED:
-        assert server.memory() - before[0] < 16 * MIB
-        assert client.memory() - before[1] < 16 * MIB
+        for daemon, held in zip((server, client), before):
+            wait_until(lambda d=daemon, n=held: d.memory() - n < 16 * MIB, "memory to come back")
 
 
 def test_many_idle_streams_are_cheap(tunnel):
@@ -144,16 +140,12 @@ def test_slow_reader_of_an_unchunked_answer_gets_it_whole(tunnel):
 
     def read_slowly(left):
         """Pauses when so much is left, for longer than the server lingers."""
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.settimeout(PATIENCE)
-        with sock:
-            sock.connect(("127.0.0.1", server.port))
-            sock.sendall(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+        with Visitor(server.address, receive_buffer=4096) as v:
+            v.request(version="1.0")
             got, pause_at = 0, len(head) + size - left
-            while piece := sock.recv(4096 if got < pause_at else 65536):
+            while piece := v.sock.recv(4096 if got < pause_at else 65536):
                 if got < pause_at <= got + len(piece):
-                    time.sleep(1.4)
+                    v.pause(1.4)
                 got += len(piece)
             missed[left] = len(head) + size - got
 

@@ -7,14 +7,13 @@ import hashlib
 import os
 import socket
 import threading
-import time
 
 import pytest
 
 from harness.public import port_of
 from harness.upstream import FullBacklog, echo_bytes, refused_port
 from harness.visitor import Closed
-from harness.wait import PATIENCE
+from harness.wait import PATIENCE, wait_until
 
 MUCH = os.urandom(1 << 16) * 64  # 4 MiB: more than both windows and the sockets' buffers hold
 
@@ -69,7 +68,7 @@ def test_question_ended_then_a_long_answer(tunnel, way, saw):
     """nc -N: the end of the question is what the answer waits for."""
     def script(conn):
         saw.read(conn)
-        time.sleep(0.3)
+        conn.pause(0.3)
         conn.send(MUCH)
     v = way.visitor(tunnel.upstream(script))
     v.send(b"question").finish()
@@ -84,7 +83,7 @@ def test_answer_ended_then_a_long_question(tunnel, way, saw):
         saw.read(conn)
     v = way.visitor(tunnel.upstream(script))
     assert v.read_to_end() == b"enough"
-    time.sleep(0.3)
+    v.pause(0.3)
     v.send(MUCH)
     v.finish()
     assert saw.wait() == "eof"
@@ -97,7 +96,7 @@ def test_half_closed_for_a_while_and_both_still_talk(tunnel, way):
         conn.read_to_end()
         for i in range(5):
             conn.send(b"%d" % i)
-            time.sleep(0.1)
+            conn.pause(0.1)
     v = way.visitor(tunnel.upstream(script))
     v.finish()
     assert v.read_to_end() == b"01234"
@@ -107,7 +106,7 @@ def test_reset_by_the_visitor(tunnel, way, saw):
     v = way.visitor(tunnel.upstream(lambda conn: (conn.send(b"hello"), saw.read(conn))))
     assert v.read(5) == b"hello"
     v.send(b"then gone")
-    time.sleep(0.1)
+    wait_until(lambda: saw.data == b"then gone", "the last bytes")
     v.reset()
     assert saw.wait() == "reset"
 
@@ -116,7 +115,7 @@ def test_reset_by_the_upstream(tunnel, way):
     def script(conn):
         conn.read(5)
         conn.send(b"before it")
-        time.sleep(0.2)
+        conn.pause(0.2)
         conn.reset()
     v = way.visitor(tunnel.upstream(script))
     v.send(b"hello")
@@ -129,7 +128,7 @@ def test_reset_by_the_upstream(tunnel, way):
 def test_reset_by_the_upstream_behind_the_visitors_end(tunnel, way):
     def script(conn):
         conn.read_to_end()
-        time.sleep(0.2)
+        conn.pause(0.2)
         conn.reset()
     v = way.visitor(tunnel.upstream(script))
     v.send(b"x").finish()
@@ -145,7 +144,7 @@ def test_reset_by_the_visitor_behind_the_upstreams_end(tunnel, way, saw):
     v = way.visitor(tunnel.upstream(script))
     assert v.read_to_end() == b""
     v.send(b"x")
-    time.sleep(0.2)
+    wait_until(lambda: saw.data == b"x", "the byte")
     v.reset()
     assert saw.wait() == "reset"
 
@@ -153,7 +152,7 @@ def test_reset_by_the_visitor_behind_the_upstreams_end(tunnel, way, saw):
 def test_close_with_unread_data_is_a_reset_to_the_upstream(tunnel, way, saw):
     v = way.visitor(tunnel.upstream(lambda conn: (conn.send(b"x" * 65536), saw.read(conn))))
     peek(v.sock)
-    time.sleep(0.1)
+    v.pause(0.1)
     v.sock.close()
     assert saw.wait() == "reset"
 
@@ -161,7 +160,7 @@ def test_close_with_unread_data_is_a_reset_to_the_upstream(tunnel, way, saw):
 def test_close_with_unread_data_is_a_reset_to_the_visitor(tunnel, way):
     def script(conn):
         peek(conn.sock)
-        time.sleep(0.1)
+        conn.pause(0.1)
         conn.sock.close()
     v = way.visitor(tunnel.upstream(script))
     v.send(b"x" * 65536)
@@ -180,7 +179,7 @@ def test_close_right_behind_the_data_loses_none(tunnel, way, saw):
 
 def test_close_right_behind_the_answer_loses_none(tunnel, way):
     v = way.visitor(tunnel.upstream(lambda conn: (conn.send(MUCH), conn.sock.close())))
-    time.sleep(0.2)
+    v.pause(0.2)
     assert v.read_to_end() == MUCH
 
 

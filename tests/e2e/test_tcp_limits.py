@@ -11,7 +11,7 @@ import pytest
 from harness import wire
 from harness.public import port_of
 from harness.upstream import UnixUpstream
-from harness.wait import wait_until
+from harness.wait import quiet_for, wait_until
 
 
 def hold(conn):
@@ -110,18 +110,19 @@ def test_bytes_in_either_direction_keep_it(tunnel):
         conn.send(b"t")
         while not conn.ended:
             conn.send(b"t")
-            time.sleep(0.3)
+            conn.pause(0.3)
     talking = Service(tunnel, "tcp", "--tcp-idle=1s", script=talk)
     listening = Service(tunnel, "tcp", "--tcp-idle=1s")
     silent = listening.call().wait()
     heard, speaker = talking.call().wait(), listening.call().wait()
+
+    def speak():
+        speaker.sock.send(b"x")
+        quiet_for(0.3, lambda: heard.end or speaker.end, "the end of a connection that carries bytes")
     while not silent.end:
-        speaker.sock.send(b"x")
-        time.sleep(0.3)
+        speak()
     for _ in range(3):
-        speaker.sock.send(b"x")
-        time.sleep(0.3)
-    assert heard.end is None and speaker.end is None
+        speak()
     heard.close()
 
 
@@ -173,8 +174,7 @@ def test_places_go_to_who_waits_longest(tunnel, links):
     service = Service(tunnel, "tcp", "--max-connections=3", "--queue-timeout=60s",
                       server_options=["--workers=3"], client_options=["--links=%d" % links])
     if links > 1:
-        wait_until(lambda: "links left" in service.server.log()
-                   or service.server.log().count("has one more link") == links - 1, "all links")
+        service.server.wait_links(links)
     inside = [service.call() for _ in range(3)]
     for caller in inside:
         caller.wait()
@@ -182,8 +182,7 @@ def test_places_go_to_who_waits_longest(tunnel, links):
     for i in range(4):
         waiting.append(service.call("127.0.0.%d" % (i + 2)))
         # Accepted in this order: one worker passes them on in order, several need not.
-        time.sleep(0.1)
-    assert service.seen() == 3
+        quiet_for(0.1, lambda: service.seen() > 3, "a fourth connection at the upstream")
     # One that gives up takes nobody's place.
     waiting.pop(1).reset()
     for i, caller in enumerate(inside):

@@ -226,12 +226,9 @@ def test_many_services_by_sni(tunnel, ca, passing):
     pytest.param(lambda d: [b for r in records(d, 20) for b in (r[:7], r[7:])], id="both"),
 ])
 def test_client_hello_in_pieces(passing, cut):
-    def slowly(data):
-        for piece in cut(data):
-            yield piece
-            time.sleep(0.001)
     inside = passing.insides[1]
-    got = in_pieces(passing.address, inside.name, passing.own.context(), slowly, b"hi\n")
+    got = in_pieces(passing.address, inside.name, passing.own.context(), cut, b"hi\n",
+                    every=0.001)
     assert got == inside.name.encode() + b" heard hi\n"
 
 
@@ -326,7 +323,7 @@ def test_end_and_reset_behind_ended_tls(tunnel, ca):
             conn.send(b"bye")
         else:
             conn.send(b"half")
-            time.sleep(0.2)
+            conn.pause(0.2)
             conn.reset()
     server = tunnel.server(*ca.issue(A).options())
     client = tunnel.client(server, "0=tls+tcp://" + tunnel.upstream(script).address)

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 
 import pytest
 
@@ -146,7 +145,7 @@ def test_close_without_close_notify_is_no_end(tunnel, ca, inner):
     def script(conn):
         conn.read_request()
         conn.send(b"HTTP/1.0 200 OK\r\n\r\nhalf of it")
-        time.sleep(0.1)
+        conn.pause(0.1)
         plain = socket.socket(fileno=conn.sock.detach())
         plain.shutdown(socket.SHUT_RDWR)
         plain.close()

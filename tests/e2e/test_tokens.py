@@ -1,6 +1,5 @@
 """The token: where it may come from, where it must not go, and what happens without one."""
 
-import os
 import pathlib
 import stat
 import time
@@ -8,7 +7,10 @@ import time
 import pytest
 
 from harness.programs import TOKEN, random_token
+from harness.terminal import Terminal
+from harness.tunnel import PUBLISHED
 from harness.upstream import response
+from harness.wait import quiet_for
 
 
 def cmdline(daemon):
@@ -135,27 +137,10 @@ def test_print_token(tunnel):
 
 def test_made_token_on_a_terminal(tunnel):
     """Standard error is a terminal: the command can be copied as it stands."""
-    import pty
-    import threading
-    leader, follower = pty.openpty()
-    seen = bytearray()
-
-    def read():
-        try:
-            while data := os.read(leader, 4096):
-                seen.extend(data)
-        except OSError:
-            pass
-
-    threading.Thread(target=read, daemon=True).start()
-    server = tunnel.server(token=None, stderr=follower)
+    terminal = tunnel.stage.add(Terminal())
+    server = tunnel.server(token=None, stderr=terminal.follower)
     token = [p for p in server.state.rglob("*token*") if p.is_file()][0].read_text().strip()
-    end = time.monotonic() + 5
-    while token.encode() not in seen and time.monotonic() < end:
-        time.sleep(0.02)
-    assert token.encode() in seen
-    server.stop()
-    os.close(follower)
+    terminal.wait_for(token)
 
 
 def test_advertise_a_proxy_that_ends_tls(tunnel):
@@ -186,7 +171,7 @@ def test_open_mode_needs_both_ends(tunnel):
 def test_open_client_at_a_server_with_a_token(tunnel):
     server = tunnel.server("--reconnect-grace=0s")
     client = tunnel.client(server, tunnel.upstream(), "--no-token", token=None, wait=False)
-    time.sleep(0.5)
+    quiet_for(0.5, lambda: PUBLISHED in client.log(), "that it publishes")
     assert tunnel.visitor(server).get().status == 503
     client.expected_status.add(3)
 

@@ -11,7 +11,7 @@ from harness.netns import Namespace, join
 from harness.public import is_free, port_of
 from harness.udp import UdpUpstream, UdpVisitor, VisitorFrom
 from harness.visitor import Visitor
-from harness.wait import PATIENCE, wait_until
+from harness.wait import PATIENCE, quiet_for, wait_until
 
 LARGEST = 65507  # bytes: what IPv4 leaves of 65,535 behind its header and UDP's
 
@@ -98,8 +98,7 @@ def test_flow_ends_when_idle(tunnel, stage, upstream):
     # Something every 0.4 s keeps it, from either side.
     for _ in range(5):
         assert v.ask(b"x") == b"x"
-        time.sleep(0.4)
-    assert len(u.peers()) == 1
+        quiet_for(0.4, lambda: len(u.peers()) > 1, "a second flow")
     wait_until(lambda: client.fds() <= before, "the flow's socket to be closed")
     # The next one is a new flow, with a socket of its own.
     assert v.ask(b"again") == b"again"
@@ -114,7 +113,7 @@ def test_upstream_that_is_not_there_yet(tunnel, stage, upstream):
     v = stage.add(UdpVisitor(address))
     for _ in range(5):
         v.send(b"anyone?")
-        time.sleep(0.02)
+        v.pause(0.02)
     back = stage.add(UdpUpstream(port=gone.port))
     wait_until(lambda: v.ask(b"x", 0.3) == b"x", "an answer")
     assert back.received and client.alive()

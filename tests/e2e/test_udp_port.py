@@ -13,7 +13,9 @@ from harness.programs import TOKEN
 from harness.public import is_free
 from harness.udp import UdpVisitor, VisitorFrom
 from harness.visitor import Closed
-from harness.wait import wait_until
+from harness.wait import quiet_for, wait_until
+
+MOVES = 0.2  # s; a port that has been at one worker for 100 ms may move to another
 
 
 class Holder:
@@ -77,9 +79,10 @@ def test_follows_its_links(tunnel, stage, hold):
         two = hold(server, b"two ")
         assert two.publish(port)["type"] == "granted"
         two.serve()
-        time.sleep(0.15)
+        v.pause(MOVES)
+        before = server.fds()
         one.stop()
-        time.sleep(0.1)
+        wait_until(lambda: server.fds() < before, "the end of the link")
         for n in range(10):
             v.send(b"%d" % n)
         assert [v.receive() for n in range(10)] == [b"two %d" % n for n in range(10)]
@@ -98,8 +101,8 @@ def test_shared(tunnel, stage, hold, workers):
         h.serve()
     # Each was asked for a sign of life when another came, and is passed over until it gives one: then
     # the port moves, which it does not before it has been somewhere for 100 ms.
-    time.sleep(0.2)
     v = stage.add(UdpVisitor(("127.0.0.1", port)))
+    v.pause(MOVES)
     seen = []
     for i in range(2):
         seen.append(int(v.ask(b"x").split()[0]))
@@ -108,7 +111,7 @@ def test_shared(tunnel, stage, hold, workers):
             holders[seen[-1]].stop()
         else:
             holders[seen[-1]].link.send(control(type="withdraw", service=1))
-        time.sleep(0.2)
+        v.pause(MOVES)
     seen.append(int(v.ask(b"x").split()[0]))
     assert sorted(seen) == [0, 1, 2]
     holders[seen[-1]].link.send(control(type="withdraw", service=1))
@@ -168,13 +171,9 @@ def test_held_and_taken(tunnel, stage, hold):
 def test_limits(tunnel, stage, hold):
     """The one idle longest goes, of a session as of an address, once half of the session's are taken."""
     server = tunnel.server("--max-flows=5", "--max-flows-per-visitor=3")
-    one = hold(server).serve()
-    time.sleep(0.1)
-    one.link.send(control(type="publish", service=1, kind="udp", host="", port=0,
-                          upstream="udp://127.0.0.1:1"))
-    line = "publishes udp://"
-    server.log_contains(line)
-    port = int(server.log().split(line)[1].split()[0].rsplit(":", 1)[1])
+    one = hold(server)
+    port = one.publish(0)["port"]
+    one.serve()
 
     def visitor(host):
         return stage.add(VisitorFrom(host, ("127.0.0.1", port)))
@@ -203,11 +202,14 @@ def test_drops_are_told(tunnel, stage, hold):
     for i in range(3000):
         v.send(b"f" * 8000)
         if i % 100 == 0:
-            time.sleep(0.01)
+            v.pause(0.01)
     server.log_contains("more than the client's link took in time")
-    time.sleep(1.5)
+
+    def told_again():
+        return server.log().count("datagrams, the last of visitor") > 1
+    quiet_for(1.5, told_again, "a second line")
     v.send(b"f" * 8000)
-    time.sleep(1.5)
+    quiet_for(1.5, told_again, "a second line")
     assert server.log().count("datagrams, the last of visitor") == 1
 
 

@@ -5,15 +5,12 @@ works over it. The measurements take minutes and want the machine for themselves
 """
 
 import os
-import socket
 import statistics
 import subprocess
-import time
 
 import pytest
 
 from harness import programs, wan
-from harness.wait import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -46,8 +43,7 @@ class Ends:
         path.stage.add(client).start()
         client.log_contains(" is published at ")
         # A connection is no link yet: on this path its handshake takes half a second.
-        joined = " one more link"
-        wait_until(lambda: server.log().count(joined) == n_links - 1, "%d links" % n_links)
+        server.wait_links(n_links)
         self.server, self.client, self.address = server, client, server.address
 
     def stop(self):
@@ -58,32 +54,6 @@ class Ends:
 # The tool
 
 
-PAYLOAD = 1472  # bytes of UDP in a packet of 1500
-
-
-def burst(path, n, pause=0.0):
-    """Sends n packets from B to A. Those that came, as (number, seconds under way, seconds since
-    the first left), and how many seconds the sending took."""
-    to, by = path.socket(path.a), path.socket(path.b)
-    with to, by:
-        to.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE: drops are to be the path's
-        start = time.monotonic()
-        sent = []
-        for i in range(n):
-            sent.append(time.monotonic())
-            by.sendto(i.to_bytes(4, "big").ljust(PAYLOAD, b"."), to.getsockname())
-            time.sleep(pause)
-        to.settimeout(0.5)
-        came = []
-        try:
-            while True:
-                i = int.from_bytes(to.recv(2048)[:4], "big")
-                now = time.monotonic()
-                came.append((i, now - sent[i], now - start))
-        except TimeoutError:
-            return came, sent[-1] - start
-
-
 TRIES = 5  # the tool runs when the machine lets it: it can be late, but not five times
 
 
@@ -91,7 +61,7 @@ def test_the_path_delays(path):
     path.open(rate=100_000_000, delay="10,40")
     for _ in range(TRIES):
         # Fewer than arrive before the last is sent, so that each is read when it comes.
-        came, _ = burst(path, 30, pause=0.001)
+        came, _ = path.burst(30, pause=0.001)
         assert [i for i, _, _ in came] == list(range(30))
         assert min(took for _, took, _ in came) >= 0.040
         usual = statistics.median(took for _, took, _ in came)
@@ -104,7 +74,7 @@ def test_the_path_has_a_rate_and_a_queue(path):
     """A burst of 200: the queue takes 100, and what the line sends in between."""
     for _ in range(TRIES):
         path.open(rate=20_000_000, delay=20, queue=150_000)
-        came, sending = burst(path, 200)
+        came, sending = path.burst(200)
         fit = 100 + sending * 20e6 / 8 / 1500
         assert len(came) <= min(fit + 3, 200)
         # Nothing can come early.
@@ -121,7 +91,7 @@ def test_the_path_has_a_rate_and_a_queue(path):
 def test_the_path_loses_by_its_seed(path):
     def lost(seed):
         path.open(rate=100_000_000, queue=10_000_000, delay=5, loss=10, seed=seed)
-        came = {i for i, _, _ in burst(path, 1000)[0]}
+        came = {i for i, _, _ in path.burst(1000)[0]}
         assert path.close()["b-to-a"]["lost"] == 1000 - len(came)
         return [i for i in range(1000) if i not in came]
     first = lost(1)
@@ -132,7 +102,7 @@ def test_the_path_loses_by_its_seed(path):
 
 def test_the_path_reorders(path):
     path.open(rate=100_000_000, queue=10_000_000, delay=5, reorder=5)
-    order = [i for i, _, _ in burst(path, 1000)[0]]
+    order = [i for i, _, _ in path.burst(1000)[0]]
     assert sorted(order) == list(range(1000))
     late = sum(order[i] < max(order[:i]) for i in range(1, len(order)))
     assert 20 < late < 90
@@ -231,8 +201,7 @@ def test_small_requests_beside_bulk_on_a_slow_line(path, capsys):
     path.open(CONGESTION, rate=2_000_000, delay=50)
     say(capsys, "2 Mbit/s, " + path.describe())
     ends = Ends(path, path.serve())
-    path.background(ends.address)
-    time.sleep(SKIP)
+    path.background(ends.address, skip=SKIP)
     took = path.ask(ends.address, seconds=30)
     p99 = took[len(took) * 99 // 100]
     say(capsys, "%d requests beside one download: median %.0f ms, p99 %.0f ms, slowest %.0f ms"

@@ -21,9 +21,9 @@ import tempfile
 import threading
 import time
 
-from harness.public import free_port, port_of
+from harness.public import free_port
 from harness.udp import UdpUpstream
-from harness.wait import PATIENCE, at_once, wait_until
+from harness.wait import PATIENCE, wait_until
 
 HERE = "127.0.0.1"
 BLOB = os.urandom(1 << 16) * 48  # 3 MiB

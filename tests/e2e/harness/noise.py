@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import struct
+import threading
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -221,8 +222,8 @@ class Link:
         n = self.hello[len(MAGIC)]
         self.versions = self.hello[len(MAGIC) + 1:len(MAGIC) + 1 + n]
         self.salt = self.hello[-16:]
-        self.frames = []
         self.buffer = b""
+        self.sending = threading.Lock()
 
     def __enter__(self):
         return self
@@ -295,9 +296,10 @@ class Link:
     # Frames
 
     def send(self, frames, sealed=None):
-        if self.sealed if sealed is None else sealed:
-            frames = self.out.seal(frames)
-        self.send_message(frames)
+        with self.sending:  # a reader's thread answers PINGs, and records have numbers
+            if self.sealed if sealed is None else sealed:
+                frames = self.out.seal(frames)
+            self.send_message(frames)
 
     def read_frame(self):
         """(type, stream, payload)"""

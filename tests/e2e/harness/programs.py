@@ -53,6 +53,10 @@ class Server(Daemon):
                 self.argv[i] = "--port=%d" % self.port
         return self
 
+    def wait_links(self, n):
+        """All links of the only session there is."""
+        wait_until(lambda: self.log().count("has one more link") >= n - 1, "%d links" % n)
+
     @property
     def ready(self):
         """[(who may come there, port)]: "all", "visitors" or "clients"."""

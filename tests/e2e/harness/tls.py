@@ -4,6 +4,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 
 from harness.mitm import Mitm
 from harness.visitor import Visitor, split
@@ -84,9 +85,9 @@ def trusting():
     return context
 
 
-def in_pieces(address, name, context, cut, request, timeout=10):
+def in_pieces(address, name, context, cut, request, every=0, timeout=10):
     """Does a handshake whose first flight goes out as cut(bytes) says, a list of pieces each in a
-    segment of its own; then sends the request and returns all that comes."""
+    segment of its own, if `every` so many seconds behind the other; then sends the request and returns all that comes."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname=name)
     with socket.create_connection(address if isinstance(address, tuple) else split(address),
@@ -100,6 +101,7 @@ def in_pieces(address, name, context, cut, request, timeout=10):
             for piece in (cut(data) if first else [data]):
                 if piece:
                     sock.sendall(piece)
+                    time.sleep(every if first else 0)
             first = False
 
         def turn(step):

@@ -64,8 +64,9 @@ class Tunnel:
     def mitm(self, target, change=None):
         return self.stage.add(Mitm(split(target.address), change))
 
-    def visitor(self, server):
-        return self.stage.add(Visitor(server if isinstance(server, str) else server.address))
+    def visitor(self, server, **kwargs):
+        return self.stage.add(Visitor(server if isinstance(server, str) else server.address,
+                                      **kwargs))
 
     def through(self, script=None, server_options=(), client_options=()):
         """(server, client, upstream): the whole way, for tests that look at one thing on it."""

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 from harness.wait import PATIENCE, wait_until
 
@@ -80,6 +81,10 @@ class UdpVisitor:
             return self.sock.recv(65536)
         except socket.timeout:
             return None
+
+    def pause(self, seconds):
+        """A visitor who takes his time."""
+        time.sleep(seconds)
 
     def ask(self, data, timeout=None):
         return self.send(data).receive(timeout)

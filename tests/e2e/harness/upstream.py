@@ -13,8 +13,9 @@ from harness.wait import wait_until
 
 
 class Connection:
-    def __init__(self, sock, number):
+    def __init__(self, sock, number, over):
         self.sock = sock
+        self.over = over      # threading.Event: the test is
         self.number = number  # 0 is the first connection that the upstream saw
         self.received = b""   # everything, ever
         self.taken = 0        # how far the script has read it
@@ -89,6 +90,17 @@ class Connection:
 
     def send(self, data):
         self.sock.sendall(data)
+
+    def trickle(self, data, size=1, every=0.001):
+        """Sends that in pieces of so many bytes, so many seconds apart."""
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for i in range(0, len(data), size):
+            self.send(data[i:i + size])
+            self.pause(every)
+
+    def pause(self, seconds):
+        """An upstream that takes its time; no longer than the test does."""
+        self.over.wait(seconds)
 
     def finish(self):
         """Half-close: nothing more will be sent."""
@@ -166,7 +178,7 @@ class Upstream:
         self.port = self.sock.getsockname()[1]
         self.url = "http%s://%s:%d" % ("s" if tls else "", self.host, self.port)
         self.address = "%s:%d" % (self.host, self.port)
-        self.stopping = False
+        self.over = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -175,7 +187,7 @@ class Upstream:
                 sock, _ = self.sock.accept()
             except OSError:
                 return
-            conn = Connection(sock, len(self.connections))
+            conn = Connection(sock, len(self.connections), self.over)
             self.connections.append(conn)
             threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
 
@@ -187,7 +199,7 @@ class Upstream:
         except OSError:
             pass  # the tunnel may hang up whenever the test makes it
         except Exception as e:
-            if not self.stopping:
+            if not self.over.is_set():
                 self.errors.append(e)
         finally:
             try:
@@ -206,7 +218,7 @@ class Upstream:
         wait_until(lambda: text in self.received(), "%r at the upstream" % text)
 
     def stop(self):
-        self.stopping = True
+        self.over.set()
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -231,7 +243,7 @@ class UnixUpstream(Upstream):
         self.sock.bind(str(path))
         self.sock.listen(128)
         self.url = "unix:%s" % path
-        self.stopping = False
+        self.over = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
 

@@ -46,11 +46,18 @@ class Closed(Exception):
 
 
 class Visitor:
-    def __init__(self, address, timeout=None, source=None):
+    def __init__(self, address, timeout=None, source=None, receive_buffer=None):
         host, port = address if isinstance(address, tuple) else split(address)
         self.address = (host, port)
-        self.sock = socket.create_connection((host, port), timeout or PATIENCE,
-                                             source and (source, 0))
+        if receive_buffer:
+            # Before it connects: the window that it offers depends on it.
+            self.sock = socket.socket()
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self.sock.settimeout(timeout or PATIENCE)
+            self.sock.connect((host, port))
+        else:
+            self.sock = socket.create_connection((host, port), timeout or PATIENCE,
+                                                 source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
 
@@ -73,6 +80,23 @@ class Visitor:
     def send(self, data):
         self.sock.sendall(data.encode("latin-1") if isinstance(data, str) else data)
         return self
+
+    def trickle(self, data, size=1, every=0.001):
+        """Sends that in pieces of so many bytes, so many seconds apart."""
+        for i in range(0, len(data), size):
+            self.send(data[i:i + size])
+            time.sleep(every)
+        return self
+
+    def sip(self, times, every, size=2048):
+        """Reads so little, so many seconds apart, so many times, into the buffer."""
+        for _ in range(times):
+            self.buffer += self.sock.recv(size)
+            time.sleep(every)
+
+    def pause(self, seconds):
+        """A visitor who takes his time."""
+        time.sleep(seconds)
 
     def request(self, target="/", method="GET", host="example.com", fields=(), body=None,
                 version="1.1"):

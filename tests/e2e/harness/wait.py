@@ -35,6 +35,19 @@ def quiet_for(seconds, happens, what):
         time.sleep(0.005)
 
 
+def wait_settled(value, seconds, what):
+    """Waits until value() has been the same for so long, and returns it."""
+    end = time.monotonic() + PATIENCE
+    last, since = value(), time.monotonic()
+    while time.monotonic() - since < seconds:
+        assert time.monotonic() < end, "gave up waiting for %s to settle" % what
+        time.sleep(seconds / 10)
+        now = value()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
 def at_once(work, items):
     """[work(item)] of all items, each in a thread of its own; raises what the first of them raised."""
     with concurrent.futures.ThreadPoolExecutor(len(items)) as pool:

@@ -36,6 +36,9 @@ CLONE_NEWNET = 0x40000000
 # The namespaces
 
 
+PAYLOAD = 1472  # bytes of UDP in a packet of 1500
+
+
 class NotHere(Exception):
     """This machine cannot do it; the sentence says why."""
 
@@ -147,6 +150,28 @@ class Path:
 
     # What runs at its ends
 
+    def burst(self, n, pause=0.0):
+        """Sends n packets from B to A. Those that came, as (number, seconds under way, seconds since
+        the first left), and how many seconds the sending took."""
+        to, by = self.socket(self.a), self.socket(self.b)
+        with to, by:
+            to.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE: drops are to be the path's
+            start = time.monotonic()
+            sent = []
+            for i in range(n):
+                sent.append(time.monotonic())
+                by.sendto(i.to_bytes(4, "big").ljust(PAYLOAD, b"."), to.getsockname())
+                time.sleep(pause)
+            to.settimeout(0.5)
+            came = []
+            try:
+                while True:
+                    i = int.from_bytes(to.recv(2048)[:4], "big")
+                    now = time.monotonic()
+                    came.append((i, now - sent[i], now - start))
+            except TimeoutError:
+                return came, sent[-1] - start
+
     def serve(self):
         """The upstream in namespace B; its port."""
         daemon = self.stage.daemon("upstream", self.inside(self.b, *this("serve")))
@@ -165,11 +190,12 @@ class Path:
         out = self.run(self.a, *this("ask", address, "--seconds", seconds), timeout=seconds + 60)
         return json.loads(out)["took"]
 
-    def background(self, address, connections=1):
-        """The same as fetch(), until the test ends or stops it."""
+    def background(self, address, connections=1, skip=0):
+        """The same as fetch(), until the test ends or stops it, under way for `skip` seconds."""
         daemon = self.stage.daemon("bulk", self.inside(self.a, *this(
             "fetch", address, "--connections", connections, "--seconds", 3600)))
         daemon.expected_status.add(-15)
+        time.sleep(skip)
         return daemon
 
 
