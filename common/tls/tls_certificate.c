@@ -1,12 +1,11 @@
 /*
- * Certificates in PEM files: a chain, its key, the names it is for, and the hash by which a key is
- * pinned. OpenSSL would prompt on the terminal for an encrypted key, and would take one that the whole
- * machine can read; here both are refused with a sentence.
+ * Certificates in PEM files: a chain, its key, and the names it is for. OpenSSL would prompt on the
+ * terminal for an encrypted key, and would take one that the whole machine can read; here both are
+ * refused with a sentence.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,30 +30,6 @@ struct pem {
 	size_t n;
 	bool exposed; /* everybody on the machine can read it */
 };
-
-int tls_error(struct error *err, int code, const char *fmt, ...)
-{
-	char what[sizeof err->text];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(what, sizeof what, fmt, ap);
-	va_end(ap);
-	/* A file that is not there is the first error, and the last says that something was one. */
-	unsigned long first = ERR_peek_error();
-	const char *why = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
-						  : ERR_reason_error_string(ERR_peek_last_error());
-	error_set(err, code, "%s: %s", what, why ? why : strerror(-code));
-	ERR_clear_error();
-	return code;
-}
-
-int tls_ca_error(struct error *err, const char *ca, const char *what)
-{
-	auto_close int fd = open(ca, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0)
-		return tls_error(err, -EINVAL, "%s %s cannot be read", what, ca);
-	return file_error(err, -errno, ca, FILE_READ, "%s %s cannot be read", what, ca);
-}
 
 static void pem_deinit(struct pem *pem)
 {
@@ -316,21 +291,4 @@ bool tls_certificate_covers(const struct tls_certificate *c, struct str host, bo
 			return true;
 	}
 	return false;
-}
-
-bool tls_spki(X509 *x, uint8_t digest_out[TLS_PIN_SIZE])
-{
-	unsigned char *der = NULL;
-	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
-	if (n < 0)
-		return false;
-	int r = EVP_Digest(der, (size_t)n, digest_out, NULL, EVP_sha256(), NULL);
-	OPENSSL_free(der);
-	return r == 1;
-}
-
-void tls_pin_text(const uint8_t digest[TLS_PIN_SIZE], char pin_out[TLS_PIN_TEXT])
-{
-	strcpy(pin_out, "sha256/");
-	EVP_EncodeBlock((unsigned char *)pin_out + strlen(pin_out), digest, TLS_PIN_SIZE);
 }

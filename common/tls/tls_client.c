@@ -1,22 +1,14 @@
 /* TLS of the side that dials: it verifies the certificate of the peer. */
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
 #include "base/cleanup.h"
 #include "tls/tls_internal.h"
-#include "wire/hostname.h"
-
-#define PIN_PREFIX "sha256/"
-#define PIN_BASE64 44 /* characters for TLS_PIN_SIZE bytes, one of them padding */
-
-/* ---- Making one ---- */
 
 /* An entry that a look-up by the hash of a CA's name would open: "4042bcee.0". */
 static bool is_hashed(const char *name)
@@ -69,38 +61,6 @@ static int trust(struct tls_client *c, const struct tls_client_config *config, s
 	return 0;
 }
 
-/* Written again and compared, because OpenSSL's decoder takes spaces and stray bits. */
-static bool read_pin(struct str text, uint8_t pin_out[TLS_PIN_SIZE])
-{
-	uint8_t bytes[PIN_BASE64 / 4 * 3 + 1];
-	char again[TLS_PIN_TEXT];
-	if (text.n != TLS_PIN_TEXT - 1 ||
-		EVP_DecodeBlock(bytes, (const uint8_t *)text.p + strlen(PIN_PREFIX), PIN_BASE64) <
-			0)
-		return false;
-	tls_pin_text(bytes, again);
-	if (!str_eq(text, str_from(again)))
-		return false;
-	memcpy(pin_out, bytes, TLS_PIN_SIZE);
-	return true;
-}
-
-bool tls_is_pin(struct str text)
-{
-	uint8_t pin[TLS_PIN_SIZE];
-	return read_pin(text, pin);
-}
-
-static int parse_pin(const char *text, uint8_t pin_out[TLS_PIN_SIZE], struct error *err)
-{
-	return read_pin(str_from(text), pin_out)
-		       ? 0
-		       : error_set(err, -EINVAL,
-				 "\"%.80s\" is no pin: it is " PIN_PREFIX
-				 " and %d characters of base64, as the exit node prints it",
-				 text, PIN_BASE64);
-}
-
 static int show(SSL_CTX *ctx, const struct tls_client_config *config, struct error *err)
 {
 	struct tls_certificate c;
@@ -121,7 +81,7 @@ static int set_up(struct tls_client *c, const struct tls_client_config *config, 
 	c->insecure = config->insecure;
 	c->verify_later = config->verify_later;
 	c->pinned = config->pin;
-	int r = config->pin ? parse_pin(config->pin, c->pin, err) : 0;
+	int r = config->pin ? tls_pin_parse(config->pin, c->pin, err) : 0;
 	r = r ? r : tls_context_init(&c->context, TLS_client_method(), err);
 	r = r ? r : trust(c, config, err);
 	if (!r && config->key && !config->cert)
@@ -161,45 +121,4 @@ struct tls_client *tls_client_unref(struct tls_client *c)
 	tls_context_deinit(&c->context);
 	free(c);
 	return NULL;
-}
-
-/* ---- One connection ---- */
-
-/* The name without brackets, zone and trailing dot, none of which a certificate has. */
-static void bare_host(const char *host, char out[HOSTNAME_SIZE])
-{
-	size_t n = strcspn(host, "%");
-	if (n && host[0] == '[') {
-		host++;
-		n = strcspn(host, "%]");
-	} else if (n && host[n - 1] == '.') {
-		n--;
-	}
-	n = n < HOSTNAME_SIZE ? n : HOSTNAME_MAX;
-	memcpy(out, host, n);
-	out[n] = 0;
-}
-
-static bool aim(SSL *ssl, const char *host, bool alpn)
-{
-	static const uint8_t http1[] = "\x08http/1.1";
-	char name[HOSTNAME_SIZE];
-	uint8_t address[sizeof(struct in6_addr)];
-	bare_host(host, name);
-	if (alpn && SSL_set_alpn_protos(ssl, http1, sizeof http1 - 1) != 0)
-		return false;
-	if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
-		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
-	/* An empty name would mean that any is right. */
-	return name[0] && SSL_set1_host(ssl, name) && SSL_set_tlsext_host_name(ssl, name);
-}
-
-struct tls *tls_connect(struct tls_client *c, const char *host, bool alpn)
-{
-	struct tls *tls = tls_new(&c->context);
-	if (!tls)
-		return NULL;
-	tls->client = tls_client_ref(c);
-	SSL_set_connect_state(tls->ssl);
-	return aim(tls->ssl, host, alpn) ? tls : tls_free(tls);
 }

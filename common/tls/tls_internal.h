@@ -37,9 +37,14 @@ int tls_certificate_load(struct tls_certificate *c, const char *path, const char
 	struct error *err);
 void tls_certificate_deinit(struct tls_certificate *c);
 bool tls_certificate_covers(const struct tls_certificate *c, struct str host, bool wildcards);
+
+/* ---- Pins (tls_pin.c) ---- */
+
 /* SHA-256 of the SubjectPublicKeyInfo; false: out of memory. */
 bool tls_spki(X509 *x, uint8_t digest_out[TLS_PIN_SIZE]);
 void tls_pin_text(const uint8_t digest[TLS_PIN_SIZE], char pin_out[TLS_PIN_TEXT]);
+/* 0, or -EINVAL with a sentence. */
+int tls_pin_parse(const char *text, uint8_t pin_out[TLS_PIN_SIZE], struct error *err);
 
 /* ---- Tickets (tls_tickets.c) ---- */
 
@@ -60,9 +65,9 @@ void tls_tickets_deinit(struct tls_tickets *t);
 /* Makes the context of a server ask its `tickets` for keys, and whether a ticket may be used. */
 int tls_tickets_serve(SSL_CTX *ctx, struct error *err);
 
-/* ---- Contexts ---- */
+/* ---- Contexts (tls_context.c, tls_choice.c, tls_error.c) ---- */
 
-/* What a connection needs of whoever it belongs to: the head of both structs below. */
+/* What a connection needs of its side: the head of both structs below. */
 struct tls_context {
 	atomic_uint refs;
 	SSL_CTX *ctx;
@@ -94,8 +99,14 @@ struct tls_client {
 /* The context with what both sides have in common. 0, -ENOMEM with a sentence. */
 int tls_context_init(struct tls_context *context, const SSL_METHOD *method, struct error *err);
 void tls_context_deinit(struct tls_context *context);
-/* The certificates for a name as the peer wrote it. */
-struct tls_choice tls_server_pick(const struct tls_server *s, struct str sni);
+/* NULL: out of memory. Neither of its two sides is set yet. */
+struct tls *tls_new(struct tls_context *context);
+
+/* Sets `usual`: the first certificate, and those of other kinds that are for its first name. */
+void tls_choose_usual(struct tls_server *s);
+/* Makes the context of a server choose certificates and protocol for each connection. */
+void tls_choice_serve(SSL_CTX *ctx);
+
 /* "<what>: <OpenSSL's reason>". Returns `code`. */
 int tls_error(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -129,12 +140,23 @@ struct tls {
 	bool plain_http;              /* but an answer of HTTP */
 };
 
-struct tls *tls_new(struct tls_context *context);
+/* How OpenSSL reads and writes in one (tls_bio.c). NULL: out of memory. */
+BIO_METHOD *tls_bio_method(void);
+
+/* ---- Complaints (tls_complaint.c) ---- */
+
 /* Keeps the first complaint of a connection. */
 void tls_complain(struct tls *tls, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* In the place of it; owned. */
+/* In the place of it; owned; NULL: none. */
 void tls_complain_instead(struct tls *tls, char *text);
+
+/* ---- Names (tls_names.c) ---- */
+
+/* "a.example", "a.example and b.example", "a.example, b.example and others", "no name". */
+void tls_names(X509 *x, char out[TLS_NAMES_SIZE]);
+/* The name of the CA; false: it has none. */
+bool tls_issuer(X509 *x, char out[TLS_NAMES_SIZE]);
 
 /* ---- Dates (tls_time.c) ---- */
 
@@ -142,12 +164,9 @@ void tls_dates_of(X509 *x, struct tls_dates *out);
 /* The certificate, or its CA's, is not valid now. */
 void tls_complain_of_dates(struct tls *tls, X509 *x, bool ca);
 
-/* ---- Verification (tls_verdict.c) ---- */
+/* ---- Verification (tls_verify.c) ---- */
 
-/* "a.example", "a.example and b.example", "a.example, b.example and others", "no name". */
-void tls_names(X509 *x, char out[TLS_NAMES_SIZE]);
-
-/* For SSL_CTX_set_cert_verify_callback(). */
+/* For SSL_CTX_set_cert_verify_callback(): 1 lets the handshake go on. */
 int tls_verify(X509_STORE_CTX *store, void *arg);
 /* Says why OpenSSL failed, as far as it has a reason waiting on this thread. */
 void tls_explain(struct tls *tls);
