@@ -30,7 +30,7 @@ struct judgement {
 	const struct launch *side;
 	void *opts;
 	struct config *config;
-	size_t strangers;  /* options in the file that this side does not know */
+	size_t unknown;    /* options in the file that this side does not know */
 	struct error err;  /* why it is none of this side's; "" when it is */
 	struct error note; /* of the token; "": none */
 };
@@ -56,7 +56,7 @@ static void found(void *arg, const char *sentence)
 static int load(struct judgement *j, const struct request *q)
 {
 	if (!q->side)
-		return config_load_file(j->config, q->path, &j->strangers, &j->err);
+		return config_load_file(j->config, q->path, &j->unknown, &j->err);
 	int r = config_load(j->config, q->argc, q->argv, &j->err);
 	return r == CONFIG_HELP ? error_set(&j->err, -1, "the command line asks for help") : r;
 }
@@ -106,7 +106,7 @@ static struct judgement *best_of(struct judgement *v, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct judgement *j = &v[i];
 		bool better = !j->err.text[0] && best->err.text[0];
-		if (better || (j->strangers < best->strangers && best->err.text[0]))
+		if (better || (j->unknown < best->unknown && best->err.text[0]))
 			best = j;
 	}
 	return best;

@@ -33,4 +33,4 @@ int config_add_note(struct config *c, const char *text, struct error *err);
 int config_read_argv(struct config *c, int argc, char **argv, struct error *err);
 
 /* The YAML file; how many options in it the table does not know, also on failure. */
-int config_read_file(struct config *c, const char *path, size_t *strangers_out, struct error *err);
+int config_read_file(struct config *c, const char *path, size_t *unknown_out, struct error *err);

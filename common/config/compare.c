@@ -61,14 +61,16 @@ void config_dump(const struct config *c, bool given, void (*fn)(void *arg, const
 }
 
 void config_compare(const struct config *was, const struct config *is,
-	void (*differs)(void *arg, const struct option_row *row, const char *was, const char *is),
+	void (*on_difference)(void *arg, const struct option_row *row, const char *was,
+		const char *is),
 	void *arg)
 {
 	for (size_t i = 0; i < was->table->n; i++) {
 		const struct option_row *row = &was->table->rows[i];
 		char before[CONFIG_VALUE_SIZE], now[CONFIG_VALUE_SIZE];
 		if (!value_same(row, was->values, is->values))
-			differs(arg, row, value_format(row, was->values, before, sizeof before),
+			on_difference(arg, row,
+				value_format(row, was->values, before, sizeof before),
 				value_format(row, is->values, now, sizeof now));
 	}
 }

@@ -45,17 +45,18 @@ int config_load_again(struct config *c, const struct config *before, struct erro
 
 /*
  * The file alone, and the defaults; what is required and not in it is said by config_note(). `path`
- * must outlive the object. `strangers_out` is how many of its options the table does not know: of
+ * must outlive the object. `unknown_out` is how many of its options the table does not know: of
  * several tables it was meant for the one with the fewest. It is set on failure as well.
  */
-int config_load_file(struct config *c, const char *path, size_t *strangers_out, struct error *err);
+int config_load_file(struct config *c, const char *path, size_t *unknown_out, struct error *err);
 
 /*
- * Calls `differs` for each option that is not the same in both, with its values as the dump has them.
+ * Calls `on_difference` for each option that is not the same in both, with its values as the dump has them.
  * Both are of one table.
  */
 void config_compare(const struct config *was, const struct config *is,
-	void (*differs)(void *arg, const struct option_row *row, const char *was, const char *is),
+	void (*on_difference)(void *arg, const struct option_row *row, const char *was,
+		const char *is),
 	void *arg);
 
 /* Takes the values that cannot change while it runs from `running`. 0 or -ENOMEM. */

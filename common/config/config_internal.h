@@ -16,6 +16,9 @@ struct config {
 	struct config_origin origins[]; /* one a row */
 };
 
+/* Where the row's value came from. */
+struct config_origin *config_origin_of(struct config *c, const struct option_row *row);
+
 /* "command line", "tunnel.yaml:7"; returns `to`. */
 const char *config_place(const struct option_row *row, const struct config_origin *o, char *to,
 	size_t size);

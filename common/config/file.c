@@ -147,9 +147,9 @@ static int apply_entry(const struct entry *e, const struct tree_node *node, stru
 	return apply_values(e, at, node, at.group || takes_list(at.row), err);
 }
 
-int config_read_file(struct config *c, const char *path, size_t *strangers_out, struct error *err)
+int config_read_file(struct config *c, const char *path, size_t *unknown_out, struct error *err)
 {
-	*strangers_out = 0;
+	*unknown_out = 0;
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return file_error(err, -errno, path, FILE_READ,
@@ -162,8 +162,7 @@ int config_read_file(struct config *c, const char *path, size_t *strangers_out, 
 	for (const struct tree_node *node = root->child; node; node = node->next) {
 		const char *near =
 			option_nearest_key(config_table(c), node->key, strlen(node->key));
-		*strangers_out +=
-			!find(config_table(c), node->key).row && !is_meant(near, node->key);
+		*unknown_out += !find(config_table(c), node->key).row && !is_meant(near, node->key);
 	}
 	for (const struct tree_node *node = root->child; node && !r; node = node->next)
 		r = apply_entry(&e, node, err);

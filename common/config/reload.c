@@ -19,7 +19,7 @@ struct reloader {
 	struct list readings;
 };
 
-/* An option that differs, until it is certain that there will be a change to tell of. */
+/* An option that on_difference, until it is certain that there will be a change to tell of. */
 struct change {
 	struct list link;
 	const struct option_row *row;
@@ -137,8 +137,8 @@ static int load(struct reloader *r, const struct reading *running, struct readin
 }
 
 int reloader_load(struct reloader *r, const void *running,
-	void (*differs)(void *arg, const struct reload_difference *d), void *arg, void **opts_out,
-	struct error *err)
+	void (*on_difference)(void *arg, const struct reload_difference *d), void *arg,
+	void **opts_out, struct error *err)
 {
 	const struct reading *before = find(r, running);
 	struct reading *reading = before ? reading_new(r) : NULL;
@@ -155,7 +155,7 @@ int reloader_load(struct reloader *r, const void *running,
 		struct change *c = list_entry(it, struct change, link);
 		struct reload_difference d = {c->row->name, c->row->reloadable, c->was, c->is};
 		if (!e && c->was && c->is)
-			differs(arg, &d);
+			on_difference(arg, &d);
 	}
 	forget(&changes);
 	if (e) {

@@ -42,13 +42,13 @@ struct reloader *reloader_new(const struct reload_side *side, const struct confi
 struct reloader *reloader_end(struct reloader *r);
 
 /*
- * Reads everything again. `differs` is called for each option that is not as in `running`, an earlier
+ * Reads everything again. `on_difference` is called for each option that is not as in `running`, an earlier
  * reading. In the new one, options that are not reloadable are as in `running`. Errors, with a
  * sentence, mean that nothing changes.
  */
 int reloader_load(struct reloader *r, const void *running,
-	void (*differs)(void *arg, const struct reload_difference *d), void *arg, void **opts_out,
-	struct error *err);
+	void (*on_difference)(void *arg, const struct reload_difference *d), void *arg,
+	void **opts_out, struct error *err);
 
 /* Frees a reading; the first is left to its owner. */
 void reloader_free(struct reloader *r, void *opts);

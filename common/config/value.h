@@ -25,6 +25,9 @@ int value_set(const struct option_row *row, void *values, struct str text, struc
  */
 int value_begin(const struct option_row *group, void *values, const char *place, struct error *err);
 
+/* The same with every field empty, so that the element can be cleared whatever follows. 0 or -ENOMEM. */
+int value_append_element(const struct option_row *group, struct option_group *g, const char *place);
+
 /* Frees and, for a secret, wipes what the field owns; leaves it zeroed. */
 void value_clear(const struct option_row *row, void *values);
 

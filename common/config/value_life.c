@@ -1,4 +1,4 @@
-/* Values as things that are owned: empty, begun, cleared, compared, copied. */
+/* Values as things that are owned: empty, cleared, compared, copied. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +24,7 @@ void value_zero(const struct option_row *row, void *values)
 	memset(option_field(row, values), 0, sizes[row->type]);
 }
 
-/* Empty fields, all of them, so that the element can be cleared whatever comes. */
-static int append_element(const struct option_row *row, struct option_group *g, const char *place)
+int value_append_element(const struct option_row *row, struct option_group *g, const char *place)
 {
 	void *v = realloc(g->v, (g->n + 1) * row->element);
 	if (v)
@@ -39,23 +38,6 @@ static int append_element(const struct option_row *row, struct option_group *g, 
 	g->places[g->n++] = copy;
 	memset(option_group_last(row, g), 0, row->element);
 	return 0;
-}
-
-int value_begin(const struct option_row *row, void *values, const char *place, struct error *err)
-{
-	struct option_group *g = option_field(row, values);
-	if (g->n >= VALUE_LIST_MAX)
-		return error_set(err, -EINVAL, "more than %d of them", VALUE_LIST_MAX);
-	if (append_element(row, g, place))
-		return error_set(err, -ENOMEM, "no memory");
-	int r = 0;
-	for (size_t i = 0; !r && i < row->group->n; i++) {
-		const struct option_row *inner = &row->group->rows[i];
-		if (inner->default_text)
-			r = value_set(inner, option_group_last(row, g),
-				str_from(inner->default_text), err);
-	}
-	return r;
 }
 
 static void clear_group(const struct option_row *row, struct option_group *g)
@@ -209,7 +191,7 @@ static int copy_group(const struct option_row *row, struct option_group *to,
 	int r = 0;
 	for (size_t i = 0; !r && i < from->n; i++) {
 		void *element = (char *)from->v + i * row->element;
-		r = append_element(row, to, from->places[i]);
+		r = value_append_element(row, to, from->places[i]);
 		for (size_t j = 0; !r && j < row->group->n; j++)
 			r = value_copy(&row->group->rows[j], option_group_last(row, to), element);
 	}

@@ -553,19 +553,19 @@ static void test_places(void **state)
 static void test_file_alone(void **state)
 {
 	struct error err;
-	size_t strangers;
+	size_t unknown;
 	struct dump d = {""};
 	setenv("TEST_TEXT", "env", 1);
 	write_file("flag: true\nnonsense: 1\nmore: 2\n");
 	struct config *c = config_new(&table, &values);
-	assert_int_equal(config_load_file(c, file_path, &strangers, &err), -EINVAL);
-	assert_int_equal(strangers, 2);
+	assert_int_equal(config_load_file(c, file_path, &unknown, &err), -EINVAL);
+	assert_int_equal(unknown, 2);
 	config_free(c);
 
 	write_file("things: [{thing: a}]\n");
 	c = config_new(&table, &values);
-	assert_int_equal(config_load_file(c, file_path, &strangers, &err), 0);
-	assert_int_equal(strangers, 0);
+	assert_int_equal(config_load_file(c, file_path, &unknown, &err), 0);
+	assert_int_equal(unknown, 0);
 	assert_string_equal(values.text, "none"); /* not the environment's */
 	config_dump(c, true, dump_line, &d);
 	assert_memory_equal(d.text, "thing = a (", 11);
