@@ -58,10 +58,10 @@ def symbols(build, nm, found):
         yield found[name], letter, symbol
 
 
-def arrows(build, nm):
+def arrows(build, nm, found):
     """(from, to) -> the symbols because of which the one file needs the other."""
     defined, needed = {}, []
-    for path, letter, symbol in symbols(build, nm, objects(build)):
+    for path, letter, symbol in symbols(build, nm, found):
         if letter in DEFINED:
             defined.setdefault(symbol, path)
         elif letter == UNDEFINED:
@@ -74,6 +74,15 @@ def arrows(build, nm):
         if other and other != path:
             graph.setdefault((path, other), set()).add(symbol)
     return graph
+
+
+def shared_libraries(found):
+    """Each room is a library of its own, so that a wrong arrow fails to link, too."""
+    together = {}
+    for name, path in found.items():
+        together.setdefault(pathlib.Path(name).parent, set()).add(rooms.room_of(path))
+    return [f"{library}: one library of several rooms: {', '.join(sorted(inside))}"
+            for library, inside in together.items() if len(inside) > 1]
 
 
 def circles(graph):
@@ -199,14 +208,15 @@ def main():
     options = [argument for argument in sys.argv[1:] if argument.startswith("--")]
     places = [argument for argument in sys.argv[1:] if argument not in options]
     build, nm = places + [sources.root() / "build", "nm"][len(places):]
-    graph = arrows(pathlib.Path(build), nm)
-    known = rooms.known()
+    build = pathlib.Path(build)
+    found = objects(build)
+    graph, known = arrows(build, nm, found), rooms.known()
     if "--report" in options:
         report(graph, known)
     elif "--table" in options:
         table(graph, known)
     else:
-        sources.finish(complaints(graph, known))
+        sources.finish(complaints(graph, known) + shared_libraries(found))
 
 
 main()
