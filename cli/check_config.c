@@ -1,5 +1,5 @@
 /*
- * tunnel check-config: judges a file, without the command line, the environment or the token, and which side
+ * tunnel check-config: checks a file, without the command line, the environment or the token, and which side
  * it is for shows in its options; or all that `tunnel server` or `tunnel client` would be given. Nothing is
  * opened for visitors, and nobody is dialled.
  */
@@ -16,7 +16,7 @@
 
 #define COMMAND "check-config"
 
-/* What is to be judged, and how strictly. */
+/* What is to be checked, and how strictly. */
 struct request {
 	bool strict; /* what is found is a mistake */
 	bool quiet;  /* only that is said */
@@ -26,7 +26,7 @@ struct request {
 	char **argv;
 };
 
-struct judgement {
+struct verdict {
 	const struct launch *side;
 	void *opts;
 	struct config *config;
@@ -53,7 +53,7 @@ static void found(void *arg, const char *sentence)
 
 /* ---- Judging ---- */
 
-static int load(struct judgement *j, const struct request *q)
+static int load(struct verdict *j, const struct request *q)
 {
 	if (!q->side)
 		return config_load_file(j->config, q->path, &j->unknown, &j->err);
@@ -65,7 +65,7 @@ static int load(struct judgement *j, const struct request *q)
  * systemd hides a unit's credentials from its ExecReload=. The service has read that one at its start, and
  * it stays what it is until the next.
  */
-static int find_token(struct judgement *j)
+static int find_token(struct verdict *j)
 {
 	struct launch_fields f = j->side->fields(j->opts);
 	int r = launch_find_token(j->side, j->opts, &j->note, &j->err);
@@ -75,7 +75,7 @@ static int find_token(struct judgement *j)
 	return 0;
 }
 
-static void judge(struct judgement *j, const struct request *q)
+static void check(struct verdict *j, const struct request *q)
 {
 	error_set(&j->err, 0, "no memory");
 	j->opts = calloc(1, j->side->size);
@@ -91,7 +91,7 @@ static void judge(struct judgement *j, const struct request *q)
 		j->err.text[0] = 0;
 }
 
-static void judgement_deinit(struct judgement *j)
+static void verdict_deinit(struct verdict *j)
 {
 	if (j->config)
 		j->side->deinit(j->opts);
@@ -100,11 +100,11 @@ static void judgement_deinit(struct judgement *j)
 }
 
 /* One that either side could take is told as the first's; it says little anyway. */
-static struct judgement *best_of(struct judgement *v, size_t n)
+static struct verdict *best_of(struct verdict *v, size_t n)
 {
-	struct judgement *best = &v[0];
+	struct verdict *best = &v[0];
 	for (size_t i = 0; i < n; i++) {
-		struct judgement *j = &v[i];
+		struct verdict *j = &v[i];
 		bool better = !j->err.text[0] && best->err.text[0];
 		if (better || (j->unknown < best->unknown && best->err.text[0]))
 			best = j;
@@ -113,7 +113,7 @@ static struct judgement *best_of(struct judgement *v, size_t n)
 }
 
 /* A file alone says nothing of a token that is given otherwise. */
-static void inspect(struct judgement *j, const struct request *q, struct findings *f)
+static void inspect(struct verdict *j, const struct request *q, struct findings *f)
 {
 	struct error err;
 	struct launch_fields fields = j->side->fields(j->opts);
@@ -130,7 +130,7 @@ static void print_option(void *arg, const char *text)
 	print_line(stdout, "  ", text);
 }
 
-static void print_valid(const struct judgement *j, const struct request *q, bool either)
+static void print_valid(const struct verdict *j, const struct request *q, bool either)
 {
 	const char *side = either ? "server or client" : j->side->table->command;
 	if (q->path)
@@ -146,9 +146,9 @@ static void print_valid(const struct judgement *j, const struct request *q, bool
 	fflush(stdout); /* before what is said on standard error */
 }
 
-static int tell(struct judgement *v, size_t n, const struct request *q)
+static int tell(struct verdict *v, size_t n, const struct request *q)
 {
-	struct judgement *best = best_of(v, n);
+	struct verdict *best = best_of(v, n);
 	bool either = n > 1;
 	for (size_t i = 0; i < n; i++)
 		either = either && !v[i].err.text[0];
@@ -223,13 +223,12 @@ int command_check_config(int argc, char **argv)
 	int status = parse(&q, argc, argv);
 	if (!q.path && !q.side)
 		return status;
-	struct judgement v[] = {{.side = q.side ? q.side : &launch_server},
-		{.side = &launch_client}};
+	struct verdict v[] = {{.side = q.side ? q.side : &launch_server}, {.side = &launch_client}};
 	size_t n = q.side ? 1 : ARRAY_LEN(v);
 	for (size_t i = 0; i < n; i++)
-		judge(&v[i], &q);
+		check(&v[i], &q);
 	status = tell(v, n, &q);
 	for (size_t i = 0; i < n; i++)
-		judgement_deinit(&v[i]);
+		verdict_deinit(&v[i]);
 	return status;
 }

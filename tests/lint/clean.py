@@ -13,7 +13,7 @@ TEXT |= {".html", ".css", ".js", ""}
 DATA = {"corpus", "data"}
 
 
-def judge(path, line):
+def check(path, line):
     """What is wrong with a line, without its end."""
     if line.endswith("\r"):
         return "ends in a carriage return"
@@ -42,7 +42,7 @@ def main():
         if content and not content.endswith("\n"):
             complaints.append(f"{path}: the last line has no end")
         for number, line in enumerate(content.split("\n"), 1):
-            wrong = judge(path, line)
+            wrong = check(path, line)
             if wrong:
                 complaints.append(f"{path}:{number}: {wrong}")
     sources.finish(complaints)

@@ -33,7 +33,7 @@ SYSTEM = re.compile(
 GENERATED = {"version.h", "cli/libraries.h"}
 
 
-def judge_own(path, name, known):
+def check_own(path, name, known):
     """A quoted include: None, or what is wrong with it."""
     if name in GENERATED:
         return None
@@ -55,7 +55,7 @@ def judge_own(path, name, known):
     return f'"{name}": {room} must not include {other}'
 
 
-def judge_library(path, name):
+def check_library(path, name):
     """An include in angle brackets: None, or what is wrong with it."""
     for pattern, places in LIBRARIES.items():
         if re.match(pattern, name):
@@ -71,7 +71,7 @@ def main():
     known = rooms.known()
     complaints = []
     for path, number, mark, name in rooms.includes(".c", ".h"):
-        wrong = judge_own(path, name, known) if mark == '"' else judge_library(path, name)
+        wrong = check_own(path, name, known) if mark == '"' else check_library(path, name)
         if wrong:
             complaints.append(f"{path}:{number}: {wrong}")
     sources.finish(complaints)

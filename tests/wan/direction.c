@@ -8,7 +8,7 @@
 #define NS 1000000000u /* in a second */
 
 /* splitmix64: any seed will do, and each step is one packet's. */
-static double roll(struct direction *d)
+static double random_share(struct direction *d)
 {
 	uint64_t z = (d->dice += 0x9e3779b97f4a7c15u);
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -57,7 +57,7 @@ int direction_take(struct direction *d, const void *data, size_t size, uint64_t 
 {
 	const struct terms *t = &d->terms;
 	/* Both for every packet, so that one packet's luck does not shift that of all behind it. */
-	bool lost = roll(d) < t->loss, late = roll(d) < t->reorder;
+	bool lost = random_share(d) < t->loss, late = random_share(d) < t->reorder;
 	if (lost) {
 		d->counts.lost++;
 		return 0;

@@ -23,12 +23,12 @@
 #include "net/link_io.h"
 #include "net/listener.h"
 
-#define TRUNKS 32
+#define NODE_LINKS 32
 
 struct node;
 
 /* The exit node's end of one link. */
-struct trunk {
+struct node_link {
 	struct link_io io;
 	struct node *node;
 	struct conn conn; /* until its request is whole */
@@ -45,7 +45,7 @@ struct node {
 	struct random_pool random;
 	struct token_key *key;
 	uint8_t instance[CONTROL_INSTANCE];
-	struct trunk trunks[TRUNKS];
+	struct node_link links[NODE_LINKS];
 	size_t n; /* that ever came */
 	uint8_t id[CONTROL_SESSION], secret[CONTROL_SECRET];
 	bool no_joins; /* closes who joins, as one does who does not know the session */
@@ -54,26 +54,26 @@ struct node {
 	bool in_between;        /* its exporter value is not the client's */
 };
 
-static struct trunk *trunk_of(struct link *l)
+static struct node_link *node_link_of(struct link *l)
 {
-	return container_of(link_io_of(l), struct trunk, io);
+	return container_of(link_io_of(l), struct node_link, io);
 }
 
 static const struct token_key *on_find_key(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
 {
-	return trunk_of(l)->node->key;
+	return node_link_of(l)->node->key;
 }
 
 static void on_up(struct link *l, const struct control *hello)
 {
-	struct trunk *t = trunk_of(l);
+	struct node_link *t = node_link_of(l);
 	t->up = true;
 	t->resumed = hello->hello.resume_given;
 	if (t->resumed)
 		assert_memory_equal(hello->hello.resume, t->node->secret, CONTROL_SECRET);
 }
 
-static void on_join(struct trunk *t, const struct control *m)
+static void on_join(struct node_link *t, const struct control *m)
 {
 	struct link *l = &t->io.link;
 	assert_memory_equal(m->join.session, t->node->id, CONTROL_SESSION);
@@ -84,7 +84,7 @@ static void on_join(struct trunk *t, const struct control *m)
 		link_close(l, LINK_END_REFUSED, "no such session");
 }
 
-static void on_publish(struct trunk *t, const struct control *m)
+static void on_publish(struct node_link *t, const struct control *m)
 {
 	struct node *node = t->node;
 	struct link *l = &t->io.link;
@@ -103,7 +103,7 @@ static void on_publish(struct trunk *t, const struct control *m)
 
 static void on_control(struct link *l, struct control *m)
 {
-	struct trunk *t = trunk_of(l);
+	struct node_link *t = node_link_of(l);
 	if (m->type == CONTROL_JOIN) {
 		assert_int_equal(t->messages, 0);
 		on_join(t, m);
@@ -125,7 +125,7 @@ static void on_goaway(struct link *l, uint8_t reason)
 {
 }
 
-static const struct link_ops trunk_ops = {
+static const struct link_ops node_link_ops = {
 	.find_key = on_find_key,
 	.up = on_up,
 	.control = on_control,
@@ -136,7 +136,7 @@ static const struct link_ops trunk_ops = {
 
 static void on_ended(struct link_io *c)
 {
-	container_of(c, struct trunk, io)->ended = true;
+	container_of(c, struct node_link, io)->ended = true;
 }
 
 static void on_changed(struct conn *conn)
@@ -146,16 +146,16 @@ static void on_changed(struct conn *conn)
 static void on_accepted(struct listener *l, int fd, const struct address *peer)
 {
 	struct node *node = container_of(l, struct node, listener);
-	assert_true(node->n < TRUNKS);
-	struct trunk *t = &node->trunks[node->n++];
-	*t = (struct trunk){.node = node};
+	assert_true(node->n < NODE_LINKS);
+	struct node_link *t = &node->links[node->n++];
+	*t = (struct node_link){.node = node};
 	assert_int_equal(conn_init(&t->conn, node->loop, fd, on_changed), 0);
 	if (node->tls)
 		assert_int_equal(conn_start_tls(&t->conn, tls_accept(node->tls, true), NULL, 0), 0);
 }
 
 /* Answers a link request that is whole by now. */
-static void trunk_begin(struct trunk *t)
+static void node_link_begin(struct node_link *t)
 {
 	struct node *node = t->node;
 	char answer[UPGRADE_RESPONSE_MAX];
@@ -188,8 +188,8 @@ static void trunk_begin(struct trunk *t)
 		config.cb_given = tls_exporter(detached.tls, config.cb);
 		config.cb[0] ^= node->in_between;
 	}
-	assert_int_equal(link_io_start(&t->io, node->loop, detached, &trunk_ops, &config, NULL, 0,
-				 on_ended),
+	assert_int_equal(link_io_start(&t->io, node->loop, detached, &node_link_ops, &config, NULL,
+				 0, on_ended),
 		0);
 }
 
@@ -211,8 +211,8 @@ static void turn(struct scene *s)
 {
 	loop_turn(s->loop);
 	for (size_t i = 0; i < s->node.n; i++)
-		if (!s->node.trunks[i].begun)
-			trunk_begin(&s->node.trunks[i]);
+		if (!s->node.links[i].begun)
+			node_link_begin(&s->node.links[i]);
 }
 
 static void on_tick(struct loop_timer *timer)
@@ -303,10 +303,10 @@ static void end(struct scene *s)
 	publications_deinit(&s->publications);
 	upstreams_deinit(&s->upstreams);
 	for (size_t i = 0; i < s->node.n; i++) {
-		if (s->node.trunks[i].begun)
-			link_io_deinit(&s->node.trunks[i].io);
+		if (s->node.links[i].begun)
+			link_io_deinit(&s->node.links[i].io);
 		else
-			conn_close(&s->node.trunks[i].conn);
+			conn_close(&s->node.links[i].conn);
 	}
 	listener_close(&s->node.listener);
 	random_pool_deinit(&s->node.random);
@@ -328,7 +328,7 @@ static size_t count_joined(const struct scene *s)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s->node.n; i++)
-		n += s->node.trunks[i].joined;
+		n += s->node.links[i].joined;
 	return n;
 }
 
@@ -336,7 +336,7 @@ static size_t count_published(const struct scene *s)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s->node.n; i++)
-		n += s->node.trunks[i].publishes;
+		n += s->node.links[i].publishes;
 	return n;
 }
 
@@ -347,9 +347,9 @@ static void test_joins(void **state)
 	begin(&s, 3);
 	UNTIL(&s, count_up(&s) == 3 && count_joined(&s) == 2);
 	assert_int_equal(s.node.n, 3);
-	assert_false(s.node.trunks[0].joined);
+	assert_false(s.node.links[0].joined);
 	for (size_t i = 0; i < 3; i++)
-		assert_false(s.node.trunks[i].resumed);
+		assert_false(s.node.links[i].resumed);
 	assert_int_equal(count_published(&s), 1);
 	assert_int_equal(publications_count(&s.publications, PUBLICATION_GRANTED), 1);
 	end(&s);
@@ -373,11 +373,11 @@ static void test_one_lost(void **state)
 		struct scene s;
 		begin(&s, 2);
 		UNTIL(&s, count_joined(&s) == 1);
-		link_close(&s.node.trunks[lost].io.link, LINK_END_LOCAL, "test");
+		link_close(&s.node.links[lost].io.link, LINK_END_LOCAL, "test");
 		UNTIL(&s, count_joined(&s) == 2);
 		assert_int_equal(s.node.n, 3);
-		assert_true(s.node.trunks[2].joined);
-		assert_false(s.node.trunks[2].resumed);
+		assert_true(s.node.links[2].joined);
+		assert_false(s.node.links[2].resumed);
 		assert_int_equal(count_published(&s), 1);
 		assert_int_equal(publications_count(&s.publications, PUBLICATION_GRANTED), 1);
 		end(&s);
@@ -391,25 +391,25 @@ static void test_all_lost(void **state)
 	begin(&s, 3);
 	UNTIL(&s, count_joined(&s) == 2);
 	for (size_t i = 0; i < 3; i++)
-		link_close(&s.node.trunks[i].io.link, LINK_END_LOCAL, "test");
+		link_close(&s.node.links[i].io.link, LINK_END_LOCAL, "test");
 	UNTIL(&s, count_joined(&s) == 4 && count_up(&s) == 3);
 	size_t resumed = 0;
 	for (size_t i = 3; i < s.node.n; i++)
-		resumed += s.node.trunks[i].resumed && !s.node.trunks[i].joined;
+		resumed += s.node.links[i].resumed && !s.node.links[i].joined;
 	assert_true(resumed >= 1);
 	assert_int_equal(publications_count(&s.publications, PUBLICATION_GRANTED), 1);
 	end(&s);
 }
 
 /* An exit node that is away sees one knocking, not three. */
-static void test_one_knocks(void **state)
+static void test_one_dials(void **state)
 {
 	struct scene s;
 	begin(&s, 3);
 	UNTIL(&s, count_joined(&s) == 2);
 	listener_close(&s.node.listener);
 	for (size_t i = 0; i < 3; i++)
-		link_close(&s.node.trunks[i].io.link, LINK_END_LOCAL, "test");
+		link_close(&s.node.links[i].io.link, LINK_END_LOCAL, "test");
 	UNTIL(&s, s.session.state == CLIENT_SESSION_DOWN);
 	for (uint64_t until = clock_now() + 300 * CLOCK_MS; clock_now() < until;) {
 		size_t trying = 0;
@@ -430,7 +430,7 @@ static void test_join_refused(void **state)
 	s.node.no_joins = true;
 	UNTIL(&s, count_joined(&s) >= 3);
 	assert_int_equal(s.session.state, CLIENT_SESSION_OPEN);
-	assert_false(s.node.trunks[0].ended);
+	assert_false(s.node.links[0].ended);
 	assert_int_equal(count_published(&s), 1);
 	s.node.no_joins = false;
 	UNTIL(&s, count_up(&s) == 2);
@@ -534,7 +534,7 @@ int main(void)
 		cmocka_unit_test(test_waits_for_the_session),
 		cmocka_unit_test(test_one_lost),
 		cmocka_unit_test(test_all_lost),
-		cmocka_unit_test(test_one_knocks),
+		cmocka_unit_test(test_one_dials),
 		cmocka_unit_test(test_join_refused),
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_wss),
