@@ -1,0 +1,97 @@
+"""What the documents for engineers name exists: files, structs, functions, constants, and the numbered
+rules that the sources cite."""
+
+import pathlib
+import re
+
+import sources
+
+DOCUMENTS = ["docs/architecture.md", "docs/decisions.md", "docs/protocol.md", "docs/security.md",
+             "CONTRIBUTING.md"]
+FOLDERS = ("base", "wire", "crypto", "config", "loop", "mux", "tls", "link", "net", "common", "cli",
+           "server", "client", "tests", "docs", "bench", "fuzz", "scripts", "systemd")
+SUFFIXES = ("", ".c", ".h", ".md", ".py", ".yaml")
+
+CODE = re.compile(r"`([^`\n]+)`")
+WORD = re.compile(r"[A-Za-z_]\w*")
+CALL = re.compile(r"(\w+)\(")
+PATH = re.compile(r"(?:[\w.-]+/)+[\w.*-]*|\w+\.[ch]\b")
+STRUCT = re.compile(r"struct (\w+)")
+FUNCTION = re.compile(r"(\w+)\(\)")
+CONSTANT = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+")
+FIELD = re.compile(r"(\w+)::(\w+)")
+
+CITED = re.compile(r"\brules? (\d+)((?:(?:, | and | to | or )\d+)*)")
+RULE = re.compile(r"^#+ Rule (\d+)$", re.M)
+
+# Names of others: libraries, the kernel, the environment.
+OTHERS = {"x", "Split", "Rekey", "ENCRYPT", "TCP_NOTSENT_LOWAT", "RESOLVE_BENEATH", "RLIMIT_MEMLOCK", "PP2_TYPE_ALPN",
+          "SO_RXQ_OVFL", "SO_RCVBUF", "SO_SNDBUF", "SO_REUSEPORT", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM",
+          "TUNNEL_TOKEN", "TUNNEL_BIN", "TUNNEL_REMOTE", "getaddrinfo", "connect", "sendmsg"}
+
+
+def known():
+    """For each kind of thing, what the sources have of it; the documents are not among them."""
+    texts = [sources.text(path) for path in sources.files(".c", ".h", ".py", ".build")]
+    words = {word for text in texts for word in WORD.findall(text)}
+    return {"struct": {name for text in texts for name in STRUCT.findall(text)},
+            "function": {name for text in texts for name in CALL.findall(text)},
+            "constant": words, "field": words}
+
+
+def exists(name, files):
+    """A path from the top, from a folder of common/, or a file's bare name; with or without its ending."""
+    name = name.rstrip("/*").lstrip("./")
+    return any(path == name + suffix or path.endswith("/" + name + suffix) or ("/" + path).find("/" + name + "/") >= 0
+               for path in files for suffix in SUFFIXES)
+
+
+def named(code):
+    """Pairs of what kind of thing a piece of code names, and the name."""
+    for path in PATH.findall(code):
+        if path.split("/")[0] in FOLDERS and not path.endswith("…"):
+            yield "file", path
+    for kind, pattern in (("struct", STRUCT), ("function", FUNCTION), ("constant", CONSTANT)):
+        for name in pattern.findall(code):
+            yield kind, name
+    for owner, field in FIELD.findall(code):
+        yield "field", owner
+        yield "field", field
+
+
+def check(document, files, there_is):
+    literal = False
+    for number, line in enumerate(sources.text(document).splitlines(), 1):
+        if line.startswith("```"):
+            literal = not literal
+        if literal:
+            continue
+        for code in CODE.findall(line):
+            for kind, name in named(code):
+                found = exists(name, files) if kind == "file" else name in there_is[kind] | OTHERS
+                if not found:
+                    yield "%s:%d: there is no %s %s" % (document, number, kind, name)
+
+
+def rules():
+    there = set(RULE.findall(sources.text("docs/protocol.md")))
+    if len(there) < 10:
+        yield "docs/protocol.md: its rules are no headings"
+    for path in list(sources.files(".c", ".h", ".py")) + [pathlib.Path("docs/security.md")]:
+        for number, line in enumerate(sources.text(path).splitlines(), 1):
+            for first, more in CITED.findall(line):
+                for cited in [first] + re.findall(r"\d+", more):
+                    if cited not in there:
+                        yield "%s:%d: docs/protocol.md has no rule %s" % (path, number, cited)
+
+
+def main():
+    files = [str(path) for path in sources.files()]
+    there_is = known()
+    complaints = list(rules())
+    for document in DOCUMENTS:
+        complaints += check(document, files, there_is)
+    sources.finish(complaints)
+
+
+main()
