@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +27,8 @@
 #include "server/control/registrar.h"
 #include "server/reload.h"
 #include "server/base/worker.h"
+#include "server/link/link_worker.h"
+#include "server/workers.h"
 #include "version.h"
 
 #define DRAIN_LOOK (50 * CLOCK_MS) /* how often a draining server looks whether it is done */
@@ -42,8 +43,7 @@ struct server {
 	struct node node;
 	struct registrar registrar;
 	struct loop *loop; /* of worker 0, on this thread */
-	pthread_t threads[WORKERS_MAX];
-	unsigned n_threads;
+	struct workers workers;
 	struct certificates certificates;
 	struct reload reload;
 	struct listeners listeners;
@@ -178,6 +178,7 @@ static void server_drain(struct server *s)
 		(unsigned)(s->opts->grace / CLOCK_S));
 	listeners_close(&s->listeners);
 	registrar_drain(&s->registrar);
+	workers_drain(&s->workers);
 	s->drain_until = loop_now(s->loop) + s->opts->grace;
 	loop_timer_set(&s->drain, loop_now(s->loop) + CLOCK_MS);
 }
@@ -214,68 +215,12 @@ static int server_make_workers(struct server *s)
 	uint64_t pseudonym;
 	random_bytes(&pseudonym, sizeof(pseudonym));
 	snprintf(n->pseudonym, sizeof(n->pseudonym), "tunnel-%016" PRIx64, pseudonym);
-	unsigned count = (unsigned)s->opts->workers;
-	for (unsigned i = 0; i < count; i++) {
-		struct worker *w = calloc(1, sizeof(*w));
-		if (!w)
-			return -ENOMEM;
-		/* What a worker is given depends on how many there are. */
-		n->n_workers = count;
-		int r = worker_init(w, n, i, s->opts);
-		n->n_workers = i;
-		if (r < 0) {
-			free(w);
-			return r;
-		}
-		n->workers[n->n_workers++] = w;
-	}
+	int r = workers_init(&s->workers, n, s->opts);
+	if (r < 0)
+		return r;
 	s->loop = n->workers[0]->loop;
 	registrar_init(&s->registrar, n);
 	return 0;
-}
-
-static void *server_thread(void *arg)
-{
-	struct worker *w = arg;
-	loop_run(w->loop);
-	return NULL;
-}
-
-/* Signals are the main thread's. */
-static int server_run_workers(struct server *s)
-{
-	sigset_t all, before;
-	int r = 0;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (r == 0 && s->n_threads + 1 < s->node.n_workers) {
-		r = pthread_create(&s->threads[s->n_threads], NULL, server_thread,
-			s->node.workers[s->n_threads + 1]);
-		s->n_threads += r == 0;
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
-}
-
-struct stop {
-	struct mail mail;
-	struct loop *loop;
-};
-
-static void stop_deliver(struct mail *mail)
-{
-	loop_stop(container_of(mail, struct stop, mail)->loop);
-}
-
-static void server_stop_workers(struct server *s)
-{
-	struct stop stops[WORKERS_MAX];
-	for (unsigned i = 0; i < s->n_threads; i++) {
-		stops[i] = (struct stop){{.deliver = stop_deliver}, s->node.workers[i + 1]->loop};
-		node_post(&s->node, i + 1, &stops[i].mail);
-	}
-	for (unsigned i = 0; i < s->n_threads; i++)
-		pthread_join(s->threads[i], NULL);
 }
 
 /* ---- Its life ---- */
@@ -325,7 +270,7 @@ static int server_start(struct server *s, struct error *err)
 		r = server_write_ready_file(s, err);
 	if (r < 0)
 		return r;
-	r = server_run_workers(s);
+	r = workers_run(&s->workers);
 	if (r < 0)
 		return error_set(err, r, "a thread cannot be started: %s", strerror(-r));
 	server_say_ready(s);
@@ -335,24 +280,18 @@ static int server_start(struct server *s, struct error *err)
 
 static void server_stop(struct server *s)
 {
-	struct node *n = &s->node;
 	listeners_close(&s->listeners);
-	server_stop_workers(s);
+	workers_stop(&s->workers);
 	certificates_deinit(&s->certificates);
-	n->over = true; /* one thread from here on */
-	for (unsigned i = 0; i < n->n_workers; i++)
-		worker_deinit(n->workers[i]);
+	workers_close(&s->workers);
 	registrar_deinit(&s->registrar);
 	if (s->loop) {
 		signals_deinit(&s->signals);
 		loop_timer_cancel(&s->watchdog);
 		loop_timer_cancel(&s->drain);
 	}
-	for (unsigned i = 0; i < n->n_workers; i++)
-		loop_free(n->workers[i]->loop);
-	for (unsigned i = 0; i < n->n_workers; i++)
-		free(n->workers[i]);
-	node_limits_deinit(n);
+	workers_deinit(&s->workers);
+	node_limits_deinit(&s->node);
 	keyring_deinit(&s->keyring);
 	state_dir_deinit(&s->files);
 }
@@ -363,7 +302,7 @@ int server_run(const struct server_options *opts, struct reloader *r)
 	struct error err;
 	int status = EXIT_FAILURE;
 	/* Its end takes them down however far the start came. */
-	node_limits_init(&s.node);
+	node_limits_init(&s.node, link_worker_evict);
 	log_info("tunnel %s, exit node", TUNNEL_VERSION);
 	if (server_start(&s, &err) < 0) {
 		log_error("%s", err.text);

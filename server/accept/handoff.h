@@ -23,7 +23,7 @@ struct listener_config {
 	bool visits;  /* visitors may */
 	bool tls;     /* a service's port: TLS ends here */
 	uint16_t port;
-	/* Of a service's port among worker::ports; "": the HTTP front */
+	/* Of a service's port among routing::ports; "": the HTTP front */
 	char place[LISTENER_PLACE_SIZE];
 };
 

@@ -11,6 +11,7 @@
 #include "server/tcp/tcp_conn.h"
 #include "server/http/h1_conn.h"
 #include "server/base/worker.h"
+#include "server/route/routing.h"
 #include "wire/alpn.h"
 
 /* Fatal alerts (RFC 8446, 6.2): unrecognized_name, for TLS that nobody here takes, and decode_error. */
@@ -41,7 +42,7 @@ static enum sniff_look preread_look(const struct worker *w, const struct listene
 	/* TLS or not was decided when the port was asked for. */
 	if (*d->place)
 		return d->tls ? SNIFF_LOOK_KIND : SNIFF_LOOK_NOT;
-	if (w->n_named && d->visits)
+	if (w->routing->n_named && d->visits)
 		return SNIFF_LOOK_NAME;
 	return w->tls ? SNIFF_LOOK_KIND : SNIFF_LOOK_NOT;
 }
@@ -85,7 +86,7 @@ static void preread_refuse(struct preread *p, const char *why)
 	struct worker *w = p->worker;
 	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
 	address_format(&p->peer, peer);
-	if (log_limit_pass(&w->log_rejected, loop_now(w->loop), PREREAD_SAY_AGAIN, 1, more))
+	if (log_limit_pass(&w->accept->log_rejected, loop_now(w->loop), PREREAD_SAY_AGAIN, 1, more))
 		log_info("a connection from %s to port %u came to nothing: %s%s", peer,
 			p->listener.port, why, more);
 	preread_close(p);
@@ -134,7 +135,7 @@ static void preread_secure(struct preread *p, const struct service *service)
 	struct tls *tls =
 		p->worker->tls ? tls_accept(p->worker->tls, !service && !p->listener.tls) : NULL;
 	preread_set_state(p, PREREAD_SECURING);
-	timeout_start(&p->worker->securing, &p->timeout);
+	timeout_start(&p->worker->accept->securing, &p->timeout);
 	if (tls && service && service->alpn && tls_speak(tls, service_alpn(service)) < 0)
 		tls = tls_free(tls);
 	if (!tls || conn_start_tls(&p->conn, tls, buf_head(&p->in), buf_len(&p->in)) < 0) {
@@ -150,10 +151,11 @@ static const struct service *preread_service(const struct preread *p, struct str
 {
 	const struct worker *w = p->worker;
 	bool port = *p->listener.place;
-	if (!port && !w->n_named)
+	if (!port && !w->routing->n_named)
 		return NULL;
-	const struct service *service = routes_service(port ? &w->ports : &w->routes,
-		port ? str_from(p->listener.place) : name, loop_now(w->loop));
+	const struct service *service =
+		routes_service(port ? &w->routing->ports : &w->routing->names,
+			port ? str_from(p->listener.place) : name, loop_now(w->loop));
 	return service && service->kind == CONTROL_TCP ? service : NULL;
 }
 
@@ -192,7 +194,7 @@ static bool preread_named(struct preread *p)
 	p->peer = p->sniff.peer;
 	p->counted = counted;
 	/* What follows has a time of its own. */
-	timeout_start(&w->securing, &p->timeout);
+	timeout_start(&w->accept->securing, &p->timeout);
 	return true;
 }
 
@@ -233,7 +235,7 @@ static void preread_read(struct preread *p)
 	while (p->state == PREREAD_ARRIVING && p->conn.readable) {
 		/* By way of the scratch: what comes is mostly short, and goes along to its owner. */
 		struct worker *w = p->worker;
-		ssize_t n = conn_read(&p->conn, w->scratch, sizeof(w->scratch));
+		ssize_t n = conn_read(&p->conn, w->accept->scratch, sizeof(w->accept->scratch));
 		if (n == -EAGAIN)
 			return;
 		if (n <= 0) {
@@ -244,12 +246,12 @@ static void preread_read(struct preread *p)
 				preread_close(p);
 			return;
 		}
-		if (buf_append(&p->in, w->scratch, (size_t)n) < 0) {
+		if (buf_append(&p->in, w->accept->scratch, (size_t)n) < 0) {
 			preread_close(p);
 			return;
 		}
 		if (p->quiet)
-			timeout_start(&w->securing, &p->timeout);
+			timeout_start(&w->accept->securing, &p->timeout);
 		p->quiet = false;
 		preread_check(p);
 		if (p->state == PREREAD_ARRIVING)
@@ -309,18 +311,18 @@ static void preread_changed(struct conn *conn)
 	loop_defer(p->worker->loop, LOOP_PHASE_READ, &p->work);
 }
 
-void preread_header_expired(struct timeout_queue *queue, struct timeout *entry)
+static void preread_header_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	preread_refuse(container_of(entry, struct preread, timeout),
 		"its PROXY header did not come in time");
 }
 
-void preread_quiet_expired(struct timeout_queue *queue, struct timeout *entry)
+static void preread_quiet_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	preread_close(container_of(entry, struct preread, timeout));
 }
 
-void preread_securing_expired(struct timeout_queue *queue, struct timeout *entry)
+static void preread_securing_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	preread_refuse(container_of(entry, struct preread, timeout),
 		"its TLS handshake took too long");
@@ -351,12 +353,41 @@ void preread_accept(struct worker *w, int fd, const struct address *peer,
 	loop_task_init(&p->work, preread_work);
 	loop_task_init(&p->reap, preread_reap);
 	list_init(&p->link);
-	list_append(&w->prereads, &p->link);
+	list_append(&w->accept->prereads, &p->link);
 	struct address local = {0};
 	socket_local(fd, &local);
 	sniff_init(&p->sniff, peer, &local, preread_balancers(w, d), preread_look(w, d));
 	/* Browsers connect before they have anything to ask. */
 	p->quiet = !header && !d->tls;
-	timeout_start(header ? &w->header : p->quiet ? &w->quiet : &w->securing, &p->timeout);
+	timeout_start(header     ? &w->accept->header
+		      : p->quiet ? &w->accept->quiet
+				 : &w->accept->securing,
+		&p->timeout);
 	preread_check(p);
+}
+
+/* ---- All of a worker's ---- */
+
+void accept_worker_init(struct accept_worker *a, const struct worker *w)
+{
+	const struct server_options *o = w->opts;
+	list_init(&a->prereads);
+	timeout_queue_init(&a->header, w->loop, o->proxy_header_timeout, preread_header_expired);
+	timeout_queue_init(&a->quiet, w->loop, o->visitor_idle, preread_quiet_expired);
+	timeout_queue_init(&a->securing, w->loop, o->tls_handshake_timeout,
+		preread_securing_expired);
+}
+
+void accept_worker_drain(struct accept_worker *a)
+{
+	while (!list_empty(&a->prereads))
+		preread_close(list_entry(a->prereads.next, struct preread, link));
+}
+
+void accept_worker_deinit(struct accept_worker *a)
+{
+	accept_worker_drain(a);
+	timeout_queue_deinit(&a->header);
+	timeout_queue_deinit(&a->quiet);
+	timeout_queue_deinit(&a->securing);
 }

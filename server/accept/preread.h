@@ -13,12 +13,23 @@
 
 #define PREREAD_SAY_AGAIN CLOCK_S /* between two lines about connections that came to nothing */
 
+#define PREREAD_SCRATCH (16u << 10) /* bytes read at once: a ClientHello is mostly 2 KB */
+
+/* What this room keeps on a worker. */
+struct accept_worker {
+	struct list prereads; /* of struct preread */
+	/* One queue for each thing that is waited for equally long */
+	struct timeout_queue header, quiet, securing;
+	struct log_limit log_rejected;    /* connections that came to nothing */
+	uint8_t scratch[PREREAD_SCRATCH]; /* used within one call, never across two */
+};
+
 enum preread_state { PREREAD_ARRIVING, PREREAD_SECURING, PREREAD_GONE };
 
 struct preread {
 	struct conn conn;
 	struct worker *worker;
-	struct list link; /* worker::prereads */
+	struct list link; /* accept_worker::prereads */
 	struct timeout timeout;
 	struct loop_task work, reap;
 	enum preread_state state;
@@ -39,7 +50,8 @@ void preread_accept(struct worker *w, int fd, const struct address *peer,
 	const struct listener_config *d);
 void preread_close(struct preread *p);
 
-/* For worker::header, ::quiet and ::securing */
-void preread_quiet_expired(struct timeout_queue *queue, struct timeout *entry);
-void preread_header_expired(struct timeout_queue *queue, struct timeout *entry);
-void preread_securing_expired(struct timeout_queue *queue, struct timeout *entry);
+void accept_worker_init(struct accept_worker *a, const struct worker *w);
+/* Its connections end. */
+void accept_worker_deinit(struct accept_worker *a);
+/* The same: none of them is anybody's yet. */
+void accept_worker_drain(struct accept_worker *a);

@@ -7,23 +7,16 @@
 
 static_assert(HALF_OPEN_WORKERS == WORKERS_MAX, "each worker's half-open links have a list");
 
-/* Once at a time for each worker: half_open_evicted() sees to it. */
-static void node_evict(struct half_open *h, unsigned worker)
-{
-	struct node *n = container_of(h, struct node, half_open);
-	node_post(n, worker, &n->workers[worker]->evictions);
-}
-
 bool node_is_public_by_tls(const struct node *n)
 {
 	return n->public_scheme ? strcmp(n->public_scheme, "https") == 0
 				: n->workers[0]->tls != NULL;
 }
 
-void node_limits_init(struct node *n)
+void node_limits_init(struct node *n, void (*evicted)(struct half_open *h, unsigned worker))
 {
 	limits_init(&n->limits);
-	half_open_init(&n->half_open, node_evict);
+	half_open_init(&n->half_open, evicted);
 }
 
 void node_limits_deinit(struct node *n)

@@ -53,8 +53,8 @@ struct node {
 /* On the main thread: whether people come by https and wss, here or at a proxy in front. */
 bool node_is_public_by_tls(const struct node *n);
 
-/* What is counted for the whole process. */
-void node_limits_init(struct node *n);
+/* What is counted for the whole process. `evicted` is half_open_init()'s. */
+void node_limits_init(struct node *n, void (*evicted)(struct half_open *h, unsigned worker));
 void node_limits_deinit(struct node *n);
 
 /* Sends mail to a worker, from any thread. */

@@ -44,7 +44,7 @@ struct server_options {
 
 	/* Visitors */
 	struct option_list trusted_proxies;
-	uint64_t visitor_idle, h1_conn_stalled;
+	uint64_t visitor_idle, visitor_stalled;
 	uint64_t request_head_timeout, request_head_limit;
 	uint64_t response_head_timeout, response_head_limit;
 	uint64_t head_fields_limit;

@@ -12,6 +12,7 @@
 #include "server/accept/listeners.h"
 #include "server/udp/udp_port.h"
 #include "server/control/registrar.h"
+#include "server/route/routing.h"
 
 /* To a worker that has a link for it, so that most connections never move. */
 static void port_accepted(struct listener *listener, int fd, const struct address *peer)
@@ -19,8 +20,8 @@ static void port_accepted(struct listener *listener, int fd, const struct addres
 	struct port *port = container_of(listener, struct port, listener);
 	struct node *n = port->registrar->node;
 	struct worker *home = port->registrar->worker;
-	struct route *route =
-		routes_find(&home->ports, str_from(port->config.place), loop_now(home->loop));
+	struct route *route = routes_find(&home->routing->ports, str_from(port->config.place),
+		loop_now(home->loop));
 	struct session_shard *p = route ? service_shard_pick_session(home, route) : NULL;
 	struct listener_config config = port->config;
 	config.port = listener->at;
@@ -108,7 +109,8 @@ static int port_share(struct port *p, const struct session *s, const struct serv
 	uint16_t first, struct error *err)
 {
 	struct worker *w = p->registrar->worker;
-	struct route *route = routes_find(&w->ports, str_from(p->config.place), loop_now(w->loop));
+	struct route *route =
+		routes_find(&w->routing->ports, str_from(p->config.place), loop_now(w->loop));
 	struct route_entry *entry =
 		route ? list_first(&route->entries, struct route_entry, link) : NULL;
 	const struct service *other =

@@ -24,7 +24,7 @@ struct port {
 	unsigned holders;              /* services */
 	struct listener listener;      /* tcp */
 	struct udp_port *udp_port;     /* udp */
-	struct listener_config config; /* with its name among worker::ports */
+	struct listener_config config; /* with its name among routing::ports */
 };
 
 /*

@@ -43,21 +43,11 @@ void registrar_deinit(struct registrar *r)
 	sharing_deinit(r);
 }
 
-static void drain_run(struct broadcast *broadcast, struct worker *w)
-{
-	worker_drain(w);
-}
-
-static void drain_done(struct broadcast *broadcast)
-{
-}
-
 void registrar_drain(struct registrar *r)
 {
 	status_deinit(&r->status); /* the end has a line of its own */
 	list_for_each (it, &r->ports)
 		port_close(list_entry(it, struct port, link));
-	broadcast_send(&r->drain, r->node, drain_run, drain_done);
 }
 
 /* ---- Who it is ---- */

@@ -24,7 +24,6 @@ struct registrar {
 	unsigned n_ports;                  /* each of a range */
 	struct list kept;                  /* of struct kept (server/control/sharing.c) */
 	unsigned n_kept;
-	struct broadcast drain;
 	struct status status;
 	struct log_limit log_sessions; /* that come, go, publish */
 	struct log_limit log_refusals; /* of what they asked to publish */
@@ -32,7 +31,7 @@ struct registrar {
 };
 
 void registrar_init(struct registrar *r, struct node *n);
-/* The process is about to end: no new visitors, no new streams, on any worker; public ports close. */
+/* The process is about to end: public ports close. */
 void registrar_drain(struct registrar *r);
 /* When no worker runs any more. */
 void registrar_deinit(struct registrar *r);

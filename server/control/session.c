@@ -12,6 +12,7 @@
 #include "server/control/public_address.h"
 #include "server/control/publish_check.h"
 #include "server/control/registrar.h"
+#include "server/route/routing.h"
 #include "server/control/sharing.h"
 
 static struct node *session_node(const struct session *s)
@@ -48,7 +49,7 @@ static void session_tell_grant(struct session *s, struct server_link *l)
 
 static void wake_run(struct broadcast *r, struct worker *w)
 {
-	wait_queue_wake(&w->wait_queue);
+	wait_queue_wake(&w->routing->wait_queue);
 }
 
 static void wake_done(struct broadcast *r)
@@ -276,7 +277,7 @@ static void publish_run(struct broadcast *r, struct worker *w)
 	/* Worker 0 decided; the others can lack nothing but memory, and then find no way there. */
 	if (w->index && service_shard_open(&service->shards[w->index], w, &holder) != 0)
 		log_error("worker %u cannot serve %s: out of memory", w->index, service->place);
-	wait_queue_wake(&w->wait_queue);
+	wait_queue_wake(&w->routing->wait_queue);
 }
 
 static void publish_done(struct broadcast *r)
@@ -313,6 +314,7 @@ static void withdraw_run(struct broadcast *r, struct worker *w)
 {
 	struct service *service = container_of(r, struct service, broadcast);
 	service_shard_close(&service->shards[w->index], w);
+	routing_expire(w->routing);
 }
 
 static void withdraw_done(struct broadcast *r)
@@ -362,7 +364,7 @@ static void session_suspect_holders(struct session *s, const struct route *route
 /* What the front does with one name is one thing. */
 static bool service_fits(const struct service *service, struct worker *w, struct error *err)
 {
-	struct route *route = routes_exact(&w->routes, str_from(service->place));
+	struct route *route = routes_exact(&w->routing->names, str_from(service->place));
 	const struct service *other = NULL;
 	if (!service->has_port && route && !list_empty(&route->entries))
 		other = service_shard_of(route->entries.next)->service;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "server/control/registrar.h"
+#include "server/route/routing.h"
 #include "wire/url.h"
 
 /* A place that is kept for a client's process, which had it alone. */
@@ -57,7 +58,7 @@ static const char *who(const struct session *s, char text[WHO_SIZE])
 static struct route *route_of(const struct service *service)
 {
 	struct worker *w = service->session->registrar->worker;
-	struct routes *routes = service->has_port ? &w->ports : &w->routes;
+	struct routes *routes = service->has_port ? &w->routing->ports : &w->routing->names;
 	return routes_exact(routes, str_from(service->place));
 }
 

@@ -12,6 +12,7 @@
 #include "server/control/session.h"
 #include "server/link/link_accept.h"
 #include "server/http/h1_conn.h"
+#include "server/route/routing.h"
 
 #define RETRY_AFTER_BUSY  1              /* seconds; a stream ends, a client reconnects */
 #define LOOP_SAY_AGAIN    (60 * CLOCK_S) /* between two lines about upstreams that lead back here */
@@ -46,7 +47,7 @@ static void h1_conn_refuse_unvouched(struct h1_conn *c)
 	const char *why = c->conn.tls ? tls_complaint(c->conn.tls) : "it came without TLS";
 	char client[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
 	address_format_ip(&c->ex.visitor, client);
-	if (log_limit_pass(&w->log_unvouched, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
+	if (log_limit_pass(&w->http->log_unvouched, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
 		log_warn("client %s is refused: --tls-client-ca wants a certificate, and %s%s",
 			client, *why ? why : "it showed none", more);
 	h1_conn_refuse(c, ERROR_PAGE_NO_CERTIFICATE);
@@ -56,7 +57,7 @@ static void h1_conn_refuse_stripped(struct h1_conn *c, const struct http1_head *
 {
 	struct worker *w = c->worker;
 	char more[LOG_LIMIT_MORE];
-	if (log_limit_pass(&w->log_stripped, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
+	if (log_limit_pass(&w->http->log_stripped, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
 		log_warn("a client's request for a link came by way of %s %s: the reverse proxy "
 			 "there has to pass WebSockets on; nginx needs \"proxy_http_version 1.1; "
 			 "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "
@@ -139,9 +140,9 @@ static void h1_conn_end_loop(struct h1_conn *c)
 	struct worker *w = c->worker;
 	uint64_t now = loop_now(w->loop);
 	struct str host = exchange_host(&c->ex);
-	const struct service *service = routes_service(&w->routes, host, now);
+	const struct service *service = routes_service(&w->routing->names, host, now);
 	char more[LOG_LIMIT_MORE];
-	if (service && log_limit_pass(&w->log_loops, now, LOOP_SAY_AGAIN, 1, more))
+	if (service && log_limit_pass(&w->http->log_loops, now, LOOP_SAY_AGAIN, 1, more))
 		log_warn(
 			"%.*s is published by session %s, whose upstream %s leads back to this "
 			"exit node: a request that had been here %d times before was answered 508; "
@@ -186,8 +187,8 @@ static void h1_conn_wait(struct h1_conn *c, const struct route *route)
 	c->waiter.lost = route != NULL;
 	if (!wait_queue_due(w, route))
 		h1_conn_refuse(c, w->draining ? ERROR_PAGE_DRAINING : ERROR_PAGE_NO_ROUTE);
-	else if (wait_queue_add(&w->wait_queue, &c->waiter, &w->routes, exchange_host(&c->ex),
-			 &c->ex.visitor) < 0)
+	else if (wait_queue_add(&w->routing->wait_queue, &c->waiter, &w->routing->names,
+			 exchange_host(&c->ex), &c->ex.visitor) < 0)
 		h1_conn_refuse(c, ERROR_PAGE_CROWDED);
 	else {
 		if (c->state != H1_CONN_WAITING)
@@ -261,7 +262,7 @@ void h1_conn_send(struct h1_conn *c, const struct service_shard *but)
 	struct exchange *ex = &c->ex;
 	struct worker *w = c->worker;
 	uint64_t now = loop_now(w->loop), group = address_network(&ex->visitor);
-	struct route *route = routes_find(&w->routes, exchange_host(ex), now);
+	struct route *route = routes_find(&w->routing->names, exchange_host(ex), now);
 	struct pick pick = PICK_NONE;
 	/* A name that only TLS leads to: its service is not for who merely writes it into a Host. */
 	if (route && !route_takes(route, CONTROL_HTTP, CONTROL_TLS_NONE)) {
@@ -310,7 +311,7 @@ void h1_conn_send(struct h1_conn *c, const struct service_shard *but)
 	/* Another service may have been tried before, or none was there. */
 	ex->half_closed = service->half_closed;
 	ex->leaving &= !ex->half_closed;
-	h1_conn_time(c, ex->body.done ? &w->answer : &w->idle);
+	h1_conn_time(c, ex->body.done ? &w->http->answer : &w->http->idle);
 	h1_conn_note_end(c);
 }
 
@@ -318,7 +319,8 @@ void h1_conn_send(struct h1_conn *c, const struct service_shard *but)
 static bool h1_conn_has_other(struct h1_conn *c, const struct service_shard *but)
 {
 	struct worker *w = c->worker;
-	struct route *route = routes_find(&w->routes, exchange_host(&c->ex), loop_now(w->loop));
+	struct route *route =
+		routes_find(&w->routing->names, exchange_host(&c->ex), loop_now(w->loop));
 	return route && pick_found(service_shard_pick(w, route, but, c->moves > 0));
 }
 
@@ -345,7 +347,8 @@ void h1_conn_leave_link(struct h1_conn *c)
 		return;
 	if (!h1_conn_may_retry(ex, pooled->stream.sent == pooled->begun_at))
 		return;
-	const struct route *route = routes_find(&w->routes, exchange_host(ex), loop_now(w->loop));
+	const struct route *route =
+		routes_find(&w->routing->names, exchange_host(ex), loop_now(w->loop));
 	struct pick pick = route ? service_shard_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
 	if (!pick_found(pick) || pick.last)
 		return;
@@ -391,7 +394,7 @@ static void h1_conn_send_page(struct h1_conn *c, struct error_page page)
 	struct exchange *ex = &c->ex;
 	struct worker *w = c->worker;
 	timeout_cancel(&c->timeout);
-	wait_queue_remove(&w->wait_queue, &c->waiter);
+	wait_queue_remove(&w->routing->wait_queue, &c->waiter);
 	if (c->state == H1_CONN_WAITING)
 		h1_conn_set_state(c, H1_CONN_EXCHANGE);
 	pooled_stream_drop(c->user.pooled, FRAME_RESET_CANCELLED);

@@ -98,7 +98,7 @@ int exchange_begin(struct h1_conn *c, const struct http1_head *h)
 	if (id.n)
 		memcpy(ex->id, id.p, id.n);
 	else
-		id.n = request_id_next(&w->ids, ex->id);
+		id.n = request_id_next(&w->http->ids, ex->id);
 	id.p = ex->id;
 
 	char authority[AUTHORITY_SIZE];
@@ -115,7 +115,7 @@ int exchange_begin(struct h1_conn *c, const struct http1_head *h)
 			(struct str){authority, scheme_authority(&c->local, c->secure, authority)};
 	else if (!forward_takes_host(h))
 		f.authority = (struct str){authority, exchange_authority(h, authority)};
-	ex->request = worker_take_buf(w);
+	ex->request = buf_pool_take(&w->http->bufs);
 	return exchange_write(ex, h, &f);
 }
 
@@ -351,7 +351,7 @@ bool exchange_let_go(struct exchange *ex)
 
 void exchange_end(struct h1_conn *c)
 {
-	worker_give_buf(c->worker, &c->ex.request);
+	buf_pool_give(&c->worker->http->bufs, &c->ex.request);
 	buf_deinit(&c->ex.partial);
 	c->ex = (struct exchange){0};
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "server/route/routing.h"
 
 void h1_conn_set_state(struct h1_conn *c, enum h1_conn_state state)
 {
@@ -43,7 +44,7 @@ void h1_conn_close(struct h1_conn *c, bool abort)
 		if (c->ex.began && c->conn.fd >= 0)
 			exchange_log(c);
 	}
-	wait_queue_remove(&w->wait_queue, &c->waiter);
+	wait_queue_remove(&w->routing->wait_queue, &c->waiter);
 	h1_conn_set_state(c, H1_CONN_CLOSED);
 	pooled_stream_drop(c->user.pooled, FRAME_RESET_CANCELLED);
 	pooled_stream_disown(c->user.own);
@@ -67,7 +68,7 @@ void h1_conn_charge(struct h1_conn *c)
 {
 	size_t n = conn_memory(&c->conn) + c->in.cap;
 	/* Small ones come and go with each request, and are the worker's. */
-	if (c->ex.request.cap > WORKER_SPARE_MAX)
+	if (c->ex.request.cap > BUF_POOL_MAX)
 		n += c->ex.request.cap;
 	bool busy = c->state != H1_CONN_IDLE && c->state != H1_CONN_HEAD;
 	charge_set(&c->worker->charges, &c->charge, &c->peer, n, busy);
@@ -115,7 +116,7 @@ static void h1_conn_begin_broken(struct h1_conn *c, size_t bytes)
 	c->ex.began = loop_now(c->worker->loop);
 	c->ex.visitor = c->peer;
 	c->ex.bytes_in = bytes;
-	request_id_next(&c->worker->ids, c->ex.id);
+	request_id_next(&c->worker->http->ids, c->ex.id);
 }
 
 /* A ClientHello where no certificate is: browsers say little more than that it did not work. */
@@ -124,7 +125,8 @@ static void h1_conn_blame_tls(struct h1_conn *c, const uint8_t *p, size_t n)
 	struct worker *w = c->worker;
 	char more[LOG_LIMIT_MORE];
 	if (n > 1 && p[0] == 0x16 && p[1] == 3 &&
-		log_limit_pass(&w->log_tls, loop_now(w->loop), H1_CONN_TLS_SAY_AGAIN, 1, more))
+		log_limit_pass(&w->http->log_tls, loop_now(w->loop), H1_CONN_TLS_SAY_AGAIN, 1,
+			more))
 		log_info(
 			"%s speaks TLS to port %u, and this server has no certificate: give it one "
 			"(--tls-cert, --auto-tls), or come by http:// and ws://%s",
@@ -135,7 +137,7 @@ static void h1_conn_blame_tls(struct h1_conn *c, const uint8_t *p, size_t n)
 static void h1_conn_check(struct h1_conn *c, const uint8_t *p, size_t n, bool fresh)
 {
 	struct worker *w = c->worker;
-	struct http1_head *h = &w->request;
+	struct http1_head *h = &w->http->request;
 	int r = http1_parse_request(h, p, n, w->opts->request_head_limit, &c->scanned);
 	if (r == HTTP1_MORE) {
 		if (fresh && buf_append(&c->in, p, n) < 0) {
@@ -144,7 +146,7 @@ static void h1_conn_check(struct h1_conn *c, const uint8_t *p, size_t n, bool fr
 		}
 		if (c->state == H1_CONN_IDLE) {
 			h1_conn_set_state(c, H1_CONN_HEAD);
-			timeout_start(&w->head, &c->timeout);
+			timeout_start(&w->http->head, &c->timeout);
 		}
 		return;
 	}
@@ -174,12 +176,12 @@ static bool h1_conn_read_head(struct h1_conn *c)
 	if (!c->conn.readable)
 		return false;
 	bool fresh = !buf_len(&c->in);
-	if (!fresh && buf_reserve(&c->in, WORKER_SCRATCH / 4) < 0) {
+	if (!fresh && buf_reserve(&c->in, HTTP_SCRATCH / 4) < 0) {
 		h1_conn_close(c, true);
 		return false;
 	}
-	uint8_t *room = fresh ? w->scratch : buf_tail(&c->in);
-	ssize_t n = conn_read(&c->conn, room, fresh ? sizeof(w->scratch) : buf_room(&c->in));
+	uint8_t *room = fresh ? w->http->scratch : buf_tail(&c->in);
+	ssize_t n = conn_read(&c->conn, room, fresh ? sizeof(w->http->scratch) : buf_room(&c->in));
 	if (n == -EAGAIN)
 		return false;
 	if (n <= 0) {
@@ -250,7 +252,7 @@ void h1_conn_rest(struct h1_conn *c)
 	if (buf_len(&c->out))
 		h1_conn_watch_reading(c);
 	else
-		timeout_start(&c->worker->idle, &c->timeout);
+		timeout_start(&c->worker->http->idle, &c->timeout);
 	h1_conn_advance(c);
 }
 
@@ -307,7 +309,7 @@ static void h1_conn_readable(struct h1_conn *c)
 static void h1_conn_written(struct h1_conn *c)
 {
 	if (c->state == H1_CONN_IDLE) {
-		timeout_start(&c->worker->idle, &c->timeout);
+		timeout_start(&c->worker->http->idle, &c->timeout);
 		h1_conn_advance(c);
 	} else if (c->state == H1_CONN_LINGER) {
 		h1_conn_linger_on(c);
@@ -355,7 +357,7 @@ static void h1_conn_arrived(struct mail *mail)
 		free(c);
 		return;
 	}
-	list_append(&w->h1_conns, &c->link);
+	list_append(&w->http->conns, &c->link);
 	if (conn_attach(&c->conn, w->loop, c->detached, h1_conn_changed) < 0) {
 		h1_conn_close(c, true);
 		return;
@@ -425,14 +427,14 @@ void h1_conn_enter(struct worker *w, struct accepted_conn *a)
 	address_format_ip(&c->peer, c->peer_text);
 	waiter_init(&c->waiter, h1_conn_waited, h1_conn_waited_in_vain);
 	list_init(&c->link);
-	list_append(&w->h1_conns, &c->link);
+	list_append(&w->http->conns, &c->link);
 	charge_init(&c->charge, h1_conn_evicted);
 	h1_conn_charge(c);
 	timeout_init(&c->timeout);
 	loop_task_init(&c->reap, h1_conn_reap);
 	loop_task_init(&c->more, h1_conn_go_on);
 	loop_task_init(&c->leave, h1_conn_leave);
-	timeout_start(&w->idle, &c->timeout);
+	timeout_start(&w->http->idle, &c->timeout);
 	if (buf_len(&c->in))
 		loop_defer(w->loop, LOOP_PHASE_READ, &c->more);
 }

@@ -16,8 +16,10 @@
 #include "server/accept/handoff.h"
 #include "server/http/stream_pool.h"
 #include "server/http/error_page.h"
+#include "server/http/http_worker.h"
 #include "server/http/rewrite.h"
 #include "server/base/worker.h"
+#include "server/route/wait_queue.h"
 #include "wire/http1.h"
 #include "wire/http1_chunks.h"
 
@@ -111,7 +113,7 @@ struct h1_conn {
 	struct conn conn;
 	struct stream_user user;
 	struct worker *worker;
-	struct list link; /* worker::h1_conns */
+	struct list link; /* http_worker::conns */
 	struct waiter waiter;
 	struct loop_task reap, more; /* more: for the next turn, heads, or another link */
 	struct loop_task leave;      /* MOVING: behind this turn's work */
@@ -174,7 +176,7 @@ void h1_conn_rest_input(struct h1_conn *c);
 void h1_conn_next(struct h1_conn *c);
 /* Everything of the last request was read: waits for the next. */
 void h1_conn_rest(struct h1_conn *c);
-/* For worker::idle, ::head and ::answer */
+/* For http_worker::idle, ::head and ::answer */
 void h1_conn_idle_expired(struct timeout_queue *queue, struct timeout *entry);
 void h1_conn_head_expired(struct timeout_queue *queue, struct timeout *entry);
 void h1_conn_answer_expired(struct timeout_queue *queue, struct timeout *entry);
@@ -187,7 +189,7 @@ void h1_conn_time(struct h1_conn *c, struct timeout_queue *queue);
 void h1_conn_note_end(struct h1_conn *c);
 /* Something of the answer was not taken: the visitor has to read from here on. */
 void h1_conn_watch_reading(struct h1_conn *c);
-/* For worker::leaving and ::unread */
+/* For http_worker::leaving and ::unread */
 void h1_conn_leaving_expired(struct timeout_queue *queue, struct timeout *entry);
 void h1_conn_unread_expired(struct timeout_queue *queue, struct timeout *entry);
 
@@ -204,7 +206,7 @@ void h1_conn_linger_on(struct h1_conn *c);
 void h1_conn_skip(struct h1_conn *c, const struct body *rest);
 /* In LINGER and REST: bytes have come. */
 void h1_conn_drop_rest(struct h1_conn *c);
-/* For worker::linger */
+/* For http_worker::linger */
 void h1_conn_linger_expired(struct timeout_queue *queue, struct timeout *entry);
 
 /* dispatch.c */

@@ -18,7 +18,7 @@
 #define RATE_MIN    1024
 /* In all: 256 MiB at 1 MiB/s, and as much again. What is larger, or slower, ends in a reset. */
 #define LINGER_MAX  (600 * CLOCK_S)
-/* Of a turn, WORKER_SCRATCH each: then others have theirs. */
+/* Of a turn, HTTP_SCRATCH each: then others have theirs. */
 #define READS_MAX   16
 
 /* One read. False: nothing more now, or the connection is closed or serves the next request. */
@@ -28,8 +28,8 @@ static bool linger_read(struct h1_conn *c)
 	bool rest = c->state == H1_CONN_REST;
 	if (!c->conn.readable && !c->conn.ended && !buf_len(&c->in))
 		return false;
-	ssize_t n =
-		rest ? request_body_skip(c) : conn_read(&c->conn, w->scratch, sizeof(w->scratch));
+	ssize_t n = rest ? request_body_skip(c)
+			 : conn_read(&c->conn, w->http->scratch, sizeof(w->http->scratch));
 	if (n == -EAGAIN)
 		return false;
 	if (n > 0) {
@@ -61,7 +61,7 @@ void h1_conn_linger_on(struct h1_conn *c)
 {
 	c->linger_until = loop_now(c->worker->loop) + LINGER_MAX;
 	c->n_quiet = 0;
-	timeout_start(&c->worker->linger, &c->timeout);
+	timeout_start(&c->worker->http->linger, &c->timeout);
 	h1_conn_drop_rest(c);
 }
 

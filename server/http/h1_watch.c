@@ -4,7 +4,7 @@
  * Nobody reads a visitor's socket behind its request, so its end is looked for when the kernel tells
  * that something came. A FIN there is no proof: a client that shut down its sending side may still wait
  * for the answer. Most have gone, and their upstream would work for nobody; so a FIN is taken for it
- * WORKER_LEAVING_TIME later, but for services that say otherwise (docs/protocol.md, rule 44).
+ * HTTP_LEAVING_TIME later, but for services that say otherwise (docs/protocol.md, rule 44).
  */
 #include "base/macros.h"
 #include "server/http/h1_conn.h"
@@ -28,7 +28,7 @@ void h1_conn_time(struct h1_conn *c, struct timeout_queue *queue)
 	else if (!c->ex.leaving)
 		timeout_cancel(&c->timeout);
 	else if (queue || !timeout_running(&c->timeout))
-		timeout_start(&c->worker->leaving, &c->timeout);
+		timeout_start(&c->worker->http->leaving, &c->timeout);
 }
 
 /* A FIN, or close_notify where TLS can see it: not behind bytes that nobody has read. */
@@ -45,7 +45,7 @@ void h1_conn_note_end(struct h1_conn *c)
 	if (ex->leaving || ex->half_closed || ex->expects || ex->upgrade || !h1_conn_ended(c))
 		return;
 	ex->leaving = true;
-	timeout_start(&c->worker->leaving, &c->timeout);
+	timeout_start(&c->worker->http->leaving, &c->timeout);
 }
 
 void h1_conn_leaving_expired(struct timeout_queue *queue, struct timeout *entry)
@@ -60,7 +60,7 @@ void h1_conn_watch_reading(struct h1_conn *c)
 		return;
 	c->n_unread = 0;
 	c->unread = 0;
-	timeout_start(&c->worker->unread, &c->timeout);
+	timeout_start(&c->worker->http->unread, &c->timeout);
 }
 
 /* Whether nothing was read for all of --visitor-stalled, as far as it can be told: one look. */
@@ -71,9 +71,9 @@ static bool h1_conn_stalled(struct h1_conn *c, uint64_t look)
 	if (conn_acknowledged(&c->conn, READ_MIN, &c->acked))
 		c->n_unread = 0;
 	/* For no longer than twice the time, whatever its kernel took. */
-	uint64_t unread = MIN(c->unread + c->acked - had, 2 * WORKER_UNREAD_LOOKS * pace);
+	uint64_t unread = MIN(c->unread + c->acked - had, 2 * HTTP_UNREAD_LOOKS * pace);
 	c->unread = (uint32_t)(unread > pace ? unread - pace : 0);
-	return c->n_unread >= WORKER_UNREAD_LOOKS && !c->unread;
+	return c->n_unread >= HTTP_UNREAD_LOOKS && !c->unread;
 }
 
 void h1_conn_unread_expired(struct timeout_queue *queue, struct timeout *entry)

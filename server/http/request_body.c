@@ -38,7 +38,7 @@ static void request_body_done(struct h1_conn *c)
 		return;
 	}
 	if (!c->ex.headed)
-		h1_conn_time(c, &c->worker->answer);
+		h1_conn_time(c, &c->worker->http->answer);
 	h1_conn_note_end(c);
 }
 
@@ -140,7 +140,7 @@ static ssize_t request_body_read_whole(struct h1_conn *c, uint8_t *room, size_t 
 ssize_t request_body_skip(struct h1_conn *c)
 {
 	struct worker *w = c->worker;
-	ssize_t n = request_body_read_whole(c, w->scratch, sizeof(w->scratch));
+	ssize_t n = request_body_read_whole(c, w->http->scratch, sizeof(w->http->scratch));
 	return n ? n : -ECONNRESET;
 }
 
@@ -163,7 +163,7 @@ static ssize_t request_body_body(struct h1_conn *c, uint8_t *room, size_t max)
 	if (ex->upgraded)
 		return n;
 	if (!ex->body.done && !ex->headed)
-		h1_conn_time(c, &c->worker->idle);
+		h1_conn_time(c, &c->worker->http->idle);
 	if (ex->holding)
 		request_body_hold(c, room, (size_t)n);
 	return n;

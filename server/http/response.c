@@ -182,7 +182,7 @@ static size_t response_body(struct h1_conn *c, const struct buf *head, const uin
 static bool response_forward(struct h1_conn *c, const struct http1_head *h,
 	struct forward_response *f)
 {
-	struct buf *head = &c->worker->rewritten;
+	struct buf *head = &c->worker->http->rewritten;
 	struct rewrite names;
 	f->rewrite = exchange_rewrite(&c->ex, c->user.pooled->shard->service, &names);
 	head->start = head->end = 0;
@@ -208,7 +208,7 @@ static int response_interim(struct h1_conn *c, const struct http1_head *h)
 	struct forward_response f = {0};
 	if (!response_forward(c, h, &f))
 		return -1;
-	return response_write(c, &c->worker->rewritten, NULL, 0) < 0 ? -1 : 0;
+	return response_write(c, &c->worker->http->rewritten, NULL, 0) < 0 ? -1 : 0;
 }
 
 /* The final head: from here on nothing can be sent again. False: the answer came to nothing. */
@@ -269,7 +269,7 @@ static size_t response_head(struct h1_conn *c, const uint8_t *p, size_t n)
 		at = buf_head(&ex->partial);
 		size = buf_len(&ex->partial);
 	}
-	struct http1_head *h = &w->response;
+	struct http1_head *h = &w->http->response;
 	int r = http1_parse_response(h, at, size, w->opts->response_head_limit, ex->method,
 		&ex->scanned);
 	if (r == HTTP1_MORE) {
@@ -295,7 +295,7 @@ static size_t response_head(struct h1_conn *c, const uint8_t *p, size_t n)
 		return n;
 	buf_deinit(&ex->partial);
 	/* Head and what follows of the body leave in one write. */
-	return used + response_body(c, &w->rewritten, p + used, n - used);
+	return used + response_body(c, &w->http->rewritten, p + used, n - used);
 }
 
 size_t response_push(struct stream_user *u, const uint8_t *p, size_t n)

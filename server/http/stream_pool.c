@@ -5,6 +5,7 @@
 
 #include "server/control/session.h"
 #include "server/base/worker.h"
+#include "server/http/http_worker.h"
 
 static struct pooled_stream *pooled_stream_of(struct stream *s)
 {
@@ -222,7 +223,7 @@ static void pooled_stream_shelve(struct pooled_stream *pooled)
 	pooled->use = POOLED_STREAM_SHARED;
 	list_prepend(&shard->idle, &pooled->idle);
 	shard->n_idle++;
-	timeout_start(surplus ? &w->surplus : &w->kept, &pooled->kept);
+	timeout_start(surplus ? &w->http->surplus : &w->http->kept, &pooled->kept);
 }
 
 /* Rests without an owner. As many may as may wait: each is a connection to the upstream. */
@@ -254,9 +255,9 @@ static void pooled_stream_own(struct pooled_stream *pooled, struct stream_user *
 	struct worker *w = pooled->server_link->worker;
 	bool login = u->own && u->own != pooled && u->own->use == POOLED_STREAM_OWN;
 	if (pooled->use == POOLED_STREAM_RESTING)
-		timeout_start(&w->resting, &pooled->kept);
+		timeout_start(&w->http->resting, &pooled->kept);
 	else if (pooled->use == POOLED_STREAM_DOUBTFUL)
-		timeout_start(&w->kept, &pooled->kept);
+		timeout_start(&w->http->kept, &pooled->kept);
 	if (login && pooled->use != POOLED_STREAM_OWN) {
 		if (pooled->use == POOLED_STREAM_RESTING)
 			pooled_stream_rest(pooled);

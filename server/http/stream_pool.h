@@ -99,6 +99,6 @@ struct pooled_stream *pooled_stream_drop(struct pooled_stream *pooled, enum fram
  */
 void pooled_stream_fail(struct pooled_stream *pooled, enum frame_reset reason, uint64_t taken);
 
-/* For worker::kept and ::surplus, and for worker::resting. */
+/* For http_worker::kept and ::surplus, and for http_worker::resting. */
 void pooled_stream_kept_expired(struct timeout_queue *queue, struct timeout *entry);
 void pooled_stream_rested(struct timeout_queue *queue, struct timeout *entry);

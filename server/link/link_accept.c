@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "server/link/link_worker.h"
 
 /* A stranger can cause it as often as he likes. */
 static void admit_log(struct worker *w, struct log_limit *limit, const struct address *peer,
@@ -22,20 +23,20 @@ struct half_open_slot *server_link_admit(struct worker *w, const struct address 
 	struct node *n = w->node;
 	struct half_open_slot *slot;
 	if (limits_acquire(&n->limits, LIMITS_LINK, peer, (unsigned)w->opts->max_sessions, 0) < 0) {
-		admit_log(w, &w->log_refused, peer, "was refused: --max-sessions is reached");
+		admit_log(w, &w->link->log_refused, peer, "was refused: --max-sessions is reached");
 		return NULL;
 	}
 	int r = half_open_enter(&n->half_open, peer, (unsigned)w->opts->max_handshakes,
 		loop_now(w->loop), &slot);
 	if (r < 0) {
 		limits_release(&n->limits, LIMITS_LINK, peer);
-		admit_log(w, &w->log_refused, peer,
+		admit_log(w, &w->link->log_refused, peer,
 			r == -EBUSY ? "was refused: --max-handshakes are under way"
 				    : "was refused: out of memory");
 		return NULL;
 	}
 	if (r == HALF_OPEN_CROWDED_OUT)
-		admit_log(w, &w->log_evicted, peer,
+		admit_log(w, &w->link->log_evicted, peer,
 			"took the place of another that had not proved its key: "
 			"--max-handshakes are under way, or too many from one address");
 	return slot;
@@ -84,12 +85,4 @@ void server_link_accept(struct worker *w, struct detached_conn detached,
 	*o = here;
 	o->mail.deliver = offer_deliver;
 	node_post(w->node, o->worker->index, &o->mail);
-}
-
-void server_link_evictions_deliver(struct mail *mail)
-{
-	struct worker *w = container_of(mail, struct worker, evictions);
-	struct server_link *l;
-	while (!w->node->over && (l = half_open_evicted(&w->node->half_open, w->index)) != NULL)
-		server_link_evict(l);
 }

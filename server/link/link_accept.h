@@ -29,6 +29,3 @@ struct half_open_slot *server_link_admit(struct worker *w, const struct address 
  */
 void server_link_accept(struct worker *w, struct detached_conn detached,
 	struct half_open_slot *slot, const struct address *peer, const char *response, size_t n);
-
-/* As worker::evictions: closes the half-open links of this worker that lost their places. */
-void server_link_evictions_deliver(struct mail *mail);

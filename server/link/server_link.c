@@ -8,7 +8,10 @@
 #include "base/log.h"
 #include "tls/tls.h"
 #include "server/control/registrar.h"
+#include "server/http/http_worker.h"
 #include "server/link/link_accept.h"
+#include "server/link/link_worker.h"
+#include "server/route/routing.h"
 #include "server/link/silence.h"
 #include "version.h"
 
@@ -154,7 +157,7 @@ static void server_link_on_goaway(struct link *l, uint8_t reason)
 {
 	struct server_link *t = server_link_of(l);
 	char more[LOG_LIMIT_MORE];
-	if (log_limit_pass(&t->worker->log_leaving, loop_now(t->worker->loop),
+	if (log_limit_pass(&t->worker->link->log_leaving, loop_now(t->worker->loop),
 		    SERVER_LINK_LEAVING_EVERY, SERVER_LINK_LEAVING_BURST, more))
 		log_info("a link of session %s is about to leave (%s)%s",
 			t->session_shard ? t->session_shard->session->name : "-",
@@ -164,7 +167,7 @@ static void server_link_on_goaway(struct link *l, uint8_t reason)
 	if (t->state == SERVER_LINK_ESTABLISHED)
 		server_link_set_state(t, SERVER_LINK_DRAINING);
 	/* The client waits for its streams to end, and cannot tell which of them carry nothing. */
-	worker_rest_streams(t->worker, t);
+	http_worker_rest_streams(t->worker, t);
 }
 
 static void server_link_on_silent(struct link *l)
@@ -204,8 +207,8 @@ static void server_link_log_stranger(struct server_link *t)
 	struct worker *w = t->worker;
 	const struct link *l = server_link_base(t);
 	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
-	if (!log_limit_pass(&w->log_handshakes, loop_now(w->loop), SERVER_LINK_STRANGER_EVERY, 1,
-		    more))
+	if (!log_limit_pass(&w->link->log_handshakes, loop_now(w->loop), SERVER_LINK_STRANGER_EVERY,
+		    1, more))
 		return;
 	server_link_peer(t, peer);
 	enum log_level level = l->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO;
@@ -294,7 +297,7 @@ static void server_link_suspect_expired(struct loop_timer *timer)
 		link_close(server_link_base(l), LINK_END_LOCAL,
 			"it did not answer while another session claimed its names");
 	l->suspected_at = 0;
-	wait_queue_wake(&l->worker->wait_queue);
+	wait_queue_wake(&l->worker->routing->wait_queue);
 }
 
 static void link_execute(struct server_link *l, const struct link_command *command)
@@ -308,7 +311,7 @@ static void link_execute(struct server_link *l, const struct link_command *comma
 		if (l->state != SERVER_LINK_ESTABLISHED)
 			server_link_uncount(l);
 		silence_count(l);
-		wait_queue_wake(&l->worker->wait_queue);
+		wait_queue_wake(&l->worker->routing->wait_queue);
 		break;
 	case LINK_COMMAND_SEND: {
 		int r = link_send(server_link_base(l), &command->message);
@@ -446,7 +449,7 @@ bool server_link_begin(struct server_link_offer *offer)
 	list_init(&l->of_session_shard);
 	list_init(&l->of_session);
 	list_init(&l->link);
-	list_append(&w->links, &l->link);
+	list_append(&w->link->links, &l->link);
 	loop_task_init(&l->reap, server_link_reap);
 	loop_timer_init(&l->suspect, w->loop, server_link_suspect_expired);
 

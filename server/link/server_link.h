@@ -29,7 +29,7 @@ enum server_link_state {
 struct server_link {
 	struct link_io io;
 	struct worker *worker;
-	struct list link; /* worker::links */
+	struct list link; /* link_worker::links */
 	struct loop_task reap;
 	struct loop_timer suspect;
 	enum server_link_state state;

@@ -18,7 +18,7 @@ void silence_count(struct server_link *l)
 static void silence_send_on(const struct server_link *l)
 {
 	struct worker *w = l->worker;
-	list_for_each (it, &w->h1_conns) {
+	list_for_each (it, &w->http->conns) {
 		struct h1_conn *c = list_entry(it, struct h1_conn, link);
 		if (c->state == H1_CONN_EXCHANGE && c->user.pooled &&
 			c->user.pooled->server_link == l)

@@ -11,6 +11,7 @@
 #include "server/control/publish_check.h"
 #include "server/control/registrar.h"
 #include "server/base/worker.h"
+#include "server/route/routing.h"
 
 struct service *service_new(struct session *s, const struct control *publish)
 {
@@ -101,7 +102,7 @@ void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
 
 static struct routes *service_shard_routes(const struct service_shard *shard, struct worker *w)
 {
-	return shard->service->has_port ? &w->ports : &w->routes;
+	return shard->service->has_port ? &w->routing->ports : &w->routing->names;
 }
 
 int service_shard_open(struct service_shard *shard, struct worker *w,
@@ -111,16 +112,15 @@ int service_shard_open(struct service_shard *shard, struct worker *w,
 	int r = routes_claim(service_shard_routes(shard, w), service->session->identity->identity,
 		str_from(service->place), &shard->entry, service->at, holder_out);
 	shard->named = r == 0 && service_is_named(service);
-	w->n_named += shard->named;
+	w->routing->n_named += shard->named;
 	return r;
 }
 
 void service_shard_close(struct service_shard *shard, struct worker *w)
 {
-	w->n_named -= shard->named;
+	w->routing->n_named -= shard->named;
 	shard->named = false;
 	routes_release(service_shard_routes(shard, w), &shard->entry, shard->service->at);
-	worker_expire_routes(w);
 	service_shard_rest(shard, NULL);
 	if (list_empty(&shard->streams) && !shard->outstanding)
 		return;

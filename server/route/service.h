@@ -42,7 +42,7 @@ struct service_shard {
 	unsigned outstanding; /* exchanges and connections under way */
 	uint64_t penalty;     /* µs */
 	atomic_uint_least64_t failing_until; /* µs; other workers look at it */
-	bool named;                          /* counts in worker::n_named */
+	bool named;                          /* counts in routing::n_named */
 	struct log_limit notices;            /* to its client */
 	bool gone; /* withdrawn: holds the service only for what is still under way */
 };
@@ -60,7 +60,7 @@ struct service {
 	bool exclusive;     /* shares its place with nobody (server/control/sharing) */
 	struct log_limit log_shared;    /* that its client is told that it does */
 	char place[SERVICE_PLACE_SIZE]; /* its name among the routes, of names or of ports */
-	bool has_port;                  /* `place` is one of worker::ports */
+	bool has_port;                  /* `place` is one of routing::ports */
 	uint16_t first_port;            /* that, before any worker sees the service */
 	struct port *port;              /* its listener; NULL: none of its own */
 	char *upstream;                 /* for people */
@@ -128,7 +128,7 @@ static inline bool service_is_named(const struct service *s)
  */
 int service_shard_open(struct service_shard *shard, struct worker *w,
 	const struct route **holder_out);
-/* What is under way goes on; pooled streams that wait end. */
+/* What is under way goes on; pooled streams that wait end. Then the routes are to be expired. */
 void service_shard_close(struct service_shard *shard, struct worker *w);
 /* The last pooled stream or caller of a shard that is gone has ended. */
 void service_shard_emptied(struct service_shard *shard);

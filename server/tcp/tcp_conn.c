@@ -8,6 +8,7 @@
 #include "tls/tls.h"
 #include "server/base/access_log.h"
 #include "server/control/session.h"
+#include "server/route/routing.h"
 
 /* Every move found the link gone that it was for: there is something wrong with all of them. */
 #define TCP_CONN_MOVES_MAX 4
@@ -58,7 +59,7 @@ static void tcp_conn_end(struct tcp_conn *c, const char *why)
 	struct worker *w = c->worker;
 	tcp_conn_log(c, why);
 	tcp_conn_set_state(c, TCP_CONN_CLOSED);
-	wait_queue_remove(&w->wait_queue, &c->waiter);
+	wait_queue_remove(&w->routing->wait_queue, &c->waiter);
 	list_unlink(&c->link);
 	charge_drop(&w->charges, &c->charge);
 	admission_leave(w->node, &c->peer, c->counted);
@@ -150,7 +151,7 @@ static void tcp_conn_arrived(struct mail *mail)
 		return;
 	}
 	tcp_conn_set_state(c, TCP_CONN_ARRIVING);
-	list_append(&c->worker->tcp_conns, &c->link);
+	list_append(&c->worker->tcp->conns, &c->link);
 	c->relay.loop = c->worker->loop;
 	tcp_conn_charge(c);
 	if (c->worker->draining)
@@ -185,7 +186,7 @@ static bool tcp_conn_fits(const struct tcp_conn *c, const struct route *route)
 static void tcp_conn_find(struct tcp_conn *c)
 {
 	struct worker *w = c->worker;
-	struct routes *routes = c->by_name ? &w->routes : &w->ports;
+	struct routes *routes = c->by_name ? &w->routing->names : &w->routing->ports;
 	struct route *route = routes_find(routes, str_from(c->place), loop_now(w->loop));
 	struct pick pick = route ? service_shard_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
 	if (route && !tcp_conn_fits(c, route))
@@ -196,8 +197,8 @@ static void tcp_conn_find(struct tcp_conn *c)
 		tcp_conn_move(c, (unsigned)pick.worker);
 	else if (!wait_queue_due(w, route))
 		tcp_conn_close(c, "no-route");
-	else if (wait_queue_add(&w->wait_queue, &c->waiter, routes, str_from(c->place), &c->peer) <
-		 0)
+	else if (wait_queue_add(&w->routing->wait_queue, &c->waiter, routes, str_from(c->place),
+			 &c->peer) < 0)
 		tcp_conn_close(c, "crowded");
 	else if (c->state != TCP_CONN_WAITING)
 		tcp_conn_set_state(c, TCP_CONN_WAITING);
@@ -242,8 +243,30 @@ void tcp_conn_enter(struct worker *w, struct accepted_conn *a, const char *name)
 	waiter_init(&c->waiter, tcp_conn_waited, tcp_conn_waited_in_vain);
 	loop_task_init(&c->reap, tcp_conn_reap);
 	list_init(&c->link);
-	list_append(&w->tcp_conns, &c->link);
+	list_append(&w->tcp->conns, &c->link);
 	charge_init(&c->charge, tcp_conn_evicted);
 	tcp_conn_charge(c);
 	tcp_conn_find(c);
+}
+
+/* ---- All of a worker's ---- */
+
+void tcp_worker_init(struct tcp_worker *t)
+{
+	list_init(&t->conns);
+}
+
+void tcp_worker_deinit(struct tcp_worker *t)
+{
+	while (!list_empty(&t->conns))
+		tcp_conn_close(list_entry(t->conns.next, struct tcp_conn, link), "draining");
+}
+
+void tcp_worker_drain(struct tcp_worker *t)
+{
+	list_for_each_safe (at, &t->conns) {
+		struct tcp_conn *c = list_entry(at, struct tcp_conn, link);
+		if (c->state == TCP_CONN_WAITING)
+			tcp_conn_close(c, "draining");
+	}
 }

@@ -9,6 +9,11 @@
 #include "server/route/wait_queue.h"
 #include "server/base/worker.h"
 
+/* What the TCP front keeps on a worker. */
+struct tcp_worker {
+	struct list conns; /* of struct tcp_conn */
+};
+
 enum tcp_conn_state {
 	TCP_CONN_ARRIVING, /* not yet on its way */
 	TCP_CONN_WAITING,  /* for a session that was lost just now */
@@ -21,7 +26,7 @@ struct tcp_conn {
 	struct charge charge;
 	struct relay relay;
 	struct worker *worker;
-	struct list link; /* worker::tcp_conns */
+	struct list link; /* tcp_worker::conns */
 	enum tcp_conn_state state;
 	struct detached_conn detached; /* until it is OPEN */
 	struct service_shard *shard;
@@ -30,7 +35,7 @@ struct tcp_conn {
 	struct mail mail;
 	struct loop_task reap;
 	unsigned moves;
-	bool by_name;  /* `place` is a host name, else one of worker::ports */
+	bool by_name;  /* `place` is a host name, else one of routing::ports */
 	uint16_t port; /* that was connected to */
 	bool counted;  /* in the limits, under its address */
 	char place[SERVICE_PLACE_SIZE];
@@ -47,3 +52,9 @@ void tcp_conn_enter(struct worker *w, struct accepted_conn *a, const char *name)
 
 /* Ends it at once, with an RST. */
 void tcp_conn_close(struct tcp_conn *c, const char *why);
+
+void tcp_worker_init(struct tcp_worker *t);
+/* Its connections end. Before the worker's links. */
+void tcp_worker_deinit(struct tcp_worker *t);
+/* Nothing new is begun: connections that wait for a session close. */
+void tcp_worker_drain(struct tcp_worker *t);

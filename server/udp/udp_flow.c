@@ -8,6 +8,8 @@
 #include "server/base/access_log.h"
 #include "server/accept/handoff.h"
 #include "server/udp/udp_port.h"
+#include "server/udp/udp_worker.h"
+#include "server/route/routing.h"
 #include "server/control/session.h"
 
 /*
@@ -67,7 +69,7 @@ static void udp_flow_over(struct udp_flow *f, const char *why)
 	struct worker *w = udp_flow_worker(f);
 	udp_flow_log(f, why);
 	udp_flow_count_late(f);
-	flow_table_remove(&w->udp.flows, &f->entry);
+	flow_table_remove(&w->udp->flows, &f->entry);
 	list_unlink(&f->of_udp_port);
 	flow_queue_remove(&f->shard->session_shard->flows, &f->of_session_shard);
 	timeout_cancel(&f->idle);
@@ -89,7 +91,7 @@ void udp_flow_close(struct udp_flow *f, const char *why)
 	udp_flow_end(f, FRAME_RESET_CANCELLED, why);
 }
 
-static void udp_flow_idle_expired(struct timeout_queue *queue, struct timeout *entry)
+void udp_flow_idle_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	udp_flow_end(container_of(entry, struct udp_flow, idle), FRAME_RESET_TIMEOUT, NULL);
 }
@@ -108,7 +110,7 @@ static void udp_flow_answered(struct flow *f, const uint8_t *p, size_t n)
 {
 	struct udp_flow *s = udp_flow_of(f);
 	service_shard_worked(s->shard);
-	timeout_start(&udp_flow_worker(s)->udp.idle, &s->idle);
+	timeout_start(&udp_flow_worker(s)->udp->idle, &s->idle);
 	flow_table_answered(&s->entry);
 	flow_queue_answered(&s->shard->session_shard->flows, &s->of_session_shard);
 	s->bytes[1] += n;
@@ -153,7 +155,7 @@ static bool udp_flow_admit_address(struct worker *w, struct service_shard *shard
 	int r = limits_acquire(limits, LIMITS_FLOW, peer, 0, limit);
 	if (r != -EUSERS)
 		return r == 0;
-	struct flow_table_entry *e = flow_table_victim(&w->udp.flows, peer, loop_now(w->loop));
+	struct flow_table_entry *e = flow_table_victim(&w->udp->flows, peer, loop_now(w->loop));
 	if (!e)
 		return false; /* all of them are on other workers */
 	udp_flow_crowded(container_of(e, struct udp_flow, entry), UDP_PORT_CROWD_ADDRESS);
@@ -206,12 +208,12 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct service_shard 
 	flow_init(&f->flow, &udp_flow_ops);
 	f->flow.stream.group = address_network(peer);
 	uint64_t now = loop_now(w->loop);
-	if (flow_table_add(&w->udp.flows, &f->entry, now) < 0) {
+	if (flow_table_add(&w->udp->flows, &f->entry, now) < 0) {
 		free(f);
 		return NULL;
 	}
 	if (mux_open(&l->io.link.mux, &f->flow.stream) < 0) {
-		flow_table_remove(&w->udp.flows, &f->entry);
+		flow_table_remove(&w->udp->flows, &f->entry);
 		free(f);
 		return NULL;
 	}
@@ -253,8 +255,9 @@ static struct udp_flow *udp_flow_new(struct udp_port *p, struct service_shard *s
  */
 static struct pick udp_flow_pick(struct worker *w, struct udp_port *p)
 {
-	struct route *route =
-		w->draining ? NULL : routes_find(&w->ports, str_from(p->place), loop_now(w->loop));
+	struct route *route = w->draining ? NULL
+					  : routes_find(&w->routing->ports, str_from(p->place),
+						    loop_now(w->loop));
 	return route ? service_shard_pick(w, route, NULL, true) : PICK_NONE;
 }
 
@@ -274,7 +277,7 @@ static bool udp_flow_stranded(const struct udp_flow *f)
 static struct udp_flow *udp_flow_find(struct udp_port *p, const struct address *peer,
 	const struct address *local)
 {
-	struct flow_table_entry *e = flow_table_find(&p->worker->udp.flows, p, peer, local);
+	struct flow_table_entry *e = flow_table_find(&p->worker->udp->flows, p, peer, local);
 	struct udp_flow *f = e ? container_of(e, struct udp_flow, entry) : NULL;
 	const char *over = NULL;
 	if (f && f->shard->gone)
@@ -306,27 +309,9 @@ void udp_flow_heard(struct udp_port *h, const struct address *peer, const struct
 		}
 	}
 	f->bytes[0] += n;
-	timeout_start(&w->udp.idle, &f->idle);
+	timeout_start(&w->udp->idle, &f->idle);
 	flow_table_heard(&f->entry);
 	flow_queue_heard(&f->shard->session_shard->flows, &f->of_session_shard);
 	flow_send(&f->flow, p, n, loop_now(w->loop));
 	udp_flow_count_late(f);
-}
-
-/* ---- All of a worker's ---- */
-
-void udp_worker_init(struct udp_worker *s, struct worker *w)
-{
-	list_init(&s->ports);
-	flow_table_init(&s->flows);
-	timeout_queue_init(&s->idle, w->loop, w->opts->udp_idle, udp_flow_idle_expired);
-}
-
-void udp_worker_deinit(struct udp_worker *s)
-{
-	while (!list_empty(&s->ports))
-		udp_port_stop(list_entry(s->ports.next, struct udp_port, link));
-	timeout_queue_deinit(&s->idle);
-	flow_table_deinit(&s->flows);
-	s->arena = udp_arena_free(s->arena);
 }

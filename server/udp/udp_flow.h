@@ -11,16 +11,6 @@
 #include "server/route/service.h"
 
 struct udp_port;
-struct udp_arena;
-struct worker;
-
-/* Those of one worker. */
-struct udp_worker {
-	struct list ports; /* of struct UDP port */
-	struct flow_table flows;
-	struct timeout_queue idle;
-	struct udp_arena *arena; /* NULL before the first UDP port */
-};
 
 struct udp_flow {
 	struct flow_table_entry entry; /* its port is the UDP port */
@@ -38,13 +28,12 @@ struct udp_flow {
 	uint64_t began;    /* µs */
 };
 
-void udp_worker_init(struct udp_worker *s, struct worker *w);
-/* Before the worker's links; its UDP ports stop. */
-void udp_worker_deinit(struct udp_worker *s);
-
 /* A datagram came through the UDP port: passed on, carried elsewhere, or dropped. */
 void udp_flow_heard(struct udp_port *h, const struct address *peer, const struct address *local,
 	const uint8_t *p, size_t n);
+
+/* For udp_worker::idle */
+void udp_flow_idle_expired(struct timeout_queue *queue, struct timeout *entry);
 
 /* Ends its flow; `why` for the access log, NULL: in order. */
 void udp_flow_close(struct udp_flow *f, const char *why);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "server/udp/udp_flow.h"
+#include "server/udp/udp_worker.h"
 #include "server/base/worker.h"
 
 /* Bytes of a sentence about what was dropped, and why. */
@@ -243,16 +244,16 @@ static void udp_port_arrived(struct mail *mail)
 	loop_task_init(&p->leave, udp_port_leave);
 	loop_timer_init(&p->say, w->loop, udp_port_say_due);
 	p->socket_drops = p->overruns = 0;
-	if (!w->udp.arena)
-		w->udp.arena = udp_arena_new();
-	if (!w->udp.arena ||
-		udp_receive(&p->udp, w->loop, w->udp.arena, &p->sockets, udp_port_received) < 0) {
+	if (!w->udp->arena)
+		w->udp->arena = udp_arena_new();
+	if (!w->udp->arena ||
+		udp_receive(&p->udp, w->loop, w->udp->arena, &p->sockets, udp_port_received) < 0) {
 		log_error("%s cannot be served: out of memory", p->place);
 		udp_port_set_state(p, UDP_PORT_CLOSED);
 		return;
 	}
 	udp_port_set_state(p, UDP_PORT_OPEN);
-	list_append(&w->udp.ports, &p->link);
+	list_append(&w->udp->ports, &p->link);
 	p->opened_at = loop_now(w->loop);
 	udp_port_deliver_carried(p);
 }

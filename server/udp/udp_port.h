@@ -68,7 +68,7 @@ struct udp_port {
 	struct mail mail;      /* there and back */
 	struct mail closer;    /* tells the worker that it is closed, and comes back */
 	bool mailed, closer_mailed;
-	char place[SERVICE_PLACE_SIZE]; /* its name among worker::ports */
+	char place[SERVICE_PLACE_SIZE]; /* its name among routing::ports */
 	struct udp udp;
 	struct list link;  /* udp_worker::ports */
 	struct list flows; /* udp_flow::of_hatch */

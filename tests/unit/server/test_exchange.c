@@ -18,12 +18,14 @@ static struct h1_conn *visitor_new(void)
 	assert_non_null(c);
 	c->worker = calloc(1, sizeof(*c->worker));
 	assert_non_null(c->worker);
+	c->worker->http = calloc(1, sizeof(*c->worker->http));
+	assert_non_null(c->worker->http);
 	c->worker->loop = loop_new();
 	c->worker->opts = &opts;
 	c->worker->node = calloc(1, sizeof(*c->worker->node));
 	assert_non_null(c->worker->node);
-	request_ids_init(&c->worker->ids);
-	assert_int_equal(http1_head_init(&c->worker->request, HTTP1_FIELDS_DEFAULT), 0);
+	request_ids_init(&c->worker->http->ids);
+	assert_int_equal(http1_head_init(&c->worker->http->request, HTTP1_FIELDS_DEFAULT), 0);
 	assert_true(address_parse(STR("192.0.2.1:5"), &c->peer));
 	assert_true(address_parse(STR("192.0.2.9:80"), &c->local));
 	address_format_ip(&c->peer, c->peer_text);
@@ -33,9 +35,10 @@ static struct h1_conn *visitor_new(void)
 static void visitor_destroy(struct h1_conn *c)
 {
 	buf_deinit(&c->ex.request);
-	request_ids_deinit(&c->worker->ids);
-	http1_head_deinit(&c->worker->request);
+	request_ids_deinit(&c->worker->http->ids);
+	http1_head_deinit(&c->worker->http->request);
 	loop_free(c->worker->loop);
+	free(c->worker->http);
 	free(c->worker->node);
 	free(c->worker);
 	free(c);
@@ -43,7 +46,7 @@ static void visitor_destroy(struct h1_conn *c)
 
 static void begin(struct h1_conn *c, const char *text)
 {
-	struct http1_head *h = &c->worker->request;
+	struct http1_head *h = &c->worker->http->request;
 	size_t scanned = 0;
 	buf_deinit(&c->ex.request);
 	c->ex = (struct exchange){0};

@@ -20,6 +20,9 @@
 #include "crypto/random.h"
 #include "server/control/registrar.h"
 #include "server/link/link_accept.h"
+#include "server/link/link_worker.h"
+#include "server/route/routing.h"
+#include "server/workers.h"
 
 #define WORKERS 3
 #define TURNS   20 /* of each worker: more than any mail goes back and forth */
@@ -42,6 +45,7 @@ static struct server_options options = {
 
 struct house {
 	struct node node;
+	struct workers workers;
 	struct registrar registrar;
 	int peers[16]; /* the other ends of links */
 	size_t n_peers;
@@ -75,12 +79,8 @@ static int house_open(void **state)
 	h->node.salt = salt;
 	h->node.public_name = "exit.example:9090";
 	h->node.registrar = &h->registrar;
-	h->node.n_workers = WORKERS;
-	node_limits_init(&h->node);
-	for (unsigned i = 0; i < WORKERS; i++) {
-		h->node.workers[i] = calloc(1, sizeof(struct worker));
-		assert_int_equal(worker_init(h->node.workers[i], &h->node, i, &options), 0);
-	}
+	node_limits_init(&h->node, link_worker_evict);
+	assert_int_equal(workers_init(&h->workers, &h->node, &options), 0);
 	registrar_init(&h->registrar, &h->node);
 	*state = h;
 	return 0;
@@ -91,16 +91,11 @@ static int house_close(void **state)
 {
 	struct house *h = *state;
 	struct node *n = &h->node;
-	n->over = true;
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_deinit(n->workers[i]);
+	workers_close(&h->workers);
 	registrar_deinit(&h->registrar);
+	workers_deinit(&h->workers);
 	for (unsigned i = 0; i < WORKERS; i++)
-		loop_free(n->workers[i]->loop);
-	for (unsigned i = 0; i < WORKERS; i++) {
 		assert_int_equal(n->links[i], 0);
-		free(n->workers[i]);
-	}
 	for (int kind = 0; kind < LIMITS_KINDS; kind++)
 		assert_int_equal(limits_count(&n->limits, (enum limits_kind)kind), 0);
 	assert_int_equal(half_open_count(&n->half_open), 0);
@@ -127,7 +122,7 @@ static struct server_link *dial(struct house *h, const struct keyring_entry *who
 	server_link_accept(h->node.workers[0], DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
 	settle(h);
 	for (unsigned i = 0; i < WORKERS && !l; i++)
-		list_for_each (it, &h->node.workers[i]->links) {
+		list_for_each (it, &h->node.workers[i]->link->links) {
 			struct server_link *other = list_entry(it, struct server_link, link);
 			l = other->state == SERVER_LINK_HANDSHAKING ? other : l;
 		}
@@ -182,7 +177,7 @@ static struct session *only_session(struct house *h)
 static struct service_shard *service_shard_at(struct house *h, unsigned worker, const char *host)
 {
 	struct worker *w = h->node.workers[worker];
-	struct route *route = routes_find(&w->routes, str_from(host), loop_now(w->loop));
+	struct route *route = routes_find(&w->routing->names, str_from(host), loop_now(w->loop));
 	struct route_entry *e =
 		route ? list_first(&route->entries, struct route_entry, link) : NULL;
 	return e ? container_of(e, struct service_shard, entry) : NULL;

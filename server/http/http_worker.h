@@ -1,0 +1,54 @@
+#pragma once
+/* What the HTTP front keeps on a worker. */
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log_limit.h"
+#include "loop/timeouts.h"
+#include "server/base/access_log.h"
+#include "server/http/buf_pool.h"
+#include "wire/http1.h"
+
+#define HTTP_SCRATCH      (16u << 10) /* bytes read at once from a visitor whose head is awaited */
+#define HTTP_LINGER_LOOK  CLOCK_S /* how often it is judged what still comes of a refused request */
+/*
+ * How long a visitor that sent FIN behind its request, and most likely left, still has for its answer: half
+ * of the second in which its upstream is to hear of it.
+ */
+#define HTTP_LEAVING_TIME (CLOCK_S / 2)
+/* Looks in --visitor-stalled: an end comes an eighth of it late at the most. */
+#define HTTP_UNREAD_LOOKS 8
+
+struct server_link;
+struct worker;
+
+struct http_worker {
+	struct list conns; /* of struct h1_conn */
+
+	/* One queue for each thing that is waited for equally long */
+	struct timeout_queue idle, head, answer, leaving, unread, linger; /* of connections */
+	struct timeout_queue kept, surplus, resting;                      /* of pooled streams */
+
+	/* Used within one call, never across two */
+	uint8_t scratch[HTTP_SCRATCH];
+	struct http1_head request, response;
+	struct buf rewritten; /* a response's head */
+
+	struct request_ids ids;
+	struct buf_pool bufs;
+
+	struct log_limit log_loops;     /* upstreams that lead back here */
+	struct log_limit log_stripped;  /* link requests that a proxy kept the Upgrade of */
+	struct log_limit log_tls;       /* visitors who speak TLS where there is no certificate */
+	struct log_limit log_unvouched; /* those without a certificate of --tls-client-ca */
+};
+
+/* 0 or -ENOMEM; deinit it either way. */
+int http_worker_init(struct http_worker *h, const struct worker *w);
+/* Its connections end. Before the worker's links, which end their pooled streams. */
+void http_worker_deinit(struct http_worker *h);
+
+/* Nothing new is begun: idle connections close, requests that wait are refused. */
+void http_worker_drain(struct http_worker *h);
+
+/* Pooled streams that wait on this link end. */
+void http_worker_rest_streams(struct worker *w, const struct server_link *l);

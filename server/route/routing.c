@@ -1,0 +1,32 @@
+#include "server/route/routing.h"
+
+#include "base/macros.h"
+#include "server/base/worker.h"
+
+static void routing_expired(struct loop_timer *timer)
+{
+	routing_expire(container_of(timer, struct routing, expiry));
+}
+
+void routing_expire(struct routing *r)
+{
+	uint64_t now = loop_now(r->expiry.loop), names = routes_expire(&r->names, now);
+	loop_timer_set(&r->expiry, MIN(names, routes_expire(&r->ports, now)));
+}
+
+int routing_init(struct routing *r, struct worker *w)
+{
+	wait_queue_init(&r->wait_queue, w);
+	loop_timer_init(&r->expiry, w->loop, routing_expired);
+	int e = routes_init(&r->names, w->opts->reconnect_grace);
+	/* A port is free at once. */
+	return e < 0 ? e : routes_init(&r->ports, 0);
+}
+
+void routing_deinit(struct routing *r)
+{
+	loop_timer_cancel(&r->expiry);
+	wait_queue_deinit(&r->wait_queue);
+	routes_deinit(&r->names);
+	routes_deinit(&r->ports);
+}

@@ -1,0 +1,25 @@
+#pragma once
+/*
+ * What is published where, as one worker sees it: the routes by name and by port, and the requests that
+ * wait for one of them to come back.
+ */
+#include "loop/loop.h"
+#include "server/route/routes.h"
+#include "server/route/wait_queue.h"
+
+struct worker;
+
+struct routing {
+	struct routes names;
+	struct routes ports; /* by "tcp:2222" */
+	struct wait_queue wait_queue;
+	struct loop_timer expiry; /* of routes that were lost */
+	unsigned n_named;         /* services that TLS clients ask for by name */
+};
+
+/* 0 or -ENOMEM; deinit it either way. */
+int routing_init(struct routing *r, struct worker *w);
+void routing_deinit(struct routing *r);
+
+/* A name or port was lost: forgets those that were lost long enough ago, and sets the time for the others. */
+void routing_expire(struct routing *r);
