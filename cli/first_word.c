@@ -11,29 +11,26 @@
 
 /* Other programs' commands, and "--url" of cloudflared. */
 static const struct option_habit commands_of_others[] = {
-	{"start run up connect agent", "what a file says is run by tunnel client --config=FILE"},
-	{"frpc", "it is tunnel client here"},
-	{"frps serve listen", "it is tunnel server here"},
+	{"start run up connect agent", "tunnel client --config=FILE runs what a file says"},
+	{"frpc", "its name here is tunnel client"},
+	{"frps serve listen", "its name here is tunnel server"},
 	{"fileserver file files static folder",
-		"a folder is published by tunnel http ./DIR, and --listing lists what is in it"},
-	{"local", "what is published is said by tunnel http PORT or tunnel tcp PORT"},
-	{"https", "what speaks HTTPS is published by tunnel http https://HOST:PORT"},
-	{"ssh", "an SSH server is published by tunnel tcp 22"},
+		"publish a folder with tunnel http ./DIR, and list its contents with --listing"},
+	{"local", "publish a service with tunnel http PORT or tunnel tcp PORT"},
+	{"https", "publish an HTTPS service with tunnel http https://HOST:PORT"},
+	{"ssh", "publish an SSH server with tunnel tcp 22"},
 	{"config login auth authtoken add-authtoken signup token",
 		"there is no account: both sides know the token, --token-from=FILE or the variable "
 		"TUNNEL_TOKEN"},
 	{"create route list delete domain tunnel uplink cloud",
-		"nothing is set up beforehand: what a client publishes is there while it runs, "
-		"tunnel "
-		"http app.example.org=3000"},
-	{"service install",
-		"systemd runs it by the units that are installed with it: systemctl enable "
-		"--now tunnel-server, or tunnel-client@NAME"},
+		"nothing is set up beforehand: a client publishes while it runs, tunnel http "
+		"app.example.org=3000"},
+	{"service install", "systemd runs it by the units that are installed with it: systemctl "
+			    "enable --now tunnel-server, or tunnel-client@NAME"},
 	{"status inspect metrics",
 		"there are no status pages: the log and the access log say what happens"},
-	{"url hello-world",
-		"what cloudflared has as tunnel --url http://localhost:3000 is tunnel http 3000 "
-		"--remote=EXIT-NODE"},
+	{"url hello-world", "cloudflared's tunnel --url http://localhost:3000 is tunnel http 3000 "
+			    "--remote=EXIT-NODE"},
 	{0},
 };
 static const struct option_table other_commands = {.habits = commands_of_others};

@@ -5,19 +5,19 @@
  */
 
 #define SHARED_HABITS                                                                              \
-	{"token-env", "the token is read from the variable TUNNEL_TOKEN, which needs no option, "  \
-		      "or from "                                                                   \
-		      "the file of --token-from"},                                                 \
-		{"license license-file license-env", "no license is needed: leave it away"},       \
+	{"token-env", "the token is read from the variable TUNNEL_TOKEN without an option, or "    \
+		      "from the file of --token-from"},                                            \
+		{"license license-file license-env", "no license is needed: omit it"},             \
 		{"generate", "the units for systemd, tunnel-server.service and "                   \
-			     "tunnel-client@.service, are "                                        \
-			     "installed with the program; see FILES in its man page"},             \
+			     "tunnel-client@.service, are installed with the program; see FILES "  \
+			     "in its man page"},                                                   \
 		{"authtoken auth secret password psk",                                             \
-			"what both sides know is the token: --token-from=FILE, or --token=TOKEN"}, \
+			"the secret that both sides know is the token: --token-from=FILE, or "     \
+			"--token=TOKEN"},                                                          \
 		{"verbose debug vv vvv", "write --log-level=debug"},                               \
 		{"v", "more in the log is --log-level=debug, the version is tunnel version"},      \
 		{"quiet q silent", "write --log-level=warn, or error"},                            \
-		{"version", "the program's version is said by tunnel version; a file needs none"}, \
+		{"version", "tunnel version prints the program's version; a file needs none"},     \
 		{"log log-file logfile",                                                           \
 			"the log goes to standard error: write 2>FILE behind the command"},        \
 		{"daemon daemonize background detach d fork",                                      \
@@ -28,16 +28,17 @@
 		{"basic-auth basic-auth-username basic-auth-password bearer-token oauth "          \
 		 "oauth-provider oauth-acl oauth-client-id oauth-client-secret oidc http-user "    \
 		 "http-pwd",                                                                       \
-			"the exit node asks visitors for nothing: what is published has to, or a " \
-			"proxy in front of it"},                                                   \
+			"the exit node does not authenticate visitors: let the upstream do it, "   \
+			"or a proxy in front of it"},                                              \
 		{"allow-ips allow-cidr cidr-allow cidr-deny deny-ips",                             \
-			"the exit node takes all visitors: let its firewall choose"},              \
+			"the exit node accepts all visitors: restrict them by its firewall"},      \
 		{"region edge protocol edge-ip-version",                                           \
-			"there is no service of ours in between: the exit node is the machine on " \
+			"there is no hosted service in between: the exit node is the machine on "  \
 			"which tunnel server runs"},                                               \
-		{"compression use-compression compress", "nothing is compressed on the way, as "   \
-							 "what is worth it mostly is already"},    \
+		{"compression use-compression compress",                                           \
+			"nothing is compressed on the way, because data that is worth it is "      \
+			"mostly compressed already"},                                              \
 	{                                                                                          \
 		"keepalive heartbeat heartbeat-interval keepalive-interval",                       \
-			"a link that does not answer is noticed without an option"                 \
+			"a link that does not respond is detected without an option"               \
 	}

@@ -5,39 +5,37 @@
 
 const struct option_habit server_habits[] = {
 	SHARED_HABITS,
-	{"insecure", "clients without TLS are taken as they are, since the token encrypts their "
-		     "links: leave "
-		     "it away; a server without any token is --no-token"},
-	{"auto-tls-san auto-tls-name", "the certificate of --auto-tls needs no name, because "
-				       "clients know it by the token; one "
-				       "with names for visitors is --tls-cert=FILE"},
+	{"insecure", "clients without TLS are accepted, because the token encrypts their links: "
+		     "omit it; for a server without any token write --no-token"},
+	{"auto-tls-san auto-tls-name",
+		"the certificate of --auto-tls needs no name, because clients verify it by the "
+		"token; for a certificate with names for visitors write --tls-cert=FILE"},
 	{"auto-tls-path", "the certificate of --auto-tls is kept in --state-dir"},
 	{"letsencrypt-domain letsencrypt-email letsencrypt-issuer tls-domain acme-domain "
 	 "acme-email "
 	 "domain-cert",
-		"let certbot fetch the certificate, and write "
+		"let certbot get the certificate, and write "
 		"--tls-cert=/etc/letsencrypt/live/NAME/fullchain.pem"},
 	{"lb-proxy-protocol",
-		"it is --accept-proxy-protocol with the balancers' addresses: 10.0.0.0/8"},
+		"write --accept-proxy-protocol with the balancers' addresses: 10.0.0.0/8"},
 	{"proxy-protocol",
 		"it is an option of tunnel client, behind the --upstream that expects it"},
-	{"client-forwarding socks5 backend proxy", "clients publish their own upstreams, and are "
-						   "given nothing of the server's network"},
-	{"reverse R", "clients always publish here what they reach: leave it away"},
+	{"client-forwarding socks5 backend proxy",
+		"clients publish their own upstreams, and get no access to the server's network"},
+	{"reverse R", "clients always publish here what they can reach: omit it"},
 	{"upstream u remote r url ports links upstream-insecure",
-		"it is an option of tunnel client: the server needs to know nothing of what is "
-		"published"},
+		"it is an option of tunnel client: the server needs to know nothing about the "
+		"upstreams"},
 	{"host bind bind-address listen address addr",
 		"write --bind-addr=ADDRESS, and --port for the port"},
 	{"bind-port vhost-http-port vhost-https-port http-port https-port data-port",
-		"visitors and clients come by --port, which takes several: --port=80,443"},
+		"visitors and clients connect to --port, which takes several: --port=80,443"},
 	{"control-plane-port tunnel-port", "write --control-port"},
 	{"min-port max-port port-range", "write --allow-ports=FIRST-LAST"},
 	{"subdomain-host domain domains hostname subdomain",
 		"the client says which hosts it publishes: --upstream=app.example.org=URL; the "
-		"server "
-		"takes all whose names lead to it"},
-	{"authfile keyfile users-file", "all clients have one token: --token-from=FILE"},
+		"server accepts every name that leads to it"},
+	{"authfile keyfile users-file", "all clients share one token: --token-from=FILE"},
 	{"cert tls-crt crt certificate", "write --tls-cert=FILE"},
 	{"key", "write --tls-key=FILE"},
 	{"config-file", "write --config=FILE"},
