@@ -5,7 +5,6 @@
 #include "server/server.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,9 +211,7 @@ static int server_make_workers(struct server *s)
 	n->registrar = &s->registrar;
 	n->started = clock_now();
 	random_bytes(n->instance, sizeof(n->instance));
-	uint64_t pseudonym;
-	random_bytes(&pseudonym, sizeof(pseudonym));
-	snprintf(n->pseudonym, sizeof(n->pseudonym), "tunnel-%016" PRIx64, pseudonym);
+	pseudonym_make(n->pseudonym);
 	int r = workers_init(&s->workers, n, s->opts);
 	if (r < 0)
 		return r;

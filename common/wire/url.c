@@ -48,10 +48,10 @@ static const struct scheme {
 	uint16_t port; /* unless one is given; 0: whoever publishes it says one */
 	bool range;    /* "7000-7010" is a port too, and nothing stands behind it */
 } schemes[] = {
-	[URL_HTTP] = {"http", 80, false},
-	[URL_HTTPS] = {"https", 443, false},
-	[URL_WS] = {"ws", 80, false},
-	[URL_WSS] = {"wss", 443, false},
+	[URL_HTTP] = {"http", URL_HTTP_PORT, false},
+	[URL_HTTPS] = {"https", URL_HTTPS_PORT, false},
+	[URL_WS] = {"ws", URL_HTTP_PORT, false},
+	[URL_WSS] = {"wss", URL_HTTPS_PORT, false},
 	[URL_TCP] = {"tcp", 0, true},
 	[URL_TLS_TCP] = {"tls+tcp", 0, true},
 	[URL_SNI_TCP] = {"sni+tcp", 0, true},

@@ -27,6 +27,9 @@ enum url_scheme {
 	URL_SOCKS5H, /* a proxy that is told the name */
 };
 
+#define URL_HTTP_PORT  80  /* RFC 9110, 4.2.1 */
+#define URL_HTTPS_PORT 443 /* RFC 9110, 4.2.2 */
+
 #define URL_SOCKET_MAX 107  /* bytes of a socket's path: sockaddr_un, and a NUL */
 #define URL_PATH_MAX   1024 /* bytes of an upstream's path: what a message to the server holds */
 #define URL_USER_MAX   255  /* characters of a user name or a password: what curl takes */

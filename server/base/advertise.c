@@ -9,9 +9,9 @@
 
 #include "base/cleanup.h"
 #include "base/macros.h"
-#include "server/http/scheme.h"
 #include "wire/address.h"
 #include "wire/hostname.h"
+#include "wire/url.h"
 
 /*
  * Addresses that only the default route leads to: documentation prefixes, RFC 5737 and RFC 3849.
@@ -56,10 +56,10 @@ const char *advertise_scheme(const char **option, uint16_t *port)
 		const char *prefix, *scheme;
 		uint16_t port;
 	} schemes[] = {
-		{"https://", "https", SCHEME_HTTPS_PORT},
-		{"wss://", "https", SCHEME_HTTPS_PORT},
-		{"http://", "http", SCHEME_HTTP_PORT},
-		{"ws://", "http", SCHEME_HTTP_PORT},
+		{"https://", "https", URL_HTTPS_PORT},
+		{"wss://", "https", URL_HTTPS_PORT},
+		{"http://", "http", URL_HTTP_PORT},
+		{"ws://", "http", URL_HTTP_PORT},
 	};
 	for (size_t i = 0; *option && i < ARRAY_LEN(schemes); i++) {
 		size_t n = strlen(schemes[i].prefix);

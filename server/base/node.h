@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 #include "loop/mailbox.h"
-#include "server/base/limits.h"
-#include "server/http/forward.h"
 #include "server/base/half_open.h"
+#include "server/base/limits.h"
+#include "server/base/pseudonym.h"
 #include "server/store/keyring.h"
 #include "wire/control.h"
 
@@ -34,11 +34,7 @@ struct node {
 	bool public_sure;       /* somebody said so (--advertise); else a client knows better */
 	uint16_t visitors_port; /* the HTTP front's, where clients have another; 0: they do not */
 	uint8_t instance[CONTROL_INSTANCE];
-	/*
-	 * In CDN-Loop of what is passed on: random and new with each start, so that nobody can know it
-	 * who is not behind us.
-	 */
-	char pseudonym[FORWARD_PSEUDONYM + 1];
+	char pseudonym[PSEUDONYM_LEN + 1];
 	uint64_t started; /* µs */
 	struct registrar *registrar;
 	struct worker *workers[WORKERS_MAX];

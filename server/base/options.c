@@ -10,7 +10,7 @@
 #include "config/shared.h"
 #include "link/upgrade.h"
 #include "server/base/habits.h"
-#include "server/http/scheme.h"
+#include "server/base/https_redirect.h"
 
 #define AT(field) offsetof(struct server_options, field)
 
@@ -36,7 +36,7 @@ static int check_redirect(struct str text, struct error *err)
 {
 	bool redirects;
 	uint16_t port;
-	return scheme_redirect(text, &redirects, &port)
+	return https_redirect_parse(text, &redirects, &port)
 		       ? error_set(err, -EINVAL, "\"%.*s\" is neither a port nor true nor false",
 				 STR_ARG(text))
 		       : 0;

@@ -30,7 +30,7 @@ struct server_options {
 	struct option_list tls_cert, tls_key; /* as many keys as certificates, or none */
 	bool auto_tls;                        /* and then no certificate */
 	char *tls_client_ca;
-	char *https_redirect; /* true, false or a port: scheme_redirect() */
+	char *https_redirect; /* true, false or a port: https_redirect_parse() */
 	uint64_t tls_handshake_timeout;
 
 	/* Public ports of sessions */

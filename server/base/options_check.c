@@ -8,8 +8,8 @@
 #include "config/memory.h"
 #include "net/bind.h"
 #include "server/base/advertise.h"
+#include "server/base/https_redirect.h"
 #include "server/base/options.h"
-#include "server/http/scheme.h"
 
 /* The one port named twice is what it is without --control-port: shared. */
 static int check_control_port(struct server_options *o, struct error *err)
@@ -107,7 +107,7 @@ int server_options_check(struct server_options *o, struct error *err)
 		return error_set(err, -EINVAL,
 			"--control-addr needs a --control-port: without it clients come through "
 			"--port");
-	scheme_redirect(str_from(o->https_redirect ? o->https_redirect : ""), &o->redirects,
+	https_redirect_parse(str_from(o->https_redirect ? o->https_redirect : ""), &o->redirects,
 		&o->https_port);
 	int r = check_control_port(o, err);
 	if (!r)

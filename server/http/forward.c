@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "base/macros.h"
+#include "server/base/pseudonym.h"
 #include "server/http/rewrite.h"
 
 #define BIT(id) (UINT64_C(1) << (id))
@@ -224,8 +225,8 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 		at = put_field(at, STR("X-Forwarded-Host: "), asked);
 	at = put_field(at, STR("X-Request-Id: "), f->request_id);
 	at = put_literal(at, "CDN-Loop: ");
-	memcpy(at, f->pseudonym, FORWARD_PSEUDONYM);
-	at = put_literal(at + FORWARD_PSEUDONYM, "\r\n");
+	memcpy(at, f->pseudonym, PSEUDONYM_LEN);
+	at = put_literal(at + PSEUDONYM_LEN, "\r\n");
 	if (h->counted)
 		at = put_number(at, STR("Max-Forwards: "), h->max_forwards - 1);
 	at = put_literal(at, "\r\n");
@@ -259,8 +260,8 @@ unsigned forward_passed(const struct http1_head *h, const char *pseudonym)
 	for (; f && f < h->fields + h->n_fields; f++) {
 		struct str list = f->value, id;
 		while (f->id == HTTP1_CDN_LOOP && http1_list_next(&list, &id))
-			passed += id.n >= FORWARD_PSEUDONYM &&
-				  memcmp(id.p, pseudonym, FORWARD_PSEUDONYM) == 0;
+			passed += id.n >= PSEUDONYM_LEN &&
+				  memcmp(id.p, pseudonym, PSEUDONYM_LEN) == 0;
 	}
 	return passed;
 }

@@ -12,15 +12,13 @@
 /* Addresses of X-Forwarded-For that are looked at: a longer chain of one's own proxies is a mistake. */
 #define FORWARD_HOPS_MAX 32
 
-#define FORWARD_PSEUDONYM 23 /* characters: "tunnel-" and 64 bits in hex; all of one length */
-
 /* The line of the protocols that are offered to the upstream begins so; no other does. */
 #define FORWARD_UPGRADE "Upgrade: "
 
 struct forward {
 	struct str peer;       /* who connected, as text without the port; ends X-Forwarded-For */
 	struct str request_id; /* request_id_given()'s, else ours */
-	const char *pseudonym; /* for CDN-Loop: FORWARD_PSEUDONYM characters */
+	const char *pseudonym; /* for CDN-Loop: PSEUDONYM_LEN characters */
 	struct str authority;  /* Host, where !forward_takes_host() (RFC 9112, 3.3); may be empty */
 	bool secure;           /* scheme_secure()'s: X-Forwarded-Proto is https */
 	bool trusted;          /* the peer is one of --trusted-proxies */

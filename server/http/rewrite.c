@@ -10,6 +10,7 @@
 #include "server/http/scheme.h"
 #include "wire/address.h"
 #include "wire/http1_path.h"
+#include "wire/url.h"
 
 struct out {
 	uint8_t *at; /* NULL: nothing is written */
@@ -66,7 +67,7 @@ static bool begins(struct str s, struct str with)
 
 static uint16_t port_of(uint16_t port, bool https)
 {
-	return port ? port : https ? SCHEME_HTTPS_PORT : SCHEME_HTTP_PORT;
+	return port ? port : https ? URL_HTTPS_PORT : URL_HTTP_PORT;
 }
 
 void rewrite_upstream(struct rewrite_place *out, bool https, struct str authority, const char *path)

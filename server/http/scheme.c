@@ -1,12 +1,11 @@
 #include "server/http/scheme.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
-#include "config/value.h"
 #include "server/http/forward.h"
+#include "wire/url.h"
 
 bool scheme_secure(const struct http1_head *h, bool trusted, bool secure)
 {
@@ -22,7 +21,7 @@ bool scheme_secure(const struct http1_head *h, bool trusted, bool secure)
 size_t scheme_authority(const struct address *local, bool secure, char out[ADDRESS_TEXT_SIZE])
 {
 	size_t n = address_format(local, out);
-	if (local->port == (secure ? SCHEME_HTTPS_PORT : SCHEME_HTTP_PORT))
+	if (local->port == (secure ? URL_HTTPS_PORT : URL_HTTP_PORT))
 		n = (size_t)(strrchr(out, ':') - out);
 	return n;
 }
@@ -44,17 +43,6 @@ bool scheme_misdirected(const struct http1_head *h, struct str sni, bool covered
 	char name[HOSTNAME_SIZE];
 	size_t n;
 	return hostname_canonical(sni, name, &n) || !str_eq((struct str){name, n}, host);
-}
-
-int scheme_redirect(struct str text, bool *redirects_out, uint16_t *port_out)
-{
-	uint16_t port = 0;
-	bool redirects = true;
-	if (value_parse_flag(text, &redirects) && !hostname_port(text, &port))
-		return -EINVAL;
-	*redirects_out = redirects;
-	*port_out = port;
-	return 0;
 }
 
 /* Of a trusted peer; 0: it says none, or what is none. */
@@ -83,23 +71,23 @@ void scheme_asked(const struct http1_head *h, bool trusted, const struct address
 		hostname_with_port((struct str){came_to, n}, out->host, &out->host_n, &out->port);
 	}
 	uint16_t port = trusted ? forwarded_port(h) : 0;
-	out->port = port ? port : out->port ? out->port : SCHEME_HTTP_PORT;
+	out->port = port ? port : out->port ? out->port : URL_HTTP_PORT;
 }
 
 uint16_t scheme_https_port(const struct option_ports *ports, uint16_t came_by, uint16_t asked)
 {
 	if (asked != came_by)
-		return asked == SCHEME_HTTP_PORT ? SCHEME_HTTPS_PORT : asked;
+		return asked == URL_HTTP_PORT ? URL_HTTPS_PORT : asked;
 	for (size_t i = 0; i < ports->n; i++)
-		if (ports->v[i] == SCHEME_HTTPS_PORT)
-			return SCHEME_HTTPS_PORT;
+		if (ports->v[i] == URL_HTTPS_PORT)
+			return URL_HTTPS_PORT;
 	return came_by;
 }
 
 int scheme_location(struct buf *out, const struct http1_head *h, const struct scheme_place *to)
 {
 	char number[sizeof ":65535"] = "";
-	if (to->port != SCHEME_HTTPS_PORT)
+	if (to->port != URL_HTTPS_PORT)
 		snprintf(number, sizeof number, ":%u", to->port);
 	/* RFC 9112, 3.2.4: the asterisk is for a server as a whole, which has an empty path. */
 	struct str path = h->path.p[0] == '*' ? STR_NULL : h->path;

@@ -8,9 +8,6 @@
 #include "wire/address.h"
 #include "wire/http1.h"
 
-#define SCHEME_HTTP_PORT  80  /* RFC 9110, 4.2.1 */
-#define SCHEME_HTTPS_PORT 443 /* RFC 9110, 4.2.2 */
-
 /*
  * Whether the visitor uses https: what X-Forwarded-Proto says if the peer is `trusted` and the value
  * one that is known, else how he came to us.
@@ -26,9 +23,6 @@ size_t scheme_authority(const struct address *local, bool secure, char out[ADDRE
  * visitor could reach one host with the certificate, and the client certificate, of another.
  */
 bool scheme_misdirected(const struct http1_head *h, struct str sni, bool covered);
-
-/* What --https-redirect says: true, false, or a public port, else 0 there. -EINVAL: none of these. */
-int scheme_redirect(struct str text, bool *redirects_out, uint16_t *port_out);
 
 /* Where the visitor thinks that he is. */
 struct scheme_place {

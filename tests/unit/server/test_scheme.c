@@ -110,33 +110,6 @@ static void test_ports(void **state)
 	}
 }
 
-static void test_redirect_option(void **state)
-{
-	static const struct {
-		const char *text;
-		bool good, redirects;
-		uint16_t port;
-	} rows[] = {
-		{"true", true, true, 0},
-		{"off", true, false, 0},
-		{"443", true, true, 443},
-		{"65535", true, true, 65535},
-		{"65536", false, false, 0},
-		{"-1", false, false, 0},
-		{"a.test", false, false, 0},
-		{"", false, false, 0},
-		{"443,444", false, false, 0},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		bool redirects = false;
-		uint16_t port = 0;
-		int r = scheme_redirect(str_from(rows[i].text), &redirects, &port);
-		if ((r == 0) != rows[i].good || redirects != rows[i].redirects ||
-			port != rows[i].port)
-			fail_msg("\"%s\": %d, %d, %u", rows[i].text, r, redirects, port);
-	}
-}
-
 /* The address that requests come to here. */
 static struct address here(const char *text)
 {
@@ -263,7 +236,6 @@ int main(void)
 		cmocka_unit_test(test_schemes),
 		cmocka_unit_test(test_misdirections),
 		cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_redirect_option),
 		cmocka_unit_test(test_asked),
 		cmocka_unit_test(test_authority),
 		cmocka_unit_test(test_locations),

@@ -1,0 +1,14 @@
+#pragma once
+/*
+ * The value of --https-redirect: where a request that came without TLS is sent.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+/*
+ * true, false, or a public port, which is 0 where none is given. -EINVAL: it is none of these, and the
+ * outputs are untouched.
+ */
+int https_redirect_parse(struct str text, bool *redirects_out, uint16_t *port_out);
