@@ -24,6 +24,7 @@
 #include "server/store/keyring.h"
 #include "server/store/state_dir.h"
 #include "server/control/registrar.h"
+#include "server/link_events.h"
 #include "server/reload.h"
 #include "server/base/worker.h"
 #include "server/link/link_worker.h"
@@ -209,6 +210,7 @@ static int server_make_workers(struct server *s)
 	n->salt = s->files.salt;
 	n->public_name = s->address;
 	n->registrar = &s->registrar;
+	n->link_ops = &link_events;
 	n->started = clock_now();
 	random_bytes(n->instance, sizeof(n->instance));
 	pseudonym_make(n->pseudonym);

@@ -10,7 +10,6 @@
 #include "tls/tls.h"
 #include "server/tcp/tcp_conn.h"
 #include "server/accept/preread.h"
-#include "server/control/session.h"
 #include "server/http/h1_conn.h"
 #include "server/base/worker.h"
 #include "wire/alpn.h"

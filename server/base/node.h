@@ -23,6 +23,7 @@
 #define NODE_PASSES_MAX 2
 
 struct registrar;
+struct server_link_ops;
 struct worker;
 
 struct node {
@@ -37,6 +38,8 @@ struct node {
 	char pseudonym[PSEUDONYM_LEN + 1];
 	uint64_t started; /* µs */
 	struct registrar *registrar;
+	const struct server_link_ops
+		*link_ops; /* what links tell; set before the first worker runs */
 	struct worker *workers[WORKERS_MAX];
 	unsigned n_workers;
 	struct limits limits;

@@ -22,10 +22,10 @@ static void port_accepted(struct listener *listener, int fd, const struct addres
 	struct worker *home = port->registrar->worker;
 	struct route *route = routes_find(&home->routing->ports, str_from(port->config.place),
 		loop_now(home->loop));
-	struct session_shard *p = route ? service_shard_pick_session(home, route) : NULL;
+	struct session_shard *p = route ? service_shard_pick_session(route) : NULL;
 	struct listener_config config = port->config;
 	config.port = listener->at;
-	handoff_send(&config, p ? n->workers[p - p->session->on] : home, fd, peer, p);
+	handoff_send(&config, p ? n->workers[session_shard_worker(p)] : home, fd, peer, p);
 }
 
 /* Of the ports that somebody has, one with any of these `n`. */
@@ -116,14 +116,15 @@ static int port_share(struct port *p, const struct session *s, const struct serv
 	const struct service *other =
 		entry ? container_of(entry, struct service_shard, entry)->service : NULL;
 	const char *differs = NULL;
-	if (other && other->session == s)
+	if (other && session_of(other) == s)
 		return error_set(err, -EEXIST, "port %u is published by this client already",
 			port_common(p, first));
 	if (p->first != first || p->n != service->n_numbers)
 		differs = "whose range is another";
 	else if (other && !service_same_tls(other, service))
 		differs = "whose TLS or --alpn is another";
-	if (!differs && (!other || other->session->identity->identity == s->identity->identity))
+	if (!differs &&
+		(!other || other->session->identity->identity == s->base.identity->identity))
 		return 0;
 	if (!other)
 		return error_set(err, -EEXIST,

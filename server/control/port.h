@@ -14,6 +14,7 @@
 #define PORT_DESCRIPTORS_SHARE 2
 
 struct registrar;
+struct session;
 
 struct port {
 	struct list link; /* registrar::ports */

@@ -43,7 +43,7 @@ static struct front front_of(const struct session *s)
 
 void public_address(const struct service *service, char to[PUBLIC_ADDRESS_SIZE])
 {
-	const struct front f = front_of(service->session);
+	const struct front f = front_of(session_of(service));
 	const char *place = service->place, *scheme = f.secure ? "https" : "http";
 	char port[8] = "";
 	if (f.port != (f.secure ? 443 : 80))

@@ -53,43 +53,43 @@ void registrar_drain(struct registrar *r)
 /* ---- Who it is ---- */
 
 /* The session that this process had before, if it proves to be the same process (rule 28). */
-static struct session *registrar_resumed(struct registrar *r, const struct server_link *e,
+static struct session *registrar_resumed(struct registrar *r, const struct server_link *l,
 	const uint8_t resume[CONTROL_SECRET])
 {
 	uint8_t mac[MAC_SIZE];
-	mac_make(resume, e->instance, sizeof(e->instance), mac);
+	mac_make(resume, l->instance, sizeof(l->instance), mac);
 	list_for_each (it, &r->sessions) {
 		struct session *s = list_entry(it, struct session, link);
-		if (s->identity->identity == e->identity->identity &&
-			memcmp(s->instance, e->instance, sizeof(s->instance)) == 0 &&
-			mac_verify(s->resume, e->instance, sizeof(e->instance), mac))
+		if (s->base.identity->identity == l->identity->identity &&
+			memcmp(s->instance, l->instance, sizeof(s->instance)) == 0 &&
+			mac_verify(s->resume, l->instance, sizeof(l->instance), mac))
 			return s;
 	}
 	return NULL;
 }
 
 /* Rule 29. */
-static void registrar_join(struct registrar *r, struct server_link *e, const struct control *m,
+static void registrar_join(struct registrar *r, struct server_link *l, const struct control *m,
 	const uint8_t hash[HANDSHAKE_HASH_SIZE])
 {
-	if (e->session) {
-		server_link_close(e, "it belongs to a session already");
+	if (l->session) {
+		link_mail_close(l, "it belongs to a session already");
 		return;
 	}
 	list_for_each (it, &r->sessions) {
 		struct session *s = list_entry(it, struct session, link);
 		if (memcmp(s->id, m->join.session, sizeof(s->id)) != 0)
 			continue;
-		if (s->identity->identity != e->identity->identity ||
+		if (s->base.identity->identity != l->identity->identity ||
 			!mac_verify(s->resume, hash, HANDSHAKE_HASH_SIZE, m->join.mac))
 			break;
 		if (s->n_links >= SESSION_LINKS_MAX)
-			server_link_close(e, "its session has as many links as it may");
+			link_mail_close(l, "its session has as many links as it may");
 		else
-			session_join(s, e);
+			session_join(s, l);
 		return;
 	}
-	server_link_close(e, "there is no such session to join");
+	link_mail_close(l, "there is no such session to join");
 }
 
 /* ---- What links tell ---- */
@@ -115,27 +115,27 @@ static void registrar_up(struct registrar *r, struct server_link *t,
 		session_resume(s, t);
 }
 
-static void registrar_control(struct registrar *r, struct server_link *e,
+static void registrar_control(struct registrar *r, struct server_link *l,
 	const struct registrar_event *event)
 {
 	const struct control *m = &event->message;
 	if (m->type == CONTROL_JOIN) {
-		registrar_join(r, e, m, event->hash);
+		registrar_join(r, l, m, event->hash);
 		return;
 	}
 	/* A client is a session once it says something of its own. */
-	struct session *s = e->session ? e->session : session_new(r, e);
+	struct session *s = l->session ? l->session : session_new(r, l);
 	if (!s) {
-		server_link_close(e, "the server is out of memory");
+		link_mail_close(l, "the server is out of memory");
 	} else if (m->type == CONTROL_PUBLISH) {
-		session_publish(s, e, m);
+		session_publish(s, l, m);
 	} else if (m->type == CONTROL_WITHDRAW) {
 		session_withdraw(s, m->withdraw.service);
 	} else {
 		char more[LOG_LIMIT_MORE];
 		if (log_limit_pass(&r->log_notices, loop_now(r->worker->loop), SESSION_NOTICE_EVERY,
 			    1, more))
-			log_info("session %s says: %s%s", s->name, m->notice.sentence, more);
+			log_info("session %s says: %s%s", s->base.name, m->notice.sentence, more);
 	}
 }
 
@@ -172,7 +172,7 @@ static struct registrar_event *registrar_event_new(struct server_link *t,
 	return e;
 }
 
-void registrar_tell_up(struct server_link *t, const struct control *hello)
+void registrar_link_up(struct server_link *t, const struct control *hello)
 {
 	struct registrar_event *e = registrar_event_new(t, REGISTRAR_EVENT_UP);
 	if (!e)
@@ -187,7 +187,7 @@ void registrar_tell_up(struct server_link *t, const struct control *hello)
 	node_post(e->node, 0, &e->mail);
 }
 
-void registrar_tell_control(struct server_link *t, struct control *message)
+void registrar_link_control(struct server_link *t, struct control *message)
 {
 	if (atomic_load_explicit(&t->unheard, memory_order_relaxed) >= REGISTRAR_UNHEARD_MAX) {
 		link_close(&t->io.link, LINK_END_VIOLATION, "it says more than can be heard");
@@ -205,15 +205,15 @@ void registrar_tell_control(struct server_link *t, struct control *message)
 
 static void registrar_gone(struct mail *mail)
 {
-	struct server_link *e = container_of(mail, struct server_link, gone);
+	struct server_link *l = container_of(mail, struct server_link, gone);
 	/* At the process's end sessions are gone before their mail. */
-	if (e->session && !e->worker->node->over)
-		session_leave(e->session, e, e->io.link.why);
-	server_link_forget(e);
+	if (l->session && !l->worker->node->over)
+		session_leave(l->session, l, l->io.link.why);
+	link_mail_forget(l);
 }
 
-void registrar_tell_gone(struct server_link *e)
+void registrar_link_gone(struct server_link *l)
 {
-	e->gone.deliver = registrar_gone;
-	node_post(e->worker->node, 0, &e->gone);
+	l->gone.deliver = registrar_gone;
+	node_post(l->worker->node, 0, &l->gone);
 }

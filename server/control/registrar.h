@@ -36,11 +36,11 @@ void registrar_drain(struct registrar *r);
 /* When no worker runs any more. */
 void registrar_deinit(struct registrar *r);
 
-/* ---- From links, from any thread ---- */
+/* ---- As server_link_ops, from any thread ---- */
 
 /* `hello` is copied. */
-void registrar_tell_up(struct server_link *l, const struct control *hello);
+void registrar_link_up(struct server_link *l, const struct control *hello);
 /* Takes the message. */
-void registrar_tell_control(struct server_link *l, struct control *message);
-/* The last thing it hears; server_link_forget() answers. */
-void registrar_tell_gone(struct server_link *l);
+void registrar_link_control(struct server_link *l, struct control *message);
+/* The last thing it hears; link_mail_forget() answers. */
+void registrar_link_gone(struct server_link *l);

@@ -44,7 +44,7 @@ static void session_tell_grant(struct session *s, struct server_link *l)
 	struct control m = {.type = CONTROL_SESSION_GRANT};
 	memcpy(m.session.session, s->id, sizeof(s->id));
 	memcpy(m.session.resume, s->resume, sizeof(s->resume));
-	server_link_send(l, &m);
+	link_mail_send(l, &m);
 }
 
 static void wake_run(struct broadcast *r, struct worker *w)
@@ -67,8 +67,8 @@ static void session_wake(struct session *s)
 
 static bool session_attach(struct session *s, struct server_link *l)
 {
-	if (server_link_attach(l, &s->on[l->worker->index]) < 0) {
-		server_link_close(l, "the server is out of memory");
+	if (link_mail_attach(l, &s->base.shards[l->worker->index]) < 0) {
+		link_mail_close(l, "the server is out of memory");
 		return false;
 	}
 	l->session = s;
@@ -85,39 +85,43 @@ static bool session_may_log(struct session *s, char more[LOG_LIMIT_MORE])
 		SESSION_LOG_BURST, more);
 }
 
+static void session_free(struct session *s)
+{
+	explicit_bzero(s->resume, sizeof(s->resume));
+	session_base_deinit(&s->base);
+	free(s);
+}
+
 struct session *session_new(struct registrar *r, struct server_link *l)
 {
 	char more[LOG_LIMIT_MORE];
 	struct node *n = r->node;
-	struct session *s = calloc(1, sizeof(*s) + n->n_workers * sizeof(struct session_shard));
-	if (!s)
+	struct session *s = calloc(1, sizeof(*s));
+	if (!s || session_base_init(&s->base, n->n_workers) < 0) {
+		free(s);
 		return NULL;
+	}
 	s->registrar = r;
-	s->identity = l->identity;
+	s->base.identity = l->identity;
 	memcpy(s->instance, l->instance, sizeof(s->instance));
 	random_bytes(s->id, sizeof(s->id));
 	random_bytes(s->resume, sizeof(s->resume));
 	for (size_t i = 0; i < sizeof(s->id); i++)
-		snprintf(s->name + 2 * i, 3, "%02x", s->id[i]);
+		snprintf(s->base.name + 2 * i, 3, "%02x", s->id[i]);
 	server_link_peer(l, s->peer);
 	list_init(&s->links);
 	list_init(&s->services);
 	list_init(&s->link);
 	loop_timer_init(&s->stale, r->worker->loop, session_stale_expired);
-	for (unsigned i = 0; i < n->n_workers; i++) {
-		s->on[i].session = s;
-		list_init(&s->on[i].links);
-		flow_queue_init(&s->on[i].flows);
-	}
 	if (!session_attach(s, l)) {
-		free(s);
+		session_free(s);
 		return NULL;
 	}
 	list_append(&r->sessions, &s->link);
 	status_changed(&r->status);
 	if (session_may_log(s, more))
-		log_info("session %s of %s from %s is up (%s, client %s)%s", s->name,
-			s->identity->identity, s->peer, l->protection, l->version, more);
+		log_info("session %s of %s from %s is up (%s, client %s)%s", s->base.name,
+			s->base.identity->identity, s->peer, l->protection, l->version, more);
 	session_tell_grant(s, l);
 	return s;
 }
@@ -129,7 +133,7 @@ void session_join(struct session *s, struct server_link *l)
 		return;
 	server_link_peer(l, peer);
 	if (session_may_log(s, more))
-		log_info("session %s has one more link, from %s (%s): %u%s", s->name, peer,
+		log_info("session %s has one more link, from %s (%s): %u%s", s->base.name, peer,
 			l->protection, s->n_links, more);
 	session_wake(s);
 }
@@ -138,25 +142,19 @@ void session_resume(struct session *s, struct server_link *l)
 {
 	char more[LOG_LIMIT_MORE];
 	list_for_each (it, &s->links)
-		server_link_close(list_entry(it, struct server_link, of_session),
+		link_mail_close(list_entry(it, struct server_link, of_session),
 			"replaced by a newer link of its client");
 	if (!session_attach(s, l))
 		return;
 	server_link_peer(l, s->peer);
 	if (session_may_log(s, more))
-		log_info("session %s goes on over a new link from %s (%s, client %s)%s", s->name,
-			s->peer, l->protection, l->version, more);
+		log_info("session %s goes on over a new link from %s (%s, client %s)%s",
+			s->base.name, s->peer, l->protection, l->version, more);
 	list_for_each (it, &s->services)
 		list_entry(it, struct service, of_session)->stale = true;
 	loop_timer_set(&s->stale, session_now(s) + SESSION_STALE_TIME);
 	session_tell_grant(s, l);
 	session_wake(s);
-}
-
-static void session_free(struct session *s)
-{
-	explicit_bzero(s->resume, sizeof(s->resume));
-	free(s);
 }
 
 static void session_done(struct broadcast *r)
@@ -191,12 +189,12 @@ void session_leave(struct session *s, struct server_link *l, const char *why)
 	bool log = session_may_log(s, more);
 	if (--s->n_links) {
 		if (log)
-			log_info("session %s lost a link: %s; links left: %u%s", s->name, why,
+			log_info("session %s lost a link: %s; links left: %u%s", s->base.name, why,
 				s->n_links, more);
 		return;
 	}
 	if (log)
-		log_info("session %s from %s ended: %s%s", s->name, s->peer, why, more);
+		log_info("session %s from %s ended: %s%s", s->base.name, s->peer, why, more);
 	loop_timer_cancel(&s->stale);
 	list_unlink(&s->link);
 	status_changed(&s->registrar->status);
@@ -243,14 +241,14 @@ static void session_refuse(struct session *s, struct server_link *l, const struc
 	char what[PUBLISH_ASKED_SIZE], more[LOG_LIMIT_MORE];
 	if (!(s->refusals_told & bit) && log_limit_pass(&s->registrar->log_refusals, session_now(s),
 						 SESSION_LOG_EVERY, SESSION_REFUSE_BURST, more))
-		log_warn("session %s asked to publish %s and was refused: %s%s", s->name,
+		log_warn("session %s asked to publish %s and was refused: %s%s", s->base.name,
 			publish_asked(asked, what), sentence, more);
 	s->refusals_told |= bit;
 	struct control m = {.type = CONTROL_REFUSED};
 	m.refused.service = number;
 	m.refused.reason = reason;
 	m.refused.sentence = sentence;
-	server_link_send(l, &m);
+	link_mail_send(l, &m);
 }
 
 static void session_tell_granted(struct session *s, const struct service *service)
@@ -265,7 +263,7 @@ static void session_tell_granted(struct session *s, const struct service *servic
 	m.granted.exclusive = service->exclusive;
 	struct server_link *l = list_first(&s->links, struct server_link, of_session);
 	if (l)
-		server_link_send(l, &m);
+		link_mail_send(l, &m);
 }
 
 /* ---- Coming: every worker knows it before anybody is told ---- */
@@ -283,7 +281,7 @@ static void publish_run(struct broadcast *r, struct worker *w)
 static void publish_done(struct broadcast *r)
 {
 	struct service *service = container_of(r, struct service, broadcast);
-	struct session *s = service->session;
+	struct session *s = session_of(service);
 	bool wanted = list_linked(&service->of_session);
 	s->n_coming--;
 	service->granted = true;
@@ -299,7 +297,7 @@ static void publish_done(struct broadcast *r)
 	char address[PUBLIC_ADDRESS_SIZE], more[LOG_LIMIT_MORE];
 	public_address(service, address);
 	if (session_may_log(s, more))
-		log_info("session %s publishes %s from %s%s", s->name,
+		log_info("session %s publishes %s from %s%s", s->base.name,
 			service->has_port ? address
 			: *service->place ? service->place
 					  : "everything",
@@ -325,7 +323,7 @@ static void withdraw_done(struct broadcast *r)
 /* Its port is free at once. */
 static void service_withdraw(struct service *service)
 {
-	struct session *s = service->session;
+	struct session *s = session_of(service);
 	if (list_linked(&service->of_session)) {
 		list_unlink(&service->of_session);
 		s->n_services--;
@@ -352,12 +350,11 @@ void session_withdraw(struct session *s, uint32_t number)
 static void session_suspect_holders(struct session *s, const struct route *route)
 {
 	list_for_each (it, &route->entries) {
-		struct service_shard *other = service_shard_of(it);
-		struct session *holder = other->service->session;
+		struct session *holder = session_of(service_shard_of(it)->service);
 		if (holder == s)
 			continue;
 		list_for_each (at, &holder->links)
-			server_link_suspect(list_entry(at, struct server_link, of_session));
+			link_mail_suspect(list_entry(at, struct server_link, of_session));
 	}
 }
 
@@ -453,7 +450,7 @@ void session_publish(struct session *s, struct server_link *l, const struct cont
 		session_refuse(s, l, m, CONTROL_REASON_LIMIT, err.text);
 		return;
 	}
-	struct service *service = service_new(s, m);
+	struct service *service = service_new(&s->base, m);
 	if (!service) {
 		session_refuse(s, l, m, CONTROL_REASON_OTHER, "the server is out of memory");
 		return;

@@ -1,14 +1,12 @@
 #pragma once
 /*
  * One authenticated client process and what it publishes (docs/protocol.md, section 7). It belongs to the
- * registrar; its links, which are links, live on workers, where it has a session's shard.
+ * registrar; its links live on workers, where it has a shard each (server/link/session_shard.h).
  *
  *	ESTABLISHED, while it has a link -> CLOSED
  */
-#include "mux/budget.h"
-#include "net/flow_queue.h"
 #include "server/route/service.h"
-#include "server/link/server_link.h"
+#include "server/link/link_mail.h"
 
 #define SESSION_SERVICES_MAX 1024    /* a session; the YAML of a large cluster has a hundred */
 #define SESSION_LINKS_MAX    16      /* what --links allows */
@@ -25,39 +23,30 @@
 
 struct registrar;
 
-/* A session on one worker: that thread's alone, but for the atomics. */
-struct session_shard {
-	struct session *session;
-	struct list links;       /* server_link::of_presence */
-	struct flow_queue flows; /* udp_flow::of_presence */
-	struct budget_share share;
-	atomic_uint usable; /* links that take new streams, as far as others need to know */
-	atomic_uint silent; /* those of them that do not answer */
-	atomic_uint load;   /* requests and connections under way */
-	atomic_uint coming; /* connections that were handed to it and are not there yet */
-};
-
 struct session {
+	struct session_base base;
 	struct registrar *registrar;
 	struct list link;  /* registrar::sessions */
 	bool ended;        /* it has no link any more */
 	unsigned n_coming; /* services on their first broadcast, which it outlives */
-	const struct keyring_entry *identity;
 	uint8_t id[CONTROL_SESSION];
-	char name[SERVICE_SESSION_NAME]; /* the id in hexadecimal, for people */
-	char peer[ADDRESS_TEXT_SIZE];    /* where its first link came from, for people */
+	char peer[ADDRESS_TEXT_SIZE]; /* where its first link came from, for people */
 	uint8_t instance[CONTROL_INSTANCE];
 	uint8_t resume[CONTROL_SECRET];
 	struct list links; /* server_link::of_session */
 	unsigned n_links;
 	struct list services;         /* of struct service */
 	unsigned n_services, n_ports; /* each of a range */
-	atomic_uint flows;            /* of UDP, on all workers */
 	uint64_t refusals_told;       /* a bit for each service number, modulo 64 */
 	struct loop_timer stale;
 	struct broadcast broadcast;
-	struct session_shard on[]; /* one a worker */
 };
+
+/* The session that publishes this service. */
+static inline struct session *session_of(const struct service *service)
+{
+	return container_of(service->session, struct session, base);
+}
 
 /* All on the main thread. */
 

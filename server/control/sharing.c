@@ -15,7 +15,7 @@ struct kept {
 	struct list link; /* registrar::kept, the one lost first is first */
 	const char *identity;
 	uint8_t instance[CONTROL_INSTANCE];
-	char session[SERVICE_SESSION_NAME];
+	char session[SESSION_NAME_SIZE];
 	uint64_t until; /* µs */
 	enum control_kind kind;
 	uint16_t first_port;
@@ -43,13 +43,13 @@ static const char *place_name(const struct service *service, char text[SERVICE_P
 }
 
 /* "session 5f0c… from 192.0.2.7:4711"; without a token strangers are told nothing of each other. */
-#define WHO_SIZE (SERVICE_SESSION_NAME + ADDRESS_TEXT_SIZE + 16)
+#define WHO_SIZE (SESSION_NAME_SIZE + ADDRESS_TEXT_SIZE + 16)
 static const char *who(const struct session *s, char text[WHO_SIZE])
 {
-	if (s->identity->open)
-		snprintf(text, WHO_SIZE, "session %s", s->name);
+	if (s->base.identity->open)
+		snprintf(text, WHO_SIZE, "session %s", s->base.name);
 	else
-		snprintf(text, WHO_SIZE, "session %s from %s", s->name, s->peer);
+		snprintf(text, WHO_SIZE, "session %s from %s", s->base.name, s->peer);
 	return text;
 }
 
@@ -57,7 +57,7 @@ static const char *who(const struct session *s, char text[WHO_SIZE])
 
 static struct route *route_of(const struct service *service)
 {
-	struct worker *w = service->session->registrar->worker;
+	struct worker *w = session_of(service)->registrar->worker;
 	struct routes *routes = service->has_port ? &w->routing->ports : &w->routing->names;
 	return routes_exact(routes, str_from(service->place));
 }
@@ -115,14 +115,14 @@ static bool kept_has(const struct kept *k, const struct service *service)
 
 static void keep(const struct service *service)
 {
-	const struct session *s = service->session;
+	const struct session *s = session_of(service);
 	struct registrar *r = s->registrar;
 	struct kept *k = calloc(1, sizeof(*k));
 	if (!k)
 		return; /* then it is free at once */
-	k->identity = s->identity->identity;
+	k->identity = s->base.identity->identity;
 	memcpy(k->instance, s->instance, sizeof(k->instance));
-	memcpy(k->session, s->name, sizeof(k->session));
+	memcpy(k->session, s->base.name, sizeof(k->session));
 	k->until = now_of(r) + r->worker->opts->reconnect_grace;
 	k->kind = service->kind;
 	k->first_port = service->first_port;
@@ -155,7 +155,7 @@ void sharing_deinit(struct registrar *r)
 /* Kept for another process: -EEXIST. What was kept for this one it has now. */
 static int check_kept(const struct service *service, struct error *err)
 {
-	const struct session *s = service->session;
+	const struct session *s = session_of(service);
 	struct registrar *r = s->registrar;
 	char name[SERVICE_PLACE_SIZE + 16];
 	kept_expire(r);
@@ -163,7 +163,7 @@ static int check_kept(const struct service *service, struct error *err)
 		struct kept *k = list_entry(it, struct kept, link);
 		if (!kept_has(k, service))
 			continue;
-		if (k->identity != s->identity->identity ||
+		if (k->identity != s->base.identity->identity ||
 			memcmp(k->instance, s->instance, sizeof(k->instance)) != 0)
 			return error_set(err, -EEXIST,
 				"%s is kept for session %s, which has it alone (--exclusive) and "
@@ -176,7 +176,7 @@ static int check_kept(const struct service *service, struct error *err)
 
 int sharing_check(const struct service *service, struct error *err)
 {
-	const struct session *s = service->session;
+	const struct session *s = session_of(service);
 	struct route *route = route_of(service);
 	char name[SERVICE_PLACE_SIZE + 16], holder[WHO_SIZE];
 	int r = check_kept(service, err);
@@ -184,16 +184,16 @@ int sharing_check(const struct service *service, struct error *err)
 		return r;
 	list_for_each (it, &route->entries) {
 		const struct service *other = service_shard_of(it)->service;
-		if (other->session == s || session_leaving(other->session) ||
+		if (session_of(other) == s || session_leaving(session_of(other)) ||
 			!(service->exclusive || other->exclusive))
 			continue;
 		error_set(err, -EEXIST, "%s is held by %s, %s", place_name(service, name),
-			who(other->session, holder),
+			who(session_of(other), holder),
 			other->exclusive ? "which has it alone (--exclusive)"
 					 : "and --exclusive does not share it");
 		/* Perhaps it is dead and does not know (rule 28). */
-		list_for_each (at, &other->session->links)
-			server_link_suspect(list_entry(at, struct server_link, of_session));
+		list_for_each (at, &session_of(other)->links)
+			link_mail_suspect(list_entry(at, struct server_link, of_session));
 		return -EEXIST;
 	}
 	return 0;
@@ -206,29 +206,29 @@ static void notify(struct service *service, const struct service *other)
 	char name[SERVICE_PLACE_SIZE + 16], peer[WHO_SIZE], more[LOG_LIMIT_MORE];
 	char sentence[CONTROL_TEXT + 1];
 	struct server_link *l =
-		list_first(&service->session->links, struct server_link, of_session);
-	if (!l || !log_limit_pass(&service->log_shared, now_of(service->session->registrar),
+		list_first(&session_of(service)->links, struct server_link, of_session);
+	if (!l || !log_limit_pass(&service->log_shared, now_of(session_of(service)->registrar),
 			  SHARING_SAY_AGAIN, 1, more))
 		return;
 	snprintf(sentence, sizeof(sentence),
 		"%s is published by %s as well, with another upstream: visitors get one or the "
 		"other; stop one of the two, or refuse to share with --exclusive%s",
-		place_name(service, name), who(other->session, peer), more);
+		place_name(service, name), who(session_of(other), peer), more);
 	struct control m = {.type = CONTROL_NOTICE};
 	m.notice.sentence = sentence;
 	m.notice.warning = true;
-	server_link_send(l, &m);
+	link_mail_send(l, &m);
 }
 
 void sharing_tell(struct service *service)
 {
-	struct registrar *r = service->session->registrar;
+	struct registrar *r = session_of(service)->registrar;
 	struct route *route = service->shards[0].entry.route;
 	struct service *first = NULL;
 	char name[SERVICE_PLACE_SIZE + 16], a[WHO_SIZE], b[WHO_SIZE], more[LOG_LIMIT_MORE];
 	list_for_each (it, &route->entries) {
 		struct service *other = service_shard_of(it)->service;
-		if (other->session == service->session || session_leaving(other->session) ||
+		if (other->session == service->session || session_leaving(session_of(other)) ||
 			same_upstream(other, service))
 			continue;
 		first = first ? first : other;
@@ -241,6 +241,6 @@ void sharing_tell(struct service *service)
 		log_warn(
 			"%s is published by %s (%s) and by %s (%s): visitors get one or the other; "
 			"a client with --exclusive refuses to share%s",
-			place_name(service, name), who(first->session, a), first->upstream,
-			who(service->session, b), service->upstream, more);
+			place_name(service, name), who(session_of(first), a), first->upstream,
+			who(session_of(service), b), service->upstream, more);
 }

@@ -13,6 +13,7 @@
 #define SHARING_KEPT_MAX 4096
 
 struct registrar;
+struct session;
 
 /*
  * Whether the service, which has its place but no route yet, may be there with those that are: 0, or -EEXIST

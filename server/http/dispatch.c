@@ -9,7 +9,6 @@
 #include "tls/tls.h"
 #include "server/http/forward.h"
 #include "server/http/scheme.h"
-#include "server/control/session.h"
 #include "server/link/link_accept.h"
 #include "server/http/h1_conn.h"
 #include "server/route/routing.h"

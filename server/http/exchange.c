@@ -7,7 +7,6 @@
 #include "base/macros.h"
 #include "server/http/forward.h"
 #include "server/http/scheme.h"
-#include "server/control/session.h"
 #include "server/http/h1_conn.h"
 #include "wire/http1_path.h"
 

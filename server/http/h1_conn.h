@@ -98,8 +98,8 @@ struct exchange {
 	unsigned status;
 	struct body body, answer;
 
-	char session[SERVICE_SESSION_NAME]; /* that served it last, for the log */
-	const char *why;                    /* what went wrong, as error_page::why */
+	char session[SESSION_NAME_SIZE]; /* that served it last, for the log */
+	const char *why;                 /* what went wrong, as error_page::why */
 
 	struct buf partial; /* of a response's head that came in pieces */
 	size_t scanned;
@@ -189,6 +189,8 @@ void h1_conn_time(struct h1_conn *c, struct timeout_queue *queue);
 void h1_conn_note_end(struct h1_conn *c);
 /* Something of the answer was not taken: the visitor has to read from here on. */
 void h1_conn_watch_reading(struct h1_conn *c);
+/* A link does not answer: requests on it that may go elsewhere do, in the next turn. */
+void h1_conns_leave_link(const struct server_link *l);
 /* For http_worker::leaving and ::unread */
 void h1_conn_leaving_expired(struct timeout_queue *queue, struct timeout *entry);
 void h1_conn_unread_expired(struct timeout_queue *queue, struct timeout *entry);

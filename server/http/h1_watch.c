@@ -88,3 +88,15 @@ void h1_conn_unread_expired(struct timeout_queue *queue, struct timeout *entry)
 	}
 	timeout_start(queue, entry);
 }
+
+/* In the next turn: what goes elsewhere begins on links that this one may stand among. */
+void h1_conns_leave_link(const struct server_link *l)
+{
+	struct worker *w = l->worker;
+	list_for_each (it, &w->http->conns) {
+		struct h1_conn *c = list_entry(it, struct h1_conn, link);
+		if (c->state == H1_CONN_EXCHANGE && c->user.pooled &&
+			c->user.pooled->server_link == l)
+			loop_defer(w->loop, LOOP_PHASE_READ, &c->more);
+	}
+}

@@ -8,7 +8,6 @@
 
 #include "base/macros.h"
 #include "server/http/forward.h"
-#include "server/control/session.h"
 #include "server/http/h1_conn.h"
 
 /* Nothing of this pooled stream can be trusted any more. `field` may be in bytes that go with it. */

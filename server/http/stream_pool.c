@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "server/control/session.h"
 #include "server/base/worker.h"
 #include "server/http/http_worker.h"
 

@@ -7,11 +7,9 @@
 
 #include "base/log.h"
 #include "tls/tls.h"
-#include "server/control/registrar.h"
-#include "server/http/http_worker.h"
 #include "server/link/link_accept.h"
 #include "server/link/link_worker.h"
-#include "server/route/routing.h"
+#include "server/link/session_shard.h"
 #include "server/link/silence.h"
 #include "version.h"
 
@@ -28,6 +26,11 @@ static struct link *server_link_base(struct server_link *l)
 static struct node *server_link_node(const struct server_link *l)
 {
 	return l->worker->node;
+}
+
+static const struct server_link_ops *server_link_ops(const struct server_link *l)
+{
+	return l->worker->node->link_ops;
 }
 
 void server_link_peer(const struct server_link *l, char text[ADDRESS_TEXT_SIZE])
@@ -76,13 +79,6 @@ static void server_link_set_state(struct server_link *l, enum server_link_state 
 		server_link_uncount(l);
 }
 
-/* Only this thread writes it; others read. */
-static void session_shard_count(struct session_shard *p, unsigned change)
-{
-	unsigned load = atomic_load_explicit(&p->load, memory_order_relaxed);
-	atomic_store_explicit(&p->load, load + change, memory_order_relaxed);
-}
-
 void server_link_began(struct server_link *l)
 {
 	l->active++;
@@ -94,6 +90,24 @@ void server_link_finished(struct server_link *l)
 {
 	l->active--;
 	session_shard_count(l->session_shard, -1u);
+}
+
+static bool link_better(const struct server_link *a, const struct server_link *b)
+{
+	if (server_link_silent(a) != server_link_silent(b))
+		return !server_link_silent(a);
+	return a->active < b->active;
+}
+
+struct server_link *server_link_pick(const struct session_shard *shard)
+{
+	struct server_link *best = NULL;
+	list_for_each (it, &shard->links) {
+		struct server_link *l = list_entry(it, struct server_link, of_session_shard);
+		if (server_link_usable(l) && (!best || link_better(l, best)))
+			best = l;
+	}
+	return best;
 }
 
 /* ---- What the link tells ---- */
@@ -121,7 +135,7 @@ static void server_link_on_up(struct link *l, const struct control *hello)
 	server_link_set_state(t, SERVER_LINK_ESTABLISHED);
 	server_link_remember(t);
 	t->protection = l->sealed ? "sealed" : l->bound ? "inside TLS" : "not encrypted";
-	registrar_tell_up(t, hello);
+	server_link_ops(t)->up(t, hello);
 	if (t->worker->draining)
 		server_link_drain(t);
 }
@@ -133,7 +147,7 @@ static void server_link_on_control(struct link *l, struct control *m)
 	case CONTROL_WITHDRAW:
 	case CONTROL_NOTICE:
 	case CONTROL_JOIN:
-		registrar_tell_control(server_link_of(l), m);
+		server_link_ops(server_link_of(l))->control(server_link_of(l), m);
 		break;
 	case CONTROL_HELLO:
 	case CONTROL_GRANTED:
@@ -167,7 +181,7 @@ static void server_link_on_goaway(struct link *l, uint8_t reason)
 	if (t->state == SERVER_LINK_ESTABLISHED)
 		server_link_set_state(t, SERVER_LINK_DRAINING);
 	/* The client waits for its streams to end, and cannot tell which of them carry nothing. */
-	http_worker_rest_streams(t->worker, t);
+	server_link_ops(t)->leaving(t);
 }
 
 static void server_link_on_silent(struct link *l)
@@ -187,7 +201,7 @@ static const struct link_ops link_ops = {
 
 /* ---- Going ---- */
 
-static void server_link_free(struct server_link *l)
+void server_link_free(struct server_link *l)
 {
 	loop_task_cancel(&l->reap);
 	loop_timer_cancel(&l->suspect);
@@ -244,7 +258,7 @@ static void server_link_ended(struct link_io *c)
 		server_link_log_stranger(l);
 	server_link_leave(l);
 	if (known)
-		registrar_tell_gone(l);
+		server_link_ops(l)->gone(l);
 	else
 		loop_defer(l->worker->loop, LOOP_PHASE_REAP, &l->reap);
 }
@@ -270,25 +284,38 @@ void server_link_drain(struct server_link *l)
 		link_close(server_link_base(l), LINK_END_LOCAL, "the server ends");
 }
 
-/* ---- From the registrar ---- */
+/* ---- From the registrar, by server/link/link_mail ---- */
 
-enum link_command_kind {
-	LINK_COMMAND_ATTACH,
-	LINK_COMMAND_SEND,
-	LINK_COMMAND_CLOSE,
-	LINK_COMMAND_SUSPECT
-};
+void server_link_attach(struct server_link *l, struct session_shard *shard)
+{
+	if (l->state == SERVER_LINK_CLOSED) {
+		atomic_fetch_sub_explicit(&shard->usable, 1, memory_order_relaxed);
+		return;
+	}
+	l->session_shard = shard;
+	budget_account_join(&server_link_base(l)->mux.account, &shard->share);
+	list_append(&shard->links, &l->of_session_shard);
+	l->counted = true;
+	if (l->state != SERVER_LINK_ESTABLISHED)
+		server_link_uncount(l);
+	silence_count(l);
+	server_link_ops(l)->usable(l);
+}
 
-struct link_command {
-	struct mail mail;
-	struct node *node;
-	struct server_link *
-		server_link; /* not freed before this is read: server_link_forget() comes behind it */
-	enum link_command_kind kind;
-	struct session_shard *session_shard;
-	struct control message;
-	char text[CONTROL_TEXT + 1]; /* what the message borrows, or why it is closed */
-};
+void server_link_send(struct server_link *l, const struct control *message)
+{
+	if (l->state == SERVER_LINK_CLOSED)
+		return;
+	int r = link_send(server_link_base(l), message);
+	if (r == -ENOBUFS || r == -ENOMEM)
+		server_link_close(l, "it cannot be told what became of its services");
+}
+
+void server_link_close(struct server_link *l, const char *why)
+{
+	if (l->state != SERVER_LINK_CLOSED)
+		link_close(server_link_base(l), LINK_END_LOCAL, "%s", why);
+}
 
 static void server_link_suspect_expired(struct loop_timer *timer)
 {
@@ -297,139 +324,21 @@ static void server_link_suspect_expired(struct loop_timer *timer)
 		link_close(server_link_base(l), LINK_END_LOCAL,
 			"it did not answer while another session claimed its names");
 	l->suspected_at = 0;
-	wait_queue_wake(&l->worker->routing->wait_queue);
-}
-
-static void link_execute(struct server_link *l, const struct link_command *command)
-{
-	switch (command->kind) {
-	case LINK_COMMAND_ATTACH:
-		l->session_shard = command->session_shard;
-		budget_account_join(&server_link_base(l)->mux.account, &l->session_shard->share);
-		list_append(&l->session_shard->links, &l->of_session_shard);
-		l->counted = true;
-		if (l->state != SERVER_LINK_ESTABLISHED)
-			server_link_uncount(l);
-		silence_count(l);
-		wait_queue_wake(&l->worker->routing->wait_queue);
-		break;
-	case LINK_COMMAND_SEND: {
-		int r = link_send(server_link_base(l), &command->message);
-		if (r == -ENOBUFS || r == -ENOMEM)
-			link_close(server_link_base(l), LINK_END_LOCAL,
-				"it cannot be told what became of its services");
-		break;
-	}
-	case LINK_COMMAND_CLOSE:
-		link_close(server_link_base(l), LINK_END_LOCAL, "%s", command->text);
-		break;
-	case LINK_COMMAND_SUSPECT:
-		if (l->suspected_at)
-			break;
-		l->suspected_at = loop_now(l->worker->loop);
-		mux_ping(&server_link_base(l)->mux, l->suspected_at);
-		loop_timer_set(&l->suspect, l->suspected_at + SERVER_LINK_SUSPECT_TIME);
-		break;
-	}
-}
-
-static void link_command_deliver(struct mail *mail)
-{
-	struct link_command *command = container_of(mail, struct link_command, mail);
-	if (command->node->over)
-		;
-	else if (command->server_link->state != SERVER_LINK_CLOSED)
-		link_execute(command->server_link, command);
-	else if (command->kind == LINK_COMMAND_ATTACH)
-		atomic_fetch_sub_explicit(&command->session_shard->usable, 1, memory_order_relaxed);
-	free(command);
-}
-
-static struct link_command *link_command_new(struct server_link *l, enum link_command_kind kind)
-{
-	struct link_command *command = calloc(1, sizeof(*command));
-	if (!command)
-		return NULL;
-	command->mail.deliver = link_command_deliver;
-	command->node = server_link_node(l);
-	command->server_link = l;
-	command->kind = kind;
-	return command;
-}
-
-static void link_command_post(struct link_command *command)
-{
-	node_post(command->node, command->server_link->worker->index, &command->mail);
-}
-
-int server_link_attach(struct server_link *l, struct session_shard *p)
-{
-	struct link_command *command = link_command_new(l, LINK_COMMAND_ATTACH);
-	if (!command)
-		return -ENOMEM;
-	command->session_shard = p;
-	link_command_post(command);
-	/* Behind the command: who is sent there on the strength of this comes behind it too. */
-	atomic_fetch_add_explicit(&p->usable, 1, memory_order_release);
-	return 0;
-}
-
-/* One text a message is all that the registrar sends. */
-static void link_command_hold(struct link_command *command, const char **text)
-{
-	if (!*text)
-		return;
-	snprintf(command->text, sizeof(command->text), "%s", *text);
-	*text = command->text;
-}
-
-void server_link_send(struct server_link *l, const struct control *message)
-{
-	struct link_command *command = link_command_new(l, LINK_COMMAND_SEND);
-	if (!command)
-		return;
-	command->message = *message;
-	if (message->type == CONTROL_GRANTED)
-		link_command_hold(command, &command->message.granted.address);
-	else if (message->type == CONTROL_REFUSED)
-		link_command_hold(command, &command->message.refused.sentence);
-	else if (message->type == CONTROL_NOTICE)
-		link_command_hold(command, &command->message.notice.sentence);
-	link_command_post(command);
-}
-
-void server_link_close(struct server_link *l, const char *why)
-{
-	struct link_command *command = link_command_new(l, LINK_COMMAND_CLOSE);
-	if (!command)
-		return;
-	link_command_hold(command, &why);
-	link_command_post(command);
+	server_link_ops(l)->usable(l);
 }
 
 void server_link_suspect(struct server_link *l)
 {
-	struct link_command *command = link_command_new(l, LINK_COMMAND_SUSPECT);
-	if (command)
-		link_command_post(command);
-}
-
-static void server_link_forgotten(struct mail *mail)
-{
-	struct server_link *l = container_of(mail, struct server_link, gone);
-	if (server_link_node(l)->over)
-		server_link_free(l);
-	else
-		loop_defer(l->worker->loop, LOOP_PHASE_REAP, &l->reap);
+	if (l->state == SERVER_LINK_CLOSED || l->suspected_at)
+		return;
+	l->suspected_at = loop_now(l->worker->loop);
+	mux_ping(&server_link_base(l)->mux, l->suspected_at);
+	loop_timer_set(&l->suspect, l->suspected_at + SERVER_LINK_SUSPECT_TIME);
 }
 
 void server_link_forget(struct server_link *l)
 {
-	l->gone.deliver = server_link_forgotten;
-	if (server_link_node(l)->over)
-		server_link_free(l); /* nobody delivers any more */
-	else
-		node_post(server_link_node(l), l->worker->index, &l->gone);
+	loop_defer(l->worker->loop, LOOP_PHASE_REAP, &l->reap);
 }
 
 /* ---- Beginning ---- */

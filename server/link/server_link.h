@@ -19,6 +19,22 @@ struct session_shard;
 struct server_link_offer;
 struct session;
 
+/* What links tell the rooms above. The same for all links of a process: node::link_ops. On the link's worker. */
+struct server_link_ops {
+	/* Its peer has proved its key. `hello` is borrowed. */
+	void (*up)(struct server_link *l, const struct control *hello);
+	/* A message that asks for something; it is the callee's. */
+	void (*control)(struct server_link *l, struct control *message);
+	/* It takes new streams now, which it did not before: whoever waits for its session may go on. */
+	void (*usable)(struct server_link *l);
+	/* Its client sent GOAWAY and waits for its streams to end: those that carry nothing should. */
+	void (*leaving)(struct server_link *l);
+	/* It does not answer, and something is under way on it: what can go elsewhere should. */
+	void (*silent)(struct server_link *l);
+	/* The last call, for a link that was up(): link_mail_forget() must follow. */
+	void (*gone)(struct server_link *l);
+};
+
 enum server_link_state {
 	SERVER_LINK_HANDSHAKING,
 	SERVER_LINK_ESTABLISHED,
@@ -85,14 +101,18 @@ void server_link_peer(const struct server_link *l, char text[ADDRESS_TEXT_SIZE])
 /* When no loop runs any more. */
 void server_link_discard(struct server_link *l);
 
-/* ---- From the registrar, from the main thread ---- */
+/* The best usable link of a session on this worker: one that answers, with the fewest requests; or NULL. */
+struct server_link *server_link_pick(const struct session_shard *shard);
 
-/* It belongs to this session now. 0 or -ENOMEM. */
-int server_link_attach(struct server_link *l, struct session_shard *p);
-/* Copied. */
+/* ---- For server/link/link_mail, on its worker; without effect on a link that is closed ---- */
+
+/* It belongs to this session now. */
+void server_link_attach(struct server_link *l, struct session_shard *shard);
 void server_link_send(struct server_link *l, const struct control *message);
 void server_link_close(struct server_link *l, const char *why);
-/* Claimed by another: it has to show that it lives. */
+/* It is closed unless something comes from its peer within SERVER_LINK_SUSPECT_TIME. */
 void server_link_suspect(struct server_link *l);
-/* The registrar has forgotten it. */
+/* The memory of a closed link goes at the end of this turn, */
 void server_link_forget(struct server_link *l);
+/* or at once, when no loop runs any more. */
+void server_link_free(struct server_link *l);

@@ -1,8 +1,7 @@
 #include "server/link/silence.h"
 
 #include "base/log.h"
-#include "server/control/session.h"
-#include "server/http/h1_conn.h"
+#include "server/link/session_shard.h"
 
 void silence_count(struct server_link *l)
 {
@@ -12,18 +11,6 @@ void silence_count(struct server_link *l)
 	if (!silent && l->silence_counted)
 		atomic_fetch_sub_explicit(&l->session_shard->silent, 1, memory_order_relaxed);
 	l->silence_counted = silent;
-}
-
-/* In the next turn: what goes elsewhere begins on links that this one may stand among. */
-static void silence_send_on(const struct server_link *l)
-{
-	struct worker *w = l->worker;
-	list_for_each (it, &w->http->conns) {
-		struct h1_conn *c = list_entry(it, struct h1_conn, link);
-		if (c->state == H1_CONN_EXCHANGE && c->user.pooled &&
-			c->user.pooled->server_link == l)
-			loop_defer(w->loop, LOOP_PHASE_READ, &c->more);
-	}
 }
 
 void silence_changed(struct server_link *l)
@@ -41,5 +28,5 @@ void silence_changed(struct server_link *l)
 		l->silence_told = now;
 	}
 	if (l->active)
-		silence_send_on(l);
+		l->worker->node->link_ops->silent(l);
 }

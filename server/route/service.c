@@ -13,11 +13,10 @@
 #include "server/base/worker.h"
 #include "server/route/routing.h"
 
-struct service *service_new(struct session *s, const struct control *publish)
+struct service *service_new(struct session_base *s, const struct control *publish)
 {
-	struct node *n = s->registrar->node;
 	struct service *service =
-		calloc(1, sizeof(*service) + n->n_workers * sizeof(struct service_shard));
+		calloc(1, sizeof(*service) + s->n_shards * sizeof(struct service_shard));
 	if (!service)
 		return NULL;
 	service->session = s;
@@ -38,10 +37,10 @@ struct service *service_new(struct session *s, const struct control *publish)
 		service->alpn = strdup(publish->publish.alpn);
 	atomic_init(&service->holds, 1);
 	list_init(&service->of_session);
-	for (unsigned i = 0; i < n->n_workers; i++) {
+	for (unsigned i = 0; i < s->n_shards; i++) {
 		struct service_shard *shard = &service->shards[i];
 		shard->service = service;
-		shard->session_shard = &s->on[i];
+		shard->session_shard = &s->shards[i];
 		list_init(&shard->streams);
 		list_init(&shard->idle);
 		list_init(&shard->resting);
@@ -150,78 +149,24 @@ bool route_takes(const struct route *route, enum control_kind kind, enum control
 	return service->kind == kind && service->tls == tls;
 }
 
-static unsigned session_shard_load(const struct session_shard *p)
-{
-	return atomic_load_explicit(&p->load, memory_order_relaxed) +
-	       atomic_load_explicit(&p->coming, memory_order_relaxed);
-}
-
-static bool session_shard_usable(const struct session_shard *p)
-{
-	return atomic_load_explicit(&p->usable, memory_order_acquire);
-}
-
-/* Usable, but there is no link that answers. */
-static bool session_shard_silent(const struct session_shard *p)
-{
-	return atomic_load_explicit(&p->silent, memory_order_relaxed) >=
-	       atomic_load_explicit(&p->usable, memory_order_relaxed);
-}
-
-static bool session_shard_better(const struct session_shard *a, const struct session_shard *b)
-{
-	bool silent = session_shard_silent(a);
-	return silent == session_shard_silent(b) ? session_shard_load(a) < session_shard_load(b)
-						 : !silent;
-}
-
-/* A worker other than this one that serves the shard's session; -1: none. */
-static int service_shard_elsewhere(const struct service_shard *shard, const struct worker *w,
-	unsigned *load_out)
-{
-	const struct session *s = shard->service->session;
-	int best = -1;
-	for (unsigned i = 0; i < w->node->n_workers; i++)
-		if (i != w->index && session_shard_usable(&s->on[i]) &&
-			(best < 0 || session_shard_better(&s->on[i], &s->on[best])))
-			best = (int)i;
-	if (best >= 0)
-		*load_out = session_shard_load(&s->on[best]);
-	return best;
-}
-
 static bool service_shard_fails(const struct service_shard *shard, uint64_t now)
 {
 	return atomic_load_explicit(&shard->failing_until, memory_order_relaxed) > now;
 }
 
-static bool server_link_better(const struct server_link *a, const struct server_link *b)
-{
-	return server_link_silent(a) == server_link_silent(b) ? a->active < b->active
-							      : !server_link_silent(a);
-}
-
 struct server_link *service_shard_link(const struct service_shard *shard)
 {
-	struct server_link *best = NULL;
-	list_for_each (it, &shard->session_shard->links) {
-		struct server_link *l = list_entry(it, struct server_link, of_session_shard);
-		if (server_link_usable(l) && (!best || server_link_better(l, best)))
-			best = l;
-	}
-	return best;
+	return server_link_pick(shard->session_shard);
 }
 
-struct session_shard *service_shard_pick_session(struct worker *w, const struct route *route)
+struct session_shard *service_shard_pick_session(const struct route *route)
 {
 	struct session_shard *best = NULL;
 	list_for_each (it, &route->entries) {
-		struct session *s = service_shard_of(it)->service->session;
-		for (unsigned i = 0; i < w->node->n_workers; i++) {
-			struct session_shard *p = &s->on[i];
-			if (session_shard_usable(p) && (!best || session_shard_better(p, best)))
-				best = p;
-		}
+		struct session_shard *shard =
+			session_base_pick(service_shard_of(it)->service->session, -1);
+		if (shard && (!best || session_shard_better(shard, best)))
+			best = shard;
 	}
 	return best;
 }
@@ -253,15 +198,17 @@ struct pick service_shard_pick(struct worker *w, const struct route *route,
 			if (!*rank || shard->outstanding < (*rank)->outstanding)
 				*rank = shard;
 		}
-		unsigned other_load = 0;
-		int other = service_shard_elsewhere(shard, w, &other_load);
-		if (other < 0)
+		const struct session_shard *other =
+			session_base_pick(shard->service->session, (int)w->index);
+		if (!other)
 			continue;
-		if (service_shard_fails(&shard->service->shards[other], now) ||
-			session_shard_silent(&shard->service->session->on[other])) {
-			failing_there = other;
+		int at = (int)session_shard_worker(other);
+		unsigned other_load = session_shard_load(other);
+		if (service_shard_fails(&shard->service->shards[at], now) ||
+			session_shard_silent(other)) {
+			failing_there = at;
 		} else if (there < 0 || other_load < load) {
-			there = other;
+			there = at;
 			load = other_load;
 		}
 	}

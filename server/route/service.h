@@ -10,6 +10,7 @@
 #include "base/log_limit.h"
 #include "loop/loop.h"
 #include "server/base/node.h"
+#include "server/link/session_shard.h"
 #include "server/route/routes.h"
 #include "wire/control.h"
 #include "wire/hostname.h"
@@ -19,12 +20,9 @@
 
 #define SERVICE_NOTICE_EVERY (10 * CLOCK_S) /* between two notices of one shard to its client */
 
-#define SERVICE_SESSION_NAME 17                  /* characters of a session's name, and a NUL */
-#define SERVICE_PLACE_SIZE   (HOSTNAME_SIZE + 8) /* "tcp:2222", "udp:7000-7010", a name, or "" */
+#define SERVICE_PLACE_SIZE (HOSTNAME_SIZE + 8) /* "tcp:2222", "udp:7000-7010", a name, or "" */
 
 struct port;
-struct session_shard;
-struct session;
 struct server_link;
 struct worker;
 
@@ -48,7 +46,7 @@ struct service_shard {
 };
 
 struct service {
-	struct session *session;
+	struct session_base *session;
 	struct list of_session; /* session::services */
 	uint32_t number;
 	uint32_t n_numbers; /* of a range: its ports have `number` and those behind it; else 1 */
@@ -90,7 +88,7 @@ static inline bool service_same_tls(const struct service *a, const struct servic
 }
 
 /* NULL when out of memory. In no route yet. */
-struct service *service_new(struct session *s, const struct control *publish);
+struct service *service_new(struct session_base *s, const struct control *publish);
 /* Gives up one hold; frees it with the last. */
 void service_release(struct service *service);
 
@@ -184,7 +182,7 @@ struct pick service_shard_pick(struct worker *w, const struct route *route,
  * For who accepts: the session's shard, of any worker's, that has the fewest under way for it; NULL: none. Its
  * `coming` is the caller's to count.
  */
-struct session_shard *service_shard_pick_session(struct worker *w, const struct route *route);
+struct session_shard *service_shard_pick_session(const struct route *route);
 
 #define PICK_NONE ((struct pick){.worker = -1})
 

@@ -7,7 +7,7 @@
 #include "net/socket.h"
 #include "tls/tls.h"
 #include "server/base/access_log.h"
-#include "server/control/session.h"
+#include "server/link/server_link.h"
 #include "server/route/routing.h"
 
 /* Every move found the link gone that it was for: there is something wrong with all of them. */

@@ -39,7 +39,7 @@ struct tcp_conn {
 	uint16_t port; /* that was connected to */
 	bool counted;  /* in the limits, under its address */
 	char place[SERVICE_PLACE_SIZE];
-	char session[SERVICE_SESSION_NAME]; /* for the log */
+	char session[SESSION_NAME_SIZE]; /* for the log */
 	struct address peer, local;
 	uint64_t began; /* µs */
 };

@@ -10,7 +10,7 @@
 #include "server/udp/udp_port.h"
 #include "server/udp/udp_worker.h"
 #include "server/route/routing.h"
-#include "server/control/session.h"
+#include "server/link/server_link.h"
 
 /*
  * What part of a session's flows may be questions under way, before those that have had an answer make way for

@@ -71,7 +71,7 @@ struct udp_port {
 	char place[SERVICE_PLACE_SIZE]; /* its name among routing::ports */
 	struct udp udp;
 	struct list link;  /* udp_worker::ports */
-	struct list flows; /* udp_flow::of_hatch */
+	struct list flows; /* udp_flow::of_udp_port */
 	struct loop_task leave;
 	unsigned to;        /* where it leaves for */
 	uint64_t opened_at; /* µs */

@@ -19,6 +19,7 @@
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "server/control/registrar.h"
+#include "server/link_events.h"
 #include "server/link/link_accept.h"
 #include "server/link/link_worker.h"
 #include "server/route/routing.h"
@@ -79,6 +80,7 @@ static int house_open(void **state)
 	h->node.salt = salt;
 	h->node.public_name = "exit.example:9090";
 	h->node.registrar = &h->registrar;
+	h->node.link_ops = &link_events;
 	node_limits_init(&h->node, link_worker_evict);
 	assert_int_equal(workers_init(&h->workers, &h->node, &options), 0);
 	registrar_init(&h->registrar, &h->node);
@@ -195,7 +197,7 @@ static unsigned usable(const struct session *s)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < WORKERS; i++)
-		n += s->on[i].usable;
+		n += s->base.shards[i].usable;
 	return n;
 }
 
@@ -382,7 +384,7 @@ static void test_join(void **state)
 	}
 	/* They were placed where there were fewest. */
 	for (unsigned i = 0; i < WORKERS; i++)
-		assert_int_equal(s->on[i].usable, 1);
+		assert_int_equal(s->base.shards[i].usable, 1);
 	/* It lives as long as one of them does. */
 	while (s->n_links > 1) {
 		unsigned n = s->n_links;

@@ -1,0 +1,140 @@
+#include "server/link/link_mail.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/base/worker.h"
+#include "server/link/session_shard.h"
+
+enum link_command_kind {
+	LINK_COMMAND_ATTACH,
+	LINK_COMMAND_SEND,
+	LINK_COMMAND_CLOSE,
+	LINK_COMMAND_SUSPECT,
+};
+
+struct link_command {
+	struct mail mail;
+	/* It is not freed before this is read: link_mail_forget() comes behind it. */
+	struct server_link *link;
+	struct node *node;
+	enum link_command_kind kind;
+	struct session_shard *shard; /* to which it is attached */
+	struct control message;      /* to be sent */
+	char text[CONTROL_TEXT + 1]; /* what the message borrows, or why the link is closed */
+};
+
+static void link_command_execute(const struct link_command *command)
+{
+	switch (command->kind) {
+	case LINK_COMMAND_ATTACH:
+		server_link_attach(command->link, command->shard);
+		break;
+	case LINK_COMMAND_SEND:
+		server_link_send(command->link, &command->message);
+		break;
+	case LINK_COMMAND_CLOSE:
+		server_link_close(command->link, command->text);
+		break;
+	case LINK_COMMAND_SUSPECT:
+		server_link_suspect(command->link);
+		break;
+	}
+}
+
+static void link_command_deliver(struct mail *mail)
+{
+	struct link_command *command = container_of(mail, struct link_command, mail);
+	if (!command->node->over)
+		link_command_execute(command);
+	free(command);
+}
+
+/* NULL when memory is out. */
+static struct link_command *link_command_new(struct server_link *l, enum link_command_kind kind)
+{
+	struct link_command *command = calloc(1, sizeof(*command));
+	if (!command)
+		return NULL;
+	command->mail.deliver = link_command_deliver;
+	command->node = l->worker->node;
+	command->link = l;
+	command->kind = kind;
+	return command;
+}
+
+static void link_command_post(struct link_command *command)
+{
+	node_post(command->node, command->link->worker->index, &command->mail);
+}
+
+int link_mail_attach(struct server_link *l, struct session_shard *shard)
+{
+	struct link_command *command = link_command_new(l, LINK_COMMAND_ATTACH);
+	if (!command)
+		return -ENOMEM;
+	command->shard = shard;
+	link_command_post(command);
+	/* Behind the command: whatever is sent there because of this count comes behind it too. */
+	atomic_fetch_add_explicit(&shard->usable, 1, memory_order_release);
+	return 0;
+}
+
+/* One text a message is all that the registrar sends. */
+static void link_command_hold(struct link_command *command, const char **text)
+{
+	if (!*text)
+		return;
+	snprintf(command->text, sizeof(command->text), "%s", *text);
+	*text = command->text;
+}
+
+void link_mail_send(struct server_link *l, const struct control *message)
+{
+	struct link_command *command = link_command_new(l, LINK_COMMAND_SEND);
+	if (!command)
+		return;
+	command->message = *message;
+	if (message->type == CONTROL_GRANTED)
+		link_command_hold(command, &command->message.granted.address);
+	else if (message->type == CONTROL_REFUSED)
+		link_command_hold(command, &command->message.refused.sentence);
+	else if (message->type == CONTROL_NOTICE)
+		link_command_hold(command, &command->message.notice.sentence);
+	link_command_post(command);
+}
+
+void link_mail_close(struct server_link *l, const char *why)
+{
+	struct link_command *command = link_command_new(l, LINK_COMMAND_CLOSE);
+	if (!command)
+		return;
+	link_command_hold(command, &why);
+	link_command_post(command);
+}
+
+void link_mail_suspect(struct server_link *l)
+{
+	struct link_command *command = link_command_new(l, LINK_COMMAND_SUSPECT);
+	if (command)
+		link_command_post(command);
+}
+
+static void link_mail_forgotten(struct mail *mail)
+{
+	struct server_link *l = container_of(mail, struct server_link, gone);
+	if (l->worker->node->over)
+		server_link_free(l);
+	else
+		server_link_forget(l);
+}
+
+void link_mail_forget(struct server_link *l)
+{
+	l->gone.deliver = link_mail_forgotten;
+	if (l->worker->node->over)
+		server_link_free(l); /* nobody delivers any more */
+	else
+		node_post(l->worker->node, l->worker->index, &l->gone);
+}

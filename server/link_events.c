@@ -1,0 +1,31 @@
+#include "server/link_events.h"
+
+#include "server/base/worker.h"
+#include "server/control/registrar.h"
+#include "server/http/h1_conn.h"
+#include "server/http/http_worker.h"
+#include "server/route/routing.h"
+
+static void link_usable(struct server_link *l)
+{
+	wait_queue_wake(&l->worker->routing->wait_queue);
+}
+
+static void link_leaving(struct server_link *l)
+{
+	http_worker_rest_streams(l->worker, l);
+}
+
+static void link_silent(struct server_link *l)
+{
+	h1_conns_leave_link(l);
+}
+
+const struct server_link_ops link_events = {
+	.up = registrar_link_up,
+	.control = registrar_link_control,
+	.usable = link_usable,
+	.leaving = link_leaving,
+	.silent = link_silent,
+	.gone = registrar_link_gone,
+};
