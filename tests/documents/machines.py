@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 
-from documents.terminal import Terminal
+from harness.terminal import Shell
 
 USER = "admin"  # as the images of most clouds have one: no password, and sudo
 ADDRESSES = {"exit-node": "203.0.113.10", "visitor": "203.0.113.20", "ca": "203.0.113.40"}
@@ -171,7 +171,7 @@ class Machine:
         argv = self.enter("setpriv", "--reuid=" + USER, "--regid=" + USER, "--init-groups",
                           "env", "HOME=/home/" + USER, "USER=" + USER, "TERM=dumb",
                           "bash", "-c", "cd '%s' && exec bash --norc --noediting -i" % folder)
-        return Terminal(argv, show=lambda line: print("%-9s $ %s" % (self.name, line), flush=True))
+        return Shell(argv, on_typed=lambda line: print("%-9s $ %s" % (self.name, line), flush=True))
 
     def log(self):
         try:

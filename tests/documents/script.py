@@ -3,7 +3,7 @@
 import concurrent.futures
 import re
 
-from documents.terminal import Failed
+from harness.terminal import Failed
 
 EXPORTED = re.compile(r"export .*?\b(\w+)=")
 

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "e2e")]
 
 from documents import blocks  # noqa: E402
 from documents.machines import ADDRESSES, USER, Machine, Network  # noqa: E402
 from documents.script import Script  # noqa: E402
-from documents.terminal import Failed  # noqa: E402
+from harness.terminal import Failed  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 CHECKOUT = "/home/%s/tunnel" % USER

@@ -220,4 +220,4 @@ def test_bad_trailer_of_a_request(tunnel, trailers, status, why):
     v.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
     v.send(trailers + b"\r\n")
     assert v.read_response().status == status
-    wait_until(lambda: " " + why in server.log() or "=" + why in server.log(), "the reason", 3)
+    wait_until(lambda: " " + why in server.log() or "=" + why in server.log(), "the reason")

@@ -391,9 +391,9 @@ def test_event_stream_ends_with_its_visitor(tunnel, farewell):
             v.request("/next")
             v.pause(0.02)
         v.reset()
-    wait_until(lambda: all(c.ended for c in upstream.connections), "the upstream to be told", 4)
+    wait_until(lambda: all(c.ended for c in upstream.connections), "the upstream to be told")
     assert len(upstream.connections) == 5
-    wait_until(lambda: server.fds() <= before, "the visitors' sockets to be closed", 3)
+    wait_until(lambda: server.fds() <= before, "the visitors' sockets to be closed")
 
 
 @pytest.mark.regression

@@ -41,10 +41,10 @@ def test_a_login_elsewhere_lets_go_of_the_first(tunnel):
     v = tunnel.visitor(server)
     for host, before in (("a.test", []), ("b.test", a.connections), ("a.test", b.connections)):
         assert v.get(host=host, fields=LOGIN).status == 200
-        wait_until(lambda those=before: all(c.ended for c in those), "the end of the login before", 3)
+        wait_until(lambda those=before: all(c.ended for c in those), "the end of the login before")
     v.close()
     for up in (a, b):
-        wait_until(lambda up=up: all(c.ended for c in up.connections), "the end of the logins", 3)
+        wait_until(lambda up=up: all(c.ended for c in up.connections), "the end of the logins")
     assert tunnel.visitor(server).get(host="a.test").body == b"2"
 
 

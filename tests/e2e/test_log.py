@@ -244,7 +244,7 @@ def test_full_disk(tunnel, small_disk):
             assert v.get("/d%d-" % asked).status == 200
             asked += 1
         assert asked < 5000
-    assert "No space left on device" in server.log()
+    server.log_contains("No space left on device")
     ballast.unlink()
     server.log_contains("is written again (lines lost: 0)")
     server.stop()

@@ -190,7 +190,7 @@ def test_a_range_that_changes(tunnel):
     assert int(under_way.read_until(b"\n")) == local[7]
     open(config, "w").write("upstream: %s\n" % span("tcp", public[5:], local[5:]))
     client.send_signal(signal.SIGHUP)
-    wait_until(lambda: len(published(client)) == 2, "the other range", timeout=5)
+    wait_until(lambda: len(published(client)) == 2, "the other range")
     assert all(is_free(p) for p in public[:5])
     for i in (5, 9, 19):
         assert asked(public[i]) == local[i]

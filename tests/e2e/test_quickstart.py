@@ -62,7 +62,7 @@ def test_a_port_that_is_taken_on_another_address(quickstart):
             sock.listen()
         q = quickstart()
         assert not url_of(q).endswith(":9090/")
-        assert "Port 9090 is taken on this machine; another one is used" in q.log()
+        q.log_contains("Port 9090 is taken on this machine; another one is used")
         q.stop()
 
 

@@ -9,13 +9,13 @@ import pytest
 from harness import programs
 from harness.netns import Namespace, join
 from harness.stage import SANITIZED
+from harness.terminal import Shell
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(TOP / "tests"))
 
 from documents import blocks  # noqa: E402
 from documents.script import Script  # noqa: E402
-from documents.terminal import Terminal  # noqa: E402
 
 SECTIONS = ("Use it", "What it can publish")
 NODE, HOME = "198.51.100.1", "198.51.100.2"
@@ -44,8 +44,8 @@ def test_verbatim(stage, tunnel):
     def terminal(machine):
         space = node if machine == "exit-node" else home
         fixed = ["setarch", "-R"] if SANITIZED else []
-        return Terminal([*fixed, "ip", "netns", "exec", space.name, "bash", "-c",
-                         'cd "$0" && exec bash --norc --noediting -i', TOP], env=env)
+        return Shell([*fixed, "ip", "netns", "exec", space.name, "bash", "-c",
+                      'cd "$0" && exec bash --norc --noediting -i', TOP], env=env)
 
     script = Script(terminal, {"IP-OF-EXIT-NODE": NODE})
     pages = 0

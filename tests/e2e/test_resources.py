@@ -88,7 +88,7 @@ def test_silent_link_requests_keep_no_client_out(tunnel, addresses):
         asked = silent.asked
         wait_until(lambda: silent.asked >= asked + PLACES, "as many more requests")
         assert tunnel.visitor(server).get().body == b"in"
-    assert "took the place of another" in server.log()
+    server.log_contains("took the place of another")
 
 
 def test_one_byte_of_tls_buys_no_tls_state(tunnel):

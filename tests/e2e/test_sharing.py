@@ -21,7 +21,8 @@ def session_of(client):
 def warned_of(client, other, place):
     client.log_contains("warn  the exit node says: %s is published by session %s from 127.0.0.1:"
                         % (place, session_of(other)))
-    assert SHARED in client.log() and "--exclusive" in client.log()
+    client.log_contains(SHARED)
+    client.log_contains("--exclusive")
 
 
 def bodies(tunnel, server, n=8, **kwargs):
@@ -98,7 +99,7 @@ def test_told_again_only_after_a_while(tunnel):
 def refused(client, place, holder, why):
     client.log_contains("the exit node does not publish %s (" % place)
     client.log_contains(": %s is held by session %s from 127.0.0.1:" % (place, session_of(holder)))
-    assert why in client.log()
+    client.log_contains(why)
 
 
 @pytest.mark.parametrize("name", PLACES)

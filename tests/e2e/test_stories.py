@@ -28,8 +28,8 @@ def test_plays(stage, path):
 
 @pytest.mark.parametrize("lines, why", [
     (["m $ echo one", "m > two"], "m: gave up waiting for 'two'"),
-    (["m $ false"], "m: the command ended with status 1"),
-    (["m $ echo one", "m ! one"], "m printed 'one'"),
+    (["m $ false"], 'm: "false" ended with status 1'),
+    (["m $ echo one", "m ! one"], "m: it printed 'one'"),
     (["m % echo one"], "not a line of a story: m % echo one"),
 ])
 def test_can_fail(stage, lines, why):

@@ -150,7 +150,7 @@ def test_advertise_a_proxy_that_ends_tls(tunnel):
     client = tunnel.client(server, [upstream, "a.example=" + upstream, "*.b.example=" + upstream])
     for address in ("https://exit.example.org/", "https://a.example/",
                     "*.b.example on https://exit.example.org/"):
-        assert " is published at %s\n" % address in client.log()
+        client.log_contains(" is published at %s\n" % address)
     plain = tunnel.server("--advertise=http://exit.example.org:8080", "--auto-tls")
     plain.log_contains("tunnel client --remote=exit.example.org:8080 ")
 

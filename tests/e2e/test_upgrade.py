@@ -244,7 +244,7 @@ def test_upgraded_upstream_that_left(tunnel):
         conn.send(wire.SWITCHING)
 
     server, client, _ = tunnel.through(script)
-    before = server.fds(), client.fds()
+    before = [(d, d.fds()) for d in (server, client)]
     visitors = []
     for _ in range(5):
         v = tunnel.visitor(server)
@@ -261,7 +261,7 @@ def test_upgraded_upstream_that_left(tunnel):
     at_once(talk_on, visitors)
     for v in visitors:
         v.close()
-    wait_until(lambda: (server.fds(), client.fds()) <= before, "the sockets to be closed", 3)
+    wait_until(lambda: all(d.fds() <= n for d, n in before), "the sockets to be closed")
 
 
 @pytest.mark.regression
@@ -284,4 +284,4 @@ def test_upgrade_on_a_logged_in_connection_ends(tunnel):
     v.request(fields=wire.UPGRADE)
     assert v.read_head().status == 101
     v.send(b"late")
-    wait_until(lambda: client.fds() <= before, "the stream to end", 5)
+    wait_until(lambda: client.fds() <= before, "the stream to end")

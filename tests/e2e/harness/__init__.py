@@ -14,4 +14,7 @@ udp       UDP upstreams and visitors
 tls       a man in the middle of TLS, and visitors who speak it
 certs     certificates, right and wrong
 netns     network namespaces
+terminal  a terminal of a program's own, and shells on which lines are typed
+jobs      real programs and what is done with them
+wait      conditions, and what must not happen
 """

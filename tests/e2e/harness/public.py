@@ -55,9 +55,10 @@ def published(client):
 def port_of(client, upstream=""):
     """The public port of the only upstream whose URL holds this text."""
     def found():
-        return [a for u, a in published(client) if upstream in u]
+        return [(u, a) for u, a in published(client) if upstream in u]
     wait_until(found, "%s to be published" % (upstream or "anything"))
-    address = found()[-1]
+    assert len({u for u, _ in found()}) == 1, "name one of them: %s" % found()
+    address = found()[-1][1]
     port = re.search(r"^(?:tcp|udp|tls|tls\+tcp)://.*:(\d+)$", address)
     assert port, "%s has no port of its own" % address
     return int(port[1])

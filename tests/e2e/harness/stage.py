@@ -169,6 +169,8 @@ class Stage:
                 (thing.stop if hasattr(thing, "stop") else thing.close)()
             except Exception as e:  # the others still have to be stopped
                 wrong.append(str(e))
+        for thing in self.things:
+            wrong += ["the script of an upstream: %r" % e for e in getattr(thing, "errors", [])]
         for d in self.daemons():
             for report in d.reports():
                 wrong.append("a sanitizer speaks about %s:\n%s" % (d.name, report))
