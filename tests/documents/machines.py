@@ -22,7 +22,8 @@ ROUTER = "203.0.113.30"
 CLIENT = "192.168.1.2"
 BOOT_SECONDS = 60
 
-# The machine's own view of the world, made before systemd starts; $1 is its directory, $2 the layers.
+# The machine's own view of the world, made before systemd starts; $1 is its directory, $2 the
+# layers.
 BOOT = r"""
 set -e
 mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"

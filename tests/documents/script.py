@@ -9,8 +9,9 @@ EXPORTED = re.compile(r"export .*?\b(\w+)=")
 
 
 class Script:
-    """terminals: opens one, given a machine; placeholders: word in the document → what stands for it.
-    TOKEN-OF-EXIT-NODE, of the variable "token" exported there, and its like are known by themselves."""
+    """terminals: opens one, given a machine; placeholders: word in the document → what stands for
+    it. TOKEN-OF-EXIT-NODE, of the variable "token" exported there, and its like are known by
+    themselves."""
 
     def __init__(self, terminals, placeholders):
         self.open = terminals

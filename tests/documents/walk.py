@@ -1,10 +1,9 @@
 #!/usr/bin/python3
 """Runs every command of the documents, verbatim and in their order: walk.py DIRECTORY
 
-DIRECTORY has root/, a bare Debian, and vm/, what a virtual machine's image has besides, and fetched/,
-what the documents install; scripts/fresh-root makes them. What is replaced are the words in capitals
-that stand for what is different for everybody, such as IP-OF-EXIT-NODE.
-"""
+DIRECTORY has root/, a bare Debian, and vm/, what a virtual machine's image has besides, and
+fetched/, what the documents install; scripts/fresh-root makes them. What is replaced are the words
+in capitals that stand for what is different for everybody, such as IP-OF-EXIT-NODE. """
 
 import pathlib
 import subprocess

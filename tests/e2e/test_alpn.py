@@ -84,7 +84,8 @@ def test_http2_reaches_who_speaks_it(tunnel):
 
 @pytest.mark.parametrize("place", ["0", A])
 def test_a_service_that_says_nothing(tunnel, server, place):
-    """Who offers one protocol speaks nothing else; which of several the service speaks, nobody knows."""
+    """Who offers one protocol speaks nothing else; which of several the service speaks, nobody
+    knows."""
     client = tunnel.client(server, place + "=tls+tcp://" + tunnel.upstream(says).address)
     address = "127.0.0.1", port_of(client) if place == "0" else server.port
     for name in ("h2", "postgresql", "x"):

@@ -1,5 +1,5 @@
-"""Several certificates for one name, with keys of different kinds: each visitor gets one that he can
-use."""
+"""Several certificates for one name, with keys of different kinds: each visitor gets one that he
+can use."""
 
 import re
 import shutil

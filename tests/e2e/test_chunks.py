@@ -1,4 +1,5 @@
-"""Chunked bodies as RFC 9112, 7.1, lets others write them: taken both ways, and passed on in one form."""
+"""Chunked bodies as RFC 9112, 7.1, lets others write them: taken both ways, and passed on in one
+form."""
 
 import hashlib
 import threading

@@ -1,5 +1,5 @@
-"""How a visitor's connection ends: what still comes behind an early answer, who leaves while the upstream
-works, and who reads nothing."""
+"""How a visitor's connection ends: what still comes behind an early answer, who leaves while the
+upstream works, and who reads nothing."""
 
 import contextlib
 import socket
@@ -50,7 +50,8 @@ def bursts(conn):
 @pytest.mark.parametrize("script,scheme", [(refuses, "http"), (refuses, "https"),
                                            (bursts, "http"), (None, "https")])
 def test_answer_reaches_who_reads_behind_its_upload(tunnel, scheme, script, framing):
-    """RFC 9112, 9.6: 8 MiB are written, as Python's and Java's clients do, before a byte is read."""
+    """RFC 9112, 9.6: 8 MiB are written, as Python's and Java's clients do, before a byte is
+    read."""
     held = None
     if script:
         url = tunnel.upstream(script).url
@@ -114,7 +115,8 @@ def test_chunks_that_came_with_their_head_keep_the_connection(tunnel):
 
 
 def test_body_that_may_stay_out_ends_the_connection(tunnel):
-    """Told no instead of to go on, a client may send the body or not: what follows has two meanings."""
+    """Told no instead of to go on, a client may send the body or not: what follows has two
+    meanings."""
     server, _, _ = tunnel.through(answers_early)
     v = tunnel.visitor(server)
     v.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n")
@@ -229,8 +231,8 @@ def test_half_closed_requests_are_kept_where_that_is_asked_for(tunnel):
 
 
 def test_half_closed_request_is_kept_by_the_service_that_gets_it(tunnel):
-    """A FIN in the segment of its request, for a service that cannot be reached and would not keep it: the
-    one that gets it then does."""
+    """A FIN in the segment of its request, for a service that cannot be reached and would not keep
+    it: the one that gets it then does."""
     server = tunnel.server("--workers=1")
     held, port = refused_port()
     first = tunnel.client(server, "http://127.0.0.1:%d" % port)

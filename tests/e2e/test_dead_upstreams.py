@@ -1,5 +1,5 @@
-"""Upstreams that cannot be reached cost the others nothing: dials are shared between the services of a
-client, and a session whose upstream refuses is passed over (rule 31)."""
+"""Upstreams that cannot be reached cost the others nothing: dials are shared between the services
+of a client, and a session whose upstream refuses is passed over (rule 31)."""
 
 import signal
 import threading

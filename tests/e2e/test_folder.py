@@ -235,8 +235,8 @@ def test_far_into_a_large_file(site):
 
 
 def begin_download(site, target):
-    """A visitor that has read the head and then reads no more: the rest is on its way, as far as sockets
-    and windows let it, which is far less than 64 MiB."""
+    """A visitor that has read the head and then reads no more: the rest is on its way, as far as
+    sockets and windows let it, which is far less than 64 MiB."""
     v = site.visitor()
     v.request(target)
     r = v.read_head()

@@ -294,8 +294,8 @@ NO_DOTS = ["/.../..a", "/a?/../b", "/.well-known/%2ex;.."]
 @pytest.mark.regression
 @pytest.mark.parametrize("path, status", [("", 200), ("/", 200), ("/public/", 400)])
 def test_prefix_is_a_fence(tunnel, path, status):
-    """Rule 41: where an upstream has a path, no spelling of a dot segment leads out of it; where none
-    is set, paths are the upstream's business."""
+    """Rule 41: where an upstream has a path, no spelling of a dot segment leads out of it; where
+    none is set, paths are the upstream's business."""
     server = tunnel.server()
     up = tunnel.upstream("fine")
     tunnel.client(server, up.url + path)

@@ -1,4 +1,5 @@
-"""Bodies in both directions: framing, interim responses, streaming, and any size in constant memory."""
+"""Bodies in both directions: framing, interim responses, streaming, and any size in constant
+memory."""
 
 import hashlib
 import threading

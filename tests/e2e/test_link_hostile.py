@@ -119,7 +119,8 @@ def test_every_version(bystander, version):
 
 @pytest.mark.parametrize("hidden", [1, 2])
 def test_a_version_taken_away(bystander, hidden):
-    """Whoever hides one from a client on the bystander is found out, whatever that client chooses."""
+    """Whoever hides one from a client on the bystander is found out, whatever that client
+    chooses."""
     with Link(bystander[0].address) as link:
         if len(link.versions) < 2:
             pytest.skip("this processor has no instructions for AES")

@@ -116,7 +116,8 @@ def rotate(path, generation):
 
 
 def test_rotation_under_load(tunnel):
-    """Whoever renames the file and sends a signal finds each line once, whole, in one of the files."""
+    """Whoever renames the file and sends a signal finds each line once, whole, in one of the
+    files."""
     path = tunnel.path / "access.log"
     server, _, _ = tunnel.through(server_options=["--access-log=%s" % path])
     v = tunnel.visitor(server)

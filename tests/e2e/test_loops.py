@@ -36,8 +36,8 @@ def test_upstream_that_leads_back(tunnel, fields):
 
 
 def test_two_exit_nodes_that_lead_to_each_other(tunnel):
-    """Each knows its own pseudonym among the other's, also when somebody between them makes one line of
-    all."""
+    """Each knows its own pseudonym among the other's, also when somebody between them makes one
+    line of all."""
     one, other = tunnel.server("--port=0"), tunnel.server("--port=0")
 
     def merge(conn):
@@ -59,8 +59,8 @@ def test_two_exit_nodes_that_lead_to_each_other(tunnel):
 
 
 def test_upstream_that_asks_another_host_here(tunnel):
-    """Not every request that comes back is a loop: a gateway may ask what is published beside it, with
-    all the fields that it was sent."""
+    """Not every request that comes back is a loop: a gateway may ask what is published beside it,
+    with all the fields that it was sent."""
     server = tunnel.server()
 
     def gateway(conn):

@@ -1,4 +1,5 @@
-"""Many ports in a row as one service: each leads to its own of the upstream's, and they come and go as one."""
+"""Many ports in a row as one service: each leads to its own of the upstream's, and they come and go
+as one."""
 
 import os
 import random

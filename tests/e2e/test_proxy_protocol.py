@@ -132,7 +132,8 @@ def test_visitors_share_no_upstream_connection(tunnel, seer):
 
 
 def test_visitors_of_one_proxy_share_none_either(tunnel):
-    """Each visitor's header says who he is, though a trusted proxy sends both down one connection."""
+    """Each visitor's header says who he is, though a trusted proxy sends both down one
+    connection."""
     def script(conn):
         said = conn.read_until(b"\r\n")
         while conn.read_request() is not None:

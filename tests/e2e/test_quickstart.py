@@ -1,4 +1,5 @@
-"""scripts/quickstart with a program that is built: what it prints, beside others, and when it fails.
+"""scripts/quickstart with a program that is built: what it prints, beside others, and when it
+fails.
 
 scripts/fresh-root runs it where nothing is installed, and has it build.
 """

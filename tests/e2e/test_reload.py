@@ -375,7 +375,8 @@ def test_check_config_opens_nothing(tunnel):
 
 
 def test_a_path_becomes_a_fence(tunnel, server):
-    """Dot segments are refused from when an upstream has a path, and taken again without (rule 41)."""
+    """Dot segments are refused from when an upstream has a path, and taken again without (rule
+    41)."""
     up = tunnel.upstream("fine")
     client = Configured(tunnel, server, at("a.test", up))
     client.published(1)

@@ -1,5 +1,5 @@
-"""What visitors and strangers can hold on to, be it without a token, a request or a byte: places, memory and
-turns, and that this keeps nobody else out."""
+"""What visitors and strangers can hold on to, be it without a token, a request or a byte: places,
+memory and turns, and that this keeps nobody else out."""
 
 import contextlib
 import os
@@ -24,7 +24,8 @@ PLACES = 256  # --max-handshakes
 
 
 class Silent:
-    """Asks for links from so many addresses and says nothing more; whenever one ends, for another."""
+    """Asks for links from so many addresses and says nothing more; whenever one ends, for
+    another."""
 
     PACE = 0.002  # seconds between two requests: fast enough to take every place that gets free
 
@@ -70,7 +71,8 @@ class Silent:
 
 @pytest.mark.parametrize("addresses", [9, 90])
 def test_silent_link_requests_keep_no_client_out(tunnel, addresses):
-    """A few addresses once held every place for a handshake, and a client got in on few of its tries."""
+    """A few addresses once held every place for a handshake, and a client got in on few of its
+    tries."""
     server = tunnel.server("--workers=2")
     with Silent(server, addresses, 1 + PLACES // addresses) as silent:
         # From addresses that never proved anything: the first try of each.
@@ -92,7 +94,8 @@ def test_silent_link_requests_keep_no_client_out(tunnel, addresses):
 
 
 def test_one_byte_of_tls_buys_no_tls_state(tunnel):
-    """The first byte of a ClientHello once cost OpenSSL's state, 47 KB, until the handshake's time was up."""
+    """The first byte of a ClientHello once cost OpenSSL's state, 47 KB, until the handshake's time
+    was up."""
     n = 400
     server = tunnel.server(*tunnel.ca().issue("a.example").options())
     before = server.memory()
@@ -174,8 +177,9 @@ def still_open(sock):
 
 @pytest.mark.parametrize("kind, most", [(half_head, 66), (half_handshake, 49), (half_record, 66)])
 def test_memory_is_taken_from_who_holds_most(tunnel, kind, most):
-    """Heads, handshakes and records of which half has come were held in any number. They are charged:
-    beyond half of the budget those of the address that holds most end, and nobody else's."""
+    """Heads, handshakes and records of which half has come were held in any number. They are
+    charged: beyond half of the budget those of the address that holds most end, and nobody
+    else's."""
     server = tunnel.server(*tunnel.ca().issue("a.example").options(), "--workers=1",
                            "--memory-budget=4MiB")
     tunnel.client(server, ["a.example=" + tunnel.upstream("in").url])
@@ -216,7 +220,8 @@ def test_memory_of_what_is_pipelined_behind_chunks(tunnel):
 
 
 def test_who_is_refused_is_said_beside_who_loses_a_place(tunnel):
-    """Two lines of one limit: strangers, who cause the one at will, kept the other out of the log."""
+    """Two lines of one limit: strangers, who cause the one at will, kept the other out of the
+    log."""
     server = tunnel.server("--workers=1", "--max-handshakes=1", "--max-sessions=2")
     strangers = [asks_for_a_link(server) for _ in range(2)]
     server.log_contains("took the place of another")

@@ -29,8 +29,8 @@ SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def answering(answers, about_to=lambda conn: None):
-    """Requests for a path of `answers` get what stands there, once about_to() has returned; others get
-    the number of their connection."""
+    """Requests for a path of `answers` get what stands there, once about_to() has returned; others
+    get the number of their connection."""
     def script(conn):
         while True:
             request = conn.read_request()
@@ -55,8 +55,8 @@ def number_of(v):
 
 
 def in_time(attempt):
-    """attempt() until all of it happened within the time that a connection rests: on a busy machine it
-    may take longer, and then proves nothing."""
+    """attempt() until all of it happened within the time that a connection rests: on a busy machine
+    it may take longer, and then proves nothing."""
     for _ in range(20):
         began = time.monotonic()
         result = attempt()
@@ -93,7 +93,8 @@ NTLM = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 
 @pytest.mark.parametrize("answer", [BODILESS["HEAD"], BODILESS["304"], NTLM],
                          ids=["HEAD", "304", "login"])
 def test_visitors_of_one_proxy_are_told_apart(tunnel, answer):
-    """A proxy sends many visitors' requests down one connection; who they are says X-Forwarded-For."""
+    """A proxy sends many visitors' requests down one connection; who they are says
+    X-Forwarded-For."""
     asked = []
     server, _, _ = tunnel.through(answering({"/evil": answer}, asked.append),
                                   server_options=["--trusted-proxies=127.0.0.1"])
@@ -130,8 +131,8 @@ def test_own_reuse_goes_on_and_others_come_back_when_it_has_rested(tunnel):
 
 
 def test_who_goes_on_before_it_rested_keeps_it(tunnel):
-    """Late bytes answer the visitor's own next request, and his real answer comes whenever he wants:
-    such a connection never goes to anybody else."""
+    """Late bytes answer the visitor's own next request, and his real answer comes whenever he
+    wants: such a connection never goes to anybody else."""
     poisoned = []
 
     # What /slow gets is the late body of HEAD, for all that anyone can tell.
@@ -214,7 +215,8 @@ def test_late_bytes_at_full_rate(tunnel):
 
 @pytest.mark.regression
 def test_surplus_behind_an_unchunked_answer(tunnel):
-    """Bytes behind an answer's end make its connection unfit for the next visitor, for 1.0 ones too."""
+    """Bytes behind an answer's end make its connection unfit for the next visitor, for 1.0 ones
+    too."""
     def script(conn):
         while conn.read_request() is not None:
             conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

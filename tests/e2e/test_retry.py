@@ -192,7 +192,8 @@ def test_session_lost_under_a_request(tunnel):
 @pytest.mark.regression
 def test_retry_never_sends_half_a_body(tunnel):
     """A body's first piece that was larger than what is held for sending again once did not count:
-    the second try began in the middle of it, where a visitor could have put a request of his own."""
+    the second try began in the middle of it, where a visitor could have put a request of his
+    own."""
     server = tunnel.server("--retry-body=1KiB")
     with Link(server.address) as link:
         link.up(TOKEN)

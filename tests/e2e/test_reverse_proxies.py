@@ -1,5 +1,6 @@
-"""docs/reverse-proxies.md: each of its configurations, word for word, on a machine of its own where the names,
-ports and files are those of the document; with a client, visitors, a WebSocket, events and an upload."""
+"""docs/reverse-proxies.md: each of its configurations, word for word, on a machine of its own where
+the names, ports and files are those of the document; with a client, visitors, a WebSocket, events
+and an upload."""
 
 import json
 import pathlib
@@ -23,7 +24,8 @@ NAME = "exit.example.org"
 CERTIFICATE = "/etc/ssl/private/exit.example.org.pem"
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "reverse-proxies.md"
 
-# Heading of the document → how its program is started with the block, and what else it needs around it.
+# Heading of the document → how its program is started with the block, and what else it needs around
+# it.
 NGINX = """user root;
 daemon off;
 pid HOME/pid;
@@ -72,7 +74,8 @@ def blocks(heading, kind):
 
 
 def test_every_configuration_is_tried():
-    """What is not Cloudflare's has a row above, and the document names no configuration that none reads."""
+    """What is not Cloudflare's has a row above, and the document names no configuration that none
+    reads."""
     kinds = {kind for kind, _, _ in PROXIES.values()} | {"sh"}
     assert set(re.findall(r"^```(\w+)$", DOCUMENT.read_text(), re.M)) == kinds
     assert all(len(blocks(h, kind)) == 1 for h, (kind, _, _) in PROXIES.items())

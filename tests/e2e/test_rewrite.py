@@ -1,4 +1,5 @@
-"""Where Host is rewritten: the fields that name the visitor's host follow it, and the answer's lead back."""
+"""Where Host is rewritten: the fields that name the visitor's host follow it, and the answer's lead
+back."""
 
 import pytest
 from websockets.utils import accept_key
@@ -16,7 +17,8 @@ def next_fields(conn):
 
 
 def strict(conn):
-    """What Tornado, gorilla and Streamlit do: an Origin has to be the Host that they were asked for."""
+    """What Tornado, gorilla and Streamlit do: an Origin has to be the Host that they were asked
+    for."""
     while True:
         asked = next_fields(conn)
         if asked is None:
@@ -85,7 +87,8 @@ def test_host_only(tunnel, place):
 
 
 def test_redirect_and_cookie_lead_back(tunnel, place):
-    """A login as a browser does it: nginx makes an absolute URL of its Host, the cookie has a Domain."""
+    """A login as a browser does it: nginx makes an absolute URL of its Host, the cookie has a
+    Domain."""
     nginx = tunnel.nginx("""
         location = /login {
             add_header Set-Cookie "seen=yes; Domain=inner.example; Path=/" always;
@@ -163,7 +166,8 @@ def test_too_many_locks(tunnel):
 
 
 def test_answer_that_grows_too_much(tunnel):
-    """A few KiB of an upstream's do not become megabytes that wait for a visitor who reads nothing."""
+    """A few KiB of an upstream's do not become megabytes that wait for a visitor who reads
+    nothing."""
     host = ".".join(["h" * 60] * 4)
     link = ["Link: " + ",".join(["<//i>"] * 2000)]
     early = (b"HTTP/1.1 103 Early Hints\r\n%s\r\n\r\n" % link[0].encode()

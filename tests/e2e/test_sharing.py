@@ -31,7 +31,8 @@ def bodies(tunnel, server, n=8, **kwargs):
 
 
 def places(tunnel):
-    """What a client may ask for: an --upstream with %s for its port's last digit, and its name in sentences."""
+    """What a client may ask for: an --upstream with %s for its port's last digit, and its name in
+    sentences."""
     port, first, *_ = free_ports(4)
     return {
         "every host": ("http://127.0.0.1:%d", "every other host"),

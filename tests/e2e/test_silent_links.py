@@ -1,4 +1,5 @@
-"""Links that fall silent while their connection still stands: others get what they would (rule 46)."""
+"""Links that fall silent while their connection still stands: others get what they would (rule
+46)."""
 
 import concurrent.futures
 import time
@@ -55,8 +56,8 @@ class Two:
 
 
 def test_requests_under_way_and_new_ones(tunnel, node):
-    """Those of which nothing was answered go to the spare once the link is silent, not when it is given
-    up after 15 s; new ones go there at once. When it answers again it gets its part."""
+    """Those of which nothing was answered go to the spare once the link is silent, not when it is
+    given up after 15 s; new ones go there at once. When it answers again it gets its part."""
     two = Two(tunnel, node)
     two.relay.hole = True
     began = time.monotonic()
@@ -97,7 +98,8 @@ def test_alone(tunnel, node):
 
 
 def test_flows_without_an_answer(tunnel, node):
-    """Who asks again from the same port, as WireGuard and resolvers do, is answered by the spare."""
+    """Who asks again from the same port, as WireGuard and resolvers do, is answered by the
+    spare."""
     upstream, port = tunnel.stage.add(UdpUpstream()), free_port()
     service = "%d=udp://%s" % (port, upstream.address)
 

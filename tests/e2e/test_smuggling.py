@@ -204,7 +204,8 @@ UNFRAMED = {
 
 def test_what_frames_nothing_is_not_judged(way):
     """RFC 9112, 6.3: an answer without a body ends behind its head, whatever stands there; and what
-    is passed on can be read in one way only. The next answer on the connection is the next one's."""
+    is passed on can be read in one way only. The next answer on the connection is the next
+    one's."""
     tunnel = way[0]
     answer = [b""]
 

@@ -12,8 +12,8 @@ from harness.wait import wait_until
 
 
 class Socks(Mitm):
-    """A SOCKS 5 proxy (RFC 1928, 1929). `answers` replaces what it says at a step: "method", "login",
-    "reply"; `pieces` says everything byte by byte."""
+    """A SOCKS 5 proxy (RFC 1928, 1929). `answers` replaces what it says at a step: "method",
+    "login", "reply"; `pieces` says everything byte by byte."""
 
     def __init__(self, login=None, pieces=False, **answers):
         self.login = login

@@ -1,4 +1,5 @@
-"""What both sides say first: a command that can be pasted, and where visitors find what is published."""
+"""What both sides say first: a command that can be pasted, and where visitors find what is
+published."""
 
 import os
 import re
@@ -183,7 +184,8 @@ def test_clients_and_visitors_apart(tunnel):
 
 
 def test_behind_a_proxy_with_tls(tunnel):
-    """nginx ends the TLS and names another host to the server: wss://localhost is what leads there."""
+    """nginx ends the TLS and names another host to the server: wss://localhost is what leads
+    there."""
     server = tunnel.server()
     cert = tunnel.ca().issue("localhost")
     nginx = tunnel.nginx("""

@@ -1,4 +1,5 @@
-"""What a TCP service may be made to hold: silent connections end, and those beyond a limit wait in order."""
+"""What a TCP service may be made to hold: silent connections end, and those beyond a limit wait in
+order."""
 
 import signal
 import socket

@@ -1,4 +1,5 @@
-"""HTTPS beside HTTP on one port, certificates by SNI, and TLS that is passed on or ended for TCP."""
+"""HTTPS beside HTTP on one port, certificates by SNI, and TLS that is passed on or ended for
+TCP."""
 
 import asyncio
 import os

@@ -1,5 +1,5 @@
-"""Links over TLS: what is verified, what is bound, and who in the middle is found out (rules 7 to 9).
-"""
+"""Links over TLS: what is verified, what is bound, and who in the middle is found out (rules 7 to
+9). """
 
 import pathlib
 import re

@@ -159,8 +159,8 @@ def test_flood_of_datagrams_delays_nobody(tunnel, stage, upstream):
 
 
 def test_an_address_may_have_what_is_free(tunnel, stage, upstream):
-    """A resolver asks each question from a port of its own. Only where half of the flows are taken its own
-    finished ones make way, which is told."""
+    """A resolver asks each question from a port of its own. Only where half of the flows are taken
+    its own finished ones make way, which is told."""
     u = upstream()
     server, client, address = through(tunnel, u, "--max-flows=200", "--max-flows-per-visitor=8")
     before = client.fds()
@@ -187,8 +187,8 @@ def flood(stage, address, n, seed):
 
 @pytest.mark.parametrize("answered", [False, True])
 def test_forged_senders_push_nobody_out(tunnel, stage, upstream, answered):
-    """Whose answers came stays while there is anybody who was never answered. Where the upstream answers
-    everybody, who went on behind an answer stays."""
+    """Whose answers came stays while there is anybody who was never answered. Where the upstream
+    answers everybody, who went on behind an answer stays."""
     u = upstream(lambda data: [data] if answered or data != b"forged" else [])
     server, _, address = through(tunnel, u, "--max-flows=32")
     good = [stage.add(VisitorFrom("127.0.0.%d" % (2 + i), address)) for i in range(8)]

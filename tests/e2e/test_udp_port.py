@@ -1,4 +1,5 @@
-"""A UDP port among several workers and sessions: it follows its links, and is free when nobody holds it."""
+"""A UDP port among several workers and sessions: it follows its links, and is free when nobody
+holds it."""
 
 import re
 import signal
@@ -19,7 +20,8 @@ MOVES = 0.2  # s; a port that has been at one worker for 100 ms may move to anot
 
 
 class Holder:
-    """A client's end of a link that publishes a UDP port and answers with a name before each datagram."""
+    """A client's end of a link that publishes a UDP port and answers with a name before each
+    datagram."""
 
     def __init__(self, address, name=b"", echo=True):
         self.link = Link(address).up(TOKEN)
@@ -99,8 +101,8 @@ def test_shared(tunnel, stage, hold, workers):
     for h in holders:
         port = h.publish(port)["port"]
         h.serve()
-    # Each was asked for a sign of life when another came, and is passed over until it gives one: then
-    # the port moves, which it does not before it has been somewhere for 100 ms.
+    # Each was asked for a sign of life when another came, and is passed over until it gives one:
+    # then the port moves, which it does not before it has been somewhere for 100 ms.
     v = stage.add(UdpVisitor(("127.0.0.1", port)))
     v.pause(MOVES)
     seen = []
@@ -169,7 +171,8 @@ def test_held_and_taken(tunnel, stage, hold):
 
 
 def test_limits(tunnel, stage, hold):
-    """The one idle longest goes, of a session as of an address, once half of the session's are taken."""
+    """The one idle longest goes, of a session as of an address, once half of the session's are
+    taken."""
     server = tunnel.server("--max-flows=5", "--max-flows-per-visitor=3")
     one = hold(server)
     port = one.publish(0)["port"]
@@ -214,7 +217,8 @@ def test_drops_are_told(tunnel, stage, hold):
 
 
 def test_a_burst_waits_for_a_busy_server(tunnel, stage, hold):
-    """What comes while the server is elsewhere is kept as far as there is room, and the rest is told of."""
+    """What comes while the server is elsewhere is kept as far as there is room, and the rest is
+    told of."""
     server = tunnel.server("--workers=1")
     one = hold(server, echo=False)
     v = stage.add(UdpVisitor(("127.0.0.1", one.publish(0)["port"])))
@@ -230,7 +234,8 @@ def test_a_burst_waits_for_a_busy_server(tunnel, stage, hold):
     wait_until(lambda: len(one.got) > 1, "a part of the burst")
     # The kernel tells with the next datagram for which there is room again.
     wait_until(lambda: v.send(b"next") and "came faster than they were read" in server.log(), "the count of drops")
-    # The system's default buffer has room for 256; without privileges ours for at least twice as many.
+    # The system's default buffer has room for 256; without privileges ours for at least twice as
+    # many.
     lost = int(re.search(r"(\d+) came faster than they were read", server.log())[1])
     assert lost <= 10000 - 500
 

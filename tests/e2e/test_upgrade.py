@@ -1,4 +1,5 @@
-"""Upgrade: what is not HTTP is passed on, and only a 101 turns the stream into a relay (rule 34)."""
+"""Upgrade: what is not HTTP is passed on, and only a 101 turns the stream into a relay (rule
+34)."""
 
 import asyncio
 import threading
@@ -148,8 +149,8 @@ SMUGGLED = "GET /admin HTTP/1.1\r\nHost: example.com\r\nX-Forwarded-For: 6.6.6.6
 @pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "426 Upgrade Required"])
 @pytest.mark.parametrize("body", [None, b"declared"])
 def test_what_follows_an_upgrade_waits_for_101(tunnel, protocol, status, body):
-    """Rule 34: a refused upgrade is an ordinary answer, and what stood behind the request is a request
-    of its own, never smuggled to the upstream as raw bytes."""
+    """Rule 34: a refused upgrade is an ordinary answer, and what stood behind the request is a
+    request of its own, never smuggled to the upstream as raw bytes."""
     server, _, upstream = tunnel.through(always(response("no\n", status, ["Upgrade: " + protocol])))
     v = tunnel.visitor(server)
     v.request("/ws", method="POST", body=body,

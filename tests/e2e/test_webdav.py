@@ -1,4 +1,5 @@
-"""WebDAV by way of the exit node: what Destination and If name is the upstream's, whatever it is called."""
+"""WebDAV by way of the exit node: what Destination and If name is the upstream's, whatever it is
+called."""
 
 import re
 

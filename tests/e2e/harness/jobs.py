@@ -381,7 +381,8 @@ class Dns(Job):
 
 
 class Iperf(Job):
-    # It says that it is busy and closes, with bytes unread: that is a reset, which may overtake the sentence.
+    # It says that it is busy and closes, with bytes unread: that is a reset, which may overtake the
+    # sentence.
     BUSY = b"the server is busy", b"unable to receive control message"
 
     def start(self):

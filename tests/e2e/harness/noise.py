@@ -2,9 +2,8 @@
 
 It exists to be hostile: a peer that knows the token and then breaks each rule of the mux, or a
 server that is not one. Whatever it gets wrong by itself the program must notice, so a happy path
-through it is a test of both. libsodium is called directly, as the interpreter has no ChaCha20; the AES of
-version 2 is that of `cryptography`.
-"""
+through it is a test of both. libsodium is called directly, as the interpreter has no ChaCha20; the
+AES of version 2 is that of `cryptography`. """
 
 import ctypes
 import hashlib
@@ -328,7 +327,8 @@ class Link:
                 return message
 
     def read_stream(self, stream=None, enough=b""):
-        """The bytes of one stream from its OPEN on, until `enough` is among them: (stream, bytes)."""
+        """The bytes of one stream from its OPEN on, until `enough` is among them: (stream,
+        bytes)."""
         got = b""
         while stream is None or enough not in got:
             kind, on, payload = self.read_kind(OPEN, DATA, RESET)

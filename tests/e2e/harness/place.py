@@ -1,4 +1,5 @@
-"""An exit node at a name of its own, asked as a browser asks it: over http or https, with its port."""
+"""An exit node at a name of its own, asked as a browser asks it: over http or https, with its
+port."""
 
 import asyncio
 

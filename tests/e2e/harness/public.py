@@ -1,4 +1,5 @@
-"""The public side of services that have ports: which ones are free, and where a client's ended up."""
+"""The public side of services that have ports: which ones are free, and where a client's ended
+up."""
 
 import random
 import re
@@ -13,8 +14,8 @@ _rng = random.SystemRandom()  # the workers of a test run must not draw the same
 
 
 def free_ports(n, host="127.0.0.1"):
-    """n ports in a row which nobody has at the moment, neither for TCP nor for UDP. Who needs several
-    asks once: two answers may have ports in common."""
+    """n ports in a row which nobody has at the moment, neither for TCP nor for UDP. Who needs
+    several asks once: two answers may have ports in common."""
     while True:
         first = _rng.randrange(FREE_PORTS.start, FREE_PORTS.stop - n)
         if all(is_free(p, host, kind) for p in range(first, first + n) for kind in ("tcp", "udp")):

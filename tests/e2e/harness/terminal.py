@@ -21,8 +21,8 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 COMMAND_SECONDS = 600  # a build on a slow machine
 READY_SECONDS = 60     # until what stays in the foreground is ready
 
-# What the shell asks with, which no command prints: the status of the command before, or nothing when it
-# wants more of this one.
+# What the shell asks with, which no command prints: the status of the command before, or nothing
+# when it wants more of this one.
 SET_PROMPTS = r"stty -echo cols 200; set +H; PS2=$'\2\3'; PS1=$'\2$?\3'"
 PROMPT = re.compile("\x02(\\d*)\x03")
 
@@ -73,8 +73,8 @@ class Terminal:
 
 
 class Shell(Terminal):
-    """bash, started by argv. Each line goes to on_typed() as it is typed, or to on_line() when it is
-    printed, colours and all."""
+    """bash, started by argv. Each line goes to on_typed() as it is typed, or to on_line() when it
+    is printed, colours and all."""
 
     def __init__(self, argv, env=None, cwd=None, on_typed=lambda line: None,
                  on_line=lambda line: None, seconds=COMMAND_SECONDS):
@@ -129,7 +129,8 @@ class Shell(Terminal):
         self.stays = True
 
     def type(self, line):
-        """One line to its end; what it printed, or None when the shell wants more of the command."""
+        """One line to its end; what it printed, or None when the shell wants more of the
+        command."""
         self.interrupt()
         before = self.prompts
         self.begin(line)
@@ -162,7 +163,8 @@ class Shell(Terminal):
             self.stays = False
 
     def close(self):
-        """Interrupts what runs there, and has the shell end; its terminal's end takes the rest along."""
+        """Interrupts what runs there, and has the shell end; its terminal's end takes the rest
+        along."""
         try:
             self.interrupt()
             self._write("exit\n")

@@ -87,7 +87,8 @@ def trusting():
 
 def in_pieces(address, name, context, cut, request, every=0, timeout=10):
     """Does a handshake whose first flight goes out as cut(bytes) says, a list of pieces each in a
-    segment of its own, if `every` so many seconds behind the other; then sends the request and returns all that comes."""
+    segment of its own, if `every` so many seconds behind the other; then sends the request and
+    returns all that comes."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname=name)
     with socket.create_connection(address if isinstance(address, tuple) else split(address),

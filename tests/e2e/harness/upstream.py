@@ -265,8 +265,8 @@ def one(head, name):
 
 
 class FullBacklog:
-    """An upstream that neither accepts nor refuses, as if its machine were gone: nobody answers a SYN,
-    for its queue is full and nobody accepts."""
+    """An upstream that neither accepts nor refuses, as if its machine were gone: nobody answers a
+    SYN, for its queue is full and nobody accepts."""
 
     def __init__(self):
         self.sock = socket.create_server(("127.0.0.1", 0), backlog=0)

@@ -49,6 +49,7 @@ def wait_settled(value, seconds, what):
 
 
 def at_once(work, items):
-    """[work(item)] of all items, each in a thread of its own; raises what the first of them raised."""
+    """[work(item)] of all items, each in a thread of its own; raises what the first of them
+    raised."""
     with concurrent.futures.ThreadPoolExecutor(len(items)) as pool:
         return list(pool.map(work, items))

@@ -1,8 +1,8 @@
 """A long path between two network namespaces (tests/wan), and what is sent over it.
 
-The exit node lives in namespace A with the visitors, the client in namespace B with the upstream, so
-that the link crosses the path and the rest is loopback. "Plain" is the same program asking the same
-upstream across the path without a tunnel.
+The exit node lives in namespace A with the visitors, the client in namespace B with the upstream,
+so that the link crosses the path and the rest is loopback. "Plain" is the same program asking the
+same upstream across the path without a tunnel.
 
 Run as a program this file is both ends of a measurement, because they have to run inside the
 namespaces:
@@ -151,8 +151,8 @@ class Path:
     # What runs at its ends
 
     def burst(self, n, pause=0.0):
-        """Sends n packets from B to A. Those that came, as (number, seconds under way, seconds since
-        the first left), and how many seconds the sending took."""
+        """Sends n packets from B to A. Those that came, as (number, seconds under way, seconds
+        since the first left), and how many seconds the sending took."""
         to, by = self.socket(self.a), self.socket(self.b)
         with to, by:
             to.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE: drops are to be the path's
