@@ -1,5 +1,6 @@
 """An application and the ways to it: what every entry of the table has in common."""
 
+import contextlib
 import http.client
 import os
 import pathlib
@@ -186,10 +187,8 @@ class Group(Daemon):
             super().stop(number)
         except AssertionError:
             self.expected_status.add(-signal.SIGKILL)  # who does not listen is ended all the same
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def expect(what, is_, wanted):

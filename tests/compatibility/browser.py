@@ -103,14 +103,10 @@ class Browser:
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                pass
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)  # its children, of whatever is left
-        except ProcessLookupError:
-            pass
         self.process.wait()
         os.close(self.out)
 

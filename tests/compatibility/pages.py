@@ -6,6 +6,7 @@ import os
 import shutil
 
 from application import FILES, HERE, NODE, PYTHON, Application, Failed, expect
+
 from harness.wait import wait_until
 
 UPLOAD = os.urandom(3 << 20)

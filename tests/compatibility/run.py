@@ -17,10 +17,11 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
 from application import COLUMNS, DIRECT, HOST_PLAIN, HOST_TLS, PLAIN, TLS  # noqa: E402
 from browser import Browser  # noqa: E402
-from harness.stage import Stage  # noqa: E402
 from installed import debian, filled  # noqa: E402
 from pages import PAGES  # noqa: E402
 from services import SERVICES  # noqa: E402
+
+from harness.stage import Stage  # noqa: E402
 
 DOCUMENT = HERE.parents[1] / "docs" / "compatibility.md"
 APPLICATIONS = PAGES + SERVICES

@@ -1,6 +1,7 @@
 """Peers that are up to no good, with and without the token. Whatever they send, the program stays,
 and everybody else's streams go on."""
 
+import contextlib
 import os
 import struct
 import time
@@ -133,10 +134,8 @@ def test_a_version_taken_away(bystander, hidden):
 def test_first_message_of_a_wrong_size(bystander, size):
     with Link(bystander[0].address) as link:
         link.send_message(os.urandom(size))
-        try:
+        with contextlib.suppress(Closed):
             assert link.read_message()[0] == 2
-        except Closed:
-            pass
         assert link.v.ended()
 
 
@@ -156,10 +155,8 @@ def test_low_order_public_key(bystander):
         h.mix_hash(public)
         h.mix_key(public)
         link.send_message(b"\1" + key_id + public + noise.ChaChaPoly.seal(h.k, 0, noise.proof(), h.h))
-        try:
+        with contextlib.suppress(Closed):
             assert link.read_message()[0] == 2
-        except Closed:
-            pass
         assert link.v.ended()
 
 

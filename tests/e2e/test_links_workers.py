@@ -81,7 +81,7 @@ def test_streams_go_to_the_least_loaded_link(node, linked, tunnel):
         v.send(piece)
     for v in held:
         assert v.read(len(piece)) == piece
-    moved = [len(p.recorded[DOWN]) - b for p, b in zip(session.relay.pairs, before)]
+    moved = [len(p.recorded[DOWN]) - b for p, b in zip(session.relay.pairs, before, strict=True)]
     assert min(moved) >= 2 * len(piece), moved
     assert max(moved) <= 7 * len(piece), moved
 
@@ -93,7 +93,7 @@ def test_requests_are_spread(node, linked, tunnel):
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         got = list(pool.map(lambda _: Visitor(node.address).get().body, range(48)))
     assert got == [body] * 48
-    moved = [len(p.recorded[UP]) - b for p, b in zip(session.relay.pairs, before)]
+    moved = [len(p.recorded[UP]) - b for p, b in zip(session.relay.pairs, before, strict=True)]
     assert min(moved) > 3 * len(body), moved
 
 

@@ -69,7 +69,7 @@ def test_udp_ports(tunnel):
     tunnel.client(server, span("udp", public, local))
     visitors = {i: tunnel.stage.add(UdpVisitor(("127.0.0.1", public[i]))) for i in ups}
     for n in range(3):
-        for i, visitor in visitors.items():
+        for visitor in visitors.values():
             visitor.send(b"%d" % n)
         for i, visitor in visitors.items():
             assert visitor.receive() == b"%d %d" % (i, n)
@@ -95,9 +95,9 @@ def test_tls_ends_at_each_of_them(tunnel):
     server = tunnel.server(*ca.issue("exit.test").options())
     tunnel.client(server, span("tls+tcp", public, local))
     for i in (0, 4):
-        with socket.create_connection(("127.0.0.1", public[i]), 10) as s:
-            with ca.context().wrap_socket(s, server_hostname="exit.test") as t:
-                assert int(t.recv(10)) == local[i]
+        with (socket.create_connection(("127.0.0.1", public[i]), 10) as s,
+              ca.context().wrap_socket(s, server_hostname="exit.test") as t):
+            assert int(t.recv(10)) == local[i]
 
 
 def test_the_port_is_the_one_connected_to_whatever_a_balancer_says(tunnel):
@@ -189,7 +189,7 @@ def test_a_range_that_changes(tunnel):
     wait_until(lambda: published(client), "the range")
     under_way = tunnel.visitor("127.0.0.1:%d" % public[7])
     assert int(under_way.read_until(b"\n")) == local[7]
-    open(config, "w").write("upstream: %s\n" % span("tcp", public[5:], local[5:]))
+    config.write_text("upstream: %s\n" % span("tcp", public[5:], local[5:]))
     client.send_signal(signal.SIGHUP)
     wait_until(lambda: len(published(client)) == 2, "the other range")
     assert all(is_free(p) for p in public[:5])

@@ -153,8 +153,8 @@ def test_host_of_the_link_request(tunnel, remote, connect, host):
     ca = tunnel.ca()
     tls = remote.startswith("wss")
     p = tunnel.stage.add(FirstRequest(ca.issue("exit.example") if tls else None))
-    tunnel.client(remote, tunnel.upstream(), "--proxy=http://" + p.address, wait=False,
-                  *(["--tls-ca=" + ca.cert] if tls else []))
+    tunnel.client(remote, tunnel.upstream(), "--proxy=http://" + p.address,
+                  *(["--tls-ca=" + ca.cert] if tls else []), wait=False)
     wait_until(lambda: p.asked, "the link request")
     assert p.requests[0].startswith("CONNECT %s HTTP/1.1\r\n" % connect)
     assert "\r\nHost: %s\r\n" % host in p.asked[0]

@@ -44,7 +44,7 @@ def test_two_at_once(tunnel, quickstart):
     both = [quickstart(), quickstart()]
     urls = [url_of(q) for q in both]
     assert len(set(urls)) == 2
-    for q, url in zip(both, urls):
+    for q, url in zip(both, urls, strict=True):
         with urllib.request.urlopen(url, timeout=10) as answer:
             assert b"It works" in answer.read()
         q.log_contains("GET 127.0.0.1/  200  ")

@@ -31,14 +31,14 @@ def test_programs(tunnel):
     client = tunnel.client(server, [job.url() for job in jobs])
     places = [server.port if job.scheme == "http" else port_of(client, ":%d" % job.port)
               for job in jobs]
-    through = at_once(lambda x: x[0](HERE, x[1]), list(zip(jobs, places)))
+    through = at_once(lambda x: x[0](HERE, x[1]), list(zip(jobs, places, strict=True)))
 
     wrong = []
-    for job, a, b in zip(jobs, direct, through):
+    for job, a, b in zip(jobs, direct, through, strict=True):
         wrong += ["%s: %s is %.600r, direct %.600r" % (type(job).__name__, k, b.get(k), a[k])
                   for k in a if a[k] != b.get(k)]
     assert not wrong, "\n".join(wrong)
-    check_direct(dict(zip([type(j) for j in jobs], direct)))
+    check_direct(dict(zip([type(j) for j in jobs], direct, strict=True)))
     assert client.log().count("connected to") == 1
 
 

@@ -287,10 +287,8 @@ def test_many_handshakes_at_a_time(tunnel):
     server = tunnel.server("--max-handshakes=16")
     v = []
     for _ in range(40):
-        try:
+        with contextlib.suppress(OSError):
             v.append(Visitor(server.address).send(wire.link_request()))
-        except OSError:
-            pass
     for x in v:
         with contextlib.suppress(Closed, OSError):  # 101 or a refusal
             x.read_head()
@@ -334,10 +332,8 @@ def test_descriptors_run_out(tunnel):
     tunnel.client(server, tunnel.upstream(response("ok")))
     visitors = []
     for _ in range(100):
-        try:
+        with contextlib.suppress(OSError):
             visitors.append(Visitor(server.address))
-        except OSError:
-            pass
     quiet_for(0.3, lambda: not server.alive(), "the end of the server")
     for v in visitors:
         v.close()

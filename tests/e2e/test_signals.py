@@ -1,6 +1,7 @@
 """SIGTERM lets requests under way finish; a second one does not wait."""
 
 import os
+import pathlib
 import re
 import signal
 import threading
@@ -69,7 +70,7 @@ def test_standard_streams_come_closed(tunnel, closed):
     for daemon in (server, client):
         for fd in closed:
             assert os.readlink("/proc/%d/fd/%d" % (daemon.pid, fd)) == "/dev/null"
-            flags = open("/proc/%d/fdinfo/%d" % (daemon.pid, fd)).read()
+            flags = pathlib.Path("/proc/%d/fdinfo/%d" % (daemon.pid, fd)).read_text()
             access = int(re.search(r"flags:\s*(\d+)", flags)[1], 8) & os.O_ACCMODE
             assert access == (os.O_WRONLY if fd else os.O_RDONLY)
 

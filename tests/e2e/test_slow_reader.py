@@ -99,7 +99,7 @@ def test_memory_comes_back(tunnel):
     wait_until(lambda: client.fds() <= files, "the end of the downloads")
     assert tunnel.visitor(server).get("/small").body == b"small"
     if not SANITIZED:
-        for daemon, held in zip((server, client), before):
+        for daemon, held in zip((server, client), before, strict=True):
             wait_until(lambda d=daemon, n=held: d.memory() - n < 16 * MIB, "memory to come back")
 
 

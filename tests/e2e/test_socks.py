@@ -1,5 +1,6 @@
 """The client through a SOCKS 5 proxy: by option and environment, names looked up here or there."""
 
+import contextlib
 import socket
 import struct
 import threading
@@ -42,10 +43,9 @@ class Socks(Mitm):
             client.sendall(data[i:] if not self.pieces else data[i:i + 1])
 
     def _serve(self, client):
-        try:
+        # The client may leave whenever it does not like an answer.
+        with contextlib.suppress(OSError, IndexError, struct.error):
             self._converse(client)
-        except (OSError, IndexError, struct.error):
-            pass  # the client may leave whenever it does not like an answer
 
     def _converse(self, client):
         def read(n):

@@ -134,10 +134,8 @@ def test_each_service_has_its_own_time(tunnel):
     config = tunnel.stage.file("client.yaml", """
 services:
   - {upstream: "0=tcp://%s", tcp-idle: 1s}
-  - {upstream: "0=tls+tcp://%s", tcp-idle: 0}
+  - {upstream: "0=tcp://%s", tcp-idle: 0}
 """ % (up.address, up.address))
-    config_text = open(config).read().replace("tls+tcp", "tcp")
-    open(config, "w").write(config_text)
     client = tunnel.client(server, [], "--config=%s" % config, wait=False)
     wait_until(lambda: client.log().count("is published at") == 2, "both services")
     ports = [int(line.rsplit(":", 1)[1]) for line in client.log().splitlines()
@@ -145,7 +143,7 @@ services:
     callers = [Caller(("127.0.0.1", p)).wait() for p in ports]
     assert callers[0].wait_end() == "reset"
     assert callers[1].end is None
-    open(config, "w").write(config_text.replace("tcp-idle: 0", "tcp-idle: 1s"))
+    config.write_text(config.read_text().replace("tcp-idle: 0", "tcp-idle: 1s"))
     client.send_signal(signal.SIGHUP)
     wait_until(lambda: "reloaded; services added: 0, removed: 0, as before: 2" in client.log(),
                "the client to read it again")
@@ -201,8 +199,8 @@ def test_visitors_take_turns(tunnel):
     wait_until(lambda: sum(bool(c.came) for c in greedy) == 2, "two of them to be served")
     other = service.call("127.0.0.2").wait()
     third = service.call("127.0.0.3")
-    wait_until(lambda: service.seen() == 3, "three in all")
-    assert not third.came
+    # It has to stand in the queue before a place gets free.
+    quiet_for(0.3, lambda: third.came or service.seen() > 3, "a fourth connection at the upstream")
     [c for c in greedy if c.came][0].close()
     third.wait()
     other.close()

@@ -189,7 +189,7 @@ def test_sessions_share_a_port(tunnel):
     assert min(who.count(b"0"), who.count(b"1")) >= 5, who
     # One leaves; what the other one carries does not notice, and it takes all that come.
     clients[0].kill()
-    for v, name in zip(held, who):
+    for v, name in zip(held, who, strict=True):
         if name == b"1":
             assert v.send(b"still?").read(6) == b"still?"
     server.log_contains(" ended: ")

@@ -192,7 +192,7 @@ def test_forged_senders_push_nobody_out(tunnel, stage, upstream, answered):
     u = upstream(lambda data: [data] if answered or data != b"forged" else [])
     server, _, address = through(tunnel, u, "--max-flows=32")
     good = [stage.add(VisitorFrom("127.0.0.%d" % (2 + i), address)) for i in range(8)]
-    for round in range(2 if answered else 1):
+    for _ in range(2 if answered else 1):
         for v in good:
             assert v.ask(b"good") == b"good"
     sources = u.peers()

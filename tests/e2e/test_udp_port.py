@@ -1,6 +1,7 @@
 """A UDP port among several workers and sessions: it follows its links, and is free when nobody
 holds it."""
 
+import contextlib
 import re
 import signal
 import socket
@@ -55,10 +56,8 @@ class Holder:
             pass
 
     def stop(self):
-        try:
+        with contextlib.suppress(OSError):
             self.link.v.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self.link.close()
 
 
@@ -77,14 +76,14 @@ def test_follows_its_links(tunnel, stage, hold):
     one.serve()
     v = stage.add(UdpVisitor(("127.0.0.1", port)))
     assert v.ask(b"x") == b"one x"
-    for i in range(6):
+    for _ in range(6):
         two = hold(server, b"two ")
         assert two.publish(port)["type"] == "granted"
         two.serve()
         v.pause(MOVES)
         before = server.fds()
         one.stop()
-        wait_until(lambda: server.fds() < before, "the end of the link")
+        wait_until(lambda n=before: server.fds() < n, "the end of the link")
         for n in range(10):
             v.send(b"%d" % n)
         assert [v.receive() for n in range(10)] == [b"two %d" % n for n in range(10)]
@@ -130,10 +129,8 @@ def test_port_is_free_at_once(tunnel, stage, hold):
     def flood():
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         while not stop.is_set():
-            try:
+            with contextlib.suppress(OSError):
                 s.sendto(b"f" * 500, ("127.0.0.1", port))
-            except OSError:
-                pass
     t = threading.Thread(target=flood)
     t.start()
     try:

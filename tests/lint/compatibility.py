@@ -51,7 +51,7 @@ def main():
     if table[1] != head[1] or len(rows) != len(run.APPLICATIONS):
         complaints.append(f"{DOCUMENT}: the table has {len(rows)} rows, where "
                           f"{len(run.APPLICATIONS)} applications run")
-    for kind, cells in zip(run.APPLICATIONS, rows):
+    for kind, cells in zip(run.APPLICATIONS, rows, strict=False):
         if len(cells) != 3 + len(run.COLUMNS):
             complaints.append(f"{DOCUMENT}: {cells[0]}: {len(cells)} columns")
             continue

@@ -4,6 +4,7 @@ up is from client to server, down the other way. A `change` function gets each p
 what goes on instead; whole WebSocket messages are easier to reach with Messages, below.
 """
 
+import contextlib
 import socket
 import struct
 import threading
@@ -114,10 +115,8 @@ class Mitm:
         wait_until(lambda: len(self.pairs) >= n, "%d connections through the relay" % n)
 
     def stop(self):
-        try:
+        with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self.sock.close()
         self.cut()
 

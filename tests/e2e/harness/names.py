@@ -1,5 +1,6 @@
 """A name server of the tests' own, for programs that run in a namespace. Needs root."""
 
+import contextlib
 import pathlib
 import shutil
 import socket
@@ -49,10 +50,8 @@ class NameServer:
                 threading.Timer(self.delay.get(name, 0), self._send, (answer, peer)).start()
 
     def _send(self, answer, peer):
-        try:
+        with contextlib.suppress(OSError):
             self.sock.sendto(answer, peer)
-        except OSError:
-            pass
 
     @staticmethod
     def _read(question):
@@ -72,10 +71,8 @@ class NameServer:
             struct.pack(">HHHIH", 0xc00c, TYPE_A, 1, 0, 4) + socket.inet_aton(a) for a in records)
 
     def stop(self):
-        try:
+        with contextlib.suppress(OSError):  # not connected, and awake nevertheless
             self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # not connected, and awake nevertheless
         self.sock.close()
         shutil.rmtree(self.etc, ignore_errors=True)
         # A program that was killed a moment ago may still be leaving.

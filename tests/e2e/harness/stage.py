@@ -104,7 +104,7 @@ class Daemon:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-                raise AssertionError("%s ignored two signals" % self.name)
+                raise AssertionError("%s ignored two signals" % self.name) from None
 
     def reports(self):
         """What the sanitizers wrote."""

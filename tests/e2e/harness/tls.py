@@ -34,7 +34,7 @@ class Locked:
 
     def sendall(self, data):
         while data:
-            n = self._turn(lambda: self.sock.send(data))
+            n = self._turn(lambda rest=data: self.sock.send(rest))
             data = data[n:]
 
     def __getattr__(self, name):

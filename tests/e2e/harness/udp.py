@@ -1,5 +1,6 @@
 """UDP upstreams and visitors."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -55,10 +56,8 @@ class UdpUpstream:
     def stop(self):
         # A close() would not wake the thread; this does.
         self.stopping = True
-        try:
+        with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self.sock.close()
 
 
@@ -79,7 +78,7 @@ class UdpVisitor:
         self.sock.settimeout(PATIENCE if timeout is None else timeout)
         try:
             return self.sock.recv(65536)
-        except socket.timeout:
+        except TimeoutError:
             return None
 
     def pause(self, seconds):

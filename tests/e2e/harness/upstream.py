@@ -5,6 +5,7 @@ reading helpers, which are deliberately naive: what the tunnel sends is what is 
 tests look at the bytes.
 """
 
+import contextlib
 import socket
 import struct
 import threading
@@ -113,10 +114,8 @@ class Connection:
 
     def close(self):
         # A close() while another thread sits in recv() would not end the connection.
-        try:
+        with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self.sock.close()
 
 
@@ -142,11 +141,8 @@ def always(answer):
 
 
 def echo(conn):
-    """Answers every request with its own body."""
-    while True:
-        request = conn.read_request()
-        if request is None:
-            return
+    """Answers every request with its own body, if it came to its end."""
+    while (request := conn.read_request()) and request[1] is not None:
         conn.send(response(request[1]))
 
 
@@ -202,10 +198,8 @@ class Upstream:
             if not self.over.is_set():
                 self.errors.append(e)
         finally:
-            try:
+            with contextlib.suppress(OSError):
                 conn.close()
-            except OSError:
-                pass
 
     def received(self):
         """All that ever came, connection after connection."""
@@ -219,16 +213,12 @@ class Upstream:
 
     def stop(self):
         self.over.set()
-        try:
+        with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self.sock.close()
         for conn in self.connections:
-            try:
+            with contextlib.suppress(OSError):
                 conn.close()
-            except OSError:
-                pass
 
 
 class UnixUpstream(Upstream):

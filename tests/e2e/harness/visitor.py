@@ -161,7 +161,7 @@ class Visitor:
             while True:
                 if not self.sock.recv(65536):
                     return True
-        except socket.timeout:
+        except TimeoutError:
             return False
         except OSError:
             return True
@@ -174,7 +174,7 @@ class Visitor:
         try:
             self.buffer += self.sock.recv(65536)
             return False
-        except socket.timeout:
+        except TimeoutError:
             return True
         finally:
             self.sock.settimeout(PATIENCE)

@@ -300,7 +300,7 @@ def fetch(address, connections, seconds, skip):
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         s.close()
     took = now - began
-    return {"mbit": [(g - b) * 8 / took / 1e6 for g, b in zip(got, base)]}
+    return {"mbit": [(g - b) * 8 / took / 1e6 for g, b in zip(got, base, strict=True)]}
 
 
 def ask(address, seconds):
