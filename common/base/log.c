@@ -47,13 +47,12 @@ struct line {
 
 static struct {
 	atomic_bool started;
-	atomic_int level;
 	enum log_format format;
 	bool access_off, access_file;
 	bool journal[LOG_SINKS];
 	bool reader; /* a person, at a terminal */
 	bool colour;
-} config = {.level = LOG_INFO};
+} config;
 
 static _Thread_local struct batch *batch;
 static pthread_key_t batch_key;
@@ -270,16 +269,6 @@ void log_reopen(void)
 {
 	if (atomic_load_explicit(&config.started, memory_order_acquire))
 		log_sink_reopen();
-}
-
-void log_set_level(enum log_level level)
-{
-	atomic_store_explicit(&config.level, (int)level, memory_order_relaxed);
-}
-
-bool log_enabled(enum log_level level)
-{
-	return (int)level <= atomic_load_explicit(&config.level, memory_order_relaxed);
 }
 
 bool log_access_enabled(void)
