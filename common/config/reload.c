@@ -19,7 +19,7 @@ struct reloader {
 	struct list readings;
 };
 
-/* An option that on_difference, until it is certain that there will be a change to tell of. */
+/* An option that differs, until it is certain that there will be a change to tell of. */
 struct change {
 	struct list link;
 	const struct option_row *row;

@@ -55,17 +55,29 @@ static inline void stream_schedule(struct stream *s)
 void stream_end_remote(
 	struct stream *s); /* delivers the peer's FIN, everything before it being taken */
 
+/* What the budget is promised for a stream beyond what it is charged with. */
+static inline void stream_promise(struct stream *s, size_t n)
+{
+	if (n != s->promised)
+		budget_promise(&s->mux->account, s->promised, n);
+	s->promised = (uint32_t)n;
+}
+
+/* queue.c */
+int stream_queue(struct stream *s, const uint8_t *p, size_t n); /* 0 or -ENOMEM */
+void stream_free_chunk(struct stream *s, struct chunk *c);
+void stream_discard(struct stream *s); /* forgets what is queued and the credit given */
+
 /* window.c: what the peer may send us. */
 int stream_receive(struct stream *s, const uint8_t *p,
 	size_t n);                     /* DATA within credit; 0, -ENOMEM */
 void stream_drain(struct stream *s);   /* offers what is queued */
-void stream_discard(struct stream *s); /* forgets what is queued and the credit given */
 void stream_ungrant(struct stream *s); /* FIN came: takes back the credit given */
 
 /* relief.c */
 void mux_relieve(struct budget_account *account); /* budget_account::relieve */
 
-/* mux.c: a frame that goes before all data. -ENOBUFS when the peer reads nothing, or -ENOMEM. */
+/* frames.c: a frame that goes before all data. -ENOBUFS when the peer reads nothing, or -ENOMEM. */
 int mux_queue(struct mux *m, const void *frame, size_t n);
 /* The same for a RESET, which may not get lost: where it fails, mux::violation is set. */
 void mux_send_reset(struct mux *m, uint32_t id, enum frame_reset reason, uint64_t taken);

@@ -74,12 +74,6 @@ void stream_ready(struct stream *s)
 		s->mux->ops->wake(s->mux);
 }
 
-void stream_resume(struct stream *s)
-{
-	if (stream_alive(s) && !s->delivering && !list_empty(&s->queue))
-		stream_drain(s);
-}
-
 void stream_end_remote(struct stream *s)
 {
 	s->remote_end = false;

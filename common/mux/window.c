@@ -13,13 +13,10 @@
  * can forget one.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/macros.h"
 #include "mux/mux_internal.h"
 
-#define CHUNK_MIN      1024 /* bytes; peers that send single bytes must not cost a header for each */
 /*
  * How soon a grant must follow another for the window to grow: two round trips, and what a record takes on
  * a line of 1 Gbit/s, since on short ways a record and our own turns are most of the time. What a busy
@@ -35,13 +32,6 @@
  */
 #define MOVED_RATE     1024
 #define MOVED_MAX      (60 * CLOCK_S)
-
-static void stream_promise(struct stream *s, size_t n)
-{
-	if (n != s->promised)
-		budget_promise(&s->mux->account, s->promised, n);
-	s->promised = (uint32_t)n;
-}
 
 static void stream_recharge(struct stream *s)
 {
@@ -131,44 +121,6 @@ static bool stream_push(struct stream *s, const uint8_t *p, size_t n, size_t *to
 	return true;
 }
 
-static int stream_queue(struct stream *s, const uint8_t *p, size_t n)
-{
-	struct chunk *last =
-		list_empty(&s->queue) ? NULL : list_entry(s->queue.prev, struct chunk, link);
-	if (last) {
-		size_t fit = MIN(n, last->cap - last->end);
-		memcpy(last->data + last->end, p, fit);
-		last->end += fit;
-		s->queued += fit;
-		p += fit;
-		n -= fit;
-	}
-	if (!n)
-		return 0;
-	if (!s->stalled_from)
-		s->stalled_from = s->mux->last_now;
-	size_t cap = MAX(CHUNK_MIN, n);
-	struct chunk *c = malloc(sizeof(*c) + cap);
-	if (!c)
-		return -ENOMEM;
-	list_init(&c->link);
-	c->start = 0;
-	c->end = n;
-	c->cap = cap;
-	memcpy(c->data, p, n);
-	list_append(&s->queue, &c->link);
-	s->queued += n;
-	s->queue_memory += sizeof(*c) + cap;
-	return 0;
-}
-
-static void stream_free_chunk(struct stream *s, struct chunk *c)
-{
-	s->queue_memory -= sizeof(*c) + c->cap;
-	list_unlink(&c->link);
-	free(c);
-}
-
 int stream_receive(struct stream *s, const uint8_t *p, size_t n)
 {
 	s->granted -= (uint32_t)n;
@@ -223,6 +175,12 @@ void stream_drain(struct stream *s)
 		stream_end_remote(s);
 }
 
+void stream_resume(struct stream *s)
+{
+	if (stream_alive(s) && !s->delivering && !list_empty(&s->queue))
+		stream_drain(s);
+}
+
 void stream_ungrant(struct stream *s)
 {
 	s->granted = s->increment = 0;
@@ -230,16 +188,6 @@ void stream_ungrant(struct stream *s)
 	list_unlink(&s->urgent);
 	list_unlink(&s->grown);
 	stream_recharge(s);
-}
-
-void stream_discard(struct stream *s)
-{
-	list_for_each_safe (it, &s->queue)
-		stream_free_chunk(s, list_entry(it, struct chunk, link));
-	s->queued = 0;
-	stream_promise(s, 0);
-	budget_release(&s->mux->account, s->charged);
-	s->charged = 0;
 }
 
 void mux_tick(struct mux *m, uint64_t now)

@@ -7,30 +7,9 @@
 #include "wire/http1.h"
 
 #include <endian.h>
-#include <errno.h>
-#include <stdlib.h>
 
 #include "wire/http1_check.h"
 #include "wire/http1_scan.h"
-
-#define T HTTP1_C_TOKEN
-#define U HTTP1_C_TARGET
-#define H HTTP1_C_HEX
-/* clang-format off */
-const uint8_t http1_class[256] = {
-	['0' ... '9'] = T | U | H, ['A' ... 'F'] = T | U | H, ['G' ... 'Z'] = T | U,
-	['a' ... 'f'] = T | U | H, ['g' ... 'z'] = T | U,
-	['!'] = T | U, ['$'] = T | U, ['%'] = T | U, ['&'] = T | U, ['\''] = T | U, ['*'] = T | U,
-	['+'] = T | U, ['-'] = T | U, ['.'] = T | U, ['^'] = T | U, ['_'] = T | U, ['`'] = T | U,
-	['|'] = T | U, ['~'] = T | U, ['#'] = T,
-	['"'] = U, ['('] = U, [')'] = U, [','] = U, ['/'] = U, [':'] = U, [';'] = U, ['<'] = U,
-	['='] = U, ['>'] = U, ['?'] = U, ['@'] = U, ['['] = U, ['\\'] = U, [']'] = U, ['{'] = U,
-	['}'] = U,
-};
-/* clang-format on */
-#undef T
-#undef U
-#undef H
 
 static const uint8_t *skip_class(const uint8_t *p, const uint8_t *end, uint8_t class)
 {
@@ -307,41 +286,4 @@ int http1_parse_response(struct http1_head *h, const uint8_t *p, size_t n, size_
 {
 	int r = parse(h, p, n, limit, true, scanned);
 	return r ? r : blame(h, http1_check_response(h, asked));
-}
-
-int http1_head_init(struct http1_head *h, size_t fields_max)
-{
-	struct http1_field *fields = calloc(fields_max + 1, sizeof(*fields));
-	if (!fields)
-		return -ENOMEM;
-	*h = (struct http1_head){.fields_max = fields_max, .fields = fields};
-	return 0;
-}
-
-void http1_head_deinit(struct http1_head *h)
-{
-	free(h->fields);
-	*h = (struct http1_head){0};
-}
-
-const struct http1_field *http1_find(const struct http1_head *h, enum http1_id id)
-{
-	if (id == HTTP1_OTHER || !(h->seen & UINT64_C(1) << id))
-		return NULL;
-	const struct http1_field *f = h->fields;
-	while (f->id != id)
-		f++;
-	return f;
-}
-
-bool http1_lists(const struct http1_head *h, enum http1_id id, struct str token)
-{
-	const struct http1_field *end = h->fields + h->n_fields;
-	for (const struct http1_field *f = http1_find(h, id); f && f < end; f++) {
-		struct str list = f->value, item;
-		while (f->id == id && http1_list_next(&list, &item))
-			if (str_eq_nocase(item, token))
-				return true;
-	}
-	return false;
 }

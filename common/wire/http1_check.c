@@ -96,32 +96,6 @@ static void mark_hop(struct http1_head *h, struct str name)
 			h->fields[i].hop = true;
 }
 
-/* h2c, h2, their drafts, HTTP/2.0 */
-static bool is_http(struct str protocol)
-{
-	const char *slash = memchr(protocol.p, '/', protocol.n);
-	struct str name = {protocol.p, slash ? (size_t)(slash - protocol.p) : protocol.n};
-	return str_eq_nocase(name, STR("http")) ||
-	       (name.n >= 2 && str_eq_nocase((struct str){name.p, 2}, STR("h2")));
-}
-
-/* RFC 9110, 7.8: a token, or two with a slash between them. */
-static bool is_protocol(struct str s)
-{
-	const char *slash = memchr(s.p, '/', s.n);
-	size_t n = slash ? (size_t)(slash - s.p) : s.n;
-	return http1_is_token((struct str){s.p, n}) &&
-	       (!slash || http1_is_token((struct str){slash + 1, s.n - n - 1}));
-}
-
-bool http1_upgrade_next(struct str *list, struct str *protocol_out)
-{
-	while (http1_list_next(list, protocol_out))
-		if (is_protocol(*protocol_out) && !is_http(*protocol_out))
-			return true;
-	return false;
-}
-
 static bool lists_upgrade(const struct http1_head *h)
 {
 	const struct http1_field *end = h->fields + h->n_fields;
