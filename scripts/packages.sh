@@ -22,6 +22,22 @@ test_packages=(
 	busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 )
 
+# To run scripts/variants: other compilers, and what runs programs of another architecture.
+variant_packages=(
+	clang gcc-i686-linux-gnu gcc-aarch64-linux-gnu qemu-user mmdebstrap
+)
+# What is linked with, unpacked for each of these architectures.
+cross_root_packages=(
+	libc6-dev libcmocka-dev libevent-dev libssl-dev libsodium-dev libjansson-dev libyaml-dev
+)
+
+# To run scripts/analyze; ruff comes from PyPI.
+analyze_packages=(clang-tidy cppcheck python3-venv)
+analyze_pypi=(ruff==0.14.5)
+
+# To run scripts/coverage.
+coverage_packages=(gcovr)
+
 # To run scripts/compatibility: applications, the browser, and what asks the others.
 compatibility_packages=(
 	apache2 cadaver chromium curl docker-registry dovecot-imapd git openssl procps python3 python3-venv skopeo
