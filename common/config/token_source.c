@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -30,11 +31,16 @@ static bool is_below(const char *path, const char *dir)
 	return strncmp(real, real_dir, n) == 0 && real[n] == '/';
 }
 
+/* Its type is an int on some machines, a long on others. */
+static bool is_memory(const struct statfs *fs)
+{
+	return (uint32_t)fs->f_type == TMPFS_MAGIC || (uint32_t)fs->f_type == RAMFS_MAGIC;
+}
+
 static bool is_handed_over(int fd, const char *path)
 {
 	struct statfs fs;
-	if (fstatfs(fd, &fs) == 0 &&
-		((fs.f_flags & ST_RDONLY) || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
+	if (fstatfs(fd, &fs) == 0 && ((fs.f_flags & ST_RDONLY) || is_memory(&fs)))
 		return true;
 	return is_below(path, RUN_SECRETS) || is_below(path, getenv(CREDENTIALS_ENV));
 }

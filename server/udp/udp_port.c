@@ -57,8 +57,8 @@ static void udp_port_say(struct udp_port *p)
 		[UDP_PORT_DROP_FULL] = "of too many flows",
 		[UDP_PORT_DROP_LATE] = "more than the client's link took in time",
 		[UDP_PORT_DROP_OVERRUN] =
-			"came faster than they were read, for a receive buffer that "
-			"net.core.rmem_max may limit",
+			("came faster than they were read, for a receive buffer that "
+			 "net.core.rmem_max may limit"),
 		[UDP_PORT_DROP_SOCKET] = "not taken by the socket",
 	};
 	static const char *const crowds[] = {

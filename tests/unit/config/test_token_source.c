@@ -37,7 +37,8 @@ static const char *make_file(const char *text, size_t n, mode_t mode)
 static bool modes_count(void)
 {
 	struct statfs fs;
-	return statfs(dir, &fs) == 0 && fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC;
+	return statfs(dir, &fs) == 0 && (uint32_t)fs.f_type != TMPFS_MAGIC &&
+	       (uint32_t)fs.f_type != RAMFS_MAGIC;
 }
 
 static void test_content(void **state)

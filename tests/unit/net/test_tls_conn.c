@@ -8,6 +8,7 @@
 #include "net/conn_internal.h"
 #include "net/socket.h"
 #include "tls/tls_internal.h"
+#include "tests/unit/emulated.h"
 
 #define PATIENCE (5 * CLOCK_S)
 
@@ -316,6 +317,8 @@ static void lingering_waits_for_a_slow_reader(void **state)
 {
 	struct socket_way before, way;
 	int fd = a.fd, window = 4096;
+	if (EMULATED)
+		skip();
 	small_buffers(&a);
 	setsockopt(b.fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
 	shake(false);

@@ -179,24 +179,26 @@ static void test_names(void **state)
 {
 	char none[] = "", path[] = "/p", in[] = "in:81", other[] = "other.long.test";
 	const struct {
-		struct service service;
 		const char *out;
 		bool answers;
+		struct service service; /* last: it may end in an array */
 	} services[] = {
-		{{.path = none}, MADE("", "http://a.test", "a.test", "http://a.test/y"), false},
-		{{.path = none, .rewrite = in},
-			MADE("", "http://a.test", "in:81", "http://a.test/y"), false},
-		{{.path = none, .rewrite = in, .scheme = CONTROL_SCHEME_HTTPS},
-			MADE("", "https://in:81", "in:81", "https://in:81/y"), true},
-		{{.path = path, .rewrite = other, .scheme = CONTROL_SCHEME_HTTP},
-			MADE("/p", "http://other.long.test", "other.long.test",
-				"http://other.long.test/p/y"),
-			true},
-		{{.path = none, .rewrite = in, .scheme = CONTROL_SCHEME_HTTP, .host_only = true},
-			MADE("", "http://a.test", "in:81", "http://in:81/y"), false},
-		{{.path = none, .scheme = CONTROL_SCHEME_HTTPS},
-			MADE("", "http://a.test", "a.test", "https://a.test/y"), false},
-		{{.path = path}, MADE("/p", "http://a.test", "a.test", "http://a.test/p/y"), false},
+		{MADE("", "http://a.test", "a.test", "http://a.test/y"), false, {.path = none}},
+		{MADE("", "http://a.test", "in:81", "http://a.test/y"), false,
+			{.path = none, .rewrite = in}},
+		{MADE("", "https://in:81", "in:81", "https://in:81/y"), true,
+			{.path = none, .rewrite = in, .scheme = CONTROL_SCHEME_HTTPS}},
+		{MADE("/p", "http://other.long.test", "other.long.test",
+			 "http://other.long.test/p/y"),
+			true, {.path = path, .rewrite = other, .scheme = CONTROL_SCHEME_HTTP}},
+		{MADE("", "http://a.test", "in:81", "http://in:81/y"), false,
+			{.path = none,
+				.rewrite = in,
+				.scheme = CONTROL_SCHEME_HTTP,
+				.host_only = true}},
+		{MADE("", "http://a.test", "a.test", "https://a.test/y"), false,
+			{.path = none, .scheme = CONTROL_SCHEME_HTTPS}},
+		{MADE("/p", "http://a.test", "a.test", "http://a.test/p/y"), false, {.path = path}},
 	};
 	struct h1_conn *c = visitor_new();
 	struct exchange *ex = &c->ex;

@@ -105,11 +105,19 @@ static bool pump(struct tls *from, struct tls *to, size_t step)
 	return n > 0;
 }
 
+/* Both ways, each time; false: nothing was left. */
+static bool pump_both(struct tls *one, struct tls *other, size_t step)
+{
+	bool there = pump(one, other, step);
+	bool back = pump(other, one, step);
+	return there || back;
+}
+
 /* What the handshake came to at the client. */
 static int shake(size_t step)
 {
 	int r = tls_handshake(a);
-	while (pump(a, b, step) | pump(b, a, step))
+	while (pump_both(a, b, step))
 		r = tls_established(a) ? 0 : -EPROTO;
 	return r;
 }
@@ -515,7 +523,7 @@ static void *visit(void *arg)
 		struct tls *other = tls_accept(tls_server_ref(server), true);
 		tls_server_unref(server);
 		tls_handshake(one);
-		while (pump(one, other, 9999) | pump(other, one, 9999))
+		while (pump_both(one, other, 9999))
 			;
 		if (!tls_verified(one) || !tls_established(other))
 			c = NULL;

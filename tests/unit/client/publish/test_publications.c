@@ -86,7 +86,8 @@ static size_t count_sent(struct scene *s)
 
 static void grant(struct scene *s, uint32_t number)
 {
-	struct control m = {.type = CONTROL_GRANTED, .granted = {number, "http://here/"}};
+	struct control m = {.type = CONTROL_GRANTED,
+		.granted = {.service = number, .address = "http://here/"}};
 	publications_granted(&s->publications, &m, CLOCK_S);
 }
 
@@ -256,7 +257,9 @@ static void test_port_is_kept(void **state)
 			continue;
 		}
 		struct control granted = {.type = CONTROL_GRANTED,
-			.granted = {1, "tcp://here", rows[i].granted}};
+			.granted = {.service = 1,
+				.address = "tcp://here",
+				.port = rows[i].granted}};
 		publications_granted(&s.publications, &granted, CLOCK_S);
 		publications_withdrawn(&s.publications);
 	}
@@ -283,7 +286,10 @@ static void expect(struct scene *s, enum control_type type, uint32_t number)
 static void grant_ports(struct scene *s, uint32_t number, uint32_t ports)
 {
 	struct control m = {.type = CONTROL_GRANTED,
-		.granted = {number, "tcp://here:1", 7000 + number, ports}};
+		.granted = {.service = number,
+			.address = "tcp://here:1",
+			.port = 7000 + number,
+			.ports = ports}};
 	publications_granted(&s->publications, &m, CLOCK_S);
 	publications_offer(&s->publications, &s->link);
 }
