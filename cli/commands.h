@@ -1,12 +1,7 @@
 #pragma once
 /* The sub-commands. Each is given its own name as argv[0] and returns the program's exit status. */
 
-enum {
-	STATUS_OK = 0,
-	STATUS_FAILED = 1,
-	STATUS_USAGE = 2,    /* what was asked for makes no sense; one sentence said why */
-	STATUS_REJECTED = 3, /* the exit node does not know the token */
-};
+#include "base/exit_status.h"
 
 int command_server(int argc, char **argv);
 int command_client(int argc, char **argv);

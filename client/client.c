@@ -5,15 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/exit_status.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "client/session/client_session.h"
 #include "crypto/crypto.h"
 #include "loop/notify.h"
 #include "loop/signals.h"
-
-/* The program's exit statuses, as tunnel(1) lists them. */
-enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_REJECTED = 3 };
 
 struct client {
 	const struct client_options *options; /* of the start: what cannot change */

@@ -5,6 +5,7 @@
  */
 #include "config/reload.h"
 #include "server/accept/certificates.h"
+#include "server/base/broadcast.h"
 
 struct reload {
 	struct node *node;

@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 
+#include "server/base/broadcast.h"
 #include "server/base/node.h"
 
 struct server_options;

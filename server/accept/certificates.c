@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "server/base/broadcast.h"
 #include "server/base/worker.h"
 
 /* What a reading works on, all its own. */

@@ -23,7 +23,7 @@ void half_open_init(struct half_open *h, void (*wake)(struct half_open *h, unsig
 		for (unsigned n = 0; n <= HALF_OPEN_PER_ADDRESS + 1; n++)
 			list_init(&h->ranks[i].hosts[n]);
 	}
-	for (unsigned i = 0; i < HALF_OPEN_WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS_MAX; i++)
 		list_init(&h->workers[i].evicted);
 }
 

@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "crypto/keyed_hash.h"
+#include "server/base/options.h"
 #include "wire/address.h"
 
 #define HALF_OPEN_PER_ADDRESS 32 /* an office's clients after its router restarts */
@@ -30,7 +31,6 @@
  */
 #define HALF_OPEN_KNOWN_MAX   4096
 #define HALF_OPEN_KNOWN_TIME  (24 * 3600 * CLOCK_S) /* a laptop that comes back in the morning */
-#define HALF_OPEN_WORKERS     64                    /* as WORKERS_MAX */
 
 struct server_link;
 struct half_open_host;
@@ -66,7 +66,7 @@ struct half_open {
 	struct {
 		struct list evicted; /* of struct half_open_slot */
 		bool told;           /* wake() was called and half_open_evicted() not to its end */
-	} workers[HALF_OPEN_WORKERS];
+	} workers[WORKERS_MAX];
 	/* Make this worker call half_open_evicted(). From any thread. */
 	void (*wake)(struct half_open *h, unsigned worker);
 };

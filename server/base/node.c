@@ -1,11 +1,8 @@
 #include "server/base/node.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "server/base/worker.h"
-
-static_assert(HALF_OPEN_WORKERS == WORKERS_MAX, "each worker's half-open links have a list");
 
 bool node_is_public_by_tls(const struct node *n)
 {
@@ -42,26 +39,4 @@ struct worker *node_place_link(struct node *n)
 	}
 	atomic_fetch_add_explicit(&n->links[best], 1, memory_order_relaxed);
 	return n->workers[best];
-}
-
-static void broadcast_deliver(struct mail *mail)
-{
-	struct broadcast *r = container_of(mail, struct broadcast, mail);
-	struct node *n = r->node;
-	if (n->over || r->at == n->n_workers) {
-		r->done(r);
-		return;
-	}
-	r->run(r, n->workers[r->at++]);
-	node_post(n, r->at < n->n_workers ? r->at : 0, &r->mail);
-}
-
-void broadcast_send(struct broadcast *r, struct node *n,
-	void (*run)(struct broadcast *r, struct worker *w), void (*done)(struct broadcast *r))
-{
-	*r = (struct broadcast){.mail.deliver = broadcast_deliver,
-		.node = n,
-		.run = run,
-		.done = done};
-	broadcast_deliver(&r->mail);
 }

@@ -10,11 +10,10 @@
 #include "loop/mailbox.h"
 #include "server/base/half_open.h"
 #include "server/base/limits.h"
+#include "server/base/options.h"
 #include "server/base/pseudonym.h"
 #include "server/store/keyring.h"
 #include "wire/control.h"
-
-#define WORKERS_MAX 64 /* threads; beyond it the kernel's own locks are what limits */
 
 /*
  * A request that comes with as many of our pseudonyms is in a loop. One has a reason: an upstream may
@@ -61,20 +60,3 @@ void node_post(struct node *n, unsigned worker, struct mail *mail);
 
 /* The worker for one more link, which is counted there. */
 struct worker *node_place_link(struct node *n);
-
-/*
- * Something that every worker does once, each on its own thread, one after another: worker 0 at once, and
- * at last the registrar on the main thread. Broadcasts keep their order, so what one brings the next may take
- * away, and behind done() no worker looks at what it took away.
- */
-struct broadcast {
-	struct mail mail;
-	struct node *node;
-	unsigned at;
-	void (*run)(struct broadcast *r, struct worker *w);
-	void (*done)(struct broadcast *r); /* may free it */
-};
-
-/* On the main thread. done() comes later, never from within. */
-void broadcast_send(struct broadcast *r, struct node *n,
-	void (*run)(struct broadcast *r, struct worker *w), void (*done)(struct broadcast *r));

@@ -23,9 +23,6 @@
 /* As many ranges as one would type. */
 #define RANGES_MAX 64
 
-/* Each has a listener and an eighth of a megabyte: enough for any machine that one would rent. */
-#define WORKERS_MAX 64
-
 static int check_cidr(struct str text, struct error *err)
 {
 	struct cidr cidr;

@@ -10,6 +10,9 @@
 /* Bytes of a visitor's connection over TLS that asks for nothing: by these memory limits how many may be. */
 #define SERVER_VISITOR_AT_REST (16u << 10)
 
+/* Threads: enough for any machine that one would rent; beyond it the kernel's own locks are what limits. */
+#define WORKERS_MAX 64
+
 struct server_options {
 	/* Where it listens */
 	struct option_ports ports;

@@ -4,8 +4,8 @@
 #include "base/list.h"
 #include "base/log_limit.h"
 #include "loop/timeouts.h"
-#include "server/base/access_log.h"
 #include "server/http/buf_pool.h"
+#include "server/http/request_id.h"
 #include "wire/http1.h"
 
 #define HTTP_SCRATCH      (16u << 10) /* bytes read at once from a visitor whose head is awaited */

@@ -9,6 +9,7 @@
 #include "base/log_limit.h"
 #include "base/log_limit.h"
 #include "loop/loop.h"
+#include "server/base/broadcast.h"
 #include "server/base/node.h"
 #include "server/link/session_shard.h"
 #include "server/route/routes.h"

@@ -1,0 +1,9 @@
+#pragma once
+/* The program's exit statuses, as tunnel(1) lists them: systemd and scripts act on them. */
+
+enum exit_status {
+	STATUS_OK = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2,    /* what was asked for makes no sense; one sentence said why */
+	STATUS_REJECTED = 3, /* the exit node does not know the token */
+};

@@ -1,0 +1,24 @@
+#pragma once
+/*
+ * Something that every worker does once, each on its own thread, one after another. It begins and ends on the
+ * main thread: worker 0 runs at once, done() when the last worker has run.
+ *
+ * Broadcasts run in the order in which they were sent, so a later one may undo an earlier one. After done()
+ * no worker refers to what this one removed; the caller may free it.
+ */
+#include "loop/mailbox.h"
+
+struct node;
+struct worker;
+
+struct broadcast {
+	struct mail mail;
+	struct node *node;
+	unsigned at; /* the worker that is next */
+	void (*run)(struct broadcast *b, struct worker *w);
+	void (*done)(struct broadcast *b); /* may free it */
+};
+
+/* On the main thread. done() comes later, never from within. */
+void broadcast_send(struct broadcast *b, struct node *n,
+	void (*run)(struct broadcast *b, struct worker *w), void (*done)(struct broadcast *b));
