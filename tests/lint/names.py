@@ -1,5 +1,5 @@
 """What the documents for engineers name exists: files, structs, functions, constants, and the numbered
-rules that the sources cite."""
+rules that the sources cite. And page 1 of the architecture stays one page, its glossary short."""
 
 import pathlib
 import re
@@ -11,6 +11,11 @@ DOCUMENTS = ["docs/architecture.md", "docs/decisions.md", "docs/protocol.md", "d
 FOLDERS = ("base", "wire", "crypto", "config", "loop", "mux", "tls", "link", "net", "common", "cli",
            "server", "client", "tests", "docs", "bench", "fuzz", "scripts", "systemd")
 SUFFIXES = ("", ".c", ".h", ".md", ".py", ".yaml")
+
+PAGE = re.compile(r"^(.*)^\*End of page 1", re.S | re.M)
+PAGE_WORDS = 600  # five minutes
+GLOSSARY = re.compile(r"^## Glossary\n(.*?)^## ", re.S | re.M)
+GLOSSARY_WORDS = 10
 
 CODE = re.compile(r"`([^`\n]+)`")
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -85,10 +90,21 @@ def rules():
                         yield "%s:%d: docs/protocol.md has no rule %s" % (path, number, cited)
 
 
+def first_page():
+    text = sources.text("docs/architecture.md")
+    words = len(PAGE.match(text).group(1).split())
+    if words > PAGE_WORDS:
+        yield "docs/architecture.md: page 1 has %d words, above %d" % (words, PAGE_WORDS)
+    rows = [row for row in GLOSSARY.search(text).group(1).splitlines() if row.startswith("|")][2:]
+    glossed = sum(len(row.split("|")[1].split(",")) for row in rows)
+    if glossed > GLOSSARY_WORDS:
+        yield "docs/architecture.md: the glossary has %d words, above %d" % (glossed, GLOSSARY_WORDS)
+
+
 def main():
     files = [str(path) for path in sources.files()]
     there_is = known()
-    complaints = list(rules())
+    complaints = list(rules()) + list(first_page())
     for document in DOCUMENTS:
         complaints += check(document, files, there_is)
     sources.finish(complaints)
