@@ -11,7 +11,7 @@
 #include "crypto/random.h"
 #include "server/accept/listeners.h"
 #include "server/udp/udp_port.h"
-#include "server/control/registrar.h"
+#include "server/control/session.h"
 #include "server/route/routing.h"
 
 /* To a worker that has a link for it, so that most connections never move. */

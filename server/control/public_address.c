@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/control/registrar.h"
+#include "server/control/session.h"
 #include "wire/url.h"
 
 /* The HTTP front, as visitors have it. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "server/control/port.h"
+#include "server/control/publish.h"
 #include "server/control/sharing.h"
 
 static void registrar_describe(struct status *status, char text_out[STATUS_SIZE])
@@ -33,13 +34,20 @@ void registrar_init(struct registrar *r, struct node *n)
 	status_init(&r->status, n->workers[0]->loop, registrar_describe);
 }
 
+static void registrar_discard(struct session *s)
+{
+	list_unlink(&s->link);
+	publish_discard_all(s);
+	session_end(s);
+}
+
 void registrar_deinit(struct registrar *r)
 {
 	if (!r->node)
 		return;
 	status_deinit(&r->status);
 	while (!list_empty(&r->sessions))
-		session_discard(list_entry(r->sessions.next, struct session, link));
+		registrar_discard(list_entry(r->sessions.next, struct session, link));
 	sharing_deinit(r);
 }
 
@@ -111,8 +119,18 @@ static void registrar_up(struct registrar *r, struct server_link *t,
 	const struct registrar_event *e)
 {
 	struct session *s = e->resume_given ? registrar_resumed(r, t, e->secret) : NULL;
+	if (!s)
+		return;
+	session_resume(s, t);
+	publish_expect_again(s);
+}
+
+static struct session *registrar_session_new(struct registrar *r, struct server_link *l)
+{
+	struct session *s = session_new(r, l);
 	if (s)
-		session_resume(s, t);
+		publish_init(s);
+	return s;
 }
 
 static void registrar_control(struct registrar *r, struct server_link *l,
@@ -124,13 +142,13 @@ static void registrar_control(struct registrar *r, struct server_link *l,
 		return;
 	}
 	/* A client is a session once it says something of its own. */
-	struct session *s = l->session ? l->session : session_new(r, l);
+	struct session *s = l->session ? l->session : registrar_session_new(r, l);
 	if (!s) {
 		link_mail_close(l, "the server is out of memory");
 	} else if (m->type == CONTROL_PUBLISH) {
-		session_publish(s, l, m);
+		publish_service(s, l, m);
 	} else if (m->type == CONTROL_WITHDRAW) {
-		session_withdraw(s, m->withdraw.service);
+		publish_withdraw(s, m->withdraw.service);
 	} else {
 		char more[LOG_LIMIT_MORE];
 		if (log_limit_pass(&r->log_notices, loop_now(r->worker->loop), SESSION_NOTICE_EVERY,
@@ -207,8 +225,11 @@ static void registrar_gone(struct mail *mail)
 {
 	struct server_link *l = container_of(mail, struct server_link, gone);
 	/* At the process's end sessions are gone before their mail. */
-	if (l->session && !l->worker->node->over)
-		session_leave(l->session, l, l->io.link.why);
+	struct session *s = l->worker->node->over ? NULL : l->session;
+	if (s && session_leave(s, l, l->io.link.why)) {
+		publish_withdraw_all(s, atomic_load_explicit(&l->leaving, memory_order_relaxed));
+		session_end(s);
+	}
 	link_mail_forget(l);
 }
 

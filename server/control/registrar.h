@@ -5,7 +5,8 @@
  */
 #include "base/log_limit.h"
 #include "loop/status.h"
-#include "server/control/session.h"
+#include "server/base/worker.h"
+#include "server/link/server_link.h"
 
 /*
  * Messages of one link that are on their way here: a client may say all that it publishes at once, and

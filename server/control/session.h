@@ -6,6 +6,7 @@
  *	ESTABLISHED, while it has a link -> CLOSED
  */
 #include "server/route/service.h"
+#include "server/control/registrar.h"
 #include "server/link/link_mail.h"
 
 #define SESSION_SERVICES_MAX 1024    /* a session; the YAML of a large cluster has a hundred */
@@ -20,8 +21,6 @@
 #define SESSION_REFUSE_BURST 1024 /* lines about refusals: the services of one client */
 /* A session that goes on has so long to publish again what it had; the rest is withdrawn. */
 #define SESSION_STALE_TIME   (5 * CLOCK_S)
-
-struct registrar;
 
 struct session {
 	struct session_base base;
@@ -48,7 +47,17 @@ static inline struct session *session_of(const struct service *service)
 	return container_of(service->session, struct session, base);
 }
 
-/* All on the main thread. */
+static inline struct node *session_node(const struct session *s)
+{
+	return s->registrar->node;
+}
+
+static inline uint64_t session_now(const struct session *s)
+{
+	return loop_now(s->registrar->worker->loop);
+}
+
+/* All on the main thread. What a session publishes is in server/control/publish.h. */
 
 /* The first link of a client process. NULL when out of memory. */
 struct session *session_new(struct registrar *r, struct server_link *l);
@@ -56,11 +65,15 @@ struct session *session_new(struct registrar *r, struct server_link *l);
 void session_join(struct session *s, struct server_link *l);
 /* The same process over a new link: the links before are closed, what it publishes stays. */
 void session_resume(struct session *s, struct server_link *l);
-/* A link has ended; with the last one the session does. */
-void session_leave(struct session *s, struct server_link *l, const char *why);
+/* A link has ended. True: it was the last one, so the caller withdraws what the session publishes and ends it. */
+bool session_leave(struct session *s, struct server_link *l, const char *why);
 
-void session_publish(struct session *s, struct server_link *l, const struct control *m);
-void session_withdraw(struct session *s, uint32_t number);
+/*
+ * Frees it when no worker looks at it any more, which is behind a broadcast: those of its services went before.
+ * A service that is still on its way to be published has a broadcast to come, so the session waits for that
+ * one, which calls this again.
+ */
+void session_end(struct session *s);
 
-/* At the process's end: frees it and its services, when no worker runs any more. */
-void session_discard(struct session *s);
+/* Whether one more line about sessions may be logged; `more` goes behind it. */
+bool session_may_log(struct session *s, char more[LOG_LIMIT_MORE]);

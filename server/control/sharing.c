@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "server/control/registrar.h"
+#include "server/control/session.h"
 #include "server/route/routing.h"
 #include "wire/url.h"
 

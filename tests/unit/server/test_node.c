@@ -19,6 +19,7 @@
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "server/control/registrar.h"
+#include "server/control/session.h"
 #include "server/link_events.h"
 #include "server/link/link_accept.h"
 #include "server/link/link_worker.h"

@@ -1,0 +1,308 @@
+#include "server/control/publish.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "tls/tls.h"
+#include "server/control/port.h"
+#include "server/control/public_address.h"
+#include "server/control/publish_check.h"
+#include "server/control/sharing.h"
+#include "server/route/routing.h"
+
+/* One that has any of these numbers. */
+static struct service *publish_find(struct session *s, uint32_t first, uint32_t n)
+{
+	list_for_each (it, &s->services) {
+		struct service *service = list_entry(it, struct service, of_session);
+		if (first - service->number < service->n_numbers || service->number - first < n)
+			return service;
+	}
+	return NULL;
+}
+
+static void publish_refuse(struct session *s, struct server_link *l, const struct control *asked,
+	enum control_reason reason, const char *sentence)
+{
+	/* Clients ask again every few seconds, in case that the holder left. */
+	uint32_t number = asked->publish.service;
+	uint64_t bit = UINT64_C(1) << number % 64;
+	char what[PUBLISH_ASKED_SIZE], more[LOG_LIMIT_MORE];
+	if (!(s->refusals_told & bit) && log_limit_pass(&s->registrar->log_refusals, session_now(s),
+						 SESSION_LOG_EVERY, SESSION_REFUSE_BURST, more))
+		log_warn("session %s asked to publish %s and was refused: %s%s", s->base.name,
+			publish_asked(asked, what), sentence, more);
+	s->refusals_told |= bit;
+	struct control m = {.type = CONTROL_REFUSED};
+	m.refused.service = number;
+	m.refused.reason = reason;
+	m.refused.sentence = sentence;
+	link_mail_send(l, &m);
+}
+
+static void publish_tell_granted(struct session *s, const struct service *service)
+{
+	char address[PUBLIC_ADDRESS_SIZE];
+	public_address(service, address);
+	struct control m = {.type = CONTROL_GRANTED};
+	m.granted.service = service->number;
+	m.granted.address = address;
+	m.granted.port = service->first_port;
+	m.granted.ports = service->n_numbers > 1 ? service->n_numbers : 0;
+	m.granted.exclusive = service->exclusive;
+	struct server_link *l = list_first(&s->links, struct server_link, of_session);
+	if (l)
+		link_mail_send(l, &m);
+}
+
+/* ---- Going ---- */
+
+static void withdraw_run(struct broadcast *r, struct worker *w)
+{
+	struct service *service = container_of(r, struct service, broadcast);
+	service_shard_close(&service->shards[w->index], w);
+	routing_expire(w->routing);
+}
+
+static void withdraw_done(struct broadcast *r)
+{
+	service_release(container_of(r, struct service, broadcast));
+}
+
+/* Its port is free at once. */
+static void publish_take_back(struct service *service)
+{
+	struct session *s = session_of(service);
+	if (list_linked(&service->of_session)) {
+		list_unlink(&service->of_session);
+		s->n_services--;
+		status_changed(&s->registrar->status);
+		s->n_ports -= service->port ? service->port->n : 0;
+	}
+	service->port = port_release(service->port);
+	if (!service->granted)
+		return; /* it is still on its way to the workers, and goes when it is back */
+	service->at = session_now(s);
+	broadcast_send(&service->broadcast, session_node(s), withdraw_run, withdraw_done);
+}
+
+void publish_withdraw(struct session *s, uint32_t number)
+{
+	struct service *service = publish_find(s, number, 1);
+	if (service && service->number == number)
+		publish_take_back(service);
+}
+
+void publish_withdraw_all(struct session *s, bool left)
+{
+	loop_timer_cancel(&s->stale);
+	sharing_keep(s, left);
+	while (!list_empty(&s->services))
+		publish_take_back(list_entry(s->services.next, struct service, of_session));
+}
+
+void publish_discard_all(struct session *s)
+{
+	loop_timer_cancel(&s->stale);
+	list_for_each_safe (it, &s->services) {
+		struct service *service = list_entry(it, struct service, of_session);
+		list_unlink(it);
+		port_release(service->port);
+		if (service->granted)
+			service_release(service);
+		/* Else its broadcast is under way, whose done() frees it. */
+	}
+}
+
+/* ---- Coming: every worker knows it before anybody is told ---- */
+
+static void publish_run(struct broadcast *r, struct worker *w)
+{
+	struct service *service = container_of(r, struct service, broadcast);
+	const struct route *holder;
+	/* Worker 0 decided; the others can lack nothing but memory, and then find no way there. */
+	if (w->index && service_shard_open(&service->shards[w->index], w, &holder) != 0)
+		log_error("worker %u cannot serve %s: out of memory", w->index, service->place);
+	wait_queue_wake(&w->routing->wait_queue);
+}
+
+static void publish_done(struct broadcast *r)
+{
+	struct service *service = container_of(r, struct service, broadcast);
+	struct session *s = session_of(service);
+	bool wanted = list_linked(&service->of_session);
+	s->n_coming--;
+	service->granted = true;
+	if (r->node->over || !wanted) {
+		if (r->node->over)
+			service_release(service);
+		else
+			publish_take_back(service);
+		if (s->ended)
+			session_end(s);
+		return;
+	}
+	char address[PUBLIC_ADDRESS_SIZE], more[LOG_LIMIT_MORE];
+	public_address(service, address);
+	if (session_may_log(s, more))
+		log_info("session %s publishes %s from %s%s", s->base.name,
+			service->has_port ? address
+			: *service->place ? service->place
+					  : "everything",
+			service->upstream, more);
+	publish_tell_granted(s, service);
+	sharing_tell(service);
+}
+
+/* ---- A session that goes on ---- */
+
+static void publish_stale_expired(struct loop_timer *timer)
+{
+	struct session *s = container_of(timer, struct session, stale);
+	list_for_each_safe (it, &s->services) {
+		struct service *service = list_entry(it, struct service, of_session);
+		if (service->stale)
+			publish_take_back(service);
+	}
+}
+
+void publish_init(struct session *s)
+{
+	list_init(&s->services);
+	loop_timer_init(&s->stale, s->registrar->worker->loop, publish_stale_expired);
+}
+
+void publish_expect_again(struct session *s)
+{
+	list_for_each (it, &s->services)
+		list_entry(it, struct service, of_session)->stale = true;
+	loop_timer_set(&s->stale, session_now(s) + SESSION_STALE_TIME);
+}
+
+/* ---- Whether it may ---- */
+
+/* Others of this identity hold the name too: perhaps one of them is dead and does not know (rule 28). */
+static void publish_suspect_holders(struct session *s, const struct route *route)
+{
+	list_for_each (it, &route->entries) {
+		struct session *holder = session_of(service_shard_of(it)->service);
+		if (holder == s)
+			continue;
+		list_for_each (at, &holder->links)
+			link_mail_suspect(list_entry(at, struct server_link, of_session));
+	}
+}
+
+/* What the front does with one name is one thing. */
+static bool service_fits(const struct service *service, struct worker *w, struct error *err)
+{
+	struct route *route = routes_exact(&w->routing->names, str_from(service->place));
+	const struct service *other = NULL;
+	if (!service->has_port && route && !list_empty(&route->entries))
+		other = service_shard_of(route->entries.next)->service;
+	if (other && (other->kind != service->kind || !service_same_tls(other, service))) {
+		bool alike = other->kind == service->kind && other->tls == service->tls;
+		error_set(err, 0, "%s is published by session %s %s",
+			*service->place ? service->place : "every name", other->session->name,
+			alike ? "with other protocols (--alpn)" : "as another kind of service");
+		return false;
+	}
+	bool passes = service->tls == CONTROL_TLS_PASS;
+	if (passes && w->tls && tls_server_covers(w->tls, str_from(service->place))) {
+		error_set(err, 0,
+			"%s is in a certificate of the exit node's own, which answers for it",
+			service->place);
+		return false;
+	}
+	return true;
+}
+
+static int publish_claim(struct session *s, struct service *service, struct server_link *l,
+	const struct control *m)
+{
+	struct worker *w = s->registrar->worker;
+	struct error err;
+	int r = 0;
+	if (m->publish.port_given) {
+		enum control_reason reason = CONTROL_REASON_OTHER;
+		service->has_port = true;
+		r = port_hold(s, service, m->publish.port, &reason, &err);
+		if (r < 0) {
+			publish_refuse(s, l, m, reason, err.text);
+			return r;
+		}
+		memcpy(service->place, service->port->config.place, LISTENER_PLACE_SIZE);
+	}
+	if (service->tls == CONTROL_TLS_TERMINATE && !w->tls) {
+		publish_refuse(s, l, m, CONTROL_REASON_OTHER,
+			"this server has no certificate to end TLS with: it gets one by --tls-cert "
+			"or --auto-tls of its own");
+		return -EOPNOTSUPP;
+	}
+	if (!service_fits(service, w, &err) || sharing_check(service, &err) < 0) {
+		publish_refuse(s, l, m, CONTROL_REASON_TAKEN, err.text);
+		return -EEXIST;
+	}
+	const struct route *holder = NULL;
+	r = service_shard_open(&service->shards[0], w, &holder);
+	if (r == ROUTES_TAKEN) {
+		/* Of the same identity share it; whoever has it, is named. */
+		error_set(&err, 0, "%s is held by %s, which publishes %s",
+			*service->place ? service->place : "every name", holder->identity,
+			holder->host.n ? holder->host.p : "every name");
+		publish_refuse(s, l, m, CONTROL_REASON_TAKEN, err.text);
+	} else if (r < 0) {
+		publish_refuse(s, l, m, CONTROL_REASON_OTHER, "the server is out of memory");
+	}
+	return r;
+}
+
+void publish_service(struct session *s, struct server_link *l, const struct control *m)
+{
+	char place[SERVICE_PLACE_SIZE];
+	struct error err;
+	uint32_t number = m->publish.service;
+	int reason = publish_check(m, place, &err);
+	if (reason != PUBLISH_FINE) {
+		publish_refuse(s, l, m, (enum control_reason)reason, err.text);
+		return;
+	}
+	struct service *old = publish_find(s, number, publish_ports(m));
+	if (old && publish_repeats(old, m, place)) {
+		old->stale = false;
+		if (old->granted)
+			publish_tell_granted(s, old);
+		return;
+	}
+	for (; old && old->stale; old = publish_find(s, number, publish_ports(m)))
+		publish_take_back(old);
+	if (old) {
+		publish_refuse(s, l, m, CONTROL_REASON_INVALID, "this service number is in use");
+		return;
+	}
+	if (s->n_services >= SESSION_SERVICES_MAX) {
+		error_set(&err, 0, "a session publishes at most %d services", SESSION_SERVICES_MAX);
+		publish_refuse(s, l, m, CONTROL_REASON_LIMIT, err.text);
+		return;
+	}
+	struct service *service = service_new(&s->base, m);
+	if (!service) {
+		publish_refuse(s, l, m, CONTROL_REASON_OTHER, "the server is out of memory");
+		return;
+	}
+	memcpy(service->place, place, sizeof(place));
+	service->at = session_now(s);
+	if (publish_claim(s, service, l, m) != 0) {
+		port_release(service->port);
+		service_release(service);
+		return;
+	}
+	list_append(&s->services, &service->of_session);
+	s->n_services++;
+	status_changed(&s->registrar->status);
+	s->n_ports += service->port ? service->port->n : 0;
+	publish_suspect_holders(s, service->shards[0].entry.route);
+	s->n_coming++;
+	broadcast_send(&service->broadcast, session_node(s), publish_run, publish_done);
+}
