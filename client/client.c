@@ -45,7 +45,7 @@ static void client_session_ended(struct client_session *session, enum client_ses
 	case CLIENT_SESSION_END_REJECTED:
 		client_stop(c, STATUS_REJECTED);
 		break;
-	case CLIENT_SESSION_END_HOPELESS:
+	case CLIENT_SESSION_END_REFUSED:
 		client_stop(c, STATUS_FAILED);
 		break;
 	}

@@ -367,7 +367,7 @@ void publications_describe(const struct publications *s, char *out, size_t size)
 		snprintf(out + n, size - n, "%s", more);
 }
 
-bool publications_hopeless(const struct publications *s)
+bool publications_refused_for_good(const struct publications *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		enum control_reason reason = s->v[i]->reason;

@@ -64,4 +64,4 @@ void publications_describe(const struct publications *s, char *out, size_t size)
 size_t publications_count(const struct publications *s, enum publication_state state);
 
 /* Nothing ever was granted, and all were refused for reasons that time will not mend. */
-bool publications_hopeless(const struct publications *s);
+bool publications_refused_for_good(const struct publications *s);

@@ -2,54 +2,58 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/macros.h"
-#include "client/session/client_session.h"
-#include "client/upstream/upstream_conn.h"
 #include "tls/tls.h"
-#include "version.h"
 
 static struct client_link *client_link_of(struct link *l)
 {
 	return container_of(link_io_of(l), struct client_link, io);
 }
 
-static void client_link_salt(struct link *l, const uint8_t salt[HELLO_SALT])
+static void link_salt(struct link *link, const uint8_t salt[HELLO_SALT])
 {
-	uplink_salt(client_link_of(l)->uplink, client_link_of(l), salt);
+	struct client_link *l = client_link_of(link);
+	memcpy(l->salt, salt, sizeof(l->salt));
+	l->ops->salt(l, salt);
 }
 
-static void client_link_up(struct link *l, const struct control *hello)
+static void link_up(struct link *link, const struct control *hello)
 {
-	struct client_link *c = client_link_of(l);
-	c->up_at = loop_now(c->io.loop);
-	uplink_up(c->uplink, c, hello);
+	struct client_link *l = client_link_of(link);
+	l->up_at = loop_now(l->io.loop);
+	l->ops->up(l, hello);
 }
 
-static void client_link_control(struct link *l, struct control *message)
+static void link_control(struct link *link, struct control *message)
 {
-	struct client_link *c = client_link_of(l);
-	client_session_control(c->uplink->session, c, message);
+	struct client_link *l = client_link_of(link);
+	l->ops->control(l, message);
 }
 
-static struct stream *client_link_open(struct link *l, const struct frame_open *open,
+static struct stream *link_open(struct link *link, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
-	return upstream_conns_open(client_link_of(l)->uplink->session->upstream_conns, open,
-		reason_out);
+	struct client_link *l = client_link_of(link);
+	return l->ops->open(l, open, reason_out);
 }
 
-static void client_link_goaway(struct link *l, uint8_t reason)
+static void link_goaway(struct link *link, uint8_t reason)
 {
-	uplink_goaway(client_link_of(l)->uplink, client_link_of(l), reason);
+	struct client_link *l = client_link_of(link);
+	if (l->leaving)
+		return;
+	l->leaving = true;
+	l->ops->goaway(l, reason);
 }
 
-static const struct link_ops client_link_ops = {
-	.salt = client_link_salt,
-	.up = client_link_up,
-	.control = client_link_control,
-	.open = client_link_open,
-	.goaway = client_link_goaway,
+static const struct link_ops link_ops = {
+	.salt = link_salt,
+	.up = link_up,
+	.control = link_control,
+	.open = link_open,
+	.goaway = link_goaway,
 	.wake = link_io_wake,
 };
 
@@ -60,17 +64,16 @@ static void client_link_reap(struct loop_task *task)
 	free(l);
 }
 
-static void client_link_ended(struct link_io *link_io)
+static void client_link_ended(struct link_io *io)
 {
-	struct client_link *l = container_of(link_io, struct client_link, io);
+	struct client_link *l = container_of(io, struct client_link, io);
 	list_unlink(&l->link);
-	loop_defer(l->uplink->session->loop, LOOP_PHASE_REAP, &l->reap);
-	uplink_lost(l->uplink, l);
+	loop_defer(io->loop, LOOP_PHASE_REAP, &l->reap);
+	l->ops->closed(l);
 }
 
 /* What the connection can show of itself (rules 8 and 9). */
-static void client_link_look_at_tls(struct client_link *l, const struct tls *tls,
-	struct link_config *config)
+static void look_at_tls(struct client_link *l, const struct tls *tls, struct link_config *config)
 {
 	if (!tls)
 		return;
@@ -82,46 +85,47 @@ static void client_link_look_at_tls(struct client_link *l, const struct tls *tls
 	config->unverified = l->unverified;
 }
 
-struct client_link *client_link_new(struct uplink *u, struct detached_conn detached,
-	const void *early, size_t n)
+struct client_link *client_link_new(struct loop *loop, struct detached_conn detached,
+	const struct link_config *given, const struct client_link_ops *ops, void *owner)
 {
-	struct client_session *s = u->session;
-	const struct client_options *o = s->options;
+	struct link_config config = *given;
 	struct client_link *l = calloc(1, sizeof(*l));
 	if (!l) {
 		detached_conn_close(&detached);
 		return NULL;
 	}
-	l->uplink = u;
-	l->joins = client_session_joinable(s);
+	l->ops = ops;
+	l->owner = owner;
+	l->up_at = CLOCK_NEVER;
 	loop_task_init(&l->reap, client_link_reap);
 	list_init(&l->link);
-	list_append(&s->links, &l->link);
-	struct link_config config = {
-		.client = true,
-		.seal_waived = o->no_seal,
-		.limits = {.base_window = (uint32_t)o->base_window,
-			.max_window = (uint32_t)o->max_window,
-			.max_streams = (uint32_t)o->max_streams},
-		.budget = &s->budget,
-		.share = &s->share,
-		.random = &s->random,
-		.instance = s->instance,
-		.resume = s->resume_given && !l->joins ? s->resume->bytes : NULL,
-		.version = TUNNEL_VERSION,
-		.remote = s->remote,
-	};
-	client_link_look_at_tls(l, detached.tls, &config);
-	/* Early bytes are judged from within: the uplink has to know its link by then. */
-	u->link = l;
-	if (link_io_start(&l->io, s->loop, detached, &client_link_ops, &config, early, n,
-		    client_link_ended) < 0) {
-		u->link = NULL;
-		list_unlink(&l->link);
+	look_at_tls(l, detached.tls, &config);
+	if (link_io_start(&l->io, loop, detached, &link_ops, &config, client_link_ended) < 0) {
 		free(l);
 		return NULL;
 	}
 	return l;
+}
+
+int client_link_feed(struct client_link *l, const void *early, size_t n)
+{
+	return link_io_feed(&l->io, early, n);
+}
+
+void client_link_key(struct client_link *l, const uint8_t salt[HELLO_SALT],
+	const struct token_key *key)
+{
+	if (l->io.link.state != LINK_KEY || memcmp(l->salt, salt, HELLO_SALT) != 0)
+		return;
+	if (key)
+		link_key(&l->io.link, key, loop_now(l->io.loop));
+	else
+		client_link_close(l, "out of memory");
+}
+
+void client_link_close(struct client_link *l, const char *why)
+{
+	link_close(&l->io.link, LINK_END_LOCAL, "%s", why);
 }
 
 struct client_link *client_link_free(struct client_link *l)

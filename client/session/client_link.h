@@ -1,33 +1,62 @@
 #pragma once
-/* One link of the client from its 101 on: its I/O, and what of it concerns the uplink. */
-#include "client/session/uplink.h"
+/*
+ * The client's end of one link, from the upgrade's response to the end of its socket. Its owner learns what
+ * happens by client_link_ops, and reads `io.link` for what the link says of itself.
+ */
+#include "base/list.h"
 #include "net/link_io.h"
+
+struct client_link;
+
+/* All but closed() are called from within the link: none of them may free it. */
+struct client_link_ops {
+	/* The exit node wants the key for this salt: derive it, then call client_link_key(). */
+	void (*salt)(struct client_link *l, const uint8_t salt[HELLO_SALT]);
+	/* The exit node proved the key. `hello` is its; streams and messages may go. */
+	void (*up)(struct client_link *l, const struct control *hello);
+	void (*control)(struct client_link *l, const struct control *message);
+	struct stream *(*open)(struct client_link *l, const struct frame_open *open,
+		enum frame_reset *reason_out);
+	/* Comes once: the exit node opens no further streams. Those that are open go on. */
+	void (*goaway)(struct client_link *l, uint8_t reason);
+	/* Its socket is closed; it is on no list any more, and frees itself at the end of the turn. */
+	void (*closed)(struct client_link *l);
+};
 
 struct client_link {
 	struct link_io io;
-	struct uplink *uplink;
-	struct list link; /* client_session::links */
+	const struct client_link_ops *ops;
+	void *owner;      /* for the ops */
+	struct list link; /* the owner's list of its links */
 	struct loop_task reap;
-	uint8_t salt[HELLO_SALT]; /* that the exit node wants the key for */
+	uint8_t salt[HELLO_SALT]; /* of the key that the link waits for in LINK_KEY */
 	uint64_t up_at;           /* µs; CLOCK_NEVER: not yet */
-	bool joins;               /* a session that other links hold up; else it opens one */
+	bool joins;               /* the session that other links hold up; else it opens one */
 	bool leaving;             /* the exit node said GOAWAY */
 	char unverified[400]; /* why its certificate is not verified; "": it is, or there is none */
 };
 
-/* Owns the connection from here on. NULL when memory is out. */
-struct client_link *client_link_new(struct uplink *u, struct detached_conn detached,
-	const void *early, size_t n);
+/*
+ * Owns the connection from here on; what `config` says of TLS is filled in here. No op is called before
+ * this returns: feed what came behind the upgrade's response afterwards. NULL when memory is out.
+ */
+struct client_link *client_link_new(struct loop *loop, struct detached_conn detached,
+	const struct link_config *config, const struct client_link_ops *ops, void *owner);
 
-/* At once, without a word. Accepts NULL; returns NULL. Not from within its link's callbacks. */
+/* The first `n` bytes, which came behind the upgrade's response. 0, or -ENOMEM: free it then. */
+int client_link_feed(struct client_link *l, const void *early, size_t n);
+
+/* At once, without a word; closed() does not come. Accepts NULL; returns NULL. Not from within its ops. */
 struct client_link *client_link_free(struct client_link *l);
 
-static inline struct link *client_link_base(struct client_link *l)
-{
-	return &l->io.link;
-}
+/* The key for this salt was derived; NULL: memory is out. Does nothing when the link waits for none. */
+void client_link_key(struct client_link *l, const uint8_t salt[HELLO_SALT],
+	const struct token_key *key);
 
-/* Streams that are not closed, whoever opened them. */
+/* Ends it in order; `why` is for both ends' logs. */
+void client_link_close(struct client_link *l, const char *why);
+
+/* Streams that are not closed, whichever end opened them. */
 static inline size_t client_link_streams(const struct client_link *l)
 {
 	return l->io.link.mux.n_local + l->io.link.mux.n_remote;

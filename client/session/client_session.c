@@ -7,9 +7,8 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/session/client_link.h"
-#include "client/session/uplink.h"
 #include "crypto/digest.h"
+#include "version.h"
 
 /* Every legal transition; anything else is a bug of ours. */
 static void client_session_set_state(struct client_session *s, enum client_session_state state)
@@ -26,14 +25,14 @@ static void client_session_set_state(struct client_session *s, enum client_sessi
 	};
 	if (!(legal[s->state] & 1 << state))
 		abort();
-	log_debug("bond: %s -> %s", names[s->state], names[state]);
+	log_debug("client session: %s -> %s", names[s->state], names[state]);
 	s->state = state;
 }
 
 static void client_session_describe(struct status *status, char text_out[STATUS_SIZE])
 {
 	const struct client_session *s = container_of(status, struct client_session, status);
-	const char *where = s->uplinks[0].connector.authority, *why = "";
+	const char *where = s->remote.authority, *why = "";
 	size_t up = 0;
 	for (size_t i = 0; i < s->n; i++) {
 		up += s->uplinks[i].state == UPLINK_UP;
@@ -55,29 +54,16 @@ static void client_session_describe(struct status *status, char text_out[STATUS_
 	}
 }
 
-void client_session_tell(struct client_session *s)
+/* A link that is up, or NULL: what concerns the session may be said on any. */
+static struct link *client_session_link(struct client_session *s)
 {
-	status_changed(&s->status);
+	struct link *l = NULL;
+	for (size_t i = 0; i < s->n && !l; i++)
+		l = uplink_link(&s->uplinks[i]);
+	return l;
 }
 
-/* A link that is up: what concerns the session may be said on any. */
-static struct link *client_session_voice(struct client_session *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->uplinks[i].state == UPLINK_UP)
-			return client_link_base(s->uplinks[i].link);
-	return NULL;
-}
-
-static size_t client_session_streams(const struct client_session *s)
-{
-	size_t n = 0;
-	list_for_each (it, &s->links)
-		n += client_link_streams(list_entry(it, struct client_link, link));
-	return n;
-}
-
-void client_session_over(struct client_session *s, enum client_session_end end)
+static void client_session_over(struct client_session *s, enum client_session_end end)
 {
 	for (size_t i = 0; i < s->n; i++)
 		uplink_stop(&s->uplinks[i]);
@@ -95,21 +81,35 @@ static void key_cache_made(struct key_cache *k, const struct token_key *key)
 		uplink_key(&s->uplinks[i], k->salt, key);
 }
 
-void client_session_ask_key(struct client_session *s, const uint8_t salt[HELLO_SALT])
+static void on_salt(struct uplink *u, const uint8_t salt[HELLO_SALT])
 {
+	struct client_session *s = u->owner;
 	key_cache_ask(&s->key_cache, salt);
 }
 
 /* ---- Links come and go ---- */
 
-bool client_session_joinable(const struct client_session *s)
+static bool on_configure(struct uplink *u, struct link_config *config)
 {
-	return s->state == CLIENT_SESSION_OPEN;
+	struct client_session *s = u->owner;
+	const struct client_options *o = s->options;
+	bool joins = s->state == CLIENT_SESSION_OPEN;
+	config->seal_waived = o->no_seal;
+	config->limits.base_window = (uint32_t)o->base_window;
+	config->limits.max_window = (uint32_t)o->max_window;
+	config->limits.max_streams = (uint32_t)o->max_streams;
+	config->budget = &s->budget;
+	config->share = &s->share;
+	config->random = &s->random;
+	config->instance = s->instance;
+	config->resume = s->resume_given && !joins ? s->resume->bytes : NULL;
+	config->version = TUNNEL_VERSION;
+	config->remote = s->remote.name;
+	return joins;
 }
 
-static void client_session_join(struct client_session *s, struct uplink *u)
+static void client_session_join(struct client_session *s, struct link *l)
 {
-	struct link *l = client_link_base(u->link);
 	struct control m = {.type = CONTROL_JOIN};
 	memcpy(m.join.session, s->id, sizeof(m.join.session));
 	mac_make(s->resume->bytes, handshake_hash(&l->handshake), HANDSHAKE_HASH_SIZE, m.join.mac);
@@ -134,30 +134,49 @@ static void client_session_set_id(struct client_session *s, const uint8_t id[CON
 		snprintf(s->name + 2 * i, 3, "%02x", id[i]);
 }
 
-/* Links that the exit node left are ours to close once they carry nothing any more. */
-static void client_session_sweep(struct client_session *s)
+/* Rule 9: what the certificate was worth, and what TLS is. Once: it is the same for every link. */
+static void client_session_log_tls(struct client_session *s, const struct client_link *l)
 {
-	list_for_each (it, &s->links) {
-		struct client_link *old = list_entry(it, struct client_link, link);
-		if (old->leaving && !client_link_streams(old))
-			link_close(client_link_base(old), LINK_END_LOCAL, "replaced by a new link");
-	}
+	const struct link *link = &l->io.link;
+	const char *where = s->remote.authority;
+	if (!s->remote.tls || s->tls_logged || s->options->no_token)
+		return;
+	s->tls_logged = true;
+	const char *sealed =
+		link->sealed ? "the link is sealed end to end" : "the link is not sealed";
+	if (l->unverified[0])
+		log_info("the certificate of %s is not verified (%s), but the exit node proved by "
+			 "the token that the connection ends there",
+			where, l->unverified);
+	else if (!link->bound && link->config.tls13)
+		log_info("TLS to %s ends before the exit node; %s", where, sealed);
+	else if (!link->bound)
+		log_info("TLS 1.2 to %s cannot show whether it ends at the exit node; %s", where,
+			sealed);
 }
 
-void client_session_link_up(struct client_session *s, struct uplink *u, const struct control *hello)
+static void client_session_close_left(struct client_session *s)
 {
+	for (size_t i = 0; i < s->n; i++)
+		uplink_close_left(&s->uplinks[i]);
+}
+
+static void on_up(struct uplink *u, const struct control *hello)
+{
+	struct client_session *s = u->owner;
 	log_debug("the exit node's version is %s", hello->hello.version);
-	client_session_sweep(s);
+	client_session_log_tls(s, u->link);
+	client_session_close_left(s);
 	s->accepted = true;
 	if (u->link->joins) {
-		client_session_join(s, u);
+		client_session_join(s, uplink_link(u));
 		return;
 	}
-	s->announced = false;
+	s->connected_logged = false;
 	client_session_set_state(s, CLIENT_SESSION_OPENING);
-	publications_offer(s->publications, client_link_base(u->link));
+	publications_offer(s->publications, uplink_link(u));
 	loop_timer_set(&s->timer, loop_now(s->loop) + PUBLICATIONS_RETRY);
-	/* Who says it at once goes on with the session that we had, under the secret that we know. */
+	/* An exit node that names the session at once goes on with ours, under the secret that we know. */
 	bool same = s->resume_given && hello->hello.session_given &&
 		    memcmp(hello->hello.session, s->id, sizeof(s->id)) == 0;
 	if (hello->hello.session_given)
@@ -166,38 +185,91 @@ void client_session_link_up(struct client_session *s, struct uplink *u, const st
 		client_session_opened(s);
 }
 
-void client_session_link_down(struct client_session *s, struct uplink *u)
+static bool on_down(struct uplink *u)
 {
-	struct link *other = client_session_voice(s);
+	struct client_session *s = u->owner;
+	struct link *other = client_session_link(s);
 	if (other) {
 		/* What the lost link had no answer to yet is said again. */
 		publications_unanswered(s->publications);
 		publications_offer(s->publications, other);
-		return;
+		return s->state == CLIENT_SESSION_OPEN;
 	}
 	if (s->state == CLIENT_SESSION_DOWN || s->state >= CLIENT_SESSION_DRAINING)
-		return;
+		return false;
 	client_session_set_state(s, CLIENT_SESSION_DOWN);
 	loop_timer_cancel(&s->timer);
 	publications_withdrawn(s->publications);
 	for (size_t i = 0; i < s->n; i++)
 		if (&s->uplinks[i] != u)
 			uplink_rest(&s->uplinks[i]);
+	return false;
+}
+
+static bool client_session_has_links(const struct client_session *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!list_empty(&s->uplinks[i].links))
+			return true;
+	return false;
+}
+
+static void on_closed(struct uplink *u)
+{
+	struct client_session *s = u->owner;
+	if (s->state == CLIENT_SESSION_DRAINING) {
+		if (!client_session_has_links(s))
+			client_session_over(s, CLIENT_SESSION_END_DRAINED);
+	} else if (s->state != CLIENT_SESSION_OVER &&
+		   publications_refused_for_good(s->publications)) {
+		log_error("%s refused every service; giving up", s->remote.authority);
+		client_session_over(s, CLIENT_SESSION_END_REFUSED);
+	}
+}
+
+/* Nobody has proved to be our exit node who says this; never believed of one that knew us before (rule 11). */
+static const char *on_rejected(struct uplink *u, unsigned times, uint64_t lasted)
+{
+	struct client_session *s = u->owner;
+	if (!s->accepted && times >= CLIENT_SESSION_REJECTIONS &&
+		lasted >= CLIENT_SESSION_REJECTED_FOR) {
+		log_error(
+			"%s rejected the token %u times in %.0f s: give both ends the same token; "
+			"giving up",
+			s->remote.authority, times, (double)lasted / CLOCK_S);
+		client_session_over(s, CLIENT_SESSION_END_REJECTED);
+		return NULL;
+	}
+	return s->options->no_token
+		       ? "it wants a token, and this client has none: --token or --token-from"
+		       : "it does not know the token: both ends need the same one";
+}
+
+static void on_changed(struct uplink *u)
+{
+	struct client_session *s = u->owner;
+	status_changed(&s->status);
 }
 
 /* ---- What the exit node says ---- */
 
-/* Said with the first answer to what is published: before it no visitor gets anywhere. */
-static void client_session_announce(struct client_session *s)
+static struct stream *on_open(struct uplink *u, const struct frame_open *open,
+	enum frame_reset *reason_out)
 {
-	if (s->announced)
+	struct client_session *s = u->owner;
+	return upstream_conns_open(s->upstream_conns, open, reason_out);
+}
+
+/* Logged with the first answer about a publication: before it no visitor gets anywhere. */
+static void client_session_log_connected(struct client_session *s)
+{
+	if (s->connected_logged)
 		return;
-	s->announced = true;
-	const char *where = s->uplinks[0].connector.authority;
+	s->connected_logged = true;
 	if (s->name[0])
-		log_info("connected to %s; session %s", where, s->name);
+		log_info("connected to %s; session %s", s->remote.authority, s->name);
 	else
-		log_info("connected to %s", where);
+		log_info("connected to %s", s->remote.authority);
 }
 
 static void client_session_notice(struct client_session *s, const struct control *message)
@@ -209,12 +281,24 @@ static void client_session_notice(struct client_session *s, const struct control
 		log_line(level, "the exit node says: %s%s", message->notice.sentence, more);
 }
 
-void client_session_control(struct client_session *s, struct client_link *l,
+static void client_session_answered(struct client_session *s, struct link *l,
 	const struct control *message)
 {
-	/* Of a link that is being left, services are no longer ours to count. */
-	bool current = l == l->uplink->link;
-	client_session_tell(s);
+	client_session_log_connected(s);
+	if (message->type == CONTROL_GRANTED)
+		publications_granted(s->publications, message, loop_now(s->loop));
+	else
+		publications_refused(s->publications, message, loop_now(s->loop));
+	if (publications_refused_for_good(s->publications))
+		link_close(l, LINK_END_LOCAL, "nothing can be published");
+	else
+		publications_offer(s->publications, l);
+}
+
+static void on_control(struct uplink *u, const struct control *message, bool current)
+{
+	struct client_session *s = u->owner;
+	status_changed(&s->status);
 	switch (message->type) {
 	case CONTROL_SESSION_GRANT:
 		client_session_set_id(s, message->session.session);
@@ -224,21 +308,10 @@ void client_session_control(struct client_session *s, struct client_link *l,
 			client_session_opened(s);
 		break;
 	case CONTROL_GRANTED:
-		if (!current)
-			break;
-		client_session_announce(s);
-		publications_granted(s->publications, message, loop_now(s->loop));
-		publications_offer(s->publications, client_link_base(l));
-		break;
 	case CONTROL_REFUSED:
-		if (!current)
-			break;
-		client_session_announce(s);
-		publications_refused(s->publications, message, loop_now(s->loop));
-		if (publications_hopeless(s->publications))
-			link_close(client_link_base(l), LINK_END_LOCAL, "nothing can be published");
-		else
-			publications_offer(s->publications, client_link_base(l));
+		/* A link that is being left answers about services that are published anew elsewhere. */
+		if (current)
+			client_session_answered(s, uplink_link(u), message);
 		break;
 	case CONTROL_NOTICE:
 		client_session_notice(s, message);
@@ -253,33 +326,27 @@ void client_session_control(struct client_session *s, struct client_link *l,
 
 void client_session_published(struct client_session *s)
 {
-	struct link *l = client_session_voice(s);
-	client_session_tell(s);
+	struct link *l = client_session_link(s);
+	status_changed(&s->status);
 	if (l && s->state < CLIENT_SESSION_DRAINING)
 		publications_offer(s->publications, l);
 }
 
 /* ---- Draining ---- */
 
-void client_session_client_link_gone(struct client_session *s)
-{
-	if (s->state == CLIENT_SESSION_DRAINING && list_empty(&s->links))
-		client_session_over(s, CLIENT_SESSION_END_DRAINED);
-}
-
 /* Looked at by the clock: a stream's last frame has to leave the mux before the link may close. */
 static void client_session_settle(struct client_session *s)
 {
 	uint64_t now = loop_now(s->loop);
-	bool late = now >= s->drain_until;
-	if (late && client_session_streams(s))
-		log_warn("streams that did not finish in time: %zu", client_session_streams(s));
-	list_for_each (it, &s->links) {
-		struct client_link *l = list_entry(it, struct client_link, link);
-		if (late || (!client_link_streams(l) && !link_pending(client_link_base(l))))
-			link_close(client_link_base(l), LINK_END_LOCAL, "the client ends");
-	}
-	if (list_empty(&s->links))
+	bool late = now >= s->drain_until, left = false;
+	size_t streams = 0;
+	for (size_t i = 0; i < s->n; i++)
+		streams += uplink_streams(&s->uplinks[i]);
+	if (late && streams)
+		log_warn("streams that did not finish in time: %zu", streams);
+	for (size_t i = 0; i < s->n; i++)
+		left |= uplink_finish(&s->uplinks[i], late);
+	if (!left)
 		client_session_over(s, CLIENT_SESSION_END_DRAINED);
 	else if (!late)
 		loop_timer_set(&s->timer, now + CLIENT_SESSION_DRAIN_LOOK);
@@ -294,9 +361,8 @@ void client_session_drain(struct client_session *s, uint64_t until)
 	s->drain_until = until;
 	client_session_set_state(s, CLIENT_SESSION_DRAINING);
 	status_deinit(&s->status); /* the end has a line of its own */
-	list_for_each (it, &s->links)
-		mux_goaway(&client_link_base(list_entry(it, struct client_link, link))->mux,
-			FRAME_GOAWAY_SHUTDOWN);
+	for (size_t i = 0; i < s->n; i++)
+		uplink_goaway(&s->uplinks[i]);
 	upstream_flows_end(&s->upstream_conns->flows);
 	loop_timer_set(&s->timer, loop_now(s->loop) + 1);
 }
@@ -308,7 +374,7 @@ static void timer_fired(struct loop_timer *timer)
 		client_session_settle(s);
 		return;
 	}
-	client_session_sweep(s);
+	client_session_close_left(s);
 	publications_retry(s->publications, loop_now(s->loop));
 	client_session_published(s);
 	loop_timer_set(&s->timer, loop_now(s->loop) + PUBLICATIONS_RETRY);
@@ -316,54 +382,17 @@ static void timer_fired(struct loop_timer *timer)
 
 /* ---- Beginning and end ---- */
 
-/* The exit node says no more than that it wants another one. */
-static void client_session_warn_of_dates(const struct tls_client *tls)
-{
-	struct tls_dates d;
-	char then[TLS_MOMENT_SIZE], here[TLS_MOMENT_SIZE];
-	int64_t now = (int64_t)time(NULL);
-	if (!tls_client_dates(tls, &d) || (now >= d.from && now <= d.to))
-		return;
-	log_warn(
-		"the certificate of --tls-client-cert (%s) %s on %s, and the exit node refuses it; "
-		"the clock here says %s",
-		d.names, now > d.to ? "ended" : "begins",
-		tls_moment(now > d.to ? d.to : d.from, then), tls_moment(now, here));
-}
-
-/*
- * A certificate that nobody vouches for is judged behind the handshake (rule 9), but not in open mode,
- * whose handshake proves nothing, nor when somebody said what it must be: of a team that shares a
- * token, each member could pass for the exit node (rule 13).
- */
-static int client_session_init_tls(struct client_session *s, struct error *err)
-{
-	const struct client_options *o = s->options;
-	if (o->remote_url.scheme != URL_WSS)
-		return 0;
-	struct tls_client_config config = {
-		.ca = o->tls_ca,
-		.pin = o->tls_pin,
-		.cert = o->tls_client_cert,
-		.key = o->tls_client_key,
-		.verify_later = !o->no_token && !o->tls_ca && !o->tls_pin,
-	};
-	s->tls = tls_client_new(&config, err);
-	if (!s->tls)
-		return -EIO;
-	client_session_warn_of_dates(s->tls);
-	return 0;
-}
-
-/* The exit node may not know by which name and port it is reached, behind NAT or another proxy. */
-static void client_session_name_remote(struct client_session *s)
-{
-	const struct url *u = &s->options->remote_url;
-	char host[URL_AUTHORITY_SIZE];
-	url_host_field(u, host);
-	snprintf(s->remote, sizeof(s->remote), "%s://%s", u->scheme == URL_WSS ? "wss" : "ws",
-		host);
-}
+static const struct uplink_ops uplink_ops = {
+	.configure = on_configure,
+	.salt = on_salt,
+	.up = on_up,
+	.control = on_control,
+	.open = on_open,
+	.down = on_down,
+	.closed = on_closed,
+	.rejected = on_rejected,
+	.changed = on_changed,
+};
 
 int client_session_init(struct client_session *s, struct loop *loop, struct offload *offload,
 	const struct client_options *options, struct publications *publications,
@@ -373,29 +402,25 @@ int client_session_init(struct client_session *s, struct loop *loop, struct offl
 		.options = options,
 		.publications = publications,
 		.upstream_conns = upstream_conns};
-	list_init(&s->links);
 	loop_timer_init(&s->timer, loop, timer_fired);
 	status_init(&s->status, loop, client_session_describe);
 	budget_init(&s->budget, options->memory_budget);
 	random_pool_init(&s->random);
 	random_bytes(s->instance, sizeof(s->instance));
-	client_session_name_remote(s);
-	int r = proxy_choose(&s->proxy, options->proxy, &options->remote_url, err);
-	if (!r)
-		r = client_session_init_tls(s, err);
+	int r = remote_init(&s->remote, loop, options, err);
 	if (r)
 		return r;
 	const uint8_t none[CONTROL_SECRET] = {0};
 	s->resume = secret_new(none, sizeof(none));
 	s->uplinks = calloc(options->links, sizeof(*s->uplinks));
-	s->resolver = resolver_new(loop, NULL);
-	if (!s->resume || !s->uplinks || !s->resolver ||
+	if (!s->resume || !s->uplinks ||
 		key_cache_init(&s->key_cache, loop, offload,
 			options->no_token ? NULL : options->token, key_cache_made) < 0)
 		return error_set(err, -ENOMEM, "no memory");
 	s->n = options->links;
 	for (size_t i = 0; i < s->n; i++)
-		uplink_init(&s->uplinks[i], s, (unsigned)i + 1);
+		uplink_init(&s->uplinks[i], &s->remote, &uplink_ops, s, (unsigned)i + 1,
+			(unsigned)s->n);
 	return 0;
 }
 
@@ -407,27 +432,23 @@ void client_session_deinit(struct client_session *s)
 	status_deinit(&s->status);
 	for (size_t i = 0; i < s->n; i++)
 		uplink_deinit(&s->uplinks[i]);
-	while (!list_empty(&s->links))
-		client_link_free(list_entry(s->links.next, struct client_link, link));
 	free(s->uplinks);
-	s->resolver = resolver_free(s->resolver);
 	key_cache_deinit(&s->key_cache);
 	random_pool_deinit(&s->random);
 	s->resume = secret_free(s->resume);
-	s->tls = tls_client_unref(s->tls);
-	proxy_deinit(&s->proxy);
+	remote_deinit(&s->remote);
 	s->loop = NULL;
 }
 
 void client_session_start(struct client_session *s)
 {
-	const struct connector *c = &s->uplinks[0].connector;
-	char note[CONNECTOR_PORT_NOTE_SIZE];
-	connector_port_note(c, note);
-	if (s->proxy.used)
-		log_info("connecting to %s through the proxy %s%s", c->authority, s->proxy.name,
+	const struct remote *r = &s->remote;
+	char note[REMOTE_PORT_NOTE_SIZE];
+	remote_port_note(r, note);
+	if (r->proxy.used)
+		log_info("connecting to %s through the proxy %s%s", r->authority, r->proxy.name,
 			note);
 	else
-		log_info("connecting to %s%s", c->authority, note);
+		log_info("connecting to %s%s", r->authority, note);
 	uplink_start(&s->uplinks[0]);
 }

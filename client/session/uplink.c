@@ -6,8 +6,6 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "client/session/client_session.h"
-#include "client/session/client_link.h"
 #include "crypto/random.h"
 
 static const char *const state_names[] = {"idle", "connecting", "handshaking", "up",
@@ -29,20 +27,20 @@ static void uplink_set_state(struct uplink *u, enum uplink_state state)
 		abort();
 	log_debug("uplink %u: %s -> %s", u->number, state_names[u->state], state_names[state]);
 	u->state = state;
-	client_session_tell(u->session);
+	u->ops->changed(u);
 }
 
 static uint64_t now_of(const struct uplink *u)
 {
-	return loop_now(u->session->loop);
+	return loop_now(u->remote->loop);
 }
 
 /* "the connection" when there is but one link. */
 static const char *name_of(const struct uplink *u, char text[32])
 {
-	if (u->session->n == 1)
+	if (u->of == 1)
 		return "the connection";
-	snprintf(text, 32, "link %u of %zu", u->number, u->session->n);
+	snprintf(text, 32, "link %u of %u", u->number, u->of);
 	return text;
 }
 
@@ -72,16 +70,16 @@ static uint64_t uplink_next_delay(struct backoff *b)
 	return backoff_next(b, random);
 }
 
-/* What keeps failing in the same way is said once a minute. */
+/* What keeps failing in the same way is logged once in UPLINK_LOG_EVERY. */
 static void uplink_fail(struct uplink *u, const char *why)
 {
 	uint64_t delay = uplink_next_delay(&u->backoff), now = now_of(u);
-	char more[LOG_LIMIT_MORE], note[CONNECTOR_PORT_NOTE_SIZE];
+	char more[LOG_LIMIT_MORE], note[REMOTE_PORT_NOTE_SIZE];
 	if (strncmp(u->last_failure, why, sizeof(u->last_failure) - 1) != 0)
 		u->log_failure = (struct log_limit){0}; /* the back-off limits these */
-	if (log_limit_pass(&u->log_failure, now, UPLINK_SAY_AGAIN, 1, more)) {
+	if (log_limit_pass(&u->log_failure, now, UPLINK_LOG_EVERY, 1, more)) {
 		log_warn("cannot connect to %s%s: %s; trying again in %.1f s%s",
-			u->connector.authority, connector_port_note(&u->connector, note), why,
+			u->remote->authority, remote_port_note(u->remote, note), why,
 			(double)delay / CLOCK_S, more);
 		snprintf(u->last_failure, sizeof(u->last_failure), "%s", why);
 	}
@@ -95,15 +93,6 @@ static void connector_failed(struct connector *c, const char *why)
 	uplink_fail(u, why);
 }
 
-static void connector_opened(struct connector *c, struct detached_conn detached, const void *early,
-	size_t n)
-{
-	struct uplink *u = container_of(c, struct uplink, connector);
-	uplink_set_state(u, UPLINK_HANDSHAKING);
-	if (!client_link_new(u, detached, early, n))
-		uplink_fail(u, "out of memory");
-}
-
 void uplink_start(struct uplink *u)
 {
 	if (u->state == UPLINK_IDLE)
@@ -112,56 +101,49 @@ void uplink_start(struct uplink *u)
 
 /* ---- The handshake ---- */
 
-void uplink_salt(struct uplink *u, struct client_link *l, const uint8_t salt[HELLO_SALT])
+static void on_salt(struct client_link *l, const uint8_t salt[HELLO_SALT])
 {
-	memcpy(l->salt, salt, sizeof(l->salt));
-	client_session_ask_key(u->session, salt);
+	struct uplink *u = l->owner;
+	u->ops->salt(u, salt);
 }
 
 void uplink_key(struct uplink *u, const uint8_t salt[HELLO_SALT], const struct token_key *key)
 {
-	if (u->state != UPLINK_HANDSHAKING || !u->link ||
-		client_link_base(u->link)->state != LINK_KEY ||
-		memcmp(u->link->salt, salt, HELLO_SALT) != 0)
-		return;
-	if (key)
-		link_key(client_link_base(u->link), key, now_of(u));
-	else
-		link_close(client_link_base(u->link), LINK_END_LOCAL, "out of memory");
+	if (u->state == UPLINK_HANDSHAKING && u->link)
+		client_link_key(u->link, salt, key);
 }
 
-/* Rule 9: what the certificate was worth, and what TLS is. Once: it is the same for every link. */
-static void uplink_tell_tls(struct uplink *u, const struct client_link *c)
+static void on_up(struct client_link *l, const struct control *hello)
 {
-	struct client_session *s = u->session;
-	const struct link *l = &c->io.link;
-	if (!s->tls || s->tls_told || s->options->no_token)
-		return;
-	s->tls_told = true;
-	const char *sealed = l->sealed ? "the link is sealed end to end" : "the link is not sealed";
-	if (c->unverified[0])
-		log_info("the certificate of %s is not verified (%s), but the exit node proved by "
-			 "the token that the connection ends there",
-			u->connector.authority, c->unverified);
-	else if (!l->bound && l->config.tls13)
-		log_info("TLS to %s ends before the exit node; %s", u->connector.authority, sealed);
-	else if (!l->bound)
-		log_info("TLS 1.2 to %s cannot show whether it ends at the exit node; %s",
-			u->connector.authority, sealed);
-}
-
-void uplink_up(struct uplink *u, struct client_link *l, const struct control *hello)
-{
+	struct uplink *u = l->owner;
 	uplink_set_state(u, UPLINK_UP);
 	u->rejections = 0;
 	backoff_reset(&u->backoff);
-	uplink_tell_tls(u, l);
 	if (!u->unwelcome)
 		u->last_failure[0] = '\0';
 	if (l->joins && !u->unwelcome)
-		log_info("link %u of %zu to %s is up", u->number, u->session->n,
-			u->connector.authority);
-	client_session_link_up(u->session, u, hello);
+		log_info("link %u of %u to %s is up", u->number, u->of, u->remote->authority);
+	u->ops->up(u, hello);
+}
+
+/* ---- A link that is up ---- */
+
+static void on_control(struct client_link *l, const struct control *message)
+{
+	struct uplink *u = l->owner;
+	u->ops->control(u, message, l == u->link);
+}
+
+static struct stream *on_open(struct client_link *l, const struct frame_open *open,
+	enum frame_reset *reason_out)
+{
+	struct uplink *u = l->owner;
+	return u->ops->open(u, open, reason_out);
+}
+
+struct link *uplink_link(struct uplink *u)
+{
+	return u->state == UPLINK_UP ? &u->link->io.link : NULL;
 }
 
 /* ---- The end of a link ---- */
@@ -183,46 +165,32 @@ static const char *when(uint64_t delay, char text[32])
 	return text;
 }
 
-void uplink_goaway(struct uplink *u, struct client_link *l, uint8_t reason)
+static void on_goaway(struct client_link *l, uint8_t reason)
 {
-	if (l->leaving)
-		return;
-	l->leaving = true;
+	struct uplink *u = l->owner;
 	if (u->state != UPLINK_UP || l != u->link)
 		return;
 	char text[32];
 	uint64_t delay = uplink_delay_after(u, l);
-	log_warn("%s takes leave (%s); streams under way go on: %zu; trying again %s",
-		u->connector.authority, frame_goaway_name(reason), client_link_streams(l),
+	log_warn("%s is going away (%s); streams that finish on the old link: %zu; reconnecting %s",
+		u->remote->authority, frame_goaway_name(reason), client_link_streams(l),
 		when(delay, text));
 	u->link = NULL;
 	uplink_wait(u, delay);
-	client_session_link_down(u->session, u);
+	u->ops->down(u);
 }
 
 /*
- * Nobody has proved to be our exit node who rejects us; so it is believed only when it persists, and
- * never of one that knew us before (rule 11).
+ * Nobody has proved to be our exit node who rejects us; so it is for the session to say whether that is
+ * believed (rule 11).
  */
 static void uplink_rejected(struct uplink *u)
 {
-	struct client_session *s = u->session;
-	uint64_t now = now_of(u);
 	if (!u->rejections++)
-		u->rejected_since = now;
-	uint64_t lasted = now - u->rejected_since;
-	if (!s->accepted && u->rejections >= UPLINK_REJECTIONS && lasted >= UPLINK_REJECTED_FOR) {
-		log_error(
-			"%s rejected the token %u times in %.0f s: give both ends the same token; "
-			"giving up",
-			u->connector.authority, u->rejections, (double)lasted / CLOCK_S);
-		client_session_over(s, CLIENT_SESSION_END_REJECTED);
-		return;
-	}
-	uplink_fail(u,
-		s->options->no_token
-			? "it wants a token, and this client has none: --token or --token-from"
-			: "it does not know the token: both ends need the same one");
+		u->rejected_since = now_of(u);
+	const char *why = u->ops->rejected(u, u->rejections, now_of(u) - u->rejected_since);
+	if (why)
+		uplink_fail(u, why);
 }
 
 /* It never came up. */
@@ -240,44 +208,102 @@ static void uplink_not_opened(struct uplink *u, const struct link *l)
 }
 
 /* It was up. One that joined and soon ended was perhaps not wanted: that may go on for hours. */
-static void uplink_broken(struct uplink *u, const struct client_link *c)
+static void uplink_broken(struct uplink *u, const struct client_link *l)
 {
-	const struct link *l = &c->io.link;
-	uint64_t now = now_of(u);
+	const char *why = l->io.link.why;
 	char text[32], name[32], more[LOG_LIMIT_MORE];
-	uint64_t delay = uplink_delay_after(u, c);
-	if (!u->unwelcome || strcmp(u->last_failure, l->why) != 0)
+	uint64_t delay = uplink_delay_after(u, l);
+	if (!u->unwelcome || strcmp(u->last_failure, why) != 0)
 		u->log_failure = (struct log_limit){0};
-	if (log_limit_pass(&u->log_failure, now, UPLINK_SAY_AGAIN, 1, more))
+	if (log_limit_pass(&u->log_failure, now_of(u), UPLINK_LOG_EVERY, 1, more))
 		log_warn("lost %s to %s: %s; trying again %s%s", name_of(u, name),
-			u->connector.authority, l->why, when(delay, text), more);
+			u->remote->authority, why, when(delay, text), more);
 	uplink_wait(u, delay);
-	client_session_link_down(u->session, u);
-	u->unwelcome = c->joins && delay && client_session_joinable(u->session);
-	snprintf(u->last_failure, sizeof(u->last_failure), "%s", u->unwelcome ? l->why : "");
+	u->unwelcome = u->ops->down(u) && l->joins && delay;
+	snprintf(u->last_failure, sizeof(u->last_failure), "%s", u->unwelcome ? why : "");
 }
 
-void uplink_lost(struct uplink *u, struct client_link *c)
+static void on_closed(struct client_link *l)
 {
-	struct client_session *s = u->session;
-	const struct link *l = client_link_base(c);
-	if (c != u->link) {
-		if (u->state != UPLINK_STOPPED)
-			log_debug("a former link to %s is closed: %s", u->connector.authority,
-				l->why);
-		client_session_client_link_gone(s);
+	struct uplink *u = l->owner;
+	bool current = l == u->link;
+	if (current)
+		u->link = NULL;
+	else if (u->state != UPLINK_STOPPED)
+		log_debug("a former link to %s is closed: %s", u->remote->authority,
+			l->io.link.why);
+	u->ops->closed(u);
+	if (!current || u->state == UPLINK_STOPPED)
 		return;
+	if (l->up_at == CLOCK_NEVER)
+		uplink_not_opened(u, &l->io.link);
+	else
+		uplink_broken(u, l);
+}
+
+/* ---- A new link ---- */
+
+static const struct client_link_ops link_ops = {
+	.salt = on_salt,
+	.up = on_up,
+	.control = on_control,
+	.open = on_open,
+	.goaway = on_goaway,
+	.closed = on_closed,
+};
+
+static void connector_opened(struct connector *c, struct detached_conn detached, const void *early,
+	size_t n)
+{
+	struct uplink *u = container_of(c, struct uplink, connector);
+	struct link_config config = {.client = true};
+	bool joins = u->ops->configure(u, &config);
+	uplink_set_state(u, UPLINK_HANDSHAKING);
+	u->link = client_link_new(u->remote->loop, detached, &config, &link_ops, u);
+	if (u->link) {
+		u->link->joins = joins;
+		list_append(&u->links, &u->link->link);
 	}
-	u->link = NULL;
-	if (publications_hopeless(s->publications)) {
-		log_error("%s publishes nothing of what it was asked to; giving up",
-			u->connector.authority);
-		client_session_over(s, CLIENT_SESSION_END_HOPELESS);
-	} else if (c->up_at == CLOCK_NEVER) {
-		uplink_not_opened(u, l);
-	} else {
-		uplink_broken(u, c);
+	if (!u->link || client_link_feed(u->link, early, n) < 0) {
+		u->link = client_link_free(u->link);
+		uplink_fail(u, "out of memory");
 	}
+}
+
+/* ---- All its links ---- */
+
+size_t uplink_streams(const struct uplink *u)
+{
+	size_t n = 0;
+	list_for_each (it, &u->links)
+		n += client_link_streams(list_entry(it, struct client_link, link));
+	return n;
+}
+
+void uplink_close_left(struct uplink *u)
+{
+	list_for_each (it, &u->links) {
+		struct client_link *l = list_entry(it, struct client_link, link);
+		if (l->leaving && !client_link_streams(l))
+			client_link_close(l, "replaced by a new link");
+	}
+}
+
+void uplink_goaway(struct uplink *u)
+{
+	list_for_each (it, &u->links)
+		mux_goaway(&list_entry(it, struct client_link, link)->io.link.mux,
+			FRAME_GOAWAY_SHUTDOWN);
+}
+
+bool uplink_finish(struct uplink *u, bool all)
+{
+	list_for_each (it, &u->links) {
+		struct client_link *l = list_entry(it, struct client_link, link);
+		if (all || (!client_link_streams(l) && !link_pending(&l->io.link)))
+			client_link_close(l, "the client ends");
+	}
+	return !list_empty(&u->links);
 }
 
 /* ---- Beginning and end ---- */
@@ -305,18 +331,28 @@ void uplink_stop(struct uplink *u)
 		uplink_halt(u, UPLINK_STOPPED);
 }
 
-void uplink_init(struct uplink *u, struct client_session *s, unsigned number)
+void uplink_init(struct uplink *u, const struct remote *remote, const struct uplink_ops *ops,
+	void *owner, unsigned number, unsigned of)
 {
-	*u = (struct uplink){.session = s, .number = number};
-	loop_timer_init(&u->timer, s->loop, timer_fired);
-	connector_init(&u->connector, s->loop, s->resolver, &s->options->remote_url,
-		s->options->control_path, &s->proxy, s->tls);
+	*u = (struct uplink){.ops = ops,
+		.owner = owner,
+		.remote = remote,
+		.number = number,
+		.of = of};
+	list_init(&u->links);
+	loop_timer_init(&u->timer, remote->loop, timer_fired);
+	connector_init(&u->connector, remote);
 	u->connector.opened = connector_opened;
 	u->connector.failed = connector_failed;
 }
 
 void uplink_deinit(struct uplink *u)
 {
+	if (!u->ops)
+		return;
 	loop_timer_cancel(&u->timer);
 	connector_cancel(&u->connector);
+	while (!list_empty(&u->links))
+		client_link_free(list_entry(u->links.next, struct client_link, link));
+	u->link = NULL;
 }

@@ -1,24 +1,22 @@
 #pragma once
 /*
- * The way up of one link of the session: gets a link, keeps it, gets another when it is lost.
+ * The way to the exit node for one link of the session: makes a link, keeps it, makes another when it is
+ * lost.
  *
  *	IDLE -> CONNECTING -> HANDSHAKING -> UP
  *	              ^            |          |
  *	              +-- BACKOFF <+----------+        STOPPED, from anywhere, ends it
  *
- * CONNECTING takes the name's look-up, the proxy, TLS and the HTTP upgrade (client/session/connector), anew each
- * time. A link whose exit node says GOAWAY goes on with its streams while the next one is sought.
+ * CONNECTING takes the name's look-up, the proxy, TLS and the HTTP upgrade (client/session/connector), anew
+ * each time. A link whose exit node says GOAWAY goes on with its streams while the next one is made.
  */
 #include "base/log_limit.h"
 #include "client/session/backoff.h"
+#include "client/session/client_link.h"
 #include "client/session/connector.h"
-#include "wire/control.h"
-#include "wire/hello.h"
 
-#define UPLINK_STEADY       (5 * CLOCK_S) /* a link that lived for less does not reset the back-off */
-#define UPLINK_SAY_AGAIN    (60 * CLOCK_S) /* between two lines about the same failure */
-#define UPLINK_REJECTIONS   3              /* rule 11: believed after so many in a row, */
-#define UPLINK_REJECTED_FOR (10 * CLOCK_S) /* over at least so long */
+#define UPLINK_STEADY    (5 * CLOCK_S)  /* a link that lived for less does not reset the back-off */
+#define UPLINK_LOG_EVERY (60 * CLOCK_S) /* between two lines about the same failure */
 
 enum uplink_state {
 	UPLINK_IDLE,
@@ -29,16 +27,42 @@ enum uplink_state {
 	UPLINK_STOPPED
 };
 
-struct client_link;
-struct client_session;
-struct token_key;
+struct uplink;
+
+/* What the session does for its uplinks. salt() to open() are called from within a link. */
+struct uplink_ops {
+	/* Fills in what a link that begins now has of the session. True: it joins one that is open. */
+	bool (*configure)(struct uplink *u, struct link_config *config);
+	/* Derive the key for this salt, and call uplink_key(). */
+	void (*salt)(struct uplink *u, const uint8_t salt[HELLO_SALT]);
+	/* u->link is up; `hello` is the exit node's. */
+	void (*up)(struct uplink *u, const struct control *hello);
+	/* `current`: it came on u->link, and not on a link that the exit node said GOAWAY on. */
+	void (*control)(struct uplink *u, const struct control *message, bool current);
+	struct stream *(*open)(struct uplink *u, const struct frame_open *open,
+		enum frame_reset *reason_out);
+	/* It is up no more, and will try again on its own. True: other links hold the session open. */
+	bool (*down)(struct uplink *u);
+	/* One of its links is closed. If this stops the uplink, it makes no further one. */
+	void (*closed)(struct uplink *u);
+	/*
+	 * The exit node has rejected the key `times` in a row, over so many µs. Why, as the rest of a
+	 * sentence; or NULL when the session has given up, and the uplink is stopped.
+	 */
+	const char *(*rejected)(struct uplink *u, unsigned times, uint64_t lasted);
+	/* Its state has changed. */
+	void (*changed)(struct uplink *u);
+};
 
 struct uplink {
-	struct client_session *session;
-	unsigned number; /* from 1, for people */
+	const struct uplink_ops *ops;
+	void *owner; /* for the ops */
+	const struct remote *remote;
+	unsigned number, of; /* the number-th of so many, for people */
 	enum uplink_state state;
 	struct connector connector;
-	struct client_link *link; /* the link that is being made or is up; NULL: none */
+	struct client_link *link; /* that is being made or is up; NULL: none */
+	struct list links;        /* with it those on which the exit node said GOAWAY */
 
 	struct backoff backoff;  /* of connecting, since a link was up last */
 	struct backoff young;    /* of links that died young, one after another */
@@ -50,24 +74,37 @@ struct uplink {
 	struct log_limit log_failure; /* the same one again */
 };
 
-void uplink_init(struct uplink *u, struct client_session *s, unsigned number);
+/* What it is given must outlive it. */
+void uplink_init(struct uplink *u, const struct remote *remote, const struct uplink_ops *ops,
+	void *owner, unsigned number, unsigned of);
+/* Ends its links at once. Accepts zeroed memory. */
 void uplink_deinit(struct uplink *u);
 
 /* Begins, unless it has. */
 void uplink_start(struct uplink *u);
 
-/* Not up, and need not try any more until it is started again. Not from within its link's callbacks. */
+/* Makes no link until it is started again. It is not up. Not from within its link's callbacks. */
 void uplink_rest(struct uplink *u);
 
 /* No further link. One that is up goes on without it. Not from within a handshake's callbacks. */
 void uplink_stop(struct uplink *u);
 
-/* The key for this salt was made; NULL: memory is out. For a link that waits for it. */
+/* The key for this salt was derived; NULL: memory is out. For a link that waits for it. */
 void uplink_key(struct uplink *u, const uint8_t salt[HELLO_SALT], const struct token_key *key);
 
-/* ---- For its links; all but uplink_lost() come from within the link ---- */
+/* The link that is up, to send on; NULL: none. */
+struct link *uplink_link(struct uplink *u);
 
-void uplink_salt(struct uplink *u, struct client_link *l, const uint8_t salt[HELLO_SALT]);
-void uplink_up(struct uplink *u, struct client_link *l, const struct control *hello);
-void uplink_goaway(struct uplink *u, struct client_link *l, uint8_t reason);
-void uplink_lost(struct uplink *u, struct client_link *l); /* its link is closed; it frees itself */
+/* ---- All its links, those on which the exit node said GOAWAY included ---- */
+
+/* Streams that are not closed. */
+size_t uplink_streams(const struct uplink *u);
+
+/* Closes links on which the exit node said GOAWAY and that carry nothing any more. */
+void uplink_close_left(struct uplink *u);
+
+/* Tells the exit node that no further streams are taken. */
+void uplink_goaway(struct uplink *u);
+
+/* Closes links that have nothing more to carry or to send; `all`: whatever they have. False: none is left. */
+bool uplink_finish(struct uplink *u, bool all);

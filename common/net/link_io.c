@@ -155,8 +155,8 @@ static void link_io_timer(struct loop_timer *timer)
 }
 
 int link_io_start(struct link_io *c, struct loop *loop, struct detached_conn detached,
-	const struct link_ops *ops, const struct link_config *config, const void *early,
-	size_t n_early, void (*ended)(struct link_io *c))
+	const struct link_ops *ops, const struct link_config *config,
+	void (*ended)(struct link_io *c))
 {
 	*c = (struct link_io){.loop = loop, .unsent = SOCKET_UNSENT_MAX, .ended = ended};
 	loop_task_init(&c->read, link_io_read);
@@ -170,21 +170,27 @@ int link_io_start(struct link_io *c, struct loop *loop, struct detached_conn det
 		return r;
 	}
 	conn_assume_writable(&c->conn); /* it has just carried the upgrade */
-	for (const uint8_t *at = early; n_early && c->link.state != LINK_CLOSED;) {
-		size_t room;
-		uint8_t *p = link_room(&c->link, &room);
-		if (!p) {
-			link_io_deinit(c);
-			return -ENOMEM;
-		}
-		size_t n = MIN(room, n_early);
-		memcpy(p, at, n);
-		at += n;
-		n_early -= n;
-		link_input(&c->link, n, loop_now(loop));
-	}
 	if (link_pending(&c->link))
 		loop_defer(loop, LOOP_PHASE_WRITE, &c->write);
+	link_io_set_timer(c);
+	return 0;
+}
+
+int link_io_feed(struct link_io *c, const void *early, size_t n)
+{
+	for (const uint8_t *at = early; n && c->link.state != LINK_CLOSED;) {
+		size_t room;
+		uint8_t *p = link_room(&c->link, &room);
+		if (!p)
+			return -ENOMEM;
+		size_t step = MIN(room, n);
+		memcpy(p, at, step);
+		at += step;
+		n -= step;
+		link_input(&c->link, step, loop_now(c->loop));
+	}
+	if (link_pending(&c->link))
+		loop_defer(c->loop, LOOP_PHASE_WRITE, &c->write);
 	link_io_set_timer(c);
 	return 0;
 }

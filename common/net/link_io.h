@@ -51,12 +51,18 @@ static inline struct link_io *link_io_of(struct link *l)
 }
 
 /*
- * Begins a link on what `detached` holds, which it owns from here on. `early` are bytes that came behind
- * the upgrade's response. 0 or -ENOMEM, when nothing was begun and the connection is closed.
+ * Begins a link on what `detached` holds, which it owns from here on. No op is called before this returns.
+ * 0 or -ENOMEM, when nothing was begun and the connection is closed.
  */
 int link_io_start(struct link_io *c, struct loop *loop, struct detached_conn detached,
-	const struct link_ops *ops, const struct link_config *config, const void *early,
-	size_t n_early, void (*ended)(struct link_io *c));
+	const struct link_ops *ops, const struct link_config *config,
+	void (*ended)(struct link_io *c));
+
+/*
+ * The link's first bytes, which came behind the upgrade's response; before the loop turns again. 0, or -ENOMEM:
+ * link_io_deinit() it then.
+ */
+int link_io_feed(struct link_io *c, const void *early, size_t n);
 
 /* Ends it at once, without a last word; ended() does not run. Accepts zeroed memory. */
 void link_io_deinit(struct link_io *c);

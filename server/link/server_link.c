@@ -378,8 +378,8 @@ bool server_link_begin(struct server_link_offer *offer)
 	const struct tls *tls = offer->detached.tls;
 	config.tls13 = tls && tls_version(tls) == TLS_1_3;
 	config.cb_given = config.tls13 && tls_exporter(tls, config.cb);
-	if (link_io_start(&l->io, w->loop, offer->detached, &link_ops, &config, NULL, 0,
-		    server_link_ended) < 0)
+	if (link_io_start(&l->io, w->loop, offer->detached, &link_ops, &config, server_link_ended) <
+		0)
 		server_link_discard(l);
 	return true;
 }

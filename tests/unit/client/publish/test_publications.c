@@ -176,14 +176,14 @@ static void test_hopeless(void **state)
 	begin(&s, "a=http://x,b=http://y");
 	publications_offer(&s.publications, &s.link);
 	refuse(&s, 1, CONTROL_REASON_INVALID);
-	assert_false(publications_hopeless(&s.publications)); /* the other may be granted */
+	assert_false(publications_refused_for_good(&s.publications)); /* the other may be granted */
 	refuse(&s, 2, CONTROL_REASON_TAKEN);
-	assert_false(publications_hopeless(&s.publications)); /* that will pass */
+	assert_false(publications_refused_for_good(&s.publications)); /* that will pass */
 	publications_retry(&s.publications, CLOCK_S);
 	publications_offer(&s.publications, &s.link);
 	refuse(&s, 1, CONTROL_REASON_INVALID);
 	refuse(&s, 2, CONTROL_REASON_UNSUPPORTED);
-	assert_true(publications_hopeless(&s.publications));
+	assert_true(publications_refused_for_good(&s.publications));
 	end(&s);
 }
 

@@ -188,8 +188,8 @@ static void node_link_begin(struct node_link *t)
 		config.cb_given = tls_exporter(detached.tls, config.cb);
 		config.cb[0] ^= node->in_between;
 	}
-	assert_int_equal(link_io_start(&t->io, node->loop, detached, &node_link_ops, &config, NULL,
-				 0, on_ended),
+	assert_int_equal(link_io_start(&t->io, node->loop, detached, &node_link_ops, &config,
+				 on_ended),
 		0);
 }
 
@@ -502,7 +502,7 @@ static void test_wss(void **state)
 				  s.session.uplinks[0].state == UPLINK_BACKOFF);
 		assert_int_equal(s.session.uplinks[0].state == UPLINK_UP, rows[i].up);
 		if (rows[i].up) {
-			const struct link *l = client_link_base(s.session.uplinks[0].link);
+			const struct link *l = uplink_link(&s.session.uplinks[0]);
 			assert_int_equal(l->bound, rows[i].bound);
 			assert_int_equal(l->sealed, !rows[i].bound);
 			UNTIL(&s, publications_count(&s.publications, PUBLICATION_GRANTED) == 1);
