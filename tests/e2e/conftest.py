@@ -1,7 +1,6 @@
 """Fixtures of the end-to-end tests; the helpers themselves are in harness/."""
 
 import os
-import pathlib
 import signal
 import sys
 import threading
@@ -23,6 +22,9 @@ def pytest_configure(config):
     if not os.access(programs.TUNNEL, os.X_OK):
         pytest.exit("there is no program %s: build it, or name it in TUNNEL_BIN"
                     % programs.TUNNEL, 2)
+    # What fails in a thread of a test fails the test.
+    config.addinivalue_line("filterwarnings",
+                            "error::pytest.PytestUnhandledThreadExceptionWarning")
     config.addinivalue_line("markers", "regression: of a bug that was found: fails without its fix")
     config.addinivalue_line("markers", "slow: takes minutes; run with -m slow")
     config.addinivalue_line("markers", "root: needs root (network namespaces)")
@@ -107,11 +109,11 @@ def bystander(tunnel):
     assert s.alive() and c.alive()
 
 
+@pytest.fixture(params=["1", "4"], ids=["1 worker", "4 workers"])
+def node(request, tunnel):
+    return tunnel.server("--workers=" + request.param)
+
+
 @pytest.fixture
 def ca(tunnel):
     return tunnel.ca()
-
-
-@pytest.fixture(scope="session")
-def source_root():
-    return pathlib.Path(__file__).resolve().parents[2]

@@ -5,6 +5,7 @@ import ssl
 
 import pytest
 
+from harness.proxy_protocol import Header
 from harness.public import free_port, free_ports, port_of
 from harness.tls import TlsVisitor, trusting
 from harness.wait import wait_until
@@ -99,7 +100,6 @@ def test_a_service_that_says_nothing(tunnel, server, place):
     ([], None)])
 def test_the_upstream_is_told(tunnel, server, names, told):
     """By PP2_TYPE_ALPN, which may name any protocol."""
-    from test_proxy_protocol import Header
     seen = []
 
     def script(conn):

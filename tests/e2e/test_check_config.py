@@ -1,10 +1,11 @@
 """tunnel check-config: what people are told of a file before they run it."""
 
-import pathlib
 
 import pytest
 
-EXAMPLES = pathlib.Path(__file__).parents[2] / "docs" / "examples"
+from harness import TOP
+
+EXAMPLES = TOP / "docs" / "examples"
 
 
 def check(tunnel, stage, text):

@@ -1,16 +1,18 @@
 """What people type."""
 
 import re
+import socket
 
 import pytest
 
+from harness import TOP
 from harness.programs import TOKEN, TUNNEL
 
 CLIENT = ["client", "--remote=127.0.0.1:1", "--upstream=http://127.0.0.1:1", "--token=" + TOKEN]
 
 
-def test_version(tunnel, source_root):
-    project = re.search(r"version: '([^']+)'", (source_root / "meson.build").read_text()).group(1)
+def test_version(tunnel):
+    project = re.search(r"version: '([^']+)'", (TOP / "meson.build").read_text()).group(1)
     for argv in (["version"], ["--version"]):
         status, out, err = tunnel.run(*argv)
         assert status == 0 and out.startswith("tunnel " + project) and not err
@@ -61,7 +63,6 @@ def test_wrong_usage(tunnel, argv, words):
 
 
 def test_port_in_use_is_status_1_with_a_sentence(tunnel):
-    import socket
     with socket.create_server(("127.0.0.1", 0)) as s:
         port = s.getsockname()[1]
         status, _, err = tunnel.run("server", "--port=%d" % port, "--bind-addr=127.0.0.1",

@@ -275,7 +275,7 @@ def endless(conn):
     with contextlib.suppress(OSError):
         while True:
             conn.send(b"x" * 65536)
-    conn.over = True
+    conn.ended = True
 
 
 def small_window(tunnel, server):
@@ -290,7 +290,7 @@ def test_who_reads_nothing_ends(tunnel, scheme):
     tunnel.client(server, upstream.url)
     caller(tunnel, server, scheme).request()
     server.log_contains("why=visitor-stalled")
-    wait_until(lambda: getattr(upstream.connections[0], "over", False), "the end at the upstream")
+    wait_until(lambda: upstream.connections[0].ended, "the end at the upstream")
 
 
 def test_who_reads_no_pages_ends(tunnel):

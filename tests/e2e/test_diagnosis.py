@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from harness.netns import Namespace
-from harness.public import port_of
-from harness.upstream import refused_port
+from harness.public import free_port, port_of
+from harness.upstream import FullBacklog, refused_port
 from harness.visitor import Visitor, split
 from harness.wait import wait_until
 
@@ -136,8 +136,7 @@ def test_http_for_nginx_with_tls(tunnel):
 
 
 def test_http_for_a_server_that_answers_with_an_alert(tunnel):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     cert = tunnel.ca().issue("127.0.0.1")
     server = tunnel.stage.daemon("s_server", ["openssl", "s_server", "-accept", "127.0.0.1:%d" % port,
                                               "-cert", cert.cert, "-key", cert.key, "-quiet"])
@@ -203,18 +202,10 @@ def test_the_exit_nodes_own_port(tunnel, ports, at):
 
 def test_an_upstream_that_does_not_answer(tunnel):
     """As behind a firewall that drops what it does not let through: a full backlog is as silent."""
-    sock = socket.create_server(("127.0.0.1", 0), backlog=0)
-    fillers = []
-    for _ in range(3):
-        fillers.append(socket.socket())
-        fillers[-1].setblocking(False)
-        fillers[-1].connect_ex(sock.getsockname())
-    address = "127.0.0.1:%d" % sock.getsockname()[1]
+    address = tunnel.stage.add(FullBacklog()).address
     scene = Scene(tunnel, "http://" + address, "--dial-timeout=500ms")
     assert scene.visit().status == 504
     scene.says(address + " did not answer in time: a firewall or security group may not let the port through")
-    for s in fillers + [sock]:
-        s.close()
 
 
 @pytest.mark.root

@@ -4,14 +4,13 @@ import hashlib
 import os
 import shutil
 import subprocess
-import threading
 import time
 
 import pytest
 
 from harness.stage import SANITIZED
 from harness.visitor import Closed
-from harness.wait import wait_until
+from harness.wait import at_once, wait_until
 
 MIB = 1024 * 1024
 SECRET = b"secret" * 4
@@ -408,11 +407,7 @@ def test_many_at_a_time(site):
             r = v.get("/asset/%d.js" % i)
             if r.status != 200 or r.body != (("%d;" % i) * 5000).encode():
                 wrong.append((i, r.status))
-    threads = [threading.Thread(target=load, args=(n,)) for n in range(16)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    at_once(load, range(16))
     assert not wrong
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from harness import programs
+from harness import TOP, programs
 
 BUILD = pathlib.Path(programs.TUNNEL).resolve().parent
 
@@ -22,8 +22,7 @@ SHELLS = [s for s in (["sh"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.
 def release(tmp_path_factory):
     """The folder and its address."""
     folder = tmp_path_factory.mktemp("release")
-    root = pathlib.Path(__file__).resolve().parents[2]
-    subprocess.run([root / "scripts/release", "--build", BUILD, folder], check=True, timeout=120,
+    subprocess.run([TOP / "scripts/release", "--build", BUILD, folder], check=True, timeout=120,
                    stdout=subprocess.DEVNULL)
 
     class Handler(http.server.SimpleHTTPRequestHandler):

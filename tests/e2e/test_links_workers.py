@@ -21,11 +21,6 @@ from harness.wait import quiet_for, wait_until
 LINKS = 4
 
 
-@pytest.fixture(params=["1", "4"], ids=["1 worker", "4 workers"])
-def node(request, tunnel):
-    return tunnel.server("--workers=" + request.param)
-
-
 class Linked:
     """A client with four links through a relay, so that a test can reach each of them."""
 

@@ -14,6 +14,7 @@ import pytest
 
 from harness.exit_node import ExitNode
 from harness.noise import control
+from harness.programs import TOKEN
 from harness.upstream import response
 from harness.wait import quiet_for, wait_until
 
@@ -335,7 +336,6 @@ def test_control_characters_are_escaped(tunnel):
 
 
 def test_the_log_holds_no_secrets_at_debug(tunnel):
-    from harness.programs import TOKEN
     server = tunnel.server("--log-level=debug")
     client = tunnel.client(server, tunnel.upstream(), "--log-level=debug",
                            "--proxy=none")

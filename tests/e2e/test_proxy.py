@@ -1,12 +1,13 @@
 """The client through an HTTP proxy: CONNECT, Basic, and curl's rules for when."""
 
 import base64
+import pathlib
 import socket
 import threading
 
 import pytest
 
-from harness.mitm import Mitm
+from harness.mitm import DOWN, UP, Mitm, Pair
 from harness.visitor import split
 from harness.wait import quiet_for, wait_until
 
@@ -54,7 +55,6 @@ class Proxy(Mitm):
         client.sendall(b"HTTP/1.1 200 Connection established\r\n" + self.fields + b"\r\n")
         server = socket.create_connection(split(target), 5)
         server.settimeout(None)
-        from harness.mitm import DOWN, UP, Pair
         pair = Pair(len(self.pairs), client, server)
         self.pairs.append(pair)
         for direction in (UP, DOWN):
@@ -75,7 +75,6 @@ def test_option(tunnel, proxy):
     assert p.requests[0].startswith("CONNECT 127.0.0.1:%d HTTP/1.1\r\n" % server.port)
     assert "\r\nHost: 127.0.0.1:%d\r\n" % server.port in p.requests[0]
     assert "pass" not in client.log()
-    import pathlib
     assert b"pass" not in pathlib.Path("/proc/%d/cmdline" % client.pid).read_bytes()
 
 

@@ -3,76 +3,20 @@
 import re
 import socket
 import ssl
-import struct
 import time
 
 import pytest
 
 from harness.mitm import UP, Mitm
+from harness.proxy_protocol import V2_LOCAL, V2_SIGNATURE, Header, v1, v2
 from harness.public import port_of
 from harness.tls import TlsVisitor, trusting
 from harness.upstream import head_of, one, response
 from harness.visitor import Closed, Visitor, split
 from harness.wait import wait_until
 
-V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-
 # Loopback is larger than its first address: who comes from another one is told from the rest.
 SOMEBODY = "127.0.0.77"
-
-
-def v1(source="203.0.113.7", to="192.0.2.1", port=56324, family="TCP4"):
-    return ("PROXY %s %s %s %d 443\r\n" % (family, source, to, port)).encode()
-
-
-def v2(source="203.0.113.7", to="192.0.2.1", port=56324, command=1, tlvs=b"", family=0x11):
-    if ":" in source:
-        family = 0x21
-    form = socket.AF_INET6 if family == 0x21 else socket.AF_INET
-    body = socket.inet_pton(form, source) + socket.inet_pton(form, to) + struct.pack("!HH", port,
-                                                                                     443) + tlvs
-    return V2_SIGNATURE + struct.pack("!BBH", 0x20 | command, family, len(body)) + body
-
-
-V2_LOCAL = V2_SIGNATURE + struct.pack("!BBH", 0x20, 0, 0)
-
-
-class Header:
-    """One that an upstream was given, read by the specification."""
-
-    def __init__(self, conn):
-        first = conn.read(12)
-        self.tlvs = {}
-        if first != V2_SIGNATURE:
-            self.version = 1
-            words = (first + conn.read_until(b"\r\n")).decode().split()
-            assert words[0] == "PROXY"
-            self.family, self.source, self.to = words[1:4]
-            self.source_port, self.to_port = int(words[4]), int(words[5])
-            return
-        self.version = 2
-        first, family, length = struct.unpack("!BBH", conn.read(4))
-        assert first >> 4 == 2
-        self.command = first & 15
-        body = conn.read(length)
-        form, n = {0x11: (socket.AF_INET, 4), 0x21: (socket.AF_INET6, 16)}[family]
-        self.family = "TCP%s" % ("4" if n == 4 else "6")
-        self.source, self.to = (socket.inet_ntop(form, body[i * n:i * n + n]) for i in range(2))
-        self.source_port, self.to_port = struct.unpack_from("!HH", body, 2 * n)
-        at = 2 * n + 4
-        while at < len(body):
-            kind, size = struct.unpack_from("!BH", body, at)
-            self.tlvs[kind] = body[at + 3:at + 3 + size]
-            at += 3 + size
-        assert at == len(body)
-
-
-def come_from(address, to):
-    """A visitor with another address of loopback."""
-    v = Visitor.__new__(Visitor)
-    v.address, v.buffer = to, b""
-    v.sock = socket.create_connection(to, 10, source_address=(address, 0))
-    return v
 
 
 # Toward the upstream
@@ -109,7 +53,7 @@ def test_nginx_sees_the_visitor(tunnel, seer, version, bind, kind):
     v = Visitor((bind, port))
     check_seen(v)
     if bind == "127.0.0.1":
-        check_seen(come_from(SOMEBODY, (bind, port)))
+        check_seen(Visitor((bind, port), source=SOMEBODY))
     v.close()
 
 
@@ -125,7 +69,7 @@ def test_visitors_share_no_upstream_connection(tunnel, seer):
     """Rule 33: the header stands for the whole connection."""
     server = tunnel.server()
     tunnel.client(server, seer.url, "--proxy-protocol=v1")
-    visitors = [come_from("127.0.0.%d" % i, ("127.0.0.1", server.port)) for i in range(50, 55)]
+    visitors = [Visitor(("127.0.0.1", server.port), source="127.0.0.%d" % i) for i in range(50, 55)]
     for _ in range(3):
         for v in visitors:
             check_seen(v)
@@ -233,7 +177,7 @@ def test_haproxy_in_front(tunnel, how, host):
     # The client has to come from an address that is not listed, or through haproxy as well.
     client = tunnel.client(haproxy.address, upstream)
     somebody = SOMEBODY if host == "127.0.0.1" else "::1"
-    v = come_from(somebody, (host, haproxy.port))
+    v = Visitor((host, haproxy.port), source=somebody)
     for _ in range(3):  # read once for the connection
         assert v.get().status == 200
     assert one(head_of(upstream), "x-forwarded-for") == somebody
@@ -352,13 +296,13 @@ def test_health_check_is_no_error(balanced):
 @pytest.mark.parametrize("header", [v1(), v2()], ids=["v1", "v2"])
 def test_header_from_anybody_else_is_data(balanced, header):
     _, place, upstream = balanced
-    v = come_from(SOMEBODY, place)
+    v = Visitor(place, source=SOMEBODY)
     v.send(header + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert v.read_response().status == 400
     v.close()
     assert not upstream.connections
     # And they need none.
-    v = come_from(SOMEBODY, place)
+    v = Visitor(place, source=SOMEBODY)
     assert v.get().status == 200
     assert one(head_of(upstream), "x-forwarded-for") == SOMEBODY
 

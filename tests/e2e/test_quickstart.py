@@ -15,17 +15,17 @@ import urllib.request
 
 import pytest
 
-from harness import programs
+from harness import TOP, programs
 from harness.stage import Daemon
 from harness.wait import wait_until
 
 
 @pytest.fixture
-def quickstart(tunnel, source_root):
+def quickstart(tunnel):
     def start(*argv):
         env = dict(tunnel.env, TUNNEL_BIN=os.path.abspath(programs.TUNNEL), TMPDIR=str(tunnel.path))
         daemon = Daemon(tunnel.stage, tunnel.stage.name("quickstart"),
-                        [source_root / "scripts/quickstart", *argv], env=env)
+                        [TOP / "scripts/quickstart", *argv], env=env)
         daemon.expected_status = {143}
         return tunnel.stage.add(daemon).start()
     return start
@@ -77,8 +77,8 @@ def test_what_ends_at_once_is_not_waited_for(tunnel, quickstart):
     assert time.monotonic() - began < 9, "it waited for the ten seconds that a start may take"
 
 
-def test_mistakes(tunnel, source_root):
+def test_mistakes(tunnel):
     for argv in (["--prot"], ["http://a", "http://b"]):
-        p = subprocess.run([source_root / "scripts/quickstart", *argv], env=tunnel.env,
+        p = subprocess.run([TOP / "scripts/quickstart", *argv], env=tunnel.env,
                            capture_output=True, text=True, timeout=30)
         assert p.returncode == 1 and "scripts/quickstart http://127.0.0.1:3000" in p.stderr

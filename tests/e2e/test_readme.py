@@ -1,17 +1,15 @@
 """The README's walk-through, word for word."""
 
 import os
-import pathlib
 import sys
 
 import pytest
 
-from harness import programs
+from harness import TOP, programs
 from harness.netns import Namespace, join
 from harness.stage import SANITIZED
 from harness.terminal import Shell
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(TOP / "tests"))
 
 from documents import blocks  # noqa: E402

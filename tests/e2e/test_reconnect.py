@@ -1,5 +1,6 @@
 """Links that break: requests wait a little, nothing is done by hand, the same name comes back."""
 
+import socket
 import threading
 import time
 
@@ -117,7 +118,6 @@ def test_client_that_comes_back_replaces_its_session(tunnel):
     relay.hole = True
     pair = relay.pairs[0]
     client_side = pair.socks["up"][0]
-    import socket
     client_side.shutdown(socket.SHUT_RDWR)
     relay.hole = False
     relay.wait_pairs(2)

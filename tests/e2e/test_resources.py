@@ -3,11 +3,11 @@ memory and turns, and that this keeps nobody else out."""
 
 import contextlib
 import os
+import resource
 import selectors
 import signal
 import socket
 import ssl
-import struct
 import threading
 
 import pytest
@@ -18,7 +18,7 @@ from harness.programs import TOKEN
 from harness.tls import trusting
 from harness.upstream import response
 from harness.visitor import Closed, Visitor
-from harness.wait import SANITIZED, quiet_for, wait_until
+from harness.wait import SANITIZED, at_once, quiet_for, wait_until
 
 PLACES = 256  # --max-handshakes
 
@@ -301,21 +301,12 @@ def test_reset_flood(bystander):
     """Visitors that connect and reset in a loop do not become a flood at the upstream (rule 25)."""
     server, _, upstream = bystander
 
-    def flood():
+    def flood(_):
         for _ in range(100):
-            try:
-                v = Visitor(server.address)
-                v.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                v.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                v.close()
-            except OSError:
-                pass
+            with contextlib.suppress(OSError):
+                Visitor(server.address).request().reset()
 
-    threads = [threading.Thread(target=flood) for _ in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    at_once(flood, range(4))
     wait_until(lambda: Visitor(server.address).get().body == b"fine", "service")
     if os.geteuid() == 0:  # it made itself unreadable to its own user
         wait_until(lambda: server.fds() < 100, "descriptors to be given back")
@@ -323,8 +314,6 @@ def test_reset_flood(bystander):
 
 def test_descriptors_run_out(tunnel):
     """A server with few descriptors refuses some, and serves again when they come back."""
-    import resource
-
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 

@@ -3,7 +3,6 @@ the names, ports and files are those of the document; with a client, visitors, a
 and an upload."""
 
 import json
-import pathlib
 import re
 import shlex
 import shutil
@@ -13,6 +12,7 @@ import threading
 import pytest
 from websockets.utils import accept_key
 
+from harness import TOP
 from harness.names import NameServer
 from harness.programs import TOKEN, TUNNEL
 from harness.stage import Daemon
@@ -22,7 +22,7 @@ from harness.wait import wait_until
 
 NAME = "exit.example.org"
 CERTIFICATE = "/etc/ssl/private/exit.example.org.pem"
-DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "reverse-proxies.md"
+DOCUMENT = TOP / "docs" / "reverse-proxies.md"
 
 # Heading of the document → how its program is started with the block, and what else it needs around
 # it.

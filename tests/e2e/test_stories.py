@@ -1,15 +1,13 @@
 """scripts/stories: what the stories show is so, they show what README says, and they can fail."""
 
-import pathlib
 import re
 import subprocess
 
 import pytest
 
-from harness import programs
+from harness import TOP, programs
 from harness.wait import PATIENCE
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
 STORIES = sorted((TOP / "docs" / "stories").glob("*.story"))
 
 

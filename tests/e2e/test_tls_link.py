@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import ssl
+import subprocess
 
 import pytest
 
@@ -220,7 +221,6 @@ MaxProtocol = TLSv1.2
 
 
 def test_tls_1_2_setting_works(tunnel, stage, ca, node):
-    import subprocess
     for env, version in ((tls_1_2(tunnel, stage), "TLSv1.2"), (tunnel.env, "TLSv1.3")):
         p = subprocess.run(["openssl", "s_client", "-connect", node.address, "-CAfile", ca.cert],
                            env=env, input=b"", capture_output=True, timeout=10)

@@ -4,6 +4,7 @@ import base64
 import datetime
 import hashlib
 import ipaddress
+import socket
 import ssl
 
 from cryptography import x509
@@ -90,7 +91,6 @@ def pin_of(certificate):
 
 def serial_served(address, server_name=None):
     """Of the certificate that is shown there, trusted or not."""
-    import socket
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
