@@ -5,6 +5,7 @@ metric stands at the end of its name; where less is better, LESS has its unit.
 """
 import contextlib
 import os
+import pathlib
 import signal
 import ssl
 import sys
@@ -43,7 +44,7 @@ class Figures:
         done = []
         before = [p.processor() for p in sides]
         yield done
-        for name, process, spent in zip(("server", "client"), sides, before):
+        for name, process, spent in zip(("server", "client"), sides, before, strict=True):
             out[f"{name} {unit}"] = (process.processor() - spent) / sum(done)
             out[f"{name} at load MiB"] = process.memory()
 
@@ -133,7 +134,7 @@ class Figures:
             with self.running(c, s) as sides:
                 time.sleep(2)  # buffers of the start are given back
                 idle = [p.memory() for p in sides]
-                for name, p in zip(("server", "client"), sides):
+                for name, p in zip(("server", "client"), sides, strict=True):
                     out[f"{name} idle MiB"] = p.memory()
                     out[f"{name} idle, anonymous MiB"] = p.memory("RssAnon")
                 # Most need two descriptors for each, and there are 20,000.
@@ -146,7 +147,7 @@ class Figures:
         with load.Idle(self.at, c.port(service), n, stage.get(self.at.server_address), tls):
             time.sleep(3)
             return {f"{side} for each idle {name} KiB": (p.memory() - was) * 1024 / n
-                    for side, p, was in zip(("server", "client"), sides, idle)}
+                    for side, p, was in zip(("server", "client"), sides, idle, strict=True)}
 
     def memory_tls(self, c):
         """Of HTTPS visitors between two requests; only ours ends TLS by itself."""
@@ -254,7 +255,7 @@ def long_path(at, path, wan, c, seconds):
     with Apart(at.dir, path, wan) as apart:
         upstream = apart.start("upstream", wan.this("serve"), "wan")
         end = time.monotonic() + 10
-        while "port " not in (text := open(upstream.log, encoding="ascii").read()):
+        while "port " not in (text := pathlib.Path(upstream.log).read_text(encoding="ascii")):
             if time.monotonic() > end:
                 raise stage.Failed("the upstream of the long path did not start")
             time.sleep(stage.TICK)

@@ -4,7 +4,6 @@ The load and the upstream run on core 0, whatever stands between them on core 1,
 contender has the same processor to itself. A machine's free choice moves figures by a third.
 """
 import contextlib
-import os
 import pathlib
 import re
 import socket

@@ -33,7 +33,7 @@ cross_root_packages=(
 
 # To run scripts/analyze; ruff comes from PyPI.
 analyze_packages=(clang-tidy cppcheck python3-venv)
-analyze_pypi=(ruff==0.14.5)
+analyze_pypi=(ruff==0.17.6)
 
 # To run scripts/coverage.
 coverage_packages=(gcovr)

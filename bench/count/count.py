@@ -61,7 +61,7 @@ def count_all(valgrind, program):
     units = dict(line.split() for line in run(program).splitlines())
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         counts = pool.map(lambda case: count(valgrind, program, case), units)
-        return {case: {"unit": unit, **c} for (case, unit), c in zip(units.items(), counts)}
+        return {case: {"unit": unit, **c} for (case, unit), c in zip(units.items(), counts, strict=True)}
 
 
 def judge(counted, budget):

@@ -17,4 +17,4 @@ enum escape {
  * has a meaning in the form: as "\xe2\x80\xae", in JSON as "\u202e". What does not fit is cut between
  * characters and marked by "...".
  */
-size_t escape_text(char *out, size_t room, const char *text, size_t n, enum escape how);
+size_t escape_text(char *to, size_t room, const char *text, size_t n, enum escape how);

@@ -43,7 +43,7 @@ void log_sink_reopen(void);
 void log_sinks_stop(void);
 
 /* Takes whole lines, each ending in its only newline. Never waits for a reader. */
-void log_sink_put(enum log_sink sink, const char *lines, size_t n);
+void log_sink_put(enum log_sink which, const char *lines, size_t n);
 
 /* Without a thread: writes to standard error at once, and waits a second at most for its reader. */
 void log_sink_write_now(const char *lines, size_t n);

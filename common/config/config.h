@@ -69,8 +69,8 @@ const char *config_note(const struct config *c, size_t i);
 bool config_given(const struct config *c, const char *name);
 
 /*
- * Calls `line` with "name = value (where it came from)" for each option, or for each that is given;
+ * Calls `fn` with "name = value (where it came from)" for each option, or for each that is given;
  * secrets as "(set)", of a group each element.
  */
-void config_dump(const struct config *c, bool given, void (*line)(void *arg, const char *text),
+void config_dump(const struct config *c, bool given, void (*fn)(void *arg, const char *text),
 	void *arg);

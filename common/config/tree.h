@@ -27,4 +27,4 @@ struct tree_node {
 int tree_read(int fd, const char *path, struct tree_node **root_out, struct error *err);
 
 /* Wipes texts, which may be secrets. Returns NULL. */
-struct tree_node *tree_free(struct tree_node *root);
+struct tree_node *tree_free(struct tree_node *node);

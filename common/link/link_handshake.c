@@ -29,9 +29,9 @@ static bool link_speaks(uint8_t version)
 int link_send_hello(struct link *l)
 {
 	struct hello hello = {0};
-	for (uint8_t v = HELLO_VERSION_CHACHAPOLY; v <= HELLO_VERSION_AESGCM; v++)
-		if (link_speaks(v))
-			hello.versions[hello.version_count++] = v;
+	for (unsigned v = HELLO_VERSION_CHACHAPOLY; v <= HELLO_VERSION_AESGCM; v++)
+		if (link_speaks((uint8_t)v))
+			hello.versions[hello.version_count++] = (uint8_t)v;
 	random_bytes(hello.random, sizeof(hello.random));
 	memcpy(hello.salt, l->config.salt, sizeof(hello.salt));
 	l->hello_size = hello_write(l->hello, &hello);

@@ -134,8 +134,8 @@ const char *socks5_reply_text(uint8_t reply)
 		[5] = "the connection was refused",
 		[6] = "the host did not answer in time",
 		[7] = "it does not know how to connect",
-		[8] = "it does not know this type of address: socks5:// says an address, "
-		      "socks5h:// the name",
+		[8] = ("it does not know this type of address: socks5:// says an address, "
+		       "socks5h:// the name"),
 	};
 	return reply < ARRAY_LEN(texts) && texts[reply] ? texts[reply]
 							: "it gives a reason that is not known";

@@ -217,10 +217,10 @@ static int set_host(const struct parts *p, const char *what, struct url *u, stru
 		u->host[n - 2] = '\0';
 	} else {
 		/* For the resolver a trailing dot means: try no search domain. */
-		bool dot = p->host.p[p->host.n - 1] == '.';
 		memcpy(u->host, host, n);
-		memcpy(u->host + n, ".", dot);
-		u->host[n + dot] = '\0';
+		if (p->host.p[p->host.n - 1] == '.')
+			u->host[n++] = '.';
+		u->host[n] = '\0';
 	}
 	if (!u->literal_v6 && hostname_is_number(p->host))
 		return refuse_number(p->host, what, err);

@@ -117,7 +117,8 @@ int advertise_address(const char *option, const char *bound, uint16_t port,
 		return error_set(err, -EINVAL,
 			"--advertise \"%s\" %s: write it as HOST or HOST:PORT", option,
 			hostname_error_text(r));
-	snprintf(out, ADVERTISE_SIZE, "%s:%u", host, own ? own : port);
+	unsigned shown = own ? own : port;
+	snprintf(out, ADVERTISE_SIZE, "%s:%u", host, shown);
 	*how_out = how;
 	return 0;
 }

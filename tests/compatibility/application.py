@@ -162,7 +162,7 @@ class Application:
 class TcpApplication(Application):
     """One that is published at a port of its own, and speaks first; TLS ends at the exit node."""
 
-    ways = [DIRECT, PLAIN, TLS]
+    ways = (DIRECT, PLAIN, TLS)
 
     def ask(self):
         with socket.create_connection((HERE, self.port), START) as s:

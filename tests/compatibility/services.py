@@ -185,8 +185,8 @@ DAVLockDB %(path)s/locks/db
         expect("the property", b"a colour" in found, True)
         ask("LOCK", base + "/a", "-d", LOCK, "-H", "Content-Type: application/xml")
         head = (folder / "head").read_text().splitlines()
-        token = [line.split(":", 1)[1].strip() for line in head
-                 if line.lower().startswith("lock-token:")][0]
+        token = next(line.split(":", 1)[1].strip() for line in head
+                     if line.lower().startswith("lock-token:"))
         ask("PUT", base + "/a", "-d", "x", status=(423,))
         # The condition names the resource by its whole address, as many clients do.
         ask("PUT", base + "/a", "-d", "x", "-H", "If: <%s/a> (%s)" % (base, token), status=(204,))

@@ -9,10 +9,10 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from harness import programs  # noqa: E402
-from harness.stage import open_stage  # noqa: E402
-from harness.tunnel import Tunnel, Way  # noqa: E402
-from harness.wait import SANITIZED  # noqa: E402
+from harness import programs
+from harness.stage import open_stage
+from harness.tunnel import Tunnel, Way
+from harness.wait import SANITIZED
 
 # A test that hangs is a failure with a traceback, not a suite that never ends.
 TEST_SECONDS = 120 if SANITIZED else 60

@@ -240,7 +240,7 @@ def test_a_datagram_that_is_refused(tunnel):
 # ---- Certificates and clocks ----
 
 def day(days):
-    return (datetime.datetime.utcnow() + datetime.timedelta(days=days)).strftime("%Y-%m-%d at ")
+    return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)).strftime("%Y-%m-%d at ")
 
 
 def test_a_certificate_that_ended_in_front(tunnel):
@@ -267,7 +267,7 @@ def test_a_clock_that_is_ahead(tunnel):
             answer = b""
             while b"\r\n\r\n" not in answer:
                 answer += sock.recv(4096)
-            then = datetime.datetime.utcnow() - datetime.timedelta(days=4)
+            then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=4)
             line = then.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n").encode()
             conn.send(re.sub(rb"Date: .*?\r\n", line, answer))
             conn.sock.settimeout(None)

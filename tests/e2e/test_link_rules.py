@@ -141,7 +141,7 @@ STREAM_VIOLATIONS = {
     "zero increment": lambda s: frame(WINDOW, s, bytes(4)),
     "increment above 2^31-1": lambda s: frame(WINDOW, s, struct.pack(">I", 2 ** 31)),
     "credit above 2^31-1": lambda s: frame(WINDOW, s, struct.pack(">I", 2 ** 31 - 1)) * 2,
-    "OPEN again": lambda s: open_frame(s),
+    "OPEN again": open_frame,
 }
 
 

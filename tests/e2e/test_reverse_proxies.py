@@ -100,6 +100,7 @@ class Site(Upstream):
                 conn.send(b"HTTP/1.1 100 Continue\r\n\r\n")  # Apache waits for it
             body = conn.read_body(head)
             conn.send(response(json.dumps({"fields": fields, "body": len(body or b"")})))
+        return None
 
     def echo(self, conn, key):
         conn.send(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

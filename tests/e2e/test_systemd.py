@@ -134,7 +134,7 @@ class Journal:
             data = self.ours.recv(65536)
             assert data, self.text
             self.text += data.decode()
-        return [line for line in self.text.splitlines() if text in line][0]
+        return next(line for line in self.text.splitlines() if text in line)
 
     def all_lines(self):
         while data := self.ours.recv(65536):

@@ -201,7 +201,7 @@ def test_visitors_take_turns(tunnel):
     third = service.call("127.0.0.3")
     # It has to stand in the queue before a place gets free.
     quiet_for(0.3, lambda: third.came or service.seen() > 3, "a fourth connection at the upstream")
-    [c for c in greedy if c.came][0].close()
+    next(c for c in greedy if c.came).close()
     third.wait()
     other.close()
     wait_until(lambda: sum(bool(c.came) for c in greedy) == 3, "his next one to be served")

@@ -131,7 +131,7 @@ def test_made_token(tunnel, stage):
 
 def test_print_token(tunnel):
     server = tunnel.server("--print-token", token=None)
-    token = [p for p in server.state.rglob("*token*") if p.is_file()][0].read_text().strip()
+    token = next(p for p in server.state.rglob("*token*") if p.is_file()).read_text().strip()
     server.log_contains(token)
 
 
@@ -139,7 +139,7 @@ def test_made_token_on_a_terminal(tunnel):
     """Standard error is a terminal: the command can be copied as it stands."""
     terminal = tunnel.stage.add(Terminal())
     server = tunnel.server(token=None, stderr=terminal.follower)
-    token = [p for p in server.state.rglob("*token*") if p.is_file()][0].read_text().strip()
+    token = next(p for p in server.state.rglob("*token*") if p.is_file()).read_text().strip()
     terminal.wait_for(token)
 
 

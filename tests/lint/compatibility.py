@@ -9,8 +9,8 @@ import sources
 
 sys.path.insert(0, str(sources.root() / "tests" / "compatibility"))
 
-import installed  # noqa: E402
-import run  # noqa: E402
+import installed
+import run
 
 DOCUMENT = "docs/compatibility.md"
 RESULT = re.compile("(?:http: W; https: W|W|—)".replace("W", "(?:%s)" % "|".join(

@@ -10,7 +10,7 @@ import sources
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from documents import blocks  # noqa: E402
+from documents import blocks
 
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
 # `code` in prose and in tables that is our program's: it begins with an option or with its name.

@@ -117,7 +117,7 @@ def _alternative(name):
 
 
 def _build(subject, issuer, key, signer, names=(), days=30, client=False, ca=False):
-    now = datetime.datetime.utcnow()
+    now = datetime.datetime.now(datetime.UTC)
     begins = now - DAY if days > 0 else now + (days - 10) * DAY
     b = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
          .public_key(key.public_key()).serial_number(x509.random_serial_number())

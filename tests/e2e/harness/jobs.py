@@ -440,7 +440,7 @@ class Smtp(Job):
         while True:
             line = conn.read_until(b"\r\n")
             if line is None:
-                return
+                return None
             verb = line[:4].upper()
             letter.append(line)
             if verb == b"EHLO":

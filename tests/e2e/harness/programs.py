@@ -64,7 +64,7 @@ class Server(Daemon):
         return [(who, int(port)) for who, port in rows]
 
     def port_for(self, who):
-        return [port for w, port in self.ready if w == who][0]
+        return next(port for w, port in self.ready if w == who)
 
     @property
     def port(self):
@@ -79,8 +79,8 @@ class Client(Daemon):
     def __init__(self, stage, remote, upstream, *options, token=TOKEN, name="client", **kwargs):
         self.remote = remote if isinstance(remote, str) else remote.address
         argv = [TUNNEL, "client", "--remote=" + self.remote]
-        for u in [upstream] if isinstance(upstream, str) else upstream:
-            argv.append("--upstream=" + u)
+        upstreams = [upstream] if isinstance(upstream, str) else upstream
+        argv += ["--upstream=" + u for u in upstreams]
         if token:
             argv.append("--token=" + token)
         super().__init__(stage, stage.name(name), argv + list(options), **kwargs)
