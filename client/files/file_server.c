@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/state.h"
 #include "client/files/file_answer.h"
 #include "client/files/file_open.h"
 #include "net/conn.h"
@@ -41,14 +42,15 @@ struct file_conn {
 /* Every legal transition; anything else is a bug of ours. */
 static void file_conn_set_state(struct file_conn *c, enum file_conn_state state)
 {
+	static const char *const names[] = {"head", "answer", "body", "over"};
 	static const uint8_t legal[] = {
 		[FILE_CONN_HEAD] = 1 << FILE_CONN_ANSWER | 1 << FILE_CONN_OVER,
 		[FILE_CONN_ANSWER] = 1 << FILE_CONN_BODY | 1 << FILE_CONN_OVER,
 		[FILE_CONN_BODY] = 1 << FILE_CONN_HEAD | 1 << FILE_CONN_OVER,
 		[FILE_CONN_OVER] = 0,
 	};
-	if (!(legal[c->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"connection to a folder", names, legal};
+	state_step(&table, c->state, state);
 	c->state = state;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/state.h"
 #include "wire/alpn.h"
 #include "wire/frame.h"
 
@@ -22,9 +23,9 @@ void publication_set_state(struct publication *pub, enum publication_state state
 		[PUBLICATION_REFUSED] = 1 << PUBLICATION_IDLE | 1 << PUBLICATION_GRANTED | LEAVING,
 		[PUBLICATION_LEAVING] = 0,
 	};
+	static const struct state_table table = {"publication", names, legal};
 	char place[UPSTREAM_PLACE_SIZE];
-	if (!(legal[pub->state] & 1 << state))
-		abort();
+	state_step(&table, pub->state, state);
 	log_debug("service %u (%s): %s -> %s", pub->number, upstream_place(&pub->upstream, place),
 		names[pub->state], names[state]);
 	pub->state = state;

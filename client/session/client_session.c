@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/state.h"
 #include "crypto/digest.h"
 #include "version.h"
 
@@ -23,8 +24,8 @@ static void client_session_set_state(struct client_session *s, enum client_sessi
 		[CLIENT_SESSION_DRAINING] = 1 << CLIENT_SESSION_OVER,
 		[CLIENT_SESSION_OVER] = 0,
 	};
-	if (!(legal[s->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"session", names, legal};
+	state_step(&table, s->state, state);
 	log_debug("client session: %s -> %s", names[s->state], names[state]);
 	s->state = state;
 }

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/state.h"
 #include "client/upstream/dial_failure.h"
 
 /* Every legal transition; anything else is a bug of ours. */
@@ -24,8 +25,8 @@ static void connector_set_state(struct connector *c, enum connector_state state)
 		[CONNECTOR_TLS] = 1 << CONNECTOR_UPGRADING | 1 << CONNECTOR_IDLE,
 		[CONNECTOR_UPGRADING] = 1 << CONNECTOR_IDLE,
 	};
-	if (!(legal[c->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"connector", names, legal};
+	state_step(&table, c->state, state);
 	log_debug("connector to %s: %s -> %s", c->remote->authority, names[c->state], names[state]);
 	c->state = state;
 }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/state.h"
 #include "crypto/random.h"
 
 static const char *const state_names[] = {"idle", "connecting", "handshaking", "up",
@@ -23,8 +24,8 @@ static void uplink_set_state(struct uplink *u, enum uplink_state state)
 		[UPLINK_BACKOFF] = 1 << UPLINK_CONNECTING | REST,
 		[UPLINK_STOPPED] = 0,
 	};
-	if (!(legal[u->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"uplink", state_names, legal};
+	state_step(&table, u->state, state);
 	log_debug("uplink %u: %s -> %s", u->number, state_names[u->state], state_names[state]);
 	u->state = state;
 	u->ops->changed(u);

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/state.h"
 #include "client/publish/publication_log.h"
 #include "client/upstream/first_answer.h"
 #include "client/upstream/upstream_dial.h"
@@ -52,6 +53,7 @@ static void upstream_conn_reap(struct loop_task *task)
 /* Every legal transition; anything else is a bug of ours. */
 static void upstream_conn_set_state(struct upstream_conn *c, enum upstream_conn_state state)
 {
+	static const char *const names[] = {"queued", "waiting", "dialling", "relaying", "over"};
 	static const uint8_t legal[] = {
 		[UPSTREAM_CONN_QUEUED] = 1 << UPSTREAM_CONN_WAITING | 1 << UPSTREAM_CONN_OVER,
 		[UPSTREAM_CONN_WAITING] = 1 << UPSTREAM_CONN_DIALLING | 1 << UPSTREAM_CONN_OVER,
@@ -59,8 +61,8 @@ static void upstream_conn_set_state(struct upstream_conn *c, enum upstream_conn_
 		[UPSTREAM_CONN_RELAYING] = 1 << UPSTREAM_CONN_OVER,
 		[UPSTREAM_CONN_OVER] = 0,
 	};
-	if (!(legal[c->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"connection to an upstream", names, legal};
+	state_step(&table, c->state, state);
 	c->state = state;
 }
 

@@ -6,11 +6,12 @@
  */
 #include "crypto/handshake.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include <sodium.h>
+
+#include "base/state.h"
 
 #define BLOCK_SIZE 128 /* BLAKE2b's, which HMAC pads its key to (Noise, section 12.8) */
 
@@ -26,7 +27,10 @@ _Static_assert(HANDSHAKE_OVERHEAD == HANDSHAKE_KEY_SIZE + SEAL_TAG_SIZE, "public
 static void enter(struct handshake *hs, enum handshake_state to)
 {
 #define TO(state) (1u << HANDSHAKE_##state)
-	static const unsigned legal[] = {
+	static const char *const names[] = {"none", "to write the first message",
+		"to read the second message", "to read the first message",
+		"to write the second message", "done", "split", "failed"};
+	static const uint8_t legal[] = {
 		[HANDSHAKE_NONE] = TO(WRITE_FIRST) | TO(READ_FIRST),
 		[HANDSHAKE_WRITE_FIRST] = TO(READ_SECOND) | TO(FAILED),
 		[HANDSHAKE_READ_SECOND] = TO(DONE) | TO(FAILED),
@@ -37,7 +41,8 @@ static void enter(struct handshake *hs, enum handshake_state to)
 		[HANDSHAKE_FAILED] = 0,
 	};
 #undef TO
-	assert(legal[hs->state] & (1u << to));
+	static const struct state_table table = {"handshake", names, legal};
+	state_step(&table, hs->state, to);
 	hs->state = to;
 	if (to == HANDSHAKE_SPLIT || to == HANDSHAKE_FAILED)
 		sodium_memzero(&hs->secrets, sizeof(hs->secrets));

@@ -1,8 +1,8 @@
 /* The states of a link, and how it ends. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "base/state.h"
 #include "link/link_internal.h"
 
 static const char *const state_names[] = {"waiting for the hello", "deriving the key",
@@ -24,8 +24,8 @@ void link_set_state(struct link *l, enum link_state state)
 		[LINK_UP] = 1 << LINK_CLOSED,
 		[LINK_CLOSED] = 0,
 	};
-	if (!(legal[l->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"link", state_names, legal};
+	state_step(&table, l->state, state);
 	l->state = state;
 }
 

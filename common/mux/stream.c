@@ -1,5 +1,5 @@
-#include <stdlib.h>
 
+#include "base/state.h"
 #include "mux/mux_internal.h"
 
 static const char *const state_names[] = {"idle", "open", "half-closed (local)",
@@ -40,8 +40,8 @@ void stream_set_state(struct stream *s, enum stream_state state)
 		[STREAM_HALF_REMOTE] = 1 << STREAM_CLOSED,
 		[STREAM_CLOSED] = 0,
 	};
-	if (!(legal[s->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"stream", state_names, legal};
+	state_step(&table, s->state, state);
 	s->state = state;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/state.h"
 #include "net/socket.h"
 #include "tls/tls.h"
 #include "server/tcp/tcp_conn.h"
@@ -20,13 +21,14 @@ static const uint8_t not_tls[] = {21, 3, 3, 0, 2, 2, 50};
 
 static void preread_set_state(struct preread *p, enum preread_state state)
 {
+	static const char *const names[] = {"arriving", "securing", "gone"};
 	static const uint8_t legal[] = {
 		[PREREAD_ARRIVING] = 1 << PREREAD_SECURING | 1 << PREREAD_GONE,
 		[PREREAD_SECURING] = 1 << PREREAD_GONE,
 		[PREREAD_GONE] = 0,
 	};
-	if (!(legal[p->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"accepted connection", names, legal};
+	state_step(&table, p->state, state);
 	p->state = state;
 }
 

@@ -4,10 +4,13 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/state.h"
 #include "server/route/routing.h"
 
 void h1_conn_set_state(struct h1_conn *c, enum h1_conn_state state)
 {
+	static const char *const names[] = {"idle", "head", "waiting", "moving", "exchange", "rest",
+		"linger", "closed"};
 	static const uint8_t legal[] = {
 		[H1_CONN_IDLE] = 1 << H1_CONN_HEAD | 1 << H1_CONN_EXCHANGE | 1 << H1_CONN_LINGER |
 				 1 << H1_CONN_CLOSED,
@@ -22,8 +25,8 @@ void h1_conn_set_state(struct h1_conn *c, enum h1_conn_state state)
 		[H1_CONN_LINGER] = 1 << H1_CONN_CLOSED,
 		[H1_CONN_CLOSED] = 0,
 	};
-	if (!(legal[c->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"HTTP connection", names, legal};
+	state_step(&table, c->state, state);
 	c->state = state;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/state.h"
 #include "tls/tls.h"
 #include "server/link/link_accept.h"
 #include "server/link/link_worker.h"
@@ -67,8 +68,8 @@ static void server_link_set_state(struct server_link *l, enum server_link_state 
 		[SERVER_LINK_CLOSED] = 0,
 	};
 	static const char *const names[] = {"handshaking", "established", "draining", "closed"};
-	if (!(legal[l->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"link", names, legal};
+	state_step(&table, l->state, state);
 	if (l->state == SERVER_LINK_HANDSHAKING) {
 		half_open_leave(&server_link_node(l)->half_open, l->slot);
 		l->slot = NULL;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/state.h"
 #include "net/socket.h"
 #include "tls/tls.h"
 #include "server/base/access_log.h"
@@ -17,6 +18,7 @@ static void tcp_conn_find(struct tcp_conn *c);
 
 static void tcp_conn_set_state(struct tcp_conn *c, enum tcp_conn_state state)
 {
+	static const char *const names[] = {"arriving", "waiting", "moving", "open", "closed"};
 	static const uint8_t legal[] = {
 		[TCP_CONN_ARRIVING] = 1 << TCP_CONN_WAITING | 1 << TCP_CONN_MOVING |
 				      1 << TCP_CONN_OPEN | 1 << TCP_CONN_CLOSED,
@@ -26,8 +28,8 @@ static void tcp_conn_set_state(struct tcp_conn *c, enum tcp_conn_state state)
 		[TCP_CONN_OPEN] = 1 << TCP_CONN_CLOSED,
 		[TCP_CONN_CLOSED] = 0,
 	};
-	if (!(legal[c->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"TCP connection", names, legal};
+	state_step(&table, c->state, state);
 	c->state = state;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/state.h"
 #include "server/udp/udp_flow.h"
 #include "server/udp/udp_worker.h"
 #include "server/base/worker.h"
@@ -21,14 +22,15 @@ struct carried {
 
 static void udp_port_set_state(struct udp_port *p, enum udp_port_state state)
 {
+	static const char *const names[] = {"moving", "open", "leaving", "closed"};
 	static const uint8_t legal[] = {
 		[UDP_PORT_MOVING] = 1 << UDP_PORT_OPEN | 1 << UDP_PORT_CLOSED,
 		[UDP_PORT_OPEN] = 1 << UDP_PORT_LEAVING | 1 << UDP_PORT_CLOSED,
 		[UDP_PORT_LEAVING] = 1 << UDP_PORT_MOVING | 1 << UDP_PORT_CLOSED,
 		[UDP_PORT_CLOSED] = 0,
 	};
-	if (!(legal[p->state] & 1 << state))
-		abort();
+	static const struct state_table table = {"UDP port", names, legal};
+	state_step(&table, p->state, state);
 	p->state = state;
 }
 
