@@ -10,14 +10,11 @@ import websockets
 from harness import wire
 from harness.upstream import always, fields_of, response
 from harness.wait import at_once, wait_until
+from harness.websocket_server import WebSocketServer
 
 
 def test_websocket_through_the_tunnel(tunnel):
     """Python's websockets on both ends: texts, binary, large, fragments, pings, close codes."""
-    loop = asyncio.new_event_loop()
-    started = threading.Event()
-    box = {}
-
     async def handler(ws):
         async for message in ws:
             if message == "bye":
@@ -25,18 +22,9 @@ def test_websocket_through_the_tunnel(tunnel):
                 return
             await ws.send(message)
 
-    async def serve():
-        box["server"] = await websockets.serve(handler, "127.0.0.1", 0, max_size=None)
-        box["port"] = box["server"].sockets[0].getsockname()[1]
-        started.set()
-
-    thread = threading.Thread(target=lambda: (loop.run_until_complete(serve()), loop.run_forever()))
-    thread.daemon = True
-    thread.start()
-    assert started.wait(10)
-
+    upstream = tunnel.stage.add(WebSocketServer(handler))
     server = tunnel.server()
-    tunnel.client(server, "http://127.0.0.1:%d" % box["port"])
+    tunnel.client(server, "http://127.0.0.1:%d" % upstream.port)
 
     async def talk():
         async with websockets.connect("ws://%s/chat" % server.address, max_size=None,
@@ -55,7 +43,6 @@ def test_websocket_through_the_tunnel(tunnel):
             assert e.value.code == 4321 and e.value.reason == "as asked"
 
     asyncio.run(asyncio.wait_for(talk(), 30))
-    loop.call_soon_threadsafe(loop.stop)
 
 
 def switching(protocol, first=b""):

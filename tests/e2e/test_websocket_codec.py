@@ -10,7 +10,6 @@ import asyncio
 import logging
 import pathlib
 import subprocess
-import threading
 
 import pytest
 import websockets
@@ -20,6 +19,7 @@ from harness.mitm import take_message
 from harness.noise import Link, frame
 from harness.programs import TOKEN
 from harness.visitor import Closed
+from harness.websocket_server import WebSocketServer
 
 
 @pytest.fixture(scope="module")
@@ -216,11 +216,10 @@ def test_python_client(server):
 def test_python_server(tunnel):
     """Our client against Python's websockets: a proxy of messages in front of a real server."""
     server = tunnel.server()
-    box = {}
-    started = threading.Event()
+    chosen = []
 
     async def handler(ws):
-        box["subprotocol"] = ws.subprotocol
+        chosen.append(ws.subprotocol)
         async with websockets.connect("ws://%s/tunnel" % server.address,
                                       subprotocols=["tunnel.v1"], compression=None,
                                       max_size=None, ping_interval=None) as node:
@@ -236,23 +235,13 @@ def test_python_server(tunnel):
             for task in pending:
                 task.cancel()
 
-    loop = asyncio.new_event_loop()
     logging.getLogger("websockets.server").disabled = True  # the client hangs up as it likes
-
-    async def serve():
-        s = await websockets.serve(handler, "127.0.0.1", 0, subprotocols=["tunnel.v1"],
-                                   compression="deflate", max_size=None, ping_interval=0.2)
-        box["port"] = s.sockets[0].getsockname()[1]
-        started.set()
-
-    threading.Thread(target=lambda: (loop.run_until_complete(serve()), loop.run_forever()),
-                     daemon=True).start()
-    assert started.wait(10)
-    tunnel.client("127.0.0.1:%d" % box["port"], tunnel.upstream(b"x" * 500000))
+    between = tunnel.stage.add(WebSocketServer(handler, subprotocols=["tunnel.v1"],
+                                               compression="deflate", ping_interval=0.2))
+    tunnel.client("127.0.0.1:%d" % between.port, tunnel.upstream(b"x" * 500000))
     for _ in range(3):
         assert tunnel.visitor(server).get().body == b"x" * 500000
-    assert box["subprotocol"] == "tunnel.v1"
-    loop.call_soon_threadsafe(loop.stop)
+    assert chosen == ["tunnel.v1"]
 
 
 def lws_peer(*args):

@@ -11,6 +11,8 @@ noise           the handshake and the frames, written a second time from docs/pr
                 client
 exit_node       the server's end of a link, as hostile
 wire            WebSocket frames by hand
+websocket_server
+                one of Python's websockets
 proxy_protocol  its headers, written and read
 public          free ports, and the public ports of services
 udp             UDP upstreams and visitors
