@@ -95,6 +95,11 @@ def first_page():
     words = len(PAGE.match(text).group(1).split())
     if words > PAGE_WORDS:
         yield "docs/architecture.md: page 1 has %d words, above %d" % (words, PAGE_WORDS)
+    page = PAGE.match(text).group(1)
+    for side in "server", "client", "common":
+        for folder in (sources.root() / side).iterdir():
+            if folder.is_dir() and not re.search(r"^ +.*\b%s/ " % folder.name, page, re.M):
+                yield "docs/architecture.md: the tree of page 1 lacks %s/%s" % (side, folder.name)
     rows = [row for row in GLOSSARY.search(text).group(1).splitlines() if row.startswith("|")][2:]
     glossed = sum(len(row.split("|")[1].split(",")) for row in rows)
     if glossed > GLOSSARY_WORDS:
