@@ -269,7 +269,8 @@ static const struct option_row rows[] = {
 		.default_text = "1",
 		.min = 1,
 		.max = LINKS_MAX,
-		.help = "Number of connections to the exit node: more help on paths that lose "
+		.help = "Number of connections to the exit node: more than one helps on paths that "
+			"lose "
 			"packets",
 		.offset = AT(links)},
 
