@@ -26,7 +26,7 @@ struct request {
 	char **argv;
 };
 
-struct verdict {
+struct candidate {
 	const struct launch *side;
 	void *opts;
 	struct config *config;
@@ -35,7 +35,7 @@ struct verdict {
 	struct error note; /* of the token; "": none */
 };
 
-/* What the options name and a start would fail by. */
+/* Sentences about files that the options name and that a start could not use. */
 struct findings {
 	char **v;
 	size_t n;
@@ -51,104 +51,104 @@ static void found(void *arg, const char *sentence)
 		v[f->n++] = copy;
 }
 
-/* ---- Judging ---- */
+/* ---- Checking ---- */
 
-static int load(struct verdict *j, const struct request *q)
+static int load(struct candidate *c, const struct request *q)
 {
 	if (!q->side)
-		return config_load_file(j->config, q->path, &j->unknown, &j->err);
-	int r = config_load(j->config, q->argc, q->argv, &j->err);
-	return r == CONFIG_HELP ? error_set(&j->err, -1, "the command line asks for help") : r;
+		return config_load_file(c->config, q->path, &c->unknown, &c->err);
+	int r = config_load(c->config, q->argc, q->argv, &c->err);
+	return r == CONFIG_HELP ? error_set(&c->err, -1, "the command line asks for help") : r;
 }
 
 /*
  * systemd hides a unit's credentials from its ExecReload=. The service has read that one at its start, and
  * it stays what it is until the next.
  */
-static int find_token(struct verdict *j)
+static int find_token(struct candidate *c)
 {
-	struct launch_fields f = j->side->fields(j->opts);
-	int r = launch_find_token(j->side, j->opts, &j->note, &j->err);
+	struct launch_fields f = c->side->fields(c->opts);
+	int r = launch_find_token(c->side, c->opts, &c->note, &c->err);
 	if (r != -EACCES || *f.token_from)
 		return r;
-	j->note = j->err;
+	c->note = c->err;
 	return 0;
 }
 
-static void check(struct verdict *j, const struct request *q)
+static void check(struct candidate *c, const struct request *q)
 {
-	error_set(&j->err, 0, "no memory");
-	j->opts = calloc(1, j->side->size);
-	j->config = j->opts ? config_new(j->side->table, j->opts) : NULL;
-	if (!j->config)
+	error_set(&c->err, 0, "no memory");
+	c->opts = calloc(1, c->side->size);
+	c->config = c->opts ? config_new(c->side->table, c->opts) : NULL;
+	if (!c->config)
 		return;
-	int r = load(j, q);
+	int r = load(c, q);
 	if (!r)
-		r = j->side->check(j->opts, &j->err);
+		r = c->side->check(c->opts, &c->err);
 	if (!r && q->side)
-		r = find_token(j);
+		r = find_token(c);
 	if (!r)
-		j->err.text[0] = 0;
+		c->err.text[0] = 0;
 }
 
-static void verdict_deinit(struct verdict *j)
+static void candidate_deinit(struct candidate *c)
 {
-	if (j->config)
-		j->side->deinit(j->opts);
-	config_free(j->config);
-	free(j->opts);
+	if (c->config)
+		c->side->deinit(c->opts);
+	config_free(c->config);
+	free(c->opts);
 }
 
-/* One that either side could take is told as the first's; it says little anyway. */
-static struct verdict *best_of(struct verdict *v, size_t n)
+/* A file that both sides take is reported as the server's; it says little anyway. */
+static struct candidate *best_of(struct candidate *v, size_t n)
 {
-	struct verdict *best = &v[0];
+	struct candidate *best = &v[0];
 	for (size_t i = 0; i < n; i++) {
-		struct verdict *j = &v[i];
-		bool better = !j->err.text[0] && best->err.text[0];
-		if (better || (j->unknown < best->unknown && best->err.text[0]))
-			best = j;
+		struct candidate *c = &v[i];
+		bool better = !c->err.text[0] && best->err.text[0];
+		if (better || (c->unknown < best->unknown && best->err.text[0]))
+			best = c;
 	}
 	return best;
 }
 
-/* A file alone says nothing of a token that is given otherwise. */
-static void inspect(struct verdict *j, const struct request *q, struct findings *f)
+/* Of a file alone nobody knows whether a token is given elsewhere; one that it names has to be there. */
+static void inspect(struct candidate *c, const struct request *q, struct findings *f)
 {
 	struct error err;
-	struct launch_fields fields = j->side->fields(j->opts);
+	struct launch_fields fields = c->side->fields(c->opts);
 	if (!q->side && *fields.token_from &&
-		launch_find_token(j->side, j->opts, &j->note, &err) < 0)
+		launch_find_token(c->side, c->opts, &c->note, &err) < 0)
 		found(f, err.text);
-	j->side->inspect(j->opts, found, f);
+	c->side->inspect(c->opts, found, f);
 }
 
-/* ---- Saying it ---- */
+/* ---- Printing ---- */
 
 static void print_option(void *arg, const char *text)
 {
 	print_line(stdout, "  ", text);
 }
 
-static void print_valid(const struct verdict *j, const struct request *q, bool either)
+static void print_valid(const struct candidate *c, const struct request *q, bool either)
 {
-	const char *side = either ? "server or client" : j->side->table->command;
+	const char *side = either ? "server or client" : c->side->table->command;
 	if (q->path)
 		printf("%s is a valid %s configuration\n", q->path, side);
 	else
 		printf("this is a valid %s configuration\n", side);
-	config_dump(j->config, true, print_option, NULL);
+	config_dump(c->config, true, print_option, NULL);
 	const char *note;
-	for (size_t i = 0; (note = config_note(j->config, i)); i++)
+	for (size_t i = 0; (note = config_note(c->config, i)); i++)
 		print_line(stdout, "  note: ", note);
-	if (j->note.text[0])
-		print_line(stdout, "  note: ", j->note.text);
-	fflush(stdout); /* before what is said on standard error */
+	if (c->note.text[0])
+		print_line(stdout, "  note: ", c->note.text);
+	fflush(stdout); /* before what goes to standard error */
 }
 
-static int tell(struct verdict *v, size_t n, const struct request *q)
+static int report(struct candidate *v, size_t n, const struct request *q)
 {
-	struct verdict *best = best_of(v, n);
+	struct candidate *best = best_of(v, n);
 	bool either = n > 1;
 	for (size_t i = 0; i < n; i++)
 		either = either && !v[i].err.text[0];
@@ -171,7 +171,7 @@ static int tell(struct verdict *v, size_t n, const struct request *q)
 	return fails ? STATUS_USAGE : STATUS_OK;
 }
 
-/* ---- What is asked ---- */
+/* ---- The command line ---- */
 
 static int usage(FILE *to, int status)
 {
@@ -194,7 +194,7 @@ static const struct launch *side_named(const char *name)
 	return NULL;
 }
 
-/* STATUS_OK, or another after saying why; `q` has no path and no side when help was asked for. */
+/* STATUS_OK, or another after printing why; `q` has no path and no side when help was asked for. */
 static int parse(struct request *q, int argc, char **argv)
 {
 	int i = 1;
@@ -223,12 +223,13 @@ int command_check_config(int argc, char **argv)
 	int status = parse(&q, argc, argv);
 	if (!q.path && !q.side)
 		return status;
-	struct verdict v[] = {{.side = q.side ? q.side : &launch_server}, {.side = &launch_client}};
+	struct candidate v[] = {{.side = q.side ? q.side : &launch_server},
+		{.side = &launch_client}};
 	size_t n = q.side ? 1 : ARRAY_LEN(v);
 	for (size_t i = 0; i < n; i++)
 		check(&v[i], &q);
-	status = tell(v, n, &q);
+	status = report(v, n, &q);
 	for (size_t i = 0; i < n; i++)
-		verdict_deinit(&v[i]);
+		candidate_deinit(&v[i]);
 	return status;
 }

@@ -49,8 +49,9 @@ static int find_token_again(void *arg, void *opts, struct error *err)
 static void warn_about_token(const char *token)
 {
 	if (token && strlen(token) < TOKEN_SHORT)
-		log_warn("the token is only %zu long: whoever records a link can guess it; "
-			 "take at least %d",
+		log_warn("the token has only %zu characters: anyone who records a link can guess "
+			 "it; "
+			 "use at least %d",
 			strlen(token), TOKEN_SHORT);
 }
 
