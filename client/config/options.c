@@ -7,22 +7,15 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "client/config/habits.h"
+#include "client/config/service_options.h"
 #include "config/shared.h"
 #include "link/upgrade.h"
 #include "tls/tls.h"
-#include "wire/alpn.h"
 
 #define AT(field) offsetof(struct client_options, field)
-#define IN(field) offsetof(struct service_options, field)
 
 /* A guess: eight make up for 1 % of loss, and each takes its share from others on the same path. */
 #define LINKS_MAX 16
-
-/* More than a client has descriptors and a link streams. */
-#define CONNECTIONS_MAX (1 << 20)
-
-/* As many lists of ports as one would type. */
-#define RANGES_MAX 64
 
 static int check_remote(struct str text, struct error *err)
 {
@@ -52,135 +45,6 @@ static int check_pin(struct str text, struct error *err)
 				 STR_ARG(text));
 }
 
-/* A Host field: name or name:port. */
-static int check_host(struct str text, struct error *err)
-{
-	char name[HOSTNAME_SIZE];
-	size_t n;
-	uint16_t port;
-	int r = hostname_with_port(text, name, &n, &port);
-	return r ? error_set(err, -EINVAL, "\"%.*s\" %s: write HOST or HOST:PORT", STR_ARG(text),
-			   hostname_error_text(r))
-		 : 0;
-}
-
-static int check_alpn(struct str text, struct error *err)
-{
-	return alpn_is_list(text)
-		       ? 0
-		       : error_set(err, -EINVAL,
-				 "\"%.*s\" is no name of a protocol: those have visible characters "
-				 "alone, such as h2",
-				 STR_ARG(text));
-}
-
-static const char *const half_closed_words[] = {"abort", "keep", NULL}; /* bool */
-static const char *const proxy_versions[] = {"off", "v1", "v2", NULL};  /* enum upstream_proxy */
-
-/* One service: what stands behind its --upstream. */
-static const struct option_row service_rows[] = {
-	{.name = "upstream",
-		.letter = 'u',
-		.type = OPTION_STRING,
-		.metavar = "[KEY=]URL,...",
-		.env = "TUNNEL_UPSTREAM",
-		.help = "What to publish: a URL for every host, HOST=URL for one, *.HOST=URL for "
-			"its subdomains, PORT=URL for a public port; http, https, tcp, udp, "
-			"tls+tcp, sni+tcp, unix, or file for a folder",
-		.brief = "What to publish: URL for every host, HOST=URL for one, "
-			 "PORT=tcp://HOST:PORT for a public port",
-		.offset = IN(upstream)},
-	{.name = "port",
-		.type = OPTION_RANGES,
-		.max = RANGES_MAX,
-		.help = "The public port of the --upstream before it; 0 for any",
-		.brief = "Public port of the --upstream before it; 0: any",
-		.section = "Of the --upstream before it",
-		.offset = IN(port)},
-	{.name = "proxy-protocol",
-		.type = OPTION_ENUM,
-		.default_text = "off",
-		.metavar = "VERSION",
-		.values = proxy_versions,
-		.help = "Tell the --upstream before it each visitor's address in a PROXY header",
-		.offset = IN(proxy_protocol)},
-	{.name = "half-closed-requests",
-		.type = OPTION_ENUM,
-		.default_text = "abort",
-		.metavar = "abort|keep",
-		.values = half_closed_words,
-		.help = "Whether a request of the --upstream before it is aborted or kept if its "
-			"visitor shuts down its sending side",
-		.offset = IN(half_closed)},
-	{.name = "alpn",
-		.type = OPTION_LIST,
-		.metavar = "NAME,...",
-		.check = check_alpn,
-		.help = "The protocols that the tls+tcp --upstream before it speaks behind TLS, in "
-			"order of preference: h2,http/1.1",
-		.offset = IN(alpn)},
-	{.name = "listing",
-		.aliases = "allow-browsing",
-		.type = OPTION_FLAG,
-		.default_text = "false",
-		.help = "List the directories without an index.html in the folder (file://) of the "
-			"--upstream before it",
-		.offset = IN(listing)},
-	{.name = "upstream-insecure",
-		.key = "insecure",
-		.type = OPTION_FLAG,
-		.default_text = "false",
-		.help = "Do not verify the certificate of the https --upstream before it",
-		.offset = IN(insecure)},
-	{.name = "upstream-ca",
-		.key = "ca",
-		.type = OPTION_STRING,
-		.metavar = "FILE",
-		.help = "Verify the https --upstream before it by these CAs instead of the "
-			"system's",
-		.offset = IN(ca)},
-	{.name = "upstream-host",
-		.key = "host",
-		.type = OPTION_STRING,
-		.metavar = "HOST[:PORT]",
-		.check = check_host,
-		.help = "The Host that is sent to the --upstream before it, and for https the name "
-			"that its certificate must have",
-		.offset = IN(host)},
-	{.name = "upstream-host-only",
-		.key = "host-only",
-		.type = OPTION_FLAG,
-		.default_text = "false",
-		.help = "Rewrite only Host for the --upstream before it, and not Origin, Referer, "
-			"Location, Content-Location and the Domain of Set-Cookie",
-		.offset = IN(host_only)},
-	{.name = "tcp-idle",
-		.type = OPTION_STRING,
-		.metavar = "TIME",
-		.help = "How long a TCP connection of the --upstream before it may carry nothing, "
-			"0 for no limit; default: 4h",
-		.offset = IN(tcp_idle)},
-	{.name = "max-connections",
-		.type = OPTION_NUMBER,
-		.default_text = "0",
-		.max = CONNECTIONS_MAX,
-		.help = "Concurrent connections to the TCP --upstream before it, 0 for no limit; "
-			"further visitors wait",
-		.offset = IN(max_connections)},
-	{.name = "max-connections-per-visitor",
-		.type = OPTION_NUMBER,
-		.default_text = "0",
-		.max = CONNECTIONS_MAX,
-		.help = "Concurrent connections of one visitor's address to the TCP --upstream "
-			"before it",
-		.offset = IN(max_connections_per_visitor)},
-};
-
-static const struct option_table service_table = {
-	.rows = service_rows,
-	.n = ARRAY_LEN(service_rows),
-};
-
 static const struct option_row rows[] = {
 	{.name = "remote",
 		.letter = 'r',
@@ -197,7 +61,7 @@ static const struct option_row rows[] = {
 		.offset = AT(remote)},
 	{.name = "services",
 		.type = OPTION_GROUP,
-		.group = &service_table,
+		.group = &service_option_table,
 		.element = sizeof(struct service_options),
 		.help = "What to publish",
 		.required = true,
@@ -215,7 +79,7 @@ static const struct option_row rows[] = {
 	{.name = "ports",
 		.type = OPTION_RANGES,
 		.min = 1,
-		.max = RANGES_MAX,
+		.max = SERVICE_RANGES_MAX,
 		.help = "TCP ports to publish of an --upstream that is only a host",
 		.section = "More to publish",
 		.offset = AT(ports)},

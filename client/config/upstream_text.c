@@ -15,19 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/macros.h"
-
-struct typed {
-	struct str key, text;
-	enum upstream_form form;
-};
-
-static const char *const form_names[] = {
-	[UPSTREAM_FORM_NONE] = "client",
-	[UPSTREAM_FORM_HTTP] = "http",
-	[UPSTREAM_FORM_TCP] = "tcp",
-	[UPSTREAM_FORM_UDP] = "udp",
-	[UPSTREAM_FORM_TLS] = "tls",
-};
+#include "client/config/upstream_scheme.h"
 
 /* What is put before a text without a scheme. */
 static const char *const form_schemes[] = {
@@ -38,35 +26,16 @@ static const char *const form_schemes[] = {
 	[UPSTREAM_FORM_TLS] = "sni+tcp",
 };
 
-const char *upstream_form_name(enum upstream_form form)
-{
-	return form_names[form];
-}
-
 static int no_memory(struct error *err)
 {
 	return error_set(err, -ENOMEM, "no memory");
-}
-
-static bool begins(struct str text, const char *with)
-{
-	size_t n = strlen(with);
-	return text.n >= n && memcmp(text.p, with, n) == 0;
-}
-
-static bool is_digits(struct str text)
-{
-	for (size_t i = 0; i < text.n; i++)
-		if (!isdigit((unsigned char)text.p[i]))
-			return false;
-	return text.n > 0;
 }
 
 /* ---- A path ---- */
 
 static bool is_path(struct str text)
 {
-	return begins(text, "/") || begins(text, "./") || begins(text, "../") ||
+	return str_begins(text, "/") || str_begins(text, "./") || str_begins(text, "../") ||
 	       str_eq(text, STR(".")) || str_eq(text, STR(".."));
 }
 
@@ -74,12 +43,12 @@ static bool is_path(struct str text)
 static int absolute(struct str path, char out[PATH_MAX], struct error *err)
 {
 	char dir[PATH_MAX] = "";
-	bool relative = !begins(path, "/");
+	bool relative = !str_begins(path, "/");
 	if (relative && !getcwd(dir, sizeof dir))
 		return error_set(err, -EINVAL,
 			"\"%.*s\" is a path from the current directory, which has no name: %m",
 			STR_ARG(path));
-	if (begins(path, "./") || str_eq(path, STR(".")))
+	if (str_begins(path, "./") || str_eq(path, STR(".")))
 		path = (struct str){path.p + MIN(2, path.n), path.n - MIN(2, path.n)};
 	int n = snprintf(out, PATH_MAX, "%s%s%.*s", dir, relative && path.n ? "/" : "",
 		STR_ARG(path));
@@ -110,20 +79,20 @@ static bool is_folder_url(struct str text)
 	return text.n > 5 && strncasecmp(text.p, "file:", 5) == 0;
 }
 
-static int refuse_folder(const struct typed *t, struct error *err)
+static int refuse_folder(const struct typed_upstream *t, struct error *err)
 {
 	return error_set(err, -EINVAL, "\"%.*s\" is a folder, which tunnel http publishes",
 		STR_ARG(t->text));
 }
 
-static int refuse_socket(const struct typed *t, struct error *err)
+static int refuse_socket(const struct typed_upstream *t, struct error *err)
 {
 	return error_set(err, -EINVAL,
 		"\"%.*s\" is a Unix socket, which tunnel http publishes, or tunnel tcp",
 		STR_ARG(t->text));
 }
 
-static int read_path(const struct typed *t, char **url_out, struct error *err)
+static int read_path(const struct typed_upstream *t, char **url_out, struct error *err)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -150,25 +119,25 @@ static int read_path(const struct typed *t, char **url_out, struct error *err)
 /* ---- A port alone ---- */
 
 /* "3000", ":3000"; where there are ranges, "7000-7010". */
-static bool is_port(const struct typed *t)
+static bool is_port(const struct typed_upstream *t)
 {
 	struct str port = t->text;
-	if (begins(port, ":"))
+	if (str_begins(port, ":"))
 		port = (struct str){port.p + 1, port.n - 1};
 	bool ranges = t->form == UPSTREAM_FORM_TCP || t->form == UPSTREAM_FORM_UDP;
 	const char *dash = ranges && port.n ? memchr(port.p, '-', port.n) : NULL;
 	struct str first = {port.p, dash ? (size_t)(dash - port.p) : port.n};
 	struct str last = dash ? (struct str){dash + 1, port.n - first.n - 1} : first;
-	return is_digits(first) && is_digits(last);
+	return str_is_digits(first) && str_is_digits(last);
 }
 
-static int read_port(const struct typed *t, char **url_out, struct error *err)
+static int read_port(const struct typed_upstream *t, char **url_out, struct error *err)
 {
 	struct str port = t->text;
-	if (begins(port, ":"))
+	if (str_begins(port, ":"))
 		port = (struct str){port.p + 1, port.n - 1};
 	uint16_t number;
-	if (is_digits(port) && !hostname_port(port, &number))
+	if (str_is_digits(port) && !hostname_port(port, &number))
 		return error_set(err, -EINVAL,
 			"\"%.*s\" is no port of this machine: those are 1 to 65535",
 			STR_ARG(t->text));
@@ -182,11 +151,11 @@ static int read_port(const struct typed *t, char **url_out, struct error *err)
 #define FORWARD_FIELDS 4 /* [BIND:]PORT:HOST:PORT */
 
 /* "[R:][BIND:]PORT:HOST:PORT[/udp]" and "PORT:PORT" are refused with what they are here. */
-static int check_forward(const struct typed *t, struct error *err)
+static int check_forward(const struct typed_upstream *t, struct error *err)
 {
 	struct str text = t->text, field[FORWARD_FIELDS];
 	const char *kind = "tcp";
-	if (begins(text, "R:"))
+	if (str_begins(text, "R:"))
 		text = (struct str){text.p + 2, text.n - 2};
 	const char *slash = text.n ? memchr(text.p, '/', text.n) : NULL;
 	struct str suffix =
@@ -204,7 +173,7 @@ static int check_forward(const struct typed *t, struct error *err)
 		field[n] = (struct str){from, (size_t)((colon ? colon : end) - from)};
 		from += field[n].n + 1;
 	}
-	if (text.p != t->text.p && n == 1 && !is_digits(field[0]))
+	if (text.p != t->text.p && n == 1 && !str_is_digits(field[0]))
 		return error_set(err, -EINVAL,
 			"\"%.*s\" is chisel's, and there is no such service here: what is "
 			"published "
@@ -212,7 +181,7 @@ static int check_forward(const struct typed *t, struct error *err)
 			STR_ARG(t->text));
 	bool reversed = text.p != t->text.p;
 	struct str public = field[n <= 2 ? 0 : n - 3], port = field[n - 1];
-	if ((n < 2 && !reversed) || !is_digits(public) || !is_digits(port))
+	if ((n < 2 && !reversed) || !str_is_digits(public) || !str_is_digits(port))
 		return 0;
 	struct str host = n <= 2 ? STR("127.0.0.1") : field[n - 2];
 	return error_set(err, -EINVAL,
@@ -222,108 +191,10 @@ static int check_forward(const struct typed *t, struct error *err)
 		STR_ARG(public), STR_ARG(host), STR_ARG(port));
 }
 
-/* ---- Schemes ---- */
-
-static const struct {
-	const char *name;
-	unsigned forms; /* 1 << enum upstream_form that take it; 0: nothing does, see the hint */
-	const char *hint;
-} schemes[] = {
-#define FORM(name) (1u << UPSTREAM_FORM_##name)
-	{"http", FORM(NONE) | FORM(HTTP), "tunnel http"},
-	{"https", FORM(NONE) | FORM(HTTP), "tunnel http"},
-	{"tcp", FORM(NONE) | FORM(TCP), "tunnel tcp"},
-	{"udp", FORM(NONE) | FORM(UDP), "tunnel udp"},
-	{"tls+tcp", FORM(NONE) | FORM(TCP) | FORM(TLS), "tunnel tcp or tunnel tls"},
-	{"sni+tcp", FORM(NONE) | FORM(TLS), "tunnel tls"},
-	{"tls", 0,
-		"write sni+tcp:// to have TLS passed on by its name, or tls+tcp:// to have the "
-		"exit node end it"},
-	{"ssl", 0,
-		"write sni+tcp:// to have TLS passed on by its name, or tls+tcp:// to have the "
-		"exit node end it"},
-	{"ws", 0, "write http://, which carries WebSockets too"},
-	{"wss", 0, "write https://, which carries WebSockets too"},
-	{"h2c", 0, "HTTP/2 without TLS is carried at a public port: PORT=tcp://HOST:PORT"},
-	{"grpc", 0, "gRPC is carried as HOST=tls+tcp://HOST:PORT with --alpn=h2"},
-	{"ssh", 0, "a service of its own kind is carried at a public port: PORT=tcp://HOST:PORT"},
-	{"rdp", 0, "a service of its own kind is carried at a public port: PORT=tcp://HOST:PORT"},
-	{"redis", 0, "a service of its own kind is carried at a public port: PORT=tcp://HOST:PORT"},
-	{"mysql", 0, "a service of its own kind is carried at a public port: PORT=tcp://HOST:PORT"},
-	{"postgres", 0,
-		"a service of its own kind is carried at a public port: PORT=tcp://HOST:PORT"},
-	{"postgresql", 0,
-		"a service of its own kind is carried at a public port: PORT=tcp://HOST:PORT"},
-#undef FORM
-};
-
-/* The number of the scheme that the text begins with, and what follows its name; -1: none. */
-static int scheme_at(struct str text, struct str *rest_out)
-{
-	int best = -1;
-	for (int i = 0; i < (int)ARRAY_LEN(schemes); i++) {
-		size_t n = strlen(schemes[i].name);
-		if (text.n <= n || strncasecmp(text.p, schemes[i].name, n) != 0 ||
-			!strchr(":/;\\", text.p[n]))
-			continue;
-		*rest_out = (struct str){text.p + n, text.n - n};
-		best = i;
-	}
-	return best;
-}
-
-/* "http//host", "http:/host", "http:host", "http;//host": not a host of that name. */
-static int refuse_mark(const struct typed *t, const char *scheme, struct str rest,
-	struct error *err)
-{
-	size_t skip = 0;
-	while (skip < rest.n && strchr(":/;\\", rest.p[skip]))
-		skip++;
-	struct str host = {rest.p + skip, rest.n - skip};
-	if (!host.n)
-		return error_set(err, -EINVAL, "\"%.*s\" names no host: write %s://HOST:PORT",
-			STR_ARG(t->text), scheme);
-	return error_set(err, -EINVAL, "\"%.*s\" has no \"://\" behind %s: write %.*s%s://%s%.*s",
-		STR_ARG(t->text), scheme, STR_ARG(t->key), scheme,
-		is_digits(host) ? "127.0.0.1:" : "", STR_ARG(host));
-}
-
-/* "http://app.example.org=3000": what leads to an upstream is a host, and has no scheme. */
-static int check_key(const struct typed *t, struct str rest, struct error *err)
-{
-	struct str host = {rest.p + strlen("://"), rest.n - strlen("://")};
-	const char *equals = host.n ? memchr(host.p, '=', host.n) : NULL;
-	size_t n = equals ? (size_t)(equals - host.p) : 0;
-	if (!n || memchr(host.p, '/', n) || memchr(host.p, '?', n))
-		return 0;
-	return error_set(err, -EINVAL,
-		"\"%.*s\": before the '=' stands a host without %.*s://: write %.*s",
-		STR_ARG(t->text), (int)(rest.p - t->text.p), t->text.p, STR_ARG(host));
-}
-
-/* A text with a scheme: 0 when it may have that one. */
-static int check_scheme(const struct typed *t, int scheme, struct str rest, struct error *err)
-{
-	const char *name = schemes[scheme].name;
-	if (!schemes[scheme].forms)
-		return begins(rest, "://")
-			       ? error_set(err, -EINVAL, "\"%.*s\" has the scheme %s: %s",
-					 STR_ARG(t->text), name, schemes[scheme].hint)
-			       : 0;
-	if (!begins(rest, "://"))
-		return refuse_mark(t, name, rest, err);
-	int r = check_key(t, rest, err);
-	if (r || schemes[scheme].forms >> t->form & 1)
-		return r;
-	return error_set(err, -EINVAL, "\"%.*s\" is not for tunnel %s: write %s %.*s%.*s",
-		STR_ARG(t->text), form_names[t->form], schemes[scheme].hint, STR_ARG(t->key),
-		STR_ARG(t->text));
-}
-
 /* ---- All ---- */
 
 /* "dist": a host, unless a file of that name is beside whoever types it. */
-static int check_name(const struct typed *t, struct error *err)
+static int check_name(const struct typed_upstream *t, struct error *err)
 {
 	char name[HOSTNAME_SIZE];
 	struct stat st;
@@ -349,11 +220,11 @@ static bool is_side(struct str text)
 int upstream_text_read(struct str key, struct str typed, enum upstream_form form, char **url_out,
 	struct error *err)
 {
-	const struct typed t = {key, typed, form};
+	const struct typed_upstream t = {key, typed, form};
 	struct str rest = STR_NULL;
 	if (is_path(typed))
 		return read_path(&t, url_out, err);
-	if (begins(typed, "~"))
+	if (str_begins(typed, "~"))
 		return error_set(err, -EINVAL,
 			"\"%.*s\" begins with ~, which the shell replaces only where a word "
 			"begins: "
@@ -365,13 +236,14 @@ int upstream_text_read(struct str key, struct str typed, enum upstream_form form
 		return error_set(err, -EINVAL,
 			"\"%s %.*s\" is inlets-pro's: it is tunnel %.*s here, and what tunnel %s "
 			"takes is a port or HOST:PORT",
-			form_names[form], STR_ARG(typed), STR_ARG(typed), form_names[form]);
+			upstream_form_name(form), STR_ARG(typed), STR_ARG(typed),
+			upstream_form_name(form));
 	if (is_folder_url(typed) && form != UPSTREAM_FORM_NONE && form != UPSTREAM_FORM_HTTP)
 		return refuse_folder(&t, err);
-	int r = 0, scheme = scheme_at(typed, &rest);
+	int r = 0, scheme = upstream_scheme_at(typed, &rest);
 	bool is_unix = typed.n > 5 && strncasecmp(typed.p, "unix:", 5) == 0;
 	if (scheme >= 0)
-		r = check_scheme(&t, scheme, rest, err);
+		r = upstream_scheme_check(&t, scheme, rest, err);
 	else if (!is_unix)
 		r = check_forward(&t, err);
 	/* Of --upstream a host was always meant. */

@@ -11,6 +11,3 @@
  */
 int upstream_text_read(struct str key, struct str typed, enum upstream_form form, char **url_out,
 	struct error *err);
-
-/* "http" of `tunnel http`; "client" of no short form. */
-const char *upstream_form_name(enum upstream_form form);
