@@ -51,7 +51,7 @@ static void client_session_ended(struct client_session *session, enum client_ses
 	}
 }
 
-static void differs(void *arg, const struct reload_difference *d)
+static void on_difference(void *arg, const struct reload_difference *d)
 {
 	if (!d->reloadable)
 		log_warn("--%s changed: that takes effect at the next start", d->name);
@@ -59,11 +59,11 @@ static void differs(void *arg, const struct reload_difference *d)
 		log_debug("%s changed", d->name);
 }
 
-/* Nothing of a reading that is wrong is taken. */
+/* Takes all of the new configuration, or nothing of it when it is wrong. */
 static int client_take(struct client *c, struct publications_change *change, struct error *err)
 {
 	void *read;
-	int r = reloader_load(c->reloader, c->running, differs, c, &read, err);
+	int r = reloader_load(c->reloader, c->running, on_difference, c, &read, err);
 	if (r)
 		return r;
 	const struct client_options *o = read;
@@ -87,7 +87,7 @@ static void client_reload(struct client *c)
 	if (client_take(c, &change, &err)) {
 		log_error("nothing was reloaded: %s", err.text);
 	} else {
-		log_info("reloaded; services added: %zu, removed: %zu, as before: %zu",
+		log_info("reloaded; services added: %zu, removed: %zu, unchanged: %zu",
 			change.added, change.removed, change.kept);
 		client_session_published(&c->session);
 	}
@@ -173,10 +173,12 @@ static void client_deinit(struct client *c)
 static void client_warn(const struct client_options *o)
 {
 	if (o->no_token)
-		log_warn("--no-token: nothing proves who the exit node is, and it takes everybody");
+		log_warn("--no-token: the exit node is not authenticated, and it takes every "
+			 "client");
 	if (o->no_seal)
-		log_warn("--no-seal: with an exit node that says so too, everybody on the way can "
-			 "read and change what is carried");
+		log_warn("--no-seal: if the exit node has it, too, traffic is not encrypted: "
+			 "anyone on "
+			 "the path can read and change it");
 }
 
 int client_run(const struct client_options *opts, struct reloader *r)
@@ -186,8 +188,8 @@ int client_run(const struct client_options *opts, struct reloader *r)
 	if (status == STATUS_OK) {
 		client_warn(opts);
 		client_session_start(&c.session);
-		/* Ready is who tries: the exit node may come up after us, and systemd's start timeout
-		   must not end the one that waits for it. */
+		/* A client that tries is ready: the exit node may come up later, and systemd's start
+		   timeout must not end a client that waits for it. */
 		notify_send("READY=1");
 		if (notify_watchdog_interval())
 			watchdog_fired(&c.watchdog);

@@ -174,7 +174,7 @@ static int cut_short(struct file_conn *c, const char *why)
 	if (!path.n)
 		path = str_from(c->folder->text);
 	if (log_limit_pass(&s->log_cut, loop_now(s->loop), FILE_SERVER_LOG_EVERY, 1, more))
-		log_warn("%.*s %s, so the connection of the visitor who was sent it has ended%s",
+		log_warn("%.*s %s; the connection of the visitor who got it was closed%s",
 			STR_ARG(path), why, more);
 	return -EIO;
 }
@@ -191,10 +191,10 @@ static ssize_t read_chunk(struct file_conn *c)
 			break;
 	}
 	if (n < 0)
-		return cut_short(c, "cannot be read any more");
+		return cut_short(c, "could not be read to its end");
 	/* Two halves of different files would pass for one. */
 	if ((size_t)n < want || (want && (uint64_t)n == a->left && !file_answer_holds(a)))
-		return cut_short(c, "was written to meanwhile");
+		return cut_short(c, "was written to while it was sent");
 	return n;
 }
 

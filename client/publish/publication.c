@@ -240,7 +240,8 @@ static void note_answer(struct publication *pub, const char *text)
 static void publication_part(struct publication *pub)
 {
 	char place[UPSTREAM_PLACE_SIZE];
-	log_info("the exit node is of an older version: it is asked for %s one by one",
+	log_info("the exit node is an older version without port ranges: asking for %s one "
+		 "by one",
 		upstream_place(&pub->upstream, place));
 	pub->apart = (struct publication_apart){.begun = true};
 	publication_set_state(pub, PUBLICATION_IDLE);

@@ -12,9 +12,8 @@ void publication_log_rejected(struct publication *pub, const struct address *vis
 	if (!log_limit_pass(&pub->log_rejected, now, PUBLICATION_LOG_EVERY, 1, more))
 		return;
 	address_format_ip(visitor, peer);
-	log_warn("visitor %s of the upstream %s was turned away: %s; it has %zu connections, and "
-		 "%zu visitors wait (see --max-connections, --max-connections-per-visitor and "
-		 "--tcp-idle)%s",
+	log_warn("rejected visitor %s of the upstream %s: %s; connections: %zu, visitors waiting: "
+		 "%zu (see --max-connections, --max-connections-per-visitor and --tcp-idle)%s",
 		peer, pub->upstream.text, why, pub->connections.inside, pub->connections.waiting,
 		more);
 }
@@ -24,7 +23,8 @@ static const char *advice(const struct publication *pub, enum control_reason rea
 	bool port = pub->upstream.port_given;
 	switch (reason) {
 	case CONTROL_REASON_TAKEN:
-		return port ? "choose another port, or stop who has it; asking again meanwhile"
+		return port ? "choose another port, or stop the client that has it; asking again "
+			      "meanwhile"
 			    : "choose another name, or stop the client that has it; asking again "
 			      "meanwhile";
 	case CONTROL_REASON_DENIED:
@@ -34,7 +34,7 @@ static const char *advice(const struct publication *pub, enum control_reason rea
 	case CONTROL_REASON_INVALID:
 		return port ? "correct the port" : "correct the name in --upstream";
 	case CONTROL_REASON_UNSUPPORTED:
-		return "the exit node may be of an older version";
+		return "the exit node may be an older version";
 	case CONTROL_REASON_LIMIT:
 		return "publish less through one client; asking again meanwhile";
 	case CONTROL_REASON_OTHER:
@@ -51,7 +51,7 @@ void publication_log_answer(struct publication *pub, const char *more)
 		log_info("%s is published at %s%s%s", pub->upstream.text, pub->answer,
 			pub->apart.begun ? ", and the ports of its range as well" : "", more);
 	if (pub->state == PUBLICATION_GRANTED && pub->not_exclusive)
-		log_warn("the exit node is of an older version that does not know --exclusive: "
+		log_warn("the exit node is an older version that does not know --exclusive: "
 			 "others can publish %s as well",
 			upstream_place(&pub->upstream, place));
 	if (pub->state != PUBLICATION_GRANTED)
@@ -101,9 +101,8 @@ void publication_log_overrun(struct publication *pub, uint64_t n, uint64_t now)
 	pub->overrun += n;
 	if (!log_limit_pass(&pub->log_overrun, now, PUBLICATION_LOG_EVERY, 1, more))
 		return;
-	log_warn("%llu datagrams of the upstream %s were lost: they came faster than they were "
-		 "read, for a "
-		 "receive buffer that net.core.rmem_max may limit",
+	log_warn("lost %llu datagrams of the upstream %s: the receive buffer was full; "
+		 "net.core.rmem_max may limit it",
 		(unsigned long long)pub->overrun, pub->upstream.text);
 	pub->overrun = 0;
 }

@@ -344,7 +344,8 @@ static void client_session_settle(struct client_session *s)
 	for (size_t i = 0; i < s->n; i++)
 		streams += uplink_streams(&s->uplinks[i]);
 	if (late && streams)
-		log_warn("streams that did not finish in time: %zu", streams);
+		log_warn("streams that did not finish within --grace, and are closed: %zu",
+			streams);
 	for (size_t i = 0; i < s->n; i++)
 		left |= uplink_finish(&s->uplinks[i], late);
 	if (!left)

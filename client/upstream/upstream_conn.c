@@ -230,7 +230,7 @@ static void upstream_conn_queued_in_vain(struct timeout_queue *queue, struct tim
 static void upstream_conn_displaced(struct fair_queue *q, struct fair_slot *slot)
 {
 	upstream_conn_turn_away(container_of(slot, struct upstream_conn, place),
-		"too many wait, most of them from this address");
+		"the queue is full, mostly of connections from this address");
 }
 
 /* Behind those who came before. 0, or -EBUSY or -ENOMEM. */
@@ -242,8 +242,7 @@ static int upstream_conn_queue(struct upstream_conn *c)
 	publication_count(pub, upstream_conn_placed, upstream_conn_displaced);
 	int r = fair_queue_enter(&pub->connections, &c->place, &visitor, NULL);
 	if (r == -EBUSY)
-		publication_log_rejected(pub, &visitor, "too many wait already",
-			loop_now(all->loop));
+		publication_log_rejected(pub, &visitor, "the queue is full", loop_now(all->loop));
 	if (r < 0)
 		return r;
 	timeout_start(&all->queued, &c->timeout);

@@ -273,7 +273,7 @@ def test_a_file_that_changes_while_it_is_sent(site, change, whole):
     change(path)
     data, complete = finish(v, length)
     assert complete == whole
-    said = "/site/large.bin was written to meanwhile, so the connection of the visitor"
+    said = "/site/large.bin was written to while it was sent; the connection of the visitor"
     if not whole:
         site.client.log_contains(said)
     assert site.client.log().count(said) == (not whole)

@@ -290,7 +290,7 @@ def test_query_of_an_upstream_is_not_shown(tunnel):
     upstream = tunnel.upstream()
     server = tunnel.server()
     client = tunnel.client(server, upstream.url + "/lab?token=services-secret")
-    client.log_contains("the query in the upstream %s/lab?*** is not used" % upstream.url)
+    client.log_contains("the query in the upstream %s/lab?*** is ignored" % upstream.url)
     assert "services-secret" not in server.log()
     # The command line is the first line of a test's log.
     assert client.log().count("services-secret") == client.log().splitlines()[0].count(

@@ -145,7 +145,7 @@ services:
     assert callers[1].end is None
     config.write_text(config.read_text().replace("tcp-idle: 0", "tcp-idle: 1s"))
     client.send_signal(signal.SIGHUP)
-    wait_until(lambda: "reloaded; services added: 0, removed: 0, as before: 2" in client.log(),
+    wait_until(lambda: "reloaded; services added: 0, removed: 0, unchanged: 2" in client.log(),
                "the client to read it again")
     later = Caller(("127.0.0.1", ports[1])).wait()
     assert later.wait_end() == "reset"
@@ -213,8 +213,8 @@ def test_nobody_waits_for_ever(tunnel):
     late = [service.call() for _ in range(3)]
     assert [c.wait_end() for c in late] == ["reset"] * 3
     assert service.seen() == 1
-    service.client.log_contains("was turned away")
-    assert service.client.log().count("was turned away") == 1
+    service.client.log_contains("rejected visitor ")
+    assert service.client.log().count("rejected visitor ") == 1
     service.client.log_contains("--max-connections")
     wait_until(lambda: service.server.log().count("why=busy") == 3, "the access log to say why")
 

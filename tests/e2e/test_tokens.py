@@ -84,7 +84,7 @@ def test_refused_with_a_sentence(tunnel, stage, command, options, word):
 
 def test_short_token_is_warned_about(tunnel):
     server = tunnel.server(token="short")
-    server.log_contains("the token is only 5 long")
+    server.log_contains("the token has only 5 characters")
 
 
 def test_wrong_token_ends_with_status_3(tunnel):
