@@ -164,3 +164,9 @@ const char *control_type_name(enum control_type type);
 const char *control_kind_name(enum control_kind kind);
 const char *control_tls_name(enum control_tls tls);
 const char *control_reason_name(enum control_reason reason);
+
+/* How many ports it asks for, and how many numbers its OPENs have: 1 also without any port. */
+static inline uint32_t control_publish_ports(const struct control *m)
+{
+	return m->publish.ports ? m->publish.ports : 1;
+}

@@ -12,7 +12,7 @@
 #include "server/tcp/tcp_conn.h"
 #include "server/http/h1_conn.h"
 #include "server/base/worker.h"
-#include "server/route/routing.h"
+#include "server/route/balance.h"
 #include "wire/alpn.h"
 
 /* Fatal alerts (RFC 8446, 6.2): unrecognized_name, for TLS that nobody here takes, and decode_error. */
@@ -156,7 +156,7 @@ static const struct service *preread_service(const struct preread *p, struct str
 	if (!port && !w->routing->n_named)
 		return NULL;
 	const struct service *service =
-		routes_service(port ? &w->routing->ports : &w->routing->names,
+		route_service(port ? &w->routing->ports : &w->routing->names,
 			port ? str_from(p->listener.place) : name, loop_now(w->loop));
 	return service && service->kind == CONTROL_TCP ? service : NULL;
 }

@@ -12,7 +12,7 @@
 #include "server/accept/listeners.h"
 #include "server/udp/udp_port.h"
 #include "server/control/session.h"
-#include "server/route/routing.h"
+#include "server/route/balance.h"
 
 /* To a worker that has a link for it, so that most connections never move. */
 static void port_accepted(struct listener *listener, int fd, const struct address *peer)
@@ -22,7 +22,7 @@ static void port_accepted(struct listener *listener, int fd, const struct addres
 	struct worker *home = port->registrar->worker;
 	struct route *route = routes_find(&home->routing->ports, str_from(port->config.place),
 		loop_now(home->loop));
-	struct session_shard *p = route ? service_shard_pick_session(route) : NULL;
+	struct session_shard *p = route ? route_pick_session(route) : NULL;
 	struct listener_config config = port->config;
 	config.port = listener->at;
 	handoff_send(&config, p ? n->workers[session_shard_worker(p)] : home, fd, peer, p);

@@ -9,6 +9,7 @@
 #include "server/control/public_address.h"
 #include "server/control/publish_check.h"
 #include "server/control/sharing.h"
+#include "server/http/stream_pool.h"
 #include "server/route/routing.h"
 
 /* One that has any of these numbers. */
@@ -61,6 +62,7 @@ static void publish_tell_granted(struct session *s, const struct service *servic
 static void withdraw_run(struct broadcast *r, struct worker *w)
 {
 	struct service *service = container_of(r, struct service, broadcast);
+	stream_pool_rest(&service->shards[w->index], NULL);
 	service_shard_close(&service->shards[w->index], w);
 	routing_expire(w->routing);
 }
@@ -268,14 +270,14 @@ void publish_service(struct session *s, struct server_link *l, const struct cont
 		publish_refuse(s, l, m, (enum control_reason)reason, err.text);
 		return;
 	}
-	struct service *old = publish_find(s, number, publish_ports(m));
+	struct service *old = publish_find(s, number, control_publish_ports(m));
 	if (old && publish_repeats(old, m, place)) {
 		old->stale = false;
 		if (old->granted)
 			publish_tell_granted(s, old);
 		return;
 	}
-	for (; old && old->stale; old = publish_find(s, number, publish_ports(m)))
+	for (; old && old->stale; old = publish_find(s, number, control_publish_ports(m)))
 		publish_take_back(old);
 	if (old) {
 		publish_refuse(s, l, m, CONTROL_REASON_INVALID, "this service number is in use");

@@ -9,12 +9,6 @@
 /* For any text of publish_asked(): a name, or a few words and a port. */
 #define PUBLISH_ASKED_SIZE (HOSTNAME_SIZE + 24)
 
-/* How many ports it asks for, and how many numbers its OPENs have: 1 also without any port. */
-static inline uint32_t publish_ports(const struct control *m)
-{
-	return m->publish.ports ? m->publish.ports : 1;
-}
-
 /*
  * PUBLISH_FINE with the canonical name, or "" where a port or nothing was asked for; else the enum
  * control_reason, with a sentence.

@@ -1,5 +1,7 @@
 #include "server/http/stream_pool.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -327,4 +329,30 @@ void pooled_stream_rested(struct timeout_queue *queue, struct timeout *entry)
 	}
 	pooled_stream_unshelve(pooled);
 	pooled_stream_shelve(pooled);
+}
+
+void stream_pool_rest(struct service_shard *shard, const struct server_link *l)
+{
+	list_for_each_safe (it, &shard->streams) {
+		struct pooled_stream *pooled =
+			list_entry(it, struct pooled_stream, of_service_shard);
+		if (!pooled->user && (!l || pooled->server_link == l))
+			pooled_stream_drop(pooled, FRAME_RESET_NONE);
+	}
+}
+
+void service_shard_distrust(struct service_shard *shard)
+{
+	struct service *service = shard->service;
+	if (atomic_exchange_explicit(&service->strict, true, memory_order_relaxed))
+		return;
+	log_warn("%s: the upstream %s sent bytes that no request asked for: its Content-Length is "
+		 "too short, or it answers HEAD with a body; mend it; until the service is "
+		 "published anew, its connections rest for %u ms before another visitor's request "
+		 "goes there",
+		service->place[0] ? service->place : "the catch-all", service->upstream,
+		(unsigned)(POOLED_STREAM_REST_TIME / CLOCK_MS));
+	service_shard_notice(shard,
+		"sent bytes that no request asked for: its Content-Length is too short, or it "
+		"answers HEAD with a body; mend it");
 }

@@ -9,7 +9,7 @@
  */
 #include "mux/stream.h"
 #include "loop/timeouts.h"
-#include "server/route/service.h"
+#include "server/route/balance.h"
 #include "server/link/server_link.h"
 
 /*
@@ -102,3 +102,12 @@ void pooled_stream_fail(struct pooled_stream *pooled, enum frame_reset reason, u
 /* For http_worker::kept and ::surplus, and for http_worker::resting. */
 void pooled_stream_kept_expired(struct timeout_queue *queue, struct timeout *entry);
 void pooled_stream_rested(struct timeout_queue *queue, struct timeout *entry);
+
+/* The streams of a service that carry nothing end: those on that link, which is about to leave; NULL: all. */
+void stream_pool_rest(struct service_shard *shard, const struct server_link *l);
+
+/*
+ * Its upstream sent bytes that no request asked for. From here on, for as long as it is published, no stream
+ * of it changes visitors before it has rested; said in both logs the first time. On the shard's worker.
+ */
+void service_shard_distrust(struct service_shard *shard);

@@ -7,10 +7,8 @@
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "server/http/stream_pool.h"
-#include "server/control/publish_check.h"
-#include "server/control/registrar.h"
 #include "server/base/worker.h"
+#include "server/link/server_link.h"
 #include "server/route/routing.h"
 
 struct service *service_new(struct session_base *s, const struct control *publish)
@@ -21,7 +19,7 @@ struct service *service_new(struct session_base *s, const struct control *publis
 		return NULL;
 	service->session = s;
 	service->number = publish->publish.service;
-	service->n_numbers = publish_ports(publish);
+	service->n_numbers = control_publish_ports(publish);
 	service->kind = publish->publish.kind;
 	service->tls = publish->publish.tls;
 	service->per_visitor = publish->publish.per_visitor;
@@ -65,25 +63,9 @@ void service_release(struct service *service)
 	free(service);
 }
 
-void service_shard_distrust(struct service_shard *shard)
-{
-	struct service *service = shard->service;
-	if (atomic_exchange_explicit(&service->strict, true, memory_order_relaxed))
-		return;
-	log_warn("%s: the upstream %s sent bytes that no request asked for: its Content-Length is "
-		 "too short, or it answers HEAD with a body; mend it; until the service is "
-		 "published anew, its connections rest for %u ms before another visitor's request "
-		 "goes there",
-		service->place[0] ? service->place : "the catch-all", service->upstream,
-		(unsigned)(POOLED_STREAM_REST_TIME / CLOCK_MS));
-	service_shard_notice(shard,
-		"sent bytes that no request asked for: its Content-Length is too short, or it "
-		"answers HEAD with a body; mend it");
-}
-
 void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
 {
-	struct server_link *l = service_shard_link(shard);
+	struct server_link *l = server_link_pick(shard->session_shard);
 	char more[LOG_LIMIT_MORE], text[CONTROL_TEXT / 2], sentence[CONTROL_TEXT + 1];
 	if (!l || !log_limit_pass(&shard->notices, loop_now(l->worker->loop), SERVICE_NOTICE_EVERY,
 			  1, more))
@@ -120,7 +102,6 @@ void service_shard_close(struct service_shard *shard, struct worker *w)
 	w->routing->n_named -= shard->named;
 	shard->named = false;
 	routes_release(service_shard_routes(shard, w), &shard->entry, shard->service->at);
-	service_shard_rest(shard, NULL);
 	if (list_empty(&shard->streams) && !shard->outstanding)
 		return;
 	shard->gone = true;
@@ -133,100 +114,9 @@ void service_shard_emptied(struct service_shard *shard)
 	service_release(shard->service);
 }
 
-const struct service *routes_service(const struct routes *r, struct str name, uint64_t now)
-{
-	const struct route *route = routes_find(r, name, now);
-	if (!route || list_empty(&route->entries))
-		return NULL;
-	return service_shard_of(route->entries.next)->service;
-}
-
-bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls)
-{
-	if (list_empty(&route->entries))
-		return true;
-	const struct service *service = service_shard_of(route->entries.next)->service;
-	return service->kind == kind && service->tls == tls;
-}
-
-static bool service_shard_fails(const struct service_shard *shard, uint64_t now)
+bool service_shard_fails(const struct service_shard *shard, uint64_t now)
 {
 	return atomic_load_explicit(&shard->failing_until, memory_order_relaxed) > now;
-}
-
-struct server_link *service_shard_link(const struct service_shard *shard)
-{
-	return server_link_pick(shard->session_shard);
-}
-
-struct session_shard *service_shard_pick_session(const struct route *route)
-{
-	struct session_shard *best = NULL;
-	list_for_each (it, &route->entries) {
-		struct session_shard *shard =
-			session_base_pick(service_shard_of(it)->service->session, -1);
-		if (shard && (!best || session_shard_better(shard, best)))
-			best = shard;
-	}
-	return best;
-}
-
-/*
- * A connection that moves costs about as much as a small request, so one goes only where there is far
- * less to do. Two that share a worker part that way, and then stay.
- */
-static bool service_shard_crowded(const struct service_shard *shard, unsigned elsewhere)
-{
-	return shard->outstanding > 2 * elsewhere + 1;
-}
-
-struct pick service_shard_pick(struct worker *w, const struct route *route,
-	const struct service_shard *but, bool settled)
-{
-	uint64_t now = loop_now(w->loop);
-	struct service_shard *here = NULL, *failing = NULL;
-	int there = -1, failing_there = -1;
-	unsigned load = 0;
-	list_for_each (it, &route->entries) {
-		struct service_shard *shard = service_shard_of(it);
-		if (shard == but)
-			continue;
-		const struct server_link *l = service_shard_link(shard);
-		if (l) {
-			bool last = service_shard_fails(shard, now) || server_link_silent(l);
-			struct service_shard **rank = last ? &failing : &here;
-			if (!*rank || shard->outstanding < (*rank)->outstanding)
-				*rank = shard;
-		}
-		const struct session_shard *other =
-			session_base_pick(shard->service->session, (int)w->index);
-		if (!other)
-			continue;
-		int at = (int)session_shard_worker(other);
-		unsigned other_load = session_shard_load(other);
-		if (service_shard_fails(&shard->service->shards[at], now) ||
-			session_shard_silent(other)) {
-			failing_there = at;
-		} else if (there < 0 || other_load < load) {
-			there = at;
-			load = other_load;
-		}
-	}
-	if (there >= 0 && (!here || (!settled && service_shard_crowded(here, load))))
-		return (struct pick){.worker = there};
-	if (here)
-		return (struct pick){.shard = here, .worker = -1};
-	return (struct pick){failing, failing ? -1 : failing_there, .last = true};
-}
-
-void service_shard_rest(struct service_shard *shard, const struct server_link *l)
-{
-	list_for_each_safe (it, &shard->streams) {
-		struct pooled_stream *pooled =
-			list_entry(it, struct pooled_stream, of_service_shard);
-		if (!pooled->user && (!l || pooled->server_link == l))
-			pooled_stream_drop(pooled, FRAME_RESET_NONE);
-	}
 }
 
 void service_shard_failed(struct service_shard *shard, uint64_t now)

@@ -93,11 +93,7 @@ struct service *service_new(struct session_base *s, const struct control *publis
 /* Gives up one hold; frees it with the last. */
 void service_release(struct service *service);
 
-/*
- * Its upstream sent bytes that no request asked for. From here on, for as long as it is published, no stream
- * of it changes visitors before it has rested; said in both logs the first time. On the shard's worker.
- */
-void service_shard_distrust(struct service_shard *shard);
+/* Its upstream sent bytes that no request asked for, so its streams rest between two visitors (rule 33). */
 static inline bool service_strict(const struct service *s)
 {
 	return atomic_load_explicit(&s->strict, memory_order_relaxed);
@@ -127,7 +123,7 @@ static inline bool service_is_named(const struct service *s)
  */
 int service_shard_open(struct service_shard *shard, struct worker *w,
 	const struct route **holder_out);
-/* What is under way goes on; pooled streams that wait end. Then the routes are to be expired. */
+/* What is under way goes on; pooled streams that carry nothing have ended before (http/stream_pool.h). */
 void service_shard_close(struct service_shard *shard, struct worker *w);
 /* The last pooled stream or caller of a shard that is gone has ended. */
 void service_shard_emptied(struct service_shard *shard);
@@ -143,57 +139,11 @@ static inline void service_shard_finished(struct service_shard *shard)
 		service_shard_emptied(shard);
 }
 
-/*
- * The link of the session on this worker that answers, with the fewest requests under way; NULL: none is
- * usable.
- */
-struct server_link *service_shard_link(const struct service_shard *shard);
-
-/* Any service of the route for that name: all of one route are alike. NULL: none. */
-const struct service *routes_service(const struct routes *r, struct str name, uint64_t now);
-
 static inline struct service_shard *service_shard_of(struct list *link)
 {
 	return container_of(list_entry(link, struct route_entry, link), struct service_shard,
 		entry);
 }
-
-/* Who serves a route's next request. */
-struct pick {
-	struct service_shard *shard; /* of this worker; NULL: none, and */
-	int worker;                  /* then where there is one; -1: nowhere */
-	bool last;                   /* what there is fails, or does not answer */
-};
-
-/*
- * Whether who came like this may be given to the route's services: all of one route are alike. One that
- * nobody serves now says no to nobody.
- */
-bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls);
-
-/*
- * Usable, not failing and not silent while another is neither, with the fewest requests under way; another
- * worker's only if it has far less to do, and not for one that came from there just now (`settled`). `but`
- * (or NULL) has just failed.
- */
-struct pick service_shard_pick(struct worker *w, const struct route *route,
-	const struct service_shard *but, bool settled);
-
-/*
- * For who accepts: the session's shard, of any worker's, that has the fewest under way for it; NULL: none. Its
- * `coming` is the caller's to count.
- */
-struct session_shard *service_shard_pick_session(const struct route *route);
-
-#define PICK_NONE ((struct pick){.worker = -1})
-
-static inline bool pick_found(struct pick p)
-{
-	return p.shard || p.worker >= 0;
-}
-
-/* Lets go of the pooled streams that wait on a link that is about to leave; NULL: on any. */
-void service_shard_rest(struct service_shard *shard, const struct server_link *l);
 
 /*
  * For the client's log, whose operator can do something about its upstream: "the upstream URL" and this rest of
@@ -205,3 +155,5 @@ void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
 /* A dial at its upstream failed, or succeeded. */
 void service_shard_failed(struct service_shard *shard, uint64_t now);
 void service_shard_worked(struct service_shard *shard);
+/* A dial failed, not long ago: others of its route go first (rule 31). From any thread. */
+bool service_shard_fails(const struct service_shard *shard, uint64_t now);

@@ -1,6 +1,6 @@
 #include "server/route/wait_queue.h"
 
-#include "server/route/service.h"
+#include "server/route/balance.h"
 #include "server/base/worker.h"
 
 static void wait_queue_expired(struct timeout_queue *queue, struct timeout *entry)
@@ -11,10 +11,16 @@ static void wait_queue_expired(struct timeout_queue *queue, struct timeout *entr
 	w->expired(w);
 }
 
-static bool wait_queue_over(struct worker *worker, const struct waiter *w)
+/* Whether there is somebody now who serves what it waits for. */
+static bool wait_queue_over(const struct worker *worker, const struct waiter *w)
 {
-	struct route *route = routes_find(w->routes, w->host, loop_now(worker->loop));
-	return route && pick_found(service_shard_pick(worker, route, NULL, true));
+	struct route_query query = {.routes = w->routes,
+		.host = w->host,
+		.any = true,
+		.moved = true};
+	struct route_found found;
+	enum route_outcome outcome = route_find(worker, &query, &found);
+	return outcome == ROUTE_HERE || outcome == ROUTE_ELSEWHERE;
 }
 
 static void wait_queue_run(struct loop_task *task)
@@ -44,13 +50,6 @@ void wait_queue_deinit(struct wait_queue *wt)
 		return;
 	loop_task_cancel(&wt->wake);
 	timeout_queue_deinit(&wt->queue);
-}
-
-bool wait_queue_due(const struct worker *w, const struct route *route)
-{
-	/* Our own restart counts as every session's loss. */
-	return !w->draining &&
-	       (route || loop_now(w->loop) - w->node->started < w->opts->reconnect_grace);
 }
 
 void waiter_init(struct waiter *w, void (*served)(struct waiter *w),

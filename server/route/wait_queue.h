@@ -37,9 +37,6 @@ struct wait_queue {
 void wait_queue_init(struct wait_queue *wt, struct worker *w);
 void wait_queue_deinit(struct wait_queue *wt);
 
-/* Whether a name without a session may be waited for, now. */
-bool wait_queue_due(const struct worker *w, const struct route *route);
-
 void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
 	void (*expired)(struct waiter *w));
 

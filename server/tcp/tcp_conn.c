@@ -9,7 +9,7 @@
 #include "tls/tls.h"
 #include "server/base/access_log.h"
 #include "server/link/server_link.h"
-#include "server/route/routing.h"
+#include "server/route/balance.h"
 
 /* Every move found the link gone that it was for: there is something wrong with all of them. */
 #define TCP_CONN_MOVES_MAX 4
@@ -122,7 +122,7 @@ static void tcp_conn_opening(struct relay *relay, struct frame_open *open_out)
 
 static void tcp_conn_open(struct tcp_conn *c, struct service_shard *shard)
 {
-	struct server_link *l = service_shard_link(shard);
+	struct server_link *l = server_link_pick(shard->session_shard);
 	if (!l || mux_open(&l->io.link.mux, &c->relay.stream) < 0) {
 		tcp_conn_close(c, "busy");
 		return;
@@ -178,32 +178,42 @@ static void tcp_conn_move(struct tcp_conn *c, unsigned worker)
 	node_post(n, worker, &c->mail);
 }
 
-/* The name may have become another kind of service's while it came or waited. */
-static bool tcp_conn_fits(const struct tcp_conn *c, const struct route *route)
+static void tcp_conn_wait(struct tcp_conn *c, const struct routes *routes)
 {
-	return !c->by_name || route_takes(route, CONTROL_TCP,
-				      c->detached.tls ? CONTROL_TLS_TERMINATE : CONTROL_TLS_PASS);
+	if (wait_queue_add(&c->worker->routing->wait_queue, &c->waiter, routes, str_from(c->place),
+		    &c->peer) < 0)
+		tcp_conn_close(c, "crowded");
+	else if (c->state != TCP_CONN_WAITING)
+		tcp_conn_set_state(c, TCP_CONN_WAITING);
 }
 
 static void tcp_conn_find(struct tcp_conn *c)
 {
-	struct worker *w = c->worker;
-	struct routes *routes = c->by_name ? &w->routing->names : &w->routing->ports;
-	struct route *route = routes_find(routes, str_from(c->place), loop_now(w->loop));
-	struct pick pick = route ? service_shard_pick(w, route, NULL, c->moves > 0) : PICK_NONE;
-	if (route && !tcp_conn_fits(c, route))
+	struct routing *routing = c->worker->routing;
+	struct route_query query = {
+		.routes = c->by_name ? &routing->names : &routing->ports,
+		.host = str_from(c->place),
+		/* A name may have become another kind of service's while the connection came or waited. */
+		.any = !c->by_name,
+		.kind = CONTROL_TCP,
+		.tls = c->detached.tls ? CONTROL_TLS_TERMINATE : CONTROL_TLS_PASS,
+		.moved = c->moves > 0,
+	};
+	struct route_found found;
+	switch (route_find(c->worker, &query, &found)) {
+	case ROUTE_HERE:
+		tcp_conn_open(c, found.shard);
+		break;
+	case ROUTE_ELSEWHERE:
+		tcp_conn_move(c, found.worker);
+		break;
+	case ROUTE_WAIT:
+		tcp_conn_wait(c, query.routes);
+		break;
+	case ROUTE_NONE:
 		tcp_conn_close(c, "no-route");
-	else if (pick.shard)
-		tcp_conn_open(c, pick.shard);
-	else if (pick.worker >= 0)
-		tcp_conn_move(c, (unsigned)pick.worker);
-	else if (!wait_queue_due(w, route))
-		tcp_conn_close(c, "no-route");
-	else if (wait_queue_add(&w->routing->wait_queue, &c->waiter, routes, str_from(c->place),
-			 &c->peer) < 0)
-		tcp_conn_close(c, "crowded");
-	else if (c->state != TCP_CONN_WAITING)
-		tcp_conn_set_state(c, TCP_CONN_WAITING);
+		break;
+	}
 }
 
 static void tcp_conn_waited(struct waiter *waiter)

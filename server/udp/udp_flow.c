@@ -9,7 +9,7 @@
 #include "server/accept/handoff.h"
 #include "server/udp/udp_port.h"
 #include "server/udp/udp_worker.h"
-#include "server/route/routing.h"
+#include "server/route/balance.h"
 #include "server/link/server_link.h"
 
 /*
@@ -200,7 +200,7 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct service_shard 
 	const struct address *peer, const struct address *local)
 {
 	struct worker *w = p->worker;
-	struct server_link *l = service_shard_link(shard);
+	struct server_link *l = server_link_pick(shard->session_shard);
 	struct udp_flow *f = l ? calloc(1, sizeof(*f)) : NULL;
 	if (!f)
 		return NULL;
@@ -253,12 +253,14 @@ static struct udp_flow *udp_flow_new(struct udp_port *p, struct service_shard *s
  * Here, if there is any good way: the UDP port does not move to share load, because a move ends all its
  * flows.
  */
-static struct pick udp_flow_pick(struct worker *w, struct udp_port *p)
+static enum route_outcome udp_port_route(const struct udp_port *p, struct route_found *found_out)
 {
-	struct route *route = w->draining ? NULL
-					  : routes_find(&w->routing->ports, str_from(p->place),
-						    loop_now(w->loop));
-	return route ? service_shard_pick(w, route, NULL, true) : PICK_NONE;
+	struct route_query query = {.routes = &p->worker->routing->ports,
+		.host = str_from(p->place),
+		.any = true,
+		.moved = true};
+	*found_out = (struct route_found){0};
+	return p->worker->draining ? ROUTE_NONE : route_find(p->worker, &query, found_out);
 }
 
 /* A link that does not answer while another does is none to wait for with a first question (rule 46). */
@@ -266,8 +268,9 @@ static bool udp_flow_stranded(const struct udp_flow *f)
 {
 	if (f->bytes[1] || !server_link_silent(f->server_link))
 		return false;
-	struct pick pick = udp_flow_pick(udp_flow_worker(f), f->udp_port);
-	return pick_found(pick) && !pick.last;
+	struct route_found found;
+	enum route_outcome outcome = udp_port_route(f->udp_port, &found);
+	return (outcome == ROUTE_HERE || outcome == ROUTE_ELSEWHERE) && !found.last;
 }
 
 /*
@@ -296,14 +299,15 @@ void udp_flow_heard(struct udp_port *h, const struct address *peer, const struct
 	struct worker *w = h->worker;
 	struct udp_flow *f = udp_flow_find(h, peer, local);
 	if (!f) {
-		struct pick pick = udp_flow_pick(w, h);
-		if (!pick.shard && pick.worker >= 0 && udp_port_move(h, (unsigned)pick.worker)) {
+		struct route_found found;
+		enum route_outcome outcome = udp_port_route(h, &found);
+		if (outcome == ROUTE_ELSEWHERE && udp_port_move(h, found.worker)) {
 			udp_port_carry(h, peer, local, p, n);
 			return;
 		}
-		f = pick.shard ? udp_flow_new(h, pick.shard, peer, local) : NULL;
+		f = found.shard ? udp_flow_new(h, found.shard, peer, local) : NULL;
 		if (!f) {
-			udp_port_dropped(h, pick.shard ? UDP_PORT_DROP_FULL : UDP_PORT_DROP_NOBODY,
+			udp_port_dropped(h, found.shard ? UDP_PORT_DROP_FULL : UDP_PORT_DROP_NOBODY,
 				1, peer);
 			return;
 		}

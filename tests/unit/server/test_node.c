@@ -23,7 +23,7 @@
 #include "server/link_events.h"
 #include "server/link/link_accept.h"
 #include "server/link/link_worker.h"
-#include "server/route/routing.h"
+#include "server/route/balance.h"
 #include "server/workers.h"
 
 #define WORKERS 3
@@ -260,8 +260,9 @@ static void look_everywhere(struct house *h, const char *host)
 {
 	for (unsigned i = 0; i < WORKERS; i++) {
 		struct service_shard *shard = service_shard_at(h, i, host);
+		struct route_found found;
 		if (shard)
-			service_shard_pick(h->node.workers[i], shard->entry.route, NULL, false);
+			route_pick(h->node.workers[i], shard->entry.route, NULL, false, &found);
 	}
 }
 
