@@ -17,16 +17,16 @@ static void conn_event(int fd, short what, void *arg)
 		return;
 	/*
 	 * An error is told as read and write together, by libevent, and nothing else: it shows
-	 * itself to whoever reads on until EAGAIN, which `again` and the recheck see to. So each
+	 * itself to whoever reads on until EAGAIN, which `edge_pending` and the recheck see to. So each
 	 * such edge is news: where nobody reads, or behind a FIN, it may be an error.
 	 */
 	if (what & (LOOP_READ | LOOP_CLOSED)) {
 		if (conn->readable)
-			conn->again = true;
+			conn->edge_pending = true;
 		conn->readable = news = true;
 	}
 	if (what & LOOP_CLOSED)
-		conn->peer_closed = true;
+		conn->fin_received = true;
 	if ((what & LOOP_WRITE) && !conn->writable)
 		conn->writable = news = true;
 	if (news)
@@ -87,7 +87,7 @@ int conn_attach(struct conn *conn, struct loop *loop, struct detached_conn detac
  */
 static ssize_t ended(struct conn *conn)
 {
-	conn->ended = true;
+	conn->read_ended = true;
 	conn->readable = false;
 	return conn->error && conn->error != EPIPE ? -(ssize_t)conn->error : 0;
 }
@@ -100,7 +100,7 @@ void conn_ack_early(struct conn *conn)
 
 ssize_t conn_read(struct conn *conn, void *p, size_t n)
 {
-	if (conn->ended)
+	if (conn->read_ended)
 		return ended(conn);
 	if (conn->tls)
 		return conn_tls_read(conn, p, n);
@@ -108,13 +108,13 @@ ssize_t conn_read(struct conn *conn, void *p, size_t n)
 	if (got == 0)
 		return ended(conn);
 	if (got < 0) {
-		conn->readable = conn->again = false;
+		conn->readable = conn->edge_pending = false;
 		if (got == -EAGAIN)
 			return got;
-		conn->ended = true;
+		conn->read_ended = true;
 		return conn_failed(conn, (int)-got);
 	}
-	if ((size_t)got < n && !conn->peer_closed)
+	if ((size_t)got < n && !conn->fin_received)
 		conn->readable = conn_emptied(conn, (size_t)got);
 	return got;
 }

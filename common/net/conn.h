@@ -1,12 +1,26 @@
 #pragma once
 /*
  * A connected, non-blocking stream socket with one edge-triggered event, registered once. What the
- * kernel told is kept in bits until a call proves them wrong, so back-pressure is not reading, and
- * costs nothing.
+ * kernel told is kept in flags until a call proves them wrong; so a reader that is full simply does
+ * not read, which costs nothing.
  *
- * An edge is told once. A read that returns less than asked for has emptied the socket and clears
- * `readable` without a second call (epoll(7)), unless an end or another edge came meanwhile. What
- * that could miss (a reset that merged with the data before it) is looked for once a second.
+ * For the owner, `writable` says whether to write, and three flags what there is to read:
+ *
+ *	readable  fin_received  read_ended
+ *	   no         no            no       nothing: wait for changed()
+ *	   yes        no            no       bytes, or an error: read
+ *	   yes        yes           no       bytes, and the end behind them: read until that comes
+ *	   no         any           yes      over: each read tells the end, or the error, again
+ *	   yes        any           yes      TLS alone: over, and the owner has not read that yet
+ *
+ * The kernel tells each edge once. A read that returns less than asked for has emptied the socket, and
+ * turns `readable` off without a second call (epoll(7)), unless FIN has come. `edge_pending` is for an
+ * edge that came before that read, with `readable` on: it may be for what the read did not see, and so
+ * `readable` stays on once more. What both could miss (a reset that merged with the data before it) is
+ * looked for once a second.
+ *
+ * With TLS, `socket_readable` follows these rules, and `readable` is on as well while decrypted bytes, or
+ * encrypted ones that were received, wait in TLS. During the handshake `readable` and `writable` are off.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -61,23 +75,23 @@ struct conn {
 	void (*changed)(struct conn *conn);
 	int fd;            /* owned; -1 when closed or taken */
 	uint16_t error;    /* errno of the failure that ended it, told again on each call; 0 none */
-	bool readable : 1; /* bytes, an end or an error may be waiting */
-	bool writable : 1; /* the socket may have room */
-	bool peer_closed : 1; /* the peer sent its FIN; bytes before it may still be unread */
-	bool again : 1;       /* an edge came while readable was set: a short read proves nothing */
-	bool ended : 1;       /* a read returned 0, or an error */
-	bool ack_early : 1;   /* conn_ack_early() */
+	bool readable : 1; /* bytes, the end or an error may be waiting */
+	bool writable : 1; /* there may be room */
+	bool fin_received : 1; /* the kernel told of the peer's FIN; bytes before it may be unread */
+	bool read_ended : 1;   /* a read has met the end, or an error: no read gives bytes again */
+	bool edge_pending : 1;    /* an edge came while `readable` was on */
+	bool socket_readable : 1; /* TLS: `readable` of the socket alone */
+	bool ack_early : 1;       /* conn_ack_early() */
 	bool unanswered : 1; /* a small read was acknowledged, or not, and nothing was written since */
 	uint8_t ack_tries : 3; /* small reads that are acknowledged at once, though answered ones may follow */
-	bool wet : 1; /* TLS: what `readable` is for plain text; that one counts what waits in TLS too */
 };
 static_assert(sizeof(struct conn) <= 184, "there is one per visitor, stream and link");
 
 /*
- * Owns `fd` from here on, also on failure (-ENOMEM), when it is closed. All bits are off until the
- * next turn tells; who knows that the socket is connected may call conn_assume_writable().
+ * Owns `fd` from here on, also on failure (-ENOMEM), when it is closed. All flags are off until the
+ * next turn tells; an owner that knows the socket to be connected may call conn_assume_writable().
  *
- * `changed` runs from within the poll, when a bit turned on, and when one that is on was told again
+ * `changed` runs from within the poll, when a flag turned on, and when one that is on was told again
  * and may stand for an error by now. It should note it and defer the work.
  */
 int conn_init(struct conn *conn, struct loop *loop, int fd, void (*changed)(struct conn *conn));
@@ -144,7 +158,7 @@ void conn_close(struct conn *conn);
 void conn_abort(struct conn *conn);
 /*
  * TLS from here on; `tls` (tls/tls.h) is owned. `early` are bytes of the peer's that were read already.
- * During the handshake both bits are off, reads and writes are -EAGAIN; changed() runs when it is over,
+ * During the handshake both flags are off, reads and writes are -EAGAIN; changed() runs when it is over,
  * or failed (-EPROTO to every call then, tls_complaint() says why). 0 or -ENOMEM.
  */
 int conn_start_tls(struct conn *conn, struct tls *tls, const void *early, size_t n);
@@ -153,5 +167,5 @@ size_t conn_memory(const struct conn *conn);
 /* Whether bytes pass: plain, or behind a handshake that went well. */
 bool conn_established(const struct conn *conn);
 
-/* Out of its loop, and now the caller's: for conn_attach() elsewhere, where bits are told anew. */
+/* Out of its loop, and now the caller's: for conn_attach() elsewhere, where flags are told anew. */
 struct detached_conn conn_detach(struct conn *conn);

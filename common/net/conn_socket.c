@@ -109,8 +109,8 @@ static void acknowledge(struct conn *conn)
 
 bool conn_emptied(struct conn *conn, size_t n)
 {
-	bool more = conn->again;
-	conn->again = false;
+	bool more = conn->edge_pending;
+	conn->edge_pending = false;
 	if (conn->ack_early && n <= CONN_ACK_SMALL)
 		acknowledge(conn);
 	if (!more && !timeout_running(&conn->recheck))

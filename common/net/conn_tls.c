@@ -1,5 +1,5 @@
 /*
- * A connection with TLS in it. `wet` is what the kernel told about the socket, `readable` adds what
+ * A connection with TLS in it. `socket_readable` is what the kernel told, `readable` adds what
  * waits in TLS, decrypted or not: the kernel tells of bytes once, and we have taken them by then.
  *
  * Ciphertext passes through the stack on its way, in both directions, and only what one side has no
@@ -63,22 +63,22 @@ static ssize_t fill(struct conn *conn, void *chunk, size_t n)
 {
 	ssize_t got = conn_receive(conn, chunk, n);
 	if (got == -EAGAIN)
-		conn->wet = conn->again = false;
+		conn->socket_readable = conn->edge_pending = false;
 	if (got < 0 && got != -EAGAIN) {
-		conn->ended = true;
+		conn->read_ended = true;
 		return conn_failed(conn, (int)-got);
 	}
 	if (got <= 0)
 		return got;
 	tls_feed(conn->tls, chunk, (size_t)got);
-	if ((size_t)got < n && !conn->peer_closed)
-		conn->wet = conn_emptied(conn, (size_t)got);
+	if ((size_t)got < n && !conn->fin_received)
+		conn->socket_readable = conn_emptied(conn, (size_t)got);
 	return got;
 }
 
 static ssize_t fatal(struct conn *conn, int error)
 {
-	conn->ended = true;
+	conn->read_ended = true;
 	return conn_failed(conn, error);
 }
 
@@ -102,7 +102,7 @@ static int settle(struct conn *conn)
 		conn_tls_flush(conn);
 	if (tls_output(conn->tls, &p) > OWED_MAX)
 		r = (int)fatal(conn, EPROTO);
-	conn->readable = conn->wet || conn->ended || tls_waiting(conn->tls);
+	conn->readable = conn->socket_readable || conn->read_ended || tls_waiting(conn->tls);
 	return r;
 }
 
@@ -119,7 +119,7 @@ static int step(struct conn *conn)
 {
 	uint8_t chunk[CHUNK_MIN];
 	int r;
-	for (int i = 0; (r = tls_handshake(conn->tls)) == -EAGAIN && conn->wet; i++) {
+	for (int i = 0; (r = tls_handshake(conn->tls)) == -EAGAIN && conn->socket_readable; i++) {
 		if (i == READS_MAX) {
 			loop_tell(&conn->event, LOOP_READ);
 			break;
@@ -132,7 +132,7 @@ static int step(struct conn *conn)
 			return -EPROTO;
 		}
 		/* Nobody else reads now, who would find a reset that a short read has hidden. */
-		conn->wet = true;
+		conn->socket_readable = true;
 	}
 	if (tls_keep(conn->tls) < 0) {
 		give_up(conn, ENOMEM);
@@ -162,9 +162,9 @@ static void handshake(struct conn *conn)
 	if (r < 0) {
 		drain(conn);
 		conn->error = EPROTO;
-		conn->ended = conn->readable = true;
+		conn->read_ended = conn->readable = true;
 	} else {
-		conn->readable = conn->wet || tls_waiting(conn->tls);
+		conn->readable = conn->socket_readable || tls_waiting(conn->tls);
 		conn->writable = sent == 1;
 	}
 	conn->changed(conn);
@@ -172,7 +172,7 @@ static void handshake(struct conn *conn)
 
 static bool shaking_hands(const struct conn *conn)
 {
-	return !tls_established(conn->tls) && !conn->ended;
+	return !tls_established(conn->tls) && !conn->read_ended;
 }
 
 /* ---- For conn.c ---- */
@@ -196,7 +196,7 @@ void conn_assume_writable(struct conn *conn)
 int conn_start_tls(struct conn *conn, struct tls *tls, const void *early, size_t n)
 {
 	conn->tls = tls;
-	conn->readable = conn->writable = conn->again = false;
+	conn->readable = conn->writable = conn->edge_pending = false;
 	if (n)
 		tls_feed(tls, early, n);
 	if (tls_keep(tls) < 0)
@@ -209,7 +209,7 @@ void conn_tls_begin(struct conn *conn)
 {
 	if (tls_established(conn->tls) && !tls_waiting(conn->tls))
 		return; /* the loop tells what there is */
-	conn->wet = true;
+	conn->socket_readable = true;
 	conn->readable = tls_established(conn->tls);
 	loop_tell(&conn->event, LOOP_READ);
 }
@@ -217,9 +217,9 @@ void conn_tls_begin(struct conn *conn)
 short conn_tls_event(struct conn *conn, short what)
 {
 	if (what & (LOOP_READ | LOOP_CLOSED))
-		conn->wet = true;
+		conn->socket_readable = true;
 	if (what & LOOP_CLOSED)
-		conn->peer_closed = true;
+		conn->fin_received = true;
 	if (shaking_hands(conn)) {
 		handshake(conn);
 		return 0; /* it may be gone by now */
@@ -250,7 +250,7 @@ ssize_t conn_tls_read(struct conn *conn, void *p, size_t n)
 			continue;
 		}
 		/* A socket that is known to be dry is asked only by who has nothing else. */
-		if (r != -EAGAIN || (got && !conn->wet))
+		if (r != -EAGAIN || (got && !conn->socket_readable))
 			break;
 		if (!budget) {
 			loop_tell(&conn->event, LOOP_READ);
@@ -265,7 +265,7 @@ ssize_t conn_tls_read(struct conn *conn, void *p, size_t n)
 		budget -= MIN(budget, (size_t)r);
 	}
 	if (r == 0 && !got)
-		conn->ended = true;
+		conn->read_ended = true;
 	if (r == -EPROTO)
 		fatal(conn, EPROTO);
 	int kept = settle(conn);
@@ -273,7 +273,7 @@ ssize_t conn_tls_read(struct conn *conn, void *p, size_t n)
 		conn->readable = true; /* there is an end to be told */
 	if (got)
 		return (ssize_t)got;
-	if (conn->ended)
+	if (conn->read_ended)
 		conn->readable = false;
 	return kept < 0 ? kept : r;
 }
@@ -362,8 +362,8 @@ ssize_t conn_tls_writev(struct conn *conn, const struct iovec *iov, size_t n)
 
 enum conn_peek conn_tls_peek(struct conn *conn)
 {
-	if (shaking_hands(conn) || conn->ended)
-		return conn->error || conn->ended ? CONN_ENDED : CONN_SILENT;
+	if (shaking_hands(conn) || conn->read_ended)
+		return conn->error || conn->read_ended ? CONN_ENDED : CONN_SILENT;
 	uint8_t chunk[CHUNK_MIN];
 	ssize_t r;
 	for (int i = 0; (r = tls_peek(conn->tls)) == -EAGAIN && i < READS_MAX; i++) {
@@ -377,7 +377,7 @@ enum conn_peek conn_tls_peek(struct conn *conn)
 	if (kept < 0)
 		r = kept;
 	if (r == 0)
-		conn->wet = conn->readable = true; /* for who reads it */
+		conn->socket_readable = conn->readable = true; /* for who reads it */
 	if (r > 0)
 		return CONN_BYTES;
 	return r == -EAGAIN && !conn->error ? CONN_SILENT : CONN_ENDED;

@@ -26,7 +26,7 @@ static bool linger_read(struct h1_conn *c)
 {
 	struct worker *w = c->worker;
 	bool rest = c->state == H1_CONN_REST;
-	if (!c->conn.readable && !c->conn.ended && !buf_len(&c->in))
+	if (!c->conn.readable && !c->conn.read_ended && !buf_len(&c->in))
 		return false;
 	ssize_t n = rest ? request_body_skip(c)
 			 : conn_read(&c->conn, w->http->scratch, sizeof(w->http->scratch));

@@ -34,7 +34,7 @@ void h1_conn_time(struct h1_conn *c, struct timeout_queue *queue)
 /* A FIN, or close_notify where TLS can see it: not behind bytes that nobody has read. */
 static bool h1_conn_ended(struct h1_conn *c)
 {
-	return c->conn.peer_closed ||
+	return c->conn.fin_received ||
 	       (c->conn.tls && c->conn.readable && conn_peek(&c->conn) == CONN_ENDED);
 }
 

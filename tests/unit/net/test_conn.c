@@ -105,7 +105,7 @@ static void end_together_with_data_is_not_lost(void **state)
 	peer_says("bye");
 	shutdown(peer, SHUT_WR);
 	poll_once();
-	assert_true(conn.peer_closed);
+	assert_true(conn.fin_received);
 	assert_int_equal(conn_read(&conn, buf, sizeof buf), 3);
 	assert_true(conn.readable);
 	assert_int_equal(conn_read(&conn, buf, sizeof buf), 0);
@@ -122,7 +122,7 @@ static void end_after_short_read_is_told(void **state)
 	assert_false(conn.readable);
 	shutdown(peer, SHUT_WR);
 	poll_once();
-	assert_true(conn.readable && conn.peer_closed);
+	assert_true(conn.readable && conn.fin_received);
 	assert_int_equal(conn_read(&conn, buf, sizeof buf), 0);
 }
 

@@ -259,7 +259,7 @@ static void half_close_leaves_the_other_half(void **state)
 	assert_int_equal(conn_shutdown_write(&a), 0);
 	assert_int_equal(conn_write(&a, "?", 1), -EPIPE);
 	turns();
-	assert_true(b.peer_closed);
+	assert_true(b.fin_received);
 	assert_int_equal(conn_read(&b, big, sizeof big), 1);
 	assert_true(b.readable);
 	assert_int_equal(conn_read(&b, big, sizeof big), 0);
