@@ -3,7 +3,8 @@
 
 DIRECTORY has root/, a bare Debian, and vm/, what a virtual machine's image has besides, and
 fetched/, what the documents install; scripts/fresh-root makes them. What is replaced are the words
-in capitals that stand for what is different for everybody, such as IP-OF-EXIT-NODE. """
+in capitals that stand for what is different for everybody, such as IP-OF-EXIT-NODE.
+"""
 
 import pathlib
 import subprocess

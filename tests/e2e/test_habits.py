@@ -3,7 +3,8 @@
 They come from inlets (2.7 and pro), ngrok, frp, cloudflared, chisel and `ssh -R`, or copy a command
 from a page whose formatting has changed it. A sentence says who, what, why and what to do, once,
 and guesses nothing that is not so. Whoever changes such a sentence changes its row. What a row may
-say is explained in harness/habits.py. """
+say is explained in harness/habits.py.
+"""
 
 import pytest
 

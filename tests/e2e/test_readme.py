@@ -12,8 +12,8 @@ from harness.terminal import Shell
 
 sys.path.append(str(TOP / "tests"))
 
-from documents import blocks  # noqa: E402
-from documents.script import Script  # noqa: E402
+from documents import blocks
+from documents.script import Script
 
 SECTIONS = ("Use it", "What it can publish")
 NODE, HOME = "198.51.100.1", "198.51.100.2"

@@ -1,7 +1,8 @@
 """Real programs, all through one exit node at once, against the same programs direct.
 
 Each job (harness/jobs.py) says what came of it, exit statuses and bytes; what differs between the
-two ways is the tunnel's doing. """
+two ways is the tunnel's doing.
+"""
 
 from harness.jobs import (
     BLOB,

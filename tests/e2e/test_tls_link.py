@@ -1,5 +1,6 @@
 """Links over TLS: what is verified, what is bound, and who in the middle is found out (rules 7 to
-9). """
+9).
+"""
 
 import pathlib
 import re
@@ -208,7 +209,8 @@ def test_tls_on_the_clients_side_alone(tunnel, middle, ca, trusted):
 
 def tls_1_2(tunnel, stage):
     """An environment in which OpenSSL has no TLS 1.3."""
-    config = stage.file("openssl.cnf", """
+    config = stage.file("openssl.cnf",
+    """
 openssl_conf = all
 [all]
 ssl_conf = ssl

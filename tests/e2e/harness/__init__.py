@@ -1,6 +1,6 @@
 """What the end-to-end tests are built from.
 
-stage           starts things, remembers them, takes them down, and shows their logs when a test fails
+stage           starts things, remembers them, takes them down, shows their logs when a test fails
 tunnel          starts the usual programs on a stage, each in one line
 programs        the programs under test (Server, Client) and real ones around them (nginx, haproxy)
 upstream        a raw TCP server that answers with exactly the bytes a test says

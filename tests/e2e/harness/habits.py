@@ -39,10 +39,12 @@ class Habit:
     {upstream}       HOST:PORT of a web server that answers "ok"; {upstream_port}: its port alone
     {port}           a free port
 
-    files            name → text, in the directory in which both sides run env              name →
-    value; TUNNEL_TOKEN is the right token, unless it says otherwise (None: unset) no_files
-    names of files that must not be there afterwards visit            the path that a visitor then
-    gets "ok" for; None: nobody visits """
+    files            name → text, in the directory in which both sides run
+    env              name → value; TUNNEL_TOKEN is the right token, unless it says otherwise
+                     (None: unset)
+    no_files         names of files that must not be there afterwards
+    visit            the path that a visitor then gets "ok" for; None: nobody visits
+    """
     id: str
     server: Side = None
     client: Side = None

@@ -3,7 +3,8 @@
 It exists to be hostile: a peer that knows the token and then breaks each rule of the mux, or a
 server that is not one. Whatever it gets wrong by itself the program must notice, so a happy path
 through it is a test of both. libsodium is called directly, as the interpreter has no ChaCha20; the
-AES of version 2 is that of `cryptography`. """
+AES of version 2 is that of `cryptography`.
+"""
 
 import ctypes
 import hashlib
