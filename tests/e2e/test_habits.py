@@ -560,8 +560,8 @@ HABITS = [
           files={"ngrok.yml": "version: 3\nagent:\n  authtoken: abc\n"}),
     Habit("a folder's name mistyped",
           client=Side("http ./dst --remote={server}",
-                      ["typed/dst yet: visitors get nothing until a service listens there, or if a folder is "
-                       "meant, until its name is right"], ["file:"], RUNS),
+                      ["typed/dst does not exist yet: visitors get errors until a service listens there; "
+                       "if a folder is meant, check its name"], ["file:"], RUNS),
           files={"dist/index.html": "ok"}),
     Habit("a blank in the exit node's address",
           client=Side(["client", "--remote=exit.example.org 8000", "--upstream=3000"],
