@@ -109,7 +109,7 @@ static const char *cause_of_character(struct str line, size_t column)
 {
 	/* Columns are characters; what stands before is not ASCII only in a quoted text, which is none. */
 	char c = column < line.n ? line.p[column] : 0;
-	if (c == '\t' || memchr(line.p ? line.p : "", '\t', indent_of(line) + (line.n > 0)))
+	if (c == '\t' || (line.n && memchr(line.p, '\t', indent_of(line) + 1)))
 		return "the line is indented with a tab: YAML takes blanks alone";
 	if (c == '%' || c == '@' || c == '`')
 		return "a value that begins with %, @ or ` has to be in quotes";

@@ -175,49 +175,49 @@ static void registrar_deliver(struct mail *mail)
 	free(e);
 }
 
-static struct registrar_event *registrar_event_new(struct server_link *t,
+static struct registrar_event *registrar_event_new(struct server_link *l,
 	enum registrar_event_kind kind)
 {
 	struct registrar_event *e = calloc(1, sizeof(*e));
 	if (!e) {
-		link_close(&t->io.link, LINK_END_LOCAL, "out of memory");
+		link_close(&l->io.link, LINK_END_LOCAL, "out of memory");
 		return NULL;
 	}
 	e->mail.deliver = registrar_deliver;
-	e->server_link = t;
-	e->node = t->worker->node;
+	e->server_link = l;
+	e->node = l->worker->node;
 	e->kind = kind;
 	return e;
 }
 
-void registrar_link_up(struct server_link *t, const struct control *hello)
+void registrar_link_up(struct server_link *l, const struct control *hello)
 {
-	struct registrar_event *e = registrar_event_new(t, REGISTRAR_EVENT_UP);
+	struct registrar_event *e = registrar_event_new(l, REGISTRAR_EVENT_UP);
 	if (!e)
 		return;
 	/* Nobody reads these before the event. */
-	memcpy(t->instance, hello->hello.instance, sizeof(t->instance));
-	snprintf(t->version, sizeof(t->version), "%s", hello->hello.version);
+	memcpy(l->instance, hello->hello.instance, sizeof(l->instance));
+	snprintf(l->version, sizeof(l->version), "%s", hello->hello.version);
 	if (hello->hello.remote)
-		t->remote = strdup(hello->hello.remote); /* without memory: as if it had not said */
+		l->remote = strdup(hello->hello.remote); /* without memory: as if it had not said */
 	e->resume_given = hello->hello.resume_given;
 	memcpy(e->secret, hello->hello.resume, sizeof(e->secret));
 	node_post(e->node, 0, &e->mail);
 }
 
-void registrar_link_control(struct server_link *t, struct control *message)
+void registrar_link_control(struct server_link *l, struct control *message)
 {
-	if (atomic_load_explicit(&t->unheard, memory_order_relaxed) >= REGISTRAR_UNHEARD_MAX) {
-		link_close(&t->io.link, LINK_END_VIOLATION, "it says more than can be heard");
+	if (atomic_load_explicit(&l->unheard, memory_order_relaxed) >= REGISTRAR_UNHEARD_MAX) {
+		link_close(&l->io.link, LINK_END_VIOLATION, "it says more than can be heard");
 		return;
 	}
-	struct registrar_event *e = registrar_event_new(t, REGISTRAR_EVENT_CONTROL);
+	struct registrar_event *e = registrar_event_new(l, REGISTRAR_EVENT_CONTROL);
 	if (!e)
 		return;
-	atomic_fetch_add_explicit(&t->unheard, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&l->unheard, 1, memory_order_relaxed);
 	control_take(message, &e->message);
 	if (message->type == CONTROL_JOIN)
-		memcpy(e->hash, handshake_hash(&t->io.link.handshake), sizeof(e->hash));
+		memcpy(e->hash, handshake_hash(&l->io.link.handshake), sizeof(e->hash));
 	node_post(e->node, 0, &e->mail);
 }
 
