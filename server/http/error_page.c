@@ -1,6 +1,10 @@
 #include "server/http/error_page.h"
 
+#include <assert.h>
+#include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/macros.h"
 #include "wire/hostname.h"
@@ -13,9 +17,8 @@
 
 /* Bytes of the longest page: both strangers' texts, the sentence, and what is around them. */
 #define BODY_MAX (2 * ESCAPED_MAX + 2048)
-
-/* The same for its head, where only the id is a stranger's. */
-#define HEAD_MAX (SHOWN_MAX + 768)
+static_assert(BODY_MAX <= ERROR_PAGE_BODY_MAX, "the longest page fits");
+static_assert(SHOWN_MAX < ERROR_PAGE_ID_MAX, "the longest id fits");
 
 static const struct {
 	unsigned status;
@@ -223,59 +226,50 @@ static int html_body(char to[BODY_MAX], const struct error_page *p, struct str h
 		STR_ARG(host), host.n ? "<br>" : "", id.n ? "Request id: " : "", STR_ARG(id));
 }
 
-/* All but Location, which has no bound of its own, and the empty line. */
-static int error_page_head(char to[HEAD_MAX], const struct error_page *p, struct str id, int length)
+static void add(struct error_page_text *t, const char *name, struct str value)
 {
-	int n = snprintf(to, HEAD_MAX,
-		"HTTP/1.1 %u %s\r\n"
-		"Content-Type: text/%s; charset=utf-8\r\n"
-		"Content-Length: %d\r\n"
-		"Cache-Control: no-store\r\n",
-		p->status, phrase(p->status), p->html ? "html" : "plain", length);
+	t->fields[t->n_fields++] = (struct error_page_field){name, value};
+}
+
+__attribute__((format(printf, 4, 5))) static void add_number(struct error_page_text *t,
+	const char *name, char room[ERROR_PAGE_VALUE_MAX], const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(room, ERROR_PAGE_VALUE_MAX, fmt, ap);
+	va_end(ap);
+	add(t, name, (struct str){room, MIN((size_t)n, ERROR_PAGE_VALUE_MAX - 1)});
+}
+
+static void add_fields(struct error_page_text *t, const struct error_page *p)
+{
+	char escaped[ESCAPED_MAX];
+	struct str id = escape(p->request_id, false, escaped);
+	memcpy(t->id, id.p, id.n);
+	add(t, "Content-Type",
+		p->html ? STR("text/html; charset=utf-8") : STR("text/plain; charset=utf-8"));
+	add_number(t, "Content-Length", t->length, "%zu", t->body_n);
+	add(t, "Cache-Control", STR("no-store"));
 	if (id.n)
-		n += sprintf(to + n, "X-Request-Id: %.*s\r\n", STR_ARG(id));
+		add(t, "X-Request-Id", (struct str){t->id, id.n});
 	if (p->retry_after)
-		n += sprintf(to + n, "Retry-After: %u\r\n", p->retry_after);
+		add_number(t, "Retry-After", t->retry_after, "%u", p->retry_after);
 	if (p->for_link)
-		n += sprintf(to + n, "Proxy-Status: tunnel; details=\"%.64s\"\r\n", p->why);
+		add_number(t, "Proxy-Status", t->cause, "tunnel; details=\"%.64s\"", p->why);
 	if (p->allow)
-		n += sprintf(to + n, "Allow: %.64s\r\n", p->allow);
-	/* RFC 9110, 15.5.22; RFC 6455, 4.4. */
-	if (p->status == 426)
-		n += sprintf(to + n, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
-	if (p->status == 426 || p->close)
-		n += sprintf(to + n, "Connection: %s%s%s\r\n", p->status == 426 ? "Upgrade" : "",
-			p->status == 426 && p->close ? ", " : "", p->close ? "close" : "");
-	return n;
+		add(t, "Allow", str_from(p->allow));
+	if (p->location.n)
+		add(t, "Location", p->location);
 }
 
-static void put(struct buf *out, const char *p, size_t n)
+void error_page_render(const struct error_page *p, struct error_page_text *out)
 {
-	if (n)
-		memcpy(buf_tail(out), p, n);
-	buf_commit(out, n);
-}
-
-int error_page_write(struct buf *out, const struct error_page *p)
-{
-	char escaped_host[ESCAPED_MAX], escaped_id[ESCAPED_MAX], plain_id[ESCAPED_MAX];
-	char body[BODY_MAX], head[HEAD_MAX];
+	char escaped_host[ESCAPED_MAX], escaped_id[ESCAPED_MAX];
 	struct str host = escape(p->host, p->html, escaped_host);
 	struct str id = escape(p->request_id, p->html, escaped_id);
-	int length = p->html ? html_body(body, p, host, id) : text_body(body, p, host, id);
-	int size = error_page_head(head, p, escape(p->request_id, false, plain_id), length);
-	size_t body_n = p->head_only ? 0 : (size_t)length;
-	struct str location = STR("Location: "), end = STR("\r\n");
-	int r = buf_reserve(out, (size_t)size + location.n + p->location.n + 2 * end.n + body_n);
-	if (r)
-		return r;
-	put(out, head, (size_t)size);
-	if (p->location.n) {
-		put(out, location.p, location.n);
-		put(out, p->location.p, p->location.n);
-		put(out, end.p, end.n);
-	}
-	put(out, end.p, end.n);
-	put(out, body, body_n);
-	return 0;
+	out->n_fields = 0;
+	out->phrase = phrase(p->status);
+	out->body_n = (size_t)(p->html ? html_body(out->body, p, host, id)
+				       : text_body(out->body, p, host, id));
+	add_fields(out, p);
 }

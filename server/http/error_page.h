@@ -2,8 +2,10 @@
 /*
  * What a visitor reads when the exit node itself answers: a sentence, the host that was asked for and
  * the request id that is also in the access log; as text for tools, as HTML for browsers (rule 41).
+ *
+ * A page is a value: its status, its fields and its body. The connection writes it in its own syntax
+ * (h1_page.c).
  */
-#include "base/buf.h"
 #include "wire/frame.h"
 #include "wire/http1.h"
 
@@ -17,7 +19,7 @@
 		"a tunnel is opened here with a client certificate only")                          \
 	X(ORIGIN, 403, "origin", "browsers may not open a tunnel")                                 \
 	X(NOT_HERE, 404, "not-here", "this port takes tunnel clients only")                        \
-	X(LINK_MALFORMED, 400, "link-malformed", "this is not how a tunnel is asked for")          \
+	X(LINK_MALFORMED, 400, "link-malformed", "malformed tunnel request")                       \
 	X(MISDIRECTED, 421, "misdirected",                                                         \
 		"this connection was opened for another host, and its certificate is "             \
 		"not for this one")                                                                \
@@ -41,7 +43,7 @@
 	X(CROWDED, 503, "crowded",                                                                 \
 		"too many requests wait for the client that publishes this "                       \
 		"host to come back")                                                               \
-	X(BUSY, 503, "busy", "the client that publishes this host has too much to do")             \
+	X(BUSY, 503, "busy", "the client for this host is at its stream limit")                    \
 	X(UPSTREAM_TLS, 502, "upstream-tls",                                                       \
 		"the service behind this host failed to prove itself over TLS")                    \
 	X(REFUSED, 502, "refused", "the service behind this host refused the connection")          \
@@ -91,16 +93,39 @@ struct error_page {
 
 /* A page with only the cause set. */
 struct error_page error_page_for(enum error_page_cause cause);
-struct error_page error_page_for_answer(
-	int code); /* an HTTP1_E_* of an answer; the visitor is told less */
-struct error_page error_page_for_http1(
-	int code); /* an HTTP1_E_* of a request; sets `close` and `allow` too */
+/* For an HTTP1_E_* of a response: the visitor is told no more than that it is not clean HTTP. */
+struct error_page error_page_for_answer(int http1_error);
+/* For an HTTP1_E_* of a request; sets `close` and `allow` too. */
+struct error_page error_page_for_http1(int http1_error);
 
-/* What a stream's reset means before the answer's head came. */
+/* What a stream's reset means before the response's head came. */
 enum error_page_cause error_page_cause_of_reset(enum frame_reset reason);
 
 /* Whether Accept names text/html, and not to refuse it. */
 bool error_page_wants_html(const struct http1_head *h);
 
-/* Appends the complete response; 0 or -ENOMEM. Not for 1xx. */
-int error_page_write(struct buf *out, const struct error_page *p);
+#define ERROR_PAGE_FIELDS_MAX 8
+#define ERROR_PAGE_VALUE_MAX \
+	96 /* bytes of a value that is made here, and a NUL: the longest is a cause */
+#define ERROR_PAGE_ID_MAX   512  /* bytes of a request id that are shown, at the most */
+#define ERROR_PAGE_BODY_MAX 8192 /* bytes of the longest body, and a NUL */
+
+struct error_page_field {
+	const char *name;
+	struct str value;
+};
+
+/* A page as the visitor gets it, but for what its connection says of itself. */
+struct error_page_text {
+	const char *phrase; /* of the status */
+	struct error_page_field fields[ERROR_PAGE_FIELDS_MAX];
+	size_t n_fields;
+	size_t body_n; /* as Content-Length says, also where the body is not sent (head_only) */
+	char length[ERROR_PAGE_VALUE_MAX], retry_after[ERROR_PAGE_VALUE_MAX];
+	char cause[ERROR_PAGE_VALUE_MAX];
+	char id[ERROR_PAGE_ID_MAX];
+	char body[ERROR_PAGE_BODY_MAX];
+};
+
+/* `out` borrows from the page, and points into itself. */
+void error_page_render(const struct error_page *p, struct error_page_text *out);

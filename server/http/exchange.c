@@ -1,23 +1,33 @@
-/* One request and its answer: the facts, and the bytes of the request that are kept. */
+#include "server/http/exchange.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "server/http/forward.h"
+#include "base/state.h"
+#include "server/base/access_log.h"
+#include "server/base/worker.h"
+#include "server/http/http_worker.h"
 #include "server/http/scheme.h"
-#include "server/http/h1_conn.h"
-#include "wire/http1_path.h"
+#include "server/http/upstream_head.h"
+#include "server/route/routing.h"
 
-#define EXCHANGE_GROWTH 512 /* bytes that forwarding adds to a head */
-#define AUTHORITY_SIZE  (HOSTNAME_SIZE + sizeof(":65535"))
+#define AUTHORITY_SIZE   (HOSTNAME_SIZE + sizeof(":65535"))
+#define RETRY_AFTER_BUSY 1 /* seconds; a stream ends, a client reconnects */
 
-void body_begin(struct body *b, enum http1_body kind, uint64_t length)
+void exchange_set_state(struct exchange *ex, enum exchange_state state)
 {
-	*b = (struct body){.kind = kind, .left = length, .done = kind == HTTP1_BODY_NONE};
-	if (kind == HTTP1_BODY_CHUNKED)
-		http1_chunks_init(&b->chunks);
+	static const char *const names[] = {"none", "active", "waiting"};
+	static const uint8_t legal[] = {
+		[EXCHANGE_NONE] = 1 << EXCHANGE_ACTIVE,
+		[EXCHANGE_ACTIVE] = 1 << EXCHANGE_WAITING | 1 << EXCHANGE_NONE,
+		[EXCHANGE_WAITING] = 1 << EXCHANGE_ACTIVE | 1 << EXCHANGE_NONE,
+	};
+	static const struct state_table table = {"exchange", names, legal};
+	state_step(&table, ex->state, state);
+	ex->state = state;
 }
 
 static bool starts_with(struct str s, struct str word)
@@ -38,7 +48,7 @@ bool exchange_logs_in(const struct http1_head *h, enum http1_id id)
 }
 
 /* What a Host field says of the canonical host and the port that was asked for; its length. */
-static size_t exchange_authority(const struct http1_head *h, char out[AUTHORITY_SIZE])
+static size_t authority_of(const struct http1_head *h, char out[AUTHORITY_SIZE])
 {
 	struct str host = http1_host(h);
 	char port[sizeof(":65535")] = "";
@@ -47,36 +57,9 @@ static size_t exchange_authority(const struct http1_head *h, char out[AUTHORITY_
 	return (size_t)snprintf(out, AUTHORITY_SIZE, "%.*s%s", STR_ARG(host), port);
 }
 
-/* The request as it goes upstream, before a service is chosen for it. */
-static int exchange_write(struct exchange *ex, const struct http1_head *h, const struct forward *f)
+static void take_facts(struct exchange *ex, const struct http1_head *h)
 {
-	struct str host = http1_host(h), value = forward_host(h, f);
-	/* What the head grows by is mostly X-Forwarded-* and an id: one allocation at the most. */
-	int r = buf_reserve(&ex->request, host.n + value.n + h->size + EXCHANGE_GROWTH);
-	if (r == 0)
-		r = buf_append(&ex->request, host.p, host.n);
-	if (r == 0)
-		r = buf_append(&ex->request, value.p, value.n);
-	if (r < 0)
-		return r;
-	ex->host_n = host.n;
-	ex->came_n = value.n;
-	ex->head_at = host.n + value.n;
-	ex->value_n = value.n;
-	r = forward_request(&ex->request, h, f, &ex->value_at);
-	if (r < 0)
-		return r;
-	ex->head_n = buf_len(&ex->request) - ex->head_at;
-	ex->method_n = h->method_name.n;
-	ex->target_n = h->path.n + h->query.n;
-	return 0;
-}
-
-int exchange_begin(struct h1_conn *c, const struct http1_head *h)
-{
-	struct worker *w = c->worker;
-	struct exchange *ex = &c->ex;
-	ex->began = loop_now(w->loop);
+	ex->began = loop_now(ex->worker->loop);
 	ex->bytes_in = h->size;
 	ex->method = h->method;
 	ex->http10 = h->minor == 0;
@@ -89,10 +72,17 @@ int exchange_begin(struct h1_conn *c, const struct http1_head *h)
 	ex->html = error_page_wants_html(h);
 	ex->holding = true;
 	body_begin(&ex->body, h->body, h->length);
+}
 
-	bool trusted = forward_visitor(h, &c->peer, &w->opts->trusted, &ex->visitor);
+int exchange_begin(struct exchange *ex, const struct http1_head *h)
+{
+	struct worker *w = ex->worker;
+	const struct downstream *from = ex->downstream;
+	exchange_set_state(ex, EXCHANGE_ACTIVE);
+	take_facts(ex, h);
+	bool trusted = forward_visitor(h, &from->peer, &w->opts->trusted, &ex->visitor);
 	ex->trusted = trusted;
-	ex->secure = scheme_secure(h, trusted, c->secure);
+	ex->secure = scheme_secure(h, trusted, from->tls != NULL);
 	struct str id = trusted ? request_id_given(h) : STR_NULL;
 	if (id.n)
 		memcpy(ex->id, id.p, id.n);
@@ -102,7 +92,7 @@ int exchange_begin(struct h1_conn *c, const struct http1_head *h)
 
 	char authority[AUTHORITY_SIZE];
 	struct forward f = {
-		.peer = str_from(c->peer_text),
+		.peer = str_from(from->peer_text),
 		.request_id = id,
 		.pseudonym = w->node->pseudonym,
 		.secure = ex->secure,
@@ -110,12 +100,21 @@ int exchange_begin(struct h1_conn *c, const struct http1_head *h)
 		.upgrade = ex->upgrade,
 	};
 	if (!h->host_n) /* but the upstream is asked in 1.1, and many take no empty Host */
-		f.authority =
-			(struct str){authority, scheme_authority(&c->local, c->secure, authority)};
+		f.authority = (struct str){authority,
+			scheme_authority(&from->local, from->tls != NULL, authority)};
 	else if (!forward_takes_host(h))
-		f.authority = (struct str){authority, exchange_authority(h, authority)};
+		f.authority = (struct str){authority, authority_of(h, authority)};
 	ex->request = buf_pool_take(&w->http->bufs);
-	return exchange_write(ex, h, &f);
+	return upstream_head_write(ex, h, &f);
+}
+
+void exchange_begin_broken(struct exchange *ex, size_t bytes)
+{
+	exchange_set_state(ex, EXCHANGE_ACTIVE);
+	ex->began = loop_now(ex->worker->loop);
+	ex->visitor = ex->downstream->peer;
+	ex->bytes_in = bytes;
+	request_id_next(&ex->worker->http->ids, ex->id);
 }
 
 bool exchange_switches(const struct exchange *ex, const struct http1_head *response)
@@ -143,184 +142,52 @@ struct str exchange_host(const struct exchange *ex)
 	return (struct str){(const char *)buf_head(&ex->request), ex->host_n};
 }
 
-/* Makes the `old` bytes at `at` of the head `n`, to be filled in. NULL: out of memory. */
-static uint8_t *exchange_splice(struct exchange *ex, size_t at, size_t old, size_t n)
-{
-	if (n > old && buf_reserve(&ex->request, n - old) < 0)
-		return NULL;
-	uint8_t *p = buf_head(&ex->request) + ex->head_at + at;
-	size_t behind = buf_len(&ex->request) - ex->head_at - at - old;
-	memmove(p + n, p + old, behind);
-	ex->request.end = ex->request.end - old + n;
-	ex->head_n = ex->head_n - old + n;
-	return p;
-}
-
-static struct str path_prefix(const char *path)
-{
-	struct str prefix = str_from(path);
-	if (prefix.n && prefix.p[prefix.n - 1] == '/')
-		prefix.n--; /* the request's path brings its own */
-	return prefix;
-}
-
-/* The head as it was before fields in it were rewritten. */
-static struct str exchange_plain(const struct exchange *ex)
-{
-	const char *head = (const char *)buf_head(&ex->request) + ex->head_at - ex->plain_n;
-	return (struct str){head, ex->plain_n ? ex->plain_n : ex->head_n};
-}
-
-static void exchange_places(const struct exchange *ex, const struct service *service,
-	struct rewrite *out)
-{
-	struct str host = {(const char *)buf_head(&ex->request) + ex->host_n, ex->came_n};
-	bool https = service->scheme == CONTROL_SCHEME_UNKNOWN
-			     ? ex->secure
-			     : service->scheme == CONTROL_SCHEME_HTTPS;
-	rewrite_visitor(&out->visitor, exchange_plain(ex), host, ex->secure);
-	rewrite_upstream(&out->upstream, https,
-		service->rewrite ? str_from(service->rewrite) : host, service->path);
-	/* Upstreams that go by X-Forwarded-Proto call themselves by the visitor's scheme. */
-	out->upstream.either = https != ex->secure;
-}
-
-bool exchange_leaves(struct exchange *ex, const struct service *service,
-	enum error_page_cause *why_out)
-{
-	if (!path_prefix(service->path).n || ex->asterisk)
-		return false;
-	*why_out = ERROR_PAGE_DOT_SEGMENTS;
-	/* All of a head, where a Destination in it is looked at as well. */
-	size_t room = ex->dav ? ex->head_n + ex->plain_n : ex->target_n;
-	if (buf_reserve(&ex->request, room) < 0)
-		return true;
-	size_t at = ex->head_at + ex->method_n + 1 + ex->prefix_n;
-	struct str target = {(const char *)buf_head(&ex->request) + at, ex->target_n};
-	const char *query = memchr(target.p, '?', target.n);
-	if (query)
-		target.n = (size_t)(query - target.p);
-	if (http1_path_has_dots(target, buf_tail(&ex->request)))
-		return true;
-	if (!ex->dav)
-		return false;
-	struct rewrite names;
-	*why_out = ERROR_PAGE_DESTINATION;
-	exchange_places(ex, service, &names);
-	return rewrite_leaves(&names, exchange_plain(ex), buf_tail(&ex->request));
-}
-
-static int exchange_set_prefix(struct exchange *ex, struct str prefix)
-{
-	if ((!prefix.n && !ex->prefix_n) || ex->asterisk)
-		return 0;
-	/* The target as the log shows it stays the visitor's: it begins behind the prefix. */
-	uint8_t *p = exchange_splice(ex, ex->method_n + 1, ex->prefix_n, prefix.n);
-	if (!p)
-		return -ENOMEM;
-	memcpy(p, prefix.p, prefix.n);
-	ex->prefix_n = prefix.n;
-	return 0;
-}
-
-/* NULL: the visitor's own, which stands before the head. */
-static int exchange_set_host(struct exchange *ex, const char *rewrite)
-{
-	if (!rewrite && !ex->rewritten)
-		return 0;
-	size_t n = rewrite ? strlen(rewrite) : ex->came_n;
-	uint8_t *p = exchange_splice(ex, ex->value_at + ex->prefix_n, ex->value_n, n);
-	if (!p)
-		return -ENOMEM;
-	memcpy(p, rewrite ? (const void *)rewrite : buf_head(&ex->request) + ex->host_n, n);
-	ex->value_n = n;
-	ex->rewritten = rewrite != NULL;
-	return 0;
-}
-
-/* The plain head takes the place of the one that was made of it. */
-static void exchange_take_back(struct exchange *ex)
-{
-	if (!ex->plain_n)
-		return;
-	uint8_t *head = buf_head(&ex->request) + ex->head_at;
-	size_t behind = buf_len(&ex->request) - ex->head_at - ex->head_n;
-	memmove(head, head + ex->head_n, behind);
-	ex->request.end -= ex->head_n;
-	ex->head_at -= ex->plain_n;
-	ex->head_n = ex->plain_n;
-	ex->plain_n = 0;
-}
-
-/* A head in which the place has the upstream's names, behind the plain one, if there are any to change. */
-static int exchange_set_names(struct exchange *ex, const struct service *service)
-{
-	bool all = service_rewrites(service), changed;
-	bool dav = ex->dav && (service->scheme != CONTROL_SCHEME_UNKNOWN || *service->path);
-	ex->answers = all;
-	if (!all && !dav)
-		return 0;
-	struct rewrite names;
-	exchange_places(ex, service, &names);
-	size_t plain_n = ex->head_n;
-	size_t n = rewrite_request(&names, all, exchange_plain(ex), NULL, &changed);
-	if (!changed)
-		return 0;
-	if (n > plain_n + REWRITE_GROWTH_MAX)
-		return HTTP1_E_TOO_LARGE;
-	if (buf_reserve(&ex->request, n) < 0)
-		return -ENOMEM;
-	uint8_t *plain = buf_head(&ex->request) + ex->head_at, *head = plain + plain_n;
-	memmove(head + n, head, buf_len(&ex->request) - ex->head_at - plain_n);
-	rewrite_request(&names, all, (struct str){(const char *)plain, plain_n}, head, &changed);
-	ex->request.end += n;
-	ex->head_at += plain_n;
-	ex->head_n = n;
-	ex->plain_n = plain_n;
-	return 0;
-}
-
-int exchange_set_service(struct exchange *ex, const struct service *service)
-{
-	exchange_take_back(ex);
-	int r = exchange_set_prefix(ex, path_prefix(service->path));
-	if (!r)
-		r = exchange_set_host(ex, service->rewrite);
-	return r ? r : exchange_set_names(ex, service);
-}
-
-const struct rewrite *exchange_rewrite(const struct exchange *ex, const struct service *service,
-	struct rewrite *out)
-{
-	if (!ex->answers)
-		return NULL;
-	exchange_places(ex, service, out);
-	return out;
-}
-
-void exchange_blame(const struct exchange *ex, const char *what, int http1_error, struct str field)
+void exchange_log_fault(const struct exchange *ex, const char *what, int http1_error,
+	struct str field)
 {
 	log_debug("%s %s is refused, because %s%s%.*s", what, ex->id, http1_error_text(http1_error),
-		field.n ? ": " : "", (int)MIN(field.n, EXCHANGE_BLAMED_MAX),
-		field.n ? field.p : "");
+		field.n ? ": " : "", (int)MIN(field.n, EXCHANGE_FAULT_MAX), field.n ? field.p : "");
 }
 
-void exchange_log(const struct h1_conn *c)
+size_t exchange_memory(const struct exchange *ex)
 {
-	const struct exchange *ex = &c->ex;
+	return ex->request.cap > BUF_POOL_MAX ? ex->request.cap : 0;
+}
+
+bool exchange_let_go(struct exchange *ex)
+{
+	size_t head = ex->head_at + ex->head_n, all = buf_len(&ex->request);
+	if (ex->state != EXCHANGE_ACTIVE || all == head || ex->sent != all - ex->head_at)
+		return false;
+	struct buf rest = BUF_NULL;
+	if (buf_append(&rest, buf_head(&ex->request), head) < 0)
+		return false;
+	buf_deinit(&ex->request);
+	ex->request = rest;
+	ex->holding = false;
+	ex->sent = ex->head_n;
+	ex->ops->charge(ex);
+	return true;
+}
+
+/* ---- The end ---- */
+
+static void log_request(const struct exchange *ex)
+{
+	const struct downstream *from = ex->downstream;
 	const char *p = (const char *)buf_head(&ex->request);
 	char other[ADDRESS_TEXT_SIZE];
-	struct str visitor = str_from(c->peer_text);
-	if (!address_same_ip(&ex->visitor, &c->peer))
+	struct str visitor = str_from(from->peer_text);
+	if (!address_same_ip(&ex->visitor, &from->peer))
 		visitor = (struct str){other, address_format_ip(&ex->visitor, other)};
 	struct access_entry a = {
 		.visitor = visitor,
 		.host = {p, ex->host_n},
-		.query = (enum access_query)c->worker->opts->access_log_query,
+		.query = (enum access_query)ex->worker->opts->access_log_query,
 		.status = ex->status,
 		.bytes_in = ex->bytes_in,
 		.bytes_out = ex->bytes_out,
-		.duration = loop_now(c->worker->loop) - ex->began,
+		.duration = loop_now(ex->worker->loop) - ex->began,
 		.session = str_from(ex->session),
 		.request_id = str_from(ex->id),
 		.why = ex->why,
@@ -333,24 +200,69 @@ void exchange_log(const struct h1_conn *c)
 	access_log(&a);
 }
 
-bool exchange_let_go(struct exchange *ex)
+/* Forgets the request. What belongs to the connection stays. */
+static void forget(struct exchange *ex)
 {
-	size_t head = ex->head_at + ex->head_n, all = buf_len(&ex->request);
-	if (all == head || ex->sent != all - ex->head_at)
-		return false;
-	struct buf rest = BUF_NULL;
-	if (buf_append(&rest, buf_head(&ex->request), head) < 0)
-		return false;
-	buf_deinit(&ex->request);
-	ex->request = rest;
-	ex->holding = false;
-	ex->sent = ex->head_n;
-	return true;
+	timeout_cancel(&ex->timeout);
+	buf_pool_give(&ex->worker->http->bufs, &ex->request);
+	buf_deinit(&ex->partial);
+	memset(&ex->state, 0, sizeof(*ex) - offsetof(struct exchange, state));
 }
 
-void exchange_end(struct h1_conn *c)
+void exchange_end(struct exchange *ex)
 {
-	buf_pool_give(&c->worker->http->bufs, &c->ex.request);
-	buf_deinit(&c->ex.partial);
-	c->ex = (struct exchange){0};
+	log_request(ex);
+	forget(ex);
+}
+
+void exchange_close(struct exchange *ex, bool silently)
+{
+	wait_queue_remove(&ex->worker->routing->wait_queue, &ex->waiter);
+	pooled_stream_drop(ex->user.pooled, FRAME_RESET_CANCELLED);
+	pooled_stream_disown(ex->user.own);
+	if (ex->state != EXCHANGE_NONE && !silently) {
+		if (!ex->why)
+			ex->why = "visitor-gone";
+		log_request(ex);
+	}
+	forget(ex);
+}
+
+void exchange_fail_with(struct exchange *ex, struct error_page page)
+{
+	timeout_cancel(&ex->timeout);
+	wait_queue_remove(&ex->worker->routing->wait_queue, &ex->waiter);
+	if (ex->state == EXCHANGE_WAITING)
+		exchange_set_state(ex, EXCHANGE_ACTIVE);
+	pooled_stream_drop(ex->user.pooled, FRAME_RESET_CANCELLED);
+	ex->why = page.why;
+	if (ex->headed) {
+		ex->ops->abort(ex);
+		return;
+	}
+	page.host = exchange_host(ex);
+	page.request_id = str_from(ex->id);
+	page.html = ex->html;
+	page.for_link = ex->for_link;
+	page.head_only = ex->method == HTTP1_HEAD;
+	if (page.status == 503)
+		page.retry_after = RETRY_AFTER_BUSY;
+	ex->status = page.status;
+	if (ex->ops->page(ex, &page))
+		ex->ops->end(ex);
+}
+
+void exchange_fail(struct exchange *ex, enum error_page_cause cause)
+{
+	exchange_fail_with(ex, error_page_for(cause));
+}
+
+void exchange_fail_request(struct exchange *ex, int http1_error)
+{
+	exchange_fail_with(ex, error_page_for_http1(http1_error));
+}
+
+void exchange_fail_response(struct exchange *ex, int http1_error)
+{
+	exchange_fail_with(ex, error_page_for_answer(http1_error));
 }

@@ -21,30 +21,25 @@
  */
 #define READ_RATE 896
 
-void h1_conn_time(struct h1_conn *c, struct timeout_queue *queue)
-{
-	if (!c->ex.leaving && queue)
-		timeout_start(queue, &c->timeout);
-	else if (!c->ex.leaving)
-		timeout_cancel(&c->timeout);
-	else if (queue || !timeout_running(&c->timeout))
-		timeout_start(&c->worker->http->leaving, &c->timeout);
-}
-
 /* A FIN, or close_notify where TLS can see it: not behind bytes that nobody has read. */
-static bool h1_conn_ended(struct h1_conn *c)
+static bool has_ended(struct h1_conn *c)
 {
 	return c->conn.fin_received ||
 	       (c->conn.tls && c->conn.readable && conn_peek(&c->conn) == CONN_ENDED);
 }
 
-void h1_conn_note_end(struct h1_conn *c)
+void h1_conn_watch_end(struct h1_conn *c)
 {
-	struct exchange *ex = &c->ex;
+	const struct exchange *ex = &c->ex;
+	/* The service that the request goes to now serves visitors behind their FIN. */
+	if (c->leaving && ex->half_closed) {
+		c->leaving = false;
+		timeout_cancel(&c->timeout);
+	}
 	/* Half-close means another thing on a WebSocket, and who expects an answer says so. */
-	if (ex->leaving || ex->half_closed || ex->expects || ex->upgrade || !h1_conn_ended(c))
+	if (c->leaving || ex->half_closed || ex->expects || ex->upgrade || !has_ended(c))
 		return;
-	ex->leaving = true;
+	c->leaving = true;
 	timeout_start(&c->worker->http->leaving, &c->timeout);
 }
 
@@ -64,7 +59,7 @@ void h1_conn_watch_reading(struct h1_conn *c)
 }
 
 /* Whether nothing was read for all of --visitor-stalled, as far as it can be told: one look. */
-static bool h1_conn_stalled(struct h1_conn *c, uint64_t look)
+static bool has_stalled(struct h1_conn *c, uint64_t look)
 {
 	uint64_t had = c->acked, pace = look * READ_RATE / CLOCK_S;
 	c->n_unread++;
@@ -81,7 +76,7 @@ void h1_conn_unread_expired(struct timeout_queue *queue, struct timeout *entry)
 	struct h1_conn *c = h1_conn_timed(entry);
 	if (c->conn.writable && !buf_len(&c->out))
 		return; /* it is the upstream that is slow, and may be */
-	if (h1_conn_stalled(c, queue->duration)) {
+	if (has_stalled(c, queue->duration)) {
 		c->ex.why = "visitor-stalled";
 		h1_conn_close(c, true);
 		return;
@@ -95,8 +90,8 @@ void h1_conns_leave_link(const struct server_link *l)
 	struct worker *w = l->worker;
 	list_for_each (it, &w->http->conns) {
 		struct h1_conn *c = list_entry(it, struct h1_conn, link);
-		if (c->state == H1_CONN_EXCHANGE && c->user.pooled &&
-			c->user.pooled->server_link == l)
+		if (c->state == H1_CONN_EXCHANGE && c->ex.user.pooled &&
+			c->ex.user.pooled->server_link == l)
 			loop_defer(w->loop, LOOP_PHASE_READ, &c->more);
 	}
 }

@@ -1,5 +1,6 @@
 #include "server/http/http_worker.h"
 
+#include "server/http/exchange_events.h"
 #include "server/http/h1_conn.h"
 #include "server/route/routing.h"
 
@@ -11,7 +12,8 @@ int http_worker_init(struct http_worker *h, const struct worker *w)
 	request_ids_init(&h->ids);
 	timeout_queue_init(&h->idle, loop, o->visitor_idle, h1_conn_idle_expired);
 	timeout_queue_init(&h->head, loop, o->request_head_timeout, h1_conn_head_expired);
-	timeout_queue_init(&h->answer, loop, o->response_head_timeout, h1_conn_answer_expired);
+	timeout_queue_init(&h->answer, loop, o->response_head_timeout, exchange_answer_expired);
+	timeout_queue_init(&h->body, loop, o->visitor_idle, exchange_body_expired);
 	timeout_queue_init(&h->leaving, loop, HTTP_LEAVING_TIME, h1_conn_leaving_expired);
 	timeout_queue_init(&h->unread, loop, o->visitor_stalled / HTTP_UNREAD_LOOKS,
 		h1_conn_unread_expired);
@@ -31,6 +33,7 @@ void http_worker_deinit(struct http_worker *h)
 	timeout_queue_deinit(&h->idle);
 	timeout_queue_deinit(&h->head);
 	timeout_queue_deinit(&h->answer);
+	timeout_queue_deinit(&h->body);
 	timeout_queue_deinit(&h->leaving);
 	timeout_queue_deinit(&h->unread);
 	timeout_queue_deinit(&h->linger);
@@ -46,15 +49,8 @@ void http_worker_deinit(struct http_worker *h)
 
 void http_worker_drain(struct http_worker *h)
 {
-	list_for_each_safe (at, &h->conns) {
-		struct h1_conn *c = list_entry(at, struct h1_conn, link);
-		if (c->state == H1_CONN_IDLE && buf_len(&c->out))
-			h1_conn_linger(c, true);
-		else if (c->state == H1_CONN_IDLE || c->state == H1_CONN_HEAD)
-			h1_conn_close(c, false);
-		else if (c->state == H1_CONN_WAITING)
-			h1_conn_refuse(c, ERROR_PAGE_DRAINING);
-	}
+	list_for_each_safe (at, &h->conns)
+		h1_conn_drain(list_entry(at, struct h1_conn, link));
 }
 
 /* Of the sessions that this worker knows only the link's has pooled streams on it. */
@@ -63,6 +59,6 @@ void http_worker_rest_streams(struct worker *w, const struct server_link *l)
 	list_for_each (it, &w->routing->names.all) {
 		struct route *route = list_entry(it, struct route, all);
 		list_for_each (at, &route->entries)
-			service_shard_rest(service_shard_of(at), l);
+			stream_pool_rest(service_shard_of(at), l);
 	}
 }

@@ -25,8 +25,9 @@ struct http_worker {
 	struct list conns; /* of struct h1_conn */
 
 	/* One queue for each thing that is waited for equally long */
-	struct timeout_queue idle, head, answer, leaving, unread, linger; /* of connections */
-	struct timeout_queue kept, surplus, resting;                      /* of pooled streams */
+	struct timeout_queue idle, head, leaving, unread, linger; /* of connections */
+	struct timeout_queue body, answer;                        /* of exchanges */
+	struct timeout_queue kept, surplus, resting;              /* of pooled streams */
 
 	/* Used within one call, never across two */
 	uint8_t scratch[HTTP_SCRATCH];

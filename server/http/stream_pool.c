@@ -136,7 +136,7 @@ static void pooled_stream_reap(struct loop_task *task)
 
 static struct pooled_stream *pooled_stream_new(struct service_shard *shard, bool alone)
 {
-	struct server_link *server_link = service_shard_link(shard);
+	struct server_link *server_link = server_link_pick(shard->session_shard);
 	struct pooled_stream *pooled = server_link ? calloc(1, sizeof(*pooled)) : NULL;
 	if (!pooled)
 		return NULL;
@@ -159,8 +159,9 @@ static struct pooled_stream *pooled_stream_new(struct service_shard *shard, bool
 /* A kept stream is not worth waiting on a link that does not answer, where another does. */
 static bool pooled_stream_answers(const struct pooled_stream *pooled)
 {
-	const struct server_link *other =
-		server_link_silent(pooled->server_link) ? service_shard_link(pooled->shard) : NULL;
+	const struct server_link *other = server_link_silent(pooled->server_link)
+						  ? server_link_pick(pooled->shard->session_shard)
+						  : NULL;
 	return !other || server_link_silent(other);
 }
 

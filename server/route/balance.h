@@ -60,26 +60,3 @@ const struct service *route_service(const struct routes *r, struct str name, uin
  * NULL: there is none. Its `coming` is the caller's to count.
  */
 struct session_shard *route_pick_session(const struct route *route);
-
-/* ---- for http, until it asks route_find() ---- */
-struct pick {
-	struct service_shard *shard;
-	int worker;
-	bool last;
-};
-#define PICK_NONE ((struct pick){.worker = -1})
-static inline bool pick_found(struct pick p)
-{
-	return p.shard || p.worker >= 0;
-}
-static inline struct pick service_shard_pick(struct worker *w, const struct route *route,
-	const struct service_shard *but, bool settled)
-{
-	struct route_found f;
-	enum route_outcome o = route_pick(w, route, but, settled, &f);
-	return (struct pick){f.shard, o == ROUTE_ELSEWHERE ? (int)f.worker : -1, f.last};
-}
-#define routes_service(r, name, now) route_service(r, name, now)
-#define wait_queue_due(w, route)     route_may_wait(w, route)
-#define service_shard_link(shard)    server_link_pick((shard)->session_shard)
-#define service_shard_rest(shard, l) stream_pool_rest(shard, l)

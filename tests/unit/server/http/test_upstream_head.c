@@ -1,5 +1,5 @@
 /* What a head is made to be for one service: its path put in, Host rewritten, both taken back. */
-#include "server/http/h1_conn.h"
+#include "server/http/upstream_head.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,12 +9,21 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "server/base/worker.h"
+#include "server/http/exchange.h"
+#include "server/http/http_worker.h"
+
+struct visitor {
+	struct worker *worker;
+	struct downstream downstream;
+	struct exchange ex;
+};
 
 /* A visitor's connection as far as exchange_begin() looks at it. */
-static struct h1_conn *visitor_new(void)
+static struct visitor *visitor_new(void)
 {
 	static const struct server_options opts;
-	struct h1_conn *c = calloc(1, sizeof(*c));
+	struct visitor *c = calloc(1, sizeof(*c));
 	assert_non_null(c);
 	c->worker = calloc(1, sizeof(*c->worker));
 	assert_non_null(c->worker);
@@ -26,13 +35,15 @@ static struct h1_conn *visitor_new(void)
 	assert_non_null(c->worker->node);
 	request_ids_init(&c->worker->http->ids);
 	assert_int_equal(http1_head_init(&c->worker->http->request, HTTP1_FIELDS_DEFAULT), 0);
-	assert_true(address_parse(STR("192.0.2.1:5"), &c->peer));
-	assert_true(address_parse(STR("192.0.2.9:80"), &c->local));
-	address_format_ip(&c->peer, c->peer_text);
+	assert_true(address_parse(STR("192.0.2.1:5"), &c->downstream.peer));
+	assert_true(address_parse(STR("192.0.2.9:80"), &c->downstream.local));
+	address_format_ip(&c->downstream.peer, c->downstream.peer_text);
+	c->ex.worker = c->worker;
+	c->ex.downstream = &c->downstream;
 	return c;
 }
 
-static void visitor_destroy(struct h1_conn *c)
+static void visitor_destroy(struct visitor *c)
 {
 	buf_deinit(&c->ex.request);
 	request_ids_deinit(&c->worker->http->ids);
@@ -44,16 +55,16 @@ static void visitor_destroy(struct h1_conn *c)
 	free(c);
 }
 
-static void begin(struct h1_conn *c, const char *text)
+static void begin(struct visitor *c, const char *text)
 {
 	struct http1_head *h = &c->worker->http->request;
 	size_t scanned = 0;
 	buf_deinit(&c->ex.request);
-	c->ex = (struct exchange){0};
+	c->ex = (struct exchange){.worker = c->worker, .downstream = &c->downstream};
 	assert_int_equal(http1_parse_request(h, (const uint8_t *)text, strlen(text),
 				 HTTP1_REQUEST_MAX, &scanned),
 		HTTP1_OK);
-	assert_int_equal(exchange_begin(c, h), 0);
+	assert_int_equal(exchange_begin(&c->ex, h), 0);
 	strcpy(c->ex.id, "held");
 	assert_int_equal(buf_append(&c->ex.request, "body", 4), 0);
 }
@@ -128,14 +139,14 @@ static int set_service(struct exchange *ex, const char *path, const char *rewrit
 		.path = (char *)(uintptr_t)path,
 		.rewrite = (char *)(uintptr_t)rewrite,
 	};
-	return exchange_set_service(ex, &service);
+	return upstream_head_set_service(ex, &service);
 }
 
 static bool leaves(struct exchange *ex, const char *path)
 {
 	struct service service = {.path = (char *)(uintptr_t)path};
 	enum error_page_cause why;
-	return exchange_leaves(ex, &service, &why);
+	return upstream_head_leaves(ex, &service, &why);
 }
 
 /* To one service, to another, and to one that wants nothing: what came first leaves no trace. */
@@ -149,7 +160,7 @@ static void test_service(void **state)
 		{"", "first.other.one.test:65535"},
 		{"/f", "f"},
 	};
-	struct h1_conn *c = visitor_new();
+	struct visitor *c = visitor_new();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		for (size_t j = 0; j < ARRAY_LEN(first); j++) {
 			struct exchange *ex = &c->ex;
@@ -200,19 +211,20 @@ static void test_names(void **state)
 			{.path = none, .scheme = CONTROL_SCHEME_HTTPS}},
 		{MADE("/p", "http://a.test", "a.test", "http://a.test/p/y"), false, {.path = path}},
 	};
-	struct h1_conn *c = visitor_new();
+	struct visitor *c = visitor_new();
 	struct exchange *ex = &c->ex;
 	for (size_t i = 0; i < ARRAY_LEN(services); i++) {
 		for (size_t j = 0; j < ARRAY_LEN(services); j++) {
 			enum error_page_cause why;
 			struct rewrite rw;
 			begin(c, ASKED);
-			assert_int_equal(exchange_set_service(ex, &services[i].service), 0);
+			assert_int_equal(upstream_head_set_service(ex, &services[i].service), 0);
 			assert_request(ex, services[i].out);
-			assert_false(exchange_leaves(ex, &services[j].service, &why));
-			assert_int_equal(exchange_set_service(ex, &services[j].service), 0);
+			assert_false(upstream_head_leaves(ex, &services[j].service, &why));
+			assert_int_equal(upstream_head_set_service(ex, &services[j].service), 0);
 			assert_request(ex, services[j].out);
-			const struct rewrite *got = exchange_rewrite(ex, &services[j].service, &rw);
+			const struct rewrite *got =
+				upstream_head_rewrite(ex, &services[j].service, &rw);
 			assert_int_equal(got != NULL, services[j].answers);
 		}
 	}
@@ -226,14 +238,14 @@ static void test_growth(void **state)
 	memset(path, 'p', sizeof(path) - 1);
 	path[0] = '/';
 	struct service service = {.path = path, .rewrite = in, .scheme = CONTROL_SCHEME_HTTP};
-	struct h1_conn *c = visitor_new();
+	struct visitor *c = visitor_new();
 	for (unsigned tags = 1; tags < 100; tags++) {
 		int n = sprintf(text, "GET / HTTP/1.1\r\nHost: a\r\nIf:");
 		for (unsigned i = 0; i < tags; i++)
 			n += sprintf(text + n, " </> (<a:b>)");
 		sprintf(text + n, "\r\n\r\n");
 		begin(c, text);
-		int r = exchange_set_service(&c->ex, &service);
+		int r = upstream_head_set_service(&c->ex, &service);
 		assert_int_equal(r,
 			tags * strlen(path) > REWRITE_GROWTH_MAX ? HTTP1_E_TOO_LARGE : 0);
 	}
@@ -248,7 +260,7 @@ static void test_leaves(void **state)
 		bool leaves;
 	} targets[] = {{"GET /../x", true}, {"GET http://a/x/..", true}, {"GET /x?/../y", false},
 		{"OPTIONS *", false}, {"GET /x/.y", false}};
-	struct h1_conn *c = visitor_new();
+	struct visitor *c = visitor_new();
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
 		char text[128];
 		snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: a\r\n\r\n", targets[i].in);
@@ -270,7 +282,7 @@ static void test_destination_leaves(void **state)
 		bool leaves;
 	} moves[] = {{"http://a.test/y", false}, {"/y", false}, {"http://b.test/y", true},
 		{"http://a.test/../y", true}};
-	struct h1_conn *c = visitor_new();
+	struct visitor *c = visitor_new();
 	char none[] = "", path[] = "/p";
 	struct service fenced = {.path = path}, open = {.path = none};
 	for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
@@ -280,8 +292,8 @@ static void test_destination_leaves(void **state)
 			"COPY /x HTTP/1.1\r\nHost: a.test\r\nDestination: %s\r\n\r\n",
 			moves[i].destination);
 		begin(c, text);
-		assert_false(exchange_leaves(&c->ex, &open, &why));
-		assert_int_equal(exchange_leaves(&c->ex, &fenced, &why), moves[i].leaves);
+		assert_false(upstream_head_leaves(&c->ex, &open, &why));
+		assert_int_equal(upstream_head_leaves(&c->ex, &fenced, &why), moves[i].leaves);
 		if (moves[i].leaves)
 			assert_int_equal(why, ERROR_PAGE_DESTINATION);
 	}
@@ -291,7 +303,7 @@ static void test_destination_leaves(void **state)
 /* The log and the routes see what the visitor asked for. */
 static void test_what_was_asked(void **state)
 {
-	struct h1_conn *c = visitor_new();
+	struct visitor *c = visitor_new();
 	begin(c, "GET http://A.Test/x?y HTTP/1.1\r\nHost: A.Test:80\r\n\r\n");
 	assert_int_equal(set_service(&c->ex, "/api", "b.test"), 0);
 	assert_true(str_eq(exchange_host(&c->ex), STR("a.test")));
@@ -312,7 +324,7 @@ static void test_switches(void **state)
 		{"Upgrade: h2c, tcp", false}, {"Upgrade: websocket", false}, {"Upgrade: tc", false},
 		{"Upgrade: tcp/1", false}, {"Upgrade:", false}, {"Upgrade: HTTP/1.1", false},
 		{"X: tcp", false}};
-	struct h1_conn *c = visitor_new();
+	struct visitor *c = visitor_new();
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
 		char text[128];
 		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
@@ -335,8 +347,8 @@ static void test_switches(void **state)
 
 static void test_scheme(void **state)
 {
-	struct h1_conn *c = visitor_new();
-	c->secure = true;
+	struct visitor *c = visitor_new();
+	c->downstream.tls = (const struct tls *)c; /* only that there is some is looked at */
 	begin(c, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: http\r\n\r\n");
 	assert_true(c->ex.secure);
 	assert_request(&c->ex, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n"
