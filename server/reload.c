@@ -22,14 +22,15 @@ static void reload_run(struct broadcast *broadcast, struct worker *w)
 static void reload_done(struct broadcast *broadcast)
 {
 	struct reload *r = container_of(broadcast, struct reload, broadcast);
-	if (r->node->over)
-		return; /* the reloader frees what it read */
 	reloader_free(r->reloader, r->former);
 	r->former = NULL;
 	r->under_way = false;
 	if (r->again)
 		reload_start(r);
 }
+
+/* When the process ends meanwhile, the reloader frees what it read. */
+static const struct broadcast_ops reload_ops = {.run = reload_run, .done = reload_done};
 
 static void differs(void *arg, const struct reload_difference *d)
 {
@@ -55,7 +56,7 @@ void reload_start(struct reload *r)
 		r->running = read;
 		log_set_level((enum log_level)r->running->log_level);
 		certificates_reload(r->certificates, r->running);
-		broadcast_send(&r->broadcast, r->node, reload_run, reload_done);
+		broadcast_send(&r->broadcast, r->node, &reload_ops);
 		log_info("reloaded");
 	}
 	notify_send("READY=1");

@@ -130,13 +130,11 @@ static void drain_run(struct broadcast *broadcast, struct worker *w)
 	parts_drain(parts_of(w));
 }
 
-static void drain_done(struct broadcast *broadcast)
-{
-}
+static const struct broadcast_ops drain_ops = {.run = drain_run};
 
 void workers_drain(struct workers *ws)
 {
-	broadcast_send(&ws->drain, ws->node, drain_run, drain_done);
+	broadcast_send(&ws->drain, ws->node, &drain_ops);
 }
 
 struct stop {
@@ -166,7 +164,6 @@ void workers_close(struct workers *ws)
 	struct node *n = ws->node;
 	if (!n)
 		return;
-	n->over = true;
 	for (unsigned i = 0; i < n->n_workers; i++)
 		parts_deinit(parts_of(n->workers[i]));
 }

@@ -5,23 +5,28 @@
 #include <unistd.h>
 
 /* Takes what is there now: mail that answers mail waits for the next turn. */
-static void deliver_all(struct mailbox *box)
+static void take_all(struct mailbox *box, struct list *batch_out)
 {
-	struct list batch;
-	list_init(&batch);
+	list_init(batch_out);
 	pthread_mutex_lock(&box->lock);
-	list_splice(&batch, &box->waiting);
+	list_splice(batch_out, &box->waiting);
 	pthread_mutex_unlock(&box->lock);
-	while (!list_empty(&batch)) {
-		struct mail *mail = list_entry(batch.next, struct mail, link);
+}
+
+static struct mail *next_of(struct list *batch)
+{
+	struct mail *mail = list_first(batch, struct mail, link);
+	if (mail)
 		list_unlink(&mail->link);
-		mail->deliver(mail);
-	}
+	return mail;
 }
 
 static void wakeup_event(int fd, short what, void *arg)
 {
-	deliver_all(arg);
+	struct list batch;
+	take_all(arg, &batch);
+	for (struct mail *mail; (mail = next_of(&batch)) != NULL;)
+		mail->deliver(mail);
 }
 
 int mailbox_init(struct mailbox *box, struct loop *loop)
@@ -43,8 +48,11 @@ int mailbox_init(struct mailbox *box, struct loop *loop)
 
 void mailbox_deinit(struct mailbox *box)
 {
-	while (!list_empty(&box->waiting))
-		deliver_all(box);
+	struct list batch;
+	take_all(box, &batch);
+	for (struct mail *mail; (mail = next_of(&batch)) != NULL;)
+		if (mail->discard)
+			mail->discard(mail);
 	loop_unwatch(&box->event);
 	close(box->wakeup);
 	pthread_mutex_destroy(&box->lock);

@@ -9,10 +9,14 @@
 #include "base/list.h"
 #include "loop/event.h"
 
-/* Embedded in what is sent. It is the mailbox's from post to deliver, which may free it. */
+/*
+ * Embedded in what is sent. It is the mailbox's from post until one of the two is called, which may free it.
+ */
 struct mail {
 	struct list link;
 	void (*deliver)(struct mail *mail); /* on the loop's thread, in the poll */
+	/* The loop ended first: frees what the mail owns, and posts nothing. NULL: it owns nothing. */
+	void (*discard)(struct mail *mail);
 };
 
 struct mailbox {
@@ -22,7 +26,7 @@ struct mailbox {
 	struct loop_event event;
 };
 
-/* For loop/loop.c. 0 or -errno. Deinit delivers what is still inside: mail may own memory. */
+/* For loop/loop.c. 0 or -errno. Deinit discards what is still inside. */
 int mailbox_init(struct mailbox *box, struct loop *loop);
 void mailbox_deinit(struct mailbox *box);
 

@@ -116,7 +116,7 @@ struct offload *offload_new(unsigned threads)
 void offload_submit(struct offload *offload, struct loop *home, struct offload_job *job)
 {
 	job->home = home;
-	job->mail.deliver = deliver;
+	job->mail.deliver = job->mail.discard = deliver;
 	atomic_init(&job->cancelled, false);
 	pthread_mutex_lock(&offload->lock);
 	bool wanted = offload->queued >= offload->idle && offload->started < offload->max;

@@ -111,6 +111,12 @@ static void handing_done(struct broadcast *r)
 	free(h);
 }
 
+static const struct broadcast_ops handing_ops = {
+	.run = handing_run,
+	.done = handing_done,
+	.discard = handing_done,
+};
+
 /* Those that visitors and clients refuse now, or soon. */
 static void certificates_warn(struct certificates *c, const struct tls_server *tls)
 {
@@ -147,7 +153,7 @@ static void certificates_hand_out(struct certificates *c, struct tls_server *tls
 		return;
 	}
 	h->tls = tls;
-	broadcast_send(&h->broadcast, c->node, handing_run, handing_done);
+	broadcast_send(&h->broadcast, c->node, &handing_ops);
 }
 
 /* ---- Reading again ---- */

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "server/accept/handoff.h"
+
 static void listeners_accepted(struct listener *listener, int fd, const struct address *peer)
 {
 	struct listeners_port *port = container_of(listener, struct listeners_port, listener);

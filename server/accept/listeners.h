@@ -5,7 +5,7 @@
  * goes along with it.
  */
 #include "net/listener.h"
-#include "server/accept/handoff.h"
+#include "server/base/admission.h"
 #include "server/base/worker.h"
 
 struct listeners_port {

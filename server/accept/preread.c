@@ -82,15 +82,15 @@ void preread_close(struct preread *p)
 	preread_end(p);
 }
 
-/* What strangers send is said once a second, or one of them could fill the disk. */
+/* Once a second: a stranger can cause it as often as he likes. */
 static void preread_refuse(struct preread *p, const char *why)
 {
 	struct worker *w = p->worker;
 	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
 	address_format(&p->peer, peer);
 	if (log_limit_pass(&w->accept->log_rejected, loop_now(w->loop), PREREAD_SAY_AGAIN, 1, more))
-		log_info("a connection from %s to port %u came to nothing: %s%s", peer,
-			p->listener.port, why, more);
+		log_info("rejected connection from %s on port %u: %s%s", peer, p->listener.port,
+			why, more);
 	preread_close(p);
 }
 
@@ -141,7 +141,8 @@ static void preread_secure(struct preread *p, const struct service *service)
 	if (tls && service && service->alpn && tls_speak(tls, service_alpn(service)) < 0)
 		tls = tls_free(tls);
 	if (!tls || conn_start_tls(&p->conn, tls, buf_head(&p->in), buf_len(&p->in)) < 0) {
-		preread_refuse(p, p->worker->tls ? "out of memory" : "there is no certificate");
+		preread_refuse(p,
+			p->worker->tls ? "out of memory" : "the server has no certificate");
 		return;
 	}
 	buf_deinit(&p->in);
@@ -174,8 +175,8 @@ static void preread_route(struct preread *p, const struct client_hello *hello)
 		preread_secure(p, passes ? NULL : service);
 	} else {
 		conn_write(&p->conn, not_here, sizeof(not_here));
-		preread_refuse(p,
-			"TLS for a name that nobody publishes, and there is no certificate");
+		preread_refuse(p, "TLS for a name that no client publishes, and the server has no "
+				  "certificate");
 	}
 }
 
@@ -223,11 +224,11 @@ static void preread_check(struct preread *p)
 		preread_route(p, &hello);
 		break;
 	case SNIFF_E_HEADER:
-		preread_refuse(p, "it has to begin with a PROXY header, and does not");
+		preread_refuse(p, "no PROXY header, which its address must send");
 		break;
 	case SNIFF_E_HELLO:
 		conn_write(&p->conn, not_tls, sizeof(not_tls));
-		preread_refuse(p, "it begins like TLS and is none");
+		preread_refuse(p, "malformed TLS ClientHello");
 		break;
 	}
 }
@@ -291,7 +292,7 @@ static void preread_secured(struct preread *p)
 		if (preread_agrees(p, service))
 			preread_become(p, service && !*p->listener.place, name);
 		else
-			preread_refuse(p, "the service that its TLS was for is another now");
+			preread_refuse(p, "the service changed during the TLS handshake");
 	} else if (p->conn.error) {
 		preread_refuse(p,
 			*tls_complaint(tls) ? tls_complaint(tls) : strerror(p->conn.error));
@@ -316,7 +317,7 @@ static void preread_changed(struct conn *conn)
 static void preread_header_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	preread_refuse(container_of(entry, struct preread, timeout),
-		"its PROXY header did not come in time");
+		"no PROXY header within --proxy-header-timeout");
 }
 
 static void preread_quiet_expired(struct timeout_queue *queue, struct timeout *entry)
@@ -327,7 +328,7 @@ static void preread_quiet_expired(struct timeout_queue *queue, struct timeout *e
 static void preread_securing_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	preread_refuse(container_of(entry, struct preread, timeout),
-		"its TLS handshake took too long");
+		"no TLS handshake within --tls-handshake-timeout");
 }
 
 void preread_accept(struct worker *w, int fd, const struct address *peer,

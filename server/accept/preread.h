@@ -5,13 +5,14 @@
  *
  *	ARRIVING [-> SECURING] -> gone
  */
+#include "base/log_limit.h"
 #include "net/conn.h"
 #include "loop/timeouts.h"
 #include "server/accept/sniff.h"
 #include "server/base/charges.h"
-#include "server/accept/handoff.h"
+#include "server/base/admission.h"
 
-#define PREREAD_SAY_AGAIN CLOCK_S /* between two lines about connections that came to nothing */
+#define PREREAD_SAY_AGAIN CLOCK_S /* between two lines about rejected connections */
 
 #define PREREAD_SCRATCH (16u << 10) /* bytes read at once: a ClientHello is mostly 2 KB */
 
@@ -20,7 +21,7 @@ struct accept_worker {
 	struct list prereads; /* of struct preread */
 	/* One queue for each thing that is waited for equally long */
 	struct timeout_queue header, quiet, securing;
-	struct log_limit log_rejected;    /* connections that came to nothing */
+	struct log_limit log_rejected;    /* connections that were rejected */
 	uint8_t scratch[PREREAD_SCRATCH]; /* used within one call, never across two */
 };
 

@@ -45,7 +45,6 @@ struct node {
 	struct half_open half_open;
 	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
 	atomic_uint turn;               /* of equals */
-	bool over; /* the threads have ended: mail that is left is freed and does nothing else */
 };
 
 /* On the main thread: whether people come by https and wss, here or at a proxy in front. */

@@ -9,7 +9,9 @@
 #include "base/macros.h"
 #include "config/value.h"
 #include "crypto/random.h"
+#include "server/accept/handoff.h"
 #include "server/accept/listeners.h"
+#include "server/udp/udp_flow.h"
 #include "server/udp/udp_port.h"
 #include "server/control/session.h"
 #include "server/route/balance.h"
@@ -47,7 +49,7 @@ static int port_open_udp_port(struct registrar *r, struct port *p, const char *a
 	int e = port_range_open(&sockets, SOCK_DGRAM, addr, p->first, p->n, err);
 	if (e < 0)
 		return e;
-	p->udp_port = udp_port_new(r->node, &sockets);
+	p->udp_port = udp_port_new(r->node, &sockets, &udp_flow_port_ops);
 	if (p->udp_port)
 		return 0;
 	port_range_close(&sockets);

@@ -5,7 +5,7 @@
  * worker itself. It is there as long as a service holds it.
  */
 #include "net/listener.h"
-#include "server/accept/handoff.h"
+#include "server/base/admission.h"
 #include "server/route/service.h"
 
 #define PORT_TRIES 64 /* ports of --allow-ports that are tried when any will do */

@@ -72,6 +72,12 @@ static void withdraw_done(struct broadcast *r)
 	service_release(container_of(r, struct service, broadcast));
 }
 
+static const struct broadcast_ops withdraw_ops = {
+	.run = withdraw_run,
+	.done = withdraw_done,
+	.discard = withdraw_done,
+};
+
 /* Its port is free at once. */
 static void publish_take_back(struct service *service)
 {
@@ -86,7 +92,7 @@ static void publish_take_back(struct service *service)
 	if (!service->granted)
 		return; /* it is still on its way to the workers, and goes when it is back */
 	service->at = session_now(s);
-	broadcast_send(&service->broadcast, session_node(s), withdraw_run, withdraw_done);
+	broadcast_send(&service->broadcast, session_node(s), &withdraw_ops);
 }
 
 void publish_withdraw(struct session *s, uint32_t number)
@@ -113,7 +119,7 @@ void publish_discard_all(struct session *s)
 		port_release(service->port);
 		if (service->granted)
 			service_release(service);
-		/* Else its broadcast is under way, whose done() frees it. */
+		/* Else its broadcast is under way, whose discard() frees it. */
 	}
 }
 
@@ -136,11 +142,8 @@ static void publish_done(struct broadcast *r)
 	bool wanted = list_linked(&service->of_session);
 	s->n_coming--;
 	service->granted = true;
-	if (r->node->over || !wanted) {
-		if (r->node->over)
-			service_release(service);
-		else
-			publish_take_back(service);
+	if (!wanted) {
+		publish_take_back(service);
 		if (s->ended)
 			session_end(s);
 		return;
@@ -156,6 +159,21 @@ static void publish_done(struct broadcast *r)
 	publish_tell_granted(s, service);
 	sharing_tell(service);
 }
+
+static void publish_discard(struct broadcast *r)
+{
+	struct service *service = container_of(r, struct service, broadcast);
+	struct session *s = session_of(service);
+	s->n_coming--;
+	service_release(service);
+	session_discard(s);
+}
+
+static const struct broadcast_ops publish_ops = {
+	.run = publish_run,
+	.done = publish_done,
+	.discard = publish_discard,
+};
 
 /* ---- A session that goes on ---- */
 
@@ -306,5 +324,5 @@ void publish_service(struct session *s, struct server_link *l, const struct cont
 	s->n_ports += service->port ? service->port->n : 0;
 	publish_suspect_holders(s, service->shards[0].entry.route);
 	s->n_coming++;
-	broadcast_send(&service->broadcast, session_node(s), publish_run, publish_done);
+	broadcast_send(&service->broadcast, session_node(s), &publish_ops);
 }

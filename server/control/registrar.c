@@ -38,7 +38,7 @@ static void registrar_discard(struct session *s)
 {
 	list_unlink(&s->link);
 	publish_discard_all(s);
-	session_end(s);
+	session_discard(s);
 }
 
 void registrar_deinit(struct registrar *r)
@@ -157,22 +157,29 @@ static void registrar_control(struct registrar *r, struct server_link *l,
 	}
 }
 
+static void registrar_event_free(struct registrar_event *e)
+{
+	control_deinit(&e->message);
+	explicit_bzero(e->secret, sizeof(e->secret));
+	free(e);
+}
+
 static void registrar_deliver(struct mail *mail)
 {
 	struct registrar_event *e = container_of(mail, struct registrar_event, mail);
 	struct registrar *r = e->node->registrar;
-	/* At the process's end links are gone before their mail. */
-	if (e->node->over) {
-		;
-	} else if (e->kind == REGISTRAR_EVENT_UP) {
+	if (e->kind == REGISTRAR_EVENT_UP) {
 		registrar_up(r, e->server_link, e);
 	} else {
 		registrar_control(r, e->server_link, e);
 		atomic_fetch_sub_explicit(&e->server_link->unheard, 1, memory_order_relaxed);
 	}
-	control_deinit(&e->message);
-	explicit_bzero(e->secret, sizeof(e->secret));
-	free(e);
+	registrar_event_free(e);
+}
+
+static void registrar_event_discard(struct mail *mail)
+{
+	registrar_event_free(container_of(mail, struct registrar_event, mail));
 }
 
 static struct registrar_event *registrar_event_new(struct server_link *l,
@@ -183,7 +190,7 @@ static struct registrar_event *registrar_event_new(struct server_link *l,
 		link_close(&l->io.link, LINK_END_LOCAL, "out of memory");
 		return NULL;
 	}
-	e->mail.deliver = registrar_deliver;
+	e->mail = (struct mail){.deliver = registrar_deliver, .discard = registrar_event_discard};
 	e->server_link = l;
 	e->node = l->worker->node;
 	e->kind = kind;
@@ -224,8 +231,7 @@ void registrar_link_control(struct server_link *l, struct control *message)
 static void registrar_gone(struct mail *mail)
 {
 	struct server_link *l = container_of(mail, struct server_link, gone);
-	/* At the process's end sessions are gone before their mail. */
-	struct session *s = l->worker->node->over ? NULL : l->session;
+	struct session *s = l->session;
 	if (s && session_leave(s, l, l->io.link.why)) {
 		publish_withdraw_all(s, atomic_load_explicit(&l->leaving, memory_order_relaxed));
 		session_end(s);
@@ -235,6 +241,5 @@ static void registrar_gone(struct mail *mail)
 
 void registrar_link_gone(struct server_link *l)
 {
-	l->gone.deliver = registrar_gone;
-	node_post(l->worker->node, 0, &l->gone);
+	link_mail_gone(l, registrar_gone);
 }

@@ -29,12 +29,18 @@ static void wake_done(struct broadcast *r)
 	free(r);
 }
 
+static const struct broadcast_ops wake_ops = {
+	.run = wake_run,
+	.done = wake_done,
+	.discard = wake_done,
+};
+
 /* There is a way to its services: who waits for one is served. */
 static void session_wake(struct session *s)
 {
 	struct broadcast *r = malloc(sizeof(*r));
 	if (r)
-		broadcast_send(r, session_node(s), wake_run, wake_done);
+		broadcast_send(r, session_node(s), &wake_ops);
 }
 
 static bool session_attach(struct session *s, struct server_link *l)
@@ -132,15 +138,25 @@ static void session_run(struct broadcast *r, struct worker *w)
 {
 }
 
+static const struct broadcast_ops session_ops = {
+	.run = session_run,
+	.done = session_done,
+	.discard = session_done,
+};
+
 void session_end(struct session *s)
 {
 	s->ended = true;
 	if (s->n_coming)
 		return;
-	if (session_node(s)->over)
+	broadcast_send(&s->broadcast, session_node(s), &session_ops);
+}
+
+void session_discard(struct session *s)
+{
+	s->ended = true;
+	if (!s->n_coming)
 		session_free(s);
-	else
-		broadcast_send(&s->broadcast, session_node(s), session_run, session_done);
 }
 
 bool session_leave(struct session *s, struct server_link *l, const char *why)

@@ -75,5 +75,11 @@ bool session_leave(struct session *s, struct server_link *l, const char *why);
  */
 void session_end(struct session *s);
 
+/*
+ * The same at the process's end, when nothing is delivered any more: frees it, unless a service is still on its
+ * way to be published. That one's discard calls this again.
+ */
+void session_discard(struct session *s);
+
 /* Whether one more line about sessions may be logged; `more` goes behind it. */
 bool session_may_log(struct session *s, char more[LOG_LIMIT_MORE]);

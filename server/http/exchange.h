@@ -12,7 +12,7 @@
  */
 #include "base/buf.h"
 #include "loop/timeouts.h"
-#include "server/accept/handoff.h"
+#include "server/base/admission.h"
 #include "server/http/body.h"
 #include "server/http/error_page.h"
 #include "server/http/request_id.h"

@@ -99,8 +99,9 @@ static void changed(struct conn *conn)
 /* ---- From worker to worker ---- */
 
 /* No loop runs any more. */
-static void discard(struct h1_conn *c)
+static void discard(struct mail *mail)
 {
+	struct h1_conn *c = container_of(mail, struct h1_conn, mail);
 	detached_conn_close(&c->detached);
 	admission_leave(c->worker->node, &c->downstream.peer, c->counted);
 	buf_deinit(&c->ex.request); /* there is no worker any more to keep it */
@@ -115,10 +116,6 @@ static void arrived(struct mail *mail)
 	struct h1_conn *c = container_of(mail, struct h1_conn, mail);
 	struct worker *w = c->to;
 	c->worker = c->ex.worker = w;
-	if (w->node->over) {
-		discard(c);
-		return;
-	}
 	list_append(&w->http->conns, &c->link);
 	if (conn_attach(&c->conn, w->loop, c->detached, changed) < 0) {
 		h1_conn_close(c, true);
@@ -143,7 +140,7 @@ static void leave(struct loop_task *task)
 	list_unlink(&c->link);
 	charge_drop(&c->worker->charges, &c->charge);
 	c->detached = conn_detach(&c->conn);
-	c->mail.deliver = arrived;
+	c->mail = (struct mail){.deliver = arrived, .discard = discard};
 	node_post(c->to->node, c->to->index, &c->mail);
 }
 

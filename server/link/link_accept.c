@@ -53,7 +53,7 @@ static void offer_refuse(struct server_link_offer *o)
 
 static void offer_take(struct server_link_offer *o)
 {
-	if (o->worker->node->over || !server_link_begin(o))
+	if (!server_link_begin(o))
 		offer_refuse(o);
 }
 
@@ -61,6 +61,13 @@ static void offer_deliver(struct mail *mail)
 {
 	struct server_link_offer *o = container_of(mail, struct server_link_offer, mail);
 	offer_take(o);
+	free(o);
+}
+
+static void offer_discard(struct mail *mail)
+{
+	struct server_link_offer *o = container_of(mail, struct server_link_offer, mail);
+	offer_refuse(o);
 	free(o);
 }
 
@@ -83,6 +90,6 @@ void server_link_accept(struct worker *w, struct detached_conn detached,
 		return;
 	}
 	*o = here;
-	o->mail.deliver = offer_deliver;
+	o->mail = (struct mail){.deliver = offer_deliver, .discard = offer_discard};
 	node_post(w->node, o->worker->index, &o->mail);
 }

@@ -18,7 +18,6 @@ struct link_command {
 	struct mail mail;
 	/* It is not freed before this is read: link_mail_forget() comes behind it. */
 	struct server_link *link;
-	struct node *node;
 	enum link_command_kind kind;
 	struct session_shard *shard; /* to which it is attached */
 	struct control message;      /* to be sent */
@@ -46,9 +45,13 @@ static void link_command_execute(const struct link_command *command)
 static void link_command_deliver(struct mail *mail)
 {
 	struct link_command *command = container_of(mail, struct link_command, mail);
-	if (!command->node->over)
-		link_command_execute(command);
+	link_command_execute(command);
 	free(command);
+}
+
+static void link_command_discard(struct mail *mail)
+{
+	free(container_of(mail, struct link_command, mail));
 }
 
 /* NULL when memory is out. */
@@ -58,7 +61,7 @@ static struct link_command *link_command_new(struct server_link *l, enum link_co
 	if (!command)
 		return NULL;
 	command->mail.deliver = link_command_deliver;
-	command->node = l->worker->node;
+	command->mail.discard = link_command_discard;
 	command->link = l;
 	command->kind = kind;
 	return command;
@@ -66,7 +69,8 @@ static struct link_command *link_command_new(struct server_link *l, enum link_co
 
 static void link_command_post(struct link_command *command)
 {
-	node_post(command->node, command->link->worker->index, &command->mail);
+	struct worker *w = command->link->worker;
+	node_post(w->node, w->index, &command->mail);
 }
 
 int link_mail_attach(struct server_link *l, struct session_shard *shard)
@@ -123,18 +127,22 @@ void link_mail_suspect(struct server_link *l)
 
 static void link_mail_forgotten(struct mail *mail)
 {
-	struct server_link *l = container_of(mail, struct server_link, gone);
-	if (l->worker->node->over)
-		server_link_free(l);
-	else
-		server_link_forget(l);
+	server_link_forget(container_of(mail, struct server_link, gone));
+}
+
+static void link_mail_discard(struct mail *mail)
+{
+	server_link_free(container_of(mail, struct server_link, gone));
+}
+
+void link_mail_gone(struct server_link *l, void (*deliver)(struct mail *mail))
+{
+	l->gone = (struct mail){.deliver = deliver, .discard = link_mail_discard};
+	node_post(l->worker->node, 0, &l->gone);
 }
 
 void link_mail_forget(struct server_link *l)
 {
 	l->gone.deliver = link_mail_forgotten;
-	if (l->worker->node->over)
-		server_link_free(l); /* nobody delivers any more */
-	else
-		node_post(l->worker->node, l->worker->index, &l->gone);
+	node_post(l->worker->node, l->worker->index, &l->gone);
 }

@@ -8,7 +8,7 @@ static void evictions_deliver(struct mail *mail)
 {
 	struct worker *w = container_of(mail, struct link_worker, evictions)->worker;
 	struct server_link *l;
-	while (!w->node->over && (l = half_open_evicted(&w->node->half_open, w->index)) != NULL)
+	while ((l = half_open_evicted(&w->node->half_open, w->index)) != NULL)
 		server_link_evict(l);
 }
 

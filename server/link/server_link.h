@@ -5,6 +5,7 @@
  *
  *	HANDSHAKING -> ESTABLISHED -> [DRAINING ->] CLOSED
  */
+#include "base/log_limit.h"
 #include "net/link_io.h"
 #include "server/base/worker.h"
 
@@ -54,11 +55,11 @@ struct server_link {
 	struct address peer;
 	struct session_shard *session_shard; /* NULL until the registrar said whose it is */
 	struct list of_session_shard;
-	bool key_unknown;      /* the handshake named a key that no token of ours makes */
-	unsigned active;       /* requests and connections under way */
-	bool counted;          /* in session_shard::usable */
-	bool silence_counted;  /* in session_shard::silent */
-	uint64_t silence_told; /* when its silence was logged last, µs */
+	bool key_unknown;     /* the handshake named a key that no token of ours makes */
+	unsigned active;      /* requests and connections under way */
+	bool counted;         /* in session_shard::usable */
+	bool silence_counted; /* in session_shard::silent */
+	struct log_limit log_silent;
 	uint64_t suspected_at; /* µs; 0: not */
 	struct mail gone;      /* its end: to the registrar, and back to be freed */
 	atomic_uint unheard;   /* messages on their way to the registrar */

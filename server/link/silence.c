@@ -15,18 +15,17 @@ void silence_count(struct server_link *l)
 
 void silence_changed(struct server_link *l)
 {
-	uint64_t now = loop_now(l->worker->loop);
+	char more[LOG_LIMIT_MORE];
 	if (!l->session_shard)
 		return;
 	silence_count(l);
 	if (!server_link_silent(l))
 		return;
-	if (!l->silence_told || now - l->silence_told >= SERVER_LINK_SAY_AGAIN) {
+	if (log_limit_pass(&l->log_silent, loop_now(l->worker->loop), SERVER_LINK_SAY_AGAIN, 1,
+		    more))
 		log_info("a link of session %s does not answer: other links are preferred until it "
-			 "does",
-			l->session_shard->session->name);
-		l->silence_told = now;
-	}
+			 "does%s",
+			l->session_shard->session->name, more);
 	if (l->active)
 		l->worker->node->link_ops->silent(l);
 }

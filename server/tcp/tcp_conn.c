@@ -145,13 +145,6 @@ static void tcp_conn_open(struct tcp_conn *c, struct service_shard *shard)
 static void tcp_conn_arrived(struct mail *mail)
 {
 	struct tcp_conn *c = container_of(mail, struct tcp_conn, mail);
-	if (c->worker->node->over) {
-		detached_conn_close(&c->detached);
-		admission_leave(c->worker->node, &c->peer, c->counted);
-		buf_deinit(&c->relay.early);
-		free(c);
-		return;
-	}
 	tcp_conn_set_state(c, TCP_CONN_ARRIVING);
 	list_append(&c->worker->tcp->conns, &c->link);
 	c->relay.loop = c->worker->loop;
@@ -160,6 +153,15 @@ static void tcp_conn_arrived(struct mail *mail)
 		tcp_conn_close(c, "draining");
 	else
 		tcp_conn_find(c);
+}
+
+static void tcp_conn_discard(struct mail *mail)
+{
+	struct tcp_conn *c = container_of(mail, struct tcp_conn, mail);
+	detached_conn_close(&c->detached);
+	admission_leave(c->worker->node, &c->peer, c->counted);
+	buf_deinit(&c->relay.early);
+	free(c);
 }
 
 /* What is not registered with a loop yet moves by being sent. */
@@ -174,7 +176,7 @@ static void tcp_conn_move(struct tcp_conn *c, unsigned worker)
 	list_unlink(&c->link);
 	charge_drop(&c->worker->charges, &c->charge);
 	c->worker = n->workers[worker];
-	c->mail.deliver = tcp_conn_arrived;
+	c->mail = (struct mail){.deliver = tcp_conn_arrived, .discard = tcp_conn_discard};
 	node_post(n, worker, &c->mail);
 }
 

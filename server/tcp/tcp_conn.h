@@ -5,7 +5,8 @@
  *	ARRIVING -> [WAITING ->] [MOVING ->] OPEN -> CLOSED
  */
 #include "net/relay.h"
-#include "server/accept/handoff.h"
+#include "server/base/admission.h"
+#include "server/route/service.h"
 #include "server/route/wait_queue.h"
 #include "server/base/worker.h"
 

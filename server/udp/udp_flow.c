@@ -6,7 +6,7 @@
 
 #include "base/macros.h"
 #include "server/base/access_log.h"
-#include "server/accept/handoff.h"
+#include "server/base/admission.h"
 #include "server/udp/udp_port.h"
 #include "server/udp/udp_worker.h"
 #include "server/route/balance.h"
@@ -86,7 +86,7 @@ static void udp_flow_end(struct udp_flow *f, enum frame_reset reason, const char
 	udp_flow_over(f, why);
 }
 
-void udp_flow_close(struct udp_flow *f, const char *why)
+static void udp_flow_close(struct udp_flow *f, const char *why)
 {
 	udp_flow_end(f, FRAME_RESET_CANCELLED, why);
 }
@@ -293,8 +293,8 @@ static struct udp_flow *udp_flow_find(struct udp_port *p, const struct address *
 	return NULL;
 }
 
-void udp_flow_heard(struct udp_port *h, const struct address *peer, const struct address *local,
-	const uint8_t *p, size_t n)
+static void udp_flow_heard(struct udp_port *h, const struct address *peer,
+	const struct address *local, const uint8_t *p, size_t n)
 {
 	struct worker *w = h->worker;
 	struct udp_flow *f = udp_flow_find(h, peer, local);
@@ -319,3 +319,14 @@ void udp_flow_heard(struct udp_port *h, const struct address *peer, const struct
 	flow_send(&f->flow, p, n, loop_now(w->loop));
 	udp_flow_count_late(f);
 }
+
+static void udp_flow_port_leaving(struct udp_port *p, const char *why)
+{
+	while (!list_empty(&p->flows))
+		udp_flow_close(list_entry(p->flows.next, struct udp_flow, of_udp_port), why);
+}
+
+const struct udp_port_ops udp_flow_port_ops = {
+	.received = udp_flow_heard,
+	.leaving = udp_flow_port_leaving,
+};

@@ -11,6 +11,7 @@
 #include "server/route/service.h"
 
 struct udp_port;
+struct udp_port_ops;
 
 struct udp_flow {
 	struct flow_table_entry entry; /* its port is the UDP port */
@@ -28,12 +29,8 @@ struct udp_flow {
 	uint64_t began;    /* µs */
 };
 
-/* A datagram came through the UDP port: passed on, carried elsewhere, or dropped. */
-void udp_flow_heard(struct udp_port *h, const struct address *peer, const struct address *local,
-	const uint8_t *p, size_t n);
+/* For udp_port_new(): a datagram is passed on, carried to another worker with its port, or dropped. */
+extern const struct udp_port_ops udp_flow_port_ops;
 
 /* For udp_worker::idle */
 void udp_flow_idle_expired(struct timeout_queue *queue, struct timeout *entry);
-
-/* Ends its flow; `why` for the access log, NULL: in order. */
-void udp_flow_close(struct udp_flow *f, const char *why);

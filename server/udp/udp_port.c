@@ -7,12 +7,11 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/state.h"
-#include "server/udp/udp_flow.h"
 #include "server/udp/udp_worker.h"
 #include "server/base/worker.h"
 
 /* Bytes of a sentence about what was dropped, and why. */
-#define SUM_SIZE 256
+#define SUM_SIZE 512
 
 /* Before each datagram that is carried; copied in and out, since nothing is aligned there. */
 struct carried {
@@ -55,29 +54,28 @@ static uint64_t sum_up(uint64_t *counts, const char *const *why, size_t n, char 
 static void udp_port_say(struct udp_port *p)
 {
 	static const char *const drops[] = {
-		[UDP_PORT_DROP_NOBODY] = "no client was there for it",
-		[UDP_PORT_DROP_FULL] = "of too many flows",
-		[UDP_PORT_DROP_LATE] = "more than the client's link took in time",
+		[UDP_PORT_DROP_NOBODY] = "without a client for the port",
+		[UDP_PORT_DROP_FULL] = "beyond the limits on flows",
+		[UDP_PORT_DROP_LATE] = "beyond what the client's link took in time",
 		[UDP_PORT_DROP_OVERRUN] =
-			("came faster than they were read, for a receive buffer that "
-			 "net.core.rmem_max may limit"),
-		[UDP_PORT_DROP_SOCKET] = "not taken by the socket",
+			"beyond the socket's receive buffer, which net.core.rmem_max may limit",
+		[UDP_PORT_DROP_SOCKET] = "too long for a frame or refused by the socket",
 	};
 	static const char *const crowds[] = {
-		[UDP_PORT_CROWD_ADDRESS] = "of an address beyond --max-flows-per-visitor",
-		[UDP_PORT_CROWD_CLIENT] = "of a client beyond --max-flows",
+		[UDP_PORT_CROWD_ADDRESS] = "beyond --max-flows-per-visitor",
+		[UDP_PORT_CROWD_CLIENT] = "beyond --max-flows",
 	};
 	char text[SUM_SIZE], peer[ADDRESS_TEXT_SIZE];
 	p->saying = false;
 	address_format(&p->last, peer);
 	uint64_t dropped = sum_up(p->drops, drops, UDP_PORT_DROPS, text);
 	if (dropped)
-		log_warn("%s dropped %llu datagrams, the last of visitor %s: %s", p->place,
-			(unsigned long long)dropped, peer, text);
+		log_warn("%s dropped %llu datagram%s, the last of visitor %s: %s", p->place,
+			(unsigned long long)dropped, dropped > 1 ? "s" : "", peer, text);
 	uint64_t crowded = sum_up(p->crowded, crowds, UDP_PORT_CROWDS, text);
 	if (crowded)
-		log_warn("%s ended %llu flows for new ones, the last of visitor %s: %s", p->place,
-			(unsigned long long)crowded, peer, text);
+		log_warn("%s ended %llu flow%s for new ones, the last of visitor %s: %s", p->place,
+			(unsigned long long)crowded, crowded > 1 ? "s" : "", peer, text);
 	if (dropped || crowded)
 		p->said_at = loop_now(p->worker->loop);
 }
@@ -120,6 +118,43 @@ static void udp_port_count_socket(struct udp_port *p, const struct address *peer
 	p->overruns = p->udp.overrun;
 }
 
+/* ---- Mail ---- */
+
+static void udp_port_free(struct udp_port *p)
+{
+	port_range_close(&p->sockets);
+	buf_deinit(&p->carried);
+	free(p);
+}
+
+static void udp_port_post(struct udp_port *p, unsigned worker, struct mail *mail)
+{
+	atomic_fetch_add(&p->under_way, 1);
+	node_post(p->node, worker, mail);
+}
+
+/* The process ends; every port was closed by now, so the order to close is among what is discarded. */
+static void udp_port_discard(struct udp_port *p)
+{
+	if (atomic_fetch_sub(&p->under_way, 1) == 1)
+		udp_port_free(p);
+}
+
+static void to_worker_discard(struct mail *mail)
+{
+	udp_port_discard(container_of(mail, struct udp_port, to_worker));
+}
+
+static void to_registrar_discard(struct mail *mail)
+{
+	udp_port_discard(container_of(mail, struct udp_port, to_registrar));
+}
+
+static void close_discard(struct broadcast *b)
+{
+	udp_port_discard(container_of(b, struct udp_port, close));
+}
+
 /* ---- On a worker ---- */
 
 void udp_port_answer(struct udp_port *h, const struct address *peer, const struct address *local,
@@ -135,7 +170,7 @@ static void udp_port_pass(struct udp_port *h, const struct address *peer,
 	if (h->state == UDP_PORT_LEAVING)
 		udp_port_carry(h, peer, local, p, n);
 	else
-		udp_flow_heard(h, peer, local, p, n);
+		h->ops->received(h, peer, local, p, n);
 }
 
 static void udp_port_received(struct udp *udp, const struct address *peer,
@@ -176,8 +211,7 @@ static void udp_port_deliver_carried(struct udp_port *p)
 /* Out of everything of this worker's. */
 static void udp_port_leave_worker(struct udp_port *p, const char *why)
 {
-	while (!list_empty(&p->flows))
-		udp_flow_close(list_entry(p->flows.next, struct udp_flow, of_udp_port), why);
+	p->ops->leaving(p, why);
 	loop_task_cancel(&p->leave);
 	udp_detach(&p->udp);
 	udp_port_say(p);
@@ -191,8 +225,6 @@ void udp_port_stop(struct udp_port *p)
 	udp_port_set_state(p, UDP_PORT_CLOSED);
 }
 
-static void udp_port_came_home(struct mail *mail);
-
 /*
  * At the end of the turn, so that what was read with the datagram that wants to go elsewhere goes along.
  * Flows that are still here (their links are about to leave) end: their answers would have no socket.
@@ -202,9 +234,7 @@ static void udp_port_leave(struct loop_task *task)
 	struct udp_port *p = container_of(task, struct udp_port, leave);
 	udp_port_leave_worker(p, "moved");
 	udp_port_set_state(p, UDP_PORT_MOVING);
-	p->mail.deliver = udp_port_came_home;
-	p->mailed = true;
-	node_post(p->node, 0, &p->mail);
+	udp_port_post(p, 0, &p->to_registrar);
 }
 
 bool udp_port_move(struct udp_port *p, unsigned worker)
@@ -217,100 +247,59 @@ bool udp_port_move(struct udp_port *p, unsigned worker)
 	return true;
 }
 
-/* ---- Between the threads ---- */
-
-static void udp_port_free(struct udp_port *p)
-{
-	port_range_close(&p->sockets);
-	buf_deinit(&p->carried);
-	free(p);
-}
-
-/* At the process's end mail is delivered after everything else, in any order. */
-static bool udp_port_over(struct udp_port *p)
-{
-	if (!p->node->over)
-		return false;
-	if (p->closing && !p->mailed && !p->closer_mailed)
-		udp_port_free(p);
-	return true;
-}
-
 static void udp_port_arrived(struct mail *mail)
 {
-	struct udp_port *p = container_of(mail, struct udp_port, mail);
-	p->mailed = false;
-	if (udp_port_over(p))
-		return;
+	struct udp_port *p = container_of(mail, struct udp_port, to_worker);
 	struct worker *w = p->worker;
+	struct udp_worker *u = w->udp;
+	atomic_fetch_sub(&p->under_way, 1);
 	loop_task_init(&p->leave, udp_port_leave);
 	loop_timer_init(&p->say, w->loop, udp_port_say_due);
 	p->socket_drops = p->overruns = 0;
-	if (!w->udp->arena)
-		w->udp->arena = udp_arena_new();
-	if (!w->udp->arena ||
-		udp_receive(&p->udp, w->loop, w->udp->arena, &p->sockets, udp_port_received) < 0) {
+	if (!u->arena)
+		u->arena = udp_arena_new();
+	if (!u->arena ||
+		udp_receive(&p->udp, w->loop, u->arena, &p->sockets, udp_port_received) < 0) {
 		log_error("%s cannot be served: out of memory", p->place);
 		udp_port_set_state(p, UDP_PORT_CLOSED);
 		return;
 	}
 	udp_port_set_state(p, UDP_PORT_OPEN);
-	list_append(&w->udp->ports, &p->link);
+	list_append(&u->ports, &p->link);
 	p->opened_at = loop_now(w->loop);
 	udp_port_deliver_carried(p);
 }
 
-static void udp_port_post(struct udp_port *p, unsigned worker)
+/* ---- For the registrar ---- */
+
+static void udp_port_dispatch(struct udp_port *p, unsigned worker)
 {
 	p->at = worker;
 	p->worker = p->node->workers[worker];
-	p->mail.deliver = udp_port_arrived;
-	p->mailed = true;
-	node_post(p->node, worker, &p->mail);
+	udp_port_post(p, worker, &p->to_worker);
 }
 
-static void udp_port_came_home(struct mail *mail)
+static void udp_port_returned(struct mail *mail)
 {
-	struct udp_port *p = container_of(mail, struct udp_port, mail);
-	p->mailed = false;
-	if (udp_port_over(p))
-		return;
-	if (!p->closing) /* else its closer is under way, and the last to know it */
-		udp_port_post(p, p->to);
+	struct udp_port *p = container_of(mail, struct udp_port, to_registrar);
+	atomic_fetch_sub(&p->under_way, 1);
+	if (!p->closing) /* else the order to close is under way, and frees it */
+		udp_port_dispatch(p, p->to);
 }
 
-static void udp_port_closer_back(struct mail *mail)
-{
-	struct udp_port *p = container_of(mail, struct udp_port, closer);
-	p->closer_mailed = false;
-	if (!udp_port_over(p))
-		udp_port_free(p);
-}
-
-static void udp_port_closer_arrived(struct mail *mail)
-{
-	struct udp_port *p = container_of(mail, struct udp_port, closer);
-	p->closer_mailed = false;
-	if (udp_port_over(p))
-		return;
-	/* Else it has gone home, and came there before its closer will. */
-	if (p->state == UDP_PORT_OPEN || p->state == UDP_PORT_LEAVING)
-		udp_port_stop(p);
-	p->closer.deliver = udp_port_closer_back;
-	p->closer_mailed = true;
-	node_post(p->node, 0, &p->closer);
-}
-
-/* ---- For the registrar ---- */
-
-struct udp_port *udp_port_new(struct node *n, const struct port_range *sockets)
+struct udp_port *udp_port_new(struct node *n, const struct port_range *sockets,
+	const struct udp_port_ops *ops)
 {
 	struct udp_port *p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
 	p->node = n;
+	p->ops = ops;
 	p->sockets = *sockets;
 	p->udp.fd = -1;
+	p->to_worker = (struct mail){.deliver = udp_port_arrived, .discard = to_worker_discard};
+	p->to_registrar =
+		(struct mail){.deliver = udp_port_returned, .discard = to_registrar_discard};
 	list_init(&p->link);
 	list_init(&p->flows);
 	return p;
@@ -319,20 +308,36 @@ struct udp_port *udp_port_new(struct node *n, const struct port_range *sockets)
 void udp_port_send(struct udp_port *p, const char *place, unsigned worker)
 {
 	snprintf(p->place, sizeof(p->place), "%s", place);
-	udp_port_post(p, worker);
+	udp_port_dispatch(p, worker);
 }
+
+static void close_run(struct broadcast *b, struct worker *w)
+{
+	struct udp_port *p = container_of(b, struct udp_port, close);
+	/* Else it has left for the registrar, where it arrives before this. */
+	if (p->state == UDP_PORT_OPEN || p->state == UDP_PORT_LEAVING)
+		udp_port_stop(p);
+}
+
+static void close_done(struct broadcast *b)
+{
+	udp_port_free(container_of(b, struct udp_port, close));
+}
+
+static const struct broadcast_ops close_ops = {
+	.run = close_run,
+	.done = close_done,
+	.discard = close_discard,
+};
 
 struct udp_port *udp_port_close(struct udp_port *p)
 {
 	if (!p)
 		return NULL;
 	p->closing = true;
-	if (udp_port_over(p))
-		return NULL;
 	/* Another thread may be reading; only such a read holds a port until it ends, some microseconds. */
 	port_range_give_up(&p->sockets);
-	p->closer.deliver = udp_port_closer_arrived;
-	p->closer_mailed = true;
-	node_post(p->node, p->at, &p->closer);
+	atomic_fetch_add(&p->under_way, 1);
+	broadcast_send_to(&p->close, p->node, p->at, &close_ops);
 	return NULL;
 }

@@ -1,17 +1,22 @@
 #pragma once
 /*
  * A UDP port, or a range of them, that sessions asked for: its sockets, which live on one worker, the one
- * that has a link for it. When a visitor comes for whom only another worker has one, the whole UDP port moves
- * there with what was not passed on yet.
+ * that has a link for it. What comes through it is for its owner, by udp_port_ops. When a visitor comes for
+ * whom only another worker has a link, the whole port moves there, with what was not passed on yet.
  *
  * The registrar opens it, and is the only one to send it to a worker: a worker that wants to be rid of it
- * sends it home first. So the registrar always knows where it is or will be, and can close it.
+ * sends it back first. So the registrar always knows where it is or will be, and can close it.
  *
  *	MOVING <-> OPEN [-> LEAVING -> MOVING], each -> CLOSED
+ *
+ * Three kinds of mail: the port to a worker, the port back to the registrar, and the registrar's order to
+ * close, which the worker carries out and sends back. The port is freed behind the last one.
  */
+#include <stdatomic.h>
+
 #include "base/buf.h"
-#include "loop/mailbox.h"
 #include "net/udp.h"
+#include "server/base/broadcast.h"
 #include "server/route/service.h"
 
 /* Bytes that move along: as much as one flow may have unsent. */
@@ -54,24 +59,36 @@ enum udp_port_crowd {
 	UDP_PORT_CROWDS,
 };
 
+struct udp_port;
+
+/* What the port tells its owner, on its worker. */
+struct udp_port_ops {
+	void (*received)(struct udp_port *h, const struct address *peer,
+		const struct address *local, const uint8_t *p, size_t n);
+	/* It leaves this worker: its flows end now; `why` for the access log. */
+	void (*leaving)(struct udp_port *p, const char *why);
+};
+
 struct udp_port {
 	struct node *node;
+	const struct udp_port_ops *ops;
 	struct port_range sockets; /* as long as the UDP port: the worker only watches them */
+	struct mail to_worker, to_registrar;
+	struct broadcast close;
+	atomic_uint
+		under_way; /* of these three: at the process's end they are discarded in any order */
 
 	/* The registrar's */
 	unsigned at;  /* the worker it was sent to last */
-	bool closing; /* freed when its mail is back */
+	bool closing; /* freed when the order to close is back */
 
 	/* Whose thread it is on */
 	enum udp_port_state state;
-	struct worker *worker; /* it is or was last on */
-	struct mail mail;      /* there and back */
-	struct mail closer;    /* tells the worker that it is closed, and comes back */
-	bool mailed, closer_mailed;
+	struct worker *worker;          /* it is or was last on */
 	char place[SERVICE_PLACE_SIZE]; /* its name among routing::ports */
 	struct udp udp;
 	struct list link;  /* udp_worker::ports */
-	struct list flows; /* udp_flow::of_udp_port */
+	struct list flows; /* the owner's, for leaving(): udp_flow::of_udp_port */
 	struct loop_task leave;
 	unsigned to;        /* where it leaves for */
 	uint64_t opened_at; /* µs */
@@ -90,7 +107,8 @@ struct udp_port {
 /* ---- On the main thread ---- */
 
 /* Takes over bound sockets. NULL when out of memory, and they are the caller's. */
-struct udp_port *udp_port_new(struct node *n, const struct port_range *sockets);
+struct udp_port *udp_port_new(struct node *n, const struct port_range *sockets,
+	const struct udp_port_ops *ops);
 
 /* It opens on this worker, under that name. Once; it moves by itself from there. */
 void udp_port_send(struct udp_port *p, const char *place, unsigned worker);

@@ -218,4 +218,4 @@ def test_too_many_connections(tunnel, limit):
     # The client's own link may count or not, it comes from the same address here.
     assert 8 <= served <= 10
     if limit == "--max-visitors":
-        server.log_contains("there are --max-visitors")
+        server.log_contains("refusing new connections: --max-visitors")

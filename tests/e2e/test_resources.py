@@ -190,7 +190,7 @@ def test_memory_is_taken_from_who_holds_most(tunnel, kind, most):
         socks = [kind(server, "127.5.0.1") for _ in range(n)]
         fits = 2048 // 32  # of which each holds at least 32 KB: no more of them may stay
         wait_until(lambda: sum(map(still_open, socks)) <= fits, "the others to be closed")
-        server.log_contains("visitors hold all the memory that they may")
+        server.log_contains("visitors hold their share of --memory-budget")
         # Not all of them, but what is too much.
         assert sum(map(still_open, socks)) >= 2048 // most - 5
         assert honest.send("\r\n\r\n").read_response().body == b"in"
@@ -214,7 +214,7 @@ def test_memory_of_what_is_pipelined_behind_chunks(tunnel):
     for v in visitors:
         with contextlib.suppress(OSError):  # it may be one that had to go
             v.send(b"x\r\n0\r\n\r\n" + b"x" * 60000)
-    server.log_contains("visitors hold all the memory that they may")
+    server.log_contains("visitors hold their share of --memory-budget")
     for v in visitors:
         v.close()
 

@@ -33,7 +33,7 @@ struct letter {
 };
 
 static int next_number[SENDERS];
-static int received;
+static int received, discarded;
 
 static void letter_deliver(struct mail *mail)
 {
@@ -44,10 +44,17 @@ static void letter_deliver(struct mail *mail)
 		loop_stop(loop);
 }
 
+static void letter_discard(struct mail *mail)
+{
+	free(container_of(mail, struct letter, mail));
+	discarded++;
+}
+
 static void post_letter(int sender, int number)
 {
 	struct letter *letter = malloc(sizeof *letter);
-	*letter = (struct letter){{.deliver = letter_deliver}, sender, number};
+	*letter = (struct letter){{.deliver = letter_deliver, .discard = letter_discard}, sender,
+		number};
 	mailbox_post(loop_mailbox(loop), &letter->mail);
 }
 
@@ -75,13 +82,17 @@ static void every_letter_arrives_in_order(void **state)
 		pthread_join(threads[i], NULL);
 }
 
-static void letters_left_are_delivered_at_the_end(void **state)
+/* And not delivered. */
+static void letters_left_are_discarded_at_the_end(void **state)
 {
-	received = next_number[0] = 0;
+	static struct mail owns_nothing;
+	received = discarded = 0;
 	for (int i = 0; i < 3; i++)
 		post_letter(0, i);
+	mailbox_post(loop_mailbox(loop), &owns_nothing);
 	loop = loop_free(loop);
-	assert_int_equal(received, 3);
+	assert_int_equal(discarded, 3);
+	assert_int_equal(received, 0);
 }
 
 /* ---- Offload ---- */
@@ -240,7 +251,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(every_letter_arrives_in_order),
-		TEST(letters_left_are_delivered_at_the_end),
+		TEST(letters_left_are_discarded_at_the_end),
 		TEST(jobs_run_beside_the_loop),
 		TEST(a_stuck_job_leaves_the_others_alone),
 		TEST(a_job_cancelled_in_the_queue_never_runs),

@@ -222,16 +222,18 @@ static void walk_done(struct broadcast *r)
 	sprintf(walk->log + strlen(walk->log), "%c. ", walk->name);
 }
 
+static const struct broadcast_ops walk_ops = {.run = walk_run, .done = walk_done};
+
 static void test_round(void **state)
 {
 	struct house *h = *state;
 	char log[100] = "";
 	struct walk a = {.log = log, .name = 'a'}, b = {.log = log, .name = 'b'};
-	broadcast_send(&a.broadcast, &h->node, walk_run, walk_done);
+	broadcast_send(&a.broadcast, &h->node, &walk_ops);
 	assert_string_equal(log, "a0 "); /* home never comes from within */
 	turn(h, 2);
 	assert_string_equal(log, "a0 ");
-	broadcast_send(&b.broadcast, &h->node, walk_run, walk_done);
+	broadcast_send(&b.broadcast, &h->node, &walk_ops);
 	settle(h);
 	assert_string_equal(log, "a0 b0 a1 b1 a2 b2 a. b. ");
 }
