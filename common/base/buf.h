@@ -1,7 +1,7 @@
 #pragma once
 /*
  * A byte queue in one piece of memory: bytes are appended behind `end` and consumed from `start`.
- * Being contiguous is the point: whoever parses or writes it sees all of it as one slice.
+ * The memory is contiguous, so a parser or a write sees all bytes as one slice.
  *
  *	data            start              end                cap
  *	 |   consumed     |   buf_len()     |   buf_room()     |

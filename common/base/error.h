@@ -1,8 +1,8 @@
 #pragma once
 /*
- * One sentence for a person, carried up to whoever decides what to do about it. Functions that can
- * fail for reasons a person should read take a `struct error *` last but for output parameters and
- * set it exactly when they return non-zero. Says who, what happened, and what to do.
+ * One sentence for a person, passed up to the caller that decides about the failure. Functions that can
+ * fail for reasons a person should read take a `struct error *` last but for output parameters, and set
+ * it exactly when they return non-zero. The sentence says what happened to what, and what to do.
  */
 #include <stdarg.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Text of strangers for lines that people and programs read: what could end a line, begin another, steer a
- * terminal or make a line read as another one is written as an escape sequence.
+ * Untrusted text for lines that people and programs read. Characters that could end a line, begin another,
+ * control a terminal or make a line read as another one are written as escape sequences.
  */
 #include <stddef.h>
 
@@ -12,9 +12,9 @@ enum escape {
 };
 
 /*
- * Writes at most `room` bytes, without a NUL; how many. Escaped are control characters (C1 too), hidden
- * ones (zero width, bidirectional controls, line separators, byte order marks), what is not UTF-8, and what
- * has a meaning in the form: as "\xe2\x80\xae", in JSON as "\u202e". What does not fit is cut between
- * characters and marked by "...".
+ * Writes at most `room` bytes, without a NUL, and returns how many. It escapes control characters (C1 too),
+ * hidden ones (zero width, bidirectional controls, line separators, byte order marks), bytes that are not
+ * UTF-8, and characters with a meaning in the form: as "\xe2\x80\xae", in JSON as "\u202e". Text that does
+ * not fit is cut between characters and ends in "...".
  */
 size_t escape_text(char *to, size_t room, const char *text, size_t n, enum escape how);

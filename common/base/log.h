@@ -2,7 +2,7 @@
 /*
  * The log: the one global of the program. A line never makes its writer wait: lines are collected
  * per thread and turn, handed to one log thread through a bounded ring, and dropped (and counted,
- * and the count reported) when whoever reads standard error does not keep up.
+ * and the count reported) when the reader of standard error does not keep up.
  *
  * Before log_start() and after log_stop() lines are written at once, which is right for a program
  * that only prints an error and ends.
@@ -33,8 +33,8 @@ int log_start(const struct log_options *opts, struct error *err);
 void log_stop(void);
 
 /*
- * Opens the access log's file anew, as it may have been renamed; without one it does nothing. No line is
- * lost or split, nobody waits for it, and the log says what became of it.
+ * Opens the access log's file again, as it may have been renamed; without one it does nothing. No line is
+ * lost or split, no thread waits for it, and the log says whether it succeeded.
  */
 void log_reopen(void);
 
@@ -54,7 +54,7 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
  */
 void log_command(const char *command);
 
-/* Whether the lines are text, and a person reads them as they come: standard error is a terminal. */
+/* Whether the lines are text and standard error is a terminal: a person reads them as they come. */
 bool log_has_reader(void);
 
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)

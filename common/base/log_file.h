@@ -33,7 +33,7 @@ void log_file_close(struct log_file *f);
 
 /*
  * To be called before each write: finds out where a line begins whose last piece failed. It goes on where
- * it ended (`partial`), unless somebody else has changed the file: then it is written again. 0 or -errno.
+ * it ended (`partial`), unless another process has changed the file: then it is written again. 0 or -errno.
  */
 int log_file_resume(struct log_file *f);
 

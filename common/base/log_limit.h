@@ -1,13 +1,13 @@
 #pragma once
 /*
- * How often a kind of line may be logged, where a stranger or a peer decides how often there is reason
- * to. A few at once, then one every so often; the next one that is logged says how many were left out.
+ * Limits how often a kind of line is logged whose cause an untrusted peer can repeat at will. A few lines
+ * pass at once, then one per period; the next line that passes says how many were left out.
  *
  *	char more[LOG_LIMIT_MORE];
  *	if (log_limit_pass(&w->refused, now, GUEST_LOG_EVERY, 1, more))
  *		log_info("rejected a connection from %s: %s%s", peer, why, more);
  *
- * All zero is one that nothing was logged of. Not shared between threads.
+ * All zero is a limit that has let nothing pass yet. Not shared between threads.
  */
 #include <stdbool.h>
 #include <stdint.h>

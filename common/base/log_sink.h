@@ -3,8 +3,8 @@
  * Where finished lines go: two bounded rings (standard error, the access file) and the one thread
  * that empties them. Inside the room only; everyone else sees base/log.h.
  *
- * Whoever puts lines in never waits for a reader: the mutex is held for a copy, and what does not
- * fit is dropped whole lines at a time and counted.
+ * A thread that logs never waits for a reader: the mutex is held for a copy, and lines that do not fit are
+ * dropped whole and counted.
  */
 #include <stdbool.h>
 #include <stddef.h>

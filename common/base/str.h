@@ -1,7 +1,7 @@
 #pragma once
 /*
- * A view of text that somebody else owns and that ends where it says, not at a NUL: fields of a
- * message head, parts of a URL.
+ * A view of text that another object owns, with a length instead of a NUL: fields of a message head, parts
+ * of a URL.
  */
 #include <ctype.h>
 #include <stdbool.h>

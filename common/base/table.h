@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Intrusive hash table: a node is embedded in what is looked up, and the owner compares keys itself. The
- * table knows hashes alone, so `base` needs no cipher for it. Whoever's keys are chosen by strangers
- * computes them with crypto/keyed_hash.h: any mix that is cheaper has sets of keys, such as the /64
+ * table knows hashes alone, so `base` needs no cipher for it. An owner whose keys an attacker can choose
+ * computes them with crypto/keyed_hash.h: any cheaper mix has sets of keys, such as the /64
  * networks of one IPv6 prefix, that share a bucket whatever its seed is.
  */
 #include <errno.h>

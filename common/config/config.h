@@ -3,7 +3,7 @@
  * One command's configuration: reads the command line, the file that it names, the environment and
  * the defaults into the config struct that the option table describes, the earlier of these winning
  * over the later. A list is taken whole from the first place that gives it. A secret given twice is
- * an error wherever it stands, since nobody can tell which one was meant.
+ * an error wherever it stands, since the program cannot tell which one was meant.
  *
  *	struct server_options opts;
  *	struct config *c = config_new(&server_option_table, &opts);
@@ -62,7 +62,7 @@ void config_compare(const struct config *was, const struct config *is,
 /* Takes the values that cannot change while it runs from `running`. 0 or -ENOMEM. */
 int config_keep(struct config *c, const struct config *running);
 
-/* What a person should be told about valid options, in order: NULL behind the last. */
+/* The i-th sentence that a person should read about valid options; NULL after the last. */
 const char *config_note(const struct config *c, size_t i);
 
 /* Whether the option was given anywhere, rather than left to its default. */

@@ -1,5 +1,5 @@
 #pragma once
-/* How many threads have work to do when nobody says. */
+/* How many threads a side has when no option says. */
 
 /* More was never measured to help: the kernel's side of a connection is then the limit. A guess. */
 #define CORES_MOST 8

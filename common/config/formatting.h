@@ -1,7 +1,8 @@
 #pragma once
 /*
- * What a page, an editor or a messenger makes of a command on its way to a shell, and what is left when
- * nothing took quotes and variables apart: told for what it is, since a terminal shows hardly any of it.
+ * Detects what a web page, an editor or a messenger does to a command before it reaches a shell, and quotes
+ * or variables that no shell has evaluated. The sentence names the character, since a terminal shows hardly
+ * any of them.
  */
 #include <stdbool.h>
 

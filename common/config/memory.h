@@ -1,5 +1,5 @@
 #pragma once
-/* How much memory a side takes for queued bytes when nobody says. */
+/* How much memory a side takes for queued bytes when no option says. */
 #include <stdint.h>
 
 /*

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/* The field of each type stands behind it. Texts are owned by the config struct, NULL if none. */
+/* The comment of each type names its field. Texts are owned by the config struct, NULL if none. */
 enum option_type {
 	OPTION_FLAG,     /* bool: --x, --x=true, --x=false */
 	OPTION_STRING,   /* char * */
@@ -89,7 +89,7 @@ struct option_row {
 	bool reloadable; /* takes effect when the file is read again */
 	size_t offset;   /* of the field in the config struct, or in the element */
 
-	/* Looks closer at a text, each of a list; NULL: whatever the type takes is right */
+	/* Checks a text further, each one of a list; NULL: every text that the type takes is allowed */
 	int (*check)(struct str text, struct error *err);
 
 	/* Of OPTION_GROUP: no secrets, and no groups inside */
@@ -182,7 +182,7 @@ const struct option_row *option_find_key(const struct option_table *t, const cha
 const char *option_nearest(const struct option_table *t, const char *typed, size_t n);
 const char *option_nearest_key(const struct option_table *t, const char *typed, size_t n);
 
-/* What to tell whoever types the name of another program's option; NULL: nothing is known of it. */
+/* The answer to a name that other programs have as an option; NULL: there is none. */
 const char *option_habit(const struct option_table *t, const char *name, size_t n);
 
 /*

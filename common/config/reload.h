@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "config/config.h"
 
-/* What the command knows of its config struct. */
+/* A command's config struct, and how it is read. */
 struct reload_side {
 	const struct option_table *table;
 	size_t size; /* of the config struct */

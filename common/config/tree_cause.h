@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Why a file is not YAML of the shape that is read here, in the words of whoever wrote it: the parser knows
- * tokens and contexts, the writer an asterisk, a tab and a colon. Nothing of a value is shown, which may be
- * a secret.
+ * Why a file is not YAML of the accepted shape, in terms of what its author typed: the parser speaks of
+ * tokens and contexts, the author of an asterisk, a tab and a colon. Values are never shown, as they may be
+ * secrets.
  */
 #include <stddef.h>
 
@@ -13,7 +13,7 @@
 struct tree_problem {
 	const char *problem, *context; /* NULL: it says nothing */
 	size_t line, column;
-	size_t context_line; /* where what it is about began */
+	size_t context_line; /* where the construct began that the problem is in */
 };
 
 /* A value or a key that begins with '*', '&' or '!': the sentence without its place. */

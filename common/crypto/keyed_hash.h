@@ -1,8 +1,8 @@
 #pragma once
 /*
- * The hash of keys that strangers choose, for base/table.h: SipHash-2-4 under a secret of the table's own
- * (libsodium's crypto_shorthash). Who does not know the key cannot choose keys that share a bucket. Some
- * 20 ns for an address.
+ * The hash of keys that an attacker can choose, for base/table.h: SipHash-2-4 under a secret of the table
+ * (libsodium's crypto_shorthash). Without the secret nobody can choose keys that share a bucket. It takes
+ * some 20 ns for an address.
  */
 #include <stddef.h>
 #include <stdint.h>

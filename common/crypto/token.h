@@ -2,7 +2,7 @@
 /*
  * The token, which people type, copy and keep in files, and the two values that stand for it on a
  * link: a pre-shared key for the handshake and a key id that tells the server which key to try.
- * Both come from Argon2id, so that a short token costs whoever recorded a handshake 19 MiB and 20
+ * Both come from Argon2id, so that guessing a short token from a recorded handshake costs 19 MiB and 20
  * ms a guess (rules 5, 12 and 13 of docs/protocol.md).
  *
  * Tokens and keys live in memory from sodium_malloc(): locked against swapping and left out of core
@@ -50,7 +50,7 @@ struct token_key *token_key_free(struct token_key *key);
 int token_key_derive(const uint8_t *token, size_t n, const uint8_t salt[TOKEN_SALT_SIZE],
 	struct token_key *key_out);
 
-/* The key that everybody knows, for links without a token (rule 12). Its id is all zeros. */
+/* The public key for links without a token, known to everybody (rule 12). Its id is all zeros. */
 void token_key_open_mode(struct token_key *key_out);
 bool token_id_is_open(const uint8_t id[TOKEN_ID_SIZE]);
 

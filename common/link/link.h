@@ -4,7 +4,7 @@
  * hello to the last frame (docs/protocol.md, sections 2 to 4). Sans-I/O: bytes and time in, bytes
  * and events out; net/link_io owns the socket.
  *
- *	visitor bytes -> mux frame -> (seal) -> ws frame -> whoever writes
+ *	visitor bytes -> mux frame -> (seal) -> ws frame -> link_output()
  *
  * Received bytes are unmasked, opened and delivered inside the receive buffer; sent ones are pulled
  * into the send buffer where they are sealed, headed and masked. Both are freed while the link
@@ -36,7 +36,7 @@
 #define LINK_SILENT_AFTER   CLOCK_S
 #define LINK_SILENT_RTTS    3
 #define LINK_DOUBT          (20 * CLOCK_MS) /* a turn or two: this process may have slept itself */
-#define LINK_REST           CLOCK_S /* buffers are freed behind the last byte: even a PING takes them */
+#define LINK_REST           CLOCK_S /* idle time after which buffers are freed: even a PING takes them */
 #define LINK_INPUT          (256u << 10) /* bytes of receive buffer: four records a read */
 #define LINK_INPUT_UNPROVEN 4096         /* bytes of it before the peer proved its key */
 /*
@@ -63,7 +63,7 @@ enum link_end {
 	LINK_END_LOST,      /* the connection ended or broke, or the peer closed it */
 	LINK_END_SILENT,    /* nothing moved for LINK_SILENCE_MAX */
 	LINK_END_VIOLATION, /* the peer broke a rule; `why` names it */
-	LINK_END_REJECTED,  /* the server refused our key, behind a well-formed hello (rule 11) */
+	LINK_END_REJECTED,  /* the server refused our key, after a well-formed hello (rule 11) */
 	LINK_END_REFUSED,   /* we refused the peer: wrong key, wrong mode, no common version */
 	LINK_END_LOCAL,     /* the owner closed it */
 };
@@ -87,12 +87,12 @@ struct link_ops {
 	const struct token_key *(*find_key)(struct link *l, const uint8_t id[TOKEN_ID_SIZE]);
 	/* Both sides proved the key. `hello` is the peer's; streams and messages may go. */
 	void (*up)(struct link *l, const struct control *hello);
-	/* A message behind the hello; what it takes out by control_take() is its own. */
+	/* A message after the hello; control_take() makes it the owner's. */
 	void (*control)(struct link *l, struct control *message);
 	struct stream *(
 		*open)(struct link *l, const struct frame_open *open, enum frame_reset *reason_out);
 	void (*goaway)(struct link *l, uint8_t reason);
-	/* link::silent has changed. NULL: nobody wants to know, and nobody is asked for it. */
+	/* link::silent has changed. NULL: the owner does not need it, and no PING is sent for it. */
 	void (*silent)(struct link *l);
 	/* There are bytes to write: call link_output() when the socket wants some. */
 	void (*wake)(struct link *l);
@@ -154,7 +154,7 @@ struct link {
 		last_came; /* when a message came last, or a part of one: not what its kernel says */
 
 	/* µs; what is before last_came has been answered */
-	uint64_t expected_at; /* the first link_expect() that nothing came behind */
+	uint64_t expected_at; /* the first link_expect() since which nothing has come */
 	uint64_t asked_at;    /* the first PING likewise */
 	uint64_t silent_at;   /* when that has been unanswered for too long */
 	bool doubted;         /* it has: what may wait in the socket is read first */
@@ -163,8 +163,8 @@ struct link {
 };
 
 /*
- * Begins behind the 101. A server's hello is in the output at once: it belongs into the same write
- * as the 101. 0 or -ENOMEM.
+ * Begins after the 101. A server's hello is in the output at once, so that one write carries both.
+ * 0 or -ENOMEM.
  */
 int link_init(struct link *l, const struct link_ops *ops, const struct link_config *config,
 	uint64_t now);

@@ -1,5 +1,5 @@
 #pragma once
-/* What the files of this room tell each other; nobody else includes it. */
+/* Shared by the files of common/link, and by no others. */
 #include "link/link.h"
 
 #define WS_CLOSE_NORMAL   1000 /* RFC 6455, 7.4.1 */

@@ -24,14 +24,14 @@ enum upgrade_verdict {
 	UPGRADE_STRIPPED,  /* meant as a link, but a proxy on the way kept its Upgrade: 426 */
 };
 
-/* Whether the head is a link's, at whatever path: nobody else offers our subprotocol. */
+/* Whether the head is a link's, at any path: only our clients offer the subprotocol. */
 static inline bool upgrade_offered(const struct http1_head *h)
 {
 	return (h->seen & UINT64_C(1) << HTTP1_SEC_WEBSOCKET_PROTOCOL) &&
 	       http1_lists(h, HTTP1_SEC_WEBSOCKET_PROTOCOL, STR(UPGRADE_SUBPROTOCOL));
 }
 
-/* Server: is this head a link request for `path`? `behind` bytes came behind it. */
+/* Server: is this head a link request for `path`? `behind` bytes came after it. */
 enum upgrade_verdict upgrade_check(const struct http1_head *h, const char *path, size_t behind);
 
 /* Server: what a head found to be UPGRADE_STRIPPED lacks, as a part of a sentence. */

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * How anything crosses threads: a queue of mail into one loop. The loop is woken only for the first
- * letter of a batch. Each loop has one mailbox, loop_mailbox().
+ * How objects cross threads: a queue of mail into one loop. The loop is woken only for the first mail of
+ * a batch. Each loop has one mailbox, loop_mailbox().
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -31,7 +31,7 @@ int mailbox_init(struct mailbox *box, struct loop *loop);
 void mailbox_deinit(struct mailbox *box);
 
 /*
- * From any thread, in order for each of them, without waiting. Who posts must know that the loop
- * still exists: stop the senders before loop_free().
+ * From any thread, in order for each of them, without waiting. The loop must still exist: stop the
+ * threads that post before loop_free().
  */
 void mailbox_post(struct mailbox *box, struct mail *mail);

@@ -1,11 +1,11 @@
 #pragma once
 /*
- * What systemd is told (sd_notify(3)), by hand: one datagram to the socket that $NOTIFY_SOCKET
+ * Messages to systemd (sd_notify(3)), without its library: one datagram to the socket that $NOTIFY_SOCKET
  * names. Without one (a terminal, a container) every call does nothing.
  */
 #include <stdint.h>
 
-/* Lines of VARIABLE=VALUE: "READY=1\nSTATUS=…", "STOPPING=1", "WATCHDOG=1". 1 sent, 0 nobody
+/* Lines of VARIABLE=VALUE: "READY=1\nSTATUS=…", "STOPPING=1", "WATCHDOG=1". 1 sent, 0 nothing
  * listens, -errno. Never waits. */
 int notify_send(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

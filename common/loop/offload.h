@@ -3,9 +3,9 @@
  * Threads for what blocks: getaddrinfo, Argon2id, reading files. Each is started when first needed.
  *
  * A job is a heap object that owns everything it works on and belongs to the offload from submit
- * until `done`, which is called exactly once, on the loop that submitted it, and frees it. Whoever
- * asked keeps a pointer only to cancel it, and forgets it in that very line: `done` then sees
- * `cancelled` and must look at nothing but the job.
+ * until `done`, which is called exactly once, on the loop that submitted it, and frees it. The submitter
+ * keeps a pointer only to cancel the job, and drops it at that point: `done` then sees `cancelled` and must
+ * use nothing but the job.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 #include "loop/mailbox.h"
 
 /*
- * Enough that one job that hangs holds up nobody else, few enough that a burst of token derivations
+ * Enough that one job that hangs delays no other, few enough that a burst of token derivations
  * (19 MiB each) stays small.
  */
 #define OFFLOAD_THREADS 4
@@ -32,7 +32,7 @@ struct offload_job {
 	struct loop *home;
 	void (*run)(struct offload_job *job);  /* on a helper thread; all signals blocked */
 	void (*done)(struct offload_job *job); /* on the loop's thread */
-	atomic_bool cancelled; /* before or while running; a long `run` may look at it */
+	atomic_bool cancelled; /* before or while running; a long `run` may poll it */
 };
 
 /* At most `threads` of them. NULL when out of memory. Any loop's thread may submit. */

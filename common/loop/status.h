@@ -1,7 +1,7 @@
 #pragma once
 /*
  * The line that `systemctl status` shows (STATUS= of sd_notify(3)): written when something it speaks of has
- * changed, at most once a second, and only where somebody listens.
+ * changed, at most once a second, and only under systemd.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,5 +26,5 @@ void status_init(struct status *s, struct loop *loop,
 /* Nothing is said any more. Accepts zeroed memory. */
 void status_deinit(struct status *s);
 
-/* Costs a comparison while a line is due already, or nobody listens. Accepts zeroed memory. */
+/* Costs a comparison while a line is due already, or without systemd. Accepts zeroed memory. */
 void status_changed(struct status *s);

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Many things that wait equally long: idle visitors, heads being read, kept streams. Because the
- * duration is one, whoever started last expires last: a list in order, with one timer for its front,
- * where starting, refreshing and cancelling touch nothing but the list.
+ * Timeouts of one duration: idle visitors, heads being read, kept streams. Because the duration is the
+ * same, the entry that started last expires last. So a list in order and one timer for its front suffice,
+ * and starting, refreshing and cancelling touch nothing but the list.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
  * connections together, and the accounts of one session have a share together. A share that is full
  * grants no credit beyond base windows.
  * When what is held overruns the whole budget, base windows having been overcommitted on purpose, the
- * session that holds most is told to let go. What is only promised never makes anybody let go.
+ * session that holds most has to free memory. Promises alone never make a session free anything.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +36,8 @@ struct budget_account {
 	struct budget *budget;
 	struct budget_share *share; /* NULL: the account is alone */
 	struct budget_sum sum;
-	uint64_t moved; /* bytes taken by their owners so far: of two equals the busier one stays */
+	uint64_t
+		moved; /* bytes that owners took so far: of two equal accounts the busier one stays */
 	/* Over the limit and holding most: free what is held. Called inside budget_charge(). */
 	void (*relieve)(struct budget_account *account);
 };
@@ -61,9 +62,9 @@ bool budget_holds(const struct budget_account *a, size_t n);
 void budget_charge(struct budget_account *a, size_t n);
 void budget_release(struct budget_account *a, size_t n);
 
-/* The two halves of budget_charge(), for who can let go of nothing at that moment. */
+/* The two halves of budget_charge(), for a caller that cannot free anything at that moment. */
 void budget_hold(struct budget_account *a, size_t n);
 void budget_settle(struct budget *b);
 
-/* What was promised is `now` where it was `was`. */
+/* Changes a promise from `was` to `now`. */
 void budget_promise(struct budget_account *a, size_t was, size_t now);

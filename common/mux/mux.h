@@ -18,10 +18,10 @@
 
 /*
  * Bytes up to which streams' bytes fill a record; link frames and datagrams may fill all that the peer
- * takes. A stream sends half of it in its turn when others wait, so that who has little to say finds room
+ * takes. A stream sends half of it in its turn when others wait, so that a stream with few bytes finds room
  * in any record. Fewer than the peer would take: loopback, by which most upstreams are reached, has
- * segments of 64 KiB less 52 to 72 bytes of IP and TCP, and who writes 64 KiB sends one of those and a
- * second one with the rest, which costs as much. The headers and tags of WebSocket, seal and four TLS
+ * segments of 64 KiB less 52 to 72 bytes of IP and TCP, so that a write of 64 KiB is sent as one of those
+ * and a second one with the rest, which costs as much. The headers and tags of WebSocket, seal and four TLS
  * records fit as well. Measured: 1.2 to 1.7 times the bulk. On slow ways it is less (mux_set_record()).
  */
 #define MUX_RECORD      ((64u << 10) - 192)
@@ -33,7 +33,7 @@
 #define MUX_FRAMES_MAX \
 	(512u << 10)            /* bytes of RESET and CONTROL that may wait for a peer to read */
 #define MUX_REST (10 * CLOCK_S) /* a window that was not used so long is the base again */
-#define MUX_TELL CLOCK_S /* a reader of what is queued shows by a byte of credit that he goes on */
+#define MUX_TELL CLOCK_S /* how often a slow reader is known by one byte of credit to go on */
 
 struct mux_ops {
 	/*

@@ -1,5 +1,5 @@
 #pragma once
-/* What the files of this room tell each other; nobody else includes it. */
+/* Shared by the files of common/mux, and by no others. */
 #include "mux/mux.h"
 
 /* A piece of a stream's queue; `end` of `cap` bytes are filled, those before `start` were taken. */

@@ -36,7 +36,7 @@ enum stream_state {
 };
 
 struct stream_ops {
-	/* What OPEN shall say. Called once, when a stream that this side opened has its first turn.
+	/* Fills in OPEN. Called once, when a stream that this side opened has its first turn.
 	 */
 	void (*opening)(struct stream *s, struct frame_open *open_out);
 
@@ -82,7 +82,7 @@ struct stream {
 	uint32_t id;
 	enum stream_state state;
 
-	bool datagrams;    /* set by the owner behind stream_init(), and on both ends the same */
+	bool datagrams;    /* set by the owner after stream_init(); the same on both ends */
 	bool remote;       /* the peer opened it */
 	bool open_waiting; /* our OPEN is not written yet, and the stream has no id */
 
@@ -102,7 +102,7 @@ struct stream {
 	uint64_t granted_at; /* when credit was given last; 0: never */
 	uint64_t taken;      /* bytes the owner took so far */
 	uint64_t peer_taken; /* bytes of ours the peer's owner took, as its FIN or RESET said */
-	bool remote_end;     /* FIN came and waits behind the queue */
+	bool remote_end;     /* FIN came and waits for the queue to be taken */
 	bool delivering;     /* inside push(): keeps stream_resume() from entering again */
 	size_t queued;       /* bytes in `queue` */
 	size_t queue_memory; /* what they cost */
@@ -111,8 +111,8 @@ struct stream {
 	uint64_t
 		stalled_from; /* from when on it stands still with what it holds; 0: it held nothing yet */
 	/*
-	 * Set by the owner, and to nobody else's meaning: who answers for it where memory is out, as the
-	 * hash of a visitor's address. 0: it alone.
+	 * Set by the owner: streams with the same number weigh together where memory is out, such as those
+	 * of one visitor's address, by its hash. 0: it weighs alone.
 	 */
 	uint64_t group;
 	struct list queue;  /* of struct chunk */
@@ -155,7 +155,7 @@ void stream_reset(struct stream *s, enum frame_reset reason);
  */
 bool stream_hold(struct stream *s, size_t n);
 
-/* Whether OPEN, or anything behind it, may have reached the peer. */
+/* Whether OPEN, or anything after it, may have reached the peer. */
 static inline bool stream_spoken(const struct stream *s)
 {
 	return !s->open_waiting;

@@ -32,7 +32,7 @@
 #include "loop/loop.h"
 #include "loop/timeouts.h"
 
-/* How late the reset described above may be noticed on a connection that nobody writes to, µs. */
+/* How late the reset described above may be noticed on a connection without writes, µs. */
 #define CONN_RECHECK     (1 * CLOCK_S)
 /*
  * How long a closed TLS connection whose peer takes nothing goes on sending what it had accepted, µs, and
@@ -114,8 +114,8 @@ void conn_assume_writable(struct conn *conn);
 ssize_t conn_read(struct conn *conn, void *p, size_t n);
 
 /*
- * Whether the kernel wants more at this moment; if not, `writable` turns off until it does. Who keeps
- * little unsent (socket_limit_unsent()) has to ask before each write: the kernel looks at that limit
+ * Whether the kernel wants more at this moment; if not, `writable` turns off until it does. An owner that
+ * keeps little unsent (socket_limit_unsent()) has to ask before each write: the kernel checks that limit
  * when it begins a packet train, and takes up to 64 KiB for the one it has begun.
  */
 bool conn_wants(struct conn *conn);
@@ -135,8 +135,8 @@ enum conn_peek { CONN_SILENT, CONN_BYTES, CONN_ENDED /* FIN or an error */ };
 enum conn_peek conn_peek(struct conn *conn);
 
 /*
- * Whether an error ended it, a reset above all: also where bytes that nobody reads stand before it, or
- * the peer's FIN, behind which a read tells of nothing any more. One system call.
+ * Whether an error ended the connection, mostly a reset. It is found even before unread bytes, or after the
+ * peer's FIN, when reads tell nothing any more. One system call.
  */
 bool conn_broken(struct conn *conn);
 
@@ -146,12 +146,12 @@ bool conn_broken(struct conn *conn);
  */
 bool conn_acknowledged(const struct conn *conn, uint64_t least, uint64_t *acked);
 
-/* Sends FIN behind what was written, and close_notify before it; 0 or -errno. */
+/* Sends what was written, then close_notify with TLS, then FIN. 0 or -errno. */
 int conn_shutdown_write(struct conn *conn);
 
 /*
  * No callback comes any more. A conn that is zero or closed is fine. What TLS has accepted, and
- * close_notify, are sent behind the caller's back (CONN_LINGER).
+ * close_notify, are still sent afterwards (CONN_LINGER).
  */
 void conn_close(struct conn *conn);
 /* Closes with RST: the peer must not take what it got for the whole (rule 24). */
@@ -164,7 +164,7 @@ void conn_abort(struct conn *conn);
 int conn_start_tls(struct conn *conn, struct tls *tls, const void *early, size_t n);
 /* Bytes of memory that TLS takes for it, beside the struct; 0 for plain text. */
 size_t conn_memory(const struct conn *conn);
-/* Whether bytes pass: plain, or behind a handshake that went well. */
+/* Whether bytes can pass: plain text, or TLS whose handshake succeeded. */
 bool conn_established(const struct conn *conn);
 
 /* Out of its loop, and now the caller's: for conn_attach() elsewhere, where flags are told anew. */

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What the files of a connection do for each other, and nobody else: conn_socket.c at the bottom, on it
- * conn_tls.c, then conn.c, and conn_close.c on top.
+ * Shared by the files of a connection alone: conn_socket.c at the bottom, above it conn_tls.c, conn.c, and
+ * conn_close.c on top.
  */
 #include "net/conn.h"
 

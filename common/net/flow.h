@@ -19,7 +19,7 @@
 struct flow;
 
 struct flow_ops {
-	/* What OPEN shall say; of a flow that this side opens. The kind is set already. */
+	/* Fills in OPEN, of a flow that this side opens. The kind is set already. */
 	void (*opening)(struct flow *f, struct frame_open *open_out);
 	/* A datagram came, of 0 bytes or more. May abort the flow. */
 	void (*received)(struct flow *f, const uint8_t *p, size_t n);
@@ -30,7 +30,7 @@ struct flow_ops {
 struct flow {
 	struct stream stream; /* for mux_open(), or to be returned from the mux's open() */
 	const struct flow_ops *ops;
-	struct buf queue;  /* datagrams that wait, each behind a header of flow.c */
+	struct buf queue;  /* datagrams that wait, each after a header of flow.c */
 	uint64_t moved;    /* when a datagram came last, from either side, in µs; 0: none did */
 	uint64_t received; /* datagrams given to the owner */
 	uint64_t sent;     /* datagrams given to the link */

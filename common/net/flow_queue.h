@@ -1,14 +1,13 @@
 #pragma once
 /*
  * In which order UDP flows end where there is no room for all of them: of a session, of one visitor's
- * address, of a client. The sender of a datagram is whoever it says, so who has only spoken has proved
- * nothing: flows that were never answered go first, then those with one question and its answer, last those
+ * address, of a client. The source address of a datagram can be forged, so a flow that only spoke has proved
+ * nothing. Flows that were never answered end first, then those with one question and its answer, last those
  * where both sides have gone on; within each kind the one that was idle longest.
  *
- * Two things are in the way of that. Questions that are under way have not been answered either: so a share
- * of the room is theirs, and in it finished ones make way for new ones. And whoever makes up senders is
- * faster than any answer: so a flow has FLOW_ANSWER_TIME to be answered, while those that come later, and
- * too many, replace each other.
+ * Two things complicate this. Questions under way have not been answered either, so they have a share of the
+ * room, in which finished flows make way for new ones. And forged datagrams come faster than any answer, so
+ * a flow has FLOW_ANSWER_TIME to be answered; beyond the share, those that come later replace each other.
  */
 #include <stdint.h>
 
@@ -21,7 +20,7 @@
 enum flow_use {
 	FLOW_UNANSWERED,
 	FLOW_ANSWERED, /* once or more, and not heard since */
-	FLOW_MUTUAL,   /* heard again behind an answer */
+	FLOW_MUTUAL,   /* heard again after an answer */
 	FLOW_USES,
 };
 

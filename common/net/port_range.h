@@ -34,8 +34,8 @@ void port_range_close(struct port_range *r);
 
 /*
  * The ports are free when this returns, while another thread may still read the descriptors, which stay:
- * what they stand for becomes a socket that nobody sends to. Whoever has no descriptor left frees the ports
- * with port_range_close().
+ * each then stands for a socket without a peer. Where no descriptor is left for that, port_range_close()
+ * frees the ports.
  */
 void port_range_give_up(struct port_range *r);
 

@@ -12,7 +12,8 @@
 #include "mux/stream.h"
 #include "net/conn.h"
 
-#define RELAY_TRUST (20 * CLOCK_MS) /* a kept upstream quiet for longer is asked whether it ended */
+#define RELAY_TRUST \
+	(20 * CLOCK_MS) /* a kept upstream that was quiet for longer is checked for its end */
 
 struct relay {
 	struct stream stream;
@@ -47,7 +48,7 @@ int relay_connect(struct relay *r, struct detached_conn detached);
 
 /*
  * When bytes moved last, µs: at the socket, or, as far as the peer has told by its credit, at the far side's,
- * where what was sent long ago may still be on its way to a slow reader. For who asks again and again.
+ * where what was sent long ago may still be on its way to a slow reader. Meant to be called now and then.
  */
 uint64_t relay_moved(struct relay *r);
 

@@ -4,14 +4,14 @@
  * server is silent holds its thread for 10 s and more, so:
  *
  *	- a name is looked up once at a time, however many ask for it: it holds one thread at most;
- *	- an answer is fresh for RESOLVER_FRESH; for RESOLVER_STALE behind that it is still given, at
+ *	- an answer is fresh for RESOLVER_FRESH; for RESOLVER_STALE after that it is still given, at
  *	  once, while a new one is asked for; a failed dial ends both, so that the next one asks anew, and
  *	  a dial that had a stale answer goes on with the new one;
  *	- an answer "no name server answered" leaves the addresses that were known (RFC 8767);
  *	- names whose server answers in time go first, and names that are known to be slow may hold
  *	  half of the threads only.
  *
- * A resolver is of one loop. What must not wait behind anybody's names has a resolver of its own.
+ * A resolver belongs to one loop. Names that must not wait for others have a resolver of their own.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +32,7 @@
 #define RESOLVER_THREADS   64   /* each is started when a look-up finds no other idle */
 #define RESOLVER_NAMES_MAX 1024 /* cached, of 2 KiB: names come from the configuration */
 
-/* Addresses given to one dial. Four of each family is more than anybody waits for. */
+/* Addresses given to one dial. Four of each family take longer to try than a dial waits. */
 #define RESOLVER_LIST_MAX 8
 
 struct resolver;
@@ -41,10 +41,10 @@ struct resolver_name;
 /* In which order the addresses are given; families alternate in both. */
 enum resolver_order {
 	RESOLVER_IN_TURN, /* each of a family is first in its turn; what did not connect comes last */
-	RESOLVER_AS_TOLD, /* for who cannot tell whether one connects: as getaddrinfo() has them */
+	RESOLVER_AS_TOLD, /* in the order of getaddrinfo(), for a caller that cannot tell whether one connects */
 };
 
-/* One who asks. Zeroed memory is one that has not asked. */
+/* One question. Zeroed memory is one that was not asked. */
 struct resolver_query {
 	struct resolver *resolver;
 	struct resolver_name *name; /* from ask to release */
@@ -73,12 +73,12 @@ struct resolver *resolver_free(struct resolver *r);
  */
 int resolver_ask(struct resolver *r, struct resolver_query *query, const char *host);
 
-/* What became of an address that `done` had. */
+/* Whether an address that `done` was given did connect. */
 void resolver_report(struct resolver_query *query, const struct address *address, bool connected);
 
 /*
- * None of the addresses is of use: who asks next waits for a new answer. If the one that was given is stale
- * `done` comes once more, with the new one: true.
+ * None of the addresses is of use: later questions wait for a new answer. If the one that was given is
+ * stale, `done` comes once more, with the new one: true.
  */
 bool resolver_doubt(struct resolver_query *query);
 

@@ -25,15 +25,15 @@ void socket_acknowledge(int fd);
  * What a UDP socket holds while its thread is busy elsewhere, in bytes with the kernel's headers, half of
  * what the kernel counts (socket(7), SO_RCVBUF): 5,000 datagrams of a game or a call, or 1,800 of a full
  * Ethernet frame, which is what a busy worker carries in FLOW_AGE_MAX; older ones are worth nothing. By
- * default a socket has 208 KiB, 270 small datagrams. The kernel fills it only while nobody reads, and has a
+ * default a socket has 208 KiB, 270 small datagrams. The kernel fills it only while it is not read, and has a
  * limit for all sockets together (net.ipv4.udp_mem).
  */
 #define SOCKET_DATAGRAMS_MAX (2u << 20)
 
 /*
- * Lets a UDP socket hold `bytes` while nobody reads, or as much as net.core.rmem_max allows to who may not
- * exceed that; never less than it did. And has the kernel tell with the datagrams how many it had to drop
- * (SO_RXQ_OVFL).
+ * Lets a UDP socket hold `bytes` while it is not read, or as much as net.core.rmem_max allows a process
+ * that may not exceed that; never less than before. The kernel then tells with each datagram how many it
+ * had to drop (SO_RXQ_OVFL).
  */
 void socket_hold_datagrams(int fd, uint32_t bytes);
 
@@ -55,7 +55,7 @@ struct socket_way {
 	bool under_way; /* there are others that it has not */
 	/*
 	 * Bytes a second that it acknowledged when that was measured last, which on a way that was never
-	 * full is how fast we spoke. 0: not measured yet; UINT64_MAX: before Linux 4.9, nobody measures.
+	 * full is how fast we sent. 0: not measured yet; UINT64_MAX: Linux before 4.9 does not measure.
 	 */
 	uint64_t rate;
 };

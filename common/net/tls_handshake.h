@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Makes a connected socket a TLS one, as the client, within a deadline: behind a dial, and behind a
- * proxy's answer to CONNECT.
+ * Makes a connected socket a TLS one, as the client, within a deadline: after a dial, and after a proxy's
+ * answer to CONNECT.
  */
 #include "net/conn.h"
 #include "tls/tls.h"
@@ -16,7 +16,7 @@ struct tls_handshake {
 	 * be started again or freed in it.
 	 */
 	void (*done)(struct tls_handshake *s, struct detached_conn detached, const char *why);
-	bool distrusted; /* nobody who is trusted vouches for the peer */
+	bool distrusted; /* no CA that is trusted vouches for the peer */
 	bool misnamed;   /* its certificate is for other names */
 	bool foreign;    /* it does not speak TLS */
 	char why[400];

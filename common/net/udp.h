@@ -3,7 +3,7 @@
  * UDP sockets: a public one that many visitors send to, and one that is connected to an upstream.
  * What arrives is read in batches into memory that the sockets of a thread share, and given to the
  * owner one datagram at a time. What a socket does not take is dropped: nothing is queued here. What
- * comes while nobody reads waits in the kernel, up to SOCKET_DATAGRAMS_MAX (net/socket.h), and what it
+ * comes while it is not read waits in the kernel, up to SOCKET_DATAGRAMS_MAX (net/socket.h), and what it
  * has no room for is counted.
  */
 #include <stdbool.h>
@@ -48,8 +48,8 @@ struct udp {
 	void (*received)(struct udp *udp, const struct address *peer, const struct address *local,
 		const uint8_t *p, size_t n);
 	/*
-	 * Of a connected socket: nobody listens there (ICMP), or there is no way. Told once, also from
-	 * within udp_send(); sending goes on, for who listens later. May close it.
+	 * Of a connected socket: nothing listens there (ICMP), or there is no route. Called once, also from
+	 * within udp_send(); sending goes on, as something may listen later. May close it.
 	 */
 	void (*refused)(struct udp *udp, int error);
 };
@@ -80,7 +80,7 @@ int udp_receive(struct udp *udp, struct loop *loop, struct udp_arena *arena,
  */
 void udp_detach(struct udp *udp);
 
-/* A socket toward `upstream` alone, which hears nobody else. 0, or -errno and nothing open. */
+/* A socket that sends to and receives from `upstream` alone. 0, or -errno and nothing open. */
 int udp_connect(struct udp *udp, struct loop *loop, struct udp_arena *arena,
 	const struct address *upstream,
 	void (*received)(struct udp *, const struct address *, const struct address *,

@@ -18,7 +18,7 @@
 #define TLS_EXPORTER_SIZE 32 /* bytes: rule 8's channel binding */
 #define TLS_PIN_SIZE      32 /* bytes: SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469, 2.4) */
 /*
- * How long a key seals tickets, µs: whoever steals it later can read no connection that is older than
+ * How long a key seals tickets, µs: a thief of the key can read no connection that is older than
  * two of these (RFC 5077, 5.5). OpenSSL lets no ticket be older than two hours anyway.
  */
 #define TLS_TICKET_PERIOD (12 * 3600 * CLOCK_S)
@@ -38,7 +38,7 @@ const char *tls_moment(int64_t at, char out[TLS_MOMENT_SIZE]);
 
 enum tls_version { TLS_NONE, TLS_1_2, TLS_1_3 };
 
-/* ---- For those who come ---- */
+/* ---- Server side ---- */
 
 /* All borrowed until tls_server_new() returns. */
 struct tls_server_config {
@@ -64,11 +64,11 @@ struct tls_server *tls_server_unref(struct tls_server *s); /* accepts NULL; retu
 bool tls_server_covers(const struct tls_server *s, struct str host);
 /*
  * Tickets are sealed with a key that is TLS_TICKET_PERIOD old at the most, and accepted with the one
- * before it as well; older ones are wiped. Who has the time calls this now and then, one thread at a
- * time, from the beginning on.
+ * before it as well; older ones are wiped. To be called from the start on, every minute or so, by one
+ * thread at a time.
  */
 void tls_server_tick(struct tls_server *s, uint64_t now);
-/* The pin, "sha256/…", of the certificate that our clients get who ask for no name or for its own. */
+/* The pin, "sha256/…", of the certificate that is served to clients that ask for no name, or its own. */
 void tls_server_pin(const struct tls_server *s, char pin_out[TLS_PIN_TEXT]);
 /* How many certificates there are, and until when the i-th is valid: to be warned of. */
 size_t tls_server_count(const struct tls_server *s);
@@ -80,12 +80,12 @@ void tls_server_dates(const struct tls_server *s, size_t i, struct tls_dates *ou
  */
 int tls_auto_certificate(const char *dir, char **cert_out, char **key_out, struct error *err);
 
-/* ---- For those we go to ---- */
+/* ---- Client side ---- */
 
 struct tls_client_config {
 	const char *ca;    /* PEM file; NULL: the system's */
 	const char *pin;   /* "sha256/…": then nothing else is asked of the certificate */
-	const char *cert;  /* PEM file that shows who we are; NULL: none */
+	const char *cert;  /* PEM file with the client's certificate; NULL: none */
 	const char *key;   /* its key; NULL: in its file or beside it */
 	bool insecure;     /* certificates are not verified: tls_verified() is then false */
 	bool verify_later; /* the handshake goes on whatever the certificate: the owner asks
@@ -116,7 +116,7 @@ struct tls *tls_accept(struct tls_server *s, bool alpn);
 /*
  * Server side, before the handshake: takes the first of these protocols (wire/alpn's list) that is
  * offered, and ends with the alert no_application_protocol where none of them is, as RFC 7301, 3.2 has
- * it. Whoever offers nothing gets nothing. 0 or -ENOMEM.
+ * it. A client that offers none gets none. 0 or -ENOMEM.
  */
 int tls_speak(struct tls *tls, struct str protocols);
 /*
@@ -128,7 +128,7 @@ struct tls *tls_free(struct tls *tls); /* accepts NULL; returns NULL */
 
 /*
  * What OpenSSL 3.0's state of a connection takes, as measured with some hundred of them: during the
- * handshake, at rest behind it, and while a part of a record has come, for which OpenSSL has a buffer of
+ * handshake, at rest after it, and while a part of a record has come, for which OpenSSL has a buffer of
  * the largest one's size.
  */
 #define TLS_MEMORY_HANDSHAKE (43u << 10)
@@ -138,7 +138,7 @@ struct tls *tls_free(struct tls *tls); /* accepts NULL; returns NULL */
 /* Bytes of memory that it takes at the moment, by these. */
 size_t tls_memory(const struct tls *tls);
 
-/* Behind the handshake: */
+/* After the handshake: */
 
 enum tls_version tls_version(const struct tls *tls);
 struct str tls_alpn(const struct tls *tls); /* the protocol that was agreed, or empty */
@@ -154,15 +154,15 @@ bool tls_verified(const struct tls *tls);
  */
 const char *tls_complaint(const struct tls *tls);
 /*
- * Behind a handshake that went on in spite of a certificate that is not valid now: what the peer's clock
+ * After a handshake that went on in spite of a certificate that is not valid now: what the peer's clock
  * said, seconds since 1970. Where it is valid by that, the complaint blames the clock here.
  */
 void tls_told_time(struct tls *tls, int64_t there);
 /* The handshake failed because the certificate is not trusted; not for another key than the pinned. */
 bool tls_distrusted(const struct tls *tls);
-/* The handshake failed because the certificate is for other names, whoever vouches for it. */
+/* The handshake failed because the certificate is for other names, whichever CA vouches for it. */
 bool tls_misnamed(const struct tls *tls);
-/* The handshake failed because what answers does not speak TLS. */
+/* The handshake failed because the peer does not speak TLS. */
 bool tls_foreign(const struct tls *tls);
 /* False for TLS 1.2 (rule 8). */
 bool tls_exporter(const struct tls *tls, uint8_t value_out[TLS_EXPORTER_SIZE]);

@@ -33,7 +33,7 @@ bool tls_waiting(const struct tls *tls);
 /* 0: it is over; -EAGAIN: more bytes are needed; -EPROTO: tls_complaint() says why. */
 int tls_handshake(struct tls *tls);
 bool tls_established(const struct tls *tls);
-/* The owner's reason for a handshake that will not be. */
+/* The owner's reason for ending a handshake. */
 void tls_give_up(struct tls *tls, const char *why);
 
 /* > 0 bytes; 0 the peer's close_notify; -EAGAIN: feed it; -EPROTO. n > 0. */
@@ -50,7 +50,7 @@ int tls_peek(struct tls *tls);
 void tls_sink(struct tls *tls, void *p, size_t cap);
 /* 0, and all was taken; or -EPROTO, -ENOMEM. n > 0. */
 int tls_write(struct tls *tls, const void *p, size_t n);
-/* Puts close_notify behind what was written, once. */
+/* Puts close_notify after what was written, once. */
 void tls_end(struct tls *tls);
 bool tls_ended(const struct tls *tls);
 

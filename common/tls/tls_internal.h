@@ -1,6 +1,6 @@
 #pragma once
 /*
- * What the files of TLS share and show to nobody else: the structs with OpenSSL's types in them.
+ * Shared by the files of common/tls alone: the structs with OpenSSL's types in them.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -86,7 +86,7 @@ struct tls_server {
 	struct tls_context context;
 	struct tls_certificate *certs;
 	size_t n_certs, cap_certs;
-	struct tls_choice usual; /* the context's own: for whoever asks for nothing that we have */
+	struct tls_choice usual; /* the context's own: served where no certificate has the name */
 	struct tls_tickets tickets;
 };
 

@@ -37,7 +37,7 @@ bool address_parse_ip(struct str text, struct address *out);
 
 /*
  * The same of what is configured on this machine: the zone is kept. False also when there is no such
- * interface now. Not for strangers' texts, as it asks the kernel.
+ * interface now. Not for untrusted text, as it asks the kernel.
  */
 bool address_parse_zoned(struct str text, struct address *out);
 

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * The protocols that are spoken behind TLS (RFC 7301), as a list in a text: names in order of preference,
+ * The protocols that are spoken inside TLS (RFC 7301), as a list in a text: names in order of preference,
  * with commas between, "h2,http/1.1".
  */
 #include <stdbool.h>
@@ -19,7 +19,7 @@
 /* Whether it is one: names of visible ASCII, none of them twice. */
 bool alpn_is_list(struct str text);
 
-/* As TLS has it, each name behind its length; how many bytes. */
+/* As TLS has it, each name after its length. Returns how many bytes. */
 size_t alpn_for_tls(struct str list, uint8_t out[ALPN_TLS_MAX]);
 
 /* Which of the list's names it is; -1: none of them. */

@@ -1,10 +1,10 @@
 #pragma once
-/* Lists of networks ("10.0.0.0/8, ::1"): who is trusted, who is let in. */
+/* Lists of networks ("10.0.0.0/8, ::1"), such as those of trusted proxies. */
 #include "base/error.h"
 #include "wire/address.h"
 
 struct cidr {
-	struct address net; /* no bit set behind the first `bits`; without a zone it is any */
+	struct address net; /* no bit set after the first `bits`; without a zone it is any */
 	uint8_t bits;
 };
 

@@ -21,7 +21,7 @@
 #define CONTROL_SECRET   32  /* bytes: the resume secret, and a MAC under it (rules 28, 29) */
 #define CONTROL_SESSION  8   /* bytes: names a session, in logs too; not a secret */
 #define CONTROL_VERSION  64  /* bytes: a program's version */
-#define CONTROL_HOST     255 /* bytes: a DNS name (253) behind "*." */
+#define CONTROL_HOST     255 /* bytes: "*." and a DNS name (253) */
 #define CONTROL_REWRITE  (CONTROL_HOST + 6)  /* bytes: a host and ":65535" */
 #define CONTROL_ALPN     255                 /* bytes: ALPN_LIST_MAX */
 #define CONTROL_REMOTE   (CONTROL_HOST + 16) /* bytes: "wss://", a host, and ":65535" */
@@ -68,7 +68,7 @@ enum control_reason {
 
 /*
  * One message. Texts are borrowed: from the caller when encoding, from `tree` after decoding, where
- * they live until control_deinit(). They come from a peer, so whoever prints them escapes them.
+ * they live until control_deinit(). They come from a peer: escape them before printing.
  * NULL is an absent text, and a flag `x_given` tells whether `x` is there.
  */
 struct control {
@@ -100,7 +100,7 @@ struct control {
 			uint32_t ports;
 			enum control_tls tls; /* tcp */
 			bool per_visitor; /* a stream serves one visitor's connection (rule 33) */
-			bool exclusive;   /* nobody else's, as long as this session has it */
+			bool exclusive;   /* shared with no other session while this one has it */
 			bool half_closed; /* http: a visitor's FIN does not end its request (rule 44) */
 			const char *alpn; /* tcp that is terminated: wire/alpn's list; NULL: none */
 			enum control_scheme scheme; /* http */
@@ -131,7 +131,7 @@ struct control {
 		} withdraw;
 		struct {
 			const char *sentence;
-			bool warning; /* somebody should do something about it */
+			bool warning; /* a person should act on it */
 		} notice;
 	};
 	void *tree; /* owned after decoding */

@@ -26,7 +26,7 @@
 #define FRAME_CRITICAL 0x80
 
 /*
- * Who does not know a critical type closes the link: it cannot tell what the frame was to change.
+ * A receiver that does not know a critical type closes the link: it cannot tell what the frame changes.
  * The others may be lost without harm: a datagram always may, a PONG answers only a PING, and a REUSE
  * is one check more.
  * The bit is part of the number; a DATAGRAM with it set is another type, an unknown one.
@@ -60,7 +60,7 @@ enum frame_reset {
 	FRAME_RESET_TIMEOUT,      /* nothing moved for too long */
 	FRAME_RESET_DENIED,       /* this visitor or peer may not */
 	FRAME_RESET_UNKNOWN_SERVICE, /* no such service, or not of this kind */
-	FRAME_RESET_CANCELLED,       /* whoever asked has gone */
+	FRAME_RESET_CANCELLED,       /* the visitor has gone */
 	FRAME_RESET_TLS,             /* the upstream's TLS failed, or its certificate was refused */
 	FRAME_RESET_SURPLUS, /* the upstream sent bytes that no request asked for: rule 33 */
 };
@@ -91,13 +91,13 @@ struct frame_addr {
 
 /*
  * kind u8 | service u32 | visitor | local | tls u8 | alpn u8, an address being family u8 | port u16 |
- * 0, 4 or 16 bytes. Kind, tls and alpn are not checked here: who cannot serve a stream resets it, not the
- * link.
+ * 0, 4 or 16 bytes. Kind, tls and alpn are not checked here: a receiver that cannot serve a stream resets
+ * the stream, not the link.
  */
 struct frame_open {
 	uint8_t kind;
 	uint32_t service;          /* the number that the publisher gave it */
-	struct frame_addr visitor; /* who connected */
+	struct frame_addr visitor; /* its address */
 	struct frame_addr local;   /* to what address of the exit node */
 	uint8_t tls;  /* enum frame_tls: of the visitor's connection, ended by the exit node */
 	uint8_t alpn; /* enum frame_alpn: what was agreed there */

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * The bytes of a link's first messages: the server's hello behind its 101, and what surrounds and
+ * The bytes of a link's first messages: the server's hello after its 101, and what surrounds and
  * fills the two handshake messages (protocol.md, rules 4 to 11). Each is one binary message.
  *
  *	hello      "tunnel.hello" | count u8 | count versions u8, rising | 32 random | 16 salt

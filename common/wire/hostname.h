@@ -26,7 +26,7 @@ enum hostname_result {
 	HOSTNAME_E_PORT,
 };
 
-/* The canonical form, with a NUL behind it. 0 or a HOSTNAME_E_*. */
+/* The canonical form, with a NUL at its end. 0 or a HOSTNAME_E_*. */
 int hostname_canonical(struct str in, char out[HOSTNAME_SIZE], size_t *n_out);
 
 /*

@@ -18,8 +18,8 @@
 #define HTTP1_TRAILERS_MAX    (8 * 1024) /* bytes of all trailer fields: checksums and statuses */
 
 /*
- * Bytes of a body's size lines that are left out, or a visitor could keep us busy with what nobody
- * ever gets. A chunk earns its own size, and HTTP1_SURPLUS_FREE for those who pad sizes to 16 digits.
+ * Bytes of a body's size lines that may be dropped: without a limit a visitor could keep us busy with bytes
+ * that go nowhere. A chunk earns its own size, and HTTP1_SURPLUS_FREE for those who pad sizes to 16 digits.
  */
 #define HTTP1_SURPLUS_MAX  (16 * 1024)
 #define HTTP1_SURPLUS_FREE 16
@@ -34,7 +34,7 @@ struct http1_chunks {
 	uint16_t count;    /* digits of a size, bytes of a trailer's name */
 	uint8_t state;
 	bool data_only : 1; /* pass on the data, without what frames it and without trailers */
-	bool padded : 1;    /* take white space behind a size that no extension follows */
+	bool padded : 1;    /* take white space after a size that no extension follows */
 	char name[HTTP1_TRAILER_NAME_KEPT];
 };
 
@@ -45,7 +45,7 @@ static inline void http1_chunks_init(struct http1_chunks *c)
 
 /*
  * Walks over at most `n` bytes to the end of the first run of them that is passed on. HTTP1_MORE: call
- * again with the rest, if there is any; HTTP1_OK: the message ended behind the first `*used_out`, and
+ * again with the rest, if there is any; HTTP1_OK: the message ended after the first `*used_out`, and
  * the walker is done; or an HTTP1_E_*, and the walker is of no more use. `*run_out` lies within the
  * bytes used, but for a zero that was held back at the end of the bytes before; it may be empty.
  */
@@ -71,5 +71,5 @@ void http1_chunks_passed(struct http1_chunks *c, const uint8_t *p, size_t n);
 /* Whether the message ends within these bytes. The walker stays where it is. */
 bool http1_chunks_end(const struct http1_chunks *c, const uint8_t *p, size_t n);
 
-/* Behind an error: the name of the trailer that it is about, as far as it was kept, or empty. */
+/* After an error: the name of the trailer that it is about, as far as it was kept, or empty. */
 struct str http1_chunks_fault(const struct http1_chunks *c);

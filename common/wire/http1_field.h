@@ -1,7 +1,7 @@
 #pragma once
 /*
  * The field names that decide something somewhere in the program, as small numbers: found once while
- * a head is parsed, so that nobody compares names again.
+ * a head is parsed, so that names are compared once.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,7 +54,7 @@ enum http1_id {
 	HTTP1_N_IDS, /* at most 64: a head keeps a bit for each */
 };
 
-/* Why a field is special; none of these may stand behind a chunked body. */
+/* Why a field is special; none of these may follow a chunked body. */
 enum {
 	HTTP1_FRAME = 1,      /* Connection may not name it */
 	HTTP1_HOP = 2,        /* meant for the next hop only (RFC 9110, 7.6.1) */
@@ -71,7 +71,7 @@ extern const uint8_t http1_field_flags[HTTP1_N_IDS];
  */
 enum http1_id http1_field_id(struct str name);
 
-/* True when such a field comes with the visitor's word for who and how it asks (rule 35). */
+/* True when the visitor could claim by such a field who it is or how it came (rule 35). */
 static inline bool http1_is_forwarding(enum http1_id id)
 {
 	return (http1_field_flags[id] & HTTP1_FORWARDING) != 0;

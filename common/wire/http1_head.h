@@ -8,7 +8,7 @@
 #include "wire/http1_field.h"
 
 #define HTTP1_FIELDS_DEFAULT 256 /* fields a head: browsers send 20, some answers set 150 cookies */
-#define HTTP1_CONNECTION_MAX 32  /* names in Connection: each costs a look at every field */
+#define HTTP1_CONNECTION_MAX 32  /* names in Connection: each is compared with every field */
 
 /* RFC 9110, 7.6.2: larger ones are taken for it, and so long a way for an endless one. */
 #define HTTP1_MAX_FORWARDS_MAX 999999
@@ -44,7 +44,7 @@ struct http1_head {
 	uint64_t repeated; /* the same for those that occur more than once */
 
 	bool framed_anew;     /* what frames it is marked `hop`: to be written in its plain form */
-	bool keep_alive;      /* version and Connection allow another message behind this one */
+	bool keep_alive;      /* version and Connection allow another message after this one */
 	bool upgrade;         /* 1.1, Connection names it, and http1_upgrade_next() finds one */
 	bool te_trailers;     /* TE lists trailers */
 	bool expect_continue; /* requests; ignored in 1.0, where the field is marked `hop` */
@@ -67,11 +67,11 @@ struct http1_head {
 	uint16_t status; /* 100 to 999 */
 	struct str reason;
 
-	/* Behind an HTTP1_E_*: the name of the field that it is about, or empty. Token characters. */
+	/* After an HTTP1_E_*: the name of the field that it is about, or empty. Token characters. */
 	struct str at_fault;
 
 	/*
-	 * Not the parser's. There is room for one more than fields_max: behind the last field stands one
+	 * Not the parser's. There is room for one more than fields_max: after the last field stands one
 	 * that has only a name, which begins where the empty line does.
 	 */
 	size_t fields_max;

@@ -1,5 +1,5 @@
 #pragma once
-/* What the path of a request comes to for whoever resolves its dot segments (RFC 3986, 5.2.4). */
+/* The path of a request with its dot segments resolved (RFC 3986, 5.2.4). */
 #include <stdbool.h>
 #include <stdint.h>
 

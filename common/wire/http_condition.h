@@ -30,6 +30,6 @@ bool http_condition_range(const struct http1_head *h, const struct http_validato
 
 /*
  * The value of the first field of that name, in lower case, which is none of enum http1_id; a null one: there is
- * none. `*at` is where the search begins, and behind the one found afterwards.
+ * none. The search begins at `*at`, which is then set after the field that was found.
  */
 struct str http_condition_field(const struct http1_head *h, struct str name, size_t *at);

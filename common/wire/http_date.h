@@ -8,7 +8,7 @@
 #define HTTP_DATE_SIZE sizeof "Sun, 06 Nov 1994 08:49:37 GMT"
 
 /*
- * Seconds since 1970 as IMF-fixdate; what lies before the year 1000 or behind 9999, which that form cannot say,
+ * Seconds since 1970 as IMF-fixdate; what lies before the year 1000 or after 9999, which that form cannot say,
  * is the nearest that it can.
  */
 void http_date_format(int64_t seconds, char out[HTTP_DATE_SIZE]);

@@ -12,7 +12,7 @@ enum http_range {
 
 /*
  * `value` is the field's, of something that has `size` bytes. A list of several ranges is ignored, as a server
- * may (14.2): whoever asks for many small ones would get more bytes than the whole has. Of HTTP_RANGE_PART there is
+ * may (14.2): many small ones would be more bytes than the whole has. Of HTTP_RANGE_PART there is
  * at least one byte.
  */
 enum http_range http_range_parse(struct str value, uint64_t size, uint64_t *first_out,

@@ -1,10 +1,10 @@
 #pragma once
 /*
  * HAProxy's PROXY protocol (proxy-protocol.txt of 2020/03/05; sections below are its): one header in
- * front of a connection's bytes that says between which addresses it was before somebody relayed it.
+ * front of a connection's bytes that says between which addresses it was before a proxy relayed it.
  * Version 1 is a line of text, version 2 is binary; which one stands there, the first bytes tell.
  *
- * Whom to believe is the caller's to know (section 2: never guess whether there is a header; rule 39).
+ * Which peers may send one is the caller's to know (section 2: never guess whether there is a header; rule 39).
  */
 #include <stdbool.h>
 #include <stddef.h>

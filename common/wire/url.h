@@ -60,10 +60,10 @@ struct url_login {
 
 #define URL_DIAL_SIZE (HOSTNAME_SIZE + 1 + ADDRESS_ZONE_SIZE)
 
-/* What is dialled: the host, and its zone behind a '%'. Returns `out`. */
+/* The host to dial, with its zone after a '%'. Returns `out`. */
 const char *url_dial_host(const struct url *u, char out[URL_DIAL_SIZE]);
 
-/* "host:port", the port always (RFC 9110, 9.3.6); the name as whoever looks it up needs it. */
+/* "host:port", the port always (RFC 9110, 9.3.6); the name in the form that a look-up takes. */
 void url_authority(const struct url *u, char out[URL_AUTHORITY_SIZE]);
 
 /*
@@ -76,7 +76,7 @@ void url_host_field(const struct url *u, char out[URL_AUTHORITY_SIZE]);
  * "http[s]://host[:port][/prefix][?query]"; without scheme it is http, so "host:port" will do. Slashes
  * at the end of the path are not part of it. A query is kept for a warning: nothing uses it.
  * "tcp://host:port[-last]", "tls+tcp://…", "sni+tcp://…", "udp://…": neither path nor query. The port
- * may be left out (0, and port_given is off), when whoever publishes it says one. "unix:/path" or
+ * may be left out (0, and port_given is off), when the publisher says one. "unix:/path" or
  * "unix:///path". "file:///path", percent-encoded where needed (RFC 8089). 0, or -EINVAL with a sentence.
  */
 int url_parse_upstream(struct str text, struct url *out, struct error *err);

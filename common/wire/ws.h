@@ -72,7 +72,7 @@ struct ws_rx {
  * `*event_out` is set with 0 and WS_MORE.
  *
  * With 0 and WS_MORE alike the caller drops `consumed` bytes from the front (buf_consume()) before
- * the next call, and passes all the others again, unchanged, with new ones behind them. Between
+ * the next call, and passes all the others again, unchanged, with new ones after them. Between
  * calls they may be moved as a whole (buf_reserve()). Inside a fragmented message they begin with
  * what is gathered of it, and a control frame then consumes nothing. A payload is valid, and may be
  * written to, until the next call or until the buffer is moved.
