@@ -1,4 +1,4 @@
-"""Files do not go round in circles: circles.py [--report | --table] [BUILD [NM]]
+"""Files do not go round in circles: circles.py [--report] [BUILD [NM]]
 
 A source file uses another one when its object file lacks a symbol, a function or data, that the
 other's has; what nobody here defines is libc's or a library's, and weak symbols are left out. No
@@ -9,9 +9,7 @@ tested with only what is below it.
 To mend a circle: let the lower file call the upper one through a table of functions that it is
 given, or move what both need into a file below the two.
 
-tests/lint/arrows.txt lists the arrows that are there all the same. It only shrinks: one that is
-gone, or that does no harm any more, must be taken off. --report prints everything for a person;
---table writes the list anew after files were renamed.
+--report prints what there is for a person.
 """
 
 import json
@@ -116,20 +114,6 @@ def upward(graph):
             if not rooms.may_use(*map(rooms.room_of, arrow))}
 
 
-def included():
-    """The arrows between our files by includes, from header to header or source to header."""
-    found = set()
-    for path, _, mark, name in rooms.includes(".c", ".h"):
-        header = rooms.header(name) if mark == '"' else None
-        if header and path.parts[0] in SIDES:
-            found.add((path, header))
-    return found
-
-
-def units(arrow):
-    return tuple(map(rooms.unit, arrow))
-
-
 def tell(arrow, names):
     names = sorted(names)
     more = [f"and {len(names) - SHOWN_SYMBOLS} more"] if len(names) > SHOWN_SYMBOLS else []
@@ -147,61 +131,17 @@ def tell_up(arrow, names):
     return f"{room} must not use {other}, which is not below it: {tell(arrow, names)}"
 
 
-def harmful(graph):
-    """The arrows, of units, that the table may list: those in a circle and those that point up."""
-    found = {units(arrow) for circle in circles(graph) for arrow in within(graph, circle)}
-    return found | {units(arrow) for arrow in upward(dict.fromkeys(included() | set(graph)))}
+def complaints(graph):
+    return ([tell_circle(graph, circle) for circle in circles(graph)] +
+            [tell_up(*item) for item in upward(graph).items()])
 
 
-def complaints(graph, known):
-    left = {arrow: names for arrow, names in graph.items() if units(arrow) not in known}
-    found = [tell_circle(left, circle) for circle in circles(left)]
-    found += [tell_up(*item) for item in upward(left).items()]
-    for arrow in sorted(known.keys() - harmful(graph)):
-        name = " -> ".join(arrow)
-        found.append(f"{rooms.KNOWN}: {name} is gone or does no harm: take it off"
-                     " (files renamed: tests/lint/circles.py --table BUILD writes the list anew)")
-    return found
-
-
-def report(graph, known):
-    found, up = circles(graph), upward(graph)
-    for circle in found:
-        print(tell_circle(graph, circle))
-    for item in up.items():
-        print(tell_up(*item))
-    files = {path for arrow in graph for path in arrow}
+def report(graph):
+    for complaint in complaints(graph):
+        print(complaint)
+    files, found = {path for arrow in graph for path in arrow}, circles(graph)
     print(f"{len(files)} files, {len(graph)} arrows; {len(found)} circles of "
-          f"{sum(map(len, found))} files; {len(up)} arrows up; {len(known)} known arrows")
-
-
-def fewest_back(circle, inside):
-    """Arrows without which it is no circle: those that point back in a good order of its files."""
-    order = sorted(circle, key=lambda path: -sum(path == arrow[0] for arrow in inside))
-
-    def back(order):
-        place = {path: number for number, path in enumerate(order)}
-        return [arrow for arrow in inside if place[arrow[0]] > place[arrow[1]]]
-
-    best = None
-    while best is None or len(back(order)) < best:
-        best = len(back(order))
-        for path in circle:
-            rest = [other for other in order if other != path]
-            places = [rest[:i] + [path] + rest[i:] for i in range(len(order))]
-            order = min(places, key=lambda each: len(back(each)))
-    return back(order)
-
-
-def table(graph, known):
-    listed = {units(arrow) for arrow in upward(dict.fromkeys(included() | set(graph)))}
-    left = {arrow: names for arrow, names in graph.items() if units(arrow) not in listed}
-    for circle in circles(left):
-        listed |= set(map(units, fewest_back(circle, within(left, circle))))
-    lines = ["# Arrows that close a circle of files or point up between rooms, and why they are there.",
-             "# The list only shrinks. After files were renamed, circles.py --table writes it anew."]
-    lines += [f"{' -> '.join(arrow)}: {known.get(arrow, 'not cut yet')}" for arrow in sorted(listed)]
-    (sources.root() / rooms.KNOWN).write_text("\n".join(lines) + "\n", encoding="utf-8")
+          f"{sum(map(len, found))} files; {len(upward(graph))} arrows up")
 
 
 def main():
@@ -210,13 +150,11 @@ def main():
     build, nm = places + [sources.root() / "build", "nm"][len(places):]
     build = pathlib.Path(build)
     found = objects(build)
-    graph, known = arrows(build, nm, found), rooms.known()
+    graph = arrows(build, nm, found)
     if "--report" in options:
-        report(graph, known)
-    elif "--table" in options:
-        table(graph, known)
+        report(graph)
     else:
-        sources.finish(complaints(graph, known) + shared_libraries(found))
+        sources.finish(complaints(graph) + shared_libraries(found))
 
 
 main()

@@ -42,10 +42,6 @@ BELOW = {
 # These may use every room.
 EVERYWHERE = {"tests", "fuzz", "bench"}
 
-# Arrows between units that point up all the same, or close a circle, a line each.
-KNOWN = "tests/lint/arrows.txt"
-ARROW = re.compile(r"(\S+) -> (\S+): (\S.*)")
-
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -67,11 +63,6 @@ def may_use(room, other):
     return room in EVERYWHERE or room == other or other in below(room)
 
 
-def unit(path):
-    """A source and its header are one unit, named by the path that they share."""
-    return path.with_suffix("").as_posix()
-
-
 def header(name):
     """The path of the header of ours that an include names, or None."""
     for path in pathlib.Path("common") / name, pathlib.Path(name):
@@ -86,15 +77,3 @@ def includes(*suffixes):
         for number, line in enumerate(sources.text(path).splitlines(), 1):
             if match := INCLUDE.match(line):
                 yield path, number, match[1], match[2]
-
-
-def known():
-    """The table of known arrows: (unit, unit) -> reason."""
-    table = {}
-    for line in sources.text(KNOWN).splitlines():
-        if line and not line.startswith("#"):
-            match = ARROW.fullmatch(line)
-            if not match:
-                raise SystemExit(f"{KNOWN}: not of the form FROM -> TO: REASON: {line}")
-            table[match[1], match[2]] = match[3]
-    return table
