@@ -56,7 +56,7 @@ void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE])
 	uint16_t port;
 	/* Without a rewrite an IPv6 address stands there without the brackets that make it a host. */
 	if (hostname_with_port(str_from(host), name, &n, &port)) {
-		snprintf(name_out, HOSTNAME_SIZE, "%s", host);
+		snprintf(name_out, HOSTNAME_SIZE, "%.*s", HOSTNAME_MAX, host);
 		return;
 	}
 	bool brackets = name[0] == '[';

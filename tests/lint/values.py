@@ -80,7 +80,7 @@ def document(path, known, options):
 def man_page(path, options):
     text = sources.text(path)
     marks = list(MAN_OPTION.finditer(text))
-    for mark, following in zip(marks, marks[1:] + [None]):
+    for mark, following in zip(marks, [*marks[1:], None], strict=True):
         block = text[mark.end():following.start() if following else len(text)].split("\n#")[0]
         said = MAN_DEFAULT.search(block)
         match = said and WHOLE.fullmatch(said.group(1))
