@@ -1,101 +1,5 @@
-/* What is offered under which number, and what the exit node's answers make of it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/log.h"
-#include "base/macros.h"
-#include "client/publish/publications.h"
-
-static void on_wake(struct mux *m)
-{
-}
-
-static const struct option_ranges no_ports;
-
-static const struct mux_ops mux_ops = {.wake = on_wake};
-
-/* A link that is up, of which nothing but the mux's waiting frames is looked at. */
-struct scene {
-	struct link link;
-	struct budget budget;
-	struct upstreams upstreams;
-	struct publications publications;
-};
-
-/* Items between spaces, as --upstream has them. */
-static void set(struct scene *s, const char *upstreams, struct publications_change *change_out)
-{
-	struct error err;
-	char copy[512], *save;
-	upstreams_deinit(&s->upstreams);
-	snprintf(copy, sizeof(copy), "%s", upstreams);
-	for (char *p = strtok_r(copy, " ", &save); p; p = strtok_r(NULL, " ", &save)) {
-		struct service_options what = {.upstream = p};
-		if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
-			fail_msg("%s", err.text);
-	}
-	assert_int_equal(publications_set(&s->publications, &s->upstreams, &err, change_out), 0);
-}
-
-static void begin(struct scene *s, const char *upstreams)
-{
-	struct mux_limits limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 1};
-	*s = (struct scene){0};
-	log_set_level(LOG_ERROR);
-	budget_init(&s->budget, 1 << 20);
-	s->link.state = LINK_UP;
-	mux_init(&s->link.mux, &mux_ops, &limits, &s->budget, true);
-	set(s, upstreams, NULL);
-}
-
-static void end(struct scene *s)
-{
-	publications_deinit(&s->publications);
-	upstreams_deinit(&s->upstreams);
-	mux_deinit(&s->link.mux);
-}
-
-/* The next message that was sent; false: none. */
-static bool sent(struct scene *s, struct control *out)
-{
-	struct buf *b = &s->link.mux.frames;
-	struct frame f;
-	struct error err;
-	if (!buf_len(b))
-		return false;
-	assert_int_equal(frame_read_header(buf_head(b), buf_len(b), &f), 0);
-	assert_int_equal(control_decode(f.payload, f.size, &err, out), 0);
-	buf_consume(b, FRAME_HEADER + f.size);
-	return true;
-}
-
-static size_t count_sent(struct scene *s)
-{
-	struct control m;
-	size_t n = 0;
-	for (; sent(s, &m); n++)
-		control_deinit(&m);
-	return n;
-}
-
-static void grant(struct scene *s, uint32_t number)
-{
-	struct control m = {.type = CONTROL_GRANTED,
-		.granted = {.service = number, .address = "http://here/"}};
-	publications_granted(&s->publications, &m, CLOCK_S);
-}
-
-static void refuse(struct scene *s, uint32_t number, enum control_reason reason)
-{
-	struct control m = {.type = CONTROL_REFUSED, .refused = {number, reason, "no"}};
-	publications_refused(&s->publications, &m, CLOCK_S);
-}
+/* What is published under which number, and what the exit node's answers make of it. */
+#include "publications_scene.h"
 
 static void test_offer(void **state)
 {
@@ -170,7 +74,7 @@ static void test_offered_again(void **state)
 	end(&s);
 }
 
-static void test_hopeless(void **state)
+static void test_refused_for_good(void **state)
 {
 	struct scene s;
 	begin(&s, "a=http://x,b=http://y");
@@ -184,6 +88,10 @@ static void test_hopeless(void **state)
 	refuse(&s, 1, CONTROL_REASON_INVALID);
 	refuse(&s, 2, CONTROL_REASON_UNSUPPORTED);
 	assert_true(publications_refused_for_good(&s.publications));
+	end(&s);
+	/* A client that publishes nothing, as after a reload, goes on. */
+	begin(&s, "");
+	assert_false(publications_refused_for_good(&s.publications));
 	end(&s);
 }
 
@@ -266,34 +174,6 @@ static void test_port_is_kept(void **state)
 	end(&s);
 }
 
-static enum publication_state state_of(struct scene *s, uint32_t number)
-{
-	struct publication *publication = publications_find(&s->publications, number);
-	assert_non_null(publication);
-	return publication->state;
-}
-
-static void expect(struct scene *s, enum control_type type, uint32_t number)
-{
-	struct control m;
-	publications_offer(&s->publications, &s->link);
-	assert_true(sent(s, &m));
-	assert_int_equal(m.type, type);
-	assert_int_equal(type == CONTROL_PUBLISH ? m.publish.service : m.withdraw.service, number);
-	control_deinit(&m);
-}
-
-static void grant_ports(struct scene *s, uint32_t number, uint32_t ports)
-{
-	struct control m = {.type = CONTROL_GRANTED,
-		.granted = {.service = number,
-			.address = "tcp://here:1",
-			.port = 7000 + number,
-			.ports = ports}};
-	publications_granted(&s->publications, &m, CLOCK_S);
-	publications_offer(&s->publications, &s->link);
-}
-
 /* One message for all of a range, whose ports are told apart by number. */
 static void test_range(void **state)
 {
@@ -370,161 +250,6 @@ static void test_range_of_an_older_version(void **state)
 	end(&s);
 }
 
-static void test_reload_adds_and_removes(void **state)
-{
-	struct scene s;
-	struct publications_change change;
-	begin(&s, "a=http://x b=http://y");
-	publications_offer(&s.publications, &s.link);
-	assert_int_equal(count_sent(&s), 2);
-	grant(&s, 1);
-	grant(&s, 2);
-	set(&s, "c=http://z b=http://y", &change);
-	assert_int_equal(change.added, 1);
-	assert_int_equal(change.removed, 1);
-	assert_int_equal(change.kept, 1);
-	assert_int_equal(state_of(&s, 1), PUBLICATION_LEAVING);
-	assert_int_equal(state_of(&s, 2), PUBLICATION_GRANTED);
-	expect(&s, CONTROL_WITHDRAW, 1);
-	struct control m;
-	assert_true(sent(&s, &m));
-	assert_int_equal(m.publish.service, 3);
-	control_deinit(&m);
-	/* What was opened before the exit node heard of it is served for a while. */
-	publications_retry(&s.publications, CLOCK_S);
-	assert_int_equal(state_of(&s, 1), PUBLICATION_LEAVING);
-	for (int i = 0; i < PUBLICATIONS_LINGER; i++)
-		publications_retry(&s.publications, CLOCK_S);
-	assert_null(publications_find(&s.publications, 1));
-	/* Its number is not given again. */
-	set(&s, "a=http://x", NULL);
-	assert_null(publications_find(&s.publications, 1));
-	assert_int_equal(state_of(&s, 4), PUBLICATION_IDLE);
-	end(&s);
-}
-
-/* The new one is there before the old one goes, also when it is changed again meanwhile. */
-static void test_reload_changes(void **state)
-{
-	struct scene s;
-	begin(&s, "a=http://x");
-	publications_offer(&s.publications, &s.link);
-	assert_int_equal(count_sent(&s), 1);
-	grant(&s, 1);
-	set(&s, "a=http://y", NULL);
-	expect(&s, CONTROL_PUBLISH, 2);
-	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
-	set(&s, "a=http://z", NULL);
-	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
-	assert_int_equal(state_of(&s, 2), PUBLICATION_LEAVING);
-	expect(&s, CONTROL_WITHDRAW, 2);
-	assert_int_equal(count_sent(&s), 1);
-	grant(&s, 2); /* too late to matter */
-	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
-	refuse(&s, 3, CONTROL_REASON_DENIED);
-	assert_int_equal(state_of(&s, 1), PUBLICATION_LEAVING);
-	expect(&s, CONTROL_WITHDRAW, 1);
-	assert_int_equal(count_sent(&s), 0);
-	end(&s);
-}
-
-/* A port is one service's at a time: the old one lets go of it, and the new one asks again, at once. */
-static void test_reload_changes_a_port(void **state)
-{
-	static const struct {
-		const char *from, *to;
-		uint32_t number; /* of the new one */
-	} rows[] = {
-		{"5=tls+tcp://x:1", "5=tls+tcp://y:1", 2},
-		{"7000-7009=tcp://x", "7005-7020=tcp://x", 11},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct scene s;
-		begin(&s, rows[i].from);
-		publications_offer(&s.publications, &s.link);
-		assert_int_equal(count_sent(&s), 1);
-		grant_ports(&s, 1, rows[i].number - 1);
-		set(&s, rows[i].to, NULL);
-		publications_offer(&s.publications, &s.link);
-		expect(&s, CONTROL_PUBLISH, rows[i].number);
-		refuse(&s, rows[i].number, CONTROL_REASON_TAKEN);
-		publications_offer(&s.publications, &s.link);
-		expect(&s, CONTROL_WITHDRAW, 1);
-		expect(&s, CONTROL_PUBLISH, rows[i].number);
-		/* Then it is somebody else's. */
-		refuse(&s, rows[i].number, CONTROL_REASON_TAKEN);
-		publications_offer(&s.publications, &s.link);
-		assert_int_equal(count_sent(&s), 0);
-		assert_int_equal(state_of(&s, rows[i].number), PUBLICATION_REFUSED);
-		end(&s);
-	}
-}
-
-static void test_reload_changes_back(void **state)
-{
-	struct scene s;
-	begin(&s, "a=http://x");
-	publications_offer(&s.publications, &s.link);
-	grant(&s, 1);
-	set(&s, "a=http://y", NULL);
-	publications_offer(&s.publications, &s.link);
-	assert_int_equal(count_sent(&s), 2);
-	set(&s, "a=http://x", NULL);
-	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
-	expect(&s, CONTROL_WITHDRAW, 2);
-	grant(&s, 2);
-	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
-	end(&s);
-}
-
-/* A new session has heard of nothing that went. */
-static void test_reload_and_a_new_session(void **state)
-{
-	struct scene s;
-	begin(&s, "a=http://x b=http://b");
-	publications_offer(&s.publications, &s.link);
-	grant(&s, 1);
-	grant(&s, 2);
-	set(&s, "a=http://y", NULL);
-	count_sent(&s);
-	publications_withdrawn(&s.publications);
-	assert_null(publications_find(&s.publications, 1));
-	assert_null(publications_find(&s.publications, 2));
-	expect(&s, CONTROL_PUBLISH, 3);
-	assert_int_equal(count_sent(&s), 0);
-	end(&s);
-}
-
-/* A link of several went, and with it perhaps what was said on it. */
-static void test_said_again(void **state)
-{
-	struct scene s;
-	begin(&s, "a=http://x b=http://b c=http://c");
-	publications_offer(&s.publications, &s.link);
-	grant(&s, 1);
-	grant(&s, 3);
-	set(&s, "a=http://x b=http://b", NULL);
-	publications_offer(&s.publications, &s.link);
-	assert_int_equal(count_sent(&s), 4);
-	publications_unanswered(&s.publications);
-	expect(&s, CONTROL_PUBLISH, 2);
-	assert_int_equal(count_sent(&s), 1); /* the withdrawal */
-	end(&s);
-}
-
-/* Streams hold what they need of a service that is gone. */
-static void test_outlives_its_list(void **state)
-{
-	struct scene s;
-	begin(&s, "a=http://x/path");
-	struct publication *publication = publication_ref(publications_find(&s.publications, 1));
-	end(&s);
-	assert_string_equal(publication->upstream.text, "http://x/path");
-	assert_memory_equal(publication->upstream.url.path.p, "/path", 5);
-	assert_ptr_equal(publication->upstream.url.path.p, publication->upstream.text + 8);
-	publication_unref(publication);
-}
-
 static void test_not_connected(void **state)
 {
 	struct scene s;
@@ -576,22 +301,15 @@ static void test_answers_that_are_logged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_range),
-		cmocka_unit_test(test_range_of_an_older_version),
 		cmocka_unit_test(test_offer),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_offered_again),
-		cmocka_unit_test(test_hopeless),
-		cmocka_unit_test(test_not_connected),
+		cmocka_unit_test(test_refused_for_good),
 		cmocka_unit_test(test_what_is_asked),
 		cmocka_unit_test(test_port_is_kept),
-		cmocka_unit_test(test_reload_adds_and_removes),
-		cmocka_unit_test(test_reload_changes),
-		cmocka_unit_test(test_reload_changes_a_port),
-		cmocka_unit_test(test_reload_changes_back),
-		cmocka_unit_test(test_reload_and_a_new_session),
-		cmocka_unit_test(test_said_again),
-		cmocka_unit_test(test_outlives_its_list),
+		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_range_of_an_older_version),
+		cmocka_unit_test(test_not_connected),
 		cmocka_unit_test(test_answers_that_are_logged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
