@@ -4,9 +4,8 @@
 #include <stdlib.h>
 
 struct fair_queue_visitor {
-	struct table_node node; /* fair_queue::visitors */
-	struct list flows;      /* of fair_queue_flow, by of_visitor */
-	uint64_t network;       /* address_network() */
+	struct network_entry entry; /* fair_queue::visitors */
+	struct list flows;          /* of fair_queue_flow, by of_visitor */
 	size_t inside, n_waiting;
 };
 
@@ -31,12 +30,12 @@ void fair_queue_init(struct fair_queue *q, size_t max, size_t max_per_visitor,
 		.admitted = admitted};
 	list_init(&q->turns);
 	fair_queue_service_init(&q->own);
-	hash_key_init(&q->key);
+	network_table_init(&q->visitors);
 }
 
 void fair_queue_deinit(struct fair_queue *q)
 {
-	table_deinit(&q->visitors);
+	network_table_deinit(&q->visitors);
 	table_deinit(&q->flows);
 }
 
@@ -55,30 +54,28 @@ void fair_queue_service_init(struct fair_queue_service *service)
 
 /* ---- Visitors and their flows ---- */
 
-static struct fair_queue_visitor *visitor_get(struct fair_queue *q, uint64_t network)
+static struct fair_queue_visitor *visitor_of(struct network_entry *e)
 {
-	uint64_t hash = keyed_hash(&q->key, &network, sizeof(network));
-	table_for_each (it, &q->visitors, hash) {
-		struct fair_queue_visitor *v = table_entry(it, struct fair_queue_visitor, node);
-		if (v->network == network)
-			return v;
-	}
-	struct fair_queue_visitor *v = calloc(1, sizeof(*v));
-	if (!v || table_add(&q->visitors, &v->node, hash) < 0) {
-		free(v);
+	return container_of(e, struct fair_queue_visitor, entry);
+}
+
+static struct fair_queue_visitor *visitor_get(struct fair_queue *q, const struct address *a)
+{
+	struct network_entry *e = network_table_find(&q->visitors, a);
+	if (e)
+		return visitor_of(e);
+	e = network_table_add(&q->visitors, a, sizeof(struct fair_queue_visitor));
+	if (!e)
 		return NULL;
-	}
-	list_init(&v->flows);
-	v->network = network;
-	return v;
+	list_init(&visitor_of(e)->flows);
+	return visitor_of(e);
 }
 
 static void visitor_put(struct fair_queue *q, struct fair_queue_visitor *v)
 {
 	if (!list_empty(&v->flows))
 		return;
-	table_remove(&q->visitors, &v->node);
-	free(v);
+	network_table_drop(&q->visitors, &v->entry);
 }
 
 static struct fair_queue_flow *flow_find(const struct fair_queue *q,
@@ -95,11 +92,11 @@ static struct fair_queue_flow *flow_find(const struct fair_queue *q,
 static struct fair_queue_flow *flow_get(struct fair_queue *q, const struct address *visitor,
 	struct fair_queue_service *service)
 {
-	struct fair_queue_visitor *v = visitor_get(q, address_network(visitor));
+	struct fair_queue_visitor *v = visitor_get(q, visitor);
 	if (!v)
 		return NULL;
 	const void *pair[] = {v, service};
-	uint64_t hash = keyed_hash(&q->key, pair, sizeof(pair));
+	uint64_t hash = keyed_hash(&q->visitors.key, pair, sizeof(pair));
 	struct fair_queue_flow *f = flow_find(q, v, service, hash);
 	if (f)
 		return f;
@@ -160,9 +157,9 @@ static void visitor_schedule(struct fair_queue *q, struct fair_queue_visitor *v)
 
 static void schedule_all(struct fair_queue *q)
 {
-	for (size_t i = 0; i < q->visitors.n_buckets; i++)
-		for (struct table_node *it = q->visitors.buckets[i]; it; it = it->next)
-			visitor_schedule(q, table_entry(it, struct fair_queue_visitor, node));
+	for (size_t i = 0; i < q->visitors.table.n_buckets; i++)
+		for (struct table_node *it = q->visitors.table.buckets[i]; it; it = it->next)
+			visitor_schedule(q, table_entry(it, struct fair_queue_visitor, entry.node));
 }
 
 /* Whether so many wait that one more would be too many, besides those who find room in a moment. */
@@ -180,10 +177,10 @@ static struct fair_slot *find_crowding(const struct fair_queue *q,
 	const struct fair_queue_visitor *v)
 {
 	const struct fair_queue_visitor *most = v;
-	for (size_t i = 0; i < q->visitors.n_buckets; i++)
-		for (struct table_node *it = q->visitors.buckets[i]; it; it = it->next) {
+	for (size_t i = 0; i < q->visitors.table.n_buckets; i++)
+		for (struct table_node *it = q->visitors.table.buckets[i]; it; it = it->next) {
 			const struct fair_queue_visitor *o =
-				table_entry(it, struct fair_queue_visitor, node);
+				table_entry(it, struct fair_queue_visitor, entry.node);
 			if (o->n_waiting > most->n_waiting)
 				most = o;
 		}

@@ -15,9 +15,7 @@
 #include <stddef.h>
 
 #include "base/list.h"
-#include "base/table.h"
-#include "crypto/keyed_hash.h"
-#include "wire/address.h"
+#include "net/network_table.h"
 
 struct fair_queue_flow;
 
@@ -43,10 +41,9 @@ struct fair_queue {
 	bool shared;                     /* there are several services */
 	size_t inside, waiting;
 	struct list turns;             /* of services */
-	struct table visitors;         /* that have a slot */
+	struct network_table visitors; /* that have a slot */
 	struct table flows;            /* of a visitor to a service, likewise */
 	struct fair_queue_service own; /* of slots without a service */
-	struct hash_key key;
 	void (*admitted)(struct fair_queue *q, struct fair_slot *slot);
 	/* It has left for another visitor's; NULL where as many may wait as like. */
 	void (*displaced)(struct fair_queue *q, struct fair_slot *slot);

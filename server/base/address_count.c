@@ -1,72 +1,47 @@
 #include "server/base/address_count.h"
 
 #include <errno.h>
-#include <stdlib.h>
+
+#include "base/macros.h"
 
 struct address_count_entry {
-	struct table_node node; /* count::table */
-	uint64_t network;
+	struct network_entry entry; /* address_count::networks */
 	unsigned count;
 };
 
+static struct address_count_entry *count_of(struct network_entry *e)
+{
+	return container_of(e, struct address_count_entry, entry);
+}
+
 void address_count_init(struct address_count *c)
 {
-	*c = (struct address_count){0};
-	hash_key_init(&c->key);
+	network_table_init(&c->networks);
 }
 
 void address_count_deinit(struct address_count *c)
 {
-	for (size_t i = 0; i < c->table.n_buckets; i++) {
-		for (struct table_node *node = c->table.buckets[i], *next; node; node = next) {
-			next = node->next;
-			free(table_entry(node, struct address_count_entry, node));
-		}
-	}
-	table_deinit(&c->table);
-}
-
-static struct address_count_entry *address_count_find(const struct address_count *c,
-	uint64_t network, uint64_t hash)
-{
-	table_for_each (it, &c->table, hash) {
-		struct address_count_entry *e = table_entry(it, struct address_count_entry, node);
-		if (e->network == network)
-			return e;
-	}
-	return NULL;
+	network_table_deinit(&c->networks);
 }
 
 int address_count_add(struct address_count *c, const struct address *a, unsigned limit)
 {
 	if (!limit)
 		return -EBUSY;
-	uint64_t network = address_network(a);
-	uint64_t hash = keyed_hash(&c->key, &network, sizeof(network));
-	struct address_count_entry *e = address_count_find(c, network, hash);
-	if (!e) {
-		e = calloc(1, sizeof(*e));
-		if (!e)
-			return -ENOMEM;
-		e->network = network;
-		if (table_add(&c->table, &e->node, hash) < 0) {
-			free(e);
-			return -ENOMEM;
-		}
-	}
-	if (e->count >= limit)
+	struct network_entry *e = network_table_find(&c->networks, a);
+	if (!e)
+		e = network_table_add(&c->networks, a, sizeof(struct address_count_entry));
+	if (!e)
+		return -ENOMEM;
+	if (count_of(e)->count >= limit)
 		return -EBUSY;
-	e->count++;
+	count_of(e)->count++;
 	return 0;
 }
 
 void address_count_drop(struct address_count *c, const struct address *a)
 {
-	uint64_t network = address_network(a);
-	uint64_t hash = keyed_hash(&c->key, &network, sizeof(network));
-	struct address_count_entry *e = address_count_find(c, network, hash);
-	if (--e->count)
-		return;
-	table_remove(&c->table, &e->node);
-	free(e);
+	struct network_entry *e = network_table_find(&c->networks, a);
+	if (!--count_of(e)->count)
+		network_table_drop(&c->networks, e);
 }

@@ -3,13 +3,10 @@
  * How many things each address holds: visitors' connections, handshakes under way. Addresses count by
  * their network (address_network()).
  */
-#include "base/table.h"
-#include "crypto/keyed_hash.h"
-#include "wire/address.h"
+#include "net/network_table.h"
 
 struct address_count {
-	struct table table; /* of addresses that hold something */
-	struct hash_key key;
+	struct network_table networks; /* that hold something */
 };
 
 void address_count_init(struct address_count *c);

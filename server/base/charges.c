@@ -1,11 +1,10 @@
 #include "server/base/charges.h"
 
-#include <stdlib.h>
+#include "base/macros.h"
 
 struct charge_host {
-	struct table_node node; /* charges::hosts */
-	struct list of_rank;    /* charges::ranks */
-	uint64_t network;
+	struct network_entry entry; /* charges::hosts */
+	struct list of_rank;        /* charges::ranks */
 	size_t held;
 	struct list idle, busy; /* of struct charge, what moved longest ago is first */
 };
@@ -18,21 +17,20 @@ static unsigned rank_of(size_t bytes)
 	return rank < CHARGE_RANKS ? rank : CHARGE_RANKS - 1;
 }
 
+static struct charge_host *host_of(struct network_entry *e)
+{
+	return container_of(e, struct charge_host, entry);
+}
+
 static struct charge_host *host_take(struct charges *all, const struct address *peer)
 {
-	uint64_t network = address_network(peer);
-	uint64_t hash = keyed_hash(&all->key, &network, sizeof(network));
-	table_for_each (it, &all->hosts, hash) {
-		struct charge_host *host = table_entry(it, struct charge_host, node);
-		if (host->network == network)
-			return host;
-	}
-	struct charge_host *host = calloc(1, sizeof(*host));
-	if (!host || table_add(&all->hosts, &host->node, hash) < 0) {
-		free(host);
+	struct network_entry *e = network_table_find(&all->hosts, peer);
+	if (e)
+		return host_of(e);
+	e = network_table_add(&all->hosts, peer, sizeof(struct charge_host));
+	if (!e)
 		return NULL;
-	}
-	host->network = network;
+	struct charge_host *host = host_of(e);
 	list_init(&host->idle);
 	list_init(&host->busy);
 	list_init(&host->of_rank);
@@ -45,8 +43,7 @@ static void host_set_held(struct charges *all, struct charge_host *host, size_t 
 	host->held = held;
 	if (!held) {
 		list_unlink(&host->of_rank);
-		table_remove(&all->hosts, &host->node);
-		free(host);
+		network_table_drop(&all->hosts, &host->entry);
 	} else if (rank != was || !list_linked(&host->of_rank)) {
 		list_unlink(&host->of_rank);
 		list_append(&all->ranks[rank], &host->of_rank);
@@ -94,7 +91,7 @@ void charges_init(struct charges *all, struct loop *loop, struct budget *budget)
 	*all = (struct charges){.loop = loop};
 	budget_account_init(&all->account, budget, account_relieve);
 	loop_task_init(&all->relief, charges_relieve);
-	hash_key_init(&all->key);
+	network_table_init(&all->hosts);
 	for (unsigned i = 0; i < CHARGE_RANKS; i++)
 		list_init(&all->ranks[i]);
 }
@@ -105,7 +102,7 @@ void charges_deinit(struct charges *all)
 		return;
 	loop_task_cancel(&all->relief);
 	budget_account_deinit(&all->account);
-	table_deinit(&all->hosts);
+	network_table_deinit(&all->hosts);
 }
 
 void charge_init(struct charge *c, void (*evict)(struct charge *c))

@@ -13,10 +13,9 @@
 #include <stddef.h>
 
 #include "base/list.h"
-#include "base/table.h"
-#include "crypto/keyed_hash.h"
 #include "mux/budget.h"
 #include "loop/loop.h"
+#include "net/network_table.h"
 #include "wire/address.h"
 
 #define CHARGE_RANKS 48 /* powers of two: more than any memory has */
@@ -38,8 +37,7 @@ struct charges {
 	struct budget_account account;
 	struct loop_task relief;
 	struct loop *loop;
-	struct hash_key key;
-	struct table hosts;
+	struct network_table hosts; /* of struct charge_host */
 	struct list
 		ranks[CHARGE_RANKS]; /* of struct charge_host, by the logarithm of what it holds */
 };

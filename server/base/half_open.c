@@ -3,12 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/macros.h"
+
 struct half_open_host {
-	struct table_node node; /* half_open::hosts */
-	struct list of_count;   /* half_open_rank::hosts, while it has a place */
-	struct list of_known;   /* half_open::known */
-	uint64_t network;
-	uint64_t proved; /* µs; 0: a stranger's */
+	struct network_entry entry; /* half_open::hosts */
+	struct list of_count;       /* half_open_rank::hosts, while it has a place */
+	struct list of_known;       /* half_open::known */
+	uint64_t proved;            /* µs; 0: a stranger's */
 	unsigned n;
 	struct list places; /* the oldest is first */
 };
@@ -16,7 +17,7 @@ struct half_open_host {
 void half_open_init(struct half_open *h, void (*wake)(struct half_open *h, unsigned worker))
 {
 	*h = (struct half_open){.lock = PTHREAD_MUTEX_INITIALIZER, .wake = wake};
-	hash_key_init(&h->key);
+	network_table_init(&h->hosts);
 	list_init(&h->known);
 	for (unsigned i = 0; i < 2; i++) {
 		list_init(&h->ranks[i].places);
@@ -34,21 +35,20 @@ static struct half_open_rank *rank_of(struct half_open *h, const struct half_ope
 	return &h->ranks[host->proved != 0];
 }
 
+static struct half_open_host *host_of(struct network_entry *e)
+{
+	return container_of(e, struct half_open_host, entry);
+}
+
 static struct half_open_host *host_take(struct half_open *h, const struct address *peer)
 {
-	uint64_t network = address_network(peer);
-	uint64_t hash = keyed_hash(&h->key, &network, sizeof(network));
-	table_for_each (it, &h->hosts, hash) {
-		struct half_open_host *host = table_entry(it, struct half_open_host, node);
-		if (host->network == network)
-			return host;
-	}
-	struct half_open_host *host = calloc(1, sizeof(*host));
-	if (!host || table_add(&h->hosts, &host->node, hash) < 0) {
-		free(host);
+	struct network_entry *e = network_table_find(&h->hosts, peer);
+	if (e)
+		return host_of(e);
+	e = network_table_add(&h->hosts, peer, sizeof(struct half_open_host));
+	if (!e)
 		return NULL;
-	}
-	host->network = network;
+	struct half_open_host *host = host_of(e);
 	list_init(&host->of_count);
 	list_init(&host->of_known);
 	list_init(&host->places);
@@ -59,8 +59,7 @@ static void host_release(struct half_open *h, struct half_open_host *host)
 {
 	if (host->n || host->proved)
 		return;
-	table_remove(&h->hosts, &host->node);
-	free(host);
+	network_table_drop(&h->hosts, &host->entry);
 }
 
 static void host_set_count(struct half_open *h, struct half_open_host *host, unsigned n)
@@ -300,6 +299,6 @@ void half_open_deinit(struct half_open *h)
 {
 	while (!list_empty(&h->known))
 		host_forget(h, list_first(&h->known, struct half_open_host, of_known));
-	table_deinit(&h->hosts);
+	network_table_deinit(&h->hosts);
 	pthread_mutex_destroy(&h->lock);
 }

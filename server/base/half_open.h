@@ -15,8 +15,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/table.h"
-#include "crypto/keyed_hash.h"
+#include "net/network_table.h"
 #include "server/base/options.h"
 #include "wire/address.h"
 
@@ -58,9 +57,8 @@ struct half_open_rank {
 
 struct half_open {
 	pthread_mutex_t lock;
-	struct hash_key key;
-	struct table hosts; /* that have a place or are known */
-	struct list known;  /* of struct half_open_host, the one whose proof is oldest is first */
+	struct network_table hosts; /* that have a place or are known */
+	struct list known; /* of struct half_open_host, the one whose proof is oldest is first */
 	unsigned n_known;
 	struct half_open_rank ranks[2]; /* [1]: of known hosts */
 	struct {

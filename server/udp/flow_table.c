@@ -1,25 +1,23 @@
 #include "server/udp/flow_table.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct flow_table_host {
-	struct table_node node; /* flow_table::hosts */
-	uint64_t network;
+	struct network_entry entry; /* flow_table::hosts */
 	struct flow_queue entries;
 };
 
 void flow_table_init(struct flow_table *r)
 {
 	*r = (struct flow_table){0};
-	hash_key_init(&r->key);
+	network_table_init(&r->hosts);
 }
 
 void flow_table_deinit(struct flow_table *r)
 {
 	table_deinit(&r->entries);
-	table_deinit(&r->hosts);
+	network_table_deinit(&r->hosts);
 }
 
 static uint64_t entry_hash(const struct flow_table *r, const void *port, const struct address *peer,
@@ -33,7 +31,7 @@ static uint64_t entry_hash(const struct flow_table *r, const void *port, const s
 	_Static_assert(sizeof(key) == sizeof(void *) + 40, "no padding, which has no known value");
 	memcpy(key.peer, peer->bytes, sizeof(key.peer));
 	memcpy(key.local, local->bytes, sizeof(key.local));
-	return keyed_hash(&r->key, &key, sizeof(key));
+	return keyed_hash(&r->hosts.key, &key, sizeof(key));
 }
 
 static bool same(const struct address *a, const struct address *b)
@@ -52,40 +50,29 @@ struct flow_table_entry *flow_table_find(const struct flow_table *r, const void 
 	return NULL;
 }
 
-static struct flow_table_host *host_find(const struct flow_table *r, uint64_t network)
+static struct flow_table_host *host_of(struct network_entry *e)
 {
-	table_for_each (it, &r->hosts, keyed_hash(&r->key, &network, sizeof(network))) {
-		struct flow_table_host *h = table_entry(it, struct flow_table_host, node);
-		if (h->network == network)
-			return h;
-	}
-	return NULL;
+	return container_of(e, struct flow_table_host, entry);
 }
 
 /* NULL when out of memory. */
 static struct flow_table_host *host_take(struct flow_table *r, const struct address *peer)
 {
-	uint64_t network = address_network(peer);
-	struct flow_table_host *h = host_find(r, network);
-	if (h)
-		return h;
-	h = calloc(1, sizeof(*h));
-	if (!h)
+	struct network_entry *e = network_table_find(&r->hosts, peer);
+	if (e)
+		return host_of(e);
+	e = network_table_add(&r->hosts, peer, sizeof(struct flow_table_host));
+	if (!e)
 		return NULL;
-	h->network = network;
-	flow_queue_init(&h->entries);
-	if (table_add(&r->hosts, &h->node, keyed_hash(&r->key, &network, sizeof(network))) == 0)
-		return h;
-	free(h);
-	return NULL;
+	flow_queue_init(&host_of(e)->entries);
+	return host_of(e);
 }
 
 static void host_release(struct flow_table *r, struct flow_table_host *h)
 {
 	if (flow_queue_count(&h->entries))
 		return;
-	table_remove(&r->hosts, &h->node);
-	free(h);
+	network_table_drop(&r->hosts, &h->entry);
 }
 
 int flow_table_add(struct flow_table *r, struct flow_table_entry *e, uint64_t now)
@@ -121,8 +108,9 @@ void flow_table_answered(struct flow_table_entry *e)
 struct flow_table_entry *flow_table_victim(const struct flow_table *r, const struct address *peer,
 	uint64_t now)
 {
-	struct flow_table_host *h = host_find(r, address_network(peer));
+	struct network_entry *e = network_table_find(&r->hosts, peer);
 	struct flow_place *p =
-		h ? flow_queue_victim(&h->entries, FLOW_TABLE_UNANSWERED_SHARE, now) : NULL;
+		e ? flow_queue_victim(&host_of(e)->entries, FLOW_TABLE_UNANSWERED_SHARE, now)
+		  : NULL;
 	return p ? container_of(p, struct flow_table_entry, of_host) : NULL;
 }

@@ -5,9 +5,8 @@
  * (address_network()).
  */
 #include "base/list.h"
-#include "base/table.h"
-#include "crypto/keyed_hash.h"
 #include "net/flow_queue.h"
+#include "net/network_table.h"
 #include "wire/address.h"
 
 struct flow_table_host;
@@ -22,9 +21,8 @@ struct flow_table_entry {
 };
 
 struct flow_table {
-	struct table entries; /* of struct flow_table_entry, by port and addresses */
-	struct table hosts;   /* of struct flow_table_host, by network */
-	struct hash_key key;
+	struct table entries;       /* of struct flow_table_entry, by port and addresses */
+	struct network_table hosts; /* of struct flow_table_host */
 };
 
 void flow_table_init(struct flow_table *r);

@@ -155,12 +155,12 @@ static void test_one_prefix(void **state)
 			fair_slot_init(&many[i]);
 			assert_int_equal(fair_queue_enter(&t, &many[i], &a, NULL), 0);
 		}
-		assert_int_equal(t.visitors.n, N);
-		assert_in_range(longest_chain(&t.visitors), 0, CHAIN_MAX);
+		assert_int_equal(t.visitors.table.n, N);
+		assert_in_range(longest_chain(&t.visitors.table), 0, CHAIN_MAX);
 		assert_in_range(longest_chain(&t.flows), 0, CHAIN_MAX);
 		for (unsigned i = 0; i < N; i++)
 			fair_queue_leave(&t, &many[i]);
-		assert_int_equal(t.visitors.n, 0);
+		assert_int_equal(t.visitors.table.n, 0);
 		assert_int_equal(t.flows.n, 0);
 		fair_queue_deinit(&t);
 	}

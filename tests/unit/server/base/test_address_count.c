@@ -70,8 +70,8 @@ static void test_one_prefix(void **state)
 		a.bytes[7] = (uint8_t)i;
 		assert_int_equal(address_count_add(&t, &a, 1), 0);
 	}
-	assert_int_equal(t.table.n, 65536);
-	assert_in_range(longest_chain(&t.table), 0, CHAIN_MAX);
+	assert_int_equal(t.networks.table.n, 65536);
+	assert_in_range(longest_chain(&t.networks.table), 0, CHAIN_MAX);
 	address_count_deinit(&t);
 }
 
@@ -88,13 +88,13 @@ static void test_nothing_stays(void **state)
 			assert_int_equal(address_count_add(&t, &a, 1), 0);
 			assert_int_equal(address_count_add(&t, &a, 1), -EBUSY);
 		}
-		assert_int_equal(t.table.n, 5000);
+		assert_int_equal(t.networks.table.n, 5000);
 		for (unsigned i = 0; i < 5000; i++) {
 			struct address a = {.family = ADDRESS_V4,
 				.bytes = {10, 0, i >> 8, i & 255}};
 			address_count_drop(&t, &a);
 		}
-		assert_int_equal(t.table.n, 0);
+		assert_int_equal(t.networks.table.n, 0);
 	}
 	address_count_deinit(&t);
 }

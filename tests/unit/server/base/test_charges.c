@@ -48,7 +48,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	assert_int_equal(all.account.sum.held, 0);
-	assert_int_equal(all.hosts.n, 0);
+	assert_int_equal(all.hosts.table.n, 0);
 	charges_deinit(&all);
 	assert_int_equal(budget.sum.held, 0);
 	loop_free(loop);
@@ -174,8 +174,8 @@ static void test_one_prefix(void **state)
 	assert_non_null(h);
 	for (unsigned i = 0; i < MANY; i++)
 		hold(&h[i], i, 1, false);
-	assert_int_equal(all.hosts.n, MANY);
-	assert_in_range(longest_chain(&all.hosts), 0, CHAIN_MAX);
+	assert_int_equal(all.hosts.table.n, MANY);
+	assert_in_range(longest_chain(&all.hosts.table), 0, CHAIN_MAX);
 	for (unsigned i = 0; i < MANY; i++)
 		hold(&h[i], 0, 0, false);
 	free(h);

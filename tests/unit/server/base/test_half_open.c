@@ -211,8 +211,8 @@ static void test_known_are_bounded(void **state)
 		known(0, NOW + i);
 	}
 	assert_int_equal(all.n_known, HALF_OPEN_KNOWN_MAX);
-	assert_int_equal(all.hosts.n, HALF_OPEN_KNOWN_MAX);
-	assert_in_range(longest_chain(&all.hosts), 0, CHAIN_MAX);
+	assert_int_equal(all.hosts.table.n, HALF_OPEN_KNOWN_MAX);
+	assert_in_range(longest_chain(&all.hosts.table), 0, CHAIN_MAX);
 	struct half_open_slot *slot = enter(0, 0, NOW + CLOCK_S);
 	assert_int_equal(all.ranks[1].n, 1);
 	half_open_leave(&all, slot);
@@ -228,7 +228,7 @@ static void test_known_are_bounded(void **state)
 	assert_int_equal(all.ranks[0].n, 2);
 	half_open_leave(&all, slot);
 	half_open_leave(&all, later);
-	assert_int_equal(all.hosts.n, 0);
+	assert_int_equal(all.hosts.table.n, 0);
 }
 
 /* A place that is lost on the way to its worker, one that ends before it hears of it; one wake-up for all. */

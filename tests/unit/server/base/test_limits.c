@@ -62,7 +62,7 @@ static void test_limits(void **state)
 		if (!rows[i].want)
 			limits_release(&limits, LIMITS_WAITING, rows[i].peer);
 	assert_int_equal(limits_count(&limits, LIMITS_WAITING), 0);
-	assert_int_equal(limits.kinds[LIMITS_WAITING].addresses.table.n, 0);
+	assert_int_equal(limits.kinds[LIMITS_WAITING].addresses.networks.table.n, 0);
 	assert_int_equal(limits_acquire(&limits, LIMITS_WAITING, &a, 1, 1), 0);
 	limits_deinit(&limits);
 }
@@ -120,7 +120,7 @@ static void test_threads(void **state)
 	}
 	assert_true(entered > 0);
 	assert_int_equal(limits_count(&limits, LIMITS_WAITING), 0);
-	assert_int_equal(limits.kinds[LIMITS_WAITING].addresses.table.n, 0);
+	assert_int_equal(limits.kinds[LIMITS_WAITING].addresses.networks.table.n, 0);
 	limits_deinit(&limits);
 }
 

@@ -56,7 +56,7 @@ static void test_told_apart(void **state)
 		flow_table_remove(&r, &entries[i]);
 		assert_null(flow_table_find(&r, rows[i].port, &peer, &local));
 	}
-	assert_int_equal(r.entries.n + r.hosts.n, 0);
+	assert_int_equal(r.entries.n + r.hosts.table.n, 0);
 	flow_table_deinit(&r);
 }
 
@@ -112,15 +112,15 @@ static void test_many(void **state)
 		assert_int_equal(flow_table_add(&r, &entries[i], NOW), 0);
 	}
 	assert_int_equal(r.entries.n, N);
-	assert_int_equal(r.hosts.n, N / 2);
+	assert_int_equal(r.hosts.table.n, N / 2);
 	for (unsigned i = 0; i < N; i++)
 		assert_ptr_equal(flow_table_find(&r, &port_a, &entries[i].peer, &entries[i].local),
 			&entries[i]);
 	assert_in_range(longest_chain(&r.entries), 0, CHAIN_MAX);
-	assert_in_range(longest_chain(&r.hosts), 0, CHAIN_MAX);
+	assert_in_range(longest_chain(&r.hosts.table), 0, CHAIN_MAX);
 	for (unsigned i = 0; i < N; i++)
 		flow_table_remove(&r, &entries[i]);
-	assert_int_equal(r.entries.n + r.hosts.n, 0);
+	assert_int_equal(r.entries.n + r.hosts.table.n, 0);
 	flow_table_deinit(&r);
 }
 
@@ -143,9 +143,9 @@ static void test_one_prefix(void **state)
 			entries[i].peer.bytes[rows[row].at + 1] = (uint8_t)i;
 			assert_int_equal(flow_table_add(&r, &entries[i], NOW), 0);
 		}
-		assert_int_equal(r.hosts.n, rows[row].hosts);
+		assert_int_equal(r.hosts.table.n, rows[row].hosts);
 		assert_in_range(longest_chain(&r.entries), 0, CHAIN_MAX);
-		assert_in_range(longest_chain(&r.hosts), 0, CHAIN_MAX);
+		assert_in_range(longest_chain(&r.hosts.table), 0, CHAIN_MAX);
 		for (unsigned i = 0; i < N; i++)
 			flow_table_remove(&r, &entries[i]);
 		flow_table_deinit(&r);
