@@ -172,7 +172,7 @@ static void registrar_deliver(struct mail *mail)
 		registrar_up(r, e->server_link, e);
 	} else {
 		registrar_control(r, e->server_link, e);
-		atomic_fetch_sub_explicit(&e->server_link->unheard, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&e->server_link->pending, 1, memory_order_relaxed);
 	}
 	registrar_event_free(e);
 }
@@ -214,14 +214,14 @@ void registrar_link_up(struct server_link *l, const struct control *hello)
 
 void registrar_link_control(struct server_link *l, struct control *message)
 {
-	if (atomic_load_explicit(&l->unheard, memory_order_relaxed) >= REGISTRAR_UNHEARD_MAX) {
+	if (atomic_load_explicit(&l->pending, memory_order_relaxed) >= REGISTRAR_PENDING_MAX) {
 		link_close(&l->io.link, LINK_END_VIOLATION, "it says more than can be heard");
 		return;
 	}
 	struct registrar_event *e = registrar_event_new(l, REGISTRAR_EVENT_CONTROL);
 	if (!e)
 		return;
-	atomic_fetch_add_explicit(&l->unheard, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&l->pending, 1, memory_order_relaxed);
 	control_take(message, &e->message);
 	if (message->type == CONTROL_JOIN)
 		memcpy(e->hash, handshake_hash(&l->io.link.handshake), sizeof(e->hash));

@@ -12,7 +12,7 @@
  * Messages of one link that are on their way here: a client may say all that it publishes at once, and
  * again for a new link. One that says more than is heard is closed, or what it said would fill the memory.
  */
-#define REGISTRAR_UNHEARD_MAX (2 * SESSION_SERVICES_MAX)
+#define REGISTRAR_PENDING_MAX (2 * SESSION_SERVICES_MAX)
 
 struct listeners;
 

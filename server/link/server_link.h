@@ -62,7 +62,7 @@ struct server_link {
 	struct log_limit log_silent;
 	uint64_t suspected_at; /* µs; 0: not */
 	struct mail gone;      /* its end: to the registrar, and back to be freed */
-	atomic_uint unheard;   /* messages on their way to the registrar */
+	atomic_uint pending;   /* messages on their way to the registrar */
 	atomic_bool leaving;   /* the client said that it ends */
 
 	/* The registrar's alone */

@@ -442,7 +442,7 @@ static void test_unheard(void **state)
 {
 	struct house *h = *state;
 	struct server_link *l = dial(h, &alice, "one", NULL);
-	for (unsigned i = 0; i < REGISTRAR_UNHEARD_MAX; i++)
+	for (unsigned i = 0; i < REGISTRAR_PENDING_MAX; i++)
 		withdraw(l, 1);
 	assert_int_not_equal(l->io.link.state, LINK_CLOSED);
 	withdraw(l, 1);
@@ -451,7 +451,7 @@ static void test_unheard(void **state)
 	assert_true(list_empty(&h->registrar.sessions));
 
 	l = dial(h, &alice, "one", NULL);
-	for (unsigned i = 0; i < 3 * REGISTRAR_UNHEARD_MAX; i++) {
+	for (unsigned i = 0; i < 3 * REGISTRAR_PENDING_MAX; i++) {
 		withdraw(l, 1);
 		if (i % 1000 == 0)
 			turn(h, 0);
