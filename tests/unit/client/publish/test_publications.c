@@ -145,6 +145,40 @@ static void test_what_is_asked(void **state)
 	}
 }
 
+/* The settings behind an --upstream that the exit node is told. */
+static void test_settings(void **state)
+{
+	static const struct {
+		struct service_options what;
+		bool per_visitor, half_closed;
+	} rows[] = {
+		{.what = {0}},
+		{.what = {.proxy_protocol = UPSTREAM_PROXY_V1}, .per_visitor = true},
+		{.what = {.proxy_protocol = UPSTREAM_PROXY_V2}, .per_visitor = true},
+		{.what = {.half_closed = 1}, .half_closed = true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		static char upstream[] = "a.example=http://127.0.0.1:1";
+		static const struct option_ranges no_ports;
+		struct scene s;
+		struct control m;
+		struct error err;
+		struct service_options what = rows[i].what;
+		what.upstream = upstream;
+		begin(&s, "");
+		assert_int_equal(upstreams_add(&s.upstreams, &what, &no_ports, &err), 0);
+		s.upstreams.v[0].exclusive = i == 0;
+		assert_int_equal(publications_set(&s.publications, &s.upstreams, &err, NULL), 0);
+		publications_offer(&s.publications, &s.link);
+		assert_true(sent(&s, &m));
+		assert_int_equal(m.publish.per_visitor, rows[i].per_visitor);
+		assert_int_equal(m.publish.half_closed, rows[i].half_closed);
+		assert_int_equal(m.publish.exclusive, i == 0);
+		control_deinit(&m);
+		end(&s);
+	}
+}
+
 /* The port that the exit node picked is asked for again, and another one when that is gone. */
 static void test_port_is_kept(void **state)
 {
@@ -306,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_offered_again),
 		cmocka_unit_test(test_refused_for_good),
 		cmocka_unit_test(test_what_is_asked),
+		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_port_is_kept),
 		cmocka_unit_test(test_range),
 		cmocka_unit_test(test_range_of_an_older_version),

@@ -12,6 +12,10 @@ static void test_joins(void **state)
 	UNTIL(&s, count_up(&s) == 3 && count_joined(&s) == 2);
 	assert_int_equal(s.node.n, 3);
 	assert_false(s.node.links[0].joined);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(s.session.uplinks[i].number, i + 1);
+		assert_int_equal(s.session.uplinks[i].of, 3);
+	}
 	for (size_t i = 0; i < 3; i++)
 		assert_false(s.node.links[i].resumed);
 	assert_int_equal(count_published(&s), 1);

@@ -155,6 +155,33 @@ static void test_choose(void **state)
 	clear_environment();
 }
 
+/* A user name alone, or a password alone, is a login. */
+static void test_logins(void **state)
+{
+	static const struct {
+		const char *proxy, *authorization; /* NULL: none */
+	} rows[] = {
+		{"http://p:1", NULL},
+		{"http://u@p:1", "Basic dTo="},
+		{"http://:s@p:1", "Basic OnM="},
+		{"http://u:s@p:1", "Basic dTpz"},
+	};
+	struct url u = remote("node.example:80");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct proxy p;
+		struct error err;
+		const char *expected = rows[i].authorization;
+		if (proxy_choose(&p, rows[i].proxy, &u, &err))
+			fail_msg("row %zu: %s", i, err.text);
+		assert_int_equal(p.authorization != NULL, expected != NULL);
+		if (expected) {
+			assert_int_equal(p.authorization->n, strlen(expected));
+			assert_memory_equal(p.authorization->bytes, expected, strlen(expected));
+		}
+		proxy_deinit(&p);
+	}
+}
+
 static void test_choose_refuses(void **state)
 {
 	static const char *const bad[] = {"socks4://u:hunter2@p:1", "https://u:hunter2@p",
@@ -257,6 +284,7 @@ int main(void)
 		cmocka_unit_test(test_no_proxy),
 		cmocka_unit_test(test_local),
 		cmocka_unit_test(test_choose),
+		cmocka_unit_test(test_logins),
 		cmocka_unit_test(test_choose_refuses),
 		cmocka_unit_test(test_environment_that_cannot_be_used),
 		cmocka_unit_test(test_request),
