@@ -58,7 +58,7 @@ extern const struct option_table client_short_forms[];
 
 /*
  * What the rows cannot say: URLs, and what depends on them. Call it after config_load(); again only
- * behind client_options_deinit(). Without `remote`, as in a file that is read alone, the rest is judged.
+ * behind client_options_deinit(). Without `remote`, as in a file that is read alone, the rest is checked.
  */
 int client_options_check(struct client_options *o, struct error *err);
 

@@ -7,7 +7,7 @@
 
 /*
  * `key` is what stands before the '=', with it, or empty: for sentences. `*url_out` is the caller's to free;
- * it is not judged beyond that. 0, -EINVAL with a sentence, or -ENOMEM.
+ * it is not checked beyond that. 0, -EINVAL with a sentence, or -ENOMEM.
  */
 int upstream_text_read(struct str key, struct str typed, enum upstream_form form, char **url_out,
 	struct error *err);

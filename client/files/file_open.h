@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Opening what lies in a folder, and nothing else: the kernel resolves a path beneath the folder's descriptor
+ * Opens what is in a folder, and nothing else: the kernel resolves a path beneath the folder's descriptor
  * (openat2(2)) and refuses what leads out of it. Where the kernel has no such call, or a sandbox does not let it
  * through, the path is walked segment by segment, and symbolic links are not followed at all.
  *

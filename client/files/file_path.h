@@ -7,7 +7,7 @@
 
 enum file_path_result {
 	FILE_PATH_OK,
-	FILE_PATH_MALFORMED, /* 400: the percent-encoding is none */
+	FILE_PATH_MALFORMED, /* 400: the percent-encoding is wrong */
 	FILE_PATH_HIDDEN,    /* 404: no such name is ever served */
 };
 

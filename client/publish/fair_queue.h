@@ -1,15 +1,15 @@
 #pragma once
 /*
- * How many there are at a time, in all, for one visitor's address and for one service: of dials under way
- * (docs/protocol.md, rule 25), since a visitor that connects and resets in a loop must not become a flood
- * at the upstream; of connections to a service with --max-connections. Slots beyond that wait; services
- * are served in turn, the visitors of each in turn, the slots of each visitor in order.
+ * A limit on how many there are at a time, in all and for one visitor's address, and a fair queue for the
+ * rest. It limits dials under way (docs/protocol.md, rule 25), since a visitor that connects and resets in
+ * a loop must not become a flood at the upstream; and connections to a service with --max-connections.
+ * Services are served in turn, the visitors of each service in turn, the slots of each visitor in order.
  *
- * A service may have as many inside as it leaves free to the others, of all places and of its visitor's:
- * so one whose dials hang keeps half of them, two such keep a third each, and there is always room.
+ * A service may hold as many places as it leaves free to the others, of all places and of its visitor's:
+ * so a service whose dials hang keeps half of them, two such keep a third each, and there is always room.
  *
- * Nobody enters before fair_queue_admit(), which the owner calls once a turn's news are all heard:
- * what was asked for and withdrawn within one turn leaves no trace.
+ * No slot is admitted before fair_queue_admit(). The owner calls it when everything that came in this turn
+ * was handled, so a stream that was opened and reset within one turn is never dialled.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,23 +4,25 @@
  * that the exit node can name when it opens a stream. Nothing that comes over the link ever changes
  * where a number leads, and a number is never used again for anything else.
  *
- *	IDLE -> OFFERED -> GRANTED or REFUSED; a refused one is offered again, all are when the session
- *	is lost; LEAVING is one that is not wanted any more
+ *	IDLE -> OFFERED -> GRANTED or REFUSED
+ *
+ * A refused publication is offered again later, and each one when the session is lost. LEAVING: the
+ * configuration does not have it any more.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "client/publish/fair_queue.h"
 #include "base/log_limit.h"
 #include "client/config/upstreams.h"
 #include "client/files/file_folder.h"
+#include "client/publish/fair_queue.h"
 #include "link/link.h"
 #include "tls/tls.h"
 
 /*
- * Visitors who wait for a connection to end, of one service: as many as a listener's backlog could be, and
- * not all of them one visitor's. Each is a stream that carries nothing.
+ * Visitors of one service who wait until a connection ends: as many as a listener's backlog could hold, and
+ * fewer of one visitor. Each is a stream that carries nothing.
  */
 #define PUBLICATION_QUEUE_MAX             1024
 #define PUBLICATION_QUEUE_PER_VISITOR_MAX 256
@@ -33,21 +35,21 @@ enum publication_state {
 	PUBLICATION_LEAVING
 };
 
-/* A range that an exit node of an older version publishes port by port, as services of their own. */
+/* A range of ports, for an older exit node without ranges: each port is a service of its own there. */
 struct publication_apart {
 	bool begun;     /* else the range is offered as a whole */
-	unsigned said;  /* of its ports */
-	unsigned heard; /* that were answered */
-	bool refused;   /* one of these was */
+	unsigned said;  /* ports that were published so far */
+	unsigned heard; /* ports that the exit node has answered about */
+	bool refused;   /* it refused one of them */
 };
 
 struct publication {
 	struct upstream upstream; /* its own copy */
 	uint32_t number;          /* of a range's first port; the others have those behind it */
-	unsigned users;           /* streams, and the list it is on: it is freed with the last */
+	unsigned users;           /* its streams and the list; freed with the last */
 	enum publication_state state;
 	enum control_reason reason; /* while REFUSED */
-	/* That it asks for, if its place is a port: the one it got last, unless that is taken. */
+	/* The public port to ask for: the one it had last, unless that was refused. */
 	uint16_t port;
 	struct publication_apart apart;
 	char *path;                 /* put before each request's path; NULL: nothing */
@@ -55,7 +57,7 @@ struct publication {
 	struct tls_client *tls;     /* of an https upstream; NULL: plain text */
 	char server[HOSTNAME_SIZE]; /* the name that its certificate must be for */
 
-	/* What takes its place, once the exit node has answered about that. */
+	/* Takes its place as soon as the exit node has answered about it. */
 	struct publication *successor;
 	bool withdraw_said; /* while LEAVING */
 	unsigned looks;     /* since it is LEAVING */
@@ -101,10 +103,10 @@ bool publication_takes(const struct publication *pub, uint8_t kind);
 /* The protocol that OPEN's alpn stands for; empty: none, or none that was published. */
 struct str publication_alpn(const struct publication *pub, uint8_t alpn);
 
-/* It is to be offered again; `whole`: to an exit node that may know of ranges. */
+/* Back to IDLE, to be offered again; `whole`: as one range, to an exit node that may know ranges. */
 void publication_again(struct publication *pub, bool whole);
 
-/* Says PUBLISH or WITHDRAW, as its state is. One that finds no room now is said with a later call. */
+/* Sends PUBLISH, or WITHDRAW. What finds no room in the link now goes out with a later call. */
 void publication_publish(struct publication *pub, struct link *l);
 void publication_withdraw(struct publication *pub, struct link *l);
 
@@ -112,12 +114,12 @@ void publication_withdraw(struct publication *pub, struct link *l);
 void publication_granted(struct publication *pub, const struct control *message);
 void publication_refused(struct publication *pub, const struct control *message);
 
-/* Limits that were read again: they hold for those who are waiting, and for the connections to come. */
+/* New limits: they apply to visitors who wait, and to connections to come; open ones stay. */
 void publication_set_limits(struct publication *pub, const struct upstream_limits *limits);
 
 /* Whether the number of its connections is limited, or was. */
 bool publication_is_limited(const struct publication *pub);
-/* Begins to count them; for the two see client/publish/fair_queue.h. */
+/* Begins to count them; for the callbacks see client/publish/fair_queue.h. */
 void publication_count(struct publication *pub,
 	void (*admitted)(struct fair_queue *q, struct fair_slot *slot),
 	void (*displaced)(struct fair_queue *q, struct fair_slot *slot));

@@ -1,16 +1,16 @@
 #pragma once
 /*
- * All that this client publishes, by number, and what becomes of it when the configuration is read
- * again: what stays the same keeps its number and its streams; what changed is published under a new
- * number first and withdrawn then; streams of what is gone go on until they end.
+ * All publications of this client, by number. When the configuration is read again, a publication that is
+ * still in it keeps its number and its streams; one that changed is published under a new number first, and
+ * then the old one is withdrawn; streams of a withdrawn publication go on until they end.
  */
 #include "base/error.h"
 #include "client/publish/publication.h"
 
 #define PUBLICATIONS_RETRY        (10 * CLOCK_S) /* how often a refused name is asked for again */
-/* Looks, PUBLICATIONS_RETRY apart, for which a withdrawn one still takes what was opened meanwhile. */
+/* A withdrawn one still takes streams for so many PUBLICATIONS_RETRY: the exit node may have opened them. */
 #define PUBLICATIONS_LINGER       2
-/* Lines about the exit node's answers: each service's twice and a few, then one a second. */
+/* Lines about the exit node's answers: at once two for each service and a few, then one a second. */
 #define PUBLICATIONS_LOG_BURST(n) ((unsigned)(n)*2 + 8)
 #define PUBLICATIONS_LOG_EVERY    CLOCK_S
 
@@ -18,13 +18,13 @@ struct publications {
 	struct publication **v; /* by rising number */
 	size_t n;
 	uint32_t last;       /* the highest number that was given */
-	bool granted;        /* something was, once */
+	bool granted;        /* the exit node has granted one, once */
 	bool command_logged; /* a command that shows what is published, once */
 	struct log_limit log_answers;
 };
 
 struct publications_change {
-	size_t added, removed, kept; /* one that changed is both of the former */
+	size_t added, removed, kept; /* a publication that changed counts as added and removed */
 };
 
 /*
@@ -40,13 +40,13 @@ void publications_deinit(struct publications *s);
 /* NULL: no such number. */
 struct publication *publications_find(const struct publications *s, uint32_t number);
 
-/* Says what the exit node has not heard: offers what is idle, withdraws what is not wanted. */
+/* Tells the exit node what it does not know yet: publishes the IDLE ones, withdraws the LEAVING ones. */
 void publications_offer(struct publications *s, struct link *l);
 
-/* Every PUBLICATIONS_RETRY: what was refused is to be offered again, and what was left out of the log said. */
+/* Every PUBLICATIONS_RETRY: refused ones become IDLE again, and answers that the log left out are logged. */
 void publications_retry(struct publications *s, uint64_t now);
 
-/* A link of several is lost: what it had no answer to is to be said again. */
+/* One link of several is lost: what the exit node has not answered is to be sent again. */
 void publications_unanswered(struct publications *s);
 
 /* The session is lost: nothing is published. */
@@ -63,5 +63,5 @@ void publications_describe(const struct publications *s, char *out, size_t size)
 
 size_t publications_count(const struct publications *s, enum publication_state state);
 
-/* Nothing ever was granted, and all were refused for reasons that time will not mend. */
+/* None was ever granted, and all are refused for reasons that time does not change. */
 bool publications_refused_for_good(const struct publications *s);

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 
-#define BACKOFF_MIN (100 * CLOCK_MS) /* a server that restarts is missed for no longer than this */
-#define BACKOFF_MAX (10 * CLOCK_S)   /* beyond it people wait who have just fixed what was wrong */
+#define BACKOFF_MIN (100 * CLOCK_MS) /* a server that restarts is back within about this */
+#define BACKOFF_MAX (10 * CLOCK_S) /* people who have just mended something wait so long at most */
 
 /* Zeroed, it has not failed yet. */
 struct backoff {

@@ -22,14 +22,14 @@ struct key_cache {
 	void (*made)(struct key_cache *k, const struct token_key *key);
 };
 
-/* `token` NULL: the key that everybody knows. 0 or -ENOMEM. */
+/* `token` NULL: the key of open mode, which is public. 0 or -ENOMEM. */
 int key_cache_init(struct key_cache *k, struct loop *loop, struct offload *offload,
 	const char *token, void (*made)(struct key_cache *k, const struct token_key *key));
 
 /*
- * made() comes once, at once for a key that is there, else from the loop, with NULL when memory is
- * out, and only for the salt that was asked for last, which is k->salt: all who asked for it are
- * answered together.
+ * Calls made() once: from within for a key that is there, else from the loop; with NULL when memory is out.
+ * Only the salt that was asked for last gets a key, which is k->salt; all who asked for it are answered by
+ * one call.
  */
 void key_cache_ask(struct key_cache *k, const uint8_t salt[TOKEN_SALT_SIZE]);
 

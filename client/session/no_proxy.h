@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Which remotes the environment exempts from its proxy, by curl's rules for no_proxy: names and
+ * Which remotes no_proxy exempts from the environment's proxy, by curl's rules: names and
  * addresses between commas or spaces; "*" alone is everything; a name stands for itself and all
  * names below it, with or without a leading dot; an address may have a prefix length.
  */

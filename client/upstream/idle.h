@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Connections in which nothing moves for too long. A time may be each service's own, so there is a queue for
- * each of them; whoever is in one is looked at several times within it, so that bytes that move cost nothing.
+ * Finds connections that carry nothing for too long. Each service may have a time of its own, so there is a
+ * queue for each time. A connection is looked at several times within its time; bytes that move cost nothing.
  */
 #include "loop/timeouts.h"
 

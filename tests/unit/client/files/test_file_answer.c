@@ -126,7 +126,8 @@ static void test_answers(void **state)
 		assert_true(says(&a, "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"));
 		/* To HEAD a sentence is not sent. */
 		if (strncmp(rows[i].request, "HEAD", 4) == 0)
-			assert_memory_equal(buf_head(&a.text) + buf_len(&a.text) - 4, "\r\n\r\n", 4);
+			assert_memory_equal(buf_head(&a.text) + buf_len(&a.text) - 4, "\r\n\r\n",
+				4);
 		file_answer_deinit(&a);
 		assert_int_equal(a.fd, -1);
 	}
