@@ -38,7 +38,7 @@ void tls_sink(struct tls *tls, void *p, size_t cap)
 
 size_t tls_output(const struct tls *tls, const uint8_t **p_out)
 {
-	if (tls->sink && tls->n_sink) {
+	if (tls->n_sink) {
 		*p_out = tls->sink;
 		return tls->n_sink;
 	}

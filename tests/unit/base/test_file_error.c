@@ -41,6 +41,9 @@ static int setup(void **state)
 	assert_return_code(symlink("file", "open/near"), errno);
 	assert_return_code(symlink("gone", "open/dangling"), errno);
 	assert_return_code(symlink("round", "open/round"), errno);
+	mkdir("hidden", 0);
+	mkdir("anybody", 0);
+	chmod("anybody", 0777);
 	chmod("closed", geteuid() ? 0 : 0700);
 	*state = dir;
 	return geteuid() == 0 ? seteuid(NOBODY) : 0;
@@ -57,6 +60,8 @@ static int teardown(void **state)
 		unlink(files[i]);
 	rmdir("closed");
 	rmdir("open");
+	rmdir("hidden");
+	rmdir("anybody");
 	return rmdir(*state);
 }
 
@@ -113,11 +118,48 @@ static void test_plain(void **state)
 	assert_string_equal(err.text, "x: Input/output error");
 }
 
+/* What systemd hides from a service has a mode of its own; only the process that it started is one. */
+static void test_hidden_by_the_unit(void **state)
+{
+	char own[32], parent[32];
+	snprintf(own, sizeof own, "%d", (int)getpid());
+	snprintf(parent, sizeof parent, "%d", (int)getppid());
+	const struct {
+		const char *pid, *path;
+		bool hides;
+	} rows[] = {
+		{NULL, "hidden/file", false},
+		{parent, "hidden/file", false},
+		{own, "hidden/file", true},
+		{own, geteuid() == getuid() ? "hidden/file" : "closed/file", geteuid() == getuid()},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct error err;
+		unsetenv("SYSTEMD_EXEC_PID");
+		if (rows[i].pid)
+			setenv("SYSTEMD_EXEC_PID", rows[i].pid, 1);
+		file_error(&err, -EACCES, rows[i].path, FILE_READ, "x");
+		assert_int_equal(strstr(err.text, "the unit hides") != NULL, rows[i].hides);
+	}
+	unsetenv("SYSTEMD_EXEC_PID");
+}
+
+static void test_may_write(void **state)
+{
+	assert_int_equal(file_may_write("anybody/new"), 0);
+	assert_int_equal(file_may_write("anybody/none/new"), -ENOENT);
+	assert_int_equal(file_may_write("/proc/new"), geteuid() ? -EACCES : 0);
+	assert_int_equal(file_may_write("/dev/null"), 0);
+	assert_int_equal(file_may_write("closed/file"), -EACCES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_causes),
 		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_hidden_by_the_unit),
+		cmocka_unit_test(test_may_write),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -4,6 +4,7 @@
 
 #include "base/macros.h"
 #include "fake.h"
+#include "mux/mux_internal.h"
 
 #define BUDGET ((size_t)1 << 20)
 
@@ -507,10 +508,23 @@ static void controls_are_whole_and_bounded(void **state)
 	assert_int_equal(r, -ENOBUFS);
 	assert_true(buf_len(&f.mux.frames) <= MUX_FRAMES_MAX);
 	assert_true(sent > 5);
+	/* To the byte. */
+	size_t left = MUX_FRAMES_MAX - buf_len(&f.mux.frames);
+	assert_in_range(left, FRAME_HEADER + 1, FRAME_CONTROL_MAX);
+	assert_int_equal(mux_control(&f.mux, json, left - FRAME_HEADER + 1), -ENOBUFS);
+	assert_int_equal(mux_control(&f.mux, json, left - FRAME_HEADER), 0);
+	assert_int_equal(buf_len(&f.mux.frames), MUX_FRAMES_MAX);
+	assert_int_equal(mux_queue(&f.mux, json, 1), -ENOBUFS);
 	for (int i = 0; i < sent; i++) {
 		assert_int_equal(fill_all(&f), 1);
 		expect(0, FRAME_CONTROL, 0, FRAME_CONTROL_MAX);
 	}
+	assert_int_equal(fill_all(&f), 1);
+	expect(0, FRAME_CONTROL, 0, left - FRAME_HEADER);
+	for (size_t i = 0; i < MUX_FRAMES_MAX; i += 1024)
+		assert_int_equal(mux_queue(&f.mux, json, 1024), 0);
+	assert_int_equal(mux_queue(&f.mux, json, 1), -ENOBUFS);
+	buf_consume(&f.mux.frames, MUX_FRAMES_MAX);
 	assert_false(mux_pending(&f.mux));
 	mux_tick(&f.mux, FAKE_NOW);
 	assert_null(f.mux.frames.data);

@@ -569,18 +569,6 @@ static void test_names(void **state)
 	assert_false(http1_is_forwarding(HTTP1_OTHER));
 }
 
-static void test_idempotent(void **state)
-{
-	static const enum http1_method yes[] = {HTTP1_GET, HTTP1_HEAD, HTTP1_PUT, HTTP1_DELETE,
-		HTTP1_OPTIONS, HTTP1_TRACE};
-	static const enum http1_method no[] = {HTTP1_POST, HTTP1_PATCH, HTTP1_CONNECT,
-		HTTP1_METHOD_OTHER};
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++)
-		assert_true(http1_idempotent(yes[i]));
-	for (size_t i = 0; i < ARRAY_LEN(no); i++)
-		assert_false(http1_idempotent(no[i]));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -591,7 +579,6 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_idempotent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
