@@ -19,20 +19,34 @@ static void reload_run(struct broadcast *broadcast, struct worker *w)
 	w->opts = container_of(broadcast, struct reload, broadcast)->running;
 }
 
+/* One of the two parts of a reload has ended; behind both it is over. */
+static void reload_part_over(struct reload *r)
+{
+	if (--r->parts)
+		return;
+	log_info("reloaded");
+	notify_send("READY=1");
+	if (r->again)
+		reload_start(r);
+}
+
 static void reload_done(struct broadcast *broadcast)
 {
 	struct reload *r = container_of(broadcast, struct reload, broadcast);
 	reloader_free(r->reloader, r->former);
 	r->former = NULL;
-	r->under_way = false;
-	if (r->again)
-		reload_start(r);
+	reload_part_over(r);
 }
 
 /* When the process ends meanwhile, the reloader frees what it read. */
 static const struct broadcast_ops reload_ops = {.run = reload_run, .done = reload_done};
 
-static void differs(void *arg, const struct reload_difference *d)
+static void reload_certificates_done(void *arg)
+{
+	reload_part_over(arg);
+}
+
+static void on_difference(void *arg, const struct reload_difference *d)
 {
 	if (d->reloadable)
 		log_info("--%s: %s, was %s", d->name, d->is, d->was);
@@ -44,20 +58,19 @@ void reload_start(struct reload *r)
 {
 	struct error err;
 	void *read;
-	r->again = r->under_way;
-	if (r->under_way)
+	r->again = r->parts > 0;
+	if (r->parts)
 		return;
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_now());
-	if (reloader_load(r->reloader, r->running, differs, NULL, &read, &err)) {
+	if (reloader_load(r->reloader, r->running, on_difference, NULL, &read, &err)) {
 		log_error("nothing was reloaded: %s", err.text);
-	} else {
-		r->under_way = true;
-		r->former = (void *)(uintptr_t)r->running;
-		r->running = read;
-		log_set_level((enum log_level)r->running->log_level);
-		certificates_reload(r->certificates, r->running);
-		broadcast_send(&r->broadcast, r->node, &reload_ops);
-		log_info("reloaded");
+		notify_send("READY=1");
+		return;
 	}
-	notify_send("READY=1");
+	r->parts = 2; /* the workers, and the certificates */
+	r->former = (void *)(uintptr_t)r->running;
+	r->running = read;
+	log_set_level((enum log_level)r->running->log_level);
+	broadcast_send(&r->broadcast, r->node, &reload_ops);
+	certificates_reload(r->certificates, r->running, reload_certificates_done, r);
 }

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * SIGHUP: the options are read again, and every worker goes over to them in turn. What was read before is
- * freed when the last one has.
+ * SIGHUP: the options are read again, and every worker goes over to them in turn; what was read before is
+ * freed when the last one has. The certificates are read again on a helper thread meanwhile. The reload is over,
+ * and systemd told so (READY=1), when every worker has both.
  */
 #include "config/reload.h"
 #include "server/accept/certificates.h"
@@ -12,7 +13,8 @@ struct reload {
 	struct certificates *certificates;
 	struct reloader *reloader;
 	const struct server_options *running;
-	bool under_way, again; /* again: asked for meanwhile */
+	unsigned parts; /* of a reload that are under way; 0: there is none */
+	bool again;     /* asked for meanwhile */
 	void *former;
 	struct broadcast broadcast;
 };

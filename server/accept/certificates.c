@@ -94,7 +94,17 @@ static struct tls_server_config config_of(struct certificates *c)
 struct handing {
 	struct broadcast broadcast;
 	struct tls_server *tls;
+	struct certificates *owner; /* its reload is over when this is done; NULL: there is none */
 };
+
+/* The reload, if there is one, is over. */
+static void certificates_reloaded(struct certificates *c)
+{
+	void (*reloaded)(void *arg) = c->reloaded;
+	c->reloaded = NULL;
+	if (reloaded)
+		reloaded(c->reloaded_arg);
+}
 
 static void handing_run(struct broadcast *r, struct worker *w)
 {
@@ -104,17 +114,26 @@ static void handing_run(struct broadcast *r, struct worker *w)
 	tls_server_unref(old);
 }
 
-static void handing_done(struct broadcast *r)
+static void handing_discard(struct broadcast *r)
 {
 	struct handing *h = container_of(r, struct handing, broadcast);
 	tls_server_unref(h->tls);
 	free(h);
 }
 
+static void handing_done(struct broadcast *r)
+{
+	struct handing *h = container_of(r, struct handing, broadcast);
+	struct certificates *c = h->owner;
+	handing_discard(r);
+	if (c)
+		certificates_reloaded(c);
+}
+
 static const struct broadcast_ops handing_ops = {
 	.run = handing_run,
 	.done = handing_done,
-	.discard = handing_done,
+	.discard = handing_discard,
 };
 
 /* Those that visitors and clients refuse now, or soon. */
@@ -149,10 +168,13 @@ static void certificates_hand_out(struct certificates *c, struct tls_server *tls
 	certificates_warn(c, tls);
 	struct handing *h = calloc(1, sizeof(*h));
 	if (!h) {
+		log_error("the certificates from before stay in use: out of memory");
 		tls_server_unref(tls);
+		certificates_reloaded(c);
 		return;
 	}
 	h->tls = tls;
+	h->owner = c->reloaded ? c : NULL;
 	broadcast_send(&h->broadcast, c->node, &handing_ops);
 }
 
@@ -190,11 +212,12 @@ static void job_done(struct offload_job *job)
 		c->job = NULL;
 		c->print = j->print; /* also of what is wrong: said once */
 		if (j->made) {
+			log_info("the certificates were read again");
 			certificates_hand_out(c, j->made);
 			j->made = NULL;
-			log_info("the certificates were read again");
 		} else {
 			log_error("%s; the certificates from before stay in use", j->err.text);
+			certificates_reloaded(c);
 		}
 	}
 	job_free(j);
@@ -247,15 +270,20 @@ static void certificates_read(struct certificates *c)
 	if (!c->offload)
 		c->offload = offload_new(OFFLOAD_THREADS);
 	c->job = c->offload ? job_new(c) : NULL;
-	if (c->job)
+	if (c->job) {
 		offload_submit(c->offload, c->node->workers[0]->loop, &c->job->job);
-	else
-		log_error("the certificates were not read again: out of memory");
+		return;
+	}
+	log_error("the certificates were not read again: out of memory");
+	certificates_reloaded(c);
 }
 
-void certificates_reload(struct certificates *c, const struct server_options *o)
+void certificates_reload(struct certificates *c, const struct server_options *o,
+	void (*reloaded)(void *arg), void *arg)
 {
 	c->opts = o;
+	c->reloaded = reloaded;
+	c->reloaded_arg = arg;
 	if (c->cert || o->tls_cert.n) {
 		certificates_read(c);
 		return;
@@ -263,6 +291,8 @@ void certificates_reload(struct certificates *c, const struct server_options *o)
 	certificates_give_up(c);
 	if (c->node->workers[0]->tls)
 		certificates_hand_out(c, NULL);
+	else
+		certificates_reloaded(c);
 }
 
 static void certificates_look(struct loop_timer *timer)

@@ -23,7 +23,9 @@ struct certificates {
 	uint64_t print;               /* of the files as they were read last */
 	struct certificates_job *job; /* under way */
 	struct loop_timer look;
-	uint64_t warn_at; /* µs */
+	uint64_t warn_at;            /* µs */
+	void (*reloaded)(void *arg); /* NULL: no reload is under way */
+	void *reloaded_arg;
 };
 
 /* Reads them for the first time: blocks. 0 with nothing done when there are none to read. */
@@ -31,5 +33,9 @@ int certificates_init(struct certificates *c, struct node *n, const struct serve
 	const char *state_dir, struct error *err);
 void certificates_deinit(struct certificates *c);
 
-/* Reads them again, because options changed or somebody asked. */
-void certificates_reload(struct certificates *c, const struct server_options *o);
+/*
+ * Reads them again, because options changed or somebody asked. reloaded() is called once, when every worker
+ * has what was read, or when nothing could be read; perhaps from within.
+ */
+void certificates_reload(struct certificates *c, const struct server_options *o,
+	void (*reloaded)(void *arg), void *arg);

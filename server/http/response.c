@@ -34,7 +34,7 @@ static ssize_t write_body(struct exchange *ex, const uint8_t *p, size_t n)
 static void surplus(struct exchange *ex)
 {
 	ex->pooled_stream_clean = false;
-	service_shard_distrust(ex->user.pooled->shard);
+	stream_pool_distrust(ex->user.pooled->shard);
 }
 
 /* Responses without a body, to which many an upstream sends one nevertheless, a moment later. */

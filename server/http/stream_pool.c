@@ -34,7 +34,7 @@ static size_t pooled_stream_push(struct stream *s, const uint8_t *p, size_t n)
 	if (s->sent > pooled->begun_at)
 		return pooled->user->ops->push(pooled->user, p, n);
 	/* An answer before anything was asked: nobody must get it (rule 33). */
-	service_shard_distrust(pooled->shard);
+	stream_pool_distrust(pooled->shard);
 	pooled_stream_fail(pooled, FRAME_RESET_PROTOCOL, s->sent);
 	return n;
 }
@@ -110,7 +110,7 @@ static void pooled_stream_lost(struct pooled_stream *pooled, enum frame_reset re
 	if (frame_reset_is_dial(reason))
 		service_shard_failed(shard, loop_now(pooled->server_link->worker->loop));
 	if (reason == FRAME_RESET_SURPLUS)
-		service_shard_distrust(shard);
+		stream_pool_distrust(shard);
 	pooled_stream_detach(pooled);
 	if (u)
 		u->ops->lost(u, shard, reason, untouched);
@@ -179,7 +179,7 @@ static struct pooled_stream *pooled_stream_find(const struct service_shard *shar
 }
 
 /* A service that was found to send what nobody asked for: pooled streams that did not rest serve nobody. */
-static void service_shard_heed_distrust(struct service_shard *shard)
+static void stream_pool_heed_distrust(struct service_shard *shard)
 {
 	if (shard->strict || !service_strict(shard->service))
 		return;
@@ -195,7 +195,7 @@ static void service_shard_heed_distrust(struct service_shard *shard)
 struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct stream_user *u,
 	bool alone)
 {
-	service_shard_heed_distrust(shard);
+	stream_pool_heed_distrust(shard);
 	struct pooled_stream *pooled = pooled_stream_find(shard, u, alone);
 	if (pooled) {
 		pooled_stream_unshelve(pooled);
@@ -342,7 +342,7 @@ void stream_pool_rest(struct service_shard *shard, const struct server_link *l)
 	}
 }
 
-void service_shard_distrust(struct service_shard *shard)
+void stream_pool_distrust(struct service_shard *shard)
 {
 	struct service *service = shard->service;
 	if (atomic_exchange_explicit(&service->strict, true, memory_order_relaxed))

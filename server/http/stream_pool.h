@@ -110,4 +110,4 @@ void stream_pool_rest(struct service_shard *shard, const struct server_link *l);
  * Its upstream sent bytes that no request asked for. From here on, for as long as it is published, no stream
  * of it changes visitors before it has rested; said in both logs the first time. On the shard's worker.
  */
-void service_shard_distrust(struct service_shard *shard);
+void stream_pool_distrust(struct service_shard *shard);

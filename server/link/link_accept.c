@@ -1,44 +1,56 @@
 #include "server/link/link_accept.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "server/link/link_worker.h"
 
-/* A stranger can cause it as often as he likes. */
-static void admit_log(struct worker *w, struct log_limit *limit, const struct address *peer,
-	const char *what)
+/* A stranger can cause it at any rate, so it is said at intervals. */
+static void __attribute__((format(printf, 4, 5))) admit_log(struct worker *w,
+	struct log_limit *limit, const struct address *peer, const char *fmt, ...)
 {
-	char more[LOG_LIMIT_MORE], text[ADDRESS_TEXT_SIZE];
+	char more[LOG_LIMIT_MORE], client[ADDRESS_TEXT_SIZE], what[128];
 	if (!log_limit_pass(limit, loop_now(w->loop), SERVER_LINK_SAY_AGAIN, 1, more))
 		return;
-	address_format(peer, text);
-	log_warn("a client from %s %s%s", text, what, more);
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	address_format(peer, client);
+	log_warn("client %s %s%s", client, what, more);
 }
 
 struct half_open_slot *server_link_admit(struct worker *w, const struct address *peer)
 {
 	struct node *n = w->node;
+	struct link_worker *links = w->link;
+	unsigned max_sessions = (unsigned)w->opts->max_sessions;
+	unsigned max_handshakes = (unsigned)w->opts->max_handshakes;
 	struct half_open_slot *slot;
-	if (limits_acquire(&n->limits, LIMITS_LINK, peer, (unsigned)w->opts->max_sessions, 0) < 0) {
-		admit_log(w, &w->link->log_refused, peer, "was refused: --max-sessions is reached");
+	if (limits_acquire(&n->limits, LIMITS_LINK, peer, max_sessions, 0) < 0) {
+		admit_log(w, &links->log_refused, peer, "was refused: --max-sessions (%u) reached",
+			max_sessions);
 		return NULL;
 	}
-	int r = half_open_enter(&n->half_open, peer, (unsigned)w->opts->max_handshakes,
-		loop_now(w->loop), &slot);
+	int r = half_open_enter(&n->half_open, peer, max_handshakes, loop_now(w->loop), &slot);
 	if (r < 0) {
 		limits_release(&n->limits, LIMITS_LINK, peer);
-		admit_log(w, &w->link->log_refused, peer,
-			r == -EBUSY ? "was refused: --max-handshakes are under way"
-				    : "was refused: out of memory");
+		if (r == -EBUSY)
+			admit_log(w, &links->log_refused, peer,
+				"was refused: --max-handshakes (%u) reached", max_handshakes);
+		else
+			admit_log(w, &links->log_refused, peer, "was refused: out of memory");
 		return NULL;
 	}
 	if (r == HALF_OPEN_CROWDED_OUT)
-		admit_log(w, &w->link->log_evicted, peer,
-			"took the place of another that had not proved its key: "
-			"--max-handshakes are under way, or too many from one address");
+		admit_log(w, &links->log_evicted, peer,
+			"took the place of another one's unfinished handshake: --max-handshakes "
+			"(%u) reached, or too many from one address",
+			max_handshakes);
 	return slot;
 }
 

@@ -174,7 +174,8 @@ static void server_link_on_goaway(struct link *l, uint8_t reason)
 	char more[LOG_LIMIT_MORE];
 	if (log_limit_pass(&t->worker->link->log_leaving, loop_now(t->worker->loop),
 		    SERVER_LINK_LEAVING_EVERY, SERVER_LINK_LEAVING_BURST, more))
-		log_info("a link of session %s is about to leave (%s)%s",
+		log_info(
+			"session %s: the client is going away (%s); its link gets no new streams%s",
 			t->session_shard ? t->session_shard->session->name : "-",
 			frame_goaway_name(reason), more);
 	if (reason == FRAME_GOAWAY_SHUTDOWN)
@@ -228,8 +229,9 @@ static void server_link_log_stranger(struct server_link *t)
 	server_link_peer(t, peer);
 	enum log_level level = l->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO;
 	bool open = t->key_unknown && w->opts->no_token;
-	log_line(level, "a client from %s did not get in: %s%s%s", peer, l->why,
-		open ? ", which runs with --no-token: run the client so, too, or both with a token"
+	log_line(level, "client %s failed the handshake: %s%s%s", peer, l->why,
+		open ? "; this server runs with --no-token: run the client with --no-token, or "
+		       "both with a token"
 		     : "",
 		more);
 }

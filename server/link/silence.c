@@ -23,7 +23,7 @@ void silence_changed(struct server_link *l)
 		return;
 	if (log_limit_pass(&l->log_silent, loop_now(l->worker->loop), SERVER_LINK_SAY_AGAIN, 1,
 		    more))
-		log_info("a link of session %s does not answer: other links are preferred until it "
+		log_info("session %s: a link does not answer; requests prefer other links until it "
 			 "does%s",
 			l->session_shard->session->name, more);
 	if (l->active)

@@ -15,7 +15,7 @@ from harness.upstream import Upstream, response
 from harness.visitor import Visitor
 from harness.wait import wait_settled, wait_until
 
-SAYS = "does not answer: other links are preferred"
+SAYS = "a link does not answer; requests prefer other links"
 
 
 def named(name):

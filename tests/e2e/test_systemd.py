@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import programs
+from harness import certs, programs
 
 
 class Manager:
@@ -96,6 +96,25 @@ def test_reload(tunnel, manager, who):
     assert len(told) == 1 and int(told[0].split("=")[1]) >= before
     manager.wait_for("READY=1")
     assert daemon.alive()
+
+def test_ready_when_the_reload_is_over(tunnel, manager):
+    """Behind READY=1 no worker answers with the certificate from before."""
+    def renewed():
+        return certs.self_signed(tunnel.stage.path, "exit.example")
+
+    server = tunnel.server("--workers=4", *renewed().options(),
+                           env=dict(tunnel.env, NOTIFY_SOCKET=manager.path))
+    manager.wait_for("READY=1")
+    for _ in range(3):
+        new = renewed()
+        server.send_signal(signal.SIGHUP)
+        manager.wait_for("RELOADING=1")
+        manager.wait_for("READY=1")
+        served = {certs.serial_served(("127.0.0.1", server.port)) for _ in range(8)}
+        assert served == {new.serial}
+    read, over = (server.log().index(text) for text in ("certificates were read again", "reloaded"))
+    assert read < over
+
 
 def test_watchdog_of_somebody_else(tunnel, manager):
     env = dict(tunnel.env, NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="200000", WATCHDOG_PID="1")
