@@ -37,11 +37,11 @@ struct client_link {
 };
 
 /*
- * Owns the connection from here on; what `config` says of TLS is filled in here. No op is called before
+ * Owns the connection from here on; what `given` says of TLS is filled in here. No op is called before
  * this returns: feed what came behind the upgrade's response afterwards. NULL when memory is out.
  */
 struct client_link *client_link_new(struct loop *loop, struct detached_conn detached,
-	const struct link_config *config, const struct client_link_ops *ops, void *owner);
+	const struct link_config *given, const struct client_link_ops *ops, void *owner);
 
 /* The first `n` bytes, which came behind the upgrade's response. 0, or -ENOMEM: free it then. */
 int client_link_feed(struct client_link *l, const void *early, size_t n);

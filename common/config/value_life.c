@@ -24,9 +24,9 @@ void value_zero(const struct option_row *row, void *values)
 	memset(option_field(row, values), 0, sizes[row->type]);
 }
 
-int value_append_element(const struct option_row *row, struct option_group *g, const char *place)
+int value_append_element(const struct option_row *group, struct option_group *g, const char *place)
 {
-	void *v = realloc(g->v, (g->n + 1) * row->element);
+	void *v = realloc(g->v, (g->n + 1) * group->element);
 	if (v)
 		g->v = v;
 	char **places = v ? realloc(g->places, (g->n + 1) * sizeof *places) : NULL;
@@ -36,7 +36,7 @@ int value_append_element(const struct option_row *row, struct option_group *g, c
 	if (!copy)
 		return -ENOMEM;
 	g->places[g->n++] = copy;
-	memset(option_group_last(row, g), 0, row->element);
+	memset(option_group_last(group, g), 0, group->element);
 	return 0;
 }
 
