@@ -26,7 +26,7 @@
 #define LOOK_NS     100000000u  /* between two looks at the clock when nothing is due */
 #define LINGER_NS   5000000000u /* how long answers may take that are missing at the end */
 
-struct h1_conn {
+struct visitor {
 	int fd;
 	uint64_t due; /* the moment of the request under way, in ns */
 	size_t got;
@@ -34,8 +34,8 @@ struct h1_conn {
 };
 
 struct pace {
-	struct h1_conn *visitors;
-	struct h1_conn **idle;
+	struct visitor *visitors;
+	struct visitor **idle;
 	size_t n_idle;
 	char request[512];
 	size_t request_size;
@@ -57,7 +57,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void visitor_connect(struct h1_conn *c, const struct sockaddr_in *to, int epoll)
+static void visitor_connect(struct visitor *c, const struct sockaddr_in *to, int epoll)
 {
 	c->fd = socket(AF_INET, SOCK_STREAM, 0);
 	int one = 1;
@@ -69,7 +69,7 @@ static void visitor_connect(struct h1_conn *c, const struct sockaddr_in *to, int
 		fail("epoll");
 }
 
-static void visitor_ask(struct pace *p, struct h1_conn *c, uint64_t due)
+static void visitor_ask(struct pace *p, struct visitor *c, uint64_t due)
 {
 	c->due = due;
 	c->got = 0;
@@ -78,7 +78,7 @@ static void visitor_ask(struct pace *p, struct h1_conn *c, uint64_t due)
 }
 
 /* Whether the whole answer is there: head and Content-Length bytes. */
-static bool visitor_answered(struct h1_conn *c)
+static bool visitor_answered(struct visitor *c)
 {
 	c->in[c->got] = 0;
 	char *end = strstr(c->in, "\r\n\r\n");
@@ -97,7 +97,7 @@ static bool visitor_answered(struct h1_conn *c)
 	return c->got >= (size_t)(end + 4 - c->in) + body;
 }
 
-static void visitor_read(struct pace *p, struct h1_conn *c)
+static void visitor_read(struct pace *p, struct visitor *c)
 {
 	ssize_t n = read(c->fd, c->in + c->got, sizeof(c->in) - 1 - c->got);
 	if (n <= 0)
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 	p.request_size = (size_t)snprintf(p.request, sizeof(p.request),
 		"GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", argv[3], argv[1]);
 	p.visitors = calloc((size_t)connections, sizeof(*p.visitors));
-	p.idle = calloc((size_t)connections, sizeof(struct h1_conn *));
+	p.idle = calloc((size_t)connections, sizeof(struct visitor *));
 	p.took = calloc(n, sizeof(*p.took));
 	if (p.epoll < 0 || !p.visitors || !p.idle || !p.took || p.request_size >= sizeof(p.request))
 		fail("starting");

@@ -34,6 +34,8 @@ struct scene *scene_new(void)
 		.kept_streams = 2,
 		.kept_idle = 4 * CLOCK_S,
 		.retry_body = 64,
+		.max_visitors = 8,
+		.max_visitors_per_address = 8,
 		.max_waiting = 2,
 		.max_waiting_per_address = 2,
 		.reconnect_grace = 5 * CLOCK_S,
@@ -48,6 +50,7 @@ struct scene *scene_new(void)
 	w->loop = loop_new();
 	assert_non_null(w->loop);
 	budget_init(&w->budget, 1u << 20);
+	charges_init(&w->charges, w->loop, &w->budget);
 	w->routing = &s->routing;
 	w->http = &s->http;
 	assert_int_equal(routing_init(&s->routing, w), 0);
@@ -64,6 +67,7 @@ void scene_free(struct scene *s)
 	scene_turn(s);
 	http_worker_deinit(&s->http);
 	routing_deinit(&s->routing);
+	charges_deinit(&s->worker.charges);
 	assert_int_equal(s->worker.budget.sum.held, 0);
 	node_limits_deinit(&s->node);
 	loop_free(s->worker.loop);
