@@ -55,11 +55,10 @@ static void end_loop(struct exchange *ex)
 	const struct service *service = route_service(&w->routing->names, host, now);
 	char more[LOG_LIMIT_MORE];
 	if (service && log_limit_pass(&w->http->log_loops, now, LOOP_SAY_AGAIN, 1, more))
-		log_warn(
-			"%.*s is published by session %s, whose upstream %s leads back to this "
-			"exit node: a request that had been here %d times before was answered 508; "
-			"name the service itself with --upstream%s",
-			STR_ARG(host), service->session->name, service->upstream, NODE_PASSES_MAX,
+		log_warn("session %s publishes %.*s, but its upstream %s leads back to this exit "
+			 "node: refused a request that came back %d times (508); --upstream must "
+			 "name the service itself%s",
+			service->session->name, STR_ARG(host), service->upstream, NODE_PASSES_MAX,
 			more);
 	exchange_fail(ex, ERROR_PAGE_LOOP);
 }

@@ -145,7 +145,7 @@ struct str exchange_host(const struct exchange *ex)
 void exchange_log_fault(const struct exchange *ex, const char *what, int http1_error,
 	struct str field)
 {
-	log_debug("%s %s is refused, because %s%s%.*s", what, ex->id, http1_error_text(http1_error),
+	log_debug("refused %s %s: %s%s%.*s", what, ex->id, http1_error_text(http1_error),
 		field.n ? ": " : "", (int)MIN(field.n, EXCHANGE_FAULT_MAX), field.n ? field.p : "");
 }
 

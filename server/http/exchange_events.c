@@ -63,8 +63,8 @@ void exchange_answer_expired(struct timeout_queue *queue, struct timeout *entry)
 	struct exchange *ex = container_of(entry, struct exchange, timeout);
 	if (ex->user.pooled)
 		service_shard_notice(ex->user.pooled->shard,
-			"took request %s and began no answer within %g s; the exit node waits no "
-			"longer (its --response-head-timeout)",
+			"did not respond to request %s within %g s (--response-head-timeout of the "
+			"exit node)",
 			ex->id, (double)ex->worker->opts->response_head_timeout / CLOCK_S);
 	exchange_fail(ex, ERROR_PAGE_ANSWER_TIMEOUT);
 }

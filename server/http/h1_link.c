@@ -36,7 +36,8 @@ static void refuse_unverified(struct h1_conn *c)
 	char client[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
 	address_format_ip(&c->ex.visitor, client);
 	if (log_limit_pass(&w->http->log_unvouched, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
-		log_warn("client %s is refused: --tls-client-ca wants a certificate, and %s%s",
+		log_warn("refused client %s: --tls-client-ca requires a client certificate, and "
+			 "%s%s",
 			client, *why ? why : "it showed none", more);
 	exchange_fail(&c->ex, ERROR_PAGE_NO_CERTIFICATE);
 }
@@ -46,8 +47,9 @@ static void refuse_stripped(struct h1_conn *c, const struct http1_head *h)
 	struct worker *w = c->worker;
 	char more[LOG_LIMIT_MORE];
 	if (log_limit_pass(&w->http->log_stripped, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
-		log_warn("a client's request for a link came by way of %s %s: the reverse proxy "
-			 "there has to pass WebSockets on; nginx needs \"proxy_http_version 1.1; "
+		log_warn("refused a client's link request that came by way of %s %s: the reverse "
+			 "proxy there must pass WebSockets on; nginx needs \"proxy_http_version "
+			 "1.1; "
 			 "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "
 			 "upgrade;\" in its location for %s (see docs/reverse-proxies.md)%s",
 			c->downstream.peer_text, upgrade_lacks(h), w->opts->control_path, more);

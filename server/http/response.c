@@ -10,11 +10,11 @@
 /* Nothing of this pooled stream can be trusted any more. `field` may be in bytes that go with it. */
 static void garbled(struct exchange *ex, int http1_error, struct str field)
 {
-	exchange_log_fault(ex, "answer to request", http1_error, field);
+	exchange_log_fault(ex, "response to request", http1_error, field);
 	/* Of what is no HTTP at all the client knows more (client/upstream/first_answer). */
 	if (http1_error != HTTP1_E_START_LINE)
 		service_shard_notice(ex->user.pooled->shard,
-			"gave an answer to request %s that is refused, because %s%s%.*s", ex->id,
+			"sent a response to request %s that was refused: %s%s%.*s", ex->id,
 			http1_error_text(http1_error), field.n ? ": " : "",
 			(int)MIN(field.n, EXCHANGE_FAULT_MAX), field.n ? field.p : "");
 	pooled_stream_drop(ex->user.pooled, FRAME_RESET_PROTOCOL);
@@ -281,7 +281,7 @@ bool response_push_end(struct stream_user *u)
 		/* Nothing, or half of what was promised. The former is the client's to see. */
 		if (ex->headed || buf_len(&ex->partial))
 			service_shard_notice(u->pooled->shard,
-				"ended the connection in the middle of its answer to request %s",
+				"closed the connection in the middle of its response to request %s",
 				ex->id);
 		return false;
 	}

@@ -348,12 +348,12 @@ void stream_pool_distrust(struct service_shard *shard)
 	if (atomic_exchange_explicit(&service->strict, true, memory_order_relaxed))
 		return;
 	log_warn("%s: the upstream %s sent bytes that no request asked for: its Content-Length is "
-		 "too short, or it answers HEAD with a body; mend it; until the service is "
+		 "too short, or it answers HEAD with a body; fix it; until the service is "
 		 "published anew, its connections rest for %u ms before another visitor's request "
 		 "goes there",
 		service->place[0] ? service->place : "the catch-all", service->upstream,
 		(unsigned)(POOLED_STREAM_REST_TIME / CLOCK_MS));
 	service_shard_notice(shard,
 		"sent bytes that no request asked for: its Content-Length is too short, or it "
-		"answers HEAD with a body; mend it");
+		"answers HEAD with a body; fix it");
 }

@@ -46,8 +46,8 @@ def test_nginx_keeps_the_upgrade(tunnel, fields, lacks):
     once(log, "the exit node answers 426: a reverse proxy on the way does not pass WebSockets on for "
               "/tunnel", UPGRADE)
     assert "--control-p" not in log and "--max-sessions" not in log and "password" not in log
-    server.log_contains("a client's request for a link came by way of 127.0.0.1 %s: the reverse "
-                        "proxy there has to pass WebSockets on" % lacks)
+    server.log_contains("refused a client's link request that came by way of 127.0.0.1 %s: the "
+                        "reverse proxy there must pass WebSockets on" % lacks)
     once(server.log(), UPGRADE)
     assert b"/tunnel" not in upstream.received()  # it is asked nothing in the exit node's stead
 
@@ -96,8 +96,8 @@ def test_tls_and_none(tunnel):
     plain = tunnel.server()
     once(failing(tunnel, "wss://" + plain.address),
          "it answers in plain HTTP, not TLS: --remote ws://" + plain.address)
-    plain.log_contains("127.0.0.1 speaks TLS to port %d, and this server has no certificate: give it one "
-                       "(--tls-cert, --auto-tls), or come by http:// and ws://" % plain.port)
+    plain.log_contains("refused TLS from 127.0.0.1 on port %d: this server has no certificate; give "
+                       "it one (--tls-cert or --auto-tls), or use http:// and ws://" % plain.port)
     python = tunnel.upstream(tls=cert.server_context())
     once(failing(tunnel, "ws://" + python.address), "does it want wss://?")
 
@@ -305,12 +305,13 @@ def test_a_client_certificate_is_wanted(tunnel):
     wss = "wss://" + server.address
     once(failing(tunnel, wss), "the exit node answers 403: it takes no client without a certificate of its "
          "--tls-client-ca")
-    server.log_contains("client 127.0.0.1 is refused: --tls-client-ca wants a certificate, and it showed none")
+    server.log_contains("refused client 127.0.0.1: --tls-client-ca requires a client certificate, "
+                        "and it showed none")
     again = tunnel.server(*ca.issue("127.0.0.1").options(), "--tls-client-ca=" + ca.cert)
     log = failing(tunnel, "wss://" + again.address, "--tls-client-cert=" + old.cert,
                   "--tls-client-key=" + old.key)
     once(log, "the certificate of --tls-client-cert (laptop) ended on " + day(-2))
-    again.log_contains("wants a certificate, and its certificate ended on " + day(-2))
+    again.log_contains("requires a client certificate, and its certificate ended on " + day(-2))
     once(again.log(), "(it is for laptop)")
 
 
@@ -330,19 +331,21 @@ def test_an_upstream_that_never_answers(tunnel):
     server = tunnel.server("--response-head-timeout=500ms")
     client = tunnel.client(server, upstream)
     assert tunnel.visitor(server).get().status == 504
-    client.log_contains("the exit node says: the upstream %s took request " % upstream.url)
-    once(client.log(), "the upstream ", " and began no answer within 0.5 s; the exit node waits no longer "
-         "(its --response-head-timeout)")
+    client.log_contains("the exit node says: the upstream %s did not respond to request "
+                        % upstream.url)
+    once(client.log(), "the upstream ", " within 0.5 s (--response-head-timeout of the exit node)")
 
 
 @pytest.mark.parametrize("answer, says", [
-    (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "is refused, because "),
-    (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", ": Content-Length"),
+    (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "that was refused: "),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+     "malformed: Content-Length"),
     (b"HTTP/1.1 200 OK\r\nX-Space : a\r\nContent-Length: 0\r\n\r\n", ": X-Space"),
-    (b"HTTP/2.0 200 OK\r\n\r\n", "is refused, because "),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "is refused, because "),
-    (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf", "ended the connection in the middle of its answer"),
-    (b"HTTP/1.1 200 O", "ended the connection in the middle of its answer"),
+    (b"HTTP/2.0 200 OK\r\n\r\n", "that was refused: "),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "that was refused: "),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf",
+     "closed the connection in the middle of its response"),
+    (b"HTTP/1.1 200 O", "closed the connection in the middle of its response"),
 ])
 def test_http_that_is_broken(tunnel, answer, says):
     def script(conn):

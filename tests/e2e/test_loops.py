@@ -30,7 +30,7 @@ def test_upstream_that_leads_back(tunnel, fields):
     lines = passes(server, 4)
     assert sum("status=508" in line for line in lines) == 3
     assert sum("why=loop" in line for line in lines) == 1
-    server.log_contains("loop.test is published by session ")
+    server.log_contains(" publishes loop.test, but its upstream ")
     server.log_contains("leads back to this exit node")
     assert server.log().count("leads back") == 1 and client.alive()
 

@@ -179,7 +179,7 @@ def test_answer_that_grows_too_much(tunnel):
         client = tunnel.client(server, tunnel.upstream(answer), "--upstream-host=i")
         with tunnel.visitor(server) as v:
             assert v.get(host=host, fields=fields).status == 502
-        client.log_contains("that is refused, because the head is too large")
+        client.log_contains("that was refused: the head is too large")
         with tunnel.visitor(server) as v:
             assert v.get(host="a.test", fields=fields).status != 502
         client.stop()

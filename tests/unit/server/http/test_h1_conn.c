@@ -118,7 +118,7 @@ static void answer(struct visitor *v, const char *text)
 	fake_client_answer(v->client, text);
 }
 
-#define GET "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+#define GET  "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 #define NONE "GET / HTTP/1.1\r\nHost: none.test\r\n\r\n"
 
 static void test_kept_alive(void **state)
@@ -365,8 +365,10 @@ static void test_link_refused(void **state)
 		v->scene->options.tls_client_ca = rows[i].ca ? ca : NULL;
 		enter(v, NULL);
 		snprintf(text, sizeof(text),
-			"GET " UPGRADE_PATH " HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Protocol: "
-			UPGRADE_SUBPROTOCOL "\r\n%s\r\n", rows[i].fields);
+			"GET " UPGRADE_PATH
+			" HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Protocol: " UPGRADE_SUBPROTOCOL
+			"\r\n%s\r\n",
+			rows[i].fields);
 		say(v, text);
 		assert_memory_equal(hear(v) + 9, rows[i].status, 3);
 		snprintf(text, sizeof(text), "Proxy-Status: tunnel; details=\"%s\"", rows[i].cause);
