@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "server/base/worker.h"
-#include "server/http/forward.h"
+#include "server/http/forwarded.h"
 #include "server/http/http_worker.h"
 #include "server/http/scheme.h"
 #include "server/http/upstream_head.h"
@@ -74,7 +74,7 @@ void dispatch_request(struct exchange *ex, const struct http1_head *h)
 		redirect(ex, h);
 	else if (w->draining)
 		exchange_fail(ex, ERROR_PAGE_DRAINING);
-	else if (forward_passed(h, w->node->pseudonym) >= NODE_PASSES_MAX)
+	else if (forwarded_passes(h, w->node->pseudonym) >= NODE_PASSES_MAX)
 		end_loop(ex);
 	else if (h->counted && !h->max_forwards)
 		exchange_fail(ex,

@@ -9,6 +9,7 @@
 #include "base/state.h"
 #include "server/base/access_log.h"
 #include "server/base/worker.h"
+#include "server/http/forwarded.h"
 #include "server/http/http_worker.h"
 #include "server/http/scheme.h"
 #include "server/http/upstream_head.h"
@@ -80,7 +81,7 @@ int exchange_begin(struct exchange *ex, const struct http1_head *h)
 	const struct downstream *from = ex->downstream;
 	exchange_set_state(ex, EXCHANGE_ACTIVE);
 	take_facts(ex, h);
-	bool trusted = forward_visitor(h, &from->peer, &w->opts->trusted, &ex->visitor);
+	bool trusted = forwarded_visitor(h, &from->peer, &w->opts->trusted, &ex->visitor);
 	ex->trusted = trusted;
 	ex->secure = scheme_secure(h, trusted, from->tls != NULL);
 	struct str id = trusted ? request_id_given(h) : STR_NULL;

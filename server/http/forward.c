@@ -9,6 +9,7 @@
 
 #include "base/macros.h"
 #include "server/base/pseudonym.h"
+#include "server/http/forwarded.h"
 #include "server/http/rewrite.h"
 
 #define BIT(id) (UINT64_C(1) << (id))
@@ -65,25 +66,6 @@ HOT static uint8_t *put_lines(uint8_t *at, const struct http1_field *f,
 }
 
 /*
- * The twins (X_Forwarded_For) are what a proxy that is trusted let through without seeing it: no proxy
- * writes them, and upstreams that read the environment cannot tell them from the real ones.
- */
-static bool is_twin(const struct http1_field *f)
-{
-	return memchr(f->name.p, '_', f->name.n) != NULL;
-}
-
-struct str forward_claim(const struct http1_head *h, enum http1_id id)
-{
-	if (!(h->seen & BIT(id)))
-		return STR_NULL;
-	for (const struct http1_field *f = h->fields + h->n_fields; f-- > h->fields;)
-		if (f->id == id && !is_twin(f))
-			return f->value;
-	return STR_NULL;
-}
-
-/*
  * The same for a trusted peer, whose Forwarded, X-Real-IP and the like stay, but without twins. These
  * are rare, so lines are looked at one by one.
  */
@@ -91,8 +73,8 @@ static uint8_t *put_lines_trusted(uint8_t *at, const struct http1_field *f,
 	const struct http1_field *end)
 {
 	for (; f < end; f++) {
-		bool drop =
-			f->hop || (OURS >> f->id & 1) || ((FORWARDING >> f->id & 1) && is_twin(f));
+		bool drop = f->hop || (OURS >> f->id & 1) ||
+			    ((FORWARDING >> f->id & 1) && forwarded_is_twin(f));
 		if (!drop)
 			at = put(at, (struct str){f->name.p, (size_t)(f[1].name.p - f->name.p)});
 	}
@@ -139,7 +121,8 @@ static uint8_t *put_chain(uint8_t *at, const struct http1_head *h, const struct 
 	if (f->trusted && (h->seen & BIT(HTTP1_X_FORWARDED_FOR))) {
 		for (size_t i = 0; i < h->n_fields; i++) {
 			const struct http1_field *old = &h->fields[i];
-			if (old->id != HTTP1_X_FORWARDED_FOR || is_twin(old) || old->value.n == 0)
+			if (old->id != HTTP1_X_FORWARDED_FOR || forwarded_is_twin(old) ||
+				old->value.n == 0)
 				continue;
 			at = put(at, old->value);
 			at = put_literal(at, ", ");
@@ -215,7 +198,7 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 
 	struct str asked = STR_NULL;
 	if (f->trusted)
-		asked = forward_claim(h, HTTP1_X_FORWARDED_HOST);
+		asked = forwarded_claim(h, HTTP1_X_FORWARDED_HOST);
 	if (asked.n == 0)
 		asked = h->host_value.n ? host : STR_NULL;
 	at = put_chain(at, h, f);
@@ -233,65 +216,6 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 	*host_at_out = (size_t)(host_at - buf_tail(out));
 	buf_commit(out, (size_t)(at - buf_tail(out)));
 	return 0;
-}
-
-/* Takes the last element off a list; empty ones count, because who left them is not to be guessed. */
-static struct str take_last(struct str *list)
-{
-	const char *comma = memrchr(list->p, ',', list->n);
-	struct str item = *list;
-	if (comma) {
-		item = (struct str){comma + 1, (size_t)(list->p + list->n - comma - 1)};
-		list->n = (size_t)(comma - list->p);
-	} else {
-		list->n = 0;
-	}
-	while (item.n > 0 && (item.p[0] == ' ' || item.p[0] == '\t'))
-		item.p++, item.n--;
-	while (item.n > 0 && (item.p[item.n - 1] == ' ' || item.p[item.n - 1] == '\t'))
-		item.n--;
-	return item;
-}
-
-unsigned forward_passed(const struct http1_head *h, const char *pseudonym)
-{
-	unsigned passed = 0;
-	const struct http1_field *f = http1_find(h, HTTP1_CDN_LOOP);
-	for (; f && f < h->fields + h->n_fields; f++) {
-		struct str list = f->value, id;
-		while (f->id == HTTP1_CDN_LOOP && http1_list_next(&list, &id))
-			passed += id.n >= PSEUDONYM_LEN &&
-				  memcmp(id.p, pseudonym, PSEUDONYM_LEN) == 0;
-	}
-	return passed;
-}
-
-bool forward_visitor(const struct http1_head *h, const struct address *peer,
-	const struct cidr_list *trusted, struct address *visitor_out)
-{
-	*visitor_out = *peer;
-	if (trusted->n == 0 || !cidr_list_has(trusted, peer))
-		return false;
-	if (!(h->seen & BIT(HTTP1_X_FORWARDED_FOR)))
-		return true;
-	unsigned hops = 0;
-	for (const struct http1_field *f = h->fields + h->n_fields; f-- > h->fields;) {
-		if (f->id != HTTP1_X_FORWARDED_FOR || is_twin(f))
-			continue;
-		struct str list = f->value;
-		while (list.n > 0) {
-			struct str item = take_last(&list);
-			struct address a;
-			/* Some balancers write the port too. */
-			if (!address_parse_ip(item, &a) && !address_parse(item, &a))
-				return true;
-			a.port = 0;
-			*visitor_out = a;
-			if (++hops == FORWARD_HOPS_MAX || !cidr_list_has(trusted, &a))
-				return true;
-		}
-	}
-	return true;
 }
 
 /* As the upstream wrote it; answers to what was offered, and 426 (RFC 9110, 15.5.22). */

@@ -1,6 +1,6 @@
 #include "server/http/request_id.h"
 
-#include "server/http/forward.h"
+#include "server/http/forwarded.h"
 
 void request_ids_init(struct request_ids *ids)
 {
@@ -30,7 +30,7 @@ size_t request_id_next(struct request_ids *ids, char id_out[REQUEST_ID_SIZE])
 
 struct str request_id_given(const struct http1_head *h)
 {
-	struct str given = forward_claim(h, HTTP1_X_REQUEST_ID);
+	struct str given = forwarded_claim(h, HTTP1_X_REQUEST_ID);
 	if (given.n >= REQUEST_ID_SIZE)
 		return STR_NULL;
 	for (size_t i = 0; i < given.n; i++)

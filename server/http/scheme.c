@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "server/http/forward.h"
+#include "server/http/forwarded.h"
 #include "wire/url.h"
 
 bool scheme_secure(const struct http1_head *h, bool trusted, bool secure)
 {
-	struct str said = trusted ? forward_claim(h, HTTP1_X_FORWARDED_PROTO) : STR_NULL;
+	struct str said = trusted ? forwarded_claim(h, HTTP1_X_FORWARDED_PROTO) : STR_NULL;
 	/* Of a WebSocket handshake some proxies say ws and wss. */
 	if (str_eq_nocase(said, STR("https")) || str_eq_nocase(said, STR("wss")))
 		return true;
@@ -61,7 +61,7 @@ void scheme_asked(const struct http1_head *h, bool trusted, const struct address
 {
 	*out = (struct scheme_place){.host_n = h->host_n, .port = h->host_port};
 	memcpy(out->host, h->host_name, h->host_n);
-	struct str said = trusted ? forward_claim(h, HTTP1_X_FORWARDED_HOST) : STR_NULL;
+	struct str said = trusted ? forwarded_claim(h, HTTP1_X_FORWARDED_HOST) : STR_NULL;
 	struct scheme_place named;
 	if (said.n && !hostname_with_port(said, named.host, &named.host_n, &named.port))
 		*out = named;

@@ -10,11 +10,11 @@
 
 /*
  * Whether the visitor uses https: what X-Forwarded-Proto says if the peer is `trusted` and the value
- * one that is known, else how he came to us.
+ * is a known one, else whether the connection itself is `secure`.
  */
 bool scheme_secure(const struct http1_head *h, bool trusted, bool secure);
 
-/* What a Host field says of the address that a request came to; its length. */
+/* Writes the address that a request came to as a Host field's value; returns its length. */
 size_t scheme_authority(const struct address *local, bool secure, char out[ADDRESS_TEXT_SIZE]);
 
 /*
@@ -24,7 +24,7 @@ size_t scheme_authority(const struct address *local, bool secure, char out[ADDRE
  */
 bool scheme_misdirected(const struct http1_head *h, struct str sni, bool covered);
 
-/* Where the visitor thinks that he is. */
+/* The host and port that the visitor asked for. */
 struct scheme_place {
 	char host[HOSTNAME_SIZE]; /* canonical, so nothing else can be made of it */
 	size_t host_n;

@@ -1,11 +1,11 @@
 #pragma once
 /*
  * A pooled stream is a stream to a service that carries one request after another (docs/protocol.md, rule
- * 33). Between requests it waits with its service for whoever asks next, or with one visitor.
+ * 33). Between two requests it is idle: it waits for the next request of any visitor, or of one visitor.
  *
- * Bytes that an upstream sends behind an answer's end would pass for the next answer, so who asks next
- * must not get them. They may come late: behind an answer that has no body, because many upstreams send
- * one nevertheless, and from a service that has sent such bytes before. There a pooled stream rests first.
+ * Bytes that an upstream sends behind a response would be taken for the next response, which another visitor
+ * may get. They may come late: behind a response without a body, because many upstreams send one all the
+ * same, and from a service that has sent such bytes before. There a pooled stream rests before it is shared.
  */
 #include "mux/stream.h"
 #include "loop/timeouts.h"
@@ -13,39 +13,39 @@
 #include "server/link/server_link.h"
 
 /*
- * How long more pooled streams than --kept-streams may wait: many answers that end in one turn are followed by
- * as many requests in the next, which should not all dial anew. In µs.
+ * How long more pooled streams than --kept-streams may wait, in µs: many responses that end in one turn are
+ * followed by as many requests in the next, which should not all dial again.
  */
 #define POOLED_STREAM_SURPLUS_TIME (100 * CLOCK_MS)
 
 /*
- * How long a pooled stream rests before another visitor's request may take it: bytes that were not asked for were
- * seen up to 20 ms behind an answer. What a slow link holds back longer, the client notices when the next
- * request comes (FRAME_REUSE). In µs.
+ * How long a pooled stream rests before another visitor's request may take it, in µs: bytes that no request
+ * asked for were seen up to 20 ms behind a response. If a slow link holds them back for longer, the client
+ * notices them when the next request comes (FRAME_REUSE).
  */
 #define POOLED_STREAM_REST_TIME (100 * CLOCK_MS)
 
-/* Whose request a pooled stream carries next; a pooled stream never goes down in this list, but from RESTING. */
+/* Whose request a pooled stream carries next. It only goes down in this list, but for RESTING to SHARED. */
 enum pooled_stream_use {
-	POOLED_STREAM_SHARED, /* anybody's */
-	POOLED_STREAM_RESTING, /* that of the visitor that it served last; behind POOLED_STREAM_REST_TIME, anybody's */
-	POOLED_STREAM_DOUBTFUL, /* that of its visitor, who used it before it had rested: never anybody else's */
-	POOLED_STREAM_OWN, /* that of its visitor, for whom it was logged in, or as the service wants it */
+	POOLED_STREAM_SHARED,  /* any visitor's */
+	POOLED_STREAM_RESTING, /* the last visitor's; after POOLED_STREAM_REST_TIME, any visitor's */
+	POOLED_STREAM_DOUBTFUL, /* its visitor's, who used it before it had rested: never another's */
+	POOLED_STREAM_OWN, /* its visitor's: it carries a login, or the service asks for that */
 };
 
 struct stream_user;
 
-/* What a pooled stream asks of whoever it carries a request for. As stream_ops, where the names are the same. */
+/* What a pooled stream asks of its user, whose request it carries. As stream_ops, where the names agree. */
 struct stream_user_ops {
-	/* Fills in who asks, and where; the pooled stream knows the rest. */
+	/* Fills in the visitor's and the local address, and TLS; the pooled stream fills in the rest. */
 	void (*opening)(struct stream_user *u, struct frame_open *open_out);
 	ssize_t (*pull)(struct stream_user *u, uint8_t *room, size_t max);
 	size_t (*push)(struct stream_user *u, const uint8_t *p, size_t n);
-	/* The upstream's end, in order. False: it comes amiss, and the pooled stream is lost(). */
+	/* The upstream has closed in order. False: too early, and lost() follows. */
 	bool (*push_end)(struct stream_user *u);
 	/*
-	 * The pooled stream is gone before the answer was over. `untouched`: none of the request's bytes were
-	 * written to the upstream's socket. `shard` may be gone as well: it tells the others apart.
+	 * The pooled stream ended before the response did. `untouched`: none of the request's bytes were
+	 * written to the upstream's socket. `shard` may be freed already: it is only to be compared with others.
 	 */
 	void (*lost)(struct stream_user *u, const struct service_shard *shard,
 		enum frame_reset reason, bool untouched);
@@ -54,8 +54,9 @@ struct stream_user_ops {
 /* Embedded in the user. */
 struct stream_user {
 	const struct stream_user_ops *ops;
-	struct pooled_stream *pooled; /* that carries its present request, or NULL */
-	struct pooled_stream *own;    /* that no one else may take, for now or for good, or NULL */
+	struct pooled_stream *pooled; /* carries its present request; NULL: none does */
+	struct pooled_stream
+		*own; /* no other user may take it, for now or at all; NULL: there is none */
 };
 
 struct pooled_stream {
@@ -74,20 +75,20 @@ struct pooled_stream {
 };
 
 /*
- * A pooled stream for a request: its own, one that waits, else a new stream. `alone` is for a request that asks
- * for another protocol: its pooled stream carries nothing else, because half-close has another meaning there. NULL
- * when the session takes no more streams, or memory is out.
+ * A pooled stream for a request: the user's own, else an idle one, else a new one. `alone` is for a request that
+ * asks for another protocol: its stream carries nothing else, because half-close has another meaning there. NULL:
+ * the session takes no more streams, or memory is out.
  */
 struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct stream_user *u,
 	bool alone);
 
 /*
- * The exchange is over and the pooled stream clean: it waits for the next, shortly if enough others do, for whom
- * `use` says at the least.
+ * The exchange is over and nothing is left on the stream: it is kept for a next request, for less long if enough
+ * others are. `use` is whose request that may be; the stream's past may narrow it.
  */
 void pooled_stream_keep(struct pooled_stream *pooled, enum pooled_stream_use use);
 
-/* Its visitor goes: what is his alone ends, what rests does so for the next. Accepts NULL. */
+/* Its visitor's connection ends: a stream that is that visitor's alone ends, too; one that rests is shared after it. Accepts NULL. */
 void pooled_stream_disown(struct pooled_stream *pooled);
 
 /* The stream ends here and now; the user, if any, hears nothing. Accepts NULL; returns NULL. */

@@ -1,5 +1,6 @@
 /* What the next hop gets to see of a head: byte for byte, for each rule that takes out or adds. */
 #include "server/http/forward.h"
+#include "server/http/forwarded.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -219,7 +220,7 @@ static void test_passed(void **state)
 		struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
 		snprintf(text, sizeof(text), GET "%s\r\n", rows[i].fields);
 		parse(&h, text);
-		if (forward_passed(&h, TUNNEL) != rows[i].passed)
+		if (forwarded_passes(&h, TUNNEL) != rows[i].passed)
 			fail_msg("%s", rows[i].fields);
 	}
 }
@@ -293,7 +294,7 @@ static void test_visitors(void **state)
 		struct address peer, visitor;
 		parse(&h, text);
 		assert_true(address_parse(str_from(visitors[i].peer), &peer));
-		assert_int_equal(forward_visitor(&h, &peer, &trusted, &visitor),
+		assert_int_equal(forwarded_visitor(&h, &peer, &trusted, &visitor),
 			visitors[i].trusted);
 		address_format(&visitor, got);
 		assert_string_equal(got, visitors[i].want);
@@ -308,7 +309,7 @@ static void test_endless_chain(void **state)
 	struct error err;
 	assert_int_equal(cidr_list_add(&trusted, STR("10.0.0.0/8"), &err), 0);
 	char text[4096] = GET "X-Forwarded-For: 1.2.3.4";
-	for (int i = 0; i < FORWARD_HOPS_MAX; i++)
+	for (int i = 0; i < FORWARDED_HOPS_MAX; i++)
 		strcat(text, ",10.9.9.9");
 	strcat(text, "\r\n\r\n");
 	struct http1_head h = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT);
@@ -316,7 +317,7 @@ static void test_endless_chain(void **state)
 	parse(&h, text);
 	assert_true(address_parse(STR("10.0.0.1:1"), &peer));
 	assert_true(address_parse_ip(STR("10.9.9.9"), &want));
-	forward_visitor(&h, &peer, &trusted, &visitor);
+	forwarded_visitor(&h, &peer, &trusted, &visitor);
 	assert_true(address_same_ip(&visitor, &want));
 	cidr_list_deinit(&trusted);
 }
