@@ -1,8 +1,8 @@
 #pragma once
 /*
- * The upstream of a `file://` service, within this process: it takes one end of a pair of sockets where another
- * upstream would take a connection, and speaks HTTP/1.1 there. So an upstream connection relays to a folder as to anything else,
- * and back-pressure, half-close and resets are the sockets'.
+ * The upstream of a `file://` service, within this process: it speaks HTTP/1.1 on one end of a pair of sockets,
+ * and an upstream_conn relays to the other end as to any upstream. So back-pressure, half-close and resets are
+ * those of sockets.
  *
  * A connection that sends holds no bytes of its file: what the socket did not take is read again when it
  * takes more, from the page cache then.

@@ -121,6 +121,7 @@ static void test_answers(void **state)
 			(a.left && a.offset != rows[i].offset))
 			fail_msg("row %zu: %.*s", i, (int)buf_len(&a.text),
 				(const char *)buf_head(&a.text));
+		assert_int_equal(says(&a, "Content-Length: "), rows[i].status != 304);
 		assert_int_equal(a.close, strstr(rows[i].request, "close") != NULL);
 		assert_int_equal(says(&a, "Connection: close"), a.close);
 		assert_true(says(&a, "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"));

@@ -269,6 +269,7 @@ static void test_range_of_an_older_version(void **state)
 	refuse(&s, 2, CONTROL_REASON_TAKEN);
 	grant_ports(&s, 3, 0);
 	assert_int_equal(range->state, PUBLICATION_REFUSED);
+	assert_string_equal(range->answer, "no"); /* and not the last port's address */
 	publications_retry(&s.publications, CLOCK_S);
 	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 3);

@@ -69,7 +69,7 @@ static void test_all_lost(void **state)
 	end(&s);
 }
 
-/* An exit node that is away sees one knocking, not three. */
+/* An exit node that is away sees one link dial, not three. */
 static void test_one_dials(void **state)
 {
 	struct scene s;

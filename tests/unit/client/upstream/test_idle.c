@@ -13,6 +13,7 @@
 struct connection {
 	struct timeout timeout;
 	uint64_t moved, expired; /* µs; 0: not yet */
+	unsigned moves, looks;   /* it moves before each of so many looks */
 };
 
 static struct loop *loop;
@@ -20,7 +21,13 @@ static struct idle idle;
 
 static uint64_t on_moved(struct timeout *entry)
 {
-	return container_of(entry, struct connection, timeout)->moved;
+	struct connection *c = container_of(entry, struct connection, timeout);
+	c->looks++;
+	if (c->moves) {
+		c->moves--;
+		c->moved = loop_now(loop);
+	}
+	return c->moved;
 }
 
 static void on_expired(struct timeout *entry)
@@ -62,14 +69,16 @@ static void on_tick(struct loop_timer *timer)
 	loop_timer_set(timer, loop_now(timer->loop) + CLOCK_MS);
 }
 
-static void run_until(uint64_t moment)
+static void run_until_expired(const struct connection *c)
 {
 	struct loop_timer tick;
+	uint64_t end = clock_now() + 10 * CLOCK_S;
 	loop_timer_init(&tick, loop, on_tick);
 	on_tick(&tick);
-	while (clock_now() < moment)
+	while (!c->expired && clock_now() < end)
 		loop_turn(loop);
 	loop_timer_cancel(&tick);
+	assert_true(c->expired != 0);
 }
 
 #define TIME (80 * CLOCK_MS)
@@ -78,10 +87,9 @@ static void test_silent(void **state)
 {
 	struct connection c;
 	watch(&c, TIME);
-	run_until(c.moved + TIME - TIME / IDLE_LOOKS);
-	assert_int_equal(c.expired, 0);
-	run_until(c.moved + 4 * TIME);
+	run_until_expired(&c);
 	assert_true(c.expired >= c.moved + TIME);
+	assert_false(timeout_running(&c.timeout));
 }
 
 /* One that moves is left alone, and found a time after it stopped. */
@@ -89,22 +97,21 @@ static void test_moves(void **state)
 {
 	struct connection c;
 	watch(&c, TIME);
-	for (int i = 0; i < 4; i++) {
-		run_until(c.moved + TIME / 2);
-		c.moved = loop_now(loop);
-	}
-	assert_int_equal(c.expired, 0);
-	run_until(c.moved + 4 * TIME);
+	c.moves = 2 * IDLE_LOOKS;
+	run_until_expired(&c);
+	assert_int_equal(c.moves, 0);
 	assert_true(c.expired >= c.moved + TIME);
 }
 
 static void test_cancelled(void **state)
 {
-	struct connection c;
+	struct connection c, other;
 	watch(&c, TIME);
+	watch(&other, TIME);
 	timeout_cancel(&c.timeout);
-	run_until(c.moved + 2 * TIME);
+	run_until_expired(&other);
 	assert_int_equal(c.expired, 0);
+	assert_int_equal(c.looks, 0);
 }
 
 /* Those with one time have one queue; a queue of a configuration before goes when nobody is in it. */

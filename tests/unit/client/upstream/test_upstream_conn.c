@@ -213,7 +213,7 @@ static void expect(struct scene *s, int fd, const void *bytes, size_t n)
 
 static void test_unix(void **state)
 {
-	char dir[] = "/tmp/test_outlets.XXXXXX", upstream[64];
+	char dir[] = "/tmp/test_upstream.XXXXXX", upstream[64];
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	assert_non_null(mkdtemp(dir));
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s/socket", dir);
@@ -282,7 +282,7 @@ static void test_https(void **state)
 	static const struct {
 		bool insecure, speaks_tls, passes;
 	} rows[] = {{true, true, true}, {false, true, false}, {true, false, false}};
-	char dir[] = "/tmp/test_outlets.XXXXXX", *cert, *key;
+	char dir[] = "/tmp/test_upstream.XXXXXX", *cert, *key;
 	struct error err;
 	assert_non_null(mkdtemp(dir));
 	if (tls_auto_certificate(dir, &cert, &key, &err))
