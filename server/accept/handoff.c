@@ -6,17 +6,15 @@
 
 #include "base/log.h"
 #include "net/socket.h"
-#include "server/tcp/tcp_conn.h"
+#include "server/accept/destination.h"
 #include "server/accept/preread.h"
-#include "server/http/h1_conn.h"
 #include "server/base/worker.h"
 #include "server/link/session_shard.h"
 
 struct handoff {
 	struct mail mail;
 	struct worker *worker;
-	struct session_shard
-		*expected_by; /* or NULL; its session ends in a broadcast behind this */
+	struct session_shard *expected_by; /* NULL: none; its session outlives this mail */
 	int fd;
 	struct address peer;
 	struct listener_config listener;
@@ -35,10 +33,8 @@ static void handoff_take(const struct listener_config *d, struct worker *w, int 
 	}
 	struct accepted_conn a = {.detached = DETACHED_CONN_OF(fd), .listener = *d, .peer = *peer};
 	socket_local(fd, &a.local);
-	if (*d->place)
-		tcp_conn_enter(w, &a, NULL);
-	else
-		h1_conn_enter(w, &a);
+	struct destination to = destination_plain(w, d);
+	destination_enter(&to, w, &a);
 }
 
 static void handoff_deliver(struct mail *mail)

@@ -9,11 +9,8 @@
 #include "base/state.h"
 #include "net/socket.h"
 #include "tls/tls.h"
-#include "server/tcp/tcp_conn.h"
-#include "server/http/h1_conn.h"
+#include "server/accept/destination.h"
 #include "server/base/worker.h"
-#include "server/route/balance.h"
-#include "wire/alpn.h"
 
 /* Fatal alerts (RFC 8446, 6.2): unrecognized_name, for TLS that nobody here takes, and decode_error. */
 static const uint8_t not_here[] = {21, 3, 3, 0, 2, 2, 112};
@@ -38,21 +35,11 @@ static const struct cidr_list *preread_balancers(const struct worker *w,
 	return d->control ? &w->opts->proxied_control : &w->opts->proxied;
 }
 
-/* What of a connection has to be known before it can be given to somebody. */
-static enum sniff_look preread_look(const struct worker *w, const struct listener_config *d)
-{
-	/* TLS or not was decided when the port was asked for. */
-	if (*d->place)
-		return d->tls ? SNIFF_LOOK_KIND : SNIFF_LOOK_NOT;
-	if (w->routing->n_named && d->visits)
-		return SNIFF_LOOK_NAME;
-	return w->tls ? SNIFF_LOOK_KIND : SNIFF_LOOK_NOT;
-}
-
 bool preread_due(const struct worker *w, const struct listener_config *d,
 	const struct address *peer)
 {
-	return preread_look(w, d) != SNIFF_LOOK_NOT || cidr_list_has(preread_balancers(w, d), peer);
+	return destination_look(w, d) != SNIFF_LOOK_NOT ||
+	       cidr_list_has(preread_balancers(w, d), peer);
 }
 
 static void preread_reap(struct loop_task *task)
@@ -107,12 +94,12 @@ static void preread_evicted(struct charge *c)
 	preread_close(p);
 }
 
-/* ---- To whom it goes ---- */
+/* ---- Where it goes ---- */
 
-static void preread_become(struct preread *p, bool named, const char *name)
+static void preread_leave(struct preread *p, const struct destination *to)
 {
 	struct worker *w = p->worker;
-	struct accepted_conn e = {
+	struct accepted_conn a = {
 		.listener = p->listener,
 		.peer = p->sniff.peer,
 		.local = p->sniff.local,
@@ -120,15 +107,10 @@ static void preread_become(struct preread *p, bool named, const char *name)
 		.early = p->in,
 	};
 	p->in = BUF_NULL;
-	e.detached = conn_detach(&p->conn);
-	/* Whoever takes it counts it anew, under the visitor's own address. */
+	a.detached = conn_detach(&p->conn);
+	/* Its front counts it anew, under the visitor's own address. */
 	preread_end(p);
-	if (named)
-		tcp_conn_enter(w, &e, name);
-	else if (*p->listener.place)
-		tcp_conn_enter(w, &e, NULL);
-	else
-		h1_conn_enter(w, &e);
+	destination_enter(to, w, &a);
 }
 
 /* `service` is whose TLS it is to be, as far as is known; NULL: the HTTP front's. */
@@ -149,34 +131,22 @@ static void preread_secure(struct preread *p, const struct service *service)
 	preread_charge(p);
 }
 
-/* The TCP service that has this name, or the port that was connected to; NULL: none, it is HTTP's. */
-static const struct service *preread_service(const struct preread *p, struct str name)
+static void preread_go(struct preread *p, struct destination to)
 {
-	const struct worker *w = p->worker;
-	bool port = *p->listener.place;
-	if (!port && !w->routing->n_named)
-		return NULL;
-	const struct service *service =
-		route_service(port ? &w->routing->ports : &w->routing->names,
-			port ? str_from(p->listener.place) : name, loop_now(w->loop));
-	return service && service->kind == CONTROL_TCP ? service : NULL;
-}
-
-/* TLS for a name: a service's that takes it as it is, one that wants it ended here, or the front's. */
-static void preread_route(struct preread *p, const struct client_hello *hello)
-{
-	struct worker *w = p->worker;
-	const struct service *service = preread_service(p, str_from(hello->sni));
-	bool passes = service && service->tls == CONTROL_TLS_PASS;
-	/* Names in our own certificates are ours, whatever wildcard was granted before (rule 30). */
-	if (passes && !(w->tls && tls_server_covers(w->tls, str_from(hello->sni)))) {
-		preread_become(p, true, hello->sni);
-	} else if (w->tls) {
-		preread_secure(p, passes ? NULL : service);
-	} else {
-		conn_write(&p->conn, not_here, sizeof(not_here));
-		preread_refuse(p, "TLS for a name that no client publishes, and the server has no "
-				  "certificate");
+	switch (to.kind) {
+	case DESTINATION_HTTP:
+	case DESTINATION_PORT:
+	case DESTINATION_NAME:
+		preread_leave(p, &to);
+		break;
+	case DESTINATION_TLS:
+		preread_secure(p, to.service);
+		break;
+	case DESTINATION_NONE:
+		if (p->state == PREREAD_ARRIVING)
+			conn_write(&p->conn, not_here, sizeof(not_here));
+		preread_refuse(p, to.why);
+		break;
 	}
 }
 
@@ -215,13 +185,10 @@ static void preread_check(struct preread *p)
 	case SNIFF_MORE:
 		break;
 	case SNIFF_PLAIN:
-		if (p->listener.tls)
-			preread_secure(p, preread_service(p, STR_NULL));
-		else
-			preread_become(p, false, NULL);
+		preread_go(p, destination_plain(p->worker, &p->listener));
 		break;
 	case SNIFF_TLS:
-		preread_route(p, &hello);
+		preread_go(p, destination_hello(p->worker, &p->listener, hello.sni));
 		break;
 	case SNIFF_E_HEADER:
 		preread_refuse(p, "no PROXY header, which its address must send");
@@ -262,41 +229,15 @@ static void preread_read(struct preread *p)
 	}
 }
 
-/*
- * Whether whoever gets the connection speaks what was agreed: services may have come and gone during the
- * handshake.
- */
-static bool preread_agrees(const struct preread *p, const struct service *service)
-{
-	struct str agreed = tls_alpn(p->conn.tls);
-	if (!agreed.n || (service && !service->alpn))
-		return true;
-	if (service)
-		return alpn_find(service_alpn(service), agreed) >= 0;
-	/* Whoever had the port may come back to it. */
-	return *p->listener.place || str_eq(agreed, STR("http/1.1"));
-}
-
 static void preread_secured(struct preread *p)
 {
 	struct tls *tls = p->conn.tls;
-	if (conn_established(&p->conn)) {
-		/* The name may lead to a service that wants its TLS ended here. */
-		char name[HOSTNAME_SIZE] = "";
-		size_t n = 0;
-		const struct service *service = NULL;
-		if (*p->listener.place || hostname_canonical(tls_sni(tls), name, &n) == 0)
-			service = preread_service(p, (struct str){name, n});
-		if (service && service->tls != CONTROL_TLS_TERMINATE)
-			service = NULL;
-		if (preread_agrees(p, service))
-			preread_become(p, service && !*p->listener.place, name);
-		else
-			preread_refuse(p, "the service changed during the TLS handshake");
-	} else if (p->conn.error) {
+	if (conn_established(&p->conn))
+		preread_go(p,
+			destination_secured(p->worker, &p->listener, tls_sni(tls), tls_alpn(tls)));
+	else if (p->conn.error)
 		preread_refuse(p,
 			*tls_complaint(tls) ? tls_complaint(tls) : strerror(p->conn.error));
-	}
 }
 
 static void preread_work(struct loop_task *task)
@@ -359,7 +300,7 @@ void preread_accept(struct worker *w, int fd, const struct address *peer,
 	list_append(&w->accept->prereads, &p->link);
 	struct address local = {0};
 	socket_local(fd, &local);
-	sniff_init(&p->sniff, peer, &local, preread_balancers(w, d), preread_look(w, d));
+	sniff_init(&p->sniff, peer, &local, preread_balancers(w, d), destination_look(w, d));
 	/* Browsers connect before they have anything to ask. */
 	p->quiet = !header && !d->tls;
 	timeout_start(header     ? &w->accept->header

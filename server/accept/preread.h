@@ -1,9 +1,9 @@
 #pragma once
 /*
- * A connection of which it is not known yet whose it is: the balancer's header, TLS and its name come
- * first. Then it becomes a visitor's or a caller's, with the bytes that were read.
+ * A connection whose protocol is not known yet: a balancer's header, TLS and its name are read first. Then
+ * it goes to its front (server/accept/destination.h), with the bytes that were read.
  *
- *	ARRIVING [-> SECURING] -> gone
+ *	ARRIVING [-> SECURING] -> GONE
  */
 #include "base/log_limit.h"
 #include "net/conn.h"
@@ -38,15 +38,16 @@ struct preread {
 	bool counted; /* in the limits, under its peer's address */
 	struct listener_config listener;
 	struct sniff sniff;
-	struct address peer; /* of the socket, or whom a header named */
+	struct address peer; /* the socket's, or the one that a header named */
 	struct buf in;
 	struct charge charge;
 };
 
-/* Whether the first bytes of what comes by this listener have to be looked at. */
+/* Whether the first bytes of a connection have to be read, from this peer by this listener. */
 bool preread_due(const struct worker *w, const struct listener_config *d,
 	const struct address *peer);
 
+/* Takes over the socket. */
 void preread_accept(struct worker *w, int fd, const struct address *peer,
 	const struct listener_config *d);
 void preread_close(struct preread *p);
