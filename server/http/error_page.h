@@ -94,9 +94,9 @@ struct error_page {
 /* A page with only the cause set. */
 struct error_page error_page_for(enum error_page_cause cause);
 /* For an HTTP1_E_* of a response: the visitor is told no more than that it is not clean HTTP. */
-struct error_page error_page_for_answer(int http1_error);
+struct error_page error_page_for_answer(int code);
 /* For an HTTP1_E_* of a request; sets `close` and `allow` too. */
-struct error_page error_page_for_http1(int http1_error);
+struct error_page error_page_for_http1(int code);
 
 /* What a stream's reset means before the response's head came. */
 enum error_page_cause error_page_cause_of_reset(enum frame_reset reason);
