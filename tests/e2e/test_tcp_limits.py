@@ -181,7 +181,7 @@ def test_places_go_to_who_waits_longest(tunnel, links):
     for i in range(4):
         waiting.append(service.call("127.0.0.%d" % (i + 2)))
         # Accepted in this order: one worker passes them on in order, several need not.
-        quiet_for(0.1, lambda: service.seen() > 3, "a fourth connection at the upstream")
+        quiet_for(0.4, lambda: service.seen() > 3, "a fourth connection at the upstream")
     # One that gives up takes nobody's place.
     waiting.pop(1).reset()
     for i, caller in enumerate(inside):

@@ -179,8 +179,8 @@ def test_open_client_at_a_server_with_a_token(tunnel):
 def test_client_with_a_token_at_an_open_server(tunnel):
     server = tunnel.server("--no-token", "--reconnect-grace=0s", token=None)
     client = tunnel.client(server, tunnel.upstream(), wait=False)
-    server.log_contains("the token is not one of this server's, which runs with --no-token: run the client so, too, "
-                        "or both with a token")
+    server.log_contains("the token is not one of this server's; this server runs with --no-token: "
+                        "run the client with --no-token, or both with a token")
     assert tunnel.visitor(server).get().status == 503
     client.expected_status.add(3)
 
