@@ -1,12 +1,11 @@
 #pragma once
 /*
- * The first bytes of a connection, before it is known whose it is: the PROXY header of a balancer in
- * front of us, where one is due; then whether TLS or plain text follows; then the name that the TLS is
- * for, where that decides who gets it. No socket and no clock: embedded in whoever accepts.
+ * Reads the first bytes of a connection: the PROXY header of a balancer in front of the server, where one is
+ * due; then whether TLS or plain text follows; then the server name of the TLS, where that decides which service
+ * gets the connection. It knows no socket and no clock.
  *
- * Who must send a header is known by its address, never guessed (rule 39): from those it is read once
- * and before all else; from anyone else such bytes are data, because whoever may write one decides who
- * he is to be.
+ * Which peers send a header is known by their addresses, never guessed (rule 39). From these it is read once,
+ * before anything else. From any other peer such bytes are data, because a header says who its sender is.
  */
 #include "base/clock.h"
 #include "wire/cidr.h"

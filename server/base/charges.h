@@ -6,8 +6,8 @@
  *
  * When it has more, or the budget is out and no session holds as much, connections are closed one by one:
  * of the address that holds most (by its network, address_network(); to the next power of two), those
- * first that have no request under way, and of these the one that has moved nothing for longest. So a
- * stranger who fills the memory loses his own.
+ * without a request in progress first, and of these the one that has moved nothing for longest. So a stranger
+ * that fills the memory loses its own connections.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 
 struct charge_host;
 
-/* Embedded by who holds the memory. */
+/* Embedded in what holds the memory. */
 struct charge {
 	struct list link; /* charge_host::idle or ::busy; while `bytes` is not 0 */
 	struct charge_host *host;

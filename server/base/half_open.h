@@ -1,12 +1,12 @@
 #pragma once
 /*
  * Half-open links of the whole process: those whose peer has not proved its key. There are at most
- * --max-handshakes, and a peer that asks for a link and then says nothing keeps its place for
- * LINK_HANDSHAKE_TIME. If newcomers were refused meanwhile, nine addresses would keep all clients out.
+ * --max-handshakes, and a peer that asks for a link and then sends nothing keeps its place for
+ * LINK_HANDSHAKE_TIME. If new links were refused meanwhile, nine addresses could keep all clients out.
  *
- * So a newcomer gets in, and the oldest half-open link of the address that has most of them ends. Addresses
- * count by their network (address_network()). Those from which a key was proved lately are known: only they
- * may use the reserve, and no stranger takes a place of theirs.
+ * So a new link gets a place, and the oldest half-open link of the address that has most of them ends.
+ * Addresses count by their network (address_network()). An address from which a key was proved lately is
+ * known: only known addresses may use the reserve, and no stranger takes a place of theirs.
  *
  * One lock, taken when a handshake begins and when it ends. Every function may be called from any thread.
  */
@@ -36,7 +36,7 @@ struct half_open_host;
 
 enum half_open_state { HALF_OPEN_COMING, HALF_OPEN_HELD, HALF_OPEN_EVICTED };
 
-/* A place; owned by whoever has the connection. */
+/* A place; owned by the link, or by the mail that brings its connection. */
 struct half_open_slot {
 	enum half_open_state state;
 	struct half_open_host *host;

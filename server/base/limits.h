@@ -1,7 +1,8 @@
 #pragma once
 /*
- * What strangers hold in the whole process, whichever worker serves it: in all, and for each address
- * (server/base/address_count.h). Limits would otherwise be as many times what was said as there are workers.
+ * Counts, for the whole process, of what strangers hold: in all, and for each address
+ * (server/base/address_count.h). Were they counted by each worker, a limit would be multiplied by the number of
+ * workers.
  *
  * One lock for all of it, taken when something begins and when it ends and never between: some 50 ns
  * beside the accept() or the handshake that it counts. Every function may be called from any thread.
@@ -36,7 +37,7 @@ void limits_deinit(struct limits *l); /* no other thread knows it any more */
 int limits_acquire(struct limits *l, enum limits_kind kind, const struct address *peer,
 	unsigned limit_total, unsigned limit_per_address);
 
-/* One less, that entered with the same peer. */
+/* One less, that was acquired with the same peer. */
 void limits_release(struct limits *l, enum limits_kind kind, const struct address *peer);
 
 /* How many there were a moment ago. */

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * The exit node as its threads share it: what does not change while they run, and what is counted for
- * the whole process. Worker 0 runs on the main thread, which is the registrar's too: there it is decided
- * who the sessions are and what they publish.
+ * What all threads of the exit node share: what does not change while they run, and what is counted for the
+ * whole process. The main thread runs worker 0 and the registrar, which decides about sessions and what they
+ * publish.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,7 +31,7 @@ struct node {
 	const char *public_name; /* "host:port" for people: where clients connect to */
 	const char
 		*public_scheme; /* "https" or "http" of --advertise; NULL: as it is answered here */
-	bool public_sure;       /* somebody said so (--advertise); else a client knows better */
+	bool public_sure;       /* --advertise said so; else a client knows better */
 	uint16_t visitors_port; /* the HTTP front's, where clients have another; 0: they do not */
 	uint8_t instance[CONTROL_INSTANCE];
 	char pseudonym[PSEUDONYM_LEN + 1];

@@ -1,6 +1,7 @@
 #pragma once
 /*
- * A visitor's connection to a TCP service: finds a link of its service, and is nothing but a relay then.
+ * A visitor's connection to a TCP service. It finds a link of its service; from then on it is a relay between
+ * the visitor's socket and a stream.
  *
  *	ARRIVING -> [WAITING ->] [MOVING ->] OPEN -> CLOSED
  */
@@ -16,8 +17,8 @@ struct tcp_worker {
 };
 
 enum tcp_conn_state {
-	TCP_CONN_ARRIVING, /* not yet on its way */
-	TCP_CONN_WAITING,  /* for a session that was lost just now */
+	TCP_CONN_ARRIVING, /* just accepted, or just come from another worker */
+	TCP_CONN_WAITING,  /* for a session that was lost a moment ago */
 	TCP_CONN_MOVING,   /* on its way to the worker that has a link for it */
 	TCP_CONN_OPEN,
 	TCP_CONN_CLOSED,
@@ -46,8 +47,8 @@ struct tcp_conn {
 };
 
 /*
- * Takes over what `e` owns: for the service of the listener's port, or of this name (canonical; NULL: of the
- * port).
+ * Takes over what `a` owns: a connection to the service of this name (canonical), or, when it is NULL, of the
+ * listener's port.
  */
 void tcp_conn_enter(struct worker *w, struct accepted_conn *a, const char *name);
 

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Who sends datagrams to which of a worker's UDP ports: found by port and addresses, and for each
- * visitor's address in the order in which they have to go. Visitors' addresses count by their network there
+ * The flows through a worker's UDP ports: found by port and addresses, and kept for each visitor's address in
+ * the order in which they are ended to make room. Addresses count by their network there
  * (address_network()).
  */
 #include "base/list.h"
@@ -11,7 +11,7 @@
 
 struct flow_table_host;
 
-/* Embedded in whoever is in the table. */
+/* Embedded in a flow. */
 struct flow_table_entry {
 	const void *port; /* told apart by address */
 	struct address peer, local;
@@ -29,8 +29,8 @@ void flow_table_init(struct flow_table *r);
 void flow_table_deinit(struct flow_table *r); /* it is empty */
 
 /*
- * The one who sends from `peer` to the address `local` of a port, or NULL. Who asks two addresses is two:
- * each is answered from where it was asked.
+ * The flow from `peer` to the address `local` of a port, or NULL. A visitor that asks two of our addresses has
+ * two flows: each is answered from the address that was asked.
  */
 struct flow_table_entry *flow_table_find(const struct flow_table *r, const void *port,
 	const struct address *peer, const struct address *local);
@@ -41,13 +41,13 @@ struct flow_table_entry *flow_table_find(const struct flow_table *r, const void 
  */
 #define FLOW_TABLE_UNANSWERED_SHARE 2
 
-/* Its port and addresses are set, and nobody else in the table has them. 0 or -ENOMEM. */
+/* Its port and addresses are set, and no other flow has them. 0 or -ENOMEM. */
 int flow_table_add(struct flow_table *r, struct flow_table_entry *e, uint64_t now);
 void flow_table_remove(struct flow_table *r, struct flow_table_entry *e);
 
 void flow_table_heard(struct flow_table_entry *e);
 void flow_table_answered(struct flow_table_entry *e);
 
-/* The one of this visitor's address that has to go for another (flow_queue_victim()); NULL: it has none. */
+/* The flow of this visitor's address that is ended for another (flow_queue_victim()); NULL: there is none. */
 struct flow_table_entry *flow_table_victim(const struct flow_table *r, const struct address *peer,
 	uint64_t now);

@@ -1,9 +1,9 @@
 #pragma once
 /*
- * The UDP front: a visitor who sends datagrams to a UDP port is a flow, a stream of kind udp to a client
- * (docs/protocol.md, rule 18), from the first one until none came from either side for --udp-idle. Flows
- * are limited a session, and a visitor's address once the session has half of its own; which of too many
- * goes, net/flow_queue says.
+ * The datagrams between one visitor and one UDP port are a flow: a stream of kind udp to a client
+ * (docs/protocol.md, rule 18), from the first datagram until neither side has sent one for --udp-idle. The
+ * flows of a session are limited, and those of a visitor's address once the session has half of its own.
+ * net/flow_queue chooses which flow ends when there are too many.
  */
 #include "net/flow.h"
 #include "loop/timeouts.h"
