@@ -66,7 +66,7 @@ static int make_dirs(char *dir)
 		if (r == -EROFS || r == -EACCES)
 			denied = r;
 		else if (r && r != -EEXIST)
-			return r;
+			return r == -ENOENT && denied ? denied : r;
 	}
 	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
 		return 0;

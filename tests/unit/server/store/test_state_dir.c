@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -24,9 +25,9 @@ static char root[] = "/tmp/tunnel-state-XXXXXX";
 
 static const char *in_root(const char *rest)
 {
-	static char paths[4][PATHS];
+	static char paths[16][PATHS];
 	static unsigned next;
-	char *path = paths[next++ % 4];
+	char *path = paths[next++ % 16];
 	snprintf(path, PATHS, "%s%s", root, rest);
 	return path;
 }
@@ -278,9 +279,133 @@ static void test_together(void **state)
 	state_dir_deinit(&s);
 }
 
+/* As somebody who may not do everything; false: this is one already who may not become another. */
+static bool as_nobody(bool now)
+{
+	return geteuid() != 0 && now ? false : seteuid(now ? 65534 : 0) == 0;
+}
+
+/* Nothing is made, and what could be made is no fault. */
+static void test_inspect(void **state)
+{
+	struct error err;
+	const char *dir = in_root("/inspected");
+	assert_int_equal(state_dir_inspect(in_root("/not-yet/there"), &err), 0);
+	write_text(in_root("/a-file"), "", 0600);
+	assert_int_equal(state_dir_inspect(in_root("/a-file"), &err), -ENOTDIR);
+	assert_non_null(strstr(err.text, "/a-file cannot be opened"));
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(state_dir_inspect(dir, &err), 0);
+	assert_int_equal(files_in(dir), 0);
+	write_text(in_root("/inspected/salt"), "0123456789abcdef0123456789abcdef\n", 0600);
+	write_text(in_root("/inspected/token"), "a-token-of-ones-own\n", 0644);
+	assert_int_equal(state_dir_inspect(dir, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "/inspected/token holds a secret"));
+	chmod(in_root("/inspected/token"), 0600);
+	assert_int_equal(state_dir_inspect(dir, &err), 0);
+	write_text(in_root("/inspected/salt"), "", 0600);
+	assert_int_equal(state_dir_inspect(dir, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "/inspected/salt is damaged"));
+	unlink(in_root("/inspected/salt"));
+	unlink(in_root("/inspected/token"));
+	chmod(dir, 0755);
+	if (!as_nobody(true))
+		return;
+	int r = state_dir_inspect(dir, &err);
+	as_nobody(false);
+	assert_int_equal(r, -EACCES);
+	assert_non_null(strstr(err.text, "/inspected/salt cannot be made"));
+}
+
+/* The cause is named, and not what came of it: that the parent is missing. */
+static void test_who_may_not_make_it(void **state)
+{
+	struct state_dir s;
+	struct error err;
+	assert_int_equal(mkdir(in_root("/mine"), 0755), 0);
+	assert_int_equal(mkdir(in_root("/everyones"), 0755), 0);
+	chmod(in_root("/everyones"), 0777);
+	if (!as_nobody(true))
+		return;
+	const char *dirs[] = {"/mine/a", "/mine/a/b", "/mine/a/b/c", "/everyones/a/b"};
+	int results[ARRAY_LEN(dirs)];
+	char sentences[ARRAY_LEN(dirs)][sizeof(err.text)];
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		results[i] = state_dir_open(&s, in_root(dirs[i]), true, &err);
+		strcpy(sentences[i], results[i] ? err.text : "");
+		state_dir_deinit(&s);
+	}
+	as_nobody(false);
+	for (size_t i = 0; i < 3; i++) {
+		if (results[i] != -EACCES)
+			fail_msg("%s: %d: %s", dirs[i], results[i], sentences[i]);
+		assert_non_null(strstr(sentences[i], "cannot be made"));
+	}
+	assert_int_equal(results[3], 0);
+	/* Below a file there is no directory. */
+	write_text(in_root("/not-a-dir"), "", 0600);
+	assert_int_equal(state_dir_open(&s, in_root("/not-a-dir/a/b"), true, &err), -ENOTDIR);
+	state_dir_deinit(&s);
+}
+
+static void test_empty_and_relative(void **state)
+{
+	struct state_dir s;
+	struct error err;
+	char was[PATH_MAX];
+	unsetenv("STATE_DIRECTORY");
+	assert_int_equal(state_dir_open(&s, "", true, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "--state-dir is empty"));
+	state_dir_deinit(&s);
+	/* The token's path is for a command that is typed elsewhere. */
+	assert_non_null(getcwd(was, sizeof was));
+	assert_int_equal(chdir(root), 0);
+	assert_int_equal(state_dir_open(&s, "from-here/x", true, &err), 0);
+	assert_string_equal(s.dir, in_root("/from-here/x"));
+	assert_string_equal(s.token_path, in_root("/from-here/x/token"));
+	state_dir_deinit(&s);
+	assert_int_equal(chdir(was), 0);
+}
+
+/* What stands there instead of a file, or is longer than any token. */
+static void test_what_is_no_file(void **state)
+{
+	struct state_dir s;
+	struct error err;
+	char text[8192];
+	assert_int_equal(mkdir(in_root("/odd"), 0700), 0);
+	assert_int_equal(mkdir(in_root("/odd/token"), 0700), 0);
+	assert_int_equal(state_dir_open(&s, in_root("/odd"), true, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "/odd/token is not a file"));
+	state_dir_deinit(&s);
+	rmdir(in_root("/odd/token"));
+	static const struct {
+		size_t n;
+		bool fine;
+	} rows[] = {{4000, true}, {4093, true}, {4094, false}, {4095, false}, {6000, false}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		memset(text, 'x', rows[i].n);
+		text[rows[i].n] = '\0';
+		write_text(in_root("/odd/token"), text, 0600);
+		int r = state_dir_open(&s, in_root("/odd"), true, &err);
+		if ((r == 0) != rows[i].fine)
+			fail_msg("row %zu: %d", i, r);
+		if (!r)
+			assert_int_equal(s.token->n, rows[i].n);
+		state_dir_deinit(&s);
+	}
+	/* What is behind a NUL is damage. */
+	FILE *f = fopen(in_root("/odd/token"), "w");
+	assert_int_equal(fwrite("abc\0def\n", 1, 8, f), 8);
+	fclose(f);
+	assert_int_equal(state_dir_open(&s, in_root("/odd"), true, &err), -EINVAL);
+	state_dir_deinit(&s);
+}
+
 static int setup(void **state)
 {
-	return crypto_start() || !mkdtemp(root);
+	/* Others come through it, but see nothing of it. */
+	return crypto_start() || !mkdtemp(root) || chmod(root, 0711);
 }
 
 static int teardown(void **state)
@@ -300,6 +425,10 @@ int main(void)
 		cmocka_unit_test(test_unfit_files),
 		cmocka_unit_test(test_symbolic_link),
 		cmocka_unit_test(test_together),
+		cmocka_unit_test(test_inspect),
+		cmocka_unit_test(test_who_may_not_make_it),
+		cmocka_unit_test(test_empty_and_relative),
+		cmocka_unit_test(test_what_is_no_file),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
