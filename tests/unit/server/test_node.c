@@ -1,206 +1,9 @@
 /*
- * A node of several workers and its registrar, all on one thread: the test decides which worker has its
- * turn, so what the threads may interleave is tried in the orders that are hard. Links are real but their
- * handshakes are not: the test says what came of them.
+ * Workers and their registrar: what one begins while another is on the way to the same.
  */
-#include "server/base/node.h"
+#include "exit_node.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "crypto/crypto.h"
-#include "crypto/digest.h"
-#include "crypto/random.h"
-#include "server/control/registrar.h"
-#include "server/control/session.h"
-#include "server/link_events.h"
-#include "server/link/link_accept.h"
-#include "server/link/link_worker.h"
-#include "server/route/balance.h"
-#include "server/workers.h"
-
-#define WORKERS 3
-#define TURNS   20 /* of each worker: more than any mail goes back and forth */
-
-static const struct keyring_entry alice = {.identity = "alice"}, bob = {.identity = "bob"};
-
-static struct server_options options = {
-	.base_window = 65536,
-	.max_window = 1 << 20,
-	.max_streams = 100,
-	.max_handshakes = 100,
-	.max_sessions = 100,
-	.memory_budget = 1 << 20,
-	.reconnect_grace = 5 * CLOCK_S,
-	.visitor_idle = CLOCK_S,
-	.kept_idle = CLOCK_S,
-	.udp_idle = CLOCK_S,
-	.workers = WORKERS,
-};
-
-struct house {
-	struct node node;
-	struct workers workers;
-	struct registrar registrar;
-	int peers[16]; /* the other ends of links */
-	size_t n_peers;
-};
-
-static void nothing(struct loop_task *task)
-{
-}
-
-/* One turn that does not wait. */
-static void turn(struct house *h, unsigned worker)
-{
-	struct loop *loop = h->node.workers[worker]->loop;
-	struct loop_task task;
-	loop_task_init(&task, nothing);
-	loop_defer(loop, LOOP_PHASE_READ, &task);
-	loop_turn(loop);
-}
-
-static void settle(struct house *h)
-{
-	for (unsigned i = 0; i < TURNS * WORKERS; i++)
-		turn(h, i % WORKERS);
-}
-
-static int house_open(void **state)
-{
-	static const uint8_t salt[TOKEN_SALT_SIZE];
-	struct house *h = calloc(1, sizeof(*h));
-	assert_int_equal(crypto_start(), 0);
-	h->node.salt = salt;
-	h->node.public_name = "exit.example:9090";
-	h->node.registrar = &h->registrar;
-	h->node.link_ops = &link_events;
-	node_limits_init(&h->node, link_worker_evict);
-	assert_int_equal(workers_init(&h->workers, &h->node, &options), 0);
-	registrar_init(&h->registrar, &h->node);
-	*state = h;
-	return 0;
-}
-
-/* As the server does it; and whatever the test left, nothing may be counted any more. */
-static int house_close(void **state)
-{
-	struct house *h = *state;
-	struct node *n = &h->node;
-	workers_close(&h->workers);
-	registrar_deinit(&h->registrar);
-	workers_deinit(&h->workers);
-	for (unsigned i = 0; i < WORKERS; i++)
-		assert_int_equal(n->links[i], 0);
-	for (int kind = 0; kind < LIMITS_KINDS; kind++)
-		assert_int_equal(limits_count(&n->limits, (enum limits_kind)kind), 0);
-	assert_int_equal(half_open_count(&n->half_open), 0);
-	node_limits_deinit(n);
-	while (h->n_peers)
-		close(h->peers[--h->n_peers]);
-	free(h);
-	return 0;
-}
-
-/* ---- Clients ---- */
-
-/* A link that has come up, on whichever worker it was placed; `resume` may be NULL. */
-static struct server_link *dial(struct house *h, const struct keyring_entry *who,
-	const char *instance, const uint8_t *resume)
-{
-	struct address peer = {.family = ADDRESS_V4, .bytes = {192, 0, 2, 1}, .port = 4000};
-	struct server_link *l = NULL;
-	int fds[2];
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	h->peers[h->n_peers++] = fds[1];
-	struct half_open_slot *slot = server_link_admit(h->node.workers[0], &peer);
-	assert_non_null(slot);
-	server_link_accept(h->node.workers[0], DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
-	settle(h);
-	for (unsigned i = 0; i < WORKERS && !l; i++)
-		list_for_each (it, &h->node.workers[i]->link->links) {
-			struct server_link *other = list_entry(it, struct server_link, link);
-			l = other->state == SERVER_LINK_HANDSHAKING ? other : l;
-		}
-	assert_non_null(l);
-	l->identity = who;
-	l->io.link.handshake.state = HANDSHAKE_DONE;
-	random_bytes(l->io.link.handshake.hash, HANDSHAKE_HASH_SIZE);
-	struct control hello = {.type = CONTROL_HELLO, .hello.version = "test"};
-	snprintf((char *)hello.hello.instance, CONTROL_INSTANCE, "%s", instance);
-	hello.hello.resume_given = resume;
-	if (resume)
-		memcpy(hello.hello.resume, resume, CONTROL_SECRET);
-	l->io.link.ops->up(&l->io.link, &hello);
-	return l;
-}
-
-static void say(struct server_link *l, struct control m)
-{
-	l->io.link.ops->control(&l->io.link, &m);
-}
-
-static void publish(struct server_link *l, uint32_t number, const char *host)
-{
-	struct control m = {.type = CONTROL_PUBLISH};
-	m.publish.service = number;
-	m.publish.kind = CONTROL_HTTP;
-	m.publish.host = host;
-	m.publish.upstream = "http://127.0.0.1:3000";
-	say(l, m);
-}
-
-static void withdraw(struct server_link *l, uint32_t number)
-{
-	struct control m = {.type = CONTROL_WITHDRAW, .withdraw.service = number};
-	say(l, m);
-}
-
-static void hang_up(struct server_link *l)
-{
-	link_close(&l->io.link, LINK_END_LOCAL, "the test ends it");
-}
-
-static struct session *only_session(struct house *h)
-{
-	struct session *s = list_first(&h->registrar.sessions, struct session, link);
-	assert_non_null(s);
-	assert_ptr_equal(s->link.next, &h->registrar.sessions);
-	return s;
-}
-
-/* The first shard of the name on that worker, or NULL. */
-static struct service_shard *service_shard_at(struct house *h, unsigned worker, const char *host)
-{
-	struct worker *w = h->node.workers[worker];
-	struct route *route = routes_find(&w->routing->names, str_from(host), loop_now(w->loop));
-	struct route_entry *e =
-		route ? list_first(&route->entries, struct route_entry, link) : NULL;
-	return e ? container_of(e, struct service_shard, entry) : NULL;
-}
-
-static unsigned workers_with(struct house *h, const char *host)
-{
-	unsigned n = 0;
-	for (unsigned i = 0; i < WORKERS; i++)
-		n += service_shard_at(h, i, host) != NULL;
-	return n;
-}
-
-static unsigned usable(const struct session *s)
-{
-	unsigned n = 0;
-	for (unsigned i = 0; i < WORKERS; i++)
-		n += s->base.shards[i].usable;
-	return n;
-}
+#define ANY_MAIL 20 /* turns of each worker: more than any mail goes back and forth */
 
 /* ---- Broadcasts ---- */
 
@@ -226,7 +29,7 @@ static const struct broadcast_ops walk_ops = {.run = walk_run, .done = walk_done
 
 static void test_round(void **state)
 {
-	struct house *h = *state;
+	struct exit_node *h = *state;
 	char log[100] = "";
 	struct walk a = {.log = log, .name = 'a'}, b = {.log = log, .name = 'b'};
 	broadcast_send(&a.broadcast, &h->node, &walk_ops);
@@ -238,11 +41,33 @@ static void test_round(void **state)
 	assert_string_equal(log, "a0 b0 a1 b1 a2 b2 a. b. ");
 }
 
+/* On threads of their own, but for worker 0. */
+static void test_threads(void **state)
+{
+	struct exit_node *h = *state;
+	char log[100] = "";
+	struct walk a = {.log = log, .name = 'a'};
+	assert_int_equal(workers_run(&h->workers), 0);
+	assert_int_equal(h->workers.n_threads, WORKERS - 1);
+	broadcast_send(&a.broadcast, &h->node, &walk_ops);
+	for (int i = 0; i < 10000 && !strstr(log, "a."); i++) {
+		turn(h, 0);
+		usleep(100);
+	}
+	assert_string_equal(log, "a0 a1 a2 a. ");
+	workers_drain(&h->workers);
+	workers_stop(&h->workers);
+	assert_int_equal(h->workers.n_threads, 0);
+	settle(h); /* what was left */
+	for (unsigned i = 0; i < WORKERS; i++)
+		assert_true(h->node.workers[i]->draining);
+}
+
 /* ---- What is published ---- */
 
 static void test_publish(void **state)
 {
-	struct house *h = *state;
+	struct exit_node *h = *state;
 	struct server_link *l = dial(h, &alice, "one", NULL);
 	publish(l, 1, "a.example");
 	settle(h);
@@ -258,7 +83,7 @@ static void test_publish(void **state)
 }
 
 /* Whoever looks for a way on any worker, at any moment, finds sessions that are there. */
-static void look_everywhere(struct house *h, const char *host)
+static void look_everywhere(struct exit_node *h, const char *host)
 {
 	for (unsigned i = 0; i < WORKERS; i++) {
 		struct service_shard *shard = service_shard_at(h, i, host);
@@ -271,7 +96,7 @@ static void look_everywhere(struct house *h, const char *host)
 /* The session ends while what it published is on its first broadcast: before each of its stations. */
 static void test_end_on_the_way(void **state)
 {
-	struct house *h = *state;
+	struct exit_node *h = *state;
 	for (unsigned stations = 0; stations <= WORKERS; stations++) {
 		struct server_link *l = dial(h, &alice, "one", NULL);
 		unsigned done = l->worker->index;
@@ -286,7 +111,7 @@ static void test_end_on_the_way(void **state)
 			turn(h, 0);
 			look_everywhere(h, "a.example");
 		}
-		for (unsigned i = 0; i < TURNS * WORKERS; i++) {
+		for (unsigned i = 0; i < ANY_MAIL * WORKERS; i++) {
 			turn(h, WORKERS - 1 - i % WORKERS);
 			look_everywhere(h, "a.example");
 		}
@@ -298,7 +123,7 @@ static void test_end_on_the_way(void **state)
 /* What is under way goes on over a service that is withdrawn, which lasts as long. */
 static void test_outstanding(void **state)
 {
-	struct house *h = *state;
+	struct exit_node *h = *state;
 	struct server_link *l = dial(h, &alice, "one", NULL);
 	publish(l, 1, "a.example");
 	settle(h);
@@ -324,7 +149,7 @@ static void test_outstanding(void **state)
 /* A name is free on all workers when it is on the first, whatever their clocks say. */
 static void test_one_time(void **state)
 {
-	struct house *h = *state;
+	struct exit_node *h = *state;
 	dial(h, &alice, "one", NULL);
 	publish(dial(h, &alice, "one", NULL), 1, "a.example");
 	settle(h);
@@ -341,7 +166,7 @@ static void test_one_time(void **state)
 		service_shard_close(&now->shards[i], h->node.workers[i]);
 	strcpy(now->place, "a.example");
 	for (unsigned i = 0; i < WORKERS; i++) {
-		now->at = lost + options.reconnect_grace - 1;
+		now->at = lost + exit_node_options.reconnect_grace - 1;
 		assert_int_equal(service_shard_open(&now->shards[i], h->node.workers[i], &holder),
 			ROUTES_TAKEN);
 		now->at++;
@@ -352,19 +177,10 @@ static void test_one_time(void **state)
 
 /* ---- Who it is ---- */
 
-static void join(struct server_link *l, const struct session *s,
-	const uint8_t secret[CONTROL_SECRET])
-{
-	struct control m = {.type = CONTROL_JOIN};
-	memcpy(m.join.session, s->id, sizeof(s->id));
-	mac_make(secret, handshake_hash(&l->io.link.handshake), HANDSHAKE_HASH_SIZE, m.join.mac);
-	say(l, m);
-}
-
 static void test_join(void **state)
 {
 	static const uint8_t wrong[CONTROL_SECRET] = "guessed";
-	struct house *h = *state;
+	struct exit_node *h = *state;
 	publish(dial(h, &alice, "one", NULL), 1, "a.example");
 	settle(h);
 	struct session *s = only_session(h);
@@ -403,7 +219,7 @@ static void test_join(void **state)
 static void test_resume(void **state)
 {
 	static const uint8_t wrong[CONTROL_SECRET] = "guessed";
-	struct house *h = *state;
+	struct exit_node *h = *state;
 	struct server_link *first = dial(h, &alice, "one", NULL);
 	publish(first, 1, "a.example");
 	settle(h);
@@ -440,7 +256,7 @@ static void test_resume(void **state)
 /* One that talks faster than is heard is closed, not remembered. */
 static void test_unheard(void **state)
 {
-	struct house *h = *state;
+	struct exit_node *h = *state;
 	struct server_link *l = dial(h, &alice, "one", NULL);
 	for (unsigned i = 0; i < REGISTRAR_PENDING_MAX; i++)
 		withdraw(l, 1);
@@ -462,7 +278,7 @@ static void test_unheard(void **state)
 /* The process ends with all kinds of mail on its way. */
 static void test_end(void **state)
 {
-	struct house *h = *state;
+	struct exit_node *h = *state;
 	struct server_link *l = dial(h, &alice, "one", NULL), *u = dial(h, &bob, "two", NULL);
 	publish(l, 1, "a.example");
 	publish(u, 1, "b.example");
@@ -478,20 +294,21 @@ static void test_end(void **state)
 	withdraw(l, 3);
 }
 
-#define IN_HOUSE(test) cmocka_unit_test_setup_teardown(test, house_open, house_close)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, exit_node_open, exit_node_close)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_HOUSE(test_round),
-		IN_HOUSE(test_publish),
-		IN_HOUSE(test_end_on_the_way),
-		IN_HOUSE(test_outstanding),
-		IN_HOUSE(test_one_time),
-		IN_HOUSE(test_join),
-		IN_HOUSE(test_resume),
-		IN_HOUSE(test_unheard),
-		IN_HOUSE(test_end),
+		TEST(test_round),
+		TEST(test_threads),
+		TEST(test_publish),
+		TEST(test_end_on_the_way),
+		TEST(test_outstanding),
+		TEST(test_one_time),
+		TEST(test_join),
+		TEST(test_resume),
+		TEST(test_unheard),
+		TEST(test_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
