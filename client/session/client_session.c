@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/state.h"
+#include "client/session/session_log.h"
 #include "crypto/digest.h"
 #include "version.h"
 
@@ -28,31 +29,6 @@ static void client_session_set_state(struct client_session *s, enum client_sessi
 	state_step(&table, s->state, state);
 	log_debug("client session: %s -> %s", names[s->state], names[state]);
 	s->state = state;
-}
-
-static void client_session_describe(struct status *status, char text_out[STATUS_SIZE])
-{
-	const struct client_session *s = container_of(status, struct client_session, status);
-	const char *where = s->remote.authority, *why = "";
-	size_t up = 0;
-	for (size_t i = 0; i < s->n; i++) {
-		up += s->uplinks[i].state == UPLINK_UP;
-		if (s->uplinks[i].last_failure[0])
-			why = s->uplinks[i].last_failure;
-	}
-	if (up) {
-		int n = snprintf(text_out, STATUS_SIZE, "Connected to %.256s", where);
-		if (s->n > 1)
-			n += snprintf(text_out + n, STATUS_SIZE - (size_t)n, " by %zu of %zu links",
-				up, s->n);
-		n += snprintf(text_out + n, STATUS_SIZE - (size_t)n, "; ");
-		publications_describe(s->publications, text_out + n, STATUS_SIZE - (size_t)n);
-	} else if (why[0]) {
-		snprintf(text_out, STATUS_SIZE, "Not connected to %.200s, trying again: %.200s",
-			where, why);
-	} else {
-		snprintf(text_out, STATUS_SIZE, "Connecting to %s", where);
-	}
 }
 
 /* A link that is up, or NULL: what concerns the session may be said on any. */
@@ -135,27 +111,6 @@ static void client_session_set_id(struct client_session *s, const uint8_t id[CON
 		snprintf(s->name + 2 * i, 3, "%02x", id[i]);
 }
 
-/* Rule 9: what the certificate was worth, and what TLS is. Once: it is the same for every link. */
-static void client_session_log_tls(struct client_session *s, const struct client_link *l)
-{
-	const struct link *link = &l->io.link;
-	const char *where = s->remote.authority;
-	if (!s->remote.tls || s->tls_logged || s->options->no_token)
-		return;
-	s->tls_logged = true;
-	const char *sealed =
-		link->sealed ? "the link is sealed end to end" : "the link is not sealed";
-	if (l->unverified[0])
-		log_info("the certificate of %s is not verified (%s), but the exit node proved by "
-			 "the token that the connection ends there",
-			where, l->unverified);
-	else if (!link->bound && link->config.tls13)
-		log_info("TLS to %s ends before the exit node; %s", where, sealed);
-	else if (!link->bound)
-		log_info("TLS 1.2 to %s cannot show whether it ends at the exit node; %s", where,
-			sealed);
-}
-
 static void client_session_close_left(struct client_session *s)
 {
 	for (size_t i = 0; i < s->n; i++)
@@ -166,7 +121,7 @@ static void on_up(struct uplink *u, const struct control *hello)
 {
 	struct client_session *s = u->owner;
 	log_debug("the exit node's version is %s", hello->hello.version);
-	client_session_log_tls(s, u->link);
+	session_log_tls(s, u->link);
 	client_session_close_left(s);
 	s->accepted = true;
 	if (u->link->joins) {
@@ -234,10 +189,7 @@ static const char *on_rejected(struct uplink *u, unsigned times, uint64_t lasted
 	struct client_session *s = u->owner;
 	if (!s->accepted && times >= CLIENT_SESSION_REJECTIONS &&
 		lasted >= CLIENT_SESSION_REJECTED_FOR) {
-		log_error(
-			"%s rejected the token %u times in %.0f s: give both ends the same token; "
-			"giving up",
-			s->remote.authority, times, (double)lasted / CLOCK_S);
+		session_log_rejected(s, times, lasted);
 		client_session_over(s, CLIENT_SESSION_END_REJECTED);
 		return NULL;
 	}
@@ -261,31 +213,10 @@ static struct stream *on_open(struct uplink *u, const struct frame_open *open,
 	return upstream_conns_open(s->upstream_conns, open, reason_out);
 }
 
-/* Logged with the first answer about a publication: before it no visitor gets anywhere. */
-static void client_session_log_connected(struct client_session *s)
-{
-	if (s->connected_logged)
-		return;
-	s->connected_logged = true;
-	if (s->name[0])
-		log_info("connected to %s; session %s", s->remote.authority, s->name);
-	else
-		log_info("connected to %s", s->remote.authority);
-}
-
-static void client_session_notice(struct client_session *s, const struct control *message)
-{
-	char more[LOG_LIMIT_MORE];
-	enum log_level level = message->notice.warning ? LOG_WARN : LOG_INFO;
-	if (log_limit_pass(&s->log_notices, loop_now(s->loop), CLIENT_SESSION_NOTICE_EVERY,
-		    CLIENT_SESSION_NOTICE_BURST, more))
-		log_line(level, "the exit node says: %s%s", message->notice.sentence, more);
-}
-
 static void client_session_answered(struct client_session *s, struct link *l,
 	const struct control *message)
 {
-	client_session_log_connected(s);
+	session_log_connected(s);
 	if (message->type == CONTROL_GRANTED)
 		publications_granted(s->publications, message, loop_now(s->loop));
 	else
@@ -315,7 +246,7 @@ static void on_control(struct uplink *u, const struct control *message, bool cur
 			client_session_answered(s, uplink_link(u), message);
 		break;
 	case CONTROL_NOTICE:
-		client_session_notice(s, message);
+		session_log_notice(s, message);
 		break;
 	case CONTROL_HELLO:
 	case CONTROL_PUBLISH:
@@ -405,7 +336,7 @@ int client_session_init(struct client_session *s, struct loop *loop, struct offl
 		.publications = publications,
 		.upstream_conns = upstream_conns};
 	loop_timer_init(&s->timer, loop, timer_fired);
-	status_init(&s->status, loop, client_session_describe);
+	status_init(&s->status, loop, session_log_status);
 	budget_init(&s->budget, options->memory_budget);
 	random_pool_init(&s->random);
 	random_bytes(s->instance, sizeof(s->instance));
@@ -444,13 +375,6 @@ void client_session_deinit(struct client_session *s)
 
 void client_session_start(struct client_session *s)
 {
-	const struct remote *r = &s->remote;
-	char note[REMOTE_PORT_NOTE_SIZE];
-	remote_port_note(r, note);
-	if (r->proxy.used)
-		log_info("connecting to %s through the proxy %s%s", r->authority, r->proxy.name,
-			note);
-	else
-		log_info("connecting to %s%s", r->authority, note);
+	session_log_connecting(s);
 	uplink_start(&s->uplinks[0]);
 }

@@ -117,6 +117,48 @@ static void test_drain(void **state)
 	end(&s);
 }
 
+/* A connection that is lost while the session drains must not begin it anew, nor one that never came up. */
+static void test_down_at_other_times(void **state)
+{
+	struct scene s;
+	begin(&s, 1);
+	struct uplink *u = &s.session.uplinks[0];
+	assert_int_equal(s.session.state, CLIENT_SESSION_DOWN);
+	assert_false(u->ops->down(u));
+	assert_int_equal(s.session.state, CLIENT_SESSION_DOWN);
+	client_session_drain(&s.session, clock_now() + 5 * CLOCK_S);
+	assert_false(u->ops->down(u));
+	assert_int_equal(s.session.state, CLIENT_SESSION_DRAINING);
+	end(&s);
+}
+
+/* Rule 11: rejections are believed when there were enough over long enough, and only by who was never accepted. */
+static void test_rejected(void **state)
+{
+	static const struct {
+		unsigned times;
+		uint64_t lasted;
+		bool accepted, gives_up;
+	} rows[] = {
+		{CLIENT_SESSION_REJECTIONS, CLIENT_SESSION_REJECTED_FOR, false, true},
+		{CLIENT_SESSION_REJECTIONS + 1, CLIENT_SESSION_REJECTED_FOR + 1, false, true},
+		{CLIENT_SESSION_REJECTIONS - 1, CLIENT_SESSION_REJECTED_FOR, false, false},
+		{CLIENT_SESSION_REJECTIONS, CLIENT_SESSION_REJECTED_FOR - 1, false, false},
+		{CLIENT_SESSION_REJECTIONS, CLIENT_SESSION_REJECTED_FOR, true, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene s;
+		begin(&s, 1);
+		struct uplink *u = &s.session.uplinks[0];
+		s.session.accepted = rows[i].accepted;
+		const char *why = u->ops->rejected(u, rows[i].times, rows[i].lasted);
+		assert_int_equal(why == NULL, rows[i].gives_up);
+		assert_int_equal(s.ended, rows[i].gives_up ? CLIENT_SESSION_END_REJECTED : -1);
+		assert_int_equal(s.session.state == CLIENT_SESSION_OVER, rows[i].gives_up);
+		end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +169,8 @@ int main(void)
 		cmocka_unit_test(test_one_dials),
 		cmocka_unit_test(test_join_refused),
 		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_down_at_other_times),
+		cmocka_unit_test(test_rejected),
 	};
 	if (crypto_start() < 0)
 		return 1;
