@@ -115,37 +115,72 @@ static void test_many(void **state)
 	end(&s);
 }
 
-/* An upstream that does not answer: who could dial hears of a timeout, who could not that it is busy. */
-static void test_deadline(void **state)
+/* An address that does not answer: a listener whose queue is full drops every further SYN. */
+struct silent_address {
+	int fd, fill[4];
+	char url[64];
+};
+
+static void silent_begin(struct silent_address *silent)
 {
-	/* A listener whose queue is full drops every further SYN. */
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	silent->fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(a);
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
-	assert_int_equal(listen(fd, 0), 0);
-	getsockname(fd, (struct sockaddr *)&a, &len);
-	int fill[4];
-	for (size_t i = 0; i < ARRAY_LEN(fill); i++) {
-		fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		connect(fill[i], (struct sockaddr *)&a, len);
+	assert_int_equal(bind(silent->fd, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(silent->fd, 0), 0);
+	getsockname(silent->fd, (struct sockaddr *)&a, &len);
+	for (size_t i = 0; i < ARRAY_LEN(silent->fill); i++) {
+		silent->fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(silent->fill[i], (struct sockaddr *)&a, len);
 	}
-	char url[64];
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(a.sin_port));
+	snprintf(silent->url, sizeof(silent->url), "http://127.0.0.1:%u", ntohs(a.sin_port));
+}
+
+static void silent_end(struct silent_address *silent)
+{
+	for (size_t i = 0; i < ARRAY_LEN(silent->fill); i++)
+		close(silent->fill[i]);
+	close(silent->fd);
+}
+
+/* Who could dial hears of a timeout. */
+static void test_dial_timeout(void **state)
+{
+	struct silent_address silent;
+	silent_begin(&silent);
 	struct scene s;
-	begin(&s, url);
-	s.upstream_conns.dial_timeout = 150 * CLOCK_MS;
-	s.upstream_conns.waiting.duration = 150 * CLOCK_MS;
+	begin(&s, silent.url);
+	s.upstream_conns.dial_timeout = 50 * CLOCK_MS;
+	struct visitor v = {0};
+	visit(&s, &v);
+	UNTIL(&s, v.closed);
+	assert_int_equal(v.reason, FRAME_RESET_DIAL_TIMEOUT);
+	assert_int_equal(s.upstream_conns.n, 0);
+	end(&s);
+	silent_end(&silent);
+}
+
+/* Who could not dial, because the dials of before take too long, hears that the client is busy. */
+static void test_queue_timeout(void **state)
+{
+	struct silent_address silent;
+	silent_begin(&silent);
+	struct scene s;
+	begin(&s, silent.url);
+	s.upstream_conns.waiting.duration = 50 * CLOCK_MS;
+	const size_t dialling = s.options.max_dials_per_visitor;
 	struct visitor v[6] = {0};
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
 		visit(&s, &v[i]);
-	UNTIL(&s, s.upstream_conns.n == 0 && v[5].closed && v[0].closed);
-	assert_int_equal(v[0].reason, FRAME_RESET_DIAL_TIMEOUT);
-	assert_int_equal(v[5].reason, FRAME_RESET_BUSY);
+	UNTIL(&s, v[4].closed && v[5].closed);
+	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+		assert_int_equal(v[i].closed, i >= dialling);
+		if (v[i].closed)
+			assert_int_equal(v[i].reason, FRAME_RESET_BUSY);
+	}
+	assert_int_equal(s.upstream_conns.n, dialling);
 	end(&s);
-	for (size_t i = 0; i < ARRAY_LEN(fill); i++)
-		close(fill[i]);
-	close(fd);
+	silent_end(&silent);
 }
 
 /* The link ends: nothing passes for a whole answer or request (rule 24). */
@@ -156,10 +191,10 @@ static void test_link_lost(void **state)
 	struct visitor v = {.data = "half"};
 	visit(&s, &v);
 	UNTIL(&s, s.n_accepted);
-	settle(&s, 10 * CLOCK_MS);
+	char got[8];
+	UNTIL(&s, recv(s.accepted[0], got, sizeof(got), MSG_PEEK | MSG_DONTWAIT) == 4);
 	mux_close(&s.client, FRAME_RESET_LINK_LOST);
 	assert_int_equal(s.upstream_conns.n, 0);
-	char got[8];
 	recv(s.accepted[0], got, sizeof(got), 0);
 	assert_int_equal(recv(s.accepted[0], got, sizeof(got), 0), -1);
 	assert_int_equal(errno, ECONNRESET);
@@ -224,12 +259,11 @@ static void test_unix(void **state)
 	visit(&s, &nobody);
 	UNTIL(&s, nobody.closed);
 	assert_int_equal(nobody.reason, FRAME_RESET_REFUSED);
-	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), fd;
 	assert_int_equal(bind(listener, (struct sockaddr *)&un, sizeof(un)), 0);
 	assert_int_equal(listen(listener, 1), 0);
 	visit(&s, &v);
-	settle(&s, 5 * CLOCK_MS);
-	int fd = accept(listener, NULL, NULL);
+	UNTIL(&s, (fd = accept(listener, NULL, NULL)) >= 0);
 	expect(&s, fd, "ping", 4);
 	assert_int_equal(send(fd, "pong", 4, 0), 4);
 	UNTIL(&s, v.n_got == 4);
@@ -281,7 +315,12 @@ static void test_https(void **state)
 {
 	static const struct {
 		bool insecure, speaks_tls, passes;
-	} rows[] = {{true, true, true}, {false, true, false}, {true, false, false}};
+		const char *says; /* instead of TLS */
+	} rows[] = {
+		{true, true, true, NULL}, {false, true, false, NULL},
+		{true, false, false, "HTTP/1.1 400 Bad Request\r\n\r\n"},
+		{true, false, false, NULL}, /* its handshake takes longer than a dial may */
+	};
 	char dir[] = "/tmp/test_upstream.XXXXXX", *cert, *key;
 	struct error err;
 	assert_non_null(mkdtemp(dir));
@@ -295,6 +334,8 @@ static void test_https(void **state)
 		struct echo echo = {0};
 		begin_as(&s, "https://localhost:%u",
 			(struct service_options){.insecure = rows[i].insecure});
+		if (!rows[i].speaks_tls && !rows[i].says)
+			s.upstream_conns.dial_timeout = CLOCK_S;
 		struct visitor v = {.data = "ping"};
 		visit(&s, &v);
 		UNTIL(&s, s.n_accepted);
@@ -304,6 +345,8 @@ static void test_https(void **state)
 			assert_int_equal(conn_start_tls(&echo.conn, tls_accept(server, true), NULL,
 						 0),
 				0);
+		if (rows[i].says)
+			assert_true(send(fd, rows[i].says, strlen(rows[i].says), 0) > 0);
 		UNTIL(&s, v.closed || v.n_got == 4);
 		assert_int_equal(v.closed, !rows[i].passes);
 		if (v.closed)
@@ -328,7 +371,8 @@ int main(void)
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_reset_before_the_dial),
 		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_dial_timeout),
+		cmocka_unit_test(test_queue_timeout),
 		cmocka_unit_test(test_link_lost),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_unix),

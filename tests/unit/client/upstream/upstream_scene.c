@@ -112,10 +112,10 @@ static const struct option_ranges no_ports;
 
 void begin_as(struct scene *s, const char *upstream, struct service_options what)
 {
-	*s = (struct scene){.options = {.dial_timeout = CLOCK_S,
+	*s = (struct scene){.options = {.dial_timeout = SCENE_PATIENCE,
 				    .max_dials = 16,
 				    .max_dials_per_visitor = 4,
-				    .queue_timeout = CLOCK_S,
+				    .queue_timeout = SCENE_PATIENCE,
 				    .udp_idle = CLOCK_S}};
 	struct error err;
 	s->loop = loop_new();
