@@ -175,8 +175,6 @@ static void start(struct exchange *ex, struct pooled_stream *pooled, uint64_t gr
 	const struct service *service = pooled->shard->service;
 	routes_used(&pooled->shard->entry);
 	memcpy(ex->session, service->session->name, sizeof(ex->session));
-	if (ex->state == EXCHANGE_WAITING)
-		exchange_set_state(ex, EXCHANGE_ACTIVE);
 	if (!set_service(ex, service))
 		return;
 	pooled->stream.group = group;
@@ -191,6 +189,9 @@ static void start(struct exchange *ex, struct pooled_stream *pooled, uint64_t gr
 static void pass_on(struct exchange *ex, enum route_outcome outcome, struct route_found *found)
 {
 	uint64_t group = address_network(&ex->visitor);
+	/* Here or elsewhere: a worker that drains ends those that wait, and this one may be about to leave it. */
+	if (ex->state == EXCHANGE_WAITING)
+		exchange_set_state(ex, EXCHANGE_ACTIVE);
 	/* A trusted proxy's connection has many visitors: a stream of one's own is not the next one's. */
 	if (ex->user.own && ex->user.own->stream.group != group)
 		pooled_stream_disown(ex->user.own);

@@ -180,6 +180,25 @@ static void test_wait(void **state)
 	fake_client_free(f);
 }
 
+/* A session comes to another worker: the request waits no more, and no end of waiting is its own. */
+static void test_wait_moves(void **state)
+{
+	struct scene *s = *state;
+	struct fake_client *f = fake_client_new(s, "a.test", NULL);
+	struct fake_conn *c = fake_conn_new(s);
+	fake_client_unlink(f);
+	fake_conn_ask(c, GET);
+	assert_int_equal(c->ex.state, EXCHANGE_WAITING);
+	atomic_store(&f->session.shards[1].usable, 1);
+	wait_queue_wake(&s->routing.wait_queue);
+	scene_turn(s);
+	assert_int_equal(c->n_moves, 1);
+	assert_int_equal(c->ex.state, EXCHANGE_ACTIVE);
+	atomic_store(&f->session.shards[1].usable, 0);
+	fake_conn_free(c);
+	fake_client_free(f);
+}
+
 static void test_wait_ends(void **state)
 {
 	struct scene *s = *state;
@@ -275,6 +294,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_moved_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wait_moves, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wait_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_timeouts, setup, teardown),
