@@ -43,10 +43,16 @@ int signals_init(struct signals *signals, struct loop *loop,
 
 void signals_deinit(struct signals *signals)
 {
+	sigset_t ours, before;
+	sigemptyset(&ours);
 	for (size_t i = 0; i < SIGNALS_MAX; i++)
+		sigaddset(&ours, caught_signals[i]);
+	/* Between the loop's handler and none they would do what they do to a process that knows nothing of them. */
+	pthread_sigmask(SIG_BLOCK, &ours, &before);
+	for (size_t i = 0; i < SIGNALS_MAX; i++) {
 		loop_unwatch(&signals->events[i]);
-	/* The process is ending already: one that comes now must not change its exit status. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGUSR1, SIG_IGN);
+		/* The process is ending already: one that comes now must not change its exit status. */
+		signal(caught_signals[i], SIG_IGN);
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -19,5 +19,5 @@ struct signals {
 /* 0 or -errno with nothing changed. Each arrival is told; the second SIGTERM is told again. */
 int signals_init(struct signals *signals, struct loop *loop,
 	void (*caught)(struct signals *signals, int signo));
-/* SIGINT, SIGTERM and SIGUSR1 are ignored from here on: the process is ending. */
+/* All of them are ignored from here on, those that came just now, too: the process is ending. */
 void signals_deinit(struct signals *signals);

@@ -360,6 +360,10 @@ static void signals_come_through_the_loop(void **state)
 	assert_string_equal(trace, "TTHI");
 	raise(SIGPIPE); /* survives */
 	signals_deinit(&signals);
+	static const int late[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+	for (size_t i = 0; i < ARRAY_LEN(late); i++)
+		raise(late[i]);
+	assert_string_equal(trace, "TTHI");
 }
 
 int main(void)
