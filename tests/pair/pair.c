@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
+#include "tests/link_config.h"
 
 static struct flow *flow_of(struct stream *s)
 {
@@ -195,9 +196,6 @@ static const struct link_ops link_ops = {
 
 static void side_init(struct pair *p, struct side *s, bool client)
 {
-	static const struct mux_limits usual = {.base_window = MUX_BASE_WINDOW,
-		.max_window = MUX_MAX_WINDOW,
-		.max_streams = 1000};
 	const struct pair_config *c = &p->config;
 	memset(s, 0, sizeof(*s));
 	s->pair = p;
@@ -206,17 +204,12 @@ static void side_init(struct pair *p, struct side *s, bool client)
 	budget_init(&s->budget, c->budget ? c->budget : (size_t)64 << 20);
 	random_pool_init(&s->random);
 	memset(s->instance, client ? 0xc1 : 0x5e, sizeof(s->instance));
-	struct link_config config = {
-		.client = client,
-		.seal_waived = client ? c->client_waives : c->server_waives,
-		.limits = c->limits.base_window ? c->limits : usual,
-		.budget = &s->budget,
-		.random = &s->random,
-		.instance = s->instance,
-		.version = "0.0-test",
-		.unverified = client ? c->unverified : NULL,
-	};
-	memset(config.salt, 0x5a, sizeof(config.salt));
+	struct link_config config = link_config_make(&s->budget, &s->random, s->instance);
+	config.client = client;
+	config.seal_waived = client ? c->client_waives : c->server_waives;
+	if (c->limits.base_window)
+		config.limits = c->limits;
+	config.unverified = client ? c->unverified : NULL;
 	const char *cb = client ? c->client_cb : c->server_cb;
 	if (cb) {
 		config.tls13 = !(client && c->client_tls12);

@@ -1,5 +1,7 @@
 #include "session_scene.h"
 
+#include "tests/link_config.h"
+
 static struct node_link *node_link_of(struct link *l)
 {
 	return container_of(link_io_of(l), struct node_link, io);
@@ -117,16 +119,9 @@ static void node_link_begin(struct node_link *t)
 	if (http1_parse_request(&h, (uint8_t *)t->request, t->n_request, sizeof(t->request),
 		    &scanned) != 0)
 		return;
-	struct link_config config = {
-		.limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 10},
-		.budget = &node->budget,
-		.random = &node->random,
-		.instance = node->instance,
-		.version = "0-test",
-		.preface = answer,
-		.preface_size = upgrade_response(&h, 0, answer),
-	};
-	memset(config.salt, 0x5a, sizeof(config.salt));
+	struct link_config config = link_config_make(&node->budget, &node->random, node->instance);
+	config.preface = answer;
+	config.preface_size = upgrade_response(&h, 0, answer);
 	t->begun = true;
 	struct detached_conn detached = conn_detach(&t->conn);
 	if (detached.tls) {

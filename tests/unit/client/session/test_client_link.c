@@ -16,6 +16,7 @@
 #include "base/macros.h"
 #include "client/session/client_link.h"
 #include "crypto/crypto.h"
+#include "tests/link_config.h"
 
 static struct scene {
 	struct loop *loop;
@@ -174,14 +175,7 @@ static void begin(bool early)
 	random_pool_init(&scene.random);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	scene.fd = ends[1];
-	struct link_config config = {
-		.limits = {MUX_BASE_WINDOW, MUX_MAX_WINDOW, 10},
-		.budget = &scene.budget,
-		.random = &scene.random,
-		.instance = scene.instance,
-		.version = "0-test",
-	};
-	memset(config.salt, 0x5a, sizeof(config.salt));
+	struct link_config config = link_config_make(&scene.budget, &scene.random, scene.instance);
 	assert_int_equal(link_init(&scene.node, &node_ops, &config, clock_now()), 0);
 	config.client = true;
 	scene.link = client_link_new(scene.loop, DETACHED_CONN_OF(ends[0]), &config, &ops, &scene);
