@@ -5,6 +5,7 @@
 #include "server/udp/udp_flow.h"
 
 #include "tests/unit/server/exit_node.h"
+#include "tests/unit/server/said.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -299,6 +300,52 @@ static void without_a_link_it_is_dropped(void **state)
 	close(fd);
 }
 
+static void what_is_dropped_is_logged(void **state)
+{
+	static struct said said;
+	struct exit_node *n = *state;
+	char peer[ADDRESS_TEXT_SIZE], want[512];
+	struct address visitor = {.family = ADDRESS_V4, .bytes = {192, 0, 2, 7}, .port = 5000};
+	serve(n, "one");
+	struct udp_port *p = the_port(n);
+	address_format(&visitor, peer);
+	static const struct {
+		uint64_t nobody, full, crowded;
+		const char *dropped, *ended;
+	} rows[] = {
+		{1, 0, 0, "dropped 1 datagram, the last of visitor %s: 1 without a client", NULL},
+		{2, 3, 0,
+			"dropped 5 datagrams, the last of visitor %s: 2 without a client for the "
+			"port, 3 beyond the limits on flows",
+			NULL},
+		{0, 0, 1, NULL,
+			"ended 1 flow for new ones, the last of visitor %s: 1 beyond "
+			"--max-flows-per-visitor"},
+		{1, 0, 2, "dropped 1 datagram, ", "ended 2 flows for new ones, "},
+		{0, 0, 0, NULL, NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		udp_port_dropped(p, UDP_PORT_DROP_NOBODY, rows[i].nobody, &visitor);
+		udp_port_dropped(p, UDP_PORT_DROP_FULL, rows[i].full, NULL);
+		for (uint64_t k = 0; k < rows[i].crowded; k++)
+			udp_port_crowded(p, UDP_PORT_CROWD_ADDRESS, &visitor);
+		said_begin(&said);
+		p->say.fired(&p->say);
+		said_end(&said);
+		const char *wanted[] = {rows[i].dropped, rows[i].ended};
+		const char *kinds[] = {"dropped", "ended"};
+		for (size_t k = 0; k < 2; k++) {
+			/* "%s" is the visitor. */
+			const char *text = wanted[k] ? wanted[k] : kinds[k];
+			const char *at = strstr(text, "%s");
+			snprintf(want, sizeof(want), "%.*s%s%s", at ? (int)(at - text) : 0, text,
+				at ? peer : "", at ? at + 2 : text);
+			if (!strstr(said.text, want) != !wanted[k])
+				fail_msg("row %zu: %s", i, said.text);
+		}
+	}
+}
+
 static void a_withdrawn_service_keeps_no_flow(void **state)
 {
 	struct exit_node *n = *state;
@@ -356,74 +403,6 @@ static void the_port_moves(void **state)
 	assert_int_equal(p->drops[UDP_PORT_DROP_LATE], 0);
 	close(fd);
 	close(other);
-}
-
-/* What waits while it moves is as much as one flow may have unsent. */
-static void so_much_is_carried(void **state)
-{
-	static uint8_t block[UDP_PORT_CARRY_MAX];
-	struct exit_node *n = *state;
-	struct address peer = {.family = ADDRESS_V4, .bytes = {127, 0, 0, 1}, .port = 9};
-	struct server_link *l = serve(n, "one");
-	struct udp_port *p = the_port(n);
-	struct address local = {.family = ADDRESS_V4, .bytes = {127, 0, 0, 1}};
-	local.port = n->ports.first;
-	usleep(UDP_PORT_REST);
-	turn(n, p->worker->index);
-	assert_true(udp_port_move(p, p->at));
-	udp_port_carry(p, &peer, &local, block, sizeof(block));
-	assert_int_equal(p->drops[UDP_PORT_DROP_LATE], 1);
-	udp_port_carry(p, &peer, &local, (const uint8_t *)"one ", 4);
-	size_t each = buf_len(&p->carried) - 4;
-	udp_port_carry(p, &peer, &local, block, sizeof(block) - 2 * each - 4 + 1);
-	assert_int_equal(p->drops[UDP_PORT_DROP_LATE], 2);
-	udp_port_carry(p, &peer, &local, (const uint8_t *)"two", 3);
-	udp_port_carry(p, &peer, &local, (const uint8_t *)"", 0);
-	assert_int_equal(p->drops[UDP_PORT_DROP_LATE], 2);
-	settle(n);
-	assert_int_equal(p->state, UDP_PORT_OPEN);
-	got(n, l, "one two");
-	assert_int_equal(client_of(n, l)->n_datagrams, 3);
-	assert_int_equal(client_of(n, l)->n_opens, 1);
-}
-
-/* It is withdrawn while it is on its way from one worker to another: at each of the stations. */
-static void it_is_closed_on_the_way(void **state)
-{
-	struct exit_node *n = *state;
-	for (int station = 0; station < 4; station++) {
-		struct server_link *l = serve(n, "one");
-		struct udp_port *p = the_port(n);
-		unsigned at = p->at, to = (at + 1) % WORKERS;
-		usleep(UDP_PORT_REST);
-		turn(n, at);
-		assert_true(udp_port_move(p, to));
-		if (station > 0)
-			turn(n, at);
-		if (station > 1)
-			turn(n, 0);
-		if (station > 2)
-			turn(n, to);
-		withdraw(l, 7);
-		settle(n);
-		assert_null(list_first(&n->registrar.ports, struct port, link));
-		for (unsigned i = 0; i < WORKERS; i++)
-			assert_true(list_empty(&n->node.workers[i]->udp->ports));
-		hang_up(l);
-		settle(n);
-	}
-}
-
-/* The process ends while it is on its way. */
-static void it_is_discarded_on_the_way(void **state)
-{
-	struct exit_node *n = *state;
-	serve(n, "one");
-	struct udp_port *p = the_port(n);
-	usleep(UDP_PORT_REST);
-	turn(n, p->at);
-	assert_true(udp_port_move(p, (p->at + 1) % WORKERS));
-	turn(n, p->at);
 }
 
 /* Rule 46: a first question does not wait for a link that is silent while another one answers. */
@@ -488,11 +467,9 @@ int main(void)
 		TEST(whom_we_trust_has_any_number),
 		TEST(the_client_takes_so_many_streams),
 		TEST(without_a_link_it_is_dropped),
+		TEST(what_is_dropped_is_logged),
 		TEST(a_withdrawn_service_keeps_no_flow),
 		TEST(the_port_moves),
-		TEST(so_much_is_carried),
-		TEST(it_is_closed_on_the_way),
-		TEST(it_is_discarded_on_the_way),
 		TEST(a_question_is_not_stranded),
 		TEST(a_worker_that_drains_begins_nothing),
 	};
