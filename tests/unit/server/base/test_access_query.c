@@ -55,6 +55,12 @@ static const struct {
 	/* However it is written. */
 	{"/?%74oke%6E=abc&x=1", "/?%74oke%6E=***&x=1", "/"},
 	{"/?%54%4F%4b%45%4E=abc", "/?%54%4F%4b%45%4E=***", "/"},
+	{"/?AUTHORIZATION=abc&A%5A=1&authoriZation=2",
+		"/?AUTHORIZATION=***&A%5A=1&authoriZation=***", "/"},
+	/* The end of a long name says what it is. */
+	{"/?a_name_of_more_characters_than_any_secret_has_password=abc",
+		"/?a_name_of_more_characters_than_any_secret_has_password=***", "/"},
+	{"/?password_that_is_the_beginning_of_a_name_and_not_its_end=abc", NULL, "/"},
 	{"/?api%5Fkey=abc", "/?api%5Fkey=***", "/"},
 	{"/?api+key=abc", "/?api+key=***", "/"},
 	{"/?tok%00en=abc", "/?tok%00en=***", "/"},

@@ -1,5 +1,6 @@
 /* What a client that asks to publish is told, over the link of a session of a whole exit node. */
 #include "tests/unit/server/exit_node.h"
+#include "tests/unit/server/said.h"
 
 #include <unistd.h>
 
@@ -32,6 +33,24 @@ static void what_is_nonsense_is_refused(void **state)
 	c.publish.kind = CONTROL_KIND_UNKNOWN;
 	assert_int_equal(ask(n, l, c)->reason, CONTROL_REASON_UNSUPPORTED);
 	assert_int_equal(only_session(n)->n_services, 0);
+}
+
+/* Clients ask again every few seconds: the log says it once. */
+static void a_refusal_is_logged_once(void **state)
+{
+	static struct said said;
+	struct exit_node *n = *state;
+	struct server_link *l = dial(n, &alice, "one", NULL);
+	said_begin(&said);
+	ask(n, l, publish_http(7, "a..example"));
+	said_end(&said);
+	assert_non_null(strstr(said.text, "asked to publish a..example and was refused"));
+	said_begin(&said);
+	ask(n, l, publish_http(7, "a..example"));
+	assert_null(strstr(said_end(&said), "was refused"));
+	said_begin(&said);
+	ask(n, l, publish_http(8, "b..example"));
+	assert_non_null(strstr(said_end(&said), "b..example and was refused"));
 }
 
 /* Each service has a number, and a range of ports as many of them. */
@@ -295,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_published_is_granted),
 		TEST(what_is_nonsense_is_refused),
+		TEST(a_refusal_is_logged_once),
 		TEST(a_number_is_of_one_service),
 		TEST(the_same_again_is_granted_again),
 		TEST(the_same_again_before_it_is_granted),

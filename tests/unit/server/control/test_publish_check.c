@@ -47,6 +47,8 @@ static void test_check(void **state)
 		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "/a b", NULL, INVALID, ""},
 		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "/a\r\nX: y", NULL, INVALID, ""},
 		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "/a?b", NULL, INVALID, ""},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "/a\x7f", NULL, INVALID, ""},
+		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "/a~", NULL, PUBLISH_FINE, ""},
 		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "/a/..", NULL, INVALID, ""},
 		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, "/a/%2E%2e/b", NULL, INVALID, ""},
 		{CONTROL_HTTP, CONTROL_TLS_NONE, "", false, NULL, "a\r\nX: y", INVALID, ""},

@@ -103,9 +103,7 @@ static void a_visitor_is_a_flow(void **state)
 	assert_int_equal(l->active, 2);
 	withdraw(l, 7);
 	settle(n);
-	assert_int_equal(flows(n), 0);
-	assert_int_equal(l->active, 0);
-	assert_int_equal(l->session->base.flows, 0);
+	assert_int_equal(flows(n) + l->active + l->session->base.flows, 0);
 	assert_int_equal(client_of(n, l)->n_resets, 2);
 	assert_int_equal(client_of(n, l)->reset, FRAME_RESET_CANCELLED);
 	close(fd);
@@ -230,6 +228,30 @@ static void a_session_has_so_many_flows(void **state)
 	l->session->base.flows = 0;
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
+}
+
+/* Those that could go for a new one are on other workers. */
+static void an_address_has_its_flows_elsewhere(void **state)
+{
+	struct exit_node *n = *state;
+	struct address peer = {.family = ADDRESS_V4, .bytes = {127, 0, 0, 1}};
+	struct server_link *l = serve(n, "one");
+	n->options.max_flows = 8;
+	n->options.max_flows_per_visitor = 1;
+	l->session->base.flows = 4; /* half of them */
+	assert_int_equal(limits_acquire(&n->node.limits, LIMITS_FLOW, &peer, 0, 0), 0);
+	int fd = visitor();
+	ask_udp(n, fd, "x", 0);
+	assert_int_equal(client_of(n, l)->n_opens, 0);
+	assert_int_equal(the_port(n)->drops[UDP_PORT_DROP_FULL], 1);
+	assert_int_equal(flows(n), 1);
+	assert_int_equal(l->session->base.flows, 4);
+	l->session->base.flows = 3; /* plenty is left */
+	ask_udp(n, fd, "x", 0);
+	assert_int_equal(client_of(n, l)->n_opens, 1);
+	limits_release(&n->node.limits, LIMITS_FLOW, &peer);
+	l->session->base.flows -= 3;
+	close(fd);
 }
 
 /* A trusted proxy's address is many visitors'. */
@@ -464,6 +486,7 @@ int main(void)
 		TEST(the_client_ends_it),
 		TEST(an_address_has_so_many_flows),
 		TEST(a_session_has_so_many_flows),
+		TEST(an_address_has_its_flows_elsewhere),
 		TEST(whom_we_trust_has_any_number),
 		TEST(the_client_takes_so_many_streams),
 		TEST(without_a_link_it_is_dropped),
