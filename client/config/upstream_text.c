@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/macros.h"
 #include "client/config/upstream_scheme.h"
 

@@ -1,14 +1,9 @@
 #include "client/publish/publications.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/log.h"
-#include "base/macros.h"
-#include "client/files/file_folder.h"
 #include "client/publish/publication_log.h"
 
 struct publication *publications_find(const struct publications *s, uint32_t number)

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "base/macros.h"
 #include "client/files/file_folder.h"
 #include "client/publish/publications.h"
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "net/bind.h"
-#include "net/socket.h"
 
 /* Connections accepted in one turn: about 1 ms of work; the others are still there in the next. */
 #define LISTENER_BATCH 64

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "server/accept/handoff.h"
+#include "server/base/worker.h"
 
 static void listeners_accepted(struct listener *listener, int fd, const struct address *peer)
 {

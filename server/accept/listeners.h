@@ -6,7 +6,8 @@
  */
 #include "net/listener.h"
 #include "server/base/admission.h"
-#include "server/base/worker.h"
+
+struct node;
 
 struct listeners_port {
 	struct listener listener;

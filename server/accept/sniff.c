@@ -1,5 +1,7 @@
 #include "server/accept/sniff.h"
 
+#include "wire/proxy_protocol.h"
+
 #define TLS_FIRST_BYTE 0x16 /* a handshake record (RFC 8446, 5.1); no text begins with it */
 
 void sniff_init(struct sniff *s, const struct address *peer, const struct address *local,

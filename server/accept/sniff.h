@@ -7,10 +7,8 @@
  * Which peers send a header is known by their addresses, never guessed (rule 39). From these it is read once,
  * before anything else. From any other peer such bytes are data, because a header says who its sender is.
  */
-#include "base/clock.h"
 #include "wire/cidr.h"
 #include "wire/client_hello.h"
-#include "wire/proxy_protocol.h"
 
 /* Bytes that the owner must be ready to hold while the verdict is SNIFF_MORE. */
 #define SNIFF_MAX CLIENT_HELLO_MAX

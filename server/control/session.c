@@ -1,13 +1,11 @@
 #include "server/control/session.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "crypto/random.h"
-#include "tls/tls.h"
 #include "server/control/registrar.h"
 #include "server/route/routing.h"
 

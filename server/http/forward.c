@@ -5,8 +5,6 @@
  */
 #include "server/http/forward.h"
 
-#include <errno.h>
-
 #include "base/macros.h"
 #include "server/base/pseudonym.h"
 #include "server/http/forwarded.h"

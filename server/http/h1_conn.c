@@ -1,9 +1,7 @@
 #include "server/http/h1_conn.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "server/http/dispatch.h"
 #include "server/http/exchange_events.h"
 #include "server/http/retry.h"

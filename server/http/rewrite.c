@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "base/macros.h"
-#include "server/http/scheme.h"
 #include "wire/address.h"
 #include "wire/http1_path.h"
 #include "wire/url.h"

@@ -9,7 +9,7 @@
  */
 #include "mux/stream.h"
 #include "loop/timeouts.h"
-#include "server/route/balance.h"
+#include "server/route/service.h"
 #include "server/link/server_link.h"
 
 /*

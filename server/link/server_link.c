@@ -1,7 +1,6 @@
 #include "server/link/server_link.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "wire/hostname.h"
 
 struct route_node {
 	struct table_node node; /* routes::nodes; not the root's */

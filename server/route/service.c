@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/macros.h"
 #include "server/base/worker.h"
 #include "server/link/server_link.h"

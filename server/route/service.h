@@ -7,7 +7,6 @@
 
 #include "base/list.h"
 #include "base/log_limit.h"
-#include "base/log_limit.h"
 #include "loop/loop.h"
 #include "server/base/broadcast.h"
 #include "server/base/node.h"

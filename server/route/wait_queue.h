@@ -9,7 +9,6 @@
 #include "loop/timeouts.h"
 #include "wire/address.h"
 
-struct route;
 struct routes;
 struct worker;
 
