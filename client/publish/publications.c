@@ -104,7 +104,7 @@ void publications_withdrawn(struct publications *s)
 		publication_again(s->v[i], true);
 }
 
-/* The exit node answered about `service`: those whose place it takes may go. Whether there are any. */
+/* The exit node answered about `pub`: publications whose place it takes may go. Whether there are any. */
 static bool relieve_others(struct publications *s, const struct publication *pub)
 {
 	bool any = false;

@@ -1,7 +1,7 @@
 /*
- * Messages into the send buffer. A message is made behind a gap for its WebSocket header, so that the bytes are written once,
- * where they are sent from. The gap fits the four-byte form of the header; the shorter form, of the
- * few messages below 126 bytes, moves those few bytes.
+ * Messages into the send buffer. A message is made behind a gap for its WebSocket header, so that the bytes are
+ * written once, where they are sent from. The gap fits the four-byte form of the header; the shorter form, of
+ * the few messages below 126 bytes, moves those few bytes.
  */
 #include <errno.h>
 #include <string.h>

@@ -13,8 +13,8 @@
 
 /*
  * Bytes from the connection's start, the records' heads included. A browser's has up to 2 KiB, with
- * large tickets or key shares a few more; 16 KiB is the largest record, and what a stranger may make
- * the gate hold.
+ * large tickets or key shares a few more; 16 KiB is the largest record, and the most that a
+ * stranger's connection may hold.
  */
 #define CLIENT_HELLO_MAX 16384
 

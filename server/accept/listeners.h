@@ -1,8 +1,7 @@
 #pragma once
 /*
- * The listening sockets of the HTTP front, on the main thread. Every connection is handed to a
- * worker, in turn, and becomes a visitor's, whose requests are then judged one by one; what a port is for
- * goes along with it.
+ * The listening sockets of the HTTP front, on the main thread. Connections are handed to the workers in turn. With
+ * each goes what its port is for, because that is checked request by request.
  */
 #include "net/listener.h"
 #include "server/base/admission.h"

@@ -45,7 +45,7 @@ void sniff_init(struct sniff *s, const struct address *peer, const struct addres
 	const struct cidr_list *balancers, enum sniff_look look);
 
 /*
- * Judges the connection by its first bytes: `n` at `p`, the same ones again with those that followed,
+ * Looks at the first bytes of the connection: `n` at `p`, the same ones again with those that followed,
  * less what was used. To be asked at once with none (a verdict may need no byte), then whenever more
  * came, until it is not SNIFF_MORE. `*used_out` (also with MORE) are the header's, which go; what
  * stands behind them is the connection's, and all of it its owner's to pass on.

@@ -16,7 +16,7 @@
 #define PUBLISH_FINE (-1)
 int publish_check(const struct control *m, char place[SERVICE_PLACE_SIZE], struct error *err);
 
-/* Whether it is what the service is already: said again after a new link. `place`: as it was judged. */
+/* Whether it is what the service is already: said again after a new link. `place`: as publish_check() wrote it. */
 bool publish_repeats(const struct service *service, const struct control *m, const char *place);
 
 /* What it asks for, for people; `text`, or what lasts as long. */

@@ -9,7 +9,7 @@
 #include "wire/http1.h"
 
 #define HTTP_SCRATCH      (16u << 10) /* bytes read at once from a visitor whose head is awaited */
-#define HTTP_LINGER_LOOK  CLOCK_S /* how often it is judged what still comes of a refused request */
+#define HTTP_LINGER_LOOK  CLOCK_S     /* between two looks at the rest of a refused request */
 /*
  * How long a visitor that sent FIN behind its request, and most likely left, still has for its answer: half
  * of the second in which its upstream is to hear of it.

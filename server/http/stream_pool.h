@@ -88,7 +88,10 @@ struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct str
  */
 void pooled_stream_keep(struct pooled_stream *pooled, enum pooled_stream_use use);
 
-/* Its visitor's connection ends: a stream that is that visitor's alone ends, too; one that rests is shared after it. Accepts NULL. */
+/*
+ * Its visitor's connection ends. A stream that is that visitor's alone ends, too; one that rests is shared when it
+ * has rested. Accepts NULL.
+ */
 void pooled_stream_disown(struct pooled_stream *pooled);
 
 /* The stream ends here and now; the user, if any, hears nothing. Accepts NULL; returns NULL. */

@@ -124,7 +124,7 @@ int service_shard_open(struct service_shard *shard, struct worker *w,
 	const struct route **holder_out);
 /* What is under way goes on; pooled streams that carry nothing have ended before (http/stream_pool.h). */
 void service_shard_close(struct service_shard *shard, struct worker *w);
-/* The last pooled stream or caller of a shard that is gone has ended. */
+/* A shard that is gone has nothing under way any more, and no pooled stream. */
 void service_shard_emptied(struct service_shard *shard);
 
 /* One more or less of what is under way. */
