@@ -36,11 +36,11 @@ struct link_io {
 	uint32_t unsent; /* what the kernel was told of may be unsent */
 	bool last_word; /* the link is closed and what it owes is being written; `timer` ends that */
 	/* The link is closed and its socket too. Runs once, in the write phase: free it in the reap. */
-	void (*ended)(struct link_io *c);
+	void (*ended)(struct link_io *io);
 };
 
 /* As link_expect(). */
-void link_io_expect(struct link_io *c);
+void link_io_expect(struct link_io *io);
 
 /* For link_ops::wake. */
 void link_io_wake(struct link *l);
@@ -54,15 +54,15 @@ static inline struct link_io *link_io_of(struct link *l)
  * Begins a link on what `detached` holds, which it owns from here on. No op is called before this returns.
  * 0 or -ENOMEM, when nothing was begun and the connection is closed.
  */
-int link_io_start(struct link_io *c, struct loop *loop, struct detached_conn detached,
+int link_io_start(struct link_io *io, struct loop *loop, struct detached_conn detached,
 	const struct link_ops *ops, const struct link_config *config,
-	void (*ended)(struct link_io *c));
+	void (*ended)(struct link_io *io));
 
 /*
  * The link's first bytes, which came behind the upgrade's response; before the loop turns again. 0, or -ENOMEM:
  * link_io_deinit() it then.
  */
-int link_io_feed(struct link_io *c, const void *early, size_t n);
+int link_io_feed(struct link_io *io, const void *early, size_t n);
 
 /* Ends it at once, without a last word; ended() does not run. Accepts zeroed memory. */
-void link_io_deinit(struct link_io *c);
+void link_io_deinit(struct link_io *io);

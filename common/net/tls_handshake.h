@@ -15,7 +15,7 @@ struct tls_handshake {
 	 * callee's and the handshake is over; or its fd is -1 and `why` is a sentence's rest. Either may
 	 * be started again or freed in it.
 	 */
-	void (*done)(struct tls_handshake *s, struct detached_conn detached, const char *why);
+	void (*done)(struct tls_handshake *h, struct detached_conn detached, const char *why);
 	bool distrusted; /* no CA that is trusted vouches for the peer */
 	bool misnamed;   /* its certificate is for other names */
 	bool foreign;    /* it does not speak TLS */
@@ -23,9 +23,9 @@ struct tls_handshake {
 };
 
 /* Owns `fd` and `tls` from here on. `deadline` is absolute, µs. */
-void tls_handshake_start(struct tls_handshake *s, struct loop *loop, int fd, struct tls *tls,
+void tls_handshake_start(struct tls_handshake *h, struct loop *loop, int fd, struct tls *tls,
 	uint64_t deadline,
-	void (*done)(struct tls_handshake *s, struct detached_conn detached, const char *why));
+	void (*done)(struct tls_handshake *h, struct detached_conn detached, const char *why));
 
 /* Closes; done() does not come any more. One that is zero or finished is fine. */
-void tls_handshake_cancel(struct tls_handshake *s);
+void tls_handshake_cancel(struct tls_handshake *h);

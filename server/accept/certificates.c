@@ -106,26 +106,26 @@ static void certificates_reloaded(struct certificates *c)
 		reloaded(c->reloaded_arg);
 }
 
-static void handing_run(struct broadcast *r, struct worker *w)
+static void handing_run(struct broadcast *b, struct worker *w)
 {
 	struct tls_server *old = w->tls;
-	struct tls_server *tls = container_of(r, struct handing, broadcast)->tls;
+	struct tls_server *tls = container_of(b, struct handing, broadcast)->tls;
 	w->tls = tls ? tls_server_ref(tls) : NULL;
 	tls_server_unref(old);
 }
 
-static void handing_discard(struct broadcast *r)
+static void handing_discard(struct broadcast *b)
 {
-	struct handing *h = container_of(r, struct handing, broadcast);
+	struct handing *h = container_of(b, struct handing, broadcast);
 	tls_server_unref(h->tls);
 	free(h);
 }
 
-static void handing_done(struct broadcast *r)
+static void handing_done(struct broadcast *b)
 {
-	struct handing *h = container_of(r, struct handing, broadcast);
+	struct handing *h = container_of(b, struct handing, broadcast);
 	struct certificates *c = h->owner;
-	handing_discard(r);
+	handing_discard(b);
 	if (c)
 		certificates_reloaded(c);
 }

@@ -10,21 +10,22 @@
 #include "tls/tls.h"
 #include "wire/alpn.h"
 
-static bool is_port(const struct listener_config *d)
+static bool is_port(const struct listener_config *config)
 {
-	return *d->place;
+	return *config->place;
 }
 
 /* The TCP service of the listener's port, or of this name at the HTTP front. NULL: there is none. */
-static const struct service *tcp_service(const struct worker *w, const struct listener_config *d,
-	struct str name)
+static const struct service *tcp_service(const struct worker *w,
+	const struct listener_config *config, struct str name)
 {
 	const struct routing *r = w->routing;
-	if (!is_port(d) && !r->n_named)
+	if (!is_port(config) && !r->n_named)
 		return NULL;
 	const struct service *service =
-		is_port(d) ? route_service(&r->ports, str_from(d->place), loop_now(w->loop))
-			   : route_service(&r->names, name, loop_now(w->loop));
+		is_port(config)
+			? route_service(&r->ports, str_from(config->place), loop_now(w->loop))
+			: route_service(&r->names, name, loop_now(w->loop));
 	return service && service->kind == CONTROL_TCP ? service : NULL;
 }
 
@@ -40,29 +41,29 @@ static struct destination refused(const char *why)
 	return (struct destination){.kind = DESTINATION_NONE, .why = why};
 }
 
-enum sniff_look destination_look(const struct worker *w, const struct listener_config *d)
+enum sniff_look destination_look(const struct worker *w, const struct listener_config *config)
 {
 	/* TLS or not was decided when the port was asked for. */
-	if (is_port(d))
-		return d->tls ? SNIFF_LOOK_KIND : SNIFF_LOOK_NOT;
-	if (w->routing->n_named && d->visits)
+	if (is_port(config))
+		return config->tls ? SNIFF_LOOK_KIND : SNIFF_LOOK_NOT;
+	if (w->routing->n_named && config->visits)
 		return SNIFF_LOOK_NAME;
 	return w->tls ? SNIFF_LOOK_KIND : SNIFF_LOOK_NOT;
 }
 
-struct destination destination_plain(const struct worker *w, const struct listener_config *d)
+struct destination destination_plain(const struct worker *w, const struct listener_config *config)
 {
 	/* A port whose TLS ends here takes nothing else: the handshake says so. */
-	if (d->tls)
+	if (config->tls)
 		return (struct destination){.kind = DESTINATION_TLS,
-			.service = tcp_service(w, d, STR_NULL)};
-	return (struct destination){.kind = is_port(d) ? DESTINATION_PORT : DESTINATION_HTTP};
+			.service = tcp_service(w, config, STR_NULL)};
+	return (struct destination){.kind = is_port(config) ? DESTINATION_PORT : DESTINATION_HTTP};
 }
 
-struct destination destination_hello(const struct worker *w, const struct listener_config *d,
+struct destination destination_hello(const struct worker *w, const struct listener_config *config,
 	const char *sni)
 {
-	const struct service *service = tcp_service(w, d, str_from(sni));
+	const struct service *service = tcp_service(w, config, str_from(sni));
 	bool passes = service && service->tls == CONTROL_TLS_PASS;
 	/* Names in our own certificates are ours, whatever wildcard was granted before (rule 30). */
 	if (passes && !(w->tls && tls_server_covers(w->tls, str_from(sni))))
@@ -74,7 +75,7 @@ struct destination destination_hello(const struct worker *w, const struct listen
 }
 
 /* Whether who gets the connection speaks what was agreed. */
-static bool speaks(const struct listener_config *d, const struct service *service,
+static bool speaks(const struct listener_config *config, const struct service *service,
 	struct str agreed)
 {
 	if (!agreed.n || (service && !service->alpn))
@@ -82,22 +83,22 @@ static bool speaks(const struct listener_config *d, const struct service *servic
 	if (service)
 		return alpn_find(service_alpn(service), agreed) >= 0;
 	/* The client that had the port may come back to it. */
-	return is_port(d) || str_eq(agreed, STR("http/1.1"));
+	return is_port(config) || str_eq(agreed, STR("http/1.1"));
 }
 
-struct destination destination_secured(const struct worker *w, const struct listener_config *d,
+struct destination destination_secured(const struct worker *w, const struct listener_config *config,
 	struct str sni, struct str agreed)
 {
 	char name[HOSTNAME_SIZE] = "";
 	size_t n = 0;
 	const struct service *service = NULL;
-	if (is_port(d) || hostname_canonical(sni, name, &n) == 0)
-		service = tcp_service(w, d, (struct str){name, n});
+	if (is_port(config) || hostname_canonical(sni, name, &n) == 0)
+		service = tcp_service(w, config, (struct str){name, n});
 	if (service && service->tls != CONTROL_TLS_TERMINATE)
 		service = NULL;
-	if (!speaks(d, service, agreed))
+	if (!speaks(config, service, agreed))
 		return refused("the service changed during the TLS handshake");
-	if (is_port(d))
+	if (is_port(config))
 		return (struct destination){.kind = DESTINATION_PORT};
 	return service ? to_name(name) : (struct destination){.kind = DESTINATION_HTTP};
 }

@@ -30,17 +30,17 @@ struct destination {
 };
 
 /* When it was accepted: how far its first bytes have to be read. */
-enum sniff_look destination_look(const struct worker *w, const struct listener_config *d);
+enum sniff_look destination_look(const struct worker *w, const struct listener_config *config);
 
 /* Its first bytes are no TLS, or need not be read. */
-struct destination destination_plain(const struct worker *w, const struct listener_config *d);
+struct destination destination_plain(const struct worker *w, const struct listener_config *config);
 
 /* Its first bytes are TLS for this name; canonical, may be empty. */
-struct destination destination_hello(const struct worker *w, const struct listener_config *d,
+struct destination destination_hello(const struct worker *w, const struct listener_config *config,
 	const char *sni);
 
 /* Its TLS handshake is over: `sni` as the peer wrote it; `agreed` by ALPN, may be empty. */
-struct destination destination_secured(const struct worker *w, const struct listener_config *d,
+struct destination destination_secured(const struct worker *w, const struct listener_config *config,
 	struct str sni, struct str agreed);
 
 /* Gives it to its front, which takes over what it owns. Not for TLS and NONE. */

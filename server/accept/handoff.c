@@ -20,20 +20,22 @@ struct handoff {
 	struct listener_config listener;
 };
 
-static void handoff_take(const struct listener_config *d, struct worker *w, int fd,
+static void handoff_take(const struct listener_config *config, struct worker *w, int fd,
 	const struct address *peer)
 {
 	if (w->draining) {
 		close(fd); /* the listener is closed by now */
 		return;
 	}
-	if (preread_due(w, d, peer)) {
-		preread_accept(w, fd, peer, d);
+	if (preread_due(w, config, peer)) {
+		preread_accept(w, fd, peer, config);
 		return;
 	}
-	struct accepted_conn a = {.detached = DETACHED_CONN_OF(fd), .listener = *d, .peer = *peer};
+	struct accepted_conn a = {.detached = DETACHED_CONN_OF(fd),
+		.listener = *config,
+		.peer = *peer};
 	socket_local(fd, &a.local);
-	struct destination to = destination_plain(w, d);
+	struct destination to = destination_plain(w, config);
 	destination_enter(&to, w, &a);
 }
 
@@ -53,11 +55,11 @@ static void handoff_discard(struct mail *mail)
 	free(h);
 }
 
-void handoff_send(const struct listener_config *d, struct worker *w, int fd,
-	const struct address *peer, struct session_shard *p)
+void handoff_send(const struct listener_config *config, struct worker *w, int fd,
+	const struct address *peer, struct session_shard *shard)
 {
 	if (!w->index) {
-		handoff_take(d, w, fd, peer);
+		handoff_take(config, w, fd, peer);
 		return;
 	}
 	struct handoff *h = malloc(sizeof(*h));
@@ -67,12 +69,12 @@ void handoff_send(const struct listener_config *d, struct worker *w, int fd,
 	}
 	*h = (struct handoff){.mail = {.deliver = handoff_deliver, .discard = handoff_discard},
 		.worker = w,
-		.expected_by = p,
+		.expected_by = shard,
 		.fd = fd,
 		.peer = *peer,
-		.listener = *d};
-	if (p)
-		atomic_fetch_add_explicit(&p->coming, 1, memory_order_relaxed);
+		.listener = *config};
+	if (shard)
+		atomic_fetch_add_explicit(&shard->coming, 1, memory_order_relaxed);
 	node_post(w->node, w->index, &h->mail);
 }
 

@@ -9,11 +9,11 @@
 struct session_shard;
 
 /*
- * From the main thread: the connection is `w`'s from here on, on whatever thread that runs. `p` (or NULL)
+ * From the main thread: the connection is `w`'s from here on, on whatever thread that runs. `shard` (or NULL)
  * is what it was chosen for.
  */
-void handoff_send(const struct listener_config *d, struct worker *w, int fd,
-	const struct address *peer, struct session_shard *p);
+void handoff_send(const struct listener_config *config, struct worker *w, int fd,
+	const struct address *peer, struct session_shard *shard);
 
 /* The next worker in turn. */
 struct worker *handoff_next_worker(struct node *n);

@@ -21,13 +21,13 @@ struct listeners {
 };
 
 /* Opens all ports of the options, or none: -errno with a sentence. */
-int listeners_open(struct listeners *g, struct node *n, struct error *err);
-void listeners_close(struct listeners *g);
+int listeners_open(struct listeners *l, struct node *n, struct error *err);
+void listeners_close(struct listeners *l);
 
 /* The first of those `n` ports that is one of its own; 0: none is. */
-uint16_t listeners_common(const struct listeners *g, uint16_t first, unsigned n);
+uint16_t listeners_common(const struct listeners *l, uint16_t first, unsigned n);
 
 /* The port clients connect to; for people: 443 where there is TLS and that is one of them. */
-uint16_t listeners_control_port(const struct listeners *g, bool tls);
+uint16_t listeners_control_port(const struct listeners *l, bool tls);
 /* The same for visitors. */
-uint16_t listeners_visitors_port(const struct listeners *g, bool tls);
+uint16_t listeners_visitors_port(const struct listeners *l, bool tls);

@@ -30,16 +30,16 @@ static void preread_set_state(struct preread *p, enum preread_state state)
 }
 
 static const struct cidr_list *preread_balancers(const struct worker *w,
-	const struct listener_config *d)
+	const struct listener_config *config)
 {
-	return d->control ? &w->opts->proxied_control : &w->opts->proxied;
+	return config->control ? &w->opts->proxied_control : &w->opts->proxied;
 }
 
-bool preread_due(const struct worker *w, const struct listener_config *d,
+bool preread_due(const struct worker *w, const struct listener_config *config,
 	const struct address *peer)
 {
-	return destination_look(w, d) != SNIFF_LOOK_NOT ||
-	       cidr_list_has(preread_balancers(w, d), peer);
+	return destination_look(w, config) != SNIFF_LOOK_NOT ||
+	       cidr_list_has(preread_balancers(w, config), peer);
 }
 
 static void preread_reap(struct loop_task *task)
@@ -273,9 +273,9 @@ static void preread_securing_expired(struct timeout_queue *queue, struct timeout
 }
 
 void preread_accept(struct worker *w, int fd, const struct address *peer,
-	const struct listener_config *d)
+	const struct listener_config *config)
 {
-	bool header = cidr_list_has(preread_balancers(w, d), peer), counted;
+	bool header = cidr_list_has(preread_balancers(w, config), peer), counted;
 	if (!admission_enter(w, peer, header, &counted)) {
 		close(fd);
 		return;
@@ -290,7 +290,7 @@ void preread_accept(struct worker *w, int fd, const struct address *peer,
 	}
 	p->worker = w;
 	p->counted = counted;
-	p->listener = *d;
+	p->listener = *config;
 	p->peer = *peer;
 	charge_init(&p->charge, preread_evicted);
 	timeout_init(&p->timeout);
@@ -300,9 +300,10 @@ void preread_accept(struct worker *w, int fd, const struct address *peer,
 	list_append(&w->accept->prereads, &p->link);
 	struct address local = {0};
 	socket_local(fd, &local);
-	sniff_init(&p->sniff, peer, &local, preread_balancers(w, d), destination_look(w, d));
+	sniff_init(&p->sniff, peer, &local, preread_balancers(w, config),
+		destination_look(w, config));
 	/* Browsers connect before they have anything to ask. */
-	p->quiet = !header && !d->tls;
+	p->quiet = !header && !config->tls;
 	timeout_start(header     ? &w->accept->header
 		      : p->quiet ? &w->accept->quiet
 				 : &w->accept->securing,

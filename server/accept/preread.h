@@ -44,12 +44,12 @@ struct preread {
 };
 
 /* Whether the first bytes of a connection have to be read, from this peer by this listener. */
-bool preread_due(const struct worker *w, const struct listener_config *d,
+bool preread_due(const struct worker *w, const struct listener_config *config,
 	const struct address *peer);
 
 /* Takes over the socket. */
 void preread_accept(struct worker *w, int fd, const struct address *peer,
-	const struct listener_config *d);
+	const struct listener_config *config);
 void preread_close(struct preread *p);
 
 void accept_worker_init(struct accept_worker *a, const struct worker *w);

@@ -59,17 +59,17 @@ static void publish_tell_granted(struct session *s, const struct service *servic
 
 /* ---- Going ---- */
 
-static void withdraw_run(struct broadcast *r, struct worker *w)
+static void withdraw_run(struct broadcast *b, struct worker *w)
 {
-	struct service *service = container_of(r, struct service, broadcast);
+	struct service *service = container_of(b, struct service, broadcast);
 	stream_pool_rest(&service->shards[w->index], NULL);
 	service_shard_close(&service->shards[w->index], w);
 	routing_expire(w->routing);
 }
 
-static void withdraw_done(struct broadcast *r)
+static void withdraw_done(struct broadcast *b)
 {
-	service_release(container_of(r, struct service, broadcast));
+	service_release(container_of(b, struct service, broadcast));
 }
 
 static const struct broadcast_ops withdraw_ops = {
@@ -125,9 +125,9 @@ void publish_discard_all(struct session *s)
 
 /* ---- Coming: every worker knows it before anybody is told ---- */
 
-static void publish_run(struct broadcast *r, struct worker *w)
+static void publish_run(struct broadcast *b, struct worker *w)
 {
-	struct service *service = container_of(r, struct service, broadcast);
+	struct service *service = container_of(b, struct service, broadcast);
 	const struct route *holder;
 	/* Worker 0 decided; the others can lack nothing but memory, and then find no way there. */
 	if (w->index && service_shard_open(&service->shards[w->index], w, &holder) != 0)
@@ -135,9 +135,9 @@ static void publish_run(struct broadcast *r, struct worker *w)
 	wait_queue_wake(&w->routing->wait_queue);
 }
 
-static void publish_done(struct broadcast *r)
+static void publish_done(struct broadcast *b)
 {
-	struct service *service = container_of(r, struct service, broadcast);
+	struct service *service = container_of(b, struct service, broadcast);
 	struct session *s = session_of(service);
 	bool wanted = list_linked(&service->of_session);
 	s->n_coming--;
@@ -160,9 +160,9 @@ static void publish_done(struct broadcast *r)
 	sharing_tell(service);
 }
 
-static void publish_discard(struct broadcast *r)
+static void publish_discard(struct broadcast *b)
 {
-	struct service *service = container_of(r, struct service, broadcast);
+	struct service *service = container_of(b, struct service, broadcast);
 	struct session *s = session_of(service);
 	s->n_coming--;
 	service_release(service);

@@ -115,13 +115,13 @@ struct registrar_event {
 	struct control message;            /* its texts are held */
 };
 
-static void registrar_up(struct registrar *r, struct server_link *t,
+static void registrar_up(struct registrar *r, struct server_link *l,
 	const struct registrar_event *e)
 {
-	struct session *s = e->resume_given ? registrar_resumed(r, t, e->secret) : NULL;
+	struct session *s = e->resume_given ? registrar_resumed(r, l, e->secret) : NULL;
 	if (!s)
 		return;
-	session_resume(s, t);
+	session_resume(s, l);
 	publish_expect_again(s);
 }
 

@@ -17,14 +17,14 @@ static void session_tell_grant(struct session *s, struct server_link *l)
 	link_mail_send(l, &m);
 }
 
-static void wake_run(struct broadcast *r, struct worker *w)
+static void wake_run(struct broadcast *b, struct worker *w)
 {
 	wait_queue_wake(&w->routing->wait_queue);
 }
 
-static void wake_done(struct broadcast *r)
+static void wake_done(struct broadcast *b)
 {
-	free(r);
+	free(b);
 }
 
 static const struct broadcast_ops wake_ops = {
@@ -36,9 +36,9 @@ static const struct broadcast_ops wake_ops = {
 /* There is a way to its services: who waits for one is served. */
 static void session_wake(struct session *s)
 {
-	struct broadcast *r = malloc(sizeof(*r));
-	if (r)
-		broadcast_send(r, session_node(s), &wake_ops);
+	struct broadcast *b = malloc(sizeof(*b));
+	if (b)
+		broadcast_send(b, session_node(s), &wake_ops);
 }
 
 static bool session_attach(struct session *s, struct server_link *l)
@@ -127,12 +127,12 @@ void session_resume(struct session *s, struct server_link *l)
 	session_wake(s);
 }
 
-static void session_done(struct broadcast *r)
+static void session_done(struct broadcast *b)
 {
-	session_free(container_of(r, struct session, broadcast));
+	session_free(container_of(b, struct session, broadcast));
 }
 
-static void session_run(struct broadcast *r, struct worker *w)
+static void session_run(struct broadcast *b, struct worker *w)
 {
 }
 

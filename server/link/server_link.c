@@ -41,12 +41,12 @@ void server_link_peer(const struct server_link *l, char text[ADDRESS_TEXT_SIZE])
 		address_format_ip(&l->peer, text);
 }
 
-bool server_link_usable(const struct server_link *t)
+bool server_link_usable(const struct server_link *l)
 {
-	const struct link *l = &t->io.link;
-	return t->state == SERVER_LINK_ESTABLISHED && l->state == LINK_UP &&
-	       !l->mux.peer_draining && !mux_ids_low(&l->mux) &&
-	       (!t->suspected_at || l->last_heard > t->suspected_at);
+	const struct link *link = &l->io.link;
+	return l->state == SERVER_LINK_ESTABLISHED && link->state == LINK_UP &&
+	       !link->mux.peer_draining && !mux_ids_low(&link->mux) &&
+	       (!l->suspected_at || link->last_heard > l->suspected_at);
 }
 
 /* Other workers send nobody here for it any more. */
@@ -112,13 +112,13 @@ struct server_link *server_link_pick(const struct session_shard *shard)
 
 /* ---- What the link tells ---- */
 
-static const struct token_key *server_link_on_find_key(struct link *l,
+static const struct token_key *server_link_on_find_key(struct link *link,
 	const uint8_t id[TOKEN_ID_SIZE])
 {
-	struct server_link *t = server_link_of(l);
-	t->identity = keyring_find(server_link_node(t)->keyring, id);
-	t->key_unknown = !t->identity;
-	return t->identity ? t->identity->key : NULL;
+	struct server_link *l = server_link_of(link);
+	l->identity = keyring_find(server_link_node(l)->keyring, id);
+	l->key_unknown = !l->identity;
+	return l->identity ? l->identity->key : NULL;
 }
 
 /* In open mode everybody has proved what everybody knows. */
@@ -129,65 +129,65 @@ static void server_link_remember(const struct server_link *l)
 			loop_now(l->worker->loop));
 }
 
-static void server_link_on_up(struct link *l, const struct control *hello)
+static void server_link_on_up(struct link *link, const struct control *hello)
 {
-	struct server_link *t = server_link_of(l);
-	server_link_set_state(t, SERVER_LINK_ESTABLISHED);
-	server_link_remember(t);
-	t->protection = l->sealed ? "sealed" : l->bound ? "inside TLS" : "not encrypted";
-	server_link_ops(t)->up(t, hello);
-	if (t->worker->draining)
-		server_link_drain(t);
+	struct server_link *l = server_link_of(link);
+	server_link_set_state(l, SERVER_LINK_ESTABLISHED);
+	server_link_remember(l);
+	l->protection = link->sealed ? "sealed" : link->bound ? "inside TLS" : "not encrypted";
+	server_link_ops(l)->up(l, hello);
+	if (l->worker->draining)
+		server_link_drain(l);
 }
 
-static void server_link_on_control(struct link *l, struct control *m)
+static void server_link_on_control(struct link *link, struct control *m)
 {
 	switch (m->type) {
 	case CONTROL_PUBLISH:
 	case CONTROL_WITHDRAW:
 	case CONTROL_NOTICE:
 	case CONTROL_JOIN:
-		server_link_ops(server_link_of(l))->control(server_link_of(l), m);
+		server_link_ops(server_link_of(link))->control(server_link_of(link), m);
 		break;
 	case CONTROL_HELLO:
 	case CONTROL_GRANTED:
 	case CONTROL_REFUSED:
 	case CONTROL_SESSION_GRANT:
-		link_close(l, LINK_END_VIOLATION, "a client does not send \"%s\"",
+		link_close(link, LINK_END_VIOLATION, "a client does not send \"%s\"",
 			control_type_name(m->type));
 		break;
 	}
 }
 
 /* Nothing of this part is opened by clients. */
-static struct stream *server_link_on_open(struct link *l, const struct frame_open *open,
+static struct stream *server_link_on_open(struct link *link, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
 	*reason_out = FRAME_RESET_DENIED;
 	return NULL;
 }
 
-static void server_link_on_goaway(struct link *l, uint8_t reason)
+static void server_link_on_goaway(struct link *link, uint8_t reason)
 {
-	struct server_link *t = server_link_of(l);
+	struct server_link *l = server_link_of(link);
 	char more[LOG_LIMIT_MORE];
-	if (log_limit_pass(&t->worker->link->log_leaving, loop_now(t->worker->loop),
+	if (log_limit_pass(&l->worker->link->log_leaving, loop_now(l->worker->loop),
 		    SERVER_LINK_LEAVING_EVERY, SERVER_LINK_LEAVING_BURST, more))
 		log_info(
 			"session %s: the client is going away (%s); its link gets no new streams%s",
-			t->session_shard ? t->session_shard->session->name : "-",
+			l->session_shard ? l->session_shard->session->name : "-",
 			frame_goaway_name(reason), more);
 	if (reason == FRAME_GOAWAY_SHUTDOWN)
-		atomic_store_explicit(&t->leaving, true, memory_order_relaxed);
-	if (t->state == SERVER_LINK_ESTABLISHED)
-		server_link_set_state(t, SERVER_LINK_DRAINING);
+		atomic_store_explicit(&l->leaving, true, memory_order_relaxed);
+	if (l->state == SERVER_LINK_ESTABLISHED)
+		server_link_set_state(l, SERVER_LINK_DRAINING);
 	/* The client waits for its streams to end, and cannot tell which of them carry nothing. */
-	server_link_ops(t)->leaving(t);
+	server_link_ops(l)->leaving(l);
 }
 
-static void server_link_on_silent(struct link *l)
+static void server_link_on_silent(struct link *link)
 {
-	silence_changed(server_link_of(l));
+	silence_changed(server_link_of(link));
 }
 
 static const struct link_ops link_ops = {
@@ -217,18 +217,18 @@ static void server_link_reap(struct loop_task *task)
 }
 
 /* What strangers come to is said once a second, or one of them could fill the disk. */
-static void server_link_log_stranger(struct server_link *t)
+static void server_link_log_stranger(struct server_link *l)
 {
-	struct worker *w = t->worker;
-	const struct link *l = server_link_base(t);
+	struct worker *w = l->worker;
+	const struct link *link = server_link_base(l);
 	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
 	if (!log_limit_pass(&w->link->log_handshakes, loop_now(w->loop), SERVER_LINK_STRANGER_EVERY,
 		    1, more))
 		return;
-	server_link_peer(t, peer);
-	enum log_level level = l->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO;
-	bool open = t->key_unknown && w->opts->no_token;
-	log_line(level, "client %s failed the handshake: %s%s%s", peer, l->why,
+	server_link_peer(l, peer);
+	enum log_level level = link->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO;
+	bool open = l->key_unknown && w->opts->no_token;
+	log_line(level, "client %s failed the handshake: %s%s%s", peer, link->why,
 		open ? "; this server runs with --no-token: run the client with --no-token, or "
 		       "both with a token"
 		     : "",
@@ -252,9 +252,9 @@ static void server_link_leave(struct server_link *l)
 	limits_release(&n->limits, LIMITS_LINK, &l->peer);
 }
 
-static void server_link_ended(struct link_io *c)
+static void server_link_ended(struct link_io *io)
 {
-	struct server_link *l = container_of(c, struct server_link, io);
+	struct server_link *l = container_of(io, struct server_link, io);
 	bool known = l->state != SERVER_LINK_HANDSHAKING;
 	if (!known)
 		server_link_log_stranger(l);

@@ -5,9 +5,9 @@
 
 static void wait_queue_expired(struct timeout_queue *queue, struct timeout *entry)
 {
-	struct wait_queue *wt = container_of(queue, struct wait_queue, queue);
+	struct wait_queue *q = container_of(queue, struct wait_queue, queue);
 	struct waiter *w = container_of(entry, struct waiter, timeout);
-	wait_queue_remove(wt, w);
+	wait_queue_remove(q, w);
 	w->expired(w);
 }
 
@@ -25,31 +25,31 @@ static bool wait_queue_over(const struct worker *worker, const struct waiter *w)
 
 static void wait_queue_run(struct loop_task *task)
 {
-	struct wait_queue *wt = container_of(task, struct wait_queue, wake);
+	struct wait_queue *q = container_of(task, struct wait_queue, wake);
 	/* Those who still find nothing keep their place and their deadline. */
-	list_for_each_safe (it, &wt->waiters) {
+	list_for_each_safe (it, &q->waiters) {
 		struct waiter *w = list_entry(it, struct waiter, link);
-		if (!wait_queue_over(wt->worker, w))
+		if (!wait_queue_over(q->worker, w))
 			continue;
-		wait_queue_remove(wt, w);
+		wait_queue_remove(q, w);
 		w->served(w);
 	}
 }
 
-void wait_queue_init(struct wait_queue *wt, struct worker *w)
+void wait_queue_init(struct wait_queue *q, struct worker *w)
 {
-	*wt = (struct wait_queue){.worker = w};
-	list_init(&wt->waiters);
-	loop_task_init(&wt->wake, wait_queue_run);
-	timeout_queue_init(&wt->queue, w->loop, w->opts->reconnect_grace, wait_queue_expired);
+	*q = (struct wait_queue){.worker = w};
+	list_init(&q->waiters);
+	loop_task_init(&q->wake, wait_queue_run);
+	timeout_queue_init(&q->queue, w->loop, w->opts->reconnect_grace, wait_queue_expired);
 }
 
-void wait_queue_deinit(struct wait_queue *wt)
+void wait_queue_deinit(struct wait_queue *q)
 {
-	if (!wt->worker)
+	if (!q->worker)
 		return;
-	loop_task_cancel(&wt->wake);
-	timeout_queue_deinit(&wt->queue);
+	loop_task_cancel(&q->wake);
+	timeout_queue_deinit(&q->queue);
 }
 
 void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
@@ -60,35 +60,35 @@ void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
 	timeout_init(&w->timeout);
 }
 
-int wait_queue_add(struct wait_queue *wt, struct waiter *w, const struct routes *routes,
+int wait_queue_add(struct wait_queue *q, struct waiter *w, const struct routes *routes,
 	struct str host, const struct address *address)
 {
-	const struct server_options *o = wt->worker->opts;
-	int r = limits_acquire(&wt->worker->node->limits, LIMITS_WAITING, address,
+	const struct server_options *o = q->worker->opts;
+	int r = limits_acquire(&q->worker->node->limits, LIMITS_WAITING, address,
 		(unsigned)o->max_waiting, (unsigned)o->max_waiting_per_address);
 	if (r < 0)
 		return r;
-	wt->n++;
+	q->n++;
 	w->routes = routes;
 	w->host = host;
 	w->address = *address;
-	list_append(&wt->waiters, &w->link);
-	timeout_start(&wt->queue, &w->timeout);
+	list_append(&q->waiters, &w->link);
+	timeout_start(&q->queue, &w->timeout);
 	return 0;
 }
 
-void wait_queue_remove(struct wait_queue *wt, struct waiter *w)
+void wait_queue_remove(struct wait_queue *q, struct waiter *w)
 {
 	if (!list_linked(&w->link))
 		return;
-	wt->n--;
-	limits_release(&wt->worker->node->limits, LIMITS_WAITING, &w->address);
+	q->n--;
+	limits_release(&q->worker->node->limits, LIMITS_WAITING, &w->address);
 	list_unlink(&w->link);
 	timeout_cancel(&w->timeout);
 }
 
-void wait_queue_wake(struct wait_queue *wt)
+void wait_queue_wake(struct wait_queue *q)
 {
-	if (wt->n)
-		loop_defer(wt->worker->loop, LOOP_PHASE_WRITE, &wt->wake);
+	if (q->n)
+		loop_defer(q->worker->loop, LOOP_PHASE_WRITE, &q->wake);
 }

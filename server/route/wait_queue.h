@@ -33,18 +33,18 @@ struct wait_queue {
 	struct loop_task wake;
 };
 
-void wait_queue_init(struct wait_queue *wt, struct worker *w);
-void wait_queue_deinit(struct wait_queue *wt);
+void wait_queue_init(struct wait_queue *q, struct worker *w);
+void wait_queue_deinit(struct wait_queue *q);
 
 void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
 	void (*expired)(struct waiter *w));
 
 /* 0, -EBUSY when too many wait already, or -ENOMEM. */
-int wait_queue_add(struct wait_queue *wt, struct waiter *w, const struct routes *routes,
+int wait_queue_add(struct wait_queue *q, struct waiter *w, const struct routes *routes,
 	struct str host, const struct address *address);
 
 /* It waits no longer; without effect on one that does not wait. */
-void wait_queue_remove(struct wait_queue *wt, struct waiter *w);
+void wait_queue_remove(struct wait_queue *q, struct waiter *w);
 
 /* Somebody published something: at the end of the turn those who can go on do. */
-void wait_queue_wake(struct wait_queue *wt);
+void wait_queue_wake(struct wait_queue *q);

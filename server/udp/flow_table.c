@@ -8,19 +8,19 @@ struct flow_table_host {
 	struct flow_queue entries;
 };
 
-void flow_table_init(struct flow_table *r)
+void flow_table_init(struct flow_table *t)
 {
-	*r = (struct flow_table){0};
-	network_table_init(&r->hosts);
+	*t = (struct flow_table){0};
+	network_table_init(&t->hosts);
 }
 
-void flow_table_deinit(struct flow_table *r)
+void flow_table_deinit(struct flow_table *t)
 {
-	table_deinit(&r->entries);
-	network_table_deinit(&r->hosts);
+	table_deinit(&t->entries);
+	network_table_deinit(&t->hosts);
 }
 
-static uint64_t entry_hash(const struct flow_table *r, const void *port, const struct address *peer,
+static uint64_t entry_hash(const struct flow_table *t, const void *port, const struct address *peer,
 	const struct address *local)
 {
 	struct {
@@ -31,7 +31,7 @@ static uint64_t entry_hash(const struct flow_table *r, const void *port, const s
 	_Static_assert(sizeof(key) == sizeof(void *) + 40, "no padding, which has no known value");
 	memcpy(key.peer, peer->bytes, sizeof(key.peer));
 	memcpy(key.local, local->bytes, sizeof(key.local));
-	return keyed_hash(&r->hosts.key, &key, sizeof(key));
+	return keyed_hash(&t->hosts.key, &key, sizeof(key));
 }
 
 static bool same(const struct address *a, const struct address *b)
@@ -39,10 +39,10 @@ static bool same(const struct address *a, const struct address *b)
 	return a->port == b->port && address_same_ip(a, b);
 }
 
-struct flow_table_entry *flow_table_find(const struct flow_table *r, const void *port,
+struct flow_table_entry *flow_table_find(const struct flow_table *t, const void *port,
 	const struct address *peer, const struct address *local)
 {
-	table_for_each (it, &r->entries, entry_hash(r, port, peer, local)) {
+	table_for_each (it, &t->entries, entry_hash(t, port, peer, local)) {
 		struct flow_table_entry *e = table_entry(it, struct flow_table_entry, node);
 		if (e->port == port && same(&e->peer, peer) && same(&e->local, local))
 			return e;
@@ -56,43 +56,43 @@ static struct flow_table_host *host_of(struct network_entry *e)
 }
 
 /* NULL when out of memory. */
-static struct flow_table_host *host_take(struct flow_table *r, const struct address *peer)
+static struct flow_table_host *host_take(struct flow_table *t, const struct address *peer)
 {
-	struct network_entry *e = network_table_find(&r->hosts, peer);
+	struct network_entry *e = network_table_find(&t->hosts, peer);
 	if (e)
 		return host_of(e);
-	e = network_table_add(&r->hosts, peer, sizeof(struct flow_table_host));
+	e = network_table_add(&t->hosts, peer, sizeof(struct flow_table_host));
 	if (!e)
 		return NULL;
 	flow_queue_init(&host_of(e)->entries);
 	return host_of(e);
 }
 
-static void host_release(struct flow_table *r, struct flow_table_host *h)
+static void host_release(struct flow_table *t, struct flow_table_host *h)
 {
 	if (flow_queue_count(&h->entries))
 		return;
-	network_table_drop(&r->hosts, &h->entry);
+	network_table_drop(&t->hosts, &h->entry);
 }
 
-int flow_table_add(struct flow_table *r, struct flow_table_entry *e, uint64_t now)
+int flow_table_add(struct flow_table *t, struct flow_table_entry *e, uint64_t now)
 {
-	e->host = host_take(r, &e->peer);
+	e->host = host_take(t, &e->peer);
 	if (!e->host)
 		return -ENOMEM;
-	if (table_add(&r->entries, &e->node, entry_hash(r, e->port, &e->peer, &e->local)) < 0) {
-		host_release(r, e->host);
+	if (table_add(&t->entries, &e->node, entry_hash(t, e->port, &e->peer, &e->local)) < 0) {
+		host_release(t, e->host);
 		return -ENOMEM;
 	}
 	flow_queue_add(&e->host->entries, &e->of_host, now);
 	return 0;
 }
 
-void flow_table_remove(struct flow_table *r, struct flow_table_entry *e)
+void flow_table_remove(struct flow_table *t, struct flow_table_entry *e)
 {
-	table_remove(&r->entries, &e->node);
+	table_remove(&t->entries, &e->node);
 	flow_queue_remove(&e->host->entries, &e->of_host);
-	host_release(r, e->host);
+	host_release(t, e->host);
 }
 
 void flow_table_heard(struct flow_table_entry *e)
@@ -105,10 +105,10 @@ void flow_table_answered(struct flow_table_entry *e)
 	flow_queue_answered(&e->host->entries, &e->of_host);
 }
 
-struct flow_table_entry *flow_table_victim(const struct flow_table *r, const struct address *peer,
+struct flow_table_entry *flow_table_victim(const struct flow_table *t, const struct address *peer,
 	uint64_t now)
 {
-	struct network_entry *e = network_table_find(&r->hosts, peer);
+	struct network_entry *e = network_table_find(&t->hosts, peer);
 	struct flow_place *p =
 		e ? flow_queue_victim(&host_of(e)->entries, FLOW_TABLE_UNANSWERED_SHARE, now)
 		  : NULL;

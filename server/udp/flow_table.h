@@ -25,14 +25,14 @@ struct flow_table {
 	struct network_table hosts; /* of struct flow_table_host */
 };
 
-void flow_table_init(struct flow_table *r);
-void flow_table_deinit(struct flow_table *r); /* it is empty */
+void flow_table_init(struct flow_table *t);
+void flow_table_deinit(struct flow_table *t); /* it is empty */
 
 /*
  * The flow from `peer` to the address `local` of a port, or NULL. A visitor that asks two of our addresses has
  * two flows: each is answered from the address that was asked.
  */
-struct flow_table_entry *flow_table_find(const struct flow_table *r, const void *port,
+struct flow_table_entry *flow_table_find(const struct flow_table *t, const void *port,
 	const struct address *peer, const struct address *local);
 
 /*
@@ -42,12 +42,12 @@ struct flow_table_entry *flow_table_find(const struct flow_table *r, const void 
 #define FLOW_TABLE_UNANSWERED_SHARE 2
 
 /* Its port and addresses are set, and no other flow has them. 0 or -ENOMEM. */
-int flow_table_add(struct flow_table *r, struct flow_table_entry *e, uint64_t now);
-void flow_table_remove(struct flow_table *r, struct flow_table_entry *e);
+int flow_table_add(struct flow_table *t, struct flow_table_entry *e, uint64_t now);
+void flow_table_remove(struct flow_table *t, struct flow_table_entry *e);
 
 void flow_table_heard(struct flow_table_entry *e);
 void flow_table_answered(struct flow_table_entry *e);
 
 /* The flow of this visitor's address that is ended for another (flow_queue_victim()); NULL: there is none. */
-struct flow_table_entry *flow_table_victim(const struct flow_table *r, const struct address *peer,
+struct flow_table_entry *flow_table_victim(const struct flow_table *t, const struct address *peer,
 	uint64_t now);

@@ -98,32 +98,32 @@ void udp_flow_idle_expired(struct timeout_queue *queue, struct timeout *entry)
 
 /* ---- What the client says ---- */
 
-static void udp_flow_opening(struct flow *f, struct frame_open *open_out)
+static void udp_flow_opening(struct flow *flow, struct frame_open *open_out)
 {
-	struct udp_flow *s = udp_flow_of(f);
-	open_out->service = service_number(s->shard->service, s->entry.local.port);
-	open_out->visitor = frame_addr_of(&s->entry.peer);
-	open_out->local = frame_addr_of(&s->entry.local);
+	struct udp_flow *f = udp_flow_of(flow);
+	open_out->service = service_number(f->shard->service, f->entry.local.port);
+	open_out->visitor = frame_addr_of(&f->entry.peer);
+	open_out->local = frame_addr_of(&f->entry.local);
 }
 
-static void udp_flow_answered(struct flow *f, const uint8_t *p, size_t n)
+static void udp_flow_answered(struct flow *flow, const uint8_t *p, size_t n)
 {
-	struct udp_flow *s = udp_flow_of(f);
-	service_shard_worked(s->shard);
-	timeout_start(&udp_flow_worker(s)->udp->idle, &s->idle);
-	flow_table_answered(&s->entry);
-	flow_queue_answered(&s->shard->session_shard->flows, &s->of_session_shard);
-	s->bytes[1] += n;
-	udp_port_answer(s->udp_port, &s->entry.peer, &s->entry.local, p, n);
+	struct udp_flow *f = udp_flow_of(flow);
+	service_shard_worked(f->shard);
+	timeout_start(&udp_flow_worker(f)->udp->idle, &f->idle);
+	flow_table_answered(&f->entry);
+	flow_queue_answered(&f->shard->session_shard->flows, &f->of_session_shard);
+	f->bytes[1] += n;
+	udp_port_answer(f->udp_port, &f->entry.peer, &f->entry.local, p, n);
 }
 
-static void udp_flow_closed(struct flow *f, enum frame_reset reason)
+static void udp_flow_closed(struct flow *flow, enum frame_reset reason)
 {
-	struct udp_flow *s = udp_flow_of(f);
+	struct udp_flow *f = udp_flow_of(flow);
 	if (frame_reset_is_dial(reason))
-		service_shard_failed(s->shard, loop_now(udp_flow_worker(s)->loop));
+		service_shard_failed(f->shard, loop_now(udp_flow_worker(f)->loop));
 	bool in_order = reason == FRAME_RESET_NONE || reason == FRAME_RESET_TIMEOUT;
-	udp_flow_over(s, in_order ? NULL : frame_reset_name(reason));
+	udp_flow_over(f, in_order ? NULL : frame_reset_name(reason));
 }
 
 static const struct flow_ops udp_flow_ops = {
@@ -293,22 +293,22 @@ static struct udp_flow *udp_flow_find(struct udp_port *p, const struct address *
 	return NULL;
 }
 
-static void udp_flow_heard(struct udp_port *h, const struct address *peer,
+static void udp_flow_heard(struct udp_port *port, const struct address *peer,
 	const struct address *local, const uint8_t *p, size_t n)
 {
-	struct worker *w = h->worker;
-	struct udp_flow *f = udp_flow_find(h, peer, local);
+	struct worker *w = port->worker;
+	struct udp_flow *f = udp_flow_find(port, peer, local);
 	if (!f) {
 		struct route_found found;
-		enum route_outcome outcome = udp_port_route(h, &found);
-		if (outcome == ROUTE_ELSEWHERE && udp_port_move(h, found.worker)) {
-			udp_port_carry(h, peer, local, p, n);
+		enum route_outcome outcome = udp_port_route(port, &found);
+		if (outcome == ROUTE_ELSEWHERE && udp_port_move(port, found.worker)) {
+			udp_port_carry(port, peer, local, p, n);
 			return;
 		}
-		f = found.shard ? udp_flow_new(h, found.shard, peer, local) : NULL;
+		f = found.shard ? udp_flow_new(port, found.shard, peer, local) : NULL;
 		if (!f) {
-			udp_port_dropped(h, found.shard ? UDP_PORT_DROP_FULL : UDP_PORT_DROP_NOBODY,
-				1, peer);
+			udp_port_dropped(port,
+				found.shard ? UDP_PORT_DROP_FULL : UDP_PORT_DROP_NOBODY, 1, peer);
 			return;
 		}
 	}

@@ -157,41 +157,41 @@ static void close_discard(struct broadcast *b)
 
 /* ---- On a worker ---- */
 
-void udp_port_answer(struct udp_port *h, const struct address *peer, const struct address *local,
+void udp_port_answer(struct udp_port *port, const struct address *peer, const struct address *local,
 	const uint8_t *p, size_t n)
 {
-	udp_send(&h->udp, peer, local, p, n);
-	udp_port_count_socket(h, peer);
+	udp_send(&port->udp, peer, local, p, n);
+	udp_port_count_socket(port, peer);
 }
 
-static void udp_port_pass(struct udp_port *h, const struct address *peer,
+static void udp_port_pass(struct udp_port *port, const struct address *peer,
 	const struct address *local, const uint8_t *p, size_t n)
 {
-	if (h->state == UDP_PORT_LEAVING)
-		udp_port_carry(h, peer, local, p, n);
+	if (port->state == UDP_PORT_LEAVING)
+		udp_port_carry(port, peer, local, p, n);
 	else
-		h->ops->received(h, peer, local, p, n);
+		port->ops->received(port, peer, local, p, n);
 }
 
 static void udp_port_received(struct udp *udp, const struct address *peer,
 	const struct address *local, const uint8_t *p, size_t n)
 {
-	struct udp_port *h = container_of(udp, struct udp_port, udp);
-	udp_port_count_socket(h, peer);
-	udp_port_pass(h, peer, local, p, n);
+	struct udp_port *port = container_of(udp, struct udp_port, udp);
+	udp_port_count_socket(port, peer);
+	udp_port_pass(port, peer, local, p, n);
 }
 
-void udp_port_carry(struct udp_port *h, const struct address *peer, const struct address *local,
+void udp_port_carry(struct udp_port *port, const struct address *peer, const struct address *local,
 	const uint8_t *p, size_t n)
 {
 	struct carried c = {.peer = *peer, .local = *local, .n = n};
-	if (buf_len(&h->carried) + sizeof(c) + n > UDP_PORT_CARRY_MAX ||
-		buf_reserve(&h->carried, sizeof(c) + n) < 0) {
-		udp_port_dropped(h, UDP_PORT_DROP_LATE, 1, peer);
+	if (buf_len(&port->carried) + sizeof(c) + n > UDP_PORT_CARRY_MAX ||
+		buf_reserve(&port->carried, sizeof(c) + n) < 0) {
+		udp_port_dropped(port, UDP_PORT_DROP_LATE, 1, peer);
 		return;
 	}
-	buf_append(&h->carried, &c, sizeof(c));
-	buf_append(&h->carried, p, n);
+	buf_append(&port->carried, &c, sizeof(c));
+	buf_append(&port->carried, p, n);
 }
 
 static void udp_port_deliver_carried(struct udp_port *p)

@@ -63,7 +63,7 @@ struct udp_port;
 
 /* What the port tells its owner, on its worker. */
 struct udp_port_ops {
-	void (*received)(struct udp_port *h, const struct address *peer,
+	void (*received)(struct udp_port *port, const struct address *peer,
 		const struct address *local, const uint8_t *p, size_t n);
 	/* It leaves this worker: its flows end now; `why` for the access log. */
 	void (*leaving)(struct udp_port *p, const char *why);
@@ -121,7 +121,7 @@ struct udp_port *udp_port_close(struct udp_port *p);
 /* It goes to that worker at the end of the turn; further datagrams wait for it. False: not yet again. */
 bool udp_port_move(struct udp_port *p, unsigned worker);
 /* One that goes along. */
-void udp_port_carry(struct udp_port *h, const struct address *peer, const struct address *local,
+void udp_port_carry(struct udp_port *port, const struct address *peer, const struct address *local,
 	const uint8_t *p, size_t n);
 
 /* Counted, and logged once in a while. `peer` may be NULL. */
@@ -132,7 +132,7 @@ void udp_port_dropped(struct udp_port *p, enum udp_port_drop why, uint64_t n,
 void udp_port_crowded(struct udp_port *p, enum udp_port_crowd why, const struct address *peer);
 
 /* An answer for a visitor. */
-void udp_port_answer(struct udp_port *h, const struct address *peer, const struct address *local,
+void udp_port_answer(struct udp_port *port, const struct address *peer, const struct address *local,
 	const uint8_t *p, size_t n);
 
 /* At the process's end, when no loop runs any more: its flows end. */
