@@ -339,6 +339,29 @@ static void what_owners_hold_is_charged(void **state)
 	fake_deinit(&f);
 }
 
+/* Who holds as much as before holds on, whatever has become of the budget; and it has stood still since then. */
+static void holding_on_is_no_new_hold(void **state)
+{
+	struct fake_mux f;
+	fake_init(&f, true, 100000);
+	struct fake *x = open_flow(&f, 0, 0);
+	static const struct {
+		size_t holds;
+		unsigned since; /* the second in which it began to stand still */
+	} rows[] = {{20000, 1}, {20000, 1}, {30000, 1}, {29999, 4}, {29999, 4}, {0, 6}, {10, 7}};
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		mux_tick(&f.mux, FAKE_NOW + (i + 1) * CLOCK_S);
+		assert_true(stream_hold(&x->stream, rows[i].holds));
+		assert_int_equal(f.budget.sum.held, rows[i].holds);
+		assert_int_equal(x->stream.stalled_from, FAKE_NOW + rows[i].since * CLOCK_S);
+	}
+	f.budget.limit = 10;
+	assert_true(stream_hold(&x->stream, 10));
+	assert_false(stream_hold(&x->stream, 11));
+	assert_int_equal(f.budget.sum.held, 10);
+	fake_deinit(&f);
+}
+
 /* Whoever fills the budget with datagrams and takes none of them loses those, and nobody else anything. */
 static void hoarded_datagrams_are_let_go(void **state)
 {
@@ -397,6 +420,7 @@ int main(void)
 		cmocka_unit_test(frames_of_the_other_kind),
 		cmocka_unit_test(closed_inside_callbacks),
 		cmocka_unit_test(what_owners_hold_is_charged),
+		cmocka_unit_test(holding_on_is_no_new_hold),
 		cmocka_unit_test(hoarded_datagrams_are_let_go),
 		cmocka_unit_test(promises_drop_no_datagram),
 	};

@@ -28,6 +28,8 @@ static const struct {
 	/* 1 KiB is good for a second: who takes more at once may rest longer. */
 	{{{7, 1, 8, 2000}, {7, 9}}, 3},
 	{{{7, 1, 7, 1024}, {7, 9}}, 1},
+	/* Of two that weigh the same, the one whose stream came first. */
+	{{{1, 5}, {2, 5}}, 1},
 	/* What moved just now weighs by its bytes. */
 	{{{1, 10}, {2, 10}, {2, 10}}, 3},
 	{{{7, 1, 10, 200}, {7, 1, 10, 100}, {7, 1, 10, 300}}, 3},

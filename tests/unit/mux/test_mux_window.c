@@ -72,6 +72,7 @@ static void nothing_taken_nothing_granted(void **state)
 	assert_false(mux_pending(&f.mux));
 	struct fake *a = fake_stream(&f, 1);
 	assert_int_equal(a->stream.queued, FAKE_BASE - GRANT + 1);
+	assert_int_equal(f.mux.account.moved, GRANT - 1);
 	assert_in_range(f.budget.sum.held, a->stream.queued, FAKE_BASE + 1024);
 	a->take = 1;
 	stream_resume(&a->stream);

@@ -313,6 +313,25 @@ static void clean_stream_is_reused(void **state)
 	assert_int_equal(far.closed + ended, 0);
 }
 
+/* An upstream that closed a kept connection while nobody looked does not get the next request. */
+static void closed_meanwhile_is_not_written_to(void **state)
+{
+	static const struct {
+		bool requests, quiet, written;
+	} rows[] = {{true, true, false}, {true, false, true}, {false, true, true}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		answer_one(rows[i].requests);
+		shutdown(peer, SHUT_WR);
+		/* No turn until the request is there: only a look at the socket can tell. */
+		relay.moved = loop_now(loop) - (rows[i].quiet ? 2 * RELAY_TRUST : 0);
+		ask("two");
+		carry(&visitors, &upstreams);
+		assert_int_equal(heard("two"), rows[i].written);
+		teardown(state);
+		setup(state);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -323,6 +342,7 @@ int main(void)
 		TEST(upstream_without_credit_is_heard_out),
 		TEST(surplus_is_noticed_before_the_next_request),
 		TEST(clean_stream_is_reused),
+		TEST(closed_meanwhile_is_not_written_to),
 	};
 	return cmocka_run_group_tests_name("net/relay", tests, NULL, NULL);
 }

@@ -274,6 +274,30 @@ static void what_does_not_connect_comes_last(void **state)
 	assert_true(first);
 }
 
+/* The time of all that are avoided begins with the first: one after another, they do not stay so for ever. */
+static void avoiding_ends(void **state)
+{
+	struct ask a = {0};
+	know("4a+4b");
+	answer_to(&a, "name");
+	ask(&a, "name");
+	answered = 0;
+	turn_until(1);
+	struct address first = address_of("4a"), second = address_of("4b");
+	resolver_report(&a.query, &second, false);
+	later(RESOLVER_AVOIDED / 2);
+	resolver_report(&a.query, &second, false);
+	resolver_report(&a.query, &first, true); /* is no news */
+	resolver_release(&a.query);
+	for (int i = 0; i < 2; i++)
+		assert_string_equal(answer_to(&a, "name"), "4a+4b");
+	later(RESOLVER_AVOIDED / 2);
+	bool leads = false;
+	for (int i = 0; i < 4; i++)
+		leads |= strncmp(answer_to(&a, "name"), "4b", 2) == 0;
+	assert_true(leads);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -289,6 +313,7 @@ int main(void)
 		TEST(names_that_cannot_be),
 		TEST(addresses_in_turn),
 		TEST(what_does_not_connect_comes_last),
+		TEST(avoiding_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,6 +261,27 @@ static void a_lost_visitor_is_nothing(void **state)
 	udp_close(&udp);
 }
 
+/* An answer from an address that this machine has no more leaves from another one. */
+static void a_source_that_is_gone(void **state)
+{
+	struct udp udp, to;
+	assert_int_equal(udp_open(&udp, loop, arena, "0.0.0.0", 0, received, &err), 0);
+	assert_int_equal(udp_open(&to, loop, arena, "127.0.0.1", 0, received, &err), 0);
+	struct address peer = address("127.0.0.1", to.port);
+	struct address gone = address("203.0.113.1", udp.port);
+	udp_send(&udp, &peer, &gone, pattern(5), 9);
+	turn_until(&got.n, 1);
+	assert_int_equal(got.size, 9);
+	assert_int_equal(udp.dropped, 0);
+	/* Too long is too long from any address. */
+	udp_send(&udp, &peer, &gone, pattern(5), 65508);
+	settle();
+	assert_int_equal(got.n, 1);
+	assert_int_equal(udp.dropped, 1);
+	udp_close(&to);
+	udp_close(&udp);
+}
+
 static void upstream(void **state)
 {
 	static const char *const hosts[] = {"127.0.0.1", "::1"};
@@ -428,6 +449,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_long_is_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_range, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_visitor_is_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_source_that_is_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(upstream, setup, teardown),
 		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(overruns_are_counted, setup, teardown),

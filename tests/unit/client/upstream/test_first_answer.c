@@ -35,6 +35,10 @@ static void test_answers(void **state)
 		{"http://a:3000", BYTES("HTTP/1.1 200 OK\r\n\r\n"), NULL},
 		{"http://a:3000", BYTES("HTTP/1.1 400 Bad Request\r\n\r\n"), NULL},
 		{"http://a:3000", BYTES("HT"), NULL},
+		{"http://a:3000", BYTES("HTTP/1.1 "), NULL},
+		{"http://a:3000", /* an answer that only speaks of it */
+			BYTES("HTTP/1.1 200 OK\r\n\r\nplain HTTP request was sent to HTTPS port"),
+			NULL},
 		{"http://a:3000", BYTES(GO), "speaks TLS: write https://a:3000"},
 		{"http://a", BYTES(NGINX), "speaks TLS: write https://a:80"},
 		{"http://[::1]:8443", BYTES("\x15\x03\x01\0\x02\x02\x46"),
@@ -55,6 +59,11 @@ static void test_answers(void **state)
 		{"http://a:5900", BYTES("RFB 003.008\n"), "VNC"},
 		{"http://a:1", BYTES("<!DOCTYPE HTML>\n<p>"), "not HTTP (\"<!DOCTYPE HTML>\")"},
 		{"http://a:1", BYTES("\1\2\3"), "not HTTP: is the port right?"},
+		/* One character says nothing, and no more is shown than helps. */
+		{"http://a:1", BYTES("x\1"), "not HTTP: is the port right?"},
+		{"http://a:1", BYTES("xy"), "not HTTP (\"xy\")"},
+		{"http://a:1", BYTES("abcdefghijklmnopqrstuvwxyz"),
+			"not HTTP (\"abcdefghijklmnopqrstuvwx\")"},
 		{"http://a:1", BYTES(""), "closed the connection instead of answering"},
 		{"http://a:1", BYTES(""), "https://a:1"},
 		{"https://a:1", BYTES(""), "its own log may say why"},
