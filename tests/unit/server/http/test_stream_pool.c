@@ -75,6 +75,31 @@ static void test_shared(void **state)
 	fake_client_free(f);
 }
 
+/* A link's client leaves, or the service is withdrawn: what carries nothing on it ends, requests go on. */
+static void test_rest(void **state)
+{
+	struct scene *s = *state;
+	struct fake_client *f = fake_client_new(s, "a.test", NULL);
+	struct fake_conn *busy = fake_conn_new(s), *done = fake_conn_new(s);
+	struct service_shard *shard = fake_client_shard(f);
+	struct server_link other;
+	uint32_t stream = ask(f, busy, GET);
+	serve(f, done, GET, ANSWER);
+	stream_pool_rest(shard, &other);
+	assert_int_equal(shard->n_idle, 1);
+	stream_pool_rest(shard, f->link);
+	assert_int_equal(shard->n_idle, 0);
+	stream_pool_rest(shard, NULL);
+	assert_int_equal(shard->outstanding, 1);
+	f->stream = stream;
+	fake_client_answer(f, ANSWER);
+	assert_int_equal(busy->n_ends, 1);
+	assert_int_equal(busy->n_pages, 0);
+	fake_conn_free(busy);
+	fake_conn_free(done);
+	fake_client_free(f);
+}
+
 /* A login is its visitor's alone, and ends with its connection. */
 static void test_login(void **state)
 {
@@ -186,6 +211,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_login, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_distrust, setup, teardown),

@@ -209,6 +209,11 @@ static void test_many_lost(void **state)
 	}
 	assert_found(&r, name, 7, name);
 	assert_found(&r, "n0.example", 7, NULL);
+	assert_int_equal(r.n_lost, ROUTES_LOST_MAX);
+	snprintf(name, sizeof name, "n%d.example", ROUTES_LOST_MAX - 1);
+	assert_found(&r, name, 7, NULL);
+	snprintf(name, sizeof name, "n%d.example", ROUTES_LOST_MAX);
+	assert_found(&r, name, 7, name);
 	assert_in_range(r.nodes.n, ROUTES_LOST_MAX, ROUTES_LOST_MAX + 2);
 	routes_deinit(&r);
 }
