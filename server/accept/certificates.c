@@ -94,7 +94,8 @@ static struct tls_server_config config_of(struct certificates *c)
 struct handing {
 	struct broadcast broadcast;
 	struct tls_server *tls;
-	struct certificates *owner; /* its reload is over when this is done; NULL: there is none */
+	void (*reloaded)(void *arg); /* the reload that this ends; NULL: none */
+	void *reloaded_arg;
 };
 
 /* The reload, if there is one, is over. */
@@ -123,11 +124,12 @@ static void handing_discard(struct broadcast *b)
 
 static void handing_done(struct broadcast *b)
 {
-	struct handing *h = container_of(b, struct handing, broadcast);
-	struct certificates *c = h->owner;
+	const struct handing *h = container_of(b, struct handing, broadcast);
+	void (*reloaded)(void *arg) = h->reloaded;
+	void *arg = h->reloaded_arg;
 	handing_discard(b);
-	if (c)
-		certificates_reloaded(c);
+	if (reloaded)
+		reloaded(arg);
 }
 
 static const struct broadcast_ops handing_ops = {
@@ -174,7 +176,10 @@ static void certificates_hand_out(struct certificates *c, struct tls_server *tls
 		return;
 	}
 	h->tls = tls;
-	h->owner = c->reloaded ? c : NULL;
+	/* Newer certificates may follow these, and another reload: each ends its own. */
+	h->reloaded = c->reloaded;
+	h->reloaded_arg = c->reloaded_arg;
+	c->reloaded = NULL;
 	broadcast_send(&h->broadcast, c->node, &handing_ops);
 }
 

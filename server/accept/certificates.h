@@ -23,8 +23,9 @@ struct certificates {
 	uint64_t print;               /* of the files as they were read last */
 	struct certificates_job *job; /* under way */
 	struct loop_timer look;
-	uint64_t warn_at;            /* µs */
-	void (*reloaded)(void *arg); /* NULL: no reload is under way */
+	uint64_t warn_at; /* µs */
+	/* Of a reload whose certificates are not handed out yet; NULL: there is none */
+	void (*reloaded)(void *arg);
 	void *reloaded_arg;
 };
 
