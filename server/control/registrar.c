@@ -119,10 +119,8 @@ static void registrar_up(struct registrar *r, struct server_link *l,
 	const struct registrar_event *e)
 {
 	struct session *s = e->resume_given ? registrar_resumed(r, l, e->secret) : NULL;
-	if (!s)
-		return;
-	session_resume(s, l);
-	publish_expect_again(s);
+	if (s && session_resume(s, l))
+		publish_expect_again(s);
 }
 
 static struct session *registrar_session_new(struct registrar *r, struct server_link *l)

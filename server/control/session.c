@@ -111,20 +111,21 @@ void session_join(struct session *s, struct server_link *l)
 	session_wake(s);
 }
 
-void session_resume(struct session *s, struct server_link *l)
+bool session_resume(struct session *s, struct server_link *l)
 {
 	char more[LOG_LIMIT_MORE];
 	list_for_each (it, &s->links)
 		link_mail_close(list_entry(it, struct server_link, of_session),
 			"replaced by a newer link of its client");
 	if (!session_attach(s, l))
-		return;
+		return false;
 	server_link_peer(l, s->peer);
 	if (session_may_log(s, more))
 		log_info("session %s goes on over a new link from %s (%s, client %s)%s",
 			s->base.name, s->peer, l->protection, l->version, more);
 	session_tell_grant(s, l);
 	session_wake(s);
+	return true;
 }
 
 static void session_done(struct broadcast *b)

@@ -63,8 +63,11 @@ static inline uint64_t session_now(const struct session *s)
 struct session *session_new(struct registrar *r, struct server_link *l);
 /* One more of its links. */
 void session_join(struct session *s, struct server_link *l);
-/* The same process over a new link: the links before are closed, what it publishes stays. */
-void session_resume(struct session *s, struct server_link *l);
+/*
+ * The same process over a new link: the links before are closed, what it publishes stays. False: memory is out,
+ * and the new link closes.
+ */
+bool session_resume(struct session *s, struct server_link *l);
 /* A link has ended. True: it was the last one, so the caller withdraws what the session publishes and ends it. */
 bool session_leave(struct session *s, struct server_link *l, const char *why);
 
