@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/macros.h"
@@ -117,13 +116,6 @@ static void upstream_conn_fail(struct upstream_conn *c, enum frame_reset reason,
 	upstream_conn_end(c);
 }
 
-static struct address address_of(const struct frame_addr *from)
-{
-	struct address a = {.port = from->port, .family = from->family};
-	memcpy(a.bytes, from->ip, sizeof(a.bytes));
-	return a;
-}
-
 /* For its service's --tcp-idle. Requests have times of the exit node's. */
 static int upstream_conn_watch(struct upstream_conn *c)
 {
@@ -194,7 +186,7 @@ static void upstream_conn_impatient(struct timeout_queue *queue, struct timeout 
 static int upstream_conn_wait(struct upstream_conn *c)
 {
 	struct upstream_conns *all = c->all;
-	struct address visitor = address_of(&c->open.visitor);
+	struct address visitor = frame_addr_address(&c->open.visitor);
 	upstream_conn_set_state(c, UPSTREAM_CONN_WAITING);
 	c->opened = loop_now(all->loop);
 	timeout_start(&all->waiting, &c->timeout);
@@ -212,7 +204,7 @@ static void upstream_conn_placed(struct fair_queue *q, struct fair_slot *slot)
 
 static void upstream_conn_turn_away(struct upstream_conn *c, const char *why)
 {
-	struct address visitor = address_of(&c->open.visitor);
+	struct address visitor = frame_addr_address(&c->open.visitor);
 	publication_log_rejected(c->pub, &visitor, why, loop_now(c->all->loop));
 	relay_abort(&c->relay, FRAME_RESET_BUSY);
 	upstream_conn_end(c);
@@ -235,7 +227,7 @@ static int upstream_conn_queue(struct upstream_conn *c)
 {
 	struct upstream_conns *all = c->all;
 	struct publication *pub = c->pub;
-	struct address visitor = address_of(&c->open.visitor);
+	struct address visitor = frame_addr_address(&c->open.visitor);
 	publication_count(pub, upstream_conn_placed, upstream_conn_displaced);
 	int r = fair_queue_enter(&pub->connections, &c->place, &visitor, NULL);
 	if (r == -EBUSY)
@@ -337,7 +329,7 @@ static struct stream *upstream_conn_open(struct upstream_conns *all, struct publ
 	c->state = UPSTREAM_CONN_QUEUED;
 	c->open = *open;
 	relay_init(&c->relay, all->loop, open->kind == FRAME_KIND_HTTP, upstream_conn_ended);
-	struct address visitor = address_of(&open->visitor);
+	struct address visitor = frame_addr_address(&open->visitor);
 	c->relay.stream.group = address_network(&visitor);
 	if (first_answer_tells(&pub->upstream))
 		relay_hear(&c->relay, upstream_conn_heard);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,18 +35,12 @@ static enum frame_reset reset_reason(const struct dial *dial)
 
 /* ---- The PROXY header ---- */
 
-static struct address address_of(const struct frame_addr *from)
-{
-	struct address a = {.port = from->port, .family = from->family};
-	memcpy(a.bytes, from->ip, sizeof(a.bytes));
-	return a;
-}
-
 /* A fresh socket takes so few bytes at once, or is broken. */
 static bool send_proxy_header(const struct upstream_dial *d, int fd)
 {
 	uint8_t header[PROXY_HEADER_MAX];
-	struct address visitor = address_of(&d->open->visitor), local = address_of(&d->open->local);
+	struct address visitor = frame_addr_address(&d->open->visitor);
+	struct address local = frame_addr_address(&d->open->local);
 	size_t n = 0;
 	switch (d->pub->upstream.proxy_protocol) {
 	case UPSTREAM_PROXY_OFF:

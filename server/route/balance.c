@@ -11,7 +11,11 @@ const struct service *route_service(const struct routes *r, struct str name, uin
 	return service_shard_of(route->entries.next)->service;
 }
 
-bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls)
+/*
+ * Whether a connection of that kind may be given to the services of a route, which are all alike. A route
+ * that nobody serves now refuses nothing.
+ */
+static bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls)
 {
 	if (list_empty(&route->entries))
 		return true;
@@ -73,7 +77,7 @@ static bool crowded(const struct candidates *c)
 	return c->here->outstanding > 2 * session_shard_load(c->there) + 1;
 }
 
-enum route_outcome route_pick(const struct worker *w, const struct route *route,
+enum route_outcome route_pick(const struct worker *w, struct route *route,
 	const struct service_shard *exclude, bool moved, struct route_found *found_out)
 {
 	struct candidates c = {0};
@@ -89,12 +93,13 @@ enum route_outcome route_pick(const struct worker *w, const struct route *route,
 	bool last = !c.here && !c.there;
 	struct service_shard *here = move ? NULL : last ? c.here_last : c.here;
 	const struct session_shard *there = move ? c.there : last && !here ? c.there_last : NULL;
-	*found_out = (struct route_found){(struct route *)route, here,
-		there ? session_shard_worker(there) : 0, last};
+	*found_out =
+		(struct route_found){route, here, there ? session_shard_worker(there) : 0, last};
 	return here ? ROUTE_HERE : there ? ROUTE_ELSEWHERE : ROUTE_NONE;
 }
 
-bool route_may_wait(const struct worker *w, const struct route *route)
+/* Whether a session that would serve it may still come, now: `route` is one that was lost, or NULL. */
+static bool route_may_wait(const struct worker *w, const struct route *route)
 {
 	/* Our own restart counts as every session's loss. */
 	return !w->draining &&

@@ -40,17 +40,8 @@ enum route_outcome route_find(const struct worker *w, const struct route_query *
 	struct route_found *found_out);
 
 /* As route_find(), for a route that was found already: ROUTE_HERE, ROUTE_ELSEWHERE, or ROUTE_NONE. */
-enum route_outcome route_pick(const struct worker *w, const struct route *route,
+enum route_outcome route_pick(const struct worker *w, struct route *route,
 	const struct service_shard *exclude, bool moved, struct route_found *found_out);
-
-/* Whether a session that would serve it may still come, now: `route` is one that was lost, or NULL. */
-bool route_may_wait(const struct worker *w, const struct route *route);
-
-/*
- * Whether a connection of that kind may be given to the services of a route, which are all alike. A route
- * that nobody serves now refuses nothing.
- */
-bool route_takes(const struct route *route, enum control_kind kind, enum control_tls tls);
 
 /* Any service of the route for that name, as all of one route are alike. NULL: there is none. */
 const struct service *route_service(const struct routes *r, struct str name, uint64_t now);
