@@ -161,7 +161,7 @@ static bool udp_read(struct udp *udp, int fd, uint32_t *overruns)
 		int error = errno;
 		if (is_icmp(error))
 			udp_failed(udp, error);
-		return is_icmp(error) || error == EINTR;
+		return is_icmp(error);
 	}
 	for (int i = 0; i < n && udp->fd >= 0; i++)
 		udp_deliver(udp, overruns, &a->messages[i]);
