@@ -1,6 +1,7 @@
 /* The access log's file: opened anew without losing or splitting a line, and a disk that is full. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <regex.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_file.h"
 #include "base/macros.h"
 
 #define PATIENCE (10 * CLOCK_S)
@@ -303,6 +306,82 @@ static void test_torn_before(void **state)
 	assert_file(p->path, "^torn\n" LINE("one") "$");
 }
 
+/* One that ended as it should, or is empty, gets no empty line. */
+static void test_whole_before(void **state)
+{
+	static const char *const before[] = {"whole\n", ""};
+	struct place *p = *state;
+	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+		char pattern[128];
+		auto_close int fd = open(p->path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		assert_int_equal(write(fd, before[i], strlen(before[i])), strlen(before[i]));
+		start(p->path);
+		say("one");
+		log_stop();
+		snprintf(pattern, sizeof pattern, "^%s%s$", before[i], LINE("one"));
+		assert_file(p->path, pattern);
+	}
+}
+
+/* Which bytes count as written: those of whole lines, and the rest once its line is whole. */
+static void test_lines_done(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t done, partial;
+	} rows[] = {
+		{"one\n", 4, 0},
+		{"one\ntwo\n", 8, 0},
+		{"one\ntw", 4, 0}, /* what is not whole is not written */
+		{"tw", 0, 2},      /* unless there is nothing else */
+		{"o", 0, 3},
+		{"\n", 4, 0},
+		{"\n\n", 2, 0},
+	};
+	struct place *p = *state;
+	struct log_file f;
+	assert_int_equal(log_file_open(&f, p->path), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		size_t done;
+		assert_int_equal(log_file_write(&f, rows[i].bytes, strlen(rows[i].bytes), &done),
+			0);
+		assert_int_equal(done, rows[i].done);
+		assert_int_equal(f.partial, rows[i].partial);
+	}
+	log_file_close(&f);
+	assert_int_equal(f.fd, -1);
+	assert_file(p->path, "^one\none\ntwo\none\ntwo\n\n\n$");
+}
+
+/* A pipe gets pieces that it takes whole; a file or a socket gets more at once. */
+static void test_kinds_of_files(void **state)
+{
+	struct place *p = *state;
+	struct log_file f;
+	int fds[2];
+	assert_int_equal(log_file_open(&f, p->path), 0);
+	assert_true(f.is_regular && !f.is_socket && f.unsure);
+	assert_int_equal(f.write_max, 64 << 10);
+	log_file_close(&f);
+
+	assert_int_equal(unlink(p->path), 0);
+	assert_int_equal(mkfifo(p->path, 0600), 0);
+	assert_int_equal(log_file_open(&f, p->path), 0);
+	assert_true(!f.is_regular && !f.is_socket);
+	assert_int_equal(f.write_max, PIPE_BUF);
+	log_file_close(&f);
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	dup2(fds[0], STDERR_FILENO);
+	assert_int_equal(log_file_open(&f, NULL), 0);
+	assert_true(f.is_socket && !f.is_regular && !f.unsure && !f.is_journal);
+	assert_int_equal(f.write_max, 64 << 10);
+	log_file_close(&f); /* does not close standard error */
+	assert_int_equal(write(STDERR_FILENO, "x", 1), 1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 #define MANY 60000 /* lines: more than a sink's ring takes */
 
 /* Lines that wait, lines that found no room: what is lost at the end is said, and it is all of them. */
@@ -346,6 +425,9 @@ int main(void)
 		TEST(test_full_disk_shared),
 		TEST(test_full_disk_reopened),
 		TEST(test_torn_before),
+		TEST(test_whole_before),
+		TEST(test_lines_done),
+		TEST(test_kinds_of_files),
 		TEST(test_lost_lines_are_counted),
 		TEST(test_main_log_on_a_full_disk),
 	};

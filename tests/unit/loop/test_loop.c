@@ -1,10 +1,14 @@
 /* Turns, phases and timers of loop/loop, timeout queues, signals. */
 #include "tests/unit/net/sockets.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
@@ -366,6 +370,67 @@ static void signals_come_through_the_loop(void **state)
 	assert_string_equal(trace, "TTHI");
 }
 
+/* SIGUSR1 is about the log alone; SIGHUP as well, unless it says that the terminal is gone. */
+static void signals_open_the_access_log_anew(void **state)
+{
+	static const struct {
+		int signo;
+		bool hangup_ends, reopens;
+		const char *told;
+	} rows[] = {
+		{SIGUSR1, false, true, ""},
+		{SIGUSR1, true, true, ""},
+		{SIGHUP, false, true, "H"},
+		{SIGHUP, true, false, "H"},
+		{SIGTERM, false, false, "T"},
+	};
+	char dir[] = "/tmp/test_loop.XXXXXX", path[32];
+	struct error err;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/access", dir);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct signals signals;
+		struct log_options opts = {.level = LOG_ERROR, .access_file = path};
+		assert_int_equal(log_start(&opts, &err), 0);
+		assert_int_equal(signals_init(&signals, loop, signal_caught), 0);
+		signals.hangup_ends = rows[i].hangup_ends;
+		assert_int_equal(unlink(path), 0);
+		trace[0] = '\0';
+		raise(rows[i].signo);
+		raise(SIGTERM);
+		while (!strchr(trace, 'T'))
+			loop_turn(loop);
+		assert_memory_equal(trace, rows[i].told, strlen(rows[i].told));
+		log_stop(); /* after what it was asked for */
+		assert_int_equal(unlink(path) == 0, rows[i].reopens);
+		signals_deinit(&signals);
+	}
+	rmdir(dir);
+}
+
+/* A SIGHUP ends a program at a terminal, unless it was started to outlive that. */
+static void a_hangup_is_of_a_terminal(void **state)
+{
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY), saved = dup(STDERR_FILENO);
+	int nothing = open("/dev/null", O_WRONLY);
+	assert_true(terminal >= 0 && nothing >= 0);
+	for (int i = 0; i < 4; i++) {
+		struct signals signals;
+		bool ignored = i & 1, at_terminal = i & 2;
+		signal(SIGHUP, ignored ? SIG_IGN : SIG_DFL);
+		dup2(at_terminal ? terminal : nothing, STDERR_FILENO);
+		int r = signals_init(&signals, loop, signal_caught);
+		dup2(saved, STDERR_FILENO);
+		assert_int_equal(r, 0);
+		assert_int_equal(signals.hangup_ends, at_terminal && !ignored);
+		signals_deinit(&signals);
+	}
+	signal(SIGHUP, SIG_DFL);
+	close(terminal);
+	close(nothing);
+	close(saved);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -382,6 +447,8 @@ int main(void)
 		TEST(refreshed_timeout_waits_its_full_time),
 		TEST(many_timeouts_take_several_turns),
 		TEST(signals_come_through_the_loop),
+		TEST(signals_open_the_access_log_anew),
+		TEST(a_hangup_is_of_a_terminal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
