@@ -123,6 +123,8 @@ static void end(struct scene *s)
 	mux_deinit(&s->client);
 	assert_int_equal(flow_queue_count(&s->flows.queue), 0);
 	upstream_flows_deinit(&s->flows);
+	assert_null(s->flows.arena);
+	upstream_flows_deinit(&s->flows); /* legal on what is gone */
 	resolver_free(s->resolver);
 	loop_free(s->loop);
 	publications_deinit(&s->publications);
