@@ -389,6 +389,7 @@ def test_a_path_becomes_a_fence(tunnel, server):
     assert climbs(200)()
     client.reload(dict(upstream="a.test=%s/public" % up.url))
     wait_until(climbs(400), "the path to be a fence")
+    client.published(2)
     client.reload(dict(upstream="a.test=%s/other" % up.url))
     client.published(3)
     assert climbs(400)()

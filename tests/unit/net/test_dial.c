@@ -222,7 +222,7 @@ static void most_telling_failure_is_reported(void **state)
 	uint16_t port = 0;
 	struct blackhole hole;
 	blackhole_open(&hole, 2, &port);
-	dial_and_wait("127.0.0.2+127.0.0.1", port, 320 * CLOCK_MS);
+	dial_and_wait("127.0.0.2+127.0.0.1", port, 600 * CLOCK_MS);
 	assert_int_equal(result, -ECONNREFUSED);
 	assert_int_equal(dial.address.bytes[3], 1);
 	blackhole_close(&hole);

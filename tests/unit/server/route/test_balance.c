@@ -132,6 +132,7 @@ static int scene_close(void **state)
 {
 	struct scene *s = *state;
 	for (unsigned i = 0; i < s->n; i++) {
+		s->sessions[i].service->shards[0].outstanding = 0;
 		service_shard_close(&s->sessions[i].service->shards[0], &s->workers[0]);
 		service_release(s->sessions[i].service);
 		session_base_deinit(&s->sessions[i].base);
