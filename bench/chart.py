@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bar charts of what bench/run measured, as SVG files without any dependency."""
 import html
 import statistics

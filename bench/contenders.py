@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who is measured, and how each is told to publish a service.
 
 A contender writes its configuration for a stage and gives two command lines: of the side that

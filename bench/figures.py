@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is measured of a contender: each figure is a function that returns {metric: number}.
 
 A figure starts the contender itself, with the services that it needs, and ends it. The unit of a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What asks and what answers: nginx, iperf3, wrk, curl, our own pacer, and connections that idle."""
 import json
 import os

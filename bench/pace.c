@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Small requests at a fixed rate, whoever answers how fast: each has its moment, and its time counts
  * from there, also while it waits for a connection to be free. A generator that waits for an answer

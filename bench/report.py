@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """What bench/run measured, as Markdown: tables, who could not, and the numbers to reach.
 
     bench/report.py FILE.json       prints the body of RESULTS.md

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The same requests and bulk beside little and beside much that idles.
 
 Tunnels that carry little and much stand side by side and are measured in turn, in short pieces:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where a measurement runs: processes on their cores, and what the kernel says about them.
 
 The load and the upstream run on core 0, whatever stands between them on core 1, so that every

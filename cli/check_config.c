@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * tunnel check-config: checks a file, without the command line, the environment or the token, and which side
  * it is for shows in its options; or all that `tunnel server` or `tunnel client` would be given. Nothing is

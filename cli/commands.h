@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The sub-commands. Each is given its own name as argv[0] and returns the program's exit status. */
 

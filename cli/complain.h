@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Sentences on standard error of a program that has no log, or not yet. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "cli/first_word.h"
 
 #include <ctype.h>

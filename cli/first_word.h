@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What was typed where a command stands, and is none: told for what it is. */
 #include <stddef.h>

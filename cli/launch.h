@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What starting either side has in common: options, token, log, and the way out again. */
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The `tunnel` program: finds the sub-command in one table, from which the overview is made too.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What the process asks of the kernel for itself, once, before anything else. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* `tunnel http` and its like: the client with other words for its first upstream. */
 #include "cli/commands.h"
 #include "cli/launch.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Both sides as launch() takes them. Each side's functions take its own struct of options; those that SIDE
  * makes of them take whichever struct launch() has.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The client as a whole. */
 #include "client/config/options.h"

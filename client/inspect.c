@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/inspect.h"
 
 #include <string.h>

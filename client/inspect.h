@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Files that a start or a reload could not use, though the options themselves are valid. */
 #include "client/config/options.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Stands in for libFuzzer where there is none: hands the files that are named, those in directories
  * that are named, or standard input to LLVMFuzzerTestOneInput(), each in memory of exactly its size.

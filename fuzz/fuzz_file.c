@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a folder's server reads of a request, on any bytes in memory of exactly their size. What is claimed: a path
  * that is let through names something below the folder and nothing hidden; a range lies within the file; a date

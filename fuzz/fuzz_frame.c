@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What stands inside a link's messages. First byte: 0 and above 6 mux frames, with every reader that
  * their type has; 1 to 6 the hello, the first message, the answer, a proof, a result, a CONTROL

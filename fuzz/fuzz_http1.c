@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The head parser and the chunk walker on any bytes, in memory of exactly their size. What is claimed:
  * a head that arrives byte by byte parses like one that arrives whole, its views lie inside it, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The mux fed with any frames, as either end, by an authenticated peer that means harm. First byte:
  * bit 0 the role, bit 1 a small budget; then records, each behind two bytes: its length, and what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The first bytes of a connection from a balancer. What is claimed: the outcome is there with the first
  * byte that decides it and does not change with what follows; nothing waits beyond the limit; and what

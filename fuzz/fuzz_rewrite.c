@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Fields that name a place, and targets for the access log, whatever stands in them, in memory of exactly
  * their size. What is claimed: as many bytes are written as were counted, a head has as many lines as before,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The WebSocket codec fed with anything, cut anywhere. First byte: bit 0 masked, bit 1 binary only,
  * bit 2 the small limit, the rest how the bytes are cut. What comes out may not depend on the cuts.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/announce.h"
 
 #include <limits.h>

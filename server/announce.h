@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What a server says once it is ready: how somebody publishes a service here. */
 #include "server/base/advertise.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/inspect.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What a server would stumble over at its start, or at a reload, with options that are right in themselves. */
 #include "server/base/options.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What links tell, passed on to the rooms that it concerns: the registrar, the routes, the HTTP front. */
 #include "server/link/server_link.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/reload.h"
 
 #include "base/clock.h"

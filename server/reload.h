@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * SIGHUP: the options are read again, and every worker goes over to them in turn; what was read before is

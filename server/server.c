@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The exit node's life: keys, ports, ready, serve, drain, end. A signal drains it: clients are told to
  * go, requests under way finish for up to --grace; a second one ends it at once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The exit node as a whole. */
 #include "config/reload.h"

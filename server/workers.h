@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The workers of a node: made of what each room keeps on one, run on threads of their own, drained and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What a link of a test is made with, but for what the test is about. */
 #include <string.h>

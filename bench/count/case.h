@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What is counted: each room's file has a table of cases. A case is run twice, and the second time

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Instructions and allocations of the rooms that do no I/O, beside their budget.
 
     count.py BUILD/bench/count/count [--compiler TEXT] [--libraries TEXT] [--record]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Owners of streams that cost next to nothing, and the loops that the mux and link cases share. */
 #include "flow.h"
 

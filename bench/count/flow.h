@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Streams as both ends of a link use them. One end asks: it opens streams, as the exit node does,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A parsed request written for the upstream, and a parsed answer for the visitor. */
 #include "case.h"
 #include "heads.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The mux's frames as bytes: headers of a record walked along, and an OPEN both ways. */
 #include "base/macros.h"
 #include "case.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Heads as they come, for whoever parses them and whoever passes them on. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Heads parsed, and a chunked body walked along in pieces as they are read. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Both ends of a link in one process: everything that is between a visitor's socket and an
  * upstream's but the system calls. What the sockets between the two do is not counted.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The program whose instructions are counted; count.py runs it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The two functions by whose names callgrind counts, and an allocator that counts its calls. */
 #include "meter.h"
 

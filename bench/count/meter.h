@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What is counted and what is not. Instructions are counted by callgrind, told by name to begin and

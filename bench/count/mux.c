@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Two muxes that hand each other their records: frames, windows, turns; no link, no cipher. */
 #include "base/macros.h"
 #include "case.h"

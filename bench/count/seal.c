@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The cipher of the records; opening what was sealed just before, which is not counted. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* WebSocket messages: taking those that came, heading and masking those that go. */
 #include <string.h>
 

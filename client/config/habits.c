@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Options of other programs' clients, and what they are here. */
 #include "client/config/habits.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What the client answers to other programs' options; for its option tables. */
 #include "config/option.h"

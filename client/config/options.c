@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The client's option table. A default's reason stands beside it. */
 #include "client/config/options.h"
 

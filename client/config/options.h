@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What `tunnel client` can be told: the struct that the rest of client/ reads, and the one table

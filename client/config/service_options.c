@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/config/service_options.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The option table of one service: --upstream, and the options that stand behind it. */
 #include "config/option.h"

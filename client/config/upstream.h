@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* One upstream: what is published, where, and the settings behind its --upstream. */
 #include <stdbool.h>

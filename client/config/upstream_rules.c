@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What is found by a host has no port, and the other way round; each refusal says what to write instead.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Which words of an --upstream go together; for client/config/upstreams.c. */
 #include "client/config/upstreams.h"

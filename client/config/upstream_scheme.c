@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/config/upstream_scheme.h"
 
 #include <errno.h>

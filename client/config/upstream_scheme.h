@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The scheme that stands before an upstream, or that was meant: which short form takes which, and what to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The forms that are taken come first, in the order of how clear they are. What is refused is what would
  * otherwise be understood as something else: "http//host" as a host named http, "3000" as an address.

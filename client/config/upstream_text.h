@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What people type where an upstream's URL stands, made that URL: a bare port, the path of a socket or a folder; and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/config/upstreams.h"
 
 #include <errno.h>

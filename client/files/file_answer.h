@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What a folder answers to one request: a file or a part of it, a redirect, a listing, or a refusal. Read only:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A folder that is published. It is counted: connections to it go on until they end, also when the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/files/file_listing.h"
 
 #include <dirent.h>

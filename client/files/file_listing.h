@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The page that lists a directory, for --listing. */
 #include "base/buf.h"

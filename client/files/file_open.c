@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/files/file_open.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Opens what is in a folder, and nothing else: the kernel resolves a path beneath the folder's descriptor

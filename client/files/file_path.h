@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The path of a request as the name of something in a folder. */
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/files/file_server.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The upstream of a `file://` service, within this process: it speaks HTTP/1.1 on one end of a pair of sockets,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/publish/fair_queue.h"
 
 #include <errno.h>

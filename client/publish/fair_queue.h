@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A limit on how many there are at a time, in all and for one visitor's address, and a fair queue for the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/publish/publication.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One thing that this client publishes: a public place and an upstream under a number, which is all

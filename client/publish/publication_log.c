@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/publish/publication_log.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What the log says about a publication. A visitor or an upstream decides how often there is reason to log

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/publish/publications.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * All publications of this client, by number. When the configuration is read again, a publication that is

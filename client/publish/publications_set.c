@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How the publications change when the configuration is read again. */
 #include <errno.h>
 #include <stdio.h>

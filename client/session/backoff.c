@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/session/backoff.h"
 
 #include "base/macros.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * How long to wait before trying again: doubling, and jittered, so that the thousand clients of an

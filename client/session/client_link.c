@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/session/client_link.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The client's end of one link, from the upgrade's response to the end of its socket. Its owner learns what

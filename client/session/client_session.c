@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/session/client_session.h"
 
 #include <errno.h>

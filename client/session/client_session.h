@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The client's session: what its links have in common. One uplink opens it, with a hello that goes on

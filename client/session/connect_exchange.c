@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/session/connect_exchange.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One request on a connection that is no link yet, and its answer: the proxy is asked for the way to the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One attempt to reach the exit node: from an address to a connection that has become a WebSocket. Looks up

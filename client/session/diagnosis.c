@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/session/diagnosis.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The remote answers, but not as an exit node that takes a link: a sentence that says who answered, why

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/session/key_cache.h"
 
 #include <errno.h>

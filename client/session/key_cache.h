@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The token's key for a server's salt: made off the loop, once per salt, and kept in locked memory

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/session/no_proxy.h"
 
 #include "base/error.h"

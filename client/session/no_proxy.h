@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Which remotes no_proxy exempts from the environment's proxy, by curl's rules: names and

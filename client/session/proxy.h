@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A proxy on the way to the exit node: which one, and what to say to it. One of HTTP is asked to CONNECT

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What the client's links dial, and how: the exit node's address, the proxy before it, TLS. Made of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/session/session_log.h"
 
 #include <stdio.h>

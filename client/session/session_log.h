@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What the log and the status line say of the client's session, each with its condition and its wording. */
 #include <stdint.h>

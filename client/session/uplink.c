@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/session/uplink.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The way to the exit node for one link of the session: makes a link, keeps it, makes another when it is

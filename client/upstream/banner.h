@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What speaks, by the first bytes that it sent: for people who pointed at the wrong port or wrote the wrong

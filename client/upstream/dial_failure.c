@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/upstream/dial_failure.h"
 
 void dial_failure_describe(const struct dial *dial, const char *host, const char *what,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Why a dial failed, in words for the log. */
 #include "base/error.h"

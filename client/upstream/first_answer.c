@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/upstream/first_answer.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What the first bytes of an upstream say about what was written in --upstream: whether it speaks something

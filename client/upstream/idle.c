@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/upstream/idle.h"
 
 #include <errno.h>

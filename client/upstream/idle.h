@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Finds connections that carry nothing for too long. Each service may have a time of its own, so there is a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/upstream/upstream_conn.h"
 
 #include <errno.h>

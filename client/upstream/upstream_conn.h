@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The client's end of the streams that the exit node opens: for each OPEN an upstream connection, which dials the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/upstream/upstream_dial.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * From a publication to a connection that can carry its stream: a socket to the upstream, the PROXY header

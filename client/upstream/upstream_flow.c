@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/upstream/upstream_flow.h"
 
 #include <errno.h>

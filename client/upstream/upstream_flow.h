@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The client's end of UDP flows: for each a socket of its own toward the upstream, so that the answers

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A byte queue in one piece of memory: bytes are appended behind `end` and consumed from `start`.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Scope-bound release of what a local variable owns. Disarm by setting the variable to its empty

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Time as every room counts it: microseconds of CLOCK_MONOTONIC in a uint64_t, 0 meaning "never".

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One sentence for a person, passed up to the caller that decides about the failure. Functions that can

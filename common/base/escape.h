@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Untrusted text for lines that people and programs read. Characters that could end a line, begin another,

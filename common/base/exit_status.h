@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The program's exit statuses, as tunnel(1) lists them: systemd and scripts act on them. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Why a file could not be opened, for the person who named it: which user is not allowed, which directory on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * systemd's journal as a reader of lines: it has the time of each itself, and takes its priority from

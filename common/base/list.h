@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Intrusive doubly linked ring. A head points at itself when empty, and so does an entry that is on

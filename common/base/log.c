@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Making lines: time, level, escaped text, in one of two forms, into this thread's batch. Nothing
  * here allocates but a thread's first line; an access line is put together by hand, because printf

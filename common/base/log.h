@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The log: the one global of the program. A line never makes its writer wait: lines are collected

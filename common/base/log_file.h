@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Where a sink's lines are written: standard error, or the file of an access log. Whole lines, whatever

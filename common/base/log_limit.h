@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Limits how often a kind of line is logged whose cause an untrusted peer can repeat at will. A few lines

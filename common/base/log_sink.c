@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The log thread sleeps in poll() and never sets O_NONBLOCK on standard error: it is often shared with a
  * shell or another program, and the flag would be theirs too. It writes only after poll() said so,

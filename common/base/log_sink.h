@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Where finished lines go: two bounded rings (standard error, the access file) and the one thread

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The few macros that C lacks as operators. */
 #include <stddef.h>

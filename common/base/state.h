@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * State machines. Each has one setter, which asks its table before it changes the state. A step that the

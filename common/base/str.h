@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A view of text that another object owns, with a length instead of a NUL: fields of a message head, parts

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Intrusive hash table: a node is embedded in what is looked up, and the owner compares keys itself. The

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One value's way into the config struct: which source wins, and where in a sentence it came from. */
 #include "config/apply.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Inside the room: the way every source of options takes to set one. */
 #include "base/error.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The command line: --name=value, --name value, --name for flags and where a value is implied, -x value,
  * -xvalue, -x=value; "--" ends the options. What has an implied value takes another one behind a "=" alone.

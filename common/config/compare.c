@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One configuration told, and two compared. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One command's configuration: reads the command line, the file that it names, the environment and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Inside the room: what a configuration is made of, for the files that load, print and compare it. */
 #include "config/apply.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "config/cores.h"
 
 #include <sched.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The YAML file: options by the names of the command line, a value or a list of values each. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Few signs are checked, and only where they make no sense: a path may have a curly apostrophe or a
  * non-breaking space in it, an option's name may not.

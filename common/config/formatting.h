@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Detects what a web page, an editor or a messenger does to a command before it reaches a shell, and quotes

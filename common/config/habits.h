@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What both sides answer to options of other programs, and to some that are to come: rows for the `habits`

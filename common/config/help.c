@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "config/help.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What --help prints, and the same table for programs: both made from the rows alone. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "config/memory.h"
 
 #include <inttypes.h>

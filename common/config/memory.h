@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* How much memory a side takes for queued bytes when no option says. */
 #include <stdint.h>

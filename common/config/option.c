@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finding rows by what somebody typed, exactly or nearly. */
 #include "config/option.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What an option is, as data. Each side has one table of these rows beside its config struct

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "config/reload.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Reading the configuration again while it is in use. Each reading is a config struct of its own, so

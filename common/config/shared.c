@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "config/shared.h"
 
 const char *const shared_log_levels[] = {"error", "warn", "info", "debug", NULL};

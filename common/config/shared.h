@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The rows that both sides' tables have, for fields of the same names in either config struct: one

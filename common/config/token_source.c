@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "config/token_source.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Which of its sources gives the token, and whether a file may hold a secret. */
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libyaml's events folded into the tree. */
 #include "config/tree.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A YAML file as a tree with line numbers. What the tree means is for its reader to say; here only

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looks at the line that the parser stopped at, and at the one before, for what people do wrong. */
 #include "config/tree_cause.h"
 

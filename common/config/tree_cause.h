@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Why a file is not YAML of the accepted shape, in terms of what its author typed: the parser speaks of

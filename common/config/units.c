@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Numbers, times and sizes: text to value and back. */
 #include <errno.h>
 #include <inttypes.h>

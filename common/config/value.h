@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Text to value and back, for each type of option. Sentences say what is allowed and leave naming

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Values as text again: for the dump, and for saying what changed. */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Elements of groups, which begin with the defaults of their rows. */
 #include <errno.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Values as things that are owned: empty, cleared, compared, copied. */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Start-up of the two libraries. OpenSSL's configuration file is left in force on purpose: the same
  * library does TLS elsewhere in the process, and what an administrator wrote there must hold for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The small computations of the link that are neither handshake nor seal: the accept value of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The functions carry the names and the order of Noise's section 5.2 (symmetric state) and 5.3
  * (handshake state), so that they can be read beside it. Two things are simpler than there: the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b, or the same with AESGCM, revision 34

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "crypto/keyed_hash.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The hash of keys that an attacker can choose, for base/table.h: SipHash-2-4 under a secret of the table

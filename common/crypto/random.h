@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Random bytes from the kernel. random_bytes() makes one system call and is meant for keys and ids;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Two libraries, by length. OpenSSL's ciphers are up to twice as fast as libsodium's on long messages, but
  * what it does around a message takes longer than a short one's cipher. Either opens what the other

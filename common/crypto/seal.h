@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The cipher of one direction of a link after the handshake: a Noise CipherState (revision 34,

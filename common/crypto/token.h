@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The token, which people type, copy and keep in files, and the two values that stand for it on a

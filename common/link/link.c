@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A link put together: its mux, what that calls, its beginning and its end. */
 #include <errno.h>
 #include <string.h>

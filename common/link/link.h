@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A link: one WebSocket connection between client and server with all its layers, from the server's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The first messages of a link: hello, the two handshake messages, and the two sealed ones by which
  * each side confirms that it holds the keys (docs/protocol.md, section 2).

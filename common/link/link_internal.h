@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Shared by the files of common/link, and by no others. */
 #include "link/link.h"

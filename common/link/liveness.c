@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whether the peer is still there: PING, what it was expected to answer, and when it is silent. */
 #include <errno.h>
 

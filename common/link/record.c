@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Messages into the send buffer. A message is made behind a gap for its WebSocket header, so that the bytes are
  * written once, where they are sent from. The gap fits the four-byte form of the header; the shorter form, of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The states of a link, and how it ends. */
 #include <stdarg.h>
 #include <stdio.h>

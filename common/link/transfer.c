@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bytes in and out: records are filled while few of them wait, and opened as they come. */
 #include <errno.h>
 

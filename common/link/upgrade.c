@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "link/upgrade.h"
 
 #include <stdio.h>

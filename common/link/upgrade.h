@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * How a connection becomes a link: the HTTP request, and what may be taken for one (RFC 6455,

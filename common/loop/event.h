@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What a loop waits for: descriptors, signals and timers (libevent's, whose structs are embedded without

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The event loop of one thread. It runs in turns: wait for sockets, timers and mail; run their

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What event.c and loop.c share: the loop itself. */
 #include "loop/event.h"

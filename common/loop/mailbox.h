@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * How objects cross threads: a queue of mail into one loop. The loop is woken only for the first mail of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "loop/notify.h"
 
 #include <errno.h>

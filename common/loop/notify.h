@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Messages to systemd (sd_notify(3)), without its library: one datagram to the socket that $NOTIFY_SOCKET

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "loop/offload.h"
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Threads for what blocks: getaddrinfo, Argon2id, reading files. Each is started when first needed.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * SIGINT, SIGTERM and SIGHUP as calls from the main loop, where anything may be done; SIGUSR1, and a

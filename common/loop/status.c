@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "loop/status.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The line that `systemctl status` shows (STATUS= of sd_notify(3)): written when something it speaks of has

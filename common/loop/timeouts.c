@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "loop/timeouts.h"
 
 /* Entries expired in one turn: closing a connection costs a few µs, so a burst stays below 2 ms. */

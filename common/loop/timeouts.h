@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Timeouts of one duration: idle visitors, heads being read, kept streams. Because the duration is the

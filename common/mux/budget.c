@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "base/macros.h"
 #include "mux/budget.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What queued bytes and granted credit may cost, in bytes (docs/protocol.md, rule 21).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Frames that go before all data: control messages, resets, PING and what is learnt from its answer. */
 #include <errno.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a record from the peer says. Every frame is checked before it acts: its size by the table in
  * wire/frame, then its stream. A frame for a stream that is closed is dropped, for one that never

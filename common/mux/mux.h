@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Many streams inside one ordered channel of records: ids, credit windows, and whose turn it is

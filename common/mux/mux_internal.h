@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Shared by the files of common/mux, and by no others. */
 #include "mux/mux.h"

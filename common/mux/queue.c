@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a stream holds of its peer's bytes until its owner takes them. */
 #include <errno.h>
 #include <stdlib.h>

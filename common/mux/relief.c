@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Who lets go when memory is out (docs/protocol.md, rule 21): one stream at a time, until it is enough.
  *

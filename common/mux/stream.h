@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One visitor's byte connection inside a link, seen from either end. The owner embeds it.

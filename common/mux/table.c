@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The open streams of a mux by id. Peers choose ids, or by closing some which ones stay: without a secret
  * they could gather thousands in one bucket. The hash is not SipHash, as base/table.h asks for, because it

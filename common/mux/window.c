@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the peer may send us, and what we hold of it (docs/protocol.md, rules 21 and 22).
  *

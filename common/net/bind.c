@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/bind.h"
 
 #include <errno.h>

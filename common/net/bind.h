@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Sockets at a public port, TCP to be listened on or UDP to be received with, and what to tell people

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A connected, non-blocking stream socket with one edge-triggered event, registered once. What the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How connections end. Of a closed TLS connection something may still have to be sent, in which the kernel
  * has no part: what the socket does not take at once waits in memory of ours, and somebody has to be there

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Shared by the files of a connection alone: conn_socket.c at the bottom, above it conn_tls.c, conn.c, and

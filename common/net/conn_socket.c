@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The socket of a connection: what the kernel takes and gives, and what its answers mean for the flags of
  * conn.h. Plain connections and TLS stand on it.

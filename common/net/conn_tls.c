@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A connection with TLS in it. `socket_readable` is what the kernel told, `readable` adds what
  * waits in TLS, decrypted or not: the kernel tells of bytes once, and we have taken them by then.

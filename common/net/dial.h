@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Connecting to a host and port, or to a Unix socket. Of the former it resolves the name, then tries

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/flow.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One UDP flow as a stream of datagrams, on either end of a link (docs/protocol.md, rule 18).

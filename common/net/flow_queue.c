@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/flow_queue.h"
 
 #include <stddef.h>

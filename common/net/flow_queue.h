@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * In which order UDP flows end where there is no room for all of them: of a session, of one visitor's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/link_io.h"
 
 #include <errno.h>

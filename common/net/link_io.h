@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Carries a link over its socket: reads once after all sockets of a turn were heard, fills and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A listening TCP socket, or those of a range of ports. Accepts a bounded number of connections a turn;

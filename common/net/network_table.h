@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Something for each address that strangers come from: what it holds, or waits for. Addresses count by their

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The sockets of one public port, or of a range of thousands, opened all or none. A range's are in an epoll

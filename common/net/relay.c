@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/relay.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The copier between a socket and a stream: back-pressure both ways, half-close as half-close, reset

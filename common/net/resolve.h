@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Names to addresses, by getaddrinfo: it knows /etc/hosts, mDNS and whatever else the machine was set

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Looking up names beside the loop, with a cache. getaddrinfo() knows neither, and one name whose

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What is set and asked on sockets. On those of TCP, SO_SNDBUF and SO_RCVBUF are never set: that ends the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/tls_handshake.h"
 
 #include <stdio.h>

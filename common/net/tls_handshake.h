@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Makes a connected socket a TLS one, as the client, within a deadline: after a dial, and after a proxy's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * UDP sockets: a public one that many visitors send to, and one that is connected to an upstream.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One connection, of either side: from its first byte to its last. */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * TLS 1.2 and 1.3 (OpenSSL 3) as a filter below a connection: bytes in, bytes out, no socket. net/conn

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * --auto-tls: a certificate that nobody vouches for. What makes it safe on links is that the handshake
  * is bound to the connection (rules 8 and 9), and for others that its key can be pinned.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What OpenSSL has in the place of a socket: it reads from what was fed and writes behind what is pending,
  * and never waits for room. So SSL_write() takes all it is given, and a turn's records leave together.

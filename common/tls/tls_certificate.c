@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Certificates in PEM files: a chain, its key, and the names it is for. OpenSSL would prompt on the
  * terminal for an encrypted key, and would take one that the whole machine can read; here both are

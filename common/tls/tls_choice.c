@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a visitor is served with: certificates by the name that it asks for, and the protocol (ALPN). */
 #include <errno.h>
 #include <stdlib.h>

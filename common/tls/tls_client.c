@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* TLS of the side that dials: it verifies the certificate of the peer. */
 #include <dirent.h>
 #include <errno.h>

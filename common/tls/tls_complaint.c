@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Why a connection failed or its peer is not verified: the first reason is kept. */
 #include <stdarg.h>
 #include <stdio.h>

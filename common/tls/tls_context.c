@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the contexts of both sides have in common: versions, ciphers, and how a connection is made of one. */
 #include <errno.h>
 #include <stdlib.h>

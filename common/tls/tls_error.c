@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* OpenSSL's reasons in sentences of ours. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * TLS as net/conn and net/conn_tls.c drive it: what the socket brought is fed in, what the socket

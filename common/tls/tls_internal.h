@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Shared by the files of common/tls alone: the structs with OpenSSL's types in them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whom a certificate is for and who issued it, as a log may show it. */
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The hash by which a certificate's key is pinned (RFC 7469, 2.4), and its text. */
 #include <errno.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What came of a handshake. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* TLS of the side that is dialled: it has certificates, read from files and directories. */
 #include <dirent.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Tickets: the sessions that visitors keep for us, sealed, and bring along when they come again.
  *

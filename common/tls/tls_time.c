@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A certificate that is not valid today: is it the certificate, or the clock here? Both times are said; what
  * the other side's clock says, where it is heard, decides.

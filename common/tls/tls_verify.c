@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What is wrong with a certificate or a handshake, in words that tell a person what to do. OpenSSL's
  * own ("certificate verify failed") do not tell an old certificate from a stranger's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * An IP address with a port, small enough to be copied. An IPv4 address that came as IPv6

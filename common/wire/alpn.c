@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/alpn.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The protocols that are spoken inside TLS (RFC 7301), as a list in a text: names in order of preference,

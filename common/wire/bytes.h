@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Big-endian numbers and runs of bytes, read and written through a cursor that cannot leave its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/cidr.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Lists of networks ("10.0.0.0/8, ::1"), such as those of trusted proxies. */
 #include "base/error.h"

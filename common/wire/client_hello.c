@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The message is first put together from its records, then taken apart by one cursor. What decides
  * where a connection goes must have one reading: lengths fit exactly, nothing stands there twice.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Reads the name that a TLS client asks for, from the first bytes of its connection and without

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * CONTROL messages. Each type is a table of members, and one encoder and one decoder walk it: a
  * bound stands in one place and holds for what is sent as for what is believed.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What the two ends of a link tell each other in CONTROL frames: one JSON object a frame, with a

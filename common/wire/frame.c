@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The mux's frames. One table says what each type may look like, and frame_read_header() holds
  * every frame against it, so no reader of a payload meets one of another size.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The mux's frames: what stands inside one message of a link (protocol.md, rules 14 and 18 to 23).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The bytes of a link's first messages. Where a value could be written in two ways one of them is
  * refused (a cb without its flag, versions out of order, a flag of 2): both sides hash these bytes,

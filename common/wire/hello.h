@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The bytes of a link's first messages: the server's hello after its 101, and what surrounds and

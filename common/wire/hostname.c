@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every name that is compared with another goes through here, so that two spellings cannot differ. */
 #include "wire/hostname.h"
 

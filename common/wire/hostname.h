@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The one canonical form of a host name (rule 30), for what clients claim and what visitors ask for:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Lines into fields, in one pass over the bytes. A head that arrives in pieces is parsed at its first
  * piece (so that what is wrong is noticed early) and then only searched for its end, from where the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One strict parser of the heads of HTTP/1 messages, requests and responses (RFC 9112; rules 32 to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Request smuggling lives on two readers that see different ends of one message. So whatever two
  * readers could understand differently is refused here, even where RFC 9112 would allow to repair it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The second half of the head parser: what the parsed lines mean together. Sets everything of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/http1_chunks.h"
 
 #include "base/macros.h"

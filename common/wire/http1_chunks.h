@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A walker along a chunked body (RFC 9112, 7.1), for both directions: it says where the message ends

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What can be wrong with a message, the status that answers it, and the sentence for page and log. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Length and first letter tell all names of the table apart, so one probe and one comparison are
  * enough. Two names that met in one slot would be initialised twice, which the compiler refuses.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The field names that decide something somewhere in the program, as small numbers: found once while

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The head of an HTTP/1 message, parsed: its fields, and what follows from them. wire/http1.h fills it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * An upstream may decode a path more often than it should, and take apart what it decoded. So all that
  * can be decoded is, and only then are segments looked at.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The path of a request with its dot segments resolved (RFC 3986, 5.2.4). */
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/http1_scan.h"
 
 #define T HTTP1_C_TOKEN

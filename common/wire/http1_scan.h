@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What the readers of HTTP's texts share: classes of characters, and numbers that cannot overflow.

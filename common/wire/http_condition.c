@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/http_condition.h"
 
 #include "wire/http_date.h"

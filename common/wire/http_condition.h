@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What a request makes its answer depend on (RFC 9110, 13), evaluated for GET and HEAD. */
 #include <stdbool.h>

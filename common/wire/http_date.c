@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Years after 2038 also where time_t has 32 bits; it goes to and comes from nobody else here. */
 #define _TIME_BITS 64
 #include "wire/http_date.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Points in time as HTTP writes them (RFC 9110, 5.6.7). */
 #include <stdbool.h>

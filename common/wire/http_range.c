@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/http_range.h"
 
 #include "base/macros.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The part of a file that a Range field asks for (RFC 9110, 14.2). */
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Masking. The vectors are loaded and stored with memcpy, which the compiler turns into unaligned
  * moves: aligning `p` first would cost short payloads more than it saves long ones.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * WebSocket masking (RFC 6455, 5.3). Every byte from the client goes through it once on each side,

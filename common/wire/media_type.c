@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/media_type.h"
 
 #include <stdlib.h>

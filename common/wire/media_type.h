@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What a file's name says of what is in it, for Content-Type. */
 #include "base/str.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The PROXY protocol, read and written. Readers of other programs differ in what they forgive; whoever
  * can write such a header decides who a visitor is, so nothing is forgiven here that the text does not

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * HAProxy's PROXY protocol (proxy-protocol.txt of 2020/03/05; sections below are its): one header in

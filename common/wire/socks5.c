@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/socks5.h"
 
 #include <string.h>

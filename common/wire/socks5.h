@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The client's part of SOCKS 5 (RFC 1928) with user name and password (RFC 1929), up to where the proxy

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One splitter into parts, and three checks of what the parts may be. Whatever the checks let through
  * is free of spaces and control characters, because it ends up in request lines.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The three kinds of URL that people type: what is published, the exit node, a proxy on the way

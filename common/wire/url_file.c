@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/url_file.h"
 
 #include <errno.h>

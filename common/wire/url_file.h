@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The URL of a folder (RFC 8089); for wire/url.c. */
 #include "wire/url.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The WebSocket codec. A frame is looked at from its first byte with every call until it is there
  * as a whole, and only then unmasked: its few header bytes cost less than a state machine, and no

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * WebSocket frames (RFC 6455, section 5), both ways, without I/O and without memory of its own.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/accept/certificates.h"
 
 #include <dirent.h>

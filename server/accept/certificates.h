@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The exit node's certificates: read at start, again on a reload, and when their files change, on a helper

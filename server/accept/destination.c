@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/accept/destination.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * To which front a connection goes. That is decided at three moments, each time by what is known then:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/accept/handoff.h"
 
 #include <stdlib.h>

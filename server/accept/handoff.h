@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The way of an accepted connection from the thread that accepts to the worker that goes on with it, and

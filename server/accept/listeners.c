@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/accept/listeners.h"
 
 #include <errno.h>

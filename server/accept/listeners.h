@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The listening sockets of the HTTP front, on the main thread. Connections are handed to the workers in turn. With

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/accept/preread.h"
 
 #include <errno.h>

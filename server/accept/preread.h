@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A connection whose protocol is not known yet: a balancer's header, TLS and its name are read first. Then

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/accept/sniff.h"
 
 #include "wire/proxy_protocol.h"

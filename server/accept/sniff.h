@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Reads the first bytes of a connection: the PROXY header of a balancer in front of the server, where one is

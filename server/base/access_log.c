@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/base/access_log.h"
 
 #include "base/log.h"

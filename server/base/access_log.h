@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The access log: one line for each request, connection or flow when it is over. */
 #include "base/str.h"

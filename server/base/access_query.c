@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One pass over the target: words, and what parts them. A word before a '=' is a name; where it means a
  * secret, what follows is masked up to the next thing that ends a value of its kind.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What the access log shows of a query: `/lab?token=…` would let in whoever reads the log. By default the

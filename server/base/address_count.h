@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * How many things each address holds: visitors' connections, handshakes under way. Addresses count by

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A visitor's connection as it comes in: by which listener, from where, and whether there may be one more.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/base/advertise.h"
 
 #include <arpa/inet.h>

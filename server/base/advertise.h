@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The client command that a server prints when it starts: where this machine is, as far as it can tell

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/base/broadcast.h"
 
 #include "base/macros.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Something that every worker does once, each on its own thread, one after another. It begins and ends on the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What visitors' connections hold of their worker's memory beside what waits in streams: heads and

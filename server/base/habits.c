@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Options of other programs' servers, and what they are here. */
 #include "server/base/habits.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What the server answers to other programs' options; for its option table. */
 #include "config/option.h"

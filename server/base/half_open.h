@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Half-open links of the whole process: those whose peer has not proved its key. There are at most

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/base/https_redirect.h"
 
 #include <errno.h>

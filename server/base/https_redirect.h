@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The value of --https-redirect: where a request that came without TLS is sent.

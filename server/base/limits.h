@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Counts, for the whole process, of what strangers hold: in all, and for each address

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What all threads of the exit node share: what does not change while they run, and what is counted for the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The server's option table. A default's reason stands beside it. */
 #include "server/base/options.h"
 

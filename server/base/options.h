@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What `tunnel server` can be told: the struct that the rest of server/ reads, and the one table

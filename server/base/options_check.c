@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the option table's rows cannot say: options that depend on each other, and what is made of them. */
 #include <errno.h>
 #include <stdlib.h>

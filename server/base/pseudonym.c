@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/base/pseudonym.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The name by which an exit node recognises a request that it passed on itself, in CDN-Loop (RFC 8586):

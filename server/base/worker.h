@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One thread with one event loop, and everything that lives on it. What each room keeps on a worker

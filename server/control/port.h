@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A public port, or a range of them, that sessions asked for: its listener, on the main thread, which hands

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/control/public_address.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Where visitors find a service, for people. A server does not know how it is reached from outside, behind

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What sessions publish, and take back: decided on the main thread, on worker 0, whose routes say what is

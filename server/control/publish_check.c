@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/control/publish_check.h"
 
 #include <stdio.h>

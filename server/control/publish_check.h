@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What a client asks to publish, as far as the message alone tells whether it can be (docs/protocol.md,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/control/registrar.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Who the sessions are: hears of every link that came up, what its client says, and its end, in the

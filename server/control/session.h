@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One authenticated client process and what it publishes (docs/protocol.md, section 7). It belongs to the

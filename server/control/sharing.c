@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/control/sharing.h"
 
 #include <errno.h>

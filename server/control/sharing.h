@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Several clients of one identity at one public name, port or range. They share it, and are told when they do

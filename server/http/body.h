@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* How far one message's body has passed. */
 #include "wire/http1.h"

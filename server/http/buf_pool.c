@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/http/buf_pool.h"
 
 struct buf buf_pool_take(struct buf_pool *p)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Buffers with some memory that are kept for the next request. */
 #include "base/buf.h"

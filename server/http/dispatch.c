@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Where a request goes: to a service of the route that its host names, here or on another worker; into the
  * queue of those whose session was lost just now; or to an error page of ours.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Where a request goes. */
 #include "server/http/exchange.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/http/error_page.h"
 
 #include <assert.h>

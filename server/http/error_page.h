@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What a visitor reads when the exit node itself answers: a sentence, the host that was asked for and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/http/exchange.h"
 
 #include <errno.h>

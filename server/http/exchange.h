@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One request and its response (RFC 9110, 3.4), whatever connection they pass over. The connection embeds

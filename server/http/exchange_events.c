@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/http/exchange_events.h"
 
 #include "server/base/worker.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What happens to an exchange from outside: by its connection, its stream, the wait queue, its timeouts. */
 #include "server/http/exchange.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One pass over the fields: what stays is copied in runs of lines, as it stands in the head, and a run
  * ends where a line must go. All memory is reserved before, for the worst case, so that nothing is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The heads of messages on their way through the exit node: what a proxy must take out, what it adds,

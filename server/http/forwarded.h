@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What proxies before us said in a request's head: who the visitor is, and how often it was here before. */
 #include "wire/address.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A visitor's HTTP/1 connection to the HTTP front, and the one request of it that is under way.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an exchange asks of its HTTP/1 connection: exchange_ops. */
 #include <errno.h>
 #include <string.h>

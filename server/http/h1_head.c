@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* From one request to the next: heads are read and checked, and exchanges begun and ended. */
 #include <errno.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What everything else on an HTTP/1 connection is made of: its state, its output, its memory, its end. */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What is left of a request that was answered before its end, as an upload is by 413. It is read and
  * dropped: bytes that nobody reads make the kernel answer with an RST, which overtakes the answer at a

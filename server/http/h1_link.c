@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A request for a link (docs/protocol.md, rule 1): a WebSocket handshake at the path of --control-path. */
 #include <time.h>
 

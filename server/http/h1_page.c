@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An error page in HTTP/1's syntax (RFC 9112). */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/http/http_worker.h"
 
 #include "server/http/exchange_events.h"

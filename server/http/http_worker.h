@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What the HTTP front keeps on a worker. */
 #include "base/clock.h"

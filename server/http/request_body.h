@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A request's bytes on their way to the upstream: the head of upstream_head.c, then the body, read by the

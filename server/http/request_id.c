@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/http/request_id.h"
 
 #include "server/http/forwarded.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Request ids, by which a visitor's complaint, the upstream's log and a line of the access log find each

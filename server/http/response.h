@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A response's bytes on their way to the visitor. The head is checked and written anew, the body passes as

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/http/retry.h"
 
 #include "server/http/dispatch.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A request whose stream is lost before its response began is sent again, once, where that is safe: none

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Everything is written twice by the same code, first only counted: so nobody has to guess how long it will
  * be, and nothing is checked on the way. It runs for services whose Host is rewritten, and for WebDAV.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Fields that name a place, where visitor and upstream know the same place by different names (rule 47).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/http/scheme.h"
 
 #include <stdio.h>

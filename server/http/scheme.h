@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * http or https: which of them a visitor uses, what a request over TLS must not ask for, and where one

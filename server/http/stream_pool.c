@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/http/stream_pool.h"
 
 #include "base/log.h"

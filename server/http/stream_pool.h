@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A pooled stream is a stream to a service that carries one request after another (docs/protocol.md, rule

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/http/upstream_head.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The head of a request as the upstream gets it. It is written once, when the request comes, and then made

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/link/link_accept.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * How a link begins: whether one more may, and its way from the worker where it was asked for to the one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/link/link_mail.h"
 
 #include <errno.h>

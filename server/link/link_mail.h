@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What the registrar has to say to a link: from the main thread, by mail to the worker of the link, in

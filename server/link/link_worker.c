@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/link/link_worker.h"
 
 #include "base/macros.h"

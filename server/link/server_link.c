@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/link/server_link.h"
 
 #include <errno.h>

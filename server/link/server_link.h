@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The server's end of one link, on the worker where the link lives. What its peer says is passed on to

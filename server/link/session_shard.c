@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/link/session_shard.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What workers see of a session, which is one authenticated client process: its name, its identity, and

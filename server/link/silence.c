@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/link/silence.h"
 
 #include "base/log.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Links that do not answer, long before they are given up (link::silent, rule 46): others are preferred,

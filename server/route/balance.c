@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/route/balance.h"
 
 #include "server/base/worker.h"

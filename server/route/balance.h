@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Where what a visitor asks for is served: the route for a host or a port, and the session of it, here or on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The tree has a node for each name and for each name's parents: c, b.c, a.b.c, and the root above
  * them. A node carries the route of its own name and that of the wildcard below it; the root's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Which names are taken, by whom, and who serves them: the one name space of rule 30. A name is what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/route/routing.h"
 
 #include "base/macros.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What is published where, as one worker sees it: the routes by name and by port, and the requests that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/route/service.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What a session publishes under one number: an upstream, reachable by one public name or port. The

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/route/wait_queue.h"
 
 #include "server/route/balance.h"

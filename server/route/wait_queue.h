@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Requests whose session was lost just now wait for it to come back, instead of failing (rule 38).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Tokens as the server keeps them: for each identity the key that its token gives under the server's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A file is written under a name of its own, synced, and then renamed without replacing: whoever
  * looks sees all of it or nothing, and of two servers that start together one makes the file and the

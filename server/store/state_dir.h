@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * What the server remembers between two starts: its salt, and the token it made when it was given

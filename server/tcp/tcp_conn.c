@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/tcp/tcp_conn.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A visitor's connection to a TCP service. It finds a link of its service; from then on it is a relay between

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/udp/flow_table.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The flows through a worker's UDP ports: found by port and addresses, and kept for each visitor's address in

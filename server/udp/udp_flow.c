@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/udp/udp_flow.h"
 
 #include <errno.h>

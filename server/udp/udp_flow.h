@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * The datagrams between one visitor and one UDP port are a flow: a stream of kind udp to a client

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A UDP port, or a range of them, that sessions asked for: its sockets, which live on one worker, the one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/udp/udp_worker.h"
 
 #include "server/base/worker.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What the UDP front keeps on a worker. */
 #include "base/list.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An application and the ways to it: what every entry of the table has in common."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Headless Chromium, driven by its DevTools protocol over a pair of pipes.
 
 https://chromedevtools.github.io/devtools-protocol/: JSON objects, each ended by a zero byte. With

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which versions the table speaks of: those that scripts/packages.sh names, and Debian's."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Applications with pages, which a browser uses as a person does."""
 
 import hashlib

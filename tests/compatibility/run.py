@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs applications direct and through the tunnel, and prints the table of docs/compatibility.md.
 
 A way that fails with the application's own defaults is tried once more with its options, so the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Applications without pages: what asks them are the programs that are made for them."""
 
 import grp

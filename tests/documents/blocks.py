@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The commands of the documents, and the mark above each block that says what becomes of them.
 
 A block is indented by four blanks, or fenced. The mark is a comment, which no reader sees:

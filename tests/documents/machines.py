@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Machines with systemd as PID 1, in namespaces: layers over one root file system, and the network
 between them. Needs root, and a root file system that has systemd (scripts/fresh-root makes it).
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Types a document's blocks on terminals, one for each machine."""
 
 import concurrent.futures

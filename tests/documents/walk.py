@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Runs every command of the documents, verbatim and in their order: walk.py DIRECTORY
 
 DIRECTORY has root/, a bare Debian, and vm/, what a virtual machine's image has besides, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fixtures of the end-to-end tests; the helpers themselves are in harness/."""
 
 import os

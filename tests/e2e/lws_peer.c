@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * libwebsockets as the other end of a link's first two messages: what it makes of our bytes is its
  * own judgement, not ours. It knows nothing of the handshake; a hello is sent or taken, and that is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The protocol that a visitor agrees on (ALPN) with who ends TLS for a TCP service."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What somebody sees who records the link: neither the token nor a visitor's bytes."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several certificates for one name, with keys of different kinds: each visitor gets one that he
 can use."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """tunnel check-config: what people are told of a file before they run it."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Chunked bodies as RFC 9112, 7.1, lets others write them: taken both ways, and passed on in one
 form."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What people type."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a visitor's connection ends: what still comes behind an early answer, who leaves while the
 upstream works, and who reads nothing."""
 

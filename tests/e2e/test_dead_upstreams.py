@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Upstreams that cannot be reached cost the others nothing: dials are shared between the services
 of a client, and a session whose upstream refuses is passed over (rule 31)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What goes wrong on either side has one true cause in a log, and what to do about it: with the
 real programs that people point a tunnel at by mistake, or have in front of it."""
 

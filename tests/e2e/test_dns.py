@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Upstreams by name: one whose name server is silent, slow or wrong concerns nobody else."""
 
 import pytest

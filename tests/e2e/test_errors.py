@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What visitors read when it does not work, and the limits that end a request."""
 
 import contextlib

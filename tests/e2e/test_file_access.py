@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Files that options name: those that this user may not have, and links in their place."""
 
 import os

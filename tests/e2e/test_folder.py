@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A folder as an upstream (file://): what of it is served, how, and above all what is not."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What people type out of habit or by mistake, and what they are told: one row each.
 
 They come from inlets (2.7 and pro), ngrok, frp, cloudflared, chisel and `ssh -R`, or copy a command

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is shown to who asks what to type."""
 
 import http.server

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The HTTP front as a visitor and an upstream see it: connections, fields, routing (RFC 9112)."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bodies in both directions: framing, interim responses, streaming, and any size in constant
 memory."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """scripts/install.sh, from a web server, of what scripts/release made of this build."""
 
 import http.server

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Kept upstream connections: who may use one again, and who may not (rule 33)."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Peers that are up to no good, with and without the token. Whatever they send, the program stays,
 and everybody else's streams go on."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Link-local IPv6 addresses, which say nothing without the interface that leads to them."""
 
 import json

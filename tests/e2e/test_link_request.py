@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The link request, right and wrong: what is one, who may send it, and what it names."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Section 4 of the protocol, rule by rule, from a client that knows the token and breaks them.
 
 Each case runs beside an honest client: the link of whoever breaks a rule ends, nothing else does.

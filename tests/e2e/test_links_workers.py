@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several links a session and several workers: they share the load, and each fails alone."""
 
 import concurrent.futures

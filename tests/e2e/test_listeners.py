@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where the exit node listens: address families, several ports, a control port of its own."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The log never makes anyone wait, and the access log says what happened."""
 
 import fcntl

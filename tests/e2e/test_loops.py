@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Requests that come back to the exit node, and how many hops they may take (rule 42)."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Many ports in a row as one service: each leads to its own of the upstream's, and they come and go
 as one."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The client through an HTTP proxy: CONNECT, Basic, and curl's rules for when."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """PROXY protocol, written toward upstreams and read from balancers (rules 36 and 39)."""
 
 import re

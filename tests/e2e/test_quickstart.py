@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """scripts/quickstart with a program that is built: what it prints, beside others, and when it
 fails.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The README's walk-through, word for word."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Real programs, all through one exit node at once, against the same programs direct.
 
 Each job (harness/jobs.py) says what came of it, exit statuses and bytes; what differs between the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Links that break: requests wait a little, nothing is done by hand, the same name comes back."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The configuration file: checked before it is used, and read again on SIGHUP."""
 
 import signal

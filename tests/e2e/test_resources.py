@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What visitors and strangers can hold on to, be it without a token, a request or a byte: places,
 memory and turns, and that this keeps nobody else out."""
 

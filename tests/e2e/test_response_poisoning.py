@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Rule 33: bytes behind an answer's end are nobody's answer, also when they come late.
 
 The attack: whoever can store bytes at an upstream that answers HEAD with a body stores a whole

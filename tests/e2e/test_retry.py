@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Rule 37: a request is sent again exactly when that is safe.
 
 The usual trap: a kept upstream connection that the upstream closes just as the next request is on

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/reverse-proxies.md: each of its configurations, word for word, on a machine of its own where
 the names, ports and files are those of the document; with a client, visitors, a WebSocket, events
 and an upload."""

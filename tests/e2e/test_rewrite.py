@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where Host is rewritten: the fields that name the visitor's host follow it, and the answer's lead
 back."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several clients at one public name or port: who is told what, and --exclusive."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SIGTERM lets requests under way finish; a second one does not wait."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Links that fall silent while their connection still stands: others get what they would (rule
 46)."""
 

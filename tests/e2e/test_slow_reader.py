@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A slow reader stops its own stream and nothing else, and is not read ahead for."""
 
 import time

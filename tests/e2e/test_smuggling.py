@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Requests about whose meaning two parsers could disagree: refused before anything of them reaches
 an upstream (RFC 9112, section 11.2). And the same from the other side: responses."""
 

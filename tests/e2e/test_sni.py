@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The name that TLS is for and the host that is asked for: who may mix them, and what a session of
 before is good for."""
 

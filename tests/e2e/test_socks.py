@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The client through a SOCKS 5 proxy: by option and environment, names looked up here or there."""
 
 import contextlib

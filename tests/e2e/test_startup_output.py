@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What both sides say first: a command that can be pasted, and where visitors find what is
 published."""
 

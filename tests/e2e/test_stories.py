@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """scripts/stories: what the stories show is so, they show what README says, and they can fail."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What systemd is told (sd_notify). The units themselves are tests/lint/units.py's."""
 
 import os

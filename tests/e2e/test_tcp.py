@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """TCP services: what happens to a connection happens to it as if there was no tunnel.
 
 Tests with `way` run twice, once without a tunnel: what they say of TCP is so.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a TCP service may be made to hold: silent connections end, and those beyond a limit wait in
 order."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The public ports of TCP services: which ones a service gets, who has them, and until when."""
 
 import re

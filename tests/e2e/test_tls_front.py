@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """HTTPS beside HTTP on one port, certificates by SNI, and TLS that is passed on or ended for
 TCP."""
 

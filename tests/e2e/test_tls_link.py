@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Links over TLS: what is verified, what is bound, and who in the middle is found out (rules 7 to
 9).
 """

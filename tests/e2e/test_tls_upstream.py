@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Upstreams that speak TLS: what is believed, which name they are asked for, and how they end."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The token: where it may come from, where it must not go, and what happens without one."""
 
 import pathlib

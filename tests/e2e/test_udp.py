@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """UDP services: datagrams stay what they are, each visitor is one flow, nobody waits for them."""
 
 import os

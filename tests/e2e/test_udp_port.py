@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A UDP port among several workers and sessions: it follows its links, and is free when nobody
 holds it."""
 

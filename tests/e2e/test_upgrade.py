@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Upgrade: what is not HTTP is passed on, and only a 101 turns the stream into a relay (rule
 34)."""
 

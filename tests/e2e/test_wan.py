@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A long path: the tool that makes one, and what the tunnel reaches across it.
 
 The quick tests show that tests/wan does what it says, each by what really arrives, and that a link

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """WebDAV by way of the exit node: what Destination and If name is the upstream's, whatever it is
 called."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Our WebSocket codec against what others made of RFC 6455.
 
 After the handshake a link carries only binary messages, so the cases of Autobahn's list are put to

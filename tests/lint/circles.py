@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Files do not go round in circles: circles.py [--report] [BUILD [NM]]
 
 A source file uses another one when its object file lacks a symbol, a function or data, that the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """White space that nobody sees and every diff shows; and text that is not UTF-8."""
 
 import sources

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The table of docs/compatibility.md is one that scripts/compatibility can print: each application,
 with the pinned versions and what is checked today. Whether it is true takes minutes:
 scripts/compatibility --check."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Each block of commands in the documents is marked for the program that runs them, and each option of
 ours that they show exists: documents.py PROGRAM"""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """All C is as .clang-format has it; with --fix it is made so (`ninja -C build format`)."""
 
 import shutil

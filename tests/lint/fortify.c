@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* That the level which meson.build asks for is the one that the C library gives. */
 #include <string.h>
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Looks at the program for what meson.build defends it with: hardening.py PROGRAM FORTIFY-LEVEL."""
 
 import re

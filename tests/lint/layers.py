@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Includes point down: the rooms' order (rooms.py) and the library table of docs/architecture.md.
 
 A file may include its own room and those below it, always by "room/file.h"; a library's header only

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Nobody reads a file of more than 500 lines or a function of more than 60: it is split, or the file
 is listed here with the reason. And half of the program's sources have fewer than 200 lines.
 """

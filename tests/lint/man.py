@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The man pages and the option tables name the same options.
 
 Called with the program. A page defines an option in a line that begins with a bold one, such as

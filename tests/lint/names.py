@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the documents for engineers name exists: files, structs, functions, constants, and the numbered
 rules that the sources cite. And page 1 of the architecture stays one page, its glossary short."""
 

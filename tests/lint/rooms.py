@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The order of the rooms. A room is a folder of common/, server/, client/ or cli/, named as an
 include names it: "net", "server/http". What lies directly in server/ or client/ is the top room of
 its side.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Shell scripts, known by their first line, pass shellcheck."""
 
 import re

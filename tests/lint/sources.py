@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The project's own files, for the checks beside this one."""
 
 import pathlib

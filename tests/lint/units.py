@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Holds the systemd units to what they promise: units.py BUILDDIR/systemd PROGRAM.
 
 Their exposure is what `systemd-analyze security` makes of them, offline; a directive that is lost

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the documents say a constant or an option's default is, it is: values.py PROGRAM
 
 In docs/*.md that is `NAME` (4 KiB) and `--name` (10 s), with the value alone or first in the brackets; in a man

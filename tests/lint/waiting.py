@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """End-to-end tests wait for conditions. time.sleep() is for their harness alone, which has quiet_for() for what must
 not happen, wait_until() for what must, and peers that are slow on purpose.
 """

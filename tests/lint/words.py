@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Words of our own, for which the trade has a word, do not come back as parts of names."""
 
 import re

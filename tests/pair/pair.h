@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Both ends of a link in one process, joined by two pipes that lie in memory. The pipes cut what

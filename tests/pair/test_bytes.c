@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a bad line, or somebody on it, does to the bytes of a link: cut, changed, lost, sent again, or
  * a stranger's from the beginning. Rules 6, 14 and 24 of docs/protocol.md.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Streams of datagrams over a link that is up: whole, in order, once, whatever the bytes beside
  * them do (docs/protocol.md, rule 18). The link itself loses none; only sockets and queues do.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where a link's limits are, to the message, the byte and the microsecond. */
 #include "base/macros.h"
 #include "crypto/crypto.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hello, handshake and proof between two ends: rules 4 to 14 of docs/protocol.md. */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * EMULATED says whether tests run under qemu-user (scripts/cross/arm64.ini), which answers these with "not

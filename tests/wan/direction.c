@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What happens to a packet on its way. */
 #include "direction.h"
 

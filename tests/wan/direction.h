@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * One direction of a path: a line of a given rate behind a queue counted in bytes, and the time that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Network devices by ioctl, so that nothing has to be run and read. */
 #include "tun.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* A TUN device inside a named network namespace; it is gone when its descriptor is closed. */
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A long path between two network namespaces: what one side's TUN device sends, the other's receives
  * later, at a limited rate, and not always. For machines whose kernel has no netem.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A function that answers in steps, and one that takes a file."""
 
 import hashlib

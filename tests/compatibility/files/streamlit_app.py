@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A page with a button, and one that takes a file."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the end-to-end tests are built from.
 
 stage           starts things, remembers them, takes them down, shows their logs when a test fails

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Certificates, right and wrong, made on the spot."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The server's end of a link, in the hands of whoever means no good."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The stage of one row of the table of mistakes and habits (test_habits.py): what is typed on
 either side, what that side then says and must not say, and how it ends."""
 

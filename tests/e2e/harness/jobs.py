@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Real programs and what is done with them.
 
 A job runs its program against (host, port) and says what came of it: exit statuses and bytes. What

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A TCP relay between client and server: it records, and does what a bad line or a bad person does.
 
 up is from client to server, down the other way. A `change` function gets each piece and returns

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A name server of the tests' own, for programs that run in a namespace. Needs root."""
 
 import contextlib

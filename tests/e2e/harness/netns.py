@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Network namespaces: machines that can vanish, and addresses that disturb nobody. Needs root."""
 
 import contextlib

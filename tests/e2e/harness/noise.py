@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The link a second time, from docs/protocol.md: handshake, seal and frames in Python.
 
 It exists to be hostile: a peer that knows the token and then breaks each rule of the mux, or a

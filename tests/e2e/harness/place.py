@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An exit node at a name of its own, asked as a browser asks it: over http or https, with its
 port."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The programs: the two under test, and real ones around them."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """PROXY protocol, versions 1 and 2: headers to be written, and read by the specification."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The public side of services that have ports: which ones are free, and where a client's ended
 up."""
 

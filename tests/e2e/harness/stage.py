@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The stage of one test: whatever it starts is stopped at the end, and checked.
 
 A daemon that died by a signal, or that a sanitizer complained about, fails the test even when every

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Terminals: what a program shows on one, and a shell on which lines are typed as a person does.
 
 scripts/stories and the walk through the documents (tests/documents) type on these as well.

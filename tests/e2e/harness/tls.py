@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """TLS between and around the two ends: a man in the middle, and a visitor who speaks it."""
 
 import select

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The tunnel of one test, and whatever stands around it, each started in one line."""
 
 import subprocess

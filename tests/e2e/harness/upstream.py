@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A raw TCP server: it answers with exactly the bytes that a test says and keeps what it received.
 
 A script is a function that gets one Connection; it runs in a thread per connection. It may use the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A raw HTTP client: it sends exactly what a test says and reads strictly what comes.
 
 Anything that is not beyond doubt about where a response ends is a failure, so every test that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Waiting for something to become true, instead of sleeping and hoping."""
 
 import concurrent.futures

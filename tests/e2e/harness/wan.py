@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A long path between two network namespaces (tests/wan), and what is sent over it.
 
 The exit node lives in namespace A with the visitors, the client in namespace B with the upstream,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A server of Python's websockets, on an event loop of its own."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """WebSocket frames and the link request by hand, right or wrong as a test wants them."""
 
 import base64

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* How evenly a table is filled, for tests of keys that are chosen to share a bucket. */
 #include "base/table.h"

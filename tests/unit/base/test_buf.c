@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The byte queue: what is in it stays in order through moving and growing. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What of a stranger's text stands in a line as it is, and what does not. */
 #include <setjmp.h>
 #include <stdarg.h>

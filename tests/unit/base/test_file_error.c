@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who is kept from a file, by what: said as it is, through links, and nothing guessed. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The log: what a line looks like, that none can forge another, and that nobody waits for a reader.
  */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The access log's file: opened anew without losing or splitting a line, and a disk that is full. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which lines pass, and what the next one says of those that did not. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A step that the table does not have ends the process, and the log says which. */
 #include <setjmp.h>
 #include <stdarg.h>

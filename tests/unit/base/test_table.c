@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The one hash table: what was added is found, through growth and removal, also where hashes are equal. */
 #include "base/table.h"
 

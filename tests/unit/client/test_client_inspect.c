@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an inspection finds among the files that a client's options name. */
 #include "client/inspect.h"
 

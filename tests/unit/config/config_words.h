@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* A table of options of all kinds, read from words and a file. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The four sources of options together: how each is read, which wins, what is said when it is wrong. */
 #include "config_words.h"
 

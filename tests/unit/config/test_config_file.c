@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Options from a file: how it is read, where each was given, and what is wiped. */
 #include "config_words.h"
 

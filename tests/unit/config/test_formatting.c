@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What formatting makes of a command: told for what it is, and nothing that may be meant is refused. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finding options by what was typed, and guessing what was meant. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reading again while the first reading is in use: secrets, what changed, what may not. */
 #include <errno.h>
 #include <setjmp.h>

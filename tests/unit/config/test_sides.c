@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The two real tables: the forms that inlets' users type, and what the rows alone cannot check. */
 #include <errno.h>
 #include <setjmp.h>

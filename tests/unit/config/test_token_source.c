@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where the token comes from, and which files are no place for it. */
 #include <errno.h>
 #include <setjmp.h>

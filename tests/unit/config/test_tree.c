@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* YAML's shapes: what becomes a tree, and what is refused with the line it stands in. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What --upstream means, through every way people write it. */
 #include <errno.h>
 #include <setjmp.h>

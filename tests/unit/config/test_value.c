@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Text to value and back: units, bounds, overflow, lists. */
 #include <errno.h>
 #include <setjmp.h>

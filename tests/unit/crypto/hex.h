@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Vectors are written in hexadecimal, as their sources have them. */
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Accept value, base64 and message authentication, against what the RFCs print. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The Noise handshake: the published vector, and everything that must end it. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* SipHash-2-4, by its authors' vectors; and a secret of each table's own. */
 #include "crypto/keyed_hash.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pool of masking keys: each byte is handed out once and then gone. */
 #include <setjmp.h>
 #include <stdarg.h>

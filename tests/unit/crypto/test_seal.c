@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The record cipher: known answers, the rekey, and everything that must not open. */
 #include <errno.h>
 #include <setjmp.h>

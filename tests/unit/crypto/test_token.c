@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tokens, their keys and the memory they live in. */
 #include <errno.h>
 #include <setjmp.h>

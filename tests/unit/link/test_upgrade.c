@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which requests are links, and which answers open one: rules 1 to 3 of docs/protocol.md. */
 #include <setjmp.h>
 #include <stdarg.h>

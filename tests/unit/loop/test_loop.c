@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Turns, phases and timers of loop/loop, timeout queues, signals. */
 #include "tests/unit/net/sockets.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What systemd is sent, at a socket as systemd's, and when the status line is. */
 #include "tests/unit/net/sockets.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What crosses threads: the mailbox and the helper threads. Run under TSan as well. */
 #include "tests/unit/net/sockets.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A mux without a link: an owner that does as told, records written frame by frame, and records

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What a mux has sent, frame by frame. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The budget of one worker, and the share that a session's links have in it (rule 21). */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Streams of datagrams: outside credit, whole or not at all, in turns (docs/protocol.md, rule 18). */
 #include <errno.h>
 #include <stdlib.h>

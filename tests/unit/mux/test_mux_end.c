@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How streams end while they are sent: in order, by a reset, or inside their own callbacks. */
 #include "seen.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whose turn it is, and in which order things are said: rules 20, 23 and 26 of docs/protocol.md. */
 #include "seen.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a hostile or broken peer can say, frame by frame: rules 18 to 24 of docs/protocol.md. */
 #include <errno.h>
 #include <stdlib.h>

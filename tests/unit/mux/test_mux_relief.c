@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which stream lets go when memory is out (rule 21). */
 #include "base/macros.h"
 #include "fake.h"

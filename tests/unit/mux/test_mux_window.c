@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a stream may send us and what holding it costs: rules 20 to 22 of docs/protocol.md. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* A resolver whose look-up is the test's own, and so is the clock. */
 #include <errno.h>

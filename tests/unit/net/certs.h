@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Certificates as these tests need them, made on the spot in a directory of the test's own. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What the tests of this room need of the kernel: connected TCP pairs on loopback. */
 #include <setjmp.h>

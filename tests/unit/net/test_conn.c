@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Edge-triggered connections: nothing that the kernel told may get lost. */
 #include "sockets.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Dialling and resolving. getaddrinfo() is replaced by one that knows the test's names, so that
  * nothing depends on the machine's resolver; sockets are real.

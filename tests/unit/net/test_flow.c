@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* UDP flows: what waits for the link, how long, how much, and what is dropped (rule 18). */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which flow goes for a new one: forged senders against those that were answered, and against each other. */
 #include "net/flow_queue.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Listening sockets, and what systemd is told. */
 #include "sockets.h"
 

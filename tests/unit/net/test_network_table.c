@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An entry for each network: found by any address of it, gone when it is dropped. */
 #include "net/network_table.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Resets of a socket that its relay may not read, and bytes that nobody asked for. */
 #include "sockets.h"
 

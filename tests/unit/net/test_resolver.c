@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The cache of names, and who waits for whom. The look-up is the test's own, and so is the clock:
  * nothing here waits for time to pass.

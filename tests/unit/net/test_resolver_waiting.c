@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who waits for whom when names are looked up: a silent server holds up nobody else. */
 #include "asking.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Connections with TLS in them, over real sockets: nothing is lost, nothing half passes for whole. */
 #include "tls_conns.h"
 

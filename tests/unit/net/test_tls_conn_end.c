@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How connections with TLS in them end: what was written arrives, and what was cut off does not pass for whole. */
 #include "tls_conns.h"
 

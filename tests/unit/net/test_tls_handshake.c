@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The client's handshake within a deadline: one answer, and one sentence when it failed. */
 #include "certs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* UDP sockets on loopback: whole datagrams, the address that was asked, refusals, sentences. */
 #include "sockets.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Two connections over real sockets, with TLS between them. */
 #include "certs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * An exit node of several workers and its registrar, all on one thread: the test decides which worker has its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What is logged between said_begin() and said_end(): up to a pipe's 64 KiB, with the log not started. */
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an inspection finds with files that are missing, wrong or out of date; nothing is made. */
 #include "server/inspect.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Workers and their registrar: what one begins while another is on the way to the same.
  */

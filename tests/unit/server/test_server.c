@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The life of an exit node, each in a process of its own: what it says and writes when it is ready, why it does
  * not start, and how it ends.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* TLS without sockets: who is believed, what is said of the others, and what both ends agree on. */
 #include "tls_ends.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files with certificates and keys: what is refused, and by which sentence; and those that are made. */
 #include "tls_ends.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* TLS, part by part: the first bytes, whom a connection is for, where keys are found, and clocks. */
 #include "tests/unit/net/certs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How long a ticket is good for: its key's time, and that of the next one. */
 #include "tests/unit/net/certs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Both ends of TLS without sockets, and certificates for them. */
 #include "tests/unit/net/certs.h"

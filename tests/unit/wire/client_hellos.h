@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* ClientHellos of OpenSSL and curl, in exactly allocated memory. */
 #include "wire/client_hello.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Addresses to text and back, and lists of networks. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lists of protocols: which are any, and what TLS and an index make of them. */
 #include "wire/alpn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The name in a ClientHello: real ones of OpenSSL and curl, cut and split in every way, and what a
  * strict reader refuses.

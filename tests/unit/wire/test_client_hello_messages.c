@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ClientHellos that are made byte by byte: what a strict reader refuses. */
 #include "client_hellos.h"
 

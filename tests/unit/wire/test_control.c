@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* CONTROL messages: each type there and back, each bound, and what a strict reader refuses or skips. */
 #include <errno.h>
 #include <setjmp.h>

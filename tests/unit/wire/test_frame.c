@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The mux's frames: bytes as the document has them, and each way of not being one. */
 #include <setjmp.h>
 #include <stdarg.h>

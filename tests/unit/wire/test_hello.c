@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The first messages' bytes: exact sizes, one spelling for one meaning, and rule 8's truth table. */
 #include <setjmp.h>
 #include <stdarg.h>

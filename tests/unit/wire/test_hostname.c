@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The canonical form of host names: what becomes what, what is refused, what a wildcard covers. */
 #include "wire/hostname.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The head parser: what passes and what it means, what is refused and why, and that cuts change nothing. */
 #include "http1_parse.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The chunk walker: where bodies end, what is refused, and that any cut gives the same. */
 #include "wire/http1_chunks.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The parsed head by itself: its memory, what it finds in its fields, and what a method means. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The head parser's limits, and the fields and names that it tells apart. */
 #include "http1_parse.h"
 

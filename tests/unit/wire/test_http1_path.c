@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Dot segments, however they are written, and what only looks like them. */
 #include "wire/http1_path.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Answers that have no body, whatever they say of one; and one that has, though it looks like those. */
 #include <setjmp.h>
 #include <stdarg.h>

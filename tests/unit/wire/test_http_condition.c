@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Conditions: one field, several that contradict each other, and values that are none. */
 #include "wire/http_condition.h"
 

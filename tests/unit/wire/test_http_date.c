@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HTTP's dates: the one form that is written, the three that are read. */
 #include "wire/http_date.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Ranges, in every form that they are written in, and what is none. */
 #include "wire/http_range.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Masking in vectors gives what RFC 6455, 5.3 says byte by byte, at any alignment and length. */
 #include <setjmp.h>
 #include <stdarg.h>

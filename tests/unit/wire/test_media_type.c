@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Endings, known and not. */
 #include "wire/media_type.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * PROXY headers: the specification's examples, what HAProxy writes, and every way of not being one.
  * What we write is read back to the same addresses.

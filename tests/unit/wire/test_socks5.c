@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* SOCKS 5: whole conversations, in one piece and byte by byte, and what is believed of the proxy. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What people type for upstreams, exit nodes and proxies, and the sentences they get back. */
 #include "wire/url.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The WebSocket codec against the examples of RFC 6455, 5.7 and a table of violations in the spirit
  * of Autobahn's case list. Each input is fed whole and in pieces, from memory of exactly its size.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What people type where an upstream's URL stands. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What --upstream and the options behind it mean, through every way people write them. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "upstreams_check.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* What upstreams come to, in a line. */
 #include "client/config/upstreams.h"

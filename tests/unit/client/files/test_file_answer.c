@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a folder answers to one request: status, fields, and which bytes of which file. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Names that are longer than NAME_MAX, which some file systems have (FUSE: 1,024 bytes). */
 #include "client/files/file_listing.h"
 

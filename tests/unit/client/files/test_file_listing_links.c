@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a listing shows of a folder: what a visitor could also have, links by what they lead to. */
 #include "client/files/file_listing.h"
 

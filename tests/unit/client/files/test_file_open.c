@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What is reached in a folder, and what is not, on a kernel with openat2(2) and where a sandbox forbids it. The
  * paths are those that file_path lets through, and some that it does not.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A request's path as a name in a folder: what is decoded, what is hidden, what is malformed. */
 #include "client/files/file_path.h"
 

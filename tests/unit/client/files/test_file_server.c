@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What comes back down a connection to a folder: how many answers, which, and whether it is still open. */
 #include "client/files/file_server.h"
 

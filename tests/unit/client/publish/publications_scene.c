@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "publications_scene.h"
 
 static void on_wake(struct mux *m)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Publications, and a link of which nothing is there but the messages that it was given. */
 #include <setjmp.h>

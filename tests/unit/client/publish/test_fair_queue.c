@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Rule 25: so many dials in all, so many for one visitor, in turn, and none for who has gone. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an publication makes of the numbers in OPEN. */
 #include "client/publish/publication.h"
 

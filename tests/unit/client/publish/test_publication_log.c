@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which command a person at a terminal is shown: nothing that a shell would make more of. */
 #include "client/publish/publication_log.h"
 

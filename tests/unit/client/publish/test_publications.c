@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is published under which number, and what the exit node's answers make of it. */
 #include "publications_scene.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What becomes of publications when the configuration is read again, or a link of several is lost. */
 #include "publications_scene.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "session_scene.h"
 
 #include "tests/link_config.h"

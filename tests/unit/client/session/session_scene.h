@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* A client's session against an exit node of a few lines in the same loop. */
 #include <setjmp.h>

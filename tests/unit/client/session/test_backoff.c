@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Waits double up to their limit, and never leave the half below it. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One link of the client on a socket pair, against a link of the exit node's whose bytes this file carries:
  * when its owner is called, and with what.

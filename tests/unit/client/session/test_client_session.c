@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A session of several links against an exit node of a few lines in the same loop: who says hello, who
  * joins and with what proof, and what the loss of one link or of all means (rules 28 and 29).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A session over TLS: which certificates are taken, and what they are worth (rules 8, 9, 12 and 13). */
 #include "session_scene.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is said to a proxy and to the exit node before a link begins, byte by byte and without a socket. */
 #include <errno.h>
 #include <setjmp.h>

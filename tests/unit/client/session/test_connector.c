@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One attempt to reach an exit node, or a proxy before it, of a few lines in the same loop. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What people are told when something else than a tunnel server answers. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The key for a salt: derived once, off the loop, and given to all who asked. The threads are a fake of this file. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which proxy is taken, whom no_proxy exempts, what is said to it and believed of it. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the links dial: how it is called, and where its port comes from. */
 #include <errno.h>
 #include <setjmp.h>

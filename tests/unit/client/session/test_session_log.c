@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the status line and the log say of a session, from its fields alone. */
 #include "client/session/session_log.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One uplink alone: its session, its connector and its links are fakes of this file, so each failure comes
  * when the test says so.

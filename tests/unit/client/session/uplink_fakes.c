@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "uplink_fakes.h"
 
 #include <setjmp.h>

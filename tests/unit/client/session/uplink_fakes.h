@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* In place of the connector and the link below an uplink: both do nothing until the test says so. */
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the log says about a dial that failed. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a client says of an upstream that speaks something else than --upstream says. */
 #include <setjmp.h>
 #include <stdarg.h>

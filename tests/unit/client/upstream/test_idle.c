@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Connections in which nothing moves: when they are found, each service by a time of its own. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The client's end of streams, over two muxes that hand each other their records: what is dialled,
  * what never is, and what the exit node is told.

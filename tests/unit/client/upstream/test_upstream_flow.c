@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The client's end of UDP flows, over two muxes that hand each other their records and an upstream
  * that is a socket of the test's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How many connections a service may have, and for how long they may be silent. */
 #include "upstream_scene.h"
 

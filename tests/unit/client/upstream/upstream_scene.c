@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "upstream_scene.h"
 
 static void visitor_opening(struct stream *s, struct frame_open *out)

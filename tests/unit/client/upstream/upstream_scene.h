@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* The client's end of streams, over two muxes that hand each other their records; and an upstream. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Certificates that are read again: by a reload, and because their files changed. */
 #include "server/accept/certificates.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* To which front a connection goes, at each of the three moments. */
 #include "server/accept/destination.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The front's listening sockets, and the way of an accepted connection to its worker. */
 #include "server/accept/listeners.h"
 

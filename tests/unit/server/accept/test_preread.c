@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Connections of which it is not known yet whose they are: by the first bytes they become a request of the
  * HTTP front, a TCP service's, or nobody's; in an exit node on one thread, with made-up clients.

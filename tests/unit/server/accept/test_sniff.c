@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the first bytes of a connection are, however they are cut, and who may say whose it is. */
 #include "server/accept/sniff.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* Visitors' ends of connections that an exit node accepts, with TLS or without. */
 #include "server/accept/preread.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The line about a request. */
 #include "server/base/access_log.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the access log shows of targets, and what of secrets in them it does not. */
 #include "server/base/access_query.h"
 

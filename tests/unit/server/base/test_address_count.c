@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Limits for each address, and that counting leaves nothing behind. */
 #include "server/base/address_count.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whether there may be one more connection, and against which address it counts. */
 #include "server/base/admission.h"
 

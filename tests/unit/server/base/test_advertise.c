@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command that a person copies: right address, nothing secret by accident, safe in a shell. */
 #include "server/base/advertise.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Something that every worker does once, in order; or one of them, behind what was sent there before. */
 #include "server/base/broadcast.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory that connections hold is bounded, and taken from those who hold most and moved least. */
 #include "server/base/charges.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who loses his place when there are too many half-open links; and that honest clients do not. */
 #include "server/base/half_open.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* --https-redirect: a port, or a word for true or false. */
 #include "server/base/https_redirect.h"
 

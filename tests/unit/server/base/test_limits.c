@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Limits hold for the process, not for a thread of it, and what was counted is counted back. */
 #include "server/base/limits.h"
 

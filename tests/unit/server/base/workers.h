@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * Workers whose loops all run on the test's thread, in the order that the test says: what threads may

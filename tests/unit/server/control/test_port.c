@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Public ports: who may have which, who shares one, and where their connections go. */
 #include "tests/unit/server/exit_node.h"
 

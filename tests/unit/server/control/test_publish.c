@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a client that asks to publish is told, over the link of a session of a whole exit node. */
 #include "tests/unit/server/exit_node.h"
 #include "tests/unit/server/said.h"

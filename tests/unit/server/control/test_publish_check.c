@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a client may ask for, before anybody looks at who else has it. */
 #include "server/control/publish_check.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sessions: who they are, which links are theirs, and what becomes of them. */
 #include "tests/unit/server/exit_node.h"
 

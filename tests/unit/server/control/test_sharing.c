@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Several clients at one place: they share it and are told so, or one of them insists on being alone. */
 #include "tests/unit/server/exit_node.h"
 

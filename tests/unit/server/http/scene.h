@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /*
  * A worker of an exit node whose neighbours are made up: connections that take and give bytes as they are

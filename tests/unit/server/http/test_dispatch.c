@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where a request goes: to a service here or elsewhere, into the wait queue, or to an error page. */
 #include "scene.h"
 

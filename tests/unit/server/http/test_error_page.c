@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The exit node's own answers: complete, honest about their length, and nothing in them to execute. */
 #include "server/http/h1_conn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the next hop gets to see of a head: byte for byte, for each rule that takes out or adds. */
 #include "server/http/forward.h"
 #include "server/http/forwarded.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HTTP/1 on a socket: what a visitor is sent, byte for byte, and when its connection goes on or ends. */
 #include "visitor.h"
 

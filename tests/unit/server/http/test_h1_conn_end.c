@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* When a visitor's connection ends: time, memory, limits, the process's end, or that its visitor has gone. */
 #include "visitor.h"
 

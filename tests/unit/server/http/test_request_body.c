@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A request's body on its way to the upstream: whatever form it comes in, and however many pieces. */
 #include "scene.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Ids of our own, and those that a trusted peer gave. */
 #include "server/http/request_id.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A response on its way to the visitor, in every way in which an upstream may send it. */
 #include "scene.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A stream is lost: when its request is sent again, and when that would do harm (rule 37). */
 #include "scene.h"
 

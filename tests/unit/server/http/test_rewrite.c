@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fields that name the place: to the upstream's names, back to the visitor's, and what is none of it. */
 #include "server/http/rewrite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a visitor came, and where it is sent: what the next hop believes, and what it must not. */
 #include "server/http/scheme.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whose request a kept stream carries next (rule 33). */
 #include "scene.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a head is made to be for one service: its path put in, Host rewritten, both taken back. */
 #include "server/http/upstream_head.h"
 

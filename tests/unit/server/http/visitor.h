@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #pragma once
 /* A visitor of HTTP/1 on a socket, and a made-up client. */
 #include "scene.h"

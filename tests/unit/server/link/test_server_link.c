@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A link of the server's between its client and the rooms above, which are a table of functions that count
  * how often they were called. Links are real but their handshakes are not: the test says what came of them.

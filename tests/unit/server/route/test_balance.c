@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which session gets what comes next, and on which worker: two workers, of which the first one chooses, and
  * up to three sessions of one route, whose links are as the rows say.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who gets which name, who is found under it, and that neither depends on how many names there are. */
 #include "server/route/routes.h"
 

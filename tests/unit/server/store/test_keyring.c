@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which key id opens the listener, and for whom. */
 #include "server/store/keyring.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is kept between starts, who may read it, and what happens where nothing can be kept. */
 #include "server/store/state_dir.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A connection to a TCP service, until a link takes it: it finds none, waits for one, moves to the worker that
  * has one, and ends for a reason that the access log names. The sessions here have no links.

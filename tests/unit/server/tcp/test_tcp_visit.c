@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A visitor's TCP connection between its socket and a made-up client, in an exit node on one thread. */
 #include "server/tcp/tcp_conn.h"
 

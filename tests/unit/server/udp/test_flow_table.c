@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who sends datagrams: told apart by port and both addresses, in the order in which they were heard. */
 #include "server/udp/flow_table.h"
 

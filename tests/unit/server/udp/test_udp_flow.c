@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Visitors' datagrams between a UDP port and a made-up client, in an exit node on one thread: flows, their
  * limits, and a port that moves to the worker that has a link.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A UDP port on its way between workers: nothing is lost that came before it left, it can be closed wherever
  * it is, and the process may end wherever it is.
