@@ -384,7 +384,8 @@ class Dns(Job):
 class Iperf(Job):
     # It says that it is busy and closes, with bytes unread: that is a reset, which may overtake the
     # sentence.
-    BUSY = b"the server is busy", b"unable to receive control message"
+    BUSY = (b"the server is busy", b"unable to receive control message",
+            b"unable to send cookie to server")
 
     def start(self):
         self.serve("iperf3", ["iperf3", "-s", "-p", "PORT", "-B", HERE])
