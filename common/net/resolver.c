@@ -80,7 +80,7 @@ static void name_free(struct resolver *r, struct resolver_name *name)
 	free(name);
 }
 
-/* The one that nobody has asked for for longest makes room. */
+/* The name that was asked for longest ago makes room. */
 static void make_room(struct resolver *r)
 {
 	if (r->names.n < RESOLVER_NAMES_MAX)

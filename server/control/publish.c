@@ -91,7 +91,7 @@ static void publish_take_back(struct service *service)
 	}
 	service->port = port_release(service->port);
 	if (!service->granted)
-		return; /* it is still on its way to the workers, and goes when it is back */
+		return; /* its broadcast is still under way, whose done() takes it back */
 	service->at = session_now(s);
 	broadcast_send(&service->broadcast, session_node(s), &withdraw_ops);
 }

@@ -70,7 +70,7 @@ static void pooled_stream_unshelve(struct pooled_stream *pooled)
 /* Out of every list; memory goes at the end of the turn. */
 static void pooled_stream_detach(struct pooled_stream *pooled)
 {
-	list_unlink(&pooled->of_service_shard);
+	list_unlink(&pooled->of_shard);
 	timeout_cancel(&pooled->kept);
 	pooled_stream_unshelve(pooled);
 	if (pooled->owner) {
@@ -142,7 +142,7 @@ static struct pooled_stream *pooled_stream_new(struct service_shard *shard, bool
 	if (!pooled)
 		return NULL;
 	stream_init(&pooled->stream, &pooled_stream_ops);
-	list_init(&pooled->of_service_shard);
+	list_init(&pooled->of_shard);
 	list_init(&pooled->idle);
 	timeout_init(&pooled->kept);
 	loop_task_init(&pooled->reap, pooled_stream_reap);
@@ -153,7 +153,7 @@ static struct pooled_stream *pooled_stream_new(struct service_shard *shard, bool
 		free(pooled);
 		return NULL;
 	}
-	list_append(&shard->streams, &pooled->of_service_shard);
+	list_append(&shard->streams, &pooled->of_shard);
 	return pooled;
 }
 
@@ -186,8 +186,7 @@ static void stream_pool_heed_distrust(struct service_shard *shard)
 		return;
 	shard->strict = true;
 	list_for_each_safe (it, &shard->streams) {
-		struct pooled_stream *pooled =
-			list_entry(it, struct pooled_stream, of_service_shard);
+		struct pooled_stream *pooled = list_entry(it, struct pooled_stream, of_shard);
 		if (!pooled->user && pooled->use == POOLED_STREAM_SHARED)
 			pooled_stream_drop(pooled, FRAME_RESET_NONE);
 	}
@@ -336,8 +335,7 @@ void pooled_stream_rested(struct timeout_queue *queue, struct timeout *entry)
 void stream_pool_rest(struct service_shard *shard, const struct server_link *l)
 {
 	list_for_each_safe (it, &shard->streams) {
-		struct pooled_stream *pooled =
-			list_entry(it, struct pooled_stream, of_service_shard);
+		struct pooled_stream *pooled = list_entry(it, struct pooled_stream, of_shard);
 		if (!pooled->user && (!l || pooled->server_link == l))
 			pooled_stream_drop(pooled, FRAME_RESET_NONE);
 	}

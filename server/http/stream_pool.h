@@ -68,9 +68,9 @@ struct pooled_stream {
 	enum pooled_stream_use use;
 	struct stream_user *owner; /* NULL: nobody's, or it rests and its visitor is gone */
 	bool alone; /* carries one request and what becomes of it, as a stream of kind tcp */
-	struct list of_service_shard; /* service_shard::streams */
-	struct list idle;             /* service_shard::idle, or ::resting */
-	struct timeout kept;          /* while it waits or rests */
+	struct list of_shard; /* service_shard::streams */
+	struct list idle;     /* service_shard::idle, or ::resting */
+	struct timeout kept;  /* while it waits or rests */
 	struct loop_task reap;
 	uint64_t begun_at; /* bytes sent before the present request, or the next */
 };

@@ -104,7 +104,7 @@ struct server_link *server_link_pick(const struct session_shard *shard)
 {
 	struct server_link *best = NULL;
 	list_for_each (it, &shard->links) {
-		struct server_link *l = list_entry(it, struct server_link, of_session_shard);
+		struct server_link *l = list_entry(it, struct server_link, of_shard);
 		if (server_link_usable(l) && (!best || link_better(l, best)))
 			best = l;
 	}
@@ -247,7 +247,7 @@ static void server_link_leave(struct server_link *l)
 	server_link_set_state(l, SERVER_LINK_CLOSED);
 	if (l->session_shard)
 		budget_account_join(&server_link_base(l)->mux.account, NULL);
-	list_unlink(&l->of_session_shard);
+	list_unlink(&l->of_shard);
 	list_unlink(&l->link);
 	atomic_fetch_sub_explicit(&n->links[l->worker->index], 1, memory_order_relaxed);
 	limits_release(&n->limits, LIMITS_LINK, &l->peer);
@@ -297,7 +297,7 @@ void server_link_attach(struct server_link *l, struct session_shard *shard)
 	}
 	l->session_shard = shard;
 	budget_account_join(&server_link_base(l)->mux.account, &shard->share);
-	list_append(&shard->links, &l->of_session_shard);
+	list_append(&shard->links, &l->of_shard);
 	l->counted = true;
 	if (l->state != SERVER_LINK_ESTABLISHED)
 		server_link_uncount(l);
@@ -358,7 +358,7 @@ bool server_link_begin(struct server_link_offer *offer)
 	l->peer = offer->peer;
 	l->slot = offer->slot;
 	l->state = SERVER_LINK_HANDSHAKING;
-	list_init(&l->of_session_shard);
+	list_init(&l->of_shard);
 	list_init(&l->of_session);
 	list_init(&l->link);
 	list_append(&w->link->links, &l->link);

@@ -55,7 +55,7 @@ struct server_link {
 	struct half_open_slot *slot;          /* while it is HANDSHAKING */
 	struct address peer;
 	struct session_shard *session_shard; /* NULL until the registrar said whose it is */
-	struct list of_session_shard;
+	struct list of_shard;
 	bool key_unknown;     /* the handshake named a key that no token of ours makes */
 	unsigned active;      /* requests and connections under way */
 	bool counted;         /* in session_shard::usable */

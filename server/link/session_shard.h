@@ -17,8 +17,8 @@
 /* A session on one worker. */
 struct session_shard {
 	struct session_base *session;
-	struct list links;       /* server_link::of_session_shard */
-	struct flow_queue flows; /* udp_flow::of_session_shard */
+	struct list links;       /* server_link::of_shard */
+	struct flow_queue flows; /* udp_flow::of_shard */
 	struct budget_share share;
 	atomic_uint usable; /* links that take new streams, as far as others need to know */
 	atomic_uint silent; /* those of them that do not answer */
@@ -26,7 +26,7 @@ struct session_shard {
 	atomic_uint coming; /* connections that were handed to it and are not there yet */
 };
 
-/* The head of struct session: what does not change while workers know it, and the shards. */
+/* The part of a session that workers may look at; struct session embeds it. */
 struct session_base {
 	const struct keyring_entry *identity;
 	char name[SESSION_NAME_SIZE]; /* the session's id in hexadecimal, for people */

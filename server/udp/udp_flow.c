@@ -72,7 +72,7 @@ static void udp_flow_over(struct udp_flow *f, const char *why)
 	udp_flow_count_late(f);
 	flow_table_remove(&w->udp->flows, &f->entry);
 	list_unlink(&f->of_udp_port);
-	flow_queue_remove(&f->shard->session_shard->flows, &f->of_session_shard);
+	flow_queue_remove(&f->shard->session_shard->flows, &f->of_shard);
 	timeout_cancel(&f->idle);
 	limits_leave_flow(w, &f->entry.peer, f->counted);
 	atomic_fetch_sub_explicit(&f->shard->service->session->flows, 1, memory_order_relaxed);
@@ -113,7 +113,7 @@ static void udp_flow_answered(struct flow *flow, const uint8_t *p, size_t n)
 	service_shard_worked(f->shard);
 	timeout_start(&udp_flow_worker(f)->udp->idle, &f->idle);
 	flow_table_answered(&f->entry);
-	flow_queue_answered(&f->shard->session_shard->flows, &f->of_session_shard);
+	flow_queue_answered(&f->shard->session_shard->flows, &f->of_shard);
 	f->bytes[1] += n;
 	udp_port_answer(f->udp_port, &f->entry.peer, &f->entry.local, p, n);
 }
@@ -173,8 +173,7 @@ static bool udp_flow_admit_session(struct worker *w, struct service_shard *shard
 	struct flow_place *p = flow_queue_victim(&shard->session_shard->flows,
 		UDP_FLOW_UNANSWERED_SHARE, loop_now(w->loop));
 	if (p) {
-		udp_flow_crowded(container_of(p, struct udp_flow, of_session_shard),
-			UDP_PORT_CROWD_CLIENT);
+		udp_flow_crowded(container_of(p, struct udp_flow, of_shard), UDP_PORT_CROWD_CLIENT);
 		return true;
 	}
 	/* All of them are on other workers. */
@@ -224,7 +223,7 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct service_shard 
 	f->began = now;
 	timeout_init(&f->idle);
 	loop_task_init(&f->reap, udp_flow_reap);
-	flow_queue_add(&shard->session_shard->flows, &f->of_session_shard, now);
+	flow_queue_add(&shard->session_shard->flows, &f->of_shard, now);
 	list_init(&f->of_udp_port);
 	list_append(&p->flows, &f->of_udp_port);
 	service_shard_began(shard);
@@ -316,7 +315,7 @@ static void udp_flow_heard(struct udp_port *port, const struct address *peer,
 	f->bytes[0] += n;
 	timeout_start(&w->udp->idle, &f->idle);
 	flow_table_heard(&f->entry);
-	flow_queue_heard(&f->shard->session_shard->flows, &f->of_session_shard);
+	flow_queue_heard(&f->shard->session_shard->flows, &f->of_shard);
 	flow_send(&f->flow, p, n, loop_now(w->loop));
 	udp_flow_count_late(f);
 }

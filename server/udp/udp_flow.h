@@ -21,7 +21,7 @@ struct udp_flow {
 	struct service_shard *shard;
 	struct server_link *server_link;
 	struct list of_udp_port;
-	struct flow_place of_session_shard; /* session_shard::flows */
+	struct flow_place of_shard; /* session_shard::flows */
 	struct timeout idle;
 	struct loop_task reap;
 	bool counted;      /* in the limits against its address */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams, time and loss over a link that is up: rules 14, 16 and 18 to 26 of docs/protocol.md. */
-#include <errno.h>
-#include <stdlib.h>
 
 #include "base/macros.h"
 #include "crypto/crypto.h"

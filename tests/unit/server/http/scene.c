@@ -135,8 +135,8 @@ void fake_client_link(struct fake_client *f)
 	mux_init(&l->io.link.mux, &mux_ops, &limits, &f->scene->worker.budget, false);
 	mux_set_peer(&l->io.link.mux, SCENE_WINDOW, 4);
 	l->session_shard = &f->session.shards[0];
-	list_init(&l->of_session_shard);
-	list_append(&l->session_shard->links, &l->of_session_shard);
+	list_init(&l->of_shard);
+	list_append(&l->session_shard->links, &l->of_shard);
 	atomic_fetch_add(&l->session_shard->usable, 1);
 	f->link = l;
 	wait_queue_wake(&f->scene->routing.wait_queue);
@@ -148,7 +148,7 @@ void fake_client_unlink(struct fake_client *f)
 	if (!l)
 		return;
 	l->state = SERVER_LINK_CLOSED;
-	list_unlink(&l->of_session_shard);
+	list_unlink(&l->of_shard);
 	atomic_fetch_sub(&l->session_shard->usable, 1);
 	mux_close(&l->io.link.mux, FRAME_RESET_LINK_LOST);
 	scene_turn(f->scene);

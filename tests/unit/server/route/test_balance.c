@@ -161,8 +161,8 @@ static void set_side(struct scene *s, unsigned session, unsigned worker, struct 
 	*l = (struct server_link){.worker = &s->workers[worker], .state = SERVER_LINK_ESTABLISHED};
 	l->io.link.state = LINK_UP;
 	l->io.link.silent = side.silent;
-	list_init(&l->of_session_shard);
-	list_append(&shard->links, &l->of_session_shard);
+	list_init(&l->of_shard);
+	list_append(&shard->links, &l->of_shard);
 }
 
 static void add_session(struct scene *s, const char *host, enum control_kind kind)

@@ -162,14 +162,14 @@ static void it_does_not_move_for_ever(void **state)
 	struct session_shard *shard = &l->session->base.shards[there];
 	/* One that is said to have a link, and has none. */
 	l->session->base.shards[here].usable++;
-	list_unlink(&l->of_session_shard);
+	list_unlink(&l->of_shard);
 	int fd = visit(n, here, "hello");
 	settle(n);
 	assert_true(is_closed(fd));
 	assert_int_equal(visitors(n), 0);
 	assert_int_equal(client_of(n, l)->n_opens, 0);
 	l->session->base.shards[here].usable--;
-	list_append(&shard->links, &l->of_session_shard);
+	list_append(&shard->links, &l->of_shard);
 	close(fd);
 }
 

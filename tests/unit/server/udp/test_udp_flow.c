@@ -8,7 +8,6 @@
 #include "tests/unit/server/exit_node.h"
 #include "tests/unit/server/said.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -388,17 +387,23 @@ static void a_withdrawn_service_keeps_no_flow(void **state)
 	close(fd);
 }
 
+/* A further link of the session, on the worker of its first link or on another one. */
+static struct server_link *join_on(struct exit_node *n, struct server_link *first, bool same)
+{
+	struct server_link *l;
+	do {
+		l = dial(n, &alice, "one", NULL);
+		join(l, first->session, first->session->resume);
+		settle(n);
+	} while ((l->worker == first->worker) != same);
+	return l;
+}
+
 /* The port goes to the worker that has a link, with the datagram that found out. */
 static void the_port_moves(void **state)
 {
 	struct exit_node *n = *state;
-	struct server_link *l = serve(n, "one"), *two;
-	struct session *s = l->session;
-	do {
-		two = dial(n, &alice, "one", NULL);
-		join(two, s, s->resume);
-		settle(n);
-	} while (two->worker == l->worker);
+	struct server_link *l = serve(n, "one"), *two = join_on(n, l, false);
 	unsigned here = l->worker->index, there = two->worker->index;
 	struct udp_port *p = the_port(n);
 	assert_int_equal(p->at, here);
@@ -432,13 +437,7 @@ static void the_port_moves(void **state)
 static void a_question_is_not_stranded(void **state)
 {
 	struct exit_node *n = *state;
-	struct server_link *l = serve(n, "one"), *two;
-	struct session *s = l->session;
-	do {
-		two = dial(n, &alice, "one", NULL);
-		join(two, s, s->resume);
-		settle(n);
-	} while (two->worker != l->worker);
+	struct server_link *l = serve(n, "one"), *two = join_on(n, l, true);
 	int fd = visitor(), other = visitor();
 	ask_udp(n, fd, "a", 0);
 	struct server_link *had = client_of(n, l)->n_opens ? l : two, *free = had == l ? two : l;
