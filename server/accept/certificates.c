@@ -92,7 +92,7 @@ static struct tls_server_config config_of(struct certificates *c)
 
 /* ---- To the workers ---- */
 
-struct handing {
+struct certificate_broadcast {
 	struct broadcast broadcast;
 	struct tls_server *tls;
 	void (*reloaded)(void *arg); /* the reload that this ends; NULL: none */
@@ -108,35 +108,37 @@ static void certificates_reloaded(struct certificates *c)
 		reloaded(c->reloaded_arg);
 }
 
-static void handing_run(struct broadcast *b, struct worker *w)
+static void certificate_broadcast_run(struct broadcast *b, struct worker *w)
 {
 	struct tls_server *old = w->tls;
-	struct tls_server *tls = container_of(b, struct handing, broadcast)->tls;
+	struct tls_server *tls = container_of(b, struct certificate_broadcast, broadcast)->tls;
 	w->tls = tls ? tls_server_ref(tls) : NULL;
 	tls_server_unref(old);
 }
 
-static void handing_discard(struct broadcast *b)
+static void certificate_broadcast_discard(struct broadcast *b)
 {
-	struct handing *h = container_of(b, struct handing, broadcast);
-	tls_server_unref(h->tls);
-	free(h);
+	struct certificate_broadcast *own =
+		container_of(b, struct certificate_broadcast, broadcast);
+	tls_server_unref(own->tls);
+	free(own);
 }
 
-static void handing_done(struct broadcast *b)
+static void certificate_broadcast_done(struct broadcast *b)
 {
-	const struct handing *h = container_of(b, struct handing, broadcast);
-	void (*reloaded)(void *arg) = h->reloaded;
-	void *arg = h->reloaded_arg;
-	handing_discard(b);
+	const struct certificate_broadcast *own =
+		container_of(b, struct certificate_broadcast, broadcast);
+	void (*reloaded)(void *arg) = own->reloaded;
+	void *arg = own->reloaded_arg;
+	certificate_broadcast_discard(b);
 	if (reloaded)
 		reloaded(arg);
 }
 
-static const struct broadcast_ops handing_ops = {
-	.run = handing_run,
-	.done = handing_done,
-	.discard = handing_discard,
+static const struct broadcast_ops certificate_broadcast_ops = {
+	.run = certificate_broadcast_run,
+	.done = certificate_broadcast_done,
+	.discard = certificate_broadcast_discard,
 };
 
 /* Those that visitors and clients refuse now, or soon. */
@@ -169,19 +171,19 @@ static void certificates_warn(struct certificates *c, const struct tls_server *t
 static void certificates_hand_out(struct certificates *c, struct tls_server *tls)
 {
 	certificates_warn(c, tls);
-	struct handing *h = calloc(1, sizeof(*h));
-	if (!h) {
+	struct certificate_broadcast *own = calloc(1, sizeof(*own));
+	if (!own) {
 		log_error("the certificates from before stay in use: out of memory");
 		tls_server_unref(tls);
 		certificates_reloaded(c);
 		return;
 	}
-	h->tls = tls;
+	own->tls = tls;
 	/* Newer certificates may follow these, and another reload: each ends its own. */
-	h->reloaded = c->reloaded;
-	h->reloaded_arg = c->reloaded_arg;
+	own->reloaded = c->reloaded;
+	own->reloaded_arg = c->reloaded_arg;
 	c->reloaded = NULL;
-	broadcast_send(&h->broadcast, c->node, &handing_ops);
+	broadcast_send(&own->broadcast, c->node, &certificate_broadcast_ops);
 }
 
 /* ---- Reading again ---- */
