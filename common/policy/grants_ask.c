@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether a claim is granted. What is not granted by a text that stands there is not granted. */
+#include "policy/grants.h"
+#include "policy/name.h"
+
+bool policy_may_host(const struct policy_grants *g, struct str host)
+{
+	for (size_t i = 0; i < g->hosts.n; i++) {
+		struct str grant = str_from(g->hosts.v[i]);
+		if (str_eq(grant, STR("*")))
+			return true;
+		/* The catch-all has no name that another grant could be of. */
+		if (host.n && (str_eq(grant, host) || hostname_covers(grant, host)))
+			return true;
+	}
+	return false;
+}
+
+bool policy_may_ports(const struct policy_grants *g, enum policy_grant_kind kind, uint16_t first,
+	unsigned n)
+{
+	const struct option_ranges *ranges =
+		kind == POLICY_TCP_PORT ? &g->tcp_ports : &g->udp_ports;
+	if (n == 0 || n - 1 > UINT16_MAX - (unsigned)first)
+		return false;
+	/* In order, so each range that helps begins where those before it end, or earlier. */
+	unsigned next = first, last = first + n - 1;
+	for (size_t i = 0; i < ranges->n; i++) {
+		const struct option_range *r = &ranges->v[i];
+		if (r->first == 0)
+			return true;
+		if (first == 0 || r->first > next)
+			return false;
+		if (r->last >= last)
+			return true;
+		if (r->last >= next)
+			next = r->last + 1u;
+	}
+	return false;
+}
+
+static bool any_covers(const struct option_list *patterns, struct str name)
+{
+	for (size_t i = 0; i < patterns->n; i++)
+		if (policy_pattern_covers(patterns->v[i], name))
+			return true;
+	return false;
+}
+
+bool policy_may_publish(const struct policy_grants *g, struct str name)
+{
+	return any_covers(&g->publish, name);
+}
+
+bool policy_may_consume(const struct policy_grants *g, struct str name)
+{
+	return g->consume.n == 0 || any_covers(&g->consume, name);
+}
+
+bool policy_may_come_from(const struct policy_grants *g, const struct address *peer)
+{
+	return g->from.n == 0 || cidr_list_has(&g->from, peer);
+}
