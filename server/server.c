@@ -21,6 +21,8 @@
 #include "loop/signals.h"
 #include "tls/tls.h"
 #include "server/announce.h"
+#include "server/admin/admin.h"
+#include "server/admin/api.h"
 #include "server/accept/listeners.h"
 #include "server/store/keyring.h"
 #include "server/store/state_dir.h"
@@ -43,6 +45,7 @@ struct server {
 	struct keyring keyring;
 	struct node node;
 	struct registrar registrar;
+	struct admin admin;
 	struct loop *loop; /* of worker 0, on this thread */
 	struct workers workers;
 	struct certificates certificates;
@@ -220,6 +223,8 @@ static int server_make_workers(struct server *s)
 		return r;
 	s->loop = n->workers[0]->loop;
 	registrar_init(&s->registrar, n);
+	admin_init(&s->admin, n, &s->registrar, admin_api);
+	n->admin = &s->admin;
 	return 0;
 }
 
@@ -281,6 +286,7 @@ static int server_start(struct server *s, struct error *err)
 static void server_stop(struct server *s)
 {
 	listeners_close(&s->listeners);
+	admin_deinit(&s->admin);
 	workers_stop(&s->workers);
 	certificates_deinit(&s->certificates);
 	workers_close(&s->workers);

@@ -22,6 +22,7 @@
  */
 #define NODE_PASSES_MAX 2
 
+struct admin;
 struct registrar;
 struct server_link_ops;
 struct worker;
@@ -38,6 +39,7 @@ struct node {
 	char pseudonym[PSEUDONYM_LEN + 1];
 	uint64_t started; /* µs */
 	struct registrar *registrar;
+	struct admin *admin; /* on the main thread alone, as the registrar is */
 	const struct server_link_ops
 		*link_ops; /* what links tell; set before the first worker runs */
 	struct worker *workers[WORKERS_MAX];

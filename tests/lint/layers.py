@@ -16,7 +16,7 @@ LIBRARIES = {
     r"openssl/": ["common/tls/", "common/crypto/", "tests/unit/"],
     r"sodium(\.h|/)": ["common/crypto/"],
     r"libwebsockets": ["common/panel/", "tests/"],
-    r"jansson\.h": ["common/wire/control.c", "common/panel/"],
+    r"jansson\.h": ["common/wire/control.c", "common/panel/", "server/admin/", "tests/unit/server/admin/"],
     r"yaml\.h": ["common/config/"],
     r"cmocka\.h": ["tests/", "fuzz/"],
 }

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/admin/members.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/escape.h"
+
+const char *admin_quote(const char *text, char room[ADMIN_QUOTE_SIZE])
+{
+	room[escape_text(room, ADMIN_QUOTE_SIZE - 1, text, strlen(text), ESCAPE_SENTENCE)] = 0;
+	return room;
+}
+
+static const struct admin_member *find(const struct admin_member *members, const char *name)
+{
+	for (const struct admin_member *m = members; m && m->name; m++)
+		if (strcmp(m->name, name) == 0)
+			return m;
+	return NULL;
+}
+
+static bool is_number(const json_t *value, uint64_t max)
+{
+	return json_is_integer(value) && json_integer_value(value) >= 0 &&
+	       (uint64_t)json_integer_value(value) <= max;
+}
+
+static int check_array(const struct admin_member *m, const json_t *value, struct error *err)
+{
+	bool texts = m->type == ADMIN_TEXTS;
+	size_t i;
+	const json_t *each;
+	if (!json_is_array(value) || json_array_size(value) > m->max)
+		return error_set(err, -EINVAL, "\"%s\" must be an array of at most %llu %s",
+			m->name, (unsigned long long)m->max, texts ? "texts" : "objects");
+	json_array_foreach(value, i, each)
+	{
+		if (texts && (!json_is_string(each) || json_string_length(each) > ADMIN_TEXTS_EACH))
+			return error_set(err, -EINVAL,
+				"\"%s\" must have texts of at most %d bytes each", m->name,
+				ADMIN_TEXTS_EACH);
+		if (!texts && !json_is_object(each))
+			return error_set(err, -EINVAL, "\"%s\" must have objects alone", m->name);
+	}
+	return 0;
+}
+
+static int check(const struct admin_member *m, const json_t *value, struct error *err)
+{
+	if (m->nullable && json_is_null(value))
+		return 0;
+	switch (m->type) {
+	case ADMIN_TEXT:
+		if (json_is_string(value) && json_string_length(value) <= m->max)
+			return 0;
+		return error_set(err, -EINVAL, "\"%s\" must be a text of at most %llu bytes",
+			m->name, (unsigned long long)m->max);
+	case ADMIN_NUMBER:
+		if (is_number(value, m->max))
+			return 0;
+		return error_set(err, -EINVAL, "\"%s\" must be a whole number from 0 to %llu",
+			m->name, (unsigned long long)m->max);
+	case ADMIN_FLAG:
+		if (json_is_boolean(value))
+			return 0;
+		return error_set(err, -EINVAL, "\"%s\" must be true or false", m->name);
+	case ADMIN_SPAN:
+		if (is_number(value, m->max) || json_is_string(value))
+			return 0;
+		return error_set(err, -EINVAL,
+			"\"%s\" must be a number of seconds, or a text such as \"24h\"", m->name);
+	case ADMIN_TEXTS:
+	case ADMIN_OBJECTS:
+		return check_array(m, value, err);
+	}
+	return error_set(err, -EINVAL, "\"%s\" is of no type", m->name);
+}
+
+int admin_members_check(const json_t *object, const struct admin_member *members, struct error *err)
+{
+	/* The iterator of jansson 2.14 takes an object that it could change. */
+	json_t *tree = (json_t *)(uintptr_t)object;
+	char room[ADMIN_QUOTE_SIZE];
+	const char *name;
+	json_t *value;
+	json_object_foreach(tree, name, value)
+	{
+		const struct admin_member *m = find(members, name);
+		if (!m)
+			return error_set(err, -EINVAL, "there is no member \"%s\" here",
+				admin_quote(name, room));
+		int r = check(m, value, err);
+		if (r < 0)
+			return r;
+	}
+	for (const struct admin_member *m = members; m && m->name; m++)
+		if (m->required && !json_object_get(object, m->name))
+			return error_set(err, -EINVAL, "the member \"%s\" is missing", m->name);
+	return 0;
+}
+
+int admin_members_parse(const char *body, size_t n, const struct admin_member *members,
+	json_t **out, struct error *err)
+{
+	json_error_t fault;
+	char room[ADMIN_QUOTE_SIZE];
+	json_t *tree = n ? json_loadb(body, n, JSON_REJECT_DUPLICATES, &fault) : json_object();
+	if (!tree)
+		return error_set(err, -EINVAL, "the body is not JSON: line %d, column %d: %s",
+			n ? fault.line : 0, n ? fault.column : 0,
+			n ? admin_quote(fault.text, room) : "out of memory");
+	int r = json_is_object(tree) ? admin_members_check(tree, members, err)
+				     : error_set(err, -EINVAL, "the body must be a JSON object");
+	if (r < 0)
+		json_decref(tree);
+	else
+		*out = tree;
+	return r;
+}

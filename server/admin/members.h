@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The body of a request: a JSON object, held against a list of the members that it may have. So a handler finds
+ * what is there to be of the right type and size, and nobody's misspelled member is passed over.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/error.h"
+
+enum admin_type {
+	ADMIN_TEXT,    /* `max` bytes */
+	ADMIN_NUMBER,  /* a whole one, from 0 to `max` */
+	ADMIN_FLAG,    /* true or false */
+	ADMIN_TEXTS,   /* an array of `max` texts, of ADMIN_TEXTS_EACH bytes each */
+	ADMIN_SPAN,    /* a text ("24h"), or a whole number of seconds */
+	ADMIN_OBJECTS, /* an array of `max` objects */
+};
+
+#define ADMIN_TEXTS_EACH 300 /* bytes; a host name has 253 */
+
+struct admin_member {
+	const char *name; /* NULL behind the last one */
+	enum admin_type type;
+	uint64_t max;
+	bool required;
+	bool nullable; /* null takes away what was given before */
+};
+
+/* Room for a text of somebody's in a sentence: cut, and escaped. */
+#define ADMIN_QUOTE_SIZE 100
+const char *admin_quote(const char *text, char room[ADMIN_QUOTE_SIZE]);
+
+/*
+ * An object of our own from the bytes of a body; no bytes are an empty object. 0 or -EINVAL with a sentence that
+ * names the line, the unknown member or the one that is not as it must be.
+ */
+int admin_members_parse(const char *body, size_t n, const struct admin_member *members,
+	json_t **out, struct error *err);
+
+/* The same check for an object inside of one. */
+int admin_members_check(const json_t *object, const struct admin_member *members,
+	struct error *err);

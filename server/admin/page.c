@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/admin/page.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/loop.h"
+#include "server/admin/operation.h"
+#include "server/base/worker.h"
+
+static struct loop *page_loop(const struct admin_page *p)
+{
+	return p->request->admin->node->workers[0]->loop;
+}
+
+static void page_free(struct admin_page *p)
+{
+	loop_task_cancel(&p->task);
+	buf_deinit(&p->text);
+	free(p);
+}
+
+static void page_drop(struct admin_request *rq)
+{
+	page_free(rq->work);
+}
+
+static int append(const char *text, size_t n, void *arg)
+{
+	return buf_append(arg, text, n);
+}
+
+static void append_json(struct admin_page *p, const json_t *value)
+{
+	if (json_dump_callback(value, append, &p->text, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
+		p->state = ADMIN_PAGE_FAILED;
+}
+
+static void append_text(struct admin_page *p, struct str text)
+{
+	if (buf_append(&p->text, text.p, text.n) < 0)
+		p->state = ADMIN_PAGE_FAILED;
+}
+
+static void page_answer(struct admin_page *p)
+{
+	struct admin_request *rq = p->request;
+	json_t *next = p->state == ADMIN_PAGE_IS_FULL ? json_string(p->cursor) : json_null();
+	append_text(p, STR("],\"next\":"));
+	append_json(p, next);
+	append_text(p, STR("}"));
+	json_decref(next);
+	if (p->state == ADMIN_PAGE_FAILED) {
+		page_free(p);
+		admin_answer(rq, 500, NULL);
+		return;
+	}
+	/* The text goes over to the request: a buffer that nothing was taken from begins at its memory. */
+	char *text = (char *)p->text.data;
+	size_t n = buf_len(&p->text);
+	p->text = BUF_NULL;
+	page_free(p);
+	admin_answer_text(rq, 200, "application/json", text, n);
+}
+
+static void page_turn(struct loop_task *task)
+{
+	struct admin_page *p = container_of(task, struct admin_page, task);
+	p->looked_at = 0;
+	p->rows(p);
+	if (p->state == ADMIN_PAGE_GOES_ON)
+		loop_defer(page_loop(p), LOOP_PHASE_WRITE, &p->task);
+	else
+		page_answer(p);
+}
+
+void admin_page_start(struct admin_request *rq, void (*rows)(struct admin_page *p))
+{
+	uint64_t limit = ADMIN_PAGE_DEFAULT;
+	if (!admin_query_number(rq, "limit", 1, ADMIN_PAGE_MAX, &limit))
+		return;
+	const char *after = admin_query(rq, "after");
+	if (after && strlen(after) >= ADMIN_CURSOR_SIZE) {
+		admin_refuse(rq, ADMIN_INVALID, "\"after\" of the query is no \"next\" of a page");
+		return;
+	}
+	struct admin_page *p = calloc(1, sizeof(*p));
+	if (!p) {
+		admin_answer(rq, 500, NULL);
+		return;
+	}
+	p->request = rq;
+	p->rows = rows;
+	p->limit = (unsigned)limit;
+	if (after)
+		strcpy(p->cursor, after);
+	loop_task_init(&p->task, page_turn);
+	append_text(p, STR("{\"items\":["));
+	rq->work = p;
+	rq->drop = page_drop;
+	page_turn(&p->task);
+}
+
+bool admin_page_room(struct admin_page *p)
+{
+	if (p->state == ADMIN_PAGE_GOES_ON && p->n == p->limit)
+		p->state = ADMIN_PAGE_IS_FULL;
+	return p->state == ADMIN_PAGE_GOES_ON && p->looked_at < ADMIN_ROWS;
+}
+
+void admin_page_add(struct admin_page *p, const char *cursor, json_t *item)
+{
+	p->looked_at++;
+	/* A row's cursor is ours, and fits; one that does not would end the list, not the process. */
+	size_t n = strnlen(cursor, ADMIN_CURSOR_SIZE - 1);
+	memmove(p->cursor, cursor, n);
+	p->cursor[n] = 0;
+	if (!item)
+		return;
+	if (p->n++)
+		append_text(p, STR(","));
+	append_json(p, item);
+	json_decref(item);
+}
+
+void admin_page_fail(struct admin_page *p)
+{
+	p->state = ADMIN_PAGE_FAILED;
+}
+
+void admin_page_end(struct admin_page *p)
+{
+	p->state = ADMIN_PAGE_IS_LAST;
+}
