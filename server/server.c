@@ -24,7 +24,7 @@
 #include "server/admin/admin.h"
 #include "server/admin/api.h"
 #include "server/accept/listeners.h"
-#include "server/store/keyring.h"
+#include "server/store/catalog.h"
 #include "server/store/state_dir.h"
 #include "server/control/registrar.h"
 #include "server/link_events.h"
@@ -42,7 +42,8 @@ struct server {
 	const struct server_options *opts;
 	enum server_state state;
 	struct state_dir files;
-	struct keyring keyring;
+	struct catalog catalog;
+	struct keyring *keyring;
 	struct node node;
 	struct registrar registrar;
 	struct admin admin;
@@ -60,6 +61,23 @@ struct server {
 
 /* ---- Keys ---- */
 
+/* The key of the token that it was given or made, or the one that everybody knows. */
+static int server_derive(struct server *s, struct token_key *key, struct error *err)
+{
+	const struct server_options *o = s->opts;
+	if (o->no_token) {
+		token_key_open_mode(key);
+		return 0;
+	}
+	struct secret *token = o->token ? secret_new(o->token, strlen(o->token)) : s->files.token;
+	int r = token ? token_key_derive(token->bytes, token->n, s->files.salt, key) : -ENOMEM;
+	if (o->token)
+		secret_free(token);
+	if (r == -EINVAL)
+		return error_set(err, r, "the token is empty");
+	return r < 0 ? error_set(err, r, "out of memory") : 0;
+}
+
 static int server_load_keys(struct server *s, struct error *err)
 {
 	const struct server_options *o = s->opts;
@@ -69,14 +87,11 @@ static int server_load_keys(struct server *s, struct error *err)
 		log_warn("%s; clients derive their key anew after each restart", err->text);
 	else if (r < 0)
 		return r;
-	if (o->no_token)
-		return keyring_add_open(&s->keyring, err);
-	struct secret *token = own ? s->files.token : secret_new(o->token, strlen(o->token));
-	if (!token)
-		return error_set(err, -ENOMEM, "out of memory");
-	r = keyring_add(&s->keyring, KEYRING_DEFAULT, token, s->files.salt, err);
-	if (!own)
-		secret_free(token);
+	struct token_key *key = token_key_new();
+	r = key ? server_derive(s, key, err) : error_set(err, -ENOMEM, "out of memory");
+	if (r == 0)
+		r = catalog_add_token(&s->catalog, key, o->no_token, err);
+	token_key_free(key);
 	return r;
 }
 
@@ -210,7 +225,6 @@ static void server_watchdog(struct loop_timer *timer)
 static int server_make_workers(struct server *s)
 {
 	struct node *n = &s->node;
-	n->keyring = &s->keyring;
 	n->salt = s->files.salt;
 	n->public_name = s->address;
 	n->registrar = &s->registrar;
@@ -222,10 +236,13 @@ static int server_make_workers(struct server *s)
 	if (r < 0)
 		return r;
 	s->loop = n->workers[0]->loop;
-	registrar_init(&s->registrar, n);
+	registrar_init(&s->registrar, n, &s->catalog);
 	admin_init(&s->admin, n, &s->registrar, admin_api);
 	n->admin = &s->admin;
-	return 0;
+	s->keyring = catalog_keyring(&s->catalog);
+	for (unsigned i = 0; i < n->n_workers; i++)
+		n->workers[i]->keyring = s->keyring;
+	return s->keyring ? 0 : -ENOMEM;
 }
 
 /* ---- Its life ---- */
@@ -254,6 +271,8 @@ static int server_start(struct server *s, struct error *err)
 	int r = crypto_start();
 	if (r < 0)
 		return error_set(err, r, "cryptography is not to be had here: %s", strerror(-r));
+	if (catalog_init(&s->catalog) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
 	r = server_load_keys(s, err);
 	if (r < 0)
 		return r;
@@ -298,7 +317,8 @@ static void server_stop(struct server *s)
 	}
 	workers_deinit(&s->workers);
 	node_limits_deinit(&s->node);
-	keyring_deinit(&s->keyring);
+	keyring_free(s->keyring);
+	catalog_deinit(&s->catalog);
 	state_dir_deinit(&s->files);
 }
 

@@ -28,9 +28,9 @@ static void on_salt(struct link *l, const uint8_t salt[HELLO_SALT])
 {
 }
 
-static const struct token_key *on_find_key(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
+static const uint8_t *on_find_psk(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
 {
-	return &it.key;
+	return it.key.psk;
 }
 
 static void on_up(struct link *l, const struct control *hello)
@@ -57,7 +57,7 @@ static void on_wake(struct link *l)
 
 static const struct link_ops ops = {
 	.salt = on_salt,
-	.find_key = on_find_key,
+	.find_psk = on_find_psk,
 	.up = on_up,
 	.control = on_control,
 	.open = on_open,

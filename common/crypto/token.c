@@ -44,7 +44,9 @@ struct secret *secret_new(const void *bytes, size_t n)
 	if (!secret)
 		return NULL;
 	secret->n = n;
-	if (n > 0)
+	if (!bytes)
+		memset(secret->bytes, 0, n);
+	else if (n > 0)
 		memcpy(secret->bytes, bytes, n);
 	return secret;
 }

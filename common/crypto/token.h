@@ -23,13 +23,13 @@
 /* Characters of a token that token_random() makes: 160 bits in hexadecimal. */
 #define TOKEN_RANDOM_LEN 40
 
-/* Bytes in locked memory: a token as it was given, a resume secret. */
+/* Bytes in locked memory: a token as it was given, a resume secret, keys. */
 struct secret {
 	size_t n;
 	uint8_t bytes[];
 };
 
-/* Copies `n` bytes (the caller wipes the original). NULL when memory is out. */
+/* Copies `n` bytes (the caller wipes the original), or has zeros when `bytes` is NULL. NULL: memory is out. */
 struct secret *secret_new(const void *bytes, size_t n);
 /* Wipes; accepts NULL; returns NULL. */
 struct secret *secret_free(struct secret *secret);

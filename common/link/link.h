@@ -84,8 +84,8 @@ struct link;
 struct link_ops {
 	/* Client: derive the key for this salt, off the loop, and call link_key(). */
 	void (*salt)(struct link *l, const uint8_t salt[HELLO_SALT]);
-	/* Server: the key with that id, or NULL; asked once per handshake. */
-	const struct token_key *(*find_key)(struct link *l, const uint8_t id[TOKEN_ID_SIZE]);
+	/* Server: the PSK with that id, TOKEN_PSK_SIZE bytes, or one that nobody has; copied. Once per handshake. */
+	const uint8_t *(*find_psk)(struct link *l, const uint8_t id[TOKEN_ID_SIZE]);
 	/* Both sides proved the key. `hello` is the peer's; streams and messages may go. */
 	void (*up)(struct link *l, const struct control *hello);
 	/* A message after the hello; control_take() makes it the owner's. */

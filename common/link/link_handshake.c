@@ -12,8 +12,8 @@
  * Of the versions that both speak the client chooses the higher one, and the hello in the prologue keeps
  * anybody from hiding one.
  *
- * A wrong key and an unknown key id take the same steps: an unknown one is tried against a key of
- * random bytes, which no first message fits.
+ * A wrong key and an unknown key id take the same steps: an unknown one is tried against a PSK that nobody
+ * has, which no first message fits.
  */
 #include <errno.h>
 #include <string.h>
@@ -44,7 +44,7 @@ int link_send_hello(struct link *l)
 	return 0;
 }
 
-static void link_begin(struct link *l, const struct token_key *key, uint8_t version,
+static void link_begin(struct link *l, const uint8_t psk[TOKEN_PSK_SIZE], uint8_t version,
 	const uint8_t id[TOKEN_ID_SIZE])
 {
 	/* Of a key that everybody knows an exporter value proves nothing: anybody could agree with it. */
@@ -55,7 +55,7 @@ static void link_begin(struct link *l, const struct token_key *key, uint8_t vers
 	uint8_t prologue[HELLO_PROLOGUE_MAX];
 	size_t n = hello_prologue(prologue, l->hello, l->hello_size, version, id);
 	enum seal_suite suite = version == HELLO_VERSION_AESGCM ? SEAL_AESGCM : SEAL_CHACHAPOLY;
-	handshake_init(&l->handshake, suite, l->config.client, prologue, n, key->psk, NULL);
+	handshake_init(&l->handshake, suite, l->config.client, prologue, n, psk, NULL);
 }
 
 /* Client: the server's hello. */
@@ -86,7 +86,7 @@ void link_key(struct link *l, const struct token_key *key, uint64_t now)
 	if (l->state != LINK_KEY)
 		return;
 	l->began = now; /* deriving took its own time */
-	link_begin(l, key, l->version, key->id);
+	link_begin(l, key->psk, l->version, key->id);
 	uint8_t *message = link_put(l, HELLO_FIRST);
 	uint8_t proof[HELLO_PROOF];
 	hello_write_proof(proof, &l->proof);
@@ -138,12 +138,7 @@ static void handshake_take_first(struct link *l, const uint8_t *p, size_t n)
 		link_reject(l, HELLO_REJECTED_VERSION, "an unknown protocol version was chosen");
 		return;
 	}
-	struct token_key nobody;
-	const struct token_key *key = l->ops->find_key(l, first.key_id);
-	random_bytes(&nobody, sizeof(nobody)); /* drawn in any case: the time tells nothing */
-	if (!key)
-		key = &nobody;
-	link_begin(l, key, first.version, first.key_id);
+	link_begin(l, l->ops->find_psk(l, first.key_id), first.version, first.key_id);
 
 	uint8_t payload[HELLO_PROOF];
 	size_t size;

@@ -13,7 +13,7 @@
 #include "server/base/limits.h"
 #include "server/base/options.h"
 #include "server/base/pseudonym.h"
-#include "server/store/keyring.h"
+#include "server/store/catalog.h"
 #include "wire/control.h"
 
 /*
@@ -28,8 +28,7 @@ struct server_link_ops;
 struct worker;
 
 struct node {
-	const struct keyring *keyring;
-	const uint8_t *salt;     /* of the keyring, TOKEN_SALT_SIZE bytes */
+	const uint8_t *salt;     /* of all keys, TOKEN_SALT_SIZE bytes */
 	const char *public_name; /* "host:port" for people: where clients connect to */
 	const char
 		*public_scheme; /* "https" or "http" of --advertise; NULL: as it is answered here */

@@ -14,6 +14,7 @@
 
 struct accept_worker;
 struct http_worker;
+struct keyring;
 struct link_worker;
 struct routing;
 struct tcp_worker;
@@ -29,9 +30,10 @@ struct worker {
 
 	struct budget budget;
 	struct charges charges;
-	struct tls_server *tls;      /* the certificates; NULL: none */
-	struct log_limit log_full;   /* --max-visitors is reached */
-	struct log_limit log_memory; /* connections that were closed for want of it */
+	const struct keyring *keyring; /* who may come: a broadcast brings another one */
+	struct tls_server *tls;        /* the certificates; NULL: none */
+	struct log_limit log_full;     /* --max-visitors is reached */
+	struct log_limit log_memory;   /* connections that were closed for want of it */
 
 	/* What the rooms above keep here */
 	struct link_worker *link;

@@ -126,15 +126,14 @@ static int port_share(struct port *p, const struct session *s, const struct serv
 		differs = "whose range is another";
 	else if (other && !service_same_tls(other, service))
 		differs = "whose TLS or --alpn is another";
-	if (!differs &&
-		(!other || other->session->identity->identity == s->base.identity->identity))
+	if (!differs && (!other || other->session->identity == s->base.identity))
 		return 0;
 	if (!other)
 		return error_set(err, -EEXIST,
 			"port %u is still held by a client that has just left",
 			port_common(p, first));
 	return error_set(err, -EEXIST, "port %u is held by session %s of %s%s%s",
-		port_common(p, first), other->session->name, other->session->identity->identity,
+		port_common(p, first), other->session->name, other->session->identity->name,
 		differs ? ", " : "", differs ? differs : "");
 }
 

@@ -26,9 +26,9 @@ static void registrar_describe(struct status *status, char text_out[STATUS_SIZE]
 		snprintf(text_out, STATUS_SIZE, "Serving; no client is connected");
 }
 
-void registrar_init(struct registrar *r, struct node *n)
+void registrar_init(struct registrar *r, struct node *n, struct catalog *catalog)
 {
-	*r = (struct registrar){.node = n, .worker = n->workers[0]};
+	*r = (struct registrar){.node = n, .catalog = catalog, .worker = n->workers[0]};
 	list_init(&r->sessions);
 	list_init(&r->ports);
 	list_init(&r->kept);
@@ -37,7 +37,7 @@ void registrar_init(struct registrar *r, struct node *n)
 
 static void registrar_discard(struct session *s)
 {
-	list_unlink(&s->link);
+	session_unlist(s);
 	publish_discard_all(s);
 	session_discard(s);
 }
@@ -69,7 +69,7 @@ static struct session *registrar_resumed(struct registrar *r, const struct serve
 	mac_make(resume, l->instance, sizeof(l->instance), mac);
 	list_for_each (it, &r->sessions) {
 		struct session *s = list_entry(it, struct session, link);
-		if (s->base.identity->identity == l->identity->identity &&
+		if (s->base.identity == l->credential->identity &&
 			memcmp(s->instance, l->instance, sizeof(s->instance)) == 0 &&
 			mac_verify(s->resume, l->instance, sizeof(l->instance), mac))
 			return s;
@@ -89,7 +89,7 @@ static void registrar_join(struct registrar *r, struct server_link *l, const str
 		struct session *s = list_entry(it, struct session, link);
 		if (memcmp(s->id, m->join.session, sizeof(s->id)) != 0)
 			continue;
-		if (s->base.identity->identity != l->identity->identity ||
+		if (s->base.identity != l->credential->identity ||
 			!mac_verify(s->resume, hash, HANDSHAKE_HASH_SIZE, m->join.mac))
 			break;
 		if (s->n_links >= SESSION_LINKS_MAX)

@@ -19,6 +19,7 @@ struct listeners;
 
 struct registrar {
 	struct node *node;
+	struct catalog *catalog;
 	const struct listeners *listeners; /* NULL before it is open */
 	struct worker *worker;             /* worker 0, on this thread */
 	struct list sessions;              /* of struct session */
@@ -32,7 +33,7 @@ struct registrar {
 	struct log_limit log_notices;  /* of clients */
 };
 
-void registrar_init(struct registrar *r, struct node *n);
+void registrar_init(struct registrar *r, struct node *n, struct catalog *catalog);
 /* The process is about to end: public ports close. */
 void registrar_drain(struct registrar *r);
 /* When no worker runs any more. */

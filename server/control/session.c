@@ -78,7 +78,7 @@ struct session *session_new(struct registrar *r, struct server_link *l)
 		return NULL;
 	}
 	s->registrar = r;
-	s->base.identity = l->identity;
+	s->base.identity = l->credential->identity;
 	memcpy(s->instance, l->instance, sizeof(s->instance));
 	random_bytes(s->id, sizeof(s->id));
 	random_bytes(s->resume, sizeof(s->resume));
@@ -87,15 +87,18 @@ struct session *session_new(struct registrar *r, struct server_link *l)
 	server_link_peer(l, s->peer);
 	list_init(&s->links);
 	list_init(&s->link);
+	list_init(&s->of_identity);
 	if (!session_attach(s, l)) {
 		session_free(s);
 		return NULL;
 	}
 	list_append(&r->sessions, &s->link);
+	list_append(&s->base.identity->sessions, &s->of_identity);
+	s->base.identity->n_sessions++;
 	status_changed(&r->status);
 	if (session_may_log(s, more))
 		log_info("session %s of %s from %s is up (%s, client %s)%s", s->base.name,
-			s->base.identity->identity, s->peer, l->protection, l->version, more);
+			s->base.identity->name, s->peer, l->protection, l->version, more);
 	session_tell_grant(s, l);
 	return s;
 }
@@ -152,6 +155,13 @@ void session_end(struct session *s)
 	broadcast_send(&s->broadcast, session_node(s), &session_ops);
 }
 
+void session_unlist(struct session *s)
+{
+	list_unlink(&s->link);
+	list_unlink(&s->of_identity);
+	s->base.identity->n_sessions--;
+}
+
 void session_discard(struct session *s)
 {
 	s->ended = true;
@@ -173,7 +183,7 @@ bool session_leave(struct session *s, struct server_link *l, const char *why)
 			s->n_links, more);
 	if (!last)
 		return false;
-	list_unlink(&s->link);
+	session_unlist(s);
 	status_changed(&s->registrar->status);
 	return true;
 }

@@ -26,9 +26,10 @@
 struct session {
 	struct session_base base;
 	struct registrar *registrar;
-	struct list link;  /* registrar::sessions */
-	bool ended;        /* it has no link any more */
-	unsigned n_coming; /* services on their first broadcast, which it outlives */
+	struct list link;        /* registrar::sessions */
+	struct list of_identity; /* identity::sessions */
+	bool ended;              /* it has no link any more */
+	unsigned n_coming;       /* services on their first broadcast, which it outlives */
 	uint8_t id[CONTROL_SESSION];
 	char peer[ADDRESS_TEXT_SIZE]; /* where its first link came from, for people */
 	uint8_t instance[CONTROL_INSTANCE];
@@ -71,6 +72,9 @@ void session_join(struct session *s, struct server_link *l);
 bool session_resume(struct session *s, struct server_link *l);
 /* A link has ended. True: it was the last one, so the caller withdraws what the session publishes and ends it. */
 bool session_leave(struct session *s, struct server_link *l, const char *why);
+
+/* It has no link any more: nobody finds it from here on. */
+void session_unlist(struct session *s);
 
 /*
  * Frees it when no worker looks at it any more, which is behind a broadcast: those of its services went before.

@@ -14,7 +14,7 @@
 /* A place that is kept for a client's process, which had it alone. */
 struct kept {
 	struct list link; /* registrar::kept, the one lost first is first */
-	const char *identity;
+	const struct identity *identity;
 	uint8_t instance[CONTROL_INSTANCE];
 	char session[SESSION_NAME_SIZE];
 	uint64_t until; /* µs */
@@ -121,7 +121,7 @@ static void keep(const struct service *service)
 	struct kept *k = calloc(1, sizeof(*k));
 	if (!k)
 		return; /* then it is free at once */
-	k->identity = s->base.identity->identity;
+	k->identity = s->base.identity;
 	memcpy(k->instance, s->instance, sizeof(k->instance));
 	memcpy(k->session, s->base.name, sizeof(k->session));
 	k->until = now_of(r) + r->worker->opts->reconnect_grace;
@@ -164,7 +164,7 @@ static int check_kept(const struct service *service, struct error *err)
 		struct kept *k = list_entry(it, struct kept, link);
 		if (!kept_has(k, service))
 			continue;
-		if (k->identity != s->base.identity->identity ||
+		if (k->identity != s->base.identity ||
 			memcmp(k->instance, s->instance, sizeof(k->instance)) != 0)
 			return error_set(err, -EEXIST,
 				"%s is kept for session %s, which has it alone (--exclusive) and "

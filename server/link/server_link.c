@@ -113,19 +113,18 @@ struct server_link *server_link_pick(const struct session_shard *shard)
 
 /* ---- What the link tells ---- */
 
-static const struct token_key *server_link_on_find_key(struct link *link,
-	const uint8_t id[TOKEN_ID_SIZE])
+static const uint8_t *server_link_on_find_psk(struct link *link, const uint8_t id[TOKEN_ID_SIZE])
 {
 	struct server_link *l = server_link_of(link);
-	l->identity = keyring_find(server_link_node(l)->keyring, id);
-	l->key_unknown = !l->identity;
-	return l->identity ? l->identity->key : NULL;
+	const uint8_t *psk = keyring_find(l->worker->keyring, id, &l->credential);
+	l->key_unknown = !l->credential;
+	return psk;
 }
 
 /* In open mode everybody has proved what everybody knows. */
 static void server_link_remember(const struct server_link *l)
 {
-	if (l->identity && !l->identity->open)
+	if (l->credential && !l->credential->identity->open)
 		half_open_proved(&server_link_node(l)->half_open, &l->peer,
 			loop_now(l->worker->loop));
 }
@@ -192,7 +191,7 @@ static void server_link_on_silent(struct link *link)
 }
 
 static const struct link_ops link_ops = {
-	.find_key = server_link_on_find_key,
+	.find_psk = server_link_on_find_psk,
 	.up = server_link_on_up,
 	.control = server_link_on_control,
 	.open = server_link_on_open,

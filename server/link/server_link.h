@@ -51,8 +51,8 @@ struct server_link {
 	struct loop_task reap;
 	struct loop_timer suspect;
 	enum server_link_state state;
-	const struct keyring_entry *identity; /* NULL until the handshake named one */
-	struct half_open_slot *slot;          /* while it is HANDSHAKING */
+	struct credential *credential; /* NULL until the handshake named one */
+	struct half_open_slot *slot;   /* while it is HANDSHAKING */
 	struct address peer;
 	struct session_shard *session_shard; /* NULL until the registrar said whose it is */
 	struct list of_shard;

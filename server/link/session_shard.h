@@ -10,7 +10,7 @@
 
 #include "mux/budget.h"
 #include "net/flow_queue.h"
-#include "server/store/keyring.h"
+#include "server/store/catalog.h"
 
 #define SESSION_NAME_SIZE 17 /* characters of a session's name, and a NUL */
 
@@ -28,7 +28,7 @@ struct session_shard {
 
 /* The part of a session that workers may look at; struct session embeds it. */
 struct session_base {
-	const struct keyring_entry *identity;
+	struct identity *identity;
 	char name[SESSION_NAME_SIZE]; /* the session's id in hexadecimal, for people */
 	unsigned n_shards;            /* workers */
 	atomic_uint flows;            /* of UDP, on all workers */

@@ -60,7 +60,7 @@ void routes_deinit(struct routes *r);
 
 /*
  * Puts the entry, which is in no route, behind the others of that name. Identities are told apart by
- * address (keyring_entry::identity), which must last as long as the routes. ROUTES_TAKEN: another
+ * address (identity::name), which must last as long as the routes. ROUTES_TAKEN: another
  * identity has this name, one that covers it or one that it covers, and `*holder_out` is that route;
  * -ENOMEM. The same identity's names may overlap.
  */

@@ -1,47 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Tokens as the server keeps them: for each identity the key that its token gives under the server's
- * salt (rules 5, 11, 12 and 27 of docs/protocol.md). Filled at start, read-only while links come.
+ * Which key a client's key id stands for, and whose it is (rules 5, 11, 12 and 27 of docs/protocol.md). It
+ * never changes: what changes the keys makes another one, which a broadcast brings to every worker.
+ *
+ * A key id crosses the network in clear, so who has seen one must not learn whether it is still good. A
+ * look-up takes the same steps for every id: eight are compared always, and one that is not there stands for
+ * the PSK of nobody, which no client has. The PSKs are in one block of locked memory: a block for each would
+ * take four pages, and tens of thousands of them more mappings than a process may have.
  */
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "base/error.h"
 #include "crypto/token.h"
 
-/* The identity of a single --token, and of everybody in open mode. */
-#define KEYRING_DEFAULT "default"
+struct credential;
+struct keyring;
 
-struct keyring_entry {
-	const char *identity;  /* one address for one name, however many tokens it has */
-	struct token_key *key; /* owned */
-	bool open;             /* the key that everybody knows */
-	char name[];           /* where `identity` of its first entry points */
+/* What it is made of: borrowed while it is made. */
+struct keyring_key {
+	const uint8_t *id;  /* TOKEN_ID_SIZE bytes */
+	const uint8_t *psk; /* TOKEN_PSK_SIZE bytes */
+	struct credential *owner;
 };
 
-struct keyring {
-	struct keyring_entry **entries; /* owned, each; their addresses stay */
-	size_t n;
-};
-
-#define KEYRING_NULL ((struct keyring){0})
+/* No id may be there twice. NULL when memory is out. */
+struct keyring *keyring_new(const struct keyring_key *keys, size_t n);
+/* Wipes the keys; accepts NULL; returns NULL. */
+struct keyring *keyring_free(struct keyring *k);
 
 /*
- * Derives the token's key: about 20 ms and 19 MiB, so never on a loop's thread. -EINVAL with a
- * sentence for an empty token, one that is there already, or an open keyring; -ENOMEM.
+ * The PSK to try, TOKEN_PSK_SIZE bytes that are there as long as the keyring; `*owner_out` is NULL when it is
+ * that of nobody.
  */
-int keyring_add(struct keyring *k, const char *identity, const struct secret *token,
-	const uint8_t salt[TOKEN_SALT_SIZE], struct error *err);
+const uint8_t *keyring_find(const struct keyring *k, const uint8_t id[TOKEN_ID_SIZE],
+	struct credential **owner_out);
 
-/* --no-token: takes everybody, and never together with tokens (-EINVAL). */
-int keyring_add_open(struct keyring *k, struct error *err);
-
-/* Wipes the keys. Accepts zeroed memory. */
-void keyring_deinit(struct keyring *k);
-
-/*
- * The entry of that key id or NULL. Takes the same time for every id that is asked for, known or not;
- * the id of open mode finds nothing where there are tokens.
- */
-const struct keyring_entry *keyring_find(const struct keyring *k, const uint8_t id[TOKEN_ID_SIZE]);
+/* Bytes of memory that it takes, locked ones included. */
+size_t keyring_size(const struct keyring *k);

@@ -130,10 +130,11 @@ static void on_salt(struct link *l, const uint8_t salt[HELLO_SALT])
 	memcpy(side_of(l)->salt, salt, HELLO_SALT);
 }
 
-static const struct token_key *on_find_key(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
+static const uint8_t *on_find_psk(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
 {
+	static const uint8_t nobodys[TOKEN_PSK_SIZE] = "which no client has";
 	struct side *s = side_of(l);
-	return !s->knows_no_key && token_id_equal(id, s->key.id) ? &s->key : NULL;
+	return !s->knows_no_key && token_id_equal(id, s->key.id) ? s->key.psk : nobodys;
 }
 
 static void on_up(struct link *l, const struct control *hello)
@@ -186,7 +187,7 @@ static void on_wake(struct link *l)
 
 static const struct link_ops link_ops = {
 	.salt = on_salt,
-	.find_key = on_find_key,
+	.find_psk = on_find_psk,
 	.up = on_up,
 	.control = on_control,
 	.open = on_open,

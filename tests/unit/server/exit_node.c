@@ -17,7 +17,8 @@
 
 #define TURNS 20 /* of each worker: more than any mail goes back and forth */
 
-const struct keyring_entry alice = {.identity = "alice"}, bob = {.identity = "bob"};
+struct credential alice, bob;
+static struct identity alice_identity, bob_identity;
 
 const struct server_options exit_node_options = {
 	.base_window = 65536,
@@ -69,6 +70,18 @@ void settle(struct exit_node *n)
 		turn(n, i % WORKERS);
 }
 
+static void identity_init(struct credential *who, struct identity *identity, const char *name)
+{
+	*identity = (struct identity){0};
+	*who = (struct credential){.identity = identity, .good = true};
+	snprintf(identity->name, sizeof(identity->name), "%s", name);
+	list_init(&identity->sessions);
+	list_init(&identity->credentials);
+	list_init(&who->of_identity);
+	list_append(&identity->credentials, &who->of_identity);
+	assert_int_equal(policy_identity_init_all(&identity->value, name), 0);
+}
+
 struct exit_node *exit_node_new(const struct server_options *options)
 {
 	static const uint8_t salt[TOKEN_SALT_SIZE];
@@ -84,7 +97,10 @@ struct exit_node *exit_node_new(const struct server_options *options)
 	n->node.link_ops = &link_events;
 	node_limits_init(&n->node, link_worker_evict);
 	assert_int_equal(workers_init(&n->workers, &n->node, &n->options), 0);
-	registrar_init(&n->registrar, &n->node);
+	assert_int_equal(catalog_init(&n->catalog), 0);
+	registrar_init(&n->registrar, &n->node, &n->catalog);
+	identity_init(&alice, &alice_identity, "alice");
+	identity_init(&bob, &bob_identity, "bob");
 	return n;
 }
 
@@ -106,6 +122,9 @@ void exit_node_free(struct exit_node *n)
 		assert_int_equal(limits_count(&n->node.limits, (enum limits_kind)kind), 0);
 	assert_int_equal(half_open_count(&n->node.half_open), 0);
 	node_limits_deinit(&n->node);
+	catalog_deinit(&n->catalog);
+	policy_identity_deinit(&alice_identity.value);
+	policy_identity_deinit(&bob_identity.value);
 	cidr_list_deinit(&n->options.trusted);
 	cidr_list_deinit(&n->options.proxied);
 	cidr_list_deinit(&n->options.proxied_control);
@@ -187,8 +206,8 @@ static struct server_link *find_handshaking(struct exit_node *n)
 	return l;
 }
 
-struct server_link *dial_by(struct exit_node *n, const struct keyring_entry *who,
-	const char *instance, const uint8_t *resume, const char *remote)
+struct server_link *dial_by(struct exit_node *n, struct credential *who, const char *instance,
+	const uint8_t *resume, const char *remote)
 {
 	struct address peer = {.family = ADDRESS_V4, .bytes = {192, 0, 2, 1}, .port = 4000};
 	char greeting[4096];
@@ -206,7 +225,7 @@ struct server_link *dial_by(struct exit_node *n, const struct keyring_entry *who
 	*c = (struct fake_client){.link = l,
 		.fd = fds[1],
 		.ws = {.binary_only = true, .limit = WS_MESSAGE_MAX}};
-	l->identity = who;
+	l->credential = who;
 	l->io.link.handshake.state = HANDSHAKE_DONE;
 	random_bytes(l->io.link.handshake.hash, HANDSHAKE_HASH_SIZE);
 	/* Not sealed, so that the test can read it. */
@@ -223,7 +242,7 @@ struct server_link *dial_by(struct exit_node *n, const struct keyring_entry *who
 	return l;
 }
 
-struct server_link *dial(struct exit_node *n, const struct keyring_entry *who, const char *instance,
+struct server_link *dial(struct exit_node *n, struct credential *who, const char *instance,
 	const uint8_t *resume)
 {
 	return dial_by(n, who, instance, resume, NULL);

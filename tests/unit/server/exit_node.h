@@ -30,7 +30,8 @@
 #define CLIENT_STREAMS 32          /* that a client lets the exit node open */
 #define CLIENT_WINDOW  (64u << 10) /* bytes */
 
-extern const struct keyring_entry alice, bob;
+/* Two identities with every grant, each by a credential. */
+extern struct credential alice, bob;
 
 /* What a client was told. */
 struct message {
@@ -62,6 +63,7 @@ struct exit_node {
 	struct server_options options;
 	struct node node;
 	struct workers workers;
+	struct catalog catalog;
 	struct registrar registrar;
 	struct fake_client clients[CLIENTS_MAX];
 	size_t n_clients;
@@ -101,11 +103,11 @@ void settle(struct exit_node *n);
 /* ---- Clients ---- */
 
 /* A link that has come up, on whichever worker it was placed; `resume` may be NULL. */
-struct server_link *dial(struct exit_node *n, const struct keyring_entry *who, const char *instance,
+struct server_link *dial(struct exit_node *n, struct credential *who, const char *instance,
 	const uint8_t *resume);
 /* The same; `remote` (or NULL) is what it says it dialled. */
-struct server_link *dial_by(struct exit_node *n, const struct keyring_entry *who,
-	const char *instance, const uint8_t *resume, const char *remote);
+struct server_link *dial_by(struct exit_node *n, struct credential *who, const char *instance,
+	const uint8_t *resume, const char *remote);
 void hang_up(struct server_link *l);
 /* Its client proves to be of this session, by a secret that may be wrong. */
 void join(struct server_link *l, const struct session *s, const uint8_t secret[CONTROL_SECRET]);

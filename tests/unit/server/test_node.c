@@ -186,7 +186,7 @@ static void test_join(void **state)
 	settle(h);
 	struct session *s = only_session(h);
 	const struct {
-		const struct keyring_entry *who;
+		struct credential *who;
 		const uint8_t *secret;
 		unsigned links; /* then */
 	} rows[] = {
@@ -226,7 +226,7 @@ static void test_resume(void **state)
 	settle(h);
 	struct session *s = only_session(h);
 	const struct {
-		const struct keyring_entry *who;
+		struct credential *who;
 		const char *instance;
 		const uint8_t *secret;
 		bool same;

@@ -8,9 +8,9 @@ static struct node_link *node_link_of(struct link *l)
 	return container_of(link_io_of(l), struct node_link, io);
 }
 
-static const struct token_key *on_find_key(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
+static const uint8_t *on_find_psk(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
 {
-	return node_link_of(l)->node->key;
+	return node_link_of(l)->node->key->psk;
 }
 
 static void on_up(struct link *l, const struct control *hello)
@@ -75,7 +75,7 @@ static void on_goaway(struct link *l, uint8_t reason)
 }
 
 static const struct link_ops node_link_ops = {
-	.find_key = on_find_key,
+	.find_psk = on_find_psk,
 	.up = on_up,
 	.control = on_control,
 	.open = on_open,

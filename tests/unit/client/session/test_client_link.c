@@ -34,9 +34,9 @@ static struct scene {
 
 /* ---- The exit node ---- */
 
-static const struct token_key *node_find_key(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
+static const uint8_t *node_find_psk(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
 {
-	return scene.key;
+	return scene.key->psk;
 }
 
 static void node_up(struct link *l, const struct control *hello)
@@ -62,7 +62,7 @@ static void node_wake(struct link *l)
 }
 
 static const struct link_ops node_ops = {
-	.find_key = node_find_key,
+	.find_psk = node_find_psk,
 	.up = node_up,
 	.control = node_control,
 	.open = node_open,

@@ -6,8 +6,6 @@
 
 #include "server/control/sharing.h"
 
-static const struct keyring_entry anybody = {.identity = "anybody", .open = true};
-
 static struct control alone(uint32_t number, const char *host)
 {
 	struct control m = publish_http(number, host);
@@ -70,8 +68,13 @@ static void both_are_told_when_their_upstreams_differ(void **state)
 static void strangers_do_not_learn_addresses(void **state)
 {
 	struct exit_node *n = *state;
-	struct server_link *a = dial(n, &anybody, "one", NULL);
-	struct server_link *b = dial(n, &anybody, "two", NULL);
+	struct token_key key;
+	struct error err;
+	token_key_open_mode(&key);
+	assert_int_equal(catalog_add_token(&n->catalog, &key, true, &err), 0);
+	struct credential *anybody = catalog_find_key(&n->catalog, key.id);
+	struct server_link *a = dial(n, anybody, "one", NULL);
+	struct server_link *b = dial(n, anybody, "two", NULL);
 	ask(n, a, at("http://127.0.0.1:1"));
 	ask(n, b, at("http://127.0.0.1:2"));
 	assert_non_null(told(n, a, CONTROL_NOTICE, 0));

@@ -56,9 +56,8 @@ struct scene *scene_new(void)
 	w->http = &s->http;
 	assert_int_equal(routing_init(&s->routing, w), 0);
 	assert_int_equal(http_worker_init(&s->http, w), 0);
-	s->identity = calloc(1, sizeof(*s->identity) + 8);
+	s->identity = calloc(1, sizeof(*s->identity));
 	assert_non_null(s->identity);
-	s->identity->identity = s->identity->name;
 	strcpy(s->identity->name, "someone");
 	return s;
 }

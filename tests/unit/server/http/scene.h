@@ -29,7 +29,7 @@ struct scene {
 	struct worker worker;
 	struct routing routing;
 	struct http_worker http;
-	struct keyring_entry *identity;
+	struct identity *identity;
 };
 
 struct scene *scene_new(void);

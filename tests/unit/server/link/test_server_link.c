@@ -68,7 +68,8 @@ static const struct server_link_ops ops = {
 	.gone = on_gone,
 };
 
-static const struct keyring_entry alice = {.identity = "alice"};
+static struct identity alice_identity = {.name = "alice"};
+static struct credential alice = {.identity = &alice_identity};
 static const struct address peer = {.family = ADDRESS_V4, .bytes = {192, 0, 2, 1}, .port = 4000};
 
 struct scene {
@@ -103,7 +104,7 @@ static int scene_open(void **state)
 	assert_int_equal(worker_init(&s->worker, &s->node, 0, &s->options), 0);
 	s->worker.link = &s->links;
 	link_worker_init(&s->links, &s->worker);
-	s->session.identity = &alice;
+	s->session.identity = &alice_identity;
 	snprintf(s->session.name, sizeof(s->session.name), "5f0c");
 	assert_int_equal(session_base_init(&s->session, 1), 0);
 	*state = s;
@@ -162,7 +163,7 @@ static struct server_link *come_up(struct scene *s)
 	struct server_link *l = begin(s);
 	struct control hello = {.type = CONTROL_HELLO, .hello.version = "test"};
 	assert_non_null(l);
-	l->identity = &alice;
+	l->credential = &alice;
 	l->io.link.handshake.state = HANDSHAKE_DONE;
 	l->io.link.state = LINK_UP;
 	l->io.link.ops->up(&l->io.link, &hello);

@@ -103,7 +103,7 @@ struct scene {
 	struct routing routing;
 	struct {
 		struct session_base base;
-		struct keyring_entry identity;
+		struct identity identity;
 		struct service *service;
 		struct server_link links[2];
 	} sessions[SESSIONS];
@@ -172,7 +172,7 @@ static void add_session(struct scene *s, const char *host, enum control_kind kin
 	unsigned i = s->n++;
 	m.publish.kind = kind;
 	m.publish.upstream = "http://127.0.0.1:3000";
-	s->sessions[i].identity.identity = "alice";
+	strcpy(s->sessions[i].identity.name, "alice");
 	s->sessions[i].base.identity = &s->sessions[0].identity;
 	assert_int_equal(session_base_init(&s->sessions[i].base, 2), 0);
 	struct service *service = service_new(&s->sessions[i].base, &m);

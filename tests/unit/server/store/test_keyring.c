@@ -1,88 +1,171 @@
 /* SPDX-License-Identifier: MIT */
-/* Which key id opens the listener, and for whom. */
+/* Which key id stands for which key, and that a stranger learns nothing from how long the answer takes. */
 #include "server/store/keyring.h"
 
-#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/macros.h"
 #include "crypto/crypto.h"
+#include "crypto/random.h"
 
-static const uint8_t salt[TOKEN_SALT_SIZE] = "0123456789abcdef";
-static const uint8_t open_id[TOKEN_ID_SIZE];
+#define KEYS_MANY 20000 /* as many as an exit node is said to serve */
+#define SIZE_MANY (5u << 20)
 
-static int add(struct keyring *k, const char *identity, const char *token, struct error *err)
+struct credential {
+	size_t number;
+};
+
+struct keys {
+	size_t n;
+	struct token_key *key;
+	struct keyring_key *list;
+	struct credential *owner;
+	struct keyring *ring;
+};
+
+static struct keys *keys_new(size_t n)
 {
-	struct secret *secret = secret_new(token, strlen(token));
-	int r = keyring_add(k, identity, secret, salt, err);
-	secret_free(secret);
-	return r;
+	struct keys *k = calloc(1, sizeof(*k));
+	assert_non_null(k);
+	k->n = n;
+	k->key = calloc(n + 1, sizeof(*k->key));
+	k->list = calloc(n + 1, sizeof(*k->list));
+	k->owner = calloc(n + 1, sizeof(*k->owner));
+	for (size_t i = 0; i < n; i++) {
+		random_bytes(&k->key[i], sizeof(k->key[i]));
+		k->list[i] = (struct keyring_key){k->key[i].id, k->key[i].psk, &k->owner[i]};
+	}
+	k->ring = keyring_new(k->list, n);
+	assert_non_null(k->ring);
+	return k;
 }
 
-/* What a client with this token would send. */
-static const struct keyring_entry *find(const struct keyring *k, const char *token)
+static void keys_free(struct keys *k)
+{
+	keyring_free(k->ring);
+	free(k->key);
+	free(k->list);
+	free(k->owner);
+	free(k);
+}
+
+static const size_t sizes[] = {0, 1, 2, 7, 8, 9, 100, 1000, KEYS_MANY};
+
+static void each_key_is_found(void **state)
+{
+	for (size_t at = 0; at < ARRAY_LEN(sizes); at++) {
+		struct keys *k = keys_new(sizes[at]);
+		for (size_t i = 0; i < k->n; i++) {
+			struct credential *owner = NULL;
+			const uint8_t *psk = keyring_find(k->ring, k->key[i].id, &owner);
+			assert_memory_equal(psk, k->key[i].psk, TOKEN_PSK_SIZE);
+			assert_ptr_equal(owner, &k->owner[i]);
+		}
+		keys_free(k);
+	}
+}
+
+/* Also one that shares all bytes but one with an id that is there, and the id of open mode (rule 12). */
+static void an_unknown_id_stands_for_the_key_of_nobody(void **state)
+{
+	for (size_t at = 0; at < ARRAY_LEN(sizes); at++) {
+		struct keys *k = keys_new(sizes[at]);
+		struct credential *owner = &k->owner[0];
+		uint8_t id[TOKEN_ID_SIZE] = {0}, first[TOKEN_PSK_SIZE];
+		memcpy(first, keyring_find(k->ring, id, &owner), sizeof(first));
+		assert_null(owner);
+		for (size_t i = 0; i < k->n && i < 100; i++) {
+			memcpy(id, k->key[i].id, sizeof(id));
+			id[i % sizeof(id)] ^= (uint8_t)(1 + i % 255);
+			owner = &k->owner[0];
+			assert_memory_equal(keyring_find(k->ring, id, &owner), first,
+				sizeof(first));
+			assert_null(owner);
+		}
+		struct keyring *other = keyring_new(k->list, k->n);
+		assert_memory_not_equal(keyring_find(other, id, &owner), first, sizeof(first));
+		keyring_free(other);
+		keys_free(k);
+	}
+}
+
+static void everybody_is_found_in_open_mode(void **state)
 {
 	struct token_key key;
-	assert_int_equal(token_key_derive((const uint8_t *)token, strlen(token), salt, &key), 0);
-	const struct keyring_entry *e = keyring_find(k, key.id);
-	if (e)
-		assert_memory_equal(e->key->psk, key.psk, TOKEN_PSK_SIZE);
-	return e;
+	struct credential everybody, *owner;
+	token_key_open_mode(&key);
+	struct keyring *k = keyring_new(&(struct keyring_key){key.id, key.psk, &everybody}, 1);
+	assert_memory_equal(keyring_find(k, key.id, &owner), key.psk, TOKEN_PSK_SIZE);
+	assert_ptr_equal(owner, &everybody);
+	random_bytes(key.id, sizeof(key.id));
+	keyring_find(k, key.id, &owner);
+	assert_null(owner);
+	keyring_free(k);
 }
 
-static void test_tokens(void **state)
+static void many_take_little_memory(void **state)
 {
-	struct keyring k = KEYRING_NULL;
-	struct error err;
-	char name[] = "team";
-	assert_null(keyring_find(&k, open_id));
-	assert_int_equal(add(&k, KEYRING_DEFAULT, "a token that is long enough\n", &err), 0);
-	assert_int_equal(add(&k, name, "fifteen letters\r\n", &err), 0);
-	assert_int_equal(add(&k, "team", "the next one, for rotation", &err), 0);
-	name[0] = 'T'; /* names are copied */
-
-	const struct keyring_entry *first = find(&k, "a token that is long enough");
-	const struct keyring_entry *old = find(&k, "fifteen letters");
-	const struct keyring_entry *new = find(&k, "the next one, for rotation");
-	assert_string_equal(first->identity, KEYRING_DEFAULT);
-	assert_string_equal(old->identity, "team");
-	/* Two tokens, one identity: claims compare addresses. */
-	assert_ptr_equal(old->identity, new->identity);
-	assert_ptr_not_equal(old, new);
-	assert_false(first->open);
-
-	assert_null(find(&k, "another token altogether"));
-	/* Rule 12: a server with tokens has no open listener. */
-	assert_null(keyring_find(&k, open_id));
-	assert_int_equal(keyring_add_open(&k, &err), -EINVAL);
-	assert_null(keyring_find(&k, open_id));
-
-	assert_int_equal(add(&k, "thief", "fifteen letters", &err), -EINVAL);
-	assert_non_null(strstr(err.text, "team"));
-	assert_null(strstr(err.text, "fifteen"));
-	assert_int_equal(add(&k, "nobody", "\r\n", &err), -EINVAL);
-	assert_int_equal(k.n, 3);
-	keyring_deinit(&k);
-	keyring_deinit(&k);
+	struct keys *k = keys_new(KEYS_MANY);
+	print_message("%d keys: %zu KiB\n", KEYS_MANY, keyring_size(k->ring) >> 10);
+	assert_true(keyring_size(k->ring) < SIZE_MANY);
+	keys_free(k);
 }
 
-static void test_open(void **state)
+/* ---- How long it takes: instructions of a child that is stepped through a look-up ---- */
+
+static void child(const struct keyring *k, const uint8_t id[TOKEN_ID_SIZE])
 {
-	struct keyring k = KEYRING_NULL;
-	struct error err;
-	assert_int_equal(keyring_add_open(&k, &err), 0);
-	const struct keyring_entry *e = keyring_find(&k, open_id);
-	assert_non_null(e);
-	assert_true(e->open);
-	assert_string_equal(e->identity, KEYRING_DEFAULT);
-	assert_null(find(&k, "a client's token"));
-	assert_int_equal(add(&k, "x", "a token that is long enough", &err), -EINVAL);
-	assert_int_equal(k.n, 1);
-	keyring_deinit(&k);
+	struct credential *owner;
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	keyring_find(k, id, &owner);
+	_exit(0);
+}
+
+static unsigned long steps(const struct keyring *k, const uint8_t id[TOKEN_ID_SIZE])
+{
+	unsigned long n = 0;
+	int status;
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		child(k, id);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!WIFSTOPPED(status)) {
+		print_message("a process may not trace its child here\n");
+		skip();
+	}
+	for (; WIFSTOPPED(status); n++) {
+		assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+	}
+	return n;
+}
+
+static void known_and_unknown_ids_take_the_same_steps(void **state)
+{
+	struct keys *k = keys_new(1000);
+	struct credential *owner;
+	uint8_t id[TOKEN_ID_SIZE];
+	/* What is resolved at the first call is so in each child. */
+	keyring_find(k->ring, k->key[0].id, &owner);
+	unsigned long known = steps(k->ring, k->key[0].id);
+	for (unsigned i = 0; i < 4; i++) {
+		random_bytes(id, sizeof(id));
+		assert_int_equal(steps(k->ring, id), known);
+		assert_int_equal(steps(k->ring, k->key[i + 1].id), known);
+	}
+	print_message("a look-up and what is around it: %lu instructions\n", known);
+	keys_free(k);
 }
 
 static int setup(void **state)
@@ -93,8 +176,11 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tokens),
-		cmocka_unit_test(test_open),
+		cmocka_unit_test(each_key_is_found),
+		cmocka_unit_test(an_unknown_id_stands_for_the_key_of_nobody),
+		cmocka_unit_test(everybody_is_found_in_open_mode),
+		cmocka_unit_test(many_take_little_memory),
+		cmocka_unit_test(known_and_unknown_ids_take_the_same_steps),
 	};
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

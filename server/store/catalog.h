@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Who is who: all identities and their credentials, on the main thread, which judges by them what a session
+ * may do. There is always one, `default`, whose token the server was given at its start or made itself, and
+ * which is everybody's where there is none (--no-token).
+ *
+ * Identities and credentials are never freed while the process lives, also those that were deleted: links,
+ * sessions and routes refer to them, on every worker, and only who may change them could make them many.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "base/table.h"
+#include "policy/identity.h"
+#include "server/store/keyring.h"
+#include "server/store/psk_pool.h"
+
+struct rate;
+
+struct identity {
+	struct policy_identity value;
+	char name
+		[POLICY_NAME_SIZE]; /* for any thread: it never changes. Routes know identities by its address */
+	bool open;                  /* everybody's: --no-token. For any thread */
+	bool deleted;
+	struct list credentials; /* credential::of_identity */
+
+	/* Of the rooms above */
+	struct list sessions; /* session::of_identity */
+	unsigned n_sessions;
+	struct rate *rate;   /* NULL: its bytes are not limited */
+	atomic_uint streams; /* under way, where they are counted */
+
+	/* The catalog's alone */
+	struct table_node by_id;
+	struct list link; /* catalog::all */
+};
+
+struct credential {
+	struct policy_credential value; /* without its PSK */
+	struct identity *identity;
+	struct list of_identity; /* identity::credentials, unless it is deleted */
+	/* In force: neither it nor its identity is revoked, expired or deleted, as of the last look. */
+	bool good;
+	bool deleted;
+
+	/* The catalog's alone */
+	struct table_node by_key;
+	struct list link; /* catalog::all_credentials */
+	uint32_t psk;     /* in catalog::psks; 0: it has none any more */
+};
+
+struct catalog {
+	struct identity *
+		*identities; /* in the order of their names, without those that were deleted */
+	size_t n, room;
+	struct identity *everybody; /* `default` */
+	uint64_t max_id, rev;
+
+	struct table by_id, by_key;
+	struct list all, all_credentials; /* the deleted ones too */
+	size_t n_credentials;             /* without those */
+	struct psk_pool psks;
+};
+
+/* Has `default` with every grant, and no credential. 0 or -ENOMEM. */
+int catalog_init(struct catalog *c);
+/* When nothing refers to its identities any more. Accepts zeroed memory. */
+void catalog_deinit(struct catalog *c);
+
+/*
+ * One more token of `default`, or with `open` its only one, which everybody knows (rule 12). It is not in the
+ * store. 0; -EINVAL with a sentence when somebody else has it; -ENOMEM.
+ */
+int catalog_add_token(struct catalog *c, const struct token_key *key, bool open, struct error *err);
+
+/* NULL: there is none of that name, which is as policy_name_check() makes it. */
+struct identity *catalog_find(const struct catalog *c, struct str name);
+/* In catalog::identities, of the first that does not come before that name. */
+size_t catalog_position(const struct catalog *c, struct str name);
+struct credential *catalog_find_key(const struct catalog *c, const uint8_t id[TOKEN_ID_SIZE]);
+
+/* All credentials that are good. NULL when memory is out. */
+struct keyring *catalog_keyring(const struct catalog *c);
