@@ -211,6 +211,29 @@ static int check_name(const struct typed_upstream *t, struct error *err)
 		name, S_ISDIR(st.st_mode) ? "folder" : "file", name, name);
 }
 
+/* "app.example.org=", "*.apps.example.org": what visitors ask for, and nothing that answers them. */
+static int check_target(const struct typed_upstream *t, struct error *err)
+{
+	struct str host = t->text;
+	if (!host.n && t->key.n)
+		return error_set(err, -EINVAL,
+			"\"%.*s\" names no upstream behind the '=': write %.*sURL", STR_ARG(t->key),
+			STR_ARG(t->key));
+	bool by_name = t->form != UPSTREAM_FORM_TCP && t->form != UPSTREAM_FORM_UDP;
+	const char *mark = host.n ? memmem(host.p, host.n, "://", 3) : NULL;
+	if (mark)
+		host = (struct str){mark + 3, (size_t)(host.p + host.n - mark - 3)};
+	if (t->key.n || !by_name || !str_begins(host, "*") || memchr(host.p, '=', host.n))
+		return 0;
+	size_t n = 0;
+	while (n < host.n && !strchr(":/?#", host.p[n]))
+		n++;
+	return error_set(err, -EINVAL,
+		"\"%.*s\" is what visitors ask for, and names no upstream: write "
+		"%.*s=HOST:PORT",
+		STR_ARG(t->text), (int)n, host.p);
+}
+
 /* "inlets-pro http client": the words are the other way round there. */
 static bool is_side(struct str text)
 {
@@ -240,7 +263,9 @@ int upstream_text_read(struct str key, struct str typed, enum upstream_form form
 			upstream_form_name(form));
 	if (is_folder_url(typed) && form != UPSTREAM_FORM_NONE && form != UPSTREAM_FORM_HTTP)
 		return refuse_folder(&t, err);
-	int r = 0, scheme = upstream_scheme_at(typed, &rest);
+	int r = check_target(&t, err), scheme = upstream_scheme_at(typed, &rest);
+	if (r)
+		return r;
 	bool is_unix = typed.n > 5 && strncasecmp(typed.p, "unix:", 5) == 0;
 	if (scheme >= 0)
 		r = upstream_scheme_check(&t, scheme, rest, err);

@@ -122,6 +122,14 @@ HABITS = [
     Habit("a scheme before the host",
           client=Side("http http://app.example.org=3000 --remote=exit.example.org",
                       ["before the '=' stands a host without http://: write app.example.org=3000"])),
+    Habit("the visitors' name alone",
+          client=Side("http '*.apps.example.org' --remote=exit.example.org",
+                      ['"*.apps.example.org" is what visitors ask for, and names no upstream: write '
+                       "*.apps.example.org=HOST:PORT"])),
+    Habit("a host whose upstream is an empty variable",
+          client=Side("client --remote=exit.example.org --upstream=app.example.org=",
+                      ["--upstream: \"app.example.org=\" names no upstream behind the '=': write "
+                       "app.example.org=URL"])),
     Habit("a public port for HTTP",
           client=Side("client --remote=exit.example.org --upstream=2222=22",
                       ["write 2222=tcp://127.0.0.1:22 for the port 2222"])),

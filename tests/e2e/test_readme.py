@@ -2,6 +2,8 @@
 """The README's walk-through, word for word."""
 
 import os
+import re
+import shlex
 import sys
 
 import pytest
@@ -58,3 +60,16 @@ def test_verbatim(stage, tunnel):
         script.close()
     assert pages
     assert len(script.placeholders["TOKEN-OF-EXIT-NODE"]) == 40
+
+
+def test_what_it_can_publish(tunnel):
+    """What each row of the table puts behind the client's command, the client takes."""
+    section = (TOP / "README.md").read_text().split("\n## What it can publish\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| [^|\s].*\|$", section, re.M)
+    typed = re.findall(r"^\| \S.* \| `(--.*)` \|$", section, re.M)
+    assert typed and len(typed) == len(rows)
+    for options in typed:
+        status, _, err = tunnel.run(
+            "check-config", "client", "--remote=exit.example.org", *shlex.split(options),
+            env=dict(tunnel.env, TUNNEL_TOKEN=programs.TOKEN))
+        assert status == 0, err
