@@ -60,12 +60,12 @@ static bool aim(SSL *ssl, const char *host, bool alpn)
 	char name[HOSTNAME_SIZE];
 	uint8_t address[sizeof(struct in6_addr)];
 	bare_host(host, name);
-	if (alpn && SSL_set_alpn_protos(ssl, http1, sizeof http1 - 1) != 0)
-		return false;
+	bool offered = !alpn || SSL_set_alpn_protos(ssl, http1, sizeof http1 - 1) == 0;
 	if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
-		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
+		return offered && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
 	/* An empty name would mean that any is right. */
-	return name[0] && SSL_set1_host(ssl, name) && SSL_set_tlsext_host_name(ssl, name);
+	return offered && name[0] && SSL_set1_host(ssl, name) &&
+	       SSL_set_tlsext_host_name(ssl, name);
 }
 
 struct tls *tls_connect(struct tls_client *c, const char *host, bool alpn)

@@ -276,7 +276,7 @@ void tls_certificate_deinit(struct tls_certificate *c)
 static bool wildcard_covers(struct str wildcard, struct str host)
 {
 	const char *dot = memchr(host.p, '.', host.n);
-	if (wildcard.n < 3 || wildcard.p[0] != '*' || !dot || dot == host.p)
+	if (!wildcard.n || wildcard.p[0] != '*' || !dot || dot == host.p)
 		return false;
 	return str_eq((struct str){wildcard.p + 1, wildcard.n - 1},
 		(struct str){dot, host.n - (size_t)(dot - host.p)});

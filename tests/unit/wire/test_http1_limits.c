@@ -30,6 +30,17 @@ static void test_limits(void **state)
 		assert_true(r || h.n_fields == n);
 		free(copy);
 	}
+	for (size_t n = HTTP1_CONNECTION_MAX; n <= HTTP1_CONNECTION_MAX + 1; n++) {
+		char many[4096] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: a";
+		for (size_t i = 1; i < n; i++)
+			strcat(many, ",a");
+		strcat(many, "\r\n\r\n");
+		scanned = 0;
+		assert_int_equal(parse(&h, false, 0, str_from(many), HTTP1_REQUEST_MAX, &scanned,
+					 &copy),
+			n > HTTP1_CONNECTION_MAX ? HTTP1_E_CONNECTION : HTTP1_OK);
+		free(copy);
+	}
 	assert_int_equal(http1_error_status(HTTP1_E_FIELDS), 431);
 	assert_int_equal(http1_error_status(HTTP1_E_TOO_LARGE), 431);
 }

@@ -193,6 +193,7 @@ static const struct bad {
 	{WS_E_TOO_BIG, false, S("\x02\x02xx\x00\x7e\x03\xff"), ""},
 	{WS_E_TOO_BIG, false, S("\x02\x02xx\x00\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"), ""},
 	{WS_E_UTF8, false, S("\x81\x01\xff"), ""},
+	{WS_E_UTF8, false, S("\x81\x01\x80"), ""},
 	{WS_E_UTF8, false, S("\x81\x01\xc3"), ""},
 	{WS_E_UTF8, false, S("\x81\x02\xc0\xaf"), ""},
 	{WS_E_UTF8, false, S("\x81\x03\xed\xa0\x80"), ""},

@@ -115,6 +115,9 @@ static void test_drain(void **state)
 	UNTIL(&s, s.ended >= 0);
 	assert_int_equal(s.ended, CLIENT_SESSION_END_DRAINED);
 	assert_int_equal(s.session.state, CLIENT_SESSION_OVER);
+	/* Not with the first of them. */
+	for (size_t i = 0; i < s.session.n; i++)
+		assert_true(list_empty(&s.session.uplinks[i].links));
 	end(&s);
 }
 

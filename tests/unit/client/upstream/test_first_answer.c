@@ -60,6 +60,7 @@ static void test_answers(void **state)
 		{"http://a:5900", BYTES("RFB 003.008\n"), "VNC"},
 		{"http://a:1", BYTES("<!DOCTYPE HTML>\n<p>"), "not HTTP (\"<!DOCTYPE HTML>\")"},
 		{"http://a:1", BYTES("\1\2\3"), "not HTTP: is the port right?"},
+		{"file:///tmp", BYTES("\1\2\3"), NULL}, /* our own answers */
 		/* One character says nothing, and no more is shown than helps. */
 		{"http://a:1", BYTES("x\1"), "not HTTP: is the port right?"},
 		{"http://a:1", BYTES("xy"), "not HTTP (\"xy\")"},

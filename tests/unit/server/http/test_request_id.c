@@ -43,6 +43,7 @@ static void test_given(void **state)
 		{"X-Request-Id: 6ba7b810-9dad\r\n", "6ba7b810-9dad"},
 		{"x-request-id: visitors\r\nX-Request-ID: ours\r\nA: 1\r\n", "ours"},
 		{"X-Request-Id: ours\r\nX_Request_Id: evil\r\n", "ours"},
+		{"X-Request-Id: !~\r\n", "!~"},
 		{"X-Request-Id: two words\r\n", ""},
 		{"X-Request-Id: caf\xc3\xa9\r\n", ""},
 		{"X-Request-Id:\r\n", ""},

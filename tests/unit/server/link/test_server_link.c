@@ -21,6 +21,7 @@
 #include "server/link/link_mail.h"
 #include "server/link/link_worker.h"
 #include "server/link/session_shard.h"
+#include "tests/unit/server/said.h"
 
 #define TURNS 5 /* more than any mail goes back and forth */
 
@@ -359,8 +360,11 @@ static void the_registrar_closes_it(void **state)
 static void a_stranger_ends_unheard(void **state)
 {
 	struct scene *s = *state;
+	struct said said;
 	struct server_link *l = begin(s);
+	said_begin(&said);
 	hang_up(s, l);
+	assert_non_null(strstr(said_end(&said), "failed the handshake"));
 	assert_int_equal(heard.gone, 0);
 	assert_int_equal(links(s), 0);
 	l = begin(s);
