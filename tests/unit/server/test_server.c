@@ -6,37 +6,14 @@
 #include "server/server.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/macros.h"
 #include "config/config.h"
-
-#define ARGS_MAX 16
-#define PATIENCE 20000 /* ms: much longer than a start takes on a busy machine */
+#include "tests/unit/run.h"
 
 static char root[] = "/tmp/tunnel-server-XXXXXX";
-
-struct run {
-	pid_t pid;
-	int out; /* its standard error */
-	char said[32 << 10];
-	size_t n;
-};
 
 static char *in_root(const char *name)
 {
@@ -47,26 +24,10 @@ static char *in_root(const char *name)
 	return path;
 }
 
-static void write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	chmod(path, 0600);
-}
-
-/* In the child: never returns. */
-static void run_server(int out, const char *const args[])
+static void run_server(int argc, char **argv)
 {
 	struct server_options opts;
 	struct error err;
-	char *argv[ARGS_MAX] = {(char[]){"server"}};
-	int argc = 1;
-	for (; *args; args++)
-		argv[argc++] = strdup(*args);
-	dup2(out, STDERR_FILENO);
-	alarm(PATIENCE / 1000);
 	struct config *c = config_new(&server_option_table, &opts);
 	if (config_load(c, argc, argv, &err) != 0 || server_options_check(&opts, &err) != 0) {
 		fprintf(stderr, "%s\n", err.text);
@@ -77,40 +38,7 @@ static void run_server(int out, const char *const args[])
 
 static void start(struct run *r, const char *const args[])
 {
-	int fds[2];
-	*r = (struct run){0};
-	assert_int_equal(pipe(fds), 0);
-	r->pid = fork();
-	if (!r->pid)
-		run_server(fds[1], args);
-	assert_true(r->pid > 0);
-	close(fds[1]);
-	r->out = fds[0];
-}
-
-/* Reads until it says so, or ends; whether it said so. */
-static bool says(struct run *r, const char *text)
-{
-	while (!strstr(r->said, text)) {
-		struct pollfd p = {.fd = r->out, .events = POLLIN};
-		if (poll(&p, 1, PATIENCE) <= 0)
-			return false;
-		ssize_t n = read(r->out, r->said + r->n, sizeof(r->said) - 1 - r->n);
-		if (n <= 0)
-			return false;
-		r->n += (size_t)n;
-	}
-	return true;
-}
-
-/* The exit status, all that it says having been read. */
-static int ended(struct run *r)
-{
-	int status;
-	says(r, "\001");
-	close(r->out);
-	assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	run_start(r, run_server, args);
 }
 
 static int stop(struct run *r)
