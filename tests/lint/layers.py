@@ -18,6 +18,7 @@ LIBRARIES = {
     r"libwebsockets": ["common/panel/", "tests/"],
     r"jansson\.h": ["common/wire/control.c", "common/panel/", "server/admin/", "tests/unit/server/admin/"],
     r"yaml\.h": ["common/config/"],
+    r"sqlite3\.h": ["common/store/", "tests/unit/store/"],
     r"cmocka\.h": ["tests/", "fuzz/"],
 }
 

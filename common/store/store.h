@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Everything that survives the process: identities and their credentials, with a revision for each change and
+ * the audit of all of them. Six functions, which know rows and no SQL, so that another engine can stand behind
+ * them; today it is SQLite, in one file of the state directory. Who opens it holds the lock of that directory
+ * (store/store_lock.h).
+ *
+ * Any thread may call, one after the other. Every call may block for as long as a disk takes: none is for the
+ * thread of an event loop.
+ *
+ * Each row carries a digest, so a byte that changed in the file is never another grant: it is a refusal.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "policy/identity.h"
+
+/* The file in the state directory. */
+#define STORE_FILE "store.db"
+
+/* Numbers of the store: they never change. */
+enum store_kind { STORE_META, STORE_IDENTITY, STORE_CREDENTIAL, STORE_KINDS };
+
+/* Names of rows of STORE_META, which a new store has. */
+#define STORE_META_SALT     "salt"     /* TOKEN_SALT_SIZE bytes */
+#define STORE_META_INSTANCE "instance" /* STORE_INSTANCE_SIZE random bytes */
+#define STORE_META_PROGRAM \
+	"program" /* the version of the program that gave the file its form, a text */
+
+#define STORE_INSTANCE_SIZE 16 /* bytes: two stores never have the same (128 random bits) */
+
+/* Texts are borrowed for the call. */
+struct store_row {
+	enum store_kind kind;
+	bool gone;    /* deleted, or to be deleted: of the value its key counts alone */
+	uint64_t rev; /* of the row as it was read; 0: it must not be there. Meta rows have none */
+	union {
+		struct policy_meta meta;
+		struct policy_identity identity;
+		struct policy_credential credential;
+	};
+};
+
+/* What the audit has of a change. */
+struct store_note {
+	const char *actor, *via, *action, *subject;
+	const char *detail; /* a JSON object */
+};
+
+struct store_audit_row {
+	uint64_t id;
+	uint64_t at; /* of policy/timestamp.h */
+	struct store_note note;
+};
+
+/* 0 in any of these: no such bound. */
+struct store_audit_query {
+	uint64_t before, after; /* ids, which are not among the answers */
+	uint64_t since;         /* a time */
+	size_t n;               /* rows at most */
+	bool oldest_first;
+};
+
+struct store;
+
+typedef void store_row_fn(void *arg, const struct store_row *row);
+typedef void store_audit_fn(void *arg, const struct store_audit_row *row);
+
+/* Outcome of store_open(): there is none, and none was to be made. */
+#define STORE_NONE 1
+
+/*
+ * Opens the store at a path. With `make` one that is not there is made, mode 0600, whole or not at all, and has
+ * this salt; one that is there must have it. NULL: any, and a new one draws it.
+ * -EINVAL, -EIO, -EBUSY, …, each with a sentence: it is damaged, a newer version's, another salt's, others can
+ * read it, another program has it open.
+ */
+int store_open(struct store **out, const char *where, const uint8_t *salt, bool make,
+	struct error *err);
+
+/*
+ * Every row that changed behind revision `since` (0: all that are there, and none that is gone), in the order
+ * of kinds, meta rows each time; then the revision that this is. -EIO with a sentence: what was passed until
+ * then does not count.
+ */
+int store_read(struct store *s, uint64_t since, store_row_fn *row, void *arg, uint64_t *rev_out,
+	struct error *err);
+
+/* Outcome of store_commit(): a row is not as it was read, nothing has changed. */
+#define STORE_STALE 1
+
+/*
+ * Writes the rows and, unless it is NULL, the note: all or nothing, and durable when this returns 0; each row
+ * then has revision `*rev_out`. A new identity brings its id. What is deleted takes along what belongs to it.
+ * -EINVAL for a value that cannot be kept; -ENOSPC, -EIO, -ENOMEM: nothing has changed. All with a sentence.
+ */
+int store_commit(struct store *s, const struct store_row *rows, size_t n,
+	const struct store_note *note, uint64_t *rev_out, struct error *err);
+
+/*
+ * Waits until another process has changed something, at most until `deadline` of the monotonic clock. -ENOTSUP
+ * at once where no other process can, as here.
+ */
+int store_wait(struct store *s, uint64_t deadline);
+
+/* Newest first, unless the query says otherwise. */
+int store_audit(struct store *s, const struct store_audit_query *query, store_audit_fn *row,
+	void *arg, struct error *err);
+
+/* Accepts NULL. */
+void store_close(struct store *s);
+
+/* ---- For commands ---- */
+
+/*
+ * A copy as it is now, in a new file of mode 0600: all of it or none. It is worth as much as the tokens are.
+ * -EEXIST where there is a file of this name.
+ */
+int store_backup(struct store *s, const char *file, struct error *err);
+
+/* Reads every byte and holds it against every other, which takes longer than what each open does. */
+int store_check(struct store *s, struct error *err);

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store_table.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+#define FIELD(member) offsetof(struct store_row, member), sizeof(((struct store_row *)NULL)->member)
+
+static const struct store_column identity_columns[] = {
+	{"id", STORE_NUMBER, FIELD(identity.id)},
+	{"name", STORE_NAME, FIELD(identity.name)},
+	{"state", STORE_REVOKED, FIELD(identity.revoked)},
+	{"operator", STORE_FLAG, FIELD(identity.is_operator)},
+	{"description", STORE_TEXT, FIELD(identity.description)},
+	{"max_sessions", STORE_OPTIONAL, FIELD(identity.max_sessions)},
+	{"max_streams", STORE_OPTIONAL, FIELD(identity.max_streams)},
+	{"max_endpoints", STORE_OPTIONAL, FIELD(identity.max_endpoints)},
+	{"rate_up", STORE_OPTIONAL, FIELD(identity.rate_up)},
+	{"rate_down", STORE_OPTIONAL, FIELD(identity.rate_down)},
+	{"expires_at", STORE_OPTIONAL, FIELD(identity.expires_at)},
+	{"created_at", STORE_NUMBER, FIELD(identity.created_at)},
+	{"updated_at", STORE_NUMBER, FIELD(identity.updated_at)},
+};
+
+static const struct store_column credential_columns[] = {
+	{"key_id", STORE_BYTES, FIELD(credential.key_id)},
+	{"identity", STORE_NUMBER, FIELD(credential.identity)},
+	{"psk", STORE_SECRET, FIELD(credential.psk)},
+	{"label", STORE_TEXT, FIELD(credential.label)},
+	{"created_at", STORE_NUMBER, FIELD(credential.created_at)},
+	{"expires_at", STORE_OPTIONAL, FIELD(credential.expires_at)},
+	{"revoked_at", STORE_OPTIONAL, FIELD(credential.revoked_at)},
+	{"last_used_at", STORE_OPTIONAL, FIELD(credential.last_used_at)},
+};
+
+const struct store_table store_tables[STORE_KINDS] = {
+	[STORE_META] = {"meta", NULL, 0},
+	[STORE_IDENTITY] = {"identities", identity_columns, ARRAY_LEN(identity_columns)},
+	[STORE_CREDENTIAL] = {"credentials", credential_columns, ARRAY_LEN(credential_columns)},
+};
+
+/* ---- One value ---- */
+
+static bool is_zero(const uint8_t *p, size_t n)
+{
+	uint8_t any = 0;
+	for (size_t i = 0; i < n; i++)
+		any |= p[i];
+	return any == 0;
+}
+
+static struct store_value number(uint64_t v)
+{
+	return (struct store_value){.type = STORE_VALUE_NUMBER, .number = v};
+}
+
+static struct store_value text(const char *z)
+{
+	return (struct store_value){.type = STORE_VALUE_TEXT, .p = z, .n = strlen(z)};
+}
+
+struct store_value store_value_get(const struct store_column *c, const struct store_row *row)
+{
+	const void *field = (const char *)row + c->offset;
+	const char *owned;
+	bool none;
+	switch (c->type) {
+	case STORE_OPTIONAL:
+		if (*(const uint64_t *)field == POLICY_NONE)
+			break;
+		return number(*(const uint64_t *)field);
+	case STORE_NUMBER:
+		return number(*(const uint64_t *)field);
+	case STORE_FLAG:
+		return number(*(const bool *)field);
+	case STORE_REVOKED:
+		return number(*(const bool *)field ? 2 : 1);
+	case STORE_NAME:
+		return text(field);
+	case STORE_TEXT:
+		owned = *(char *const *)field;
+		return text(owned ? owned : "");
+	case STORE_BYTES:
+	case STORE_SECRET:
+		none = c->type == STORE_SECRET && is_zero(field, c->size);
+		return (struct store_value){.type = STORE_VALUE_BYTES,
+			.p = field,
+			.n = none ? 0 : c->size};
+	}
+	return (struct store_value){.type = STORE_VALUE_NULL};
+}
+
+static int set_number(const struct store_column *c, void *field, const struct store_value *v)
+{
+	if (v->type != STORE_VALUE_NUMBER && (c->type != STORE_OPTIONAL || v->type))
+		return -EINVAL;
+	if (c->type == STORE_OPTIONAL && v->type == STORE_VALUE_NULL)
+		*(uint64_t *)field = POLICY_NONE;
+	else if (c->type == STORE_OPTIONAL || c->type == STORE_NUMBER)
+		*(uint64_t *)field = v->number;
+	else if (v->number - (c->type == STORE_REVOKED) > 1)
+		return -EINVAL;
+	else
+		*(bool *)field = v->number - (c->type == STORE_REVOKED) == 1;
+	return 0;
+}
+
+static int set_text(const struct store_column *c, void *field, const struct store_value *v)
+{
+	if (v->type != STORE_VALUE_TEXT || (v->n && memchr(v->p, '\0', v->n)))
+		return -EINVAL;
+	if (c->type == STORE_NAME) {
+		if (v->n >= c->size)
+			return -EINVAL;
+		memset(field, 0, c->size);
+		memcpy(field, v->p, v->n);
+		return 0;
+	}
+	char *copy = strndup(v->n ? v->p : "", v->n);
+	if (!copy)
+		return -ENOMEM;
+	free(*(char **)field);
+	*(char **)field = copy;
+	return 0;
+}
+
+int store_value_set(const struct store_column *c, struct store_row *row,
+	const struct store_value *v)
+{
+	void *field = (char *)row + c->offset;
+	switch (c->type) {
+	case STORE_NUMBER:
+	case STORE_OPTIONAL:
+	case STORE_FLAG:
+	case STORE_REVOKED:
+		return set_number(c, field, v);
+	case STORE_NAME:
+	case STORE_TEXT:
+		return set_text(c, field, v);
+	case STORE_BYTES:
+	case STORE_SECRET:
+		break;
+	}
+	memset(field, 0, c->size);
+	if (v->type != STORE_VALUE_BYTES || (v->n != c->size && (c->type != STORE_SECRET || v->n)))
+		return -EINVAL;
+	if (v->n)
+		memcpy(field, v->p, v->n);
+	return 0;
+}
+
+/* ---- Keys ---- */
+
+_Static_assert(TOKEN_ID_SIZE == STORE_KEY_SIZE, "the key of a credential is its key id");
+
+void store_key_get(const struct store_row *row, uint8_t key_out[STORE_KEY_SIZE])
+{
+	uint64_t id = htobe64(row->identity.id);
+	memcpy(key_out, row->kind == STORE_CREDENTIAL ? row->credential.key_id : (void *)&id,
+		STORE_KEY_SIZE);
+}
+
+void store_key_set(struct store_row *row, const uint8_t key[STORE_KEY_SIZE])
+{
+	uint64_t id;
+	memcpy(&id, key, sizeof id);
+	if (row->kind == STORE_CREDENTIAL)
+		memcpy(row->credential.key_id, key, STORE_KEY_SIZE);
+	else
+		row->identity.id = be64toh(id);
+}
+
+void store_row_deinit(struct store_row *row)
+{
+	if (row->kind == STORE_IDENTITY)
+		policy_identity_deinit(&row->identity);
+	else if (row->kind == STORE_CREDENTIAL)
+		policy_credential_deinit(&row->credential);
+	else
+		policy_meta_deinit(&row->meta);
+	explicit_bzero(row, sizeof *row);
+}
+
+/* ---- The digest ---- */
+
+/*
+ * Its type and its length stand before each, so that no two rows look the same; in one order of bytes, so that
+ * the file may move to another machine.
+ */
+static int append(struct buf *b, const struct store_value *v)
+{
+	uint64_t head[2] = {htole64(v->type),
+		htole64(v->type == STORE_VALUE_NUMBER ? v->number : v->n)};
+	int r = buf_append(b, head, sizeof head);
+	return r || !v->n ? r : buf_append(b, v->p, v->n);
+}
+
+static int append_grants(struct buf *b, const struct policy_grants *g)
+{
+	char grant[POLICY_GRANT_SIZE];
+	int r = 0;
+	for (enum policy_grant_kind kind = POLICY_HOST; kind < POLICY_GRANT_KINDS; kind++) {
+		size_t n = policy_grants_count(g, kind);
+		for (size_t i = 0; !r && i < n; i++) {
+			struct store_value v[] = {number(kind),
+				text(policy_grants_text(g, kind, i, grant))};
+			r = append(b, &v[0]);
+			r = r ? r : append(b, &v[1]);
+		}
+	}
+	return r;
+}
+
+int store_digest(const struct store_row *row, uint64_t rev, const struct hash_key *salt,
+	struct buf *scratch, uint64_t *digest_out)
+{
+	const struct store_table *t = &store_tables[row->kind];
+	struct store_value head[] = {number(row->kind), number(rev)};
+	buf_consume(scratch, buf_len(scratch));
+	int r = append(scratch, &head[0]);
+	r = r ? r : append(scratch, &head[1]);
+	for (size_t i = 0; !r && i < t->n; i++) {
+		struct store_value v = store_value_get(&t->columns[i], row);
+		r = append(scratch, &v);
+	}
+	if (!r && row->kind == STORE_IDENTITY)
+		r = append_grants(scratch, &row->identity.grants);
+	if (!r)
+		*digest_out = le64toh(keyed_hash(salt, buf_head(scratch), buf_len(scratch)));
+	/* Keys of tokens were in it. */
+	explicit_bzero(buf_head(scratch), buf_len(scratch));
+	return r;
+}
