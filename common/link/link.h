@@ -217,4 +217,7 @@ int link_send(struct link *l, const struct control *message);
 void link_close(struct link *l, enum link_end end, const char *why, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The same of a link that is up, with a GOAWAY before the last word, so that the peer knows the reason. */
+void link_close_goaway(struct link *l, enum frame_goaway reason, uint64_t now, const char *why);
+
 const char *link_state_name(enum link_state state);

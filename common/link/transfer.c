@@ -51,6 +51,15 @@ size_t link_output(struct link *l, const uint8_t **p_out, uint64_t now)
 	return buf_len(&l->out);
 }
 
+void link_close_goaway(struct link *l, enum frame_goaway reason, uint64_t now, const char *why)
+{
+	if (l->state == LINK_UP) {
+		mux_goaway(&l->mux, reason);
+		link_record(l, now); /* frames of the link come first in it */
+	}
+	link_close(l, LINK_END_LOCAL, "%s", why);
+}
+
 void link_pace(struct link *l, uint64_t rate)
 {
 	uint64_t most = clock_amount(rate, LINK_OUTPUT_TIME);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "tls/tls.h"
+#include "server/control/grants.h"
 #include "server/control/port.h"
 #include "server/control/public_address.h"
 #include "server/control/publish_check.h"
@@ -208,10 +209,8 @@ static void publish_suspect_holders(struct session *s, const struct route *route
 {
 	list_for_each (it, &route->entries) {
 		struct session *holder = session_of(service_shard_of(it)->service);
-		if (holder == s)
-			continue;
-		list_for_each (at, &holder->links)
-			link_mail_suspect(list_entry(at, struct server_link, of_session));
+		if (holder != s)
+			session_suspect(holder);
 	}
 }
 
@@ -244,10 +243,14 @@ static int publish_claim(struct session *s, struct service *service, struct serv
 {
 	struct worker *w = s->registrar->worker;
 	struct error err;
-	int r = 0;
-	if (m->publish.port_given) {
+	service->has_port = m->publish.port_given;
+	int r = grants_check_service(s->base.identity, service, (uint16_t)m->publish.port, &err);
+	if (r < 0) {
+		publish_refuse(s, l, m, CONTROL_REASON_DENIED, err.text);
+		return r;
+	}
+	if (service->has_port) {
 		enum control_reason reason = CONTROL_REASON_OTHER;
-		service->has_port = true;
 		r = port_hold(s, service, m->publish.port, &reason, &err);
 		if (r < 0) {
 			publish_refuse(s, l, m, reason, err.text);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "crypto/digest.h"
+#include "server/control/grants.h"
 #include "server/control/port.h"
 #include "server/control/publish.h"
 #include "server/control/sharing.h"
@@ -30,6 +31,7 @@ void registrar_init(struct registrar *r, struct node *n, struct catalog *catalog
 {
 	*r = (struct registrar){.node = n, .catalog = catalog, .worker = n->workers[0]};
 	list_init(&r->sessions);
+	list_init(&r->unbound);
 	list_init(&r->ports);
 	list_init(&r->kept);
 	status_init(&r->status, n->workers[0]->loop, registrar_describe);
@@ -116,9 +118,16 @@ struct registrar_event {
 	struct control message;            /* its texts are held */
 };
 
+/* Whatever its worker's keyring said: the answer to who revoked its token may be out by now. */
 static void registrar_up(struct registrar *r, struct server_link *l,
 	const struct registrar_event *e)
 {
+	struct error err;
+	list_append(&r->unbound, &l->of_session);
+	if (grants_check_link(l, &err) < 0) {
+		session_deny_link(r, l, err.text);
+		return;
+	}
 	struct session *s = e->resume_given ? registrar_resumed(r, l, e->secret) : NULL;
 	if (s && session_resume(s, l))
 		publish_expect_again(s);
@@ -129,7 +138,42 @@ static struct session *registrar_session_new(struct registrar *r, struct server_
 	struct session *s = session_new(r, l);
 	if (s)
 		publish_init(s);
+	else
+		link_mail_close(l, "the server is out of memory");
 	return s;
+}
+
+/* Perhaps one of the sessions that it has is dead and does not know (rule 28): its client asks again. */
+static void registrar_refuse_session(struct server_link *l, const struct control *m,
+	const char *sentence)
+{
+	list_for_each (it, &l->credential->identity->sessions)
+		session_suspect(list_entry(it, struct session, of_identity));
+	if (m->type != CONTROL_PUBLISH)
+		return;
+	struct control answer = {.type = CONTROL_REFUSED};
+	answer.refused.service = m->publish.service;
+	answer.refused.reason = CONTROL_REASON_LIMIT;
+	answer.refused.sentence = sentence;
+	link_mail_send(l, &answer);
+}
+
+/* A client is a session once it says something of its own. NULL: it may not, or memory is out. */
+static struct session *registrar_session(struct registrar *r, struct server_link *l,
+	const struct control *m)
+{
+	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
+	struct error err;
+	if (l->session)
+		return l->session;
+	if (grants_check_sessions(l->credential->identity, &err) == 0)
+		return registrar_session_new(r, l);
+	registrar_refuse_session(l, m, err.text);
+	server_link_peer(l, peer);
+	if (log_limit_pass(&r->log_denied, loop_now(r->worker->loop), SERVER_LINK_SAY_AGAIN, 1,
+		    more))
+		log_warn("client %s was refused: %s%s", peer, err.text, more);
+	return NULL;
 }
 
 static void registrar_control(struct registrar *r, struct server_link *l,
@@ -140,10 +184,9 @@ static void registrar_control(struct registrar *r, struct server_link *l,
 		registrar_join(r, l, m, event->hash);
 		return;
 	}
-	/* A client is a session once it says something of its own. */
-	struct session *s = l->session ? l->session : registrar_session_new(r, l);
+	struct session *s = registrar_session(r, l, m);
 	if (!s) {
-		link_mail_close(l, "the server is out of memory");
+		return;
 	} else if (m->type == CONTROL_PUBLISH) {
 		publish_service(s, l, m);
 	} else if (m->type == CONTROL_WITHDRAW) {
@@ -170,7 +213,8 @@ static void registrar_deliver(struct mail *mail)
 	if (e->kind == REGISTRAR_EVENT_UP) {
 		registrar_up(r, e->server_link, e);
 	} else {
-		registrar_control(r, e->server_link, e);
+		if (!e->server_link->denied)
+			registrar_control(r, e->server_link, e);
 		atomic_fetch_sub_explicit(&e->server_link->pending, 1, memory_order_relaxed);
 	}
 	registrar_event_free(e);
@@ -235,6 +279,7 @@ static void registrar_gone(struct mail *mail)
 		publish_withdraw_all(s, atomic_load_explicit(&l->leaving, memory_order_relaxed));
 		session_end(s);
 	}
+	list_unlink(&l->of_session);
 	link_mail_forget(l);
 }
 

@@ -23,6 +23,7 @@ struct registrar {
 	const struct listeners *listeners; /* NULL before it is open */
 	struct worker *worker;             /* worker 0, on this thread */
 	struct list sessions;              /* of struct session */
+	struct list unbound;               /* links that belong to no session yet */
 	struct list ports;                 /* of struct port */
 	unsigned n_ports;                  /* each of a range */
 	struct list kept;                  /* of struct kept (server/control/sharing.c) */
@@ -30,6 +31,7 @@ struct registrar {
 	struct status status;
 	struct log_limit log_sessions; /* that come, go, publish */
 	struct log_limit log_refusals; /* of what they asked to publish */
+	struct log_limit log_denied;   /* links and sessions that may not be there */
 	struct log_limit log_notices;  /* of clients */
 };
 

@@ -49,6 +49,7 @@ static bool session_attach(struct session *s, struct server_link *l)
 		return false;
 	}
 	l->session = s;
+	list_unlink(&l->of_session);
 	/* What is said to the client goes to the first: of those before, some may be dying. */
 	list_prepend(&s->links, &l->of_session);
 	s->n_links++;
@@ -73,12 +74,11 @@ struct session *session_new(struct registrar *r, struct server_link *l)
 	char more[LOG_LIMIT_MORE];
 	struct node *n = r->node;
 	struct session *s = calloc(1, sizeof(*s));
-	if (!s || session_base_init(&s->base, n->n_workers) < 0) {
+	if (!s || session_base_init(&s->base, l->credential->identity, n->n_workers) < 0) {
 		free(s);
 		return NULL;
 	}
 	s->registrar = r;
-	s->base.identity = l->credential->identity;
 	memcpy(s->instance, l->instance, sizeof(s->instance));
 	random_bytes(s->id, sizeof(s->id));
 	random_bytes(s->resume, sizeof(s->resume));
@@ -101,6 +101,24 @@ struct session *session_new(struct registrar *r, struct server_link *l)
 			s->base.identity->name, s->peer, l->protection, l->version, more);
 	session_tell_grant(s, l);
 	return s;
+}
+
+void session_suspect(struct session *s)
+{
+	list_for_each (it, &s->links)
+		link_mail_suspect(list_entry(it, struct server_link, of_session));
+}
+
+void session_deny_link(struct registrar *r, struct server_link *l, const char *why)
+{
+	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
+	l->denied = true;
+	link_mail_deny(l, why);
+	server_link_peer(l, peer);
+	if (log_limit_pass(&r->log_denied, loop_now(r->worker->loop), SESSION_LOG_EVERY,
+		    SESSION_LOG_BURST, more))
+		log_warn("a link of %s from %s is closed: %s%s", l->credential->identity->name,
+			peer, why, more);
 }
 
 void session_join(struct session *s, struct server_link *l)

@@ -70,6 +70,10 @@ void session_join(struct session *s, struct server_link *l);
  * and the new link closes.
  */
 bool session_resume(struct session *s, struct server_link *l);
+/* Another session claims what this one holds: each of its links has to show that it lives (rule 28). */
+void session_suspect(struct session *s);
+/* A link, of a session or of none, may not be here: it is closed, and what it says is not heard any more. */
+void session_deny_link(struct registrar *r, struct server_link *l, const char *why);
 /* A link has ended. True: it was the last one, so the caller withdraws what the session publishes and ends it. */
 bool session_leave(struct session *s, struct server_link *l, const char *why);
 

@@ -193,8 +193,7 @@ int sharing_check(const struct service *service, struct error *err)
 			other->exclusive ? "which has it alone (--exclusive)"
 					 : "and --exclusive does not share it");
 		/* Perhaps it is dead and does not know (rule 28). */
-		list_for_each (at, &session_of(other)->links)
-			link_mail_suspect(list_entry(at, struct server_link, of_session));
+		session_suspect(session_of(other));
 		return -EEXIST;
 	}
 	return 0;

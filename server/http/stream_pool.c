@@ -196,6 +196,8 @@ struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct str
 	bool alone)
 {
 	stream_pool_heed_distrust(shard);
+	if (server_link_full(shard->session_shard))
+		return NULL;
 	struct pooled_stream *pooled = pooled_stream_find(shard, u, alone);
 	if (pooled) {
 		pooled_stream_unshelve(pooled);

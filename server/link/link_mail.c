@@ -12,6 +12,7 @@ enum link_command_kind {
 	LINK_COMMAND_ATTACH,
 	LINK_COMMAND_SEND,
 	LINK_COMMAND_CLOSE,
+	LINK_COMMAND_DENY,
 	LINK_COMMAND_SUSPECT,
 };
 
@@ -36,6 +37,9 @@ static void link_command_execute(const struct link_command *command)
 		break;
 	case LINK_COMMAND_CLOSE:
 		server_link_close(command->link, command->text);
+		break;
+	case LINK_COMMAND_DENY:
+		server_link_deny(command->link, command->text);
 		break;
 	case LINK_COMMAND_SUSPECT:
 		server_link_suspect(command->link);
@@ -110,13 +114,23 @@ void link_mail_send(struct server_link *l, const struct control *message)
 	link_command_post(command);
 }
 
-void link_mail_close(struct server_link *l, const char *why)
+static void link_mail_end(struct server_link *l, enum link_command_kind kind, const char *why)
 {
-	struct link_command *command = link_command_new(l, LINK_COMMAND_CLOSE);
+	struct link_command *command = link_command_new(l, kind);
 	if (!command)
 		return;
 	link_command_hold(command, &why);
 	link_command_post(command);
+}
+
+void link_mail_close(struct server_link *l, const char *why)
+{
+	link_mail_end(l, LINK_COMMAND_CLOSE, why);
+}
+
+void link_mail_deny(struct server_link *l, const char *why)
+{
+	link_mail_end(l, LINK_COMMAND_DENY, why);
 }
 
 void link_mail_suspect(struct server_link *l)

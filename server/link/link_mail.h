@@ -16,6 +16,9 @@ void link_mail_send(struct server_link *l, const struct control *message);
 /* `why` is the rest of a sentence for the log and the close frame; copied. */
 void link_mail_close(struct server_link *l, const char *why);
 
+/* The same, and its client is told that it may not be here. */
+void link_mail_deny(struct server_link *l, const char *why);
+
 /* Another session claims what this one's holds: the link has to show that it lives (rule 28). */
 void link_mail_suspect(struct server_link *l);
 

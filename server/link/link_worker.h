@@ -16,6 +16,7 @@ struct link_worker {
 	struct log_limit log_refused;    /* clients, at a limit on links */
 	struct log_limit log_evicted;    /* clients, for whom another lost its place */
 	struct log_limit log_leaving;    /* links that say GOAWAY */
+	struct log_limit log_full;       /* identities that have as many streams as they may */
 };
 
 void link_worker_init(struct link_worker *l, struct worker *w);

@@ -111,6 +111,31 @@ struct server_link *server_link_pick(const struct session_shard *shard)
 	return best;
 }
 
+static void server_link_log_full(const struct session_shard *shard)
+{
+	char more[LOG_LIMIT_MORE];
+	struct server_link *l = list_first(&shard->links, struct server_link, of_shard);
+	if (l && log_limit_pass(&l->worker->link->log_full, loop_now(l->worker->loop),
+			 SERVER_LINK_SAY_AGAIN, 1, more))
+		log_warn("%s has as many requests and connections at a time as it may "
+			 "(--max-streams=%u): further visitors are refused%s",
+			shard->session->identity->name,
+			(unsigned)atomic_load(&shard->session->identity->max_streams), more);
+}
+
+bool server_link_full(const struct session_shard *shard)
+{
+	if (!session_shard_full(shard))
+		return false;
+	server_link_log_full(shard);
+	return true;
+}
+
+struct server_link *server_link_pick_new(const struct session_shard *shard)
+{
+	return server_link_full(shard) ? NULL : server_link_pick(shard);
+}
+
 /* ---- What the link tells ---- */
 
 static const uint8_t *server_link_on_find_psk(struct link *link, const uint8_t id[TOKEN_ID_SIZE])
@@ -317,6 +342,13 @@ void server_link_close(struct server_link *l, const char *why)
 {
 	if (l->state != SERVER_LINK_CLOSED)
 		link_close(server_link_base(l), LINK_END_LOCAL, "%s", why);
+}
+
+void server_link_deny(struct server_link *l, const char *why)
+{
+	if (l->state != SERVER_LINK_CLOSED)
+		link_close_goaway(server_link_base(l), FRAME_GOAWAY_DENIED,
+			loop_now(l->worker->loop), why);
 }
 
 static void server_link_suspect_expired(struct loop_timer *timer)

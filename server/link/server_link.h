@@ -68,7 +68,8 @@ struct server_link {
 
 	/* The registrar's alone */
 	struct session *session;
-	struct list of_session;
+	struct list of_session; /* session::links; or registrar::unbound, while it has no session */
+	bool denied;            /* its end is under way: what it says is not heard any more */
 	uint8_t instance[CONTROL_INSTANCE];
 	const char *protection; /* "sealed", for people */
 	char version[CONTROL_VERSION + 1];
@@ -106,12 +107,19 @@ void server_link_discard(struct server_link *l);
 /* The best usable link of a session on this worker: one that answers, with the fewest requests; or NULL. */
 struct server_link *server_link_pick(const struct session_shard *shard);
 
+/* Whether the session's identity has as many requests and connections under way as it may, which is logged. */
+bool server_link_full(const struct session_shard *shard);
+/* As server_link_pick(), for one more of these: NULL also when it is full. */
+struct server_link *server_link_pick_new(const struct session_shard *shard);
+
 /* ---- For server/link/link_mail, on its worker; without effect on a link that is closed ---- */
 
 /* It belongs to this session now. */
 void server_link_attach(struct server_link *l, struct session_shard *shard);
 void server_link_send(struct server_link *l, const struct control *message);
 void server_link_close(struct server_link *l, const char *why);
+/* The same, and its client is told by a GOAWAY that it may not be here. */
+void server_link_deny(struct server_link *l, const char *why);
 /* It is closed unless something comes from its peer within SERVER_LINK_SUSPECT_TIME. */
 void server_link_suspect(struct server_link *l);
 /* The memory of a closed link goes at the end of this turn, */

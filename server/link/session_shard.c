@@ -4,14 +4,30 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int session_base_init(struct session_base *s, unsigned n_shards)
+/* They stay: the next session counts in them too. */
+static int streams_init(struct identity *i, unsigned workers)
 {
+	i->streams =
+		aligned_alloc(_Alignof(struct identity_streams), workers * sizeof(*i->streams));
+	if (!i->streams)
+		return -ENOMEM;
+	for (unsigned w = 0; w < workers; w++)
+		atomic_init(&i->streams[w].n, 0);
+	return 0;
+}
+
+int session_base_init(struct session_base *s, struct identity *identity, unsigned n_shards)
+{
+	if (!identity->streams && streams_init(identity, n_shards) < 0)
+		return -ENOMEM;
+	s->identity = identity;
 	s->shards = calloc(n_shards, sizeof(*s->shards));
 	if (!s->shards)
 		return -ENOMEM;
 	s->n_shards = n_shards;
 	for (unsigned i = 0; i < n_shards; i++) {
 		s->shards[i].session = s;
+		s->shards[i].streams = &identity->streams[i].n;
 		list_init(&s->shards[i].links);
 		flow_queue_init(&s->shards[i].flows);
 	}
@@ -61,9 +77,27 @@ struct session_shard *session_base_pick(const struct session_base *s, int except
 	return best;
 }
 
+/* Only this thread writes it; others read. */
+static void count(atomic_uint *n, unsigned change)
+{
+	unsigned before = atomic_load_explicit(n, memory_order_relaxed);
+	atomic_store_explicit(n, before + change, memory_order_relaxed);
+}
+
 void session_shard_count(struct session_shard *shard, unsigned change)
 {
-	/* Only this thread writes it; others read. */
-	unsigned load = atomic_load_explicit(&shard->load, memory_order_relaxed);
-	atomic_store_explicit(&shard->load, load + change, memory_order_relaxed);
+	count(&shard->load, change);
+	count(shard->streams, change);
+}
+
+bool session_shard_full(const struct session_shard *shard)
+{
+	const struct session_base *s = shard->session;
+	unsigned most = atomic_load_explicit(&s->identity->max_streams, memory_order_relaxed);
+	unsigned n = 0;
+	if (most == IDENTITY_STREAMS_ANY)
+		return false;
+	for (unsigned i = 0; i < s->n_shards; i++)
+		n += atomic_load_explicit(&s->identity->streams[i].n, memory_order_relaxed);
+	return n >= most;
 }

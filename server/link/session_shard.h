@@ -20,10 +20,11 @@ struct session_shard {
 	struct list links;       /* server_link::of_shard */
 	struct flow_queue flows; /* udp_flow::of_shard */
 	struct budget_share share;
-	atomic_uint usable; /* links that take new streams, as far as others need to know */
-	atomic_uint silent; /* those of them that do not answer */
-	atomic_uint load;   /* requests and connections under way */
-	atomic_uint coming; /* connections that were handed to it and are not there yet */
+	atomic_uint *streams; /* of its identity on this worker */
+	atomic_uint usable;   /* links that take new streams, as far as others need to know */
+	atomic_uint silent;   /* those of them that do not answer */
+	atomic_uint load;     /* requests and connections under way */
+	atomic_uint coming;   /* connections that were handed to it and are not there yet */
 };
 
 /* The part of a session that workers may look at; struct session embeds it. */
@@ -35,8 +36,8 @@ struct session_base {
 	struct session_shard *shards; /* one a worker; owned */
 };
 
-/* Zeroed memory becomes a session that has no links. 0 or -ENOMEM. */
-int session_base_init(struct session_base *s, unsigned n_shards);
+/* Zeroed memory becomes a session of that identity that has no links. 0 or -ENOMEM. */
+int session_base_init(struct session_base *s, struct identity *identity, unsigned n_shards);
 void session_base_deinit(struct session_base *s);
 
 /* ---- From any thread ---- */
@@ -45,6 +46,11 @@ void session_base_deinit(struct session_base *s);
 bool session_shard_usable(const struct session_shard *shard);
 /* It is usable, but none of its links answers. */
 bool session_shard_silent(const struct session_shard *shard);
+/*
+ * Whether its identity has as many streams under way, on all workers, as it may (max_streams). Two workers that
+ * look at the same moment may both take the last place.
+ */
+bool session_shard_full(const struct session_shard *shard);
 /* Requests and connections under way, or on their way there. */
 unsigned session_shard_load(const struct session_shard *shard);
 

@@ -62,6 +62,7 @@ struct identity *identity_new(const char *name)
 	list_init(&i->credentials);
 	list_init(&i->sessions);
 	list_init(&i->link);
+	atomic_init(&i->max_streams, IDENTITY_STREAMS_ANY);
 	return i;
 }
 
@@ -70,6 +71,7 @@ struct identity *identity_free(struct identity *i)
 	if (!i)
 		return NULL;
 	policy_identity_deinit(&i->value);
+	free(i->streams);
 	free(i);
 	return NULL;
 }

@@ -8,6 +8,7 @@
  * Identities and credentials are never freed while the process lives, also those that were deleted: links,
  * sessions and routes refer to them, on every worker, and only who may change them could make them many.
  */
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -20,6 +21,13 @@
 
 struct rate;
 
+/* Streams on one worker, which alone writes it: in a cache line of its own, so that workers do not hinder each other. */
+struct identity_streams {
+	_Alignas(64) atomic_uint n;
+};
+
+#define IDENTITY_STREAMS_ANY UINT_MAX /* of identity::max_streams: as many as the links take */
+
 struct identity {
 	struct policy_identity value;
 	char name
@@ -31,8 +39,10 @@ struct identity {
 	/* Of the rooms above */
 	struct list sessions; /* session::of_identity */
 	unsigned n_sessions;
-	struct rate *rate;   /* NULL: its bytes are not limited */
-	atomic_uint streams; /* under way, where they are counted */
+	struct rate *rate; /* NULL: its bytes are not limited */
+	/* Requests, TCP connections and UDP flows under way, one a worker; NULL before its first session. Owned */
+	struct identity_streams *streams;
+	atomic_uint max_streams; /* of `value`, for any thread */
 
 	/* The catalog's alone */
 	struct table_node by_id;

@@ -123,7 +123,7 @@ static void tcp_conn_opening(struct relay *relay, struct frame_open *open_out)
 
 static void tcp_conn_open(struct tcp_conn *c, struct service_shard *shard)
 {
-	struct server_link *l = server_link_pick(shard->session_shard);
+	struct server_link *l = server_link_pick_new(shard->session_shard);
 	if (!l || mux_open(&l->io.link.mux, &c->relay.stream) < 0) {
 		tcp_conn_close(c, "busy");
 		return;

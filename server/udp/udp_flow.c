@@ -200,7 +200,7 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct service_shard 
 	const struct address *peer, const struct address *local)
 {
 	struct worker *w = p->worker;
-	struct server_link *l = server_link_pick(shard->session_shard);
+	struct server_link *l = server_link_pick_new(shard->session_shard);
 	struct udp_flow *f = l ? calloc(1, sizeof(*f)) : NULL;
 	if (!f)
 		return NULL;

@@ -75,11 +75,18 @@ static void identity_init(struct credential *who, struct identity *identity, con
 	*identity = (struct identity){0};
 	*who = (struct credential){.identity = identity, .good = true};
 	snprintf(identity->name, sizeof(identity->name), "%s", name);
+	identity->max_streams = IDENTITY_STREAMS_ANY;
 	list_init(&identity->sessions);
 	list_init(&identity->credentials);
 	list_init(&who->of_identity);
 	list_append(&identity->credentials, &who->of_identity);
 	assert_int_equal(policy_identity_init_all(&identity->value, name), 0);
+}
+
+static void identity_deinit(struct identity *identity)
+{
+	policy_identity_deinit(&identity->value);
+	free(identity->streams);
 }
 
 struct exit_node *exit_node_new(const struct server_options *options)
@@ -123,8 +130,8 @@ void exit_node_free(struct exit_node *n)
 	assert_int_equal(half_open_count(&n->node.half_open), 0);
 	node_limits_deinit(&n->node);
 	catalog_deinit(&n->catalog);
-	policy_identity_deinit(&alice_identity.value);
-	policy_identity_deinit(&bob_identity.value);
+	identity_deinit(&alice_identity);
+	identity_deinit(&bob_identity);
 	cidr_list_deinit(&n->options.trusted);
 	cidr_list_deinit(&n->options.proxied);
 	cidr_list_deinit(&n->options.proxied_control);
@@ -352,6 +359,12 @@ static void take_frame(struct fake_client *c, const struct frame *f, const uint8
 		c->n_resets++;
 		c->reset = frame_read_reset(f, &taken);
 		break;
+	case FRAME_GOAWAY: {
+		uint32_t last;
+		c->n_goaways++;
+		c->goaway = frame_read_goaway(f, &last);
+		break;
+	}
 	case FRAME_PING:
 		c->n_pings++;
 		break;

@@ -54,8 +54,9 @@ struct fake_client {
 	size_t n_messages;
 	struct frame_open open; /* the last one */
 	uint32_t stream;        /* it opened */
-	unsigned n_opens, n_fins, n_resets, n_datagrams, n_pings;
+	unsigned n_opens, n_fins, n_resets, n_datagrams, n_pings, n_goaways;
 	enum frame_reset reset; /* what the last one said */
+	uint8_t goaway;         /* likewise: enum frame_goaway */
 	struct buf got;         /* bytes of streams and datagrams */
 };
 

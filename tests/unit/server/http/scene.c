@@ -59,6 +59,7 @@ struct scene *scene_new(void)
 	s->identity = calloc(1, sizeof(*s->identity));
 	assert_non_null(s->identity);
 	strcpy(s->identity->name, "someone");
+	s->identity->max_streams = IDENTITY_STREAMS_ANY;
 	return s;
 }
 
@@ -71,6 +72,7 @@ void scene_free(struct scene *s)
 	assert_int_equal(s->worker.budget.sum.held, 0);
 	node_limits_deinit(&s->node);
 	loop_free(s->worker.loop);
+	free(s->identity->streams);
 	free(s->identity);
 	free(s);
 }
@@ -163,9 +165,8 @@ struct fake_client *fake_client_new(struct scene *s, const char *place,
 	struct fake_client *f = calloc(1, sizeof(*f));
 	assert_non_null(f);
 	f->scene = s;
-	f->session.identity = s->identity;
 	strcpy(f->session.name, "0123456789abcdef");
-	assert_int_equal(session_base_init(&f->session, SCENE_WORKERS), 0);
+	assert_int_equal(session_base_init(&f->session, s->identity, SCENE_WORKERS), 0);
 	struct control plain = {.type = CONTROL_PUBLISH};
 	plain.publish.kind = CONTROL_HTTP;
 	plain.publish.service = 7;

@@ -69,7 +69,7 @@ static const struct server_link_ops ops = {
 	.gone = on_gone,
 };
 
-static struct identity alice_identity = {.name = "alice"};
+static struct identity alice_identity = {.name = "alice", .max_streams = IDENTITY_STREAMS_ANY};
 static struct credential alice = {.identity = &alice_identity};
 static const struct address peer = {.family = ADDRESS_V4, .bytes = {192, 0, 2, 1}, .port = 4000};
 
@@ -105,9 +105,8 @@ static int scene_open(void **state)
 	assert_int_equal(worker_init(&s->worker, &s->node, 0, &s->options), 0);
 	s->worker.link = &s->links;
 	link_worker_init(&s->links, &s->worker);
-	s->session.identity = &alice_identity;
 	snprintf(s->session.name, sizeof(s->session.name), "5f0c");
-	assert_int_equal(session_base_init(&s->session, 1), 0);
+	assert_int_equal(session_base_init(&s->session, &alice_identity, 1), 0);
 	*state = s;
 	return 0;
 }

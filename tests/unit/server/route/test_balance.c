@@ -138,6 +138,7 @@ static int scene_close(void **state)
 		service_release(s->sessions[i].service);
 		session_base_deinit(&s->sessions[i].base);
 	}
+	free(s->sessions[0].identity.streams);
 	routing_deinit(&s->routing);
 	for (unsigned i = 0; i < 2; i++)
 		loop_free(s->workers[i].loop);
@@ -173,8 +174,8 @@ static void add_session(struct scene *s, const char *host, enum control_kind kin
 	m.publish.kind = kind;
 	m.publish.upstream = "http://127.0.0.1:3000";
 	strcpy(s->sessions[i].identity.name, "alice");
-	s->sessions[i].base.identity = &s->sessions[0].identity;
-	assert_int_equal(session_base_init(&s->sessions[i].base, 2), 0);
+	s->sessions[i].identity.max_streams = IDENTITY_STREAMS_ANY;
+	assert_int_equal(session_base_init(&s->sessions[i].base, &s->sessions[0].identity, 2), 0);
 	struct service *service = service_new(&s->sessions[i].base, &m);
 	assert_non_null(service);
 	s->sessions[i].service = service;

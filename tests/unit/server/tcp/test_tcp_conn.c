@@ -31,6 +31,7 @@ static struct server_options options = {.memory_budget = 1 << 20,
 static struct test_workers workers;
 static struct routing routings[3];
 static struct tcp_worker parts[3];
+static struct identity somebody = {.name = "me", .max_streams = IDENTITY_STREAMS_ANY};
 static struct session_base session = {.name = "one"};
 static struct service *service; /* of the session, on all workers; its name or port is in `place` */
 static char log_path[] = "/tmp/tunnel-tcp-XXXXXX";
@@ -74,7 +75,7 @@ static struct routes *routes_on(unsigned worker)
 
 static void publish(enum control_kind kind, const char *place)
 {
-	assert_int_equal(session_base_init(&session, 3), 0);
+	assert_int_equal(session_base_init(&session, &somebody, 3), 0);
 	service = calloc(1, sizeof(*service) + 3 * sizeof(struct service_shard));
 	assert_non_null(service);
 	service->session = &session;

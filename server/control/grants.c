@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/control/grants.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Characters of the grants that are there already, in what the operator types: a longer list is left out. */
+#define LISTED_MAX 120
+
+/* Room for a list of grants, or for "…". */
+#define LISTED_SIZE (LISTED_MAX + 2 * POLICY_GRANT_SIZE)
+
+/* "--hosts '*.b.example.org,a.example.org'": an update replaces the list, so that those that are there come first. */
+static void give(const struct identity *i, enum policy_grant_kind kind, const char *option,
+	const char *wanted, struct error *err)
+{
+	char list[LISTED_SIZE] = "", grant[POLICY_GRANT_SIZE];
+	size_t n = 0, total = policy_grants_count(&i->value.grants, kind);
+	for (size_t k = 0; k < total && n < LISTED_MAX; k++)
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s,",
+			policy_grants_text(&i->value.grants, kind, k, grant));
+	struct error refused = *err;
+	if (n >= LISTED_MAX)
+		error_set(err, -EPERM,
+			"%s; on the exit node `tunnel token update %s %s …,%s` allows it, with the "
+			"%zu that it has in place of the dots",
+			refused.text, i->name, option, wanted, total);
+	else
+		error_set(err, -EPERM,
+			"%s; on the exit node `tunnel token update %s %s '%s%s'` allows it",
+			refused.text, i->name, option, list, wanted);
+}
+
+int grants_check_link(const struct server_link *l, struct error *err)
+{
+	const struct identity *i = l->credential->identity;
+	char peer[ADDRESS_TEXT_SIZE];
+	if (!l->credential->good)
+		return error_set(err, -EPERM, "its token is not valid any more");
+	if (policy_may_come_from(&i->value.grants, &l->peer))
+		return 0;
+	address_format_ip(&l->peer, peer);
+	error_set(err, -EPERM, "%s may not come from %s", i->name, peer);
+	give(i, POLICY_FROM, "--allow-from", peer, err);
+	return -EPERM;
+}
+
+int grants_check_sessions(const struct identity *i, struct error *err)
+{
+	if (i->n_sessions < i->value.max_sessions)
+		return 0;
+	return error_set(err, -EDQUOT,
+		"%s has %u sessions, as many as it may: on the exit node `tunnel token update %s "
+		"--max-sessions %u` allows one more",
+		i->name, i->n_sessions, i->name, i->n_sessions + 1);
+}
+
+static int check_ports(const struct identity *i, const struct service *service, uint16_t first,
+	struct error *err)
+{
+	bool udp = service->kind == CONTROL_UDP;
+	enum policy_grant_kind kind = udp ? POLICY_UDP_PORT : POLICY_TCP_PORT;
+	char wanted[sizeof("65535-65535")];
+	unsigned n = service->n_numbers;
+	if (policy_may_ports(&i->value.grants, kind, first, n))
+		return 0;
+	if (n == 1)
+		snprintf(wanted, sizeof(wanted), "%u", first);
+	else
+		snprintf(wanted, sizeof(wanted), "%u-%u", first, (uint16_t)(first + n - 1));
+	if (!first)
+		error_set(err, -EPERM, "%s may not have a %s of the exit node's choice", i->name,
+			udp ? "UDP port" : "port");
+	else
+		error_set(err, -EPERM, "%s may not have %s%s %s", i->name,
+			udp ? "UDP port" : "port", n > 1 ? "s" : "", wanted);
+	give(i, kind, udp ? "--udp-ports" : "--ports", wanted, err);
+	return -EPERM;
+}
+
+int grants_check_service(const struct identity *i, const struct service *service, uint16_t first,
+	struct error *err)
+{
+	if (service->has_port)
+		return check_ports(i, service, first, err);
+	const char *host = service->place;
+	if (policy_may_host(&i->value.grants, str_from(host)))
+		return 0;
+	if (*host)
+		error_set(err, -EPERM, "%s may not publish %s", i->name, host);
+	else
+		error_set(err, -EPERM, "%s may not publish every host that is nobody else's",
+			i->name);
+	give(i, POLICY_HOST, "--hosts", *host ? host : "*", err);
+	return -EPERM;
+}

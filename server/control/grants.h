@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What identities may do, asked where they do it and again for all that lives when that changes. Each refusal
+ * is a sentence that says which grant is missing, and what the operator types to give it. All on the main
+ * thread.
+ */
+#include "base/error.h"
+#include "server/control/session.h"
+
+/* Whether a link may be here: 0, or -EPERM with a sentence (its token is not good any more; its address). */
+int grants_check_link(const struct server_link *l, struct error *err);
+
+/* Whether its identity may have one more session: 0, or -EDQUOT. */
+int grants_check_sessions(const struct identity *i, struct error *err);
+
+/*
+ * Whether the identity may have what the service asks for: its place, or `first`, the first of its ports (0: one
+ * that the server chooses). 0, or -EPERM.
+ */
+int grants_check_service(const struct identity *i, const struct service *service, uint16_t first,
+	struct error *err);
