@@ -16,6 +16,7 @@
 
 #include "base/macros.h"
 #include "mux/mux_internal.h"
+#include "mux/shaper.h"
 
 #define TURN_MIN  ((int32_t)MUX_FILL_MIN) /* bytes; what is left of a turn waits for the next */
 #define PING_SIZE (FRAME_HEADER + 8)      /* bytes; a PONG's too */
@@ -105,6 +106,11 @@ static void ring_rotate(struct mux *m, struct stream *s)
 	list_append(&m->ready, &s->ring);
 }
 
+static ssize_t fill_pull(const struct mux *m, struct stream *s, uint8_t *room, size_t max)
+{
+	return m->shaper ? shaper_pull(s, room, max) : s->ops->pull(s, room, max);
+}
+
 /* One datagram, or none; false when the record is to be closed before it. */
 static bool fill_datagram(struct mux *m, struct stream *s, struct room *r, bool alone)
 {
@@ -116,7 +122,7 @@ static bool fill_datagram(struct mux *m, struct stream *s, struct room *r, bool 
 		return true;
 	}
 	size_t max = MIN(room_left(r) - FRAME_HEADER, FRAME_DATAGRAM_MAX);
-	ssize_t n = s->ops->pull(s, r->p + FRAME_HEADER, max);
+	ssize_t n = fill_pull(m, s, r->p + FRAME_HEADER, max);
 	if (!stream_alive(s))
 		return true;
 	s->overdue = n == -EMSGSIZE && max < FRAME_DATAGRAM_MAX;
@@ -133,7 +139,7 @@ static bool fill_datagram(struct mux *m, struct stream *s, struct room *r, bool 
 	} else if (n == -EAGAIN) {
 		s->ready = false;
 		stream_schedule(s);
-	} else {
+	} else if (n != SHAPER_HELD) {
 		stream_reset_told(s, FRAME_RESET_ABORTED);
 	}
 	return true;
@@ -146,7 +152,7 @@ static bool fill_stream(struct mux *m, struct stream *s, struct room *r)
 		return true;
 	bool alone = m->ready.next == m->ready.prev;
 	if (s->deficit < (s->datagrams ? 1 : TURN_MIN))
-		s->deficit += (int32_t)m->record / 2;
+		s->deficit += (int32_t)m->turn;
 	if (s->datagrams)
 		return fill_datagram(m, s, r, alone);
 	if (s->reusing) {
@@ -156,7 +162,7 @@ static bool fill_stream(struct mux *m, struct stream *s, struct room *r)
 	size_t max = MIN((size_t)(r->enough - r->p) - FRAME_HEADER, s->credit);
 	if (!alone)
 		max = MIN(max, (size_t)s->deficit);
-	ssize_t n = max ? s->ops->pull(s, r->p + FRAME_HEADER, max) : -EAGAIN;
+	ssize_t n = max ? fill_pull(m, s, r->p + FRAME_HEADER, max) : -EAGAIN;
 	if (!stream_alive(s))
 		return true; /* the link was closed in there, or memory was out */
 	if (n > 0) {
@@ -175,7 +181,7 @@ static bool fill_stream(struct mux *m, struct stream *s, struct room *r)
 		if (max)
 			s->ready = false;
 		stream_schedule(s);
-	} else {
+	} else if (n != SHAPER_HELD) {
 		stream_reset_told(s, FRAME_RESET_ABORTED);
 	}
 	return true;

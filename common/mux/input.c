@@ -10,6 +10,7 @@
 
 #include "base/macros.h"
 #include "mux/mux_internal.h"
+#include "mux/shaper.h"
 
 static int violation(struct mux *m, const char *what)
 {
@@ -66,7 +67,7 @@ static bool datagrams_allow(uint8_t type)
  */
 static void input_datagram(struct stream *s, const uint8_t *p, size_t n)
 {
-	if (!s->datagrams)
+	if (!s->datagrams || (s->mux->shaper && !shaper_pass(s, n)))
 		return;
 	s->taken += n;
 	s->mux->account.moved += n;

@@ -14,6 +14,7 @@ void mux_init(struct mux *m, const struct mux_ops *ops, const struct mux_limits 
 		.client = client,
 		.next_id = client ? 1 : 2,
 		.record = MUX_RECORD,
+		.turn = MUX_RECORD / 2,
 		/* 2^64 by the golden ratio spreads what rises by two. */
 		.hash_key = UINT64_C(0x9e3779b97f4a7c15),
 	};
@@ -58,6 +59,7 @@ void mux_set_peer(struct mux *m, uint32_t base_window, uint32_t max_streams)
 void mux_set_record(struct mux *m, uint32_t bytes)
 {
 	m->record = bytes;
+	m->turn = bytes / 2;
 }
 
 bool mux_ids_low(const struct mux *m)

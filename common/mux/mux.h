@@ -36,6 +36,8 @@
 #define MUX_REST (10 * CLOCK_S) /* a window that was not used so long is the base again */
 #define MUX_TELL CLOCK_S /* how often a slow reader is known by one byte of credit to go on */
 
+struct shaper;
+
 struct mux_ops {
 	/*
 	 * The peer opened a stream. Returns the owner's initialised stream, or NULL with the reason
@@ -65,6 +67,7 @@ struct mux {
 	bool peer_draining;   /* the peer sent it: no stream of ours is opened any more */
 	uint32_t next_id;     /* of our next stream */
 	uint32_t record;      /* MUX_RECORD, or less */
+	uint32_t turn;        /* bytes of it that a stream sends in its turn when others wait */
 	uint32_t peer_last;   /* highest id the peer opened */
 	uint32_t peer_window; /* bytes of credit our new streams start with; the peer's base window
 			       */
@@ -74,6 +77,7 @@ struct mux {
 	struct table table; /* of open streams, by id */
 	uint64_t hash_key;  /* odd; mux_set_hash_key() */
 	struct list streams, ready, urgent, grown;
+	struct shaper *shaper; /* mux/shaper.h; NULL: no rate holds it */
 
 	struct buf frames; /* whole RESET, GOAWAY and CONTROL frames that wait */
 	bool ping_waiting, pong_waiting;

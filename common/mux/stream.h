@@ -94,7 +94,7 @@ struct stream {
 	uint32_t credit; /* bytes the peer still takes */
 	int32_t deficit; /* bytes left of this turn of the round robin; below 0, owed to the others */
 	uint64_t sent;   /* bytes pulled so far */
-	struct list ring; /* mux::ready, while `ready` and with credit */
+	struct list ring; /* mux::ready, or shaper::pull, while `ready` and with credit */
 
 	/* receiving */
 	uint32_t window;     /* what granted and queued bytes together should be */
@@ -105,9 +105,11 @@ struct stream {
 	uint64_t peer_taken; /* bytes of ours the peer's owner took, as its FIN or RESET said */
 	bool remote_end;     /* FIN came and waits for the queue to be taken */
 	bool delivering;     /* inside push(): keeps stream_resume() from entering again */
+	bool shaped;         /* what came waits for a rate (mux/shaper.h) */
 	size_t queued;       /* bytes in `queue` */
 	size_t queue_memory; /* what they cost */
 	uint32_t promised;   /* what the budget keeps for it beyond that */
+	uint32_t allowance;  /* bytes of datagrams that may come, where a rate lets pass no more */
 	size_t charged;      /* what the budget was charged with for it */
 	uint64_t
 		stalled_from; /* from when on it stands still with what it holds; 0: it held nothing yet */
@@ -118,7 +120,8 @@ struct stream {
 	uint64_t group;
 	struct list queue;  /* of struct chunk */
 	struct list urgent; /* mux::urgent, while a WINDOW waits */
-	struct list grown;  /* mux::grown, while `window` is above the base */
+	struct list
+		grown; /* mux::grown, while `window` is above the base; shaper::push, while `shaped` */
 
 	struct list all;        /* mux::streams */
 	struct table_node node; /* mux::table, once it has an id */

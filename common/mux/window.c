@@ -17,6 +17,7 @@
 
 #include "base/macros.h"
 #include "mux/mux_internal.h"
+#include "mux/shaper.h"
 
 /*
  * How soon a grant must follow another for the window to grow: two round trips, and what a record takes on
@@ -50,8 +51,10 @@ static bool stream_outgrew(const struct stream *s, uint64_t now)
 {
 	const struct mux *m = s->mux;
 	uint64_t soon = 2 * MIN(mux_rtt(m), GROWTH_RTT_MAX) + GROWTH_SLACK;
+	if (m->shaper)
+		soon += 2 * SHAPER_TICK; /* so seldom has it its turn */
 	return s->granted_at && now - s->granted_at < soon && s->window < m->limits.max_window &&
-	       budget_fits(&m->account, s->window);
+	       !s->shaped && budget_fits(&m->account, s->window);
 }
 
 /* Of megabytes that a slow reader has before him half may take hours: a byte tells that he goes on. */
@@ -109,15 +112,16 @@ static void stream_moved(struct stream *s, uint64_t n)
 /* The owner's push(), during which the owner may close the stream: whether it lives on. */
 static bool stream_push(struct stream *s, const uint8_t *p, size_t n, size_t *took_out)
 {
+	struct mux *m = s->mux;
 	s->delivering = true;
-	size_t took = s->ops->push(s, p, n);
+	size_t took = m->shaper ? shaper_push(s, p, n) : s->ops->push(s, p, n);
 	s->delivering = false;
 	*took_out = took;
 	if (!stream_alive(s))
 		return false;
 	/* At once, not when credit is given: the next push() may reset, and say how much went. */
 	s->taken += took;
-	s->mux->account.moved += took;
+	m->account.moved += took;
 	stream_moved(s, took);
 	return true;
 }
@@ -187,7 +191,8 @@ void stream_ungrant(struct stream *s)
 	s->granted = s->increment = 0;
 	s->window = s->mux->limits.base_window;
 	list_unlink(&s->urgent);
-	list_unlink(&s->grown);
+	if (!s->shaped)
+		list_unlink(&s->grown);
 	stream_recharge(s);
 }
 
