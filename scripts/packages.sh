@@ -4,7 +4,7 @@
 # To build the program.
 build_packages=(
 	gcc libc6-dev meson ninja-build pkg-config
-	libevent-dev libssl-dev libsodium-dev libjansson-dev libyaml-dev libsqlite3-dev
+	libevent-dev libssl-dev libsodium-dev libjansson-dev libyaml-dev libsqlite3-dev libwebsockets-dev
 )
 
 # To try it out: curl asks, iproute2 knows this machine's address, python3 serves a page.
@@ -15,7 +15,7 @@ try_packages=(curl iproute2 python3)
 # line is of programs that are sent through the tunnel; the tests start those that serve, on ports and with
 # folders of their own.
 test_packages=(
-	libcmocka-dev libwebsockets-dev libasan8 libubsan1 libtsan2
+	libcmocka-dev libasan8 libubsan1 libtsan2
 	python3-pytest python3-pytest-xdist python3-websockets python3-cryptography
 	nginx apache2-bin caddy haproxy curl iproute2 openssl procps util-linux binutils
 	scdoc systemd clang-format shellcheck git valgrind
@@ -29,7 +29,7 @@ variant_packages=(
 # What is linked with, unpacked for each of these architectures.
 cross_root_packages=(
 	libc6-dev libcmocka-dev libevent-dev libssl-dev libsodium-dev libjansson-dev libyaml-dev
-	libsqlite3-dev
+	libsqlite3-dev libwebsockets-dev
 )
 
 # To run scripts/analyze; ruff comes from PyPI.

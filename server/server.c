@@ -23,6 +23,7 @@
 #include "server/announce.h"
 #include "server/admin/admin.h"
 #include "server/admin/api.h"
+#include "server/admin/door.h"
 #include "server/accept/listeners.h"
 #include "server/store/catalog.h"
 #include "server/store/state_dir.h"
@@ -47,6 +48,7 @@ struct server {
 	struct node node;
 	struct registrar registrar;
 	struct admin admin;
+	struct admin_door door;
 	struct loop *loop; /* of worker 0, on this thread */
 	struct workers workers;
 	struct certificates certificates;
@@ -294,6 +296,9 @@ static int server_start(struct server *s, struct error *err)
 		r = server_write_ready_file(s, err);
 	if (r < 0)
 		return r;
+	r = admin_door_open(&s->door, &s->admin, s->opts, s->files.dir, err);
+	if (r < 0)
+		return r;
 	r = workers_run(&s->workers);
 	if (r < 0)
 		return error_set(err, r, "a thread cannot be started: %s", strerror(-r));
@@ -306,6 +311,7 @@ static void server_stop(struct server *s)
 {
 	listeners_close(&s->listeners);
 	admin_deinit(&s->admin);
+	admin_door_close(&s->door);
 	workers_stop(&s->workers);
 	certificates_deinit(&s->certificates);
 	workers_close(&s->workers);
@@ -316,6 +322,7 @@ static void server_stop(struct server *s)
 		loop_timer_cancel(&s->drain);
 	}
 	workers_deinit(&s->workers);
+	admin_door_deinit(&s->door);
 	node_limits_deinit(&s->node);
 	keyring_free(s->keyring);
 	catalog_deinit(&s->catalog);

@@ -29,11 +29,17 @@
 static void request_free(struct panel_request *rq)
 {
 	free(rq->target);
+	/* A body may have a token in it, and an answer, too. */
+	if (rq->body)
+		explicit_bzero(rq->body, rq->body_size);
 	free(rq->body);
 	free(rq->if_match);
+	if (rq->answer)
+		explicit_bzero(rq->answer, rq->answer_size);
 	free(rq->answer);
 	free(rq->etag);
 	free(rq->location);
+	free(rq->allow);
 	free(rq);
 }
 
@@ -128,8 +134,8 @@ static int make_context(struct panel *p)
 		.protocol = "http",
 	};
 	struct lws_context_creation_info info = {
-		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-			   LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+		.options =
+			LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols,
 		.user = p,
@@ -146,8 +152,8 @@ static int make_context(struct panel *p)
 	if (!p->vhost)
 		return -ENOMEM;
 	lws_sock_file_fd_type fd = {.filefd = p->socket.fd};
-	p->listener = lws_adopt_descriptor_vhost(p->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "listener",
-		NULL);
+	p->listener =
+		lws_adopt_descriptor_vhost(p->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "listener", NULL);
 	if (!p->listener)
 		return -ENOMEM;
 	p->socket.fd = -1; /* the context closes it */

@@ -59,9 +59,9 @@ struct panel_request {
 	int status;
 	char *answer; /* owned by the request */
 	size_t answer_size;
-	const char *content_type, *allow; /* static */
-	char *etag, *location;            /* owned by the request */
-	unsigned retry_after;             /* seconds */
+	const char *content_type;      /* a constant */
+	char *etag, *location, *allow; /* owned by the request */
+	unsigned retry_after;          /* seconds */
 
 	/* The panel's alone */
 	struct list link;

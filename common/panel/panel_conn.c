@@ -14,8 +14,8 @@ static void set_state(struct panel_conn *c, enum panel_conn_state state)
 {
 	static const char *const names[] = {"head", "body", "asked", "answering", "closing"};
 	static const uint8_t legal[] = {
-		[PANEL_CONN_HEAD] = 1 << PANEL_CONN_BODY | 1 << PANEL_CONN_ASKED |
-				    1 << PANEL_CONN_ANSWERING,
+		[PANEL_CONN_HEAD] =
+			1 << PANEL_CONN_BODY | 1 << PANEL_CONN_ASKED | 1 << PANEL_CONN_ANSWERING,
 		[PANEL_CONN_BODY] = 1 << PANEL_CONN_ASKED | 1 << PANEL_CONN_ANSWERING,
 		[PANEL_CONN_ASKED] = 1 << PANEL_CONN_ANSWERING,
 		[PANEL_CONN_ANSWERING] = 1 << PANEL_CONN_HEAD | 1 << PANEL_CONN_CLOSING,
@@ -56,6 +56,8 @@ static void free_conn(struct panel_conn *c)
 	panel_forget(c->request);
 	list_unlink(&c->link);
 	c->panel->n_conns--;
+	if (c->body.data)
+		explicit_bzero(c->body.data, c->body.cap);
 	buf_deinit(&c->body);
 	free(c);
 }

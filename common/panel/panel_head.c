@@ -16,7 +16,8 @@
 
 #define TARGET_MAX (8u << 10) /* bytes before they are encoded: those of a head */
 
-static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+static const char unreserved[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
 
 static char *encode(char *to, struct str text, const char *more)
 {
@@ -177,8 +178,8 @@ int panel_head_read(struct panel_conn *c, bool *body_out, const char **why_out)
 		*why_out = "there is no such method";
 		return 501;
 	}
-	bool posts = rq->method == PANEL_POST || rq->method == PANEL_PUT ||
-		     rq->method == PANEL_PATCH;
+	bool posts =
+		rq->method == PANEL_POST || rq->method == PANEL_PUT || rq->method == PANEL_PATCH;
 	int status = read_framing(c, posts, body_out, why_out);
 	c->bodied = status || posts || *body_out;
 	if (status)

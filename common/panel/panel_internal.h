@@ -15,7 +15,8 @@
 #include "panel/panel_socket.h"
 #include "wire/http1_chunks.h"
 
-#define PANEL_TIMEOUT 5 /* seconds for a head, a part of a body, a part of an answer: a local peer has them at once */
+#define PANEL_TIMEOUT \
+	5 /* seconds for a head, a part of a body, a part of an answer: a local peer has them at once */
 
 /* Bytes of an answer that are given to the socket at a time. */
 #define PANEL_SLICE (16u << 10)

@@ -93,7 +93,9 @@ static size_t format_head(const struct panel_conn *c, char *at, size_t room)
 static int write_slice(struct panel_conn *c, size_t n, enum lws_write_protocol what)
 {
 	/* A part that the socket does not take now is kept by libwebsockets, which says when it is gone. */
-	return lws_write(c->wsi, c->panel->slice + LWS_PRE, n, what) < 0 ? -1 : 0;
+	int r = lws_write(c->wsi, c->panel->slice + LWS_PRE, n, what) < 0 ? -1 : 0;
+	explicit_bzero(c->panel->slice + LWS_PRE, n);
+	return r;
 }
 
 int panel_reply_write(struct panel_conn *c)
@@ -103,8 +105,7 @@ int panel_reply_write(struct panel_conn *c)
 	size_t whole = c->head_only ? 0 : rq->answer_size;
 	if (!c->head_sent) {
 		c->head_sent = true;
-		int r = write_slice(c, format_head(c, slice, PANEL_SLICE),
-			LWS_WRITE_HTTP_HEADERS);
+		int r = write_slice(c, format_head(c, slice, PANEL_SLICE), LWS_WRITE_HTTP_HEADERS);
 		return r < 0 ? r : whole == 0;
 	}
 	size_t n = MIN(whole - c->sent, (size_t)PANEL_SLICE);

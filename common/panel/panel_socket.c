@@ -60,13 +60,17 @@ static int make_way(const struct sockaddr_un *address, struct error *err)
 	if (lstat(path, &st) < 0)
 		return 0; /* bind() says what it is, if it is not ENOENT */
 	if (!S_ISSOCK(st.st_mode))
-		return error_set(err, -EEXIST, "%s is there and is no socket: remove it, or name "
-					       "another path", path);
+		return error_set(err, -EEXIST,
+			"%s is there and is no socket: remove it, or name "
+			"another path",
+			path);
 	if (answers(address))
 		return taken(err, path);
 	if (unlink(path) < 0)
-		return error_set(err, -errno, "the socket %s, which nobody uses, cannot be "
-					      "removed: %m", path);
+		return error_set(err, -errno,
+			"the socket %s, which nobody uses, cannot be "
+			"removed: %m",
+			path);
 	return 0;
 }
 

@@ -434,6 +434,19 @@ static const struct option_row rows[] = {
 		.metavar = "FILE",
 		.help = "Once the ports are open, write them to this file, each with its purpose",
 		.offset = AT(ready_file)},
+	{.name = "admin-socket",
+		.type = OPTION_STRING,
+		.metavar = "PATH|none",
+		.help = "The socket at which commands and curl ask and change this server; "
+			"default: "
+			"admin.sock in $RUNTIME_DIRECTORY or in --state-dir",
+		.offset = AT(admin_socket)},
+	{.name = "admin-group",
+		.type = OPTION_STRING,
+		.metavar = "GROUP",
+		.help = "Members of this group may use --admin-socket, as root and the server's "
+			"own user may",
+		.offset = AT(admin_group)},
 	SHARED_RUN_ROWS(struct server_options),
 	{.name = "disable-transport-wrapping",
 		.type = OPTION_FLAG,

@@ -69,6 +69,8 @@ struct server_options {
 	char *access_log;     /* NULL: with the log; "off"; a file */
 	int access_log_query; /* enum access_query */
 	char *ready_file;
+	char *admin_socket; /* NULL: in $RUNTIME_DIRECTORY or the state directory; "none" */
+	char *admin_group;  /* NULL: none */
 	char *config;
 	int log_level;  /* enum log_level */
 	int log_format; /* enum log_format */

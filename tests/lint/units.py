@@ -21,6 +21,7 @@ PROMISES = {
         "Type=notify", "DynamicUser=yes", "StateDirectory=tunnel", "LoadCredential=tunnel.token",
         "CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE",
         "PrivateMounts=yes", "ExecReload=/bin/kill -HUP $MAINPID", "MemoryMax=75%",
+        "RuntimeDirectory=tunnel",
         "StartLimitIntervalSec=0", "RuntimeDirectoryPreserve=restart",
     ],
     "tunnel-client@.service": [

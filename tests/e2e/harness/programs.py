@@ -75,6 +75,11 @@ class Server(Daemon):
     def address(self):
         return "127.0.0.1:%d" % self.port
 
+    @property
+    def admin_socket(self):
+        """Where it is by default."""
+        return self.state / "admin.sock"
+
 
 class Client(Daemon):
     def __init__(self, stage, remote, upstream, *options, token=TOKEN, name="client", **kwargs):
