@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/file_error.h"
 #include "tls/tls.h"
-#include "server/admin/door.h"
+#include "server/admin/admin_socket.h"
 #include "server/store/state_dir.h"
 
 struct inspection {
@@ -98,7 +98,7 @@ void server_inspect(const struct server_options *o, void (*found)(void *arg, con
 	inspect_certificates(&i);
 	inspect_client_ca(&i);
 	inspect_outputs(&i);
-	if (admin_door_inspect(o, &err) < 0)
+	if (admin_socket_inspect(o, &err) < 0)
 		i.found(arg, err.text);
 	bool own = !o->token && !o->token_from && !o->no_token;
 	if (own && o->state_dir && state_dir_inspect(o->state_dir, &err) < 0)

@@ -23,7 +23,7 @@
 #include "server/announce.h"
 #include "server/admin/admin.h"
 #include "server/admin/api.h"
-#include "server/admin/door.h"
+#include "server/admin/admin_socket.h"
 #include "server/accept/listeners.h"
 #include "server/store/catalog.h"
 #include "server/store/state_dir.h"
@@ -48,7 +48,7 @@ struct server {
 	struct node node;
 	struct registrar registrar;
 	struct admin admin;
-	struct admin_door door;
+	struct admin_socket socket;
 	struct loop *loop; /* of worker 0, on this thread */
 	struct workers workers;
 	struct certificates certificates;
@@ -296,7 +296,7 @@ static int server_start(struct server *s, struct error *err)
 		r = server_write_ready_file(s, err);
 	if (r < 0)
 		return r;
-	r = admin_door_open(&s->door, &s->admin, s->opts, s->files.dir, err);
+	r = admin_socket_open(&s->socket, &s->admin, s->opts, s->files.dir, err);
 	if (r < 0)
 		return r;
 	r = workers_run(&s->workers);
@@ -311,7 +311,7 @@ static void server_stop(struct server *s)
 {
 	listeners_close(&s->listeners);
 	admin_deinit(&s->admin);
-	admin_door_close(&s->door);
+	admin_socket_close(&s->socket);
 	workers_stop(&s->workers);
 	certificates_deinit(&s->certificates);
 	workers_close(&s->workers);
@@ -322,7 +322,7 @@ static void server_stop(struct server *s)
 		loop_timer_cancel(&s->drain);
 	}
 	workers_deinit(&s->workers);
-	admin_door_deinit(&s->door);
+	admin_socket_deinit(&s->socket);
 	node_limits_deinit(&s->node);
 	keyring_free(s->keyring);
 	catalog_deinit(&s->catalog);

@@ -24,36 +24,7 @@
 
 #define HEAD_MAX (8u << 10) /* bytes: as nginx and Apache have it */
 
-/* ---- Requests ---- */
-
-static void request_free(struct panel_request *rq)
-{
-	free(rq->target);
-	/* A body may have a token in it, and an answer, too. */
-	if (rq->body)
-		explicit_bzero(rq->body, rq->body_size);
-	free(rq->body);
-	free(rq->if_match);
-	if (rq->answer)
-		explicit_bzero(rq->answer, rq->answer_size);
-	free(rq->answer);
-	free(rq->etag);
-	free(rq->location);
-	free(rq->allow);
-	free(rq);
-}
-
-void panel_forget(struct panel_request *rq)
-{
-	if (!rq)
-		return;
-	struct panel_conn *c = rq->conn;
-	rq->conn = NULL;
-	/* While it is asked, it is the owner's, and comes back by panel_answer(). */
-	if (c->state != PANEL_CONN_ASKED)
-		request_free(rq);
-	c->request = NULL;
-}
+/* ---- Answers ---- */
 
 void panel_answer(struct panel *p, struct panel_request *rq)
 {
@@ -78,7 +49,8 @@ static void take_answers(struct panel *p)
 		if (rq->conn)
 			panel_conn_answer(rq->conn);
 		else
-			request_free(rq); /* its connection is gone, or was answered in its place */
+			panel_request_free(
+				rq); /* its connection is gone, or was answered in its place */
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The operator's door: HTTP/1.1 at a Unix socket, by libwebsockets, on a thread and a poll loop of its own. It
+ * The admin socket: HTTP/1.1 at a Unix socket, by libwebsockets, on a thread and a poll loop of its own. It
  * knows neither server nor client: it asks its owner, and whoever answers does it from any thread. It owns
  * nothing of what it is asked about, and nobody waits for it.
  *

@@ -53,7 +53,7 @@ bool panel_conn_new(struct panel *p, struct lws *wsi, const struct panel_peer *p
 static void free_conn(struct panel_conn *c)
 {
 	lws_sul_cancel(&c->patience);
-	panel_forget(c->request);
+	panel_request_forget(c->request);
 	list_unlink(&c->link);
 	c->panel->n_conns--;
 	if (c->body.data)
@@ -86,7 +86,7 @@ static int answer_problem(struct panel_conn *c, int status, const char *reason, 
 /* A request of ours in the place of the one that the owner still has. -1: memory is out. */
 static int replace_request(struct panel_conn *c)
 {
-	panel_forget(c->request);
+	panel_request_forget(c->request);
 	c->request = calloc(1, sizeof(*c->request));
 	if (!c->request)
 		return -1;
@@ -257,13 +257,13 @@ static int writeable(struct panel_conn *c)
 	lws_set_timeout(c->wsi, PENDING_TIMEOUT_HTTP_CONTENT, PANEL_TIMEOUT);
 	if (r == 0 || c->last) {
 		if (r) {
-			panel_forget(c->request);
+			panel_request_forget(c->request);
 			set_state(c, PANEL_CONN_CLOSING);
 		}
 		lws_callback_on_writable(c->wsi);
 		return 0;
 	}
-	panel_forget(c->request);
+	panel_request_forget(c->request);
 	set_state(c, PANEL_CONN_HEAD);
 	return lws_http_transaction_completed(c->wsi) ? -1 : 0;
 }
@@ -274,7 +274,7 @@ int panel_conn_event(struct lws *wsi, enum lws_callback_reasons reason, void *us
 	struct panel_conn *c = lws_get_opaque_user_data(wsi);
 	if (!c)
 		return 0;
-	switch ((int)reason) { /* the others, of which there are a hundred, are not for a door */
+	switch ((int)reason) { /* there are a hundred others */
 	case LWS_CALLBACK_HTTP:
 		return head(c);
 	case LWS_CALLBACK_HTTP_BODY:

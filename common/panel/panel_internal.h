@@ -69,10 +69,13 @@ struct panel_conn {
 	lws_sorted_usec_list_t patience; /* of a GET */
 };
 
-/* ---- panel.c ---- */
+/* ---- panel_request.c ---- */
 
-/* The owner's answer is not waited for any more. */
-void panel_forget(struct panel_request *rq);
+/* Wipes what may be secret. */
+void panel_request_free(struct panel_request *rq);
+
+/* Its connection has it no longer. If the owner was asked, it comes back; else it is freed. Accepts NULL. */
+void panel_request_forget(struct panel_request *rq);
 
 /* ---- panel_accept.c ---- */
 

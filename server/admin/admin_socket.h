@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The operator's door: what is asked at --admin-socket (common/panel, on its own thread) is posted to the main
+ * What is asked at --admin-socket (common/panel, on its own thread) is posted to the main
  * thread, asked of the table there, and the answer goes back. Who comes in there may do everything.
  */
 #include "base/error.h"
@@ -10,7 +10,7 @@ struct admin;
 struct panel;
 struct server_options;
 
-struct admin_door {
+struct admin_socket {
 	struct admin *admin;
 	struct panel *panel; /* NULL: --admin-socket=none, or the default could not be had */
 };
@@ -20,14 +20,14 @@ struct admin_door {
  * 0; or -errno with a sentence: only for what the options ask for, the lack of the default is logged. Before the
  * workers run.
  */
-int admin_door_open(struct admin_door *d, struct admin *a, const struct server_options *o,
+int admin_socket_open(struct admin_socket *d, struct admin *a, const struct server_options *o,
 	const char *state_dir, struct error *err);
 
 /* Nothing is asked any more, and the socket is gone. */
-void admin_door_close(struct admin_door *d);
+void admin_socket_close(struct admin_socket *d);
 
 /* When nothing that it asked can be answered any more, nor discarded. Accepts zeroed memory. */
-void admin_door_deinit(struct admin_door *d);
+void admin_socket_deinit(struct admin_socket *d);
 
-/* Whether admin_door_open() could do what the options ask for: 0, or -errno with a sentence. Makes nothing. */
-int admin_door_inspect(const struct server_options *o, struct error *err);
+/* Whether admin_socket_open() could do what the options ask for: 0, or -errno with a sentence. Makes nothing. */
+int admin_socket_inspect(const struct server_options *o, struct error *err);

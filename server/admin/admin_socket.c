@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "server/admin/door.h"
+#include "server/admin/admin_socket.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -22,9 +22,9 @@ _Static_assert(ADMIN_BODY_MAX == PANEL_BODY_MAX,
 
 /* ---- One request, there and back ---- */
 
-struct door_request {
+struct socket_request {
 	struct mail mail;
-	struct admin_door *door;
+	struct admin_socket *socket;
 	struct panel_request *from;
 	struct admin_request request;
 };
@@ -36,9 +36,9 @@ static char *take(char **text)
 	return taken;
 }
 
-static void door_answered(struct admin_request *rq)
+static void socket_answered(struct admin_request *rq)
 {
-	struct door_request *d = container_of(rq, struct door_request, request);
+	struct socket_request *d = container_of(rq, struct socket_request, request);
 	struct panel_request *to = d->from;
 	to->status = (int)rq->status;
 	to->answer = take(&rq->answer);
@@ -48,12 +48,12 @@ static void door_answered(struct admin_request *rq)
 	to->location = take(&rq->location);
 	to->allow = take(&rq->allow);
 	to->retry_after = rq->retry_after;
-	panel_answer(d->door->panel, to);
+	panel_answer(d->socket->panel, to);
 	admin_request_deinit(rq);
 	free(d);
 }
 
-static void door_deliver(struct mail *mail)
+static void socket_deliver(struct mail *mail)
 {
 	static const enum admin_method methods[] = {
 		[PANEL_GET] = ADMIN_GET,
@@ -63,7 +63,7 @@ static void door_deliver(struct mail *mail)
 		[PANEL_DELETE] = ADMIN_DELETE,
 		[PANEL_OPTIONS] = ADMIN_OTHER_METHOD,
 	};
-	struct door_request *d = container_of(mail, struct door_request, mail);
+	struct socket_request *d = container_of(mail, struct socket_request, mail);
 	struct panel_request *from = d->from;
 	struct admin_request *rq = &d->request;
 	snprintf(rq->actor.name, sizeof(rq->actor.name), "uid %u", (unsigned)from->peer.uid);
@@ -74,38 +74,38 @@ static void door_deliver(struct mail *mail)
 	rq->body = take(&from->body);
 	rq->body_size = from->body_size;
 	rq->if_match = take(&from->if_match);
-	rq->answered = door_answered;
-	admin_ask(d->door->admin, rq);
+	rq->answered = socket_answered;
+	admin_ask(d->socket->admin, rq);
 }
 
 /* As the table says it where it has the memory to say more. */
-static void door_refuse(struct admin_door *door, struct panel_request *from)
+static void socket_refuse(struct admin_socket *socket, struct panel_request *from)
 {
 	from->status = 503;
 	from->retry_after = 1;
-	panel_answer(door->panel, from);
+	panel_answer(socket->panel, from);
 }
 
-static void door_discard(struct mail *mail)
+static void socket_discard(struct mail *mail)
 {
-	struct door_request *d = container_of(mail, struct door_request, mail);
-	door_refuse(d->door, d->from);
+	struct socket_request *d = container_of(mail, struct socket_request, mail);
+	socket_refuse(d->socket, d->from);
 	free(d);
 }
 
 /* On the panel's thread. */
-static void door_ask(void *arg, struct panel_request *from)
+static void socket_ask(void *arg, struct panel_request *from)
 {
-	struct admin_door *door = arg;
-	struct door_request *d = calloc(1, sizeof(*d));
+	struct admin_socket *socket = arg;
+	struct socket_request *d = calloc(1, sizeof(*d));
 	if (!d) {
-		door_refuse(door, from);
+		socket_refuse(socket, from);
 		return;
 	}
-	d->mail = (struct mail){.deliver = door_deliver, .discard = door_discard};
-	d->door = door;
+	d->mail = (struct mail){.deliver = socket_deliver, .discard = socket_discard};
+	d->socket = socket;
 	d->from = from;
-	node_post(door->admin->node, 0, &d->mail);
+	node_post(socket->admin->node, 0, &d->mail);
 }
 
 /* ---- Its life ---- */
@@ -145,12 +145,12 @@ static bool is_none(const struct server_options *o)
 	return o->admin_socket && strcmp(o->admin_socket, "none") == 0;
 }
 
-int admin_door_open(struct admin_door *d, struct admin *a, const struct server_options *o,
+int admin_socket_open(struct admin_socket *d, struct admin *a, const struct server_options *o,
 	const char *state_dir, struct error *err)
 {
 	char path[PATH_MAX];
 	struct panel_options p = {.path = o->admin_socket ? o->admin_socket : path,
-		.owner = {.ask = door_ask, .arg = d}};
+		.owner = {.ask = socket_ask, .arg = d}};
 	d->admin = a;
 	if (is_none(o))
 		return 0;
@@ -170,18 +170,18 @@ int admin_door_open(struct admin_door *d, struct admin *a, const struct server_o
 	return r == PANEL_TAKEN ? -EADDRINUSE : r;
 }
 
-void admin_door_close(struct admin_door *d)
+void admin_socket_close(struct admin_socket *d)
 {
 	if (d->panel)
 		panel_stop(d->panel);
 }
 
-void admin_door_deinit(struct admin_door *d)
+void admin_socket_deinit(struct admin_socket *d)
 {
 	d->panel = panel_free(d->panel);
 }
 
-int admin_door_inspect(const struct server_options *o, struct error *err)
+int admin_socket_inspect(const struct server_options *o, struct error *err)
 {
 	struct panel_options p;
 	return is_none(o) ? 0 : find_group(o, &p, err);
