@@ -113,8 +113,9 @@ struct link_config {
 	const char *version;        /* of the program */
 	const char *
 		remote; /* client: what it dialled, as a URL without a path; NULL: not to be said */
-	bool tls13;     /* the connection is TLS 1.3; 1.2 counts as none (rule 8) */
-	bool cb_given;  /* `cb` is its exporter value */
+	const char *features; /* what this end can, as hello has it; NULL: nothing to say */
+	bool tls13;           /* the connection is TLS 1.3; 1.2 counts as none (rule 8) */
+	bool cb_given;        /* `cb` is its exporter value */
 	uint8_t cb[HELLO_CB]; /* "tls-exporter" */
 	/* Client: why the certificate could not be verified, a part of a sentence; NULL: it was, or there
 	   is none. Such a link goes on only when it is bound (rule 9). */

@@ -176,6 +176,7 @@ static void link_confirm(struct link *l)
 	struct control hello = {.type = CONTROL_HELLO};
 	hello.hello.version = l->config.version;
 	hello.hello.remote = l->config.remote;
+	hello.hello.features = l->config.features;
 	hello.hello.base_window = l->config.limits.base_window;
 	hello.hello.max_streams = l->config.limits.max_streams;
 	memcpy(hello.hello.instance, l->config.instance, CONTROL_INSTANCE);

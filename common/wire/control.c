@@ -68,6 +68,8 @@ static const struct message {
 				HEX(hello, session, CONTROL_SESSION, IF(hello, session_given)),
 				MEMBER(hello, remote, .form = FORM_CLEAN, .bound = CONTROL_REMOTE,
 					.optional = true),
+				MEMBER(hello, features, .form = FORM_CLEAN,
+					.bound = CONTROL_FEATURES, .optional = true),
 				NUMBER(hello, base_window, CONTROL_WINDOW),
 				NUMBER(hello, max_streams, UINT32_MAX),
 			}},
@@ -450,6 +452,18 @@ void control_deinit(struct control *c)
 		return;
 	json_decref(c->tree);
 	*c = (struct control){0};
+}
+
+bool control_has_feature(const char *features, const char *word)
+{
+	size_t n = strlen(word);
+	while (features) {
+		if (strncmp(features, word, n) == 0 && (features[n] == ',' || !features[n]))
+			return true;
+		features = strchr(features, ',');
+		features += features != NULL;
+	}
+	return false;
 }
 
 const char *control_type_name(enum control_type type)

@@ -26,8 +26,12 @@
 #define CONTROL_REWRITE  (CONTROL_HOST + 6)  /* bytes: a host and ":65535" */
 #define CONTROL_ALPN     255                 /* bytes: ALPN_LIST_MAX */
 #define CONTROL_REMOTE   (CONTROL_HOST + 16) /* bytes: "wss://", a host, and ":65535" */
+#define CONTROL_FEATURES 127  /* bytes: a dozen words; hello stays within WS_MESSAGE_MAX_UNPROVEN */
 #define CONTROL_TEXT     1024 /* bytes: a URL, a path, a sentence; what a log line should hold */
 #define CONTROL_WINDOW   INT32_MAX /* bytes: the largest credit (rule 20) */
+
+/* A word of hello's `features`. The server's: a client may open streams of FRAME_KIND_ADMIN. */
+#define CONTROL_FEATURE_ADMIN "admin"
 
 enum control_type {
 	CONTROL_HELLO = 1,     /* both ways, first of all (rule 10) */
@@ -83,6 +87,8 @@ struct control {
 			bool resume_given, session_given;
 			const char *
 				remote; /* client: what it dialled, "wss://host:port"; NULL: not said */
+			const char *features; /* what this end can, CONTROL_FEATURE_… with
+						 commas between; NULL: not said */
 			uint32_t base_window; /* bytes that each stream may send at once */
 			uint32_t max_streams; /* that the peer may have open */
 		} hello;
@@ -154,6 +160,9 @@ int control_encode(const struct control *c, void *at, size_t cap, struct error *
 /* 0, -ENOMEM, CONTROL_UNKNOWN or CONTROL_E_MALFORMED, with a sentence. After 0: control_deinit().
  */
 int control_decode(const void *p, size_t n, struct error *err, struct control *control_out);
+
+/* Whether `features` of a hello, or NULL, has that word. */
+bool control_has_feature(const char *features, const char *word);
 
 /* The message with what its texts are in; `from` is as if it had not been decoded. */
 void control_take(struct control *from, struct control *to_out);

@@ -75,7 +75,12 @@ enum frame_goaway {
 	FRAME_GOAWAY_NO_MEMORY, /* the process cannot carry this link */
 };
 
-enum frame_kind { FRAME_KIND_TCP = 1, FRAME_KIND_UDP = 2, FRAME_KIND_HTTP = 3 };
+enum frame_kind {
+	FRAME_KIND_TCP = 1,
+	FRAME_KIND_UDP = 2,
+	FRAME_KIND_HTTP = 3,
+	FRAME_KIND_ADMIN = 4, /* a client's: requests to the admin API, one after another */
+};
 
 struct frame {
 	uint8_t type;

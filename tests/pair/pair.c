@@ -143,6 +143,7 @@ static void on_up(struct link *l, const struct control *hello)
 	assert_int_equal(l->state, LINK_UP);
 	s->ups++;
 	s->peer_window = hello->hello.base_window;
+	strcpy(s->peer_features, hello->hello.features ? hello->hello.features : "");
 	assert_memory_equal(hello->hello.instance, pair_other(s)->instance, CONTROL_INSTANCE);
 	if (s->on_up)
 		s->on_up(s);
@@ -211,6 +212,7 @@ static void side_init(struct pair *p, struct side *s, bool client)
 	config.seal_waived = client ? c->client_waives : c->server_waives;
 	if (c->limits.base_window)
 		config.limits = c->limits;
+	config.features = client ? c->client_features : c->server_features;
 	config.unverified = client ? c->unverified : NULL;
 	const char *cb = client ? c->client_cb : c->server_cb;
 	if (cb) {
@@ -353,6 +355,13 @@ static uint64_t side_tick(struct side *s)
 	if (at != CLOCK_NEVER && at <= s->pair->now)
 		link_tick(&s->link, s->pair->now);
 	return link_deadline(&s->link);
+}
+
+void pair_run_until(struct pair *p, struct side *s, enum link_state state)
+{
+	for (int i = 0; i < 100 && s->link.state != state; i++)
+		pair_step(p);
+	assert_int_equal(s->link.state, state);
 }
 
 void pair_wait(struct pair *p, uint64_t time)

@@ -67,6 +67,7 @@ struct side {
 	int ups, controls, goaways, salts, silences;
 	uint8_t salt[HELLO_SALT]; /* that the client was asked for */
 	uint32_t peer_window;
+	char peer_features[CONTROL_FEATURES + 1]; /* "": it said nothing */
 	char notice[CONTROL_TEXT + 1];
 	void (*on_up)(struct side *s);
 	void (*on_closed)(struct flow *f);
@@ -79,7 +80,8 @@ struct pair_config {
 	bool client_waives, server_waives;
 	const char *client_cb, *server_cb; /* HELLO_CB bytes: TLS 1.3 with this exporter value */
 	bool client_tls12;                 /* its value is there all the same */
-	const char *unverified;            /* the client could not verify the certificate */
+	const char *client_features, *server_features;
+	const char *unverified; /* the client could not verify the certificate */
 	bool wrong_psk, wrong_id, open_mode, server_without_key;
 	bool hold_key;            /* the client never answers the hello */
 	struct mux_limits limits; /* zeros: the usual ones */
@@ -105,6 +107,8 @@ uint32_t pair_draw(struct pair *p, uint32_t n); /* below n */
 void pair_run(struct pair *p);
 /* One round: a part of what there is, each way. Whether anything moved. */
 bool pair_step(struct pair *p);
+/* Rounds until this side is in that state; it comes to it soon. */
+void pair_run_until(struct pair *p, struct side *s, enum link_state state);
 /* Lets time go by, both sides ticking when they asked for it. */
 void pair_wait(struct pair *p, uint64_t time);
 void pair_break(struct pair *p); /* the connection ends, as both sides' sockets tell */

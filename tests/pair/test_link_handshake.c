@@ -232,13 +232,6 @@ static void other_versions(void **state)
 	pair_deinit(&p);
 }
 
-static void run_until(struct pair *p, struct side *s, enum link_state state)
-{
-	for (int i = 0; i < 100 && s->link.state != state; i++)
-		pair_step(p);
-	assert_int_equal(s->link.state, state);
-}
-
 /* Its first message is the proof and the hello; anything in its place ends the link. */
 static void no_hello(void **state)
 {
@@ -260,7 +253,7 @@ static void no_hello(void **state)
 			size_t n = frame_write_open(open, client ? 1 : 2, &(struct frame_open){0});
 			pair_init(&p, NULL, 1);
 			struct side *s = client ? &p.client : &p.server, *other = pair_other(s);
-			run_until(&p, s, LINK_CONFIRM);
+			pair_run_until(&p, s, LINK_CONFIRM);
 			if (!client)
 				p.client.link.send_confirmed = true; /* so it never speaks */
 			buf_deinit(&s->link.mux.frames);
@@ -288,7 +281,7 @@ static void frames_before_hello(void **state)
 
 	/* A stream beside the hello but before it is not served; what follows is. */
 	pair_init(&p, NULL, 1);
-	run_until(&p, &p.client, LINK_CONFIRM);
+	pair_run_until(&p, &p.client, LINK_CONFIRM);
 	size_t n = frame_write_open(frames, 1, &(struct frame_open){.service = 1});
 	frame_write_header(frames + n, FRAME_DATA, 1, 1);
 	pair_inject(&p.client, frames, n + FRAME_HEADER + 1);
@@ -302,7 +295,7 @@ static void frames_before_hello(void **state)
 
 	/* Nobody leaves before having come. */
 	pair_init(&p, NULL, 1);
-	run_until(&p, &p.client, LINK_CONFIRM);
+	pair_run_until(&p, &p.client, LINK_CONFIRM);
 	n = frame_write_goaway(frames, 0, FRAME_GOAWAY_SHUTDOWN);
 	pair_inject(&p.client, frames, n);
 	pair_run(&p);
@@ -355,7 +348,7 @@ static void confirmation_is_sealed(void **state)
 	struct pair_config config = {.client_waives = true, .server_waives = true};
 	struct pair p;
 	pair_init(&p, &config, 1);
-	run_until(&p, &p.client, LINK_CONFIRM);
+	pair_run_until(&p, &p.client, LINK_CONFIRM);
 	p.client.link.send_confirmed = true; /* goes on as if it had been said */
 	link_output(&p.client.link, &(const uint8_t *){NULL}, p.now);
 	p.client.link.state = LINK_UP;

@@ -78,6 +78,8 @@ static const char *const messages[] = {
 	"{\"type\":\"granted\",\"service\":1,\"address\":\"1.2.3.4:1-9\",\"port\":1,\"ports\":9}",
 	"{\"type\":\"granted\",\"service\":5,\"address\":\"a\",\"exclusive\":true}",
 	"{\"type\":\"notice\",\"sentence\":\"a\",\"warning\":true}",
+	"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16 "\",\"remote\":\"ws://"
+	"a\",\"features\":\"later,admin\",\"base_window\":1,\"max_streams\":1}",
 };
 
 static void there_and_back(void **state)
@@ -105,6 +107,12 @@ static void values(void **state)
 	assert_memory_equal(c.hello.instance, "\1\2\3\4\5\6\7\10\1\2\3\4\5\6\7\10", 16);
 	assert_int_equal(c.hello.resume[31], 8);
 	assert_string_equal(c.hello.remote, "wss://[::1]:8443");
+	assert_null(c.hello.features);
+	control_deinit(&c);
+
+	const char *last = messages[ARRAY_LEN(messages) - 1];
+	assert_int_equal(decode(last, strlen(last), &c), 0);
+	assert_string_equal(c.hello.features, "later,admin");
 	control_deinit(&c);
 
 	assert_int_equal(decode(messages[2], strlen(messages[2]), &c), 0);
@@ -268,6 +276,12 @@ static void read_or_refused(void **state)
 		ROW(CONTROL_E_MALFORMED,
 			"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16
 			"\",\"remote\":\"ws://a b\",\"base_window\":1,\"max_streams\":1}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16
+			"\",\"features\":\"admin, e2e\",\"base_window\":1,\"max_streams\":1}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16
+			"\",\"features\":[\"admin\"],\"base_window\":1,\"max_streams\":1}"),
 #undef ROW
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -353,11 +367,36 @@ static void too_long_is_not_parsed(void **state)
 	assert_int_equal(decode(text, CONTROL_MAX, &c), CONTROL_E_MALFORMED);
 }
 
+static void features(void **state)
+{
+	static const struct {
+		const char *features;
+		bool admin;
+	} rows[] = {
+		{NULL, false},
+		{"", false},
+		{"admin", true},
+		{"private,admin", true},
+		{"admin,private", true},
+		{"a,admin,b", true},
+		{"admins", false},
+		{"badmin", false},
+		{"admi", false},
+		{"Admin", false},
+		{",,admin", true},
+		{"a,", false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(control_has_feature(rows[i].features, CONTROL_FEATURE_ADMIN),
+			rows[i].admin);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(values),
+		cmocka_unit_test(features),
 		cmocka_unit_test(read_or_refused),
 		cmocka_unit_test(texts_at_their_bounds),
 		cmocka_unit_test(too_long_is_not_parsed),
