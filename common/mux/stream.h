@@ -107,7 +107,7 @@ struct stream {
 	bool delivering;     /* inside push(): keeps stream_resume() from entering again */
 	bool shaped;         /* what came waits for a rate (mux/shaper.h) */
 	size_t queued;       /* bytes in `queue` */
-	size_t queue_memory; /* what they cost */
+	size_t queue_memory; /* what they cost, and what the owner keeps */
 	uint32_t promised;   /* what the budget keeps for it beyond that */
 	uint32_t allowance;  /* bytes of datagrams that may come, where a rate lets pass no more */
 	size_t charged;      /* what the budget was charged with for it */
@@ -158,6 +158,13 @@ void stream_reset(struct stream *s, enum frame_reset reason);
  * has no room for more than before: drop. What is held is given back when the stream closes.
  */
 bool stream_hold(struct stream *s, size_t n);
+
+/*
+ * The owner of a stream of bytes holds `now` of its own for it, and `was` before: charged like what is queued,
+ * so that the stream goes when memory is out. False when the budget has no room for more than before. May close
+ * the stream, as any charge may. What is held is given back when the stream closes.
+ */
+bool stream_keep(struct stream *s, size_t was, size_t now);
 
 /* Whether OPEN, or anything after it, may have reached the peer. */
 static inline bool stream_spoken(const struct stream *s)

@@ -159,6 +159,19 @@ bool stream_hold(struct stream *s, size_t n)
 	return true;
 }
 
+bool stream_keep(struct stream *s, size_t was, size_t now)
+{
+	if (!stream_alive(s))
+		return false;
+	if (now > was && !budget_holds(&s->mux->account, now - was))
+		return false;
+	if (!s->stalled_from)
+		s->stalled_from = s->mux->last_now;
+	s->queue_memory += now - was;
+	stream_recharge(s);
+	return true;
+}
+
 void stream_drain(struct stream *s)
 {
 	uint64_t before = s->taken;

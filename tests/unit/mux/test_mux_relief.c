@@ -86,8 +86,40 @@ static void who_lets_go(void **state)
 		run(row);
 }
 
+/* What the owner of a stream keeps of its bytes is charged as what is queued is, and given back with the stream. */
+static void what_the_owner_keeps(void **state)
+{
+	struct fake_mux f;
+	fake_init(&f, false, 100000);
+	f.take = SIZE_MAX;
+	assert_int_equal(feed(&f, (struct fr[]){{FRAME_OPEN, 1}, {FRAME_OPEN, 3}, {0}}, FAKE_NOW),
+		0);
+	struct stream *a = &fake_stream(&f, 1)->stream, *b = &fake_stream(&f, 3)->stream;
+	assert_true(stream_keep(a, 0, 30000));
+	assert_int_equal(f.budget.sum.held, 30000);
+	/* Bytes that pass change nothing about it. */
+	assert_int_equal(feed(&f, (struct fr[]){{FRAME_DATA, 1, 100}, {0}}, FAKE_NOW), 0);
+	assert_int_equal(f.budget.sum.held, 30000);
+	assert_false(stream_keep(a, 30000, 50001)); /* half of the budget for one link */
+	assert_true(stream_keep(a, 30000, 50000));
+	assert_false(stream_keep(b, 0, 1));
+	assert_true(stream_keep(a, 50000, 10000));
+	assert_true(stream_keep(b, 0, 20000));
+	assert_int_equal(f.budget.sum.held, 30000);
+	/* It goes like any other that stands still. */
+	f.budget.limit = f.budget.sum.held;
+	budget_charge(&f.mux.account, 1);
+	budget_release(&f.mux.account, 1);
+	assert_int_equal(f.streams[0]->n_closed + f.streams[1]->n_closed, 1);
+	assert_int_equal(f.streams[1]->reason, FRAME_RESET_NO_MEMORY);
+	assert_false(stream_keep(b, 20000, 0)); /* it is closed */
+	assert_int_equal(f.budget.sum.held, 10000);
+	fake_deinit(&f);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(who_lets_go)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(who_lets_go),
+		cmocka_unit_test(what_the_owner_keeps)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
