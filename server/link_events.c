@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/link_events.h"
 
+#include "server/admin/admin_stream.h"
 #include "server/base/worker.h"
 #include "server/control/registrar.h"
 #include "server/http/h1_conn.h"
@@ -25,6 +26,7 @@ static void link_silent(struct server_link *l)
 const struct server_link_ops link_events = {
 	.up = registrar_link_up,
 	.control = registrar_link_control,
+	.admin = admin_stream_open,
 	.usable = link_usable,
 	.leaving = link_leaving,
 	.silent = link_silent,

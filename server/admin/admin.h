@@ -15,7 +15,7 @@
 #define ADMIN_BODY_MAX ((size_t)1 << 20)
 
 #define ADMIN_ACTOR_SIZE 72 /* an identity's name or "uid 4294967295", and a NUL */
-#define ADMIN_VIA_SIZE   40 /* "admin socket", "link SESSION" */
+#define ADMIN_VIA_SIZE   64 /* "admin socket", "link SESSION", "link ADDRESS" */
 
 struct admin;
 struct admin_operation;

@@ -184,11 +184,15 @@ static void server_link_on_control(struct link *link, struct control *m)
 	}
 }
 
-/* Nothing of this part is opened by clients. */
+/* Clients ask the admin API, and open nothing else: they are what visitors come to. */
 static struct stream *server_link_on_open(struct link *link, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
-	*reason_out = FRAME_RESET_DENIED;
+	struct server_link *l = server_link_of(link);
+	if (open->kind == FRAME_KIND_ADMIN && !open->service)
+		return server_link_ops(l)->admin(l, reason_out);
+	*reason_out =
+		open->kind == FRAME_KIND_ADMIN ? FRAME_RESET_UNKNOWN_SERVICE : FRAME_RESET_DENIED;
 	return NULL;
 }
 
@@ -271,6 +275,8 @@ static void server_link_leave(struct server_link *l)
 	server_link_set_state(l, SERVER_LINK_CLOSED);
 	if (l->session_shard)
 		budget_account_join(&server_link_base(l)->mux.account, NULL);
+	list_for_each_safe (it, &l->admin_streams)
+		list_unlink(it);
 	list_unlink(&l->of_shard);
 	list_unlink(&l->link);
 	atomic_fetch_sub_explicit(&n->links[l->worker->index], 1, memory_order_relaxed);
@@ -391,6 +397,7 @@ bool server_link_begin(struct server_link_offer *offer)
 	l->state = SERVER_LINK_HANDSHAKING;
 	list_init(&l->of_shard);
 	list_init(&l->of_session);
+	list_init(&l->admin_streams);
 	list_init(&l->link);
 	list_append(&w->link->links, &l->link);
 	loop_task_init(&l->reap, server_link_reap);
@@ -405,6 +412,7 @@ bool server_link_begin(struct server_link_offer *offer)
 		.budget = &w->budget,
 		.instance = w->node->instance,
 		.version = TUNNEL_VERSION,
+		.features = CONTROL_FEATURE_ADMIN,
 		.preface = offer->response,
 		.preface_size = offer->n,
 	};

@@ -27,6 +27,11 @@ struct server_link_ops {
 	void (*up)(struct server_link *l, const struct control *hello);
 	/* A message that asks for something; it is the callee's. */
 	void (*control)(struct server_link *l, struct control *message);
+	/*
+	 * Its client opens a stream for requests to the admin API: the stream, or NULL with the reason to
+	 * reset it with. May be called before the registrar has heard of the link.
+	 */
+	struct stream *(*admin)(struct server_link *l, enum frame_reset *reason_out);
 	/* It takes new streams now, which it did not before: whoever waits for its session may go on. */
 	void (*usable)(struct server_link *l);
 	/* Its client sent GOAWAY and waits for its streams to end: those that carry nothing should. */
@@ -56,10 +61,12 @@ struct server_link {
 	struct address peer;
 	struct session_shard *session_shard; /* NULL until the registrar said whose it is */
 	struct list of_shard;
-	bool key_unknown;     /* the handshake named a key that no token of ours makes */
-	unsigned active;      /* requests and connections under way */
-	bool counted;         /* in session_shard::usable */
-	bool silence_counted; /* in session_shard::silent */
+	struct list
+		admin_streams; /* admin_stream::of_link; those that wait for an answer outlive it */
+	bool key_unknown;      /* the handshake named a key that no token of ours makes */
+	unsigned active;       /* requests and connections under way */
+	bool counted;          /* in session_shard::usable */
+	bool silence_counted;  /* in session_shard::silent */
 	struct log_limit log_silent;
 	uint64_t suspected_at; /* µs; 0: not */
 	struct mail gone;      /* its end: to the registrar, and back to be freed */

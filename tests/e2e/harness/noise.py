@@ -27,7 +27,7 @@ sodium.sodium_init()
 
 OPEN, DATA, DATAGRAM, FIN, RESET = 0x81, 0x82, 3, 0x84, 0x85
 WINDOW, PING, PONG, GOAWAY, CONTROL = 0x86, 0x87, 8, 0x89, 0x8A
-TCP, UDP, HTTP = 1, 2, 3
+TCP, UDP, HTTP, ADMIN = 1, 2, 3, 4
 CANCELLED = 13  # a reason of RESET
 
 MAGIC = b"tunnel.hello"

@@ -26,7 +26,7 @@
 #define TURNS 5 /* more than any mail goes back and forth */
 
 static struct {
-	unsigned up, control, usable, leaving, silent, gone;
+	unsigned up, control, admin, usable, leaving, silent, gone;
 } heard;
 
 static void on_up(struct server_link *l, const struct control *hello)
@@ -37,6 +37,13 @@ static void on_up(struct server_link *l, const struct control *hello)
 static void on_control(struct server_link *l, struct control *message)
 {
 	heard.control++;
+}
+
+static struct stream *on_admin(struct server_link *l, enum frame_reset *reason_out)
+{
+	heard.admin++;
+	*reason_out = FRAME_RESET_BUSY;
+	return NULL;
 }
 
 static void on_usable(struct server_link *l)
@@ -63,6 +70,7 @@ static void on_gone(struct server_link *l)
 static const struct server_link_ops ops = {
 	.up = on_up,
 	.control = on_control,
+	.admin = on_admin,
 	.usable = on_usable,
 	.leaving = on_leaving,
 	.silent = on_silent,
@@ -242,13 +250,27 @@ static void what_a_client_may_say_is_passed_on(void **state)
 	}
 }
 
-static void a_client_opens_no_streams(void **state)
+static void a_client_opens_streams_of_kind_admin_alone(void **state)
 {
+	static const struct {
+		uint8_t kind;
+		uint32_t service;
+		enum frame_reset reason;
+	} rows[] = {
+		{FRAME_KIND_TCP, 0, FRAME_RESET_DENIED}, {FRAME_KIND_UDP, 0, FRAME_RESET_DENIED},
+		{FRAME_KIND_HTTP, 0, FRAME_RESET_DENIED},
+		{FRAME_KIND_ADMIN + 1, 0, FRAME_RESET_DENIED},
+		{FRAME_KIND_ADMIN, 1, FRAME_RESET_UNKNOWN_SERVICE},
+		{FRAME_KIND_ADMIN, 0, FRAME_RESET_BUSY}, /* as on_admin() says */
+	};
 	struct server_link *l = attach(*state);
-	enum frame_reset reason = FRAME_RESET_NONE;
-	struct frame_open open = {.kind = FRAME_KIND_TCP};
-	assert_null(l->io.link.ops->open(&l->io.link, &open, &reason));
-	assert_int_equal(reason, FRAME_RESET_DENIED);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		enum frame_reset reason = FRAME_RESET_NONE;
+		struct frame_open open = {.kind = rows[i].kind, .service = rows[i].service};
+		assert_null(l->io.link.ops->open(&l->io.link, &open, &reason));
+		assert_int_equal(reason, rows[i].reason);
+	}
+	assert_int_equal(heard.admin, 1);
 }
 
 static void a_client_that_leaves_gets_nothing_more(void **state)
@@ -430,7 +452,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(it_comes_up_and_serves),
 		TEST(what_a_client_may_say_is_passed_on),
-		TEST(a_client_opens_no_streams),
+		TEST(a_client_opens_streams_of_kind_admin_alone),
 		TEST(a_client_that_leaves_gets_nothing_more),
 		TEST(a_silent_link_comes_last),
 		TEST(a_suspect_that_does_not_answer_ends),
