@@ -77,6 +77,14 @@ ssize_t shaper_pull(struct stream *s, uint8_t *room, size_t max)
 	return n;
 }
 
+bool shaper_delayed(const struct mux *m, uint64_t n)
+{
+	if (!m->shaper || !m->shaper->pull.held)
+		return false;
+	atomic_fetch_add_explicit(&m->shaper->pull.bucket->dropped, n, memory_order_relaxed);
+	return true;
+}
+
 /* ---- What came ---- */
 
 /* The stream stands in the line, where it does not yet. */
@@ -143,5 +151,7 @@ bool shaper_pass(struct stream *s, size_t n)
 	}
 	atomic_fetch_add_explicit(&way->bucket->dropped, 1, memory_order_relaxed);
 	wait_to_push(s);
+	if (s->ops->lost)
+		s->ops->lost(s);
 	return false;
 }

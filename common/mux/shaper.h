@@ -57,6 +57,12 @@ void shaper_deinit(struct shaper *sh);
 /* Streams that wait have their turns. Whether some wait on. */
 bool shaper_tick(struct shaper *sh, uint64_t now);
 
+/*
+ * So many datagrams of ours were given up because they waited for too long: whether it was the rate that held
+ * them up, where they are counted.
+ */
+bool shaper_delayed(const struct mux *m, uint64_t n);
+
 /* ---- For fill.c, window.c and input.c, where mux::shaper is one ---- */
 
 /* As stream_ops::pull; or SHAPER_HELD: it stands in no ring of the mux's any more. */

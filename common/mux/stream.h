@@ -75,6 +75,9 @@ struct stream_ops {
 	 * pull() or mux_fill() loses the record that is being filled.
 	 */
 	void (*closed)(struct stream *s, enum frame_reset reason, uint64_t taken);
+
+	/* Of datagrams: one came that a rate did not let pass (mux/shaper.h). May be NULL. */
+	void (*lost)(struct stream *s);
 };
 
 struct stream {

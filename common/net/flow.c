@@ -77,6 +77,14 @@ static size_t on_push(struct stream *s, const uint8_t *p, size_t n)
 	return n;
 }
 
+static void on_lost(struct stream *s)
+{
+	struct flow *f = flow_of(s);
+	f->moved = s->mux->last_now;
+	if (f->ops->lost)
+		f->ops->lost(f);
+}
+
 /* How many bytes were written is of no use to whoever sent datagrams. */
 static void on_closed(struct stream *s, enum frame_reset reason, uint64_t taken)
 {
@@ -92,6 +100,7 @@ void flow_init(struct flow *f, const struct flow_ops *ops)
 		.opening = on_opening,
 		.pull = on_pull,
 		.push = on_push,
+		.lost = on_lost,
 		.closed = on_closed,
 	};
 	*f = (struct flow){.ops = ops};

@@ -26,6 +26,8 @@ struct flow_ops {
 	void (*received)(struct flow *f, const uint8_t *p, size_t n);
 	/* By the peer or the link's end; once. Free the flow in the reap phase. */
 	void (*closed)(struct flow *f, enum frame_reset reason);
+	/* A datagram came that is over a rate, and was dropped. May be NULL. */
+	void (*lost)(struct flow *f);
 };
 
 struct flow {

@@ -18,12 +18,14 @@ void link_worker_init(struct link_worker *l, struct worker *w)
 	l->worker = w;
 	l->evictions.deliver = evictions_deliver;
 	list_init(&l->links);
+	link_rates_init(&l->rates, w);
 }
 
 void link_worker_deinit(struct link_worker *l)
 {
 	while (!list_empty(&l->links))
 		server_link_discard(list_entry(l->links.next, struct server_link, link));
+	link_rates_deinit(&l->rates);
 }
 
 void link_worker_drain(struct link_worker *l)

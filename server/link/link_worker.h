@@ -4,14 +4,16 @@
 #include "base/list.h"
 #include "base/log_limit.h"
 #include "loop/mailbox.h"
+#include "server/link/link_rates.h"
 
 struct half_open;
 struct worker;
 
 struct link_worker {
 	struct worker *worker;
-	struct list links;               /* of struct server_link */
-	struct mail evictions;           /* half-open links lost their places */
+	struct list links;     /* of struct server_link */
+	struct mail evictions; /* half-open links lost their places */
+	struct link_rates rates;
 	struct log_limit log_handshakes; /* that failed */
 	struct log_limit log_refused;    /* clients, at a limit on links */
 	struct log_limit log_evicted;    /* clients, for whom another lost its place */

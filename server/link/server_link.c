@@ -9,6 +9,7 @@
 #include "base/state.h"
 #include "tls/tls.h"
 #include "server/link/link_accept.h"
+#include "server/link/link_rates.h"
 #include "server/link/link_worker.h"
 #include "server/link/session_shard.h"
 #include "server/link/silence.h"
@@ -277,6 +278,7 @@ static void server_link_leave(struct server_link *l)
 		budget_account_join(&server_link_base(l)->mux.account, NULL);
 	list_for_each_safe (it, &l->admin_streams)
 		list_unlink(it);
+	link_rate_forget(l);
 	list_unlink(&l->of_shard);
 	list_unlink(&l->link);
 	atomic_fetch_sub_explicit(&n->links[l->worker->index], 1, memory_order_relaxed);
@@ -328,6 +330,7 @@ void server_link_attach(struct server_link *l, struct session_shard *shard)
 	l->session_shard = shard;
 	budget_account_join(&server_link_base(l)->mux.account, &shard->share);
 	list_append(&shard->links, &l->of_shard);
+	link_rate_follow(l);
 	l->counted = true;
 	if (l->state != SERVER_LINK_ESTABLISHED)
 		server_link_uncount(l);

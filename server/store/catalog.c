@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mux/rate.h"
 #include "server/store/catalog_internal.h"
 
 /* ---- Identities ---- */
@@ -72,6 +73,7 @@ struct identity *identity_free(struct identity *i)
 		return NULL;
 	policy_identity_deinit(&i->value);
 	free(i->streams);
+	rate_free(i->rate);
 	free(i);
 	return NULL;
 }

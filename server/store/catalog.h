@@ -39,7 +39,8 @@ struct identity {
 	/* Of the rooms above */
 	struct list sessions; /* session::of_identity */
 	unsigned n_sessions;
-	struct rate *rate; /* NULL: its bytes are not limited */
+	struct rate
+		*_Atomic rate; /* NULL: never limited; see identity_rate.h. Owned. For any thread */
 	/* Requests, TCP connections and UDP flows under way, one a worker; NULL before its first session. Owned */
 	struct identity_streams *streams;
 	atomic_uint max_streams; /* of `value`, for any thread */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
+#include "mux/shaper.h"
 #include "server/base/access_log.h"
 #include "server/base/admission.h"
 #include "server/udp/udp_port.h"
@@ -54,7 +55,10 @@ static void udp_flow_reap(struct loop_task *task)
 /* What did not get through since it was last asked. */
 static void udp_flow_count_late(struct udp_flow *f)
 {
-	udp_port_dropped(f->udp_port, UDP_PORT_DROP_LATE, f->flow.dropped - f->late,
+	uint64_t n = f->flow.dropped - f->late;
+	const struct mux *m = f->flow.stream.mux;
+	bool rate = n && m && shaper_delayed(m, n);
+	udp_port_dropped(f->udp_port, rate ? UDP_PORT_DROP_RATE : UDP_PORT_DROP_LATE, n,
 		&f->entry.peer);
 	f->late = f->flow.dropped;
 }
@@ -118,6 +122,13 @@ static void udp_flow_answered(struct flow *flow, const uint8_t *p, size_t n)
 	udp_port_answer(f->udp_port, &f->entry.peer, &f->entry.local, p, n);
 }
 
+static void udp_flow_lost(struct flow *flow)
+{
+	struct udp_flow *f = udp_flow_of(flow);
+	timeout_start(&udp_flow_worker(f)->udp->idle, &f->idle);
+	udp_port_dropped(f->udp_port, UDP_PORT_DROP_RATE, 1, &f->entry.peer);
+}
+
 static void udp_flow_closed(struct flow *flow, enum frame_reset reason)
 {
 	struct udp_flow *f = udp_flow_of(flow);
@@ -130,6 +141,7 @@ static void udp_flow_closed(struct flow *flow, enum frame_reset reason)
 static const struct flow_ops udp_flow_ops = {
 	.opening = udp_flow_opening,
 	.received = udp_flow_answered,
+	.lost = udp_flow_lost,
 	.closed = udp_flow_closed,
 };
 

@@ -58,6 +58,7 @@ static void udp_port_say(struct udp_port *p)
 		[UDP_PORT_DROP_NOBODY] = "without a client for the port",
 		[UDP_PORT_DROP_FULL] = "beyond the limits on flows",
 		[UDP_PORT_DROP_LATE] = "beyond what the client's link took in time",
+		[UDP_PORT_DROP_RATE] = "over the rate of the client's identity",
 		[UDP_PORT_DROP_OVERRUN] =
 			"beyond the socket's receive buffer, which net.core.rmem_max may limit",
 		[UDP_PORT_DROP_SOCKET] = "too long for a frame or refused by the socket",

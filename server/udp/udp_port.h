@@ -48,6 +48,7 @@ enum udp_port_drop {
 	UDP_PORT_DROP_NOBODY, /* no link of a client that publishes the port; UDP does not wait */
 	UDP_PORT_DROP_FULL,   /* too many flows, or no memory for one more */
 	UDP_PORT_DROP_LATE, /* FLOW_UNSENT_MAX or FLOW_AGE_MAX: the link is slower than the visitor */
+	UDP_PORT_DROP_RATE,    /* over the rate of the client's identity */
 	UDP_PORT_DROP_OVERRUN, /* came while the socket's receive buffer was full */
 	UDP_PORT_DROP_SOCKET,  /* too long for a frame, or an answer that the socket did not take */
 	UDP_PORT_DROPS,

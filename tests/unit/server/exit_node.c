@@ -10,6 +10,7 @@
 #include "crypto/crypto.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
+#include "mux/rate.h"
 #include "server/http/http_worker.h"
 #include "server/link_events.h"
 #include "server/link/link_accept.h"
@@ -87,6 +88,7 @@ static void identity_deinit(struct identity *identity)
 {
 	policy_identity_deinit(&identity->value);
 	free(identity->streams);
+	rate_free(identity->rate);
 }
 
 struct exit_node *exit_node_new(const struct server_options *options)

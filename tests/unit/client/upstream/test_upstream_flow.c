@@ -159,7 +159,7 @@ static void asker_closed(struct flow *f, enum frame_reset reason)
 	a->reason = reason;
 }
 
-static const struct flow_ops asker_ops = {asker_opening, asker_received, asker_closed};
+static const struct flow_ops asker_ops = {asker_opening, asker_received, asker_closed, NULL};
 
 static int udp_listen(uint16_t *port_out)
 {
