@@ -42,7 +42,6 @@ HABITS = [
     Habit("a Host with a path",
           client=Side("client --remote={server} --upstream=3000 --upstream-host=a.example/b",
                       ['--upstream-host: "a.example/b" ', "write HOST or HOST:PORT"])),
-
     Habit("ngrok: help for one command, with everything",
           client=Side("help http --all", ["--max-dials-per-visitor", "Usage: tunnel http"], status=0)),
     Habit("a value for help",
@@ -302,7 +301,6 @@ HABITS = [
                        "log"])),
     Habit("the access log turned off in other words",
           server=Side("server --access-log=false", ['"false" is no file: write off'])),
-
     Habit("a dash for standard input",
           env={"TUNNEL_TOKEN": None},
           client=Side("http 3000 --remote=exit.example.org --token-from=-",
@@ -324,22 +322,24 @@ HABITS = [
                        "CAP_NET_BIND_SERVICE: the unit tunnel-server.service has it"],
                       ["allow-ports"], status=1, low_ports=False)),
     Habit("a low port that the server does not give away",
-          server=Side("server --port=0 --bind-addr=127.0.0.1", status=RUNS),
+          server=Side("server --port=0 --bind-addr=127.0.0.1",
+                      ["asked to publish port 1 and was refused: port 1 is not among those"], status=RUNS),
           client=Side("tcp 1=22 --remote={server}",
                       ["port 1 is not among those that this server gives away "
                        "(--allow-ports=1024-65535; with 1 added it is); choose another port, or have "
                        "the exit node's operator allow it"],
                       ["CAP_NET", "stop who has it"], status=RUNS)),
     Habit("a low port that the server gives away and may not open",
-          server=Side("server --port=0 --bind-addr=127.0.0.1 --allow-ports=1", status=RUNS,
+          server=Side("server --port=0 --bind-addr=127.0.0.1 --allow-ports=1",
+                      ["asked to publish port 1 and was refused: port 1: not permitted"], status=RUNS,
                       low_ports=False),
           client=Side("tcp 22 --port=1 --remote={server}",
                       ["port 1: not permitted, because ports below 1024 need root",
                        "choose another port, or have the exit node's operator allow it"],
                       ["stop who has it", "gives away"], status=RUNS)),
-
     Habit("TLS that the exit node is to end, and cannot",
-          server=Side("server --port=0 --bind-addr=127.0.0.1", status=RUNS),
+          server=Side("server --port=0 --bind-addr=127.0.0.1",
+                      ["was refused: this server has no certificate to end TLS with"], status=RUNS),
           client=Side("client --remote={server} --upstream=0=tls+tcp://127.0.0.1:1",
                       ["this server has no certificate to end TLS with: it gets one by --tls-cert or --auto-tls "
                        "of its own; asking again meanwhile"], ["another port", "allow it"], status=RUNS)),
@@ -490,6 +490,9 @@ HABITS = [
                       ["it answers 200 OK: a web server answers that has no tunnel there: is the port right?"],
                       ["TLS", "token"], RUNS)),
     Habit("TLS where there is none",
+          server=Side("server --port=0 --bind-addr=127.0.0.1",
+                      ["refused TLS from 127.0.0.1 on port {server_port}: this server has no certificate; "
+                       "give it one (--tls-cert or --auto-tls), or use http:// and ws://"], (), RUNS),
           client=Side("client --remote=wss://{server} --upstream=http://127.0.0.1:3000",
                       ["it answers in plain HTTP, not TLS: --remote ws://{server}"],
                       ["--tls-ca", "certificate"], RUNS)),
@@ -515,6 +518,8 @@ HABITS = [
                       ["it wants a token, and this client has none: --token or --token-from"], (), RUNS),
           env={"TUNNEL_TOKEN": None}),
     Habit("the exit node's own port for a TCP service",
+          server=Side("server --port=0 --bind-addr=127.0.0.1",
+                      ["and was refused: port {server_port} is the exit node's own"], (), RUNS),
           client=Side("client --remote={server} --upstream={server_port}=tcp://127.0.0.1:22",
                       ["port {server_port} is the exit node's own: HTTP is published there without a port "
                        "(--upstream http://"], ["another program"], 1)),
@@ -552,7 +557,6 @@ HABITS = [
     Habit("a proxy that is none",
           client=Side("client --remote={server} --upstream=3000 --proxy=ftp://me:hush@proxy.example:21",
                       ["--proxy: the proxy has the scheme ftp: there are http, socks5"], ["hush"])),
-
     Habit("the token where its file belongs",
           client=Side("client --remote={server} --upstream=3000 --token-from=74821e2b30920cf7896048b37bc63d3b8b0854d1",
                       ["--token-from: there is no token file of that name (40 characters, not shown, as it may be "

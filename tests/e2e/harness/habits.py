@@ -83,17 +83,18 @@ class Scene:
         self.env = {k: v for k, v in env.items() if v is not None}
 
     def play(self):
-        for name in ("server", "client"):
-            side = getattr(self.habit, name)
-            if side:
-                self.run(name, side)
+        sides = [(name, getattr(self.habit, name)) for name in ("server", "client")]
+        started = [(side, self.start(name, side)) for name, side in sides if side]
         if self.habit.visit:
             visitor = self.tunnel.visitor(self.words["server"])
             assert visitor.get(self.habit.visit).body == b"ok"
+        # The server may have something to say of its client.
+        for side, daemon in started:
+            self.settle(side, daemon)
         for name in self.habit.no_files:
             assert not (self.dir / name).exists()
 
-    def run(self, name, side):
+    def start(self, name, side):
         typed = side.typed if isinstance(side.typed, list) else shlex.split(side.typed)
         argv = [TUNNEL] + [self.words.fill(a) for a in typed]
         if not side.low_ports:
@@ -103,16 +104,25 @@ class Scene:
             argv.append("--ready-file=%s" % ready)
         daemon = self.tunnel.stage.add(Daemon(self.tunnel.stage, "typed-" + name, argv,
                                               env=self.env, cwd=self.dir)).start()
-        if side.status == RUNS:
-            for sentence in side.says:
-                daemon.log_contains(self.words.fill(sentence))
-            assert daemon.alive(), "it ended with status %d: %s" % (daemon.wait(), daemon.log())
-        else:
+        if side.status != RUNS:
             daemon.expected_status = {side.status}
-            daemon.wait()
-        if name == "server" and side.status == RUNS:
+        elif name == "server":
             wait_until(lambda: ready.exists() and ready.read_text().endswith("\n"), "the server")
             self.words["server"] = "127.0.0.1:" + ready.read_text().split()[1]
+        elif self.habit.visit:
+            self.await_sentences(side, daemon)
+        return daemon
+
+    def await_sentences(self, side, daemon):
+        for sentence in side.says:
+            daemon.log_contains(self.words.fill(sentence))
+
+    def settle(self, side, daemon):
+        if side.status == RUNS:
+            self.await_sentences(side, daemon)
+            assert daemon.alive(), "it ended with status %d: %s" % (daemon.wait(), daemon.log())
+        else:
+            daemon.wait()
         self.judge(side, daemon.log())
 
     def judge(self, side, said):
