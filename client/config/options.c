@@ -265,7 +265,8 @@ static const struct option_operand to_publish[] = {
 		.example = "Examples, with the exit node in TUNNEL_REMOTE:\n" shown, \
 		.rows = rows,                                                        \
 		.n = ARRAY_LEN(rows),                                                \
-		.operand = &to_publish[form],                                        \
+		.operands = &to_publish[form],                                       \
+		.n_operands = 1,                                                     \
 		.habits = client_habits}
 
 const struct option_table client_short_forms[] = {

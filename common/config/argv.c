@@ -2,12 +2,12 @@
 /*
  * The command line: --name=value, --name value, --name for flags and where a value is implied, -x value,
  * -xvalue, -x=value; "--" ends the options. What has an implied value takes another one behind a "=" alone.
- * An operand may stand anywhere, and is read first.
+ * Operands may stand anywhere, and are read first.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "config/apply.h"
+#include "config/config_internal.h"
 #include "config/formatting.h"
 #include "config/value.h"
 
@@ -129,10 +129,14 @@ static int refuse_operand(const struct option_table *t, const struct argv *args,
 			"unexpected argument \"%s\" behind --%s, whose value stands behind a '=': "
 			"--%s=%s",
 			word, args->flag->name, args->flag->name, word);
-	if (t->operand)
+	if (t->n_operands == 1)
 		return error_set(err, -EINVAL,
 			"unexpected argument \"%s\": tunnel %s takes one %s, and it has one", word,
-			t->command, t->operand->metavar);
+			t->command, t->operands->metavar);
+	if (t->n_operands)
+		return error_set(err, -EINVAL,
+			"unexpected argument \"%s\": tunnel %s takes %zu, the last is %s", word,
+			t->command, t->n_operands, t->operands[t->n_operands - 1].metavar);
 	if (t->stray)
 		return error_set(err, -EINVAL, "unexpected argument \"%s\": %s", word, t->stray);
 	return error_set(err, -EINVAL, "unexpected argument \"%s\": tunnel %s takes options only",
@@ -168,9 +172,29 @@ static int next(struct argv *args, const struct option_table *t, struct typed *o
 	return out->help || out->value || alone ? TYPED : next_value(args, t, out, err);
 }
 
-static int apply_option(struct config *c, const struct typed *typed, struct error *err)
+static struct option_at operand_at(const struct option_table *t, const struct option_operand *o)
+{
+	return option_find(t, o->option, strlen(o->option));
+}
+
+/* What stands there as an operand already; a group has as many elements as one likes. */
+static bool is_given(const struct option_table *t, const struct option_row *row, size_t operands)
+{
+	for (size_t i = 0; i < operands; i++) {
+		struct option_at at = operand_at(t, &t->operands[i]);
+		if (!at.group && at.row == row)
+			return true;
+	}
+	return false;
+}
+
+static int apply_option(struct config *c, const struct typed *typed, size_t operands,
+	struct error *err)
 {
 	const struct option_row *row = typed->at.row;
+	if (is_given(config_table(c), row, operands))
+		return error_set(err, -EINVAL,
+			"--%s is given twice, once without its name: keep one", row->name);
 	int r = config_apply(c, typed->at, str_from(typed->value ? typed->value : implied_by(row)),
 		(struct config_origin){.source = FROM_COMMAND_LINE, .typed = typed->name}, err);
 	if (row->type == OPTION_SECRET)
@@ -178,55 +202,75 @@ static int apply_option(struct config *c, const struct typed *typed, struct erro
 	return r;
 }
 
+static int apply_operand(struct config *c, const char *word, size_t i, struct error *err)
+{
+	const struct option_table *t = config_table(c);
+	return config_apply(c, operand_at(t, &t->operands[i]), str_from(word),
+		(struct config_origin){.source = FROM_COMMAND_LINE, .operand = true}, err);
+}
+
 /*
- * One walk along the command line, on which the options or the operand are applied. With --help anywhere
- * before a mistake there is none.
+ * One walk along the command line, on which the options or the operands are applied. With --help anywhere
+ * before a mistake there is none. `operands` is how many there are: known on the walk for the options.
  */
-static int walk(struct config *c, int argc, char **argv, bool options, bool *operand_given,
+static int walk(struct config *c, int argc, char **argv, bool options, size_t *operands,
 	struct error *err)
 {
 	const struct option_table *t = config_table(c);
 	struct argv args = {.n = argc, .i = 1, .v = argv};
 	struct typed typed;
-	bool given = false;
+	size_t given = 0;
 	int help = 0, r;
 	while (!(r = next(&args, t, &typed, err))) {
 		help |= typed.help;
 		bool operand = !typed.at.row && !typed.help;
-		if (operand && (!t->operand || given || is_flag_value(&args, typed.value))) {
+		if (operand && (given == t->n_operands || is_flag_value(&args, typed.value))) {
 			r = refuse_operand(t, &args, typed.value, err);
 		} else if (operand) {
-			given = true;
 			args.flag = NULL;
-			struct option_at at =
-				option_find(t, t->operand->option, strlen(t->operand->option));
-			if (!options)
-				r = config_apply(c, at, str_from(typed.value),
-					(struct config_origin){.source = FROM_COMMAND_LINE,
-						.operand = true},
-					err);
+			r = options ? 0 : apply_operand(c, typed.value, given, err);
+			given++;
 		} else if (typed.at.row && options) {
-			r = apply_option(c, &typed, err);
+			r = apply_option(c, &typed, *operands, err);
 		}
 		if (r)
 			break;
 	}
-	*operand_given = given;
+	*operands = given;
 	if (help)
 		return help;
 	return r == TYPED_END ? 0 : r;
 }
 
+/* What has to be there, and is there neither as an operand nor by its name. */
+static int check_missing(struct config *c, size_t operands, struct error *err)
+{
+	const struct option_table *t = config_table(c);
+	for (size_t i = operands; i < t->n_operands; i++) {
+		struct option_at at = operand_at(t, &t->operands[i]);
+		bool named = !at.group && config_origin_of(c, at.row)->source != FROM_DEFAULT;
+		if (t->operands[i].missing && !named)
+			return error_set(err, -EINVAL, "%s", t->operands[i].missing);
+	}
+	return 0;
+}
+
 int config_read_argv(struct config *c, int argc, char **argv, struct error *err)
 {
-	const struct option_operand *operand = config_table(c)->operand;
-	bool given = false;
+	size_t operands = 0;
 	/* Options of a group belong to what is before them, and that is the operand wherever it stands. */
-	int r = operand ? walk(c, argc, argv, false, &given, err) : 0;
-	if (!r && operand && operand->missing && !given)
-		r = error_set(err, -EINVAL, "%s", operand->missing);
+	int r = config_table(c)->n_operands ? walk(c, argc, argv, false, &operands, err) : 0;
+	size_t given = operands;
 	/* In any case, as secrets are overwritten on the way. */
 	struct error later;
-	int again = walk(c, argc, argv, true, &given, r ? &later : err);
-	return r ? r : again;
+	int again = walk(c, argc, argv, true, &operands, r ? &later : err);
+	if (r || again > 0)
+		return r ? r : again;
+	/* What is missing is said before what is wrong besides. */
+	struct error missing;
+	if (check_missing(c, given, &missing)) {
+		*err = missing;
+		return -EINVAL;
+	}
+	return again;
 }

@@ -170,11 +170,13 @@ static void print_usage(FILE *to, const struct option_table *t, const struct lay
 {
 	fprintf(to, "Usage: tunnel %s %s\n\n%s\n", t->command, t->usage ? t->usage : "[OPTION]...",
 		t->summary);
-	if (!t->operand)
-		return;
-	int n = fprintf(to, "\n  %s", t->operand->metavar) - 1;
-	fprintf(to, "%*s", l->column > n ? l->column - n : 1, "");
-	print_wrapped(to, l, t->operand->help, l->column);
+	if (t->n_operands)
+		fputc('\n', to);
+	for (const struct option_operand *o = t->operands; o < t->operands + t->n_operands; o++) {
+		int n = fprintf(to, "  %s", o->metavar);
+		fprintf(to, "%*s", l->column > n ? l->column - n : 1, "");
+		print_wrapped(to, l, o->help, l->column);
+	}
 }
 
 static const struct option_row help_row = {.name = OPTION_HELP_NAME,
@@ -189,7 +191,7 @@ void help_print(FILE *to, const struct option_table *t)
 {
 	const struct option_table help = {.rows = &help_row, .n = 1};
 	print_usage(to, t, &layout_brief);
-	if (!t->operand)
+	if (!t->n_operands)
 		fputc('\n', to);
 	print_brief_rows(to, t);
 	print_brief_rows(to, &help);
@@ -203,9 +205,12 @@ void help_print_all(FILE *to, const struct option_table *t)
 	print_usage(to, t, &layout_all);
 	print_rows(to, t, &section);
 	print_row(to, &help_row);
-	fprintf(to, "\nAn option is --name=VALUE or --name VALUE; a TIME has a unit (250ms, 10s, "
-		    "5m), a SIZE"
-		    "\nmay have one (64KiB, 8MiB). The same names stand in the --config file.\n");
+	bool has_file = option_find(t, OPTION_FILE_NAME, strlen(OPTION_FILE_NAME)).row;
+	fprintf(to,
+		"\nAn option is --name=VALUE or --name VALUE; a TIME has a unit (250ms, 10s, "
+		"5m), a SIZE"
+		"\nmay have one (64KiB, 8MiB).%s\n",
+		has_file ? " The same names stand in the --config file." : "");
 }
 
 static const char *or_none(const char *text)

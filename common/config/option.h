@@ -12,6 +12,9 @@
 #include "base/error.h"
 #include "base/str.h"
 
+/* A number, time or size that an empty text took away; see option_row::clears. */
+#define OPTION_CLEARED UINT64_MAX
+
 /* The comment of each type names its field. Texts are owned by the config struct, NULL if none. */
 enum option_type {
 	OPTION_FLAG,     /* bool: --x, --x=true, --x=false */
@@ -87,6 +90,7 @@ struct option_row {
 		section; /* the heading of --help=all that this row begins; NULL: as the row before */
 	const char *note; /* said when it is given another value than its default; NULL: none */
 	bool required;
+	bool clears; /* a list, number, time or size: an empty text is allowed, and takes away */
 	bool reloadable; /* takes effect when the file is read again */
 	size_t offset;   /* of the field in the config struct, or in the element */
 
@@ -99,8 +103,8 @@ struct option_row {
 };
 
 /*
- * What a command takes without a name: `tunnel http 3000`. It is the value of one of the table's options,
- * and read before all others wherever it stands: options of a group belong to it.
+ * What a command takes without a name: `tunnel http 3000`, `tunnel token create web`. It is the value of one
+ * of the table's options, and read before all others wherever it stands: options of a group belong to it.
  */
 struct option_operand {
 	const char *metavar; /* "UPSTREAM" */
@@ -126,7 +130,9 @@ struct option_table {
 		example; /* lines of --help that can be typed as they stand, each ending in a newline; or NULL */
 	const struct option_row *rows;
 	size_t n;
-	const struct option_operand *operand; /* NULL: it takes options only */
+	const struct option_operand
+		*operands; /* in their order; those that may be left out are last */
+	size_t n_operands; /* 0: it takes options only */
 	const char
 		*stray; /* what to type instead of an operand where there is none; NULL: nothing */
 	const struct option_habit *habits; /* ends with one without names; NULL: there are none */

@@ -13,13 +13,14 @@ struct unit {
 	uint64_t factor;
 };
 
-/* Largest first: printing takes the first that divides. */
+/* Largest first: printing takes the first that divides. The last is read, not written: 24h says it as well. */
 static const struct unit duration_units[] = {
 	{STR("h"), UINT64_C(3600000000)},
 	{STR("m"), UINT64_C(60000000)},
 	{STR("s"), UINT64_C(1000000)},
 	{STR("ms"), UINT64_C(1000)},
 	{STR("us"), 1},
+	{STR("d"), UINT64_C(86400000000)},
 };
 
 /* The last is for printing whole bytes; the short ones are read, not written. */

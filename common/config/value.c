@@ -184,9 +184,22 @@ static int append_each(const struct option_row *row, void *field, struct str tex
 	}
 }
 
+/* An empty text takes away what is there. */
+static int clear(const struct option_row *row, void *values)
+{
+	value_clear(row, values);
+	bool scalar = row->type == OPTION_NUMBER || row->type == OPTION_DURATION ||
+		      row->type == OPTION_SIZE;
+	if (scalar)
+		*(uint64_t *)option_field(row, values) = OPTION_CLEARED;
+	return 0;
+}
+
 int value_set(const struct option_row *row, void *values, struct str text, struct error *err)
 {
 	void *field = option_field(row, values);
+	if (row->clears && text.n == 0)
+		return clear(row, values);
 	switch (row->type) {
 	case OPTION_FLAG:
 		return value_parse_flag(text, field)

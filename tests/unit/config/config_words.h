@@ -128,8 +128,19 @@ static const struct option_habit habits[] = {
 static const struct option_table operand_table = {.command = "test",
 	.rows = table_rows,
 	.n = ARRAY_LEN(table_rows),
-	.operand = &operand,
+	.operands = &operand,
+	.n_operands = 1,
 	.habits = habits};
+/* Two words that are values of plain options; the second may be left out. */
+static const struct option_operand two_operands[] = {
+	{.metavar = "TEXT", .option = "text", .missing = "a text is missing"},
+	{.metavar = "TIME", .option = "time"},
+};
+static const struct option_table two_table = {.command = "test",
+	.rows = table_rows,
+	.n = ARRAY_LEN(table_rows),
+	.operands = two_operands,
+	.n_operands = ARRAY_LEN(two_operands)};
 static const struct option_table stray_table = {.command = "test",
 	.rows = table_rows,
 	.n = ARRAY_LEN(table_rows),

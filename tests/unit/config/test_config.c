@@ -105,6 +105,24 @@ static void test_operand(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		check_part(&operand_table, rows[i].words, rows[i].expected);
+	static const struct {
+		const char *words, *expected;
+	} two[] = {
+		{"a", "text = a (command line); "},
+		{"a 5s", "text = a (command line); time = 5s (command line); "},
+		{"a --flag 5s", "flag = true (command line); text = a (command line); "
+				"time = 5s (command line); "},
+		{"--text a", "text = a (command line); "},
+		{"a --time 5s", "text = a (command line); time = 5s (command line); "},
+		{"", "!a text is missing"},
+		{"--time 5s", "!a text is missing"},
+		{"--nonsense", "!unknown option --nonsense"},
+		{"a --text b", "!--text is given twice, once without its name: keep one"},
+		{"a 5s b", "!unexpected argument \"b\": tunnel test takes 2, the last is TIME"},
+		{"a b", "!\"b\" is not a time"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(two); i++)
+		check_part(&two_table, two[i].words, two[i].expected);
 	check_part(&stray_table, "a", "!unexpected argument \"a\": things are elsewhere");
 }
 
