@@ -20,16 +20,19 @@ static const struct option_habit commands_of_others[] = {
 	{"local", "publish a service with tunnel http PORT or tunnel tcp PORT"},
 	{"https", "publish an HTTPS service with tunnel http https://HOST:PORT"},
 	{"ssh", "publish an SSH server with tunnel tcp 22"},
-	{"config login auth authtoken add-authtoken signup token",
+	{"config login auth authtoken add-authtoken signup",
 		"there is no account: both sides know the token, --token-from=FILE or the variable "
 		"TUNNEL_TOKEN"},
 	{"create route list delete domain tunnel uplink cloud",
 		"nothing is set up beforehand: a client publishes while it runs, tunnel http "
-		"app.example.org=3000"},
+		"app.example.org=3000; who may publish what says tunnel token"},
 	{"service install", "systemd runs it by the units that are installed with it: systemctl "
 			    "enable --now tunnel-server, or tunnel-client@NAME"},
-	{"status inspect metrics",
-		"there are no status pages: the log and the access log say what happens"},
+	{"inspect metrics", "tunnel status and tunnel sessions show who is connected; the log and "
+			    "the access log "
+			    "say what happened"},
+	{"ps clients tunnels ls", "tunnel sessions lists the clients that are connected"},
+	{"user users identity identities", "tunnel token list has the identities"},
 	{"url hello-world", "cloudflared's tunnel --url http://localhost:3000 is tunnel http 3000 "
 			    "--remote=EXIT-NODE"},
 	{0},

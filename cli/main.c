@@ -9,20 +9,17 @@
 #include "base/macros.h"
 #include "cli/commands.h"
 #include "cli/complain.h"
+#include "cli/complete.h"
 #include "cli/first_word.h"
 #include "cli/libraries.h"
+#include "cli/noun.h"
 #include "cli/process.h"
 #include "client/config/options.h"
 #include "config/help.h"
 #include "server/base/options.h"
 #include "version.h"
 
-static const struct command {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const struct option_table *table; /* NULL: takes no options */
-	const char *summary;
-} commands[] = {
+static const struct command commands[] = {
 	{"server", command_server, &server_option_table,
 		"Run the exit node, on the machine with a public address"},
 	{"client", command_client, &client_option_table,
@@ -39,6 +36,8 @@ static const struct command {
 		"Check a configuration file: tunnel check-config FILE"},
 	{"version", command_version, NULL, "Print the version of tunnel and of its libraries"},
 	{"help", command_help, NULL, "Explain a command: tunnel help [COMMAND]"},
+	{"completion", command_completion, NULL, NULL},
+	{"complete", command_complete, NULL, NULL},
 };
 
 static const struct command *find(const char *name)
@@ -49,13 +48,19 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+/* More than there are nouns. */
+#define NOUNS_MAX 16
+
 static int unknown(const char *name)
 {
-	const char *names[ARRAY_LEN(commands)];
+	const char *names[ARRAY_LEN(commands) + NOUNS_MAX];
+	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		names[i] = commands[i].name;
+		names[n++] = commands[i].name;
+	for (const struct noun *const *noun = nouns; *noun && n < ARRAY_LEN(names); noun++)
+		names[n++] = (*noun)->name;
 	struct error err;
-	first_word_explain(name, names, ARRAY_LEN(names), &err);
+	first_word_explain(name, names, n, &err);
 	print_line(stderr, "tunnel: ", err.text);
 	return STATUS_USAGE;
 }
@@ -74,7 +79,11 @@ static void overview(FILE *to)
 		to);
 	fputs(examples, to);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(to, "  %-14s%s\n", commands[i].name, commands[i].summary);
+		if (commands[i].summary)
+			fprintf(to, "  %-14s%s\n", commands[i].name, commands[i].summary);
+	fputs("\nOf a running server:", to);
+	for (const struct noun *const *noun = nouns; *noun; noun++)
+		fprintf(to, "%s%s", noun == nouns ? " " : ", ", (*noun)->name);
 	fputs("\nMore: tunnel COMMAND --help, and --help=all for every option; man tunnel\n", to);
 }
 
@@ -88,17 +97,43 @@ int command_version(int argc, char **argv)
 	return STATUS_OK;
 }
 
-/* `--table` is for tests and completion scripts, and is not advertised. */
+/* `--table` is for tests, and is not advertised. */
+static void print_table(const struct option_table *t, const char *how)
+{
+	if (strcmp(how, "--table") == 0)
+		help_print_table(stdout, t);
+	else if (*how)
+		help_print_all(stdout, t);
+	else
+		help_print(stdout, t);
+}
+
 static void help_about(const struct command *c, const char *how)
 {
 	if (!c->table)
-		printf("Usage: tunnel %s\n\n%s\n", c->name, c->summary);
-	else if (strcmp(how, "--table") == 0)
-		help_print_table(stdout, c->table);
-	else if (*how)
-		help_print_all(stdout, c->table);
+		printf("Usage: tunnel %s\n\n%s\n", c->name,
+			c->summary ? c->summary : "For shells: see COMPLETION in tunnel(1).");
 	else
-		help_print(stdout, c->table);
+		print_table(c->table, how);
+}
+
+/* `verb` NULL: the noun alone was named. */
+static int help_about_noun(const struct noun *noun, char *verb, const char *how)
+{
+	struct error err;
+	int skip;
+	if (!verb && *noun->verbs[0].name) {
+		noun_overview(stdout, noun);
+		return STATUS_OK;
+	}
+	const struct verb *found = noun_verb(noun, verb ? 1 : 0, &verb, &skip, &err);
+	struct option_table *t = found ? verb_table(found) : NULL;
+	if (t)
+		print_table(t, how);
+	else
+		print_line(stderr, "tunnel: ", found ? "no memory" : err.text);
+	admin_table_free(t);
+	return t ? STATUS_OK : STATUS_USAGE;
 }
 
 /* "all", "--all", "--help=all", "--table": before the command's name, or behind it. */
@@ -114,29 +149,40 @@ static const char *help_manner(const char *word)
 
 int command_help(int argc, char **argv)
 {
-	const char *name = NULL, *how = "";
+	char *names[2] = {NULL, NULL}; /* a command, or a noun and its verb */
+	const char *how = "";
 	for (int i = 1; i < argc; i++) {
 		const char *manner = help_manner(argv[i]);
+		bool second = names[0] && !names[1] && noun_find(names[0]);
 		if (manner) {
 			how = manner;
-		} else if (name) {
+		} else if (!names[0] || second) {
+			names[second] = argv[i];
+		} else {
 			fprintf(stderr,
 				"tunnel help: it takes one command at most, and has \"%s\" "
 				"and \"%s\"\n",
-				name, argv[i]);
+				names[0], argv[i]);
 			return STATUS_USAGE;
-		} else {
-			name = argv[i];
 		}
 	}
-	if (!name || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+	if (!names[0] || strcmp(names[0], "--help") == 0 || strcmp(names[0], "-h") == 0) {
 		overview(stdout);
 		return STATUS_OK;
 	}
-	const struct command *c = find(name);
+	const struct noun *noun = noun_find(names[0]);
+	const struct command *c = find(names[0]);
+	if (noun)
+		return help_about_noun(noun, names[1], how);
 	if (!c)
-		return unknown(name);
+		return unknown(names[0]);
 	help_about(c, how);
+	return STATUS_OK;
+}
+
+int command_complete(int argc, char **argv)
+{
+	complete(commands, ARRAY_LEN(commands), argc - 1, argv + 1);
 	return STATUS_OK;
 }
 
@@ -172,5 +218,8 @@ int main(int argc, char **argv)
 	}
 	const char *name = plain_name(argv[1]);
 	const struct command *c = find(name);
+	const struct noun *noun = noun_find(name);
+	if (noun)
+		return finish(noun_run(noun, argc - 1, argv + 1));
 	return finish(c ? c->run(argc - 1, argv + 1) : unknown(name));
 }

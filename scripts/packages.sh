@@ -19,7 +19,7 @@ test_packages=(
 	python3-pytest python3-pytest-xdist python3-websockets python3-cryptography
 	nginx apache2-bin caddy haproxy curl iproute2 openssl procps util-linux binutils
 	scdoc systemd clang-format shellcheck git valgrind
-	busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
+	bash zsh fish busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 )
 
 # To run scripts/variants: other compilers, and what runs programs of another architecture.

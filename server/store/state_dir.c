@@ -33,8 +33,7 @@ static char *first_of_list(const char *list)
 	return strndup(list, strcspn(list, ":"));
 }
 
-/* The directory's name; NULL with errno 0 when nobody says where it could be. */
-static char *find_dir(const char *option)
+char *state_dir_find(const char *option)
 {
 	const char *systemd = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME");
 	const char *home = getenv("HOME");
@@ -76,7 +75,7 @@ static int make_dirs(char *dir)
 
 static int open_dir(struct state_dir *s, const char *option, struct error *err)
 {
-	s->dir = find_dir(option);
+	s->dir = state_dir_find(option);
 	if (!s->dir)
 		return error_set(err, errno ? -errno : -ENOENT,
 			"there is no state directory: none of --state-dir, $STATE_DIRECTORY, "
@@ -285,7 +284,7 @@ static int inspect_file(const struct state_dir *s, int dir, const char *name, bo
 
 int state_dir_inspect(const char *option, struct error *err)
 {
-	struct state_dir s = {.dir = find_dir(option)};
+	struct state_dir s = {.dir = state_dir_find(option)};
 	if (!s.dir)
 		return error_set(err, -ENOMEM, "no memory");
 	auto_close int dir = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -39,6 +39,9 @@ struct state_dir {
  */
 int state_dir_open(struct state_dir *s, const char *option, bool need_token, struct error *err);
 
+/* The directory's name alone, which the caller frees; NULL, with errno 0 when nobody says where it could be. */
+char *state_dir_find(const char *option);
+
 /*
  * Whether state_dir_open() would find or make a token there: 0, or -errno with a sentence. Makes nothing.
  */

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* What a server has at the moment: tunnel status, sessions, routes. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/macros.h"
+#include "cli/admin_client.h"
+#include "cli/age.h"
+#include "cli/answer.h"
+#include "cli/verb.h"
+
+/* ---- status ---- */
+
+static const struct column client_columns[] = {
+	{"CLIENT ID", "session", CELL_TEXT, NULL},
+	{"IDENTITY", "identity", CELL_TEXT, NULL},
+	{"REMOTE ADDRESS", "remoteAddr", CELL_TEXT, NULL},
+	{"CONNECTED", "since", CELL_AGE, NULL},
+	{"UPSTREAMS", "upstreams", CELL_LIST, NULL},
+	{"PUBLISHES", "publishes", CELL_LIST, NULL},
+};
+
+static void say_status(struct call *c, const json_t *status)
+{
+	char age[AGE_SIZE];
+	long long sessions = answer_number(status, "sessions"),
+		  links = answer_number(status, "links");
+	long long streams = answer_number(status, "streams"),
+		  services = answer_number(status, "services");
+	const char *address = answer_text(status, "publicAddress");
+	call_say(c,
+		"tunnel %s%s%s, for %s: %lld client%s, %lld link%s, %lld stream%s, %lld service%s",
+		answer_text(status, "version"), *address ? " at " : "", address,
+		age_format(answer_number(status, "uptimeSeconds"), age), sessions, plural(sessions),
+		links, plural(links), streams, plural(streams), services, plural(services));
+	call_say(c, "%s", "");
+}
+
+/* The table of clients; and whether everything that a visitor needs is there. */
+static int status(struct call *c)
+{
+	json_t *answer = NULL, *ready = NULL;
+	int r = call_ask(c, &answer);
+	enum output how = call_output(c);
+	if (!r && how == OUTPUT_JSON)
+		r = call_print_json(c, answer);
+	if (!r && how == OUTPUT_TABLE)
+		say_status(c, answer);
+	if (!r && how != OUTPUT_JSON) {
+		struct columns columns;
+		columns_init(&columns, client_columns, ARRAY_LEN(client_columns), !c->o->quiet);
+		if (columns_print(&columns, stdout, json_object_get(answer, "clients"), how))
+			r = error_set(c->err, STATUS_FAILED, "no memory");
+	}
+	const struct admin_client_request ask = {.method = "GET", .target = "/readyz"};
+	if (!r && admin_client_ask(c->transport, &ask, &ready, c->err))
+		r = STATUS_NOT_READY;
+	json_decref(answer);
+	json_decref(ready);
+	return r;
+}
+
+static const struct verb status_verbs[] = {
+	{.name = "",
+		.table = {.command = "status",
+			.summary = "Shows the server and the clients that are connected; its exit "
+				   "status is "
+				   "7 if something is not ready.",
+			.example = "Examples:\n"
+				   "  tunnel status\n"
+				   "  tunnel status --remote=exit.example.org "
+				   "--token-from=operator.token\n"},
+		.method = "GET",
+		.path = "/api/v1/status",
+		.columns = client_columns,
+		.n_columns = ARRAY_LEN(client_columns),
+		.run = status},
+};
+const struct noun noun_status = {.name = "status",
+	.summary = "The server and its clients",
+	.verbs = status_verbs,
+	.n = ARRAY_LEN(status_verbs)};
+
+/* ---- sessions ---- */
+
+static int write_links(const json_t *row, bool raw, struct buf *to)
+{
+	char text[32];
+	snprintf(text, sizeof text, "%zu", json_array_size(json_object_get(row, "links")));
+	return buf_append(to, text, strlen(text));
+}
+
+static int write_services(const json_t *row, bool raw, struct buf *to)
+{
+	const json_t *service;
+	size_t i;
+	json_array_foreach(json_object_get(row, "services"), i, service)
+	{
+		const char *address = answer_text(service, "address"),
+			   *place = answer_text(service, "place");
+		const char *text = *address ? address
+				   : *place ? place
+					    : answer_text(service, "kind");
+		if ((i && buf_append(to, ",", 1)) || buf_append(to, text, strlen(text)))
+			return -ENOMEM;
+	}
+	return i ? 0 : buf_append(to, "-", 1);
+}
+
+static const struct column session_columns[] = {
+	{"ID", "id", CELL_TEXT, NULL},
+	{"IDENTITY", "identity", CELL_TEXT, NULL},
+	{"REMOTE ADDRESS", "remoteAddr", CELL_TEXT, NULL},
+	{"CONNECTED", "since", CELL_AGE, NULL},
+	{"VERSION", "version", CELL_TEXT, NULL},
+	{"LINKS", NULL, CELL_TEXT, write_links},
+	{"STREAMS", "streams", CELL_TEXT, NULL},
+	{"SERVICES", NULL, CELL_TEXT, write_services},
+};
+
+static const struct option_operand session = {.metavar = "ID",
+	.help = "The session, as tunnel sessions lists it",
+	.option = "id",
+	.missing = "the ID of the session is missing; tunnel sessions lists them"};
+
+static const struct option_row end_rows[] = {
+	{.name = "id",
+		.type = OPTION_STRING,
+		.metavar = "ID",
+		.help = "The session, which may also stand alone, without --id",
+		.offset = ADMIN_AT(session)},
+	/* The server's --grace has the same bound. */
+	{.name = "drain",
+		.type = OPTION_DURATION,
+		.default_text = "0s",
+		.max = 3600 * CLOCK_S,
+		.help = "How long its streams may take to finish before they are cut",
+		.brief = "How long its streams may take to finish",
+		.offset = ADMIN_AT(drain)},
+};
+
+static int say_ended(struct call *c, const json_t *answer)
+{
+	long long cut = answer_number(answer, "streamsCut");
+	call_say(c, "session %s is ended: %lld stream%s cut", c->o->session, cut, plural(cut));
+	return 0;
+}
+
+static const struct verb session_verbs[] = {
+	{.name = "list",
+		.aliases = "ls",
+		.table = {.command = "sessions list",
+			.summary =
+				"Lists the clients that are connected, and what each publishes."},
+		.method = "GET",
+		.path = "/api/v1/sessions",
+		.pages = true,
+		.columns = session_columns,
+		.n_columns = ARRAY_LEN(session_columns)},
+	{.name = "end",
+		.aliases = "rm delete",
+		.table = {.command = "sessions end",
+			.summary = "Ends a client's session. The client may come back: to keep it "
+				   "out, "
+				   "revoke its token.",
+			.usage = "ID [OPTION]...",
+			.rows = end_rows,
+			.n = ARRAY_LEN(end_rows),
+			.operands = &session,
+			.n_operands = 1},
+		.method = "DELETE",
+		.path = "/api/v1/sessions/{id}?drain={drain}",
+		.say = say_ended},
+};
+const struct noun noun_sessions = {.name = "sessions",
+	.summary = "The clients that are connected",
+	.verbs = session_verbs,
+	.n = ARRAY_LEN(session_verbs),
+	.first_is_default = true};
+
+/* ---- routes ---- */
+
+static const struct column route_columns[] = {
+	{"HOST", "host", CELL_TEXT, NULL},
+	{"KIND", "kind", CELL_TEXT, NULL},
+	{"IDENTITY", "identity", CELL_TEXT, NULL},
+	{"SESSIONS", "sessions", CELL_LIST, NULL},
+};
+static const struct column match_columns[] = {
+	{"Host", "host", CELL_TEXT, NULL},
+	{"Matched", "matched", CELL_TEXT, NULL},
+	{"Why", "why", CELL_TEXT, NULL},
+	{"Sessions", "sessions", CELL_LIST, NULL},
+};
+
+static const struct option_operand host = {.metavar = "HOST",
+	.help = "Only where a request for this host would go, and why",
+	.option = "host"};
+static const struct option_row route_rows[] = {
+	{.name = "host",
+		.type = OPTION_STRING,
+		.metavar = "HOST",
+		.help = "The host, which may also stand alone, without --host",
+		.offset = ADMIN_AT(host)},
+	{.name = "path",
+		.type = OPTION_STRING,
+		.metavar = "PATH",
+		.help = "The path of the request, with a HOST",
+		.brief = "The path of the request, with a HOST",
+		.offset = ADMIN_AT(path)},
+};
+
+/* With a host the answer is another: one thing. */
+static int routes(struct call *c)
+{
+	struct verb one = *c->verb;
+	if (!c->o->host && c->o->path)
+		return error_set(c->err, STATUS_USAGE,
+			"--path is the path of a request for a HOST");
+	if (c->o->host) {
+		one.pages = false;
+		one.columns = match_columns;
+		one.n_columns = ARRAY_LEN(match_columns);
+		c->verb = &one;
+	}
+	return call_run(c);
+}
+
+static const struct verb route_verbs[] = {
+	{.name = "",
+		.table = {.command = "routes",
+			.summary = "Lists the public names and ports, and the sessions that each "
+				   "leads to.",
+			.usage = "[HOST] [OPTION]...",
+			.rows = route_rows,
+			.n = ARRAY_LEN(route_rows),
+			.operands = &host,
+			.n_operands = 1},
+		.method = "GET",
+		.path = "/api/v1/routes?host={host}&path={path}",
+		.pages = true,
+		.columns = route_columns,
+		.n_columns = ARRAY_LEN(route_columns),
+		.run = routes},
+};
+const struct noun noun_routes = {.name = "routes",
+	.summary = "Public names and ports, and where they lead",
+	.verbs = route_verbs,
+	.n = ARRAY_LEN(route_verbs)};

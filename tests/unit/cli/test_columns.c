@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables: what stands in a cell, how columns are aligned and cut. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "cli/age.h"
+#include "cli/columns.h"
+
+static const struct column columns[] = {
+	{"NAME", "name", CELL_TEXT, NULL},
+	{"LIST", "list", CELL_LIST, NULL},
+	{"N", "list", CELL_COUNT, NULL},
+	{"SIZE", "size", CELL_SIZE, NULL},
+	{"MORE", "more", CELL_JSON, NULL},
+};
+
+/* What is printed of the rows, one line of JSON. */
+static void check(const char *json, enum output how, size_t width, bool head, const char *expected)
+{
+	json_t *rows = json_loads(json, 0, NULL);
+	assert_non_null(rows);
+	char *text = NULL;
+	size_t n = 0;
+	FILE *to = open_memstream(&text, &n);
+	struct columns c;
+	columns_init(&c, columns, ARRAY_LEN(columns), head);
+	c.width = width;
+	assert_int_equal(columns_print(&c, to, rows, how), 0);
+	fclose(to);
+	assert_string_equal(text, expected);
+	free(text);
+	json_decref(rows);
+}
+
+static void test_cells(void **state)
+{
+	const char *row = "[{\"name\": \"a\", \"list\": [\"x\", 2], \"size\": 10485760, "
+			  "\"more\": {\"k\": true}}]";
+	check(row, OUTPUT_TABLE, 0, true,
+		"NAME  LIST  N  SIZE   MORE\n"
+		"a     x,2   2  10MiB  {\"k\":true}\n");
+	check(row, OUTPUT_TSV, 0, true, "a\tx,2\t2\t10485760\t{\"k\":true}\n");
+	check(row, OUTPUT_NAME, 0, true, "a\n");
+	check("[{\"name\": \"\", \"size\": null}]", OUTPUT_TABLE, 0, false, "-  -  0  -  -\n");
+	check("[]", OUTPUT_TABLE, 0, true, "NAME  LIST  N  SIZE  MORE\n");
+	check("[]", OUTPUT_TABLE, 0, false, "");
+}
+
+/* A character is a column, whatever its bytes; the widest gives way, and not in the middle of one. */
+static void test_widths(void **state)
+{
+	check("[{\"name\": \"\u00e9\u00e9\u00e9\u00e9\u00e9\"}, {\"name\": \"b\"}]", OUTPUT_TABLE,
+		0, false, "\u00e9\u00e9\u00e9\u00e9\u00e9  -  0  -  -\nb      -  0  -  -\n");
+	check("[{\"name\": \"\u00e90123456789012345678901234567890123456789\", \"list\": "
+	      "[\"0123456789012\"]}]",
+		OUTPUT_TABLE, 40, false, "\u00e9012345678901...  0123456789012  1  -  -\n");
+	check("[{\"name\": \"0123456789012345678901234567890\"}]", OUTPUT_TABLE, 1, false,
+		"0123456...  -  0  -  -\n");
+}
+
+static void test_texts_of_others(void **state)
+{
+	check("[{\"name\": \"a\\u001b[2J\\u202e\\nb\", \"list\": [\"\\t\"]}]", OUTPUT_TSV, 0, false,
+		"a\\x1b[2J\\xe2\\x80\\xae\\x0ab\t\\x09\t1\t-\t-\n");
+}
+
+static void test_one(void **state)
+{
+	json_t *row = json_pack("{s:s}", "name", "web");
+	char *text = NULL;
+	size_t n = 0;
+	FILE *to = open_memstream(&text, &n);
+	struct columns c;
+	columns_init(&c, columns, 2, true);
+	assert_int_equal(columns_print_one(&c, to, row), 0);
+	fclose(to);
+	assert_string_equal(text, "NAME:  web\nLIST:  -\n");
+	free(text);
+	json_decref(row);
+}
+
+static void test_ages(void **state)
+{
+	static const struct {
+		int64_t seconds;
+		const char *text;
+	} ages[] = {{-5, "0s"}, {0, "0s"}, {119, "119s"}, {120, "2m"}, {7199, "119m"}, {7200, "2h"},
+		{172799, "47h"}, {172800, "2d"}, {INT64_C(86400) * 400, "400d"}};
+	char text[AGE_SIZE];
+	for (size_t i = 0; i < ARRAY_LEN(ages); i++)
+		assert_string_equal(age_format(ages[i].seconds, text), ages[i].text);
+	assert_int_equal(age_parse("2026-11-29T00:00:00.123Z"), 1795910400);
+	assert_int_equal(age_parse("yesterday"), -1);
+	assert_int_equal(age_parse(NULL), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cells),
+		cmocka_unit_test(test_widths),
+		cmocka_unit_test(test_texts_of_others),
+		cmocka_unit_test(test_one),
+		cmocka_unit_test(test_ages),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
