@@ -25,8 +25,9 @@ OTHERS = {"README.md": {"auth"}, "docs/getting-started.md": {"deploy-hook", "web
 
 def options(tunnel):
     known = {"help", "version", "config"}
-    for command in ("server", "client"):
-        out = subprocess.run([tunnel, "help", "--table", command], check=True,
+    asking = [["token", v] for v in ("create", "update", "rotate", "revoke", "delete")]
+    for command in [["server"], ["client"], ["apply"], ["audit"]] + asking:
+        out = subprocess.run([tunnel, "help", "--table", *command], check=True,
                              capture_output=True, text=True).stdout
         for line in out.splitlines():
             name, _, aliases = line.split("\t")[:3]

@@ -13,15 +13,23 @@ import sources
 
 COMMANDS = ["server", "client"]
 
+# Pages of commands that ask a server, each with its nouns. The options that all of them have are those of status,
+# and stand in tunnel(1).
+PAGES = {"token": ["token"], "apply": ["apply"], "status": ["status", "sessions", "routes", "audit"],
+         "store": ["store"]}
+COMMON = "status"
+
 MENTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
 DEFINITION = re.compile(r"^\*-")
 
 
-def table(tunnel, command):
+def run(tunnel, *argv):
+    return subprocess.run([tunnel, *argv], check=True, capture_output=True, text=True).stdout
+
+
+def table(tunnel, *command):
     """{name: its other spellings, itself among them}, and each with its letter."""
-    out = subprocess.run(
-        [tunnel, "help", "--table", command], check=True, capture_output=True, text=True
-    ).stdout
+    out = run(tunnel, "help", "--table", *command)
     names, letters = {}, {}
     for line in out.splitlines():
         name, letter, aliases = line.split("\t")[:3]
@@ -40,7 +48,7 @@ def prose(page):
             yield number, line.replace("\\-", "-")
 
 
-def check(path, names, letters, known):
+def check(path, names, letters, known, own_alone=True):
     complaints, defined = [], {}
     for number, line in prose(sources.text(path)):
         mentioned = MENTION.findall(line)
@@ -53,7 +61,8 @@ def check(path, names, letters, known):
             if name not in known
         ]
     own = set().union(*names.values())
-    complaints += [f"{path}: defines --{n}, which is not its own" for n in defined if n not in own]
+    if own_alone:
+        complaints += [f"{path}: defines --{n}, which is not its own" for n in defined if n not in own]
     for name, spellings in names.items():
         if name not in defined:
             complaints.append(f"{path}: --{name} is missing")
@@ -67,27 +76,57 @@ def check(path, names, letters, known):
     return complaints
 
 
+def verbs(tunnel, noun):
+    """The words behind the noun, of each of its commands: one, or none where it stands alone."""
+    return [[v] for v in re.findall(r"^  ([a-z]+) {2,}[A-Z]", run(tunnel, "help", noun), re.M)] or [[]]
+
+
+def check_nouns(tunnel, known):
+    """The pages of commands that ask a server, and their common options."""
+    common, letters = table(tunnel, COMMON)
+    complaints = check("docs/man/tunnel.1.scd", {n: s for n, s in common.items() if n != "help"}, letters, known,
+                       own_alone=False)
+    for page, nouns in PAGES.items():
+        path = "docs/man/tunnel-%s.1.scd" % page
+        names, letters = {}, {}
+        for noun, verb in [(n, v) for n in nouns for v in verbs(tunnel, n)]:
+            own, own_letters = table(tunnel, noun, *verb)
+            names.update({n: s for n, s in own.items() if n not in common})
+            letters.update(own_letters)
+            if " ".join(["tunnel", noun] + verb) not in re.sub("[][*]", "", sources.text(path)):
+                complaints.append(f"{path}: the command {' '.join([noun] + verb)} is missing")
+        if names:
+            complaints += check(path, names, letters, known)
+    return complaints
+
+
 def check_commands(tunnel, path):
     """Each command of the overview stands in the page."""
-    overview = subprocess.run([tunnel, "help"], check=True, capture_output=True, text=True).stdout
+    overview = run(tunnel, "help")
     commands = re.findall(r"^  ([a-z-]+) {2,}[A-Z]", overview, re.M)
+    commands += re.search(r"^Of a running server: (.*)$", overview, re.M)[1].split(", ")
     assert len(commands) > len(COMMANDS), "the overview is written otherwise now"
     page = sources.text(path)
     return [f"{path}: the command {c} is missing" for c in commands if f"*{c}*" not in page]
 
 
 def main():
-    tables = {command: table(sys.argv[1], command) for command in COMMANDS}
+    tunnel = sys.argv[1]
+    tables = {command: table(tunnel, command) for command in COMMANDS}
     known = {"version", "strict", "quiet"}  # the last two are check-config's
     for names, _ in tables.values():
         known |= set().union(*names.values())
+    for noun in [n for nouns in PAGES.values() for n in nouns]:
+        for verb in verbs(tunnel, noun):
+            known |= set().union(*table(tunnel, noun, *verb)[0].values())
     complaints, seen = [], 0
     for command, (names, letters) in tables.items():
         path = f"docs/man/tunnel-{command}.1.scd"
         if (sources.root() / path).exists():
             seen += 1
             complaints += check(path, names, letters, known)
-    complaints += check_commands(sys.argv[1], "docs/man/tunnel.1.scd")
+    complaints += check_nouns(tunnel, known)
+    complaints += check_commands(tunnel, "docs/man/tunnel.1.scd")
     if not seen:
         sources.skip("there are no man pages yet")
     sources.finish(complaints)
