@@ -27,7 +27,7 @@
 #include "server/accept/listeners.h"
 #include "server/store/catalog.h"
 #include "server/store/state_dir.h"
-#include "server/control/registrar.h"
+#include "server/control/enforce.h"
 #include "server/link_events.h"
 #include "server/reload.h"
 #include "server/base/worker.h"
@@ -44,7 +44,6 @@ struct server {
 	enum server_state state;
 	struct state_dir files;
 	struct catalog catalog;
-	struct keyring *keyring;
 	struct node node;
 	struct registrar registrar;
 	struct admin admin;
@@ -241,10 +240,7 @@ static int server_make_workers(struct server *s)
 	registrar_init(&s->registrar, n, &s->catalog);
 	admin_init(&s->admin, n, &s->registrar, admin_api);
 	n->admin = &s->admin;
-	s->keyring = catalog_keyring(&s->catalog);
-	for (unsigned i = 0; i < n->n_workers; i++)
-		n->workers[i]->keyring = s->keyring;
-	return s->keyring ? 0 : -ENOMEM;
+	return enforce_init(&s->registrar);
 }
 
 /* ---- Its life ---- */
@@ -315,6 +311,7 @@ static void server_stop(struct server *s)
 	workers_stop(&s->workers);
 	certificates_deinit(&s->certificates);
 	workers_close(&s->workers);
+	enforce_deinit(&s->registrar);
 	registrar_deinit(&s->registrar);
 	if (s->loop) {
 		signals_deinit(&s->signals);
@@ -324,7 +321,6 @@ static void server_stop(struct server *s)
 	workers_deinit(&s->workers);
 	admin_socket_deinit(&s->socket);
 	node_limits_deinit(&s->node);
-	keyring_free(s->keyring);
 	catalog_deinit(&s->catalog);
 	state_dir_deinit(&s->files);
 }

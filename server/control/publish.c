@@ -13,6 +13,7 @@
 #include "server/control/sharing.h"
 #include "server/http/stream_pool.h"
 #include "server/route/routing.h"
+#include "server/tcp/tcp_conn.h"
 
 /* One that has any of these numbers. */
 static struct service *publish_find(struct session *s, uint32_t first, uint32_t n)
@@ -23,6 +24,16 @@ static struct service *publish_find(struct session *s, uint32_t first, uint32_t 
 			return service;
 	}
 	return NULL;
+}
+
+static void publish_tell_refused(struct server_link *l, uint32_t number, enum control_reason reason,
+	const char *sentence)
+{
+	struct control m = {.type = CONTROL_REFUSED};
+	m.refused.service = number;
+	m.refused.reason = reason;
+	m.refused.sentence = sentence;
+	link_mail_send(l, &m);
 }
 
 static void publish_refuse(struct session *s, struct server_link *l, const struct control *asked,
@@ -37,11 +48,7 @@ static void publish_refuse(struct session *s, struct server_link *l, const struc
 		log_warn("session %s asked to publish %s and was refused: %s%s", s->base.name,
 			publish_asked(asked, what), sentence, more);
 	s->refusals_told |= bit;
-	struct control m = {.type = CONTROL_REFUSED};
-	m.refused.service = number;
-	m.refused.reason = reason;
-	m.refused.sentence = sentence;
-	link_mail_send(l, &m);
+	publish_tell_refused(l, number, reason, sentence);
 }
 
 static void publish_tell_granted(struct session *s, const struct service *service)
@@ -66,6 +73,10 @@ static void withdraw_run(struct broadcast *b, struct worker *w)
 	struct service *service = container_of(b, struct service, broadcast);
 	stream_pool_rest(&service->shards[w->index], NULL);
 	service_shard_close(&service->shards[w->index], w);
+	if (service->denied) {
+		stream_pool_cut(&service->shards[w->index]);
+		tcp_worker_cut(w->tcp, &service->shards[w->index]);
+	}
 	routing_expire(w->routing);
 }
 
@@ -176,6 +187,19 @@ static const struct broadcast_ops publish_ops = {
 	.done = publish_done,
 	.discard = publish_discard,
 };
+
+void publish_deny(struct session *s, struct service *service, const char *sentence)
+{
+	char more[LOG_LIMIT_MORE];
+	struct server_link *l = list_first(&s->links, struct server_link, of_session);
+	if (session_may_log(s, more))
+		log_warn("session %s publishes %s no longer: %s%s", s->base.name,
+			*service->place ? service->place : "everything", sentence, more);
+	if (l)
+		publish_tell_refused(l, service->number, CONTROL_REASON_DENIED, sentence);
+	service->denied = true;
+	publish_take_back(service);
+}
 
 /* ---- A session that goes on ---- */
 

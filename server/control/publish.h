@@ -17,6 +17,9 @@ void publish_service(struct session *s, struct server_link *l, const struct cont
 /* A client takes back the service of that number. */
 void publish_withdraw(struct session *s, uint32_t number);
 
+/* Its grant is gone: it is withdrawn, and what is under way to it ends. Its client is told why. */
+void publish_deny(struct session *s, struct service *service, const char *sentence);
+
 /* The session was resumed: what its client does not publish again within SESSION_STALE_TIME is withdrawn. */
 void publish_expect_again(struct session *s);
 

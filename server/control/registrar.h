@@ -24,9 +24,11 @@ struct registrar {
 	struct worker *worker;             /* worker 0, on this thread */
 	struct list sessions;              /* of struct session */
 	struct list unbound;               /* links that belong to no session yet */
-	struct list ports;                 /* of struct port */
-	unsigned n_ports;                  /* each of a range */
-	struct list kept;                  /* of struct kept (server/control/sharing.c) */
+	struct keyring *keyring;           /* that workers have, or that is on its way to them */
+	struct loop_timer expiry; /* of what is in the catalog (server/control/enforce.c) */
+	struct list ports;        /* of struct port */
+	unsigned n_ports;         /* each of a range */
+	struct list kept;         /* of struct kept (server/control/sharing.c) */
 	unsigned n_kept;
 	struct status status;
 	struct log_limit log_sessions; /* that come, go, publish */

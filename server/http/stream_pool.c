@@ -358,3 +358,10 @@ void stream_pool_distrust(struct service_shard *shard)
 		"sent bytes that no request asked for: its Content-Length is too short, or it "
 		"answers HEAD with a body; fix it");
 }
+
+void stream_pool_cut(struct service_shard *shard)
+{
+	struct pooled_stream *pooled;
+	while ((pooled = list_first(&shard->streams, struct pooled_stream, of_shard)) != NULL)
+		pooled_stream_fail(pooled, FRAME_RESET_DENIED, pooled->stream.sent);
+}

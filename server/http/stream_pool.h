@@ -111,6 +111,9 @@ void pooled_stream_rested(struct timeout_queue *queue, struct timeout *entry);
 /* The streams of a service that carry nothing end: those on that link, which is about to leave; NULL: all. */
 void stream_pool_rest(struct service_shard *shard, const struct server_link *l);
 
+/* All its streams end, with the requests on them. Who holds the service keeps the shard alive meanwhile. */
+void stream_pool_cut(struct service_shard *shard);
+
 /*
  * Its upstream sent bytes that no request asked for. From here on, for as long as it is published, no stream
  * of it changes visitors before it has rested; said in both logs the first time. On the shard's worker.

@@ -70,6 +70,7 @@ struct service {
 	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
 	bool stale; /* of a session that was resumed, and not published again yet */
 	bool granted;
+	bool denied; /* it is withdrawn because it may not be: what is under way to it ends */
 	struct broadcast broadcast;
 	uint64_t
 		at; /* µs, when the broadcast began: every worker's routes are claimed and lost then */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "mux/rate.h"
 #include "server/store/catalog_internal.h"
 
@@ -63,6 +64,7 @@ struct identity *identity_new(const char *name)
 	list_init(&i->credentials);
 	list_init(&i->sessions);
 	list_init(&i->link);
+	list_init(&i->changed);
 	atomic_init(&i->max_streams, IDENTITY_STREAMS_ANY);
 	return i;
 }
@@ -76,6 +78,47 @@ struct identity *identity_free(struct identity *i)
 	rate_free(i->rate);
 	free(i);
 	return NULL;
+}
+
+struct identity *catalog_find_id(const struct catalog *c, uint64_t id)
+{
+	table_for_each (node, &c->by_id, id) {
+		struct identity *i = table_entry(node, struct identity, by_id);
+		if (i->value.id == id)
+			return i;
+	}
+	return NULL;
+}
+
+void catalog_add_id(struct catalog *c, struct identity *i, uint64_t id)
+{
+	table_add(&c->by_id, &i->by_id, id); /* they count up, so they need no hash to spread */
+}
+
+void catalog_changed(struct catalog *c, struct identity *i)
+{
+	if (!list_linked(&i->changed))
+		list_append(&c->changed, &i->changed);
+}
+
+struct identity *catalog_next_changed(struct catalog *c)
+{
+	struct identity *i = list_first(&c->changed, struct identity, changed);
+	if (i)
+		list_unlink(&i->changed);
+	return i;
+}
+
+void catalog_bury_identity(struct catalog *c, struct identity *i)
+{
+	size_t at = catalog_position(c, str_from(i->name));
+	memmove(c->identities + at, c->identities + at + 1,
+		(--c->n - at) * sizeof(struct identity *));
+	i->deleted = true;
+	table_remove(&c->by_id, &i->by_id);
+	list_for_each_safe (it, &i->credentials)
+		catalog_bury_credential(c, list_entry(it, struct credential, of_identity));
+	catalog_changed(c, i);
 }
 
 void catalog_append(struct catalog *c, struct identity *i)
@@ -146,14 +189,25 @@ void catalog_add_credential(struct catalog *c, struct credential *k, struct iden
 	c->n_credentials++;
 }
 
-bool credential_look(struct credential *k, uint64_t now)
+void catalog_move_credential(struct catalog *c, struct credential *k, struct identity *i)
 {
-	bool before = k->good;
-	const struct identity *i = k->identity;
-	k->good = !k->deleted && !i->deleted && k->psk &&
-		  policy_credential_state(&k->value, now) == POLICY_ACTIVE &&
-		  policy_identity_state(&i->value, now) == POLICY_ACTIVE;
-	return k->good != before;
+	if (k->identity == i)
+		return;
+	list_unlink(&k->of_identity);
+	list_append(&i->credentials, &k->of_identity);
+	catalog_changed(c, k->identity);
+	k->identity = i;
+}
+
+void catalog_bury_credential(struct catalog *c, struct credential *k)
+{
+	k->deleted = true;
+	list_unlink(&k->of_identity);
+	table_remove(&c->by_key, &k->by_key);
+	c->n_credentials--;
+	psk_pool_remove(&c->psks, k->psk);
+	k->psk = 0;
+	catalog_changed(c, k->identity);
 }
 
 /* ---- The token that the server was given ---- */
@@ -179,7 +233,7 @@ int catalog_add_token(struct catalog *c, const struct token_key *key, bool open,
 	k->value.expires_at = k->value.revoked_at = k->value.last_used_at = POLICY_NONE;
 	c->everybody->open = open;
 	catalog_add_credential(c, k, c->everybody);
-	credential_look(k, policy_now());
+	catalog_look(c, policy_now());
 	return 0;
 }
 
@@ -190,6 +244,7 @@ int catalog_init(struct catalog *c)
 	*c = (struct catalog){0};
 	list_init(&c->all);
 	list_init(&c->all_credentials);
+	list_init(&c->changed);
 	/* With buckets from the start, table_add() cannot fail. */
 	if (table_grow(&c->by_id) < 0 || table_grow(&c->by_key) < 0 || catalog_reserve(c, 1) < 0)
 		return -ENOMEM;
@@ -216,6 +271,33 @@ void catalog_deinit(struct catalog *c)
 	psk_pool_deinit(&c->psks);
 	free(c->identities);
 	*c = (struct catalog){0};
+}
+
+/* ---- What is good ---- */
+
+static bool credential_is_good(const struct credential *k, uint64_t now)
+{
+	const struct identity *i = k->identity;
+	return !k->deleted && !i->deleted && k->psk &&
+	       policy_credential_state(&k->value, now) == POLICY_ACTIVE &&
+	       policy_identity_state(&i->value, now) == POLICY_ACTIVE;
+}
+
+uint64_t catalog_look(struct catalog *c, uint64_t now)
+{
+	uint64_t next = POLICY_NONE;
+	list_for_each (it, &c->all_credentials) {
+		struct credential *k = list_entry(it, struct credential, link);
+		uint64_t expires = MIN(k->value.expires_at, k->identity->value.expires_at);
+		if (k->good != credential_is_good(k, now)) {
+			k->good = !k->good;
+			c->keys_changed = true;
+			catalog_changed(c, k->identity);
+		}
+		if (k->good)
+			next = MIN(next, expires);
+	}
+	return next;
 }
 
 struct keyring *catalog_keyring(const struct catalog *c)

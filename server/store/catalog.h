@@ -20,6 +20,7 @@
 #include "server/store/psk_pool.h"
 
 struct rate;
+struct store_row;
 
 /* Streams on one worker, which alone writes it: in a cache line of its own, so that workers do not hinder each other. */
 struct identity_streams {
@@ -47,7 +48,8 @@ struct identity {
 
 	/* The catalog's alone */
 	struct table_node by_id;
-	struct list link; /* catalog::all */
+	struct list link;    /* catalog::all */
+	struct list changed; /* catalog::changed */
 };
 
 struct credential {
@@ -75,6 +77,9 @@ struct catalog {
 	struct list all, all_credentials; /* the deleted ones too */
 	size_t n_credentials;             /* without those */
 	struct psk_pool psks;
+	struct list
+		changed; /* identities whose rights are others than when they were looked at last */
+	bool keys_changed; /* the keyring would be another one */
 };
 
 /* Has `default` with every grant, and no credential. 0 or -ENOMEM. */
@@ -93,6 +98,21 @@ struct identity *catalog_find(const struct catalog *c, struct str name);
 /* In catalog::identities, of the first that does not come before that name. */
 size_t catalog_position(const struct catalog *c, struct str name);
 struct credential *catalog_find_key(const struct catalog *c, const uint8_t id[TOKEN_ID_SIZE]);
+
+/*
+ * Puts rows in force: all of the store at the start, later each change. `rev` and the PSK of a credential that
+ * is revoked do not count, and of a row that is gone its key alone. Does no I/O, and tells nobody:
+ * enforce_changes() does. 0, or -ENOMEM with nothing changed.
+ */
+int catalog_apply(struct catalog *c, const struct store_row *rows, size_t n);
+
+/*
+ * What the time has changed by now, besides rows: sets credential::good. When to look again, at the latest (µs
+ * of policy_now()); POLICY_NONE: nothing ever expires.
+ */
+uint64_t catalog_look(struct catalog *c, uint64_t now);
+/* The next of those whose rights have changed; NULL: no more. */
+struct identity *catalog_next_changed(struct catalog *c);
 
 /* All credentials that are good. NULL when memory is out. */
 struct keyring *catalog_keyring(const struct catalog *c);

@@ -18,5 +18,16 @@ void catalog_sort(struct catalog *c, size_t sorted);
 /* Its value has the key id, which nobody else has. */
 void catalog_add_credential(struct catalog *c, struct credential *k, struct identity *i);
 
-/* Sets credential::good. True: it has changed. */
-bool credential_look(struct credential *k, uint64_t now);
+/* It is of that identity from here on. */
+void catalog_move_credential(struct catalog *c, struct credential *k, struct identity *i);
+
+/* NULL: there is none. 0 is nobody's. */
+struct identity *catalog_find_id(const struct catalog *c, uint64_t id);
+void catalog_add_id(struct catalog *c, struct identity *i, uint64_t id);
+
+/* They stay as tombstones: nobody finds them, and nothing of theirs is good. */
+void catalog_bury_identity(struct catalog *c, struct identity *i);
+void catalog_bury_credential(struct catalog *c, struct credential *k);
+
+/* Its rights, or what is good of it, may be others now. */
+void catalog_changed(struct catalog *c, struct identity *i);

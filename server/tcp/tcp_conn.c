@@ -277,6 +277,15 @@ void tcp_worker_deinit(struct tcp_worker *t)
 		tcp_conn_close(list_entry(t->conns.next, struct tcp_conn, link), "draining");
 }
 
+void tcp_worker_cut(struct tcp_worker *t, const struct service_shard *shard)
+{
+	list_for_each_safe (at, &t->conns) {
+		struct tcp_conn *c = list_entry(at, struct tcp_conn, link);
+		if (c->shard == shard)
+			tcp_conn_close(c, frame_reset_name(FRAME_RESET_DENIED));
+	}
+}
+
 void tcp_worker_drain(struct tcp_worker *t)
 {
 	list_for_each_safe (at, &t->conns) {

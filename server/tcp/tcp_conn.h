@@ -59,5 +59,7 @@ void tcp_conn_close(struct tcp_conn *c, const char *why);
 void tcp_worker_init(struct tcp_worker *t);
 /* Its connections end. Before the worker's links. */
 void tcp_worker_deinit(struct tcp_worker *t);
+/* Connections to that service end. */
+void tcp_worker_cut(struct tcp_worker *t, const struct service_shard *shard);
 /* Nothing new is begun: connections that wait for a session close. */
 void tcp_worker_drain(struct tcp_worker *t);

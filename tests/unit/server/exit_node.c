@@ -108,6 +108,7 @@ struct exit_node *exit_node_new(const struct server_options *options)
 	assert_int_equal(workers_init(&n->workers, &n->node, &n->options), 0);
 	assert_int_equal(catalog_init(&n->catalog), 0);
 	registrar_init(&n->registrar, &n->node, &n->catalog);
+	assert_int_equal(enforce_init(&n->registrar), 0);
 	identity_init(&alice, &alice_identity, "alice");
 	identity_init(&bob, &bob_identity, "bob");
 	return n;
@@ -123,6 +124,7 @@ int exit_node_open(void **state)
 void exit_node_free(struct exit_node *n)
 {
 	workers_close(&n->workers);
+	enforce_deinit(&n->registrar);
 	registrar_deinit(&n->registrar);
 	workers_deinit(&n->workers);
 	for (unsigned i = 0; i < WORKERS; i++)
@@ -203,20 +205,20 @@ void exit_node_tls(struct exit_node *n)
 
 /* ---- Clients ---- */
 
-/* The one that is not up yet. */
+/* The one that has just come. */
 static struct server_link *find_handshaking(struct exit_node *n)
 {
 	struct server_link *l = NULL;
 	for (unsigned i = 0; i < WORKERS && !l; i++)
 		list_for_each (it, &n->node.workers[i]->link->links) {
 			struct server_link *other = list_entry(it, struct server_link, link);
-			l = other->state == SERVER_LINK_HANDSHAKING ? other : l;
+			if (other->state == SERVER_LINK_HANDSHAKING && !*other->version)
+				l = other;
 		}
 	return l;
 }
 
-struct server_link *dial_by(struct exit_node *n, struct credential *who, const char *instance,
-	const uint8_t *resume, const char *remote)
+struct server_link *dial_begin(struct exit_node *n)
 {
 	struct address peer = {.family = ADDRESS_V4, .bytes = {192, 0, 2, 1}, .port = 4000};
 	char greeting[4096];
@@ -228,13 +230,18 @@ struct server_link *dial_by(struct exit_node *n, struct credential *who, const c
 	settle(n);
 	struct server_link *l = find_handshaking(n);
 	assert_non_null(l);
+	strcpy(l->version, "begun");
 	assert_true(recv(fds[1], greeting, sizeof(greeting), 0) > 0);
 	assert_true(n->n_clients < CLIENTS_MAX);
-	struct fake_client *c = &n->clients[n->n_clients++];
-	*c = (struct fake_client){.link = l,
+	n->clients[n->n_clients++] = (struct fake_client){.link = l,
 		.fd = fds[1],
 		.ws = {.binary_only = true, .limit = WS_MESSAGE_MAX}};
-	l->credential = who;
+	return l;
+}
+
+void dial_proved(struct server_link *l, const char *instance, const uint8_t *resume,
+	const char *remote)
+{
 	l->io.link.handshake.state = HANDSHAKE_DONE;
 	random_bytes(l->io.link.handshake.hash, HANDSHAKE_HASH_SIZE);
 	/* Not sealed, so that the test can read it. */
@@ -248,6 +255,14 @@ struct server_link *dial_by(struct exit_node *n, struct credential *who, const c
 	if (resume)
 		memcpy(hello.hello.resume, resume, CONTROL_SECRET);
 	l->io.link.ops->up(&l->io.link, &hello);
+}
+
+struct server_link *dial_by(struct exit_node *n, struct credential *who, const char *instance,
+	const uint8_t *resume, const char *remote)
+{
+	struct server_link *l = dial_begin(n);
+	l->credential = who;
+	dial_proved(l, instance, resume, remote);
 	return l;
 }
 

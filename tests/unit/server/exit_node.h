@@ -16,7 +16,7 @@
 
 #include "base/macros.h"
 #include "server/base/node.h"
-#include "server/control/registrar.h"
+#include "server/control/enforce.h"
 #include "server/control/session.h"
 #include "server/link/link_worker.h"
 #include "server/route/balance.h"
@@ -25,7 +25,7 @@
 #include "wire/ws.h"
 
 #define WORKERS        3
-#define CLIENTS_MAX    64
+#define CLIENTS_MAX    1024
 #define MESSAGES_MAX   64
 #define CLIENT_STREAMS 32          /* that a client lets the exit node open */
 #define CLIENT_WINDOW  (64u << 10) /* bytes */
@@ -109,6 +109,10 @@ struct server_link *dial(struct exit_node *n, struct credential *who, const char
 /* The same; `remote` (or NULL) is what it says it dialled. */
 struct server_link *dial_by(struct exit_node *n, struct credential *who, const char *instance,
 	const uint8_t *resume, const char *remote);
+/* The two halves of it: a link that has not said who it is, and one that has proved to be its credential. */
+struct server_link *dial_begin(struct exit_node *n);
+void dial_proved(struct server_link *l, const char *instance, const uint8_t *resume,
+	const char *remote);
 void hang_up(struct server_link *l);
 /* Its client proves to be of this session, by a secret that may be wrong. */
 void join(struct server_link *l, const struct session *s, const uint8_t secret[CONTROL_SECRET]);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/control/enforce.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "server/control/grants.h"
+#include "server/control/publish.h"
+#include "server/link/link_rates.h"
+
+/* ---- What lives ---- */
+
+static bool link_deny(struct registrar *r, struct server_link *l)
+{
+	struct error err;
+	if (l->denied || grants_check_link(l, &err) == 0)
+		return false;
+	session_deny_link(r, l, err.text);
+	return true;
+}
+
+/* Closes links that may not be here any more. True: with them the session ends. */
+static bool session_deny(struct session *s)
+{
+	bool any = false, left = false;
+	list_for_each (it, &s->links) {
+		struct server_link *l = list_entry(it, struct server_link, of_session);
+		any |= link_deny(s->registrar, l);
+		left |= !l->denied;
+	}
+	return any && !left;
+}
+
+static unsigned session_streams(const struct session *s)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < s->base.n_shards; i++)
+		n += session_shard_load(&s->base.shards[i]);
+	return n;
+}
+
+static void session_enforce(struct session *s, struct enforce_result *result)
+{
+	struct error err;
+	if (session_deny(s)) {
+		result->sessions++;
+		result->streams += session_streams(s);
+		/* Its ports close now, and not with its links. */
+		publish_withdraw_all(s, true);
+		return;
+	}
+	list_for_each_safe (it, &s->services) {
+		struct service *service = list_entry(it, struct service, of_session);
+		if (grants_check_service(s->base.identity, service, service->first_port, &err) == 0)
+			continue;
+		publish_deny(s, service, err.text);
+		result->services++;
+	}
+}
+
+static void enforce_rights(struct registrar *r, struct enforce_result *result)
+{
+	struct identity *i;
+	while ((i = catalog_next_changed(r->catalog)) != NULL)
+		list_for_each_safe (it, &i->sessions)
+			session_enforce(list_entry(it, struct session, of_identity), result);
+	list_for_each (it, &r->unbound)
+		link_deny(r, list_entry(it, struct server_link, of_session));
+}
+
+/* ---- Who may come ---- */
+
+static void enforce_run(struct broadcast *b, struct worker *w)
+{
+	const struct enforcement *e = container_of(b, struct enforcement, broadcast);
+	if (e->keyring)
+		w->keyring = e->keyring;
+	if (e->rights)
+		link_rates_follow(w);
+}
+
+static void enforce_done(struct broadcast *b)
+{
+	struct enforcement *e = container_of(b, struct enforcement, broadcast);
+	e->before = keyring_free(e->before);
+	if (e->own)
+		free(e);
+	else if (e->done)
+		e->done(e);
+}
+
+static void enforce_discard(struct broadcast *b)
+{
+	struct enforcement *e = container_of(b, struct enforcement, broadcast);
+	e->before = keyring_free(e->before);
+	if (e->own)
+		free(e);
+}
+
+static const struct broadcast_ops enforce_ops = {
+	.run = enforce_run,
+	.done = enforce_done,
+	.discard = enforce_discard,
+};
+
+/* The keyring that comes behind the one that is on its way, if there has to be one. */
+static void enforce_keys(struct registrar *r, struct enforcement *e)
+{
+	struct keyring *next = r->catalog->keys_changed ? catalog_keyring(r->catalog) : NULL;
+	if (next) {
+		r->catalog->keys_changed = false;
+		e->before = r->keyring;
+		e->keyring = r->keyring = next;
+	} else if (r->catalog->keys_changed) {
+		log_error(
+			"memory is out for the keys of all tokens: new ones work in a moment, and "
+			"those that are good no more are turned away nevertheless");
+	}
+}
+
+/* ---- Time ---- */
+
+static void enforce_later(struct registrar *r, uint64_t next, uint64_t now)
+{
+	uint64_t delay = r->catalog->keys_changed ? ENFORCE_AGAIN : ENFORCE_EVERY;
+	if (next == POLICY_NONE && !r->catalog->keys_changed) {
+		loop_timer_cancel(&r->expiry);
+		return;
+	}
+	if (next != POLICY_NONE)
+		delay = MIN(delay, next > now ? next - now : 0);
+	loop_timer_set(&r->expiry, loop_now(r->worker->loop) + delay);
+}
+
+static void enforce_look(struct registrar *r)
+{
+	uint64_t now = policy_now();
+	enforce_later(r, catalog_look(r->catalog, now), now);
+}
+
+static void enforce_send(struct registrar *r, struct enforcement *e)
+{
+	enforce_look(r);
+	enforce_keys(r, e);
+	e->rights = !list_empty(&r->catalog->changed);
+	enforce_rights(r, &e->result);
+	broadcast_send(&e->broadcast, r->node, &enforce_ops);
+}
+
+static void enforce_expired(struct loop_timer *timer)
+{
+	struct registrar *r = container_of(timer, struct registrar, expiry);
+	enforce_look(r);
+	if (!r->catalog->keys_changed)
+		return;
+	struct enforcement *e = calloc(1, sizeof(*e));
+	if (!e) {
+		loop_timer_set(&r->expiry, loop_now(r->worker->loop) + ENFORCE_AGAIN);
+		return;
+	}
+	e->own = true;
+	enforce_send(r, e);
+}
+
+/* ---- From outside ---- */
+
+int enforce_init(struct registrar *r)
+{
+	struct node *n = r->node;
+	loop_timer_init(&r->expiry, r->worker->loop, enforce_expired);
+	r->keyring = catalog_keyring(r->catalog);
+	for (unsigned i = 0; i < n->n_workers; i++)
+		n->workers[i]->keyring = r->keyring;
+	r->catalog->keys_changed = false;
+	enforce_look(r);
+	return r->keyring ? 0 : -ENOMEM;
+}
+
+void enforce_deinit(struct registrar *r)
+{
+	if (!r->keyring)
+		return;
+	loop_timer_cancel(&r->expiry);
+	r->keyring = keyring_free(r->keyring);
+}
+
+void enforce_changes(struct registrar *r, struct enforcement *e,
+	void (*done)(struct enforcement *e))
+{
+	*e = (struct enforcement){.done = done};
+	enforce_send(r, e);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows of the store come into force: first all that can fail, for each row, and then all that cannot, so that
+ * a change is there as a whole or not at all.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "mux/rate.h"
+#include "server/store/catalog_internal.h"
+#include "server/store/identity_rate.h"
+#include "store/store.h"
+
+/* What a row will be. Owned until it is in force. */
+struct staged {
+	struct identity *identity;     /* one that is new; NULL: it is there */
+	struct credential *credential; /* likewise */
+	struct policy_identity identity_value;
+	struct policy_credential credential_value;
+	struct rate *rate; /* NULL: it needs none, or has one */
+	uint32_t psk;
+};
+
+/* ---- What can fail ---- */
+
+static struct identity *identity_of(const struct catalog *c, const struct policy_identity *value)
+{
+	struct identity *i = catalog_find_id(c, value->id);
+	return i || strcmp(value->name, POLICY_DEFAULT) != 0 ? i : c->everybody;
+}
+
+static int stage_identity(const struct catalog *c, const struct policy_identity *value,
+	struct staged *to)
+{
+	if (policy_identity_copy(&to->identity_value, value) < 0)
+		return -ENOMEM;
+	const struct identity *i = identity_of(c, value);
+	if (identity_rate_stage(i, value, &to->rate) < 0)
+		return -ENOMEM;
+	if (i)
+		return 0;
+	to->identity = identity_new(value->name);
+	return to->identity ? 0 : -ENOMEM;
+}
+
+static int stage_credential(struct catalog *c, const struct policy_credential *value,
+	struct staged *to)
+{
+	const struct credential *k = catalog_find_key(c, value->key_id);
+	if (policy_credential_copy(&to->credential_value, value) < 0)
+		return -ENOMEM;
+	explicit_bzero(to->credential_value.psk, sizeof(to->credential_value.psk));
+	if (value->revoked_at == POLICY_NONE && !(k && k->psk)) {
+		to->psk = psk_pool_add(&c->psks, value->psk);
+		if (!to->psk)
+			return -ENOMEM;
+	}
+	if (!k)
+		to->credential = credential_new();
+	return k || to->credential ? 0 : -ENOMEM;
+}
+
+static int stage(struct catalog *c, const struct store_row *row, struct staged *to)
+{
+	if (row->gone)
+		return 0;
+	if (row->kind == STORE_IDENTITY)
+		return stage_identity(c, &row->identity, to);
+	if (row->kind == STORE_CREDENTIAL)
+		return stage_credential(c, &row->credential, to);
+	return 0;
+}
+
+static void unstage(struct catalog *c, struct staged *staged)
+{
+	identity_free(staged->identity);
+	credential_free(staged->credential);
+	policy_identity_deinit(&staged->identity_value);
+	policy_credential_deinit(&staged->credential_value);
+	rate_free(staged->rate);
+	psk_pool_remove(&c->psks, staged->psk);
+}
+
+/* ---- What cannot ---- */
+
+static void apply_identity(struct catalog *c, struct staged *staged)
+{
+	struct policy_identity *value = &staged->identity_value;
+	struct identity *i = identity_of(c, value);
+	if (!i) {
+		i = staged->identity;
+		staged->identity = NULL;
+		catalog_append(c, i);
+	}
+	if (i->value.id != value->id)
+		catalog_add_id(c, i, value->id);
+	policy_identity_deinit(&i->value);
+	i->value = *value;
+	*value = (struct policy_identity){0};
+	atomic_store_explicit(&i->max_streams,
+		(unsigned)MIN(i->value.max_streams, IDENTITY_STREAMS_ANY), memory_order_relaxed);
+	identity_rate_apply(i, &staged->rate);
+	c->max_id = MAX(c->max_id, i->value.id);
+	c->rev = MAX(c->rev, i->value.rev);
+	catalog_changed(c, i);
+}
+
+static void apply_credential(struct catalog *c, struct staged *staged)
+{
+	struct policy_credential *value = &staged->credential_value;
+	struct credential *k = catalog_find_key(c, value->key_id);
+	struct identity *i = catalog_find_id(c, value->identity);
+	if (!i)
+		return; /* the store has none without an identity */
+	if (k)
+		policy_credential_deinit(&k->value);
+	else
+		k = staged->credential;
+	k->value = *value;
+	*value = (struct policy_credential){0};
+	if (k == staged->credential)
+		catalog_add_credential(c, k, i);
+	else
+		catalog_move_credential(c, k, i);
+	staged->credential = NULL;
+	if (staged->psk || k->value.revoked_at != POLICY_NONE) {
+		psk_pool_remove(&c->psks, k->psk);
+		k->psk = staged->psk;
+		staged->psk = 0;
+	}
+	c->rev = MAX(c->rev, k->value.rev);
+	catalog_changed(c, i);
+}
+
+static void apply_gone(struct catalog *c, const struct store_row *row)
+{
+	if (row->kind == STORE_IDENTITY) {
+		struct identity *i = catalog_find_id(c, row->identity.id);
+		if (i && i != c->everybody)
+			catalog_bury_identity(c, i);
+	} else if (row->kind == STORE_CREDENTIAL) {
+		struct credential *k = catalog_find_key(c, row->credential.key_id);
+		if (k)
+			catalog_bury_credential(c, k);
+	}
+}
+
+/* Rows of one kind: identities before the credentials that are theirs. */
+static void apply(struct catalog *c, const struct store_row *rows, struct staged *staged, size_t n,
+	enum store_kind kind)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].gone || rows[i].kind != kind)
+			continue;
+		if (kind == STORE_IDENTITY)
+			apply_identity(c, &staged[i]);
+		else
+			apply_credential(c, &staged[i]);
+	}
+}
+
+int catalog_apply(struct catalog *c, const struct store_row *rows, size_t n)
+{
+	struct staged *staged = calloc(n + 1, sizeof(*staged));
+	int r = staged ? catalog_reserve(c, n) : -ENOMEM;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = stage(c, &rows[i], &staged[i]);
+	if (r == 0) {
+		for (size_t i = 0; i < n; i++)
+			if (rows[i].gone)
+				apply_gone(c, &rows[i]);
+		size_t sorted = c->n;
+		apply(c, rows, staged, n, STORE_IDENTITY);
+		apply(c, rows, staged, n, STORE_CREDENTIAL);
+		catalog_sort(c, sorted);
+	}
+	for (size_t i = 0; staged && i < n; i++)
+		unstage(c, &staged[i]);
+	free(staged);
+	return r;
+}
