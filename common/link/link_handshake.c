@@ -147,7 +147,10 @@ static void handshake_take_first(struct link *l, const uint8_t *p, size_t n)
 	if (handshake_read(&l->handshake, first.noise, HELLO_NOISE_FIRST, payload, sizeof(payload),
 		    &size) != 0 ||
 		hello_read_proof(payload, size, &peer) != 0) {
-		link_reject(l, HELLO_REJECTED_KEY, "the token is not one of this server's");
+		link_reject(l, HELLO_REJECTED_KEY,
+			token_id_is_open(first.key_id)
+				? "it came without a token, which this server asks for"
+				: "the token is not one of this server's");
 		return;
 	}
 	hello_agree(&l->proof, &peer, &result.bound, &result.sealed);

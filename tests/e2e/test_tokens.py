@@ -172,6 +172,7 @@ def test_open_mode_needs_both_ends(tunnel):
 def test_open_client_at_a_server_with_a_token(tunnel):
     server = tunnel.server("--reconnect-grace=0s")
     client = tunnel.client(server, tunnel.upstream(), "--no-token", token=None, wait=False)
+    server.log_contains("failed the handshake: it came without a token, which this server asks for")
     quiet_for(0.5, lambda: PUBLISHED in client.log(), "that it publishes")
     assert tunnel.visitor(server).get().status == 503
     client.expected_status.add(3)
