@@ -95,7 +95,8 @@ int store_read(struct store *s, uint64_t since, store_row_fn *row, void *arg, ui
 /*
  * Writes the rows and, unless it is NULL, the note: all or nothing, and durable when this returns 0; each row
  * then has revision `*rev_out`. A new identity brings its id. What is deleted takes along what belongs to it.
- * -EINVAL for a value that cannot be kept; -ENOSPC, -EIO, -ENOMEM: nothing has changed. All with a sentence.
+ * -EINVAL for a value that cannot be kept; -ENOSPC, -EIO, -ENOMEM: nothing has changed, but that what a broken
+ * disk neither synced nor let us take back may be there after the next start, whole. All with a sentence.
  */
 int store_commit(struct store *s, const struct store_row *rows, size_t n,
 	const struct store_note *note, uint64_t *rev_out, struct error *err);

@@ -2,6 +2,7 @@
 #include "store/store_db.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <sqlite3.h>
 
 #include "base/cleanup.h"
+#include "base/file_error.h"
 
 /* ---- Failures ---- */
 
@@ -29,9 +31,6 @@ static int code_of(struct sqlite3 *db)
 		if (rc == SQLITE_IOERR_NOMEM)
 			return -ENOMEM;
 		return cause == ENOSPC || cause == EDQUOT ? -cause : -EIO;
-	case SQLITE_CANTOPEN:
-	case SQLITE_PERM:
-		return cause ? -cause : -EIO;
 	default:
 		return -EIO;
 	}
@@ -45,6 +44,16 @@ int store_db_damaged(struct store *s, struct error *err, const char *why)
 		s->path, why, s->path);
 }
 
+static int fail_to_open(struct store *s, struct error *err)
+{
+	char log[PATH_MAX];
+	snprintf(log, sizeof log, "%s-wal", s->path);
+	int r = file_may_write(log);
+	if (r)
+		return file_error(err, r, log, FILE_WRITE, "%s cannot be made", log);
+	return error_set(err, -EIO, "%s can be neither made nor opened: is its device full?", log);
+}
+
 int store_db_fail(struct store *s, struct error *err)
 {
 	int code = code_of(s->db), rc = sqlite3_errcode(s->db);
@@ -52,6 +61,9 @@ int store_db_fail(struct store *s, struct error *err)
 		return store_db_damaged(s, err, sqlite3_errmsg(s->db));
 	if (code == -EBUSY)
 		return error_set(err, code, "the store %s is open in another program", s->path);
+	/* The file itself is there, as store_file_check() has seen. */
+	if (rc == SQLITE_CANTOPEN)
+		return fail_to_open(s, err);
 	if (code == -EIO)
 		return error_set(err, code, "the store %s cannot be read or written: %s", s->path,
 			sqlite3_errmsg(s->db));
@@ -175,12 +187,19 @@ int store_db_set_meta(struct store *s, const char *name, const void *value, size
 	struct error *err)
 {
 	auto_statement struct sqlite3_stmt *statement = NULL;
-	int r = store_db_prepare(s, "INSERT OR REPLACE INTO meta VALUES (?, ?)", &statement, err);
+	struct store_value v = {.type = STORE_VALUE_BYTES, .p = value, .n = n};
+	struct store_row row = {.kind = STORE_META};
+	uint64_t digest;
+	row.meta = (struct policy_meta){(char *)(uintptr_t)name, (void *)(uintptr_t)value, n};
+	int r = store_db_prepare(s, "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", &statement,
+		err);
 	if (r)
 		return r;
-	struct store_value v = {.type = STORE_VALUE_BYTES, .p = value, .n = n};
+	if (store_digest(&row, 0, &s->salt, &s->scratch, &digest))
+		return error_set(err, -ENOMEM, "no memory for what the store is to keep");
 	sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
 	store_db_bind(statement, 2, &v);
+	sqlite3_bind_int64(statement, 3, (sqlite3_int64)digest);
 	return store_db_step(s, statement, err);
 }
 

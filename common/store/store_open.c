@@ -52,14 +52,16 @@ static struct store *store_new(const char *path)
 
 static int fill(struct store *s, const uint8_t *salt, struct error *err)
 {
-	uint8_t drawn[TOKEN_SALT_SIZE], instance[STORE_INSTANCE_SIZE];
-	random_bytes(drawn, sizeof drawn);
+	uint8_t instance[STORE_INSTANCE_SIZE];
 	random_bytes(instance, sizeof instance);
+	if (salt)
+		memcpy(s->salt.bytes, salt, TOKEN_SALT_SIZE);
+	else
+		random_bytes(s->salt.bytes, TOKEN_SALT_SIZE);
 	/* A file that is not whole is never looked at again, so it needs no journal. */
 	int r = store_db_run(s, "PRAGMA journal_mode = MEMORY", err);
 	r = r ? r : store_migrate(s, store_scripts, 0, STORE_VERSION, err);
-	r = r ? r
-	      : store_db_set_meta(s, STORE_META_SALT, salt ? salt : drawn, TOKEN_SALT_SIZE, err);
+	r = r ? r : store_db_set_meta(s, STORE_META_SALT, s->salt.bytes, TOKEN_SALT_SIZE, err);
 	return r ? r : store_db_set_meta(s, STORE_META_INSTANCE, instance, sizeof instance, err);
 }
 
@@ -147,8 +149,8 @@ static int open_there(struct store *s, const uint8_t *salt, struct error *err)
 		return store_db_damaged(s, err, "it has no version");
 	r = quick_check(s, "PRAGMA quick_check(1)", err);
 	r = r ? r : store_db_run(s, promises, err);
-	r = r ? r : store_migrate(s, store_scripts, (unsigned)version, STORE_VERSION, err);
-	return r ? r : check_salt(s, salt, err);
+	r = r ? r : check_salt(s, salt, err);
+	return r ? r : store_migrate(s, store_scripts, (unsigned)version, STORE_VERSION, err);
 }
 
 int store_open(struct store **out, const char *where, const uint8_t *salt, bool make,

@@ -61,11 +61,21 @@ static void keep_rev(struct store_row *row, uint64_t rev)
 		row->credential.rev = rev;
 }
 
+static int compare_digest(struct reading *rd, const struct store_row *row, uint64_t rev,
+	const struct store_value *kept)
+{
+	uint64_t digest;
+	if (store_digest(row, rev, &rd->s->salt, &rd->s->scratch, &digest))
+		return no_memory(rd);
+	if (kept->type != STORE_VALUE_NUMBER || kept->number != digest)
+		return damaged(rd, store_tables[row->kind].name);
+	return 0;
+}
+
 /* What the statement is at, with its digest compared. */
 static int read_row(struct reading *rd, struct sqlite3_stmt *statement, struct store_row *row)
 {
 	const struct store_table *t = &store_tables[row->kind];
-	uint64_t digest;
 	for (size_t i = 0; i < t->n; i++) {
 		struct store_value v = store_db_column(statement, (int)i);
 		int r = store_value_set(&t->columns[i], row, &v);
@@ -77,11 +87,11 @@ static int read_row(struct reading *rd, struct sqlite3_stmt *statement, struct s
 	int r = row->kind == STORE_IDENTITY ? read_grants(rd, &row->identity) : 0;
 	if (r)
 		return r;
-	if (store_digest(row, rev.number, &rd->s->salt, &rd->s->scratch, &digest))
-		return no_memory(rd);
-	if (rev.type != STORE_VALUE_NUMBER || rev.number > rd->rev ||
-		kept.type != STORE_VALUE_NUMBER || kept.number != digest)
+	if (rev.type != STORE_VALUE_NUMBER || rev.number > rd->rev)
 		return damaged(rd, t->name);
+	r = compare_digest(rd, row, rev.number, &kept);
+	if (r)
+		return r;
 	keep_rev(row, rev.number);
 	return 0;
 }
@@ -147,11 +157,13 @@ static int read_gone(struct reading *rd, enum store_kind kind)
 static int read_meta(struct reading *rd)
 {
 	auto_statement struct sqlite3_stmt *statement = NULL;
-	int r = store_db_prepare(rd->s, "SELECT name, value FROM meta NOT INDEXED ORDER BY name",
-		&statement, rd->err);
+	int r = store_db_prepare(rd->s,
+		"SELECT name, value, digest FROM meta NOT INDEXED ORDER BY name", &statement,
+		rd->err);
 	while (!r && (r = store_db_step(rd->s, statement, rd->err)) == STORE_DB_ROW) {
 		struct store_value name = store_db_column(statement, 0);
 		struct store_value v = store_db_column(statement, 1);
+		struct store_value kept = store_db_column(statement, 2);
 		if (name.type != STORE_VALUE_TEXT || v.type != STORE_VALUE_BYTES)
 			return damaged(rd, "meta");
 		struct store_row row = {.kind = STORE_META};
@@ -160,8 +172,9 @@ static int read_meta(struct reading *rd)
 			.value = (void *)(uintptr_t)v.p,
 			.n = v.n,
 		};
-		rd->row(rd->arg, &row);
-		r = 0;
+		r = compare_digest(rd, &row, 0, &kept);
+		if (!r)
+			rd->row(rd->arg, &row);
 	}
 	return r;
 }

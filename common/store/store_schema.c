@@ -8,7 +8,8 @@
 #define ROW "rev INTEGER NOT NULL, digest INTEGER NOT NULL"
 
 static const char version_1[] =
-	"CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;"
+	"CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL, digest INTEGER NOT NULL)"
+	" STRICT;"
 
 	/* next_link: numbers of endpoints, never given twice */
 	"CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;"

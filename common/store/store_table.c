@@ -219,10 +219,14 @@ int store_digest(const struct store_row *row, uint64_t rev, const struct hash_ke
 	struct buf *scratch, uint64_t *digest_out)
 {
 	const struct store_table *t = &store_tables[row->kind];
-	struct store_value head[] = {number(row->kind), number(rev)};
+	bool meta = row->kind == STORE_META;
+	struct store_value head[] = {number(row->kind), number(rev),
+		text(meta ? row->meta.name : ""),
+		{.type = STORE_VALUE_BYTES, .p = row->meta.value, .n = row->meta.n}};
 	buf_consume(scratch, buf_len(scratch));
-	int r = append(scratch, &head[0]);
-	r = r ? r : append(scratch, &head[1]);
+	int r = 0;
+	for (size_t i = 0; !r && i < (meta ? 4 : 2); i++)
+		r = append(scratch, &head[i]);
 	for (size_t i = 0; !r && i < t->n; i++) {
 		struct store_value v = store_value_get(&t->columns[i], row);
 		r = append(scratch, &v);

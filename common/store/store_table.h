@@ -2,8 +2,8 @@
 #pragma once
 /*
  * The rows as tables of columns, for whichever engine keeps them: statements are made of the names, rows are
- * filled and read by the types. Each table has two more columns behind those named here, "rev" and "digest",
- * but for meta, whose rows are too simple for either.
+ * filled and read by the types. Each table has two more columns behind those named here, "rev" and "digest".
+ * Rows of meta are a name, a value, and a digest under revision 0.
  */
 #include "base/buf.h"
 #include "crypto/keyed_hash.h"

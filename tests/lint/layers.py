@@ -25,7 +25,7 @@ LIBRARIES = {
 # What comes with the C library and the kernel.
 SYSTEM = re.compile(
     r"(sys|linux|net|netinet|arpa|asm)/[\w./-]+\.h$|"
-    r"(assert|ctype|dirent|endian|errno|fcntl|fnmatch|getopt|grp|ifaddrs|immintrin|inttypes|"
+    r"(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|getopt|grp|ifaddrs|immintrin|inttypes|"
     r"limits|locale|malloc|math|netdb|poll|pthread|pwd|regex|resolv|sched|semaphore|setjmp|signal|"
     r"spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|syslog|"
     r"termios|threads|time|unistd|x86intrin)\.h$"

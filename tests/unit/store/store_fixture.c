@@ -2,6 +2,7 @@
 #include "store_fixture.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@ const uint8_t fixture_salt[TOKEN_SALT_SIZE] = "sixteen bytes...";
 void fixture_make(struct store_fixture *f)
 {
 	const char *tmp = getenv("TMPDIR");
-	snprintf(f->dir, sizeof f->dir, "%s/tunnel-store-XXXXXX", tmp ? tmp : "/tmp");
+	if (!tmp)
+		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	snprintf(f->dir, sizeof f->dir, "%s/tunnel-store-XXXXXX", tmp);
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->path, sizeof f->path, "%s/%s", f->dir, STORE_FILE);
 }
@@ -118,9 +121,8 @@ static void print_identity(FILE *f, const struct policy_identity *i)
 			fprintf(f, " %d:%s", kind, policy_grants_text(&i->grants, kind, n, text));
 }
 
-static void print_row(void *arg, const struct store_row *row)
+void fixture_print(FILE *f, const struct store_row *row)
 {
-	FILE *f = arg;
 	if (row->kind == STORE_META) {
 		/* Every store has another instance. */
 		if (strcmp(row->meta.name, STORE_META_INSTANCE) != 0)
@@ -146,6 +148,11 @@ static void print_row(void *arg, const struct store_row *row)
 		}
 	}
 	fputc('\n', f);
+}
+
+static void print_row(void *arg, const struct store_row *row)
+{
+	fixture_print(arg, row);
 }
 
 int fixture_dump(struct store *s, uint64_t since, char **text_out, struct error *err)
@@ -174,4 +181,37 @@ char *fixture_text(struct store *s, uint64_t since)
 	assert_string_equal(err.text, "");
 	assert_int_equal(r, 0);
 	return text;
+}
+
+static void print_subject(void *arg, const struct store_audit_row *row)
+{
+	fprintf(arg, "%s ", row->note.subject);
+}
+
+char *fixture_history(struct store *s)
+{
+	static const struct store_audit_query all = {.n = INT32_MAX, .oldest_first = true};
+	struct error err;
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+	assert_non_null(f);
+	int r = store_audit(s, &all, print_subject, f, &err);
+	fclose(f);
+	if (!r)
+		return text;
+	free(text);
+	return NULL;
+}
+
+void fixture_copy(const char *from, const char *to)
+{
+	char block[65536];
+	auto_close int in = open(from, O_RDONLY | O_CLOEXEC);
+	auto_close int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(in >= 0 && out >= 0);
+	for (ssize_t n; (n = read(in, block, sizeof block)) != 0;) {
+		assert_true(n > 0);
+		assert_int_equal(write(out, block, (size_t)n), n);
+	}
 }

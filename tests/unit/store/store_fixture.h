@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -18,7 +19,7 @@ struct store_fixture {
 
 extern const uint8_t fixture_salt[TOKEN_SALT_SIZE];
 
-/* In $TMPDIR. */
+/* In $TMPDIR, or in memory. */
 void fixture_make(struct store_fixture *f);
 void fixture_remove(struct store_fixture *f);
 
@@ -41,3 +42,12 @@ int fixture_dump(struct store *s, uint64_t since, char **text_out, struct error 
 
 /* The same; the test fails when it cannot be read. */
 char *fixture_text(struct store *s, uint64_t since);
+
+/* A row as such a line. */
+void fixture_print(FILE *f, const struct store_row *row);
+
+/* The audit's subjects, oldest first: "a b c ". Owned by the caller; NULL when it cannot be read. */
+char *fixture_history(struct store *s);
+
+/* A file of mode 0600, in place of one that is there. */
+void fixture_copy(const char *from, const char *to);

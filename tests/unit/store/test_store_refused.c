@@ -150,6 +150,8 @@ static void test_changed_rows(void **state)
 		"UPDATE credentials SET psk = zeroblob(32)",
 		"UPDATE credentials SET identity = 2",
 		"UPDATE meta SET value = x'00' WHERE name = 'salt'",
+		"UPDATE meta SET value = zeroblob(16) WHERE name = 'instance'",
+		"UPDATE meta SET name = 'iostance' WHERE name = 'instance'",
 		"UPDATE counters SET value = 1 WHERE name = 'rev'",
 		"DELETE FROM counters",
 	};
