@@ -5,10 +5,13 @@
  * and the store goes on.
  */
 #include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -406,6 +409,74 @@ static void test_opened_on_a_full_disk(void **state)
 	store_close(s);
 }
 
+/* ---- A disk that is really full ---- */
+
+#define DISK    "size=1m" /* a store and some twenty changes */
+#define NO_DISK 77        /* status: none can be had here */
+
+static bool put_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+	return f && fputs(text, f) >= 0 && fclose(f) == 0;
+}
+
+/* Name spaces of its own, where anybody may mount one and is root. */
+static bool mount_small_disk(void)
+{
+	char user[32], group[32];
+	snprintf(user, sizeof user, "0 %u 1", (unsigned)geteuid());
+	snprintf(group, sizeof group, "0 %u 1", (unsigned)getegid());
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+	       put_text("/proc/self/setgroups", "deny") && put_text("/proc/self/uid_map", user) &&
+	       put_text("/proc/self/gid_map", group) &&
+	       mount("none", fixture.dir, "tmpfs", 0, DISK) == 0;
+}
+
+static int fill_a_disk(void)
+{
+	struct store_row row = fixture_identity(1, "a");
+	struct error err = {""};
+	int r = 0;
+	if (!mount_small_disk())
+		return NO_DISK;
+	struct store *s = fixture_open(&fixture);
+	while (!r) {
+		r = store_commit(s, &row, 1, &(struct store_note){"a", "b", "c", "d", "{}"},
+			&row.rev, &err);
+		row.identity.updated_at++;
+	}
+	row.identity.updated_at--; /* the change that was refused */
+	if (r != -ENOSPC || !strstr(err.text, "No space left on device") || row.rev < 10)
+		return 1;
+	/* What was answered is there: now, and after another start on the full disk. */
+	for (unsigned i = 0; i < 2; i++) {
+		auto_free char *text = fixture_text(s, row.rev - 1);
+		char line[64];
+		snprintf(line, sizeof line, "\n@%" PRIu64 " 1 a ", row.rev);
+		if (!strstr(text, line) || store_check(s, &err))
+			return 2;
+		store_close(s);
+		if (store_open(&s, fixture.path, fixture_salt, false, &err))
+			return 3;
+	}
+	store_close(s);
+	return 0;
+}
+
+static void test_small_disk(void **state)
+{
+	int status;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(fill_a_disk());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == NO_DISK)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +488,7 @@ int main(void)
 		cmocka_unit_test(test_power_cut),
 		cmocka_unit_test(test_goes_on),
 		cmocka_unit_test(test_opened_on_a_full_disk),
+		cmocka_unit_test(test_small_disk),
 	};
 	return crypto_start() ? 1 : cmocka_run_group_tests(tests, prepare_all, remove_all);
 }
