@@ -67,6 +67,7 @@ static int start_log(const struct launch_fields *f, struct error *err)
 		.format = (enum log_format) * f->log_format,
 		.access_off = access && strcmp(access, "off") == 0,
 		.access_file = access,
+		.audit_file = f->audit_log ? *f->audit_log : NULL,
 	};
 	return log_start(&log, err);
 }

@@ -14,6 +14,7 @@ struct launch_fields {
 	const bool *no_token;
 	const int *log_level, *log_format;
 	char *const *access_log; /* NULL: this side has no access log */
+	char *const *audit_log;  /* NULL: nor an audit log */
 };
 
 struct launch {

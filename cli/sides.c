@@ -10,7 +10,7 @@
 #include "server/inspect.h"
 #include "server/server.h"
 
-#define SIDE(side, needs_token, access)                                                       \
+#define SIDE(side, needs_token, access, audit)                                                \
 	static int side##_check(void *opts, struct error *err)                                \
 	{                                                                                     \
 		return side##_options_check(opts, err);                                       \
@@ -36,7 +36,7 @@
 	{                                                                                     \
 		struct side##_options *o = opts;                                              \
 		return (struct launch_fields){&o->token, &o->token_from, &o->no_token,        \
-			&o->log_level, &o->log_format, access};                               \
+			&o->log_level, &o->log_format, access, audit};                        \
 	}                                                                                     \
                                                                                               \
 	const struct launch launch_##side = {                                                 \
@@ -55,5 +55,5 @@
 		return launch(&launch_##side, argc, argv);                                    \
 	}
 
-SIDE(server, false, &o->access_log)
-SIDE(client, true, NULL)
+SIDE(server, false, &o->access_log, &o->audit_log)
+SIDE(client, true, NULL, NULL)

@@ -80,6 +80,11 @@ static void inspect_outputs(const struct inspection *i)
 			o->access_log);
 		report(i, &err, "access-log");
 	}
+	r = o->audit_log ? file_may_write(o->audit_log) : 0;
+	if (r) {
+		file_error(&err, r, o->audit_log, FILE_WRITE, "%s cannot be opened", o->audit_log);
+		report(i, &err, "audit-log");
+	}
 	auto_free char *fresh = NULL;
 	if (!o->ready_file || asprintf(&fresh, "%s.new", o->ready_file) < 0)
 		return;

@@ -49,7 +49,7 @@ struct line {
 static struct {
 	atomic_bool started;
 	enum log_format format;
-	bool access_off, access_file;
+	bool access_off, access_file, audit_file;
 	bool journal[LOG_SINKS];
 	bool reader; /* a person, at a terminal */
 	bool colour;
@@ -244,8 +244,13 @@ int log_start(const struct log_options *opts, struct error *err)
 	config.format = opts->format;
 	config.access_off = opts->access_off;
 	config.access_file = opts->access_file && !opts->access_off;
+	config.audit_file = opts->audit_file;
 	log_set_level(opts->level);
-	int r = log_sinks_start(config.access_file ? opts->access_file : NULL, render, err);
+	const char *paths[LOG_SINKS] = {
+		[LOG_SINK_ACCESS] = config.access_file ? opts->access_file : NULL,
+		[LOG_SINK_AUDIT] = opts->audit_file,
+	};
+	int r = log_sinks_start(paths, render, err);
 	for (int i = 0; i < LOG_SINKS; i++)
 		config.journal[i] = !r && log_sink_is_journal((enum log_sink)i);
 	if (!r)
@@ -260,7 +265,7 @@ void log_stop(void)
 		return;
 	if (batch)
 		batch->turns = false;
-	config.access_file = false;
+	config.access_file = config.audit_file = false;
 	log_sinks_stop();
 	/* Not before the thread that writes has ended: it looks at them. */
 	config.reader = config.colour = false;
@@ -275,6 +280,11 @@ void log_reopen(void)
 bool log_access_enabled(void)
 {
 	return !config.access_off && (config.access_file || log_enabled(LOG_INFO));
+}
+
+bool log_audit_enabled(void)
+{
+	return config.audit_file;
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -328,6 +338,8 @@ static void put_field(struct line *l, const struct log_field *f, bool json)
 	}
 	if (f->kind == LOG_FIELD_NUMBER) {
 		put_number(l, f->number);
+	} else if (f->kind == LOG_FIELD_JSON) {
+		put(l, f->text.p, f->text.n);
 	} else if (json) {
 		put_literal(l, "\"");
 		put_escaped(l, f->text.p, f->text.n, ESCAPE_JSON, LOG_VALUE_MAX);
@@ -342,7 +354,9 @@ static void put_field(struct line *l, const struct log_field *f, bool json)
 /* What a field can take at most; a line has room for it or ends without the field. */
 static size_t field_max(const struct log_field *f)
 {
-	size_t value = f->kind == LOG_FIELD_NUMBER ? 20 : MIN(f->text.n * 6 + 16, LOG_VALUE_MAX);
+	size_t value = f->kind == LOG_FIELD_NUMBER ? 20
+		       : f->kind == LOG_FIELD_JSON ? f->text.n
+						   : MIN(f->text.n * 6 + 16, LOG_VALUE_MAX);
 	return strlen(f->name) + value + 8;
 }
 
@@ -366,6 +380,25 @@ void log_access(const struct log_field *fields, size_t n)
 	if (json)
 		put_literal(&l, "}");
 	line_end(b, sink, &l);
+}
+
+void log_audit(const struct log_field *fields, size_t n)
+{
+	struct batch *b = log_audit_enabled() ? batch_get() : NULL;
+	if (!b)
+		return;
+	struct line l = line_begin(b, LOG_SINK_AUDIT);
+	if (config.journal[LOG_SINK_AUDIT])
+		put(&l, journal_priority(LOG_INFO), strlen(journal_priority(LOG_INFO)));
+	put_literal(&l, "{\"at\":\"");
+	put_time(&l, &b->stamp);
+	put_literal(&l, "\"");
+	for (size_t i = 0; i < n; i++)
+		if (field_max(&fields[i]) <= (size_t)(l.end - l.p))
+			put_field(&l, &fields[i], true);
+	l.end += TAIL_MAX;
+	put_literal(&l, "}");
+	line_end(b, LOG_SINK_AUDIT, &l);
 }
 
 void log_turn(void)

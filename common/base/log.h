@@ -25,17 +25,18 @@ struct log_options {
 	/* NULL: access lines go where the others go; else appended here; stays the caller's */
 	const char *access_file;
 	bool access_off;
+	const char *audit_file; /* NULL: there is no audit log; stays the caller's */
 };
 
-/* Starts the log thread. -errno with a sentence when the access file cannot be opened. */
+/* Starts the log thread. -errno with a sentence when a file cannot be opened. */
 int log_start(const struct log_options *opts, struct error *err);
 
 /* Writes out what is left for at most one second, joins the thread. */
 void log_stop(void);
 
 /*
- * Opens the access log's file again, as it may have been renamed; without one it does nothing. No line is
- * lost or split, no thread waits for it, and the log says whether it succeeded.
+ * Opens the files of the access log and the audit log again, as they may have been renamed; without one it does
+ * nothing. No line is lost or split, no thread waits for it, and the log says whether it succeeded.
  */
 void log_reopen(void);
 
@@ -45,6 +46,7 @@ void log_set_level(enum log_level level);
 /* True when a line of this level would be written: ask before computing costly arguments. */
 bool log_enabled(enum log_level level);
 bool log_access_enabled(void);
+bool log_audit_enabled(void);
 
 /* One sentence; control characters are escaped, so peers' text may be an argument. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -72,17 +74,24 @@ bool log_has_reader(void);
 
 /*
  * One field of a structured line. A text value is escaped and cut at LOG_VALUE_MAX; in text form a value of
- * no bytes is shown as "-". The name is the program's own and taken as it is.
+ * no bytes is shown as "-". The name is the program's own and taken as it is. LOG_FIELD_JSON is of the audit log
+ * alone: a value that is JSON already.
  */
 struct log_field {
 	const char *name;
-	enum { LOG_FIELD_TEXT, LOG_FIELD_NUMBER } kind;
+	enum { LOG_FIELD_TEXT, LOG_FIELD_NUMBER, LOG_FIELD_JSON } kind;
 	struct str text;
 	uint64_t number;
 };
 
 /* A line of fields for the access log, in the order given: name=value pairs, or a JSON object. */
 void log_access(const struct log_field *fields, size_t n);
+
+/*
+ * A line of fields for the audit log, always a JSON object, behind the time. A field for which the line has no
+ * room is left out.
+ */
+void log_audit(const struct log_field *fields, size_t n);
 
 /*
  * Ends this thread's turn: hands the collected lines to the log thread. Called by loop/loop. A

@@ -85,6 +85,13 @@ static struct {
 	struct sink sinks[LOG_SINKS];
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake_fd = -1};
 
+/* What a sentence calls them. */
+static const char *const names[] = {
+	[LOG_SINK_STDERR] = "log on standard error",
+	[LOG_SINK_ACCESS] = "access log",
+	[LOG_SINK_AUDIT] = "audit log",
+};
+
 static void ring_append(struct sink *s, const char *p, size_t n)
 {
 	size_t at = (s->head + s->len) % LOG_RING_SIZE;
@@ -155,10 +162,14 @@ bool log_sink_is_journal(enum log_sink sink)
 
 void log_sink_reopen(void)
 {
+	bool files = false;
 	pthread_mutex_lock(&state.lock);
-	bool file = state.sinks[LOG_SINK_ACCESS].ring;
-	state.sinks[LOG_SINK_ACCESS].reopen = file;
-	bool wake = file && thread_is_asleep();
+	for (int i = 0; i < LOG_SINKS; i++) {
+		struct sink *s = &state.sinks[i];
+		s->reopen = s->ring && i != LOG_SINK_STDERR;
+		files |= s->reopen;
+	}
+	bool wake = files && thread_is_asleep();
 	pthread_mutex_unlock(&state.lock);
 	if (wake)
 		eventfd_write(state.wake_fd, 1);
@@ -170,13 +181,14 @@ __attribute__((format(printf, 3, 4))) static void say_of(const struct sink *s, e
 	const char *fmt, ...)
 {
 	char line[LOG_LINE_MAX], text[LOG_LINE_MAX / 2];
-	enum log_sink other =
-		s == &state.sinks[LOG_SINK_ACCESS] ? LOG_SINK_STDERR : LOG_SINK_ACCESS;
+	enum log_sink sink = (enum log_sink)(s - state.sinks);
+	enum log_sink other = sink == LOG_SINK_STDERR ? LOG_SINK_ACCESS : LOG_SINK_STDERR;
 	if (!log_enabled(level))
 		return;
-	int n = s->file.path ? snprintf(text, sizeof text, "the access log %.*s", NAME_MAX_SAID,
-				       s->file.path)
-			     : snprintf(text, sizeof text, "the log on standard error");
+	int n = snprintf(text, sizeof text, "the %s", names[sink]);
+	if (s->file.path)
+		n += snprintf(text + n, sizeof text - (size_t)n, " %.*s", NAME_MAX_SAID,
+			s->file.path);
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text + n, sizeof text - (size_t)n, fmt, ap);
@@ -328,8 +340,9 @@ static void *log_thread(void *arg)
 	fds[LOG_SINKS] = (struct pollfd){.fd = state.wake_fd, .events = POLLIN};
 	for (;;) {
 		bool stopping = atomic_load(&state.stopping);
-		if (state.sinks[LOG_SINK_ACCESS].ring)
-			sink_reopen(&state.sinks[LOG_SINK_ACCESS]);
+		for (int i = 0; i < LOG_SINKS; i++)
+			if (state.sinks[i].file.path)
+				sink_reopen(&state.sinks[i]);
 		int timeout = stopping ? look_at_the_end(fds) : look(fds, quiet);
 		if (stopping && !timeout)
 			return NULL;
@@ -351,8 +364,8 @@ static int sink_open(struct sink *s, const char *path, struct error *err)
 	struct log_file file;
 	int r = log_file_open(&file, path);
 	if (r < 0)
-		return file_error(err, r, path, FILE_WRITE, "the access log %s cannot be opened",
-			path);
+		return file_error(err, r, path, FILE_WRITE, "the %s %s cannot be opened",
+			names[s - state.sinks], path);
 	*s = (struct sink){.file = file, .ring = malloc(LOG_RING_SIZE)};
 	return s->ring ? 0 : error_set(err, -ENOMEM, "no memory for the log");
 }
@@ -382,7 +395,7 @@ static int start_thread(struct error *err)
 	return r ? error_set(err, -r, "the log thread cannot be started: %s", strerror(r)) : 0;
 }
 
-int log_sinks_start(const char *access_path, log_render_fn *render, struct error *err)
+int log_sinks_start(const char *const paths[LOG_SINKS], log_render_fn *render, struct error *err)
 {
 	for (int i = 0; i < LOG_SINKS; i++)
 		state.sinks[i] = (struct sink){.file.fd = -1};
@@ -391,10 +404,9 @@ int log_sinks_start(const char *access_path, log_render_fn *render, struct error
 	atomic_store(&state.stopping, false);
 	state.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int r = state.wake_fd < 0 ? error_set(err, -errno, "the log cannot be started: %m") : 0;
-	if (!r)
-		r = sink_open(&state.sinks[LOG_SINK_STDERR], NULL, err);
-	if (!r && access_path)
-		r = sink_open(&state.sinks[LOG_SINK_ACCESS], access_path, err);
+	for (int i = 0; i < LOG_SINKS && !r; i++)
+		if (i == LOG_SINK_STDERR || paths[i])
+			r = sink_open(&state.sinks[i], paths[i], err);
 	if (!r)
 		r = start_thread(err);
 	if (r)

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 
-enum log_sink { LOG_SINK_STDERR, LOG_SINK_ACCESS, LOG_SINKS };
+enum log_sink { LOG_SINK_STDERR, LOG_SINK_ACCESS, LOG_SINK_AUDIT, LOG_SINKS };
 
 /*
  * What waits for a reader at most, for each sink. A guess: about 5,000 access lines, a second of a
@@ -28,16 +28,16 @@ enum log_sink { LOG_SINK_STDERR, LOG_SINK_ACCESS, LOG_SINKS };
 typedef size_t log_render_fn(char *to, enum log_sink sink, enum log_level level, const char *text);
 
 /*
- * Starts the thread. `access_path` NULL leaves LOG_SINK_ACCESS closed; else it stays the caller's and is
- * opened anew when that is asked for. -errno with a sentence when the file cannot be opened or the thread
- * not made.
+ * Starts the thread. A path of NULL leaves that sink closed (LOG_SINK_STDERR has none and is open); else it stays
+ * the caller's and is opened anew when that is asked for. -errno with a sentence when a file cannot be opened or
+ * the thread not made.
  */
-int log_sinks_start(const char *access_path, log_render_fn *render, struct error *err);
+int log_sinks_start(const char *const paths[LOG_SINKS], log_render_fn *render, struct error *err);
 
 /* Whether the sink's lines go to the journal, which has an own form (base/journal.h). Once it is started. */
 bool log_sink_is_journal(enum log_sink sink);
 
-/* Opens the access file anew, between two lines; what becomes of it is said on standard error. */
+/* Opens the files anew, between two lines; what becomes of it is said on standard error. */
 void log_sink_reopen(void);
 
 /* Writes what is left for at most one second and joins the thread. */

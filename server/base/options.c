@@ -429,6 +429,12 @@ static const struct option_row rows[] = {
 			"passwords and the like, or nothing",
 		.reloadable = true,
 		.offset = AT(access_log_query)},
+	{.name = "audit-log",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "A line of JSON for each change of who may do what, and each session and "
+			"claim that was accepted or refused; default: none",
+		.offset = AT(audit_log)},
 	{.name = "ready-file",
 		.type = OPTION_STRING,
 		.metavar = "FILE",

@@ -67,6 +67,7 @@ struct server_options {
 	/* Running it */
 	uint64_t workers;     /* never 0 after server_options_check() */
 	char *access_log;     /* NULL: with the log; "off"; a file */
+	char *audit_log;      /* NULL: there is none */
 	int access_log_query; /* enum access_query */
 	char *ready_file;
 	char *admin_socket; /* NULL: in $RUNTIME_DIRECTORY or the state directory; "none" */

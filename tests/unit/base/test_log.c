@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/log_sink.h"
 #include "base/macros.h"
 
 #define TIME "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z "
@@ -204,6 +205,56 @@ static void test_access_file(void **state)
 	assert_non_null(strstr(err.text, "/nonexistent/dir/access"));
 }
 
+/* Always JSON, and nowhere else; what is JSON already stands as it is, and a field too long for a line is left out. */
+static void test_audit_file(void **state)
+{
+	char path[] = "/tmp/test_log.XXXXXX", old[64], out[6000] = "";
+	auto_close int fd = mkstemp(path);
+	assert_return_code(fd, errno);
+	static char big[LOG_LINE_MAX];
+	memset(big, '1', sizeof big);
+	struct error err;
+	struct log_options opts = {.level = LOG_ERROR, .audit_file = path};
+	struct log_field fields[] = {
+		{.name = "action", .text = STR("a\"b")},
+		{.name = "detail", .kind = LOG_FIELD_JSON, .text = STR("{\"n\":1}")},
+	};
+	assert_int_equal(log_start(&opts, &err), 0);
+	assert_true(log_audit_enabled());
+	log_audit(fields, ARRAY_LEN(fields));
+	fields[1].text = (struct str){big, sizeof big};
+	log_audit(fields, ARRAY_LEN(fields));
+	log_turn();
+	/* Both lines are there; then it is renamed, and opened anew. */
+	for (int i = 0; i < 1000 && !strchr(strchr(out, '\n') ? strchr(out, '\n') + 1 : "", '\n');
+		i++) {
+		usleep(1000);
+		assert_true(pread(fd, out, sizeof out - 1, 0) >= 0);
+	}
+	snprintf(old, sizeof old, "%s.1", path);
+	assert_return_code(rename(path, old), errno);
+	log_reopen();
+	for (int i = 0; i < 1000 && access(path, F_OK) != 0; i++)
+		usleep(1000);
+	log_audit(fields, 1);
+	log_stop();
+	assert_false(log_audit_enabled());
+	assert_true(pread(fd, out, sizeof out - 1, 0) > 0);
+	assert_matches(out,
+		"^\\{\"at\":\"[^\"]{24}\",\"action\":\"a\\\\\"b\",\"detail\":\\{\"n\":1\\}\\}\n"
+		"\\{\"at\":\"[^\"]{24}\",\"action\":\"a\\\\\"b\"\\}\n$");
+	auto_close int fresh = open(path, O_RDONLY);
+	memset(out, 0, sizeof out);
+	assert_true(read(fresh, out, sizeof out - 1) > 0);
+	assert_matches(out, "^\\{\"at\":\"[^\"]{24}\",\"action\":\"a\\\\\"b\"\\}\n$");
+	unlink(path);
+	unlink(old);
+
+	opts.audit_file = "/nonexistent/dir/audit";
+	assert_int_equal(log_start(&opts, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "audit log /nonexistent/dir/audit"));
+}
+
 /* The journal has a time and a priority of its own; another reader with the variable set has not. */
 static void test_journal(void **state)
 {
@@ -330,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_access_file),
+		cmocka_unit_test(test_audit_file),
 		cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_stop_is_bounded),
