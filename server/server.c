@@ -27,6 +27,7 @@
 #include "server/accept/listeners.h"
 #include "server/store/catalog.h"
 #include "server/store/state_dir.h"
+#include "server/store/store_access.h"
 #include "server/control/enforce.h"
 #include "server/link_events.h"
 #include "server/reload.h"
@@ -43,6 +44,7 @@ struct server {
 	const struct server_options *opts;
 	enum server_state state;
 	struct state_dir files;
+	struct store_access store;
 	struct catalog catalog;
 	struct node node;
 	struct registrar registrar;
@@ -84,9 +86,14 @@ static int server_load_keys(struct server *s, struct error *err)
 	const struct server_options *o = s->opts;
 	bool own = !o->token && !o->no_token;
 	int r = state_dir_open(&s->files, o->state_dir, own, err);
-	if (r == STATE_DIR_VOLATILE && !o->no_token)
+	if (r < 0)
+		return r;
+	bool kept = r != STATE_DIR_VOLATILE;
+	if (!kept && !o->no_token)
 		log_warn("%s; clients derive their key anew after each restart", err->text);
-	else if (r < 0)
+	r = store_access_open(&s->store, s->files.dir, kept ? NULL : err->text, s->files.salt,
+		&s->catalog, err);
+	if (r < 0)
 		return r;
 	struct token_key *key = token_key_new();
 	r = key ? server_derive(s, key, err) : error_set(err, -ENOMEM, "out of memory");
@@ -238,7 +245,15 @@ static int server_make_workers(struct server *s)
 		return r;
 	s->loop = n->workers[0]->loop;
 	registrar_init(&s->registrar, n, &s->catalog);
-	admin_init(&s->admin, n, &s->registrar, admin_api);
+	const struct admin_config config = {.tables = admin_api,
+		.loop = s->loop,
+		.catalog = &s->catalog,
+		.store = &s->store,
+		.node = n,
+		.registrar = &s->registrar};
+	r = admin_init(&s->admin, &config);
+	if (r < 0)
+		return r;
 	n->admin = &s->admin;
 	return enforce_init(&s->registrar);
 }
@@ -306,7 +321,8 @@ static int server_start(struct server *s, struct error *err)
 static void server_stop(struct server *s)
 {
 	listeners_close(&s->listeners);
-	admin_deinit(&s->admin);
+	store_access_close(&s->store);
+	admin_close(&s->admin);
 	admin_socket_close(&s->socket);
 	workers_stop(&s->workers);
 	certificates_deinit(&s->certificates);
@@ -320,6 +336,7 @@ static void server_stop(struct server *s)
 	}
 	workers_deinit(&s->workers);
 	admin_socket_deinit(&s->socket);
+	admin_deinit(&s->admin);
 	node_limits_deinit(&s->node);
 	catalog_deinit(&s->catalog);
 	state_dir_deinit(&s->files);

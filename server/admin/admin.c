@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/offload.h"
+#include "server/admin/change.h"
 #include "server/admin/operation.h"
 
 static const char *const methods[] = {
@@ -25,17 +27,25 @@ enum admin_method admin_method(struct str name)
 	return ADMIN_OTHER_METHOD;
 }
 
-void admin_init(struct admin *a, struct node *n, struct registrar *r,
-	const struct admin_operations *const *tables)
+int admin_init(struct admin *a, const struct admin_config *config)
 {
-	*a = (struct admin){.node = n, .registrar = r, .tables = tables};
+	*a = (struct admin){.tables = config->tables,
+		.loop = config->loop,
+		.catalog = config->catalog,
+		.store = config->store,
+		.node = config->node,
+		.registrar = config->registrar};
 	list_init(&a->under_way);
+	a->changes = changes_new(config->loop);
+	return a->changes ? 0 : -ENOMEM;
 }
 
-void admin_deinit(struct admin *a)
+void admin_close(struct admin *a)
 {
-	if (!a->node)
+	if (!a->tables)
 		return;
+	a->closed = true;
+	a->deriving = offload_free(a->deriving);
 	while (!list_empty(&a->under_way)) {
 		struct admin_request *rq =
 			list_first(&a->under_way, struct admin_request, under_way);
@@ -43,6 +53,12 @@ void admin_deinit(struct admin *a)
 			rq->drop(rq);
 		admin_refuse(rq, ADMIN_BUSY, "the server ends");
 	}
+	changes_close(a->changes);
+}
+
+void admin_deinit(struct admin *a)
+{
+	a->changes = changes_free(a->changes);
 }
 
 void admin_request_deinit(struct admin_request *rq)
@@ -200,6 +216,10 @@ void admin_ask(struct admin *a, struct admin_request *rq)
 	unsigned there;
 	rq->admin = a;
 	list_append(&a->under_way, &rq->under_way);
+	if (a->closed) {
+		admin_refuse(rq, ADMIN_BUSY, "the server ends");
+		return;
+	}
 	if (admin_target_parse(&rq->asked, rq->target, &err) < 0) {
 		admin_refuse(rq, ADMIN_INVALID, "%s", err.text);
 		return;

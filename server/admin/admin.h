@@ -19,10 +19,16 @@
 
 struct admin;
 struct admin_operation;
+struct admin_operations;
+struct catalog;
+struct changes;
 struct identity;
 struct json_t;
+struct loop;
 struct node;
+struct offload;
 struct registrar;
+struct store_access;
 
 /* Who asks. */
 struct admin_actor {
@@ -82,15 +88,35 @@ void admin_ask(struct admin *a, struct admin_request *rq);
 /* Frees what the request holds; of zeroed memory too. */
 void admin_request_deinit(struct admin_request *rq);
 
-struct admin {
-	struct node *node;
+/* What it works with, which outlives it. */
+struct admin_config {
+	const struct admin_operations *const *tables; /* the last is NULL; admin_api has all */
+	struct loop *loop;                            /* of the thread that it is on */
+	struct catalog *catalog;
+	struct store_access *store;
+	struct node *node; /* NULL, and no registrar: a command that has the store to itself */
 	struct registrar *registrar;
-	const struct admin_operations *const *tables; /* the last is NULL */
-	struct list under_way;                        /* of struct admin_request */
 };
 
-/* `tables` ends with NULL; the server's is admin_api (server/admin/api.h). */
-void admin_init(struct admin *a, struct node *n, struct registrar *r,
-	const struct admin_operations *const *tables);
-/* What is under way is answered: busy. The transports are still there. Accepts zeroed memory. */
+struct admin {
+	const struct admin_operations *const *tables;
+	struct loop *loop;
+	struct catalog *catalog;
+	struct store_access *store;
+	struct node *node;
+	struct registrar *registrar;
+	struct list under_way;    /* of struct admin_request */
+	bool closed;              /* nothing is asked any more */
+	struct changes *changes;  /* owned */
+	struct offload *deriving; /* owned; NULL until the first token */
+};
+
+/* 0 or -ENOMEM. */
+int admin_init(struct admin *a, const struct admin_config *config);
+/*
+ * What is under way is answered: busy. The transports are still there, and no job of the store is under way.
+ * Accepts zeroed memory.
+ */
+void admin_close(struct admin *a);
+/* When nothing is delivered any more to the loops. Accepts zeroed memory. */
 void admin_deinit(struct admin *a);

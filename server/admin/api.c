@@ -2,5 +2,19 @@
 #include "server/admin/api.h"
 
 const struct admin_operations *const admin_api[] = {
+	&admin_identities,
+	&admin_tokens,
+	&admin_apply,
+	&admin_audit,
+	&admin_store,
+	NULL,
+};
+
+const struct admin_operations *const admin_api_offline[] = {
+	&admin_identities,
+	&admin_tokens,
+	&admin_apply,
+	&admin_audit,
+	&admin_store,
 	NULL,
 };

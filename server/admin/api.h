@@ -3,5 +3,10 @@
 /* All that the exit node can be asked: one table of each file that has handlers. */
 #include "server/admin/operation.h"
 
+extern const struct admin_operations admin_identities, admin_tokens, admin_audit, admin_store,
+	admin_apply;
+
 /* The last one is NULL. */
 extern const struct admin_operations *const admin_api[];
+/* What needs the store alone: for a command that has it to itself, as no server runs. */
+extern const struct admin_operations *const admin_api_offline[];

@@ -6,6 +6,9 @@
 
 #include "base/escape.h"
 
+/* Up to here a double is exact. */
+#define EXACT_MAX 9007199254740992.0 /* 2^53 */
+
 const char *admin_quote(const char *text, char room[ADMIN_QUOTE_SIZE])
 {
 	room[escape_text(room, ADMIN_QUOTE_SIZE - 1, text, strlen(text), ESCAPE_SENTENCE)] = 0;
@@ -20,10 +23,23 @@ static const struct admin_member *find(const struct admin_member *members, const
 	return NULL;
 }
 
-static bool is_number(const json_t *value, uint64_t max)
+static bool is_number(const struct admin_member *m, const json_t *value)
 {
 	return json_is_integer(value) && json_integer_value(value) >= 0 &&
-	       (uint64_t)json_integer_value(value) <= max;
+	       (uint64_t)json_integer_value(value) >= m->min &&
+	       (uint64_t)json_integer_value(value) <= m->max;
+}
+
+/* JSON knows no whole numbers: 3.0 is one to JSON Schema, and what some languages write for 3. */
+static json_t *whole(json_t *object, const char *name, json_t *value)
+{
+	double real = json_real_value(value);
+	if (!json_is_real(value) || real < 0 || real > EXACT_MAX ||
+		real != (double)(json_int_t)real)
+		return value;
+	/* Without memory: it is refused as it is. */
+	json_object_set_new(object, name, json_integer((json_int_t)real));
+	return json_object_get(object, name);
 }
 
 static int check_array(const struct admin_member *m, const json_t *value, struct error *err)
@@ -57,16 +73,16 @@ static int check(const struct admin_member *m, const json_t *value, struct error
 		return error_set(err, -EINVAL, "\"%s\" must be a text of at most %llu bytes",
 			m->name, (unsigned long long)m->max);
 	case ADMIN_NUMBER:
-		if (is_number(value, m->max))
+		if (is_number(m, value))
 			return 0;
-		return error_set(err, -EINVAL, "\"%s\" must be a whole number from 0 to %llu",
-			m->name, (unsigned long long)m->max);
+		return error_set(err, -EINVAL, "\"%s\" must be a whole number from %llu to %llu",
+			m->name, (unsigned long long)m->min, (unsigned long long)m->max);
 	case ADMIN_FLAG:
 		if (json_is_boolean(value))
 			return 0;
 		return error_set(err, -EINVAL, "\"%s\" must be true or false", m->name);
 	case ADMIN_SPAN:
-		if (is_number(value, m->max) || json_is_string(value))
+		if (is_number(m, value) || json_is_string(value))
 			return 0;
 		return error_set(err, -EINVAL,
 			"\"%s\" must be a number of seconds, or a text such as \"24h\"", m->name);
@@ -90,7 +106,7 @@ int admin_members_check(const json_t *object, const struct admin_member *members
 		if (!m)
 			return error_set(err, -EINVAL, "there is no member \"%s\" here",
 				admin_quote(name, room));
-		int r = check(m, value, err);
+		int r = check(m, whole(tree, m->name, value), err);
 		if (r < 0)
 			return r;
 	}

@@ -14,10 +14,10 @@
 
 enum admin_type {
 	ADMIN_TEXT,    /* `max` bytes */
-	ADMIN_NUMBER,  /* a whole one, from 0 to `max` */
+	ADMIN_NUMBER,  /* a whole one, from `min` to `max` */
 	ADMIN_FLAG,    /* true or false */
 	ADMIN_TEXTS,   /* an array of `max` texts, of ADMIN_TEXTS_EACH bytes each */
-	ADMIN_SPAN,    /* a text ("24h"), or a whole number of seconds */
+	ADMIN_SPAN,    /* a text ("24h"), or a whole number of seconds, likewise */
 	ADMIN_OBJECTS, /* an array of `max` objects */
 };
 
@@ -26,7 +26,7 @@ enum admin_type {
 struct admin_member {
 	const char *name; /* NULL behind the last one */
 	enum admin_type type;
-	uint64_t max;
+	uint64_t min, max;
 	bool required;
 	bool nullable; /* null takes away what was given before */
 };

@@ -4,14 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loop/loop.h"
 #include "server/admin/operation.h"
-#include "server/base/worker.h"
-
-static struct loop *page_loop(const struct admin_page *p)
-{
-	return p->request->admin->node->workers[0]->loop;
-}
 
 static void page_free(struct admin_page *p)
 {
@@ -69,7 +62,7 @@ static void page_turn(struct loop_task *task)
 	p->looked_at = 0;
 	p->rows(p);
 	if (p->state == ADMIN_PAGE_GOES_ON)
-		loop_defer(page_loop(p), LOOP_PHASE_WRITE, &p->task);
+		loop_defer(p->request->admin->loop, LOOP_PHASE_WRITE, &p->task);
 	else
 		page_answer(p);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "server/base/node.h"
+#include "loop/loop.h"
 #include "tests/unit/server/admin/client.h"
 
 /* Only the address is looked at. */
@@ -88,17 +88,18 @@ static const struct admin_operations table = {rows, ARRAY_LEN(rows)};
 static const struct admin_operations more = {more_rows, ARRAY_LEN(more_rows)};
 static const struct admin_operations *const tables[] = {&table, &more, NULL};
 
-static struct node node;
 static struct admin admin;
 
 static int begin(void **state)
 {
-	admin_init(&admin, &node, NULL, tables);
-	return 0;
+	const struct admin_config config = {.tables = tables, .loop = loop_new()};
+	return admin_init(&admin, &config);
 }
 
 static int end(void **state)
 {
+	admin_close(&admin);
+	loop_free(admin.loop);
 	admin_deinit(&admin);
 	return 0;
 }
@@ -230,7 +231,7 @@ static void test_end(void **state)
 	client_operator(&d);
 	client_ask(&d, &admin, ADMIN_GET, "/slow", NULL);
 	assert_int_equal(d.answers, 0);
-	admin_deinit(&admin);
+	admin_close(&admin);
 	assert_int_equal(d.answers, 1);
 	assert_int_equal(dropped, 1);
 	assert_int_equal(d.request.status, 503);

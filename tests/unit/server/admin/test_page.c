@@ -48,7 +48,8 @@ static const struct admin_operations *const tables[] = {&table, NULL};
 static int begin(void **state)
 {
 	test_workers_open(&workers, &options);
-	admin_init(&admin, &workers.node, NULL, tables);
+	const struct admin_config config = {.tables = tables, .loop = workers.workers[0].loop};
+	assert_int_equal(admin_init(&admin, &config), 0);
 	count = calls = 0;
 	step = 1;
 	return 0;
@@ -56,8 +57,9 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	admin_deinit(&admin);
+	admin_close(&admin);
 	test_workers_close(&workers);
+	admin_deinit(&admin);
 	return 0;
 }
 
@@ -146,7 +148,7 @@ static void test_changes(void **state)
 	count = 2 * ADMIN_ROWS;
 	client_operator(&d);
 	client_ask(&d, &admin, ADMIN_GET, "/numbers?limit=500", NULL);
-	admin_deinit(&admin);
+	admin_close(&admin);
 	test_workers_settle(&workers);
 	assert_int_equal(d.request.status, 503);
 	assert_int_equal(d.answers, 1);

@@ -47,7 +47,11 @@ static const struct admin_operations *const tables[] = {&table, NULL};
 static int scene_open(void **state)
 {
 	struct exit_node *n = exit_node_new(&exit_node_options);
-	admin_init(&admin, &n->node, &n->registrar, tables);
+	const struct admin_config config = {.tables = tables,
+		.loop = n->node.workers[0]->loop,
+		.node = &n->node,
+		.registrar = &n->registrar};
+	assert_int_equal(admin_init(&admin, &config), 0);
 	n->node.admin = &admin;
 	slow = NULL;
 	n_slow = 0;
@@ -57,8 +61,9 @@ static int scene_open(void **state)
 
 static int scene_close(void **state)
 {
-	admin_deinit(&admin);
+	admin_close(&admin);
 	exit_node_free(*state);
+	admin_deinit(&admin);
 	return 0;
 }
 

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many identities at once, as a file says: those that are not there are made, those that are become what it says,
+ * in one change. What a file does not say of an identity it has not, so a file means the same whatever was there.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/narrow.h"
+#include "server/admin/api.h"
+#include "server/admin/identity_change.h"
+
+/* Of one request: its new tokens take 10 s of two cores. */
+#define APPLY_MAX 1000
+
+struct apply_item {
+	struct apply *apply;
+	struct policy_identity value;
+	struct derivation derivation; /* of one that was not there */
+	bool deriving;                /* it has a token, or will */
+};
+
+struct apply {
+	struct change change;
+	struct apply_item *items[APPLY_MAX];
+	size_t n;
+	size_t under_way; /* derivations; and one while they are begun */
+	uint64_t next_id; /* of rows that the judging adds */
+	json_t *changes;
+	bool failed; /* a derivation */
+};
+
+static struct apply *apply_of(struct change *c)
+{
+	return container_of(c, struct apply, change);
+}
+
+static void apply_free(struct change *c)
+{
+	struct apply *a = apply_of(c);
+	for (size_t i = 0; i < a->n; i++) {
+		policy_identity_deinit(&a->items[i]->value);
+		derivation_deinit(&a->items[i]->derivation);
+		free(a->items[i]);
+	}
+	json_decref(a->changes);
+	free(a);
+}
+
+/* ---- What changes ---- */
+
+static bool apply_say(struct change *c, const char *action, const char *name, json_t *detail)
+{
+	json_t *item =
+		json_pack("{s:s, s:s, s:o}", "action", action, "subject", name, "detail", detail);
+	return json_array_append_new(apply_of(c)->changes, item) == 0 ? true : change_no_memory(c);
+}
+
+static bool apply_create(struct change *c, struct apply_item *item)
+{
+	struct apply *a = apply_of(c);
+	const struct credential *same = NULL;
+	struct store_row *row = change_add(c, &c->rows, STORE_IDENTITY);
+	if (!row)
+		return false;
+	item->value.id = a->next_id++;
+	if (policy_identity_copy(&row->identity, &item->value) < 0)
+		return change_no_memory(c);
+	c->gives = true;
+	/* A dry run derives nothing, and stores nothing. */
+	if (item->deriving) {
+		same = catalog_find_key(c->admin->catalog, item->derivation.key->id);
+		if (!change_derived(c, &item->derivation, item->value.id, ""))
+			return false;
+	}
+	if (same && !same->deleted) {
+		admin_refuse(c->request, ADMIN_TAKEN, "a new token is one of %s already",
+			same->identity->name);
+		return false;
+	}
+	return apply_say(c, "create", item->value.name,
+		json_pack("{s:o}", "is", identity_value_json(&item->value)));
+}
+
+static bool apply_update(struct change *c, struct apply_item *item, const struct identity *i)
+{
+	struct policy_identity *is = &item->value;
+	if (i->value.revoked) {
+		admin_refuse(c->request, ADMIN_TAKEN,
+			"%s is revoked: delete it first, then it is made anew", i->name);
+		return false;
+	}
+	if (policy_identity_same_rights(&i->value, is) &&
+		strcmp(i->value.description, is->description) == 0)
+		return apply_say(c, "none", i->name, json_object());
+	is->id = i->value.id ? i->value.id : apply_of(c)->next_id++;
+	is->created_at = i->value.created_at;
+	return update_rows(c, i, is) &&
+	       apply_say(c, "update", i->name, identity_difference(&i->value, is));
+}
+
+static bool apply_look(struct change *c, bool dry)
+{
+	struct apply *a = apply_of(c);
+	a->next_id = c->admin->catalog->max_id + 1;
+	json_decref(a->changes);
+	a->changes = json_array();
+	for (size_t n = 0; n < a->n; n++) {
+		struct apply_item *item = a->items[n];
+		const struct identity *i =
+			catalog_find(c->admin->catalog, str_from(item->value.name));
+		if (!i && !dry && !item->deriving) {
+			admin_refuse(c->request, ADMIN_STALE,
+				"%s was deleted meanwhile; apply it again", item->value.name);
+			return false;
+		}
+		if (i ? !apply_update(c, item, i) : !apply_create(c, item))
+			return false;
+	}
+	return true;
+}
+
+static json_t *apply_tokens(struct apply *a)
+{
+	json_t *tokens = json_object();
+	for (size_t i = 0; i < a->n; i++) {
+		struct secret *token = a->items[i]->derivation.token;
+		if (a->items[i]->deriving && token)
+			json_object_set_new(tokens, a->items[i]->value.name,
+				json_stringn((char *)token->bytes, token->n));
+	}
+	return tokens;
+}
+
+static void apply_answer(struct change *c)
+{
+	struct apply *a = apply_of(c);
+	admin_answer(c->request, 200,
+		json_pack("{s:O, s:o}", "changes", a->changes, "tokens", apply_tokens(a)));
+}
+
+static bool apply_check(struct change *c)
+{
+	struct apply *a = apply_of(c);
+	if (!apply_look(c, false))
+		return false;
+	if (!c->rows.n) {
+		apply_answer(c);
+		return false;
+	}
+	return change_note(c, "apply", "identities", json_pack("{s:O}", "changes", a->changes));
+}
+
+static const struct change_ops apply_ops = {apply_check, apply_answer, apply_free};
+
+/* ---- Its tokens ---- */
+
+/* The last one is there, or has been cancelled. */
+static void apply_derivation_over(struct apply *a)
+{
+	struct change *c = &a->change;
+	if (--a->under_way)
+		return;
+	if (a->failed && c->request)
+		change_no_memory(c);
+	if (c->request)
+		change_submit(c);
+	else
+		change_give_up(c);
+}
+
+static void apply_derived(struct derivation *d)
+{
+	struct apply *a = container_of(d, struct apply_item, derivation)->apply;
+	if (atomic_load(&d->job.cancelled))
+		a->change.request = NULL;
+	a->failed |= d->result != 0;
+	apply_derivation_over(a);
+}
+
+static void apply_drop(struct admin_request *rq)
+{
+	struct apply *a = rq->work;
+	a->change.request = NULL;
+	a->change.admin = NULL;
+}
+
+static void apply_derive(struct apply *a)
+{
+	struct change *c = &a->change;
+	struct error err;
+	c->request->work = a;
+	c->request->drop = apply_drop;
+	a->under_way = 1;
+	for (size_t i = 0; i < a->n && !a->failed; i++) {
+		struct apply_item *item = a->items[i];
+		if (catalog_find(c->admin->catalog, str_from(item->value.name)))
+			continue;
+		item->deriving = true;
+		if (derivation_start(&item->derivation, c->admin, NULL, apply_derived, &err) < 0)
+			a->failed = true;
+		else
+			a->under_way++;
+	}
+	apply_derivation_over(a);
+}
+
+/* ---- What is asked ---- */
+
+static const struct admin_member identity_members[] = {
+	{"name", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
+	IDENTITY_MEMBERS,
+	{NULL},
+};
+
+static int apply_value(struct policy_identity *value, const struct catalog *catalog,
+	const json_t *object, struct error *err)
+{
+	char name[POLICY_NAME_SIZE];
+	const json_t *given = json_object_get(object, "name");
+	int r = admin_members_check(object, identity_members, err);
+	if (r == 0)
+		r = policy_name_check((struct str){json_string_value(given),
+					      json_string_length(given)},
+			name, err);
+	if (r == 0 && policy_name_reserved(name) && !catalog_find(catalog, str_from(name)))
+		r = error_set(err, -EINVAL, "the name \"%s\" has a meaning of its own", name);
+	if (r == 0 && policy_identity_init(value, name) < 0)
+		r = error_set(err, -ENOMEM, "the server is out of memory");
+	return r == 0 ? identity_from_json(value, object, err) : r;
+}
+
+static bool apply_has(const struct apply *a, const char *name)
+{
+	for (size_t i = 0; i + 1 < a->n; i++)
+		if (strcmp(a->items[i]->value.name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The items of the body. False: the request was refused. */
+static bool apply_read(struct apply *a)
+{
+	struct admin_request *rq = a->change.request;
+	const json_t *each;
+	struct error err;
+	size_t n;
+	json_array_foreach(json_object_get(rq->json, "identities"), n, each)
+	{
+		struct apply_item *item = calloc(1, sizeof(*item));
+		if (!item)
+			return change_no_memory(&a->change);
+		item->apply = a;
+		a->items[a->n++] = item;
+		int r = apply_value(&item->value, rq->admin->catalog, each, &err);
+		if (r == 0 && apply_has(a, item->value.name))
+			r = error_set(&err, -EINVAL, "%s is there twice", item->value.name);
+		if (r < 0) {
+			admin_refuse(rq, ADMIN_INVALID, "identity %zu: %s", n + 1, err.text);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void apply_post(struct admin_request *rq)
+{
+	bool dry = false;
+	if (!admin_query_flag(rq, "dryRun", &dry))
+		return;
+	struct apply *a = calloc(1, sizeof(*a));
+	if (!a) {
+		admin_answer(rq, 500, NULL);
+		return;
+	}
+	if (!change_begin(&a->change, rq, &apply_ops))
+		return;
+	if (!apply_read(a)) {
+		change_give_up(&a->change);
+	} else if (!dry) {
+		apply_derive(a);
+	} else {
+		if (apply_look(&a->change, true))
+			apply_answer(&a->change);
+		change_give_up(&a->change);
+	}
+}
+
+static const struct admin_member apply_members[] = {
+	{"identities", ADMIN_OBJECTS, .max = APPLY_MAX, .required = true},
+	{NULL},
+};
+static const char *const apply_query[] = {"dryRun", NULL};
+
+static const struct admin_operation rows[] = {
+	{ADMIN_POST, "/api/v1/apply", ADMIN_OPERATOR, .query = apply_query,
+		.members = apply_members, .run = apply_post},
+};
+const struct admin_operations admin_apply = {rows, ARRAY_LEN(rows)};

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* Identities: the list, one of them, made, changed, revoked, deleted. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/narrow.h"
+#include "server/admin/api.h"
+#include "server/admin/identity_change.h"
+#include "server/admin/page.h"
+
+/* ---- Read ---- */
+
+static void identities_rows(struct admin_page *p)
+{
+	const struct catalog *c = p->request->admin->catalog;
+	const char *prefix = admin_query(p->request, "name");
+	size_t n = prefix ? strlen(prefix) : 0;
+	const char *from = p->cursor;
+	if (prefix && strcmp(from, prefix) < 0)
+		from = prefix;
+	size_t at = catalog_position(c, str_from(from));
+	/* The cursor's own was on the page before; it may be gone since. */
+	if (*p->cursor && at < c->n && strcmp(c->identities[at]->name, p->cursor) == 0)
+		at++;
+	for (; at < c->n; at++) {
+		const struct identity *i = c->identities[at];
+		if (n && strncmp(i->name, prefix, n) != 0)
+			break;
+		if (!admin_page_room(p))
+			return;
+		json_t *item = identity_json(i);
+		if (!item) {
+			admin_page_fail(p);
+			return;
+		}
+		admin_page_add(p, i->name, item);
+	}
+	admin_page_end(p);
+}
+
+static void identities_list(struct admin_request *rq)
+{
+	admin_page_start(rq, identities_rows);
+}
+
+/* The name tells nothing of whether there are others. */
+static bool identity_owns(const struct admin_request *rq)
+{
+	return strcmp(rq->actor.identity->name, admin_parameter(rq, 0)) == 0;
+}
+
+static void identity_show(struct admin_request *rq)
+{
+	struct identity *i = identity_of_path(rq);
+	if (i)
+		identity_answer(rq, 200, i);
+}
+
+/* ---- Made ---- */
+
+static bool create_check(struct change *c)
+{
+	struct identity_change *ic = identity_change_of(c);
+	if (catalog_find(c->admin->catalog, str_from(ic->value.name))) {
+		admin_refuse(c->request, ADMIN_TAKEN, "there is an identity \"%s\" already",
+			ic->value.name);
+		return false;
+	}
+	if (!derived_is_new(c))
+		return false;
+	struct store_row *row = change_add(c, &c->rows, STORE_IDENTITY);
+	if (!row)
+		return false;
+	if (policy_identity_copy(&row->identity, &ic->value) < 0)
+		return change_no_memory(c);
+	uint64_t id = row->identity.id = c->admin->catalog->max_id + 1;
+	c->gives = true;
+	return change_derived(c, &ic->derivation, id, label_of_body(c->request)) &&
+	       change_note(c, "identity.create", ic->value.name,
+		       json_pack("{s:o, s:o}", "is", identity_value_json(&ic->value), "keyId",
+			       key_id_json(ic->key_id)));
+}
+
+static void create_answer(struct change *c)
+{
+	struct identity_change *ic = identity_change_of(c);
+	const struct identity *i = catalog_find(c->admin->catalog, str_from(ic->value.name));
+	struct secret *token = ic->derivation.token;
+	json_t *json = i ? identity_json(i) : NULL;
+	if (json && ic->derivation.made)
+		json_object_set_new(json, "token", json_stringn((char *)token->bytes, token->n));
+	if (i)
+		admin_set_etag(c->request, i->value.rev);
+	if (asprintf(&c->request->location, "/api/v1/identities/%s", ic->value.name) < 0)
+		c->request->location = NULL;
+	admin_answer(c->request, 201, json);
+}
+
+static const struct change_ops create_ops = {create_check, create_answer, identity_change_free};
+
+/* The value that the body describes. False: it was refused. */
+static bool create_value(struct admin_request *rq, struct policy_identity *value)
+{
+	char name[POLICY_NAME_SIZE];
+	struct error err;
+	const json_t *given = json_object_get(rq->json, "name");
+	int r = policy_name_check((struct str){json_string_value(given), json_string_length(given)},
+		name, &err);
+	if (r == 0 && policy_name_reserved(name)) {
+		admin_refuse(rq, ADMIN_INVALID, "the name \"%s\" has a meaning of its own", name);
+		return false;
+	}
+	if (r == 0 && policy_identity_init(value, name) < 0) {
+		admin_refuse(rq, ADMIN_BUSY, "the server is out of memory");
+		return false;
+	}
+	if (r == 0)
+		r = identity_from_json(value, rq->json, &err);
+	if (r == 0)
+		r = policy_text_check(str_from(label_of_body(rq)), "label", &err);
+	if (r < 0)
+		admin_refuse(rq, ADMIN_INVALID, "%s", err.text);
+	return r == 0;
+}
+
+static void identity_create(struct admin_request *rq)
+{
+	struct policy_identity value = {0};
+	struct identity_change *ic = NULL;
+	if (create_value(rq, &value))
+		ic = identity_change_new(rq, &create_ops);
+	if (!ic) {
+		policy_identity_deinit(&value);
+		return;
+	}
+	ic->value = value;
+	identity_change_derive(ic);
+}
+
+/* ---- Changed ---- */
+
+/* What the request makes of it; false: it was refused. */
+static bool update_value(struct change *c, const struct identity *i, struct policy_identity *out)
+{
+	struct error err;
+	if (!admin_if_match(c->request, i->value.rev))
+		return false;
+	if (policy_identity_copy(out, &i->value) < 0)
+		return change_no_memory(c);
+	if (identity_from_json(out, c->request->json, &err) < 0) {
+		admin_refuse(c->request, ADMIN_INVALID, "%s", err.text);
+		return false;
+	}
+	out->id = identity_id(c->admin, i);
+	out->updated_at = policy_now();
+	return true;
+}
+
+static bool add_value(struct change *c, struct change_rows *rows, const struct identity *i,
+	const struct policy_identity *value)
+{
+	struct store_row *row = change_add(c, rows, STORE_IDENTITY);
+	if (!row)
+		return false;
+	row->rev = i->value.rev;
+	return policy_identity_copy(&row->identity, value) == 0 ? true : change_no_memory(c);
+}
+
+bool update_rows(struct change *c, const struct identity *i, const struct policy_identity *is)
+{
+	struct policy_identity narrowed;
+	if (policy_identity_narrow(&narrowed, &i->value, is) < 0)
+		return change_no_memory(c);
+	bool takes = !policy_identity_same_rights(&narrowed, &i->value);
+	c->gives |= !policy_identity_same_rights(&narrowed, is);
+	bool fine = add_value(c, &c->rows, i, is) &&
+		    (!takes || add_value(c, &c->narrowed, i, &narrowed));
+	policy_identity_deinit(&narrowed);
+	return fine;
+}
+
+static bool update_check(struct change *c)
+{
+	const struct identity *i = identity_of_path(c->request);
+	struct policy_identity is = {0};
+	bool fine = i && update_value(c, i, &is);
+	if (fine && policy_identity_same_rights(&i->value, &is) &&
+		strcmp(i->value.description, is.description) == 0) {
+		identity_answer(c->request, 200, i);
+		fine = false;
+	}
+	fine = fine && update_rows(c, i, &is) &&
+	       change_note(c, "identity.update", i->name, identity_difference(&i->value, &is));
+	policy_identity_deinit(&is);
+	return fine;
+}
+
+static void update_answer(struct change *c)
+{
+	struct identity *i = identity_of_path(c->request);
+	if (i)
+		identity_answer(c->request, 200, i);
+}
+
+static const struct change_ops update_ops = {update_check, update_answer, identity_change_free};
+
+static void identity_update(struct admin_request *rq)
+{
+	struct identity_change *ic = identity_change_new(rq, &update_ops);
+	if (ic)
+		change_submit(&ic->change);
+}
+
+/* ---- Revoked ---- */
+
+/* The row is what it takes away, and what is to be. */
+static bool revoke_rows(struct change *c, struct change_rows *rows, const struct identity *i)
+{
+	uint64_t now = policy_now();
+	struct policy_identity *value = change_identity(c, rows, i);
+	if (!value)
+		return false;
+	value->revoked = true;
+	value->updated_at = now;
+	list_for_each (it, &i->credentials) {
+		const struct credential *k = list_entry(it, struct credential, of_identity);
+		if (k->value.revoked_at != POLICY_NONE)
+			continue;
+		struct policy_credential *row =
+			change_credential(c, rows, k, identity_id(c->admin, i));
+		if (!row)
+			return false;
+		row->revoked_at = now;
+		explicit_bzero(row->psk, sizeof(row->psk));
+	}
+	return true;
+}
+
+static bool revoke_check(struct change *c)
+{
+	const struct identity *i = identity_of_path(c->request);
+	if (!i || !admin_if_match(c->request, i->value.rev))
+		return false;
+	if (i->value.revoked) {
+		answer_ended(c);
+		return false;
+	}
+	return revoke_rows(c, &c->narrowed, i) && revoke_rows(c, &c->rows, i) &&
+	       change_note(c, "identity.revoke", i->name, json_object());
+}
+
+static const struct change_ops revoke_ops = {revoke_check, answer_ended, identity_change_free};
+
+static void identity_revoke(struct admin_request *rq)
+{
+	struct identity_change *ic = identity_change_new(rq, &revoke_ops);
+	if (ic)
+		change_submit(&ic->change);
+}
+
+/* ---- Deleted ---- */
+
+static bool delete_row(struct change *c, struct change_rows *rows, const struct identity *i)
+{
+	if (!change_identity(c, rows, i))
+		return false;
+	rows->v[rows->n - 1].gone = true;
+	return true;
+}
+
+static bool delete_check(struct change *c)
+{
+	const struct identity *i = identity_of_path(c->request);
+	if (!i || !admin_if_match(c->request, i->value.rev))
+		return false;
+	if (i == c->admin->catalog->everybody) {
+		admin_refuse(c->request, ADMIN_DENIED,
+			"\"%s\" is the identity of the token that the server was started with, and "
+			"cannot be deleted; it can be revoked",
+			i->name);
+		return false;
+	}
+	return delete_row(c, &c->narrowed, i) && delete_row(c, &c->rows, i) &&
+	       change_note(c, "identity.delete", i->name,
+		       json_pack("{s:o}", "was", identity_value_json(&i->value)));
+}
+
+static const struct change_ops delete_ops = {delete_check, answer_ended, identity_change_free};
+
+static void identity_delete(struct admin_request *rq)
+{
+	struct identity_change *ic = identity_change_new(rq, &delete_ops);
+	if (ic)
+		change_submit(&ic->change);
+}
+
+/* ---- The table ---- */
+
+static const char *const list_query[] = {ADMIN_PAGE_QUERY, "name", NULL};
+
+static const struct admin_member create_members[] = {
+	{"name", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
+	{"token", ADMIN_TEXT, .max = IDENTITY_TOKEN_MAX},
+	{"label", ADMIN_TEXT, .max = POLICY_TEXT_MAX},
+	IDENTITY_MEMBERS,
+	{NULL},
+};
+
+static const struct admin_member update_members[] = {
+	IDENTITY_MEMBERS,
+	{NULL},
+};
+
+static const struct admin_operation rows[] = {
+	{ADMIN_GET, "/api/v1/identities", ADMIN_OPERATOR, .query = list_query,
+		.run = identities_list},
+	{ADMIN_POST, "/api/v1/identities", ADMIN_OPERATOR, .members = create_members,
+		.run = identity_create},
+	{ADMIN_GET, "/api/v1/identities/{name}", ADMIN_OWNER, .owns = identity_owns,
+		.run = identity_show},
+	{ADMIN_PATCH, "/api/v1/identities/{name}", ADMIN_OPERATOR, .members = update_members,
+		.run = identity_update},
+	{ADMIN_DELETE, "/api/v1/identities/{name}", ADMIN_OPERATOR, .run = identity_delete},
+	{ADMIN_POST, "/api/v1/identities/{name}/revoke", ADMIN_OPERATOR, .run = identity_revoke},
+};
+const struct admin_operations admin_identities = {rows, ARRAY_LEN(rows)};
