@@ -58,21 +58,19 @@ def threads(server):
     return len(os.listdir("/proc/%d/task" % server.pid))
 
 
-def test_second_server_leaves_it_alone(tunnel):
+def test_second_server_is_refused(tunnel):
     first = tunnel.server()
-    second = tunnel.server(state=first.state)
-    second.log_contains("there is no admin socket: another process listens at the socket %s"
-                        % first.admin_socket)
-    second.stop()
+    command = ["server", "--port=0", "--bind-addr=127.0.0.1", "--token=" + tunnel.TOKEN]
+    status, _, err = tunnel.run(*command, "--state-dir=%s" % first.state)
+    assert status == 1 and "another tunnel works with the state directory %s" % first.state in err
     assert ask(first, NOWHERE).status == 404
-    # Where it is asked for by name, that is a reason not to start.
-    status, _, err = tunnel.run("server", "--port=0", "--bind-addr=127.0.0.1", "--token=" + tunnel.TOKEN,
-                                "--state-dir=%s" % second.state,
+    # One with another directory leaves the socket alone.
+    status, _, err = tunnel.run(*command, "--state-dir=%s" % (tunnel.path / "other"),
                                 "--admin-socket=%s" % first.admin_socket)
     assert status == 1 and "--admin-socket: another process listens at the socket" in err
     assert ask(first, NOWHERE).status == 404
     first.stop()
-    second.start()
+    second = tunnel.server(state=first.state)
     assert ask(second, NOWHERE).status == 404
 
 

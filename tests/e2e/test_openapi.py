@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""The admin API as docs/openapi.yaml says it, against a running server: each request that the document has,
+answered as it says; and refusals of each kind."""
+
+import json
+
+from harness.admin import ask
+from harness.openapi import DOCUMENT, check_answer
+
+GRANTS = {"hosts": ["a.example.org", "*.b.example.org"], "ports": ["2222", "7000-7010"], "udpPorts": ["0"],
+          "publish": ["redis"], "consume": ["super-*"], "allowFrom": ["10.0.0.0/8"], "maxSessions": 3,
+          "maxStreams": None, "rateUp": 1 << 20, "operator": True, "description": "the web team",
+          "expiresIn": "90d"}
+NAME = "/api/v1/identities/web"
+
+
+def request(server, method, target, body=None, status=200, seen=None):
+    options = ["-X", method] + (["--data-binary", json.dumps(body)] if body is not None else [])
+    answer = ask(server, target, *options)
+    assert answer.status == status, (method, target, answer.status, answer.body)
+    template, _ = check_answer(method, target, answer)
+    if seen is not None and status < 400:
+        seen.add((method, template))
+    return answer.json if "json" in answer.fields["content-type"] else answer.body
+
+
+def test_every_request(tunnel):
+    server = tunnel.server()
+    seen = set()
+
+    def fine(method, target, body=None, status=200):
+        return request(server, method, target, body, status, seen)
+
+    fine("GET", "/api/v1/store")
+    created = fine("POST", "/api/v1/identities", dict(GRANTS, name="web"), 201)
+    assert len(created["token"]) == 40
+    fine("POST", "/api/v1/identities", {"name": "imported", "token": "a token of our own"}, 201)
+    fine("GET", "/api/v1/identities")
+    page = fine("GET", "/api/v1/identities?limit=1&name=w")
+    assert [i["name"] for i in page["items"]] == ["web"] and page["next"] is None
+    fine("GET", NAME)
+    fine("PATCH", NAME, {"hosts": None, "maxSessions": None, "expiresAt": None})
+    token = fine("POST", NAME + "/tokens", {"overlap": "24h", "label": "second"}, 201)
+    fine("POST", NAME + "/tokens", None, 201)
+    fine("DELETE", NAME + "/tokens/" + token["keyId"])
+    fine("POST", NAME + "/revoke")
+    fine("DELETE", NAME)
+    fine("POST", "/api/v1/apply?dryRun=true", {"identities": [{"name": "a"}, {"name": "imported"}]})
+    applied = fine("POST", "/api/v1/apply", {"identities": [{"name": "a", "ports": ["1"]}]})
+    assert len(applied["tokens"]["a"]) == 40
+    audit = fine("GET", "/api/v1/audit")["items"]
+    assert [row["action"] for row in audit] == [
+        "apply", "identity.delete", "identity.revoke", "token.revoke", "token.rotate", "token.rotate",
+        "identity.update", "identity.create", "identity.create"]
+    fine("POST", "/api/v1/store/backup", {"file": str(tunnel.path / "copy.db")})
+    fine("POST", "/api/v1/store/check")
+    fine("GET", "/api/v1/store")
+    for path, item in DOCUMENT["paths"].items():
+        for method in item.keys() - {"parameters"}:
+            assert (method.upper(), path) in seen, "%s %s was not asked" % (method, path)
+
+
+def test_refusals(tunnel):
+    server = tunnel.server()
+    request(server, "POST", "/api/v1/identities", {"name": "web"}, 201)
+    request(server, "POST", "/api/v1/identities", {"name": "web"}, 409)
+    request(server, "POST", "/api/v1/identities", {"name": "web", "host": []}, 400)
+    request(server, "GET", "/api/v1/identities?limit=501", None, 400)
+    request(server, "GET", "/api/v1/identities/nobody", None, 404)
+    request(server, "DELETE", "/api/v1/identities/default", None, 403)
+    request(server, "POST", "/api/v1/store/backup", {"file": "/nonexistent/copy"}, 507)
+    stale = ask(server, NAME, "-X", "DELETE", "-H", 'If-Match: "7"')
+    assert check_answer("DELETE", NAME, stale)[1] == 412
+    method = ask(server, NAME, "-X", "PUT")
+    assert method.status == 405 and method.fields["allow"] == "GET, PATCH, DELETE"
