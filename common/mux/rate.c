@@ -27,7 +27,8 @@ void rate_bucket_set(struct rate_bucket *b, uint64_t limit, uint64_t now)
 {
 	if (limit != RATE_NONE)
 		limit = MIN(MAX(limit, 1), RATE_MAX);
-	atomic_store_explicit(&b->filling_since, now * NS_PER_US, memory_order_relaxed);
+	uint64_t since = rate_bucket_limit(b) == RATE_NONE ? 0 : now * NS_PER_US;
+	atomic_store_explicit(&b->filling_since, since, memory_order_relaxed);
 	atomic_store_explicit(&b->limit, limit, memory_order_relaxed);
 }
 

@@ -56,7 +56,10 @@ struct rate *rate_free(struct rate *r);
 
 /* ---- From any thread; `now` in µs ---- */
 
-/* From now on; RATE_NONE: no limit. What was owed under another limit is forgotten. */
+/*
+ * From now on; RATE_NONE: no limit. A bucket that had none is full; under another limit it is empty, and what
+ * was owed is forgotten.
+ */
 void rate_bucket_set(struct rate_bucket *b, uint64_t limit, uint64_t now);
 
 static inline uint64_t rate_bucket_limit(const struct rate_bucket *b)

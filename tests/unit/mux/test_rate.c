@@ -104,6 +104,9 @@ static void a_new_rate_holds_from_now_on(void **state)
 	assert_int_equal(b->passed, passed + 100);
 	/* 0 and more than there is are rates, too. */
 	rate_bucket_set(b, 0, NOW);
+	assert_int_equal(rate_bucket_level(b, NOW), RATE_BURST_MIN); /* it had none, and is full */
+	rate_bucket_set(b, 0, NOW);
+	assert_int_equal(rate_bucket_level(b, NOW), 0);
 	assert_int_equal(rate_bucket_level(b, NOW + 600 * CLOCK_S), 600);
 	assert_int_equal(rate_bucket_level(b, NOW + 9000 * CLOCK_S), RATE_BURST_MIN);
 	rate_bucket_set(b, RATE_NONE - 1, NOW);

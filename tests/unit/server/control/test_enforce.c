@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "crypto/random.h"
+#include "mux/shaper.h"
 #include "store/store.h"
 
 /* ---- An exit node with a catalog ---- */
@@ -239,6 +240,39 @@ static void the_overlap_of_a_rotation_ends(void **state)
 }
 
 /* ---- Identities ---- */
+
+/* On links that are there, on whichever worker; and gone with the grant. */
+static void a_rate_holds_and_is_lifted(void **state)
+{
+	struct exit_node *n = *state;
+	struct actors is = actors(n);
+	struct asked asked;
+	struct server_link *links[2];
+	for (unsigned i = 0; i < 2; i++) {
+		links[i] = dial(n, is.token, i ? "b" : "a", NULL);
+		assert_int_equal(ask(n, links[i], publish_http(1, "a.example"))->type,
+			CONTROL_GRANTED);
+	}
+	for (int round = 0; round < 2; round++) {
+		struct store_row row = identity_row(n, "team");
+		row.identity.rate_down = 1000 * (uint64_t)(round + 1);
+		put(n, &row);
+		enforced(n, &asked);
+		settle(n);
+		struct rate *rate = is.team->rate;
+		assert_int_equal(rate_bucket_limit(&rate->down), 1000 * (round + 1));
+		assert_true(rate_bucket_limit(&rate->up) == RATE_NONE);
+		for (int i = 0; i < 2; i++)
+			assert_ptr_equal(links[i]->io.link.mux.shaper->pull.bucket, &rate->down);
+	}
+	struct store_row row = identity_row(n, "team");
+	row.identity.rate_down = POLICY_NONE;
+	put(n, &row);
+	enforced(n, &asked);
+	settle(n);
+	for (int i = 0; i < 2; i++)
+		assert_null(links[i]->io.link.mux.shaper);
+}
 
 static void an_identity_expires(void **state)
 {
@@ -479,6 +513,7 @@ int main(void)
 		TEST(a_denied_link_claims_nothing),
 		TEST(a_claim_that_is_under_way_is_taken_back),
 		TEST(the_overlap_of_a_rotation_ends),
+		TEST(a_rate_holds_and_is_lifted),
 		TEST(an_identity_expires),
 		TEST(a_deleted_identity_is_not_the_next_one_of_its_name),
 		TEST(what_is_granted_no_more_is_withdrawn),
