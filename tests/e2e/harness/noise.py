@@ -8,6 +8,7 @@ AES of version 2 is that of `cryptography`.
 """
 
 import ctypes
+import functools
 import hashlib
 import hmac
 import json
@@ -34,6 +35,7 @@ MAGIC = b"tunnel.hello"
 REKEY_EVERY = 4096
 
 
+@functools.cache  # many links to one server have one key
 def argon2id(token, salt):
     out = ctypes.create_string_buffer(32)
     r = sodium.crypto_pwhash(out, ctypes.c_ulonglong(32), token, ctypes.c_ulonglong(len(token)),
