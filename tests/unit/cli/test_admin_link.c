@@ -32,7 +32,8 @@ enum behaviour {
 	ECHO,     /* answers what it was asked, when it has ended */
 	OLDER,    /* has no such feature */
 	STRANGER, /* knows no token */
-	HANGS_UP, /* before the handshake */
+	HANGS_UP, /* before the link is opened */
+	BREAKS,   /* within the handshake */
 	DENIES,
 	BUSY,
 	VANISHES, /* with the first bytes of a request */
@@ -121,6 +122,8 @@ static struct stream *node_open(struct link *l, const struct frame_open *open,
 static const uint8_t *node_find_psk(struct link *l, const uint8_t id[TOKEN_ID_SIZE])
 {
 	static const uint8_t nobodys[TOKEN_PSK_SIZE] = {1};
+	if (node.behaviour == BREAKS)
+		_exit(0);
 	bool known = node.behaviour != STRANGER && token_id_equal(id, node.key->id);
 	return known ? node.key->psk : nobodys;
 }
@@ -303,6 +306,7 @@ static void no_way_to_ask(void **state)
 		{STRANGER, false, ADMIN_LINK_REJECTED, "wants a token"},
 		{OLDER, false, ADMIN_LINK_UNSUPPORTED, "is older"},
 		{HANGS_UP, false, ADMIN_LINK_NO_ANSWER, "cannot connect to 127.0.0.1:"},
+		{BREAKS, false, ADMIN_LINK_NO_ANSWER, "cannot connect to 127.0.0.1:"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct scene s;
