@@ -168,3 +168,19 @@ def test_links_that_vanish(bystander):
         link.up(TOKEN)
         open_admin(link, 1, request())
         check_not_found(read_answer(link, 1))
+
+
+def test_a_command_with_another_token(node, tunnel):
+    token = tunnel.path / "another"
+    token.write_text("another token of some characters\n")
+    token.chmod(0o600)
+    remote = "--remote=" + node.address
+    status, _, err = tunnel.run("status", remote, "--token-from", str(token))
+    assert status == 3
+    assert "does not know the token" in err
+
+
+def test_a_command_that_reaches_nobody(tunnel):
+    status, _, err = tunnel.run("status", "--remote=127.0.0.1:1", "--token=" + TOKEN)
+    assert status == 5
+    assert "cannot connect to 127.0.0.1:1" in err
