@@ -190,8 +190,15 @@ static void a_denied_link_claims_nothing(void **state)
 	settle(n);
 	publish(l, 1, "a.example");
 	revoke_token(n, is.token);
-	enforced(n, &asked);
-	assert_int_equal(workers_with(n, "a.example"), 0);
+	enforce(n, &asked);
+	/* Also before its worker knows. */
+	for (int i = 0; i < WORKERS; i++) {
+		turn(n, 0);
+		assert_true(list_empty(&is.team->sessions));
+		assert_int_equal(workers_with(n, "a.example"), 0);
+	}
+	settle(n);
+	assert_true(asked.done);
 	assert_true(list_empty(&is.team->sessions));
 	assert_null(told(n, l, CONTROL_GRANTED, 1));
 }
