@@ -7,6 +7,10 @@ const struct admin_operations *const admin_api[] = {
 	&admin_apply,
 	&admin_audit,
 	&admin_store,
+	&admin_info,
+	&admin_routes,
+	&admin_sessions,
+	&admin_status,
 	NULL,
 };
 

@@ -5,6 +5,7 @@
 
 extern const struct admin_operations admin_identities, admin_tokens, admin_audit, admin_store,
 	admin_apply;
+extern const struct admin_operations admin_info, admin_routes, admin_sessions, admin_status;
 
 /* The last one is NULL. */
 extern const struct admin_operations *const admin_api[];

@@ -7,9 +7,11 @@
 
 #include "base/log.h"
 #include "crypto/digest.h"
+#include "policy/timestamp.h"
 #include "server/control/grants.h"
 #include "server/control/port.h"
 #include "server/control/publish.h"
+#include "server/control/session_close.h"
 #include "server/control/sharing.h"
 
 static void registrar_describe(struct status *status, char text_out[STATUS_SIZE])
@@ -40,6 +42,7 @@ void registrar_init(struct registrar *r, struct node *n, struct catalog *catalog
 static void registrar_discard(struct session *s)
 {
 	session_unlist(s);
+	session_close_over(s);
 	publish_discard_all(s);
 	session_discard(s);
 }
@@ -124,6 +127,7 @@ static void registrar_up(struct registrar *r, struct server_link *l,
 {
 	struct error err;
 	list_append(&r->unbound, &l->of_session);
+	l->since = policy_now();
 	if (grants_check_link(l, &err) < 0) {
 		session_deny_link(r, l, err.text);
 		return;
@@ -276,6 +280,7 @@ static void registrar_gone(struct mail *mail)
 	struct server_link *l = container_of(mail, struct server_link, gone);
 	struct session *s = l->session;
 	if (s && session_leave(s, l, l->io.link.why)) {
+		session_close_over(s);
 		publish_withdraw_all(s, atomic_load_explicit(&l->leaving, memory_order_relaxed));
 		session_end(s);
 	}

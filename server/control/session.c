@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "crypto/random.h"
+#include "policy/timestamp.h"
 #include "server/control/registrar.h"
 #include "server/route/routing.h"
 
@@ -53,6 +54,8 @@ static bool session_attach(struct session *s, struct server_link *l)
 	/* What is said to the client goes to the first: of those before, some may be dying. */
 	list_prepend(&s->links, &l->of_session);
 	s->n_links++;
+	if (s->closing)
+		link_mail_rest(l);
 	return true;
 }
 
@@ -79,6 +82,7 @@ struct session *session_new(struct registrar *r, struct server_link *l)
 		return NULL;
 	}
 	s->registrar = r;
+	s->since = policy_now();
 	memcpy(s->instance, l->instance, sizeof(s->instance));
 	random_bytes(s->id, sizeof(s->id));
 	random_bytes(s->resume, sizeof(s->resume));

@@ -23,6 +23,8 @@
 /* A session that goes on has so long to publish again what it had; the rest is withdrawn. */
 #define SESSION_STALE_TIME   (5 * CLOCK_S)
 
+struct session_closing;
+
 struct session {
 	struct session_base base;
 	struct registrar *registrar;
@@ -31,6 +33,7 @@ struct session {
 	bool ended;              /* it has no link any more */
 	unsigned n_coming;       /* services on their first broadcast, which it outlives */
 	uint8_t id[CONTROL_SESSION];
+	uint64_t since;               /* µs since 1970 */
 	char peer[ADDRESS_TEXT_SIZE]; /* where its first link came from, for people */
 	uint8_t instance[CONTROL_INSTANCE];
 	uint8_t resume[CONTROL_SECRET];
@@ -41,6 +44,8 @@ struct session {
 	uint64_t refusals_told;       /* a bit for each service number, modulo 64 */
 	struct loop_timer stale;
 	struct broadcast broadcast;
+	struct session_closing
+		*closing; /* it is to end (server/control/session_close.h); NULL: not */
 };
 
 /* The session that publishes this service. */

@@ -14,6 +14,7 @@ enum link_command_kind {
 	LINK_COMMAND_CLOSE,
 	LINK_COMMAND_DENY,
 	LINK_COMMAND_SUSPECT,
+	LINK_COMMAND_REST,
 };
 
 struct link_command {
@@ -43,6 +44,9 @@ static void link_command_execute(const struct link_command *command)
 		break;
 	case LINK_COMMAND_SUSPECT:
 		server_link_suspect(command->link);
+		break;
+	case LINK_COMMAND_REST:
+		server_link_rest(command->link);
 		break;
 	}
 }
@@ -136,6 +140,13 @@ void link_mail_deny(struct server_link *l, const char *why)
 void link_mail_suspect(struct server_link *l)
 {
 	struct link_command *command = link_command_new(l, LINK_COMMAND_SUSPECT);
+	if (command)
+		link_command_post(command);
+}
+
+void link_mail_rest(struct server_link *l)
+{
+	struct link_command *command = link_command_new(l, LINK_COMMAND_REST);
 	if (command)
 		link_command_post(command);
 }

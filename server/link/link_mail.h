@@ -22,6 +22,9 @@ void link_mail_deny(struct server_link *l, const char *why);
 /* Another session claims what this one's holds: the link has to show that it lives (rule 28). */
 void link_mail_suspect(struct server_link *l);
 
+/* It gets no new streams any more; those under way go on, and its client is told nothing. */
+void link_mail_rest(struct server_link *l);
+
 /* On the link's worker: its end, told to the registrar, by this function on the main thread. */
 void link_mail_gone(struct server_link *l, void (*deliver)(struct mail *mail));
 /* The answer to server_link_ops::gone(): nobody refers to the link any more. It is freed on its worker. */

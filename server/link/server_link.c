@@ -379,6 +379,14 @@ void server_link_suspect(struct server_link *l)
 	loop_timer_set(&l->suspect, l->suspected_at + SERVER_LINK_SUSPECT_TIME);
 }
 
+void server_link_rest(struct server_link *l)
+{
+	if (l->state != SERVER_LINK_ESTABLISHED)
+		return;
+	server_link_set_state(l, SERVER_LINK_DRAINING);
+	server_link_ops(l)->leaving(l);
+}
+
 void server_link_forget(struct server_link *l)
 {
 	loop_defer(l->worker->loop, LOOP_PHASE_REAP, &l->reap);

@@ -75,6 +75,7 @@ struct server_link {
 
 	/* The registrar's alone */
 	struct session *session;
+	uint64_t since;         /* µs since 1970; when it was up */
 	struct list of_session; /* session::links; or registrar::unbound, while it has no session */
 	bool denied;            /* its end is under way: what it says is not heard any more */
 	uint8_t instance[CONTROL_INSTANCE];
@@ -129,6 +130,8 @@ void server_link_close(struct server_link *l, const char *why);
 void server_link_deny(struct server_link *l, const char *why);
 /* It is closed unless something comes from its peer within SERVER_LINK_SUSPECT_TIME. */
 void server_link_suspect(struct server_link *l);
+/* It gets no new streams any more, and those that carry nothing end. */
+void server_link_rest(struct server_link *l);
 /* The memory of a closed link goes at the end of this turn, */
 void server_link_forget(struct server_link *l);
 /* or at once, when no loop runs any more. */

@@ -55,6 +55,15 @@ def test_every_request(tunnel):
     fine("POST", "/api/v1/store/backup", {"file": str(tunnel.path / "copy.db")})
     fine("POST", "/api/v1/store/check")
     fine("GET", "/api/v1/store")
+    fine("GET", "/api/v1/info")
+    for target in ("/healthz", "/readyz"):
+        assert fine("GET", target) == b"ok\n"
+    tunnel.client(server, "a.example.org=" + tunnel.upstream("ok").url)
+    for target in ("/api/v1/status", "/status", "/api/v1/routes", "/api/v1/routes?host=a.example.org&path=/x"):
+        fine("GET", target)
+    session, = fine("GET", "/api/v1/sessions")["items"]
+    fine("GET", "/api/v1/sessions/" + session["id"])
+    fine("DELETE", "/api/v1/sessions/" + session["id"] + "?drain=1")
     for path, item in DOCUMENT["paths"].items():
         for method in item.keys() - {"parameters"}:
             assert (method.upper(), path) in seen, "%s %s was not asked" % (method, path)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The next rows of a list that is not kept in order: those with the smallest keys behind a cursor. All rows are
+ * offered, and as many are kept as are looked at in one turn (ADMIN_ROWS).
+ */
+#include "server/admin/page.h"
+
+struct admin_select {
+	const char *after; /* a key, or "" */
+	unsigned n;
+	struct {
+		const char *key;
+		void *row;
+	} rows[ADMIN_ROWS];
+};
+
+/* The key must last as long as the selection. */
+void admin_select_offer(struct admin_select *s, const char *key, void *row);
+
+/* Whether there are no more rows behind these. */
+static inline bool admin_select_last(const struct admin_select *s)
+{
+	return s->n < ADMIN_ROWS;
+}

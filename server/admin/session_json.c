@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/admin/session_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/timestamp.h"
+#include "server/control/public_address.h"
+#include "server/control/session_close.h"
+
+json_t *moment_json(uint64_t at)
+{
+	char text[POLICY_TIME_SIZE];
+	return json_string(policy_time_format(at, text));
+}
+
+/* One more, unless memory is out: then there is none. */
+static json_t *append(json_t *array, json_t *item)
+{
+	if (json_array_append_new(array, item) == 0)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
+json_t *session_upstreams(const struct session *s)
+{
+	json_t *array = json_array();
+	list_for_each (it, &s->services)
+		array = append(array,
+			json_string(list_entry(it, struct service, of_session)->upstream));
+	return array;
+}
+
+json_t *session_publishes(const struct session *s)
+{
+	json_t *array = json_array();
+	list_for_each (it, &s->services) {
+		char address[PUBLIC_ADDRESS_SIZE];
+		public_address(list_entry(it, struct service, of_session), address);
+		array = append(array, json_string(address));
+	}
+	return array;
+}
+
+static json_t *links_json(const struct session *s)
+{
+	json_t *array = json_array();
+	list_for_each (it, &s->links) {
+		const struct server_link *l = list_entry(it, struct server_link, of_session);
+		char peer[ADDRESS_TEXT_SIZE];
+		server_link_peer(l, peer);
+		array = append(array, json_pack("{s:i, s:s, s:o, s:s}", "worker",
+					      (int)l->worker->index, "remoteAddr", peer, "since",
+					      moment_json(l->since), "protection", l->protection));
+	}
+	return array;
+}
+
+static json_t *services_json(const struct session *s)
+{
+	json_t *array = json_array();
+	list_for_each (it, &s->services) {
+		const struct service *service = list_entry(it, struct service, of_session);
+		char address[PUBLIC_ADDRESS_SIZE];
+		public_address(service, address);
+		array = append(array, json_pack("{s:I, s:s, s:s, s:s, s:s, s:b}", "number",
+					      (json_int_t)service->number, "kind",
+					      control_kind_name(service->kind), "place",
+					      service->place, "address", address, "upstream",
+					      service->upstream, "exclusive", service->exclusive));
+	}
+	return array;
+}
+
+json_t *session_json(const struct session *s)
+{
+	const struct server_link *first = list_first(&s->links, struct server_link, of_session);
+	char key[2 * TOKEN_ID_SIZE + 1] = "";
+	for (size_t i = 0; first && i < TOKEN_ID_SIZE; i++)
+		snprintf(key + 2 * i, 3, "%02x", first->credential->value.key_id[i]);
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:i, s:o}", "id", s->base.name,
+		"identity", s->base.identity->name, "keyId", key, "remoteAddr", s->peer, "since",
+		moment_json(s->since), "version", first ? first->version : "", "ending",
+		s->closing != NULL, "links", links_json(s), "streams", (int)session_streams(s),
+		"services", services_json(s));
+}
+
+void session_select(const struct registrar *r, struct admin_select *s)
+{
+	list_for_each (it, &r->sessions) {
+		struct session *session = list_entry(it, struct session, link);
+		admin_select_offer(s, session->base.name, session);
+	}
+}
+
+struct session *session_find(const struct registrar *r, const char *id)
+{
+	list_for_each (it, &r->sessions) {
+		struct session *s = list_entry(it, struct session, link);
+		if (strcmp(s->base.name, id) == 0)
+			return s;
+	}
+	return NULL;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Sessions as JSON, and how they are found. */
+#include <jansson.h>
+
+#include "server/admin/admin.h"
+#include "server/admin/select.h"
+
+struct session;
+
+/* All that is shown of it. NULL: memory is out. */
+json_t *session_json(const struct session *s);
+
+/* Its upstreams as URLs; and where each is published. Arrays of texts. NULL: memory is out. */
+json_t *session_upstreams(const struct session *s);
+json_t *session_publishes(const struct session *s);
+
+/* A moment, in µs since 1970, as RFC 3339. */
+json_t *moment_json(uint64_t at);
+
+/* The next sessions behind the cursor, by their ids. */
+void session_select(const struct registrar *r, struct admin_select *s);
+
+/* NULL: there is none of that id. */
+struct session *session_find(const struct registrar *r, const char *id);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions: the list, one of them, and its end. */
+#include <stdio.h>
+
+#include "server/admin/api.h"
+#include "server/admin/page.h"
+#include "server/admin/session_json.h"
+#include "server/control/session_close.h"
+
+/* Seconds: as long as --grace may be. */
+#define DRAIN_MAX 3600
+
+static void sessions_rows(struct admin_page *p)
+{
+	struct admin_select found = {.after = p->cursor};
+	session_select(p->request->admin->registrar, &found);
+	for (unsigned i = 0; i < found.n; i++) {
+		if (!admin_page_room(p))
+			return;
+		json_t *item = session_json(found.rows[i].row);
+		if (!item) {
+			admin_page_fail(p);
+			return;
+		}
+		admin_page_add(p, found.rows[i].key, item);
+	}
+	if (admin_select_last(&found))
+		admin_page_end(p);
+}
+
+static void sessions_list(struct admin_request *rq)
+{
+	admin_page_start(rq, sessions_rows);
+}
+
+/* NULL: it was refused. */
+static struct session *session_of_path(struct admin_request *rq)
+{
+	struct session *s = session_find(rq->admin->registrar, admin_parameter(rq, 0));
+	char room[ADMIN_QUOTE_SIZE];
+	if (!s)
+		admin_refuse(rq, ADMIN_NOT_FOUND, "there is no session \"%s\"",
+			admin_quote(admin_parameter(rq, 0), room));
+	return s;
+}
+
+static void session_show(struct admin_request *rq)
+{
+	struct session *s = session_of_path(rq);
+	if (s)
+		admin_answer(rq, 200, session_json(s));
+}
+
+static void session_ended(void *arg, unsigned cut)
+{
+	admin_answer(arg, 200, json_pack("{s:i}", "streamsCut", (int)cut));
+}
+
+/* The process ends: it is answered by whoever ends it. */
+static void session_end_dropped(struct admin_request *rq)
+{
+	session_close_forget(rq->work, rq);
+}
+
+static void session_delete(struct admin_request *rq)
+{
+	uint64_t drain = 0;
+	if (!admin_query_number(rq, "drain", 0, DRAIN_MAX, &drain))
+		return;
+	struct session *s = session_of_path(rq);
+	if (!s)
+		return;
+	char why[ADMIN_ACTOR_SIZE + ADMIN_VIA_SIZE + 40];
+	snprintf(why, sizeof(why), "%s ended its session (%s)", rq->actor.name, rq->actor.via);
+	rq->work = s;
+	rq->drop = session_end_dropped;
+	if (session_close(s, drain * CLOCK_S, why, session_ended, rq))
+		return;
+	rq->work = NULL;
+	rq->drop = NULL;
+	admin_refuse(rq, ADMIN_TAKEN, "the session ends already: without a drain it ends now");
+}
+
+static const char *const list_query[] = {ADMIN_PAGE_QUERY, NULL};
+static const char *const delete_query[] = {"drain", NULL};
+
+static const struct admin_operation rows[] = {
+	{ADMIN_GET, "/api/v1/sessions", ADMIN_OPERATOR, .query = list_query, .run = sessions_list},
+	{ADMIN_GET, "/api/v1/sessions/{id}", ADMIN_OPERATOR, .run = session_show},
+	{ADMIN_DELETE, "/api/v1/sessions/{id}", ADMIN_OPERATOR, .query = delete_query,
+		.run = session_delete},
+};
+const struct admin_operations admin_sessions = {rows, ARRAY_LEN(rows)};

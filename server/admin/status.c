@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* What the server has at the moment: in our shape, in that of inlets-pro, and whether it is ready. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+#include "policy/timestamp.h"
+#include "server/accept/listeners.h"
+#include "server/admin/api.h"
+#include "server/admin/session_json.h"
+#include "server/base/worker.h"
+#include "server/control/session_close.h"
+#include "version.h"
+
+/* ---- Sums ---- */
+
+struct sums {
+	size_t sessions, links, streams, services;
+};
+
+static struct sums sums_of(const struct registrar *r)
+{
+	struct sums sums = {0};
+	list_for_each (it, &r->sessions) {
+		const struct session *s = list_entry(it, struct session, link);
+		sums.sessions++;
+		sums.links += s->n_links;
+		sums.streams += session_streams(s);
+		sums.services += s->n_services;
+	}
+	return sums;
+}
+
+static uint64_t uptime(const struct node *n)
+{
+	return clock_now() - n->started;
+}
+
+static json_t *started_json(const struct node *n)
+{
+	return moment_json(policy_now() - uptime(n));
+}
+
+static json_t *instance_json(const struct node *n)
+{
+	char text[2 * CONTROL_INSTANCE + 1];
+	for (size_t i = 0; i < CONTROL_INSTANCE; i++)
+		snprintf(text + 2 * i, 3, "%02x", n->instance[i]);
+	return json_string(text);
+}
+
+static json_t *listeners_json(const struct listeners *l)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; array && l && i < l->n; i++) {
+		const struct listener_config *c = &l->ports[i].config;
+		json_t *item = json_pack("{s:i, s:b, s:b}", "port", l->ports[i].listener.port,
+			"visitors", c->visits, "clients", c->links);
+		if (json_array_append_new(array, item) < 0) {
+			json_decref(array);
+			array = NULL;
+		}
+	}
+	return array;
+}
+
+static json_t *hostname_json(void)
+{
+	char name[256] = "";
+	gethostname(name, sizeof(name) - 1);
+	return json_string(name);
+}
+
+/* ---- The clients, a portion of them in a turn ---- */
+
+struct clients {
+	struct admin_request *request;
+	json_t *(*client)(const struct session *s);
+	json_t *(*whole)(const struct admin *a, json_t *clients); /* takes the clients */
+	json_t *array;
+	char after[SESSION_NAME_SIZE];
+	struct loop_task task;
+};
+
+static void clients_free(struct clients *c)
+{
+	loop_task_cancel(&c->task);
+	json_decref(c->array);
+	free(c);
+}
+
+static void clients_drop(struct admin_request *rq)
+{
+	clients_free(rq->work);
+}
+
+static void clients_answer(struct clients *c)
+{
+	struct admin_request *rq = c->request;
+	json_t *whole = c->array ? c->whole(rq->admin, c->array) : NULL;
+	c->array = NULL;
+	clients_free(c);
+	admin_answer(rq, 200, whole);
+}
+
+static void clients_turn(struct loop_task *task)
+{
+	struct clients *c = container_of(task, struct clients, task);
+	struct admin_select found = {.after = c->after};
+	session_select(c->request->admin->registrar, &found);
+	for (unsigned i = 0; i < found.n && c->array; i++) {
+		const struct session *s = found.rows[i].row;
+		if (json_array_append_new(c->array, c->client(s)) < 0) {
+			json_decref(c->array);
+			c->array = NULL;
+		}
+	}
+	if (!c->array || admin_select_last(&found)) {
+		clients_answer(c);
+		return;
+	}
+	strcpy(c->after, found.rows[found.n - 1].key);
+	loop_defer(c->request->admin->node->workers[0]->loop, LOOP_PHASE_WRITE, &c->task);
+}
+
+static void clients_start(struct admin_request *rq, json_t *(*client)(const struct session *s),
+	json_t *(*whole)(const struct admin *a, json_t *clients))
+{
+	struct clients *c = calloc(1, sizeof(*c));
+	if (!c) {
+		admin_answer(rq, 500, NULL);
+		return;
+	}
+	c->request = rq;
+	c->client = client;
+	c->whole = whole;
+	c->array = json_array();
+	loop_task_init(&c->task, clients_turn);
+	rq->work = c;
+	rq->drop = clients_drop;
+	clients_turn(&c->task);
+}
+
+/* ---- /api/v1/status ---- */
+
+static json_t *status_client(const struct session *s)
+{
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "session", s->base.name, "identity",
+		s->base.identity->name, "remoteAddr", s->peer, "since", moment_json(s->since),
+		"upstreams", session_upstreams(s), "publishes", session_publishes(s));
+}
+
+static json_t *status_whole(const struct admin *a, json_t *clients)
+{
+	const struct node *n = a->node;
+	const struct registrar *r = a->registrar;
+	struct sums sums = sums_of(r);
+	return json_pack("{s:s, s:o, s:o, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o}",
+		"version", TUNNEL_VERSION, "instance", instance_json(n), "started", started_json(n),
+		"uptimeSeconds", (json_int_t)(uptime(n) / CLOCK_S), "workers", (int)n->n_workers,
+		"sessions", (json_int_t)sums.sessions, "links", (json_int_t)sums.links, "streams",
+		(json_int_t)sums.streams, "services", (json_int_t)sums.services, "identities",
+		(json_int_t)r->catalog->n, "publicAddress", n->public_name, "listeners",
+		listeners_json(r->listeners), "clients", clients);
+}
+
+static void status(struct admin_request *rq)
+{
+	clients_start(rq, status_client, status_whole);
+}
+
+/* ---- /status, as inlets-pro has it ---- */
+
+static json_t *inlets_client(const struct session *s)
+{
+	return json_pack("{s:s, s:s, s:o, s:o}", "clientID", s->base.name, "remoteAddr", s->peer,
+		"since", moment_json(s->since), "upstreams", session_upstreams(s));
+}
+
+static json_t *inlets_whole(const struct admin *a, json_t *clients)
+{
+	return json_pack("{s:{s:s, s:s, s:s, s:o, s:o}, s:o}", "info", "version", TUNNEL_VERSION,
+		"sha", "", "mode", "server", "startTime", started_json(a->node), "hostname",
+		hostname_json(), "clients", clients);
+}
+
+static void inlets_status(struct admin_request *rq)
+{
+	clients_start(rq, inlets_client, inlets_whole);
+}
+
+/* ---- Health ---- */
+
+static void answer_ok(struct admin_request *rq)
+{
+	char *text = strdup("ok\n");
+	admin_answer_text(rq, text ? 200 : 500, "text/plain", text, text ? strlen(text) : 0);
+}
+
+/* The ports are open before anybody can ask. */
+static void ready(struct admin_request *rq)
+{
+	if (rq->admin->node->workers[0]->draining)
+		admin_refuse(rq, ADMIN_BUSY,
+			"the server is shutting down and takes no new visitors");
+	else
+		answer_ok(rq);
+}
+
+static const struct admin_operation rows[] = {
+	{ADMIN_GET, "/api/v1/status", ADMIN_OPERATOR, .run = status},
+	{ADMIN_GET, "/status", ADMIN_OPERATOR, .run = inlets_status},
+	{ADMIN_GET, "/healthz", ADMIN_ANYBODY, .run = answer_ok},
+	{ADMIN_GET, "/readyz", ADMIN_ANYBODY, .run = ready},
+};
+const struct admin_operations admin_status = {rows, ARRAY_LEN(rows)};
