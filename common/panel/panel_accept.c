@@ -18,48 +18,59 @@
 /* As many at once, so that connections and their answers take turns. */
 #define ACCEPT_MAX 16
 
+/* Connections of those who may not come in: enough for one who tries again. */
+#define DENIED_MAX 8
+
 /* Until there may be descriptors again, in µs. */
 #define PAUSE 1000000
 
-static const char denied[] =
-	"HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\n"
-	"Connection: close\r\nContent-Length: 136\r\n\r\n"
-	"{\"type\":\"about:blank\",\"status\":403,\"title\":\"Forbidden\",\"reason\":\"denied\","
-	"\"detail\":\"this user may not administer this exit node here\"}\n";
-
-/* Where there are too many: the one that was silent for longest, of those whose answer is not waited for. */
-static void make_room(struct panel *p)
+/* The one that was silent for longest, of those whose answer is not waited for; with `denied` of those alone. */
+static struct panel_conn *longest_silent(const struct panel *p, bool denied)
 {
-	if (p->n_conns < PANEL_CONNECTIONS_MAX)
-		return;
 	list_for_each (it, &p->conns) {
 		struct panel_conn *c = list_entry(it, struct panel_conn, link);
-		if (c->state == PANEL_CONN_ASKED)
-			continue;
-		lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
-		return;
+		if (c->state != PANEL_CONN_ASKED && (c->denied || !denied))
+			return c;
 	}
+	return NULL;
 }
 
-/* Takes the descriptor. */
+/* Who may not come in takes the place of others who may not, and never of one who may. */
+static void make_room(struct panel *p, bool denied)
+{
+	bool full = denied ? p->n_denied >= DENIED_MAX : p->n_conns >= PANEL_CONNECTIONS_MAX;
+	struct panel_conn *c = full ? longest_silent(p, true) : NULL;
+	if (full && !c && !denied)
+		c = longest_silent(p, false);
+	if (c)
+		lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+}
+
+static bool may(struct panel *p, int fd, struct panel_peer *peer_out)
+{
+	*peer_out = (struct panel_peer){.uid = (uid_t)-1};
+	if (panel_peer_read(fd, peer_out) == 0 && panel_peer_may(fd, peer_out, &p->options))
+		return true;
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&p->log_denied, clock_now(), CLOCK_S, 1, more))
+		log_warn("user %u may not use the admin socket and is refused%s",
+			(unsigned)peer_out->uid, more);
+	return false;
+}
+
+/* Takes the descriptor. Who may not come in is told so when its request is there: before, it would not see it. */
 static void enter(struct panel *p, int fd)
 {
-	struct panel_peer peer = {.uid = (uid_t)-1};
-	if (panel_peer_read(fd, &peer) < 0 || !panel_peer_may(fd, &peer, &p->options)) {
-		log_warn("user %u may not use the admin socket and was refused",
-			(unsigned)peer.uid);
-		(void)!send(fd, denied, sizeof(denied) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-		close(fd);
-		return;
-	}
-	make_room(p);
+	struct panel_peer peer;
+	bool denied = !may(p, fd, &peer);
+	make_room(p, denied);
 	lws_sock_file_fd_type adopted = {.sockfd = fd};
 	/* NULL: it has closed the descriptor. Nothing is told of it before this returns to the service. */
 	struct lws *wsi = lws_adopt_descriptor_vhost(p->vhost, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
 		adopted, NULL, NULL);
 	if (!wsi)
 		return;
-	bool made = panel_conn_new(p, wsi, &peer);
+	bool made = panel_conn_new(p, wsi, &peer, denied);
 	lws_set_timeout(wsi, PENDING_TIMEOUT_ESTABLISH_WITH_SERVER,
 		made ? PANEL_TIMEOUT : LWS_TO_KILL_SYNC);
 }

@@ -35,7 +35,7 @@ static void touch(struct panel_conn *c)
 	list_append(&c->panel->conns, &c->link);
 }
 
-bool panel_conn_new(struct panel *p, struct lws *wsi, const struct panel_peer *peer)
+bool panel_conn_new(struct panel *p, struct lws *wsi, const struct panel_peer *peer, bool denied)
 {
 	struct panel_conn *c = calloc(1, sizeof(*c));
 	if (!c)
@@ -44,9 +44,11 @@ bool panel_conn_new(struct panel *p, struct lws *wsi, const struct panel_peer *p
 	c->wsi = wsi;
 	lws_set_opaque_user_data(wsi, c);
 	c->peer = *peer;
+	c->denied = denied;
 	list_init(&c->link);
 	list_append(&p->conns, &c->link);
 	p->n_conns++;
+	p->n_denied += denied;
 	return true;
 }
 
@@ -56,6 +58,7 @@ static void free_conn(struct panel_conn *c)
 	panel_request_forget(c->request);
 	list_unlink(&c->link);
 	c->panel->n_conns--;
+	c->panel->n_denied -= c->denied;
 	if (c->body.data)
 		explicit_bzero(c->body.data, c->body.cap);
 	buf_deinit(&c->body);
@@ -177,9 +180,12 @@ static int head(struct panel_conn *c)
 	int status = panel_head_read(c, &body, &why);
 	if (c->bodied && was_behind(c))
 		return refuse_behind(c);
-	if (status) {
+	if (c->denied || status) {
 		c->last = true;
-		return answer_problem(c, status, status == 413 ? "limit" : "invalid", why);
+		return c->denied ? answer_problem(c, 403, "denied",
+					   "this user may not use the admin socket")
+				 : answer_problem(c, status, status == 413 ? "limit" : "invalid",
+					   why);
 	}
 	if (!body) {
 		ask(c);

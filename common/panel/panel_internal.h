@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "base/log_limit.h"
 #include "panel/panel.h"
 #include "panel/panel_socket.h"
 #include "wire/http1_chunks.h"
@@ -37,6 +38,8 @@ struct panel {
 	/* The thread's alone */
 	struct list conns; /* of struct panel_conn, the one used last is last */
 	unsigned n_conns;
+	unsigned n_denied; /* of them */
+	struct log_limit log_denied;
 	unsigned n_asked;
 	struct lws *listener;
 	lws_sorted_usec_list_t again; /* when descriptors were out */
@@ -56,6 +59,7 @@ struct panel_conn {
 	struct panel *panel;
 	struct lws *wsi;
 	struct panel_peer peer;
+	bool denied; /* its peer may not come in */
 	enum panel_conn_state state;
 	struct panel_request *request; /* NULL in HEAD and CLOSING */
 	bool head_only;                /* HEAD */
@@ -86,7 +90,7 @@ int panel_accept_event(struct lws *wsi, enum lws_callback_reasons reason, void *
 /* ---- panel_conn.c ---- */
 
 /* False when out of memory. The connection is its wsi's opaque data, and ends with it. */
-bool panel_conn_new(struct panel *p, struct lws *wsi, const struct panel_peer *peer);
+bool panel_conn_new(struct panel *p, struct lws *wsi, const struct panel_peer *peer, bool denied);
 
 /* What libwebsockets tells of connections. */
 int panel_conn_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

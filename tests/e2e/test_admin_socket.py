@@ -131,10 +131,24 @@ def test_who_may(tunnel):
     p = as_nobody(open_to_games)
     assert b"403 Forbidden" in p.stdout and b'"reason":"denied"' in p.stdout, p
     assert Answer(p.stdout).json["status"] == 403
-    open_to_games.log_contains("user %d may not use the admin socket" % nobody.pw_uid)
+    open_to_games.log_contains("user %d may not use the admin socket and is refused" % nobody.pw_uid)
     assert Answer(as_nobody(open_to_games, "games").stdout).status == 404
     assert Answer(as_nobody(open_to_games, "users", "games").stdout).status == 404
     assert ask(open_to_games, NOWHERE).status == 404  # root
+    # However many of them come: they take no place of one who may.
+    kept = socket.socket(socket.AF_UNIX)
+    kept.connect(str(open_to_games.admin_socket))
+    hold = "import socket, sys; s = [socket.socket(socket.AF_UNIX) for _ in range(100)]; " \
+           "[x.connect(sys.argv[1]) for x in s]; print(s[0].recv(9), flush=True); input()"
+    with subprocess.Popen(["setpriv", "--reuid=%d" % nobody.pw_uid, "--clear-groups", "/usr/bin/python3",
+                           "-c", hold, str(open_to_games.admin_socket)], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as many:
+        assert many.stdout.readline() == b"b''\n"  # the first had to go for the ninth
+        kept.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert kept.recv(12) == b"HTTP/1.1 404"
+        many.stdin.write(b"\n")
+        many.stdin.close()
+    kept.close()
 
 
 @pytest.mark.root
