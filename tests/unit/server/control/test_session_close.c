@@ -9,6 +9,7 @@
 
 struct told_end {
 	unsigned n, cut;
+	struct session_shard *loaded; /* whose stream ends when it is cut; NULL: none */
 };
 
 static void closed(void *arg, unsigned cut)
@@ -16,6 +17,8 @@ static void closed(void *arg, unsigned cut)
 	struct told_end *t = arg;
 	t->n++;
 	t->cut = cut;
+	if (t->loaded)
+		session_shard_count(t->loaded, -1u);
 }
 
 static struct server_link *one_link(struct exit_node *n)
@@ -75,13 +78,12 @@ static void ends_when_it_is_idle(void **state)
 static void ends_when_it_was_waited_for(void **state)
 {
 	struct exit_node *n = *state;
-	struct told_end t = {0};
 	struct server_link *l = one_link(n);
+	struct told_end t = {.loaded = l->session_shard};
 	load(l, 1);
 	assert_true(session_close(only_session(n), SHORT, "somebody wants it", closed, &t));
 	settle_until(n, t.n == 1);
 	assert_int_equal(t.cut, 1);
-	load(l, -1u);
 	settle(n);
 	assert_true(list_empty(&n->registrar.sessions));
 }
