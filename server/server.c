@@ -304,10 +304,10 @@ static int server_start(struct server *s, struct error *err)
 	s->registrar.listeners = &s->listeners;
 	r = server_find_address(s, err);
 	if (r == 0)
+		r = admin_socket_open(&s->socket, &s->admin, s->opts, s->files.dir, err);
+	/* Last: whoever waits for the file asks the socket next. */
+	if (r == 0)
 		r = server_write_ready_file(s, err);
-	if (r < 0)
-		return r;
-	r = admin_socket_open(&s->socket, &s->admin, s->opts, s->files.dir, err);
 	if (r < 0)
 		return r;
 	r = workers_run(&s->workers);

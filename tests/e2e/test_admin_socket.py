@@ -175,6 +175,16 @@ def test_methods_and_bodies(tunnel):
     assert ask(server, NOWHERE, "-H", "Transfer-Encoding: chunked", "-d", "{}").status == 404
 
 
+@pytest.mark.regression
+def test_ready_is_said_behind_the_socket(tunnel):
+    """Whoever waits for the ready file finds the socket: a server that cannot have one was never ready."""
+    server = tunnel.server("--admin-socket=/nonexistent/admin.sock", start=False)
+    server.expected_status = {1}
+    server.start(wait=False)
+    assert server.wait() == 1
+    assert not server.ready_file.exists()
+
+
 def test_end_with_connections(tunnel):
     """SIGTERM while peers hold it: in order, at once, with nothing left behind."""
     server = tunnel.server()
