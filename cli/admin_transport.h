@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* How a command reaches the admin API of an exit node: a socket of this machine, or a link. */
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/exit_status.h"
@@ -14,6 +16,7 @@ struct admin_transport {
 	int (*call)(struct admin_transport *transport, const void *request, size_t n,
 		struct buf *response, struct error *err);
 	void (*close)(struct admin_transport *transport); /* frees it */
+	bool offline; /* there is no server behind it: nothing comes by itself */
 };
 
 /*

@@ -101,6 +101,7 @@ static const struct verb verbs[] = {
 			.n = ARRAY_LEN(rows),
 			.operands = &file,
 			.n_operands = 1},
+		.offline = true,
 		.method = "POST",
 		.path = "/api/v1/apply?dryRun={dry-run}",
 		.body = file_body,

@@ -2,8 +2,9 @@
 /* Which server a command asks, and how it is reached. */
 #include <errno.h>
 
-#include "cli/admin_remote.h"
 #include "cli/admin_local.h"
+#include "cli/admin_offline.h"
+#include "cli/admin_remote.h"
 #include "cli/verb.h"
 #include "config/token_source.h"
 
@@ -21,14 +22,27 @@ static int find_token(struct admin_options *o, struct error *err)
 	return r < 0 ? r : 0;
 }
 
+/* The server that runs here; or its store, when none does and it can be told apart from another's. */
+static int open_here(struct call *c)
+{
+	const struct admin_local_places places = {c->o->admin_socket, c->o->state_dir};
+	int r = admin_local_open(&c->transport, &places, c->err);
+	if (r != STATUS_NO_ANSWER || !c->verb->offline || c->o->admin_socket)
+		return r;
+	r = admin_offline_open(&c->transport, c->o->state_dir, c->err);
+	if (!r)
+		call_advise(c,
+			"no server runs here: the store in its state directory is asked itself");
+	return r;
+}
+
 int call_open(struct call *c)
 {
 	struct admin_options *o = c->o;
-	const struct admin_local_places places = {o->admin_socket, o->state_dir};
 	if (c->transport)
 		return 0;
 	if (!o->remote.remote)
-		return admin_local_open(&c->transport, &places, c->err);
+		return open_here(c);
 	if (client_options_check(&o->remote, c->err) || find_token(o, c->err))
 		return STATUS_USAGE;
 	return admin_remote_open(&c->transport, &o->remote, c->err);

@@ -8,9 +8,7 @@
 #include "base/cleanup.h"
 #include "base/macros.h"
 #include "cli/answer.h"
-#include "cli/store_offline.h"
 #include "cli/verb.h"
-#include "store/store.h"
 
 /* The server writes it, whose working directory is another. */
 static int backup_body(struct call *c, json_t **body_out)
@@ -46,38 +44,6 @@ static int say_check(struct call *c, const json_t *answer)
 	return 0;
 }
 
-/* ---- Without a server ---- */
-
-/* Whether it is this machine's own that does not run, and the store can be opened here. */
-static bool is_offline(struct call *c, int status)
-{
-	return status == STATUS_NO_ANSWER && !c->transport && !c->o->remote.remote &&
-	       !c->o->admin_socket;
-}
-
-static int check_here(struct store *s, const char *arg, struct error *err)
-{
-	return store_check(s, err);
-}
-
-static int check(struct call *c)
-{
-	int r = call_open(c);
-	if (!is_offline(c, r))
-		return r ? r : call_run(c);
-	r = store_offline(c->o->state_dir, check_here, NULL, c->err);
-	return r ? r : say_check(c, NULL);
-}
-
-static int backup(struct call *c)
-{
-	int r = call_open(c);
-	if (!is_offline(c, r))
-		return r ? r : call_run(c);
-	r = store_offline(c->o->state_dir, store_backup, c->o->file, c->err);
-	return r ? r : say_backup(c, NULL);
-}
-
 static const struct option_operand file = {.metavar = "FILE",
 	.help = "The new file, where the server may write: below its state directory",
 	.option = "file",
@@ -98,18 +64,18 @@ static const struct verb verbs[] = {
 			.n = ARRAY_LEN(backup_rows),
 			.operands = &file,
 			.n_operands = 1},
+		.offline = true,
 		.method = "POST",
 		.path = "/api/v1/store/backup",
 		.body = backup_body,
-		.say = say_backup,
-		.run = backup},
+		.say = say_backup},
 	{.name = "check",
 		.table = {.command = "store check",
 			.summary = "Reads the whole store, and says whether it is damaged."},
+		.offline = true,
 		.method = "POST",
 		.path = "/api/v1/store/check",
-		.say = say_check,
-		.run = check},
+		.say = say_check},
 };
 const struct noun noun_store = {.name = "store",
 	.summary = "The file in which identities survive",

@@ -28,6 +28,7 @@ struct verb {
 	const char *name;          /* "create"; "": the noun stands alone */
 	const char *aliases;       /* "ls", space between; NULL: none */
 	struct option_table table; /* of its own rows; `command` is "token create" */
+	bool offline;              /* works without a server, on the store */
 	bool identity;             /* and those of what an identity may (cli/identity_members.h) */
 
 	/*
