@@ -143,8 +143,11 @@ static void change_over(struct change *c)
 		log_info("%s of %s by %s, %s", c->note.action, c->note.subject, c->note.actor,
 			c->note.via);
 	if (c->outcome != CHANGE_FAILED)
-		audit_log(&(struct audit_entry){c->note.actor, c->note.via, c->note.action,
-			c->note.subject, c->note.detail});
+		audit_log(&(struct audit_entry){.actor = c->note.actor,
+			.via = c->note.via,
+			.action = c->note.action,
+			.subject = c->note.subject,
+			.detail = c->note.detail});
 	if (rq && c->outcome == CHANGE_STORED)
 		c->ops->answer(c);
 	else if (rq)

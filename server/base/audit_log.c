@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/base/audit_log.h"
 
-#include "base/macros.h"
-
 /* Bytes of a detail that fits a line beside the rest; a list of grants may be longer. */
 #define DETAIL_MAX 2048
 
@@ -15,17 +13,20 @@ void audit_log(const struct audit_entry *e)
 {
 	if (!log_audit_enabled())
 		return;
-	struct log_field fields[] = {
+	struct log_field fields[6] = {
 		text_field("actor", e->actor),
 		text_field("via", e->via),
 		text_field("action", e->action),
 		text_field("subject", e->subject),
-		text_field("detail", "too long for a line; the store's audit has it"),
 	};
-	struct log_field *detail = &fields[ARRAY_LEN(fields) - 1];
-	if (e->detail && strlen(e->detail) <= DETAIL_MAX) {
-		detail->kind = LOG_FIELD_JSON;
-		detail->text = str_from(e->detail);
-	}
-	log_audit(fields, e->detail ? ARRAY_LEN(fields) : ARRAY_LEN(fields) - 1);
+	size_t n = 4;
+	if (e->why)
+		fields[n++] = text_field("why", e->why);
+	if (e->detail && strlen(e->detail) <= DETAIL_MAX)
+		fields[n++] = (struct log_field){.name = "detail",
+			.kind = LOG_FIELD_JSON,
+			.text = str_from(e->detail)};
+	else if (e->detail)
+		fields[n++] = text_field("detail", "too long for a line; the store's audit has it");
+	log_audit(fields, n);
 }

@@ -12,6 +12,7 @@ struct audit_entry {
 	const char *action;  /* "identity.revoke", "session.begin" */
 	const char *subject; /* what it was done to */
 	const char *detail;  /* a JSON object; NULL: there is none */
+	const char *why;     /* a sentence; NULL: there is none */
 };
 
 /* Ask before a detail is made that costs something. */

@@ -47,6 +47,8 @@ static void publish_refuse(struct session *s, struct server_link *l, const struc
 						 SESSION_LOG_EVERY, SESSION_REFUSE_BURST, more))
 		log_warn("session %s asked to publish %s and was refused: %s%s", s->base.name,
 			publish_asked(asked, what), sentence, more);
+	if (!(s->refusals_told & bit))
+		session_audit(s, "claim.refuse", publish_asked(asked, what), sentence);
 	s->refusals_told |= bit;
 	publish_tell_refused(l, number, reason, sentence);
 }
@@ -163,6 +165,7 @@ static void publish_done(struct broadcast *b)
 	}
 	char address[PUBLIC_ADDRESS_SIZE], more[LOG_LIMIT_MORE];
 	public_address(service, address);
+	session_audit(s, "claim.grant", *service->place ? service->place : "*", NULL);
 	if (session_may_log(s, more))
 		log_info("session %s publishes %s from %s%s", s->base.name,
 			service->has_port ? address
@@ -192,6 +195,7 @@ void publish_deny(struct session *s, struct service *service, const char *senten
 {
 	char more[LOG_LIMIT_MORE];
 	struct server_link *l = list_first(&s->links, struct server_link, of_session);
+	session_audit(s, "claim.withdraw", *service->place ? service->place : "*", sentence);
 	if (session_may_log(s, more))
 		log_warn("session %s publishes %s no longer: %s%s", s->base.name,
 			*service->place ? service->place : "everything", sentence, more);

@@ -9,6 +9,7 @@
 #include "crypto/digest.h"
 #include "policy/timestamp.h"
 #include "server/control/grants.h"
+#include "server/base/audit_log.h"
 #include "server/control/port.h"
 #include "server/control/publish.h"
 #include "server/control/session_close.h"
@@ -174,6 +175,11 @@ static struct session *registrar_session(struct registrar *r, struct server_link
 		return registrar_session_new(r, l);
 	registrar_refuse_session(l, m, err.text);
 	server_link_peer(l, peer);
+	audit_log(&(struct audit_entry){.actor = l->credential->identity->name,
+		.via = peer,
+		.action = "session.refuse",
+		.subject = peer,
+		.why = err.text});
 	if (log_limit_pass(&r->log_denied, loop_now(r->worker->loop), SERVER_LINK_SAY_AGAIN, 1,
 		    more))
 		log_warn("client %s was refused: %s%s", peer, err.text, more);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "crypto/random.h"
 #include "policy/timestamp.h"
+#include "server/base/audit_log.h"
 #include "server/control/registrar.h"
 #include "server/route/routing.h"
 
@@ -59,6 +60,16 @@ static bool session_attach(struct session *s, struct server_link *l)
 	return true;
 }
 
+void session_audit(const struct session *s, const char *action, const char *subject,
+	const char *why)
+{
+	audit_log(&(struct audit_entry){.actor = s->base.identity->name,
+		.via = s->peer,
+		.action = action,
+		.subject = subject,
+		.why = why});
+}
+
 bool session_may_log(struct session *s, char more[LOG_LIMIT_MORE])
 {
 	return log_limit_pass(&s->registrar->log_sessions, session_now(s), SESSION_LOG_EVERY,
@@ -100,6 +111,7 @@ struct session *session_new(struct registrar *r, struct server_link *l)
 	list_append(&s->base.identity->sessions, &s->of_identity);
 	s->base.identity->n_sessions++;
 	status_changed(&r->status);
+	session_audit(s, "session.begin", s->base.name, NULL);
 	if (session_may_log(s, more))
 		log_info("session %s of %s from %s is up (%s, client %s)%s", s->base.name,
 			s->base.identity->name, s->peer, l->protection, l->version, more);
@@ -119,6 +131,11 @@ void session_deny_link(struct registrar *r, struct server_link *l, const char *w
 	l->denied = true;
 	link_mail_deny(l, why);
 	server_link_peer(l, peer);
+	audit_log(&(struct audit_entry){.actor = l->credential->identity->name,
+		.via = peer,
+		.action = "link.deny",
+		.subject = peer,
+		.why = why});
 	if (log_limit_pass(&r->log_denied, loop_now(r->worker->loop), SESSION_LOG_EVERY,
 		    SESSION_LOG_BURST, more))
 		log_warn("a link of %s from %s is closed: %s%s", l->credential->identity->name,
@@ -198,6 +215,8 @@ bool session_leave(struct session *s, struct server_link *l, const char *why)
 	char more[LOG_LIMIT_MORE];
 	bool log = session_may_log(s, more);
 	bool last = --s->n_links == 0;
+	if (last)
+		session_audit(s, "session.end", s->base.name, why);
 	if (log && last)
 		log_info("session %s from %s ended: %s%s", s->base.name, s->peer, why, more);
 	else if (log)

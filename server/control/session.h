@@ -98,5 +98,9 @@ void session_end(struct session *s);
  */
 void session_discard(struct session *s);
 
+/* In the audit log, if there is one. `why`: a sentence, or NULL. */
+void session_audit(const struct session *s, const char *action, const char *subject,
+	const char *why);
+
 /* Whether one more line about sessions may be logged; `more` goes behind it. */
 bool session_may_log(struct session *s, char more[LOG_LIMIT_MORE]);
