@@ -163,6 +163,7 @@ def test_revoke_ends_sessions(node, tunnel):
     web = node.create("web", "--hosts=example.org")
     client = node.client("example.org=" + up.url, web)
     assert node.ok("token", "revoke", "web").startswith("web is revoked: 1 session ended")
+    assert node.json("sessions") == []
     client.log_contains("(denied)")
     node.server.log_contains("the token is not one of this server's")
 
@@ -194,6 +195,26 @@ def test_import(node, tunnel):
 
 
 # ---- What is there ----
+
+def test_views(asked, tunnel):
+    up = tunnel.upstream("hello")
+    asked.tunnel.client(asked.server, "example.org=" + up.url)
+    status = asked.json("status")
+    assert status["sessions"] >= 1
+    client, = [c for c in status["clients"] if c["publishes"]]
+    assert client["identity"] == "default"
+    shown = asked.ok("status")
+    line, = [s for s in shown.splitlines() if s.startswith(client["session"])]
+    assert "example.org" in line
+    session, = [s for s in asked.json("sessions") if s["services"]]
+    assert session["id"] == client["session"]
+    assert session["id"] in asked.ok("sessions")
+    assert "example.org" in asked.ok("routes")
+    assert session["id"] in asked.ok("routes", "example.org")
+    assert json.loads(asked.ok("routes", "nobody.example.net", "--json"))["matched"] is None
+    assert asked.ok("sessions", "end", session["id"]) == "session %s is ended: 0 streams cut\n" % session["id"]
+    assert asked.run("sessions", "end", "0" * 16)[0] == 4
+
 
 def test_audit(asked):
     asked.ok("token", "create", "web")
