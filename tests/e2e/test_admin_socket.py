@@ -95,6 +95,16 @@ def test_what_cannot_be(tunnel, option, words):
     assert status == 1 and words in err
 
 
+@pytest.mark.regression
+def test_ready_once_it_is_there(tunnel):
+    """Whoever waits for the ready file finds the socket; where that cannot be had, nobody is told "ready"."""
+    ready = tunnel.path / "never"
+    status, _, _ = tunnel.run("server", "--port=0", "--bind-addr=127.0.0.1", "--token=" + tunnel.TOKEN,
+                              "--state-dir=%s" % tunnel.path, "--ready-file=%s" % ready,
+                              "--admin-socket=/proc/none/admin.sock")
+    assert status == 1 and not ready.exists()
+
+
 def test_a_file_is_no_socket(tunnel):
     """The default is given up, and the file stays."""
     server = tunnel.server(start=False)
