@@ -348,9 +348,11 @@ int server_run(const struct server_options *opts, struct reloader *r)
 	struct error err;
 	int status = EXIT_FAILURE;
 	/* Its end takes them down however far the start came. */
-	node_limits_init(&s.node, link_worker_evict);
+	bool memory = node_limits_init(&s.node, opts, link_worker_evict) == 0;
 	log_info("tunnel %s, exit node", TUNNEL_VERSION);
-	if (server_start(&s, &err) < 0) {
+	if (!memory) {
+		log_error("out of memory");
+	} else if (server_start(&s, &err) < 0) {
 		log_error("%s", err.text);
 	} else {
 		reload_init(&s.reload, &s.node, &s.certificates, opts, r);

@@ -32,6 +32,10 @@ static void handoff_take(const struct listener_config *config, struct worker *w,
 		preread_accept(w, fd, peer, config);
 		return;
 	}
+	if (!admission_in_time(w, config, peer)) {
+		close(fd);
+		return;
+	}
 	struct accepted_conn a = {.detached = DETACHED_CONN_OF(fd),
 		.listener = *config,
 		.peer = *peer};

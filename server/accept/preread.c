@@ -159,7 +159,8 @@ static bool preread_named(struct preread *p)
 {
 	struct worker *w = p->worker;
 	bool counted;
-	if (!admission_enter(w, &p->sniff.peer, false, &counted)) {
+	if (!admission_in_time(w, &p->listener, &p->sniff.peer) ||
+		!admission_enter(w, &p->sniff.peer, false, &counted)) {
 		preread_close(p);
 		return false;
 	}
@@ -277,7 +278,8 @@ void preread_accept(struct worker *w, int fd, const struct address *peer,
 	const struct listener_config *config)
 {
 	bool header = cidr_list_has(preread_balancers(w, config), peer), counted;
-	if (!admission_enter(w, peer, header, &counted)) {
+	if ((!header && !admission_in_time(w, config, peer)) ||
+		!admission_enter(w, peer, header, &counted)) {
 		close(fd);
 		return;
 	}

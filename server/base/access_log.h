@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* The access log: one line for each request, connection or flow when it is over. */
+#include "base/error.h"
 #include "base/str.h"
 #include "server/base/access_query.h"
 
@@ -21,3 +22,9 @@ struct access_entry {
 
 /* Writes the line unless the access log is off; the line's time is the log's own. */
 void access_log(const struct access_entry *a);
+
+/*
+ * For the option that says where the lines go, a file, "off" or "stdout": -EINVAL with a sentence for a word
+ * that nobody wants a file to be named by.
+ */
+int access_log_check(struct str text, struct error *err);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "server/base/visitor_rates.h"
 #include "server/base/worker.h"
 #include "tls/tls.h"
 #include "wire/alpn.h"
@@ -34,6 +35,13 @@ bool admission_enter(struct worker *w, const struct address *peer, bool balancer
 void admission_leave(struct node *n, const struct address *peer, bool counted)
 {
 	limits_release(&n->limits, LIMITS_VISITOR, counted ? peer : NULL);
+}
+
+bool admission_in_time(struct worker *w, const struct listener_config *config,
+	const struct address *peer)
+{
+	return !w->node->visitor_rates || config->control ||
+	       !visitor_rates_visit(w, VISITOR_RATE_ADDRESS_CONNECTIONS, peer);
 }
 
 void admission_log_memory(struct worker *w, const struct address *peer)

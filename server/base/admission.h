@@ -52,6 +52,13 @@ bool admission_enter(struct worker *w, const struct address *peer, bool balancer
 	bool *counted_out);
 void admission_leave(struct node *n, const struct address *peer, bool counted);
 
+/*
+ * Whether its address may begin one more connection now (--connection-rate-per-address): to be asked once for
+ * each visitor's connection, as soon as its address is known.
+ */
+bool admission_in_time(struct worker *w, const struct listener_config *config,
+	const struct address *peer);
+
 /* Logs, at intervals, that a connection is closed because its address holds most of the memory. */
 void admission_log_memory(struct worker *w, const struct address *peer);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "server/base/visitor_rates.h"
 #include "server/base/worker.h"
 
 bool node_is_public_by_tls(const struct node *n)
@@ -11,16 +12,19 @@ bool node_is_public_by_tls(const struct node *n)
 				: n->workers[0]->tls != NULL;
 }
 
-void node_limits_init(struct node *n, void (*evicted)(struct half_open *h, unsigned worker))
+int node_limits_init(struct node *n, const struct server_options *o,
+	void (*evicted)(struct half_open *h, unsigned worker))
 {
 	limits_init(&n->limits);
 	half_open_init(&n->half_open, evicted);
+	return visitor_rates_new(o, &n->visitor_rates);
 }
 
 void node_limits_deinit(struct node *n)
 {
 	limits_deinit(&n->limits);
 	half_open_deinit(&n->half_open);
+	n->visitor_rates = visitor_rates_free(n->visitor_rates);
 }
 
 void node_post(struct node *n, unsigned worker, struct mail *mail)

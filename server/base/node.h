@@ -25,6 +25,7 @@
 struct admin;
 struct registrar;
 struct server_link_ops;
+struct visitor_rates;
 struct worker;
 
 struct node {
@@ -45,6 +46,7 @@ struct node {
 	unsigned n_workers;
 	struct limits limits;
 	struct half_open half_open;
+	struct visitor_rates *visitor_rates; /* NULL: the options set none */
 	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
 	atomic_uint turn;               /* of equals */
 };
@@ -52,8 +54,11 @@ struct node {
 /* On the main thread: whether people come by https and wss, here or at a proxy in front. */
 bool node_is_public_by_tls(const struct node *n);
 
-/* What is counted for the whole process. `evicted` is half_open_init()'s. */
-void node_limits_init(struct node *n, void (*evicted)(struct half_open *h, unsigned worker));
+/*
+ * What is counted for the whole process. `evicted` is half_open_init()'s. 0 or -ENOMEM; deinit it either way.
+ */
+int node_limits_init(struct node *n, const struct server_options *o,
+	void (*evicted)(struct half_open *h, unsigned worker));
 void node_limits_deinit(struct node *n);
 
 /* Sends mail to a worker, from any thread. */

@@ -10,6 +10,7 @@
 #include "base/macros.h"
 #include "config/shared.h"
 #include "link/upgrade.h"
+#include "server/base/access_log.h"
 #include "server/base/habits.h"
 #include "server/base/https_redirect.h"
 
@@ -38,25 +39,6 @@ static int check_redirect(struct str text, struct error *err)
 		       ? error_set(err, -EINVAL, "\"%.*s\" is neither a port nor true nor false",
 				 STR_ARG(text))
 		       : 0;
-}
-
-/* Where the line about each request goes: a file, or a word that nobody wants a file to be named by. */
-static int check_access_log(struct str text, struct error *err)
-{
-	static const char *const yes[] = {"on", "true", "yes", "1", "stderr", "log", "default"};
-	static const char *const no[] = {"false", "no", "0", "none", "null"};
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++)
-		if (str_eq_nocase(text, str_from(yes[i])))
-			return error_set(err, -EINVAL,
-				"\"%.*s\" is no file: without --access-log its lines go to the log "
-				"on "
-				"standard error, to standard output with stdout, nowhere with off",
-				STR_ARG(text));
-	for (size_t i = 0; i < ARRAY_LEN(no); i++)
-		if (str_eq_nocase(text, str_from(no[i])))
-			return error_set(err, -EINVAL, "\"%.*s\" is no file: write off",
-				STR_ARG(text));
-	return 0;
 }
 
 static const char *const query_words[] = {"keep", "mask", "drop", NULL}; /* enum access_query */
@@ -378,6 +360,34 @@ static const struct option_row rows[] = {
 		.reloadable = true,
 		.offset = AT(max_visitors_per_address)},
 
+	/* No default: what is too much for a service, and how many share an address, is not to be guessed. */
+	{.name = "connection-rate-per-address",
+		.type = OPTION_STRING,
+		.metavar = "N/s[:BURST]",
+		.check = rate_limit_check,
+		.help = "New connections and UDP flows from one visitor's address; default: any "
+			"number",
+		.offset = AT(connection_rate_per_address)},
+	{.name = "request-rate-per-address",
+		.type = OPTION_STRING,
+		.metavar = "N/s[:BURST]",
+		.check = rate_limit_check,
+		.help = "Requests from one visitor's address, else 429; default: any number",
+		.offset = AT(request_rate_per_address)},
+	{.name = "connection-rate-per-service",
+		.type = OPTION_STRING,
+		.metavar = "N/s[:BURST]",
+		.check = rate_limit_check,
+		.help = "New connections or UDP flows of one TCP or UDP service; default: any "
+			"number",
+		.offset = AT(connection_rate_per_service)},
+	{.name = "request-rate-per-service",
+		.type = OPTION_STRING,
+		.metavar = "N/s[:BURST]",
+		.check = rate_limit_check,
+		.help = "Requests for one HTTP service, else 429; default: any number",
+		.offset = AT(request_rate_per_service)},
+
 	SHARED_LINK_ROWS(struct server_options),
 	/* A guess: all clients of a small site coming back in the same second. */
 	{.name = "max-handshakes",
@@ -415,7 +425,7 @@ static const struct option_row rows[] = {
 	{.name = "access-log",
 		.type = OPTION_STRING,
 		.metavar = "off|stdout|FILE",
-		.check = check_access_log,
+		.check = access_log_check,
 		.help = "Where the access log goes, with a line for each request; default: to the "
 			"log",
 		.offset = AT(access_log)},

@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "config/option.h"
+#include "server/base/rate_limit.h"
 #include "wire/cidr.h"
 
 /* Bytes of a visitor's connection over TLS that asks for nothing: by these memory limits how many may be. */
@@ -13,6 +14,16 @@
 
 /* Threads: enough for any machine that one would rent; beyond it the kernel's own locks are what limits. */
 #define WORKERS_MAX 64
+
+/* What of visitors has a rate (server/base/visitor_rates.h). */
+enum visitor_rate {
+	VISITOR_RATE_ADDRESS_CONNECTIONS, /* of TCP */
+	VISITOR_RATE_ADDRESS_FLOWS,       /* of UDP: as the one above; its senders may be forged */
+	VISITOR_RATE_ADDRESS_REQUESTS,    /* of HTTP */
+	VISITOR_RATE_SERVICE_CONNECTIONS, /* of TCP and UDP services */
+	VISITOR_RATE_SERVICE_REQUESTS,
+	VISITOR_RATES_KINDS,
+};
 
 struct server_options {
 	/* Where it listens */
@@ -57,6 +68,9 @@ struct server_options {
 	uint64_t max_waiting, max_waiting_per_address;
 	uint64_t max_visitors; /* never 0 after server_options_check() */
 	uint64_t max_visitors_per_address;
+	/* NULL: none */
+	char *connection_rate_per_address, *request_rate_per_address;
+	char *connection_rate_per_service, *request_rate_per_service;
 
 	/* Links */
 	uint64_t base_window, max_window;
@@ -80,6 +94,7 @@ struct server_options {
 	/* Made of the above by server_options_check() */
 	bool redirects;      /* --https-redirect */
 	uint16_t https_port; /* to this port; 0: scheme_https_port() */
+	struct rate_limit rates[VISITOR_RATES_KINDS];
 	struct cidr_list trusted;
 	struct cidr_list proxied, proxied_control; /* who sends a PROXY header */
 };

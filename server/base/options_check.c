@@ -101,6 +101,24 @@ static int check_addresses(const struct server_options *o, struct error *err)
 	return advertise ? advertise_address(advertise, NULL, port, text, &how, err) : 0;
 }
 
+static int check_rates(struct server_options *o, struct error *err)
+{
+	const char *const texts[VISITOR_RATES_KINDS] = {
+		[VISITOR_RATE_ADDRESS_CONNECTIONS] = o->connection_rate_per_address,
+		[VISITOR_RATE_ADDRESS_FLOWS] = o->connection_rate_per_address,
+		[VISITOR_RATE_ADDRESS_REQUESTS] = o->request_rate_per_address,
+		[VISITOR_RATE_SERVICE_CONNECTIONS] = o->connection_rate_per_service,
+		[VISITOR_RATE_SERVICE_REQUESTS] = o->request_rate_per_service,
+	};
+	for (unsigned i = 0; i < VISITOR_RATES_KINDS; i++) {
+		o->rates[i] = (struct rate_limit){0};
+		int r = texts[i] ? rate_limit_parse(str_from(texts[i]), &o->rates[i], err) : 0;
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 int server_options_check(struct server_options *o, struct error *err)
 {
 	o->trusted = o->proxied = o->proxied_control = CIDR_LIST_NULL;
@@ -117,6 +135,8 @@ int server_options_check(struct server_options *o, struct error *err)
 		r = check_networks(o, err);
 	if (!r)
 		r = check_addresses(o, err);
+	if (!r)
+		r = check_rates(o, err);
 	if (r)
 		return r;
 	if (!o->control_path || o->control_path[0] != '/')

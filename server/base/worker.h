@@ -33,7 +33,8 @@ struct worker {
 	const struct keyring *keyring; /* who may come: a broadcast brings another one */
 	struct tls_server *tls;        /* the certificates; NULL: none */
 	struct log_limit log_full;     /* --max-visitors is reached */
-	struct log_limit log_memory;   /* connections that were closed for want of it */
+	struct log_limit log_rates[VISITOR_RATES_KINDS]; /* of visitors, that were reached */
+	struct log_limit log_memory; /* connections that were closed for want of it */
 
 	/* What the rooms above keep here */
 	struct link_worker *link;

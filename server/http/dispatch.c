@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "server/base/visitor_rates.h"
 #include "server/base/worker.h"
 #include "server/http/forwarded.h"
 #include "server/http/http_worker.h"
@@ -64,11 +65,39 @@ static void end_loop(struct exchange *ex)
 	exchange_fail(ex, ERROR_PAGE_LOOP);
 }
 
+static void refuse_until(struct exchange *ex, enum error_page_cause cause, uint64_t wait)
+{
+	struct error_page page = error_page_for(cause);
+	page.retry_after = (unsigned)((wait + CLOCK_S - 1) / CLOCK_S);
+	exchange_fail_with(ex, page);
+}
+
+/* By its address, else by the service of its host. True: it is one too many, and was refused. */
+static bool exceeds_rate(struct exchange *ex)
+{
+	struct worker *w = ex->worker;
+	uint64_t wait = visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &ex->visitor);
+	if (wait) {
+		refuse_until(ex, ERROR_PAGE_RATE, wait);
+		return true;
+	}
+	const struct route *route =
+		routes_find(&w->routing->names, exchange_host(ex), loop_now(w->loop));
+	if (route)
+		wait = visitor_rates_serve(w, VISITOR_RATE_SERVICE_REQUESTS, route->host,
+			&ex->visitor);
+	if (wait)
+		refuse_until(ex, ERROR_PAGE_SERVICE_RATE, wait);
+	return wait > 0;
+}
+
 void dispatch_request(struct exchange *ex, const struct http1_head *h)
 {
 	const struct worker *w = ex->worker;
 	if (!ex->downstream->listener.visits)
 		exchange_fail(ex, ERROR_PAGE_NOT_HERE);
+	else if (w->node->visitor_rates && exceeds_rate(ex))
+		return;
 	else if (is_misdirected(ex, h))
 		exchange_fail(ex, ERROR_PAGE_MISDIRECTED);
 	else if (w->opts->redirects && !ex->secure)

@@ -132,6 +132,8 @@ static const char *phrase(unsigned status)
 		return "Misdirected Request";
 	case 426:
 		return "Upgrade Required";
+	case 429:
+		return "Too Many Requests";
 	case 431:
 		return "Request Header Fields Too Large";
 	case 500:

@@ -33,6 +33,9 @@
 		"this exit node is the last that Max-Forwards lets answer; what came is not "      \
 		"shown")                                                                           \
 	X(HEAD_TIMEOUT, 408, "head-timeout", "the request took too long to arrive")                \
+	X(RATE, 429, "rate", "more requests came from this address than it may send")              \
+	X(SERVICE_RATE, 429, "service-rate",                                                       \
+		"more requests came for this host than it takes at the moment")                    \
 	X(UPGRADE, 426, "upgrade", "a tunnel is asked for with a WebSocket handshake, version 13") \
 	X(LINK_STRIPPED, 426, "no-upgrade",                                                        \
 		"this request for a tunnel came without its Upgrade: a reverse proxy in front "    \

@@ -9,6 +9,7 @@
 #include "net/socket.h"
 #include "tls/tls.h"
 #include "server/base/access_log.h"
+#include "server/base/visitor_rates.h"
 #include "server/link/server_link.h"
 #include "server/route/balance.h"
 
@@ -229,10 +230,21 @@ static void tcp_conn_waited_in_vain(struct waiter *waiter)
 	tcp_conn_close(container_of(waiter, struct tcp_conn, waiter), "waited");
 }
 
+/* By the service that it is for; where there is none now it may wait for one. */
+static bool tcp_conn_in_time(struct worker *w, const struct accepted_conn *a, const char *name)
+{
+	const struct routes *routes = name ? &w->routing->names : &w->routing->ports;
+	const struct route *route =
+		routes_find(routes, str_from(name ? name : a->listener.place), loop_now(w->loop));
+	return !route ||
+	       !visitor_rates_serve(w, VISITOR_RATE_SERVICE_CONNECTIONS, route->host, &a->peer);
+}
+
 void tcp_conn_enter(struct worker *w, struct accepted_conn *a, const char *name)
 {
 	bool counted;
-	if (!admission_enter(w, &a->peer, false, &counted)) {
+	if ((w->node->visitor_rates && !tcp_conn_in_time(w, a, name)) ||
+		!admission_enter(w, &a->peer, false, &counted)) {
 		accepted_conn_close(a);
 		return;
 	}

@@ -9,6 +9,7 @@
 #include "mux/shaper.h"
 #include "server/base/access_log.h"
 #include "server/base/admission.h"
+#include "server/base/visitor_rates.h"
 #include "server/udp/udp_port.h"
 #include "server/udp/udp_worker.h"
 #include "server/route/balance.h"
@@ -305,6 +306,33 @@ static struct udp_flow *udp_flow_find(struct udp_port *p, const struct address *
 	return NULL;
 }
 
+/* Whether its address and the service may begin one more now. */
+static bool udp_flow_in_time(struct worker *w, const struct route *route,
+	const struct address *peer)
+{
+	return !w->node->visitor_rates ||
+	       (!visitor_rates_visit(w, VISITOR_RATE_ADDRESS_FLOWS, peer) &&
+		       !visitor_rates_serve(w, VISITOR_RATE_SERVICE_CONNECTIONS, route->host,
+			       peer));
+}
+
+/* NULL: there is none, and its first datagram was dropped. */
+static struct udp_flow *udp_flow_begin(struct udp_port *port, const struct route_found *found,
+	const struct address *peer, const struct address *local)
+{
+	enum udp_port_drop why = UDP_PORT_DROP_NOBODY;
+	if (found->shard && udp_flow_in_time(port->worker, found->route, peer)) {
+		struct udp_flow *f = udp_flow_new(port, found->shard, peer, local);
+		if (f)
+			return f;
+		why = UDP_PORT_DROP_FULL;
+	} else if (found->shard) {
+		why = UDP_PORT_DROP_PACE;
+	}
+	udp_port_dropped(port, why, 1, peer);
+	return NULL;
+}
+
 static void udp_flow_heard(struct udp_port *port, const struct address *peer,
 	const struct address *local, const uint8_t *p, size_t n)
 {
@@ -317,12 +345,9 @@ static void udp_flow_heard(struct udp_port *port, const struct address *peer,
 			udp_port_carry(port, peer, local, p, n);
 			return;
 		}
-		f = found.shard ? udp_flow_new(port, found.shard, peer, local) : NULL;
-		if (!f) {
-			udp_port_dropped(port,
-				found.shard ? UDP_PORT_DROP_FULL : UDP_PORT_DROP_NOBODY, 1, peer);
+		f = udp_flow_begin(port, &found, peer, local);
+		if (!f)
 			return;
-		}
 	}
 	f->bytes[0] += n;
 	timeout_start(&w->udp->idle, &f->idle);

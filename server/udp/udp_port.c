@@ -57,6 +57,7 @@ static void udp_port_say(struct udp_port *p)
 	static const char *const drops[] = {
 		[UDP_PORT_DROP_NOBODY] = "without a client for the port",
 		[UDP_PORT_DROP_FULL] = "beyond the limits on flows",
+		[UDP_PORT_DROP_PACE] = "beyond the rates of new flows",
 		[UDP_PORT_DROP_LATE] = "beyond what the client's link took in time",
 		[UDP_PORT_DROP_RATE] = "over the rate of the client's identity",
 		[UDP_PORT_DROP_OVERRUN] =

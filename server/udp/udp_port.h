@@ -47,6 +47,7 @@ enum udp_port_state {
 enum udp_port_drop {
 	UDP_PORT_DROP_NOBODY, /* no link of a client that publishes the port; UDP does not wait */
 	UDP_PORT_DROP_FULL,   /* too many flows, or no memory for one more */
+	UDP_PORT_DROP_PACE, /* of a flow that would begin too soon (server/base/visitor_rates.h) */
 	UDP_PORT_DROP_LATE, /* FLOW_UNSENT_MAX or FLOW_AGE_MAX: the link is slower than the visitor */
 	UDP_PORT_DROP_RATE,    /* over the rate of the client's identity */
 	UDP_PORT_DROP_OVERRUN, /* came while the socket's receive buffer was full */

@@ -104,7 +104,7 @@ struct exit_node *exit_node_new(const struct server_options *options)
 	n->node.public_name = "exit.example:9090";
 	n->node.registrar = &n->registrar;
 	n->node.link_ops = &link_events;
-	node_limits_init(&n->node, link_worker_evict);
+	assert_int_equal(node_limits_init(&n->node, &n->options, link_worker_evict), 0);
 	assert_int_equal(workers_init(&n->workers, &n->node, &n->options), 0);
 	assert_int_equal(catalog_init(&n->catalog), 0);
 	registrar_init(&n->registrar, &n->node, &n->catalog);

@@ -22,7 +22,7 @@ static inline void test_workers_wake(struct half_open *h, unsigned worker)
 static inline void test_workers_open(struct test_workers *t, const struct server_options *opts)
 {
 	*t = (struct test_workers){0};
-	node_limits_init(&t->node, test_workers_wake);
+	assert_int_equal(node_limits_init(&t->node, opts, test_workers_wake), 0);
 	t->node.n_workers = 3;
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(worker_init(&t->workers[i], &t->node, i, opts), 0);

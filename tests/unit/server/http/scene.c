@@ -45,7 +45,7 @@ struct scene *scene_new(void)
 	s->node.n_workers = SCENE_WORKERS;
 	s->node.workers[0] = w;
 	memcpy(s->node.pseudonym, "tunnel-0123456789abcdef", PSEUDONYM_LEN);
-	node_limits_init(&s->node, nobody_evicted);
+	assert_int_equal(node_limits_init(&s->node, &s->options, nobody_evicted), 0);
 	w->node = &s->node;
 	w->opts = &s->options;
 	w->loop = loop_new();

@@ -109,7 +109,7 @@ static int scene_open(void **state)
 		.link_ops = &ops,
 		.workers = {&s->worker},
 		.n_workers = 1};
-	node_limits_init(&s->node, link_worker_evict);
+	assert_int_equal(node_limits_init(&s->node, &s->options, link_worker_evict), 0);
 	assert_int_equal(worker_init(&s->worker, &s->node, 0, &s->options), 0);
 	s->worker.link = &s->links;
 	link_worker_init(&s->links, &s->worker);
