@@ -7,9 +7,11 @@
 #include "base/macros.h"
 #include "client/upstream/banner.h"
 
-#define SHOWN_MAX  60  /* characters of a stranger's text in a sentence */
-#define SHOWN_URL  200 /* of an address, which is of no use when it is cut off */
-#define ADVICE_MAX 400
+#define SHOWN_MAX   60  /* characters of a stranger's text in a sentence */
+#define SHOWN_URL   200 /* of an address, which is of no use when it is cut off */
+#define ADVICE_MAX  400
+#define WAIT_SIZE   48
+#define WAIT_DIGITS 6 /* of seconds: 11 days */
 
 static struct str field(const struct http1_head *h, struct str name)
 {
@@ -53,15 +55,29 @@ static const struct {
 		     "and the port its --control-port, if it has one"},
 	{"waited", "it takes no links at %s on this port: --control-path has to be the server's, "
 		   "and the port its --control-port, if it has one"},
+	{"locked-out", "too many clients had no good token at the address that this one comes "
+		       "from, which is locked out for a while"},
 	{"overloaded", "it has as many clients as it takes (its log says which limit is reached)"},
 	{"draining", "it is about to restart"},
 };
+
+/* When to come again, where too many came: " (in 30 s)", or nothing. */
+static void waiting(const struct http1_head *h, char out[WAIT_SIZE])
+{
+	struct str after = field(h, STR("retry-after"));
+	out[0] = '\0';
+	for (size_t i = 0; i < after.n; i++)
+		if (after.p[i] < '0' || after.p[i] > '9')
+			return; /* a date */
+	if (h->status == 429 && after.n && after.n <= WAIT_DIGITS)
+		snprintf(out, WAIT_SIZE, " (it takes clients again in %.*s s)", STR_ARG(after));
+}
 
 /* True: the exit node itself answers, or one that this request was passed on to. */
 static bool refused(const struct diagnosis *d, const struct http1_head *h, struct error *out)
 {
 	static const char mark[] = "tunnel; details=\"";
-	char advice[ADVICE_MAX];
+	char advice[ADVICE_MAX], wait[WAIT_SIZE];
 	struct str status = field(h, STR("proxy-status"));
 	const char *word = status.n ? memmem(status.p, status.n, mark, sizeof(mark) - 1) : NULL;
 	if (!word)
@@ -74,7 +90,8 @@ static bool refused(const struct diagnosis *d, const struct http1_head *h, struc
 		if (!str_eq(cause, str_from(refusals[i].cause)))
 			continue;
 		advise(advice, refusals[i].advice, d->path);
-		error_set(out, 0, "the exit node answers %u: %s", h->status, advice);
+		waiting(h, wait);
+		error_set(out, 0, "the exit node answers %u: %s%s", h->status, advice, wait);
 		return true;
 	}
 	error_set(out, 0, "the exit node answers %u %.*s (%.*s)", h->status, shown(h->reason),

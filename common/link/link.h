@@ -84,7 +84,10 @@ struct link;
 struct link_ops {
 	/* Client: derive the key for this salt, off the loop, and call link_key(). */
 	void (*salt)(struct link *l, const uint8_t salt[HELLO_SALT]);
-	/* Server: the PSK with that id, TOKEN_PSK_SIZE bytes, or one that nobody has; copied. Once per handshake. */
+	/*
+	 * Server: the PSK with that id, TOKEN_PSK_SIZE bytes, or one that nobody has; copied. NULL: whoever names
+	 * it is rejected as if its key were wrong, before anything is computed. Once per handshake.
+	 */
 	const uint8_t *(*find_psk)(struct link *l, const uint8_t id[TOKEN_ID_SIZE]);
 	/* Both sides proved the key. `hello` is the peer's; streams and messages may go. */
 	void (*up)(struct link *l, const struct control *hello);

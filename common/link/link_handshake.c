@@ -138,7 +138,12 @@ static void handshake_take_first(struct link *l, const uint8_t *p, size_t n)
 		link_reject(l, HELLO_REJECTED_VERSION, "an unknown protocol version was chosen");
 		return;
 	}
-	link_begin(l, l->ops->find_psk(l, first.key_id), first.version, first.key_id);
+	const uint8_t *psk = l->ops->find_psk(l, first.key_id);
+	if (!psk) {
+		link_reject(l, HELLO_REJECTED_KEY, "it is locked out for a while");
+		return;
+	}
+	link_begin(l, psk, first.version, first.key_id);
 
 	uint8_t payload[HELLO_PROOF];
 	size_t size;

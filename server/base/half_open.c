@@ -273,6 +273,16 @@ void half_open_proved(struct half_open *h, const struct address *peer, uint64_t 
 	pthread_mutex_unlock(&h->lock);
 }
 
+bool half_open_knows(struct half_open *h, const struct address *peer, uint64_t now)
+{
+	pthread_mutex_lock(&h->lock);
+	forget_old(h, now);
+	struct network_entry *e = network_table_find(&h->hosts, peer);
+	bool knows = e && host_of(e)->proved;
+	pthread_mutex_unlock(&h->lock);
+	return knows;
+}
+
 struct server_link *half_open_evicted(struct half_open *h, unsigned worker)
 {
 	pthread_mutex_lock(&h->lock);

@@ -93,6 +93,9 @@ void half_open_leave(struct half_open *h, struct half_open_slot *place);
 /* Somebody from there proved a key, now or when its link began that ends now. */
 void half_open_proved(struct half_open *h, const struct address *peer, uint64_t now);
 
+/* Whether that was so within HALF_OPEN_KNOWN_TIME, and not forgotten for others since. */
+bool half_open_knows(struct half_open *h, const struct address *peer, uint64_t now);
+
 /* On that worker: a link there that has lost its place, each once, or NULL. */
 struct server_link *half_open_evicted(struct half_open *h, unsigned worker);
 

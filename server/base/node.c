@@ -17,13 +17,15 @@ int node_limits_init(struct node *n, const struct server_options *o,
 {
 	limits_init(&n->limits);
 	half_open_init(&n->half_open, evicted);
-	return visitor_rates_new(o, &n->visitor_rates);
+	int r = lockout_init(&n->lockout);
+	return r ? r : visitor_rates_new(o, &n->visitor_rates);
 }
 
 void node_limits_deinit(struct node *n)
 {
 	limits_deinit(&n->limits);
 	half_open_deinit(&n->half_open);
+	lockout_deinit(&n->lockout);
 	n->visitor_rates = visitor_rates_free(n->visitor_rates);
 }
 

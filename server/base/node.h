@@ -11,6 +11,7 @@
 #include "loop/mailbox.h"
 #include "server/base/half_open.h"
 #include "server/base/limits.h"
+#include "server/base/lockout.h"
 #include "server/base/options.h"
 #include "server/base/pseudonym.h"
 #include "server/store/catalog.h"
@@ -46,6 +47,7 @@ struct node {
 	unsigned n_workers;
 	struct limits limits;
 	struct half_open half_open;
+	struct lockout lockout;
 	struct visitor_rates *visitor_rates; /* NULL: the options set none */
 	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
 	atomic_uint turn;               /* of equals */

@@ -33,6 +33,9 @@
 		"this exit node is the last that Max-Forwards lets answer; what came is not "      \
 		"shown")                                                                           \
 	X(HEAD_TIMEOUT, 408, "head-timeout", "the request took too long to arrive")                \
+	X(LOCKED_OUT, 429, "locked-out",                                                           \
+		"too many tunnel clients from this address had no good token; it may try again "   \
+		"later")                                                                           \
 	X(RATE, 429, "rate", "more requests came from this address than it may send")              \
 	X(SERVICE_RATE, 429, "service-rate",                                                       \
 		"more requests came for this host than it takes at the moment")                    \

@@ -6,6 +6,7 @@
 #include "link/upgrade.h"
 #include "server/http/h1_conn.h"
 #include "server/link/link_accept.h"
+#include "server/link/link_lockout.h"
 #include "tls/tls.h"
 
 #define LINK_SAY_AGAIN (60 * CLOCK_S) /* between two lines about link requests of one kind */
@@ -61,6 +62,13 @@ static void admit(struct h1_conn *c, const struct http1_head *h)
 {
 	if (!is_verified(c)) {
 		refuse_unverified(c);
+		return;
+	}
+	uint64_t wait = link_lockout_wait(c->worker, &c->ex.visitor);
+	if (wait) {
+		struct error_page page = error_page_for(ERROR_PAGE_LOCKED_OUT);
+		page.retry_after = (unsigned)((wait + CLOCK_S - 1) / CLOCK_S);
+		exchange_fail_with(&c->ex, page);
 		return;
 	}
 	struct half_open_slot *slot = server_link_admit(c->worker, &c->ex.visitor);

@@ -16,6 +16,8 @@ struct link_worker {
 	struct link_rates rates;
 	struct log_limit log_handshakes; /* that failed */
 	struct log_limit log_refused;    /* clients, at a limit on links */
+	struct log_limit log_locked;     /* addresses that were locked out */
+	struct log_limit log_lockout;    /* clients that were refused for that */
 	struct log_limit log_evicted;    /* clients, for whom another lost its place */
 	struct log_limit log_leaving;    /* links that say GOAWAY */
 	struct log_limit log_full;       /* identities that have as many streams as they may */

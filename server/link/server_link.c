@@ -9,6 +9,7 @@
 #include "base/state.h"
 #include "tls/tls.h"
 #include "server/link/link_accept.h"
+#include "server/link/link_lockout.h"
 #include "server/link/link_rates.h"
 #include "server/link/link_worker.h"
 #include "server/link/session_shard.h"
@@ -142,6 +143,8 @@ struct server_link *server_link_pick_new(const struct session_shard *shard)
 static const uint8_t *server_link_on_find_psk(struct link *link, const uint8_t id[TOKEN_ID_SIZE])
 {
 	struct server_link *l = server_link_of(link);
+	if (link_lockout_refuses(l, id))
+		return NULL;
 	const uint8_t *psk = keyring_find(l->worker->keyring, id, &l->credential);
 	l->key_unknown = !l->credential;
 	return psk;
@@ -291,6 +294,8 @@ static void server_link_ended(struct link_io *io)
 	bool known = l->state != SERVER_LINK_HANDSHAKING;
 	if (!known)
 		server_link_log_stranger(l);
+	if (!known && server_link_base(l)->end == LINK_END_REFUSED)
+		link_lockout_failed(l);
 	server_link_leave(l);
 	if (known)
 		server_link_ops(l)->gone(l);

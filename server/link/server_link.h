@@ -63,10 +63,12 @@ struct server_link {
 	struct list of_shard;
 	struct list
 		admin_streams; /* admin_stream::of_link; those that wait for an answer outlive it */
-	bool key_unknown;      /* the handshake named a key that no token of ours makes */
-	unsigned active;       /* requests and connections under way */
-	bool counted;          /* in session_shard::usable */
-	bool silence_counted;  /* in session_shard::silent */
+	uint8_t key_id[TOKEN_ID_SIZE]; /* what the handshake named */
+	bool tried;                    /* with that, and it was not refused for being locked out */
+	bool key_unknown;              /* the handshake named a key that no token of ours makes */
+	unsigned active;               /* requests and connections under way */
+	bool counted;                  /* in session_shard::usable */
+	bool silence_counted;          /* in session_shard::silent */
 	struct log_limit log_silent;
 	uint64_t suspected_at; /* µs; 0: not */
 	struct mail gone;      /* its end: to the registrar, and back to be freed */

@@ -134,3 +134,8 @@ size_t keyring_size(const struct keyring *k)
 	return sizeof(*k) + (k->mask + 1) * (sizeof(*k->buckets) + sizeof(*k->keys)) +
 	       k->n * (TOKEN_PSK_SIZE + sizeof(*k->owners));
 }
+
+uint64_t keyring_stamp(const struct keyring *k)
+{
+	return keyed_hash(&k->seed, NULL, 0);
+}

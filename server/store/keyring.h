@@ -36,5 +36,8 @@ struct keyring *keyring_free(struct keyring *k);
 const uint8_t *keyring_find(const struct keyring *k, const uint8_t id[TOKEN_ID_SIZE],
 	struct credential **owner_out);
 
+/* A number that tells it from every other keyring, drawn at random. */
+uint64_t keyring_stamp(const struct keyring *k);
+
 /* Bytes of memory that it takes, locked ones included. */
 size_t keyring_size(const struct keyring *k);

@@ -33,6 +33,12 @@ static void test_heads(void **state)
 			"the exit node answers 503", "--control-port"},
 		{"HTTP/1.1 426 No\r\nProxy-Status: tunnel; details=\"no-upgrade\"\r\n\r\n",
 			"proxy_set_header Upgrade $http_upgrade", "/t"},
+		{"HTTP/1.1 429 No\r\nProxy-Status: tunnel; details=\"locked-out\"\r\n"
+		 "Retry-After: 30\r\n\r\n",
+			"the exit node answers 429", "no good token"},
+		{"HTTP/1.1 429 No\r\nProxy-Status: tunnel; details=\"locked-out\"\r\n"
+		 "Retry-After: 30\r\n\r\n",
+			"again in 30 s)", "locked out"},
 		{"HTTP/1.1 418 No\r\nProxy-Status: a; error=x, tunnel; details=\"new\"\r\n\r\n",
 			"the exit node answers 418", "(new)"},
 		{"HTTP/1.1 418 No\r\nProxy-Status: tunnel; details=\"new\r\n\r\n", "(new)", "418"},

@@ -205,6 +205,20 @@ static void test_less_time_under_pressure(void **state)
 }
 
 /* The memory of those who proved a key is bounded, ends with time, and keeps whom it heard last. */
+/* Who is never locked out. */
+static void test_knows(void **state)
+{
+	struct address good = host(1), other = host(2);
+	assert_false(half_open_knows(&all, &good, NOW));
+	struct half_open_slot *slot = enter(2, 0, NOW); /* a place alone proves nothing */
+	known(1, NOW);
+	assert_true(half_open_knows(&all, &good, NOW));
+	assert_false(half_open_knows(&all, &other, NOW));
+	half_open_leave(&all, slot);
+	assert_true(half_open_knows(&all, &good, NOW + HALF_OPEN_KNOWN_TIME - 1));
+	assert_false(half_open_knows(&all, &good, NOW + HALF_OPEN_KNOWN_TIME + 1));
+}
+
 static void test_known_are_bounded(void **state)
 {
 	for (unsigned i = 0; i < 2 * HALF_OPEN_KNOWN_MAX; i++) {
@@ -270,6 +284,7 @@ int main(void)
 		TEST(test_per_address),
 		TEST(test_reserve),
 		TEST(test_less_time_under_pressure),
+		TEST(test_knows),
 		TEST(test_known_are_bounded),
 		TEST(test_eviction_crosses),
 	};

@@ -60,6 +60,18 @@ static void keys_free(struct keys *k)
 
 static const size_t sizes[] = {0, 1, 2, 7, 8, 9, 100, 1000, KEYS_MANY};
 
+/* Also with the same keys: what was remembered of one is not taken for the other's. */
+static void each_has_a_stamp_of_its_own(void **state)
+{
+	struct keys *k = keys_new(3);
+	struct keyring *again = keyring_new(k->list, k->n);
+	assert_non_null(again);
+	assert_int_equal(keyring_stamp(k->ring), keyring_stamp(k->ring));
+	assert_true(keyring_stamp(k->ring) != keyring_stamp(again));
+	keyring_free(again);
+	keys_free(k);
+}
+
 static void each_key_is_found(void **state)
 {
 	for (size_t at = 0; at < ARRAY_LEN(sizes); at++) {
@@ -176,6 +188,7 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_has_a_stamp_of_its_own),
 		cmocka_unit_test(each_key_is_found),
 		cmocka_unit_test(an_unknown_id_stands_for_the_key_of_nobody),
 		cmocka_unit_test(everybody_is_found_in_open_mode),
