@@ -8,6 +8,7 @@ import pytest
 
 from harness.public import port_of
 from harness.udp import UdpUpstream, VisitorFrom
+from harness.wait import SANITIZED
 
 
 def burst(visitor, n, **kwargs):
@@ -153,7 +154,8 @@ def test_a_flood_of_addresses_takes_nothing_from_others(tunnel):
     for i in range(2000):
         assert v.get(fields=["X-Forwarded-For: 10.9.%d.%d" % (i >> 8, i & 255)]).status == 200
     assert burst(tunnel.visitor(server, source="127.0.0.7"), 2) == [200] * 2
-    assert server.memory() - before < 2 << 20
+    # The sanitizers keep what was freed.
+    assert SANITIZED or server.memory() - before < 2 << 20
 
 
 @pytest.mark.parametrize("rate", ["100", "0/s", "100/d", "100/s:0", "x"])
