@@ -208,13 +208,11 @@ static int change_run(struct store_job *j, struct store *store, struct error *er
 	return store_commit(store, c->rows.v, c->rows.n, &c->note, &j->revision, err);
 }
 
-/* What stays in force is what has to be stored. */
+/* What is in force is what has to be stored, and nothing else. */
 static void change_keep_narrowed(struct change *c)
 {
 	struct change_rows given = c->rows;
 	c->outcome = CHANGE_NOT_STORED;
-	if (!c->gives)
-		return;
 	c->rows = c->narrowed;
 	c->narrowed = given;
 	c->gives = false;
@@ -258,8 +256,8 @@ static void change_done(struct store_job *j)
 	if (result == 0) {
 		log_info("%s of %s is stored now", c->note.action, c->note.subject);
 		changes_learn(q, c);
-		/* Of what is in force the revision is new. */
-		catalog_apply(c->admin->catalog, c->rows.v, c->rows.n);
+		/* Later changes may have taken more away: of what is in force the revision alone is new. */
+		catalog_stored(c->admin->catalog, c->rows.v, c->rows.n);
 		list_unlink(&c->link);
 		change_free(c);
 	} else {

@@ -106,6 +106,9 @@ struct credential *catalog_find_key(const struct catalog *c, const uint8_t id[TO
  */
 int catalog_apply(struct catalog *c, const struct store_row *rows, size_t n);
 
+/* Rows that are in force, or were until later ones took their place, have been stored: with these revisions. */
+void catalog_stored(struct catalog *c, const struct store_row *rows, size_t n);
+
 /*
  * What the time has changed by now, besides rows: sets credential::good. When to look again, at the latest (µs
  * of policy_now()); POLICY_NONE: nothing ever expires.

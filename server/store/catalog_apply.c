@@ -181,3 +181,20 @@ int catalog_apply(struct catalog *c, const struct store_row *rows, size_t n)
 	free(staged);
 	return r;
 }
+
+void catalog_stored(struct catalog *c, const struct store_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct store_row *row = &rows[i];
+		c->rev = MAX(c->rev, row->rev);
+		if (row->kind == STORE_IDENTITY) {
+			struct identity *found = catalog_find_id(c, row->identity.id);
+			if (found)
+				found->value.rev = row->rev;
+		} else if (row->kind == STORE_CREDENTIAL) {
+			struct credential *found = catalog_find_key(c, row->credential.key_id);
+			if (found)
+				found->value.rev = row->rev;
+		}
+	}
+}

@@ -134,6 +134,34 @@ static void test_retry(void **state)
 	assert_false(scene_token_good(s, scene_token));
 }
 
+/* Storing the first of two changes that are in force takes back nothing of the second, whose turn is later. */
+static void test_retry_order(void **state)
+{
+	const struct identity *i = s->catalog.everybody;
+	struct changes *q = s->admin.changes;
+	break_store();
+	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default",
+		"{\"hosts\":[\"a.b\"],\"description\":\"fewer\"}", 507);
+	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", "{\"maxSessions\":5}", 507);
+	scene_post(s, "/api/v1/identities/default/revoke", NULL, 507);
+	mend_store();
+	loop_timer_set(&q->retry, loop_now(s->loop) + 1);
+	while (!list_empty(&q->unstored)) {
+		loop_turn(s->loop);
+		assert_true(i->value.revoked);
+		assert_int_equal(i->value.max_sessions, 5);
+	}
+	json_t *json = scene_get(s, "/api/v1/identities/default", 200);
+	assert_json(json, "revision", "3");
+	scene_restart(s);
+	json = scene_get(s, "/api/v1/identities/default", 200);
+	assert_json(json, "revision", "3");
+	assert_json(json, "state", "\"revoked\"");
+	assert_json(json, "hosts", "[\"a.b\"]");
+	assert_json(json, "maxSessions", "5");
+	assert_json(json, "description", "\"fewer\"");
+}
+
 static void ask_for_streams(struct client *c, unsigned n)
 {
 	char body[64];
@@ -262,6 +290,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_takes, begin, end),
 		cmocka_unit_test_setup_teardown(test_both, begin, end),
 		cmocka_unit_test_setup_teardown(test_retry, begin, end),
+		cmocka_unit_test_setup_teardown(test_retry_order, begin, end),
 		cmocka_unit_test_setup_teardown(test_order, begin, end),
 		cmocka_unit_test_setup_teardown(test_queue, begin, end),
 		cmocka_unit_test_setup_teardown(test_end, begin, end),
