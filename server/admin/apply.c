@@ -87,8 +87,7 @@ static bool apply_update(struct change *c, struct apply_item *item, const struct
 {
 	struct policy_identity *is = &item->value;
 	if (i->value.revoked) {
-		admin_refuse(c->request, ADMIN_TAKEN,
-			"%s is revoked: delete it first, then it is made anew", i->name);
+		identity_refuse_revoked(c->request, i);
 		return false;
 	}
 	if (policy_identity_same_rights(&i->value, is) &&

@@ -19,6 +19,14 @@ struct identity *identity_of_path(struct admin_request *rq)
 	return i;
 }
 
+void identity_refuse_revoked(struct admin_request *rq, const struct identity *i)
+{
+	const char *instead = i == rq->admin->catalog->everybody ? "make another identity instead"
+								 : "delete it, and make it anew";
+	admin_refuse(rq, ADMIN_TAKEN, "%s is revoked, so no token of it is good: %s", i->name,
+		instead);
+}
+
 void identity_answer(struct admin_request *rq, unsigned status, const struct identity *i)
 {
 	admin_set_etag(rq, i->value.rev);

@@ -22,6 +22,9 @@ struct identity_change {
 /* The identity that the path names; NULL: there is none, and the request was refused. */
 struct identity *identity_of_path(struct admin_request *rq);
 
+/* Nothing is changed of one that was revoked. */
+void identity_refuse_revoked(struct admin_request *rq, const struct identity *i);
+
 /* The whole of it as an answer. */
 void identity_answer(struct admin_request *rq, unsigned status, const struct identity *i);
 

@@ -11,7 +11,7 @@ struct identity;
 
 /*
  * Tokens of one identity, the ones that are over among them: two a rotation, and some that machines share. The
- * oldest that is over makes room for a new one.
+ * oldest that is over makes room for a new one. Those of `default` that are over stay, and do not count.
  */
 #define IDENTITY_TOKENS_MAX 64
 

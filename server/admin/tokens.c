@@ -11,15 +11,21 @@
 
 /* ---- Rotation ---- */
 
-/* Whether one more fits, the oldest that is over being deleted for it. False: the request was refused. */
+/*
+ * Whether one more fits, the oldest that is over being deleted for it. Of `default` all stay: the server may be
+ * started with one of them again, which must not be good then. False: the request was refused.
+ */
 static bool rotate_room(struct change *c, const struct identity *i)
 {
 	const struct credential *oldest = NULL;
+	bool keeps = i == c->admin->catalog->everybody;
 	unsigned n = 0;
 	list_for_each (it, &i->credentials) {
 		const struct credential *k = list_entry(it, struct credential, of_identity);
-		n++;
-		if (!k->good && (!oldest || k->value.created_at < oldest->value.created_at))
+		if (k->good || !keeps)
+			n++;
+		if (!k->good && !keeps &&
+			(!oldest || k->value.created_at < oldest->value.created_at))
 			oldest = k;
 	}
 	if (n < IDENTITY_TOKENS_MAX)
@@ -57,22 +63,30 @@ static bool rotate_others(struct change *c, const struct identity *i)
 	return true;
 }
 
+/* Whether a new token of it would be good, and the others end. False: the request was refused. */
+static bool rotate_may(struct change *c, const struct identity *i)
+{
+	if (i->open)
+		admin_refuse(c->request, ADMIN_TAKEN,
+			"the server runs without tokens (--no-token)");
+	else if (i->value.revoked)
+		identity_refuse_revoked(c->request, i);
+	else if (list_empty(&i->credentials) && i == c->admin->catalog->everybody)
+		admin_refuse(c->request, ADMIN_TAKEN,
+			"the token that the server is started with is not known here, and would "
+			"stay good: rotate it while the server runs");
+	else
+		return true;
+	return false;
+}
+
 static bool rotate_check(struct change *c)
 {
 	struct identity_change *ic = identity_change_of(c);
 	const struct identity *i = identity_of_path(c->request);
 	if (!i || !admin_if_match(c->request, i->value.rev))
 		return false;
-	if (i->open || i->value.revoked) {
-		admin_refuse(c->request, ADMIN_TAKEN,
-			i->open ? "the server runs without tokens (--no-token)"
-				: "%s is revoked, so no token of it is good: delete it, and make "
-				  "it "
-				  "anew",
-			i->name);
-		return false;
-	}
-	if (!derived_is_new(c) || !rotate_room(c, i))
+	if (!rotate_may(c, i) || !derived_is_new(c) || !rotate_room(c, i))
 		return false;
 	/* Its tokens refer to a row of it. */
 	if (!i->value.id && !change_identity(c, &c->rows, i))

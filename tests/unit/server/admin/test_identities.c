@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "server/admin/identity_json.h"
 #include "tests/unit/server/admin/scene.h"
 
 static struct scene scene;
@@ -386,6 +387,38 @@ static void test_token_limit(void **state)
 	assert_false(scene_token_good(s, "the token number 1 of it"));
 }
 
+/* However often it was rotated: what was the server's own token is never good again. */
+static void test_default_limit(void **state)
+{
+	struct store_row over[IDENTITY_TOKENS_MAX];
+	scene_post(s, "/api/v1/identities/default/tokens",
+		"{\"overlap\":0,\"token\":\"the second token\"}", 201);
+	for (int i = 0; i < IDENTITY_TOKENS_MAX; i++)
+		over[i] = (struct store_row){.kind = STORE_CREDENTIAL,
+			.credential = {.key_id = {1, (uint8_t)i},
+				.identity = s->catalog.everybody->value.id,
+				.created_at = policy_now(),
+				.expires_at = 1,
+				.revoked_at = POLICY_NONE,
+				.last_used_at = POLICY_NONE}};
+	assert_int_equal(catalog_apply(&s->catalog, over, IDENTITY_TOKENS_MAX), 0);
+	scene_post(s, "/api/v1/identities/default/tokens",
+		"{\"overlap\":0,\"token\":\"the third token of it\"}", 201);
+	scene_restart(s);
+	assert_false(scene_token_good(s, scene_token));
+	assert_true(scene_token_good(s, "the third token of it"));
+}
+
+/* A command that has the store to itself does not know it. */
+static void test_default_unknown(void **state)
+{
+	struct credential *k =
+		list_first(&s->catalog.everybody->credentials, struct credential, of_identity);
+	list_unlink(&k->of_identity);
+	scene_post(s, "/api/v1/identities/default/tokens", "{\"overlap\":0}", 409);
+	assert_non_null(strstr(client_text(&s->client, "detail"), "while the server runs"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +434,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rotate, begin, end),
 		cmocka_unit_test_setup_teardown(test_token_revoke, begin, end),
 		cmocka_unit_test_setup_teardown(test_token_limit, begin, end),
+		cmocka_unit_test_setup_teardown(test_default_limit, begin, end),
+		cmocka_unit_test_setup_teardown(test_default_unknown, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
