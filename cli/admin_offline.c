@@ -54,7 +54,7 @@ static int call(struct admin_transport *transport, const void *request, size_t n
 		admin_ask(&o->admin, rq);
 	while (!r && !o->answered)
 		loop_turn(o->loop);
-	if (!r && admin_http_answer(rq, true, response))
+	if (!r && admin_http_answer(&http, rq, response))
 		r = error_set(err, STATUS_FAILED, "no memory");
 	admin_request_deinit(rq);
 	admin_http_deinit(&http);

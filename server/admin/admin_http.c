@@ -49,7 +49,7 @@ static const struct http1_field *find_if_match(const struct http1_head *h)
 static int take_fields(const struct http1_head *h, struct admin_request *rq)
 {
 	const struct http1_field *match = find_if_match(h);
-	rq->method = admin_method(h->method_name);
+	rq->method = h->method == HTTP1_HEAD ? ADMIN_GET : admin_method(h->method_name);
 	rq->target = strndup(h->target.p, h->target.n);
 	rq->if_match = match ? strndup(match->value.p, match->value.n) : NULL;
 	return rq->target && (rq->if_match || !match) ? 0 : -ENOMEM;
@@ -85,6 +85,7 @@ static enum admin_http_result take_head(struct admin_http *h, const uint8_t *p, 
 		return refuse_memory(f);
 	*used_out = head.size - before;
 	h->last = !head.keep_alive;
+	h->head_only = head.method == HTTP1_HEAD;
 	h->chunks = (struct http1_chunks){.data_only = true};
 	h->left = head.length;
 	h->state = framing(&head);
@@ -219,7 +220,7 @@ static int append_fields(const struct admin_request *rq, bool last, struct buf *
 	return r;
 }
 
-int admin_http_answer(const struct admin_request *rq, bool last, struct buf *out)
+int admin_http_answer(const struct admin_http *h, const struct admin_request *rq, struct buf *out)
 {
 	char line[LINES_SIZE];
 	/* No phrase behind the status: RFC 9112, 4. */
@@ -227,10 +228,10 @@ int admin_http_answer(const struct admin_request *rq, bool last, struct buf *out
 		rq->answer_size);
 	int r = buf_append(out, line, (size_t)n);
 	if (r == 0)
-		r = append_fields(rq, last, out);
+		r = append_fields(rq, h->last, out);
 	if (r == 0)
 		r = buf_append(out, "\r\n", 2);
-	if (r == 0 && rq->answer_size)
+	if (r == 0 && rq->answer_size && !h->head_only)
 		r = buf_append(out, rq->answer, rq->answer_size);
 	return r;
 }

@@ -18,7 +18,8 @@ enum admin_http_state { ADMIN_HTTP_HEAD, ADMIN_HTTP_LENGTH, ADMIN_HTTP_CHUNKS, A
 /* Zeroed, it waits for a request. */
 struct admin_http {
 	enum admin_http_state state;
-	bool last; /* no request follows this one */
+	bool last;      /* no request follows this one */
+	bool head_only; /* HEAD: asked as GET is, and answered without the body */
 	struct buf head;
 	size_t scanned; /* http1_parse_request()'s */
 	uint64_t left;  /* of a body with a length */
@@ -43,8 +44,8 @@ bool admin_http_begun(const struct admin_http *h);
 /* Bytes of memory that it holds. */
 size_t admin_http_memory(const struct admin_http *h);
 
-/* Appends the answer, head and body; `last`: none follows. 0 or -ENOMEM. */
-int admin_http_answer(const struct admin_request *rq, bool last, struct buf *out);
+/* Appends the answer to the request that it took last, head and body. 0 or -ENOMEM. */
+int admin_http_answer(const struct admin_http *h, const struct admin_request *rq, struct buf *out);
 
 /* Wipes; it waits for the next request. Accepts zeroed memory. */
 void admin_http_deinit(struct admin_http *h);

@@ -102,7 +102,8 @@ static bool admin_stream_keep(struct admin_stream *a)
 static void admin_stream_answer(struct admin_stream *a)
 {
 	a->last |= a->http.last;
-	int r = admin_http_answer(&a->request, a->last, &a->out);
+	a->http.last = a->last;
+	int r = admin_http_answer(&a->http, &a->request, &a->out);
 	admin_http_deinit(&a->http);
 	admin_request_deinit(&a->request);
 	a->request = (struct admin_request){0};

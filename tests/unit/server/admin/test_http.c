@@ -63,6 +63,7 @@ static void whole_requests(void **state)
 			ADMIN_POST, "/a", "hello!", NULL, false},
 		{"DELETE /a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", ADMIN_DELETE, "/a",
 			"", NULL, false},
+		{"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n", ADMIN_GET, "/a", "", NULL, false},
 		{"BREW /a HTTP/1.1\r\nHost: x\r\n\r\n", ADMIN_OTHER_METHOD, "/a", "", NULL, false},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -168,26 +169,33 @@ static void answers(void **state)
 	static char text[] = "{}", tag[] = "\"8\"", place[] = "/a/b", methods[] = "GET";
 	static const struct {
 		struct admin_request rq;
-		bool last;
+		struct admin_http asked;
 		const char *text;
 	} rows[] = {
 		{{.status = 200,
 			 .answer = text,
 			 .answer_size = 2,
 			 .content_type = "application/json"},
-			false,
+			{.last = false},
 			"HTTP/1.1 200 \r\nContent-Length: 2\r\nContent-Type: application/json\r\n"
 			"Cache-Control: no-store\r\n\r\n{}"},
-		{{.status = 201, .etag = tag, .location = place}, true,
+		{{.status = 200,
+			 .answer = text,
+			 .answer_size = 2,
+			 .content_type = "application/json"},
+			{.head_only = true},
+			"HTTP/1.1 200 \r\nContent-Length: 2\r\nContent-Type: application/json\r\n"
+			"Cache-Control: no-store\r\n\r\n"},
+		{{.status = 201, .etag = tag, .location = place}, {.last = true},
 			"HTTP/1.1 201 \r\nContent-Length: 0\r\nCache-Control: no-store\r\n"
 			"ETag: \"8\"\r\nLocation: /a/b\r\nConnection: close\r\n\r\n"},
-		{{.status = 503, .retry_after = 1, .allow = methods}, false,
+		{{.status = 503, .retry_after = 1, .allow = methods}, {.last = false},
 			"HTTP/1.1 503 \r\nContent-Length: 0\r\nCache-Control: no-store\r\n"
 			"Allow: GET\r\nRetry-After: 1\r\n\r\n"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct buf out = BUF_NULL;
-		assert_int_equal(admin_http_answer(&rows[i].rq, rows[i].last, &out), 0);
+		assert_int_equal(admin_http_answer(&rows[i].asked, &rows[i].rq, &out), 0);
 		assert_int_equal(buf_append(&out, "", 1), 0);
 		assert_string_equal(buf_head(&out), rows[i].text);
 		buf_deinit(&out);
