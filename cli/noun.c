@@ -131,7 +131,10 @@ static int verb_run(const struct verb *verb, const struct option_table *t, int a
 		struct call c = {.verb = verb, .o = &o, .config = config, .err = &err};
 		status = run(&c);
 	}
-	fflush(stdout);
+	/* A token may be in it, which nobody is shown again. */
+	if ((fflush(stdout) || ferror(stdout)) && !status)
+		status = error_set(&err, STATUS_FAILED,
+			"the server has answered, but standard output does not take the answer");
 	if (status)
 		complain(LOG_ERROR, t->command, err.text);
 	config_free(config);

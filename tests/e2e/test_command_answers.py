@@ -108,6 +108,15 @@ def test_who_may_not(fake):
     assert done.returncode == 1 and "this user may not ask the server" in done.stderr
 
 
+def test_an_answer_that_cannot_be_printed(fake):
+    run = fake(answer({**WEB, "token": "0" * 40}, 201))
+    for verb in ("create", "show"):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([TUNNEL, "token", verb, "web", "-q", "--admin-socket=" + run.server.path],
+                                  stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 1 and "standard output does not take the answer" in done.stderr
+
+
 # ---- How answers come ----
 
 def test_chunks_and_interim_answers(fake):
