@@ -133,6 +133,7 @@ static void registrar_up(struct registrar *r, struct server_link *l,
 		session_deny_link(r, l, err.text);
 		return;
 	}
+	l->credential->value.last_used_at = l->since;
 	struct session *s = e->resume_given ? registrar_resumed(r, l, e->secret) : NULL;
 	if (s && session_resume(s, l))
 		publish_expect_again(s);

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 
@@ -88,6 +89,7 @@ def test_two_teams(node, tunnel):
     assert set(rows) == {"default", "ssh", "web"}
     assert "*.b.example.org,example.org" in rows["web"] and str(port) in rows["ssh"]
     assert re.split("  +", rows["web"])[3] == "1"
+    assert node.json("token", "show", "web")["tokens"][0]["lastUsedAt"]
 
 
 def test_life_of_an_identity(asked):
@@ -296,6 +298,25 @@ def test_store_that_is_damaged(node):
     store.write_bytes(data)
     status, _, err = node.run("store", "check")
     assert status == 1 and "damaged" in err
+
+
+def test_restore(node):
+    """As the manual says; and what is said to who forgets a part of it."""
+    node.ok("token", "create", "web", "-q")
+    node.ok("store", "backup", str(node.tunnel.path / "copy.db"))
+    node.ok("token", "delete", "web")
+    node.ok("token", "create", "later", "-q")
+    node.server.kill()  # so that there is a journal
+    store, journal = node.state / "store.db", node.state / "store.db-wal"
+    assert journal.exists()
+    shutil.copy(node.tunnel.path / "copy.db", store)
+    status, _, err = node.run("store", "check")
+    assert status == 1 and "damaged" in err and "remove %s" % journal in err
+    shutil.copy(node.tunnel.path / "copy.db", store)  # the journal has spoiled it
+    journal.unlink(missing_ok=True)
+    assert node.ok("store", "check") == "the store is sound\n"
+    node.server.start()
+    assert node.ok("token", "list", "-oname").split() == ["default", "web"]
 
 
 def test_it_is_there_after_a_restart(node):
