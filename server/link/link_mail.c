@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/base/worker.h"
 #include "server/link/session_shard.h"
@@ -11,8 +12,6 @@
 enum link_command_kind {
 	LINK_COMMAND_ATTACH,
 	LINK_COMMAND_SEND,
-	LINK_COMMAND_CLOSE,
-	LINK_COMMAND_DENY,
 	LINK_COMMAND_SUSPECT,
 	LINK_COMMAND_REST,
 };
@@ -24,7 +23,7 @@ struct link_command {
 	enum link_command_kind kind;
 	struct session_shard *shard; /* to which it is attached */
 	struct control message;      /* to be sent */
-	char text[CONTROL_TEXT + 1]; /* what the message borrows, or why the link is closed */
+	char text[CONTROL_TEXT + 1]; /* what the message borrows */
 };
 
 static void link_command_execute(const struct link_command *command)
@@ -35,12 +34,6 @@ static void link_command_execute(const struct link_command *command)
 		break;
 	case LINK_COMMAND_SEND:
 		server_link_send(command->link, &command->message);
-		break;
-	case LINK_COMMAND_CLOSE:
-		server_link_close(command->link, command->text);
-		break;
-	case LINK_COMMAND_DENY:
-		server_link_deny(command->link, command->text);
 		break;
 	case LINK_COMMAND_SUSPECT:
 		server_link_suspect(command->link);
@@ -118,24 +111,46 @@ void link_mail_send(struct server_link *l, const struct control *message)
 	link_command_post(command);
 }
 
-static void link_mail_end(struct server_link *l, enum link_command_kind kind, const char *why)
+/* ---- Its end, which needs no memory: whose token is revoked must not stay because there is none ---- */
+
+static const char *link_mail_why(const struct server_link *l)
 {
-	struct link_command *command = link_command_new(l, kind);
-	if (!command)
+	return l->ending_why ? l->ending_why : "the exit node ends it";
+}
+
+static void link_mail_close_deliver(struct mail *mail)
+{
+	struct server_link *l = container_of(mail, struct server_link, ending);
+	server_link_close(l, link_mail_why(l));
+}
+
+static void link_mail_deny_deliver(struct mail *mail)
+{
+	struct server_link *l = container_of(mail, struct server_link, ending);
+	server_link_deny(l, link_mail_why(l));
+}
+
+static void link_mail_end(struct server_link *l, void (*deliver)(struct mail *mail),
+	const char *why)
+{
+	if (l->ending.deliver)
 		return;
-	link_command_hold(command, &why);
-	link_command_post(command);
+	l->ending_why = strdup(why);
+	l->ending.deliver = deliver; /* discarded, it is part of the link */
+	node_post(l->worker->node, l->worker->index, &l->ending);
 }
 
 void link_mail_close(struct server_link *l, const char *why)
 {
-	link_mail_end(l, LINK_COMMAND_CLOSE, why);
+	link_mail_end(l, link_mail_close_deliver, why);
 }
 
 void link_mail_deny(struct server_link *l, const char *why)
 {
-	link_mail_end(l, LINK_COMMAND_DENY, why);
+	link_mail_end(l, link_mail_deny_deliver, why);
 }
+
+/* ---- To be looked at, and forgotten ---- */
 
 void link_mail_suspect(struct server_link *l)
 {

@@ -3,7 +3,7 @@
 /*
  * What the registrar has to say to a link: from the main thread, by mail to the worker of the link, in
  * the order in which it is said. When memory is out a message is lost, and what it would have changed
- * stays as it is.
+ * stays as it is; that a link is to end is never lost.
  */
 #include "server/link/server_link.h"
 
@@ -13,7 +13,7 @@ int link_mail_attach(struct server_link *l, struct session_shard *shard);
 /* `message` is copied, with the one text that it may have. */
 void link_mail_send(struct server_link *l, const struct control *message);
 
-/* `why` is the rest of a sentence for the log and the close frame; copied. */
+/* `why` is the rest of a sentence for the log and the close frame; copied. Of several ends the first is one. */
 void link_mail_close(struct server_link *l, const char *why);
 
 /* The same, and its client is told that it may not be here. */

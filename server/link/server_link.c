@@ -241,6 +241,7 @@ void server_link_free(struct server_link *l)
 	loop_timer_cancel(&l->suspect);
 	link_io_deinit(&l->io);
 	free(l->remote);
+	free(l->ending_why);
 	free(l);
 }
 

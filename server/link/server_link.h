@@ -72,8 +72,11 @@ struct server_link {
 	struct log_limit log_silent;
 	uint64_t suspected_at; /* µs; 0: not */
 	struct mail gone;      /* its end: to the registrar, and back to be freed */
-	atomic_uint pending;   /* messages on their way to the registrar */
-	atomic_bool leaving;   /* the client said that it ends */
+	struct mail
+		ending;   /* the registrar's order to end it: `deliver` is set once it was given */
+	char *ending_why; /* owned; NULL: none was given, or without memory */
+	atomic_uint pending; /* messages on their way to the registrar */
+	atomic_bool leaving; /* the client said that it ends */
 
 	/* The registrar's alone */
 	struct session *session;

@@ -25,6 +25,25 @@
 
 #define TURNS 5 /* more than any mail goes back and forth */
 
+/* ---- Memory that is out when the test says so (--wrap of the linker) ---- */
+
+static bool no_memory;
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return no_memory ? NULL : __real_calloc(n, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return no_memory ? NULL : __real_strdup(text);
+}
+
 static struct {
 	unsigned up, control, admin, usable, leaving, silent, gone;
 } heard;
@@ -377,6 +396,32 @@ static void the_registrar_closes_it(void **state)
 	assert_int_equal(links(s), 0);
 }
 
+/* A token is revoked while memory is out: its links must not live on. */
+static void its_end_needs_no_memory(void **state)
+{
+	struct scene *s = *state;
+	struct server_link *denied = attach(s), *closed = attach(s);
+	no_memory = true;
+	link_mail_deny(denied, "its token is not valid any more");
+	link_mail_close(closed, "replaced by a newer link of its client");
+	no_memory = false;
+	settle(s);
+	assert_int_equal(heard.gone, 2);
+	assert_int_equal(links(s), 0);
+}
+
+/* One end is enough: the order is part of the link, and could not be in the mailbox twice. */
+static void it_is_ended_twice(void **state)
+{
+	struct scene *s = *state;
+	struct server_link *l = attach(s);
+	link_mail_close(l, "replaced by a newer link of its client");
+	link_mail_deny(l, "its token is not valid any more");
+	settle(s);
+	assert_int_equal(heard.gone, 1);
+	assert_int_equal(links(s), 0);
+}
+
 /* The end of a link that never proved its key concerns nobody above. */
 static void a_stranger_ends_unheard(void **state)
 {
@@ -459,6 +504,8 @@ int main(void)
 		TEST(a_suspect_that_answers_stays),
 		TEST(mail_to_a_closed_link_does_nothing),
 		TEST(the_registrar_closes_it),
+		TEST(its_end_needs_no_memory),
+		TEST(it_is_ended_twice),
 		TEST(a_stranger_ends_unheard),
 		TEST(no_more_than_max_sessions),
 		TEST(no_more_than_max_handshakes),
