@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/list.h"
+#include "wire/address.h"
 #include "server/admin/target.h"
 
 /* Bytes of a body: an `apply` of some thousand identities. A transport refuses more (ADMIN_TOO_LARGE). */
@@ -22,6 +23,7 @@ struct admin_operation;
 struct admin_operations;
 struct catalog;
 struct changes;
+struct credential;
 struct identity;
 struct json_t;
 struct loop;
@@ -34,8 +36,11 @@ struct store_access;
 struct admin_actor {
 	char name[ADMIN_ACTOR_SIZE];
 	char via[ADMIN_VIA_SIZE];
-	bool may_all;              /* at the operator's socket, or by the grant of its identity */
-	struct identity *identity; /* NULL at the operator's socket */
+	bool may_all; /* at the operator's socket, or by the grant of its identity */
+	/* At the operator's socket there are none of these. */
+	struct identity *identity;
+	const struct credential *credential;
+	struct address from;
 };
 
 enum admin_method {

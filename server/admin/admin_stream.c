@@ -149,6 +149,8 @@ static void actor_of_link(const struct server_link *l, struct admin_actor *actor
 	snprintf(actor->via, sizeof(actor->via), "link %s",
 		l->session ? l->session->base.name : peer);
 	actor->identity = identity;
+	actor->credential = l->credential;
+	actor->from = l->peer;
 	actor->may_all = identity->value.is_operator;
 }
 

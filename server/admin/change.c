@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "server/base/audit_log.h"
+#include "server/control/grants.h"
 #include "server/store/catalog.h"
 
 static void changes_next(struct changes *q);
@@ -287,11 +288,27 @@ static void changes_store(struct changes *q, struct change *c)
 
 /* ---- The queue ---- */
 
+/* Its turn may come long after it was asked for, behind the one that took the right from whoever asked. */
+static bool change_may(struct change *c)
+{
+	const struct admin_actor *actor = &c->actor;
+	struct error err;
+	if (!actor->identity)
+		return true;
+	if (grants_check_token(actor->credential, &actor->from, &err) < 0)
+		admin_refuse(c->request, ADMIN_DENIED, "%s", err.text);
+	else if (!actor->identity->value.is_operator)
+		admin_refuse(c->request, ADMIN_DENIED, "%s is no operator any more", actor->name);
+	else
+		return true;
+	return false;
+}
+
 static void change_start(struct changes *q, struct change *c)
 {
 	struct admin *a = c->admin;
 	q->current = c;
-	if (!c->ops->check(c)) {
+	if (!change_may(c) || !c->ops->check(c)) {
 		q->current = NULL;
 		change_free(c);
 		return;

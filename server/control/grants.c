@@ -32,18 +32,23 @@ static void give(const struct identity *i, enum policy_grant_kind kind, const ch
 			refused.text, i->name, option, list, wanted);
 }
 
-int grants_check_link(const struct server_link *l, struct error *err)
+int grants_check_token(const struct credential *k, const struct address *from, struct error *err)
 {
-	const struct identity *i = l->credential->identity;
+	const struct identity *i = k->identity;
 	char peer[ADDRESS_TEXT_SIZE];
-	if (!l->credential->good)
+	if (!k->good)
 		return error_set(err, -EPERM, "its token is not valid any more");
-	if (policy_may_come_from(&i->value.grants, &l->peer))
+	if (policy_may_come_from(&i->value.grants, from))
 		return 0;
-	address_format_ip(&l->peer, peer);
+	address_format_ip(from, peer);
 	error_set(err, -EPERM, "%s may not come from %s", i->name, peer);
 	give(i, POLICY_FROM, "--allow-from", peer, err);
 	return -EPERM;
+}
+
+int grants_check_link(const struct server_link *l, struct error *err)
+{
+	return grants_check_token(l->credential, &l->peer, err);
 }
 
 int grants_check_sessions(const struct identity *i, struct error *err)

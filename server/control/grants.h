@@ -8,7 +8,10 @@
 #include "base/error.h"
 #include "server/control/session.h"
 
-/* Whether a link may be here: 0, or -EPERM with a sentence (its token is not good any more; its address). */
+/* Whether a token may be used from an address: 0, or -EPERM with a sentence (it is not good any more; the address). */
+int grants_check_token(const struct credential *k, const struct address *from, struct error *err);
+
+/* The same of a link: whether it may be here. */
 int grants_check_link(const struct server_link *l, struct error *err);
 
 /* Whether its identity may have one more session: 0, or -EDQUOT. */

@@ -209,6 +209,58 @@ static void test_queue(void **state)
 	free(clients);
 }
 
+/* As an operator over a link, with the server's token. */
+static void ask_by_link(struct client *c, enum admin_method method, const char *target,
+	const char *body)
+{
+	struct identity *i = s->catalog.everybody;
+	*c = (struct client){.request.actor = {.name = "default", .via = "link 5f0c"}};
+	c->request.actor.identity = i;
+	c->request.actor.credential = list_first(&i->credentials, struct credential, of_identity);
+	c->request.actor.from = (struct address){.family = ADDRESS_V4, .bytes = {192, 0, 2, 1}};
+	c->request.actor.may_all = i->value.is_operator;
+	client_ask(c, &s->admin, method, target, body);
+}
+
+/*
+ * Whoever asked has lost the right by the turn of the change: a stolen token of an operator makes no token behind
+ * the answer that it is revoked. Keys are derived meanwhile, which many of take seconds.
+ */
+static void test_right(void **state)
+{
+	static const char *const takes[] = {"{\"operator\":false}",
+		"{\"allowFrom\":[\"10.0.0.0/8\"]}", NULL};
+	for (size_t i = 0; i < ARRAY_LEN(takes); i++) {
+		struct client made, applied;
+		scene_restart(s);
+		scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default",
+			"{\"operator\":true,\"allowFrom\":[]}", 200);
+		/* What is derived arrives in a turn of the loop, of which there is none. */
+		ask_by_link(&made, ADMIN_POST, "/api/v1/identities",
+			"{\"name\":\"web\",\"token\":\"the token of the web\",\"operator\":true}");
+		ask_by_link(&applied, ADMIN_POST, "/api/v1/apply",
+			"{\"identities\":[{\"name\":\"team\",\"operator\":true}]}");
+		struct client taken;
+		client_operator(&taken);
+		client_ask(&taken, &s->admin, takes[i] ? ADMIN_PATCH : ADMIN_POST,
+			takes[i] ? "/api/v1/identities/default"
+				 : "/api/v1/identities/default/revoke",
+			takes[i]);
+		scene_wait(s, &taken);
+		scene_wait(s, &made);
+		scene_wait(s, &applied);
+		assert_int_equal(taken.request.status, 200);
+		assert_int_equal(made.request.status, 403);
+		assert_int_equal(applied.request.status, 403);
+		scene_get(s, "/api/v1/identities/web", 404);
+		scene_get(s, "/api/v1/identities/team", 404);
+		assert_int_equal(s->admin.changes->n, 0);
+		client_close(&made);
+		client_close(&applied);
+		client_close(&taken);
+	}
+}
+
 static void nothing(struct loop_task *task)
 {
 }
@@ -293,6 +345,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_retry_order, begin, end),
 		cmocka_unit_test_setup_teardown(test_order, begin, end),
 		cmocka_unit_test_setup_teardown(test_queue, begin, end),
+		cmocka_unit_test_setup_teardown(test_right, begin, end),
 		cmocka_unit_test_setup_teardown(test_end, begin, end),
 		cmocka_unit_test_setup_teardown(test_nowhere, begin, end),
 		cmocka_unit_test_setup_teardown(test_lock, begin, end),
