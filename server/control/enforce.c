@@ -9,6 +9,7 @@
 #include "server/control/grants.h"
 #include "server/control/publish.h"
 #include "server/link/link_rates.h"
+#include "server/route/routing.h"
 
 /* ---- What lives ---- */
 
@@ -60,12 +61,23 @@ static void session_enforce(struct session *s, struct enforce_result *result)
 	}
 }
 
+/* Whether it may come back for what it lost. */
+static void identity_look(struct identity *i)
+{
+	bool over = true;
+	list_for_each (it, &i->credentials)
+		over &= !list_entry(it, struct credential, of_identity)->good;
+	atomic_store_explicit(&i->over, over, memory_order_relaxed);
+}
+
 static void enforce_rights(struct registrar *r, struct enforce_result *result)
 {
 	struct identity *i;
-	while ((i = catalog_next_changed(r->catalog)) != NULL)
+	while ((i = catalog_next_changed(r->catalog)) != NULL) {
+		identity_look(i);
 		list_for_each_safe (it, &i->sessions)
 			session_enforce(list_entry(it, struct session, of_identity), result);
+	}
 	list_for_each (it, &r->unbound)
 		link_deny(r, list_entry(it, struct server_link, of_session));
 }
@@ -77,8 +89,10 @@ static void enforce_run(struct broadcast *b, struct worker *w)
 	const struct enforcement *e = container_of(b, struct enforcement, broadcast);
 	if (e->keyring)
 		w->keyring = e->keyring;
-	if (e->rights)
-		link_rates_follow(w);
+	if (!e->rights)
+		return;
+	link_rates_follow(w);
+	routing_forget(w->routing);
 }
 
 static void enforce_done(struct broadcast *b)

@@ -164,8 +164,9 @@ static int check_kept(const struct service *service, struct error *err)
 		struct kept *k = list_entry(it, struct kept, link);
 		if (!kept_has(k, service))
 			continue;
-		if (k->identity != s->base.identity ||
-			memcmp(k->instance, s->instance, sizeof(k->instance)) != 0)
+		bool other = k->identity != s->base.identity ||
+			     memcmp(k->instance, s->instance, sizeof(k->instance)) != 0;
+		if (other && !identity_is_over(k->identity))
 			return error_set(err, -EEXIST,
 				"%s is kept for session %s, which has it alone (--exclusive) and "
 				"has just lost its connection",

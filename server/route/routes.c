@@ -294,6 +294,23 @@ void routes_release(struct routes *r, struct route_entry *entry, uint64_t now)
 		route_free(r, list_first(&r->lost, struct route, lost));
 }
 
+void routes_withdraw(struct routes *r, struct route_entry *entry, uint64_t now)
+{
+	struct route *route = entry->route;
+	routes_release(r, entry, now);
+	if (route && list_linked(&route->lost))
+		route_free(r, route);
+}
+
+void routes_forget(struct routes *r, bool (*over)(const char *identity))
+{
+	list_for_each_safe (it, &r->lost) {
+		struct route *route = list_entry(it, struct route, lost);
+		if (over(route->identity))
+			route_free(r, route);
+	}
+}
+
 /* Expiry may be late: a look-up does not depend on who calls it, and when. */
 static bool is_there(const struct routes *r, const struct route *route, uint64_t now)
 {

@@ -70,6 +70,12 @@ int routes_claim(struct routes *r, const char *identity, struct str host, struct
 /* Takes the entry out; it may be in no route. */
 void routes_release(struct routes *r, struct route_entry *entry, uint64_t now);
 
+/* The same for one that may not be there: with the last entry the name is nobody's at once, and not lost. */
+void routes_withdraw(struct routes *r, struct route_entry *entry, uint64_t now);
+
+/* Of what was lost, frees at once what those had for whom it is kept no more. */
+void routes_forget(struct routes *r, bool (*over)(const char *identity));
+
 /* Puts the entry behind the others of its route: of equals, the one used longest ago comes first. */
 void routes_used(struct route_entry *entry);
 

@@ -15,6 +15,16 @@ void routing_expire(struct routing *r)
 	loop_timer_set(&r->expiry, MIN(names, routes_expire(&r->ports, now)));
 }
 
+static bool is_over(const char *identity)
+{
+	return identity_is_over(container_of(identity, struct identity, name));
+}
+
+void routing_forget(struct routing *r)
+{
+	routes_forget(&r->names, is_over);
+}
+
 int routing_init(struct routing *r, struct worker *w)
 {
 	wait_queue_init(&r->wait_queue, w);

@@ -24,3 +24,6 @@ void routing_deinit(struct routing *r);
 
 /* A name or port was lost: forgets those that were lost long enough ago, and sets the time for the others. */
 void routing_expire(struct routing *r);
+
+/* Rights were taken away: names that were lost by identities that are over are others' to have. */
+void routing_forget(struct routing *r);

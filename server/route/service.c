@@ -101,7 +101,11 @@ void service_shard_close(struct service_shard *shard, struct worker *w)
 {
 	w->routing->n_named -= shard->named;
 	shard->named = false;
-	routes_release(service_shard_routes(shard, w), &shard->entry, shard->service->at);
+	const struct service *service = shard->service;
+	if (service->denied || identity_is_over(service->session->identity))
+		routes_withdraw(service_shard_routes(shard, w), &shard->entry, service->at);
+	else
+		routes_release(service_shard_routes(shard, w), &shard->entry, service->at);
 	if (list_empty(&shard->streams) && !shard->outstanding)
 		return;
 	shard->gone = true;

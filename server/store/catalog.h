@@ -45,12 +45,19 @@ struct identity {
 	/* Requests, TCP connections and UDP flows under way, one a worker; NULL before its first session. Owned */
 	struct identity_streams *streams;
 	atomic_uint max_streams; /* of `value`, for any thread */
+	/* No token of it is good: what it had is kept for it no longer. Of server/control/enforce, for any thread */
+	atomic_bool over;
 
 	/* The catalog's alone */
 	struct table_node by_id;
 	struct list link;    /* catalog::all */
 	struct list changed; /* catalog::changed */
 };
+
+static inline bool identity_is_over(const struct identity *i)
+{
+	return atomic_load_explicit(&i->over, memory_order_relaxed);
+}
 
 struct credential {
 	struct policy_credential value; /* without its PSK */

@@ -322,7 +322,32 @@ static void a_deleted_identity_is_not_the_next_one_of_its_name(void **state)
 	enforced(n, &asked);
 	assert_null(look_up(n, 0, is.token));
 	l = dial(n, k, "a", NULL);
-	assert_int_equal(ask(n, l, publish_http(1, "b.example"))->type, CONTROL_GRANTED);
+	/* What the one before had is nobody's now. */
+	assert_int_equal(ask(n, l, publish_http(1, "a.example"))->type, CONTROL_GRANTED);
+	assert_int_equal(workers_with(n, "a.example"), WORKERS);
+}
+
+/* Its client lost its link just now: the names wait for it, alone or not, as long as it may come back. */
+static void what_was_lost_is_others_to_have(void **state)
+{
+	struct exit_node *n = *state;
+	struct actors is = actors(n);
+	struct asked asked;
+	struct server_link *l = dial(n, is.token, "a", NULL),
+			   *other = dial(n, is.others, "b", NULL);
+	struct control alone = publish_http(2, "c.example");
+	alone.publish.exclusive = true;
+	assert_int_equal(ask(n, l, publish_http(1, "a.example"))->type, CONTROL_GRANTED);
+	assert_int_equal(ask(n, l, alone)->type, CONTROL_GRANTED);
+	hang_up(l);
+	settle(n);
+	assert_int_equal(ask(n, other, publish_http(1, "a.example"))->type, CONTROL_REFUSED);
+	revoke_token(n, is.token);
+	enforced(n, &asked);
+	assert_int_equal(ask(n, other, publish_http(2, "a.example"))->type, CONTROL_GRANTED);
+	assert_int_equal(ask(n, other, publish_http(3, "c.example"))->type, CONTROL_GRANTED);
+	assert_int_equal(workers_with(n, "a.example"), WORKERS);
+	assert_int_equal(workers_with(n, "c.example"), WORKERS);
 }
 
 /* ---- Grants ---- */
@@ -375,6 +400,22 @@ static void what_is_granted_no_more_is_withdrawn(void **state)
 	put(n, &row);
 	assert_int_equal(enforced(n, &asked)->services, 0);
 	assert_int_equal(ask(n, l, publish_http(1, "a.example"))->type, CONTROL_GRANTED);
+}
+
+static void what_is_granted_no_more_is_others_to_have(void **state)
+{
+	struct exit_node *n = *state;
+	struct actors is = actors(n);
+	struct asked asked;
+	struct server_link *l = dial(n, is.token, "a", NULL),
+			   *other = dial(n, is.others, "b", NULL);
+	assert_int_equal(ask(n, l, publish_http(1, "a.example"))->type, CONTROL_GRANTED);
+	struct store_row row = identity_row(n, "team");
+	policy_grants_clear(&row.identity.grants, POLICY_HOST);
+	put(n, &row);
+	assert_int_equal(enforced(n, &asked)->services, 1);
+	assert_int_equal(ask(n, other, publish_http(1, "a.example"))->type, CONTROL_GRANTED);
+	assert_int_equal(workers_with(n, "a.example"), WORKERS);
 }
 
 static void an_address_is_allowed_no_more(void **state)
@@ -523,7 +564,9 @@ int main(void)
 		TEST(a_rate_holds_and_is_lifted),
 		TEST(an_identity_expires),
 		TEST(a_deleted_identity_is_not_the_next_one_of_its_name),
+		TEST(what_was_lost_is_others_to_have),
 		TEST(what_is_granted_no_more_is_withdrawn),
+		TEST(what_is_granted_no_more_is_others_to_have),
 		TEST(an_address_is_allowed_no_more),
 		cmocka_unit_test(no_handshake_gets_in_behind_the_answer),
 		cmocka_unit_test(a_thousand_sessions_end_within_a_second),
