@@ -207,6 +207,14 @@ int store_db_set_meta(struct store *s, const char *name, const void *value, size
 
 int store_db_begin(struct store *s, struct error *err)
 {
+	int moved = 0;
+	/* SQLite goes on with the file that it has open, which nobody would find again. */
+	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	if (moved)
+		return error_set(err, -ESTALE,
+			"the store %s was removed or replaced while it was in use: what is written "
+			"now would be lost; start the server anew",
+			s->path);
 	return store_db_run(s, "BEGIN IMMEDIATE", err);
 }
 

@@ -293,6 +293,22 @@ static void test_audit(void **state)
 
 /* ---- Backup, check, threads, lock ---- */
 
+/* A backup is put in its place, or it is removed, while it is open: what is answered must not be lost. */
+static void test_moved(void **state)
+{
+	struct store_row a = fixture_identity(1, "a"), b = fixture_identity(2, "b");
+	char copy[PATH_MAX + 8];
+	fixture_commit(store, &a);
+	snprintf(copy, sizeof copy, "%s.copy", fixture.path);
+	fixture_copy(fixture.path, copy);
+	assert_int_equal(rename(copy, fixture.path), 0);
+	assert_refused(&b, 1, -ESTALE);
+	assert_int_equal(unlink(fixture.path), 0);
+	assert_refused(&b, 1, -ESTALE);
+	fixture_row_free(&a);
+	fixture_row_free(&b);
+}
+
 static void test_backup(void **state)
 {
 	struct store_row a = fixture_identity(1, "a");
@@ -395,6 +411,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_values_that_are_not_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_meta, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_audit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_moved, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_backup, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
