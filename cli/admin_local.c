@@ -14,7 +14,6 @@
 #include "base/cleanup.h"
 #include "base/macros.h"
 #include "cli/http_message.h"
-#include "server/store/state_dir.h"
 
 /* Bytes of one read. */
 #define READ_SIZE ((size_t)64 << 10)
@@ -156,7 +155,7 @@ static int try_all(struct search *s, const struct admin_local_places *places)
 		return 0;
 	auto_free char *dir = state_dir_find(places->state_dir);
 	auto_free char *path = NULL;
-	if (!dir || asprintf(&path, "%s/" ADMIN_SOCKET_NAME, dir) < 0) {
+	if (!dir || asprintf(&path, "%s/" STATE_DIR_ADMIN_SOCKET, dir) < 0) {
 		path = NULL;
 		return -ENOENT;
 	}

@@ -2,10 +2,10 @@
 #pragma once
 /* The transport to this machine's own server: its admin socket. */
 #include "cli/admin_transport.h"
+#include "server/store/state_dir.h"
 
-#define ADMIN_SOCKET_NAME "admin.sock" /* in the state directory */
 #define ADMIN_SOCKET_RUNTIME \
-	"/run/tunnel/" ADMIN_SOCKET_NAME /* systemd's, RuntimeDirectory=tunnel */
+	"/run/tunnel/" STATE_DIR_ADMIN_SOCKET /* systemd's, RuntimeDirectory=tunnel */
 
 struct admin_local_places {
 	const char *

@@ -16,10 +16,9 @@
 
 #include "base/clock.h"
 
-#define RATE_NONE UINT64_MAX /* bytes a second: no limit */
-#define RATE_MAX     \
-	(UINT64_C(1) \
-		<< 40) /* bytes a second; more than any machine carries, and sums fit 64 bits */
+#define RATE_NONE      UINT64_MAX /* bytes a second: no limit */
+/* Bytes a second; more than any machine carries, and sums fit 64 bits. */
+#define RATE_MAX       (UINT64_C(1) << 40)
 /*
  * What passes at once behind a pause: enough for a page or an answer, and little enough that ten seconds
  * from a full bucket on bring 2.5 % more than the rate.

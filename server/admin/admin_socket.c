@@ -14,11 +14,10 @@
 #include "server/admin/admin.h"
 #include "server/base/node.h"
 #include "server/base/options.h"
+#include "server/store/state_dir.h"
 
 _Static_assert(ADMIN_BODY_MAX == PANEL_BODY_MAX,
 	"one of the two would refuse what the other takes");
-
-#define SOCKET_NAME "admin.sock"
 
 /* ---- One request, there and back ---- */
 
@@ -131,10 +130,10 @@ static int find_default(const char *state_dir, char path[PATH_MAX], struct error
 	int n;
 	/* A unit with several directories has them there with colons between them. */
 	if (runtime && *runtime)
-		n = snprintf(path, PATH_MAX, "%.*s/" SOCKET_NAME, (int)strcspn(runtime, ":"),
-			runtime);
+		n = snprintf(path, PATH_MAX, "%.*s/" STATE_DIR_ADMIN_SOCKET,
+			(int)strcspn(runtime, ":"), runtime);
 	else if (state_dir && *state_dir)
-		n = snprintf(path, PATH_MAX, "%s/" SOCKET_NAME, state_dir);
+		n = snprintf(path, PATH_MAX, "%s/" STATE_DIR_ADMIN_SOCKET, state_dir);
 	else
 		return error_set(err, -ENOENT, "there is no state directory");
 	return n < PATH_MAX ? 0 : error_set(err, -ENAMETOOLONG, "its path is too long");

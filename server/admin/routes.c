@@ -41,8 +41,9 @@ static json_t *sessions_of(const struct route *route)
 
 /* ---- The list ---- */
 
-static json_t *route_json(const struct route *route)
+static json_t *route_json(const void *row)
 {
+	const struct route *route = row;
 	const struct service *service =
 		list_empty(&route->entries) ? NULL : service_shard_of(route->entries.next)->service;
 	const struct identity *holder = service ? service->session->identity : NULL;
@@ -65,18 +66,7 @@ static void routes_rows(struct admin_page *p)
 	struct admin_select found = {.after = p->cursor};
 	routes_offer(&r->names, &found);
 	routes_offer(&r->ports, &found);
-	for (unsigned i = 0; i < found.n; i++) {
-		if (!admin_page_room(p))
-			return;
-		json_t *item = route_json(found.rows[i].row);
-		if (!item) {
-			admin_page_fail(p);
-			return;
-		}
-		admin_page_add(p, found.rows[i].key, item);
-	}
-	if (admin_select_last(&found))
-		admin_page_end(p);
+	admin_select_page(&found, p, route_json);
 }
 
 /* ---- One host ---- */

@@ -24,3 +24,20 @@ void admin_select_offer(struct admin_select *s, const char *key, void *row)
 	s->rows[low].row = row;
 	s->n += !full;
 }
+
+void admin_select_page(const struct admin_select *s, struct admin_page *p,
+	json_t *(*item)(const void *row))
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!admin_page_room(p))
+			return;
+		json_t *json = item(s->rows[i].row);
+		if (!json) {
+			admin_page_fail(p);
+			return;
+		}
+		admin_page_add(p, s->rows[i].key, json);
+	}
+	if (admin_select_last(s))
+		admin_page_end(p);
+}

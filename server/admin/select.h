@@ -18,6 +18,10 @@ struct admin_select {
 /* The key must last as long as the selection. */
 void admin_select_offer(struct admin_select *s, const char *key, void *row);
 
+/* They are the next of the page's rows; `item` makes one's JSON, or NULL when memory is out. */
+void admin_select_page(const struct admin_select *s, struct admin_page *p,
+	json_t *(*item)(const void *row));
+
 /* Whether there are no more rows behind these. */
 static inline bool admin_select_last(const struct admin_select *s)
 {

@@ -10,22 +10,16 @@
 /* Seconds: as long as --grace may be. */
 #define DRAIN_MAX 3600
 
+static json_t *session_item(const void *row)
+{
+	return session_json(row);
+}
+
 static void sessions_rows(struct admin_page *p)
 {
 	struct admin_select found = {.after = p->cursor};
 	session_select(p->request->admin->registrar, &found);
-	for (unsigned i = 0; i < found.n; i++) {
-		if (!admin_page_room(p))
-			return;
-		json_t *item = session_json(found.rows[i].row);
-		if (!item) {
-			admin_page_fail(p);
-			return;
-		}
-		admin_page_add(p, found.rows[i].key, item);
-	}
-	if (admin_select_last(&found))
-		admin_page_end(p);
+	admin_select_page(&found, p, session_item);
 }
 
 static void sessions_list(struct admin_request *rq)

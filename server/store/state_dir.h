@@ -10,9 +10,10 @@
 #include "base/error.h"
 #include "crypto/token.h"
 
-/* Names in the state directory */
-#define STATE_DIR_SALT_FILE  "salt"  /* 16 random bytes in hexadecimal, and a newline */
-#define STATE_DIR_TOKEN_FILE "token" /* as token_random() makes it, and a newline */
+/* Names in the state directory; the store's are store/store.h's */
+#define STATE_DIR_SALT_FILE    "salt"       /* 16 random bytes in hexadecimal, and a newline */
+#define STATE_DIR_TOKEN_FILE   "token"      /* as token_random() makes it, and a newline */
+#define STATE_DIR_ADMIN_SOCKET "admin.sock" /* also in the runtime directory, where there is one */
 
 /* Outcome of state_dir_open(): the salt is for this start only. */
 #define STATE_DIR_VOLATILE 1
