@@ -210,7 +210,7 @@ static void apply_derive(struct apply *a)
 static const struct admin_member identity_members[] = {
 	{"name", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
 	IDENTITY_MEMBERS,
-	{NULL},
+	{0},
 };
 
 static int apply_value(struct policy_identity *value, const struct catalog *catalog,
@@ -288,7 +288,7 @@ static void apply_post(struct admin_request *rq)
 
 static const struct admin_member apply_members[] = {
 	{"identities", ADMIN_OBJECTS, .max = APPLY_MAX, .required = true},
-	{NULL},
+	{0},
 };
 static const char *const apply_query[] = {"dryRun", NULL};
 

@@ -303,12 +303,12 @@ static const struct admin_member create_members[] = {
 	{"token", ADMIN_TEXT, .max = IDENTITY_TOKEN_MAX},
 	{"label", ADMIN_TEXT, .max = POLICY_TEXT_MAX},
 	IDENTITY_MEMBERS,
-	{NULL},
+	{0},
 };
 
 static const struct admin_member update_members[] = {
 	IDENTITY_MEMBERS,
-	{NULL},
+	{0},
 };
 
 static const struct admin_operation rows[] = {

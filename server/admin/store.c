@@ -130,7 +130,7 @@ static void store_verify(struct admin_request *rq)
 
 static const struct admin_member copy_members[] = {
 	{"file", ADMIN_TEXT, .max = 4095, .required = true}, /* PATH_MAX without its NUL */
-	{NULL},
+	{0},
 };
 
 static const struct admin_operation rows[] = {

@@ -208,7 +208,7 @@ static const struct admin_member rotate_members[] = {
 	{"overlap", ADMIN_SPAN, .max = IDENTITY_SPAN_MAX},
 	{"label", ADMIN_TEXT, .max = POLICY_TEXT_MAX},
 	{"token", ADMIN_TEXT, .max = IDENTITY_TOKEN_MAX},
-	{NULL},
+	{0},
 };
 
 static const struct admin_operation rows[] = {

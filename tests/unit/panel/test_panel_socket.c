@@ -107,6 +107,7 @@ static void test_foreign(void **state)
 {
 	struct panel_socket s;
 	auto_close int fd = foreign(true);
+	assert_true(fd >= 0);
 	assert_int_equal(panel_socket_open(&s, path, 0600, &err), PANEL_TAKEN);
 	auto_close int peer = dial();
 	assert_true(peer >= 0);
@@ -131,6 +132,7 @@ static void test_replaced(void **state)
 	assert_int_equal(panel_socket_open(&s, path, 0600, &err), 0);
 	unlink(path);
 	auto_close int fd = foreign(true);
+	assert_true(fd >= 0);
 	panel_socket_close(&s);
 	assert_int_equal(access(path, F_OK), 0);
 }

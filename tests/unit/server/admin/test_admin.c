@@ -71,7 +71,7 @@ static void slow_get(struct admin_request *rq)
 static const char *const thing_query[] = {"drain", "now", NULL};
 static const struct admin_member thing_members[] = {
 	{"text", ADMIN_TEXT, .max = 10, .required = true},
-	{NULL},
+	{0},
 };
 
 static const struct admin_operation rows[] = {

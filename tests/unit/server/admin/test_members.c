@@ -18,7 +18,7 @@ static const struct admin_member members[] = {
 	{"hosts", ADMIN_TEXTS, .max = 2},
 	{"overlap", ADMIN_SPAN, .max = 60},
 	{"items", ADMIN_OBJECTS, .max = 1},
-	{NULL},
+	{0},
 };
 
 static void test_bodies(void **state)

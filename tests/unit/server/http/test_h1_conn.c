@@ -23,7 +23,7 @@ static void test_pieces(void **state)
 	struct visitor *v = *state;
 	enter(v, "GET / HT");
 	assert_int_equal(v->conn->state, H1_CONN_HEAD);
-	for (const char *p = GET + 8; *p; p++)
+	for (const char *p = &GET[8]; *p; p++)
 		say(v, (char[]){*p, '\0'});
 	assert_int_equal(v->conn->state, H1_CONN_EXCHANGE);
 	answer(v, "HTTP/1.1 204 No\r\n\r\n");
