@@ -26,6 +26,7 @@
 #include "server/admin/admin_socket.h"
 #include "server/accept/listeners.h"
 #include "server/store/catalog.h"
+#include "server/store/last_use.h"
 #include "server/store/state_dir.h"
 #include "server/store/store_access.h"
 #include "server/control/enforce.h"
@@ -255,6 +256,7 @@ static int server_make_workers(struct server *s)
 	if (r < 0)
 		return r;
 	n->admin = &s->admin;
+	last_use_start(&s->store, s->loop);
 	return enforce_init(&s->registrar);
 }
 

@@ -66,6 +66,8 @@ void policy_grants_deinit(struct policy_grants *g);
  * "*" gives. A wildcard is given by itself, and by a wider one.
  */
 bool policy_may_host(const struct policy_grants *g, struct str host);
+/* The grant that gives it, or NULL. Good until the grants change. */
+const char *policy_host_grant(const struct policy_grants *g, struct str host);
 
 /* `n` ports in a row, 1 or more; `first` 0: a port of the server's choosing, which only "0" gives. */
 bool policy_may_ports(const struct policy_grants *g, enum policy_grant_kind kind, uint16_t first,

@@ -3,17 +3,22 @@
 #include "policy/grants.h"
 #include "policy/name.h"
 
-bool policy_may_host(const struct policy_grants *g, struct str host)
+const char *policy_host_grant(const struct policy_grants *g, struct str host)
 {
 	for (size_t i = 0; i < g->hosts.n; i++) {
 		struct str grant = str_from(g->hosts.v[i]);
 		if (str_eq(grant, STR("*")))
-			return true;
+			return g->hosts.v[i];
 		/* The catch-all has no name that another grant could be of. */
 		if (host.n && (str_eq(grant, host) || hostname_covers(grant, host)))
-			return true;
+			return g->hosts.v[i];
 	}
-	return false;
+	return NULL;
+}
+
+bool policy_may_host(const struct policy_grants *g, struct str host)
+{
+	return policy_host_grant(g, host) != NULL;
 }
 
 bool policy_may_ports(const struct policy_grants *g, enum policy_grant_kind kind, uint16_t first,

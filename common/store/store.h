@@ -2,7 +2,7 @@
 #pragma once
 /*
  * Everything that survives the process: identities and their credentials, with a revision for each change and
- * the audit of all of them. Six functions, which know rows and no SQL, so that another engine can stand behind
+ * the audit of all of them. Seven functions, which know rows and no SQL, so that another engine can stand behind
  * them; today it is SQLite, in one file of the state directory. Who opens it holds the lock of that directory
  * (store/store_lock.h).
  *
@@ -100,6 +100,18 @@ int store_read(struct store *s, uint64_t since, store_row_fn *row, void *arg, ui
  */
 int store_commit(struct store *s, const struct store_row *rows, size_t n,
 	const struct store_note *note, uint64_t *rev_out, struct error *err);
+
+/* When a credential was used last. */
+struct store_use {
+	uint8_t key_id[TOKEN_ID_SIZE];
+	uint64_t at;
+};
+
+/*
+ * Writes policy_credential::last_used_at of those that are there, all or none. It is no change: no row has another
+ * revision by it, and the audit does not have it.
+ */
+int store_touch(struct store *s, const struct store_use *uses, size_t n, struct error *err);
 
 /*
  * Waits until another process has changed something, at most until `deadline` of the monotonic clock. -ENOTSUP

@@ -44,6 +44,13 @@ int store_db_number(struct store *s, const char *sql, uint64_t *out, struct erro
 int store_db_bind(struct sqlite3_stmt *statement, int at, const struct store_value *v);
 struct store_value store_db_column(struct sqlite3_stmt *statement, int at);
 
+/*
+ * The credential of this key id: STORE_DB_ROW; 0: there is none; -errno. `*statement` is NULL before the first, and
+ * to be finalized behind the last. The row is deinited in any case.
+ */
+int store_read_credential(struct store *s, const uint8_t key_id[TOKEN_ID_SIZE],
+	struct sqlite3_stmt **statement, struct store_row *row, struct error *err);
+
 /* A value of meta; STORE_VALUE_NULL if there is none. `*statement_out` holds what it points to. */
 int store_db_meta(struct store *s, const char *name, struct sqlite3_stmt **statement_out,
 	struct store_value *out, struct error *err);

@@ -96,26 +96,26 @@ static int read_row(struct reading *rd, struct sqlite3_stmt *statement, struct s
 	return 0;
 }
 
-static int select_rows(struct reading *rd, const struct store_table *t,
+static int select_rows(struct reading *rd, const struct store_table *t, const char *which,
 	struct sqlite3_stmt **statement_out)
 {
 	char sql[SQL_SIZE];
 	size_t n = (size_t)snprintf(sql, sizeof sql, "SELECT ");
 	for (size_t i = 0; i < t->n; i++)
 		n += (size_t)snprintf(sql + n, sizeof sql - n, "%s, ", t->columns[i].name);
-	/* All of them without the index, which could be damaged alone and leave one out. */
-	snprintf(sql + n, sizeof sql - n, "rev, digest FROM %s %s ORDER BY %s", t->name,
-		rd->since ? "WHERE rev > ?" : "NOT INDEXED", t->columns[0].name);
-	int r = store_db_prepare(rd->s, sql, statement_out, rd->err);
-	if (!r && rd->since)
-		sqlite3_bind_int64(*statement_out, 1, (sqlite3_int64)rd->since);
-	return r;
+	snprintf(sql + n, sizeof sql - n, "rev, digest FROM %s %s ORDER BY %s", t->name, which,
+		t->columns[0].name);
+	return store_db_prepare(rd->s, sql, statement_out, rd->err);
 }
 
 static int read_table(struct reading *rd, enum store_kind kind)
 {
 	auto_statement struct sqlite3_stmt *statement = NULL;
-	int r = select_rows(rd, &store_tables[kind], &statement);
+	/* All of them without the index, which could be damaged alone and leave one out. */
+	int r = select_rows(rd, &store_tables[kind], rd->since ? "WHERE rev > ?" : "NOT INDEXED",
+		&statement);
+	if (!r && rd->since)
+		sqlite3_bind_int64(statement, 1, (sqlite3_int64)rd->since);
 	while (!r && (r = store_db_step(rd->s, statement, rd->err)) == STORE_DB_ROW) {
 		struct store_row row;
 		memset(&row, 0, sizeof row);
@@ -211,4 +211,25 @@ int store_read(struct store *s, uint64_t since, store_row_fn *row, void *arg, ui
 	if (!r)
 		*rev_out = rd.rev;
 	return r;
+}
+
+int store_read_credential(struct store *s, const uint8_t key_id[TOKEN_ID_SIZE],
+	struct sqlite3_stmt **statement, struct store_row *row, struct error *err)
+{
+	struct reading rd = {.s = s, .rev = INT64_MAX, .err = err};
+	*row = (struct store_row){.kind = STORE_CREDENTIAL};
+	int r = 0;
+	if (*statement)
+		sqlite3_reset(*statement);
+	else
+		r = select_rows(&rd, &store_tables[STORE_CREDENTIAL], "WHERE key_id = ?",
+			statement);
+	if (r)
+		return r;
+	sqlite3_bind_blob(*statement, 1, key_id, TOKEN_ID_SIZE, SQLITE_STATIC);
+	r = store_db_step(s, *statement, err);
+	if (r != STORE_DB_ROW)
+		return r;
+	r = read_row(&rd, *statement, row);
+	return r ? r : STORE_DB_ROW;
 }

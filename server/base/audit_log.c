@@ -13,13 +13,15 @@ void audit_log(const struct audit_entry *e)
 {
 	if (!log_audit_enabled())
 		return;
-	struct log_field fields[6] = {
+	struct log_field fields[7] = {
 		text_field("actor", e->actor),
 		text_field("via", e->via),
 		text_field("action", e->action),
 		text_field("subject", e->subject),
 	};
 	size_t n = 4;
+	if (e->grant)
+		fields[n++] = text_field("grant", e->grant);
 	if (e->why)
 		fields[n++] = text_field("why", e->why);
 	if (e->detail && strlen(e->detail) <= DETAIL_MAX)

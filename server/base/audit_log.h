@@ -11,6 +11,7 @@ struct audit_entry {
 	const char *via;     /* "admin socket", "link SESSION", or an address */
 	const char *action;  /* "identity.revoke", "session.begin" */
 	const char *subject; /* what it was done to */
+	const char *grant;   /* that allowed it; NULL: it took none */
 	const char *detail;  /* a JSON object; NULL: there is none */
 	const char *why;     /* a sentence; NULL: there is none */
 };

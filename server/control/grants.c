@@ -100,3 +100,22 @@ int grants_check_service(const struct identity *i, const struct service *service
 	give(i, POLICY_HOST, "--hosts", *host ? host : "*", err);
 	return -EPERM;
 }
+
+const char *grants_of_service(const struct identity *i, const struct service *service,
+	char to[POLICY_GRANT_SIZE])
+{
+	const struct policy_grants *g = &i->value.grants;
+	bool udp = service->kind == CONTROL_UDP;
+	const struct option_ranges *ranges = udp ? &g->udp_ports : &g->tcp_ports;
+	const char *host =
+		service->has_port ? NULL : policy_host_grant(g, str_from(service->place));
+	snprintf(to, POLICY_GRANT_SIZE, "%s", host ? host : "");
+	for (size_t k = 0; service->has_port && k < ranges->n; k++) {
+		const struct option_range *r = &ranges->v[k];
+		/* 0 is each port that the server allows. */
+		if (r->first && (service->first_port < r->first || service->first_port > r->last))
+			continue;
+		return policy_grants_text(g, udp ? POLICY_UDP_PORT : POLICY_TCP_PORT, k, to);
+	}
+	return to;
+}

@@ -23,3 +23,7 @@ int grants_check_sessions(const struct identity *i, struct error *err);
  */
 int grants_check_service(const struct identity *i, const struct service *service, uint16_t first,
 	struct error *err);
+
+/* The grant by which it has what it asked for: of several ports that of the first. Returns `to`. */
+const char *grants_of_service(const struct identity *i, const struct service *service,
+	char to[POLICY_GRANT_SIZE]);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "tls/tls.h"
+#include "server/base/audit_log.h"
 #include "server/control/grants.h"
 #include "server/control/port.h"
 #include "server/control/public_address.h"
@@ -150,6 +151,18 @@ static void publish_run(struct broadcast *b, struct worker *w)
 	wait_queue_wake(&w->routing->wait_queue);
 }
 
+static void publish_audit_granted(const struct session *s, const struct service *service)
+{
+	char grant[POLICY_GRANT_SIZE];
+	if (!audit_log_enabled())
+		return;
+	audit_log(&(struct audit_entry){.actor = s->base.identity->name,
+		.via = s->peer,
+		.action = "claim.grant",
+		.subject = *service->place ? service->place : "*",
+		.grant = grants_of_service(s->base.identity, service, grant)});
+}
+
 static void publish_done(struct broadcast *b)
 {
 	struct service *service = container_of(b, struct service, broadcast);
@@ -165,7 +178,7 @@ static void publish_done(struct broadcast *b)
 	}
 	char address[PUBLIC_ADDRESS_SIZE], more[LOG_LIMIT_MORE];
 	public_address(service, address);
-	session_audit(s, "claim.grant", *service->place ? service->place : "*", NULL);
+	publish_audit_granted(s, service);
 	if (session_may_log(s, more))
 		log_info("session %s publishes %s from %s%s", s->base.name,
 			service->has_port ? address

@@ -166,6 +166,7 @@ struct credential *credential_new(void)
 	struct credential *k = calloc(1, sizeof(*k));
 	if (!k)
 		return NULL;
+	k->use_stored = POLICY_NONE;
 	list_init(&k->of_identity);
 	list_init(&k->link);
 	return k;

@@ -66,6 +66,7 @@ struct credential {
 	/* In force: neither it nor its identity is revoked, expired or deleted, as of the last look. */
 	bool good;
 	bool deleted;
+	uint64_t use_stored; /* value.last_used_at as the store has it (server/store/last_use.c) */
 
 	/* The catalog's alone */
 	struct table_node by_key;

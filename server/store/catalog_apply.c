@@ -114,10 +114,14 @@ static void apply_credential(struct catalog *c, struct staged *staged)
 	struct identity *i = catalog_find_id(c, value->identity);
 	if (!i)
 		return; /* the store has none without an identity */
-	if (k)
+	if (k) {
+		/* It was used since the row was made of it. */
+		value->last_used_at = k->value.last_used_at;
 		policy_credential_deinit(&k->value);
-	else
+	} else {
 		k = staged->credential;
+		k->use_stored = value->last_used_at;
+	}
 	k->value = *value;
 	*value = (struct policy_credential){0};
 	if (k == staged->credential)

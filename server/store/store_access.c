@@ -53,7 +53,10 @@ int store_access_open(struct store_access *s, const char *dir, const char *why_n
 	const uint8_t *salt, struct catalog *catalog, struct error *err)
 {
 	struct error lock;
-	*s = (struct store_access){.salt = salt, .lock = -1, .helper = offload_new(1)};
+	*s = (struct store_access){.catalog = catalog,
+		.salt = salt,
+		.lock = -1,
+		.helper = offload_new(1)};
 	s->dir = dir ? strdup(dir) : NULL;
 	if (dir && asprintf(&s->path, "%s/" STORE_FILE, dir) < 0)
 		s->path = NULL;
@@ -75,9 +78,12 @@ void store_access_close(struct store_access *s)
 {
 	if (!s->helper)
 		return;
+	loop_timer_cancel(&s->uses);
 	offload_free(s->helper);
 	/* One that hangs in a disk keeps it until the process is gone, which is at once. */
 	if (!atomic_load(&s->busy)) {
+		if (s->at_end)
+			s->at_end(s);
 		store_close(s->store);
 		if (s->lock >= 0)
 			close(s->lock);

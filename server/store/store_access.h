@@ -13,11 +13,14 @@
 struct catalog;
 
 struct store_access {
-	char *dir;           /* owned; NULL: nothing can be kept */
-	char *path;          /* owned; of the store's file */
-	const uint8_t *salt; /* the catalog's keys are made with */
+	char *dir;               /* owned; NULL: nothing can be kept */
+	char *path;              /* owned; of the store's file */
+	const uint8_t *salt;     /* the catalog's keys are made with */
+	struct catalog *catalog; /* what of it was used is stored, too (server/store/last_use.h) */
 	struct offload *helper;
-	int lock;             /* of the directory; -1: not taken */
+	struct loop_timer uses;
+	void (*at_end)(struct store_access *s); /* NULL, or has the store once the helper is gone */
+	int lock;                               /* of the directory; -1: not taken */
 	struct store *store;  /* NULL: there is none. The helper's, from the first job on */
 	atomic_bool busy;     /* the helper is at work */
 	bool there;           /* main thread: whether there is a store, as far as it was told */

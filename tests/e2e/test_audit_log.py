@@ -5,7 +5,9 @@ import json
 import os
 import signal
 
+from harness import noise
 from harness.admin import ask
+from harness.public import free_ports
 from harness.wait import wait_until
 
 
@@ -27,6 +29,7 @@ def test_lines(tunnel):
     assert line["subject"] == "web" and line["detail"]["is"]["hosts"] == ["a.example.org"]
     client = tunnel.client(server, "http://127.0.0.1:9")
     wait_until(lambda: "claim.grant" in actions(log), "the claim's line")
+    assert [l["grant"] for l in lines(log) if l["action"] == "claim.grant"] == ["*"]
     begin = next(line for line in lines(log) if line["action"] == "session.begin")
     assert begin["actor"] == "default" and begin["via"].startswith("127.0.0.1")
     client.stop()
@@ -58,3 +61,21 @@ def test_reopened(tunnel):
     wait_until(lambda: actions(log), "the second line")
     assert [line["subject"] for line in lines(old)] == ["a"]
     assert [line["subject"] for line in lines(log)] == ["b"]
+
+
+def test_which_grant(tunnel):
+    """The line of a claim names what allowed it."""
+    log = tunnel.path / "audit.log"
+    first, second = free_ports(2)
+    server = tunnel.server("--audit-log=%s" % log)
+    answer = ask(server, "/api/v1/identities", "-d", json.dumps(
+        {"name": "web", "hosts": ["*.example.org", "z.example.net"], "ports": ["%d-%d" % (first, second)]}))
+    link = tunnel.stage.add(noise.Link(server.address)).up(answer.json["token"])
+    assert link.publish("a.example.org", 1)["type"] == "granted"
+    assert link.publish("z.example.net", 2)["type"] == "granted"
+    link.send(noise.control(type="publish", service=3, kind="tcp", host="", port=second, upstream="tcp://127.0.0.1:1"))
+    assert link.read_control("granted", "refused")["type"] == "granted"
+    wait_until(lambda: actions(log).count("claim.grant") == 3, "the claims' lines")
+    assert [(l["actor"], l["subject"], l["grant"]) for l in lines(log) if l["action"] == "claim.grant"] == [
+        ("web", "a.example.org", "*.example.org"), ("web", "z.example.net", "z.example.net"),
+        ("web", "tcp:%d" % second, "%d-%d" % (first, second))]

@@ -2,6 +2,7 @@
 """Several identities: what each may claim (rule 30), whose tokens are whose (rule 27), and what ends when
 rights are taken away. Its hostile clients make their own messages."""
 
+import datetime
 import json
 import time
 
@@ -13,7 +14,7 @@ from harness.noise import control
 from harness.public import free_ports
 from harness.upstream import response
 from harness.visitor import Closed
-from harness.wait import wait_until
+from harness.wait import PATIENCE, wait_until
 
 WEB, TEAM = "/api/v1/identities/web", "/api/v1/identities/team"
 
@@ -154,6 +155,26 @@ def test_identities_are_there_after_a_restart(tunnel):
     # --token is the identity `default`, which has all.
     assert claim(link(tunnel, server, tunnel.TOKEN), host="b.example.org")["type"] == "granted"
     assert server.alive()
+
+
+def test_when_a_token_was_used_last(tunnel):
+    """Told at once, and kept over an ordered restart."""
+    def used():
+        token, = request(server, "GET", WEB)["tokens"]
+        return token["lastUsedAt"]
+    server = tunnel.server()
+    token = create(server, "web", hosts=["*"])
+    assert used() is None
+    began = datetime.datetime.now(datetime.UTC)
+    link(tunnel, server, token).publish("a.example.org")
+    told = used()
+    assert abs(datetime.datetime.fromisoformat(told) - began).total_seconds() < PATIENCE
+    revision = request(server, "GET", WEB)["revision"]
+    server.stop()
+    server.start()
+    assert (used(), request(server, "GET", WEB)["revision"]) == (told, revision)
+    request(server, "PATCH", WEB, {"description": "changed"})
+    assert used() == told
 
 
 def test_where_it_comes_from(tunnel):

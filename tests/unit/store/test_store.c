@@ -381,6 +381,41 @@ static void test_threads(void **state)
 	fixture_row_free(&a);
 }
 
+/* It changes nothing else, no revision above all, and what a digest holds together still fits. */
+static void test_touch(void **state)
+{
+	struct store_row i = fixture_identity(1, "a"), c = fixture_credential(1, 1);
+	struct store_row other = fixture_credential(2, 1), none = fixture_credential(3, 1);
+	struct error err = {""};
+	i.rev = fixture_commit(store, &i);
+	c.rev = fixture_commit(store, &c);
+	other.rev = fixture_commit(store, &other);
+	auto_free char *before = fixture_text(store, 0), *history = fixture_history(store);
+	struct store_use uses[3] = {{.at = 7}, {.at = 8}, {.at = 9}};
+	memcpy(uses[0].key_id, none.credential.key_id, TOKEN_ID_SIZE);
+	memcpy(uses[1].key_id, c.credential.key_id, TOKEN_ID_SIZE);
+	memcpy(uses[2].key_id, other.credential.key_id, TOKEN_ID_SIZE);
+	assert_int_equal(store_touch(store, uses, 3, &err), 0);
+	for (unsigned k = 0; k < 2; k++) {
+		auto_free char *after = fixture_text(store, 0), *now = fixture_history(store);
+		char *first = strstr(after, " 8\n"), *second = strstr(after, " 9\n");
+		assert_non_null(first);
+		assert_non_null(second);
+		assert_null(strstr(after, " 7\n"));
+		assert_int_equal(strlen(after) + 2, strlen(before)); /* two -1 less */
+		assert_string_equal(now, history);
+		assert_int_equal(store_check(store, &err), 0);
+		reopen();
+	}
+	/* Who knows the revision of before may change it. */
+	c.credential.last_used_at = 10;
+	assert_int_equal(fixture_commit(store, &c), other.rev + 1);
+	fixture_row_free(&i);
+	fixture_row_free(&c);
+	fixture_row_free(&other);
+	fixture_row_free(&none);
+}
+
 static void test_lock(void **state)
 {
 	int fd = -1, other = -1;
@@ -415,6 +450,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_backup, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_touch, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lock, set_up, tear_down),
 	};
 	return crypto_start() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "loop/loop.h"
 #include "server/admin/api.h"
 #include "server/store/catalog.h"
+#include "server/store/last_use.h"
 #include "server/store/store_access.h"
 #include "tests/unit/server/admin/client.h"
 
@@ -37,6 +38,7 @@ static inline void scene_start(struct scene *s)
 	assert_int_equal(catalog_init(&s->catalog), 0);
 	if (store_access_open(&s->store, s->dir, NULL, scene_salt, &s->catalog, &err) < 0)
 		fail_msg("%s", err.text);
+	last_use_start(&s->store, s->loop);
 	assert_int_equal(catalog_add_token(&s->catalog, key, false, &err), 0);
 	token_key_free(key);
 	const struct admin_config config = {.tables = admin_api_offline,

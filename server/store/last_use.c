@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/store/last_use.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "server/store/catalog.h"
+#include "server/store/store_access.h"
+
+struct last_use {
+	struct store_job job;
+	size_t n;
+	struct store_use uses[];
+};
+
+/* The store has the credential, with another time. */
+static bool is_news(const struct credential *k)
+{
+	return !k->deleted && k->value.rev && k->value.last_used_at != k->use_stored;
+}
+
+/* NULL: there is nothing to be stored, or memory is out, and the next time will do. */
+static struct last_use *last_use_new(const struct catalog *c)
+{
+	size_t n = 0;
+	list_for_each (it, &c->all_credentials)
+		n += is_news(list_entry(it, struct credential, link));
+	struct last_use *u = n ? calloc(1, sizeof(*u) + n * sizeof(u->uses[0])) : NULL;
+	if (!u)
+		return NULL;
+	list_for_each (it, &c->all_credentials) {
+		const struct credential *k = list_entry(it, struct credential, link);
+		if (!is_news(k))
+			continue;
+		memcpy(u->uses[u->n].key_id, k->value.key_id, TOKEN_ID_SIZE);
+		u->uses[u->n++].at = k->value.last_used_at;
+	}
+	return u;
+}
+
+static int last_use_run(struct store_job *j, struct store *store, struct error *err)
+{
+	const struct last_use *u = container_of(j, struct last_use, job);
+	return store_touch(store, u->uses, u->n, err);
+}
+
+static void last_use_say(const struct error *err)
+{
+	log_warn("when tokens were used last is not stored: %s", err->text);
+}
+
+static void last_use_done(struct store_job *j)
+{
+	struct last_use *u = container_of(j, struct last_use, job);
+	bool over = atomic_load(&j->job.cancelled);
+	if (!over && j->result < 0)
+		last_use_say(&j->err);
+	for (size_t i = 0; !over && j->result == 0 && i < u->n; i++) {
+		struct credential *k = catalog_find_key(j->access->catalog, u->uses[i].key_id);
+		if (k)
+			k->use_stored = u->uses[i].at;
+	}
+	free(u);
+}
+
+void last_use_store(struct store_access *s, struct loop *loop)
+{
+	struct last_use *u = s->there ? last_use_new(s->catalog) : NULL;
+	if (!u)
+		return;
+	u->job.run = last_use_run;
+	u->job.done = last_use_done;
+	store_access_submit(s, loop, &u->job);
+}
+
+static void last_use_fired(struct loop_timer *timer)
+{
+	last_use_store(container_of(timer, struct store_access, uses), timer->loop);
+	loop_timer_set(timer, loop_now(timer->loop) + LAST_USE_EVERY);
+}
+
+static void last_use_end(struct store_access *s)
+{
+	struct error err;
+	struct last_use *u = s->store ? last_use_new(s->catalog) : NULL;
+	if (u && store_touch(s->store, u->uses, u->n, &err) < 0)
+		last_use_say(&err);
+	free(u);
+}
+
+void last_use_start(struct store_access *s, struct loop *loop)
+{
+	s->at_end = last_use_end;
+	loop_timer_init(&s->uses, loop, last_use_fired);
+	loop_timer_set(&s->uses, loop_now(loop) + LAST_USE_EVERY);
+}

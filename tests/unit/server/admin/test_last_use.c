@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* When tokens were used last: in memory at once, in the store later, and never in the way of a change. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/server/admin/scene.h"
+
+static int setup(void **state)
+{
+	static struct scene s;
+	scene_open(&s);
+	*state = &s;
+	scene_post(&s, "/api/v1/identities", "{\"name\":\"web\"}", 201);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	scene_close(*state);
+	return 0;
+}
+
+static struct credential *of_web(struct scene *s)
+{
+	struct identity *i = catalog_find(&s->catalog, STR("web"));
+	return list_first(&i->credentials, struct credential, of_identity);
+}
+
+/* What a reader who comes now would find in the file. */
+static void assert_stored(struct scene *s, uint64_t at)
+{
+	uint64_t memory = of_web(s)->value.last_used_at;
+	while (of_web(s)->use_stored != memory)
+		loop_turn(s->loop);
+	assert_int_equal(memory, at);
+}
+
+static void it_is_stored_when_it_is_time(void **state)
+{
+	struct scene *s = *state;
+	uint64_t revision = of_web(s)->value.rev;
+	assert_true(of_web(s)->value.last_used_at == POLICY_NONE);
+	of_web(s)->value.last_used_at = 1000;
+	last_use_store(&s->store, s->loop);
+	assert_stored(s, 1000);
+	assert_int_equal(of_web(s)->value.rev, revision);
+	/* The end finds nothing more to store. */
+	of_web(s)->use_stored = 1000;
+	scene_restart(s);
+	assert_int_equal(of_web(s)->value.last_used_at, 1000);
+	assert_int_equal(of_web(s)->value.rev, revision);
+}
+
+static void it_is_stored_at_the_end(void **state)
+{
+	struct scene *s = *state;
+	of_web(s)->value.last_used_at = 2000;
+	/* The server's own token has no row that could keep it. */
+	list_first(&s->catalog.everybody->credentials, struct credential, of_identity)
+		->value.last_used_at = 3000;
+	scene_restart(s);
+	assert_int_equal(of_web(s)->value.last_used_at, 2000);
+	assert_true(list_first(&s->catalog.everybody->credentials, struct credential, of_identity)
+			    ->value.last_used_at == POLICY_NONE);
+	scene_restart(s);
+	assert_int_equal(of_web(s)->value.last_used_at, 2000);
+}
+
+/* A change that was made of the value of before does not take it back. */
+static void a_change_does_not_undo_it(void **state)
+{
+	struct scene *s = *state;
+	struct credential *k = of_web(s);
+	struct client rotate = {0};
+	k->value.last_used_at = 4000;
+	client_operator(&rotate);
+	client_ask(&rotate, &s->admin, ADMIN_POST, "/api/v1/identities/web/tokens",
+		"{\"overlap\":\"1h\"}");
+	while (!rotate.answers) {
+		k->value.last_used_at++;
+		loop_turn(s->loop);
+	}
+	assert_int_equal(rotate.request.status, 201);
+	client_close(&rotate);
+	uint64_t last = k->value.last_used_at;
+	uint8_t id[TOKEN_ID_SIZE];
+	memcpy(id, k->value.key_id, sizeof(id));
+	assert_true(last > 4000 && last < 1000000);
+	scene_restart(s);
+	assert_int_equal(catalog_find_key(&s->catalog, id)->value.last_used_at, last);
+}
+
+/* What is in force and not stored stays out of the file: its digest would not fit the rest. */
+static void what_memory_alone_knows_stays_there(void **state)
+{
+	struct scene *s = *state;
+	struct credential *k = of_web(s);
+	k->value.last_used_at = 5000;
+	k->value.revoked_at = 5001;
+	last_use_store(&s->store, s->loop);
+	assert_stored(s, 5000);
+	scene_restart(s);
+	assert_int_equal(of_web(s)->value.last_used_at, 5000);
+	assert_true(of_web(s)->value.revoked_at == POLICY_NONE);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(it_is_stored_when_it_is_time),
+		TEST(it_is_stored_at_the_end),
+		TEST(a_change_does_not_undo_it),
+		TEST(what_memory_alone_knows_stays_there),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
