@@ -3,6 +3,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 
@@ -113,6 +114,21 @@ def bystander(tunnel):
 @pytest.fixture(params=["1", "4"], ids=["1 worker", "4 workers"])
 def node(request, tunnel):
     return tunnel.server("--workers=" + request.param)
+
+
+@pytest.fixture
+def disk(tunnel):
+    """Makes one of that size, which ends with the test: disk("64k")."""
+    where = tunnel.path / "disk"
+
+    def make(size):
+        where.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=" + size, "none", where]).returncode:
+            pytest.skip("mounting needs root")
+        return where
+    yield make
+    if where.is_mount():
+        subprocess.run(["umount", "-l", where], check=True)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import re
 import select
 import signal
 import socket
-import subprocess
 import time
 
 import pytest
@@ -222,13 +221,8 @@ def test_access_log_on_standard_error(tunnel, make):
 
 
 @pytest.fixture
-def small_disk(tunnel):
-    where = tunnel.path / "disk"
-    where.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", where]).returncode:
-        pytest.skip("mounting needs root")
-    yield where
-    subprocess.run(["umount", "-l", where], check=True)
+def small_disk(disk):
+    return disk("64k")
 
 
 def test_full_disk(tunnel, small_disk):
