@@ -11,6 +11,7 @@ import time
 import pytest
 
 from harness import noise
+from harness.admin import Connection
 from harness.knock import Knocking
 from harness.programs import TUNNEL
 from harness.upstream import response
@@ -134,6 +135,57 @@ def test_no_handshake_gets_in_behind_the_answer(tunnel, n):
     assert not [o for o in let_in if o[1] > answered and o[2] == "granted"]
     assert node.run("sessions", "list", "-oname") == ""
     assert node.server.alive()
+
+
+@pytest.mark.parametrize("n", [300, pytest.param(3000, marks=pytest.mark.slow)])
+def test_handshakes_at_the_moment_of_the_answer(tunnel, files, n):
+    """All of them have gone as far as they can without the token, and show it while it is revoked."""
+    node = Node(tunnel, "--max-handshakes=%d" % (2 * n))
+    token = node.run("token", "create", "web", "--hosts=*", "-q")
+    # An address has few handshakes under way.
+    links = [noise.Link(node.server.address, source="127.0.%d.2" % (i // 30)) for i in range(n)]
+    firsts = [link.first(token) for link in links]
+    now, answered = threading.Event(), []
+
+    def revoke():
+        with Connection(node.server) as admin:
+            admin.ok("GET", "/api/v1/identities/web")
+            now.wait()
+            admin.ok("POST", "/api/v1/identities/web/revoke")
+            answered.append(time.monotonic())
+
+    revoking = threading.Thread(target=revoke)
+    revoking.start()
+    behind = 0
+    for i, (link, first) in enumerate(zip(links, firsts)):
+        if i == n // 3:
+            now.set()
+        behind += bool(answered)
+        link.send_message(first)
+    revoking.join()
+    outcomes = collections.Counter()
+    for link in links:
+        outcomes[prove(link)] += 1
+        link.close()
+    print("%d handshakes, %d of them behind the answer; outcomes: %s" % (n, behind, outcomes))
+    assert outcomes["rejected"] >= behind and not outcomes["granted"]
+    assert node.run("sessions", "list", "-oname") == "" and node.rejected(token)
+
+
+def prove(link):
+    """What comes of it, and of a claim that is made by who was let in."""
+    let_in = False
+    try:
+        answer = link.read_message()
+        if answer[0] != 1:
+            return "rejected"
+        let_in = True
+        link.handshake.read(answer[1:], True)
+        link.sealed = True
+        link.out, link.inward = link.handshake.split()
+        return link.confirm().publish("a.example.org")["type"]
+    except (Closed, OSError):
+        return "let in, and denied" if let_in else "closed"
 
 
 class Asking(threading.Thread):
