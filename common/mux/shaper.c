@@ -9,7 +9,7 @@
 
 static void way_init(struct shaper_way *way, struct rate_bucket *bucket)
 {
-	*way = (struct shaper_way){.bucket = bucket};
+	*way = (struct shaper_way){.bucket = bucket, .turn = SHAPER_TURN_MIN};
 	list_init(&way->waiting);
 }
 

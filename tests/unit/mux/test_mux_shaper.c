@@ -238,6 +238,22 @@ static void slow_rates_move_too(void **state)
 
 /* ---- Who waits ---- */
 
+/* Before the rate has brought a first share they come, several at once: filling a record ends nevertheless. */
+static void they_come_before_the_first_share(void **state)
+{
+	struct fake *all[5];
+	limit(1);
+	all[0] = open_on(0, ALWAYS, 0);
+	wait_for(10 * SHAPER_TICK);
+	for (size_t i = 1; i < ARRAY_LEN(all); i++)
+		all[i] = fake_open(&it.links[0].node, ALWAYS, false);
+	wait_for(10 * SHAPER_TICK);
+	limit(100 * MIB);
+	wait_for(CLOCK_S);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		assert_true(all[i]->pulled > MIB);
+}
+
 /* While its source and sink would go on nobody is asked, nothing is to be sent, and no memory grows. */
 static void who_waits_costs_nothing(void **state)
 {
@@ -495,6 +511,7 @@ int main(void)
 		cmocka_unit_test(holds),
 		SHAPED(one_takes_what_others_leave),
 		cmocka_unit_test(slow_rates_move_too),
+		SHAPED(they_come_before_the_first_share),
 		SHAPED(who_waits_costs_nothing),
 		SHAPED(an_idle_rate_has_no_ticks),
 		SHAPED(small_answers_do_not_starve),
