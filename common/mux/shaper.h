@@ -34,7 +34,7 @@ struct shaper_way {
 	unsigned counted;    /* streams of ours in rate_bucket::waiting */
 	uint64_t since;      /* µs; of the last share */
 	size_t quota;        /* bytes left of it, */
-	size_t turn;         /* and what a stream has in its turn; never less than SHAPER_TURN_MIN */
+	size_t turn; /* and what a stream has in its turn; never less than SHAPER_TURN_MIN */
 };
 
 struct shaper {

@@ -114,6 +114,7 @@ struct admin {
 	bool closed;              /* nothing is asked any more */
 	struct changes *changes;  /* owned */
 	struct offload *deriving; /* owned; NULL until the first token */
+	unsigned drains;          /* requests that wait for a session to be drained */
 };
 
 /* 0 or -ENOMEM. */

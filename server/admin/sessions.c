@@ -8,7 +8,12 @@
 #include "server/control/session_close.h"
 
 /* Seconds: as long as --grace may be. */
-#define DRAIN_MAX 3600
+#define DRAIN_MAX  3600
+/*
+ * Requests that wait for a drain: half of what is under way at the admin socket, or whoever drains all sessions of
+ * a server could revoke no token for that long.
+ */
+#define DRAINS_MAX 16
 
 static json_t *session_item(const void *row)
 {
@@ -47,7 +52,9 @@ static void session_show(struct admin_request *rq)
 
 static void session_ended(void *arg, unsigned cut)
 {
-	admin_answer(arg, 200, json_pack("{s:i}", "streamsCut", (int)cut));
+	struct admin_request *rq = arg;
+	rq->admin->drains -= rq->work != NULL;
+	admin_answer(rq, 200, json_pack("{s:i}", "streamsCut", (int)cut));
 }
 
 /* The process ends: it is answered by whoever ends it. */
@@ -66,10 +73,22 @@ static void session_delete(struct admin_request *rq)
 		return;
 	char why[ADMIN_ACTOR_SIZE + ADMIN_VIA_SIZE + 40];
 	snprintf(why, sizeof(why), "%s ended its session (%s)", rq->actor.name, rq->actor.via);
+	if (!drain) {
+		session_close(s, 0, why, session_ended, rq);
+		return;
+	}
+	if (rq->admin->drains >= DRAINS_MAX) {
+		admin_refuse(rq, ADMIN_BUSY,
+			"%d sessions are being drained already: without a drain this one ends now",
+			DRAINS_MAX);
+		return;
+	}
 	rq->work = s;
 	rq->drop = session_end_dropped;
+	rq->admin->drains++;
 	if (session_close(s, drain * CLOCK_S, why, session_ended, rq))
 		return;
+	rq->admin->drains--;
 	rq->work = NULL;
 	rq->drop = NULL;
 	admin_refuse(rq, ADMIN_TAKEN, "the session ends already: without a drain it ends now");

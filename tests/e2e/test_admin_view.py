@@ -8,7 +8,9 @@ import time
 
 import pytest
 
+from harness import noise
 from harness.admin import ask
+from harness.programs import TOKEN
 from harness.upstream import response
 from harness.wait import PATIENCE, wait_until
 
@@ -131,6 +133,30 @@ def test_end_a_session_when_it_is_idle(tunnel):
     assert answers[0].status == 200 and answers[0].json == {"streamsCut": 0}
     assert visitor.read_response().body == b"finished"
     client.log_contains("is going away")
+
+
+def test_many_drains_leave_room(tunnel):
+    """They wait at the admin socket, which has places for others: a token can be revoked."""
+    server = tunnel.server()
+    for i in range(40):
+        link = tunnel.stage.add(noise.Link(server.address)).up(TOKEN)
+        link.publish(host="s%d.example" % i)
+        tunnel.visitor(server).send(b"GET / HTTP/1.1\r\nHost: s%d.example\r\n\r\n" % i)
+        link.read_kind(noise.OPEN)
+    waiting = []
+    for session in items(server, "/api/v1/sessions?limit=100"):
+        s = tunnel.stage.add(socket.socket(socket.AF_UNIX))
+        s.connect(str(server.admin_socket))
+        s.sendall(b"DELETE /api/v1/sessions/%s?drain=600 HTTP/1.1\r\n\r\n" % session["id"].encode())
+        s.settimeout(PATIENCE)
+        waiting.append(s)
+    for s in waiting[16:]:
+        assert s.recv(4096).startswith(b"HTTP/1.1 503 ")
+    assert ask(server, "/api/v1/store").status == 200
+    assert ask(server, "/api/v1/identities/default/revoke", "-X", "POST").json["sessionsEnded"] == 40
+    # With their sessions the drains end.
+    for s in waiting[:16]:
+        assert s.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("drain", ["-1", "x", "3601", ""])
