@@ -108,7 +108,7 @@ bool change_note(struct change *c, const char *action, const char *subject, json
 
 static void change_free(struct change *c)
 {
-	if (c->admin)
+	if (c->admin && c->outcome != CHANGE_NOT_STORED)
 		c->admin->changes->n--;
 	rows_deinit(&c->rows);
 	rows_deinit(&c->narrowed);
@@ -156,6 +156,8 @@ static void change_over(struct change *c)
 	c->request = NULL;
 	q->current = NULL;
 	if (c->outcome == CHANGE_NOT_STORED) {
+		/* It is answered: however many are to be stored, the next may take something away. */
+		q->n--;
 		list_append(&q->unstored, &c->link);
 		loop_timer_set(&q->retry, loop_now(q->retry.loop) + CHANGE_RETRY);
 	} else {

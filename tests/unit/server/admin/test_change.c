@@ -112,6 +112,24 @@ static void test_both(void **state)
 	assert_json(json, "operator", "false");
 }
 
+/* A disk stays full while everybody is revoked: those that wait to be stored are in nobody's way. */
+static void test_takes_many(void **state)
+{
+	char body[64];
+	break_store();
+	for (unsigned i = 0; i <= CHANGE_QUEUE_MAX; i++) {
+		snprintf(body, sizeof(body), "{\"maxStreams\":%u}", 2 * CHANGE_QUEUE_MAX - i);
+		scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", body, 507);
+	}
+	assert_int_equal(s->admin.changes->n, 0);
+	mend_store();
+	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", "{\"maxStreams\":1}", 200);
+	assert_true(list_empty(&s->admin.changes->unstored));
+	assert_int_equal(s->admin.changes->n, 0);
+	scene_restart(s);
+	assert_json(scene_get(s, "/api/v1/identities/default", 200), "maxStreams", "1");
+}
+
 /* Without anything else to do it is tried again by itself. */
 static void test_retry(void **state)
 {
@@ -341,6 +359,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_gives, begin, end),
 		cmocka_unit_test_setup_teardown(test_takes, begin, end),
 		cmocka_unit_test_setup_teardown(test_both, begin, end),
+		cmocka_unit_test_setup_teardown(test_takes_many, begin, end),
 		cmocka_unit_test_setup_teardown(test_retry, begin, end),
 		cmocka_unit_test_setup_teardown(test_retry_order, begin, end),
 		cmocka_unit_test_setup_teardown(test_order, begin, end),
