@@ -10,12 +10,16 @@
 #include "server/admin/page.h"
 #include "server/store/store_access.h"
 
+/* Bytes of the details on a page: one of a large "apply" has a MiB, and a page of 500 of them had the memory. */
+#define PAGE_BYTES ((size_t)1 << 20)
+
 struct audit_read {
 	struct store_job job;
 	struct admin_request *request; /* NULL: the process ends */
 	struct store_audit_query query;
 	json_t *items; /* the helper's until done */
 	size_t limit;
+	size_t bytes;  /* of details */
 	uint64_t last; /* id of the last item */
 	bool more, failed;
 };
@@ -24,10 +28,12 @@ static void audit_row(void *arg, const struct store_audit_row *row)
 {
 	struct audit_read *a = arg;
 	const struct store_note *note = &row->note;
-	if (json_array_size(a->items) == a->limit) {
-		a->more = true;
+	size_t n = json_array_size(a->items);
+	a->bytes += strlen(note->detail);
+	/* The first is on the page whatever it has. */
+	a->more |= n == a->limit || (n && a->bytes > PAGE_BYTES);
+	if (a->more)
 		return;
-	}
 	json_t *item = json_pack("{s:I, s:o, s:s, s:s, s:s, s:s, s:o}", "id", (json_int_t)row->id,
 		"at", time_json(row->at), "actor", note->actor, "via", note->via, "action",
 		note->action, "subject", note->subject, "detail",

@@ -148,6 +148,34 @@ static void test_audit_refused(void **state)
 	assert_json(scene_get(s, "/api/v1/audit?since=2099-01-01T00:00:00Z", 200), "items", "[]");
 }
 
+/* Few are on a page: many of them are more than the memory. */
+static void test_large_details(void **state)
+{
+	size_t room = 2 << 20;
+	char *body = malloc(room), target[64];
+	for (unsigned round = 0; round < 5; round++) {
+		size_t n = (size_t)sprintf(body, "{\"hosts\":[");
+		for (unsigned i = 0; i < 1000; i++) {
+			n += (size_t)sprintf(body + n, "%s\"%u", i ? "," : "", round);
+			for (unsigned label = 0; label < 3; label++)
+				n += (size_t)sprintf(body + n, "x%049u.", i);
+			n += (size_t)sprintf(body + n, "\"");
+			body[n - 2] = 'x'; /* instead of the last dot */
+		}
+		sprintf(body + n, "]}");
+		scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", body, 200);
+	}
+	free(body);
+	unsigned pages = 0;
+	for (const char *after = "0"; after; pages++) {
+		snprintf(target, sizeof(target), "/api/v1/audit?limit=500&after=%s", after);
+		json_t *json = scene_get(s, target, 200);
+		assert_int_equal(json_array_size(json_object_get(json, "items")), pages ? 2 : 3);
+		after = json_string_value(json_object_get(json, "next"));
+	}
+	assert_int_equal(pages, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +183,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, begin, end),
 		cmocka_unit_test_setup_teardown(test_store, begin, end),
 		cmocka_unit_test_setup_teardown(test_audit_refused, begin, end),
+		cmocka_unit_test_setup_teardown(test_large_details, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
