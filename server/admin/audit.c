@@ -59,6 +59,10 @@ static void audit_done(struct store_job *j)
 		json_decref(items);
 		admin_refuse(rq, ADMIN_NOT_STORED, "the audit cannot be read: %s", j->err.text);
 	} else if (rq) {
+		if (a->failed) {
+			json_decref(items);
+			items = NULL;
+		}
 		/* STORE_NONE: nothing was ever changed. */
 		admin_answer(rq, 200,
 			a->failed ? NULL

@@ -173,7 +173,7 @@ static bool token_revoke_check(struct change *c)
 	const char *asked = admin_parameter(c->request, 1);
 	const struct identity *i = identity_of_path(c->request);
 	const struct credential *k = NULL;
-	if (!i)
+	if (!i || !admin_if_match(c->request, i->value.rev))
 		return false;
 	if (key_id_parse(asked, id))
 		k = catalog_find_key(c->admin->catalog, id);

@@ -222,6 +222,9 @@ static void test_if_match(void **state)
 	assert_int_equal(with_if_match(ADMIN_PATCH, path, "{\"hosts\":[]}", "\"1\""), 200);
 	assert_string_equal(s->client.request.etag, "\"2\"");
 	assert_int_equal(with_if_match(ADMIN_DELETE, path, NULL, "\"1\""), 412);
+	assert_int_equal(with_if_match(ADMIN_DELETE,
+				 "/api/v1/identities/web/tokens/0011223344556677", NULL, "\"1\""),
+		412);
 	assert_int_equal(with_if_match(ADMIN_DELETE, path, NULL, "\"2\""), 200);
 }
 
