@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* tunnel apply: identities as a file says. */
+#include <string.h>
+
 #include "base/macros.h"
 #include "cli/answer.h"
+#include "cli/change_text.h"
 #include "cli/identity_file.h"
 #include "cli/verb.h"
 
 static const struct column columns[] = {
 	{"ACTION", "action", CELL_TEXT, NULL},
 	{"SUBJECT", "subject", CELL_TEXT, NULL},
-	{"DETAIL", "detail", CELL_TEXT, NULL},
+	{"DETAIL", NULL, CELL_TEXT, change_text_write},
 };
 
 static int file_body(struct call *c, json_t **body_out)
@@ -52,13 +55,14 @@ static int apply(struct call *c)
 		struct columns table;
 		columns_init(&table, columns, ARRAY_LEN(columns), false);
 		if (!json_array_size(changes))
-			call_say(c, "everything is as %s says already", c->o->file);
+			call_say(c, "everything is as %s says already",
+				strcmp(c->o->file, "-") == 0 ? "standard input" : c->o->file);
 		if (!c->o->quiet && columns_print(&table, stdout, changes, how))
 			r = error_set(c->err, STATUS_FAILED, "no memory");
-		json_decref(changes);
 		say_tokens(c, json_object_get(answer, "tokens"));
-		if (c->o->dry_run)
+		if (c->o->dry_run && json_array_size(changes))
 			call_advise(c, "nothing is changed: --dry-run");
+		json_decref(changes);
 	}
 	json_decref(answer);
 	return r;

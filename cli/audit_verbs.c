@@ -6,6 +6,7 @@
 #include "base/macros.h"
 #include "cli/admin_client.h"
 #include "cli/answer.h"
+#include "cli/change_text.h"
 #include "cli/verb.h"
 
 /* Between two looks for more: a person waits for it, and each is one request. */
@@ -28,7 +29,7 @@ static const struct column columns[] = {
 	{"VIA", "via", CELL_TEXT, NULL},
 	{"ACTION", "action", CELL_TEXT, NULL},
 	{"SUBJECT", "subject", CELL_TEXT, NULL},
-	{"DETAIL", "detail", CELL_JSON, NULL},
+	{"DETAIL", NULL, CELL_TEXT, change_text_write},
 };
 
 /* What comes behind the one of that id, oldest first; 0: all since --since. */

@@ -40,7 +40,7 @@ int columns_cell_text(const json_t *value, struct buf *to)
 	return put(to, "-");
 }
 
-static int put_list(const json_t *list, struct buf *to)
+int columns_list_text(const json_t *list, struct buf *to)
 {
 	size_t i;
 	const json_t *item;
@@ -66,13 +66,6 @@ static int put_size(const json_t *value, bool raw, struct buf *to)
 	return put(to, value_format_size((uint64_t)json_integer_value(value), text, sizeof text));
 }
 
-static int put_json(const json_t *value, struct buf *to)
-{
-	auto_free char *text =
-		json_object_size(value) ? json_dumps(value, JSON_COMPACT) : strdup("-");
-	return text ? put(to, text) : -ENOMEM;
-}
-
 static int write_cell(const struct column *column, const json_t *row, bool raw, struct buf *to)
 {
 	const json_t *value = column->member ? json_object_get(row, column->member) : NULL;
@@ -83,7 +76,7 @@ static int write_cell(const struct column *column, const json_t *row, bool raw, 
 	case CELL_TEXT:
 		return columns_cell_text(value, to);
 	case CELL_LIST:
-		return put_list(value, to);
+		return columns_list_text(value, to);
 	case CELL_COUNT:
 		snprintf(count, sizeof count, "%zu", json_array_size(value));
 		return put(to, count);
@@ -91,8 +84,6 @@ static int write_cell(const struct column *column, const json_t *row, bool raw, 
 		return put_age(value, raw, to);
 	case CELL_SIZE:
 		return put_size(value, raw, to);
-	case CELL_JSON:
-		return put_json(value, to);
 	}
 	return -EINVAL;
 }

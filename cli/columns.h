@@ -17,7 +17,6 @@ enum cell {
 	CELL_COUNT, /* how many are in the list */
 	CELL_AGE,   /* how long ago; to programs the time itself */
 	CELL_SIZE,  /* bytes: "10MiB"; to programs the number */
-	CELL_JSON,  /* an object, compact */
 };
 
 struct column {
@@ -50,3 +49,6 @@ int columns_print_one(struct columns *c, FILE *to, const json_t *row);
 
 /* A cell of text: number, text, or nothing as "-". */
 int columns_cell_text(const json_t *value, struct buf *to);
+
+/* Its items with commas between; none as "-". */
+int columns_list_text(const json_t *list, struct buf *to);

@@ -420,7 +420,7 @@ def test_audit_is_the_oldest_first(fake):
     run = fake(answer({"items": [note(1), note(2)], "next": None}))
     lines = run("audit")[1].splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z"]
-    assert lines[1].endswith('{"n":1}')
+    assert lines[1].endswith("  n=1")
     assert run.server.asked[0].query == {"since": "24h", "after": "0", "limit": "500"}
     assert [i["id"] for i in json.loads(run("audit", "--since=1h", "--json")[1])] == [1, 2]
     assert run.server.asked[-1].query["since"] == "1h"
@@ -460,13 +460,14 @@ FILE_ASKED = {"identities": [
 
 
 def test_apply(fake, stage):
-    run = fake(answer({"changes": [{"action": "create", "subject": "web", "detail": "hosts a.example.org"},
-                                   {"action": "none", "subject": "ssh", "detail": ""}],
+    run = fake(answer({"changes": [{"action": "create", "subject": "web",
+                                        "detail": {"is": {"hosts": ["a.example.org"], "ports": []}}},
+                                   {"action": "none", "subject": "ssh", "detail": {}}],
                        "tokens": {"web": "secret-token"}}))
     path = stage.path / "identities.yaml"
     path.write_text(FILE)
     status, out, err = run("apply", "-f", str(path))
-    assert status == 0 and out == "create  web  hosts a.example.org\nweb\tsecret-token\n"
+    assert status == 0 and out == "create  web  hosts=a.example.org\nweb\tsecret-token\n"
     assert "shown only now" in err
     assert run.server.asked[0].json == FILE_ASKED and run.server.asked[0].query == {"dryRun": "false"}
     status, _, err = run("apply", "--dry-run", "-f", "-", stdin=FILE.encode())

@@ -12,6 +12,7 @@
 
 #include "base/macros.h"
 #include "cli/age.h"
+#include "cli/change_text.h"
 #include "cli/columns.h"
 
 static const struct column columns[] = {
@@ -19,7 +20,7 @@ static const struct column columns[] = {
 	{"LIST", "list", CELL_LIST, NULL},
 	{"N", "list", CELL_COUNT, NULL},
 	{"SIZE", "size", CELL_SIZE, NULL},
-	{"MORE", "more", CELL_JSON, NULL},
+	{"MORE", NULL, CELL_TEXT, change_text_write},
 };
 
 /* What is printed of the rows, one line of JSON. */
@@ -43,15 +44,48 @@ static void check(const char *json, enum output how, size_t width, bool head, co
 static void test_cells(void **state)
 {
 	const char *row = "[{\"name\": \"a\", \"list\": [\"x\", 2], \"size\": 10485760, "
-			  "\"more\": {\"k\": true}}]";
+			  "\"detail\": {\"k\": true}}]";
 	check(row, OUTPUT_TABLE, 0, true,
 		"NAME  LIST  N  SIZE   MORE\n"
-		"a     x,2   2  10MiB  {\"k\":true}\n");
+		"a     x,2   2  10MiB  k=yes\n");
 	check(row, OUTPUT_TSV, 0, true, "a\tx,2\t2\t10485760\t{\"k\":true}\n");
 	check(row, OUTPUT_NAME, 0, true, "a\n");
 	check("[{\"name\": \"\", \"size\": null}]", OUTPUT_TABLE, 0, false, "-  -  0  -  -\n");
 	check("[]", OUTPUT_TABLE, 0, true, "NAME  LIST  N  SIZE  MORE\n");
 	check("[]", OUTPUT_TABLE, 0, false, "");
+}
+
+/* What a change was: what is and what was, without the rights that a new identity has not. */
+static void test_changes(void **state)
+{
+	static const struct {
+		const char *detail, *expected;
+	} rows[] = {
+		{"{}", "-"},
+		{"{\"is\": {\"name\": \"web\", \"revoked\": false, \"hosts\": [\"a\", \"*.b\"], "
+		 "\"ports\": [], \"rateUp\": 10485760, \"maxSessions\": null, \"description\": "
+		 "\"\"}, "
+		 "\"keyId\": \"25f3\"}",
+			"hosts=a,*.b; rate-up=10MiB; key-id=25f3"},
+		{"{\"was\": {\"hosts\": [\"a\"], \"maxSessions\": null}, "
+		 "\"is\": {\"hosts\": [], \"maxSessions\": 2}}",
+			"hosts=- (was a); max-sessions=2 (was -)"},
+		{"{\"was\": {\"name\": \"web\", \"revoked\": true, \"hosts\": [\"a\"]}}",
+			"revoked=- (was yes); hosts=- (was a)"},
+		{"{\"changes\": [{\"action\": \"none\", \"subject\": \"x\", \"detail\": {}}, "
+		 "{\"action\": \"create\", \"subject\": \"web\", \"detail\": {\"is\": {\"ports\": "
+		 "[\"22\"]}}}, {\"action\": \"update\", \"subject\": \"ssh\", \"detail\": "
+		 "{\"was\": "
+		 "{\"rateDown\": 1024}, \"is\": {\"rateDown\": null}}}]}",
+			"create web: ports=22 | update ssh: rate-down=- (was 1KiB)"},
+		{"{\"changes\": []}", "-"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char json[1024], expected[256];
+		snprintf(json, sizeof json, "[{\"name\": \"a\", \"detail\": %s}]", rows[i].detail);
+		snprintf(expected, sizeof expected, "a  -  0  -  %s\n", rows[i].expected);
+		check(json, OUTPUT_TABLE, 0, false, expected);
+	}
 }
 
 /* A character is a column, whatever its bytes; the widest gives way, and not in the middle of one. */
@@ -106,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cells),
+		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_widths),
 		cmocka_unit_test(test_texts_of_others),
 		cmocka_unit_test(test_one),
