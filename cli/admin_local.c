@@ -178,8 +178,8 @@ int admin_local_open(struct admin_transport **transport_out,
 	if (search.denied)
 		return error_set(err, STATUS_FAILED,
 			"this user may not ask the server: %s; be root, the server's user, or in "
-			"its "
-			"--admin-group",
+			"its --admin-group, which the directories above the socket have to let "
+			"pass",
 			search.tried);
 	return error_set(err, STATUS_NO_ANSWER,
 		"no server answers on this machine: tried %s; is tunnel server running? "

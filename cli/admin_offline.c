@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/admin_offline.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,9 +111,17 @@ static int start(struct admin_offline *o, const char *state_dir, struct error *e
 	if (crypto_start() || !o->loop || catalog_init(&o->catalog))
 		return error_set(err, STATUS_FAILED, "no memory");
 	/* What cannot be kept is of no use here. */
-	if (state_dir_open(&o->files, state_dir, false, err) ||
-		store_access_open(&o->store, o->files.dir, NULL, o->files.salt, &o->catalog, err) <
-			0)
+	if (state_dir_open(&o->files, state_dir, false, err))
+		return STATUS_FAILED;
+	int r = store_access_open(&o->store, o->files.dir, NULL, o->files.salt, &o->catalog, err);
+	if (r == -EWOULDBLOCK) {
+		struct error why = *err;
+		return error_set(err, STATUS_FAILED,
+			"%s; its admin socket is not there: --admin-socket PATH names the one that "
+			"it has, unless it was started with none",
+			why.text);
+	}
+	if (r < 0)
 		return STATUS_FAILED;
 	const struct admin_config config = {.tables = admin_api_offline,
 		.loop = o->loop,

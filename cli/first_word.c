@@ -32,6 +32,13 @@ static const struct option_habit commands_of_others[] = {
 			    "the access log "
 			    "say what happened"},
 	{"ps clients tunnels ls", "tunnel sessions lists the clients that are connected"},
+	{"get describe show",
+		"what to show comes first: tunnel token list, tunnel sessions, tunnel "
+		"routes, tunnel status"},
+	{"log logs journal", "the log is the server's standard error, under systemd journalctl -u "
+			     "tunnel-server; tunnel audit --follow shows who changes what"},
+	{"backup restore", "tunnel store backup FILE copies the identities of an exit node; man "
+			   "tunnel-store says how to restore them"},
 	{"user users identity identities", "tunnel token list has the identities"},
 	{"url hello-world", "cloudflared's tunnel --url http://localhost:3000 is tunnel http 3000 "
 			    "--remote=EXIT-NODE"},

@@ -61,9 +61,13 @@ static const char *nearest_verb(const struct noun *noun, const char *word)
 
 static int unknown_verb(const struct noun *noun, const char *word, struct error *err)
 {
+	const struct option_table others = {.habits = noun->habits};
+	const char *habit = option_habit(&others, word, strlen(word));
 	const char *near = nearest_verb(noun, word);
 	if (formatting_check_word(NULL, word, err))
 		return -EINVAL;
+	if (habit)
+		return error_set(err, -EINVAL, "unknown command \"%s\": %s", word, habit);
 	if (near)
 		return error_set(err, -EINVAL, "unknown command \"%s\"; did you mean tunnel %s %s?",
 			word, noun->name, near);

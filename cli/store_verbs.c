@@ -77,7 +77,15 @@ static const struct verb verbs[] = {
 		.path = "/api/v1/store/check",
 		.say = say_check},
 };
-const struct noun noun_store = {.name = "store",
+static const struct option_habit others[] = {
+	{"restore import load", "the server is stopped, and the copy put in the place of store.db: "
+				"see RESTORING in man tunnel-store"},
+	{"save dump export snapshot", "tunnel store backup FILE writes a copy"},
+	{"verify", "tunnel store check reads all of it"},
+	{0},
+};
+const struct noun noun_store = {.habits = others,
+	.name = "store",
 	.summary = "The file in which identities survive",
 	.verbs = verbs,
 	.n = ARRAY_LEN(verbs)};

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/macros.h"
 #include "cli/admin_client.h"
+#include "cli/age.h"
 #include "cli/answer.h"
 #include "cli/identity_members.h"
 #include "cli/token_columns.h"
@@ -35,8 +37,19 @@ static int grants_body(struct call *c, json_t **body_out)
 	return 0;
 }
 
+/* A date that has passed; how long from now ("90d") is none. */
+static bool is_over(const char *expires)
+{
+	int64_t then = age_parse(expires);
+	return then >= 0 && then <= time(NULL);
+}
+
 static int create_body(struct call *c, json_t **body_out)
 {
+	if (is_over(c->o->expires))
+		return error_set(c->err, STATUS_USAGE,
+			"--expires: %s is over already: the token would be of no use",
+			c->o->expires);
 	int r = grants_body(c, body_out);
 	if (!r && json_object_set_new(*body_out, "name", json_string(c->o->name)))
 		r = error_set(c->err, STATUS_USAGE, "the name is no text: it is not UTF-8");
@@ -101,10 +114,11 @@ static void advise(struct call *c, const json_t *answer)
 	bool rotated = c->o->overlap;
 	const char *until = json_string_value(json_object_get(answer, "previousExpireAt"));
 	call_advise(c,
-		"the token of %s is %s%s%s; it is shown only now. %s  tunnel client --remote=%s "
+		"%s has a %stoken%s%s%s%s%s; it is shown only now. %s  tunnel client --remote=%s "
 		"--token-from=%s --upstream=URL",
-		c->o->name, rotated ? "a new one; those before it end at " : "made",
-		rotated ? (until ? until : "once") : "", c->o->out ? ", and in the file" : "",
+		c->o->name, rotated ? "new " : "", c->o->out ? ", in the file " : "",
+		c->o->out ? c->o->out : "", until ? "; those before it end at " : "",
+		until ? until : "", rotated && !until ? "; those before it have ended" : "",
 		c->o->out ? "Where that file is taken:"
 			  : "On the other machine, with it in a file of mode 600:",
 		address ? address : "EXIT-NODE", c->o->out ? c->o->out : "FILE");
@@ -333,7 +347,8 @@ static const struct verb verbs[] = {
 		.run = make_token},
 	{.name = "revoke",
 		TABLE("revoke", revoke_rows, &which,
-			"Ends an identity's tokens and its sessions, at once.", "NAME ", NULL),
+			"Ends an identity's tokens and its sessions, at once and for good.",
+			"NAME ", NULL),
 		.offline = true,
 		.method = "POST",
 		.path = IDENTITY "/revoke",
@@ -361,7 +376,20 @@ static const struct verb verbs[] = {
 		.say = say_imported},
 };
 
-const struct noun noun_token = {.name = "token",
+static const struct option_habit others[] = {
+	{"add new make generate issue", "tunnel token create NAME makes an identity and its token"},
+	{"get describe view info read",
+		"tunnel token show NAME shows one, and tunnel token list all"},
+	{"remove",
+		"tunnel token delete NAME forgets an identity; tunnel token revoke NAME ends its "
+		"tokens for good, and it stays in the list"},
+	{"edit set modify patch grant allow", "tunnel token update NAME changes what it may"},
+	{"renew refresh regenerate reset roll", "tunnel token rotate NAME makes another token"},
+	{"disable block ban", "tunnel token revoke NAME ends its tokens and its sessions"},
+	{0},
+};
+const struct noun noun_token = {.habits = others,
+	.name = "token",
 	.summary = "Identities: what each may publish, and the tokens that stand for it",
 	.verbs = verbs,
 	.n = ARRAY_LEN(verbs)};

@@ -56,7 +56,8 @@ struct noun {
 	const char *summary; /* what its verbs are about, one line */
 	const struct verb *verbs;
 	size_t n;
-	bool first_is_default; /* without a verb, the first one is meant */
+	bool first_is_default;             /* without a verb, the first one is meant */
+	const struct option_habit *habits; /* other programs' verbs; NULL: there are none */
 };
 
 extern const struct noun noun_token, noun_status, noun_sessions, noun_routes, noun_audit,

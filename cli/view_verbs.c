@@ -174,7 +174,13 @@ static const struct verb session_verbs[] = {
 		.path = "/api/v1/sessions/{id}?drain={drain}",
 		.say = say_ended},
 };
-const struct noun noun_sessions = {.name = "sessions",
+static const struct option_habit others[] = {
+	{"kill close drop disconnect remove stop", "tunnel sessions end ID ends one"},
+	{"show get describe", "tunnel sessions list --json has all of each"},
+	{0},
+};
+const struct noun noun_sessions = {.habits = others,
+	.name = "sessions",
 	.summary = "The clients that are connected",
 	.verbs = session_verbs,
 	.n = ARRAY_LEN(session_verbs),

@@ -37,7 +37,8 @@ static const char *advice(const struct publication *pub, enum control_reason rea
 	case CONTROL_REASON_UNSUPPORTED:
 		return "the exit node may be an older version";
 	case CONTROL_REASON_LIMIT:
-		return "publish less through one client; asking again meanwhile";
+		return "publish less, or have the exit node's operator allow more; asking again "
+		       "meanwhile";
 	case CONTROL_REASON_OTHER:
 		break;
 	}

@@ -183,7 +183,8 @@ static int head(struct panel_conn *c)
 	if (c->denied || status) {
 		c->last = true;
 		return c->denied ? answer_problem(c, 403, "denied",
-					   "this user may not use the admin socket")
+					   "this user may not use the admin socket: root, the "
+					   "server's user and its --admin-group may")
 				 : answer_problem(c, status, status == 413 ? "limit" : "invalid",
 					   why);
 	}

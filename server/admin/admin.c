@@ -230,7 +230,9 @@ void admin_ask(struct admin *a, struct admin_request *rq)
 	else if (!rq->operation)
 		refuse_method(rq, there);
 	else if (!may(rq, rq->operation))
-		admin_refuse(rq, ADMIN_DENIED, "%s may not ask for this", rq->actor.name);
+		admin_refuse(rq, ADMIN_DENIED,
+			"%s may not ask for this: it takes an identity with --operator",
+			rq->actor.name);
 	else
 		run(rq);
 }

@@ -56,7 +56,7 @@ int grants_check_sessions(const struct identity *i, struct error *err)
 	if (i->n_sessions < i->value.max_sessions)
 		return 0;
 	return error_set(err, -EDQUOT,
-		"%s has %u sessions, as many as it may: on the exit node `tunnel token update %s "
+		"%s has as many sessions as it may, %u: on the exit node `tunnel token update %s "
 		"--max-sessions %u` allows one more",
 		i->name, i->n_sessions, i->name, i->n_sessions + 1);
 }

@@ -157,7 +157,7 @@ def test_one_message_cannot_take_the_descriptors(tunnel):
         resource.RLIMIT_NOFILE, (400, 400)))
     client = tunnel.client(server, span("tcp", public, public), wait=False)
     assert "the server may have 400 descriptors in all" in refusals(client)[0]
-    assert "publish less through one client" in refusals(client)[0]
+    assert "publish less, or have the exit node's operator allow more" in refusals(client)[0]
     up = tunnel.upstream()
     tunnel.client(server, up)
     assert tunnel.visitor(server).get().status == 200
