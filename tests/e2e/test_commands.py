@@ -7,12 +7,18 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 
 import pytest
 
+from harness import TOP
 from harness.programs import TOKEN, TUNNEL
 from harness.public import free_port
 from harness.wait import quiet_for, wait_until
+
+sys.path.append(str(TOP / "tests"))
+
+from documents import blocks
 
 
 class ExitNode:
@@ -319,6 +325,47 @@ def test_restore(node):
     assert node.ok("token", "list", "-oname").split() == ["default", "web"]
 
 
+def shell(node, lines):
+    """Types lines of a document, as root or as the server's user, who needs no sudo."""
+    path = node.tunnel.path / "bin"
+    path.mkdir(exist_ok=True)
+    if not (path / "tunnel").exists():
+        (path / "tunnel").symlink_to(os.path.abspath(TUNNEL))
+    script = "set -e\n" + "\n".join(lines).replace("sudo ", "")
+    done = subprocess.run(["bash", "-c", script], env={**node.env, "PATH": "%s:%s" % (path, node.env["PATH"])},
+                          cwd=node.tunnel.path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("document, section", [
+    ("README.md", "Two teams, two tokens"), ("docs/getting-started.md", "Who may publish what")])
+def test_what_the_documents_type(node, document, section):
+    found, _ = blocks.parse(document, (TOP / document).read_text())
+    typed = [b for b in found if b.section == section]
+    assert len(typed) == 2
+    for block in typed:
+        assert block.kind == "shown"
+        shell(node, block.lines)
+    states = {i["name"]: i["state"] for i in node.json("token", "list")}
+    assert sorted(states.values()) == ["active", "active", "revoked"]
+
+
+def test_restored_as_the_manual_says(node):
+    """The lines of the manual, with the server of the test instead of the unit's."""
+    manual = (TOP / "docs/man/tunnel-store.1.scd").read_text().split("# RESTORING A BACKUP")[1]
+    lines = manual.split("```")[1].strip().splitlines()
+    assert lines[0] == "systemctl stop tunnel-server" and lines[-1] == "systemctl start tunnel-server"
+    node.create("web", "--hosts=example.org")
+    node.ok("store", "backup", "copy.db")
+    node.ok("token", "delete", "web", "--yes")
+    node.create("later")
+    node.server.kill()
+    shell(node, [line.replace("/var/lib/tunnel", str(node.state)).replace("BACKUP", "copy.db") for line in lines[1:-1]])
+    node.server.start()
+    assert [i["name"] for i in node.json("token", "list")] == ["default", "web"]
+
+
 def test_it_is_there_after_a_restart(node):
     node.create("web", "--hosts=example.org")
     node.server.kill()
@@ -334,18 +381,42 @@ def test_apply(asked):
     status, out, err = asked.run("apply", "--dry-run", "-f", str(path))
     assert status == 0 and "create" in out and "nothing is changed" in err
     assert asked.run("token", "show", "web")[0] == 4
+    assert "hosts=*.example.org,example.org; rate-up=10MiB\n" in out
     out = asked.ok("apply", "-f", str(path))
     tokens = dict(line.split("\t") for line in out.splitlines() if "\t" in line)
     assert set(tokens) == {"web", "ssh"}
     assert asked.json("token", "show", "web")["rateUp"] == 10 << 20
     assert "already" in asked.ok("apply", "-f", str(path))
     path.write_text("identities:\n  - name: ssh\n    ports: 22\n")
-    assert "ssh" in asked.ok("apply", str(path))
+    assert "ports=22 (was 2222)\n" in asked.ok("apply", str(path))
     assert asked.json("token", "show", "ssh")["ports"] == ["22"]
     assert sorted(asked.json("token", "show", "web")["hosts"]) == ["*.example.org", "example.org"]
 
 
+# ---- Slips of the hand ----
+
+@pytest.mark.parametrize("typed, instead", [
+    ("token get web", "tunnel token show NAME"), ("token remove web", "tunnel token delete NAME"),
+    ("token add web", "tunnel token create NAME"), ("sessions kill x", "tunnel sessions end ID"),
+    ("store restore x", "RESTORING"), ("logs", "tunnel audit --follow"), ("get tokens", "tunnel token list")])
+def test_commands_of_others(tunnel, typed, instead):
+    status, _, err = tunnel.run(*typed.split())
+    assert status == 2 and instead in err
+
+
+def test_a_token_that_is_over_already(node):
+    status, _, err = node.run("token", "create", "web", "--expires=2020-01-31T00:00:00Z")
+    assert status == 2 and "is over already" in err
+    assert node.run("token", "show", "web")[0] == 4
+
+
 # ---- How it is reached ----
+
+def test_a_server_without_admin_socket(tunnel):
+    node = ExitNode(tunnel, "--admin-socket=none")
+    status, _, err = node.run("token", "list")
+    assert status == 1 and "unless it was started with none" in err
+
 
 def test_another_socket(tunnel):
     path = tunnel.path / "other.sock"
