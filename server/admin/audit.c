@@ -10,9 +10,6 @@
 #include "server/admin/page.h"
 #include "server/store/store_access.h"
 
-/* Bytes of the details on a page: one of a large "apply" has a MiB, and a page of 500 of them had the memory. */
-#define PAGE_BYTES ((size_t)1 << 20)
-
 struct audit_read {
 	struct store_job job;
 	struct admin_request *request; /* NULL: the process ends */
@@ -31,7 +28,7 @@ static void audit_row(void *arg, const struct store_audit_row *row)
 	size_t n = json_array_size(a->items);
 	a->bytes += strlen(note->detail);
 	/* The first is on the page whatever it has. */
-	a->more |= n == a->limit || (n && a->bytes > PAGE_BYTES);
+	a->more |= n == a->limit || (n && a->bytes > ADMIN_PAGE_BYTES);
 	if (a->more)
 		return;
 	json_t *item = json_pack("{s:I, s:o, s:s, s:s, s:s, s:s, s:o}", "id", (json_int_t)row->id,

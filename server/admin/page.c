@@ -96,7 +96,8 @@ void admin_page_start(struct admin_request *rq, void (*rows)(struct admin_page *
 
 bool admin_page_room(struct admin_page *p)
 {
-	if (p->state == ADMIN_PAGE_GOES_ON && p->n == p->limit)
+	bool full = p->n == p->limit || buf_len(&p->text) >= ADMIN_PAGE_BYTES;
+	if (p->state == ADMIN_PAGE_GOES_ON && full)
 		p->state = ADMIN_PAGE_IS_FULL;
 	return p->state == ADMIN_PAGE_GOES_ON && p->looked_at < ADMIN_ROWS;
 }

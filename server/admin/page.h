@@ -14,6 +14,8 @@
 
 #define ADMIN_PAGE_DEFAULT 100
 #define ADMIN_PAGE_MAX     500
+/* A page that has as many bytes is full: an identity with all its grants has 250 KiB, and 500 had the memory. */
+#define ADMIN_PAGE_BYTES   ((size_t)1 << 20)
 /* Looked at in a turn: at most half a millisecond. */
 #define ADMIN_ROWS         128
 #define ADMIN_CURSOR_SIZE  300 /* a host name's, and a NUL */

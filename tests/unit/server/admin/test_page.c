@@ -19,6 +19,8 @@ static struct test_workers workers;
 static struct admin admin;
 
 static unsigned count, step, calls; /* rows, every step-th of which is on the list */
+static size_t wide;                 /* bytes of an item; 0: it is the number */
+static char filler[300 << 10];
 
 static void numbers_rows(struct admin_page *p)
 {
@@ -28,7 +30,10 @@ static void numbers_rows(struct admin_page *p)
 		if (!admin_page_room(p))
 			return;
 		sprintf(cursor, "%u", i);
-		admin_page_add(p, cursor, i % step ? NULL : json_integer(i));
+		admin_page_add(p, cursor,
+			i % step ? NULL
+			: wide   ? json_stringn(filler, wide)
+				 : json_integer(i));
 	}
 	admin_page_end(p);
 }
@@ -51,6 +56,7 @@ static int begin(void **state)
 	const struct admin_config config = {.tables = tables, .loop = workers.workers[0].loop};
 	assert_int_equal(admin_init(&admin, &config), 0);
 	count = calls = 0;
+	wide = 0;
 	step = 1;
 	return 0;
 }
@@ -105,6 +111,28 @@ static void test_pages(void **state)
 		assert_true(seen >= count);
 		assert_int_equal(pages, cases[i].pages);
 	}
+}
+
+/* Large items: fewer are on a page, and none is left out. */
+static void test_bytes(void **state)
+{
+	char target[100], next[32] = "";
+	size_t seen = 0, pages = 0;
+	memset(filler, 'x', sizeof(filler));
+	wide = sizeof(filler);
+	count = 10;
+	do {
+		struct client d;
+		sprintf(target, "/numbers?limit=500&after=%s", next);
+		ask(&d, target);
+		seen += items(&d);
+		assert_in_range(d.request.answer_size, wide, ADMIN_PAGE_BYTES + 2 * wide);
+		strcpy(next, client_text(&d, "next"));
+		pages++;
+		client_close(&d);
+	} while (*next);
+	assert_int_equal(seen, count);
+	assert_int_equal(pages, 3);
 }
 
 static void test_default(void **state)
@@ -178,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_pages, begin, end),
+		cmocka_unit_test_setup_teardown(test_bytes, begin, end),
 		cmocka_unit_test_setup_teardown(test_default, begin, end),
 		cmocka_unit_test_setup_teardown(test_portions, begin, end),
 		cmocka_unit_test_setup_teardown(test_changes, begin, end),
