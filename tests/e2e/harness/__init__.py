@@ -10,6 +10,7 @@ wait            conditions to wait for, and what must not happen
 mitm            a relay between client and server that records, delays, tampers, cuts
 noise           the handshake and the frames, written a second time from docs/protocol.md: a hostile
                 client
+knock           handshakes with one token, as many as the machine gives
 exit_node       the server's end of a link, as hostile
 wire            WebSocket frames by hand
 websocket_server
