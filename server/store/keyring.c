@@ -123,6 +123,7 @@ const uint8_t *keyring_find(const struct keyring *k, const uint8_t id[TOKEN_ID_S
 	for (size_t i = 0; i < BUCKET_KEYS; i++) {
 		uint64_t other = k->buckets[bucket].ids[i] ^ wanted;
 		uint32_t same = (uint32_t)((other | -other) >> 63) - 1;
+		__asm__("" : "+r"(same)); /* else clang sees a condition in it, and branches */
 		key |= k->keys[bucket][i] & same;
 	}
 	*owner_out = k->owners[key];
