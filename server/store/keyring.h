@@ -19,9 +19,9 @@ struct keyring;
 
 /* What it is made of: borrowed while it is made. */
 struct keyring_key {
-	const uint8_t *id;  /* TOKEN_ID_SIZE bytes */
-	const uint8_t *psk; /* TOKEN_PSK_SIZE bytes */
-	struct credential *owner;
+	const uint8_t *id;        /* TOKEN_ID_SIZE bytes */
+	const uint8_t *psk;       /* TOKEN_PSK_SIZE bytes */
+	struct credential *owner; /* not NULL */
 };
 
 /* No id may be there twice. NULL when memory is out. */

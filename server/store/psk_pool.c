@@ -3,7 +3,11 @@
 
 #include <string.h>
 
+#include "base/macros.h"
+
 #define PLACES_LEAST 8 /* most servers have a token or a few; the block takes four pages anyway */
+/* It grows by a quarter: locked memory is scarce, and whoever has thousands of tokens adds few at once. */
+#define GROWTH       4
 
 static uint8_t *place(const struct psk_pool *p, uint32_t number)
 {
@@ -19,7 +23,7 @@ static void place_free(struct psk_pool *p, uint32_t number)
 
 static int grow(struct psk_pool *p)
 {
-	uint32_t n = p->n ? 2 * p->n : PLACES_LEAST;
+	uint32_t n = p->n + MAX(p->n / GROWTH, PLACES_LEAST);
 	struct secret *psks = secret_new(NULL, (size_t)n * TOKEN_PSK_SIZE);
 	if (!psks)
 		return -1;

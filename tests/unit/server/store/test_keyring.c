@@ -17,8 +17,8 @@
 #include "crypto/crypto.h"
 #include "crypto/random.h"
 
-#define KEYS_MANY 20000 /* as many as an exit node is said to serve */
-#define SIZE_MANY (5u << 20)
+#define KEYS_MANY 20000      /* as many as an exit node is said to serve */
+#define SIZE_MANY (5u << 18) /* bytes: 65 for each, of which 32 are the key */
 
 struct credential {
 	size_t number;
