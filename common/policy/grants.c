@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Texts to grants and back: three containers, each kept in order. */
+/* Texts to grants and back: all in one array, in order. */
 #include "policy/grants.h"
 
 #include <errno.h>
@@ -11,42 +11,20 @@
 #include "config/value.h"
 #include "policy/name.h"
 
-/* Exactly one is set. */
-struct container {
-	struct option_list *texts;
-	struct option_ranges *ranges;
-	struct cidr_list *networks;
+struct policy_grant_array {
+	size_t n;
+	struct policy_grant v[];
 };
 
-static struct container container_for(const struct policy_grants *grants,
-	enum policy_grant_kind kind)
+static struct policy_grant_slice all_of(const struct policy_grants *g)
 {
-	/* Callers that were given a const one only read by what they get. */
-	struct policy_grants *g = (struct policy_grants *)(uintptr_t)grants;
-	struct container c = {0};
-	switch (kind) {
-	case POLICY_HOST:
-		c.texts = &g->hosts;
-		break;
-	case POLICY_PUBLISH:
-		c.texts = &g->publish;
-		break;
-	case POLICY_CONSUME:
-		c.texts = &g->consume;
-		break;
-	case POLICY_TCP_PORT:
-		c.ranges = &g->tcp_ports;
-		break;
-	case POLICY_UDP_PORT:
-		c.ranges = &g->udp_ports;
-		break;
-	case POLICY_FROM:
-		c.networks = &g->from;
-		break;
-	case POLICY_GRANT_KINDS:
-		break;
-	}
-	return c;
+	return g->all ? (struct policy_grant_slice){g->all->v, g->all->n}
+		      : (struct policy_grant_slice){0};
+}
+
+static bool is_of_ports(enum policy_grant_kind kind)
+{
+	return kind == POLICY_TCP_PORT || kind == POLICY_UDP_PORT;
 }
 
 /* ---- One text ---- */
@@ -101,37 +79,35 @@ static void format_network(const struct cidr *c, char to[POLICY_GRANT_SIZE])
 
 /* ---- Order ---- */
 
-static int compare_texts(const void *a, const void *b)
+static int compare_networks(const struct cidr *x, const struct cidr *y)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int compare_ranges(const void *a, const void *b)
-{
-	const struct option_range *x = a, *y = b;
-	return x->first != y->first ? x->first - y->first : x->last - y->last;
-}
-
-static int compare_networks(const void *a, const void *b)
-{
-	const struct cidr *x = a, *y = b;
 	if (x->net.family != y->net.family)
 		return x->net.family - y->net.family;
 	int order = memcmp(x->net.bytes, y->net.bytes, sizeof x->net.bytes);
 	return order ? order : x->bits - y->bits;
 }
 
-typedef int compare_fn(const void *, const void *);
-
-/* Where the item is or belongs in a sorted array of `n`. */
-static size_t place_of(const void *items, size_t n, size_t size, compare_fn *compare,
-	const void *item, bool *there_out)
+static int compare(const struct policy_grant *x, const struct policy_grant *y)
 {
-	size_t low = 0, high = n;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->kind == POLICY_FROM)
+		return compare_networks(x->network, y->network);
+	if (!is_of_ports(x->kind))
+		return strcmp(x->text, y->text);
+	return x->ports.first != y->ports.first ? x->ports.first - y->ports.first
+						: x->ports.last - y->ports.last;
+}
+
+/* Where the grant is or belongs. */
+static size_t place_of(struct policy_grant_slice all, const struct policy_grant *grant,
+	bool *there_out)
+{
+	size_t low = 0, high = all.n;
 	*there_out = false;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = compare((const char *)items + middle * size, item);
+		int order = compare(&all.v[middle], grant);
 		if (order == 0)
 			*there_out = true;
 		if (order < 0)
@@ -142,89 +118,119 @@ static size_t place_of(const void *items, size_t n, size_t size, compare_fn *com
 	return low;
 }
 
-/* Puts a copy of the item into its place in *items, unless it is there. 1: it is put; 0; -errno. */
-static int insert(void **items, size_t *n, size_t size, compare_fn *compare, const void *item,
-	struct error *err)
+/* ---- One grant ---- */
+
+static int grant_parse(struct policy_grant *grant, struct str text, struct error *err)
 {
-	bool there;
-	size_t at = place_of(*items, *n, size, compare, item, &there);
-	if (there)
-		return 0;
-	if (*n >= POLICY_GRANTS_MAX)
-		return error_set(err, -EINVAL, "more than %d grants of a kind", POLICY_GRANTS_MAX);
-	char *grown = reallocarray(*items, *n + 1, size);
-	if (!grown)
+	char copy[POLICY_GRANT_SIZE];
+	struct cidr network;
+	int r;
+	if (is_of_ports(grant->kind))
+		return parse_range(text, &grant->ports, err);
+	if (grant->kind == POLICY_FROM) {
+		r = parse_network(text, &network, err);
+		grant->network = r < 0 ? NULL : malloc(sizeof network);
+		if (grant->network)
+			*grant->network = network;
+	} else {
+		r = grant->kind == POLICY_HOST ? parse_host(text, copy, err)
+					       : policy_pattern_check(text, copy, err);
+		grant->text = r < 0 ? NULL : strdup(copy);
+	}
+	if (r == 0 && !grant->text)
 		return error_set(err, -ENOMEM, "no memory for a grant");
-	*items = grown;
-	memmove(grown + (at + 1) * size, grown + at * size, (*n - at) * size);
-	memcpy(grown + at * size, item, size);
-	++*n;
-	return 1;
+	return r;
 }
 
-static int insert_text(struct option_list *list, const char *text, struct error *err)
+static void grant_deinit(struct policy_grant *grant)
 {
-	char *copy = strdup(text);
-	if (!copy)
+	if (grant->kind == POLICY_FROM)
+		free(grant->network);
+	else if (!is_of_ports(grant->kind))
+		free(grant->text);
+}
+
+/* Puts the grant into its place, unless it is there. 1: it is put; 0; -errno. */
+static int insert(struct policy_grants *g, const struct policy_grant *grant, struct error *err)
+{
+	bool there;
+	struct policy_grant_slice all = all_of(g);
+	size_t at = place_of(all, grant, &there);
+	if (there)
+		return 0;
+	if (policy_grants_count(g, grant->kind) >= POLICY_GRANTS_MAX)
+		return error_set(err, -EINVAL, "more than %d grants of a kind", POLICY_GRANTS_MAX);
+	struct policy_grant_array *grown =
+		realloc(g->all, sizeof *grown + (all.n + 1) * sizeof *grant);
+	if (!grown)
 		return error_set(err, -ENOMEM, "no memory for a grant");
-	void *items = list->v;
-	int r = insert(&items, &list->n, sizeof *list->v, compare_texts, &copy, err);
-	list->v = items;
-	if (r <= 0)
-		free(copy);
-	return r < 0 ? r : 0;
+	memmove(&grown->v[at + 1], &grown->v[at], (all.n - at) * sizeof *grant);
+	grown->v[at] = *grant;
+	grown->n = all.n + 1;
+	g->all = grown;
+	return 1;
 }
 
 int policy_grants_add(struct policy_grants *g, enum policy_grant_kind kind, struct str text,
 	struct error *err)
 {
-	struct container c = container_for(g, kind);
-	char copy[POLICY_GRANT_SIZE];
-	struct option_range range;
-	struct cidr network;
-	void *items;
-	int r;
-	if (c.texts) {
-		r = kind == POLICY_HOST ? parse_host(text, copy, err)
-					: policy_pattern_check(text, copy, err);
-		return r ? r : insert_text(c.texts, copy, err);
-	}
-	if (c.ranges) {
-		r = parse_range(text, &range, err);
-		items = c.ranges->v;
-		if (!r)
-			r = insert(&items, &c.ranges->n, sizeof range, compare_ranges, &range, err);
-		c.ranges->v = items;
-		return r < 0 ? r : 0;
-	}
-	r = parse_network(text, &network, err);
-	items = c.networks->items;
-	if (!r)
-		r = insert(&items, &c.networks->n, sizeof network, compare_networks, &network, err);
-	c.networks->items = items;
+	struct policy_grant grant = {.kind = kind};
+	int r = grant_parse(&grant, text, err);
+	if (r < 0)
+		return r;
+	r = insert(g, &grant, err);
+	if (r <= 0)
+		grant_deinit(&grant);
 	return r < 0 ? r : 0;
 }
 
 /* ---- All of a kind ---- */
 
+/* The first of that kind or a later one. */
+static size_t first_of(struct policy_grant_slice all, enum policy_grant_kind kind)
+{
+	size_t low = 0, high = all.n;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (all.v[middle].kind < kind)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct policy_grant_slice policy_grants_of(const struct policy_grants *g,
+	enum policy_grant_kind kind)
+{
+	struct policy_grant_slice all = all_of(g);
+	size_t first = first_of(all, kind), n = first_of(all, kind + 1) - first;
+	return n ? (struct policy_grant_slice){all.v + first, n} : (struct policy_grant_slice){0};
+}
+
 size_t policy_grants_count(const struct policy_grants *g, enum policy_grant_kind kind)
 {
-	struct container c = container_for(g, kind);
-	return c.texts ? c.texts->n : c.ranges ? c.ranges->n : c.networks->n;
+	return policy_grants_of(g, kind).n;
+}
+
+char *policy_grant_text(const struct policy_grant *grant, char to[POLICY_GRANT_SIZE])
+{
+	struct option_range range;
+	if (grant->kind == POLICY_FROM) {
+		format_network(grant->network, to);
+	} else if (is_of_ports(grant->kind)) {
+		range = grant->ports;
+		value_format_ranges(&(struct option_ranges){&range, 1}, to, POLICY_GRANT_SIZE);
+	} else {
+		snprintf(to, POLICY_GRANT_SIZE, "%s", grant->text);
+	}
+	return to;
 }
 
 char *policy_grants_text(const struct policy_grants *g, enum policy_grant_kind kind, size_t i,
 	char to[POLICY_GRANT_SIZE])
 {
-	struct container c = container_for(g, kind);
-	if (c.texts)
-		snprintf(to, POLICY_GRANT_SIZE, "%s", c.texts->v[i]);
-	else if (c.ranges)
-		value_format_ranges(&(struct option_ranges){&c.ranges->v[i], 1}, to,
-			POLICY_GRANT_SIZE);
-	else
-		format_network(&c.networks->items[i], to);
-	return to;
+	return policy_grant_text(&policy_grants_of(g, kind).v[i], to);
 }
 
 static bool same_kind(const struct policy_grants *a, const struct policy_grants *b,
@@ -266,22 +272,20 @@ int policy_grants_copy(struct policy_grants *to, const struct policy_grants *fro
 
 void policy_grants_clear(struct policy_grants *g, enum policy_grant_kind kind)
 {
-	struct container c = container_for(g, kind);
-	if (c.texts) {
-		for (size_t i = 0; i < c.texts->n; i++)
-			free(c.texts->v[i]);
-		free(c.texts->v);
-		*c.texts = (struct option_list){0};
-	} else if (c.ranges) {
-		free(c.ranges->v);
-		*c.ranges = (struct option_ranges){0};
-	} else {
-		cidr_list_deinit(c.networks);
-	}
+	struct policy_grant_slice gone = policy_grants_of(g, kind);
+	if (!gone.n)
+		return;
+	for (size_t i = 0; i < gone.n; i++)
+		grant_deinit(&gone.v[i]);
+	struct policy_grant *behind = gone.v + gone.n;
+	memmove(gone.v, behind, (size_t)(g->all->v + g->all->n - behind) * sizeof *behind);
+	g->all->n -= gone.n;
 }
 
 void policy_grants_deinit(struct policy_grants *g)
 {
 	for (enum policy_grant_kind kind = POLICY_HOST; kind < POLICY_GRANT_KINDS; kind++)
 		policy_grants_clear(g, kind);
+	free(g->all);
+	g->all = NULL;
 }

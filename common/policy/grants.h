@@ -2,7 +2,7 @@
 #pragma once
 /*
  * What an identity may claim, publish, consume, and where it may come from. Each grant is a text, as people
- * give it and the store keeps it; beside the texts stand their parsed forms, so that asking allocates nothing.
+ * give it and the store keeps it; what is kept of it is parsed, so that asking allocates nothing.
  * Grants of a kind are in order, each once: two identities with the same grants are equal, in whatever order
  * they were given.
  */
@@ -32,11 +32,23 @@ enum policy_grant_kind {
 /* Bytes of a grant's text with its NUL: a host name is the longest. */
 #define POLICY_GRANT_SIZE HOSTNAME_SIZE
 
+struct policy_grant {
+	enum policy_grant_kind kind;
+	union {
+		struct option_range ports; /* {0, 0}: each */
+		char *text;                /* a host or a pattern, canonical; owned */
+		struct cidr *network;      /* owned */
+	};
+};
+
 struct policy_grants {
-	struct option_list hosts;                  /* canonical */
-	struct option_ranges tcp_ports, udp_ports; /* {0, 0}: each */
-	struct option_list publish, consume;       /* canonical patterns */
-	struct cidr_list from;
+	struct policy_grant_array *all; /* in the order of their kinds; NULL: none. Owned */
+};
+
+/* Some of them, borrowed until they change. */
+struct policy_grant_slice {
+	struct policy_grant *v;
+	size_t n;
 };
 
 #define POLICY_GRANTS_NULL ((struct policy_grants){0})
@@ -48,7 +60,12 @@ struct policy_grants {
 int policy_grants_add(struct policy_grants *g, enum policy_grant_kind kind, struct str text,
 	struct error *err);
 
+struct policy_grant_slice policy_grants_of(const struct policy_grants *g,
+	enum policy_grant_kind kind);
+
 size_t policy_grants_count(const struct policy_grants *g, enum policy_grant_kind kind);
+
+char *policy_grant_text(const struct policy_grant *grant, char to[POLICY_GRANT_SIZE]);
 
 /* The text of the i-th of a kind. Returns `to`. */
 char *policy_grants_text(const struct policy_grants *g, enum policy_grant_kind kind, size_t i,

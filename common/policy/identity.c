@@ -29,10 +29,10 @@ int policy_identity_init(struct policy_identity *i, const char *name)
 		.expires_at = POLICY_NONE,
 		.created_at = now,
 		.updated_at = now,
-		.description = strdup(""),
+		.name = policy_text_new(str_from(name)),
+		.description = policy_text_new(STR("")),
 	};
-	memcpy(i->name, name, strnlen(name, POLICY_NAME_MAX));
-	return i->description ? 0 : -ENOMEM;
+	return i->name ? 0 : -ENOMEM;
 }
 
 int policy_identity_init_all(struct policy_identity *i, const char *name)
@@ -59,10 +59,11 @@ int policy_identity_init_all(struct policy_identity *i, const char *name)
 int policy_identity_copy(struct policy_identity *to, const struct policy_identity *from)
 {
 	*to = *from;
-	to->description = strdup(from->description);
+	to->name = policy_text_new(str_from(from->name));
+	to->description = policy_text_new(str_from(from->description));
 	/* Empty when it fails, so that nothing of `from` is freed with it. */
 	int r = policy_grants_copy(&to->grants, &from->grants);
-	if (!r && to->description)
+	if (!r && to->name && to->description)
 		return 0;
 	policy_identity_deinit(to);
 	return -ENOMEM;
@@ -70,7 +71,8 @@ int policy_identity_copy(struct policy_identity *to, const struct policy_identit
 
 void policy_identity_deinit(struct policy_identity *i)
 {
-	free(i->description);
+	policy_text_free(i->name);
+	policy_text_free(i->description);
 	policy_grants_deinit(&i->grants);
 	memset(i, 0, sizeof *i);
 }
@@ -83,7 +85,7 @@ enum policy_state policy_identity_state(const struct policy_identity *i, uint64_
 int policy_credential_copy(struct policy_credential *to, const struct policy_credential *from)
 {
 	*to = *from;
-	to->label = strdup(from->label ? from->label : "");
+	to->label = policy_text_new(str_from(from->label ? from->label : ""));
 	if (to->label)
 		return 0;
 	policy_credential_deinit(to);
@@ -92,8 +94,8 @@ int policy_credential_copy(struct policy_credential *to, const struct policy_cre
 
 void policy_credential_deinit(struct policy_credential *c)
 {
-	free(c->label);
-	explicit_bzero(c, sizeof *c);
+	policy_text_free(c->label);
+	memset(c, 0, sizeof *c);
 }
 
 enum policy_state policy_credential_state(const struct policy_credential *c, uint64_t now)

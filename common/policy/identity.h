@@ -23,10 +23,10 @@ const char *policy_state_name(enum policy_state state);
 
 struct policy_identity {
 	uint64_t id; /* from 1; 0: not stored yet */
-	char name[POLICY_NAME_SIZE];
+	char *name; /* owned, a policy_text_new(), as the other texts are; never NULL after policy_identity_init() */
 	bool revoked;
 	bool is_operator;  /* may use the admin API for everything, over a link too */
-	char *description; /* owned; never NULL after policy_identity_init() */
+	char *description; /* owned; likewise */
 	uint64_t max_sessions, max_streams, max_endpoints;
 	uint64_t rate_up, rate_down; /* bytes a second */
 	uint64_t expires_at, created_at, updated_at;
@@ -49,11 +49,11 @@ void policy_identity_deinit(struct policy_identity *i);
 /* Revoked comes before expired. */
 enum policy_state policy_identity_state(const struct policy_identity *i, uint64_t now);
 
+/* What is known of a token, but for its key, which is never among what is shown. */
 struct policy_credential {
 	uint8_t key_id[TOKEN_ID_SIZE];
-	uint8_t psk[TOKEN_PSK_SIZE]; /* zeros when it is revoked: the store keeps none then */
-	uint64_t identity;           /* its id */
-	char *label;                 /* owned; never NULL in one that was read */
+	uint64_t identity; /* its id */
+	char *label;       /* owned, a policy_text_new(); never NULL in one that was read */
 	uint64_t created_at, expires_at, revoked_at, last_used_at;
 	uint64_t rev;
 };
@@ -61,7 +61,7 @@ struct policy_credential {
 /* 0, or -ENOMEM with `to` zeroed. */
 int policy_credential_copy(struct policy_credential *to, const struct policy_credential *from);
 
-/* Wipes the key. Accepts zeroed memory. */
+/* Accepts zeroed memory. */
 void policy_credential_deinit(struct policy_credential *c);
 
 /* Of the credential alone: its identity's state counts besides. */

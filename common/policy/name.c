@@ -2,6 +2,8 @@
 #include "policy/name.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 static bool is_alphanumeric(char c)
 {
@@ -61,6 +63,19 @@ int policy_text_check(struct str text, const char *what, struct error *err)
 				what);
 	}
 	return 0;
+}
+
+static char no_text[1];
+
+char *policy_text_new(struct str text)
+{
+	return text.n ? strndup(text.p, text.n) : no_text;
+}
+
+void policy_text_free(char *text)
+{
+	if (text != no_text)
+		free(text);
 }
 
 int policy_pattern_check(struct str text, char out[POLICY_NAME_SIZE + 1], struct error *err)

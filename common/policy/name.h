@@ -30,6 +30,15 @@ bool policy_name_reserved(const char *name);
 int policy_text_check(struct str text, const char *what, struct error *err);
 
 /*
+ * A text of one's own. An empty one, which most are, takes no memory, so that it is freed by
+ * policy_text_free() alone. NULL when memory is out.
+ */
+char *policy_text_new(struct str text);
+
+/* Accepts NULL. */
+void policy_text_free(char *text);
+
+/*
  * A pattern of names: "redis", or a beginning and a star, "super-*", which stands for all that begin so
  * ("*" for all). In lower case, with a NUL. 0, or -EINVAL with a sentence, `out` as it was.
  */

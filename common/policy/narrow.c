@@ -24,70 +24,55 @@ static bool pattern_has(const char *wide, const char *narrow)
 	return policy_pattern_covers(wide, str_from(narrow));
 }
 
-static int texts(struct policy_grants *out, enum policy_grant_kind kind,
-	const struct option_list *a, const struct option_list *b)
+static bool ports_common(struct option_range x, struct option_range y, char to[POLICY_GRANT_SIZE])
 {
-	bool (*has)(const char *, const char *) = kind == POLICY_HOST ? host_has : pattern_has;
-	struct error err;
-	int r = 0;
-	for (size_t i = 0; i < a->n && r == 0; i++)
-		for (size_t k = 0; k < b->n && r == 0; k++) {
-			if (has(a->v[i], b->v[k]))
-				r = policy_grants_add(out, kind, str_from(b->v[k]), &err);
-			else if (has(b->v[k], a->v[i]))
-				r = policy_grants_add(out, kind, str_from(a->v[i]), &err);
-		}
-	return r;
+	/* 0 stands for each. */
+	if (!x.first)
+		x = y;
+	if (!y.first)
+		y = x;
+	unsigned first = MAX(x.first, y.first), last = MIN(x.last, y.last);
+	snprintf(to, POLICY_GRANT_SIZE, first == last ? "%u" : "%u-%u", first, last);
+	return first <= last;
 }
 
-static int ports(struct policy_grants *out, enum policy_grant_kind kind,
-	const struct option_ranges *a, const struct option_ranges *b)
+static bool has(const struct policy_grant *wide, const struct policy_grant *narrow)
 {
-	struct error err;
-	int r = 0;
-	for (size_t i = 0; i < a->n && r == 0; i++)
-		for (size_t k = 0; k < b->n && r == 0; k++) {
-			struct option_range x = a->v[i], y = b->v[k];
-			char text[sizeof "65535-65535"];
-			/* 0 stands for each. */
-			if (!x.first)
-				x = y;
-			if (!y.first)
-				y = x;
-			unsigned first = MAX(x.first, y.first), last = MIN(x.last, y.last);
-			if (first > last)
-				continue;
-			snprintf(text, sizeof(text), first == last ? "%u" : "%u-%u", first, last);
-			r = policy_grants_add(out, kind, str_from(text), &err);
-		}
-	return r;
+	if (wide->kind == POLICY_FROM)
+		return wide->network->bits <= narrow->network->bits &&
+		       cidr_has(wide->network, &narrow->network->net);
+	return wide->kind == POLICY_HOST ? host_has(wide->text, narrow->text)
+					 : pattern_has(wide->text, narrow->text);
 }
 
-static bool network_has(const struct cidr *wide, const struct cidr *narrow)
+/* The text of what both grants of a kind give. False: nothing. */
+static bool common(const struct policy_grant *x, const struct policy_grant *y,
+	char to[POLICY_GRANT_SIZE])
 {
-	return wide->bits <= narrow->bits && cidr_has(wide, &narrow->net);
+	if (x->kind == POLICY_TCP_PORT || x->kind == POLICY_UDP_PORT)
+		return ports_common(x->ports, y->ports, to);
+	const struct policy_grant *narrow = has(x, y) ? y : has(y, x) ? x : NULL;
+	return narrow && policy_grant_text(narrow, to);
 }
 
-static int add_network(struct policy_grants *out, const struct policy_grants *of, size_t i)
+static int narrow_kind(struct policy_grants *out, enum policy_grant_kind kind,
+	const struct policy_grants *a, const struct policy_grants *b)
 {
+	struct policy_grant_slice x = policy_grants_of(a, kind), y = policy_grants_of(b, kind);
 	char text[POLICY_GRANT_SIZE];
 	struct error err;
-	policy_grants_text(of, POLICY_FROM, i, text);
-	return policy_grants_add(out, POLICY_FROM, str_from(text), &err);
+	int r = 0;
+	for (size_t i = 0; i < x.n && r == 0; i++)
+		for (size_t k = 0; k < y.n && r == 0; k++)
+			if (common(&x.v[i], &y.v[k], text))
+				r = policy_grants_add(out, kind, str_from(text), &err);
+	return r;
 }
 
-static int networks(struct policy_grants *out, const struct policy_grants *a,
-	const struct policy_grants *b)
+/* Of the kinds of which none means that there is no bound. */
+static bool is_bound(enum policy_grant_kind kind)
 {
-	int r = 0;
-	for (size_t i = 0; i < a->from.n && r == 0; i++)
-		for (size_t k = 0; k < b->from.n && r == 0; k++) {
-			if (network_has(&a->from.items[i], &b->from.items[k]))
-				r = add_network(out, b, k);
-			else if (network_has(&b->from.items[k], &a->from.items[i]))
-				r = add_network(out, a, i);
-		}
-	return r;
+	return kind == POLICY_CONSUME || kind == POLICY_FROM;
 }
 
 /* Of a kind without which there is no bound: the list that is there is all of the bound. */
@@ -114,26 +99,16 @@ static int narrow_grants(struct policy_identity *out, const struct policy_grants
 	const struct policy_grants *b)
 {
 	struct policy_grants *g = &out->grants;
-	int r = texts(g, POLICY_HOST, &a->hosts, &b->hosts);
-	if (!r)
-		r = texts(g, POLICY_PUBLISH, &a->publish, &b->publish);
-	if (!r)
-		r = ports(g, POLICY_TCP_PORT, &a->tcp_ports, &b->tcp_ports);
-	if (!r)
-		r = ports(g, POLICY_UDP_PORT, &a->udp_ports, &b->udp_ports);
-	if (!r)
-		r = both_have(a, b, POLICY_CONSUME)
-			    ? texts(g, POLICY_CONSUME, &a->consume, &b->consume)
-			    : unbounded(g, POLICY_CONSUME, a, b);
-	if (!r)
-		r = both_have(a, b, POLICY_FROM) ? networks(g, a, b)
-						 : unbounded(g, POLICY_FROM, a, b);
+	int r = 0;
+	for (enum policy_grant_kind kind = POLICY_HOST; kind < POLICY_GRANT_KINDS && r == 0; kind++)
+		r = both_have(a, b, kind) || !is_bound(kind) ? narrow_kind(g, kind, a, b)
+							     : unbounded(g, kind, a, b);
 	/* Nothing in common would read as no bound: then one of the lists, and a limit that lets nobody in. */
-	if (!r && both_have(a, b, POLICY_CONSUME) && !g->consume.n) {
+	if (!r && both_have(a, b, POLICY_CONSUME) && !policy_grants_count(g, POLICY_CONSUME)) {
 		out->max_endpoints = 0;
 		r = unbounded(g, POLICY_CONSUME, b, a);
 	}
-	if (!r && both_have(a, b, POLICY_FROM) && !g->from.n) {
+	if (!r && both_have(a, b, POLICY_FROM) && !policy_grants_count(g, POLICY_FROM)) {
 		out->max_sessions = 0;
 		r = unbounded(g, POLICY_FROM, b, a);
 	}
@@ -154,8 +129,10 @@ int policy_identity_narrow(struct policy_identity *out, const struct policy_iden
 	out->rate_up = MIN(was->rate_up, becomes->rate_up);
 	out->rate_down = MIN(was->rate_down, becomes->rate_down);
 	out->expires_at = MIN(was->expires_at, becomes->expires_at);
-	out->description = strdup(becomes->description);
-	if (out->description && narrow_grants(out, &was->grants, &becomes->grants) == 0)
+	out->name = policy_text_new(str_from(becomes->name));
+	out->description = policy_text_new(str_from(becomes->description));
+	if (out->name && out->description &&
+		narrow_grants(out, &was->grants, &becomes->grants) == 0)
 		return 0;
 	policy_identity_deinit(out);
 	return -ENOMEM;

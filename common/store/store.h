@@ -40,7 +40,11 @@ struct store_row {
 	union {
 		struct policy_meta meta;
 		struct policy_identity identity;
-		struct policy_credential credential;
+		struct {
+			struct policy_credential credential;
+			uint8_t psk
+				[TOKEN_PSK_SIZE]; /* its key; zeros when it is revoked: none is kept then */
+		};
 	};
 };
 

@@ -227,7 +227,7 @@ static int put(struct commit *c, const struct store_row *row)
 	/* The key of a revoked token is of no use but to a thief. */
 	if (row->kind == STORE_CREDENTIAL && row->credential.revoked_at != POLICY_NONE) {
 		struct store_row without = *row;
-		explicit_bzero(without.credential.psk, sizeof without.credential.psk);
+		explicit_bzero(without.psk, sizeof without.psk);
 		return put_row(c, &without);
 	}
 	return put_row(c, row);

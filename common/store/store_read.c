@@ -207,6 +207,8 @@ int store_read(struct store *s, uint64_t since, store_row_fn *row, void *arg, ui
 		store_db_finalize(&rd.grants);
 		r = store_db_end(s, r, err);
 	}
+	/* Its pages are of no more use: rows are read once. */
+	sqlite3_db_release_memory(s->db);
 	pthread_mutex_unlock(&s->lock);
 	if (!r)
 		*rev_out = rd.rev;

@@ -12,7 +12,7 @@
 
 static const struct store_column identity_columns[] = {
 	{"id", STORE_NUMBER, FIELD(identity.id)},
-	{"name", STORE_NAME, FIELD(identity.name)},
+	{"name", STORE_TEXT, FIELD(identity.name)},
 	{"state", STORE_REVOKED, FIELD(identity.revoked)},
 	{"operator", STORE_FLAG, FIELD(identity.is_operator)},
 	{"description", STORE_TEXT, FIELD(identity.description)},
@@ -29,7 +29,7 @@ static const struct store_column identity_columns[] = {
 static const struct store_column credential_columns[] = {
 	{"key_id", STORE_BYTES, FIELD(credential.key_id)},
 	{"identity", STORE_NUMBER, FIELD(credential.identity)},
-	{"psk", STORE_SECRET, FIELD(credential.psk)},
+	{"psk", STORE_SECRET, FIELD(psk)},
 	{"label", STORE_TEXT, FIELD(credential.label)},
 	{"created_at", STORE_NUMBER, FIELD(credential.created_at)},
 	{"expires_at", STORE_OPTIONAL, FIELD(credential.expires_at)},
@@ -79,8 +79,6 @@ struct store_value store_value_get(const struct store_column *c, const struct st
 		return number(*(const bool *)field);
 	case STORE_REVOKED:
 		return number(*(const bool *)field ? 2 : 1);
-	case STORE_NAME:
-		return text(field);
 	case STORE_TEXT:
 		owned = *(char *const *)field;
 		return text(owned ? owned : "");
@@ -109,21 +107,14 @@ static int set_number(const struct store_column *c, void *field, const struct st
 	return 0;
 }
 
-static int set_text(const struct store_column *c, void *field, const struct store_value *v)
+static int set_text(void *field, const struct store_value *v)
 {
 	if (v->type != STORE_VALUE_TEXT || (v->n && memchr(v->p, '\0', v->n)))
 		return -EINVAL;
-	if (c->type == STORE_NAME) {
-		if (v->n >= c->size)
-			return -EINVAL;
-		memset(field, 0, c->size);
-		memcpy(field, v->p, v->n);
-		return 0;
-	}
-	char *copy = strndup(v->n ? v->p : "", v->n);
+	char *copy = policy_text_new((struct str){v->p, v->n});
 	if (!copy)
 		return -ENOMEM;
-	free(*(char **)field);
+	policy_text_free(*(char **)field);
 	*(char **)field = copy;
 	return 0;
 }
@@ -138,9 +129,8 @@ int store_value_set(const struct store_column *c, struct store_row *row,
 	case STORE_FLAG:
 	case STORE_REVOKED:
 		return set_number(c, field, v);
-	case STORE_NAME:
 	case STORE_TEXT:
-		return set_text(c, field, v);
+		return set_text(field, v);
 	case STORE_BYTES:
 	case STORE_SECRET:
 		break;

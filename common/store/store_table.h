@@ -14,8 +14,7 @@ enum store_column_type {
 	STORE_OPTIONAL, /* uint64_t; POLICY_NONE is null */
 	STORE_FLAG,     /* bool: 0, 1 */
 	STORE_REVOKED,  /* bool: 1 active, 2 revoked */
-	STORE_NAME,     /* char[size], in the struct */
-	STORE_TEXT,     /* char *, owned */
+	STORE_TEXT,     /* char *, a policy_text_new() */
 	STORE_BYTES,    /* uint8_t[size], in the struct */
 	STORE_SECRET,   /* likewise; none is kept when it is all zeros */
 };

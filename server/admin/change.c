@@ -21,6 +21,7 @@ static void rows_deinit(struct change_rows *rows)
 			policy_identity_deinit(&row->identity);
 		else if (row->kind == STORE_CREDENTIAL)
 			policy_credential_deinit(&row->credential);
+		explicit_bzero(row, sizeof(*row));
 	}
 	free(rows->v);
 	*rows = (struct change_rows){0};

@@ -222,8 +222,7 @@ static bool revoke_rows(struct change *c, struct change_rows *rows, const struct
 		return false;
 	value->revoked = true;
 	value->updated_at = now;
-	list_for_each (it, &i->credentials) {
-		const struct credential *k = list_entry(it, struct credential, of_identity);
+	for (const struct credential *k = i->credentials; k; k = k->next) {
 		if (k->value.revoked_at != POLICY_NONE)
 			continue;
 		struct policy_credential *row =
@@ -231,7 +230,6 @@ static bool revoke_rows(struct change *c, struct change_rows *rows, const struct
 		if (!row)
 			return false;
 		row->revoked_at = now;
-		explicit_bzero(row->psk, sizeof(row->psk));
 	}
 	return true;
 }

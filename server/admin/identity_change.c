@@ -138,8 +138,7 @@ struct policy_credential *change_credential(struct change *c, struct change_rows
 		return NULL;
 	}
 	if (k->psk)
-		memcpy(row->credential.psk, psk_pool_at(&c->admin->catalog->psks, k->psk),
-			TOKEN_PSK_SIZE);
+		memcpy(row->psk, psk_pool_at(&c->admin->catalog->psks, k->psk), TOKEN_PSK_SIZE);
 	row->credential.identity = identity;
 	return &row->credential;
 }
@@ -152,13 +151,13 @@ bool change_derived(struct change *c, const struct derivation *d, uint64_t ident
 		return false;
 	struct policy_credential *k = &row->credential;
 	*k = (struct policy_credential){.identity = identity,
-		.label = strdup(label),
+		.label = policy_text_new(str_from(label)),
 		.created_at = policy_now(),
 		.expires_at = POLICY_NONE,
 		.revoked_at = POLICY_NONE,
 		.last_used_at = POLICY_NONE};
 	memcpy(k->key_id, d->key->id, TOKEN_ID_SIZE);
-	memcpy(k->psk, d->key->psk, TOKEN_PSK_SIZE);
+	memcpy(row->psk, d->key->psk, TOKEN_PSK_SIZE);
 	return k->label ? true : change_no_memory(c);
 }
 

@@ -91,11 +91,11 @@ static int description_from_json(struct policy_identity *i, const json_t *value,
 {
 	const char *text = json_is_null(value) ? "" : json_string_value(value);
 	int r = policy_text_check(str_from(text), "description", err);
-	char *copy = r < 0 ? NULL : strdup(text);
+	char *copy = r < 0 ? NULL : policy_text_new(str_from(text));
 	if (r == 0 && !copy)
 		return error_set(err, -ENOMEM, "the server is out of memory");
 	if (r == 0) {
-		free(i->description);
+		policy_text_free(i->description);
 		i->description = copy;
 	}
 	return r;
@@ -210,9 +210,8 @@ static json_t *tokens_json(const struct identity *i, uint64_t now)
 {
 	const struct credential *tokens[IDENTITY_TOKENS_MAX];
 	size_t n = 0;
-	list_for_each (it, &i->credentials)
-		if (n < IDENTITY_TOKENS_MAX)
-			tokens[n++] = list_entry(it, struct credential, of_identity);
+	for (const struct credential *k = i->credentials; k && n < IDENTITY_TOKENS_MAX; k = k->next)
+		tokens[n++] = k;
 	qsort(tokens, n, sizeof(tokens[0]), older);
 	json_t *array = json_array();
 	for (size_t k = 0; k < n; k++)

@@ -20,8 +20,7 @@ static bool rotate_room(struct change *c, const struct identity *i)
 	const struct credential *oldest = NULL;
 	bool keeps = i == c->admin->catalog->everybody;
 	unsigned n = 0;
-	list_for_each (it, &i->credentials) {
-		const struct credential *k = list_entry(it, struct credential, of_identity);
+	for (const struct credential *k = i->credentials; k; k = k->next) {
 		if (k->good || !keeps)
 			n++;
 		if (!k->good && !keeps &&
@@ -47,8 +46,7 @@ static bool rotate_others(struct change *c, const struct identity *i)
 {
 	struct identity_change *ic = identity_change_of(c);
 	uint64_t end = policy_now() + ic->overlap;
-	list_for_each (it, &i->credentials) {
-		const struct credential *k = list_entry(it, struct credential, of_identity);
+	for (const struct credential *k = i->credentials; k; k = k->next) {
 		if (!k->good)
 			continue;
 		struct policy_credential *row =
@@ -71,7 +69,7 @@ static bool rotate_may(struct change *c, const struct identity *i)
 			"the server runs without tokens (--no-token)");
 	else if (i->value.revoked)
 		identity_refuse_revoked(c->request, i);
-	else if (list_empty(&i->credentials) && i == c->admin->catalog->everybody)
+	else if (!i->credentials && i == c->admin->catalog->everybody)
 		admin_refuse(c->request, ADMIN_TAKEN,
 			"the token that the server is started with is not known here, and would "
 			"stay good: rotate it while the server runs");
@@ -162,7 +160,6 @@ static bool revoke_row(struct change *c, struct change_rows *rows, const struct 
 	if (!row)
 		return false;
 	row->revoked_at = now;
-	explicit_bzero(row->psk, sizeof(row->psk));
 	return true;
 }
 

@@ -65,8 +65,8 @@ static void session_enforce(struct session *s, struct enforce_result *result)
 static void identity_look(struct identity *i)
 {
 	bool over = true;
-	list_for_each (it, &i->credentials)
-		over &= !list_entry(it, struct credential, of_identity)->good;
+	for (const struct credential *k = i->credentials; k; k = k->next)
+		over &= !k->good;
 	atomic_store_explicit(&i->over, over, memory_order_relaxed);
 }
 
@@ -158,7 +158,7 @@ static void enforce_send(struct registrar *r, struct enforcement *e)
 {
 	enforce_look(r);
 	enforce_keys(r, e);
-	e->rights = !list_empty(&r->catalog->changed);
+	e->rights = r->catalog->changed;
 	enforce_rights(r, &e->result);
 	broadcast_send(&e->broadcast, r->node, &enforce_ops);
 }

@@ -105,17 +105,17 @@ const char *grants_of_service(const struct identity *i, const struct service *se
 	char to[POLICY_GRANT_SIZE])
 {
 	const struct policy_grants *g = &i->value.grants;
-	bool udp = service->kind == CONTROL_UDP;
-	const struct option_ranges *ranges = udp ? &g->udp_ports : &g->tcp_ports;
+	struct policy_grant_slice ports = policy_grants_of(g,
+		service->kind == CONTROL_UDP ? POLICY_UDP_PORT : POLICY_TCP_PORT);
 	const char *host =
 		service->has_port ? NULL : policy_host_grant(g, str_from(service->place));
 	snprintf(to, POLICY_GRANT_SIZE, "%s", host ? host : "");
-	for (size_t k = 0; service->has_port && k < ranges->n; k++) {
-		const struct option_range *r = &ranges->v[k];
+	for (size_t k = 0; service->has_port && k < ports.n; k++) {
+		const struct option_range *r = &ports.v[k].ports;
 		/* 0 is each port that the server allows. */
 		if (r->first && (service->first_port < r->first || service->first_port > r->last))
 			continue;
-		return policy_grants_text(g, udp ? POLICY_UDP_PORT : POLICY_TCP_PORT, k, to);
+		return policy_grant_text(&ports.v[k], to);
 	}
 	return to;
 }

@@ -134,6 +134,7 @@ static void registrar_up(struct registrar *r, struct server_link *l,
 		return;
 	}
 	l->credential->value.last_used_at = l->since;
+	l->credential->use_is_news = true;
 	struct session *s = e->resume_given ? registrar_resumed(r, l, e->secret) : NULL;
 	if (s && session_resume(s, l))
 		publish_expect_again(s);

@@ -42,31 +42,48 @@ static int compare(const void *a, const void *b)
 	return strcmp((*(struct identity *const *)a)->name, (*(struct identity *const *)b)->name);
 }
 
-int catalog_reserve(struct catalog *c, size_t more)
+static int grow(struct identity ***identities, size_t room)
 {
-	if (c->n + more <= c->room)
-		return 0;
-	size_t room = 2 * (c->n + more);
-	struct identity **identities = reallocarray(c->identities, room, sizeof(struct identity *));
-	if (!identities)
+	struct identity **grown = reallocarray(*identities, room, sizeof(struct identity *));
+	if (!grown)
 		return -ENOMEM;
-	c->identities = identities;
-	c->room = room;
+	*identities = grown;
 	return 0;
 }
 
-struct identity *identity_new(const char *name)
+int catalog_reserve(struct catalog *c, size_t more)
+{
+	size_t n = MAX(c->n, c->n_by_id) + more;
+	if (n <= c->room)
+		return 0;
+	if (grow(&c->identities, 2 * n) < 0 || grow(&c->by_id, 2 * n) < 0)
+		return -ENOMEM;
+	c->room = 2 * n;
+	return 0;
+}
+
+struct identity *identity_new(void)
 {
 	struct identity *i = calloc(1, sizeof(*i));
 	if (!i)
 		return NULL;
-	memcpy(i->name, name, strnlen(name, POLICY_NAME_MAX));
-	list_init(&i->credentials);
 	list_init(&i->sessions);
-	list_init(&i->link);
-	list_init(&i->changed);
 	atomic_init(&i->max_streams, IDENTITY_STREAMS_ANY);
 	return i;
+}
+
+void identity_set(struct identity *i, struct policy_identity *value)
+{
+	if (i->name) {
+		policy_text_free(value->name);
+		value->name = i->value.name;
+		i->value.name = NULL;
+	}
+	policy_identity_deinit(&i->value);
+	i->value = *value;
+	if (!i->name)
+		i->name = i->value.name;
+	*value = (struct policy_identity){0};
 }
 
 struct identity *identity_free(struct identity *i)
@@ -80,32 +97,51 @@ struct identity *identity_free(struct identity *i)
 	return NULL;
 }
 
-struct identity *catalog_find_id(const struct catalog *c, uint64_t id)
+static size_t position_of_id(const struct catalog *c, uint64_t id)
 {
-	table_for_each (node, &c->by_id, id) {
-		struct identity *i = table_entry(node, struct identity, by_id);
-		if (i->value.id == id)
-			return i;
+	size_t from = 0, to = c->n_by_id;
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		if (c->by_id[middle]->value.id < id)
+			from = middle + 1;
+		else
+			to = middle;
 	}
-	return NULL;
+	return from;
 }
 
-void catalog_add_id(struct catalog *c, struct identity *i, uint64_t id)
+struct identity *catalog_find_id(const struct catalog *c, uint64_t id)
 {
-	table_add(&c->by_id, &i->by_id, id); /* they count up, so they need no hash to spread */
+	size_t at = position_of_id(c, id);
+	while (at < c->n_by_id && c->by_id[at]->value.id == id && c->by_id[at]->deleted)
+		at++;
+	return at < c->n_by_id && c->by_id[at]->value.id == id ? c->by_id[at] : NULL;
+}
+
+void catalog_add_id(struct catalog *c, struct identity *i)
+{
+	size_t at = position_of_id(c, i->value.id); /* they count up: most often the end */
+	memmove(c->by_id + at + 1, c->by_id + at, (c->n_by_id - at) * sizeof(struct identity *));
+	c->by_id[at] = i;
+	c->n_by_id++;
 }
 
 void catalog_changed(struct catalog *c, struct identity *i)
 {
-	if (!list_linked(&i->changed))
-		list_append(&c->changed, &i->changed);
+	if (i->changed)
+		return;
+	i->changed = true;
+	i->next_changed = c->changed;
+	c->changed = i;
 }
 
 struct identity *catalog_next_changed(struct catalog *c)
 {
-	struct identity *i = list_first(&c->changed, struct identity, changed);
-	if (i)
-		list_unlink(&i->changed);
+	struct identity *i = c->changed;
+	if (i) {
+		c->changed = i->next_changed;
+		i->changed = false;
+	}
 	return i;
 }
 
@@ -115,16 +151,14 @@ void catalog_bury_identity(struct catalog *c, struct identity *i)
 	memmove(c->identities + at, c->identities + at + 1,
 		(--c->n - at) * sizeof(struct identity *));
 	i->deleted = true;
-	table_remove(&c->by_id, &i->by_id);
-	list_for_each_safe (it, &i->credentials)
-		catalog_bury_credential(c, list_entry(it, struct credential, of_identity));
+	while (i->credentials)
+		catalog_bury_credential(c, i->credentials);
 	catalog_changed(c, i);
 }
 
 void catalog_append(struct catalog *c, struct identity *i)
 {
 	c->identities[c->n++] = i;
-	list_append(&c->all, &i->link);
 }
 
 void catalog_sort(struct catalog *c, size_t sorted)
@@ -163,13 +197,7 @@ struct credential *catalog_find_key(const struct catalog *c, const uint8_t id[TO
 
 struct credential *credential_new(void)
 {
-	struct credential *k = calloc(1, sizeof(*k));
-	if (!k)
-		return NULL;
-	k->use_stored = POLICY_NONE;
-	list_init(&k->of_identity);
-	list_init(&k->link);
-	return k;
+	return calloc(1, sizeof(struct credential));
 }
 
 struct credential *credential_free(struct credential *k)
@@ -181,11 +209,24 @@ struct credential *credential_free(struct credential *k)
 	return NULL;
 }
 
+static void put(struct credential **list, struct credential *k)
+{
+	k->next = *list;
+	*list = k;
+}
+
+/* Of all identities, `default` alone may have more than a few. */
+static void take(struct credential **list, struct credential *k)
+{
+	while (*list != k)
+		list = &(*list)->next;
+	*list = k->next;
+}
+
 void catalog_add_credential(struct catalog *c, struct credential *k, struct identity *i)
 {
 	k->identity = i;
-	list_append(&i->credentials, &k->of_identity);
-	list_append(&c->all_credentials, &k->link);
+	put(&i->credentials, k);
 	table_add(&c->by_key, &k->by_key, key_hash(k->value.key_id));
 	c->n_credentials++;
 }
@@ -194,8 +235,8 @@ void catalog_move_credential(struct catalog *c, struct credential *k, struct ide
 {
 	if (k->identity == i)
 		return;
-	list_unlink(&k->of_identity);
-	list_append(&i->credentials, &k->of_identity);
+	take(&k->identity->credentials, k);
+	put(&i->credentials, k);
 	catalog_changed(c, k->identity);
 	k->identity = i;
 }
@@ -203,7 +244,10 @@ void catalog_move_credential(struct catalog *c, struct credential *k, struct ide
 void catalog_bury_credential(struct catalog *c, struct credential *k)
 {
 	k->deleted = true;
-	list_unlink(&k->of_identity);
+	c->keys_changed |= k->good;
+	k->good = false;
+	take(&k->identity->credentials, k);
+	put(&c->buried, k);
 	table_remove(&c->by_key, &k->by_key);
 	c->n_credentials--;
 	psk_pool_remove(&c->psks, k->psk);
@@ -224,12 +268,13 @@ int catalog_add_token(struct catalog *c, const struct token_key *key, bool open,
 	struct credential *k = credential_new();
 	if (k)
 		k->psk = psk_pool_add(&c->psks, key->psk);
-	if (!k || !k->psk || !(k->value.label = strdup(""))) {
+	if (!k || !k->psk) {
 		psk_pool_remove(&c->psks, k ? k->psk : 0);
 		credential_free(k);
 		return error_set(err, -ENOMEM, "no memory for a key");
 	}
 	memcpy(k->value.key_id, key->id, TOKEN_ID_SIZE);
+	k->value.label = policy_text_new(STR(""));
 	k->value.created_at = policy_now();
 	k->value.expires_at = k->value.revoked_at = k->value.last_used_at = POLICY_NONE;
 	c->everybody->open = open;
@@ -243,34 +288,45 @@ int catalog_add_token(struct catalog *c, const struct token_key *key, bool open,
 int catalog_init(struct catalog *c)
 {
 	*c = (struct catalog){0};
-	list_init(&c->all);
-	list_init(&c->all_credentials);
-	list_init(&c->changed);
 	/* With buckets from the start, table_add() cannot fail. */
-	if (table_grow(&c->by_id) < 0 || table_grow(&c->by_key) < 0 || catalog_reserve(c, 1) < 0)
+	if (table_grow(&c->by_key) < 0 || catalog_reserve(c, 1) < 0)
 		return -ENOMEM;
-	struct identity *i = identity_new(POLICY_DEFAULT);
-	if (!i || policy_identity_init_all(&i->value, POLICY_DEFAULT) < 0) {
+	struct policy_identity value;
+	struct identity *i = identity_new();
+	if (!i || policy_identity_init_all(&value, POLICY_DEFAULT) < 0) {
 		identity_free(i);
 		return -ENOMEM;
 	}
+	identity_set(i, &value);
 	catalog_append(c, i);
 	c->everybody = i;
 	return 0;
 }
 
+static void free_credentials(struct credential *k)
+{
+	while (k) {
+		struct credential *next = k->next;
+		credential_free(k);
+		k = next;
+	}
+}
+
 void catalog_deinit(struct catalog *c)
 {
-	if (!c->by_id.buckets)
+	if (!c->by_key.buckets)
 		return;
-	list_for_each_safe (it, &c->all_credentials)
-		credential_free(list_entry(it, struct credential, link));
-	list_for_each_safe (it, &c->all)
-		identity_free(list_entry(it, struct identity, link));
-	table_deinit(&c->by_id);
+	for (size_t n = 0; n < c->n; n++)
+		free_credentials(c->identities[n]->credentials);
+	free_credentials(c->buried);
+	if (c->everybody && !c->everybody->value.id)
+		identity_free(c->everybody);
+	for (size_t n = 0; n < c->n_by_id; n++)
+		identity_free(c->by_id[n]);
 	table_deinit(&c->by_key);
 	psk_pool_deinit(&c->psks);
 	free(c->identities);
+	free(c->by_id);
 	*c = (struct catalog){0};
 }
 
@@ -279,42 +335,51 @@ void catalog_deinit(struct catalog *c)
 static bool credential_is_good(const struct credential *k, uint64_t now)
 {
 	const struct identity *i = k->identity;
-	return !k->deleted && !i->deleted && k->psk &&
-	       policy_credential_state(&k->value, now) == POLICY_ACTIVE &&
+	return k->psk && policy_credential_state(&k->value, now) == POLICY_ACTIVE &&
 	       policy_identity_state(&i->value, now) == POLICY_ACTIVE;
+}
+
+static void look(struct catalog *c, struct credential *k, uint64_t now)
+{
+	if (k->good == credential_is_good(k, now))
+		return;
+	k->good = !k->good;
+	c->keys_changed = true;
+	catalog_changed(c, k->identity);
 }
 
 uint64_t catalog_look(struct catalog *c, uint64_t now)
 {
 	uint64_t next = POLICY_NONE;
-	list_for_each (it, &c->all_credentials) {
-		struct credential *k = list_entry(it, struct credential, link);
-		uint64_t expires = MIN(k->value.expires_at, k->identity->value.expires_at);
-		if (k->good != credential_is_good(k, now)) {
-			k->good = !k->good;
-			c->keys_changed = true;
-			catalog_changed(c, k->identity);
+	for (size_t n = 0; n < c->n; n++) {
+		struct identity *i = c->identities[n];
+		for (struct credential *k = i->credentials; k; k = k->next) {
+			look(c, k, now);
+			if (k->good)
+				next = MIN(next, MIN(k->value.expires_at, i->value.expires_at));
 		}
-		if (k->good)
-			next = MIN(next, expires);
 	}
 	return next;
+}
+
+static struct keyring_key key_of(const struct catalog *c, struct credential *k)
+{
+	return (struct keyring_key){.id = k->value.key_id,
+		.psk = psk_pool_at(&c->psks, k->psk),
+		.owner = k};
 }
 
 struct keyring *catalog_keyring(const struct catalog *c)
 {
 	struct keyring_key *keys = calloc(c->n_credentials + 1, sizeof(*keys));
-	size_t n = 0;
+	size_t n_keys = 0;
 	if (!keys)
 		return NULL;
-	list_for_each (it, &c->all_credentials) {
-		struct credential *k = list_entry(it, struct credential, link);
-		if (k->good)
-			keys[n++] = (struct keyring_key){.id = k->value.key_id,
-				.psk = psk_pool_at(&c->psks, k->psk),
-				.owner = k};
-	}
-	struct keyring *keyring = keyring_new(keys, n);
+	for (size_t n = 0; n < c->n; n++)
+		for (struct credential *k = c->identities[n]->credentials; k; k = k->next)
+			if (k->good)
+				keys[n_keys++] = key_of(c, k);
+	struct keyring *keyring = keyring_new(keys, n_keys);
 	free(keys);
 	return keyring;
 }

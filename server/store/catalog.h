@@ -31,27 +31,25 @@ struct identity_streams {
 
 struct identity {
 	struct policy_identity value;
-	char name
-		[POLICY_NAME_SIZE]; /* for any thread: it never changes. Routes know identities by its address */
-	bool open;                  /* everybody's: --no-token. For any thread */
-	bool deleted;
-	struct list credentials; /* credential::of_identity */
+	const char *
+		name; /* that of `value`. For any thread: it never changes. Routes know identities by its address */
+	struct credential *credentials; /* by credential::next, in no order */
 
 	/* Of the rooms above */
 	struct list sessions; /* session::of_identity */
-	unsigned n_sessions;
 	struct rate
 		*_Atomic rate; /* NULL: never limited; see identity_rate.h. Owned. For any thread */
 	/* Requests, TCP connections and UDP flows under way, one a worker; NULL before its first session. Owned */
 	struct identity_streams *streams;
 	atomic_uint max_streams; /* of `value`, for any thread */
+	unsigned n_sessions;
+
+	struct identity *next_changed; /* catalog::changed */
+	bool changed;                  /* it is in there */
+	bool deleted;
+	bool open; /* everybody's: --no-token. For any thread */
 	/* No token of it is good: what it had is kept for it no longer. Of server/control/enforce, for any thread */
 	atomic_bool over;
-
-	/* The catalog's alone */
-	struct table_node by_id;
-	struct list link;    /* catalog::all */
-	struct list changed; /* catalog::changed */
 };
 
 static inline bool identity_is_over(const struct identity *i)
@@ -60,33 +58,35 @@ static inline bool identity_is_over(const struct identity *i)
 }
 
 struct credential {
-	struct policy_credential value; /* without its PSK */
+	struct policy_credential value;
 	struct identity *identity;
-	struct list of_identity; /* identity::credentials, unless it is deleted */
+	struct credential
+		*next; /* of identity::credentials, or, when it is deleted, catalog::buried */
 	/* In force: neither it nor its identity is revoked, expired or deleted, as of the last look. */
 	bool good;
 	bool deleted;
-	uint64_t use_stored; /* value.last_used_at as the store has it (server/store/last_use.c) */
-
-	/* The catalog's alone */
-	struct table_node by_key;
-	struct list link; /* catalog::all_credentials */
+	bool use_is_news; /* value.last_used_at is not what the store has (server/store/last_use.c) */
 	uint32_t psk;     /* in catalog::psks; 0: it has none any more */
+
+	struct table_node by_key; /* the catalog's alone */
 };
 
 struct catalog {
 	struct identity *
 		*identities; /* in the order of their names, without those that were deleted */
-	size_t n, room;
+	size_t n;
+	struct identity **by_id; /* the deleted ones too; `default` is there once it is stored */
+	size_t n_by_id;
+	size_t room;                /* of both */
 	struct identity *everybody; /* `default` */
 	uint64_t max_id, rev;
 
-	struct table by_id, by_key;
-	struct list all, all_credentials; /* the deleted ones too */
-	size_t n_credentials;             /* without those */
+	struct table by_key;
+	struct credential *buried; /* those that were deleted */
+	size_t n_credentials;
 	struct psk_pool psks;
-	struct list
-		changed; /* identities whose rights are others than when they were looked at last */
+	struct identity
+		*changed;  /* those whose rights are others than when they were looked at last */
 	bool keys_changed; /* the keyring would be another one */
 };
 

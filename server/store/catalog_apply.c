@@ -41,19 +41,18 @@ static int stage_identity(const struct catalog *c, const struct policy_identity 
 		return -ENOMEM;
 	if (i)
 		return 0;
-	to->identity = identity_new(value->name);
+	to->identity = identity_new();
 	return to->identity ? 0 : -ENOMEM;
 }
 
-static int stage_credential(struct catalog *c, const struct policy_credential *value,
-	struct staged *to)
+static int stage_credential(struct catalog *c, const struct store_row *row, struct staged *to)
 {
+	const struct policy_credential *value = &row->credential;
 	const struct credential *k = catalog_find_key(c, value->key_id);
 	if (policy_credential_copy(&to->credential_value, value) < 0)
 		return -ENOMEM;
-	explicit_bzero(to->credential_value.psk, sizeof(to->credential_value.psk));
 	if (value->revoked_at == POLICY_NONE && !(k && k->psk)) {
-		to->psk = psk_pool_add(&c->psks, value->psk);
+		to->psk = psk_pool_add(&c->psks, row->psk);
 		if (!to->psk)
 			return -ENOMEM;
 	}
@@ -69,7 +68,7 @@ static int stage(struct catalog *c, const struct store_row *row, struct staged *
 	if (row->kind == STORE_IDENTITY)
 		return stage_identity(c, &row->identity, to);
 	if (row->kind == STORE_CREDENTIAL)
-		return stage_credential(c, &row->credential, to);
+		return stage_credential(c, row, to);
 	return 0;
 }
 
@@ -94,11 +93,10 @@ static void apply_identity(struct catalog *c, struct staged *staged)
 		staged->identity = NULL;
 		catalog_append(c, i);
 	}
-	if (i->value.id != value->id)
-		catalog_add_id(c, i, value->id);
-	policy_identity_deinit(&i->value);
-	i->value = *value;
-	*value = (struct policy_identity){0};
+	bool had_id = i->value.id;
+	identity_set(i, value);
+	if (!had_id)
+		catalog_add_id(c, i);
 	atomic_store_explicit(&i->max_streams,
 		(unsigned)MIN(i->value.max_streams, IDENTITY_STREAMS_ANY), memory_order_relaxed);
 	identity_rate_apply(i, &staged->rate);
@@ -120,7 +118,6 @@ static void apply_credential(struct catalog *c, struct staged *staged)
 		policy_credential_deinit(&k->value);
 	} else {
 		k = staged->credential;
-		k->use_stored = value->last_used_at;
 	}
 	k->value = *value;
 	*value = (struct policy_credential){0};

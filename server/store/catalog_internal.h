@@ -3,7 +3,9 @@
 /* What the files of the catalog share. */
 #include "server/store/catalog.h"
 
-struct identity *identity_new(const char *name);
+struct identity *identity_new(void);
+/* Takes the value over. The text of its name stays where it is, as any thread reads it. */
+void identity_set(struct identity *i, struct policy_identity *value);
 struct identity *identity_free(struct identity *i);
 struct credential *credential_new(void);
 struct credential *credential_free(struct credential *k);
@@ -23,7 +25,8 @@ void catalog_move_credential(struct catalog *c, struct credential *k, struct ide
 
 /* NULL: there is none. 0 is nobody's. */
 struct identity *catalog_find_id(const struct catalog *c, uint64_t id);
-void catalog_add_id(struct catalog *c, struct identity *i, uint64_t id);
+/* Its value has an id for the first time. Where room was reserved. */
+void catalog_add_id(struct catalog *c, struct identity *i);
 
 /* They stay as tombstones: nobody finds them, and nothing of theirs is good. */
 void catalog_bury_identity(struct catalog *c, struct identity *i);

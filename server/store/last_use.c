@@ -18,25 +18,30 @@ struct last_use {
 /* The store has the credential, with another time. */
 static bool is_news(const struct credential *k)
 {
-	return !k->deleted && k->value.rev && k->value.last_used_at != k->use_stored;
+	return k->value.rev && k->use_is_news;
+}
+
+static void last_use_add(struct last_use *u, const struct credential *k)
+{
+	struct store_use *use = &u->uses[u->n++];
+	memcpy(use->key_id, k->value.key_id, TOKEN_ID_SIZE);
+	use->at = k->value.last_used_at;
 }
 
 /* NULL: there is nothing to be stored, or memory is out, and the next time will do. */
 static struct last_use *last_use_new(const struct catalog *c)
 {
 	size_t n = 0;
-	list_for_each (it, &c->all_credentials)
-		n += is_news(list_entry(it, struct credential, link));
+	for (size_t i = 0; i < c->n; i++)
+		for (const struct credential *k = c->identities[i]->credentials; k; k = k->next)
+			n += is_news(k);
 	struct last_use *u = n ? calloc(1, sizeof(*u) + n * sizeof(u->uses[0])) : NULL;
 	if (!u)
 		return NULL;
-	list_for_each (it, &c->all_credentials) {
-		const struct credential *k = list_entry(it, struct credential, link);
-		if (!is_news(k))
-			continue;
-		memcpy(u->uses[u->n].key_id, k->value.key_id, TOKEN_ID_SIZE);
-		u->uses[u->n++].at = k->value.last_used_at;
-	}
+	for (size_t i = 0; i < c->n; i++)
+		for (const struct credential *k = c->identities[i]->credentials; k; k = k->next)
+			if (is_news(k))
+				last_use_add(u, k);
 	return u;
 }
 
@@ -59,8 +64,8 @@ static void last_use_done(struct store_job *j)
 		last_use_say(&j->err);
 	for (size_t i = 0; !over && j->result == 0 && i < u->n; i++) {
 		struct credential *k = catalog_find_key(j->access->catalog, u->uses[i].key_id);
-		if (k)
-			k->use_stored = u->uses[i].at;
+		if (k && k->value.last_used_at == u->uses[i].at)
+			k->use_is_news = false;
 	}
 	free(u);
 }

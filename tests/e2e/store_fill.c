@@ -51,7 +51,7 @@ static void make(struct store_row rows[2], uint64_t id)
 	*k = (struct policy_credential){.identity = id, .label = label, .created_at = policy_now()};
 	k->expires_at = k->revoked_at = k->last_used_at = POLICY_NONE;
 	random_bytes(k->key_id, sizeof(k->key_id));
-	random_bytes(k->psk, sizeof(k->psk));
+	random_bytes(rows[1].psk, sizeof(rows[1].psk));
 }
 
 int main(int argc, char **argv)

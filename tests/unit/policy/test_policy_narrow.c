@@ -147,7 +147,7 @@ static void test_parts(void **state)
 	assert_int_equal(policy_identity_init(&was, "i"), 0);
 	assert_int_equal(policy_grants_add(&was.grants, POLICY_HOST, STR("*.b"), &err), 0);
 	assert_int_equal(policy_identity_copy(&is, &was), 0);
-	free(is.description);
+	policy_text_free(is.description);
 	is.description = strdup("new");
 	assert_int_equal(policy_identity_narrow(&n, &was, &is), 0);
 	assert_true(policy_identity_same_rights(&n, &was) && policy_identity_same_rights(&n, &is));

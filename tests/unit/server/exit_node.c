@@ -75,13 +75,11 @@ static void identity_init(struct credential *who, struct identity *identity, con
 {
 	*identity = (struct identity){0};
 	*who = (struct credential){.identity = identity, .good = true};
-	snprintf(identity->name, sizeof(identity->name), "%s", name);
 	identity->max_streams = IDENTITY_STREAMS_ANY;
 	list_init(&identity->sessions);
-	list_init(&identity->credentials);
-	list_init(&who->of_identity);
-	list_append(&identity->credentials, &who->of_identity);
+	identity->credentials = who;
 	assert_int_equal(policy_identity_init_all(&identity->value, name), 0);
+	identity->name = identity->value.name;
 }
 
 static void identity_deinit(struct identity *identity)

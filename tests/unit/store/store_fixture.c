@@ -77,7 +77,7 @@ struct store_row fixture_credential(uint64_t n, uint64_t identity)
 	row.credential.label = strdup("");
 	assert_non_null(row.credential.label);
 	memcpy(row.credential.key_id, &n, sizeof n);
-	memset(row.credential.psk, (int)(n % 255 + 1), sizeof row.credential.psk);
+	memset(row.psk, (int)(n % 255 + 1), sizeof row.psk);
 	return row;
 }
 
@@ -140,7 +140,7 @@ void fixture_print(FILE *f, const struct store_row *row)
 		print_hex(f, c->key_id, sizeof c->key_id);
 		if (!row->gone) {
 			assert_int_equal(row->rev, c->rev);
-			print_hex(f, c->psk, sizeof c->psk);
+			print_hex(f, row->psk, sizeof row->psk);
 			fprintf(f,
 				"%" PRIu64 " \"%s\" %" PRIu64 " %" PRId64 " %" PRId64 " %" PRId64,
 				c->identity, c->label, c->created_at, (int64_t)c->expires_at,

@@ -83,7 +83,7 @@ static void test_whole_rows(void **state)
 	p->rate_up = 4;
 	p->rate_down = INT64_MAX;
 	p->expires_at = 6;
-	free(p->description);
+	policy_text_free(p->description);
 	p->description = strdup("two\nlines, é");
 	fixture_grant(&i, POLICY_UDP_PORT, "0");
 	fixture_grant(&i, POLICY_PUBLISH, "super-*");
@@ -155,7 +155,7 @@ static void test_revoked_key_is_not_kept(void **state)
 	c.credential.revoked_at = 77;
 	fixture_commit(store, &c);
 	/* The caller's row is as it was. */
-	assert_int_equal(c.credential.psk[0], 2);
+	assert_int_equal(c.psk[0], 2);
 	assert_text(2, "@3 0100000000000000 "
 		       "0000000000000000000000000000000000000000000000000000000000000000"
 		       " 1 \"\" 1001 -1 77 -1\nrev 3\n");
@@ -224,7 +224,7 @@ static void test_values_that_are_not_kept(void **state)
 	a.identity.rate_up = POLICY_NONE;
 	fixture_commit(store, &a);
 	/* A token that is good has a key. */
-	memset(c.credential.psk, 0, sizeof c.credential.psk);
+	memset(c.psk, 0, sizeof c.psk);
 	assert_refused(&c, 1, -EINVAL);
 	struct store_row salt = {.kind = STORE_META,
 		.meta = {.name = (char[]){STORE_META_SALT}, .value = (char[]){"x"}, .n = 1}};

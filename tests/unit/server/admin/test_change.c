@@ -234,7 +234,7 @@ static void ask_by_link(struct client *c, enum admin_method method, const char *
 	struct identity *i = s->catalog.everybody;
 	*c = (struct client){.request.actor = {.name = "default", .via = "link 5f0c"}};
 	c->request.actor.identity = i;
-	c->request.actor.credential = list_first(&i->credentials, struct credential, of_identity);
+	c->request.actor.credential = i->credentials;
 	c->request.actor.from = (struct address){.family = ADDRESS_V4, .bytes = {192, 0, 2, 1}};
 	c->request.actor.may_all = i->value.is_operator;
 	client_ask(c, &s->admin, method, target, body);

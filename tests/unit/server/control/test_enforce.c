@@ -80,7 +80,7 @@ static struct credential *add_credential(struct exit_node *n, const struct ident
 	uint8_t id[TOKEN_ID_SIZE];
 	random_bytes(id, sizeof(id));
 	memcpy(k->key_id, id, sizeof(id));
-	random_bytes(k->psk, sizeof(k->psk));
+	random_bytes(row.psk, sizeof(row.psk));
 	k->identity = i->value.id;
 	k->label = strdup("");
 	k->expires_at = k->revoked_at = k->last_used_at = POLICY_NONE;

@@ -58,7 +58,7 @@ struct scene *scene_new(void)
 	assert_int_equal(http_worker_init(&s->http, w), 0);
 	s->identity = calloc(1, sizeof(*s->identity));
 	assert_non_null(s->identity);
-	strcpy(s->identity->name, "someone");
+	s->identity->name = "someone";
 	s->identity->max_streams = IDENTITY_STREAMS_ANY;
 	return s;
 }

@@ -173,7 +173,7 @@ static void add_session(struct scene *s, const char *host, enum control_kind kin
 	unsigned i = s->n++;
 	m.publish.kind = kind;
 	m.publish.upstream = "http://127.0.0.1:3000";
-	strcpy(s->sessions[i].identity.name, "alice");
+	s->sessions[i].identity.name = "alice";
 	s->sessions[i].identity.max_streams = IDENTITY_STREAMS_ANY;
 	assert_int_equal(session_base_init(&s->sessions[i].base, &s->sessions[0].identity, 2), 0);
 	struct service *service = service_new(&s->sessions[i].base, &m);
