@@ -54,6 +54,15 @@ struct store_note {
 	const char *detail; /* a JSON object */
 };
 
+/*
+ * What it keeps. A year, which is what most rules about such records ask for, and a month to look at it; and
+ * rows of some 300 bytes, so that a program that changes something each second fills no disk: 300 MB.
+ */
+#define STORE_AUDIT_AGE   (400ull * 24 * 60 * 60 * 1000 * 1000) /* µs */
+#define STORE_AUDIT_ROWS  1000000
+/* Of those beyond it, as many go with each row that comes. */
+#define STORE_AUDIT_SWEEP 16
+
 struct store_audit_row {
 	uint64_t id;
 	uint64_t at; /* of policy/timestamp.h */

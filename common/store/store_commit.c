@@ -252,6 +252,28 @@ static int put_note(struct commit *c, const struct store_note *note)
 	return run(c, statement);
 }
 
+/*
+ * Rows that nobody asks for any more. Each commit adds one row and takes a few, so those that have become old
+ * all at once go too, and no commit waits for many of them.
+ */
+static int forget_notes(struct commit *c)
+{
+	auto_statement struct sqlite3_stmt *statement = NULL;
+	uint64_t newest;
+	int r = store_db_number(c->s, "SELECT coalesce(max(id), 0) FROM audit", &newest, c->err);
+	r = r ? r
+	      : store_db_prepare(c->s,
+			"DELETE FROM audit WHERE id IN (SELECT id FROM audit ORDER BY id LIMIT ?) "
+			"AND (at < ? OR id <= ?)",
+			&statement, c->err);
+	if (r)
+		return r;
+	sqlite3_bind_int64(statement, 1, STORE_AUDIT_SWEEP);
+	sqlite3_bind_int64(statement, 2, (sqlite3_int64)(c->at - MIN(c->at, STORE_AUDIT_AGE)));
+	sqlite3_bind_int64(statement, 3, (sqlite3_int64)newest - STORE_AUDIT_ROWS);
+	return run(c, statement);
+}
+
 static int put_all(struct commit *c, const struct store_row *rows, size_t n,
 	const struct store_note *note)
 {
@@ -260,7 +282,8 @@ static int put_all(struct commit *c, const struct store_row *rows, size_t n,
 		c->err);
 	for (size_t i = 0; !r && i < n; i++)
 		r = put(c, &rows[i]);
-	return r || !note ? r : put_note(c, note);
+	r = r || !note ? r : put_note(c, note);
+	return r || !note ? r : forget_notes(c);
 }
 
 int store_commit(struct store *s, const struct store_row *rows, size_t n,
