@@ -313,8 +313,9 @@ static int publish_claim(struct session *s, struct service *service, struct serv
 	r = service_shard_open(&service->shards[0], w, &holder);
 	if (r == ROUTES_TAKEN) {
 		/* Of the same identity share it; whoever has it, is named. */
+		const struct identity *other = holder->identity;
 		error_set(&err, 0, "%s is held by %s, which publishes %s",
-			*service->place ? service->place : "every name", holder->identity,
+			*service->place ? service->place : "every name", other->name,
 			holder->host.n ? holder->host.p : "every name");
 		publish_refuse(s, l, m, CONTROL_REASON_TAKEN, err.text);
 	} else if (r < 0) {

@@ -22,7 +22,7 @@ struct route_node {
 	struct list children, sibling;
 	struct route *exact, *wild;
 	size_t n_routes;   /* in this subtree */
-	const char *owner; /* of all of them; `mixed` once there was another, until it is empty */
+	const void *owner; /* of all of them; `mixed` once there was another, until it is empty */
 	size_t n;
 	char name[]; /* without a star */
 };
@@ -118,7 +118,7 @@ static void route_free(struct routes *r, struct route *route)
 }
 
 /* The name is copied behind the struct. */
-static struct route *route_new(struct routes *r, struct route_node *node, const char *identity,
+static struct route *route_new(struct routes *r, struct route_node *node, const void *identity,
 	struct str host)
 {
 	struct route *route = calloc(1, sizeof *route + host.n + 1);
@@ -162,13 +162,13 @@ void routes_deinit(struct routes *r)
 	*r = (struct routes){0};
 }
 
-static bool is_others(const struct route *route, const char *identity)
+static bool is_others(const struct route *route, const void *identity)
 {
 	return route && route->identity != identity;
 }
 
 /* A route of somebody else in the subtree, or NULL. */
-static const struct route *others_below(const struct route_node *top, const char *identity)
+static const struct route *others_below(const struct route_node *top, const void *identity)
 {
 	const struct route_node *node = top;
 	for (;;) {
@@ -190,7 +190,7 @@ static const struct route *others_below(const struct route_node *top, const char
 }
 
 /* Another identity's route that equals the name, covers it or is covered by it; or NULL. */
-static const struct route *others(const struct routes *r, const char *identity, struct str name,
+static const struct route *others(const struct routes *r, const void *identity, struct str name,
 	bool wild)
 {
 	struct route_node *node = r->root;
@@ -242,7 +242,7 @@ static struct route_node *node_make(struct routes *r, struct str name)
 	return node;
 }
 
-int routes_claim(struct routes *r, const char *identity, struct str host, struct route_entry *entry,
+int routes_claim(struct routes *r, const void *identity, struct str host, struct route_entry *entry,
 	uint64_t now, const struct route **holder_out)
 {
 	routes_expire(r, now);
@@ -302,7 +302,7 @@ void routes_withdraw(struct routes *r, struct route_entry *entry, uint64_t now)
 		route_free(r, route);
 }
 
-void routes_forget(struct routes *r, bool (*over)(const char *identity))
+void routes_forget(struct routes *r, bool (*over)(const void *identity))
 {
 	list_for_each_safe (it, &r->lost) {
 		struct route *route = list_entry(it, struct route, lost);

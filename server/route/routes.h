@@ -25,12 +25,13 @@ struct route_node;
 #define ROUTES_LOST_MAX 4096
 
 struct route {
-	struct str host;      /* the name; ends in a NUL */
-	const char *identity; /* whose it is */
-	struct list entries;  /* by route_entry::link, the one used last is last; empty: lost */
-	uint64_t lost_at;     /* µs, when the last entry went; 0 while there are entries */
-	struct list lost;     /* routes::lost */
-	struct list all;      /* routes::all */
+	struct str host; /* the name; ends in a NUL */
+	const void *
+		identity; /* whose it is: a struct identity, of which nothing but its address is looked at */
+	struct list entries; /* by route_entry::link, the one used last is last; empty: lost */
+	uint64_t lost_at;    /* µs, when the last entry went; 0 while there are entries */
+	struct list lost;    /* routes::lost */
+	struct list all;     /* routes::all */
 	struct route_node *node;
 };
 
@@ -60,11 +61,11 @@ void routes_deinit(struct routes *r);
 
 /*
  * Puts the entry, which is in no route, behind the others of that name. Identities are told apart by
- * address (identity::name), which must last as long as the routes. ROUTES_TAKEN: another
+ * address, which must last as long as the routes. ROUTES_TAKEN: another
  * identity has this name, one that covers it or one that it covers, and `*holder_out` is that route;
  * -ENOMEM. The same identity's names may overlap.
  */
-int routes_claim(struct routes *r, const char *identity, struct str host, struct route_entry *entry,
+int routes_claim(struct routes *r, const void *identity, struct str host, struct route_entry *entry,
 	uint64_t now, const struct route **holder_out);
 
 /* Takes the entry out; it may be in no route. */
@@ -74,7 +75,7 @@ void routes_release(struct routes *r, struct route_entry *entry, uint64_t now);
 void routes_withdraw(struct routes *r, struct route_entry *entry, uint64_t now);
 
 /* Of what was lost, frees at once what those had for whom it is kept no more. */
-void routes_forget(struct routes *r, bool (*over)(const char *identity));
+void routes_forget(struct routes *r, bool (*over)(const void *identity));
 
 /* Puts the entry behind the others of its route: of equals, the one used longest ago comes first. */
 void routes_used(struct route_entry *entry);

@@ -15,9 +15,9 @@ void routing_expire(struct routing *r)
 	loop_timer_set(&r->expiry, MIN(names, routes_expire(&r->ports, now)));
 }
 
-static bool is_over(const char *identity)
+static bool is_over(const void *identity)
 {
-	return identity_is_over(container_of(identity, struct identity, name));
+	return identity_is_over(identity);
 }
 
 void routing_forget(struct routing *r)

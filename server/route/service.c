@@ -90,7 +90,7 @@ int service_shard_open(struct service_shard *shard, struct worker *w,
 	const struct route **holder_out)
 {
 	const struct service *service = shard->service;
-	int r = routes_claim(service_shard_routes(shard, w), service->session->identity->name,
+	int r = routes_claim(service_shard_routes(shard, w), service->session->identity,
 		str_from(service->place), &shard->entry, service->at, holder_out);
 	shard->named = r == 0 && service_is_named(service);
 	w->routing->n_named += shard->named;

@@ -31,8 +31,7 @@ struct identity_streams {
 
 struct identity {
 	struct policy_identity value;
-	const char *
-		name; /* that of `value`. For any thread: it never changes. Routes know identities by its address */
+	const char *name;               /* that of `value`. For any thread: it never changes. */
 	struct credential *credentials; /* by credential::next, in no order */
 
 	/* Of the rooms above */
