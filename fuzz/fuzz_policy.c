@@ -38,7 +38,7 @@ static void check_grant(enum policy_grant_kind kind, struct str text)
 		CLAIM(policy_may_host(&g, z));
 		CLAIM(policy_may_host(&g, STR("")) == str_eq(z, STR("*")));
 	} else if (kind == POLICY_TCP_PORT) {
-		struct option_range r = g.tcp_ports.v[0];
+		struct option_range r = policy_grants_of(&g, kind).v[0].ports;
 		CLAIM(policy_may_ports(&g, kind, r.first, r.last - r.first + 1u));
 		CLAIM(r.first == 0 || !policy_may_ports(&g, kind, r.first, r.last - r.first + 2u));
 	}
