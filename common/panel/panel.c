@@ -85,6 +85,8 @@ static int start_thread(struct panel *p)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	p->started = r == 0;
+	if (p->started)
+		pthread_setname_np(p->thread, "panel"); /* for top -H and debuggers */
 	return -r;
 }
 

@@ -223,12 +223,12 @@ def test_no_way_there(tunnel):
 
 
 def test_a_datagram_that_is_refused(tunnel):
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind(("127.0.0.1", 0))
-    port = sock.getsockname()[1]
-    sock.close()
+    # A port that nobody else gets meanwhile, and that takes nothing: it is connected to somebody else.
+    held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    held.bind(("127.0.0.1", 0))
+    held.connect(("127.0.0.2", 9))
     server = tunnel.server()
-    client = tunnel.client(server, "0=udp://127.0.0.1:%d" % port)
+    client = tunnel.client(server, "0=udp://127.0.0.1:%d" % held.getsockname()[1])
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     address = ("127.0.0.1", port_of(client))
     # A datagram may be dropped: while the port moves to the worker that has the link, say.
@@ -236,6 +236,7 @@ def test_a_datagram_that_is_refused(tunnel):
                "nothing listens there: is the service running, and is this its port?" in client.log(),
                "the cause in the client's log")
     sock.close()
+    held.close()
 
 
 # ---- Certificates and clocks ----
