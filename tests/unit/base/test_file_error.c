@@ -145,6 +145,30 @@ static void test_hidden_by_the_unit(void **state)
 	unsetenv("SYSTEMD_EXEC_PID");
 }
 
+/* So has its /tmp. */
+static void test_private_tmp(void **state)
+{
+	char own[32];
+	snprintf(own, sizeof own, "%d", (int)getpid());
+	const struct {
+		const char *pid, *path;
+		bool tells;
+	} rows[] = {
+		{own, "/tmp/there-is-no-such-file", true},
+		{own, "/var/tmp/there-is-no-such-file", true},
+		{own, "there-is-no-such-file", false},
+		{NULL, "/tmp/there-is-no-such-file", false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct error err;
+		if (rows[i].pid)
+			setenv("SYSTEMD_EXEC_PID", rows[i].pid, 1);
+		file_error(&err, -ENOENT, rows[i].path, FILE_READ, "x");
+		assert_int_equal(strstr(err.text, "PrivateTmp=") != NULL, rows[i].tells);
+		unsetenv("SYSTEMD_EXEC_PID");
+	}
+}
+
 static void test_may_write(void **state)
 {
 	assert_int_equal(file_may_write("anybody/new"), 0);
@@ -160,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_causes),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_hidden_by_the_unit),
+		cmocka_unit_test(test_private_tmp),
 		cmocka_unit_test(test_may_write),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

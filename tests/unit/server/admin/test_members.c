@@ -50,6 +50,7 @@ static void test_bodies(void **state)
 		{"{\"name\":\"web\",\"maxStreams\":101}", "whole number from 0 to 100"},
 		{"{\"name\":\"web\",\"maxStreams\":-1}", "whole number from 0 to 100"},
 		{"{\"name\":\"web\",\"maxStreams\":1.0,\"overlap\":6e1}", NULL},
+		{"{\"name\":\"web\",\"maxStreams\":0.0}", NULL},
 		{"{\"name\":\"web\",\"maxStreams\":1.5}", "whole number from 0 to 100"},
 		{"{\"name\":\"web\",\"maxStreams\":1e300}", "whole number from 0 to 100"},
 		{"{\"name\":\"web\",\"maxStreams\":-1.0}", "whole number from 0 to 100"},

@@ -12,6 +12,7 @@
 
 #include "crypto/crypto.h"
 #include "tests/unit/server/base/workers.h"
+#include "tests/unit/server/said.h"
 
 #define NOW        (1000 * CLOCK_S)
 #define FLOOD      100000 /* made-up addresses */
@@ -184,8 +185,13 @@ static void test_trusted_proxies_are_let_through(void **state)
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &visitor),
 			0);
+	struct said said;
+	said_begin(&said);
 	assert_true(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &visitor) > 0);
 	assert_true(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &visitor) > 0);
+	const char *line = strstr(said_end(&said), "refused a request from 192.0.2.1: ");
+	assert_non_null(line);
+	assert_null(strstr(line + 1, "refused"));
 	assert_int_equal(w->log_rates[VISITOR_RATE_ADDRESS_REQUESTS].similar, 1);
 	test_workers_close(&workers);
 	cidr_list_deinit(&trusting.trusted);
