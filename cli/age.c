@@ -7,10 +7,10 @@
 
 #include "base/macros.h"
 
-int64_t age_parse(const char *text)
+int64_t age_parse(const char *rfc3339)
 {
 	struct tm tm = {0};
-	if (!text || !strptime(text, "%Y-%m-%dT%H:%M:%S", &tm))
+	if (!rfc3339 || !strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &tm))
 		return -1;
 	return timegm(&tm);
 }

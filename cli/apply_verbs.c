@@ -36,7 +36,9 @@ static void say_tokens(struct call *c, const json_t *tokens)
 	const char *name;
 	json_t *token;
 	json_object_foreach((json_t *)tokens, name, token)
+	{
 		printf("%s\t%s\n", name, json_string_value(token));
+	}
 	if (json_object_size(tokens))
 		call_advise(c,
 			"the tokens of new identities are shown only now: name and token in each "

@@ -144,3 +144,12 @@ int call_run(struct call *c)
 	json_decref(answer);
 	return r;
 }
+
+int call_run_as(struct call *c, const struct verb *verb)
+{
+	const struct verb *was = c->verb;
+	c->verb = verb;
+	int r = call_run(c);
+	c->verb = was;
+	return r;
+}

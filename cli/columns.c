@@ -191,7 +191,7 @@ static void shrink(struct columns *c)
 
 static void print_table(struct columns *c, FILE *to, char *const *cells, size_t rows)
 {
-	char *titles[COLUMNS_MAX];
+	char *titles[COLUMNS_MAX] = {NULL};
 	for (size_t i = 0; i < c->n; i++) {
 		titles[i] = (char *)c->v[i].title;
 		if (c->head)

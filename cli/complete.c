@@ -16,8 +16,7 @@ struct line {
 	char **words;
 	int n;
 	const char *last;
-	const char
-		*before; /* stands in the same word before what is completed: "--output="; or "" */
+	char before[64]; /* stands in the same word before what is completed: "--output="; or "" */
 };
 
 static bool begins(const char *text, const char *with)
@@ -171,11 +170,9 @@ static void complete_options(struct line *l, const struct verb *verb, const stru
 {
 	const char *sign = begins(l->last, "--") ? strchr(l->last, '=') : NULL;
 	const struct option_row *row = behind_sign(l, t, first);
-	char before[64];
 	if (!row && sign) {
 		row = option_find(t, l->last + 2, (size_t)(sign - l->last) - 2).row;
-		snprintf(before, sizeof before, "%.*s", (int)(sign + 1 - l->last), l->last);
-		l->before = before;
+		snprintf(l->before, sizeof l->before, "%.*s", (int)(sign + 1 - l->last), l->last);
 		l->last = sign + 1;
 	} else if (!row && l->n > first) {
 		row = wants_value(t, l->words[l->n - 1]);
@@ -226,7 +223,7 @@ void complete(const struct command *commands, size_t n_commands, int n, char **w
 {
 	if (n < 1)
 		return;
-	struct line l = {.words = words, .n = n - 1, .last = words[n - 1], .before = ""};
+	struct line l = {.words = words, .n = n - 1, .last = words[n - 1]};
 	/* tunnel help token: the same words as behind tunnel. */
 	int first = l.n > 0 && strcmp(words[0], "help") == 0 ? 1 : 0;
 	if (l.n == first) {

@@ -202,9 +202,8 @@ static int revoke_token(struct call *c)
 	if (c->o->credential) {
 		one.method = "DELETE";
 		one.path = "/api/v1/identities/{name}/tokens/{credential}";
-		c->verb = &one;
 	}
-	return call_run(c);
+	return call_run_as(c, &one);
 }
 
 /* ---- The table ---- */

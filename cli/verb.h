@@ -68,6 +68,8 @@ struct option_table *verb_table(const struct verb *verb);
 
 /* Asks as the verb says, and prints the answer: what every verb without `run` does. The exit status. */
 int call_run(struct call *c);
+/* The same as if it were another verb, of which nothing is left behind. */
+int call_run_as(struct call *c, const struct verb *verb);
 
 /* Reaches the server, unless it was done before. 0 or an exit status. */
 int call_open(struct call *c);

@@ -229,9 +229,8 @@ static int routes(struct call *c)
 		one.pages = false;
 		one.columns = match_columns;
 		one.n_columns = ARRAY_LEN(match_columns);
-		c->verb = &one;
 	}
-	return call_run(c);
+	return call_run_as(c, &one);
 }
 
 static const struct verb route_verbs[] = {

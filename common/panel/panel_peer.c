@@ -30,7 +30,7 @@ static bool peer_has_group(int fd, gid_t group)
 {
 	socklen_t n = 0;
 	/* Asked without room it says how much is needed. */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &n) == 0 || errno != ERANGE ||
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, &group, &n) == 0 || errno != ERANGE ||
 		n > GROUPS_MAX * sizeof(gid_t))
 		return false;
 	auto_free gid_t *groups = malloc(n);

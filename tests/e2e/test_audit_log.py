@@ -29,7 +29,7 @@ def test_lines(tunnel):
     assert line["subject"] == "web" and line["detail"]["is"]["hosts"] == ["a.example.org"]
     client = tunnel.client(server, "http://127.0.0.1:9")
     wait_until(lambda: "claim.grant" in actions(log), "the claim's line")
-    assert [l["grant"] for l in lines(log) if l["action"] == "claim.grant"] == ["*"]
+    assert [line["grant"] for line in lines(log) if line["action"] == "claim.grant"] == ["*"]
     begin = next(line for line in lines(log) if line["action"] == "session.begin")
     assert begin["actor"] == "default" and begin["via"].startswith("127.0.0.1")
     client.stop()
@@ -76,6 +76,6 @@ def test_which_grant(tunnel):
     link.send(noise.control(type="publish", service=3, kind="tcp", host="", port=second, upstream="tcp://127.0.0.1:1"))
     assert link.read_control("granted", "refused")["type"] == "granted"
     wait_until(lambda: actions(log).count("claim.grant") == 3, "the claims' lines")
-    assert [(l["actor"], l["subject"], l["grant"]) for l in lines(log) if l["action"] == "claim.grant"] == [
+    assert [(line["actor"], line["subject"], line["grant"]) for line in lines(log) if line["action"] == "claim.grant"] == [
         ("web", "a.example.org", "*.example.org"), ("web", "z.example.net", "z.example.net"),
         ("web", "tcp:%d" % second, "%d-%d" % (first, second))]

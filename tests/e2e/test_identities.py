@@ -46,9 +46,9 @@ def port(number, kind="tcp"):
 
 
 def rejected(server, token):
-    with noise.Link(server.address) as l:
-        l.send_message(l.first(token))
-        return l.read_message()[0] != 1
+    with noise.Link(server.address) as link:
+        link.send_message(link.first(token))
+        return link.read_message()[0] != 1
 
 
 def test_each_claims_its_own(tunnel):

@@ -74,7 +74,9 @@ def test_held_and_let_go(tunnel, server, way, after):
     v = Visitor(("127.0.0.1", port_of(client)))
     if way == "rateUp":
         reader = Reader(v)
-        data = lambda: reader.data
+
+        def data():
+            return reader.data
     else:
         v.send(MUCH)
         data = upstream.received

@@ -157,7 +157,7 @@ def test_handshakes_at_the_moment_of_the_answer(tunnel, files, n):
     revoking = threading.Thread(target=revoke)
     revoking.start()
     behind = 0
-    for i, (link, first) in enumerate(zip(links, firsts)):
+    for i, (link, first) in enumerate(zip(links, firsts, strict=True)):
         if i == n // 3:
             now.set()
         behind += bool(answered)

@@ -72,6 +72,12 @@ class Changer(threading.Thread):
         except (OSError, ValueError, http.client.HTTPException):
             pass  # it was killed
 
+    def wait_for(self, answers):
+        wait_until(lambda: self.answered >= answers or not self.is_alive(), "some changes", 30)
+
+    def why_failed(self):
+        return self.failed
+
 
 def keep(there, name, value):
     if value:
@@ -102,9 +108,8 @@ def test_killed(tunnel, changes):
     while answered < changes:
         changer = Changer(server, there, rng, made)
         changer.start()
-        enough = rng.randrange(1, 20)
-        wait_until(lambda: changer.answered >= enough or not changer.is_alive(), "some changes", 30)
-        quiet_for(0.03 * rng.random(), lambda: changer.failed, "a refusal")
+        changer.wait_for(rng.randrange(1, 20))
+        quiet_for(0.03 * rng.random(), changer.why_failed, "a refusal")
         server.process.kill()
         server.process.wait()
         changer.join()

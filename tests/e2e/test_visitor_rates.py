@@ -71,11 +71,10 @@ def test_over_tls_a_connection_counts_once(tunnel, ca):
     server = tunnel.server("--connection-rate-per-address=1/m:4", *cert.options())
     tunnel.client(server, tunnel.upstream("ok"))
     for n in range(2, 6):
-        with socket.create_connection(("127.0.0.1", server.port), 5,
-                                      source_address=("127.0.0.9", 0)) as sock:
-            with ca.context().wrap_socket(sock, server_hostname="a.example") as tls:
-                tls.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
-                assert tls.recv(12) == b"HTTP/1.1 200", n
+        with (socket.create_connection(("127.0.0.1", server.port), 5, source_address=("127.0.0.9", 0)) as sock,
+              ca.context().wrap_socket(sock, server_hostname="a.example") as tls):
+            tls.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            assert tls.recv(12) == b"HTTP/1.1 200", n
     with socket.create_connection(("127.0.0.1", server.port), 5,
                                   source_address=("127.0.0.9", 0)) as sock:
         assert ended(sock)

@@ -61,7 +61,7 @@ class Knocking:
     def stop(self):
         for p in self.running:
             p.stdin.close()
-        for p, reader in zip(self.running, self.readers):
+        for p, reader in zip(self.running, self.readers, strict=True):
             reader.join()
             p.stdout.close()
             assert p.wait() == 0

@@ -40,7 +40,7 @@ def check(value, schema, at="answer"):
         assert len(value) >= schema.get("minLength", 0) and len(value) <= schema.get("maxLength", len(value)), at
         assert re.search(schema.get("pattern", ""), value), "%s: %r" % (at, value)
         if schema.get("format") == "date-time":
-            datetime.datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ")
+            datetime.datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%f%z")
     elif is_type(value, "integer"):
         assert schema.get("minimum", value) <= value <= schema.get("maximum", value), "%s: %r" % (at, value)
     elif isinstance(value, list):
