@@ -43,10 +43,14 @@ static void write_again(const struct proxy_header *h, uint8_t what)
 	static const char protocol[UINT8_MAX];
 	uint8_t at[PROXY_HEADER_MAX];
 	struct proxy_header back;
-	size_t n = what & 1
-			   ? proxy_header_write_v1(at, &h->source, &h->destination)
-			   : proxy_header_write_v2(at, &h->source, &h->destination,
-				     (enum frame_tls)(what >> 1 & 3), (struct str){protocol, what});
+	struct proxy_header_facts facts = {.visitor = &h->source,
+		.local = &h->destination,
+		.tls = (enum frame_tls)(what >> 1 & 3),
+		.alpn = {protocol, what},
+		.link = what & 8 ? UINT32_MAX : 0,
+		.consumer = "web"};
+	size_t n = what & 1 ? proxy_header_write_v1(at, &h->source, &h->destination)
+			    : proxy_header_write_v2(at, &facts);
 	CLAIM(n <= sizeof at);
 	CLAIM(read_exact(at, n, &back) == 0 && back.size == n);
 	claim_same(h, &back);

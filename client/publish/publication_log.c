@@ -39,6 +39,7 @@ static const char *advice(const struct publication *pub, enum control_reason rea
 	case CONTROL_REASON_LIMIT:
 		return "publish less, or have the exit node's operator allow more; asking again "
 		       "meanwhile";
+	case CONTROL_REASON_UNKNOWN: /* of attachments */
 	case CONTROL_REASON_OTHER:
 		break;
 	}

@@ -253,6 +253,12 @@ static void on_control(struct uplink *u, const struct control *message, bool cur
 	case CONTROL_PUBLISH:
 	case CONTROL_JOIN:
 	case CONTROL_WITHDRAW:
+	case CONTROL_ATTACH:
+	case CONTROL_DETACH:
+	case CONTROL_ATTACHED:
+	case CONTROL_DECLINED:
+	case CONTROL_PENDING:
+	case CONTROL_TYPES:
 		break; /* not for a client; a later version may know why */
 	}
 }

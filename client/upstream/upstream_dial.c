@@ -50,8 +50,13 @@ static bool send_proxy_header(const struct upstream_dial *d, int fd)
 		n = proxy_header_write_v1(header, &visitor, &local);
 		break;
 	case UPSTREAM_PROXY_V2:
-		n = proxy_header_write_v2(header, &visitor, &local, (enum frame_tls)d->open->tls,
-			publication_alpn(d->pub, d->open->alpn));
+		n = proxy_header_write_v2(header,
+			&(struct proxy_header_facts){.visitor = &visitor,
+				.local = &local,
+				.tls = (enum frame_tls)d->open->tls,
+				.alpn = publication_alpn(d->pub, d->open->alpn),
+				.link = d->open->link,
+				.consumer = d->open->consumer});
 		break;
 	}
 	return send(fd, header, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n;

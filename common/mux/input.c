@@ -35,6 +35,8 @@ static int input_open(struct mux *m, const struct frame *f)
 	struct frame_open open;
 	if (frame_read_open(f, &open) != 0)
 		return violation(m, "malformed OPEN");
+	if (open.link && !m->client) /* rule 48 */
+		return violation(m, "OPEN of a client with a consumer's name");
 	m->peer_last = id;
 	if (m->draining)
 		return 0; /* it crossed our GOAWAY, by which the peer knows */

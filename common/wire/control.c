@@ -1,147 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CONTROL messages. Each type is a table of members, and one encoder and one decoder walk it: a
- * bound stands in one place and holds for what is sent as for what is believed.
+ * CONTROL messages as JSON: one encoder and one decoder walk the tables of wire/control_messages, so that
+ * a bound holds for what is sent as for what is believed.
  */
 #include <errno.h>
 #include <jansson.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/macros.h"
 #include "base/str.h"
-#include "wire/control.h"
-
-enum form {
-	FORM_TEXT,   /* const char *; `bound` is the largest length */
-	FORM_HEX,    /* uint8_t[bound], as lower-case digits */
-	FORM_NUMBER, /* uint32_t; `bound` is the largest value */
-	FORM_CLEAN,  /* FORM_TEXT that goes into a message head: visible ASCII, 1 byte or more */
-	FORM_WORD,   /* an enum; `words`; `bound` is what a word that is not among them reads as */
-	FORM_FLAG,   /* bool */
-};
-
-struct member {
-	const char *name;
-	enum form form;
-	uint32_t bound;
-	size_t at;
-	bool optional;   /* NULL, 0 or false when absent, unless there is a given_at */
-	size_t given_at; /* of the bool that tells whether an optional one is there; 0: none */
-	const char *const *words;
-};
-
-#define MEMBERS_MAX 15 /* in one type: publish */
-
-/* Indexed by the enum's values; lists end with NULL. */
-static const char *const kinds[] = {"unknown", "tcp", "udp", "http", NULL};
-static const char *const tls_words[] = {"none", "terminate", "pass", "unknown", NULL};
-static const char *const schemes[] = {"unknown", "http", "https", NULL};
-static const char *const reasons[] = {"other", "taken", "denied", "invalid", "unsupported", "limit",
-	NULL};
-
-#define MEMBER(type, field, ...)                                                        \
-	{                                                                               \
-		.name = #field, .at = offsetof(struct control, type.field), __VA_ARGS__ \
-	}
-#define TEXT(type, field, max, ...) \
-	MEMBER(type, field, .form = FORM_TEXT, .bound = max, __VA_ARGS__)
-#define HEX(type, field, size, ...) \
-	MEMBER(type, field, .form = FORM_HEX, .bound = size, __VA_ARGS__)
-#define NUMBER(type, field, max, ...) \
-	MEMBER(type, field, .form = FORM_NUMBER, .bound = max, __VA_ARGS__)
-#define WORD(type, field, list, otherwise, ...) \
-	MEMBER(type, field, .form = FORM_WORD, .words = list, .bound = otherwise, __VA_ARGS__)
-#define FLAG(type, field) MEMBER(type, field, .form = FORM_FLAG, .optional = true)
-#define IF(type, flag)    .optional = true, .given_at = offsetof(struct control, type.flag)
-
-static const struct message {
-	const char *name;
-	struct member members[MEMBERS_MAX];
-} messages[] = {
-	[CONTROL_HELLO] = {.name = "hello",
-		.members =
-			{
-				TEXT(hello, version, CONTROL_VERSION),
-				HEX(hello, instance, CONTROL_INSTANCE),
-				HEX(hello, resume, CONTROL_SECRET, IF(hello, resume_given)),
-				HEX(hello, session, CONTROL_SESSION, IF(hello, session_given)),
-				MEMBER(hello, remote, .form = FORM_CLEAN, .bound = CONTROL_REMOTE,
-					.optional = true),
-				MEMBER(hello, features, .form = FORM_CLEAN,
-					.bound = CONTROL_FEATURES, .optional = true),
-				NUMBER(hello, base_window, CONTROL_WINDOW),
-				NUMBER(hello, max_streams, UINT32_MAX),
-			}},
-	[CONTROL_PUBLISH] = {.name = "publish",
-		.members =
-			{
-				NUMBER(publish, service, UINT32_MAX),
-				WORD(publish, kind, kinds, CONTROL_KIND_UNKNOWN),
-				TEXT(publish, host, CONTROL_HOST),
-				TEXT(publish, upstream, CONTROL_TEXT),
-				TEXT(publish, path, CONTROL_TEXT, .optional = true),
-				MEMBER(publish, rewrite, .form = FORM_CLEAN,
-					.bound = CONTROL_REWRITE, .optional = true),
-				NUMBER(publish, port, UINT16_MAX, IF(publish, port_given)),
-				NUMBER(publish, ports, UINT16_MAX, .optional = true),
-				WORD(publish, tls, tls_words, CONTROL_TLS_UNKNOWN,
-					.optional = true),
-				FLAG(publish, per_visitor),
-				FLAG(publish, half_closed),
-				FLAG(publish, exclusive),
-				MEMBER(publish, alpn, .form = FORM_CLEAN, .bound = CONTROL_ALPN,
-					.optional = true),
-				WORD(publish, scheme, schemes, CONTROL_SCHEME_UNKNOWN,
-					.optional = true),
-				FLAG(publish, host_only),
-			}},
-	[CONTROL_GRANTED] =
-		{.name = "granted",
-			.members =
-				{
-					NUMBER(granted, service, UINT32_MAX),
-					TEXT(granted, address, CONTROL_TEXT),
-					NUMBER(granted, port, UINT16_MAX, .optional = true),
-					NUMBER(granted, ports, UINT16_MAX, .optional = true),
-					FLAG(granted, exclusive),
-				}},
-	[CONTROL_REFUSED] =
-		{.name = "refused",
-			.members =
-				{
-					NUMBER(refused, service, UINT32_MAX),
-					WORD(refused, reason, reasons, CONTROL_REASON_OTHER),
-					TEXT(refused, sentence, CONTROL_TEXT),
-				}},
-	[CONTROL_SESSION_GRANT] =
-		{.name = "session",
-			.members =
-				{
-					HEX(session, session, CONTROL_SESSION),
-					HEX(session, resume, CONTROL_SECRET),
-				}},
-	[CONTROL_JOIN] =
-		{.name = "join",
-			.members =
-				{
-					HEX(join, session, CONTROL_SESSION),
-					HEX(join, mac, CONTROL_SECRET),
-				}},
-	[CONTROL_WITHDRAW] =
-		{.name = "withdraw",
-			.members =
-				{
-					NUMBER(withdraw, service, UINT32_MAX),
-				}},
-	[CONTROL_NOTICE] =
-		{.name = "notice",
-			.members =
-				{
-					TEXT(notice, sentence, CONTROL_TEXT),
-					FLAG(notice, warning),
-				}},
-};
+#include "wire/control_messages.h"
 
 static void free_tree(json_t **tree)
 {
@@ -171,15 +41,29 @@ static json_t *hex_value(const uint8_t *p, size_t n)
 	return json_stringn(text, 2 * n);
 }
 
-static json_t *member_value(const struct member *m, const struct control *c, bool *refused)
+/* Its names end up in lists of people and in headers, and none of it is escaped by JSON: its length counts once. */
+static bool list_clean(const char *text)
+{
+	return !*text || (text_clean(text) && !strpbrk(text, "\"\\"));
+}
+
+static bool text_fits(enum control_form form, const char *text)
+{
+	if (form == FORM_LIST)
+		return list_clean(text);
+	return form == FORM_TEXT || text_clean(text);
+}
+
+static json_t *member_value(const struct control_member *m, const struct control *c, bool *refused)
 {
 	const void *at = (const char *)c + m->at;
 	switch (m->form) {
 	case FORM_TEXT:
-	case FORM_CLEAN: {
+	case FORM_CLEAN:
+	case FORM_LIST: {
 		const char *text = *(const char *const *)at;
 		json_t *value = NULL;
-		if (text && strlen(text) <= m->bound && (m->form == FORM_TEXT || text_clean(text)))
+		if (text && strlen(text) <= m->bound && text_fits(m->form, text))
 			value = json_string(text); /* also NULL when it is not UTF-8 */
 		*refused = !value;
 		return value;
@@ -206,7 +90,7 @@ static json_t *member_value(const struct member *m, const struct control *c, boo
 	return NULL;
 }
 
-static bool member_given(const struct member *m, const struct control *c)
+static bool member_given(const struct control_member *m, const struct control *c)
 {
 	const void *at = (const char *)c + m->at;
 	if (!m->optional)
@@ -216,6 +100,7 @@ static bool member_given(const struct member *m, const struct control *c)
 	switch (m->form) {
 	case FORM_TEXT:
 	case FORM_CLEAN:
+	case FORM_LIST:
 		return *(const char *const *)at != NULL;
 	case FORM_NUMBER:
 	case FORM_WORD:
@@ -231,13 +116,15 @@ static bool member_given(const struct member *m, const struct control *c)
 int control_encode(const struct control *c, void *at, size_t cap, struct error *err,
 	size_t *size_out)
 {
-	const struct message *msg = &messages[c->type];
+	const struct control_message *msg = &control_messages[c->type];
+	const char *fault = control_fault(c);
+	if (fault)
+		return error_set(err, CONTROL_E_MALFORMED, "%s is never sent", fault);
 	auto_tree json_t *tree = json_object();
-
 	if (!tree || json_object_set_new(tree, "type", json_string(msg->name)) != 0)
 		return error_set(err, -ENOMEM, "out of memory");
-	for (const struct member *m = msg->members; m < msg->members + MEMBERS_MAX && m->name;
-		m++) {
+	control_for_each_member(m, msg)
+	{
 		bool refused = false;
 		if (!member_given(m, c))
 			continue;
@@ -285,7 +172,7 @@ static bool read_hex(const json_t *value, uint8_t *to, size_t n)
 	return true;
 }
 
-static bool read_word(const json_t *value, const struct member *m, void *to)
+static bool read_word(const json_t *value, const struct control_member *m, void *to)
 {
 	const char *text = json_string_value(value);
 	unsigned word = m->bound;
@@ -298,16 +185,17 @@ static bool read_word(const json_t *value, const struct member *m, void *to)
 	return true;
 }
 
-static bool read_value(const struct member *m, const json_t *value, struct control *c)
+static bool read_value(const struct control_member *m, const json_t *value, struct control *c)
 {
 	void *at = (char *)c + m->at;
 	switch (m->form) {
 	case FORM_TEXT:
 	case FORM_CLEAN:
+	case FORM_LIST:
 		if (!json_is_string(value) || json_string_length(value) > m->bound)
 			return false;
 		*(const char **)at = json_string_value(value);
-		return m->form == FORM_TEXT || text_clean(*(const char **)at);
+		return text_fits(m->form, *(const char **)at);
 	case FORM_HEX:
 		return read_hex(value, at, m->bound);
 	case FORM_NUMBER: {
@@ -326,7 +214,7 @@ static bool read_value(const struct member *m, const json_t *value, struct contr
 	return false;
 }
 
-static bool read_member(const struct member *m, const json_t *value, struct control *c)
+static bool read_member(const struct control_member *m, const json_t *value, struct control *c)
 {
 	if (!read_value(m, value, c))
 		return false;
@@ -335,11 +223,11 @@ static bool read_member(const struct member *m, const json_t *value, struct cont
 	return true;
 }
 
-static const struct message *message_find(const char *name)
+static const struct control_message *message_find(const char *name)
 {
-	for (size_t i = CONTROL_HELLO; i < ARRAY_LEN(messages); i++)
-		if (strcmp(messages[i].name, name) == 0)
-			return &messages[i];
+	for (size_t i = CONTROL_HELLO; i < CONTROL_TYPES; i++)
+		if (strcmp(control_messages[i].name, name) == 0)
+			return &control_messages[i];
 	return NULL;
 }
 
@@ -393,8 +281,8 @@ static bool is_unknown(const char *p, size_t n, struct error *err)
 	struct str type;
 	if (!find_type(p, n, &type))
 		return false;
-	for (size_t i = CONTROL_HELLO; i < ARRAY_LEN(messages); i++)
-		if (str_eq(type, str_from(messages[i].name)))
+	for (size_t i = CONTROL_HELLO; i < CONTROL_TYPES; i++)
+		if (str_eq(type, str_from(control_messages[i].name)))
 			return false;
 	error_set(err, 0, "a message of unknown type \"%.*s\"", (int)MIN(type.n, 64), type.p);
 	return true;
@@ -415,13 +303,13 @@ int control_decode(const void *p, size_t n, struct error *err, struct control *c
 	const char *name = json_string_value(json_object_get(tree, "type"));
 	if (!name)
 		return error_set(err, CONTROL_E_MALFORMED, "a message without a \"type\"");
-	const struct message *msg = message_find(name);
+	const struct control_message *msg = message_find(name);
 	if (!msg)
 		return error_set(err, CONTROL_UNKNOWN, "a message of unknown type \"%.64s\"", name);
 
-	struct control c = {.type = (enum control_type)(msg - messages)};
-	for (const struct member *m = msg->members; m < msg->members + MEMBERS_MAX && m->name;
-		m++) {
+	struct control c = {.type = (enum control_type)(msg - control_messages)};
+	control_for_each_member(m, msg)
+	{
 		const json_t *value = json_object_get(tree, m->name);
 		if (!value && m->optional)
 			continue;
@@ -434,54 +322,20 @@ int control_decode(const void *p, size_t n, struct error *err, struct control *c
 				"bounds",
 				m->name, msg->name);
 	}
+	const char *fault = control_fault(&c);
+	if (fault)
+		return error_set(err, CONTROL_E_MALFORMED, "%s", fault);
 	c.tree = tree;
 	tree = NULL;
 	*control_out = c;
 	return 0;
 }
 
-void control_take(struct control *from, struct control *to_out)
-{
-	*to_out = *from;
-	from->tree = NULL;
-}
-
 void control_deinit(struct control *c)
 {
-	if (!c || !c->tree)
+	if (!c || (!c->tree && !c->texts))
 		return;
 	json_decref(c->tree);
+	free(c->texts);
 	*c = (struct control){0};
-}
-
-bool control_has_feature(const char *features, const char *word)
-{
-	size_t n = strlen(word);
-	while (features) {
-		if (strncmp(features, word, n) == 0 && (features[n] == ',' || !features[n]))
-			return true;
-		features = strchr(features, ',');
-		features += features != NULL;
-	}
-	return false;
-}
-
-const char *control_type_name(enum control_type type)
-{
-	return messages[type].name;
-}
-
-const char *control_kind_name(enum control_kind kind)
-{
-	return kinds[kind];
-}
-
-const char *control_tls_name(enum control_tls tls)
-{
-	return tls_words[tls];
-}
-
-const char *control_reason_name(enum control_reason reason)
-{
-	return reasons[reason];
 }

@@ -2,7 +2,7 @@
 #pragma once
 /*
  * What the two ends of a link tell each other in CONTROL frames: one JSON object a frame, with a
- * member "type" and the members that control.c lists for it. JSON, because these messages are few,
+ * member "type" and the members that control_messages.c lists for it. JSON, because these messages are few,
  * grow with every version and are read by people in a debug log; the data path has none of it.
  *
  * Growing: unknown members are ignored, an unknown type is reported and skipped unparsed, an unknown word
@@ -15,9 +15,10 @@
 
 #include "base/error.h"
 
-/* Bytes of JSON that are parsed: above the largest message whose texts are all escaped (13 KB), and 1 ms
-   of the parser's time. Longer ones are of a type that is not known, or malformed. */
-#define CONTROL_MAX      (16 << 10)
+/* Bytes of JSON that are parsed: above the largest message whose texts are all escaped (26 KB), and 2 ms
+   of the parser's time. Longer ones are of a type that is not known, or malformed. An exit node without
+   CONTROL_FEATURE_PRIVATE parses 16 KiB, the bound of before: what it knows fits. */
+#define CONTROL_MAX      (28 << 10)
 #define CONTROL_INSTANCE 16  /* bytes: a process, drawn at start (rule 28) */
 #define CONTROL_SECRET   32  /* bytes: the resume secret, and a MAC under it (rules 28, 29) */
 #define CONTROL_SESSION  8   /* bytes: names a session, in logs too; not a secret */
@@ -28,10 +29,17 @@
 #define CONTROL_REMOTE   (CONTROL_HOST + 16) /* bytes: "wss://", a host, and ":65535" */
 #define CONTROL_FEATURES 127  /* bytes: a dozen words; hello stays within WS_MESSAGE_MAX_UNPROVEN */
 #define CONTROL_TEXT     1024 /* bytes: a URL, a path, a sentence; what a log line should hold */
+#define CONTROL_NAME     63   /* bytes: an identity, a private service: a DNS label */
+#define CONTROL_ENDPOINT (CONTROL_NAME + 17) /* bytes: an identity, a dot, 16 digits */
+#define CONTROL_MESSAGE  560                 /* bytes: 140 characters of up to 4 bytes */
+#define CONTROL_LIST     4096      /* bytes: names with commas between; 64 of the longest */
+#define CONTROL_KEY      32        /* bytes: an end-to-end key, X25519's public half */
 #define CONTROL_WINDOW   INT32_MAX /* bytes: the largest credit (rule 20) */
 
-/* A word of hello's `features`. The server's: a client may open streams of FRAME_KIND_ADMIN. */
-#define CONTROL_FEATURE_ADMIN "admin"
+/* Words of hello's `features`. The server's: a client may open streams of FRAME_KIND_ADMIN. */
+#define CONTROL_FEATURE_ADMIN   "admin"
+/* The server's: it has private services, and knows `attach`. To others nothing of it is sent. */
+#define CONTROL_FEATURE_PRIVATE "private"
 
 enum control_type {
 	CONTROL_HELLO = 1,     /* both ways, first of all (rule 10) */
@@ -42,6 +50,12 @@ enum control_type {
 	CONTROL_JOIN,          /* client: this link belongs to that session */
 	CONTROL_WITHDRAW,      /* client: no longer offers it */
 	CONTROL_NOTICE,        /* either: a sentence for the other's log */
+	CONTROL_ATTACH,        /* client: wants to use a private service, by a number of its own */
+	CONTROL_DETACH,        /* client: no longer does */
+	CONTROL_ATTACHED,      /* server: how that endpoint stands, and again at each change */
+	CONTROL_DECLINED,      /* server: there is nothing to attach to */
+	CONTROL_PENDING,       /* server: somebody asks for a private service of this client's */
+	CONTROL_TYPES,         /* how many there are, with 0 */
 };
 
 /* Numbers are the ones of frame_kind. */
@@ -69,11 +83,22 @@ enum control_reason {
 	CONTROL_REASON_INVALID,     /* not a name, path or port that can be published */
 	CONTROL_REASON_UNSUPPORTED, /* a kind that this server does not serve */
 	CONTROL_REASON_LIMIT,       /* too many services */
+	CONTROL_REASON_UNKNOWN,     /* nothing that this identity could attach to */
+};
+
+/* How a consumer's endpoint at a private service stands. */
+enum control_endpoint_state {
+	CONTROL_ENDPOINT_OTHER, /* a later version's word */
+	CONTROL_ENDPOINT_PENDING,
+	CONTROL_ENDPOINT_APPROVED,
+	CONTROL_ENDPOINT_REJECTED,
+	CONTROL_ENDPOINT_DISCONNECTED,
 };
 
 /*
- * One message. Texts are borrowed: from the caller when encoding, from `tree` after decoding, where
- * they live until control_deinit(). They come from a peer: escape them before printing.
+ * One message. Texts are borrowed: from the caller when encoding, from `tree` after decoding and from
+ * `texts` in a copy, where they live until control_deinit(). They come from a peer: escape them before
+ * printing.
  * NULL is an absent text, and a flag `x_given` tells whether `x` is there.
  */
 struct control {
@@ -112,10 +137,20 @@ struct control {
 			const char *alpn; /* tcp that is terminated: wire/alpn's list; NULL: none */
 			enum control_scheme scheme; /* http */
 			bool host_only; /* http: with `rewrite`, no field but Host (rule 47) */
+			/* tcp and udp: no public name, port or TLS, but this name among the private
+			   services; with it those below. */
+			const char *private_name;
+			const char *visibility;   /* a list: who may ask; NULL: as it was */
+			const char *auto_approve; /* a list: who need not wait; NULL: as it was */
+			const char *fqdns;        /* a list: names by which consumers may call it */
+			uint8_t e2e_key[CONTROL_KEY]; /* streams are sealed for this key's owner */
+			bool e2e_given;
+			bool aes; /* prefers AES-GCM for that */
 		} publish;
 		struct {
 			uint32_t service;
-			const char *address; /* where visitors find it, for people */
+			const char *address; /* where visitors find it, for people; a private
+						service's alias */
 			uint32_t port;       /* tcp and udp: the public one; 0: none of its own */
 			uint32_t ports;      /* so many from there on; 0: one */
 			bool exclusive; /* as it was asked for; a server of an older version does not know */
@@ -140,8 +175,45 @@ struct control {
 			const char *sentence;
 			bool warning; /* a person should act on it */
 		} notice;
+		struct {
+			uint32_t endpoint; /* the number that OPEN will name: the client's choice */
+			const char *service; /* its alias or name */
+			enum control_kind kind;
+			const char *name;             /* of the endpoint; NULL: the identity's */
+			const char *message;          /* for who approves it */
+			uint8_t e2e_key[CONTROL_KEY]; /* the consumer's */
+			bool e2e_given;
+		} attach;
+		struct {
+			uint32_t endpoint;
+		} detach;
+		struct {
+			uint32_t endpoint;
+			uint32_t link; /* its link id, which the provider sees */
+			enum control_endpoint_state state;
+			bool usable;          /* an OPEN would be let through now */
+			const char *id;       /* "web.7f3a9c2e41d05b68", for who approves it */
+			const char *alias;    /* the private service's */
+			const char *sentence; /* the approver's, or why it is not usable */
+			const char *fqdns;    /* a list: the provider's names for it */
+			uint8_t e2e_key[CONTROL_KEY]; /* the provider's */
+			bool e2e_given, aes;
+		} attached;
+		struct {
+			uint32_t endpoint;
+			enum control_reason reason;
+			const char *sentence;
+		} declined;
+		struct {
+			const char *id; /* as in `attached` */
+			const char *service, *consumer;
+			const char *message; /* the consumer's; NULL: none */
+			uint8_t e2e_key[CONTROL_KEY];
+			bool e2e_given;
+		} pending;
 	};
-	void *tree; /* owned after decoding */
+	void *tree;  /* owned after decoding */
+	void *texts; /* owned by a copy */
 };
 
 enum control_result {
@@ -167,13 +239,17 @@ bool control_has_feature(const char *features, const char *word);
 /* The message with what its texts are in; `from` is as if it had not been decoded. */
 void control_take(struct control *from, struct control *to_out);
 
-/* Frees what decoding made; a message that was not decoded is left alone. */
+/* The message with texts of its own, all that it has. 0 or -ENOMEM. */
+int control_copy(const struct control *from, struct control *to_out);
+
+/* Frees what decoding or copying made; any other message is left alone. */
 void control_deinit(struct control *c);
 
 const char *control_type_name(enum control_type type);
 const char *control_kind_name(enum control_kind kind);
 const char *control_tls_name(enum control_tls tls);
 const char *control_reason_name(enum control_reason reason);
+const char *control_endpoint_state_name(enum control_endpoint_state state);
 
 /* How many ports it asks for, and how many numbers its OPENs have: 1 also without any port. */
 static inline uint32_t control_publish_ports(const struct control *m)

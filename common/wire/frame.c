@@ -80,6 +80,26 @@ static void read_addr(struct bytes_reader *r, struct frame_addr *addr)
 		r->bad = true;
 }
 
+static bool consumer_clean(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!((p[i] >= 'a' && p[i] <= 'z') || (p[i] >= '0' && p[i] <= '9') || p[i] == '-'))
+			return false;
+	return true;
+}
+
+/* It ends up in a log, and in a header that an upstream believes. */
+static void read_tail(struct bytes_reader *r, struct frame_open *open)
+{
+	open->link = bytes_u32(r);
+	size_t n = bytes_u8(r);
+	const uint8_t *name = n <= FRAME_CONSUMER_MAX ? bytes_take(r, n) : NULL;
+	if (!open->link || !n || !name || !consumer_clean(name, n))
+		r->bad = true;
+	else
+		memcpy(open->consumer, name, n);
+}
+
 int frame_read_open(const struct frame *f, struct frame_open *open_out)
 {
 	struct bytes_reader r = {.p = f->payload, .n = f->size};
@@ -90,8 +110,10 @@ int frame_read_open(const struct frame *f, struct frame_open *open_out)
 	read_addr(&r, &open.local);
 	open.tls = bytes_u8(&r);
 	open.alpn = bytes_u8(&r);
+	if (r.n)
+		read_tail(&r, &open);
 	if (!bytes_at_end(&r))
-		return FRAME_E_ADDRESS;
+		return FRAME_E_OPEN;
 	*open_out = open;
 	return 0;
 }
@@ -121,6 +143,12 @@ size_t frame_write_open(uint8_t *at, uint32_t stream, const struct frame_open *o
 	put_addr(&w, &open->local);
 	bytes_put_u8(&w, open->tls);
 	bytes_put_u8(&w, open->alpn);
+	if (open->link) {
+		size_t n = strlen(open->consumer);
+		bytes_put_u32(&w, open->link);
+		bytes_put_u8(&w, (uint8_t)n);
+		bytes_put(&w, open->consumer, n);
+	}
 	frame_write_header(at, FRAME_OPEN, w.n, stream);
 	return FRAME_HEADER + w.n;
 }
@@ -246,7 +274,7 @@ const char *frame_error_name(int error)
 		[FRAME_E_UNKNOWN] = "a critical frame of unknown type",
 		[FRAME_E_SIZE] = "a frame of a size that its type cannot have",
 		[FRAME_E_STREAM] = "a frame with a stream id that its type cannot have",
-		[FRAME_E_ADDRESS] = "an OPEN with malformed addresses",
+		[FRAME_E_OPEN] = "an OPEN with malformed addresses or a malformed tail",
 		[FRAME_E_INCREMENT] = "a WINDOW of nothing or too much",
 	};
 	if (error < FRAME_E_TRUNCATED || (size_t)error >= ARRAY_LEN(names))

@@ -20,8 +20,9 @@
 #define FRAME_PAYLOAD_MAX  (FRAME_MESSAGE_MAX - FRAME_HEADER)
 #define FRAME_DATAGRAM_MAX 65507 /* bytes: the largest UDP payload over IPv4 */
 #define FRAME_CONTROL_MAX  65000 /* bytes: a whole number below the limit */
-#define FRAME_OPEN_MAX     45    /* bytes: 7 and two IPv6 addresses */
+#define FRAME_OPEN_MAX     113   /* bytes: 7, two IPv6 addresses, and a tail of 5 and a name */
 #define FRAME_SMALL_MAX    (FRAME_HEADER + FRAME_OPEN_MAX) /* bytes that any frame_write_*() needs */
+#define FRAME_CONSUMER_MAX 63                              /* bytes: an identity's name */
 #define FRAME_CREDIT_MAX   INT32_MAX /* bytes of a WINDOW, and of a window: rule 20 */
 
 #define FRAME_CRITICAL 0x80
@@ -99,14 +100,20 @@ struct frame_addr {
  * kind u8 | service u32 | visitor | local | tls u8 | alpn u8, an address being family u8 | port u16 |
  * 0, 4 or 16 bytes. Kind, tls and alpn are not checked here: a receiver that cannot serve a stream resets
  * the stream, not the link.
+ *
+ * The tail, of a private service's streams to its provider: link u32 | n u8 | n bytes of a name, of
+ * lower-case letters, digits and hyphens. Whole or not there; a client sends none (rule 48).
  */
 struct frame_open {
 	uint8_t kind;
 	uint32_t service;          /* the number that the publisher gave it */
 	struct frame_addr visitor; /* its address */
 	struct frame_addr local;   /* to what address of the exit node */
-	uint8_t tls;  /* enum frame_tls: of the visitor's connection, ended by the exit node */
-	uint8_t alpn; /* enum frame_alpn: what was agreed there */
+	uint8_t tls;   /* enum frame_tls: of the visitor's connection, ended by the exit node */
+	uint8_t alpn;  /* enum frame_alpn: what was agreed there */
+	uint32_t link; /* the tail: its consumer's link id; 0: there is no tail */
+	char consumer[FRAME_CONSUMER_MAX +
+		      1]; /* the identity that consumes it; "" without a tail */
 };
 
 enum frame_tls { FRAME_TLS_NONE, FRAME_TLS_1_2, FRAME_TLS_1_3 };
@@ -120,7 +127,7 @@ enum frame_result {
 	FRAME_E_UNKNOWN,   /* critical, and of no known type */
 	FRAME_E_SIZE,      /* not a size that the type can have */
 	FRAME_E_STREAM,    /* id 0 on a stream's frame, another on a link's */
-	FRAME_E_ADDRESS,   /* a family that is none, or sizes that do not add up */
+	FRAME_E_OPEN,      /* a family that is none, a tail in part, or sizes that do not add up */
 	FRAME_E_INCREMENT, /* 0, or above FRAME_CREDIT_MAX */
 };
 
@@ -131,7 +138,7 @@ enum frame_result {
  */
 int frame_read_header(const uint8_t *p, size_t n, struct frame *frame_out);
 
-/* 0 or FRAME_E_ADDRESS. */
+/* 0 or FRAME_E_OPEN. */
 int frame_read_open(const struct frame *f, struct frame_open *open_out);
 
 /* 0 or FRAME_E_INCREMENT. */

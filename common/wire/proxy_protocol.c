@@ -29,7 +29,10 @@ enum tlv {
 	TLV_CRC32C = 0x03,
 	TLV_SSL = 0x20,
 	TLV_SSL_VERSION = 0x21, /* inside TLV_SSL */
+	TLV_CONSUMER = 0xe1,    /* 2.2.8: for applications */
+	TLV_AZURE = 0xee,       /* Azure's: a byte that says what, and that */
 };
+#define AZURE_LINK_ID 0x01
 
 #define V1_LINE_MAX    107  /* bytes, with CR LF (2.1) */
 #define TLV_HEAD       3    /* bytes: type, length */
@@ -266,26 +269,53 @@ static void put_ssl(struct bytes_writer *w, struct str version)
 	put_tlv(w, TLV_SSL_VERSION, version);
 }
 
-size_t proxy_header_write_v2(uint8_t *at, const struct address *visitor,
-	const struct address *local, enum frame_tls tls, struct str alpn)
+/* As Azure writes it: the link id is little-endian, alone of all that stands here. */
+static void put_consumer(struct bytes_writer *w, uint32_t link, const char *consumer)
+{
+	const char value[] = {AZURE_LINK_ID, (char)link, (char)(link >> 8), (char)(link >> 16),
+		(char)(link >> 24)};
+	put_tlv(w, TLV_AZURE, (struct str){value, sizeof value});
+	put_tlv(w, TLV_CONSUMER, str_from(consumer));
+}
+
+/* Both in one family. */
+static void put_addresses(struct bytes_writer *w, const struct address *visitor,
+	const struct address *local, bool v6)
+{
+	put_ip(w, visitor, v6);
+	put_ip(w, local, v6);
+	bytes_put_u16(w, visitor->port);
+	bytes_put_u16(w, local->port);
+}
+
+/* The other one is known: all zeros, of its family. */
+static struct address filled(const struct address *a, const struct address *other)
+{
+	return a->family == ADDRESS_NONE ? (struct address){.family = other->family} : *a;
+}
+
+size_t proxy_header_write_v2(uint8_t *at, const struct proxy_header_facts *facts)
 {
 	struct bytes_writer w = {.p = at, .n = V2_HEAD, .cap = PROXY_HEADER_MAX};
-	bool proxied = known(visitor, local), v6 = !both_v4(visitor, local);
+	struct address visitor = *facts->visitor, local = *facts->local;
+	if (facts->link) {
+		visitor = filled(&visitor, &local);
+		local = filled(&local, &visitor);
+	}
+	bool proxied = known(&visitor, &local), v6 = !both_v4(&visitor, &local);
 	memcpy(at, v2_signature, sizeof v2_signature);
-	at[12] = proxied ? V2_PROXY : V2_LOCAL;
+	at[12] = proxied || facts->link ? V2_PROXY : V2_LOCAL;
 	at[13] = !proxied ? V2_UNSPEC : v6 ? V2_TCP6 : V2_TCP4;
-	bytes_set_be16(at + 14, 0);
-	if (!proxied)
-		return V2_HEAD;
-	put_ip(&w, visitor, v6);
-	put_ip(&w, local, v6);
-	bytes_put_u16(&w, visitor->port);
-	bytes_put_u16(&w, local->port);
-	if (alpn.n)
-		put_tlv(&w, TLV_ALPN, alpn);
-	if (tls == FRAME_TLS_1_2 || tls == FRAME_TLS_1_3)
-		put_ssl(&w, tls == FRAME_TLS_1_2 ? STR("TLSv1.2") : STR("TLSv1.3"));
-	assert(!w.bad); /* 16, 36 of addresses, 258 of ALPN, 18 of TLS */
+	if (proxied) {
+		put_addresses(&w, &visitor, &local, v6);
+		if (facts->alpn.n)
+			put_tlv(&w, TLV_ALPN, facts->alpn);
+		if (facts->tls == FRAME_TLS_1_2 || facts->tls == FRAME_TLS_1_3)
+			put_ssl(&w, facts->tls == FRAME_TLS_1_2 ? STR("TLSv1.2") : STR("TLSv1.3"));
+	}
+	if (facts->link)
+		put_consumer(&w, facts->link, facts->consumer);
+	assert(!w.bad); /* 16, 36 of addresses, 258 of ALPN, 18 of TLS, 74 of the consumer */
 	bytes_set_be16(at + 14, (uint16_t)(w.n - V2_HEAD));
 	return w.n;
 }

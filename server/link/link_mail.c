@@ -2,7 +2,6 @@
 #include "server/link/link_mail.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +21,7 @@ struct link_command {
 	struct server_link *link;
 	enum link_command_kind kind;
 	struct session_shard *shard; /* to which it is attached */
-	struct control message;      /* to be sent */
-	char text[CONTROL_TEXT + 1]; /* what the message borrows */
+	struct control message;      /* to be sent: a copy */
 };
 
 static void link_command_execute(const struct link_command *command)
@@ -44,16 +42,22 @@ static void link_command_execute(const struct link_command *command)
 	}
 }
 
+static void link_command_free(struct link_command *command)
+{
+	control_deinit(&command->message);
+	free(command);
+}
+
 static void link_command_deliver(struct mail *mail)
 {
 	struct link_command *command = container_of(mail, struct link_command, mail);
 	link_command_execute(command);
-	free(command);
+	link_command_free(command);
 }
 
 static void link_command_discard(struct mail *mail)
 {
-	free(container_of(mail, struct link_command, mail));
+	link_command_free(container_of(mail, struct link_command, mail));
 }
 
 /* NULL when memory is out. */
@@ -87,28 +91,15 @@ int link_mail_attach(struct server_link *l, struct session_shard *shard)
 	return 0;
 }
 
-/* One text a message is all that the registrar sends. */
-static void link_command_hold(struct link_command *command, const char **text)
-{
-	if (!*text)
-		return;
-	snprintf(command->text, sizeof(command->text), "%s", *text);
-	*text = command->text;
-}
-
 void link_mail_send(struct server_link *l, const struct control *message)
 {
 	struct link_command *command = link_command_new(l, LINK_COMMAND_SEND);
 	if (!command)
 		return;
-	command->message = *message;
-	if (message->type == CONTROL_GRANTED)
-		link_command_hold(command, &command->message.granted.address);
-	else if (message->type == CONTROL_REFUSED)
-		link_command_hold(command, &command->message.refused.sentence);
-	else if (message->type == CONTROL_NOTICE)
-		link_command_hold(command, &command->message.notice.sentence);
-	link_command_post(command);
+	if (control_copy(message, &command->message) == 0)
+		link_command_post(command);
+	else
+		link_command_free(command);
 }
 
 /* ---- Its end, which needs no memory: whose token is revoked must not stay because there is none ---- */

@@ -10,7 +10,7 @@
 /* The link belongs to this session from now on. 0 or -ENOMEM, when nothing happens. */
 int link_mail_attach(struct server_link *l, struct session_shard *shard);
 
-/* `message` is copied, with the one text that it may have. */
+/* `message` is copied, with all of its texts. */
 void link_mail_send(struct server_link *l, const struct control *message);
 
 /* `why` is the rest of a sentence for the log and the close frame; copied. Of several ends the first is one. */

@@ -178,10 +178,17 @@ static void server_link_on_control(struct link *link, struct control *m)
 	case CONTROL_JOIN:
 		server_link_ops(server_link_of(link))->control(server_link_of(link), m);
 		break;
+	case CONTROL_ATTACH:
+	case CONTROL_DETACH:
+		break; /* our hello has no CONTROL_FEATURE_PRIVATE: skipped, as by a server that knows neither */
 	case CONTROL_HELLO:
 	case CONTROL_GRANTED:
 	case CONTROL_REFUSED:
 	case CONTROL_SESSION_GRANT:
+	case CONTROL_ATTACHED:
+	case CONTROL_DECLINED:
+	case CONTROL_PENDING:
+	case CONTROL_TYPES:
 		link_close(link, LINK_END_VIOLATION, "a client does not send \"%s\"",
 			control_type_name(m->type));
 		break;

@@ -85,6 +85,23 @@ static const struct row {
 	{"GOAWAY of anything", true, 2, SIZE_MAX, NULL, {{FRAME_GOAWAY, 0, 0xffffffff}}},
 };
 
+/* Rule 48: who consumes is the exit node's to say. */
+static void a_client_names_no_consumer(void **state)
+{
+	static const struct frame_open open = {.kind = FRAME_KIND_TCP,
+		.link = 1,
+		.consumer = "web"};
+	for (int client = 0; client < 2; client++) {
+		struct fake_mux f;
+		uint8_t at[FRAME_SMALL_MAX];
+		fake_init(&f, client, BUDGET);
+		size_t n = frame_write_open(at, client ? 2 : 1, &open);
+		assert_int_equal(mux_input(&f.mux, at, n, FAKE_NOW), client ? 0 : -EPROTO);
+		assert_int_equal(f.n, client ? 1 : 0);
+		fake_deinit(&f);
+	}
+}
+
 static void hostile_frames(void **state)
 {
 	for (const struct row *r = hostile; r < hostile + ARRAY_LEN(hostile); r++) {
@@ -161,7 +178,7 @@ static void resets_are_bounded(void **state)
 	size_t most = 0;
 	for (uint32_t id = 1; r == 0 && id < 1000000; id += 2) {
 		script_add(s, (struct fr){FRAME_OPEN, id});
-		if (s->n > FRAME_MESSAGE_MAX - 100)
+		if (s->n > FRAME_MESSAGE_MAX - FRAME_SMALL_MAX)
 			r = script_feed(s, &f, FAKE_NOW);
 		most = MAX(most, buf_len(&f.mux.frames));
 	}
@@ -390,6 +407,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hostile_frames),
+		cmocka_unit_test(a_client_names_no_consumer),
 		cmocka_unit_test(cut_records),
 		cmocka_unit_test(pings_are_answered_once),
 		cmocka_unit_test(resets_are_bounded),

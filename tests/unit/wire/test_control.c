@@ -78,6 +78,25 @@ static const char *const messages[] = {
 	"{\"type\":\"granted\",\"service\":1,\"address\":\"1.2.3.4:1-9\",\"port\":1,\"ports\":9}",
 	"{\"type\":\"granted\",\"service\":5,\"address\":\"a\",\"exclusive\":true}",
 	"{\"type\":\"notice\",\"sentence\":\"a\",\"warning\":true}",
+	"{\"type\":\"publish\",\"service\":7,\"kind\":\"tcp\",\"host\":\"\",\"upstream\":\"\","
+	"\"per_visitor\":true,\"private\":\"super-api\",\"visibility\":\"*\","
+	"\"auto_approve\":\"\",\"fqdns\":\"a.example.org,b\",\"e2e_key\":\"" HEX32
+	"\",\"aes\":true}",
+	"{\"type\":\"publish\",\"service\":7,\"kind\":\"udp\",\"host\":\"\",\"upstream\":\"\","
+	"\"private\":\"dns\"}",
+	"{\"type\":\"attach\",\"endpoint\":1,\"service\":\"redis\",\"kind\":\"tcp\"}",
+	"{\"type\":\"attach\",\"endpoint\":1,\"service\":\"redis.k7m2q9x4p3ta.exit\","
+	"\"kind\":\"udp\",\"name\":\"web-2\",\"message\":\"h\xc3\xa9llo\",\"e2e_key\":\"" HEX32
+	"\"}",
+	"{\"type\":\"detach\",\"endpoint\":4294967295}",
+	"{\"type\":\"attached\",\"endpoint\":1,\"link\":7,\"state\":\"pending\","
+	"\"id\":\"web.7f3a9c2e41d05b68\",\"alias\":\"redis.k7m2q9x4p3ta.exit\"}",
+	"{\"type\":\"attached\",\"endpoint\":1,\"link\":7,\"state\":\"approved\",\"usable\":true,"
+	"\"id\":\"web.7f3a9c2e41d05b68\",\"alias\":\"a\",\"sentence\":\"fine\",\"fqdns\":\"a,b\","
+	"\"e2e_key\":\"" HEX32 "\",\"aes\":true}",
+	"{\"type\":\"declined\",\"endpoint\":1,\"reason\":\"unknown\",\"sentence\":\"no\"}",
+	"{\"type\":\"pending\",\"id\":\"web.7f3a9c2e41d05b68\",\"service\":\"redis\","
+	"\"consumer\":\"web\",\"message\":\"please\",\"e2e_key\":\"" HEX32 "\"}",
 	"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16 "\",\"remote\":\"ws://"
 	"a\",\"features\":\"later,admin\",\"base_window\":1,\"max_streams\":1}",
 };
@@ -159,6 +178,7 @@ static void values(void **state)
 	assert_int_equal(c.refused.reason, CONTROL_REASON_TAKEN);
 	assert_string_equal(control_reason_name(c.refused.reason), "taken");
 	control_deinit(&c);
+	assert_string_equal(control_endpoint_state_name(CONTROL_ENDPOINT_APPROVED), "approved");
 	assert_string_equal(control_type_name(CONTROL_SESSION_GRANT), "session");
 	assert_string_equal(control_kind_name(CONTROL_UDP), "udp");
 	assert_string_equal(control_tls_name(CONTROL_TLS_PASS), "pass");
@@ -253,7 +273,31 @@ static void read_or_refused(void **state)
 		PUBLISH("\"rewrite\":\"\xc3\xbc\""),
 		PUBLISH("\"rewrite\":\"a\\u007f\""),
 		PUBLISH("\"rewrite\":null"),
+		PUBLISH("\"private\":\"\""),
+		PUBLISH("\"private\":\"a b\""),
+		PUBLISH("\"private\":7"),
+		PUBLISH("\"visibility\":\"a b\""),
+		PUBLISH("\"visibility\":\"a\\\"b\""),
+		PUBLISH("\"auto_approve\":\"a\\\\b\""),
+		PUBLISH("\"fqdns\":[\"a\"]"),
+		PUBLISH("\"e2e_key\":\"" HEX16 "\""),
+		PUBLISH("\"private\":\"a\",\"port\":0"),
+		PUBLISH("\"private\":\"a\",\"ports\":2"),
+		PUBLISH("\"private\":\"a\",\"tls\":\"terminate\""),
 #undef PUBLISH
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"publish\",\"service\":1,\"kind\":\"http\",\"host\":\"\","
+			"\"upstream\":\"\",\"private\":\"a\"}"),
+		ROW(CONTROL_E_MALFORMED,
+			"{\"type\":\"publish\",\"service\":1,\"kind\":\"tcp\",\"host\":\"a\","
+			"\"upstream\":\"\",\"private\":\"a\"}"),
+		ROW(0, "{\"type\":\"publish\",\"service\":1,\"kind\":\"quic\",\"host\":\"\","
+		       "\"upstream\":\"\",\"private\":\"a\"}"),
+		ROW(0, "{\"type\":\"attached\",\"endpoint\":1,\"link\":7,\"state\":\"later\","
+		       "\"id\":"
+		       "\"a\",\"alias\":\"\"}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"attach\",\"endpoint\":1,\"kind\":\"tcp\"}"),
+		ROW(CONTROL_E_MALFORMED, "{\"type\":\"declined\",\"endpoint\":1,\"reason\":\"a\"}"),
 		ROW(CONTROL_E_MALFORMED,
 			"{\"type\":\"granted\",\"service\":1,\"address\":\"\",\"port\":65536}"),
 		ROW(CONTROL_E_MALFORMED,

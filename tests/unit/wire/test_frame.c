@@ -121,13 +121,87 @@ static void open_with_every_pair_of_families(void **state)
 		at[3]--;
 		int r = read_exact(at, n - 1, &f);
 		assert_int_equal(r ? r : frame_read_open(&f, &back),
-			r ? FRAME_E_SIZE : FRAME_E_ADDRESS);
+			r ? FRAME_E_SIZE : FRAME_E_OPEN);
 		at[3] += 2;
 		uint8_t longer[FRAME_SMALL_MAX + 1] = {0};
 		memcpy(longer, at, n);
 		r = read_exact(longer, n + 1, &f);
 		assert_int_equal(r ? r : frame_read_open(&f, &back),
-			r ? FRAME_E_SIZE : FRAME_E_ADDRESS);
+			r ? FRAME_E_SIZE : FRAME_E_OPEN);
+	}
+}
+
+/* A private service's: whole, or not there. */
+static void open_with_a_tail(void **state)
+{
+	static const uint8_t bytes[] = {0x81, 0, 0, 21, 0, 0, 0, 2, 1, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0,
+		0, 0, 0x01, 0x02, 0x03, 0x04, 3, 'w', 'e', 'b'};
+	struct frame_open o = {.kind = FRAME_KIND_TCP,
+		.service = 9,
+		.link = 0x01020304,
+		.consumer = "web"};
+	struct frame_open back;
+	uint8_t at[FRAME_SMALL_MAX + 1];
+	struct frame f;
+	assert_int_equal(frame_write_open(at, 2, &o), sizeof bytes);
+	assert_memory_equal(at, bytes, sizeof bytes);
+	assert_int_equal(read_exact(at, sizeof bytes, &f), 0);
+	assert_int_equal(frame_read_open(&f, &back), 0);
+	assert_memory_equal(&o, &back, sizeof o);
+	/* Every part of it is none. Without any of it: no tail. */
+	for (size_t n = sizeof bytes - 1; n >= FRAME_HEADER + 13; n--) {
+		at[3] = (uint8_t)(n - FRAME_HEADER);
+		assert_int_equal(read_exact(at, n, &f), 0);
+		bool none = n == FRAME_HEADER + 13;
+		assert_int_equal(frame_read_open(&f, &back), none ? 0 : FRAME_E_OPEN);
+	}
+	assert_int_equal(back.link, 0);
+	assert_string_equal(back.consumer, "");
+}
+
+static void the_longest_open(void **state)
+{
+	uint8_t at[FRAME_SMALL_MAX + 1] = {0};
+	struct frame f;
+	struct frame_open back, o = {.kind = FRAME_KIND_TCP, .link = UINT32_MAX};
+	o.visitor.family = o.local.family = 6;
+	memset(o.consumer, 'z', FRAME_CONSUMER_MAX);
+	assert_int_equal(frame_write_open(at, 2, &o), FRAME_SMALL_MAX);
+	assert_int_equal(read_exact(at, FRAME_SMALL_MAX, &f), 0);
+	assert_int_equal(frame_read_open(&f, &back), 0);
+	assert_memory_equal(&o, &back, sizeof o);
+}
+
+static void tails_refused(void **state)
+{
+	static const struct {
+		uint32_t link;
+		uint8_t n;
+		const char *name; /* three bytes */
+	} rows[] = {
+		{0, 3, "web"},
+		{1, 0, ""},
+		{1, 2, "web"},
+		{1, 4, "web"},
+		{1, 64, "web"},
+		{1, 3, "wEb"},
+		{1, 3, "w b"},
+		{1, 3, "w.b"},
+		{1, 3, "w\0b"},
+		{1, 3, "w\nb"},
+		{1, 3,
+			"w\xfc"
+			"b"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t at[21] = {1, [4] = 9};
+		struct frame f = {.type = FRAME_OPEN, .size = sizeof at, .payload = at};
+		struct frame_open o;
+		bytes_set_be32(at + 13, rows[i].link);
+		at[17] = rows[i].n;
+		memcpy(at + 18, rows[i].name, 3);
+		if (frame_read_open(&f, &o) != FRAME_E_OPEN)
+			fail_msg("row %zu", i);
 	}
 }
 
@@ -149,7 +223,7 @@ static void violations(void **state)
 		uint32_t size, stream;
 	} rows[] = {
 		{FRAME_E_SIZE, FRAME_OPEN, 12, 1},
-		{FRAME_E_SIZE, FRAME_OPEN, 46, 1},
+		{FRAME_E_SIZE, FRAME_OPEN, 114, 1},
 		{FRAME_E_STREAM, FRAME_OPEN, 13, 0},
 		{FRAME_E_SIZE, FRAME_DATA, 0, 1}, /* rule 20 */
 		{0, FRAME_DATA, 1, 1},
@@ -235,7 +309,7 @@ static void open_families(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct frame f = {.type = FRAME_OPEN, .size = 13, .payload = rows[i]};
 		struct frame_open o;
-		assert_int_equal(frame_read_open(&f, &o), FRAME_E_ADDRESS);
+		assert_int_equal(frame_read_open(&f, &o), FRAME_E_OPEN);
 	}
 }
 
@@ -264,6 +338,9 @@ int main(void)
 		cmocka_unit_test(written_bytes),
 		cmocka_unit_test(read_back),
 		cmocka_unit_test(open_with_every_pair_of_families),
+		cmocka_unit_test(open_with_a_tail),
+		cmocka_unit_test(the_longest_open),
+		cmocka_unit_test(tails_refused),
 		cmocka_unit_test(prefixes_are_truncated),
 		cmocka_unit_test(violations),
 		cmocka_unit_test(window_increments),

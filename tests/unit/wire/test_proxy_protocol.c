@@ -391,8 +391,10 @@ static void written(void **state)
 		check(at, n, source, rows[i].local);
 
 		memset(at, 0xee, sizeof at);
-		n = proxy_header_write_v2(at, &visitor, &local, rows[i].tls,
-			str_from(rows[i].alpn));
+		n = proxy_header_write_v2(at, &(struct proxy_header_facts){.visitor = &visitor,
+						      .local = &local,
+						      .tls = rows[i].tls,
+						      .alpn = str_from(rows[i].alpn)});
 		assert_int_equal(at[n], 0xee);
 		check(at, n, source, rows[i].local);
 		if (!rows[i].v2)
@@ -402,6 +404,75 @@ static void written(void **state)
 		assert_int_equal(n, head);
 		assert_memory_equal(at, expected, n);
 	}
+}
+
+/* Byte for byte what Azure's private link service writes, and the name behind it. */
+static void written_of_a_consumer(void **state)
+{
+	static const struct {
+		const char *visitor, *local;
+		const char *bytes;
+	} rows[] = {
+		{"192.168.0.1:56324", "192.168.0.11:443",
+			"2111001a"
+			"c0a80001c0a8000bdc0401bb"
+			"ee000501"
+			"04030201"
+			"e10003"
+			"776562"},
+		{"192.168.0.1:56324", "-",
+			"2111001a"
+			"c0a8000100000000dc040000"
+			"ee000501"
+			"04030201"
+			"e10003"
+			"776562"},
+		{"-", "[::1]:443",
+			"21210032"
+			"00000000000000000000000000000000" LO6 "000001bb"
+			"ee000501"
+			"04030201"
+			"e10003"
+			"776562"},
+		{"-", "-",
+			"2100000e"
+			"ee000501"
+			"04030201"
+			"e10003"
+			"776562"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t at[PROXY_HEADER_MAX], expected[PROXY_HEADER_MAX];
+		struct address visitor = parsed(rows[i].visitor), local = parsed(rows[i].local);
+		size_t n =
+			proxy_header_write_v2(at, &(struct proxy_header_facts){.visitor = &visitor,
+							  .local = &local,
+							  .link = 0x01020304,
+							  .consumer = "web"});
+		size_t head = unhex(SIGNATURE, expected, sizeof expected);
+		head += unhex(rows[i].bytes, expected + head, sizeof expected - head);
+		assert_int_equal(n, head);
+		assert_memory_equal(at, expected, n);
+	}
+}
+
+/* With all that it may tell of: the assertion in there counts. */
+static void the_longest(void **state)
+{
+	uint8_t at[PROXY_HEADER_MAX + 1];
+	struct address wide = parsed(WIDE6);
+	char name[FRAME_CONSUMER_MAX + 1] = "";
+	memset(name, 'z', FRAME_CONSUMER_MAX);
+	memset(at, 0xdd, sizeof at);
+	size_t n = proxy_header_write_v2(at, &(struct proxy_header_facts){.visitor = &wide,
+						     .local = &wide,
+						     .tls = FRAME_TLS_1_3,
+						     .alpn = str_from(LONG_ALPN),
+						     .link = UINT32_MAX,
+						     .consumer = name});
+	assert_int_equal(n, PROXY_HEADER_MAX);
+	assert_int_equal(at[n], 0xdd);
+	check(at, n, WIDE6, WIDE6);
 }
 
 int main(void)
@@ -414,6 +485,8 @@ int main(void)
 		cmocka_unit_test(v2_refused),
 		cmocka_unit_test(v2_length),
 		cmocka_unit_test(written),
+		cmocka_unit_test(written_of_a_consumer),
+		cmocka_unit_test(the_longest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -210,6 +210,37 @@ static void test_repeats(void **state)
 	assert_true(publish_repeats(&tcp, &m, ""));
 }
 
+/*
+ * A server of an older version skips the members it does not know, and judges the rest: what a client may
+ * send of a private service is then refused, never published.
+ */
+static void without_its_private_members(void **state)
+{
+	static const enum control_kind kinds[] = {CONTROL_KIND_UNKNOWN, CONTROL_TCP, CONTROL_UDP,
+		CONTROL_HTTP};
+	unsigned sent = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(kinds) * 16; i++) {
+		struct control m =
+			publish(kinds[i % 4], (enum control_tls)(i / 4 % 4), "", false, 0);
+		char place[SERVICE_PLACE_SIZE], json[CONTROL_MAX];
+		struct error err;
+		size_t n;
+		m.publish.host = i / 16 % 2 ? "a.example" : "";
+		m.publish.port_given = i / 32 % 2;
+		m.publish.port = 4000;
+		m.publish.upstream = "tcp://127.0.0.1:6379";
+		m.publish.per_visitor = true;
+		m.publish.private_name = "redis";
+		m.publish.visibility = "*";
+		if (control_encode(&m, json, sizeof json, &err, &n) != 0)
+			continue;
+		m.publish.private_name = m.publish.visibility = NULL;
+		assert_int_not_equal(publish_check(&m, place, &err), PUBLISH_FINE);
+		sent++;
+	}
+	assert_int_equal(sent, 3); /* unknown, tcp, udp */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_repeats),
+		cmocka_unit_test(without_its_private_members),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

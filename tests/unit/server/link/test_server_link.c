@@ -255,6 +255,9 @@ static void what_a_client_may_say_is_passed_on(void **state)
 		{CONTROL_GRANTED, false},
 		{CONTROL_REFUSED, false},
 		{CONTROL_SESSION_GRANT, false},
+		{CONTROL_ATTACHED, false},
+		{CONTROL_DECLINED, false},
+		{CONTROL_PENDING, false},
 		{CONTROL_HELLO, false},
 	};
 	struct scene *s = *state;
@@ -386,6 +389,27 @@ static void mail_to_a_closed_link_does_nothing(void **state)
 	assert_true(list_empty(&shard_of(s)->links));
 }
 
+/* Whatever becomes of who sent it meanwhile. */
+static void mail_has_texts_of_its_own(void **state)
+{
+	struct scene *s = *state;
+	struct server_link *l = come_up(s);
+	char id[] = "web.7f3a9c2e41d05b68", message[] = "please";
+	l->io.link.send_confirmed = true; /* not sealed: to be read here */
+	struct control m = {.type = CONTROL_PENDING,
+		.pending = {.id = id, .service = "redis", .consumer = "web", .message = message}};
+	link_mail_send(l, &m);
+	memset(id, 'x', strlen(id));
+	memset(message, 'x', strlen(message));
+	settle(s);
+	char said[1024];
+	ssize_t n = read(s->peers[0], said, sizeof(said));
+	static const char wanted[] = "\"id\":\"web.7f3a9c2e41d05b68\",\"service\":\"redis\","
+				     "\"consumer\":\"web\",\"message\":\"please\"}";
+	assert_true(n > 0);
+	assert_non_null(memmem(said, (size_t)n, wanted, strlen(wanted)));
+}
+
 static void the_registrar_closes_it(void **state)
 {
 	struct scene *s = *state;
@@ -503,6 +527,7 @@ int main(void)
 		TEST(a_suspect_that_does_not_answer_ends),
 		TEST(a_suspect_that_answers_stays),
 		TEST(mail_to_a_closed_link_does_nothing),
+		TEST(mail_has_texts_of_its_own),
 		TEST(the_registrar_closes_it),
 		TEST(its_end_needs_no_memory),
 		TEST(it_is_ended_twice),
