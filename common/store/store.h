@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Everything that survives the process: identities and their credentials, with a revision for each change and
+ * Everything that survives the process: identities, their credentials and intentions, with a revision for each change and
  * the audit of all of them. Seven functions, which know rows and no SQL, so that another engine can stand behind
  * them; today it is SQLite, in one file of the state directory. Who opens it holds the lock of that directory
  * (store/store_lock.h).
@@ -17,12 +17,13 @@
 
 #include "base/error.h"
 #include "policy/identity.h"
+#include "policy/intention.h"
 
 /* The file in the state directory. */
 #define STORE_FILE "store.db"
 
 /* Numbers of the store: they never change. */
-enum store_kind { STORE_META, STORE_IDENTITY, STORE_CREDENTIAL, STORE_KINDS };
+enum store_kind { STORE_META, STORE_IDENTITY, STORE_CREDENTIAL, STORE_INTENTION, STORE_KINDS };
 
 /* Names of rows of STORE_META, which a new store has. */
 #define STORE_META_SALT     "salt"     /* TOKEN_SALT_SIZE bytes */
@@ -45,8 +46,18 @@ struct store_row {
 			uint8_t psk
 				[TOKEN_PSK_SIZE]; /* its key; zeros when it is revoked: none is kept then */
 		};
+		struct policy_intention intention;
 	};
 };
+
+/* Frees what the values of a row own, and wipes it. */
+void store_row_deinit(struct store_row *row);
+
+/* Whether both are about one thing: the same kind and key. */
+bool store_row_same(const struct store_row *a, const struct store_row *b);
+
+/* Where the value itself has its revision. */
+uint64_t *store_row_rev(struct store_row *row);
 
 /* What the audit has of a change. */
 struct store_note {

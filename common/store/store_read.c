@@ -55,10 +55,7 @@ static int read_grants(struct reading *rd, struct policy_identity *i)
 static void keep_rev(struct store_row *row, uint64_t rev)
 {
 	row->rev = rev;
-	if (row->kind == STORE_IDENTITY)
-		row->identity.rev = rev;
-	else
-		row->credential.rev = rev;
+	*store_row_rev(row) = rev;
 }
 
 static int compare_digest(struct reading *rd, const struct store_row *row, uint64_t rev,

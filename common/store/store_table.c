@@ -8,7 +8,9 @@
 
 #include "base/macros.h"
 
-#define FIELD(member) offsetof(struct store_row, member), sizeof(((struct store_row *)NULL)->member)
+#define FIELD(member)                                 \
+	.offset = offsetof(struct store_row, member), \
+	.size = sizeof(((struct store_row *)NULL)->member)
 
 static const struct store_column identity_columns[] = {
 	{"id", STORE_NUMBER, FIELD(identity.id)},
@@ -37,10 +39,24 @@ static const struct store_column credential_columns[] = {
 	{"last_used_at", STORE_OPTIONAL, FIELD(credential.last_used_at)},
 };
 
+static const struct store_column intention_columns[] = {
+	{"id", STORE_NUMBER, FIELD(intention.id)},
+	{"uid", STORE_BYTES, FIELD(intention.uid)},
+	{"source", STORE_TEXT, FIELD(intention.source)},
+	{"destination", STORE_TEXT, FIELD(intention.destination)},
+	{"action", STORE_ENUM, FIELD(intention.action), .max = POLICY_DENY},
+	{"description", STORE_TEXT, FIELD(intention.description)},
+	{"meta", STORE_TEXT, FIELD(intention.meta)},
+	{"created_by", STORE_TEXT, FIELD(intention.created_by)},
+	{"created_at", STORE_NUMBER, FIELD(intention.created_at)},
+	{"updated_at", STORE_NUMBER, FIELD(intention.updated_at)},
+};
+
 const struct store_table store_tables[STORE_KINDS] = {
 	[STORE_META] = {"meta", NULL, 0},
 	[STORE_IDENTITY] = {"identities", identity_columns, ARRAY_LEN(identity_columns)},
 	[STORE_CREDENTIAL] = {"credentials", credential_columns, ARRAY_LEN(credential_columns)},
+	[STORE_INTENTION] = {"intentions", intention_columns, ARRAY_LEN(intention_columns)},
 };
 
 /* ---- One value ---- */
@@ -79,6 +95,8 @@ struct store_value store_value_get(const struct store_column *c, const struct st
 		return number(*(const bool *)field);
 	case STORE_REVOKED:
 		return number(*(const bool *)field ? 2 : 1);
+	case STORE_ENUM:
+		return number(*(const unsigned *)field);
 	case STORE_TEXT:
 		owned = *(char *const *)field;
 		return text(owned ? owned : "");
@@ -100,6 +118,10 @@ static int set_number(const struct store_column *c, void *field, const struct st
 		*(uint64_t *)field = POLICY_NONE;
 	else if (c->type == STORE_OPTIONAL || c->type == STORE_NUMBER)
 		*(uint64_t *)field = v->number;
+	else if (c->type == STORE_ENUM && v->number - 1 >= c->max)
+		return -EINVAL;
+	else if (c->type == STORE_ENUM)
+		*(unsigned *)field = (unsigned)v->number;
 	else if (v->number - (c->type == STORE_REVOKED) > 1)
 		return -EINVAL;
 	else
@@ -128,6 +150,7 @@ int store_value_set(const struct store_column *c, struct store_row *row,
 	case STORE_OPTIONAL:
 	case STORE_FLAG:
 	case STORE_REVOKED:
+	case STORE_ENUM:
 		return set_number(c, field, v);
 	case STORE_TEXT:
 		return set_text(field, v);
@@ -147,21 +170,63 @@ int store_value_set(const struct store_column *c, struct store_row *row,
 
 _Static_assert(TOKEN_ID_SIZE == STORE_KEY_SIZE, "the key of a credential is its key id");
 
+/* Where the number is that is the key; NULL: it is the key id of a credential. */
+static uint64_t *key_number(struct store_row *row)
+{
+	switch (row->kind) {
+	case STORE_IDENTITY:
+		return &row->identity.id;
+	case STORE_INTENTION:
+		return &row->intention.id;
+	case STORE_CREDENTIAL:
+	case STORE_META:
+	case STORE_KINDS:
+		break;
+	}
+	return NULL;
+}
+
 void store_key_get(const struct store_row *row, uint8_t key_out[STORE_KEY_SIZE])
 {
-	uint64_t id = htobe64(row->identity.id);
-	memcpy(key_out, row->kind == STORE_CREDENTIAL ? row->credential.key_id : (void *)&id,
-		STORE_KEY_SIZE);
+	const uint64_t *number = key_number((struct store_row *)(uintptr_t)row);
+	uint64_t id = number ? htobe64(*number) : 0;
+	memcpy(key_out, number ? (void *)&id : row->credential.key_id, STORE_KEY_SIZE);
 }
 
 void store_key_set(struct store_row *row, const uint8_t key[STORE_KEY_SIZE])
 {
-	uint64_t id;
+	uint64_t id, *number = key_number(row);
 	memcpy(&id, key, sizeof id);
-	if (row->kind == STORE_CREDENTIAL)
-		memcpy(row->credential.key_id, key, STORE_KEY_SIZE);
+	if (number)
+		*number = be64toh(id);
 	else
-		row->identity.id = be64toh(id);
+		memcpy(row->credential.key_id, key, STORE_KEY_SIZE);
+}
+
+uint64_t *store_row_rev(struct store_row *row)
+{
+	switch (row->kind) {
+	case STORE_IDENTITY:
+		return &row->identity.rev;
+	case STORE_CREDENTIAL:
+		return &row->credential.rev;
+	case STORE_INTENTION:
+		return &row->intention.rev;
+	case STORE_META:
+	case STORE_KINDS:
+		break;
+	}
+	return &row->rev;
+}
+
+bool store_row_same(const struct store_row *a, const struct store_row *b)
+{
+	uint8_t key_of_a[STORE_KEY_SIZE], key_of_b[STORE_KEY_SIZE];
+	if (a->kind != b->kind)
+		return false;
+	store_key_get(a, key_of_a);
+	store_key_get(b, key_of_b);
+	return memcmp(key_of_a, key_of_b, STORE_KEY_SIZE) == 0;
 }
 
 void store_row_deinit(struct store_row *row)
@@ -170,6 +235,8 @@ void store_row_deinit(struct store_row *row)
 		policy_identity_deinit(&row->identity);
 	else if (row->kind == STORE_CREDENTIAL)
 		policy_credential_deinit(&row->credential);
+	else if (row->kind == STORE_INTENTION)
+		policy_intention_deinit(&row->intention);
 	else
 		policy_meta_deinit(&row->meta);
 	explicit_bzero(row, sizeof *row);

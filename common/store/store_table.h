@@ -14,6 +14,7 @@ enum store_column_type {
 	STORE_OPTIONAL, /* uint64_t; POLICY_NONE is null */
 	STORE_FLAG,     /* bool: 0, 1 */
 	STORE_REVOKED,  /* bool: 1 active, 2 revoked */
+	STORE_ENUM,     /* an enum, from 1 to `max` */
 	STORE_TEXT,     /* char *, a policy_text_new() */
 	STORE_BYTES,    /* uint8_t[size], in the struct */
 	STORE_SECRET,   /* likewise; none is kept when it is all zeros */
@@ -24,6 +25,7 @@ struct store_column {
 	enum store_column_type type;
 	size_t offset; /* in struct store_row */
 	size_t size;
+	unsigned max;
 };
 
 struct store_table {
@@ -59,9 +61,6 @@ int store_value_set(const struct store_column *c, struct store_row *row,
 #define STORE_KEY_SIZE 8
 void store_key_get(const struct store_row *row, uint8_t key_out[STORE_KEY_SIZE]);
 void store_key_set(struct store_row *row, const uint8_t key[STORE_KEY_SIZE]);
-
-/* Frees what the values of a row own, and wipes it. */
-void store_row_deinit(struct store_row *row);
 
 /*
  * What a row says, revision included, as one number under the store's salt; `scratch` is used for it. 0 or

@@ -15,34 +15,16 @@ static void changes_next(struct changes *q);
 
 static void rows_deinit(struct change_rows *rows)
 {
-	for (size_t i = 0; i < rows->n; i++) {
-		struct store_row *row = &rows->v[i];
-		if (row->kind == STORE_IDENTITY)
-			policy_identity_deinit(&row->identity);
-		else if (row->kind == STORE_CREDENTIAL)
-			policy_credential_deinit(&row->credential);
-		explicit_bzero(row, sizeof(*row));
-	}
+	for (size_t i = 0; i < rows->n; i++)
+		store_row_deinit(&rows->v[i]);
 	free(rows->v);
 	*rows = (struct change_rows){0};
-}
-
-static bool same_thing(const struct store_row *a, const struct store_row *b)
-{
-	if (a->kind != b->kind)
-		return false;
-	if (a->kind == STORE_IDENTITY)
-		return a->identity.id == b->identity.id;
-	return memcmp(a->credential.key_id, b->credential.key_id, TOKEN_ID_SIZE) == 0;
 }
 
 static void row_set_revision(struct store_row *row, uint64_t revision)
 {
 	row->rev = revision;
-	if (row->kind == STORE_IDENTITY)
-		row->identity.rev = revision;
-	else
-		row->credential.rev = revision;
+	*store_row_rev(row) = revision;
 }
 
 /* What was stored has this revision: also for those that were judged before they knew it. */
@@ -51,7 +33,7 @@ static void rows_learn(struct change_rows *rows, const struct change_rows *store
 {
 	for (size_t i = 0; i < rows->n; i++)
 		for (size_t k = 0; k < stored->n; k++)
-			if (same_thing(&rows->v[i], &stored->v[k]))
+			if (store_row_same(&rows->v[i], &stored->v[k]))
 				row_set_revision(&rows->v[i], revision);
 }
 

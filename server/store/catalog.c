@@ -325,6 +325,7 @@ void catalog_deinit(struct catalog *c)
 		identity_free(c->by_id[n]);
 	table_deinit(&c->by_key);
 	psk_pool_deinit(&c->psks);
+	catalog_intentions_deinit(&c->intentions);
 	free(c->identities);
 	free(c->by_id);
 	*c = (struct catalog){0};

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "policy/identity.h"
+#include "server/store/catalog_intentions.h"
 #include "server/store/keyring.h"
 #include "server/store/psk_pool.h"
 
@@ -87,6 +88,8 @@ struct catalog {
 	struct identity
 		*changed;  /* those whose rights are others than when they were looked at last */
 	bool keys_changed; /* the keyring would be another one */
+
+	struct catalog_intentions intentions;
 };
 
 /* Has `default` with every grant, and no credential. 0 or -ENOMEM. */

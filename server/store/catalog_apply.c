@@ -19,6 +19,7 @@ struct staged {
 	struct credential *credential; /* likewise */
 	struct policy_identity identity_value;
 	struct policy_credential credential_value;
+	struct policy_intention *intention;
 	struct rate *rate; /* NULL: it needs none, or has one */
 	uint32_t psk;
 };
@@ -69,6 +70,8 @@ static int stage(struct catalog *c, const struct store_row *row, struct staged *
 		return stage_identity(c, &row->identity, to);
 	if (row->kind == STORE_CREDENTIAL)
 		return stage_credential(c, row, to);
+	if (row->kind == STORE_INTENTION)
+		return catalog_intentions_stage(&row->intention, &to->intention);
 	return 0;
 }
 
@@ -78,6 +81,7 @@ static void unstage(struct catalog *c, struct staged *staged)
 	credential_free(staged->credential);
 	policy_identity_deinit(&staged->identity_value);
 	policy_credential_deinit(&staged->credential_value);
+	catalog_intention_free(staged->intention);
 	rate_free(staged->rate);
 	psk_pool_remove(&c->psks, staged->psk);
 }
@@ -135,6 +139,13 @@ static void apply_credential(struct catalog *c, struct staged *staged)
 	catalog_changed(c, i);
 }
 
+static void apply_intention(struct catalog *c, struct staged *staged)
+{
+	c->rev = MAX(c->rev, staged->intention->rev);
+	catalog_intentions_put(&c->intentions, staged->intention);
+	staged->intention = NULL;
+}
+
 static void apply_gone(struct catalog *c, const struct store_row *row)
 {
 	if (row->kind == STORE_IDENTITY) {
@@ -145,6 +156,8 @@ static void apply_gone(struct catalog *c, const struct store_row *row)
 		struct credential *k = catalog_find_key(c, row->credential.key_id);
 		if (k)
 			catalog_bury_credential(c, k);
+	} else if (row->kind == STORE_INTENTION) {
+		catalog_intentions_remove(&c->intentions, row->intention.id);
 	}
 }
 
@@ -157,8 +170,10 @@ static void apply(struct catalog *c, const struct store_row *rows, struct staged
 			continue;
 		if (kind == STORE_IDENTITY)
 			apply_identity(c, &staged[i]);
-		else
+		else if (kind == STORE_CREDENTIAL)
 			apply_credential(c, &staged[i]);
+		else
+			apply_intention(c, &staged[i]);
 	}
 }
 
@@ -166,6 +181,8 @@ int catalog_apply(struct catalog *c, const struct store_row *rows, size_t n)
 {
 	struct staged *staged = calloc(n + 1, sizeof(*staged));
 	int r = staged ? catalog_reserve(c, n) : -ENOMEM;
+	if (r == 0)
+		r = catalog_intentions_reserve(&c->intentions, n);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = stage(c, &rows[i], &staged[i]);
 	if (r == 0) {
@@ -175,6 +192,7 @@ int catalog_apply(struct catalog *c, const struct store_row *rows, size_t n)
 		size_t sorted = c->n;
 		apply(c, rows, staged, n, STORE_IDENTITY);
 		apply(c, rows, staged, n, STORE_CREDENTIAL);
+		apply(c, rows, staged, n, STORE_INTENTION);
 		catalog_sort(c, sorted);
 	}
 	for (size_t i = 0; staged && i < n; i++)
@@ -196,6 +214,8 @@ void catalog_stored(struct catalog *c, const struct store_row *rows, size_t n)
 			struct credential *found = catalog_find_key(c, row->credential.key_id);
 			if (found)
 				found->value.rev = row->rev;
+		} else if (row->kind == STORE_INTENTION) {
+			catalog_intentions_stored(&c->intentions, row->intention.id, row->rev);
 		}
 	}
 }
