@@ -28,6 +28,11 @@ struct admin_options {
 	char *expires, *description;
 	bool operator_;
 
+	/* Of intentions */
+	char *source, *destination;
+	struct option_list meta, files;
+	bool allow, deny, replace, keep_live, explain, by_source, by_destination;
+
 	/* Of one verb or another */
 	char *out, *from, *overlap, *label, *since, *if_match;
 	uint64_t drain;

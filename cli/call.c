@@ -34,7 +34,7 @@ static const char *take_value(const struct call *c, const char **path, char text
 	return text;
 }
 
-/* "since={since}" and so on, each if it is given or has a default. */
+/* "since={since}" and so on, each if it is given or has a default; and "by=source", as it stands. */
 static int write_query(const struct call *c, const char *query, struct buf *to)
 {
 	int r = 0;
@@ -44,7 +44,14 @@ static int write_query(const struct call *c, const char *query, struct buf *to)
 		bool given;
 		snprintf(name, sizeof name, "%.*s", (int)n, query);
 		query += n + 1;
-		take_value(c, &query, text, &given);
+		if (*query == '{') {
+			take_value(c, &query, text, &given);
+		} else {
+			n = strcspn(query, "&");
+			snprintf(text, sizeof text, "%.*s", (int)n, query);
+			query += n;
+			given = true;
+		}
 		query += strspn(query, "&");
 		if (given)
 			r = target_add(to, name, text);

@@ -34,7 +34,23 @@ static bool is_nothing(const json_t *value)
 {
 	return !value || json_is_null(value) || json_is_false(value) ||
 	       (json_is_string(value) && !*json_string_value(value)) ||
-	       (json_is_array(value) && json_array_size(value) == 0);
+	       (json_is_array(value) && json_array_size(value) == 0) ||
+	       (json_is_object(value) && json_object_size(value) == 0);
+}
+
+/* "owner=me,ticket=4711" */
+static int put_pairs(struct buf *to, const json_t *object)
+{
+	size_t before = buf_len(to);
+	const char *name;
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)object, name, value)
+	{
+		if ((buf_len(to) > before && put(to, ",")) || put(to, name) || put(to, "=") ||
+			columns_cell_text(value, to))
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 static int put_value(struct buf *to, const char *member, const json_t *value)
@@ -45,6 +61,8 @@ static int put_value(struct buf *to, const char *member, const json_t *value)
 	if (strncmp(member, "rate", strlen("rate")) == 0 && json_is_integer(value))
 		return put(to,
 			value_format_size((uint64_t)json_integer_value(value), size, sizeof size));
+	if (json_is_object(value))
+		return put_pairs(to, value);
 	return json_is_array(value) ? columns_list_text(value, to) : columns_cell_text(value, to);
 }
 

@@ -72,6 +72,8 @@ static const char examples[] =
 	"  tunnel http 3000 --remote=127.0.0.1 --token-from ~/.local/state/tunnel/token\n"
 	"  curl http://127.0.0.1:8000/\n\n";
 
+#define OVERVIEW_WIDTH 80 /* columns of a terminal */
+
 static void overview(FILE *to)
 {
 	fputs("Usage: tunnel COMMAND [OPTION]...\n\n"
@@ -82,8 +84,16 @@ static void overview(FILE *to)
 		if (commands[i].summary)
 			fprintf(to, "  %-14s%s\n", commands[i].name, commands[i].summary);
 	fputs("\nOf a running server:", to);
-	for (const struct noun *const *noun = nouns; *noun; noun++)
-		fprintf(to, "%s%s", noun == nouns ? " " : ", ", (*noun)->name);
+	size_t column = strlen("Of a running server:");
+	for (const struct noun *const *noun = nouns; *noun; noun++) {
+		size_t n = strlen((*noun)->name) + strlen(" ,");
+		if (column + n > OVERVIEW_WIDTH) {
+			fputs("\n ", to);
+			column = 1;
+		}
+		fprintf(to, " %s%s", (*noun)->name, noun[1] ? "," : "");
+		column += n;
+	}
 	fputs("\nMore: tunnel COMMAND --help, and --help=all for every option; man tunnel\n", to);
 }
 

@@ -14,7 +14,7 @@
 #include "config/help.h"
 
 const struct noun *const nouns[] = {&noun_token, &noun_status, &noun_sessions, &noun_routes,
-	&noun_audit, &noun_store, &noun_apply, NULL};
+	&noun_audit, &noun_store, &noun_apply, &noun_intention, NULL};
 
 const struct noun *noun_find(const char *name)
 {
@@ -139,7 +139,7 @@ static int verb_run(const struct verb *verb, const struct option_table *t, int a
 	if ((fflush(stdout) || ferror(stdout)) && !status)
 		status = error_set(&err, STATUS_FAILED,
 			"the server has answered, but standard output does not take the answer");
-	if (status)
+	if (status && *err.text)
 		complain(LOG_ERROR, t->command, err.text);
 	config_free(config);
 	return status;

@@ -21,7 +21,8 @@ struct call {
 	const struct config *config;
 	struct admin_transport *
 		transport; /* call_open() opens it, when everything that was typed is known to be right */
-	struct error *err; /* set with every exit status but 0 */
+	struct error
+		*err; /* set with every exit status but 0; "": the answer is all there is to say */
 };
 
 struct verb {
@@ -61,7 +62,7 @@ struct noun {
 };
 
 extern const struct noun noun_token, noun_status, noun_sessions, noun_routes, noun_audit,
-	noun_store, noun_apply;
+	noun_store, noun_apply, noun_intention;
 
 /* All options of a verb: its own and the common ones; free with admin_table_free(). NULL: no memory. */
 struct option_table *verb_table(const struct verb *verb);

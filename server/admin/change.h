@@ -52,6 +52,8 @@ struct change {
 	bool gives;                    /* `rows` give more than `narrowed` */
 	struct store_note note;        /* `subject` and `detail` are owned */
 	unsigned sessions, streams;    /* that were ended */
+	bool keep_live;                /* streams that a new deny would cut go on */
+	unsigned cut;                  /* streams of endpoints that were */
 	unsigned parts;                /* under way: the commit, and what is enforced */
 	enum { CHANGE_STORED, CHANGE_NOT_STORED, CHANGE_FAILED } outcome;
 	struct store_job job;

@@ -62,6 +62,24 @@ static int check_array(const struct admin_member *m, const json_t *value, struct
 	return 0;
 }
 
+static int check_map(const struct admin_member *m, const json_t *value, struct error *err)
+{
+	const char *name;
+	json_t *each;
+	if (!json_is_object(value) || json_object_size(value) > m->max)
+		return error_set(err, -EINVAL, "\"%s\" must be an object of at most %llu texts",
+			m->name, (unsigned long long)m->max);
+	json_object_foreach((json_t *)(uintptr_t)value, name, each)
+	{
+		if (!*name || strlen(name) > ADMIN_MAP_NAME || !json_is_string(each) ||
+			json_string_length(each) > ADMIN_MAP_EACH)
+			return error_set(err, -EINVAL,
+				"\"%s\" must have names of 1 to %d bytes, and texts of at most %d",
+				m->name, ADMIN_MAP_NAME, ADMIN_MAP_EACH);
+	}
+	return 0;
+}
+
 static int check(const struct admin_member *m, const json_t *value, struct error *err)
 {
 	if (m->nullable && json_is_null(value))
@@ -89,6 +107,8 @@ static int check(const struct admin_member *m, const json_t *value, struct error
 	case ADMIN_TEXTS:
 	case ADMIN_OBJECTS:
 		return check_array(m, value, err);
+	case ADMIN_MAP:
+		return check_map(m, value, err);
 	}
 	return error_set(err, -EINVAL, "\"%s\" is of no type", m->name);
 }

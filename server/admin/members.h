@@ -19,9 +19,12 @@ enum admin_type {
 	ADMIN_TEXTS,   /* an array of `max` texts, of ADMIN_TEXTS_EACH bytes each */
 	ADMIN_SPAN,    /* a text ("24h"), or a whole number of seconds, likewise */
 	ADMIN_OBJECTS, /* an array of `max` objects */
+	ADMIN_MAP,     /* an object of `max` texts, of ADMIN_MAP_EACH bytes each */
 };
 
 #define ADMIN_TEXTS_EACH 300 /* bytes; a host name has 253 */
+#define ADMIN_MAP_EACH   512 /* bytes of a text; names have ADMIN_MAP_NAME. Consul's bounds */
+#define ADMIN_MAP_NAME   128
 
 struct admin_member {
 	const char *name; /* NULL behind the last one */

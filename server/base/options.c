@@ -43,6 +43,8 @@ static int check_redirect(struct str text, struct error *err)
 
 static const char *const query_words[] = {"keep", "mask", "drop", NULL}; /* enum access_query */
 
+static const char *const action_words[] = {"allow", "deny", NULL}; /* enum policy_action, from 1 */
+
 static const struct option_row rows[] = {
 	{.name = "port",
 		.letter = 'p',
@@ -439,6 +441,16 @@ static const struct option_row rows[] = {
 			"passwords and the like, or nothing",
 		.reloadable = true,
 		.offset = AT(access_log_query)},
+	{.name = "default-intention",
+		.type = OPTION_ENUM,
+		.default_text = "allow",
+		.metavar = "ACTION",
+		.values = action_words,
+		.help = "Whether an identity may use a private service, its endpoint being "
+			"approved, "
+			"where no intention matches",
+		.reloadable = true,
+		.offset = AT(default_intention)},
 	{.name = "audit-log",
 		.type = OPTION_STRING,
 		.metavar = "FILE",

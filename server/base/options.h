@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "config/option.h"
+#include "policy/intention.h"
 #include "server/base/rate_limit.h"
 #include "wire/cidr.h"
 
@@ -79,10 +80,11 @@ struct server_options {
 	uint64_t reconnect_grace, grace;
 
 	/* Running it */
-	uint64_t workers;     /* never 0 after server_options_check() */
-	char *access_log;     /* NULL: with the log; "off"; a file */
-	char *audit_log;      /* NULL: there is none */
-	int access_log_query; /* enum access_query */
+	uint64_t workers;      /* never 0 after server_options_check() */
+	char *access_log;      /* NULL: with the log; "off"; a file */
+	char *audit_log;       /* NULL: there is none */
+	int access_log_query;  /* enum access_query */
+	int default_intention; /* server_default_intention() */
 	char *ready_file;
 	char *admin_socket; /* NULL: in $RUNTIME_DIRECTORY or the state directory; "none" */
 	char *admin_group;  /* NULL: none */
@@ -109,3 +111,9 @@ int server_options_check(struct server_options *o, struct error *err);
 
 /* Frees what the check made; what the table filled is the config's to free. */
 void server_options_deinit(struct server_options *o);
+
+/* What holds where no intention decides. */
+static inline enum policy_action server_default_intention(const struct server_options *o)
+{
+	return (enum policy_action)(o->default_intention + POLICY_ALLOW);
+}

@@ -48,9 +48,20 @@ def test_every_request(tunnel):
     fine("POST", "/api/v1/apply?dryRun=true", {"identities": [{"name": "a"}, {"name": "imported"}]})
     applied = fine("POST", "/api/v1/apply", {"identities": [{"name": "a", "ports": ["1"]}]})
     assert len(applied["tokens"]["a"]) == 40
+    pair = "/api/v1/intentions/web/redis"
+    fine("POST", "/api/v1/intentions", {"source": "*", "destination": "redis", "meta": {"owner": "me"}}, 201)
+    fine("PUT", pair, {"action": "deny"}, 201)
+    fine("PUT", pair, {"action": "deny", "description": "for now", "meta": None})
+    fine("GET", pair)
+    for query in ("", "/match?by=source&name=web", "/match?by=destination&name=redis&limit=1"):
+        assert fine("GET", "/api/v1/intentions" + query)["items"][0]["source"] == "web"
+    for query in ("source=web&destination=redis&explain=true", "source=a&destination=*", "source=a&destination=b&explain=true"):
+        fine("GET", "/api/v1/intentions/check?" + query)
+    fine("DELETE", pair + "?keepLive=true")
+    fine("DELETE", pair)
     audit = fine("GET", "/api/v1/audit")["items"]
     assert [row["action"] for row in audit] == [
-        "apply", "identity.delete", "identity.revoke", "token.revoke", "token.rotate", "token.rotate",
+        "intention.delete", "intention.replace", "intention.create", "intention.create", "apply", "identity.delete", "identity.revoke", "token.revoke", "token.rotate", "token.rotate",
         "identity.update", "identity.create", "identity.create"]
     fine("POST", "/api/v1/store/backup", {"file": str(tunnel.path / "copy.db")})
     fine("POST", "/api/v1/store/check")
@@ -77,6 +88,9 @@ def test_refusals(tunnel):
     request(server, "GET", "/api/v1/identities?limit=501", None, 400)
     request(server, "GET", "/api/v1/identities/nobody", None, 404)
     request(server, "DELETE", "/api/v1/identities/default", None, 403)
+    request(server, "POST", "/api/v1/intentions", {"source": "we*", "destination": "redis"}, 400)
+    request(server, "GET", "/api/v1/intentions/a/b", None, 404)
+    request(server, "GET", "/api/v1/intentions/match?by=name&name=a", None, 400)
     request(server, "POST", "/api/v1/store/backup", {"file": "/nonexistent/copy"}, 507)
     stale = ask(server, NAME, "-X", "DELETE", "-H", 'If-Match: "7"')
     assert check_answer("DELETE", NAME, stale)[1] == 412

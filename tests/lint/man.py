@@ -15,7 +15,7 @@ COMMANDS = ["server", "client"]
 
 # Pages of commands that ask a server, each with its nouns. The options that all of them have are those of status,
 # and stand in tunnel(1).
-PAGES = {"token": ["token"], "apply": ["apply"], "status": ["status", "sessions", "routes", "audit"],
+PAGES = {"token": ["token"], "intention": ["intention"], "apply": ["apply"], "status": ["status", "sessions", "routes", "audit"],
          "store": ["store"]}
 COMMON = "status"
 
@@ -104,7 +104,7 @@ def check_commands(tunnel, path):
     """Each command of the overview stands in the page."""
     overview = run(tunnel, "help")
     commands = re.findall(r"^  ([a-z-]+) {2,}[A-Z]", overview, re.M)
-    commands += re.search(r"^Of a running server: (.*)$", overview, re.M)[1].split(", ")
+    commands += re.split(r",\s+", re.search(r"^Of a running server: ([^.]*?)\nMore:", overview, re.M)[1])
     assert len(commands) > len(COMMANDS), "the overview is written otherwise now"
     page = sources.text(path)
     return [f"{path}: the command {c} is missing" for c in commands if f"*{c}*" not in page]

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether intentions let an identity use a private service, and what else a connection needs. */
+#include <stdio.h>
+
+#include "server/admin/api.h"
+#include "server/admin/intention_json.h"
+#include "server/admin/intention_scope.h"
+#include "server/base/options.h"
+#include "server/base/worker.h"
+#include "server/control/registrar.h"
+
+/* ---- What else it needs ---- */
+
+static json_t *identity_state_json(const struct identity *i)
+{
+	if (!i)
+		return json_null();
+	return json_pack("{s:s, s:s, s:i}", "name", i->name, "state",
+		policy_state_name(policy_identity_state(&i->value, policy_now())), "sessions",
+		(int)i->n_sessions);
+}
+
+/* Of whoever has no bound there is "*". */
+static json_t *consume_json(const struct identity *i)
+{
+	char text[POLICY_GRANT_SIZE];
+	if (!i)
+		return json_null();
+	size_t n = policy_grants_count(&i->value.grants, POLICY_CONSUME);
+	json_t *list = json_array();
+	for (size_t k = 0; k < n; k++)
+		json_array_append_new(list,
+			json_string(policy_grants_text(&i->value.grants, POLICY_CONSUME, k, text)));
+	if (!n)
+		json_array_append_new(list, json_string(POLICY_ANY));
+	return list;
+}
+
+static json_t *explanation_json(const struct admin *a, const char *source, const char *destination)
+{
+	const struct identity *consumer = catalog_find(a->catalog, str_from(source));
+	bool may = consumer && policy_may_consume(&consumer->value.grants, str_from(destination));
+	return json_pack("{s:o, s:o, s:b, s:[], s:s, s:n, s:i}", "consumer",
+		identity_state_json(consumer), "consume", consume_json(consumer), "mayConsume", may,
+		"endpoints", "noEndpoint", "there is no such private service", "owner", "sessions",
+		0);
+}
+
+/* ---- The answer ---- */
+
+static json_t *answer_json(const struct admin *a, const char *source, const char *destination,
+	bool explain)
+{
+	enum policy_action otherwise = server_default_intention(a->registrar->worker->opts);
+	const struct policy_intention *i =
+		catalog_decide(&a->catalog->intentions, source, destination);
+	json_t *json = json_pack("{s:s, s:s, s:b, s:o, s:s}", "source", source, "destination",
+		destination, "allowed", (i ? i->action : otherwise) == POLICY_ALLOW, "intention",
+		i ? intention_json(i) : json_null(), "default", policy_action_name(otherwise));
+	if (json && explain &&
+		json_object_set_new(json, "explanation",
+			explanation_json(a, source, destination))) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}
+
+/* Both names of the query. False: the request was refused. */
+static bool read_names(struct admin_request *rq, char source[POLICY_NAME_SIZE],
+	char destination[POLICY_NAME_SIZE])
+{
+	const char *from = admin_query(rq, "source"), *to = admin_query(rq, "destination");
+	if (!from || !to) {
+		admin_refuse(rq, ADMIN_INVALID,
+			"\"source\" and \"destination\" belong to the query");
+		return false;
+	}
+	return intention_scope_name(rq, "source", from, source) &&
+	       intention_scope_name(rq, "destination", to, destination);
+}
+
+static void intention_check(struct admin_request *rq)
+{
+	char source[POLICY_NAME_SIZE], destination[POLICY_NAME_SIZE];
+	bool explain = false;
+	if (!read_names(rq, source, destination) || !admin_query_flag(rq, "explain", &explain))
+		return;
+	const struct policy_intention pair = {.source = source, .destination = destination};
+	if (!intention_scope_sees(rq->admin->catalog, &rq->actor, &pair))
+		admin_refuse(rq, ADMIN_DENIED,
+			"%s may ask about itself, and about private services of its own; about "
+			"others "
+			"it takes an identity with --operator",
+			rq->actor.name);
+	else
+		admin_answer(rq, 200, answer_json(rq->admin, source, destination, explain));
+}
+
+static const char *const query[] = {"source", "destination", "explain", NULL};
+
+static const struct admin_operation rows[] = {
+	{ADMIN_GET, "/api/v1/intentions/check", ADMIN_ANYBODY, .query = query,
+		.run = intention_check},
+};
+const struct admin_operations admin_intention_check = {rows, ARRAY_LEN(rows)};
