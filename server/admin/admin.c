@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "loop/offload.h"
-#include "server/admin/change.h"
+#include "server/control/change.h"
 #include "server/admin/operation.h"
 
 static const char *const methods[] = {
@@ -36,7 +36,7 @@ int admin_init(struct admin *a, const struct admin_config *config)
 		.node = config->node,
 		.registrar = config->registrar};
 	list_init(&a->under_way);
-	a->changes = changes_new(config->loop);
+	a->changes = changes_new(config->loop, config->catalog, config->store, config->registrar);
 	return a->changes ? 0 : -ENOMEM;
 }
 

@@ -22,7 +22,7 @@ struct apply_item {
 };
 
 struct apply {
-	struct change change;
+	struct admin_change change;
 	struct apply_item *items[APPLY_MAX];
 	size_t n;
 	size_t under_way; /* derivations; and one while they are begun */
@@ -33,7 +33,7 @@ struct apply {
 
 static struct apply *apply_of(struct change *c)
 {
-	return container_of(c, struct apply, change);
+	return container_of(c, struct apply, change.change);
 }
 
 static void apply_free(struct change *c)
@@ -70,12 +70,12 @@ static bool apply_create(struct change *c, struct apply_item *item)
 	c->gives = true;
 	/* A dry run derives nothing, and stores nothing. */
 	if (item->deriving) {
-		same = catalog_find_key(c->admin->catalog, item->derivation.key->id);
+		same = catalog_find_key(catalog_of(c), item->derivation.key->id);
 		if (!change_derived(c, &item->derivation, item->value.id, ""))
 			return false;
 	}
 	if (same && !same->deleted) {
-		admin_refuse(c->request, ADMIN_TAKEN, "a new token is one of %s already",
+		admin_refuse(request_of(c), ADMIN_TAKEN, "a new token is one of %s already",
 			same->identity->name);
 		return false;
 	}
@@ -87,7 +87,7 @@ static bool apply_update(struct change *c, struct apply_item *item, const struct
 {
 	struct policy_identity *is = &item->value;
 	if (i->value.revoked) {
-		identity_refuse_revoked(c->request, i);
+		identity_refuse_revoked(request_of(c), i);
 		return false;
 	}
 	if (policy_identity_same_rights(&i->value, is) &&
@@ -102,15 +102,14 @@ static bool apply_update(struct change *c, struct apply_item *item, const struct
 static bool apply_look(struct change *c, bool dry)
 {
 	struct apply *a = apply_of(c);
-	a->next_id = c->admin->catalog->max_id + 1;
+	a->next_id = catalog_of(c)->max_id + 1;
 	json_decref(a->changes);
 	a->changes = json_array();
 	for (size_t n = 0; n < a->n; n++) {
 		struct apply_item *item = a->items[n];
-		const struct identity *i =
-			catalog_find(c->admin->catalog, str_from(item->value.name));
+		const struct identity *i = catalog_find(catalog_of(c), str_from(item->value.name));
 		if (!i && !dry && !item->deriving) {
-			admin_refuse(c->request, ADMIN_STALE,
+			admin_refuse(request_of(c), ADMIN_STALE,
 				"%s was deleted meanwhile; apply it again", item->value.name);
 			return false;
 		}
@@ -135,7 +134,7 @@ static json_t *apply_tokens(struct apply *a)
 static void apply_answer(struct change *c)
 {
 	struct apply *a = apply_of(c);
-	admin_answer(c->request, 200,
+	admin_answer(request_of(c), 200,
 		json_pack("{s:O, s:o}", "changes", a->changes, "tokens", apply_tokens(a)));
 }
 
@@ -148,23 +147,24 @@ static bool apply_check(struct change *c)
 		apply_answer(c);
 		return false;
 	}
-	return change_note(c, "apply", "identities", json_pack("{s:O}", "changes", a->changes));
+	return admin_change_note(c, "apply", "identities",
+		json_pack("{s:O}", "changes", a->changes));
 }
 
-static const struct change_ops apply_ops = {apply_check, apply_answer, apply_free};
+static const struct change_ops apply_ops = ADMIN_CHANGE_OPS(apply_check, apply_answer, apply_free);
 
 /* ---- Its tokens ---- */
 
 /* The last one is there, or has been cancelled. */
 static void apply_derivation_over(struct apply *a)
 {
-	struct change *c = &a->change;
+	struct change *c = &a->change.change;
 	if (--a->under_way)
 		return;
-	if (a->failed && c->request)
+	if (a->failed && request_of(c))
 		change_no_memory(c);
-	if (c->request)
-		change_submit(c);
+	if (request_of(c))
+		admin_change_submit(&a->change);
 	else
 		change_give_up(c);
 }
@@ -181,23 +181,23 @@ static void apply_derived(struct derivation *d)
 static void apply_drop(struct admin_request *rq)
 {
 	struct apply *a = rq->work;
-	a->change.request = NULL;
-	a->change.admin = NULL;
+	admin_change_abandon(&a->change);
 }
 
 static void apply_derive(struct apply *a)
 {
-	struct change *c = &a->change;
+	struct change *c = &a->change.change;
 	struct error err;
-	c->request->work = a;
-	c->request->drop = apply_drop;
+	request_of(c)->work = a;
+	request_of(c)->drop = apply_drop;
 	a->under_way = 1;
 	for (size_t i = 0; i < a->n && !a->failed; i++) {
 		struct apply_item *item = a->items[i];
-		if (catalog_find(c->admin->catalog, str_from(item->value.name)))
+		if (catalog_find(catalog_of(c), str_from(item->value.name)))
 			continue;
 		item->deriving = true;
-		if (derivation_start(&item->derivation, c->admin, NULL, apply_derived, &err) < 0)
+		if (derivation_start(&item->derivation, admin_change_of(c)->admin, NULL,
+			    apply_derived, &err) < 0)
 			a->failed = true;
 		else
 			a->under_way++;
@@ -249,7 +249,7 @@ static bool apply_read(struct apply *a)
 	{
 		struct apply_item *item = calloc(1, sizeof(*item));
 		if (!item)
-			return change_no_memory(&a->change);
+			return change_no_memory(&a->change.change);
 		item->apply = a;
 		a->items[a->n++] = item;
 		int r = apply_value(&item->value, rq->admin->catalog, each, &err);
@@ -273,16 +273,16 @@ static void apply_post(struct admin_request *rq)
 		admin_answer(rq, 500, NULL);
 		return;
 	}
-	if (!change_begin(&a->change, rq, &apply_ops))
+	if (!admin_change_begin(&a->change, rq, &apply_ops))
 		return;
 	if (!apply_read(a)) {
-		change_give_up(&a->change);
+		change_give_up(&a->change.change);
 	} else if (!dry) {
 		apply_derive(a);
 	} else {
-		if (apply_look(&a->change, true))
-			apply_answer(&a->change);
-		change_give_up(&a->change);
+		if (apply_look(&a->change.change, true))
+			apply_answer(&a->change.change);
+		change_give_up(&a->change.change);
 	}
 }
 

@@ -61,8 +61,8 @@ static void identity_show(struct admin_request *rq)
 static bool create_check(struct change *c)
 {
 	struct identity_change *ic = identity_change_of(c);
-	if (catalog_find(c->admin->catalog, str_from(ic->value.name))) {
-		admin_refuse(c->request, ADMIN_TAKEN, "there is an identity \"%s\" already",
+	if (catalog_find(catalog_of(c), str_from(ic->value.name))) {
+		admin_refuse(request_of(c), ADMIN_TAKEN, "there is an identity \"%s\" already",
 			ic->value.name);
 		return false;
 	}
@@ -73,10 +73,10 @@ static bool create_check(struct change *c)
 		return false;
 	if (policy_identity_copy(&row->identity, &ic->value) < 0)
 		return change_no_memory(c);
-	uint64_t id = row->identity.id = c->admin->catalog->max_id + 1;
+	uint64_t id = row->identity.id = catalog_of(c)->max_id + 1;
 	c->gives = true;
-	return change_derived(c, &ic->derivation, id, label_of_body(c->request)) &&
-	       change_note(c, "identity.create", ic->value.name,
+	return change_derived(c, &ic->derivation, id, label_of_body(request_of(c))) &&
+	       admin_change_note(c, "identity.create", ic->value.name,
 		       json_pack("{s:o, s:o}", "is", identity_value_json(&ic->value), "keyId",
 			       key_id_json(ic->key_id)));
 }
@@ -84,19 +84,20 @@ static bool create_check(struct change *c)
 static void create_answer(struct change *c)
 {
 	struct identity_change *ic = identity_change_of(c);
-	const struct identity *i = catalog_find(c->admin->catalog, str_from(ic->value.name));
+	const struct identity *i = catalog_find(catalog_of(c), str_from(ic->value.name));
 	struct secret *token = ic->derivation.token;
 	json_t *json = i ? identity_json(i) : NULL;
 	if (json && ic->derivation.made)
 		json_object_set_new(json, "token", json_stringn((char *)token->bytes, token->n));
 	if (i)
-		admin_set_etag(c->request, i->value.rev);
-	if (asprintf(&c->request->location, "/api/v1/identities/%s", ic->value.name) < 0)
-		c->request->location = NULL;
-	admin_answer(c->request, 201, json);
+		admin_set_etag(request_of(c), i->value.rev);
+	if (asprintf(&request_of(c)->location, "/api/v1/identities/%s", ic->value.name) < 0)
+		request_of(c)->location = NULL;
+	admin_answer(request_of(c), 201, json);
 }
 
-static const struct change_ops create_ops = {create_check, create_answer, identity_change_free};
+static const struct change_ops create_ops =
+	ADMIN_CHANGE_OPS(create_check, create_answer, identity_change_free);
 
 /* The value that the body describes. False: it was refused. */
 static bool create_value(struct admin_request *rq, struct policy_identity *value)
@@ -143,15 +144,15 @@ static void identity_create(struct admin_request *rq)
 static bool update_value(struct change *c, const struct identity *i, struct policy_identity *out)
 {
 	struct error err;
-	if (!admin_if_match(c->request, i->value.rev))
+	if (!admin_if_match(request_of(c), i->value.rev))
 		return false;
 	if (policy_identity_copy(out, &i->value) < 0)
 		return change_no_memory(c);
-	if (identity_from_json(out, c->request->json, &err) < 0) {
-		admin_refuse(c->request, ADMIN_INVALID, "%s", err.text);
+	if (identity_from_json(out, request_of(c)->json, &err) < 0) {
+		admin_refuse(request_of(c), ADMIN_INVALID, "%s", err.text);
 		return false;
 	}
-	out->id = identity_id(c->admin, i);
+	out->id = identity_id(admin_change_of(c)->admin, i);
 	out->updated_at = policy_now();
 	return true;
 }
@@ -181,34 +182,36 @@ bool update_rows(struct change *c, const struct identity *i, const struct policy
 
 static bool update_check(struct change *c)
 {
-	const struct identity *i = identity_of_path(c->request);
+	const struct identity *i = identity_of_path(request_of(c));
 	struct policy_identity is = {0};
 	bool fine = i && update_value(c, i, &is);
 	if (fine && policy_identity_same_rights(&i->value, &is) &&
 		strcmp(i->value.description, is.description) == 0) {
-		identity_answer(c->request, 200, i);
+		identity_answer(request_of(c), 200, i);
 		fine = false;
 	}
 	fine = fine && update_rows(c, i, &is) &&
-	       change_note(c, "identity.update", i->name, identity_difference(&i->value, &is));
+	       admin_change_note(c, "identity.update", i->name,
+		       identity_difference(&i->value, &is));
 	policy_identity_deinit(&is);
 	return fine;
 }
 
 static void update_answer(struct change *c)
 {
-	struct identity *i = identity_of_path(c->request);
+	struct identity *i = identity_of_path(request_of(c));
 	if (i)
-		identity_answer(c->request, 200, i);
+		identity_answer(request_of(c), 200, i);
 }
 
-static const struct change_ops update_ops = {update_check, update_answer, identity_change_free};
+static const struct change_ops update_ops =
+	ADMIN_CHANGE_OPS(update_check, update_answer, identity_change_free);
 
 static void identity_update(struct admin_request *rq)
 {
 	struct identity_change *ic = identity_change_new(rq, &update_ops);
 	if (ic)
-		change_submit(&ic->change);
+		admin_change_submit(&ic->change);
 }
 
 /* ---- Revoked ---- */
@@ -226,7 +229,7 @@ static bool revoke_rows(struct change *c, struct change_rows *rows, const struct
 		if (k->value.revoked_at != POLICY_NONE)
 			continue;
 		struct policy_credential *row =
-			change_credential(c, rows, k, identity_id(c->admin, i));
+			change_credential(c, rows, k, identity_id(admin_change_of(c)->admin, i));
 		if (!row)
 			return false;
 		row->revoked_at = now;
@@ -236,24 +239,25 @@ static bool revoke_rows(struct change *c, struct change_rows *rows, const struct
 
 static bool revoke_check(struct change *c)
 {
-	const struct identity *i = identity_of_path(c->request);
-	if (!i || !admin_if_match(c->request, i->value.rev))
+	const struct identity *i = identity_of_path(request_of(c));
+	if (!i || !admin_if_match(request_of(c), i->value.rev))
 		return false;
 	if (i->value.revoked) {
 		answer_ended(c);
 		return false;
 	}
 	return revoke_rows(c, &c->narrowed, i) && revoke_rows(c, &c->rows, i) &&
-	       change_note(c, "identity.revoke", i->name, json_object());
+	       admin_change_note(c, "identity.revoke", i->name, json_object());
 }
 
-static const struct change_ops revoke_ops = {revoke_check, answer_ended, identity_change_free};
+static const struct change_ops revoke_ops =
+	ADMIN_CHANGE_OPS(revoke_check, answer_ended, identity_change_free);
 
 static void identity_revoke(struct admin_request *rq)
 {
 	struct identity_change *ic = identity_change_new(rq, &revoke_ops);
 	if (ic)
-		change_submit(&ic->change);
+		admin_change_submit(&ic->change);
 }
 
 /* ---- Deleted ---- */
@@ -268,28 +272,29 @@ static bool delete_row(struct change *c, struct change_rows *rows, const struct 
 
 static bool delete_check(struct change *c)
 {
-	const struct identity *i = identity_of_path(c->request);
-	if (!i || !admin_if_match(c->request, i->value.rev))
+	const struct identity *i = identity_of_path(request_of(c));
+	if (!i || !admin_if_match(request_of(c), i->value.rev))
 		return false;
-	if (i == c->admin->catalog->everybody) {
-		admin_refuse(c->request, ADMIN_DENIED,
+	if (i == catalog_of(c)->everybody) {
+		admin_refuse(request_of(c), ADMIN_DENIED,
 			"\"%s\" is the identity of the token that the server was started with, and "
 			"cannot be deleted; it can be revoked",
 			i->name);
 		return false;
 	}
 	return delete_row(c, &c->narrowed, i) && delete_row(c, &c->rows, i) &&
-	       change_note(c, "identity.delete", i->name,
+	       admin_change_note(c, "identity.delete", i->name,
 		       json_pack("{s:o}", "was", identity_value_json(&i->value)));
 }
 
-static const struct change_ops delete_ops = {delete_check, answer_ended, identity_change_free};
+static const struct change_ops delete_ops =
+	ADMIN_CHANGE_OPS(delete_check, answer_ended, identity_change_free);
 
 static void identity_delete(struct admin_request *rq)
 {
 	struct identity_change *ic = identity_change_new(rq, &delete_ops);
 	if (ic)
-		change_submit(&ic->change);
+		admin_change_submit(&ic->change);
 }
 
 /* ---- The table ---- */

@@ -42,7 +42,7 @@ struct identity_change *identity_change_new(struct admin_request *rq, const stru
 		admin_refuse(rq, ADMIN_BUSY, "the server is out of memory");
 		return NULL;
 	}
-	return change_begin(&ic->change, rq, ops) ? ic : NULL;
+	return admin_change_begin(&ic->change, rq, ops) ? ic : NULL;
 }
 
 void identity_change_free(struct change *c)
@@ -58,39 +58,38 @@ void identity_change_free(struct change *c)
 static void derive_drop(struct admin_request *rq)
 {
 	struct identity_change *ic = rq->work;
-	ic->change.request = NULL;
 	/* The process ends: what derives has ended before, or will find this. */
-	ic->change.admin = NULL;
+	admin_change_abandon(&ic->change);
 	offload_cancel(&ic->derivation.job);
 }
 
 static void derived(struct derivation *d)
 {
 	struct identity_change *ic = container_of(d, struct identity_change, derivation);
-	struct change *c = &ic->change;
+	struct change *c = &ic->change.change;
 	if (atomic_load(&d->job.cancelled)) {
 		change_give_up(c);
 	} else if (d->result == 0) {
 		memcpy(ic->key_id, d->key->id, TOKEN_ID_SIZE);
-		change_submit(c);
+		admin_change_submit(&ic->change);
 	} else {
 		if (d->result == -ENOMEM)
 			change_no_memory(c);
 		else
-			admin_refuse(c->request, ADMIN_INVALID, "the token is empty");
+			admin_refuse(request_of(c), ADMIN_INVALID, "the token is empty");
 		change_give_up(c);
 	}
 }
 
 void identity_change_derive(struct identity_change *ic)
 {
-	struct change *c = &ic->change;
-	struct admin_request *rq = c->request;
+	struct change *c = &ic->change.change;
+	struct admin_request *rq = request_of(c);
 	struct error err;
 	const char *given = json_string_value(json_object_get(rq->json, "token"));
 	rq->work = ic;
 	rq->drop = derive_drop;
-	int r = derivation_start(&ic->derivation, c->admin, given, derived, &err);
+	int r = derivation_start(&ic->derivation, admin_change_of(c)->admin, given, derived, &err);
 	if (r == 0)
 		return;
 	admin_refuse(rq, r == -ENOMEM ? ADMIN_BUSY : ADMIN_INVALID, "%s", err.text);
@@ -122,7 +121,7 @@ struct policy_identity *change_identity(struct change *c, struct change_rows *ro
 		change_no_memory(c);
 		return NULL;
 	}
-	row->identity.id = identity_id(c->admin, i);
+	row->identity.id = identity_id(admin_change_of(c)->admin, i);
 	return &row->identity;
 }
 
@@ -138,7 +137,7 @@ struct policy_credential *change_credential(struct change *c, struct change_rows
 		return NULL;
 	}
 	if (k->psk)
-		memcpy(row->psk, psk_pool_at(&c->admin->catalog->psks, k->psk), TOKEN_PSK_SIZE);
+		memcpy(row->psk, psk_pool_at(&catalog_of(c)->psks, k->psk), TOKEN_PSK_SIZE);
 	row->credential.identity = identity;
 	return &row->credential;
 }
@@ -163,17 +162,17 @@ bool change_derived(struct change *c, const struct derivation *d, uint64_t ident
 
 bool derived_is_new(struct change *c)
 {
-	const struct credential *k =
-		catalog_find_key(c->admin->catalog, identity_change_of(c)->key_id);
+	const struct credential *k = catalog_find_key(catalog_of(c), identity_change_of(c)->key_id);
 	if (!k || k->deleted)
 		return true;
-	admin_refuse(c->request, ADMIN_TAKEN, "this token is one of %s already", k->identity->name);
+	admin_refuse(request_of(c), ADMIN_TAKEN, "this token is one of %s already",
+		k->identity->name);
 	return false;
 }
 
 void answer_ended(struct change *c)
 {
-	admin_answer(c->request, 200,
+	admin_answer(request_of(c), 200,
 		json_pack("{s:i, s:i}", "sessionsEnded", (int)c->sessions, "streamsCut",
 			(int)c->streams));
 }

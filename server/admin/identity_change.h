@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* What the requests that change identities and their tokens share. */
-#include "server/admin/change.h"
+#include "server/admin/admin_change.h"
 #include "server/admin/derivation.h"
 #include "server/admin/identity_json.h"
 #include "server/store/catalog.h"
@@ -11,7 +11,7 @@
 
 /* One of these for each request; the change and the derivation have it in turn. */
 struct identity_change {
-	struct change change;
+	struct admin_change change;
 	struct derivation derivation;
 	struct policy_identity value;    /* of one that is to be made */
 	uint8_t key_id[TOKEN_ID_SIZE];   /* of the token that it is about */
@@ -35,7 +35,7 @@ void identity_change_free(struct change *c);
 
 static inline struct identity_change *identity_change_of(struct change *c)
 {
-	return container_of(c, struct identity_change, change);
+	return container_of(c, struct identity_change, change.change);
 }
 
 /*

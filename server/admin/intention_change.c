@@ -11,7 +11,7 @@
 
 /* One of these for each request. */
 struct intention_change {
-	struct change change;
+	struct admin_change change;
 	struct policy_intention value; /* what is asked for */
 	bool replaces;                 /* PUT */
 	bool was_there;
@@ -19,7 +19,7 @@ struct intention_change {
 
 static struct intention_change *of(struct change *c)
 {
-	return container_of(c, struct intention_change, change);
+	return container_of(c, struct intention_change, change.change);
 }
 
 static void intention_change_free(struct change *c)
@@ -50,20 +50,20 @@ static bool add_row(struct change *c, const struct policy_intention *value, bool
 
 static bool has_room(struct change *c, const char *destination)
 {
-	const struct catalog_intentions *intentions = &c->admin->catalog->intentions;
+	const struct catalog_intentions *intentions = &catalog_of(c)->intentions;
 	size_t n = 0;
 	for (size_t i = 0; i < intentions->n; i++)
 		n += strcmp(intentions->v[i]->destination, destination) == 0;
-	if (n < INTENTIONS_OF_SERVICE_MAX || c->request->actor.may_all)
+	if (n < INTENTIONS_OF_SERVICE_MAX || request_of(c)->actor.may_all)
 		return true;
-	admin_refuse(c->request, ADMIN_LIMIT, "%s has %d intentions already", destination,
+	admin_refuse(request_of(c), ADMIN_LIMIT, "%s has %d intentions already", destination,
 		INTENTIONS_OF_SERVICE_MAX);
 	return false;
 }
 
 static bool refuse_taken(struct change *c, const struct policy_intention *i)
 {
-	admin_refuse(c->request, ADMIN_TAKEN,
+	admin_refuse(request_of(c), ADMIN_TAKEN,
 		"there is an intention %s => %s (%s) already, and a pair has one: --replace "
 		"replaces it",
 		i->source, i->destination, policy_action_name(i->action));
@@ -79,8 +79,8 @@ static bool is_same(const struct policy_intention *a, const struct policy_intent
 static void answer_put(struct change *c)
 {
 	const struct policy_intention *value = &of(c)->value;
-	struct admin_request *rq = c->request;
-	const struct policy_intention *i = catalog_find_intention(&c->admin->catalog->intentions,
+	struct admin_request *rq = request_of(c);
+	const struct policy_intention *i = catalog_find_intention(&catalog_of(c)->intentions,
 		value->source, value->destination);
 	bool was_there = of(c)->was_there;
 	json_t *json = i ? intention_json(i) : NULL;
@@ -107,7 +107,7 @@ static bool put_note(struct change *c, const struct policy_intention *was)
 		json_decref(detail);
 		detail = NULL;
 	}
-	return change_note(c, was ? "intention.replace" : "intention.create",
+	return admin_change_note(c, was ? "intention.replace" : "intention.create",
 		intention_subject(is, subject), detail);
 }
 
@@ -115,12 +115,12 @@ static bool put_check(struct change *c)
 {
 	struct intention_change *ic = of(c);
 	struct policy_intention *is = &ic->value;
-	const struct catalog_intentions *intentions = &c->admin->catalog->intentions;
+	const struct catalog_intentions *intentions = &catalog_of(c)->intentions;
 	const struct policy_intention *was =
 		catalog_find_intention(intentions, is->source, is->destination);
 	ic->was_there = was;
-	if (!intention_scope_may(c->request, is->destination) ||
-		!admin_if_match(c->request, was ? was->rev : 0))
+	if (!intention_scope_may(request_of(c), is->destination) ||
+		!admin_if_match(request_of(c), was ? was->rev : 0))
 		return false;
 	if (was && !ic->replaces)
 		return refuse_taken(c, was);
@@ -142,13 +142,14 @@ static bool put_check(struct change *c)
 	return add_row(c, is, false, another && is->action == POLICY_DENY) && put_note(c, was);
 }
 
-static const struct change_ops put_ops = {put_check, answer_put, intention_change_free};
+static const struct change_ops put_ops =
+	ADMIN_CHANGE_OPS(put_check, answer_put, intention_change_free);
 
 /* ---- Deleted ---- */
 
 static void answer_deleted(struct change *c)
 {
-	admin_answer(c->request, 200,
+	admin_answer(request_of(c), 200,
 		json_pack("{s:b, s:i}", "deleted", of(c)->was_there, "streamsCut", (int)c->cut));
 }
 
@@ -156,11 +157,11 @@ static bool delete_check(struct change *c)
 {
 	struct intention_change *ic = of(c);
 	char subject[INTENTION_SUBJECT_SIZE];
-	const struct policy_intention *i = catalog_find_intention(&c->admin->catalog->intentions,
+	const struct policy_intention *i = catalog_find_intention(&catalog_of(c)->intentions,
 		ic->value.source, ic->value.destination);
 	ic->was_there = i;
-	if (!intention_scope_may(c->request, ic->value.destination) ||
-		!admin_if_match(c->request, i ? i->rev : 0))
+	if (!intention_scope_may(request_of(c), ic->value.destination) ||
+		!admin_if_match(request_of(c), i ? i->rev : 0))
 		return false;
 	if (!i) {
 		answer_deleted(c);
@@ -168,11 +169,12 @@ static bool delete_check(struct change *c)
 	}
 	c->gives = i->action == POLICY_DENY;
 	return add_row(c, i, true, i->action == POLICY_ALLOW) &&
-	       change_note(c, "intention.delete", intention_subject(i, subject),
+	       admin_change_note(c, "intention.delete", intention_subject(i, subject),
 		       json_pack("{s:o}", "was", intention_value_json(i)));
 }
 
-static const struct change_ops delete_ops = {delete_check, answer_deleted, intention_change_free};
+static const struct change_ops delete_ops =
+	ADMIN_CHANGE_OPS(delete_check, answer_deleted, intention_change_free);
 
 /* ---- What is asked ---- */
 
@@ -221,9 +223,9 @@ static void change_intention(struct admin_request *rq, const struct change_ops *
 		return;
 	}
 	ic->replaces = replaces;
-	ic->change.keep_live = keep_live;
-	if (change_begin(&ic->change, rq, ops))
-		change_submit(&ic->change);
+	ic->change.change.keep_live = keep_live;
+	if (admin_change_begin(&ic->change, rq, ops))
+		admin_change_submit(&ic->change);
 }
 
 void intention_create(struct admin_request *rq)

@@ -18,7 +18,7 @@
 static bool rotate_room(struct change *c, const struct identity *i)
 {
 	const struct credential *oldest = NULL;
-	bool keeps = i == c->admin->catalog->everybody;
+	bool keeps = i == catalog_of(c)->everybody;
 	unsigned n = 0;
 	for (const struct credential *k = i->credentials; k; k = k->next) {
 		if (k->good || !keeps)
@@ -30,7 +30,7 @@ static bool rotate_room(struct change *c, const struct identity *i)
 	if (n < IDENTITY_TOKENS_MAX)
 		return true;
 	if (!oldest) {
-		admin_refuse(c->request, ADMIN_LIMIT,
+		admin_refuse(request_of(c), ADMIN_LIMIT,
 			"%s has %d tokens that are good; revoke one of them first", i->name,
 			IDENTITY_TOKENS_MAX);
 		return false;
@@ -49,8 +49,8 @@ static bool rotate_others(struct change *c, const struct identity *i)
 	for (const struct credential *k = i->credentials; k; k = k->next) {
 		if (!k->good)
 			continue;
-		struct policy_credential *row =
-			change_credential(c, &c->rows, k, identity_id(c->admin, i));
+		struct policy_credential *row = change_credential(c, &c->rows, k,
+			identity_id(admin_change_of(c)->admin, i));
 		if (!row)
 			return false;
 		row->expires_at = MIN(row->expires_at, end);
@@ -65,12 +65,12 @@ static bool rotate_others(struct change *c, const struct identity *i)
 static bool rotate_may(struct change *c, const struct identity *i)
 {
 	if (i->open)
-		admin_refuse(c->request, ADMIN_TAKEN,
+		admin_refuse(request_of(c), ADMIN_TAKEN,
 			"the server runs without tokens (--no-token)");
 	else if (i->value.revoked)
-		identity_refuse_revoked(c->request, i);
-	else if (!i->credentials && i == c->admin->catalog->everybody)
-		admin_refuse(c->request, ADMIN_TAKEN,
+		identity_refuse_revoked(request_of(c), i);
+	else if (!i->credentials && i == catalog_of(c)->everybody)
+		admin_refuse(request_of(c), ADMIN_TAKEN,
 			"the token that the server is started with is not known here, and would "
 			"stay good: rotate it while the server runs");
 	else
@@ -81,8 +81,8 @@ static bool rotate_may(struct change *c, const struct identity *i)
 static bool rotate_check(struct change *c)
 {
 	struct identity_change *ic = identity_change_of(c);
-	const struct identity *i = identity_of_path(c->request);
-	if (!i || !admin_if_match(c->request, i->value.rev))
+	const struct identity *i = identity_of_path(request_of(c));
+	if (!i || !admin_if_match(request_of(c), i->value.rev))
 		return false;
 	if (!rotate_may(c, i) || !derived_is_new(c) || !rotate_room(c, i))
 		return false;
@@ -91,9 +91,9 @@ static bool rotate_check(struct change *c)
 		return false;
 	c->gives = true;
 	return rotate_others(c, i) &&
-	       change_derived(c, &ic->derivation, identity_id(c->admin, i),
-		       label_of_body(c->request)) &&
-	       change_note(c, "token.rotate", i->name,
+	       change_derived(c, &ic->derivation, identity_id(admin_change_of(c)->admin, i),
+		       label_of_body(request_of(c))) &&
+	       admin_change_note(c, "token.rotate", i->name,
 		       json_pack("{s:o, s:o}", "keyId", key_id_json(ic->key_id), "previousExpireAt",
 			       time_json(ic->has_previous ? ic->previous_ends : POLICY_NONE)));
 }
@@ -103,14 +103,15 @@ static void rotate_answer(struct change *c)
 	struct identity_change *ic = identity_change_of(c);
 	struct secret *token = ic->derivation.token;
 	json_t *json = json_pack("{s:o, s:s, s:o}", "keyId", key_id_json(ic->key_id), "label",
-		label_of_body(c->request), "previousExpireAt",
+		label_of_body(request_of(c)), "previousExpireAt",
 		time_json(ic->has_previous ? ic->previous_ends : POLICY_NONE));
 	if (json && ic->derivation.made)
 		json_object_set_new(json, "token", json_stringn((char *)token->bytes, token->n));
-	admin_answer(c->request, 201, json);
+	admin_answer(request_of(c), 201, json);
 }
 
-static const struct change_ops rotate_ops = {rotate_check, rotate_answer, identity_change_free};
+static const struct change_ops rotate_ops =
+	ADMIN_CHANGE_OPS(rotate_check, rotate_answer, identity_change_free);
 
 static void token_create(struct admin_request *rq)
 {
@@ -156,7 +157,7 @@ static bool revoke_row(struct change *c, struct change_rows *rows, const struct 
 	if (!k->identity->value.id && !change_identity(c, rows, k->identity))
 		return false;
 	struct policy_credential *row =
-		change_credential(c, rows, k, identity_id(c->admin, k->identity));
+		change_credential(c, rows, k, identity_id(admin_change_of(c)->admin, k->identity));
 	if (!row)
 		return false;
 	row->revoked_at = now;
@@ -167,15 +168,15 @@ static bool token_revoke_check(struct change *c)
 {
 	uint8_t id[TOKEN_ID_SIZE];
 	char room[ADMIN_QUOTE_SIZE];
-	const char *asked = admin_parameter(c->request, 1);
-	const struct identity *i = identity_of_path(c->request);
+	const char *asked = admin_parameter(request_of(c), 1);
+	const struct identity *i = identity_of_path(request_of(c));
 	const struct credential *k = NULL;
-	if (!i || !admin_if_match(c->request, i->value.rev))
+	if (!i || !admin_if_match(request_of(c), i->value.rev))
 		return false;
 	if (key_id_parse(asked, id))
-		k = catalog_find_key(c->admin->catalog, id);
+		k = catalog_find_key(catalog_of(c), id);
 	if (!k || k->deleted || k->identity != i) {
-		admin_refuse(c->request, ADMIN_NOT_FOUND, "%s has no token \"%s\"", i->name,
+		admin_refuse(request_of(c), ADMIN_NOT_FOUND, "%s has no token \"%s\"", i->name,
 			admin_quote(asked, room));
 		return false;
 	}
@@ -185,18 +186,18 @@ static bool token_revoke_check(struct change *c)
 	}
 	uint64_t now = policy_now();
 	return revoke_row(c, &c->narrowed, k, now) && revoke_row(c, &c->rows, k, now) &&
-	       change_note(c, "token.revoke", i->name,
+	       admin_change_note(c, "token.revoke", i->name,
 		       json_pack("{s:o}", "keyId", key_id_json(id)));
 }
 
-static const struct change_ops token_revoke_ops = {token_revoke_check, answer_ended,
-	identity_change_free};
+static const struct change_ops token_revoke_ops =
+	ADMIN_CHANGE_OPS(token_revoke_check, answer_ended, identity_change_free);
 
 static void token_revoke(struct admin_request *rq)
 {
 	struct identity_change *ic = identity_change_new(rq, &token_revoke_ops);
 	if (ic)
-		change_submit(&ic->change);
+		admin_change_submit(&ic->change);
 }
 
 /* ---- The table ---- */

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "server/admin/change.h"
+#include "server/control/change.h"
 #include "tests/unit/server/admin/scene.h"
 
 static struct scene scene;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "server/admin/change.h"
+#include "server/control/change.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "server/base/audit_log.h"
-#include "server/control/grants.h"
 #include "server/store/catalog.h"
 
 static void changes_next(struct changes *q);
@@ -54,8 +53,9 @@ static void changes_learn(struct changes *q, struct change *stored)
 
 bool change_no_memory(struct change *c)
 {
-	admin_refuse(c->request, ADMIN_BUSY, "the server is out of memory");
-	c->request = NULL;
+	if (!c->unheard)
+		c->ops->refuse(c, CHANGE_NO_MEMORY, "the server is out of memory");
+	c->unheard = true;
 	return false;
 }
 
@@ -76,14 +76,11 @@ struct store_row *change_add(struct change *c, struct change_rows *rows, enum st
 	return row;
 }
 
-bool change_note(struct change *c, const char *action, const char *subject, json_t *detail)
+bool change_note(struct change *c, const char *action, const char *subject, char *detail)
 {
-	c->note.actor = c->actor.name;
-	c->note.via = c->actor.via;
 	c->note.action = action;
 	c->note.subject = strdup(subject);
-	c->note.detail = detail ? json_dumps(detail, JSON_COMPACT) : NULL;
-	json_decref(detail);
+	c->note.detail = detail;
 	return c->note.subject && c->note.detail ? true : change_no_memory(c);
 }
 
@@ -91,8 +88,8 @@ bool change_note(struct change *c, const char *action, const char *subject, json
 
 static void change_free(struct change *c)
 {
-	if (c->admin && c->outcome != CHANGE_NOT_STORED)
-		c->admin->changes->n--;
+	if (c->queue && c->outcome != CHANGE_UNSTORED)
+		c->queue->n--;
 	rows_deinit(&c->rows);
 	rows_deinit(&c->narrowed);
 	free((char *)(uintptr_t)c->note.subject);
@@ -103,26 +100,22 @@ static void change_free(struct change *c)
 static void change_refuse(struct change *c)
 {
 	const char *why = c->job.err.text;
-	if (c->outcome == CHANGE_NOT_STORED) {
+	if (c->outcome == CHANGE_UNSTORED)
 		log_error("%s of %s is in effect, but not stored: %s; it is tried again every %u s",
 			c->note.action, c->note.subject, why, (unsigned)(CHANGE_RETRY / CLOCK_S));
-		admin_refuse(c->request, ADMIN_NOT_STORED,
-			"it is in effect, but not stored: %s; after a restart it would be as it "
-			"was. "
-			"The server tries again every %u s",
-			why, (unsigned)(CHANGE_RETRY / CLOCK_S));
-	} else if (c->job.result == STORE_STALE) {
-		admin_refuse(c->request, ADMIN_STALE, "%s", why);
-	} else {
-		admin_refuse(c->request, ADMIN_NOT_STORED, "nothing was changed: %s", why);
-	}
+	if (c->unheard)
+		return;
+	c->ops->refuse(c,
+		c->outcome == CHANGE_UNSTORED  ? CHANGE_NOT_STORED
+		: c->job.result == STORE_STALE ? CHANGE_STALE
+					       : CHANGE_NOT_MADE,
+		why);
 }
 
 /* Everywhere in force, and stored or not. */
 static void change_over(struct change *c)
 {
-	struct changes *q = c->admin->changes;
-	struct admin_request *rq = c->request;
+	struct changes *q = c->queue;
 	if (c->outcome == CHANGE_STORED)
 		log_info("%s of %s by %s, %s", c->note.action, c->note.subject, c->note.actor,
 			c->note.via);
@@ -132,17 +125,17 @@ static void change_over(struct change *c)
 			.action = c->note.action,
 			.subject = c->note.subject,
 			.detail = c->note.detail});
-	if (rq && c->outcome == CHANGE_STORED)
-		c->ops->answer(c);
-	else if (rq)
+	if (c->outcome != CHANGE_STORED)
 		change_refuse(c);
-	c->request = NULL;
+	else if (!c->unheard)
+		c->ops->answer(c);
+	c->unheard = true;
 	q->current = NULL;
-	if (c->outcome == CHANGE_NOT_STORED) {
+	if (c->outcome == CHANGE_UNSTORED) {
 		/* It is answered: however many are to be stored, the next may take something away. */
 		q->n--;
 		list_append(&q->unstored, &c->link);
-		loop_timer_set(&q->retry, loop_now(q->retry.loop) + CHANGE_RETRY);
+		loop_timer_set(&q->retry, loop_now(q->loop) + CHANGE_RETRY);
 	} else {
 		change_free(c);
 	}
@@ -178,11 +171,11 @@ static void giving_done(struct enforcement *e)
 static void change_enforce(struct change *c, struct enforcement *e,
 	void (*done)(struct enforcement *e))
 {
-	if (c->admin->registrar) {
+	if (c->queue->registrar) {
 		c->parts++;
-		enforce_changes(c->admin->registrar, e, done);
+		enforce_changes(c->queue->registrar, e, done);
 	} else {
-		catalog_look(c->admin->catalog, policy_now());
+		catalog_look(c->queue->catalog, policy_now());
 	}
 }
 
@@ -198,7 +191,7 @@ static int change_run(struct store_job *j, struct store *store, struct error *er
 static void change_keep_narrowed(struct change *c)
 {
 	struct change_rows given = c->rows;
-	c->outcome = CHANGE_NOT_STORED;
+	c->outcome = CHANGE_UNSTORED;
 	c->rows = c->narrowed;
 	c->narrowed = given;
 	c->gives = false;
@@ -206,14 +199,14 @@ static void change_keep_narrowed(struct change *c)
 
 static void change_committed(struct change *c)
 {
-	struct admin *a = c->admin;
+	struct changes *q = c->queue;
 	if (c->job.result != 0 && c->narrowed.n) {
 		change_keep_narrowed(c);
 	} else if (c->job.result != 0) {
 		c->outcome = CHANGE_FAILED;
 	} else {
-		changes_learn(a->changes, c);
-		if (catalog_apply(a->catalog, c->rows.v, c->rows.n) < 0)
+		changes_learn(q, c);
+		if (catalog_apply(q->catalog, c->rows.v, c->rows.n) < 0)
 			log_error("%s of %s is stored, and takes effect at the next start: the "
 				  "server is out of memory",
 				c->note.action, c->note.subject);
@@ -230,7 +223,7 @@ static void change_done(struct store_job *j)
 	struct change *c = container_of(j, struct change, job);
 	if (atomic_load(&j->job.cancelled))
 		return; /* changes_free() has it */
-	struct changes *q = c->admin->changes;
+	struct changes *q = c->queue;
 	if (c == q->current) {
 		change_committed(c);
 		return;
@@ -243,11 +236,11 @@ static void change_done(struct store_job *j)
 		log_info("%s of %s is stored now", c->note.action, c->note.subject);
 		changes_learn(q, c);
 		/* Later changes may have taken more away: of what is in force the revision alone is new. */
-		catalog_stored(c->admin->catalog, c->rows.v, c->rows.n);
+		catalog_stored(q->catalog, c->rows.v, c->rows.n);
 		list_unlink(&c->link);
 		change_free(c);
 	} else {
-		loop_timer_set(&q->retry, loop_now(q->retry.loop) + CHANGE_RETRY);
+		loop_timer_set(&q->retry, loop_now(q->loop) + CHANGE_RETRY);
 	}
 	if (result == 0 && !list_empty(&q->unstored)) {
 		changes_store(q, list_first(&q->unstored, struct change, link));
@@ -268,37 +261,21 @@ static void changes_store(struct changes *q, struct change *c)
 	if (c != q->current)
 		q->storing = c;
 	c->job = (struct store_job){.make = true, .run = change_run, .done = change_done};
-	store_access_submit(c->admin->store, c->admin->loop, &c->job);
+	store_access_submit(q->store, q->loop, &c->job);
 }
 
 /* ---- The queue ---- */
 
-/* Its turn may come long after it was asked for, behind the one that took the right from whoever asked. */
-static bool change_may(struct change *c)
-{
-	const struct admin_actor *actor = &c->actor;
-	struct error err;
-	if (!actor->identity)
-		return true;
-	if (grants_check_token(actor->credential, &actor->from, &err) < 0)
-		admin_refuse(c->request, ADMIN_DENIED, "%s", err.text);
-	else if (!actor->identity->value.is_operator)
-		admin_refuse(c->request, ADMIN_DENIED, "%s is no operator any more", actor->name);
-	else
-		return true;
-	return false;
-}
-
 static void change_start(struct changes *q, struct change *c)
 {
-	struct admin *a = c->admin;
 	q->current = c;
-	if (!change_may(c) || !c->ops->check(c)) {
+	/* Its turn may come long after it was wanted, behind the one that took the right from whoever wants it. */
+	if ((c->ops->may && !c->ops->may(c)) || !c->ops->check(c)) {
 		q->current = NULL;
 		change_free(c);
 		return;
 	}
-	if (c->narrowed.n && catalog_apply(a->catalog, c->narrowed.v, c->narrowed.n) < 0) {
+	if (c->narrowed.n && catalog_apply(q->catalog, c->narrowed.v, c->narrowed.n) < 0) {
 		change_no_memory(c);
 		q->current = NULL;
 		change_free(c);
@@ -328,11 +305,16 @@ static void changes_retry(struct loop_timer *timer)
 		changes_store(q, c);
 }
 
-struct changes *changes_new(struct loop *loop)
+struct changes *changes_new(struct loop *loop, struct catalog *catalog, struct store_access *store,
+	struct registrar *registrar)
 {
 	struct changes *q = calloc(1, sizeof(*q));
 	if (!q)
 		return NULL;
+	q->loop = loop;
+	q->catalog = catalog;
+	q->store = store;
+	q->registrar = registrar;
 	list_init(&q->waiting);
 	list_init(&q->unstored);
 	loop_timer_init(&q->retry, loop, changes_retry);
@@ -367,40 +349,30 @@ struct changes *changes_free(struct changes *q)
 	return NULL;
 }
 
-/* The process ends: the request is answered by others. */
-static void change_drop(struct admin_request *rq)
+void change_forget(struct change *c)
 {
-	struct change *c = rq->work;
-	c->request = NULL;
+	c->unheard = true;
 	if (list_linked(&c->link)) {
 		list_unlink(&c->link);
 		change_free(c);
 	}
 }
 
-bool change_begin(struct change *c, struct admin_request *rq, const struct change_ops *ops)
+bool change_begin(struct change *c, struct changes *q, const struct change_ops *ops)
 {
-	c->ops = ops;
-	list_init(&c->link);
-	if (rq->admin->changes->n >= CHANGE_QUEUE_MAX) {
-		admin_refuse(rq, ADMIN_BUSY, "%d changes are waiting already", CHANGE_QUEUE_MAX);
-		ops->free(c);
+	if (q->n >= CHANGE_QUEUE_MAX)
 		return false;
-	}
-	c->admin = rq->admin;
-	c->admin->changes->n++;
-	c->request = rq;
-	c->actor = rq->actor;
+	c->ops = ops;
+	c->queue = q;
+	list_init(&c->link);
+	q->n++;
 	return true;
 }
 
 void change_submit(struct change *c)
 {
-	struct changes *q = c->admin->changes;
-	c->request->work = c;
-	c->request->drop = change_drop;
-	list_append(&q->waiting, &c->link);
-	changes_next(q);
+	list_append(&c->queue->waiting, &c->link);
+	changes_next(c->queue);
 }
 
 void change_give_up(struct change *c)
