@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel apply: identities as a file says. */
+/* tunnel apply: identities and intentions as a file says. */
 #include <string.h>
 
 #include "base/macros.h"
 #include "cli/answer.h"
 #include "cli/change_text.h"
-#include "cli/identity_file.h"
+#include "cli/apply_file.h"
 #include "cli/verb.h"
 
 static const struct column columns[] = {
@@ -16,7 +16,7 @@ static const struct column columns[] = {
 
 static int file_body(struct call *c, json_t **body_out)
 {
-	return identity_file_read(c->o->file, body_out, c->err);
+	return apply_file_read(c->o->file, body_out, c->err);
 }
 
 /* Those that are as the file says already are no change. */
@@ -62,6 +62,9 @@ static int apply(struct call *c)
 		if (!c->o->quiet && columns_print(&table, stdout, changes, how))
 			r = error_set(c->err, STATUS_FAILED, "no memory");
 		say_tokens(c, json_object_get(answer, "tokens"));
+		if (answer_number(answer, "streamsCut"))
+			call_advise(c, "cut %lld stream%s", answer_number(answer, "streamsCut"),
+				plural(answer_number(answer, "streamsCut")));
 		if (c->o->dry_run && json_array_size(changes))
 			call_advise(c, "nothing is changed: --dry-run");
 		json_decref(changes);
@@ -95,14 +98,17 @@ static const struct option_row rows[] = {
 static const struct verb verbs[] = {
 	{.name = "",
 		.table = {.command = "apply",
-			.summary = "Makes identities as a file says, and prints what changes.",
+			.summary = "Makes identities and intentions as a file says, and prints "
+				   "what changes.",
 			.usage = "-f FILE [OPTION]...",
 			.example = "The file has the options of tunnel token create:\n"
 				   "  identities:\n"
 				   "    - name: web\n"
 				   "      hosts: [web.example.org, '*.web.example.org']\n"
 				   "    - name: ssh\n"
-				   "      ports: 2222\n",
+				   "      ports: 2222\n"
+				   "  intentions:\n"
+				   "    - {source: web, destination: redis, action: deny}\n",
 			.rows = rows,
 			.n = ARRAY_LEN(rows),
 			.operands = &file,
@@ -116,6 +122,6 @@ static const struct verb verbs[] = {
 		.run = apply},
 };
 const struct noun noun_apply = {.name = "apply",
-	.summary = "Identities as a file says",
+	.summary = "Identities and intentions as a file says",
 	.verbs = verbs,
 	.n = ARRAY_LEN(verbs)};

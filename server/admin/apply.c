@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many identities at once, as a file says: those that are not there are made, those that are become what it says,
- * in one change. What a file does not say of an identity it has not, so a file means the same whatever was there.
+ * Identities and intentions, many at once, as a file says: those that are not there are made, those that are become
+ * what it says, in one change. What a file does not say of one it has not, so a file means the same whatever was there.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy/narrow.h"
+#include "server/admin/apply_intentions.h"
 #include "server/admin/api.h"
 #include "server/admin/identity_change.h"
 
@@ -27,6 +28,7 @@ struct apply {
 	size_t n;
 	size_t under_way; /* derivations; and one while they are begun */
 	uint64_t next_id; /* of rows that the judging adds */
+	struct apply_intentions intentions;
 	json_t *changes;
 	bool failed; /* a derivation */
 };
@@ -44,6 +46,7 @@ static void apply_free(struct change *c)
 		derivation_deinit(&a->items[i]->derivation);
 		free(a->items[i]);
 	}
+	apply_intentions_deinit(&a->intentions);
 	json_decref(a->changes);
 	free(a);
 }
@@ -116,7 +119,7 @@ static bool apply_look(struct change *c, bool dry)
 		if (i ? !apply_update(c, item, i) : !apply_create(c, item))
 			return false;
 	}
-	return true;
+	return apply_intentions_look(&a->intentions, c, a->changes);
 }
 
 static json_t *apply_tokens(struct apply *a)
@@ -135,7 +138,8 @@ static void apply_answer(struct change *c)
 {
 	struct apply *a = apply_of(c);
 	admin_answer(request_of(c), 200,
-		json_pack("{s:O, s:o}", "changes", a->changes, "tokens", apply_tokens(a)));
+		json_pack("{s:O, s:o, s:i}", "changes", a->changes, "tokens", apply_tokens(a),
+			"streamsCut", (int)c->cut));
 }
 
 static bool apply_check(struct change *c)
@@ -147,7 +151,10 @@ static bool apply_check(struct change *c)
 		apply_answer(c);
 		return false;
 	}
-	return admin_change_note(c, "apply", "identities",
+	return admin_change_note(c, "apply",
+		!a->intentions.n ? "identities"
+		: a->n           ? "identities and intentions"
+				 : "intentions",
 		json_pack("{s:O}", "changes", a->changes));
 }
 
@@ -260,7 +267,13 @@ static bool apply_read(struct apply *a)
 			return false;
 		}
 	}
-	return true;
+	int r = apply_intentions_read(&a->intentions, json_object_get(rq->json, "intentions"),
+		rq->actor.name, &err);
+	if (r == -ENOMEM)
+		return change_no_memory(&a->change.change);
+	if (r < 0)
+		admin_refuse(rq, ADMIN_INVALID, "%s", err.text);
+	return r == 0;
 }
 
 static void apply_post(struct admin_request *rq)
@@ -268,6 +281,11 @@ static void apply_post(struct admin_request *rq)
 	bool dry = false;
 	if (!admin_query_flag(rq, "dryRun", &dry))
 		return;
+	if (!json_object_size(rq->json)) {
+		admin_refuse(rq, ADMIN_INVALID,
+			"neither \"identities\" nor \"intentions\" is in the body");
+		return;
+	}
 	struct apply *a = calloc(1, sizeof(*a));
 	if (!a) {
 		admin_answer(rq, 500, NULL);
@@ -287,7 +305,8 @@ static void apply_post(struct admin_request *rq)
 }
 
 static const struct admin_member apply_members[] = {
-	{"identities", ADMIN_OBJECTS, .max = APPLY_MAX, .required = true},
+	{"identities", ADMIN_OBJECTS, .max = APPLY_MAX},
+	{"intentions", ADMIN_OBJECTS, .max = APPLY_MAX},
 	{0},
 };
 static const char *const apply_query[] = {"dryRun", NULL};

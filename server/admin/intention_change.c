@@ -30,8 +30,7 @@ static void intention_change_free(struct change *c)
 
 /* ---- Rows ---- */
 
-/* One that takes is in force before it is stored. */
-static bool add_row(struct change *c, const struct policy_intention *value, bool gone, bool takes)
+bool change_intention(struct change *c, const struct policy_intention *value, bool gone, bool takes)
 {
 	struct change_rows *const places[] = {&c->rows, &c->narrowed};
 	for (size_t n = 0; n < (takes ? 2 : 1); n++) {
@@ -70,7 +69,7 @@ static bool refuse_taken(struct change *c, const struct policy_intention *i)
 	return false;
 }
 
-static bool is_same(const struct policy_intention *a, const struct policy_intention *b)
+bool intention_is_same(const struct policy_intention *a, const struct policy_intention *b)
 {
 	return a->action == b->action && strcmp(a->description, b->description) == 0 &&
 	       strcmp(a->meta, b->meta) == 0;
@@ -124,7 +123,7 @@ static bool put_check(struct change *c)
 		return false;
 	if (was && !ic->replaces)
 		return refuse_taken(c, was);
-	if (was && is_same(was, is)) {
+	if (was && intention_is_same(was, is)) {
 		answer_put(c);
 		return false;
 	}
@@ -139,7 +138,8 @@ static bool put_check(struct change *c)
 	/* The action of one that stays what it was takes nothing and gives nothing. */
 	bool another = !was || was->action != is->action;
 	c->gives = another && is->action == POLICY_ALLOW;
-	return add_row(c, is, false, another && is->action == POLICY_DENY) && put_note(c, was);
+	return change_intention(c, is, false, another && is->action == POLICY_DENY) &&
+	       put_note(c, was);
 }
 
 static const struct change_ops put_ops =
@@ -168,7 +168,7 @@ static bool delete_check(struct change *c)
 		return false;
 	}
 	c->gives = i->action == POLICY_DENY;
-	return add_row(c, i, true, i->action == POLICY_ALLOW) &&
+	return change_intention(c, i, true, i->action == POLICY_ALLOW) &&
 	       admin_change_note(c, "intention.delete", intention_subject(i, subject),
 		       json_pack("{s:o}", "was", intention_value_json(i)));
 }
@@ -204,8 +204,8 @@ static bool read_value(struct admin_request *rq, const char *source, const char 
 	return true;
 }
 
-static void change_intention(struct admin_request *rq, const struct change_ops *ops,
-	const char *source, const char *destination, bool replaces)
+static void ask_for(struct admin_request *rq, const struct change_ops *ops, const char *source,
+	const char *destination, bool replaces)
 {
 	bool keep_live = false;
 	if (!admin_query_flag(rq, "keepLive", &keep_live))
@@ -230,16 +230,16 @@ static void change_intention(struct admin_request *rq, const struct change_ops *
 
 void intention_create(struct admin_request *rq)
 {
-	change_intention(rq, &put_ops, json_string_value(json_object_get(rq->json, "source")),
+	ask_for(rq, &put_ops, json_string_value(json_object_get(rq->json, "source")),
 		json_string_value(json_object_get(rq->json, "destination")), false);
 }
 
 void intention_put(struct admin_request *rq)
 {
-	change_intention(rq, &put_ops, admin_parameter(rq, 0), admin_parameter(rq, 1), true);
+	ask_for(rq, &put_ops, admin_parameter(rq, 0), admin_parameter(rq, 1), true);
 }
 
 void intention_delete(struct admin_request *rq)
 {
-	change_intention(rq, &delete_ops, admin_parameter(rq, 0), admin_parameter(rq, 1), true);
+	ask_for(rq, &delete_ops, admin_parameter(rq, 0), admin_parameter(rq, 1), true);
 }

@@ -2,6 +2,7 @@
 """tunnel intention: Consul's words, output and exit statuses, here and from elsewhere."""
 
 import json
+import os
 import re
 
 import pytest
@@ -177,3 +178,88 @@ def test_files_refused(node, tunnel, text, words):
     status, out, err = node.run("intention", "create", "-f", path)
     assert (status, out) == (2, "") and words in err and str(path) in err
     assert rows(node.ok("intention", "list")) == []
+
+
+# ---- tunnel apply ----
+
+MESH = """
+identities:
+  - name: web
+intentions:
+  - {source: '*', destination: '*', action: deny}
+  - source: web
+    destination: redis
+    description: for the shop
+    meta: {ticket: 4711}
+"""
+
+
+def test_apply(asked, tunnel):
+    path = tunnel.path / "mesh.yaml"
+    path.write_text(MESH)
+    asked.ok("intention", "create", "--deny", "web", "redis")
+    asked.ok("intention", "create", "--deny", "a", "b")
+    dry = asked.ok("apply", "-f", path, "--dry-run")
+    assert [line.split()[0] for line in dry.splitlines()] == ["create", "create", "update"]
+    assert "web => redis  action=allow (was deny); description=for the shop" in dry and "ticket=4711" in dry
+    assert len(asked.json("intention", "list")) == 2
+    done = asked.ok("apply", "-f", path)
+    assert done.startswith(dry)
+    assert re.fullmatch(r"web\t[0-9a-z]{40}\n", done[len(dry):])
+    assert [row[:3] for row in rows(asked.ok("intention", "list"))] == [
+        ("a", "deny", "b"), ("web", "allow", "redis"), ("*", "deny", "*")]
+    assert "everything is as" in asked.ok("apply", path)
+    # All or nothing.
+    path.write_text(MESH + "  - {source: x, destination: 'y*'}\n")
+    status, out, err = asked.run("apply", path)
+    assert (status, out) == (2, "") and 'intention 3: the destination: "y*"' in err
+    path.write_text("intentions:\n  - {source: web, destination: redis}\n")
+    assert "description=- (was for the shop)" in asked.ok("apply", path)
+    assert asked.run("intention", "check", "other", "redis")[0] == 1
+
+
+@pytest.mark.parametrize("text, words", [
+    ("intentions:\n  - web\n", ':2: an intention is written "source: NAME"'),
+    ("intentions:\n  - source: web\n", ":2: source and destination belong to each"),
+    ("intentions:\n  - {source: a, destination: b, to: c}\n", ":2: to: an intention has nothing of that name"),
+    ("intentions:\n  - {source: [a], destination: b}\n", ":2: source: one value belongs here"),
+    ("intentions:\n  - {source: a, destination: b, meta: 1}\n", ":2: meta: pairs belong here"),
+    ("intention:\n  - {source: a}\n", ':2: intention: what belongs here is a list, "identities:" or "intentions:"'),
+])
+def test_apply_refused(node, tunnel, text, words):
+    path = tunnel.path / "mesh.yaml"
+    path.write_text(text)
+    status, out, err = node.run("apply", path)
+    assert (status, out) == (2, "") and "mesh.yaml" + words in err
+
+
+@pytest.mark.root
+def test_apply_keeps_who_is_named(tunnel, disk):
+    """Denies are in force before they are stored. Beside them stand at once the allows that give nothing: nobody is cut
+    for a moment who may go on. What gives waits for the disk, and with a full one it never is."""
+    where = disk("512k")
+    server = tunnel.server(state=where / "state")
+    socket = "--admin-socket=%s" % server.admin_socket
+
+    def run(*argv):
+        return tunnel.run(*argv, socket)
+
+    assert run("intention", "create", "--deny", "batch", "redis")[0] == 0
+    with open(where / "ballast", "wb", buffering=0) as f:
+        while os.statvfs(where).f_bavail > 0:
+            f.write(b"x" * os.statvfs(where).f_bsize)
+    for i in range(200):  # into what the file has already
+        if run("intention", "create", "--replace", "a", "b%d" % i)[0]:
+            break
+    assert i < 199
+    path = tunnel.path / "mesh.yaml"
+    path.write_text("intentions:\n  - {source: '*', destination: redis, action: deny}\n"
+                    "  - {source: web, destination: redis}\n  - {source: batch, destination: redis}\n")
+    status, out, err = run("apply", "-f", path)
+    assert (status, out) == (1, "") and "it is in effect, but not stored" in err
+    assert run("intention", "check", "api", "redis")[0] == 1
+    assert run("intention", "check", "web", "redis")[0] == 0
+    assert run("intention", "check", "batch", "redis")[0] == 1
+    (where / "ballast").unlink()
+    server.log_contains("apply of intentions is stored now", timeout=30)
+    assert run("intention", "check", "batch", "redis")[0] == 1

@@ -46,6 +46,7 @@ def test_every_request(tunnel):
     fine("POST", NAME + "/revoke")
     fine("DELETE", NAME)
     fine("POST", "/api/v1/apply?dryRun=true", {"identities": [{"name": "a"}, {"name": "imported"}]})
+    fine("POST", "/api/v1/apply?dryRun=true", {"intentions": [{"source": "a", "destination": "b"}]})
     applied = fine("POST", "/api/v1/apply", {"identities": [{"name": "a", "ports": ["1"]}]})
     assert len(applied["tokens"]["a"]) == 40
     pair = "/api/v1/intentions/web/redis"

@@ -73,6 +73,48 @@ static void test_apply(void **state)
 	assert_json(json, "items.0.detail.changes.0.subject", "\"a\"");
 }
 
+static void test_intentions(void **state)
+{
+	static const char file[] =
+		"{\"identities\":[{\"name\":\"web\"}],\"intentions\":["
+		"{\"source\":\"web\",\"destination\":\"redis\",\"meta\":{\"k\":\"v\"}},"
+		"{\"source\":\"*\",\"destination\":\"redis\",\"action\":\"deny\"},"
+		"{\"source\":\"a\",\"destination\":\"b\"}]}";
+	scene_post(s, "/api/v1/intentions",
+		"{\"source\":\"web\",\"destination\":\"redis\",\"action\":\"deny\"}", 201);
+	scene_post(s, "/api/v1/intentions", "{\"source\":\"a\",\"destination\":\"b\"}", 201);
+	scene_post(s, "/api/v1/intentions", "{\"source\":\"x\",\"destination\":\"y\"}", 201);
+	json_t *json = scene_post(s, "/api/v1/apply?dryRun=true", file, 200);
+	assert_json(json, "changes.0.subject", "\"web\"");
+	assert_json(json, "changes.1.action", "\"update\"");
+	assert_json(json, "changes.1.subject", "\"web => redis\"");
+	assert_json(json, "changes.1.detail.was.action", "\"deny\"");
+	assert_json(json, "changes.1.detail.is.meta", "{\"k\":\"v\"}");
+	assert_json(json, "changes.2.action", "\"create\"");
+	assert_json(json, "changes.3.action", "\"none\"");
+	assert_int_equal(s->catalog.intentions.n, 3);
+	assert_json(scene_get(s, "/api/v1/store", 200), "revision", "3");
+
+	scene_post(s, "/api/v1/apply", file, 200);
+	assert_json(scene_get(s, "/api/v1/store", 200), "revision", "4"); /* one change */
+	json = scene_get(s, "/api/v1/audit?limit=1", 200);
+	assert_json(json, "items.0.subject", "\"identities and intentions\"");
+	scene_restart(s);
+	/* What the file does not name stays. */
+	json = scene_get(s, "/api/v1/intentions", 200);
+	assert_json(json, "items.1.source", "\"web\"");
+	assert_json(json, "items.1.action", "\"allow\"");
+	assert_json(json, "items.2.source", "\"x\"");
+	assert_json(json, "items.3.action", "\"deny\"");
+	json = scene_post(s, "/api/v1/apply", file, 200);
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(json_string_value(json_object_get(
+					    json_array_get(json_object_get(json, "changes"), i),
+					    "action")),
+			"none");
+	assert_json(scene_get(s, "/api/v1/store", 200), "revision", "4");
+}
+
 /* All or nothing. */
 static void test_refused(void **state)
 {
@@ -81,7 +123,18 @@ static void test_refused(void **state)
 		unsigned status;
 		const char *detail;
 	} cases[] = {
-		{"{}", 400, "\"identities\" is missing"},
+		{"{}", 400, "neither \"identities\" nor \"intentions\""},
+		{"{\"intentions\":[{\"source\":\"a\",\"destination\":\"b\"},{\"source\":\"a*\","
+		 "\"destination\":\"b\"}]}",
+			400, "intention 2: the source: \"a*\""},
+		{"{\"intentions\":[{\"source\":\"a\",\"destination\":\"b\"},{\"source\":\"A\","
+		 "\"destination\":\"b\"}]}",
+			400, "intention 2: a => b is there twice"},
+		{"{\"intentions\":[{\"source\":\"a\"}]}", 400, "intention 1: the member"},
+		{"{\"intentions\":[{\"source\":\"a\",\"destination\":\"b\"}],\"identities\":[{"
+		 "\"name\":"
+		 "\"web\",\"hosts\":[\"a.b\"]}]}",
+			409, "web is revoked"},
 		{"{\"identities\":[{\"name\":\"a\"},{\"name\":\"b\",\"port\":[]}]}", 400,
 			"identity 2: there is no member \"port\""},
 		{"{\"identities\":[{\"name\":\"a\"},{}]}", 400, "identity 2: the member \"name\""},
@@ -99,6 +152,7 @@ static void test_refused(void **state)
 			fail_msg("%s: %s", cases[i].body, client_text(&s->client, "detail"));
 	}
 	assert_int_equal(s->catalog.n, 2);
+	assert_int_equal(s->catalog.intentions.n, 0);
 	assert_json(scene_get(s, "/api/v1/store", 200), "revision", "2");
 }
 
@@ -180,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_apply, begin, end),
+		cmocka_unit_test_setup_teardown(test_intentions, begin, end),
 		cmocka_unit_test_setup_teardown(test_refused, begin, end),
 		cmocka_unit_test_setup_teardown(test_store, begin, end),
 		cmocka_unit_test_setup_teardown(test_audit_refused, begin, end),
