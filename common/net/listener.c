@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -115,10 +116,9 @@ static void resume_fired(struct loop_timer *timer)
 		pause_accepting(listener);
 }
 
-int listener_open_range(struct listener *listener, struct loop *loop, const char *bind_addr,
-	uint16_t first, unsigned n,
+static void listener_init(struct listener *listener, struct loop *loop,
 	void (*accepted)(struct listener *, int fd, const struct address *peer),
-	void (*exhausted)(struct listener *, int error), struct error *err)
+	void (*exhausted)(struct listener *, int error))
 {
 	*listener = (struct listener){.loop = loop,
 		.accepted = accepted,
@@ -126,6 +126,14 @@ int listener_open_range(struct listener *listener, struct loop *loop, const char
 		.sockets = PORT_RANGE_NULL,
 		.reserve = -1};
 	loop_timer_init(&listener->resume, loop, resume_fired);
+}
+
+int listener_open_range(struct listener *listener, struct loop *loop, const char *bind_addr,
+	uint16_t first, unsigned n,
+	void (*accepted)(struct listener *, int fd, const struct address *peer),
+	void (*exhausted)(struct listener *, int error), struct error *err)
+{
+	listener_init(listener, loop, accepted, exhausted);
 	int r = port_range_open(&listener->sockets, SOCK_STREAM, bind_addr, first, n, err);
 	if (r < 0)
 		return r;
@@ -146,6 +154,40 @@ int listener_open(struct listener *listener, struct loop *loop, const char *bind
 	return listener_open_range(listener, loop, bind_addr, port, 1, accepted, exhausted, err);
 }
 
+static struct unix_socket *file_free(struct unix_socket *file)
+{
+	if (file)
+		unix_socket_close(file);
+	free(file);
+	return NULL;
+}
+
+int listener_open_unix(struct listener *listener, struct loop *loop, const char *path, mode_t mode,
+	void (*accepted)(struct listener *, int fd, const struct address *peer),
+	void (*exhausted)(struct listener *, int error), struct error *err)
+{
+	listener_init(listener, loop, accepted, exhausted);
+	struct unix_socket *file = malloc(sizeof(*file));
+	if (!file)
+		return error_set(err, -ENOMEM, "no memory");
+	int r = unix_socket_open(file, path, mode, SOMAXCONN, err);
+	if (!r && port_range_adopt(&listener->sockets, file->fd) < 0)
+		r = error_set(err, -ENOMEM, "no memory");
+	if (r) {
+		file_free(file);
+		return r == UNIX_SOCKET_TAKEN ? -EADDRINUSE : r;
+	}
+	file->fd = -1; /* the range's */
+	listener->file = file;
+	listener->reserve = open_reserve();
+	r = start_accepting(listener);
+	if (r < 0) {
+		listener_close(listener);
+		return error_set(err, r, "cannot listen at %s: %s", path, strerror(-r));
+	}
+	return 0;
+}
+
 void listener_close(struct listener *listener)
 {
 	if (!port_range_is_open(&listener->sockets))
@@ -153,6 +195,7 @@ void listener_close(struct listener *listener)
 	loop_unwatch(&listener->event);
 	loop_timer_cancel(&listener->resume);
 	port_range_close(&listener->sockets);
+	listener->file = file_free(listener->file);
 	if (listener->reserve >= 0)
 		close(listener->reserve);
 	listener->reserve = -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A listening TCP socket, or those of a range of ports. Accepts a bounded number of connections a turn;
+ * A listening socket, of TCP or of a path, or those of a range of ports. Accepts a bounded number of connections a turn;
  * when descriptors run out it closes one waiting connection with a reserve descriptor, so that the peer is
  * told at once, and pauses instead of spinning on an event that it cannot serve.
  */
@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "loop/loop.h"
 #include "net/port_range.h"
+#include "net/unix_socket.h"
 #include "wire/address.h"
 
 struct listener {
@@ -21,6 +22,7 @@ struct listener {
 	void (*exhausted)(struct listener *listener, int error);
 	uint64_t told_at; /* of `exhausted`, µs */
 	struct port_range sockets;
+	struct unix_socket *file; /* its path; NULL: of TCP */
 	int reserve;
 	uint16_t port; /* the real one, also when 0 was asked for; of a range the first */
 	uint16_t at;   /* within accepted(): the one that was connected to */
@@ -42,6 +44,14 @@ int listener_open(struct listener *listener, struct loop *loop, const char *bind
 /* The same for `n` ports in a row from `first` on, all or none. */
 int listener_open_range(struct listener *listener, struct loop *loop, const char *bind_addr,
 	uint16_t first, unsigned n,
+	void (*accepted)(struct listener *, int fd, const struct address *peer),
+	void (*exhausted)(struct listener *, int error), struct error *err);
+
+/*
+ * The same at a path, whose file gets `mode`; a socket that is left there without a process is replaced, and the
+ * file goes with the listener. Peers have no address, and the port is 0. UNIX_SOCKET_TAKEN is -EADDRINUSE here.
+ */
+int listener_open_unix(struct listener *listener, struct loop *loop, const char *path, mode_t mode,
 	void (*accepted)(struct listener *, int fd, const struct address *peer),
 	void (*exhausted)(struct listener *, int error), struct error *err);
 

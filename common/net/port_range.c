@@ -88,6 +88,17 @@ int port_range_open(struct port_range *r, int type, const char *bind_addr, uint1
 	return 0;
 }
 
+int port_range_adopt(struct port_range *r, int fd)
+{
+	*r = PORT_RANGE_NULL;
+	r->fds = malloc(sizeof(*r->fds));
+	if (!r->fds)
+		return -ENOMEM;
+	r->fds[0] = fd;
+	r->n = 1;
+	return 0;
+}
+
 void port_range_give_up(struct port_range *r)
 {
 	int nothing = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

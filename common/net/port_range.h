@@ -30,6 +30,8 @@ struct port_range {
  */
 int port_range_open(struct port_range *r, int type, const char *bind_addr, uint16_t first,
 	unsigned n, struct error *err);
+/* The one socket that listens already, wherever that is; owned from here on. 0, or -ENOMEM and nothing is. */
+int port_range_adopt(struct port_range *r, int fd);
 /* Legal at any time. */
 void port_range_close(struct port_range *r);
 

@@ -140,11 +140,12 @@ int panel_new(struct panel **out, const struct panel_options *o, struct error *e
 	if (!p)
 		return error_set(err, -ENOMEM, "out of memory");
 	p->options = *o;
-	p->socket = PANEL_SOCKET_NULL;
+	p->socket = UNIX_SOCKET_NULL;
 	pthread_mutex_init(&p->lock, NULL);
 	list_init(&p->answered);
 	list_init(&p->conns);
-	int r = panel_socket_open(&p->socket, o->path, o->group_given ? 0666 : 0600, err);
+	int r = unix_socket_open(&p->socket, o->path, o->group_given ? 0666 : 0600,
+		PANEL_CONNECTIONS_MAX, err);
 	if (r == 0) {
 		r = make_context(p);
 		r = r ? r : start_thread(p);
@@ -156,7 +157,7 @@ int panel_new(struct panel **out, const struct panel_options *o, struct error *e
 		panel_free(p);
 	else
 		*out = p;
-	return r;
+	return r == UNIX_SOCKET_TAKEN ? PANEL_TAKEN : r;
 }
 
 void panel_stop(struct panel *p)
@@ -173,7 +174,7 @@ void panel_stop(struct panel *p)
 	pthread_mutex_unlock(&p->lock);
 	if (context)
 		lws_context_destroy(context);
-	panel_socket_close(&p->socket);
+	unix_socket_close(&p->socket);
 }
 
 struct panel *panel_free(struct panel *p)

@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/log_limit.h"
 #include "panel/panel.h"
-#include "panel/panel_socket.h"
+#include "net/unix_socket.h"
 #include "wire/http1_chunks.h"
 
 #define PANEL_TIMEOUT \
@@ -24,7 +24,7 @@
 
 struct panel {
 	struct panel_options options; /* without `path` */
-	struct panel_socket socket;
+	struct unix_socket socket;
 	struct lws_vhost *vhost;
 	pthread_t thread;
 	bool started;

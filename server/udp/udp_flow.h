@@ -8,7 +8,7 @@
  */
 #include "net/flow.h"
 #include "loop/timeouts.h"
-#include "server/udp/flow_table.h"
+#include "net/flow_table.h"
 #include "server/route/service.h"
 
 struct udp_port;

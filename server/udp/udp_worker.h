@@ -3,7 +3,7 @@
 /* What the UDP front keeps on a worker. */
 #include "base/list.h"
 #include "loop/timeouts.h"
-#include "server/udp/flow_table.h"
+#include "net/flow_table.h"
 
 struct udp_arena;
 struct worker;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "base/macros.h"
@@ -274,6 +275,36 @@ static void out_of_descriptors_turns_away_and_recovers(void **state)
 	listener_close(&listener);
 }
 
+static void at_a_path(void **state)
+{
+	char dir[] = "/tmp/test_listener.XXXXXX", path[64], lock[72];
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct listener listener, second;
+	struct stat st;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/a.sock", dir);
+	snprintf(lock, sizeof lock, "%s.lock", path);
+	memcpy(un.sun_path, path, strlen(path));
+	assert_int_equal(listener_open_unix(&listener, loop, path, 0620, accepted, exhausted, &err),
+		0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0620);
+	assert_int_equal(listener_open_unix(&second, loop, path, 0600, accepted, exhausted, &err),
+		-EADDRINUSE);
+	listener_close(&second);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&un, sizeof un), 0);
+	turn_until_accepted(1);
+	assert_int_equal(last_peer.family, ADDRESS_NONE);
+	assert_true(fcntl(accepted_fds[0], F_GETFL) & O_NONBLOCK);
+	listener_close(&listener);
+	assert_int_equal(stat(path, &st), -1);
+	listener_close(&listener);
+	close(fd);
+	unlink(lock);
+	rmdir(dir);
+}
+
 /* ---- notify ---- */
 
 static void notify_reaches_paths_and_abstract_names(void **state)
@@ -346,6 +377,7 @@ int main(void)
 		TEST(a_range_beyond_the_descriptors_says_so),
 		TEST(failures_are_sentences),
 		TEST(out_of_descriptors_turns_away_and_recovers),
+		TEST(at_a_path),
 		cmocka_unit_test(notify_reaches_paths_and_abstract_names),
 		cmocka_unit_test(watchdog_interval_is_half),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "server/udp/flow_table.h"
+#include "net/flow_table.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,9 +16,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "panel/panel.h"
-#include "panel/panel_peer.h"
-#include "panel/panel_socket.h"
+#include "net/unix_socket.h"
 
 static char folder[32], path[64], lock[80];
 static struct error err;
@@ -26,7 +25,7 @@ static int setup(void **state)
 {
 	if (!mkdtemp(strcpy(folder, "/tmp/test_socket.XXXXXX")))
 		return -1;
-	snprintf(path, sizeof(path), "%s/admin.sock", folder);
+	snprintf(path, sizeof(path), "%s/test.sock", folder);
 	snprintf(lock, sizeof(lock), "%s.lock", path);
 	return 0;
 }
@@ -63,64 +62,64 @@ static int foreign(bool lives)
 
 static void test_life(void **state)
 {
-	struct panel_socket s;
+	struct unix_socket s;
 	struct stat st;
 	for (int i = 0; i < 2; i++) {
 		mode_t mode = i ? 0666 : 0600, before = umask(022);
-		assert_int_equal(panel_socket_open(&s, path, mode, &err), 0);
+		assert_int_equal(unix_socket_open(&s, path, mode, 1, &err), 0);
 		assert_int_equal(umask(before), 022);
 		assert_int_equal(stat(path, &st), 0);
 		assert_int_equal(st.st_mode & 07777, mode);
 		auto_close int fd = dial();
 		assert_true(fd >= 0);
-		panel_socket_close(&s);
+		unix_socket_close(&s);
 		assert_int_equal(stat(path, &st), -1);
-		panel_socket_close(&s); /* nothing is left */
+		unix_socket_close(&s); /* nothing is left */
 	}
 }
 
 static void test_second(void **state)
 {
-	struct panel_socket first, second;
-	assert_int_equal(panel_socket_open(&first, path, 0600, &err), 0);
-	assert_int_equal(panel_socket_open(&second, path, 0600, &err), PANEL_TAKEN);
+	struct unix_socket first, second;
+	assert_int_equal(unix_socket_open(&first, path, 0600, 1, &err), 0);
+	assert_int_equal(unix_socket_open(&second, path, 0600, 1, &err), UNIX_SOCKET_TAKEN);
 	assert_non_null(strstr(err.text, path));
 	auto_close int fd = dial();
 	assert_true(fd >= 0); /* it is still the first one's */
-	panel_socket_close(&first);
-	assert_int_equal(panel_socket_open(&second, path, 0600, &err), 0);
-	panel_socket_close(&second);
+	unix_socket_close(&first);
+	assert_int_equal(unix_socket_open(&second, path, 0600, 1, &err), 0);
+	unix_socket_close(&second);
 }
 
 /* A process that was killed leaves the file. */
 static void test_left(void **state)
 {
-	struct panel_socket s;
+	struct unix_socket s;
 	close(foreign(true));
-	assert_int_equal(panel_socket_open(&s, path, 0600, &err), 0);
+	assert_int_equal(unix_socket_open(&s, path, 0600, 1, &err), 0);
 	auto_close int fd = dial();
 	assert_true(fd >= 0);
-	panel_socket_close(&s);
+	unix_socket_close(&s);
 }
 
 static void test_foreign(void **state)
 {
-	struct panel_socket s;
+	struct unix_socket s;
 	auto_close int fd = foreign(true);
 	assert_true(fd >= 0);
-	assert_int_equal(panel_socket_open(&s, path, 0600, &err), PANEL_TAKEN);
+	assert_int_equal(unix_socket_open(&s, path, 0600, 1, &err), UNIX_SOCKET_TAKEN);
 	auto_close int peer = dial();
 	assert_true(peer >= 0);
 }
 
 static void test_no_socket(void **state)
 {
-	struct panel_socket s;
+	struct unix_socket s;
 	FILE *f = fopen(path, "w");
 	assert_non_null(f);
 	fputs("precious", f);
 	fclose(f);
-	assert_int_equal(panel_socket_open(&s, path, 0600, &err), -EEXIST);
+	assert_int_equal(unix_socket_open(&s, path, 0600, 1, &err), -EEXIST);
 	assert_non_null(strstr(err.text, "no socket"));
 	assert_int_equal(access(path, F_OK), 0);
 }
@@ -128,48 +127,27 @@ static void test_no_socket(void **state)
 /* Another file took its place: it is not ours to remove. */
 static void test_replaced(void **state)
 {
-	struct panel_socket s;
-	assert_int_equal(panel_socket_open(&s, path, 0600, &err), 0);
+	struct unix_socket s;
+	assert_int_equal(unix_socket_open(&s, path, 0600, 1, &err), 0);
 	unlink(path);
 	auto_close int fd = foreign(true);
 	assert_true(fd >= 0);
-	panel_socket_close(&s);
+	unix_socket_close(&s);
 	assert_int_equal(access(path, F_OK), 0);
 }
 
 static void test_paths(void **state)
 {
-	struct panel_socket s;
+	struct unix_socket s;
 	char longer[200];
 	memset(longer, 'a', sizeof(longer));
 	longer[0] = '/';
 	longer[sizeof(longer) - 1] = 0;
-	assert_int_equal(panel_socket_open(&s, longer, 0600, &err), -ENAMETOOLONG);
+	assert_int_equal(unix_socket_open(&s, longer, 0600, 1, &err), -ENAMETOOLONG);
 	assert_non_null(strstr(err.text, "107 bytes"));
-	snprintf(longer, sizeof(longer), "%s/none/admin.sock", folder);
-	assert_int_equal(panel_socket_open(&s, longer, 0600, &err), -ENOENT);
+	snprintf(longer, sizeof(longer), "%s/none/test.sock", folder);
+	assert_int_equal(unix_socket_open(&s, longer, 0600, 1, &err), -ENOENT);
 	assert_non_null(strstr(err.text, longer));
-}
-
-static void test_peer(void **state)
-{
-	int fds[2];
-	struct panel_peer peer;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(panel_peer_read(fds[0], &peer), 0);
-	assert_int_equal(peer.uid, getuid());
-	assert_int_equal(peer.pid, getpid());
-	struct panel_options o = {0}, grouped = {.group_given = true, .group = 4711};
-	assert_true(panel_peer_may(fds[0], &peer, &o));
-	peer.uid = getuid() + 1;
-	assert_false(panel_peer_may(fds[0], &peer, &o));
-	assert_false(panel_peer_may(fds[0], &peer, &grouped));
-	peer.gid = 4711;
-	assert_true(panel_peer_may(fds[0], &peer, &grouped));
-	assert_false(panel_peer_may(fds[0], &peer, &o)); /* the group was not given */
-	close(fds[0]);
-	close(fds[1]);
-	assert_true(panel_peer_read(fds[0], &peer) < 0);
 }
 
 int main(void)
@@ -183,7 +161,6 @@ int main(void)
 		TEST(test_no_socket),
 		TEST(test_replaced),
 		TEST(test_paths),
-		TEST(test_peer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

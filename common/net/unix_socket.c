@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "panel/panel_socket.h"
+#include "net/unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,17 +14,13 @@
 
 #include "base/cleanup.h"
 #include "base/file_error.h"
-#include "panel/panel.h"
-
-/* Connections that the kernel holds for us: as many as there may be. */
-#define BACKLOG PANEL_CONNECTIONS_MAX
 
 static int taken(struct error *err, const char *path)
 {
-	return error_set(err, PANEL_TAKEN, "another process listens at the socket %s", path);
+	return error_set(err, UNIX_SOCKET_TAKEN, "another process listens at the socket %s", path);
 }
 
-static int take_lock(struct panel_socket *s, const char *path, struct error *err)
+static int take_lock(struct unix_socket *s, const char *path, struct error *err)
 {
 	auto_free char *name = NULL;
 	if (asprintf(&name, "%s.lock", path) < 0) {
@@ -74,8 +70,8 @@ static int make_way(const struct sockaddr_un *address, struct error *err)
 	return 0;
 }
 
-static int listen_there(struct panel_socket *s, const struct sockaddr_un *address, mode_t mode,
-	struct error *err)
+static int listen_there(struct unix_socket *s, const struct sockaddr_un *address, mode_t mode,
+	int backlog, struct error *err)
 {
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
@@ -87,16 +83,17 @@ static int listen_there(struct panel_socket *s, const struct sockaddr_un *addres
 	if (r < 0)
 		return file_error(err, r, address->sun_path, FILE_WRITE,
 			"the socket %s cannot be made", address->sun_path);
-	if (lstat(address->sun_path, &s->bound) < 0 || listen(s->fd, BACKLOG) < 0)
+	if (lstat(address->sun_path, &s->bound) < 0 || listen(s->fd, backlog) < 0)
 		return error_set(err, -errno, "the socket %s cannot be listened on: %m",
 			address->sun_path);
 	return 0;
 }
 
-int panel_socket_open(struct panel_socket *s, const char *path, mode_t mode, struct error *err)
+int unix_socket_open(struct unix_socket *s, const char *path, mode_t mode, int backlog,
+	struct error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	*s = PANEL_SOCKET_NULL;
+	*s = UNIX_SOCKET_NULL;
 	if (strlen(path) >= sizeof(address.sun_path))
 		return error_set(err, -ENAMETOOLONG,
 			"the path of the socket %s is longer than the %zu bytes that a socket's "
@@ -106,13 +103,13 @@ int panel_socket_open(struct panel_socket *s, const char *path, mode_t mode, str
 	s->path = strdup(path);
 	int r = s->path ? take_lock(s, path, err) : error_set(err, -ENOMEM, "out of memory");
 	r = r ? r : make_way(&address, err);
-	r = r ? r : listen_there(s, &address, mode, err);
+	r = r ? r : listen_there(s, &address, mode, backlog, err);
 	if (r)
-		panel_socket_close(s);
+		unix_socket_close(s);
 	return r;
 }
 
-void panel_socket_close(struct panel_socket *s)
+void unix_socket_close(struct unix_socket *s)
 {
 	struct stat now;
 	if (s->bound.st_ino && lstat(s->path, &now) == 0 && now.st_ino == s->bound.st_ino &&
@@ -123,5 +120,5 @@ void panel_socket_close(struct panel_socket *s)
 	if (s->lock >= 0)
 		close(s->lock);
 	free(s->path);
-	*s = PANEL_SOCKET_NULL;
+	*s = UNIX_SOCKET_NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who sends datagrams: told apart by port and both addresses, in the order in which they were heard. */
-#include "server/udp/flow_table.h"
+#include "net/flow_table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
