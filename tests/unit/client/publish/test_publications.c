@@ -176,6 +176,9 @@ static void test_settings(void **state)
 		assert_int_equal(m.publish.half_closed, rows[i].half_closed);
 		assert_int_equal(m.publish.exclusive, i == 0);
 		control_deinit(&m);
+		/* By an exit node that does not know it: only who asked for it misses it. */
+		grant(&s, 1);
+		assert_int_equal(publications_find(&s.publications, 1)->not_exclusive, i == 0);
 		end(&s);
 	}
 }

@@ -35,6 +35,25 @@ static void test_reload_adds_and_removes(void **state)
 	end(&s);
 }
 
+/* One whose certificate is not looked at shares nothing with one whose is; those alike share what they read. */
+static void test_tls_is_shared_by_those_alike(void **state)
+{
+	struct scene s;
+	begin(&s, "a=https://x b=https://y c=https://z");
+	struct error err;
+	s.upstreams.v[2].insecure = true;
+	assert_int_equal(publications_set(&s.publications, &s.upstreams, &err, NULL), 0);
+	struct publication *of[3] = {0};
+	for (size_t i = 0; i < s.publications.n; i++)
+		if (s.publications.v[i]->state != PUBLICATION_LEAVING)
+			of[s.publications.v[i]->upstream.text[8] - 'x'] = s.publications.v[i];
+	assert_true(of[0] && of[1] && of[2]);
+	assert_ptr_equal(of[0]->tls, of[1]->tls);
+	assert_ptr_not_equal(of[0]->tls, of[2]->tls);
+	assert_true(of[2]->upstream.insecure);
+	end(&s);
+}
+
 /* The new one is there before the old one goes, also when it is changed again meanwhile. */
 static void test_reload_changes(void **state)
 {
@@ -161,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reload_adds_and_removes),
+		cmocka_unit_test(test_tls_is_shared_by_those_alike),
 		cmocka_unit_test(test_reload_changes),
 		cmocka_unit_test(test_reload_changes_a_port),
 		cmocka_unit_test(test_reload_changes_back),

@@ -437,6 +437,30 @@ static void an_address_is_allowed_no_more(void **state)
 	assert_ptr_equal(look_up(n, 2, is.token), is.token);
 }
 
+/* One link of several may stay where it comes from: the session goes on with it, and what it publishes. */
+static void a_session_goes_on_by_the_links_that_may(void **state)
+{
+	struct exit_node *n = *state;
+	struct actors is = actors(n);
+	struct asked asked;
+	struct error err;
+	struct server_link *l = dial(n, is.token, "a", NULL), *home = dial(n, is.token, "a", NULL);
+	assert_int_equal(ask(n, l, publish_http(1, "a.example"))->type, CONTROL_GRANTED);
+	join(home, l->session, l->session->resume);
+	settle(n);
+	home->peer.bytes[0] = 198;
+	struct store_row row = identity_row(n, "team");
+	assert_int_equal(policy_grants_add(&row.identity.grants, POLICY_FROM, STR("198.0.0.0/8"),
+				 &err),
+		0);
+	put(n, &row);
+	assert_int_equal(enforced(n, &asked)->sessions, 0);
+	home->peer.bytes[0] = 192; /* by which it is counted */
+	assert_true(client_of(n, l)->ended);
+	assert_false(client_of(n, home)->ended);
+	assert_int_equal(workers_with(n, "a.example"), WORKERS);
+}
+
 /* ---- In flight ---- */
 
 #define ROUNDS 400
@@ -568,6 +592,7 @@ int main(void)
 		TEST(what_is_granted_no_more_is_withdrawn),
 		TEST(what_is_granted_no_more_is_others_to_have),
 		TEST(an_address_is_allowed_no_more),
+		TEST(a_session_goes_on_by_the_links_that_may),
 		cmocka_unit_test(no_handshake_gets_in_behind_the_answer),
 		cmocka_unit_test(a_thousand_sessions_end_within_a_second),
 	};

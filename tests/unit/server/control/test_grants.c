@@ -91,6 +91,8 @@ static void only_ports_that_were_granted_may_be_published(void **state)
 	} cases[] = {
 		{"1", "", CONTROL_TCP, 1, 1, NULL},
 		{"1", "", CONTROL_TCP, 2, 1, "--ports '"},
+		{"1", "", CONTROL_TCP, 2, 1, "may not have port "},
+		{"1", "", CONTROL_TCP, 2, 2, "may not have ports "},
 		{"1", "", CONTROL_UDP, 1, 1, "--udp-ports '"},
 		{"", "1", CONTROL_UDP, 1, 1, NULL},
 		{"", "1", CONTROL_TCP, 1, 1, ""},
@@ -99,6 +101,9 @@ static void only_ports_that_were_granted_may_be_published(void **state)
 		{"1-4", "", CONTROL_TCP, 0, 2, ""},
 		{"1-4", "", CONTROL_TCP, 4, 2, ""},
 		{"1-4", "", CONTROL_TCP, -1, 1, ",0'"},
+		{"1-4", "", CONTROL_TCP, -1, 1, "may not have a port of the exit node's choice"},
+		{"1-4", "", CONTROL_UDP, -1, 1,
+			"may not have a UDP port of the exit node's choice"},
 		{"0", "", CONTROL_TCP, -1, 1, NULL},
 		{"0", "", CONTROL_TCP, 3, 1, NULL},
 		{"", "", CONTROL_TCP, -1, 1, "--ports '0'"},
