@@ -136,6 +136,41 @@ static const struct option_row service_rows[] = {
 		.help = "Concurrent connections of one visitor's address to the TCP --upstream "
 			"before it",
 		.offset = IN(max_connections_per_visitor)},
+	{.name = "private",
+		.type = OPTION_STRING,
+		.metavar = "NAME",
+		.help = "Make the --upstream before it a private service of that name: without a "
+			"public name or port, for other clients of the exit node alone",
+		.offset = IN(private_name)},
+	{.name = "visibility",
+		.type = OPTION_LIST,
+		.metavar = "NAME,...",
+		.help = "Which identities may ask for the private service: names, * for all who "
+			"have its alias, @all for all; default: its owner alone",
+		.offset = IN(visibility)},
+	{.name = "auto-approve",
+		.type = OPTION_LIST,
+		.metavar = "NAME,...",
+		.help = "Which of them need not wait for an approval",
+		.offset = IN(auto_approve)},
+	{.name = "fqdns",
+		.type = OPTION_LIST,
+		.metavar = "NAME,...",
+		.help = "Names by which consumers may call the private service, such as those of "
+			"its certificate",
+		.offset = IN(fqdns)},
+	{.name = "source-addresses",
+		.type = OPTION_LIST,
+		.metavar = "ADDRESS,...",
+		.help = "Addresses of this machine that connections to the private service's "
+			"upstream come from: for each consumer one of them",
+		.offset = IN(source_addresses)},
+	{.name = "on-pending",
+		.type = OPTION_STRING,
+		.metavar = "PROGRAM",
+		.help = "Run this program when somebody asks for the private service, with the "
+			"request as JSON on its standard input",
+		.offset = IN(on_pending)},
 };
 
 const struct option_table service_option_table = {

@@ -13,6 +13,7 @@ void upstream_deinit(struct upstream *u)
 	free(u->alpn);
 	free(u->rewrite);
 	free(u->folder);
+	upstream_private_deinit(&u->private);
 }
 
 static struct str moved(struct str s, const char *from, const char *to)
@@ -28,7 +29,8 @@ int upstream_copy(struct upstream *to, const struct upstream *from)
 	to->rewrite = from->rewrite ? strdup(from->rewrite) : NULL;
 	to->alpn = from->alpn ? strdup(from->alpn) : NULL;
 	to->folder = from->folder ? strdup(from->folder) : NULL;
-	if (!to->text || (from->folder && !to->folder) || (from->ca && !to->ca) ||
+	int r = upstream_private_copy(&to->private, &from->private);
+	if (r < 0 || !to->text || (from->folder && !to->folder) || (from->ca && !to->ca) ||
 		(from->rewrite && !to->rewrite) || (from->alpn && !to->alpn))
 		return -ENOMEM;
 	to->url.path = moved(from->url.path, from->text, to->text);
@@ -46,7 +48,8 @@ bool upstream_same(const struct upstream *a, const struct upstream *b)
 	       a->exclusive == b->exclusive && a->insecure == b->insecure &&
 	       a->host_only == b->host_only && a->listing == b->listing &&
 	       str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
-	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn);
+	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn) &&
+	       upstream_private_same(&a->private, &b->private);
 }
 
 void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE])
@@ -67,7 +70,9 @@ void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE])
 const char *upstream_place(const struct upstream *u, char text[UPSTREAM_PLACE_SIZE])
 {
 	const char *udp = u->kind == CONTROL_UDP ? "UDP " : "";
-	if (u->ports > 1)
+	if (u->private.name)
+		snprintf(text, UPSTREAM_PLACE_SIZE, "private service %s", u->private.name);
+	else if (u->ports > 1)
 		snprintf(text, UPSTREAM_PLACE_SIZE, "%sports %u-%u", udp, u->port,
 			u->port + u->ports - 1U);
 	else if (u->port_given && u->port)
@@ -83,4 +88,14 @@ bool upstream_ports_meet(const struct upstream *a, const struct upstream *b)
 {
 	return a->port && b->port && a->kind == b->kind && a->port < b->port + b->ports &&
 	       b->port < a->port + a->ports;
+}
+
+bool upstream_meets(const struct upstream *a, const struct upstream *b)
+{
+	if (a->private.name || b->private.name)
+		return str_same(a->private.name, b->private.name);
+	if (a->port_given || b->port_given)
+		return a->port_given && b->port_given && upstream_ports_meet(a, b);
+	/* HTTP and TLS by name share one port, and so one name space. */
+	return strcmp(a->host, b->host) == 0;
 }

@@ -102,8 +102,17 @@ static int place_folder(const struct part *p, struct error *err)
 	return 0;
 }
 
+/* The exit node sees bytes alone, whatever it is. */
+static int place_private(const struct part *p, struct upstream *add)
+{
+	add->kind = p->url.scheme == URL_UDP ? CONTROL_UDP : CONTROL_TCP;
+	return 0;
+}
+
 int upstream_set_place(const struct part *p, struct upstream *add, struct error *err)
 {
+	if (p->o->private_name)
+		return place_private(p, add);
 	add->kind = CONTROL_TCP;
 	add->port_given = p->ports->n > 0;
 	if (!add->port_given)

@@ -102,36 +102,18 @@ static int make_rewrite(const struct part *p, struct upstream *add)
 	return add->rewrite ? 0 : -ENOMEM;
 }
 
-/* NULL: nothing was said. */
-static int make_alpn(const struct option_list *names, char **out)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < names->n; i++)
-		n += strlen(names->v[i]) + 1;
-	if (!n)
-		return 0;
-	char *at = malloc(n);
-	*out = at;
-	for (size_t i = 0; at && i < names->n; i++)
-		at += sprintf(at, "%s%s", i ? "," : "", names->v[i]);
-	return *out ? 0 : -ENOMEM;
-}
-
 static int check_new(const struct upstreams *u, const struct upstream *add, struct error *err)
 {
 	if (u->n >= UPSTREAMS_MAX)
 		return error_set(err, -EINVAL, "more than %d upstreams", UPSTREAMS_MAX);
 	for (size_t i = 0; i < u->n; i++) {
 		const struct upstream *had = &u->v[i];
-		/* HTTP and TLS by name share one port, and so one name space. */
-		bool taken = add->port_given
-				     ? upstream_ports_meet(had, add)
-				     : !had->port_given && strcmp(had->host, add->host) == 0;
+		bool taken = upstream_meets(had, add);
 		struct upstream at = *add;
 		char where[UPSTREAM_PLACE_SIZE];
 		at.port = MAX(had->port, add->port);
 		at.ports = 1;
-		if (taken && (*add->host || add->port_given))
+		if (taken && (*add->host || add->port_given || add->private.name))
 			return error_set(err, -EINVAL, "%s has two upstreams: %s and %s",
 				upstream_place(&at, where), had->text, add->text);
 		if (taken)
@@ -182,13 +164,17 @@ static int append(struct upstreams *u, const struct part *p, struct upstream add
 		return error_set(err, -ENOMEM, "no memory");
 	r = url_parse_upstream(str_from(add.text), &add.url, err);
 	if (!r)
+		r = upstream_private_init(&add.private, p->o, err);
+	if (!r)
 		r = check_new(u, &add, err);
 	if (!r && p->o->ca && !(add.ca = strdup(p->o->ca)))
 		r = error_set(err, -ENOMEM, "no memory");
 	if (!r && add.url.scheme == URL_FILE && !(add.folder = url_folder(&add.url)))
 		r = error_set(err, -ENOMEM, "no memory");
-	if (!r && (make_rewrite(p, &add) || make_alpn(&p->o->alpn, &add.alpn)))
+	if (!r && make_rewrite(p, &add))
 		r = error_set(err, -ENOMEM, "no memory");
+	if (!r)
+		r = upstream_list_text(&p->o->alpn, "--alpn", &add.alpn, err);
 	if (!r && add.alpn && !alpn_is_list(str_from(add.alpn)))
 		r = error_set(err, -EINVAL,
 			"%s: a name in --alpn stands there twice, or all of them have more than %d "
@@ -270,6 +256,39 @@ static int check_port_option(const struct part *p, bool alone, struct error *err
 	return 0;
 }
 
+/* The same host, and the same port if it has one, whose bytes are passed on, whatever they are. */
+static int make_tcp(struct part *p, char **tcp_out, struct error *err)
+{
+	const char *mark = strstr(p->text, "://");
+	const char *authority = mark ? mark + strlen("://") : p->text;
+	const char *scheme_port = p->url.scheme == URL_HTTPS ? ":443" : ":80";
+	bool port = p->url.port_given || !p->o->private_name;
+	if (asprintf(tcp_out, "tcp://%.*s%s", (int)strcspn(authority, "/"), authority,
+		    port ? "" : scheme_port) < 0)
+		return error_set(err, -ENOMEM, "no memory");
+	p->text = *tcp_out;
+	return url_parse_upstream(str_from(*tcp_out), &p->url, err);
+}
+
+/* Its public ports, if it has any; a host alone gets those of --ports. */
+static int take_ports(struct upstreams *u, struct part *p, const struct option_ranges *ports,
+	const struct option_ranges *key, char **tcp_out, struct error *err)
+{
+	static struct option_range whichever;
+	static const struct option_ranges none, any = {&whichever, 1};
+	if (p->o->private_name) {
+		bool http = p->url.scheme == URL_HTTP || p->url.scheme == URL_HTTPS;
+		p->ports = &none;
+		return http ? make_tcp(p, tcp_out, err) : 0;
+	}
+	p->ports = key->n ? key : p->o->port.n || !upstream_takes_any_port(p) ? &p->o->port : &any;
+	if (!ports->n || !is_bare(p))
+		return 0;
+	p->ports = ports;
+	u->ports_used = true;
+	return make_tcp(p, tcp_out, err);
+}
+
 static int add_part(struct upstreams *u, struct str text, bool alone,
 	const struct service_options *o, const struct option_ranges *ports, struct error *err)
 {
@@ -291,21 +310,13 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 	if (r)
 		return r;
 
+	r = upstream_check_private(&p, alone, err);
 	auto_free char *tcp = NULL;
 	struct option_ranges key = {&p.key.port, p.key.kind == KEY_PORT};
-	struct option_ranges any = {&(struct option_range){0, 0}, 1};
-	p.ports = key.n ? &key : o->port.n || !upstream_takes_any_port(&p) ? &o->port : &any;
-	if (ports->n && is_bare(&p)) {
-		const char *mark = strstr(own, "://");
-		if (asprintf(&tcp, "tcp://%s", mark ? mark + strlen("://") : own) < 0)
-			return error_set(err, -ENOMEM, "no memory");
-		p.text = tcp;
-		p.ports = ports;
-		u->ports_used = true;
-		r = url_parse_upstream(str_from(tcp), &p.url, err);
-		if (r)
-			return r;
-	}
+	if (!r)
+		r = take_ports(u, &p, ports, &key, &tcp, err);
+	if (r)
+		return r;
 	struct upstream add = {.proxy_protocol = (enum upstream_proxy)o->proxy_protocol,
 		.half_closed = o->half_closed,
 		.insecure = o->insecure,
@@ -320,7 +331,8 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 		return r;
 	if (add.port_given)
 		return append_ports(u, &p, add, err);
-	if (add.kind == CONTROL_TCP && (!p.url.port_given || p.url.port != p.url.port_last))
+	bool by_port = add.kind != CONTROL_HTTP && p.url.scheme != URL_UNIX;
+	if (by_port && (!p.url.port_given || p.url.port != p.url.port_last))
 		return error_set(err, -EINVAL, "%s must name one port", p.text);
 	return append(u, &p, add, p.url.port, err);
 }

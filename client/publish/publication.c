@@ -182,14 +182,37 @@ static int say_publish(const struct publication *pub, struct link *l, bool apart
 	message.publish.port_given = u->port_given;
 	message.publish.tls = u->tls;
 	message.publish.alpn = u->alpn;
-	message.publish.per_visitor = u->proxy_protocol != UPSTREAM_PROXY_OFF;
+	/* Each stream of a private service is a connection of its own, as of any TCP service. */
+	message.publish.per_visitor = u->proxy_protocol != UPSTREAM_PROXY_OFF && !u->private.name;
 	message.publish.half_closed = u->half_closed;
 	message.publish.exclusive = u->exclusive;
 	if (u->kind == CONTROL_HTTP)
 		message.publish.scheme =
 			u->url.scheme == URL_HTTPS ? CONTROL_SCHEME_HTTPS : CONTROL_SCHEME_HTTP;
 	message.publish.host_only = u->host_only;
+	message.publish.private_name = u->private.name;
+	message.publish.visibility = u->private.visibility;
+	message.publish.auto_approve = u->private.auto_approve;
+	message.publish.fqdns = u->private.fqdns;
 	return link_send(l, &message);
+}
+
+/* An answer that is the same again is no news. */
+static void note_answer(struct publication *pub, const char *text)
+{
+	if (pub->answer && strcmp(pub->answer, text) == 0)
+		return;
+	free(pub->answer);
+	pub->answer = strdup(text);
+	pub->answer_logged = false;
+}
+
+void publication_decline(struct publication *pub)
+{
+	publication_set_state(pub, PUBLICATION_OFFERED);
+	publication_set_state(pub, PUBLICATION_REFUSED);
+	pub->reason = CONTROL_REASON_OTHER; /* a newer one may be there tomorrow */
+	note_answer(pub, "it is of an older version and has no private services");
 }
 
 void publication_publish(struct publication *pub, struct link *l)
@@ -226,16 +249,6 @@ void publication_withdraw(struct publication *pub, struct link *l)
 }
 
 /* ---- What it says to us ---- */
-
-/* An answer that is the same again is no news. */
-static void note_answer(struct publication *pub, const char *text)
-{
-	if (pub->answer && strcmp(pub->answer, text) == 0)
-		return;
-	free(pub->answer);
-	pub->answer = strdup(text);
-	pub->answer_logged = false;
-}
 
 /* It granted the first port of a range alone: it knows of no ranges. */
 static void publication_part(struct publication *pub)

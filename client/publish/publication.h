@@ -111,6 +111,9 @@ void publication_again(struct publication *pub, bool whole);
 void publication_publish(struct publication *pub, struct link *l);
 void publication_withdraw(struct publication *pub, struct link *l);
 
+/* Instead of PUBLISH, where the exit node has no private services and this is one: nothing is sent. */
+void publication_decline(struct publication *pub);
+
 /* The exit node's answer. */
 void publication_granted(struct publication *pub, const struct control *message);
 void publication_refused(struct publication *pub, const struct control *message);

@@ -6,22 +6,36 @@
 
 #include "base/log.h"
 
-void publication_log_rejected(struct publication *pub, const struct address *visitor,
+/* For people: the visitor's address, or the consumer of a private service. */
+static void describe_party(const struct frame_open *open, char *to, size_t size)
+{
+	char peer[ADDRESS_TEXT_SIZE];
+	struct address visitor = frame_addr_address(&open->visitor);
+	address_format_ip(&visitor, peer);
+	if (open->link)
+		snprintf(to, size, "consumer %s (link %u)", open->consumer, open->link);
+	else
+		snprintf(to, size, "visitor %s", peer);
+}
+
+void publication_log_rejected(struct publication *pub, const struct frame_open *open,
 	const char *why, uint64_t now)
 {
-	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
+	char party[FRAME_CONSUMER_MAX + ADDRESS_TEXT_SIZE + 32], more[LOG_LIMIT_MORE];
 	if (!log_limit_pass(&pub->log_rejected, now, PUBLICATION_LOG_EVERY, 1, more))
 		return;
-	address_format_ip(visitor, peer);
-	log_warn("rejected visitor %s of the upstream %s: %s; connections: %zu, visitors waiting: "
+	describe_party(open, party, sizeof(party));
+	log_warn("rejected %s of the upstream %s: %s; connections: %zu, visitors waiting: "
 		 "%zu (see --max-connections, --max-connections-per-visitor and --tcp-idle)%s",
-		peer, pub->upstream.text, why, pub->connections.inside, pub->connections.waiting,
+		party, pub->upstream.text, why, pub->connections.inside, pub->connections.waiting,
 		more);
 }
 
 static const char *advice(const struct publication *pub, enum control_reason reason)
 {
 	bool port = pub->upstream.port_given;
+	if (pub->upstream.private.name && reason == CONTROL_REASON_INVALID)
+		return "correct what is said of it";
 	switch (reason) {
 	case CONTROL_REASON_TAKEN:
 		return port ? "choose another port, or stop the client that has it; asking again "
@@ -50,7 +64,9 @@ void publication_log_answer(struct publication *pub, const char *more)
 {
 	char place[UPSTREAM_PLACE_SIZE];
 	pub->answer_logged = true;
-	if (pub->state == PUBLICATION_GRANTED)
+	if (pub->state == PUBLICATION_GRANTED && pub->upstream.private.name)
+		log_info("%s is private: %s%s", pub->upstream.private.name, pub->answer, more);
+	else if (pub->state == PUBLICATION_GRANTED)
 		log_info("%s is published at %s%s%s", pub->upstream.text, pub->answer,
 			pub->apart.begun ? ", and the ports of its range as well" : "", more);
 	if (pub->state == PUBLICATION_GRANTED && pub->not_exclusive)

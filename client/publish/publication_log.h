@@ -26,7 +26,7 @@ void publication_log_failed(struct publication *pub, const char *why, uint64_t n
 void publication_log_wrong(struct publication *pub, const char *what, uint64_t now);
 
 /* A visitor got no connection under --max-connections; `why` is the rest of a sentence. */
-void publication_log_rejected(struct publication *pub, const struct address *visitor,
+void publication_log_rejected(struct publication *pub, const struct frame_open *open,
 	const char *why, uint64_t now);
 
 /* `n` datagrams of a UDP upstream were lost, because the receive buffer of a flow was full. */

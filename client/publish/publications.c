@@ -20,6 +20,15 @@ struct publication *publications_find(const struct publications *s, uint32_t num
 	return low < s->n && s->v[low]->number <= number ? s->v[low] : NULL;
 }
 
+struct publication *publications_find_private(const struct publications *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i]->state != PUBLICATION_LEAVING &&
+			str_same(s->v[i]->upstream.private.name, name))
+			return s->v[i];
+	return NULL;
+}
+
 void publications_deinit(struct publications *s)
 {
 	for (size_t i = 0; i < s->n; i++)
@@ -30,11 +39,21 @@ void publications_deinit(struct publications *s)
 
 /* ---- What is said, and when ---- */
 
+/* It would publish what it does not know to be private. */
+static void decline(struct publication *pub)
+{
+	publication_decline(pub);
+	if (!pub->answer_logged)
+		publication_log_answer(pub, "");
+}
+
 void publications_offer(struct publications *s, struct link *l)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		struct publication *pub = s->v[i];
-		if (pub->state == PUBLICATION_IDLE)
+		if (pub->state == PUBLICATION_IDLE && pub->upstream.private.name && !s->has_private)
+			decline(pub);
+		else if (pub->state == PUBLICATION_IDLE)
 			publication_publish(pub, l);
 		else if (pub->state == PUBLICATION_LEAVING && !pub->withdraw_said)
 			publication_withdraw(pub, l);

@@ -18,8 +18,9 @@
 struct publications {
 	struct publication **v; /* by rising number */
 	size_t n;
-	uint32_t last;       /* the highest number that was given */
-	bool granted;        /* the exit node has granted one, once */
+	uint32_t last;    /* the highest number that was given */
+	bool granted;     /* the exit node has granted one, once */
+	bool has_private; /* the exit node of this session has private services: its hello says so */
 	bool command_logged; /* a command that shows what is published, once */
 	struct log_limit log_answers;
 };
@@ -41,8 +42,14 @@ void publications_deinit(struct publications *s);
 /* NULL: no such number. */
 struct publication *publications_find(const struct publications *s, uint32_t number);
 
-/* Tells the exit node what it does not know yet: publishes the IDLE ones, withdraws the LEAVING ones. */
+/*
+ * Tells the exit node what it does not know yet: publishes the IDLE ones, withdraws the LEAVING ones. One that
+ * has no private services is told of none: it would not know that they are private.
+ */
 void publications_offer(struct publications *s, struct link *l);
+
+/* The private service of this name that is published; NULL: none. */
+struct publication *publications_find_private(const struct publications *s, const char *name);
 
 /* Every PUBLICATIONS_RETRY: refused ones become IDLE again, and answers that the log left out are logged. */
 void publications_retry(struct publications *s, uint64_t now);

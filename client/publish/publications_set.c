@@ -10,16 +10,6 @@
 #include "client/files/file_folder.h"
 #include "client/publish/publications.h"
 
-/* The same public name, or one of their ports; but "any port" is not one place. */
-static bool same_place(const struct upstream *a, const struct upstream *b)
-{
-	if (a->port_given != b->port_given)
-		return false;
-	if (!a->port_given)
-		return strcmp(a->host, b->host) == 0;
-	return upstream_ports_meet(a, b);
-}
-
 static bool is_among(const struct publication *pub, struct publication *const *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -78,6 +68,11 @@ static struct publication *make(struct publication *const *v, size_t n, const st
 			return NULL;
 		}
 	}
+	struct dial_sources sources = upstream_private_sources(&u->private, 0);
+	if (dial_sources_check(&sources, err) < 0) {
+		error_prefix(err, "--source-addresses of %s", u->private.name);
+		return NULL;
+	}
 	struct publication *pub = publication_new(u, number, tls);
 	tls_client_unref(tls);
 	if (!pub) {
@@ -108,7 +103,7 @@ static void retire(struct publication *pub, struct publication *const *next, siz
 	if (is_among(pub, next, n))
 		return;
 	for (size_t i = 0; i < n && !is_pending(pub); i++)
-		if (is_pending(next[i]) && same_place(&next[i]->upstream, &pub->upstream))
+		if (is_pending(next[i]) && upstream_meets(&next[i]->upstream, &pub->upstream))
 			pub->successor = next[i];
 	if (!pub->successor)
 		publication_set_state(pub, PUBLICATION_LEAVING);

@@ -130,6 +130,8 @@ static void on_up(struct uplink *u, const struct control *hello)
 		return;
 	}
 	s->connected_logged = false;
+	s->publications->has_private =
+		control_has_feature(hello->hello.features, CONTROL_FEATURE_PRIVATE);
 	client_session_set_state(s, CLIENT_SESSION_OPENING);
 	publications_offer(s->publications, uplink_link(u));
 	loop_timer_set(&s->timer, loop_now(s->loop) + PUBLICATIONS_RETRY);
@@ -249,6 +251,9 @@ static void on_control(struct uplink *u, const struct control *message, bool cur
 	case CONTROL_NOTICE:
 		session_log_notice(s, message);
 		break;
+	case CONTROL_PENDING:
+		pending_requests_heard(&s->pending, s->publications, message);
+		break;
 	case CONTROL_HELLO:
 	case CONTROL_PUBLISH:
 	case CONTROL_JOIN:
@@ -257,7 +262,6 @@ static void on_control(struct uplink *u, const struct control *message, bool cur
 	case CONTROL_DETACH:
 	case CONTROL_ATTACHED:
 	case CONTROL_DECLINED:
-	case CONTROL_PENDING:
 	case CONTROL_TYPES:
 		break; /* not for a client; a later version may know why */
 	}
@@ -344,6 +348,7 @@ int client_session_init(struct client_session *s, struct loop *loop, struct offl
 		.upstream_conns = upstream_conns};
 	loop_timer_init(&s->timer, loop, timer_fired);
 	status_init(&s->status, loop, session_log_status);
+	pending_requests_init(&s->pending, loop);
 	budget_init(&s->budget, options->memory_budget);
 	random_pool_init(&s->random);
 	random_bytes(s->instance, sizeof(s->instance));
@@ -370,6 +375,7 @@ void client_session_deinit(struct client_session *s)
 		return;
 	loop_timer_cancel(&s->timer);
 	status_deinit(&s->status);
+	pending_requests_deinit(&s->pending);
 	for (size_t i = 0; i < s->n; i++)
 		uplink_deinit(&s->uplinks[i]);
 	free(s->uplinks);

@@ -13,6 +13,7 @@
  * The uplinks call the session through uplink_ops (client/session/uplink), and know nothing else of it.
  */
 #include "client/config/options.h"
+#include "client/publish/pending_requests.h"
 #include "client/publish/publications.h"
 #include "client/session/key_cache.h"
 #include "client/session/remote.h"
@@ -52,6 +53,8 @@ struct client_session {
 	struct publications *publications;
 	struct upstream_conns *upstream_conns;
 	enum client_session_state state;
+
+	struct pending_requests pending; /* for private services of this client's */
 
 	struct remote remote;
 	struct uplink *uplinks;

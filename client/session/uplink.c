@@ -174,9 +174,15 @@ static void on_goaway(struct client_link *l, uint8_t reason)
 		return;
 	char text[32];
 	uint64_t delay = uplink_delay_after(u, l);
-	log_warn("%s is going away (%s); streams that finish on the old link: %zu; reconnecting %s",
-		u->remote->authority, frame_goaway_name(reason), client_link_streams(l),
-		when(delay, text));
+	if (reason == FRAME_GOAWAY_IDS)
+		log_info("the link to %s has had as many streams as it can; those that finish on "
+			 "it: %zu; reconnecting %s",
+			u->remote->authority, client_link_streams(l), when(delay, text));
+	else
+		log_warn("%s is going away (%s); streams that finish on the old link: %zu; "
+			 "reconnecting %s",
+			u->remote->authority, frame_goaway_name(reason), client_link_streams(l),
+			when(delay, text));
 	u->link = NULL;
 	uplink_wait(u, delay);
 	u->ops->down(u);

@@ -9,7 +9,8 @@
  *	              +-- BACKOFF <+----------+        STOPPED, from anywhere, ends it
  *
  * CONNECTING takes the name's look-up, the proxy, TLS and the HTTP upgrade (client/session/connector), anew
- * each time. A link whose exit node says GOAWAY goes on with its streams while the next one is made.
+ * each time. A link whose exit node says GOAWAY, or whose stream ids run out on either side, goes on with its
+ * streams while the next one is made.
  */
 #include "base/log_limit.h"
 #include "client/session/backoff.h"

@@ -40,6 +40,20 @@ struct upstream_conn {
 	struct loop_task reap;
 };
 
+/*
+ * Whose share of the queues and of the memory it has: the visitor's address; or the consumer of a private
+ * service, whose streams come from one address of the exit node's choosing for all behind it, as an address
+ * that nobody has, one /64 of 100::/32 (RFC 6666 has its first) for each link id.
+ */
+static struct address party_of(const struct frame_open *open)
+{
+	if (!open->link)
+		return frame_addr_address(&open->visitor);
+	struct address a = {.family = ADDRESS_V6, .bytes = {0x01}};
+	bytes_set_be32(a.bytes + 4, open->link);
+	return a;
+}
+
 static void upstream_conn_reap(struct loop_task *task)
 {
 	struct upstream_conn *c = container_of(task, struct upstream_conn, reap);
@@ -187,7 +201,7 @@ static void upstream_conn_impatient(struct timeout_queue *queue, struct timeout 
 static int upstream_conn_wait(struct upstream_conn *c)
 {
 	struct upstream_conns *all = c->all;
-	struct address visitor = frame_addr_address(&c->open.visitor);
+	struct address visitor = party_of(&c->open);
 	upstream_conn_set_state(c, UPSTREAM_CONN_WAITING);
 	c->opened = loop_now(all->loop);
 	timeout_start(&all->waiting, &c->timeout);
@@ -205,8 +219,7 @@ static void upstream_conn_placed(struct fair_queue *q, struct fair_slot *slot)
 
 static void upstream_conn_turn_away(struct upstream_conn *c, const char *why)
 {
-	struct address visitor = frame_addr_address(&c->open.visitor);
-	publication_log_rejected(c->pub, &visitor, why, loop_now(c->all->loop));
+	publication_log_rejected(c->pub, &c->open, why, loop_now(c->all->loop));
 	relay_abort(&c->relay, FRAME_RESET_BUSY);
 	upstream_conn_end(c);
 }
@@ -228,11 +241,11 @@ static int upstream_conn_queue(struct upstream_conn *c)
 {
 	struct upstream_conns *all = c->all;
 	struct publication *pub = c->pub;
-	struct address visitor = frame_addr_address(&c->open.visitor);
+	struct address visitor = party_of(&c->open);
 	publication_count(pub, upstream_conn_placed, upstream_conn_displaced);
 	int r = fair_queue_enter(&pub->connections, &c->place, &visitor, NULL);
 	if (r == -EBUSY)
-		publication_log_rejected(pub, &visitor, "the queue is full", loop_now(all->loop));
+		publication_log_rejected(pub, &c->open, "the queue is full", loop_now(all->loop));
 	if (r < 0)
 		return r;
 	timeout_start(&all->queued, &c->timeout);
@@ -330,7 +343,7 @@ static struct stream *upstream_conn_open(struct upstream_conns *all, struct publ
 	c->state = UPSTREAM_CONN_QUEUED;
 	c->open = *open;
 	relay_init(&c->relay, all->loop, open->kind == FRAME_KIND_HTTP, upstream_conn_ended);
-	struct address visitor = frame_addr_address(&open->visitor);
+	struct address visitor = party_of(open);
 	c->relay.stream.group = address_network(&visitor);
 	if (first_answer_tells(&pub->upstream))
 		relay_hear(&c->relay, upstream_conn_heard);
@@ -356,6 +369,9 @@ struct stream *upstream_conns_open(struct upstream_conns *all, const struct fram
 		*reason_out = FRAME_RESET_UNKNOWN_SERVICE;
 		return NULL;
 	}
+	if (open->link)
+		log_debug("%s (link %u) opens a connection to %s", open->consumer, open->link,
+			pub->upstream.text);
 	if (open->kind == FRAME_KIND_UDP)
 		return upstream_flows_open(&all->flows, pub, open->service, reason_out);
 	return upstream_conn_open(all, pub, open, reason_out);

@@ -146,14 +146,16 @@ static void open_folder(struct upstream_dial *d)
 void upstream_dial_start(struct upstream_dial *d)
 {
 	const struct url *url = &d->pub->upstream.url;
+	struct dial_sources sources =
+		upstream_private_sources(&d->pub->upstream.private, d->open->link);
 	char host[URL_DIAL_SIZE];
 	if (url->scheme == URL_FILE)
 		open_folder(d);
 	else if (url->scheme == URL_UNIX)
 		dial_start_unix(&d->dial, d->loop, url->socket, d->deadline, dialled);
 	else
-		dial_start(&d->dial, d->loop, d->resolver, url_dial_host(url, host),
-			publication_port(d->pub, d->open->service), d->deadline, dialled);
+		dial_start_from(&d->dial, d->loop, d->resolver, url_dial_host(url, host),
+			publication_port(d->pub, d->open->service), &sources, d->deadline, dialled);
 }
 
 void upstream_dial_cancel(struct upstream_dial *d)

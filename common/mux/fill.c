@@ -75,8 +75,11 @@ static bool fill_open(struct mux *m, struct stream *s, struct room *r)
 	s->id = m->next_id;
 	m->next_id += 2;
 	/* Before the ids are used up a new link takes over; this one finishes what it has (rule 19). */
-	if (mux_ids_low(m))
+	if (mux_ids_low(m)) {
 		mux_goaway(m, FRAME_GOAWAY_IDS);
+		if (m->client) /* who makes the new link */
+			m->ops->goaway(m, FRAME_GOAWAY_IDS);
+	}
 	s->open_waiting = false;
 	if (mux_enter(m, s) < 0) {
 		stream_close(s, true, FRAME_RESET_NO_MEMORY, 0);

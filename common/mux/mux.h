@@ -47,7 +47,7 @@ struct mux_ops {
 		*open)(struct mux *m, const struct frame_open *open, enum frame_reset *reason_out);
 	void (*control)(struct mux *m, const uint8_t *json, size_t n); /* a CONTROL frame came */
 	/* The peer takes no new streams; those of ours that it will not serve were already
-	 * closed(). */
+	 * closed(). Or, of a client, our own ids run out (FRAME_GOAWAY_IDS): from within mux_fill(). */
 	void (*goaway)(struct mux *m, uint8_t reason);
 	void (*wake)(struct mux *m); /* there is something to send; see mux_fill() */
 };

@@ -29,6 +29,7 @@ struct dial_state {
 	struct resolver_query query; /* held until the end, to say what became of the addresses */
 	struct loop_timer deadline;
 	struct loop_timer stagger; /* when the next address is tried beside the current ones */
+	struct dial_sources from;  /* its list is the caller's */
 	struct sockaddr_un local;  /* of a Unix socket, which is asked again with `stagger` */
 	struct loop_task reap;
 	struct attempt attempts[RESOLVER_LIST_MAX];
@@ -113,6 +114,14 @@ static void explain_no_way(struct dial *dial, int error, const char *where)
 	snprintf(to, size, "this machine has no address of the kind of %s", where);
 }
 
+static void explain_source(struct dial *dial)
+{
+	char where[ADDRESS_TEXT_SIZE];
+	address_format(&dial->address, where);
+	snprintf(dial->reason, sizeof dial->reason,
+		"no source address has a port left for %.60s, or is of its kind", where);
+}
+
 static void explain(struct dial *dial, int error)
 {
 	char where[ADDRESS_TEXT_SIZE];
@@ -147,8 +156,10 @@ static void give_up(struct dial_state *state)
 	struct dial *dial = state->dial;
 	int error = state->error;
 	dial->address = state->failed_at;
-	state_end(state);
+	state_end(state); /* its memory is there until the end of the turn */
 	explain(dial, error);
+	if (error == EADDRNOTAVAIL && state->from.n)
+		explain_source(dial);
 	dial->result = -error;
 }
 
@@ -206,15 +217,10 @@ static void attempt_event(int fd, short what, void *arg);
 /* Begins with an address: 1 connected, 0 under way, -errno. */
 static int attempt_start(struct attempt *attempt)
 {
-	struct sockaddr_storage sa;
-	socklen_t len = address_to_sockaddr(&attempt->address, &sa);
-	auto_close int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	socket_tune(fd);
-	bool at_once = connect(fd, (struct sockaddr *)&sa, len) == 0;
-	if (!at_once && errno != EINPROGRESS)
-		return -errno;
+	auto_close int fd = -1;
+	int at_once = dial_source_connect(&attempt->state->from, &attempt->address, &fd);
+	if (at_once < 0)
+		return at_once;
 	if (!at_once) {
 		int r = loop_watch(&attempt->event, attempt->state->loop, fd, LOOP_WRITE,
 			attempt_event, attempt);
@@ -414,12 +420,21 @@ static void fail_early(struct dial *dial, int error)
 void dial_start(struct dial *dial, struct loop *loop, struct resolver *resolver, const char *host,
 	uint16_t port, uint64_t deadline, void (*done)(struct dial *dial, int fd))
 {
+	dial_start_from(dial, loop, resolver, host, port, &(struct dial_sources){0}, deadline,
+		done);
+}
+
+void dial_start_from(struct dial *dial, struct loop *loop, struct resolver *resolver,
+	const char *host, uint16_t port, const struct dial_sources *from, uint64_t deadline,
+	void (*done)(struct dial *dial, int fd))
+{
 	*dial = (struct dial){.done = done, .result = -EBADF};
 	loop_task_init(&dial->report, report_run);
 	struct dial_state *state = dial->state = state_new(dial, loop);
 	if (!state) {
 		fail_early(dial, ENOMEM);
 	} else {
+		state->from = *from;
 		loop_timer_set(&state->deadline, deadline);
 		struct address literal;
 		int r = 0;

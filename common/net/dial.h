@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "loop/loop.h"
+#include "net/dial_source.h"
 #include "net/resolver.h"
 #include "wire/address.h"
 
@@ -55,6 +56,11 @@ struct dial {
  */
 void dial_start(struct dial *dial, struct loop *loop, struct resolver *resolver, const char *host,
 	uint16_t port, uint64_t deadline, void (*done)(struct dial *dial, int fd));
+
+/* The same, from one of these addresses of this machine. Their list outlives the dial. */
+void dial_start_from(struct dial *dial, struct loop *loop, struct resolver *resolver,
+	const char *host, uint16_t port, const struct dial_sources *from, uint64_t deadline,
+	void (*done)(struct dial *dial, int fd));
 
 /*
  * The same for a Unix socket. `path` is copied. A queue that stays full is DIAL_TIMED_OUT.

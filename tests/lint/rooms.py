@@ -35,7 +35,7 @@ BELOW = {
     "server/control": ["server/accept"],
     "server/admin": ["server/control"],
     "server": ["server/admin"],
-    "client/config": ["panel"],
+    "client/config": ["panel", "policy"],
     "client/files": ["client/config"],
     "client/publish": ["client/files"],
     "client/upstream": ["client/publish"],

@@ -370,6 +370,7 @@ static void ids_run_out(void **state)
 	assert_false(mux_may_open(&f.mux));
 	/* The peer is told, and what is open goes on. */
 	assert_true(f.mux.draining);
+	assert_int_equal(f.goaways, 1); /* and so is the client's owner, who makes a new link */
 	f.streams[0]->give = 10;
 	stream_ready(&f.streams[0]->stream);
 	assert_int_equal(fill_all(&f), 2);

@@ -6,6 +6,9 @@ static void visitor_opening(struct stream *s, struct frame_open *out)
 	struct visitor *v = container_of(s, struct visitor, stream);
 	*out = (struct frame_open){.kind = v->kind, .service = v->service};
 	out->visitor = (struct frame_addr){.family = 4, .port = 4321, .ip = {10, 0, 0, v->ip}};
+	out->link = v->link;
+	if (v->link)
+		snprintf(out->consumer, sizeof(out->consumer), "web-%u", v->link);
 	out->local = (struct frame_addr){.family = 4, .port = 443, .ip = {192, 0, 2, 1}};
 }
 

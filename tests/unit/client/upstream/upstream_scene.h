@@ -44,6 +44,7 @@ struct visitor {
 	struct stream stream;
 	uint32_t service;
 	uint8_t kind, ip;
+	uint32_t link;    /* of a consumer, which has a name; 0: a visitor */
 	const char *data; /* to send */
 	bool fin;         /* then ends */
 	bool closed;

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/dial_source.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "net/socket.h"
+
+/* Knuth's: link ids are counted up, and neighbours shall not all have the same remainder. */
+#define SPREAD 2654435761u
+
+/* 0 or -errno. Without IP_BIND_ADDRESS_NO_PORT a port would be taken for all that it could connect to. */
+static int bind_address(int fd, const struct address *from)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(from, &sa);
+	int on = 1;
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+	return bind(fd, (struct sockaddr *)&sa, len) < 0 ? -errno : 0;
+}
+
+/* `from`: NULL for whichever the kernel picks. As dial_source_connect(). */
+static int connect_from(const struct address *from, const struct address *to, int *fd_out)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(to, &sa);
+	auto_close int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	socket_tune(fd);
+	int r = from ? bind_address(fd, from) : 0;
+	if (r < 0)
+		return r;
+	bool at_once = connect(fd, (struct sockaddr *)&sa, len) == 0;
+	if (!at_once && errno != EINPROGRESS)
+		return -errno;
+	*fd_out = fd;
+	fd = -1; /* the caller's now */
+	return at_once;
+}
+
+static size_t count(const struct dial_sources *from, uint8_t family)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < from->n; i++)
+		n += from->v[i].family == family;
+	return n;
+}
+
+/* The k-th of that family, which is there. */
+static const struct address *nth(const struct dial_sources *from, uint8_t family, size_t k)
+{
+	for (const struct address *a = from->v;; a++)
+		if (a->family == family && !k--)
+			return a;
+}
+
+int dial_source_connect(const struct dial_sources *from, const struct address *to, int *fd_out)
+{
+	if (!from->n)
+		return connect_from(NULL, to, fd_out);
+	size_t n = count(from, to->family);
+	size_t first = n ? (from->party * SPREAD >> 16) % n : 0;
+	int r = -EADDRNOTAVAIL;
+	for (size_t i = 0; i < n && r == -EADDRNOTAVAIL; i++)
+		r = connect_from(nth(from, to->family, (first + i) % n), to, fd_out);
+	return r;
+}
+
+int dial_sources_check(const struct dial_sources *from, struct error *err)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const struct address *a = &from->v[i];
+		char text[ADDRESS_TEXT_SIZE];
+		auto_close int fd = socket(a->family == ADDRESS_V4 ? AF_INET : AF_INET6,
+			SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int r = fd < 0 ? -errno : bind_address(fd, a);
+		address_format_ip(a, text);
+		if (r == -EADDRNOTAVAIL)
+			return error_set(err, r, "this machine has no address %s", text);
+		if (r < 0)
+			return error_set(err, r, "nothing can be sent from %s: %s", text,
+				strerror(-r));
+	}
+	return 0;
+}

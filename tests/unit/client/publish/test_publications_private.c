@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* Private services toward the exit node: what is said of them, and to which one nothing is. */
+#include "publications_scene.h"
+
+static const struct option_ranges no_ports;
+
+static void begin_private(struct scene *s, struct service_options what)
+{
+	struct error err;
+	begin(s, "");
+	what.upstream = (char *)"http://127.0.0.1:8080";
+	if (upstreams_add(&s->upstreams, &what, &no_ports, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(publications_set(&s->publications, &s->upstreams, &err, NULL), 0);
+}
+
+static void said(void **state)
+{
+	char *names[] = {(char *)"web", (char *)"batch"};
+	struct scene s;
+	struct control m;
+	begin_private(&s, (struct service_options){.private_name = (char *)"super-api",
+				  .proxy_protocol = UPSTREAM_PROXY_V2,
+				  .visibility = {names, 2},
+				  .auto_approve = {names, 1},
+				  .fqdns = {names + 1, 1}});
+	s.publications.has_private = true;
+	publications_offer(&s.publications, &s.link);
+	assert_true(sent(&s, &m));
+	assert_int_equal(m.publish.kind, CONTROL_TCP);
+	assert_string_equal(m.publish.host, "");
+	assert_false(m.publish.port_given);
+	assert_string_equal(m.publish.private_name, "super-api");
+	assert_string_equal(m.publish.visibility, "web,batch");
+	assert_string_equal(m.publish.auto_approve, "web");
+	assert_string_equal(m.publish.fqdns, "batch");
+	assert_string_equal(m.publish.upstream, "tcp://127.0.0.1:8080");
+	assert_false(m.publish.per_visitor);
+	control_deinit(&m);
+	grant(&s, 1);
+	assert_int_equal(state_of(&s, 1), PUBLICATION_GRANTED);
+	assert_non_null(publications_find_private(&s.publications, "super-api"));
+	assert_null(publications_find_private(&s.publications, "api"));
+	end(&s);
+}
+
+/* It would publish all the rest of it; and a newer one may come. */
+static void an_exit_node_without(void **state)
+{
+	struct scene s;
+	begin_private(&s, (struct service_options){.private_name = (char *)"a"});
+	for (int i = 0; i < 3; i++) {
+		publications_offer(&s.publications, &s.link);
+		assert_int_equal(count_sent(&s), 0);
+		assert_int_equal(state_of(&s, 1), PUBLICATION_REFUSED);
+		assert_string_equal(publications_find(&s.publications, 1)->answer,
+			"it is of an older version and has no private services");
+		assert_true(publications_find(&s.publications, 1)->answer_logged);
+		assert_false(publications_refused_for_good(&s.publications));
+		publications_retry(&s.publications, CLOCK_S);
+	}
+	s.publications.has_private = true;
+	publications_withdrawn(&s.publications);
+	publications_offer(&s.publications, &s.link);
+	assert_int_equal(count_sent(&s), 1);
+	end(&s);
+}
+
+/* A source address that this machine does not have is found before anything is published. */
+static void sources_that_are_not_here(void **state)
+{
+	char *names[] = {(char *)"127.0.0.2", (char *)"192.0.2.77"};
+	struct service_options what = {.upstream = (char *)"tcp://127.0.0.1:1",
+		.private_name = (char *)"a",
+		.source_addresses = {names, 2}};
+	struct scene s;
+	struct error err;
+	begin(&s, "");
+	assert_int_equal(upstreams_add(&s.upstreams, &what, &no_ports, &err), 0);
+	assert_int_not_equal(publications_set(&s.publications, &s.upstreams, &err, NULL), 0);
+	assert_string_equal(err.text,
+		"--source-addresses of a: this machine has no address 192.0.2.77");
+	assert_int_equal(s.publications.n, 0);
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(said),
+		cmocka_unit_test(an_exit_node_without),
+		cmocka_unit_test(sources_that_are_not_here),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections from addresses of the caller's choice: 127.0.0.0/8 is all of this machine. */
+#include "sockets.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "net/dial_source.h"
+#include "net/socket.h"
+
+static struct address v4(uint8_t a, uint8_t d)
+{
+	return (struct address){.family = ADDRESS_V4, .bytes = {a, 0, 0, d}};
+}
+
+/* From where it came, by its last byte; or -errno. */
+static int comes_from(const struct dial_sources *from)
+{
+	uint16_t port = 0;
+	int listener = test_listen(1, &port, 8), fd = -1;
+	struct address to = v4(127, 1), local;
+	to.port = port;
+	int r = dial_source_connect(from, &to, &fd);
+	if (r >= 0) {
+		struct pollfd ready = {.fd = fd, .events = POLLOUT};
+		assert_int_equal(poll(&ready, 1, 5000), 1);
+		assert_int_equal(socket_error(fd), 0);
+		assert_int_equal(socket_local(fd, &local), 0);
+		r = local.bytes[3];
+		close(fd);
+	}
+	close(listener);
+	return r;
+}
+
+static void the_same_for_a_party(void **state)
+{
+	struct address list[] = {v4(127, 2), {.family = ADDRESS_V6, .bytes = {[15] = 1}},
+		v4(127, 3), v4(127, 4)};
+	unsigned seen = 0;
+	for (uint32_t party = 1; party < 40; party++) {
+		struct dial_sources from = {list, ARRAY_LEN(list), party};
+		int first = comes_from(&from);
+		assert_in_range(first, 2, 4);
+		assert_int_equal(comes_from(&from), first);
+		seen |= 1u << first;
+	}
+	assert_int_equal(seen, 1u << 2 | 1u << 3 | 1u << 4);
+}
+
+/* As when one has no port left: it cannot be used, and the next one is. */
+static void the_next_one(void **state)
+{
+	struct address list[] = {v4(192, 77), v4(192, 78), v4(127, 3)};
+	for (uint32_t party = 0; party < 10; party++)
+		assert_int_equal(comes_from(&(struct dial_sources){list, 3, party}), 3);
+	assert_int_equal(comes_from(&(struct dial_sources){list, 2, 1}), -EADDRNOTAVAIL);
+	struct address v6[] = {{.family = ADDRESS_V6, .bytes = {[15] = 1}}};
+	assert_int_equal(comes_from(&(struct dial_sources){v6, 1, 1}), -EADDRNOTAVAIL);
+	assert_int_equal(comes_from(&(struct dial_sources){0}), 1);
+}
+
+static void checked(void **state)
+{
+	struct address list[] = {v4(127, 3), v4(192, 77)};
+	struct error err;
+	assert_int_equal(dial_sources_check(&(struct dial_sources){list, 1, 0}, &err), 0);
+	assert_int_equal(dial_sources_check(&(struct dial_sources){list, 2, 0}, &err),
+		-EADDRNOTAVAIL);
+	assert_string_equal(err.text, "this machine has no address 192.0.0.77");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_same_for_a_party),
+		cmocka_unit_test(the_next_one),
+		cmocka_unit_test(checked),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
