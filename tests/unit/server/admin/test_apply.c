@@ -9,22 +9,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/server/admin/scene.h"
-
-static struct scene scene;
-static struct scene *s = &scene;
-
-static int begin(void **state)
-{
-	scene_open(s);
-	return 0;
-}
-
-static int end(void **state)
-{
-	scene_close(s);
-	return 0;
-}
+#include "tests/unit/server/admin/one_scene.h"
 
 static const char both[] = "{\"identities\":[{\"name\":\"a\",\"hosts\":[\"a.b\"]},{\"name\":\"b\","
 			   "\"ports\":[\"2222\"]},{\"name\":\"default\",\"hosts\":[\"*\"]}]}";
@@ -233,12 +218,12 @@ static void test_large_details(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_apply, begin, end),
-		cmocka_unit_test_setup_teardown(test_intentions, begin, end),
-		cmocka_unit_test_setup_teardown(test_refused, begin, end),
-		cmocka_unit_test_setup_teardown(test_store, begin, end),
-		cmocka_unit_test_setup_teardown(test_audit_refused, begin, end),
-		cmocka_unit_test_setup_teardown(test_large_details, begin, end),
+		cmocka_unit_test_setup_teardown(test_apply, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_intentions, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_refused, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_store, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_audit_refused, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_large_details, scene_begin, scene_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

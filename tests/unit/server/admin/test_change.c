@@ -9,22 +9,7 @@
 #include <cmocka.h>
 
 #include "server/control/change.h"
-#include "tests/unit/server/admin/scene.h"
-
-static struct scene scene;
-static struct scene *s = &scene;
-
-static int begin(void **state)
-{
-	scene_open(s);
-	return 0;
-}
-
-static int end(void **state)
-{
-	scene_close(s);
-	return 0;
-}
+#include "tests/unit/server/admin/one_scene.h"
 
 /* The folder of the store is not there, until it is mended. */
 static void break_store(void)
@@ -356,18 +341,18 @@ static void test_lock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_gives, begin, end),
-		cmocka_unit_test_setup_teardown(test_takes, begin, end),
-		cmocka_unit_test_setup_teardown(test_both, begin, end),
-		cmocka_unit_test_setup_teardown(test_takes_many, begin, end),
-		cmocka_unit_test_setup_teardown(test_retry, begin, end),
-		cmocka_unit_test_setup_teardown(test_retry_order, begin, end),
-		cmocka_unit_test_setup_teardown(test_order, begin, end),
-		cmocka_unit_test_setup_teardown(test_queue, begin, end),
-		cmocka_unit_test_setup_teardown(test_right, begin, end),
-		cmocka_unit_test_setup_teardown(test_end, begin, end),
-		cmocka_unit_test_setup_teardown(test_nowhere, begin, end),
-		cmocka_unit_test_setup_teardown(test_lock, begin, end),
+		cmocka_unit_test_setup_teardown(test_gives, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_takes, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_both, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_takes_many, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_retry, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_retry_order, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_order, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_queue, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_right, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_end, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_nowhere, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_lock, scene_begin, scene_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,22 +9,7 @@
 #include <cmocka.h>
 
 #include "server/admin/identity_json.h"
-#include "tests/unit/server/admin/scene.h"
-
-static struct scene scene;
-static struct scene *s = &scene;
-
-static int begin(void **state)
-{
-	scene_open(s);
-	return 0;
-}
-
-static int end(void **state)
-{
-	scene_close(s);
-	return 0;
-}
+#include "tests/unit/server/admin/one_scene.h"
 
 /* ---- Made ---- */
 
@@ -425,20 +410,20 @@ static void test_default_unknown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_create, begin, end),
-		cmocka_unit_test_setup_teardown(test_create_refused, begin, end),
-		cmocka_unit_test_setup_teardown(test_list, begin, end),
-		cmocka_unit_test_setup_teardown(test_update, begin, end),
-		cmocka_unit_test_setup_teardown(test_if_match, begin, end),
-		cmocka_unit_test_setup_teardown(test_revoke, begin, end),
-		cmocka_unit_test_setup_teardown(test_delete, begin, end),
-		cmocka_unit_test_setup_teardown(test_default, begin, end),
-		cmocka_unit_test_setup_teardown(test_default_token, begin, end),
-		cmocka_unit_test_setup_teardown(test_rotate, begin, end),
-		cmocka_unit_test_setup_teardown(test_token_revoke, begin, end),
-		cmocka_unit_test_setup_teardown(test_token_limit, begin, end),
-		cmocka_unit_test_setup_teardown(test_default_limit, begin, end),
-		cmocka_unit_test_setup_teardown(test_default_unknown, begin, end),
+		cmocka_unit_test_setup_teardown(test_create, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_create_refused, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_list, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_update, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_if_match, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_revoke, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_delete, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_default, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_default_token, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_rotate, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_token_revoke, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_token_limit, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_default_limit, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_default_unknown, scene_begin, scene_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,22 +9,7 @@
 #include <cmocka.h>
 
 #include "server/admin/intention_change.h"
-#include "tests/unit/server/admin/scene.h"
-
-static struct scene scene;
-static struct scene *s = &scene;
-
-static int begin(void **state)
-{
-	scene_open(s);
-	return 0;
-}
-
-static int end(void **state)
-{
-	scene_close(s);
-	return 0;
-}
+#include "tests/unit/server/admin/one_scene.h"
 
 #define PATH "/api/v1/intentions"
 
@@ -274,12 +259,12 @@ static void test_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_one, begin, end),
-		cmocka_unit_test_setup_teardown(test_put, begin, end),
-		cmocka_unit_test_setup_teardown(test_lists, begin, end),
-		cmocka_unit_test_setup_teardown(test_refused, begin, end),
-		cmocka_unit_test_setup_teardown(test_if_match, begin, end),
-		cmocka_unit_test_setup_teardown(test_others, begin, end),
+		cmocka_unit_test_setup_teardown(test_one, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_put, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_lists, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_refused, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_if_match, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_others, scene_begin, scene_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
