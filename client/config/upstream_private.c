@@ -84,12 +84,18 @@ static bool has(const struct option_list *list, const char *name)
 	return false;
 }
 
+/* Whoever has the alias is not everybody, who needs none. */
+static bool may_ask(const struct option_list *visibility, const char *name)
+{
+	return has(visibility, name) || has(visibility, "@all") ||
+	       (has(visibility, "*") && strcasecmp(name, "@all") != 0);
+}
+
 /* Who need not wait must be among those who may ask: an exit node refuses it as well. */
 static int check_approval(const struct service_options *o, struct error *err)
 {
-	bool any = has(&o->visibility, "*") || has(&o->visibility, "@all");
-	for (size_t i = 0; i < o->auto_approve.n && o->visibility.n && !any; i++)
-		if (!has(&o->visibility, o->auto_approve.v[i]))
+	for (size_t i = 0; i < o->auto_approve.n && o->visibility.n; i++)
+		if (!may_ask(&o->visibility, o->auto_approve.v[i]))
 			return error_set(err, -EINVAL,
 				"--auto-approve has %s, which --visibility has not: who may not "
 				"ask needs no approval",

@@ -212,7 +212,7 @@ void publication_decline(struct publication *pub)
 	publication_set_state(pub, PUBLICATION_OFFERED);
 	publication_set_state(pub, PUBLICATION_REFUSED);
 	pub->reason = CONTROL_REASON_OTHER; /* a newer one may be there tomorrow */
-	note_answer(pub, "it is of an older version and has no private services");
+	note_answer(pub, "it has no private services");
 }
 
 void publication_publish(struct publication *pub, struct link *l)

@@ -110,6 +110,8 @@ static void test_contradictions(void **state)
 		{"tcp://x:1",
 			{PRIVATE, .visibility = NAMES("web"), .auto_approve = NAMES("web", "b")},
 			"!--auto-approve has b, which --visibility has not"},
+		{"tcp://x:1", {PRIVATE, .visibility = NAMES("*"), .auto_approve = NAMES("@all")},
+			"!--auto-approve has @all, which --visibility has not"},
 		{"tcp://x:1", {.private_name = TEXT("-a")}, "!--private"},
 		{"tcp://x:1", {.private_name = TEXT("a.b")}, "!--private"},
 		{"tcp://x:1", {.private_name = TEXT("")}, "!--private"},

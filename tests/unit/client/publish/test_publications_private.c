@@ -54,7 +54,7 @@ static void an_exit_node_without(void **state)
 		assert_int_equal(count_sent(&s), 0);
 		assert_int_equal(state_of(&s, 1), PUBLICATION_REFUSED);
 		assert_string_equal(publications_find(&s.publications, 1)->answer,
-			"it is of an older version and has no private services");
+			"it has no private services");
 		assert_true(publications_find(&s.publications, 1)->answer_logged);
 		assert_false(publications_refused_for_good(&s.publications));
 		publications_retry(&s.publications, CLOCK_S);
