@@ -2,16 +2,25 @@
 """The public side of services that have ports: which ones are free, and where a client's ended
 up."""
 
+import os
 import random
 import re
 import socket
 
 from harness.wait import wait_until
 
-# Above what --allow-ports leaves out, below what the kernel gives to outgoing connections.
-FREE_PORTS = range(10000, 32000)
+def _share(ports):
+    """This worker's of a test run: what one has drawn and not bound yet must not be another's to draw."""
+    n = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    k = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    each = len(ports) // n
+    return ports[k * each:(k + 1) * each]
 
-_rng = random.SystemRandom()  # the workers of a test run must not draw the same ports
+
+# Above what --allow-ports leaves out, below what the kernel gives to outgoing connections.
+FREE_PORTS = _share(range(10000, 32000))
+
+_rng = random.SystemRandom()  # several test runs must not draw the same ports
 
 
 def free_ports(n, host="127.0.0.1"):
