@@ -13,9 +13,6 @@
 #include "policy/name.h"
 #include "policy/timestamp.h"
 
-/* Of limits, rates and times: none was given. */
-#define POLICY_NONE UINT64_MAX
-
 enum policy_state { POLICY_ACTIVE = 1, POLICY_REVOKED, POLICY_EXPIRED };
 
 /* "active", "revoked", "expired" */

@@ -20,7 +20,6 @@ const char *policy_action_name(enum policy_action action);
 /* 0, or -EINVAL with a sentence. */
 int policy_action_parse(struct str text, enum policy_action *action_out, struct error *err);
 
-#define POLICY_UID_SIZE  16
 #define POLICY_UUID_SIZE sizeof "bcfb4623-1470-65a5-a12d-776b656a490a"
 /* Bytes of what a program notes beside it (`meta`): of it a list has a page of 500. */
 #define POLICY_META_MAX  4096

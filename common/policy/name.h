@@ -17,6 +17,9 @@
 /* What stands for visitors of the public side where rules name a source. */
 #define POLICY_FRONT   "front"
 
+/* Random bytes by which programs tell things apart whose names may be given anew. */
+#define POLICY_UID_SIZE 16
+
 /* Bytes of a text for people, such as a description: a few lines. */
 #define POLICY_TEXT_MAX 1024
 

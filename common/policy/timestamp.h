@@ -9,6 +9,9 @@
 
 #include "base/str.h"
 
+/* Of times, limits and rates: none was given. */
+#define POLICY_NONE UINT64_MAX
+
 #define POLICY_TIME_SIZE sizeof "2026-11-28T13:44:02.118Z"
 
 /*
