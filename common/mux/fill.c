@@ -85,7 +85,8 @@ static bool fill_open(struct mux *m, struct stream *s, struct room *r)
 		stream_close(s, true, FRAME_RESET_NO_MEMORY, 0);
 		return false;
 	}
-	struct frame_open open = {0};
+	struct frame_open open;
+	frame_open_init(&open);
 	s->ops->opening(s, &open);
 	r->p += frame_write_open(r->p, s->id, &open);
 	return true;

@@ -96,26 +96,25 @@ static void read_tail(struct bytes_reader *r, struct frame_open *open)
 	const uint8_t *name = n <= FRAME_CONSUMER_MAX ? bytes_take(r, n) : NULL;
 	if (!open->link || !n || !name || !consumer_clean(name, n))
 		r->bad = true;
-	else
+	else {
 		memcpy(open->consumer, name, n);
+		open->consumer[n] = '\0';
+	}
 }
 
 int frame_read_open(const struct frame *f, struct frame_open *open_out)
 {
 	struct bytes_reader r = {.p = f->payload, .n = f->size};
-	struct frame_open open = {0};
-	open.kind = bytes_u8(&r);
-	open.service = bytes_u32(&r);
-	read_addr(&r, &open.visitor);
-	read_addr(&r, &open.local);
-	open.tls = bytes_u8(&r);
-	open.alpn = bytes_u8(&r);
+	frame_open_init(open_out);
+	open_out->kind = bytes_u8(&r);
+	open_out->service = bytes_u32(&r);
+	read_addr(&r, &open_out->visitor);
+	read_addr(&r, &open_out->local);
+	open_out->tls = bytes_u8(&r);
+	open_out->alpn = bytes_u8(&r);
 	if (r.n)
-		read_tail(&r, &open);
-	if (!bytes_at_end(&r))
-		return FRAME_E_OPEN;
-	*open_out = open;
-	return 0;
+		read_tail(&r, open_out);
+	return bytes_at_end(&r) ? 0 : FRAME_E_OPEN;
 }
 
 int frame_read_window(const struct frame *f, uint32_t *increment_out)

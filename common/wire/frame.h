@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "wire/address.h"
 #include "wire/bytes.h"
@@ -116,6 +117,12 @@ struct frame_open {
 		      1]; /* the identity that consumes it; "" without a tail */
 };
 
+/* Of kind 0, without a tail. Of the name it clears no more than that takes: most streams have none. */
+static inline void frame_open_init(struct frame_open *open)
+{
+	memset(open, 0, offsetof(struct frame_open, consumer) + 1);
+}
+
 enum frame_tls { FRAME_TLS_NONE, FRAME_TLS_1_2, FRAME_TLS_1_3 };
 /* From FRAME_ALPN_LISTED on: the name with the index above it in the list that the service published. */
 enum frame_alpn { FRAME_ALPN_NONE, FRAME_ALPN_HTTP11, FRAME_ALPN_LISTED = 0x80 };
@@ -138,7 +145,7 @@ enum frame_result {
  */
 int frame_read_header(const uint8_t *p, size_t n, struct frame *frame_out);
 
-/* 0 or FRAME_E_OPEN. */
+/* 0, or FRAME_E_OPEN with part of it set. */
 int frame_read_open(const struct frame *f, struct frame_open *open_out);
 
 /* 0 or FRAME_E_INCREMENT. */

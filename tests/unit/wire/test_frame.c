@@ -95,6 +95,13 @@ static void read_back(void **state)
 	assert_memory_equal(f.payload, opaque, 8);
 }
 
+/* Of the consumer's name what is behind its end is anything. */
+static void same_open(const struct frame_open *a, const struct frame_open *b)
+{
+	assert_memory_equal(a, b, offsetof(struct frame_open, consumer));
+	assert_string_equal(a->consumer, b->consumer);
+}
+
 static void open_with_every_pair_of_families(void **state)
 {
 	static const uint8_t families[] = {0, 4, 6};
@@ -115,7 +122,7 @@ static void open_with_every_pair_of_families(void **state)
 		struct frame f;
 		assert_int_equal(read_exact(at, n, &f), 0);
 		assert_int_equal(frame_read_open(&f, &back), 0);
-		assert_memory_equal(&o, &back, sizeof o);
+		same_open(&o, &back);
 
 		/* A byte less and a byte more, with a size to match, are no OPEN. */
 		at[3]--;
@@ -147,7 +154,7 @@ static void open_with_a_tail(void **state)
 	assert_memory_equal(at, bytes, sizeof bytes);
 	assert_int_equal(read_exact(at, sizeof bytes, &f), 0);
 	assert_int_equal(frame_read_open(&f, &back), 0);
-	assert_memory_equal(&o, &back, sizeof o);
+	same_open(&o, &back);
 	/* Every part of it is none. Without any of it: no tail. */
 	for (size_t n = sizeof bytes - 1; n >= FRAME_HEADER + 13; n--) {
 		at[3] = (uint8_t)(n - FRAME_HEADER);
@@ -169,7 +176,7 @@ static void the_longest_open(void **state)
 	assert_int_equal(frame_write_open(at, 2, &o), FRAME_SMALL_MAX);
 	assert_int_equal(read_exact(at, FRAME_SMALL_MAX, &f), 0);
 	assert_int_equal(frame_read_open(&f, &back), 0);
-	assert_memory_equal(&o, &back, sizeof o);
+	same_open(&o, &back);
 }
 
 static void tails_refused(void **state)
