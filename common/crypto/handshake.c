@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The functions carry the names and the order of Noise's section 5.2 (symmetric state) and 5.3
- * (handshake state), so that they can be read beside it. Two things are simpler than there: the
- * `psk` token comes first for both roles, so initialisation spends it and the key is not kept; and
- * every key of this pattern encrypts a single payload, so the handshake's nonce is always zero.
+ * (handshake state), and the patterns those of its section 7, so that they can be read beside it. Two
+ * things are simpler than there: the `psk` token comes first for both roles, so initialisation spends
+ * it and the key is not kept; and every key of these patterns encrypts a single payload, so the
+ * handshake's nonce is always zero.
  */
 #include "crypto/handshake.h"
 
@@ -16,13 +17,35 @@
 
 #define BLOCK_SIZE 128 /* BLAKE2b's, which HMAC pads its key to (Noise, section 12.8) */
 
-/* Padded with zeros, as a name that is not longer than a hash is where h starts. */
-static const char protocol_names[][HANDSHAKE_HASH_SIZE] = {
-	[SEAL_CHACHAPOLY] = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b",
-	[SEAL_AESGCM] = "Noise_NNpsk0_25519_AESGCM_BLAKE2b",
+/* In a message, one after another; 0 ends it, and its payload follows. */
+enum token { E = 1, S, EE, ES, SE, SS };
+
+/* Names are padded with zeros, as one that is not longer than a hash is where h starts. */
+static const struct pattern {
+	char names[2][HANDSHAKE_HASH_SIZE];
+	uint8_t tokens[2][5];
+	uint8_t overhead[2]; /* bytes that a message is longer than its payload */
+	bool psk;            /* and `e` is mixed into the key as well (section 9.2) */
+} patterns[] = {
+	[HANDSHAKE_NNPSK0] =
+		{
+			.names = {[SEAL_CHACHAPOLY] = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2b",
+				[SEAL_AESGCM] = "Noise_NNpsk0_25519_AESGCM_BLAKE2b"},
+			.tokens = {{E}, {E, EE}},
+			.overhead = {HANDSHAKE_OVERHEAD, HANDSHAKE_OVERHEAD},
+			.psk = true,
+		},
+	[HANDSHAKE_IK] =
+		{
+			.names = {[SEAL_CHACHAPOLY] = "Noise_IK_25519_ChaChaPoly_BLAKE2b",
+				[SEAL_AESGCM] = "Noise_IK_25519_AESGCM_BLAKE2b"},
+			.tokens = {{E, ES, S, SS}, {E, EE, SE}},
+			.overhead = {HANDSHAKE_IK_FIRST, HANDSHAKE_IK_SECOND},
+		},
 };
 
 _Static_assert(HANDSHAKE_OVERHEAD == HANDSHAKE_KEY_SIZE + SEAL_TAG_SIZE, "public key and tag");
+_Static_assert(HANDSHAKE_KEY_SIZE == KEY_PAIR_SIZE, "one curve");
 
 /* The only place that changes the state. What is not needed any more is wiped on the way. */
 static void enter(struct handshake *hs, enum handshake_state to)
@@ -124,22 +147,44 @@ static void mix_key_and_hash(struct handshake *hs, const uint8_t psk[HANDSHAKE_K
 	sodium_memzero(out, sizeof(out));
 }
 
-/* Token `e`, whose public key is mixed into the key as well in patterns with a psk (section 9.2).
- */
+/* Of what is told in clear: both have the same hash of it, or none of the next keys is right. */
 static void mix_ephemeral(struct handshake *hs, const uint8_t public_key[HANDSHAKE_KEY_SIZE])
 {
 	mix_hash(hs, public_key, HANDSHAKE_KEY_SIZE);
-	mix_key(hs, public_key);
+	if (patterns[hs->pattern].psk)
+		mix_key(hs, public_key);
+}
+
+/* The handshake's ENCRYPT: `n` bytes and a tag. */
+static uint8_t *encrypt_and_hash(struct handshake *hs, const void *p, size_t n, uint8_t *out)
+{
+	seal_once(hs->suite, hs->secrets.key, 0, hs->hash, HANDSHAKE_HASH_SIZE, p, n, out);
+	mix_hash(hs, out, n + SEAL_TAG_SIZE);
+	return out + n + SEAL_TAG_SIZE;
+}
+
+/* `n` with the tag; false when this is not what the peer has sealed here. */
+static bool decrypt_and_hash(struct handshake *hs, const uint8_t *p, size_t n, uint8_t *out)
+{
+	if (seal_open_once(hs->suite, hs->secrets.key, 0, hs->hash, HANDSHAKE_HASH_SIZE, p, n,
+		    out) != 0)
+		return false;
+	mix_hash(hs, p, n);
+	return true;
 }
 
 /*
- * Token `ee`. A public key of low order makes the shared secret zero whatever our key is, and the
- * keys would then hang on the psk alone: false.
+ * Tokens `ee` to `ss`: the initiator's key has the first letter, the responder's the second. A public key
+ * of low order makes the shared secret zero whatever our key is, and the keys would then hang on the
+ * others alone: false.
  */
-static bool mix_shared(struct handshake *hs)
+static bool mix_shared(struct handshake *hs, enum token token)
 {
+	bool own_static = token == SS || token == (hs->initiator ? SE : ES);
+	bool peer_static = token == SS || token == (hs->initiator ? ES : SE);
 	uint8_t shared[HANDSHAKE_KEY_SIZE];
-	bool ok = crypto_scalarmult(shared, hs->secrets.ephemeral, hs->peer) == 0 &&
+	bool ok = crypto_scalarmult(shared, own_static ? hs->secrets.own : hs->secrets.ephemeral,
+			  peer_static ? hs->peer_static : hs->peer) == 0 &&
 		  !sodium_is_zero(shared, sizeof(shared));
 	if (ok)
 		mix_key(hs, shared);
@@ -147,20 +192,73 @@ static bool mix_shared(struct handshake *hs)
 	return ok;
 }
 
-void handshake_init(struct handshake *hs, enum seal_suite suite, bool initiator,
-	const void *prologue, size_t n, const uint8_t psk[HANDSHAKE_KEY_SIZE],
-	const uint8_t *ephemeral)
+/* Writes what the token has in the message, and moves on. */
+static bool write_token(struct handshake *hs, enum token token, uint8_t **at)
 {
-	*hs = (struct handshake){.initiator = initiator, .suite = suite};
-	memcpy(hs->hash, protocol_names[suite], HANDSHAKE_HASH_SIZE);
+	if (token == E) {
+		crypto_scalarmult_base(*at, hs->secrets.ephemeral);
+		mix_ephemeral(hs, *at);
+		*at += HANDSHAKE_KEY_SIZE;
+		return true;
+	}
+	if (token != S)
+		return mix_shared(hs, token);
+	*at = encrypt_and_hash(hs, hs->own, HANDSHAKE_KEY_SIZE, *at);
+	return true;
+}
+
+static bool read_token(struct handshake *hs, enum token token, const uint8_t **at)
+{
+	const size_t sealed = HANDSHAKE_KEY_SIZE + SEAL_TAG_SIZE;
+	if (token == E) {
+		memcpy(hs->peer, *at, HANDSHAKE_KEY_SIZE);
+		mix_ephemeral(hs, hs->peer);
+		*at += HANDSHAKE_KEY_SIZE;
+		return true;
+	}
+	if (token != S)
+		return mix_shared(hs, token);
+	*at += sealed;
+	return decrypt_and_hash(hs, *at - sealed, sealed, hs->peer_static);
+}
+
+/* ---- For everybody ---- */
+
+static void start(struct handshake *hs, const void *prologue, size_t n, const uint8_t *ephemeral)
+{
+	memcpy(hs->hash, patterns[hs->pattern].names[hs->suite], HANDSHAKE_HASH_SIZE);
 	memcpy(hs->secrets.chaining, hs->hash, HANDSHAKE_HASH_SIZE);
 	mix_hash(hs, prologue, n);
 	if (ephemeral)
 		memcpy(hs->secrets.ephemeral, ephemeral, HANDSHAKE_KEY_SIZE);
 	else
 		randombytes_buf(hs->secrets.ephemeral, HANDSHAKE_KEY_SIZE);
+}
+
+void handshake_init(struct handshake *hs, enum seal_suite suite, bool initiator,
+	const void *prologue, size_t n, const uint8_t psk[HANDSHAKE_KEY_SIZE],
+	const uint8_t *ephemeral)
+{
+	*hs = (struct handshake){.pattern = HANDSHAKE_NNPSK0,
+		.suite = suite,
+		.initiator = initiator};
+	start(hs, prologue, n, ephemeral);
 	mix_key_and_hash(hs, psk);
 	enter(hs, initiator ? HANDSHAKE_WRITE_FIRST : HANDSHAKE_READ_FIRST);
+}
+
+void handshake_init_ik(struct handshake *hs, enum seal_suite suite, const void *prologue, size_t n,
+	const struct handshake_keys *keys)
+{
+	*hs = (struct handshake){.pattern = HANDSHAKE_IK, .suite = suite, .initiator = keys->peer};
+	memcpy(hs->secrets.own, keys->own->private, HANDSHAKE_KEY_SIZE);
+	memcpy(hs->own, keys->own->public, HANDSHAKE_KEY_SIZE);
+	if (keys->peer)
+		memcpy(hs->peer_static, keys->peer, HANDSHAKE_KEY_SIZE);
+	start(hs, prologue, n, keys->ephemeral);
+	/* The responder's key, which both know before. */
+	mix_hash(hs, hs->initiator ? hs->peer_static : hs->own, HANDSHAKE_KEY_SIZE);
+	enter(hs, hs->initiator ? HANDSHAKE_WRITE_FIRST : HANDSHAKE_READ_FIRST);
 }
 
 void handshake_deinit(struct handshake *hs)
@@ -172,52 +270,48 @@ void handshake_deinit(struct handshake *hs)
 int handshake_write(struct handshake *hs, const void *payload, size_t n, uint8_t *out, size_t cap,
 	size_t *n_out)
 {
+	const struct pattern *pattern = &patterns[hs->pattern];
 	bool first = hs->state == HANDSHAKE_WRITE_FIRST;
 	if (!first && hs->state != HANDSHAKE_WRITE_SECOND)
 		return -EPROTO;
-	if (n > HANDSHAKE_MESSAGE_MAX - HANDSHAKE_OVERHEAD)
+	size_t overhead = pattern->overhead[!first];
+	if (n > HANDSHAKE_MESSAGE_MAX - overhead)
 		return -EMSGSIZE;
-	if (cap < n + HANDSHAKE_OVERHEAD)
+	if (cap < n + overhead)
 		return -ENOBUFS;
 
-	crypto_scalarmult_base(out, hs->secrets.ephemeral);
-	mix_ephemeral(hs, out);
-	if (!first && !mix_shared(hs))
-		return refuse(hs);
-
-	uint8_t *sealed = out + HANDSHAKE_KEY_SIZE;
-	seal_once(hs->suite, hs->secrets.key, 0, hs->hash, HANDSHAKE_HASH_SIZE, payload, n, sealed);
-	mix_hash(hs, sealed, n + SEAL_TAG_SIZE);
+	uint8_t *at = out;
+	for (const uint8_t *token = pattern->tokens[!first]; *token; token++)
+		if (!write_token(hs, *token, &at))
+			return refuse(hs);
+	encrypt_and_hash(hs, payload, n, at);
 	enter(hs, first ? HANDSHAKE_READ_SECOND : HANDSHAKE_DONE);
-	*n_out = n + HANDSHAKE_OVERHEAD;
+	*n_out = n + overhead;
 	return 0;
 }
 
 int handshake_read(struct handshake *hs, const uint8_t *msg, size_t n, uint8_t *payload_out,
 	size_t cap, size_t *n_out)
 {
+	const struct pattern *pattern = &patterns[hs->pattern];
 	bool first = hs->state == HANDSHAKE_READ_FIRST;
 	if (!first && hs->state != HANDSHAKE_READ_SECOND)
 		return -EPROTO;
-	if (n < HANDSHAKE_OVERHEAD || n > HANDSHAKE_MESSAGE_MAX)
+	size_t overhead = pattern->overhead[!first];
+	if (n < overhead || n > HANDSHAKE_MESSAGE_MAX)
 		return refuse(hs);
-	if (cap < n - HANDSHAKE_OVERHEAD)
+	if (cap < n - overhead)
 		return -ENOBUFS;
 
-	memcpy(hs->peer, msg, HANDSHAKE_KEY_SIZE);
-	mix_ephemeral(hs, hs->peer);
-	if (!first && !mix_shared(hs))
+	/* In NNpsk0's first message nothing was spent on Curve25519 when a replay fails here. */
+	const uint8_t *at = msg;
+	for (const uint8_t *token = pattern->tokens[!first]; *token; token++)
+		if (!read_token(hs, *token, &at))
+			return refuse(hs);
+	if (!decrypt_and_hash(hs, at, n - (size_t)(at - msg), payload_out))
 		return refuse(hs);
-
-	/* In the first message nothing was spent on Curve25519 when a replay fails here. */
-	const uint8_t *sealed = msg + HANDSHAKE_KEY_SIZE;
-	size_t sealed_len = n - HANDSHAKE_KEY_SIZE;
-	if (seal_open_once(hs->suite, hs->secrets.key, 0, hs->hash, HANDSHAKE_HASH_SIZE, sealed,
-		    sealed_len, payload_out) != 0)
-		return refuse(hs);
-	mix_hash(hs, sealed, sealed_len);
 	enter(hs, first ? HANDSHAKE_WRITE_SECOND : HANDSHAKE_DONE);
-	*n_out = n - HANDSHAKE_OVERHEAD;
+	*n_out = n - overhead;
 	return 0;
 }
 
@@ -250,4 +344,11 @@ int handshake_split(struct handshake *hs, struct seal *send_out, struct seal *re
 const uint8_t *handshake_hash(const struct handshake *hs)
 {
 	return hs->state == HANDSHAKE_DONE || hs->state == HANDSHAKE_SPLIT ? hs->hash : NULL;
+}
+
+const uint8_t *handshake_peer(const struct handshake *hs)
+{
+	bool known = hs->pattern == HANDSHAKE_IK && hs->state != HANDSHAKE_READ_FIRST &&
+		     hs->state != HANDSHAKE_FAILED && hs->state != HANDSHAKE_NONE;
+	return known ? hs->peer_static : NULL;
 }
