@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * A session's use of a private service, under the number that its client chose, as workers see it: who its consumer
+ * is, what it leads to, and whether streams may pass. The registrar makes it, decides about it, and brings it to
+ * every worker by a broadcast; on each it has a shard, which is that worker's alone, and which an OPEN's number
+ * finds. That shard's flag is the one place where it is decided whether a stream may pass (docs/protocol.md, rule
+ * 49).
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/table.h"
+#include "policy/name.h"
+#include "server/base/broadcast.h"
+#include "wire/control.h"
+
+struct session_base;
+struct session_shard;
+struct worker;
+
+/* Of one session: what a machine uses at once, and some 300 KiB of memory with four workers. */
+#define SESSION_ATTACHMENTS_MAX 1024
+
+/* An attachment on one worker. */
+struct attachment_shard {
+	struct attachment *attachment;
+	struct table_node by_number; /* session_shard::attachments */
+	struct list
+		bridges; /* bridge::of_attachment: streams that it let pass, and that are open */
+	unsigned n;      /* how many */
+	bool open;       /* OPENs find it */
+	bool usable;     /* and may pass */
+};
+
+struct attachment {
+	struct session_base *session;    /* the consumer's, which outlives it */
+	uint32_t number;                 /* by which its client's OPENs name it */
+	uint32_t link;                   /* the endpoint's link id */
+	enum control_kind kind;          /* tcp or udp: of other kinds no stream passes */
+	char consumer[POLICY_NAME_SIZE]; /* the identity's name */
+	char service
+		[POLICY_NAME_SIZE]; /* the private service's, which is its place in routing::privates */
+	struct attachment_shard *shards; /* one a worker; owned */
+};
+
+/* On the main thread. On no worker yet. 0 or -ENOMEM; the two names are copied. */
+int attachment_init(struct attachment *a, struct session_base *s, uint32_t number, uint32_t link,
+	enum control_kind kind, const char *service);
+
+/*
+ * On the main thread, behind the done() of the broadcast that closed its shards, or without one if none was opened;
+ * and before its session is freed. Streams that it had let pass do not refer to it any more. Accepts zeroed memory.
+ */
+void attachment_deinit(struct attachment *a);
+
+/* ---- In the run() of a broadcast, on its worker ---- */
+
+/* OPENs find the attachment from here on, and are refused until it is usable. Once. 0 or -ENOMEM. */
+int attachment_shard_open(struct attachment *a, struct worker *w);
+
+/*
+ * Streams may pass from here on, or may not. Where they may not any more, those that are open are cut, `denied` at
+ * both ends, unless `keep_live`. How many were cut. Legal, and void, where the shard could not be opened.
+ */
+unsigned attachment_shard_set(struct attachment *a, struct worker *w, bool usable, bool keep_live);
+
+/* OPENs find it no more, and its streams are cut: how many. Legal where it was never opened. */
+unsigned attachment_shard_close(struct attachment *a, struct worker *w);
+
+/* Streams that are open now. */
+unsigned attachment_shard_streams(const struct attachment *a, const struct worker *w);
+
+/* ---- A change, and its end ---- */
+
+struct attachment_sweep;
+
+struct attachment_sweep_ops {
+	/* On each worker: opens, sets and closes shards. Adds what they cut to `cut`: workers run one after another. */
+	void (*run)(struct attachment_sweep *s, struct worker *w);
+	/*
+	 * On the main thread, later: run() was everywhere, and of what it cut no stream is left on any worker, at
+	 * neither end. May free it.
+	 */
+	void (*done)(struct attachment_sweep *s);
+	/* Instead of done(): the process ends meanwhile. */
+	void (*discard)(struct attachment_sweep *s);
+};
+
+/*
+ * A broadcast that may cut streams. A stream's far end may live on another worker, or be on its way there, and hears
+ * of the cut by mail; done() waits for that as well. In order with all other broadcasts, as far as run() goes.
+ */
+struct attachment_sweep {
+	struct broadcast broadcast;
+	const struct attachment_sweep_ops *ops;
+	unsigned cut;    /* streams, so far */
+	unsigned rounds; /* broadcasts that are still to come */
+};
+
+/* On the main thread. */
+void attachment_sweep_send(struct attachment_sweep *s, struct node *n,
+	const struct attachment_sweep_ops *ops);
+
+/* ---- For an OPEN, on its worker ---- */
+
+/* NULL: its session has no attachment of that number. */
+struct attachment_shard *attachment_find(const struct session_shard *shard, const struct worker *w,
+	uint32_t number);
