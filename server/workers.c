@@ -10,6 +10,7 @@
 #include "server/base/worker.h"
 #include "server/http/http_worker.h"
 #include "server/link/link_worker.h"
+#include "server/private/private_worker.h"
 #include "server/route/routing.h"
 #include "server/tcp/tcp_conn.h"
 #include "server/udp/udp_worker.h"
@@ -24,6 +25,7 @@ struct parts {
 	struct http_worker http;
 	struct tcp_worker tcp;
 	struct udp_worker udp;
+	struct private_worker private;
 	struct accept_worker accept;
 };
 
@@ -57,10 +59,12 @@ static int parts_init(struct parts *p, struct node *n, unsigned index,
 	w->http = &p->http;
 	w->tcp = &p->tcp;
 	w->udp = &p->udp;
+	w->private = &p->private;
 	w->accept = &p->accept;
 	link_worker_init(&p->link, w);
 	tcp_worker_init(&p->tcp);
 	udp_worker_init(&p->udp, w);
+	private_worker_init(&p->private, w);
 	accept_worker_init(&p->accept, w);
 	r = http_worker_init(&p->http, w);
 	int e = routing_init(&p->routing, w);

@@ -16,6 +16,7 @@ struct accept_worker;
 struct http_worker;
 struct keyring;
 struct link_worker;
+struct private_worker;
 struct routing;
 struct tcp_worker;
 struct tls_server;
@@ -42,6 +43,7 @@ struct worker {
 	struct http_worker *http;
 	struct tcp_worker *tcp;
 	struct udp_worker *udp;
+	struct private_worker *private;
 	struct accept_worker *accept;
 };
 

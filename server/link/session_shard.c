@@ -36,6 +36,8 @@ int session_base_init(struct session_base *s, struct identity *identity, unsigne
 
 void session_base_deinit(struct session_base *s)
 {
+	for (unsigned i = 0; s->shards && i < s->n_shards; i++)
+		table_deinit(&s->shards[i].attachments);
 	free(s->shards);
 	s->shards = NULL;
 }

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/table.h"
 #include "mux/budget.h"
 #include "net/flow_queue.h"
 #include "server/store/catalog.h"
@@ -17,8 +18,9 @@
 /* A session on one worker. */
 struct session_shard {
 	struct session_base *session;
-	struct list links;       /* server_link::of_shard */
-	struct flow_queue flows; /* udp_flow::of_shard */
+	struct list links;        /* server_link::of_shard */
+	struct flow_queue flows;  /* udp_flow::of_shard */
+	struct table attachments; /* attachment_shard::by_number, of its client's own numbers */
 	struct budget_share share;
 	atomic_uint *streams; /* of its identity on this worker */
 	atomic_uint usable;   /* links that take new streams, as far as others need to know */

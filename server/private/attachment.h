@@ -5,7 +5,7 @@
  * is, what it leads to, and whether streams may pass. The registrar makes it, decides about it, and brings it to
  * every worker by a broadcast; on each it has a shard, which is that worker's alone, and which an OPEN's number
  * finds. That shard's flag is the one place where it is decided whether a stream may pass (docs/protocol.md, rule
- * 49).
+ * 50).
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,11 +27,18 @@ struct worker;
 struct attachment_shard {
 	struct attachment *attachment;
 	struct table_node by_number; /* session_shard::attachments */
-	struct list
-		bridges; /* bridge::of_attachment: streams that it let pass, and that are open */
-	unsigned n;      /* how many */
-	bool open;       /* OPENs find it */
-	bool usable;     /* and may pass */
+	struct list uses;            /* of struct attachment_use */
+	unsigned n;                  /* how many */
+	bool open;                   /* OPENs find it */
+	bool usable;                 /* and may pass */
+};
+
+/* Embedded in a stream that it let pass and that is open. */
+struct attachment_use {
+	struct list link; /* attachment_shard::uses */
+	struct attachment_shard *shard;
+	/* It may not pass any more: ends it, and calls attachment_use_end() before it returns. */
+	void (*cut)(struct attachment_use *use);
 };
 
 struct attachment {
@@ -108,3 +115,8 @@ void attachment_sweep_send(struct attachment_sweep *s, struct node *n,
 /* NULL: its session has no attachment of that number. */
 struct attachment_shard *attachment_find(const struct session_shard *shard, const struct worker *w,
 	uint32_t number);
+
+/* One more, or one less, of what it let pass; an end without a beginning (zeroed memory) is void. */
+void attachment_use_begin(struct attachment_shard *shard, struct attachment_use *use,
+	void (*cut)(struct attachment_use *use));
+void attachment_use_end(struct attachment_use *use);

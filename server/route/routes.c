@@ -311,6 +311,13 @@ void routes_forget(struct routes *r, bool (*over)(const void *identity))
 	}
 }
 
+void routes_forget_name(struct routes *r, struct str host)
+{
+	struct route *route = routes_exact(r, host);
+	if (route && list_linked(&route->lost))
+		route_free(r, route);
+}
+
 /* Expiry may be late: a look-up does not depend on who calls it, and when. */
 static bool is_there(const struct routes *r, const struct route *route, uint64_t now)
 {

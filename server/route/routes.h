@@ -77,6 +77,9 @@ void routes_withdraw(struct routes *r, struct route_entry *entry, uint64_t now);
 /* Of what was lost, frees at once what those had for whom it is kept no more. */
 void routes_forget(struct routes *r, bool (*over)(const void *identity));
 
+/* Likewise the very name, if it was lost. */
+void routes_forget_name(struct routes *r, struct str host);
+
 /* Puts the entry behind the others of its route: of equals, the one used longest ago comes first. */
 void routes_used(struct route_entry *entry);
 

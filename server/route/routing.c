@@ -12,7 +12,8 @@ static void routing_expired(struct loop_timer *timer)
 void routing_expire(struct routing *r)
 {
 	uint64_t now = loop_now(r->expiry.loop), names = routes_expire(&r->names, now);
-	loop_timer_set(&r->expiry, MIN(names, routes_expire(&r->ports, now)));
+	uint64_t ports = routes_expire(&r->ports, now), privates = routes_expire(&r->privates, now);
+	loop_timer_set(&r->expiry, MIN(names, MIN(ports, privates)));
 }
 
 static bool is_over(const void *identity)
@@ -23,6 +24,12 @@ static bool is_over(const void *identity)
 void routing_forget(struct routing *r)
 {
 	routes_forget(&r->names, is_over);
+	routes_forget(&r->privates, is_over);
+}
+
+void routing_forget_private(struct routing *r, struct str name)
+{
+	routes_forget_name(&r->privates, name);
 }
 
 int routing_init(struct routing *r, struct worker *w)
@@ -30,6 +37,8 @@ int routing_init(struct routing *r, struct worker *w)
 	wait_queue_init(&r->wait_queue, w);
 	loop_timer_init(&r->expiry, w->loop, routing_expired);
 	int e = routes_init(&r->names, w->opts->reconnect_grace);
+	if (e == 0)
+		e = routes_init(&r->privates, w->opts->reconnect_grace);
 	/* A port is free at once. */
 	return e < 0 ? e : routes_init(&r->ports, 0);
 }
@@ -40,4 +49,5 @@ void routing_deinit(struct routing *r)
 	wait_queue_deinit(&r->wait_queue);
 	routes_deinit(&r->names);
 	routes_deinit(&r->ports);
+	routes_deinit(&r->privates);
 }

@@ -12,7 +12,8 @@ struct worker;
 
 struct routing {
 	struct routes names;
-	struct routes ports; /* by "tcp:2222" */
+	struct routes ports;    /* by "tcp:2222" */
+	struct routes privates; /* private services, by name: no front looks here (rule 49) */
 	struct wait_queue wait_queue;
 	struct loop_timer expiry; /* of routes that were lost */
 	unsigned n_named;         /* services that TLS clients ask for by name */
@@ -27,3 +28,6 @@ void routing_expire(struct routing *r);
 
 /* Rights were taken away: names that were lost by identities that are over are others' to have. */
 void routing_forget(struct routing *r);
+
+/* The private service of that name is no more: the name, if it was lost, is anybody's who publishes it. */
+void routing_forget_private(struct routing *r, struct str name);

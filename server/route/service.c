@@ -27,6 +27,7 @@ struct service *service_new(struct session_base *s, const struct control *publis
 	service->exclusive = publish->publish.exclusive;
 	service->scheme = publish->publish.scheme;
 	service->host_only = publish->publish.host_only;
+	service->is_private = publish->publish.private_name;
 	service->upstream = strdup(publish->publish.upstream ? publish->publish.upstream : "");
 	service->path = strdup(publish->publish.path ? publish->publish.path : "");
 	if (publish->publish.rewrite)
@@ -83,7 +84,10 @@ void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
 
 static struct routes *service_shard_routes(const struct service_shard *shard, struct worker *w)
 {
-	return shard->service->has_port ? &w->routing->ports : &w->routing->names;
+	struct routing *r = w->routing;
+	if (shard->service->is_private)
+		return &r->privates;
+	return shard->service->has_port ? &r->ports : &r->names;
 }
 
 int service_shard_open(struct service_shard *shard, struct worker *w,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What a session publishes under one number: an upstream, reachable by one public name or port. The
- * registrar makes it and takes it away; on each worker it has a shard, which is that worker's alone.
+ * What a session publishes under one number: an upstream, reachable by one public name or port, or as a private
+ * service by who has an attachment to it. The registrar makes it and takes it away; on each worker it has a shard, which is that worker's alone.
  */
 #include <stdatomic.h>
 
@@ -60,13 +60,14 @@ struct service {
 	struct log_limit log_shared;    /* that its client is told that it does */
 	char place[SERVICE_PLACE_SIZE]; /* its name among the routes, of names or of ports */
 	bool has_port;                  /* `place` is one of routing::ports */
-	uint16_t first_port;            /* that, before any worker sees the service */
-	struct port *port;              /* its listener; NULL: none of its own */
-	char *upstream;                 /* for people */
-	char *path;                     /* put before each request's path; "" mostly (rule 41) */
-	char *rewrite;                  /* Host for the upstream; NULL: the visitor's */
-	enum control_scheme scheme;     /* the upstream's */
-	bool host_only;                 /* what else names the place is not rewritten (rule 47) */
+	bool is_private; /* or of routing::privates, and of no front's: it has no public name or port */
+	uint16_t first_port;        /* that, before any worker sees the service */
+	struct port *port;          /* its listener; NULL: none of its own */
+	char *upstream;             /* for people */
+	char *path;                 /* put before each request's path; "" mostly (rule 41) */
+	char *rewrite;              /* Host for the upstream; NULL: the visitor's */
+	enum control_scheme scheme; /* the upstream's */
+	bool host_only;             /* what else names the place is not rewritten (rule 47) */
 	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
 	bool stale; /* of a session that was resumed, and not published again yet */
 	bool granted;
@@ -115,7 +116,7 @@ static inline uint32_t service_number(const struct service *s, uint16_t port)
 /* Visitors ask for it with TLS and a name, on the front's ports. */
 static inline bool service_is_named(const struct service *s)
 {
-	return s->kind == CONTROL_TCP && !s->has_port;
+	return s->kind == CONTROL_TCP && !s->has_port && !s->is_private;
 }
 
 /*

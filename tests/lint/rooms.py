@@ -31,8 +31,10 @@ BELOW = {
     "server/http": ["server/route"],
     "server/tcp": ["server/route"],
     "server/udp": ["server/route"],
+    # Private services are no front, and no front knows them.
+    "server/private": ["server/route"],
     "server/accept": ["server/http", "server/tcp", "server/udp"],
-    "server/control": ["server/accept"],
+    "server/control": ["server/accept", "server/private"],
     "server/admin": ["server/control"],
     "server": ["server/admin"],
     "client/config": ["panel", "policy"],

@@ -108,6 +108,7 @@ struct scene {
 		struct server_link links[2];
 	} sessions[SESSIONS];
 	unsigned n;
+	bool is_private; /* what is added publishes a private service */
 };
 
 static int scene_open(void **state)
@@ -173,6 +174,7 @@ static void add_session(struct scene *s, const char *host, enum control_kind kin
 	unsigned i = s->n++;
 	m.publish.kind = kind;
 	m.publish.upstream = "http://127.0.0.1:3000";
+	m.publish.private_name = s->is_private ? host : NULL;
 	s->sessions[i].identity.name = "alice";
 	s->sessions[i].identity.max_streams = IDENTITY_STREAMS_ANY;
 	assert_int_equal(session_base_init(&s->sessions[i].base, &s->sessions[0].identity, 2), 0);
@@ -191,6 +193,43 @@ static enum route_outcome find(struct scene *s, const char *host, struct route_f
 		.kind = CONTROL_HTTP,
 		.tls = CONTROL_TLS_NONE};
 	return route_find(&s->workers[0], &query, found_out);
+}
+
+/* Rule 49: whatever a front asks for, by name or by port, it does not find it. */
+static void a_private_service_is_in_a_tree_of_its_own(void **state)
+{
+	struct scene *s = *state;
+	struct route_query query = {.routes = &s->routing.privates,
+		.host = STR("redis"),
+		.kind = CONTROL_TCP};
+	struct route_found found;
+	s->is_private = true;
+	add_session(s, "redis", CONTROL_TCP);
+	set_side(s, 0, 0, (struct side)LINK(0));
+	assert_int_equal(route_find(&s->workers[0], &query, &found), ROUTE_HERE);
+	assert_ptr_equal(found.shard, &s->sessions[0].service->shards[0]);
+	assert_int_equal(s->routing.n_named, 0);
+	assert_null(routes_find(&s->routing.names, STR("redis"), 1));
+	assert_null(routes_find(&s->routing.names, STR(""), 1));
+	assert_null(routes_find(&s->routing.ports, STR("redis"), 1));
+	query.kind = CONTROL_UDP;
+	assert_int_equal(route_find(&s->workers[0], &query, &found), ROUTE_NONE);
+	query.routes = &s->routing.names;
+	query.any = true;
+	s->node.started = 0;
+	assert_int_equal(route_find(&s->workers[0], &query, &found), ROUTE_NONE);
+
+	/* A name of the public side that reads the same is another one, and anybody's. */
+	s->is_private = false;
+	add_session(s, "redis", CONTROL_TCP);
+	assert_int_equal(list_first(&s->routing.names.all, struct route, all)->host.n, 5);
+	query.routes = &s->routing.privates;
+	query.kind = CONTROL_TCP;
+	query.any = false;
+	service_shard_close(&s->sessions[0].service->shards[0], &s->workers[0]);
+	assert_int_equal(route_find(&s->workers[0], &query, &found), ROUTE_WAIT);
+	routing_forget_private(&s->routing, STR("redis"));
+	assert_int_equal(route_find(&s->workers[0], &query, &found), ROUTE_NONE);
 }
 
 static void the_best_session_is_picked(void **state)
@@ -388,6 +427,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scene_open, scene_close)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_best_session_is_picked),
+		TEST(a_private_service_is_in_a_tree_of_its_own),
 		TEST(what_nobody_published_is_nowhere),
 		TEST(behind_a_start_it_may_wait),
 		TEST(what_was_lost_may_wait),

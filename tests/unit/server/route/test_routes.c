@@ -182,6 +182,25 @@ static void test_lost_and_back(void **state)
 	routes_deinit(&r);
 }
 
+/* A private service that is no more: what is lost of its name is forgotten, what is served is not. */
+static void test_forgets_a_name(void **state)
+{
+	struct routes r;
+	struct route_entry mine = {0}, other = {0};
+	const struct route *holder;
+	assert_int_equal(routes_init(&r, GRACE), 0);
+	assert_int_equal(routes_claim(&r, alice, STR("redis"), &mine, 1, &holder), 0);
+	routes_forget_name(&r, STR("redis"));
+	routes_forget_name(&r, STR("super-api"));
+	assert_non_null(routes_find(&r, STR("redis"), 1));
+	routes_release(&r, &mine, 2);
+	assert_int_equal(routes_claim(&r, bob, STR("redis"), &other, 3, &holder), ROUTES_TAKEN);
+	routes_forget_name(&r, STR("redis"));
+	assert_null(routes_find(&r, STR("redis"), 3));
+	assert_int_equal(routes_claim(&r, bob, STR("redis"), &other, 3, &holder), 0);
+	routes_deinit(&r);
+}
+
 static void test_no_grace(void **state)
 {
 	struct routes r;
@@ -326,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_catch_all_covers),
 		cmocka_unit_test(test_finds_the_longest),
 		cmocka_unit_test(test_lost_and_back),
+		cmocka_unit_test(test_forgets_a_name),
 		cmocka_unit_test(test_no_grace),
 		cmocka_unit_test(test_many_lost),
 		cmocka_unit_test(test_many),
