@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Everything that survives the process: identities, their credentials and intentions, with a revision for each change and
- * the audit of all of them. Seven functions, which know rows and no SQL, so that another engine can stand behind
+ * Everything that survives the process: identities, their credentials, intentions, private services and endpoints,
+ * with a revision for each change and the audit of all of them. Seven functions, which know rows and no SQL, so that another engine can stand behind
  * them; today it is SQLite, in one file of the state directory. Who opens it holds the lock of that directory
  * (store/store_lock.h).
  *
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "policy/endpoint.h"
 #include "policy/identity.h"
 #include "policy/intention.h"
 
@@ -23,13 +24,28 @@
 #define STORE_FILE "store.db"
 
 /* Numbers of the store: they never change. */
-enum store_kind { STORE_META, STORE_IDENTITY, STORE_CREDENTIAL, STORE_INTENTION, STORE_KINDS };
+enum store_kind {
+	STORE_META,
+	STORE_IDENTITY,
+	STORE_CREDENTIAL,
+	STORE_INTENTION,
+	STORE_SERVICE,
+	STORE_ENDPOINT,
+	STORE_KINDS
+};
 
 /* Names of rows of STORE_META, which a new store has. */
 #define STORE_META_SALT     "salt"     /* TOKEN_SALT_SIZE bytes */
 #define STORE_META_INSTANCE "instance" /* STORE_INSTANCE_SIZE random bytes */
 #define STORE_META_PROGRAM \
 	"program" /* the version of the program that gave the file its form, a text */
+
+/*
+ * The link id that the next endpoint gets, a decimal number: it counts up with each that is stored, also when those
+ * are gone, and by STORE_LINKS_SKIPPED in a copy, which may be used when the original has given more.
+ */
+#define STORE_META_NEXT_LINK "next_link"
+#define STORE_LINKS_SKIPPED  (1 << 20)
 
 #define STORE_INSTANCE_SIZE 16 /* bytes: two stores never have the same (128 random bits) */
 
@@ -47,6 +63,8 @@ struct store_row {
 				[TOKEN_PSK_SIZE]; /* its key; zeros when it is revoked: none is kept then */
 		};
 		struct policy_intention intention;
+		struct policy_private_service service;
+		struct policy_endpoint endpoint;
 	};
 };
 
@@ -58,6 +76,9 @@ bool store_row_same(const struct store_row *a, const struct store_row *b);
 
 /* Where the value itself has its revision. */
 uint64_t *store_row_rev(struct store_row *row);
+
+/* The number in a row of meta that is STORE_META_NEXT_LINK; 0: the row is another. */
+uint64_t store_row_next_link(const struct store_row *row);
 
 /* What the audit has of a change. */
 struct store_note {
@@ -118,21 +139,28 @@ int store_read(struct store *s, uint64_t since, store_row_fn *row, void *arg, ui
 
 /*
  * Writes the rows and, unless it is NULL, the note: all or nothing, and durable when this returns 0; each row
- * then has revision `*rev_out`. A new identity brings its id. What is deleted takes along what belongs to it.
+ * then has revision `*rev_out`. What is new brings its id, an endpoint its link id besides, which must not have been
+ * given before. What is deleted takes along what belongs to it: with an identity go its credentials, its private
+ * services, the endpoints at those and its own. A private service whose row is marked deleted goes with its last
+ * endpoint, or at once.
  * -EINVAL for a value that cannot be kept; -ENOSPC, -EIO, -ENOMEM: nothing has changed, but that what a broken
  * disk neither synced nor let us take back may be there after the next start, whole. All with a sentence.
  */
 int store_commit(struct store *s, const struct store_row *rows, size_t n,
 	const struct store_note *note, uint64_t *rev_out, struct error *err);
 
-/* When a credential was used last. */
+/* When a credential or an endpoint was used last. */
 struct store_use {
-	uint8_t key_id[TOKEN_ID_SIZE];
+	enum store_kind kind; /* STORE_CREDENTIAL, STORE_ENDPOINT */
+	union {
+		uint8_t key_id[TOKEN_ID_SIZE];
+		uint64_t endpoint; /* its id */
+	};
 	uint64_t at;
 };
 
 /*
- * Writes policy_credential::last_used_at of those that are there, all or none. It is no change: no row has another
+ * Writes `last_used_at` of those that are there, all or none. It is no change: no row has another
  * revision by it, and the audit does not have it.
  */
 int store_touch(struct store *s, const struct store_use *uses, size_t n, struct error *err);

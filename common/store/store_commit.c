@@ -9,7 +9,7 @@
 #include "base/macros.h"
 
 #include "policy/timestamp.h"
-#include "store/store_db.h"
+#include "store/store_links.h"
 
 /* Bytes of a statement: the names of all columns of the widest table, twice, are half of it. */
 #define SQL_SIZE 2048
@@ -22,6 +22,8 @@ struct commit {
 	uint64_t rev, at;
 	struct sqlite3_stmt *of_kind[STORE_KINDS][STATEMENTS_OF_KIND];
 	struct sqlite3_stmt *drop_grants, *add_grant, *add_gone, *drop_gone;
+	struct store_links links;
+	bool deletes; /* what may leave a private service without its last endpoint */
 	struct error *err;
 };
 
@@ -218,12 +220,21 @@ static int put_meta(struct commit *c, const struct policy_meta *m)
 	return store_db_set_meta(c->s, m->name, m->value, m->n, c->err);
 }
 
+static int put_endpoint(struct commit *c, const struct store_row *row)
+{
+	int r = row->rev ? 0 : store_links_take(c->s, &c->links, row->endpoint.link, c->err);
+	return r ? r : put_row(c, row);
+}
+
 static int put(struct commit *c, const struct store_row *row)
 {
+	c->deletes |= row->gone || (row->kind == STORE_SERVICE && row->service.deleted);
 	if (row->kind == STORE_META)
 		return put_meta(c, &row->meta);
 	if (row->gone)
 		return delete_row(c, row);
+	if (row->kind == STORE_ENDPOINT)
+		return put_endpoint(c, row);
 	/* The key of a revoked token is of no use but to a thief. */
 	if (row->kind == STORE_CREDENTIAL && row->credential.revoked_at != POLICY_NONE) {
 		struct store_row without = *row;
@@ -231,6 +242,22 @@ static int put(struct commit *c, const struct store_row *row)
 		return put_row(c, &without);
 	}
 	return put_row(c, row);
+}
+
+/* A private service that is deleted stays for its endpoints alone: the last one may have gone with anything. */
+static int drop_services(struct commit *c)
+{
+	auto_statement struct sqlite3_stmt *statement = NULL;
+	int r = store_db_prepare(c->s,
+		"DELETE FROM private_services WHERE state = 2 AND NOT EXISTS "
+		"(SELECT 1 FROM endpoints WHERE service = private_services.id) RETURNING id",
+		&statement, c->err);
+	while (!r && (r = store_db_step(c->s, statement, c->err)) == STORE_DB_ROW) {
+		struct store_row row = {.kind = STORE_SERVICE};
+		row.service.id = (uint64_t)sqlite3_column_int64(statement, 0);
+		r = note_gone(c, &row, true);
+	}
+	return r;
 }
 
 /* ---- All of them ---- */
@@ -282,6 +309,8 @@ static int put_all(struct commit *c, const struct store_row *rows, size_t n,
 		c->err);
 	for (size_t i = 0; !r && i < n; i++)
 		r = put(c, &rows[i]);
+	r = r || !c->deletes ? r : drop_services(c);
+	r = r ? r : store_links_keep(c->s, &c->links, c->err);
 	r = r || !note ? r : put_note(c, note);
 	return r || !note ? r : forget_notes(c);
 }

@@ -45,10 +45,11 @@ int store_db_bind(struct sqlite3_stmt *statement, int at, const struct store_val
 struct store_value store_db_column(struct sqlite3_stmt *statement, int at);
 
 /*
- * The credential of this key id: STORE_DB_ROW; 0: there is none; -errno. `*statement` is NULL before the first, and
- * to be finalized behind the last. The row is deinited in any case.
+ * The row of a kind with this key, as store_value_get() gives it: STORE_DB_ROW; 0: there is none; -errno.
+ * `*statement` is NULL before the first of the kind, and to be finalized behind the last. The row is deinited in any
+ * case.
  */
-int store_read_credential(struct store *s, const uint8_t key_id[TOKEN_ID_SIZE],
+int store_read_one(struct store *s, enum store_kind kind, const struct store_value *key,
 	struct sqlite3_stmt **statement, struct store_row *row, struct error *err);
 
 /* A value of meta; STORE_VALUE_NULL if there is none. `*statement_out` holds what it points to. */

@@ -9,14 +9,17 @@
 #include "store/store_copy.h"
 #include "version.h"
 
-static int run_script(struct store *s, const char *script, unsigned version, struct error *err)
+static int run_script(struct store *s, const struct store_script *script, unsigned version,
+	struct error *err)
 {
 	char set_version[64];
 	snprintf(set_version, sizeof set_version, "PRAGMA user_version = %u", version);
 	int r = store_db_begin(s, err);
 	if (r)
 		return r;
-	r = store_db_run(s, script, err);
+	r = store_db_run(s, script->sql, err);
+	if (!r && script->then)
+		r = script->then(s, err);
 	if (!r)
 		r = store_db_set_meta(s, STORE_META_PROGRAM, TUNNEL_VERSION, strlen(TUNNEL_VERSION),
 			err);
@@ -25,7 +28,7 @@ static int run_script(struct store *s, const char *script, unsigned version, str
 	return store_db_end(s, r, err);
 }
 
-int store_migrate(struct store *s, const char *const *scripts, unsigned from, unsigned to,
+int store_migrate(struct store *s, const struct store_script *scripts, unsigned from, unsigned to,
 	struct error *err)
 {
 	char copy[PATH_MAX];
@@ -36,7 +39,7 @@ int store_migrate(struct store *s, const char *const *scripts, unsigned from, un
 		r = store_copy(s, copy, true, err);
 	}
 	for (unsigned version = from; !r && version < to; version++)
-		r = run_script(s, scripts[version], version + 1, err);
+		r = run_script(s, &scripts[version], version + 1, err);
 	if (r && from > 0)
 		error_prefix(err, "bringing the store from version %u to %u", from, to);
 	return r;

@@ -157,6 +157,7 @@ static int read_meta(struct reading *rd)
 	int r = store_db_prepare(rd->s,
 		"SELECT name, value, digest FROM meta NOT INDEXED ORDER BY name", &statement,
 		rd->err);
+	bool links = false;
 	while (!r && (r = store_db_step(rd->s, statement, rd->err)) == STORE_DB_ROW) {
 		struct store_value name = store_db_column(statement, 0);
 		struct store_value v = store_db_column(statement, 1);
@@ -172,8 +173,9 @@ static int read_meta(struct reading *rd)
 		r = compare_digest(rd, &row, 0, &kept);
 		if (!r)
 			rd->row(rd->arg, &row);
+		links |= !r && store_row_next_link(&row) > 0;
 	}
-	return r;
+	return r || links ? r : store_db_damaged(rd->s, rd->err, "the next link id is missing");
 }
 
 static int read_all(struct reading *rd)
@@ -212,20 +214,21 @@ int store_read(struct store *s, uint64_t since, store_row_fn *row, void *arg, ui
 	return r;
 }
 
-int store_read_credential(struct store *s, const uint8_t key_id[TOKEN_ID_SIZE],
+int store_read_one(struct store *s, enum store_kind kind, const struct store_value *key,
 	struct sqlite3_stmt **statement, struct store_row *row, struct error *err)
 {
 	struct reading rd = {.s = s, .rev = INT64_MAX, .err = err};
-	*row = (struct store_row){.kind = STORE_CREDENTIAL};
+	char which[64];
+	*row = (struct store_row){.kind = kind};
+	snprintf(which, sizeof which, "WHERE %s = ?", store_tables[kind].columns[0].name);
 	int r = 0;
 	if (*statement)
 		sqlite3_reset(*statement);
 	else
-		r = select_rows(&rd, &store_tables[STORE_CREDENTIAL], "WHERE key_id = ?",
-			statement);
+		r = select_rows(&rd, &store_tables[kind], which, statement);
 	if (r)
 		return r;
-	sqlite3_bind_blob(*statement, 1, key_id, TOKEN_ID_SIZE, SQLITE_STATIC);
+	store_db_bind(*statement, 1, key);
 	r = store_db_step(s, *statement, err);
 	if (r != STORE_DB_ROW)
 		return r;

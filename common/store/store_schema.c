@@ -5,6 +5,8 @@
  */
 #include "store/store_schema.h"
 
+#include "store/store_links.h"
+
 #define ROW "rev INTEGER NOT NULL, digest INTEGER NOT NULL"
 
 static const char version_1[] =
@@ -99,4 +101,50 @@ static const char version_1[] =
 	"  detail TEXT NOT NULL) STRICT;"
 	"CREATE INDEX audit_at ON audit(at);";
 
-const char *const store_scripts[STORE_VERSION] = {version_1};
+/*
+ * Version 1 made the tables of private services and endpoints, and kept no row in them. A program that knows
+ * version 1 alone must not open a store that has such rows: it would leave endpoints of identities that it
+ * deletes. What is deleted takes along what belongs to it, and the counter of links has a digest.
+ */
+static const char version_2[] =
+	"DROP TABLE endpoints;"
+	"DROP TABLE private_services;"
+	"DELETE FROM counters WHERE name = 'next_link';"
+
+	"CREATE TABLE private_services ("
+	"  id INTEGER PRIMARY KEY,"
+	"  name TEXT NOT NULL UNIQUE, display TEXT NOT NULL, tag TEXT NOT NULL UNIQUE,"
+	"  owner INTEGER NOT NULL REFERENCES identities(id) ON DELETE CASCADE,"
+	"  kind INTEGER NOT NULL,"    /* 1 tcp, 2 udp */
+	"  visibility TEXT NOT NULL," /* names with commas between; '*', '@all'; '': the owner alone */
+	"  auto_approval TEXT NOT NULL," /* likewise */
+	"  fqdns TEXT NOT NULL, description TEXT NOT NULL,"
+	"  e2e_key BLOB NOT NULL,"    /* empty: not end to end */
+	"  managed INTEGER NOT NULL," /* the store's lists win over the client's */
+	"  state INTEGER NOT NULL,"   /* 1 there, 2 deleted but for its endpoints */
+	"  created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL," ROW ") STRICT;"
+	"CREATE INDEX private_services_owner ON private_services(owner);"
+	"CREATE INDEX private_services_rev ON private_services(rev);"
+	"CREATE INDEX private_services_deleted ON private_services(id) WHERE state = 2;"
+
+	"CREATE TABLE endpoints ("
+	"  id INTEGER PRIMARY KEY,"
+	"  uid BLOB NOT NULL UNIQUE, link INTEGER NOT NULL UNIQUE,"
+	"  service INTEGER NOT NULL REFERENCES private_services(id) ON DELETE CASCADE,"
+	"  consumer INTEGER NOT NULL REFERENCES identities(id) ON DELETE CASCADE,"
+	"  name TEXT NOT NULL,"
+	"  state INTEGER NOT NULL,"    /* 1 Pending, 2 Approved, 3 Rejected, 4 Disconnected */
+	"  how INTEGER NOT NULL,"      /* 0 not, 1 manual, 2 auto, 3 owner */
+	"  description TEXT NOT NULL," /* the approver's */
+	"  message TEXT NOT NULL,"     /* the consumer's */
+	"  decided_by TEXT NOT NULL,"
+	"  e2e_key BLOB NOT NULL," /* empty: none */
+	"  created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, last_used_at INTEGER," ROW ","
+	"  UNIQUE (service, consumer, name)) STRICT;"
+	"CREATE INDEX endpoints_consumer ON endpoints(consumer);"
+	"CREATE INDEX endpoints_rev ON endpoints(rev);";
+
+const struct store_script store_scripts[STORE_VERSION] = {
+	{version_1, NULL},
+	{version_2, store_links_begin},
+};

@@ -4,8 +4,8 @@
  * What the SQLite file looks like, and how it came to look so: script n takes a file of version n to version
  * n + 1, so the first makes a new one. `user_version` in the file says which it is.
  */
-#include <stddef.h>
+#include "store/store_migrate.h"
 
-#define STORE_VERSION 1
+#define STORE_VERSION 2
 
-extern const char *const store_scripts[STORE_VERSION];
+extern const struct store_script store_scripts[STORE_VERSION];

@@ -15,7 +15,7 @@
 static const struct store_column identity_columns[] = {
 	{"id", STORE_NUMBER, FIELD(identity.id)},
 	{"name", STORE_TEXT, FIELD(identity.name)},
-	{"state", STORE_REVOKED, FIELD(identity.revoked)},
+	{"state", STORE_STATE, FIELD(identity.revoked)},
 	{"operator", STORE_FLAG, FIELD(identity.is_operator)},
 	{"description", STORE_TEXT, FIELD(identity.description)},
 	{"max_sessions", STORE_OPTIONAL, FIELD(identity.max_sessions)},
@@ -31,7 +31,7 @@ static const struct store_column identity_columns[] = {
 static const struct store_column credential_columns[] = {
 	{"key_id", STORE_BYTES, FIELD(credential.key_id)},
 	{"identity", STORE_NUMBER, FIELD(credential.identity)},
-	{"psk", STORE_SECRET, FIELD(psk)},
+	{"psk", STORE_KEY, FIELD(psk)},
 	{"label", STORE_TEXT, FIELD(credential.label)},
 	{"created_at", STORE_NUMBER, FIELD(credential.created_at)},
 	{"expires_at", STORE_OPTIONAL, FIELD(credential.expires_at)},
@@ -44,7 +44,7 @@ static const struct store_column intention_columns[] = {
 	{"uid", STORE_BYTES, FIELD(intention.uid)},
 	{"source", STORE_TEXT, FIELD(intention.source)},
 	{"destination", STORE_TEXT, FIELD(intention.destination)},
-	{"action", STORE_ENUM, FIELD(intention.action), .max = POLICY_DENY},
+	{"action", STORE_ENUM, FIELD(intention.action), .min = POLICY_ALLOW, .max = POLICY_DENY},
 	{"description", STORE_TEXT, FIELD(intention.description)},
 	{"meta", STORE_TEXT, FIELD(intention.meta)},
 	{"created_by", STORE_TEXT, FIELD(intention.created_by)},
@@ -52,11 +52,50 @@ static const struct store_column intention_columns[] = {
 	{"updated_at", STORE_NUMBER, FIELD(intention.updated_at)},
 };
 
+static const struct store_column service_columns[] = {
+	{"id", STORE_NUMBER, FIELD(service.id)},
+	{"name", STORE_TEXT, FIELD(service.name)},
+	{"display", STORE_TEXT, FIELD(service.display)},
+	{"tag", STORE_TEXT, FIELD(service.tag)},
+	{"owner", STORE_NUMBER, FIELD(service.owner)},
+	{"kind", STORE_ENUM, FIELD(service.kind), .min = POLICY_TCP, .max = POLICY_UDP},
+	{"visibility", STORE_TEXT, FIELD(service.visibility)},
+	{"auto_approval", STORE_TEXT, FIELD(service.auto_approval)},
+	{"fqdns", STORE_TEXT, FIELD(service.fqdns)},
+	{"description", STORE_TEXT, FIELD(service.description)},
+	{"e2e_key", STORE_KEY, FIELD(service.e2e_key)},
+	{"managed", STORE_FLAG, FIELD(service.managed)},
+	{"state", STORE_STATE, FIELD(service.deleted)},
+	{"created_at", STORE_NUMBER, FIELD(service.created_at)},
+	{"updated_at", STORE_NUMBER, FIELD(service.updated_at)},
+};
+
+static const struct store_column endpoint_columns[] = {
+	{"id", STORE_NUMBER, FIELD(endpoint.id)},
+	{"uid", STORE_BYTES, FIELD(endpoint.uid)},
+	{"link", STORE_NUMBER32, FIELD(endpoint.link)},
+	{"service", STORE_NUMBER, FIELD(endpoint.service)},
+	{"consumer", STORE_NUMBER, FIELD(endpoint.consumer)},
+	{"name", STORE_TEXT, FIELD(endpoint.name)},
+	{"state", STORE_ENUM, FIELD(endpoint.state), .min = POLICY_PENDING,
+		.max = POLICY_DISCONNECTED},
+	{"how", STORE_ENUM, FIELD(endpoint.how), .min = POLICY_HOW_NOT, .max = POLICY_HOW_OWNER},
+	{"description", STORE_TEXT, FIELD(endpoint.description)},
+	{"message", STORE_TEXT, FIELD(endpoint.message)},
+	{"decided_by", STORE_TEXT, FIELD(endpoint.decided_by)},
+	{"e2e_key", STORE_KEY, FIELD(endpoint.e2e_key)},
+	{"created_at", STORE_NUMBER, FIELD(endpoint.created_at)},
+	{"updated_at", STORE_NUMBER, FIELD(endpoint.updated_at)},
+	{"last_used_at", STORE_OPTIONAL, FIELD(endpoint.last_used_at)},
+};
+
 const struct store_table store_tables[STORE_KINDS] = {
 	[STORE_META] = {"meta", NULL, 0},
 	[STORE_IDENTITY] = {"identities", identity_columns, ARRAY_LEN(identity_columns)},
 	[STORE_CREDENTIAL] = {"credentials", credential_columns, ARRAY_LEN(credential_columns)},
 	[STORE_INTENTION] = {"intentions", intention_columns, ARRAY_LEN(intention_columns)},
+	[STORE_SERVICE] = {"private_services", service_columns, ARRAY_LEN(service_columns)},
+	[STORE_ENDPOINT] = {"endpoints", endpoint_columns, ARRAY_LEN(endpoint_columns)},
 };
 
 /* ---- One value ---- */
@@ -91,9 +130,11 @@ struct store_value store_value_get(const struct store_column *c, const struct st
 		return number(*(const uint64_t *)field);
 	case STORE_NUMBER:
 		return number(*(const uint64_t *)field);
+	case STORE_NUMBER32:
+		return number(*(const uint32_t *)field);
 	case STORE_FLAG:
 		return number(*(const bool *)field);
-	case STORE_REVOKED:
+	case STORE_STATE:
 		return number(*(const bool *)field ? 2 : 1);
 	case STORE_ENUM:
 		return number(*(const unsigned *)field);
@@ -101,8 +142,8 @@ struct store_value store_value_get(const struct store_column *c, const struct st
 		owned = *(char *const *)field;
 		return text(owned ? owned : "");
 	case STORE_BYTES:
-	case STORE_SECRET:
-		none = c->type == STORE_SECRET && is_zero(field, c->size);
+	case STORE_KEY:
+		none = c->type == STORE_KEY && is_zero(field, c->size);
 		return (struct store_value){.type = STORE_VALUE_BYTES,
 			.p = field,
 			.n = none ? 0 : c->size};
@@ -118,14 +159,18 @@ static int set_number(const struct store_column *c, void *field, const struct st
 		*(uint64_t *)field = POLICY_NONE;
 	else if (c->type == STORE_OPTIONAL || c->type == STORE_NUMBER)
 		*(uint64_t *)field = v->number;
-	else if (c->type == STORE_ENUM && v->number - 1 >= c->max)
+	else if (c->type == STORE_NUMBER32 && v->number <= UINT32_MAX)
+		*(uint32_t *)field = (uint32_t)v->number;
+	else if (c->type == STORE_NUMBER32)
+		return -EINVAL;
+	else if (c->type == STORE_ENUM && (v->number < c->min || v->number > c->max))
 		return -EINVAL;
 	else if (c->type == STORE_ENUM)
 		*(unsigned *)field = (unsigned)v->number;
-	else if (v->number - (c->type == STORE_REVOKED) > 1)
+	else if (v->number - (c->type == STORE_STATE) > 1)
 		return -EINVAL;
 	else
-		*(bool *)field = v->number - (c->type == STORE_REVOKED) == 1;
+		*(bool *)field = v->number - (c->type == STORE_STATE) == 1;
 	return 0;
 }
 
@@ -147,19 +192,20 @@ int store_value_set(const struct store_column *c, struct store_row *row,
 	void *field = (char *)row + c->offset;
 	switch (c->type) {
 	case STORE_NUMBER:
+	case STORE_NUMBER32:
 	case STORE_OPTIONAL:
 	case STORE_FLAG:
-	case STORE_REVOKED:
+	case STORE_STATE:
 	case STORE_ENUM:
 		return set_number(c, field, v);
 	case STORE_TEXT:
 		return set_text(field, v);
 	case STORE_BYTES:
-	case STORE_SECRET:
+	case STORE_KEY:
 		break;
 	}
 	memset(field, 0, c->size);
-	if (v->type != STORE_VALUE_BYTES || (v->n != c->size && (c->type != STORE_SECRET || v->n)))
+	if (v->type != STORE_VALUE_BYTES || (v->n != c->size && (c->type != STORE_KEY || v->n)))
 		return -EINVAL;
 	if (v->n)
 		memcpy(field, v->p, v->n);
@@ -178,6 +224,10 @@ static uint64_t *key_number(struct store_row *row)
 		return &row->identity.id;
 	case STORE_INTENTION:
 		return &row->intention.id;
+	case STORE_SERVICE:
+		return &row->service.id;
+	case STORE_ENDPOINT:
+		return &row->endpoint.id;
 	case STORE_CREDENTIAL:
 	case STORE_META:
 	case STORE_KINDS:
@@ -212,6 +262,10 @@ uint64_t *store_row_rev(struct store_row *row)
 		return &row->credential.rev;
 	case STORE_INTENTION:
 		return &row->intention.rev;
+	case STORE_SERVICE:
+		return &row->service.rev;
+	case STORE_ENDPOINT:
+		return &row->endpoint.rev;
 	case STORE_META:
 	case STORE_KINDS:
 		break;
@@ -237,6 +291,10 @@ void store_row_deinit(struct store_row *row)
 		policy_credential_deinit(&row->credential);
 	else if (row->kind == STORE_INTENTION)
 		policy_intention_deinit(&row->intention);
+	else if (row->kind == STORE_SERVICE)
+		policy_private_service_deinit(&row->service);
+	else if (row->kind == STORE_ENDPOINT)
+		policy_endpoint_deinit(&row->endpoint);
 	else
 		policy_meta_deinit(&row->meta);
 	explicit_bzero(row, sizeof *row);

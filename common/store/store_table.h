@@ -11,13 +11,14 @@
 
 enum store_column_type {
 	STORE_NUMBER,   /* uint64_t */
+	STORE_NUMBER32, /* uint32_t */
 	STORE_OPTIONAL, /* uint64_t; POLICY_NONE is null */
 	STORE_FLAG,     /* bool: 0, 1 */
-	STORE_REVOKED,  /* bool: 1 active, 2 revoked */
-	STORE_ENUM,     /* an enum, from 1 to `max` */
+	STORE_STATE,    /* bool: 1 there or active, 2 deleted or revoked */
+	STORE_ENUM,     /* an enum, from `min` to `max` */
 	STORE_TEXT,     /* char *, a policy_text_new() */
 	STORE_BYTES,    /* uint8_t[size], in the struct */
-	STORE_SECRET,   /* likewise; none is kept when it is all zeros */
+	STORE_KEY,      /* likewise; none is kept when it is all zeros */
 };
 
 struct store_column {
@@ -25,7 +26,7 @@ struct store_column {
 	enum store_column_type type;
 	size_t offset; /* in struct store_row */
 	size_t size;
-	unsigned max;
+	unsigned min, max;
 };
 
 struct store_table {

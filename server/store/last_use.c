@@ -24,6 +24,7 @@ static bool is_news(const struct credential *k)
 static void last_use_add(struct last_use *u, const struct credential *k)
 {
 	struct store_use *use = &u->uses[u->n++];
+	use->kind = STORE_CREDENTIAL;
 	memcpy(use->key_id, k->value.key_id, TOKEN_ID_SIZE);
 	use->at = k->value.last_used_at;
 }

@@ -83,10 +83,29 @@ struct store_row fixture_credential(uint64_t n, uint64_t identity)
 
 void fixture_row_free(struct store_row *row)
 {
-	if (row->kind == STORE_IDENTITY)
-		policy_identity_deinit(&row->identity);
-	else
+	if (row->kind == STORE_CREDENTIAL)
 		policy_credential_deinit(&row->credential);
+	else
+		store_row_deinit(row);
+}
+
+struct store_row fixture_service(uint64_t id, const char *name, uint64_t owner)
+{
+	struct store_row row = {.kind = STORE_SERVICE};
+	assert_int_equal(policy_private_service_init(&row.service, name, owner, POLICY_TCP), 0);
+	row.service.id = id;
+	return row;
+}
+
+struct store_row fixture_endpoint(uint64_t id, uint64_t service, uint64_t consumer)
+{
+	struct store_row row = {.kind = STORE_ENDPOINT};
+	assert_int_equal(policy_endpoint_init(&row.endpoint, "web", POLICY_HOW_NOT), 0);
+	row.endpoint.id = id;
+	row.endpoint.link = (uint32_t)id;
+	row.endpoint.service = service;
+	row.endpoint.consumer = consumer;
+	return row;
 }
 
 uint64_t fixture_commit(struct store *s, const struct store_row *row)
@@ -98,6 +117,26 @@ uint64_t fixture_commit(struct store *s, const struct store_row *row)
 	assert_string_equal(err.text, "");
 	assert_int_equal(r, 0);
 	return rev;
+}
+
+void fixture_put(struct store *s, struct store_row *row)
+{
+	row->rev = fixture_commit(s, row);
+	*store_row_rev(row) = row->rev;
+}
+
+static void keep_next_link(void *arg, const struct store_row *row)
+{
+	uint64_t *next = arg, link = store_row_next_link(row);
+	*next = link ? link : *next;
+}
+
+uint64_t fixture_next_link(struct store *s)
+{
+	struct error err = {""};
+	uint64_t rev, next = 0;
+	assert_int_equal(store_read(s, 0, keep_next_link, &next, &rev, &err), 0);
+	return next;
 }
 
 static void print_hex(FILE *f, const uint8_t *p, size_t n)
@@ -121,11 +160,25 @@ static void print_identity(FILE *f, const struct policy_identity *i)
 			fprintf(f, " %d:%s", kind, policy_grants_text(&i->grants, kind, n, text));
 }
 
+static void print_service(FILE *f, const struct policy_private_service *s)
+{
+	fprintf(f, "service %" PRIu64 " %s %s %" PRIu64 " %d \"%s\" \"%s\" %d%d", s->id, s->name,
+		s->tag, s->owner, s->kind, s->visibility, s->auto_approval, s->managed, s->deleted);
+}
+
+static void print_endpoint(FILE *f, const struct policy_endpoint *e)
+{
+	fprintf(f, "endpoint %" PRIu64 " %u %" PRIu64 " %" PRIu64 " %s %d%d \"%s\" %" PRId64, e->id,
+		e->link, e->service, e->consumer, e->name, e->state, e->how, e->message,
+		(int64_t)e->last_used_at);
+}
+
 void fixture_print(FILE *f, const struct store_row *row)
 {
 	if (row->kind == STORE_META) {
-		/* Every store has another instance. */
-		if (strcmp(row->meta.name, STORE_META_INSTANCE) != 0)
+		/* Every store has another instance, and a copy another next link id. */
+		if (strcmp(row->meta.name, STORE_META_INSTANCE) != 0 &&
+			strcmp(row->meta.name, STORE_META_NEXT_LINK) != 0)
 			fprintf(f, "meta %s %zu\n", row->meta.name, row->meta.n);
 		return;
 	}
@@ -135,6 +188,13 @@ void fixture_print(FILE *f, const struct store_row *row)
 	} else if (row->kind == STORE_IDENTITY) {
 		assert_int_equal(row->rev, row->identity.rev);
 		print_identity(f, &row->identity);
+	} else if (row->kind == STORE_SERVICE && !row->gone) {
+		print_service(f, &row->service);
+	} else if (row->kind == STORE_ENDPOINT && !row->gone) {
+		print_endpoint(f, &row->endpoint);
+	} else if (row->kind == STORE_SERVICE || row->kind == STORE_ENDPOINT) {
+		fprintf(f, "%s %" PRIu64, row->kind == STORE_SERVICE ? "service" : "endpoint",
+			row->kind == STORE_SERVICE ? row->service.id : row->endpoint.id);
 	} else {
 		const struct policy_credential *c = &row->credential;
 		print_hex(f, c->key_id, sizeof c->key_id);

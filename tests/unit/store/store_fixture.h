@@ -34,8 +34,16 @@ void fixture_grant(struct store_row *row, enum policy_grant_kind kind, const cha
 struct store_row fixture_credential(uint64_t n, uint64_t identity);
 void fixture_row_free(struct store_row *row);
 
+/* A private service and an endpoint; the link id is the id. */
+struct store_row fixture_service(uint64_t id, const char *name, uint64_t owner);
+struct store_row fixture_endpoint(uint64_t id, uint64_t service, uint64_t consumer);
+
 /* Commits one row with a note; the new revision. */
 uint64_t fixture_commit(struct store *s, const struct store_row *row);
+/* The same, and the row has it. */
+void fixture_put(struct store *s, struct store_row *row);
+/* What the next endpoint gets. */
+uint64_t fixture_next_link(struct store *s);
 
 /* Every row behind `since`, a line each, and the revision. Owned by the caller. -errno of store_read(). */
 int fixture_dump(struct store *s, uint64_t since, char **text_out, struct error *err);

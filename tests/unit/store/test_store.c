@@ -391,7 +391,8 @@ static void test_touch(void **state)
 	c.rev = fixture_commit(store, &c);
 	other.rev = fixture_commit(store, &other);
 	auto_free char *before = fixture_text(store, 0), *history = fixture_history(store);
-	struct store_use uses[3] = {{.at = 7}, {.at = 8}, {.at = 9}};
+	struct store_use uses[3] = {{.kind = STORE_CREDENTIAL, .at = 7},
+		{.kind = STORE_CREDENTIAL, .at = 8}, {.kind = STORE_CREDENTIAL, .at = 9}};
 	memcpy(uses[0].key_id, none.credential.key_id, TOKEN_ID_SIZE);
 	memcpy(uses[1].key_id, c.credential.key_id, TOKEN_ID_SIZE);
 	memcpy(uses[2].key_id, other.credential.key_id, TOKEN_ID_SIZE);

@@ -18,6 +18,7 @@
 /* Every so many bytes one changes: prime, so that each place of a page has its turn. */
 #define STEP       211
 #define IDENTITIES 12
+#define PAGE       4096 /* of SQLite */
 
 static struct store_fixture fixture;
 static char original[PATH_MAX + 16], original_log[PATH_MAX + 16], log_path[PATH_MAX + 8];
@@ -160,7 +161,10 @@ static void test_cut(void **state)
 	for (off_t to = 0; to < size; to += 8 * step) {
 		fixture_copy(good, fixture.path);
 		assert_int_equal(truncate(fixture.path, to), 0);
-		assert_int_equal(read_as(n_texts - 1), n_texts);
+		unsigned as = read_as(n_texts - 1);
+		/* Zeros that are missing from the end of the last page are read as zeros. */
+		if (to <= size - PAGE)
+			assert_int_equal(as, n_texts);
 		unlink(log_path);
 	}
 	fixture_copy(good, fixture.path);

@@ -240,12 +240,12 @@ static void look_at_backup(bool in_doubt)
 
 static void migrate(void)
 {
-	static const char *const scripts[] = {NULL,
-		"ALTER TABLE gone ADD COLUMN why TEXT NOT NULL DEFAULT ''"};
+	static const struct store_script scripts[] = {{NULL, NULL}, {NULL, NULL},
+		{"ALTER TABLE gone ADD COLUMN why TEXT NOT NULL DEFAULT ''", NULL}};
 	struct store *s = NULL;
 	struct error err = {""};
 	int r = store_open(&s, fixture.path, fixture_salt, false, &err);
-	r = r ? r : store_migrate(s, scripts, 1, 2, &err);
+	r = r ? r : store_migrate(s, scripts, 2, 3, &err);
 	outcome->done = r == 0;
 	if (r)
 		note_failure(r, &err);
@@ -258,7 +258,7 @@ static void look_at_migration(bool in_doubt)
 	struct error err;
 	int r = store_open(&s, fixture.path, fixture_salt, false, &err);
 	if (r) {
-		assert_non_null(strstr(err.text, "has version 2 of the format"));
+		assert_non_null(strstr(err.text, "has version 3 of the format"));
 		return;
 	}
 	assert_false(outcome->done);

@@ -97,9 +97,9 @@ static void test_another_salt(void **state)
 
 static void test_newer(void **state)
 {
-	run("PRAGMA user_version = 2; UPDATE meta SET value = x'392e38' WHERE name = 'program'");
+	run("PRAGMA user_version = 3; UPDATE meta SET value = x'392e38' WHERE name = 'program'");
 	assert_refused(fixture_salt, -EINVAL,
-		"has version 2 of the format, and this program knows versions up to 1: it was "
+		"has version 3 of the format, and this program knows versions up to 2: it was "
 		"written by "
 		"tunnel 9.8");
 	run("DROP TABLE meta");
@@ -152,6 +152,8 @@ static void test_changed_rows(void **state)
 		"UPDATE meta SET value = x'00' WHERE name = 'salt'",
 		"UPDATE meta SET value = zeroblob(16) WHERE name = 'instance'",
 		"UPDATE meta SET name = 'iostance' WHERE name = 'instance'",
+		"UPDATE meta SET value = x'32' WHERE name = 'next_link'",
+		"DELETE FROM meta WHERE name = 'next_link'",
 		"UPDATE counters SET value = 1 WHERE name = 'rev'",
 		"DELETE FROM counters",
 	};
@@ -198,20 +200,21 @@ static uint64_t version_of(struct store *s)
 
 static void test_migration(void **state)
 {
-	static const char *const scripts[] = {NULL, add_column, "SELECT why FROM gone"};
+	static const struct store_script scripts[] = {{NULL, NULL}, {NULL, NULL},
+		{add_column, NULL}, {"SELECT why FROM gone", NULL}};
 	struct store *s = fixture_open(&fixture);
 	struct store_fixture copy = fixture;
 	struct error err = {""};
 	struct stat st;
 	auto_free char *before = fixture_text(s, 0);
-	assert_int_equal(store_migrate(s, scripts, 1, 3, &err), 0);
-	assert_int_equal(version_of(s), 3);
+	assert_int_equal(store_migrate(s, scripts, 2, 4, &err), 0);
+	assert_int_equal(version_of(s), 4);
 	auto_free char *after = fixture_text(s, 0);
 	assert_string_equal(before, after);
 	store_close(s);
-	assert_refused(fixture_salt, -EINVAL, "has version 3 of the format");
+	assert_refused(fixture_salt, -EINVAL, "has version 4 of the format");
 	/* What was there before is beside it, whole. */
-	strcat(copy.path, ".v1");
+	strcat(copy.path, ".v2");
 	assert_int_equal(stat(copy.path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	s = fixture_open(&copy);
@@ -222,20 +225,22 @@ static void test_migration(void **state)
 
 static void test_migration_that_fails(void **state)
 {
-	static const char *const scripts[] = {NULL, half_good};
+	static const struct store_script scripts[] = {{NULL, NULL}, {NULL, NULL},
+		{half_good, NULL}};
+	static const struct store_script good[] = {{NULL, NULL}, {NULL, NULL}, {add_column, NULL}};
 	struct store *s = fixture_open(&fixture);
 	struct error err = {""};
 	auto_free char *before = fixture_text(s, 0);
 	for (unsigned i = 0; i < 2; i++) { /* its copy does not stand in the way of another try */
-		assert_int_equal(store_migrate(s, scripts, 1, 2, &err), -EIO);
-		assert_non_null(strstr(err.text, "bringing the store from version 1 to 2"));
-		assert_int_equal(version_of(s), 1);
+		assert_int_equal(store_migrate(s, scripts, 2, 3, &err), -EIO);
+		assert_non_null(strstr(err.text, "bringing the store from version 2 to 3"));
+		assert_int_equal(version_of(s), 2);
 		auto_free char *after = fixture_text(s, 0);
 		assert_string_equal(before, after);
 	}
 	store_close(s);
 	s = fixture_open(&fixture);
-	assert_int_equal(store_migrate(s, (const char *const[]){NULL, add_column}, 1, 2, &err), 0);
+	assert_int_equal(store_migrate(s, good, 2, 3, &err), 0);
 	store_close(s);
 }
 
