@@ -38,18 +38,24 @@ static uint64_t burst_time(uint64_t limit)
 	return MAX(RATE_BURST, RATE_BURST_MIN * CLOCK_S / limit);
 }
 
-static size_t level_of(const struct rate_bucket *b, uint64_t limit, uint64_t now)
+/* SIZE_MAX stands for no limit, and is above what 32 bits hold of a large one. */
+static size_t bytes_of(uint64_t n)
+{
+	return (size_t)MIN(n, SIZE_MAX - 1);
+}
+
+static uint64_t level_of(const struct rate_bucket *b, uint64_t limit, uint64_t now)
 {
 	uint64_t since = atomic_load_explicit(&b->filling_since, memory_order_relaxed) / NS_PER_US;
 	if (now <= since)
 		return 0;
-	return (size_t)(MIN(now - since, burst_time(limit)) * limit / CLOCK_S);
+	return MIN(now - since, burst_time(limit)) * limit / CLOCK_S;
 }
 
 size_t rate_bucket_level(const struct rate_bucket *b, uint64_t now)
 {
 	uint64_t limit = rate_bucket_limit(b);
-	return limit == RATE_NONE ? SIZE_MAX : level_of(b, limit, now);
+	return limit == RATE_NONE ? SIZE_MAX : bytes_of(level_of(b, limit, now));
 }
 
 size_t rate_bucket_share(const struct rate_bucket *b, unsigned mine, uint64_t since, uint64_t now)
@@ -63,7 +69,7 @@ size_t rate_bucket_share(const struct rate_bucket *b, unsigned mine, uint64_t si
 	uint64_t share = all ? limit * time / CLOCK_S * mine / all : 0;
 	if (level > spare)
 		share += level - spare;
-	return (size_t)MIN(share, level);
+	return bytes_of(MIN(share, level));
 }
 
 void rate_bucket_take(struct rate_bucket *b, size_t n, uint64_t now)
