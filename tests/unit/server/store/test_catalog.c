@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -16,6 +17,7 @@
 #include "crypto/crypto.h"
 #include "crypto/random.h"
 #include "store/store.h"
+#include "tests/unit/emulated.h"
 
 static int setup(void **state)
 {
@@ -241,6 +243,13 @@ static void a_token_has_one_identity(void **state)
 
 #define MANY 20000
 
+/* Processor time of this process, µs: others on the machine do not count. */
+static uint64_t processor_time(void)
+{
+	return (uint64_t)clock() * CLOCK_S / CLOCKS_PER_SEC;
+}
+
+/* In a time that grows with their number, and not with its square. */
 static void many_are_there_soon(void **state)
 {
 	struct catalog *c = *state;
@@ -252,14 +261,15 @@ static void many_are_there_soon(void **state)
 		rows[i] = identity_row(i + 1, name);
 		rows[MANY + i] = credential_row(i + 1, &keys[i]);
 	}
-	uint64_t began = clock_now();
+	uint64_t began = processor_time();
 	apply(c, rows, 2 * MANY);
-	uint64_t applied = clock_now();
+	uint64_t applied = processor_time();
 	struct keyring *k = catalog_keyring(c);
+	uint64_t ended = processor_time();
 	print_message("%d rows in %llu ms, their keyring in %llu ms\n", 2 * MANY,
 		(unsigned long long)((applied - began) / CLOCK_MS),
-		(unsigned long long)((clock_now() - applied) / CLOCK_MS));
-	assert_true(clock_now() - began < CLOCK_S);
+		(unsigned long long)((ended - applied) / CLOCK_MS));
+	assert_true(EMULATED || ended - began < CLOCK_S);
 	for (size_t i = 0; i < MANY; i++) {
 		struct credential *owner;
 		assert_memory_equal(keyring_find(k, keys[i].id, &owner), keys[i].psk,
