@@ -5,8 +5,17 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "cli/query.h"
 
 static const char *const outputs[] = {"table", "json", "name", "tsv", NULL};
+
+static int check_query(struct str text, struct error *err)
+{
+	struct query *q = NULL;
+	int r = query_parse(text, &q, err);
+	query_free(q);
+	return r;
+}
 
 static const struct option_row common_rows[] = {
 	{.name = "output",
@@ -24,6 +33,13 @@ static const struct option_row common_rows[] = {
 		.default_text = "false",
 		.help = "The same as --output=json",
 		.offset = ADMIN_AT(json)},
+	{.name = "query",
+		.type = OPTION_STRING,
+		.metavar = "JMESPATH",
+		.check = check_query,
+		.help = "Print of the JSON only what this picks, as az has it: as JSON, or with "
+			"--output=tsv as values",
+		.offset = ADMIN_AT(query)},
 	{.name = "quiet",
 		.letter = 'q',
 		.type = OPTION_FLAG,

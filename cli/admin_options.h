@@ -17,6 +17,7 @@ struct admin_options {
 	struct client_options remote; /* the way; `remote.remote` NULL: a socket of this machine */
 	int output;                   /* enum output */
 	bool json, quiet;
+	char *query; /* JMESPath; NULL: all of the answer */
 
 	/* What a verb is about */
 	char *name, *credential, *session, *host, *path, *file;

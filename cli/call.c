@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -101,20 +100,8 @@ int call_ask(struct call *c, json_t **answer_out)
 
 enum output call_output(const struct call *c)
 {
-	return c->o->json ? OUTPUT_JSON : (enum output)c->o->output;
-}
-
-int call_print_json(struct call *c, const json_t *answer)
-{
-	/* jansson leaves characters that turn a line around as they are. */
-	size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY;
-	if (isatty(STDOUT_FILENO))
-		flags |= JSON_ENSURE_ASCII;
-	if (answer && json_dumpf(answer, stdout, flags))
-		return error_set(c->err, STATUS_FAILED, "the answer cannot be printed");
-	if (answer)
-		fputc('\n', stdout);
-	return 0;
+	/* What a query picks is no row of ours. */
+	return c->o->json || c->o->query ? OUTPUT_JSON : (enum output)c->o->output;
 }
 
 static int print_table(struct call *c, const json_t *answer)

@@ -184,6 +184,30 @@ def test_formats(fake):
     assert json.loads(run("token", "list", "--json")[1]) == [WEB, {**WEB, "name": "b", "consume": []}]
 
 
+def test_query(fake):
+    """As az has it: JSON, or with -o tsv a line for each item, whose values have tabs between."""
+    run = fake(answer({"items": [WEB, {**WEB, "name": "b", "consume": []}], "next": None}))
+
+    def out(query, *options):
+        status, text, err = run("token", "list", "--query", query, *options)
+        assert status == 0, err
+        return text
+
+    assert json.loads(out("[?consume].name")) == ["web"]
+    assert json.loads(out("length(@)")) == 2
+    assert out("[].name", "-o", "tsv") == "web\nb\n"
+    assert out("[].[name, maxSessions, operator]", "-o", "tsv") == "web\t%s\tfalse\nb\t%s\tfalse\n" % (
+        (json.dumps(WEB["maxSessions"]).replace("null", "None"),) * 2)
+    assert out("[0].{a: name, b: nothing}", "-o", "tsv") == "web\tNone\n"
+    assert out("[?name=='nobody'].name", "-o", "tsv") == ""
+    assert out("[0].name", "--json") == '"web"\n'
+    status, text, err = run("token", "list", "--query", "lengthy(@)")
+    assert (status, text) == (1, "") and "lengthy(): there is no such function here" in err
+    hostile = {**WEB, "name": "a\x1b[2J\u202eb\nfake line"}
+    shown = fake(answer({"items": [hostile], "next": None}))("token", "list", "--query", "[].name", "-o", "tsv")[1]
+    assert shown == "a\\x1b[2J\\xe2\\x80\\xaeb\\x0afake line\n"
+
+
 def test_texts_of_others_steer_no_terminal(fake):
     hostile = {**WEB, "name": "a\x1b[2J\u202eb\nfake line", "hosts": ["x\ty\x9b"]}
     run = fake(answer({"items": [hostile], "next": None}))
@@ -522,6 +546,7 @@ def test_store(fake, stage):
     (["token", "create", "a", "--ports=http"], '"http" is neither a port nor a range'),
     (["token", "create", "a", "--expires=soon"], '"soon" is neither a time from now'),
     (["token", "list", "-o", "yaml"], '"yaml" is not one of table, json, name or tsv'),
+    (["token", "list", "--query=[?name"], "--query: at character 7: the filter [? has no ]"),
     (["token", "rotate", "a", "--overlap=5"], '"5" is not a time with its unit'),
     (["sessions", "kill", "x"], 'unknown command "kill"'),
     (["tokens"], "did you mean token?"),
