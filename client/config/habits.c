@@ -56,10 +56,31 @@ const struct option_habit client_habits[] = {
 	{"url-path path", "write the path into the upstream's URL: http://HOST:PORT/PATH"},
 	{"name tunnel-name", "clients have no names: omit it"},
 	{"credentials-file credentials cred-file", "write --token-from=FILE"},
-	{"tunnel tunnels ingress proxies endpoints",
+	{"tunnel tunnels ingress proxies",
 		"write what to publish under upstream, or under services with its own options"},
 	{"bind-addr control-port data-addr allow-ports max-ports tls-cert tls-key https-redirect "
 	 "access-log state-dir advertise trusted-proxies accept-proxy-protocol workers",
 		"it is an option of tunnel server"},
+	{0},
+};
+
+const struct option_habit connect_habits[] = {
+	SHARED_HABITS,
+	{"insecure k no-tls-verify skip-verify tls-skip-verify insecure-skip-verify",
+		"links over ws:// are encrypted by the token, and over wss:// the exit node's own "
+		"certificate is accepted: omit it"},
+	{"fingerprint tls-fingerprint", "the pin of the exit node's key is --tls-pin=sha256/..."},
+	{"L local local-port local-addr listen bind bind-addr bind-port upstream u p port",
+		"where programs find a private service stands behind its '=': "
+		"--service redis=6379; what is published is told to tunnel client"},
+	{"alias n service-name sidecar-for",
+		"the private service stands behind --service, as in --service redis=6379"},
+	{"W", "ssh's -W is --stdio ALIAS"},
+	{"i identity-file", "the client proves that it knows the token: --token-from=FILE"},
+	{"c config-file", "write --config=FILE"},
+	{"server server-addr serveraddr server-address server-port serverport to s",
+		"write the exit node as --remote=HOST:PORT"},
+	{"timeout", "how long to wait for an approval is --wait=DURATION, how long a connection "
+		    "waits for a link is --dial-timeout"},
 	{0},
 };

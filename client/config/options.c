@@ -2,70 +2,27 @@
 /* The client's option table. A default's reason stands beside it. */
 #include "client/config/options.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "client/config/exit_node_rows.h"
 #include "client/config/habits.h"
+#include "client/config/local_options.h"
 #include "client/config/service_options.h"
 #include "config/shared.h"
-#include "link/upgrade.h"
-#include "tls/tls.h"
 
 #define AT(field) offsetof(struct client_options, field)
 
-/* A guess: eight make up for 1 % of loss, and each takes its share from others on the same path. */
-#define LINKS_MAX 16
-
-static int check_remote(struct str text, struct error *err)
-{
-	struct url url;
-	return url_parse_remote(text, &url, err);
-}
-
-/* Its sentence may name anything but the password. */
-static int check_proxy(struct str text, struct error *err)
-{
-	struct url url;
-	struct url_login login;
-	if (str_eq(text, STR("none")))
-		return 0;
-	int r = url_parse_proxy(text, &url, &login, err);
-	explicit_bzero(&login, sizeof(login));
-	return r;
-}
-
-static int check_pin(struct str text, struct error *err)
-{
-	return tls_is_pin(text)
-		       ? 0
-		       : error_set(err, -EINVAL,
-				 "\"%.*s\" is no pin: it is sha256/ and 44 characters of base64, "
-				 "as the exit node prints it",
-				 STR_ARG(text));
-}
-
 static const struct option_row rows[] = {
-	{.name = "remote",
-		.letter = 'r',
-		.aliases = "url",
-		.type = OPTION_STRING,
-		.metavar = "URL",
-		.env = "TUNNEL_REMOTE",
-		.check = check_remote,
-		.help = "The exit node: HOST (port 8000), HOST:PORT, ws://HOST[:PORT] (80) or "
-			"wss://HOST[:PORT] (443)",
-		.required = true,
-		.brief = "The exit node: HOST[:PORT], over TLS wss://HOST",
-		.section = "The exit node, and what is published there",
-		.offset = AT(remote)},
+	EXIT_NODE_ROW("The exit node, and what is published there"),
 	{.name = "services",
 		.type = OPTION_GROUP,
 		.group = &service_option_table,
 		.element = sizeof(struct service_options),
 		.help = "What to publish",
 		.required = true,
+		.unless = "endpoints",
 		.reloadable = true,
 		.offset = AT(publications)},
 	{.name = "exclusive",
@@ -84,84 +41,15 @@ static const struct option_row rows[] = {
 		.help = "TCP ports to publish of an --upstream that is only a host",
 		.section = "More to publish",
 		.offset = AT(ports)},
-	{.name = "token",
-		.letter = 't',
-		.type = OPTION_SECRET,
-		.metavar = "TOKEN",
-		.env = "TUNNEL_TOKEN",
-		.help = "The secret shared with the exit node",
-		.brief = "The secret shared with the exit node",
-		.section = "Token, and the way to the exit node",
-		.offset = AT(token)},
-	{.name = "token-from",
-		.letter = 'f',
-		.aliases = "token-file",
-		.type = OPTION_STRING,
-		.metavar = "FILE",
-		.env = "TUNNEL_TOKEN_FROM",
-		.help = "Read the token from this file",
-		.brief = "Read the token from this file, of mode 600",
-		.offset = AT(token_from)},
-	{.name = "no-token",
-		.type = OPTION_FLAG,
-		.default_text = "false",
-		.help = "Use an exit node that lets anyone publish",
-		.offset = AT(no_token)},
-	{.name = "no-seal",
-		.type = OPTION_FLAG,
-		.default_text = "false",
-		.help = "Do not encrypt the link if the exit node also says --no-seal: only for "
-			"trusted networks",
-		.offset = AT(no_seal)},
-	{.name = "proxy",
-		.type = OPTION_SECRET,
-		.metavar = "URL",
-		.check = check_proxy,
-		.help = "Connect through this proxy, http://, socks5:// or "
-			"socks5h://[USER:PASSWORD@]HOST:PORT, or none; default: https_proxy, "
-			"all_proxy, http_proxy and no_proxy",
-		.brief = "Connect through this http:// or socks5h:// proxy",
-		.offset = AT(proxy)},
-	{.name = "control-path",
-		.type = OPTION_STRING,
-		.metavar = "PATH",
-		.help = "Path of the WebSocket handshake; default: the path in --remote, "
-			"else " UPGRADE_PATH,
-		.offset = AT(control_path)},
-	/* One is never slower on a path that loses nothing. */
-	{.name = "links",
-		.type = OPTION_NUMBER,
-		.default_text = "1",
-		.min = 1,
-		.max = LINKS_MAX,
-		.help = "Number of connections to the exit node: more than one helps on paths that "
-			"lose "
-			"packets",
-		.offset = AT(links)},
-
-	{.name = "tls-ca",
-		.type = OPTION_STRING,
-		.metavar = "FILE",
-		.help = "Verify the exit node's certificate by these CAs instead of the system's",
-		.brief = "Verify the exit node's certificate by these CAs",
-		.offset = AT(tls_ca)},
-	{.name = "tls-pin",
-		.type = OPTION_STRING,
-		.metavar = "sha256/...",
-		.check = check_pin,
-		.help = "Accept the exit node's certificate only by its key",
-		.offset = AT(tls_pin)},
-	{.name = "tls-client-cert",
-		.type = OPTION_STRING,
-		.metavar = "FILE",
-		.help = "The client's own certificate, shown to the exit node",
-		.offset = AT(tls_client_cert)},
-	{.name = "tls-client-key",
-		.type = OPTION_STRING,
-		.metavar = "FILE",
-		.help = "Its key; default: in the certificate's file or beside it",
-		.offset = AT(tls_client_key)},
-
+	{.name = "endpoints",
+		.type = OPTION_GROUP,
+		.group = &local_option_table,
+		.element = sizeof(struct local_options),
+		.help = "Private services to use",
+		.reloadable = true,
+		.offset = AT(endpoints)},
+	LOCAL_PLACE_ROWS,
+	EXIT_NODE_WAY_ROWS,
 	{.name = "strict-forwarding",
 		.type = OPTION_FLAG,
 		.default_text = "true",

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What `tunnel client` can be told: the struct that the rest of client/ reads, and the one table
- * that fills it (options.c). Times are microseconds, sizes bytes.
+ * What `tunnel client` and `tunnel connect` can be told: the struct that the rest of client/ reads, and the
+ * tables that fill it (options.c, connect_options.c). Times are microseconds, sizes bytes.
  */
+#include <sys/types.h>
+
 #include "base/error.h"
+#include "client/config/local_services.h"
 #include "client/config/upstreams.h"
 #include "config/option.h"
 #include "wire/url.h"
@@ -36,6 +39,11 @@ struct client_options {
 	uint64_t queue_timeout; /* of visitors beyond a service's --max-connections */
 	uint64_t udp_idle;
 
+	/* What is used: private services of others */
+	struct option_group endpoints; /* of struct local_options */
+	uint64_t wait;     /* until each could be used, else the client ends; 0: for ever */
+	char *socket_mode; /* octal, of sockets that it listens at */
+
 	/* The link */
 	uint64_t base_window, max_window;
 	uint64_t memory_budget; /* never 0 after client_options_check() */
@@ -50,9 +58,14 @@ struct client_options {
 	/* Made of the above by client_options_check() */
 	struct url remote_url; /* looks into `remote` */
 	struct upstreams upstreams;
+	struct local_services local_services;
+	mode_t local_socket_mode;
 };
 
 extern const struct option_table client_option_table;
+
+/* `tunnel connect`: the client that publishes nothing. */
+extern const struct option_table connect_option_table;
 
 /* By enum upstream_form: `tunnel http 3000` is tunnel client --upstream=http://127.0.0.1:3000. */
 extern const struct option_table client_short_forms[];

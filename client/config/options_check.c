@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the option table's rows cannot say: options that depend on each other, and what is made of them. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/config/options.h"
@@ -74,14 +75,38 @@ static int check_publications(struct client_options *o, struct error *err)
 	return 0;
 }
 
+/* For stdio the one who waits is a program that knows of no approval. */
+#define STDIO_WAIT (60 * CLOCK_S)
+
+static int check_endpoints(struct client_options *o, struct error *err)
+{
+	const struct local_options *v = o->endpoints.v;
+	for (size_t i = 0; i < o->endpoints.n; i++) {
+		int r = local_services_add(&o->local_services, &v[i], err);
+		if (r && *o->endpoints.places[i])
+			error_prefix(err, "%s", o->endpoints.places[i]);
+		if (r)
+			return r;
+	}
+	bool stdio = local_services_stdio(&o->local_services);
+	if (stdio && !o->wait)
+		o->wait = STDIO_WAIT;
+	/* Its row has checked it; a table that lacks it leaves the mode unused. */
+	o->local_socket_mode = o->socket_mode ? (mode_t)strtoul(o->socket_mode, NULL, 8) : 0600;
+	return 0;
+}
+
 int client_options_check(struct client_options *o, struct error *err)
 {
 	o->upstreams = UPSTREAMS_NULL;
+	o->local_services = LOCAL_SERVICES_NULL;
 	int r = check_remote(o, err);
 	if (!r)
 		r = check_tls(o, err);
 	if (!r)
 		r = check_publications(o, err);
+	if (!r)
+		r = check_endpoints(o, err);
 	if (!r && o->max_window < o->base_window)
 		r = error_set(err, -EINVAL,
 			"--max-window is %llu bytes, below the %llu of --base-window: make it as "
@@ -95,4 +120,5 @@ int client_options_check(struct client_options *o, struct error *err)
 void client_options_deinit(struct client_options *o)
 {
 	upstreams_deinit(&o->upstreams);
+	local_services_deinit(&o->local_services);
 }

@@ -99,7 +99,7 @@ static int struct_of(struct config *c, struct option_at at, const struct config_
 	if (!at.group)
 		return 0;
 	struct option_group *g = option_field(at.group, c->values);
-	if (at.row == option_key(at.group)) {
+	if (at.row == option_key(at.group) || at.row->begins) {
 		char where[CONFIG_CONTEXT_SIZE];
 		int r = value_begin(at.group, c->values, context(at, origin, where, sizeof where),
 			err);

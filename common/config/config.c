@@ -106,7 +106,8 @@ static int finish_row(struct config *c, const struct option_row *row, struct err
 /* The option that would have to be given; NULL: none. */
 static const struct option_row *missing(struct config *c, const struct option_row *row)
 {
-	if (!row->required || config_origin_of(c, row)->source != FROM_DEFAULT)
+	if (!row->required || config_origin_of(c, row)->source != FROM_DEFAULT ||
+		(row->unless && config_given(c, row->unless)))
 		return NULL;
 	return row->group ? option_key(row) : row;
 }

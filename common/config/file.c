@@ -38,7 +38,7 @@ static int unknown(const struct entry *e, const struct option_table *t,
 		return error_set(err, -EINVAL, "%s:%u: unknown option %s: %s", e->path, node->line,
 			node->key, habit);
 	struct option_at inner = option_find(config_table(e->c), node->key, strlen(node->key));
-	if (inner.group && t == config_table(e->c))
+	if (inner.group && !inner.row->begins && t == config_table(e->c))
 		return error_set(err, -EINVAL, "%s:%u: %s belongs inside an entry of %s", e->path,
 			node->line, node->key, inner.group->name);
 	if (near)
@@ -95,7 +95,7 @@ static int apply_element(const struct entry *e, const struct option_row *group,
 	for (const struct tree_node *node = map->child; node && !r; node = node->next) {
 		const struct option_row *row =
 			option_find_key(group->group, node->key, strlen(node->key));
-		if (!row)
+		if (!row || row->begins)
 			r = unknown(e, group->group, node, err);
 		else if (row == key && node != first)
 			r = error_set(err, -EINVAL, "%s:%u: %s stands in line %u already", e->path,

@@ -90,6 +90,10 @@ struct option_row {
 		section; /* the heading of --help=all that this row begins; NULL: as the row before */
 	const char *note; /* said when it is given another value than its default; NULL: none */
 	bool required;
+	const char *
+		unless; /* of a required one: a row of the table that may be given instead; or NULL */
+	bool begins; /* inside a group: on the command line it begins an element, as the key does; no file
+			has it */
 	bool clears; /* a list, number, time or size: an empty text is allowed, and takes away */
 	bool reloadable; /* takes effect when the file is read again */
 	size_t offset;   /* of the field in the config struct, or in the element */

@@ -206,6 +206,68 @@ static void test_client(void **state)
 	}
 }
 
+/* What tunnel connect has besides: services to use instead of upstreams, and one over standard input and output. */
+static void test_connect(void **state)
+{
+	static const struct {
+		const char *words;
+		size_t n; /* of services */
+		uint64_t wait;
+		const char *error; /* a part of the sentence; NULL: none */
+	} rows[] = {
+		{"-r exit --service redis=6379", 1, 0, NULL},
+		{"-r exit --service a=1 --message x --service b=udp:2 --endpoint y", 2, 0, NULL},
+		{"-r exit --service a=1 --wait 5m --socket-mode 0660", 1, 300 * CLOCK_S, NULL},
+		{"-r exit --stdio a --message x", 1, 60 * CLOCK_S, NULL},
+		{"-r exit --stdio=a --wait=2s", 1, 2 * CLOCK_S, NULL},
+		{"-r exit", 0, 0, "--service is missing: A private service to use"},
+		{"--service a=1", 0, 0, "--remote is missing"},
+		{"-r exit --service a", 0, 0, "--service: \"a\" does not say where to listen"},
+		{"-r exit --message x --service a=1", 0, 0, "it belongs to an --service"},
+		{"-r exit --stdio a --service b=1", 0, 0, "--service: --stdio is for one"},
+		{"-r exit --service a=1 --socket-mode 9", 0, 0, "--socket-mode: \"9\" is no mode"},
+		{"-r exit --upstream http://a:1 --service a=1", 0, 0,
+			"unknown option --upstream: "},
+		{"-r exit -L 1:a:1", 0, 0, "--service redis=6379"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct client_options opts = {0};
+		struct error err = {""};
+		struct config *c;
+		int r = load(&connect_option_table, &opts, rows[i].words, &c, &err);
+		if (!r)
+			r = client_options_check(&opts, &err);
+		if (rows[i].error ? !strstr(err.text, rows[i].error) : r)
+			fail_msg("\"%s\": %s", rows[i].words, err.text);
+		if (!r) {
+			assert_int_equal(opts.local_services.n, rows[i].n);
+			assert_int_equal(opts.wait, rows[i].wait);
+			assert_true(
+				opts.local_socket_mode == 0600 || opts.local_socket_mode == 0660);
+		}
+		client_options_deinit(&opts);
+		config_free(c);
+	}
+}
+
+/* A client may use services beside what it publishes, or publish nothing. */
+static void test_client_uses(void **state)
+{
+	static const char *const words[] = {"-r exit --service redis=6379",
+		"-r exit -u http://a --service redis=6379 --endpoint shop"};
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		struct client_options opts = {0};
+		struct error err = {""};
+		struct config *c;
+		assert_int_equal(load(&client_option_table, &opts, words[i], &c, &err), 0);
+		assert_int_equal(client_options_check(&opts, &err), 0);
+		assert_int_equal(opts.local_services.n, 1);
+		assert_int_equal(opts.upstreams.n, i);
+		client_options_deinit(&opts);
+		config_free(c);
+	}
+}
+
 /* Rows are data, and data has slips: each is checked against what it claims to be. */
 static void check_row(const struct option_table *t, const struct option_row *row)
 {
@@ -229,7 +291,7 @@ static void check_row(const struct option_table *t, const struct option_row *row
 static void test_tables(void **state)
 {
 	static const struct option_table *const tables[] = {&server_option_table,
-		&client_option_table};
+		&client_option_table, &connect_option_table};
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
 		const struct option_table *t = tables[i];
 		for (size_t j = 0; j < t->n; j++) {
@@ -259,7 +321,8 @@ static void check_answer(const char *answer)
 	for (const char *at = answer; (at = strstr(at, "--"));) {
 		size_t n = strspn(at += 2, "abcdefghijklmnopqrstuvwxyz-");
 		if (n && !option_find(&server_option_table, at, n).row &&
-			!option_find(&client_option_table, at, n).row)
+			!option_find(&client_option_table, at, n).row &&
+			!option_find(&connect_option_table, at, n).row)
 			fail_msg("\"%s\" speaks of an option that there is not", answer);
 	}
 }
@@ -268,7 +331,8 @@ static void check_answer(const char *answer)
 static void test_habits(void **state)
 {
 	static const struct option_table *const tables[] = {&server_option_table,
-		&client_option_table, &client_short_forms[UPSTREAM_FORM_HTTP]};
+		&client_option_table, &client_short_forms[UPSTREAM_FORM_HTTP],
+		&connect_option_table};
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
 		assert_non_null(option_habit(tables[i], "token-env", 9));
 		for (const struct option_habit *h = tables[i]->habits; h->names; h++) {
@@ -295,6 +359,8 @@ int main(void)
 		cmocka_unit_test(test_server_shared_port),
 		cmocka_unit_test(test_default_ports_meet),
 		cmocka_unit_test(test_client),
+		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_client_uses),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_habits),
 	};
