@@ -41,7 +41,8 @@ BELOW = {
     "client/files": ["client/config"],
     "client/publish": ["client/files"],
     "client/upstream": ["client/publish"],
-    "client/session": ["client/upstream"],
+    "client/local": ["client/config"],
+    "client/session": ["client/upstream", "client/local"],
     "client": ["client/session"],
     "cli": ["server", "client"],
 }

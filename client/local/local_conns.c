@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/local/local_conns.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/state.h"
+#include "net/relay.h"
+#include "net/socket.h"
+
+enum local_conn_state { LOCAL_CONN_WAITING, LOCAL_CONN_RELAYING, LOCAL_CONN_OVER };
+
+struct local_conn {
+	struct relay relay;
+	struct local_conns *all;
+	struct client_endpoint *ep; /* counted */
+	struct local_conn_owner *owner;
+	enum local_conn_state state;
+	int fd; /* while it waits */
+	struct frame_addr peer;
+	struct list held;
+	struct timeout patience;
+	struct loop_task reap;
+};
+
+/* Every legal transition; anything else is a bug of ours. */
+static void local_conn_set_state(struct local_conn *c, enum local_conn_state state)
+{
+	static const char *const names[] = {"waiting", "relaying", "over"};
+	static const uint8_t legal[] = {
+		[LOCAL_CONN_WAITING] = 1 << LOCAL_CONN_RELAYING | 1 << LOCAL_CONN_OVER,
+		[LOCAL_CONN_RELAYING] = 1 << LOCAL_CONN_OVER,
+		[LOCAL_CONN_OVER] = 0,
+	};
+	static const struct state_table table = {"local connection", names, legal};
+	state_step(&table, c->state, state);
+	c->state = state;
+}
+
+static void local_conn_reap(struct loop_task *task)
+{
+	struct local_conn *c = container_of(task, struct local_conn, reap);
+	client_endpoint_unref(c->ep);
+	free(c);
+}
+
+/* Its socket and its stream are closed. Its memory goes when nothing of this turn looks at it. */
+static void local_conn_end(struct local_conn *c, enum frame_reset reason)
+{
+	struct local_conns *all = c->all;
+	local_conn_set_state(c, LOCAL_CONN_OVER);
+	loop_defer(all->loop, LOOP_PHASE_REAP, &c->reap);
+	if (c->owner)
+		c->owner->ended(c->owner, reason);
+}
+
+/* ---- One that waits ---- */
+
+static void local_conn_unhold(struct local_conn *c)
+{
+	if (!list_linked(&c->held))
+		return;
+	list_unlink(&c->held);
+	timeout_cancel(&c->patience);
+	c->all->n_held--;
+}
+
+static void local_conn_refuse(struct local_conn *c, enum frame_reset reason)
+{
+	local_conn_unhold(c);
+	detached_conn_close(&(struct detached_conn){.fd = c->fd});
+	c->fd = -1;
+	local_conn_end(c, reason);
+}
+
+static void local_conn_reset(struct local_conn *c, enum frame_reset reason)
+{
+	socket_abort_on_close(c->fd);
+	local_conn_refuse(c, reason);
+}
+
+static void local_conn_hold(struct local_conn *c)
+{
+	struct local_conns *all = c->all;
+	if (list_linked(&c->held))
+		return;
+	if (all->n_held >= LOCAL_CONNS_WAITING_MAX) {
+		local_conn_reset(c, FRAME_RESET_BUSY);
+		return;
+	}
+	list_append(&all->held, &c->held);
+	timeout_start(&all->patience, &c->patience);
+	all->n_held++;
+}
+
+static void local_conn_impatient(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct local_conn *c = container_of(entry, struct local_conn, patience);
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&c->ep->log_failed, loop_now(c->all->loop), LOCAL_CONNS_LOG_EVERY, 1,
+		    more))
+		log_warn("a connection to %s is reset: the exit node could not be asked within "
+			 "--dial-timeout%s",
+			c->ep->service.name, more);
+	local_conn_reset(c, FRAME_RESET_TIMEOUT);
+}
+
+/* ---- One with a stream ---- */
+
+static void local_conn_opening(struct relay *relay, struct frame_open *open_out)
+{
+	const struct local_conn *c = container_of(relay, struct local_conn, relay);
+	open_out->kind = FRAME_KIND_TCP;
+	open_out->service = c->ep->number;
+	open_out->visitor = c->peer;
+}
+
+/* Why the exit node, or the provider's client, had nothing for it; NULL: no more than any connection's end. */
+static const char *explain(enum frame_reset reason)
+{
+	switch (reason) {
+	case FRAME_RESET_DENIED:
+		return "the exit node does not allow it now";
+	case FRAME_RESET_UNKNOWN_SERVICE:
+		return "the exit node does not know what it is for";
+	case FRAME_RESET_UNREACHABLE:
+		return "no client that provides it is connected, or none reaches its server";
+	case FRAME_RESET_REFUSED:
+		return "its server refused the connection";
+	case FRAME_RESET_DIAL_TIMEOUT:
+		return "its server did not answer";
+	case FRAME_RESET_DNS:
+		return "its server's name does not resolve";
+	case FRAME_RESET_BUSY:
+		return "there are too many";
+	case FRAME_RESET_NO_MEMORY:
+		return "memory is out";
+	case FRAME_RESET_NONE:
+	case FRAME_RESET_LINK_LOST: /* said of the link */
+	case FRAME_RESET_ABORTED:
+	case FRAME_RESET_PROTOCOL:
+	case FRAME_RESET_TIMEOUT:
+	case FRAME_RESET_CANCELLED:
+	case FRAME_RESET_TLS:
+	case FRAME_RESET_SURPLUS:
+		break;
+	}
+	return NULL;
+}
+
+static void local_conn_ended(struct relay *relay, enum frame_reset reason)
+{
+	struct local_conn *c = container_of(relay, struct local_conn, relay);
+	struct local_conns *all = c->all;
+	const char *why = explain(reason);
+	char more[LOG_LIMIT_MORE];
+	if (why && log_limit_pass(&c->ep->log_failed, loop_now(all->loop), LOCAL_CONNS_LOG_EVERY, 1,
+			   more))
+		log_warn("a connection to %s is reset: %s%s", c->ep->service.name, why, more);
+	else
+		log_debug("a connection to %s ended: %s", c->ep->service.name,
+			frame_reset_name(reason));
+	all->n--;
+	local_conn_end(c, reason);
+	local_conns_look(all); /* there may be room for another stream */
+}
+
+static void local_conn_relay(struct local_conn *c)
+{
+	struct detached_conn detached = DETACHED_CONN_OF(c->fd);
+	local_conn_unhold(c);
+	local_conn_set_state(c, LOCAL_CONN_RELAYING);
+	c->fd = -1;
+	c->all->n++;
+	if (relay_connect(&c->relay, detached) < 0) {
+		relay_abort(&c->relay, FRAME_RESET_NO_MEMORY);
+		local_conn_ended(&c->relay, FRAME_RESET_NO_MEMORY);
+	}
+}
+
+/* Opens its stream, waits for who may have one opened, or is reset. */
+static void local_conn_try(struct local_conn *c)
+{
+	struct local_conns *all = c->all;
+	switch (client_endpoint_way(c->ep)) {
+	case CLIENT_ENDPOINT_RESETS:
+		local_conn_reset(c, FRAME_RESET_DENIED);
+		return;
+	case CLIENT_ENDPOINT_WAITS:
+		break;
+	case CLIENT_ENDPOINT_OPENS: {
+		struct mux *m = all->pick(all->arg);
+		if (m && mux_open(m, &c->relay.stream) == 0) {
+			local_conn_relay(c);
+			return;
+		}
+		break;
+	}
+	}
+	local_conn_hold(c);
+}
+
+void local_conns_open(struct local_conns *all, struct client_endpoint *ep, int fd,
+	const struct address *peer, struct local_conn_owner *owner)
+{
+	struct local_conn *c = malloc(sizeof(*c));
+	if (!c) {
+		socket_abort_on_close(fd);
+		detached_conn_close(&(struct detached_conn){.fd = fd});
+		if (owner)
+			owner->ended(owner, FRAME_RESET_NO_MEMORY);
+		return;
+	}
+	c->all = all;
+	c->ep = client_endpoint_ref(ep);
+	c->owner = owner;
+	c->state = LOCAL_CONN_WAITING;
+	c->fd = fd;
+	c->peer = frame_addr_of(peer);
+	list_init(&c->held);
+	timeout_init(&c->patience);
+	loop_task_init(&c->reap, local_conn_reap);
+	relay_init(&c->relay, all->loop, false, local_conn_ended);
+	c->relay.opening = local_conn_opening;
+	local_conn_try(c);
+}
+
+/* ---- All of them ---- */
+
+static void local_conns_admit(struct loop_task *task)
+{
+	struct local_conns *all = container_of(task, struct local_conns, admit);
+	list_for_each_safe (it, &all->held)
+		local_conn_try(list_entry(it, struct local_conn, held));
+}
+
+void local_conns_look(struct local_conns *all)
+{
+	if (all->n_held)
+		loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
+}
+
+void local_conns_end_waiting(struct local_conns *all)
+{
+	while (!list_empty(&all->held))
+		local_conn_reset(list_entry(all->held.next, struct local_conn, held),
+			FRAME_RESET_CANCELLED);
+}
+
+void local_conns_init(struct local_conns *all, struct loop *loop, uint64_t patience,
+	struct mux *(*pick)(void *arg), void *arg)
+{
+	*all = (struct local_conns){.loop = loop, .pick = pick, .arg = arg};
+	list_init(&all->held);
+	timeout_queue_init(&all->patience, loop, patience, local_conn_impatient);
+	loop_task_init(&all->admit, local_conns_admit);
+}
+
+void local_conns_deinit(struct local_conns *all)
+{
+	if (!all->loop)
+		return;
+	local_conns_end_waiting(all);
+	loop_task_cancel(&all->admit);
+	timeout_queue_deinit(&all->patience);
+	all->loop = NULL;
+}
