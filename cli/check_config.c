@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tunnel check-config: checks a file, without the command line, the environment or the token, and which side
- * it is for shows in its options; or all that `tunnel server` or `tunnel client` would be given. Nothing is
+ * it is for shows in its options; or all that `tunnel server`, `client` or `connect` would be given. Nothing is
  * opened for visitors, and nobody is dialled.
  */
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/macros.h"
 #include "cli/commands.h"
 #include "cli/complain.h"
 #include "cli/launch.h"
@@ -147,12 +146,11 @@ static void print_valid(const struct candidate *c, const struct request *q, bool
 	fflush(stdout); /* before what goes to standard error */
 }
 
+/* Of a file that tunnel client takes nobody needs to know that tunnel connect would take it, too. */
 static int report(struct candidate *v, size_t n, const struct request *q)
 {
 	struct candidate *best = best_of(v, n);
-	bool either = n > 1;
-	for (size_t i = 0; i < n; i++)
-		either = either && !v[i].err.text[0];
+	bool either = n > 1 && !v[0].err.text[0] && !v[1].err.text[0];
 	if (best->err.text[0]) {
 		complain(LOG_ERROR, COMMAND, best->err.text);
 		return STATUS_USAGE;
@@ -178,7 +176,8 @@ static int usage(FILE *to, int status)
 {
 	fprintf(to,
 		"Usage: tunnel check-config [--strict] [--quiet] FILE\n"
-		"       tunnel check-config [--strict] [--quiet] server|client [OPTION]...\n\n"
+		"       tunnel check-config [--strict] [--quiet] server|client|connect "
+		"[OPTION]...\n\n"
 		"Prints the effective configuration of a file, or its first mistake; or that of "
 		"a command\nwith these options, its environment, its file and its token.\n\n"
 		"  --strict  Fail also when a file that the configuration names cannot be used\n"
@@ -186,17 +185,19 @@ static int usage(FILE *to, int status)
 	return status;
 }
 
-static const struct launch *side_named(const char *name)
+/* Server, client, connect. */
+#define SIDES 3
+
+static const struct launch *side_named(const struct launch *const sides[SIDES], const char *name)
 {
-	static const struct launch *const sides[] = {&launch_server, &launch_client};
-	for (size_t i = 0; i < ARRAY_LEN(sides); i++)
+	for (size_t i = 0; i < SIDES; i++)
 		if (strcmp(name, sides[i]->table->command) == 0)
 			return sides[i];
 	return NULL;
 }
 
 /* STATUS_OK, or another after printing why; `q` has no path and no side when help was asked for. */
-static int parse(struct request *q, int argc, char **argv)
+static int parse(struct request *q, const struct launch *const sides[SIDES], int argc, char **argv)
 {
 	int i = 1;
 	for (; i < argc && argv[i][0] == '-'; i++) {
@@ -209,7 +210,7 @@ static int parse(struct request *q, int argc, char **argv)
 		else
 			return usage(stderr, STATUS_USAGE);
 	}
-	q->side = i < argc ? side_named(argv[i]) : NULL;
+	q->side = i < argc ? side_named(sides, argv[i]) : NULL;
 	q->argc = argc - i;
 	q->argv = argv + i;
 	if (!q->side && i + 1 != argc)
@@ -220,15 +221,19 @@ static int parse(struct request *q, int argc, char **argv)
 
 int command_check_config(int argc, char **argv)
 {
+	struct launch connect;
+	launch_connect(&connect);
+	const struct launch *const sides[SIDES] = {&launch_server, &launch_client, &connect};
 	struct request q = {0};
-	int status = parse(&q, argc, argv);
+	int status = parse(&q, sides, argc, argv);
 	if (!q.path && !q.side)
 		return status;
-	struct candidate v[] = {{.side = q.side ? q.side : &launch_server},
-		{.side = &launch_client}};
-	size_t n = q.side ? 1 : ARRAY_LEN(v);
-	for (size_t i = 0; i < n; i++)
+	struct candidate v[SIDES] = {0};
+	size_t n = q.side ? 1 : SIDES;
+	for (size_t i = 0; i < n; i++) {
+		v[i].side = q.side ? q.side : sides[i];
 		check(&v[i], &q);
+	}
 	status = report(v, n, &q);
 	for (size_t i = 0; i < n; i++)
 		candidate_deinit(&v[i]);

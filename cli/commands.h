@@ -16,6 +16,7 @@ struct command {
 
 int command_server(int argc, char **argv);
 int command_client(int argc, char **argv);
+int command_connect(int argc, char **argv);
 int command_http(int argc, char **argv);
 int command_tcp(int argc, char **argv);
 int command_udp(int argc, char **argv);

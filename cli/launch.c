@@ -56,14 +56,21 @@ static void warn_about_token(const char *token)
 			strlen(token), TOKEN_SHORT);
 }
 
-static int start_log(const struct launch_fields *f, struct error *err)
+static int log_level_of(const struct launch *l, const void *opts, const struct config *c,
+	const struct launch_fields *f)
+{
+	bool quiet = l->quiet && l->quiet(opts) && !config_given(c, "log-level");
+	return quiet ? LOG_WARN : *f->log_level;
+}
+
+static int start_log(const struct launch_fields *f, int level, struct error *err)
 {
 	const char *access = f->access_log ? *f->access_log : "off";
 	/* A file of such a name has a path: ./stdout */
 	if (access && (strcmp(access, "-") == 0 || strcmp(access, "stdout") == 0))
 		access = "/dev/stdout";
 	struct log_options log = {
-		.level = (enum log_level) * f->log_level,
+		.level = (enum log_level)level,
 		.format = (enum log_format) * f->log_format,
 		.access_off = access && strcmp(access, "off") == 0,
 		.access_file = access,
@@ -86,7 +93,7 @@ static int run(const struct launch *l, void *opts, const struct config *c,
 	};
 	struct error err = {"no memory"};
 	struct reloader *r = reloader_new(&side, c, opts);
-	if (!r || start_log(&f, &err)) {
+	if (!r || start_log(&f, log_level_of(l, opts, c, &f), &err)) {
 		complain(LOG_ERROR, l->table->command, err.text);
 		reloader_end(r);
 		return STATUS_FAILED;

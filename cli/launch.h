@@ -30,6 +30,8 @@ struct launch {
 
 	struct launch_fields (*fields)(void *opts);
 	bool token_needed; /* nobody makes one when none is given */
+	/* Whether only warnings are logged where no --log-level is given; NULL: never. */
+	bool (*quiet)(const void *opts);
 };
 
 /*
@@ -40,6 +42,9 @@ int launch_find_token(const struct launch *l, void *opts, struct error *warning,
 
 /* Of the two sides. */
 extern const struct launch launch_server, launch_client;
+
+/* Of `tunnel connect`, which is the client with another table. */
+void launch_connect(struct launch *l_out);
 
 /* From the command line to the end of the run; the exit status. */
 int launch(const struct launch *l, int argc, char **argv);

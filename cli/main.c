@@ -24,6 +24,8 @@ static const struct command commands[] = {
 		"Run the exit node, on the machine with a public address"},
 	{"client", command_client, &client_option_table,
 		"Publish services through the exit node; runs beside them"},
+	{"connect", command_connect, &connect_option_table,
+		"Use private services of others at local ports: tunnel connect"},
 	{"http", command_http, &client_short_forms[UPSTREAM_FORM_HTTP],
 		"Publish a web site: tunnel http 3000 --remote=EXIT-NODE"},
 	{"tcp", command_tcp, &client_short_forms[UPSTREAM_FORM_TCP],

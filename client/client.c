@@ -24,10 +24,11 @@ struct client {
 	struct signals signals;
 	struct publications publications;
 	struct upstream_conns upstream_conns;
+	struct consumer consumer;
 	struct client_session session;
 	struct loop_timer watchdog;
 	bool ending;
-	int status;
+	int status; /* to end with */
 };
 
 static void client_stop(struct client *c, int status)
@@ -36,12 +37,44 @@ static void client_stop(struct client *c, int status)
 	loop_stop(c->loop);
 }
 
+/* Ends in order, with links closed and not lost. */
+static void client_finish(struct client *c, int status)
+{
+	if (c->ending)
+		return;
+	c->ending = true;
+	c->status = status;
+	client_session_drain(&c->session, loop_now(c->loop));
+}
+
+static void consumer_ended(struct consumer *consumer, enum consumer_end end)
+{
+	struct client *c = container_of(consumer, struct client, consumer);
+	const struct client_options *o = c->running;
+	switch (end) {
+	case CONSUMER_END_DONE:
+		client_finish(c, STATUS_OK);
+		break;
+	case CONSUMER_END_BROKEN:
+		/* What is under way must not pass for whole: the link is lost, and no end is sent. */
+		client_stop(c, STATUS_FAILED);
+		break;
+	case CONSUMER_END_WAITED:
+		client_finish(c, STATUS_TIMEOUT);
+		break;
+	case CONSUMER_END_DISCONNECTED:
+		if (!o->upstreams.n)
+			client_finish(c, STATUS_FAILED);
+		break;
+	}
+}
+
 static void client_session_ended(struct client_session *session, enum client_session_end end)
 {
 	struct client *c = container_of(session, struct client, session);
 	switch (end) {
 	case CLIENT_SESSION_END_DRAINED:
-		client_stop(c, STATUS_OK);
+		client_stop(c, c->status);
 		break;
 	case CLIENT_SESSION_END_REJECTED:
 		client_stop(c, STATUS_REJECTED);
@@ -60,15 +93,36 @@ static void on_difference(void *arg, const struct reload_difference *d)
 		log_debug("%s changed", d->name);
 }
 
-/* Takes all of the new configuration, or nothing of it when it is wrong. */
-static int client_take(struct client *c, struct publications_change *change, struct error *err)
+struct client_change {
+	struct publications_change published;
+	struct client_endpoints_change wanted;
+};
+
+static void log_change(const struct client_change *change)
+{
+	const struct publications_change *p = &change->published;
+	const struct client_endpoints_change *w = &change->wanted;
+	log_info("reloaded; services added: %zu, removed: %zu, unchanged: %zu", p->added,
+		p->removed, p->kept);
+	if (w->added || w->removed || w->kept)
+		log_info("private services to use added: %zu, removed: %zu, unchanged: %zu",
+			w->added, w->removed, w->kept);
+}
+
+/*
+ * Takes all of the new configuration, or nothing of it when it is wrong; where memory runs out between the two, what
+ * is published is new and what is wanted is not.
+ */
+static int client_take(struct client *c, struct client_change *change, struct error *err)
 {
 	void *read;
 	int r = reloader_load(c->reloader, c->running, on_difference, c, &read, err);
 	if (r)
 		return r;
 	const struct client_options *o = read;
-	r = publications_set(&c->publications, &o->upstreams, err, change);
+	r = publications_set(&c->publications, &o->upstreams, err, &change->published);
+	if (!r)
+		r = consumer_set(&c->consumer, &o->local_services, err, &change->wanted);
 	if (r) {
 		reloader_free(c->reloader, read);
 		return r;
@@ -83,13 +137,12 @@ static int client_take(struct client *c, struct publications_change *change, str
 static void client_reload(struct client *c)
 {
 	struct error err;
-	struct publications_change change;
+	struct client_change change;
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_now());
 	if (client_take(c, &change, &err)) {
 		log_error("nothing was reloaded: %s", err.text);
 	} else {
-		log_info("reloaded; services added: %zu, removed: %zu, unchanged: %zu",
-			change.added, change.removed, change.kept);
+		log_change(&change);
 		client_session_published(&c->session);
 	}
 	notify_send("READY=1");
@@ -108,12 +161,17 @@ static void caught(struct signals *signals, int signo)
 		client_stop(c, STATUS_OK);
 		return;
 	}
+	if (local_services_stdio(&c->options->local_services)) {
+		client_stop(c, STATUS_FAILED); /* nobody is left who could end it in order */
+		return;
+	}
 	c->ending = true;
 	notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
-	if (c->upstream_conns.n)
+	size_t streams = c->upstream_conns.n + c->consumer.conns.n;
+	if (streams)
 		log_info("ending; streams under way: %zu, for at most %.0f s; a second signal ends "
 			 "at once",
-			c->upstream_conns.n, (double)c->options->grace / CLOCK_S);
+			streams, (double)c->options->grace / CLOCK_S);
 	else
 		log_info("ending");
 	client_session_drain(&c->session, loop_now(c->loop) + c->options->grace);
@@ -147,19 +205,27 @@ static int client_init(struct client *c)
 	loop_timer_init(&c->watchdog, c->loop, watchdog_fired);
 	int r = publications_set(&c->publications, &o->upstreams, &err, NULL);
 	if (!r)
+		r = consumer_init(&c->consumer, c->loop, o, &err);
+	if (!r)
+		r = consumer_probe(&c->consumer, &err);
+	if (!r)
 		r = client_session_init(&c->session, c->loop, c->offload, o, &c->publications,
-			&c->upstream_conns, &err);
+			&c->upstream_conns, &c->consumer, &err);
 	if (r) {
 		log_error("%s", err.text);
 		return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	}
 	c->session.ended = client_session_ended;
+	c->consumer.ended = consumer_ended;
+	/* ssh ends its ProxyCommand so. */
+	c->signals.hangup_ends |= local_services_stdio(&o->local_services);
 	return STATUS_OK;
 }
 
 static void client_deinit(struct client *c)
 {
 	client_session_deinit(&c->session);
+	consumer_deinit(&c->consumer);
 	upstream_conns_deinit(&c->upstream_conns);
 	if (c->loop) {
 		signals_deinit(&c->signals);
@@ -189,6 +255,7 @@ int client_run(const struct client_options *opts, struct reloader *r)
 	if (status == STATUS_OK) {
 		client_warn(opts);
 		client_session_start(&c.session);
+		consumer_start(&c.consumer);
 		/* A client that tries is ready: the exit node may come up later, and systemd's start
 		   timeout must not end a client that waits for it. */
 		notify_send("READY=1");

@@ -34,6 +34,8 @@ struct client_link {
 	uint64_t up_at;           /* µs; CLOCK_NEVER: not yet */
 	bool joins;               /* the session that other links hold up; else it opens one */
 	bool leaving;             /* the exit node said GOAWAY */
+	/* The exit node knows whose it is, so that streams of ours may be opened on it (rule 29). */
+	bool may_open;
 	char unverified[400]; /* why its certificate is not verified; "": it is, or there is none */
 };
 

@@ -83,6 +83,7 @@ static bool on_configure(struct uplink *u, struct link_config *config)
 	config->resume = s->resume_given && !joins ? s->resume->bytes : NULL;
 	config->version = TUNNEL_VERSION;
 	config->remote = s->remote.name;
+	config->features = CONTROL_FEATURE_PRIVATE;
 	return joins;
 }
 
@@ -105,6 +106,19 @@ static void client_session_opened(struct client_session *s)
 		uplink_start(&s->uplinks[i]);
 }
 
+/* Tells the exit node what it does not know yet of what is published and wanted. */
+static void client_session_offer(struct client_session *s, struct link *l)
+{
+	publications_offer(s->publications, l);
+	consumer_offer(s->consumer, l, s->has_private);
+}
+
+/* All that it was to publish is refused for good, and there is nothing to use. */
+static bool client_session_is_pointless(const struct client_session *s)
+{
+	return publications_refused_for_good(s->publications) && !consumer_lives(s->consumer);
+}
+
 static void client_session_set_id(struct client_session *s, const uint8_t id[CONTROL_SESSION])
 {
 	memcpy(s->id, id, sizeof(s->id));
@@ -125,15 +139,16 @@ static void on_up(struct uplink *u, const struct control *hello)
 	session_log_tls(s, u->link);
 	client_session_close_left(s);
 	s->accepted = true;
+	u->link->may_open = !u->link->joins;
 	if (u->link->joins) {
 		client_session_join(s, uplink_link(u));
 		return;
 	}
 	s->connected_logged = false;
-	s->publications->has_private =
-		control_has_feature(hello->hello.features, CONTROL_FEATURE_PRIVATE);
+	s->has_private = control_has_feature(hello->hello.features, CONTROL_FEATURE_PRIVATE);
+	s->publications->has_private = s->has_private;
 	client_session_set_state(s, CLIENT_SESSION_OPENING);
-	publications_offer(s->publications, uplink_link(u));
+	client_session_offer(s, uplink_link(u));
 	loop_timer_set(&s->timer, loop_now(s->loop) + PUBLICATIONS_RETRY);
 	/* An exit node that names the session at once goes on with ours, under the secret that we know. */
 	bool same = s->resume_given && hello->hello.session_given &&
@@ -151,7 +166,8 @@ static bool on_down(struct uplink *u)
 	if (other) {
 		/* What the lost link had no answer to yet is said again. */
 		publications_unanswered(s->publications);
-		publications_offer(s->publications, other);
+		consumer_unanswered(s->consumer);
+		client_session_offer(s, other);
 		return s->state == CLIENT_SESSION_OPEN;
 	}
 	if (s->state == CLIENT_SESSION_DOWN || s->state >= CLIENT_SESSION_DRAINING)
@@ -159,6 +175,7 @@ static bool on_down(struct uplink *u)
 	client_session_set_state(s, CLIENT_SESSION_DOWN);
 	loop_timer_cancel(&s->timer);
 	publications_withdrawn(s->publications);
+	consumer_lost(s->consumer);
 	for (size_t i = 0; i < s->n; i++)
 		if (&s->uplinks[i] != u)
 			uplink_rest(&s->uplinks[i]);
@@ -179,8 +196,7 @@ static void on_closed(struct uplink *u)
 	if (s->state == CLIENT_SESSION_DRAINING) {
 		if (!client_session_has_links(s))
 			client_session_over(s, CLIENT_SESSION_END_DRAINED);
-	} else if (s->state != CLIENT_SESSION_OVER &&
-		   publications_refused_for_good(s->publications)) {
+	} else if (s->state != CLIENT_SESSION_OVER && client_session_is_pointless(s)) {
 		log_error("%s refused every service; giving up", s->remote.authority);
 		client_session_over(s, CLIENT_SESSION_END_REFUSED);
 	}
@@ -216,6 +232,14 @@ static struct stream *on_open(struct uplink *u, const struct frame_open *open,
 	return upstream_conns_open(s->upstream_conns, open, reason_out);
 }
 
+/* Also of a link that joined: the exit node has it among the others. */
+static void client_session_named(struct client_session *s, struct uplink *u)
+{
+	client_session_opened(s);
+	u->link->may_open = true;
+	consumer_link_ready(s->consumer);
+}
+
 static void client_session_answered(struct client_session *s, struct link *l,
 	const struct control *message)
 {
@@ -224,7 +248,7 @@ static void client_session_answered(struct client_session *s, struct link *l,
 		publications_granted(s->publications, message, loop_now(s->loop));
 	else
 		publications_refused(s->publications, message, loop_now(s->loop));
-	if (publications_refused_for_good(s->publications))
+	if (client_session_is_pointless(s))
 		link_close(l, LINK_END_LOCAL, "nothing can be published");
 	else
 		publications_offer(s->publications, l);
@@ -240,7 +264,7 @@ static void on_control(struct uplink *u, const struct control *message, bool cur
 		memcpy(s->resume->bytes, message->session.resume, CONTROL_SECRET);
 		s->resume_given = true;
 		if (current)
-			client_session_opened(s);
+			client_session_named(s, u);
 		break;
 	case CONTROL_GRANTED:
 	case CONTROL_REFUSED:
@@ -251,6 +275,13 @@ static void on_control(struct uplink *u, const struct control *message, bool cur
 	case CONTROL_NOTICE:
 		session_log_notice(s, message);
 		break;
+	case CONTROL_ATTACHED:
+	case CONTROL_DECLINED:
+		if (current) {
+			session_log_connected(s);
+			consumer_answered(s->consumer, message);
+		}
+		break;
 	case CONTROL_PENDING:
 		pending_requests_heard(&s->pending, s->publications, message);
 		break;
@@ -260,8 +291,6 @@ static void on_control(struct uplink *u, const struct control *message, bool cur
 	case CONTROL_WITHDRAW:
 	case CONTROL_ATTACH:
 	case CONTROL_DETACH:
-	case CONTROL_ATTACHED:
-	case CONTROL_DECLINED:
 	case CONTROL_TYPES:
 		break; /* not for a client; a later version may know why */
 	}
@@ -272,8 +301,30 @@ void client_session_published(struct client_session *s)
 	struct link *l = client_session_link(s);
 	status_changed(&s->status);
 	if (l && s->state < CLIENT_SESSION_DRAINING)
-		publications_offer(s->publications, l);
+		client_session_offer(s, l);
 }
+
+/* ---- What local programs open ---- */
+
+/* The link with the fewest streams among those that may open one. */
+static struct mux *pick(void *arg)
+{
+	struct client_session *s = arg;
+	struct mux *best = NULL;
+	for (size_t i = 0; i < s->n; i++) {
+		struct mux *m = uplink_mux(&s->uplinks[i]);
+		if (m && (!best || m->n_local + m->n_remote < best->n_local + best->n_remote))
+			best = m;
+	}
+	return best;
+}
+
+static void consumer_due(void *arg)
+{
+	client_session_published(arg);
+}
+
+static const struct consumer_ops consumer_ops = {.pick = pick, .due = consumer_due};
 
 /* ---- Draining ---- */
 
@@ -308,6 +359,7 @@ void client_session_drain(struct client_session *s, uint64_t until)
 	for (size_t i = 0; i < s->n; i++)
 		uplink_goaway(&s->uplinks[i]);
 	upstream_flows_end(&s->upstream_conns->flows);
+	consumer_drain(s->consumer);
 	loop_timer_set(&s->timer, loop_now(s->loop) + 1);
 }
 
@@ -340,12 +392,14 @@ static const struct uplink_ops uplink_ops = {
 
 int client_session_init(struct client_session *s, struct loop *loop, struct offload *offload,
 	const struct client_options *options, struct publications *publications,
-	struct upstream_conns *upstream_conns, struct error *err)
+	struct upstream_conns *upstream_conns, struct consumer *consumer, struct error *err)
 {
 	*s = (struct client_session){.loop = loop,
 		.options = options,
 		.publications = publications,
-		.upstream_conns = upstream_conns};
+		.upstream_conns = upstream_conns,
+		.consumer = consumer};
+	consumer_set_ops(consumer, &consumer_ops, s);
 	loop_timer_init(&s->timer, loop, timer_fired);
 	status_init(&s->status, loop, session_log_status);
 	pending_requests_init(&s->pending, loop);

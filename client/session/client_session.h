@@ -13,6 +13,7 @@
  * The uplinks call the session through uplink_ops (client/session/uplink), and know nothing else of it.
  */
 #include "client/config/options.h"
+#include "client/local/consumer.h"
 #include "client/publish/pending_requests.h"
 #include "client/publish/publications.h"
 #include "client/session/key_cache.h"
@@ -52,6 +53,8 @@ struct client_session {
 	const struct client_options *options;
 	struct publications *publications;
 	struct upstream_conns *upstream_conns;
+	struct consumer *consumer;
+	bool has_private; /* the exit node has private services: the hello of this session says so */
 	enum client_session_state state;
 
 	struct pending_requests pending; /* for private services of this client's */
@@ -90,13 +93,13 @@ struct client_session {
  */
 int client_session_init(struct client_session *s, struct loop *loop, struct offload *offload,
 	const struct client_options *options, struct publications *publications,
-	struct upstream_conns *upstream_conns, struct error *err);
+	struct upstream_conns *upstream_conns, struct consumer *consumer, struct error *err);
 /* Ends everything at once. Accepts zeroed memory. */
 void client_session_deinit(struct client_session *s);
 
 void client_session_start(struct client_session *s);
 
-/* The publications have changed: tells the exit node, if there is one now. */
+/* What is published or wanted has changed: tells the exit node, if there is one now. */
 void client_session_published(struct client_session *s);
 
 /* No new streams; ended() when those that are open have finished, or at `until` (µs) at the latest. */

@@ -2,9 +2,26 @@
 #include "client/session/session_log.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/macros.h"
+
+/* What is published, and what of others' is used; half of the room for the latter. */
+static void describe_use(const struct client_session *s, char *out, size_t size)
+{
+	char used[STATUS_SIZE / 2];
+	size_t n = 0;
+	client_endpoints_describe(&s->consumer->endpoints, used, sizeof(used));
+	if (s->publications->n || !*used) {
+		size_t room = size - (*used ? strlen(used) + 2 : 0);
+		n = (size_t)snprintf(out, room, "; ");
+		publications_describe(s->publications, out + n, room - n);
+		n = strlen(out);
+	}
+	if (*used)
+		snprintf(out + n, size - n, "; %s", used);
+}
 
 void session_log_status(struct status *status, char text_out[STATUS_SIZE])
 {
@@ -21,8 +38,7 @@ void session_log_status(struct status *status, char text_out[STATUS_SIZE])
 		if (s->n > 1)
 			n += snprintf(text_out + n, STATUS_SIZE - (size_t)n, " by %zu of %zu links",
 				up, s->n);
-		n += snprintf(text_out + n, STATUS_SIZE - (size_t)n, "; ");
-		publications_describe(s->publications, text_out + n, STATUS_SIZE - (size_t)n);
+		describe_use(s, text_out + n, STATUS_SIZE - (size_t)n);
 	} else if (why[0]) {
 		snprintf(text_out, STATUS_SIZE, "Not connected to %.200s, trying again: %.200s",
 			where, why);

@@ -148,6 +148,13 @@ struct link *uplink_link(struct uplink *u)
 	return u->state == UPLINK_UP ? &u->link->io.link : NULL;
 }
 
+struct mux *uplink_mux(struct uplink *u)
+{
+	bool may =
+		u->state == UPLINK_UP && u->link->may_open && mux_may_open(&u->link->io.link.mux);
+	return may ? &u->link->io.link.mux : NULL;
+}
+
 /* ---- The end of a link ---- */
 
 /* After a link that was up: at once, unless links keep dying young. */

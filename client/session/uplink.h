@@ -97,6 +97,9 @@ void uplink_key(struct uplink *u, const uint8_t salt[HELLO_SALT], const struct t
 /* The link that is up, to send on; NULL: none. */
 struct link *uplink_link(struct uplink *u);
 
+/* The same for a stream of ours to be opened on; NULL: none, or the exit node does not know yet whose it is. */
+struct mux *uplink_mux(struct uplink *u);
+
 /* ---- All its links, those on which the exit node said GOAWAY included ---- */
 
 /* Streams that are not closed. */

@@ -18,7 +18,7 @@ ROWS, COLUMNS = 24, 80
 # As wide as the sources.
 ALL_COLUMNS = 100
 
-COMMANDS = ["server", "client", "http", "tcp", "udp", "tls"]
+COMMANDS = ["server", "client", "connect", "http", "tcp", "udp", "tls"]
 
 
 def one_text(tunnel, *forms):

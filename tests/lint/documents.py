@@ -26,7 +26,7 @@ OTHERS = {"README.md": {"auth"}, "docs/getting-started.md": {"deploy-hook", "web
 def options(tunnel):
     known = {"help", "version", "config"}
     asking = [["token", v] for v in ("create", "update", "rotate", "revoke", "delete")]
-    for command in [["server"], ["client"], ["apply"], ["audit"]] + asking:
+    for command in [["server"], ["client"], ["connect"], ["apply"], ["audit"]] + asking:
         out = subprocess.run([tunnel, "help", "--table", *command], check=True,
                              capture_output=True, text=True).stdout
         for line in out.splitlines():

@@ -11,7 +11,7 @@ import sys
 
 import sources
 
-COMMANDS = ["server", "client"]
+COMMANDS = ["server", "client", "connect"]
 
 # Pages of commands that ask a server, each with its nouns. The options that all of them have are those of status,
 # and stand in tunnel(1).

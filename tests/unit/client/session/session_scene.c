@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "session_scene.h"
 
+#include <errno.h>
+
 #include "tests/link_config.h"
 
 static struct node_link *node_link_of(struct link *l)
@@ -17,9 +19,27 @@ static void on_up(struct link *l, const struct control *hello)
 {
 	struct node_link *t = node_link_of(l);
 	t->up = true;
+	snprintf(t->features, sizeof(t->features), "%s",
+		hello->hello.features ? hello->hello.features : "");
 	t->resumed = hello->hello.resume_given;
 	if (t->resumed)
 		assert_memory_equal(hello->hello.resume, t->node->secret, CONTROL_SECRET);
+}
+
+void name_session(struct node_link *t)
+{
+	struct control grant = {.type = CONTROL_SESSION_GRANT};
+	memcpy(grant.session.session, t->node->id, sizeof(t->node->id));
+	memcpy(grant.session.resume, t->node->secret, sizeof(t->node->secret));
+	assert_int_equal(link_send(&t->io.link, &grant), 0);
+}
+
+/* With the first that is asked for on a link that has not joined. */
+static void begin_session(struct node_link *t)
+{
+	memset(t->node->secret, (int)t->node->n, sizeof(t->node->secret));
+	memset(t->node->id, (int)t->node->n, sizeof(t->node->id));
+	name_session(t);
 }
 
 static void on_join(struct node_link *t, const struct control *m)
@@ -29,6 +49,8 @@ static void on_join(struct node_link *t, const struct control *m)
 	assert_true(mac_verify(t->node->secret, handshake_hash(&l->handshake), HANDSHAKE_HASH_SIZE,
 		m->join.mac));
 	t->joined = true;
+	if (t->node->names_joins)
+		name_session(t);
 	if (t->node->no_joins)
 		link_close(l, LINK_END_REFUSED, "no such session");
 }
@@ -37,17 +59,25 @@ static void on_publish(struct node_link *t, const struct control *m)
 {
 	struct node *node = t->node;
 	struct link *l = &t->io.link;
-	if (!t->publishes++ && !t->joined && !node->no_session) {
-		struct control grant = {.type = CONTROL_SESSION_GRANT};
-		memset(node->secret, (int)node->n, sizeof(node->secret));
-		memset(node->id, (int)node->n, sizeof(node->id));
-		memcpy(grant.session.session, node->id, sizeof(node->id));
-		memcpy(grant.session.resume, node->secret, sizeof(node->secret));
-		assert_int_equal(link_send(l, &grant), 0);
-	}
+	if (!t->publishes++ && !t->joined && !node->no_session)
+		begin_session(t);
 	struct control granted = {.type = CONTROL_GRANTED,
 		.granted = {.service = m->publish.service, .address = "http://here"}};
 	assert_int_equal(link_send(l, &granted), 0);
+}
+
+static void on_attach(struct node_link *t, const struct control *m)
+{
+	struct control attached = {.type = CONTROL_ATTACHED,
+		.attached = {.endpoint = m->attach.endpoint,
+			.link = 1,
+			.id = "web.7f3a9c2e41d05b68",
+			.alias = "redis.k7m2q9x4p3ta.exit.example.org",
+			.state = CONTROL_ENDPOINT_APPROVED,
+			.usable = true}};
+	if (!t->attaches++ && !t->publishes && !t->joined)
+		begin_session(t);
+	assert_int_equal(link_send(&t->io.link, &attached), 0);
 }
 
 static void on_control(struct link *l, struct control *m)
@@ -58,16 +88,49 @@ static void on_control(struct link *l, struct control *m)
 		on_join(t, m);
 	} else if (m->type == CONTROL_PUBLISH) {
 		on_publish(t, m);
+	} else if (m->type == CONTROL_ATTACH) {
+		on_attach(t, m);
 	} else if (m->type == CONTROL_WITHDRAW) {
 		t->withdrawals++;
 	}
 	t->messages++;
 }
 
+static ssize_t stream_pull(struct stream *s, uint8_t *room, size_t max)
+{
+	return -EAGAIN;
+}
+
+static size_t stream_push(struct stream *s, const uint8_t *p, size_t n)
+{
+	return n;
+}
+
+static void stream_push_end(struct stream *s)
+{
+}
+
+static void stream_closed(struct stream *s, enum frame_reset reason, uint64_t taken)
+{
+}
+
+static const struct stream_ops stream_ops = {
+	.pull = stream_pull,
+	.push = stream_push,
+	.push_end = stream_push_end,
+	.closed = stream_closed,
+};
+
 static struct stream *on_open(struct link *l, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
-	return NULL;
+	struct node_link *t = node_link_of(l);
+	struct node *node = t->node;
+	assert_true(node->n_streams < NODE_STREAMS);
+	struct stream *s = &node->streams[node->n_streams++];
+	stream_init(s, &stream_ops);
+	t->opens++;
+	return s;
 }
 
 static void on_goaway(struct link *l, uint8_t reason)
@@ -123,6 +186,7 @@ static void node_link_begin(struct node_link *t)
 	struct link_config config = link_config_make(&node->budget, &node->random, node->instance);
 	config.preface = answer;
 	config.preface_size = upgrade_response(&h, 0, answer);
+	config.features = node->private ? CONTROL_FEATURE_PRIVATE : NULL;
 	t->begun = true;
 	struct detached_conn detached = conn_detach(&t->conn);
 	if (detached.tls) {
@@ -197,8 +261,9 @@ void prepare(struct scene *s, unsigned links)
 void start(struct scene *s)
 {
 	struct error err;
+	assert_int_equal(consumer_init(&s->consumer, s->loop, &s->options, &err), 0);
 	if (client_session_init(&s->session, s->loop, s->offload, &s->options, &s->publications,
-		    &s->upstream_conns, &err))
+		    &s->upstream_conns, &s->consumer, &err))
 		fail_msg("%s", err.text);
 	s->session.ended = on_client_session_ended;
 	client_session_start(&s->session);
@@ -213,6 +278,8 @@ void begin(struct scene *s, unsigned links)
 void end(struct scene *s)
 {
 	client_session_deinit(&s->session);
+	consumer_deinit(&s->consumer);
+	local_services_deinit(&s->options.local_services);
 	upstream_conns_deinit(&s->upstream_conns);
 	publications_deinit(&s->publications);
 	upstreams_deinit(&s->upstreams);

@@ -22,7 +22,8 @@
 #include "net/link_io.h"
 #include "net/listener.h"
 
-#define NODE_LINKS 32
+#define NODE_LINKS   32
+#define NODE_STREAMS 16
 
 struct node;
 
@@ -34,7 +35,8 @@ struct node_link {
 	char request[UPGRADE_REQUEST_MAX];
 	size_t n_request;
 	bool begun, up, ended, resumed, joined;
-	size_t publishes, withdrawals, messages;
+	size_t publishes, withdrawals, messages, attaches, opens;
+	char features[CONTROL_FEATURES + 1]; /* of the client's hello */
 };
 
 struct node {
@@ -49,6 +51,10 @@ struct node {
 	uint8_t id[CONTROL_SESSION], secret[CONTROL_SECRET];
 	bool no_joins; /* closes who joins, as one does who does not know the session */
 	bool no_session;
+	bool private;     /* it has private services, and lets all that is asked for be used */
+	bool names_joins; /* says `session` on links that join */
+	struct stream streams[NODE_STREAMS]; /* that the client opened; they say nothing */
+	size_t n_streams;
 	struct tls_server *tls; /* NULL: plain text */
 	bool in_between;        /* its exporter value is not the client's */
 };
@@ -63,6 +69,7 @@ struct scene {
 	char authority[32];
 	struct publications publications;
 	struct upstream_conns upstream_conns;
+	struct consumer consumer;
 	struct client_session session;
 	int ended; /* -1, or enum client_session_end */
 };
@@ -89,4 +96,6 @@ void begin(struct scene *s, unsigned links);
 void end(struct scene *s);
 size_t count_up(const struct scene *s);
 size_t count_joined(const struct scene *s);
+/* Says `session` on a link. */
+void name_session(struct node_link *t);
 size_t count_published(const struct scene *s);

@@ -20,6 +20,7 @@ static struct client_session session;
 static struct uplink uplinks[2];
 static struct client_options options;
 static struct publications publications;
+static struct consumer consumer;
 
 static void begin(size_t links)
 {
@@ -28,7 +29,8 @@ static void begin(size_t links)
 	session = (struct client_session){.uplinks = uplinks,
 		.n = links,
 		.options = &options,
-		.publications = &publications};
+		.publications = &publications,
+		.consumer = &consumer};
 	strcpy(session.remote.authority, "a.example:443");
 }
 
