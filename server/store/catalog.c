@@ -67,6 +67,8 @@ struct identity *identity_new(void)
 	struct identity *i = calloc(1, sizeof(*i));
 	if (!i)
 		return NULL;
+	list_init(&i->private_services);
+	list_init(&i->endpoints);
 	list_init(&i->sessions);
 	atomic_init(&i->max_streams, IDENTITY_STREAMS_ANY);
 	return i;
@@ -128,6 +130,7 @@ void catalog_add_id(struct catalog *c, struct identity *i)
 
 void catalog_changed(struct catalog *c, struct identity *i)
 {
+	catalog_mark_identity(&c->private, i);
 	if (i->changed)
 		return;
 	i->changed = true;
@@ -151,6 +154,7 @@ void catalog_bury_identity(struct catalog *c, struct identity *i)
 	memmove(c->identities + at, c->identities + at + 1,
 		(--c->n - at) * sizeof(struct identity *));
 	i->deleted = true;
+	catalog_bury_private_of(&c->private, i);
 	while (i->credentials)
 		catalog_bury_credential(c, i->credentials);
 	catalog_changed(c, i);
@@ -289,7 +293,8 @@ int catalog_init(struct catalog *c)
 {
 	*c = (struct catalog){0};
 	/* With buckets from the start, table_add() cannot fail. */
-	if (table_grow(&c->by_key) < 0 || catalog_reserve(c, 1) < 0)
+	if (table_grow(&c->by_key) < 0 || catalog_reserve(c, 1) < 0 ||
+		catalog_private_init(&c->private) < 0)
 		return -ENOMEM;
 	struct policy_identity value;
 	struct identity *i = identity_new();
@@ -316,6 +321,7 @@ void catalog_deinit(struct catalog *c)
 {
 	if (!c->by_key.buckets)
 		return;
+	catalog_private_deinit(&c->private);
 	for (size_t n = 0; n < c->n; n++)
 		free_credentials(c->identities[n]->credentials);
 	free_credentials(c->buried);

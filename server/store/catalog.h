@@ -17,6 +17,7 @@
 #include "base/table.h"
 #include "policy/identity.h"
 #include "server/store/catalog_intentions.h"
+#include "server/store/catalog_private.h"
 #include "server/store/keyring.h"
 #include "server/store/psk_pool.h"
 
@@ -34,6 +35,10 @@ struct identity {
 	struct policy_identity value;
 	const char *name;               /* that of `value`. For any thread: it never changes. */
 	struct credential *credentials; /* by credential::next, in no order */
+
+	struct list private_services; /* private_service::of_owner, in the order of their ids */
+	struct list endpoints;        /* endpoint::of_consumer, likewise */
+	unsigned n_private_services, n_endpoints;
 
 	/* Of the rooms above */
 	struct list sessions; /* session::of_identity */
@@ -90,6 +95,7 @@ struct catalog {
 	bool keys_changed; /* the keyring would be another one */
 
 	struct catalog_intentions intentions;
+	struct catalog_private private;
 };
 
 /* Has `default` with every grant, and no credential. 0 or -ENOMEM. */

@@ -20,6 +20,8 @@ struct staged {
 	struct policy_identity identity_value;
 	struct policy_credential credential_value;
 	struct policy_intention *intention;
+	struct private_service *service;
+	struct endpoint *endpoint;
 	struct rate *rate; /* NULL: it needs none, or has one */
 	uint32_t psk;
 };
@@ -72,6 +74,14 @@ static int stage(struct catalog *c, const struct store_row *row, struct staged *
 		return stage_credential(c, row, to);
 	if (row->kind == STORE_INTENTION)
 		return catalog_intentions_stage(&row->intention, &to->intention);
+	if (row->kind == STORE_SERVICE) {
+		to->service = private_service_stage(&row->service);
+		return to->service ? 0 : -ENOMEM;
+	}
+	if (row->kind == STORE_ENDPOINT) {
+		to->endpoint = endpoint_stage(&row->endpoint);
+		return to->endpoint ? 0 : -ENOMEM;
+	}
 	return 0;
 }
 
@@ -82,6 +92,8 @@ static void unstage(struct catalog *c, struct staged *staged)
 	policy_identity_deinit(&staged->identity_value);
 	policy_credential_deinit(&staged->credential_value);
 	catalog_intention_free(staged->intention);
+	private_service_release(staged->service);
+	endpoint_release(staged->endpoint);
 	rate_free(staged->rate);
 	psk_pool_remove(&c->psks, staged->psk);
 }
@@ -139,11 +151,57 @@ static void apply_credential(struct catalog *c, struct staged *staged)
 	catalog_changed(c, i);
 }
 
+/* Those of whom it says something may be used now, or not any more; a name of it may be of nobody. */
+static void intention_changed(struct catalog *c, const struct policy_intention *i)
+{
+	bool from_all = strcmp(i->source, POLICY_ANY) == 0;
+	bool to_all = strcmp(i->destination, POLICY_ANY) == 0;
+	const struct identity *from = from_all ? NULL : catalog_find(c, str_from(i->source));
+	const struct private_service *to =
+		to_all ? NULL : catalog_find_service(c, str_from(i->destination));
+	if ((from || from_all) && (to || to_all))
+		catalog_mark_between(&c->private, from, to);
+}
+
 static void apply_intention(struct catalog *c, struct staged *staged)
 {
-	c->rev = MAX(c->rev, staged->intention->rev);
-	catalog_intentions_put(&c->intentions, staged->intention);
+	struct policy_intention *i = staged->intention;
+	c->rev = MAX(c->rev, i->rev);
+	catalog_intentions_put(&c->intentions, i);
 	staged->intention = NULL;
+	intention_changed(c, i);
+}
+
+static void apply_service(struct catalog *c, struct staged *staged)
+{
+	struct private_service *s = staged->service;
+	struct identity *owner = catalog_find_id(c, s->value.owner);
+	if (!owner)
+		return; /* the store has none without an owner */
+	c->rev = MAX(c->rev, s->value.rev);
+	staged->service = NULL;
+	catalog_put_service(&c->private, s, owner);
+}
+
+static void apply_endpoint(struct catalog *c, struct staged *staged)
+{
+	struct endpoint *e = staged->endpoint;
+	struct private_service *s = catalog_find_service_row(c, e->value.service);
+	struct identity *consumer = catalog_find_id(c, e->value.consumer);
+	if (!s || !consumer)
+		return; /* likewise */
+	c->rev = MAX(c->rev, e->value.rev);
+	staged->endpoint = NULL;
+	catalog_put_endpoint(&c->private, e, s, consumer);
+}
+
+static void intention_gone(struct catalog *c, uint64_t id)
+{
+	const struct policy_intention *i = catalog_find_intention_row(&c->intentions, id);
+	if (!i)
+		return;
+	intention_changed(c, i);
+	catalog_intentions_remove(&c->intentions, id);
 }
 
 static void apply_gone(struct catalog *c, const struct store_row *row)
@@ -157,24 +215,51 @@ static void apply_gone(struct catalog *c, const struct store_row *row)
 		if (k)
 			catalog_bury_credential(c, k);
 	} else if (row->kind == STORE_INTENTION) {
-		catalog_intentions_remove(&c->intentions, row->intention.id);
+		intention_gone(c, row->intention.id);
+	} else if (row->kind == STORE_SERVICE) {
+		struct private_service *s = catalog_find_service_row(c, row->service.id);
+		if (s)
+			catalog_bury_service(&c->private, s);
+	} else if (row->kind == STORE_ENDPOINT) {
+		struct endpoint *e = catalog_find_endpoint_row(c, row->endpoint.id);
+		if (e)
+			catalog_bury_endpoint(&c->private, e);
 	}
 }
 
-/* Rows of one kind: identities before the credentials that are theirs. */
+/* Rows of one kind: identities before what is theirs, private services before the endpoints at them. */
 static void apply(struct catalog *c, const struct store_row *rows, struct staged *staged, size_t n,
 	enum store_kind kind)
 {
+	static void (*const of_kind[STORE_KINDS])(struct catalog * c, struct staged * staged) = {
+		[STORE_IDENTITY] = apply_identity,
+		[STORE_CREDENTIAL] = apply_credential,
+		[STORE_INTENTION] = apply_intention,
+		[STORE_SERVICE] = apply_service,
+		[STORE_ENDPOINT] = apply_endpoint,
+	};
+	for (size_t i = 0; i < n; i++)
+		if (!rows[i].gone && rows[i].kind == kind)
+			of_kind[kind](c, &staged[i]);
+}
+
+static void apply_all(struct catalog *c, const struct store_row *rows, struct staged *staged,
+	size_t n)
+{
+	size_t sorted;
 	for (size_t i = 0; i < n; i++) {
-		if (rows[i].gone || rows[i].kind != kind)
-			continue;
-		if (kind == STORE_IDENTITY)
-			apply_identity(c, &staged[i]);
-		else if (kind == STORE_CREDENTIAL)
-			apply_credential(c, &staged[i]);
-		else
-			apply_intention(c, &staged[i]);
+		uint64_t next_link = store_row_next_link(&rows[i]);
+		c->private.next_link = MAX(c->private.next_link, next_link);
+		if (rows[i].gone)
+			apply_gone(c, &rows[i]);
 	}
+	catalog_tidy(&c->private);
+	sorted = c->n;
+	apply(c, rows, staged, n, STORE_IDENTITY);
+	catalog_sort(c, sorted);
+	for (enum store_kind kind = STORE_CREDENTIAL; kind < STORE_KINDS; kind++)
+		apply(c, rows, staged, n, kind);
+	catalog_tidy(&c->private);
 }
 
 int catalog_apply(struct catalog *c, const struct store_row *rows, size_t n)
@@ -183,18 +268,12 @@ int catalog_apply(struct catalog *c, const struct store_row *rows, size_t n)
 	int r = staged ? catalog_reserve(c, n) : -ENOMEM;
 	if (r == 0)
 		r = catalog_intentions_reserve(&c->intentions, n);
+	if (r == 0)
+		r = catalog_private_reserve(&c->private, n);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = stage(c, &rows[i], &staged[i]);
-	if (r == 0) {
-		for (size_t i = 0; i < n; i++)
-			if (rows[i].gone)
-				apply_gone(c, &rows[i]);
-		size_t sorted = c->n;
-		apply(c, rows, staged, n, STORE_IDENTITY);
-		apply(c, rows, staged, n, STORE_CREDENTIAL);
-		apply(c, rows, staged, n, STORE_INTENTION);
-		catalog_sort(c, sorted);
-	}
+	if (r == 0)
+		apply_all(c, rows, staged, n);
 	for (size_t i = 0; staged && i < n; i++)
 		unstage(c, &staged[i]);
 	free(staged);
@@ -216,6 +295,15 @@ void catalog_stored(struct catalog *c, const struct store_row *rows, size_t n)
 				found->value.rev = row->rev;
 		} else if (row->kind == STORE_INTENTION) {
 			catalog_intentions_stored(&c->intentions, row->intention.id, row->rev);
+		} else if (row->kind == STORE_SERVICE) {
+			struct private_service *found =
+				catalog_find_service_row(c, row->service.id);
+			if (found)
+				found->value.rev = row->rev;
+		} else if (row->kind == STORE_ENDPOINT) {
+			struct endpoint *found = catalog_find_endpoint_row(c, row->endpoint.id);
+			if (found)
+				found->value.rev = row->rev;
 		}
 	}
 }

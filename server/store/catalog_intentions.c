@@ -58,6 +58,13 @@ static size_t position_of_id(const struct catalog_intentions *c, uint64_t id)
 	return at;
 }
 
+const struct policy_intention *catalog_find_intention_row(const struct catalog_intentions *c,
+	uint64_t id)
+{
+	size_t at = position_of_id(c, id);
+	return at < c->n ? c->v[at] : NULL;
+}
+
 /* ---- Rows ---- */
 
 int catalog_intentions_stage(const struct policy_intention *value,

@@ -26,6 +26,10 @@ size_t catalog_intention_position(const struct catalog_intentions *c, const char
 
 /* ---- For catalog_apply() ---- */
 
+/* NULL: there is none. */
+const struct policy_intention *catalog_find_intention_row(const struct catalog_intentions *c,
+	uint64_t id);
+
 /* A copy that can be put. 0 or -ENOMEM. */
 int catalog_intentions_stage(const struct policy_intention *value,
 	struct policy_intention **staged_out);

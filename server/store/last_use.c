@@ -15,10 +15,15 @@ struct last_use {
 	struct store_use uses[];
 };
 
-/* The store has the credential, with another time. */
+/* The store has it, with another time. */
 static bool is_news(const struct credential *k)
 {
 	return k->value.rev && k->use_is_news;
+}
+
+static bool endpoint_is_news(const struct endpoint *e)
+{
+	return e->value.rev && e->use_is_news;
 }
 
 static void last_use_add(struct last_use *u, const struct credential *k)
@@ -29,6 +34,13 @@ static void last_use_add(struct last_use *u, const struct credential *k)
 	use->at = k->value.last_used_at;
 }
 
+static void last_use_add_endpoint(struct last_use *u, const struct endpoint *e)
+{
+	u->uses[u->n++] = (struct store_use){.kind = STORE_ENDPOINT,
+		.endpoint = e->value.id,
+		.at = e->value.last_used_at};
+}
+
 /* NULL: there is nothing to be stored, or memory is out, and the next time will do. */
 static struct last_use *last_use_new(const struct catalog *c)
 {
@@ -36,6 +48,8 @@ static struct last_use *last_use_new(const struct catalog *c)
 	for (size_t i = 0; i < c->n; i++)
 		for (const struct credential *k = c->identities[i]->credentials; k; k = k->next)
 			n += is_news(k);
+	for (size_t i = 0; i < c->private.n_endpoints; i++)
+		n += endpoint_is_news(c->private.endpoints[i]);
 	struct last_use *u = n ? calloc(1, sizeof(*u) + n * sizeof(u->uses[0])) : NULL;
 	if (!u)
 		return NULL;
@@ -43,6 +57,9 @@ static struct last_use *last_use_new(const struct catalog *c)
 		for (const struct credential *k = c->identities[i]->credentials; k; k = k->next)
 			if (is_news(k))
 				last_use_add(u, k);
+	for (size_t i = 0; i < c->private.n_endpoints; i++)
+		if (endpoint_is_news(c->private.endpoints[i]))
+			last_use_add_endpoint(u, c->private.endpoints[i]);
 	return u;
 }
 
@@ -54,7 +71,21 @@ static int last_use_run(struct store_job *j, struct store *store, struct error *
 
 static void last_use_say(const struct error *err)
 {
-	log_warn("when tokens were used last is not stored: %s", err->text);
+	log_warn("when tokens and endpoints were used last is not stored: %s", err->text);
+}
+
+/* It is stored; it may have been used again meanwhile. */
+static void last_use_stored(const struct catalog *c, const struct store_use *use)
+{
+	if (use->kind == STORE_ENDPOINT) {
+		struct endpoint *e = catalog_find_endpoint_row(c, use->endpoint);
+		if (e && e->value.last_used_at == use->at)
+			e->use_is_news = false;
+	} else {
+		struct credential *k = catalog_find_key(c, use->key_id);
+		if (k && k->value.last_used_at == use->at)
+			k->use_is_news = false;
+	}
 }
 
 static void last_use_done(struct store_job *j)
@@ -63,11 +94,8 @@ static void last_use_done(struct store_job *j)
 	bool over = atomic_load(&j->job.cancelled);
 	if (!over && j->result < 0)
 		last_use_say(&j->err);
-	for (size_t i = 0; !over && j->result == 0 && i < u->n; i++) {
-		struct credential *k = catalog_find_key(j->access->catalog, u->uses[i].key_id);
-		if (k && k->value.last_used_at == u->uses[i].at)
-			k->use_is_news = false;
-	}
+	for (size_t i = 0; !over && j->result == 0 && i < u->n; i++)
+		last_use_stored(j->access->catalog, &u->uses[i]);
 	free(u);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * When each credential was used last: a link that comes up says so to the catalog, and the store hears of all of
- * them together, now and then and at the end. What a crash loses is what a person would have read.
+ * When each credential and each endpoint was used last: whoever uses one says so to the catalog, and the store hears
+ * of all of them together, now and then and at the end. What a crash loses is what a person would have read.
  */
 #include "base/clock.h"
 

@@ -110,6 +110,63 @@ static void what_memory_alone_knows_stays_there(void **state)
 	assert_true(of_web(s)->value.revoked_at == POLICY_NONE);
 }
 
+/* An endpoint at a private service of its own, in the store and in the catalog. */
+static void put_endpoint(struct scene *s)
+{
+	struct store_row rows[] = {{.kind = STORE_SERVICE}, {.kind = STORE_ENDPOINT}};
+	struct error err = {""};
+	uint64_t web = catalog_find(&s->catalog, STR("web"))->value.id, rev;
+	assert_int_equal(policy_private_service_init(&rows[0].service, "redis", web, POLICY_TCP),
+		0);
+	assert_int_equal(policy_endpoint_init(&rows[1].endpoint, "web", POLICY_HOW_OWNER), 0);
+	rows[0].service.id = rows[1].endpoint.service = 1;
+	rows[1].endpoint.id = rows[1].endpoint.link = 1;
+	rows[1].endpoint.consumer = web;
+	assert_int_equal(store_commit(s->store.store, rows, 2, NULL, &rev, &err), 0);
+	assert_string_equal(err.text, "");
+	assert_int_equal(catalog_apply(&s->catalog, rows, 2), 0);
+	for (size_t i = 0; i < 2; i++) {
+		rows[i].rev = rev;
+		catalog_stored(&s->catalog, &rows[i], 1);
+		store_row_deinit(&rows[i]);
+	}
+}
+
+static struct endpoint *the_endpoint(struct scene *s)
+{
+	struct endpoint *e = catalog_find_endpoint_row(&s->catalog, 1);
+	assert_non_null(e);
+	return e;
+}
+
+static void endpoints_are_stored_likewise(void **state)
+{
+	struct scene *s = *state;
+	put_endpoint(s);
+	uint64_t revision = the_endpoint(s)->value.rev;
+	endpoint_used(the_endpoint(s), 6000);
+	use(of_web(s), 6001);
+	last_use_store(&s->store, s->loop);
+	assert_stored(s, 6001);
+	assert_false(the_endpoint(s)->use_is_news);
+	scene_restart(s);
+	assert_int_equal(the_endpoint(s)->value.last_used_at, 6000);
+	assert_int_equal(the_endpoint(s)->value.rev, revision);
+	/* Used again while it is written, it is news still; and at the end all is stored. */
+	endpoint_used(the_endpoint(s), 7000);
+	last_use_store(&s->store, s->loop);
+	endpoint_used(the_endpoint(s), 7001);
+	use(of_web(s), 7002);
+	last_use_store(&s->store, s->loop);
+	assert_stored(s, 7002);
+	endpoint_used(the_endpoint(s), 7003);
+	scene_restart(s);
+	assert_int_equal(the_endpoint(s)->value.last_used_at, 7003);
+	/* What the store has is what the catalog has, behind a restart. */
+	assert_int_equal(s->catalog.private.next_link, 2);
+	assert_ptr_equal(catalog_find_service(&s->catalog, STR("redis")), the_endpoint(s)->service);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -119,6 +176,7 @@ int main(void)
 		TEST(it_is_stored_at_the_end),
 		TEST(a_change_does_not_undo_it),
 		TEST(what_memory_alone_knows_stays_there),
+		TEST(endpoints_are_stored_likewise),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
