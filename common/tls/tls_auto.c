@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "tls/tls_internal.h"
+#include "tls/tls_x509.h"
 
 #define CERTIFICATE_FILE "certificate.pem"
 #define KEY_FILE         "key.pem"
@@ -25,39 +26,22 @@
 #define ALT_NAME         "DNS:tunnel.invalid" /* a name that is never anybody's (RFC 6761) */
 #define DAY              86400L               /* s */
 #define LASTS            (3652 * DAY)         /* ten years: nobody renews what nobody vouches for */
-#define SERIAL_BITS      127 /* RFC 5280, 4.1.2.2: at most 20 octets, and positive */
-
-static bool add_extension(X509 *x, int nid, const char *value)
-{
-	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
-	bool good = extension && X509_add_ext(x, extension, -1);
-	X509_EXTENSION_free(extension);
-	return good;
-}
-
-static bool add_serial(X509 *x)
-{
-	BIGNUM *number = BN_new();
-	bool good = number && BN_rand(number, SERIAL_BITS, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) &&
-		    BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x));
-	BN_free(number);
-	return good;
-}
 
 static bool fill_in(X509 *x, EVP_PKEY *key)
 {
 	X509_NAME *name = X509_get_subject_name(x);
 	/* From yesterday on: the clocks of those who come differ. */
-	return X509_set_version(x, X509_VERSION_3) && add_serial(x) &&
+	return X509_set_version(x, X509_VERSION_3) && tls_x509_serial(x) &&
 	       X509_gmtime_adj(X509_getm_notBefore(x), -DAY) &&
 	       X509_gmtime_adj(X509_getm_notAfter(x), LASTS) &&
 	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)SUBJECT, -1,
 		       -1, 0) &&
 	       X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) &&
-	       add_extension(x, NID_subject_alt_name, ALT_NAME) &&
-	       add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
-	       add_extension(x, NID_key_usage, "critical,digitalSignature") &&
-	       add_extension(x, NID_ext_key_usage, "serverAuth") && X509_sign(x, key, EVP_sha256());
+	       tls_x509_extension(x, NULL, NID_subject_alt_name, ALT_NAME) &&
+	       tls_x509_extension(x, NULL, NID_basic_constraints, "critical,CA:FALSE") &&
+	       tls_x509_extension(x, NULL, NID_key_usage, "critical,digitalSignature") &&
+	       tls_x509_extension(x, NULL, NID_ext_key_usage, "serverAuth") &&
+	       X509_sign(x, key, EVP_sha256());
 }
 
 static int write_all(int fd, const char *p, size_t n)
