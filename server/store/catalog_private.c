@@ -184,6 +184,9 @@ void catalog_put_service(struct catalog_private *p, struct private_service *stag
 	struct private_service *s = find_service(p, staged->value.id);
 	if (s)
 		change_service(p, s, staged);
+	else if (staged->value.deleted && staged->value.id <= p->max_service_id)
+		private_service_release(
+			staged); /* a row that is put in force twice, before and behind its storing */
 	else
 		add_service(p, staged, owner);
 }
