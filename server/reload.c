@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "loop/notify.h"
 #include "server/base/worker.h"
+#include "server/control/enforce.h"
 
 void reload_init(struct reload *r, struct node *n, struct certificates *c,
 	const struct server_options *running, struct reloader *reloader)
@@ -69,9 +70,12 @@ void reload_start(struct reload *r)
 		return;
 	}
 	r->parts = 2; /* the workers, and the certificates */
+	int was = r->running->default_intention;
 	r->former = (void *)(uintptr_t)r->running;
 	r->running = read;
 	log_set_level((enum log_level)r->running->log_level);
 	broadcast_send(&r->broadcast, r->node, &reload_ops);
+	if (r->running->default_intention != was)
+		enforce_default_intention(r->node->registrar);
 	certificates_reload(r->certificates, r->running, reload_certificates_done, r);
 }

@@ -37,6 +37,8 @@ int admin_init(struct admin *a, const struct admin_config *config)
 		.registrar = config->registrar};
 	list_init(&a->under_way);
 	a->changes = changes_new(config->loop, config->catalog, config->store, config->registrar);
+	if (config->registrar)
+		config->registrar->changes = a->changes;
 	return a->changes ? 0 : -ENOMEM;
 }
 

@@ -86,6 +86,12 @@ bool change_note(struct change *c, const char *action, const char *subject, char
 
 /* ---- Its end ---- */
 
+/* There is nowhere to keep it, and it shall hold nevertheless. */
+static bool change_is_volatile(const struct change *c)
+{
+	return c->volatile_will_do && !c->queue->store->dir;
+}
+
 static void change_free(struct change *c)
 {
 	if (c->queue && c->outcome != CHANGE_UNSTORED)
@@ -116,7 +122,10 @@ static void change_refuse(struct change *c)
 static void change_over(struct change *c)
 {
 	struct changes *q = c->queue;
-	if (c->outcome == CHANGE_STORED)
+	if (c->outcome == CHANGE_STORED && change_is_volatile(c))
+		log_warn("%s of %s by %s, %s, holds until this process ends: %s", c->note.action,
+			c->note.subject, c->note.actor, c->note.via, q->store->why_not.text);
+	else if (c->outcome == CHANGE_STORED)
 		log_info("%s of %s by %s, %s", c->note.action, c->note.subject, c->note.actor,
 			c->note.via);
 	if (c->outcome != CHANGE_FAILED)
@@ -154,6 +163,7 @@ static void change_enforced(struct enforcement *e, struct change *c)
 {
 	c->sessions += e->result.sessions;
 	c->streams += e->result.streams;
+	c->cut += e->result.cut;
 	change_part_over(c);
 }
 
@@ -173,7 +183,7 @@ static void change_enforce(struct change *c, struct enforcement *e,
 {
 	if (c->queue->registrar) {
 		c->parts++;
-		enforce_changes(c->queue->registrar, e, done);
+		enforce_changes(c->queue->registrar, e, c->keep_live, done);
 	} else {
 		catalog_look(c->queue->catalog, policy_now());
 	}
@@ -258,6 +268,10 @@ static void change_done(struct store_job *j)
 
 static void changes_store(struct changes *q, struct change *c)
 {
+	if (c == q->current && change_is_volatile(c)) {
+		change_committed(c);
+		return;
+	}
 	if (c != q->current)
 		q->storing = c;
 	c->job = (struct store_job){.make = true, .run = change_run, .done = change_done};
@@ -285,7 +299,7 @@ static void change_start(struct changes *q, struct change *c)
 	if (c->narrowed.n)
 		change_enforce(c, &c->narrowing, narrowing_done);
 	struct change *before = list_first(&q->unstored, struct change, link);
-	changes_store(q, before ? before : c);
+	changes_store(q, before && !change_is_volatile(c) ? before : c);
 }
 
 static void changes_next(struct changes *q)

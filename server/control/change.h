@@ -11,7 +11,7 @@
  *	what it gives                 into the catalog, and enforced
  *
  * A commit that fails leaves in force what was taken away, and is tried again every CHANGE_RETRY; what was to be
- * given is refused. Whoever wants a change embeds it: a request of the admin API (server/admin/admin_change), or
+ * given is refused, but for change::volatile_will_do where there is no directory to keep anything in. Whoever wants a change embeds it: a request of the admin API (server/admin/admin_change), or
  * what a client asks for. All on the main thread.
  */
 #include "server/control/enforce.h"
@@ -36,7 +36,7 @@ struct change_ops {
 	bool (*may)(struct change *c);
 	/* Its turn has come: looks at the catalog, and adds rows and a note; or refuses, and returns false. */
 	bool (*check)(struct change *c);
-	/* It is stored and in force. */
+	/* It is stored and in force. May come before change_submit() has returned. */
 	void (*answer)(struct change *c);
 	/* Instead of that; may come before check() has returned. `sentence` is borrowed. */
 	void (*refuse)(struct change *c, enum change_refusal why, const char *sentence);
@@ -57,6 +57,7 @@ struct change {
 	struct change_rows rows;     /* what is to be */
 	struct change_rows narrowed; /* of it what is in force before it is stored; may be none */
 	bool gives;                  /* `rows` give more than `narrowed` */
+	bool volatile_will_do;       /* where nothing can be kept at all, it holds until the end */
 	/* `actor` and `via` are its owner's, until free(); `subject` and `detail` are owned */
 	struct store_note note;
 	unsigned sessions, streams; /* that were ended */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "server/control/grants.h"
+#include "server/control/pending.h"
 #include "server/control/publish.h"
 #include "server/link/link_rates.h"
 #include "server/route/routing.h"
@@ -70,6 +71,64 @@ static void identity_look(struct identity *i)
 	atomic_store_explicit(&i->over, over, memory_order_relaxed);
 }
 
+/* ---- Private services ---- */
+
+/* Room for one more flag. */
+static bool flags_grow(struct enforcement *e)
+{
+	if (e->n_flags < e->flags_room)
+		return true;
+	size_t room = e->flags_room ? 2 * e->flags_room : 16;
+	struct attachment_flag *flags = reallocarray(e->flags, room, sizeof(*flags));
+	if (!flags)
+		return false;
+	e->flags = flags;
+	e->flags_room = room;
+	return true;
+}
+
+static void endpoint_enforce(struct enforcement *e, struct endpoint *endpoint)
+{
+	list_for_each_safe (it, &endpoint->attachments) {
+		struct session_attachment *a =
+			list_entry(it, struct session_attachment, of_endpoint);
+		struct attachment_flag flag;
+		if (!attachments_fold(a, e->keep_live, e->number, &flag))
+			continue;
+		if (flags_grow(e))
+			e->flags[e->n_flags++] = flag;
+		else
+			attachments_bar(a);
+	}
+	pending_look(e->registrar, endpoint);
+}
+
+static void private_service_enforce(struct private_service *p, struct enforce_result *result)
+{
+	struct error err;
+	list_for_each_safe (it, &p->services) {
+		struct service *service = list_entry(it, struct service, of_private);
+		struct session *s = session_of(service);
+		if (grants_check_service(s->base.identity, service, 0, &err) == 0)
+			continue;
+		publish_deny(s, service, err.text);
+		result->services++;
+	}
+}
+
+static void enforce_private(struct enforcement *e)
+{
+	struct catalog *c = e->registrar->catalog;
+	struct private_service *p;
+	struct endpoint *endpoint;
+	while ((p = catalog_next_changed_service(c)) != NULL)
+		private_service_enforce(p, &e->result);
+	while ((endpoint = catalog_next_changed_endpoint(c)) != NULL)
+		endpoint_enforce(e, endpoint);
+}
+
+/* ---- All ---- */
+
 static void enforce_rights(struct registrar *r, struct enforce_result *result)
 {
 	struct identity *i;
@@ -84,9 +143,17 @@ static void enforce_rights(struct registrar *r, struct enforce_result *result)
 
 /* ---- Who may come ---- */
 
-static void enforce_run(struct broadcast *b, struct worker *w)
+static struct enforcement *of(struct attachment_sweep *sweep)
 {
-	const struct enforcement *e = container_of(b, struct enforcement, broadcast);
+	return container_of(sweep, struct enforcement, sweep);
+}
+
+static void enforce_run(struct attachment_sweep *sweep, struct worker *w)
+{
+	const struct enforcement *e = of(sweep);
+	for (size_t i = 0; i < e->n_flags; i++)
+		sweep->cut += attachment_shard_set(&e->flags[i].attachment->base, w,
+			e->flags[i].usable, e->flags[i].keep_live);
 	if (e->keyring)
 		w->keyring = e->keyring;
 	if (!e->rights)
@@ -95,25 +162,34 @@ static void enforce_run(struct broadcast *b, struct worker *w)
 	routing_forget(w->routing);
 }
 
-static void enforce_done(struct broadcast *b)
+static void enforce_deinit_one(struct enforcement *e)
 {
-	struct enforcement *e = container_of(b, struct enforcement, broadcast);
 	e->before = keyring_free(e->before);
+	free(e->flags);
+	e->flags = NULL;
+}
+
+static void enforce_done(struct attachment_sweep *sweep)
+{
+	struct enforcement *e = of(sweep);
+	e->result.cut = sweep->cut;
+	enforce_deinit_one(e);
+	attachments_tell_news(e->registrar, e->number);
 	if (e->own)
 		free(e);
 	else if (e->done)
 		e->done(e);
 }
 
-static void enforce_discard(struct broadcast *b)
+static void enforce_discard(struct attachment_sweep *sweep)
 {
-	struct enforcement *e = container_of(b, struct enforcement, broadcast);
-	e->before = keyring_free(e->before);
+	struct enforcement *e = of(sweep);
+	enforce_deinit_one(e);
 	if (e->own)
 		free(e);
 }
 
-static const struct broadcast_ops enforce_ops = {
+static const struct attachment_sweep_ops enforce_ops = {
 	.run = enforce_run,
 	.done = enforce_done,
 	.discard = enforce_discard,
@@ -156,26 +232,36 @@ static void enforce_look(struct registrar *r)
 
 static void enforce_send(struct registrar *r, struct enforcement *e)
 {
+	e->registrar = r;
+	e->number = ++r->enforced;
 	enforce_look(r);
 	enforce_keys(r, e);
 	e->rights = r->catalog->changed;
 	enforce_rights(r, &e->result);
-	broadcast_send(&e->broadcast, r->node, &enforce_ops);
+	enforce_private(e);
+	attachment_sweep_send(&e->sweep, r->node, &enforce_ops);
+}
+
+/* Nobody waits for it. Without memory it comes in a moment: what has changed stays named by the catalog. */
+static void enforce_own(struct registrar *r)
+{
+	struct enforcement *e = calloc(1, sizeof(*e));
+	if (!e) {
+		r->enforce_again = true;
+		loop_timer_set(&r->expiry, loop_now(r->worker->loop) + ENFORCE_AGAIN);
+		return;
+	}
+	r->enforce_again = false;
+	e->own = true;
+	enforce_send(r, e);
 }
 
 static void enforce_expired(struct loop_timer *timer)
 {
 	struct registrar *r = container_of(timer, struct registrar, expiry);
 	enforce_look(r);
-	if (!r->catalog->keys_changed)
-		return;
-	struct enforcement *e = calloc(1, sizeof(*e));
-	if (!e) {
-		loop_timer_set(&r->expiry, loop_now(r->worker->loop) + ENFORCE_AGAIN);
-		return;
-	}
-	e->own = true;
-	enforce_send(r, e);
+	if (r->catalog->keys_changed || r->enforce_again)
+		enforce_own(r);
 }
 
 /* ---- From outside ---- */
@@ -200,9 +286,15 @@ void enforce_deinit(struct registrar *r)
 	r->keyring = keyring_free(r->keyring);
 }
 
-void enforce_changes(struct registrar *r, struct enforcement *e,
+void enforce_changes(struct registrar *r, struct enforcement *e, bool keep_live,
 	void (*done)(struct enforcement *e))
 {
-	*e = (struct enforcement){.done = done};
+	*e = (struct enforcement){.keep_live = keep_live, .done = done};
 	enforce_send(r, e);
+}
+
+void enforce_default_intention(struct registrar *r)
+{
+	catalog_change_endpoints(r->catalog);
+	enforce_own(r);
 }

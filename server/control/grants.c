@@ -84,9 +84,37 @@ static int check_ports(const struct identity *i, const struct service *service, 
 	return -EPERM;
 }
 
+int grants_check_consume(const struct identity *i, const char *name, struct error *err)
+{
+	if (policy_may_consume(&i->value.grants, str_from(name)))
+		return 0;
+	error_set(err, -EPERM, "%s may not use a private service of the name %s", i->name, name);
+	give(i, POLICY_CONSUME, "--consume", name, err);
+	return -EPERM;
+}
+
+int grants_check_publish(const struct identity *i, const char *name, struct error *err)
+{
+	if (policy_may_publish(&i->value.grants, str_from(name)))
+		return 0;
+	error_set(err, -EPERM, "%s may not publish the private service %s", i->name, name);
+	give(i, POLICY_PUBLISH, "--publish", name, err);
+	return -EPERM;
+}
+
+static int check_private(const struct identity *i, const struct service *service, struct error *err)
+{
+	const struct private_service *p = service->private_service;
+	if (p && (p->gone || p->value.deleted || p->owner != i))
+		return error_set(err, -EPERM, "the private service %s was deleted", service->place);
+	return grants_check_publish(i, service->place, err);
+}
+
 int grants_check_service(const struct identity *i, const struct service *service, uint16_t first,
 	struct error *err)
 {
+	if (service->is_private)
+		return check_private(i, service, err);
 	if (service->has_port)
 		return check_ports(i, service, first, err);
 	const char *host = service->place;
@@ -101,14 +129,24 @@ int grants_check_service(const struct identity *i, const struct service *service
 	return -EPERM;
 }
 
+static const char *publish_grant(const struct policy_grants *g, struct str name)
+{
+	struct policy_grant_slice publish = policy_grants_of(g, POLICY_PUBLISH);
+	for (size_t k = 0; k < publish.n; k++)
+		if (policy_pattern_covers(publish.v[k].text, name))
+			return publish.v[k].text;
+	return NULL;
+}
+
 const char *grants_of_service(const struct identity *i, const struct service *service,
 	char to[POLICY_GRANT_SIZE])
 {
 	const struct policy_grants *g = &i->value.grants;
 	struct policy_grant_slice ports = policy_grants_of(g,
 		service->kind == CONTROL_UDP ? POLICY_UDP_PORT : POLICY_TCP_PORT);
-	const char *host =
-		service->has_port ? NULL : policy_host_grant(g, str_from(service->place));
+	const char *host = service->has_port     ? NULL
+			   : service->is_private ? publish_grant(g, str_from(service->place))
+						 : policy_host_grant(g, str_from(service->place));
 	snprintf(to, POLICY_GRANT_SIZE, "%s", host ? host : "");
 	for (size_t k = 0; service->has_port && k < ports.n; k++) {
 		const struct option_range *r = &ports.v[k].ports;

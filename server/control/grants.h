@@ -24,6 +24,12 @@ int grants_check_sessions(const struct identity *i, struct error *err);
 int grants_check_service(const struct identity *i, const struct service *service, uint16_t first,
 	struct error *err);
 
+/* Whether it may have an endpoint at a private service of that name, be it there or not. 0, or -EPERM. */
+int grants_check_consume(const struct identity *i, const char *name, struct error *err);
+
+/* Whether it may publish a private service of that name. 0, or -EPERM. */
+int grants_check_publish(const struct identity *i, const char *name, struct error *err);
+
 /* The grant by which it has what it asked for: of several ports that of the first. Returns `to`. */
 const char *grants_of_service(const struct identity *i, const struct service *service,
 	char to[POLICY_GRANT_SIZE]);

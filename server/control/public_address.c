@@ -42,8 +42,24 @@ static struct front front_of(const struct session *s)
 	return f;
 }
 
+char *public_alias(const struct node *n, const struct private_service *p,
+	char to[POLICY_ALIAS_SIZE])
+{
+	struct url u;
+	struct error err;
+	bool known = url_parse_remote(str_from(n->public_name), &u, &err) == 0;
+	return policy_alias_format(p->name, p->value.tag, known ? u.host : "", to);
+}
+
 void public_address(const struct service *service, char to[PUBLIC_ADDRESS_SIZE])
 {
+	if (service->private_service) {
+		char alias[POLICY_ALIAS_SIZE];
+		snprintf(to, PUBLIC_ADDRESS_SIZE, "%s",
+			public_alias(session_node(session_of(service)), service->private_service,
+				alias));
+		return;
+	}
 	const struct front f = front_of(session_of(service));
 	const char *place = service->place, *scheme = f.secure ? "https" : "http";
 	char port[8] = "";

@@ -2,12 +2,14 @@
 #include "server/control/publish.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "tls/tls.h"
 #include "server/base/audit_log.h"
 #include "server/control/grants.h"
+#include "server/control/pending.h"
 #include "server/control/port.h"
 #include "server/control/public_address.h"
 #include "server/control/publish_check.h"
@@ -37,7 +39,7 @@ static void publish_tell_refused(struct server_link *l, uint32_t number, enum co
 	link_mail_send(l, &m);
 }
 
-static void publish_refuse(struct session *s, struct server_link *l, const struct control *asked,
+void publish_refuse(struct session *s, struct server_link *l, const struct control *asked,
 	enum control_reason reason, const char *sentence)
 {
 	/* Clients ask again every few seconds, in case that the holder left. */
@@ -65,8 +67,10 @@ static void publish_tell_granted(struct session *s, const struct service *servic
 	m.granted.ports = service->n_numbers > 1 ? service->n_numbers : 0;
 	m.granted.exclusive = service->exclusive;
 	struct server_link *l = list_first(&s->links, struct server_link, of_session);
-	if (l)
-		link_mail_send(l, &m);
+	if (!l)
+		return;
+	link_mail_send(l, &m);
+	pending_tell_service(l, service);
 }
 
 /* ---- Going ---- */
@@ -94,6 +98,27 @@ static const struct broadcast_ops withdraw_ops = {
 	.discard = withdraw_done,
 };
 
+static void publish_enter_private(struct service *service, struct private_service *p)
+{
+	if (!p)
+		return;
+	private_service_hold(p);
+	service->private_service = p;
+	list_append(&p->services, &service->of_private);
+	p->n_services++;
+}
+
+static void publish_leave_private(struct service *service)
+{
+	struct private_service *p = service->private_service;
+	if (!p)
+		return;
+	list_unlink(&service->of_private);
+	p->n_services--;
+	service->private_service = NULL;
+	private_service_release(p);
+}
+
 /* Its port is free at once. */
 static void publish_take_back(struct service *service)
 {
@@ -101,6 +126,7 @@ static void publish_take_back(struct service *service)
 	if (list_linked(&service->of_session)) {
 		list_unlink(&service->of_session);
 		s->n_services--;
+		publish_leave_private(service);
 		status_changed(&s->registrar->status);
 		s->n_ports -= service->port ? service->port->n : 0;
 	}
@@ -132,6 +158,7 @@ void publish_discard_all(struct session *s)
 	list_for_each_safe (it, &s->services) {
 		struct service *service = list_entry(it, struct service, of_session);
 		list_unlink(it);
+		publish_leave_private(service);
 		port_release(service->port);
 		if (service->granted)
 			service_release(service);
@@ -141,10 +168,21 @@ void publish_discard_all(struct session *s)
 
 /* ---- Coming: every worker knows it before anybody is told ---- */
 
+/* The books say whose a private name is: it is not kept for another identity that had it and lost it. */
+static void publish_free_name(const struct service *service, struct worker *w)
+{
+	const struct route *route =
+		service->is_private ? routes_exact(&w->routing->privates, str_from(service->place))
+				    : NULL;
+	if (route && route->identity != service->session->identity)
+		routing_forget_private(w->routing, str_from(service->place));
+}
+
 static void publish_run(struct broadcast *b, struct worker *w)
 {
 	struct service *service = container_of(b, struct service, broadcast);
 	const struct route *holder;
+	publish_free_name(service, w);
 	/* Worker 0 decided; the others can lack nothing but memory, and then find no way there. */
 	if (w->index && service_shard_open(&service->shards[w->index], w, &holder) != 0)
 		log_error("worker %u cannot serve %s: out of memory", w->index, service->place);
@@ -186,7 +224,8 @@ static void publish_done(struct broadcast *b)
 					  : "everything",
 			service->upstream, more);
 	publish_tell_granted(s, service);
-	sharing_tell(service);
+	if (!service->is_private)
+		sharing_tell(service);
 }
 
 static void publish_discard(struct broadcast *b)
@@ -258,7 +297,8 @@ static void publish_suspect_holders(struct session *s, const struct route *route
 /* What the front does with one name is one thing. */
 static bool service_fits(const struct service *service, struct worker *w, struct error *err)
 {
-	struct route *route = routes_exact(&w->routing->names, str_from(service->place));
+	struct route *route =
+		routes_exact(service_routes(service, w->routing), str_from(service->place));
 	const struct service *other = NULL;
 	if (!service->has_port && route && !list_empty(&route->entries))
 		other = service_shard_of(route->entries.next)->service;
@@ -310,6 +350,7 @@ static int publish_claim(struct session *s, struct service *service, struct serv
 		return -EEXIST;
 	}
 	const struct route *holder = NULL;
+	publish_free_name(service, w);
 	r = service_shard_open(&service->shards[0], w, &holder);
 	if (r == ROUTES_TAKEN) {
 		/* Of the same identity share it; whoever has it, is named. */
@@ -324,16 +365,11 @@ static int publish_claim(struct session *s, struct service *service, struct serv
 	return r;
 }
 
-void publish_service(struct session *s, struct server_link *l, const struct control *m)
+static void publish_place(struct session *s, struct server_link *l, const struct control *m,
+	const char place[SERVICE_PLACE_SIZE], struct private_service *p)
 {
-	char place[SERVICE_PLACE_SIZE];
 	struct error err;
 	uint32_t number = m->publish.service;
-	int reason = publish_check(m, place, &err);
-	if (reason != PUBLISH_FINE) {
-		publish_refuse(s, l, m, (enum control_reason)reason, err.text);
-		return;
-	}
 	struct service *old = publish_find(s, number, control_publish_ports(m));
 	if (old && publish_repeats(old, m, place)) {
 		old->stale = false;
@@ -357,7 +393,7 @@ void publish_service(struct session *s, struct server_link *l, const struct cont
 		publish_refuse(s, l, m, CONTROL_REASON_OTHER, "the server is out of memory");
 		return;
 	}
-	memcpy(service->place, place, sizeof(place));
+	memcpy(service->place, place, sizeof(service->place));
 	service->at = session_now(s);
 	if (publish_claim(s, service, l, m) != 0) {
 		port_release(service->port);
@@ -366,9 +402,29 @@ void publish_service(struct session *s, struct server_link *l, const struct cont
 	}
 	list_append(&s->services, &service->of_session);
 	s->n_services++;
+	publish_enter_private(service, p);
 	status_changed(&s->registrar->status);
 	s->n_ports += service->port ? service->port->n : 0;
 	publish_suspect_holders(s, service->shards[0].entry.route);
 	s->n_coming++;
 	broadcast_send(&service->broadcast, session_node(s), &publish_ops);
+}
+
+void publish_service(struct session *s, struct server_link *l, const struct control *m)
+{
+	char place[SERVICE_PLACE_SIZE];
+	struct error err;
+	int reason = publish_check(m, place, &err);
+	if (reason == PUBLISH_FINE)
+		publish_place(s, l, m, place, NULL);
+	else
+		publish_refuse(s, l, m, (enum control_reason)reason, err.text);
+}
+
+void publish_private_service(struct session *s, struct server_link *l, const struct control *m,
+	struct private_service *p)
+{
+	char place[SERVICE_PLACE_SIZE];
+	snprintf(place, sizeof(place), "%s", p->name);
+	publish_place(s, l, m, place, p);
 }

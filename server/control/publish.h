@@ -7,6 +7,8 @@
  */
 #include "server/control/session.h"
 
+struct private_service;
+
 /* All on the main thread. */
 
 /* The session is new and publishes nothing. */
@@ -14,6 +16,12 @@ void publish_init(struct session *s);
 
 /* A client asks to publish `m`: it is granted or refused, which is said over the session's first link. */
 void publish_service(struct session *s, struct server_link *l, const struct control *m);
+/* The same of a private service, once it is on the books, which says that the session's identity owns it. */
+void publish_private_service(struct session *s, struct server_link *l, const struct control *m,
+	struct private_service *p);
+/* Tells the client that it is refused; in the log once. */
+void publish_refuse(struct session *s, struct server_link *l, const struct control *asked,
+	enum control_reason reason, const char *sentence);
 /* A client takes back the service of that number. */
 void publish_withdraw(struct session *s, uint32_t number);
 

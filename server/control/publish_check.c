@@ -11,7 +11,9 @@
 const char *publish_asked(const struct control *m, char text[PUBLISH_ASKED_SIZE])
 {
 	const char *kind = m->publish.kind == CONTROL_UDP ? "UDP port" : "port";
-	if (m->publish.port_given && control_publish_ports(m) > 1)
+	if (m->publish.private_name)
+		snprintf(text, PUBLISH_ASKED_SIZE, "private %s", m->publish.private_name);
+	else if (m->publish.port_given && control_publish_ports(m) > 1)
 		snprintf(text, PUBLISH_ASKED_SIZE, "%ss %u-%u", kind, m->publish.port,
 			m->publish.port + m->publish.ports - 1);
 	else if (m->publish.port_given)
@@ -57,8 +59,10 @@ bool publish_repeats(const struct service *service, const struct control *m, con
 	bool port_same =
 		!service->has_port || !m->publish.port || service->first_port == m->publish.port;
 	return service->number == m->publish.service &&
-	       service->n_numbers == control_publish_ports(m) && service->kind == m->publish.kind &&
-	       service->tls == m->publish.tls && service->per_visitor == m->publish.per_visitor &&
+	       service->is_private == (m->publish.private_name != NULL) &&
+	       service->aes == m->publish.aes && service->n_numbers == control_publish_ports(m) &&
+	       service->kind == m->publish.kind && service->tls == m->publish.tls &&
+	       service->per_visitor == m->publish.per_visitor &&
 	       service->half_closed == m->publish.half_closed &&
 	       service->exclusive == m->publish.exclusive && service->scheme == m->publish.scheme &&
 	       service->host_only == m->publish.host_only &&

@@ -10,7 +10,11 @@
 #include "policy/timestamp.h"
 #include "server/control/grants.h"
 #include "server/base/audit_log.h"
+#include "server/control/attach.h"
+#include "server/control/pending.h"
+#include "server/control/pending_expire.h"
 #include "server/control/port.h"
+#include "server/control/private_publish.h"
 #include "server/control/publish.h"
 #include "server/control/session_close.h"
 #include "server/control/sharing.h"
@@ -37,6 +41,9 @@ void registrar_init(struct registrar *r, struct node *n, struct catalog *catalog
 	list_init(&r->unbound);
 	list_init(&r->ports);
 	list_init(&r->kept);
+	list_init(&r->news);
+	attach_init(r);
+	pending_expire_init(r);
 	status_init(&r->status, n->workers[0]->loop, registrar_describe);
 }
 
@@ -44,6 +51,9 @@ static void registrar_discard(struct session *s)
 {
 	session_unlist(s);
 	session_close_over(s);
+	attach_end(s);
+	private_publish_end(s);
+	attachments_discard_all(s);
 	publish_discard_all(s);
 	session_discard(s);
 }
@@ -53,6 +63,8 @@ void registrar_deinit(struct registrar *r)
 	if (!r->node)
 		return;
 	status_deinit(&r->status);
+	attach_deinit(r);
+	pending_expire_deinit(r);
 	while (!list_empty(&r->sessions))
 		registrar_discard(list_entry(r->sessions.next, struct session, link));
 	sharing_deinit(r);
@@ -100,8 +112,8 @@ static void registrar_join(struct registrar *r, struct server_link *l, const str
 			break;
 		if (s->n_links >= SESSION_LINKS_MAX)
 			link_mail_close(l, "its session has as many links as it may");
-		else
-			session_join(s, l);
+		else if (session_join(s, l))
+			pending_tell_all(l, s);
 		return;
 	}
 	link_mail_close(l, "there is no such session to join");
@@ -136,17 +148,23 @@ static void registrar_up(struct registrar *r, struct server_link *l,
 	l->credential->value.last_used_at = l->since;
 	l->credential->use_is_news = true;
 	struct session *s = e->resume_given ? registrar_resumed(r, l, e->secret) : NULL;
-	if (s && session_resume(s, l))
+	if (s && session_resume(s, l)) {
 		publish_expect_again(s);
+		attachments_expect_again(s);
+	}
 }
 
 static struct session *registrar_session_new(struct registrar *r, struct server_link *l)
 {
 	struct session *s = session_new(r, l);
-	if (s)
-		publish_init(s);
-	else
+	if (!s) {
 		link_mail_close(l, "the server is out of memory");
+		return NULL;
+	}
+	publish_init(s);
+	attachments_init(s);
+	list_init(&s->attaching);
+	list_init(&s->publishing);
 	return s;
 }
 
@@ -156,12 +174,19 @@ static void registrar_refuse_session(struct server_link *l, const struct control
 {
 	list_for_each (it, &l->credential->identity->sessions)
 		session_suspect(list_entry(it, struct session, of_identity));
-	if (m->type != CONTROL_PUBLISH)
-		return;
 	struct control answer = {.type = CONTROL_REFUSED};
-	answer.refused.service = m->publish.service;
-	answer.refused.reason = CONTROL_REASON_LIMIT;
-	answer.refused.sentence = sentence;
+	if (m->type == CONTROL_PUBLISH) {
+		answer.refused.service = m->publish.service;
+		answer.refused.reason = CONTROL_REASON_LIMIT;
+		answer.refused.sentence = sentence;
+	} else if (m->type == CONTROL_ATTACH) {
+		answer.type = CONTROL_DECLINED;
+		answer.declined.endpoint = m->attach.endpoint;
+		answer.declined.reason = CONTROL_REASON_LIMIT;
+		answer.declined.sentence = sentence;
+	} else {
+		return;
+	}
 	link_mail_send(l, &answer);
 }
 
@@ -188,6 +213,14 @@ static struct session *registrar_session(struct registrar *r, struct server_link
 	return NULL;
 }
 
+static void registrar_notice(struct registrar *r, const struct session *s, const char *sentence)
+{
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&r->log_notices, loop_now(r->worker->loop), SESSION_NOTICE_EVERY, 1,
+		    more))
+		log_info("session %s says: %s%s", s->base.name, sentence, more);
+}
+
 static void registrar_control(struct registrar *r, struct server_link *l,
 	const struct registrar_event *event)
 {
@@ -199,15 +232,19 @@ static void registrar_control(struct registrar *r, struct server_link *l,
 	struct session *s = registrar_session(r, l, m);
 	if (!s) {
 		return;
+	} else if (m->type == CONTROL_PUBLISH && m->publish.private_name) {
+		private_publish(s, l, m);
 	} else if (m->type == CONTROL_PUBLISH) {
 		publish_service(s, l, m);
 	} else if (m->type == CONTROL_WITHDRAW) {
+		private_publish_withdraw(s, m->withdraw.service);
 		publish_withdraw(s, m->withdraw.service);
+	} else if (m->type == CONTROL_ATTACH) {
+		attach_ask(s, m);
+	} else if (m->type == CONTROL_DETACH) {
+		attach_detach(s, m->detach.endpoint);
 	} else {
-		char more[LOG_LIMIT_MORE];
-		if (log_limit_pass(&r->log_notices, loop_now(r->worker->loop), SESSION_NOTICE_EVERY,
-			    1, more))
-			log_info("session %s says: %s%s", s->base.name, m->notice.sentence, more);
+		registrar_notice(r, s, m->notice.sentence);
 	}
 }
 
@@ -289,6 +326,9 @@ static void registrar_gone(struct mail *mail)
 	struct session *s = l->session;
 	if (s && session_leave(s, l, l->io.link.why)) {
 		session_close_over(s);
+		attach_end(s);
+		private_publish_end(s);
+		attachments_remove_all(s);
 		publish_withdraw_all(s, atomic_load_explicit(&l->leaving, memory_order_relaxed));
 		session_end(s);
 	}

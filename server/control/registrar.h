@@ -20,21 +20,31 @@ struct listeners;
 struct registrar {
 	struct node *node;
 	struct catalog *catalog;
+	struct changes
+		*changes; /* the queue of them, which outlives this; NULL: nothing can be changed */
 	const struct listeners *listeners; /* NULL before it is open */
 	struct worker *worker;             /* worker 0, on this thread */
 	struct list sessions;              /* of struct session */
 	struct list unbound;               /* links that belong to no session yet */
-	struct keyring *keyring;           /* that workers have, or that is on its way to them */
-	struct loop_timer expiry; /* of what is in the catalog (server/control/enforce.c) */
-	struct list ports;        /* of struct port */
-	unsigned n_ports;         /* each of a range */
-	struct list kept;         /* of struct kept (server/control/sharing.c) */
+	uint64_t enforced;     /* changes that were brought to the workers (enforce.c) */
+	bool enforce_again;    /* memory was out for one */
+	struct list news;      /* session_attachment::news */
+	struct list attaching; /* attach_request::waiting, the one that waits longest first */
+	struct loop_timer attach_timer;  /* of those */
+	struct loop_timer pending_timer; /* of endpoints that wait (pending_expire.c) */
+	struct keyring *keyring;         /* that workers have, or that is on its way to them */
+	struct loop_timer expiry;        /* of what is in the catalog (server/control/enforce.c) */
+	struct list ports;               /* of struct port */
+	unsigned n_ports;                /* each of a range */
+	struct list kept;                /* of struct kept (server/control/sharing.c) */
 	unsigned n_kept;
 	struct status status;
 	struct log_limit log_sessions; /* that come, go, publish */
 	struct log_limit log_refusals; /* of what they asked to publish */
 	struct log_limit log_denied;   /* links and sessions that may not be there */
 	struct log_limit log_notices;  /* of clients */
+	struct log_limit log_pending;  /* endpoints that wait for an approval */
+	struct log_limit log_declined; /* what there was nothing to attach to */
 };
 
 void registrar_init(struct registrar *r, struct node *n, struct catalog *catalog);

@@ -12,7 +12,7 @@
 #include "server/control/registrar.h"
 #include "server/route/routing.h"
 
-static void session_tell_grant(struct session *s, struct server_link *l)
+static void session_tell(struct session *s, struct server_link *l)
 {
 	struct control m = {.type = CONTROL_SESSION_GRANT};
 	memcpy(m.session.session, s->id, sizeof(s->id));
@@ -115,7 +115,7 @@ struct session *session_new(struct registrar *r, struct server_link *l)
 	if (session_may_log(s, more))
 		log_info("session %s of %s from %s is up (%s, client %s)%s", s->base.name,
 			s->base.identity->name, s->peer, l->protection, l->version, more);
-	session_tell_grant(s, l);
+	session_tell(s, l);
 	return s;
 }
 
@@ -142,16 +142,19 @@ void session_deny_link(struct registrar *r, struct server_link *l, const char *w
 			peer, why, more);
 }
 
-void session_join(struct session *s, struct server_link *l)
+bool session_join(struct session *s, struct server_link *l)
 {
 	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
 	if (!session_attach(s, l))
-		return;
+		return false;
+	/* In the mailbox behind what attaches it: what the client opens having heard it finds its session. */
+	session_tell(s, l);
 	server_link_peer(l, peer);
 	if (session_may_log(s, more))
 		log_info("session %s has one more link, from %s (%s): %u%s", s->base.name, peer,
 			l->protection, s->n_links, more);
 	session_wake(s);
+	return true;
 }
 
 bool session_resume(struct session *s, struct server_link *l)
@@ -166,7 +169,7 @@ bool session_resume(struct session *s, struct server_link *l)
 	if (session_may_log(s, more))
 		log_info("session %s goes on over a new link from %s (%s, client %s)%s",
 			s->base.name, s->peer, l->protection, l->version, more);
-	session_tell_grant(s, l);
+	session_tell(s, l);
 	session_wake(s);
 	return true;
 }

@@ -31,7 +31,8 @@ struct session {
 	struct list link;        /* registrar::sessions */
 	struct list of_identity; /* identity::sessions */
 	bool ended;              /* it has no link any more */
-	unsigned n_coming;       /* services on their first broadcast, which it outlives */
+	unsigned
+		n_coming; /* services and attachments that are still to come or to go, which it outlives */
 	uint8_t id[CONTROL_SESSION];
 	uint64_t since;               /* µs since 1970 */
 	char peer[ADDRESS_TEXT_SIZE]; /* where its first link came from, for people */
@@ -41,7 +42,12 @@ struct session {
 	unsigned n_links;
 	struct list services;         /* of struct service */
 	unsigned n_services, n_ports; /* each of a range */
-	uint64_t refusals_told;       /* a bit for each service number, modulo 64 */
+	struct list attachments;      /* session_attachment::of_session */
+	struct list attaching;        /* attach_request::of_session: what is asked for */
+	unsigned n_attachments, n_attaching;
+	struct loop_timer attachments_stale;
+	struct list publishing; /* private_publish::of_session: what is not on the books yet */
+	uint64_t refusals_told; /* a bit for each service number, modulo 64 */
 	struct loop_timer stale;
 	struct broadcast broadcast;
 	struct session_closing
@@ -52,6 +58,17 @@ struct session {
 static inline struct session *session_of(const struct service *service)
 {
 	return container_of(service->session, struct session, base);
+}
+
+/* The newest of its links that may be here, over which its client is told something; NULL: it has none. */
+static inline struct server_link *session_link(const struct session *s)
+{
+	list_for_each (it, &s->links) {
+		struct server_link *l = list_entry(it, struct server_link, of_session);
+		if (!l->denied)
+			return l;
+	}
+	return NULL;
 }
 
 static inline struct node *session_node(const struct session *s)
@@ -68,8 +85,8 @@ static inline uint64_t session_now(const struct session *s)
 
 /* The first link of a client process. NULL when out of memory. */
 struct session *session_new(struct registrar *r, struct server_link *l);
-/* One more of its links. */
-void session_join(struct session *s, struct server_link *l);
+/* One more of its links. False: memory is out, and the link closes. */
+bool session_join(struct session *s, struct server_link *l);
 /*
  * The same process over a new link: the links before are closed, what it publishes stays. False: memory is out,
  * and the new link closes.

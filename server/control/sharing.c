@@ -19,6 +19,7 @@ struct kept {
 	char session[SESSION_NAME_SIZE];
 	uint64_t until; /* µs */
 	enum control_kind kind;
+	bool is_private;
 	uint16_t first_port;
 	uint32_t n; /* of ports; 0: it is a name */
 	char place[SERVICE_PLACE_SIZE];
@@ -59,8 +60,7 @@ static const char *who(const struct session *s, char text[WHO_SIZE])
 static struct route *route_of(const struct service *service)
 {
 	struct worker *w = session_of(service)->registrar->worker;
-	struct routes *routes = service->has_port ? &w->routing->ports : &w->routing->names;
-	return routes_exact(routes, str_from(service->place));
+	return routes_exact(service_routes(service, w->routing), str_from(service->place));
 }
 
 static bool same_url(const struct url *a, const struct url *b)
@@ -109,7 +109,8 @@ static void kept_expire(struct registrar *r)
 static bool kept_has(const struct kept *k, const struct service *service)
 {
 	if (!service->has_port || !k->n)
-		return !service->has_port && !k->n && strcmp(k->place, service->place) == 0;
+		return !service->has_port && !k->n && k->is_private == service->is_private &&
+		       strcmp(k->place, service->place) == 0;
 	return k->kind == service->kind && service->first_port < k->first_port + k->n &&
 	       k->first_port < service->first_port + service->n_numbers;
 }
@@ -126,6 +127,7 @@ static void keep(const struct service *service)
 	memcpy(k->session, s->base.name, sizeof(k->session));
 	k->until = now_of(r) + r->worker->opts->reconnect_grace;
 	k->kind = service->kind;
+	k->is_private = service->is_private;
 	k->first_port = service->first_port;
 	k->n = service->has_port ? service->n_numbers : 0;
 	memcpy(k->place, service->place, sizeof(k->place));

@@ -176,11 +176,11 @@ static void server_link_on_control(struct link *link, struct control *m)
 	case CONTROL_WITHDRAW:
 	case CONTROL_NOTICE:
 	case CONTROL_JOIN:
-		server_link_ops(server_link_of(link))->control(server_link_of(link), m);
-		break;
 	case CONTROL_ATTACH:
 	case CONTROL_DETACH:
-		break; /* our hello has no CONTROL_FEATURE_PRIVATE: skipped, as by a server that knows neither */
+		server_link_ops(server_link_of(link))->control(server_link_of(link), m);
+		break;
+
 	case CONTROL_HELLO:
 	case CONTROL_GRANTED:
 	case CONTROL_REFUSED:

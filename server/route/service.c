@@ -28,6 +28,7 @@ struct service *service_new(struct session_base *s, const struct control *publis
 	service->scheme = publish->publish.scheme;
 	service->host_only = publish->publish.host_only;
 	service->is_private = publish->publish.private_name;
+	service->aes = publish->publish.aes;
 	service->upstream = strdup(publish->publish.upstream ? publish->publish.upstream : "");
 	service->path = strdup(publish->publish.path ? publish->publish.path : "");
 	if (publish->publish.rewrite)
@@ -36,6 +37,7 @@ struct service *service_new(struct session_base *s, const struct control *publis
 		service->alpn = strdup(publish->publish.alpn);
 	atomic_init(&service->holds, 1);
 	list_init(&service->of_session);
+	list_init(&service->of_private);
 	for (unsigned i = 0; i < s->n_shards; i++) {
 		struct service_shard *shard = &service->shards[i];
 		shard->service = service;
@@ -82,19 +84,11 @@ void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
 	link_send(&l->io.link, &m);
 }
 
-static struct routes *service_shard_routes(const struct service_shard *shard, struct worker *w)
-{
-	struct routing *r = w->routing;
-	if (shard->service->is_private)
-		return &r->privates;
-	return shard->service->has_port ? &r->ports : &r->names;
-}
-
 int service_shard_open(struct service_shard *shard, struct worker *w,
 	const struct route **holder_out)
 {
 	const struct service *service = shard->service;
-	int r = routes_claim(service_shard_routes(shard, w), service->session->identity,
+	int r = routes_claim(service_routes(shard->service, w->routing), service->session->identity,
 		str_from(service->place), &shard->entry, service->at, holder_out);
 	shard->named = r == 0 && service_is_named(service);
 	w->routing->n_named += shard->named;
@@ -107,9 +101,11 @@ void service_shard_close(struct service_shard *shard, struct worker *w)
 	shard->named = false;
 	const struct service *service = shard->service;
 	if (service->denied || identity_is_over(service->session->identity))
-		routes_withdraw(service_shard_routes(shard, w), &shard->entry, service->at);
+		routes_withdraw(service_routes(shard->service, w->routing), &shard->entry,
+			service->at);
 	else
-		routes_release(service_shard_routes(shard, w), &shard->entry, service->at);
+		routes_release(service_routes(shard->service, w->routing), &shard->entry,
+			service->at);
 	if (list_empty(&shard->streams) && !shard->outstanding)
 		return;
 	shard->gone = true;

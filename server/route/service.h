@@ -12,7 +12,7 @@
 #include "server/base/broadcast.h"
 #include "server/base/node.h"
 #include "server/link/session_shard.h"
-#include "server/route/routes.h"
+#include "server/route/routing.h"
 #include "wire/control.h"
 #include "wire/hostname.h"
 
@@ -69,7 +69,11 @@ struct service {
 	enum control_scheme scheme; /* the upstream's */
 	bool host_only;             /* what else names the place is not rewritten (rule 47) */
 	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
-	bool stale; /* of a session that was resumed, and not published again yet */
+	bool aes; /* a private one's: sealed streams prefer AES-GCM */
+	/* The registrar's: what it is on the books, which it holds; NULL: it is public, or not listed any more */
+	struct private_service *private_service;
+	struct list of_private; /* private_service::services */
+	bool stale;             /* of a session that was resumed, and not published again yet */
 	bool granted;
 	bool denied; /* it is withdrawn because it may not be: what is under way to it ends */
 	struct broadcast broadcast;
@@ -117,6 +121,12 @@ static inline uint32_t service_number(const struct service *s, uint16_t port)
 static inline bool service_is_named(const struct service *s)
 {
 	return s->kind == CONTROL_TCP && !s->has_port && !s->is_private;
+}
+
+/* Those of a worker that its place is one of. */
+static inline struct routes *service_routes(const struct service *s, struct routing *r)
+{
+	return s->is_private ? &r->privates : s->has_port ? &r->ports : &r->names;
 }
 
 /*

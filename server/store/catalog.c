@@ -70,6 +70,7 @@ struct identity *identity_new(void)
 	list_init(&i->private_services);
 	list_init(&i->endpoints);
 	list_init(&i->sessions);
+	list_init(&i->client_changes);
 	atomic_init(&i->max_streams, IDENTITY_STREAMS_ANY);
 	return i;
 }

@@ -48,6 +48,12 @@ struct identity {
 	struct identity_streams *streams;
 	atomic_uint max_streams; /* of `value`, for any thread */
 	unsigned n_sessions;
+	unsigned attach_misses;    /* in a row (server/control/attach_pace.h) */
+	uint64_t attach_missed_at; /* µs; the last one */
+	/* Those that wait for their turn, and those that are in the queue (server/control/client_change.h) */
+	struct list client_changes;
+	unsigned n_client_changes;
+	bool client_changes_begin; /* one after the other begins, right now */
 
 	struct identity *next_changed; /* catalog::changed */
 	bool changed;                  /* it is in there */

@@ -54,6 +54,7 @@ struct endpoint {
 
 	/* Of the rooms above */
 	struct list attachments; /* of sessions that use it now; each holds it */
+	bool pending_told;       /* that it waits for an approval */
 
 	/* The catalog's alone */
 	unsigned holds;

@@ -77,6 +77,7 @@ static void identity_init(struct credential *who, struct identity *identity, con
 	*who = (struct credential){.identity = identity, .good = true};
 	identity->max_streams = IDENTITY_STREAMS_ANY;
 	list_init(&identity->sessions);
+	list_init(&identity->client_changes);
 	identity->credentials = who;
 	assert_int_equal(policy_identity_init_all(&identity->value, name), 0);
 	identity->name = identity->value.name;
@@ -119,12 +120,20 @@ int exit_node_open(void **state)
 }
 
 /* As the server does it. */
-void exit_node_free(struct exit_node *n)
+void exit_node_end(struct exit_node *n)
 {
+	if (n->ended)
+		return;
+	n->ended = true;
 	workers_close(&n->workers);
 	enforce_deinit(&n->registrar);
 	registrar_deinit(&n->registrar);
 	workers_deinit(&n->workers);
+}
+
+void exit_node_free(struct exit_node *n)
+{
+	exit_node_end(n);
 	for (unsigned i = 0; i < WORKERS; i++)
 		assert_int_equal(n->node.links[i], 0);
 	for (int kind = 0; kind < LIMITS_KINDS; kind++)
@@ -321,6 +330,32 @@ void join(struct server_link *l, const struct session *s, const uint8_t secret[C
 
 /* ---- What they get ---- */
 
+static void take_text(char *to, size_t size, const char *text)
+{
+	snprintf(to, size, "%s", text ? text : "");
+}
+
+/* What is said of private services. */
+static const char *take_endpoint(struct message *to, const struct control *m)
+{
+	if (m->type == CONTROL_ATTACHED) {
+		to->service = m->attached.endpoint;
+		to->state = m->attached.state;
+		to->usable = m->attached.usable;
+		to->link = m->attached.link;
+		take_text(to->id, sizeof(to->id), m->attached.id);
+		take_text(to->alias, sizeof(to->alias), m->attached.alias);
+		return m->attached.sentence;
+	}
+	if (m->type == CONTROL_PENDING) {
+		take_text(to->id, sizeof(to->id), m->pending.id);
+		return m->pending.consumer;
+	}
+	to->service = m->declined.endpoint;
+	to->reason = m->declined.reason;
+	return m->declined.sentence;
+}
+
 static void take_message(struct fake_client *c, const uint8_t *json, size_t n)
 {
 	struct control m;
@@ -343,8 +378,11 @@ static void take_message(struct fake_client *c, const uint8_t *json, size_t n)
 	} else if (m.type == CONTROL_NOTICE) {
 		to->warning = m.notice.warning;
 		text = m.notice.sentence;
+	} else if (m.type == CONTROL_ATTACHED || m.type == CONTROL_DECLINED ||
+		   m.type == CONTROL_PENDING) {
+		text = take_endpoint(to, &m);
 	}
-	snprintf(to->text, sizeof(to->text), "%s", text);
+	take_text(to->text, sizeof(to->text), text);
 	control_deinit(&m);
 }
 

@@ -39,7 +39,13 @@ struct message {
 	uint32_t service, port, ports;
 	enum control_reason reason;
 	bool warning, exclusive;
-	char text[CONTROL_TEXT + 1]; /* address or sentence */
+	char text[CONTROL_TEXT + 1]; /* address, sentence, or whose endpoint is pending */
+	/* Of `attached`, whose number is `service`, as that of `declined` is */
+	enum control_endpoint_state state;
+	bool usable;
+	uint32_t link;
+	char id[CONTROL_ENDPOINT + 1]; /* of `pending`, too */
+	char alias[CONTROL_TEXT + 1];
 };
 
 /* One link's other end. */
@@ -68,6 +74,7 @@ struct exit_node {
 	struct registrar registrar;
 	struct fake_client clients[CLIENTS_MAX];
 	size_t n_clients;
+	bool ended;
 	struct option_range ports; /* exit_node_ports() */
 };
 
@@ -76,6 +83,8 @@ int exit_node_open(void **state);
 int exit_node_close(void **state);
 /* With other options than exit_node_options. */
 struct exit_node *exit_node_new(const struct server_options *options);
+/* The first half of that, once: no worker runs any more, and no session is there. */
+void exit_node_end(struct exit_node *n);
 /* Whatever the test left, nothing may be counted any more. */
 void exit_node_free(struct exit_node *n);
 extern const struct server_options exit_node_options;

@@ -32,9 +32,11 @@ static void a_session_has_so_many_links(void **state)
 	publish(l, 1, "a.example");
 	settle(n);
 	struct session *s = only_session(n);
+	struct server_link *last = NULL;
 	for (int i = 1; i < SESSION_LINKS_MAX; i++)
-		join(dial(n, &alice, "one", NULL), s, s->resume);
+		join(last = dial(n, &alice, "one", NULL), s, s->resume);
 	settle(n);
+	assert_non_null(told(n, last, CONTROL_SESSION_GRANT, 0));
 	assert_int_equal(s->n_links, SESSION_LINKS_MAX);
 	struct server_link *more = dial(n, &alice, "one", NULL);
 	join(more, s, s->resume);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/control/attach_pace.h"
+
+uint64_t attach_pace_due(const struct identity *i)
+{
+	return i->attach_misses < ATTACH_MISSES ? 0 : i->attach_missed_at + ATTACH_MISS_EVERY;
+}
+
+void attach_pace_missed(struct identity *i, uint64_t now)
+{
+	if (i->attach_misses < ATTACH_MISSES)
+		i->attach_misses++;
+	i->attach_missed_at = now;
+}
+
+void attach_pace_found(struct identity *i)
+{
+	i->attach_misses = 0;
+}

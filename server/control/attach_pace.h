@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * How fast an identity is told that there is nothing to attach to. Names and aliases of private services are
+ * secrets among those who have them; who guesses them in a row gets an answer a second. What is found ends that.
+ */
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "server/store/catalog.h"
+
+/* In a row, of all sessions of an identity: more than a configuration has typing errors. */
+#define ATTACH_MISSES     20
+/* Between two answers from then on. Guessing an alias of 60 random bits takes 10^10 years so. */
+#define ATTACH_MISS_EVERY CLOCK_S
+
+/* When the next one of this identity may be checked, µs of the loop's clock; `now` or before: at once. */
+uint64_t attach_pace_due(const struct identity *i);
+/* It was checked at `now`, and nothing was found. */
+void attach_pace_missed(struct identity *i, uint64_t now);
+/* It was checked, and there is something. */
+void attach_pace_found(struct identity *i);
