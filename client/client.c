@@ -205,7 +205,7 @@ static int client_init(struct client *c)
 	loop_timer_init(&c->watchdog, c->loop, watchdog_fired);
 	int r = publications_set(&c->publications, &o->upstreams, &err, NULL);
 	if (!r)
-		r = consumer_init(&c->consumer, c->loop, o, &err);
+		r = consumer_init(&c->consumer, c->loop, c->offload, o, &err);
 	if (!r)
 		r = consumer_probe(&c->consumer, &err);
 	if (!r)

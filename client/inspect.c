@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "client/files/file_folder.h"
+#include "client/local/hosts_file.h"
 #include "tls/tls.h"
 
 struct inspection {
@@ -49,6 +50,9 @@ void client_inspect(const struct client_options *o, void (*found)(void *arg, con
 				.key = o->tls_client_key,
 				.insecure = true},
 			"--tls-client-cert");
+	struct error err;
+	if (o->hosts_file && hosts_file_check(o->hosts_file, &err) < 0)
+		report(&i, &err, "--hosts-file");
 	/* Services of one --upstream have its CAs in common: said once. */
 	const char *last = NULL;
 	for (size_t k = 0; k < o->upstreams.n; k++) {
@@ -58,7 +62,6 @@ void client_inspect(const struct client_options *o, void (*found)(void *arg, con
 				(struct tls_client_config){.ca = u->ca, .insecure = u->insecure},
 				u->text);
 		last = u->ca ? u->ca : last;
-		struct error err;
 		if (file_folder_check(u, &err) == FILE_FOLDER_UNREADABLE)
 			found(arg, err.text);
 	}

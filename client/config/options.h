@@ -42,6 +42,7 @@ struct client_options {
 	/* What is used: private services of others */
 	struct option_group endpoints; /* of struct local_options */
 	uint64_t wait;     /* until each could be used, else the client ends; 0: for ever */
+	char *hosts_file;  /* NULL: none is kept */
 	char *socket_mode; /* octal, of sockets that it listens at */
 
 	/* The link */

@@ -89,6 +89,10 @@ static int check_endpoints(struct client_options *o, struct error *err)
 			return r;
 	}
 	bool stdio = local_services_stdio(&o->local_services);
+	if (stdio && o->hosts_file)
+		return error_set(err, -EINVAL,
+			"--hosts-file is for services that are listened for, and --stdio listens "
+			"nowhere: leave it out");
 	if (stdio && !o->wait)
 		o->wait = STDIO_WAIT;
 	/* Its row has checked it; a table that lacks it leaves the mode unused. */

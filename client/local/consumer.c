@@ -2,6 +2,8 @@
 #include "client/local/consumer.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -120,6 +122,65 @@ static const struct client_endpoints_ops endpoints_ops = {
 	.changed = on_changed,
 };
 
+/* ---- Names ---- */
+
+static bool is_taken(const struct client_endpoints *s, const char *host)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->v[i]->host, host) == 0)
+			return true;
+	return false;
+}
+
+/* Services of a port alone get an address each: then two may have the same port, and each name is one service. */
+static void assign_addresses(struct client_endpoints *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct client_endpoint *ep = s->v[i];
+		const struct local_place *place = &ep->service.place;
+		char host[HOSTS_ADDRESS_SIZE];
+		unsigned attempt = 0;
+		if (*ep->host || ep->leaving || place->host_given || !*place->host)
+			continue;
+		do
+			hosts_text_address(ep->service.alias, attempt++, host);
+		while (is_taken(s, host));
+		snprintf(ep->host, sizeof(ep->host), "%s", host);
+	}
+}
+
+/* Where programs of this machine reach it; false: not by an address. */
+static bool address_of(const struct client_endpoint *ep, char out[HOSTS_ADDRESS_SIZE])
+{
+	const char *host = *ep->host ? ep->host : ep->service.place.host;
+	struct address a;
+	if (!ep->port.open || !address_parse_ip(str_from(host), &a) || strchr(host, '%'))
+		return false;
+	bool any = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+	snprintf(out, HOSTS_ADDRESS_SIZE, "%s",
+		!any                     ? host
+		: a.family == ADDRESS_V4 ? LOCAL_PLACE_HOST
+					 : "::1");
+	return true;
+}
+
+static void keep_names(struct consumer *c)
+{
+	struct client_endpoints *s = &c->endpoints;
+	struct hosts_entry *entries = calloc(s->n + 1, sizeof(*entries));
+	size_t n = 0;
+	for (size_t i = 0; i < s->n && entries; i++) {
+		const struct client_endpoint *ep = s->v[i];
+		if (address_of(ep, entries[n].address)) {
+			entries[n].alias = ep->alias;
+			entries[n++].fqdns = ep->fqdns;
+		}
+	}
+	if (entries)
+		hosts_file_set(&c->hosts, entries, n);
+	free(entries);
+}
+
 /* What could not be done within a stream's or a link's callback. */
 static void tidy(struct loop_task *task)
 {
@@ -128,6 +189,8 @@ static void tidy(struct loop_task *task)
 	for (size_t i = 0; i < s->n; i++)
 		if (s->v[i]->service.kind == CONTROL_UDP && !s->v[i]->port.open)
 			local_flows_end(&c->flows, s->v[i]);
+	if (c->hosts.loop)
+		keep_names(c);
 	if (client_endpoints_all_used(s))
 		loop_timer_cancel(&c->wait);
 	stdio_settle(c);
@@ -202,12 +265,17 @@ void consumer_drain(struct consumer *c)
 int consumer_set(struct consumer *c, const struct local_services *list, struct error *err,
 	struct client_endpoints_change *change_out)
 {
-	return client_endpoints_set(&c->endpoints, list, err, change_out);
+	int r = client_endpoints_set(&c->endpoints, list, err, change_out);
+	if (!r && c->hosts.loop)
+		assign_addresses(&c->endpoints);
+	return r;
 }
 
 int consumer_probe(struct consumer *c, struct error *err)
 {
-	int r = 0;
+	int r = c->hosts.loop ? hosts_file_check(c->hosts.path, err) : 0;
+	if (r)
+		return error_prefix(err, "--hosts-file"), r;
 	for (size_t i = 0; i < c->endpoints.n && !r; i++) {
 		r = client_endpoints_probe(&c->endpoints, c->endpoints.v[i], err);
 		if (r)
@@ -216,8 +284,8 @@ int consumer_probe(struct consumer *c, struct error *err)
 	return r;
 }
 
-int consumer_init(struct consumer *c, struct loop *loop, const struct client_options *options,
-	struct error *err)
+int consumer_init(struct consumer *c, struct loop *loop, struct offload *offload,
+	const struct client_options *options, struct error *err)
 {
 	*c = (struct consumer){.loop = loop,
 		.options = options,
@@ -228,6 +296,9 @@ int consumer_init(struct consumer *c, struct loop *loop, const struct client_opt
 		&port_ops, c);
 	local_conns_init(&c->conns, loop, options->dial_timeout, pick, c);
 	local_flows_init(&c->flows, loop, options->udp_idle, pick, c);
+	if (options->hosts_file &&
+		hosts_file_init(&c->hosts, loop, offload, options->hosts_file) < 0)
+		return error_set(err, -ENOMEM, "no memory");
 	return consumer_set(c, &options->local_services, err, NULL);
 }
 
@@ -252,6 +323,7 @@ void consumer_deinit(struct consumer *c)
 	stdio_deinit(&c->stdio);
 	local_conns_deinit(&c->conns);
 	local_flows_deinit(&c->flows);
+	hosts_file_deinit(&c->hosts);
 	client_endpoints_deinit(&c->endpoints);
 	loop_task_cancel(&c->tidy);
 	c->loop = NULL;

@@ -6,6 +6,7 @@
  */
 #include "client/config/options.h"
 #include "client/local/client_endpoints.h"
+#include "client/local/hosts_file.h"
 #include "client/local/local_conns.h"
 #include "client/local/local_flows.h"
 #include "client/local/stdio.h"
@@ -42,16 +43,19 @@ struct consumer {
 	enum frame_reset stdio_reason;
 	int stdio_error; /* errno of the output */
 
+	struct hosts_file hosts; /* with --hosts-file */
+
 	struct loop_timer wait;
-	struct loop_task tidy; /* flows of closed ports end, and the end is looked for */
-	bool over;             /* ended() was called */
+	struct loop_task
+		tidy; /* flows of closed ports end, names are kept, and the end is looked for */
+	bool over;    /* ended() was called */
 	/* There is nothing more to do, and the caller may end. Runs once, from the loop. */
 	void (*ended)(struct consumer *c, enum consumer_end end);
 };
 
 /* What it is given must outlive it. Opens nothing yet. 0, or -ENOMEM with a sentence. */
-int consumer_init(struct consumer *c, struct loop *loop, const struct client_options *options,
-	struct error *err);
+int consumer_init(struct consumer *c, struct loop *loop, struct offload *offload,
+	const struct client_options *options, struct error *err);
 /* After the links. Accepts zeroed memory. */
 void consumer_deinit(struct consumer *c);
 
@@ -60,7 +64,7 @@ void consumer_set_ops(struct consumer *c, const struct consumer_ops *ops, void *
 
 /*
  * Whether each port could be opened at this moment: an address that the machine does not have, or a port that
- * another program has, is said at the start and not when an approval comes. 0, or -errno with a sentence.
+ * another program has, is said at the start and not when an approval comes; and whether --hosts-file may be written. 0, or -errno with a sentence.
  */
 int consumer_probe(struct consumer *c, struct error *err);
 

@@ -217,7 +217,8 @@ static void test_connect(void **state)
 	} rows[] = {
 		{"-r exit --service redis=6379", 1, 0, NULL},
 		{"-r exit --service a=1 --message x --service b=udp:2 --endpoint y", 2, 0, NULL},
-		{"-r exit --service a=1 --wait 5m --socket-mode 0660", 1, 300 * CLOCK_S, NULL},
+		{"-r exit --service a=1 --wait 5m --hosts-file h --socket-mode 0660", 1,
+			300 * CLOCK_S, NULL},
 		{"-r exit --stdio a --message x", 1, 60 * CLOCK_S, NULL},
 		{"-r exit --stdio=a --wait=2s", 1, 2 * CLOCK_S, NULL},
 		{"-r exit", 0, 0, "--service is missing: A private service to use"},
@@ -225,6 +226,7 @@ static void test_connect(void **state)
 		{"-r exit --service a", 0, 0, "--service: \"a\" does not say where to listen"},
 		{"-r exit --message x --service a=1", 0, 0, "it belongs to an --service"},
 		{"-r exit --stdio a --service b=1", 0, 0, "--service: --stdio is for one"},
+		{"-r exit --stdio a --hosts-file h", 0, 0, "--hosts-file is for services"},
 		{"-r exit --service a=1 --socket-mode 9", 0, 0, "--socket-mode: \"9\" is no mode"},
 		{"-r exit --upstream http://a:1 --service a=1", 0, 0,
 			"unknown option --upstream: "},

@@ -2,6 +2,7 @@
 #include "local_scene.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
 
 /* ---- The exit node's streams ---- */
@@ -282,6 +283,7 @@ void begin_with(struct scene *s, const char *services, struct client_options opt
 	*s = (struct scene){.ended = -1, .options = options};
 	log_set_level(LOG_ERROR);
 	s->loop = loop_new();
+	s->offload = offload_new(1);
 	parse(&s->options.local_services, services);
 	s->options.local_socket_mode = 0600;
 	if (!s->options.dial_timeout)
@@ -294,10 +296,28 @@ void begin_with(struct scene *s, const char *services, struct client_options opt
 	mux_init(&s->server, &server_ops, &limits, &s->budget, false);
 	mux_set_peer(&s->link.mux, MUX_BASE_WINDOW, FARS);
 	mux_set_peer(&s->server, MUX_BASE_WINDOW, FARS);
-	assert_int_equal(consumer_init(&s->consumer, s->loop, &s->options, &err), 0);
+	assert_int_equal(consumer_init(&s->consumer, s->loop, s->offload, &s->options, &err), 0);
 	s->consumer.ended = on_ended;
 	consumer_set_ops(&s->consumer, &consumer_ops, s);
 	consumer_start(&s->consumer);
+}
+
+int in_own_folder(void **state)
+{
+	static char folder[] = "/tmp/tunnel-local-XXXXXX";
+	crypto_start();
+	*state = folder;
+	return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+int leave_folder(void **state)
+{
+	DIR *d = opendir(".");
+	for (struct dirent *e; d && (e = readdir(d));)
+		unlink(e->d_name);
+	if (d)
+		closedir(d);
+	return chdir("/") == 0 && rmdir(*state) == 0 ? 0 : -1;
 }
 
 void begin(struct scene *s, const char *services)
@@ -325,6 +345,7 @@ void end(struct scene *s)
 	for (size_t i = 0; i < s->n_fars; i++)
 		buf_deinit(&s->fars[i].out);
 	local_services_deinit(&s->options.local_services);
+	offload_free(s->offload);
 	loop_free(s->loop);
 }
 

@@ -51,6 +51,7 @@ struct asked {
 
 struct scene {
 	struct loop *loop;
+	struct offload *offload;
 	struct client_options options;
 	struct consumer consumer;
 	struct budget budget;
@@ -66,6 +67,10 @@ struct scene {
 	size_t n_asked;
 	int ended; /* -1, or enum consumer_end */
 };
+
+/* For a group of tests that make files: a folder of their own, and back. */
+int in_own_folder(void **state);
+int leave_folder(void **state);
 
 /* Services between spaces, as --service has them, or "stdio:ALIAS". */
 void begin(struct scene *s, const char *services);

@@ -398,6 +398,5 @@ int main(void)
 		cmocka_unit_test(test_reload_message),
 		cmocka_unit_test(test_reload_over),
 	};
-	crypto_start();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, in_own_folder, leave_folder);
 }

@@ -153,6 +153,5 @@ int main(void)
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_drain),
 	};
-	crypto_start();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, in_own_folder, leave_folder);
 }

@@ -261,7 +261,7 @@ void prepare(struct scene *s, unsigned links)
 void start(struct scene *s)
 {
 	struct error err;
-	assert_int_equal(consumer_init(&s->consumer, s->loop, &s->options, &err), 0);
+	assert_int_equal(consumer_init(&s->consumer, s->loop, s->offload, &s->options, &err), 0);
 	if (client_session_init(&s->session, s->loop, s->offload, &s->options, &s->publications,
 		    &s->upstream_conns, &s->consumer, &err))
 		fail_msg("%s", err.text);
