@@ -125,13 +125,19 @@ static const struct stream_ops relay_ops = {
 	.closed = relay_closed,
 };
 
+/* Whoever asks it for bytes: its stream, or what lies between. */
+static const struct stream_ops **relay_ops_of(struct relay *r)
+{
+	return r->inner ? &r->inner : &r->stream.ops;
+}
+
 static ssize_t relay_pull_first(struct stream *s, uint8_t *room, size_t max)
 {
 	struct relay *r = relay_of(s);
 	ssize_t n = relay_pull(s, room, max);
 	if (n == -EAGAIN)
 		return n;
-	s->ops = &relay_ops;
+	*relay_ops_of(r) = &relay_ops;
 	r->heard(r, room, n > 0 ? (size_t)n : 0);
 	return n;
 }
@@ -149,7 +155,7 @@ static const struct stream_ops relay_first_ops = {
 void relay_hear(struct relay *r, void (*heard)(struct relay *r, const uint8_t *p, size_t n))
 {
 	r->heard = heard;
-	r->stream.ops = &relay_first_ops;
+	*relay_ops_of(r) = &relay_first_ops;
 }
 
 /*

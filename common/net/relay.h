@@ -16,6 +16,8 @@
 #define RELAY_TRUST \
 	(20 * CLOCK_MS) /* a kept upstream that was quiet for longer is checked for its end */
 
+struct e2e;
+
 struct relay {
 	struct stream stream;
 	struct conn conn; /* fd -1 until relay_connect() */
@@ -29,6 +31,9 @@ struct relay {
 	 * without any. Runs once.
 	 */
 	void (*heard)(struct relay *r, const uint8_t *p, size_t n);
+	/* What seals between it and its stream (net/e2e.h), and what that asks: NULL mostly. */
+	struct e2e *e2e;
+	const struct stream_ops *inner;
 	/* As stream_ops; NULL on the side that does not open the stream. */
 	void (*opening)(struct relay *r, struct frame_open *open_out);
 	/*
