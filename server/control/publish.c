@@ -373,6 +373,7 @@ static void publish_place(struct session *s, struct server_link *l, const struct
 	struct service *old = publish_find(s, number, control_publish_ports(m));
 	if (old && publish_repeats(old, m, place)) {
 		old->stale = false;
+		old->states_lists = m->publish.visibility || m->publish.auto_approve;
 		if (old->granted)
 			publish_tell_granted(s, old);
 		return;

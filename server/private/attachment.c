@@ -87,7 +87,15 @@ unsigned attachment_shard_close(struct attachment *a, struct worker *w)
 
 unsigned attachment_shard_streams(const struct attachment *a, const struct worker *w)
 {
-	return a->shards[w->index].n;
+	return atomic_load_explicit(&a->shards[w->index].n, memory_order_relaxed);
+}
+
+unsigned attachment_streams(const struct attachment *a)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < a->session->n_shards; i++)
+		n += atomic_load_explicit(&a->shards[i].n, memory_order_relaxed);
+	return n;
 }
 
 struct attachment_shard *attachment_find(const struct session_shard *shard, const struct worker *w,
@@ -108,7 +116,7 @@ void attachment_use_begin(struct attachment_shard *shard, struct attachment_use 
 	*use = (struct attachment_use){.shard = shard, .cut = cut};
 	list_init(&use->link);
 	list_append(&shard->uses, &use->link);
-	shard->n++;
+	atomic_fetch_add_explicit(&shard->n, 1, memory_order_relaxed);
 }
 
 void attachment_use_end(struct attachment_use *use)
@@ -116,7 +124,7 @@ void attachment_use_end(struct attachment_use *use)
 	if (!use->shard)
 		return;
 	list_unlink(&use->link);
-	use->shard->n--;
+	atomic_fetch_sub_explicit(&use->shard->n, 1, memory_order_relaxed);
 	use->shard = NULL;
 }
 

@@ -7,6 +7,7 @@
  * finds. That shard's flag is the one place where it is decided whether a stream may pass (docs/protocol.md, rule
  * 50).
  */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,7 +29,7 @@ struct attachment_shard {
 	struct attachment *attachment;
 	struct table_node by_number; /* session_shard::attachments */
 	struct list uses;            /* of struct attachment_use */
-	unsigned n;                  /* how many */
+	atomic_uint n;               /* how many, for any thread */
 	bool open;                   /* OPENs find it */
 	bool usable;                 /* and may pass */
 };
@@ -61,6 +62,9 @@ int attachment_init(struct attachment *a, struct session_base *s, uint32_t numbe
  * and before its session is freed. Streams that it had let pass do not refer to it any more. Accepts zeroed memory.
  */
 void attachment_deinit(struct attachment *a);
+
+/* Streams that are open now, on all workers; from any thread. */
+unsigned attachment_streams(const struct attachment *a);
 
 /* ---- In the run() of a broadcast, on its worker ---- */
 

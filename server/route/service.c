@@ -29,6 +29,7 @@ struct service *service_new(struct session_base *s, const struct control *publis
 	service->host_only = publish->publish.host_only;
 	service->is_private = publish->publish.private_name;
 	service->aes = publish->publish.aes;
+	service->states_lists = publish->publish.visibility || publish->publish.auto_approve;
 	service->upstream = strdup(publish->publish.upstream ? publish->publish.upstream : "");
 	service->path = strdup(publish->publish.path ? publish->publish.path : "");
 	if (publish->publish.rewrite)

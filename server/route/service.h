@@ -73,6 +73,7 @@ struct service {
 	/* The registrar's: what it is on the books, which it holds; NULL: it is public, or not listed any more */
 	struct private_service *private_service;
 	struct list of_private; /* private_service::services */
+	bool states_lists;      /* its client says who may use it, and who need not wait */
 	bool stale;             /* of a session that was resumed, and not published again yet */
 	bool granted;
 	bool denied; /* it is withdrawn because it may not be: what is under way to it ends */
