@@ -134,6 +134,8 @@ bool admin_if_match(struct admin_request *rq, uint64_t revision)
 	/* A list of tags; ours have no comma in them. */
 	for (const char *at = rq->if_match; *at;) {
 		at += strspn(at, " \t,");
+		/* What JSON has as "etag" is weak, and meant nevertheless. */
+		at += strncmp(at, "W/\"", 3) == 0 ? 2 : 0;
 		size_t length = strcspn(at, " \t,");
 		if (length == (size_t)n && memcmp(at, tag, length) == 0)
 			return true;

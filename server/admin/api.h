@@ -4,7 +4,7 @@
 #include "server/admin/operation.h"
 
 extern const struct admin_operations admin_identities, admin_tokens, admin_audit, admin_store,
-	admin_apply, admin_intentions, admin_intention_check;
+	admin_apply, admin_intentions, admin_intention_check, admin_services, admin_endpoints;
 extern const struct admin_operations admin_info, admin_routes, admin_sessions, admin_status;
 
 /* The last one is NULL. */

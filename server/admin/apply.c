@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Identities and intentions, many at once, as a file says: those that are not there are made, those that are become
- * what it says, in one change. What a file does not say of one it has not, so a file means the same whatever was there.
+ * Identities, private services, decisions about endpoints, and intentions, many at once, as a file says: those that
+ * are not there are made, those that are become what it says, in one change. What a file does not say of one it has
+ * not, so a file means the same whatever was there.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy/narrow.h"
+#include "server/admin/apply_endpoints.h"
 #include "server/admin/apply_intentions.h"
+#include "server/admin/apply_services.h"
 #include "server/admin/api.h"
 #include "server/admin/identity_change.h"
 
@@ -26,9 +30,12 @@ struct apply {
 	struct admin_change change;
 	struct apply_item *items[APPLY_MAX];
 	size_t n;
-	size_t under_way; /* derivations; and one while they are begun */
-	uint64_t next_id; /* of rows that the judging adds */
+	size_t under_way;     /* derivations; and one while they are begun */
+	struct apply_ids ids; /* of rows that the judging adds */
+	struct apply_services services;
+	struct apply_endpoints endpoints;
 	struct apply_intentions intentions;
+	char subject[64]; /* of the audit */
 	json_t *changes;
 	bool failed; /* a derivation */
 };
@@ -46,19 +53,14 @@ static void apply_free(struct change *c)
 		derivation_deinit(&a->items[i]->derivation);
 		free(a->items[i]);
 	}
+	apply_services_deinit(&a->services);
+	apply_endpoints_deinit(&a->endpoints);
 	apply_intentions_deinit(&a->intentions);
 	json_decref(a->changes);
 	free(a);
 }
 
 /* ---- What changes ---- */
-
-static bool apply_say(struct change *c, const char *action, const char *name, json_t *detail)
-{
-	json_t *item =
-		json_pack("{s:s, s:s, s:o}", "action", action, "subject", name, "detail", detail);
-	return json_array_append_new(apply_of(c)->changes, item) == 0 ? true : change_no_memory(c);
-}
 
 static bool apply_create(struct change *c, struct apply_item *item)
 {
@@ -67,7 +69,7 @@ static bool apply_create(struct change *c, struct apply_item *item)
 	struct store_row *row = change_add(c, &c->rows, STORE_IDENTITY);
 	if (!row)
 		return false;
-	item->value.id = a->next_id++;
+	item->value.id = a->ids.identity++;
 	if (policy_identity_copy(&row->identity, &item->value) < 0)
 		return change_no_memory(c);
 	c->gives = true;
@@ -82,7 +84,7 @@ static bool apply_create(struct change *c, struct apply_item *item)
 			same->identity->name);
 		return false;
 	}
-	return apply_say(c, "create", item->value.name,
+	return apply_say(c, a->changes, "create", item->value.name,
 		json_pack("{s:o}", "is", identity_value_json(&item->value)));
 }
 
@@ -95,17 +97,17 @@ static bool apply_update(struct change *c, struct apply_item *item, const struct
 	}
 	if (policy_identity_same_rights(&i->value, is) &&
 		strcmp(i->value.description, is->description) == 0)
-		return apply_say(c, "none", i->name, json_object());
-	is->id = i->value.id ? i->value.id : apply_of(c)->next_id++;
+		return apply_say(c, apply_of(c)->changes, "none", i->name, json_object());
+	is->id = i->value.id ? i->value.id : apply_of(c)->ids.identity++;
 	is->created_at = i->value.created_at;
-	return update_rows(c, i, is) &&
-	       apply_say(c, "update", i->name, identity_difference(&i->value, is));
+	return update_rows(c, i, is) && apply_say(c, apply_of(c)->changes, "update", i->name,
+						identity_difference(&i->value, is));
 }
 
 static bool apply_look(struct change *c, bool dry)
 {
 	struct apply *a = apply_of(c);
-	a->next_id = catalog_of(c)->max_id + 1;
+	a->ids = apply_ids_of(catalog_of(c));
 	json_decref(a->changes);
 	a->changes = json_array();
 	for (size_t n = 0; n < a->n; n++) {
@@ -119,7 +121,9 @@ static bool apply_look(struct change *c, bool dry)
 		if (i ? !apply_update(c, item, i) : !apply_create(c, item))
 			return false;
 	}
-	return apply_intentions_look(&a->intentions, c, a->changes);
+	return apply_services_look(&a->services, c, &a->ids, a->changes) &&
+	       apply_endpoints_look(&a->endpoints, c, &a->ids, a->changes) &&
+	       apply_intentions_look(&a->intentions, c, a->changes);
 }
 
 static json_t *apply_tokens(struct apply *a)
@@ -142,6 +146,34 @@ static void apply_answer(struct change *c)
 			"streamsCut", (int)c->cut));
 }
 
+/* "identities and intentions": what the file has. */
+static const char *apply_subject(struct apply *a)
+{
+	const struct {
+		const char *what;
+		size_t n;
+	} lists[] = {
+		{"identities", a->n},
+		{"services", a->services.n},
+		{"endpoints", a->endpoints.n},
+		{"intentions", a->intentions.n},
+	};
+	size_t left = 0, end = 0;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		left += lists[i].n != 0;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		if (!lists[i].n)
+			continue;
+		left--;
+		end += (size_t)snprintf(a->subject + end, sizeof(a->subject) - end, "%s%s",
+			lists[i].what,
+			left > 1    ? ", "
+			: left == 1 ? " and "
+				    : "");
+	}
+	return a->subject;
+}
+
 static bool apply_check(struct change *c)
 {
 	struct apply *a = apply_of(c);
@@ -151,10 +183,7 @@ static bool apply_check(struct change *c)
 		apply_answer(c);
 		return false;
 	}
-	return admin_change_note(c, "apply",
-		!a->intentions.n ? "identities"
-		: a->n           ? "identities and intentions"
-				 : "intentions",
+	return admin_change_note(c, "apply", apply_subject(a),
 		json_pack("{s:O}", "changes", a->changes));
 }
 
@@ -267,8 +296,13 @@ static bool apply_read(struct apply *a)
 			return false;
 		}
 	}
-	int r = apply_intentions_read(&a->intentions, json_object_get(rq->json, "intentions"),
-		rq->actor.name, &err);
+	int r = apply_services_read(&a->services, json_object_get(rq->json, "services"), &err);
+	if (r == 0)
+		r = apply_endpoints_read(&a->endpoints, json_object_get(rq->json, "endpoints"),
+			&err);
+	if (r == 0)
+		r = apply_intentions_read(&a->intentions, json_object_get(rq->json, "intentions"),
+			rq->actor.name, &err);
 	if (r == -ENOMEM)
 		return change_no_memory(&a->change.change);
 	if (r < 0)
@@ -283,7 +317,8 @@ static void apply_post(struct admin_request *rq)
 		return;
 	if (!json_object_size(rq->json)) {
 		admin_refuse(rq, ADMIN_INVALID,
-			"neither \"identities\" nor \"intentions\" is in the body");
+			"the body has none of \"identities\", \"services\", \"endpoints\" and "
+			"\"intentions\"");
 		return;
 	}
 	struct apply *a = calloc(1, sizeof(*a));
@@ -306,6 +341,8 @@ static void apply_post(struct admin_request *rq)
 
 static const struct admin_member apply_members[] = {
 	{"identities", ADMIN_OBJECTS, .max = APPLY_MAX},
+	{"services", ADMIN_OBJECTS, .max = APPLY_MAX},
+	{"endpoints", ADMIN_OBJECTS, .max = APPLY_MAX},
 	{"intentions", ADMIN_OBJECTS, .max = APPLY_MAX},
 	{0},
 };

@@ -270,6 +270,19 @@ static bool delete_row(struct change *c, struct change_rows *rows, const struct 
 	return true;
 }
 
+/* The store and the catalog take them along. */
+static void count_what_goes(struct identity_change *ic, const struct identity *i)
+{
+	ic->services = i->n_private_services;
+	ic->endpoints = i->n_endpoints;
+	list_for_each (it, &i->private_services) {
+		const struct private_service *s = list_entry(it, struct private_service, of_owner);
+		list_for_each (each, &s->endpoints)
+			ic->endpoints +=
+				list_entry(each, struct endpoint, of_service)->consumer != i;
+	}
+}
+
 static bool delete_check(struct change *c)
 {
 	const struct identity *i = identity_of_path(request_of(c));
@@ -282,13 +295,26 @@ static bool delete_check(struct change *c)
 			i->name);
 		return false;
 	}
+	struct identity_change *ic = identity_change_of(c);
+	count_what_goes(ic, i);
 	return delete_row(c, &c->narrowed, i) && delete_row(c, &c->rows, i) &&
 	       admin_change_note(c, "identity.delete", i->name,
-		       json_pack("{s:o}", "was", identity_value_json(&i->value)));
+		       json_pack("{s:o, s:i, s:i}", "was", identity_value_json(&i->value),
+			       "privateServicesDeleted", (int)ic->services, "endpointsDeleted",
+			       (int)ic->endpoints));
+}
+
+static void answer_deleted(struct change *c)
+{
+	const struct identity_change *ic = identity_change_of(c);
+	admin_answer(request_of(c), 200,
+		json_pack("{s:i, s:i, s:i, s:i}", "sessionsEnded", (int)c->sessions, "streamsCut",
+			(int)c->streams, "privateServicesDeleted", (int)ic->services,
+			"endpointsDeleted", (int)ic->endpoints));
 }
 
 static const struct change_ops delete_ops =
-	ADMIN_CHANGE_OPS(delete_check, answer_ended, identity_change_free);
+	ADMIN_CHANGE_OPS(delete_check, answer_deleted, identity_change_free);
 
 static void identity_delete(struct admin_request *rq)
 {

@@ -17,6 +17,7 @@ struct identity_change {
 	uint8_t key_id[TOKEN_ID_SIZE];   /* of the token that it is about */
 	uint64_t overlap, previous_ends; /* of a rotation */
 	bool has_previous;
+	unsigned services, endpoints; /* that go with it */
 };
 
 /* The identity that the path names; NULL: there is none, and the request was refused. */

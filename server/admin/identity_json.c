@@ -234,6 +234,8 @@ json_t *identity_json(const struct identity *i)
 		    put(object, "updatedAt", time_json(v->updated_at)) &&
 		    put(object, "revision", json_integer((json_int_t)v->rev)) &&
 		    put(object, "sessions", json_integer(i->n_sessions)) &&
+		    put(object, "privateServices", json_integer(i->n_private_services)) &&
+		    put(object, "endpoints", json_integer(i->n_endpoints)) &&
 		    put(object, "tokens", tokens_json(i, now));
 	if (fine)
 		return object;

@@ -5,6 +5,7 @@
 #include "server/admin/api.h"
 #include "server/admin/intention_json.h"
 #include "server/admin/intention_scope.h"
+#include "server/admin/private_scope.h"
 #include "server/base/options.h"
 #include "server/base/worker.h"
 #include "server/control/registrar.h"
@@ -36,21 +37,70 @@ static json_t *consume_json(const struct identity *i)
 	return list;
 }
 
-static json_t *explanation_json(const struct admin *a, const char *source, const char *destination)
+/* Of the private services the one that is meant, if whoever asks may know that it is there. */
+static const struct private_service *destination_of(const struct admin_request *rq,
+	const struct identity *consumer, const char *destination)
 {
-	const struct identity *consumer = catalog_find(a->catalog, str_from(source));
+	const struct private_service *s =
+		catalog_find_service(rq->admin->catalog, str_from(destination));
+	if (!s || private_scope_owns(&rq->actor, s))
+		return s;
+	list_for_each (it, &consumer->endpoints)
+		if (list_entry(it, struct endpoint, of_consumer)->service == s)
+			return s;
+	return private_scope_sees(&rq->actor, s, false) ? s : NULL;
+}
+
+static json_t *endpoints_json(const struct private_service *s, const struct identity *consumer)
+{
+	json_t *list = json_array();
+	for (struct list *it = s && consumer ? consumer->endpoints.next : NULL;
+		it && it != &consumer->endpoints; it = it->next) {
+		const struct endpoint *e = list_entry(it, struct endpoint, of_consumer);
+		char id[POLICY_ENDPOINT_ID_SIZE];
+		if (e->service != s)
+			continue;
+		json_array_append_new(list,
+			json_pack("{s:s, s:s, s:s}", "name",
+				policy_endpoint_id_format(consumer->name, e->value.uid, id),
+				"status", policy_endpoint_state_name(e->value.state), "how",
+				policy_endpoint_how_name(e->value.how)));
+	}
+	return list;
+}
+
+/* Why there is none, for people. */
+static const char *no_endpoint(const struct private_service *s, const struct identity *consumer)
+{
+	if (!s || s->value.deleted)
+		return "there is no such private service";
+	if (!consumer)
+		return "there is no such identity";
+	if (!policy_visible(&s->value, consumer->name, s->owner == consumer, true))
+		return "its visibility does not name the identity";
+	return "the identity has not asked for it";
+}
+
+static json_t *explanation_json(const struct admin_request *rq, const char *source,
+	const char *destination)
+{
+	const struct identity *consumer = catalog_find(rq->admin->catalog, str_from(source));
 	bool may = consumer && policy_may_consume(&consumer->value.grants, str_from(destination));
-	return json_pack("{s:o, s:o, s:b, s:[], s:s, s:n, s:i}", "consumer",
+	const struct private_service *s = destination_of(rq, consumer, destination);
+	json_t *endpoints = endpoints_json(s, consumer);
+	bool none = json_array_size(endpoints) == 0;
+	return json_pack("{s:o, s:o, s:b, s:o, s:s, s:o, s:i}", "consumer",
 		identity_state_json(consumer), "consume", consume_json(consumer), "mayConsume", may,
-		"endpoints", "noEndpoint", "there is no such private service", "owner", "sessions",
-		0);
+		"endpoints", endpoints, "noEndpoint", none ? no_endpoint(s, consumer) : "", "owner",
+		identity_state_json(s ? s->owner : NULL), "sessions", s ? (int)s->n_services : 0);
 }
 
 /* ---- The answer ---- */
 
-static json_t *answer_json(const struct admin *a, const char *source, const char *destination,
-	bool explain)
+static json_t *answer_json(const struct admin_request *rq, const char *source,
+	const char *destination, bool explain)
 {
+	const struct admin *a = rq->admin;
 	enum policy_action otherwise = server_default_intention(a->registrar->worker->opts);
 	const struct policy_intention *i =
 		catalog_decide(&a->catalog->intentions, source, destination);
@@ -59,7 +109,7 @@ static json_t *answer_json(const struct admin *a, const char *source, const char
 		i ? intention_json(i) : json_null(), "default", policy_action_name(otherwise));
 	if (json && explain &&
 		json_object_set_new(json, "explanation",
-			explanation_json(a, source, destination))) {
+			explanation_json(rq, source, destination))) {
 		json_decref(json);
 		return NULL;
 	}
@@ -94,7 +144,7 @@ static void intention_check(struct admin_request *rq)
 			"it takes an identity with --operator",
 			rq->actor.name);
 	else
-		admin_answer(rq, 200, answer_json(rq->admin, source, destination, explain));
+		admin_answer(rq, 200, answer_json(rq, source, destination, explain));
 }
 
 static const char *const query[] = {"source", "destination", "explain", NULL};

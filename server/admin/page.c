@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/admin/page.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "server/admin/operation.h"
 
 static void page_free(struct admin_page *p)
@@ -102,19 +107,49 @@ bool admin_page_room(struct admin_page *p)
 	return p->state == ADMIN_PAGE_GOES_ON && p->looked_at < ADMIN_ROWS;
 }
 
-void admin_page_add(struct admin_page *p, const char *cursor, json_t *item)
+/* The row at this cursor was looked at, and is in the page or not. */
+static void move_cursor(struct admin_page *p, const char *cursor)
 {
 	p->looked_at++;
 	/* A row's cursor is ours, and fits; one that does not would end the list, not the process. */
 	size_t n = strnlen(cursor, ADMIN_CURSOR_SIZE - 1);
 	memmove(p->cursor, cursor, n);
 	p->cursor[n] = 0;
+}
+
+void admin_page_add(struct admin_page *p, const char *cursor, json_t *item)
+{
+	move_cursor(p, cursor);
 	if (!item)
 		return;
 	if (p->n++)
 		append_text(p, STR(","));
 	append_json(p, item);
 	json_decref(item);
+}
+
+void admin_page_add_numbered(struct admin_page *p, uint64_t number, json_t *item)
+{
+	char cursor[24];
+	snprintf(cursor, sizeof(cursor), "%" PRIu64, number);
+	admin_page_add(p, cursor, item);
+}
+
+void admin_page_add_text(struct admin_page *p, uint64_t number, struct str item)
+{
+	admin_page_add_numbered(p, number, NULL);
+	if (p->n++)
+		append_text(p, STR(","));
+	append_text(p, item);
+}
+
+uint64_t admin_page_number(const struct admin_page *p)
+{
+	char *end;
+	errno = 0;
+	unsigned long long number = strtoull(p->cursor, &end, 10);
+	bool is_one = isdigit((unsigned char)*p->cursor) && !*end && !errno;
+	return is_one ? MIN(number, UINT64_MAX - 1) : UINT64_MAX - 1;
 }
 
 void admin_page_fail(struct admin_page *p)

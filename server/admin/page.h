@@ -47,6 +47,12 @@ void admin_page_start(struct admin_request *rq, void (*rows)(struct admin_page *
 bool admin_page_room(struct admin_page *p);
 /* The row at this cursor was looked at. Takes the item; NULL: the page does not have this row. */
 void admin_page_add(struct admin_page *p, const char *cursor, json_t *item);
+/* The same, where rows have numbers, which are the cursors; */
+void admin_page_add_numbered(struct admin_page *p, uint64_t number, json_t *item);
+/* with an item that is text already, and stays the caller's; */
+void admin_page_add_text(struct admin_page *p, uint64_t number, struct str item);
+/* and the number of the last row that was looked at. UINT64_MAX - 1: the cursor is none, and nothing is behind it. */
+uint64_t admin_page_number(const struct admin_page *p);
 /* Memory was out for an item. */
 void admin_page_fail(struct admin_page *p);
 /* There is no row behind the last one. */

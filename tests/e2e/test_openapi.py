@@ -49,6 +49,25 @@ def test_every_request(tunnel):
     fine("POST", "/api/v1/apply?dryRun=true", {"intentions": [{"source": "a", "destination": "b"}]})
     applied = fine("POST", "/api/v1/apply", {"identities": [{"name": "a", "ports": ["1"]}]})
     assert len(applied["tokens"]["a"]) == 40
+    service = "/api/v1/services/redis"
+    fine("POST", "/api/v1/services", {"name": "redis", "visibility": ["a", "*"], "autoApproval": ["a"], "fqdns": ["r.example"],
+                                      "description": "for the shop"}, 201)
+    fine("GET", "/api/v1/services?owner=default&all=true&limit=1")
+    alias = fine("GET", service)["properties"]["alias"]
+    fine("GET", "/api/v1/services/" + alias)
+    fine("PATCH", service, {"managed": True, "fqdns": None})
+    asked = fine("POST", "/api/v1/endpoints", {"service": alias, "consumer": "imported", "message": "ticket 4711"}, 201)
+    fine("POST", "/api/v1/endpoints", {"service": alias, "consumer": "imported"})
+    endpoint = "/api/v1/endpoints/" + asked["name"]
+    fine("GET", "/api/v1/endpoints?status=Pending&service=redis&consumer=imported&limit=5")
+    fine("GET", endpoint + "?service=redis")
+    fine("POST", endpoint + "/approve", {"description": "yes", "endToEndKey": None})
+    fine("POST", endpoint + "/reject", None)
+    fine("DELETE", endpoint)
+    fine("DELETE", endpoint)
+    fine("POST", "/api/v1/apply?dryRun=true", {"services": [{"name": "redis", "kind": "tcp"}],
+                                               "endpoints": [{"consumer": "a", "service": "redis", "status": "Approved"}]})
+    fine("DELETE", service)
     pair = "/api/v1/intentions/web/redis"
     fine("POST", "/api/v1/intentions", {"source": "*", "destination": "redis", "meta": {"owner": "me"}}, 201)
     fine("PUT", pair, {"action": "deny"}, 201)
@@ -62,7 +81,9 @@ def test_every_request(tunnel):
     fine("DELETE", pair)
     audit = fine("GET", "/api/v1/audit")["items"]
     assert [row["action"] for row in audit] == [
-        "intention.delete", "intention.replace", "intention.create", "intention.create", "apply", "identity.delete", "identity.revoke", "token.revoke", "token.rotate", "token.rotate",
+        "intention.delete", "intention.replace", "intention.create", "intention.create",
+        "service.delete", "endpoint.delete", "endpoint.disconnect", "endpoint.reject", "endpoint.approve", "endpoint.request",
+        "service.update", "service.create", "apply", "identity.delete", "identity.revoke", "token.revoke", "token.rotate", "token.rotate",
         "identity.update", "identity.create", "identity.create"]
     fine("POST", "/api/v1/store/backup", {"file": str(tunnel.path / "copy.db")})
     fine("POST", "/api/v1/store/check")
@@ -91,6 +112,12 @@ def test_refusals(tunnel):
     request(server, "DELETE", "/api/v1/identities/default", None, 403)
     request(server, "POST", "/api/v1/intentions", {"source": "we*", "destination": "redis"}, 400)
     request(server, "GET", "/api/v1/intentions/a/b", None, 404)
+    request(server, "POST", "/api/v1/services", {"name": "a_b"}, 400)
+    request(server, "POST", "/api/v1/services", {"name": "a", "owner": "web"}, 403)
+    request(server, "GET", "/api/v1/services/nothing", None, 404)
+    request(server, "GET", "/api/v1/endpoints?status=new", None, 400)
+    request(server, "POST", "/api/v1/endpoints/web.7f/approve", None, 404)
+    request(server, "POST", "/api/v1/endpoints", {"service": "nothing", "consumer": "web"}, 404)
     request(server, "GET", "/api/v1/intentions/match?by=name&name=a", None, 400)
     request(server, "POST", "/api/v1/store/backup", {"file": "/nonexistent/copy"}, 507)
     stale = ask(server, NAME, "-X", "DELETE", "-H", 'If-Match: "7"')

@@ -110,6 +110,26 @@ static inline json_t *scene_ask(struct scene *s, enum admin_method method, const
 	return s->client.json;
 }
 
+/* The same by an identity, over a link of its first token. */
+static inline json_t *scene_ask_as(struct scene *s, const char *name, enum admin_method method,
+	const char *target, const char *body, unsigned status)
+{
+	struct admin_actor *actor = &s->client.request.actor;
+	client_close(&s->client);
+	actor->identity = catalog_find(&s->catalog, str_from(name));
+	assert_non_null(actor->identity);
+	actor->credential = actor->identity->credentials;
+	actor->may_all = actor->identity->value.is_operator;
+	snprintf(actor->name, sizeof(actor->name), "%s", name);
+	snprintf(actor->via, sizeof(actor->via), "link 0123456789abcdef");
+	client_ask(&s->client, &s->admin, method, target, body);
+	scene_wait(s, &s->client);
+	if (s->client.request.status != status)
+		fail_msg("%s by %s: %u instead of %u: %.*s", target, name, s->client.request.status,
+			status, (int)s->client.request.answer_size, s->client.request.answer);
+	return s->client.json;
+}
+
 #define scene_get(s, target, status)        scene_ask(s, ADMIN_GET, target, NULL, status)
 #define scene_post(s, target, body, status) scene_ask(s, ADMIN_POST, target, body, status)
 

@@ -108,7 +108,7 @@ static void test_refused(void **state)
 		unsigned status;
 		const char *detail;
 	} cases[] = {
-		{"{}", 400, "neither \"identities\" nor \"intentions\""},
+		{"{}", 400, "the body has none of \"identities\""},
 		{"{\"intentions\":[{\"source\":\"a\",\"destination\":\"b\"},{\"source\":\"a*\","
 		 "\"destination\":\"b\"}]}",
 			400, "intention 2: the source: \"a*\""},

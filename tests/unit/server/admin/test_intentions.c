@@ -203,25 +203,6 @@ static void test_if_match(void **state)
 
 /* ---- Who may ---- */
 
-static unsigned asked_by(const char *name, enum admin_method method, const char *target,
-	const char *body, json_t **json_out)
-{
-	static struct client d;
-	client_close(&d);
-	d.request.actor = (struct admin_actor){.via = "link",
-		.identity = catalog_find(&s->catalog, str_from(name))};
-	snprintf(d.request.actor.name, sizeof(d.request.actor.name), "%s", name);
-	d.request.actor.credential = d.request.actor.identity->credentials;
-	client_ask(&d, &s->admin, method, target, body);
-	scene_wait(s, &d);
-	if (json_out)
-		*json_out = d.json;
-	unsigned status = d.request.status;
-	if (!json_out)
-		client_close(&d);
-	return status;
-}
-
 /* Whoever is no operator sees what he is the source of, and makes none for what is not his. */
 static void test_others(void **state)
 {
@@ -231,29 +212,45 @@ static void test_others(void **state)
 	make("api", "redis", "deny", 201);
 	make("*", "db", "deny", 201);
 	make("*", "*", "allow", 201);
-	assert_int_equal(asked_by("web", ADMIN_GET, PATH, NULL, &json), 200);
+	json = scene_ask_as(s, "web", ADMIN_GET, PATH, NULL, 200);
 	assert_json(json, "items.0.source", "\"web\"");
 	assert_json(json, "items.1", "");
-	assert_int_equal(asked_by("web", ADMIN_GET, PATH "/web/redis", NULL, NULL), 200);
-	assert_int_equal(asked_by("web", ADMIN_GET, PATH "/api/redis", NULL, NULL), 404);
-	assert_int_equal(asked_by("web", ADMIN_GET, PATH "/api/none", NULL, NULL), 404);
+	scene_ask_as(s, "web", ADMIN_GET, PATH "/web/redis", NULL, 200);
+	scene_ask_as(s, "web", ADMIN_GET, PATH "/api/redis", NULL, 404);
+	scene_ask_as(s, "web", ADMIN_GET, PATH "/api/none", NULL, 404);
 	/* What is said of all sources names private services of others. */
-	assert_int_equal(asked_by("web", ADMIN_GET, PATH "/match?by=source&name=web", NULL, &json),
-		200);
+	json = scene_ask_as(s, "web", ADMIN_GET, PATH "/match?by=source&name=web", NULL, 200);
 	assert_json(json, "items.0.source", "\"web\"");
 	assert_json(json, "items.1.destination", "\"*\"");
 	assert_json(json, "items.2", "");
-	assert_int_equal(asked_by("web", ADMIN_GET, PATH "/match?by=source&name=api", NULL, NULL),
-		403);
-	assert_int_equal(asked_by("web", ADMIN_GET, PATH "/match?by=destination&name=redis", NULL,
-				 NULL),
-		403);
-	assert_int_equal(asked_by("web", ADMIN_DELETE, PATH "/web/redis", NULL, NULL), 403);
-	assert_int_equal(asked_by("web", ADMIN_PUT, PATH "/web/redis", "{}", NULL), 403);
-	assert_int_equal(asked_by("web", ADMIN_POST, PATH,
-				 "{\"source\":\"web\",\"destination\":\"*\"}", NULL),
-		403);
+	scene_ask_as(s, "web", ADMIN_GET, PATH "/match?by=source&name=api", NULL, 403);
+	scene_ask_as(s, "web", ADMIN_GET, PATH "/match?by=destination&name=redis", NULL, 403);
+	scene_ask_as(s, "web", ADMIN_DELETE, PATH "/web/redis", NULL, 403);
+	scene_ask_as(s, "web", ADMIN_PUT, PATH "/web/redis", "{}", 403);
+	scene_ask_as(s, "web", ADMIN_POST, PATH, "{\"source\":\"web\",\"destination\":\"*\"}", 403);
 	assert_int_equal(s->catalog.intentions.n, 4);
+}
+
+/* Whose a private service is says who uses it, and sees all that was said of it. */
+static void test_owner(void **state)
+{
+	scene_post(s, "/api/v1/identities", "{\"name\":\"team\",\"publish\":[\"*\"]}", 201);
+	scene_post(s, "/api/v1/identities", "{\"name\":\"other\",\"publish\":[\"*\"]}", 201);
+	scene_ask_as(s, "team", ADMIN_PUT, PATH "/web/redis", "{}", 403);
+	scene_post(s, "/api/v1/services", "{\"name\":\"redis\",\"owner\":\"team\"}", 201);
+	make("web", "redis", "deny", 201);
+	json_t *json = scene_ask_as(s, "team", ADMIN_PUT, PATH "/web/redis", "{}", 200);
+	assert_json(json, "createdBy", "\"team\"");
+	assert_int_equal(decided("web", "redis"), POLICY_ALLOW);
+	scene_ask_as(s, "team", ADMIN_PUT, PATH "/%2A/redis", "{\"action\":\"deny\"}", 201);
+	json = scene_ask_as(s, "team", ADMIN_GET, PATH, NULL, 200);
+	assert_json(json, "items.1.source", "\"*\"");
+	scene_ask_as(s, "team", ADMIN_GET, PATH "/match?by=destination&name=redis", NULL, 200);
+	scene_ask_as(s, "team", ADMIN_PUT, PATH "/redis/%2A", "{}", 403);
+	scene_ask_as(s, "other", ADMIN_PUT, PATH "/web/redis", "{}", 403);
+	json = scene_ask_as(s, "other", ADMIN_GET, PATH, NULL, 200);
+	assert_json(json, "items", "[]");
+	scene_ask_as(s, "team", ADMIN_DELETE, PATH "/%2A/redis", NULL, 200);
 }
 
 int main(void)
@@ -265,6 +262,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, scene_begin, scene_end),
 		cmocka_unit_test_setup_teardown(test_if_match, scene_begin, scene_end),
 		cmocka_unit_test_setup_teardown(test_others, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_owner, scene_begin, scene_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
