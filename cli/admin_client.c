@@ -50,6 +50,14 @@ static int refused(const struct http_message *m, const json_t *problem, struct e
 	return error_set(err, (int)status, "the server answered with HTTP status %u", m->status);
 }
 
+/* As people type it, or copy it from JSON: 1042, "1042", W/"1042". */
+static struct str revision_of(const char *text)
+{
+	text += strncmp(text, "W/", 2) == 0 ? 2 : 0;
+	text += *text == '"';
+	return (struct str){text, strcspn(text, "\"")};
+}
+
 static int write_request(struct buf *to, const struct admin_client_request *ask, const char *body)
 {
 	char length[96] = "", match[64] = "";
@@ -57,7 +65,9 @@ static int write_request(struct buf *to, const struct admin_client_request *ask,
 		snprintf(length, sizeof length,
 			"Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
 	if (ask->if_match)
-		snprintf(match, sizeof match, "If-Match: \"%.40s\"\r\n", ask->if_match);
+		snprintf(match, sizeof match, "If-Match: \"%.*s\"\r\n",
+			(int)MIN(revision_of(ask->if_match).n, (size_t)40),
+			revision_of(ask->if_match).p);
 	auto_free char *head = NULL;
 	int n = asprintf(&head,
 		"%s %s HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"

@@ -34,6 +34,13 @@ struct admin_options {
 	struct option_list meta, files;
 	bool allow, deny, replace, keep_live, explain, by_source, by_destination;
 
+	/* Of private services and endpoints */
+	char *id, *service, *consumer, *owner, *status, *message, *key;
+	int kind; /* POLICY_TCP, POLICY_UDP less one */
+	struct option_list visibility, auto_approve, fqdns;
+	bool managed, all;
+	uint64_t timeout;
+
 	/* Of one verb or another */
 	char *out, *from, *overlap, *label, *since, *if_match;
 	uint64_t drain;
@@ -62,12 +69,12 @@ struct option_table *admin_table_free(struct option_table *t);
 			"standard output",                                                        \
 		.brief = "Write the token to this new file, of mode 600", .offset = ADMIN_AT(out) \
 	}
-#define ADMIN_IF_MATCH_ROW                                                            \
-	{                                                                             \
-		.name = "if-match", .type = OPTION_STRING, .metavar = "REVISION",     \
-		.help = "Change it only if its revision is still this one, as token " \
-			"show has it",                                                \
-		.offset = ADMIN_AT(if_match)                                          \
+#define ADMIN_IF_MATCH_ROW                                                          \
+	{                                                                           \
+		.name = "if-match", .type = OPTION_STRING, .metavar = "REVISION",   \
+		.help = "Change it only if its revision (etag) is still this one, " \
+			"as show has it",                                           \
+		.offset = ADMIN_AT(if_match)                                        \
 	}
 #define ADMIN_YES_ROW                                                                       \
 	{                                                                                   \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel apply: identities and intentions as a file says. */
+/* tunnel apply: identities, private services, endpoints and intentions as a file says. */
 #include <string.h>
 
 #include "base/macros.h"
@@ -98,8 +98,8 @@ static const struct option_row rows[] = {
 static const struct verb verbs[] = {
 	{.name = "",
 		.table = {.command = "apply",
-			.summary = "Makes identities and intentions as a file says, and prints "
-				   "what changes.",
+			.summary = "Makes identities, private services, endpoints and intentions "
+				   "as a file says, and prints what changes.",
 			.usage = "-f FILE [OPTION]...",
 			.example = "The file has the options of tunnel token create:\n"
 				   "  identities:\n"
@@ -107,6 +107,10 @@ static const struct verb verbs[] = {
 				   "      hosts: [web.example.org, '*.web.example.org']\n"
 				   "    - name: ssh\n"
 				   "      ports: 2222\n"
+				   "  services:\n"
+				   "    - {name: redis, owner: ssh, visibility: web}\n"
+				   "  endpoints:\n"
+				   "    - {consumer: web, service: redis, status: Approved}\n"
 				   "  intentions:\n"
 				   "    - {source: web, destination: redis, action: deny}\n",
 			.rows = rows,
@@ -122,6 +126,6 @@ static const struct verb verbs[] = {
 		.run = apply},
 };
 const struct noun noun_apply = {.name = "apply",
-	.summary = "Identities and intentions as a file says",
+	.summary = "Identities, private services, endpoints and intentions as a file says",
 	.verbs = verbs,
 	.n = ARRAY_LEN(verbs)};

@@ -130,7 +130,8 @@ int call_print(struct call *c, const json_t *answer)
 int call_run(struct call *c)
 {
 	json_t *answer = NULL;
-	if (c->verb->question && !call_agreed(c, c->verb->question, c->o->name))
+	if (c->verb->question &&
+		!call_agreed(c, c->verb->question, c->o->name ? c->o->name : c->o->id))
 		return error_set(c->err, STATUS_FAILED, "nothing is changed");
 	int r = call_ask(c, &answer);
 	if (!r)

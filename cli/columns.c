@@ -66,9 +66,23 @@ static int put_size(const json_t *value, bool raw, struct buf *to)
 	return put(to, value_format_size((uint64_t)json_integer_value(value), text, sizeof text));
 }
 
+const json_t *columns_member(const json_t *row, const char *path)
+{
+	while (row) {
+		size_t n = strcspn(path, ".");
+		char name[64];
+		snprintf(name, sizeof name, "%.*s", (int)n, path);
+		row = json_object_get(row, name);
+		if (!path[n])
+			break;
+		path += n + 1;
+	}
+	return row;
+}
+
 static int write_cell(const struct column *column, const json_t *row, bool raw, struct buf *to)
 {
-	const json_t *value = column->member ? json_object_get(row, column->member) : NULL;
+	const json_t *value = column->member ? columns_member(row, column->member) : NULL;
 	char count[32];
 	if (column->write)
 		return column->write(row, raw, to);

@@ -21,13 +21,13 @@ enum cell {
 
 struct column {
 	const char *title;
-	const char *member; /* of the row */
+	const char *member; /* of the row, or of an object in it: "properties.alias" */
 	enum cell cell;
 	/* Instead, what no single member says; `raw`: for programs. 0 or -ENOMEM. */
 	int (*write)(const json_t *row, bool raw, struct buf *to);
 };
 
-#define COLUMNS_MAX 20 /* an identity has 19 */
+#define COLUMNS_MAX 24 /* an identity has 21 */
 
 struct columns {
 	const struct column *v;
@@ -46,6 +46,9 @@ int columns_print(struct columns *c, FILE *to, const json_t *rows, enum output h
 
 /* One object with a line for each column: "Name:   web". */
 int columns_print_one(struct columns *c, FILE *to, const json_t *row);
+
+/* "a.b": the member b of the row's member a. NULL: there is none. */
+const json_t *columns_member(const json_t *row, const char *path);
 
 /* A cell of text: number, text, or nothing as "-". */
 int columns_cell_text(const json_t *value, struct buf *to);

@@ -49,7 +49,7 @@ static const char *value_of(const struct line *l, const char *option)
 /* A name as the server gives them: nothing that a shell would read as more than a word. */
 static bool is_name(const char *text)
 {
-	return *text && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(text);
+	return *text && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.") == strlen(text);
 }
 
 /*
@@ -89,6 +89,22 @@ static bool is_there(const struct verb *verb, const char *option)
 	return false;
 }
 
+/* What verbs are about, by the beginning of their paths. */
+static void offer_there(const struct line *l, const struct verb *verb)
+{
+	static const struct {
+		const char *path, *member, *what;
+	} kinds[] = {
+		{"/api/v1/identities", "name", "identity"},
+		{"/api/v1/sessions", "id", "session"},
+		{"/api/v1/services", "name", "private service"},
+		{"/api/v1/endpoints", "name", "endpoint"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (begins(verb->path, kinds[i].path))
+			offer_items(l, kinds[i].path, kinds[i].member, kinds[i].what);
+}
+
 static bool is_file(const struct option_row *row)
 {
 	const char *metavar = row->metavar ? row->metavar : "";
@@ -105,10 +121,9 @@ static void offer_values(const struct line *l, const struct verb *verb,
 	} else if (row->type == OPTION_FLAG) {
 		offer(l, "true", NULL);
 		offer(l, "false", NULL);
-	} else if (is_there(verb, row->name) && strcmp(row->name, "name") == 0) {
-		offer_items(l, "/api/v1/identities", "name", "identity");
-	} else if (is_there(verb, row->name) && strcmp(row->name, "id") == 0) {
-		offer_items(l, "/api/v1/sessions", "id", "session");
+	} else if (is_there(verb, row->name) &&
+		   (strcmp(row->name, "name") == 0 || strcmp(row->name, "id") == 0)) {
+		offer_there(l, verb);
 	} else if (is_file(row)) {
 		puts(COMPLETE_FILES);
 	}

@@ -49,7 +49,8 @@ static void explain_intention(const json_t *answer, struct buf *text)
 	line("intention", text);
 }
 
-static void explain_endpoint(const json_t *endpoint, struct buf *text)
+/* Of several each is named. */
+static void explain_endpoint(const json_t *endpoint, bool named, struct buf *text)
 {
 	const char *how = answer_text(endpoint, "how");
 	put(text, answer_text(endpoint, "status"));
@@ -58,7 +59,7 @@ static void explain_endpoint(const json_t *endpoint, struct buf *text)
 		put(text, how);
 		put(text, ")");
 	}
-	if (*answer_text(endpoint, "name")) {
+	if (named) {
 		put(text, ": ");
 		put(text, answer_text(endpoint, "name"));
 	}
@@ -69,7 +70,8 @@ static void explain_endpoints(const json_t *explained, struct buf *text)
 {
 	const json_t *list = json_object_get(explained, "endpoints"), *each;
 	size_t i;
-	json_array_foreach(list, i, each) explain_endpoint(each, text);
+	bool named = json_array_size(list) > 1;
+	json_array_foreach(list, i, each) explain_endpoint(each, named, text);
 	if (json_array_size(list))
 		return;
 	put(text, "none: ");

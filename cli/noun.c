@@ -14,7 +14,8 @@
 #include "config/help.h"
 
 const struct noun *const nouns[] = {&noun_token, &noun_status, &noun_sessions, &noun_routes,
-	&noun_audit, &noun_store, &noun_apply, &noun_intention, NULL};
+	&noun_audit, &noun_store, &noun_apply, &noun_service, &noun_endpoint, &noun_intention,
+	NULL};
 
 const struct noun *noun_find(const char *name)
 {

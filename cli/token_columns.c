@@ -86,6 +86,8 @@ static const struct column show_columns[] = {
 	{"Publish", "publish", CELL_LIST, NULL},
 	{"Consume", "consume", CELL_LIST, NULL},
 	{"From", "allowFrom", CELL_LIST, NULL},
+	{"Private services", "privateServices", CELL_TEXT, NULL},
+	{"Endpoints", "endpoints", CELL_TEXT, NULL},
 	{"Max sessions", "maxSessions", CELL_TEXT, NULL},
 	{"Max streams", "maxStreams", CELL_TEXT, NULL},
 	{"Max endpoints", "maxEndpoints", CELL_TEXT, NULL},

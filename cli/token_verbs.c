@@ -182,8 +182,17 @@ static int say_ended(struct call *c, const json_t *answer, const char *what)
 static int say_deleted(struct call *c, const json_t *answer)
 {
 	auto_free char *what = NULL;
-	return asprintf(&what, "%s is deleted", c->o->name) < 0 ? no_memory(c)
-								: say_ended(c, answer, what);
+	long long services = answer_number(answer, "privateServicesDeleted");
+	long long endpoints = answer_number(answer, "endpointsDeleted");
+	if (asprintf(&what, "%s is deleted", c->o->name) < 0) {
+		what = NULL;
+		return no_memory(c);
+	}
+	say_ended(c, answer, what);
+	if (services || endpoints)
+		call_say(c, "with it %lld private service%s and %lld endpoint%s", services,
+			plural(services), endpoints, plural(endpoints));
+	return 0;
 }
 
 static int say_revoked(struct call *c, const json_t *answer)
@@ -361,7 +370,8 @@ static const struct verb verbs[] = {
 		.offline = true,
 		.method = "DELETE",
 		.path = IDENTITY,
-		.question = "delete it, its tokens and what it may, and end its sessions?",
+		.question = "delete it, its tokens, what it may, its private services and "
+			    "endpoints, and end its sessions?",
 		.say = say_deleted},
 	{.name = "import",
 		TABLE("import", import_rows, &new_name,

@@ -62,7 +62,7 @@ struct noun {
 };
 
 extern const struct noun noun_token, noun_status, noun_sessions, noun_routes, noun_audit,
-	noun_store, noun_apply, noun_intention;
+	noun_store, noun_apply, noun_intention, noun_service, noun_endpoint;
 
 /* All options of a verb: its own and the common ones; free with admin_table_free(). NULL: no memory. */
 struct option_table *verb_table(const struct verb *verb);

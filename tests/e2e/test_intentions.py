@@ -224,7 +224,7 @@ def test_apply(asked, tunnel):
     ("intentions:\n  - {source: a, destination: b, to: c}\n", ":2: to: an intention has nothing of that name"),
     ("intentions:\n  - {source: [a], destination: b}\n", ":2: source: one value belongs here"),
     ("intentions:\n  - {source: a, destination: b, meta: 1}\n", ":2: meta: pairs belong here"),
-    ("intention:\n  - {source: a}\n", ':2: intention: what belongs here is a list, "identities:" or "intentions:"'),
+    ("intention:\n  - {source: a}\n", ':2: intention: what belongs here is a list, "identities:", "services:", "endpoints:" or "intentions:"'),
 ])
 def test_apply_refused(node, tunnel, text, words):
     path = tunnel.path / "mesh.yaml"

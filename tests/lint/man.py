@@ -15,8 +15,8 @@ COMMANDS = ["server", "client", "connect"]
 
 # Pages of commands that ask a server, each with its nouns. The options that all of them have are those of status,
 # and stand in tunnel(1).
-PAGES = {"token": ["token"], "intention": ["intention"], "apply": ["apply"], "status": ["status", "sessions", "routes", "audit"],
-         "store": ["store"]}
+PAGES = {"token": ["token"], "service": ["service"], "endpoint": ["endpoint"], "intention": ["intention"],
+         "apply": ["apply"], "status": ["status", "sessions", "routes", "audit"], "store": ["store"]}
 COMMON = "status"
 
 MENTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
