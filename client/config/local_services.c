@@ -9,7 +9,14 @@ bool local_services_stdio(const struct local_services *s)
 	return s->n && s->v[0].place.kind == LOCAL_PLACE_STDIO;
 }
 
-static int check(const struct local_services *s, const struct local_service *add, struct error *err)
+static bool meets(const struct local_place *a, const struct local_place *b, bool named)
+{
+	bool apart = named && *a->host && (!a->host_given || !b->host_given);
+	return !apart && local_place_meets(a, b);
+}
+
+static int check(const struct local_services *s, const struct local_service *add, bool named,
+	struct error *err)
 {
 	char place[LOCAL_PLACE_TEXT_SIZE];
 	if (s->n >= LOCAL_SERVICES_MAX)
@@ -22,7 +29,7 @@ static int check(const struct local_services *s, const struct local_service *add
 			"connect for %s",
 			add->name);
 	for (size_t i = 0; i < s->n; i++)
-		if (local_place_meets(&s->v[i].place, &add->place))
+		if (meets(&s->v[i].place, &add->place, named))
 			return error_set(err, -EINVAL,
 				"%s is where both %s and %s are to be found: give one of them "
 				"another place",
@@ -30,12 +37,13 @@ static int check(const struct local_services *s, const struct local_service *add
 	return 0;
 }
 
-int local_services_add(struct local_services *s, const struct local_options *o, struct error *err)
+int local_services_add(struct local_services *s, const struct local_options *o, bool named,
+	struct error *err)
 {
 	struct local_service add;
 	int r = local_service_init(&add, o, err);
 	if (!r)
-		r = check(s, &add, err);
+		r = check(s, &add, named, err);
 	struct local_service *v = r ? NULL : reallocarray(s->v, s->n + 1, sizeof(*v));
 	if (!v) {
 		local_service_deinit(&add);

@@ -21,10 +21,12 @@ struct local_services {
 #define LOCAL_SERVICES_NULL ((struct local_services){0})
 
 /*
- * Adds what one --service, or --stdio, with its options says. -EINVAL with a sentence for what is no alias or no
- * place, a place that is there twice, --stdio beside anything else, or too many; -ENOMEM. What came before stays.
+ * Adds what one --service, or --stdio, with its options says. `named`: a port alone is one of an address that no
+ * other service has (--hosts-file). -EINVAL with a sentence for what is no alias or no place, a place that is there
+ * twice, --stdio beside anything else, or too many; -ENOMEM. What came before stays.
  */
-int local_services_add(struct local_services *s, const struct local_options *o, struct error *err);
+int local_services_add(struct local_services *s, const struct local_options *o, bool named,
+	struct error *err);
 
 /* Whether it is --stdio's one, which listens nowhere. */
 bool local_services_stdio(const struct local_services *s);

@@ -82,7 +82,7 @@ static int check_endpoints(struct client_options *o, struct error *err)
 {
 	const struct local_options *v = o->endpoints.v;
 	for (size_t i = 0; i < o->endpoints.n; i++) {
-		int r = local_services_add(&o->local_services, &v[i], err);
+		int r = local_services_add(&o->local_services, &v[i], o->hosts_file, err);
 		if (r && *o->endpoints.places[i])
 			error_prefix(err, "%s", o->endpoints.places[i]);
 		if (r)

@@ -227,8 +227,8 @@ static void say_state(struct client_endpoint *ep)
 			ep->sentence ? ep->sentence : "the exit node does not say why");
 		break;
 	case CLIENT_ENDPOINT_REJECTED:
-		say(ep, LOG_WARN, "%s is rejected%s; waiting, as its owner may still approve it",
-			name, quoted(ep, why));
+		say(ep, LOG_WARN, "%s is rejected: %s; waiting, as its owner may still approve it",
+			name, ep->sentence ? ep->sentence : "its owner does not say why");
 		break;
 	case CLIENT_ENDPOINT_OVER:
 		say_over(ep);

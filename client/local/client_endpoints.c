@@ -26,7 +26,8 @@ struct client_endpoint *client_endpoints_find(const struct client_endpoints *s, 
 /* Idle clients have none of these, and no timer. */
 static bool is_unfinished(const struct client_endpoint *ep)
 {
-	return !ep->said || ep->state == CLIENT_ENDPOINT_DECLINED || ep->listen_at;
+	return !ep->said || ep->state == CLIENT_ENDPOINT_DECLINED || ep->listen_at ||
+	       (ep->leaving && ep->attached);
 }
 
 static void look_later(struct client_endpoints *s)
@@ -130,6 +131,12 @@ static void forget(struct client_endpoints *s)
 	s->n = kept;
 }
 
+/* Its connections would be cut with it: those that are there go on until they end. */
+static bool may_detach(const struct client_endpoint *ep)
+{
+	return ep->leaving && ep->attached && ep->users == 1;
+}
+
 void client_endpoints_offer(struct client_endpoints *s, struct link *l, bool has_private)
 {
 	if (!s->n)
@@ -144,12 +151,12 @@ void client_endpoints_offer(struct client_endpoints *s, struct link *l, bool has
 		struct client_endpoint *ep = s->v[i];
 		if (ep->state == CLIENT_ENDPOINT_IDLE)
 			client_endpoint_attach(ep, l);
-		else if (ep->leaving && ep->attached)
+		else if (may_detach(ep))
 			client_endpoint_detach(ep, l);
 		left |= ep->state == CLIENT_ENDPOINT_IDLE || (ep->leaving && ep->attached);
 	}
 	forget(s);
-	/* The link had no room. */
+	/* The link had no room, or connections have not ended. */
 	if (left)
 		look_later(s);
 }

@@ -42,7 +42,7 @@ static void check(const struct local_options *o, size_t n, const char *expected)
 	char got[2048] = "";
 	int r = 0;
 	for (size_t i = 0; i < n && !r; i++)
-		r = local_services_add(&s, &o[i], &err);
+		r = local_services_add(&s, &o[i], false, &err);
 	describe(&s, got, sizeof(got));
 	if (*expected == '!') {
 		assert_int_equal(r, -EINVAL);
@@ -160,14 +160,40 @@ static void test_several(void **state)
 	check(twice, 2, "!--stdio is for one private service");
 }
 
+/* With --hosts-file a port alone is each service's own; an address that is given is shared. */
+static void test_named(void **state)
+{
+	static const struct {
+		const char *services[2];
+		bool meets;
+	} rows[] = {
+		{{"a=1", "b=1"}, false},
+		{{"a=udp:1", "b=udp:1"}, false},
+		{{"a=1", "b=127.0.0.1:1"}, false},
+		{{"a=127.0.0.1:1", "b=127.0.0.1:1"}, true},
+		{{"a=/x", "b=/x"}, true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct local_services s = LOCAL_SERVICES_NULL;
+		struct error err;
+		int r = 0;
+		for (size_t k = 0; k < 2; k++)
+			r = local_services_add(&s,
+				&(struct local_options){.service = TEXT(rows[i].services[k])}, true,
+				&err);
+		assert_int_equal(r, rows[i].meets ? -EINVAL : 0);
+		local_services_deinit(&s);
+	}
+}
+
 static void test_too_many(void **state)
 {
 	struct local_services s = LOCAL_SERVICES_NULL;
 	struct error err;
 	const struct local_options o = {.service = TEXT("a=0")};
 	for (size_t i = 0; i < LOCAL_SERVICES_MAX; i++)
-		assert_int_equal(local_services_add(&s, &o, &err), 0);
-	assert_int_equal(local_services_add(&s, &o, &err), -EINVAL);
+		assert_int_equal(local_services_add(&s, &o, false, &err), 0);
+	assert_int_equal(local_services_add(&s, &o, false, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "more than 1024"));
 	local_services_deinit(&s);
 }
@@ -218,6 +244,7 @@ int main(void)
 		cmocka_unit_test(test_long_path),
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_socket_mode),

@@ -271,7 +271,7 @@ static void parse(struct local_services *to, const char *services)
 			*message++ = '\0';
 		struct local_options o = {.message = message};
 		*(stdio ? &o.stdio : &o.service) = stdio ? p + 6 : p;
-		if (local_services_add(to, &o, &err))
+		if (local_services_add(to, &o, false, &err))
 			fail_msg("%s", err.text);
 	}
 }

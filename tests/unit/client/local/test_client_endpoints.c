@@ -81,7 +81,7 @@ static void test_said(void **state)
 		{CONTROL_ENDPOINT_APPROVED, true, NULL,
 			"redis is approved; listening on unix:./endpoints.sock"},
 		{CONTROL_ENDPOINT_REJECTED, false, "not this quarter",
-			"redis is rejected (\"not this quarter\"); waiting, as its owner may still "
+			"redis is rejected: not this quarter; waiting, as its owner may still "
 			"approve it"},
 		{CONTROL_ENDPOINT_DISCONNECTED, false, NULL,
 			"redis is disconnected: its owner has removed this endpoint; to ask again, "

@@ -20,7 +20,7 @@ static void begin_private(struct scene *s, unsigned links, bool publishes)
 	const struct local_options what = {.service = service};
 	prepare(s, links);
 	s->node.private = true;
-	assert_int_equal(local_services_add(&s->options.local_services, &what, &err), 0);
+	assert_int_equal(local_services_add(&s->options.local_services, &what, false, &err), 0);
 	if (!publishes) {
 		const struct upstreams none = UPSTREAMS_NULL;
 		assert_int_equal(publications_set(&s->publications, &none, &err, NULL), 0);
