@@ -25,18 +25,29 @@ def test_plays(stage, path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def play_lines(stage, *lines):
+    path = stage.path / "own.story"
+    path.write_text("\n".join(["# a story of a test", *lines]) + "\n")
+    return subprocess.run(
+        [TOP / "scripts" / "stories", "--fast", path], capture_output=True, text=True,
+        env=dict(stage.env, TUNNEL_BIN=programs.TUNNEL, STORY_PATIENCE="1"), timeout=60, check=False)
+
+
+def test_goes_on_with_what_was_printed(stage):
+    done = play_lines(stage, "m $ echo it is called Ada1 and Ada2", r"m = NAME called (\w+)", "n $ echo hello NAME",
+                      "n > hello Ada1")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("lines, why", [
     (["m $ echo one", "m > two"], "m: gave up waiting for 'two'"),
     (["m $ false"], 'm: "false" ended with status 1'),
     (["m $ echo one", "m ! one"], "m: it printed 'one'"),
+    (["m $ echo one", r"m = NAME called (\w+)"], "m: gave up waiting for 'called"),
     (["m % echo one"], "not a line of a story: m % echo one"),
 ])
 def test_can_fail(stage, lines, why):
-    path = stage.path / "bad.story"
-    path.write_text("\n".join(["# a story that is not so", *lines]) + "\n")
-    done = subprocess.run(
-        [TOP / "scripts" / "stories", "--fast", path], capture_output=True, text=True,
-        env=dict(stage.env, TUNNEL_BIN=programs.TUNNEL, STORY_PATIENCE="1"), timeout=60, check=False)
+    done = play_lines(stage, *lines)
     assert done.returncode == 1
     assert why in done.stderr
 

@@ -11,6 +11,8 @@ mitm            a relay between client and server that records, delays, tampers,
 noise           the handshake and the frames, written a second time from docs/protocol.md: a hostile
                 client
 knock           handshakes with one token, as many as the machine gives
+commands        an exit node on which people type commands
+private         private services there: who publishes one, and who asks for it
 exit_node       the server's end of a link, as hostile
 wire            WebSocket frames by hand
 websocket_server
