@@ -3,6 +3,7 @@
 #include "client/publish/pending_requests.h"
 
 #include "publications_scene.h"
+#include "tests/unit/emulated.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -141,7 +142,9 @@ static void failures(void **state)
 	wait_for(0);
 	unlink(program);
 	ask("web.2", "redis", NULL);
-	assert_int_equal(requests.programs.n_running, 0);
+	/* Where vfork() is a fork() the parent does not hear that there is nothing to execute, and reaps it. */
+	assert_true(EMULATED || requests.programs.n_running == 0);
+	wait_for(0);
 	write_program("exec sleep 600");
 	ask("web.3", "redis", NULL);
 	assert_int_equal(requests.programs.n_running, 1);
