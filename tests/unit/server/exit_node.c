@@ -148,6 +148,7 @@ void exit_node_free(struct exit_node *n)
 	cidr_list_deinit(&n->options.proxied_control);
 	for (size_t i = 0; i < n->n_clients; i++) {
 		close(n->clients[i].fd);
+		free(n->clients[i].messages);
 		buf_deinit(&n->clients[i].in);
 		buf_deinit(&n->clients[i].got);
 	}
@@ -362,6 +363,9 @@ static void take_message(struct fake_client *c, const uint8_t *json, size_t n)
 	struct error err;
 	assert_int_equal(control_decode(json, n, &err, &m), 0);
 	assert_true(c->n_messages < MESSAGES_MAX);
+	if (!c->messages)
+		c->messages = calloc(MESSAGES_MAX, sizeof(*c->messages));
+	assert_non_null(c->messages);
 	struct message *to = &c->messages[c->n_messages++];
 	to->type = m.type;
 	const char *text = "";

@@ -56,7 +56,7 @@ struct fake_client {
 	struct ws_rx ws;
 	bool ended; /* the exit node closed the connection */
 
-	struct message messages[MESSAGES_MAX];
+	struct message *messages; /* room for MESSAGES_MAX, which do not move; owned */
 	size_t n_messages;
 	struct frame_open open; /* the last one */
 	uint32_t stream;        /* it opened */
