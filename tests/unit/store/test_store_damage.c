@@ -39,6 +39,25 @@ static char *rows_of(struct store *s, struct error *err)
 	return text;
 }
 
+/* A private service and an endpoint at it, of the same identity: random texts are in them, which go by the id. */
+static void put_private(struct store *s, uint64_t id)
+{
+	char text[POLICY_NAME_SIZE];
+	struct error err;
+	snprintf(text, sizeof text, "service-%u", (unsigned)id);
+	struct store_row service = fixture_service(id, text, id),
+			 endpoint = fixture_endpoint(id, id, id);
+	snprintf(service.service.tag, POLICY_TAG_SIZE, "%012u", (unsigned)id);
+	memset(endpoint.endpoint.uid, (int)id, POLICY_UID_SIZE);
+	endpoint.endpoint.state = (enum policy_endpoint_state)(id % 4 + 1);
+	fixture_commit(s, &service);
+	texts[n_texts++] = rows_of(s, &err);
+	fixture_commit(s, &endpoint);
+	texts[n_texts++] = rows_of(s, &err);
+	fixture_row_free(&service);
+	fixture_row_free(&endpoint);
+}
+
 static void fill(struct store *s)
 {
 	struct error err;
@@ -55,6 +74,7 @@ static void fill(struct store *s)
 		texts[n_texts++] = rows_of(s, &err);
 		fixture_row_free(&i);
 		fixture_row_free(&c);
+		put_private(s, id);
 	}
 }
 
