@@ -145,9 +145,14 @@ static int say_updated(struct call *c, const json_t *service)
 static int say_deleted(struct call *c, const json_t *answer)
 {
 	long long endpoints = answer_number(answer, "endpointsDisconnected"),
-		  cut = answer_number(answer, "streamsCut");
+		  cut = answer_number(answer, "streamsCut"),
+		  sessions = answer_number(answer, "sessions");
 	call_say(c, "%s is deleted: %lld endpoint%s disconnected, %lld stream%s cut", c->o->name,
 		endpoints, plural(endpoints), cut, plural(cut));
+	if (sessions)
+		call_advise(c,
+			"its client is still there, and makes it anew when it asks again, with "
+			"another alias: stop it, or take its identity's --publish away");
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct service_change {
 	struct admin_change change;
 	char name[POLICY_NAME_SIZE]; /* of the one that it is about, once that is known */
 	unsigned disconnected;       /* endpoints */
+	unsigned sessions;           /* that published it */
 };
 
 static struct service_change *of(struct change *c)
@@ -312,6 +313,7 @@ static bool delete_rows(struct change *c, struct change_rows *rows, const struct
 static bool delete_check(struct change *c)
 {
 	const struct private_service *s = service_of_path(c);
+	of(c)->sessions = s ? s->n_services : 0;
 	return s && delete_rows(c, &c->narrowed, s) && delete_rows(c, &c->rows, s) &&
 	       admin_change_note(c, "service.delete", s->name,
 		       json_pack("{s:o, s:i}", "was", service_value_json(&s->value),
@@ -321,8 +323,9 @@ static bool delete_check(struct change *c)
 static void delete_answer(struct change *c)
 {
 	admin_answer(request_of(c), 200,
-		json_pack("{s:i, s:i}", "endpointsDisconnected", (int)of(c)->disconnected,
-			"streamsCut", (int)c->cut));
+		json_pack("{s:i, s:i, s:i}", "sessions", (int)of(c)->sessions,
+			"endpointsDisconnected", (int)of(c)->disconnected, "streamsCut",
+			(int)c->cut));
 }
 
 static const struct change_ops delete_ops =

@@ -91,6 +91,10 @@ def test_names_from_the_server(stage, shell):
     env = env_of(stage, TUNNEL_ADMIN_SOCKET=server.path)
     assert sorted(offered(shell, stage, ["tunnel", "token", "show", ""], env)) == ["redis-host", "web"]
     assert offered(shell, stage, ["tunnel", "token", "revoke", "--name", "w"], env) == ["web"]
+    for noun, verb, path in (("service", "show", "/services"), ("service", "delete", "/services"),
+                             ("endpoint", "approve", "/endpoints")):
+        assert sorted(offered(shell, stage, ["tunnel", noun, verb, ""], env)) == ["redis-host", "web"]
+        assert server.asked[-1].target.startswith("/api/v1" + path)
     # A new name is nobody's yet.
     n = len(server.asked)
     assert [w for w in offered(shell, stage, ["tunnel", "token", "create", ""], env) if w] == []

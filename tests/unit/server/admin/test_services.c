@@ -78,6 +78,7 @@ static void test_one(void **state)
 		alias);
 
 	json = scene_ask(s, ADMIN_DELETE, PATH "/super-api", NULL, 200);
+	assert_json(json, "sessions", "0");
 	assert_json(json, "endpointsDisconnected", "0");
 	assert_json(json, "streamsCut", "0");
 	scene_get(s, path, 404);
