@@ -266,9 +266,20 @@ static void enforce_expired(struct loop_timer *timer)
 
 /* ---- From outside ---- */
 
+/* What the store had at the start is no news: nobody uses it yet, and what waits has waited before. */
+static void enforce_read(struct registrar *r)
+{
+	struct endpoint *endpoint;
+	while (catalog_next_changed_service(r->catalog) != NULL)
+		;
+	while ((endpoint = catalog_next_changed_endpoint(r->catalog)) != NULL)
+		endpoint->pending_told = endpoint->value.state == POLICY_PENDING;
+}
+
 int enforce_init(struct registrar *r)
 {
 	struct node *n = r->node;
+	enforce_read(r);
 	loop_timer_init(&r->expiry, r->worker->loop, enforce_expired);
 	r->keyring = catalog_keyring(r->catalog);
 	for (unsigned i = 0; i < n->n_workers; i++)
