@@ -6,6 +6,7 @@
 #include "server/control/registrar.h"
 #include "server/http/h1_conn.h"
 #include "server/http/http_worker.h"
+#include "server/private/private_open.h"
 #include "server/route/routing.h"
 
 static void link_usable(struct server_link *l)
@@ -27,6 +28,7 @@ const struct server_link_ops link_events = {
 	.up = registrar_link_up,
 	.control = registrar_link_control,
 	.admin = admin_stream_open,
+	.open = private_open,
 	.usable = link_usable,
 	.leaving = link_leaving,
 	.silent = link_silent,

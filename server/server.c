@@ -179,7 +179,8 @@ static void server_end(struct server *s)
 
 static bool server_busy(struct server *s)
 {
-	return limits_count(&s->node.limits, LIMITS_VISITOR) > 0;
+	return limits_count(&s->node.limits, LIMITS_VISITOR) > 0 ||
+	       limits_count(&s->node.limits, LIMITS_BRIDGES) > 0;
 }
 
 static void server_look(struct loop_timer *timer)

@@ -42,6 +42,7 @@ static void parts_deinit(struct parts *p)
 	http_worker_deinit(&p->http);
 	tcp_worker_deinit(&p->tcp);
 	udp_worker_deinit(&p->udp);
+	private_worker_deinit(&p->private);
 	link_worker_deinit(&p->link);
 	routing_deinit(&p->routing);
 	worker_deinit(&p->worker);
@@ -82,6 +83,7 @@ static void parts_drain(struct parts *p)
 	http_worker_drain(&p->http);
 	accept_worker_drain(&p->accept);
 	tcp_worker_drain(&p->tcp);
+	private_worker_drain(&p->private);
 }
 
 /* ---- All of them ---- */

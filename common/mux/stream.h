@@ -169,6 +169,11 @@ bool stream_hold(struct stream *s, size_t n);
  */
 bool stream_keep(struct stream *s, size_t was, size_t now);
 
+/*
+ * The same for what is there already, and has to be charged: others may have to go for it, or the stream itself.
+ */
+void stream_charge(struct stream *s, size_t was, size_t now);
+
 /* Whether OPEN, or anything after it, may have reached the peer. */
 static inline bool stream_spoken(const struct stream *s)
 {

@@ -159,16 +159,24 @@ bool stream_hold(struct stream *s, size_t n)
 	return true;
 }
 
+void stream_charge(struct stream *s, size_t was, size_t now)
+{
+	if (!s->stalled_from)
+		s->stalled_from = s->mux->last_now;
+	/* What it kept for its peer has gone there: it moves, as a stream does whose owner takes bytes. */
+	if (now < was)
+		stream_moved(s, was - now);
+	s->queue_memory += now - was;
+	stream_recharge(s);
+}
+
 bool stream_keep(struct stream *s, size_t was, size_t now)
 {
 	if (!stream_alive(s))
 		return false;
 	if (now > was && !budget_holds(&s->mux->account, now - was))
 		return false;
-	if (!s->stalled_from)
-		s->stalled_from = s->mux->last_now;
-	s->queue_memory += now - was;
-	stream_recharge(s);
+	stream_charge(s, was, now);
 	return true;
 }
 

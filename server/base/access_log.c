@@ -6,6 +6,10 @@
 #include "base/log.h"
 #include "base/macros.h"
 
+/* Those that each line has, and the most that one has. */
+#define ACCESS_FIELDS_ALWAYS 10
+#define ACCESS_FIELDS        13
+
 void access_log(const struct access_entry *a)
 {
 	if (!log_access_enabled())
@@ -19,7 +23,7 @@ void access_log(const struct access_entry *a)
 	{                                                                \
 		.name = (n), .kind = LOG_FIELD_NUMBER, .number = (value) \
 	}
-	struct log_field fields[] = {
+	struct log_field fields[ACCESS_FIELDS] = {
 		TEXT("visitor", a->visitor),
 		TEXT("method", a->method),
 		TEXT("host", a->host),
@@ -30,12 +34,17 @@ void access_log(const struct access_entry *a)
 		NUMBER("duration_us", a->duration),
 		TEXT("session", a->session),
 		TEXT("request_id", a->request_id),
-		TEXT("why", a->why ? str_from(a->why) : STR_NULL),
 	};
+	size_t n = ACCESS_FIELDS_ALWAYS;
+	if (a->consumer.n) {
+		fields[n++] = (struct log_field)TEXT("consumer", a->consumer);
+		fields[n++] = (struct log_field)NUMBER("link", a->link);
+	}
+	if (a->why)
+		fields[n++] = (struct log_field)TEXT("why", str_from(a->why));
 #undef TEXT
 #undef NUMBER
-	size_t n = sizeof fields / sizeof fields[0];
-	log_access(fields, a->why ? n : n - 1);
+	log_access(fields, n);
 }
 
 int access_log_check(struct str text, struct error *err)

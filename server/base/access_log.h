@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The access log: one line for each request, connection or flow when it is over. */
+/* The access log: one line for each request, connection, flow or private stream when it is over. */
 #include "base/error.h"
 #include "base/str.h"
 #include "server/base/access_query.h"
@@ -17,6 +17,9 @@ struct access_entry {
 	uint64_t duration;       /* µs from the request's first byte to the answer's last */
 	struct str session;
 	struct str request_id;
+	struct str
+		consumer; /* of a private service: the identity; empty: there is none, and no line shows it */
+	uint32_t link;   /* then: its link id */
 	const char *why; /* what went wrong, as error_page::why; NULL: nothing */
 };
 

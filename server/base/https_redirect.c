@@ -16,3 +16,13 @@ int https_redirect_parse(struct str text, bool *redirects_out, uint16_t *port_ou
 	*port_out = port;
 	return 0;
 }
+
+int https_redirect_check(struct str text, struct error *err)
+{
+	bool redirects;
+	uint16_t port;
+	return https_redirect_parse(text, &redirects, &port)
+		       ? error_set(err, -EINVAL, "\"%.*s\" is neither a port nor true nor false",
+				 STR_ARG(text))
+		       : 0;
+}

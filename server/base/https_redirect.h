@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/str.h"
 
 /*
@@ -13,3 +14,6 @@
  * outputs are untouched.
  */
 int https_redirect_parse(struct str text, bool *redirects_out, uint16_t *port_out);
+
+/* For the option: 0, or -EINVAL with a sentence. */
+int https_redirect_check(struct str text, struct error *err);

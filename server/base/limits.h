@@ -17,6 +17,7 @@ enum limits_kind {
 	LIMITS_WAITING, /* requests and TCP connections that wait for a session (rule 38) */
 	LIMITS_LINK,    /* half-open ones included, which server/base/half_open.h counts as well */
 	LIMITS_FLOW,    /* of UDP */
+	LIMITS_BRIDGES, /* streams of private services */
 	LIMITS_KINDS,
 };
 

@@ -31,16 +31,6 @@ static int check_cidr(struct str text, struct error *err)
 	return cidr_parse(text, &cidr, err);
 }
 
-static int check_redirect(struct str text, struct error *err)
-{
-	bool redirects;
-	uint16_t port;
-	return https_redirect_parse(text, &redirects, &port)
-		       ? error_set(err, -EINVAL, "\"%.*s\" is neither a port nor true nor false",
-				 STR_ARG(text))
-		       : 0;
-}
-
 static const char *const query_words[] = {"keep", "mask", "drop", NULL}; /* enum access_query */
 
 static const char *const action_words[] = {"allow", "deny", NULL}; /* enum policy_action, from 1 */
@@ -172,7 +162,7 @@ static const struct option_row rows[] = {
 		.default_text = "false",
 		.implied = "true",
 		.metavar = "PORT",
-		.check = check_redirect,
+		.check = https_redirect_check,
 		.help = "Redirect visitors without TLS to https://, at this public port",
 		.reloadable = true,
 		.offset = AT(https_redirect)},
@@ -220,6 +210,13 @@ static const struct option_row rows[] = {
 		.max = 1 << 16,
 		.help = "UDP flows of one visitor's address, once half of --max-flows are taken",
 		.offset = AT(max_flows_per_visitor)},
+	{.name = "max-private-streams", /* at 1 KiB each: 64 MiB */
+		.type = OPTION_NUMBER,
+		.default_text = "65536",
+		.max = 1 << 24,
+		.help = "Streams of private services at a time",
+		.reloadable = true,
+		.offset = AT(max_private_streams)},
 
 	{.name = "accept-proxy-protocol",
 		.type = OPTION_LIST,

@@ -195,13 +195,15 @@ static void server_link_on_control(struct link *link, struct control *m)
 	}
 }
 
-/* Clients ask the admin API, and open nothing else: they are what visitors come to. */
+/* Clients ask the admin API, and use private services: all else is for visitors. */
 static struct stream *server_link_on_open(struct link *link, const struct frame_open *open,
 	enum frame_reset *reason_out)
 {
 	struct server_link *l = server_link_of(link);
 	if (open->kind == FRAME_KIND_ADMIN && !open->service)
 		return server_link_ops(l)->admin(l, reason_out);
+	if ((open->kind == FRAME_KIND_TCP || open->kind == FRAME_KIND_UDP) && l->session_shard)
+		return server_link_ops(l)->open(l, open, reason_out);
 	*reason_out =
 		open->kind == FRAME_KIND_ADMIN ? FRAME_RESET_UNKNOWN_SERVICE : FRAME_RESET_DENIED;
 	return NULL;

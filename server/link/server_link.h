@@ -32,6 +32,12 @@ struct server_link_ops {
 	 * reset it with. May be called before the registrar has heard of the link.
 	 */
 	struct stream *(*admin)(struct server_link *l, enum frame_reset *reason_out);
+	/*
+	 * Its client, which belongs to a session, opens a stream of kind tcp or udp to a private service: the
+	 * stream, or NULL with the reason to reset it with.
+	 */
+	struct stream *(*open)(struct server_link *l, const struct frame_open *open,
+		enum frame_reset *reason_out);
 	/* It takes new streams now, which it did not before: whoever waits for its session may go on. */
 	void (*usable)(struct server_link *l);
 	/* Its client sent GOAWAY and waits for its streams to end: those that carry nothing should. */

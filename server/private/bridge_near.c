@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/private/bridge_near.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/state.h"
+#include "server/base/access_log.h"
+#include "server/base/worker.h"
+#include "server/private/bridge_bytes.h"
+#include "server/private/bridge_datagrams.h"
+#include "server/private/private_worker.h"
+#include "server/route/routing.h"
+
+#define SAY_AGAIN (60 * CLOCK_S) /* that there are as many as may be */
+
+static struct bridge *bridge_of(struct bridge_end *e)
+{
+	return container_of(e, struct bridge, near);
+}
+
+void bridge_near_set_state(struct bridge *b, enum bridge_state state)
+{
+	static const char *const names[] = {"seeking", "waiting", "moving", "joined", "over"};
+	static const uint8_t legal[] = {
+		[BRIDGE_SEEKING] = 1 << BRIDGE_WAITING | 1 << BRIDGE_MOVING | 1 << BRIDGE_JOINED |
+				   1 << BRIDGE_OVER,
+		[BRIDGE_WAITING] = 1 << BRIDGE_SEEKING | 1 << BRIDGE_OVER,
+		[BRIDGE_MOVING] = 1 << BRIDGE_SEEKING | 1 << BRIDGE_JOINED | 1 << BRIDGE_OVER,
+		/* Another session is tried: rule 52. */
+		[BRIDGE_JOINED] = 1 << BRIDGE_SEEKING | 1 << BRIDGE_MOVING | 1 << BRIDGE_OVER,
+		[BRIDGE_OVER] = 0,
+	};
+	static const struct state_table table = {"bridge", names, legal};
+	state_step(&table, b->state, state);
+	b->state = state;
+}
+
+static void near_log(const struct bridge *b)
+{
+	const struct bridge_end *e = &b->near;
+	enum frame_reset reason = e->last.reason;
+	/* Done, or a flow that was idle for long enough. */
+	bool fine = reason == FRAME_RESET_NONE ||
+		    (reason == FRAME_RESET_TIMEOUT && b->kind == CONTROL_UDP);
+	char visitor[ADDRESS_TEXT_SIZE];
+	struct access_entry a = {
+		.visitor = {visitor, address_format_ip(&b->peer, visitor)},
+		.method = STR("PRIVATE"),
+		.host = str_from(b->name),
+		.bytes_in = e->stream.taken,
+		.bytes_out = e->stream.sent,
+		.duration = loop_now(e->worker->loop) - b->began,
+		.session = str_from(e->joined ? b->session : ""),
+		.consumer = str_from(b->consumer),
+		.link = b->link_id,
+		.why = fine ? NULL : frame_reset_name(reason),
+	};
+	access_log(&a);
+}
+
+static void near_left(struct bridge_end *e)
+{
+	struct bridge *b = bridge_of(e);
+	attachment_use_end(&b->use);
+	server_link_finished(e->server_link);
+	near_log(b);
+	if (b->state == BRIDGE_MOVING) {
+		/* Whoever has the order opens nothing any more, and answers. */
+		atomic_store(&b->deserted, true);
+	} else if (!e->over && b->state != BRIDGE_JOINED) {
+		loop_task_cancel(&b->seek);
+		wait_queue_remove(&e->worker->routing->wait_queue, &b->waiter);
+		e->over = true;
+		bridge_release(b);
+	}
+	bridge_near_set_state(b, BRIDGE_OVER);
+}
+
+/* Rule 37's manner: another session may do better, as long as nothing was said to this one. */
+static bool near_again(struct bridge_end *e)
+{
+	struct bridge *b = bridge_of(e);
+	if (e->handed)
+		return false;
+	e->joined = false;
+	bridge_near_set_state(b, b->away ? BRIDGE_MOVING : BRIDGE_SEEKING);
+	if (b->away)
+		node_post(e->worker->node, b->far.worker->index, &b->order);
+	else
+		loop_defer(e->worker->loop, LOOP_PHASE_WRITE, &b->seek);
+	return true;
+}
+
+void bridge_near_joined(struct bridge *b)
+{
+	struct bridge_end *e = &b->near;
+	if (e->closed) {
+		bridge_end_say_last(e);
+		return;
+	}
+	bridge_near_set_state(b, BRIDGE_JOINED);
+	e->joined = true;
+	e->ops->resume(e);
+}
+
+void bridge_near_cut(struct bridge *b, enum frame_reset reason)
+{
+	struct bridge_end *e = &b->near;
+	bool joined = e->joined && !b->away;
+	bridge_end_reset(e, reason);
+	if (!joined)
+		return;
+	bridge_end_flush(&b->far);
+	bridge_end_flush(e);
+}
+
+static void near_cut(struct attachment_use *use)
+{
+	bridge_near_cut(container_of(use, struct bridge, use), FRAME_RESET_DENIED);
+}
+
+/* ---- A new one ---- */
+
+static int near_admit(struct worker *w)
+{
+	char more[LOG_LIMIT_MORE];
+	unsigned most = (unsigned)w->opts->max_private_streams;
+	int r = limits_acquire(&w->node->limits, LIMITS_BRIDGES, NULL, most, 0);
+	if (r == -EBUSY &&
+		log_limit_pass(&w->private->log_full, loop_now(w->loop), SAY_AGAIN, 1, more))
+		log_warn("there are %u streams of private services, the most that there may be "
+			 "(--max-private-streams): further ones are refused%s",
+			most, more);
+	return r;
+}
+
+static void near_copy(struct bridge *b, const struct attachment *a, const struct address *peer)
+{
+	b->kind = a->kind;
+	b->link_id = a->link;
+	memcpy(b->consumer, a->consumer, sizeof(b->consumer));
+	memcpy(b->name, a->service, sizeof(b->name));
+	b->peer = *peer;
+}
+
+int bridge_near_new(struct server_link *l, struct attachment_shard *shard,
+	void (*seek)(struct loop_task *task), const struct mail *order, struct bridge **out)
+{
+	static const struct bridge_side_ops side = {.left = near_left, .again = near_again};
+	struct worker *w = l->worker;
+	int r = near_admit(w);
+	if (r < 0)
+		return r;
+	struct bridge *b = calloc(1, sizeof(*b));
+	if (!b) {
+		limits_release(&w->node->limits, LIMITS_BRIDGES, NULL);
+		return -ENOMEM;
+	}
+	near_copy(b, shard->attachment, &l->peer);
+	atomic_init(&b->holds, 2);
+	b->counted = true;
+	b->began = loop_now(w->loop);
+	bridge_end_init(&b->near, b, &side, w);
+	bridge_end_init(&b->far, b, NULL, w);
+	if (b->kind == CONTROL_UDP)
+		bridge_datagrams_init(&b->near);
+	else
+		bridge_bytes_init(&b->near);
+	b->near.stream.group = b->link_id;
+	b->near.server_link = l;
+	list_append(&w->private->near, &b->near.link);
+	attachment_use_begin(shard, &b->use, near_cut);
+	server_link_began(l);
+	b->order = *order;
+	loop_task_init(&b->seek, seek);
+	loop_defer(w->loop, LOOP_PHASE_WRITE, &b->seek);
+	*out = b;
+	return 0;
+}
