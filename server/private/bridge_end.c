@@ -141,6 +141,7 @@ static void end_reap(struct loop_task *task)
 static void end_done(struct bridge_end *e)
 {
 	loop_task_cancel(&e->task);
+	list_unlink(&e->link);
 	loop_defer(e->worker->loop, LOOP_PHASE_REAP, &e->reap);
 }
 
@@ -229,7 +230,6 @@ void bridge_end_close(struct bridge_end *e, enum frame_reset reason, bool in_ord
 	e->last.reason = reason;
 	e->last.in_order = in_order;
 	e->ops->drop(e);
-	list_unlink(&e->link);
 	e->side->left(e);
 	e->server_link = NULL;
 	if (e->joined)

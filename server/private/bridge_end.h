@@ -80,7 +80,7 @@ struct bridge_end {
 	const struct bridge_side_ops *side;
 	struct worker *worker;
 	struct server_link *server_link; /* while the stream is not closed */
-	struct list link;                /* private_worker::near or ::far; likewise */
+	struct list link;                /* private_worker::near or ::far, until it is over too */
 	bool joined;                     /* the other end is there: what this one has goes to it */
 	bool closed;
 	bool over; /* the other end has said its last */

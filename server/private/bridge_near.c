@@ -29,7 +29,7 @@ void bridge_near_set_state(struct bridge *b, enum bridge_state state)
 				   1 << BRIDGE_OVER,
 		[BRIDGE_WAITING] = 1 << BRIDGE_SEEKING | 1 << BRIDGE_OVER,
 		[BRIDGE_MOVING] = 1 << BRIDGE_SEEKING | 1 << BRIDGE_JOINED | 1 << BRIDGE_OVER,
-		/* Another session is tried: rule 52. */
+		/* Another session is tried, once. */
 		[BRIDGE_JOINED] = 1 << BRIDGE_SEEKING | 1 << BRIDGE_MOVING | 1 << BRIDGE_OVER,
 		[BRIDGE_OVER] = 0,
 	};
@@ -87,10 +87,12 @@ static bool near_again(struct bridge_end *e)
 		return false;
 	e->joined = false;
 	bridge_near_set_state(b, b->away ? BRIDGE_MOVING : BRIDGE_SEEKING);
-	if (b->away)
+	if (b->away) {
 		node_post(e->worker->node, b->far.worker->index, &b->order);
-	else
+	} else {
+		list_unlink(&b->far.link);
 		loop_defer(e->worker->loop, LOOP_PHASE_WRITE, &b->seek);
+	}
 	return true;
 }
 

@@ -103,6 +103,7 @@ static void seek_run(struct loop_task *task)
 static void order_delivered(struct mail *mail)
 {
 	struct bridge *b = container_of(mail, struct bridge, order);
+	list_unlink(&b->far.link); /* of a far end that failed here */
 	if (is_home(b)) {
 		b->away = false;
 		if (!b->near.closed)

@@ -27,10 +27,11 @@ void private_worker_deinit(struct private_worker *p)
 {
 	if (!p->worker)
 		return;
-	while (!list_empty(&p->near))
-		bridge_near_cut(near_at(p->near.next), FRAME_RESET_ABORTED);
-	while (!list_empty(&p->far))
-		bridge_far_cut(far_at(p->far.next), FRAME_RESET_ABORTED);
+	/* Those that have closed too: what they have not heard yet, they hear now. */
+	list_for_each_safe (it, &p->near)
+		bridge_near_cut(near_at(it), FRAME_RESET_ABORTED);
+	list_for_each_safe (it, &p->far)
+		bridge_far_cut(far_at(it), FRAME_RESET_ABORTED);
 }
 
 void private_worker_drain(struct private_worker *p)

@@ -11,7 +11,7 @@ struct worker;
 struct private_worker {
 	struct worker *worker;
 	struct hash_key key;       /* of session_shard::attachments: clients choose their numbers */
-	struct list near;          /* bridge_end::link: ends that consumers opened */
+	struct list near;          /* bridge_end::link: ends that consumers opened, */
 	struct list far;           /* and those to providers */
 	struct log_limit log_full; /* --max-private-streams is reached */
 };

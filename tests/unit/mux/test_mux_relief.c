@@ -117,9 +117,37 @@ static void what_the_owner_keeps(void **state)
 	fake_deinit(&f);
 }
 
+/* What is kept for the peer and goes there moves: it weighs by its bytes, as a slow reader's queue does. */
+static void what_the_owner_passes_on(void **state)
+{
+	struct fake_mux f;
+	fake_init(&f, false, 100000);
+	assert_int_equal(feed(&f, (struct fr[]){{FRAME_OPEN, 1}, {FRAME_OPEN, 3}, {0}}, FAKE_NOW),
+		0);
+	struct stream *a = &fake_stream(&f, 1)->stream, *b = &fake_stream(&f, 3)->stream;
+	/* More than one session may hold of datagrams, or an owner keep by its own choice. */
+	stream_charge(a, 0, 60000);
+	assert_int_equal(f.budget.sum.held, 60000);
+	stream_charge(b, 0, 20000);
+	f.mux.last_now += 100 * CLOCK_S;
+	stream_charge(a, 60000, 10000);
+	stream_charge(a, 10000, 60000);
+	assert_int_equal(f.budget.sum.held, 80000);
+	/* It holds more, and came first, but what stands still goes. */
+	stream_charge(a, 60000, 80001);
+	assert_int_equal(f.streams[1]->n_closed, 1);
+	assert_int_equal(f.streams[1]->reason, FRAME_RESET_NO_MEMORY);
+	assert_int_equal(f.streams[0]->n_closed, 0);
+	/* And it goes itself, when there is nothing else. */
+	stream_charge(a, 80001, 100001);
+	assert_int_equal(f.streams[0]->n_closed, 1);
+	assert_int_equal(f.budget.sum.held, 0);
+	fake_deinit(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(who_lets_go),
-		cmocka_unit_test(what_the_owner_keeps)};
+		cmocka_unit_test(what_the_owner_keeps), cmocka_unit_test(what_the_owner_passes_on)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

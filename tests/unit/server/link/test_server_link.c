@@ -45,7 +45,7 @@ char *__wrap_strdup(const char *text)
 }
 
 static struct {
-	unsigned up, control, admin, usable, leaving, silent, gone;
+	unsigned up, control, admin, open, usable, leaving, silent, gone;
 } heard;
 
 static void on_up(struct server_link *l, const struct control *hello)
@@ -62,6 +62,14 @@ static struct stream *on_admin(struct server_link *l, enum frame_reset *reason_o
 {
 	heard.admin++;
 	*reason_out = FRAME_RESET_BUSY;
+	return NULL;
+}
+
+static struct stream *on_open(struct server_link *l, const struct frame_open *open,
+	enum frame_reset *reason_out)
+{
+	heard.open++;
+	*reason_out = FRAME_RESET_NO_MEMORY;
 	return NULL;
 }
 
@@ -90,6 +98,7 @@ static const struct server_link_ops ops = {
 	.up = on_up,
 	.control = on_control,
 	.admin = on_admin,
+	.open = on_open,
 	.usable = on_usable,
 	.leaving = on_leaving,
 	.silent = on_silent,
@@ -272,27 +281,36 @@ static void what_a_client_may_say_is_passed_on(void **state)
 	}
 }
 
-static void a_client_opens_streams_of_kind_admin_alone(void **state)
+/* To private services alone where it belongs to a session, and to the admin API in any case. */
+static void what_a_client_may_open(void **state)
 {
 	static const struct {
 		uint8_t kind;
 		uint32_t service;
-		enum frame_reset reason;
+		enum frame_reset with, without; /* a session */
 	} rows[] = {
-		{FRAME_KIND_TCP, 0, FRAME_RESET_DENIED}, {FRAME_KIND_UDP, 0, FRAME_RESET_DENIED},
-		{FRAME_KIND_HTTP, 0, FRAME_RESET_DENIED},
-		{FRAME_KIND_ADMIN + 1, 0, FRAME_RESET_DENIED},
-		{FRAME_KIND_ADMIN, 1, FRAME_RESET_UNKNOWN_SERVICE},
-		{FRAME_KIND_ADMIN, 0, FRAME_RESET_BUSY}, /* as on_admin() says */
+		/* As on_open() says */
+		{FRAME_KIND_TCP, 0, FRAME_RESET_NO_MEMORY, FRAME_RESET_DENIED},
+		{FRAME_KIND_UDP, 7, FRAME_RESET_NO_MEMORY, FRAME_RESET_DENIED},
+		{FRAME_KIND_HTTP, 0, FRAME_RESET_DENIED, FRAME_RESET_DENIED},
+		{FRAME_KIND_ADMIN + 1, 0, FRAME_RESET_DENIED, FRAME_RESET_DENIED},
+		{0, 0, FRAME_RESET_DENIED, FRAME_RESET_DENIED},
+		{FRAME_KIND_ADMIN, 1, FRAME_RESET_UNKNOWN_SERVICE, FRAME_RESET_UNKNOWN_SERVICE},
+		/* As on_admin() says */
+		{FRAME_KIND_ADMIN, 0, FRAME_RESET_BUSY, FRAME_RESET_BUSY},
 	};
-	struct server_link *l = attach(*state);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+	struct scene *s = *state;
+	struct server_link *without = come_up(s), *with = attach(s);
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(*rows); i++) {
+		struct server_link *l = i % 2 ? with : without;
 		enum frame_reset reason = FRAME_RESET_NONE;
-		struct frame_open open = {.kind = rows[i].kind, .service = rows[i].service};
+		struct frame_open open = {.kind = rows[i / 2].kind, .service = rows[i / 2].service};
 		assert_null(l->io.link.ops->open(&l->io.link, &open, &reason));
-		assert_int_equal(reason, rows[i].reason);
+		assert_int_equal(reason, i % 2 ? rows[i / 2].with : rows[i / 2].without);
 	}
-	assert_int_equal(heard.admin, 1);
+	assert_int_equal(heard.admin, 2);
+	assert_int_equal(heard.open, 2);
+	hang_up(s, without);
 }
 
 static void a_client_that_leaves_gets_nothing_more(void **state)
@@ -521,7 +539,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(it_comes_up_and_serves),
 		TEST(what_a_client_may_say_is_passed_on),
-		TEST(a_client_opens_streams_of_kind_admin_alone),
+		TEST(what_a_client_may_open),
 		TEST(a_client_that_leaves_gets_nothing_more),
 		TEST(a_silent_link_comes_last),
 		TEST(a_suspect_that_does_not_answer_ends),

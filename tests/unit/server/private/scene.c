@@ -170,8 +170,8 @@ void scene_shuffle(struct scene *s, unsigned seed)
 bool scene_got(struct scene *s, struct server_link *l, const char *text)
 {
 	const struct fake_client *c = client_of(s->n, l);
-	return buf_len(&c->got) == strlen(text) &&
-	       memcmp(buf_head(&c->got), text, strlen(text)) == 0;
+	return str_eq((struct str){(const char *)buf_head(&c->got), buf_len(&c->got)},
+		str_from(text));
 }
 
 unsigned scene_bridges(struct scene *s)

@@ -365,8 +365,7 @@ static void ends_with_a_link(void **state)
 			scene_withdraw(s, s->services[0]);
 		scene_shuffle(s, (unsigned)i);
 		assert_int_equal(client_of(s->n, stays)->n_resets, 1);
-		assert_int_equal(client_of(s->n, stays)->reset,
-			FRAME_RESET_ABORTED);
+		assert_int_equal(client_of(s->n, stays)->reset, FRAME_RESET_ABORTED);
 		assert_int_equal(scene_bridges(s), 0);
 		scene_free(s);
 	}
