@@ -15,6 +15,7 @@
 #include "server/control/publish_check.h"
 #include "server/control/sharing.h"
 #include "server/http/stream_pool.h"
+#include "server/private/private_worker.h"
 #include "server/route/routing.h"
 #include "server/tcp/tcp_conn.h"
 
@@ -83,6 +84,7 @@ static void withdraw_run(struct broadcast *b, struct worker *w)
 	if (service->denied) {
 		stream_pool_cut(&service->shards[w->index]);
 		tcp_worker_cut(w->tcp, &service->shards[w->index]);
+		private_worker_cut(w->private, &service->shards[w->index]);
 	}
 	routing_expire(w->routing);
 }
