@@ -438,7 +438,7 @@ bool server_link_begin(struct server_link_offer *offer)
 		.budget = &w->budget,
 		.instance = w->node->instance,
 		.version = TUNNEL_VERSION,
-		.features = CONTROL_FEATURE_ADMIN,
+		.features = CONTROL_FEATURE_ADMIN "," CONTROL_FEATURE_PRIVATE,
 		.preface = offer->response,
 		.preface_size = offer->n,
 	};

@@ -42,7 +42,6 @@ const struct server_options exit_node_options = {
 	.udp_idle = 60 * CLOCK_S,
 	.max_flows = 100,
 	.max_flows_per_visitor = 100,
-	.max_private_streams = 100,
 	.max_visitors = 100,
 	.max_visitors_per_address = 100,
 	.max_waiting = 100,
