@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "client/config/exit_node_rows.h"
 #include "client/config/habits.h"
+#include "client/config/key_rows.h"
 #include "client/config/local_options.h"
 #include "config/shared.h"
 
@@ -31,6 +32,7 @@ static const struct option_row rows[] = {
 		.brief = "How long to wait for an approval; default: for ever",
 		.offset = AT(wait)},
 	EXIT_NODE_WAY_ROWS,
+	KEY_ROWS,
 	/* Below curl's patience. */
 	{.name = "dial-timeout",
 		.type = OPTION_DURATION,

@@ -59,7 +59,7 @@ const struct option_habit client_habits[] = {
 	{"tunnel tunnels ingress proxies",
 		"write what to publish under upstream, or under services with its own options"},
 	{"bind-addr control-port data-addr allow-ports max-ports tls-cert tls-key https-redirect "
-	 "access-log state-dir advertise trusted-proxies accept-proxy-protocol workers",
+	 "access-log advertise trusted-proxies accept-proxy-protocol workers",
 		"it is an option of tunnel server"},
 	{0},
 };

@@ -37,6 +37,12 @@ int local_check_socket_mode(struct str text, struct error *err)
 			.help = "The name of the endpoint at the private service before it; "    \
 				"default: the identity's",                                       \
 			.offset = IN(endpoint)},                                                 \
+		{.name = "end-to-end",                                                           \
+			.type = OPTION_FLAG,                                                     \
+			.default_text = "false",                                                 \
+			.help = "Use the private service before it only if its streams are "     \
+				"sealed between its provider's client and this one",             \
+			.offset = IN(end_to_end)},                                               \
 	{                                                                                        \
 		.name = "message", .type = OPTION_STRING, .metavar = "TEXT",                     \
 		.help = "What the owner of the private service before it is told with "          \

@@ -16,17 +16,25 @@ static bool is_alias(struct str text)
 	return text.n > 0 && text.n <= CONTROL_TEXT;
 }
 
-/*
- * What stands behind the '#' of an alias: the key by which its provider is known. Whoever gives one must never be
- * served without its being looked at.
- */
-static int check_pin(struct str pin, struct error *err)
+/* What stands behind the '#': keys with commas between. Whoever gives one is never served by anybody else. */
+static int set_pins(struct local_service *s, struct str text, struct error *err)
 {
-	return pin.p ? error_set(err, -EINVAL,
-			       "the alias has the provider's key behind its '#', by which streams "
-			       "are to be sealed end to end, and this version has no end-to-end "
-			       "encryption: without the key the exit node can read them")
-		     : 0;
+	while (text.p) {
+		const char *comma = text.n ? memchr(text.p, ',', text.n) : NULL;
+		struct str key = {text.p, comma ? (size_t)(comma - text.p) : text.n};
+		if (s->n_pins == LOCAL_SERVICE_PINS)
+			return error_set(err, -EINVAL,
+				"there are more than %d keys behind the alias' '#'",
+				LOCAL_SERVICE_PINS);
+		if (!key_parse(key, s->pins[s->n_pins++]))
+			return error_set(err, -EINVAL,
+				"\"%.*s\" behind the alias' '#' is no key, which its provider "
+				"prints as " KEY_TEXT_PREFIX "... with %d hexadecimal digits",
+				STR_ARG(key), KEY_PRIVATE_LEN);
+		text = comma ? (struct str){comma + 1, text.n - key.n - 1} : STR_NULL;
+		s->end_to_end = true;
+	}
+	return 0;
 }
 
 /* NAME, or NAME.TAG.EXIT, of which the exit node looks at the first two. */
@@ -49,7 +57,7 @@ static int set_alias(struct local_service *s, struct str text, struct error *err
 	struct str label = {alias.p, dot ? (size_t)(dot - alias.p) : alias.n};
 	int r = policy_name_check(label, s->name, err);
 	if (!r)
-		r = check_pin(pin, err);
+		r = set_pins(s, pin, err);
 	if (r)
 		return r;
 	s->alias = strndup(alias.p, alias.n);
@@ -130,6 +138,11 @@ int local_service_init(struct local_service *out, const struct local_options *o,
 	int r = o->stdio ? init_stdio(out, o->stdio, err)
 			 : init_listen(out, str_from(o->service ? o->service : ""), err);
 	out->kind = out->place.kind == LOCAL_PLACE_UDP ? CONTROL_UDP : CONTROL_TCP;
+	out->end_to_end |= o->end_to_end;
+	if (!r && out->end_to_end && out->kind == CONTROL_UDP)
+		r = error_set(err, -EINVAL,
+			"%s is to be used by UDP, which is not sealed end to end: leave %s out",
+			out->name, out->n_pins ? "the key behind its '#'" : "--end-to-end");
 	return r ? r : set_request(out, o, err);
 }
 
@@ -159,5 +172,7 @@ int local_service_copy(struct local_service *to, const struct local_service *fro
 bool local_service_same(const struct local_service *a, const struct local_service *b)
 {
 	return str_same(a->alias, b->alias) && str_same(a->endpoint, b->endpoint) &&
+	       a->end_to_end == b->end_to_end && a->n_pins == b->n_pins &&
+	       memcmp(a->pins, b->pins, a->n_pins * sizeof(a->pins[0])) == 0 &&
 	       local_place_same(&a->place, &b->place);
 }

@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "client/config/exit_node_rows.h"
 #include "client/config/habits.h"
+#include "client/config/key_rows.h"
 #include "client/config/local_options.h"
 #include "client/config/service_options.h"
 #include "config/shared.h"
@@ -50,6 +51,14 @@ static const struct option_row rows[] = {
 		.offset = AT(endpoints)},
 	LOCAL_PLACE_ROWS,
 	EXIT_NODE_WAY_ROWS,
+	KEY_ROWS,
+	{.name = "known-keys",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Whom private services with --end-to-end take: lines of a consumer's name "
+			"and key; default: each consumer's first key is remembered",
+		.reloadable = true,
+		.offset = AT(known_keys)},
 	{.name = "strict-forwarding",
 		.type = OPTION_FLAG,
 		.default_text = "true",

@@ -45,6 +45,11 @@ struct client_options {
 	char *hosts_file;  /* NULL: none is kept */
 	char *socket_mode; /* octal, of sockets that it listens at */
 
+	/* Keys, end to end */
+	char *identity_key; /* a file; NULL: one that is kept in the state directory */
+	char *known_keys;   /* a file: the consumers that a provider takes; NULL: as remembered */
+	char *state_dir;    /* NULL: in the XDG state home */
+
 	/* The link */
 	uint64_t base_window, max_window;
 	uint64_t memory_budget; /* never 0 after client_options_check() */

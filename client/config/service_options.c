@@ -153,6 +153,12 @@ static const struct option_row service_rows[] = {
 		.metavar = "NAME,...",
 		.help = "Which of them need not wait for an approval",
 		.offset = IN(auto_approve)},
+	{.name = "end-to-end",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Seal the private service's streams between its consumers' clients and "
+			"this one, so that the exit node cannot read them",
+		.offset = IN(end_to_end)},
 	{.name = "fqdns",
 		.type = OPTION_LIST,
 		.metavar = "NAME,...",

@@ -21,6 +21,7 @@ static const char *needs_private(const struct service_options *o)
 	       : o->fqdns.n            ? "--fqdns"
 	       : o->source_addresses.n ? "--source-addresses"
 	       : o->on_pending         ? "--on-pending"
+	       : o->end_to_end         ? "--end-to-end"
 				       : NULL;
 }
 
@@ -129,6 +130,11 @@ int upstream_check_private(const struct part *p, bool alone, struct error *err)
 			"--private %s is passed on as bytes, as they come from its consumers: "
 			"leave %s out",
 			o->private_name, http);
+	if (o->end_to_end && p->url.scheme == URL_UDP)
+		return error_set(err, -EINVAL,
+			"--end-to-end is for TCP, and %s is UDP, which the exit node can read: "
+			"leave one of the two out",
+			p->text);
 	if (o->proxy_protocol == UPSTREAM_PROXY_V1)
 		return error_set(err, -EINVAL,
 			"--proxy-protocol v1 cannot say who consumes a private service: write v2");
@@ -174,7 +180,7 @@ int upstream_private_init(struct upstream_private *out, const struct service_opt
 	struct error *err)
 {
 	char name[POLICY_NAME_SIZE];
-	*out = (struct upstream_private){0};
+	*out = (struct upstream_private){.end_to_end = o->private_name && o->end_to_end};
 	if (!o->private_name)
 		return 0;
 	int r = policy_name_check(str_from(o->private_name), name, err);
@@ -200,7 +206,7 @@ static bool copy_text(char **to, const char *from)
 
 int upstream_private_copy(struct upstream_private *to, const struct upstream_private *from)
 {
-	*to = (struct upstream_private){0};
+	*to = (struct upstream_private){.end_to_end = from->end_to_end};
 	bool ok =
 		copy_text(&to->name, from->name) && copy_text(&to->visibility, from->visibility) &&
 		copy_text(&to->auto_approve, from->auto_approve) &&
@@ -232,7 +238,8 @@ bool upstream_private_same(const struct upstream_private *a, const struct upstre
 {
 	bool same = str_same(a->name, b->name) && str_same(a->visibility, b->visibility) &&
 		    str_same(a->auto_approve, b->auto_approve) && str_same(a->fqdns, b->fqdns) &&
-		    str_same(a->on_pending, b->on_pending) && a->n_sources == b->n_sources;
+		    str_same(a->on_pending, b->on_pending) && a->n_sources == b->n_sources &&
+		    a->end_to_end == b->end_to_end;
 	for (size_t i = 0; same && i < a->n_sources; i++)
 		same = address_same_ip(&a->sources[i], &b->sources[i]);
 	return same;

@@ -59,6 +59,7 @@ struct service_options {
 	uint64_t max_connections, max_connections_per_visitor; /* 0: any number */
 	char *private_name; /* NULL: public; the rest is for a private service alone */
 	struct option_list visibility, auto_approve, fqdns, source_addresses;
+	bool end_to_end;
 	char *on_pending; /* a program */
 };
 

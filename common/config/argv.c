@@ -17,6 +17,7 @@ struct argv {
 	bool options_ended;
 	const struct option_row
 		*flag; /* the word before was this one, by its name alone; NULL: it was not */
+	const struct option_row *group; /* whose element was begun last; NULL: none was */
 };
 
 /* What was typed, taken apart. */
@@ -52,12 +53,13 @@ static int help_asked(const char *name, const char *value)
 	return value && strcmp(value, OPTION_HELP_ALL) == 0 ? CONFIG_HELP_ALL : CONFIG_HELP;
 }
 
-static int take_apart(const struct option_table *t, char *arg, struct typed *out, struct error *err)
+static int take_apart(const struct argv *args, const struct option_table *t, char *arg,
+	struct typed *out, struct error *err)
 {
 	size_t n = strcspn(arg, "=");
 	*out = (struct typed){0};
 	if (arg[1] == '-') {
-		out->at = option_find(t, arg + 2, n - 2);
+		out->at = option_find_behind(t, args->group, arg + 2, n - 2);
 		out->name = (struct str){arg + 2, n - 2};
 		out->value = arg[n] ? arg + n + 1 : NULL;
 		out->help = out->at.row ? 0 : help_asked(arg + 2, out->value);
@@ -164,9 +166,11 @@ static int next(struct argv *args, const struct option_table *t, struct typed *o
 		*out = (struct typed){.value = word};
 		return TYPED;
 	}
-	r = take_apart(t, word, out, err);
+	r = take_apart(args, t, word, out, err);
 	if (r)
 		return r;
+	if (out->at.group && (out->at.row == option_key(out->at.group) || out->at.row->begins))
+		args->group = out->at.group;
 	bool alone = !out->help && !out->value && implied_by(out->at.row);
 	args->flag = alone ? out->at.row : NULL;
 	return out->help || out->value || alone ? TYPED : next_value(args, t, out, err);

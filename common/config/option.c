@@ -51,6 +51,15 @@ struct option_at option_find(const struct option_table *t, const char *name, siz
 	return (struct option_at){NULL, NULL};
 }
 
+struct option_at option_find_behind(const struct option_table *t, const struct option_row *group,
+	const char *name, size_t n)
+{
+	for (size_t j = 0; group && j < group->group->n; j++)
+		if (is_named(&group->group->rows[j], name, n))
+			return (struct option_at){&group->group->rows[j], group};
+	return option_find(t, name, n);
+}
+
 struct option_at option_find_letter(const struct option_table *t, char letter)
 {
 	for (size_t i = 0; letter && i < t->n; i++) {

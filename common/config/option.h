@@ -186,6 +186,10 @@ static inline const char *option_in_file(struct option_at at)
 struct option_at option_find(const struct option_table *t, const char *name, size_t n);
 struct option_at option_find_letter(const struct option_table *t, char letter);
 
+/* Of names that several groups have, the one of the group whose element was begun last; NULL: none was. */
+struct option_at option_find_behind(const struct option_table *t, const struct option_row *group,
+	const char *name, size_t n);
+
 /* The same in the file, at its top or, given a group's table, inside an element. */
 const struct option_row *option_find_key(const struct option_table *t, const char *name, size_t n);
 

@@ -48,7 +48,7 @@ static void attempt_end(struct attempt *attempt)
 {
 	loop_unwatch(&attempt->event);
 	if (attempt->fd >= 0)
-		close(attempt->fd);
+		socket_abandon(attempt->fd);
 	attempt->fd = -1;
 }
 
@@ -492,6 +492,6 @@ void dial_cancel(struct dial *dial)
 	if (dial->state)
 		state_end(dial->state);
 	else if (dial->done && dial->result >= 0)
-		close(dial->result); /* connected, not reported yet */
+		socket_abandon(dial->result); /* connected, not reported yet */
 	dial->result = -EBADF;
 }

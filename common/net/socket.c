@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <unistd.h>
 /* Not netinet/tcp.h: its struct tcp_info ends before what is asked for here. */
 #include <linux/tcp.h>
 
@@ -48,6 +49,12 @@ void socket_abort_on_close(int fd)
 {
 	struct linger linger = {.l_onoff = 1, .l_linger = 0};
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+void socket_abandon(int fd)
+{
+	socket_abort_on_close(fd);
+	close(fd);
 }
 
 void socket_hold_datagrams(int fd, uint32_t bytes)

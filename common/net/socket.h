@@ -43,6 +43,11 @@ void socket_keepalive(int fd);
 
 /* The next close sends RST and drops what is unsent. */
 void socket_abort_on_close(int fd);
+/*
+ * Closes one that nobody will use. The kernel may have connected it by now, and that must not look like a connection
+ * that ended in order.
+ */
+void socket_abandon(int fd);
 
 /* 0 or -errno; -EAFNOSUPPORT for what is not IPv4 or IPv6. */
 int socket_local(int fd, struct address *address_out);

@@ -126,6 +126,40 @@ static void test_server_shared_port(void **state)
 	config_free(c);
 }
 
+/* --end-to-end is an option of what is published and of what is used: it belongs to what stands before it. */
+static void test_one_name_in_two_groups(void **state)
+{
+	static const struct {
+		const char *words;
+		bool published, used;
+	} rows[] = {
+		{"--upstream tcp://127.0.0.1:1 --private a --end-to-end --service b=1", true,
+			false},
+		{"--upstream tcp://127.0.0.1:1 --private a --service b=1 --end-to-end", false,
+			true},
+		{"--service b=1 --end-to-end --upstream tcp://127.0.0.1:1 --private a", false,
+			true},
+		{"--service b=1 --upstream tcp://127.0.0.1:1 --end-to-end --private a", true,
+			false},
+		{"--service b=1 --end-to-end --upstream tcp://127.0.0.1:1 --private a --end-to-end",
+			true, true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct client_options opts = {0};
+		struct error err = {""};
+		struct config *c;
+		char words[256];
+		snprintf(words, sizeof(words), "--remote x --no-token %s", rows[i].words);
+		if (load(&client_option_table, &opts, words, &c, &err) ||
+			client_options_check(&opts, &err))
+			fail_msg("\"%s\": %s", words, err.text);
+		assert_int_equal(opts.upstreams.v[0].private.end_to_end, rows[i].published);
+		assert_int_equal(opts.local_services.v[0].end_to_end, rows[i].used);
+		client_options_deinit(&opts);
+		config_free(c);
+	}
+}
+
 /* A client that is told a host alone dials what a server that is told nothing listens on. */
 static void test_default_ports_meet(void **state)
 {
@@ -309,7 +343,8 @@ static void test_tables(void **state)
 				check_row(row->group, inner);
 				assert_int_not_equal(inner->type, OPTION_SECRET);
 				assert_int_not_equal(inner->type, OPTION_GROUP);
-				assert_ptr_equal(option_find(t, inner->name, strlen(inner->name))
+				assert_ptr_equal(option_find_behind(t, row, inner->name,
+							 strlen(inner->name))
 							 .row,
 					inner);
 			}
@@ -359,6 +394,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_server_shared_port),
+		cmocka_unit_test(test_one_name_in_two_groups),
 		cmocka_unit_test(test_default_ports_meet),
 		cmocka_unit_test(test_client),
 		cmocka_unit_test(test_connect),

@@ -16,6 +16,8 @@
 /* Options are owned by what was parsed, and so not const. */
 #define TEXT(literal) ((char *)(literal))
 
+#define KEY_1 "x25519/de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"
+#define KEY_2 "x25519/8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
 #define LONG_140                                                              \
 	"0123456789012345678901234567890123456789012345678901234567890123456" \
 	"7890123456789012345678901234567890123456789012345678901234567890123456789"
@@ -30,6 +32,8 @@ static void describe(const struct local_services *s, char *to, size_t size)
 		fprintf(f, "%s %s %s %s%s%s; ", v->name, v->alias,
 			local_place_text(&v->place, place), control_kind_name(v->kind),
 			v->endpoint ? " " : "", v->endpoint ? v->endpoint : "");
+		if (v->end_to_end)
+			fprintf(f, "sealed %zu; ", v->n_pins);
 	}
 	fclose(f);
 }
@@ -96,7 +100,19 @@ static void test_places(void **state)
 		{"redis=[127.0.0.1]:6379", "!is no IPv4 address"},
 		{"redis=example.org:6379", "!\"example.org\" is no IPv4 address"},
 		{"redis=unix:", "!the path of the socket is missing"},
-		{"redis#x25519/AAAA=6379", "!this version has no end-to-end encryption"},
+		{"redis#x25519/AAAA=6379", "!\"x25519/AAAA\" behind the alias' '#' is no key"},
+		{"redis#=6379", "!\"\" behind the alias' '#' is no key"},
+		{"#" KEY_1 "=6379", "!the private service is missing"},
+		{"redis#" KEY_1 "=6379", "redis redis 127.0.0.1:6379 tcp; sealed 1; "},
+		{"redis.k7m2q9x4p3ta#" KEY_1 "," KEY_2 "=6379",
+			"redis redis.k7m2q9x4p3ta 127.0.0.1:6379 tcp; sealed 2; "},
+		{"redis#" KEY_1 ",=6379", "!\"\" behind the alias' '#' is no key"},
+		{"redis#" KEY_1 " =6379", "!is no key"},
+		{"redis#" KEY_1 "," KEY_1 "," KEY_1 "," KEY_1 "," KEY_1 "," KEY_1 "," KEY_1
+		 "," KEY_1 "," KEY_1 "=6379",
+			"!more than 8 keys"},
+		{"dns#" KEY_1 "=udp:53",
+			"!not sealed end to end: leave the key behind its '#' out"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct local_options o = {.service = TEXT(rows[i].service)};
@@ -128,6 +144,10 @@ static void test_requests(void **state)
 		{{.service = TEXT("a=1"), .endpoint = TEXT("a.b")}, "!--endpoint: \"a.b\" is not"},
 		{{.stdio = TEXT("ssh-box"), .message = TEXT("x")},
 			"ssh-box ssh-box standard input and output tcp; "},
+		{{.stdio = TEXT("ssh-box#" KEY_1)},
+			"ssh-box ssh-box standard input and output tcp; sealed 1; "},
+		{{.service = TEXT("a=1"), .end_to_end = true}, "a a 127.0.0.1:1 tcp; sealed 0; "},
+		{{.service = TEXT("a=udp:1"), .end_to_end = true}, "!leave --end-to-end out"},
 		{{.stdio = TEXT("ssh-box=22")}, "!listens nowhere: leave \"=22\" out"},
 		{{.stdio = TEXT("")}, "!the private service is missing"},
 	};
@@ -208,6 +228,9 @@ static void test_same(void **state)
 		{.service = TEXT("b=1"), .endpoint = TEXT("x"), .message = TEXT("m")},
 		{.service = TEXT("a=udp:1"), .endpoint = TEXT("x"), .message = TEXT("m")},
 		{.service = TEXT("a=127.0.0.1:1"), .endpoint = TEXT("x"), .message = TEXT("m")},
+		{.service = TEXT("a=1"), .endpoint = TEXT("x"), .end_to_end = true},
+		{.service = TEXT("a#" KEY_1 "=1"), .endpoint = TEXT("x")},
+		{.service = TEXT("a#" KEY_2 "=1"), .endpoint = TEXT("x")},
 	};
 	struct local_service v[ARRAY_LEN(options)], copy;
 	struct error err;
@@ -217,6 +240,7 @@ static void test_same(void **state)
 	assert_true(local_service_same(&copy, &v[0]));
 	assert_string_equal(copy.message, "m");
 	assert_true(local_service_same(&v[0], &v[1]));
+	assert_false(local_service_same(&v[ARRAY_LEN(v) - 2], &v[ARRAY_LEN(v) - 1]));
 	for (size_t i = 2; i < ARRAY_LEN(v); i++)
 		assert_false(local_service_same(&v[0], &v[i]));
 	local_service_deinit(&copy);
