@@ -9,6 +9,7 @@
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "client/keys/client_keys.h"
 #include "client/session/client_session.h"
 #include "crypto/crypto.h"
 #include "loop/notify.h"
@@ -22,6 +23,7 @@ struct client {
 	struct offload *offload;   /* for the key alone: look-ups may hang */
 	struct resolver *resolver; /* of the upstreams */
 	struct signals signals;
+	struct client_keys keys;
 	struct publications publications;
 	struct upstream_conns upstream_conns;
 	struct consumer consumer;
@@ -109,6 +111,15 @@ static void log_change(const struct client_change *change)
 			w->added, w->removed, w->kept);
 }
 
+/* 0, or -errno with a sentence. */
+static int client_load_keys(struct client *c, const struct client_options *o, struct error *err)
+{
+	int r = client_keys_load(&c->keys, c->loop, c->offload, o, err);
+	if (c->keys.has_own)
+		c->publications.own = &c->keys.own;
+	return r;
+}
+
 /*
  * Takes all of the new configuration, or nothing of it when it is wrong; where memory runs out between the two, what
  * is published is new and what is wanted is not.
@@ -120,7 +131,9 @@ static int client_take(struct client *c, struct client_change *change, struct er
 	if (r)
 		return r;
 	const struct client_options *o = read;
-	r = publications_set(&c->publications, &o->upstreams, err, &change->published);
+	r = client_load_keys(c, o, err);
+	if (!r)
+		r = publications_set(&c->publications, &o->upstreams, err, &change->published);
 	if (!r)
 		r = consumer_set(&c->consumer, &o->local_services, err, &change->wanted);
 	if (r) {
@@ -203,11 +216,16 @@ static int client_init(struct client *c)
 		return STATUS_FAILED;
 	}
 	loop_timer_init(&c->watchdog, c->loop, watchdog_fired);
-	int r = publications_set(&c->publications, &o->upstreams, &err, NULL);
+	c->upstream_conns.keys = &c->keys;
+	int r = client_load_keys(c, o, &err);
+	if (!r)
+		r = publications_set(&c->publications, &o->upstreams, &err, NULL);
 	if (!r)
 		r = consumer_init(&c->consumer, c->loop, c->offload, o, &err);
-	if (!r)
+	if (!r) {
+		consumer_set_keys(&c->consumer, &c->keys);
 		r = consumer_probe(&c->consumer, &err);
+	}
 	if (!r)
 		r = client_session_init(&c->session, c->loop, c->offload, o, &c->publications,
 			&c->upstream_conns, &c->consumer, &err);
@@ -227,6 +245,7 @@ static void client_deinit(struct client *c)
 	client_session_deinit(&c->session);
 	consumer_deinit(&c->consumer);
 	upstream_conns_deinit(&c->upstream_conns);
+	client_keys_deinit(&c->keys);
 	if (c->loop) {
 		signals_deinit(&c->signals);
 		loop_timer_cancel(&c->watchdog);

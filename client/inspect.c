@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "client/files/file_folder.h"
+#include "client/keys/client_keys.h"
 #include "client/local/hosts_file.h"
 #include "tls/tls.h"
 
@@ -53,6 +54,8 @@ void client_inspect(const struct client_options *o, void (*found)(void *arg, con
 	struct error err;
 	if (o->hosts_file && hosts_file_check(o->hosts_file, &err) < 0)
 		report(&i, &err, "--hosts-file");
+	if (client_keys_inspect(o, &err) < 0)
+		found(arg, err.text);
 	/* Services of one --upstream have its CAs in common: said once. */
 	const char *last = NULL;
 	for (size_t k = 0; k < o->upstreams.n; k++) {

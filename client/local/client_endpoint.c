@@ -41,6 +41,7 @@ void client_endpoint_set_state(struct client_endpoint *ep, enum client_endpoint_
 	log_debug("endpoint %u (%s): %s -> %s", ep->number, ep->service.alias,
 		state_names[ep->state], state_names[state]);
 	ep->state = state;
+	ep->key_refused = false;
 	ep->used |= state == CLIENT_ENDPOINT_USABLE;
 }
 
@@ -70,6 +71,7 @@ struct client_endpoint *client_endpoint_unref(struct client_endpoint *ep)
 {
 	if (!ep || --ep->users)
 		return NULL;
+	provider_key_cancel(&ep->said_key);
 	local_port_close(&ep->port);
 	local_service_deinit(&ep->service);
 	free(ep->id);
@@ -121,7 +123,7 @@ bool client_endpoint_set_message(struct client_endpoint *ep, const char *message
 
 /* ---- What is said to the exit node ---- */
 
-void client_endpoint_attach(struct client_endpoint *ep, struct link *l)
+void client_endpoint_attach(struct client_endpoint *ep, struct link *l, const struct key_pair *own)
 {
 	struct control message = {.type = CONTROL_ATTACH,
 		.attach = {.endpoint = ep->number,
@@ -129,6 +131,10 @@ void client_endpoint_attach(struct client_endpoint *ep, struct link *l)
 			.kind = ep->service.kind,
 			.name = ep->service.endpoint,
 			.message = ep->service.message}};
+	if (own && ep->service.kind == CONTROL_TCP) {
+		message.attach.e2e_given = true;
+		memcpy(message.attach.e2e_key, own->public, CONTROL_KEY);
+	}
 	int r = link_send(l, &message);
 	ep->attached |= r == 0;
 	if (r == 0)
@@ -147,12 +153,14 @@ void client_endpoint_detach(struct client_endpoint *ep, struct link *l)
 
 void client_endpoint_again(struct client_endpoint *ep)
 {
+	provider_key_cancel(&ep->said_key);
 	if (ep->state != CLIENT_ENDPOINT_IDLE && ep->state != CLIENT_ENDPOINT_OVER)
 		client_endpoint_set_state(ep, CLIENT_ENDPOINT_IDLE);
 }
 
 void client_endpoint_leave(struct client_endpoint *ep)
 {
+	provider_key_cancel(&ep->said_key);
 	ep->leaving = true;
 	if (ep->state != CLIENT_ENDPOINT_OVER)
 		client_endpoint_set_state(ep, CLIENT_ENDPOINT_OVER);
@@ -271,17 +279,53 @@ static bool is_asked(const struct client_endpoint *ep)
 	return ep->state != CLIENT_ENDPOINT_IDLE && ep->state != CLIENT_ENDPOINT_OVER;
 }
 
-void client_endpoint_attached(struct client_endpoint *ep, const struct control *message)
+/* Whether it may be used with that key, or without one. */
+static void key_checked(struct provider_key *p, const char *why)
+{
+	struct client_endpoint *ep = container_of(p, struct client_endpoint, said_key);
+	if (why)
+		keep(&ep->sentence, why);
+	else
+		ep->key = *p;
+	client_endpoint_set_state(ep, why ? CLIENT_ENDPOINT_BARRED : CLIENT_ENDPOINT_USABLE);
+	ep->key_refused = why;
+	say_state(ep);
+	if (!ep->hearing && ep->settled)
+		ep->settled(ep);
+}
+
+void client_endpoint_check_key(struct client_endpoint *ep, const struct client_endpoint_keys *by)
+{
+	provider_key_cancel(&ep->said_key);
+	ep->due = by->now + CLIENT_ENDPOINT_RETRY;
+	ep->hearing = true;
+	provider_key_check(&ep->said_key, &ep->service, by->keys, by->remote);
+	ep->hearing = false;
+}
+
+void client_endpoint_attached(struct client_endpoint *ep, const struct control *message,
+	const struct client_endpoint_keys *by)
 {
 	if (!is_asked(ep))
 		return;
+	provider_key_cancel(&ep->said_key);
 	ep->retry = CLIENT_ENDPOINT_RETRY_FIRST;
 	keep(&ep->id, message->attached.id);
 	keep(&ep->alias, message->attached.alias);
 	keep(&ep->fqdns, message->attached.fqdns);
 	keep(&ep->sentence, message->attached.sentence);
-	client_endpoint_set_state(ep, state_of(message));
-	say_state(ep);
+	enum client_endpoint_state state = state_of(message);
+	if (state != CLIENT_ENDPOINT_USABLE) {
+		client_endpoint_set_state(ep, state);
+		say_state(ep);
+		return;
+	}
+	ep->said_key = (struct provider_key){.link = message->attached.link,
+		.given = message->attached.e2e_given,
+		.aes = message->attached.aes,
+		.checked = key_checked};
+	memcpy(ep->said_key.key, message->attached.e2e_key, KEY_PAIR_SIZE);
+	client_endpoint_check_key(ep, by);
 }
 
 void client_endpoint_declined(struct client_endpoint *ep, const struct control *message,
@@ -289,6 +333,7 @@ void client_endpoint_declined(struct client_endpoint *ep, const struct control *
 {
 	if (!is_asked(ep))
 		return;
+	provider_key_cancel(&ep->said_key);
 	ep->attached = false;
 	ep->due = now + ep->retry;
 	ep->retry = MIN(ep->retry * 2, CLIENT_ENDPOINT_RETRY);

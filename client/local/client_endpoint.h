@@ -16,6 +16,7 @@
 #include "base/log_limit.h"
 #include "client/config/local_service.h"
 #include "client/local/local_port.h"
+#include "client/local/provider_key.h"
 #include "link/link.h"
 
 /*
@@ -55,11 +56,20 @@ struct client_endpoint {
 	bool attached;  /* the exit node may have it as this session's: to be detached some day */
 	bool leaving;   /* OVER because the configuration does not have it any more */
 	uint64_t retry; /* µs: the next pause of one that is declined */
-	uint64_t due;   /* while DECLINED: when it is asked for again, µs */
+	uint64_t
+		due; /* while DECLINED: when it is asked for again, µs; with `key_refused` likewise */
 
 	struct local_port port;
 	char host[LOCAL_PLACE_HOST_SIZE]; /* where it listens instead of the place's; "": there */
 	uint64_t listen_at;               /* the port could not be opened: tried again then, µs */
+
+	/* Of its provider: as the exit node said last, and as streams are opened. */
+	struct provider_key said_key, key;
+	bool key_refused; /* why it is BARRED: looked at again when it is `due` */
+	bool hearing;     /* within client_endpoint_attached() */
+	/* Its state has changed outside of that, when a key was looked up; set by their owner with its `arg`. */
+	void (*settled)(struct client_endpoint *ep);
+	void *arg;
 
 	char *id;       /* of the endpoint, for who approves it; NULL: not known */
 	char *alias;    /* of the private service, as the exit node has it; NULL: not known */
@@ -85,14 +95,28 @@ enum client_endpoint_way client_endpoint_way(const struct client_endpoint *ep);
 /* Whether its port is to be open. */
 bool client_endpoint_listens(const struct client_endpoint *ep);
 
-/* Sends ATTACH, or DETACH. What finds no room in the link now goes out with a later call. */
-void client_endpoint_attach(struct client_endpoint *ep, struct link *l);
+/*
+ * Sends ATTACH, or DETACH. What finds no room in the link now goes out with a later call. `own` is this client's
+ * end-to-end key; NULL: it has none.
+ */
+void client_endpoint_attach(struct client_endpoint *ep, struct link *l, const struct key_pair *own);
 void client_endpoint_detach(struct client_endpoint *ep, struct link *l);
 
+/* What an answer about a key goes by; `keys` may be NULL. */
+struct client_endpoint_keys {
+	struct client_keys *keys;
+	const char *remote; /* the exit node, of which a bare name is */
+	uint64_t now;
+};
+
 /* The exit node's answers. One that is OVER, or not asked for, hears none. */
-void client_endpoint_attached(struct client_endpoint *ep, const struct control *message);
+void client_endpoint_attached(struct client_endpoint *ep, const struct control *message,
+	const struct client_endpoint_keys *by);
 void client_endpoint_declined(struct client_endpoint *ep, const struct control *message,
 	uint64_t now);
+
+/* Its provider's key was refused: looked at again, as a person may have said that another one is right. */
+void client_endpoint_check_key(struct client_endpoint *ep, const struct client_endpoint_keys *by);
 
 /* To be asked for anew, unless it is OVER. */
 void client_endpoint_again(struct client_endpoint *ep);

@@ -27,7 +27,7 @@ struct client_endpoint *client_endpoints_find(const struct client_endpoints *s, 
 static bool is_unfinished(const struct client_endpoint *ep)
 {
 	return !ep->said || ep->state == CLIENT_ENDPOINT_DECLINED || ep->listen_at ||
-	       (ep->leaving && ep->attached);
+	       (ep->leaving && ep->attached) || ep->key_refused;
 }
 
 static void look_later(struct client_endpoints *s)
@@ -137,6 +137,11 @@ static bool may_detach(const struct client_endpoint *ep)
 	return ep->leaving && ep->attached && ep->users == 1;
 }
 
+static const struct key_pair *own_key(const struct client_endpoints *s)
+{
+	return s->keys && s->keys->has_own ? &s->keys->own : NULL;
+}
+
 void client_endpoints_offer(struct client_endpoints *s, struct link *l, bool has_private)
 {
 	if (!s->n)
@@ -150,7 +155,7 @@ void client_endpoints_offer(struct client_endpoints *s, struct link *l, bool has
 	for (size_t i = 0; i < s->n; i++) {
 		struct client_endpoint *ep = s->v[i];
 		if (ep->state == CLIENT_ENDPOINT_IDLE)
-			client_endpoint_attach(ep, l);
+			client_endpoint_attach(ep, l, own_key(s));
 		else if (may_detach(ep))
 			client_endpoint_detach(ep, l);
 		left |= ep->state == CLIENT_ENDPOINT_IDLE || (ep->leaving && ep->attached);
@@ -161,6 +166,19 @@ void client_endpoints_offer(struct client_endpoints *s, struct link *l, bool has
 		look_later(s);
 }
 
+static struct client_endpoint_keys keys_of(const struct client_endpoints *s)
+{
+	return (struct client_endpoint_keys){s->keys, s->remote, loop_now(s->loop)};
+}
+
+static void check_key_again(struct client_endpoints *s, struct client_endpoint *ep)
+{
+	struct client_endpoint_keys by = keys_of(s);
+	client_endpoint_check_key(ep, &by);
+	if (!ep->key_refused)
+		settle(s, ep);
+}
+
 static void look(struct loop_timer *timer)
 {
 	struct client_endpoints *s = container_of(timer, struct client_endpoints, look);
@@ -169,6 +187,8 @@ static void look(struct loop_timer *timer)
 		struct client_endpoint *ep = s->v[i];
 		if (ep->state == CLIENT_ENDPOINT_DECLINED && now >= ep->due)
 			client_endpoint_again(ep);
+		if (ep->key_refused && now >= ep->due)
+			check_key_again(s, ep);
 		settle_port(s, ep);
 		tell(s, ep);
 		if (is_unfinished(ep))
@@ -195,12 +215,21 @@ void client_endpoints_lost(struct client_endpoints *s)
 
 /* ---- What the exit node says ---- */
 
+/* A key was looked up meanwhile. */
+static void on_settled(struct client_endpoint *ep)
+{
+	settle(ep->arg, ep);
+}
+
 void client_endpoints_attached(struct client_endpoints *s, const struct control *message)
 {
 	struct client_endpoint *ep = client_endpoints_find(s, message->attached.endpoint);
 	if (!ep)
 		return;
-	client_endpoint_attached(ep, message);
+	struct client_endpoint_keys by = keys_of(s);
+	ep->settled = on_settled;
+	ep->arg = s;
+	client_endpoint_attached(ep, message, &by);
 	settle(s, ep);
 }
 

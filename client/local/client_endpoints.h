@@ -33,7 +33,9 @@ struct client_endpoints {
 	const struct local_port_ops *port_ops; /* container_of() gives the endpoint */
 	void *port_arg;
 	struct loop *loop;
-	struct udp_arena *arena; /* NULL before the first port of UDP */
+	struct client_keys *keys; /* set by their owner; NULL: there are none */
+	const char *remote;       /* with them: the exit node, of which bare names are */
+	struct udp_arena *arena;  /* NULL before the first port of UDP */
 	mode_t socket_mode;
 	struct client_endpoint **v; /* by rising number */
 	size_t n;

@@ -308,6 +308,14 @@ void consumer_set_ops(struct consumer *c, const struct consumer_ops *ops, void *
 	c->arg = arg;
 }
 
+void consumer_set_keys(struct consumer *c, struct client_keys *keys)
+{
+	if (c->options->remote)
+		url_authority(&c->options->remote_url, c->remote);
+	c->endpoints.keys = c->conns.keys = keys;
+	c->endpoints.remote = c->remote;
+}
+
 void consumer_start(struct consumer *c)
 {
 	if (c->options->wait)

@@ -11,6 +11,9 @@
 #include "client/local/local_flows.h"
 #include "client/local/stdio.h"
 
+/* Bytes of HOST:PORT. */
+#define CONSUMER_REMOTE (URL_AUTHORITY_SIZE)
+
 enum consumer_end {
 	CONSUMER_END_DISCONNECTED, /* the owners of all services removed its endpoints */
 	CONSUMER_END_WAITED,       /* --wait went by, and one of them could not be used yet */
@@ -43,7 +46,8 @@ struct consumer {
 	enum frame_reset stdio_reason;
 	int stdio_error; /* errno of the output */
 
-	struct hosts_file hosts; /* with --hosts-file */
+	struct hosts_file hosts;      /* with --hosts-file */
+	char remote[CONSUMER_REMOTE]; /* the exit node, for keys that are remembered */
 
 	struct loop_timer wait;
 	struct loop_task
@@ -67,6 +71,9 @@ void consumer_set_ops(struct consumer *c, const struct consumer_ops *ops, void *
  * another program has, is said at the start and not when an approval comes; and whether --hosts-file may be written. 0, or -errno with a sentence.
  */
 int consumer_probe(struct consumer *c, struct error *err);
+
+/* What end to end needs of this client, and must outlive it. Before consumer_start(); without, it has no keys. */
+void consumer_set_keys(struct consumer *c, struct client_keys *keys);
 
 /* --wait counts from here. */
 void consumer_start(struct consumer *c);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/local/local_conns.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/state.h"
-#include "net/relay.h"
+#include "net/e2e.h"
 #include "net/socket.h"
 
 enum local_conn_state { LOCAL_CONN_WAITING, LOCAL_CONN_RELAYING, LOCAL_CONN_OVER };
@@ -16,6 +17,8 @@ struct local_conn {
 	struct local_conns *all;
 	struct client_endpoint *ep; /* counted */
 	struct local_conn_owner *owner;
+	struct e2e *e2e; /* NULL: its bytes go as they come, or it has no stream yet */
+	bool explained;  /* why it ended was said */
 	enum local_conn_state state;
 	int fd; /* while it waits */
 	struct frame_addr peer;
@@ -41,6 +44,9 @@ static void local_conn_set_state(struct local_conn *c, enum local_conn_state sta
 static void local_conn_reap(struct loop_task *task)
 {
 	struct local_conn *c = container_of(task, struct local_conn, reap);
+	if (c->e2e)
+		e2e_deinit(c->e2e);
+	free(c->e2e);
 	client_endpoint_unref(c->ep);
 	free(c);
 }
@@ -117,11 +123,13 @@ static void local_conn_opening(struct relay *relay, struct frame_open *open_out)
 }
 
 /* Why the exit node, or the provider's client, had nothing for it; NULL: no more than any connection's end. */
-static const char *explain(enum frame_reset reason)
+static const char *explain(enum frame_reset reason, bool sealed)
 {
 	switch (reason) {
 	case FRAME_RESET_DENIED:
-		return "the exit node does not allow it now";
+		return sealed ? "the exit node does not allow it now, or its provider does not "
+				"take this client's key (see tunnel key show)"
+			      : "the exit node does not allow it now";
 	case FRAME_RESET_UNKNOWN_SERVICE:
 		return "the exit node does not know what it is for";
 	case FRAME_RESET_UNREACHABLE:
@@ -153,7 +161,7 @@ static void local_conn_ended(struct relay *relay, enum frame_reset reason)
 {
 	struct local_conn *c = container_of(relay, struct local_conn, relay);
 	struct local_conns *all = c->all;
-	const char *why = explain(reason);
+	const char *why = c->explained ? NULL : explain(reason, c->e2e);
 	char more[LOG_LIMIT_MORE];
 	if (why && log_limit_pass(&c->ep->log_failed, loop_now(all->loop), LOCAL_CONNS_LOG_EVERY, 1,
 			   more))
@@ -179,6 +187,50 @@ static void local_conn_relay(struct local_conn *c)
 	}
 }
 
+/* ---- Sealed end to end ---- */
+
+/* Only an exit node, or what is on the way, makes such a thing. */
+static void local_conn_unsealed(struct e2e *e, const char *why)
+{
+	struct local_conn *c = container_of(e->relay, struct local_conn, relay);
+	char more[LOG_LIMIT_MORE];
+	c->explained = true;
+	if (log_limit_pass(&c->ep->log_failed, loop_now(c->all->loop), LOCAL_CONNS_LOG_EVERY, 1,
+		    more))
+		log_warn("a connection to %s is reset: %s%s", c->ep->service.name, why, more);
+}
+
+/* 0 or -ENOMEM. */
+static int local_conn_seal(struct local_conn *c)
+{
+	const struct client_endpoint *ep = c->ep;
+	struct e2e_config config = {.own = &c->all->keys->own,
+		.peer = ep->key.key,
+		.suite = e2e_suite(ep->key.aes),
+		.service = ep->service.name,
+		.link = ep->key.link};
+	c->e2e = malloc(sizeof(*c->e2e));
+	int r = c->e2e ? e2e_start(c->e2e, &c->relay, &config) : -ENOMEM;
+	if (r < 0) {
+		free(c->e2e);
+		c->e2e = NULL;
+		return r;
+	}
+	c->e2e->failed = local_conn_unsealed;
+	return 0;
+}
+
+/* False: memory is out. */
+static bool local_conn_begin(struct local_conn *c, struct mux *m)
+{
+	if (c->ep->key.given && local_conn_seal(c) < 0)
+		return false;
+	if (mux_open(m, &c->relay.stream) < 0)
+		return false;
+	local_conn_relay(c);
+	return true;
+}
+
 /* Opens its stream, waits for who may have one opened, or is reset. */
 static void local_conn_try(struct local_conn *c)
 {
@@ -191,11 +243,11 @@ static void local_conn_try(struct local_conn *c)
 		break;
 	case CLIENT_ENDPOINT_OPENS: {
 		struct mux *m = all->pick(all->arg);
-		if (m && mux_open(m, &c->relay.stream) == 0) {
-			local_conn_relay(c);
-			return;
-		}
-		break;
+		if (!m || !mux_may_open(m))
+			break;
+		if (!local_conn_begin(c, m))
+			local_conn_reset(c, FRAME_RESET_NO_MEMORY);
+		return;
 	}
 	}
 	local_conn_hold(c);
@@ -215,6 +267,8 @@ void local_conns_open(struct local_conns *all, struct client_endpoint *ep, int f
 	c->all = all;
 	c->ep = client_endpoint_ref(ep);
 	c->owner = owner;
+	c->e2e = NULL;
+	c->explained = false;
 	c->state = LOCAL_CONN_WAITING;
 	c->fd = fd;
 	c->peer = frame_addr_of(peer);

@@ -18,6 +18,7 @@ struct local_conns {
 	/* The link for a new stream; NULL: none may open one now. Nothing waits without it. */
 	struct mux *(*pick)(void *arg);
 	void *arg;
+	struct client_keys *keys;      /* set by their owner, where streams are sealed end to end */
 	struct list held;              /* those that wait, the oldest first */
 	struct timeout_queue patience; /* of these */
 	struct loop_task admit;        /* lets them go on where they may now */

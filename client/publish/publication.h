@@ -18,6 +18,7 @@
 #include "client/config/upstreams.h"
 #include "client/files/file_folder.h"
 #include "client/publish/fair_queue.h"
+#include "crypto/key_pair.h"
 #include "link/link.h"
 #include "tls/tls.h"
 
@@ -57,6 +58,7 @@ struct publication {
 	struct file_folder *folder; /* of file://; else NULL */
 	struct tls_client *tls;     /* of an https upstream; NULL: plain text */
 	char server[HOSTNAME_SIZE]; /* the name that its certificate must be for */
+	const struct key_pair *own; /* end to end: this client's key; else NULL */
 
 	/* Takes its place as soon as the exit node has answered about it. */
 	struct publication *successor;
@@ -74,7 +76,7 @@ struct publication {
 	bool not_exclusive; /* granted by an exit node that does not know --exclusive */
 
 	/* Of client/publish/publication_log. */
-	struct log_limit log_failed, log_wrong, log_rejected, log_overrun;
+	struct log_limit log_failed, log_wrong, log_rejected, log_overrun, log_unsealed;
 	uint64_t overrun; /* datagrams lost since the last line about them */
 };
 

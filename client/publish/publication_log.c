@@ -31,6 +31,17 @@ void publication_log_rejected(struct publication *pub, const struct frame_open *
 		more);
 }
 
+void publication_log_unsealed(struct publication *pub, const struct frame_open *open,
+	const char *why, uint64_t now)
+{
+	char party[FRAME_CONSUMER_MAX + ADDRESS_TEXT_SIZE + 32], more[LOG_LIMIT_MORE];
+	if (!log_limit_pass(&pub->log_unsealed, now, PUBLICATION_LOG_EVERY, 1, more))
+		return;
+	describe_party(open, party, sizeof(party));
+	log_warn("a connection of %s to %s is reset: %s%s", party, pub->upstream.private.name, why,
+		more);
+}
+
 static const char *advice(const struct publication *pub, enum control_reason reason)
 {
 	bool port = pub->upstream.port_given;
@@ -60,12 +71,25 @@ static const char *advice(const struct publication *pub, enum control_reason rea
 	return "asking again meanwhile";
 }
 
+/* What its consumers put behind the alias, so that they believe no other key; "" for one that is not end to end. */
+#define PIN_SIZE (1 + KEY_TEXT_LEN + 1)
+static const char *pin_of(const struct publication *pub, char pin[PIN_SIZE])
+{
+	*pin = '\0';
+	if (pub->own) {
+		*pin = '#';
+		key_text(pub->own->public, pin + 1);
+	}
+	return pin;
+}
+
 void publication_log_answer(struct publication *pub, const char *more)
 {
-	char place[UPSTREAM_PLACE_SIZE];
+	char place[UPSTREAM_PLACE_SIZE], pin[PIN_SIZE];
 	pub->answer_logged = true;
 	if (pub->state == PUBLICATION_GRANTED && pub->upstream.private.name)
-		log_info("%s is private: %s%s", pub->upstream.private.name, pub->answer, more);
+		log_info("%s is private: %s%s%s", pub->upstream.private.name, pub->answer,
+			pin_of(pub, pin), more);
 	else if (pub->state == PUBLICATION_GRANTED)
 		log_info("%s is published at %s%s%s", pub->upstream.text, pub->answer,
 			pub->apart.begun ? ", and the ports of its range as well" : "", more);

@@ -29,5 +29,9 @@ void publication_log_wrong(struct publication *pub, const char *what, uint64_t n
 void publication_log_rejected(struct publication *pub, const struct frame_open *open,
 	const char *why, uint64_t now);
 
+/* A consumer's stream that is to be sealed end to end is not, or not as it should; `why` is the rest of a sentence. */
+void publication_log_unsealed(struct publication *pub, const struct frame_open *open,
+	const char *why, uint64_t now);
+
 /* `n` datagrams of a UDP upstream were lost, because the receive buffer of a flow was full. */
 void publication_log_overrun(struct publication *pub, uint64_t n, uint64_t now);

@@ -21,6 +21,8 @@ struct publications {
 	uint32_t last;    /* the highest number that was given */
 	bool granted;     /* the exit node has granted one, once */
 	bool has_private; /* the exit node of this session has private services: its hello says so */
+	const struct key_pair
+		*own;        /* for those that are end to end; must outlast them; NULL: none is */
 	bool command_logged; /* a command that shows what is published, once */
 	struct log_limit log_answers;
 };

@@ -136,6 +136,7 @@ static ssize_t prepare(const struct publications *s, const struct upstreams *lis
 					publication_unref(next[k]);
 			return -1;
 		}
+		next[i]->own = list->v[i].private.end_to_end ? s->own : NULL;
 		last += publication_numbers(next[i]);
 		added++;
 	}

@@ -10,13 +10,15 @@
 #include "client/publish/publication_log.h"
 #include "client/upstream/first_answer.h"
 #include "client/upstream/upstream_dial.h"
+#include "client/upstream/upstream_seal.h"
 #include "net/relay.h"
 
 /*
- * QUEUED for a place under its service's --max-connections, which it keeps to its end; WAITING for its turn at
+ * SEALING until its consumer's key is accepted, where it is sealed end to end. QUEUED for a place under its service's --max-connections, which it keeps to its end; WAITING for its turn at
  * the queue of dials, where it has a slot until it relays.
  */
 enum upstream_conn_state {
+	UPSTREAM_CONN_SEALING,
 	UPSTREAM_CONN_QUEUED,
 	UPSTREAM_CONN_WAITING,
 	UPSTREAM_CONN_DIALLING,
@@ -28,11 +30,12 @@ enum upstream_conn_state {
 struct upstream_conn {
 	struct relay relay;
 	struct upstream_conns *all;
-	struct publication *pub; /* counted */
+	struct publication *pub;    /* counted */
+	struct upstream_seal *seal; /* NULL: as it comes */
 	enum upstream_conn_state state;
 	struct fair_slot place; /* of publication::connections */
 	struct fair_slot slot;
-	struct timeout timeout; /* while it is queued or waits for its turn; then for --tcp-idle */
+	struct timeout timeout; /* until it may dial; then for --tcp-idle */
 	uint64_t opened;        /* µs, when it began to wait for its turn to dial */
 	bool queued;            /* had to wait for other dials to end */
 	struct frame_open open;
@@ -57,6 +60,7 @@ static struct address party_of(const struct frame_open *open)
 static void upstream_conn_reap(struct loop_task *task)
 {
 	struct upstream_conn *c = container_of(task, struct upstream_conn, reap);
+	upstream_seal_free(c->seal);
 	publication_unref(c->pub);
 	free(c);
 }
@@ -64,8 +68,10 @@ static void upstream_conn_reap(struct loop_task *task)
 /* Every legal transition; anything else is a bug of ours. */
 static void upstream_conn_set_state(struct upstream_conn *c, enum upstream_conn_state state)
 {
-	static const char *const names[] = {"queued", "waiting", "dialling", "relaying", "over"};
+	static const char *const names[] = {"sealing", "queued", "waiting", "dialling", "relaying",
+		"over"};
 	static const uint8_t legal[] = {
+		[UPSTREAM_CONN_SEALING] = 1 << UPSTREAM_CONN_QUEUED | 1 << UPSTREAM_CONN_OVER,
 		[UPSTREAM_CONN_QUEUED] = 1 << UPSTREAM_CONN_WAITING | 1 << UPSTREAM_CONN_OVER,
 		[UPSTREAM_CONN_WAITING] = 1 << UPSTREAM_CONN_DIALLING | 1 << UPSTREAM_CONN_OVER,
 		[UPSTREAM_CONN_DIALLING] = 1 << UPSTREAM_CONN_RELAYING | 1 << UPSTREAM_CONN_OVER,
@@ -253,6 +259,57 @@ static int upstream_conn_queue(struct upstream_conn *c)
 	return 0;
 }
 
+/* 0, or -EBUSY or -ENOMEM. */
+static int upstream_conn_begin(struct upstream_conn *c)
+{
+	return publication_is_limited(c->pub) ? upstream_conn_queue(c) : upstream_conn_wait(c);
+}
+
+/* ---- Sealed end to end ---- */
+
+static void seal_accepted(struct upstream_seal *seal)
+{
+	struct upstream_conn *c = container_of(seal->e2e.relay, struct upstream_conn, relay);
+	timeout_cancel(&c->timeout);
+	upstream_conn_set_state(c, UPSTREAM_CONN_QUEUED);
+	int r = upstream_conn_begin(c);
+	if (r == -EBUSY) {
+		relay_abort(&c->relay, FRAME_RESET_BUSY);
+		upstream_conn_end(c);
+	} else if (r < 0) {
+		upstream_conn_fail(c, FRAME_RESET_NO_MEMORY, "out of memory");
+	}
+}
+
+static void seal_failed(struct upstream_seal *seal, const char *why)
+{
+	const struct upstream_conn *c = container_of(seal->e2e.relay, struct upstream_conn, relay);
+	publication_log_unsealed(c->pub, &c->open, why, loop_now(c->all->loop));
+}
+
+/* It begins when its consumer's key is accepted. 0 or -ENOMEM. */
+static int upstream_conn_seal(struct upstream_conn *c)
+{
+	struct upstream_conns *all = c->all;
+	c->seal = upstream_seal_new(&c->relay, all->keys, c->pub, &c->open);
+	if (!c->seal)
+		return -ENOMEM;
+	c->state = UPSTREAM_CONN_SEALING;
+	c->seal->accepted = seal_accepted;
+	c->seal->failed = seal_failed;
+	timeout_start(&all->sealing, &c->timeout);
+	return 0;
+}
+
+static void upstream_conn_unsealed(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct upstream_conn *c = container_of(entry, struct upstream_conn, timeout);
+	publication_log_unsealed(c->pub, &c->open, "its client has not begun to seal it",
+		loop_now(c->all->loop));
+	relay_abort(&c->relay, FRAME_RESET_TIMEOUT);
+	upstream_conn_end(c);
+}
+
 void upstream_conns_limits_changed(struct upstream_conns *all)
 {
 	for (size_t i = 0; i < all->publications->n; i++) {
@@ -302,6 +359,7 @@ int upstream_conns_init(struct upstream_conns *all, struct loop *loop, struct re
 	};
 	loop_task_init(&all->admit, upstream_conns_admit);
 	timeout_queue_init(&all->waiting, loop, options->dial_timeout, upstream_conn_impatient);
+	timeout_queue_init(&all->sealing, loop, options->dial_timeout, upstream_conn_unsealed);
 	timeout_queue_init(&all->queued, loop, options->queue_timeout,
 		upstream_conn_queued_in_vain);
 	idle_init(&all->idle, loop, upstream_conn_moved, upstream_conn_silent);
@@ -320,6 +378,7 @@ void upstream_conns_deinit(struct upstream_conns *all)
 	file_server_deinit(&all->files);
 	loop_task_cancel(&all->admit);
 	timeout_queue_deinit(&all->waiting);
+	timeout_queue_deinit(&all->sealing);
 	timeout_queue_deinit(&all->queued);
 	idle_deinit(&all->idle);
 	while (!list_empty(&all->due))
@@ -340,6 +399,7 @@ static struct stream *upstream_conn_open(struct upstream_conns *all, struct publ
 	if (!c)
 		return NULL;
 	c->all = all;
+	c->seal = NULL;
 	c->state = UPSTREAM_CONN_QUEUED;
 	c->open = *open;
 	relay_init(&c->relay, all->loop, open->kind == FRAME_KIND_HTTP, upstream_conn_ended);
@@ -353,7 +413,7 @@ static struct stream *upstream_conn_open(struct upstream_conns *all, struct publ
 	loop_task_init(&c->reap, upstream_conn_reap);
 	c->pub = publication_ref(pub);
 	all->n++;
-	int r = publication_is_limited(pub) ? upstream_conn_queue(c) : upstream_conn_wait(c);
+	int r = pub->own ? upstream_conn_seal(c) : upstream_conn_begin(c);
 	if (r == 0)
 		return &c->relay.stream;
 	*reason_out = r == -EBUSY ? FRAME_RESET_BUSY : FRAME_RESET_NO_MEMORY;
@@ -367,6 +427,11 @@ struct stream *upstream_conns_open(struct upstream_conns *all, const struct fram
 	struct publication *pub = publications_find(all->publications, open->service);
 	if (!pub || !publication_takes(pub, open->kind)) {
 		*reason_out = FRAME_RESET_UNKNOWN_SERVICE;
+		return NULL;
+	}
+	/* Who it is for the exit node says; without that there is nobody whose key it could be. */
+	if (pub->own && !open->link) {
+		*reason_out = FRAME_RESET_DENIED;
 		return NULL;
 	}
 	if (open->link)

@@ -10,6 +10,7 @@
 #include "client/upstream/upstream_flow.h"
 #include "client/upstream/idle.h"
 #include "client/config/options.h"
+#include "client/keys/client_keys.h"
 #include "client/publish/publications.h"
 #include "client/publish/fair_queue.h"
 #include "loop/loop.h"
@@ -23,6 +24,8 @@ struct upstream_conns {
 	struct fair_queue dials;
 	struct loop_task admit;       /* lets waiting dials begin, once a turn */
 	struct timeout_queue waiting; /* of upstream connections that may not dial yet */
+	struct client_keys *keys;     /* set by who has services that are end to end; else NULL */
+	struct timeout_queue sealing; /* of those whose consumer's key is not accepted yet */
 	struct timeout_queue queued;  /* of those whose service has --max-connections */
 	struct list due;              /* of publications that have room for one that is queued */
 	struct idle idle;             /* of those that relay */

@@ -117,7 +117,7 @@ static void test_said_of_a_strange_id(void **state)
 				.id = ids[i],
 				.alias = "redis",
 				.state = CONTROL_ENDPOINT_PENDING}};
-		client_endpoint_attached(ep, &m);
+		client_endpoint_attached(ep, &m, &(struct client_endpoint_keys){0});
 		assert_string_equal(ep->text, "redis is pending: its owner decides");
 		client_endpoint_unref(ep);
 	}
