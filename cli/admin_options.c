@@ -128,6 +128,19 @@ struct option_table *admin_table_new(const struct option_table *own, const struc
 	return t;
 }
 
+struct option_table *admin_table_own(const struct option_table *own)
+{
+	struct option_table *t = malloc(sizeof *t);
+	struct option_row *rows = t ? calloc(own->n, sizeof *rows) : NULL;
+	if (!rows) {
+		free(t);
+		return NULL;
+	}
+	*t = *own;
+	t->rows = memcpy(rows, own->rows, own->n * sizeof *rows);
+	return t;
+}
+
 struct option_table *admin_table_free(struct option_table *t)
 {
 	if (t)

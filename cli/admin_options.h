@@ -41,6 +41,9 @@ struct admin_options {
 	bool managed, all;
 	uint64_t timeout;
 
+	/* Of keys */
+	char *identity_key;
+
 	/* Of one verb or another */
 	char *out, *from, *overlap, *label, *since, *if_match;
 	uint64_t drain;
@@ -52,6 +55,8 @@ struct admin_options {
 /* A table of a verb's `own` rows, `n` more, and the common ones; the caller's, as its rows are. NULL: no memory. */
 struct option_table *admin_table_new(const struct option_table *own, const struct option_row *more,
 	size_t n);
+/* A table of them alone. */
+struct option_table *admin_table_own(const struct option_table *own);
 struct option_table *admin_table_free(struct option_table *t);
 
 /* Rows that several verbs have. */

@@ -219,7 +219,7 @@ static void complete_noun(struct line *l, const struct noun *noun, int first)
 	if (l->n == first && !alone && !noun->first_is_default)
 		return;
 	const struct verb *verb = noun_verb(noun, l->n - first, l->words + first, &skip, &err);
-	struct option_table *t = verb ? verb_table(verb) : NULL;
+	struct option_table *t = verb ? verb_table(noun, verb) : NULL;
 	if (t)
 		complete_options(l, verb, t, first + skip);
 	admin_table_free(t);

@@ -76,6 +76,31 @@ static const char examples[] =
 
 #define OVERVIEW_WIDTH 80 /* columns of a terminal */
 
+/* Those that need no server are commands like others. */
+static void overview_nouns(FILE *to)
+{
+	const char *lead = "Of a running server:";
+	size_t column = strlen(lead);
+	for (const struct noun *const *noun = nouns; *noun; noun++)
+		if ((*noun)->local)
+			fprintf(to, "  %-14s%s\n", (*noun)->name, (*noun)->summary);
+	fprintf(to, "\n%s", lead);
+	bool any = false;
+	for (const struct noun *const *noun = nouns; *noun; noun++) {
+		size_t n = strlen((*noun)->name) + strlen(" ,");
+		if ((*noun)->local)
+			continue;
+		fputs(any ? "," : "", to);
+		if (column + n > OVERVIEW_WIDTH) {
+			fputs("\n ", to);
+			column = 1;
+		}
+		fprintf(to, " %s", (*noun)->name);
+		column += n;
+		any = true;
+	}
+}
+
 static void overview(FILE *to)
 {
 	fputs("Usage: tunnel COMMAND [OPTION]...\n\n"
@@ -85,17 +110,7 @@ static void overview(FILE *to)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (commands[i].summary)
 			fprintf(to, "  %-14s%s\n", commands[i].name, commands[i].summary);
-	fputs("\nOf a running server:", to);
-	size_t column = strlen("Of a running server:");
-	for (const struct noun *const *noun = nouns; *noun; noun++) {
-		size_t n = strlen((*noun)->name) + strlen(" ,");
-		if (column + n > OVERVIEW_WIDTH) {
-			fputs("\n ", to);
-			column = 1;
-		}
-		fprintf(to, " %s%s", (*noun)->name, noun[1] ? "," : "");
-		column += n;
-	}
+	overview_nouns(to);
 	fputs("\nMore: tunnel COMMAND --help, and --help=all for every option; man tunnel\n", to);
 }
 
@@ -139,7 +154,7 @@ static int help_about_noun(const struct noun *noun, char *verb, const char *how)
 		return STATUS_OK;
 	}
 	const struct verb *found = noun_verb(noun, verb ? 1 : 0, &verb, &skip, &err);
-	struct option_table *t = found ? verb_table(found) : NULL;
+	struct option_table *t = found ? verb_table(noun, found) : NULL;
 	if (t)
 		print_table(t, how);
 	else

@@ -15,7 +15,7 @@
 
 const struct noun *const nouns[] = {&noun_token, &noun_status, &noun_sessions, &noun_routes,
 	&noun_audit, &noun_store, &noun_apply, &noun_service, &noun_endpoint, &noun_intention,
-	NULL};
+	&noun_key, NULL};
 
 const struct noun *noun_find(const char *name)
 {
@@ -102,8 +102,10 @@ void noun_overview(FILE *to, const struct noun *noun)
 		noun->name);
 }
 
-struct option_table *verb_table(const struct verb *verb)
+struct option_table *verb_table(const struct noun *noun, const struct verb *verb)
 {
+	if (noun->local)
+		return admin_table_own(&verb->table);
 	return admin_table_new(&verb->table, identity_rows, verb->identity ? n_identity_rows : 0);
 }
 
@@ -165,7 +167,7 @@ int noun_run(const struct noun *noun, int argc, char **argv)
 		complain(LOG_ERROR, noun->name, err.text);
 		return STATUS_USAGE;
 	}
-	struct option_table *t = verb_table(verb);
+	struct option_table *t = verb_table(noun, verb);
 	if (!t) {
 		complain(LOG_ERROR, noun->name, "no memory");
 		return STATUS_FAILED;

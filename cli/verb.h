@@ -57,15 +57,19 @@ struct noun {
 	const char *summary; /* what its verbs are about, one line */
 	const struct verb *verbs;
 	size_t n;
-	bool first_is_default;             /* without a verb, the first one is meant */
+	bool local;            /* its verbs work on files of this machine: no server is asked */
+	bool first_is_default; /* without a verb, the first one is meant */
 	const struct option_habit *habits; /* other programs' verbs; NULL: there are none */
 };
 
 extern const struct noun noun_token, noun_status, noun_sessions, noun_routes, noun_audit,
-	noun_store, noun_apply, noun_intention, noun_service, noun_endpoint;
+	noun_store, noun_apply, noun_intention, noun_service, noun_endpoint, noun_key;
 
-/* All options of a verb: its own and the common ones; free with admin_table_free(). NULL: no memory. */
-struct option_table *verb_table(const struct verb *verb);
+/*
+ * All options of a verb: its own, and the common ones where a server is asked; free with admin_table_free(). NULL: no
+ * memory.
+ */
+struct option_table *verb_table(const struct noun *noun, const struct verb *verb);
 
 /* Asks as the verb says, and prints the answer: what every verb without `run` does. The exit status. */
 int call_run(struct call *c);

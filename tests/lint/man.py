@@ -16,8 +16,10 @@ COMMANDS = ["server", "client", "connect"]
 # Pages of commands that ask a server, each with its nouns. The options that all of them have are those of status,
 # and stand in tunnel(1).
 PAGES = {"token": ["token"], "service": ["service"], "endpoint": ["endpoint"], "intention": ["intention"],
-         "apply": ["apply"], "status": ["status", "sessions", "routes", "audit"], "store": ["store"]}
+         "apply": ["apply"], "status": ["status", "sessions", "routes", "audit"], "store": ["store"],
+         "key": ["key"]}
 COMMON = "status"
+LOCAL = {"key"}  # asks no server: all options are its own
 
 MENTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
 DEFINITION = re.compile(r"^\*-")
@@ -91,7 +93,7 @@ def check_nouns(tunnel, known):
         names, letters = {}, {}
         for noun, verb in [(n, v) for n in nouns for v in verbs(tunnel, n)]:
             own, own_letters = table(tunnel, noun, *verb)
-            names.update({n: s for n, s in own.items() if n not in common})
+            names.update({n: s for n, s in own.items() if n not in common or noun in LOCAL})
             letters.update(own_letters)
             if " ".join(["tunnel", noun] + verb) not in re.sub("[][*]", "", sources.text(path)):
                 complaints.append(f"{path}: the command {' '.join([noun] + verb)} is missing")
