@@ -2,9 +2,9 @@
 #pragma once
 /*
  * Everything that survives the process: identities, their credentials, intentions, private services and endpoints,
- * with a revision for each change and the audit of all of them. Seven functions, which know rows and no SQL, so that another engine can stand behind
- * them; today it is SQLite, in one file of the state directory. Who opens it holds the lock of that directory
- * (store/store_lock.h).
+ * the roots of the certificate authority, with a revision for each change and the audit of all of them. Seven
+ * functions, which know rows and no SQL, so that another engine can stand behind them; today it is SQLite, in one
+ * file of the state directory. Who opens it holds the lock of that directory (store/store_lock.h).
  *
  * Any thread may call, one after the other. Every call may block for as long as a disk takes: none is for the
  * thread of an event loop.
@@ -19,6 +19,7 @@
 #include "policy/endpoint.h"
 #include "policy/identity.h"
 #include "policy/intention.h"
+#include "policy/root.h"
 
 /* The file in the state directory. */
 #define STORE_FILE "store.db"
@@ -31,6 +32,7 @@ enum store_kind {
 	STORE_INTENTION,
 	STORE_SERVICE,
 	STORE_ENDPOINT,
+	STORE_ROOT,
 	STORE_KINDS
 };
 
@@ -65,6 +67,7 @@ struct store_row {
 		struct policy_intention intention;
 		struct policy_private_service service;
 		struct policy_endpoint endpoint;
+		struct policy_root root;
 	};
 };
 

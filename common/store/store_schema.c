@@ -144,7 +144,24 @@ static const char version_2[] =
 	"CREATE INDEX endpoints_consumer ON endpoints(consumer);"
 	"CREATE INDEX endpoints_rev ON endpoints(rev);";
 
+/*
+ * Roots of the certificate authority. A program that knows version 2 alone would pass over a rotation, and sign on
+ * with a root that another has replaced.
+ */
+static const char version_3[] =
+	"CREATE TABLE roots ("
+	"  id INTEGER PRIMARY KEY,"
+	"  certificate TEXT NOT NULL,"
+	"  cross_signed TEXT NOT NULL," /* '': it is the first */
+	"  private_key BLOB NOT NULL,"  /* emptied when another signs */
+	"  lifetime INTEGER NOT NULL,"  /* of what it signs */
+	"  listed_until INTEGER,"       /* null: it signs */
+	"  created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL," ROW ","
+	"  CHECK ((length(private_key) = 32) = (listed_until IS NULL))) STRICT;"
+	"CREATE INDEX roots_rev ON roots(rev);";
+
 const struct store_script store_scripts[STORE_VERSION] = {
 	{version_1, NULL},
 	{version_2, store_links_begin},
+	{version_3, NULL},
 };

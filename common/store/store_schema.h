@@ -6,6 +6,6 @@
  */
 #include "store/store_migrate.h"
 
-#define STORE_VERSION 2
+#define STORE_VERSION 3
 
 extern const struct store_script store_scripts[STORE_VERSION];

@@ -89,6 +89,17 @@ static const struct store_column endpoint_columns[] = {
 	{"last_used_at", STORE_OPTIONAL, FIELD(endpoint.last_used_at)},
 };
 
+static const struct store_column root_columns[] = {
+	{"id", STORE_NUMBER, FIELD(root.id)},
+	{"certificate", STORE_TEXT, FIELD(root.certificate)},
+	{"cross_signed", STORE_TEXT, FIELD(root.cross)},
+	{"private_key", STORE_KEY, FIELD(root.key)},
+	{"lifetime", STORE_NUMBER, FIELD(root.lifetime)},
+	{"listed_until", STORE_OPTIONAL, FIELD(root.listed_until)},
+	{"created_at", STORE_NUMBER, FIELD(root.created_at)},
+	{"updated_at", STORE_NUMBER, FIELD(root.updated_at)},
+};
+
 const struct store_table store_tables[STORE_KINDS] = {
 	[STORE_META] = {"meta", NULL, 0},
 	[STORE_IDENTITY] = {"identities", identity_columns, ARRAY_LEN(identity_columns)},
@@ -96,6 +107,7 @@ const struct store_table store_tables[STORE_KINDS] = {
 	[STORE_INTENTION] = {"intentions", intention_columns, ARRAY_LEN(intention_columns)},
 	[STORE_SERVICE] = {"private_services", service_columns, ARRAY_LEN(service_columns)},
 	[STORE_ENDPOINT] = {"endpoints", endpoint_columns, ARRAY_LEN(endpoint_columns)},
+	[STORE_ROOT] = {"roots", root_columns, ARRAY_LEN(root_columns)},
 };
 
 /* ---- One value ---- */
@@ -228,6 +240,8 @@ static uint64_t *key_number(struct store_row *row)
 		return &row->service.id;
 	case STORE_ENDPOINT:
 		return &row->endpoint.id;
+	case STORE_ROOT:
+		return &row->root.id;
 	case STORE_CREDENTIAL:
 	case STORE_META:
 	case STORE_KINDS:
@@ -266,6 +280,8 @@ uint64_t *store_row_rev(struct store_row *row)
 		return &row->service.rev;
 	case STORE_ENDPOINT:
 		return &row->endpoint.rev;
+	case STORE_ROOT:
+		return &row->root.rev;
 	case STORE_META:
 	case STORE_KINDS:
 		break;
@@ -295,6 +311,8 @@ void store_row_deinit(struct store_row *row)
 		policy_private_service_deinit(&row->service);
 	else if (row->kind == STORE_ENDPOINT)
 		policy_endpoint_deinit(&row->endpoint);
+	else if (row->kind == STORE_ROOT)
+		policy_root_deinit(&row->root);
 	else
 		policy_meta_deinit(&row->meta);
 	explicit_bzero(row, sizeof *row);

@@ -333,6 +333,7 @@ void catalog_deinit(struct catalog *c)
 	table_deinit(&c->by_key);
 	psk_pool_deinit(&c->psks);
 	catalog_intentions_deinit(&c->intentions);
+	catalog_roots_deinit(&c->roots);
 	free(c->identities);
 	free(c->by_id);
 	*c = (struct catalog){0};

@@ -17,6 +17,7 @@
 #include "base/table.h"
 #include "policy/identity.h"
 #include "server/store/catalog_intentions.h"
+#include "server/store/catalog_roots.h"
 #include "server/store/catalog_private.h"
 #include "server/store/keyring.h"
 #include "server/store/psk_pool.h"
@@ -101,6 +102,7 @@ struct catalog {
 	bool keys_changed; /* the keyring would be another one */
 
 	struct catalog_intentions intentions;
+	struct catalog_roots roots;
 	struct catalog_private private;
 };
 

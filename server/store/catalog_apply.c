@@ -22,6 +22,7 @@ struct staged {
 	struct policy_intention *intention;
 	struct private_service *service;
 	struct endpoint *endpoint;
+	struct policy_root *root;
 	struct rate *rate; /* NULL: it needs none, or has one */
 	uint32_t psk;
 };
@@ -82,6 +83,8 @@ static int stage(struct catalog *c, const struct store_row *row, struct staged *
 		to->endpoint = endpoint_stage(&row->endpoint);
 		return to->endpoint ? 0 : -ENOMEM;
 	}
+	if (row->kind == STORE_ROOT)
+		return catalog_roots_stage(&row->root, &to->root);
 	return 0;
 }
 
@@ -94,6 +97,7 @@ static void unstage(struct catalog *c, struct staged *staged)
 	catalog_intention_free(staged->intention);
 	private_service_release(staged->service);
 	endpoint_release(staged->endpoint);
+	catalog_root_free(staged->root);
 	rate_free(staged->rate);
 	psk_pool_remove(&c->psks, staged->psk);
 }
@@ -195,6 +199,13 @@ static void apply_endpoint(struct catalog *c, struct staged *staged)
 	catalog_put_endpoint(&c->private, e, s, consumer);
 }
 
+static void apply_root(struct catalog *c, struct staged *staged)
+{
+	c->rev = MAX(c->rev, staged->root->rev);
+	catalog_roots_put(&c->roots, staged->root);
+	staged->root = NULL;
+}
+
 static void intention_gone(struct catalog *c, uint64_t id)
 {
 	const struct policy_intention *i = catalog_find_intention_row(&c->intentions, id);
@@ -224,6 +235,8 @@ static void apply_gone(struct catalog *c, const struct store_row *row)
 		struct endpoint *e = catalog_find_endpoint_row(c, row->endpoint.id);
 		if (e)
 			catalog_bury_endpoint(&c->private, e);
+	} else if (row->kind == STORE_ROOT) {
+		catalog_roots_remove(&c->roots, row->root.id);
 	}
 }
 
@@ -237,6 +250,7 @@ static void apply(struct catalog *c, const struct store_row *rows, struct staged
 		[STORE_INTENTION] = apply_intention,
 		[STORE_SERVICE] = apply_service,
 		[STORE_ENDPOINT] = apply_endpoint,
+		[STORE_ROOT] = apply_root,
 	};
 	for (size_t i = 0; i < n; i++)
 		if (!rows[i].gone && rows[i].kind == kind)
@@ -270,6 +284,8 @@ int catalog_apply(struct catalog *c, const struct store_row *rows, size_t n)
 		r = catalog_intentions_reserve(&c->intentions, n);
 	if (r == 0)
 		r = catalog_private_reserve(&c->private, n);
+	if (r == 0)
+		r = catalog_roots_reserve(&c->roots, n);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = stage(c, &rows[i], &staged[i]);
 	if (r == 0)
@@ -300,6 +316,8 @@ void catalog_stored(struct catalog *c, const struct store_row *rows, size_t n)
 				catalog_find_service_row(c, row->service.id);
 			if (found)
 				found->value.rev = row->rev;
+		} else if (row->kind == STORE_ROOT) {
+			catalog_roots_stored(&c->roots, row->root.id, row->rev);
 		} else if (row->kind == STORE_ENDPOINT) {
 			struct endpoint *found = catalog_find_endpoint_row(c, row->endpoint.id);
 			if (found)

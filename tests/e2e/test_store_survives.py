@@ -202,7 +202,7 @@ def open_to_others(state):
 
 @pytest.mark.parametrize("spoil, words", [
     (damage, "is damaged"),
-    (make_newer, "knows versions up to 2"),
+    (make_newer, "knows versions up to 3"),
     (change_salt, "salt"),
     (change_a_grant, "is damaged"),
     (open_to_others, "others"),

@@ -173,6 +173,19 @@ static void print_endpoint(FILE *f, const struct policy_endpoint *e)
 		(int64_t)e->last_used_at);
 }
 
+static void print_root(FILE *f, const struct store_row *row)
+{
+	const struct policy_root *r = &row->root;
+	fprintf(f, "root %" PRIu64, r->id);
+	if (!row->gone) {
+		assert_int_equal(row->rev, r->rev);
+		fprintf(f, " \"%s\" \"%s\" ", r->certificate, r->cross);
+		print_hex(f, r->key, sizeof r->key);
+		fprintf(f, "%" PRIu64 " %" PRId64, r->lifetime, (int64_t)r->listed_until);
+	}
+	fputc('\n', f);
+}
+
 void fixture_print(FILE *f, const struct store_row *row)
 {
 	if (row->kind == STORE_META) {
@@ -183,6 +196,10 @@ void fixture_print(FILE *f, const struct store_row *row)
 		return;
 	}
 	fprintf(f, "%s@%" PRIu64 " ", row->gone ? "gone " : "", row->rev);
+	if (row->kind == STORE_ROOT) {
+		print_root(f, row);
+		return;
+	}
 	if (row->gone && row->kind == STORE_IDENTITY) {
 		fprintf(f, "identity %" PRIu64, row->identity.id);
 	} else if (row->kind == STORE_IDENTITY) {

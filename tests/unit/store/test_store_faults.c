@@ -21,7 +21,7 @@
 #include "faults.h"
 #include "store/store_db.h"
 #include "store/store_lock.h"
-#include "store/store_migrate.h"
+#include "store/store_schema.h"
 #include "store_fixture.h"
 
 #define CHANGES 3
@@ -240,12 +240,13 @@ static void look_at_backup(bool in_doubt)
 
 static void migrate(void)
 {
-	static const struct store_script scripts[] = {{NULL, NULL}, {NULL, NULL},
-		{"ALTER TABLE gone ADD COLUMN why TEXT NOT NULL DEFAULT ''", NULL}};
+	static const struct store_script scripts[] = {
+		[STORE_VERSION] = {"ALTER TABLE gone ADD COLUMN why TEXT NOT NULL DEFAULT ''",
+			NULL}};
 	struct store *s = NULL;
 	struct error err = {""};
 	int r = store_open(&s, fixture.path, fixture_salt, false, &err);
-	r = r ? r : store_migrate(s, scripts, 2, 3, &err);
+	r = r ? r : store_migrate(s, scripts, STORE_VERSION, STORE_VERSION + 1, &err);
 	outcome->done = r == 0;
 	if (r)
 		note_failure(r, &err);
@@ -258,7 +259,7 @@ static void look_at_migration(bool in_doubt)
 	struct error err;
 	int r = store_open(&s, fixture.path, fixture_salt, false, &err);
 	if (r) {
-		assert_non_null(strstr(err.text, "has version 3 of the format"));
+		assert_non_null(strstr(err.text, "has version 4 of the format"));
 		return;
 	}
 	assert_false(outcome->done);

@@ -306,7 +306,7 @@ static void test_rows_of_version_1(void **state)
 	put_identities(of);
 	put(&c);
 	auto_free char *before = fixture_text(store, 0);
-	run("DROP TABLE endpoints; DROP TABLE private_services;"
+	run("DROP TABLE roots; DROP TABLE endpoints; DROP TABLE private_services;"
 	    "DELETE FROM meta WHERE name = 'next_link';"
 	    "INSERT INTO counters VALUES ('next_link', 1);"
 	    "CREATE TABLE private_services (id INTEGER PRIMARY KEY) STRICT;"

@@ -17,7 +17,7 @@
 #include "base/macros.h"
 #include "crypto/crypto.h"
 #include "store/store_db.h"
-#include "store/store_migrate.h"
+#include "store/store_schema.h"
 #include "store_fixture.h"
 
 static struct store_fixture fixture;
@@ -97,9 +97,9 @@ static void test_another_salt(void **state)
 
 static void test_newer(void **state)
 {
-	run("PRAGMA user_version = 3; UPDATE meta SET value = x'392e38' WHERE name = 'program'");
+	run("PRAGMA user_version = 4; UPDATE meta SET value = x'392e38' WHERE name = 'program'");
 	assert_refused(fixture_salt, -EINVAL,
-		"has version 3 of the format, and this program knows versions up to 2: it was "
+		"has version 4 of the format, and this program knows versions up to 3: it was "
 		"written by "
 		"tunnel 9.8");
 	run("DROP TABLE meta");
@@ -200,21 +200,21 @@ static uint64_t version_of(struct store *s)
 
 static void test_migration(void **state)
 {
-	static const struct store_script scripts[] = {{NULL, NULL}, {NULL, NULL},
-		{add_column, NULL}, {"SELECT why FROM gone", NULL}};
+	static const struct store_script scripts[] = {[STORE_VERSION] = {add_column, NULL},
+		{"SELECT why FROM gone", NULL}};
 	struct store *s = fixture_open(&fixture);
 	struct store_fixture copy = fixture;
 	struct error err = {""};
 	struct stat st;
 	auto_free char *before = fixture_text(s, 0);
-	assert_int_equal(store_migrate(s, scripts, 2, 4, &err), 0);
-	assert_int_equal(version_of(s), 4);
+	assert_int_equal(store_migrate(s, scripts, STORE_VERSION, STORE_VERSION + 2, &err), 0);
+	assert_int_equal(version_of(s), STORE_VERSION + 2);
 	auto_free char *after = fixture_text(s, 0);
 	assert_string_equal(before, after);
 	store_close(s);
-	assert_refused(fixture_salt, -EINVAL, "has version 4 of the format");
+	assert_refused(fixture_salt, -EINVAL, "has version 5 of the format");
 	/* What was there before is beside it, whole. */
-	strcat(copy.path, ".v2");
+	strcat(copy.path, ".v3");
 	assert_int_equal(stat(copy.path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	s = fixture_open(&copy);
@@ -225,22 +225,22 @@ static void test_migration(void **state)
 
 static void test_migration_that_fails(void **state)
 {
-	static const struct store_script scripts[] = {{NULL, NULL}, {NULL, NULL},
-		{half_good, NULL}};
-	static const struct store_script good[] = {{NULL, NULL}, {NULL, NULL}, {add_column, NULL}};
+	static const struct store_script scripts[] = {[STORE_VERSION] = {half_good, NULL}};
+	static const struct store_script good[] = {[STORE_VERSION] = {add_column, NULL}};
 	struct store *s = fixture_open(&fixture);
 	struct error err = {""};
 	auto_free char *before = fixture_text(s, 0);
 	for (unsigned i = 0; i < 2; i++) { /* its copy does not stand in the way of another try */
-		assert_int_equal(store_migrate(s, scripts, 2, 3, &err), -EIO);
-		assert_non_null(strstr(err.text, "bringing the store from version 2 to 3"));
-		assert_int_equal(version_of(s), 2);
+		assert_int_equal(store_migrate(s, scripts, STORE_VERSION, STORE_VERSION + 1, &err),
+			-EIO);
+		assert_non_null(strstr(err.text, "bringing the store from version 3 to 4"));
+		assert_int_equal(version_of(s), STORE_VERSION);
 		auto_free char *after = fixture_text(s, 0);
 		assert_string_equal(before, after);
 	}
 	store_close(s);
 	s = fixture_open(&fixture);
-	assert_int_equal(store_migrate(s, good, 2, 3, &err), 0);
+	assert_int_equal(store_migrate(s, good, STORE_VERSION, STORE_VERSION + 1, &err), 0);
 	store_close(s);
 }
 
