@@ -61,6 +61,7 @@ void admin_close(struct admin *a)
 void admin_deinit(struct admin *a)
 {
 	a->changes = changes_free(a->changes);
+	authority_deinit(&a->authority);
 }
 
 void admin_request_deinit(struct admin_request *rq)

@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "wire/address.h"
+#include "server/admin/authority.h"
 #include "server/admin/target.h"
 
 /* Bytes of a body: an `apply` of some thousand identities. A transport refuses more (ADMIN_TOO_LARGE). */
@@ -114,7 +115,8 @@ struct admin {
 	bool closed;              /* nothing is asked any more */
 	struct changes *changes;  /* owned */
 	struct offload *deriving; /* owned; NULL until the first token */
-	unsigned drains;          /* requests that wait for a session to be drained */
+	struct authority authority;
+	unsigned drains; /* requests that wait for a session to be drained */
 };
 
 /* 0 or -ENOMEM. */

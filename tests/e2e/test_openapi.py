@@ -5,6 +5,7 @@ answered as it says; and refusals of each kind."""
 import json
 
 from harness.admin import ask
+from harness.certs import certificate_request
 from harness.openapi import DOCUMENT, check_answer
 
 GRANTS = {"hosts": ["a.example.org", "*.b.example.org"], "ports": ["2222", "7000-7010"], "udpPorts": ["0"],
@@ -85,6 +86,10 @@ def test_every_request(tunnel):
         "service.delete", "endpoint.delete", "endpoint.disconnect", "endpoint.reject", "endpoint.approve", "endpoint.request",
         "service.update", "service.create", "apply", "identity.delete", "identity.revoke", "token.revoke", "token.rotate", "token.rotate",
         "identity.update", "identity.create", "identity.create"]
+    fine("POST", "/api/v1/ca", {"lifetime": "1h"}, 201)
+    fine("GET", "/api/v1/ca")
+    fine("POST", "/api/v1/ca/rotate", {"lifetime": "2h"})
+    fine("POST", "/api/v1/certificates", {"request": certificate_request(), "identity": "a", "lifetime": 60}, 201)
     fine("POST", "/api/v1/store/backup", {"file": str(tunnel.path / "copy.db")})
     fine("POST", "/api/v1/store/check")
     fine("GET", "/api/v1/store")
@@ -119,6 +124,8 @@ def test_refusals(tunnel):
     request(server, "POST", "/api/v1/endpoints/web.7f/approve", None, 404)
     request(server, "POST", "/api/v1/endpoints", {"service": "nothing", "consumer": "web"}, 404)
     request(server, "GET", "/api/v1/intentions/match?by=name&name=a", None, 400)
+    request(server, "GET", "/api/v1/ca", None, 404)
+    request(server, "POST", "/api/v1/certificates", {"request": "none", "identity": "web"}, 404)
     request(server, "POST", "/api/v1/store/backup", {"file": "/nonexistent/copy"}, 507)
     stale = ask(server, NAME, "-X", "DELETE", "-H", 'If-Match: "7"')
     assert check_answer("DELETE", NAME, stale)[1] == 412

@@ -83,6 +83,14 @@ def self_signed(path, *names, stem="self-signed"):
     return Cert(path, stem, [_build(_name(names[0]), _name(names[0]), key, key, names)], key)
 
 
+def certificate_request(name="whoever", key=None):
+    """PKCS#10 in PEM, of a key that nobody else has unless it is given."""
+    key = key or KINDS["ecdsa"]()
+    made = x509.CertificateSigningRequestBuilder().subject_name(
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
 def pin_of(certificate):
     """RFC 7469: of the public key, so it outlives a renewal that keeps the key."""
     info = certificate.public_key().public_bytes(serialization.Encoding.DER,
