@@ -44,6 +44,11 @@ struct admin_options {
 	/* Of keys */
 	char *identity_key;
 
+	/* Of certificates */
+	char *exec;
+	uint64_t lifetime; /* µs */
+	bool once, pem;
+
 	/* Of one verb or another */
 	char *out, *from, *overlap, *label, *since, *if_match;
 	uint64_t drain;

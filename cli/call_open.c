@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Which server a command asks, and how it is reached. */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cli/admin_local.h"
 #include "cli/admin_offline.h"
@@ -8,12 +10,19 @@
 #include "cli/verb.h"
 #include "config/token_source.h"
 
-static int find_token(struct admin_options *o, struct error *err)
+static int find_token(struct call *c, struct error *err)
 {
-	struct client_options *way = &o->remote;
+	struct client_options *way = &c->o->remote;
 	struct error warning = {""};
 	struct token_source src = {.path = way->token_from};
+	if (c->token_is_read) {
+		explicit_bzero(way->token, strlen(way->token));
+		free(way->token);
+		way->token = NULL;
+	}
+	c->token_is_read = !way->token;
 	int r = token_source_find(&src, &way->token, &warning, err);
+	c->token_is_read &= way->token != NULL;
 	if (r == TOKEN_SOURCE_NONE)
 		return error_set(err, -EINVAL,
 			"--remote needs the token of an identity with --operator: --token-from "
@@ -43,7 +52,14 @@ int call_open(struct call *c)
 		return 0;
 	if (!o->remote.remote)
 		return open_here(c);
-	if (client_options_check(&o->remote, c->err) || find_token(o, c->err))
+	if (client_options_check(&o->remote, c->err) || find_token(c, c->err))
 		return STATUS_USAGE;
 	return admin_remote_open(&c->transport, &o->remote, c->err);
+}
+
+void call_close(struct call *c)
+{
+	if (c->transport)
+		c->transport->close(c->transport);
+	c->transport = NULL;
 }

@@ -15,7 +15,7 @@
 
 const struct noun *const nouns[] = {&noun_token, &noun_status, &noun_sessions, &noun_routes,
 	&noun_audit, &noun_store, &noun_apply, &noun_service, &noun_endpoint, &noun_intention,
-	&noun_key, NULL};
+	&noun_key, &noun_ca, &noun_cert, NULL};
 
 const struct noun *noun_find(const char *name)
 {
@@ -114,8 +114,7 @@ struct option_table *verb_table(const struct noun *noun, const struct verb *verb
 static int run(struct call *c)
 {
 	int r = c->verb->run ? c->verb->run(c) : call_run(c);
-	if (c->transport)
-		c->transport->close(c->transport);
+	call_close(c);
 	client_options_deinit(&c->o->remote);
 	return r;
 }

@@ -21,6 +21,7 @@ struct call {
 	const struct config *config;
 	struct admin_transport *
 		transport; /* call_open() opens it, when everything that was typed is known to be right */
+	bool token_is_read; /* of --token-from, by call_open() */
 	struct error
 		*err; /* set with every exit status but 0; "": the answer is all there is to say */
 };
@@ -63,7 +64,8 @@ struct noun {
 };
 
 extern const struct noun noun_token, noun_status, noun_sessions, noun_routes, noun_audit,
-	noun_store, noun_apply, noun_intention, noun_service, noun_endpoint, noun_key;
+	noun_store, noun_apply, noun_intention, noun_service, noun_endpoint, noun_key, noun_ca,
+	noun_cert;
 
 /*
  * All options of a verb: its own, and the common ones where a server is asked; free with admin_table_free(). NULL: no
@@ -78,6 +80,8 @@ int call_run_as(struct call *c, const struct verb *verb);
 
 /* Reaches the server, unless it was done before. 0 or an exit status. */
 int call_open(struct call *c);
+/* Lets go of it, if it was reached: call_open() reaches it again, with the token that its file has by then. */
+void call_close(struct call *c);
 
 /* The target alone, with a NUL behind it. 0 or -ENOMEM. */
 int call_target(const struct call *c, struct buf *to);

@@ -17,7 +17,7 @@ COMMANDS = ["server", "client", "connect"]
 # and stand in tunnel(1).
 PAGES = {"token": ["token"], "service": ["service"], "endpoint": ["endpoint"], "intention": ["intention"],
          "apply": ["apply"], "status": ["status", "sessions", "routes", "audit"], "store": ["store"],
-         "key": ["key"]}
+         "key": ["key"], "ca": ["ca"], "cert": ["cert"]}
 COMMON = "status"
 LOCAL = {"key"}  # asks no server: all options are its own
 
