@@ -2,6 +2,7 @@
 """tunnel connect: programs of this machine reach a private service of another one, as if it were here."""
 
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -79,6 +80,16 @@ def is_reset(place, word=b""):
             s.recv(1)
     except (ConnectionResetError, BrokenPipeError):
         return True
+    return False
+
+
+def refuses(place):
+    try:
+        dial(place).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass
     return False
 
 
@@ -470,6 +481,43 @@ def test_pending_is_refused(tunnel):
     waited.expected_status.add(6)
     assert waited.wait() == 6
     quiet_for(0.2, lambda: target.accepted, "a connection to the upstream")
+
+
+def endpoint(tunnel, server, *words, status=0):
+    """`tunnel endpoint` on the exit node's own machine; its standard output."""
+    got, out, err = tunnel.run("endpoint", *words, "--admin-socket", server.admin_socket)
+    assert got == status, (words, out, err)
+    return out
+
+
+def test_approved_rejected_removed(tunnel):
+    """What the owner decides is felt at once: approved, rejected while a connection is live, approved again, and at
+    last removed, which ends the client."""
+    server = tunnel.server()
+    web = identity(server, "web", consume=["redis"])
+    provide(tunnel, server, Tcp(tunnel.stage, echo).url, "redis", "--visibility=web")
+    port = free_port()
+    place = ("127.0.0.1", port)
+    consumer = consume(tunnel, server, "redis=%d" % port, wait=False, token=web)
+    consumer.said("redis is pending: ")
+    which = re.search(r"tunnel endpoint approve ([a-z0-9.-]+)", consumer.log())[1]
+    endpoint(tunnel, server, "approve", which, "--description", "ticket 4711")
+    consumer.said("redis is approved (\"ticket 4711\"); listening on 127.0.0.1:%d" % port)
+    with dial(place) as s:
+        s.sendall(b"one")
+        assert s.recv(10) == b"one"
+        endpoint(tunnel, server, "reject", which, "--description", "not this quarter")
+        with pytest.raises(ConnectionResetError):
+            s.recv(1)
+    consumer.said("redis is rejected: not this quarter")
+    wait_until(lambda: refuses(place), "the port to be closed")
+    endpoint(tunnel, server, "approve", which)
+    consumer.said("redis is approved", 2)
+    works(place)
+    endpoint(tunnel, server, "delete", which, "--yes")
+    consumer.expected_status.add(1)
+    assert consumer.wait() == 1
+    consumer.said("redis is disconnected: ")
 
 
 def test_not_granted(tunnel):

@@ -69,11 +69,10 @@ static void end(struct scene *s)
 	stdio_deinit(&s->stdio);
 	if (s->fd >= 0)
 		close(s->fd);
-	close(s->in[0]);
+	/* The threads have in[0] and out[1] for as long as they like, as they have a process' own. */
 	if (s->in[1] >= 0)
 		close(s->in[1]);
 	close(s->out[0]);
-	close(s->out[1]);
 	loop_free(s->loop);
 }
 
