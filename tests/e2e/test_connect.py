@@ -102,6 +102,7 @@ def read_all(s):
 
 def ask_whole(place, data):
     with dial(place) as s:
+        s.settimeout(5 * PATIENCE)  # for all of sendall()
         threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR)),
                          daemon=True).start()
         return read_all(s)

@@ -10,7 +10,6 @@ from harness.consumer import Consumer, alias_of, consume, provide
 from harness.jobs import (
     BLOB,
     HERE,
-    Dns,
     GitHttp,
     GitSsh,
     Iperf,
@@ -24,7 +23,7 @@ from harness.programs import TOKEN, TUNNEL
 from harness.public import free_port
 from harness.wait import PATIENCE, at_once, wait_until
 
-JOBS = [GitSsh, GitHttp, Postgres, Redis, Dns, Iperf, Openssl]
+JOBS = [GitSsh, GitHttp, Postgres, Redis, Iperf, Openssl]
 
 
 def name_of(job):
@@ -41,8 +40,7 @@ def test_programs(tunnel):
     tunnel.stage.add(Consumer(tunnel.stage, server, *provided, command="client",
                               name="provider")).start()
     alias_of(tunnel.stage.things[-1], "openssl")
-    consumer = consume(tunnel, server, *[
-        "%s=%s0" % (name_of(job), "udp:" if job.scheme == "udp" else "") for job in jobs])
+    consumer = consume(tunnel, server, *[name_of(job) + "=0" for job in jobs])
     places = [consumer.address(name_of(job)) for job in jobs]
     through = at_once(lambda x: x[0](*x[1]), list(zip(jobs, places, strict=True)))
     wrong = []
@@ -140,7 +138,7 @@ def test_database_at_a_socket(tunnel):
 
 
 def test_name_server(tunnel):
-    """dnsmasq answers 10,000 questions, each from who was asked."""
+    """dnsmasq answers 10,000 questions, each from who was asked; one that a busy machine loses is asked again."""
     port = free_port()
     tunnel.stage.daemon("dnsmasq", [
         "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
@@ -153,8 +151,8 @@ def test_name_server(tunnel):
     names.write_text("".join("n%d.example A\n" % i for i in range(1250)))
 
     def asked(_):
-        return subprocess.run(["dig", "@" + host, "-p", str(local), "+notcp", "+short", "+tries=3",
-                               "-f", str(names)], env=tunnel.env, capture_output=True,
+        return subprocess.run(["dig", "@" + host, "-p", str(local), "+notcp", "+short", "+tries=5",
+                               "+time=1", "-f", str(names)], env=tunnel.env, capture_output=True,
                               timeout=5 * PATIENCE).stdout
-    answers = at_once(asked, range(8))
-    assert answers == [b"192.0.2.7\n" * 1250] * 8
+    for out in at_once(asked, range(8)):
+        assert [line for line in out.splitlines() if line[:2] != b";;"] == [b"192.0.2.7"] * 1250
