@@ -60,9 +60,7 @@ def echo(s):
 
 def whole_first(s):
     """Answers when it has the end of what it is sent: half-close as it was meant."""
-    data = b""
-    while piece := s.recv(1 << 16):
-        data += piece
+    data = read_all(s)
     s.sendall(digest(data).encode() + b"\n" + data)
 
 
@@ -94,10 +92,10 @@ def refuses(place):
 
 
 def read_all(s):
-    data = b""
+    pieces = []
     while piece := s.recv(1 << 16):
-        data += piece
-    return data
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def ask_whole(place, data):
