@@ -309,7 +309,7 @@ static void answer_deleted(struct change *c)
 	const struct identity_change *ic = identity_change_of(c);
 	admin_answer(request_of(c), 200,
 		json_pack("{s:i, s:i, s:i, s:i}", "sessionsEnded", (int)c->sessions, "streamsCut",
-			(int)c->streams, "privateServicesDeleted", (int)ic->services,
+			streams_cut(c), "privateServicesDeleted", (int)ic->services,
 			"endpointsDeleted", (int)ic->endpoints));
 }
 

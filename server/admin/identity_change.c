@@ -174,5 +174,5 @@ void answer_ended(struct change *c)
 {
 	admin_answer(request_of(c), 200,
 		json_pack("{s:i, s:i}", "sessionsEnded", (int)c->sessions, "streamsCut",
-			(int)c->streams));
+			streams_cut(c)));
 }

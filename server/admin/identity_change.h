@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* What the requests that change identities and their tokens share. */
+#include "base/macros.h"
 #include "server/admin/admin_change.h"
 #include "server/admin/derivation.h"
 #include "server/admin/identity_json.h"
@@ -66,6 +67,15 @@ bool derived_is_new(struct change *c);
 
 /* A stored identity's id, or the one that it will have. */
 uint64_t identity_id(const struct admin *a, const struct identity *i);
+
+/*
+ * Streams that a change cut: those of sessions that it ended, which streams of endpoints are among. Where the two ends of
+ * such a one are on two workers, the session may not count it yet.
+ */
+static inline int streams_cut(const struct change *c)
+{
+	return (int)MAX(c->streams, c->cut);
+}
 
 /* What took rights away: {"sessionsEnded": …, "streamsCut": …}. */
 void answer_ended(struct change *c);

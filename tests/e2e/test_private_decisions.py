@@ -168,3 +168,17 @@ def test_decided_before(node, tunnel):
     assert status_of(node.endpoint("web")) == APPROVED
     # The file's lists count, not the client's.
     assert node.json("service", "show", "super-api")["properties"]["visibility"] == {"subscriptions": []}
+
+
+@pytest.mark.parametrize("verb", ["revoke", "delete"])
+@pytest.mark.parametrize("who", ["web", "api-team"])
+def test_token_ends(node, tunnel, who, verb):
+    """Of either side: what was under way between them ends, each stream counted once."""
+    story = Story(node, tunnel, "--auto-approve=web")
+    story.consumer.approved()
+    held = story.hold()
+    for daemon in (story.consumer, story.provider):
+        daemon.expected_status |= {1, 3}
+    out = node.ok("token", verb, who)
+    assert out.splitlines()[0] == "%s is %sd: 1 session ended, 3 streams cut" % (who, verb)
+    assert all(is_cut(s) for s in held)
