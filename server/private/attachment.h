@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/log_limit.h"
 #include "base/table.h"
 #include "policy/name.h"
 #include "server/base/broadcast.h"
@@ -32,6 +33,7 @@ struct attachment_shard {
 	atomic_uint n;               /* how many, for any thread */
 	bool open;                   /* OPENs find it */
 	bool usable;                 /* and may pass */
+	struct log_limit denied;     /* OPENs that might not */
 };
 
 /* Embedded in a stream that it let pass and that is open. */

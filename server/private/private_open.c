@@ -2,19 +2,42 @@
 #include "server/private/private_open.h"
 
 #include <errno.h>
+#include <stdio.h>
 
+#include "server/base/audit_log.h"
 #include "server/private/attachment.h"
 #include "server/private/bridge_seek.h"
 
+/* Between two lines of the audit log about one attachment on one worker. */
+#define PRIVATE_DENIED_EVERY (10 * CLOCK_S)
+
+/* Summed up: who is denied tries again and again. */
+static void private_audit_denied(const struct server_link *l, struct attachment_shard *shard)
+{
+	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE], why[LOG_LIMIT_MORE + 64];
+	if (!audit_log_enabled() || !log_limit_pass(&shard->denied, loop_now(l->worker->loop),
+					    PRIVATE_DENIED_EVERY, 1, more))
+		return;
+	server_link_peer(l, peer);
+	snprintf(why, sizeof(why), "a stream that may not pass at its endpoint now%s", more);
+	audit_log(&(struct audit_entry){.actor = shard->attachment->consumer,
+		.via = peer,
+		.action = "stream.deny",
+		.subject = shard->attachment->service,
+		.why = why});
+}
+
 /* 0: none, the stream may pass (rule 50). */
 static enum frame_reset private_refuse(const struct server_link *l, const struct frame_open *open,
-	const struct attachment_shard *shard)
+	struct attachment_shard *shard)
 {
 	enum control_kind kind = open->kind == FRAME_KIND_UDP ? CONTROL_UDP : CONTROL_TCP;
 	if (!shard || shard->attachment->kind != kind)
 		return FRAME_RESET_UNKNOWN_SERVICE;
-	if (!shard->usable)
+	if (!shard->usable) {
+		private_audit_denied(l, shard);
 		return FRAME_RESET_DENIED;
+	}
 	if (l->worker->draining || server_link_full(l->session_shard))
 		return FRAME_RESET_BUSY;
 	return FRAME_RESET_NONE;

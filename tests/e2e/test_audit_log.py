@@ -7,6 +7,7 @@ import signal
 
 from harness import noise
 from harness.admin import ask
+from harness.private import PrivateNode
 from harness.public import free_ports
 from harness.wait import wait_until
 
@@ -47,6 +48,20 @@ def test_lines(tunnel):
     ask(server, "/api/v1/identities/web/revoke", "-X", "POST")
     wait_until(lambda: actions(log).count("session.end") == 2, "the end of its session")
     assert created["token"] not in log.read_text() and tunnel.TOKEN not in log.read_text()
+
+
+def test_private_services(tunnel):
+    """Who uses one, and who is told that there is none."""
+    log = tunnel.path / "audit.log"
+    node = PrivateNode(tunnel, "--audit-log=%s" % log)
+    web = node.create("web")
+    node.provider("redis", "tcp://127.0.0.1:9", None, "--visibility=@all", "--auto-approve=@all")
+    node.consumer(web, "--service=redis=0", "--service=nothing=0").approved()
+    wait_until(lambda: "endpoint.attach" in actions(log) and "endpoint.decline" in actions(log), "both lines")
+    found = {line["action"]: line for line in lines(log)}
+    assert found["endpoint.request"]["subject"].startswith("redis/web.")
+    assert found["endpoint.attach"]["actor"] == "web" and found["endpoint.attach"]["subject"].startswith("redis/web.")
+    assert found["endpoint.decline"]["subject"] == "nothing" and found["endpoint.decline"]["why"]
 
 
 def test_reopened(tunnel):

@@ -62,7 +62,9 @@ void scene_withdraw(struct scene *s, struct service *service)
 
 static void log_begin(struct scene *s)
 {
-	struct log_options opts = {.level = LOG_ERROR, .access_file = s->log_path};
+	struct log_options opts = {.level = LOG_ERROR,
+		.access_file = s->log_path,
+		.audit_file = s->audit_path};
 	struct error err;
 	assert_int_equal(log_start(&opts, &err), 0);
 }
@@ -73,6 +75,7 @@ struct scene *scene_new(unsigned consumer, unsigned provider, enum control_kind 
 	assert_non_null(s);
 	strcpy(s->log_path, "/tmp/tunnel-private-XXXXXX");
 	close(mkstemp(s->log_path));
+	snprintf(s->audit_path, sizeof(s->audit_path), "%s.audit", s->log_path);
 	log_begin(s);
 	s->n = exit_node_new(&exit_node_options);
 	s->consumer = scene_link(s, &alice, "consumer", consumer);
@@ -91,6 +94,7 @@ static void log_end(struct scene *s)
 {
 	log_stop();
 	unlink(s->log_path);
+	unlink(s->audit_path);
 }
 
 void scene_end(struct scene *s)
@@ -207,4 +211,19 @@ const char *scene_logged(struct scene *s)
 					strncat(out, field, strcspn(field + 1, " ") + 1);
 		}
 	return out;
+}
+
+unsigned scene_audited(struct scene *s, const char *action)
+{
+	char line[1024], wanted[64];
+	unsigned n = 0;
+	snprintf(wanted, sizeof(wanted), "\"action\":\"%s\"", action);
+	log_stop();
+	FILE *f = fopen(s->audit_path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, wanted) != NULL;
+	fclose(f);
+	log_begin(s);
+	return n;
 }

@@ -21,7 +21,7 @@ struct scene {
 	struct service *services[4];
 	unsigned n_services;
 	bool detached;
-	char log_path[32];
+	char log_path[32], audit_path[40];
 };
 
 /* Links on these workers; alice consumes, bob provides. */
@@ -61,3 +61,5 @@ size_t scene_held(struct scene *s);
 
 /* The access log's lines since it was asked last, each with those fields of it that tests look at. */
 const char *scene_logged(struct scene *s);
+/* Lines of the audit log about that action, so far. */
+unsigned scene_audited(struct scene *s, const char *action);

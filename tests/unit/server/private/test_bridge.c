@@ -52,6 +52,10 @@ static void who_may_not(void **state)
 	assert_int_equal(refused(s, (enum frame_kind)9, ATTACHED), FRAME_RESET_DENIED);
 	assert_int_equal(scene_set(s, false, false), 0);
 	assert_int_equal(refused(s, FRAME_KIND_TCP, ATTACHED), FRAME_RESET_DENIED);
+	/* Whoever tries again and again has one line in the audit log. */
+	assert_int_equal(scene_audited(s, "stream.deny"), 1);
+	assert_int_equal(refused(s, FRAME_KIND_TCP, ATTACHED), FRAME_RESET_DENIED);
+	assert_int_equal(scene_audited(s, "stream.deny"), 1);
 	scene_set(s, true, false);
 	alice.identity->max_streams = 0;
 	assert_int_equal(refused(s, FRAME_KIND_TCP, ATTACHED), FRAME_RESET_BUSY);
