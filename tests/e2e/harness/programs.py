@@ -12,7 +12,7 @@ from harness.public import free_port, is_free
 from harness.stage import Daemon
 from harness.wait import PATIENCE, SANITIZED, wait_until
 
-TUNNEL = os.environ.get("TUNNEL_BIN", "build/tunnel")
+TUNNEL = os.path.abspath(os.environ.get("TUNNEL_BIN", "build/tunnel"))  # tests run it in other folders
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 # For a run that looks for what happens between workers, whatever the machine's cores.
 WORKERS = os.environ.get("TUNNEL_TEST_WORKERS")
