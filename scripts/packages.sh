@@ -20,6 +20,7 @@ test_packages=(
 	nginx apache2-bin caddy haproxy curl iproute2 openssl procps util-linux binutils
 	scdoc systemd clang-format shellcheck git valgrind
 	bash zsh fish busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
+	dnsmasq-base mariadb-server-core mariadb-client-core python3-redis python3-jmespath jq
 )
 
 # To run scripts/variants: other compilers, and what runs programs of another architecture.

@@ -135,24 +135,3 @@ def test_database_at_a_socket(tunnel):
     bench = job.check(job.bin + "/pgbench", "-n", "-S", "-c", "20", "-j", "2", "-t", "50", *to,
                       "postgres")
     assert b"processed: 1000/1000" in bench
-
-
-def test_name_server(tunnel):
-    """dnsmasq answers 10,000 questions, each from who was asked; one that a busy machine loses is asked again."""
-    port = free_port()
-    tunnel.stage.daemon("dnsmasq", [
-        "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
-        "--log-facility=-", "--listen-address=" + HERE, "--bind-interfaces", "--port=%d" % port,
-        "--user=", "--pid-file=", "--address=/example/192.0.2.7"])
-    server = tunnel.server()
-    provide(tunnel, server, "udp://%s:%d" % (HERE, port), "dns")
-    host, local = consume(tunnel, server, "dns=udp:0").address("dns")
-    names = tunnel.path / "names"
-    names.write_text("".join("n%d.example A\n" % i for i in range(1250)))
-
-    def asked(_):
-        return subprocess.run(["dig", "@" + host, "-p", str(local), "+notcp", "+short", "+tries=5",
-                               "+time=1", "-f", str(names)], env=tunnel.env, capture_output=True,
-                              timeout=5 * PATIENCE).stdout
-    for out in at_once(asked, range(8)):
-        assert [line for line in out.splitlines() if line[:2] != b";;"] == [b"192.0.2.7"] * 1250

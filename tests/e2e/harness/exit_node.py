@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The server's end of a link, in the hands of whoever means no good."""
 
+import contextlib
 import ctypes
+import json
 import os
 import socket
+import struct
 
 from harness import wire
 from harness.mitm import take_message
-from harness.noise import MAGIC, Handshake, control, proof, sodium, token_key
+from harness.noise import CONTROL, MAGIC, Handshake, control, proof, sodium, token_key
 from harness.programs import TOKEN
 from harness.wait import PATIENCE
 
@@ -38,7 +41,8 @@ class ExitNode:
         sodium.crypto_scalarmult_base(public, handshake.private)
         second = handshake.write(proof() + bytes([0, 1]), peer)
         self.sock.sendall(wire.frame(b"\x01" + second, mask=False))
-        _, self.out = handshake.split()
+        self.inward, self.out = handshake.split()
+        self.frames = b""
         self.send(control(type="hello", version="0", instance=os.urandom(16).hex(),
                           base_window=65536, max_streams=1000))
         return self
@@ -50,6 +54,21 @@ class ExitNode:
         whole, at = take_message(data)
         mask = whole[at - 4:at]
         return bytes(b ^ mask[i % 4] for i, b in enumerate(whole[at:]))
+
+    def heard(self):
+        """The client's control messages, as long as it says something without a pause."""
+        self.sock.settimeout(0.3)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self.frames += self.inward.open(self.read_message())
+        self.sock.settimeout(PATIENCE)
+        messages = []
+        while len(self.frames) >= 8:
+            kind, _, size, _ = struct.unpack(">BBHI", self.frames[:8])
+            if kind == CONTROL:
+                messages.append(json.loads(self.frames[8:8 + size]))
+            self.frames = self.frames[8 + size:]
+        return messages
 
     def send(self, frames):
         self.sock.sendall(wire.frame(self.out.seal(frames), mask=False))
