@@ -16,7 +16,7 @@ def play(stage, story, *options):
     # The shells end by themselves when their terminals do.
     return subprocess.run(
         [TOP / "scripts" / "stories", *options, story], capture_output=True, text=True,
-        env=dict(stage.env, TUNNEL_BIN=programs.TUNNEL), timeout=20 * PATIENCE, check=False)
+        env=dict(stage.env, TUNNEL_BIN=programs.TUNNEL, STORY_OTHER_PORTS="1"), timeout=20 * PATIENCE, check=False)
 
 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
@@ -52,12 +52,18 @@ def test_can_fail(stage, lines, why):
     assert why in done.stderr
 
 
-def test_shows_what_the_readme_says():
-    """The commands of its walk-through, word for word."""
-    readme = (TOP / "README.md").read_text()
-    walk = re.search(r"\nOn the exit node:\n(.*?)\n## ", readme, re.S)[1]
+def typed(*stories):
+    return [command for story in stories for command in re.findall(
+        r"^[\w-]+ [$&] (.*)$", (TOP / "docs/stories" / story).with_suffix(".story").read_text(), re.M)]
+
+
+@pytest.mark.parametrize("begins, ends, stories", [
+    ("\nOn the exit node:\n", "\n## ", ["inlets"]),
+    ("\n## Private services\n", "\n## ", ["private-link", "consul"])])
+def test_shows_what_the_readme_says(begins, ends, stories):
+    """The commands of its walk-throughs, word for word."""
+    walk = (TOP / "README.md").read_text().split(begins, 1)[1].split(ends, 1)[0]
     commands = re.findall(r"^    (\S.*)$", walk, re.M)
     assert len(commands) >= 5
-    typed = re.findall(r"^[\w-]+ [$&] (.*)$", (TOP / "docs/stories/inlets.story").read_text(), re.M)
     # A person copies the token; the story has a file for that.
-    assert [c for c in commands if c not in typed and not c.startswith("export TOKEN=")] == []
+    assert [c for c in commands if c not in typed(*stories) and not c.startswith("export TOKEN=")] == []

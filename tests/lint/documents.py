@@ -26,6 +26,7 @@ OTHERS = {"README.md": {"auth"}, "docs/getting-started.md": {"deploy-hook", "web
 def options(tunnel):
     known = {"help", "version", "config"}
     asking = [["token", v] for v in ("create", "update", "rotate", "revoke", "delete")]
+    asking += [["intention", "create"], ["endpoint", "list"], ["endpoint", "approve"]]
     for command in [["server"], ["client"], ["connect"], ["apply"], ["audit"]] + asking:
         out = subprocess.run([tunnel, "help", "--table", *command], check=True,
                              capture_output=True, text=True).stdout
