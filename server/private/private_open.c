@@ -38,7 +38,9 @@ static enum frame_reset private_refuse(const struct server_link *l, const struct
 		private_audit_denied(l, shard);
 		return FRAME_RESET_DENIED;
 	}
-	if (l->worker->draining || server_link_full(l->session_shard))
+	/* Also where its session is to end when what is under way has ended. */
+	bool ending = l->worker->draining || l->state != SERVER_LINK_ESTABLISHED;
+	if (ending || server_link_full(l->session_shard))
 		return FRAME_RESET_BUSY;
 	return FRAME_RESET_NONE;
 }

@@ -5,9 +5,7 @@
  */
 #include "scene.h"
 
-#include "server/private/bridge_seek.h"
-
-#define REST_MAX 8
+#include "server/route/routing.h"
 
 /* On one worker, and on two. */
 static const unsigned ways[][2] = {{1, 1}, {1, 2}, {2, 0}};
@@ -66,6 +64,8 @@ static void who_may_not(void **state)
 	s->consumer->worker->draining = true;
 	assert_int_equal(refused(s, FRAME_KIND_TCP, ATTACHED), FRAME_RESET_BUSY);
 	s->consumer->worker->draining = false;
+	server_link_rest(s->consumer);
+	assert_int_equal(refused(s, FRAME_KIND_TCP, ATTACHED), FRAME_RESET_BUSY);
 	scene_free(s);
 }
 
@@ -121,6 +121,46 @@ static void what_the_provider_is_told(void **state)
 		assert_string_equal(open->consumer, "alice");
 		scene_free(s);
 	}
+}
+
+/* Whoever opens and resets as fast as he can makes nobody dial. */
+static void what_is_reset_at_once(void **state)
+{
+	for (size_t way = 0; way < WAYS; way++) {
+		struct scene *s = scene_way(way, CONTROL_TCP);
+		for (uint32_t id = 1; id < 2000; id += 2) {
+			scene_open(s, id, FRAME_KIND_TCP, ATTACHED);
+			client_data(consumer_of(s), id, "GET /");
+			client_reset(consumer_of(s), id, FRAME_RESET_CANCELLED);
+		}
+		settle(s->n);
+		assert_int_equal(provider_of(s)->n_opens, 0);
+		assert_int_equal(scene_bridges(s), 0);
+		scene_free(s);
+	}
+}
+
+/* A client uses what it provides itself: both streams are in one link. */
+static void one_client_is_both(void **state)
+{
+	struct scene *s = scene_new(1, 2, CONTROL_TCP);
+	scene_withdraw(s, s->services[0]);
+	for (unsigned i = 0; i < WORKERS; i++)
+		routing_forget_private(s->n->node.workers[i]->routing, STR("redis"));
+	scene_provide(s, s->consumer, CONTROL_TCP);
+	scene_open(s, 1, FRAME_KIND_TCP, ATTACHED);
+	client_data(consumer_of(s), 1, "to myself");
+	client_fin(consumer_of(s), 1, 0);
+	settle(s->n);
+	assert_int_equal(consumer_of(s)->n_opens, 1);
+	assert_int_equal(s->consumer->active, 2);
+	assert_true(scene_got(s, s->consumer, "to myself"));
+	assert_int_equal(consumer_of(s)->n_fins, 1);
+	client_fin(consumer_of(s), consumer_of(s)->stream, 9);
+	settle(s->n);
+	assert_int_equal(consumer_of(s)->n_fins, 2);
+	assert_int_equal(scene_bridges(s), 0);
+	scene_free(s);
 }
 
 /* ---- Bytes ---- */
@@ -382,6 +422,8 @@ int main(void)
 		cmocka_unit_test(who_has_no_session),
 		cmocka_unit_test(how_many),
 		cmocka_unit_test(what_the_provider_is_told),
+		cmocka_unit_test(what_is_reset_at_once),
+		cmocka_unit_test(one_client_is_both),
 		cmocka_unit_test(bytes_go_both_ways),
 		cmocka_unit_test(bytes_that_come_early),
 		cmocka_unit_test(a_reader_that_stalls),
