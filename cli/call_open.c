@@ -25,9 +25,8 @@ static int find_token(struct call *c, struct error *err)
 	c->token_is_read &= way->token != NULL;
 	if (r == TOKEN_SOURCE_NONE)
 		return error_set(err, -EINVAL,
-			"--remote needs the token of an identity with --operator: --token-from "
-			"FILE, "
-			"or the variable TUNNEL_TOKEN");
+			"--remote needs the token of an identity: --token-from FILE, or the "
+			"variable TUNNEL_TOKEN");
 	return r < 0 ? r : 0;
 }
 

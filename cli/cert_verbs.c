@@ -105,8 +105,11 @@ static void say_failure(const struct renewal *r, struct error *last)
 	if (strcmp(err->text, last->text) == 0)
 		return;
 	*last = *err;
-	error_prefix(&text, "not renewed, and tried again; what %s has is valid until %s",
-		r->call->o->out, r->ends);
+	if (r->lifetime)
+		error_prefix(&text, "not renewed, and tried again; what %s has is valid until %s",
+			r->call->o->out, r->ends);
+	else
+		error_prefix(&text, "no certificate yet, and tried again");
 	complain(LOG_WARN, r->call->verb->table.command, text.text);
 }
 
@@ -147,7 +150,7 @@ static int keep_fresh(struct renewal *r)
 
 static int run(struct call *c)
 {
-	struct renewal r = {.call = c, .ends = "never"};
+	struct renewal r = {.call = c};
 	if (!c->o->remote.remote && !c->o->name)
 		return error_set(c->err, STATUS_USAGE,
 			"whose certificate is it? --remote with --token-from asks as an identity; "

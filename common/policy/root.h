@@ -9,13 +9,13 @@
 
 #include "policy/timestamp.h"
 
+#define POLICY_HOUR (UINT64_C(3600) * 1000 * 1000) /* µs */
+
 /* µs; Consul's numbers: a certificate lasts for 72 h unless the operator says otherwise, and he may say these. */
 #define POLICY_CERTIFICATE_LIFETIME     (72 * POLICY_HOUR)
 #define POLICY_CERTIFICATE_LIFETIME_MIN POLICY_HOUR
 #define POLICY_CERTIFICATE_LIFETIME_MAX (365 * 24 * POLICY_HOUR)
 #define POLICY_ROOT_LIFETIME            (3652 * 24 * POLICY_HOUR) /* ten years */
-
-#define POLICY_HOUR (UINT64_C(3600) * 1000 * 1000) /* µs */
 
 /* Listed at a time: a bundle has them all, and more than a rotation a week is nobody's habit. */
 #define POLICY_ROOTS_MAX 8

@@ -220,6 +220,16 @@ def test_renewal(node, tunnel):
     assert "does not know the token" in keeper.daemon.log()
 
 
+def test_waits_for_the_first(node):
+    node.ok("ca", "init")
+    token = node.create("web")
+    node.server.stop()
+    keeper = Keeper(node, "tls", token)
+    keeper.daemon.log_contains("no certificate yet, and tried again")
+    node.server.start()
+    keeper.wait_for_another(None)
+
+
 def test_signals(node):
     node.ok("ca", "init")
     keeper = Keeper(node, "tls", node.create("web"))
