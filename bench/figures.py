@@ -17,6 +17,7 @@ import scale
 import stage
 from contenders import BULK, FIRST_PORT, HTTP, IPERF, TCP, Service, Tunnel
 
+SIDES = "server", "client", "consumer"
 LESS = ("us", "ms", "s/GB", "s/100k", "MiB", "KiB")
 
 
@@ -45,7 +46,7 @@ class Figures:
         done = []
         before = [p.processor() for p in sides]
         yield done
-        for name, process, spent in zip(("server", "client"), sides, before, strict=True):
+        for name, process, spent in zip(SIDES, sides, before):
             out[f"{name} {unit}"] = (process.processor() - spent) / sum(done)
             out[f"{name} at load MiB"] = process.memory()
 
@@ -88,6 +89,12 @@ class Figures:
     def service(self, c):
         """The same for all but those who carry nothing but HTTP: what HTTP costs is not the question."""
         return TCP if "tcp" in c.kinds else HTTP
+
+    def private_bulk(self, c):
+        return self.bulk(c)
+
+    def private_requests(self, c):
+        return self.requests_tcp(c)
 
     def latency(self, c):
         """At half of what it can do at most."""
@@ -288,12 +295,15 @@ def fetch(path, address, seconds, skip):
     raise stage.Failed(why.strip().rpartition(": ")[2])
 
 
-# name: (method, title, rounds, what it says)
+# name: (method, title, rounds)
 TABLE = {
     "bulk": ("bulk", "Bulk through a TCP service (iperf3)", 3),
     "bulk-http": ("bulk_http", "Bulk through the HTTP front (one download)", 1),
     "requests": ("requests", "Requests through the HTTP front (wrk, 1 KiB but where it says else)", 3),
     "requests-tcp": ("requests_tcp", "Requests through a TCP service; `close` is connections/s", 3),
+    "private-bulk": ("private_bulk", "Bulk through a private service (iperf3)", 3),
+    "private-requests": ("private_requests",
+                         "Requests through a private service; `close` is connections/s", 3),
     "latency": ("latency", "Latency at half of each contender's own peak rate", 3),
     "beside": ("beside", "Small requests beside a bulk download", 3),
     "stalled": ("stalled", "Requests beside readers that stall", 1),

@@ -10,10 +10,13 @@ import sys
 
 import contenders
 import figures
+import private
 
 OURS = "tunnel"
 PEERS = [c.name for c in contenders.everybody(None)
          if c.tunnel and not isinstance(c, contenders.Tunnel)]
+CONSUMERS = [c.name for c in private.everybody(None) if isinstance(c, private.Private)
+             and not isinstance(c, contenders.Tunnel)]
 ENCRYPTED = [c.name for c in contenders.everybody(None) if c.encrypted and c.name in PEERS]
 
 
@@ -132,7 +135,21 @@ class Judge:
             for n in many:
                 for what in "requests /s", "bulk Gbit/s":
                     self.scale(f"{few} {kind}, {what}", f"{n} {kind}, {what}")
+        self.private()
         return self.rows
+
+    def private(self):
+        """Beside the peers, and beside a public port, which has one stream where these have two."""
+        public, end_to_end = "tunnel public", "tunnel --end-to-end"
+        bulk, requests = "private-bulk", "private-requests"
+        for way in "up", "down":
+            m = f"{way}, 1 stream Gbit/s"
+            self.ratio("private, bulk", bulk, m, OURS, CONSUMERS, 1.3)
+            self.ratio("private, bulk", bulk, m, end_to_end, [OURS], 0.7)
+        for m in "64 conns /s", "64 conns, close /s":
+            self.ratio("private, requests", requests, m, OURS, CONSUMERS, 1.3)
+        self.ratio("private, exit node", bulk, "server s/GB", OURS, [public], most=1.8)
+        self.ratio("private, exit node", requests, "server s/100k", OURS, [public], most=1.8)
 
     def scale(self, few, many):
         a, b = self.value("scale", few, OURS), self.value("scale", many, OURS)
