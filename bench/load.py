@@ -49,7 +49,7 @@ def start_upstreams(at):
 
 
 # What it says when the last visitor is still there; through some tunnels that is a closed connection.
-BUSY = "busy", "control socket has closed unexpectedly"
+BUSY = "busy", "control socket has closed unexpectedly", "Connection reset by peer"
 
 
 def iperf(at, port, streams, up, seconds):

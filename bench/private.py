@@ -33,7 +33,8 @@ class PrivateTunnel(Private, contenders.Tunnel):
     kinds = ("tcp",)
 
     def client(self, at, services, session):
-        argv = [self.program, "client", f"--remote={at.server_address}:{FRONT}", f"--token={SECRET}"]
+        argv = [self.program, "client", f"--remote={at.server_address}:{FRONT}", f"--token={SECRET}",
+                f"--state-dir={at.dir}/provider"]
         for s in services:
             argv += ["--upstream", f"tcp://{at.upstream_address}:{s.target}", "--private", f"s{s.port}",
                      *self.client_options]
@@ -45,7 +46,9 @@ class PrivateTunnel(Private, contenders.Tunnel):
             at.wait(f"private service s{s.port}", lambda s=s: f"s{s.port} is private" in log.read_text())
 
     def consumer(self, at, services):
-        argv = [self.program, "connect", f"--remote={at.server_address}:{FRONT}", f"--token={SECRET}"]
+        # One for each contender: what was sealed once is refused when it is not.
+        argv = [self.program, "connect", f"--remote={at.server_address}:{FRONT}", f"--token={SECRET}",
+                f"--state-dir={at.dir}/{self.name.replace(' ', '-')}"]
         for s in services:
             argv += ["--service", f"s{s.port}={at.server_address}:{s.port}"]
         return argv
