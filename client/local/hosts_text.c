@@ -24,7 +24,7 @@ static pid_t mark_of(struct str line, const char *behind)
 		return 0;
 	memcpy(text, line.p, line.n);
 	text[line.n] = '\0';
-	long pid = strtol(text + strlen(MARK), &end, 10);
+	long long pid = strtoll(text + strlen(MARK), &end, 10);
 	return pid > 0 && pid <= INT32_MAX && strcmp(end, behind) == 0 ? (pid_t)pid : 0;
 }
 
