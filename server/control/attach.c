@@ -231,8 +231,9 @@ void attach_ask(struct session *s, const struct control *m)
 	/* Said again over a new link, before it was answered: the answer goes there. */
 	if (before)
 		request_forget(before);
-	if (!attachments_find(s, m->attach.endpoint) &&
-		s->n_attachments + s->n_attaching >= SESSION_ATTACHMENTS_MAX) {
+	bool most = s->n_attachments + s->n_attaching >= SESSION_ATTACHMENTS_MAX ||
+		    s->n_coming >= SESSION_COMING_MAX;
+	if (most && !attachments_find(s, m->attach.endpoint)) {
 		snprintf(text, sizeof(text), "a session uses at most %d private services",
 			SESSION_ATTACHMENTS_MAX);
 		decline(s, m, CONTROL_REASON_LIMIT, text);

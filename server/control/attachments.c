@@ -95,6 +95,8 @@ static void attachment_free(struct session_attachment *a)
 {
 	struct session *s = session_of_attachment(a);
 	attachment_deinit(&a->base);
+	list_unlink(&a->of_endpoint);
+	list_unlink(&a->news);
 	endpoint_release(a->endpoint);
 	free(a);
 	s->n_coming--;
@@ -128,7 +130,7 @@ static const struct attachment_sweep_ops going_ops = {
 	.discard = discard,
 };
 
-/* Nobody finds it any more. */
+/* Its session does not find it any more. Changes of its endpoint do, until it is on its way from the workers. */
 static void unlist(struct session_attachment *a)
 {
 	if (list_linked(&a->of_session)) {
@@ -136,7 +138,6 @@ static void unlist(struct session_attachment *a)
 		endpoint_used(a->endpoint, policy_now()); /* until now */
 	}
 	list_unlink(&a->of_session);
-	list_unlink(&a->of_endpoint);
 	list_unlink(&a->news);
 }
 
@@ -144,9 +145,10 @@ void attachments_remove(struct session_attachment *a)
 {
 	unlist(a);
 	/* Else it is on its way to the workers still, and its done() sees that it is not listed. */
-	if (a->there)
-		attachment_sweep_send(&a->sweep, session_node(session_of_attachment(a)),
-			&going_ops);
+	if (!a->there)
+		return;
+	list_unlink(&a->of_endpoint);
+	attachment_sweep_send(&a->sweep, session_node(session_of_attachment(a)), &going_ops);
 }
 
 void attachments_remove_all(struct session *s)
@@ -294,12 +296,14 @@ bool attachments_fold(struct session_attachment *a, bool keep_live, uint64_t num
 	return usable != was || cuts_kept;
 }
 
+/* Its own sweep takes no memory. Over a new link its client asks for it anew. */
 void attachments_bar(struct session_attachment *a)
 {
 	struct session *s = session_of_attachment(a);
 	list_for_each (it, &s->links)
 		link_mail_close(list_entry(it, struct server_link, of_session),
 			"the server is out of memory for a change of what it may use");
+	attachments_remove(a);
 }
 
 void attachments_tell_news(struct registrar *r, uint64_t number)

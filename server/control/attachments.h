@@ -55,7 +55,10 @@ struct attachment_flag {
  */
 bool attachments_fold(struct session_attachment *a, bool keep_live, uint64_t number,
 	struct attachment_flag *flag_out);
-/* Memory is out for a flag: its session's links are closed, which ends what is open. */
+/*
+ * Memory is out for a flag: it is removed, which ends what is open, before this change is said to be everywhere; and its
+ * session's links are closed. The session may go on, and the flag that its workers have would be an old one.
+ */
 void attachments_bar(struct session_attachment *a);
 /* All changes up to this one are everywhere. */
 void attachments_tell_news(struct registrar *r, uint64_t number);

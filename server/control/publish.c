@@ -386,7 +386,7 @@ static void publish_place(struct session *s, struct server_link *l, const struct
 		publish_refuse(s, l, m, CONTROL_REASON_INVALID, "this service number is in use");
 		return;
 	}
-	if (s->n_services >= SESSION_SERVICES_MAX) {
+	if (s->n_services >= SESSION_SERVICES_MAX || s->n_coming >= SESSION_COMING_MAX) {
 		error_set(&err, 0, "a session publishes at most %d services", SESSION_SERVICES_MAX);
 		publish_refuse(s, l, m, CONTROL_REASON_LIMIT, err.text);
 		return;

@@ -10,7 +10,12 @@
 #include "server/control/registrar.h"
 #include "server/link/link_mail.h"
 
-#define SESSION_SERVICES_MAX 1024    /* a session; the YAML of a large cluster has a hundred */
+#define SESSION_SERVICES_MAX 1024 /* a session; the YAML of a large cluster has a hundred */
+/*
+ * Services and attachments that workers know, with those that are on their way from them: who publishes and withdraws, or
+ * attaches and detaches, faster than workers hear of it must not have ever more of them.
+ */
+#define SESSION_COMING_MAX   4096
 #define SESSION_LINKS_MAX    16      /* what --links allows */
 #define SESSION_NOTICE_EVERY CLOCK_S /* clients' notices beyond that are not logged */
 /*
@@ -47,6 +52,7 @@ struct session {
 	unsigned n_attachments, n_attaching;
 	struct loop_timer attachments_stale;
 	struct list publishing; /* private_publish::of_session: what is not on the books yet */
+	unsigned n_publishing;
 	uint64_t refusals_told; /* a bit for each service number, modulo 64 */
 	struct loop_timer stale;
 	struct broadcast broadcast;

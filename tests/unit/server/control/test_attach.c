@@ -295,6 +295,77 @@ static void it_goes_on_its_way(void **state)
 	assert_int_equal(s->web->n_sessions, 1);
 }
 
+static bool may_pass_anywhere(struct private_scene *s, const struct session *session)
+{
+	for (unsigned i = 0; i < WORKERS; i++) {
+		const struct attachment_shard *shard =
+			attachment_find(&session->base.shards[i], s->n->node.workers[i], 1);
+		if (shard && shard->usable)
+			return true;
+	}
+	return false;
+}
+
+/* One that is detached before every worker knew it is judged like others until it is gone. */
+static void what_is_on_its_way_and_gone_is_judged(void **state)
+{
+	struct private_scene *s = *state;
+	struct server_link *l = web_dials(s, "web");
+	struct control detach = {.type = CONTROL_DETACH, .detach.endpoint = 1};
+	unsigned cut;
+	bool done;
+	provide(s, "redis", "@all", "@all");
+	scene_attach(s, l, attach_to(2, "redis"));
+	say(l, attach_to(1, "redis"));
+	turn(s->n, 0);
+	assert_non_null(attachments_find(l->session, 1));
+	say(l, detach);
+	turn(s->n, 0);
+	struct store_row row = decided_row(scene_endpoint(s, "redis"), POLICY_REJECT, "");
+	row_submit(s, &row, true, false, &done, &cut);
+	/* It is stored before the other workers have heard of anything. */
+	for (int i = 0; i < 100; i++) {
+		turn(s->n, 0);
+		usleep(500);
+	}
+	for (int i = 0; !done && i < 100; i++)
+		turn(s->n, (unsigned)i % WORKERS);
+	assert_true(done);
+	assert_false(may_pass_anywhere(s, l->session));
+	settle(s->n);
+	assert_int_equal(l->session->n_coming, 1);
+}
+
+/* Without memory for a flag, what it is about is gone, and with it what it let pass. */
+static void what_cannot_be_told_to_workers_is_removed(void **state)
+{
+	struct private_scene *s = *state;
+	struct server_link *l = web_dials(s, "web");
+	provide(s, "redis", "@all", "@all");
+	scene_attach(s, l, attach_to(1, "redis"));
+	attachments_bar(attachments_find(l->session, 1));
+	/* Not with its session alone, which may go on over a link that comes meanwhile. */
+	assert_null(attachments_find(l->session, 1));
+	settle(s->n);
+	assert_true(list_empty(&scene_endpoint(s, "redis")->attachments));
+	l = web_dials(s, "again");
+	scene_attach(s, l, attach_to(1, "redis"));
+	assert_true(may_pass_anywhere(s, l->session));
+}
+
+/* Whoever attaches and detaches faster than workers hear of it has no more than so many. */
+static void so_many_are_on_their_way(void **state)
+{
+	struct private_scene *s = *state;
+	struct server_link *l = web_dials(s, "web");
+	provide(s, "redis", "@all", "@all");
+	scene_attach(s, l, attach_to(1, "redis"));
+	l->session->n_coming += SESSION_COMING_MAX;
+	assert_int_equal(scene_declined(s, l, attach_to(2, "redis"))->reason, CONTROL_REASON_LIMIT);
+	l->session->n_coming -= SESSION_COMING_MAX;
+	scene_attach(s, l, attach_to(2, "redis"));
+}
+
 /* Nobody has to be online when it is asked for. */
 static void whoever_comes_first(void **state)
 {
@@ -338,6 +409,9 @@ int main(void)
 		TEST(a_session_that_ends_leaves_its_endpoint),
 		TEST(what_is_not_asked_for_again_goes),
 		TEST(it_goes_on_its_way),
+		TEST(what_is_on_its_way_and_gone_is_judged),
+		TEST(what_cannot_be_told_to_workers_is_removed),
+		TEST(so_many_are_on_their_way),
 		TEST(whoever_comes_first),
 		TEST(another_session_is_refused_in_words),
 	};
