@@ -256,11 +256,18 @@ static void publish_refused(struct change *c, enum change_refusal why, const cha
 	refuse(of(c), CONTROL_REASON_OTHER, why == CHANGE_NO_MEMORY ? sentence : text);
 }
 
+static void publish_unlist(struct private_publish *pub)
+{
+	if (list_linked(&pub->of_session))
+		pub->change.session->n_publishing--;
+	list_unlink(&pub->of_session);
+}
+
 static void publish_free(struct change *c)
 {
 	struct private_publish *pub = of(c);
 	client_change_over(&pub->change);
-	list_unlink(&pub->of_session);
+	publish_unlist(pub);
 	control_deinit(&pub->message);
 	free(pub);
 }
@@ -274,7 +281,7 @@ static const struct change_ops publish_change_ops = {
 
 static void forget(struct private_publish *pub)
 {
-	list_unlink(&pub->of_session);
+	publish_unlist(pub);
 	client_change_forget(&pub->change);
 }
 
@@ -311,6 +318,7 @@ static struct private_publish *publish_new(struct session *s, const struct contr
 	list_init(&pub->of_session);
 	client_change_init(&pub->change, s, &publish_change_ops);
 	list_append(&s->publishing, &pub->of_session);
+	s->n_publishing++;
 	return pub;
 }
 
@@ -329,6 +337,12 @@ void private_publish(struct session *s, struct server_link *l, const struct cont
 	policy_private_service_deinit(&w.value);
 	if (same) {
 		publish_private_service(s, l, m, w.was);
+		return;
+	}
+	/* Each has a copy of its message, and waits for the disk. */
+	if (s->n_publishing >= SESSION_SERVICES_MAX) {
+		error_set(&err, 0, "a session publishes at most %d services", SESSION_SERVICES_MAX);
+		publish_refuse(s, l, m, CONTROL_REASON_LIMIT, err.text);
 		return;
 	}
 	struct private_publish *pub = publish_new(s, m);

@@ -281,6 +281,29 @@ static void where_nothing_is_kept_it_lasts_as_long_as_the_process(void **state)
 	private_scene_close(state);
 }
 
+/* What waits for the disk is counted, whatever it would be called and wherever it would be. */
+static void so_many_wait_for_the_books(void **state)
+{
+	struct private_scene *s = *state;
+	struct server_link *l = team_dials(s, "one");
+	settle(s->n);
+	say(l, publish_private(1, "redis"));
+	turn(s->n, 0);
+	assert_int_equal(l->session->n_publishing, 1);
+	/* Again before it was answered: it is the same one. */
+	say(l, publish_private(1, "redis"));
+	turn(s->n, 0);
+	assert_int_equal(l->session->n_publishing, 1);
+	settle_until(s->n, told(s->n, l, CONTROL_GRANTED, 1));
+	assert_int_equal(l->session->n_publishing, 0);
+	l->session->n_publishing = SESSION_SERVICES_MAX;
+	struct control c = publish_private(2, "redis");
+	c.publish.visibility = "web";
+	assert_int_equal(scene_refused(s, l, c)->reason, CONTROL_REASON_LIMIT);
+	l->session->n_publishing = 0;
+	assert_string_equal(scene_service(s, "redis")->value.visibility, "");
+}
+
 /* The single token's identity becomes a row with the first thing that refers to it. */
 static void default_becomes_a_row(void **state)
 {
@@ -311,6 +334,7 @@ int main(void)
 		TEST(a_deleted_name_is_anybodys),
 		TEST(it_is_refused_where_it_cannot_be_stored),
 		cmocka_unit_test(where_nothing_is_kept_it_lasts_as_long_as_the_process),
+		TEST(so_many_wait_for_the_books),
 		TEST(default_becomes_a_row),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
