@@ -171,9 +171,12 @@ void pending_programs_deinit(struct pending_programs *p)
 void pending_programs_run(struct pending_programs *p, const char *program, const char *json,
 	size_t n)
 {
+	char more[LOG_LIMIT_MORE];
 	if (p->n_waiting >= PENDING_PROGRAMS_WAIT) {
-		log_warn("--on-pending %s is not run for a request: %zu others wait", program,
-			p->n_waiting);
+		if (log_limit_pass(&p->log_many, loop_now(p->loop), PENDING_PROGRAMS_LOG_EVERY,
+			    PENDING_PROGRAMS_LOG_BURST, more))
+			log_warn("--on-pending %s is not run for a request: %zu others wait%s",
+				program, p->n_waiting, more);
 		return;
 	}
 	struct pending_program *g = calloc(1, sizeof(*g) + n);

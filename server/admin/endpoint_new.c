@@ -34,7 +34,8 @@ static struct endpoint_request asked_for(struct change *c)
 	return (struct endpoint_request){.consumer = of(c)->consumer,
 		.service = json_string_value(json_object_get(body, "service")),
 		.name = json_string_value(json_object_get(body, "name")),
-		.message = json_string_value(json_object_get(body, "message"))};
+		.message = json_string_value(json_object_get(body, "message")),
+		.by_operator = request_of(c)->actor.may_all};
 }
 
 static void answer(struct change *c)

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/clock.h"
+#include "server/control/attach_pace.h"
 #include "server/control/change_rows.h"
 #include "server/control/grants.h"
 #include "server/store/catalog.h"
@@ -111,10 +113,19 @@ static void check_new(const struct catalog *c, const struct endpoint_request *rq
 		v->service = s;
 }
 
-void endpoint_request_check(const struct catalog *c, const struct endpoint_request *rq,
-	struct endpoint_verdict *verdict_out)
+/* Once it is clear that it may be seen: who may not is told the same as ever. */
+static void check_pace(const struct endpoint_request *rq, struct endpoint_verdict *v)
 {
-	struct endpoint_verdict *v = verdict_out;
+	if (v->answer == ENDPOINT_NEWS && !rq->by_operator &&
+		!attach_pace_may_store(rq->consumer, clock_now()))
+		refuse(v, CONTROL_REASON_LIMIT,
+			"%s has asked for much that had to be stored: it may ask again in a second",
+			rq->consumer->name);
+}
+
+static void check_sound(const struct catalog *c, const struct endpoint_request *rq,
+	struct endpoint_verdict *v)
+{
 	struct policy_alias alias;
 	char name[POLICY_NAME_SIZE];
 	*v = (struct endpoint_verdict){.answer = ENDPOINT_NEWS};
@@ -129,6 +140,13 @@ void endpoint_request_check(const struct catalog *c, const struct endpoint_reque
 		if (!key_is_news(e, rq->e2e_key) && !message_is_news(e, rq->message))
 			v->answer = ENDPOINT_THERE;
 	}
+}
+
+void endpoint_request_check(const struct catalog *c, const struct endpoint_request *rq,
+	struct endpoint_verdict *verdict_out)
+{
+	check_sound(c, rq, verdict_out);
+	check_pace(rq, verdict_out);
 }
 
 struct endpoint *endpoint_request_find(const struct catalog *c, const struct endpoint_request *rq)
@@ -231,6 +249,8 @@ bool endpoint_request_add(struct change *c, const struct endpoint_request *rq,
 		return false;
 	if (cuts && !add_again(c, &c->narrowed, rq, was, &cuts))
 		return false;
+	if (!rq->by_operator)
+		attach_pace_stored(rq->consumer, clock_now());
 	/* Also one that waits: its private service's owner is told of it. What is narrowed is enforced already. */
 	c->gives = !cuts;
 	c->volatile_will_do = true;

@@ -24,6 +24,7 @@ struct endpoint_request {
 	const char *name;       /* the endpoint's; NULL: the consumer's own */
 	const char *message;    /* for who approves it; NULL: none, or as it was */
 	const uint8_t *e2e_key; /* CONTROL_KEY bytes, the consumer's; NULL: none */
+	bool by_operator; /* who asks for others, as often as he likes (server/control/attach_pace.h) */
 };
 
 enum endpoint_answer {

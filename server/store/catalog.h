@@ -49,8 +49,9 @@ struct identity {
 	struct identity_streams *streams;
 	atomic_uint max_streams; /* of `value`, for any thread */
 	unsigned n_sessions;
-	unsigned attach_misses;    /* in a row (server/control/attach_pace.h) */
-	uint64_t attach_missed_at; /* µs; the last one */
+	unsigned attach_misses;       /* in a row (server/control/attach_pace.h) */
+	uint64_t attach_missed_at;    /* µs; the last one */
+	uint64_t attach_stored_until; /* µs; what it had stored by asking is paid for then */
 	/* Those that wait for their turn, and those that are in the queue (server/control/client_change.h) */
 	struct list client_changes;
 	unsigned n_client_changes;

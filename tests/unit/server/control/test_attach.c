@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Clients ask to use private services, and how they stand is theirs to know. */
+#include "base/clock.h"
 #include "server/control/attach_pace.h"
 #include "tests/unit/server/private_scene.h"
 #include "tests/unit/server/said.h"
@@ -366,6 +367,34 @@ static void so_many_are_on_their_way(void **state)
 	scene_attach(s, l, attach_to(2, "redis"));
 }
 
+/* Whoever asks and deletes and asks again, or says another thing each time, is stored at a pace. */
+static void what_is_stored_for_it_has_a_pace(void **state)
+{
+	struct private_scene *s = *state;
+	struct server_link *l = web_dials(s, "web");
+	struct control c = attach_to(1, "redis");
+	provide(s, "redis", "@all", NULL);
+	c.attach.message = "one";
+	scene_attach(s, l, c);
+	assert_true(s->web->attach_stored_until > clock_now());
+	for (unsigned n = 1; attach_pace_may_store(s->web, clock_now()); n++) {
+		assert_in_range(n, 1, ATTACH_NEWS_BURST + 1);
+		attach_pace_stored(s->web, clock_now());
+	}
+	c.attach.message = "two";
+	assert_int_equal(scene_declined(s, l, c)->reason, CONTROL_REASON_LIMIT);
+	assert_string_equal(scene_endpoint(s, "redis")->value.message, "one");
+	/* What is there is told, and what cannot be seen is not there, at any pace. */
+	c.attach.message = "one";
+	scene_attach(s, l, c);
+	assert_int_equal(scene_declined(s, l, attach_to(2, "nothing"))->reason,
+		CONTROL_REASON_UNKNOWN);
+	s->web->attach_stored_until -= 2 * ATTACH_NEWS_EVERY;
+	c.attach.message = "two";
+	scene_attach(s, l, c);
+	assert_string_equal(scene_endpoint(s, "redis")->value.message, "two");
+}
+
 /* Nobody has to be online when it is asked for. */
 static void whoever_comes_first(void **state)
 {
@@ -412,6 +441,7 @@ int main(void)
 		TEST(what_is_on_its_way_and_gone_is_judged),
 		TEST(what_cannot_be_told_to_workers_is_removed),
 		TEST(so_many_are_on_their_way),
+		TEST(what_is_stored_for_it_has_a_pace),
 		TEST(whoever_comes_first),
 		TEST(another_session_is_refused_in_words),
 	};
