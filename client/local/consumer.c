@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "policy/alias.h"
 
 static void consumer_end(struct consumer *c, enum consumer_end end)
 {
@@ -164,15 +165,30 @@ static bool address_of(const struct client_endpoint *ep, char out[HOSTS_ADDRESS_
 	return true;
 }
 
+/* The alias as the exit node says it, if it is of what was asked for: else it is any name that somebody wants. */
+static const char *alias_of(const struct client_endpoint *ep)
+{
+	struct policy_alias asked, said;
+	struct error err;
+	if (!ep->alias || policy_alias_parse(str_from(ep->service.alias), &asked, &err) < 0 ||
+		policy_alias_parse(str_from(ep->alias), &said, &err) < 0)
+		return NULL;
+	bool same = *said.tag && strcmp(asked.name, said.name) == 0 &&
+		    (!*asked.tag || strcmp(asked.tag, said.tag) == 0);
+	return same ? ep->alias : NULL;
+}
+
 static void keep_names(struct consumer *c)
 {
 	struct client_endpoints *s = &c->endpoints;
+	const char *own = c->options->remote ? c->options->remote_url.host : NULL;
 	struct hosts_entry *entries = calloc(s->n + 1, sizeof(*entries));
 	size_t n = 0;
 	for (size_t i = 0; i < s->n && entries; i++) {
 		const struct client_endpoint *ep = s->v[i];
 		if (address_of(ep, entries[n].address)) {
-			entries[n].alias = ep->alias;
+			entries[n].alias = alias_of(ep);
+			entries[n].own = own;
 			entries[n++].fqdns = ep->fqdns;
 		}
 	}

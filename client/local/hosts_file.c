@@ -27,6 +27,7 @@ static struct hosts_entry *entries_free(struct hosts_entry *entries, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		free((char *)(uintptr_t)entries[i].alias);
 		free((char *)(uintptr_t)entries[i].fqdns);
+		free((char *)(uintptr_t)entries[i].own);
 	}
 	free(entries);
 	return NULL;
@@ -47,6 +48,7 @@ static struct hosts_entry *entries_copy(const struct hosts_entry *from, size_t n
 		memcpy(to[i].address, from[i].address, sizeof(to[i].address));
 		whole = copy_text(&to[i].alias, from[i].alias);
 		whole = copy_text(&to[i].fqdns, from[i].fqdns) && whole;
+		whole = copy_text(&to[i].own, from[i].own) && whole;
 	}
 	return whole || !to ? to : entries_free(to, n);
 }

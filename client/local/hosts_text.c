@@ -94,8 +94,23 @@ static bool has_word(struct str text, struct str word)
 	return false;
 }
 
+/* "localhost", and what resolvers take for it (RFC 6761): programs trust it to be this machine. */
+static bool is_localhost(struct str name)
+{
+	static const struct str words[] = {STR("localhost"), STR("localhost.localdomain")};
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		struct str w = words[i];
+		if (name.n < w.n || memcmp(name.p + name.n - w.n, w.p, w.n) != 0)
+			continue;
+		if (name.n == w.n || name.p[name.n - w.n - 1] == '.')
+			return true;
+	}
+	return false;
+}
+
 /* " name", if it may be there. */
-static int add_name(struct str name, const struct buf *others, struct buf *block)
+static int add_name(const struct hosts_entry *e, struct str name, const struct buf *others,
+	struct buf *block)
 {
 	char canonical[HOSTNAME_SIZE];
 	struct address address;
@@ -105,6 +120,9 @@ static int add_name(struct str name, const struct buf *others, struct buf *block
 		address_parse_ip((struct str){canonical, n}, &address))
 		return 0;
 	struct str text = {canonical, n};
+	/* Whoever had the exit node's name would keep this client from it. */
+	if (is_localhost(text) || (e->own && str_eq_nocase(text, str_from(e->own))))
+		return 0;
 	if (has_word((struct str){(const char *)buf_head(others), buf_len(others)}, text) ||
 		has_word((struct str){(const char *)buf_head(block), buf_len(block)}, text))
 		return 0;
@@ -116,10 +134,10 @@ static int add_names(const struct hosts_entry *e, const struct buf *others, stru
 {
 	/* An exit node that is known by its port has one in the alias, too. */
 	size_t n = e->alias ? strcspn(e->alias, ":") : 0;
-	int r = e->alias ? add_name((struct str){e->alias, n}, others, block) : 0;
+	int r = e->alias ? add_name(e, (struct str){e->alias, n}, others, block) : 0;
 	for (const char *at = e->fqdns; at && *at && !r;) {
 		n = strcspn(at, ",");
-		r = add_name((struct str){at, n}, others, block);
+		r = add_name(e, (struct str){at, n}, others, block);
 		at += n + (at[n] == ',');
 	}
 	return r;

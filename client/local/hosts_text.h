@@ -21,6 +21,7 @@ struct hosts_entry {
 	char address[HOSTS_ADDRESS_SIZE];
 	const char *alias; /* of the private service; NULL: none */
 	const char *fqdns; /* its provider's names for it, with commas between; NULL: none */
+	const char *own;   /* a host that is not for others to name: the exit node's; NULL: none */
 };
 
 /*

@@ -9,7 +9,7 @@
 
 #define USUAL "127.0.0.1\tlocalhost\n"
 
-static const struct hosts_entry redis = {"127.64.0.1", NULL, "redis.internal"};
+static const struct hosts_entry redis = {"127.64.0.1", NULL, "redis.internal", NULL};
 
 static void make(const char *path, const char *text, mode_t mode)
 {
@@ -105,7 +105,7 @@ static void test_locked(void **state)
 static void test_two_processes(void **state)
 {
 	struct error err;
-	const struct hosts_entry other = {"127.64.0.2", NULL, "other.internal"};
+	const struct hosts_entry other = {"127.64.0.2", NULL, "other.internal", NULL};
 	make("hosts", USUAL, 0600);
 	assert_int_equal(hosts_file_write("hosts", getppid(), &other, 1, NULL, &err), 0);
 	assert_int_equal(hosts_file_write("hosts", getpid(), &redis, 1, NULL, &err), 0);
@@ -137,19 +137,21 @@ static void test_consumer(void **state)
 	assert_string_not_equal(ep->host, endpoint(&s, 2)->host);
 	assert_string_equal(endpoint(&s, 3)->host, "");
 	assert_string_equal(endpoint(&s, 4)->host, "");
-	attached_names(&s, 1, "redis.tag.exit.example", "redis.internal");
-	snprintf(line, sizeof(line), "\n%s redis.tag.exit.example redis.internal\n", ep->host);
+	attached_names(&s, 1, "redis.k7m2q9x4p3ta.exit.example", "redis.internal");
+	snprintf(line, sizeof(line), "\n%s redis.k7m2q9x4p3ta.exit.example redis.internal\n",
+		ep->host);
 	UNTIL(&s, has("hosts", line));
 	assert_false(is_refused(ep->host, local_port_number(&ep->port)));
 	assert_non_null(strstr(ep->text, ep->host));
-	attached_names(&s, 2, "dns.tag.exit.example", NULL);
-	attached_names(&s, 3, "socket.tag.exit.example", NULL);
-	attached_names(&s, 4, "given.tag.exit.example", NULL);
-	UNTIL(&s, has("hosts", "dns.tag.exit.example") && has("hosts", "127.0.0.3 given.tag."));
-	assert_false(has("hosts", "socket.tag"));
+	attached_names(&s, 2, "dns.k7m2q9x4p3ta.exit.example", NULL);
+	attached_names(&s, 3, "socket.k7m2q9x4p3ta.exit.example", NULL);
+	attached_names(&s, 4, "given.k7m2q9x4p3ta.exit.example", NULL);
+	UNTIL(&s, has("hosts", "dns.k7m2q9x4p3ta.exit.example") &&
+			  has("hosts", "127.0.0.3 given.k7m2q9x4p3ta."));
+	assert_false(has("hosts", "socket.k7m2q9x4p3ta"));
 	attached(&s, 1, CONTROL_ENDPOINT_REJECTED, false, NULL);
 	UNTIL(&s, !has("hosts", "redis."));
-	assert_true(has("hosts", "dns.tag.exit.example"));
+	assert_true(has("hosts", "dns.k7m2q9x4p3ta.exit.example"));
 	end(&s);
 	assert_string_equal(text_of("hosts"), USUAL);
 }
@@ -160,14 +162,23 @@ static void test_consumer_changes(void **state)
 	struct scene s;
 	begin_named(&s, "redis=0");
 	offer(&s);
-	attached_names(&s, 1, "redis.tag.exit.example", "one.internal");
+	attached_names(&s, 1, "redis.k7m2q9x4p3ta.exit.example", "one.internal");
 	UNTIL(&s, has("hosts", "one.internal"));
-	attached_names(&s, 1, "redis.tag.exit.example", "two.internal");
+	attached_names(&s, 1, "redis.k7m2q9x4p3ta.exit.example", "two.internal");
 	UNTIL(&s, has("hosts", "two.internal") && !has("hosts", "one.internal"));
+	/* An alias of nothing that was asked for is a name that somebody wants. */
+	static const char *const wrong[] = {"github.com", "api.k7m2q9x4p3ta.exit.example", "redis"};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		attached_names(&s, 1, wrong[i], "one.internal");
+		UNTIL(&s, has("hosts", "one.internal"));
+		assert_false(has("hosts", wrong[i]));
+		attached_names(&s, 1, wrong[i], "two.internal");
+		UNTIL(&s, has("hosts", "two.internal"));
+	}
 	set(&s, "other=0");
 	UNTIL(&s, !has("hosts", "internal"));
 	offer(&s);
-	attached_names(&s, 2, "other.tag.exit.example", NULL);
+	attached_names(&s, 2, "other.k7m2q9x4p3ta.exit.example", NULL);
 	UNTIL(&s, has("hosts", endpoint(&s, 2)->host));
 	end(&s);
 	assert_string_equal(text_of("hosts"), USUAL);
@@ -183,12 +194,12 @@ static void test_consumer_fails(void **state)
 	assert_int_equal(consumer_probe(&s.consumer, &err), -ENOENT);
 	assert_int_equal(strncmp(err.text, "--hosts-file: ", 14), 0);
 	offer(&s);
-	attached_names(&s, 1, "redis.tag.exit.example", NULL);
+	attached_names(&s, 1, "redis.k7m2q9x4p3ta.exit.example", NULL);
 	UNTIL(&s, s.consumer.hosts.failed_said);
 	assert_true(endpoint(&s, 1)->port.open);
 	make("hosts", USUAL, 0644);
 	s.consumer.hosts.retry.fired(&s.consumer.hosts.retry);
-	UNTIL(&s, has("hosts", "redis.tag.exit.example"));
+	UNTIL(&s, has("hosts", "redis.k7m2q9x4p3ta.exit.example"));
 	end(&s);
 	assert_string_equal(text_of("hosts"), USUAL);
 }

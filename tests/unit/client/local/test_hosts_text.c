@@ -40,7 +40,7 @@ static const char *change(const char *old, const struct hosts_entry *entries, si
 static void test_comes_and_goes(void **state)
 {
 	const struct hosts_entry redis = {"127.64.0.1", "redis.tag.exit.example.org",
-		"redis.internal,cache.internal"};
+		"redis.internal,cache.internal", NULL};
 	static const char *const whole =
 		USUAL BEGIN(1000) "127.64.0.1 redis.tag.exit.example.org "
 				  "redis.internal cache.internal\n" END(1000);
@@ -51,8 +51,8 @@ static void test_comes_and_goes(void **state)
 	/* What is there is left as it was, down to the end of its last line. */
 	assert_string_equal(change("a b", NULL, 0), "a b");
 	assert_string_equal(change("\r\n\n# x\n\t1.2.3.4 y", NULL, 0), "\r\n\n# x\n\t1.2.3.4 y");
-	assert_string_equal(change("1.2.3.4 a.b", &(struct hosts_entry){"127.64.0.1", NULL, "c.d"},
-				    1),
+	assert_string_equal(change("1.2.3.4 a.b",
+				    &(struct hosts_entry){"127.64.0.1", NULL, "c.d", NULL}, 1),
 		"1.2.3.4 a.b\n" BEGIN(1000) "127.64.0.1 c.d\n" END(1000));
 }
 
@@ -97,9 +97,13 @@ static void test_names(void **state)
 		{"10.0.0.1\tdb.example\n", NULL, "db.example,other.example", "other.example"},
 		{"#10.0.0.1 db.example\n", NULL, "db.example", ""},
 		{"10.0.0.1 mydb.example\n", NULL, "db.example", "db.example"},
+		{"", "exit.example", "a.b,EXIT.example.,x.exit.example", "a.b x.exit.example"},
+		{"", NULL, "a.localhost,localhost.localdomain,x.LocalHost.,mylocalhost.b,a.b",
+			"mylocalhost.b a.b"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct hosts_entry e = {"127.64.0.1", rows[i].alias, rows[i].fqdns};
+		const struct hosts_entry e = {"127.64.0.1", rows[i].alias, rows[i].fqdns,
+			"exit.example"};
 		char expected[512];
 		snprintf(expected, sizeof(expected), "%s%s%s%s%s%s", rows[i].old,
 			*rows[i].names ? BEGIN(1000) : "", *rows[i].names ? "127.64.0.1 " : "",
@@ -107,8 +111,8 @@ static void test_names(void **state)
 		assert_string_equal(change(rows[i].old, &e, 1), expected);
 	}
 	/* The first of two services that give one name has it. */
-	const struct hosts_entry two[] = {{"127.64.0.1", NULL, "a.b"},
-		{"127.64.0.2", NULL, "a.b,c.d"}};
+	const struct hosts_entry two[] = {{"127.64.0.1", NULL, "a.b", NULL},
+		{"127.64.0.2", NULL, "a.b,c.d", NULL}};
 	assert_string_equal(change("", two, 2),
 		BEGIN(1000) "127.64.0.1 a.b\n127.64.0.2 c.d\n" END(1000));
 }
