@@ -70,8 +70,19 @@ static int add(struct key_list *list, struct str name, const uint8_t *key)
 	return 0;
 }
 
+/* It is a word of a line: what parts words and lines would make it another name, with a key that somebody chose. */
+static bool is_word(const char *name)
+{
+	for (const char *c = name; *c; c++)
+		if (*c <= ' ' || *c > '~' || *c == '#')
+			return false;
+	return *name;
+}
+
 int key_list_add(struct key_list *list, const char *name, const uint8_t *key)
 {
+	if (!is_word(name))
+		return -EINVAL;
 	return add(list, str_from(name), key);
 }
 

@@ -37,7 +37,7 @@ void key_list_deinit(struct key_list *list);
 const uint8_t *key_list_find(const struct key_list *list, const char *name);
 bool key_list_has(const struct key_list *list, const char *name, const uint8_t *key);
 
-/* 0; -ENOMEM; -ENOSPC: there are KEY_LIST_MAX. */
+/* 0; -EINVAL: it is no visible ASCII, or has a '#'; -ENOMEM; -ENOSPC: there are KEY_LIST_MAX. */
 int key_list_add(struct key_list *list, const char *name, const uint8_t *key);
 
 /* Takes away the name, and those that begin with it and a '/' or an '@'. How many were there. */

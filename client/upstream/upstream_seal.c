@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "policy/alias.h"
 
 static void seal_failed(struct e2e *e, const char *why)
 {
@@ -66,9 +67,21 @@ static void remembered(struct key_question *q, enum known_key answer, const uint
 	}
 }
 
+/* The exit node's answer is any text; keys are remembered under that of our private service. */
+static const char *alias_of(const struct publication *pub)
+{
+	const char *name = pub->upstream.private.name;
+	struct policy_alias said, own;
+	struct error err;
+	bool fine = pub->answer && policy_alias_parse(str_from(pub->answer), &said, &err) == 0 &&
+		    policy_alias_parse(str_from(name), &own, &err) == 0 &&
+		    strcmp(said.name, own.name) == 0;
+	return fine ? pub->answer : name;
+}
+
 static void check_known(struct upstream_seal *s)
 {
-	const char *alias = s->pub->answer ? s->pub->answer : s->pub->upstream.private.name;
+	const char *alias = alias_of(s->pub);
 	s->question = (struct key_question){.has_key = true, .answered = remembered};
 	memcpy(s->question.key, s->key, sizeof(s->key));
 	client_keys_consumer_name(alias, s->open->link, s->question.name);

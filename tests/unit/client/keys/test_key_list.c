@@ -66,6 +66,19 @@ static void what_is_no_line_is_named(void **state)
 	}
 }
 
+/* Written to a file, they would be other names, with keys that whoever chose the name chose. */
+static void what_is_no_word_is_no_name(void **state)
+{
+	static const char *const names[] = {"", "a b", "a\tb", "web/7 " A "\nx", "a\r", "#a", "a#b",
+		"\xc2\xa0", "a\x7f"};
+	struct key_list list = {0};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		assert_int_equal(key_list_add(&list, names[i], a), -EINVAL);
+	assert_int_equal(list.n, 0);
+	assert_int_equal(key_list_add(&list, "redis@[2001:db8::1]:8000", a), 0);
+	key_list_deinit(&list);
+}
+
 static void names_are_forgotten_with_what_is_below_them(void **state)
 {
 	static const char *const names[] = {"redis", "redis.tag", "redis.tag/17", "redis.tag/18",
@@ -90,7 +103,7 @@ static void there_is_a_limit(void **state)
 		snprintf(name, sizeof(name), "n%d", KEY_LIST_MAX - i);
 		assert_int_equal(key_list_add(&list, name, a), 0);
 	}
-	assert_int_equal(key_list_add(&list, "one more", a), -ENOSPC);
+	assert_int_equal(key_list_add(&list, "another", a), -ENOSPC);
 	assert_true(key_list_has(&list, "n1", a) && key_list_has(&list, "n777", a));
 	key_list_deinit(&list);
 }
@@ -102,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_are_read_and_written),
 		cmocka_unit_test(what_is_no_line_is_named),
+		cmocka_unit_test(what_is_no_word_is_no_name),
 		cmocka_unit_test(names_are_forgotten_with_what_is_below_them),
 		cmocka_unit_test(there_is_a_limit),
 	};

@@ -272,7 +272,7 @@ static void begin_provider(struct scene *s, const struct scene_options *options)
 	assert_int_equal(s->published.publish.e2e_given, !options->plain);
 	memcpy(s->published_key, s->published.publish.e2e_key, KEY_PAIR_SIZE);
 	struct control granted = {.type = CONTROL_GRANTED,
-		.granted = {.service = 1, .address = ALIAS}};
+		.granted = {.service = 1, .address = options->answer ? options->answer : ALIAS}};
 	publications_granted(&s->publications, &granted, clock_now());
 }
 

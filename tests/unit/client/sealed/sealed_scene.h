@@ -87,6 +87,7 @@ struct scene {
 };
 
 struct scene_options {
+	char *answer;           /* the exit node's to `publish`; NULL: ALIAS */
 	const char *service;    /* as --service has it, but for "=0"; NULL: the alias */
 	bool insist;            /* --end-to-end of the consumer */
 	bool plain;             /* without --end-to-end of the provider */

@@ -192,6 +192,24 @@ static void what_is_forgotten_is_looked_at_again(void **state)
 	end(&s);
 }
 
+/* Else an exit node could have a client remember whatever key it likes for whatever name. */
+static void what_the_exit_node_answers_is_no_name(void **state)
+{
+	struct scene s;
+	char line[] = "redis.k7m2q9x4p3ta/17 x25519/"
+		      "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f\nx";
+	forget_all();
+	begin(&s, &(struct scene_options){.answer = line});
+	attach(&s, s.published_key);
+	is_usable(&s);
+	ask_and_answer(&s);
+	const struct key_list *known = &s.provider_keys.known.list;
+	assert_true(key_list_has(known, "redis/17", s.consumer_keys.own.public));
+	for (size_t i = 0; i < known->n; i++)
+		assert_null(strpbrk(known->v[i].name, " \n"));
+	end(&s);
+}
+
 static void a_bare_name_is_remembered_by_its_exit_node(void **state)
 {
 	char name[KEY_NAME_SIZE];
@@ -354,6 +372,7 @@ int main(void)
 		cmocka_unit_test(the_first_key_is_remembered),
 		cmocka_unit_test(there_is_no_way_back),
 		cmocka_unit_test(what_is_forgotten_is_looked_at_again),
+		cmocka_unit_test(what_the_exit_node_answers_is_no_name),
 		cmocka_unit_test(a_bare_name_is_remembered_by_its_exit_node),
 		cmocka_unit_test(who_insists_is_not_served_without),
 		cmocka_unit_test(who_has_no_key_is_told_why),
