@@ -98,11 +98,11 @@ static bool check(struct change *c)
 		refuse(c, &verdict);
 		return false;
 	}
-	attach_pace_found(of(c)->consumer);
 	if (verdict.answer == ENDPOINT_THERE) {
 		answer(c);
 		return false;
 	}
+	attach_pace_found(of(c)->consumer);
 	of(c)->made = !verdict.endpoint;
 	return endpoint_request_add(c, &asked, &verdict);
 }

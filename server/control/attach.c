@@ -171,7 +171,7 @@ static void request_turn(struct attach_request *rq)
 	endpoint_request_check(s->registrar->catalog, &wanted, &v);
 	if (v.answer == ENDPOINT_REFUSED && v.reason == CONTROL_REASON_UNKNOWN)
 		attach_pace_missed(s->base.identity, session_now(s));
-	else if (v.answer != ENDPOINT_REFUSED)
+	else if (v.answer == ENDPOINT_NEWS)
 		attach_pace_found(s->base.identity);
 	if (v.answer == ENDPOINT_NEWS) {
 		client_change_submit(&rq->change);

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * How fast an identity is told that there is nothing to attach to. Names and aliases of private services are
- * secrets among those who have them; who guesses them in a row gets an answer a second. What is found ends that.
+ * secrets among those who have them; who guesses them in a row gets an answer a second. What is found anew ends that: what
+ * was there before would, too, for whoever says it between two guesses.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,5 +31,5 @@ void attach_pace_stored(struct identity *i, uint64_t now);
 uint64_t attach_pace_due(const struct identity *i);
 /* It was checked at `now`, and nothing was found. */
 void attach_pace_missed(struct identity *i, uint64_t now);
-/* It was checked, and there is something. */
+/* It was checked, and there is something that it did not have. */
 void attach_pace_found(struct identity *i);

@@ -177,6 +177,23 @@ static void misses_are_answered_slowly(void **state)
 	scene_declined(s, l, attach_to(102, "nothing"));
 }
 
+/* What one has already, said between two guesses, is no reason to be told more of others. */
+static void what_is_there_already_makes_no_guess_good(void **state)
+{
+	struct private_scene *s = *state;
+	struct server_link *l = web_dials(s, "web");
+	provide(s, "redis", "@all", "@all");
+	scene_attach(s, l, attach_to(1, "redis"));
+	for (uint32_t i = 0; i < ATTACH_MISSES; i++) {
+		scene_declined(s, l, attach_to(100 + i, "nothing"));
+		if (i + 1 < ATTACH_MISSES)
+			scene_attach(s, l, attach_to(1, "redis"));
+	}
+	say(l, attach_to(200, "nothing"));
+	settle(s->n);
+	assert_null(told(s->n, l, CONTROL_DECLINED, 200));
+}
+
 static void a_number_is_of_one_endpoint(void **state)
 {
 	struct private_scene *s = *state;
@@ -433,6 +450,7 @@ int main(void)
 		TEST(what_may_not_be_seen_is_not_there),
 		TEST(what_makes_no_sense_is_declined),
 		TEST(misses_are_answered_slowly),
+		TEST(what_is_there_already_makes_no_guess_good),
 		TEST(a_number_is_of_one_endpoint),
 		TEST(there_are_so_many),
 		TEST(a_session_that_ends_leaves_its_endpoint),
