@@ -297,7 +297,7 @@ static void key_checked(struct provider_key *p, const char *why)
 void client_endpoint_check_key(struct client_endpoint *ep, const struct client_endpoint_keys *by)
 {
 	provider_key_cancel(&ep->said_key);
-	ep->due = by->now + CLIENT_ENDPOINT_RETRY;
+	ep->due = by->now + CLIENT_ENDPOINT_KEY_RETRY;
 	ep->hearing = true;
 	provider_key_check(&ep->said_key, &ep->service, by->keys, by->remote);
 	ep->hearing = false;

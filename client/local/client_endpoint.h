@@ -26,6 +26,9 @@
 #define CLIENT_ENDPOINT_RETRY_FIRST CLOCK_S
 #define CLIENT_ENDPOINT_RETRY       (10 * CLOCK_S)
 
+/* How often the key of a provider that was refused is looked up again: somebody may wait for it at a terminal. */
+#define CLIENT_ENDPOINT_KEY_RETRY (2 * CLOCK_S)
+
 /* A line about it; what the exit node's texts have beyond that is cut. */
 #define CLIENT_ENDPOINT_TEXT 512
 
