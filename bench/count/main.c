@@ -22,6 +22,7 @@ static const struct count_case *const rooms[] = {
 	http1_cases,
 	forward_cases,
 	link_cases,
+	e2e_cases,
 };
 
 void count_expect(bool ok, const char *what)
