@@ -24,7 +24,9 @@
 
 #define E2E_DATA_MAX \
 	(16u << 10) /* bytes in a record: as TLS has it, what a stream waits for at most */
-#define E2E_RECORD_MAX  (E2E_DATA_MAX + SEAL_TAG_SIZE)
+#define E2E_RECORD_MAX (E2E_DATA_MAX + SEAL_TAG_SIZE)
+#define E2E_BATCH \
+	(4 * E2E_DATA_MAX) /* bytes of data that its relay is given at once, or are kept for it */
 #define E2E_SERVICE_MAX 63 /* bytes of a private service's name */
 #define E2E_OUT         128 /* bytes; a whole first message, and records where there is little room */
 #define E2E_HEAD        7   /* bytes before the first message; of everything else, 2 */
@@ -52,7 +54,7 @@ struct e2e {
 	enum e2e_state state;
 	bool in_ended;  /* the peer's end record came */
 	bool out_ended; /* ours was given to the stream */
-	bool opened;    /* `in` is data for the relay, which has not taken it all */
+	bool opened; /* `in` is data of whole records for the relay, which has not taken it all */
 	enum seal_suite suite;
 	const struct key_pair *own;
 	char service[E2E_SERVICE_MAX + 1];

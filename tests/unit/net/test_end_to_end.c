@@ -241,7 +241,7 @@ static void a_program_that_stalls(void **state)
 	assert_whole();
 }
 
-/* As without it: by its window, and a record. */
+/* As without it: by its window, and a batch. */
 static void a_stalled_program_holds_the_exit_node_back(void **state)
 {
 	begin_up(&(struct scene_config){.window = 40000});
@@ -249,7 +249,7 @@ static void a_stalled_program_holds_the_exit_node_back(void **state)
 	say(&t.consumer, 1 << 20, true);
 	scene_run(&t);
 	assert_true(t.provider.relay.stream.queued <= 40000);
-	assert_true(buf_len(&t.provider.told) > (1 << 20) - 40000 - E2E_RECORD_MAX);
+	assert_true(buf_len(&t.provider.told) > (1 << 20) - 40000 - 2 * E2E_BATCH);
 	t.provider.take = SIZE_MAX;
 	stream_resume(&t.provider.relay.stream);
 	say(&t.provider, 0, true);
