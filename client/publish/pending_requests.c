@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/publish/pending_requests.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -36,18 +37,34 @@ static bool is_plain_id(const char *id)
 	return *id && *id != '-' && !id[strspn(id, plain)];
 }
 
-static void log_request(struct pending_requests *p, const struct control *m)
+/* So that the approval is of the key that was looked at; "" where nobody looks at keys. */
+#define KEY_OPTION_SIZE (sizeof(" --e2e-key ") + KEY_TEXT_LEN)
+static const char *key_option(const struct publication *pub, const struct control *m,
+	char option[KEY_OPTION_SIZE])
 {
-	char more[LOG_LIMIT_MORE];
+	char text[KEY_TEXT_LEN + 1];
+	*option = '\0';
+	if (!pub->own || !m->pending.e2e_given)
+		return option;
+	key_text(m->pending.e2e_key, text);
+	snprintf(option, KEY_OPTION_SIZE, " --e2e-key %s", text);
+	return option;
+}
+
+static void log_request(struct pending_requests *p, const struct publication *pub,
+	const struct control *m)
+{
+	char more[LOG_LIMIT_MORE], option[KEY_OPTION_SIZE];
 	const char *message = m->pending.message;
 	if (!is_plain_id(m->pending.id) ||
 		!log_limit_pass(&p->log, loop_now(p->loop), PENDING_REQUESTS_LOG_EVERY,
 			PENDING_REQUESTS_LOG_BURST, more))
 		return;
 	log_info("%s asks for the private service %s%s%s%s; to approve it: tunnel endpoint approve "
-		 "%s%s",
+		 "%s%s%s",
 		m->pending.consumer, m->pending.service, message ? ": \"" : "",
-		message ? message : "", message ? "\"" : "", m->pending.id, more);
+		message ? message : "", message ? "\"" : "", m->pending.id,
+		key_option(pub, m, option), more);
 }
 
 void pending_requests_heard(struct pending_requests *p, const struct publications *publications,
@@ -61,7 +78,7 @@ void pending_requests_heard(struct pending_requests *p, const struct publication
 	if (!pub || control_encode(message, json, sizeof(json), &err, &n) != 0 ||
 		pending_requests_know(p, json, n))
 		return;
-	log_request(p, message);
+	log_request(p, pub, message);
 	if (pub->upstream.private.on_pending)
 		pending_programs_run(&p->programs, pub->upstream.private.on_pending, json, n);
 }

@@ -179,8 +179,9 @@ def test_approval_is_of_a_key(tunnel):
     owner = node.create("owner", "--publish=echo")
     web = node.create("web", "--consume=echo")
     u = Tcp(tunnel.stage, echo)
-    _, alias = provide(tunnel, node.server, u.url, "echo", "--end-to-end", state(tunnel, "provider"),
-                       "--visibility=web", "--token-from=%s" % owner, token=None)
+    provider, alias = provide(tunnel, node.server, u.url, "echo", "--end-to-end",
+                              state(tunnel, "provider"), "--visibility=web",
+                              "--token-from=%s" % owner, token=None)
     options = ["--token-from=%s" % web]
     consumer = uses(tunnel, node.server, alias + "=0", options=options, token=None, wait=False)
     consumer.said("echo is pending")
@@ -189,7 +190,9 @@ def test_approval_is_of_a_key(tunnel):
     assert one["properties"]["endToEndKey"] == key
     wrong = key_of(tunnel, "somebody")
     assert node.run("endpoint", "approve", one["name"], "--e2e-key", wrong)[0] == 1
-    node.ok("endpoint", "approve", one["name"], "--e2e-key", key)
+    command = "endpoint approve %s --e2e-key %s" % (one["name"], key)
+    provider.log_contains("to approve it: tunnel " + command)
+    node.ok(*command.split())
     works(consumer.address("echo"))
     consumer.stop()
 
