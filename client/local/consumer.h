@@ -68,7 +68,8 @@ void consumer_set_ops(struct consumer *c, const struct consumer_ops *ops, void *
 
 /*
  * Whether each port could be opened at this moment: an address that the machine does not have, or a port that
- * another program has, is said at the start and not when an approval comes; and whether --hosts-file may be written. 0, or -errno with a sentence.
+ * another program has, is said at the start and not when an approval comes; and whether --hosts-file may be
+ * written. 0, or -errno with a sentence.
  */
 int consumer_probe(struct consumer *c, struct error *err);
 

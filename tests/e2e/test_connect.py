@@ -115,7 +115,7 @@ def works(place, word=b"word"):
 def test_http_without_a_public_place(tunnel):
     """With one token: the owner uses his own. The exit node opens no port, and no visitor gets there."""
     u = tunnel.upstream("Hello from Super API")
-    server = tunnel.server()
+    server = tunnel.server("--reconnect-grace=100ms")
     _, alias = provide(tunnel, server, "http://" + u.address, "super-api")
     assert alias.startswith("super-api.")
     consumer = consume(tunnel, server, "super-api=0")
