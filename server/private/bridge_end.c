@@ -142,6 +142,8 @@ static void end_done(struct bridge_end *e)
 {
 	loop_task_cancel(&e->task);
 	list_unlink(&e->link);
+	if (e->side->over)
+		e->side->over(e);
 	loop_defer(e->worker->loop, LOOP_PHASE_REAP, &e->reap);
 }
 

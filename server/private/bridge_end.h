@@ -56,6 +56,8 @@ struct bridge_end_ops {
 struct bridge_side_ops {
 	/* Its stream has closed. The last word has not been said yet. */
 	void (*left)(struct bridge_end *e);
+	/* It is over: nothing of the other end is left. May be NULL. */
+	void (*over)(struct bridge_end *e);
 	/* Its far end could not reach the upstream, and nothing was said: whether another is sought. May be NULL. */
 	bool (*again)(struct bridge_end *e);
 };
@@ -128,7 +130,8 @@ struct bridge {
 	/* The near end's */
 	enum bridge_state state;
 	bool away; /* the order, or the far end, is on another worker or on its way there */
-	struct attachment_use use;
+	struct attachment_use use; /* until both streams are closed */
+	struct mail cut; /* to a far end that goes on behind the near one, and holds the bridge */
 	struct waiter waiter;
 	uint64_t began; /* µs */
 	bool counted;   /* in LIMITS_BRIDGES */

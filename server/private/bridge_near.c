@@ -64,7 +64,9 @@ static void near_log(const struct bridge *b)
 static void near_left(struct bridge_end *e)
 {
 	struct bridge *b = bridge_of(e);
-	attachment_use_end(&b->use);
+	/* In order: what the provider has not taken yet goes on, and may still be cut. */
+	if (!e->last.in_order)
+		attachment_use_end(&b->use);
 	server_link_finished(e->server_link);
 	near_log(b);
 	if (b->state == BRIDGE_MOVING) {
@@ -77,6 +79,11 @@ static void near_left(struct bridge_end *e)
 		bridge_release(b);
 	}
 	bridge_near_set_state(b, BRIDGE_OVER);
+}
+
+static void near_over(struct bridge_end *e)
+{
+	attachment_use_end(&bridge_of(e)->use);
 }
 
 /* Rule 37's manner: another session may do better, as long as nothing was said to this one. */
@@ -108,15 +115,40 @@ void bridge_near_joined(struct bridge *b)
 	e->ops->resume(e);
 }
 
+static void cut_delivered(struct mail *mail)
+{
+	struct bridge *b = container_of(mail, struct bridge, cut);
+	bridge_end_reset(&b->far, FRAME_RESET_DENIED);
+	bridge_release(b);
+}
+
+static void cut_discarded(struct mail *mail)
+{
+	bridge_release(container_of(mail, struct bridge, cut));
+}
+
+/* The near end has closed in order, and the far one, on another worker, does not know of the cut. */
+static void near_cut_far(struct bridge *b)
+{
+	atomic_fetch_add_explicit(&b->holds, 1, memory_order_relaxed);
+	b->cut = (struct mail){.deliver = cut_delivered, .discard = cut_discarded};
+	node_post(b->near.worker->node, b->far.worker->index, &b->cut);
+}
+
 void bridge_near_cut(struct bridge *b, enum frame_reset reason)
 {
 	struct bridge_end *e = &b->near;
 	bool joined = e->joined && !b->away;
+	if (e->closed && b->use.shard && b->away)
+		near_cut_far(b);
+	attachment_use_end(&b->use);
 	bridge_end_reset(e, reason);
 	if (!joined)
 		return;
 	bridge_end_flush(&b->far);
+	bridge_end_reset(&b->far, reason);
 	bridge_end_flush(e);
+	bridge_end_flush(&b->far);
 }
 
 static void near_cut(struct attachment_use *use)
@@ -151,7 +183,11 @@ static void near_copy(struct bridge *b, const struct attachment *a, const struct
 int bridge_near_new(struct server_link *l, struct attachment_shard *shard,
 	void (*seek)(struct loop_task *task), const struct mail *order, struct bridge **out)
 {
-	static const struct bridge_side_ops side = {.left = near_left, .again = near_again};
+	static const struct bridge_side_ops side = {
+		.left = near_left,
+		.over = near_over,
+		.again = near_again,
+	};
 	struct worker *w = l->worker;
 	int r = near_admit(w);
 	if (r < 0)

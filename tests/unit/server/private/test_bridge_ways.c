@@ -292,6 +292,67 @@ static void cut_at_any_moment(void **state)
 	}
 }
 
+/*
+ * The consumer has said all and heard all, so that his stream is closed; but the provider has not taken it. That is
+ * cut like the rest.
+ */
+static void cut_when_half_of_it_is_over(void **state)
+{
+	for (unsigned i = 0; i < 2 * WORKERS; i++) {
+		struct scene *s = scene_new(1, i % WORKERS, CONTROL_TCP);
+		uint32_t id = scene_join(s, 1);
+		struct stream *far =
+			list_first(&s->provider->io.link.mux.streams, struct stream, all);
+		far->credit = 0;
+		client_data(consumer_of(s), 1, "secret");
+		client_fin(consumer_of(s), 1, 0);
+		client_fin(provider_of(s), id, 0);
+		settle(s->n);
+		assert_int_equal(consumer_of(s)->n_fins, 1);
+		assert_true(list_empty(&s->consumer->io.link.mux.streams) ||
+			    s->consumer == s->provider);
+		assert_int_equal(scene_bridges(s), 1);
+		if (i < WORKERS) {
+			assert_int_equal(scene_set(s, false, false), 1);
+			/* And not twice. */
+			assert_int_equal(scene_set(s, false, false), 0);
+		} else {
+			scene_detach(s);
+		}
+		scene_shuffle(s, i);
+		assert_int_equal(provider_of(s)->n_resets, 1);
+		assert_int_equal(provider_of(s)->reset, FRAME_RESET_DENIED);
+		assert_true(scene_got(s, s->provider, ""));
+		assert_int_equal(scene_bridges(s), 0);
+		scene_free(s);
+	}
+}
+
+/* At any moment of that. */
+static void cut_while_it_ends(void **state)
+{
+	unsigned seed = 11;
+	for (unsigned i = 0; i < 300; i++) {
+		struct scene *s = scene_new(1, i % WORKERS, CONTROL_TCP);
+		uint32_t id = scene_join(s, 1);
+		client_data(consumer_of(s), 1, "last");
+		client_fin(consumer_of(s), 1, 0);
+		client_fin(provider_of(s), id, 0);
+		for (unsigned turns = i / 30; turns; turns--)
+			turn(s->n, (unsigned)rand_r(&seed) % WORKERS);
+		unsigned cut = scene_set(s, false, false);
+		bool resets = i % 2;
+		/* The provider ends it at the same moment. */
+		if (resets && !provider_of(s)->n_fins)
+			client_reset(provider_of(s), id, FRAME_RESET_ABORTED);
+		scene_shuffle(s, i);
+		assert_true(cut <= 1);
+		assert_true(cut || (provider_of(s)->n_fins && consumer_of(s)->n_fins));
+		assert_int_equal(scene_bridges(s), 0);
+		scene_free(s);
+	}
+}
+
 /* The provider's grant is gone, and so is what leads to it. */
 static void the_service_is_denied(void **state)
 {
@@ -373,6 +434,8 @@ int main(void)
 		cmocka_unit_test(the_only_one_fails),
 		cmocka_unit_test(it_fails_for_nobody),
 		cmocka_unit_test(cut_at_any_moment),
+		cmocka_unit_test(cut_when_half_of_it_is_over),
+		cmocka_unit_test(cut_while_it_ends),
 		cmocka_unit_test(the_service_is_denied),
 		cmocka_unit_test(the_process_ends_at_any_moment),
 		cmocka_unit_test(it_drains),
