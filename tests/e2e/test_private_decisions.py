@@ -182,3 +182,24 @@ def test_token_ends(node, tunnel, who, verb):
     out = node.ok("token", verb, who)
     assert out.splitlines()[0] == "%s is %sd: 1 session ended, 3 streams cut" % (who, verb)
     assert all(is_cut(s) for s in held)
+
+
+def test_end_to_end_key(node, tunnel):
+    """A decision is about the key that was looked at; who has not named one is told which it was."""
+    owner, web = node.create("api-team", "--publish=*"), node.create("web")
+    node.provider("super-api", tunnel.upstream("hello").url, owner, "--visibility=web", "--end-to-end",
+                  "--state-dir=%s" % (tunnel.path / "provider"))
+    node.consumer(web, "--service=super-api=%d" % free_port(), "--state-dir=%s" % (tunnel.path / "consumer"))
+    name = node.wait_endpoint("web", PENDING)["name"]
+    key = node.endpoint("web")["properties"]["endToEndKey"]
+    assert node.json("service", "show", "super-api")["properties"]["endToEndKey"] not in (None, key)
+    assert "End-to-end key:  %s\n" % key in node.ok("endpoint", "show", name)
+    other = "x25519/" + "09" + 31 * "00"
+    status, out, err = node.run("endpoint", "approve", name, "--e2e-key", other)
+    assert (status, out) == (1, "") and "another than that which is to be decided about: " + key in err
+    assert status_of(node.endpoint("web")) == PENDING
+    assert node.run("endpoint", "approve", name) == (
+        0, "web may use super-api (link 1)\n", "its end-to-end key is %s\n" % key)
+    assert node.run("endpoint", "approve", name, "--e2e-key", key.upper().replace("X", "x")) == (
+        0, "web may use super-api (link 1)\n", "")
+    assert node.run("endpoint", "reject", name, "--e2e-key=x25519/00")[0] == 2
