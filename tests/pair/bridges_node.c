@@ -121,8 +121,21 @@ void bridges_wait(struct bridges *b, bool (*until)(const struct bridges *b), con
 
 static bool swept;
 
+static void deny_run(struct attachment_sweep *s, struct worker *w);
+
+/* Of the one identity that there is, at either end: seen from here, as whoever asked for the sweep is answered. */
+static unsigned streams(const struct bridges *b)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < b->node.n_workers; i++)
+		n += b->catalog.everybody->streams[i].n;
+	return n;
+}
+
 static void sweep_done(struct attachment_sweep *s)
 {
+	if (s->ops->run == deny_run)
+		assert_int_equal(streams(container_of(s, struct bridges, sweep)), 0);
 	swept = true;
 }
 
