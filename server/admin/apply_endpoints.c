@@ -141,8 +141,10 @@ static bool decide(struct change *c, const struct apply_endpoint *e, struct poli
 		admin_change_of(c)->actor.name, &outcome, &err);
 	if (r == -ENOMEM)
 		return change_no_memory(c);
+	if (r < 0)
+		return refuse(c, e, ADMIN_TAKEN, err.text, "");
 	*cuts_out = outcome.cuts;
-	return r == 0 ? true : refuse(c, e, ADMIN_TAKEN, err.text, "");
+	return true;
 }
 
 static bool add(struct change *c, struct change_rows *rows, const struct policy_endpoint *value)
