@@ -123,7 +123,7 @@ static int unescape(struct str inside, char quote, struct buf *to)
 static int take_raw(struct query_lex *l, struct error *err)
 {
 	struct buf text = BUF_NULL;
-	struct str inside;
+	struct str inside = STR_NULL;
 	int r = find_end(l, &inside, err);
 	if (r == 0)
 		r = unescape(inside, '\'', &text);
@@ -138,7 +138,7 @@ static int take_raw(struct query_lex *l, struct error *err)
 static int take_json(struct query_lex *l, struct error *err)
 {
 	struct buf text = BUF_NULL;
-	struct str inside;
+	struct str inside = STR_NULL;
 	int r = find_end(l, &inside, err);
 	if (r == 0)
 		r = unescape(inside, '`', &text);
@@ -154,7 +154,7 @@ static int take_json(struct query_lex *l, struct error *err)
 /* "a name", with JSON's escapes */
 static int take_quoted(struct query_lex *l, struct error *err)
 {
-	struct str inside;
+	struct str inside = STR_NULL;
 	int r = find_end(l, &inside, err);
 	if (r)
 		return r;

@@ -15,7 +15,7 @@ struct server_link *scene_link(struct scene *s, struct credential *who, const ch
 	unsigned worker)
 {
 	struct server_link *l;
-	char name[16];
+	char name[64];
 	/* Each comes where there are fewest. */
 	do {
 		l = dial(s->n, who, instance, NULL);
