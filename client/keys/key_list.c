@@ -83,6 +83,8 @@ int key_list_add(struct key_list *list, const char *name, const uint8_t *key)
 {
 	if (!is_word(name))
 		return -EINVAL;
+	if (strchr(name, '/') && list->n >= KEY_LIST_CONSUMERS_MAX)
+		return -ENOSPC;
 	return add(list, str_from(name), key);
 }
 

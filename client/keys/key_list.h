@@ -16,7 +16,9 @@
 #define KEY_NAME_SIZE 336
 
 /* As many consumers as a big provider has. A hostile exit node can make a client remember so many, and no more. */
-#define KEY_LIST_MAX 10000
+#define KEY_LIST_MAX           10000
+/* Consumers among them, whose names have a '/': the rest is for providers, whom this client's user has chosen. */
+#define KEY_LIST_CONSUMERS_MAX 9000
 
 struct key_entry {
 	char *name; /* owned */
@@ -37,7 +39,7 @@ void key_list_deinit(struct key_list *list);
 const uint8_t *key_list_find(const struct key_list *list, const char *name);
 bool key_list_has(const struct key_list *list, const char *name, const uint8_t *key);
 
-/* 0; -EINVAL: it is no visible ASCII, or has a '#'; -ENOMEM; -ENOSPC: there are KEY_LIST_MAX. */
+/* 0; -EINVAL: it is no visible ASCII, or has a '#'; -ENOMEM; -ENOSPC: there are as many as there may be. */
 int key_list_add(struct key_list *list, const char *name, const uint8_t *key);
 
 /* Takes away the name, and those that begin with it and a '/' or an '@'. How many were there. */

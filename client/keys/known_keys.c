@@ -93,7 +93,8 @@ static enum known_key check_key(struct key_list *list, struct item *item)
 		return KNOWN_KEY_OTHER;
 	if (!item->has_key)
 		return KNOWN_KEY_NONE;
-	return key_list_add(list, item->name, item->key) == 0 ? KNOWN_KEY_NEW : KNOWN_KEY_FAILED;
+	int r = key_list_add(list, item->name, item->key);
+	return r == 0 ? KNOWN_KEY_NEW : r == -ENOSPC ? KNOWN_KEY_FULL : KNOWN_KEY_FAILED;
 }
 
 static void look_up(struct known_keys_job *job, const struct kept_dir *dir)

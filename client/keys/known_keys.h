@@ -19,6 +19,11 @@
 
 #define KNOWN_KEYS_FILE "known_keys"
 
+/* The rest of a sentence, for KNOWN_KEY_FULL. */
+#define KNOWN_KEYS_FULL                                                                       \
+	"no more keys can be remembered; forget those of a service that is gone: tunnel key " \
+	"forget ALIAS"
+
 /* Between two lines that nothing can be remembered. */
 #define KNOWN_KEYS_LOG_EVERY (60 * CLOCK_S)
 
@@ -27,7 +32,8 @@ enum known_key {
 	KNOWN_KEY_NEW,  /* nothing was remembered; it is from here on */
 	KNOWN_KEY_OTHER,
 	KNOWN_KEY_NONE,   /* asked without a key: nothing is remembered of that name */
-	KNOWN_KEY_FAILED, /* what is remembered cannot be read, or takes no more: logged */
+	KNOWN_KEY_FULL,   /* nothing was remembered, and there is no room for more */
+	KNOWN_KEY_FAILED, /* what is remembered cannot be read: logged */
 };
 
 struct key_question {

@@ -58,6 +58,9 @@ static void remembered(struct key_question *q, enum known_key answer, const uint
 			explain_lost(p, known, why);
 		p->checked(p, why);
 		break;
+	case KNOWN_KEY_FULL:
+		p->checked(p, KNOWN_KEYS_FULL);
+		break;
 	case KNOWN_KEY_FAILED:
 		p->checked(p, "it cannot be said whether its provider's key is the one that was "
 			      "seen before");

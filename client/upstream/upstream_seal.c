@@ -60,6 +60,9 @@ static void remembered(struct key_question *q, enum known_key answer, const uint
 		client_keys_explain(s->key, known, q->name, why);
 		refuse(s, why);
 		break;
+	case KNOWN_KEY_FULL:
+		refuse(s, KNOWN_KEYS_FULL);
+		break;
 	case KNOWN_KEY_NONE:
 	case KNOWN_KEY_FAILED:
 		refuse(s, "it cannot be said whether its key is the one that was seen before");

@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "crypto/crypto.h"
 #include "crypto/key_pair.h"
+#include "hex.h"
 
 /* RFC 7748, section 6.1: Bob's. */
 #define BOB        "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"
@@ -65,11 +66,6 @@ static void public_keys_are_read(void **state)
 		{"x25519/" BOB_PUBLIC ",", false},
 		{"x25519/", false},
 		{"", false},
-		/* Of low order: 0, 1, of order 8, p - 1. */
-		{"x25519/0000000000000000000000000000000000000000000000000000000000000000", false},
-		{"x25519/0100000000000000000000000000000000000000000000000000000000000000", false},
-		{"x25519/e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800", false},
-		{"x25519/ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", false},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		uint8_t key[KEY_PAIR_SIZE] = {9}, before[KEY_PAIR_SIZE] = {9};
@@ -81,6 +77,31 @@ static void public_keys_are_read(void **state)
 		}
 		key_text(key, text);
 		assert_string_equal(text, "x25519/" BOB_PUBLIC);
+	}
+}
+
+/* Whose product with any private key is zero, with the highest bit or without. */
+static void keys_that_nobody_has_are_none(void **state)
+{
+	static const char *const points[] = {
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+		"5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	};
+	for (size_t i = 0; i < 2 * ARRAY_LEN(points); i++) {
+		uint8_t point[KEY_PAIR_SIZE], key[KEY_PAIR_SIZE];
+		char text[KEY_TEXT_LEN + 1];
+		unhex(points[i / 2], point, sizeof(point));
+		point[KEY_PAIR_SIZE - 1] |= i % 2 ? 0x80 : 0;
+		key_text(point, text);
+		assert_false(key_parse(str_from(text), key));
+		point[0] ^= 4; /* its neighbours are somebody's */
+		key_text(point, text);
+		assert_true(key_parse(str_from(text), key));
 	}
 }
 
@@ -102,6 +123,7 @@ int main(void)
 		cmocka_unit_test(drawn_ones_differ_and_are_read_again),
 		cmocka_unit_test(what_is_no_private_key_writes_nothing),
 		cmocka_unit_test(public_keys_are_read),
+		cmocka_unit_test(keys_that_nobody_has_are_none),
 		cmocka_unit_test(deinit_wipes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

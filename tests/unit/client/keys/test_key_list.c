@@ -108,6 +108,20 @@ static void there_is_a_limit(void **state)
 	key_list_deinit(&list);
 }
 
+/* An exit node can invent consumers; it does not keep this client from remembering whom it uses. */
+static void consumers_leave_room_for_providers(void **state)
+{
+	struct key_list list = {0};
+	char name[32];
+	for (int i = 0; i < KEY_LIST_CONSUMERS_MAX; i++) {
+		snprintf(name, sizeof(name), "redis.tag/%d", i);
+		assert_int_equal(key_list_add(&list, name, a), 0);
+	}
+	assert_int_equal(key_list_add(&list, "redis.tag/x", a), -ENOSPC);
+	assert_int_equal(key_list_add(&list, "redis.other", a), 0);
+	key_list_deinit(&list);
+}
+
 int main(void)
 {
 	if (crypto_start() != 0 || !key_parse(STR(A), a) || !key_parse(STR(B), b))
@@ -118,6 +132,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_word_is_no_name),
 		cmocka_unit_test(names_are_forgotten_with_what_is_below_them),
 		cmocka_unit_test(there_is_a_limit),
+		cmocka_unit_test(consumers_leave_room_for_providers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

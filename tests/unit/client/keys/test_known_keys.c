@@ -179,6 +179,30 @@ static void many_are_asked_together(void **state)
 	known_keys_deinit(&x.keys);
 }
 
+/* As many as an exit node likes to invent: no more are believed, and those that are there still are. */
+static void a_full_file_takes_no_consumer(void **state)
+{
+	struct key_list list = {0};
+	struct buf text = BUF_NULL;
+	struct asker x;
+	char name[32];
+	for (int i = 0; i < KEY_LIST_CONSUMERS_MAX; i++) {
+		snprintf(name, sizeof(name), "redis.tag/%d", i);
+		assert_int_equal(key_list_add(&list, name, a.public), 0);
+	}
+	assert_int_equal(key_list_format(&list, &text), 0);
+	assert_int_equal(kept_text_replace(&d, KNOWN_KEYS_FILE, (char *)buf_head(&text),
+				 buf_len(&text), &err),
+		0);
+	begin(&x, true);
+	assert_int_equal(ask(&x, "redis.tag/x", &a, false), KNOWN_KEY_FULL);
+	assert_int_equal(ask(&x, "redis.tag/17", &a, true), KNOWN_KEY_SAME);
+	assert_int_equal(ask(&x, "redis.other", &a, false), KNOWN_KEY_NEW);
+	known_keys_deinit(&x.keys);
+	buf_deinit(&text);
+	key_list_deinit(&list);
+}
+
 static void an_end_while_it_is_asked(void **state)
 {
 	struct asker x;
@@ -241,6 +265,7 @@ int main(void)
 		TEST(processes_share_it),
 		TEST(what_is_forgotten_may_be_another),
 		TEST(many_are_asked_together),
+		TEST(a_full_file_takes_no_consumer),
 		TEST(an_end_while_it_is_asked),
 		TEST(without_a_directory_it_is_this_process_s_knowledge),
 		TEST(a_file_that_cannot_be_written_is_remembered_meanwhile),
