@@ -373,15 +373,8 @@ static const struct option_row wait_rows[] = {ID_ROW,
 		.brief = "How long to wait; then the exit status is 6",
 		.offset = ADMIN_AT(timeout)}};
 
-#define TABLE(words, rows_of, says, shown)      \
-	.table = {.command = "endpoint " words, \
-		.summary = says,                \
-		.usage = "ID [OPTION]...",      \
-		.example = shown,               \
-		.rows = rows_of,                \
-		.n = ARRAY_LEN(rows_of),        \
-		.operands = &which,             \
-		.n_operands = 1}
+#define TABLE(words, rows_of, says, shown) \
+	VERB_TABLE("endpoint " words, rows_of, &which, 1, says, "ID [OPTION]...", shown)
 #define SHOWN .columns = columns, .n_columns = ARRAY_LEN(columns)
 
 static const struct verb verbs[] = {

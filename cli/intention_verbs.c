@@ -380,15 +380,9 @@ static const struct option_row match_rows[] =
 			.brief = "NAME is an identity",
 			.offset = ADMIN_AT(by_source)}};
 
-#define TABLE(words, rows_of, operands_of, says, takes, shown) \
-	.table = {.command = "intention " words,               \
-		.summary = says,                               \
-		.usage = takes " [OPTION]...",                 \
-		.example = shown,                              \
-		.rows = rows_of,                               \
-		.n = ARRAY_LEN(rows_of),                       \
-		.operands = operands_of,                       \
-		.n_operands = ARRAY_LEN(operands_of)}
+#define TABLE(words, rows_of, operands_of, says, takes, shown)                             \
+	VERB_TABLE("intention " words, rows_of, operands_of, ARRAY_LEN(operands_of), says, \
+		takes " [OPTION]...", shown)
 
 static const struct verb verbs[] = {
 	{.name = "create",

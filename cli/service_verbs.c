@@ -247,14 +247,7 @@ static const struct option_row update_rows[] = {NAME_ROW, VALUE_ROWS, ADMIN_IF_M
 static const struct option_row delete_rows[] = {NAME_ROW, ADMIN_YES_ROW, ADMIN_IF_MATCH_ROW};
 
 #define TABLE(words, rows_of, operand, says, takes, shown) \
-	.table = {.command = "service " words,             \
-		.summary = says,                           \
-		.usage = takes "[OPTION]...",              \
-		.example = shown,                          \
-		.rows = rows_of,                           \
-		.n = ARRAY_LEN(rows_of),                   \
-		.operands = operand,                       \
-		.n_operands = 1}
+	VERB_TABLE("service " words, rows_of, operand, 1, says, takes "[OPTION]...", shown)
 
 static const struct verb verbs[] = {
 	{.name = "create",

@@ -284,14 +284,7 @@ static const struct option_row import_rows[] = {ADMIN_NAME_ROW,
 		.offset = ADMIN_AT(from)}};
 
 #define TABLE(words, rows_of, operand, says, takes, shown) \
-	.table = {.command = "token " words,               \
-		.summary = says,                           \
-		.usage = takes "[OPTION]...",              \
-		.example = shown,                          \
-		.rows = rows_of,                           \
-		.n = ARRAY_LEN(rows_of),                   \
-		.operands = operand,                       \
-		.n_operands = 1}
+	VERB_TABLE("token " words, rows_of, operand, 1, says, takes "[OPTION]...", shown)
 
 static const struct verb verbs[] = {
 	{.name = "create",

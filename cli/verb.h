@@ -53,6 +53,17 @@ struct verb {
 	int (*run)(struct call *c);
 };
 
+/* verb::table of a command with its rows, operands, sentence, usage and example, none of which is copied. */
+#define VERB_TABLE(words, rows_of, operands_of, n_of, says, takes, shown) \
+	.table = {.command = words,                                       \
+		.summary = says,                                          \
+		.usage = takes,                                           \
+		.example = shown,                                         \
+		.rows = rows_of,                                          \
+		.n = ARRAY_LEN(rows_of),                                  \
+		.operands = operands_of,                                  \
+		.n_operands = n_of}
+
 struct noun {
 	const char *name;
 	const char *summary; /* what its verbs are about, one line */
