@@ -9,20 +9,30 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "net/bind.h"
+#include "net/socket.h"
 #include "panel/panel_internal.h"
+#include "panel/panel_tls.h"
 
 /* Bytes: its calls are shallow, and what is large stands in struct panel. */
 #define STACK (256u << 10)
 
 /*
  * libwebsockets makes its tables for the descriptor limit of the process, half a million under systemd: this is
- * for the connections, the listening socket and its own pipe.
+ * for the connections of each kind, the listening sockets and its own pipe.
  */
-#define DESCRIPTORS (PANEL_CONNECTIONS_MAX + 16)
+#define DESCRIPTORS (3 * PANEL_CONNECTIONS_MAX + PANEL_DENIED_MAX + 16)
 
 #define HEAD_MAX (8u << 10) /* bytes: as nginx and Apache have it */
+
+/*
+ * Bytes that are read at a time. A TLS record has 16 KiB at most: what is left of one in OpenSSL looks to
+ * libwebsockets as what waits in its own queues does (was_behind()).
+ */
+#define READ_SIZE (20u << 10)
 
 /* ---- Answers ---- */
 
@@ -46,6 +56,7 @@ static void take_answers(struct panel *p)
 	for (struct panel_request *rq; (rq = list_first(&batch, struct panel_request, link));) {
 		list_unlink(&rq->link);
 		p->n_asked--;
+		p->n_open -= rq->who == PANEL_OPEN;
 		if (rq->conn)
 			panel_conn_answer(rq->conn);
 		else
@@ -59,8 +70,12 @@ static void take_answers(struct panel *p)
 static int http_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 	size_t n)
 {
-	if (reason == LWS_CALLBACK_EVENT_WAIT_CANCELLED)
-		take_answers(lws_context_user(lws_get_context(wsi)));
+	if (reason == LWS_CALLBACK_EVENT_WAIT_CANCELLED) {
+		struct panel *p = lws_context_user(lws_get_context(wsi));
+		take_answers(p);
+		if (atomic_exchange(&p->renewing, false))
+			panel_tls_renew(p->context, &p->by_tcp);
+	}
 	return panel_conn_event(wsi, reason, user, in, n);
 }
 
@@ -90,13 +105,40 @@ static int start_thread(struct panel *p)
 	return -r;
 }
 
+/* ---- Where it listens ---- */
+
+static const struct lws_protocols protocols[] = {
+	{.name = "http", .callback = http_event},
+	{.name = "listener", .callback = panel_accept_event},
+	{0},
+};
+
 static int make_context(struct panel *p)
 {
-	static const struct lws_protocols protocols[] = {
-		{.name = "http", .callback = http_event},
-		{.name = "listener", .callback = panel_accept_event},
-		{0},
+	struct lws_context_creation_info info = {
+		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+			   LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS |
+			   (p->by_tcp.cert ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
+		.user = p,
+		.fd_limit_per_thread = DESCRIPTORS,
+		.timeout_secs = PANEL_TIMEOUT,
+		.max_http_header_data = HEAD_MAX,
+		.pt_serv_buf_size = READ_SIZE,
 	};
+	if (p->context)
+		return 0;
+	panel_log_init();
+	p->context = lws_create_context(&info);
+	return p->context ? 0 : -ENOMEM;
+}
+
+/*
+ * Without a port of its own, as the sockets are ours. Each has another of the two numbers that say so: libwebsockets
+ * gives a connection to any one of the same number, by its Host.
+ */
+static int make_vhost(struct panel_listener *l, const char *name, int port,
+	const struct panel_tcp_options *tls)
+{
 	/*
 	 * It serves no file. A request at a mount of a callback alone has a state of its own, in which the bytes
 	 * behind it wait until it is answered.
@@ -108,56 +150,113 @@ static int make_context(struct panel *p)
 		.protocol = "http",
 	};
 	struct lws_context_creation_info info = {
-		.options =
-			LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
-		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
+		.options = LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+		.vhost_name = name,
+		.port = port,
 		.protocols = protocols,
-		.user = p,
-		.fd_limit_per_thread = DESCRIPTORS,
 		.timeout_secs = PANEL_TIMEOUT,
 		.keepalive_timeout = PANEL_TIMEOUT,
-		.max_http_header_data = HEAD_MAX,
 		.alpn = "http/1.1",
 		.mounts = &mount,
 	};
-	panel_log_init();
-	p->context = lws_create_context(&info);
-	p->vhost = p->context ? lws_create_vhost(p->context, &info) : NULL;
-	if (!p->vhost)
+	if (tls && tls->cert)
+		panel_tls_options(&info, tls);
+	l->vhost = lws_create_vhost(l->panel->context, &info);
+	return l->vhost ? 0 : -ENOMEM;
+}
+
+/* The context closes the socket from here on. */
+static int serve(struct panel_listener *l, int *socket)
+{
+	lws_sock_file_fd_type fd = {.filefd = *socket};
+	l->wsi =
+		lws_adopt_descriptor_vhost(l->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "listener", NULL);
+	if (!l->wsi)
 		return -ENOMEM;
-	lws_sock_file_fd_type fd = {.filefd = p->socket.fd};
-	p->listener =
-		lws_adopt_descriptor_vhost(p->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "listener", NULL);
-	if (!p->listener)
-		return -ENOMEM;
-	p->socket.fd = -1; /* the context closes it */
+	*socket = -1;
 	return 0;
 }
 
-int panel_new(struct panel **out, const struct panel_options *o, struct error *err)
+int panel_open_socket(struct panel *p, const struct panel_socket_options *o, struct error *err)
+{
+	p->by_socket = *o;
+	int r = unix_socket_open(&p->socket, o->path, o->group_given ? 0666 : 0600,
+		PANEL_CONNECTIONS_MAX, err);
+	if (r)
+		return r == UNIX_SOCKET_TAKEN ? PANEL_TAKEN : r;
+	r = make_context(p);
+	r = r ? r : make_vhost(&p->unix_listener, "socket", CONTEXT_PORT_NO_LISTEN, NULL);
+	r = r ? r : serve(&p->unix_listener, &p->socket.fd);
+	return r ? error_set(err, r, "the socket %s cannot be served: %s", o->path, strerror(-r))
+		 : 0;
+}
+
+/* The first port that is free, of those that may be. */
+static int bind_one(const struct panel_tcp_options *o, struct error *err)
+{
+	int r = -EADDRINUSE;
+	for (unsigned i = 0; i <= o->more && r == -EADDRINUSE && o->port + i <= 65535; i++)
+		r = bind_port(SOCK_STREAM, o->address, (uint16_t)(o->port + i), err);
+	return r;
+}
+
+int panel_open_tcp(struct panel *p, const struct panel_tcp_options *o, struct error *err)
+{
+	struct address at;
+	p->by_tcp = *o;
+	panel_login_init(&p->login, o->token);
+	int r = o->cert ? panel_tls_check(o, err) : 0;
+	int fd = r ? r : bind_one(o, err);
+	if (fd < 0)
+		return fd;
+	r = socket_local(fd, &at);
+	p->port = at.port;
+	r = r ? r : make_context(p);
+	r = r ? r : make_vhost(&p->tcp_listener, "tcp", CONTEXT_PORT_NO_LISTEN_SERVER, o);
+	r = r ? r : serve(&p->tcp_listener, &fd);
+	if (fd >= 0)
+		close(fd);
+	return r ? error_set(err, r, "the panel cannot be served: %s", strerror(-r)) : 0;
+}
+
+uint16_t panel_port(const struct panel *p)
+{
+	return p->port;
+}
+
+/* ---- Its life ---- */
+
+int panel_new(struct panel **out, const struct panel_owner *owner, struct error *err)
 {
 	struct panel *p = calloc(1, sizeof(*p));
 	if (!p)
 		return error_set(err, -ENOMEM, "out of memory");
-	p->options = *o;
+	p->owner = *owner;
 	p->socket = UNIX_SOCKET_NULL;
+	p->unix_listener.panel = p->tcp_listener.panel = p;
 	pthread_mutex_init(&p->lock, NULL);
 	list_init(&p->answered);
-	list_init(&p->conns);
-	int r = unix_socket_open(&p->socket, o->path, o->group_given ? 0666 : 0600,
-		PANEL_CONNECTIONS_MAX, err);
-	if (r == 0) {
-		r = make_context(p);
-		r = r ? r : start_thread(p);
-		if (r)
-			error_set(err, r, "the socket %s cannot be served: %s", o->path,
-				strerror(-r));
-	}
-	if (r)
-		panel_free(p);
-	else
-		*out = p;
-	return r == UNIX_SOCKET_TAKEN ? PANEL_TAKEN : r;
+	panel_conns_init(&p->members, PANEL_CONNECTIONS_MAX);
+	panel_conns_init(&p->denied, PANEL_DENIED_MAX);
+	panel_conns_init(&p->strangers, PANEL_CONNECTIONS_MAX);
+	panel_conns_init(&p->known, PANEL_CONNECTIONS_MAX);
+	*out = p;
+	return 0;
+}
+
+int panel_start(struct panel *p, struct error *err)
+{
+	int r = start_thread(p);
+	return r ? error_set(err, r, "a thread cannot be started: %s", strerror(-r)) : 0;
+}
+
+void panel_renew(struct panel *p)
+{
+	pthread_mutex_lock(&p->lock);
+	atomic_store(&p->renewing, true);
+	if (p->context)
+		lws_cancel_service(p->context);
+	pthread_mutex_unlock(&p->lock);
 }
 
 void panel_stop(struct panel *p)
@@ -184,6 +283,7 @@ struct panel *panel_free(struct panel *p)
 	panel_stop(p);
 	take_answers(p);
 	pthread_mutex_destroy(&p->lock);
+	explicit_bzero(&p->login, sizeof(p->login));
 	free(p);
 	return NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who comes to the socket. It is accepted here and handed to libwebsockets, whose own listener would remove the
- * file that stands at its path, would not ask who comes before it has a place, and would keep everybody out while
- * connections that say nothing hold all places.
+ * Who comes. They are accepted here and handed to libwebsockets, whose own listener would remove the file that stands
+ * at the socket's path, would not ask who comes before it has a place, and would keep everybody out while connections
+ * that say nothing hold all places.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,45 +11,22 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/log_limit.h"
+#include "net/socket.h"
 #include "panel/panel_internal.h"
 #include "panel/panel_peer.h"
 
 /* As many at once, so that connections and their answers take turns. */
 #define ACCEPT_MAX 16
 
-/* Connections of those who may not come in: enough for one who tries again. */
-#define DENIED_MAX 8
-
 /* Until there may be descriptors again, in µs. */
 #define PAUSE 1000000
 
-/* The one that was silent for longest, of those whose answer is not waited for; with `denied` of those alone. */
-static struct panel_conn *longest_silent(const struct panel *p, bool denied)
-{
-	list_for_each (it, &p->conns) {
-		struct panel_conn *c = list_entry(it, struct panel_conn, link);
-		if (c->state != PANEL_CONN_ASKED && (c->denied || !denied))
-			return c;
-	}
-	return NULL;
-}
-
-/* Who may not come in takes the place of others who may not, and never of one who may. */
-static void make_room(struct panel *p, bool denied)
-{
-	bool full = denied ? p->n_denied >= DENIED_MAX : p->n_conns >= PANEL_CONNECTIONS_MAX;
-	struct panel_conn *c = full ? longest_silent(p, true) : NULL;
-	if (full && !c && !denied)
-		c = longest_silent(p, false);
-	if (c)
-		lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
-}
+/* ---- At the Unix socket ---- */
 
 static bool may(struct panel *p, int fd, struct panel_peer *peer_out)
 {
 	*peer_out = (struct panel_peer){.uid = (uid_t)-1};
-	if (panel_peer_read(fd, peer_out) == 0 && panel_peer_may(fd, peer_out, &p->options))
+	if (panel_peer_read(fd, peer_out) == 0 && panel_peer_may(fd, peer_out, &p->by_socket))
 		return true;
 	char more[LOG_LIMIT_MORE];
 	if (log_limit_pass(&p->log_denied, clock_now(), CLOCK_S, 1, more))
@@ -58,40 +35,81 @@ static bool may(struct panel *p, int fd, struct panel_peer *peer_out)
 	return false;
 }
 
-/* Takes the descriptor. Who may not come in is told so when its request is there: before, it would not see it. */
-static void enter(struct panel *p, int fd)
+/* Takes the descriptor; NULL: it has closed it. Nothing is told of it before this returns to the service. */
+static struct panel_conn *adopt(struct panel_listener *l, int fd, struct panel_conns *among,
+	lws_adoption_type type)
 {
-	struct panel_peer peer;
-	bool denied = !may(p, fd, &peer);
-	make_room(p, denied);
 	lws_sock_file_fd_type adopted = {.sockfd = fd};
-	/* NULL: it has closed the descriptor. Nothing is told of it before this returns to the service. */
-	struct lws *wsi = lws_adopt_descriptor_vhost(p->vhost, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
-		adopted, NULL, NULL);
+	struct lws *wsi = lws_adopt_descriptor_vhost(l->vhost, type, adopted, NULL, NULL);
 	if (!wsi)
-		return;
-	bool made = panel_conn_new(p, wsi, &peer, denied);
+		return NULL;
+	struct panel_conn *c = panel_conn_new(l->panel, wsi, among);
 	lws_set_timeout(wsi, PENDING_TIMEOUT_ESTABLISH_WITH_SERVER,
-		made ? PANEL_TIMEOUT : LWS_TO_KILL_SYNC);
+		c ? PANEL_TIMEOUT : LWS_TO_KILL_SYNC);
+	return c;
 }
+
+/* Who may not come in is told so when its request is there: before, it would not see it. */
+static void enter_by_socket(struct panel_listener *l, int fd)
+{
+	struct panel *p = l->panel;
+	struct panel_peer peer;
+	struct panel_conns *among = may(p, fd, &peer) ? &p->members : &p->denied;
+	panel_room_make(among);
+	struct panel_conn *c = adopt(l, fd, among, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP);
+	if (c)
+		c->peer = peer;
+}
+
+/* ---- Over TCP ---- */
+
+static void enter_by_tcp(struct panel_listener *l, int fd, const struct address *from)
+{
+	struct panel *p = l->panel;
+	struct address at = {0};
+	socket_tune(fd);
+	socket_local(fd, &at);
+	panel_room_make_for(&p->strangers, from);
+	struct panel_conn *c = adopt(l, fd, &p->strangers,
+		LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | LWS_ADOPT_ALLOW_SSL);
+	if (!c)
+		return;
+	c->tcp = true;
+	c->from = *from;
+	c->at = at;
+}
+
+/* ---- Both ---- */
 
 static void again(lws_sorted_usec_list_t *sul)
 {
-	lws_rx_flow_control(lws_container_of(sul, struct panel, again)->listener, 1);
+	lws_rx_flow_control(lws_container_of(sul, struct panel_listener, again)->wsi, 1);
 }
 
-static void accept_some(struct panel *p)
+static void enter(struct panel_listener *l, int fd, const struct sockaddr_storage *sa)
 {
-	int listening = lws_get_socket_fd(p->listener);
+	struct address from = address_from_sockaddr((const struct sockaddr *)sa);
+	if (l == &l->panel->tcp_listener)
+		enter_by_tcp(l, fd, &from);
+	else
+		enter_by_socket(l, fd);
+}
+
+static void accept_some(struct panel_listener *l)
+{
+	int listening = lws_get_socket_fd(l->wsi);
 	for (int i = 0; i < ACCEPT_MAX; i++) {
-		int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
+		socklen_t size = sizeof(sa);
+		int fd = accept4(listening, (struct sockaddr *)&sa, &size,
+			SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
-			enter(p, fd);
+			enter(l, fd, &sa);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 			   errno == ENOBUFS) {
 			/* Whoever waits there would wake the loop at once, and again. */
-			lws_rx_flow_control(p->listener, 0);
-			lws_sul_schedule(p->context, 0, &p->again, again, PAUSE);
+			lws_rx_flow_control(l->wsi, 0);
+			lws_sul_schedule(l->panel->context, 0, &l->again, again, PAUSE);
 			return;
 		} else if (errno != ECONNABORTED && errno != EINTR) {
 			return;
@@ -103,9 +121,11 @@ int panel_accept_event(struct lws *wsi, enum lws_callback_reasons reason, void *
 	size_t n)
 {
 	struct panel *p = lws_context_user(lws_get_context(wsi));
+	struct panel_listener *l =
+		wsi == p->tcp_listener.wsi ? &p->tcp_listener : &p->unix_listener;
 	if (reason == LWS_CALLBACK_RAW_RX_FILE)
-		accept_some(p);
+		accept_some(l);
 	else if (reason == LWS_CALLBACK_RAW_CLOSE_FILE)
-		lws_sul_cancel(&p->again);
+		lws_sul_cancel(&l->again);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "base/state.h"
 #include "panel/panel_internal.h"
 
@@ -31,25 +32,20 @@ static void set_state(struct panel_conn *c, enum panel_conn_state state)
 /* It was used just now: others go before it where there are too many. */
 static void touch(struct panel_conn *c)
 {
-	list_unlink(&c->link);
-	list_append(&c->panel->conns, &c->link);
+	panel_room_enter(c, c->among);
 }
 
-bool panel_conn_new(struct panel *p, struct lws *wsi, const struct panel_peer *peer, bool denied)
+struct panel_conn *panel_conn_new(struct panel *p, struct lws *wsi, struct panel_conns *among)
 {
 	struct panel_conn *c = calloc(1, sizeof(*c));
 	if (!c)
-		return false;
+		return NULL;
 	c->panel = p;
 	c->wsi = wsi;
 	lws_set_opaque_user_data(wsi, c);
-	c->peer = *peer;
-	c->denied = denied;
 	list_init(&c->link);
-	list_append(&p->conns, &c->link);
-	p->n_conns++;
-	p->n_denied += denied;
-	return true;
+	panel_room_enter(c, among);
+	return c;
 }
 
 static void free_conn(struct panel_conn *c)
@@ -57,8 +53,7 @@ static void free_conn(struct panel_conn *c)
 	lws_sul_cancel(&c->patience);
 	panel_request_forget(c->request);
 	list_unlink(&c->link);
-	c->panel->n_conns--;
-	c->panel->n_denied -= c->denied;
+	c->among->n--;
 	if (c->body.data)
 		explicit_bzero(c->body.data, c->body.cap);
 	buf_deinit(&c->body);
@@ -104,6 +99,14 @@ static int answer_busy(struct panel_conn *c, const char *detail)
 	return answer_problem(c, 503, "busy", detail);
 }
 
+static int answer_refusal(struct panel_conn *c, const struct panel_refusal *refusal)
+{
+	/* Nothing that comes behind it is read. */
+	c->last = true;
+	c->request->retry_after = refusal->retry_after;
+	return answer_problem(c, refusal->status, refusal->reason, refusal->detail);
+}
+
 static void patience_ends(lws_sorted_usec_list_t *sul)
 {
 	struct panel_conn *c = lws_container_of(sul, struct panel_conn, patience);
@@ -115,21 +118,36 @@ static void patience_ends(lws_sorted_usec_list_t *sul)
 
 /* ---- The request ---- */
 
-static void ask(struct panel_conn *c)
+static void ask_owner(struct panel_conn *c)
 {
 	struct panel *p = c->panel;
-	lws_rx_flow_control(c->wsi, 0);
-	lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
-	if (p->n_asked >= PANEL_REQUESTS_MAX) {
+	bool open = c->request->who == PANEL_OPEN;
+	if (p->n_asked >= PANEL_REQUESTS_MAX || (open && p->n_open >= PANEL_REQUESTS_OPEN_MAX)) {
 		answer_busy(c, "too many requests are under way: ask again");
 		return;
 	}
 	set_state(c, PANEL_CONN_ASKED);
 	p->n_asked++;
+	p->n_open += open;
 	c->request->peer = c->peer;
+	c->request->from = c->from;
 	if (c->request->method == PANEL_GET)
 		lws_sul_schedule(p->context, 0, &c->patience, patience_ends, PANEL_PATIENCE);
-	p->options.owner.ask(p->options.owner.arg, c->request);
+	p->owner.ask(p->owner.arg, c->request);
+}
+
+/* The request is whole. */
+static void ask(struct panel_conn *c)
+{
+	lws_rx_flow_control(c->wsi, 0);
+	lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
+	if (c->service == PANEL_BY_OWNER) {
+		ask_owner(c);
+		return;
+	}
+	if (c->service == PANEL_BY_LOGIN)
+		panel_guard_login(c);
+	panel_conn_answer(c);
 }
 
 /* The body is whole: the request takes it. */
@@ -145,13 +163,33 @@ static void take_body(struct panel_conn *c)
 	ask(c);
 }
 
+/* Bytes of others that wait in libwebsockets' queues count no more, or again. */
+static void hold_others(const struct panel_conn *c, bool hold)
+{
+	struct panel *p = c->panel;
+	const struct panel_conns *const kinds[] = {&p->members, &p->denied, &p->strangers,
+		&p->known};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		list_for_each (it, &kinds[i]->list) {
+			const struct panel_conn *other = list_entry(it, struct panel_conn, link);
+			if (other != c && other->state != PANEL_CONN_ASKED)
+				lws_rx_flow_control(other->wsi, !hold);
+		}
+}
+
 /*
  * Whether this head was behind another request. libwebsockets has it in a queue then, and would read the body from
  * the queue's begin, which is the head itself: bytes of the one would be taken for the other, or it would never end.
+ * It says of all connections together whether such bytes wait.
  */
 static bool was_behind(const struct panel_conn *c)
 {
-	return lws_service_adjust_timeout(c->panel->context, 1, 0) == 0;
+	if (!c->used || lws_service_adjust_timeout(c->panel->context, 1, 0) != 0)
+		return false;
+	hold_others(c, true);
+	bool behind = lws_service_adjust_timeout(c->panel->context, 1, 0) == 0;
+	hold_others(c, false);
+	return behind;
 }
 
 /* At once, as nothing more may be read of it. */
@@ -177,17 +215,22 @@ static int head(struct panel_conn *c)
 	touch(c);
 	if (replace_request(c) < 0)
 		return -1;
+	c->service = PANEL_BY_OWNER;
+	c->file = NULL;
 	int status = panel_head_read(c, &body, &why);
 	if (c->bodied && was_behind(c))
 		return refuse_behind(c);
-	if (c->denied || status) {
-		c->last = true;
-		return c->denied ? answer_problem(c, 403, "denied",
-					   "this user may not use the admin socket: root, the "
-					   "server's user and its --admin-group may")
-				 : answer_problem(c, status, status == 413 ? "limit" : "invalid",
-					   why);
-	}
+	c->used = true;
+	struct panel_refusal refusal = {status, status == 413 ? "limit" : "invalid", why, 0};
+	if (c->among == &c->panel->denied)
+		refusal = (struct panel_refusal){403, "denied",
+			"this user may not use the admin socket: root, the server's user and its "
+			"--admin-group may",
+			0};
+	else if (!status && c->tcp)
+		panel_guard_check(c, &refusal);
+	if (refusal.status)
+		return answer_refusal(c, &refusal);
 	if (!body) {
 		ask(c);
 		return 0;

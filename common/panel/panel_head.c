@@ -72,8 +72,7 @@ static char *read_target(struct lws *wsi, const char *path, size_t n)
 
 /* ---- Fields ---- */
 
-/* False: it is longer than anything that is meant. */
-static bool field(struct lws *wsi, enum lws_token_indexes token, char *out, int size)
+bool panel_head_field(struct lws *wsi, enum lws_token_indexes token, char *out, int size)
 {
 	*out = 0;
 	return lws_hdr_total_length(wsi, token) == 0 || lws_hdr_copy(wsi, out, size, token) >= 0;
@@ -88,9 +87,9 @@ static bool has_field(struct lws *wsi, enum lws_token_indexes token)
 static bool goes_on(struct lws *wsi)
 {
 	char version[16], connection[64];
-	return field(wsi, WSI_TOKEN_HTTP, version, sizeof(version)) &&
+	return panel_head_field(wsi, WSI_TOKEN_HTTP, version, sizeof(version)) &&
 	       strcmp(version, "HTTP/1.1") == 0 &&
-	       field(wsi, WSI_TOKEN_CONNECTION, connection, sizeof(connection)) &&
+	       panel_head_field(wsi, WSI_TOKEN_CONNECTION, connection, sizeof(connection)) &&
 	       !strcasestr(connection, "close");
 }
 
@@ -100,7 +99,7 @@ static bool goes_on(struct lws *wsi)
 static int read_length(struct panel_conn *c, bool *body_out, const char **why_out)
 {
 	char text[24];
-	bool fits = field(c->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text, sizeof(text));
+	bool fits = panel_head_field(c->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text, sizeof(text));
 	size_t digits = strspn(text, "0123456789");
 	if (!fits || !digits || text[digits]) {
 		*why_out = "Content-Length is no number";
@@ -125,7 +124,7 @@ static int read_framing(struct panel_conn *c, bool posts, bool *body_out, const 
 		return 0;
 	}
 	*why_out = "a body comes with a Content-Length, or chunked with POST, PUT or PATCH";
-	if (!field(c->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, coding, sizeof(coding)) ||
+	if (!panel_head_field(c->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, coding, sizeof(coding)) ||
 		strcasecmp(coding, "chunked") != 0)
 		return 501;
 	if (has_field(c->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH))
@@ -187,7 +186,7 @@ int panel_head_read(struct panel_conn *c, bool *body_out, const char **why_out)
 	rq->target = read_target(c->wsi, path, (size_t)n);
 	char match[256];
 	*why_out = "If-Match is too long";
-	if (!field(c->wsi, WSI_TOKEN_HTTP_IF_MATCH, match, sizeof(match)))
+	if (!panel_head_field(c->wsi, WSI_TOKEN_HTTP_IF_MATCH, match, sizeof(match)))
 		return 400;
 	rq->if_match = *match ? strdup(match) : NULL;
 	*why_out = "out of memory";

@@ -13,6 +13,8 @@
 #include "base/buf.h"
 #include "base/log_limit.h"
 #include "panel/panel.h"
+#include "panel/panel_login.h"
+#include "panel/panel_site.h"
 #include "net/unix_socket.h"
 #include "wire/http1_chunks.h"
 
@@ -22,10 +24,30 @@
 /* Bytes of an answer that are given to the socket at a time. */
 #define PANEL_SLICE (16u << 10)
 
-struct panel {
-	struct panel_options options; /* without `path` */
-	struct unix_socket socket;
+/* Connections of those who may not come in: enough for one who tries again. */
+#define PANEL_DENIED_MAX 8
+
+/* Connections of one kind, the one used last is last. */
+struct panel_conns {
+	struct list list; /* of struct panel_conn */
+	unsigned n, max;
+};
+
+/* Where connections come in: libwebsockets has the descriptor. */
+struct panel_listener {
+	struct panel *panel;
 	struct lws_vhost *vhost;
+	struct lws *wsi;              /* NULL: not opened */
+	lws_sorted_usec_list_t again; /* when descriptors were out */
+};
+
+struct panel {
+	struct panel_owner owner;
+	struct panel_socket_options by_socket;
+	struct panel_tcp_options by_tcp;
+	struct unix_socket socket;
+	struct panel_listener unix_listener, tcp_listener;
+	uint16_t port;
 	pthread_t thread;
 	bool started;
 
@@ -33,16 +55,14 @@ struct panel {
 	pthread_mutex_t lock;
 	struct lws_context *context; /* NULL behind panel_stop() */
 	struct list answered;        /* of struct panel_request */
-	atomic_bool stopping;
+	atomic_bool stopping, renewing;
 
 	/* The thread's alone */
-	struct list conns; /* of struct panel_conn, the one used last is last */
-	unsigned n_conns;
-	unsigned n_denied; /* of them */
-	struct log_limit log_denied;
-	unsigned n_asked;
-	struct lws *listener;
-	lws_sorted_usec_list_t again; /* when descriptors were out */
+	struct panel_conns members, denied;  /* at the Unix socket: who may come in, who may not */
+	struct panel_conns strangers, known; /* over TCP: by whether they have shown the token */
+	struct panel_login login;
+	struct log_limit log_denied, log_wrong;
+	unsigned n_asked, n_open; /* requests that the owner has; of strangers */
 	uint8_t slice[LWS_PRE + PANEL_SLICE];
 };
 
@@ -54,17 +74,26 @@ enum panel_conn_state {
 	PANEL_CONN_CLOSING, /* its last answer is on its way to the kernel */
 };
 
+/* Who answers a request; nobody: its answer is there as soon as its body is. */
+enum panel_service { PANEL_BY_OWNER, PANEL_BY_LOGIN, PANEL_BY_NOBODY };
+
 struct panel_conn {
-	struct list link; /* panel::conns */
+	struct list link;          /* panel_conns::list */
+	struct panel_conns *among; /* its kind */
 	struct panel *panel;
 	struct lws *wsi;
-	struct panel_peer peer;
-	bool denied; /* its peer may not come in */
+	bool tcp;
+	struct panel_peer peer;  /* of the Unix socket */
+	struct address from, at; /* over TCP: the peer, and what it has connected to */
 	enum panel_conn_state state;
 	struct panel_request *request; /* NULL in HEAD and CLOSING */
-	bool head_only;                /* HEAD */
-	bool last;                     /* closes behind its answer */
-	bool bodied;                   /* libwebsockets takes what follows for a body */
+	enum panel_service service;
+	const struct panel_file *file; /* the answer's content; NULL: that of the request */
+	bool gzip;
+	bool used;      /* it has had an answer before */
+	bool head_only; /* HEAD */
+	bool last;      /* closes behind its answer */
+	bool bodied;    /* libwebsockets takes what follows for a body */
 	bool chunked;
 	struct http1_chunks chunks;
 	struct buf body;
@@ -83,14 +112,27 @@ void panel_request_forget(struct panel_request *rq);
 
 /* ---- panel_accept.c ---- */
 
-/* The protocol of the listening socket: takes whoever comes and may. */
+/* The protocol of the listening sockets: takes whoever comes and may. */
 int panel_accept_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 	size_t n);
 
+/* ---- panel_room.c ---- */
+
+void panel_conns_init(struct panel_conns *conns, unsigned max);
+
+/* Makes room for one more of its kind, by ending others of it. */
+void panel_room_make(struct panel_conns *conns);
+
+/* For one more stranger from this address: by ending others from there, or the one that was silent for longest. */
+void panel_room_make_for(struct panel_conns *strangers, const struct address *from);
+
+/* The connection is of this kind now, and the one that was used last. */
+void panel_room_enter(struct panel_conn *c, struct panel_conns *conns);
+
 /* ---- panel_conn.c ---- */
 
-/* False when out of memory. The connection is its wsi's opaque data, and ends with it. */
-bool panel_conn_new(struct panel *p, struct lws *wsi, const struct panel_peer *peer, bool denied);
+/* NULL when out of memory. It is its wsi's opaque data, and ends with it. */
+struct panel_conn *panel_conn_new(struct panel *p, struct lws *wsi, struct panel_conns *among);
 
 /* What libwebsockets tells of connections. */
 int panel_conn_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -106,6 +148,24 @@ void panel_conn_answer(struct panel_conn *c);
  * which goes out with `*why_out`, and the connection closes behind it.
  */
 int panel_head_read(struct panel_conn *c, bool *body_out, const char **why_out);
+
+/* A field of the head: false, it is longer than anything that is meant. "": there is none. */
+bool panel_head_field(struct lws *wsi, enum lws_token_indexes token, char *out, int size);
+
+/* ---- panel_guard.c ---- */
+
+/* Why a request is refused. */
+struct panel_refusal {
+	int status;
+	const char *reason, *detail;
+	unsigned retry_after; /* seconds; 0: there is none */
+};
+
+/* Whether a request over TCP may be asked, and whom: sets `service` and `who`; or `out`, which is all zero before. */
+void panel_guard_check(struct panel_conn *c, struct panel_refusal *out);
+
+/* The request's body has the token, or has not: makes the answer. */
+void panel_guard_login(struct panel_conn *c);
 
 /* ---- panel_reply.c ---- */
 

@@ -42,7 +42,7 @@ static bool peer_has_group(int fd, gid_t group)
 	return false;
 }
 
-bool panel_peer_may(int fd, const struct panel_peer *peer, const struct panel_options *o)
+bool panel_peer_may(int fd, const struct panel_peer *peer, const struct panel_socket_options *o)
 {
 	if (peer->uid == 0 || peer->uid == geteuid())
 		return true;

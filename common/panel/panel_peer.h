@@ -7,4 +7,4 @@
 int panel_peer_read(int fd, struct panel_peer *out);
 
 /* Root, this process's own user, or a member of the group of the options. */
-bool panel_peer_may(int fd, const struct panel_peer *peer, const struct panel_options *o);
+bool panel_peer_may(int fd, const struct panel_peer *peer, const struct panel_socket_options *o);

@@ -18,6 +18,7 @@ static const char *title(int status)
 		{204, "No Content"},
 		{304, "Not Modified"},
 		{400, "Bad Request"},
+		{401, "Unauthorized"},
 		{403, "Forbidden"},
 		{404, "Not Found"},
 		{405, "Method Not Allowed"},
@@ -25,6 +26,8 @@ static const char *title(int status)
 		{411, "Length Required"},
 		{412, "Precondition Failed"},
 		{413, "Content Too Large"},
+		{415, "Unsupported Media Type"},
+		{421, "Misdirected Request"},
 		{429, "Too Many Requests"},
 		{500, "Internal Server Error"},
 		{501, "Not Implemented"},
@@ -68,16 +71,44 @@ static char *add_number(char *at, const char *end, const char *name, size_t valu
 	return add(at, end, name, text);
 }
 
+static struct str content(const struct panel_conn *c)
+{
+	if (!c->file)
+		return (struct str){c->request->answer, c->request->answer_size};
+	return c->gzip ? c->file->gzip : c->file->plain;
+}
+
+/* A page may load what is here, talk to where it is from, and stand in no other's frame. */
+static char *add_policy(char *at, const char *end)
+{
+	at = add(at, end, "Content-Security-Policy",
+		"default-src 'self'; img-src 'self'; connect-src 'self'; frame-ancestors 'none'; "
+		"base-uri 'none'; form-action 'self'");
+	return add(at, end, "Referrer-Policy", "no-referrer");
+}
+
+/* What is of a file is kept by who has it, and asked for again with its tag. */
+static char *add_file(const struct panel_conn *c, char *at, const char *end)
+{
+	at = add(at, end, "Content-Encoding", c->gzip && c->request->status != 304 ? "gzip" : NULL);
+	at = add(at, end, "Vary", "Accept-Encoding");
+	return add(at, end, "ETag", c->file->etag);
+}
+
 static size_t format_head(const struct panel_conn *c, char *at, size_t room)
 {
 	const struct panel_request *rq = c->request;
 	const char *end = at + room - 2, *begin = at;
 	at += snprintf(at, room, "HTTP/1.1 %d %s\r\n", rq->status, title(rq->status));
-	at = add(at, end, "Content-Type", rq->content_type);
+	at = add(at, end, "Content-Type", c->file ? c->file->type : rq->content_type);
 	if (rq->status != 204 && rq->status != 304)
-		at = add_number(at, end, "Content-Length", rq->answer_size);
-	at = add(at, end, "Cache-Control", "no-store");
+		at = add_number(at, end, "Content-Length", content(c).n);
+	at = add(at, end, "Cache-Control", c->file ? "no-cache" : "no-store");
 	at = add(at, end, "X-Content-Type-Options", "nosniff");
+	at = c->tcp ? add_policy(at, end) : at;
+	at = c->file ? add_file(c, at, end) : at;
+	at = add(at, end, "WWW-Authenticate", rq->status == 401 ? "Bearer" : NULL);
+	at = add(at, end, "Set-Cookie", rq->cookie);
 	at = add(at, end, "Allow", rq->allow);
 	at = add(at, end, "ETag", rq->etag);
 	at = add(at, end, "Location", rq->location);
@@ -100,16 +131,17 @@ static int write_slice(struct panel_conn *c, size_t n, enum lws_write_protocol w
 
 int panel_reply_write(struct panel_conn *c)
 {
-	struct panel_request *rq = c->request;
+	const struct panel_request *rq = c->request;
 	char *slice = (char *)c->panel->slice + LWS_PRE;
-	size_t whole = c->head_only ? 0 : rq->answer_size;
+	struct str all = content(c);
+	size_t whole = c->head_only || rq->status == 304 ? 0 : all.n;
 	if (!c->head_sent) {
 		c->head_sent = true;
 		int r = write_slice(c, format_head(c, slice, PANEL_SLICE), LWS_WRITE_HTTP_HEADERS);
 		return r < 0 ? r : whole == 0;
 	}
 	size_t n = MIN(whole - c->sent, (size_t)PANEL_SLICE);
-	memcpy(slice, rq->answer + c->sent, n);
+	memcpy(slice, all.p + c->sent, n);
 	c->sent += n;
 	int r = write_slice(c, n, c->sent == whole ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP);
 	return r < 0 ? r : c->sent == whole;

@@ -18,6 +18,9 @@ void panel_request_free(struct panel_request *rq)
 	free(rq->etag);
 	free(rq->location);
 	free(rq->allow);
+	if (rq->cookie)
+		explicit_bzero(rq->cookie, strlen(rq->cookie));
+	free(rq->cookie);
 	free(rq);
 }
 

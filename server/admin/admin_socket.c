@@ -109,7 +109,8 @@ static void socket_ask(void *arg, struct panel_request *from)
 
 /* ---- Its life ---- */
 
-static int find_group(const struct server_options *o, struct panel_options *p, struct error *err)
+static int find_group(const struct server_options *o, struct panel_socket_options *p,
+	struct error *err)
 {
 	if (!o->admin_group)
 		return 0;
@@ -148,8 +149,8 @@ int admin_socket_open(struct admin_socket *d, struct admin *a, const struct serv
 	const char *state_dir, struct error *err)
 {
 	char path[PATH_MAX];
-	struct panel_options p = {.path = o->admin_socket ? o->admin_socket : path,
-		.owner = {.ask = socket_ask, .arg = d}};
+	struct panel_socket_options p = {.path = o->admin_socket ? o->admin_socket : path};
+	const struct panel_owner owner = {.ask = socket_ask, .arg = d};
 	d->admin = a;
 	if (is_none(o))
 		return 0;
@@ -157,7 +158,11 @@ int admin_socket_open(struct admin_socket *d, struct admin *a, const struct serv
 	if (r < 0)
 		return r;
 	r = o->admin_socket ? 0 : find_default(state_dir, path, err);
-	r = r ? r : panel_new(&d->panel, &p, err);
+	r = r ? r : panel_new(&d->panel, &owner, err);
+	r = r ? r : panel_open_socket(d->panel, &p, err);
+	r = r ? r : panel_start(d->panel, err);
+	if (r != 0)
+		d->panel = panel_free(d->panel);
 	if (r == 0) {
 		log_info("the admin socket is %s", p.path);
 	} else if (!o->admin_socket) {
@@ -182,6 +187,6 @@ void admin_socket_deinit(struct admin_socket *d)
 
 int admin_socket_inspect(const struct server_options *o, struct error *err)
 {
-	struct panel_options p;
+	struct panel_socket_options p;
 	return is_none(o) ? 0 : find_group(o, &p, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "owner.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "crypto/crypto.h"
 
 static char folder[] = "/tmp/test_panel.XXXXXX";
 char path[64];
@@ -38,6 +41,7 @@ static void echo(struct panel_request *rq)
 {
 	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 	char *text;
+	static const char *const who[] = {"socket", "token", "open"};
 	if (strcmp(rq->target, "/big") == 0) {
 		rq->status = 200;
 		rq->answer = malloc(BIG);
@@ -47,9 +51,10 @@ static void echo(struct panel_request *rq)
 		panel_answer(panel, rq);
 		return;
 	}
-	assert_true(asprintf(&text, "%s %s match=%s body=%zu:%.40s uid=%u", methods[rq->method],
-			    rq->target, rq->if_match ? rq->if_match : "", rq->body_size,
-			    rq->body ? rq->body : "", (unsigned)rq->peer.uid) > 0);
+	assert_true(
+		asprintf(&text, "%s %s match=%s body=%zu:%.40s who=%s uid=%u", methods[rq->method],
+			rq->target, rq->if_match ? rq->if_match : "", rq->body_size,
+			rq->body ? rq->body : "", who[rq->who], (unsigned)rq->peer.uid) > 0);
 	answer(rq, text);
 	free(text);
 }
@@ -102,6 +107,17 @@ void wait_asked(unsigned n)
 }
 
 /* ---- The peer ---- */
+
+int dial_tcp(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+		.sin_port = htons(panel_port(panel)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
+}
 
 int dial(void)
 {
@@ -168,17 +184,39 @@ void expect(int fd, int status, const char *part)
 
 /* ---- Each test has a panel ---- */
 
-int owner_setup(void **state)
+static int setup(bool tcp)
 {
+	static const char *const open[] = {"/healthz", NULL};
+	static char name[] = "panel.example.org", *hosts[] = {name};
+	static const struct panel_tcp_options by_tcp = {.address = "127.0.0.1",
+		.token = TOKEN,
+		.hosts = hosts,
+		.n_hosts = 1,
+		.open = open};
+	const struct panel_owner asked_of = {.ask = ask};
+	const struct panel_socket_options by_socket = {.path = path};
 	struct error err;
-	struct panel_options o = {.path = path, .owner = {.ask = ask}};
 	list_init(&owner.waiting);
 	owner.n = 0;
 	owner.holds = false;
 	if (!mkdtemp(strcpy(folder, "/tmp/test_panel.XXXXXX")))
 		return -1;
 	snprintf(path, sizeof(path), "%s/socket", folder);
-	return panel_new(&panel, &o, &err);
+	if (panel_new(&panel, &asked_of, &err) < 0 ||
+		panel_open_socket(panel, &by_socket, &err) != 0 ||
+		(tcp && panel_open_tcp(panel, &by_tcp, &err) < 0))
+		return -1;
+	return panel_start(panel, &err);
+}
+
+int owner_setup(void **state)
+{
+	return setup(false);
+}
+
+int owner_setup_tcp(void **state)
+{
+	return crypto_start() < 0 ? -1 : setup(true);
 }
 
 int owner_teardown(void **state)

@@ -16,9 +16,13 @@
 extern char path[64]; /* of the socket */
 extern struct panel *panel;
 
+#define TOKEN "0123456789abcdef0123456789abcdef01234567" /* of the panel over TCP */
+
 /* Each test has a panel of its own. */
 int owner_setup(void **state);
 int owner_teardown(void **state);
+/* One that is reached over TCP besides. */
+int owner_setup_tcp(void **state);
 #define PANEL_TEST(name) cmocka_unit_test_setup_teardown(name, owner_setup, owner_teardown)
 
 /* ---- The owner ---- */
@@ -34,6 +38,7 @@ void answer(struct panel_request *rq, const char *text);
 /* ---- The peer ---- */
 
 int dial(void);
+int dial_tcp(void);
 void put(int fd, const char *text);
 
 struct response {

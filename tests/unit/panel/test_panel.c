@@ -17,7 +17,7 @@ static void test_requests(void **state)
 		int status;
 		const char *part;
 	} rows[] = {
-		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200, "GET / match= body=0: uid="},
+		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200, "GET / match= body=0: who=socket uid="},
 		{"GET /a/b?c=d&e=f HTTP/1.1\r\n\r\n", 200, "GET /a/b?c=d&e=f match"},
 		/* What libwebsockets decodes stays what it was. */
 		{"GET /a%20b/%C3%A9?n=x%26y%3D%25z&p=a+b HTTP/1.1\r\n\r\n", 200,

@@ -20,7 +20,7 @@ static void test_peer(void **state)
 	assert_int_equal(panel_peer_read(fds[0], &peer), 0);
 	assert_int_equal(peer.uid, getuid());
 	assert_int_equal(peer.pid, getpid());
-	struct panel_options o = {0}, grouped = {.group_given = true, .group = 4711};
+	struct panel_socket_options o = {0}, grouped = {.group_given = true, .group = 4711};
 	assert_true(panel_peer_may(fds[0], &peer, &o));
 	peer.uid = getuid() + 1;
 	assert_false(panel_peer_may(fds[0], &peer, &o));
