@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/complain.h"
+#include "cli/generate.h"
 #include "config/config.h"
 #include "config/help.h"
+#include "config/shared.h"
 #include "config/token_source.h"
 #include "crypto/token.h"
 
@@ -127,9 +129,12 @@ int launch(const struct launch *l, int argc, char **argv)
 	}
 	if (!r)
 		r = l->check(opts, &err);
-	if (!r)
+	const int form = r ? GENERATE_NO : *l->fields(opts).generate;
+	if (!r && form == GENERATE_NO)
 		r = launch_find_token(l, opts, &warning, &err);
-	int status = r ? refuse(l, &err) : run(l, opts, c, &warning);
+	else if (!r)
+		r = generate(l, opts, c, (enum generate)form, &err);
+	int status = r ? refuse(l, &err) : form ? STATUS_OK : run(l, opts, c, &warning);
 	l->deinit(opts);
 	config_free(c);
 	return status;

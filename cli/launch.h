@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "cli/deployment.h"
 #include "config/option.h"
 #include "config/reload.h"
 
@@ -13,6 +14,7 @@ struct launch_fields {
 	char *const *token_from;
 	const bool *no_token;
 	const int *log_level, *log_format;
+	const int *generate;     /* enum generate */
 	char *const *access_log; /* NULL: this side has no access log */
 	char *const *audit_log;  /* NULL: nor an audit log */
 };
@@ -29,6 +31,8 @@ struct launch {
 	void (*deinit)(void *opts); /* undoes a check, successful or not; or one never made */
 
 	struct launch_fields (*fields)(void *opts);
+	/* What else has to be known of it where it is to run. */
+	void (*place)(const void *opts, struct deployment_place *out);
 	bool token_needed; /* nobody makes one when none is given */
 	/* Whether only warnings are logged where no --log-level is given; NULL: never. */
 	bool (*quiet)(const void *opts);

@@ -32,11 +32,16 @@
 		side##_options_deinit(opts);                                                  \
 	}                                                                                     \
                                                                                               \
+	static void side##_place(const void *opts, struct deployment_place *out)              \
+	{                                                                                     \
+		deployment_place_##side(opts, out);                                           \
+	}                                                                                     \
+                                                                                              \
 	static struct launch_fields side##_fields(void *opts)                                 \
 	{                                                                                     \
 		struct side##_options *o = opts;                                              \
 		return (struct launch_fields){&o->token, &o->token_from, &o->no_token,        \
-			&o->log_level, &o->log_format, access, audit};                        \
+			&o->log_level, &o->log_format, &o->generate, access, audit};          \
 	}                                                                                     \
                                                                                               \
 	const struct launch launch_##side = {                                                 \
@@ -47,6 +52,7 @@
 		.run = side##_start,                                                          \
 		.deinit = side##_deinit,                                                      \
 		.fields = side##_fields,                                                      \
+		.place = side##_place,                                                        \
 		.token_needed = needs_token,                                                  \
 	};                                                                                    \
                                                                                               \

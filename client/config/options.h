@@ -60,6 +60,7 @@ struct client_options {
 	char *config;
 	int log_level;  /* enum log_level */
 	int log_format; /* enum log_format */
+	int generate;   /* enum generate */
 
 	/* Made of the above by client_options_check() */
 	struct url remote_url; /* looks into `remote` */

@@ -9,9 +9,6 @@
 	{"token-env", "the token is read from the variable TUNNEL_TOKEN without an option, or "   \
 		      "from the file of --token-from"},                                           \
 		{"license license-file license-env", "no license is needed: omit it"},            \
-		{"generate", "the units for systemd, tunnel-server.service and "                  \
-			     "tunnel-client@.service, are installed with the program; see FILES " \
-			     "in its man page"},                                                  \
 		{"authtoken auth secret password psk",                                            \
 			"the secret that both sides know is the token: --token-from=FILE, or "    \
 			"--token=TOKEN"},                                                         \

@@ -15,6 +15,27 @@
 extern const char *const shared_log_levels[];
 extern const char *const shared_log_formats[];
 
+/* What a command prints instead of running; a client makes no machine of its own. */
+enum generate {
+	GENERATE_NO,
+	GENERATE_SYSTEMD,
+	GENERATE_COMPOSE,
+	GENERATE_K8S_YAML,
+	GENERATE_CLOUD_INIT
+};
+extern const char *const shared_generate_client[];
+extern const char *const shared_generate_server[];
+
+/* `words` are those of the side. */
+#define SHARED_GENERATE_ROW(side, words)                                                          \
+	{                                                                                         \
+		.name = "generate", .type = OPTION_ENUM, .default_text = "no", .metavar = "FORM", \
+		.values = (words),                                                                \
+		.help = "Do not run: print what runs it with these options, for systemd, for "    \
+			"compose or for a cluster",                                               \
+		.section = "Running it", .offset = offsetof(side, generate)                       \
+	}
+
 /*
  * What a link may hold.
  *	base-window	one turn's read of a socket; windows that need more grow

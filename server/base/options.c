@@ -473,6 +473,7 @@ static const struct option_row rows[] = {
 			"own user may",
 		.offset = AT(admin_group)},
 	SHARED_RUN_ROWS(struct server_options),
+	SHARED_GENERATE_ROW(struct server_options, shared_generate_server),
 	{.name = "disable-transport-wrapping",
 		.type = OPTION_FLAG,
 		.default_text = "false",

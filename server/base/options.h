@@ -91,6 +91,7 @@ struct server_options {
 	char *config;
 	int log_level;  /* enum log_level */
 	int log_format; /* enum log_format */
+	int generate;   /* enum generate */
 	bool disable_transport_wrapping;
 
 	/* Made of the above by server_options_check() */

@@ -32,7 +32,7 @@ SYSTEM = re.compile(
 )
 
 # Made by meson; they stand in no folder of the checkout.
-GENERATED = {"version.h", "cli/libraries.h", "cli/completion_scripts.h"}
+GENERATED = {"version.h", "cli/libraries.h", "cli/completion_scripts.h", "cli/unit_templates.h"}
 
 
 def check_own(path, name):
