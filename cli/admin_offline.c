@@ -27,11 +27,11 @@ struct admin_offline {
 	struct catalog catalog;
 	struct store_access store;
 	struct admin admin;
-	struct admin_request request;
+	struct api_request request;
 	bool answered;
 };
 
-static void answered(struct admin_request *rq)
+static void answered(struct api_request *rq)
 {
 	container_of(rq, struct admin_offline, request)->answered = true;
 }
@@ -40,11 +40,11 @@ static int call(struct admin_transport *transport, const void *request, size_t n
 	struct buf *response, struct error *err)
 {
 	struct admin_offline *o = (struct admin_offline *)transport;
-	struct admin_request *rq = &o->request;
+	struct api_request *rq = &o->request;
 	struct admin_http http = {0};
-	enum admin_reason reason;
+	enum api_reason reason;
 	size_t used;
-	*rq = (struct admin_request){.actor = {.may_all = true}, .answered = answered};
+	*rq = (struct api_request){.actor = {.may_all = true}, .answered = answered};
 	snprintf(rq->actor.name, sizeof rq->actor.name, "uid %u", (unsigned)getuid());
 	snprintf(rq->actor.via, sizeof rq->actor.via, "the store itself");
 	o->answered = false;
@@ -52,12 +52,12 @@ static int call(struct admin_transport *transport, const void *request, size_t n
 			? 0
 			: error_set(err, STATUS_FAILED, "the request is too long");
 	if (!r)
-		admin_ask(&o->admin, rq);
+		api_ask(&o->admin.api, rq);
 	while (!r && !o->answered)
 		loop_turn(o->loop);
 	if (!r && admin_http_answer(&http, rq, response))
 		r = error_set(err, STATUS_FAILED, "no memory");
-	admin_request_deinit(rq);
+	api_request_deinit(rq);
 	admin_http_deinit(&http);
 	return r;
 }

@@ -50,7 +50,7 @@ struct server {
 	struct node node;
 	struct registrar registrar;
 	struct admin admin;
-	struct admin_socket socket;
+	struct api_panel socket;
 	struct loop *loop; /* of worker 0, on this thread */
 	struct workers workers;
 	struct certificates certificates;
@@ -326,7 +326,7 @@ static void server_stop(struct server *s)
 	listeners_close(&s->listeners);
 	store_access_close(&s->store);
 	admin_close(&s->admin);
-	admin_socket_close(&s->socket);
+	api_panel_close(&s->socket);
 	workers_stop(&s->workers);
 	certificates_deinit(&s->certificates);
 	workers_close(&s->workers);
@@ -338,7 +338,7 @@ static void server_stop(struct server *s)
 		loop_timer_cancel(&s->drain);
 	}
 	workers_deinit(&s->workers);
-	admin_socket_deinit(&s->socket);
+	api_panel_deinit(&s->socket);
 	admin_deinit(&s->admin);
 	node_limits_deinit(&s->node);
 	catalog_deinit(&s->catalog);

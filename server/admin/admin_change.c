@@ -6,15 +6,14 @@
 
 bool admin_change_may(struct change *c)
 {
-	const struct admin_actor *actor = &admin_change_of(c)->actor;
+	const struct api_actor *actor = &admin_change_of(c)->actor;
 	struct error err;
 	if (!actor->identity)
 		return true;
 	if (grants_check_token(actor->credential, &actor->from, &err) < 0)
-		admin_refuse(request_of(c), ADMIN_DENIED, "%s", err.text);
+		api_refuse(request_of(c), API_DENIED, "%s", err.text);
 	else if (actor->may_all && !actor->identity->value.is_operator)
-		admin_refuse(request_of(c), ADMIN_DENIED, "%s is no operator any more",
-			actor->name);
+		api_refuse(request_of(c), API_DENIED, "%s is no operator any more", actor->name);
 	else
 		return true;
 	return false;
@@ -22,19 +21,19 @@ bool admin_change_may(struct change *c)
 
 void admin_change_refuse(struct change *c, enum change_refusal why, const char *sentence)
 {
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	switch (why) {
 	case CHANGE_NO_MEMORY:
-		admin_refuse(rq, ADMIN_BUSY, "%s", sentence);
+		api_refuse(rq, API_BUSY, "%s", sentence);
 		break;
 	case CHANGE_STALE:
-		admin_refuse(rq, ADMIN_STALE, "%s", sentence);
+		api_refuse(rq, API_STALE, "%s", sentence);
 		break;
 	case CHANGE_NOT_MADE:
-		admin_refuse(rq, ADMIN_NOT_STORED, "nothing was changed: %s", sentence);
+		api_refuse(rq, API_NOT_STORED, "nothing was changed: %s", sentence);
 		break;
 	case CHANGE_NOT_STORED:
-		admin_refuse(rq, ADMIN_NOT_STORED,
+		api_refuse(rq, API_NOT_STORED,
 			"it is in effect, but not stored: %s; after a restart it would be as it "
 			"was. "
 			"The server tries again every %u s",
@@ -43,15 +42,15 @@ void admin_change_refuse(struct change *c, enum change_refusal why, const char *
 	}
 }
 
-bool admin_change_begin(struct admin_change *ac, struct admin_request *rq,
+bool admin_change_begin(struct admin_change *ac, struct api_request *rq,
 	const struct change_ops *ops)
 {
-	if (!change_begin(&ac->change, rq->admin->changes, ops)) {
-		admin_refuse(rq, ADMIN_BUSY, "%d changes are waiting already", CHANGE_QUEUE_MAX);
+	if (!change_begin(&ac->change, admin_of(rq)->changes, ops)) {
+		api_refuse(rq, API_BUSY, "%d changes are waiting already", CHANGE_QUEUE_MAX);
 		ops->free(&ac->change);
 		return false;
 	}
-	ac->admin = rq->admin;
+	ac->admin = admin_of(rq);
 	ac->request = rq;
 	ac->actor = rq->actor;
 	ac->change.note.actor = ac->actor.name;
@@ -59,7 +58,7 @@ bool admin_change_begin(struct admin_change *ac, struct admin_request *rq,
 	return true;
 }
 
-static void admin_change_drop(struct admin_request *rq)
+static void admin_change_drop(struct api_request *rq)
 {
 	struct admin_change *ac = rq->work;
 	ac->request = NULL;

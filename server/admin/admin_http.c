@@ -14,11 +14,11 @@
 
 /* The place where a call says what is wrong. */
 struct fault {
-	enum admin_reason *reason;
+	enum api_reason *reason;
 	struct error *err;
 };
 
-static enum admin_http_result refuse(struct fault *f, enum admin_reason reason, const char *text)
+static enum admin_http_result refuse(struct fault *f, enum api_reason reason, const char *text)
 {
 	*f->reason = reason;
 	error_set(f->err, 0, "%s", text);
@@ -28,12 +28,12 @@ static enum admin_http_result refuse(struct fault *f, enum admin_reason reason, 
 static enum admin_http_result refuse_code(struct fault *f, int code)
 {
 	bool large = http1_error_status(code) == 431;
-	return refuse(f, large ? ADMIN_TOO_LARGE : ADMIN_INVALID, http1_error_text(code));
+	return refuse(f, large ? API_TOO_LARGE : API_INVALID, http1_error_text(code));
 }
 
 static enum admin_http_result refuse_memory(struct fault *f)
 {
-	return refuse(f, ADMIN_BUSY, "the exit node has no memory for this request");
+	return refuse(f, API_BUSY, "the exit node has no memory for this request");
 }
 
 /* ---- The head ---- */
@@ -46,10 +46,10 @@ static const struct http1_field *find_if_match(const struct http1_head *h)
 	return NULL;
 }
 
-static int take_fields(const struct http1_head *h, struct admin_request *rq)
+static int take_fields(const struct http1_head *h, struct api_request *rq)
 {
 	const struct http1_field *match = find_if_match(h);
-	rq->method = h->method == HTTP1_HEAD ? ADMIN_GET : admin_method(h->method_name);
+	rq->method = h->method == HTTP1_HEAD ? API_GET : api_method(h->method_name);
 	rq->target = strndup(h->target.p, h->target.n);
 	rq->if_match = match ? strndup(match->value.p, match->value.n) : NULL;
 	return rq->target && (rq->if_match || !match) ? 0 : -ENOMEM;
@@ -64,7 +64,7 @@ static enum admin_http_state framing(const struct http1_head *head)
 
 /* What of these bytes is the head's: all of them until it is whole. */
 static enum admin_http_result take_head(struct admin_http *h, const uint8_t *p, size_t n,
-	struct admin_request *rq, size_t *used_out, struct fault *f)
+	struct api_request *rq, size_t *used_out, struct fault *f)
 {
 	struct http1_head head = HTTP1_HEAD_OF(ADMIN_HTTP_FIELDS_MAX);
 	size_t before = buf_len(&h->head), some = MIN(n, ADMIN_HTTP_HEAD_MAX + 1 - before);
@@ -78,9 +78,9 @@ static enum admin_http_result take_head(struct admin_http *h, const uint8_t *p, 
 	if (r != HTTP1_OK)
 		return refuse_code(f, r);
 	if (head.form != HTTP1_ORIGIN_FORM)
-		return refuse(f, ADMIN_INVALID, "the request target is not a path");
-	if (head.body == HTTP1_BODY_LENGTH && head.length > ADMIN_BODY_MAX)
-		return refuse(f, ADMIN_TOO_LARGE, "the body is too large");
+		return refuse(f, API_INVALID, "the request target is not a path");
+	if (head.body == HTTP1_BODY_LENGTH && head.length > API_BODY_MAX)
+		return refuse(f, API_TOO_LARGE, "the body is too large");
 	if (take_fields(&head, rq) < 0)
 		return refuse_memory(f);
 	*used_out = head.size - before;
@@ -120,8 +120,8 @@ static enum admin_http_result take_chunks(struct admin_http *h, const uint8_t *p
 		if (r > HTTP1_MORE)
 			return refuse_code(f, r);
 		used += step;
-		if (buf_len(&h->body) + run.n > ADMIN_BODY_MAX)
-			return refuse(f, ADMIN_TOO_LARGE, "the body is too large");
+		if (buf_len(&h->body) + run.n > API_BODY_MAX)
+			return refuse(f, API_TOO_LARGE, "the body is too large");
 		if (run.n && buf_append(&h->body, run.p, run.n) < 0)
 			return refuse_memory(f);
 	}
@@ -132,7 +132,7 @@ static enum admin_http_result take_chunks(struct admin_http *h, const uint8_t *p
 }
 
 /* The body's memory is the request's from here on. */
-static enum admin_http_result finish(struct admin_http *h, struct admin_request *rq)
+static enum admin_http_result finish(struct admin_http *h, struct api_request *rq)
 {
 	rq->body = (char *)h->body.data;
 	rq->body_size = buf_len(&h->body);
@@ -141,8 +141,7 @@ static enum admin_http_result finish(struct admin_http *h, struct admin_request 
 }
 
 enum admin_http_result admin_http_take(struct admin_http *h, const uint8_t *p, size_t n,
-	struct admin_request *rq, size_t *used_out, enum admin_reason *reason_out,
-	struct error *err)
+	struct api_request *rq, size_t *used_out, enum api_reason *reason_out, struct error *err)
 {
 	struct fault f = {reason_out, err};
 	enum admin_http_result r = ADMIN_HTTP_MORE;
@@ -199,7 +198,7 @@ static int append_field(struct buf *out, const char *name, const char *value)
 	return n < 0 ? -ENOMEM : buf_append(out, line, (size_t)n);
 }
 
-static int append_fields(const struct admin_request *rq, bool last, struct buf *out)
+static int append_fields(const struct api_request *rq, bool last, struct buf *out)
 {
 	char retry[16];
 	snprintf(retry, sizeof(retry), "%u", rq->retry_after);
@@ -220,7 +219,7 @@ static int append_fields(const struct admin_request *rq, bool last, struct buf *
 	return r;
 }
 
-int admin_http_answer(const struct admin_http *h, const struct admin_request *rq, struct buf *out)
+int admin_http_answer(const struct admin_http *h, const struct api_request *rq, struct buf *out)
 {
 	char line[LINES_SIZE];
 	/* No phrase behind the status: RFC 9112, 4. */

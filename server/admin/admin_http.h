@@ -6,7 +6,7 @@
  */
 #include "base/buf.h"
 #include "base/error.h"
-#include "server/admin/operation.h"
+#include "server/admin/admin.h"
 #include "wire/http1_chunks.h"
 
 #define ADMIN_HTTP_HEAD_MAX \
@@ -28,15 +28,14 @@ struct admin_http {
 };
 
 enum admin_http_result {
-	ADMIN_HTTP_MORE, /* every byte is used, and the request is not whole */
-	ADMIN_HTTP_READY, /* it is whole and in the admin_request; the bytes behind it are not used */
+	ADMIN_HTTP_MORE,  /* every byte is used, and the request is not whole */
+	ADMIN_HTTP_READY, /* it is whole and in the api_request; the bytes behind it are not used */
 	ADMIN_HTTP_REFUSED, /* it cannot be asked; where it ends is not known */
 };
 
 /* Takes bytes of a request. `reason_out` and `err` are set with ADMIN_HTTP_REFUSED. */
 enum admin_http_result admin_http_take(struct admin_http *h, const uint8_t *p, size_t n,
-	struct admin_request *rq, size_t *used_out, enum admin_reason *reason_out,
-	struct error *err);
+	struct api_request *rq, size_t *used_out, enum api_reason *reason_out, struct error *err);
 
 /* Whether a part of a request has come. */
 bool admin_http_begun(const struct admin_http *h);
@@ -45,7 +44,7 @@ bool admin_http_begun(const struct admin_http *h);
 size_t admin_http_memory(const struct admin_http *h);
 
 /* Appends the answer to the request that it took last, head and body. 0 or -ENOMEM. */
-int admin_http_answer(const struct admin_http *h, const struct admin_request *rq, struct buf *out);
+int admin_http_answer(const struct admin_http *h, const struct api_request *rq, struct buf *out);
 
 /* Wipes; it waits for the next request. Accepts zeroed memory. */
 void admin_http_deinit(struct admin_http *h);

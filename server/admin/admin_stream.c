@@ -31,7 +31,7 @@ struct admin_stream {
 	size_t kept;    /* bytes that stream_keep() knows of */
 	struct loop_task resume, reap;
 	struct mail mail;
-	struct admin_request request; /* the main thread's while ASKED */
+	struct api_request request; /* the main thread's while ASKED */
 };
 
 static struct admin_stream *admin_stream_of(struct stream *s)
@@ -62,7 +62,7 @@ static void admin_stream_free(struct admin_stream *a)
 	loop_task_cancel(&a->resume);
 	loop_task_cancel(&a->reap);
 	admin_http_deinit(&a->http);
-	admin_request_deinit(&a->request);
+	api_request_deinit(&a->request);
 	buf_deinit(&a->out);
 	free(a);
 }
@@ -105,8 +105,8 @@ static void admin_stream_answer(struct admin_stream *a)
 	a->http.last = a->last;
 	int r = admin_http_answer(&a->http, &a->request, &a->out);
 	admin_http_deinit(&a->http);
-	admin_request_deinit(&a->request);
-	a->request = (struct admin_request){0};
+	api_request_deinit(&a->request);
+	a->request = (struct api_request){0};
 	admin_stream_set_state(a, ADMIN_STREAM_ANSWERING);
 	if (r == 0 && admin_stream_keep(a))
 		stream_ready(&a->stream);
@@ -131,7 +131,7 @@ static void admin_stream_discard(struct mail *mail)
 }
 
 /* On the main thread. */
-static void admin_stream_answered(struct admin_request *rq)
+static void admin_stream_answered(struct api_request *rq)
 {
 	struct admin_stream *a = container_of(rq, struct admin_stream, request);
 	a->mail.deliver = admin_stream_returned;
@@ -140,7 +140,7 @@ static void admin_stream_answered(struct admin_request *rq)
 
 /* ---- The request ---- */
 
-static void actor_of_link(const struct server_link *l, struct admin_actor *actor)
+static void actor_of_link(const struct server_link *l, struct api_actor *actor)
 {
 	struct identity *identity = l->credential->identity;
 	char peer[ADDRESS_TEXT_SIZE];
@@ -158,15 +158,15 @@ static void actor_of_link(const struct server_link *l, struct admin_actor *actor
 static void admin_stream_arrived(struct mail *mail)
 {
 	struct admin_stream *a = container_of(mail, struct admin_stream, mail);
-	struct admin_request *rq = &a->request;
+	struct api_request *rq = &a->request;
 	struct error err;
 	actor_of_link(a->link, &rq->actor);
 	rq->answered = admin_stream_answered;
 	/* It may be on its way to be closed: what takes a right away does so at once. */
 	if (grants_check_link(a->link, &err) == 0)
-		admin_ask(a->worker->node->admin, rq);
+		api_ask(&a->worker->node->admin->api, rq);
 	else
-		admin_refuse(rq, ADMIN_DENIED, "%s", err.text);
+		api_refuse(rq, API_DENIED, "%s", err.text);
 }
 
 static void admin_stream_ask(struct admin_stream *a)
@@ -177,24 +177,24 @@ static void admin_stream_ask(struct admin_stream *a)
 }
 
 /* For a request that is refused before it is asked, and of which no end is known. */
-static void admin_stream_refused(struct admin_request *rq)
+static void admin_stream_refused(struct api_request *rq)
 {
 	struct admin_stream *a = container_of(rq, struct admin_stream, request);
 	a->last = true;
 	admin_stream_answer(a);
 }
 
-static void admin_stream_refuse(struct admin_stream *a, enum admin_reason reason, const char *why)
+static void admin_stream_refuse(struct admin_stream *a, enum api_reason reason, const char *why)
 {
 	a->request.answered = admin_stream_refused;
-	admin_refuse(&a->request, reason, "%s", why);
+	api_refuse(&a->request, reason, "%s", why);
 }
 
 /* ---- The stream ---- */
 
 static size_t admin_stream_collect(struct admin_stream *a, const uint8_t *p, size_t n)
 {
-	enum admin_reason reason;
+	enum api_reason reason;
 	struct error err;
 	size_t used;
 	enum admin_http_result r =
@@ -205,7 +205,7 @@ static size_t admin_stream_collect(struct admin_stream *a, const uint8_t *p, siz
 	if (r == ADMIN_HTTP_REFUSED)
 		admin_stream_refuse(a, reason, err.text);
 	else if (!kept)
-		admin_stream_refuse(a, ADMIN_BUSY, "the exit node has no memory for this request");
+		admin_stream_refuse(a, API_BUSY, "the exit node has no memory for this request");
 	else if (r == ADMIN_HTTP_READY)
 		admin_stream_ask(a);
 	return used;

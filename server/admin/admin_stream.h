@@ -12,7 +12,7 @@
 
 /*
  * Under way on a link, with those whose stream is gone while the main thread has their request. A command has
- * one; each may hold ADMIN_BODY_MAX, which is charged to the link's session (docs/protocol.md, rule 21).
+ * one; each may hold API_BODY_MAX, which is charged to the link's session (docs/protocol.md, rule 21).
  */
 #define ADMIN_STREAMS_MAX 4
 

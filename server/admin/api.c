@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/admin/api.h"
 
-const struct admin_operations *const admin_api[] = {
+const struct api_operations *const admin_api[] = {
 	&admin_identities,
 	&admin_tokens,
 	&admin_apply,
@@ -20,7 +20,7 @@ const struct admin_operations *const admin_api[] = {
 	NULL,
 };
 
-const struct admin_operations *const admin_api_offline[] = {
+const struct api_operations *const admin_api_offline[] = {
 	&admin_identities,
 	&admin_tokens,
 	&admin_apply,

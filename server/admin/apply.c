@@ -80,7 +80,7 @@ static bool apply_create(struct change *c, struct apply_item *item)
 			return false;
 	}
 	if (same && !same->deleted) {
-		admin_refuse(request_of(c), ADMIN_TAKEN, "a new token is one of %s already",
+		api_refuse(request_of(c), API_TAKEN, "a new token is one of %s already",
 			same->identity->name);
 		return false;
 	}
@@ -114,7 +114,7 @@ static bool apply_look(struct change *c, bool dry)
 		struct apply_item *item = a->items[n];
 		const struct identity *i = catalog_find(catalog_of(c), str_from(item->value.name));
 		if (!i && !dry && !item->deriving) {
-			admin_refuse(request_of(c), ADMIN_STALE,
+			api_refuse(request_of(c), API_STALE,
 				"%s was deleted meanwhile; apply it again", item->value.name);
 			return false;
 		}
@@ -141,7 +141,7 @@ static json_t *apply_tokens(struct apply *a)
 static void apply_answer(struct change *c)
 {
 	struct apply *a = apply_of(c);
-	admin_answer(request_of(c), 200,
+	api_answer(request_of(c), 200,
 		json_pack("{s:O, s:o, s:i}", "changes", a->changes, "tokens", apply_tokens(a),
 			"streamsCut", (int)c->cut));
 }
@@ -214,7 +214,7 @@ static void apply_derived(struct derivation *d)
 	apply_derivation_over(a);
 }
 
-static void apply_drop(struct admin_request *rq)
+static void apply_drop(struct api_request *rq)
 {
 	struct apply *a = rq->work;
 	admin_change_abandon(&a->change);
@@ -243,8 +243,8 @@ static void apply_derive(struct apply *a)
 
 /* ---- What is asked ---- */
 
-static const struct admin_member identity_members[] = {
-	{"name", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
+static const struct api_member identity_members[] = {
+	{"name", API_TEXT, .max = POLICY_NAME_MAX, .required = true},
 	IDENTITY_MEMBERS,
 	{0},
 };
@@ -254,7 +254,7 @@ static int apply_value(struct policy_identity *value, const struct catalog *cata
 {
 	char name[POLICY_NAME_SIZE];
 	const json_t *given = json_object_get(object, "name");
-	int r = admin_members_check(object, identity_members, err);
+	int r = api_members_check(object, identity_members, err);
 	if (r == 0)
 		r = policy_name_check((struct str){json_string_value(given),
 					      json_string_length(given)},
@@ -277,7 +277,7 @@ static bool apply_has(const struct apply *a, const char *name)
 /* The items of the body. False: the request was refused. */
 static bool apply_read(struct apply *a)
 {
-	struct admin_request *rq = a->change.request;
+	struct api_request *rq = a->change.request;
 	const json_t *each;
 	struct error err;
 	size_t n;
@@ -288,11 +288,11 @@ static bool apply_read(struct apply *a)
 			return change_no_memory(&a->change.change);
 		item->apply = a;
 		a->items[a->n++] = item;
-		int r = apply_value(&item->value, rq->admin->catalog, each, &err);
+		int r = apply_value(&item->value, admin_of(rq)->catalog, each, &err);
 		if (r == 0 && apply_has(a, item->value.name))
 			r = error_set(&err, -EINVAL, "%s is there twice", item->value.name);
 		if (r < 0) {
-			admin_refuse(rq, ADMIN_INVALID, "identity %zu: %s", n + 1, err.text);
+			api_refuse(rq, API_INVALID, "identity %zu: %s", n + 1, err.text);
 			return false;
 		}
 	}
@@ -306,24 +306,24 @@ static bool apply_read(struct apply *a)
 	if (r == -ENOMEM)
 		return change_no_memory(&a->change.change);
 	if (r < 0)
-		admin_refuse(rq, ADMIN_INVALID, "%s", err.text);
+		api_refuse(rq, API_INVALID, "%s", err.text);
 	return r == 0;
 }
 
-static void apply_post(struct admin_request *rq)
+static void apply_post(struct api_request *rq)
 {
 	bool dry = false;
-	if (!admin_query_flag(rq, "dryRun", &dry))
+	if (!api_query_flag(rq, "dryRun", &dry))
 		return;
 	if (!json_object_size(rq->json)) {
-		admin_refuse(rq, ADMIN_INVALID,
+		api_refuse(rq, API_INVALID,
 			"the body has none of \"identities\", \"services\", \"endpoints\" and "
 			"\"intentions\"");
 		return;
 	}
 	struct apply *a = calloc(1, sizeof(*a));
 	if (!a) {
-		admin_answer(rq, 500, NULL);
+		api_answer(rq, 500, NULL);
 		return;
 	}
 	if (!admin_change_begin(&a->change, rq, &apply_ops))
@@ -339,17 +339,17 @@ static void apply_post(struct admin_request *rq)
 	}
 }
 
-static const struct admin_member apply_members[] = {
-	{"identities", ADMIN_OBJECTS, .max = APPLY_MAX},
-	{"services", ADMIN_OBJECTS, .max = APPLY_MAX},
-	{"endpoints", ADMIN_OBJECTS, .max = APPLY_MAX},
-	{"intentions", ADMIN_OBJECTS, .max = APPLY_MAX},
+static const struct api_member apply_members[] = {
+	{"identities", API_OBJECTS, .max = APPLY_MAX},
+	{"services", API_OBJECTS, .max = APPLY_MAX},
+	{"endpoints", API_OBJECTS, .max = APPLY_MAX},
+	{"intentions", API_OBJECTS, .max = APPLY_MAX},
 	{0},
 };
 static const char *const apply_query[] = {"dryRun", NULL};
 
-static const struct admin_operation rows[] = {
-	{ADMIN_POST, "/api/v1/apply", ADMIN_OPERATOR, .query = apply_query,
-		.members = apply_members, .run = apply_post},
+static const struct api_operation rows[] = {
+	{API_POST, "/api/v1/apply", API_OPERATOR, .query = apply_query, .members = apply_members,
+		.run = apply_post},
 };
-const struct admin_operations admin_apply = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_apply = {rows, ARRAY_LEN(rows)};

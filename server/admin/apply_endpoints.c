@@ -10,12 +10,12 @@
 
 /* ---- What is asked ---- */
 
-static const struct admin_member members[] = {
-	{"consumer", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
-	{"service", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
-	{"name", ADMIN_TEXT, .max = POLICY_NAME_MAX},
-	{"status", ADMIN_TEXT, .max = sizeof "Approved" - 1},
-	{"description", ADMIN_TEXT, .max = POLICY_TEXT_MAX, .nullable = true},
+static const struct api_member members[] = {
+	{"consumer", API_TEXT, .max = POLICY_NAME_MAX, .required = true},
+	{"service", API_TEXT, .max = POLICY_NAME_MAX, .required = true},
+	{"name", API_TEXT, .max = POLICY_NAME_MAX},
+	{"status", API_TEXT, .max = sizeof "Approved" - 1},
+	{"description", API_TEXT, .max = POLICY_TEXT_MAX, .nullable = true},
 	{0},
 };
 
@@ -45,7 +45,7 @@ static int read_status(struct apply_endpoint *e, const char *word, struct error 
 
 static int read_one(struct apply_endpoint *e, const json_t *object, struct error *err)
 {
-	int r = admin_members_check(object, members, err);
+	int r = api_members_check(object, members, err);
 	r = r ? r : read_name(object, "consumer", e->consumer, err);
 	r = r ? r : read_name(object, "service", e->service, err);
 	strcpy(e->name, e->consumer);
@@ -108,11 +108,11 @@ static char *subject_of(const struct apply_endpoint *e, char to[SUBJECT_SIZE])
 	return to;
 }
 
-static bool refuse(struct change *c, const struct apply_endpoint *e, enum admin_reason reason,
+static bool refuse(struct change *c, const struct apply_endpoint *e, enum api_reason reason,
 	const char *what, const char *which)
 {
 	char subject[SUBJECT_SIZE];
-	admin_refuse(request_of(c), reason, "%s: %s%s", subject_of(e, subject), what, which);
+	api_refuse(request_of(c), reason, "%s: %s%s", subject_of(e, subject), what, which);
 	return false;
 }
 
@@ -142,7 +142,7 @@ static bool decide(struct change *c, const struct apply_endpoint *e, struct poli
 	if (r == -ENOMEM)
 		return change_no_memory(c);
 	if (r < 0)
-		return refuse(c, e, ADMIN_TAKEN, err.text, "");
+		return refuse(c, e, API_TAKEN, err.text, "");
 	*cuts_out = outcome.cuts;
 	return true;
 }
@@ -167,9 +167,9 @@ static bool begin(const struct apply_endpoint *e, struct change *c, struct apply
 	if (failed)
 		return false;
 	if (!consumer)
-		return refuse(c, e, ADMIN_INVALID, "there is no identity ", e->consumer);
+		return refuse(c, e, API_INVALID, "there is no identity ", e->consumer);
 	if (ids->link > UINT32_MAX)
-		return refuse(c, e, ADMIN_LIMIT, "there is no link id left", "");
+		return refuse(c, e, API_LIMIT, "there is no link id left", "");
 	if (policy_endpoint_init(out, e->name, POLICY_HOW_NOT) < 0)
 		return change_no_memory(c);
 	out->id = ids->endpoint++;
@@ -214,7 +214,7 @@ static bool look(const struct apply_endpoint *e, struct change *c, struct apply_
 		s && consumer ? catalog_find_endpoint(catalog_of(c), s, consumer, str_from(e->name))
 			      : NULL;
 	if (!apply_service(c, e->service))
-		return refuse(c, e, ADMIN_INVALID, "there is no private service ", e->service);
+		return refuse(c, e, API_INVALID, "there is no private service ", e->service);
 	if (is_so(e, was))
 		return apply_say(c, changes, "none", subject_of(e, subject), json_object());
 	bool fine = begin(e, c, ids, was, &value) && put(e, c, was, &value, changes);

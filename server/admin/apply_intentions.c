@@ -13,9 +13,9 @@
 
 /* ---- What is asked ---- */
 
-static const struct admin_member members[] = {
-	{"source", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
-	{"destination", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
+static const struct api_member members[] = {
+	{"source", API_TEXT, .max = POLICY_NAME_MAX, .required = true},
+	{"destination", API_TEXT, .max = POLICY_NAME_MAX, .required = true},
 	INTENTION_MEMBERS,
 	{0},
 };
@@ -36,7 +36,7 @@ static int read_one(struct policy_intention *i, const json_t *object, const char
 	struct error *err)
 {
 	char source[POLICY_NAME_SIZE], destination[POLICY_NAME_SIZE];
-	int r = admin_members_check(object, members, err);
+	int r = api_members_check(object, members, err);
 	r = r ? r : read_name(object, "source", source, err);
 	r = r ? r : read_name(object, "destination", destination, err);
 	if (r)

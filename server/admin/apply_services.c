@@ -11,10 +11,10 @@
 
 /* ---- What is asked ---- */
 
-static const struct admin_member members[] = {
-	{"name", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
-	{"owner", ADMIN_TEXT, .max = POLICY_NAME_MAX},
-	{"kind", ADMIN_TEXT, .max = sizeof "tcp" - 1},
+static const struct api_member members[] = {
+	{"name", API_TEXT, .max = POLICY_NAME_MAX, .required = true},
+	{"owner", API_TEXT, .max = POLICY_NAME_MAX},
+	{"kind", API_TEXT, .max = sizeof "tcp" - 1},
 	SERVICE_MEMBERS,
 	{0},
 };
@@ -26,7 +26,7 @@ static int read_one(struct apply_service *s, const json_t *object, struct error 
 	const json_t *display = json_object_get(object, "name"),
 		     *owner = json_object_get(object, "owner"),
 		     *given = json_object_get(object, "kind");
-	int r = admin_members_check(object, members, err);
+	int r = api_members_check(object, members, err);
 	struct str of = {json_string_value(display), json_string_length(display)};
 	r = r ? r : policy_name_check(of, name, err);
 	strcpy(s->owner, POLICY_DEFAULT);
@@ -85,10 +85,10 @@ void apply_services_deinit(struct apply_services *a)
 
 /* ---- What it does ---- */
 
-static bool refuse(struct change *c, enum admin_reason reason, const char *name, const char *what,
+static bool refuse(struct change *c, enum api_reason reason, const char *name, const char *what,
 	const char *who)
 {
-	admin_refuse(request_of(c), reason, "service %s: %s%s", name, what, who);
+	api_refuse(request_of(c), reason, "service %s: %s%s", name, what, who);
 	return false;
 }
 
@@ -97,13 +97,13 @@ static bool may_be(const struct apply_service *s, struct change *c,
 {
 	const char *name = s->value.name;
 	if (!owner)
-		return refuse(c, ADMIN_INVALID, name, "there is no identity ", s->owner);
+		return refuse(c, API_INVALID, name, "there is no identity ", s->owner);
 	if (was && was->value.owner != owner->id)
-		return refuse(c, ADMIN_TAKEN, name, "the name is taken, by ", was->owner->name);
+		return refuse(c, API_TAKEN, name, "the name is taken, by ", was->owner->name);
 	if (!policy_may_publish(&owner->grants, str_from(name)))
-		return refuse(c, ADMIN_DENIED, name, "it takes \"publish\" in what may ", s->owner);
+		return refuse(c, API_DENIED, name, "it takes \"publish\" in what may ", s->owner);
 	if (was && !was->value.deleted && s->kind_given && s->value.kind != was->value.kind)
-		return refuse(c, ADMIN_INVALID, name, "its kind is what its client publishes: ",
+		return refuse(c, API_INVALID, name, "its kind is what its client publishes: ",
 			policy_service_kind_name(was->value.kind));
 	return true;
 }

@@ -5,24 +5,24 @@
 #include "server/admin/ca_json.h"
 #include "server/store/catalog.h"
 
-static void ca_show(struct admin_request *rq)
+static void ca_show(struct api_request *rq)
 {
-	const struct catalog_roots *roots = &rq->admin->catalog->roots;
+	const struct catalog_roots *roots = &admin_of(rq)->catalog->roots;
 	const struct policy_root *r = catalog_signing_root(roots);
 	if (!r) {
 		ca_refuse_none(rq);
 		return;
 	}
-	admin_set_etag(rq, r->rev);
-	admin_answer(rq, 200, ca_json(roots));
+	api_set_etag(rq, r->rev);
+	api_answer(rq, 200, ca_json(roots));
 }
 
-static const struct admin_member members[] =
-	{{"lifetime", ADMIN_SPAN, .max = POLICY_CERTIFICATE_LIFETIME_MAX / CLOCK_S}, {0}};
+static const struct api_member members[] =
+	{{"lifetime", API_SPAN, .max = POLICY_CERTIFICATE_LIFETIME_MAX / CLOCK_S}, {0}};
 
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/api/v1/ca", ADMIN_ANYBODY, .run = ca_show},
-	{ADMIN_POST, "/api/v1/ca", ADMIN_OPERATOR, .members = members, .run = ca_init},
-	{ADMIN_POST, "/api/v1/ca/rotate", ADMIN_OPERATOR, .members = members, .run = ca_rotate},
+static const struct api_operation rows[] = {
+	{API_GET, "/api/v1/ca", API_ANYBODY, .run = ca_show},
+	{API_POST, "/api/v1/ca", API_OPERATOR, .members = members, .run = ca_init},
+	{API_POST, "/api/v1/ca/rotate", API_OPERATOR, .members = members, .run = ca_rotate},
 };
-const struct admin_operations admin_ca = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_ca = {rows, ARRAY_LEN(rows)};

@@ -36,13 +36,13 @@ static void ca_change_free(struct change *c)
 	free(of(c));
 }
 
-void ca_refuse_none(struct admin_request *rq)
+void ca_refuse_none(struct api_request *rq)
 {
-	admin_refuse(rq, ADMIN_NOT_FOUND,
+	api_refuse(rq, API_NOT_FOUND,
 		"there is no certificate authority: tunnel ca init makes one");
 }
 
-bool ca_lifetime(struct admin_request *rq, uint64_t min, uint64_t max, uint64_t *us_out)
+bool ca_lifetime(struct api_request *rq, uint64_t min, uint64_t max, uint64_t *us_out)
 {
 	const json_t *asked = json_object_get(rq->json, "lifetime");
 	char least[32], most[32];
@@ -50,7 +50,7 @@ bool ca_lifetime(struct admin_request *rq, uint64_t min, uint64_t max, uint64_t 
 	if (!asked)
 		return true;
 	if (!span_from_json(asked, &span) || span < min || span > max) {
-		admin_refuse(rq, ADMIN_INVALID, "\"lifetime\" must be from %s to %s here",
+		api_refuse(rq, API_INVALID, "\"lifetime\" must be from %s to %s here",
 			value_format_duration(min, least, sizeof(least)),
 			value_format_duration(max, most, sizeof(most)));
 		return false;
@@ -59,7 +59,7 @@ bool ca_lifetime(struct admin_request *rq, uint64_t min, uint64_t max, uint64_t 
 	return true;
 }
 
-static struct ca_change *ca_change_new(struct admin_request *rq, const struct change_ops *ops)
+static struct ca_change *ca_change_new(struct api_request *rq, const struct change_ops *ops)
 {
 	uint64_t lifetime = 0;
 	if (!ca_lifetime(rq, POLICY_CERTIFICATE_LIFETIME_MIN, POLICY_CERTIFICATE_LIFETIME_MAX,
@@ -67,7 +67,7 @@ static struct ca_change *ca_change_new(struct admin_request *rq, const struct ch
 		return NULL;
 	struct ca_change *cc = calloc(1, sizeof(*cc));
 	if (!cc) {
-		admin_refuse(rq, ADMIN_BUSY, "the server is out of memory");
+		api_refuse(rq, API_BUSY, "the server is out of memory");
 		return NULL;
 	}
 	cc->lifetime = lifetime;
@@ -76,19 +76,19 @@ static struct ca_change *ca_change_new(struct admin_request *rq, const struct ch
 
 static void answer_ca(struct change *c, unsigned status)
 {
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	const struct catalog_roots *roots = &catalog_of(c)->roots;
 	const struct policy_root *r = catalog_signing_root(roots);
 	if (r)
-		admin_set_etag(rq, r->rev);
-	admin_answer(rq, status, r ? ca_json(roots) : NULL);
+		api_set_etag(rq, r->rev);
+	api_answer(rq, status, r ? ca_json(roots) : NULL);
 }
 
 static bool no_root(struct change *c, int r, const struct error *err)
 {
 	if (r == -ENOMEM)
 		return change_no_memory(c);
-	admin_refuse(request_of(c), ADMIN_NOT_STORED, "no root can be made: %s", err->text);
+	api_refuse(request_of(c), API_NOT_STORED, "no root can be made: %s", err->text);
 	return false;
 }
 
@@ -132,9 +132,9 @@ static struct policy_root *add_root(struct change *c, const char *domain, uint64
 
 /* ---- The first ---- */
 
-static bool refuse_taken(struct admin_request *rq)
+static bool refuse_taken(struct api_request *rq)
 {
-	admin_refuse(rq, ADMIN_TAKEN,
+	api_refuse(rq, API_TAKEN,
 		"there is a certificate authority already: tunnel ca rotate gives it a new root");
 	return false;
 }
@@ -192,13 +192,12 @@ static void instance_done(struct store_job *j)
 	} else if (j->result == 0) {
 		admin_change_submit(&cc->change);
 	} else {
-		admin_refuse(request_of(c), ADMIN_NOT_STORED, "nothing was changed: %s",
-			j->err.text);
+		api_refuse(request_of(c), API_NOT_STORED, "nothing was changed: %s", j->err.text);
 		change_give_up(c);
 	}
 }
 
-static void instance_drop(struct admin_request *rq)
+static void instance_drop(struct api_request *rq)
 {
 	struct ca_change *cc = rq->work;
 	/* The process ends: what reads the store has ended before, or will find this. */
@@ -206,9 +205,9 @@ static void instance_drop(struct admin_request *rq)
 	offload_cancel(&cc->job.job);
 }
 
-void ca_init(struct admin_request *rq)
+void ca_init(struct api_request *rq)
 {
-	if (rq->admin->catalog->roots.n) {
+	if (admin_of(rq)->catalog->roots.n) {
 		refuse_taken(rq);
 		return;
 	}
@@ -220,7 +219,7 @@ void ca_init(struct admin_request *rq)
 	cc->job.make = true;
 	cc->job.run = instance_run;
 	cc->job.done = instance_done;
-	store_access_submit(rq->admin->store, rq->admin->loop, &cc->job);
+	store_access_submit(admin_of(rq)->store, rq->api->loop, &cc->job);
 }
 
 /* ---- The next ---- */
@@ -285,7 +284,7 @@ static bool has_room(struct change *c)
 		}
 	if (n < POLICY_ROOTS_MAX)
 		return true;
-	admin_refuse(request_of(c), ADMIN_LIMIT,
+	api_refuse(request_of(c), API_LIMIT,
 		"%zu roots are listed, and certificates of them may be valid; the first of them "
 		"goes at "
 		"%s",
@@ -308,30 +307,31 @@ static bool rotate_rows(struct change *c, const struct tls_authority *signer,
 
 static bool rotate_check(struct change *c)
 {
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	const struct policy_root *before = catalog_signing_root(&catalog_of(c)->roots);
 	struct error err;
 	if (!before) {
 		ca_refuse_none(rq);
 		return false;
 	}
-	if (!admin_if_match(rq, before->rev) || !has_room(c))
+	if (!api_if_match(rq, before->rev) || !has_room(c))
 		return false;
-	const struct tls_authority *signer = authority_signer(&rq->admin->authority, before, &err);
+	const struct tls_authority *signer =
+		authority_signer(&admin_of(rq)->authority, before, &err);
 	return signer ? rotate_rows(c, signer, before) : no_root(c, -EINVAL, &err);
 }
 
 static void rotate_answer(struct change *c)
 {
 	/* The key of the one before is nowhere any more. */
-	authority_deinit(&request_of(c)->admin->authority);
+	authority_deinit(&admin_of(request_of(c))->authority);
 	answer_ca(c, 200);
 }
 
 static const struct change_ops rotate_ops =
 	ADMIN_CHANGE_OPS(rotate_check, rotate_answer, ca_change_free);
 
-void ca_rotate(struct admin_request *rq)
+void ca_rotate(struct api_request *rq)
 {
 	struct ca_change *cc = ca_change_new(rq, &rotate_ops);
 	if (cc)

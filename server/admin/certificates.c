@@ -32,55 +32,53 @@
 /* ---- Whose it is ---- */
 
 /* NULL: there is no such identity, or who asks is another, and it was refused. */
-static const struct identity *named(struct admin_request *rq, const char *name)
+static const struct identity *named(struct api_request *rq, const char *name)
 {
-	char canonical[POLICY_NAME_SIZE], room[ADMIN_QUOTE_SIZE];
+	char canonical[POLICY_NAME_SIZE], room[API_QUOTE_SIZE];
 	struct error err;
 	const struct identity *own = rq->actor.identity, *i = NULL;
 	if (policy_name_check(str_from(name), canonical, &err) < 0) {
-		admin_refuse(rq, ADMIN_INVALID, "\"identity\": %s", err.text);
+		api_refuse(rq, API_INVALID, "\"identity\": %s", err.text);
 		return NULL;
 	}
 	if (!rq->actor.may_all && strcmp(own->name, canonical) != 0) {
-		admin_refuse(rq, ADMIN_DENIED,
+		api_refuse(rq, API_DENIED,
 			"%s gets certificates of its own name alone; for others it takes an "
 			"identity "
 			"with --operator",
 			rq->actor.name);
 		return NULL;
 	}
-	i = catalog_find(rq->admin->catalog, str_from(canonical));
+	i = catalog_find(admin_of(rq)->catalog, str_from(canonical));
 	if (!i)
-		admin_refuse(rq, ADMIN_NOT_FOUND, "there is no identity \"%s\"",
-			admin_quote(name, room));
+		api_refuse(rq, API_NOT_FOUND, "there is no identity \"%s\"", api_quote(name, room));
 	return i;
 }
 
-static const struct identity *asked_for(struct admin_request *rq)
+static const struct identity *asked_for(struct api_request *rq)
 {
 	const char *name = json_string_value(json_object_get(rq->json, "identity"));
 	if (name)
 		return named(rq, name);
 	if (!rq->actor.identity)
-		admin_refuse(rq, ADMIN_INVALID,
-			"\"identity\" is missing: whose certificate is it?");
+		api_refuse(rq, API_INVALID, "\"identity\" is missing: whose certificate is it?");
 	return rq->actor.identity;
 }
 
 /* Whether it may have one now; false: it was refused. */
-static bool may_have(struct admin_request *rq, const struct identity *i)
+static bool may_have(struct api_request *rq, const struct identity *i)
 {
 	enum policy_state state = policy_identity_state(&i->value, policy_now());
 	struct error err;
 	if (i->open)
-		admin_refuse(rq, ADMIN_UNSUPPORTED,
+		api_refuse(rq, API_UNSUPPORTED,
 			"the server runs without tokens (--no-token), and a certificate would be "
 			"everybody's");
 	else if (rq->actor.identity &&
 		 grants_check_token(rq->actor.credential, &rq->actor.from, &err) < 0)
-		admin_refuse(rq, ADMIN_DENIED, "%s", err.text);
+		api_refuse(rq, API_DENIED, "%s", err.text);
 	else if (i->deleted || state != POLICY_ACTIVE)
-		admin_refuse(rq, ADMIN_DENIED, "%s is %s, and gets no certificate", i->name,
+		api_refuse(rq, API_DENIED, "%s is %s, and gets no certificate", i->name,
 			i->deleted ? "deleted" : policy_state_name(state));
 	else
 		return true;
@@ -113,7 +111,7 @@ static void write_id(const struct admin *a, const struct tls_authority *signer,
 
 /* ---- Signed ---- */
 
-static void log_signature(const struct admin_request *rq, const struct identity *i,
+static void log_signature(const struct api_request *rq, const struct identity *i,
 	const struct tls_facts *facts)
 {
 	char detail[TLS_ID_SIZE + 256], to[TLS_MOMENT_SIZE];
@@ -130,12 +128,12 @@ static void log_signature(const struct admin_request *rq, const struct identity 
 		.detail = detail});
 }
 
-static void answer_signed(struct admin_request *rq, const struct identity *i,
-	const char *certificate, const struct tls_facts *facts)
+static void answer_signed(struct api_request *rq, const struct identity *i, const char *certificate,
+	const struct tls_facts *facts)
 {
-	const struct catalog_roots *roots = &rq->admin->catalog->roots;
+	const struct catalog_roots *roots = &admin_of(rq)->catalog->roots;
 	int64_t left = facts->to - facts->from - BEFORE;
-	admin_answer(rq, 201,
+	api_answer(rq, 201,
 		json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "identity", i->name, "id",
 			facts->id, "serial", facts->serial, "notBefore", ca_time_json(facts->from),
 			"notAfter", ca_time_json(facts->to), "lifetimeSeconds", (json_int_t)left,
@@ -143,7 +141,7 @@ static void answer_signed(struct admin_request *rq, const struct identity *i,
 			ca_bundle_json(roots)));
 }
 
-static void issue(struct admin_request *rq, const struct identity *i, uint64_t lifetime,
+static void issue(struct api_request *rq, const struct identity *i, uint64_t lifetime,
 	const struct tls_authority *signer)
 {
 	const char *request = json_string_value(json_object_get(rq->json, "request"));
@@ -151,7 +149,7 @@ static void issue(struct admin_request *rq, const struct identity *i, uint64_t l
 	char id[TLS_ID_SIZE], *certificate;
 	struct tls_facts facts;
 	struct error err;
-	write_id(rq->admin, signer, i, id);
+	write_id(admin_of(rq), signer, i, id);
 	const struct tls_leaf leaf = {.request = request,
 		.n = strlen(request),
 		.id = id,
@@ -160,7 +158,7 @@ static void issue(struct admin_request *rq, const struct identity *i, uint64_t l
 		.to = (int64_t)(MIN(to, i->value.expires_at) / CLOCK_S)};
 	int r = tls_authority_issue(signer, &leaf, &certificate, &facts, &err);
 	if (r < 0) {
-		admin_refuse(rq, r == -ENOMEM ? ADMIN_BUSY : ADMIN_INVALID, "%s", err.text);
+		api_refuse(rq, r == -ENOMEM ? API_BUSY : API_INVALID, "%s", err.text);
 		return;
 	}
 	log_signature(rq, i, &facts);
@@ -168,10 +166,10 @@ static void issue(struct admin_request *rq, const struct identity *i, uint64_t l
 	free(certificate);
 }
 
-static void certificate_create(struct admin_request *rq)
+static void certificate_create(struct api_request *rq)
 {
-	struct authority *a = &rq->admin->authority;
-	const struct policy_root *root = catalog_signing_root(&rq->admin->catalog->roots);
+	struct authority *a = &admin_of(rq)->authority;
+	const struct policy_root *root = catalog_signing_root(&admin_of(rq)->catalog->roots);
 	struct error err;
 	if (!root) {
 		ca_refuse_none(rq);
@@ -183,25 +181,25 @@ static void certificate_create(struct admin_request *rq)
 		return;
 	const struct tls_authority *signer = authority_signer(a, root, &err);
 	if (!signer) {
-		admin_refuse(rq, ADMIN_NOT_STORED, "nothing can be signed: %s", err.text);
-	} else if (!authority_take(a, loop_now(rq->admin->loop))) {
+		api_refuse(rq, API_NOT_STORED, "nothing can be signed: %s", err.text);
+	} else if (!authority_take(a, loop_now(rq->api->loop))) {
 		rq->retry_after = 1;
-		admin_refuse(rq, ADMIN_LIMIT, "%d certificates are signed in a second, and no more",
+		api_refuse(rq, API_LIMIT, "%d certificates are signed in a second, and no more",
 			AUTHORITY_RATE);
 	} else {
 		issue(rq, i, lifetime, signer);
 	}
 }
 
-static const struct admin_member members[] = {
-	{"request", ADMIN_TEXT, .max = TLS_REQUEST_MAX, .required = true},
-	{"identity", ADMIN_TEXT, .max = POLICY_NAME_MAX},
-	{"lifetime", ADMIN_SPAN, .max = POLICY_CERTIFICATE_LIFETIME_MAX / CLOCK_S},
+static const struct api_member members[] = {
+	{"request", API_TEXT, .max = TLS_REQUEST_MAX, .required = true},
+	{"identity", API_TEXT, .max = POLICY_NAME_MAX},
+	{"lifetime", API_SPAN, .max = POLICY_CERTIFICATE_LIFETIME_MAX / CLOCK_S},
 	{0},
 };
 
-static const struct admin_operation rows[] = {
-	{ADMIN_POST, "/api/v1/certificates", ADMIN_ANYBODY, .members = members,
+static const struct api_operation rows[] = {
+	{API_POST, "/api/v1/certificates", API_ANYBODY, .members = members,
 		.run = certificate_create},
 };
-const struct admin_operations admin_certificates = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_certificates = {rows, ARRAY_LEN(rows)};

@@ -43,7 +43,7 @@ int derivation_start(struct derivation *d, struct admin *a, const char *given,
 	d->derived = derived;
 	d->job.run = derivation_run;
 	d->job.done = derivation_done;
-	offload_submit(a->deriving, a->loop, &d->job);
+	offload_submit(a->deriving, a->api.loop, &d->job);
 	return 0;
 }
 

@@ -29,12 +29,12 @@ static void endpoint_change_free(struct change *c)
 	free(of(c));
 }
 
-static void submit(struct admin_request *rq, const struct change_ops *ops,
+static void submit(struct api_request *rq, const struct change_ops *ops,
 	enum policy_endpoint_event event)
 {
 	struct endpoint_change *ec = calloc(1, sizeof(*ec));
 	if (!ec) {
-		admin_refuse(rq, ADMIN_BUSY, "the server is out of memory");
+		api_refuse(rq, API_BUSY, "the server is out of memory");
 		return;
 	}
 	if (!admin_change_begin(&ec->change, rq, ops))
@@ -64,7 +64,7 @@ static bool step(struct change *c, const struct endpoint *e, struct policy_endpo
 	if (r == -ENOMEM)
 		return change_no_memory(c);
 	if (r < 0)
-		admin_refuse(request_of(c), ADMIN_TAKEN, "%s", err.text);
+		api_refuse(request_of(c), API_TAKEN, "%s", err.text);
 	return r == 0;
 }
 
@@ -127,7 +127,7 @@ static bool key_holds(struct change *c, const struct endpoint *e)
 	if (!text)
 		return true;
 	if (!key_parse(str_from(text), key)) {
-		admin_refuse(request_of(c), ADMIN_INVALID,
+		api_refuse(request_of(c), API_INVALID,
 			"\"endToEndKey\" is no key: it is written x25519/ and 64 hexadecimal "
 			"digits");
 		return false;
@@ -136,21 +136,21 @@ static bool key_holds(struct change *c, const struct endpoint *e)
 		return true;
 	if (policy_key_given(e->value.e2e_key))
 		key_text(e->value.e2e_key, there);
-	admin_refuse(request_of(c), ADMIN_STALE,
+	api_refuse(request_of(c), API_STALE,
 		"its end-to-end key is another than that which is to be decided about: %s", there);
 	return false;
 }
 
 static bool decide_check(struct change *c)
 {
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	struct policy_endpoint is = {0};
 	struct error err;
-	const struct endpoint *e = private_scope_decided(rq, admin_parameter(rq, 0));
-	if (!e || !admin_if_match(rq, e->value.rev) || !key_holds(c, e))
+	const struct endpoint *e = private_scope_decided(rq, api_parameter(rq, 0));
+	if (!e || !api_if_match(rq, e->value.rev) || !key_holds(c, e))
 		return false;
 	if (policy_text_check(str_from(description_of(c)), "description", &err) < 0) {
-		admin_refuse(rq, ADMIN_INVALID, "%s", err.text);
+		api_refuse(rq, API_INVALID, "%s", err.text);
 		return false;
 	}
 	bool fine = step(c, e, &is) && add_rows(c, e, &is) &&
@@ -162,27 +162,27 @@ static bool decide_check(struct change *c)
 
 static void decide_answer(struct change *c)
 {
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	const struct endpoint *e = catalog_find_endpoint_row(catalog_of(c), of(c)->id);
-	json_t *json = e ? endpoint_json(rq->admin, e) : NULL;
+	json_t *json = e ? endpoint_json(admin_of(rq), e) : NULL;
 	if (json && json_object_set_new(json, "streamsCut", json_integer(c->cut))) {
 		json_decref(json);
 		json = NULL;
 	}
 	if (e)
-		admin_set_etag(rq, e->value.rev);
-	admin_answer(rq, 200, json);
+		api_set_etag(rq, e->value.rev);
+	api_answer(rq, 200, json);
 }
 
 static const struct change_ops decide_ops =
 	ADMIN_CHANGE_OPS(decide_check, decide_answer, endpoint_change_free);
 
-void endpoint_approve(struct admin_request *rq)
+void endpoint_approve(struct api_request *rq)
 {
 	submit(rq, &decide_ops, POLICY_APPROVE);
 }
 
-void endpoint_reject(struct admin_request *rq)
+void endpoint_reject(struct api_request *rq)
 {
 	submit(rq, &decide_ops, POLICY_REJECT);
 }
@@ -193,7 +193,7 @@ void endpoint_reject(struct admin_request *rq)
  * By whom: who is its consumer takes it away for good. So may an operator, once it is Disconnected: its consumer may
  * never come again.
  */
-static enum policy_endpoint_event deleted_by(const struct admin_actor *actor,
+static enum policy_endpoint_event deleted_by(const struct api_actor *actor,
 	const struct endpoint *e)
 {
 	if (actor->identity == e->consumer)
@@ -204,10 +204,10 @@ static enum policy_endpoint_event deleted_by(const struct admin_actor *actor,
 
 static bool delete_check(struct change *c)
 {
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	struct policy_endpoint is = {0};
-	const struct endpoint *e = private_scope_endpoint(rq, admin_parameter(rq, 0));
-	if (!e || !admin_if_match(rq, e->value.rev))
+	const struct endpoint *e = private_scope_endpoint(rq, api_parameter(rq, 0));
+	if (!e || !api_if_match(rq, e->value.rev))
 		return false;
 	of(c)->event = deleted_by(&rq->actor, e);
 	bool fine =
@@ -221,7 +221,7 @@ static bool delete_check(struct change *c)
 static void delete_answer(struct change *c)
 {
 	bool gone = of(c)->event == POLICY_DELETE;
-	admin_answer(request_of(c), 200,
+	api_answer(request_of(c), 200,
 		json_pack("{s:s, s:o, s:i}", "id", of(c)->path, "status",
 			gone ? json_null()
 			     : json_string(policy_endpoint_state_name(of(c)->outcome.state)),
@@ -231,7 +231,7 @@ static void delete_answer(struct change *c)
 static const struct change_ops delete_ops =
 	ADMIN_CHANGE_OPS(delete_check, delete_answer, endpoint_change_free);
 
-void endpoint_delete(struct admin_request *rq)
+void endpoint_delete(struct api_request *rq)
 {
 	submit(rq, &delete_ops, POLICY_REMOVE);
 }

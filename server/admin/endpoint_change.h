@@ -6,6 +6,6 @@
  */
 #include "server/admin/admin_change.h"
 
-void endpoint_approve(struct admin_request *rq);
-void endpoint_reject(struct admin_request *rq);
-void endpoint_delete(struct admin_request *rq);
+void endpoint_approve(struct api_request *rq);
+void endpoint_reject(struct api_request *rq);
+void endpoint_delete(struct api_request *rq);

@@ -40,44 +40,45 @@ static struct endpoint_request asked_for(struct change *c)
 
 static void answer(struct change *c)
 {
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	const struct endpoint_request asked = asked_for(c);
 	const struct endpoint *e = endpoint_request_find(catalog_of(c), &asked);
 	char id[POLICY_ENDPOINT_ID_SIZE];
 	if (e)
-		admin_set_etag(rq, e->value.rev);
+		api_set_etag(rq, e->value.rev);
 	if (e && of(c)->made &&
 		asprintf(&rq->location, "/api/v1/endpoints/%s",
 			policy_endpoint_id_format(e->consumer->name, e->value.uid, id)) < 0)
 		rq->location = NULL;
-	admin_answer(rq, of(c)->made ? 201 : 200, e ? endpoint_json(rq->admin, e) : NULL);
+	api_answer(rq, of(c)->made ? 201 : 200, e ? endpoint_json(admin_of(rq), e) : NULL);
 }
 
 static void refuse(struct change *c, const struct endpoint_verdict *verdict)
 {
 	static const struct {
 		enum control_reason of;
-		enum admin_reason is;
+		enum api_reason is;
 	} reasons[] = {
-		{CONTROL_REASON_DENIED, ADMIN_DENIED},
-		{CONTROL_REASON_INVALID, ADMIN_INVALID},
-		{CONTROL_REASON_LIMIT, ADMIN_LIMIT},
-		{CONTROL_REASON_UNSUPPORTED, ADMIN_UNSUPPORTED},
+		{CONTROL_REASON_DENIED, API_DENIED},
+		{CONTROL_REASON_INVALID, API_INVALID},
+		{CONTROL_REASON_LIMIT, API_LIMIT},
+		{CONTROL_REASON_UNSUPPORTED, API_UNSUPPORTED},
 	};
-	enum admin_reason reason = ADMIN_NOT_FOUND;
+	enum api_reason reason = API_NOT_FOUND;
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
 		if (reasons[i].of == verdict->reason)
 			reason = reasons[i].is;
-	admin_refuse(request_of(c), reason, "%s", verdict->err.text);
+	api_refuse(request_of(c), reason, "%s", verdict->err.text);
 }
 
 /* Who guesses aliases is answered at the pace of a client's `attach`, before it is looked what there is. */
 static bool is_due(struct change *c)
 {
 	const struct admin *a = admin_change_of(c)->admin;
-	if (request_of(c)->actor.may_all || attach_pace_due(of(c)->consumer) <= loop_now(a->loop))
+	if (request_of(c)->actor.may_all ||
+		attach_pace_due(of(c)->consumer) <= loop_now(a->api.loop))
 		return true;
-	admin_refuse(request_of(c), ADMIN_LIMIT,
+	api_refuse(request_of(c), API_LIMIT,
 		"%s has asked for too many private services in a row that it cannot have: it may "
 		"ask again in a second",
 		of(c)->consumer->name);
@@ -94,7 +95,7 @@ static bool check(struct change *c)
 	if (verdict.answer == ENDPOINT_REFUSED) {
 		if (verdict.reason == CONTROL_REASON_UNKNOWN)
 			attach_pace_missed(of(c)->consumer,
-				loop_now(admin_change_of(c)->admin->loop));
+				loop_now(admin_change_of(c)->admin->api.loop));
 		refuse(c, &verdict);
 		return false;
 	}
@@ -110,37 +111,37 @@ static bool check(struct change *c)
 static const struct change_ops ops = ADMIN_CHANGE_OPS(check, answer, endpoint_new_free);
 
 /* Who is to use it. NULL: the request was refused. */
-static struct identity *consumer_of_body(struct admin_request *rq)
+static struct identity *consumer_of_body(struct api_request *rq)
 {
 	const char *given = json_string_value(json_object_get(rq->json, "consumer"));
-	char name[POLICY_NAME_SIZE], room[ADMIN_QUOTE_SIZE];
+	char name[POLICY_NAME_SIZE], room[API_QUOTE_SIZE];
 	struct error err;
 	struct identity *consumer =
-		rq->actor.identity ? rq->actor.identity : rq->admin->catalog->everybody;
+		rq->actor.identity ? rq->actor.identity : admin_of(rq)->catalog->everybody;
 	if (given)
 		consumer = policy_name_check(str_from(given), name, &err) < 0
 				   ? NULL
-				   : catalog_find(rq->admin->catalog, str_from(name));
+				   : catalog_find(admin_of(rq)->catalog, str_from(name));
 	if (!rq->actor.may_all && consumer != rq->actor.identity)
-		admin_refuse(rq, ADMIN_DENIED,
+		api_refuse(rq, API_DENIED,
 			"%s asks for itself; for others it takes an identity with --operator",
 			rq->actor.name);
 	else if (!consumer)
-		admin_refuse(rq, ADMIN_NOT_FOUND, "there is no identity \"%s\"",
-			admin_quote(given, room));
+		api_refuse(rq, API_NOT_FOUND, "there is no identity \"%s\"",
+			api_quote(given, room));
 	else
 		return consumer;
 	return NULL;
 }
 
-void endpoint_create(struct admin_request *rq)
+void endpoint_create(struct api_request *rq)
 {
 	struct identity *consumer = consumer_of_body(rq);
 	struct endpoint_new *en = consumer ? calloc(1, sizeof(*en)) : NULL;
 	if (!consumer)
 		return;
 	if (!en) {
-		admin_refuse(rq, ADMIN_BUSY, "the server is out of memory");
+		api_refuse(rq, API_BUSY, "the server is out of memory");
 		return;
 	}
 	en->consumer = consumer;

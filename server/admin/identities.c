@@ -6,14 +6,14 @@
 #include "policy/narrow.h"
 #include "server/admin/api.h"
 #include "server/admin/identity_change.h"
-#include "server/admin/page.h"
+#include "api/page.h"
 
 /* ---- Read ---- */
 
-static void identities_rows(struct admin_page *p)
+static void identities_rows(struct api_page *p)
 {
-	const struct catalog *c = p->request->admin->catalog;
-	const char *prefix = admin_query(p->request, "name");
+	const struct catalog *c = admin_of(p->request)->catalog;
+	const char *prefix = api_query(p->request, "name");
 	size_t n = prefix ? strlen(prefix) : 0;
 	const char *from = p->cursor;
 	if (prefix && strcmp(from, prefix) < 0)
@@ -26,30 +26,30 @@ static void identities_rows(struct admin_page *p)
 		const struct identity *i = c->identities[at];
 		if (n && strncmp(i->name, prefix, n) != 0)
 			break;
-		if (!admin_page_room(p))
+		if (!api_page_room(p))
 			return;
 		json_t *item = identity_json(i);
 		if (!item) {
-			admin_page_fail(p);
+			api_page_fail(p);
 			return;
 		}
-		admin_page_add(p, i->name, item);
+		api_page_add(p, i->name, item);
 	}
-	admin_page_end(p);
+	api_page_end(p);
 }
 
-static void identities_list(struct admin_request *rq)
+static void identities_list(struct api_request *rq)
 {
-	admin_page_start(rq, identities_rows);
+	api_page_start(rq, identities_rows);
 }
 
 /* The name tells nothing of whether there are others. */
-static bool identity_owns(const struct admin_request *rq)
+static bool identity_owns(const struct api_request *rq)
 {
-	return strcmp(rq->actor.identity->name, admin_parameter(rq, 0)) == 0;
+	return strcmp(rq->actor.identity->name, api_parameter(rq, 0)) == 0;
 }
 
-static void identity_show(struct admin_request *rq)
+static void identity_show(struct api_request *rq)
 {
 	struct identity *i = identity_of_path(rq);
 	if (i)
@@ -62,7 +62,7 @@ static bool create_check(struct change *c)
 {
 	struct identity_change *ic = identity_change_of(c);
 	if (catalog_find(catalog_of(c), str_from(ic->value.name))) {
-		admin_refuse(request_of(c), ADMIN_TAKEN, "there is an identity \"%s\" already",
+		api_refuse(request_of(c), API_TAKEN, "there is an identity \"%s\" already",
 			ic->value.name);
 		return false;
 	}
@@ -90,17 +90,17 @@ static void create_answer(struct change *c)
 	if (json && ic->derivation.made)
 		json_object_set_new(json, "token", json_stringn((char *)token->bytes, token->n));
 	if (i)
-		admin_set_etag(request_of(c), i->value.rev);
+		api_set_etag(request_of(c), i->value.rev);
 	if (asprintf(&request_of(c)->location, "/api/v1/identities/%s", ic->value.name) < 0)
 		request_of(c)->location = NULL;
-	admin_answer(request_of(c), 201, json);
+	api_answer(request_of(c), 201, json);
 }
 
 static const struct change_ops create_ops =
 	ADMIN_CHANGE_OPS(create_check, create_answer, identity_change_free);
 
 /* The value that the body describes. False: it was refused. */
-static bool create_value(struct admin_request *rq, struct policy_identity *value)
+static bool create_value(struct api_request *rq, struct policy_identity *value)
 {
 	char name[POLICY_NAME_SIZE];
 	struct error err;
@@ -108,11 +108,11 @@ static bool create_value(struct admin_request *rq, struct policy_identity *value
 	int r = policy_name_check((struct str){json_string_value(given), json_string_length(given)},
 		name, &err);
 	if (r == 0 && policy_name_reserved(name)) {
-		admin_refuse(rq, ADMIN_INVALID, "the name \"%s\" has a meaning of its own", name);
+		api_refuse(rq, API_INVALID, "the name \"%s\" has a meaning of its own", name);
 		return false;
 	}
 	if (r == 0 && policy_identity_init(value, name) < 0) {
-		admin_refuse(rq, ADMIN_BUSY, "the server is out of memory");
+		api_refuse(rq, API_BUSY, "the server is out of memory");
 		return false;
 	}
 	if (r == 0)
@@ -120,11 +120,11 @@ static bool create_value(struct admin_request *rq, struct policy_identity *value
 	if (r == 0)
 		r = policy_text_check(str_from(label_of_body(rq)), "label", &err);
 	if (r < 0)
-		admin_refuse(rq, ADMIN_INVALID, "%s", err.text);
+		api_refuse(rq, API_INVALID, "%s", err.text);
 	return r == 0;
 }
 
-static void identity_create(struct admin_request *rq)
+static void identity_create(struct api_request *rq)
 {
 	struct policy_identity value = {0};
 	struct identity_change *ic = NULL;
@@ -144,12 +144,12 @@ static void identity_create(struct admin_request *rq)
 static bool update_value(struct change *c, const struct identity *i, struct policy_identity *out)
 {
 	struct error err;
-	if (!admin_if_match(request_of(c), i->value.rev))
+	if (!api_if_match(request_of(c), i->value.rev))
 		return false;
 	if (policy_identity_copy(out, &i->value) < 0)
 		return change_no_memory(c);
 	if (identity_from_json(out, request_of(c)->json, &err) < 0) {
-		admin_refuse(request_of(c), ADMIN_INVALID, "%s", err.text);
+		api_refuse(request_of(c), API_INVALID, "%s", err.text);
 		return false;
 	}
 	out->id = identity_id(admin_change_of(c)->admin, i);
@@ -207,7 +207,7 @@ static void update_answer(struct change *c)
 static const struct change_ops update_ops =
 	ADMIN_CHANGE_OPS(update_check, update_answer, identity_change_free);
 
-static void identity_update(struct admin_request *rq)
+static void identity_update(struct api_request *rq)
 {
 	struct identity_change *ic = identity_change_new(rq, &update_ops);
 	if (ic)
@@ -240,7 +240,7 @@ static bool revoke_rows(struct change *c, struct change_rows *rows, const struct
 static bool revoke_check(struct change *c)
 {
 	const struct identity *i = identity_of_path(request_of(c));
-	if (!i || !admin_if_match(request_of(c), i->value.rev))
+	if (!i || !api_if_match(request_of(c), i->value.rev))
 		return false;
 	if (i->value.revoked) {
 		answer_ended(c);
@@ -253,7 +253,7 @@ static bool revoke_check(struct change *c)
 static const struct change_ops revoke_ops =
 	ADMIN_CHANGE_OPS(revoke_check, answer_ended, identity_change_free);
 
-static void identity_revoke(struct admin_request *rq)
+static void identity_revoke(struct api_request *rq)
 {
 	struct identity_change *ic = identity_change_new(rq, &revoke_ops);
 	if (ic)
@@ -286,10 +286,10 @@ static void count_what_goes(struct identity_change *ic, const struct identity *i
 static bool delete_check(struct change *c)
 {
 	const struct identity *i = identity_of_path(request_of(c));
-	if (!i || !admin_if_match(request_of(c), i->value.rev))
+	if (!i || !api_if_match(request_of(c), i->value.rev))
 		return false;
 	if (i == catalog_of(c)->everybody) {
-		admin_refuse(request_of(c), ADMIN_DENIED,
+		api_refuse(request_of(c), API_DENIED,
 			"\"%s\" is the identity of the token that the server was started with, and "
 			"cannot be deleted; it can be revoked",
 			i->name);
@@ -307,7 +307,7 @@ static bool delete_check(struct change *c)
 static void answer_deleted(struct change *c)
 {
 	const struct identity_change *ic = identity_change_of(c);
-	admin_answer(request_of(c), 200,
+	api_answer(request_of(c), 200,
 		json_pack("{s:i, s:i, s:i, s:i}", "sessionsEnded", (int)c->sessions, "streamsCut",
 			streams_cut(c), "privateServicesDeleted", (int)ic->services,
 			"endpointsDeleted", (int)ic->endpoints));
@@ -316,7 +316,7 @@ static void answer_deleted(struct change *c)
 static const struct change_ops delete_ops =
 	ADMIN_CHANGE_OPS(delete_check, answer_deleted, identity_change_free);
 
-static void identity_delete(struct admin_request *rq)
+static void identity_delete(struct api_request *rq)
 {
 	struct identity_change *ic = identity_change_new(rq, &delete_ops);
 	if (ic)
@@ -325,31 +325,30 @@ static void identity_delete(struct admin_request *rq)
 
 /* ---- The table ---- */
 
-static const char *const list_query[] = {ADMIN_PAGE_QUERY, "name", NULL};
+static const char *const list_query[] = {API_PAGE_QUERY, "name", NULL};
 
-static const struct admin_member create_members[] = {
-	{"name", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
-	{"token", ADMIN_TEXT, .max = IDENTITY_TOKEN_MAX},
-	{"label", ADMIN_TEXT, .max = POLICY_TEXT_MAX},
+static const struct api_member create_members[] = {
+	{"name", API_TEXT, .max = POLICY_NAME_MAX, .required = true},
+	{"token", API_TEXT, .max = IDENTITY_TOKEN_MAX},
+	{"label", API_TEXT, .max = POLICY_TEXT_MAX},
 	IDENTITY_MEMBERS,
 	{0},
 };
 
-static const struct admin_member update_members[] = {
+static const struct api_member update_members[] = {
 	IDENTITY_MEMBERS,
 	{0},
 };
 
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/api/v1/identities", ADMIN_OPERATOR, .query = list_query,
-		.run = identities_list},
-	{ADMIN_POST, "/api/v1/identities", ADMIN_OPERATOR, .members = create_members,
+static const struct api_operation rows[] = {
+	{API_GET, "/api/v1/identities", API_OPERATOR, .query = list_query, .run = identities_list},
+	{API_POST, "/api/v1/identities", API_OPERATOR, .members = create_members,
 		.run = identity_create},
-	{ADMIN_GET, "/api/v1/identities/{name}", ADMIN_OWNER, .owns = identity_owns,
+	{API_GET, "/api/v1/identities/{name}", API_OWNER, .owns = identity_owns,
 		.run = identity_show},
-	{ADMIN_PATCH, "/api/v1/identities/{name}", ADMIN_OPERATOR, .members = update_members,
+	{API_PATCH, "/api/v1/identities/{name}", API_OPERATOR, .members = update_members,
 		.run = identity_update},
-	{ADMIN_DELETE, "/api/v1/identities/{name}", ADMIN_OPERATOR, .run = identity_delete},
-	{ADMIN_POST, "/api/v1/identities/{name}/revoke", ADMIN_OPERATOR, .run = identity_revoke},
+	{API_DELETE, "/api/v1/identities/{name}", API_OPERATOR, .run = identity_delete},
+	{API_POST, "/api/v1/identities/{name}/revoke", API_OPERATOR, .run = identity_revoke},
 };
-const struct admin_operations admin_identities = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_identities = {rows, ARRAY_LEN(rows)};

@@ -5,41 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct identity *identity_of_path(struct admin_request *rq)
+struct identity *identity_of_path(struct api_request *rq)
 {
-	char name[POLICY_NAME_SIZE], room[ADMIN_QUOTE_SIZE];
-	const char *asked = admin_parameter(rq, 0);
+	char name[POLICY_NAME_SIZE], room[API_QUOTE_SIZE];
+	const char *asked = api_parameter(rq, 0);
 	struct error err;
 	struct identity *i = NULL;
 	if (policy_name_check(str_from(asked), name, &err) == 0)
-		i = catalog_find(rq->admin->catalog, str_from(name));
+		i = catalog_find(admin_of(rq)->catalog, str_from(name));
 	if (!i)
-		admin_refuse(rq, ADMIN_NOT_FOUND, "there is no identity \"%s\"",
-			admin_quote(asked, room));
+		api_refuse(rq, API_NOT_FOUND, "there is no identity \"%s\"",
+			api_quote(asked, room));
 	return i;
 }
 
-void identity_refuse_revoked(struct admin_request *rq, const struct identity *i)
+void identity_refuse_revoked(struct api_request *rq, const struct identity *i)
 {
-	const char *instead = i == rq->admin->catalog->everybody ? "make another identity instead"
-								 : "delete it, and make it anew";
-	admin_refuse(rq, ADMIN_TAKEN, "%s is revoked, so no token of it is good: %s", i->name,
-		instead);
+	const char *instead = i == admin_of(rq)->catalog->everybody
+				      ? "make another identity instead"
+				      : "delete it, and make it anew";
+	api_refuse(rq, API_TAKEN, "%s is revoked, so no token of it is good: %s", i->name, instead);
 }
 
-void identity_answer(struct admin_request *rq, unsigned status, const struct identity *i)
+void identity_answer(struct api_request *rq, unsigned status, const struct identity *i)
 {
-	admin_set_etag(rq, i->value.rev);
-	admin_answer(rq, status, identity_json(i));
+	api_set_etag(rq, i->value.rev);
+	api_answer(rq, status, identity_json(i));
 }
 
 /* ---- The change ---- */
 
-struct identity_change *identity_change_new(struct admin_request *rq, const struct change_ops *ops)
+struct identity_change *identity_change_new(struct api_request *rq, const struct change_ops *ops)
 {
 	struct identity_change *ic = calloc(1, sizeof(*ic));
 	if (!ic) {
-		admin_refuse(rq, ADMIN_BUSY, "the server is out of memory");
+		api_refuse(rq, API_BUSY, "the server is out of memory");
 		return NULL;
 	}
 	return admin_change_begin(&ic->change, rq, ops) ? ic : NULL;
@@ -55,7 +55,7 @@ void identity_change_free(struct change *c)
 
 /* ---- Its token ---- */
 
-static void derive_drop(struct admin_request *rq)
+static void derive_drop(struct api_request *rq)
 {
 	struct identity_change *ic = rq->work;
 	/* The process ends: what derives has ended before, or will find this. */
@@ -76,7 +76,7 @@ static void derived(struct derivation *d)
 		if (d->result == -ENOMEM)
 			change_no_memory(c);
 		else
-			admin_refuse(request_of(c), ADMIN_INVALID, "the token is empty");
+			api_refuse(request_of(c), API_INVALID, "the token is empty");
 		change_give_up(c);
 	}
 }
@@ -84,7 +84,7 @@ static void derived(struct derivation *d)
 void identity_change_derive(struct identity_change *ic)
 {
 	struct change *c = &ic->change.change;
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	struct error err;
 	const char *given = json_string_value(json_object_get(rq->json, "token"));
 	rq->work = ic;
@@ -92,11 +92,11 @@ void identity_change_derive(struct identity_change *ic)
 	int r = derivation_start(&ic->derivation, admin_change_of(c)->admin, given, derived, &err);
 	if (r == 0)
 		return;
-	admin_refuse(rq, r == -ENOMEM ? ADMIN_BUSY : ADMIN_INVALID, "%s", err.text);
+	api_refuse(rq, r == -ENOMEM ? API_BUSY : API_INVALID, "%s", err.text);
 	change_give_up(c);
 }
 
-const char *label_of_body(const struct admin_request *rq)
+const char *label_of_body(const struct api_request *rq)
 {
 	const char *label = json_string_value(json_object_get(rq->json, "label"));
 	return label ? label : "";
@@ -165,14 +165,13 @@ bool derived_is_new(struct change *c)
 	const struct credential *k = catalog_find_key(catalog_of(c), identity_change_of(c)->key_id);
 	if (!k || k->deleted)
 		return true;
-	admin_refuse(request_of(c), ADMIN_TAKEN, "this token is one of %s already",
-		k->identity->name);
+	api_refuse(request_of(c), API_TAKEN, "this token is one of %s already", k->identity->name);
 	return false;
 }
 
 void answer_ended(struct change *c)
 {
-	admin_answer(request_of(c), 200,
+	api_answer(request_of(c), 200,
 		json_pack("{s:i, s:i}", "sessionsEnded", (int)c->sessions, "streamsCut",
 			streams_cut(c)));
 }

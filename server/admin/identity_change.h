@@ -22,16 +22,16 @@ struct identity_change {
 };
 
 /* The identity that the path names; NULL: there is none, and the request was refused. */
-struct identity *identity_of_path(struct admin_request *rq);
+struct identity *identity_of_path(struct api_request *rq);
 
 /* Nothing is changed of one that was revoked. */
-void identity_refuse_revoked(struct admin_request *rq, const struct identity *i);
+void identity_refuse_revoked(struct api_request *rq, const struct identity *i);
 
 /* The whole of it as an answer. */
-void identity_answer(struct admin_request *rq, unsigned status, const struct identity *i);
+void identity_answer(struct api_request *rq, unsigned status, const struct identity *i);
 
 /* A change with these calls. NULL: the request was refused. */
-struct identity_change *identity_change_new(struct admin_request *rq, const struct change_ops *ops);
+struct identity_change *identity_change_new(struct api_request *rq, const struct change_ops *ops);
 /* change_ops::free of all of them. */
 void identity_change_free(struct change *c);
 
@@ -47,7 +47,7 @@ static inline struct identity_change *identity_change_of(struct change *c)
 void identity_change_derive(struct identity_change *ic);
 
 /* The body's "label"; "" where it has none. */
-const char *label_of_body(const struct admin_request *rq);
+const char *label_of_body(const struct api_request *rq);
 
 /* A row that has the identity, or a token of it, as it is. NULL: memory is out, and the request was refused. */
 struct policy_identity *change_identity(struct change *c, struct change_rows *rows,

@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "policy/identity.h"
-#include "server/admin/members.h"
+#include "api/members.h"
 
 struct credential;
 struct identity;
@@ -22,23 +22,23 @@ struct identity;
 #define IDENTITY_SPAN_MAX UINT64_C(4000000000)
 
 /* What can be said of an identity, where one is made and where it is changed. */
-#define IDENTITY_MEMBERS                                                                          \
-	{"description", ADMIN_TEXT, .max = POLICY_TEXT_MAX, .nullable = true},                    \
-		{"operator", ADMIN_FLAG, .max = 1},                                               \
-		{"hosts", ADMIN_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},               \
-		{"ports", ADMIN_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},               \
-		{"udpPorts", ADMIN_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},            \
-		{"publish", ADMIN_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},             \
-		{"consume", ADMIN_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},             \
-		{"allowFrom", ADMIN_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},           \
-		{"maxSessions", ADMIN_NUMBER, .min = 1, .max = UINT32_MAX, .nullable = true},     \
-		{"maxStreams", ADMIN_NUMBER, .min = 1, .max = UINT32_MAX, .nullable = true},      \
-		{"maxEndpoints", ADMIN_NUMBER, .min = 1, .max = UINT32_MAX, .nullable = true},    \
-		{"rateUp", ADMIN_NUMBER, .min = 1, .max = IDENTITY_RATE_MAX, .nullable = true},   \
-		{"rateDown", ADMIN_NUMBER, .min = 1, .max = IDENTITY_RATE_MAX, .nullable = true}, \
-		{"expiresAt", ADMIN_TEXT, .max = 64, .nullable = true},                           \
-	{                                                                                         \
-		"expiresIn", ADMIN_SPAN, .min = 1, .max = IDENTITY_SPAN_MAX                       \
+#define IDENTITY_MEMBERS                                                                        \
+	{"description", API_TEXT, .max = POLICY_TEXT_MAX, .nullable = true},                    \
+		{"operator", API_FLAG, .max = 1},                                               \
+		{"hosts", API_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},               \
+		{"ports", API_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},               \
+		{"udpPorts", API_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},            \
+		{"publish", API_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},             \
+		{"consume", API_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},             \
+		{"allowFrom", API_TEXTS, .max = POLICY_GRANTS_MAX, .nullable = true},           \
+		{"maxSessions", API_NUMBER, .min = 1, .max = UINT32_MAX, .nullable = true},     \
+		{"maxStreams", API_NUMBER, .min = 1, .max = UINT32_MAX, .nullable = true},      \
+		{"maxEndpoints", API_NUMBER, .min = 1, .max = UINT32_MAX, .nullable = true},    \
+		{"rateUp", API_NUMBER, .min = 1, .max = IDENTITY_RATE_MAX, .nullable = true},   \
+		{"rateDown", API_NUMBER, .min = 1, .max = IDENTITY_RATE_MAX, .nullable = true}, \
+		{"expiresAt", API_TEXT, .max = 64, .nullable = true},                           \
+	{                                                                                       \
+		"expiresIn", API_SPAN, .min = 1, .max = IDENTITY_SPAN_MAX                       \
 	}
 
 /*
@@ -56,7 +56,7 @@ json_t *identity_json(const struct identity *i);
 /* {"was": …, "is": …} with the members that differ. NULL: memory is out. */
 json_t *identity_difference(const struct policy_identity *was, const struct policy_identity *is);
 
-/* A span of JSON (ADMIN_SPAN) in µs. False: it is none, or longer than IDENTITY_SPAN_MAX. */
+/* A span of JSON (API_SPAN) in µs. False: it is none, or longer than IDENTITY_SPAN_MAX. */
 bool span_from_json(const json_t *value, uint64_t *us_out);
 
 /* The key id in hexadecimal. */

@@ -30,17 +30,17 @@ static json_t *options_json(const struct server_options *o)
 	return object;
 }
 
-static void info(struct admin_request *rq)
+static void info(struct api_request *rq)
 {
 	char name[256] = "";
-	const struct worker *w = rq->admin->node->workers[0];
+	const struct worker *w = admin_of(rq)->node->workers[0];
 	gethostname(name, sizeof(name) - 1);
-	admin_answer(rq, 200,
+	api_answer(rq, 200,
 		json_pack("{s:s, s:s, s:s, s:i, s:o}", "version", TUNNEL_VERSION, "side", "server",
 			"hostname", name, "pid", (int)getpid(), "options", options_json(w->opts)));
 }
 
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/api/v1/info", ADMIN_OPERATOR, .run = info},
+static const struct api_operation rows[] = {
+	{API_GET, "/api/v1/info", API_OPERATOR, .run = info},
 };
-const struct admin_operations admin_info = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_info = {rows, ARRAY_LEN(rows)};

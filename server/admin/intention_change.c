@@ -55,14 +55,14 @@ static bool has_room(struct change *c, const char *destination)
 		n += strcmp(intentions->v[i]->destination, destination) == 0;
 	if (n < INTENTIONS_OF_SERVICE_MAX || request_of(c)->actor.may_all)
 		return true;
-	admin_refuse(request_of(c), ADMIN_LIMIT, "%s has %d intentions already", destination,
+	api_refuse(request_of(c), API_LIMIT, "%s has %d intentions already", destination,
 		INTENTIONS_OF_SERVICE_MAX);
 	return false;
 }
 
 static bool refuse_taken(struct change *c, const struct policy_intention *i)
 {
-	admin_refuse(request_of(c), ADMIN_TAKEN,
+	api_refuse(request_of(c), API_TAKEN,
 		"there is an intention %s => %s (%s) already, and a pair has one: --replace "
 		"replaces it",
 		i->source, i->destination, policy_action_name(i->action));
@@ -78,7 +78,7 @@ bool intention_is_same(const struct policy_intention *a, const struct policy_int
 static void answer_put(struct change *c)
 {
 	const struct policy_intention *value = &of(c)->value;
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	const struct policy_intention *i = catalog_find_intention(&catalog_of(c)->intentions,
 		value->source, value->destination);
 	bool was_there = of(c)->was_there;
@@ -89,11 +89,11 @@ static void answer_put(struct change *c)
 		json = NULL;
 	}
 	if (i)
-		admin_set_etag(rq, i->rev);
+		api_set_etag(rq, i->rev);
 	if (!was_there && asprintf(&rq->location, "/api/v1/intentions/%s/%s", value->source,
 				  value->destination) < 0)
 		rq->location = NULL;
-	admin_answer(rq, was_there ? 200 : 201, json);
+	api_answer(rq, was_there ? 200 : 201, json);
 }
 
 /* What one says that is new, or of one that was there what is another now. */
@@ -119,7 +119,7 @@ static bool put_check(struct change *c)
 		catalog_find_intention(intentions, is->source, is->destination);
 	ic->was_there = was;
 	if (!intention_scope_may(request_of(c), is->destination) ||
-		!admin_if_match(request_of(c), was ? was->rev : 0))
+		!api_if_match(request_of(c), was ? was->rev : 0))
 		return false;
 	if (was && !ic->replaces)
 		return refuse_taken(c, was);
@@ -149,7 +149,7 @@ static const struct change_ops put_ops =
 
 static void answer_deleted(struct change *c)
 {
-	admin_answer(request_of(c), 200,
+	api_answer(request_of(c), 200,
 		json_pack("{s:b, s:i}", "deleted", of(c)->was_there, "streamsCut", (int)c->cut));
 }
 
@@ -161,7 +161,7 @@ static bool delete_check(struct change *c)
 		ic->value.source, ic->value.destination);
 	ic->was_there = i;
 	if (!intention_scope_may(request_of(c), ic->value.destination) ||
-		!admin_if_match(request_of(c), i ? i->rev : 0))
+		!api_if_match(request_of(c), i ? i->rev : 0))
 		return false;
 	if (!i) {
 		answer_deleted(c);
@@ -179,7 +179,7 @@ static const struct change_ops delete_ops =
 /* ---- What is asked ---- */
 
 /* The value that the request names and says. False: it was refused. */
-static bool read_value(struct admin_request *rq, const char *source, const char *destination,
+static bool read_value(struct api_request *rq, const char *source, const char *destination,
 	struct policy_intention *out)
 {
 	char of_name[POLICY_NAME_SIZE], to_name[POLICY_NAME_SIZE];
@@ -188,13 +188,13 @@ static bool read_value(struct admin_request *rq, const char *source, const char 
 		!intention_scope_name(rq, "destination", destination, to_name))
 		return false;
 	if (policy_intention_init(out, of_name, to_name, POLICY_ALLOW) < 0) {
-		admin_refuse(rq, ADMIN_BUSY, "the server is out of memory");
+		api_refuse(rq, API_BUSY, "the server is out of memory");
 		return false;
 	}
 	int r = intention_from_json(out, rq->json, &err);
 	char *by = policy_text_new(str_from(rq->actor.name));
 	if (r < 0 || !by) {
-		admin_refuse(rq, r == -EINVAL ? ADMIN_INVALID : ADMIN_BUSY, "%s",
+		api_refuse(rq, r == -EINVAL ? API_INVALID : API_BUSY, "%s",
 			r < 0 ? err.text : "the server is out of memory");
 		policy_text_free(by);
 		return false;
@@ -204,15 +204,15 @@ static bool read_value(struct admin_request *rq, const char *source, const char 
 	return true;
 }
 
-static void ask_for(struct admin_request *rq, const struct change_ops *ops, const char *source,
+static void ask_for(struct api_request *rq, const struct change_ops *ops, const char *source,
 	const char *destination, bool replaces)
 {
 	bool keep_live = false;
-	if (!admin_query_flag(rq, "keepLive", &keep_live))
+	if (!api_query_flag(rq, "keepLive", &keep_live))
 		return;
 	struct intention_change *ic = calloc(1, sizeof(*ic));
 	if (!ic) {
-		admin_refuse(rq, ADMIN_BUSY, "the server is out of memory");
+		api_refuse(rq, API_BUSY, "the server is out of memory");
 		return;
 	}
 	/* Asked again when its turn has come: the private service may be another's by then. */
@@ -228,18 +228,18 @@ static void ask_for(struct admin_request *rq, const struct change_ops *ops, cons
 		admin_change_submit(&ic->change);
 }
 
-void intention_create(struct admin_request *rq)
+void intention_create(struct api_request *rq)
 {
 	ask_for(rq, &put_ops, json_string_value(json_object_get(rq->json, "source")),
 		json_string_value(json_object_get(rq->json, "destination")), false);
 }
 
-void intention_put(struct admin_request *rq)
+void intention_put(struct api_request *rq)
 {
-	ask_for(rq, &put_ops, admin_parameter(rq, 0), admin_parameter(rq, 1), true);
+	ask_for(rq, &put_ops, api_parameter(rq, 0), api_parameter(rq, 1), true);
 }
 
-void intention_delete(struct admin_request *rq)
+void intention_delete(struct api_request *rq)
 {
-	ask_for(rq, &delete_ops, admin_parameter(rq, 0), admin_parameter(rq, 1), true);
+	ask_for(rq, &delete_ops, api_parameter(rq, 0), api_parameter(rq, 1), true);
 }

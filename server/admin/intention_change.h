@@ -17,6 +17,6 @@ bool intention_is_same(const struct policy_intention *a, const struct policy_int
 bool change_intention(struct change *c, const struct policy_intention *value, bool gone,
 	bool takes);
 
-void intention_create(struct admin_request *rq);
-void intention_put(struct admin_request *rq);
-void intention_delete(struct admin_request *rq);
+void intention_create(struct api_request *rq);
+void intention_put(struct api_request *rq);
+void intention_delete(struct api_request *rq);

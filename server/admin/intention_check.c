@@ -38,11 +38,11 @@ static json_t *consume_json(const struct identity *i)
 }
 
 /* Of the private services the one that is meant, if whoever asks may know that it is there. */
-static const struct private_service *destination_of(const struct admin_request *rq,
+static const struct private_service *destination_of(const struct api_request *rq,
 	const struct identity *consumer, const char *destination)
 {
 	const struct private_service *s =
-		catalog_find_service(rq->admin->catalog, str_from(destination));
+		catalog_find_service(admin_of(rq)->catalog, str_from(destination));
 	if (!s || private_scope_owns(&rq->actor, s))
 		return s;
 	list_for_each (it, &consumer->endpoints)
@@ -81,10 +81,10 @@ static const char *no_endpoint(const struct private_service *s, const struct ide
 	return "the identity has not asked for it";
 }
 
-static json_t *explanation_json(const struct admin_request *rq, const char *source,
+static json_t *explanation_json(const struct api_request *rq, const char *source,
 	const char *destination)
 {
-	const struct identity *consumer = catalog_find(rq->admin->catalog, str_from(source));
+	const struct identity *consumer = catalog_find(admin_of(rq)->catalog, str_from(source));
 	bool may = consumer && policy_may_consume(&consumer->value.grants, str_from(destination));
 	const struct private_service *s = destination_of(rq, consumer, destination);
 	json_t *endpoints = endpoints_json(s, consumer);
@@ -97,10 +97,10 @@ static json_t *explanation_json(const struct admin_request *rq, const char *sour
 
 /* ---- The answer ---- */
 
-static json_t *answer_json(const struct admin_request *rq, const char *source,
+static json_t *answer_json(const struct api_request *rq, const char *source,
 	const char *destination, bool explain)
 {
-	const struct admin *a = rq->admin;
+	const struct admin *a = admin_of(rq);
 	enum policy_action otherwise = server_default_intention(a->registrar->worker->opts);
 	const struct policy_intention *i =
 		catalog_decide(&a->catalog->intentions, source, destination);
@@ -117,40 +117,38 @@ static json_t *answer_json(const struct admin_request *rq, const char *source,
 }
 
 /* Both names of the query. False: the request was refused. */
-static bool read_names(struct admin_request *rq, char source[POLICY_NAME_SIZE],
+static bool read_names(struct api_request *rq, char source[POLICY_NAME_SIZE],
 	char destination[POLICY_NAME_SIZE])
 {
-	const char *from = admin_query(rq, "source"), *to = admin_query(rq, "destination");
+	const char *from = api_query(rq, "source"), *to = api_query(rq, "destination");
 	if (!from || !to) {
-		admin_refuse(rq, ADMIN_INVALID,
-			"\"source\" and \"destination\" belong to the query");
+		api_refuse(rq, API_INVALID, "\"source\" and \"destination\" belong to the query");
 		return false;
 	}
 	return intention_scope_name(rq, "source", from, source) &&
 	       intention_scope_name(rq, "destination", to, destination);
 }
 
-static void intention_check(struct admin_request *rq)
+static void intention_check(struct api_request *rq)
 {
 	char source[POLICY_NAME_SIZE], destination[POLICY_NAME_SIZE];
 	bool explain = false;
-	if (!read_names(rq, source, destination) || !admin_query_flag(rq, "explain", &explain))
+	if (!read_names(rq, source, destination) || !api_query_flag(rq, "explain", &explain))
 		return;
 	const struct policy_intention pair = {.source = source, .destination = destination};
-	if (!intention_scope_sees(rq->admin->catalog, &rq->actor, &pair))
-		admin_refuse(rq, ADMIN_DENIED,
+	if (!intention_scope_sees(admin_of(rq)->catalog, &rq->actor, &pair))
+		api_refuse(rq, API_DENIED,
 			"%s may ask about itself, and about private services of its own; about "
 			"others "
 			"it takes an identity with --operator",
 			rq->actor.name);
 	else
-		admin_answer(rq, 200, answer_json(rq, source, destination, explain));
+		api_answer(rq, 200, answer_json(rq, source, destination, explain));
 }
 
 static const char *const query[] = {"source", "destination", "explain", NULL};
 
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/api/v1/intentions/check", ADMIN_ANYBODY, .query = query,
-		.run = intention_check},
+static const struct api_operation rows[] = {
+	{API_GET, "/api/v1/intentions/check", API_ANYBODY, .query = query, .run = intention_check},
 };
-const struct admin_operations admin_intention_check = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_intention_check = {rows, ARRAY_LEN(rows)};

@@ -4,17 +4,17 @@
 #include <jansson.h>
 
 #include "policy/intention.h"
-#include "server/admin/members.h"
+#include "api/members.h"
 
 /* Consul's bounds of what is noted beside one. */
 #define INTENTION_META_MAX 64
 
 /* The members that say what is decided; source and destination stand in the path, or before these. */
-#define INTENTION_MEMBERS                                                              \
-	{"action", ADMIN_TEXT, .max = sizeof "allow" - 1},                             \
-		{"description", ADMIN_TEXT, .max = POLICY_TEXT_MAX, .nullable = true}, \
-	{                                                                              \
-		"meta", ADMIN_MAP, .max = INTENTION_META_MAX, .nullable = true         \
+#define INTENTION_MEMBERS                                                            \
+	{"action", API_TEXT, .max = sizeof "allow" - 1},                             \
+		{"description", API_TEXT, .max = POLICY_TEXT_MAX, .nullable = true}, \
+	{                                                                            \
+		"meta", API_MAP, .max = INTENTION_META_MAX, .nullable = true         \
 	}
 
 /* What the members say, the rest as it is in a new one: allow. 0; -EINVAL with a sentence; -ENOMEM. */

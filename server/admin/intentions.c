@@ -8,7 +8,7 @@
 #include "server/admin/intention_change.h"
 #include "server/admin/intention_json.h"
 #include "server/admin/intention_scope.h"
-#include "server/admin/page.h"
+#include "api/page.h"
 
 /* ---- Lists ---- */
 
@@ -31,47 +31,47 @@ static size_t behind(const struct catalog_intentions *c, const char *cursor)
 	       (catalog_find_intention(c, source, destination) != NULL);
 }
 
-static void rows_that(struct admin_page *p,
-	bool (*shown)(const struct admin_request *rq, const struct policy_intention *i))
+static void rows_that(struct api_page *p,
+	bool (*shown)(const struct api_request *rq, const struct policy_intention *i))
 {
-	const struct catalog_intentions *c = &p->request->admin->catalog->intentions;
+	const struct catalog_intentions *c = &admin_of(p->request)->catalog->intentions;
 	for (size_t at = behind(c, p->cursor); at < c->n; at++) {
 		const struct policy_intention *i = c->v[at];
 		char cursor[INTENTION_SUBJECT_SIZE];
-		if (!admin_page_room(p))
+		if (!api_page_room(p))
 			return;
 		bool has = shown(p->request, i);
 		json_t *item = has ? intention_json(i) : NULL;
 		if (has && !item) {
-			admin_page_fail(p);
+			api_page_fail(p);
 			return;
 		}
 		snprintf(cursor, sizeof(cursor), "%s %s", i->source, i->destination);
-		admin_page_add(p, cursor, item);
+		api_page_add(p, cursor, item);
 	}
-	admin_page_end(p);
+	api_page_end(p);
 }
 
-static bool is_seen(const struct admin_request *rq, const struct policy_intention *i)
+static bool is_seen(const struct api_request *rq, const struct policy_intention *i)
 {
-	return intention_scope_sees(rq->admin->catalog, &rq->actor, i);
+	return intention_scope_sees(admin_of(rq)->catalog, &rq->actor, i);
 }
 
-static void list_rows(struct admin_page *p)
+static void list_rows(struct api_page *p)
 {
 	rows_that(p, is_seen);
 }
 
-static void intentions_list(struct admin_request *rq)
+static void intentions_list(struct api_request *rq)
 {
-	admin_page_start(rq, list_rows);
+	api_page_start(rq, list_rows);
 }
 
 /* ---- Those that concern one name ---- */
 
-static bool by_source(const struct admin_request *rq)
+static bool by_source(const struct api_request *rq)
 {
-	return strcmp(admin_query(rq, "by"), "source") == 0;
+	return strcmp(api_query(rq, "by"), "source") == 0;
 }
 
 static bool covers(const char *name, const char *other)
@@ -83,97 +83,95 @@ static bool covers(const char *name, const char *other)
  * Of what concerns his own private service its owner sees all. A source is not told the names of private services by
  * what was said of all sources.
  */
-static bool is_match(const struct admin_request *rq, const struct policy_intention *i)
+static bool is_match(const struct api_request *rq, const struct policy_intention *i)
 {
 	char name[POLICY_NAME_SIZE];
 	struct error err;
 	/* It was good when the list was begun. */
-	policy_intention_check_name(str_from(admin_query(rq, "name")), name, &err);
+	policy_intention_check_name(str_from(api_query(rq, "name")), name, &err);
 	if (!by_source(rq))
 		return covers(i->destination, name);
 	return covers(i->source, name) &&
 	       (strcmp(i->destination, POLICY_ANY) == 0 || is_seen(rq, i));
 }
 
-static void match_rows(struct admin_page *p)
+static void match_rows(struct api_page *p)
 {
 	rows_that(p, is_match);
 }
 
-static void intentions_match(struct admin_request *rq)
+static void intentions_match(struct api_request *rq)
 {
-	const char *by = admin_query(rq, "by"), *given = admin_query(rq, "name");
+	const char *by = api_query(rq, "by"), *given = api_query(rq, "name");
 	char name[POLICY_NAME_SIZE];
 	if (!by || (strcmp(by, "source") != 0 && strcmp(by, "destination") != 0))
-		admin_refuse(rq, ADMIN_INVALID,
+		api_refuse(rq, API_INVALID,
 			"\"by\" of the query must be \"source\" or \"destination\"");
 	else if (!given)
-		admin_refuse(rq, ADMIN_INVALID, "\"name\" of the query is missing");
+		api_refuse(rq, API_INVALID, "\"name\" of the query is missing");
 	else if (!intention_scope_name(rq, "name", given, name))
 		return;
 	else if (by_source(rq) ? !intention_scope_is(&rq->actor, name)
-			       : !intention_scope_owns(rq->admin->catalog, &rq->actor, name))
-		admin_refuse(rq, ADMIN_DENIED,
+			       : !intention_scope_owns(admin_of(rq)->catalog, &rq->actor, name))
+		api_refuse(rq, API_DENIED,
 			"%s sees what concerns itself and private services of its own, and \"%s\" "
 			"is "
 			"neither; for others it takes an identity with --operator",
 			rq->actor.name, name);
 	else
-		admin_page_start(rq, match_rows);
+		api_page_start(rq, match_rows);
 }
 
 /* ---- One ---- */
 
-static void intention_show(struct admin_request *rq)
+static void intention_show(struct api_request *rq)
 {
 	struct policy_intention pair = {0};
 	char source[POLICY_NAME_SIZE], destination[POLICY_NAME_SIZE];
-	if (!intention_scope_name(rq, "source", admin_parameter(rq, 0), source) ||
-		!intention_scope_name(rq, "destination", admin_parameter(rq, 1), destination))
+	if (!intention_scope_name(rq, "source", api_parameter(rq, 0), source) ||
+		!intention_scope_name(rq, "destination", api_parameter(rq, 1), destination))
 		return;
 	pair.source = source;
 	pair.destination = destination;
 	const struct policy_intention *i =
-		catalog_find_intention(&rq->admin->catalog->intentions, source, destination);
+		catalog_find_intention(&admin_of(rq)->catalog->intentions, source, destination);
 	if (!i || !is_seen(rq, &pair)) {
-		admin_refuse(rq, ADMIN_NOT_FOUND,
+		api_refuse(rq, API_NOT_FOUND,
 			"there is no intention with source \"%s\" and destination \"%s\"", source,
 			destination);
 		return;
 	}
-	admin_set_etag(rq, i->rev);
-	admin_answer(rq, 200, intention_json(i));
+	api_set_etag(rq, i->rev);
+	api_answer(rq, 200, intention_json(i));
 }
 
 /* ---- The table ---- */
 
-static const char *const list_query[] = {ADMIN_PAGE_QUERY, NULL};
-static const char *const match_query[] = {ADMIN_PAGE_QUERY, "by", "name", NULL};
+static const char *const list_query[] = {API_PAGE_QUERY, NULL};
+static const char *const match_query[] = {API_PAGE_QUERY, "by", "name", NULL};
 static const char *const change_query[] = {"keepLive", NULL};
 
-static const struct admin_member create_members[] = {
-	{"source", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
-	{"destination", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
+static const struct api_member create_members[] = {
+	{"source", API_TEXT, .max = POLICY_NAME_MAX, .required = true},
+	{"destination", API_TEXT, .max = POLICY_NAME_MAX, .required = true},
 	INTENTION_MEMBERS,
 	{0},
 };
-static const struct admin_member put_members[] = {
+static const struct api_member put_members[] = {
 	INTENTION_MEMBERS,
 	{0},
 };
 
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/api/v1/intentions", ADMIN_ANYBODY, .query = list_query,
-		.run = intentions_list},
-	{ADMIN_GET, "/api/v1/intentions/match", ADMIN_ANYBODY, .query = match_query,
+static const struct api_operation rows[] = {
+	{API_GET, "/api/v1/intentions", API_ANYBODY, .query = list_query, .run = intentions_list},
+	{API_GET, "/api/v1/intentions/match", API_ANYBODY, .query = match_query,
 		.run = intentions_match},
-	{ADMIN_POST, "/api/v1/intentions", ADMIN_ANYBODY, .query = change_query,
+	{API_POST, "/api/v1/intentions", API_ANYBODY, .query = change_query,
 		.members = create_members, .run = intention_create},
-	{ADMIN_GET, "/api/v1/intentions/{source}/{destination}", ADMIN_ANYBODY,
-		.run = intention_show},
-	{ADMIN_PUT, "/api/v1/intentions/{source}/{destination}", ADMIN_ANYBODY,
-		.query = change_query, .members = put_members, .run = intention_put},
-	{ADMIN_DELETE, "/api/v1/intentions/{source}/{destination}", ADMIN_ANYBODY,
+	{API_GET, "/api/v1/intentions/{source}/{destination}", API_ANYBODY, .run = intention_show},
+	{API_PUT, "/api/v1/intentions/{source}/{destination}", API_ANYBODY, .query = change_query,
+		.members = put_members, .run = intention_put},
+	{API_DELETE, "/api/v1/intentions/{source}/{destination}", API_ANYBODY,
 		.query = change_query, .run = intention_delete},
 };
-const struct admin_operations admin_intentions = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_intentions = {rows, ARRAY_LEN(rows)};

@@ -173,7 +173,7 @@ struct endpoint_text {
 	char created[POLICY_TIME_SIZE], updated[POLICY_TIME_SIZE];
 	/* What people wrote, escaped; each character has six at most. */
 	char description[6 * POLICY_TEXT_MAX + 1], message[6 * POLICY_MESSAGE_SIZE + 1],
-		decided_by[6 * ADMIN_ACTOR_SIZE + 1];
+		decided_by[6 * API_ACTOR_SIZE + 1];
 };
 
 #define ENDPOINT_TEXT_SIZE (2048 + sizeof(struct endpoint_text))

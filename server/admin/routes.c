@@ -8,14 +8,14 @@
 
 #include "base/escape.h"
 #include "server/admin/api.h"
-#include "server/admin/select.h"
+#include "api/select.h"
 #include "server/base/worker.h"
 #include "server/control/registrar.h"
 #include "server/route/balance.h"
 
-static const struct worker *decider(const struct admin_request *rq)
+static const struct worker *decider(const struct api_request *rq)
 {
-	return rq->admin->node->workers[0];
+	return admin_of(rq)->node->workers[0];
 }
 
 /* "*" is the catch-all, as grants write it. */
@@ -52,21 +52,21 @@ static json_t *route_json(const void *row)
 		"identity", holder ? holder->name : NULL);
 }
 
-static void routes_offer(const struct routes *r, struct admin_select *found)
+static void routes_offer(const struct routes *r, struct api_select *found)
 {
 	list_for_each (it, &r->all) {
 		struct route *route = list_entry(it, struct route, all);
-		admin_select_offer(found, shown(route), route);
+		api_select_offer(found, shown(route), route);
 	}
 }
 
-static void routes_rows(struct admin_page *p)
+static void routes_rows(struct api_page *p)
 {
 	const struct routing *r = decider(p->request)->routing;
-	struct admin_select found = {.after = p->cursor};
+	struct api_select found = {.after = p->cursor};
 	routes_offer(&r->names, &found);
 	routes_offer(&r->ports, &found);
-	admin_select_page(&found, p, route_json);
+	api_select_page(&found, p, route_json);
 }
 
 /* ---- One host ---- */
@@ -145,14 +145,14 @@ static void explain_path(struct reason *r, const char *path, const struct route 
 		service->session->name, service->path, path);
 }
 
-static void explain(struct admin_request *rq, const char *asked)
+static void explain(struct api_request *rq, const char *asked)
 {
 	char host[HOSTNAME_SIZE];
 	size_t n;
 	int bad = hostname_canonical(str_from(asked), host, &n);
 	if (bad) {
-		char room[ADMIN_QUOTE_SIZE];
-		admin_refuse(rq, ADMIN_INVALID, "host \"%s\" %s", admin_quote(asked, room),
+		char room[API_QUOTE_SIZE];
+		api_refuse(rq, API_INVALID, "host \"%s\" %s", api_quote(asked, room),
 			hostname_error_text(bad));
 		return;
 	}
@@ -166,29 +166,29 @@ static void explain(struct admin_request *rq, const char *asked)
 	enum route_outcome outcome = route_find(w, &query, &found);
 	say_route(&r, host, found.route);
 	say_choice(&r, w, outcome, &found);
-	explain_path(&r, admin_query(rq, "path"), found.route);
+	explain_path(&r, api_query(rq, "path"), found.route);
 	/* The path may be any bytes, and the sentence is cut anywhere. */
 	char safe[sizeof(r.text)];
 	safe[escape_text(safe, sizeof(safe) - 1, r.text, r.n, ESCAPE_SENTENCE)] = 0;
-	admin_answer(rq, 200,
+	api_answer(rq, 200,
 		json_pack("{s:s, s:s?, s:s, s:o}", "host", host, "matched",
 			found.route ? shown(found.route) : NULL, "why", safe, "sessions",
 			sessions_of(found.route)));
 }
 
-static void routes_get(struct admin_request *rq)
+static void routes_get(struct api_request *rq)
 {
-	const char *host = admin_query(rq, "host");
+	const char *host = api_query(rq, "host");
 	if (host)
 		explain(rq, host);
-	else if (admin_query(rq, "path"))
-		admin_refuse(rq, ADMIN_INVALID, "\"path\" of the query needs \"host\"");
+	else if (api_query(rq, "path"))
+		api_refuse(rq, API_INVALID, "\"path\" of the query needs \"host\"");
 	else
-		admin_page_start(rq, routes_rows);
+		api_page_start(rq, routes_rows);
 }
 
-static const char *const query_names[] = {ADMIN_PAGE_QUERY, "host", "path", NULL};
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/api/v1/routes", ADMIN_OPERATOR, .query = query_names, .run = routes_get},
+static const char *const query_names[] = {API_PAGE_QUERY, "host", "path", NULL};
+static const struct api_operation rows[] = {
+	{API_GET, "/api/v1/routes", API_OPERATOR, .query = query_names, .run = routes_get},
 };
-const struct admin_operations admin_routes = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_routes = {rows, ARRAY_LEN(rows)};

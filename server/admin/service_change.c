@@ -29,11 +29,11 @@ static void service_change_free(struct change *c)
 	free(of(c));
 }
 
-static void submit(struct admin_request *rq, const struct change_ops *ops, const char *name)
+static void submit(struct api_request *rq, const struct change_ops *ops, const char *name)
 {
 	struct service_change *sc = calloc(1, sizeof(*sc));
 	if (!sc) {
-		admin_refuse(rq, ADMIN_BUSY, "the server is out of memory");
+		api_refuse(rq, API_BUSY, "the server is out of memory");
 		return;
 	}
 	if (!admin_change_begin(&sc->change, rq, ops))
@@ -45,19 +45,19 @@ static void submit(struct admin_request *rq, const struct change_ops *ops, const
 
 static void answer_service(struct change *c, unsigned status)
 {
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	const struct private_service *s =
 		catalog_find_service(catalog_of(c), str_from(of(c)->name));
 	if (s)
-		admin_set_etag(rq, s->value.rev);
-	admin_answer(rq, status, s ? service_json(rq->admin, s, true) : NULL);
+		api_set_etag(rq, s->value.rev);
+	api_answer(rq, status, s ? service_json(admin_of(rq), s, true) : NULL);
 }
 
 static bool refuse_value(struct change *c, int r, const struct error *err)
 {
 	if (r == -ENOMEM)
 		return change_no_memory(c);
-	admin_refuse(request_of(c), ADMIN_INVALID, "%s", err->text);
+	api_refuse(request_of(c), API_INVALID, "%s", err->text);
 	return false;
 }
 
@@ -75,28 +75,28 @@ static json_t *difference(const struct policy_private_service *was,
 /* ---- Made ---- */
 
 /* Whose it is to be. NULL: the request was refused. */
-static struct identity *owner_of_body(struct admin_request *rq)
+static struct identity *owner_of_body(struct api_request *rq)
 {
 	const char *given = json_string_value(json_object_get(rq->json, "owner"));
-	char name[POLICY_NAME_SIZE], room[ADMIN_QUOTE_SIZE];
+	char name[POLICY_NAME_SIZE], room[API_QUOTE_SIZE];
 	struct error err;
 	struct identity *owner =
-		rq->actor.identity ? rq->actor.identity : rq->admin->catalog->everybody;
+		rq->actor.identity ? rq->actor.identity : admin_of(rq)->catalog->everybody;
 	if (given)
 		owner = policy_name_check(str_from(given), name, &err) < 0
 				? NULL
-				: catalog_find(rq->admin->catalog, str_from(name));
+				: catalog_find(admin_of(rq)->catalog, str_from(name));
 	/* Of others he is not told whether they exist. */
 	if (!rq->actor.may_all && owner != rq->actor.identity)
-		admin_refuse(rq, ADMIN_DENIED,
+		api_refuse(rq, API_DENIED,
 			"%s makes private services of its own; for others it takes an identity "
 			"with --operator",
 			rq->actor.name);
 	else if (!owner)
-		admin_refuse(rq, ADMIN_NOT_FOUND, "there is no identity \"%s\"",
-			admin_quote(given, room));
+		api_refuse(rq, API_NOT_FOUND, "there is no identity \"%s\"",
+			api_quote(given, room));
 	else if (owner->open)
-		admin_refuse(rq, ADMIN_UNSUPPORTED,
+		api_refuse(rq, API_UNSUPPORTED,
 			"private services need tokens, and this exit node runs without one "
 			"(--no-token)");
 	else
@@ -108,17 +108,17 @@ static struct identity *owner_of_body(struct admin_request *rq)
 static bool may_have(struct change *c, const struct identity *owner,
 	const struct private_service *there)
 {
-	struct admin_request *rq = request_of(c);
+	struct api_request *rq = request_of(c);
 	const char *name = of(c)->name;
 	if (!policy_may_publish(&owner->value.grants, str_from(name)))
-		admin_refuse(rq, ADMIN_DENIED,
+		api_refuse(rq, API_DENIED,
 			"%s may not publish %s: an operator allows it with \"tunnel token update "
 			"%s --publish=…\"",
 			owner->name, name, owner->name);
 	else if (there && (!there->value.deleted || there->owner != owner))
-		admin_refuse(rq, ADMIN_TAKEN, "the name %s is taken", name);
+		api_refuse(rq, API_TAKEN, "the name %s is taken", name);
 	else if (!there && !catalog_may_add_service(owner))
-		admin_refuse(rq, ADMIN_LIMIT, "%s has %u private services, and may have no more",
+		api_refuse(rq, API_LIMIT, "%s has %u private services, and may have no more",
 			owner->name, owner->n_private_services);
 	else
 		return true;
@@ -178,14 +178,14 @@ static void create_answer(struct change *c)
 static const struct change_ops create_ops =
 	ADMIN_CHANGE_OPS(create_check, create_answer, service_change_free);
 
-void service_create(struct admin_request *rq)
+void service_create(struct api_request *rq)
 {
 	char name[POLICY_NAME_SIZE];
 	struct error err;
 	const json_t *given = json_object_get(rq->json, "name");
 	if (policy_name_check((struct str){json_string_value(given), json_string_length(given)},
 		    name, &err) < 0) {
-		admin_refuse(rq, ADMIN_INVALID, "%s", err.text);
+		api_refuse(rq, API_INVALID, "%s", err.text);
 		return;
 	}
 	submit(rq, &create_ops, name);
@@ -210,7 +210,7 @@ static bool is_free(struct change *c, const struct private_service *s,
 	bool lists = json_object_get(body, "visibility") || json_object_get(body, "autoApproval");
 	if (!lists || is->managed || !is_stated(s))
 		return true;
-	admin_refuse(request_of(c), ADMIN_TAKEN,
+	api_refuse(request_of(c), API_TAKEN,
 		"the client that publishes %s states who may use it: change its --visibility and "
 		"--auto-approve, or give --managed, so that what it states does not count",
 		s->name);
@@ -240,8 +240,8 @@ static bool update_rows(struct change *c, const struct private_service *s,
 static struct private_service *service_of_path(struct change *c)
 {
 	struct private_service *s =
-		private_scope_own_service(request_of(c), admin_parameter(request_of(c), 0));
-	if (!s || !admin_if_match(request_of(c), s->value.rev))
+		private_scope_own_service(request_of(c), api_parameter(request_of(c), 0));
+	if (!s || !api_if_match(request_of(c), s->value.rev))
 		return NULL;
 	snprintf(of(c)->name, sizeof(of(c)->name), "%s", s->name);
 	return s;
@@ -264,7 +264,7 @@ static void update_answer(struct change *c)
 static const struct change_ops update_ops =
 	ADMIN_CHANGE_OPS(update_check, update_answer, service_change_free);
 
-void service_update(struct admin_request *rq)
+void service_update(struct api_request *rq)
 {
 	submit(rq, &update_ops, "");
 }
@@ -322,7 +322,7 @@ static bool delete_check(struct change *c)
 
 static void delete_answer(struct change *c)
 {
-	admin_answer(request_of(c), 200,
+	api_answer(request_of(c), 200,
 		json_pack("{s:i, s:i, s:i}", "sessions", (int)of(c)->sessions,
 			"endpointsDisconnected", (int)of(c)->disconnected, "streamsCut",
 			(int)c->cut));
@@ -331,7 +331,7 @@ static void delete_answer(struct change *c)
 static const struct change_ops delete_ops =
 	ADMIN_CHANGE_OPS(delete_check, delete_answer, service_change_free);
 
-void service_delete(struct admin_request *rq)
+void service_delete(struct api_request *rq)
 {
 	submit(rq, &delete_ops, "");
 }

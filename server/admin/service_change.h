@@ -13,13 +13,13 @@ struct private_service;
 #define SERVICE_NAMES_MAX 512
 
 /* What can be said of one, where it is made and where it is changed. */
-#define SERVICE_MEMBERS                                                                    \
-	{"visibility", ADMIN_TEXTS, .max = SERVICE_NAMES_MAX, .nullable = true},           \
-		{"autoApproval", ADMIN_TEXTS, .max = SERVICE_NAMES_MAX, .nullable = true}, \
-		{"fqdns", ADMIN_TEXTS, .max = SERVICE_NAMES_MAX, .nullable = true},        \
-		{"managed", ADMIN_FLAG, .max = 1},                                         \
-	{                                                                                  \
-		"description", ADMIN_TEXT, .max = POLICY_TEXT_MAX, .nullable = true        \
+#define SERVICE_MEMBERS                                                                  \
+	{"visibility", API_TEXTS, .max = SERVICE_NAMES_MAX, .nullable = true},           \
+		{"autoApproval", API_TEXTS, .max = SERVICE_NAMES_MAX, .nullable = true}, \
+		{"fqdns", API_TEXTS, .max = SERVICE_NAMES_MAX, .nullable = true},        \
+		{"managed", API_FLAG, .max = 1},                                         \
+	{                                                                                \
+		"description", API_TEXT, .max = POLICY_TEXT_MAX, .nullable = true        \
 	}
 
 /*
@@ -42,6 +42,6 @@ bool service_is_same(const struct policy_private_service *a,
 bool change_service(struct change *c, const struct policy_private_service *was,
 	const struct policy_private_service *is);
 
-void service_create(struct admin_request *rq);
-void service_update(struct admin_request *rq);
-void service_delete(struct admin_request *rq);
+void service_create(struct api_request *rq);
+void service_update(struct api_request *rq);
+void service_delete(struct api_request *rq);

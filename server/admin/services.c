@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "server/admin/api.h"
-#include "server/admin/page.h"
+#include "api/page.h"
 #include "server/admin/private_json.h"
 #include "server/admin/private_scope.h"
 #include "server/admin/service_change.h"
@@ -12,16 +12,16 @@
 /* ---- The list ---- */
 
 /* At the operator's socket there is nobody of whom anything could be one's own. */
-static bool lists_all(const struct admin_request *rq)
+static bool lists_all(const struct api_request *rq)
 {
 	bool all = !rq->actor.identity;
-	const char *text = admin_query(rq, "all");
+	const char *text = api_query(rq, "all");
 	return all || (text && strcmp(text, "true") == 0);
 }
 
-static bool is_listed(const struct admin_request *rq, const struct private_service *s)
+static bool is_listed(const struct api_request *rq, const struct private_service *s)
 {
-	const char *owner = admin_query(rq, "owner");
+	const char *owner = api_query(rq, "owner");
 	if (s->value.deleted || (owner && strcasecmp(owner, s->owner->name) != 0))
 		return false;
 	if (lists_all(rq) || s->owner == rq->actor.identity)
@@ -29,76 +29,76 @@ static bool is_listed(const struct admin_request *rq, const struct private_servi
 	return policy_visible(&s->value, rq->actor.identity->name, false, false);
 }
 
-static void services_rows(struct admin_page *p)
+static void services_rows(struct api_page *p)
 {
-	const struct admin_request *rq = p->request;
-	const struct catalog *c = rq->admin->catalog;
-	size_t at = *p->cursor ? catalog_service_position(c, admin_page_number(p) + 1) : 0;
+	const struct api_request *rq = p->request;
+	const struct catalog *c = admin_of(rq)->catalog;
+	size_t at = *p->cursor ? catalog_service_position(c, api_page_number(p) + 1) : 0;
 	for (; at < c->private.n_services; at++) {
 		const struct private_service *s = c->private.services[at];
-		if (!admin_page_room(p))
+		if (!api_page_room(p))
 			return;
 		bool listed = is_listed(rq, s);
 		json_t *item =
-			listed ? service_json(rq->admin, s, private_scope_owns(&rq->actor, s))
+			listed ? service_json(admin_of(rq), s, private_scope_owns(&rq->actor, s))
 			       : NULL;
 		if (listed && !item) {
-			admin_page_fail(p);
+			api_page_fail(p);
 			return;
 		}
-		admin_page_add_numbered(p, s->value.id, item);
+		api_page_add_numbered(p, s->value.id, item);
 	}
-	admin_page_end(p);
+	api_page_end(p);
 }
 
-static void services_list(struct admin_request *rq)
+static void services_list(struct api_request *rq)
 {
 	bool all = false;
-	if (!admin_query_flag(rq, "all", &all))
+	if (!api_query_flag(rq, "all", &all))
 		return;
 	if (all && !rq->actor.may_all)
-		admin_refuse(rq, ADMIN_DENIED,
+		api_refuse(rq, API_DENIED,
 			"%s sees its own private services, and those whose visibility names it; "
 			"for all of them it takes an identity with --operator",
 			rq->actor.name);
 	else
-		admin_page_start(rq, services_rows);
+		api_page_start(rq, services_rows);
 }
 
 /* ---- One ---- */
 
-static void service_show(struct admin_request *rq)
+static void service_show(struct api_request *rq)
 {
-	struct private_service *s = private_scope_service(rq, admin_parameter(rq, 0));
+	struct private_service *s = private_scope_service(rq, api_parameter(rq, 0));
 	if (!s)
 		return;
-	admin_set_etag(rq, s->value.rev);
-	admin_answer(rq, 200, service_json(rq->admin, s, private_scope_owns(&rq->actor, s)));
+	api_set_etag(rq, s->value.rev);
+	api_answer(rq, 200, service_json(admin_of(rq), s, private_scope_owns(&rq->actor, s)));
 }
 
 /* ---- The table ---- */
 
-static const char *const list_query[] = {ADMIN_PAGE_QUERY, "owner", "all", NULL};
+static const char *const list_query[] = {API_PAGE_QUERY, "owner", "all", NULL};
 
-static const struct admin_member create_members[] = {
-	{"name", ADMIN_TEXT, .max = POLICY_NAME_MAX, .required = true},
-	{"owner", ADMIN_TEXT, .max = POLICY_NAME_MAX},
-	{"kind", ADMIN_TEXT, .max = sizeof "tcp" - 1},
+static const struct api_member create_members[] = {
+	{"name", API_TEXT, .max = POLICY_NAME_MAX, .required = true},
+	{"owner", API_TEXT, .max = POLICY_NAME_MAX},
+	{"kind", API_TEXT, .max = sizeof "tcp" - 1},
 	SERVICE_MEMBERS,
 	{0},
 };
-static const struct admin_member update_members[] = {
+static const struct api_member update_members[] = {
 	SERVICE_MEMBERS,
 	{0},
 };
 
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/api/v1/services", ADMIN_ANYBODY, .query = list_query, .run = services_list},
-	{ADMIN_POST, "/api/v1/services", ADMIN_ANYBODY, .members = create_members,
+static const struct api_operation rows[] = {
+	{API_GET, "/api/v1/services", API_ANYBODY, .query = list_query, .run = services_list},
+	{API_POST, "/api/v1/services", API_ANYBODY, .members = create_members,
 		.run = service_create},
-	{ADMIN_GET, "/api/v1/services/{name}", ADMIN_ANYBODY, .run = service_show},
-	{ADMIN_PATCH, "/api/v1/services/{name}", ADMIN_ANYBODY, .members = update_members,
+	{API_GET, "/api/v1/services/{name}", API_ANYBODY, .run = service_show},
+	{API_PATCH, "/api/v1/services/{name}", API_ANYBODY, .members = update_members,
 		.run = service_update},
-	{ADMIN_DELETE, "/api/v1/services/{name}", ADMIN_ANYBODY, .run = service_delete},
+	{API_DELETE, "/api/v1/services/{name}", API_ANYBODY, .run = service_delete},
 };
-const struct admin_operations admin_services = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_services = {rows, ARRAY_LEN(rows)};

@@ -86,11 +86,11 @@ json_t *session_json(const struct session *s)
 		"services", services_json(s));
 }
 
-void session_select(const struct registrar *r, struct admin_select *s)
+void session_select(const struct registrar *r, struct api_select *s)
 {
 	list_for_each (it, &r->sessions) {
 		struct session *session = list_entry(it, struct session, link);
-		admin_select_offer(s, session->base.name, session);
+		api_select_offer(s, session->base.name, session);
 	}
 }
 

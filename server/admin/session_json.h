@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "server/admin/admin.h"
-#include "server/admin/select.h"
+#include "api/select.h"
 
 struct session;
 
@@ -19,7 +19,7 @@ json_t *session_publishes(const struct session *s);
 json_t *moment_json(uint64_t at);
 
 /* The next sessions behind the cursor, by their ids. */
-void session_select(const struct registrar *r, struct admin_select *s);
+void session_select(const struct registrar *r, struct api_select *s);
 
 /* NULL: there is none of that id. */
 struct session *session_find(const struct registrar *r, const char *id);

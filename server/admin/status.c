@@ -75,7 +75,7 @@ static json_t *hostname_json(void)
 /* ---- The clients, a portion of them in a turn ---- */
 
 struct clients {
-	struct admin_request *request;
+	struct api_request *request;
 	json_t *(*client)(const struct session *s);
 	json_t *(*whole)(const struct admin *a, json_t *clients); /* takes the clients */
 	json_t *array;
@@ -90,25 +90,25 @@ static void clients_free(struct clients *c)
 	free(c);
 }
 
-static void clients_drop(struct admin_request *rq)
+static void clients_drop(struct api_request *rq)
 {
 	clients_free(rq->work);
 }
 
 static void clients_answer(struct clients *c)
 {
-	struct admin_request *rq = c->request;
-	json_t *whole = c->array ? c->whole(rq->admin, c->array) : NULL;
+	struct api_request *rq = c->request;
+	json_t *whole = c->array ? c->whole(admin_of(rq), c->array) : NULL;
 	c->array = NULL;
 	clients_free(c);
-	admin_answer(rq, 200, whole);
+	api_answer(rq, 200, whole);
 }
 
 static void clients_turn(struct loop_task *task)
 {
 	struct clients *c = container_of(task, struct clients, task);
-	struct admin_select found = {.after = c->after};
-	session_select(c->request->admin->registrar, &found);
+	struct api_select found = {.after = c->after};
+	session_select(admin_of(c->request)->registrar, &found);
 	for (unsigned i = 0; i < found.n && c->array; i++) {
 		const struct session *s = found.rows[i].row;
 		if (json_array_append_new(c->array, c->client(s)) < 0) {
@@ -116,20 +116,20 @@ static void clients_turn(struct loop_task *task)
 			c->array = NULL;
 		}
 	}
-	if (!c->array || admin_select_last(&found)) {
+	if (!c->array || api_select_last(&found)) {
 		clients_answer(c);
 		return;
 	}
 	strcpy(c->after, found.rows[found.n - 1].key);
-	loop_defer(c->request->admin->node->workers[0]->loop, LOOP_PHASE_WRITE, &c->task);
+	loop_defer(admin_of(c->request)->node->workers[0]->loop, LOOP_PHASE_WRITE, &c->task);
 }
 
-static void clients_start(struct admin_request *rq, json_t *(*client)(const struct session *s),
+static void clients_start(struct api_request *rq, json_t *(*client)(const struct session *s),
 	json_t *(*whole)(const struct admin *a, json_t *clients))
 {
 	struct clients *c = calloc(1, sizeof(*c));
 	if (!c) {
-		admin_answer(rq, 500, NULL);
+		api_answer(rq, 500, NULL);
 		return;
 	}
 	c->request = rq;
@@ -165,7 +165,7 @@ static json_t *status_whole(const struct admin *a, json_t *clients)
 		listeners_json(r->listeners), "clients", clients);
 }
 
-static void status(struct admin_request *rq)
+static void status(struct api_request *rq)
 {
 	clients_start(rq, status_client, status_whole);
 }
@@ -185,33 +185,32 @@ static json_t *inlets_whole(const struct admin *a, json_t *clients)
 		hostname_json(), "clients", clients);
 }
 
-static void inlets_status(struct admin_request *rq)
+static void inlets_status(struct api_request *rq)
 {
 	clients_start(rq, inlets_client, inlets_whole);
 }
 
 /* ---- Health ---- */
 
-static void answer_ok(struct admin_request *rq)
+static void answer_ok(struct api_request *rq)
 {
 	char *text = strdup("ok\n");
-	admin_answer_text(rq, text ? 200 : 500, "text/plain", text, text ? strlen(text) : 0);
+	api_answer_text(rq, text ? 200 : 500, "text/plain", text, text ? strlen(text) : 0);
 }
 
 /* The ports are open before anybody can ask. */
-static void ready(struct admin_request *rq)
+static void ready(struct api_request *rq)
 {
-	if (rq->admin->node->workers[0]->draining)
-		admin_refuse(rq, ADMIN_BUSY,
-			"the server is shutting down and takes no new visitors");
+	if (admin_of(rq)->node->workers[0]->draining)
+		api_refuse(rq, API_BUSY, "the server is shutting down and takes no new visitors");
 	else
 		answer_ok(rq);
 }
 
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/api/v1/status", ADMIN_OPERATOR, .run = status},
-	{ADMIN_GET, "/status", ADMIN_OPERATOR, .run = inlets_status},
-	{ADMIN_GET, "/healthz", ADMIN_ANYBODY, .run = answer_ok},
-	{ADMIN_GET, "/readyz", ADMIN_ANYBODY, .run = ready},
+static const struct api_operation rows[] = {
+	{API_GET, "/api/v1/status", API_OPERATOR, .run = status},
+	{API_GET, "/status", API_OPERATOR, .run = inlets_status},
+	{API_GET, "/healthz", API_ANYBODY, .run = answer_ok},
+	{API_GET, "/readyz", API_ANYBODY, .run = ready},
 };
-const struct admin_operations admin_status = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_status = {rows, ARRAY_LEN(rows)};

@@ -10,22 +10,22 @@
 
 struct store_task {
 	struct store_job job;
-	struct admin_request *request; /* NULL: the process ends */
-	char *file;                    /* owned; of a copy */
+	struct api_request *request; /* NULL: the process ends */
+	char *file;                  /* owned; of a copy */
 };
 
-static void task_drop(struct admin_request *rq)
+static void task_drop(struct api_request *rq)
 {
 	struct store_task *t = rq->work;
 	t->request = NULL;
 	offload_cancel(&t->job.job);
 }
 
-static struct store_task *task_new(struct admin_request *rq)
+static struct store_task *task_new(struct api_request *rq)
 {
 	struct store_task *t = calloc(1, sizeof(*t));
 	if (!t) {
-		admin_answer(rq, 500, NULL);
+		api_answer(rq, 500, NULL);
 		return NULL;
 	}
 	t->request = rq;
@@ -42,13 +42,13 @@ static void task_free(struct store_task *t)
 
 /* ---- What it is ---- */
 
-static void store_show(struct admin_request *rq)
+static void store_show(struct api_request *rq)
 {
-	const struct store_access *s = rq->admin->store;
+	const struct store_access *s = admin_of(rq)->store;
 	struct stat st;
 	/* A stat() of a file that is open is no wait for the disk. */
 	bool there = s->there && stat(s->path, &st) == 0;
-	admin_answer(rq, 200,
+	api_answer(rq, 200,
 		json_pack("{s:s?, s:o, s:o}", "path", there ? s->path : NULL, "revision",
 			there ? json_integer((json_int_t)s->revision) : json_null(), "sizeBytes",
 			there ? json_integer(st.st_size) : json_null()));
@@ -64,24 +64,24 @@ static int backup_run(struct store_job *j, struct store *store, struct error *er
 static void backup_done(struct store_job *j)
 {
 	struct store_task *t = container_of(j, struct store_task, job);
-	struct admin_request *rq = t->request;
+	struct api_request *rq = t->request;
 	if (rq && j->result == STORE_NONE)
-		admin_refuse(rq, ADMIN_NOT_FOUND, "there is no store: nothing was ever changed");
+		api_refuse(rq, API_NOT_FOUND, "there is no store: nothing was ever changed");
 	else if (rq && j->result == -EEXIST)
-		admin_refuse(rq, ADMIN_TAKEN, "%s", j->err.text);
+		api_refuse(rq, API_TAKEN, "%s", j->err.text);
 	else if (rq && j->result < 0)
-		admin_refuse(rq, ADMIN_NOT_STORED, "%s", j->err.text);
+		api_refuse(rq, API_NOT_STORED, "%s", j->err.text);
 	else if (rq)
-		admin_answer(rq, 200, json_pack("{s:s}", "file", t->file));
+		api_answer(rq, 200, json_pack("{s:s}", "file", t->file));
 	task_free(t);
 }
 
-static void store_copy(struct admin_request *rq)
+static void store_copy(struct api_request *rq)
 {
 	const char *file = json_string_value(json_object_get(rq->json, "file"));
 	/* The server's folder is not that of whoever asks. */
 	if (*file != '/') {
-		admin_refuse(rq, ADMIN_INVALID, "\"file\" must be an absolute path");
+		api_refuse(rq, API_INVALID, "\"file\" must be an absolute path");
 		return;
 	}
 	struct store_task *t = task_new(rq);
@@ -89,13 +89,13 @@ static void store_copy(struct admin_request *rq)
 		return;
 	t->file = strdup(file);
 	if (!t->file) {
-		admin_answer(rq, 500, NULL);
+		api_answer(rq, 500, NULL);
 		task_free(t);
 		return;
 	}
 	t->job.run = backup_run;
 	t->job.done = backup_done;
-	store_access_submit(rq->admin->store, rq->admin->loop, &t->job);
+	store_access_submit(admin_of(rq)->store, rq->api->loop, &t->job);
 }
 
 /* ---- Whether it is sound ---- */
@@ -108,35 +108,35 @@ static int check_run(struct store_job *j, struct store *store, struct error *err
 static void check_done(struct store_job *j)
 {
 	struct store_task *t = container_of(j, struct store_task, job);
-	struct admin_request *rq = t->request;
+	struct api_request *rq = t->request;
 	if (rq && j->result == STORE_NONE)
-		admin_refuse(rq, ADMIN_NOT_FOUND, "there is no store: nothing was ever changed");
+		api_refuse(rq, API_NOT_FOUND, "there is no store: nothing was ever changed");
 	else if (rq)
-		admin_answer(rq, 200,
+		api_answer(rq, 200,
 			json_pack("{s:b, s:s?}", "sound", j->result == 0, "detail",
 				j->result == 0 ? NULL : j->err.text));
 	task_free(t);
 }
 
-static void store_verify(struct admin_request *rq)
+static void store_verify(struct api_request *rq)
 {
 	struct store_task *t = task_new(rq);
 	if (!t)
 		return;
 	t->job.run = check_run;
 	t->job.done = check_done;
-	store_access_submit(rq->admin->store, rq->admin->loop, &t->job);
+	store_access_submit(admin_of(rq)->store, rq->api->loop, &t->job);
 }
 
-static const struct admin_member copy_members[] = {
-	{"file", ADMIN_TEXT, .max = 4095, .required = true}, /* PATH_MAX without its NUL */
+static const struct api_member copy_members[] = {
+	{"file", API_TEXT, .max = 4095, .required = true}, /* PATH_MAX without its NUL */
 	{0},
 };
 
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/api/v1/store", ADMIN_OPERATOR, .run = store_show},
-	{ADMIN_POST, "/api/v1/store/backup", ADMIN_OPERATOR, .members = copy_members,
+static const struct api_operation rows[] = {
+	{API_GET, "/api/v1/store", API_OPERATOR, .run = store_show},
+	{API_POST, "/api/v1/store/backup", API_OPERATOR, .members = copy_members,
 		.run = store_copy},
-	{ADMIN_POST, "/api/v1/store/check", ADMIN_OPERATOR, .run = store_verify},
+	{API_POST, "/api/v1/store/check", API_OPERATOR, .run = store_verify},
 };
-const struct admin_operations admin_store = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_store = {rows, ARRAY_LEN(rows)};

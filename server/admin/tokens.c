@@ -30,7 +30,7 @@ static bool rotate_room(struct change *c, const struct identity *i)
 	if (n < IDENTITY_TOKENS_MAX)
 		return true;
 	if (!oldest) {
-		admin_refuse(request_of(c), ADMIN_LIMIT,
+		api_refuse(request_of(c), API_LIMIT,
 			"%s has %d tokens that are good; revoke one of them first", i->name,
 			IDENTITY_TOKENS_MAX);
 		return false;
@@ -65,12 +65,11 @@ static bool rotate_others(struct change *c, const struct identity *i)
 static bool rotate_may(struct change *c, const struct identity *i)
 {
 	if (i->open)
-		admin_refuse(request_of(c), ADMIN_TAKEN,
-			"the server runs without tokens (--no-token)");
+		api_refuse(request_of(c), API_TAKEN, "the server runs without tokens (--no-token)");
 	else if (i->value.revoked)
 		identity_refuse_revoked(request_of(c), i);
 	else if (!i->credentials && i == catalog_of(c)->everybody)
-		admin_refuse(request_of(c), ADMIN_TAKEN,
+		api_refuse(request_of(c), API_TAKEN,
 			"the token that the server is started with is not known here, and would "
 			"stay good: rotate it while the server runs");
 	else
@@ -82,7 +81,7 @@ static bool rotate_check(struct change *c)
 {
 	struct identity_change *ic = identity_change_of(c);
 	const struct identity *i = identity_of_path(request_of(c));
-	if (!i || !admin_if_match(request_of(c), i->value.rev))
+	if (!i || !api_if_match(request_of(c), i->value.rev))
 		return false;
 	if (!rotate_may(c, i) || !derived_is_new(c) || !rotate_room(c, i))
 		return false;
@@ -107,24 +106,24 @@ static void rotate_answer(struct change *c)
 		time_json(ic->has_previous ? ic->previous_ends : POLICY_NONE));
 	if (json && ic->derivation.made)
 		json_object_set_new(json, "token", json_stringn((char *)token->bytes, token->n));
-	admin_answer(request_of(c), 201, json);
+	api_answer(request_of(c), 201, json);
 }
 
 static const struct change_ops rotate_ops =
 	ADMIN_CHANGE_OPS(rotate_check, rotate_answer, identity_change_free);
 
-static void token_create(struct admin_request *rq)
+static void token_create(struct api_request *rq)
 {
 	const json_t *overlap = json_object_get(rq->json, "overlap");
 	uint64_t span = OVERLAP_DEFAULT;
 	struct error err;
 	if (overlap && !span_from_json(overlap, &span)) {
-		admin_refuse(rq, ADMIN_INVALID,
+		api_refuse(rq, API_INVALID,
 			"\"overlap\" must be a number of seconds, or a text such as \"24h\"");
 		return;
 	}
 	if (policy_text_check(str_from(label_of_body(rq)), "label", &err) < 0) {
-		admin_refuse(rq, ADMIN_INVALID, "%s", err.text);
+		api_refuse(rq, API_INVALID, "%s", err.text);
 		return;
 	}
 	/* Before 20 ms of a core are spent. */
@@ -167,17 +166,17 @@ static bool revoke_row(struct change *c, struct change_rows *rows, const struct 
 static bool token_revoke_check(struct change *c)
 {
 	uint8_t id[TOKEN_ID_SIZE];
-	char room[ADMIN_QUOTE_SIZE];
-	const char *asked = admin_parameter(request_of(c), 1);
+	char room[API_QUOTE_SIZE];
+	const char *asked = api_parameter(request_of(c), 1);
 	const struct identity *i = identity_of_path(request_of(c));
 	const struct credential *k = NULL;
-	if (!i || !admin_if_match(request_of(c), i->value.rev))
+	if (!i || !api_if_match(request_of(c), i->value.rev))
 		return false;
 	if (key_id_parse(asked, id))
 		k = catalog_find_key(catalog_of(c), id);
 	if (!k || k->deleted || k->identity != i) {
-		admin_refuse(request_of(c), ADMIN_NOT_FOUND, "%s has no token \"%s\"", i->name,
-			admin_quote(asked, room));
+		api_refuse(request_of(c), API_NOT_FOUND, "%s has no token \"%s\"", i->name,
+			api_quote(asked, room));
 		return false;
 	}
 	if (k->value.revoked_at != POLICY_NONE) {
@@ -193,7 +192,7 @@ static bool token_revoke_check(struct change *c)
 static const struct change_ops token_revoke_ops =
 	ADMIN_CHANGE_OPS(token_revoke_check, answer_ended, identity_change_free);
 
-static void token_revoke(struct admin_request *rq)
+static void token_revoke(struct api_request *rq)
 {
 	struct identity_change *ic = identity_change_new(rq, &token_revoke_ops);
 	if (ic)
@@ -202,17 +201,16 @@ static void token_revoke(struct admin_request *rq)
 
 /* ---- The table ---- */
 
-static const struct admin_member rotate_members[] = {
-	{"overlap", ADMIN_SPAN, .max = IDENTITY_SPAN_MAX},
-	{"label", ADMIN_TEXT, .max = POLICY_TEXT_MAX},
-	{"token", ADMIN_TEXT, .max = IDENTITY_TOKEN_MAX},
+static const struct api_member rotate_members[] = {
+	{"overlap", API_SPAN, .max = IDENTITY_SPAN_MAX},
+	{"label", API_TEXT, .max = POLICY_TEXT_MAX},
+	{"token", API_TEXT, .max = IDENTITY_TOKEN_MAX},
 	{0},
 };
 
-static const struct admin_operation rows[] = {
-	{ADMIN_POST, "/api/v1/identities/{name}/tokens", ADMIN_OPERATOR, .members = rotate_members,
+static const struct api_operation rows[] = {
+	{API_POST, "/api/v1/identities/{name}/tokens", API_OPERATOR, .members = rotate_members,
 		.run = token_create},
-	{ADMIN_DELETE, "/api/v1/identities/{name}/tokens/{key}", ADMIN_OPERATOR,
-		.run = token_revoke},
+	{API_DELETE, "/api/v1/identities/{name}/tokens/{key}", API_OPERATOR, .run = token_revoke},
 };
-const struct admin_operations admin_tokens = {rows, ARRAY_LEN(rows)};
+const struct api_operations admin_tokens = {rows, ARRAY_LEN(rows)};

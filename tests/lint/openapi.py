@@ -8,17 +8,17 @@ import sources
 import yaml
 
 DOCUMENT = pathlib.Path("docs/openapi.yaml")
-ROWS = re.compile(r"\{ADMIN_(GET|POST|PUT|PATCH|DELETE),\s*\"([^\"]+)\",(.*?)\}", re.S)
+ROWS = re.compile(r"\{API_(GET|POST|PUT|PATCH|DELETE),\s*\"([^\"]+)\",(.*?)\}", re.S)
 QUERY = re.compile(r"\.query = (\w+)")
 NAMES = r"%s\[\] = \{(.*?)\}"
-PAGE = '"limit", "after"'  # ADMIN_PAGE_QUERY
+PAGE = '"limit", "after"'  # API_PAGE_QUERY
 
 
 def tables():
     """{(method, path): names of the query's parameters} of the sources."""
     found = {}
     for path in (sources.root() / "server" / "admin").glob("*.c"):
-        text = path.read_text().replace("ADMIN_PAGE_QUERY", PAGE)
+        text = path.read_text().replace("API_PAGE_QUERY", PAGE)
         for method, at, rest in ROWS.findall(text):
             query = QUERY.search(rest)
             names = re.search(NAMES % query[1], text, re.S)[1] if query else ""

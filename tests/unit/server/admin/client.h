@@ -9,12 +9,12 @@
 #include "server/admin/admin.h"
 
 struct client {
-	struct admin_request request;
+	struct api_request request;
 	unsigned answers;
 	json_t *json; /* of the answer */
 };
 
-static inline void client_answered(struct admin_request *rq)
+static inline void client_answered(struct api_request *rq)
 {
 	struct client *d = container_of(rq, struct client, request);
 	d->answers++;
@@ -22,7 +22,7 @@ static inline void client_answered(struct admin_request *rq)
 }
 
 /* As the operator, unless the request says otherwise by then. */
-static inline void client_ask(struct client *d, struct admin *a, enum admin_method method,
+static inline void client_ask(struct client *d, struct admin *a, enum api_method method,
 	const char *target, const char *body)
 {
 	d->request.method = method;
@@ -30,7 +30,7 @@ static inline void client_ask(struct client *d, struct admin *a, enum admin_meth
 	d->request.body = body ? strdup(body) : NULL;
 	d->request.body_size = body ? strlen(body) : 0;
 	d->request.answered = client_answered;
-	admin_ask(a, &d->request);
+	api_ask(&a->api, &d->request);
 }
 
 static inline void client_operator(struct client *d)
@@ -48,6 +48,6 @@ static inline const char *client_text(const struct client *d, const char *member
 static inline void client_close(struct client *d)
 {
 	json_decref(d->json);
-	admin_request_deinit(&d->request);
+	api_request_deinit(&d->request);
 	*d = (struct client){0};
 }

@@ -96,7 +96,7 @@ static inline void scene_wait(struct scene *s, const struct client *c)
 }
 
 /* Asks, waits for the answer, and holds its status against what is expected. */
-static inline json_t *scene_ask(struct scene *s, enum admin_method method, const char *target,
+static inline json_t *scene_ask(struct scene *s, enum api_method method, const char *target,
 	const char *body, unsigned status)
 {
 	client_close(&s->client);
@@ -111,10 +111,10 @@ static inline json_t *scene_ask(struct scene *s, enum admin_method method, const
 }
 
 /* The same by an identity, over a link of its first token. */
-static inline json_t *scene_ask_as(struct scene *s, const char *name, enum admin_method method,
+static inline json_t *scene_ask_as(struct scene *s, const char *name, enum api_method method,
 	const char *target, const char *body, unsigned status)
 {
-	struct admin_actor *actor = &s->client.request.actor;
+	struct api_actor *actor = &s->client.request.actor;
 	client_close(&s->client);
 	actor->identity = catalog_find(&s->catalog, str_from(name));
 	assert_non_null(actor->identity);
@@ -130,8 +130,8 @@ static inline json_t *scene_ask_as(struct scene *s, const char *name, enum admin
 	return s->client.json;
 }
 
-#define scene_get(s, target, status)        scene_ask(s, ADMIN_GET, target, NULL, status)
-#define scene_post(s, target, body, status) scene_ask(s, ADMIN_POST, target, body, status)
+#define scene_get(s, target, status)        scene_ask(s, API_GET, target, NULL, status)
+#define scene_post(s, target, body, status) scene_ask(s, API_POST, target, body, status)
 
 /* "a.b.0" of JSON, printed compactly into `text`; "" for what is not there. */
 static inline const char *scene_at(const json_t *json, const char *path, char text[1024])

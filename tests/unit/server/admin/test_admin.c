@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of requests: who may ask for what, what is found, and what is refused. */
-#include "server/admin/operation.h"
+#include "server/admin/admin.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,77 +16,75 @@
 /* Only the address is looked at. */
 static char somebody, other;
 
-static void say(struct admin_request *rq, const char *what)
+static void say(struct api_request *rq, const char *what)
 {
-	admin_answer(rq, 200, json_pack("{s:s}", "said", what));
+	api_answer(rq, 200, json_pack("{s:s}", "said", what));
 }
 
-static void status_get(struct admin_request *rq)
+static void status_get(struct api_request *rq)
 {
 	say(rq, "status");
 }
 
-static void thing_get(struct admin_request *rq)
+static void thing_get(struct api_request *rq)
 {
-	say(rq, admin_parameter(rq, 0));
+	say(rq, api_parameter(rq, 0));
 }
 
-static bool thing_owns(const struct admin_request *rq)
+static bool thing_owns(const struct api_request *rq)
 {
-	return rq->actor.identity == (void *)&somebody &&
-	       strcmp(admin_parameter(rq, 0), "mine") == 0;
+	return rq->actor.identity == (void *)&somebody && strcmp(api_parameter(rq, 0), "mine") == 0;
 }
 
-static void thing_patch(struct admin_request *rq)
+static void thing_patch(struct api_request *rq)
 {
-	if (!admin_if_match(rq, 7))
+	if (!api_if_match(rq, 7))
 		return;
-	admin_set_etag(rq, 8);
+	api_set_etag(rq, 8);
 	say(rq, json_string_value(json_object_get(rq->json, "text")));
 }
 
-static void thing_delete(struct admin_request *rq)
+static void thing_delete(struct api_request *rq)
 {
 	uint64_t drain = 5;
 	bool now = false;
-	if (!admin_query_number(rq, "drain", 1, 60, &drain) || !admin_query_flag(rq, "now", &now))
+	if (!api_query_number(rq, "drain", 1, 60, &drain) || !api_query_flag(rq, "now", &now))
 		return;
-	admin_answer(rq, 200, json_pack("{s:I, s:b}", "drain", (json_int_t)drain, "now", now));
+	api_answer(rq, 200, json_pack("{s:I, s:b}", "drain", (json_int_t)drain, "now", now));
 }
 
-static struct admin_request *kept;
+static struct api_request *kept;
 static unsigned dropped;
 
-static void kept_drop(struct admin_request *rq)
+static void kept_drop(struct api_request *rq)
 {
 	dropped++;
 }
 
-static void slow_get(struct admin_request *rq)
+static void slow_get(struct api_request *rq)
 {
 	rq->drop = kept_drop;
 	kept = rq;
 }
 
 static const char *const thing_query[] = {"drain", "now", NULL};
-static const struct admin_member thing_members[] = {
-	{"text", ADMIN_TEXT, .max = 10, .required = true},
+static const struct api_member thing_members[] = {
+	{"text", API_TEXT, .max = 10, .required = true},
 	{0},
 };
 
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/status", ADMIN_ANYBODY, .run = status_get},
-	{ADMIN_GET, "/slow", ADMIN_OPERATOR, .run = slow_get},
-	{ADMIN_GET, "/things/{name}", ADMIN_OWNER, .owns = thing_owns, .run = thing_get},
+static const struct api_operation rows[] = {
+	{API_GET, "/status", API_ANYBODY, .run = status_get},
+	{API_GET, "/slow", API_OPERATOR, .run = slow_get},
+	{API_GET, "/things/{name}", API_OWNER, .owns = thing_owns, .run = thing_get},
 };
-static const struct admin_operation more_rows[] = {
-	{ADMIN_PATCH, "/things/{name}", ADMIN_OPERATOR, .members = thing_members,
-		.run = thing_patch},
-	{ADMIN_DELETE, "/things/{name}", ADMIN_OPERATOR, .query = thing_query, .run = thing_delete},
+static const struct api_operation more_rows[] = {
+	{API_PATCH, "/things/{name}", API_OPERATOR, .members = thing_members, .run = thing_patch},
+	{API_DELETE, "/things/{name}", API_OPERATOR, .query = thing_query, .run = thing_delete},
 };
-static const struct admin_operations table = {rows, ARRAY_LEN(rows)};
-static const struct admin_operations more = {more_rows, ARRAY_LEN(more_rows)};
-static const struct admin_operations *const tables[] = {&table, &more, NULL};
+static const struct api_operations table = {rows, ARRAY_LEN(rows)};
+static const struct api_operations more = {more_rows, ARRAY_LEN(more_rows)};
+static const struct api_operations *const tables[] = {&table, &more, NULL};
 
 static struct admin admin;
 
@@ -99,7 +97,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	admin_close(&admin);
-	loop_free(admin.loop);
+	loop_free(admin.api.loop);
 	admin_deinit(&admin);
 	return 0;
 }
@@ -107,31 +105,31 @@ static int end(void **state)
 static void test_answers(void **state)
 {
 	static const struct {
-		enum admin_method method;
+		enum api_method method;
 		const char *target, *body;
 		unsigned status;
 		const char *member, *text;
 	} cases[] = {
-		{ADMIN_GET, "/status", NULL, 200, "said", "status"},
-		{ADMIN_GET, "/things/a%20b", NULL, 200, "said", "a b"},
-		{ADMIN_PATCH, "/things/a", "{\"text\":\"x\"}", 200, "said", "x"},
-		{ADMIN_GET, "/thing", NULL, 404, "reason", "not_found"},
-		{ADMIN_GET, "no", NULL, 400, "reason", "invalid"},
-		{ADMIN_GET, "/status?x=1", NULL, 400, "reason", "invalid"},
-		{ADMIN_GET, "/status", "{\"x\":1}", 400, "reason", "invalid"},
-		{ADMIN_PATCH, "/things/a", "{}", 400, "detail", "the member \"text\" is missing"},
-		{ADMIN_POST, "/things/a", NULL, 405, "detail",
+		{API_GET, "/status", NULL, 200, "said", "status"},
+		{API_GET, "/things/a%20b", NULL, 200, "said", "a b"},
+		{API_PATCH, "/things/a", "{\"text\":\"x\"}", 200, "said", "x"},
+		{API_GET, "/thing", NULL, 404, "reason", "not_found"},
+		{API_GET, "no", NULL, 400, "reason", "invalid"},
+		{API_GET, "/status?x=1", NULL, 400, "reason", "invalid"},
+		{API_GET, "/status", "{\"x\":1}", 400, "reason", "invalid"},
+		{API_PATCH, "/things/a", "{}", 400, "detail", "the member \"text\" is missing"},
+		{API_POST, "/things/a", NULL, 405, "detail",
 			"this path has GET, PATCH, DELETE alone"},
-		{ADMIN_OTHER_METHOD, "/status", NULL, 405, "reason", "unsupported"},
-		{ADMIN_OTHER_METHOD, "/nothing", NULL, 404, "title", "Not Found"},
-		{ADMIN_DELETE, "/things/a?drain=x", NULL, 400, "reason", "invalid"},
-		{ADMIN_DELETE, "/things/a?drain=0", NULL, 400, "reason", "invalid"},
-		{ADMIN_DELETE, "/things/a?drain=61", NULL, 400, "reason", "invalid"},
-		{ADMIN_DELETE, "/things/a?drain=%2b1", NULL, 400, "reason", "invalid"},
-		{ADMIN_DELETE, "/things/a?drain=", NULL, 400, "reason", "invalid"},
-		{ADMIN_DELETE, "/things/a?drain=99999999999999999999", NULL, 400, "type",
+		{API_OTHER_METHOD, "/status", NULL, 405, "reason", "unsupported"},
+		{API_OTHER_METHOD, "/nothing", NULL, 404, "title", "Not Found"},
+		{API_DELETE, "/things/a?drain=x", NULL, 400, "reason", "invalid"},
+		{API_DELETE, "/things/a?drain=0", NULL, 400, "reason", "invalid"},
+		{API_DELETE, "/things/a?drain=61", NULL, 400, "reason", "invalid"},
+		{API_DELETE, "/things/a?drain=%2b1", NULL, 400, "reason", "invalid"},
+		{API_DELETE, "/things/a?drain=", NULL, 400, "reason", "invalid"},
+		{API_DELETE, "/things/a?drain=99999999999999999999", NULL, 400, "type",
 			"about:blank"},
-		{ADMIN_DELETE, "/things/a?now=1", NULL, 400, "reason", "invalid"},
+		{API_DELETE, "/things/a?now=1", NULL, 400, "reason", "invalid"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct client d;
@@ -155,12 +153,12 @@ static void test_query(void **state)
 {
 	struct client d;
 	client_operator(&d);
-	client_ask(&d, &admin, ADMIN_DELETE, "/things/a?drain=60&now=true", NULL);
+	client_ask(&d, &admin, API_DELETE, "/things/a?drain=60&now=true", NULL);
 	assert_int_equal(json_integer_value(json_object_get(d.json, "drain")), 60);
 	assert_true(json_is_true(json_object_get(d.json, "now")));
 	client_close(&d);
 	client_operator(&d);
-	client_ask(&d, &admin, ADMIN_DELETE, "/things/a", NULL);
+	client_ask(&d, &admin, API_DELETE, "/things/a", NULL);
 	assert_int_equal(json_integer_value(json_object_get(d.json, "drain")), 5);
 	assert_true(json_is_false(json_object_get(d.json, "now")));
 	client_close(&d);
@@ -170,7 +168,7 @@ static void test_allow(void **state)
 {
 	struct client d;
 	client_operator(&d);
-	client_ask(&d, &admin, ADMIN_PUT, "/things/a", NULL);
+	client_ask(&d, &admin, API_PUT, "/things/a", NULL);
 	assert_string_equal(d.request.allow, "GET, PATCH, DELETE");
 	client_close(&d);
 }
@@ -197,7 +195,7 @@ static void test_who(void **state)
 		struct client d = {.request.actor = {.name = "somebody",
 					   .may_all = cases[i].may_all,
 					   .identity = cases[i].identity}};
-		client_ask(&d, &admin, ADMIN_GET, cases[i].target, NULL);
+		client_ask(&d, &admin, API_GET, cases[i].target, NULL);
 		if (d.request.status != cases[i].status)
 			fail_msg("%zu %s: %u", i, cases[i].target, d.request.status);
 		client_close(&d);
@@ -215,7 +213,7 @@ static void test_if_match(void **state)
 		struct client d;
 		client_operator(&d);
 		d.request.if_match = cases[i].if_match ? strdup(cases[i].if_match) : NULL;
-		client_ask(&d, &admin, ADMIN_PATCH, "/things/a", "{\"text\":\"x\"}");
+		client_ask(&d, &admin, API_PATCH, "/things/a", "{\"text\":\"x\"}");
 		if (d.request.status != cases[i].status)
 			fail_msg("%s: %u", cases[i].if_match, d.request.status);
 		if (d.request.status == 200)
@@ -229,7 +227,7 @@ static void test_end(void **state)
 {
 	struct client d;
 	client_operator(&d);
-	client_ask(&d, &admin, ADMIN_GET, "/slow", NULL);
+	client_ask(&d, &admin, API_GET, "/slow", NULL);
 	assert_int_equal(d.answers, 0);
 	admin_close(&admin);
 	assert_int_equal(d.answers, 1);
@@ -241,11 +239,11 @@ static void test_end(void **state)
 
 static void test_methods(void **state)
 {
-	assert_int_equal(admin_method(STR("GET")), ADMIN_GET);
-	assert_int_equal(admin_method(STR("DELETE")), ADMIN_DELETE);
-	assert_int_equal(admin_method(STR("get")), ADMIN_OTHER_METHOD);
-	assert_int_equal(admin_method(STR("TRACE")), ADMIN_OTHER_METHOD);
-	assert_int_equal(admin_method(STR("")), ADMIN_OTHER_METHOD);
+	assert_int_equal(api_method(STR("GET")), API_GET);
+	assert_int_equal(api_method(STR("DELETE")), API_DELETE);
+	assert_int_equal(api_method(STR("get")), API_OTHER_METHOD);
+	assert_int_equal(api_method(STR("TRACE")), API_OTHER_METHOD);
+	assert_int_equal(api_method(STR("")), API_OTHER_METHOD);
 }
 
 int main(void)

@@ -202,7 +202,7 @@ static void test_large_details(void **state)
 			body[n - 2] = 'x'; /* instead of the last dot */
 		}
 		sprintf(body + n, "]}");
-		scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", body, 200);
+		scene_ask(s, API_PATCH, "/api/v1/identities/default", body, 200);
 	}
 	free(body);
 	unsigned pages = 0;

@@ -101,10 +101,10 @@ static void test_update(void **state)
 static void test_asked_later(void **state)
 {
 	scene_post(s, PATH, all, 200);
-	json_t *json = scene_ask_as(s, "web", ADMIN_POST, "/api/v1/endpoints",
+	json_t *json = scene_ask_as(s, "web", API_POST, "/api/v1/endpoints",
 		"{\"service\":\"redis\"}", 200);
 	assert_json(json, "properties.linkIdentifier", "\"1\"");
-	json = scene_ask_as(s, "web", ADMIN_POST, "/api/v1/endpoints",
+	json = scene_ask_as(s, "web", API_POST, "/api/v1/endpoints",
 		"{\"service\":\"redis\",\"name\":\"more\"}", 201);
 	assert_json(json, "properties.linkIdentifier", "\"3\"");
 }
@@ -152,7 +152,7 @@ static void test_refused(void **state)
 	snprintf(target, sizeof(target), "/api/v1/endpoints/%s",
 		json_string_value(json_object_get(json_array_get(json_object_get(json, "items"), 0),
 			"name")));
-	scene_ask(s, ADMIN_DELETE, target, NULL, 200); /* Disconnected */
+	scene_ask(s, API_DELETE, target, NULL, 200); /* Disconnected */
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		scene_post(s, PATH, cases[i].body, cases[i].status);
 		if (!strstr(client_text(&s->client, "detail"), cases[i].detail))

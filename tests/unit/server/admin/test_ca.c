@@ -22,7 +22,7 @@ static char *request;
 /* As the table is with a server. */
 static void online(void)
 {
-	s->admin.tables = admin_api;
+	s->admin.api.tables = admin_api;
 	s->admin.node = &node;
 }
 
@@ -91,7 +91,7 @@ static json_t *ask_as(const char *name, const char *members, unsigned status)
 	snprintf(c->request.actor.name, sizeof(c->request.actor.name), "%s", name);
 	c->request.actor.credential = c->request.actor.identity->credentials;
 	c->request.actor.may_all = c->request.actor.identity->value.is_operator;
-	client_ask(c, &s->admin, ADMIN_POST, CERTIFICATES, body_with(members));
+	client_ask(c, &s->admin, API_POST, CERTIFICATES, body_with(members));
 	scene_wait(s, c);
 	if (c->request.status != status)
 		fail_msg("%u instead of %u: %.*s", c->request.status, status,
@@ -240,7 +240,7 @@ static void rotations_are_few(void **state)
 	client_close(&s->client);
 	client_operator(&s->client);
 	s->client.request.if_match = strdup("\"1\"");
-	client_ask(&s->client, &s->admin, ADMIN_POST, CA "/rotate", "{}");
+	client_ask(&s->client, &s->admin, API_POST, CA "/rotate", "{}");
 	scene_wait(s, &s->client);
 	assert_int_equal(s->client.request.status, 412);
 }
@@ -348,7 +348,7 @@ static void so_many_in_a_second(void **state)
 	while (status == 201 && good <= 2 * AUTHORITY_RATE) {
 		client_close(&s->client);
 		client_operator(&s->client);
-		client_ask(&s->client, &s->admin, ADMIN_POST, CERTIFICATES, body);
+		client_ask(&s->client, &s->admin, API_POST, CERTIFICATES, body);
 		status = s->client.request.status;
 		good += status == 201;
 	}
@@ -363,7 +363,7 @@ static void so_many_in_a_second(void **state)
 static void without_a_server_nothing_is_signed(void **state)
 {
 	make_identity("web", "");
-	s->admin.tables = admin_api_offline;
+	s->admin.api.tables = admin_api_offline;
 	s->admin.node = NULL;
 	scene_post(s, CA, "{}", 201);
 	scene_post(s, CA "/rotate", "{}", 200);

@@ -40,7 +40,7 @@ static void test_gives(void **state)
 	assert_said("nothing was changed: ");
 	scene_get(s, "/api/v1/identities/web", 404);
 	assert_false(scene_token_good(s, "the token of the web"));
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", "{\"operator\":true}", 507);
+	scene_ask(s, API_PATCH, "/api/v1/identities/default", "{\"operator\":true}", 507);
 	assert_json(scene_get(s, "/api/v1/identities/default", 200), "operator", "false");
 	assert_true(list_empty(&s->admin.changes->unstored));
 	mend_store();
@@ -77,7 +77,7 @@ static void test_takes(void **state)
 static void test_both(void **state)
 {
 	break_store();
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default",
+	scene_ask(s, API_PATCH, "/api/v1/identities/default",
 		"{\"hosts\":[\"a.b\"],\"operator\":true,\"maxSessions\":7}", 507);
 	assert_said("it is in effect, but not stored: ");
 	json_t *json = scene_get(s, "/api/v1/identities/default", 200);
@@ -85,9 +85,9 @@ static void test_both(void **state)
 	assert_json(json, "maxSessions", "7");
 	assert_json(json, "operator", "false");
 	/* The next change of the same row is judged behind it, and has its revision. */
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", "{\"maxSessions\":5}", 507);
+	scene_ask(s, API_PATCH, "/api/v1/identities/default", "{\"maxSessions\":5}", 507);
 	mend_store();
-	json = scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", "{\"maxStreams\":9}", 200);
+	json = scene_ask(s, API_PATCH, "/api/v1/identities/default", "{\"maxStreams\":9}", 200);
 	assert_json(json, "revision", "3");
 	scene_restart(s);
 	json = scene_get(s, "/api/v1/identities/default", 200);
@@ -104,11 +104,11 @@ static void test_takes_many(void **state)
 	break_store();
 	for (unsigned i = 0; i <= CHANGE_QUEUE_MAX; i++) {
 		snprintf(body, sizeof(body), "{\"maxStreams\":%u}", 2 * CHANGE_QUEUE_MAX - i);
-		scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", body, 507);
+		scene_ask(s, API_PATCH, "/api/v1/identities/default", body, 507);
 	}
 	assert_int_equal(s->admin.changes->n, 0);
 	mend_store();
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", "{\"maxStreams\":1}", 200);
+	scene_ask(s, API_PATCH, "/api/v1/identities/default", "{\"maxStreams\":1}", 200);
 	assert_true(list_empty(&s->admin.changes->unstored));
 	assert_int_equal(s->admin.changes->n, 0);
 	scene_restart(s);
@@ -143,9 +143,9 @@ static void test_retry_order(void **state)
 	const struct identity *i = s->catalog.everybody;
 	struct changes *q = s->admin.changes;
 	break_store();
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default",
+	scene_ask(s, API_PATCH, "/api/v1/identities/default",
 		"{\"hosts\":[\"a.b\"],\"description\":\"fewer\"}", 507);
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", "{\"maxSessions\":5}", 507);
+	scene_ask(s, API_PATCH, "/api/v1/identities/default", "{\"maxSessions\":5}", 507);
 	scene_post(s, "/api/v1/identities/default/revoke", NULL, 507);
 	mend_store();
 	loop_timer_set(&q->retry, loop_now(s->loop) + 1);
@@ -170,7 +170,7 @@ static void ask_for_streams(struct client *c, unsigned n)
 	char body[64];
 	snprintf(body, sizeof(body), "{\"maxStreams\":%u}", n);
 	client_operator(c);
-	client_ask(c, &s->admin, ADMIN_PATCH, "/api/v1/identities/default", body);
+	client_ask(c, &s->admin, API_PATCH, "/api/v1/identities/default", body);
 }
 
 /* They wait one behind the other, and are answered in their order. */
@@ -213,7 +213,7 @@ static void test_queue(void **state)
 }
 
 /* As an operator over a link, with the server's token. */
-static void ask_by_link(struct client *c, enum admin_method method, const char *target,
+static void ask_by_link(struct client *c, enum api_method method, const char *target,
 	const char *body)
 {
 	struct identity *i = s->catalog.everybody;
@@ -236,16 +236,16 @@ static void test_right(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(takes); i++) {
 		struct client made, applied;
 		scene_restart(s);
-		scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default",
+		scene_ask(s, API_PATCH, "/api/v1/identities/default",
 			"{\"operator\":true,\"allowFrom\":[]}", 200);
 		/* What is derived arrives in a turn of the loop, of which there is none. */
-		ask_by_link(&made, ADMIN_POST, "/api/v1/identities",
+		ask_by_link(&made, API_POST, "/api/v1/identities",
 			"{\"name\":\"web\",\"token\":\"the token of the web\",\"operator\":true}");
-		ask_by_link(&applied, ADMIN_POST, "/api/v1/apply",
+		ask_by_link(&applied, API_POST, "/api/v1/apply",
 			"{\"identities\":[{\"name\":\"team\",\"operator\":true}]}");
 		struct client taken;
 		client_operator(&taken);
-		client_ask(&taken, &s->admin, takes[i] ? ADMIN_PATCH : ADMIN_POST,
+		client_ask(&taken, &s->admin, takes[i] ? API_PATCH : API_POST,
 			takes[i] ? "/api/v1/identities/default"
 				 : "/api/v1/identities/default/revoke",
 			takes[i]);
@@ -287,13 +287,13 @@ static void test_end(void **state)
 			client_operator(&clients[i]);
 			snprintf(body, sizeof(body), "{\"name\":\"web-%u-%zu\"}", turns, i);
 			if (i == 5)
-				client_ask(&clients[i], &s->admin, ADMIN_POST, "/api/v1/apply",
+				client_ask(&clients[i], &s->admin, API_POST, "/api/v1/apply",
 					"{\"identities\":[{\"name\":\"x\"},{\"name\":\"y\"}]}");
 			else if (i % 2)
-				client_ask(&clients[i], &s->admin, ADMIN_POST, "/api/v1/identities",
+				client_ask(&clients[i], &s->admin, API_POST, "/api/v1/identities",
 					body);
 			else
-				client_ask(&clients[i], &s->admin, ADMIN_PATCH,
+				client_ask(&clients[i], &s->admin, API_PATCH,
 					"/api/v1/identities/default",
 					turns % 2 ? "{\"maxStreams\":1}" : "{\"maxStreams\":2}");
 		}
@@ -328,7 +328,7 @@ static void test_lock(void **state)
 {
 	struct store_access other;
 	struct error err;
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", "{\"maxStreams\":1}", 200);
+	scene_ask(s, API_PATCH, "/api/v1/identities/default", "{\"maxStreams\":1}", 200);
 	assert_true(store_access_open(&other, s->dir, NULL, scene_salt, &s->catalog, &err) < 0);
 	assert_non_null(strstr(err.text, "another tunnel works with the state directory"));
 	store_access_close(&other);

@@ -28,7 +28,7 @@ static json_t *asked_by(const char *name, const char *service, unsigned status)
 {
 	char body[256];
 	snprintf(body, sizeof(body), "{\"service\":\"%s\",\"message\":\"ticket 4711\"}", service);
-	json_t *json = scene_ask_as(s, name, ADMIN_POST, PATH, body, status);
+	json_t *json = scene_ask_as(s, name, API_POST, PATH, body, status);
 	if (status < 400)
 		snprintf(id, sizeof(id), "%s", client_text(&s->client, "name"));
 	return json;
@@ -42,7 +42,7 @@ static int begin(void **state)
 	scene_post(s, "/api/v1/identities", "{\"name\":\"other\",\"publish\":[\"*\"]}", 201);
 	scene_post(s, "/api/v1/identities", "{\"name\":\"web\"}", 201);
 	scene_post(s, "/api/v1/identities", "{\"name\":\"batch\"}", 201);
-	scene_ask_as(s, "team", ADMIN_POST, "/api/v1/services",
+	scene_ask_as(s, "team", API_POST, "/api/v1/services",
 		"{\"name\":\"super-api\",\"visibility\":[\"web\",\"batch\"],\"autoApproval\":["
 		"\"batch\"]}",
 		201);
@@ -88,7 +88,7 @@ static void test_decisions(void **state)
 	asked_by("web", "super-api", 201);
 	/* The same again is one endpoint. */
 	assert_json(asked_by("web", "super-api", 200), "properties.linkIdentifier", "\"1\"");
-	json_t *json = scene_ask_as(s, "team", ADMIN_POST, at("/approve"),
+	json_t *json = scene_ask_as(s, "team", API_POST, at("/approve"),
 		"{\"description\":\"ticket 4711\"}", 200);
 	assert_json(json, STATUS, "\"Approved\"");
 	assert_json(json, DESCRIBE, "\"ticket 4711\"");
@@ -96,7 +96,7 @@ static void test_decisions(void **state)
 	assert_json(json, "properties.decidedBy", "\"team\"");
 	assert_json(json, "streamsCut", "0");
 	/* Without a description the one before is lost, as in Azure. */
-	json = scene_ask_as(s, "team", ADMIN_POST, at("/approve"), NULL, 200);
+	json = scene_ask_as(s, "team", API_POST, at("/approve"), NULL, 200);
 	assert_json(json, DESCRIBE, "\"\"");
 	json = scene_post(s, at("/reject"), "{\"description\":\"not this quarter\"}", 200);
 	assert_json(json, STATUS, "\"Rejected\"");
@@ -137,17 +137,16 @@ static void test_at_once(void **state)
 static void test_deleted(void **state)
 {
 	asked_by("web", "super-api", 201);
-	scene_ask_as(s, "team", ADMIN_POST, at("/approve"), NULL, 200);
+	scene_ask_as(s, "team", API_POST, at("/approve"), NULL, 200);
 	/* By the provider's side: its consumer is told, and can do nothing but to delete it. */
-	json_t *json = scene_ask_as(s, "team", ADMIN_DELETE, at(""), NULL, 200);
+	json_t *json = scene_ask_as(s, "team", API_DELETE, at(""), NULL, 200);
 	assert_json(json, "status", "\"Disconnected\"");
 	assert_json(json, "streamsCut", "0");
-	assert_json(scene_ask_as(s, "web", ADMIN_GET, at(""), NULL, 200), STATUS,
-		"\"Disconnected\"");
-	scene_ask_as(s, "team", ADMIN_POST, at("/approve"), NULL, 409);
-	scene_ask_as(s, "team", ADMIN_POST, at("/reject"), NULL, 409);
+	assert_json(scene_ask_as(s, "web", API_GET, at(""), NULL, 200), STATUS, "\"Disconnected\"");
+	scene_ask_as(s, "team", API_POST, at("/approve"), NULL, 409);
+	scene_ask_as(s, "team", API_POST, at("/reject"), NULL, 409);
 	asked_by("web", "super-api", 200);
-	json = scene_ask_as(s, "web", ADMIN_DELETE, at(""), NULL, 200);
+	json = scene_ask_as(s, "web", API_DELETE, at(""), NULL, 200);
 	assert_json(json, "status", "null");
 	scene_get(s, at(""), 404);
 	/* Asked for again, it is another one, whose link id was never given. */
@@ -155,9 +154,9 @@ static void test_deleted(void **state)
 	assert_json(json, "properties.linkIdentifier", "\"2\"");
 
 	/* An operator takes away what is Disconnected. */
-	assert_json(scene_ask(s, ADMIN_DELETE, at(""), NULL, 200), "status", "\"Disconnected\"");
-	assert_json(scene_ask(s, ADMIN_DELETE, at(""), NULL, 200), "status", "null");
-	scene_ask(s, ADMIN_DELETE, at(""), NULL, 404);
+	assert_json(scene_ask(s, API_DELETE, at(""), NULL, 200), "status", "\"Disconnected\"");
+	assert_json(scene_ask(s, API_DELETE, at(""), NULL, 200), "status", "null");
+	scene_ask(s, API_DELETE, at(""), NULL, 404);
 	assert_int_equal(s->catalog.private.n_endpoints, 0);
 }
 
@@ -166,8 +165,7 @@ static void test_service_deleted(void **state)
 {
 	asked_by("web", "super-api", 201);
 	asked_by("batch", "super-api", 201);
-	json_t *json =
-		scene_ask_as(s, "team", ADMIN_DELETE, "/api/v1/services/super-api", NULL, 200);
+	json_t *json = scene_ask_as(s, "team", API_DELETE, "/api/v1/services/super-api", NULL, 200);
 	assert_json(json, "endpointsDisconnected", "2");
 	for (int restarted = 0; restarted < 2; restarted++) {
 		scene_get(s, "/api/v1/services/super-api", 404);
@@ -177,9 +175,9 @@ static void test_service_deleted(void **state)
 		scene_restart(s);
 	}
 	/* Its owner may have the name again; endpoints of before stay what they are. */
-	scene_ask_as(s, "other", ADMIN_POST, "/api/v1/services", "{\"name\":\"super-api\"}", 409);
-	scene_ask_as(s, "team", ADMIN_POST, "/api/v1/services", "{\"name\":\"super-api\"}", 201);
-	scene_ask_as(s, "batch", ADMIN_DELETE, at(""), NULL, 200);
+	scene_ask_as(s, "other", API_POST, "/api/v1/services", "{\"name\":\"super-api\"}", 409);
+	scene_ask_as(s, "team", API_POST, "/api/v1/services", "{\"name\":\"super-api\"}", 201);
+	scene_ask_as(s, "batch", API_DELETE, at(""), NULL, 200);
 	json = scene_get(s, PATH, 200);
 	assert_json(json, "items.0." STATUS, "\"Disconnected\"");
 	assert_json(json, "items.1", "");
@@ -189,13 +187,13 @@ static void test_identity_deleted(void **state)
 {
 	asked_by("web", "super-api", 201);
 	asked_by("team", "super-api", 201);
-	scene_ask_as(s, "other", ADMIN_POST, "/api/v1/services",
+	scene_ask_as(s, "other", API_POST, "/api/v1/services",
 		"{\"name\":\"db\",\"visibility\":[\"team\"]}", 201);
 	asked_by("team", "db", 201);
 	json_t *json = scene_get(s, "/api/v1/identities/team", 200);
 	assert_json(json, "privateServices", "1");
 	assert_json(json, "endpoints", "2");
-	json = scene_ask(s, ADMIN_DELETE, "/api/v1/identities/team", NULL, 200);
+	json = scene_ask(s, API_DELETE, "/api/v1/identities/team", NULL, 200);
 	assert_json(json, "privateServicesDeleted", "1");
 	assert_json(json, "endpointsDeleted", "3");
 	assert_json(scene_get(s, PATH, 200), "items", "[]");
@@ -210,15 +208,15 @@ static void test_identity_deleted(void **state)
 static void test_others(void **state)
 {
 	static const struct {
-		enum admin_method method;
+		enum api_method method;
 		const char *more;
-	} asked[] = {{ADMIN_GET, ""}, {ADMIN_DELETE, ""}, {ADMIN_POST, "/approve"},
-		{ADMIN_POST, "/reject"}};
+	} asked[] = {{API_GET, ""}, {API_DELETE, ""}, {API_POST, "/approve"},
+		{API_POST, "/reject"}};
 	char there[256], sentence[128];
 	asked_by("web", "super-api", 201);
 	/* Its consumer sees it, and does not decide. */
-	scene_ask_as(s, "web", ADMIN_GET, at(""), NULL, 200);
-	scene_ask_as(s, "web", ADMIN_POST, at("/approve"), NULL, 403);
+	scene_ask_as(s, "web", API_GET, at(""), NULL, 200);
+	scene_ask_as(s, "web", API_POST, at("/approve"), NULL, 403);
 	/* Whom it does not concern is told what he is told of what is not there. */
 	for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
 		scene_ask_as(s, "other", asked[i].method, at(asked[i].more), NULL, 404);
@@ -226,16 +224,16 @@ static void test_others(void **state)
 		snprintf(sentence, sizeof(sentence), "there is no endpoint \"%s\"", id);
 		assert_string_equal(there, sentence);
 	}
-	scene_ask_as(s, "other", ADMIN_GET, PATH "/web.0123456789abcdef", NULL, 404);
+	scene_ask_as(s, "other", API_GET, PATH "/web.0123456789abcdef", NULL, 404);
 	assert_string_equal(client_text(&s->client, "detail"),
 		"there is no endpoint \"web.0123456789abcdef\"");
-	assert_json(scene_ask_as(s, "other", ADMIN_GET, PATH, NULL, 200), "items", "[]");
-	assert_json(scene_ask_as(s, "web", ADMIN_GET, PATH, NULL, 200), "items.0.resourceGroup",
+	assert_json(scene_ask_as(s, "other", API_GET, PATH, NULL, 200), "items", "[]");
+	assert_json(scene_ask_as(s, "web", API_GET, PATH, NULL, 200), "items.0.resourceGroup",
 		"\"team\"");
-	assert_json(scene_ask_as(s, "team", ADMIN_GET, PATH, NULL, 200), "items.0.resourceGroup",
+	assert_json(scene_ask_as(s, "team", API_GET, PATH, NULL, 200), "items.0.resourceGroup",
 		"\"team\"");
-	scene_ask_as(s, "web", ADMIN_POST, PATH,
-		"{\"service\":\"super-api\",\"consumer\":\"batch\"}", 403);
+	scene_ask_as(s, "web", API_POST, PATH, "{\"service\":\"super-api\",\"consumer\":\"batch\"}",
+		403);
 
 	/* One that he may not ask for, and one that is not there. */
 	asked_by("other", "super-api", 404);
@@ -277,17 +275,17 @@ static void test_ids(void **state)
 	assert_non_null(strstr(client_text(&s->client, "detail"), "several"));
 	scene_get(s, at(""), 200);
 	/* Of others' there are none that could be meant. */
-	scene_ask_as(s, "other", ADMIN_POST, "/api/v1/services",
+	scene_ask_as(s, "other", API_POST, "/api/v1/services",
 		"{\"name\":\"db\",\"visibility\":[\"web\"]}", 201);
 	asked_by("web", "db", 201);
-	scene_ask_as(s, "other", ADMIN_GET, PATH "/web", NULL, 200);
+	scene_ask_as(s, "other", API_GET, PATH "/web", NULL, 200);
 }
 
 static void test_lists(void **state)
 {
 	asked_by("web", "super-api", 201);
 	asked_by("batch", "super-api", 201);
-	scene_ask_as(s, "other", ADMIN_POST, "/api/v1/services",
+	scene_ask_as(s, "other", API_POST, "/api/v1/services",
 		"{\"name\":\"db\",\"visibility\":[\"@all\"]}", 201);
 	asked_by("web", "db", 201);
 	const struct {
@@ -350,7 +348,7 @@ static void test_stale(void **state)
 		struct client d;
 		client_operator(&d);
 		d.request.if_match = strdup(i ? "W/\"7\"" : "\"6\"");
-		client_ask(&d, &s->admin, ADMIN_POST, at("/reject"), NULL);
+		client_ask(&d, &s->admin, API_POST, at("/reject"), NULL);
 		scene_wait(s, &d);
 		assert_int_equal(d.request.status, i ? 200 : 412);
 		client_close(&d);

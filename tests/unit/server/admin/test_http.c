@@ -14,9 +14,9 @@
 
 struct outcome {
 	enum admin_http_result result;
-	enum admin_reason reason;
+	enum api_reason reason;
 	struct error err;
-	struct admin_request rq;
+	struct api_request rq;
 	size_t used;
 	bool last;
 };
@@ -45,26 +45,26 @@ static void whole_requests(void **state)
 {
 	static const struct {
 		const char *text;
-		enum admin_method method;
+		enum api_method method;
 		const char *target, *body, *if_match;
 		bool last;
 	} rows[] = {
-		{"GET /api/v1/status?a=b HTTP/1.1\r\nHost: x\r\n\r\n", ADMIN_GET,
+		{"GET /api/v1/status?a=b HTTP/1.1\r\nHost: x\r\n\r\n", API_GET,
 			"/api/v1/status?a=b", "", NULL, false},
-		{"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", ADMIN_GET, "/", "", NULL,
+		{"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", API_GET, "/", "", NULL,
 			true},
-		{"GET / HTTP/1.0\r\n\r\n", ADMIN_GET, "/", "", NULL, true},
-		{"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", ADMIN_POST, "/a",
+		{"GET / HTTP/1.0\r\n\r\n", API_GET, "/", "", NULL, true},
+		{"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", API_POST, "/a",
 			"hello", NULL, false},
 		{"PATCH /a HTTP/1.1\r\nHost: x\r\nif-match: \"7\"\r\nContent-Length: 2\r\n\r\n{}",
-			ADMIN_PATCH, "/a", "{}", "\"7\"", false},
+			API_PATCH, "/a", "{}", "\"7\"", false},
 		{"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 		 "5\r\nhello\r\n01;x=y\r\n!\r\n0\r\nx: y\r\n\r\n",
-			ADMIN_POST, "/a", "hello!", NULL, false},
-		{"DELETE /a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", ADMIN_DELETE, "/a",
-			"", NULL, false},
-		{"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n", ADMIN_GET, "/a", "", NULL, false},
-		{"BREW /a HTTP/1.1\r\nHost: x\r\n\r\n", ADMIN_OTHER_METHOD, "/a", "", NULL, false},
+			API_POST, "/a", "hello!", NULL, false},
+		{"DELETE /a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", API_DELETE, "/a", "",
+			NULL, false},
+		{"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n", API_GET, "/a", "", NULL, false},
+		{"BREW /a HTTP/1.1\r\nHost: x\r\n\r\n", API_OTHER_METHOD, "/a", "", NULL, false},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char text[512];
@@ -85,12 +85,12 @@ static void whole_requests(void **state)
 			if (o.rq.if_match)
 				assert_string_equal(o.rq.if_match, rows[i].if_match);
 			assert_int_equal(o.last, rows[i].last);
-			admin_request_deinit(&o.rq);
+			api_request_deinit(&o.rq);
 		}
 		for (size_t k = 0; k < n; k++) {
 			struct outcome o = take(text, k, n);
 			assert_int_equal(o.result, ADMIN_HTTP_MORE);
-			admin_request_deinit(&o.rq);
+			api_request_deinit(&o.rq);
 		}
 	}
 }
@@ -99,24 +99,24 @@ static void refused_requests(void **state)
 {
 	static const struct {
 		const char *text;
-		enum admin_reason reason;
+		enum api_reason reason;
 		const char *why;
 	} rows[] = {
-		{"GET / HTTP/3.0\r\n\r\n", ADMIN_INVALID, "the HTTP version is neither"},
-		{"GET / HTTP/1.1\r\n\r\n", ADMIN_INVALID, "the Host field is missing"},
-		{"GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", ADMIN_INVALID,
+		{"GET / HTTP/3.0\r\n\r\n", API_INVALID, "the HTTP version is neither"},
+		{"GET / HTTP/1.1\r\n\r\n", API_INVALID, "the Host field is missing"},
+		{"GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", API_INVALID,
 			"the request target is not a path"},
-		{"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", ADMIN_INVALID,
+		{"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", API_INVALID,
 			"the request target is not a path"},
-		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n", ADMIN_TOO_LARGE,
+		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n", API_TOO_LARGE,
 			"the body is too large"},
-		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n",
-			ADMIN_TOO_LARGE, "the body is too large"},
+		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n", API_TOO_LARGE,
+			"the body is too large"},
 		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: "
 		 "chunked\r\n\r\n",
-			ADMIN_INVALID, "both Content-Length and Transfer-Encoding"},
+			API_INVALID, "both Content-Length and Transfer-Encoding"},
 		{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n",
-			ADMIN_INVALID, "a chunk size is malformed"},
+			API_INVALID, "a chunk size is malformed"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		for (size_t piece = 1; piece <= strlen(rows[i].text); piece++) {
@@ -125,7 +125,7 @@ static void refused_requests(void **state)
 				fail_msg("row %zu in pieces of %zu: %d", i, piece, o.result);
 			assert_int_equal(o.reason, rows[i].reason);
 			assert_non_null(strstr(o.err.text, rows[i].why));
-			admin_request_deinit(&o.rq);
+			api_request_deinit(&o.rq);
 		}
 }
 
@@ -145,30 +145,30 @@ static void bounds(void **state)
 {
 	/* A body of just the size that is allowed, and one byte more. */
 	static const char head[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n";
-	struct outcome o = flood(head, 'x', ADMIN_BODY_MAX);
+	struct outcome o = flood(head, 'x', API_BODY_MAX);
 	assert_int_equal(o.result, ADMIN_HTTP_READY);
-	assert_int_equal(o.rq.body_size, ADMIN_BODY_MAX);
-	admin_request_deinit(&o.rq);
+	assert_int_equal(o.rq.body_size, API_BODY_MAX);
+	api_request_deinit(&o.rq);
 	static const char chunks[] =
 		"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 		"100001\r\n";
-	o = flood(chunks, 'x', ADMIN_BODY_MAX + 1);
+	o = flood(chunks, 'x', API_BODY_MAX + 1);
 	assert_int_equal(o.result, ADMIN_HTTP_REFUSED);
-	assert_int_equal(o.reason, ADMIN_TOO_LARGE);
-	admin_request_deinit(&o.rq);
+	assert_int_equal(o.reason, API_TOO_LARGE);
+	api_request_deinit(&o.rq);
 	/* A head. */
 	o = flood("GET / HTTP/1.1\r\nHost: x\r\nA: ", 'a', ADMIN_HTTP_HEAD_MAX);
 	assert_int_equal(o.result, ADMIN_HTTP_REFUSED);
-	assert_int_equal(o.reason, ADMIN_TOO_LARGE);
+	assert_int_equal(o.reason, API_TOO_LARGE);
 	assert_true(o.used <= ADMIN_HTTP_HEAD_MAX + 1);
-	admin_request_deinit(&o.rq);
+	api_request_deinit(&o.rq);
 }
 
 static void answers(void **state)
 {
 	static char text[] = "{}", tag[] = "\"8\"", place[] = "/a/b", methods[] = "GET";
 	static const struct {
-		struct admin_request rq;
+		struct api_request rq;
 		struct admin_http asked;
 		const char *text;
 	} rows[] = {

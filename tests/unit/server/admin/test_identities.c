@@ -127,7 +127,7 @@ static void test_list(void **state)
 	assert_json(json, "items.0.name", "\"a\"");
 	assert_json(json, "items.1.name", "\"b\"");
 	assert_json(json, "next", "\"b\"");
-	scene_ask(s, ADMIN_DELETE, "/api/v1/identities/b", NULL, 200);
+	scene_ask(s, API_DELETE, "/api/v1/identities/b", NULL, 200);
 	json = scene_get(s, "/api/v1/identities?limit=2&after=b", 200);
 	assert_json(json, "items.0.name", "\"default\"");
 	assert_json(json, "items.1.name", "\"web-1\"");
@@ -149,7 +149,7 @@ static void test_list(void **state)
 static void test_update(void **state)
 {
 	scene_post(s, "/api/v1/identities", web, 201);
-	json_t *json = scene_ask(s, ADMIN_PATCH, "/api/v1/identities/WEB",
+	json_t *json = scene_ask(s, API_PATCH, "/api/v1/identities/WEB",
 		"{\"hosts\":[\"c.example.org\"],\"maxSessions\":null,\"allowFrom\":[],\"operator\":"
 		"false,"
 		"\"expiresAt\":null}",
@@ -179,15 +179,15 @@ static void test_update(void **state)
 	assert_json(json, "items.0.id", "2");
 	assert_json(json, "next", "null");
 	/* Nothing new is nothing to write. */
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/web", "{\"hosts\":[\"c.example.org\"]}", 200);
+	scene_ask(s, API_PATCH, "/api/v1/identities/web", "{\"hosts\":[\"c.example.org\"]}", 200);
 	assert_json(scene_get(s, "/api/v1/store", 200), "revision", "2");
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/web", "{\"description\":\"new\"}", 200);
+	scene_ask(s, API_PATCH, "/api/v1/identities/web", "{\"description\":\"new\"}", 200);
 	assert_json(s->client.json, "revision", "3");
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/web", "{\"name\":\"x\"}", 400);
-	scene_ask(s, ADMIN_PATCH, "/api/v1/identities/nobody", "{}", 404);
+	scene_ask(s, API_PATCH, "/api/v1/identities/web", "{\"name\":\"x\"}", 400);
+	scene_ask(s, API_PATCH, "/api/v1/identities/nobody", "{}", 404);
 }
 
-static unsigned with_if_match(enum admin_method method, const char *target, const char *body,
+static unsigned with_if_match(enum api_method method, const char *target, const char *body,
 	const char *tag)
 {
 	client_close(&s->client);
@@ -202,15 +202,15 @@ static void test_if_match(void **state)
 {
 	const char *path = "/api/v1/identities/web";
 	scene_post(s, "/api/v1/identities", web, 201);
-	assert_int_equal(with_if_match(ADMIN_PATCH, path, "{\"hosts\":[]}", "\"7\""), 412);
-	assert_int_equal(with_if_match(ADMIN_DELETE, path, NULL, "\"7\""), 412);
-	assert_int_equal(with_if_match(ADMIN_PATCH, path, "{\"hosts\":[]}", "\"1\""), 200);
+	assert_int_equal(with_if_match(API_PATCH, path, "{\"hosts\":[]}", "\"7\""), 412);
+	assert_int_equal(with_if_match(API_DELETE, path, NULL, "\"7\""), 412);
+	assert_int_equal(with_if_match(API_PATCH, path, "{\"hosts\":[]}", "\"1\""), 200);
 	assert_string_equal(s->client.request.etag, "\"2\"");
-	assert_int_equal(with_if_match(ADMIN_DELETE, path, NULL, "\"1\""), 412);
-	assert_int_equal(with_if_match(ADMIN_DELETE,
-				 "/api/v1/identities/web/tokens/0011223344556677", NULL, "\"1\""),
+	assert_int_equal(with_if_match(API_DELETE, path, NULL, "\"1\""), 412);
+	assert_int_equal(with_if_match(API_DELETE, "/api/v1/identities/web/tokens/0011223344556677",
+				 NULL, "\"1\""),
 		412);
-	assert_int_equal(with_if_match(ADMIN_DELETE, path, NULL, "\"2\""), 200);
+	assert_int_equal(with_if_match(API_DELETE, path, NULL, "\"2\""), 200);
 }
 
 /* ---- Ended ---- */
@@ -238,19 +238,19 @@ static void test_delete(void **state)
 {
 	scene_post(s, "/api/v1/identities", "{\"name\":\"web\",\"token\":\"the token of the web\"}",
 		201);
-	scene_ask(s, ADMIN_DELETE, "/api/v1/identities/web", NULL, 200);
+	scene_ask(s, API_DELETE, "/api/v1/identities/web", NULL, 200);
 	assert_false(scene_token_good(s, "the token of the web"));
 	scene_get(s, "/api/v1/identities/web", 404);
 	/* Its name and its token are free. */
 	scene_post(s, "/api/v1/identities", "{\"name\":\"web\",\"token\":\"the token of the web\"}",
 		201);
 	assert_true(scene_token_good(s, "the token of the web"));
-	scene_ask(s, ADMIN_DELETE, "/api/v1/identities/web", NULL, 200);
+	scene_ask(s, API_DELETE, "/api/v1/identities/web", NULL, 200);
 	scene_restart(s);
 	scene_get(s, "/api/v1/identities/web", 404);
 	assert_false(scene_token_good(s, "the token of the web"));
-	scene_ask(s, ADMIN_DELETE, "/api/v1/identities/default", NULL, 403);
-	scene_ask(s, ADMIN_DELETE, "/api/v1/identities/a%20b", NULL, 404);
+	scene_ask(s, API_DELETE, "/api/v1/identities/default", NULL, 403);
+	scene_ask(s, API_DELETE, "/api/v1/identities/a%20b", NULL, 404);
 }
 
 /* `default` becomes a row when something about it is changed, which binds its token from then on. */
@@ -259,8 +259,7 @@ static void test_default(void **state)
 	json_t *json = scene_get(s, "/api/v1/identities/default", 200);
 	assert_json(json, "hosts", "[\"*\"]");
 	assert_json(json, "revision", "0");
-	json = scene_ask(s, ADMIN_PATCH, "/api/v1/identities/default", "{\"hosts\":[\"a.b\"]}",
-		200);
+	json = scene_ask(s, API_PATCH, "/api/v1/identities/default", "{\"hosts\":[\"a.b\"]}", 200);
 	assert_json(json, "revision", "1");
 	scene_restart(s);
 	json = scene_get(s, "/api/v1/identities/default", 200);
@@ -281,7 +280,7 @@ static void test_default_token(void **state)
 			json_object_get(json_array_get(json_object_get(json, "tokens"), 0),
 				"keyId")));
 	snprintf(target, sizeof(target), "/api/v1/identities/default/tokens/%s", id);
-	scene_ask(s, ADMIN_DELETE, target, NULL, 200);
+	scene_ask(s, API_DELETE, target, NULL, 200);
 	assert_false(scene_token_good(s, scene_token));
 	scene_restart(s);
 	assert_false(scene_token_good(s, scene_token));
@@ -333,23 +332,23 @@ static void test_token_revoke(void **state)
 		201);
 	snprintf(target, sizeof(target), "/api/v1/identities/web/tokens/%s",
 		client_text(&s->client, "keyId"));
-	scene_ask(s, ADMIN_DELETE, target, NULL, 200);
+	scene_ask(s, API_DELETE, target, NULL, 200);
 	assert_true(scene_token_good(s, "the token of the web"));
 	assert_false(scene_token_good(s, "the second token of it"));
-	scene_ask(s, ADMIN_DELETE, target, NULL, 200); /* again: as it is */
+	scene_ask(s, API_DELETE, target, NULL, 200); /* again: as it is */
 	scene_restart(s);
 	assert_true(scene_token_good(s, "the token of the web"));
 	assert_false(scene_token_good(s, "the second token of it"));
 	assert_json(scene_get(s, "/api/v1/store", 200), "revision", "3");
 	/* Somebody else's, unknown, and no key id. */
 	memcpy(strstr(target, "web"), "def", 3);
-	scene_ask(s, ADMIN_DELETE, "/api/v1/identities/web/tokens/0000000000000000", NULL, 404);
-	scene_ask(s, ADMIN_DELETE, "/api/v1/identities/web/tokens/x", NULL, 404);
+	scene_ask(s, API_DELETE, "/api/v1/identities/web/tokens/0000000000000000", NULL, 404);
+	scene_ask(s, API_DELETE, "/api/v1/identities/web/tokens/x", NULL, 404);
 	scene_post(s, "/api/v1/identities", "{\"name\":\"b\"}", 201);
 	char *key = strrchr(target, '/') + 1;
 	char other[100];
 	snprintf(other, sizeof(other), "/api/v1/identities/b/tokens/%s", key);
-	scene_ask(s, ADMIN_DELETE, other, NULL, 404);
+	scene_ask(s, API_DELETE, other, NULL, 404);
 }
 
 /* The oldest that is over makes room; where all are good, one has to be revoked first. */
@@ -365,9 +364,9 @@ static void test_token_limit(void **state)
 	}
 	scene_post(s, "/api/v1/identities/web/tokens", "{\"token\":\"one token too many\"}", 429);
 	snprintf(body, sizeof(body), "/api/v1/identities/web/tokens/%s", id);
-	scene_ask(s, ADMIN_DELETE, body, NULL, 200);
+	scene_ask(s, API_DELETE, body, NULL, 200);
 	scene_post(s, "/api/v1/identities/web/tokens", "{\"token\":\"one token too many\"}", 201);
-	scene_ask(s, ADMIN_DELETE, body, NULL, 404);
+	scene_ask(s, API_DELETE, body, NULL, 404);
 	scene_restart(s);
 	assert_json(scene_get(s, "/api/v1/identities/web", 200), "tokens.64", "");
 	assert_true(scene_token_good(s, "one token too many"));

@@ -49,14 +49,14 @@ static void test_one(void **state)
 	make("web", "redis", "allow", 409);
 	assert_non_null(strstr(client_text(&s->client, "detail"), "web => redis (deny) already"));
 
-	json = scene_ask(s, ADMIN_PUT, PATH "/web/redis",
+	json = scene_ask(s, API_PUT, PATH "/web/redis",
 		"{\"action\":\"allow\",\"meta\":{\"b\":\"2\",\"a\":\"1\"}}", 200);
 	assert_json(json, "replaced", "true");
 	assert_string_equal(client_text(&s->client, "id"), id);
 	assert_json(json, "revision", "2");
 	assert_int_equal(decided("web", "redis"), POLICY_ALLOW);
 	/* The same again is no change, in whichever order its members stand. */
-	json = scene_ask(s, ADMIN_PUT, PATH "/web/redis", "{\"meta\":{\"a\":\"1\",\"b\":\"2\"}}",
+	json = scene_ask(s, API_PUT, PATH "/web/redis", "{\"meta\":{\"a\":\"1\",\"b\":\"2\"}}",
 		200);
 	assert_json(json, "revision", "2");
 
@@ -67,10 +67,10 @@ static void test_one(void **state)
 	assert_string_equal(client_text(&s->client, "id"), id);
 	assert_string_equal(s->client.request.etag, "\"2\"");
 
-	json = scene_ask(s, ADMIN_DELETE, PATH "/web/redis", NULL, 200);
+	json = scene_ask(s, API_DELETE, PATH "/web/redis", NULL, 200);
 	assert_json(json, "deleted", "true");
 	assert_int_equal(decided("web", "redis"), 0);
-	json = scene_ask(s, ADMIN_DELETE, PATH "/web/redis", NULL, 200);
+	json = scene_ask(s, API_DELETE, PATH "/web/redis", NULL, 200);
 	assert_json(json, "deleted", "false");
 	scene_get(s, PATH "/web/redis", 404);
 	json = scene_get(s, "/api/v1/audit", 200);
@@ -91,7 +91,7 @@ static void test_one(void **state)
 /* PUT makes one that is not there. */
 static void test_put(void **state)
 {
-	json_t *json = scene_ask(s, ADMIN_PUT, PATH "/%2A/redis", "{\"action\":\"deny\"}", 201);
+	json_t *json = scene_ask(s, API_PUT, PATH "/%2A/redis", "{\"action\":\"deny\"}", 201);
 	assert_json(json, "replaced", "false");
 	assert_json(json, "precedence", "8");
 	assert_json(json, "source", "\"*\"");
@@ -116,7 +116,7 @@ static void test_lists(void **state)
 	json = scene_get(s, PATH "?limit=2", 200);
 	assert_json(json, "items.1.source", "\"web\"");
 	assert_json(json, "next", "\"web redis\"");
-	scene_ask(s, ADMIN_DELETE, PATH "/web/redis", NULL, 200);
+	scene_ask(s, API_DELETE, PATH "/web/redis", NULL, 200);
 	json = scene_get(s, PATH "?limit=2&after=web%20redis", 200);
 	assert_json(json, "items.0.precedence", "8");
 	assert_json(json, "items.1.precedence", "6");
@@ -138,34 +138,34 @@ static void test_lists(void **state)
 static void test_refused(void **state)
 {
 	static const struct {
-		enum admin_method method;
+		enum api_method method;
 		const char *target, *body;
 		unsigned status;
 		const char *detail;
 	} cases[] = {
-		{ADMIN_POST, PATH, "{\"source\":\"we*\",\"destination\":\"b\"}", 400,
+		{API_POST, PATH, "{\"source\":\"we*\",\"destination\":\"b\"}", 400,
 			"the source: \"we*\""},
-		{ADMIN_POST, PATH, "{\"source\":\"a\",\"destination\":\"*b\"}", 400,
+		{API_POST, PATH, "{\"source\":\"a\",\"destination\":\"*b\"}", 400,
 			"the destination: \"*b\""},
-		{ADMIN_POST, PATH, "{\"source\":\"a\"}", 400, "\"destination\" is missing"},
-		{ADMIN_POST, PATH, "{\"source\":\"a\",\"destination\":\"b\",\"action\":\"drop\"}",
+		{API_POST, PATH, "{\"source\":\"a\"}", 400, "\"destination\" is missing"},
+		{API_POST, PATH, "{\"source\":\"a\",\"destination\":\"b\",\"action\":\"drop\"}",
 			400, "is no action"},
-		{ADMIN_POST, PATH, "{\"source\":\"a\",\"destination\":\"b\",\"meta\":{\"k\":1}}",
-			400, "\"meta\" must have"},
-		{ADMIN_POST, PATH, "{\"source\":\"a\",\"destination\":\"b\",\"meta\":{\"\":\"\"}}",
+		{API_POST, PATH, "{\"source\":\"a\",\"destination\":\"b\",\"meta\":{\"k\":1}}", 400,
+			"\"meta\" must have"},
+		{API_POST, PATH, "{\"source\":\"a\",\"destination\":\"b\",\"meta\":{\"\":\"\"}}",
 			400, "names of 1 to"},
-		{ADMIN_POST, PATH, "{\"source\":\"a\",\"destination\":\"b\",\"meta\":[]}", 400,
+		{API_POST, PATH, "{\"source\":\"a\",\"destination\":\"b\",\"meta\":[]}", 400,
 			"must be an object"},
-		{ADMIN_POST, PATH "?keepLive=maybe", "{\"source\":\"a\",\"destination\":\"b\"}",
-			400, "\"keepLive\""},
-		{ADMIN_POST, PATH,
+		{API_POST, PATH "?keepLive=maybe", "{\"source\":\"a\",\"destination\":\"b\"}", 400,
+			"\"keepLive\""},
+		{API_POST, PATH,
 			"{\"source\":\"a\",\"destination\":\"b\",\"description\":\"\\u0007\"}", 400,
 			"control character"},
-		{ADMIN_PUT, PATH "/a/b%2A", "{}", 400, "the destination"},
-		{ADMIN_DELETE, PATH "/we*/b", NULL, 400, "the source"},
-		{ADMIN_GET, PATH "/match?by=name&name=a", NULL, 400, "\"by\" of the query"},
-		{ADMIN_GET, PATH "/match?by=source", NULL, 400, "\"name\" of the query"},
-		{ADMIN_GET, PATH "/match?by=source&name=a%2A", NULL, 400, "the name"},
+		{API_PUT, PATH "/a/b%2A", "{}", 400, "the destination"},
+		{API_DELETE, PATH "/we*/b", NULL, 400, "the source"},
+		{API_GET, PATH "/match?by=name&name=a", NULL, 400, "\"by\" of the query"},
+		{API_GET, PATH "/match?by=source", NULL, 400, "\"name\" of the query"},
+		{API_GET, PATH "/match?by=source&name=a%2A", NULL, 400, "the name"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		scene_ask(s, cases[i].method, cases[i].target, cases[i].body, cases[i].status);
@@ -180,15 +180,15 @@ static void test_if_match(void **state)
 {
 	make("a", "b", "deny", 201);
 	const struct {
-		enum admin_method method;
+		enum api_method method;
 		const char *tag;
 		unsigned status;
 	} cases[] = {
-		{ADMIN_PUT, "\"7\"", 412},
-		{ADMIN_DELETE, "\"7\"", 412},
-		{ADMIN_PUT, "\"1\"", 200},
-		{ADMIN_DELETE, "\"2\"", 200},
-		{ADMIN_DELETE, "\"2\"", 412},
+		{API_PUT, "\"7\"", 412},
+		{API_DELETE, "\"7\"", 412},
+		{API_PUT, "\"1\"", 200},
+		{API_DELETE, "\"2\"", 200},
+		{API_DELETE, "\"2\"", 412},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct client d;
@@ -212,22 +212,22 @@ static void test_others(void **state)
 	make("api", "redis", "deny", 201);
 	make("*", "db", "deny", 201);
 	make("*", "*", "allow", 201);
-	json = scene_ask_as(s, "web", ADMIN_GET, PATH, NULL, 200);
+	json = scene_ask_as(s, "web", API_GET, PATH, NULL, 200);
 	assert_json(json, "items.0.source", "\"web\"");
 	assert_json(json, "items.1", "");
-	scene_ask_as(s, "web", ADMIN_GET, PATH "/web/redis", NULL, 200);
-	scene_ask_as(s, "web", ADMIN_GET, PATH "/api/redis", NULL, 404);
-	scene_ask_as(s, "web", ADMIN_GET, PATH "/api/none", NULL, 404);
+	scene_ask_as(s, "web", API_GET, PATH "/web/redis", NULL, 200);
+	scene_ask_as(s, "web", API_GET, PATH "/api/redis", NULL, 404);
+	scene_ask_as(s, "web", API_GET, PATH "/api/none", NULL, 404);
 	/* What is said of all sources names private services of others. */
-	json = scene_ask_as(s, "web", ADMIN_GET, PATH "/match?by=source&name=web", NULL, 200);
+	json = scene_ask_as(s, "web", API_GET, PATH "/match?by=source&name=web", NULL, 200);
 	assert_json(json, "items.0.source", "\"web\"");
 	assert_json(json, "items.1.destination", "\"*\"");
 	assert_json(json, "items.2", "");
-	scene_ask_as(s, "web", ADMIN_GET, PATH "/match?by=source&name=api", NULL, 403);
-	scene_ask_as(s, "web", ADMIN_GET, PATH "/match?by=destination&name=redis", NULL, 403);
-	scene_ask_as(s, "web", ADMIN_DELETE, PATH "/web/redis", NULL, 403);
-	scene_ask_as(s, "web", ADMIN_PUT, PATH "/web/redis", "{}", 403);
-	scene_ask_as(s, "web", ADMIN_POST, PATH, "{\"source\":\"web\",\"destination\":\"*\"}", 403);
+	scene_ask_as(s, "web", API_GET, PATH "/match?by=source&name=api", NULL, 403);
+	scene_ask_as(s, "web", API_GET, PATH "/match?by=destination&name=redis", NULL, 403);
+	scene_ask_as(s, "web", API_DELETE, PATH "/web/redis", NULL, 403);
+	scene_ask_as(s, "web", API_PUT, PATH "/web/redis", "{}", 403);
+	scene_ask_as(s, "web", API_POST, PATH, "{\"source\":\"web\",\"destination\":\"*\"}", 403);
 	assert_int_equal(s->catalog.intentions.n, 4);
 }
 
@@ -236,21 +236,21 @@ static void test_owner(void **state)
 {
 	scene_post(s, "/api/v1/identities", "{\"name\":\"team\",\"publish\":[\"*\"]}", 201);
 	scene_post(s, "/api/v1/identities", "{\"name\":\"other\",\"publish\":[\"*\"]}", 201);
-	scene_ask_as(s, "team", ADMIN_PUT, PATH "/web/redis", "{}", 403);
+	scene_ask_as(s, "team", API_PUT, PATH "/web/redis", "{}", 403);
 	scene_post(s, "/api/v1/services", "{\"name\":\"redis\",\"owner\":\"team\"}", 201);
 	make("web", "redis", "deny", 201);
-	json_t *json = scene_ask_as(s, "team", ADMIN_PUT, PATH "/web/redis", "{}", 200);
+	json_t *json = scene_ask_as(s, "team", API_PUT, PATH "/web/redis", "{}", 200);
 	assert_json(json, "createdBy", "\"team\"");
 	assert_int_equal(decided("web", "redis"), POLICY_ALLOW);
-	scene_ask_as(s, "team", ADMIN_PUT, PATH "/%2A/redis", "{\"action\":\"deny\"}", 201);
-	json = scene_ask_as(s, "team", ADMIN_GET, PATH, NULL, 200);
+	scene_ask_as(s, "team", API_PUT, PATH "/%2A/redis", "{\"action\":\"deny\"}", 201);
+	json = scene_ask_as(s, "team", API_GET, PATH, NULL, 200);
 	assert_json(json, "items.1.source", "\"*\"");
-	scene_ask_as(s, "team", ADMIN_GET, PATH "/match?by=destination&name=redis", NULL, 200);
-	scene_ask_as(s, "team", ADMIN_PUT, PATH "/redis/%2A", "{}", 403);
-	scene_ask_as(s, "other", ADMIN_PUT, PATH "/web/redis", "{}", 403);
-	json = scene_ask_as(s, "other", ADMIN_GET, PATH, NULL, 200);
+	scene_ask_as(s, "team", API_GET, PATH "/match?by=destination&name=redis", NULL, 200);
+	scene_ask_as(s, "team", API_PUT, PATH "/redis/%2A", "{}", 403);
+	scene_ask_as(s, "other", API_PUT, PATH "/web/redis", "{}", 403);
+	json = scene_ask_as(s, "other", API_GET, PATH, NULL, 200);
 	assert_json(json, "items", "[]");
-	scene_ask_as(s, "team", ADMIN_DELETE, PATH "/%2A/redis", NULL, 200);
+	scene_ask_as(s, "team", API_DELETE, PATH "/%2A/redis", NULL, 200);
 }
 
 int main(void)

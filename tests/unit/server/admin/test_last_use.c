@@ -80,7 +80,7 @@ static void a_change_does_not_undo_it(void **state)
 	struct client rotate = {0};
 	use(k, 4000);
 	client_operator(&rotate);
-	client_ask(&rotate, &s->admin, ADMIN_POST, "/api/v1/identities/web/tokens",
+	client_ask(&rotate, &s->admin, API_POST, "/api/v1/identities/web/tokens",
 		"{\"overlap\":\"1h\"}");
 	while (!rotate.answers) {
 		k->value.last_used_at++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists a page at a time: all items in order, each once; in portions; cursors; what is refused. */
-#include "server/admin/page.h"
+#include "api/page.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "server/admin/operation.h"
+#include "server/admin/admin.h"
 #include "tests/unit/server/admin/client.h"
 #include "tests/unit/server/base/workers.h"
 
@@ -22,33 +22,33 @@ static unsigned count, step, calls; /* rows, every step-th of which is on the li
 static size_t wide;                 /* bytes of an item; 0: it is the number */
 static char filler[300 << 10];
 
-static void numbers_rows(struct admin_page *p)
+static void numbers_rows(struct api_page *p)
 {
 	calls++;
 	for (unsigned i = *p->cursor ? (unsigned)atoi(p->cursor) + 1 : 0; i < count; i++) {
 		char cursor[16];
-		if (!admin_page_room(p))
+		if (!api_page_room(p))
 			return;
 		sprintf(cursor, "%u", i);
-		admin_page_add(p, cursor,
+		api_page_add(p, cursor,
 			i % step ? NULL
 			: wide   ? json_stringn(filler, wide)
 				 : json_integer(i));
 	}
-	admin_page_end(p);
+	api_page_end(p);
 }
 
-static void numbers_get(struct admin_request *rq)
+static void numbers_get(struct api_request *rq)
 {
-	admin_page_start(rq, numbers_rows);
+	api_page_start(rq, numbers_rows);
 }
 
-static const char *const query[] = {ADMIN_PAGE_QUERY, NULL};
-static const struct admin_operation rows[] = {
-	{ADMIN_GET, "/numbers", ADMIN_ANYBODY, .query = query, .run = numbers_get},
+static const char *const query[] = {API_PAGE_QUERY, NULL};
+static const struct api_operation rows[] = {
+	{API_GET, "/numbers", API_ANYBODY, .query = query, .run = numbers_get},
 };
-static const struct admin_operations table = {rows, 1};
-static const struct admin_operations *const tables[] = {&table, NULL};
+static const struct api_operations table = {rows, 1};
+static const struct api_operations *const tables[] = {&table, NULL};
 
 static int begin(void **state)
 {
@@ -72,7 +72,7 @@ static int end(void **state)
 static void ask(struct client *d, const char *target)
 {
 	client_operator(d);
-	client_ask(d, &admin, ADMIN_GET, target, NULL);
+	client_ask(d, &admin, API_GET, target, NULL);
 	test_workers_settle(&workers);
 	assert_int_equal(d->answers, 1);
 }
@@ -126,7 +126,7 @@ static void test_bytes(void **state)
 		sprintf(target, "/numbers?limit=500&after=%s", next);
 		ask(&d, target);
 		seen += items(&d);
-		assert_in_range(d.request.answer_size, wide, ADMIN_PAGE_BYTES + 2 * wide);
+		assert_in_range(d.request.answer_size, wide, API_PAGE_BYTES + 2 * wide);
 		strcpy(next, client_text(&d, "next"));
 		pages++;
 		client_close(&d);
@@ -140,16 +140,16 @@ static void test_default(void **state)
 	struct client d;
 	count = 1000;
 	ask(&d, "/numbers");
-	assert_int_equal(items(&d), ADMIN_PAGE_DEFAULT);
+	assert_int_equal(items(&d), API_PAGE_DEFAULT);
 	assert_string_equal(client_text(&d, "next"), "99");
 	client_close(&d);
 }
 
-/* A turn of the loop looks at no more than ADMIN_ROWS, whether they are on the list or not. */
+/* A turn of the loop looks at no more than API_ROWS, whether they are on the list or not. */
 static void test_portions(void **state)
 {
 	struct client d;
-	count = 4 * ADMIN_ROWS;
+	count = 4 * API_ROWS;
 	ask(&d, "/numbers?limit=500");
 	assert_int_equal(calls, 4);
 	client_close(&d);
@@ -165,17 +165,17 @@ static void test_portions(void **state)
 static void test_changes(void **state)
 {
 	struct client d;
-	count = 2 * ADMIN_ROWS;
+	count = 2 * API_ROWS;
 	client_operator(&d);
-	client_ask(&d, &admin, ADMIN_GET, "/numbers?limit=500", NULL);
+	client_ask(&d, &admin, API_GET, "/numbers?limit=500", NULL);
 	assert_int_equal(d.answers, 0);
-	count = ADMIN_ROWS + 1;
+	count = API_ROWS + 1;
 	test_workers_settle(&workers);
-	assert_int_equal(items(&d), ADMIN_ROWS + 1);
+	assert_int_equal(items(&d), API_ROWS + 1);
 	client_close(&d);
-	count = 2 * ADMIN_ROWS;
+	count = 2 * API_ROWS;
 	client_operator(&d);
-	client_ask(&d, &admin, ADMIN_GET, "/numbers?limit=500", NULL);
+	client_ask(&d, &admin, API_GET, "/numbers?limit=500", NULL);
 	admin_close(&admin);
 	test_workers_settle(&workers);
 	assert_int_equal(d.request.status, 503);
@@ -188,13 +188,13 @@ static void test_refused(void **state)
 	static const char *const targets[] = {"/numbers?limit=0", "/numbers?limit=501",
 		"/numbers?limit=", "/numbers?limit=x", "/numbers?after=LONG"};
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
-		char target[ADMIN_CURSOR_SIZE + 100];
+		char target[API_CURSOR_SIZE + 100];
 		struct client d;
 		strcpy(target, targets[i]);
 		char *end_of = strstr(target, "LONG");
 		if (end_of) {
-			memset(end_of, 'a', ADMIN_CURSOR_SIZE);
-			end_of[ADMIN_CURSOR_SIZE] = 0;
+			memset(end_of, 'a', API_CURSOR_SIZE);
+			end_of[API_CURSOR_SIZE] = 0;
 		}
 		ask(&d, target);
 		assert_int_equal(d.request.status, 400);

@@ -56,7 +56,7 @@ static void test_one(void **state)
 	scene_post(s, PATH, "{\"name\":\"super-api\",\"owner\":\"team\"}", 409);
 	scene_post(s, PATH, "{\"name\":\"SUPER-api\",\"owner\":\"other\"}", 409);
 
-	json = scene_ask(s, ADMIN_PATCH, PATH "/super-api",
+	json = scene_ask(s, API_PATCH, PATH "/super-api",
 		"{\"visibility\":[\"*\"],\"autoApproval\":null,\"fqdns\":[],\"managed\":true}",
 		200);
 	assert_json(json, "properties.visibility.subscriptions", "[\"*\"]");
@@ -64,7 +64,7 @@ static void test_one(void **state)
 	assert_json(json, "properties.description", "\"d\"");
 	assert_json(json, "etag", "\"W/\\\"5\\\"\"");
 	/* The same again is no change. */
-	json = scene_ask(s, ADMIN_PATCH, PATH "/super-api", "{\"managed\":true}", 200);
+	json = scene_ask(s, API_PATCH, PATH "/super-api", "{\"managed\":true}", 200);
 	assert_json(json, "etag", "\"W/\\\"5\\\"\"");
 
 	scene_restart(s);
@@ -77,12 +77,12 @@ static void test_one(void **state)
 				    json_object_get(json_object_get(json, "properties"), "alias")),
 		alias);
 
-	json = scene_ask(s, ADMIN_DELETE, PATH "/super-api", NULL, 200);
+	json = scene_ask(s, API_DELETE, PATH "/super-api", NULL, 200);
 	assert_json(json, "sessions", "0");
 	assert_json(json, "endpointsDisconnected", "0");
 	assert_json(json, "streamsCut", "0");
 	scene_get(s, path, 404);
-	scene_ask(s, ADMIN_DELETE, PATH "/super-api", NULL, 404);
+	scene_ask(s, API_DELETE, PATH "/super-api", NULL, 404);
 	json = scene_get(s, "/api/v1/audit", 200);
 	assert_json(json, "items.0.action", "\"service.delete\"");
 	assert_json(json, "items.1.action", "\"service.update\"");
@@ -122,7 +122,7 @@ static void test_lists(void **state)
 	assert_json(json, "items.1.name", "\"s1\"");
 	assert_json(json, "next", "\"2\"");
 	/* A page ends at one that may be gone when the next is asked for. */
-	scene_ask(s, ADMIN_DELETE, PATH "/s1", NULL, 200);
+	scene_ask(s, API_DELETE, PATH "/s1", NULL, 200);
 	json = scene_get(s, PATH "?limit=2&after=2", 200);
 	assert_json(json, "items.0.name", "\"s2\"");
 	json = scene_get(s, PATH "?owner=Team", 200);
@@ -137,29 +137,29 @@ static void test_lists(void **state)
 static void test_refused(void **state)
 {
 	static const struct {
-		enum admin_method method;
+		enum api_method method;
 		const char *target, *body;
 		unsigned status;
 		const char *detail;
 	} cases[] = {
-		{ADMIN_POST, PATH, "{\"name\":\"a_b\"}", 400, "is not a name"},
-		{ADMIN_POST, PATH, "{}", 400, "\"name\" is missing"},
-		{ADMIN_POST, PATH, "{\"name\":\"a\",\"owner\":\"nobody\"}", 404,
+		{API_POST, PATH, "{\"name\":\"a_b\"}", 400, "is not a name"},
+		{API_POST, PATH, "{}", 400, "\"name\" is missing"},
+		{API_POST, PATH, "{\"name\":\"a\",\"owner\":\"nobody\"}", 404,
 			"there is no identity \"nobody\""},
-		{ADMIN_POST, PATH, "{\"name\":\"a\",\"owner\":\"web\"}", 403,
+		{API_POST, PATH, "{\"name\":\"a\",\"owner\":\"web\"}", 403,
 			"web may not publish a"},
-		{ADMIN_POST, PATH, "{\"name\":\"a\",\"kind\":\"sct\"}", 400, "tcp or udp"},
-		{ADMIN_POST, PATH, "{\"name\":\"a\",\"visibility\":[\"x_y\"]}", 400, "x_y"},
-		{ADMIN_POST, PATH, "{\"name\":\"a\",\"autoApproval\":[\"web\"]}", 400, "web"},
-		{ADMIN_POST, PATH, "{\"name\":\"a\",\"fqdns\":[\"a..b\"]}", 400, "a..b"},
-		{ADMIN_POST, PATH, "{\"name\":\"a\",\"description\":\"\\u0007\"}", 400,
+		{API_POST, PATH, "{\"name\":\"a\",\"kind\":\"sct\"}", 400, "tcp or udp"},
+		{API_POST, PATH, "{\"name\":\"a\",\"visibility\":[\"x_y\"]}", 400, "x_y"},
+		{API_POST, PATH, "{\"name\":\"a\",\"autoApproval\":[\"web\"]}", 400, "web"},
+		{API_POST, PATH, "{\"name\":\"a\",\"fqdns\":[\"a..b\"]}", 400, "a..b"},
+		{API_POST, PATH, "{\"name\":\"a\",\"description\":\"\\u0007\"}", 400,
 			"control character"},
-		{ADMIN_PATCH, PATH "/redis", "{\"visibility\":[\"batch\"]}", 400, "web"},
-		{ADMIN_PATCH, PATH "/redis", "{\"kind\":\"udp\"}", 400, "no member \"kind\""},
-		{ADMIN_PATCH, PATH "/none", "{\"managed\":true}", 404,
+		{API_PATCH, PATH "/redis", "{\"visibility\":[\"batch\"]}", 400, "web"},
+		{API_PATCH, PATH "/redis", "{\"kind\":\"udp\"}", 400, "no member \"kind\""},
+		{API_PATCH, PATH "/none", "{\"managed\":true}", 404,
 			"there is no private service \"none\""},
-		{ADMIN_GET, PATH "/a_b", NULL, 404, "there is no private service \"a_b\""},
-		{ADMIN_GET, PATH "/redis.000000000000", NULL, 404, "there is no private service"},
+		{API_GET, PATH "/a_b", NULL, 404, "there is no private service \"a_b\""},
+		{API_GET, PATH "/redis.000000000000", NULL, 404, "there is no private service"},
 	};
 	make_identities();
 	scene_post(s, PATH,
@@ -177,22 +177,22 @@ static void test_if_match(void **state)
 {
 	scene_post(s, PATH, "{\"name\":\"redis\"}", 201);
 	const struct {
-		enum admin_method method;
+		enum api_method method;
 		const char *tag;
 		unsigned status;
 	} cases[] = {
-		{ADMIN_PATCH, "\"7\"", 412},
-		{ADMIN_DELETE, "W/\"7\"", 412},
-		{ADMIN_PATCH, "W/\"1\"", 200},
-		{ADMIN_DELETE, "\"1\"", 412},
-		{ADMIN_DELETE, "\"2\"", 200},
+		{API_PATCH, "\"7\"", 412},
+		{API_DELETE, "W/\"7\"", 412},
+		{API_PATCH, "W/\"1\"", 200},
+		{API_DELETE, "\"1\"", 412},
+		{API_DELETE, "\"2\"", 200},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct client d;
 		client_operator(&d);
 		d.request.if_match = strdup(cases[i].tag);
 		client_ask(&d, &s->admin, cases[i].method, PATH "/redis",
-			cases[i].method == ADMIN_PATCH ? "{\"managed\":true}" : NULL);
+			cases[i].method == API_PATCH ? "{\"managed\":true}" : NULL);
 		scene_wait(s, &d);
 		assert_int_equal(d.request.status, cases[i].status);
 		client_close(&d);
@@ -204,19 +204,19 @@ static void test_if_match(void **state)
 static void test_owner(void **state)
 {
 	make_identities();
-	json_t *json = scene_ask_as(s, "team", ADMIN_POST, PATH, "{\"name\":\"redis\"}", 201);
+	json_t *json = scene_ask_as(s, "team", API_POST, PATH, "{\"name\":\"redis\"}", 201);
 	assert_json(json, "resourceGroup", "\"team\"");
-	scene_ask_as(s, "web", ADMIN_POST, PATH, "{\"name\":\"db\"}", 403);
-	scene_ask_as(s, "team", ADMIN_POST, PATH, "{\"name\":\"db\",\"owner\":\"other\"}", 403);
+	scene_ask_as(s, "web", API_POST, PATH, "{\"name\":\"db\"}", 403);
+	scene_ask_as(s, "team", API_POST, PATH, "{\"name\":\"db\",\"owner\":\"other\"}", 403);
 	/* Who exists is not told. */
-	scene_ask_as(s, "team", ADMIN_POST, PATH, "{\"name\":\"db\",\"owner\":\"nobody\"}", 403);
-	scene_ask_as(s, "other", ADMIN_POST, PATH, "{\"name\":\"redis\"}", 409);
-	scene_ask_as(s, "team", ADMIN_PATCH, PATH "/redis", "{\"visibility\":[\"web\"]}", 200);
-	scene_ask_as(s, "other", ADMIN_PATCH, PATH "/redis", "{\"managed\":true}", 404);
-	scene_ask_as(s, "other", ADMIN_DELETE, PATH "/redis", NULL, 404);
+	scene_ask_as(s, "team", API_POST, PATH, "{\"name\":\"db\",\"owner\":\"nobody\"}", 403);
+	scene_ask_as(s, "other", API_POST, PATH, "{\"name\":\"redis\"}", 409);
+	scene_ask_as(s, "team", API_PATCH, PATH "/redis", "{\"visibility\":[\"web\"]}", 200);
+	scene_ask_as(s, "other", API_PATCH, PATH "/redis", "{\"managed\":true}", 404);
+	scene_ask_as(s, "other", API_DELETE, PATH "/redis", NULL, 404);
 	/* Who may ask for it may know of it, and no more. */
-	scene_ask_as(s, "web", ADMIN_DELETE, PATH "/redis", NULL, 403);
-	scene_ask_as(s, "team", ADMIN_DELETE, PATH "/redis", NULL, 200);
+	scene_ask_as(s, "web", API_DELETE, PATH "/redis", NULL, 403);
+	scene_ask_as(s, "team", API_DELETE, PATH "/redis", NULL, 200);
 }
 
 static void test_visibility(void **state)
@@ -224,55 +224,55 @@ static void test_visibility(void **state)
 	static const char unseen[] = "there is no private service \"%s\"";
 	char path[POLICY_ALIAS_SIZE + 32], none[POLICY_ALIAS_SIZE + 32], sentence[256];
 	make_identities();
-	scene_ask_as(s, "team", ADMIN_POST, PATH, "{\"name\":\"own\"}", 201);
-	scene_ask_as(s, "team", ADMIN_POST, PATH, "{\"name\":\"named\",\"visibility\":[\"web\"]}",
+	scene_ask_as(s, "team", API_POST, PATH, "{\"name\":\"own\"}", 201);
+	scene_ask_as(s, "team", API_POST, PATH, "{\"name\":\"named\",\"visibility\":[\"web\"]}",
 		201);
-	scene_ask_as(s, "team", ADMIN_POST, PATH, "{\"name\":\"any\",\"visibility\":[\"*\"]}", 201);
-	scene_ask_as(s, "team", ADMIN_POST, PATH, "{\"name\":\"all\",\"visibility\":[\"@all\"]}",
+	scene_ask_as(s, "team", API_POST, PATH, "{\"name\":\"any\",\"visibility\":[\"*\"]}", 201);
+	scene_ask_as(s, "team", API_POST, PATH, "{\"name\":\"all\",\"visibility\":[\"@all\"]}",
 		201);
 	/* "*" shows nowhere, "@all" to all. */
-	json_t *json = scene_ask_as(s, "web", ADMIN_GET, PATH, NULL, 200);
+	json_t *json = scene_ask_as(s, "web", API_GET, PATH, NULL, 200);
 	assert_json(json, "items.0.name", "\"named\"");
 	assert_json(json, "items.1.name", "\"all\"");
 	assert_json(json, "items.2", "");
-	json = scene_ask_as(s, "other", ADMIN_GET, PATH, NULL, 200);
+	json = scene_ask_as(s, "other", API_GET, PATH, NULL, 200);
 	assert_json(json, "items.0.name", "\"all\"");
 	assert_json(json, "items.1", "");
-	json = scene_ask_as(s, "team", ADMIN_GET, PATH, NULL, 200);
+	json = scene_ask_as(s, "team", API_GET, PATH, NULL, 200);
 	assert_json(json, "items.3.name", "\"all\"");
-	scene_ask_as(s, "web", ADMIN_GET, PATH "?all=true", NULL, 403);
+	scene_ask_as(s, "web", API_GET, PATH "?all=true", NULL, 403);
 
 	/* Who may only ask is not told who else may. */
-	json = scene_ask_as(s, "web", ADMIN_GET, PATH "/named", NULL, 200);
+	json = scene_ask_as(s, "web", API_GET, PATH "/named", NULL, 200);
 	assert_json(json, "properties.online", "false");
 	assert_json(json, "properties.visibility", "");
 	assert_json(json, "properties.endpoints", "");
 	assert_json(json, "properties.streams", "");
 	/* By its name one is not seen that is seen by its alias. */
-	scene_ask_as(s, "web", ADMIN_GET, PATH "/any", NULL, 404);
+	scene_ask_as(s, "web", API_GET, PATH "/any", NULL, 404);
 	snprintf(path, sizeof(path), PATH "/any.%s.exit.example", service_of("any")->value.tag);
-	scene_ask_as(s, "web", ADMIN_GET, path, NULL, 200);
+	scene_ask_as(s, "web", API_GET, path, NULL, 200);
 	/* What he may not see, by whichever name, and what is not there, are one. */
 	snprintf(path, sizeof(path), PATH "/own.%s", service_of("own")->value.tag);
 	snprintf(none, sizeof(none), PATH "/none.%s", service_of("own")->value.tag);
 	const char *const paths[] = {PATH "/own", PATH "/none", path, none};
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-		scene_ask_as(s, "web", ADMIN_GET, paths[i], NULL, 404);
+		scene_ask_as(s, "web", API_GET, paths[i], NULL, 404);
 		snprintf(sentence, sizeof(sentence), unseen, strrchr(paths[i], '/') + 1);
 		assert_string_equal(client_text(&s->client, "detail"), sentence);
-		scene_ask_as(s, "web", ADMIN_PATCH, paths[i], "{}", 404);
+		scene_ask_as(s, "web", API_PATCH, paths[i], "{}", 404);
 		assert_string_equal(client_text(&s->client, "detail"), sentence);
 	}
 
 	/* Over a link an operator sees what concerns it, and with `all` all. */
 	scene_post(s, "/api/v1/identities", "{\"name\":\"op\",\"operator\":true}", 201);
-	json = scene_ask_as(s, "op", ADMIN_GET, PATH, NULL, 200);
+	json = scene_ask_as(s, "op", API_GET, PATH, NULL, 200);
 	assert_json(json, "items.0.name", "\"all\"");
 	assert_json(json, "items.1", "");
-	json = scene_ask_as(s, "op", ADMIN_GET, PATH "?all=true", NULL, 200);
+	json = scene_ask_as(s, "op", API_GET, PATH "?all=true", NULL, 200);
 	assert_json(json, "items.3.name", "\"all\"");
 	assert_json(json, "items.0.properties.visibility.subscriptions", "[]");
-	scene_ask_as(s, "op", ADMIN_PATCH, PATH "/own", "{\"managed\":true}", 200);
+	scene_ask_as(s, "op", API_PATCH, PATH "/own", "{\"managed\":true}", 200);
 }
 
 /* What takes is in force before it is stored, and then what gives. */
@@ -297,13 +297,13 @@ static void test_narrowed(void **state)
 		/* Not a turn of the loop yet: nothing is stored. */
 		struct client d;
 		client_operator(&d);
-		client_ask(&d, &s->admin, ADMIN_PATCH, PATH "/redis", body);
+		client_ask(&d, &s->admin, API_PATCH, PATH "/redis", body);
 		assert_int_equal(d.answers, 0);
 		assert_string_equal(service_of("redis")->value.visibility, cases[i].between);
 		scene_wait(s, &d);
 		assert_int_equal(d.request.status, 200);
 		client_close(&d);
-		scene_ask(s, ADMIN_DELETE, PATH "/redis", NULL, 200);
+		scene_ask(s, API_DELETE, PATH "/redis", NULL, 200);
 	}
 }
 

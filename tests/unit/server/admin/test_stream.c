@@ -7,22 +7,22 @@
 #include "tests/unit/server/exit_node.h"
 
 #include "server/admin/admin_stream.h"
-#include "server/admin/operation.h"
+#include "server/admin/admin.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 
 static struct admin admin;
-static struct admin_request *slow; /* that the table has not answered yet */
+static struct api_request *slow; /* that the table has not answered yet */
 static unsigned n_slow;
 
-static void who_get(struct admin_request *rq)
+static void who_get(struct api_request *rq)
 {
-	admin_answer(rq, 200,
+	api_answer(rq, 200,
 		json_pack("{s:s, s:s, s:b}", "name", rq->actor.name, "via", rq->actor.via, "all",
 			rq->actor.may_all));
 }
 
-static void slow_post(struct admin_request *rq)
+static void slow_post(struct api_request *rq)
 {
 	slow = rq;
 	n_slow++;
@@ -32,17 +32,17 @@ static void slow_answer(void)
 {
 	char text[64];
 	int n = snprintf(text, sizeof(text), "%zu bytes", slow->body_size);
-	admin_answer_text(slow, 200, "text/plain", strdup(text), (size_t)n);
+	api_answer_text(slow, 200, "text/plain", strdup(text), (size_t)n);
 	slow = NULL;
 }
 
-static const struct admin_operation rows[] = {
-	{.method = ADMIN_GET, .path = "/who", .who = ADMIN_ANYBODY, .run = who_get},
-	{.method = ADMIN_GET, .path = "/all", .who = ADMIN_OPERATOR, .run = who_get},
-	{.method = ADMIN_POST, .path = "/slow", .who = ADMIN_ANYBODY, .run = slow_post},
+static const struct api_operation rows[] = {
+	{.method = API_GET, .path = "/who", .who = API_ANYBODY, .run = who_get},
+	{.method = API_GET, .path = "/all", .who = API_OPERATOR, .run = who_get},
+	{.method = API_POST, .path = "/slow", .who = API_ANYBODY, .run = slow_post},
 };
-static const struct admin_operations table = {rows, ARRAY_LEN(rows)};
-static const struct admin_operations *const tables[] = {&table, NULL};
+static const struct api_operations table = {rows, ARRAY_LEN(rows)};
+static const struct api_operations *const tables[] = {&table, NULL};
 
 static int scene_open(void **state)
 {
@@ -254,7 +254,7 @@ static void so_many_are_under_way(void **state)
 	struct server_link *l = dial(n, &alice, "one", NULL);
 	settle(n);
 	struct fake_client *c = client_of(n, l);
-	struct admin_request *asked[ADMIN_STREAMS_MAX];
+	struct api_request *asked[ADMIN_STREAMS_MAX];
 	for (uint32_t i = 0; i < ADMIN_STREAMS_MAX; i++) {
 		open_stream(c, 2 * i + 1);
 		client_data(c, 2 * i + 1, "POST /slow HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -2,28 +2,28 @@
 #pragma once
 /*
  * The next rows of a list that is not kept in order: those with the smallest keys behind a cursor. All rows are
- * offered, and as many are kept as are looked at in one turn (ADMIN_ROWS).
+ * offered, and as many are kept as are looked at in one turn (API_ROWS).
  */
-#include "server/admin/page.h"
+#include "api/page.h"
 
-struct admin_select {
+struct api_select {
 	const char *after; /* a key, or "" */
 	unsigned n;
 	struct {
 		const char *key;
 		void *row;
-	} rows[ADMIN_ROWS];
+	} rows[API_ROWS];
 };
 
 /* The key must last as long as the selection. */
-void admin_select_offer(struct admin_select *s, const char *key, void *row);
+void api_select_offer(struct api_select *s, const char *key, void *row);
 
 /* They are the next of the page's rows; `item` makes one's JSON, or NULL when memory is out. */
-void admin_select_page(const struct admin_select *s, struct admin_page *p,
+void api_select_page(const struct api_select *s, struct api_page *p,
 	json_t *(*item)(const void *row));
 
 /* Whether there are no more rows behind these. */
-static inline bool admin_select_last(const struct admin_select *s)
+static inline bool api_select_last(const struct api_select *s)
 {
-	return s->n < ADMIN_ROWS;
+	return s->n < API_ROWS;
 }

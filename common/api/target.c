@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "server/admin/target.h"
+#include "api/target.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,11 +34,11 @@ static bool decode(char *text, bool plus)
 	return true;
 }
 
-static int parse_path(struct admin_target *t, char *path, struct error *err)
+static int parse_path(struct api_target *t, char *path, struct error *err)
 {
 	char *rest = path + 1; /* behind the first slash */
 	for (char *segment; (segment = strsep(&rest, "/"));) {
-		if (t->n_segments == ADMIN_SEGMENTS_MAX)
+		if (t->n_segments == API_SEGMENTS_MAX)
 			return error_set(err, -EINVAL, "the path has too many segments");
 		if (!decode(segment, false))
 			return error_set(err, -EINVAL,
@@ -48,12 +48,12 @@ static int parse_path(struct admin_target *t, char *path, struct error *err)
 	return 0;
 }
 
-static int parse_query(struct admin_target *t, char *query, struct error *err)
+static int parse_query(struct api_target *t, char *query, struct error *err)
 {
 	for (char *pair; (pair = strsep(&query, "&"));) {
 		if (!*pair)
 			continue;
-		if (t->n_query == ADMIN_QUERY_MAX)
+		if (t->n_query == API_QUERY_MAX)
 			return error_set(err, -EINVAL, "the query has too many parameters");
 		char *value = pair;
 		strsep(&value, "=");
@@ -61,7 +61,7 @@ static int parse_query(struct admin_target *t, char *query, struct error *err)
 		if (!decode(pair, true) || !decode(value, true))
 			return error_set(err, -EINVAL,
 				"the query is not percent-encoded as it must be");
-		if (admin_target_query(t, pair))
+		if (api_target_query(t, pair))
 			return error_set(err, -EINVAL, "the query has a parameter twice");
 		t->query[t->n_query].name = pair;
 		t->query[t->n_query++].value = value;
@@ -69,12 +69,12 @@ static int parse_query(struct admin_target *t, char *query, struct error *err)
 	return 0;
 }
 
-int admin_target_parse(struct admin_target *t, const char *text, struct error *err)
+int api_target_parse(struct api_target *t, const char *text, struct error *err)
 {
-	*t = (struct admin_target){0};
-	if (*text != '/' || strlen(text) > ADMIN_TARGET_MAX)
+	*t = (struct api_target){0};
+	if (*text != '/' || strlen(text) > API_TARGET_MAX)
 		return error_set(err, -EINVAL,
-			"the target must begin with / and have at most %d bytes", ADMIN_TARGET_MAX);
+			"the target must begin with / and have at most %d bytes", API_TARGET_MAX);
 	t->text = strdup(text);
 	if (!t->text)
 		return error_set(err, -ENOMEM, "the server is out of memory");
@@ -84,10 +84,10 @@ int admin_target_parse(struct admin_target *t, const char *text, struct error *e
 	return r == 0 && query ? parse_query(t, query, err) : r;
 }
 
-void admin_target_deinit(struct admin_target *t)
+void api_target_deinit(struct api_target *t)
 {
 	free(t->text);
-	*t = (struct admin_target){0};
+	*t = (struct api_target){0};
 }
 
 /* The next segment of a pattern, which moves on behind it; n = 0 and p NULL behind the last. */
@@ -100,7 +100,7 @@ static struct str next_segment(const char **pattern)
 	return (struct str){begin, (size_t)(*pattern - begin)};
 }
 
-bool admin_target_matches(const struct admin_target *t, const char *pattern)
+bool api_target_matches(const struct api_target *t, const char *pattern)
 {
 	for (unsigned i = 0; i < t->n_segments; i++) {
 		struct str segment = next_segment(&pattern);
@@ -113,7 +113,7 @@ bool admin_target_matches(const struct admin_target *t, const char *pattern)
 	return !*pattern;
 }
 
-const char *admin_target_parameter(const struct admin_target *t, const char *pattern, unsigned n)
+const char *api_target_parameter(const struct api_target *t, const char *pattern, unsigned n)
 {
 	for (unsigned i = 0; i < t->n_segments; i++)
 		if (*next_segment(&pattern).p == '{' && n-- == 0)
@@ -121,7 +121,7 @@ const char *admin_target_parameter(const struct admin_target *t, const char *pat
 	return NULL;
 }
 
-const char *admin_target_query(const struct admin_target *t, const char *name)
+const char *api_target_query(const struct api_target *t, const char *name)
 {
 	for (unsigned i = 0; i < t->n_query; i++)
 		if (strcmp(t->query[i].name, name) == 0)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/escape.h"
-#include "server/admin/operation.h"
+#include "api/operation.h"
 
 #define RETRY_AFTER 1 /* seconds; a queue of changes is worked off in a few */
 
@@ -15,21 +15,22 @@ static const struct {
 	unsigned status;
 	const char *word, *title;
 } reasons[] = {
-	[ADMIN_NOT_FOUND] = {404, "not_found", "Not Found"},
-	[ADMIN_DENIED] = {403, "denied", "Forbidden"},
-	[ADMIN_INVALID] = {400, "invalid", "Bad Request"},
-	[ADMIN_TAKEN] = {409, "taken", "Conflict"},
-	[ADMIN_STALE] = {412, "stale", "Precondition Failed"},
-	[ADMIN_LIMIT] = {429, "limit", "Too Many Requests"},
-	[ADMIN_BUSY] = {503, "busy", "Service Unavailable"},
-	[ADMIN_NOT_STORED] = {507, "store", "Insufficient Storage"},
-	[ADMIN_UNSUPPORTED] = {501, "unsupported", "Not Implemented"},
-	[ADMIN_NO_METHOD] = {405, "unsupported", "Method Not Allowed"},
-	[ADMIN_TOO_LARGE] = {413, "limit", "Content Too Large"},
+	[API_NOT_FOUND] = {404, "not_found", "Not Found"},
+	[API_DENIED] = {403, "denied", "Forbidden"},
+	[API_INVALID] = {400, "invalid", "Bad Request"},
+	[API_TAKEN] = {409, "taken", "Conflict"},
+	[API_STALE] = {412, "stale", "Precondition Failed"},
+	[API_LIMIT] = {429, "limit", "Too Many Requests"},
+	[API_BUSY] = {503, "busy", "Service Unavailable"},
+	[API_NOT_STORED] = {507, "store", "Insufficient Storage"},
+	[API_UNSUPPORTED] = {501, "unsupported", "Not Implemented"},
+	[API_NO_METHOD] = {405, "unsupported", "Method Not Allowed"},
+	[API_UNKNOWN] = {401, "unknown", "Unauthorized"},
+	[API_TOO_LARGE] = {413, "limit", "Content Too Large"},
 };
 
-void admin_answer_text(struct admin_request *rq, unsigned status, const char *content_type,
-	char *text, size_t n)
+void api_answer_text(struct api_request *rq, unsigned status, const char *content_type, char *text,
+	size_t n)
 {
 	rq->status = status;
 	rq->content_type = content_type;
@@ -37,27 +38,26 @@ void admin_answer_text(struct admin_request *rq, unsigned status, const char *co
 	rq->answer_size = n;
 	rq->work = NULL;
 	rq->drop = NULL;
-	/* A transport may answer a request that it never asked (ADMIN_TOO_LARGE). */
-	if (rq->admin)
+	/* A transport may answer a request that it never asked (API_TOO_LARGE). */
+	if (rq->api)
 		list_unlink(&rq->under_way);
 	rq->answered(rq);
 }
 
-static void answer(struct admin_request *rq, unsigned status, const char *content_type,
-	json_t *value)
+static void answer(struct api_request *rq, unsigned status, const char *content_type, json_t *value)
 {
 	char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
 	json_decref(value);
 	/* Without memory for an answer: 500 is all that is left to say. */
-	admin_answer_text(rq, text ? status : 500, content_type, text, text ? strlen(text) : 0);
+	api_answer_text(rq, text ? status : 500, content_type, text, text ? strlen(text) : 0);
 }
 
-void admin_answer(struct admin_request *rq, unsigned status, json_t *value)
+void api_answer(struct api_request *rq, unsigned status, json_t *value)
 {
 	answer(rq, status, "application/json", value);
 }
 
-void admin_set_etag(struct admin_request *rq, uint64_t revision)
+void api_set_etag(struct api_request *rq, uint64_t revision)
 {
 	free(rq->etag);
 	/* Without memory: there is no field. */
@@ -65,7 +65,7 @@ void admin_set_etag(struct admin_request *rq, uint64_t revision)
 		rq->etag = NULL;
 }
 
-void admin_refuse(struct admin_request *rq, enum admin_reason reason, const char *fmt, ...)
+void api_refuse(struct api_request *rq, enum api_reason reason, const char *fmt, ...)
 {
 	/* Names and paths of somebody's may be in it, cut anywhere. */
 	char sentence[1024], safe[1024];
@@ -74,7 +74,7 @@ void admin_refuse(struct admin_request *rq, enum admin_reason reason, const char
 	vsnprintf(sentence, sizeof(sentence), fmt, ap);
 	va_end(ap);
 	safe[escape_text(safe, sizeof(safe) - 1, sentence, strlen(sentence), ESCAPE_SENTENCE)] = 0;
-	if (reason == ADMIN_BUSY)
+	if (reason == API_BUSY)
 		rq->retry_after = RETRY_AFTER;
 	answer(rq, reasons[reason].status, "application/problem+json",
 		json_pack("{s:s, s:i, s:s, s:s, s:s}", "type", "about:blank", "status",

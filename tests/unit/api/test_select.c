@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The next rows of a list that is in no order. */
-#include "server/admin/select.h"
+#include "api/select.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,16 +22,16 @@ static void test_pages(void **state)
 	for (unsigned i = 0; i < ROWS; i++)
 		snprintf(keys[i], sizeof(keys[i]), "%04u", i * 377 % ROWS);
 	for (;;) {
-		struct admin_select s = {.after = after};
+		struct api_select s = {.after = after};
 		for (unsigned i = 0; i < ROWS; i++)
-			admin_select_offer(&s, keys[i], keys[i]);
+			api_select_offer(&s, keys[i], keys[i]);
 		for (unsigned i = 0; i < s.n; i++) {
 			assert_int_equal(atoi(s.rows[i].key), seen++);
 			assert_ptr_equal(s.rows[i].key, s.rows[i].row);
 		}
-		if (admin_select_last(&s))
+		if (api_select_last(&s))
 			break;
-		assert_int_equal(s.n, ADMIN_ROWS);
+		assert_int_equal(s.n, API_ROWS);
 		strcpy(after, s.rows[s.n - 1].key);
 	}
 	assert_int_equal(seen, ROWS);
@@ -39,23 +39,23 @@ static void test_pages(void **state)
 
 static void test_edges(void **state)
 {
-	struct admin_select none = {.after = ""};
-	assert_true(admin_select_last(&none));
+	struct api_select none = {.after = ""};
+	assert_true(api_select_last(&none));
 	/* The cursor's own row is not among them, and may be gone. */
-	struct admin_select s = {.after = "b"};
+	struct api_select s = {.after = "b"};
 	const char *const rows[] = {"d", "a", "b", "c"};
 	for (unsigned i = 0; i < 4; i++)
-		admin_select_offer(&s, rows[i], NULL);
+		api_select_offer(&s, rows[i], NULL);
 	assert_int_equal(s.n, 2);
 	assert_string_equal(s.rows[0].key, "c");
 	assert_string_equal(s.rows[1].key, "d");
 	/* As many as are kept, and no row behind them: nobody knows yet. */
-	struct admin_select full = {.after = ""};
-	for (unsigned i = 0; i < ADMIN_ROWS; i++) {
+	struct api_select full = {.after = ""};
+	for (unsigned i = 0; i < API_ROWS; i++) {
 		snprintf(keys[i], sizeof(keys[i]), "%04u", i);
-		admin_select_offer(&full, keys[i], NULL);
+		api_select_offer(&full, keys[i], NULL);
 	}
-	assert_false(admin_select_last(&full));
+	assert_false(api_select_last(&full));
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Targets of requests: what they are split into, what is refused, and which patterns they match. */
-#include "server/admin/target.h"
+#include "api/target.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "base/macros.h"
 
 /* Segments and parameters, between bars. */
-static const char *describe(const struct admin_target *t, char text[400])
+static const char *describe(const struct api_target *t, char text[400])
 {
 	char *p = text + sprintf(text, "|");
 	for (unsigned i = 0; i < t->n_segments; i++)
@@ -55,31 +55,31 @@ static void test_parse(void **state)
 		{"/?1&2&3&4&5&6&7&8&9", NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct admin_target t;
+		struct api_target t;
 		struct error err = {0};
 		char text[400];
-		int r = admin_target_parse(&t, cases[i].target, &err);
+		int r = api_target_parse(&t, cases[i].target, &err);
 		if (r == 0 ? !cases[i].parts || strcmp(describe(&t, text), cases[i].parts) != 0
 			   : cases[i].parts || !*err.text)
 			fail_msg("%s: %d %s", cases[i].target, r, r ? err.text : text);
-		admin_target_deinit(&t);
+		api_target_deinit(&t);
 	}
 }
 
 static void test_length(void **state)
 {
-	char text[ADMIN_TARGET_MAX + 2];
-	struct admin_target t;
+	char text[API_TARGET_MAX + 2];
+	struct api_target t;
 	struct error err;
 	memset(text, 'a', sizeof(text));
 	text[0] = '/';
-	text[ADMIN_TARGET_MAX] = 0;
-	assert_int_equal(admin_target_parse(&t, text, &err), 0);
-	admin_target_deinit(&t);
-	text[ADMIN_TARGET_MAX] = 'a';
-	text[ADMIN_TARGET_MAX + 1] = 0;
-	assert_true(admin_target_parse(&t, text, &err) < 0);
-	admin_target_deinit(&t);
+	text[API_TARGET_MAX] = 0;
+	assert_int_equal(api_target_parse(&t, text, &err), 0);
+	api_target_deinit(&t);
+	text[API_TARGET_MAX] = 'a';
+	text[API_TARGET_MAX + 1] = 0;
+	assert_true(api_target_parse(&t, text, &err) < 0);
+	api_target_deinit(&t);
 }
 
 static void test_matches(void **state)
@@ -104,15 +104,15 @@ static void test_matches(void **state)
 		{"/i/{name}", "/i/x", false, {NULL}},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct admin_target t;
+		struct api_target t;
 		struct error err;
-		assert_int_equal(admin_target_parse(&t, cases[i].target, &err), 0);
-		if (admin_target_matches(&t, cases[i].pattern) != cases[i].matches)
+		assert_int_equal(api_target_parse(&t, cases[i].target, &err), 0);
+		if (api_target_matches(&t, cases[i].pattern) != cases[i].matches)
 			fail_msg("%s %s", cases[i].target, cases[i].pattern);
 		for (unsigned n = 0; n < 2 && cases[i].parameters[n]; n++)
-			assert_string_equal(admin_target_parameter(&t, cases[i].pattern, n),
+			assert_string_equal(api_target_parameter(&t, cases[i].pattern, n),
 				cases[i].parameters[n]);
-		admin_target_deinit(&t);
+		api_target_deinit(&t);
 	}
 }
 

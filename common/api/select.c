@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "server/admin/select.h"
+#include "api/select.h"
 
 #include <string.h>
 
-void admin_select_offer(struct admin_select *s, const char *key, void *row)
+void api_select_offer(struct api_select *s, const char *key, void *row)
 {
 	if (*s->after && strcmp(key, s->after) <= 0)
 		return;
-	bool full = s->n == ADMIN_ROWS;
+	bool full = s->n == API_ROWS;
 	if (full && strcmp(key, s->rows[s->n - 1].key) >= 0)
 		return;
 	/* Its place among them, by halves. */
@@ -25,19 +25,19 @@ void admin_select_offer(struct admin_select *s, const char *key, void *row)
 	s->n += !full;
 }
 
-void admin_select_page(const struct admin_select *s, struct admin_page *p,
+void api_select_page(const struct api_select *s, struct api_page *p,
 	json_t *(*item)(const void *row))
 {
 	for (unsigned i = 0; i < s->n; i++) {
-		if (!admin_page_room(p))
+		if (!api_page_room(p))
 			return;
 		json_t *json = item(s->rows[i].row);
 		if (!json) {
-			admin_page_fail(p);
+			api_page_fail(p);
 			return;
 		}
-		admin_page_add(p, s->rows[i].key, json);
+		api_page_add(p, s->rows[i].key, json);
 	}
-	if (admin_select_last(s))
-		admin_page_end(p);
+	if (api_select_last(s))
+		api_page_end(p);
 }

@@ -10,17 +10,17 @@
 #include "base/error.h"
 #include "base/str.h"
 
-#define ADMIN_TARGET_MAX   2048 /* bytes; the longest name is 63, of cursors and prefixes likewise */
-#define ADMIN_SEGMENTS_MAX 8    /* "/api/v1/identities/NAME/tokens/KEYID" has six */
-#define ADMIN_QUERY_MAX    8    /* parameters of a query; the longest list has five */
+#define API_TARGET_MAX   2048 /* bytes; the longest name is 63, of cursors and prefixes likewise */
+#define API_SEGMENTS_MAX 8    /* "/api/v1/identities/NAME/tokens/KEYID" has six */
+#define API_QUERY_MAX    8    /* parameters of a query; the longest list has five */
 
-struct admin_target {
+struct api_target {
 	char *text; /* owned; what the others point into */
-	const char *segments[ADMIN_SEGMENTS_MAX];
+	const char *segments[API_SEGMENTS_MAX];
 	unsigned n_segments;
 	struct {
 		const char *name, *value;
-	} query[ADMIN_QUERY_MAX];
+	} query[API_QUERY_MAX];
 	unsigned n_query;
 };
 
@@ -28,15 +28,15 @@ struct admin_target {
  * 0; -EINVAL with a sentence: it is too long, does not begin with a slash, has a faulty %-sequence, a NUL, more
  * segments or parameters than anything has, or a parameter twice; -ENOMEM.
  */
-int admin_target_parse(struct admin_target *t, const char *text, struct error *err);
+int api_target_parse(struct api_target *t, const char *text, struct error *err);
 /* Accepts zeroed memory. */
-void admin_target_deinit(struct admin_target *t);
+void api_target_deinit(struct api_target *t);
 
 /* Whether the path is one of the pattern. A "{parameter}" takes one segment that is not empty. */
-bool admin_target_matches(const struct admin_target *t, const char *pattern);
+bool api_target_matches(const struct api_target *t, const char *pattern);
 
 /* The segment for the n-th "{parameter}" of the pattern that it matches, from 0. */
-const char *admin_target_parameter(const struct admin_target *t, const char *pattern, unsigned n);
+const char *api_target_parameter(const struct api_target *t, const char *pattern, unsigned n);
 
 /* The value of a parameter of the query; NULL: it has none. */
-const char *admin_target_query(const struct admin_target *t, const char *name);
+const char *api_target_query(const struct api_target *t, const char *name);

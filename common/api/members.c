@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "server/admin/members.h"
+#include "api/members.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,21 +9,21 @@
 /* Up to here a double is exact. */
 #define EXACT_MAX 9007199254740992.0 /* 2^53 */
 
-const char *admin_quote(const char *text, char room[ADMIN_QUOTE_SIZE])
+const char *api_quote(const char *text, char room[API_QUOTE_SIZE])
 {
-	room[escape_text(room, ADMIN_QUOTE_SIZE - 1, text, strlen(text), ESCAPE_SENTENCE)] = 0;
+	room[escape_text(room, API_QUOTE_SIZE - 1, text, strlen(text), ESCAPE_SENTENCE)] = 0;
 	return room;
 }
 
-static const struct admin_member *find(const struct admin_member *members, const char *name)
+static const struct api_member *find(const struct api_member *members, const char *name)
 {
-	for (const struct admin_member *m = members; m && m->name; m++)
+	for (const struct api_member *m = members; m && m->name; m++)
 		if (strcmp(m->name, name) == 0)
 			return m;
 	return NULL;
 }
 
-static bool is_number(const struct admin_member *m, const json_t *value)
+static bool is_number(const struct api_member *m, const json_t *value)
 {
 	return json_is_integer(value) && json_integer_value(value) >= 0 &&
 	       (uint64_t)json_integer_value(value) >= m->min &&
@@ -42,9 +42,9 @@ static json_t *whole(json_t *object, const char *name, json_t *value)
 	return json_object_get(object, name);
 }
 
-static int check_array(const struct admin_member *m, const json_t *value, struct error *err)
+static int check_array(const struct api_member *m, const json_t *value, struct error *err)
 {
-	bool texts = m->type == ADMIN_TEXTS;
+	bool texts = m->type == API_TEXTS;
 	size_t i;
 	const json_t *each;
 	if (!json_is_array(value) || json_array_size(value) > m->max)
@@ -52,17 +52,17 @@ static int check_array(const struct admin_member *m, const json_t *value, struct
 			m->name, (unsigned long long)m->max, texts ? "texts" : "objects");
 	json_array_foreach(value, i, each)
 	{
-		if (texts && (!json_is_string(each) || json_string_length(each) > ADMIN_TEXTS_EACH))
+		if (texts && (!json_is_string(each) || json_string_length(each) > API_TEXTS_EACH))
 			return error_set(err, -EINVAL,
 				"\"%s\" must have texts of at most %d bytes each", m->name,
-				ADMIN_TEXTS_EACH);
+				API_TEXTS_EACH);
 		if (!texts && !json_is_object(each))
 			return error_set(err, -EINVAL, "\"%s\" must have objects alone", m->name);
 	}
 	return 0;
 }
 
-static int check_map(const struct admin_member *m, const json_t *value, struct error *err)
+static int check_map(const struct api_member *m, const json_t *value, struct error *err)
 {
 	const char *name;
 	json_t *each;
@@ -71,82 +71,82 @@ static int check_map(const struct admin_member *m, const json_t *value, struct e
 			m->name, (unsigned long long)m->max);
 	json_object_foreach((json_t *)(uintptr_t)value, name, each)
 	{
-		if (!*name || strlen(name) > ADMIN_MAP_NAME || !json_is_string(each) ||
-			json_string_length(each) > ADMIN_MAP_EACH)
+		if (!*name || strlen(name) > API_MAP_NAME || !json_is_string(each) ||
+			json_string_length(each) > API_MAP_EACH)
 			return error_set(err, -EINVAL,
 				"\"%s\" must have names of 1 to %d bytes, and texts of at most %d",
-				m->name, ADMIN_MAP_NAME, ADMIN_MAP_EACH);
+				m->name, API_MAP_NAME, API_MAP_EACH);
 	}
 	return 0;
 }
 
-static int check(const struct admin_member *m, const json_t *value, struct error *err)
+static int check(const struct api_member *m, const json_t *value, struct error *err)
 {
 	if (m->nullable && json_is_null(value))
 		return 0;
 	switch (m->type) {
-	case ADMIN_TEXT:
+	case API_TEXT:
 		if (json_is_string(value) && json_string_length(value) <= m->max)
 			return 0;
 		return error_set(err, -EINVAL, "\"%s\" must be a text of at most %llu bytes",
 			m->name, (unsigned long long)m->max);
-	case ADMIN_NUMBER:
+	case API_NUMBER:
 		if (is_number(m, value))
 			return 0;
 		return error_set(err, -EINVAL, "\"%s\" must be a whole number from %llu to %llu",
 			m->name, (unsigned long long)m->min, (unsigned long long)m->max);
-	case ADMIN_FLAG:
+	case API_FLAG:
 		if (json_is_boolean(value))
 			return 0;
 		return error_set(err, -EINVAL, "\"%s\" must be true or false", m->name);
-	case ADMIN_SPAN:
+	case API_SPAN:
 		if (is_number(m, value) || json_is_string(value))
 			return 0;
 		return error_set(err, -EINVAL,
 			"\"%s\" must be a number of seconds, or a text such as \"24h\"", m->name);
-	case ADMIN_TEXTS:
-	case ADMIN_OBJECTS:
+	case API_TEXTS:
+	case API_OBJECTS:
 		return check_array(m, value, err);
-	case ADMIN_MAP:
+	case API_MAP:
 		return check_map(m, value, err);
 	}
 	return error_set(err, -EINVAL, "\"%s\" is of no type", m->name);
 }
 
-int admin_members_check(const json_t *object, const struct admin_member *members, struct error *err)
+int api_members_check(const json_t *object, const struct api_member *members, struct error *err)
 {
 	/* The iterator of jansson 2.14 takes an object that it could change. */
 	json_t *tree = (json_t *)(uintptr_t)object;
-	char room[ADMIN_QUOTE_SIZE];
+	char room[API_QUOTE_SIZE];
 	const char *name;
 	json_t *value;
 	json_object_foreach(tree, name, value)
 	{
-		const struct admin_member *m = find(members, name);
+		const struct api_member *m = find(members, name);
 		if (!m)
 			return error_set(err, -EINVAL, "there is no member \"%s\" here",
-				admin_quote(name, room));
+				api_quote(name, room));
 		int r = check(m, whole(tree, m->name, value), err);
 		if (r < 0)
 			return r;
 	}
-	for (const struct admin_member *m = members; m && m->name; m++)
+	for (const struct api_member *m = members; m && m->name; m++)
 		if (m->required && !json_object_get(object, m->name))
 			return error_set(err, -EINVAL, "the member \"%s\" is missing", m->name);
 	return 0;
 }
 
-int admin_members_parse(const char *body, size_t n, const struct admin_member *members,
-	json_t **out, struct error *err)
+int api_members_parse(const char *body, size_t n, const struct api_member *members, json_t **out,
+	struct error *err)
 {
 	json_error_t fault;
-	char room[ADMIN_QUOTE_SIZE];
+	char room[API_QUOTE_SIZE];
 	json_t *tree = n ? json_loadb(body, n, JSON_REJECT_DUPLICATES, &fault) : json_object();
 	if (!tree)
 		return error_set(err, -EINVAL, "the body is not JSON: line %d, column %d: %s",
 			n ? fault.line : 0, n ? fault.column : 0,
-			n ? admin_quote(fault.text, room) : "out of memory");
-	int r = json_is_object(tree) ? admin_members_check(tree, members, err)
+			n ? api_quote(fault.text, room) : "out of memory");
+	int r = json_is_object(tree) ? api_members_check(tree, members, err)
 				     : error_set(err, -EINVAL, "the body must be a JSON object");
 	if (r < 0)
 		json_decref(tree);

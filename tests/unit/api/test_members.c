@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bodies of requests: what is taken, and what is refused with which sentence. */
-#include "server/admin/members.h"
+#include "api/members.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,13 +11,13 @@
 
 #include "base/macros.h"
 
-static const struct admin_member members[] = {
-	{"name", ADMIN_TEXT, .max = 5, .required = true},
-	{"operator", ADMIN_FLAG, .max = 1},
-	{"maxStreams", ADMIN_NUMBER, .max = 100, .nullable = true},
-	{"hosts", ADMIN_TEXTS, .max = 2},
-	{"overlap", ADMIN_SPAN, .max = 60},
-	{"items", ADMIN_OBJECTS, .max = 1},
+static const struct api_member members[] = {
+	{"name", API_TEXT, .max = 5, .required = true},
+	{"operator", API_FLAG, .max = 1},
+	{"maxStreams", API_NUMBER, .max = 100, .nullable = true},
+	{"hosts", API_TEXTS, .max = 2},
+	{"overlap", API_SPAN, .max = 60},
+	{"items", API_OBJECTS, .max = 1},
 	{0},
 };
 
@@ -66,7 +66,7 @@ static void test_bodies(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		json_t *json = NULL;
 		struct error err = {0};
-		int r = admin_members_parse(cases[i].body, strlen(cases[i].body), members, &json,
+		int r = api_members_parse(cases[i].body, strlen(cases[i].body), members, &json,
 			&err);
 		if (cases[i].said ? r == 0 || !strstr(err.text, cases[i].said) : r != 0)
 			fail_msg("%s: %d %s", cases[i].body, r, err.text);
@@ -79,21 +79,21 @@ static void test_no_members(void **state)
 {
 	json_t *json;
 	struct error err;
-	assert_int_equal(admin_members_parse(NULL, 0, NULL, &json, &err), 0);
+	assert_int_equal(api_members_parse(NULL, 0, NULL, &json, &err), 0);
 	json_decref(json);
-	assert_int_equal(admin_members_parse("{}", 2, NULL, &json, &err), 0);
+	assert_int_equal(api_members_parse("{}", 2, NULL, &json, &err), 0);
 	json_decref(json);
-	assert_true(admin_members_parse("{\"a\":1}", 7, NULL, &json, &err) < 0);
+	assert_true(api_members_parse("{\"a\":1}", 7, NULL, &json, &err) < 0);
 }
 
 /* A name of somebody's is cut between characters. */
 static void test_quote(void **state)
 {
-	char text[400], room[ADMIN_QUOTE_SIZE];
+	char text[400], room[API_QUOTE_SIZE];
 	for (size_t i = 0; i < sizeof(text) - 1; i += 2)
 		memcpy(text + i, "\xc3\xa4", 2);
 	text[398] = 0;
-	json_t *quoted = json_string(admin_quote(text, room));
+	json_t *quoted = json_string(api_quote(text, room));
 	assert_non_null(quoted);
 	json_decref(quoted);
 }
