@@ -13,6 +13,7 @@
 #include "server/base/access_log.h"
 #include "server/base/habits.h"
 #include "server/base/https_redirect.h"
+#include "server/base/private_rows.h"
 
 #define AT(field) offsetof(struct server_options, field)
 
@@ -210,13 +211,7 @@ static const struct option_row rows[] = {
 		.max = 1 << 16,
 		.help = "UDP flows of one visitor's address, once half of --max-flows are taken",
 		.offset = AT(max_flows_per_visitor)},
-	{.name = "max-private-streams", /* at 2 KiB each: 128 MiB */
-		.type = OPTION_NUMBER,
-		.default_text = "65536",
-		.max = 1 << 24,
-		.help = "Streams of private services at a time",
-		.reloadable = true,
-		.offset = AT(max_private_streams)},
+	PRIVATE_ROWS(struct server_options),
 
 	{.name = "accept-proxy-protocol",
 		.type = OPTION_LIST,

@@ -52,7 +52,8 @@ struct server_options {
 	/* Public ports of sessions */
 	struct option_ranges allow_ports;
 	uint64_t max_ports;
-	uint64_t udp_idle, max_flows, max_flows_per_visitor, max_private_streams;
+	uint64_t udp_idle, max_flows, max_flows_per_visitor, max_private_streams,
+		max_private_streams_per_identity;
 
 	/* Balancers in front */
 	struct option_list accept_proxy_protocol, accept_proxy_protocol_control;

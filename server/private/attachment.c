@@ -110,13 +110,24 @@ struct attachment_shard *attachment_find(const struct session_shard *shard, cons
 	return NULL;
 }
 
-void attachment_use_begin(struct attachment_shard *shard, struct attachment_use *use,
-	void (*cut)(struct attachment_use *use))
+static atomic_uint *attachment_consumer_streams(const struct attachment_shard *shard)
 {
+	return &shard->attachment->session->identity->private_streams;
+}
+
+int attachment_use_begin(struct attachment_shard *shard, struct attachment_use *use,
+	void (*cut)(struct attachment_use *use), unsigned most)
+{
+	atomic_uint *n = attachment_consumer_streams(shard);
+	if (atomic_fetch_add_explicit(n, 1, memory_order_relaxed) >= most && most) {
+		atomic_fetch_sub_explicit(n, 1, memory_order_relaxed);
+		return -EBUSY;
+	}
 	*use = (struct attachment_use){.shard = shard, .cut = cut};
 	list_init(&use->link);
 	list_append(&shard->uses, &use->link);
 	atomic_fetch_add_explicit(&shard->n, 1, memory_order_relaxed);
+	return 0;
 }
 
 void attachment_use_end(struct attachment_use *use)
@@ -125,6 +136,7 @@ void attachment_use_end(struct attachment_use *use)
 		return;
 	list_unlink(&use->link);
 	atomic_fetch_sub_explicit(&use->shard->n, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(attachment_consumer_streams(use->shard), 1, memory_order_relaxed);
 	use->shard = NULL;
 }
 

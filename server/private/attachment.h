@@ -122,7 +122,11 @@ void attachment_sweep_send(struct attachment_sweep *s, struct node *n,
 struct attachment_shard *attachment_find(const struct session_shard *shard, const struct worker *w,
 	uint32_t number);
 
-/* One more, or one less, of what it let pass; an end without a beginning (zeroed memory) is void. */
-void attachment_use_begin(struct attachment_shard *shard, struct attachment_use *use,
-	void (*cut)(struct attachment_use *use));
+/*
+ * One more of what it let pass. `most`: that its consumer may have, at all its attachments together; 0 is no limit.
+ * 0, or -EBUSY: it has as many.
+ */
+int attachment_use_begin(struct attachment_shard *shard, struct attachment_use *use,
+	void (*cut)(struct attachment_use *use), unsigned most);
+/* One less; an end without a beginning (zeroed memory) is void. */
 void attachment_use_end(struct attachment_use *use);

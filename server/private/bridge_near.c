@@ -158,6 +158,16 @@ static void near_cut(struct attachment_use *use)
 
 /* ---- A new one ---- */
 
+static void near_log_crowded(struct worker *w, const struct attachment *a, unsigned most)
+{
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&w->private->log_crowded, loop_now(w->loop), SAY_AGAIN, 1, more))
+		log_warn("%s has %u streams to private services, the most that one consumer may "
+			 "have "
+			 "(--max-private-streams-per-identity): further ones are refused%s",
+			a->consumer, most, more);
+}
+
 static int near_admit(struct worker *w)
 {
 	char more[LOG_LIMIT_MORE];
@@ -168,6 +178,15 @@ static int near_admit(struct worker *w)
 		log_warn("there are %u streams of private services, the most that there may be "
 			 "(--max-private-streams): further ones are refused%s",
 			most, more);
+	return r;
+}
+
+static int near_use(struct bridge *b, struct attachment_shard *shard, struct worker *w)
+{
+	unsigned most = (unsigned)w->opts->max_private_streams_per_identity;
+	int r = attachment_use_begin(shard, &b->use, near_cut, most);
+	if (r < 0)
+		near_log_crowded(w, shard->attachment, most);
 	return r;
 }
 
@@ -193,9 +212,11 @@ int bridge_near_new(struct server_link *l, struct attachment_shard *shard,
 	if (r < 0)
 		return r;
 	struct bridge *b = calloc(1, sizeof(*b));
-	if (!b) {
+	r = b ? near_use(b, shard, w) : -ENOMEM;
+	if (r < 0) {
 		limits_release(&w->node->limits, LIMITS_BRIDGES, NULL);
-		return -ENOMEM;
+		free(b);
+		return r;
 	}
 	near_copy(b, shard->attachment, &l->peer);
 	atomic_init(&b->holds, 2);
@@ -210,7 +231,6 @@ int bridge_near_new(struct server_link *l, struct attachment_shard *shard,
 	b->near.stream.group = b->link_id;
 	b->near.server_link = l;
 	list_append(&w->private->near, &b->near.link);
-	attachment_use_begin(shard, &b->use, near_cut);
 	server_link_began(l);
 	b->order = *order;
 	loop_task_init(&b->seek, seek);

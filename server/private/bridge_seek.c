@@ -6,7 +6,7 @@
 #include "server/private/bridge_near.h"
 #include "server/route/balance.h"
 
-/* Every move found the link gone that it was for: there is something wrong with all of them. */
+/* From worker to worker, before it goes home and rests there: what one believes of another may be out of date. */
 #define BRIDGE_MOVES_MAX 4
 
 /* Whether the order is where the near end is. */
@@ -28,13 +28,9 @@ static void bridge_give_up(struct bridge *b, enum frame_reset reason)
 	bridge_end_reset(&b->near, reason);
 }
 
-static void bridge_move(struct bridge *b, unsigned worker)
+static void bridge_send(struct bridge *b, unsigned worker)
 {
 	struct node *n = b->far.worker->node;
-	if (b->moves++ == BRIDGE_MOVES_MAX) {
-		bridge_give_up(b, FRAME_RESET_BUSY);
-		return;
-	}
 	if (is_home(b)) {
 		bridge_near_set_state(b, BRIDGE_MOVING);
 		b->away = true;
@@ -43,14 +39,24 @@ static void bridge_move(struct bridge *b, unsigned worker)
 	node_post(n, worker, &b->order);
 }
 
+/*
+ * At home. That a session is there goes from worker to worker, and so does that it is not: where one was said to be
+ * in vain, only its own worker hears of more, so this one looks again by itself. All of that within one grace.
+ */
 static void bridge_wait(struct bridge *b)
 {
-	struct routing *r = b->near.worker->routing;
-	if (wait_queue_add(&r->wait_queue, &b->waiter, &r->privates, str_from(b->name), &b->peer) <
-		0)
-		bridge_give_up(b, FRAME_RESET_BUSY);
-	else
-		bridge_near_set_state(b, BRIDGE_WAITING);
+	struct worker *w = b->near.worker;
+	struct routing *r = w->routing;
+	bool late = loop_now(w->loop) - b->began >= w->opts->reconnect_grace;
+	if (b->moves && (late || w->draining)) {
+		bridge_give_up(b, FRAME_RESET_UNREACHABLE);
+		return;
+	}
+	bridge_near_set_state(b, BRIDGE_WAITING);
+	wait_queue_add_counted(&r->wait_queue, &b->waiter, &r->privates, str_from(b->name));
+	if (b->moves)
+		wait_queue_look(&r->wait_queue);
+	b->moves = 0;
 }
 
 /* Who was tried in vain waits for nobody. */
@@ -63,7 +69,15 @@ static void bridge_find_none(struct bridge *b, bool may_wait)
 	else if (is_home(b))
 		bridge_wait(b);
 	else
-		bridge_move(b, b->near.worker->index);
+		bridge_send(b, b->near.worker->index);
+}
+
+static void bridge_move(struct bridge *b, unsigned worker)
+{
+	if (b->moves++ < BRIDGE_MOVES_MAX)
+		bridge_send(b, worker);
+	else
+		bridge_find_none(b, true);
 }
 
 static void bridge_seek(struct bridge *b)

@@ -13,7 +13,8 @@ struct private_worker {
 	struct hash_key key;       /* of session_shard::attachments: clients choose their numbers */
 	struct list near;          /* bridge_end::link: ends that consumers opened, */
 	struct list far;           /* and those to providers */
-	struct log_limit log_full; /* --max-private-streams is reached */
+	struct log_limit log_full; /* --max-private-streams is reached, */
+	struct log_limit log_crowded; /* or --max-private-streams-per-identity */
 };
 
 void private_worker_init(struct private_worker *p, struct worker *w);

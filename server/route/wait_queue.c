@@ -4,6 +4,9 @@
 #include "server/route/balance.h"
 #include "server/base/worker.h"
 
+/* A guess: what goes from worker to worker is everywhere within a turn of each. */
+#define WAIT_QUEUE_LOOK (10 * CLOCK_MS)
+
 static void wait_queue_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	struct wait_queue *q = container_of(queue, struct wait_queue, queue);
@@ -37,11 +40,17 @@ static void wait_queue_run(struct loop_task *task)
 	}
 }
 
+static void wait_queue_look_fired(struct loop_timer *timer)
+{
+	wait_queue_wake(container_of(timer, struct wait_queue, look));
+}
+
 void wait_queue_init(struct wait_queue *q, struct worker *w)
 {
 	*q = (struct wait_queue){.worker = w};
 	list_init(&q->waiters);
 	loop_task_init(&q->wake, wait_queue_run);
+	loop_timer_init(&q->look, w->loop, wait_queue_look_fired);
 	timeout_queue_init(&q->queue, w->loop, w->opts->reconnect_grace, wait_queue_expired);
 }
 
@@ -50,6 +59,7 @@ void wait_queue_deinit(struct wait_queue *q)
 	if (!q->worker)
 		return;
 	loop_task_cancel(&q->wake);
+	loop_timer_cancel(&q->look);
 	timeout_queue_deinit(&q->queue);
 }
 
@@ -61,6 +71,16 @@ void waiter_init(struct waiter *w, void (*served)(struct waiter *w),
 	timeout_init(&w->timeout);
 }
 
+void wait_queue_add_counted(struct wait_queue *q, struct waiter *w, const struct routes *routes,
+	struct str host)
+{
+	q->n++;
+	w->routes = routes;
+	w->host = host;
+	list_append(&q->waiters, &w->link);
+	timeout_start(&q->queue, &w->timeout);
+}
+
 int wait_queue_add(struct wait_queue *q, struct waiter *w, const struct routes *routes,
 	struct str host, const struct address *address)
 {
@@ -69,12 +89,9 @@ int wait_queue_add(struct wait_queue *q, struct waiter *w, const struct routes *
 		(unsigned)o->max_waiting, (unsigned)o->max_waiting_per_address);
 	if (r < 0)
 		return r;
-	q->n++;
-	w->routes = routes;
-	w->host = host;
+	w->counted = true;
 	w->address = *address;
-	list_append(&q->waiters, &w->link);
-	timeout_start(&q->queue, &w->timeout);
+	wait_queue_add_counted(q, w, routes, host);
 	return 0;
 }
 
@@ -83,7 +100,9 @@ void wait_queue_remove(struct wait_queue *q, struct waiter *w)
 	if (!list_linked(&w->link))
 		return;
 	q->n--;
-	limits_release(&q->worker->node->limits, LIMITS_WAITING, &w->address);
+	if (w->counted)
+		limits_release(&q->worker->node->limits, LIMITS_WAITING, &w->address);
+	w->counted = false;
 	list_unlink(&w->link);
 	timeout_cancel(&w->timeout);
 }
@@ -92,4 +111,10 @@ void wait_queue_wake(struct wait_queue *q)
 {
 	if (q->n)
 		loop_defer(q->worker->loop, LOOP_PHASE_WRITE, &q->wake);
+}
+
+void wait_queue_look(struct wait_queue *q)
+{
+	if (q->look.deadline == CLOCK_NEVER)
+		loop_timer_set(&q->look, loop_now(q->worker->loop) + WAIT_QUEUE_LOOK);
 }

@@ -72,6 +72,7 @@ struct identity *identity_new(void)
 	list_init(&i->sessions);
 	list_init(&i->client_changes);
 	atomic_init(&i->max_streams, IDENTITY_STREAMS_ANY);
+	atomic_init(&i->private_streams, 0);
 	return i;
 }
 

@@ -48,6 +48,8 @@ struct identity {
 	/* Requests, TCP connections and UDP flows under way, one a worker; NULL before its first session. Owned */
 	struct identity_streams *streams;
 	atomic_uint max_streams; /* of `value`, for any thread */
+	/* To private services, as their consumer: --max-private-streams-per-identity. For any thread */
+	atomic_uint private_streams;
 	unsigned n_sessions;
 	unsigned attach_misses;       /* in a row (server/control/attach_pace.h) */
 	uint64_t attach_missed_at;    /* µs; the last one */

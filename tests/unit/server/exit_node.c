@@ -67,8 +67,8 @@ void turn(struct exit_node *n, unsigned worker)
 
 void settle(struct exit_node *n)
 {
-	for (unsigned i = 0; i < TURNS * WORKERS; i++)
-		turn(n, i % WORKERS);
+	for (unsigned i = 0; i < TURNS * n->node.n_workers; i++)
+		turn(n, i % n->node.n_workers);
 }
 
 static void identity_init(struct credential *who, struct identity *identity, const char *name)
@@ -134,7 +134,7 @@ void exit_node_end(struct exit_node *n)
 void exit_node_free(struct exit_node *n)
 {
 	exit_node_end(n);
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < n->node.n_workers; i++)
 		assert_int_equal(n->node.links[i], 0);
 	for (int kind = 0; kind < LIMITS_KINDS; kind++)
 		assert_int_equal(limits_count(&n->node.limits, (enum limits_kind)kind), 0);
@@ -201,7 +201,7 @@ void exit_node_tls(struct exit_node *n)
 	struct tls_server_config config = {.certs = &cert, .n_certs = 1, .keys = &key, .n_keys = 1};
 	struct tls_server *tls = tls_server_new(&config, &err);
 	assert_non_null(tls);
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < n->node.n_workers; i++)
 		n->node.workers[i]->tls = tls_server_ref(tls);
 	tls_server_unref(tls);
 	unlink(cert);
@@ -217,7 +217,7 @@ void exit_node_tls(struct exit_node *n)
 static struct server_link *find_handshaking(struct exit_node *n)
 {
 	struct server_link *l = NULL;
-	for (unsigned i = 0; i < WORKERS && !l; i++)
+	for (unsigned i = 0; i < n->node.n_workers && !l; i++)
 		list_for_each (it, &n->node.workers[i]->link->links) {
 			struct server_link *other = list_entry(it, struct server_link, link);
 			if (other->state == SERVER_LINK_HANDSHAKING && !*other->version)
@@ -564,7 +564,7 @@ struct service_shard *service_shard_at(struct exit_node *n, unsigned worker, con
 unsigned workers_with(struct exit_node *n, const char *host)
 {
 	unsigned count = 0;
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < n->node.n_workers; i++)
 		count += service_shard_at(n, i, host) != NULL;
 	return count;
 }
@@ -572,7 +572,7 @@ unsigned workers_with(struct exit_node *n, const char *host)
 unsigned usable(const struct session *s)
 {
 	unsigned count = 0;
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < s->base.n_shards; i++)
 		count += s->base.shards[i].usable;
 	return count;
 }

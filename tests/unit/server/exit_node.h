@@ -24,7 +24,7 @@
 #include "wire/frame.h"
 #include "wire/ws.h"
 
-#define WORKERS        3
+#define WORKERS        3 /* of exit_node_options */
 #define CLIENTS_MAX    1024
 #define MESSAGES_MAX   64
 #define CLIENT_STREAMS 32          /* that a client lets the exit node open */

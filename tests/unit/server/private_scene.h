@@ -161,13 +161,15 @@ static inline void scene_stop_store(struct private_scene *s)
 	changes_close(s->changes);
 }
 
-static inline struct private_scene *private_scene_new(bool kept)
+static inline struct private_scene *private_scene_new(bool kept, unsigned workers)
 {
 	static const uint8_t salt[TOKEN_SALT_SIZE] = "sixteen bytes..";
 	struct private_scene *s = calloc(1, sizeof(*s));
 	struct error err = {0};
 	assert_non_null(s);
-	s->n = exit_node_new(&exit_node_options);
+	struct server_options options = exit_node_options;
+	options.workers = workers;
+	s->n = exit_node_new(&options);
 	strcpy(s->dir, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test_private.XXXXXX"
 						     : "/tmp/test_private.XXXXXX");
 	assert_non_null(mkdtemp(s->dir));
@@ -181,14 +183,19 @@ static inline struct private_scene *private_scene_new(bool kept)
 	return s;
 }
 
-static inline int private_scene_open(void **state)
+static inline struct private_scene *private_scene_open_on(unsigned workers)
 {
-	struct private_scene *s = private_scene_new(true);
+	struct private_scene *s = private_scene_new(true, workers);
 	s->team = scene_identity(s, "team");
 	s->web = scene_identity(s, "web");
 	s->teams = scene_credential(s, s->team);
 	s->webs = scene_credential(s, s->web);
-	*state = s;
+	return s;
+}
+
+static inline int private_scene_open(void **state)
+{
+	*state = private_scene_open_on(WORKERS);
 	return 0;
 }
 

@@ -30,7 +30,7 @@ static void streams_open(struct pair *p)
 	for (unsigned i = 0; i < STREAMS; i++) {
 		p->uses[i].cut = false;
 		assert_true(p->attachment->base.shards[i].usable);
-		attachment_use_begin(&p->attachment->base.shards[i], &p->uses[i].use, use_cut);
+		attachment_use_begin(&p->attachment->base.shards[i], &p->uses[i].use, use_cut, 0);
 	}
 }
 

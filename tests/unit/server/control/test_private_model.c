@@ -2,12 +2,12 @@
 /*
  * Random approvals, intentions, grants, clients that come and go, against a model that is a few arrays: behind each
  * answer every worker lets those streams pass that the model lets pass, what is open is what it leaves open, and each
- * client was told how it stands. With a number of seconds it walks for as long.
+ * client was told how it stands; on one, two and four workers. With a number of seconds it walks for as long.
  */
 #include "base/clock.h"
 #include "tests/unit/server/private_scene.h"
 
-#define WALKS       20
+#define WALKS       21
 #define STEPS       150
 #define CONSUMERS   2 /* web, batch */
 #define SERVICES    2 /* redis, api, of team; batch need not wait for api */
@@ -134,7 +134,7 @@ static void check_attachment(struct model *m, unsigned i, const struct model_att
 	const struct session_attachment *real =
 		attachments_find(m->slots[i].link->session, a->number);
 	assert_non_null(real);
-	for (unsigned w = 0; w < WORKERS; w++)
+	for (unsigned w = 0; w < m->s->n->node.n_workers; w++)
 		assert_int_equal(real->base.shards[w].usable, usable);
 	assert_true(a->told);
 	assert_int_equal(a->usable, usable);
@@ -232,11 +232,11 @@ static void client_opens(struct model *m)
 	if (!slot->link || !a->number || free == STREAMS)
 		return;
 	struct session_attachment *real = attachments_find(slot->link->session, a->number);
-	struct attachment_shard *shard = &real->base.shards[draw(m, WORKERS)];
+	struct attachment_shard *shard = &real->base.shards[draw(m, m->s->n->node.n_workers)];
 	if (!shard->usable)
 		return;
 	struct model_stream *stream = &m->streams[free];
-	attachment_use_begin(shard, &stream->use, stream_cut);
+	attachment_use_begin(shard, &stream->use, stream_cut, 0);
 	stream->open = true;
 	stream->slot = i;
 	stream->number = a->number;
@@ -267,8 +267,9 @@ static void change(struct model *m, struct store_row *row, bool takes)
 	unsigned cut, i = draw(m, SLOTS);
 	bool done;
 	row_submit(m->s, row, takes, false, &done, &cut);
-	for (unsigned turns = draw(m, 2 * WORKERS); turns > 0; turns--)
-		turn(m->s->n, turns % WORKERS);
+	unsigned workers = m->s->n->node.n_workers;
+	for (unsigned turns = draw(m, 2 * workers); turns > 0; turns--)
+		turn(m->s->n, turns % workers);
 	if (m->slots[i].link && draw(m, 8) == 0)
 		client_leaves(m, i);
 	settle_until(m->s->n, done);
@@ -369,15 +370,14 @@ static void step(struct model *m)
 	check(m);
 }
 
-static void walk(unsigned seed)
+static void walk(unsigned seed, unsigned workers)
 {
 	struct model *m = calloc(1, sizeof(*m));
-	void *s;
 	assert_non_null(m);
-	print_message("seed %u\n", seed);
+	print_message("seed %u, %u workers\n", seed, workers);
 	m->seed = seed;
-	private_scene_open(&s);
-	m->s = s;
+	m->s = private_scene_open_on(workers);
+	void *s = m->s;
 	m->batch = scene_identity(m->s, "batch");
 	m->batchs = scene_credential(m->s, m->batch);
 	provider_comes_or_leaves(m);
@@ -399,10 +399,11 @@ static unsigned seconds;
 
 static void the_node_agrees_with_the_model(void **state)
 {
+	static const unsigned workers[] = {1, 2, 4};
 	uint64_t end = clock_now() + seconds * CLOCK_S;
 	unsigned seed = seconds ? (unsigned)clock_now() : 1;
 	for (unsigned i = 0; seconds ? clock_now() < end : i < WALKS; i++)
-		walk(seed + i);
+		walk(seed + i, workers[i % ARRAY_LEN(workers)]);
 }
 
 int main(int argc, char **argv)

@@ -265,7 +265,7 @@ static void it_is_refused_where_it_cannot_be_stored(void **state)
 /* With --token alone, and a state directory that cannot be written: until the process ends. */
 static void where_nothing_is_kept_it_lasts_as_long_as_the_process(void **state)
 {
-	struct private_scene *s = private_scene_new(false);
+	struct private_scene *s = private_scene_new(false, WORKERS);
 	static uint8_t key_id[TOKEN_ID_SIZE] = "default";
 	struct identity *everybody = s->n->catalog.everybody;
 	struct credential token = {.identity = everybody, .good = true};

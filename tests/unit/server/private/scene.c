@@ -183,6 +183,14 @@ unsigned scene_bridges(struct scene *s)
 	return limits_count(&s->n->node.limits, LIMITS_BRIDGES);
 }
 
+unsigned scene_waiting(struct scene *s)
+{
+	size_t n = 0;
+	for (unsigned i = 0; i < WORKERS; i++)
+		n += worker_at(s, i)->routing->wait_queue.n;
+	return (unsigned)n;
+}
+
 size_t scene_held(struct scene *s)
 {
 	size_t held = 0;

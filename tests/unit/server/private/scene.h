@@ -55,8 +55,9 @@ void scene_shuffle(struct scene *s, unsigned seed);
 
 /* What the client of that link got. */
 bool scene_got(struct scene *s, struct server_link *l, const char *text);
-/* Streams of private services, and what they keep. */
+/* Streams of private services, those of them that wait for a provider, and what they keep. */
 unsigned scene_bridges(struct scene *s);
+unsigned scene_waiting(struct scene *s);
 size_t scene_held(struct scene *s);
 
 /* The access log's lines since it was asked last, each with those fields of it that tests look at. */

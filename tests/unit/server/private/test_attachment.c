@@ -124,7 +124,7 @@ static void test_flag(void **state)
 	assert_int_equal(attachment_shard_set(&a, worker_at(2), true, false), 0);
 	assert_true(shard->usable);
 	for (int i = 0; i < 5; i++)
-		attachment_use_begin(shard, &uses[i], cut);
+		attachment_use_begin(shard, &uses[i], cut, 0);
 	assert_int_equal(attachment_shard_streams(&a, worker_at(2)), 5);
 	assert_int_equal(attachment_shard_streams(&a, worker_at(1)), 0);
 	attachment_use_end(&uses[1]);
@@ -142,7 +142,7 @@ static void test_flag(void **state)
 	assert_int_equal(attachment_shard_streams(&a, worker_at(2)), 0);
 
 	assert_int_equal(attachment_shard_set(&a, worker_at(2), true, false), 0);
-	attachment_use_begin(shard, &uses[0], cut);
+	attachment_use_begin(shard, &uses[0], cut, 0);
 	assert_int_equal(attachment_shard_close(&a, worker_at(2)), 1);
 	assert_int_equal(n_cut, 5);
 	assert_null(find(2, 1));

@@ -101,6 +101,32 @@ static void how_many(void **state)
 	scene_free(s);
 }
 
+/* So many of one consumer, whichever way each of them ends. */
+static void how_many_of_one(void **state)
+{
+	struct scene *s = scene_new(1, 2, CONTROL_TCP);
+	s->n->options.max_private_streams_per_identity = 2;
+	for (uint32_t id = 1; id <= 5; id += 2)
+		scene_open(s, id, FRAME_KIND_TCP, ATTACHED);
+	settle(s->n);
+	assert_int_equal(consumer_of(s)->n_resets, 1);
+	assert_int_equal(consumer_of(s)->reset, FRAME_RESET_BUSY);
+	assert_int_equal(scene_bridges(s), 2);
+	assert_int_equal(alice.identity->private_streams, 2);
+	assert_int_equal(bob.identity->private_streams, 0);
+	client_reset(consumer_of(s), 1, FRAME_RESET_CANCELLED);
+	settle(s->n);
+	scene_join(s, 7);
+	assert_int_equal(scene_set(s, false, false), 2);
+	settle(s->n);
+	assert_int_equal(alice.identity->private_streams, 0);
+	scene_set(s, true, false);
+	for (uint32_t id = 9; id <= 11; id += 2)
+		scene_join(s, id);
+	scene_free(s);
+	assert_int_equal(alice.identity->private_streams, 0);
+}
+
 /* ---- What the provider is told ---- */
 
 static void what_the_provider_is_told(void **state)
@@ -421,6 +447,7 @@ int main(void)
 		cmocka_unit_test(who_may_not),
 		cmocka_unit_test(who_has_no_session),
 		cmocka_unit_test(how_many),
+		cmocka_unit_test(how_many_of_one),
 		cmocka_unit_test(what_the_provider_is_told),
 		cmocka_unit_test(what_is_reset_at_once),
 		cmocka_unit_test(one_client_is_both),

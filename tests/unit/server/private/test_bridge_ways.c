@@ -27,7 +27,7 @@ static void assert_told(struct scene *s, enum frame_reset reason)
 	assert_int_equal(consumer_of(s)->n_resets, 1);
 	assert_int_equal(consumer_of(s)->reset, reason);
 	assert_int_equal(scene_bridges(s), 0);
-	assert_int_equal(limits_count(&s->n->node.limits, LIMITS_WAITING), 0);
+	assert_int_equal(scene_waiting(s), 0);
 }
 
 /* ---- Waiting ---- */
@@ -55,12 +55,12 @@ static void it_comes_back(void **state)
 		open_tcp(s, 1);
 		client_data(consumer_of(s), 1, "HELLO");
 		settle(s->n);
-		assert_int_equal(limits_count(&s->n->node.limits, LIMITS_WAITING), 1);
+		assert_int_equal(scene_waiting(s), 1);
 		assert_int_equal(provider_of(s)->n_opens, 0);
 		s->provider = scene_link(s, &bob, "another", at);
 		scene_provide(s, s->provider, CONTROL_TCP);
 		settle(s->n);
-		assert_int_equal(limits_count(&s->n->node.limits, LIMITS_WAITING), 0);
+		assert_int_equal(scene_waiting(s), 0);
 		assert_true(scene_got(s, s->provider, "HELLO"));
 		client_data(provider_of(s), provider_of(s)->stream, "YES");
 		settle(s->n);
@@ -89,7 +89,7 @@ static void what_waits_may_go(void **state)
 		scene_withdraw(s, s->services[0]);
 		open_tcp(s, 1);
 		settle(s->n);
-		assert_int_equal(limits_count(&s->n->node.limits, LIMITS_WAITING), 1);
+		assert_int_equal(scene_waiting(s), 1);
 		if (how == 0) {
 			client_reset(consumer_of(s), 1, FRAME_RESET_CANCELLED);
 			settle(s->n);
@@ -107,24 +107,27 @@ static void what_waits_may_go(void **state)
 			hang_up(s->consumer);
 			settle(s->n);
 		}
-		assert_int_equal(limits_count(&s->n->node.limits, LIMITS_WAITING), 0);
+		assert_int_equal(scene_waiting(s), 0);
 		assert_int_equal(scene_bridges(s), 0);
 		scene_free(s);
 	}
 }
 
-/* As many as may wait from one address: there is no room for more. */
-static void what_may_not_wait(void **state)
+/* A pool of connections does: what waits is what may be open, and takes no visitor's place. */
+static void as_many_wait_as_may_be(void **state)
 {
 	struct scene *s = scene_new(1, 2, CONTROL_TCP);
-	s->n->options.max_waiting_per_address = 1;
+	s->n->options.max_waiting = s->n->options.max_waiting_per_address = 1;
 	scene_withdraw(s, s->services[0]);
-	open_tcp(s, 1);
-	open_tcp(s, 3);
+	for (uint32_t id = 1; id <= 5; id += 2)
+		open_tcp(s, id);
 	settle(s->n);
-	assert_int_equal(consumer_of(s)->n_resets, 1);
-	assert_int_equal(consumer_of(s)->reset, FRAME_RESET_BUSY);
-	assert_int_equal(scene_bridges(s), 1);
+	assert_int_equal(scene_waiting(s), 3);
+	assert_int_equal(limits_count(&s->n->node.limits, LIMITS_WAITING), 0);
+	scene_provide(s, s->provider, CONTROL_TCP);
+	settle(s->n);
+	assert_int_equal(consumer_of(s)->n_resets, 0);
+	assert_int_equal(provider_of(s)->n_opens, 3);
 	scene_free(s);
 }
 
@@ -146,9 +149,9 @@ static void the_link_is_gone(void **state)
 	open_tcp(s, 1);
 	turn(s->n, 1);
 	s->provider->session_shard->usable = 0;
-	assert_int_equal(limits_count(&s->n->node.limits, LIMITS_WAITING), 0);
+	assert_int_equal(scene_waiting(s), 0);
 	settle(s->n);
-	assert_int_equal(limits_count(&s->n->node.limits, LIMITS_WAITING), 1);
+	assert_int_equal(scene_waiting(s), 1);
 	struct server_link *second = scene_link(s, &bob, "second", 0);
 	scene_provide(s, second, CONTROL_TCP);
 	settle(s->n);
@@ -156,15 +159,45 @@ static void the_link_is_gone(void **state)
 	scene_free(s);
 }
 
-/* Each time it comes there: that has an end. */
+/* Each time it comes there: it looks again now and then, and its time runs out as that of others that wait. */
 static void the_link_is_always_gone(void **state)
 {
 	struct scene *s = scene_new(1, 2, CONTROL_TCP);
+	s->n->options.reconnect_grace = 60 * CLOCK_MS;
+	for (unsigned i = 0; i < WORKERS; i++)
+		s->n->node.workers[i]->routing->wait_queue.queue.duration = 60 * CLOCK_MS;
 	rest(s->provider, true);
 	open_tcp(s, 1);
 	settle(s->n);
-	assert_told(s, FRAME_RESET_BUSY);
+	assert_int_equal(scene_bridges(s), 1);
+	settle_until(s->n, scene_bridges(s) == 0);
+	assert_told(s, FRAME_RESET_UNREACHABLE);
 	s->provider->session_shard->usable = 0;
+	scene_free(s);
+}
+
+/*
+ * That it is published goes from worker to worker: the consumer's has heard it, and the provider's, to which its
+ * stream moves, has not.
+ */
+static void the_news_is_not_everywhere(void **state)
+{
+	struct scene *s = scene_new(0, 2, CONTROL_TCP);
+	struct service *service = s->services[0];
+	const struct route *holder;
+	for (unsigned i = 0; i < WORKERS; i++)
+		service_shard_close(&service->shards[i], s->n->node.workers[i]);
+	open_tcp(s, 1);
+	settle(s->n);
+	assert_int_equal(scene_bridges(s), 1);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct worker *w = s->n->node.workers[i];
+		assert_int_equal(service_shard_open(&service->shards[i], w, &holder), 0);
+		wait_queue_wake(&w->routing->wait_queue);
+		settle(s->n);
+		assert_int_equal(consumer_of(s)->n_resets, 0);
+	}
+	settle_until(s->n, provider_of(s)->n_opens == 1);
 	scene_free(s);
 }
 
@@ -426,9 +459,10 @@ int main(void)
 		cmocka_unit_test(it_comes_back),
 		cmocka_unit_test(it_does_not_come_back),
 		cmocka_unit_test(what_waits_may_go),
-		cmocka_unit_test(what_may_not_wait),
+		cmocka_unit_test(as_many_wait_as_may_be),
 		cmocka_unit_test(the_link_is_gone),
 		cmocka_unit_test(the_link_is_always_gone),
+		cmocka_unit_test(the_news_is_not_everywhere),
 		cmocka_unit_test(one_fails_and_another_does_not),
 		cmocka_unit_test(both_fail),
 		cmocka_unit_test(the_only_one_fails),
