@@ -123,7 +123,10 @@ static bool put_check(struct change *c)
 		return false;
 	if (was && !ic->replaces)
 		return refuse_taken(c, was);
-	if (was && intention_is_same(was, is)) {
+	/* What an earlier one left alone, one that does not say so cuts. */
+	bool cuts = is->action == POLICY_DENY && !c->keep_live && c->queue->registrar &&
+		    attachments_any_kept(c->queue->registrar);
+	if (was && !cuts && intention_is_same(was, is)) {
 		answer_put(c);
 		return false;
 	}
@@ -138,8 +141,8 @@ static bool put_check(struct change *c)
 	/* The action of one that stays what it was takes nothing and gives nothing. */
 	bool another = !was || was->action != is->action;
 	c->gives = another && is->action == POLICY_ALLOW;
-	return change_intention(c, is, false, another && is->action == POLICY_DENY) &&
-	       put_note(c, was);
+	bool takes = cuts || (another && is->action == POLICY_DENY);
+	return change_intention(c, is, false, takes) && put_note(c, was);
 }
 
 static const struct change_ops put_ops =

@@ -278,6 +278,23 @@ struct session_attachment *attachments_find(const struct session *s, uint32_t nu
 
 /* ---- Changes ---- */
 
+/* When what decides about it was written. */
+static uint64_t decided_at(const struct session_attachment *a)
+{
+	const struct policy_intention *i = fold_intention(a->registrar, a->endpoint);
+	return i ? i->updated_at : 0;
+}
+
+/*
+ * What goes on under an intention's deny ends when anything else bars it, and by another deny that does not say that
+ * it may.
+ */
+static bool cuts_kept(const struct session_attachment *a, enum fold fold, bool keep_live)
+{
+	bool again = fold == FOLD_NO_INTENTION && !keep_live && decided_at(a) != a->kept_under;
+	return a->kept_live && (fold == FOLD_BARRED || again);
+}
+
 bool attachments_fold(struct session_attachment *a, bool keep_live, uint64_t number,
 	struct attachment_flag *flag_out)
 {
@@ -287,13 +304,25 @@ bool attachments_fold(struct session_attachment *a, bool keep_live, uint64_t num
 	if (!list_linked(&a->news))
 		list_append(&a->registrar->news, &a->news);
 	a->news_behind = number;
-	/* What goes on under an intention's deny ends when anything else bars it. */
-	bool cuts_kept = a->kept_live && fold == FOLD_BARRED;
+	bool cuts = cuts_kept(a, fold, keep_live);
 	bool keeps = keep_live && fold == FOLD_NO_INTENTION;
 	a->usable = usable;
-	a->kept_live = (a->kept_live || (was && keeps)) && fold == FOLD_NO_INTENTION;
+	if (keeps && (was || a->kept_live))
+		a->kept_under = decided_at(a);
+	a->kept_live = (a->kept_live || (was && keeps)) && fold == FOLD_NO_INTENTION && !cuts;
 	*flag_out = (struct attachment_flag){a, usable, keeps};
-	return usable != was || cuts_kept;
+	return usable != was || cuts;
+}
+
+bool attachments_any_kept(const struct registrar *r)
+{
+	list_for_each (it, &r->sessions) {
+		struct session *s = list_entry(it, struct session, link);
+		list_for_each (at, &s->attachments)
+			if (list_entry(at, struct session_attachment, of_session)->kept_live)
+				return true;
+	}
+	return false;
 }
 
 /* Its own sweep takes no memory. Over a new link its client asks for it anew. */

@@ -16,11 +16,13 @@ struct session_attachment {
 	struct endpoint *endpoint; /* held */
 	bool usable;               /* as it was sent to the workers last */
 	bool first;                /* what they were sent first; it never changes */
-	bool kept_live;            /* not usable, but what was open then may go on (--keep-live) */
-	bool there;                /* every worker knows it */
-	bool stale;                /* of a session that was resumed, and not asked for again yet */
-	struct list news;          /* registrar::news: its client is to be told, */
-	uint64_t news_behind;      /* when that change is everywhere: enforcement::number */
+	bool kept_live;            /* not usable, but what was open then may go on (--keep-live), */
+	uint64_t
+		kept_under; /* as of that intention: policy_intention::updated_at; 0: the default's */
+	bool there;         /* every worker knows it */
+	bool stale;         /* of a session that was resumed, and not asked for again yet */
+	struct list news;   /* registrar::news: its client is to be told, */
+	uint64_t news_behind;          /* when that change is everywhere: enforcement::number */
 	struct attachment_sweep sweep; /* its coming, later its going */
 };
 
@@ -55,6 +57,8 @@ struct attachment_flag {
  */
 bool attachments_fold(struct session_attachment *a, bool keep_live, uint64_t number,
 	struct attachment_flag *flag_out);
+/* Whether something goes on at any attachment that an intention denies. */
+bool attachments_any_kept(const struct registrar *r);
 /*
  * Memory is out for a flag: it is removed, which ends what is open, before this change is said to be everywhere; and its
  * session's links are closed. The session may go on, and the flag that its workers have would be an old one.

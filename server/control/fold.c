@@ -52,19 +52,23 @@ static bool identities_may(const struct endpoint *e, struct error *why)
 	return false;
 }
 
+const struct policy_intention *fold_intention(const struct registrar *r, const struct endpoint *e)
+{
+	return catalog_decide(&r->catalog->intentions, e->consumer->name, e->service->name);
+}
+
 enum fold fold_endpoint(const struct registrar *r, const struct endpoint *e, struct error *why)
 {
 	if (!is_there(e, why) || !state_allows(e, why) || !identities_may(e, why))
 		return FOLD_BARRED;
-	const char *from = e->consumer->name, *to = e->service->name;
-	const struct policy_intention *i = catalog_decide(&r->catalog->intentions, from, to);
+	const struct policy_intention *i = fold_intention(r, e);
 	enum policy_action action = i ? i->action : server_default_intention(r->worker->opts);
 	if (action == POLICY_ALLOW)
 		return FOLD_USABLE;
 	if (i)
 		error_set(why, 0, "an intention denies it: %s => %s", i->source, i->destination);
 	else
-		error_set(why, 0, "no intention allows %s => %s, and the default is deny", from,
-			to);
+		error_set(why, 0, "no intention allows %s => %s, and the default is deny",
+			e->consumer->name, e->service->name);
 	return FOLD_NO_INTENTION;
 }

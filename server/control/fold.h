@@ -21,3 +21,6 @@ enum fold {
  * granted to consume; intentions allow it. Else `why` is a sentence for the consumer.
  */
 enum fold fold_endpoint(const struct registrar *r, const struct endpoint *e, struct error *why);
+
+/* The intention that decides about it; NULL: the default does. */
+const struct policy_intention *fold_intention(const struct registrar *r, const struct endpoint *e);

@@ -121,6 +121,9 @@ def test_keep_live(mesh):
     with pytest.raises(ConnectionError):
         Connection(mesh.port).ask("PING")
     quiet_for(0.3, lambda: any(r.ask("PING") != b"+PONG" for r in held[1:]), "that a live connection ends")
+    # The same again, without that.
+    assert mesh.intention("create", "--replace", "--deny", "web", "redis")[0] == 0
+    assert at_once(Connection.ended, held) == [True] * len(held)
 
 
 def test_explain(mesh):

@@ -202,6 +202,23 @@ static void what_is_live_can_be_kept(void **state)
 	assert_int_equal(streams_cut(p), STREAMS);
 }
 
+/* The same deny again without --keep-live, or another that decides: what the first one left alone goes. */
+static void what_was_kept_is_cut_by_another_deny(void **state)
+{
+	struct pair *p = *state;
+	assert_int_equal(intend(p->s, "*", "redis", POLICY_DENY, true), 0);
+	assert_int_equal(intend(p->s, "*", "redis", POLICY_DENY, true), 0);
+	assert_int_equal(intend(p->s, "*", "*", POLICY_DENY, false), 0);
+	assert_true(attachments_any_kept(&p->s->n->registrar));
+	assert_int_equal(intend(p->s, "*", "redis", POLICY_DENY, false), STREAMS);
+	assert_false(attachments_any_kept(&p->s->n->registrar));
+	intend(p->s, "*", "redis", POLICY_ALLOW, false);
+	streams_open(p);
+	assert_int_equal(intend(p->s, "*", "redis", POLICY_DENY, true), 0);
+	assert_int_equal(intend(p->s, "web", "redis", POLICY_DENY, false), STREAMS);
+	assert_int_equal(streams_cut(p), STREAMS);
+}
+
 static void the_default_denies(void **state)
 {
 	struct pair *p = *state;
@@ -337,6 +354,7 @@ int main(void)
 		TEST(the_private_service_is_deleted),
 		TEST(an_intention_denies),
 		TEST(what_is_live_can_be_kept),
+		TEST(what_was_kept_is_cut_by_another_deny),
 		TEST(the_default_denies),
 		TEST(consume_is_granted_no_more),
 		TEST(its_consumer_is_revoked),
