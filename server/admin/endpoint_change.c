@@ -103,7 +103,7 @@ static bool note(struct change *c, const char *action, const struct endpoint *e,
 	if (of(c)->outcome.state != POLICY_ENDPOINT_NONE)
 		fine = fine && json_object_set_new(detail, "is",
 				       json_string(policy_endpoint_state_name(is->state))) == 0;
-	if (policy_key_given(is->e2e_key))
+	if (endpoint_shows_key(e))
 		fine = fine && json_object_set_new(detail, "endToEndKey",
 				       endpoint_key_json(is->e2e_key)) == 0;
 	if (!fine) {

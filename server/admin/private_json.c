@@ -186,11 +186,13 @@ static void escape(const char *text, char *to, size_t size)
 static void key_format(const uint8_t key[POLICY_KEY_SIZE], char to[KEY_TEXT_LEN + sizeof "\"\""])
 {
 	char text[KEY_TEXT_LEN + 1];
-	strcpy(to, "null");
-	if (!policy_key_given(key))
-		return;
 	key_text(key, text);
 	sprintf(to, "\"%s\"", text);
+}
+
+bool endpoint_shows_key(const struct endpoint *e)
+{
+	return policy_key_given(e->service->value.e2e_key) && policy_key_given(e->value.e2e_key);
 }
 
 static void endpoint_texts(const struct admin *a, const struct endpoint *e, struct endpoint_text *t)
@@ -199,7 +201,9 @@ static void endpoint_texts(const struct admin *a, const struct endpoint *e, stru
 	policy_endpoint_id_format(e->consumer->name, v->uid, t->name);
 	endpoint_path(e, t->path);
 	location_format(a->node, t->location);
-	key_format(v->e2e_key, t->key);
+	strcpy(t->key, "null");
+	if (endpoint_shows_key(e))
+		key_format(v->e2e_key, t->key);
 	second_format(v->created_at, t->created);
 	second_format(v->updated_at, t->updated);
 	escape(v->description, t->description, sizeof(t->description));

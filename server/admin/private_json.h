@@ -19,6 +19,8 @@
 /* `own`: also what its owner alone sees, such as who may ask for it. */
 json_t *service_json(const struct admin *a, const struct private_service *s, bool own);
 
+/* Whether its key is of any use: its private service is end to end, and its consumer has one. */
+bool endpoint_shows_key(const struct endpoint *e);
 json_t *endpoint_json(const struct admin *a, const struct endpoint *e);
 /* The same as text, behind what is there. 0 or -ENOMEM. */
 int endpoint_write(const struct admin *a, const struct endpoint *e, struct buf *to);
