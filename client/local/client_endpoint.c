@@ -17,6 +17,21 @@ const char *client_endpoint_state_name(enum client_endpoint_state state)
 	return state_names[state];
 }
 
+const char *client_endpoint_hindrance(enum client_endpoint_state state)
+{
+	static const char *const texts[] = {
+		[CLIENT_ENDPOINT_IDLE] = "there was no link to the exit node to ask for it",
+		[CLIENT_ENDPOINT_ASKED] = "the exit node has not answered",
+		[CLIENT_ENDPOINT_PENDING] = "its owner has not approved it",
+		[CLIENT_ENDPOINT_USABLE] = "nothing is in the way now",
+		[CLIENT_ENDPOINT_BARRED] = "it is approved, but something else bars it",
+		[CLIENT_ENDPOINT_REJECTED] = "its owner rejected it",
+		[CLIENT_ENDPOINT_DECLINED] = "the exit node declined it",
+		[CLIENT_ENDPOINT_OVER] = "its owner removed it",
+	};
+	return texts[state];
+}
+
 /* Every legal transition; anything else is a bug of ours. What the exit node answers it may answer again. */
 void client_endpoint_set_state(struct client_endpoint *ep, enum client_endpoint_state state)
 {

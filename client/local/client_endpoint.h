@@ -134,3 +134,5 @@ bool client_endpoint_set_message(struct client_endpoint *ep, const char *message
 void client_endpoint_say_listening(struct client_endpoint *ep);
 
 const char *client_endpoint_state_name(enum client_endpoint_state state);
+/* Why it is of no use so far, as a part of a sentence. */
+const char *client_endpoint_hindrance(enum client_endpoint_state state);

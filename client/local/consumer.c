@@ -28,6 +28,20 @@ static struct mux *pick(void *arg)
 
 /* ---- Standard input and output ---- */
 
+/* Nobody sees its reset but by the status. */
+static void stdio_explain(const struct consumer *c)
+{
+	static const char *const texts[] = {
+		[FRAME_RESET_LINK_LOST] = "the link to the exit node was lost",
+		[FRAME_RESET_PROTOCOL] = "what came could not be carried on",
+		[FRAME_RESET_TIMEOUT] = "nothing moved for too long",
+		[FRAME_RESET_NO_MEMORY] = "memory is out",
+	};
+	const char *why = c->stdio_reason < ARRAY_LEN(texts) ? texts[c->stdio_reason] : NULL;
+	log_error("the connection broke off: %s",
+		why ? why : "its server, or a client on the way, reset it");
+}
+
 /* The connection's end and the last byte of the output come in either order. */
 static void stdio_settle(struct consumer *c)
 {
@@ -37,8 +51,10 @@ static void stdio_settle(struct consumer *c)
 		log_error("standard output cannot be written to: %s", strerror(c->stdio_error));
 		consumer_end(c, CONSUMER_END_BROKEN);
 	} else if (c->stdio_ended && c->stdio_written) {
-		consumer_end(c, c->stdio_reason == FRAME_RESET_NONE ? CONSUMER_END_DONE
-								    : CONSUMER_END_BROKEN);
+		bool done = c->stdio_reason == FRAME_RESET_NONE;
+		if (!done && !c->stdio_explained)
+			stdio_explain(c);
+		consumer_end(c, done ? CONSUMER_END_DONE : CONSUMER_END_BROKEN);
 	}
 }
 
@@ -50,11 +66,12 @@ static void stdio_written(struct stdio *s, int error)
 	loop_defer(c->loop, LOOP_PHASE_WRITE, &c->tidy);
 }
 
-static void stdio_ended(struct local_conn_owner *owner, enum frame_reset reason)
+static void stdio_ended(struct local_conn_owner *owner, enum frame_reset reason, bool explained)
 {
 	struct consumer *c = container_of(owner, struct consumer, stdio_conn);
 	c->stdio_ended = true;
 	c->stdio_reason = reason;
+	c->stdio_explained = explained;
 	loop_defer(c->loop, LOOP_PHASE_WRITE, &c->tidy);
 }
 
@@ -68,7 +85,7 @@ static void stdio_begin(struct consumer *c, struct client_endpoint *ep)
 	int fd = stdio_start(&c->stdio, c->loop, STDIN_FILENO, STDOUT_FILENO, stdio_written);
 	if (fd < 0) {
 		log_error("standard input and output cannot be used: %s", strerror(-fd));
-		stdio_ended(&c->stdio_conn, FRAME_RESET_NO_MEMORY);
+		stdio_ended(&c->stdio_conn, FRAME_RESET_NO_MEMORY, true);
 		stdio_written(&c->stdio, 0);
 		return;
 	}
@@ -221,8 +238,8 @@ static void waited(struct loop_timer *timer)
 	for (size_t i = 0; i < c->endpoints.n; i++) {
 		const struct client_endpoint *ep = c->endpoints.v[i];
 		if (!ep->leaving && !ep->used)
-			log_error("%s cannot be used within the time of --wait: it is %s",
-				ep->service.name, client_endpoint_state_name(ep->state));
+			log_error("%s cannot be used, and the time of --wait is over: %s",
+				ep->service.name, client_endpoint_hindrance(ep->state));
 	}
 	consumer_end(c, CONSUMER_END_WAITED);
 }

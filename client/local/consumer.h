@@ -44,7 +44,8 @@ struct consumer {
 	struct local_conn_owner stdio_conn;
 	bool stdio_begun, stdio_ended, stdio_written;
 	enum frame_reset stdio_reason;
-	int stdio_error; /* errno of the output */
+	bool stdio_explained; /* the log has it */
+	int stdio_error;      /* errno of the output */
 
 	struct hosts_file hosts;      /* with --hosts-file */
 	char remote[CONSUMER_REMOTE]; /* the exit node, for keys that are remembered */

@@ -58,7 +58,17 @@ static void local_conn_end(struct local_conn *c, enum frame_reset reason)
 	local_conn_set_state(c, LOCAL_CONN_OVER);
 	loop_defer(all->loop, LOOP_PHASE_REAP, &c->reap);
 	if (c->owner)
-		c->owner->ended(c->owner, reason);
+		c->owner->ended(c->owner, reason, c->explained);
+}
+
+/* Summed up: a program tries again and again. */
+static void local_conn_explain(struct local_conn *c, const char *why)
+{
+	char more[LOG_LIMIT_MORE];
+	c->explained = true;
+	if (log_limit_pass(&c->ep->log_failed, loop_now(c->all->loop), LOCAL_CONNS_LOG_EVERY, 1,
+		    more))
+		log_warn("a connection to %s is reset: %s%s", c->ep->service.name, why, more);
 }
 
 /* ---- One that waits ---- */
@@ -103,12 +113,7 @@ static void local_conn_hold(struct local_conn *c)
 static void local_conn_impatient(struct timeout_queue *queue, struct timeout *entry)
 {
 	struct local_conn *c = container_of(entry, struct local_conn, patience);
-	char more[LOG_LIMIT_MORE];
-	if (log_limit_pass(&c->ep->log_failed, loop_now(c->all->loop), LOCAL_CONNS_LOG_EVERY, 1,
-		    more))
-		log_warn("a connection to %s is reset: the exit node could not be asked within "
-			 "--dial-timeout%s",
-			c->ep->service.name, more);
+	local_conn_explain(c, "the exit node could not be asked within --dial-timeout");
 	local_conn_reset(c, FRAME_RESET_TIMEOUT);
 }
 
@@ -162,13 +167,9 @@ static void local_conn_ended(struct relay *relay, enum frame_reset reason)
 	struct local_conn *c = container_of(relay, struct local_conn, relay);
 	struct local_conns *all = c->all;
 	const char *why = c->explained ? NULL : explain(reason, c->e2e);
-	char more[LOG_LIMIT_MORE];
-	if (why && log_limit_pass(&c->ep->log_failed, loop_now(all->loop), LOCAL_CONNS_LOG_EVERY, 1,
-			   more))
-		log_warn("a connection to %s is reset: %s%s", c->ep->service.name, why, more);
-	else
-		log_debug("a connection to %s ended: %s", c->ep->service.name,
-			frame_reset_name(reason));
+	if (why)
+		local_conn_explain(c, why);
+	log_debug("a connection to %s ended: %s", c->ep->service.name, frame_reset_name(reason));
 	all->n--;
 	local_conn_end(c, reason);
 	local_conns_look(all); /* there may be room for another stream */
@@ -193,11 +194,7 @@ static void local_conn_relay(struct local_conn *c)
 static void local_conn_unsealed(struct e2e *e, const char *why)
 {
 	struct local_conn *c = container_of(e->relay, struct local_conn, relay);
-	char more[LOG_LIMIT_MORE];
-	c->explained = true;
-	if (log_limit_pass(&c->ep->log_failed, loop_now(c->all->loop), LOCAL_CONNS_LOG_EVERY, 1,
-		    more))
-		log_warn("a connection to %s is reset: %s%s", c->ep->service.name, why, more);
+	local_conn_explain(c, why);
 }
 
 /* 0 or -ENOMEM. */
@@ -261,7 +258,7 @@ void local_conns_open(struct local_conns *all, struct client_endpoint *ep, int f
 		socket_abort_on_close(fd);
 		detached_conn_close(&(struct detached_conn){.fd = fd});
 		if (owner)
-			owner->ended(owner, FRAME_RESET_NO_MEMORY);
+			owner->ended(owner, FRAME_RESET_NO_MEMORY, false);
 		return;
 	}
 	c->all = all;

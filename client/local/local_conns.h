@@ -25,9 +25,9 @@ struct local_conns {
 	size_t n_held, n;              /* waiting; with a stream */
 };
 
-/* Who wants to hear of one connection's end: `reason` as relay::ended. It runs once, from the loop. */
+/* Who wants to hear of one connection's end: `reason` as relay::ended; `explained`: the log has it. Once, from the loop. */
 struct local_conn_owner {
-	void (*ended)(struct local_conn_owner *owner, enum frame_reset reason);
+	void (*ended)(struct local_conn_owner *owner, enum frame_reset reason, bool explained);
 };
 
 /* `patience` in µs. */

@@ -263,6 +263,7 @@ def test_stdio_reset(tunnel):
     p = stdio(tunnel, server, "hard", stdin=b"x")
     assert p.returncode == 1
     assert b"half".startswith(p.stdout)
+    assert p.stderr.count(b"\n") == 1 and b"broke off: its server" in p.stderr, p.stderr
 
 
 def test_stdio_in_vain(tunnel):
@@ -270,7 +271,7 @@ def test_stdio_in_vain(tunnel):
     provide(tunnel, server, "tcp://127.0.0.1:1", "other")
     p = stdio(tunnel, server, "none", "--wait=1s")
     assert p.returncode == 6
-    assert b"none is declined: " in p.stderr and b"cannot be used within the time" in p.stderr
+    assert b"none is declined: " in p.stderr and b"cannot be used, and the time of --wait is over: the exit node declined it" in p.stderr
 
 
 def test_stdio_output_is_full(tunnel):
