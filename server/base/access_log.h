@@ -11,7 +11,7 @@ struct access_entry {
 	struct str method, host;
 	struct str path;         /* as it was asked for, with its query */
 	enum access_query query; /* what of it is shown */
-	unsigned status;         /* 0: the visitor left before an answer */
+	unsigned status;         /* 0: the visitor left before an answer, or it is no request */
 	uint64_t bytes_in;       /* of the request's head and body, as the visitor sent them */
 	uint64_t bytes_out;      /* of the answer, heads included, as the visitor was sent them */
 	uint64_t duration;       /* µs from the request's first byte to the answer's last */
