@@ -19,7 +19,7 @@
 #include "store_fixture.h"
 
 #define CHANGES   300  /* a few seconds on a slow disk */
-#define SLOTS     24   /* identities at most */
+#define SLOTS     24   /* identities at most, each with a row of each kind below */
 #define RUN       40   /* changes of a child at most, on average half of it */
 #define AFTER_MAX 1500 /* µs behind the last answer that is waited for: some commits */
 #define START_MAX 8000 /* µs behind the start, where a child is killed early */
@@ -30,10 +30,13 @@ static struct store_fixture fixture;
 static unsigned changes = CHANGES;
 static uint64_t seed = 1;
 
+/* What one identity has: itself, a token, a private service, and an endpoint there. */
+enum { IDENTITY, CREDENTIAL, SERVICE, ENDPOINT, KINDS };
+
 /* What the store has after `n` changes. */
 static struct model {
 	uint64_t n;
-	struct store_row identity[SLOTS], credential[SLOTS]; /* rev 0: not there */
+	struct store_row rows[SLOTS][KINDS]; /* rev 0: not there */
 } model;
 
 static uint64_t mixed(uint64_t x)
@@ -51,56 +54,92 @@ static uint64_t draw(uint64_t below)
 
 /* ---- The n-th change: the same in the child and in the model ---- */
 
-static size_t next_change(const struct model *m, struct store_row rows[2])
+static void slot_free(struct store_row rows[KINDS])
+{
+	for (size_t i = 0; i < KINDS; i++)
+		fixture_row_free(&rows[i]);
+}
+
+static void make_rows(uint64_t n, unsigned slot, struct store_row rows[KINDS])
+{
+	char name[16], tag[POLICY_TAG_SIZE];
+	snprintf(name, sizeof name, "n%" PRIu64, n);
+	rows[IDENTITY] = fixture_identity(slot + 1, name);
+	rows[CREDENTIAL] = fixture_credential(slot + 1, slot + 1);
+	rows[SERVICE] = fixture_service(slot + 1, name, slot + 1);
+	rows[ENDPOINT] = fixture_endpoint(slot + 1, slot + 1, slot + 1);
+	rows[ENDPOINT].endpoint.link = (uint32_t)n + 1; /* never given twice */
+	snprintf(tag, sizeof tag, "%012" PRIu64, n);
+	policy_text_free(rows[SERVICE].service.tag);
+	rows[SERVICE].service.tag = policy_text_new(str_from(tag));
+	assert_non_null(rows[SERVICE].service.tag);
+}
+
+static void copy_rows(const struct store_row *from, struct store_row rows[KINDS])
+{
+	memcpy(rows, from, KINDS * sizeof *rows);
+	assert_int_equal(policy_identity_copy(&rows[IDENTITY].identity, &from[IDENTITY].identity),
+		0);
+	assert_int_equal(policy_credential_copy(&rows[CREDENTIAL].credential,
+				 &from[CREDENTIAL].credential),
+		0);
+	assert_int_equal(policy_private_service_copy(&rows[SERVICE].service,
+				 &from[SERVICE].service),
+		0);
+	assert_int_equal(policy_endpoint_copy(&rows[ENDPOINT].endpoint, &from[ENDPOINT].endpoint),
+		0);
+}
+
+static void change_rows(uint64_t n, uint64_t h, struct store_row rows[KINDS])
+{
+	struct policy_grants *g = &rows[IDENTITY].identity.grants;
+	struct policy_endpoint *e = &rows[ENDPOINT].endpoint;
+	char text[32];
+	if (policy_grants_count(g, POLICY_UDP_PORT) > 30)
+		policy_grants_clear(g, POLICY_UDP_PORT);
+	snprintf(text, sizeof text, "%u", (unsigned)(h >> 16) % 65535 + 1);
+	fixture_grant(&rows[IDENTITY], POLICY_UDP_PORT, text);
+	rows[IDENTITY].identity.updated_at = n;
+	rows[CREDENTIAL].credential.last_used_at = n;
+	rows[SERVICE].service.managed = n % 2;
+	rows[SERVICE].service.deleted = h >> 10 & 1;
+	e->state = e->state == POLICY_APPROVED ? POLICY_REJECTED : POLICY_APPROVED;
+	e->last_used_at = n;
+}
+
+/* The rows to be committed; `rows` has all of its slot. With the identity goes all that it has. */
+static size_t next_change(const struct model *m, struct store_row rows[KINDS])
 {
 	uint64_t h = mixed(m->n + 1);
 	unsigned slot = (unsigned)(h % SLOTS);
-	char name[16], text[32];
-	rows[0] = m->identity[slot];
-	rows[1] = m->credential[slot];
-	if (!rows[0].rev) {
-		snprintf(name, sizeof name, "n%" PRIu64, m->n);
-		rows[0] = fixture_identity(slot + 1, name);
-		rows[1] = fixture_credential(slot + 1, slot + 1);
-		return 2;
+	if (!m->rows[slot][IDENTITY].rev) {
+		make_rows(m->n, slot, rows);
+		return KINDS;
 	}
-	assert_int_equal(policy_identity_copy(&rows[0].identity, &m->identity[slot].identity), 0);
-	assert_int_equal(policy_credential_copy(&rows[1].credential,
-				 &m->credential[slot].credential),
-		0);
+	copy_rows(m->rows[slot], rows);
 	if (h >> 8 & 3) {
-		struct policy_grants *g = &rows[0].identity.grants;
-		if (policy_grants_count(g, POLICY_UDP_PORT) > 30)
-			policy_grants_clear(g, POLICY_UDP_PORT);
-		snprintf(text, sizeof text, "%u", (unsigned)(h >> 16) % 65535 + 1);
-		fixture_grant(&rows[0], POLICY_UDP_PORT, text);
-		rows[0].identity.updated_at = m->n;
-		rows[1].credential.last_used_at = m->n;
-		return 2;
+		change_rows(m->n, h, rows);
+		return KINDS;
 	}
-	rows[0].gone = true;
+	rows[IDENTITY].gone = true;
 	return 1;
 }
 
 static void model_step(struct model *m)
 {
-	struct store_row rows[2];
+	struct store_row rows[KINDS];
 	size_t n = next_change(m, rows);
-	unsigned slot = (unsigned)(rows[0].identity.id - 1);
+	struct store_row *slot = m->rows[rows[IDENTITY].identity.id - 1];
 	m->n++;
-	if (m->identity[slot].rev) {
-		fixture_row_free(&m->identity[slot]);
-		fixture_row_free(&m->credential[slot]);
+	if (slot[IDENTITY].rev)
+		slot_free(slot);
+	for (size_t i = 0; i < KINDS; i++) {
+		rows[i].rev = n == KINDS ? m->n : 0;
+		*store_row_rev(&rows[i]) = m->n;
 	}
-	for (size_t i = 0; i < 2; i++)
-		rows[i].rev = n == 2 ? m->n : 0;
-	rows[0].identity.rev = rows[1].credential.rev = m->n;
-	if (n == 1) {
-		fixture_row_free(&rows[0]);
-		fixture_row_free(&rows[1]);
-	}
-	m->identity[slot] = rows[0];
-	m->credential[slot] = rows[1];
+	if (n == 1)
+		slot_free(rows);
+	memcpy(slot, rows, sizeof rows);
 }
 
 static char *model_text(const struct model *m)
@@ -110,12 +149,10 @@ static char *model_text(const struct model *m)
 	FILE *f = open_memstream(&text, &size);
 	assert_non_null(f);
 	fprintf(f, "meta program 5\nmeta salt 16\n");
-	for (unsigned i = 0; i < SLOTS; i++)
-		if (m->identity[i].rev)
-			fixture_print(f, &m->identity[i]);
-	for (unsigned i = 0; i < SLOTS; i++)
-		if (m->credential[i].rev)
-			fixture_print(f, &m->credential[i]);
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		for (unsigned i = 0; i < SLOTS; i++)
+			if (m->rows[i][kind].rev)
+				fixture_print(f, &m->rows[i][kind]);
 	fprintf(f, "rev %" PRIu64 "\n", m->n);
 	for (uint64_t n = 1; n <= m->n; n++)
 		fprintf(f, "%" PRIu64 " ", n);
@@ -140,7 +177,7 @@ static void commit_on(int fd)
 		_exit(4);
 	say(fd, model.n);
 	for (;;) {
-		struct store_row rows[2];
+		struct store_row rows[KINDS];
 		char subject[24];
 		struct store_note note = {"uid 0", "a test", "change", subject, "{}"};
 		uint64_t rev;
@@ -270,10 +307,8 @@ static void test_killed(void **state)
 		model.n, kills, unanswered);
 	fixture_remove(&fixture);
 	for (unsigned i = 0; i < SLOTS; i++)
-		if (model.identity[i].rev) {
-			fixture_row_free(&model.identity[i]);
-			fixture_row_free(&model.credential[i]);
-		}
+		if (model.rows[i][IDENTITY].rev)
+			slot_free(model.rows[i]);
 }
 
 int main(int argc, char **argv)
