@@ -102,6 +102,7 @@ static void local_conn_hold(struct local_conn *c)
 	if (list_linked(&c->held))
 		return;
 	if (all->n_held >= LOCAL_CONNS_WAITING_MAX) {
+		local_conn_explain(c, "as many wait for the exit node as may");
 		local_conn_reset(c, FRAME_RESET_BUSY);
 		return;
 	}
@@ -242,8 +243,10 @@ static void local_conn_try(struct local_conn *c)
 		struct mux *m = all->pick(all->arg);
 		if (!m || !mux_may_open(m))
 			break;
-		if (!local_conn_begin(c, m))
+		if (!local_conn_begin(c, m)) {
+			local_conn_explain(c, "memory is out");
 			local_conn_reset(c, FRAME_RESET_NO_MEMORY);
+		}
 		return;
 	}
 	}
