@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// How the exit node is: what it carries, who is there, and what somebody should do something about.
+
+import {h, link, put, say} from "../dom.js";
+import {get, change, list} from "../http.js";
+import {count, day, duration, plural, rate, since, size} from "../format.js";
+import {Chart} from "../chart.js";
+import {confirm} from "../dialog.js";
+import {pageKeys} from "../keys.js";
+import {Poll} from "./poll.js";
+import {empty, state, table, tableRow} from "./table.js";
+
+const COLUMNS = ["Client", "From", "#Since", "#Trip", "#Links", "#Services", "#Requests/s"];
+
+function tile(words, chart) {
+	const big = h("p", {class: "big"});
+	const small = h("p", {class: "small"});
+	return {big, small, element: h("section", {class: "tile", "aria-label": words}, h("h2", null, words), big, small, chart.element)};
+}
+
+export class Overview {
+	constructor(context) {
+		this.context = context;
+		this.ended = new AbortController();
+		this.open = new Set(); // ids of sessions whose details are shown
+		this.charts = {
+			requests: new Chart("Requests", [{name: "", class: "one"}], value => `${rate(value)}/s`),
+			bytes: new Chart("Traffic", [{name: "sent", class: "one"}, {name: "received", class: "two"}], value => `${size(value)}/s`),
+			times: new Chart("Time to answer", [{name: "median", class: "one"}, {name: "99 % within", class: "two"}], duration),
+			open: new Chart("Under way", [{name: "", class: "one"}], count),
+		};
+		this.tiles = {
+			requests: tile("Requests", this.charts.requests),
+			bytes: tile("Traffic", this.charts.bytes),
+			times: tile("Time to answer", this.charts.times),
+			open: tile("Under way", this.charts.open),
+		};
+		this.clients = h("section", {class: "card"});
+		this.attention = h("section", {class: "card attention"});
+		this.element = h("div", {class: "dashboard"},
+			h("div", {class: "tiles"}, Object.values(this.tiles).map(each => each.element)),
+			h("div", {class: "columns"}, this.clients, this.attention));
+		this.poll = new Poll(() => this.ask());
+	}
+
+	start() {
+		pageKeys({});
+		this.context.live.listen({tick: tick => this.tick(tick), sessions: () => this.poll.soon()}, this.ended.signal);
+		this.poll.start();
+	}
+
+	stop() {
+		this.ended.abort();
+		this.poll.stop();
+	}
+
+	tick(tick) {
+		this.charts.requests.push(tick.rps);
+		this.charts.bytes.push(tick.out, tick.in);
+		this.charts.times.push(tick.p50, tick.p99);
+		this.charts.open.push(tick.open);
+		this.tell(tick);
+	}
+
+	tell(tick) {
+		const set = (name, big, unit, small) => {
+			put(this.tiles[name].big, big, h("small", null, unit));
+			this.tiles[name].small.textContent = small;
+		};
+		const [out, unit] = size(tick.out).split(" ");
+		set("requests", rate(tick.rps), " /s", tick.errors ? `${rate(tick.errors)} /s of them errors` : "");
+		set("bytes", out, ` ${unit}/s sent`, `${size(tick.in)}/s received`);
+		set("times", duration(tick.p50), " median", `99 % within ${duration(tick.p99)}`);
+		set("open", count(tick.open), " streams", tick.mem ? `${size(tick.mem)}${tick.budget ? ` of ${size(tick.budget)}` : ""} memory` : "");
+	}
+
+	async ask() {
+		const [overview, sessions, attention] = await Promise.all([get("/api/v1/overview"), list("/api/v1/sessions"),
+			get("/api/v1/attention")]);
+		if (this.charts.requests.lines[0].values.length === 0)
+			this.tell(overview);
+		this.showClients(sessions);
+		this.showAttention(attention.items);
+	}
+
+	showClients(sessions) {
+		const rows = sessions.flatMap(session => this.sessionRows(session));
+		// Who reads or types here is not disturbed by a new copy of the same.
+		const same = JSON.stringify(sessions.map(each => [each, this.open.has(each.id), since(each.since)]));
+		if (same === this.shown)
+			return;
+		this.shown = same;
+		const focus = document.activeElement?.dataset?.session;
+		put(this.clients, h("h2", null, "Clients ", h("small", null, count(sessions.length))),
+			sessions.length ? table("Clients", COLUMNS, rows) :
+				empty("No client is connected", h("p", null, "On the machine that has something to publish:"),
+					h("pre", null, `tunnel client --remote=${location.hostname} --upstream=http://127.0.0.1:3000`)));
+		if (focus)
+			this.clients.querySelector(`[data-session="${CSS.escape(focus)}"]`)?.focus();
+	}
+
+	sessionRows(session) {
+		const open = this.open.has(session.id);
+		const lost = session.state === "lost";
+		const button = h("button", {type: "button", class: "plain", "aria-expanded": String(open), "data-session": session.id,
+			onclick: () => {
+				if (!this.open.delete(session.id))
+					this.open.add(session.id);
+				this.poll.run();
+			}}, lost ? state("off", session.identity) : session.ending ? state("wait", session.identity) :
+			state("good", session.identity), h("span", {class: "arrow", "aria-hidden": "true"}, open ? "▾" : "▸"));
+		const row = lost ? h("tr", null, h("td", null, button), h("td", {colspan: 6}, `lost ${since(session.lost)} ago, ${
+			plural(session.waiting, "request")} waiting`)) :
+			tableRow([button, session.remoteAddr, since(session.since), duration(session.roundTrip), count(session.links.length),
+				count(session.services.length), rate(session.requestsPerSecond ?? 0)], COLUMNS);
+		return open ? [row, h("tr", {class: "details"}, h("td", {colspan: 7}, this.details(session)))] : [row];
+	}
+
+	details(session) {
+		return h("div", null,
+			h("ul", {class: "ways"}, session.services.map(service => h("li", null, link(service.address), " → ",
+				h("span", {class: "quiet"}, service.upstream)))),
+			h("p", {class: "about"}, h("span", null, `version ${session.version}`), h("span", null, `session ${session.id}`),
+				h("span", null, `since ${day(session.since)}`), h("span", null, plural(session.streams, "stream")),
+				h("button", {type: "button", class: "danger", onclick: () => this.askEnd(session)}, "End session…")));
+	}
+
+	askEnd(session) {
+		confirm(`End the session of ${session.identity}?`,
+			"What is under way may take 30 seconds to finish. Its client may come back; revoke its token to keep it away.",
+			"End it", async () => {
+				await change("DELETE", `/api/v1/sessions/${encodeURIComponent(session.id)}?drain=30`);
+				say(`The session of ${session.identity} ends`);
+				this.poll.soon();
+			});
+	}
+
+	showAttention(items) {
+		const same = JSON.stringify(items);
+		if (same === this.needed)
+			return;
+		this.needed = same;
+		say(items.length ? `${plural(items.length, "thing")} need${items.length === 1 ? "s" : ""} attention` : "Nothing needs attention");
+		put(this.attention, h("h2", null, "Needs attention ", h("small", null, items.length || "")),
+			items.length ? h("ul", null, items.map(item => h("li", null,
+				state(item.severity === "bad" ? "bad" : "warn", item.what), h("p", null, item.todo)))) :
+				h("p", {class: "well"}, state("good", "All is well."), " Whatever somebody should do something about is listed here."));
+	}
+}
