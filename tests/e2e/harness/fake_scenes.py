@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Made-up panels: of an exit node and of a client that have a bit of everything, and of those whom everybody attacks."""
+
+import itertools
+import json
+
+from harness.fake_panel import HOSTILE, FakePanel, endpoint, intention, rfc3339, service
+
+ORDER = json.dumps({"item": 17, "count": 2, "note": "gift, please wrap", "paid": True, "coupon": None,
+                    "address": {"street": "Hauptstr. 5", "city": "Berlin", "zip": "10827"}}).encode()
+TRACE = json.dumps({"error": "no such item", "item": 17, "trace": ["at order (/srv/app/order.js:31:9)",
+                                                                  "at next (/srv/app/http.js:88:5)"]}).encode()
+PATHS = [("GET", "/", 200), ("GET", "/app.js", 200), ("GET", "/style.css", 304), ("GET", "/api/items?page=2", 200),
+         ("POST", "/api/login", 200), ("GET", "/img/logo.svg", 200), ("GET", "/favicon.ico", 404), ("PUT", "/api/cart", 200),
+         ("GET", "/ws", 101), ("DELETE", "/api/cart/3", 204), ("GET", "/api/me", 401), ("GET", "/api/items/17", 200)]
+TIMES = [0.0018, 0.0023, 0.041, 0.0031, 0.012, 0.0009, 1.2]
+
+
+def session(ident, identity, address, age, services, **more):
+    return {"id": ident * 16, "identity": identity, "keyId": "0" * 16, "remoteAddr": address, "since": rfc3339(age),
+            "version": "0.2.0", "ending": False, "links": [{"worker": 0}], "streams": 3, "services": services, **more}
+
+
+def busy_server(tick_every=0.2):
+    panel = FakePanel("server", tick_every)
+    web = {"address": "https://app.example.org", "upstream": "http://127.0.0.1:3000", "kind": "http", "streams": 29,
+           "requestsPerSecond": 391, "p50": 0.0021, "p99": 0.018, "bytes": 918273645}
+    ssh = {"address": "tcp://exit.example.org:2222", "upstream": "tcp://127.0.0.1:22", "kind": "tcp", "streams": 2,
+           "bytes": 3332211}
+    api = {"address": "https://api.example.org", "upstream": "http://10.0.0.7:8080", "kind": "http", "streams": 3,
+           "requestsPerSecond": 21, "p50": 0.0121, "p99": 0.118, "bytes": 88273645}
+    dev = {"address": "https://dev.example.org", "upstream": "http://127.0.0.1:5173", "kind": "http"}
+    panel.data["sessions"] = [
+        session("7", "home", "203.0.113.7", 12 * 86400 + 9, [web, ssh], roundTrip=0.018, requestsPerSecond=391,
+                links=[{"worker": 0}, {"worker": 1}]),
+        session("8", "berlin-2", "198.51.100.4", 3 * 3600 + 9, [api], roundTrip=0.031, requestsPerSecond=21),
+        session("9", "laptop", "192.0.2.9", 3600, [dev], state="lost", lost=rfc3339(4), waiting=3, links=[])]
+    panel.data["attention"] = [
+        {"severity": "warn", "what": "www.example.org: the certificate ends in 6 days",
+         "todo": "Renew /etc/tunnel/www.pem; the server reads it again by itself."},
+        {"severity": "warn", "what": "max-waiting-per-address was reached 12 times in the last hour",
+         "todo": "Somebody at 192.0.2.14 waits with many requests for a client that is lost. Raise it only if many people "
+                 "come from there."},
+        {"severity": "warn", "what": "web waits for a decision about super-api", "todo": "Approve or reject it on the page Private."}]
+    panel.data["services"] = [service("super-api", "api-team"), service("db", "api-team", approved=3),
+                              service("dns", "net", online=False, kind="udp", approved=0)]
+    panel.data["endpoints"] = [
+        endpoint("web", "super-api", "Pending", "web team, ticket 4711", number=1),
+        endpoint("billing", "db", "Approved", "", "ticket 4402", age=86400 * 3, streams=8, number=2),
+        endpoint("lab", "db", "Rejected", "pls", "not this quarter", age=86400 * 9, number=3),
+        endpoint("old", "super-api", "Disconnected", age=86400 * 30, number=4)]
+    panel.data["intentions"] = [intention("web", "redis", "deny", "the incident of May"), intention("billing", "db"),
+                                intention("*", "super-api", "allow", "open to all teams")]
+    fill(panel, 40)
+    return panel
+
+
+def fill(panel, n):
+    for i, (method, path, status), seconds in zip(range(n), itertools.cycle(PATHS), itertools.cycle(TIMES)):
+        api = path.startswith("/api")
+        panel.add(method, path, status, seconds, age=n - i, body=ORDER if method in ("POST", "PUT") else b"",
+                  answer=b'{"items":[1,2,3],"next":null}' if api else b"<!doctype html>",
+                  kind="application/json" if api else "text/html")
+
+
+def busy_client(tick_every=1.0):
+    panel = FakePanel("client", tick_every)
+    panel.info = {"name": "home", "remote": "exit.example.org", "public": ["https://app.example.org"]}
+    links = [{"protection": "sealed", "since": rfc3339(86400 * days), "roundTrip": 0.018, "bytesIn": 123123123,
+              "bytesOut": 998877665} for days in (12, 2)]
+    panel.data["sessions"] = [{"id": "7" * 16, "state": "open", "remote": "wss://exit.example.org", "since": rfc3339(86400 * 12),
+                               "streams": 31, "links": links}]
+    panel.data["services"] = [
+        {"role": "provider", "address": "https://app.example.org", "upstream": "http://127.0.0.1:3000", "state": "granted",
+         "streams": 29, "requestsPerSecond": 391, "p50": 0.0021, "p99": 0.018},
+        {"role": "provider", "address": "https://shop.example.org", "upstream": "http://127.0.0.1:4000", "state": "refused",
+         "why": "shop.example.org is held by the session of berlin-2; ask for another name or end that one."},
+        {"role": "provider", "address": "tcp://exit.example.org:2222", "upstream": "tcp://127.0.0.1:22", "state": "granted",
+         "healthy": False},
+        {"role": "consumer", "name": "db", "address": "127.0.0.1:5432", "state": "approved", "streams": 4},
+        {"role": "consumer", "name": "super-api", "address": None, "state": "pending"}]
+    panel.data["limits"] = [{"name": "max-connections", "use": 29, "peak": 64, "limit": 64, "reached": 12}]
+    fill(panel, 180)
+    panel.add("POST", "/api/order", 500, 0.041, body=ORDER, answer=TRACE, kind="application/json", fields=[
+        ["Content-Type", "application/json"], ["Authorization", "•••• (51 characters, ends 9f2c)"],
+        ["Cookie", "session=•••• (88 characters, ends 01aa)"], ["Accept", "application/json"],
+        ["X-Forwarded-For", "203.0.113.77"], ["X-Request-Id", "4b825dc642cb6eb9a060e54bf8d69288"]])
+    return panel
+
+
+def attacked_server():
+    panel = FakePanel("server")
+    panel.data = {name: [] for name in ("sessions", "attention", "services", "endpoints", "intentions")}
+    for text in HOSTILE:
+        published = {"address": text, "upstream": text, "kind": "http", "state": "granted"}
+        panel.data["sessions"].append(session("7", text, text, 9, [published]))
+        panel.data["attention"].append({"severity": "warn", "what": text, "todo": text})
+        panel.data["services"].append(service(text, text))
+        panel.data["endpoints"].append(endpoint(text, "db", "Pending", text, text))
+        panel.data["endpoints"].append(endpoint(text, "db", "Approved", text, text))
+        panel.data["intentions"].append(intention(text, text, "allow", text))
+        panel.add("GET", text, host=text)
+    return panel
+
+
+def attacked_client():
+    panel = FakePanel("client")
+    panel.data = {name: [] for name in ("sessions", "services", "limits")}
+    for text in HOSTILE:
+        panel.data["services"].append({"role": "provider", "address": text, "upstream": text, "state": text, "why": text})
+        panel.add(text if len(text) < 40 else "GET", text, host=text, body=text.encode(), answer=text.encode(), kind=text,
+                  fields=[[text, text]], why=text)
+    return panel
