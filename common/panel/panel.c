@@ -16,6 +16,7 @@
 #include "net/socket.h"
 #include "panel/panel_internal.h"
 #include "panel/panel_tls.h"
+#include "version.h"
 
 /* Bytes: its calls are shallow, and what is large stands in struct panel. */
 #define STACK (256u << 10)
@@ -24,7 +25,7 @@
  * libwebsockets makes its tables for the descriptor limit of the process, half a million under systemd: this is
  * for the connections of each kind, the listening sockets and its own pipe.
  */
-#define DESCRIPTORS (3 * PANEL_CONNECTIONS_MAX + PANEL_DENIED_MAX + 16)
+#define DESCRIPTORS (3 * PANEL_CONNECTIONS_MAX + PANEL_DENIED_MAX + PANEL_WATCHING_MAX + 16)
 
 #define HEAD_MAX (8u << 10) /* bytes: as nginx and Apache have it */
 
@@ -55,6 +56,10 @@ static void take_answers(struct panel *p)
 	pthread_mutex_unlock(&p->lock);
 	for (struct panel_request *rq; (rq = list_first(&batch, struct panel_request, link));) {
 		list_unlink(&rq->link);
+		if (rq->who == PANEL_FEED) {
+			panel_feed_answered(p, rq);
+			continue;
+		}
 		p->n_asked--;
 		p->n_open -= rq->who == PANEL_OPEN;
 		if (rq->conn)
@@ -110,6 +115,7 @@ static int start_thread(struct panel *p)
 static const struct lws_protocols protocols[] = {
 	{.name = "http", .callback = http_event},
 	{.name = "listener", .callback = panel_accept_event},
+	{.name = PANEL_FEED_PROTOCOL, .callback = panel_feed_event},
 	{0},
 };
 
@@ -149,8 +155,14 @@ static int make_vhost(struct panel_listener *l, const char *name, int port,
 		.origin_protocol = LWSMPRO_CALLBACK,
 		.protocol = "http",
 	};
+	/* A page that does not answer a ping is gone, or does not read. */
+	static const lws_retry_bo_t alive = {
+		.secs_since_valid_ping = PANEL_PING_EVERY,
+		.secs_since_valid_hangup = 2 * PANEL_PING_EVERY,
+	};
 	struct lws_context_creation_info info = {
 		.options = LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+		.retry_and_idle_policy = &alive,
 		.vhost_name = name,
 		.port = port,
 		.protocols = protocols,
@@ -240,6 +252,8 @@ int panel_new(struct panel **out, const struct panel_owner *owner, struct error 
 	panel_conns_init(&p->denied, PANEL_DENIED_MAX);
 	panel_conns_init(&p->strangers, PANEL_CONNECTIONS_MAX);
 	panel_conns_init(&p->known, PANEL_CONNECTIONS_MAX);
+	panel_conns_init(&p->watching, PANEL_WATCHING_MAX);
+	panel_live_init(&p->live, owner->side, TUNNEL_VERSION);
 	*out = p;
 	return 0;
 }
@@ -271,8 +285,10 @@ void panel_stop(struct panel *p)
 	struct lws_context *context = p->context;
 	p->context = NULL;
 	pthread_mutex_unlock(&p->lock);
-	if (context)
+	if (context) {
+		lws_sul_cancel(&p->feed);
 		lws_context_destroy(context);
+	}
 	unix_socket_close(&p->socket);
 }
 
@@ -282,6 +298,7 @@ struct panel *panel_free(struct panel *p)
 		return NULL;
 	panel_stop(p);
 	take_answers(p);
+	panel_live_deinit(&p->live);
 	pthread_mutex_destroy(&p->lock);
 	explicit_bzero(&p->login, sizeof(p->login));
 	free(p);

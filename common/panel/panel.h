@@ -6,8 +6,8 @@
  * owner, and whoever answers does it from any thread. It owns nothing of what it is asked about, and nobody waits
  * for it.
  *
- * At the TCP address it has besides: the pages of web/, and a login that makes a cookie of the token. What
- * libwebsockets bounds beside the limits here: a head and a part of a body have 5 s, and a head
+ * At the TCP address it has besides: the pages of web/, and a login that makes a cookie of the token. At both
+ * there is the live feed (panel_live.h). What libwebsockets bounds beside the limits here: a head and a part of a body have 5 s, and a head
  * has 8 KiB.
  */
 #include <stdbool.h>
@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/list.h"
+#include "panel/panel_topic.h"
 #include "wire/address.h"
 
 /* Requests that the owner was asked and has not answered: each may hold a body. A guess. */
@@ -36,6 +37,9 @@
 
 /* Of those that have not shown it from one address (address_network()): a browser opens six. */
 #define PANEL_STRANGERS_PER_ADDRESS 8
+
+/* Connections of the live feed: pages that are open. */
+#define PANEL_WATCHING_MAX 16
 
 /* How long a GET waits for its answer, in µs: a script should ask again rather than hang. */
 #define PANEL_PATIENCE 2000000
@@ -57,6 +61,7 @@ enum panel_who {
 	PANEL_SOCKET, /* somebody at the Unix socket: `peer` */
 	PANEL_TOKEN,  /* somebody who has shown the token: `from` */
 	PANEL_OPEN,   /* anybody, for one of panel_tcp_options::open: `from` */
+	PANEL_FEED,   /* the live feed, for those who have subscribed to something */
 };
 
 /* Who is at the other end of a Unix socket, as the kernel says. */
@@ -88,6 +93,7 @@ struct panel_request {
 	/* The panel's alone */
 	struct list link;
 	struct panel_conn *conn; /* NULL: gone, or it has its answer already */
+	enum panel_topics topic; /* of PANEL_FEED */
 	char *cookie;            /* Set-Cookie; owned by the request */
 };
 
@@ -95,6 +101,9 @@ struct panel_owner {
 	/* On the panel's thread. panel_answer() must follow, exactly once, unless it does not start again. */
 	void (*ask)(void *arg, struct panel_request *rq);
 	void *arg;
+	/* What the live feed asks for, by topic, and says of who it is; a path that is NULL is none. */
+	const char *topics[PANEL_TOPICS];
+	const char *side; /* "server" */
 };
 
 struct panel_socket_options {

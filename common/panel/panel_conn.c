@@ -13,14 +13,16 @@
 
 static void set_state(struct panel_conn *c, enum panel_conn_state state)
 {
-	static const char *const names[] = {"head", "body", "asked", "answering", "closing"};
+	static const char *const names[] = {"head", "body", "asked", "answering", "closing",
+		"live"};
 	static const uint8_t legal[] = {
-		[PANEL_CONN_HEAD] =
-			1 << PANEL_CONN_BODY | 1 << PANEL_CONN_ASKED | 1 << PANEL_CONN_ANSWERING,
+		[PANEL_CONN_HEAD] = 1 << PANEL_CONN_BODY | 1 << PANEL_CONN_ASKED |
+				    1 << PANEL_CONN_ANSWERING | 1 << PANEL_CONN_LIVE,
 		[PANEL_CONN_BODY] = 1 << PANEL_CONN_ASKED | 1 << PANEL_CONN_ANSWERING,
 		[PANEL_CONN_ASKED] = 1 << PANEL_CONN_ANSWERING,
 		[PANEL_CONN_ANSWERING] = 1 << PANEL_CONN_HEAD | 1 << PANEL_CONN_CLOSING,
 		[PANEL_CONN_CLOSING] = 0,
+		[PANEL_CONN_LIVE] = 0,
 	};
 	static const struct state_table table = {"panel connection", names, legal};
 	state_step(&table, c->state, state);
@@ -52,6 +54,7 @@ static void free_conn(struct panel_conn *c)
 {
 	lws_sul_cancel(&c->patience);
 	panel_request_forget(c->request);
+	panel_reader_deinit(&c->reader);
 	list_unlink(&c->link);
 	c->among->n--;
 	if (c->body.data)
@@ -163,12 +166,24 @@ static void take_body(struct panel_conn *c)
 	ask(c);
 }
 
+/* Who waits with a body until it is wanted hears so. */
+static int expect(struct panel_conn *c)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	if (lws_hdr_total_length(c->wsi, WSI_TOKEN_HTTP_EXPECT) <= 0)
+		return 0;
+	memcpy(c->panel->slice + LWS_PRE, go_on, sizeof(go_on));
+	int r = lws_write(c->wsi, c->panel->slice + LWS_PRE, sizeof(go_on) - 1,
+		LWS_WRITE_HTTP_HEADERS);
+	return r < 0 ? -1 : 0;
+}
+
 /* Bytes of others that wait in libwebsockets' queues count no more, or again. */
 static void hold_others(const struct panel_conn *c, bool hold)
 {
 	struct panel *p = c->panel;
 	const struct panel_conns *const kinds[] = {&p->members, &p->denied, &p->strangers,
-		&p->known};
+		&p->known, &p->watching};
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		list_for_each (it, &kinds[i]->list) {
 			const struct panel_conn *other = list_entry(it, struct panel_conn, link);
@@ -193,42 +208,53 @@ static bool was_behind(const struct panel_conn *c)
 }
 
 /* At once, as nothing more may be read of it. */
-static int refuse_behind(struct panel_conn *c)
+static int refuse_now(struct panel_conn *c, const struct panel_refusal *refusal)
 {
 	int r;
 	c->last = true;
 	c->head_sent = false;
 	c->sent = 0;
-	c->request->retry_after = 1;
-	panel_reply_problem(c->request, 503, "busy",
-		"a request with a body must not be sent before the answer to the one before it");
+	c->request->retry_after = refusal->retry_after;
+	panel_reply_problem(c->request, refusal->status, refusal->reason, refusal->detail);
 	do
 		r = panel_reply_write(c);
 	while (r == 0);
 	return -1;
 }
 
-static int head(struct panel_conn *c)
+/* Reads the head, and whether it may be asked: all zero, it may. -1: memory is out. */
+static int read_head(struct panel_conn *c, bool *body_out, struct panel_refusal *out,
+	void (*check)(struct panel_conn *, struct panel_refusal *))
 {
-	bool body;
 	const char *why;
 	touch(c);
 	if (replace_request(c) < 0)
 		return -1;
 	c->service = PANEL_BY_OWNER;
 	c->file = NULL;
-	int status = panel_head_read(c, &body, &why);
-	if (c->bodied && was_behind(c))
-		return refuse_behind(c);
-	c->used = true;
-	struct panel_refusal refusal = {status, status == 413 ? "limit" : "invalid", why, 0};
+	int status = panel_head_read(c, body_out, &why);
+	*out = (struct panel_refusal){status, status == 413 ? "limit" : "invalid", why, 0};
 	if (c->among == &c->panel->denied)
-		refusal = (struct panel_refusal){403, "denied",
+		*out = (struct panel_refusal){403, "denied",
 			"this user may not use the admin socket: root, the server's user and its "
 			"--admin-group may",
 			0};
-	else if (!status && c->tcp)
-		panel_guard_check(c, &refusal);
+	else if (!status)
+		check(c, out);
+	return 0;
+}
+
+static int head(struct panel_conn *c)
+{
+	static const struct panel_refusal behind = {503, "busy",
+		"a request with a body must not be sent before the answer to the one before it", 1};
+	bool body;
+	struct panel_refusal refusal;
+	if (read_head(c, &body, &refusal, panel_guard_check) < 0)
+		return -1;
+	if (c->bodied && was_behind(c))
+		return refuse_now(c, &behind);
+	c->used = true;
 	if (refusal.status)
 		return answer_refusal(c, &refusal);
 	if (!body) {
@@ -236,14 +262,25 @@ static int head(struct panel_conn *c)
 		return 0;
 	}
 	set_state(c, PANEL_CONN_BODY);
-	if (lws_hdr_total_length(c->wsi, WSI_TOKEN_HTTP_EXPECT) > 0) {
-		static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-		memcpy(c->panel->slice + LWS_PRE, go_on, sizeof(go_on));
-		return lws_write(c->wsi, c->panel->slice + LWS_PRE, sizeof(go_on) - 1,
-			       LWS_WRITE_HTTP_HEADERS) < 0
-			       ? -1
-			       : 0;
-	}
+	return expect(c);
+}
+
+/* What is to become something else. Of another protocol than WebSocket, the fields may be gone by now. */
+static int upgrade(struct panel_conn *c)
+{
+	char protocol[16];
+	bool body;
+	struct panel_refusal refusal;
+	if (c->state != PANEL_CONN_HEAD ||
+		!panel_head_field(c->wsi, WSI_TOKEN_UPGRADE, protocol, sizeof(protocol)) ||
+		strcasecmp(protocol, "websocket") != 0 ||
+		read_head(c, &body, &refusal, panel_guard_check_live) < 0)
+		return -1;
+	if (refusal.status)
+		return refuse_now(c, &refusal);
+	panel_request_forget(c->request);
+	set_state(c, PANEL_CONN_LIVE);
+	panel_feed_begin(c);
 	return 0;
 }
 
@@ -336,7 +373,7 @@ int panel_conn_event(struct lws *wsi, enum lws_callback_reasons reason, void *us
 	case LWS_CALLBACK_HTTP_WRITEABLE:
 		return writeable(c);
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-		return -1; /* nothing else is spoken here */
+		return upgrade(c);
 	case LWS_CALLBACK_WSI_DESTROY:
 		free_conn(c);
 		return 0;

@@ -16,6 +16,7 @@
 #include "panel/panel_internal.h"
 
 #define LOGIN_PATH "/api/v1/login"
+#define LIVE_PATH  "/api/v1/live"
 
 /* Bytes of a field that is looked at; what is longer is not ours. */
 #define FIELD_MAX 1024
@@ -196,7 +197,8 @@ static bool choose_file(struct panel_conn *c)
 void panel_guard_check(struct panel_conn *c, struct panel_refusal *out)
 {
 	struct panel_request *rq = c->request;
-	if (!check_places(c, false, out) || !check_change(c, out))
+	rq->who = PANEL_SOCKET;
+	if (!c->tcp || !check_places(c, false, out) || !check_change(c, out))
 		return;
 	rq->who = PANEL_OPEN;
 	if (choose_file(c)) {
@@ -207,6 +209,32 @@ void panel_guard_check(struct panel_conn *c, struct panel_refusal *out)
 		rq->who = PANEL_TOKEN;
 		if (rq->method == PANEL_DELETE && is(rq->target, LOGIN_PATH))
 			end_session(c);
+	}
+}
+
+/* What libwebsockets does not look at, or closes for without a word. */
+static bool check_handshake(const struct panel_conn *c, struct panel_refusal *out)
+{
+	char text[FIELD_MAX];
+	if (!is(c->request->target, LIVE_PATH) || !c->panel->owner.side)
+		refuse(out, 404, "not-found", "there is no WebSocket at this path");
+	else if (c->request->method != PANEL_GET || c->head_only || c->bodied ||
+		 !strcasestr(field(c, WSI_TOKEN_CONNECTION, text).p, "upgrade") ||
+		 !str_eq(field(c, WSI_TOKEN_VERSION, text), STR("13")) ||
+		 field(c, WSI_TOKEN_KEY, text).n != WS_KEY_SIZE)
+		refuse(out, 400, "invalid", "this is no handshake of RFC 6455");
+	else if (!str_eq(field(c, WSI_TOKEN_PROTOCOL, text), STR(PANEL_FEED_PROTOCOL)))
+		refuse(out, 400, "invalid", "Sec-WebSocket-Protocol must be " PANEL_FEED_PROTOCOL);
+	return !out->status;
+}
+
+void panel_guard_check_live(struct panel_conn *c, struct panel_refusal *out)
+{
+	if (c->tcp && (!check_places(c, true, out) || !check_token(c, out)))
+		return;
+	if (check_handshake(c, out) && c->panel->watching.n >= c->panel->watching.max) {
+		refuse(out, 503, "busy", "too many pages watch: close one");
+		out->retry_after = 1;
 	}
 }
 

@@ -4,7 +4,8 @@
  * Inside the room: what the panel's thread has, and one connection on it.
  *
  *	HEAD -> BODY -> ASKED -> ANSWERING -> HEAD, or CLOSING
- *	  `--------------'`------^
+ *	 |`--------------'`------^
+ *	 `-> LIVE
  */
 #include <libwebsockets.h>
 #include <pthread.h>
@@ -14,12 +15,16 @@
 #include "base/log_limit.h"
 #include "panel/panel.h"
 #include "panel/panel_login.h"
+#include "panel/panel_reader.h"
 #include "panel/panel_site.h"
 #include "net/unix_socket.h"
 #include "wire/http1_chunks.h"
 
 #define PANEL_TIMEOUT \
 	5 /* seconds for a head, a part of a body, a part of an answer: a local peer has them at once */
+
+/* How often a page of the live feed is asked whether it is there, in seconds. A guess. */
+#define PANEL_PING_EVERY 30
 
 /* Bytes of an answer that are given to the socket at a time. */
 #define PANEL_SLICE (16u << 10)
@@ -60,7 +65,12 @@ struct panel {
 	/* The thread's alone */
 	struct panel_conns members, denied;  /* at the Unix socket: who may come in, who may not */
 	struct panel_conns strangers, known; /* over TCP: by whether they have shown the token */
+	struct panel_conns watching;         /* of both, in the live feed */
 	struct panel_login login;
+	struct panel_live live;
+	lws_sorted_usec_list_t feed;   /* while somebody has subscribed */
+	lws_usec_t feed_due;           /* when all topics are asked for, not requests alone */
+	bool feed_asked[PANEL_TOPICS]; /* the owner has not answered yet */
 	struct log_limit log_denied, log_wrong;
 	unsigned n_asked, n_open; /* requests that the owner has; of strangers */
 	uint8_t slice[LWS_PRE + PANEL_SLICE];
@@ -72,6 +82,7 @@ enum panel_conn_state {
 	PANEL_CONN_ASKED,
 	PANEL_CONN_ANSWERING,
 	PANEL_CONN_CLOSING, /* its last answer is on its way to the kernel */
+	PANEL_CONN_LIVE,    /* a WebSocket with the live feed */
 };
 
 /* Who answers a request; nobody: its answer is there as soon as its body is. */
@@ -86,7 +97,7 @@ struct panel_conn {
 	struct panel_peer peer;  /* of the Unix socket */
 	struct address from, at; /* over TCP: the peer, and what it has connected to */
 	enum panel_conn_state state;
-	struct panel_request *request; /* NULL in HEAD and CLOSING */
+	struct panel_request *request; /* NULL in HEAD, CLOSING and LIVE */
 	enum panel_service service;
 	const struct panel_file *file; /* the answer's content; NULL: that of the request */
 	bool gzip;
@@ -100,6 +111,7 @@ struct panel_conn {
 	bool head_sent;
 	size_t sent;                     /* bytes of the answer's content */
 	lws_sorted_usec_list_t patience; /* of a GET */
+	struct panel_reader reader;      /* LIVE */
 };
 
 /* ---- panel_request.c ---- */
@@ -161,8 +173,11 @@ struct panel_refusal {
 	unsigned retry_after; /* seconds; 0: there is none */
 };
 
-/* Whether a request over TCP may be asked, and whom: sets `service` and `who`; or `out`, which is all zero before. */
+/* Whether a request may be asked, and whom: sets `service` and `who`; or `out`, which is all zero before. */
 void panel_guard_check(struct panel_conn *c, struct panel_refusal *out);
+
+/* The same for what is to become the live feed. */
+void panel_guard_check_live(struct panel_conn *c, struct panel_refusal *out);
 
 /* The request's body has the token, or has not: makes the answer. */
 void panel_guard_login(struct panel_conn *c);
@@ -175,6 +190,20 @@ void panel_reply_problem(struct panel_request *rq, int status, const char *reaso
 
 /* Writes the next part: 0; 1: that was all; -1: the connection is broken. */
 int panel_reply_write(struct panel_conn *c);
+
+/* ---- panel_feed.c ---- */
+
+#define PANEL_FEED_PROTOCOL "tunnel.panel.v1" /* Sec-WebSocket-Protocol */
+
+/* The connection is one of the live feed now. */
+void panel_feed_begin(struct panel_conn *c);
+
+/* The protocol of these. */
+int panel_feed_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+	size_t n);
+
+/* A request of the feed's own has its answer: takes both. */
+void panel_feed_answered(struct panel *p, struct panel_request *rq);
 
 /* ---- panel_log.c ---- */
 
