@@ -105,6 +105,8 @@ void server_inspect(const struct server_options *o, void (*found)(void *arg, con
 	inspect_outputs(&i);
 	if (admin_socket_inspect(o, &err) < 0)
 		i.found(arg, err.text);
+	if (panel_settings_inspect(&o->panel, &err) < 0)
+		i.found(arg, err.text);
 	bool own = !o->token && !o->token_from && !o->no_token;
 	if (own && o->state_dir && state_dir_inspect(o->state_dir, &err) < 0)
 		report(&i, &err, "state-dir");

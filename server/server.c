@@ -23,7 +23,7 @@
 #include "server/announce.h"
 #include "server/admin/admin.h"
 #include "server/admin/api.h"
-#include "server/admin/admin_socket.h"
+#include "server/admin/admin_panel.h"
 #include "server/accept/listeners.h"
 #include "server/store/catalog.h"
 #include "server/store/last_use.h"
@@ -50,7 +50,7 @@ struct server {
 	struct node node;
 	struct registrar registrar;
 	struct admin admin;
-	struct api_panel socket;
+	struct admin_panel panel;
 	struct loop *loop; /* of worker 0, on this thread */
 	struct workers workers;
 	struct certificates certificates;
@@ -121,6 +121,7 @@ static void server_announce(struct server *s)
 		a.pin = pin;
 	}
 	announce(&a);
+	admin_panel_say(&s->panel, s->opts);
 }
 
 /* One line a port: "visitors 9090", "clients 9090" or "all 9090". Whole or not at all. */
@@ -307,7 +308,10 @@ static int server_start(struct server *s, struct error *err)
 	s->registrar.listeners = &s->listeners;
 	r = server_find_address(s, err);
 	if (r == 0)
-		r = admin_socket_open(&s->socket, &s->admin, s->opts, s->files.dir, err);
+		r = admin_panel_open(&s->panel, &s->admin, s->opts, s->files.dir, &s->certificates,
+			err);
+	s->certificates.changed = admin_panel_renew;
+	s->certificates.changed_arg = &s->panel;
 	/* Last: whoever waits for the file asks the socket next. */
 	if (r == 0)
 		r = server_write_ready_file(s, err);
@@ -326,7 +330,7 @@ static void server_stop(struct server *s)
 	listeners_close(&s->listeners);
 	store_access_close(&s->store);
 	admin_close(&s->admin);
-	api_panel_close(&s->socket);
+	admin_panel_close(&s->panel);
 	workers_stop(&s->workers);
 	certificates_deinit(&s->certificates);
 	workers_close(&s->workers);
@@ -338,7 +342,7 @@ static void server_stop(struct server *s)
 		loop_timer_cancel(&s->drain);
 	}
 	workers_deinit(&s->workers);
-	api_panel_deinit(&s->socket);
+	admin_panel_deinit(&s->panel);
 	admin_deinit(&s->admin);
 	node_limits_deinit(&s->node);
 	catalog_deinit(&s->catalog);

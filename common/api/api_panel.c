@@ -52,6 +52,11 @@ static void take_actor(struct api_actor *actor, const struct panel_request *from
 		snprintf(actor->via, sizeof(actor->via), "admin socket");
 		return;
 	}
+	if (from->who == PANEL_FEED) {
+		snprintf(actor->name, sizeof(actor->name), "the live feed");
+		snprintf(actor->via, sizeof(actor->via), "panel");
+		return;
+	}
 	address_format(&from->from, address);
 	actor->from = from->from;
 	snprintf(actor->name, sizeof(actor->name), "%s",
@@ -116,7 +121,14 @@ static void asked_ask(void *arg, struct panel_request *from)
 
 int api_panel_new(struct api_panel *p, struct api *a, struct error *err)
 {
-	const struct panel_owner owner = {.ask = asked_ask, .arg = p};
+	/* On both sides the same resources, as far as they have them. */
+	const struct panel_owner owner = {.ask = asked_ask,
+		.arg = p,
+		.side = a->side,
+		.topics = {[PANEL_TICK] = "/api/v1/overview",
+			[PANEL_SESSIONS] = "/api/v1/sessions",
+			[PANEL_SERVICES] = "/api/v1/services",
+			[PANEL_REQUESTS] = "/api/v1/requests"}};
 	p->api = a;
 	return panel_new(&p->panel, &owner, err);
 }

@@ -131,8 +131,6 @@ static int make_context(struct panel *p)
 		.max_http_header_data = HEAD_MAX,
 		.pt_serv_buf_size = READ_SIZE,
 	};
-	if (p->context)
-		return 0;
 	panel_log_init();
 	p->context = lws_create_context(&info);
 	return p->context ? 0 : -ENOMEM;
@@ -194,13 +192,7 @@ int panel_open_socket(struct panel *p, const struct panel_socket_options *o, str
 	p->by_socket = *o;
 	int r = unix_socket_open(&p->socket, o->path, o->group_given ? 0666 : 0600,
 		PANEL_CONNECTIONS_MAX, err);
-	if (r)
-		return r == UNIX_SOCKET_TAKEN ? PANEL_TAKEN : r;
-	r = make_context(p);
-	r = r ? r : make_vhost(&p->unix_listener, "socket", CONTEXT_PORT_NO_LISTEN, NULL);
-	r = r ? r : serve(&p->unix_listener, &p->socket.fd);
-	return r ? error_set(err, r, "the socket %s cannot be served: %s", o->path, strerror(-r))
-		 : 0;
+	return r == UNIX_SOCKET_TAKEN ? PANEL_TAKEN : r;
 }
 
 /* The first port that is free, of those that may be. */
@@ -218,17 +210,12 @@ int panel_open_tcp(struct panel *p, const struct panel_tcp_options *o, struct er
 	p->by_tcp = *o;
 	panel_login_init(&p->login, o->token);
 	int r = o->cert ? panel_tls_check(o, err) : 0;
-	int fd = r ? r : bind_one(o, err);
-	if (fd < 0)
-		return fd;
-	r = socket_local(fd, &at);
+	p->tcp = r ? -1 : bind_one(o, err);
+	if (p->tcp < 0)
+		return r ? r : p->tcp;
+	r = socket_local(p->tcp, &at);
 	p->port = at.port;
-	r = r ? r : make_context(p);
-	r = r ? r : make_vhost(&p->tcp_listener, "tcp", CONTEXT_PORT_NO_LISTEN_SERVER, o);
-	r = r ? r : serve(&p->tcp_listener, &fd);
-	if (fd >= 0)
-		close(fd);
-	return r ? error_set(err, r, "the panel cannot be served: %s", strerror(-r)) : 0;
+	return r ? error_set(err, r, "the panel's port is not known: %s", strerror(-r)) : 0;
 }
 
 uint16_t panel_port(const struct panel *p)
@@ -245,6 +232,7 @@ int panel_new(struct panel **out, const struct panel_owner *owner, struct error 
 		return error_set(err, -ENOMEM, "out of memory");
 	p->owner = *owner;
 	p->socket = UNIX_SOCKET_NULL;
+	p->tcp = -1;
 	p->unix_listener.panel = p->tcp_listener.panel = p;
 	pthread_mutex_init(&p->lock, NULL);
 	list_init(&p->answered);
@@ -260,8 +248,17 @@ int panel_new(struct panel **out, const struct panel_owner *owner, struct error 
 
 int panel_start(struct panel *p, struct error *err)
 {
-	int r = start_thread(p);
-	return r ? error_set(err, r, "a thread cannot be started: %s", strerror(-r)) : 0;
+	int r = make_context(p);
+	if (r == 0 && p->socket.fd >= 0)
+		r = make_vhost(&p->unix_listener, "socket", CONTEXT_PORT_NO_LISTEN, NULL);
+	if (r == 0 && p->tcp >= 0)
+		r = make_vhost(&p->tcp_listener, "tcp", CONTEXT_PORT_NO_LISTEN_SERVER, &p->by_tcp);
+	if (r == 0 && p->socket.fd >= 0)
+		r = serve(&p->unix_listener, &p->socket.fd);
+	if (r == 0 && p->tcp >= 0)
+		r = serve(&p->tcp_listener, &p->tcp);
+	r = r ? r : start_thread(p);
+	return r ? error_set(err, r, "the panel cannot be served: %s", strerror(-r)) : 0;
 }
 
 void panel_renew(struct panel *p)
@@ -290,6 +287,9 @@ void panel_stop(struct panel *p)
 		lws_context_destroy(context);
 	}
 	unix_socket_close(&p->socket);
+	if (p->tcp >= 0)
+		close(p->tcp);
+	p->tcp = -1;
 }
 
 struct panel *panel_free(struct panel *p)

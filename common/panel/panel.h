@@ -140,7 +140,7 @@ int panel_new(struct panel **out, const struct panel_owner *owner, struct error 
 int panel_open_socket(struct panel *p, const struct panel_socket_options *o, struct error *err);
 int panel_open_tcp(struct panel *p, const struct panel_tcp_options *o, struct error *err);
 
-/* Starts the thread: 0, or -errno with a sentence. */
+/* Answers from here on, on a thread: 0, or -errno with a sentence. */
 int panel_start(struct panel *p, struct error *err);
 
 /* Of panel_open_tcp(). */

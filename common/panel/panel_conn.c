@@ -374,6 +374,8 @@ int panel_conn_event(struct lws *wsi, enum lws_callback_reasons reason, void *us
 		return writeable(c);
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		return upgrade(c);
+	case LWS_CALLBACK_RAW_ADOPT:
+		return -1; /* CONNECT: it would be no HTTP from here on, and had for ever */
 	case LWS_CALLBACK_WSI_DESTROY:
 		free_conn(c);
 		return 0;

@@ -50,7 +50,9 @@ struct panel {
 	struct panel_owner owner;
 	struct panel_socket_options by_socket;
 	struct panel_tcp_options by_tcp;
-	struct unix_socket socket;
+	struct unix_socket
+		socket; /* its descriptor, and that of TCP, are the context's once it is there */
+	int tcp;
 	struct panel_listener unix_listener, tcp_listener;
 	uint16_t port;
 	pthread_t thread;

@@ -211,6 +211,7 @@ static struct panel_message *shift(struct panel_reader *r)
 
 struct panel_message *panel_reader_next(struct panel_reader *r)
 {
+	static const char pong[] = "{\"t\":\"pong\",\"pong\":1}";
 	char text[64];
 	struct panel_message *m = NULL;
 	if (r->hello_due) {
@@ -218,7 +219,7 @@ struct panel_message *panel_reader_next(struct panel_reader *r)
 		m = format_hello(r);
 	} else if (r->pong_due) {
 		r->pong_due = false;
-		m = panel_message_new(PANEL_TOPICS, "{\"t\":\"pong\",\"pong\":1}", 22);
+		m = panel_message_new(PANEL_TOPICS, pong, sizeof(pong) - 1);
 	} else if (r->n) {
 		m = shift(r);
 	} else if (r->skipped) {

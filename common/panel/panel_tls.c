@@ -26,6 +26,8 @@ int panel_tls_check(const struct panel_tcp_options *o, struct error *err)
 
 void panel_tls_options(struct lws_context_creation_info *info, const struct panel_tcp_options *o)
 {
+	/* It looks for this here as well as in the context. */
+	info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	info->ssl_cert_filepath = o->cert;
 	info->ssl_private_key_filepath = o->key;
 	info->ssl_options_set = NO_TLS_1_0 | NO_TLS_1_1 | NO_RENEGOTIATION;

@@ -171,6 +171,8 @@ static void certificates_warn(struct certificates *c, const struct tls_server *t
 static void certificates_hand_out(struct certificates *c, struct tls_server *tls)
 {
 	certificates_warn(c, tls);
+	if (c->changed)
+		c->changed(c->changed_arg);
 	struct certificate_broadcast *own = calloc(1, sizeof(*own));
 	if (!own) {
 		log_error("the certificates from before stay in use: out of memory");

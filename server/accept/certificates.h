@@ -28,6 +28,9 @@ struct certificates {
 	/* Of a reload whose certificates are not handed out yet; NULL: there is none */
 	void (*reloaded)(void *arg);
 	void *reloaded_arg;
+	/* Whoever reads the files as well, when they are others; NULL: nobody */
+	void (*changed)(void *arg);
+	void *changed_arg;
 };
 
 /* Reads them for the first time: blocks. 0 with nothing done when there are none to read. */

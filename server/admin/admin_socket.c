@@ -11,8 +11,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "panel/panel.h"
-#include "server/admin/admin.h"
-#include "server/base/node.h"
 #include "server/base/options.h"
 #include "server/store/state_dir.h"
 
@@ -52,27 +50,23 @@ static bool is_none(const struct server_options *o)
 	return o->admin_socket && strcmp(o->admin_socket, "none") == 0;
 }
 
-int admin_socket_open(struct api_panel *d, struct admin *a, const struct server_options *o,
-	const char *state_dir, struct error *err)
+int admin_socket_open(struct panel *p, const struct server_options *o, const char *state_dir,
+	struct error *err)
 {
 	char path[PATH_MAX];
-	struct panel_socket_options p = {.path = o->admin_socket ? o->admin_socket : path};
+	struct panel_socket_options at = {.path = o->admin_socket ? o->admin_socket : path};
 	if (is_none(o))
-		return 0;
-	int r = find_group(o, &p, err);
+		return ADMIN_SOCKET_NONE;
+	int r = find_group(o, &at, err);
 	if (r < 0)
 		return r;
 	r = o->admin_socket ? 0 : find_default(state_dir, path, err);
-	r = r ? r : api_panel_new(d, &a->api, err);
-	r = r ? r : panel_open_socket(d->panel, &p, err);
-	r = r ? r : panel_start(d->panel, err);
-	if (r != 0)
-		api_panel_deinit(d);
+	r = r ? r : panel_open_socket(p, &at, err);
 	if (r == 0) {
-		log_info("the admin socket is %s", p.path);
+		log_info("the admin socket is %s", at.path);
 	} else if (!o->admin_socket) {
 		log_warn("there is no admin socket: %s", err->text);
-		r = 0;
+		return ADMIN_SOCKET_NONE;
 	} else {
 		error_prefix(err, "--admin-socket");
 	}

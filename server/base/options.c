@@ -469,6 +469,9 @@ static const struct option_row rows[] = {
 		.offset = AT(admin_group)},
 	SHARED_RUN_ROWS(struct server_options),
 	SHARED_GENERATE_ROW(struct server_options, shared_generate_server),
+	PANEL_ROWS(struct server_options,
+		"Where operators' browsers and programs reach this server, by a token: 8001 is "
+		"127.0.0.1:8001; default: none"),
 	{.name = "disable-transport-wrapping",
 		.type = OPTION_FLAG,
 		.default_text = "false",

@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "config/option.h"
+#include "panel/panel_settings.h"
 #include "policy/intention.h"
 #include "server/base/rate_limit.h"
 #include "wire/cidr.h"
@@ -89,6 +90,7 @@ struct server_options {
 	char *ready_file;
 	char *admin_socket; /* NULL: in $RUNTIME_DIRECTORY or the state directory; "none" */
 	char *admin_group;  /* NULL: none */
+	struct panel_settings panel;
 	char *config;
 	int log_level;  /* enum log_level */
 	int log_format; /* enum log_format */

@@ -137,6 +137,8 @@ int server_options_check(struct server_options *o, struct error *err)
 		r = check_addresses(o, err);
 	if (!r)
 		r = check_rates(o, err);
+	if (!r)
+		r = panel_settings_check(&o->panel, o->tls_cert.n || o->auto_tls, err);
 	if (r)
 		return r;
 	if (!o->control_path || o->control_path[0] != '/')
