@@ -210,7 +210,7 @@ static void ready(struct api_request *rq)
 static const struct api_operation rows[] = {
 	{API_GET, "/api/v1/status", API_OPERATOR, .run = status},
 	{API_GET, "/status", API_OPERATOR, .run = inlets_status},
-	{API_GET, "/healthz", API_ANYBODY, .run = answer_ok},
-	{API_GET, "/readyz", API_ANYBODY, .run = ready},
+	{API_GET, "/healthz", API_OPEN, .run = answer_ok},
+	{API_GET, "/readyz", API_OPEN, .run = ready},
 };
 const struct api_operations admin_status = {rows, ARRAY_LEN(rows)};

@@ -47,8 +47,7 @@ static void test_check(void **state)
 			.key = (char *)(uintptr_t)rows[i].key,
 			.insecure = rows[i].insecure};
 		int r = panel_settings_check(&s, rows[i].own_cert, &err);
-		if ((r == 0) != !rows[i].sentence ||
-			(r && !strstr(err.text, rows[i].sentence)))
+		if ((r == 0) != !rows[i].sentence || (r && !strstr(err.text, rows[i].sentence)))
 			fail_msg("row %zu: %d %s", i, r, err.text);
 	}
 }
