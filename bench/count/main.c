@@ -23,6 +23,7 @@ static const struct count_case *const rooms[] = {
 	forward_cases,
 	link_cases,
 	e2e_cases,
+	inspector_cases,
 };
 
 void count_expect(bool ok, const char *what)

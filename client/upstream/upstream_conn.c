@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/state.h"
+#include "client/inspector/inspector_tap.h"
 #include "client/publish/publication_log.h"
 #include "client/upstream/first_answer.h"
 #include "client/upstream/upstream_dial.h"
@@ -32,9 +33,10 @@ struct upstream_conn {
 	struct upstream_conns *all;
 	struct publication *pub;    /* counted */
 	struct upstream_seal *seal; /* NULL: as it comes */
+	struct inspector_tap *tap;  /* NULL: nobody looks at its requests */
 	enum upstream_conn_state state;
 	struct fair_slot place; /* of publication::connections */
-	struct fair_slot slot;
+	struct dial_turn turn;
 	struct timeout timeout; /* until it may dial; then for --tcp-idle */
 	uint64_t opened;        /* µs, when it began to wait for its turn to dial */
 	bool queued;            /* had to wait for other dials to end */
@@ -83,14 +85,25 @@ static void upstream_conn_set_state(struct upstream_conn *c, enum upstream_conn_
 	c->state = state;
 }
 
-/* Its place in the queue is free for the next one. */
-static void upstream_conn_leave(struct upstream_conn *c)
+void dial_turn_leave(struct upstream_conns *all, struct dial_turn *turn)
 {
-	struct upstream_conns *all = c->all;
-	bool inside = c->slot.state == FAIR_SLOT_INSIDE;
-	fair_queue_leave(&all->dials, &c->slot);
+	bool inside = turn->slot.state == FAIR_SLOT_INSIDE;
+	fair_queue_leave(&all->dials, &turn->slot);
 	if (inside && all->dials.waiting)
 		loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
+}
+
+int dial_turn_wait(struct upstream_conns *all, struct dial_turn *turn,
+	const struct address *visitor, struct publication *pub)
+{
+	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
+	return fair_queue_enter(&all->dials, &turn->slot, visitor, &pub->dials);
+}
+
+static void dial_turn_admitted(struct fair_queue *q, struct fair_slot *slot)
+{
+	struct dial_turn *turn = container_of(slot, struct dial_turn, slot);
+	turn->admitted(turn);
 }
 
 /* Who is queued for it may get a place at the end of the turn. */
@@ -119,8 +132,10 @@ static void upstream_conn_end(struct upstream_conn *c)
 	if (c->state == UPSTREAM_CONN_DIALLING)
 		upstream_dial_cancel(&c->dial);
 	upstream_conn_set_state(c, UPSTREAM_CONN_OVER);
-	upstream_conn_leave(c);
+	dial_turn_leave(all, &c->turn);
 	upstream_conn_leave_place(c);
+	c->relay.tap = NULL;
+	c->tap = inspector_tap_free(c->tap);
 	all->n--;
 	loop_defer(all->loop, LOOP_PHASE_REAP, &c->reap);
 }
@@ -155,10 +170,24 @@ static void upstream_conn_heard(struct relay *relay, const uint8_t *p, size_t n)
 		publication_log_wrong(c->pub, err.text, loop_now(c->all->loop));
 }
 
+/* Where memory is out it goes on unseen. */
+static void upstream_conn_inspect(struct upstream_conn *c)
+{
+	struct upstream_conns *all = c->all;
+	struct capture_facts facts = {.service = c->open.service,
+		.visitor = frame_addr_address(&c->open.visitor),
+		.opened = c->opened,
+		.dialled = loop_now(all->loop)};
+	c->tap = inspector_tap_new(all->inspector, &facts);
+	c->relay.tap = c->tap ? &c->tap->tap : NULL;
+}
+
 static void upstream_conn_connected(struct upstream_conn *c, struct detached_conn detached)
 {
 	upstream_conn_set_state(c, UPSTREAM_CONN_RELAYING);
-	upstream_conn_leave(c);
+	dial_turn_leave(c->all, &c->turn);
+	if (c->all->inspector && c->open.kind == FRAME_KIND_HTTP)
+		upstream_conn_inspect(c);
 	if (relay_connect(&c->relay, detached) < 0 || upstream_conn_watch(c) < 0)
 		upstream_conn_fail(c, FRAME_RESET_NO_MEMORY, "out of memory");
 }
@@ -176,9 +205,9 @@ static void dial_failed(struct upstream_dial *dial, enum frame_reset reason, con
 	upstream_conn_fail(c, busy ? FRAME_RESET_BUSY : reason, why);
 }
 
-static void upstream_conn_admitted(struct fair_queue *q, struct fair_slot *slot)
+static void upstream_conn_admitted(struct dial_turn *turn)
 {
-	struct upstream_conn *c = container_of(slot, struct upstream_conn, slot);
+	struct upstream_conn *c = container_of(turn, struct upstream_conn, turn);
 	struct upstream_conns *all = c->all;
 	timeout_cancel(&c->timeout);
 	c->queued = loop_now(all->loop) - c->opened > all->dial_timeout / 2;
@@ -211,8 +240,7 @@ static int upstream_conn_wait(struct upstream_conn *c)
 	upstream_conn_set_state(c, UPSTREAM_CONN_WAITING);
 	c->opened = loop_now(all->loop);
 	timeout_start(&all->waiting, &c->timeout);
-	loop_defer(all->loop, LOOP_PHASE_WRITE, &all->admit);
-	return fair_queue_enter(&all->dials, &c->slot, &visitor, &c->pub->dials);
+	return dial_turn_wait(all, &c->turn, &visitor, c->pub);
 }
 
 /* There is a place for it at its upstream. */
@@ -365,7 +393,7 @@ int upstream_conns_init(struct upstream_conns *all, struct loop *loop, struct re
 	idle_init(&all->idle, loop, upstream_conn_moved, upstream_conn_silent);
 	list_init(&all->due);
 	fair_queue_init(&all->dials, options->max_dials, options->max_dials_per_visitor,
-		upstream_conn_admitted);
+		dial_turn_admitted);
 	file_server_init(&all->files, loop);
 	return upstream_flows_init(&all->flows, loop, resolver, options->udp_idle);
 }
@@ -400,6 +428,7 @@ static struct stream *upstream_conn_open(struct upstream_conns *all, struct publ
 		return NULL;
 	c->all = all;
 	c->seal = NULL;
+	c->tap = NULL;
 	c->state = UPSTREAM_CONN_QUEUED;
 	c->open = *open;
 	relay_init(&c->relay, all->loop, open->kind == FRAME_KIND_HTTP, upstream_conn_ended);
@@ -408,7 +437,8 @@ static struct stream *upstream_conn_open(struct upstream_conns *all, struct publ
 	if (first_answer_tells(&pub->upstream))
 		relay_hear(&c->relay, upstream_conn_heard);
 	fair_slot_init(&c->place);
-	fair_slot_init(&c->slot);
+	fair_slot_init(&c->turn.slot);
+	c->turn.admitted = upstream_conn_admitted;
 	timeout_init(&c->timeout);
 	loop_task_init(&c->reap, upstream_conn_reap);
 	c->pub = publication_ref(pub);

@@ -10,6 +10,7 @@
 #include "client/upstream/upstream_flow.h"
 #include "client/upstream/idle.h"
 #include "client/config/options.h"
+#include "client/inspector/inspector.h"
 #include "client/keys/client_keys.h"
 #include "client/publish/publications.h"
 #include "client/publish/fair_queue.h"
@@ -32,8 +33,22 @@ struct upstream_conns {
 	uint64_t dial_timeout;        /* µs; for all that it takes to reach the upstream */
 	size_t n;                     /* streams open, UDP's not counted */
 	struct upstream_flows flows;
-	struct file_server files; /* the upstream of file:// */
+	struct file_server files;    /* the upstream of file:// */
+	struct inspector *inspector; /* set by who has one; NULL: nobody looks at requests */
 };
+
+/* Whoever waits for a turn at upstream_conns::dials. */
+struct dial_turn {
+	struct fair_slot slot;
+	/* From upstream_conns::admit; must not free it. */
+	void (*admitted)(struct dial_turn *turn);
+};
+
+/* 0 or -ENOMEM. `visitor` and `pub` as fair_queue_enter() has them. */
+int dial_turn_wait(struct upstream_conns *all, struct dial_turn *turn,
+	const struct address *visitor, struct publication *pub);
+/* Its place is free for the next one. */
+void dial_turn_leave(struct upstream_conns *all, struct dial_turn *turn);
 
 /* 0 or -ENOMEM. */
 int upstream_conns_init(struct upstream_conns *all, struct loop *loop, struct resolver *resolver,

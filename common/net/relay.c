@@ -20,6 +20,8 @@ static ssize_t relay_pull_early(struct relay *r, uint8_t *room, size_t max)
 {
 	size_t n = MIN(max, buf_len(&r->early));
 	memcpy(room, buf_head(&r->early), n);
+	if (r->tap)
+		r->tap->read(r->tap, room, n);
 	buf_consume(&r->early, n);
 	if (!buf_len(&r->early))
 		buf_deinit(&r->early);
@@ -36,6 +38,8 @@ static ssize_t relay_pull(struct stream *s, uint8_t *room, size_t max)
 	ssize_t n = conn_read(&r->conn, room, max);
 	if (n > 0)
 		r->moved = loop_now(r->loop);
+	if (r->tap && n >= 0)
+		r->tap->read(r->tap, room, (size_t)n);
 	return n;
 }
 
@@ -71,6 +75,8 @@ static size_t relay_push(struct stream *s, const uint8_t *p, size_t n)
 	ssize_t sent = conn_write(&r->conn, p, n);
 	if (sent > 0) {
 		r->moved = loop_now(r->loop);
+		if (r->tap)
+			r->tap->wrote(r->tap, p, (size_t)sent);
 		return (size_t)sent;
 	}
 	if (sent != -EAGAIN && s->state == STREAM_HALF_LOCAL) {

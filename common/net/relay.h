@@ -18,6 +18,13 @@
 
 struct e2e;
 
+/* Is told of the bytes behind the fact, and changes none: what the socket took, and what came from it. */
+struct relay_tap {
+	void (*wrote)(struct relay_tap *tap, const uint8_t *p, size_t n);
+	void (*read)(struct relay_tap *tap, const uint8_t *p,
+		size_t n); /* 0: it has ended in order */
+};
+
 struct relay {
 	struct stream stream;
 	struct conn conn; /* fd -1 until relay_connect() */
@@ -34,6 +41,7 @@ struct relay {
 	/* What seals between it and its stream (net/e2e.h), and what that asks: NULL mostly. */
 	struct e2e *e2e;
 	const struct stream_ops *inner;
+	struct relay_tap *tap; /* the owner's; NULL mostly */
 	/* As stream_ops; NULL on the side that does not open the stream. */
 	void (*opening)(struct relay *r, struct frame_open *open_out);
 	/*
