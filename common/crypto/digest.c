@@ -40,6 +40,14 @@ int base64_encode(const void *p, size_t n, char *out, size_t cap)
 	return 0;
 }
 
+ssize_t base64_decode(const char *text, size_t n, void *out, size_t cap)
+{
+	size_t got;
+	if (sodium_base642bin(out, cap, text, n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL))
+		return -EINVAL;
+	return (ssize_t)got;
+}
+
 void mac_make(const uint8_t key[MAC_KEY_SIZE], const void *p, size_t n, uint8_t mac_out[MAC_SIZE])
 {
 	crypto_generichash(mac_out, MAC_SIZE, p, n, key, MAC_KEY_SIZE);

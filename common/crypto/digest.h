@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Sec-WebSocket-Key is base64 of 16 bytes, so always this long; the accept value is base64 of
  * SHA-1. */
@@ -24,6 +25,9 @@ int ws_accept(const char *key, size_t n, char accept_out[WS_ACCEPT_SIZE + 1]);
 
 /* Standard alphabet, padded (RFC 4648, section 4), and a NUL. -ENOBUFS when `cap` is too small. */
 int base64_encode(const void *p, size_t n, char *out, size_t cap);
+
+/* At most `cap` bytes of it. How many, or -EINVAL: it is none, or is more. */
+ssize_t base64_decode(const char *text, size_t n, void *out, size_t cap);
 
 #define MAC_SIZE     32
 #define MAC_KEY_SIZE 32

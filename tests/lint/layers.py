@@ -20,6 +20,7 @@ LIBRARIES = {
                      "tests/unit/api/", "tests/unit/panel/", "tests/unit/server/admin/", "tests/unit/client/admin/",
                      "fuzz/fuzz_panel.c"],
     r"yaml\.h": ["common/config/"],
+    r"zlib\.h": ["client/admin/body_decode.c", "tests/unit/client/admin/"],
     r"sqlite3\.h": ["common/store/", "tests/unit/store/"],
     r"cmocka\.h": ["tests/", "fuzz/"],
 }

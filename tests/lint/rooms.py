@@ -46,7 +46,8 @@ BELOW = {
     "client/upstream": ["client/publish", "client/inspector"],
     "client/local": ["client/keys"],
     "client/session": ["client/upstream", "client/local"],
-    "client": ["client/session"],
+    "client/admin": ["client/session", "api"],
+    "client": ["client/admin"],
     "cli": ["server", "client"],
 }
 # These may use every room.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "captures.h"
+#include "tests/unit/client/inspector/captures.h"
 
 void captures_begin(struct captures *s, struct inspector_options o)
 {

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of captured requests, one of them, its bodies, and what to keep. */
+#include "client/admin/requests.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "client/admin/body_decode.h"
+#include "client/admin/request_json.h"
+#include "client/inspector/curl_text.h"
+
+#define LIST_DEFAULT   100
+#define LIST_MAX       500
+/* Captures that one list looks at where few pass its filter: at most some milliseconds; `next` goes on. */
+#define LIST_LOOKED_AT 20000
+
+struct inspector *requests_inspector(struct api_request *rq)
+{
+	struct inspector *in = requests_of(rq)->inspector;
+	if (!in)
+		api_refuse(rq, API_NOT_FOUND,
+			"this client keeps no requests: it runs with --inspect=0, or publishes "
+			"nothing");
+	return in;
+}
+
+struct capture *requests_capture(struct api_request *rq)
+{
+	struct inspector *in = requests_inspector(rq);
+	const char *text = api_parameter(rq, 0);
+	char *end, room[API_QUOTE_SIZE];
+	if (!in)
+		return NULL;
+	uint64_t id = strtoull(text, &end, 10);
+	struct capture *c = *end ? NULL : inspector_find(in, id);
+	if (!c)
+		api_refuse(rq, API_NOT_FOUND, "there is no request \"%s\", or none any more",
+			api_quote(text, room));
+	return c;
+}
+
+bool requests_reveal(struct api_request *rq, bool *reveal_out)
+{
+	const char *value = api_query(rq, "reveal");
+	*reveal_out = false;
+	if (!value || str_same(value, "0") || str_same(value, "false"))
+		return true;
+	if (!str_same(value, "1") && !str_same(value, "true")) {
+		api_refuse(rq, API_INVALID, "reveal is 1 or 0");
+		return false;
+	}
+	*reveal_out = true;
+	log_info("%s (%s) looks at captured requests with their secrets: %s", rq->actor.name,
+		rq->actor.via, rq->target);
+	return true;
+}
+
+/* ---- The list ---- */
+
+struct filter {
+	const char *host, *method, *q;
+	unsigned status, class; /* 404, 5; 0: any */
+	uint64_t after, before;
+	uint64_t limit;
+};
+
+static bool read_status(struct api_request *rq, struct filter *f)
+{
+	const char *text = api_query(rq, "status");
+	char *end;
+	if (!text)
+		return true;
+	unsigned long n = strtoul(text, &end, 10);
+	if (n >= 1 && n <= 5 && str_same(end, "xx"))
+		f->class = (unsigned)n;
+	else if (n >= 100 && n <= 999 && !*end)
+		f->status = (unsigned)n;
+	else
+		api_refuse(rq, API_INVALID, "status is a number such as 404, or 4xx");
+	return f->class || f->status;
+}
+
+static bool read_filter(struct api_request *rq, struct filter *f)
+{
+	*f = (struct filter){.host = api_query(rq, "host"),
+		.method = api_query(rq, "method"),
+		.q = api_query(rq, "q"),
+		.before = UINT64_MAX,
+		.limit = LIST_DEFAULT};
+	return read_status(rq, f) && api_query_number(rq, "limit", 1, LIST_MAX, &f->limit) &&
+	       api_query_number(rq, "after", 0, INT64_MAX, &f->after) &&
+	       api_query_number(rq, "before", 0, INT64_MAX, &f->before);
+}
+
+static bool passes(const struct filter *f, const struct capture *c)
+{
+	return (!f->host || strcasecmp(f->host, c->host) == 0) &&
+	       (!f->method || strcasecmp(f->method, c->method) == 0) &&
+	       (!f->status || f->status == c->status) &&
+	       (!f->class || f->class == c->status / 100u) &&
+	       (!f->q || strcasestr(c->target, f->q) || strcasestr(c->host, f->q));
+}
+
+static void requests_list(struct api_request *rq)
+{
+	const struct requests_api *r = requests_of(rq);
+	const struct inspector *in = requests_inspector(rq);
+	struct filter f;
+	if (!in || !read_filter(rq, &f))
+		return;
+	json_t *items = json_array(), *next = NULL;
+	size_t looked_at = 0, n = 0;
+	uint64_t last = 0;
+	for (struct list *it = in->all.prev; it != &in->all; it = it->prev) {
+		const struct capture *c = list_entry(it, struct capture, all);
+		if (c->id >= f.before)
+			continue;
+		if (c->id <= f.after)
+			break;
+		if (n == f.limit || looked_at++ == LIST_LOOKED_AT) {
+			next = json_sprintf("%" PRIu64, last);
+			break;
+		}
+		last = c->id;
+		if (!passes(&f, c))
+			continue;
+		json_array_append_new(items, request_summary_json(r, c));
+		n++;
+	}
+	json_t *list = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I}", "items", items, "captured",
+		(json_int_t)in->captured, "kept", (json_int_t)in->n, "skipped",
+		(json_int_t)in->skipped, "used", (json_int_t)in->pool.used * CAPTURE_BLOCK, "size",
+		(json_int_t)in->pool.n * CAPTURE_BLOCK);
+	if (list && next)
+		json_object_set_new(list, "next", next);
+	api_answer(rq, 200, list);
+}
+
+static void requests_clear(struct api_request *rq)
+{
+	struct inspector *in = requests_inspector(rq);
+	if (!in)
+		return;
+	inspector_clear(in);
+	api_answer_text(rq, 204, NULL, NULL, 0);
+}
+
+/* ---- One ---- */
+
+/* A view of what the path names. False: refused, or memory is out and that was said. */
+static bool view_of_path(struct api_request *rq, bool reveal, struct capture_view *v)
+{
+	const struct capture *c = requests_capture(rq);
+	if (!c)
+		return false;
+	if (capture_view_init(v, requests_of(rq)->inspector, c, reveal) == 0)
+		return true;
+	capture_view_deinit(v);
+	api_answer(rq, 500, NULL);
+	return false;
+}
+
+static void request_show(struct api_request *rq)
+{
+	struct capture_view v;
+	bool reveal;
+	if (!requests_reveal(rq, &reveal) || !view_of_path(rq, reveal, &v))
+		return;
+	json_t *entry = request_entry_json(requests_of(rq), &v);
+	capture_view_deinit(&v);
+	api_answer(rq, 200, entry);
+}
+
+static void request_curl(struct api_request *rq)
+{
+	struct capture_view v;
+	struct buf text = BUF_NULL;
+	bool reveal;
+	if (!requests_reveal(rq, &reveal) || !view_of_path(rq, reveal, &v))
+		return;
+	int r = curl_text(&v, &text);
+	capture_view_deinit(&v);
+	if (r < 0) {
+		buf_deinit(&text);
+		api_answer(rq, 500, NULL);
+		return;
+	}
+	api_answer_text(rq, 200, "text/plain; charset=utf-8", (char *)text.data, buf_len(&text));
+}
+
+/* Takes the body's memory. */
+static void answer_decoded(struct api_request *rq, const struct capture_view_message *m,
+	struct buf *body)
+{
+	struct buf plain = BUF_NULL;
+	struct error err;
+	struct str coding = capture_view_find(m, STR("content-encoding"));
+	int r = body_decode(coding, buf_head(body), buf_len(body), &plain, &err);
+	buf_deinit(body);
+	if (r == 0) {
+		api_answer_text(rq, 200, "application/octet-stream", (char *)plain.data,
+			buf_len(&plain));
+		return;
+	}
+	buf_deinit(&plain);
+	if (r == -ENOMEM)
+		api_answer(rq, 500, NULL);
+	else
+		api_refuse(rq, API_INVALID, "%s", err.text);
+}
+
+static void answer_body(struct api_request *rq, const struct capture_view *v,
+	const struct capture_view_message *m, bool decode)
+{
+	struct buf body = BUF_NULL;
+	if (!capture_view_may_show(v, m)) {
+		api_refuse(rq, API_DENIED,
+			"what could not be read as HTTP may have secrets in it: ask with reveal=1");
+		return;
+	}
+	if (capture_view_body(v, m, &body) < 0) {
+		buf_deinit(&body);
+		api_answer(rq, 500, NULL);
+	} else if (decode) {
+		answer_decoded(rq, m, &body);
+	} else {
+		api_answer_text(rq, 200, "application/octet-stream", (char *)body.data,
+			buf_len(&body));
+	}
+}
+
+static void request_body(struct api_request *rq, bool of_answer)
+{
+	struct capture_view v;
+	bool reveal, decode = str_same(api_query(rq, "decode"), "1");
+	if (!requests_reveal(rq, &reveal) || !view_of_path(rq, reveal, &v))
+		return;
+	answer_body(rq, &v, of_answer ? &v.answer : &v.request, decode);
+	capture_view_deinit(&v);
+}
+
+static void request_body_show(struct api_request *rq)
+{
+	request_body(rq, false);
+}
+
+static void response_body_show(struct api_request *rq)
+{
+	request_body(rq, true);
+}
+
+static void request_pin(struct api_request *rq)
+{
+	struct capture *c = requests_capture(rq);
+	if (!c)
+		return;
+	bool pinned = json_is_true(json_object_get(rq->json, "pinned"));
+	if (inspector_pin(requests_of(rq)->inspector, c, pinned))
+		api_answer(rq, 200, request_summary_json(requests_of(rq), c));
+	else
+		api_refuse(rq, API_TAKEN, "%d requests are pinned already: let one of them go",
+			INSPECTOR_PINNED_MAX);
+}
+
+static const char *const list_query[] = {"host", "method", "status", "q", "after", "before",
+	"limit", NULL};
+static const char *const reveal_query[] = {"reveal", NULL};
+static const char *const body_query[] = {"decode", "reveal", NULL};
+static const struct api_member pin_members[] = {{"pinned", API_FLAG, .required = true}, {0}};
+
+static const struct api_operation rows[] = {
+	{API_GET, "/api/v1/requests", API_OPERATOR, .query = list_query, .run = requests_list},
+	{API_DELETE, "/api/v1/requests", API_OPERATOR, .run = requests_clear},
+	{API_GET, "/api/v1/requests/{id}", API_OPERATOR, .query = reveal_query,
+		.run = request_show},
+	{API_GET, "/api/v1/requests/{id}/curl", API_OPERATOR, .query = reveal_query,
+		.run = request_curl},
+	{API_GET, "/api/v1/requests/{id}/request.body", API_OPERATOR, .query = body_query,
+		.run = request_body_show},
+	{API_GET, "/api/v1/requests/{id}/response.body", API_OPERATOR, .query = body_query,
+		.run = response_body_show},
+	{API_POST, "/api/v1/requests/{id}/pin", API_OPERATOR, .members = pin_members,
+		.run = request_pin},
+};
+const struct api_operations admin_requests = {rows, ARRAY_LEN(rows)};
