@@ -9,6 +9,8 @@
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "client/admin/client_admin.h"
+#include "client/admin/client_socket.h"
 #include "client/keys/client_keys.h"
 #include "client/session/client_session.h"
 #include "crypto/crypto.h"
@@ -28,6 +30,8 @@ struct client {
 	struct upstream_conns upstream_conns;
 	struct consumer consumer;
 	struct client_session session;
+	struct client_admin admin;
+	struct client_socket socket;
 	struct loop_timer watchdog;
 	bool ending;
 	int status; /* to end with */
@@ -233,6 +237,12 @@ static int client_init(struct client *c)
 		log_error("%s", err.text);
 		return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	}
+	client_admin_init(&c->admin, c->loop, (const struct client_options *const *)&c->running,
+		&c->session);
+	if (client_socket_open(&c->socket, &c->admin.api, o, &err)) {
+		log_error("%s", err.text);
+		return STATUS_FAILED;
+	}
 	c->session.ended = client_session_ended;
 	c->consumer.ended = consumer_ended;
 	/* ssh ends its ProxyCommand so. */
@@ -242,6 +252,8 @@ static int client_init(struct client *c)
 
 static void client_deinit(struct client *c)
 {
+	client_socket_close(&c->socket);
+	client_admin_close(&c->admin);
 	client_session_deinit(&c->session);
 	consumer_deinit(&c->consumer);
 	upstream_conns_deinit(&c->upstream_conns);
@@ -253,6 +265,7 @@ static void client_deinit(struct client *c)
 	resolver_free(c->resolver);
 	offload_free(c->offload);
 	loop_free(c->loop);
+	client_socket_deinit(&c->socket);
 	publications_deinit(&c->publications);
 }
 

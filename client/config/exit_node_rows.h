@@ -110,3 +110,13 @@ int exit_node_check_pin(struct str text, struct error *err);
 		.help = "Its key; default: in the certificate's file or beside it",                \
 		.offset = offsetof(struct client_options, tls_client_key)                          \
 	}
+
+/* Behind SHARED_RUN_ROWS, in whose section it stands. */
+#define ADMIN_SOCKET_ROW                                                                        \
+	{                                                                                       \
+		.name = "admin-socket", .type = OPTION_STRING, .metavar = "PATH|none",          \
+		.help = "The socket at which tunnel status and curl ask this client; default: " \
+			"client-PID.sock in $RUNTIME_DIRECTORY or $XDG_RUNTIME_DIR/tunnel, as " \
+			"root in /run/tunnel",                                                  \
+		.offset = offsetof(struct client_options, admin_socket)                         \
+	}

@@ -105,6 +105,7 @@ static const struct option_row rows[] = {
 	SHARED_LINK_ROWS(struct client_options),
 
 	SHARED_RUN_ROWS(struct client_options),
+	ADMIN_SOCKET_ROW,
 	SHARED_GENERATE_ROW(struct client_options, shared_generate_client),
 };
 

@@ -57,6 +57,7 @@ struct client_options {
 	uint64_t grace;
 
 	/* Running it */
+	char *admin_socket; /* NULL: the default; "none" */
 	char *config;
 	int log_level;  /* enum log_level */
 	int log_format; /* enum log_format */

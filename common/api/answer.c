@@ -46,7 +46,7 @@ void api_answer_text(struct api_request *rq, unsigned status, const char *conten
 
 static void answer(struct api_request *rq, unsigned status, const char *content_type, json_t *value)
 {
-	char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+	char *text = value ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 	json_decref(value);
 	/* Without memory for an answer: 500 is all that is left to say. */
 	api_answer_text(rq, text ? status : 500, content_type, text, text ? strlen(text) : 0);

@@ -127,7 +127,7 @@ int api_panel_new(struct api_panel *p, struct api *a, struct error *err)
 		.side = a->side,
 		.topics = {[PANEL_TICK] = "/api/v1/overview",
 			[PANEL_SESSIONS] = "/api/v1/sessions",
-			[PANEL_SERVICES] = "/api/v1/services",
+			[PANEL_SERVICES] = "/api/v1/publications",
 			[PANEL_REQUESTS] = "/api/v1/requests"}};
 	p->api = a;
 	return panel_new(&p->panel, &owner, err);

@@ -30,7 +30,8 @@ static int append(const char *text, size_t n, void *arg)
 
 static void append_json(struct api_page *p, const json_t *value)
 {
-	if (json_dump_callback(value, append, &p->text, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
+	if (json_dump_callback(value, append, &p->text,
+		    JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) < 0)
 		p->state = API_PAGE_FAILED;
 }
 

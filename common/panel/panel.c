@@ -195,6 +195,14 @@ int panel_open_socket(struct panel *p, const struct panel_socket_options *o, str
 	return r == UNIX_SOCKET_TAKEN ? PANEL_TAKEN : r;
 }
 
+void panel_take_socket(struct panel *p, struct unix_socket *socket,
+	const struct panel_socket_options *o)
+{
+	p->by_socket = *o;
+	p->socket = *socket;
+	*socket = UNIX_SOCKET_NULL;
+}
+
 /* The first port that is free, of those that may be. */
 static int bind_one(const struct panel_tcp_options *o, struct error *err)
 {

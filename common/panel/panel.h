@@ -45,6 +45,7 @@
 #define PANEL_PATIENCE 2000000
 
 struct panel;
+struct unix_socket;
 struct panel_conn;
 
 enum panel_method {
@@ -138,6 +139,9 @@ int panel_new(struct panel **out, const struct panel_owner *owner, struct error 
  * process's. 0; PANEL_TAKEN or -errno, with a sentence.
  */
 int panel_open_socket(struct panel *p, const struct panel_socket_options *o, struct error *err);
+/* The same with a socket that is open already, and becomes the panel's. `path` is not looked at. */
+void panel_take_socket(struct panel *p, struct unix_socket *socket,
+	const struct panel_socket_options *o);
 int panel_open_tcp(struct panel *p, const struct panel_tcp_options *o, struct error *err);
 
 /* Answers from here on, on a thread: 0, or -errno with a sentence. */

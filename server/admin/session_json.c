@@ -4,30 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/timestamp.h"
+#include "api/api_json.h"
 #include "server/control/public_address.h"
 #include "server/control/session_close.h"
-
-json_t *moment_json(uint64_t at)
-{
-	char text[POLICY_TIME_SIZE];
-	return json_string(policy_time_format(at, text));
-}
-
-/* One more, unless memory is out: then there is none. */
-static json_t *append(json_t *array, json_t *item)
-{
-	if (json_array_append_new(array, item) == 0)
-		return array;
-	json_decref(array);
-	return NULL;
-}
 
 json_t *session_upstreams(const struct session *s)
 {
 	json_t *array = json_array();
 	list_for_each (it, &s->services)
-		array = append(array,
+		array = append_json(array,
 			json_string(list_entry(it, struct service, of_session)->upstream));
 	return array;
 }
@@ -38,7 +23,7 @@ json_t *session_publishes(const struct session *s)
 	list_for_each (it, &s->services) {
 		char address[PUBLIC_ADDRESS_SIZE];
 		public_address(list_entry(it, struct service, of_session), address);
-		array = append(array, json_string(address));
+		array = append_json(array, json_string(address));
 	}
 	return array;
 }
@@ -50,9 +35,10 @@ static json_t *links_json(const struct session *s)
 		const struct server_link *l = list_entry(it, struct server_link, of_session);
 		char peer[ADDRESS_TEXT_SIZE];
 		server_link_peer(l, peer);
-		array = append(array, json_pack("{s:i, s:s, s:o, s:s}", "worker",
-					      (int)l->worker->index, "remoteAddr", peer, "since",
-					      moment_json(l->since), "protection", l->protection));
+		array = append_json(array,
+			json_pack("{s:i, s:s, s:o, s:s}", "worker", (int)l->worker->index,
+				"remoteAddr", peer, "since", moment_json(l->since), "protection",
+				l->protection));
 	}
 	return array;
 }
@@ -64,11 +50,12 @@ static json_t *services_json(const struct session *s)
 		const struct service *service = list_entry(it, struct service, of_session);
 		char address[PUBLIC_ADDRESS_SIZE];
 		public_address(service, address);
-		array = append(array, json_pack("{s:I, s:s, s:s, s:s, s:s, s:b}", "number",
-					      (json_int_t)service->number, "kind",
-					      control_kind_name(service->kind), "place",
-					      service->place, "address", address, "upstream",
-					      service->upstream, "exclusive", service->exclusive));
+		array = append_json(array,
+			json_pack("{s:I, s:s, s:s, s:s, s:s, s:b}", "number",
+				(json_int_t)service->number, "kind",
+				control_kind_name(service->kind), "place", service->place,
+				"address", address, "upstream", service->upstream, "exclusive",
+				service->exclusive));
 	}
 	return array;
 }

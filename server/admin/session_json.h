@@ -15,9 +15,6 @@ json_t *session_json(const struct session *s);
 json_t *session_upstreams(const struct session *s);
 json_t *session_publishes(const struct session *s);
 
-/* A moment, in µs since 1970, as RFC 3339. */
-json_t *moment_json(uint64_t at);
-
 /* The next sessions behind the cursor, by their ids. */
 void session_select(const struct registrar *r, struct api_select *s);
 

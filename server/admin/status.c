@@ -2,10 +2,9 @@
 /* What the server has at the moment: in our shape, in that of inlets-pro, and whether it is ready. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "api/api_json.h"
 #include "loop/loop.h"
-#include "policy/timestamp.h"
 #include "server/accept/listeners.h"
 #include "server/admin/api.h"
 #include "server/admin/session_json.h"
@@ -39,7 +38,7 @@ static uint64_t uptime(const struct node *n)
 
 static json_t *started_json(const struct node *n)
 {
-	return moment_json(policy_now() - uptime(n));
+	return clock_moment_json(n->started);
 }
 
 static json_t *instance_json(const struct node *n)
@@ -63,13 +62,6 @@ static json_t *listeners_json(const struct listeners *l)
 		}
 	}
 	return array;
-}
-
-static json_t *hostname_json(void)
-{
-	char name[256] = "";
-	gethostname(name, sizeof(name) - 1);
-	return json_string(name);
 }
 
 /* ---- The clients, a portion of them in a turn ---- */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""docs/openapi.yaml has every request of the tables in server/admin, with its parameters, and no other."""
+"""docs/openapi.yaml has every request of the tables in server/admin, and docs/openapi-client.yaml those of
+client/admin, with its parameters, and no other."""
 
 import pathlib
 import re
@@ -7,17 +8,17 @@ import re
 import sources
 import yaml
 
-DOCUMENT = pathlib.Path("docs/openapi.yaml")
+DOCUMENTS = {"server": pathlib.Path("docs/openapi.yaml"), "client": pathlib.Path("docs/openapi-client.yaml")}
 ROWS = re.compile(r"\{API_(GET|POST|PUT|PATCH|DELETE),\s*\"([^\"]+)\",(.*?)\}", re.S)
 QUERY = re.compile(r"\.query = (\w+)")
 NAMES = r"%s\[\] = \{(.*?)\}"
 PAGE = '"limit", "after"'  # API_PAGE_QUERY
 
 
-def tables():
+def tables(side):
     """{(method, path): names of the query's parameters} of the sources."""
     found = {}
-    for path in (sources.root() / "server" / "admin").glob("*.c"):
+    for path in (sources.root() / side / "admin").glob("*.c"):
         text = path.read_text().replace("API_PAGE_QUERY", PAGE)
         for method, at, rest in ROWS.findall(text):
             query = QUERY.search(rest)
@@ -26,8 +27,8 @@ def tables():
     return found
 
 
-def documented():
-    document = yaml.safe_load((sources.root() / DOCUMENT).read_text())
+def documented(path):
+    document = yaml.safe_load((sources.root() / path).read_text())
 
     def resolve(thing):
         while "$ref" in thing:
@@ -47,15 +48,19 @@ def documented():
     return found
 
 
-def main():
-    have, said = tables(), documented()
-    complaints = [f"{DOCUMENT} does not have {m.upper()} {p}" for m, p in sorted(have.keys() - said.keys())]
-    complaints += [f"{DOCUMENT} has {m.upper()} {p}, which no table has"
+def compare(side, document):
+    have, said = tables(side), documented(document)
+    complaints = [f"{document} does not have {m.upper()} {p}" for m, p in sorted(have.keys() - said.keys())]
+    complaints += [f"{document} has {m.upper()} {p}, which no table has"
                    for m, p in sorted(said.keys() - have.keys())]
-    complaints += [f"{DOCUMENT}: {m.upper()} {p}: parameters are {', '.join(sorted(said[m, p])) or 'none'}, "
+    complaints += [f"{document}: {m.upper()} {p}: parameters are {', '.join(sorted(said[m, p])) or 'none'}, "
                    f"in the table {', '.join(sorted(have[m, p])) or 'none'}"
                    for m, p in sorted(have.keys() & said.keys()) if have[m, p] != said[m, p]]
-    sources.finish(complaints)
+    return complaints
+
+
+def main():
+    sources.finish([line for side, document in DOCUMENTS.items() for line in compare(side, document)])
 
 
 main()

@@ -23,7 +23,7 @@ BELOW = {
     "link": ["mux"],
     "net": ["link", "tls", "loop"],
     "panel": ["net"],
-    "api": ["panel"],
+    "api": ["panel", "policy"],
     "server/store": ["panel", "store"],
     "server/base": ["server/store"],
     "server/link": ["server/base"],

@@ -134,10 +134,13 @@ class Stage:
         self.names = {}
         home = self.path / "home"
         home.mkdir()
+        runtime = self.path / "xdg"
+        runtime.mkdir()
         # Nothing of the developer's own shell reaches the programs: no proxies, no tokens.
         self.env = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin",
             "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(runtime),
             "LANG": "C.UTF-8",
         }
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/admin/client_admin.h"
+
+#include "client/admin/client_api.h"
+
+void client_admin_init(struct client_admin *a, struct loop *loop,
+	const struct client_options *const *options, const struct client_session *session)
+{
+	*a = (struct client_admin){.options = options, .session = session, .started = clock_now()};
+	api_init(&a->api, client_api, loop, "client");
+}
+
+void client_admin_close(struct client_admin *a)
+{
+	api_close(&a->api);
+}
+
+const struct requests_api *requests_of(const struct api_request *rq)
+{
+	return &client_admin_of(rq)->requests;
+}

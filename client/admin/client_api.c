@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/admin/client_api.h"
+
+#include "client/admin/requests.h"
+
+const struct api_operations *const client_api[] = {
+	&client_api_health,
+	&client_api_info,
+	&client_api_limits,
+	&client_api_publications,
+	&client_api_sessions,
+	&admin_requests,
+	&admin_replay,
+	&admin_har,
+	NULL,
+};

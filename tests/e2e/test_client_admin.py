@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""The client's admin socket: where it is, what it costs, and each request of docs/openapi-client.yaml."""
+
+import os
+import pathlib
+import stat
+
+from harness.admin import ask
+from harness.openapi import CLIENT, check_answer
+from harness.wait import wait_until
+
+
+def socket_of(tunnel, client):
+    return pathlib.Path(tunnel.env["XDG_RUNTIME_DIR"]) / "tunnel" / ("client-%d.sock" % client.pid)
+
+
+def get(socket, target, status=200):
+    answer = ask(socket, target)
+    assert answer.status == status, (target, answer.status, answer.body)
+    check_answer("GET", target, answer, CLIENT)
+    return answer.json if "json" in answer.fields["content-type"] else answer.body
+
+
+def threads(client):
+    folder = pathlib.Path("/proc/%d/task" % client.pid)
+    return {(t / "comm").read_text().strip() for t in folder.iterdir()}
+
+
+def test_every_request(tunnel):
+    server = tunnel.server()
+    up = tunnel.upstream("hello")
+    client = tunnel.client(server, "app.example.org=" + up.url)
+    socket = socket_of(tunnel, client)
+    assert stat.S_IMODE(os.stat(socket).st_mode) == 0o600
+    # Nobody asked so far.
+    assert "panel" not in threads(client)
+    assert get(socket, "/healthz") == b"ok\n" and get(socket, "/readyz") == b"ok\n"
+    assert "panel" in threads(client)
+    info = get(socket, "/api/v1/info")
+    assert info["pid"] == client.pid and info["side"] == "client" and info["options"]["token"] in ("", "(set)")
+    session, = get(socket, "/api/v1/sessions")["items"]
+    assert session["state"] == "open" and session["linksUp"] == 1 and session["granted"] == 1
+    assert session["id"] in [s["id"] for s in ask(server, "/api/v1/sessions").json["items"]]
+    assert get(socket, "/api/v1/sessions/" + session["id"]) == session
+    service, = get(socket, "/api/v1/publications?limit=1")["items"]
+    assert service["place"] == "app.example.org" and service["state"] == "granted"
+    assert service["address"].startswith("http://app.example.org")
+    assert get(socket, "/api/v1/publications/%d" % service["number"]) == service
+    limits = {row["name"]: row for row in get(socket, "/api/v1/limits")["items"]}
+    assert limits["max-dials"]["limit"] == 256 and limits["memory-budget"]["use"] == 0
+    for nothing in ("/api/v1/sessions/0000000000000000", "/api/v1/publications/77"):
+        assert get(socket, nothing, 404)["reason"] == "not_found"
+
+
+def test_not_ready(tunnel):
+    """No session; then a service that is refused."""
+    server = tunnel.server()
+    up = tunnel.upstream("hello")
+    client = tunnel.client(server, up, "--admin-socket=%s" % (tunnel.path / "c.sock"))
+    assert not socket_of(tunnel, client).exists()
+    assert get(tunnel.path / "c.sock", "/readyz") == b"ok\n"
+    server.stop()
+
+    def is_down():
+        return ask(tunnel.path / "c.sock", "/readyz").status == 503
+    wait_until(is_down, "the client to notice")
+    assert "no session" in get(tunnel.path / "c.sock", "/readyz", 503)["detail"]
+    session, = get(tunnel.path / "c.sock", "/api/v1/sessions")["items"]
+    assert session["state"] == "down" and session["since"] is None
+
+
+def test_refused(tunnel):
+    server = tunnel.server()
+    up = tunnel.upstream("hello")
+    tunnel.client(server, up, "--exclusive")
+    second = tunnel.client(server, up, wait=False)
+    second.log_contains("does not publish")
+    socket = socket_of(tunnel, second)
+    assert "grants 0 of 1" in get(socket, "/readyz", 503)["detail"]
+    service, = get(socket, "/api/v1/publications")["items"]
+    assert service["state"] == "refused" and service["why"] and not service["address"]
+
+
+def test_what_was_killed_leaves_nothing(tunnel):
+    server = tunnel.server()
+    up = tunnel.upstream("hello")
+    first = tunnel.client(server, up)
+    left = socket_of(tunnel, first)
+    first.kill()
+    assert left.exists()
+    second = tunnel.client(server, up)
+    assert sorted(p.name for p in left.parent.iterdir()) == [
+        "client-%d.sock" % second.pid, "client-%d.sock.lock" % second.pid]
+    second.stop()
+    assert not list(left.parent.iterdir())
+
+
+def test_none(tunnel):
+    server = tunnel.server()
+    client = tunnel.client(server, tunnel.upstream("hello"), "--admin-socket=none")
+    assert not socket_of(tunnel, client).exists()
