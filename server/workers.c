@@ -12,6 +12,7 @@
 #include "server/link/link_worker.h"
 #include "server/private/private_worker.h"
 #include "server/route/routing.h"
+#include "server/route/series.h"
 #include "server/tcp/tcp_conn.h"
 #include "server/udp/udp_worker.h"
 
@@ -92,6 +93,9 @@ int workers_init(struct workers *ws, struct node *n, const struct server_options
 {
 	unsigned count = (unsigned)opts->workers;
 	ws->node = n;
+	n->series = series_book_new(SERIES_MAX);
+	if (!n->series)
+		return -ENOMEM;
 	for (unsigned i = 0; i < count; i++) {
 		struct parts *p = calloc(1, sizeof(*p));
 		if (!p)
@@ -184,4 +188,5 @@ void workers_deinit(struct workers *ws)
 		loop_free(n->workers[i]->loop);
 	for (unsigned i = 0; i < n->n_workers; i++)
 		free(parts_of(n->workers[i]));
+	n->series = series_book_free(n->series);
 }

@@ -24,6 +24,7 @@ static const struct count_case *const rooms[] = {
 	link_cases,
 	e2e_cases,
 	inspector_cases,
+	counts_cases,
 };
 
 void count_expect(bool ok, const char *what)

@@ -135,7 +135,7 @@ static bool fill_datagram(struct mux *m, struct stream *s, struct room *r, bool 
 	if (n >= 0) {
 		frame_write_header(r->p, FRAME_DATAGRAM, (size_t)n, s->id);
 		r->p += FRAME_HEADER + (size_t)n;
-		s->sent += (uint64_t)n;
+		stream_count_sent(s, (uint64_t)n);
 		/* With the header: datagrams of no bytes are not free. */
 		s->deficit -= (int32_t)(FRAME_HEADER + n);
 		if (s->deficit <= 0)
@@ -172,7 +172,7 @@ static bool fill_stream(struct mux *m, struct stream *s, struct room *r)
 	if (n > 0) {
 		frame_write_header(r->p, FRAME_DATA, (size_t)n, s->id);
 		r->p += FRAME_HEADER + (size_t)n;
-		s->sent += (uint64_t)n;
+		stream_count_sent(s, (uint64_t)n);
 		s->credit -= (uint32_t)n;
 		s->deficit -= (int32_t)MIN(n, s->deficit);
 		if (!s->credit)

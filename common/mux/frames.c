@@ -75,6 +75,8 @@ void mux_note_rtt(struct mux *m, uint64_t rtt)
 		m->rtt_turned = m->last_now;
 	}
 	m->rtt[0] = clock_earlier(m->rtt[0], MAX(rtt, 1));
+	if (m->round_trips)
+		histogram_observe(m->round_trips, rtt);
 }
 
 uint64_t mux_rtt(const struct mux *m)

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "base/list.h"
 #include "mux/budget.h"
 #include "mux/stream.h"
@@ -83,7 +84,8 @@ struct mux {
 	bool ping_waiting, pong_waiting;
 	uint64_t ping_sent; /* when the PING that is under way was made; 0: none is */
 	uint64_t n_pings;
-	uint8_t ping[8], pong[8]; /* what ours says, and what the peer's said */
+	uint8_t ping[8], pong[8];      /* what ours says, and what the peer's said */
+	struct histogram *round_trips; /* where its owner counts them; NULL: nowhere */
 	uint64_t rtt[2];     /* smallest round trips of this half minute and the last, in µs */
 	uint64_t rtt_turned; /* when this half minute began */
 	uint64_t last_now;   /* the time of the last call that had it */

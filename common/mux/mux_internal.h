@@ -56,6 +56,14 @@ static inline void stream_schedule(struct stream *s)
 void stream_end_remote(
 	struct stream *s); /* delivers the peer's FIN, everything before it being taken */
 
+/* Bytes that went into a record, or that the owner took. */
+static inline void stream_count_sent(struct stream *s, uint64_t n)
+{
+	s->sent += n;
+	if (s->counts)
+		counter_add(&s->counts->sent, n);
+}
+
 /* What the budget is promised for a stream beyond what it is charged with. */
 static inline void stream_promise(struct stream *s, size_t n)
 {

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/counter.h"
 #include "base/list.h"
 #include "base/table.h"
 #include "wire/frame.h"
@@ -80,6 +81,11 @@ struct stream_ops {
 	void (*lost)(struct stream *s);
 };
 
+/* Bytes of streams that their owner counts together, on one thread. */
+struct stream_counts {
+	struct counter sent, taken; /* as stream::sent and ::taken */
+};
+
 struct stream {
 	const struct stream_ops *ops;
 	struct mux *mux;
@@ -121,8 +127,9 @@ struct stream {
 	 * of one visitor's address, by its hash. 0: it weighs alone.
 	 */
 	uint64_t group;
-	struct list queue;  /* of struct chunk */
-	struct list urgent; /* mux::urgent, while a WINDOW waits */
+	struct stream_counts *counts; /* set by the owner, before the first byte; NULL: none */
+	struct list queue;            /* of struct chunk */
+	struct list urgent;           /* mux::urgent, while a WINDOW waits */
 	struct list
 		grown; /* mux::grown, while `window` is above the base; shaper::push, while `shaped` */
 

@@ -117,6 +117,9 @@ static bool stream_push(struct stream *s, const uint8_t *p, size_t n, size_t *to
 	size_t took = m->shaper ? shaper_push(s, p, n) : s->ops->push(s, p, n);
 	s->delivering = false;
 	*took_out = took;
+	/* Also of the last bytes, with which an owner mostly ends the stream. */
+	if (s->counts)
+		counter_add(&s->counts->taken, took);
 	if (!stream_alive(s))
 		return false;
 	/* At once, not when credit is given: the next push() may reset, and say how much went. */

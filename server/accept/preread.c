@@ -75,6 +75,9 @@ static void preread_refuse(struct preread *p, const char *why)
 {
 	struct worker *w = p->worker;
 	char peer[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
+	counter_add(&w->counts.visitors_refused[COUNTS_VISITOR_PROTOCOL], 1);
+	if (p->state == PREREAD_SECURING)
+		counter_add(&w->counts.tls_handshakes[0], 1);
 	address_format(&p->peer, peer);
 	if (log_limit_pass(&w->accept->log_rejected, loop_now(w->loop), PREREAD_SAY_AGAIN, 1, more))
 		log_info("rejected connection from %s on port %u: %s%s", peer, p->listener.port,
@@ -234,12 +237,14 @@ static void preread_read(struct preread *p)
 static void preread_secured(struct preread *p)
 {
 	struct tls *tls = p->conn.tls;
-	if (conn_established(&p->conn))
+	if (conn_established(&p->conn)) {
+		counter_add(&p->worker->counts.tls_handshakes[1], 1);
 		preread_go(p,
 			destination_secured(p->worker, &p->listener, tls_sni(tls), tls_alpn(tls)));
-	else if (p->conn.error)
+	} else if (p->conn.error) {
 		preread_refuse(p,
 			*tls_complaint(tls) ? tls_complaint(tls) : strerror(p->conn.error));
+	}
 }
 
 static void preread_work(struct loop_task *task)

@@ -24,6 +24,10 @@ bool admission_enter(struct worker *w, const struct address *peer, bool balancer
 	*counted_out = counted;
 	if (r == 0)
 		return true;
+	counter_add(&w->counts.visitors_refused[r == -EBUSY    ? COUNTS_VISITOR_TOTAL
+						: r == -EUSERS ? COUNTS_VISITOR_ADDRESS
+							       : COUNTS_VISITOR_MEMORY],
+		1);
 	char more[LOG_LIMIT_MORE];
 	if (r == -EBUSY &&
 		log_limit_pass(&w->log_full, loop_now(w->loop), ADMISSION_SAY_AGAIN, 1, more))
@@ -40,13 +44,17 @@ void admission_leave(struct node *n, const struct address *peer, bool counted)
 bool admission_in_time(struct worker *w, const struct listener_config *config,
 	const struct address *peer)
 {
-	return !w->node->visitor_rates || config->control ||
-	       !visitor_rates_visit(w, VISITOR_RATE_ADDRESS_CONNECTIONS, peer);
+	if (!w->node->visitor_rates || config->control ||
+		!visitor_rates_visit(w, VISITOR_RATE_ADDRESS_CONNECTIONS, peer))
+		return true;
+	counter_add(&w->counts.visitors_refused[COUNTS_VISITOR_RATE], 1);
+	return false;
 }
 
 void admission_log_memory(struct worker *w, const struct address *peer)
 {
 	char more[LOG_LIMIT_MORE], text[ADDRESS_TEXT_SIZE];
+	counter_add(&w->counts.visitors_refused[COUNTS_VISITOR_MEMORY], 1);
 	if (!log_limit_pass(&w->log_memory, loop_now(w->loop), ADMISSION_SAY_AGAIN, 1, more))
 		return;
 	address_format(peer, text);

@@ -38,6 +38,8 @@ int limits_acquire(struct limits *l, enum limits_kind kind, const struct address
 	int r = limits_admit(l, kind, peer, limit_total, limit_per_address);
 	if (r == 0)
 		l->kinds[kind].n++;
+	else if (r != -ENOMEM)
+		l->kinds[kind].reached[r == -EUSERS]++;
 	pthread_mutex_unlock(&l->lock);
 	return r;
 }
@@ -48,6 +50,15 @@ void limits_release(struct limits *l, enum limits_kind kind, const struct addres
 	l->kinds[kind].n--;
 	if (peer)
 		address_count_drop(&l->kinds[kind].addresses, peer);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void limits_reached(struct limits *l, enum limits_kind kind, uint64_t *total_out,
+	uint64_t *address_out)
+{
+	pthread_mutex_lock(&l->lock);
+	*total_out = l->kinds[kind].reached[0];
+	*address_out = l->kinds[kind].reached[1];
 	pthread_mutex_unlock(&l->lock);
 }
 

@@ -25,6 +25,7 @@ struct limits {
 	pthread_mutex_t lock;
 	struct {
 		unsigned n;
+		uint64_t reached[2]; /* how often one more was refused: in all; for its address */
 		struct address_count addresses;
 	} kinds[LIMITS_KINDS];
 };
@@ -41,6 +42,10 @@ int limits_acquire(struct limits *l, enum limits_kind kind, const struct address
 
 /* One less, that was acquired with the same peer. */
 void limits_release(struct limits *l, enum limits_kind kind, const struct address *peer);
+
+/* How often it refused one more since the start: in all, and for its address. */
+void limits_reached(struct limits *l, enum limits_kind kind, uint64_t *total_out,
+	uint64_t *address_out);
 
 /* How many there were a moment ago. */
 unsigned limits_count(struct limits *l, enum limits_kind kind);

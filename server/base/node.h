@@ -25,6 +25,7 @@
 
 struct admin;
 struct registrar;
+struct series_book;
 struct server_link_ops;
 struct visitor_rates;
 struct worker;
@@ -49,6 +50,7 @@ struct node {
 	struct half_open half_open;
 	struct lockout lockout;
 	struct visitor_rates *visitor_rates; /* NULL: the options set none */
+	struct series_book *series;          /* what is counted of services */
 	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
 	atomic_uint turn;               /* of equals */
 };

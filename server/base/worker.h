@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 #include "mux/budget.h"
 #include "server/base/charges.h"
+#include "server/base/counts.h"
 #include "server/base/node.h"
 #include "server/base/options.h"
 
@@ -29,6 +30,7 @@ struct worker {
 	struct loop *loop;
 	bool draining; /* the process ends: nothing new is begun */
 
+	struct counts counts;
 	struct budget budget;
 	struct charges charges;
 	const struct keyring *keyring; /* who may come: a broadcast brings another one */

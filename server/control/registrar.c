@@ -320,11 +320,24 @@ void registrar_link_control(struct server_link *l, struct control *message)
 	node_post(e->node, 0, &e->mail);
 }
 
+static enum registrar_end registrar_end_of(const struct session *s, const struct server_link *l)
+{
+	if (s->closing)
+		return REGISTRAR_END_DRAINED;
+	if (l->denied)
+		return REGISTRAR_END_DENIED;
+	if (atomic_load_explicit(&l->leaving, memory_order_relaxed))
+		return REGISTRAR_END_ENDED;
+	return l->replaced ? REGISTRAR_END_REPLACED : REGISTRAR_END_LOST;
+}
+
 static void registrar_gone(struct mail *mail)
 {
 	struct server_link *l = container_of(mail, struct server_link, gone);
+	struct registrar *r = l->worker->node->registrar;
 	struct session *s = l->session;
 	if (s && session_leave(s, l, l->io.link.why)) {
+		r->ended[registrar_end_of(s, l)]++;
 		session_close_over(s);
 		attach_end(s);
 		private_publish_end(s);

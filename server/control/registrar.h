@@ -17,7 +17,23 @@
 
 struct listeners;
 
+/* How sessions end. X(name, word) */
+#define REGISTRAR_ENDS(X)                                           \
+	X(ENDED, "ended") /* its client said good-bye */            \
+	X(LOST, "lost")                                             \
+	X(DRAINED, "drained")   /* an operator ended it in peace */ \
+	X(DENIED, "denied")     /* it may not be here any more */   \
+	X(REPLACED, "replaced") /* dead, and another claimed its names */
+
+enum registrar_end {
+#define REGISTRAR_END(name, word) REGISTRAR_END_##name,
+	REGISTRAR_ENDS(REGISTRAR_END)
+#undef REGISTRAR_END
+		REGISTRAR_END_KINDS,
+};
+
 struct registrar {
+	uint64_t ended[REGISTRAR_END_KINDS]; /* sessions */
 	struct node *node;
 	struct catalog *catalog;
 	struct changes

@@ -207,12 +207,22 @@ static void start(struct exchange *ex, struct pooled_stream *pooled, uint64_t gr
 	memcpy(ex->session, service->session->name, sizeof(ex->session));
 	if (!set_service(ex, service))
 		return;
+	exchange_count_at(ex, pooled->shard->counts);
+	ex->asked = loop_now(w->loop);
 	pooled->stream.group = group;
 	stream_ready(&pooled->stream);
 	/* Another service may have been tried before, or none was there. */
 	ex->half_closed = service->half_closed;
 	timeout_start(ex->body.done ? &w->http->answer : &w->http->body, &ex->timeout);
 	ex->ops->watch(ex);
+}
+
+/* What counts it here is this worker's. */
+static void move(struct exchange *ex, unsigned worker)
+{
+	exchange_count_at(ex, NULL);
+	counter_add(&ex->worker->http->counts.moved, 1);
+	ex->ops->move(ex, worker);
 }
 
 /* To the service here, or to the worker that has one. */
@@ -235,7 +245,7 @@ static void pass_on(struct exchange *ex, enum route_outcome outcome, struct rout
 	if (pooled)
 		start(ex, pooled, group);
 	else if (outcome == ROUTE_ELSEWHERE && ex->moves < DISPATCH_MOVES_MAX)
-		ex->ops->move(ex, found->worker);
+		move(ex, found->worker);
 	else
 		exchange_fail(ex, ERROR_PAGE_BUSY);
 }

@@ -44,9 +44,15 @@ static const char *const http1_answer_names[HTTP1_N_RESULTS] = {
 #undef NAME
 };
 
+const char *error_page_word(enum error_page_cause cause)
+{
+	return cause == ERROR_PAGE_MALFORMED ? "malformed" : causes[cause].why;
+}
+
 struct error_page error_page_for(enum error_page_cause cause)
 {
 	return (struct error_page){
+		.cause = cause,
 		.status = causes[cause].status,
 		.allow = cause == ERROR_PAGE_OPTIONS ? ERROR_PAGE_METHODS
 			 : cause == ERROR_PAGE_TRACE ? ERROR_PAGE_METHODS_OWN
@@ -59,6 +65,7 @@ struct error_page error_page_for(enum error_page_cause cause)
 struct error_page error_page_for_http1(int code)
 {
 	return (struct error_page){
+		.cause = ERROR_PAGE_MALFORMED,
 		.status = (unsigned)http1_error_status(code),
 		.why = http1_names[code],
 		.sentence = http1_error_text(code),

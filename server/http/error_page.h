@@ -77,7 +77,12 @@ enum error_page_cause {
 #define ERROR_PAGE_CAUSE(cause, status, name, sentence) ERROR_PAGE_##cause,
 	ERROR_PAGE_CAUSES(ERROR_PAGE_CAUSE)
 #undef ERROR_PAGE_CAUSE
+		ERROR_PAGE_MALFORMED, /* error_page_for_http1()'s: the request is no clean HTTP */
+	ERROR_PAGE_KINDS,
 };
+
+/* The word for a cause in the access log, and "malformed". Several may have the same. */
+const char *error_page_word(enum error_page_cause cause);
 
 /* Methods that are passed on; the one that this node does not answer for anybody stands last. */
 #define ERROR_PAGE_METHODS_OWN "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"
@@ -85,6 +90,7 @@ enum error_page_cause {
 
 struct error_page {
 	/* Set by error_page_for(), error_page_for_http1() or error_page_for_answer() */
+	enum error_page_cause cause;
 	unsigned status;
 	const char *sentence; /* lower-case start, no full stop */
 	const char *why;      /* one word for the access log */

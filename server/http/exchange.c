@@ -202,10 +202,29 @@ static void log_request(const struct exchange *ex)
 	access_log(&a);
 }
 
+void exchange_count_at(struct exchange *ex, struct service_counts *counts)
+{
+	if (counts)
+		service_counts_hold(counts);
+	service_counts_release(ex->counts);
+	ex->counts = counts;
+}
+
+/* The request is over: it is counted, and logged. */
+static void record(const struct exchange *ex)
+{
+	struct worker *w = ex->worker;
+	uint64_t wait = ex->answered ? ex->answered - ex->asked : 0;
+	service_counts_request(ex->counts ? ex->counts : &w->routing->unserved, ex->status,
+		loop_now(w->loop) - ex->began, wait);
+	log_request(ex);
+}
+
 /* Forgets the request. What belongs to the connection stays. */
 static void forget(struct exchange *ex)
 {
 	timeout_cancel(&ex->timeout);
+	service_counts_release(ex->counts);
 	buf_pool_give(&ex->worker->http->bufs, &ex->request);
 	buf_deinit(&ex->partial);
 	memset(&ex->state, 0, sizeof(*ex) - offsetof(struct exchange, state));
@@ -213,7 +232,7 @@ static void forget(struct exchange *ex)
 
 void exchange_end(struct exchange *ex)
 {
-	log_request(ex);
+	record(ex);
 	forget(ex);
 }
 
@@ -225,7 +244,7 @@ void exchange_close(struct exchange *ex, bool silently)
 	if (ex->state != EXCHANGE_NONE && !silently) {
 		if (!ex->why)
 			ex->why = "visitor-gone";
-		log_request(ex);
+		record(ex);
 	}
 	forget(ex);
 }
@@ -238,6 +257,7 @@ void exchange_fail_with(struct exchange *ex, struct error_page page)
 		exchange_set_state(ex, EXCHANGE_ACTIVE);
 	pooled_stream_drop(ex->user.pooled, FRAME_RESET_CANCELLED);
 	ex->why = page.why;
+	counter_add(&ex->worker->http->counts.answers[page.cause], 1);
 	if (ex->headed) {
 		ex->ops->abort(ex);
 		return;

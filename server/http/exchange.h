@@ -142,12 +142,14 @@ struct exchange {
 
 	char session[SESSION_NAME_SIZE]; /* that served it last, for the log */
 	const char *why;                 /* what went wrong, as error_page::why */
+	struct service_counts *counts;   /* of the service that had it last; NULL: none had */
 
 	struct buf partial; /* of a response's head that came in pieces */
 	size_t scanned;
 
 	uint64_t began, bytes_in, bytes_out;
-	struct address visitor; /* as rule 36 has it */
+	uint64_t asked, answered; /* µs: it went upstream, and the final head came; 0: not yet */
+	struct address visitor;   /* as rule 36 has it */
 	char id[REQUEST_ID_SIZE];
 };
 
@@ -157,6 +159,9 @@ static inline struct exchange *exchange_of(struct stream_user *u)
 }
 
 void exchange_set_state(struct exchange *ex, enum exchange_state state);
+
+/* It is counted at that service from here on; NULL: at none. */
+void exchange_count_at(struct exchange *ex, struct service_counts *counts);
 
 /* Takes from a head what it says of the exchange. 0 or -ENOMEM. */
 int exchange_begin(struct exchange *ex, const struct http1_head *h);

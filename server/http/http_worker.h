@@ -2,10 +2,12 @@
 #pragma once
 /* What the HTTP front keeps on a worker. */
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/list.h"
 #include "base/log_limit.h"
 #include "loop/timeouts.h"
 #include "server/http/buf_pool.h"
+#include "server/http/error_page.h"
 #include "server/http/request_id.h"
 #include "wire/http1.h"
 
@@ -22,7 +24,15 @@
 struct server_link;
 struct worker;
 
+/* What the front counts that is no service's. */
+struct http_counts {
+	struct counter answers[ERROR_PAGE_KINDS]; /* pages of ours, by their cause */
+	struct counter retried, moved;            /* requests: again, and to another worker */
+	struct counter streams;                   /* that were opened to services */
+};
+
 struct http_worker {
+	struct http_counts counts;
 	struct list conns; /* of struct h1_conn */
 
 	/* One queue for each thing that is waited for equally long */

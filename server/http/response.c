@@ -189,6 +189,7 @@ static void drop_held(struct exchange *ex)
 static bool begin(struct exchange *ex, const struct http1_head *h)
 {
 	ex->upgraded = h->status == 101;
+	ex->answered = MAX(loop_now(ex->worker->loop), ex->asked + 1);
 	ex->status = h->status;
 	ex->login |= exchange_logs_in(h, HTTP1_WWW_AUTHENTICATE);
 	ex->pooled_stream_clean =

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/http/retry.h"
 
+#include "server/base/worker.h"
 #include "server/http/dispatch.h"
+#include "server/http/http_worker.h"
 #include "server/http/request_body.h"
 #include "server/route/balance.h"
 
@@ -65,6 +67,7 @@ void retry_stream_lost(struct stream_user *u, const struct service_shard *shard,
 	struct route_found found;
 	if (!ex->headed && may_retry(ex, untouched) && (!dial || has_other(ex, shard, &found))) {
 		ex->again = true;
+		counter_add(&ex->worker->http->counts.retried, 1);
 		request_body_rewind(ex);
 		dispatch_send(ex, dial ? shard : NULL);
 		return;

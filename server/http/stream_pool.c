@@ -154,6 +154,7 @@ static struct pooled_stream *pooled_stream_new(struct service_shard *shard, bool
 		return NULL;
 	}
 	list_append(&shard->streams, &pooled->of_shard);
+	counter_add(&server_link->worker->http->counts.streams, 1);
 	return pooled;
 }
 
@@ -213,7 +214,8 @@ struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct str
 	pooled->user = u;
 	u->pooled = pooled;
 	pooled->begun_at = pooled->stream.sent;
-	service_shard_began(shard);
+	service_shard_began(shard, pooled->server_link->worker);
+	pooled->stream.counts = &shard->counts->bytes;
 	server_link_began(pooled->server_link);
 	return pooled;
 }

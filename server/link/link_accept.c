@@ -33,6 +33,7 @@ struct half_open_slot *server_link_admit(struct worker *w, const struct address 
 	unsigned max_handshakes = (unsigned)w->opts->max_handshakes;
 	struct half_open_slot *slot;
 	if (limits_acquire(&n->limits, LIMITS_LINK, peer, max_sessions, 0) < 0) {
+		counter_add(&w->counts.handshakes[COUNTS_HANDSHAKE_LIMIT], 1);
 		admit_log(w, &links->log_refused, peer, "was refused: --max-sessions (%u) reached",
 			max_sessions);
 		return NULL;
@@ -40,6 +41,8 @@ struct half_open_slot *server_link_admit(struct worker *w, const struct address 
 	int r = half_open_enter(&n->half_open, peer, max_handshakes, loop_now(w->loop), &slot);
 	if (r < 0) {
 		limits_release(&n->limits, LIMITS_LINK, peer);
+		counter_add(&w->counts.handshakes[COUNTS_HANDSHAKE_LIMIT], 1);
+		counter_add(&w->counts.limits[COUNTS_LIMIT_HANDSHAKES], r == -EBUSY);
 		if (r == -EBUSY)
 			admit_log(w, &links->log_refused, peer,
 				"was refused: --max-handshakes (%u) reached", max_handshakes);
@@ -47,6 +50,7 @@ struct half_open_slot *server_link_admit(struct worker *w, const struct address 
 			admit_log(w, &links->log_refused, peer, "was refused: out of memory");
 		return NULL;
 	}
+	counter_add(&w->counts.limits[COUNTS_LIMIT_HANDSHAKES], r == HALF_OPEN_CROWDED_OUT);
 	if (r == HALF_OPEN_CROWDED_OUT)
 		admit_log(w, &links->log_evicted, peer,
 			"took the place of another one's unfinished handshake: --max-handshakes "

@@ -125,10 +125,18 @@ static void server_link_log_full(const struct session_shard *shard)
 			(unsigned)atomic_load(&shard->session->identity->max_streams), more);
 }
 
+static void server_link_count_full(const struct session_shard *shard)
+{
+	struct server_link *l = list_first(&shard->links, struct server_link, of_shard);
+	if (l)
+		counter_add(&l->worker->counts.limits[COUNTS_LIMIT_STREAMS], 1);
+}
+
 bool server_link_full(const struct session_shard *shard)
 {
 	if (!session_shard_full(shard))
 		return false;
+	server_link_count_full(shard);
 	server_link_log_full(shard);
 	return true;
 }
@@ -162,6 +170,8 @@ static void server_link_on_up(struct link *link, const struct control *hello)
 {
 	struct server_link *l = server_link_of(link);
 	server_link_set_state(l, SERVER_LINK_ESTABLISHED);
+	counter_add(&l->worker->counts.handshakes[COUNTS_HANDSHAKE_OK], 1);
+	link->mux.round_trips = &l->worker->counts.round_trips;
 	server_link_remember(l);
 	l->protection = link->sealed ? "sealed" : link->bound ? "inside TLS" : "not encrypted";
 	server_link_ops(l)->up(l, hello);
@@ -278,6 +288,14 @@ static void server_link_log_stranger(struct server_link *l)
 		more);
 }
 
+static void server_link_count_stranger(struct server_link *l)
+{
+	bool refused = server_link_base(l)->end == LINK_END_REFUSED;
+	counter_add(&l->worker->counts.handshakes[refused ? COUNTS_HANDSHAKE_REFUSED
+							  : COUNTS_HANDSHAKE_FAILED],
+		1);
+}
+
 /* Out of everything of this worker's. */
 static void server_link_leave(struct server_link *l)
 {
@@ -302,6 +320,8 @@ static void server_link_ended(struct link_io *io)
 {
 	struct server_link *l = container_of(io, struct server_link, io);
 	bool known = l->state != SERVER_LINK_HANDSHAKING;
+	if (!known)
+		server_link_count_stranger(l);
 	if (!known)
 		server_link_log_stranger(l);
 	if (!known && server_link_base(l)->end == LINK_END_REFUSED)
@@ -378,9 +398,11 @@ void server_link_deny(struct server_link *l, const char *why)
 static void server_link_suspect_expired(struct loop_timer *timer)
 {
 	struct server_link *l = container_of(timer, struct server_link, suspect);
-	if (server_link_base(l)->last_heard <= l->suspected_at)
+	if (server_link_base(l)->last_heard <= l->suspected_at) {
+		l->replaced = true;
 		link_close(server_link_base(l), LINK_END_LOCAL,
 			"it did not answer while another session claimed its names");
+	}
 	l->suspected_at = 0;
 	server_link_ops(l)->usable(l);
 }

@@ -88,6 +88,7 @@ struct server_link {
 	struct session *session;
 	uint64_t since;         /* µs since 1970; when it was up */
 	struct list of_session; /* session::links; or registrar::unbound, while it has no session */
+	bool replaced;          /* it was dead, and another claimed its names; its worker says so */
 	bool denied;            /* its end is under way: what it says is not heard any more */
 	uint8_t instance[CONTROL_INSTANCE];
 	const char *protection; /* "sealed", for people */

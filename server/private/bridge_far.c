@@ -64,7 +64,8 @@ int bridge_far_open(struct bridge *b, struct service_shard *shard)
 	b->service = shard;
 	e->server_link = l;
 	e->joined = true;
-	service_shard_began(shard);
+	service_shard_began(shard, w);
+	e->stream.counts = &shard->counts->bytes;
 	server_link_began(l);
 	routes_used(&shard->entry);
 	list_append(&w->private->far, &e->link);

@@ -34,6 +34,8 @@ void routing_forget_private(struct routing *r, struct str name)
 
 int routing_init(struct routing *r, struct worker *w)
 {
+	r->unserved.worker = w;
+	r->unserved.holds = 1;
 	wait_queue_init(&r->wait_queue, w);
 	loop_timer_init(&r->expiry, w->loop, routing_expired);
 	int e = routes_init(&r->names, w->opts->reconnect_grace);

@@ -6,6 +6,7 @@
  */
 #include "loop/loop.h"
 #include "server/route/routes.h"
+#include "server/route/series.h"
 #include "server/route/wait_queue.h"
 
 struct worker;
@@ -15,8 +16,9 @@ struct routing {
 	struct routes ports;    /* by "tcp:2222" */
 	struct routes privates; /* private services, by name: no front looks here (rule 49) */
 	struct wait_queue wait_queue;
-	struct loop_timer expiry; /* of routes that were lost */
-	unsigned n_named;         /* services that TLS clients ask for by name */
+	struct loop_timer expiry;       /* of routes that were lost */
+	struct service_counts unserved; /* HTTP requests that no service took */
+	unsigned n_named;               /* services that TLS clients ask for by name */
 };
 
 /* 0 or -ENOMEM; deinit it either way. */

@@ -85,6 +85,42 @@ void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
 	link_send(&l->io.link, &m);
 }
 
+/* ---- What is counted ---- */
+
+static enum series_kind service_series(const struct service *s)
+{
+	if (s->is_private)
+		return SERIES_PRIVATE;
+	return s->kind == CONTROL_HTTP  ? SERIES_HTTP
+	       : s->kind == CONTROL_TCP ? SERIES_TCP
+					: SERIES_UDP;
+}
+
+void service_shard_count(struct service_shard *shard, struct worker *w)
+{
+	struct service_counts *c =
+		service_counts_new(w, service_series(shard->service), shard->service->place);
+	series_set(w->node->series, &shard->counts,
+		c ? c : service_counts_hold(&w->routing->unserved));
+}
+
+/* Nothing is under way to it any more, and nothing will be. */
+static void service_shard_uncount(struct service_shard *shard)
+{
+	struct service_counts *c = shard->counts;
+	if (!c)
+		return;
+	series_set(c->worker->node->series, &shard->counts, NULL);
+	service_counts_release(c);
+}
+
+void service_read(const struct service *s, struct series_book *b, struct service_sum *sum_out)
+{
+	*sum_out = (struct service_sum){0};
+	for (unsigned i = 0; i < s->session->n_shards; i++)
+		series_read(b, &s->shards[i].counts, sum_out);
+}
+
 int service_shard_open(struct service_shard *shard, struct worker *w,
 	const struct route **holder_out)
 {
@@ -107,8 +143,10 @@ void service_shard_close(struct service_shard *shard, struct worker *w)
 	else
 		routes_release(service_routes(shard->service, w->routing), &shard->entry,
 			service->at);
-	if (list_empty(&shard->streams) && !shard->outstanding)
+	if (list_empty(&shard->streams) && !shard->outstanding) {
+		service_shard_uncount(shard);
 		return;
+	}
 	shard->gone = true;
 	atomic_fetch_add_explicit(&shard->service->holds, 1, memory_order_relaxed);
 }
@@ -116,6 +154,7 @@ void service_shard_close(struct service_shard *shard, struct worker *w)
 void service_shard_emptied(struct service_shard *shard)
 {
 	shard->gone = false;
+	service_shard_uncount(shard);
 	service_release(shard->service);
 }
 

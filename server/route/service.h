@@ -13,6 +13,7 @@
 #include "server/base/node.h"
 #include "server/link/session_shard.h"
 #include "server/route/routing.h"
+#include "server/route/series.h"
 #include "wire/control.h"
 #include "wire/hostname.h"
 
@@ -42,6 +43,7 @@ struct service_shard {
 	uint64_t penalty;     /* µs */
 	atomic_uint_least64_t failing_until; /* µs; other workers look at it */
 	bool named;                          /* counts in routing::n_named */
+	struct service_counts *counts;       /* NULL until it is used (service_shard_began()) */
 	struct log_limit notices;            /* to its client */
 	bool gone; /* withdrawn: holds the service only for what is still under way */
 };
@@ -95,6 +97,9 @@ static inline bool service_same_tls(const struct service *a, const struct servic
 	return a->tls == b->tls && str_eq(service_alpn(a), service_alpn(b));
 }
 
+/* What was counted of it so far, on all workers. On the main thread, of a service that it knows. */
+void service_read(const struct service *s, struct series_book *b, struct service_sum *sum_out);
+
 /* NULL when out of memory. In no route yet. */
 struct service *service_new(struct session_base *s, const struct control *publish);
 /* Gives up one hold; frees it with the last. */
@@ -141,13 +146,20 @@ void service_shard_close(struct service_shard *shard, struct worker *w);
 /* A shard that is gone has nothing under way any more, and no pooled stream. */
 void service_shard_emptied(struct service_shard *shard);
 
-/* One more or less of what is under way. */
-static inline void service_shard_began(struct service_shard *shard)
+/* Makes its counts; without memory they are those of nobody. */
+void service_shard_count(struct service_shard *shard, struct worker *w);
+
+/* One more or less of what is under way. From the first on it has counts. */
+static inline void service_shard_began(struct service_shard *shard, struct worker *w)
 {
+	if (!shard->counts)
+		service_shard_count(shard, w);
+	counter_add(&shard->counts->begun, 1);
 	shard->outstanding++;
 }
 static inline void service_shard_finished(struct service_shard *shard)
 {
+	counter_add(&shard->counts->ended, 1);
 	if (!--shard->outstanding && shard->gone && list_empty(&shard->streams))
 		service_shard_emptied(shard);
 }

@@ -132,7 +132,8 @@ static void tcp_conn_open(struct tcp_conn *c, struct service_shard *shard)
 	tcp_conn_set_state(c, TCP_CONN_OPEN);
 	c->shard = shard;
 	c->server_link = l;
-	service_shard_began(shard);
+	service_shard_began(shard, c->worker);
+	c->relay.stream.counts = &shard->counts->bytes;
 	server_link_began(l);
 	routes_used(&shard->entry);
 	memcpy(c->session, shard->service->session->name, sizeof(c->session));

@@ -120,6 +120,7 @@ static void udp_flow_answered(struct flow *flow, const uint8_t *p, size_t n)
 	flow_table_answered(&f->entry);
 	flow_queue_answered(&f->shard->session_shard->flows, &f->of_shard);
 	f->bytes[1] += n;
+	counter_add(&f->shard->counts->datagrams[1], 1);
 	udp_port_answer(f->udp_port, &f->entry.peer, &f->entry.local, p, n);
 }
 
@@ -239,7 +240,8 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct service_shard 
 	flow_queue_add(&shard->session_shard->flows, &f->of_shard, now);
 	list_init(&f->of_udp_port);
 	list_append(&p->flows, &f->of_udp_port);
-	service_shard_began(shard);
+	service_shard_began(shard, w);
+	f->flow.stream.counts = &shard->counts->bytes;
 	server_link_began(l);
 	routes_used(&shard->entry);
 	return f;
@@ -350,6 +352,7 @@ static void udp_flow_heard(struct udp_port *port, const struct address *peer,
 			return;
 	}
 	f->bytes[0] += n;
+	counter_add(&f->shard->counts->datagrams[0], 1);
 	timeout_start(&w->udp->idle, &f->idle);
 	flow_table_heard(&f->entry);
 	flow_queue_heard(&f->shard->session_shard->flows, &f->of_shard);

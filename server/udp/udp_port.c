@@ -104,12 +104,18 @@ static void udp_port_count(struct udp_port *p, uint64_t *count, uint64_t n,
 void udp_port_dropped(struct udp_port *p, enum udp_port_drop why, uint64_t n,
 	const struct address *peer)
 {
-	if (n)
-		udp_port_count(p, &p->drops[why], n, peer);
+	if (!n)
+		return;
+	counter_add(&p->worker->udp->drops[why], n);
+	udp_port_count(p, &p->drops[why], n, peer);
 }
 
 void udp_port_crowded(struct udp_port *p, enum udp_port_crowd why, const struct address *peer)
 {
+	counter_add(&p->worker->counts
+			     .limits[why == UDP_PORT_CROWD_ADDRESS ? COUNTS_LIMIT_FLOWS_VISITOR
+								   : COUNTS_LIMIT_FLOWS],
+		1);
 	udp_port_count(p, &p->crowded[why], 1, peer);
 }
 

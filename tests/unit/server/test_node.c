@@ -131,9 +131,9 @@ static void test_outstanding(void **state)
 	struct service_shard *one = service_shard_at(h, 1, "a.example"),
 			     *two = service_shard_at(h, 2, "a.example");
 	struct service *service = one->service;
-	service_shard_began(one);
-	service_shard_began(one);
-	service_shard_began(two);
+	service_shard_began(one, h->node.workers[1]);
+	service_shard_began(one, h->node.workers[1]);
+	service_shard_began(two, h->node.workers[2]);
 	withdraw(l, 1);
 	settle(h);
 	assert_int_equal(workers_with(h, "a.example"), 0);

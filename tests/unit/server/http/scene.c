@@ -46,6 +46,8 @@ struct scene *scene_new(void)
 	s->node.workers[0] = w;
 	memcpy(s->node.pseudonym, "tunnel-0123456789abcdef", PSEUDONYM_LEN);
 	assert_int_equal(node_limits_init(&s->node, &s->options, nobody_evicted), 0);
+	s->node.series = series_book_new(SERIES_MAX);
+	assert_non_null(s->node.series);
 	w->node = &s->node;
 	w->opts = &s->options;
 	w->loop = loop_new();
@@ -72,6 +74,7 @@ void scene_free(struct scene *s)
 	assert_int_equal(s->worker.budget.sum.held, 0);
 	node_limits_deinit(&s->node);
 	loop_free(s->worker.loop);
+	s->node.series = series_book_free(s->node.series);
 	free(s->identity->streams);
 	free(s->identity);
 	free(s);
