@@ -17,7 +17,7 @@ try_packages=(curl iproute2 python3)
 test_packages=(
 	libcmocka-dev libasan8 libubsan1 libtsan2
 	python3-pytest python3-pytest-xdist python3-websockets python3-cryptography python3-yaml nftables
-	nginx apache2-bin caddy haproxy curl iproute2 openssl procps util-linux binutils
+	nginx apache2-bin caddy haproxy prometheus curl iproute2 openssl procps util-linux binutils
 	scdoc systemd clang-format shellcheck git valgrind
 	bash zsh fish busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 	dnsmasq-base mariadb-server-core mariadb-client-core python3-redis python3-jmespath jq

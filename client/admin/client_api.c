@@ -7,6 +7,7 @@ const struct api_operations *const client_api[] = {
 	&client_api_health,
 	&client_api_info,
 	&client_api_limits,
+	&client_api_metrics,
 	&client_api_publications,
 	&client_api_sessions,
 	&admin_requests,

@@ -12,6 +12,15 @@
 #include "wire/frame.h"
 
 /* Every legal transition; anything else is a bug of ours. */
+void publication_dialled(struct publication *pub, bool up, uint64_t took)
+{
+	counter_add(&pub->counts.dials[up], 1);
+	if (up)
+		histogram_observe(&pub->counts.dial_times, took);
+	pub->counts.tried = true;
+	pub->counts.up = up;
+}
+
 void publication_set_state(struct publication *pub, enum publication_state state)
 {
 	static const char *const names[] = {"idle", "offered", "granted", "refused", "leaving"};

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "base/log_limit.h"
 #include "client/config/upstreams.h"
 #include "client/files/file_folder.h"
@@ -45,6 +46,14 @@ struct publication_apart {
 	bool refused;   /* it refused one of them */
 };
 
+/* What is counted of one, for /metrics. */
+struct publication_counts {
+	struct stream_counts bytes; /* `taken`: of visitors; `sent`: of the upstream */
+	struct counter dials[2];    /* [1]: the upstream answered */
+	struct histogram dial_times;
+	bool tried, up; /* how the last dial ended */
+};
+
 struct publication {
 	struct upstream upstream; /* its own copy */
 	uint32_t number;          /* of a range's first port; the others have those behind it */
@@ -71,6 +80,7 @@ struct publication {
 	struct list
 		due; /* upstream_conns::due: a connection has ended, and others wait for its place */
 
+	struct publication_counts counts;
 	char *answer;       /* the exit node's last: an address, or a refusal */
 	bool answer_logged; /* else publication_log_answer() is due */
 	bool not_exclusive; /* granted by an exit node that does not know --exclusive */
@@ -85,6 +95,9 @@ struct publication *publication_new(const struct upstream *u, uint32_t number,
 	struct tls_client *tls);
 struct publication *publication_ref(struct publication *pub);
 struct publication *publication_unref(struct publication *pub); /* accepts NULL; returns NULL */
+
+/* A dial to its upstream ended, after `took` µs. */
+void publication_dialled(struct publication *pub, bool up, uint64_t took);
 
 void publication_set_state(struct publication *pub, enum publication_state state);
 

@@ -77,6 +77,7 @@ static void uplink_fail(struct uplink *u, const char *why)
 {
 	uint64_t delay = uplink_next_delay(&u->backoff), now = now_of(u);
 	char more[LOG_LIMIT_MORE], note[REMOTE_PORT_NOTE_SIZE];
+	u->failures++;
 	if (strncmp(u->last_failure, why, sizeof(u->last_failure) - 1) != 0)
 		u->log_failure = (struct log_limit){0}; /* the back-off limits these */
 	if (log_limit_pass(&u->log_failure, now, UPLINK_LOG_EVERY, 1, more)) {
@@ -119,6 +120,7 @@ static void on_up(struct client_link *l, const struct control *hello)
 {
 	struct uplink *u = l->owner;
 	uplink_set_state(u, UPLINK_UP);
+	u->ups++;
 	u->rejections = 0;
 	backoff_reset(&u->backoff);
 	if (!u->unwelcome)
@@ -227,6 +229,7 @@ static void uplink_broken(struct uplink *u, const struct client_link *l)
 {
 	const char *why = l->io.link.why;
 	char text[32], name[32], more[LOG_LIMIT_MORE];
+	u->losses++;
 	uint64_t delay = uplink_delay_after(u, l);
 	if (!u->unwelcome || strcmp(u->last_failure, why) != 0)
 		u->log_failure = (struct log_limit){0};

@@ -74,6 +74,8 @@ struct uplink {
 	bool unwelcome; /* its last link joined and soon ended: perhaps it may not */
 	char last_failure[512];
 	struct log_limit log_failure; /* the same one again */
+	uint64_t ups, failures,
+		losses; /* since the start: links that came up, did not, were lost */
 };
 
 /* What it is given must outlive it. */

@@ -194,7 +194,9 @@ static void upstream_conn_connected(struct upstream_conn *c, struct detached_con
 
 static void dial_connected(struct upstream_dial *dial, struct detached_conn detached)
 {
-	upstream_conn_connected(container_of(dial, struct upstream_conn, dial), detached);
+	struct upstream_conn *c = container_of(dial, struct upstream_conn, dial);
+	publication_dialled(c->pub, true, loop_now(c->all->loop) - c->opened);
+	upstream_conn_connected(c, detached);
 }
 
 /* Of one deadline, most went by before its turn came. */
@@ -202,6 +204,7 @@ static void dial_failed(struct upstream_dial *dial, enum frame_reset reason, con
 {
 	struct upstream_conn *c = container_of(dial, struct upstream_conn, dial);
 	bool busy = reason == FRAME_RESET_DIAL_TIMEOUT && c->queued;
+	publication_dialled(c->pub, false, 0);
 	upstream_conn_fail(c, busy ? FRAME_RESET_BUSY : reason, why);
 }
 
@@ -434,6 +437,7 @@ static struct stream *upstream_conn_open(struct upstream_conns *all, struct publ
 	relay_init(&c->relay, all->loop, open->kind == FRAME_KIND_HTTP, upstream_conn_ended);
 	struct address visitor = party_of(open);
 	c->relay.stream.group = address_network(&visitor);
+	c->relay.stream.counts = &pub->counts.bytes;
 	if (first_answer_tells(&pub->upstream))
 		relay_hear(&c->relay, upstream_conn_heard);
 	fair_slot_init(&c->place);

@@ -225,6 +225,7 @@ struct stream *upstream_flows_open(struct upstream_flows *f, struct publication 
 	e->pub = pub;
 	e->udp.fd = -1;
 	flow_init(&e->flow, &flow_ops);
+	e->flow.stream.counts = &pub->counts.bytes;
 	timeout_init(&e->idle);
 	loop_task_init(&e->reap, end_reap);
 	int r = begin(e, publication_port(pub, number));

@@ -54,6 +54,7 @@ void api_request_deinit(struct api_request *rq)
 		explicit_bzero(rq->body, rq->body_size);
 	free(rq->body);
 	free(rq->if_match);
+	free(rq->accept);
 	if (rq->answer)
 		explicit_bzero(rq->answer, rq->answer_size);
 	free(rq->answer);

@@ -55,6 +55,7 @@ struct api_request {
 	char *body;       /* owned; NULL: none */
 	size_t body_size; /* at most API_BODY_MAX */
 	char *if_match;   /* owned; the field as it came; NULL: none */
+	char *accept;     /* likewise */
 	/* The answer is there. Called exactly once, perhaps from within api_ask(). */
 	void (*answered)(struct api_request *rq);
 

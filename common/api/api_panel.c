@@ -83,6 +83,7 @@ static void asked_deliver(struct mail *mail)
 	rq->body = take(&from->body);
 	rq->body_size = from->body_size;
 	rq->if_match = take(&from->if_match);
+	rq->accept = take(&from->accept);
 	rq->answered = asked_answered;
 	api_ask(d->panel->api, rq);
 }

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-const uint64_t histogram_bounds[HISTOGRAM_BOUNDS] = {
+const uint64_t histogram_bounds[HISTOGRAM_BUCKETS] = {
 	1 * CLOCK_MS,
 	2500,
 	5 * CLOCK_MS,
@@ -20,10 +20,10 @@ const uint64_t histogram_bounds[HISTOGRAM_BOUNDS] = {
 	1 * CLOCK_S,
 	2500 * CLOCK_MS,
 	10 * CLOCK_S,
+	UINT64_MAX,
 };
 
-/* How many bounds are below every number of so many bits. */
-static const uint8_t below[65] = {
+const uint8_t histogram_below[65] = {
 	[11] = 1,
 	[12] = 1,
 	[13] = 2,
@@ -40,16 +40,6 @@ static const uint8_t below[65] = {
 	[24] = 11,
 	[25 ... 64] = 12,
 };
-
-void histogram_observe(struct histogram *h, uint64_t us)
-{
-	unsigned bits = 64 - (unsigned)__builtin_clzll(us | 1);
-	unsigned i = below[bits];
-	if (i < HISTOGRAM_BOUNDS)
-		i += us > histogram_bounds[i];
-	counter_add(&h->buckets[i], 1);
-	counter_add(&h->sum, us);
-}
 
 void histogram_add(struct histogram_sum *to, const struct histogram *h)
 {

@@ -277,6 +277,11 @@ void log_reopen(void)
 		log_sink_reopen();
 }
 
+unsigned long long log_lines_dropped(void)
+{
+	return log_sinks_dropped();
+}
+
 bool log_access_enabled(void)
 {
 	return !config.access_off && (config.access_file || log_enabled(LOG_INFO));

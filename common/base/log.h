@@ -46,6 +46,9 @@ void log_set_level(enum log_level level);
 /* True when a line of this level would be written: ask before computing costly arguments. */
 bool log_enabled(enum log_level level);
 bool log_access_enabled(void);
+
+/* Lines of all logs that were dropped since the start, as nobody took them fast enough. From any thread. */
+unsigned long long log_lines_dropped(void);
 bool log_audit_enabled(void);
 
 /* One sentence; control characters are escaped, so peers' text may be an argument. */

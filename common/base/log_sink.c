@@ -78,7 +78,8 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_t thread;
 	int wake_fd;
-	bool asleep; /* under the lock: the thread wants to be woken */
+	bool asleep;                /* under the lock: the thread wants to be woken */
+	unsigned long long dropped; /* likewise: lines of all sinks since the start */
 	atomic_bool stopping;
 	uint64_t stop_at; /* written before `stopping` */
 	log_render_fn *render;
@@ -143,7 +144,9 @@ void log_sink_put(enum log_sink which, const char *lines, size_t n)
 		if (n > room) {
 			const char *last = memrchr(lines, '\n', room);
 			fits = last ? (size_t)(last + 1 - lines) : 0;
-			s->dropped += count_lines(lines + fits, n - fits);
+			unsigned long long lost = count_lines(lines + fits, n - fits);
+			s->dropped += lost;
+			state.dropped += lost;
 			if (s->failure)
 				s->dropped_by = s->failure;
 		}
@@ -153,6 +156,14 @@ void log_sink_put(enum log_sink which, const char *lines, size_t n)
 	pthread_mutex_unlock(&state.lock);
 	if (wake)
 		eventfd_write(state.wake_fd, 1);
+}
+
+unsigned long long log_sinks_dropped(void)
+{
+	pthread_mutex_lock(&state.lock);
+	unsigned long long n = state.dropped;
+	pthread_mutex_unlock(&state.lock);
+	return n;
 }
 
 bool log_sink_is_journal(enum log_sink sink)

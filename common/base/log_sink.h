@@ -34,6 +34,9 @@ typedef size_t log_render_fn(char *to, enum log_sink sink, enum log_level level,
  */
 int log_sinks_start(const char *const paths[LOG_SINKS], log_render_fn *render, struct error *err);
 
+/* Lines of all sinks that were dropped since the start. From any thread. */
+unsigned long long log_sinks_dropped(void);
+
 /* Whether the sink's lines go to the journal, which has an own form (base/journal.h). Once it is started. */
 bool log_sink_is_journal(enum log_sink sink);
 

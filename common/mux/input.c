@@ -72,8 +72,7 @@ static void input_datagram(struct stream *s, const uint8_t *p, size_t n)
 	if (!s->datagrams || (s->mux->shaper && !shaper_pass(s, n)))
 		return;
 	s->taken += n;
-	if (s->counts)
-		counter_add(&s->counts->taken, n);
+	stream_count_taken(s, n);
 	s->mux->account.moved += n;
 	s->ops->push(s, p, n);
 }

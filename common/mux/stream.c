@@ -21,6 +21,16 @@ void stream_init(struct stream *s, const struct stream_ops *ops)
 	list_init(&s->all);
 }
 
+void stream_counts_sent(const struct stream *s, uint64_t n)
+{
+	counter_add(&s->counts->sent, n);
+}
+
+void stream_counts_taken(const struct stream *s, uint64_t n)
+{
+	counter_add(&s->counts->taken, n);
+}
+
 void stream_attach(struct stream *s, struct mux *m, uint32_t credit)
 {
 	s->mux = m;

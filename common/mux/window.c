@@ -118,8 +118,7 @@ static bool stream_push(struct stream *s, const uint8_t *p, size_t n, size_t *to
 	s->delivering = false;
 	*took_out = took;
 	/* Also of the last bytes, with which an owner mostly ends the stream. */
-	if (s->counts)
-		counter_add(&s->counts->taken, took);
+	stream_count_taken(s, took);
 	if (!stream_alive(s))
 		return false;
 	/* At once, not when credit is given: the next push() may reset, and say how much went. */

@@ -79,6 +79,7 @@ struct panel_request {
 	char *body;               /* NULL: none; ends in a NUL behind `body_size` */
 	size_t body_size;
 	char *if_match; /* NULL: not said */
+	char *accept;   /* likewise, also where it is longer than anybody needs */
 	enum panel_who who;
 	struct panel_peer peer;
 	struct address from;

@@ -189,6 +189,9 @@ int panel_head_read(struct panel_conn *c, bool *body_out, const char **why_out)
 	if (!panel_head_field(c->wsi, WSI_TOKEN_HTTP_IF_MATCH, match, sizeof(match)))
 		return 400;
 	rq->if_match = *match ? strdup(match) : NULL;
+	char accept[512]; /* Prometheus' has 200 bytes; who says more gets what everybody gets */
+	if (panel_head_field(c->wsi, WSI_TOKEN_HTTP_ACCEPT, accept, sizeof(accept)) && *accept)
+		rq->accept = strdup(accept);
 	*why_out = "out of memory";
 	return rq->target && (!*match || rq->if_match) ? 0 : 503;
 }

@@ -14,6 +14,7 @@ const struct api_operations *const admin_api[] = {
 	&admin_intention_check,
 	&admin_certificates,
 	&admin_info,
+	&admin_metrics,
 	&admin_routes,
 	&admin_sessions,
 	&admin_status,

@@ -37,11 +37,12 @@ enum counts_visitor {
 };
 
 /* Options whose limit was reached, which server/base/limits.h and visitor_rates.h do not count. X(name, option) */
-#define COUNTS_LIMITS(X)                \
-	X(STREAMS, "max-streams")       \
-	X(HANDSHAKES, "max-handshakes") \
-	X(FLOWS, "max-flows")           \
-	X(FLOWS_VISITOR, "max-flows-per-visitor")
+#define COUNTS_LIMITS(X)                          \
+	X(STREAMS, "max-streams")                 \
+	X(HANDSHAKES, "max-handshakes")           \
+	X(FLOWS, "max-flows")                     \
+	X(FLOWS_VISITOR, "max-flows-per-visitor") \
+	X(PRIVATE_IDENTITY, "max-private-streams-per-identity")
 
 enum counts_limit {
 #define COUNTS_LIMIT(name, option) COUNTS_LIMIT_##name,

@@ -24,6 +24,11 @@ static const char *const names[VISITOR_RATES_KINDS] = {
 	[VISITOR_RATE_SERVICE_REQUESTS] = "--request-rate-per-service",
 };
 
+const char *visitor_rate_option(enum visitor_rate kind)
+{
+	return names[kind] + 2;
+}
+
 static bool is_any_set(const struct server_options *o)
 {
 	for (unsigned i = 0; i < VISITOR_RATES_KINDS; i++)

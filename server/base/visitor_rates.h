@@ -33,6 +33,9 @@ struct visitor_rates {
 
 struct worker;
 
+/* The option that sets it, without dashes. */
+const char *visitor_rate_option(enum visitor_rate kind);
+
 /* `rates_out` is NULL if the options set no rate. 0 or -ENOMEM. */
 int visitor_rates_new(const struct server_options *o, struct visitor_rates **rates_out);
 /* Accepts NULL; returns NULL. */

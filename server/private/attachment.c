@@ -58,13 +58,14 @@ int attachment_shard_open(struct attachment *a, struct worker *w)
 	return r;
 }
 
-static unsigned attachment_cut(struct attachment_shard *shard)
+static unsigned attachment_cut(struct attachment_shard *shard, struct worker *w)
 {
 	unsigned cut = 0;
 	for (; !list_empty(&shard->uses); cut++) {
 		struct attachment_use *use = list_first(&shard->uses, struct attachment_use, link);
 		use->cut(use);
 	}
+	counter_add(&w->private->cut, cut);
 	return cut;
 }
 
@@ -72,7 +73,7 @@ unsigned attachment_shard_set(struct attachment *a, struct worker *w, bool usabl
 {
 	struct attachment_shard *shard = &a->shards[w->index];
 	shard->usable = usable;
-	return usable || keep_live ? 0 : attachment_cut(shard);
+	return usable || keep_live ? 0 : attachment_cut(shard, w);
 }
 
 unsigned attachment_shard_close(struct attachment *a, struct worker *w)
@@ -82,7 +83,7 @@ unsigned attachment_shard_close(struct attachment *a, struct worker *w)
 		return 0;
 	shard->open = shard->usable = false;
 	table_remove(attachment_table(a, w), &shard->by_number);
-	return attachment_cut(shard);
+	return attachment_cut(shard, w);
 }
 
 unsigned attachment_shard_streams(const struct attachment *a, const struct worker *w)

@@ -161,6 +161,7 @@ static void near_cut(struct attachment_use *use)
 static void near_log_crowded(struct worker *w, const struct attachment *a, unsigned most)
 {
 	char more[LOG_LIMIT_MORE];
+	counter_add(&w->counts.limits[COUNTS_LIMIT_PRIVATE_IDENTITY], 1);
 	if (log_limit_pass(&w->private->log_crowded, loop_now(w->loop), SAY_AGAIN, 1, more))
 		log_warn("%s has %u streams to private services, the most that one consumer may "
 			 "have "

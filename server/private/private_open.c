@@ -7,6 +7,7 @@
 #include "server/base/audit_log.h"
 #include "server/private/attachment.h"
 #include "server/private/bridge_seek.h"
+#include "server/private/private_worker.h"
 
 /* Between two lines of the audit log about one attachment on one worker. */
 #define PRIVATE_DENIED_EVERY (10 * CLOCK_S)
@@ -35,6 +36,7 @@ static enum frame_reset private_refuse(const struct server_link *l, const struct
 	if (!shard || shard->attachment->kind != kind)
 		return FRAME_RESET_UNKNOWN_SERVICE;
 	if (!shard->usable) {
+		counter_add(&l->worker->private->denied, 1);
 		private_audit_denied(l, shard);
 		return FRAME_RESET_DENIED;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* The streams of private services on one worker: what all of them have together. */
+#include "base/counter.h"
 #include "base/list.h"
 #include "base/log_limit.h"
 #include "crypto/keyed_hash.h"
@@ -10,10 +11,11 @@ struct worker;
 
 struct private_worker {
 	struct worker *worker;
-	struct hash_key key;       /* of session_shard::attachments: clients choose their numbers */
-	struct list near;          /* bridge_end::link: ends that consumers opened, */
-	struct list far;           /* and those to providers */
-	struct log_limit log_full; /* --max-private-streams is reached, */
+	struct hash_key key; /* of session_shard::attachments: clients choose their numbers */
+	struct list near;    /* bridge_end::link: ends that consumers opened, */
+	struct list far;     /* and those to providers */
+	struct counter denied, cut;   /* streams that might not pass, or may not go on */
+	struct log_limit log_full;    /* --max-private-streams is reached, */
 	struct log_limit log_crowded; /* or --max-private-streams-per-identity */
 };
 

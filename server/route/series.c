@@ -184,13 +184,6 @@ struct service_counts *service_counts_new(struct worker *w, enum series_kind kin
 	return c;
 }
 
-struct service_counts *service_counts_release(struct service_counts *c)
-{
-	if (c && !--c->holds)
-		loop_defer(c->worker->loop, LOOP_PHASE_REAP, &c->reap);
-	return NULL;
-}
-
 void service_counts_request(struct service_counts *c, unsigned status, uint64_t duration,
 	uint64_t wait)
 {

@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "loop/loop.h"
 #include "mux/stream.h"
+#include "server/base/worker.h"
 
 /*
  * Of a kind. Each of HTTP has 37 lines, so /metrics has 7,600 at most, which take a scraper some milliseconds.
@@ -68,8 +69,12 @@ static inline struct service_counts *service_counts_hold(struct service_counts *
 	c->holds++;
 	return c;
 }
-/* One hold less. Accepts NULL; returns NULL. */
-struct service_counts *service_counts_release(struct service_counts *c);
+/* One hold less. Accepts NULL. */
+static inline void service_counts_release(struct service_counts *c)
+{
+	if (c && !--c->holds)
+		loop_defer(c->worker->loop, LOOP_PHASE_REAP, &c->reap);
+}
 
 /*
  * An HTTP request is over. `wait` 0: no answer came. One that became another protocol (101) lasts as long as

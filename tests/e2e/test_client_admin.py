@@ -6,6 +6,7 @@ import pathlib
 import stat
 
 from harness.admin import ask
+from harness.metrics import Metrics, promtool_check
 from harness.openapi import CLIENT, check_answer
 from harness.wait import wait_until
 
@@ -36,6 +37,8 @@ def test_every_request(tunnel):
     assert "panel" not in threads(client)
     assert get(socket, "/healthz") == b"ok\n" and get(socket, "/readyz") == b"ok\n"
     assert "panel" in threads(client)
+    text = get(socket, "/metrics")
+    assert promtool_check(text) == "" and Metrics(text.decode()).of("tunnel_link_up") == 1
     info = get(socket, "/api/v1/info")
     assert info["pid"] == client.pid and info["side"] == "client" and info["options"]["token"] in ("", "(set)")
     session, = get(socket, "/api/v1/sessions")["items"]

@@ -97,7 +97,7 @@ def test_every_request(tunnel):
     for target in ("/healthz", "/readyz"):
         assert fine("GET", target) == b"ok\n"
     tunnel.client(server, "a.example.org=" + tunnel.upstream("ok").url)
-    for target in ("/api/v1/status", "/status", "/api/v1/routes", "/api/v1/routes?host=a.example.org&path=/x"):
+    for target in ("/metrics", "/metrics/inlets", "/api/v1/status", "/status", "/api/v1/routes", "/api/v1/routes?host=a.example.org&path=/x"):
         fine("GET", target)
     session, = fine("GET", "/api/v1/sessions")["items"]
     fine("GET", "/api/v1/sessions/" + session["id"])

@@ -12,6 +12,7 @@ import sources
 # A room and those right below it; it may use these, and whatever these may use.
 BELOW = {
     "base": [],
+    "metrics": ["base"],
     "wire": ["base"],
     "crypto": ["base"],
     "config": ["base"],
@@ -36,7 +37,8 @@ BELOW = {
     "server/private": ["server/route"],
     "server/accept": ["server/http", "server/tcp", "server/udp"],
     "server/control": ["server/accept", "server/private"],
-    "server/admin": ["server/control", "api"],
+    "server/metrics": ["server/control", "metrics"],
+    "server/admin": ["server/metrics", "api"],
     "server": ["server/admin"],
     "client/config": ["panel", "policy"],
     "client/keys": ["client/config"],
@@ -46,7 +48,7 @@ BELOW = {
     "client/upstream": ["client/publish", "client/inspector"],
     "client/local": ["client/keys"],
     "client/session": ["client/upstream", "client/local"],
-    "client/admin": ["client/session", "api"],
+    "client/admin": ["client/session", "api", "metrics"],
     "client": ["client/admin"],
     "cli": ["server", "client"],
 }
