@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "client/admin/client_admin.h"
+#include "client/admin/client_api.h"
 #include "client/admin/client_socket.h"
 #include "client/keys/client_keys.h"
 #include "client/session/client_session.h"
@@ -237,8 +238,8 @@ static int client_init(struct client *c)
 		log_error("%s", err.text);
 		return r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	}
-	client_admin_init(&c->admin, c->loop, (const struct client_options *const *)&c->running,
-		&c->session);
+	client_admin_init(&c->admin, client_api, c->loop,
+		(const struct client_options *const *)&c->running, &c->session);
 	if (client_socket_open(&c->socket, &c->admin.api, o, &err)) {
 		log_error("%s", err.text);
 		return STATUS_FAILED;

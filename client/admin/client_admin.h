@@ -18,8 +18,10 @@ struct client_admin {
 	uint64_t started;             /* µs, as clock_now() counts them */
 };
 
-void client_admin_init(struct client_admin *a, struct loop *loop,
-	const struct client_options *const *options, const struct client_session *session);
+/* All that it is given outlives it; `tables` is client_api. */
+void client_admin_init(struct client_admin *a, const struct api_operations *const *tables,
+	struct loop *loop, const struct client_options *const *options,
+	const struct client_session *session);
 
 /* What is under way is answered: busy. Accepts zeroed memory. */
 void client_admin_close(struct client_admin *a);
