@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "cli/admin_client.h"
 #include "cli/age.h"
+#include "cli/client_status.h"
 #include "cli/answer.h"
 #include "cli/verb.h"
 
@@ -39,7 +40,7 @@ static void say_status(struct call *c, const json_t *status)
 }
 
 /* The table of clients; and whether everything that a visitor needs is there. */
-static int status(struct call *c)
+static int server_status(struct call *c)
 {
 	json_t *answer = NULL, *ready = NULL;
 	int r = call_ask(c, &answer);
@@ -54,6 +55,8 @@ static int status(struct call *c)
 		if (columns_print(&columns, stdout, json_object_get(answer, "clients"), how))
 			r = error_set(c->err, STATUS_FAILED, "no memory");
 	}
+	if (!r && how == OUTPUT_TABLE)
+		status_attention(c);
 	const struct admin_client_request ask = {.method = "GET", .target = "/readyz"};
 	if (!r && admin_client_ask(c->transport, &ask, &ready, c->err))
 		r = STATUS_NOT_READY;
@@ -62,10 +65,50 @@ static int status(struct call *c)
 	return r;
 }
 
+/* At a socket that was named there may be a client. */
+static bool is_client(struct call *c)
+{
+	json_t *info = NULL;
+	struct error ignored;
+	const struct admin_client_request ask = {.method = "GET", .target = "/api/v1/info"};
+	bool is = c->o->admin_socket && call_open(c) == 0 &&
+		  admin_client_ask(c->transport, &ask, &info, &ignored) == 0 &&
+		  strcmp(answer_text(info, "side"), "client") == 0;
+	json_decref(info);
+	return is;
+}
+
+/* The server that is named, or that runs here; and the clients that do. */
+static int status(struct call *c)
+{
+	if (is_client(c))
+		return client_status_one(c);
+	if (c->o->admin_socket || c->o->remote.remote || c->o->state_dir)
+		return server_status(c);
+	int open = call_open(c);
+	int server = open ? open : server_status(c);
+	if (open && open != STATUS_NO_ANSWER)
+		return open;
+	if (open == 0 && call_output(c) != OUTPUT_TABLE)
+		return server;
+	call_close(c);
+	struct error no_server = *c->err;
+	int clients = client_status(c, open == 0);
+	if (clients == STATUS_NO_ANSWER) {
+		*c->err = no_server;
+		return server;
+	}
+	if (open)
+		*c->err = clients ? *c->err : (struct error){""};
+	return open || (clients && !server) ? clients : server;
+}
+
 static const struct verb status_verbs[] = {
 	{.name = "",
 		.table = {.command = "status",
-			.summary = "Shows the server and the clients that are connected; its exit "
+			.summary = "Shows the server and the clients that are connected, or the "
+				   "client "
+				   "that runs here; its exit "
 				   "status is "
 				   "7 if something is not ready.",
 			.example = "Examples:\n"

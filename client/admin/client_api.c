@@ -4,6 +4,7 @@
 #include "client/admin/requests.h"
 
 const struct api_operations *const client_api[] = {
+	&client_api_attention,
 	&client_api_health,
 	&client_api_info,
 	&client_api_limits,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The client's admin socket: where it is, what it costs, and each request of docs/openapi-client.yaml."""
 
+import json
 import os
 import pathlib
 import stat
@@ -96,6 +97,48 @@ def test_what_was_killed_leaves_nothing(tunnel):
         "client-%d.sock" % second.pid, "client-%d.sock.lock" % second.pid]
     second.stop()
     assert not list(left.parent.iterdir())
+
+
+def test_attention(tunnel):
+    """What is refused, and what to do about it; nothing where all is well."""
+    server = tunnel.server()
+    up = tunnel.upstream("hello")
+    first = tunnel.client(server, up, "--exclusive")
+    assert get(socket_of(tunnel, first), "/api/v1/attention")["items"] == []
+    second = tunnel.client(server, up, wait=False)
+    second.log_contains("does not publish")
+    item, = get(socket_of(tunnel, second), "/api/v1/attention")["items"]
+    assert item["about"] == "service" and item["severity"] == "bad" and "is not published" in item["what"]
+    assert "another name" in item["todo"]
+
+
+def test_status(tunnel):
+    """The command finds clients by itself, says what is wrong, and ends with 7 or 5."""
+    server = tunnel.server()
+    up = tunnel.upstream("hello")
+    client = tunnel.client(server, "a.test=" + up.url)
+    code, out, _ = tunnel.run("status")
+    assert code == 0 and "session open, 1 of 1 link up" in out and "a.test" in out
+    assert tunnel.run("status", "-q")[1].startswith("http://a.test")
+    whole = json.loads(tunnel.run("status", "--json", "--admin-socket=%s" % socket_of(tunnel, client))[1])
+    assert whole["session"]["state"] == "open" and whole["publications"][0]["place"] == "a.test"
+    server.stop()
+    wait_until(lambda: tunnel.run("status")[0] == 7, "the client to notice")
+    code, out, err = tunnel.run("status")
+    assert code == 7 and "0 of 1 links" in out and "no session" in err
+    client.stop()
+    assert tunnel.run("status")[0] == 5
+
+
+def test_status_of_several(tunnel):
+    server = tunnel.server()
+    up = tunnel.upstream("hello")
+    for host in ("a.test", "b.test"):
+        tunnel.client(server, "%s=%s" % (host, up.url))
+    shown = tunnel.run("status")[1]
+    assert shown.count("client of ") == 2 and "a.test" in shown and "b.test" in shown
+    here = tunnel.run("status", "--state-dir=%s" % server.admin_socket.parent)[1]
+    assert "2 clients" in here and "client of " not in here
 
 
 def test_none(tunnel):
