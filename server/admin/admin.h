@@ -6,6 +6,7 @@
  */
 #include "api/operation.h"
 #include "server/admin/authority.h"
+#include "server/admin/overview.h"
 
 struct catalog;
 struct changes;
@@ -33,6 +34,7 @@ struct admin {
 	struct changes *changes;  /* owned */
 	struct offload *deriving; /* owned; NULL until the first token */
 	struct authority authority;
+	struct overview overview;
 	unsigned drains; /* requests that wait for a session to be drained */
 };
 

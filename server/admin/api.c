@@ -14,6 +14,8 @@ const struct api_operations *const admin_api[] = {
 	&admin_intention_check,
 	&admin_certificates,
 	&admin_info,
+	&admin_overview,
+	&admin_attention,
 	&admin_metrics,
 	&admin_routes,
 	&admin_sessions,

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "base/clock.h"
+#include "base/macros.h"
+
 void limits_init(struct limits *l)
 {
 	*l = (struct limits){.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -36,10 +39,13 @@ int limits_acquire(struct limits *l, enum limits_kind kind, const struct address
 {
 	pthread_mutex_lock(&l->lock);
 	int r = limits_admit(l, kind, peer, limit_total, limit_per_address);
-	if (r == 0)
-		l->kinds[kind].n++;
-	else if (r != -ENOMEM)
+	if (r == 0) {
+		unsigned n = ++l->kinds[kind].n;
+		l->kinds[kind].peak = MAX(l->kinds[kind].peak, n);
+	} else if (r != -ENOMEM) {
 		l->kinds[kind].reached[r == -EUSERS]++;
+		l->kinds[kind].reached_at = clock_now();
+	}
 	pthread_mutex_unlock(&l->lock);
 	return r;
 }
@@ -68,4 +74,14 @@ unsigned limits_count(struct limits *l, enum limits_kind kind)
 	unsigned n = l->kinds[kind].n;
 	pthread_mutex_unlock(&l->lock);
 	return n;
+}
+
+void limits_look(struct limits *l, enum limits_kind kind, struct limits_use *out)
+{
+	pthread_mutex_lock(&l->lock);
+	out->n = l->kinds[kind].n;
+	out->peak = l->kinds[kind].peak;
+	out->reached = l->kinds[kind].reached[0] + l->kinds[kind].reached[1];
+	out->reached_at = l->kinds[kind].reached_at;
+	pthread_mutex_unlock(&l->lock);
 }

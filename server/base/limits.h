@@ -25,6 +25,8 @@ struct limits {
 	pthread_mutex_t lock;
 	struct {
 		unsigned n;
+		unsigned peak;
+		uint64_t reached_at; /* µs, the last time; 0: never */
 		uint64_t reached[2]; /* how often one more was refused: in all; for its address */
 		struct address_count addresses;
 	} kinds[LIMITS_KINDS];
@@ -46,6 +48,14 @@ void limits_release(struct limits *l, enum limits_kind kind, const struct addres
 /* How often it refused one more since the start: in all, and for its address. */
 void limits_reached(struct limits *l, enum limits_kind kind, uint64_t *total_out,
 	uint64_t *address_out);
+
+/* What operators see of one kind. */
+struct limits_use {
+	unsigned n, peak; /* now; most since the start */
+	uint64_t reached; /* how often one more was refused since the start, for whatever reason */
+	uint64_t reached_at; /* µs, the last time; 0: never */
+};
+void limits_look(struct limits *l, enum limits_kind kind, struct limits_use *out);
 
 /* How many there were a moment ago. */
 unsigned limits_count(struct limits *l, enum limits_kind kind);
