@@ -94,6 +94,8 @@ def test_every_request(tunnel):
     fine("POST", "/api/v1/store/check")
     fine("GET", "/api/v1/store")
     fine("GET", "/api/v1/info")
+    for what in ("overview", "attention", "limits"):
+        fine("GET", "/api/v1/" + what)
     for target in ("/healthz", "/readyz"):
         assert fine("GET", target) == b"ok\n"
     tunnel.client(server, "a.example.org=" + tunnel.upstream("ok").url)
