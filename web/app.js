@@ -51,12 +51,11 @@ function showPage() {
 }
 
 function title() {
-	return info.side === "client" ? `${info.name || info.hostname} → ${info.remote || "no exit node"}` : info.hostname;
+	return info.side === "client" ? `${info.hostname} → ${info.exitNode}` : info.hostname;
 }
 
 // Instead of an empty list: what to do.
-function noRequest() {
-	const url = (info.public || []).find(address => /^https?:/.test(address));
+function noRequest(url) {
 	return [h("h2", null, "No request yet"),
 		url ? h("p", null, "Open ", h("a", {href: url, target: "_blank", rel: "noopener noreferrer"}, url),
 			", and it is here at once.") : h("p", null, info.side === "client" ?

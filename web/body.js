@@ -74,15 +74,17 @@ export function showText(text, colours = false) {
 	return [pre, more];
 }
 
-// part: {bytes, kept} of the entry
-export function bodyView(path, type, part) {
+// part: {bytes, kept} of the entry's message with these fields
+export function bodyView(path, part, fields = []) {
+	const type = field(fields, "content-type");
+	const coding = field(fields, "content-encoding");
 	const place = h("div", {class: "body"});
 	if (!part.bytes) {
 		place.append(h("p", {class: "quiet"}, "No body."));
 		return place;
 	}
 	const cut = part.kept < part.bytes;
-	const words = [type.split(";")[0] || "no type", cut ? `${size(part.kept)} of ${size(part.bytes)} kept` : size(part.bytes)];
+	const words = [type.split(";")[0] || "no type", cut ? `${size(part.kept)} of ${size(part.bytes)} kept` : size(part.bytes), coding && `decoded from ${coding}`].filter(Boolean);
 	const about = h("p", {class: "about"}, h("span", null, words.join(" · ")),
 		part.kept ? h("a", {href: path, download: true}, "Save") : null);
 	place.append(about);

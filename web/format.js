@@ -13,10 +13,12 @@ export function count(number) {
 }
 
 export function rate(number) {
-	return number >= 1000 ? count(number) : digits(number);
+	return number === null || number === undefined ? "–" : number >= 1000 ? count(number) : digits(number);
 }
 
 export function size(bytes) {
+	if (bytes === null || bytes === undefined)
+		return "–";
 	let unit = 0;
 	while (bytes >= 1000 && unit < SIZES.length - 1) {
 		bytes /= 1024;

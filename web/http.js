@@ -30,9 +30,9 @@ export async function get(path) {
 }
 
 // No page of another origin can send these fields without being asked first.
-export async function change(method, path, body = {}) {
+export async function change(method, path, body) {
 	const answer = await ask(method, path, {
-		headers: {"Content-Type": "application/json", "X-Tunnel-Panel": "1"}, body: JSON.stringify(body)});
+		headers: {"Content-Type": "application/json", "X-Tunnel-Panel": "1"}, body: body && JSON.stringify(body)});
 	const text = await answer.text();
 	return text ? JSON.parse(text) : null;
 }
@@ -43,6 +43,17 @@ export async function bytes(path) {
 
 export async function text(path) {
 	return (await ask("GET", path)).text();
+}
+
+// The same, or null where this program has no such thing.
+export async function getAny(path) {
+	try {
+		return await get(path);
+	} catch (error) {
+		if (error.status === 404)
+			return null;
+		throw error;
+	}
 }
 
 // All items of a list, at most so many.

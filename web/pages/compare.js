@@ -10,7 +10,7 @@ import {compare} from "../diff.js";
 const KEPT = 3; // equal lines shown around each difference
 const MOST = 4000; // rows in the document
 // Differ in each answer, and say nothing.
-const IDLE = ["date", "age", "x-request-id"];
+const IDLE = ["date", "age", "x-request-id", "x-tunnel-replay"];
 const SIGNS = {same: " ", changed: "≠", less: "−", more: "+"};
 
 async function side(path, data, which) {

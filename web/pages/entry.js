@@ -4,16 +4,24 @@
 import {h, put, say} from "../dom.js";
 import {get, change, text} from "../http.js";
 import {day, duration} from "../format.js";
-import {bodyView, field} from "../body.js";
+import {bodyView} from "../body.js";
 import {compareView} from "./compare.js";
 import {editor} from "./editor.js";
 import {timing} from "./timing.js";
 
 const VIEWS = {request: "Request", answer: "Answer", raw: "Raw", compare: "Compare"};
+const STATES = {open: "under way", raw: "no HTTP", failed: "failed", cut: "cut"};
 const AGAIN = 400; // milliseconds until one that is under way is asked for again
 
+// The rest of a sentence as one.
+function sentence(text = "") {
+	return text && `${text[0].toUpperCase()}${text.slice(1)}.`;
+}
+
 export class Entry {
-	constructor(requests, id, view) {
+	// note: what is to be said of it
+	constructor(requests, id, view, note = "") {
+		this.note = note;
 		this.requests = requests;
 		this.id = id;
 		this.path = `/api/v1/requests/${encodeURIComponent(id)}`;
@@ -44,6 +52,8 @@ export class Entry {
 		this.tell();
 		if (!this.editing)
 			this.show(this.view);
+		if (this.note)
+			this.trouble(this.note, "quiet");
 		if (this.data.state === "open")
 			this.timer = setTimeout(() => this.load(), AGAIN);
 	}
@@ -70,21 +80,23 @@ export class Entry {
 
 	tell() {
 		const {data} = this;
-		const status = data.status ? String(data.status) : data.state === "open" ? "under way" : "no answer";
+		const status = data.status ? String(data.status) : STATES[data.state] || "no answer";
 		const kind = !data.status ? "none" : data.status >= 500 ? "bad" : data.status >= 400 ? "warn" : "fine";
 		put(this.head,
 			h("h2", {tabindex: "-1"}, h("span", {class: "method"}, data.method), " ", h("span", {class: "target"}, data.target)),
 			h("p", {class: "about"},
 				h("span", {class: `badge ${kind}`}, status),
-				h("span", null, data.status === 101 ? "WebSocket" : duration(data.seconds)),
+				data.websocket ? h("span", null, "WebSocket") : data.state === "open" ? null : h("span", null, duration(data.seconds)),
 				h("span", null, data.host || "no host"),
+				data.client ? h("span", null, `from ${data.client}`) : null,
 				h("span", null, `→ ${data.upstream}`),
 				h("time", {datetime: new Date(data.at * 1000).toISOString()}, day(data.at * 1000))),
 			data.replay_of ? h("p", {class: "note"}, "↻ A replay of ", h("a", {href: `#/requests/${encodeURIComponent(data.replay_of)}`},
 				"this request"), ".") : null,
 			data.why ? h("p", {class: "note trouble"}, data.why) : null,
+			!data.not_replayable ? null : h("p", {class: "note quiet"}, `${sentence(data.not_replayable)} It can be edited and sent.`),
 			h("div", {class: "actions"},
-				h("button", {type: "button", class: "main", onclick: () => this.replay()}, "Replay"),
+				h("button", {type: "button", class: "main", disabled: Boolean(data.not_replayable), onclick: () => this.replay()}, "Replay"),
 				h("button", {type: "button", onclick: () => this.edit()}, "Edit and replay"),
 				h("button", {type: "button", onclick: () => this.curl()}, "Copy as curl"),
 				h("button", {type: "button", "aria-pressed": String(Boolean(data.pinned)), onclick: () => this.pin()}, "Pin")),
@@ -113,18 +125,18 @@ export class Entry {
 		const part = this.data[which];
 		if (!part)
 			return h("p", {class: "quiet"}, this.data.state === "open" ? "There is no answer yet." : "There was no answer.");
-		const query = which === "request" ? [...new URL(this.data.target, "http://x").searchParams] : [];
+		const query = which === "request" ? [...new URLSearchParams(this.data.target.split("?").slice(1).join("?"))] : [];
 		return [
-			h("p", {class: "line"}, part.line),
+			part.line ? h("p", {class: "line"}, part.line) : null,
 			query.length ? [h("h3", null, "Query"), this.table(query)] : null,
-			h("h3", null, "Fields"), this.table(part.fields),
-			h("h3", null, "Body"), bodyView(`${this.path}/${which}.body`, field(part.fields, "content-type"), part.body),
+			part.line ? [h("h3", null, "Fields"), this.table(part.fields)] : null,
+			h("h3", null, "Body"), bodyView(`${this.path}/${which}.body`, part.body, part.fields),
 		].flat().filter(Boolean);
 	}
 
 	table(rows) {
 		return h("dl", {class: "fields"}, rows.map(([name, value]) => [h("dt", null, name),
-			h("dd", {class: value.startsWith("••••") ? "masked" : null}, value)]));
+			h("dd", {class: value.includes("••••") ? "masked" : null}, value)]));
 	}
 
 	raw() {
@@ -132,8 +144,8 @@ export class Entry {
 			const part = this.data[which];
 			const head = [part.line, ...part.fields.map(([name, value]) => `${name}: ${value}`)].join("\n");
 			return [h("h3", null, which === "request" ? "What was asked" : "What was answered"),
-				h("pre", {tabindex: "0", "aria-label": "Head"}, head),
-				part.body.bytes ? bodyView(`${this.path}/${which}.body`, "", part.body) : null];
+				part.line ? h("pre", {tabindex: "0", "aria-label": "Head"}, head) : null,
+				part.body.bytes ? bodyView(`${this.path}/${which}.body`, part.body) : null];
 		}).flat().filter(Boolean).concat(h("p", {class: "quiet"},
 			"Fields that are known to carry secrets are masked; bodies are not searched for secrets."));
 	}
@@ -144,9 +156,9 @@ export class Entry {
 			return;
 		say("Replaying");
 		try {
-			const {id} = await change("POST", `${this.path}/replay`, changes);
+			const {id, left_out: without} = await change("POST", `${this.path}/replay`, changes);
 			await this.requests.fetch();
-			this.requests.replayed(id);
+			this.requests.replayed(id, without.length ? `Sent without ${without.join(", ")}, which was not kept.` : "");
 			say("The replay is there; both answers are compared");
 		} catch (error) {
 			if (this.editing)

@@ -2,13 +2,26 @@
 // How the exit node is: what it carries, who is there, and what somebody should do something about.
 
 import {h, link, put, say} from "../dom.js";
-import {get, change, list} from "../http.js";
+import {change, getAny, list} from "../http.js";
 import {count, day, duration, plural, rate, since, size} from "../format.js";
 import {Chart} from "../chart.js";
 import {confirm} from "../dialog.js";
 import {pageKeys} from "../keys.js";
 import {Poll} from "./poll.js";
 import {empty, state, table, tableRow} from "./table.js";
+
+const FULL = 0.9; // of a limit: soon the next one is refused
+
+// What somebody should do something about, and what.
+function needed(told, pending, limits) {
+	const waiting = pending.map(({id, name, properties}) => ({what:
+		`${properties.privateEndpoint.resourceGroup} waits for a decision about ${id.split("/")[2]}`,
+	todo: h("span", null, h("a", {href: "#/private"}, "Approve or reject it"), `, or: tunnel endpoint approve ${name}`)}));
+	const full = limits.filter(each => each.limit && each.used >= each.limit * FULL).map(each => ({bad: each.used >= each.limit,
+		what: `${each.name}: ${count(each.used)} of ${count(each.limit)} ${each.unit || ""}`,
+		todo: "What is beyond the limit is refused. Find out who uses it before it is raised."}));
+	return [...told.map(each => ({bad: each.severity === "bad", what: each.what, todo: each.todo})), ...full, ...waiting];
+}
 
 const COLUMNS = ["Client", "From", "#Since", "#Trip", "#Links", "#Services", "#Requests/s"];
 
@@ -67,7 +80,7 @@ export class Overview {
 			put(this.tiles[name].big, big, h("small", null, unit));
 			this.tiles[name].small.textContent = small;
 		};
-		const [out, unit] = size(tick.out).split(" ");
+		const [out, unit = ""] = size(tick.out).split(" ");
 		set("requests", rate(tick.rps), " /s", tick.errors ? `${rate(tick.errors)} /s of them errors` : "");
 		set("bytes", out, ` ${unit}/s sent`, `${size(tick.in)}/s received`);
 		set("times", duration(tick.p50), " median", `99 % within ${duration(tick.p99)}`);
@@ -75,12 +88,13 @@ export class Overview {
 	}
 
 	async ask() {
-		const [overview, sessions, attention] = await Promise.all([get("/api/v1/overview"), list("/api/v1/sessions"),
-			get("/api/v1/attention")]);
-		if (this.charts.requests.lines[0].values.length === 0)
+		const [overview, sessions, pending, limits] = await Promise.all([getAny("/api/v1/overview"), list("/api/v1/sessions"),
+			list("/api/v1/endpoints?status=Pending"), getAny("/api/v1/limits")]);
+		if (overview && this.charts.requests.lines[0].values.length === 0)
 			this.tell(overview);
 		this.showClients(sessions);
-		this.showAttention(attention.items);
+		this.context.mark("private", pending.length, `${pending.length} waiting`);
+		this.showAttention(needed(overview?.attention || [], pending, limits?.items || []));
 	}
 
 	showClients(sessions) {
@@ -111,8 +125,8 @@ export class Overview {
 			state("good", session.identity), h("span", {class: "arrow", "aria-hidden": "true"}, open ? "▾" : "▸"));
 		const row = lost ? h("tr", null, h("td", null, button), h("td", {colspan: 6}, `lost ${since(session.lost)} ago, ${
 			plural(session.waiting, "request")} waiting`)) :
-			tableRow([button, session.remoteAddr, since(session.since), duration(session.roundTrip), count(session.links.length),
-				count(session.services.length), rate(session.requestsPerSecond ?? 0)], COLUMNS);
+			tableRow([button, session.remoteAddr, since(session.since), duration(session.roundTripSeconds), count(session.links.length),
+				count(session.services.length), rate(session.requestsPerSecond)], COLUMNS);
 		return open ? [row, h("tr", {class: "details"}, h("td", {colspan: 7}, this.details(session)))] : [row];
 	}
 
@@ -136,14 +150,14 @@ export class Overview {
 	}
 
 	showAttention(items) {
-		const same = JSON.stringify(items);
+		const same = JSON.stringify(items.map(each => each.what));
 		if (same === this.needed)
 			return;
 		this.needed = same;
 		say(items.length ? `${plural(items.length, "thing")} need${items.length === 1 ? "s" : ""} attention` : "Nothing needs attention");
 		put(this.attention, h("h2", null, "Needs attention ", h("small", null, items.length || "")),
 			items.length ? h("ul", null, items.map(item => h("li", null,
-				state(item.severity === "bad" ? "bad" : "warn", item.what), h("p", null, item.todo)))) :
+				state(item.bad ? "bad" : "warn", item.what), h("p", null, item.todo)))) :
 				h("p", {class: "well"}, state("good", "All is well."), " Whatever somebody should do something about is listed here."));
 	}
 }

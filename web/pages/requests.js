@@ -3,7 +3,7 @@
 // is the inspector; the exit node, which sees other people's traffic, has summaries only.
 
 import {h, put, say} from "../dom.js";
-import {get, change} from "../http.js";
+import {get, change, list} from "../http.js";
 import {clock, count, duration, size} from "../format.js";
 import {compile} from "../filter.js";
 import {confirm} from "../dialog.js";
@@ -15,11 +15,14 @@ import {summary} from "./summary.js";
 
 const HEIGHT = 34; // pixels of a row, as style.css has it
 const PAGE = 500; // rows of an answer
+const AGAIN = 1000; // milliseconds until those that are under way are asked for again
+const ASKED = 8; // of them at a time
 
 // A row of /api/v1/requests or of the feed
 function toRow(item) {
-	return {id: item.id, at: item.at * 1000, method: item.m, host: item.h, path: item.p, status: item.s, seconds: item.d,
-		inBytes: item.i, outBytes: item.o, replayOf: item.replay_of ?? null, pinned: Boolean(item.pinned),
+	return {id: item.id, at: item.at * 1000, method: item.m, host: item.h, path: item.p, status: item.s || 0,
+		seconds: item.d ?? null, inBytes: item.i ?? 0, outBytes: item.o ?? 0, replayOf: item.replay_of ?? null,
+		pinned: Boolean(item.pinned), websocket: Boolean(item.websocket), open: item.state === "open",
 		client: item.client ?? null};
 }
 
@@ -39,7 +42,7 @@ function paint(element, row) {
 	path.lastChild.textContent = row.path;
 	path.title = `${row.host || ""}${row.path}`;
 	status.textContent = row.status || "···";
-	took.textContent = row.status === 101 ? "↕" : duration(row.seconds);
+	took.textContent = row.websocket ? "↕" : duration(row.seconds);
 }
 
 export class Requests {
@@ -105,10 +108,14 @@ export class Requests {
 			this.showEntry(id, true);
 		else
 			this.showNone();
+		this.follow();
+		if (this.inspector)
+			this.findUrl().catch(() => null);
 		return this.fetch();
 	}
 
 	stop() {
+		clearTimeout(this.following);
 		this.ended.abort();
 		this.list.stop();
 		this.entry?.stop();
@@ -123,26 +130,52 @@ export class Requests {
 		this.tellSum();
 	}
 
-	// What is missing: pages, newest first, until one has something known, or the first page is all there is.
+	// What came behind the newest one that is known: pages, the newest first.
 	async fetch() {
 		if (this.fetching)
 			return;
 		this.fetching = true;
-		const known = new Set(this.rows.byId.keys());
+		const known = this.rows.all.at(-1)?.id;
 		try {
-			for (let after = "", got = 0; after !== null && got < MOST && !this.ended.signal.aborted;) {
-				const page = await get(`/api/v1/requests?limit=${PAGE}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+			for (let before = null, got = 0; got < MOST && !this.ended.signal.aborted;) {
+				const query = new URLSearchParams({limit: PAGE, ...(known && {after: known}), ...(before && {before})});
+				const page = await get(`/api/v1/requests?${query}`);
 				this.tellKept(page);
 				this.add(page.items.map(toRow));
 				got += page.items.length;
-				after = page.items.some(item => known.has(item.id)) ? null : page.next;
+				before = page.next;
+				if (!before)
+					break;
 			}
+			this.trouble = "";
 		} catch (error) {
 			this.trouble = error.status === 401 ? "" : error.message;
 		} finally {
 			this.fetching = false;
 			this.tellSum();
 		}
+	}
+
+	// The feed has a request when it begins; how it ended is asked for, of a few at a time.
+	async follow() {
+		const open = this.paused ? [] : this.rows.all.slice(-PAGE).filter(row => row.open);
+		const some = open.slice(-ASKED / 2).concat(open.slice(0, Math.max(0, Math.min(ASKED / 2, open.length - ASKED / 2))));
+		try {
+			const pages = await Promise.all(some.map(({id}) => get(`/api/v1/requests?limit=1&after=${Number(id) - 1}&before=${Number(id) + 1}`)));
+			if (some.length && !this.ended.signal.aborted)
+				this.add(pages.flatMap(page => page.items).map(toRow));
+		} catch {
+			// Whoever asks next says why there is no answer.
+		}
+		if (!this.ended.signal.aborted)
+			this.following = setTimeout(() => this.follow(), AGAIN);
+	}
+
+	// One that is published, for who sees nothing yet.
+	async findUrl() {
+		this.url = (await list("/api/v1/publications")).map(each => each.address).find(address => /^https?:/.test(address));
+		this.why = null;
+		this.tellSum();
 	}
 
 	tellKept(page) {
@@ -175,7 +208,7 @@ export class Requests {
 		put(this.empty, (all ? [h("h2", null, "Nothing passes the filter"),
 			h("p", null, h("button", {type: "button", onclick: () => this.unfilter()}, "Show everything"))] :
 			this.trouble ? [h("h2", null, "Requests cannot be shown"), h("p", null, this.trouble)] :
-				this.fetching ? [] : this.context.noRequest()));
+				this.fetching ? [] : this.context.noRequest(this.url)));
 	}
 
 	typed(event) {
@@ -225,15 +258,16 @@ export class Requests {
 	}
 
 	askClear() {
-		confirm("Forget all requests?", "What was captured is gone then, here and for everybody who looks.", "Forget them",
+		confirm("Forget all requests?", "What was captured is gone then, here and for everybody who looks. Pinned requests stay.", "Forget them",
 			async () => {
 				await change("DELETE", "/api/v1/requests");
 				this.rows.clear();
 				this.rows.filter(this.rows.passes);
 				this.list.choice = null;
-				this.list.set(this.rows.shown);
 				this.context.go("requests");
 				this.showNone();
+				await this.fetch();
+				this.list.set(this.rows.shown);
 				this.tellSum();
 			});
 	}
@@ -263,20 +297,20 @@ export class Requests {
 		this.element.classList.toggle("open", opened || this.element.classList.contains("open"));
 	}
 
-	showEntry(id, opened, view) {
+	showEntry(id, opened, view, note) {
 		this.entry?.stop();
 		this.list.choice = id;
 		this.list.later();
-		this.entry = new Entry(this, id, view || this.entry?.view || "request");
+		this.entry = new Entry(this, id, view || this.entry?.view || "request", note);
 		put(this.pane, this.backButton(), this.entry.element);
 		this.pane.scrollTop = 0;
 		this.opened(opened);
 	}
 
 	// A replay came: it is chosen, and compared with what it repeats.
-	replayed(id) {
+	replayed(id, note) {
 		history.replaceState(null, "", `#/requests/${encodeURIComponent(id)}`);
-		this.showEntry(id, this.element.classList.contains("open"), "compare");
+		this.showEntry(id, this.element.classList.contains("open"), "compare", note);
 		const index = this.list.index(id);
 		if (index >= 0)
 			this.list.show(index);

@@ -39,13 +39,13 @@ export class Services {
 			link(service.address),
 			h("span", {class: "quiet"}, service.upstream),
 			session.identity,
-			session.state === "lost" ? state("off", "client lost") : service.state === "unhealthy" ? state("bad", service.why) :
-				state("good", "served"),
-			count(service.streams ?? 0),
-			rate(service.requestsPerSecond ?? 0),
+			session.state === "lost" ? state("off", "client lost") : session.ending ? state("wait", "client ends") :
+				state("good", service.exclusive ? "served, exclusive" : "served"),
+			count(service.streams),
+			rate(service.requestsPerSecond),
 			duration(service.p50),
 			duration(service.p99),
-			size(service.bytes ?? 0),
+			size(service.bytes),
 		]));
 		put(this.services, h("h2", null, "Services ", h("small", null, count(rows.length))),
 			rows.length ? table("Services", ["Public address", "Upstream", "Client", "State", "#Under way", "#Requests/s", "#Median",

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
-// How a client is: its session, what it provides, what it consumes, and in which state each is.
+// How a client is: its session, what it provides, and in which state each is.
 
 import {h, link, put} from "../dom.js";
 import {get, list} from "../http.js";
-import {count, day, duration, plural, rate, since, size} from "../format.js";
+import {count, day, duration, plural, since, size} from "../format.js";
 import {pageKeys} from "../keys.js";
 import {Poll} from "./poll.js";
 import {empty, state, table} from "./table.js";
 
-const STATES = {granted: "good", open: "good", listening: "good", approved: "good", waiting: "wait", pending: "wait", opening: "wait",
-	refused: "bad", rejected: "bad", failed: "bad", lost: "off", disconnected: "off"};
+const STATES = {granted: "good", open: "good", up: "good", waiting: "wait", offered: "wait", opening: "wait", connecting: "wait",
+	handshaking: "wait", refused: "bad", down: "bad", leaving: "off", draining: "off", over: "off", idle: "off", stopped: "off"};
 
-function stateOf(item) {
-	const kind = item.healthy === false ? "bad" : STATES[item.state.toLowerCase()] || "off";
-	return [state(kind, item.healthy === false ? "upstream does not answer" : item.state), item.why ? h("p", {class: "quiet"}, item.why) : null];
+function stateOf(word, why = "") {
+	return [state(STATES[word] || "off", word), why ? h("p", {class: "quiet"}, why) : null];
 }
 
 export class Status {
@@ -22,9 +21,8 @@ export class Status {
 		this.ended = new AbortController();
 		this.session = h("section", {class: "card"});
 		this.provides = h("section", {class: "card"});
-		this.consumes = h("section", {class: "card"});
 		this.limits = h("section", {class: "card"});
-		this.element = h("div", {class: "dashboard"}, this.session, this.provides, this.consumes, this.limits);
+		this.element = h("div", {class: "dashboard"}, this.session, this.provides, this.limits);
 		this.poll = new Poll(() => this.ask());
 	}
 
@@ -40,44 +38,37 @@ export class Status {
 	}
 
 	async ask() {
-		const [sessions, services, limits] = await Promise.all([list("/api/v1/sessions"), list("/api/v1/services"), get("/api/v1/limits")]);
+		const [sessions, publications, limits] = await Promise.all([list("/api/v1/sessions"), list("/api/v1/publications"), get("/api/v1/limits")]);
 		this.showSession(sessions[0]);
-		this.showProvides(services.filter(each => each.role !== "consumer"));
-		this.showConsumes(services.filter(each => each.role === "consumer"));
+		this.showProvides(publications);
 		this.showLimits(limits.items);
 	}
 
 	showSession(session) {
-		put(this.session, (session ? [
-			h("h2", null, "Session ", h("small", null, session.remote)),
-			h("p", {class: "about"}, state(STATES[session.state] || "off", session.state), h("span", null, `since ${day(session.since)}`),
-				h("span", null, plural(session.streams, "stream")), h("span", null, session.id)),
-			table("Links", ["Link", "State", "#Since", "#Trip", "#Sent", "#Received"], session.links.map((each, i) => [
-				`${i + 1}`, state("good", each.protection || "open"), since(each.since), duration(each.roundTrip), size(each.bytesOut ?? 0),
-				size(each.bytesIn ?? 0)])),
-		] : [empty("No session is open", h("p", null, "The client dials the exit node again and again; its log says why it fails."))]));
+		put(this.session, session ? [
+			h("h2", null, "Session ", h("small", null, session.exitNode)),
+			h("p", {class: "about"}, stateOf(session.state), session.linksUp ? h("span", null, `since ${day(session.since)}`) : null,
+				h("span", null, plural(session.streams, "stream")), session.id ? h("span", null, session.id) : null),
+			table("Links", ["Link", "State", "Protection", "#Since", "#Trip", "#Streams"], session.links.map(each => [
+				String(each.number), stateOf(each.state, each.lastFailure), each.state === "up" ? each.sealed ? "sealed" : "TLS alone" : "–",
+				each.state === "up" ? since(each.since) : "–", duration(each.roundTripSeconds), count(each.streams)])),
+		] : empty("There is no session"));
 	}
 
-	showProvides(services) {
-		put(this.provides, h("h2", null, "Provides ", h("small", null, services.length || "")), services.length ?
-			table("What this client provides", ["Address", "Upstream", "State", "#Under way", "#Requests/s", "#Median", "#99 % within"],
-				services.map(each => [link(each.address), each.upstream, stateOf(each), count(each.streams ?? 0), rate(each.requestsPerSecond ?? 0),
-					duration(each.p50), duration(each.p99)])) :
+	showProvides(publications) {
+		put(this.provides, h("h2", null, "Provides ", h("small", null, publications.length || "")), publications.length ?
+			table("What this client provides", ["Address", "Upstream", "State", "#Connections", "#Waiting"],
+				publications.map(each => [each.address ? link(each.address) : each.place,
+					h("span", {class: "quiet"}, each.upstream), [stateOf(each.state, each.why), each.private ? " private" : null],
+					count(each.connections), count(each.waiting)])) :
 			empty("It publishes nothing"));
 	}
 
-	showConsumes(services) {
-		this.consumes.hidden = !services.length;
-		put(this.consumes, h("h2", null, "Consumes ", h("small", null, services.length)),
-			table("What this client consumes", ["Service", "At", "State", "#Connections"],
-				services.map(each => [each.name, h("code", null, each.address || "–"), stateOf(each), count(each.streams ?? 0)])));
-	}
-
 	showLimits(limits) {
-		this.limits.hidden = !limits.length;
+		const number = (each, value) => each.unit === "bytes" ? size(value) : count(value);
 		put(this.limits, h("h2", null, "Limits"),
-			table("Limits", ["Limit", "#Now", "#Most so far", "#At most", "#Times reached"],
-				limits.map(each => [each.name, count(each.use), count(each.peak), count(each.limit),
-					each.reached ? state("warn", count(each.reached)) : "0"])));
+			table("Limits", ["Limit", "State", "#Now", "#At most"], limits.map(each => [each.name,
+				each.limit && each.used >= each.limit ? state("warn", "reached") : state("good", "enough room"), number(each, each.used),
+				each.limit ? number(each, each.limit) : "no limit"])));
 	}
 }

@@ -6,16 +6,16 @@ import {duration} from "../format.js";
 
 // The parts of a request's way, between two of its times each.
 const PARTS = [
-	["connect", "connecting to the upstream", "opened", "dialled"],
-	["send", "sending the request", "dialled", "request_last"],
+	["dial", "connecting to the upstream", "opened", "dialled"],
+	["send", "sending the request", "request_first", "request_last"],
 	["wait", "waiting for the upstream", "request_last", "response_first"],
 	["receive", "receiving the answer", "response_first", "response_last"],
 ];
 
+// times: seconds since it began; null where that has not been
 export function timing(times) {
-	const known = PARTS.map(([kind, words, from, to]) => ({kind, words,
-		seconds: Number.isFinite(times[from]) && Number.isFinite(times[to]) ? Math.max(0, times[to] - times[from]) : null}));
-	const parts = known.filter(part => part.seconds !== null);
+	const parts = PARTS.map(([kind, words, from, to]) => ({kind, words, seconds: times[from] === null || times[to] === null ? 0 :
+		times[to] - times[from]})).filter(part => part.seconds > 0);
 	const whole = parts.reduce((sum, part) => sum + part.seconds, 0);
 	if (!whole)
 		return null;
@@ -23,7 +23,7 @@ export function timing(times) {
 	const rects = parts.map(part => {
 		const width = part.seconds / whole * 1000;
 		at += width;
-		return svg("rect", {class: part.kind, x: at - width, y: 0, width: Math.max(width, part.seconds ? 3 : 0), height: 10});
+		return svg("rect", {class: part.kind, x: at - width, y: 0, width: Math.max(width, 3), height: 10});
 	});
 	return h("div", {class: "timing"},
 		svg("svg", {viewBox: "0 0 1000 10", preserveAspectRatio: "none", "aria-hidden": "true"}, rects),

@@ -40,6 +40,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def answer(self, status, body, kind="application/json", fields=()):
+        if status == 204:
+            body = b""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {**FIELDS, "Content-Type": kind, "Content-Length": str(len(data)), **dict(fields)}.items():
@@ -65,7 +67,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if url.path == "/api/v1/login":
             if json.loads(body).get("token") != TOKEN:
                 return self.problem(401, "The token is wrong.")
-            return self.answer(200, {}, fields={"Set-Cookie": COOKIE + "; HttpOnly; SameSite=Strict; Path=/"})
+            return self.answer(204, {}, fields={"Set-Cookie": COOKIE + "; HttpOnly; SameSite=Strict; Path=/"})
         if COOKIE not in self.headers.get("Cookie", ""):
             return self.problem(401, "Sign in.")
         if url.path == "/api/v1/live":
@@ -116,8 +118,9 @@ class FakePanel:
         self.sockets = []
         self.requests = {}  # by id, oldest first
         self.bodies = {}
-        self.data = {}  # name of a list: its items
+        self.data = {"sessions": [], "publications": [], "limits": []}  # name of a list: its items
         self.info = {}
+        self.attention = []
         self.replays = 0
         self.httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.httpd.daemon_threads = True
@@ -162,44 +165,42 @@ class FakePanel:
         wave = (n * 37 % 23) / 23 + (n % 60) / 60
         return {"at": time.time(), "rps": 300 + 120 * wave, "in": 18233 * (1 + wave), "out": 9122331 * (0.5 + wave / 2),
                 "open": 30 + int(14 * wave), "p50": 0.0021 + 0.0004 * wave, "p99": 0.012 + (0.04 if n % 17 == 0 else 0.004 * wave),
-                "mem": 8123392 + 40000 * (n % 20), "budget": 67108864}
+                "mem": 8123392 + 40000 * (n % 20), "budget": 67108864, "attention": self.attention}
 
     def add(self, method, path, status=200, seconds=0.004, host="app.example.org", age=0.0, body=b"", answer=b"", kind="text/plain",
             fields=(), cut=None, replay_of=None, why=None):
         """A captured request; its id."""
-        ident = "r%06d" % (len(self.requests) + 1)
-        at = time.time() - age
-        asked = [["Host", host], ["User-Agent", "curl/7.88.1"], *map(list, fields)]
+        ident = str(len(self.requests) + 1)
+        asked = [("Host", host), ("User-Agent", "curl/7.88.1"), *fields]
         if body:
-            asked.append(["Content-Length", str(len(body))])
-        upstream = seconds * 0.88
-        self.requests[ident] = {
-            "id": ident, "at": at, "m": method, "h": host, "p": path, "s": status, "d": seconds, "i": len(body), "o": len(answer),
-            "replay_of": replay_of, "pinned": False,
-            "detail": {
-                "id": ident, "at": at, "method": method, "target": path, "host": host, "status": status, "seconds": seconds,
-                "replay_of": replay_of, "pinned": False, "state": "done", "why": why, "service": host,
-                "upstream": "http://127.0.0.1:3000",
-                "request": {"line": "%s %s HTTP/1.1" % (method, path), "fields": asked,
-                            "body": {"bytes": cut or len(body), "kept": len(body)}},
-                "response": status and {
-                    "line": "HTTP/1.1 %d %s" % (status, http.client.responses.get(status, "")),
-                    "fields": [["Content-Type", kind], ["Content-Length", str(len(answer))], ["Date", rfc3339(age)]],
-                    "body": {"bytes": len(answer), "kept": len(answer)}},
-                "timing": {"opened": 0, "dialled": seconds * 0.02, "request_first": seconds * 0.03, "request_last": seconds * 0.05,
-                           "response_first": seconds * 0.05 + upstream, "response_last": seconds}}}
+            asked.append(("Content-Length", str(len(body))))
+        common = {"id": ident, "at": time.time() - age, "state": "done", "replay_of": replay_of, "pinned": False,
+                  "websocket": status == 101, "client": "203.0.113.77"}
+        row = {**common, "m": method, "h": host, "p": path, "s": status or None, "d": seconds, "i": cut or len(body),
+               "o": len(answer)}
+        answered = [("Content-Type", kind), ("Content-Length", str(len(answer))), ("Date", rfc3339(age))]
+        reason = "HTTP/1.1 %d %s" % (status, http.client.responses.get(status, ""))
+        entry = {**common, "method": method, "target": path, "host": host, "status": status or None, "seconds": seconds,
+                 "upstream": "http://127.0.0.1:3000", "why": why or "", "revealed": False, "forgotten": False,
+                 "not_replayable": "this request was kept in part" if cut else None,
+                 "timing": {"opened": 0, "dialled": seconds * 0.02, "request_first": seconds * 0.02, "request_last": seconds * 0.05,
+                            "response_first": seconds * 0.93, "response_last": seconds},
+                 "request": message("%s %s HTTP/1.1" % (method, path), asked, cut or len(body), len(body)),
+                 "response": message(reason, answered, len(answer), len(answer))}
+        self.requests[ident] = {"row": row, "entry": entry}
         self.bodies[ident] = {"request": body, "response": answer}
         return ident
 
     def row(self, ident):
-        return {k: v for k, v in self.requests[ident].items() if k != "detail"}
+        return self.requests[ident]["row"]
 
     def push(self, *idents):
         self.tell({"t": "requests", "items": [self.row(i) for i in idents]})
 
     def resource(self, method, path, query, body):
         if path == "info":
-            return 200, {"version": "0.2.0", "side": self.side, "hostname": "exit.example.org", "started": rfc3339(12 * 86400), **self.info}
+            return 200, {"version": "0.2.0", "side": self.side, "hostname": "exit.example.org", "started": rfc3339(12 * 86400),
+                         **self.info}
         if path == "overview":
             return 200, self.overview()
         if path == "requests.har":
@@ -212,39 +213,42 @@ class FakePanel:
             return 200, {"host": query["host"], "why": "\"%s\" goes to the session of home, by the name app.example.org." % query["host"]}
         if path in self.data:
             if method == "GET":
-                return 200, {"items": self.data[path], "next": None}
+                items = self.data[path]
+                if "status" in query:
+                    items = [i for i in items if i["properties"]["privateLinkServiceConnectionState"]["status"] == query["status"]]
+                return 200, {"items": items, "next": None}
             return self.made_intention(body)
         return self.changed(method, path, body)
 
     def list_requests(self, method, query):
         if method == "DELETE":
             self.requests.clear()
-            return 200, {}
-        newest = sorted(self.requests, reverse=True)
-        if "after" in query:
-            newest = [i for i in newest if i < query["after"]]
+            return 204, b""
+        newest = [i for i in map(str, sorted(map(int, self.requests), reverse=True))
+                  if int(query.get("after", 0)) < int(i) < int(query.get("before", 1 << 60))]
         page = newest[:int(query.get("limit", 100))]
-        return 200, {"items": [self.row(i) for i in page], "next": page[-1] if len(page) < len(newest) else None,
-                     "used": 50436505, "size": 52428800}
+        return 200, {"items": [self.row(i) for i in page], "used": 50436505, "size": 52428800,
+                     "next": page[-1] if len(page) < len(newest) else None}
 
     def one_request(self, method, ident, rest, body):
         if ident not in self.requests:
             return 404, "There is no such request."
-        detail = self.requests[ident]["detail"]
+        row, entry = self.requests[ident]["row"], self.requests[ident]["entry"]
         if not rest:
-            return 200, detail
+            return 200, entry
         if rest[0] == "curl":
-            return 200, ("curl '%s'" % detail["target"]).encode()
+            return 200, ("curl 'http://%s%s'" % (row["h"], row["p"])).encode()
         if rest[0] == "replay":
             self.replays += 1
             data = body.get("body", self.bodies[ident]["request"].decode("latin-1")).encode()
-            made = self.add(body.get("method", detail["method"]), body.get("target", detail["target"]), 201, 0.019, body=data,
+            fields = body.get("fields", entry["request"]["fields"])
+            made = self.add(body.get("method", row["m"]), body.get("target", row["p"]), 201, 0.019, body=data,
                             answer=b'{"order":%d,"state":"taken"}' % self.replays, kind="application/json", replay_of=ident,
-                            fields=[f for f in detail["request"]["fields"] if f[0] not in ("Host", "User-Agent", "Content-Length")])
-            return 201, {"id": made}
+                            fields=[f for f in fields if f[0] not in ("Host", "User-Agent", "Content-Length")])
+            return 201, {"id": made, "left_out": []}
         if rest[0] == "pin":
-            detail["pinned"] = self.requests[ident]["pinned"] = body["pinned"]
-            return 200, {}
+            row["pinned"] = entry["pinned"] = body["pinned"]
+            return 200, row
         return 200, self.bodies[ident][rest[0].split(".")[0]]
 
     def made_intention(self, body):
@@ -271,6 +275,10 @@ class FakePanel:
             self.data["sessions"][:] = [s for s in self.data["sessions"] if s["id"] != parts[1]]
             return 200, {"streamsCut": 0}
         return 404, "There is no %s." % path
+
+
+def message(line, fields, size, kept):
+    return {"line": line, "fields": [list(field) for field in fields], "body": {"bytes": size, "kept": kept}}
 
 
 def intention(source, destination, action="allow", description=""):

@@ -21,6 +21,11 @@ def session(ident, identity, address, age, services, **more):
             "version": "0.2.0", "ending": False, "links": [{"worker": 0}], "streams": 3, "services": services, **more}
 
 
+def published(number, address, upstream, **more):
+    return {"number": number, "kind": "http", "place": "", "private": False, "state": "granted", "address": address, "why": "",
+            "upstream": upstream, "exclusive": False, "connections": 0, "waiting": 0, **more}
+
+
 def busy_server(tick_every=0.2):
     panel = FakePanel("server", tick_every)
     web = {"address": "https://app.example.org", "upstream": "http://127.0.0.1:3000", "kind": "http", "streams": 29,
@@ -31,17 +36,14 @@ def busy_server(tick_every=0.2):
            "requestsPerSecond": 21, "p50": 0.0121, "p99": 0.118, "bytes": 88273645}
     dev = {"address": "https://dev.example.org", "upstream": "http://127.0.0.1:5173", "kind": "http"}
     panel.data["sessions"] = [
-        session("7", "home", "203.0.113.7", 12 * 86400 + 9, [web, ssh], roundTrip=0.018, requestsPerSecond=391,
+        session("7", "home", "203.0.113.7", 12 * 86400 + 9, [web, ssh], roundTripSeconds=0.018, requestsPerSecond=391,
                 links=[{"worker": 0}, {"worker": 1}]),
-        session("8", "berlin-2", "198.51.100.4", 3 * 3600 + 9, [api], roundTrip=0.031, requestsPerSecond=21),
+        session("8", "berlin-2", "198.51.100.4", 3 * 3600 + 9, [api], roundTripSeconds=0.031, requestsPerSecond=21),
         session("9", "laptop", "192.0.2.9", 3600, [dev], state="lost", lost=rfc3339(4), waiting=3, links=[])]
-    panel.data["attention"] = [
+    panel.attention = [
         {"severity": "warn", "what": "www.example.org: the certificate ends in 6 days",
-         "todo": "Renew /etc/tunnel/www.pem; the server reads it again by itself."},
-        {"severity": "warn", "what": "max-waiting-per-address was reached 12 times in the last hour",
-         "todo": "Somebody at 192.0.2.14 waits with many requests for a client that is lost. Raise it only if many people "
-                 "come from there."},
-        {"severity": "warn", "what": "web waits for a decision about super-api", "todo": "Approve or reject it on the page Private."}]
+         "todo": "Renew /etc/tunnel/www.pem; the server reads it again by itself."}]
+    panel.data["limits"] = [{"name": "max-waiting-per-address", "unit": "requests", "limit": 64, "used": 61}]
     panel.data["services"] = [service("super-api", "api-team"), service("db", "api-team", approved=3),
                               service("dns", "net", online=False, kind="udp", approved=0)]
     panel.data["endpoints"] = [
@@ -65,36 +67,38 @@ def fill(panel, n):
 
 def busy_client(tick_every=1.0):
     panel = FakePanel("client", tick_every)
-    panel.info = {"name": "home", "remote": "exit.example.org", "public": ["https://app.example.org"]}
-    links = [{"protection": "sealed", "since": rfc3339(86400 * days), "roundTrip": 0.018, "bytesIn": 123123123,
-              "bytesOut": 998877665} for days in (12, 2)]
-    panel.data["sessions"] = [{"id": "7" * 16, "state": "open", "remote": "wss://exit.example.org", "since": rfc3339(86400 * 12),
-                               "streams": 31, "links": links}]
-    panel.data["services"] = [
-        {"role": "provider", "address": "https://app.example.org", "upstream": "http://127.0.0.1:3000", "state": "granted",
-         "streams": 29, "requestsPerSecond": 391, "p50": 0.0021, "p99": 0.018},
-        {"role": "provider", "address": "https://shop.example.org", "upstream": "http://127.0.0.1:4000", "state": "refused",
-         "why": "shop.example.org is held by the session of berlin-2; ask for another name or end that one."},
-        {"role": "provider", "address": "tcp://exit.example.org:2222", "upstream": "tcp://127.0.0.1:22", "state": "granted",
-         "healthy": False},
-        {"role": "consumer", "name": "db", "address": "127.0.0.1:5432", "state": "approved", "streams": 4},
-        {"role": "consumer", "name": "super-api", "address": None, "state": "pending"}]
-    panel.data["limits"] = [{"name": "max-connections", "use": 29, "peak": 64, "limit": 64, "reached": 12}]
+    panel.info = {"hostname": "home", "exitNode": "exit.example.org:8000"}
+    up = {"state": "up", "sealed": True, "streams": 15, "lastFailure": ""}
+    panel.data["sessions"] = [{
+        "id": "7" * 16, "state": "open", "exitNode": "exit.example.org:8000", "since": rfc3339(86400 * 12), "streams": 31,
+        "linksUp": 2, "services": 3, "granted": 2, "links": [
+            {"number": 1, "since": rfc3339(86400 * 12), "roundTripSeconds": 0.018, **up},
+            {"number": 2, "since": rfc3339(86400 * 2), "roundTripSeconds": 0.019, **up},
+            {"number": 3, "state": "waiting", "since": None, "roundTripSeconds": None, "sealed": False, "streams": 0,
+             "lastFailure": "connection refused"}]}]
+    panel.data["publications"] = [
+        published(1, "https://app.example.org", "http://127.0.0.1:3000", connections=29),
+        published(2, "", "http://127.0.0.1:4000", state="refused", place="shop.example.org",
+                  why="shop.example.org is held by the session of berlin-2; ask for another name or end that one"),
+        published(3, "tcp://exit.example.org:2222", "tcp://127.0.0.1:22", kind="tcp"),
+        published(4, "db.4k1x9a0c2m7q", "tcp://127.0.0.1:5432", kind="tcp", private=True, connections=4)]
+    panel.data["limits"] = [{"name": "max-dials", "unit": "connections", "limit": 64, "used": 64},
+                            {"name": "memory-budget", "unit": "bytes", "limit": 67108864, "used": 8123392}]
     fill(panel, 180)
     panel.add("POST", "/api/order", 500, 0.041, body=ORDER, answer=TRACE, kind="application/json", fields=[
-        ["Content-Type", "application/json"], ["Authorization", "•••• (51 characters, ends 9f2c)"],
-        ["Cookie", "session=•••• (88 characters, ends 01aa)"], ["Accept", "application/json"],
-        ["X-Forwarded-For", "203.0.113.77"], ["X-Request-Id", "4b825dc642cb6eb9a060e54bf8d69288"]])
+        ("Content-Type", "application/json"), ("Authorization", "•••• (51 characters, ends 9f2c)"),
+        ("Cookie", "session=•••• (88 characters, ends 01aa)"), ("Accept", "application/json"),
+        ("X-Forwarded-For", "203.0.113.77"), ("X-Request-Id", "4b825dc642cb6eb9a060e54bf8d69288")])
     return panel
 
 
 def attacked_server():
     panel = FakePanel("server")
-    panel.data = {name: [] for name in ("sessions", "attention", "services", "endpoints", "intentions")}
+    panel.data = {name: [] for name in ("sessions", "services", "endpoints", "intentions", "limits")}
     for text in HOSTILE:
         published = {"address": text, "upstream": text, "kind": "http", "state": "granted"}
         panel.data["sessions"].append(session("7", text, text, 9, [published]))
-        panel.data["attention"].append({"severity": "warn", "what": text, "todo": text})
+        panel.attention.append({"severity": "warn", "what": text, "todo": text})
         panel.data["services"].append(service(text, text))
         panel.data["endpoints"].append(endpoint(text, "db", "Pending", text, text))
         panel.data["endpoints"].append(endpoint(text, "db", "Approved", text, text))
@@ -105,9 +109,9 @@ def attacked_server():
 
 def attacked_client():
     panel = FakePanel("client")
-    panel.data = {name: [] for name in ("sessions", "services", "limits")}
+    panel.data = {name: [] for name in ("sessions", "publications", "limits")}
     for text in HOSTILE:
-        panel.data["services"].append({"role": "provider", "address": text, "upstream": text, "state": text, "why": text})
+        panel.data["publications"].append(published(1, text, text, state=text, why=text))
         panel.add(text if len(text) < 40 else "GET", text, host=text, body=text.encode(), answer=text.encode(), kind=text,
-                  fields=[[text, text]], why=text)
+                  fields=[(text, text)], why=text)
     return panel
