@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
-// A line of the last five minutes. SVG, because a canvas is invisible to who cannot see it and to the tests.
+// A line of the last minutes. SVG, because a canvas is invisible to who cannot see it and to the tests.
 
 import {h, svg} from "./dom.js";
+import {span} from "./format.js";
 
-const POINTS = 300; // seconds
+const POINTS = 300;
 const FEWEST = 60; // what fills the width at first
 const WIDTH = 300;
 const HEIGHT = 48;
 
 export class Chart {
-	// Lines: {name, class} each; words(value) says a value.
-	constructor(title, lines, words) {
+	// Lines: {name, class} each; words(value) says a value; so many seconds are between two of them.
+	constructor(title, lines, words, seconds = 1) {
+		this.seconds = seconds;
 		this.title = title;
 		this.words = words;
 		this.lines = lines.map(line => ({...line, values: []}));
@@ -49,7 +51,7 @@ export class Chart {
 				this.area.setAttribute("d", points ? `M${start.toFixed(1)},${HEIGHT}L${points}L${WIDTH},${HEIGHT}Z` : "");
 		});
 		const last = this.lines.map(line => `${line.name} ${this.words(line.values.at(-1) || 0)}`).join(", ");
-		this.label.textContent = `${this.title}, last five minutes; now ${last}`;
+		this.label.textContent = `${this.title}, last ${span(POINTS * this.seconds)}; now ${last}`;
 		this.tell();
 	}
 
@@ -64,7 +66,7 @@ export class Chart {
 		const back = this.at === null ? -1 : Math.round((WIDTH - Math.min(WIDTH, Math.max(0, this.at))) / this.step);
 		const known = back >= 0 && back < this.lines[0].values.length;
 		this.hint.textContent = known ? this.lines.map(line => this.words(line.values.at(-1 - back))).join(" · ") +
-			(back ? `, ${back} s ago` : ", now") : "";
+			(back ? `, ${span(back * this.seconds)} ago` : ", now") : "";
 		this.cross.classList.toggle("on", known);
 		if (known) {
 			this.cross.setAttribute("x1", WIDTH - back * this.step);

@@ -45,17 +45,6 @@ export async function text(path) {
 	return (await ask("GET", path)).text();
 }
 
-// The same, or null where this program has no such thing.
-export async function getAny(path) {
-	try {
-		return await get(path);
-	} catch (error) {
-		if (error.status === 404)
-			return null;
-		throw error;
-	}
-}
-
 // All items of a list, at most so many.
 export async function list(path, most = 2000) {
 	const items = [];

@@ -2,25 +2,20 @@
 // How the exit node is: what it carries, who is there, and what somebody should do something about.
 
 import {h, link, put, say} from "../dom.js";
-import {change, getAny, list} from "../http.js";
+import {change, get, list} from "../http.js";
 import {count, day, duration, plural, rate, since, size} from "../format.js";
 import {Chart} from "../chart.js";
 import {confirm} from "../dialog.js";
 import {pageKeys} from "../keys.js";
-import {Poll} from "./poll.js";
+import {EVERY, Poll} from "./poll.js";
 import {empty, state, table, tableRow} from "./table.js";
 
-const FULL = 0.9; // of a limit: soon the next one is refused
-
 // What somebody should do something about, and what.
-function needed(told, pending, limits) {
+function needed(told, pending) {
 	const waiting = pending.map(({id, name, properties}) => ({what:
 		`${properties.privateEndpoint.resourceGroup} waits for a decision about ${id.split("/")[2]}`,
 	todo: h("span", null, h("a", {href: "#/private"}, "Approve or reject it"), `, or: tunnel endpoint approve ${name}`)}));
-	const full = limits.filter(each => each.limit && each.used >= each.limit * FULL).map(each => ({bad: each.used >= each.limit,
-		what: `${each.name}: ${count(each.used)} of ${count(each.limit)} ${each.unit || ""}`,
-		todo: "What is beyond the limit is refused. Find out who uses it before it is raised."}));
-	return [...told.map(each => ({bad: each.severity === "bad", what: each.what, todo: each.todo})), ...full, ...waiting];
+	return [...told.map(each => ({bad: each.severity === "bad", what: each.what, todo: each.todo})), ...waiting];
 }
 
 const COLUMNS = ["Client", "From", "#Since", "#Trip", "#Links", "#Services", "#Requests/s"];
@@ -28,7 +23,13 @@ const COLUMNS = ["Client", "From", "#Since", "#Trip", "#Links", "#Services", "#R
 function tile(words, chart) {
 	const big = h("p", {class: "big"});
 	const small = h("p", {class: "small"});
-	return {big, small, element: h("section", {class: "tile", "aria-label": words}, h("h2", null, words), big, small, chart.element)};
+	return {big, small, chart, element: h("div", {class: "tile", role: "group", "aria-label": words}, h("h2", null, words), big, small,
+		chart?.element)};
+}
+
+function set(tile, big, unit, small) {
+	put(tile.big, big, h("small", null, unit));
+	tile.small.textContent = small;
 }
 
 export class Overview {
@@ -48,11 +49,18 @@ export class Overview {
 			times: tile("Time to answer", this.charts.times),
 			open: tile("Under way", this.charts.open),
 		};
+		this.told = []; // what the last tick says that needs attention
+		// Until the program tells of its traffic, there is what it has.
+		this.counts = {
+			clients: tile("Clients"),
+			services: tile("Services"),
+			identities: tile("Identities"),
+			streams: tile("Under way", new Chart("Under way", [{name: "", class: "one"}], count, EVERY / 1000)),
+		};
+		this.row = h("div", {class: "tiles"}, Object.values(this.counts).map(each => each.element));
 		this.clients = h("section", {class: "card"});
 		this.attention = h("section", {class: "card attention"});
-		this.element = h("div", {class: "dashboard"},
-			h("div", {class: "tiles"}, Object.values(this.tiles).map(each => each.element)),
-			h("div", {class: "columns"}, this.clients, this.attention));
+		this.element = h("div", {class: "dashboard"}, this.row, h("div", {class: "columns"}, this.clients, this.attention));
 		this.poll = new Poll(() => this.ask());
 	}
 
@@ -68,33 +76,39 @@ export class Overview {
 	}
 
 	tick(tick) {
+		if (!this.ticks) {
+			this.ticks = true;
+			put(this.row, Object.values(this.tiles).map(each => each.element));
+		}
+		this.told = tick.attention || [];
 		this.charts.requests.push(tick.rps);
 		this.charts.bytes.push(tick.out, tick.in);
 		this.charts.times.push(tick.p50, tick.p99);
 		this.charts.open.push(tick.open);
-		this.tell(tick);
+		const [out, unit] = size(tick.out).split(" ");
+		set(this.tiles.requests, rate(tick.rps), " /s", tick.errors ? `${rate(tick.errors)} /s of them errors` : "");
+		set(this.tiles.bytes, out, ` ${unit}/s sent`, `${size(tick.in)}/s received`);
+		set(this.tiles.times, duration(tick.p50), " median", `99 % within ${duration(tick.p99)}`);
+		set(this.tiles.open, count(tick.open), " streams", tick.mem ? `${size(tick.mem)}${
+			tick.budget ? ` of ${size(tick.budget)}` : ""} memory` : "");
 	}
 
-	tell(tick) {
-		const set = (name, big, unit, small) => {
-			put(this.tiles[name].big, big, h("small", null, unit));
-			this.tiles[name].small.textContent = small;
-		};
-		const [out, unit = ""] = size(tick.out).split(" ");
-		set("requests", rate(tick.rps), " /s", tick.errors ? `${rate(tick.errors)} /s of them errors` : "");
-		set("bytes", out, ` ${unit}/s sent`, `${size(tick.in)}/s received`);
-		set("times", duration(tick.p50), " median", `99 % within ${duration(tick.p99)}`);
-		set("open", count(tick.open), " streams", tick.mem ? `${size(tick.mem)}${tick.budget ? ` of ${size(tick.budget)}` : ""} memory` : "");
+	tellCounts(status) {
+		this.counts.streams.chart.push(status.streams);
+		set(this.counts.clients, count(status.sessions), "", plural(status.links, "link"));
+		set(this.counts.services, count(status.services), "", status.publicAddress ? `at ${status.publicAddress}` : "");
+		set(this.counts.identities, count(status.identities), "", "");
+		set(this.counts.streams, count(status.streams), " streams", "requests, connections and flows");
 	}
 
 	async ask() {
-		const [overview, sessions, pending, limits] = await Promise.all([getAny("/api/v1/overview"), list("/api/v1/sessions"),
-			list("/api/v1/endpoints?status=Pending"), getAny("/api/v1/limits")]);
-		if (overview && this.charts.requests.lines[0].values.length === 0)
-			this.tell(overview);
+		const [status, sessions, pending] = await Promise.all([get("/api/v1/status"), list("/api/v1/sessions"),
+			list("/api/v1/endpoints?status=Pending")]);
+		if (!this.ticks)
+			this.tellCounts(status);
 		this.showClients(sessions);
 		this.context.mark("private", pending.length, `${pending.length} waiting`);
-		this.showAttention(needed(overview?.attention || [], pending, limits?.items || []));
+		this.showAttention(needed(this.told, pending));
 	}
 
 	showClients(sessions) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a page shows is asked for when it opens, when the program tells of a change, and every few seconds besides.
 
-const EVERY = 5000; // milliseconds
+export const EVERY = 5000; // milliseconds
 const SOON = 300; // milliseconds: several changes are one question
 
 export class Poll {

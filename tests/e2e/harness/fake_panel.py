@@ -201,8 +201,8 @@ class FakePanel:
         if path == "info":
             return 200, {"version": "0.2.0", "side": self.side, "hostname": "exit.example.org", "started": rfc3339(12 * 86400),
                          **self.info}
-        if path == "overview":
-            return 200, self.overview()
+        if path == "status":
+            return 200, {"sessions": 3, "links": 3, "streams": 34, "services": 4, "identities": 5, "publicAddress": "exit.example.org"}
         if path == "requests.har":
             return 200, {"log": {"version": "1.2", "entries": []}}
         if path == "requests":

@@ -43,7 +43,6 @@ def busy_server(tick_every=0.2):
     panel.attention = [
         {"severity": "warn", "what": "www.example.org: the certificate ends in 6 days",
          "todo": "Renew /etc/tunnel/www.pem; the server reads it again by itself."}]
-    panel.data["limits"] = [{"name": "max-waiting-per-address", "unit": "requests", "limit": 64, "used": 61}]
     panel.data["services"] = [service("super-api", "api-team"), service("db", "api-team", approved=3),
                               service("dns", "net", online=False, kind="udp", approved=0)]
     panel.data["endpoints"] = [
@@ -94,7 +93,7 @@ def busy_client(tick_every=1.0):
 
 def attacked_server():
     panel = FakePanel("server")
-    panel.data = {name: [] for name in ("sessions", "services", "endpoints", "intentions", "limits")}
+    panel.data = {name: [] for name in ("sessions", "services", "endpoints", "intentions")}
     for text in HOSTILE:
         published = {"address": text, "upstream": text, "kind": "http", "state": "granted"}
         panel.data["sessions"].append(session("7", text, text, 9, [published]))
