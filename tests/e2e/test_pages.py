@@ -71,6 +71,16 @@ def test_feed(tmp_path):
         browser.wait()
 
 
+@pytest.mark.slow
+def test_pictures(tmp_path):
+    """Those of README.md: cp build/screenshots/{dashboard,inspector}.png docs/images"""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    with busy_server(0.1) as server, busy_client() as client:
+        browse(tmp_path, "pictures.mjs", SCREENSHOTS, server.url + "#" + TOKEN, client.url + "#" + TOKEN)
+    for name in ("dashboard.png", "inspector.png"):
+        assert (SCREENSHOTS / name).stat().st_size < 200 << 10
+
+
 def test_sign_in(tmp_path):
     with FakePanel("client") as panel:
         browse(tmp_path, "sign_in.mjs", panel.url, TOKEN)

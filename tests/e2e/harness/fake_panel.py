@@ -82,7 +82,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(status, result, "application/octet-stream")
         return self.answer(status, result)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = handle_any  # noqa: N815
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = handle_any
 
     def file(self, path):
         place = (WEB / ("index.html" if path == "/" else path[1:])).resolve()
