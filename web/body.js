@@ -84,7 +84,9 @@ export function bodyView(path, part, fields = []) {
 		return place;
 	}
 	const cut = part.kept < part.bytes;
-	const words = [type.split(";")[0] || "no type", cut ? `${size(part.kept)} of ${size(part.bytes)} kept` : size(part.bytes), coding && `decoded from ${coding}`].filter(Boolean);
+	const words = [type.split(";")[0] || "no type",
+		cut ? `${size(part.kept)} of ${size(part.bytes)} kept` : size(part.bytes),
+		coding && `decoded from ${coding}`].filter(Boolean);
 	const about = h("p", {class: "about"}, h("span", null, words.join(" · ")),
 		part.kept ? h("a", {href: path, download: true}, "Save") : null);
 	place.append(about);

@@ -16,7 +16,7 @@ const HOLDS = {
 	method: (row, value) => row.method.toLowerCase() === value.toLowerCase(),
 	host: (row, value) => (row.host || "").toLowerCase().includes(value.toLowerCase()),
 	slower: (row, value) => row.seconds > Number.parseFloat(value) * (/[^m]s$/.test(value) ? 1 : 0.001),
-	is: (row, value) => value === "replay" ? Boolean(row.replayOf) : value === "websocket" ? row.websocket : value === "open" ? row.open : value === "pinned" ? row.pinned : false,
+	is: (row, value) => Boolean({replay: row.replayOf, websocket: row.websocket, open: row.open, pinned: row.pinned}[value]),
 };
 
 function part(text) {

@@ -4,7 +4,7 @@
 
 import {h, put, say} from "../dom.js";
 import {get, change, list} from "../http.js";
-import {clock, count, duration, size} from "../format.js";
+import {clock, count, duration, plural, size} from "../format.js";
 import {compile} from "../filter.js";
 import {confirm} from "../dialog.js";
 import {pageKeys} from "../keys.js";
@@ -28,7 +28,8 @@ function toRow(item) {
 
 function make() {
 	const cell = name => h("span", {class: name});
-	return h("div", {class: "row"}, cell("time"), cell("method"), h("span", {class: "path"}, cell("flags"), cell("host"), cell("rest")), cell("status"), cell("took"));
+	return h("div", {class: "row"}, cell("time"), cell("method"),
+		h("span", {class: "path"}, cell("flags"), cell("host"), cell("rest")), cell("status"), cell("took"));
 }
 
 function paint(element, row) {
@@ -69,7 +70,8 @@ export class Requests {
 		this.pane = h("section", {class: "pane", "aria-label": "The chosen request"});
 		this.element = h("div", {class: "requests"},
 			h("div", {class: "bar"},
-				h("label", {class: "filter"}, h("span", {class: "unseen"}, "Filter"), this.input, h("kbd", {"aria-hidden": "true"}, "/")),
+				h("label", {class: "filter"}, h("span", {class: "unseen"}, "Filter"), this.input,
+					h("kbd", {"aria-hidden": "true"}, "/")),
 				h("label", {class: "check"}, this.errors, "Only errors"),
 				this.pauseButton,
 				this.inspector ? [this.har = h("a", {class: "button", href: "/api/v1/requests.har", download: "requests.har"}, "HAR"),
@@ -161,7 +163,8 @@ export class Requests {
 		const open = this.paused ? [] : this.rows.all.slice(-PAGE).filter(row => row.open);
 		const some = open.slice(-ASKED / 2).concat(open.slice(0, Math.max(0, Math.min(ASKED / 2, open.length - ASKED / 2))));
 		try {
-			const pages = await Promise.all(some.map(({id}) => get(`/api/v1/requests?limit=1&after=${Number(id) - 1}&before=${Number(id) + 1}`)));
+			const pages = await Promise.all(some.map(({id}) =>
+				get(`/api/v1/requests?limit=1&after=${Number(id) - 1}&before=${Number(id) + 1}`)));
 			if (some.length && !this.ended.signal.aborted)
 				this.add(pages.flatMap(page => page.items).map(toRow));
 		} catch {
@@ -185,7 +188,7 @@ export class Requests {
 	tellSum() {
 		const all = this.rows.all.length;
 		const shown = this.rows.shown.length;
-		const words = [shown === all ? `${count(all)} request${all === 1 ? "" : "s"}` : `${count(shown)} of ${count(all)} requests`];
+		const words = [shown === all ? plural(all, "request") : `${count(shown)} of ${plural(all, "request")}`];
 		if (this.fetching && this.rows.passes)
 			words.push("still looking…");
 		if (this.kept)
@@ -258,18 +261,18 @@ export class Requests {
 	}
 
 	askClear() {
-		confirm("Forget all requests?", "What was captured is gone then, here and for everybody who looks. Pinned requests stay.", "Forget them",
-			async () => {
-				await change("DELETE", "/api/v1/requests");
-				this.rows.clear();
-				this.rows.filter(this.rows.passes);
-				this.list.choice = null;
-				this.context.go("requests");
-				this.showNone();
-				await this.fetch();
-				this.list.set(this.rows.shown);
-				this.tellSum();
-			});
+		confirm("Forget all requests?", "What was captured is gone then, here and for everybody who looks. " +
+			"Pinned requests stay.", "Forget them", async () => {
+			await change("DELETE", "/api/v1/requests");
+			this.rows.clear();
+			this.rows.filter(this.rows.passes);
+			this.list.choice = null;
+			this.context.go("requests");
+			this.showNone();
+			await this.fetch();
+			this.list.set(this.rows.shown);
+			this.tellSum();
+		});
 	}
 
 	chosen(row, opened) {
