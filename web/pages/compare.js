@@ -9,8 +9,8 @@ import {compare} from "../diff.js";
 
 const KEPT = 3; // equal lines shown around each difference
 const MOST = 4000; // rows in the document
-// Differ in each answer, and say nothing.
-const IDLE = ["date", "age", "x-request-id", "x-tunnel-replay"];
+// Differ each time, and say nothing. The others are sorted: their order says nothing either.
+const IDLE = ["connection", "date", "age", "x-request-id", "x-tunnel-replay"];
 const SIGNS = {same: " ", changed: "≠", less: "−", more: "+"};
 
 async function side(path, data, which) {
@@ -18,7 +18,7 @@ async function side(path, data, which) {
 	if (!part)
 		return "";
 	const fields = part.fields.filter(([name]) => !IDLE.includes(name.toLowerCase()))
-		.map(([name, value]) => `${name}: ${value}`);
+		.map(([name, value]) => `${name}: ${value}`).sort();
 	let body = "";
 	if (part.body.kept) {
 		const read = await readBody(`${path}/${which}.body?decode=1`, field(part.fields, "content-type"));
@@ -29,6 +29,8 @@ async function side(path, data, which) {
 
 // Long runs of equal lines become one row that says how many.
 function folded(rows) {
+	if (rows.every(row => row[0] === "same"))
+		return rows.slice(0, MOST);
 	const near = rows.map((_, i) => rows.slice(Math.max(0, i - KEPT), i + KEPT + 1).some(row => row[0] !== "same"));
 	const out = [];
 	for (let i = 0; i < rows.length && out.length < MOST;) {

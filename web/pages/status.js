@@ -68,7 +68,7 @@ export class Status {
 		const number = (each, value) => each.unit === "bytes" ? size(value) : count(value);
 		put(this.limits, h("h2", null, "Limits"),
 			table("Limits", ["Limit", "State", "#Now", "#At most"], limits.map(each => [each.name,
-				each.limit && each.used >= each.limit ? state("warn", "reached") : state("good", "enough room"), number(each, each.used),
+				each.limit && each.use >= each.limit ? state("warn", "reached") : state("good", "enough room"), number(each, each.use),
 				each.limit ? number(each, each.limit) : "no limit"])));
 	}
 }
