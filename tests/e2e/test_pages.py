@@ -75,7 +75,7 @@ def test_feed(tmp_path):
 def test_pictures(tmp_path):
     """Those of README.md: cp build/screenshots/{dashboard,inspector}.png docs/images"""
     SCREENSHOTS.mkdir(exist_ok=True)
-    with busy_server(0.1) as server, busy_client() as client:
+    with busy_server() as server, busy_client() as client:
         browse(tmp_path, "pictures.mjs", SCREENSHOTS, server.url + "#" + TOKEN, client.url + "#" + TOKEN)
     for name in ("dashboard.png", "inspector.png"):
         assert (SCREENSHOTS / name).stat().st_size < 200 << 10

@@ -18,7 +18,7 @@ function needed(told, pending) {
 	return [...told.map(each => ({bad: each.severity === "bad", what: each.what, todo: each.todo})), ...waiting];
 }
 
-const COLUMNS = ["Client", "From", "#Since", "#Trip", "#Links", "#Services", "#Requests/s"];
+const COLUMNS = ["Client", "From", "Version", "#Since", "#Links", "#Services", "#Under way"];
 
 function tile(words, chart) {
 	const big = h("p", {class: "big"});
@@ -129,18 +129,14 @@ export class Overview {
 
 	sessionRows(session) {
 		const open = this.open.has(session.id);
-		const lost = session.state === "lost";
 		const button = h("button", {type: "button", class: "plain", "aria-expanded": String(open), "data-session": session.id,
 			onclick: () => {
 				if (!this.open.delete(session.id))
 					this.open.add(session.id);
 				this.poll.run();
-			}}, lost ? state("off", session.identity) : session.ending ? state("wait", session.identity) :
-			state("good", session.identity), h("span", {class: "arrow", "aria-hidden": "true"}, open ? "▾" : "▸"));
-		const row = lost ? h("tr", null, h("td", null, button), h("td", {colspan: 6}, `lost ${since(session.lost)} ago, ${
-			plural(session.waiting, "request")} waiting`)) :
-			tableRow([button, session.remoteAddr, since(session.since), duration(session.roundTripSeconds), count(session.links.length),
-				count(session.services.length), rate(session.requestsPerSecond)], COLUMNS);
+			}}, session.ending ? state("wait", `${session.identity}, ending`) : state("good", session.identity), h("span", {class: "arrow", "aria-hidden": "true"}, open ? "▾" : "▸"));
+		const row = tableRow([button, session.remoteAddr, session.version, since(session.since), count(session.links.length),
+			count(session.services.length), count(session.streams)], COLUMNS);
 		return open ? [row, h("tr", {class: "details"}, h("td", {colspan: 7}, this.details(session)))] : [row];
 	}
 
@@ -148,8 +144,8 @@ export class Overview {
 		return h("div", null,
 			h("ul", {class: "ways"}, session.services.map(service => h("li", null, link(service.address), " → ",
 				h("span", {class: "quiet"}, service.upstream)))),
-			h("p", {class: "about"}, h("span", null, `version ${session.version}`), h("span", null, `session ${session.id}`),
-				h("span", null, `since ${day(session.since)}`), h("span", null, plural(session.streams, "stream")),
+			h("p", {class: "about"}, h("span", null, `session ${session.id}`),
+				h("span", null, `since ${day(session.since)}`),
 				h("button", {type: "button", class: "danger", onclick: () => this.askEnd(session)}, "End session…")));
 	}
 

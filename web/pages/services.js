@@ -3,7 +3,7 @@
 
 import {h, link, put} from "../dom.js";
 import {get, list} from "../http.js";
-import {count, duration, rate, size} from "../format.js";
+import {count, since} from "../format.js";
 import {pageKeys} from "../keys.js";
 import {Poll} from "./poll.js";
 import {empty, state, table} from "./table.js";
@@ -39,17 +39,11 @@ export class Services {
 			link(service.address),
 			h("span", {class: "quiet"}, service.upstream),
 			session.identity,
-			session.state === "lost" ? state("off", "client lost") : session.ending ? state("wait", "client ends") :
-				state("good", service.exclusive ? "served, exclusive" : "served"),
-			count(service.streams),
-			rate(service.requestsPerSecond),
-			duration(service.p50),
-			duration(service.p99),
-			size(service.bytes),
+			session.ending ? state("wait", "client ends") : state("good", service.exclusive ? "served, exclusive" : "served"),
+			since(session.since),
 		]));
 		put(this.services, h("h2", null, "Services ", h("small", null, count(rows.length))),
-			rows.length ? table("Services", ["Public address", "Upstream", "Client", "State", "#Under way", "#Requests/s", "#Median",
-				"#99 % within", "#Bytes"], rows) :
+			rows.length ? table("Services", ["Public address", "Upstream", "Client", "State", "#Since"], rows) :
 				empty("Nothing is published", h("p", null, "What clients publish is listed here, with its address.")));
 	}
 

@@ -8,9 +8,8 @@ const viewport = {width: 1280, height: 620};
 
 await withBrowser(async browser => {
 	const dashboard = await Visit.open(browser, server, {viewport});
-	// A line as long as the chart is wide at first.
-	await dashboard.page.waitForFunction(() => document.querySelector(".chart .line")?.getAttribute("d").split("L").length >= 60);
-	await dashboard.page.getByRole("button", {name: "home"}).click();
+	await dashboard.to("private");
+	await dashboard.page.getByRole("button", {name: /^Approve/}).first().waitFor();
 	await dashboard.keep(`${folder}/dashboard.png`);
 
 	const inspector = await Visit.open(browser, client, {viewport});

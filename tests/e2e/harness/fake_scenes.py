@@ -28,18 +28,14 @@ def published(number, address, upstream, **more):
 
 def busy_server(tick_every=0.2):
     panel = FakePanel("server", tick_every)
-    web = {"address": "https://app.example.org", "upstream": "http://127.0.0.1:3000", "kind": "http", "streams": 29,
-           "requestsPerSecond": 391, "p50": 0.0021, "p99": 0.018, "bytes": 918273645}
-    ssh = {"address": "tcp://exit.example.org:2222", "upstream": "tcp://127.0.0.1:22", "kind": "tcp", "streams": 2,
-           "bytes": 3332211}
-    api = {"address": "https://api.example.org", "upstream": "http://10.0.0.7:8080", "kind": "http", "streams": 3,
-           "requestsPerSecond": 21, "p50": 0.0121, "p99": 0.118, "bytes": 88273645}
-    dev = {"address": "https://dev.example.org", "upstream": "http://127.0.0.1:5173", "kind": "http"}
+    places = [("https://app.example.org", "http://127.0.0.1:3000"), ("tcp://exit.example.org:2222", "tcp://127.0.0.1:22"),
+              ("https://api.example.org", "http://10.0.0.7:8080"), ("https://dev.example.org", "http://127.0.0.1:5173")]
+    web, ssh, api, dev = [{"address": address, "upstream": upstream, "kind": upstream[:upstream.index(":")], "exclusive": False}
+                          for address, upstream in places]
     panel.data["sessions"] = [
-        session("7", "home", "203.0.113.7", 12 * 86400 + 9, [web, ssh], roundTripSeconds=0.018, requestsPerSecond=391,
-                links=[{"worker": 0}, {"worker": 1}]),
-        session("8", "berlin-2", "198.51.100.4", 3 * 3600 + 9, [api], roundTripSeconds=0.031, requestsPerSecond=21),
-        session("9", "laptop", "192.0.2.9", 3600, [dev], state="lost", lost=rfc3339(4), waiting=3, links=[])]
+        session("7", "home", "203.0.113.7", 12 * 86400 + 9, [web, ssh], links=[{"worker": 0}, {"worker": 1}], streams=31),
+        session("8", "berlin-2", "198.51.100.4", 3 * 3600 + 9, [api]),
+        session("9", "laptop", "192.0.2.9", 3600, [dev], ending=True, streams=1)]
     panel.attention = [
         {"severity": "warn", "what": "www.example.org: the certificate ends in 6 days",
          "todo": "Renew /etc/tunnel/www.pem; the server reads it again by itself."}]
