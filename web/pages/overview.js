@@ -10,14 +10,6 @@ import {pageKeys} from "../keys.js";
 import {EVERY, Poll} from "./poll.js";
 import {empty, state, table, tableRow} from "./table.js";
 
-// What somebody should do something about, and what.
-function needed(told, pending) {
-	const waiting = pending.map(({id, name, properties}) => ({what:
-		`${properties.privateEndpoint.resourceGroup} waits for a decision about ${id.split("/")[2]}`,
-	todo: h("span", null, h("a", {href: "#/private"}, "Approve or reject it"), `, or: tunnel endpoint approve ${name}`)}));
-	return [...told.map(each => ({bad: each.severity === "bad", what: each.what, todo: each.todo})), ...waiting];
-}
-
 const COLUMNS = ["Client", "From", "Version", "#Since", "#Links", "#Services", "#Under way"];
 
 function tile(words, chart) {
@@ -49,7 +41,6 @@ export class Overview {
 			times: tile("Time to answer", this.charts.times),
 			open: tile("Under way", this.charts.open),
 		};
-		this.told = []; // what the last tick says that needs attention
 		// Until the program tells of its traffic, there is what it has.
 		this.counts = {
 			clients: tile("Clients"),
@@ -80,7 +71,6 @@ export class Overview {
 			this.ticks = true;
 			put(this.row, Object.values(this.tiles).map(each => each.element));
 		}
-		this.told = tick.attention || [];
 		this.charts.requests.push(tick.rps);
 		this.charts.bytes.push(tick.out, tick.in);
 		this.charts.times.push(tick.p50, tick.p99);
@@ -102,13 +92,12 @@ export class Overview {
 	}
 
 	async ask() {
-		const [status, sessions, pending] = await Promise.all([get("/api/v1/status"), list("/api/v1/sessions"),
-			list("/api/v1/endpoints?status=Pending")]);
+		const [status, sessions, attention] = await Promise.all([get("/api/v1/status"), list("/api/v1/sessions"),
+			get("/api/v1/attention")]);
 		if (!this.ticks)
 			this.tellCounts(status);
 		this.showClients(sessions);
-		this.context.mark("private", pending.length, `${pending.length} waiting`);
-		this.showAttention(needed(this.told, pending));
+		this.showAttention(attention.items);
 	}
 
 	showClients(sessions) {
@@ -167,7 +156,8 @@ export class Overview {
 		say(items.length ? `${plural(items.length, "thing")} need${items.length === 1 ? "s" : ""} attention` : "Nothing needs attention");
 		put(this.attention, h("h2", null, "Needs attention ", h("small", null, items.length || "")),
 			items.length ? h("ul", null, items.map(item => h("li", null,
-				state(item.bad ? "bad" : "warn", item.what), h("p", null, item.todo)))) :
+				state(item.severity === "bad" ? "bad" : "warn", item.what), h("p", null, item.todo, item.about === "endpoint" ?
+					[" ", h("a", {href: "#/private"}, "Decide"), "."] : null)))) :
 				h("p", {class: "well"}, state("good", "All is well."), " Whatever somebody should do something about is listed here."));
 	}
 }

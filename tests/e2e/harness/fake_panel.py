@@ -165,7 +165,7 @@ class FakePanel:
         wave = (n * 37 % 23) / 23 + (n % 60) / 60
         return {"at": time.time(), "rps": 300 + 120 * wave, "in": 18233 * (1 + wave), "out": 9122331 * (0.5 + wave / 2),
                 "open": 30 + int(14 * wave), "p50": 0.0021 + 0.0004 * wave, "p99": 0.012 + (0.04 if n % 17 == 0 else 0.004 * wave),
-                "mem": 8123392 + 40000 * (n % 20), "budget": 67108864, "attention": self.attention}
+                "mem": 8123392 + 40000 * (n % 20), "budget": 67108864}
 
     def add(self, method, path, status=200, seconds=0.004, host="app.example.org", age=0.0, body=b"", answer=b"", kind="text/plain",
             fields=(), cut=None, replay_of=None, why=None):
@@ -201,6 +201,8 @@ class FakePanel:
         if path == "info":
             return 200, {"version": "0.2.0", "side": self.side, "hostname": "exit.example.org", "started": rfc3339(12 * 86400),
                          **self.info}
+        if path == "attention":
+            return 200, {"items": self.attention}
         if path == "status":
             return 200, {"sessions": 3, "links": 3, "streams": 34, "services": 4, "identities": 5, "publicAddress": "exit.example.org"}
         if path == "requests.har":

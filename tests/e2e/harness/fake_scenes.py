@@ -38,7 +38,9 @@ def busy_server(tick_every=0.2):
         session("9", "laptop", "192.0.2.9", 3600, [dev], ending=True, streams=1)]
     panel.attention = [
         {"severity": "warn", "what": "www.example.org: the certificate ends in 6 days",
-         "todo": "Renew /etc/tunnel/www.pem; the server reads it again by itself."}]
+         "about": "certificate", "todo": "Renew /etc/tunnel/www.pem; the server reads it again by itself."},
+        {"severity": "warn", "what": "1 endpoint waits for a decision", "about": "endpoint",
+         "todo": "Approve it or reject it: tunnel endpoint list --status=Pending shows it."}]
     panel.data["services"] = [service("super-api", "api-team"), service("db", "api-team", approved=3),
                               service("dns", "net", online=False, kind="udp", approved=0)]
     panel.data["endpoints"] = [
