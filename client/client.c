@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "client/admin/client_admin.h"
 #include "client/admin/client_api.h"
+#include "client/admin/client_panel.h"
 #include "client/admin/client_socket.h"
 #include "client/keys/client_keys.h"
 #include "client/session/client_session.h"
@@ -33,6 +34,7 @@ struct client {
 	struct client_session session;
 	struct client_admin admin;
 	struct client_socket socket;
+	struct client_panel panel;
 	struct loop_timer watchdog;
 	bool ending;
 	int status; /* to end with */
@@ -240,7 +242,8 @@ static int client_init(struct client *c)
 	}
 	client_admin_init(&c->admin, client_api, c->loop,
 		(const struct client_options *const *)&c->running, &c->session);
-	if (client_socket_open(&c->socket, &c->admin.api, o, &err)) {
+	if (client_socket_open(&c->socket, &c->admin.api, o, &err) ||
+		client_panel_open(&c->panel, &c->socket, o, &err)) {
 		log_error("%s", err.text);
 		return STATUS_FAILED;
 	}
@@ -267,6 +270,7 @@ static void client_deinit(struct client *c)
 	offload_free(c->offload);
 	loop_free(c->loop);
 	client_socket_deinit(&c->socket);
+	client_panel_deinit(&c->panel);
 	publications_deinit(&c->publications);
 }
 

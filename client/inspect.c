@@ -56,6 +56,8 @@ void client_inspect(const struct client_options *o, void (*found)(void *arg, con
 		report(&i, &err, "--hosts-file");
 	if (client_keys_inspect(o, &err) < 0)
 		found(arg, err.text);
+	if (panel_settings_inspect(&o->panel, &err) < 0)
+		found(arg, err.text);
 	/* Services of one --upstream have its CAs in common: said once. */
 	const char *last = NULL;
 	for (size_t k = 0; k < o->upstreams.n; k++) {

@@ -85,15 +85,18 @@ static int find_default(struct client_socket *s, char path[PATH_MAX], struct err
 
 /* ---- Its life ---- */
 
-/* Makes the panel, which takes the socket, and whoever waits there. */
-static int hand_over(struct client_socket *s, struct error *err)
+int client_socket_serve(struct client_socket *s, const struct panel_tcp_options *tcp,
+	struct error *err)
 {
 	const struct panel_socket_options none = {0};
 	int r = api_panel_new(&s->panel, s->panel.api, err);
-	if (r)
-		return r;
-	panel_take_socket(s->panel.panel, &s->socket, &none);
-	r = panel_start(s->panel.panel, err);
+	r = r ? r : tcp ? panel_open_tcp(s->panel.panel, tcp, err) : 0;
+	if (!r && s->listens) {
+		loop_unwatch(&s->event);
+		s->listens = false;
+		panel_take_socket(s->panel.panel, &s->socket, &none);
+	}
+	r = r ? r : panel_start(s->panel.panel, err);
 	if (r)
 		api_panel_deinit(&s->panel);
 	return r;
@@ -103,9 +106,7 @@ static void somebody_connects(int fd, short what, void *arg)
 {
 	struct client_socket *s = arg;
 	struct error err;
-	loop_unwatch(&s->event);
-	s->listens = false;
-	if (hand_over(s, &err) < 0)
+	if (client_socket_serve(s, NULL, &err) < 0)
 		log_warn("the admin socket cannot be served, and is closed: %s", err.text);
 }
 

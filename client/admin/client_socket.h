@@ -25,6 +25,13 @@ struct client_socket {
 int client_socket_open(struct client_socket *s, struct api *api, const struct client_options *o,
 	struct error *err);
 
+/*
+ * Makes the panel now, which takes the socket and whoever waits there, and is reached over TCP as well, if `tcp` says
+ * where. 0; or -errno with a sentence: where TCP is not to be had the socket is left as it was.
+ */
+int client_socket_serve(struct client_socket *s, const struct panel_tcp_options *tcp,
+	struct error *err);
+
 /* Nothing is asked any more, and the file is gone. Accepts zeroed memory. */
 void client_socket_close(struct client_socket *s);
 

@@ -107,6 +107,10 @@ static const struct option_row rows[] = {
 	SHARED_RUN_ROWS(struct client_options),
 	ADMIN_SOCKET_ROW,
 	SHARED_GENERATE_ROW(struct client_options, shared_generate_client),
+
+	PANEL_ROWS(struct client_options,
+		"Where a browser sees what this client does: 4040 is 127.0.0.1:4040; default: on "
+		"a terminal 4040 or the next port that is free, else none"),
 };
 
 const struct option_table client_option_table = {

@@ -10,6 +10,7 @@
 #include "client/config/local_services.h"
 #include "client/config/upstreams.h"
 #include "config/option.h"
+#include "panel/panel_settings.h"
 #include "wire/url.h"
 
 struct client_options {
@@ -57,7 +58,8 @@ struct client_options {
 	uint64_t grace;
 
 	/* Running it */
-	char *admin_socket; /* NULL: the default; "none" */
+	char *admin_socket;          /* NULL: the default; "none" */
+	struct panel_settings panel; /* NULL: on a terminal there is one; else none */
 	char *config;
 	int log_level;  /* enum log_level */
 	int log_format; /* enum log_format */

@@ -111,6 +111,8 @@ int client_options_check(struct client_options *o, struct error *err)
 		r = check_publications(o, err);
 	if (!r)
 		r = check_endpoints(o, err);
+	if (!r)
+		r = panel_settings_check(&o->panel, false, err);
 	if (!r && o->max_window < o->base_window)
 		r = error_set(err, -EINVAL,
 			"--max-window is %llu bytes, below the %llu of --base-window: make it as "
