@@ -8,6 +8,9 @@
 #include "base/macros.h"
 #include "panel/panel_reader.h"
 
+/* Requests that are asked for at a time: a page of the API (docs/openapi.yaml) has no more. */
+#define REQUESTS_MAX 500
+
 void panel_live_init(struct panel_live *l, const char *side, const char *version)
 {
 	*l = (struct panel_live){.side = side, .version = version};
@@ -45,9 +48,9 @@ void panel_live_forget(struct panel_live *l, unsigned topics)
 char *panel_live_target(const struct panel_live *l, enum panel_topics topic, const char *resource)
 {
 	char *target;
-	int n = topic == PANEL_REQUESTS && l->after
-			? asprintf(&target, "%s?after=%s", resource, l->after)
-			: asprintf(&target, "%s", resource);
+	int n = topic == PANEL_REQUESTS && l->after ? asprintf(&target, "%s?limit=%d&after=%s",
+							      resource, REQUESTS_MAX, l->after)
+						    : asprintf(&target, "%s", resource);
 	return n < 0 ? NULL : target;
 }
 
@@ -138,10 +141,22 @@ static void take_list(struct panel_live *l, enum panel_topics topic, const json_
 
 /* ---- Requests ---- */
 
-/* The newest is first. */
-static void remember_newest(struct panel_live *l, const json_t *items)
+/* Of the newest, those that are looked at again until they have an end. */
+#define OPEN_MAX 200
+
+/*
+ * What is asked for next is newer than this: the newest one, or the one before those that have no end yet. The newest
+ * is first.
+ */
+static void set_after(struct panel_live *l, const json_t *items)
 {
-	const char *id = id_of(json_array_get(items, 0));
+	size_t n = json_array_size(items), at = 0;
+	for (size_t i = 0; i < MIN(n, (size_t)OPEN_MAX); i++) {
+		const json_t *state = json_object_get(json_array_get(items, i), "state");
+		if (str_same(json_string_value(state), "open"))
+			at = i + 1;
+	}
+	const char *id = at < n ? id_of(json_array_get(items, at)) : NULL;
 	char *copy = id ? strdup(id) : NULL;
 	if (!copy)
 		return;
@@ -152,13 +167,17 @@ static void remember_newest(struct panel_live *l, const json_t *items)
 /* What was there before somebody looked is asked for by who wants it. */
 static void take_requests(struct panel_live *l, const json_t *items)
 {
-	bool first = !l->items[PANEL_REQUESTS];
-	if (first)
-		l->items[PANEL_REQUESTS] = json_object();
-	remember_newest(l, items);
-	if (!first && json_array_size(items))
+	json_t *before = l->items[PANEL_REQUESTS], *now = by_id(items);
+	if (!now)
+		return;
+	json_t *new = before ? changed(before, now) : NULL;
+	if (json_array_size(new))
 		list_for_each (it, &l->readers)
-			panel_reader_requests(list_entry(it, struct panel_reader, link), items);
+			panel_reader_requests(list_entry(it, struct panel_reader, link), new);
+	set_after(l, items);
+	json_decref(new);
+	json_decref(before);
+	l->items[PANEL_REQUESTS] = now;
 }
 
 void panel_live_take(struct panel_live *l, enum panel_topics topic, const char *text, size_t n)

@@ -137,28 +137,52 @@ static void test_list(void **state)
 	panel_reader_deinit(&other);
 }
 
+static void expect_target(const char *target)
+{
+	char *text = panel_live_target(&live, PANEL_REQUESTS, "/r");
+	assert_string_equal(text, target);
+	free(text);
+}
+
+#define REQUEST(id, host, status) "{\"id\":\"" id "\",\"h\":\"" host "\",\"s\":" status "}"
+
 static void test_requests(void **state)
 {
 	begin("{\"subscribe\":[\"requests\"],\"filter\":{\"host\":\"A.example\",\"status\":\"5xx\"}"
 	      "}");
+	expect_target("/r");
 	/* What was there before is not told. */
-	take(PANEL_REQUESTS, "{\"items\":[{\"id\":\"1\",\"host\":\"a.example\",\"status\":500}]}");
+	take(PANEL_REQUESTS, "{\"items\":[" REQUEST("1", "a.example", "500") "]}");
 	expect(NULL);
-	char *target = panel_live_target(&live, PANEL_REQUESTS, "/r");
-	assert_string_equal(target, "/r?after=1");
-	free(target);
-	take(PANEL_REQUESTS, "{\"items\":[{\"id\":\"4\",\"host\":\"a.example\",\"status\":503},"
-			     "{\"id\":\"3\",\"host\":\"b.example\",\"status\":500},"
-			     "{\"id\":\"2\",\"host\":\"a.example\",\"status\":200}]}");
-	expect("\"items\":[{\"id\":\"4\",\"host\":\"a.example\",\"status\":503}]");
+	expect_target("/r?limit=500&after=1");
+	take(PANEL_REQUESTS, "{\"items\":[" REQUEST("4", "a.example", "503") "," REQUEST("3",
+				     "b.example", "500") "," REQUEST("2", "a.example", "200") "]}");
+	expect("\"items\":[" REQUEST("4", "a.example", "503") "]");
 	expect(NULL);
-	target = panel_live_target(&live, PANEL_REQUESTS, "/r");
-	assert_string_equal(target, "/r?after=4");
-	free(target);
+	expect_target("/r?limit=500&after=4");
 	/* Nobody looks for a while. */
 	panel_live_forget(&live, 1u << PANEL_REQUESTS);
-	take(PANEL_REQUESTS, "{\"items\":[{\"id\":\"9\",\"host\":\"a.example\",\"status\":500}]}");
+	take(PANEL_REQUESTS, "{\"items\":[" REQUEST("9", "a.example", "500") "]}");
 	expect(NULL);
+}
+
+#define OPEN(id) "{\"id\":\"" id "\",\"state\":\"open\"}"
+#define DONE(id) "{\"id\":\"" id "\",\"state\":\"done\"}"
+
+/* One that has no end yet is asked for again, and told again when it has. */
+static void test_open_requests(void **state)
+{
+	begin("{\"subscribe\":[\"requests\"]}");
+	take(PANEL_REQUESTS, "{\"items\":[" DONE("1") "]}");
+	take(PANEL_REQUESTS, "{\"items\":[" DONE("4") "," OPEN("3") "," DONE("2") "]}");
+	expect(DONE("4") "," OPEN("3") "," DONE("2"));
+	expect_target("/r?limit=500&after=2");
+	take(PANEL_REQUESTS, "{\"items\":[" DONE("4") "," OPEN("3") "]}");
+	expect(NULL);
+	expect_target("/r?limit=500&after=2");
+	take(PANEL_REQUESTS, "{\"items\":[" DONE("5") "," DONE("4") "," DONE("3") "]}");
+	expect("[" DONE("5") "," DONE("3") "]");
+	expect_target("/r?limit=500&after=5");
 }
 
 /* A text of n items of about 1 KiB each. */
@@ -242,6 +266,7 @@ int main(void)
 		LIVE_TEST(test_tick),
 		LIVE_TEST(test_list),
 		LIVE_TEST(test_requests),
+		LIVE_TEST(test_open_requests),
 		LIVE_TEST(test_stalled),
 		LIVE_TEST(test_long_list),
 	};
