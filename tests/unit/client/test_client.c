@@ -48,7 +48,7 @@ static void run_client(int argc, char **argv)
 		.size = sizeof(struct client_options),
 		.check = check_client,
 		.deinit = deinit_client};
-	struct client_options opts;
+	struct client_options opts = {0};
 	struct error err;
 	struct config *c = config_new(&client_option_table, &opts);
 	if (config_load(c, argc, argv, &err) != 0 || client_options_check(&opts, &err) != 0) {
