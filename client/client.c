@@ -30,6 +30,8 @@ struct client {
 	struct client_keys keys;
 	struct publications publications;
 	struct upstream_conns upstream_conns;
+	struct inspector inspector;      /* zero where nobody could look at what it has */
+	struct upstream_replays replays; /* of it */
 	struct consumer consumer;
 	struct client_session session;
 	struct client_admin admin;
@@ -197,6 +199,25 @@ static void caught(struct signals *signals, int signo)
 	client_session_drain(&c->session, loop_now(c->loop) + c->options->grace);
 }
 
+/* 0, or -ENOMEM with a sentence. */
+static int client_inspect(struct client *c, struct error *err)
+{
+	const struct client_options *o = c->options;
+	const struct inspector_options options = {.size = o->inspect.size,
+		.body_max = o->inspect.body,
+		.mask = &o->inspect.mask,
+		.forget = o->inspect.forget};
+	bool looks = c->socket.listens || c->socket.panel.panel;
+	if (!o->inspect.size || !looks)
+		return 0;
+	if (inspector_init(&c->inspector, c->loop, &options) < 0)
+		return error_set(err, -ENOMEM, "--inspect: there is not so much memory");
+	upstream_replays_init(&c->replays, &c->upstream_conns);
+	c->upstream_conns.inspector = &c->inspector;
+	c->admin.requests = (struct requests_api){&c->inspector, &c->replays, &c->publications};
+	return 0;
+}
+
 static void watchdog_fired(struct loop_timer *timer)
 {
 	notify_send("WATCHDOG=1");
@@ -247,6 +268,10 @@ static int client_init(struct client *c)
 		log_error("%s", err.text);
 		return STATUS_FAILED;
 	}
+	if (client_inspect(c, &err)) {
+		log_error("%s", err.text);
+		return STATUS_FAILED;
+	}
 	c->session.ended = client_session_ended;
 	c->consumer.ended = consumer_ended;
 	/* ssh ends its ProxyCommand so. */
@@ -258,9 +283,11 @@ static void client_deinit(struct client *c)
 {
 	client_socket_close(&c->socket);
 	client_admin_close(&c->admin);
+	upstream_replays_deinit(&c->replays);
 	client_session_deinit(&c->session);
 	consumer_deinit(&c->consumer);
 	upstream_conns_deinit(&c->upstream_conns);
+	inspector_deinit(&c->inspector);
 	client_keys_deinit(&c->keys);
 	if (c->loop) {
 		signals_deinit(&c->signals);

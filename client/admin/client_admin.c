@@ -13,8 +13,3 @@ void client_admin_close(struct client_admin *a)
 {
 	api_close(&a->api);
 }
-
-const struct requests_api *requests_of(const struct api_request *rq)
-{
-	return &client_admin_of(rq)->requests;
-}

@@ -30,3 +30,8 @@ static inline const struct client_admin *client_admin_of(const struct api_reques
 {
 	return container_of(rq->api, struct client_admin, api);
 }
+
+static inline const struct requests_api *requests_of(const struct api_request *rq)
+{
+	return &client_admin_of(rq)->requests;
+}

@@ -75,54 +75,88 @@ static int set(json_t *object, const char *name, json_t *value)
 	return json_object_set_new(object, name, value);
 }
 
-static void set_what_is(json_t *object, const struct capture *c)
+static json_t *number_or_null(unsigned n)
+{
+	return n ? json_integer((json_int_t)n) : json_null();
+}
+
+/* From its beginning to its end, null before that. */
+static json_t *took_json(const struct capture *c)
 {
 	uint64_t began = c->opened ? c->opened : c->request.first;
 	uint64_t ended = c->answer.last ? c->answer.last : c->request.last;
-	if (c->status)
-		set(object, "status", json_integer(c->status));
-	if (c->state != CAPTURE_OPEN)
-		set(object, "duration", json_real(request_seconds(began, ended)));
-	if (c->websocket)
-		set(object, "websocket", json_true());
-	if (c->pinned)
-		set(object, "pinned", json_true());
-	if (c->replay_of)
-		set(object, "replay_of", id_json(c->replay_of));
-	if (c->why[0])
-		set(object, "error", json_string(c->why));
+	return c->state == CAPTURE_OPEN ? json_null() : json_real(request_seconds(began, ended));
 }
 
-json_t *request_summary_json(const struct requests_api *r, const struct capture *c)
+static void set_client(json_t *object, const struct capture *c)
 {
-	char at[POLICY_TIME_SIZE];
-	const struct publication *pub = publications_find(r->publications, c->service);
-	json_t *object = json_pack("{s:o, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:s}", "id",
-		id_json(c->id), "at", policy_time_format(c->at, at), "service", (int)c->service,
-		"method", c->method, "target", c->target, "state", state_name(c->state),
-		"request_bytes", (json_int_t)c->request.body, "response_bytes",
-		(json_int_t)c->answer.body, "upstream", pub ? pub->upstream.text : "");
+	char client[ADDRESS_TEXT_SIZE];
+	if (c->visitor.family == ADDRESS_NONE)
+		return;
+	address_format_ip(&c->visitor, client);
+	set(object, "client", json_string(client));
+}
+
+/* What both have, a row and an entry. */
+static json_t *common_json(const struct capture *c)
+{
+	json_t *object = json_pack("{s:o, s:f, s:s}", "id", id_json(c->id), "at",
+		(double)c->at / CLOCK_S, "state", state_name(c->state));
 	if (!object)
 		return NULL;
-	set(object, "host", request_text_json(c->host, strlen(c->host)));
-	set_what_is(object, c);
+	set(object, "replay_of", c->replay_of ? id_json(c->replay_of) : json_null());
+	set(object, "pinned", json_boolean(c->pinned));
+	set(object, "websocket", json_boolean(c->websocket));
+	set_client(object, c);
+	return object;
+}
+
+json_t *request_summary_json(const struct capture *c)
+{
+	json_t *object = common_json(c);
+	if (!object)
+		return NULL;
+	set(object, "m", json_string(c->method));
+	set(object, "h", request_text_json(c->host, strlen(c->host)));
+	set(object, "p", json_string(c->target));
+	set(object, "s", number_or_null(c->status));
+	set(object, "d", took_json(c));
+	set(object, "i", json_integer((json_int_t)c->request.body));
+	set(object, "o", json_integer((json_int_t)c->answer.body));
 	return object;
 }
 
 /* ---- Messages ---- */
 
-json_t *request_fields_json(const struct capture_view *v, const struct capture_view_message *m)
+static json_t *pair_json(json_t *name, json_t *value, bool named)
+{
+	return named ? json_pack("{s:o, s:o}", "name", name, "value", value)
+		     : json_pack("[o, o]", name, value);
+}
+
+static json_t *fields_json(const struct capture_view *v, const struct capture_view_message *m,
+	bool named)
 {
 	json_t *fields = json_array();
 	for (size_t i = 0; m->text && fields && i < m->h.n_fields; i++) {
 		const struct http1_field *f = &m->h.fields[i];
 		struct buf value = BUF_NULL;
 		int r = capture_view_field(v, f, &value);
-		json_array_append_new(fields,
-			json_pack("{s:o, s:o}", "name", request_text_json(f->name.p, f->name.n),
-				"value", buf_json(&value, r)));
+		json_t *name = request_text_json(f->name.p, f->name.n);
+		json_array_append_new(fields, pair_json(name, buf_json(&value, r), named));
 	}
 	return fields;
+}
+
+json_t *request_fields_json(const struct capture_view *v, const struct capture_view_message *m)
+{
+	return fields_json(v, m, false);
+}
+
+json_t *request_named_fields_json(const struct capture_view *v,
+	const struct capture_view_message *m)
+{
+	return fields_json(v, m, true);
 }
 
 static json_t *line_json(const struct capture_view *v, const struct capture_view_message *m)
@@ -144,69 +178,72 @@ static json_t *line_json(const struct capture_view *v, const struct capture_view
 	return buf_json(&line, r);
 }
 
-static void set_field(json_t *object, const char *name, const struct capture_view_message *m,
-	struct str field)
+static json_t *body_json(const struct capture_view_message *m)
 {
-	struct str value = capture_view_find(m, field);
-	if (value.n)
-		set(object, name, request_text_json(value.p, value.n));
-}
-
-static json_t *body_json(const struct capture_view *v, const struct capture_view_message *m)
-{
-	json_t *object = json_pack("{s:I, s:I}", "size", (json_int_t)m->m->body, "kept",
+	return json_pack("{s:I, s:I}", "bytes", (json_int_t)m->m->body, "kept",
 		(json_int_t)capture_kept(m->m));
-	if (!object)
-		return NULL;
-	set_field(object, "type", m, STR("content-type"));
-	set_field(object, "encoding", m, STR("content-encoding"));
-	if (!capture_kept(m->m) || capture_kept(m->m) > REQUEST_BODY_SHOWN ||
-		!capture_view_may_show(v, m))
-		return object;
-	struct buf body = BUF_NULL;
-	json_t *text = NULL;
-	/* NULL also where it is no UTF-8: then it is no text. */
-	if (capture_view_body(v, m, &body) == 0)
-		text = json_stringn((const char *)buf_head(&body), buf_len(&body));
-	buf_deinit(&body);
-	if (text)
-		set(object, "text", text);
-	return object;
 }
 
 static json_t *message_json(const struct capture_view *v, const struct capture_view_message *m)
 {
-	json_t *object = json_pack("{s:o}", "body", body_json(v, m));
-	if (!object || !m->text)
-		return object;
-	set(object, "line", line_json(v, m));
-	set(object, "fields", request_fields_json(v, m));
-	return object;
+	return json_pack("{s:o, s:o, s:o}", "body", body_json(m), "line",
+		m->text ? line_json(v, m) : json_string(""), "fields", request_fields_json(v, m));
+}
+
+/* Seconds since it began; null: not yet, or of a connection that was there before. */
+static json_t *moment_json(uint64_t began, uint64_t at)
+{
+	return at ? json_real(request_seconds(began, at)) : json_null();
+}
+
+static json_t *timing_json(const struct capture *c)
+{
+	uint64_t began = c->opened ? c->opened : c->request.first;
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "opened", moment_json(began, c->opened),
+		"dialled", moment_json(began, c->dialled ? c->dialled : c->request.first),
+		"request_first", moment_json(began, c->request.first), "request_last",
+		moment_json(began, c->request.last), "response_first",
+		moment_json(began, c->answer.first), "response_last",
+		moment_json(began, c->answer.last));
+}
+
+/* A sentence where it did not end as it should; else empty. */
+static const char *why(const struct capture *c)
+{
+	if (c->why[0])
+		return c->why;
+	if (c->state == CAPTURE_CUT)
+		return "The connection ended before the answer was whole.";
+	if (c->state == CAPTURE_RAW)
+		return "What came is not HTTP/1.1, and is shown as it came.";
+	return "";
 }
 
 json_t *request_entry_json(const struct requests_api *r, const struct capture_view *v)
 {
 	const struct capture *c = v->c;
-	char client[ADDRESS_TEXT_SIZE];
-	json_t *object = request_summary_json(r, c);
+	const struct publication *pub = publications_find(r->publications, c->service);
+	json_t *object = common_json(c);
 	if (!object)
 		return NULL;
 	const char *not_again = capture_not_replayable(c);
-	struct request_timing t = request_timing(c);
-	address_format(&c->visitor, client);
-	if (c->visitor.family != ADDRESS_NONE)
-		set(object, "client", json_string(client));
-	set(object, "replayable", json_boolean(!not_again));
-	if (not_again)
-		set(object, "not_replayable", json_sprintf("this request %s", not_again));
+	struct buf target = BUF_NULL;
+	int t = capture_view_target(v, &target);
+	set(object, "method", json_string(c->method));
+	set(object, "target", buf_json(&target, t));
+	set(object, "host", request_text_json(c->host, strlen(c->host)));
+	set(object, "status", number_or_null(c->status));
+	set(object, "seconds", took_json(c));
+	set(object, "upstream", json_string(pub ? pub->upstream.text : ""));
+	set(object, "why", request_text_json(why(c), strlen(why(c))));
+	set(object, "not_replayable",
+		not_again ? json_sprintf("this request %s", not_again) : json_null());
 	set(object, "revealed", json_boolean(v->reveal));
-	if (c->forgotten)
-		set(object, "forgotten", json_true());
-	set(object, "timing",
-		json_pack("{s:f, s:f, s:f, s:f}", "dial", t.dial, "send", t.send, "wait", t.wait,
-			"receive", t.receive));
+	set(object, "forgotten", json_boolean(c->forgotten));
+	set(object, "timing", timing_json(c));
 	set(object, "request", message_json(v, &v->request));
-	if (c->answer.first || capture_kept(&c->answer))
-		set(object, "response", message_json(v, &v->answer));
+	set(object, "response",
+		c->answer.first || capture_kept(&c->answer) ? message_json(v, &v->answer)
+							    : json_null());
 	return object;
 }

@@ -5,19 +5,18 @@
 
 #include "client/admin/requests.h"
 
-/* Bytes of a body that is shown within an entry; all of what is kept is a resource of its own. */
-#define REQUEST_BODY_SHOWN ((size_t)256 << 10)
-
-/* A row of the list. */
-json_t *request_summary_json(const struct requests_api *r, const struct capture *c);
+/* A row of the list, and what the live feed tells: names are short, as there are many. */
+json_t *request_summary_json(const struct capture *c);
 /* All of it. */
 json_t *request_entry_json(const struct requests_api *r, const struct capture_view *v);
 
 /* Text of anybody's: what is no UTF-8 is taken for Latin-1, as browsers do. */
 json_t *request_text_json(const void *p, size_t n);
 
-/* [{"name","value"}] of a head. */
+/* The fields of a head: [[name, value]], and [{"name", "value"}] for archives. */
 json_t *request_fields_json(const struct capture_view *v, const struct capture_view_message *m);
+json_t *request_named_fields_json(const struct capture_view *v,
+	const struct capture_view_message *m);
 
 /* Seconds from one moment to another, 0 where one of them is missing. */
 double request_seconds(uint64_t from, uint64_t to);

@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/page.h"
 #include "base/log.h"
 #include "client/admin/body_decode.h"
+#include "client/admin/client_admin.h"
 #include "client/admin/request_json.h"
 #include "client/inspector/curl_text.h"
 
-#define LIST_DEFAULT   100
-#define LIST_MAX       500
 /* Captures that one list looks at where few pass its filter: at most some milliseconds; `next` goes on. */
 #define LIST_LOOKED_AT 20000
 
@@ -22,8 +22,7 @@ struct inspector *requests_inspector(struct api_request *rq)
 	struct inspector *in = requests_of(rq)->inspector;
 	if (!in)
 		api_refuse(rq, API_NOT_FOUND,
-			"this client keeps no requests: it runs with --inspect=0, or publishes "
-			"nothing");
+			"this client keeps no requests: it runs with --inspect=0");
 	return in;
 }
 
@@ -63,7 +62,7 @@ bool requests_reveal(struct api_request *rq, bool *reveal_out)
 struct filter {
 	const char *host, *method, *q;
 	unsigned status, class; /* 404, 5; 0: any */
-	uint64_t after, before;
+	uint64_t after;         /* the cursor: behind it come older ones */
 	uint64_t limit;
 };
 
@@ -88,11 +87,10 @@ static bool read_filter(struct api_request *rq, struct filter *f)
 	*f = (struct filter){.host = api_query(rq, "host"),
 		.method = api_query(rq, "method"),
 		.q = api_query(rq, "q"),
-		.before = UINT64_MAX,
-		.limit = LIST_DEFAULT};
-	return read_status(rq, f) && api_query_number(rq, "limit", 1, LIST_MAX, &f->limit) &&
-	       api_query_number(rq, "after", 0, INT64_MAX, &f->after) &&
-	       api_query_number(rq, "before", 0, INT64_MAX, &f->before);
+		.after = UINT64_MAX,
+		.limit = API_PAGE_DEFAULT};
+	return read_status(rq, f) && api_query_number(rq, "limit", 1, API_PAGE_MAX, &f->limit) &&
+	       api_query_number(rq, "after", 0, INT64_MAX, &f->after);
 }
 
 static bool passes(const struct filter *f, const struct capture *c)
@@ -106,7 +104,6 @@ static bool passes(const struct filter *f, const struct capture *c)
 
 static void requests_list(struct api_request *rq)
 {
-	const struct requests_api *r = requests_of(rq);
 	const struct inspector *in = requests_inspector(rq);
 	struct filter f;
 	if (!in || !read_filter(rq, &f))
@@ -116,10 +113,8 @@ static void requests_list(struct api_request *rq)
 	uint64_t last = 0;
 	for (struct list *it = in->all.prev; it != &in->all; it = it->prev) {
 		const struct capture *c = list_entry(it, struct capture, all);
-		if (c->id >= f.before)
+		if (c->id >= f.after)
 			continue;
-		if (c->id <= f.after)
-			break;
 		if (n == f.limit || looked_at++ == LIST_LOOKED_AT) {
 			next = json_sprintf("%" PRIu64, last);
 			break;
@@ -127,15 +122,15 @@ static void requests_list(struct api_request *rq)
 		last = c->id;
 		if (!passes(&f, c))
 			continue;
-		json_array_append_new(items, request_summary_json(r, c));
+		json_array_append_new(items, request_summary_json(c));
 		n++;
 	}
 	json_t *list = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I}", "items", items, "captured",
 		(json_int_t)in->captured, "kept", (json_int_t)in->n, "skipped",
 		(json_int_t)in->skipped, "used", (json_int_t)in->pool.used * CAPTURE_BLOCK, "size",
 		(json_int_t)in->pool.n * CAPTURE_BLOCK);
-	if (list && next)
-		json_object_set_new(list, "next", next);
+	if (list)
+		json_object_set_new(list, "next", next ? next : json_null());
 	api_answer(rq, 200, list);
 }
 
@@ -145,7 +140,7 @@ static void requests_clear(struct api_request *rq)
 	if (!in)
 		return;
 	inspector_clear(in);
-	api_answer_text(rq, 204, NULL, NULL, 0);
+	api_answer(rq, 200, json_pack("{s:I}", "kept", (json_int_t)in->n));
 }
 
 /* ---- One ---- */
@@ -259,14 +254,13 @@ static void request_pin(struct api_request *rq)
 		return;
 	bool pinned = json_is_true(json_object_get(rq->json, "pinned"));
 	if (inspector_pin(requests_of(rq)->inspector, c, pinned))
-		api_answer(rq, 200, request_summary_json(requests_of(rq), c));
+		api_answer(rq, 200, request_summary_json(c));
 	else
 		api_refuse(rq, API_TAKEN, "%d requests are pinned already: let one of them go",
 			INSPECTOR_PINNED_MAX);
 }
 
-static const char *const list_query[] = {"host", "method", "status", "q", "after", "before",
-	"limit", NULL};
+static const char *const list_query[] = {"host", "method", "status", "q", API_PAGE_QUERY, NULL};
 static const char *const reveal_query[] = {"reveal", NULL};
 static const char *const body_query[] = {"decode", "reveal", NULL};
 static const struct api_member pin_members[] = {{"pinned", API_FLAG, .required = true}, {0}};

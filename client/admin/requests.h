@@ -12,9 +12,6 @@ struct requests_api {
 	const struct publications *publications;
 };
 
-/* Of the API that was asked; the side's to define. */
-const struct requests_api *requests_of(const struct api_request *rq);
-
 extern const struct api_operations admin_requests, admin_replay, admin_har;
 
 /* ---- For the files of these rows ---- */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/admin/client_admin.h"
 #include "client/admin/request_json.h"
 #include "crypto/digest.h"
 #include "policy/timestamp.h"
@@ -86,7 +87,7 @@ static json_t *request_json(struct archive *a, const struct capture_view *v)
 	json_t *object = json_pack("{s:s, s:o, s:s, s:[], s:o, s:o, s:I, s:I}", "method",
 		v->c->method, "url", buf_text(&url, r), "httpVersion",
 		m->text && !m->h.minor ? "HTTP/1.0" : "HTTP/1.1", "cookies", "headers",
-		request_fields_json(v, m), "queryString", query_json(v), "headersSize",
+		request_named_fields_json(v, m), "queryString", query_json(v), "headersSize",
 		(json_int_t)v->c->request.head, "bodySize", (json_int_t)v->c->request.body);
 	if (!object || !v->c->request.body)
 		return object;
@@ -116,7 +117,7 @@ static json_t *response_json(struct archive *a, const struct capture_view *v)
 	return json_pack("{s:i, s:o, s:s, s:[], s:o, s:o, s:o, s:I, s:I}", "status",
 		(int)v->c->status, "statusText", request_text_json(reason.p, reason.n),
 		"httpVersion", m->text && !m->h.minor ? "HTTP/1.0" : "HTTP/1.1", "cookies",
-		"headers", request_fields_json(v, m), "content", content, "redirectURL",
+		"headers", request_named_fields_json(v, m), "content", content, "redirectURL",
 		buf_text(&shown, r), "headersSize", (json_int_t)v->c->answer.head, "bodySize",
 		(json_int_t)v->c->answer.body);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "client/admin/client_admin.h"
 #include "client/admin/request_json.h"
 #include "client/inspector/replay_text.h"
 #include "crypto/digest.h"
@@ -23,24 +24,20 @@ static struct str text_of(const json_t *value)
 	return value ? (struct str){json_string_value(value), json_string_length(value)} : STR_NULL;
 }
 
-/* NULL, or the rest of a sentence. */
-static const char *read_fields(const json_t *array, struct asked_edit *e)
+static void read_fields(const json_t *array, struct asked_edit *e)
 {
 	size_t i;
 	json_t *field;
 	json_array_foreach(array, i, field)
 	{
-		struct str name = text_of(json_object_get(field, "name"));
-		struct str value = text_of(json_object_get(field, "value"));
-		if (!name.p || !value.p || json_object_size(field) != 2)
-			return "each of the fields has a name and a value, both of them texts";
-		e->fields[i] = (struct replay_field){name, value};
+		e->fields[i].name = text_of(json_array_get(field, 0));
+		e->fields[i].value = text_of(json_array_get(field, 1));
 	}
 	e->edit.n_fields = i;
 	e->edit.fields = e->fields;
-	return NULL;
 }
 
+/* NULL, or what is wrong. */
 static const char *read_body(const json_t *json, struct asked_edit *e)
 {
 	struct str coded = text_of(json_object_get(json, "body_base64"));
@@ -60,10 +57,11 @@ static const char *read_body(const json_t *json, struct asked_edit *e)
 static const char *read_edit(const json_t *json, struct asked_edit *e)
 {
 	const json_t *fields = json_object_get(json, "fields");
-	const char *wrong = fields ? read_fields(fields, e) : NULL;
+	if (fields)
+		read_fields(fields, e);
 	e->edit.method = text_of(json_object_get(json, "method"));
 	e->edit.target = text_of(json_object_get(json, "target"));
-	return wrong ? wrong : read_body(json, e);
+	return read_body(json, e);
 }
 
 /* Names of the fields that were not kept, so that it goes without them. */
@@ -78,39 +76,72 @@ static json_t *left_out_json(const struct capture_view *v, const struct replay_e
 	return names;
 }
 
-static void answer_started(struct api_request *rq, uint64_t id, json_t *left_out)
+/* Of one that is under way: what its answer has, when it is over. */
+struct waiting {
+	struct api_request *rq;
+	uint64_t id;
+	json_t *left_out;
+};
+
+static void replay_over(void *arg)
 {
-	json_t *text = json_sprintf("%" PRIu64, id);
-	json_t *answer = json_pack("{s:o, s:o}", "id", text, "left_out", left_out);
-	if (answer && asprintf(&rq->location, "/api/v1/requests/%" PRIu64, id) < 0)
+	struct waiting *w = arg;
+	struct api_request *rq = w->rq;
+	json_t *text = json_sprintf("%" PRIu64, w->id);
+	json_t *answer = json_pack("{s:o, s:o}", "id", text, "left_out", w->left_out);
+	if (answer && asprintf(&rq->location, "/api/v1/requests/%" PRIu64, w->id) < 0)
 		rq->location = NULL;
+	free(w);
 	api_answer(rq, 201, answer);
+}
+
+/* The process ends: it is answered by whoever ends it. */
+static void replay_dropped(struct api_request *rq)
+{
+	struct waiting *w = rq->work;
+	upstream_replay_forget(requests_of(rq)->replays, w);
+	json_decref(w->left_out);
+	free(w);
+}
+
+static void refuse(struct api_request *rq, int outcome)
+{
+	if (outcome == REPLAY_NO_SERVICE)
+		api_refuse(rq, API_TAKEN, "the service that it was for is not published any more");
+	else if (outcome == REPLAY_TOO_MANY)
+		api_refuse(rq, API_LIMIT,
+			"%d replays are under way, or %d were begun within a minute: wait a little",
+			REPLAYS_MAX, REPLAYS_MINUTE_MAX);
+	else
+		api_refuse(rq, API_BUSY, "there is no room for another request: see --inspect");
 }
 
 static void start(struct api_request *rq, const struct capture_view *v,
 	const struct replay_edit *edit, const struct buf *text)
 {
-	const struct requests_api *r = requests_of(rq);
-	uint64_t id;
-	json_t *left_out = left_out_json(v, edit);
-	switch (upstream_replay_start(r->replays, v->c->service, v->c->id, text, &id)) {
-	case REPLAY_STARTED:
-		log_info("%s (%s) sends a captured request again, as %" PRIu64, rq->actor.name,
-			rq->actor.via, id);
-		answer_started(rq, id, left_out);
+	struct waiting *w = calloc(1, sizeof(*w));
+	if (!w) {
+		api_answer(rq, 500, NULL);
 		return;
-	case REPLAY_NO_SERVICE:
-		api_refuse(rq, API_TAKEN, "the service that it was for is not published any more");
-		break;
-	case REPLAY_TOO_MANY:
-		api_refuse(rq, API_LIMIT,
-			"%d replays are under way, or %d were begun within a minute: wait a little",
-			REPLAYS_MAX, REPLAYS_MINUTE_MAX);
-		break;
-	default:
-		api_refuse(rq, API_BUSY, "there is no room for another request: see --inspect");
 	}
-	json_decref(left_out);
+	*w = (struct waiting){.rq = rq, .left_out = left_out_json(v, edit)};
+	int r = upstream_replay_start(requests_of(rq)->replays,
+		&(struct upstream_replay_request){.service = v->c->service,
+			.of = v->c->id,
+			.text = text,
+			.ended = replay_over,
+			.arg = w},
+		&w->id);
+	if (r != REPLAY_STARTED) {
+		json_decref(w->left_out);
+		free(w);
+		refuse(rq, r);
+		return;
+	}
+	log_info("%s (%s) sends a captured request again, as %" PRIu64, rq->actor.name,
+		rq->actor.via, w->id);
+	rq->work = w;
+	rq->drop = replay_dropped;
 }
 
 /* With a body of its own, what was kept of the other does not matter. */
@@ -159,7 +190,7 @@ static void request_replay(struct api_request *rq)
 static const struct api_member replay_members[] = {
 	{"method", API_TEXT, .max = METHOD_MAX},
 	{"target", API_TEXT, .max = HTTP1_REQUEST_MAX},
-	{"fields", API_OBJECTS, .max = HTTP1_FIELDS_DEFAULT},
+	{"fields", API_PAIRS, .max = HTTP1_FIELDS_DEFAULT},
 	{"body", API_TEXT, .max = API_BODY_MAX},
 	{"body_base64", API_TEXT, .max = API_BODY_MAX},
 	{0},

@@ -102,6 +102,34 @@ static const struct option_row rows[] = {
 		.offset = AT(queue_timeout)},
 	SHARED_UDP_ROW(struct client_options),
 
+	/* Some ten thousand small requests; touched only as it fills. */
+	{.name = "inspect",
+		.type = OPTION_SIZE,
+		.default_text = "50MiB",
+		.max = UINT64_C(16) << 30,
+		.help = "Memory for HTTP requests to look at and send again, where somebody can "
+			"look; 0: none are kept",
+		.section = "Inspecting requests",
+		.offset = AT(inspect.size)},
+	{.name = "inspect-body",
+		.type = OPTION_SIZE,
+		.default_text = "64KiB",
+		.max = UINT64_C(1) << 30,
+		.help = "How much of each body is kept; 0: nothing",
+		.offset = AT(inspect.body)},
+	{.name = "inspect-mask",
+		.type = OPTION_LIST,
+		.metavar = "NAME,...",
+		.help = "Fields and query parameters to hide besides Authorization, Cookie and the "
+			"like",
+		.offset = AT(inspect.mask)},
+	{.name = "inspect-forget",
+		.type = OPTION_FLAG,
+		.default_text = "false",
+		.help = "Do not even keep the values that are hidden; a request that is sent again "
+			"goes without them",
+		.offset = AT(inspect.forget)},
+
 	SHARED_LINK_ROWS(struct client_options),
 
 	SHARED_RUN_ROWS(struct client_options),

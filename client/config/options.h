@@ -40,6 +40,13 @@ struct client_options {
 	uint64_t queue_timeout; /* of visitors beyond a service's --max-connections */
 	uint64_t udp_idle;
 
+	/* Requests that are kept to be looked at */
+	struct {
+		uint64_t size, body; /* 0: none */
+		struct option_list mask;
+		bool forget;
+	} inspect;
+
 	/* What is used: private services of others */
 	struct option_group endpoints; /* of struct local_options */
 	uint64_t wait;     /* until each could be used, else the client ends; 0: for ever */

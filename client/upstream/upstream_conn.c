@@ -186,7 +186,7 @@ static void upstream_conn_connected(struct upstream_conn *c, struct detached_con
 {
 	upstream_conn_set_state(c, UPSTREAM_CONN_RELAYING);
 	dial_turn_leave(c->all, &c->turn);
-	if (c->all->inspector && c->open.kind == FRAME_KIND_HTTP)
+	if (c->all->inspector && c->pub->upstream.kind == CONTROL_HTTP)
 		upstream_conn_inspect(c);
 	if (relay_connect(&c->relay, detached) < 0 || upstream_conn_watch(c) < 0)
 		upstream_conn_fail(c, FRAME_RESET_NO_MEMORY, "out of memory");

@@ -21,6 +21,8 @@ struct upstream_replay {
 	struct buf request;
 	size_t sent;
 	struct inspector_tap *tap;
+	void (*ended)(void *arg); /* NULL: nobody waits */
+	void *arg;
 	struct capture *capture; /* under way for as long as the tap waits */
 	struct loop_timer timer;
 	struct loop_task work, reap;
@@ -49,6 +51,8 @@ static void replay_end(struct upstream_replay *r, const char *why)
 	list_unlink(&r->link);
 	replays->n--;
 	loop_defer(replays->all->loop, LOOP_PHASE_REAP, &r->reap);
+	if (r->ended)
+		r->ended(r->arg);
 }
 
 /* False: the connection takes no more. */
@@ -141,16 +145,17 @@ static void replay_admitted(struct dial_turn *turn)
 }
 
 /* Its capture begins with it, so that it has an id. False: it found no room. */
-static bool replay_capture(struct upstream_replay *r, uint64_t of, const struct buf *request)
+static bool replay_capture(struct upstream_replay *r, const struct upstream_replay_request *request)
 {
+	const struct buf *text = request->text;
 	struct upstream_conns *all = r->replays->all;
 	struct capture_facts facts = {.service = r->open.service,
 		.opened = loop_now(all->loop),
-		.replay_of = of};
+		.replay_of = request->of};
 	r->tap = inspector_tap_new(all->inspector, &facts);
-	if (!r->tap || buf_append(&r->request, buf_head(request), buf_len(request)) < 0)
+	if (!r->tap || buf_append(&r->request, buf_head(text), buf_len(text)) < 0)
 		return false;
-	r->tap->tap.wrote(&r->tap->tap, buf_head(request), buf_len(request));
+	r->tap->tap.wrote(&r->tap->tap, buf_head(text), buf_len(text));
 	r->capture = r->tap->n_asked ? r->tap->asked[0].capture : NULL;
 	return r->capture;
 }
@@ -165,11 +170,11 @@ static bool may_start(struct upstream_replays *replays)
 	return replays->n < REPLAYS_MAX && replays->in_minute < REPLAYS_MINUTE_MAX;
 }
 
-int upstream_replay_start(struct upstream_replays *replays, uint32_t service, uint64_t of,
-	const struct buf *request, uint64_t *id_out)
+int upstream_replay_start(struct upstream_replays *replays,
+	const struct upstream_replay_request *request, uint64_t *id_out)
 {
 	struct upstream_conns *all = replays->all;
-	struct publication *pub = publications_find(all->publications, service);
+	struct publication *pub = publications_find(all->publications, request->service);
 	if (!pub || !publication_takes(pub, FRAME_KIND_HTTP))
 		return REPLAY_NO_SERVICE;
 	if (!may_start(replays))
@@ -178,7 +183,7 @@ int upstream_replay_start(struct upstream_replays *replays, uint32_t service, ui
 	if (!r)
 		return REPLAY_NO_ROOM;
 	r->replays = replays;
-	r->open = (struct frame_open){.kind = FRAME_KIND_HTTP, .service = service};
+	r->open = (struct frame_open){.kind = FRAME_KIND_HTTP, .service = request->service};
 	r->pub = publication_ref(pub);
 	r->conn.fd = -1;
 	fair_slot_init(&r->turn.slot);
@@ -190,14 +195,25 @@ int upstream_replay_start(struct upstream_replays *replays, uint32_t service, ui
 	list_append(&replays->list, &r->link);
 	replays->n++;
 	struct address nobody = {0};
-	if (!replay_capture(r, of, request) || dial_turn_wait(all, &r->turn, &nobody, r->pub) < 0) {
+	if (!replay_capture(r, request) || dial_turn_wait(all, &r->turn, &nobody, r->pub) < 0) {
 		replay_end(r, "out of memory");
 		return REPLAY_NO_ROOM;
 	}
+	r->ended = request->ended;
+	r->arg = request->arg;
 	replays->in_minute++;
 	loop_timer_set(&r->timer, loop_now(all->loop) + REPLAY_TIME);
 	*id_out = r->capture->id;
 	return REPLAY_STARTED;
+}
+
+void upstream_replay_forget(struct upstream_replays *replays, const void *arg)
+{
+	list_for_each (it, &replays->list) {
+		struct upstream_replay *r = list_entry(it, struct upstream_replay, link);
+		if (r->arg == arg)
+			r->ended = NULL;
+	}
 }
 
 void upstream_replays_init(struct upstream_replays *replays, struct upstream_conns *all)

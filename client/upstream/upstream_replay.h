@@ -33,9 +33,18 @@ enum {
 	REPLAY_NO_ROOM,    /* in the inspector, or no memory */
 };
 
-/*
- * Sends what is in `request`, which is copied, and captures it as a replay of the capture `of`, under the id
- * that is given out. How it ends is in the capture.
- */
-int upstream_replay_start(struct upstream_replays *replays, uint32_t service, uint64_t of,
-	const struct buf *request, uint64_t *id_out);
+struct upstream_replay_request {
+	uint32_t service;
+	uint64_t of;            /* the capture that is sent again */
+	const struct buf *text; /* head and body; copied */
+	/* It is over; how it ended is in its capture. Not from within upstream_replay_start(). */
+	void (*ended)(void *arg);
+	void *arg;
+};
+
+/* Sends it, and captures it under the id that is given out. */
+int upstream_replay_start(struct upstream_replays *replays,
+	const struct upstream_replay_request *request, uint64_t *id_out);
+
+/* ended() is not called any more for this arg. */
+void upstream_replay_forget(struct upstream_replays *replays, const void *arg);

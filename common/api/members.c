@@ -62,6 +62,22 @@ static int check_array(const struct api_member *m, const json_t *value, struct e
 	return 0;
 }
 
+static int check_pairs(const struct api_member *m, const json_t *value, struct error *err)
+{
+	size_t i;
+	const json_t *each;
+	bool ok = json_is_array(value) && json_array_size(value) <= m->max;
+	for (i = 0; ok && i < json_array_size(value); i++) {
+		each = json_array_get(value, i);
+		ok = json_array_size(each) == 2 && json_is_string(json_array_get(each, 0)) &&
+		     json_is_string(json_array_get(each, 1));
+	}
+	return ok ? 0
+		  : error_set(err, -EINVAL,
+			    "\"%s\" must be an array of at most %llu pairs [\"name\", \"value\"]",
+			    m->name, (unsigned long long)m->max);
+}
+
 static int check_map(const struct api_member *m, const json_t *value, struct error *err)
 {
 	const char *name;
@@ -107,6 +123,8 @@ static int check(const struct api_member *m, const json_t *value, struct error *
 	case API_TEXTS:
 	case API_OBJECTS:
 		return check_array(m, value, err);
+	case API_PAIRS:
+		return check_pairs(m, value, err);
 	case API_MAP:
 		return check_map(m, value, err);
 	}

@@ -19,6 +19,7 @@ enum api_type {
 	API_TEXTS,   /* an array of `max` texts, of API_TEXTS_EACH bytes each */
 	API_SPAN,    /* a text ("24h"), or a whole number of seconds, likewise */
 	API_OBJECTS, /* an array of `max` objects */
+	API_PAIRS,   /* an array of `max` arrays of two texts */
 	API_MAP,     /* an object of `max` texts, of API_MAP_EACH bytes each */
 };
 

@@ -66,7 +66,11 @@ static int send_again(struct inspected *i, const struct capture *c, uint64_t *id
 	struct error err;
 	assert_int_equal(capture_view_init(&v, &i->in, c, true), 0);
 	assert_int_equal(replay_text(&v, &(struct replay_edit){0}, &text, &err), 0);
-	int r = upstream_replay_start(&i->replays, c->service, c->id, &text, id_out);
+	int r = upstream_replay_start(&i->replays,
+		&(struct upstream_replay_request){.service = c->service,
+			.of = c->id,
+			.text = &text},
+		id_out);
 	buf_deinit(&text);
 	capture_view_deinit(&v);
 	return r;
