@@ -62,7 +62,7 @@ bool requests_reveal(struct api_request *rq, bool *reveal_out)
 struct filter {
 	const char *host, *method, *q;
 	unsigned status, class; /* 404, 5; 0: any */
-	uint64_t after;         /* the cursor: behind it come older ones */
+	uint64_t after, before; /* ids: only what came later; or earlier, which `next` is for */
 	uint64_t limit;
 };
 
@@ -87,10 +87,11 @@ static bool read_filter(struct api_request *rq, struct filter *f)
 	*f = (struct filter){.host = api_query(rq, "host"),
 		.method = api_query(rq, "method"),
 		.q = api_query(rq, "q"),
-		.after = UINT64_MAX,
+		.before = UINT64_MAX,
 		.limit = API_PAGE_DEFAULT};
 	return read_status(rq, f) && api_query_number(rq, "limit", 1, API_PAGE_MAX, &f->limit) &&
-	       api_query_number(rq, "after", 0, INT64_MAX, &f->after);
+	       api_query_number(rq, "after", 0, INT64_MAX, &f->after) &&
+	       api_query_number(rq, "before", 0, INT64_MAX, &f->before);
 }
 
 static bool passes(const struct filter *f, const struct capture *c)
@@ -113,8 +114,10 @@ static void requests_list(struct api_request *rq)
 	uint64_t last = 0;
 	for (struct list *it = in->all.prev; it != &in->all; it = it->prev) {
 		const struct capture *c = list_entry(it, struct capture, all);
-		if (c->id >= f.after)
+		if (c->id >= f.before)
 			continue;
+		if (c->id <= f.after)
+			break;
 		if (n == f.limit || looked_at++ == LIST_LOOKED_AT) {
 			next = json_sprintf("%" PRIu64, last);
 			break;
@@ -260,7 +263,8 @@ static void request_pin(struct api_request *rq)
 			INSPECTOR_PINNED_MAX);
 }
 
-static const char *const list_query[] = {"host", "method", "status", "q", API_PAGE_QUERY, NULL};
+static const char *const list_query[] = {"host", "method", "status", "q", "before", API_PAGE_QUERY,
+	NULL};
 static const char *const reveal_query[] = {"reveal", NULL};
 static const char *const body_query[] = {"decode", "reveal", NULL};
 static const struct api_member pin_members[] = {{"pinned", API_FLAG, .required = true}, {0}};

@@ -80,7 +80,8 @@ def test_captured(tunnel):
         assert inspector.ask("/api/v1/requests/%s/%s" % (entry["id"], which)).body == BODY
     # Pages, filters, and what is not there.
     page = inspector.ask("/api/v1/requests?limit=3").json
-    assert [row["p"] for row in inspector.list("?after=" + page["next"])] == ["/get/0"]
+    assert [row["p"] for row in inspector.list("?before=" + page["next"])] == ["/get/0"]
+    assert [row["p"] for row in inspector.list("?after=" + rows[1]["id"])] == ["/post?a=b"]
     assert len(inspector.list("?method=POST")) == len(inspector.list("?q=/post")) == 1
     assert not inspector.list("?status=5xx") and len(inspector.list("?status=200&host=example.com")) == 4
     inspector.ask("/api/v1/requests/77", status=404)

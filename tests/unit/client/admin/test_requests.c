@@ -129,13 +129,17 @@ static void test_list(void **state)
 	const char *next = json_string_value(json_object_get(s.json, "next"));
 	assert_non_null(next);
 	char target[128];
-	snprintf(target, sizeof(target), "/api/v1/requests?after=%s", next);
+	snprintf(target, sizeof(target), "/api/v1/requests?before=%s", next);
 	assert_int_equal(ask(&s, API_GET, target, NULL), 200);
 	json_t *items = json_object_get(s.json, "items");
 	assert_int_equal(json_array_size(items), 4);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(items, 0), "p")),
 		"/3");
 	assert_true(json_is_null(json_object_get(s.json, "next")));
+	snprintf(target, sizeof(target), "/api/v1/requests?after=%llu",
+		(unsigned long long)newest(&s.s, 2)->id);
+	assert_int_equal(ask(&s, API_GET, target, NULL), 200);
+	assert_int_equal(json_array_size(json_object_get(s.json, "items")), 2);
 	assert_int_equal(ask(&s, API_GET, "/api/v1/requests?status=6xx", NULL), 400);
 	assert_int_equal(ask(&s, API_GET, "/api/v1/requests?x=1", NULL), 400);
 	assert_int_equal(ask(&s, API_DELETE, "/api/v1/requests", NULL), 200);
