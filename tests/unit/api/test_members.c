@@ -18,6 +18,7 @@ static const struct api_member members[] = {
 	{"hosts", API_TEXTS, .max = 2},
 	{"overlap", API_SPAN, .max = 60},
 	{"items", API_OBJECTS, .max = 1},
+	{"fields", API_PAIRS, .max = 2},
 	{0},
 };
 
@@ -62,6 +63,12 @@ static void test_bodies(void **state)
 		{"{\"name\":\"web\",\"overlap\":true}", "\"overlap\" must be a number of seconds"},
 		{"{\"name\":\"web\",\"items\":[1]}", "\"items\" must have objects"},
 		{"{\"name\":\"web\",\"items\":[{},{}]}", "at most 1 objects"},
+		{"{\"name\":\"web\",\"fields\":[[\"a\",\"\"],[\"b\",\"c\"]]}", NULL},
+		{"{\"name\":\"web\",\"fields\":[[\"a\"]]}", "at most 2 pairs"},
+		{"{\"name\":\"web\",\"fields\":[[\"a\",1]]}", "at most 2 pairs"},
+		{"{\"name\":\"web\",\"fields\":{}}", "at most 2 pairs"},
+		{"{\"name\":\"web\",\"fields\":[[\"a\",\"b\"],[\"a\",\"b\"],[\"a\",\"b\"]]}",
+			"at most 2 pairs"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		json_t *json = NULL;
