@@ -21,7 +21,7 @@
 		{"daemon daemonize background detach d fork",                                     \
 			"it stays in the foreground: let systemd run it, by the unit that is "    \
 			"installed with it"},                                                     \
-		{"metrics dashboard dashboard-port dashboard-addr inspect web-port status",       \
+		{"metrics dashboard dashboard-port dashboard-addr web-port status",               \
 			"tunnel status, on the exit node, shows who is connected; the log and "   \
 			"the "                                                                    \
 			"access log say what happens"},                                           \
