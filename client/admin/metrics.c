@@ -110,6 +110,6 @@ static void metrics(struct api_request *rq)
 }
 
 static const struct api_operation rows[] = {
-	{API_GET, "/metrics", API_OPERATOR, .run = metrics},
+	{API_GET, "/metrics", API_SCRAPER, .run = metrics},
 };
 const struct api_operations client_api_metrics = {rows, ARRAY_LEN(rows)};

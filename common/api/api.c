@@ -166,6 +166,8 @@ static bool may(const struct api_request *rq, const struct api_operation *o)
 {
 	if (rq->actor.may_all || o->who == API_ANYBODY || o->who == API_OPEN)
 		return true;
+	if (o->who == API_SCRAPER && rq->actor.stranger)
+		return true;
 	return o->who == API_OWNER && rq->actor.identity && o->owns(rq);
 }
 
@@ -217,7 +219,8 @@ void api_ask(struct api *a, struct api_request *rq)
 		api_refuse(rq, API_NOT_FOUND, "there is nothing at this path");
 	else if (!rq->operation)
 		refuse_method(rq, there);
-	else if (rq->actor.stranger && rq->operation->who != API_OPEN)
+	else if (rq->actor.stranger && rq->operation->who != API_OPEN &&
+		 rq->operation->who != API_SCRAPER)
 		api_refuse(rq, API_UNKNOWN,
 			"this takes the token, as \"Authorization: Bearer TOKEN\"");
 	else if (!may(rq, rq->operation))

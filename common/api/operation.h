@@ -12,6 +12,7 @@
 
 enum api_who {
 	API_OPEN,     /* everybody, known or not */
+	API_SCRAPER,  /* operators, and strangers whom the panel lets in to it (--metrics-open) */
 	API_ANYBODY,  /* who has come in by a transport */
 	API_OWNER,    /* and whose the thing is, which `owns` says; or an operator */
 	API_OPERATOR, /* api_actor::may_all */

@@ -69,7 +69,7 @@ static void inlets(struct api_request *rq)
 }
 
 static const struct api_operation rows[] = {
-	{API_GET, "/metrics", API_OPERATOR, .run = metrics},
+	{API_GET, "/metrics", API_SCRAPER, .run = metrics},
 	{API_GET, "/metrics/inlets", API_OPERATOR, .run = inlets},
 };
 const struct api_operations admin_metrics = {rows, ARRAY_LEN(rows)};

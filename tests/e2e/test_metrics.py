@@ -4,8 +4,11 @@
 import http.client
 import socket
 
+import pytest
+
 from harness.admin import ask
 from harness.metrics import OPEN_METRICS, Metrics, promtool_check, scrape, wait_for
+from harness.panel import Panel
 from harness.public import port_of
 from harness.upstream import response
 from harness.visitor import split
@@ -114,6 +117,17 @@ def test_dead_upstream(tunnel):
     tunnel.curl("http://" + server.address)
     m = wait_for(server, "tunnel_http_requests_total", 1, route="*", code="5xx")
     assert m.of("tunnel_http_refused_total", why="refused") == 1
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_open(tunnel, is_open):
+    """Without a token, as --metrics-open says; nothing else is open by it."""
+    server = tunnel.server("--panel=127.0.0.1:0", *["--metrics-open"] * is_open)
+    panel = Panel(server, server.state)
+    assert panel.ask("/metrics", token=False)[0] == (200 if is_open else 401)
+    assert panel.ask("/metrics/inlets", token=False)[0] == 401
+    assert panel.ask("/api/v1/status", token=False)[0] == 401
+    assert panel.ask("/metrics")[0] == 200
 
 
 def test_inlets(tunnel):
