@@ -15,6 +15,7 @@
 #include "config/shared.h"
 #include "config/token_source.h"
 #include "crypto/token.h"
+#include "server/base/access_log.h"
 
 static int refuse(const struct launch *l, const struct error *err)
 {
@@ -71,14 +72,24 @@ static int start_log(const struct launch_fields *f, int level, struct error *err
 	/* A file of such a name has a path: ./stdout */
 	if (access && (strcmp(access, "-") == 0 || strcmp(access, "stdout") == 0))
 		access = "/dev/stdout";
+	/* Of what has a form of its own the lines come whole. */
+	static const enum log_format access_formats[] = {[ACCESS_FORMAT_LOGFMT] = LOG_LOGFMT,
+		[ACCESS_FORMAT_JSON] = LOG_JSON,
+		[ACCESS_FORMAT_COMBINED] = LOG_TEXT};
+	int form = f->access_log_format ? *f->access_log_format : ACCESS_FORMAT_LOG;
 	struct log_options log = {
 		.level = (enum log_level)level,
 		.format = (enum log_format) * f->log_format,
+		.access_format = form == ACCESS_FORMAT_LOG ? (enum log_format) * f->log_format
+							   : access_formats[form],
 		.access_off = access && strcmp(access, "off") == 0,
 		.access_file = access,
 		.audit_file = f->audit_log ? *f->audit_log : NULL,
 	};
-	return log_start(&log, err);
+	int r = log_start(&log, err);
+	if (r == 0)
+		log_rooms_apply(log.level, f->log_rooms);
+	return r;
 }
 
 static int run(const struct launch *l, void *opts, const struct config *c,

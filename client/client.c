@@ -15,6 +15,7 @@
 #include "client/admin/client_socket.h"
 #include "client/keys/client_keys.h"
 #include "client/session/client_session.h"
+#include "config/log_rooms.h"
 #include "crypto/crypto.h"
 #include "loop/notify.h"
 #include "loop/signals.h"
@@ -152,7 +153,7 @@ static int client_take(struct client *c, struct client_change *change, struct er
 	upstream_conns_limits_changed(&c->upstream_conns);
 	reloader_free(c->reloader, c->running);
 	c->running = read;
-	log_set_level((enum log_level)o->log_level);
+	log_rooms_apply((enum log_level)o->log_level, &o->log_rooms);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/log_rooms.h"
 #include "loop/notify.h"
 #include "server/base/worker.h"
 #include "server/control/enforce.h"
@@ -73,7 +74,7 @@ void reload_start(struct reload *r)
 	int was = r->running->default_intention;
 	r->former = (void *)(uintptr_t)r->running;
 	r->running = read;
-	log_set_level((enum log_level)r->running->log_level);
+	log_rooms_apply((enum log_level)r->running->log_level, &r->running->log_rooms);
 	broadcast_send(&r->broadcast, r->node, &reload_ops);
 	if (r->running->default_intention != was)
 		enforce_default_intention(r->node->registrar);

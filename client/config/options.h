@@ -69,6 +69,7 @@ struct client_options {
 	struct panel_settings panel; /* NULL: on a terminal there is one; else none */
 	char *config;
 	int log_level;  /* enum log_level */
+	struct option_list log_rooms; /* config/log_rooms.h */
 	int log_format; /* enum log_format */
 	int generate;   /* enum generate */
 

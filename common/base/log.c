@@ -48,7 +48,7 @@ struct line {
 
 static struct {
 	atomic_bool started;
-	enum log_format format;
+	enum log_format format, access_format;
 	bool access_off, access_file, audit_file;
 	bool journal[LOG_SINKS];
 	bool reader; /* a person, at a terminal */
@@ -182,20 +182,23 @@ static void line_end(struct batch *b, enum log_sink sink, struct line *l)
  * What every line begins with. The journal has a priority and a time of its own for each; who reads JSON
  * out of it expects the time among its fields all the same.
  */
-static void put_begin(struct line *l, struct stamp *stamp, enum log_sink sink, enum log_level level)
+static void put_begin(struct line *l, struct stamp *stamp, enum log_sink sink, enum log_level level,
+	enum log_format format)
 {
-	bool json = config.format == LOG_JSON, journal = config.journal[sink];
+	bool json = format == LOG_JSON, journal = config.journal[sink];
 	if (journal)
 		put(l, journal_priority(level), strlen(journal_priority(level)));
 	if (json)
 		put_literal(l, "{\"time\":\"");
+	if (format == LOG_LOGFMT)
+		put_literal(l, "time=");
 	put_colour(l, sink, COLOUR_DIM);
-	if (json || !journal)
+	if (format != LOG_TEXT || !journal)
 		put_time(l, stamp);
 	put_colour(l, sink, COLOUR_END);
 	if (json)
 		put_literal(l, "\",");
-	else if (!journal)
+	else if (format != LOG_TEXT || !journal)
 		put_literal(l, " ");
 }
 
@@ -203,7 +206,7 @@ static void put_sentence(struct line *l, struct stamp *stamp, enum log_sink sink
 	enum log_level level, struct str text)
 {
 	bool json = config.format == LOG_JSON;
-	put_begin(l, stamp, sink, level);
+	put_begin(l, stamp, sink, level, config.format);
 	if (json)
 		put_literal(l, "\"level\":\"");
 	put_colour(l, sink, level_colours[level]);
@@ -242,6 +245,7 @@ int log_start(const struct log_options *opts, struct error *err)
 	config.reader = opts->format == LOG_TEXT && isatty(STDERR_FILENO);
 	config.colour = config.reader && wants_colour();
 	config.format = opts->format;
+	config.access_format = opts->access_format;
 	config.access_off = opts->access_off;
 	config.access_file = opts->access_file && !opts->access_off;
 	config.audit_file = opts->audit_file;
@@ -292,9 +296,9 @@ bool log_audit_enabled(void)
 	return config.audit_file;
 }
 
-void log_line(enum log_level level, const char *fmt, ...)
+void log_line_in(const char *file, enum log_level level, const char *fmt, ...)
 {
-	struct batch *b = log_enabled(level) ? batch_get() : NULL;
+	struct batch *b = log_enabled_in(file, level) ? batch_get() : NULL;
 	if (!b)
 		return;
 	char text[LOG_LINE_MAX];
@@ -330,8 +334,17 @@ void log_command(const char *command)
 	line_end(b, LOG_SINK_STDERR, &l);
 }
 
-static void put_field(struct line *l, const struct log_field *f, bool json)
+static bool is_plain(struct str s)
 {
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\')
+			return false;
+	return s.n > 0;
+}
+
+static void put_field(struct line *l, const struct log_field *f, enum log_format format)
+{
+	bool json = format == LOG_JSON;
 	if (json) {
 		put_literal(l, ",\"");
 		put(l, f->name, strlen(f->name));
@@ -345,7 +358,7 @@ static void put_field(struct line *l, const struct log_field *f, bool json)
 		put_number(l, f->number);
 	} else if (f->kind == LOG_FIELD_JSON) {
 		put(l, f->text.p, f->text.n);
-	} else if (json) {
+	} else if (json || (format == LOG_LOGFMT && !is_plain(f->text))) {
 		put_literal(l, "\"");
 		put_escaped(l, f->text.p, f->text.n, ESCAPE_JSON, LOG_VALUE_MAX);
 		put_literal(l, "\"");
@@ -365,24 +378,44 @@ static size_t field_max(const struct log_field *f)
 	return strlen(f->name) + value + 8;
 }
 
+static enum log_sink access_sink(void)
+{
+	return config.access_file ? LOG_SINK_ACCESS : LOG_SINK_STDERR;
+}
+
+void log_access_text(const char *line, size_t n)
+{
+	struct batch *b = log_access_enabled() ? batch_get() : NULL;
+	if (!b)
+		return;
+	enum log_sink sink = access_sink();
+	struct line l = line_begin(b, sink);
+	if (config.journal[sink])
+		put(&l, journal_priority(LOG_INFO), strlen(journal_priority(LOG_INFO)));
+	put(&l, line, n);
+	line_end(b, sink, &l);
+}
+
 void log_access(const struct log_field *fields, size_t n)
 {
 	struct batch *b = log_access_enabled() ? batch_get() : NULL;
 	if (!b)
 		return;
-	enum log_sink sink = config.access_file ? LOG_SINK_ACCESS : LOG_SINK_STDERR;
-	bool json = config.format == LOG_JSON;
+	enum log_sink sink = access_sink();
+	enum log_format format = config.access_format;
 	struct line l = line_begin(b, sink);
-	put_begin(&l, &b->stamp, sink, LOG_INFO);
-	if (json)
+	put_begin(&l, &b->stamp, sink, LOG_INFO, format);
+	if (format == LOG_JSON)
 		put_literal(&l, "\"level\":\"info\",\"log\":\"access\"");
+	else if (format == LOG_LOGFMT)
+		put_literal(&l, "level=info log=access");
 	else
 		put_literal(&l, "access");
 	for (size_t i = 0; i < n; i++)
 		if (field_max(&fields[i]) <= (size_t)(l.end - l.p))
-			put_field(&l, &fields[i], json);
+			put_field(&l, &fields[i], format);
 	l.end += TAIL_MAX;
-	if (json)
+	if (format == LOG_JSON)
 		put_literal(&l, "}");
 	line_end(b, sink, &l);
 }
@@ -400,7 +433,7 @@ void log_audit(const struct log_field *fields, size_t n)
 	put_literal(&l, "\"");
 	for (size_t i = 0; i < n; i++)
 		if (field_max(&fields[i]) <= (size_t)(l.end - l.p))
-			put_field(&l, &fields[i], true);
+			put_field(&l, &fields[i], LOG_JSON);
 	l.end += TAIL_MAX;
 	put_literal(&l, "}");
 	line_end(b, LOG_SINK_AUDIT, &l);

@@ -17,7 +17,11 @@
 #include "base/str.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-enum log_format { LOG_TEXT, LOG_JSON };
+enum log_format {
+	LOG_TEXT,
+	LOG_JSON,
+	LOG_LOGFMT /* of the access log alone: name=value, with quotes where a value needs them */
+};
 
 struct log_options {
 	enum log_level level; /* lines above it are not made at all */
@@ -25,6 +29,7 @@ struct log_options {
 	/* NULL: access lines go where the others go; else appended here; stays the caller's */
 	const char *access_file;
 	bool access_off;
+	enum log_format access_format;
 	const char *audit_file; /* NULL: there is no audit log; stays the caller's */
 };
 
@@ -40,11 +45,12 @@ void log_stop(void);
  */
 void log_reopen(void);
 
-/* Takes effect with the next line; for a reload. */
+/* Takes effect with the next line, in every room; for a reload. For single rooms see base/log_level.h. */
 void log_set_level(enum log_level level);
 
 /* True when a line of this level would be written: ask before computing costly arguments. */
-bool log_enabled(enum log_level level);
+#define log_enabled(level) log_enabled_in(__FILE__, (level))
+bool log_enabled_in(const char *file, enum log_level level);
 bool log_access_enabled(void);
 
 /* Lines of all logs that were dropped since the start, as nobody took them fast enough. From any thread. */
@@ -52,7 +58,9 @@ unsigned long long log_lines_dropped(void);
 bool log_audit_enabled(void);
 
 /* One sentence; control characters are escaped, so peers' text may be an argument. */
-void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define log_line(level, ...) log_line_in(__FILE__, (level), __VA_ARGS__)
+void log_line_in(const char *file, enum log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /*
  * A command that a person copies. On a terminal it is alone on its line, so that it can be taken with one
@@ -89,6 +97,9 @@ struct log_field {
 
 /* A line of fields for the access log, in the order given: name=value pairs, or a JSON object. */
 void log_access(const struct log_field *fields, size_t n);
+
+/* A line of the access log that has its form already, its time included; it is cut where a line is too long. */
+void log_access_text(const char *line, size_t n);
 
 /*
  * A line of fields for the audit log, always a JSON object, behind the time. A field for which the line has no

@@ -5,6 +5,7 @@
  * wording, one default, one reason.
  */
 #include "base/clock.h"
+#include "config/log_rooms.h"
 #include "config/option.h"
 
 #define KIB (UINT64_C(1) << 10)
@@ -109,6 +110,14 @@ extern const char *const shared_generate_server[];
 			.brief = "What to log: error, warn, info or debug",                    \
 			.reloadable = true,                                                    \
 			.offset = offsetof(side, log_level)},                                  \
+		{.name = "log-rooms",                                                          \
+			.type = OPTION_LIST,                                                   \
+			.metavar = "ROOM=LEVEL,...",                                           \
+			.check = log_rooms_check,                                              \
+			.help = "Rooms of the program whose messages have another level, as "  \
+				"link=debug",                                                  \
+			.reloadable = true,                                                    \
+			.offset = offsetof(side, log_rooms)},                                  \
 	{                                                                                      \
 		.name = "log-format", .type = OPTION_ENUM, .default_text = "text",             \
 		.metavar = "FORMAT", .values = shared_log_formats, .env = "TUNNEL_LOG_FORMAT", \

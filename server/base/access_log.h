@@ -5,6 +5,13 @@
 #include "base/str.h"
 #include "server/base/access_query.h"
 
+enum access_format {
+	ACCESS_FORMAT_LOG, /* as --log-format */
+	ACCESS_FORMAT_LOGFMT,
+	ACCESS_FORMAT_JSON,
+	ACCESS_FORMAT_COMBINED, /* Apache's: %h - - %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" */
+};
+
 /* Whatever is not known is empty or 0. Texts are escaped by the log. */
 struct access_entry {
 	struct str visitor; /* address without port */
@@ -20,6 +27,10 @@ struct access_entry {
 	struct str
 		consumer; /* of a private service: the identity; empty: there is none, and no line shows it */
 	uint32_t link;   /* then: its link id */
+	enum access_format format;
+	/* Of ACCESS_FORMAT_COMBINED alone */
+	struct str head; /* the request's, whose Referer and User-Agent are shown */
+	bool http10;
 	const char *why; /* what went wrong, as error_page::why; NULL: nothing */
 };
 

@@ -34,6 +34,9 @@ static int check_cidr(struct str text, struct error *err)
 
 static const char *const query_words[] = {"keep", "mask", "drop", NULL}; /* enum access_query */
 
+static const char *const format_words[] = {"log", "logfmt", "json", "combined",
+	NULL}; /* enum access_format */
+
 static const char *const action_words[] = {"allow", "deny", NULL}; /* enum policy_action, from 1 */
 
 static const struct option_row rows[] = {
@@ -423,6 +426,14 @@ static const struct option_row rows[] = {
 		.help = "Where the access log goes, with a line for each request; default: to the "
 			"log",
 		.offset = AT(access_log)},
+	{.name = "access-log-format",
+		.type = OPTION_ENUM,
+		.default_text = "log",
+		.metavar = "FORMAT",
+		.values = format_words,
+		.help = "The access log's form: that of the log, logfmt, json, or combined, which is "
+			"Apache's",
+		.offset = AT(access_log_format)},
 	/* Who reads logs is not who may log in. */
 	{.name = "access-log-query",
 		.type = OPTION_ENUM,

@@ -85,6 +85,7 @@ struct server_options {
 	uint64_t workers;      /* never 0 after server_options_check() */
 	char *access_log;      /* NULL: with the log; "off"; a file */
 	char *audit_log;       /* NULL: there is none */
+	int access_log_format; /* enum access_format */
 	int access_log_query;  /* enum access_query */
 	int default_intention; /* server_default_intention() */
 	char *ready_file;
@@ -93,6 +94,7 @@ struct server_options {
 	struct panel_settings panel;
 	char *config;
 	int log_level;  /* enum log_level */
+	struct option_list log_rooms; /* config/log_rooms.h */
 	int log_format; /* enum log_format */
 	int generate;   /* enum generate */
 	bool disable_transport_wrapping;

@@ -193,10 +193,13 @@ static void log_request(const struct exchange *ex)
 		.session = str_from(ex->session),
 		.request_id = str_from(ex->id),
 		.why = ex->why,
+		.format = (enum access_format)ex->worker->opts->access_log_format,
+		.http10 = ex->http10,
 	};
 	if (ex->head_n) {
 		p += ex->head_at;
 		a.method = (struct str){p, ex->method_n};
+		a.head = (struct str){p, ex->head_n};
 		a.path = (struct str){p + ex->method_n + 1 + ex->prefix_n, ex->target_n};
 	}
 	access_log(&a);

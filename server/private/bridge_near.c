@@ -57,6 +57,7 @@ static void near_log(const struct bridge *b)
 		.consumer = str_from(b->consumer),
 		.link = b->link_id,
 		.why = fine ? NULL : frame_reset_name(reason),
+		.format = (enum access_format)e->worker->opts->access_log_format,
 	};
 	access_log(&a);
 }

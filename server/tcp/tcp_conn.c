@@ -48,6 +48,7 @@ static void tcp_conn_log(const struct tcp_conn *c, const char *why)
 		.duration = loop_now(c->worker->loop) - c->began,
 		.session = str_from(c->session),
 		.why = why,
+		.format = (enum access_format)c->worker->opts->access_log_format,
 	};
 	access_log(&a);
 }

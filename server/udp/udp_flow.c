@@ -44,6 +44,7 @@ static void udp_flow_log(const struct udp_flow *f, const char *why)
 		.duration = loop_now(udp_flow_worker(f)->loop) - f->began,
 		.session = str_from(f->shard->service->session->name),
 		.why = why,
+		.format = (enum access_format)udp_flow_worker(f)->opts->access_log_format,
 	};
 	access_log(&a);
 }

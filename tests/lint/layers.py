@@ -78,6 +78,12 @@ def main():
         wrong = check_own(path, name) if mark == '"' else check_library(path, name)
         if wrong:
             complaints.append(f"{path}:{number}: {wrong}")
+    # The names by which --log-rooms knows them are the last folders of theirs.
+    said = re.search(r"log_rooms\[.*?= \{(.*?)\}", sources.text("common/base/log_level.c"), re.S)[1]
+    named = set(re.findall(r'"([a-z]+)"', said))
+    folders = {room.split("/")[-1] for room in rooms.BELOW}
+    for name in sorted(named ^ folders):
+        complaints.append(f"common/base/log_level.c: log_rooms and tests/lint/rooms.py differ about {name}")
     sources.finish(complaints)
 
 
