@@ -80,8 +80,8 @@ static int start_log(const struct launch_fields *f, int level, struct error *err
 	struct log_options log = {
 		.level = (enum log_level)level,
 		.format = (enum log_format) * f->log_format,
-		.access_format = form == ACCESS_FORMAT_LOG ? (enum log_format) * f->log_format
-							   : access_formats[form],
+		.access_apart = form != ACCESS_FORMAT_LOG,
+		.access_format = access_formats[form],
 		.access_off = access && strcmp(access, "off") == 0,
 		.access_file = access,
 		.audit_file = f->audit_log ? *f->audit_log : NULL,

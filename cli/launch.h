@@ -15,10 +15,10 @@ struct launch_fields {
 	const bool *no_token;
 	const int *log_level, *log_format;
 	const struct option_list *log_rooms;
-	const int *generate;     /* enum generate */
-	char *const *access_log; /* NULL: this side has no access log */
+	const int *generate;          /* enum generate */
+	char *const *access_log;      /* NULL: this side has no access log */
 	const int *access_log_format; /* then: enum access_format */
-	char *const *audit_log;  /* NULL: nor an audit log */
+	char *const *audit_log;       /* NULL: nor an audit log */
 };
 
 struct launch {

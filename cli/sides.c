@@ -10,7 +10,7 @@
 #include "server/inspect.h"
 #include "server/server.h"
 
-#define SIDE(side, needs_token, access, format, audit)                                              \
+#define SIDE(side, needs_token, access, format, audit)                                        \
 	static int side##_check(void *opts, struct error *err)                                \
 	{                                                                                     \
 		return side##_options_check(opts, err);                                       \
@@ -41,7 +41,8 @@
 	{                                                                                     \
 		struct side##_options *o = opts;                                              \
 		return (struct launch_fields){&o->token, &o->token_from, &o->no_token,        \
-			&o->log_level, &o->log_format, &o->log_rooms, &o->generate, access, format, audit};          \
+			&o->log_level, &o->log_format, &o->log_rooms, &o->generate, access,   \
+			format, audit};                                                       \
 	}                                                                                     \
                                                                                               \
 	const struct launch launch_##side = {                                                 \

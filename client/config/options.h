@@ -68,10 +68,10 @@ struct client_options {
 	char *admin_socket;          /* NULL: the default; "none" */
 	struct panel_settings panel; /* NULL: on a terminal there is one; else none */
 	char *config;
-	int log_level;  /* enum log_level */
+	int log_level;                /* enum log_level */
 	struct option_list log_rooms; /* config/log_rooms.h */
-	int log_format; /* enum log_format */
-	int generate;   /* enum generate */
+	int log_format;               /* enum log_format */
+	int generate;                 /* enum generate */
 
 	/* Made of the above by client_options_check() */
 	struct url remote_url; /* looks into `remote` */

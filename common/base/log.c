@@ -245,7 +245,7 @@ int log_start(const struct log_options *opts, struct error *err)
 	config.reader = opts->format == LOG_TEXT && isatty(STDERR_FILENO);
 	config.colour = config.reader && wants_colour();
 	config.format = opts->format;
-	config.access_format = opts->access_format;
+	config.access_format = opts->access_apart ? opts->access_format : opts->format;
 	config.access_off = opts->access_off;
 	config.access_file = opts->access_file && !opts->access_off;
 	config.audit_file = opts->audit_file;
@@ -337,7 +337,8 @@ void log_command(const char *command)
 static bool is_plain(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\')
+		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '"' || s.p[i] == '=' ||
+			s.p[i] == '\\')
 			return false;
 	return s.n > 0;
 }

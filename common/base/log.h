@@ -29,6 +29,7 @@ struct log_options {
 	/* NULL: access lines go where the others go; else appended here; stays the caller's */
 	const char *access_file;
 	bool access_off;
+	bool access_apart; /* access lines have a format of their own: */
 	enum log_format access_format;
 	const char *audit_file; /* NULL: there is no audit log; stays the caller's */
 };

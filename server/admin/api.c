@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/admin/api.h"
 
+#include "api/log_operations.h"
+
 const struct api_operations *const admin_api[] = {
 	&admin_identities,
 	&admin_tokens,
@@ -17,6 +19,7 @@ const struct api_operations *const admin_api[] = {
 	&admin_overview,
 	&admin_attention,
 	&admin_metrics,
+	&api_log,
 	&admin_routes,
 	&admin_sessions,
 	&admin_status,

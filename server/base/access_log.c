@@ -10,6 +10,10 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "server/base/access_log_rows.h"
+
+const char *const access_query_words[] = {"keep", "mask", "drop", NULL};
+const char *const access_format_words[] = {"log", "logfmt", "json", "combined", NULL};
 
 /* Those that each line has, and the most that one has. */
 #define ACCESS_FIELDS_ALWAYS 10

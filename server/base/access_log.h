@@ -26,7 +26,7 @@ struct access_entry {
 	struct str request_id;
 	struct str
 		consumer; /* of a private service: the identity; empty: there is none, and no line shows it */
-	uint32_t link;   /* then: its link id */
+	uint32_t link; /* then: its link id */
 	enum access_format format;
 	/* Of ACCESS_FORMAT_COMBINED alone */
 	struct str head; /* the request's, whose Referer and User-Agent are shown */

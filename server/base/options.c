@@ -10,7 +10,7 @@
 #include "base/macros.h"
 #include "config/shared.h"
 #include "link/upgrade.h"
-#include "server/base/access_log.h"
+#include "server/base/access_log_rows.h"
 #include "server/base/habits.h"
 #include "server/base/https_redirect.h"
 #include "server/base/private_rows.h"
@@ -31,11 +31,6 @@ static int check_cidr(struct str text, struct error *err)
 	struct cidr cidr;
 	return cidr_parse(text, &cidr, err);
 }
-
-static const char *const query_words[] = {"keep", "mask", "drop", NULL}; /* enum access_query */
-
-static const char *const format_words[] = {"log", "logfmt", "json", "combined",
-	NULL}; /* enum access_format */
 
 static const char *const action_words[] = {"allow", "deny", NULL}; /* enum policy_action, from 1 */
 
@@ -419,31 +414,7 @@ static const struct option_row rows[] = {
 		.help = "Threads that carry data; 0 is one for each core, at most 8",
 		.section = "Running it",
 		.offset = AT(workers)},
-	{.name = "access-log",
-		.type = OPTION_STRING,
-		.metavar = "off|stdout|FILE",
-		.check = access_log_check,
-		.help = "Where the access log goes, with a line for each request; default: to the "
-			"log",
-		.offset = AT(access_log)},
-	{.name = "access-log-format",
-		.type = OPTION_ENUM,
-		.default_text = "log",
-		.metavar = "FORMAT",
-		.values = format_words,
-		.help = "The access log's form: that of the log, logfmt, json, or combined, which is "
-			"Apache's",
-		.offset = AT(access_log_format)},
-	/* Who reads logs is not who may log in. */
-	{.name = "access-log-query",
-		.type = OPTION_ENUM,
-		.default_text = "mask",
-		.metavar = "MODE",
-		.values = query_words,
-		.help = "What the access log shows of queries: all, all but the values of tokens, "
-			"passwords and the like, or nothing",
-		.reloadable = true,
-		.offset = AT(access_log_query)},
+	ACCESS_LOG_ROWS,
 	{.name = "default-intention",
 		.type = OPTION_ENUM,
 		.default_text = "allow",

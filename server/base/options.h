@@ -93,10 +93,10 @@ struct server_options {
 	char *admin_group;  /* NULL: none */
 	struct panel_settings panel;
 	char *config;
-	int log_level;  /* enum log_level */
+	int log_level;                /* enum log_level */
 	struct option_list log_rooms; /* config/log_rooms.h */
-	int log_format; /* enum log_format */
-	int generate;   /* enum generate */
+	int log_format;               /* enum log_format */
+	int generate;                 /* enum generate */
 	bool disable_transport_wrapping;
 
 	/* Made of the above by server_options_check() */

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from harness.admin import ask
 from harness.exit_node import ExitNode
 from harness.noise import control
 from harness.programs import TOKEN
@@ -278,6 +279,102 @@ def test_secrets_in_queries(tunnel, mode, shown, form):
     assert (json.loads(line)["path"] if form == "json"
             else re.search(r" path=(\S+)", line).group(1)) == shown
     assert "visitors-secret" not in server.log() + client.log()
+
+
+# ---- Other forms of the access log ----
+
+
+def one_line(tunnel, form, *more, fields=(), target="/a%20b?q=1"):
+    path = tunnel.path / ("access-%s.log" % form)
+    server, _, _ = tunnel.through(server_options=["--access-log=%s" % path, "--access-log-format=" + form, *more])
+    tunnel.visitor(server).get(target, host="app.test", fields=fields)
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"), "a line")
+    line, = path.read_text().splitlines()
+    return line
+
+
+def test_logfmt(tunnel):
+    line = one_line(tunnel, "logfmt", fields=["X: y"], target='/a="b"\\')
+    pairs = dict(re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|[^" ]*)(?: |$)', line))
+    assert " ".join("%s=%s" % p for p in pairs.items()) == line
+    assert list(pairs)[:3] == ["time", "level", "log"]
+    assert (pairs["method"], pairs["host"], pairs["status"]) == ("GET", "app.test", "200")
+    assert json.loads(pairs["path"]) == '/a="b"\\'
+
+
+def test_json_though_the_log_is_text(tunnel):
+    line = json.loads(one_line(tunnel, "json"))
+    assert (line["log"], line["method"], line["path"], line["status"]) == ("access", "GET", "/a%20b?q=1", 200)
+
+
+COMBINED = re.compile(r'(\S+) - - \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000)\] "((?:[^"\\]|\\.)*)" (\d{3}) (\d+)'
+                      r' "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"')
+
+
+def test_combined(tunnel):
+    """As Apache's mod_log_config has it, whatever a visitor writes into it."""
+    line = one_line(tunnel, "combined", fields=["Referer: https://a.test/x", 'user-agent:  An "agent"\t\x1b'.replace(
+        "\x1b", "é")])
+    visitor, at, request, status, size, referer, agent = COMBINED.fullmatch(line).groups()
+    assert (visitor, request, status) == ("127.0.0.1", "GET /a%20b?q=1 HTTP/1.1", "200")
+    assert time.strptime(at, "%d/%b/%Y:%H:%M:%S %z") and int(size) > 0
+    assert referer == "https://a.test/x" and agent.startswith('An \\"agent\\"')
+    try:
+        import apachelogs
+    except ImportError:
+        return
+    entry = apachelogs.LogParser(apachelogs.COMBINED).parse(line)
+    assert entry.final_status == 200 and entry.headers_in["Referer"] == "https://a.test/x"
+
+
+def test_combined_without_its_fields(tunnel):
+    assert one_line(tunnel, "combined").endswith(' "-" "-"')
+
+
+def test_combined_of_a_connection(tunnel):
+    path = tunnel.path / "access.log"
+    server = tunnel.server("--access-log=%s" % path, "--access-log-format=combined")
+    client = tunnel.client(server, "0=tcp://" + tunnel.upstream().address)
+    port = int(re.search(r"published at tcp://\S+:(\d+)", client.log())[1])
+    socket.create_connection(("127.0.0.1", port), 5).close()
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"), "a line")
+    assert COMBINED.fullmatch(path.read_text().strip()).group(3) == "TCP tcp:%d HTTP/1.1" % port
+
+
+# ---- Levels of rooms ----
+
+
+def test_a_room_with_a_level_of_its_own(tunnel):
+    server, client, _ = tunnel.through(client_options=["--log-rooms=publish=debug"])
+    assert "service 1 (every other host): idle -> offered" in client.log()
+    assert len(re.findall(" debug ", client.log())) == client.log().count(" debug service ")
+
+
+def put(body):
+    return ["-X", "PUT", "-H", "Content-Type: application/json", "-d", json.dumps(body)]
+
+
+def test_levels_change_while_it_runs(tunnel):
+    server, _, _ = tunnel.through()
+    assert ask(server, "/api/v1/log").json == {"level": "info", "rooms": {}}
+    bad = "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"
+    tunnel.visitor(server).send(bad).read_response()
+    assert "refused request" not in server.log()
+    answer = ask(server, "/api/v1/log", *put({"rooms": {"http": "debug"}}))
+    assert answer.json == {"level": "info", "rooms": {"http": "debug"}}
+    tunnel.visitor(server).send(bad).read_response()
+    server.log_contains("refused request")
+    assert ask(server, "/api/v1/log", *put({"rooms": {"nowhere": "debug"}})).status == 400
+    assert ask(server, "/api/v1/log", *put({"level": "loud"})).status == 400
+    answer = ask(server, "/api/v1/log", *put({"level": "error", "rooms": {}}))
+    assert answer.json == {"level": "error", "rooms": {}}
+
+
+@pytest.mark.parametrize("value, sentence", [("link", "says no level"), ("lnik=debug", "there are base, wire"),
+                                             ("link=loud", "error, warn, info and debug")])
+def test_levels_that_are_none(tunnel, value, sentence):
+    status, _, error = tunnel.run("server", "--log-rooms=" + value)
+    assert status == 2 and sentence in error
 
 
 def test_query_of_an_upstream_is_not_shown(tunnel):

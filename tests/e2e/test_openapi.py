@@ -96,6 +96,9 @@ def test_every_request(tunnel):
     fine("GET", "/api/v1/info")
     for what in ("overview", "attention", "limits"):
         fine("GET", "/api/v1/" + what)
+    fine("GET", "/api/v1/log")
+    fine("PUT", "/api/v1/log", {"level": "info", "rooms": {"link": "debug"}})
+    fine("PUT", "/api/v1/log", {"rooms": {}})
     for target in ("/healthz", "/readyz"):
         assert fine("GET", target) == b"ok\n"
     tunnel.client(server, "a.example.org=" + tunnel.upstream("ok").url)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """docs/openapi.yaml has every request of the tables in server/admin, and docs/openapi-client.yaml those of
-client/admin, with its parameters, and no other."""
+client/admin, both those of common/api, with its parameters, and no other."""
 
 import pathlib
 import re
@@ -18,7 +18,8 @@ PAGE = '"limit", "after"'  # API_PAGE_QUERY
 def tables(side):
     """{(method, path): names of the query's parameters} of the sources."""
     found = {}
-    for path in (sources.root() / side / "admin").glob("*.c"):
+    folders = sources.root() / side / "admin", sources.root() / "common/api"
+    for path in (p for folder in folders for p in folder.glob("*.c")):
         text = path.read_text().replace("API_PAGE_QUERY", PAGE)
         for method, at, rest in ROWS.findall(text):
             query = QUERY.search(rest)
