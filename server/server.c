@@ -32,6 +32,7 @@
 #include "server/control/enforce.h"
 #include "server/link_events.h"
 #include "server/reload.h"
+#include "server/trace/tracer.h"
 #include "server/base/worker.h"
 #include "server/link/link_worker.h"
 #include "server/workers.h"
@@ -296,6 +297,11 @@ static int server_start(struct server *s, struct error *err)
 	r = server_make_workers(s);
 	if (r < 0)
 		return error_set(err, r, "out of memory");
+	if (s->opts->otlp) {
+		s->node.tracer = tracer_new(s->opts->otlp, s->opts->otlp_ratio, err);
+		if (!s->node.tracer)
+			return -ENOMEM;
+	}
 	r = signals_init(&s->signals, s->loop, server_signal);
 	if (r < 0)
 		return error_set(err, r, "signals cannot be handled: %s", strerror(-r));
@@ -344,6 +350,7 @@ static void server_stop(struct server *s)
 	workers_deinit(&s->workers);
 	admin_panel_deinit(&s->panel);
 	admin_deinit(&s->admin);
+	tracer_free(s->node.tracer);
 	node_limits_deinit(&s->node);
 	catalog_deinit(&s->catalog);
 	state_dir_deinit(&s->files);

@@ -27,6 +27,7 @@ struct admin;
 struct registrar;
 struct series_book;
 struct server_link_ops;
+struct tracer;
 struct visitor_rates;
 struct worker;
 
@@ -51,6 +52,7 @@ struct node {
 	struct lockout lockout;
 	struct visitor_rates *visitor_rates; /* NULL: the options set none */
 	struct series_book *series;          /* what is counted of services */
+	struct tracer *tracer;               /* NULL: no --otlp */
 	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
 	atomic_uint turn;               /* of equals */
 };

@@ -13,6 +13,7 @@
 #include "server/base/access_log_rows.h"
 #include "server/base/habits.h"
 #include "server/base/https_redirect.h"
+#include "server/base/otlp_options.h"
 #include "server/base/private_rows.h"
 
 #define AT(field) offsetof(struct server_options, field)
@@ -415,6 +416,7 @@ static const struct option_row rows[] = {
 		.section = "Running it",
 		.offset = AT(workers)},
 	ACCESS_LOG_ROWS,
+	OTLP_ROWS(struct server_options),
 	{.name = "default-intention",
 		.type = OPTION_ENUM,
 		.default_text = "allow",

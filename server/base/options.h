@@ -89,8 +89,9 @@ struct server_options {
 	int access_log_query;  /* enum access_query */
 	int default_intention; /* server_default_intention() */
 	char *ready_file;
-	char *admin_socket; /* NULL: in $RUNTIME_DIRECTORY or the state directory; "none" */
-	char *admin_group;  /* NULL: none */
+	char *otlp, *otlp_ratio; /* otlp NULL: no collector */
+	char *admin_socket;      /* NULL: in $RUNTIME_DIRECTORY or the state directory; "none" */
+	char *admin_group;       /* NULL: none */
 	struct panel_settings panel;
 	char *config;
 	int log_level;                /* enum log_level */

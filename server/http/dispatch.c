@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "server/base/visitor_rates.h"
 #include "server/base/worker.h"
+#include "server/http/exchange_trace.h"
 #include "server/http/forwarded.h"
 #include "server/http/http_worker.h"
 #include "server/http/scheme.h"
@@ -210,6 +211,7 @@ static void start(struct exchange *ex, struct pooled_stream *pooled, uint64_t gr
 	exchange_count_at(ex, pooled->shard->counts);
 	ex->asked = loop_now(w->loop);
 	pooled->stream.group = group;
+	exchange_trace(ex, SPAN_OPENED);
 	stream_ready(&pooled->stream);
 	/* Another service may have been tried before, or none was there. */
 	ex->half_closed = service->half_closed;
@@ -240,6 +242,8 @@ static void pass_on(struct exchange *ex, enum route_outcome outcome, struct rout
 		outcome = ROUTE_HERE;
 		found->shard = own;
 	}
+	if (ex->span && found->route)
+		exchange_trace_route(ex, found->route->host);
 	struct pooled_stream *pooled =
 		outcome == ROUTE_HERE ? take_stream(ex, &outcome, found) : NULL;
 	if (pooled)

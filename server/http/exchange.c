@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -10,6 +11,7 @@
 #include "base/state.h"
 #include "server/base/access_log.h"
 #include "server/base/worker.h"
+#include "server/http/exchange_trace.h"
 #include "server/http/forwarded.h"
 #include "server/http/http_worker.h"
 #include "server/http/scheme.h"
@@ -106,6 +108,9 @@ int exchange_begin(struct exchange *ex, const struct http1_head *h)
 			scheme_authority(&from->local, from->tls != NULL, authority)};
 	else if (!forward_takes_host(h))
 		f.authority = (struct str){authority, authority_of(h, authority)};
+	char traceparent[TRACE_PARENT_LEN + 1];
+	if (w->node->tracer)
+		f.traceparent = exchange_trace_begin(ex, h, traceparent);
 	ex->request = buf_pool_take(&w->http->bufs);
 	return upstream_head_write(ex, h, &f);
 }
@@ -203,6 +208,8 @@ static void log_request(const struct exchange *ex)
 		a.path = (struct str){p + ex->method_n + 1 + ex->prefix_n, ex->target_n};
 	}
 	access_log(&a);
+	if (ex->span)
+		exchange_trace_end(ex, &a);
 }
 
 void exchange_count_at(struct exchange *ex, struct service_counts *counts)
@@ -230,6 +237,7 @@ static void forget(struct exchange *ex)
 	service_counts_release(ex->counts);
 	buf_pool_give(&ex->worker->http->bufs, &ex->request);
 	buf_deinit(&ex->partial);
+	free(ex->span);
 	memset(&ex->state, 0, sizeof(*ex) - offsetof(struct exchange, state));
 }
 

@@ -23,6 +23,8 @@
 struct exchange;
 struct worker;
 
+struct span;
+
 /* Characters of a field name, from a visitor or an upstream, that are shown in the log */
 #define EXCHANGE_FAULT_MAX 64
 
@@ -143,6 +145,8 @@ struct exchange {
 	char session[SESSION_NAME_SIZE]; /* that served it last, for the log */
 	const char *why;                 /* what went wrong, as error_page::why */
 	struct service_counts *counts;   /* of the service that had it last; NULL: none had */
+
+	struct span *span; /* of a request that is sampled; owned; NULL: it is not */
 
 	struct buf partial; /* of a response's head that came in pieces */
 	size_t scanned;

@@ -69,10 +69,10 @@ HOT static uint8_t *put_lines(uint8_t *at, const struct http1_field *f,
  * are rare, so lines are looked at one by one.
  */
 static uint8_t *put_lines_trusted(uint8_t *at, const struct http1_field *f,
-	const struct http1_field *end)
+	const struct http1_field *end, uint64_t ours)
 {
 	for (; f < end; f++) {
-		bool drop = f->hop || (OURS >> f->id & 1) ||
+		bool drop = f->hop || (ours >> f->id & 1) ||
 			    ((FORWARDING >> f->id & 1) && forwarded_is_twin(f));
 		if (!drop)
 			at = put(at, (struct str){f->name.p, (size_t)(f[1].name.p - f->name.p)});
@@ -81,9 +81,11 @@ static uint8_t *put_lines_trusted(uint8_t *at, const struct http1_field *f,
 }
 
 HOT static uint8_t *put_request_lines(uint8_t *at, const struct http1_field *f,
-	const struct http1_field *end, bool trusted)
+	const struct http1_field *end, const struct forward *fw)
 {
-	return trusted ? put_lines_trusted(at, f, end) : put_lines(at, f, end, FORWARDING);
+	uint64_t trace = fw->traceparent.n ? BIT(HTTP1_TRACEPARENT) : 0;
+	return fw->trusted ? put_lines_trusted(at, f, end, OURS | trace)
+			   : put_lines(at, f, end, FORWARDING | trace);
 }
 
 /* All that is left of the visitor's fields; `*host_out` is where Host's value stands. */
@@ -94,19 +96,19 @@ static uint8_t *put_request_fields(uint8_t *at, const struct http1_head *h, cons
 	const struct http1_field *host = http1_find(h, HTTP1_HOST);
 	if (host && host->value.n && forward_takes_host(h)) {
 		/* The bytes behind its value tell where in the copy it began. */
-		at = put_request_lines(at, from, host + 1, f->trusted);
+		at = put_request_lines(at, from, host + 1, f);
 		*host_out = at - (host[1].name.p - host->value.p);
 		from = host + 1;
 	} else {
 		/* RFC 9112, 3.2: for no known authority Host is empty, but it is there. */
 		if (host) {
-			at = put_request_lines(at, from, host, f->trusted);
+			at = put_request_lines(at, from, host, f);
 			from = host + 1;
 		}
 		*host_out = put_literal(at, "Host: ");
 		at = put_field(at, STR("Host: "), forward_host(h, f));
 	}
-	return put_request_lines(at, from, end, f->trusted);
+	return put_request_lines(at, from, end, f);
 }
 
 /*
@@ -181,7 +183,8 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 {
 	struct str host = forward_host(h, f);
 	/* Old values are at most as long as the lines that carried them. */
-	size_t most = h->size + 2 * host.n + f->peer.n + f->request_id.n + LITERALS;
+	size_t most =
+		h->size + 2 * host.n + f->peer.n + f->request_id.n + f->traceparent.n + LITERALS;
 	int r = buf_reserve(out, most);
 	if (r)
 		return r;
@@ -206,6 +209,8 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 	if (asked.n > 0)
 		at = put_field(at, STR("X-Forwarded-Host: "), asked);
 	at = put_field(at, STR("X-Request-Id: "), f->request_id);
+	if (f->traceparent.n)
+		at = put_field(at, STR("traceparent: "), f->traceparent);
 	at = put_literal(at, "CDN-Loop: ");
 	memcpy(at, f->pseudonym, PSEUDONYM_LEN);
 	at = put_literal(at + PSEUDONYM_LEN, "\r\n");

@@ -12,13 +12,14 @@
 #define FORWARD_UPGRADE "Upgrade: "
 
 struct forward {
-	struct str peer;       /* who connected, as text without the port; ends X-Forwarded-For */
-	struct str request_id; /* request_id_given()'s, else ours */
-	const char *pseudonym; /* for CDN-Loop: PSEUDONYM_LEN characters */
-	struct str authority;  /* Host, where !forward_takes_host() (RFC 9112, 3.3); may be empty */
-	bool secure;           /* scheme_secure()'s: X-Forwarded-Proto is https */
-	bool trusted;          /* the peer is one of --trusted-proxies */
-	bool upgrade;          /* pass Upgrade on, when the head has one (http1_head::upgrade) */
+	struct str peer;        /* who connected, as text without the port; ends X-Forwarded-For */
+	struct str request_id;  /* request_id_given()'s, else ours */
+	struct str traceparent; /* in place of those that came; empty: they pass as they came */
+	const char *pseudonym;  /* for CDN-Loop: PSEUDONYM_LEN characters */
+	struct str authority; /* Host, where !forward_takes_host() (RFC 9112, 3.3); may be empty */
+	bool secure;          /* scheme_secure()'s: X-Forwarded-Proto is https */
+	bool trusted;         /* the peer is one of --trusted-proxies */
+	bool upgrade;         /* pass Upgrade on, when the head has one (http1_head::upgrade) */
 };
 
 /*

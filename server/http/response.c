@@ -6,6 +6,7 @@
 
 #include "base/macros.h"
 #include "server/base/worker.h"
+#include "server/http/exchange_trace.h"
 #include "server/http/http_worker.h"
 
 /* Nothing of this pooled stream can be trusted any more. `field` may be in bytes that go with it. */
@@ -200,6 +201,7 @@ static bool begin(struct exchange *ex, const struct http1_head *h)
 	ex->answer.chunks.padded = true;
 	timeout_cancel(&ex->timeout);
 	service_shard_worked(ex->user.pooled->shard);
+	exchange_trace(ex, SPAN_FIRST_BYTE);
 	if (!passed_on(ex, ex->ops->head(ex, h)))
 		return false;
 	if (ex->upgraded) {

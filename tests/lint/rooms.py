@@ -27,10 +27,11 @@ BELOW = {
     "api": ["panel", "policy"],
     "server/store": ["panel", "store"],
     "server/base": ["server/store"],
+    "server/trace": ["server/base"],
     "server/link": ["server/base"],
     "server/route": ["server/link"],
     # The fronts do not know each other.
-    "server/http": ["server/route"],
+    "server/http": ["server/route", "server/trace"],
     "server/tcp": ["server/route"],
     "server/udp": ["server/route"],
     # Private services are no front, and no front knows them.

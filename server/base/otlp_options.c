@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/base/otlp_options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/url.h"
+
+int otlp_target_parse(struct str text, struct otlp_target *out, struct error *err)
+{
+	static const char scheme[] = "http://";
+	const size_t n = sizeof(scheme) - 1;
+	struct url url;
+	if (text.n >= 8 && strncasecmp(text.p, "https://", 8) == 0)
+		return error_set(err, -EINVAL,
+			"\"%.*s\": spans are sent without TLS: let a collector on this machine, "
+			"http://127.0.0.1:" OTLP_PORT ", pass them on",
+			STR_ARG(text));
+	if (text.n < n || strncasecmp(text.p, scheme, n) != 0)
+		return error_set(err, -EINVAL,
+			"\"%.*s\" is no collector's address: write http://HOST:" OTLP_PORT,
+			STR_ARG(text));
+	int r = url_parse_upstream(text, &url, err);
+	if (r)
+		return r;
+	if (url.path.n > 1 || url.query.n)
+		return error_set(err, -EINVAL,
+			"\"%.*s\" has a path: write http://HOST:PORT, /v1/traces is put behind it",
+			STR_ARG(text));
+	const char *bracket = url.literal_v6 ? "[" : "", *end = url.literal_v6 ? "]" : "";
+	snprintf(out->host, sizeof(out->host), "%s", url.host);
+	if (url.port_given)
+		snprintf(out->port, sizeof(out->port), "%u", url.port);
+	else
+		snprintf(out->port, sizeof(out->port), OTLP_PORT);
+	snprintf(out->authority, sizeof(out->authority), "%s%s%s:%s", bracket, url.host, end,
+		out->port);
+	snprintf(out->text, sizeof(out->text), "http://%s", out->authority);
+	return 0;
+}
+
+int otlp_target_check(struct str text, struct error *err)
+{
+	struct otlp_target target;
+	return otlp_target_parse(text, &target, err);
+}
+
+int otlp_ratio_parse(struct str text, uint32_t *out, struct error *err)
+{
+	char copy[32], *end = copy;
+	double ratio = -1;
+	if (text.n < sizeof(copy) && text.n && strspn(text.p, "0123456789.") >= text.n) {
+		snprintf(copy, sizeof(copy), "%.*s", STR_ARG(text));
+		ratio = strtod(copy, &end);
+	}
+	if (*end || !(ratio >= 0 && ratio <= 1))
+		return error_set(err, -EINVAL,
+			"\"%.*s\" is no ratio: write a number from 0 to 1, as 0.01", STR_ARG(text));
+	*out = (uint32_t)(ratio * UINT32_MAX);
+	return 0;
+}
+
+int otlp_ratio_check(struct str text, struct error *err)
+{
+	uint32_t ratio;
+	return otlp_ratio_parse(text, &ratio, err);
+}
