@@ -40,6 +40,7 @@ def test_every_request(tunnel):
     assert "panel" in threads(client)
     text = get(socket, "/metrics")
     assert promtool_check(text) == "" and Metrics(text.decode()).of("tunnel_link_up") == 1
+    assert get(socket, "/api/v1/log") == {"level": "info", "rooms": {}}
     info = get(socket, "/api/v1/info")
     assert info["pid"] == client.pid and info["side"] == "client" and info["options"]["token"] in ("", "(set)")
     session, = get(socket, "/api/v1/sessions")["items"]
