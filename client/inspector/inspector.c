@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 
 static_assert(sizeof(struct capture) <= CAPTURE_BLOCK, "a capture is in a block of its own");
@@ -248,6 +249,14 @@ void inspector_whole(struct inspector *in, struct capture *c, enum capture_side 
 		inspector_end(in, c, CAPTURE_DONE, NULL);
 }
 
+/* Of one that a visitor sent, and that could be read. */
+static void show_to_reader(const struct capture *c)
+{
+	uint64_t from = c->request.first, to = MAX(c->answer.last, c->request.last);
+	if (log_has_reader() && *c->method && !c->replay_of)
+		log_shown_request(c->method, c->target, c->status, to > from ? to - from : 0);
+}
+
 void inspector_end(struct inspector *in, struct capture *c, enum capture_state state,
 	const char *why)
 {
@@ -258,6 +267,7 @@ void inspector_end(struct inspector *in, struct capture *c, enum capture_state s
 		snprintf(c->why, sizeof(c->why), "%s", why);
 	if (!c->pinned)
 		list_append(&in->old, &c->old);
+	show_to_reader(c);
 	tell(in, c);
 }
 

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/journal.h"
 #include "base/log_sink.h"
@@ -311,6 +312,37 @@ void log_line_in(const char *file, enum log_level level, const char *fmt, ...)
 	struct line l = line_begin(b, LOG_SINK_STDERR);
 	put_sentence(&l, &b->stamp, LOG_SINK_STDERR, level,
 		(struct str){text, MIN((size_t)n, sizeof text - 1)});
+	line_end(b, LOG_SINK_STDERR, &l);
+}
+
+/* By the class of its status: what went wrong stands out. */
+static const char *status_colour(unsigned status)
+{
+	if (status >= 500 || !status)
+		return level_colours[LOG_ERROR];
+	if (status >= 400)
+		return level_colours[LOG_WARN];
+	return status >= 300 ? "\x1b[36m" : level_colours[LOG_INFO];
+}
+
+void log_shown_request(const char *method, const char *target, unsigned status, uint64_t took)
+{
+	struct batch *b = config.reader && log_enabled(LOG_INFO) ? batch_get() : NULL;
+	if (!b)
+		return;
+	struct line l = line_begin(b, LOG_SINK_STDERR);
+	char text[64];
+	put_begin(&l, &b->stamp, LOG_SINK_STDERR, LOG_INFO, LOG_TEXT);
+	put_colour(&l, LOG_SINK_STDERR, status_colour(status));
+	if (status)
+		snprintf(text, sizeof text, "%u  ", status);
+	else
+		snprintf(text, sizeof text, "none ");
+	put(&l, text, strlen(text));
+	put_colour(&l, LOG_SINK_STDERR, COLOUR_END);
+	snprintf(text, sizeof text, "%7.1f ms  %-7.16s ", (double)took / CLOCK_MS, method);
+	put_escaped(&l, text, strlen(text), ESCAPE_SENTENCE, SIZE_MAX);
+	put_escaped(&l, target, strlen(target), ESCAPE_SENTENCE, LOG_VALUE_MAX);
 	line_end(b, LOG_SINK_STDERR, &l);
 }
 

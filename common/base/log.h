@@ -69,6 +69,12 @@ void log_line_in(const char *file, enum log_level level, const char *fmt, ...)
  */
 void log_command(const char *command);
 
+/*
+ * A request that is over, for a person who reads along (log_has_reader()); nothing elsewhere. `status` 0: it had no
+ * answer. `took` in µs.
+ */
+void log_shown_request(const char *method, const char *target, unsigned status, uint64_t took);
+
 /* Whether the lines are text and standard error is a terminal: a person reads them as they come. */
 bool log_has_reader(void);
 
