@@ -12,9 +12,9 @@
 
 /* tests/lint/layers.py holds it against the folders. */
 const char *const log_rooms[LOG_ROOMS + 1] = {"base", "wire", "crypto", "config", "loop", "policy",
-	"store", "mux", "tls", "link", "net", "panel", "api", "server", "trace", "route", "http",
-	"tcp", "udp", "private", "accept", "control", "admin", "client", "keys", "files", "publish",
-	"upstream", "local", "session", "cli", "inspector", NULL};
+	"store", "mux", "tls", "link", "net", "panel", "api", "server", "trace", "metrics", "route",
+	"http", "tcp", "udp", "private", "accept", "control", "admin", "client", "keys", "files",
+	"publish", "upstream", "local", "session", "cli", "inspector", NULL};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
