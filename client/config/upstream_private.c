@@ -169,7 +169,7 @@ static int read_sources(struct upstream_private *v, const struct option_list *li
 	if (list->n && !v->sources)
 		return error_set(err, -ENOMEM, "no memory");
 	for (size_t i = 0; i < list->n; i++)
-		if (!address_parse_ip(str_from(list->v[i]), &v->sources[v->n_sources++]))
+		if (!address_parse_ip(str_from(list->v[i]), &v->sources[v->n_sources++].address))
 			return error_set(err, -EINVAL,
 				"--source-addresses: \"%s\" is no address such as 10.0.0.5",
 				list->v[i]);
@@ -219,7 +219,7 @@ int upstream_private_copy(struct upstream_private *to, const struct upstream_pri
 		return -ENOMEM;
 	to->n_sources = from->n_sources;
 	for (size_t i = 0; i < from->n_sources; i++)
-		to->sources[i] = from->sources[i];
+		to->sources[i].address = from->sources[i].address;
 	return 0;
 }
 
@@ -241,6 +241,6 @@ bool upstream_private_same(const struct upstream_private *a, const struct upstre
 		    str_same(a->on_pending, b->on_pending) && a->n_sources == b->n_sources &&
 		    a->end_to_end == b->end_to_end;
 	for (size_t i = 0; same && i < a->n_sources; i++)
-		same = address_same_ip(&a->sources[i], &b->sources[i]);
+		same = address_same_ip(&a->sources[i].address, &b->sources[i].address);
 	return same;
 }

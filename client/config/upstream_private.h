@@ -19,10 +19,10 @@ struct upstream_private {
 	char *name; /* in lower case; NULL: it is public, and the rest is not there */
 	/* Lists as the exit node takes them; NULL: not said. */
 	char *visibility, *auto_approve, *fqdns;
-	char *on_pending;        /* a program; NULL: none */
-	bool end_to_end;         /* streams are sealed between the two clients */
-	struct address *sources; /* where connections to the upstream come from */
-	size_t n_sources;        /* 0: wherever the kernel picks */
+	char *on_pending;            /* a program; NULL: none */
+	bool end_to_end;             /* streams are sealed between the two clients */
+	struct dial_source *sources; /* where connections to the upstream come from */
+	size_t n_sources;            /* 0: wherever the kernel picks */
 };
 
 /*

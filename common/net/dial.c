@@ -218,7 +218,8 @@ static void attempt_event(int fd, short what, void *arg);
 static int attempt_start(struct attempt *attempt)
 {
 	auto_close int fd = -1;
-	int at_once = dial_source_connect(&attempt->state->from, &attempt->address, &fd);
+	int at_once = dial_source_connect(&attempt->state->from, &attempt->address,
+		loop_now(attempt->state->loop), &fd);
 	if (at_once < 0)
 		return at_once;
 	if (!at_once) {

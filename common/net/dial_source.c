@@ -47,19 +47,31 @@ static size_t count(const struct dial_sources *from, uint8_t family)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < from->n; i++)
-		n += from->v[i].family == family;
+		n += from->v[i].address.family == family;
 	return n;
 }
 
 /* The k-th of that family, which is there. */
-static const struct address *nth(const struct dial_sources *from, uint8_t family, size_t k)
+static struct dial_source *nth(const struct dial_sources *from, uint8_t family, size_t k)
 {
-	for (const struct address *a = from->v;; a++)
-		if (a->family == family && !k--)
-			return a;
+	for (struct dial_source *s = from->v;; s++)
+		if (s->address.family == family && !k--)
+			return s;
 }
 
-int dial_source_connect(const struct dial_sources *from, const struct address *to, int *fd_out)
+/* As dial_source_connect(). */
+static int try_source(struct dial_source *s, const struct address *to, uint64_t now, int *fd_out)
+{
+	if (now < s->rests_until)
+		return -EADDRNOTAVAIL;
+	int r = connect_from(&s->address, to, fd_out);
+	if (r == -EADDRNOTAVAIL)
+		s->rests_until = now + DIAL_SOURCE_REST;
+	return r;
+}
+
+int dial_source_connect(const struct dial_sources *from, const struct address *to, uint64_t now,
+	int *fd_out)
 {
 	if (!from->n)
 		return connect_from(NULL, to, fd_out);
@@ -67,14 +79,14 @@ int dial_source_connect(const struct dial_sources *from, const struct address *t
 	size_t first = n ? (from->party * SPREAD >> 16) % n : 0;
 	int r = -EADDRNOTAVAIL;
 	for (size_t i = 0; i < n && r == -EADDRNOTAVAIL; i++)
-		r = connect_from(nth(from, to->family, (first + i) % n), to, fd_out);
+		r = try_source(nth(from, to->family, (first + i) % n), to, now, fd_out);
 	return r;
 }
 
 int dial_sources_check(const struct dial_sources *from, struct error *err)
 {
 	for (size_t i = 0; i < from->n; i++) {
-		const struct address *a = &from->v[i];
+		const struct address *a = &from->v[i].address;
 		char text[ADDRESS_TEXT_SIZE];
 		auto_close int fd = socket(a->family == ADDRESS_V4 ? AF_INET : AF_INET6,
 			SOCK_STREAM | SOCK_CLOEXEC, 0);

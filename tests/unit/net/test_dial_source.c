@@ -10,19 +10,21 @@
 #include "net/dial_source.h"
 #include "net/socket.h"
 
-static struct address v4(uint8_t a, uint8_t d)
+static struct dial_source v4(uint8_t a, uint8_t d)
 {
-	return (struct address){.family = ADDRESS_V4, .bytes = {a, 0, 0, d}};
+	return (struct dial_source){{.family = ADDRESS_V4, .bytes = {a, 0, 0, d}}, 0};
 }
+
+static uint64_t now = 1000;
 
 /* From where it came, by its last byte; or -errno. */
 static int comes_from(const struct dial_sources *from)
 {
 	uint16_t port = 0;
 	int listener = test_listen(1, &port, 8), fd = -1;
-	struct address to = v4(127, 1), local;
+	struct address to = v4(127, 1).address, local;
 	to.port = port;
-	int r = dial_source_connect(from, &to, &fd);
+	int r = dial_source_connect(from, &to, now, &fd);
 	if (r >= 0) {
 		struct pollfd ready = {.fd = fd, .events = POLLOUT};
 		assert_int_equal(poll(&ready, 1, 5000), 1);
@@ -37,7 +39,7 @@ static int comes_from(const struct dial_sources *from)
 
 static void the_same_for_a_party(void **state)
 {
-	struct address list[] = {v4(127, 2), {.family = ADDRESS_V6, .bytes = {[15] = 1}},
+	struct dial_source list[] = {v4(127, 2), {{.family = ADDRESS_V6, .bytes = {[15] = 1}}, 0},
 		v4(127, 3), v4(127, 4)};
 	unsigned seen = 0;
 	for (uint32_t party = 1; party < 40; party++) {
@@ -53,18 +55,30 @@ static void the_same_for_a_party(void **state)
 /* As when one has no port left: it cannot be used, and the next one is. */
 static void the_next_one(void **state)
 {
-	struct address list[] = {v4(192, 77), v4(192, 78), v4(127, 3)};
+	struct dial_source list[] = {v4(192, 77), v4(192, 78), v4(127, 3)};
 	for (uint32_t party = 0; party < 10; party++)
 		assert_int_equal(comes_from(&(struct dial_sources){list, 3, party}), 3);
 	assert_int_equal(comes_from(&(struct dial_sources){list, 2, 1}), -EADDRNOTAVAIL);
-	struct address v6[] = {{.family = ADDRESS_V6, .bytes = {[15] = 1}}};
+	struct dial_source v6[] = {{{.family = ADDRESS_V6, .bytes = {[15] = 1}}, 0}};
 	assert_int_equal(comes_from(&(struct dial_sources){v6, 1, 1}), -EADDRNOTAVAIL);
 	assert_int_equal(comes_from(&(struct dial_sources){0}), 1);
 }
 
+/* What had no port is not asked for one again at once. */
+static void one_that_has_none_rests(void **state)
+{
+	struct dial_source list[] = {v4(192, 77), v4(127, 3)};
+	struct dial_sources from = {list, 2, 0};
+	assert_int_equal(comes_from(&from), 3);
+	list[0] = (struct dial_source){v4(127, 2).address, list[0].rests_until};
+	assert_int_equal(comes_from(&from), 3);
+	now += DIAL_SOURCE_REST;
+	assert_int_equal(comes_from(&from), 2);
+}
+
 static void checked(void **state)
 {
-	struct address list[] = {v4(127, 3), v4(192, 77)};
+	struct dial_source list[] = {v4(127, 3), v4(192, 77)};
 	struct error err;
 	assert_int_equal(dial_sources_check(&(struct dial_sources){list, 1, 0}, &err), 0);
 	assert_int_equal(dial_sources_check(&(struct dial_sources){list, 2, 0}, &err),
@@ -77,6 +91,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_for_a_party),
 		cmocka_unit_test(the_next_one),
+		cmocka_unit_test(one_that_has_none_rests),
 		cmocka_unit_test(checked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
