@@ -291,7 +291,8 @@ static void put_addresses(struct bytes_writer *w, const struct address *visitor,
 /* The other one is known: all zeros, of its family. */
 static struct address filled(const struct address *a, const struct address *other)
 {
-	return a->family == ADDRESS_NONE ? (struct address){.family = other->family} : *a;
+	struct address zeros = {.family = other->family};
+	return a->family == ADDRESS_NONE ? zeros : *a;
 }
 
 size_t proxy_header_write_v2(uint8_t *at, const struct proxy_header_facts *facts)

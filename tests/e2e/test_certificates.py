@@ -11,7 +11,7 @@ import pytest
 from harness.programs import TUNNEL
 from harness.public import free_port
 from harness.wait import PATIENCE, wait_until
-from test_commands import asked, node  # noqa: F401 - fixtures
+from test_commands import asked_fixture, node_fixture  # noqa: F401
 
 
 def openssl(*argv, **kwargs):

@@ -22,13 +22,13 @@ sys.path.append(str(TOP / "tests"))
 from documents import blocks
 
 
-@pytest.fixture
-def node(tunnel):
+@pytest.fixture(name="node")
+def node_fixture(tunnel):
     return ExitNode(tunnel)
 
 
-@pytest.fixture(params=["here", "remote"])
-def asked(request, node):
+@pytest.fixture(name="asked", params=["here", "remote"])
+def asked_fixture(request, node):
     """The same commands at the socket, and over a link with an operator's token."""
     if request.param == "remote":
         operator = node.create("admin", "--operator")

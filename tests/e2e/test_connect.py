@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """tunnel connect: programs of this machine reach a private service of another one, as if it were here."""
 
+import contextlib
 import os
 import re
 import socket
@@ -43,11 +44,8 @@ class Tcp:
             threading.Thread(target=self._one, args=(s,), daemon=True).start()
 
     def _one(self, s):
-        with s:
-            try:
-                self.serve(s)
-            except OSError:
-                pass
+        with s, contextlib.suppress(OSError):
+            self.serve(s)
 
     def stop(self):
         self.listener.close()

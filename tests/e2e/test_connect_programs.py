@@ -2,6 +2,7 @@
 """Real programs through private services: ssh over standard input and output, and databases, git and more at local
 ports and sockets, against the same programs direct."""
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -69,10 +70,8 @@ def proxies(token):
     """Processes that carry an ssh of this test."""
     found = []
     for p in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        with contextlib.suppress(OSError):
             found += [p] if str(token).encode() in p.read_bytes() else []
-        except OSError:
-            pass
     return found
 
 

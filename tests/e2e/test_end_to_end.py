@@ -6,7 +6,7 @@ import re
 import signal
 
 from harness.commands import ExitNode
-from harness.consumer import alias_of, consume, provide
+from harness.consumer import consume, provide
 from harness.jobs import BLOB, HERE, Openssl, Postgres, Redis
 from harness.mitm import DOWN, Mitm
 from harness.programs import TUNNEL
@@ -226,7 +226,9 @@ def test_udp_is_refused(tunnel):
 def test_key_commands(tunnel):
     """show, new, forget: what they print, and the files they leave."""
     env = {**tunnel.env, "XDG_STATE_HOME": str(tunnel.path / "state")}
-    run = lambda *argv: tunnel.run("key", *argv, env=env)
+
+    def run(*argv):
+        return tunnel.run("key", *argv, env=env)
     home = tunnel.path / "state" / "tunnel-client"
     status, out, err = run("show")
     assert status == 0 and KEY.fullmatch(out.strip())

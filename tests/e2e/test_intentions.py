@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from test_commands import asked, node  # noqa: F401 - fixtures
+from test_commands import asked_fixture, node_fixture  # noqa: F401
 
 TABLE = re.compile(r"[0-9a-f]{8} +(\S+) +(\S+) +(\S+) +(\d)")
 

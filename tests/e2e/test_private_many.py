@@ -24,11 +24,11 @@ def test_source_addresses(tunnel, ports, each):
     space.run("sysctl", "-qw", "net.ipv4.ip_local_port_range=%d %d" % (32768, 32768 + ports - 1))
     accepting = [tunnel.stage.add(Crowd(space, "accept", "127.0.0.1", UPSTREAM)).ready() for _ in range(PROCESSES)]
     # On one worker each provider gets its part.
-    server = space.move(tunnel.server("--workers=1", "--max-private-streams-per-identity=50000", port="8000", start=False))
-    server.start()
-    for i in range(PROCESSES):
+    space.move(tunnel.server("--workers=1", "--max-private-streams-per-identity=50000", port="8000",
+                             start=False)).start()
+    for _ in range(PROCESSES):
         provider = tunnel.client("127.0.0.1:8000", "tcp://127.0.0.1:%d" % UPSTREAM, "--private=db",
-                                 "--source-addresses=" + ",".join(SOURCES), start=False)
+                                 "--source-addresses=" + ",".join(SOURCES), "--dial-timeout=60s", start=False)
         space.move(provider).start()
         provider.log_contains("db is private: ")
     for i in range(PROCESSES):

@@ -57,16 +57,16 @@ def test_without_approval(node):
     with counted() as (port, came):
         node.provider("redis", "tcp://127.0.0.1:%d" % port, owner, "--visibility=web,other",
                       "--auto-approve=other")
-        with up(node, web) as l, up(node, other) as friend:
+        with up(node, web) as link, up(node, other) as friend:
             assert attached(friend, 7, "redis")["usable"]
-            attach(l, 5, "redis")
-            l.send(b"".join(open_frame(1 + 2 * i, number, kind) for i, (number, kind) in enumerate(
+            attach(link, 5, "redis")
+            link.send(b"".join(open_frame(1 + 2 * i, number, kind) for i, (number, kind) in enumerate(
                 [(5, TCP), (7, TCP), (0, TCP), (1, TCP), (2 ** 32 - 1, TCP), (5, UDP), (5, 9)])))
-            assert not l.read_control("attached").get("usable")
-            l.send(open_frame(101, 5) + open_frame(103, 5, UDP))
+            assert not link.read_control("attached").get("usable")
+            link.send(open_frame(101, 5) + open_frame(103, 5, UDP))
             resets = 0
             while resets < 2:
-                kind, stream, _ = l.read_frame()
+                kind, stream, _ = link.read_frame()
                 resets += kind == RESET and stream > 100
             friend.send(open_frame(1, 7))
             wait_until(lambda: came, "the one that may")

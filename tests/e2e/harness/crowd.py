@@ -18,6 +18,14 @@ import sys
 AT_ONCE = 64
 
 
+def read(conn):
+    """b"": it has ended, in order or not."""
+    try:
+        return conn.recv(64)
+    except ConnectionResetError:
+        return b""
+
+
 def accept(address, port):
     listener = socket.create_server((address, port), backlog=4096, reuse_port=True)
     listener.setblocking(False)
@@ -39,7 +47,7 @@ def accept(address, port):
                 print(json.dumps(by), flush=True)
             else:
                 conn, peer = conns[fd]
-                data = conn.recv(64)
+                data = read(conn)
                 if data:
                     conn.send(data)
                 else:
@@ -50,14 +58,15 @@ def accept(address, port):
 def answered(conns):
     for c in conns:
         c.send(b"x")
-    return sum(c.recv(1) == b"x" for c in conns)
+    return sum(read(c) == b"x" for c in conns)
 
 
 def connect(address, port, n):
     conns = []
     while len(conns) < n:
-        some = [socket.create_connection((address, port), 60) for _ in range(min(AT_ONCE, n - len(conns)))]
-        assert answered(some) == len(some)
+        some = [socket.create_connection((address, port), 600) for _ in range(min(AT_ONCE, n - len(conns)))]
+        lost = len(some) - answered(some)
+        assert not lost, "of %d, %d are answered, and then %d not" % (n, len(conns), lost)
         conns += some
     print(n, flush=True)
     for _ in sys.stdin:
