@@ -4,6 +4,9 @@
 #include "server/route/balance.h"
 #include "server/base/worker.h"
 
+/* Served in a turn: each opens a stream, and streams of private services may wait by the ten thousand. */
+#define WAIT_QUEUE_BATCH 256
+
 /* A guess: what goes from worker to worker is everywhere within a turn of each. */
 #define WAIT_QUEUE_LOOK (10 * CLOCK_MS)
 
@@ -30,11 +33,16 @@ static bool wait_queue_over(const struct worker *worker, const struct waiter *w)
 static void wait_queue_run(struct loop_task *task)
 {
 	struct wait_queue *q = container_of(task, struct wait_queue, wake);
+	unsigned served = 0;
 	/* Those who still find nothing keep their place and their deadline. */
 	list_for_each_safe (it, &q->waiters) {
 		struct waiter *w = list_entry(it, struct waiter, link);
 		if (!wait_queue_over(q->worker, w))
 			continue;
+		if (served++ == WAIT_QUEUE_BATCH) {
+			wait_queue_wake(q);
+			return;
+		}
 		wait_queue_remove(q, w);
 		w->served(w);
 	}

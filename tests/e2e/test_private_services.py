@@ -87,17 +87,19 @@ def test_two_providers(tunnel):
     assert [curl(tunnel, port) for _ in range(5)] == [(0, b"two")] * 5
 
 
-def test_waits_for_the_provider(node, tunnel):
-    """A connection in the moment of its restart waits for it, as a visitor's does."""
+@pytest.mark.parametrize("n", [1, 40])
+def test_waits_for_the_provider(node, tunnel, n):
+    """Connections in the moment of its restart wait for it, as a visitor's does; so does a whole pool of them."""
     up = tunnel.upstream(numbered)
     provider = node.provider("db", "tcp://" + up.address, None)
     port = free_port()
     node.consumer(None, "--service=db=%d" % port).approved()
     provider.stop()
-    with Visitor("127.0.0.1:%d" % port) as v:
+    pool = [tunnel.stage.add(Visitor("127.0.0.1:%d" % port)) for _ in range(n)]
+    for v in pool:
         v.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        provider.start()
-        assert v.read_response().status == 200
+    provider.start()
+    assert [v.read_response().status for v in pool] == n * [200]
 
 
 def started(tunnel, address, *argv):
