@@ -28,9 +28,8 @@ static const struct option_habit commands_of_others[] = {
 		"app.example.org=3000; who may publish what says tunnel token"},
 	{"service install", "systemd runs it by the units that are installed with it: systemctl "
 			    "enable --now tunnel-server, or tunnel-client@NAME"},
-	{"inspect metrics", "tunnel status and tunnel sessions show who is connected; the log and "
-			    "the access log "
-			    "say what happened"},
+	{"inspect metrics", "tunnel status and tunnel sessions show who is connected; --panel of "
+			    "server and client has requests and /metrics"},
 	{"ps clients tunnels ls", "tunnel sessions lists the clients that are connected"},
 	{"get describe show",
 		"what to show comes first: tunnel token list, tunnel sessions, tunnel "
