@@ -372,7 +372,7 @@ def test_check_config_opens_nothing(tunnel):
     with socket.create_server(("127.0.0.1", 0)) as s:
         status, said = check(tunnel, "port: %d\nbind-addr: 127.0.0.1\n" % s.getsockname()[1])
     assert status == 0, said
-    assert [p.name for p in tunnel.path.iterdir() if p.is_dir()] == ["home"]
+    assert {p.name for p in tunnel.path.iterdir() if p.is_dir()} == {"home", "xdg"}
 
 
 def test_a_path_becomes_a_fence(tunnel, server):

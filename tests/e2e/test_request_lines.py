@@ -2,17 +2,10 @@
 """On a terminal the client shows each request in a line; elsewhere nothing of that."""
 
 import re
-import subprocess
 
-import pytest
-
-from harness.programs import TUNNEL
 from harness.terminal import Terminal
 from harness.upstream import response
 from harness.wait import quiet_for, wait_until
-
-HELP = subprocess.run([TUNNEL, "client", "--help=all"], capture_output=True, text=True, check=True).stdout
-pytestmark = pytest.mark.skipif("--inspect" not in HELP, reason="this client inspects nothing")
 
 LINE = re.compile(r"^\S+Z (\d{3}|none) +(\d+\.\d) ms  (\S+) +(\S+)$")
 
