@@ -200,7 +200,10 @@ static void caught(struct signals *signals, int signo)
 	client_session_drain(&c->session, loop_now(c->loop) + c->options->grace);
 }
 
-/* 0, or -ENOMEM with a sentence. */
+/*
+ * Whoever has pages wants to see on them what came before he looked, and on a terminal there is a line for each
+ * request; a client that nobody looks at pays for nothing. 0, or -ENOMEM with a sentence.
+ */
 static int client_inspect(struct client *c, struct error *err)
 {
 	const struct client_options *o = c->options;
@@ -208,8 +211,7 @@ static int client_inspect(struct client *c, struct error *err)
 		.body_max = o->inspect.body,
 		.mask = &o->inspect.mask,
 		.forget = o->inspect.forget};
-	bool looks = c->socket.listens || c->socket.panel.panel;
-	if (!o->inspect.size || !looks)
+	if (!o->inspect.size || !(c->panel.open || log_has_reader()))
 		return 0;
 	if (inspector_init(&c->inspector, c->loop, &options) < 0)
 		return error_set(err, -ENOMEM, "--inspect: there is not so much memory");

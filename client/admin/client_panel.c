@@ -37,6 +37,7 @@ int client_panel_open(struct client_panel *p, struct client_socket *s,
 	p->place.tcp.more = own ? CLIENT_PANEL_MORE : 0;
 	r = r ? r : client_socket_serve(s, &p->place.tcp, err);
 	if (!r) {
+		p->open = true;
 		panel_place_say(&p->place, panel_port(s->panel.panel), log_has_reader());
 	} else if (own) {
 		log_info("there is no panel: %s", err->text);

@@ -14,6 +14,7 @@
 struct client_panel {
 	struct panel_settings settings;
 	struct panel_place place;
+	bool open;
 };
 
 /* 0; or -errno with a sentence: only for what the options ask for, the lack of the default is logged. */

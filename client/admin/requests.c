@@ -22,7 +22,8 @@ struct inspector *requests_inspector(struct api_request *rq)
 	struct inspector *in = requests_of(rq)->inspector;
 	if (!in)
 		api_refuse(rq, API_NOT_FOUND,
-			"this client keeps no requests: it runs with --inspect=0");
+			"this client keeps no requests: it runs neither on a terminal nor with "
+			"--panel, or with --inspect=0");
 	return in;
 }
 

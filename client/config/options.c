@@ -107,8 +107,8 @@ static const struct option_row rows[] = {
 		.type = OPTION_SIZE,
 		.default_text = "50MiB",
 		.max = UINT64_C(16) << 30,
-		.help = "Memory for HTTP requests to look at and send again, where somebody can "
-			"look; 0: none are kept",
+		.help = "Memory for HTTP requests to look at and send again, on a terminal or "
+			"with --panel; 0: none are kept",
 		.section = "Inspecting requests",
 		.offset = AT(inspect.size)},
 	{.name = "inspect-body",

@@ -22,7 +22,8 @@ class Inspector:
     def __init__(self, tunnel, upstream, *options, server=None):
         self.socket = tunnel.path / "c.sock"
         self.server = server or tunnel.server()
-        self.client = tunnel.client(self.server, upstream, "--admin-socket=%s" % self.socket, *options)
+        self.client = tunnel.client(self.server, upstream, "--admin-socket=%s" % self.socket,
+                                    "--panel=127.0.0.1:0", *options)
 
     def ask(self, target, *options, status=200, method="GET"):
         answer = ask(self.socket, target, *options)
