@@ -101,7 +101,7 @@ int curl_text(const struct capture_view *v, struct buf *out)
 {
 	struct str method = v->request.text ? v->request.h.method_name : STR("GET");
 	bool head = str_eq(method, STR("HEAD"));
-	int r = put(out, head ? "curl --path-as-is -I " : "curl --path-as-is -X ");
+	int r = put(out, head ? "curl -g --path-as-is -I " : "curl -g --path-as-is -X ");
 	if (r == 0 && !head)
 		r = put_quoted(out, method);
 	if (r == 0 && !head)

@@ -201,8 +201,13 @@ static void give_up(struct inspector_tap *t, enum capture_side side, const uint8
 	if (!c || side == CAPTURE_REQUEST)
 		c = inspector_begin_raw(in, &t->facts);
 	/* Of a head that began before, the bytes were appended to it already. */
-	if (buf_len(head))
-		inspector_body(in, c, side, buf_head(head), buf_len(head));
+	if (buf_len(head)) {
+		p = buf_head(head);
+		n = buf_len(head);
+	}
+	/* Where it has no fields that could be told apart, any of it may be a secret. */
+	if (in->forget)
+		inspector_count(in, c, side, n);
 	else
 		inspector_body(in, c, side, p, n);
 	inspector_end(in, c, CAPTURE_RAW, NULL);

@@ -4,15 +4,11 @@
 #include <stdio.h>
 
 #include "base/macros.h"
-#include "wire/http1_scan.h"
+#include "wire/secret_name.h"
 
-#define PARAMETER_NAME_MAX 64 /* bytes, decoded: a longer one is none of those that are known */
+#define PARAMETER_NAME_MAX 64 /* bytes, decoded, that are compared with --inspect-mask */
 
-static const char *const hidden_fields[] = {"authorization", "proxy-authorization", "cookie",
-	"set-cookie", "x-api-key", "x-auth-token", "x-csrf-token"};
-
-static const char *const hidden_parameters[] = {"token", "access_token", "id_token", "code", "key",
-	"api_key", "password", "secret", "signature"};
+static const char *const hidden_fields[] = {"proxy-authorization", "cookie", "set-cookie"};
 
 static bool is_one_of(struct str name, const char *const *names, size_t n)
 {
@@ -29,37 +25,22 @@ static bool is_one_more(const struct secret_mask *mask, struct str name)
 
 bool secret_mask_hides(const struct secret_mask *mask, struct str name)
 {
-	return is_one_of(name, hidden_fields, ARRAY_LEN(hidden_fields)) || is_one_more(mask, name);
+	return secret_name(name) || is_one_of(name, hidden_fields, ARRAY_LEN(hidden_fields)) ||
+	       is_one_more(mask, name);
 }
 
-/* False: it is too long. */
-static bool decode(struct str name, char out[PARAMETER_NAME_MAX], size_t *n_out)
+static bool is_one_more_decoded(const struct secret_mask *mask, struct str name)
 {
-	size_t n = 0;
-	for (size_t i = 0; i < name.n; i++) {
-		if (n == PARAMETER_NAME_MAX)
-			return false;
-		bool coded = name.p[i] == '%' && i + 2 < name.n &&
-			     http1_class[(uint8_t)name.p[i + 1]] & HTTP1_C_HEX &&
-			     http1_class[(uint8_t)name.p[i + 2]] & HTTP1_C_HEX;
-		out[n++] = coded ? (char)(http1_hex((uint8_t)name.p[i + 1]) << 4 |
-					   http1_hex((uint8_t)name.p[i + 2]))
-				 : name.p[i];
-		i += coded ? 2 : 0;
-	}
-	*n_out = n;
-	return true;
+	char text[PARAMETER_NAME_MAX];
+	size_t n = 0, width;
+	for (size_t i = 0; i < name.n && n < sizeof(text); i += width)
+		text[n++] = percent_character(name, i, &width);
+	return is_one_more(mask, (struct str){text, n});
 }
 
 bool secret_mask_hides_parameter(const struct secret_mask *mask, struct str name)
 {
-	char text[PARAMETER_NAME_MAX];
-	size_t n;
-	if (!decode(name, text, &n))
-		return false;
-	struct str plain = {text, n};
-	return is_one_of(plain, hidden_parameters, ARRAY_LEN(hidden_parameters)) ||
-	       is_one_more(mask, plain);
+	return secret_name(name) || is_one_more_decoded(mask, name);
 }
 
 /* ---- Parameters ---- */
@@ -69,10 +50,16 @@ static bool begins_parameter(char c)
 	return c == '?' || c == '&' || c == ';' || c == '#';
 }
 
-/* Links stand in other texts too, within <> or quotes. A ';' or ',' may be the value's own: rather too much. */
-static bool ends_value(char c)
+/*
+ * Links stand in other texts too, within <> or quotes that began before them; in a target these are the value's
+ * own. A ';' or ',' may be that, too: rather too much.
+ */
+static bool ends_value(struct str text, size_t i)
 {
-	return c == '&' || c == '#' || c == ' ' || c == '\t' || c == '>' || c == '"';
+	char c = text.p[i];
+	if (c == '>' || c == '"')
+		return memchr(text.p, c == '>' ? '<' : '"', i);
+	return c == '&' || c == '#' || c == ' ' || c == '\t';
 }
 
 bool secret_mask_parameter(struct str text, size_t *at, struct str *name_out, struct str *value_out)
@@ -81,7 +68,7 @@ bool secret_mask_parameter(struct str text, size_t *at, struct str *name_out, st
 		if (!begins_parameter(text.p[i++]))
 			continue;
 		size_t equals = i;
-		while (equals < text.n && text.p[equals] != '=' && !ends_value(text.p[equals]) &&
+		while (equals < text.n && text.p[equals] != '=' && !ends_value(text, equals) &&
 			!begins_parameter(text.p[equals]))
 			equals++;
 		if (equals == text.n || text.p[equals] != '=') {
@@ -89,7 +76,7 @@ bool secret_mask_parameter(struct str text, size_t *at, struct str *name_out, st
 			continue;
 		}
 		size_t end = equals + 1;
-		while (end < text.n && !ends_value(text.p[end]))
+		while (end < text.n && !ends_value(text, end))
 			end++;
 		*name_out = (struct str){text.p + i, equals - i};
 		*value_out = (struct str){text.p + equals + 1, end - equals - 1};

@@ -9,6 +9,7 @@
 #include "client/upstream/upstream_dial.h"
 
 #define READ_SIZE (16 * 1024)
+#define READS_MAX 16 /* in a turn: the links have the loop, too */
 
 struct upstream_replay {
 	struct upstream_replays *replays;
@@ -75,7 +76,11 @@ static bool replay_write(struct upstream_replay *r)
 static bool replay_read(struct upstream_replay *r)
 {
 	uint8_t bytes[READ_SIZE];
-	while (r->conn.readable) {
+	for (unsigned i = 0; r->conn.readable; i++) {
+		if (i == READS_MAX) {
+			loop_defer(r->conn.loop, LOOP_PHASE_WRITE, &r->work);
+			return true;
+		}
 		ssize_t n = conn_read(&r->conn, bytes, sizeof(bytes));
 		if (n == -EAGAIN)
 			return true;

@@ -11,6 +11,7 @@ void panel_login_init(struct panel_login *l, const char *token)
 	*l = (struct panel_login){0};
 	random_bytes(l->key, sizeof(l->key));
 	mac_make(l->key, token, strlen(token), l->token);
+	l->unguessable = strlen(token) >= PANEL_UNGUESSABLE;
 }
 
 /* ---- Wrong tokens ---- */
@@ -46,10 +47,12 @@ enum panel_login_result panel_login_try(struct panel_login *l, struct str token,
 	uint64_t now)
 {
 	const struct panel_failed *f = find_failed(l, network, now);
-	if (f && f->n >= PANEL_FAILURES_MAX)
-		return PANEL_LOGIN_LATER;
-	if (mac_verify(l->key, token.p, token.n, l->token))
+	bool late = f && f->n >= PANEL_FAILURES_MAX;
+	bool right = (!late || l->unguessable) && mac_verify(l->key, token.p, token.n, l->token);
+	if (right)
 		return PANEL_LOGIN_RIGHT;
+	if (late)
+		return PANEL_LOGIN_LATER;
 	count_failure(l, network, now);
 	return PANEL_LOGIN_WRONG;
 }

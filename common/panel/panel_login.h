@@ -19,8 +19,12 @@
 
 #define PANEL_COOKIE_SIZE 65 /* 256 bits in hexadecimal, and a NUL */
 
-/* Wrong tokens from one address in a minute; then there is no answer but "later", whatever the token. */
+/*
+ * Wrong tokens from one address in a minute; then there is no answer but "later", whatever the token, unless
+ * nobody guesses it anyway: behind a proxy all have one address, and a stranger must not keep the others out.
+ */
 #define PANEL_FAILURES_MAX 10
+#define PANEL_UNGUESSABLE  32 /* characters: the token that the program makes has 40 */
 #define PANEL_FAILURES_FOR (60 * CLOCK_S)
 
 /* Addresses that are remembered for it; one more takes the place of the one remembered for longest. */
@@ -39,6 +43,7 @@ struct panel_failed {
 
 struct panel_login {
 	uint8_t key[MAC_KEY_SIZE], token[MAC_SIZE];
+	bool unguessable;
 	struct panel_session sessions[PANEL_SESSIONS_MAX];
 	struct panel_failed failed[PANEL_FAILED_MAX];
 };

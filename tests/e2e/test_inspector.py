@@ -232,7 +232,7 @@ def test_curl_and_har(tunnel):
                 fields=["X-A: `id` 'q'", "X-Empty:"])
     entry = inspector.newest()
     line = inspector.ask("/api/v1/requests/%s/curl" % entry["id"]).body.decode()
-    assert line.startswith("curl --path-as-is -X 'POST' 'http://")
+    assert line.startswith("curl -g --path-as-is -X 'POST' 'http://")
     done = subprocess.run(["sh", "-c", line], capture_output=True, env=tunnel.env, timeout=60)
     assert done.stdout == b"it's \"quoted\" $HOME\n", done.stderr
     second = inspector.newest()

@@ -48,6 +48,17 @@ static void test_failures(void **state)
 	assert_int_equal(try_it("the token", 1, NOW + PANEL_FAILURES_FOR), PANEL_LOGIN_RIGHT);
 }
 
+/* Nobody who has the program's own token is kept out by others who share his address. */
+static void test_unguessable(void **state)
+{
+	static const char token[] = "0123456789abcdef0123456789abcdef01234567";
+	panel_login_init(&login, token);
+	for (unsigned i = 0; i < PANEL_FAILURES_MAX; i++)
+		assert_int_equal(try_it("wrong", 1, NOW), PANEL_LOGIN_WRONG);
+	assert_int_equal(try_it("wrong", 1, NOW), PANEL_LOGIN_LATER);
+	assert_int_equal(try_it(token, 1, NOW), PANEL_LOGIN_RIGHT);
+}
+
 /* However many addresses a stranger has, the memory is the same, and the newest count. */
 static void test_many_addresses(void **state)
 {
@@ -93,6 +104,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_token, setup),
 		cmocka_unit_test_setup(test_failures, setup),
+		cmocka_unit_test_setup(test_unguessable, setup),
 		cmocka_unit_test_setup(test_many_addresses, setup),
 		cmocka_unit_test_setup(test_cookies, setup),
 		cmocka_unit_test_setup(test_many_cookies, setup),

@@ -13,20 +13,22 @@ static void test_texts(void **state)
 	} rows[] = {
 		{"GET /a/../b HTTP/1.1\r\nHost: app.test\r\nAccept: */*\r\n"
 		 "X-Forwarded-For: 1.2.3.4\r\nConnection: close\r\n\r\n",
-			"curl --path-as-is -X 'GET' 'http://app.test/a/../b' \\\n"
+			"curl -g --path-as-is -X 'GET' 'http://app.test/a/../b' \\\n"
 			"  -H 'Accept: */*'\n"},
 		{"HEAD / HTTP/1.1\r\nHost: app.test\r\nX-Empty:\r\n\r\n",
-			"curl --path-as-is -I 'http://app.test/' \\\n  -H 'X-Empty;'\n"},
+			"curl -g --path-as-is -I 'http://app.test/' \\\n  -H 'X-Empty;'\n"},
 		{"POST /it's HTTP/1.1\r\nHost: app.test\r\nX-A: $(rm -rf /) `x` 'q'\r\n"
 		 "Authorization: Basic eDp5\r\nContent-Length: 7\r\n\r\na'b\n\"c\"",
-			"curl --path-as-is -X 'POST' 'http://app.test/it'\\''s' \\\n"
+			"curl -g --path-as-is -X 'POST' 'http://app.test/it'\\''s' \\\n"
 			"  -H 'X-A: $(rm -rf /) `x` '\\''q'\\''' \\\n"
 			"  -H 'Authorization: " SECRET_MASK " (10 characters)' \\\n"
 			"  --data-binary 'a'\\''b\n\"c\"'\n"},
 		{"POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 5\r\n\r\n@file",
-			"curl --path-as-is -X 'POST' 'http://app.test/' \\\n  --data-binary @-\n"},
+			"curl -g --path-as-is -X 'POST' 'http://app.test/' \\\n  --data-binary "
+			"@-\n"},
 		{"POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 2\r\n\r\n\x1b[",
-			"curl --path-as-is -X 'POST' 'http://app.test/' \\\n  --data-binary @-\n"},
+			"curl -g --path-as-is -X 'POST' 'http://app.test/' \\\n  --data-binary "
+			"@-\n"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct captures s;

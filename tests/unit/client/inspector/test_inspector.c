@@ -141,6 +141,18 @@ static void test_forget(void **state)
 	captures_end(&s);
 }
 
+/* Nor of an answer that cannot be read, so that nobody knows where its secrets are. */
+static void test_forget_raw(void **state)
+{
+	struct captures s;
+	captures_begin(&s, (struct inspector_options){.forget = true});
+	exchange(&s, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n",
+		"HTTP/1.1 200 OK\nSet-Cookie: id=sEcReT\n\n");
+	assert_int_equal(newest(&s, 0)->state, CAPTURE_RAW);
+	assert_null(memmem(s.in.pool.base, (size_t)s.in.pool.n * CAPTURE_BLOCK, "sEcReT", 6));
+	captures_end(&s);
+}
+
 /* Without revealing, a view has none; with it, all. */
 static void test_view(void **state)
 {
@@ -179,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_body_max),
 		cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_forget_raw),
 		cmocka_unit_test(test_view),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

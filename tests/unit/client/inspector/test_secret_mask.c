@@ -17,6 +17,8 @@ static void test_fields(void **state)
 		{"X-Api-Key", "k", B " (1 characters)"},
 		{"X-Auth-Token", "t", B " (1 characters)"},
 		{"X-CSRF-Token", "t", B " (1 characters)"},
+		{"X-Amz-Security-Token", "t", B " (1 characters)"},
+		{"Private-Token", "t", B " (1 characters)"},
 		{"X-Mine", "abc", B " (3 characters)"},
 		{"X-Mine-2", "abc", "abc"},
 		{"Cookie", "a=b; session=0123456789abcdef",
@@ -62,6 +64,10 @@ static void test_targets(void **state)
 		 "8",
 			"/?access_token=****&id_token=****&code=****&key=****&api_key=****"
 			"&password=****&secret=****&signature=****"},
+		{"/?client_secret=1&X-Amz-Signature=2&user[password]=3&token%5B%5D=4&sid=5&pwd=6",
+			"/?client_secret=****&X-Amz-Signature=****&user[password]=****&token%5B%5D="
+			"****&sid=****&pwd=****"},
+		{"/?password=a\"b>c&d=e", "/?password=****&d=e"},
 		{"/?tokens=1&mine=2", "/?tokens=1&mine=****"},
 		{"/?token=a=b&c=d", "/?token=****&c=d"},
 		{"/?%7=1&%zz=2&%=3", "/?%7=1&%zz=2&%=3"},
