@@ -93,6 +93,8 @@ bool capture_view_may_show(const struct capture_view *v, const struct capture_vi
 int capture_view_body(const struct capture_view *v, const struct capture_view_message *m,
 	struct buf *out)
 {
+	if (!capture_view_may_show(v, m))
+		return 0;
 	size_t n = capture_kept(m->m);
 	if (buf_reserve(out, n) < 0)
 		return -ENOMEM;

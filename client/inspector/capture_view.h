@@ -37,7 +37,7 @@ struct str capture_view_find(const struct capture_view_message *m, struct str na
 /* Whether that body may be shown: what could not be read as HTTP may have a head's secrets in it. */
 bool capture_view_may_show(const struct capture_view *v, const struct capture_view_message *m);
 
-/* Appends the body as far as it is kept. */
+/* Appends the body as far as it is kept, and nothing of one that may not be shown. */
 int capture_view_body(const struct capture_view *v, const struct capture_view_message *m,
 	struct buf *out);
 

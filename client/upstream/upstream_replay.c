@@ -129,7 +129,7 @@ static void replay_failed(struct upstream_dial *dial, enum frame_reset reason, c
 static void replay_late(struct loop_timer *timer)
 {
 	struct upstream_replay *r = container_of(timer, struct upstream_replay, timer);
-	replay_end(r, r->conn.fd < 0 ? "its turn to dial did not come" : NULL);
+	replay_end(r, r->conn.fd < 0 ? "the upstream was not reached in time" : NULL);
 }
 
 static void replay_admitted(struct dial_turn *turn)

@@ -14,7 +14,7 @@
 const char *const log_rooms[LOG_ROOMS + 1] = {"base", "wire", "crypto", "config", "loop", "policy",
 	"store", "mux", "tls", "link", "net", "panel", "api", "server", "trace", "metrics", "route",
 	"http", "tcp", "udp", "private", "accept", "control", "admin", "client", "keys", "files",
-	"publish", "upstream", "local", "session", "cli", "inspector", "metrics", NULL};
+	"publish", "upstream", "local", "session", "cli", "inspector", NULL};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 

@@ -23,11 +23,14 @@ static int connect_to(const struct otlp_target *target, struct error *err)
 	if (r)
 		return error_set(err, -EHOSTUNREACH, "cannot resolve %s: %s", target->host,
 			gai_strerror(r));
+	error_set(err, 0, "%s has no address", target->host);
 	const struct timeval wait = {.tv_sec = OTLP_WAIT};
 	for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
 		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd < 0)
+		if (fd < 0) {
+			error_set(err, 0, "%m");
 			continue;
+		}
 		/* On Linux the time for writing is that for connecting, too (socket(7)). */
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
