@@ -15,7 +15,7 @@ import threading
 import pytest
 
 from harness.panel import Panel
-from harness.wait import wait_until
+from harness.wait import SANITIZED, wait_until
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 
@@ -104,7 +104,7 @@ def test_pages_that_never_read(way):
         for _ in range(200):
             assert await loop.run_in_executor(None, visit) == b"here"
         assert (await loop.run_in_executor(None, lambda: panel.ask("/healthz", token=False)))[0] == 200
-        assert resident(server) - before < 16 * 512
+        assert SANITIZED or resident(server) - before < 16 * 512  # a sanitizer keeps what was freed
         for page in pages:
             page.transport.abort()
     try:
