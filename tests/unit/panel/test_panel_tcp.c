@@ -185,9 +185,10 @@ static void test_failures(void **state)
 		expect(fd, i < 10 ? 401 : 429, i < 10 ? NULL : "Retry-After: ");
 		close(fd);
 	}
+	/* A token that nobody guesses is let in: behind a proxy the stranger's address is everybody's. */
 	int fd = dial_tcp();
 	login(fd, TOKEN);
-	expect(fd, 429, NULL);
+	expect(fd, 204, NULL);
 	close(fd);
 	snprintf(request, sizeof(request), "GET /a HTTP/1.1\r\n" HOST "Cookie: %s\r\n\r\n", cookie);
 	put(known, request);
