@@ -24,15 +24,21 @@ static bool route_takes(const struct route *route, enum control_kind kind, enum 
 	return service->kind == kind && service->tls == tls;
 }
 
-struct session_shard *route_pick_session(const struct route *route)
+struct session_shard *route_pick_session(struct route *route)
 {
 	struct session_shard *best = NULL;
+	struct service_shard *of = NULL;
 	list_for_each (it, &route->entries) {
-		struct session_shard *shard =
-			session_base_pick(service_shard_of(it)->service->session, -1);
-		if (shard && (!best || session_shard_better(shard, best)))
+		struct service_shard *service = service_shard_of(it);
+		struct session_shard *shard = session_base_pick(service->service->session, -1);
+		if (shard && (!best || session_shard_better(shard, best))) {
 			best = shard;
+			of = service;
+		}
 	}
+	/* Its stream may be another worker's, which does not see this list. */
+	if (of)
+		routes_used(&of->entry);
 	return best;
 }
 

@@ -49,6 +49,6 @@ const struct service *route_service(const struct routes *r, struct str name, uin
 
 /*
  * For a connection that was just accepted: the shard, of any worker's, that has the least to do for the route;
- * NULL: there is none. Its `coming` is the caller's to count.
+ * sessions that have equally much take turns. NULL: there is none. Its `coming` is the caller's to count.
  */
-struct session_shard *route_pick_session(const struct route *route);
+struct session_shard *route_pick_session(struct route *route);

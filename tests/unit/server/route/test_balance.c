@@ -342,6 +342,23 @@ static void the_session_with_the_least_to_do(void **state)
 	assert_ptr_equal(route_pick_session(found.route), &s->sessions[0].base.shards[0]);
 }
 
+/* Whichever workers they are on: a connection that ends before the next one comes leaves no load behind. */
+static void sessions_with_equally_much_take_turns(void **state)
+{
+	struct scene *s = *state;
+	struct route_found found;
+	add_session(s, "a.example", CONTROL_HTTP);
+	add_session(s, "a.example", CONTROL_HTTP);
+	find(s, "a.example", &found);
+	set_side(s, 0, 1, (struct side)LINK(0));
+	set_side(s, 1, 0, (struct side)LINK(0));
+	const struct session_shard *first = route_pick_session(found.route);
+	const struct session_shard *second = route_pick_session(found.route);
+	assert_ptr_not_equal(first, second);
+	assert_ptr_equal(route_pick_session(found.route), first);
+	assert_ptr_equal(route_pick_session(found.route), second);
+}
+
 /* Rule 31. The dials of one burst fail together, and count as one failure. */
 static void failures_cost_more_each_time(void **state)
 {
@@ -433,6 +450,7 @@ int main(void)
 		TEST(what_was_lost_may_wait),
 		TEST(another_kind_is_not_there),
 		TEST(the_session_with_the_least_to_do),
+		TEST(sessions_with_equally_much_take_turns),
 		TEST(failures_cost_more_each_time),
 		TEST(who_waits_is_served_when_there_is_a_way),
 	};
