@@ -97,11 +97,19 @@ static void say_may(struct call *c, const json_t *endpoint)
 /* ---- list ---- */
 
 /* As az has it, --id names the private service by its path. */
+/* With the option that says which service. */
+#define LISTED(service) ENDPOINTS "?status={status}&service={" service "}&consumer={consumer}"
+#define BASIC           "&view=basic"
+
 static int list(struct call *c)
 {
 	const char *id = c->o->id;
 	size_t n = strlen(PATH_OF_SERVICES);
 	struct verb of_service = *c->verb;
+	/* A table has no use for the other two thirds of an endpoint. */
+	bool basic = call_output(c) != OUTPUT_JSON;
+	if (basic)
+		of_service.path = LISTED("service") BASIC;
 	if (!id)
 		return call_run_as(c, &of_service);
 	if (config_given(c->config, "service"))
@@ -112,7 +120,7 @@ static int list(struct call *c)
 			"--id of a list is that of a private service, such as " PATH_OF_SERVICES
 			"redis");
 	memmove(c->o->id, id + n, strlen(id + n) + 1);
-	of_service.path = ENDPOINTS "?status={status}&service={id}&consumer={consumer}";
+	of_service.path = basic ? LISTED("id") BASIC : LISTED("id");
 	return call_run_as(c, &of_service);
 }
 
@@ -389,7 +397,7 @@ static const struct verb verbs[] = {
 			.n = ARRAY_LEN(list_rows)},
 		.offline = true,
 		.method = "GET",
-		.path = ENDPOINTS "?status={status}&service={service}&consumer={consumer}",
+		.path = LISTED("service"),
 		.pages = true,
 		SHOWN,
 		.run = list},

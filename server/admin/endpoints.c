@@ -43,10 +43,19 @@ static bool is_listed(const struct api_request *rq, const struct endpoint *e)
 	       (!service || is_of(e->service, service));
 }
 
+/* As Google's AIP-157 has it: "basic" or "full". */
+static bool wants_basic(const struct api_request *rq)
+{
+	const char *view = api_query(rq, "view");
+	return view && strcmp(view, "basic") == 0;
+}
+
 static void add(struct api_page *p, const struct endpoint *e)
 {
 	struct buf text = BUF_NULL;
-	if (endpoint_write(admin_of(p->request), e, &text) < 0)
+	int r = wants_basic(p->request) ? endpoint_write_basic(e, &text)
+					: endpoint_write(admin_of(p->request), e, &text);
+	if (r < 0)
 		api_page_fail(p);
 	else
 		api_page_add_text(p, e->value.id,
@@ -73,9 +82,12 @@ static void endpoints_rows(struct api_page *p)
 
 static void endpoints_list(struct api_request *rq)
 {
-	const char *status = api_query(rq, "status");
+	const char *status = api_query(rq, "status"), *view = api_query(rq, "view");
 	char room[API_QUOTE_SIZE];
-	if (status && !state_of(status))
+	if (view && strcmp(view, "full") != 0 && !wants_basic(rq))
+		api_refuse(rq, API_INVALID, "\"%s\" is no view: basic or full",
+			api_quote(view, room));
+	else if (status && !state_of(status))
 		api_refuse(rq, API_INVALID,
 			"\"%s\" is no status: Pending, Approved, Rejected or Disconnected",
 			api_quote(status, room));
@@ -96,7 +108,8 @@ static void endpoint_show(struct api_request *rq)
 
 /* ---- The table ---- */
 
-static const char *const list_query[] = {API_PAGE_QUERY, "status", "service", "consumer", NULL};
+static const char *const list_query[] = {API_PAGE_QUERY, "status", "service", "consumer", "view",
+	NULL};
 
 /* An id is also written behind the path of its private service. */
 static const char *const id_query[] = {"service", NULL};

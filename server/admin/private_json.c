@@ -238,6 +238,30 @@ int endpoint_write(const struct admin *a, const struct endpoint *e, struct buf *
 	return 0;
 }
 
+int endpoint_write_basic(const struct endpoint *e, struct buf *to)
+{
+	const struct policy_endpoint *v = &e->value;
+	const char *consumer = e->consumer->name, *state = policy_endpoint_state_name(v->state);
+	char path[ENDPOINT_PATH_SIZE], name[POLICY_ENDPOINT_ID_SIZE], created[POLICY_TIME_SIZE];
+	char message[6 * POLICY_MESSAGE_SIZE + 1];
+	policy_endpoint_id_format(consumer, v->uid, name);
+	endpoint_path(e, path);
+	second_format(v->created_at, created);
+	escape(v->message, message, sizeof(message));
+	if (buf_reserve(to, ENDPOINT_TEXT_SIZE) < 0)
+		return -ENOMEM;
+	int n = snprintf((char *)buf_tail(to), ENDPOINT_TEXT_SIZE,
+		"{\"id\":\"%s\",\"name\":\"%s\",\"resourceGroup\":\"%s\",\"properties\":{"
+		"\"privateEndpoint\":{\"resourceGroup\":\"%s\"},"
+		"\"privateLinkServiceConnectionState\":{\"status\":\"%s\"},"
+		"\"linkIdentifier\":\"%" PRIu32 "\",\"requestMessage\":\"%s\","
+		"\"createdAt\":\"%s\",\"streams\":%u,\"online\":%s}}",
+		path, name, e->service->owner->name, consumer, state, v->link, message, created,
+		endpoint_streams(e), list_empty(&e->attachments) ? "false" : "true");
+	buf_commit(to, (size_t)n);
+	return 0;
+}
+
 json_t *endpoint_json(const struct admin *a, const struct endpoint *e)
 {
 	struct buf text = BUF_NULL;

@@ -61,6 +61,7 @@ def test_every_request(tunnel):
     fine("POST", "/api/v1/endpoints", {"service": alias, "consumer": "imported"})
     endpoint = "/api/v1/endpoints/" + asked["name"]
     fine("GET", "/api/v1/endpoints?status=Pending&service=redis&consumer=imported&limit=5")
+    fine("GET", "/api/v1/endpoints?view=basic")
     fine("GET", endpoint + "?service=redis")
     fine("POST", endpoint + "/approve", {"description": "yes", "endToEndKey": None})
     fine("POST", endpoint + "/reject", None)
@@ -126,6 +127,7 @@ def test_refusals(tunnel):
     request(server, "POST", "/api/v1/services", {"name": "a", "owner": "web"}, 403)
     request(server, "GET", "/api/v1/services/nothing", None, 404)
     request(server, "GET", "/api/v1/endpoints?status=new", None, 400)
+    request(server, "GET", "/api/v1/endpoints?view=all", None, 400)
     request(server, "POST", "/api/v1/endpoints/web.7f/approve", None, 404)
     request(server, "POST", "/api/v1/endpoints", {"service": "nothing", "consumer": "web"}, 404)
     request(server, "GET", "/api/v1/intentions/match?by=name&name=a", None, 400)

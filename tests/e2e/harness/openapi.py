@@ -26,13 +26,23 @@ def is_type(value, name):
     return isinstance(value, TYPES[name]) and not (name == "integer" and isinstance(value, bool))
 
 
+def fits(value, schema, document):
+    try:
+        check(value, schema, document)
+    except AssertionError:
+        return False
+    return True
+
+
 def check(value, schema, document, at="answer"):
     """As much of JSON Schema as the document uses; an assertion names the place that is wrong."""
     schema = resolve(schema, document)
     unknown = schema.keys() - {"type", "properties", "required", "additionalProperties", "items", "enum", "const",
                                "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "maxItems",
-                               "description", "examples", "default"}
+                               "anyOf", "description", "examples", "default"}
     assert not unknown, "the check does not know %s" % unknown
+    if "anyOf" in schema:
+        assert any(fits(value, one, document) for one in schema["anyOf"]), "%s: %r is none of them" % (at, value)
     types = schema.get("type", [])
     types = [types] if isinstance(types, str) else types
     assert not types or any(is_type(value, t) for t in types), "%s: %r is no %s" % (at, value, types)

@@ -308,6 +308,39 @@ static void test_lists(void **state)
 	scene_get(s, PATH "?status=new", 400);
 }
 
+/* Each member of the basic view is that of the full one. */
+static bool within(const json_t *basic, const json_t *full)
+{
+	const char *name;
+	json_t *value;
+	if (!json_is_object(basic))
+		return json_equal(basic, full);
+	json_object_foreach((json_t *)(uintptr_t)basic, name, value)
+	{
+		if (!within(value, json_object_get(full, name)))
+			return false;
+	}
+	return true;
+}
+
+static void test_view(void **state)
+{
+	asked_by("web", "super-api", 201);
+	scene_ask_as(s, "web", API_POST, PATH,
+		"{\"service\":\"super-api\",\"name\":\"two\",\"message\":\"\\\"now\\\"\"}", 201);
+	json_t *full = json_incref(scene_get(s, PATH "?view=full", 200));
+	json_t *basic = scene_get(s, PATH "?view=basic", 200);
+	assert_int_equal(json_array_size(json_object_get(basic, "items")), 2);
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *one = json_array_get(json_object_get(basic, "items"), i);
+		assert_true(within(one, json_array_get(json_object_get(full, "items"), i)));
+		assert_int_equal(json_object_size(one), 4);
+		assert_int_equal(json_object_size(json_object_get(one, "properties")), 7);
+	}
+	json_decref(full);
+	scene_get(s, PATH "?view=all", 400);
+}
+
 static void test_refused(void **state)
 {
 	static const char long_message[] =
@@ -372,6 +405,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pace, begin, scene_end),
 		cmocka_unit_test_setup_teardown(test_ids, begin, scene_end),
 		cmocka_unit_test_setup_teardown(test_lists, begin, scene_end),
+		cmocka_unit_test_setup_teardown(test_view, begin, scene_end),
 		cmocka_unit_test_setup_teardown(test_refused, begin, scene_end),
 		cmocka_unit_test_setup_teardown(test_stale, begin, scene_end),
 	};
