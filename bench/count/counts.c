@@ -14,6 +14,7 @@ static void prepare(void)
 {
 	it.node.series = series_book_new(SERIES_MAX);
 	it.worker.node = &it.node;
+	it.node.workers[0] = &it.worker;
 	it.worker.loop = loop_new();
 	count_expect(it.node.series && it.worker.loop, "there is no memory");
 	it.counts = service_counts_new(&it.worker, SERIES_HTTP, "app.example.org");

@@ -208,7 +208,7 @@ static void start(struct exchange *ex, struct pooled_stream *pooled, uint64_t gr
 	memcpy(ex->session, service->session->name, sizeof(ex->session));
 	if (!set_service(ex, service))
 		return;
-	exchange_count_at(ex, pooled->shard->counts);
+	exchange_count_at(ex, service_shard_counts(pooled->shard));
 	ex->asked = loop_now(w->loop);
 	pooled->stream.group = group;
 	exchange_trace(ex, SPAN_OPENED);

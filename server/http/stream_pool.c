@@ -215,7 +215,7 @@ struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct str
 	u->pooled = pooled;
 	pooled->begun_at = pooled->stream.sent;
 	service_shard_began(shard, pooled->server_link->worker);
-	pooled->stream.counts = &shard->counts->bytes;
+	pooled->stream.counts = &service_shard_counts(shard)->bytes;
 	server_link_began(pooled->server_link);
 	return pooled;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/metrics/metrics.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,6 +9,7 @@
 #include "server/base/worker.h"
 #include "server/control/registrar.h"
 #include "server/metrics/metrics_parts.h"
+#include "server/trace/tracer.h"
 #include "tls/tls.h"
 #include "version.h"
 
@@ -34,20 +36,38 @@ static void metrics_certificates(struct exposition *e, const struct tls_server *
 	}
 }
 
-void metrics_write(struct exposition *e, const struct registrar *r, const struct gauges *g)
+static void write_all(struct exposition *e, const struct registrar *r, const struct gauges *g,
+	struct metrics_series *const *kinds)
 {
 	const struct node *n = r->node;
 	metrics_build(e, TUNNEL_VERSION, "server");
-	metrics_links(e, r);
-	metrics_http(e, n);
-	metrics_ports(e, n);
-	metrics_private(e, r);
+	metrics_links(e, r, kinds);
+	metrics_http(e, n, kinds[SERIES_HTTP]);
+	metrics_ports(e, n, kinds[SERIES_TCP], kinds[SERIES_UDP]);
+	metrics_private(e, r, kinds[SERIES_PRIVATE]);
 	metrics_limits(e, n);
 	exposition_gauge(e, "tunnel_memory_budget_bytes", "What queued bytes may take.",
 		(double)n->workers[0]->opts->memory_budget);
 	exposition_gauge(e, "tunnel_memory_used_bytes", "What queued bytes take.",
 		(double)g->memory);
 	metrics_certificates(e, n->workers[0]->tls);
+	if (n->tracer)
+		exposition_counter(e, "tunnel_spans_dropped",
+			"Spans that did not get to the collector of --otlp.",
+			(double)tracer_dropped(n->tracer));
 	metrics_log(e);
 	metrics_process(e);
+}
+
+void metrics_write(struct exposition *e, const struct registrar *r, const struct gauges *g)
+{
+	struct metrics_series *kinds[SERIES_KINDS];
+	for (unsigned k = 0; k < SERIES_KINDS; k++) {
+		kinds[k] = metrics_series_read(r->node, (enum series_kind)k);
+		e->failed |= !kinds[k];
+	}
+	if (!e->failed)
+		write_all(e, r, g, kinds);
+	for (unsigned k = 0; k < SERIES_KINDS; k++)
+		free(kinds[k]);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The HTTP front: by route, which is the name that a client published, and never what a visitor asked for. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "server/base/worker.h"
@@ -8,15 +7,6 @@
 #include "server/metrics/metrics_parts.h"
 
 static const char *const codes[SERIES_CODES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-
-/* The row of what no service took, behind the others. */
-static void add_unserved(struct metrics_series *s, const struct node *n)
-{
-	struct metrics_row *row = &s->rows[s->n++];
-	strcpy(row->place, "none");
-	for (unsigned i = 0; i < n->n_workers; i++)
-		service_counts_add(&row->sum, &n->workers[i]->routing->unserved);
-}
 
 static void write_requests(struct exposition *e, const struct metrics_series *s)
 {
@@ -84,19 +74,12 @@ static void write_refused(struct exposition *e, const struct node *n)
 	}
 }
 
-void metrics_http(struct exposition *e, const struct node *n)
+void metrics_http(struct exposition *e, const struct node *n, const struct metrics_series *s)
 {
 	uint64_t retried = 0, moved = 0;
-	struct metrics_series *s = metrics_series_read(n, SERIES_HTTP);
-	if (!s) {
-		e->failed = true;
-		return;
-	}
-	add_unserved(s, n);
 	write_requests(e, s);
 	write_times(e, s);
 	write_bytes(e, s);
-	free(s);
 	write_refused(e, n);
 	for (unsigned i = 0; i < n->n_workers; i++) {
 		retried += counter_get(&n->workers[i]->http->counts.retried);

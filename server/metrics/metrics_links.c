@@ -50,19 +50,26 @@ static void write_ends(struct exposition *e, const struct registrar *r)
 		exposition_sample(e, (double)r->ended[i], "why", words[i], NULL);
 }
 
-static void write_streams(struct exposition *e, const struct node *n)
+static double begun(const struct metrics_series *s)
 {
-	struct metrics_totals t;
+	uint64_t n = 0;
+	for (size_t i = 0; i < s->n; i++)
+		n += s->rows[i].sum.begun;
+	return (double)n;
+}
+
+static void write_streams(struct exposition *e, const struct node *n,
+	struct metrics_series *const *kinds)
+{
 	uint64_t http = 0;
-	metrics_totals(n, &t);
 	for (unsigned i = 0; i < n->n_workers; i++)
 		http += counter_get(&n->workers[i]->http->counts.streams);
 	exposition_family(e, "tunnel_streams_opened", EXPOSITION_COUNTER,
 		"Streams to clients; one may carry many requests.");
 	exposition_sample(e, (double)http, "kind", "http", NULL);
-	exposition_sample(e, (double)t.tcp.begun, "kind", "tcp", NULL);
-	exposition_sample(e, (double)t.udp.begun, "kind", "udp", NULL);
-	exposition_sample(e, (double)t.private.begun, "kind", "private", NULL);
+	exposition_sample(e, begun(kinds[SERIES_TCP]), "kind", "tcp", NULL);
+	exposition_sample(e, begun(kinds[SERIES_UDP]), "kind", "udp", NULL);
+	exposition_sample(e, begun(kinds[SERIES_PRIVATE]), "kind", "private", NULL);
 }
 
 static void write_handshakes(struct exposition *e, const struct node *n)
@@ -88,10 +95,11 @@ static void write_handshakes(struct exposition *e, const struct node *n)
 	exposition_histogram(e, &trips, NULL, NULL);
 }
 
-void metrics_links(struct exposition *e, const struct registrar *r)
+void metrics_links(struct exposition *e, const struct registrar *r,
+	struct metrics_series *const *kinds)
 {
 	write_now(e, r);
 	write_ends(e, r);
-	write_streams(e, r->node);
+	write_streams(e, r->node, kinds);
 	write_handshakes(e, r->node);
 }

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The parts of /metrics, for metrics.c. */
+/* For metrics.c, and those who write its parts. */
 #include "server/metrics/metrics.h"
 #include "server/route/service.h"
 
-void metrics_http(struct exposition *e, const struct node *n);
-void metrics_ports(struct exposition *e, const struct node *n);
-void metrics_private(struct exposition *e, const struct registrar *r);
-void metrics_links(struct exposition *e, const struct registrar *r);
-void metrics_limits(struct exposition *e, const struct node *n);
-
-/* As seen() in these files gathers them: the series of a kind, read once and written as several families. */
+/* The series of a kind, read once and written as several families. */
 struct metrics_series {
 	size_t n;
 	struct metrics_row {
-		char place[SERVICE_PLACE_SIZE];
+		char place[SERVICE_PLACE_SIZE]; /* as labels show it */
 		struct service_sum sum;
 	} rows[SERIES_MAX + 2]; /* and the other places, and those that no service took */
 };
-/* NULL: memory is out. The caller frees it. Places are as labels show them. */
+/* NULL: memory is out. The caller frees it. */
 struct metrics_series *metrics_series_read(const struct node *n, enum series_kind kind);
+
+/* The parts of /metrics. */
+void metrics_http(struct exposition *e, const struct node *n, const struct metrics_series *s);
+void metrics_ports(struct exposition *e, const struct node *n, const struct metrics_series *tcp,
+	const struct metrics_series *udp);
+void metrics_private(struct exposition *e, const struct registrar *r,
+	const struct metrics_series *s);
+/* `kinds`: of each enum series_kind. */
+void metrics_links(struct exposition *e, const struct registrar *r,
+	struct metrics_series *const *kinds);
+void metrics_limits(struct exposition *e, const struct node *n);

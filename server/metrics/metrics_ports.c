@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* TCP and UDP: by port, as the client asked for it ("2222", "7000-7010"), or by the name that TLS leads to. */
-#include <stdlib.h>
-
 #include "server/base/worker.h"
 #include "server/metrics/metrics_parts.h"
 #include "server/udp/udp_worker.h"
@@ -76,20 +74,10 @@ static void write_dropped(struct exposition *e, const struct node *n)
 	}
 }
 
-static void write_kind(struct exposition *e, const struct node *n, enum series_kind kind,
-	void (*write)(struct exposition *e, const struct metrics_series *s))
+void metrics_ports(struct exposition *e, const struct node *n, const struct metrics_series *tcp,
+	const struct metrics_series *udp)
 {
-	struct metrics_series *s = metrics_series_read(n, kind);
-	if (s)
-		write(e, s);
-	else
-		e->failed = true;
-	free(s);
-}
-
-void metrics_ports(struct exposition *e, const struct node *n)
-{
-	write_kind(e, n, SERIES_TCP, write_tcp);
-	write_kind(e, n, SERIES_UDP, write_udp);
+	write_tcp(e, tcp);
+	write_udp(e, udp);
 	write_dropped(e, n);
 }

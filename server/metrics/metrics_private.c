@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Private services: by name, of which operators have as many as they made. */
-#include <stdlib.h>
-
 #include "policy/endpoint.h"
 #include "server/base/worker.h"
 #include "server/control/registrar.h"
@@ -45,16 +43,12 @@ static void write_endpoints(struct exposition *e, const struct catalog *c)
 		exposition_sample(e, (double)n[i], "state", names[i], NULL);
 }
 
-void metrics_private(struct exposition *e, const struct registrar *r)
+void metrics_private(struct exposition *e, const struct registrar *r,
+	const struct metrics_series *s)
 {
 	const struct node *n = r->node;
 	uint64_t denied = 0, cut = 0;
-	struct metrics_series *s = metrics_series_read(n, SERIES_PRIVATE);
-	if (s)
-		write_streams(e, s);
-	else
-		e->failed = true;
-	free(s);
+	write_streams(e, s);
 	write_endpoints(e, r->catalog);
 	for (unsigned i = 0; i < n->n_workers; i++) {
 		denied += counter_get(&n->workers[i]->private->denied);

@@ -70,10 +70,22 @@ static void note(void *arg, const char *place, const struct service_sum *sum)
 	row->sum = *sum;
 }
 
+/* The row of what no service took, behind the others. */
+static void add_unserved(struct metrics_series *s, const struct node *n)
+{
+	struct metrics_row *row = &s->rows[s->n++];
+	strcpy(row->place, "none");
+	for (unsigned i = 0; i < n->n_workers; i++)
+		service_counts_add(&row->sum, &n->workers[i]->routing->unserved);
+}
+
 struct metrics_series *metrics_series_read(const struct node *n, enum series_kind kind)
 {
 	struct metrics_series *s = calloc(1, sizeof(*s));
-	if (s)
-		series_each(n->series, kind, clock_now(), note, s);
+	if (!s)
+		return NULL;
+	series_each(n->series, kind, clock_now(), note, s);
+	if (kind == SERIES_HTTP)
+		add_unserved(s, n);
 	return s;
 }

@@ -65,7 +65,7 @@ int bridge_far_open(struct bridge *b, struct service_shard *shard)
 	e->server_link = l;
 	e->joined = true;
 	service_shard_began(shard, w);
-	e->stream.counts = &shard->counts->bytes;
+	e->stream.counts = &service_shard_counts(shard)->bytes;
 	server_link_began(l);
 	routes_used(&shard->entry);
 	list_append(&w->private->far, &e->link);

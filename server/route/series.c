@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One lock for the book, taken when a service is used for the first time on a worker, when that ends, and by who
- * reads: never for a request. What has ended is added to its series' own sum in the same step in which its counts
- * leave, so a reader sees it exactly once.
+ * The book is the main thread's. A worker sends it what it has begun to count, and sends it again when that has ended
+ * and nobody adds to it any more, so a reader sees each count exactly once, and no worker waits for a reader.
  */
 #include "server/route/series.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +24,6 @@ struct series {
 };
 
 struct series_book {
-	pthread_mutex_t lock;
 	unsigned limit;
 	struct {
 		struct list named; /* of struct series, by first use */
@@ -80,7 +77,6 @@ struct series_book *series_book_new(unsigned limit)
 	struct series_book *b = calloc(1, sizeof(*b));
 	if (!b)
 		return NULL;
-	pthread_mutex_init(&b->lock, NULL);
 	b->limit = limit;
 	for (unsigned i = 0; i < SERIES_KINDS; i++) {
 		list_init(&b->kinds[i].named);
@@ -90,10 +86,16 @@ struct series_book *series_book_new(unsigned limit)
 	return b;
 }
 
+static void service_counts_free(struct service_counts *c)
+{
+	free(c->place);
+	free(c);
+}
+
 static void series_drop_counts(struct series *s)
 {
 	list_for_each_safe (it, &s->counts)
-		free(list_entry(it, struct service_counts, of_series));
+		service_counts_free(list_entry(it, struct service_counts, of_series));
 }
 
 static void series_forget(struct series *s)
@@ -113,7 +115,6 @@ struct series_book *series_book_free(struct series_book *b)
 			series_forget(list_entry(it, struct series, link));
 		series_drop_counts(&b->kinds[i].others);
 	}
-	pthread_mutex_destroy(&b->lock);
 	free(b);
 	return NULL;
 }
@@ -154,33 +155,50 @@ static struct series *series_of(struct series_book *b, enum series_kind kind, co
 
 /* ---- Counts ---- */
 
-static void service_counts_reap(struct loop_task *task)
+static void service_counts_arrive(struct mail *mail)
 {
-	struct service_counts *c = container_of(task, struct service_counts, reap);
+	struct service_counts *c = container_of(mail, struct service_counts, arrive);
+	c->series = series_of(c->worker->node->series, c->kind, c->place, clock_now());
+	list_append(&c->series->counts, &c->of_series);
+}
+
+static void service_counts_leave(struct mail *mail)
+{
+	struct service_counts *c = container_of(mail, struct service_counts, leave);
 	struct series *s = c->series;
-	pthread_mutex_lock(&s->book->lock);
 	service_counts_add(&s->ended, c);
 	list_unlink(&c->of_series);
 	s->gone_at = clock_now();
-	pthread_mutex_unlock(&s->book->lock);
-	free(c);
+	service_counts_free(c);
+}
+
+static void service_counts_reap(struct loop_task *task)
+{
+	struct service_counts *c = container_of(task, struct service_counts, reap);
+	node_post(c->worker->node, 0, &c->leave);
 }
 
 struct service_counts *service_counts_new(struct worker *w, enum series_kind kind,
 	const char *place)
 {
-	struct series_book *b = w->node->series;
 	struct service_counts *c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
+	c->place = strdup(place);
+	if (!c->place) {
+		free(c);
+		return NULL;
+	}
 	c->holds = 1;
 	c->worker = w;
-	loop_task_init(&c->reap, service_counts_reap);
-	pthread_mutex_lock(&b->lock);
-	c->series = series_of(b, kind, place, loop_now(w->loop));
+	c->kind = kind;
 	list_init(&c->of_series);
-	list_append(&c->series->counts, &c->of_series);
-	pthread_mutex_unlock(&b->lock);
+	loop_task_init(&c->reap, service_counts_reap);
+	/* Without a loop that delivers it, the book still gets it, and frees it. */
+	c->arrive =
+		(struct mail){.deliver = service_counts_arrive, .discard = service_counts_arrive};
+	c->leave = (struct mail){.deliver = service_counts_leave};
+	node_post(w->node, 0, &c->arrive);
 	return c;
 }
 
@@ -201,7 +219,6 @@ void series_each(struct series_book *b, enum series_kind kind, uint64_t now,
 	void (*each)(void *arg, const char *place, const struct service_sum *sum), void *arg)
 {
 	struct service_sum others = {0};
-	pthread_mutex_lock(&b->lock);
 	series_forget_old(b, kind, now);
 	list_for_each (it, &b->kinds[kind].named) {
 		const struct series *s = list_entry(it, struct series, link);
@@ -212,29 +229,11 @@ void series_each(struct series_book *b, enum series_kind kind, uint64_t now,
 	series_sum(&b->kinds[kind].others, &others);
 	if (b->kinds[kind].others.used)
 		each(arg, NULL, &others);
-	pthread_mutex_unlock(&b->lock);
 }
 
 void series_total(struct series_book *b, enum series_kind kind, struct service_sum *to)
 {
-	pthread_mutex_lock(&b->lock);
 	list_for_each (it, &b->kinds[kind].named)
 		series_sum(list_entry(it, struct series, link), to);
 	series_sum(&b->kinds[kind].others, to);
-	pthread_mutex_unlock(&b->lock);
-}
-
-void series_set(struct series_book *b, struct service_counts **at, struct service_counts *c)
-{
-	pthread_mutex_lock(&b->lock);
-	*at = c;
-	pthread_mutex_unlock(&b->lock);
-}
-
-void series_read(struct series_book *b, struct service_counts *const *at, struct service_sum *to)
-{
-	pthread_mutex_lock(&b->lock);
-	if (*at)
-		service_counts_add(to, *at);
-	pthread_mutex_unlock(&b->lock);
 }

@@ -13,6 +13,7 @@
 #include "base/histogram.h"
 #include "base/list.h"
 #include "loop/loop.h"
+#include "loop/mailbox.h"
 #include "mux/stream.h"
 #include "server/base/worker.h"
 
@@ -44,10 +45,13 @@ struct service_counts {
 	struct histogram durations, waits;
 	unsigned holds; /* the worker's */
 	struct worker *worker;
+	struct loop_task reap;
+	struct mail arrive, leave; /* to the main thread, whose is all below */
 	struct series
 		*series; /* NULL: what no service took (routing::unserved), which never ends */
 	struct list of_series;
-	struct loop_task reap;
+	enum series_kind kind;
+	char *place;
 };
 
 /* The same, read at one moment, of one or several. */
@@ -83,29 +87,23 @@ static inline void service_counts_release(struct service_counts *c)
 void service_counts_request(struct service_counts *c, unsigned status, uint64_t duration,
 	uint64_t wait);
 
-/* ---- From any thread ---- */
+/* ---- On the main thread ---- */
 
 /* At most `limit` series of each kind. NULL: memory is out. */
 struct series_book *series_book_new(unsigned limit);
-/* When no loop runs any more: counts that have not ended go with it. Accepts NULL; returns NULL. */
+/* When no loop is left: counts that have not ended go with it. Accepts NULL; returns NULL. */
 struct series_book *series_book_free(struct series_book *b);
 
-/* Adds what was counted so far. */
+/* Adds what was counted so far. From any thread, while it cannot end. */
 void service_counts_add(struct service_sum *to, const struct service_counts *c);
 void service_sum_add(struct service_sum *to, const struct service_sum *from);
 
 /*
  * Each series of a kind that is there now (µs), the one of the other places last and with a NULL for its place.
- * What was forgotten is freed. New services wait meanwhile: `each` only notes what it is told.
+ * What was forgotten is freed.
  */
 void series_each(struct series_book *b, enum series_kind kind, uint64_t now,
 	void (*each)(void *arg, const char *place, const struct service_sum *sum), void *arg);
 
 /* Of all series of a kind together. */
 void series_total(struct series_book *b, enum series_kind kind, struct service_sum *to);
-
-/*
- * For shards, whose counts other threads read: `*at` is set, or read and added, while nobody ends it.
- */
-void series_set(struct series_book *b, struct service_counts **at, struct service_counts *c);
-void series_read(struct series_book *b, struct service_counts *const *at, struct service_sum *to);

@@ -100,25 +100,29 @@ void service_shard_count(struct service_shard *shard, struct worker *w)
 {
 	struct service_counts *c =
 		service_counts_new(w, service_series(shard->service), shard->service->place);
-	series_set(w->node->series, &shard->counts,
-		c ? c : service_counts_hold(&w->routing->unserved));
+	if (!c)
+		c = service_counts_hold(&w->routing->unserved);
+	atomic_store_explicit(&shard->counts, c, memory_order_release);
 }
 
 /* Nothing is under way to it any more, and nothing will be. */
 static void service_shard_uncount(struct service_shard *shard)
 {
-	struct service_counts *c = shard->counts;
-	if (!c)
-		return;
-	series_set(c->worker->node->series, &shard->counts, NULL);
+	struct service_counts *c = service_shard_counts(shard);
+	atomic_store_explicit(&shard->counts, NULL, memory_order_relaxed);
 	service_counts_release(c);
 }
 
-void service_read(const struct service *s, struct series_book *b, struct service_sum *sum_out)
+/* Counts end by a mail to this thread, so those that a shard has now stay until this returns. */
+void service_read(const struct service *s, struct service_sum *sum_out)
 {
 	*sum_out = (struct service_sum){0};
-	for (unsigned i = 0; i < s->session->n_shards; i++)
-		series_read(b, &s->shards[i].counts, sum_out);
+	for (unsigned i = 0; i < s->session->n_shards; i++) {
+		const struct service_counts *c =
+			atomic_load_explicit(&s->shards[i].counts, memory_order_acquire);
+		if (c)
+			service_counts_add(sum_out, c);
+	}
 }
 
 int service_shard_open(struct service_shard *shard, struct worker *w,

@@ -43,8 +43,9 @@ struct service_shard {
 	uint64_t penalty;     /* µs */
 	atomic_uint_least64_t failing_until; /* µs; other workers look at it */
 	bool named;                          /* counts in routing::n_named */
-	struct service_counts *counts;       /* NULL until it is used (service_shard_began()) */
-	struct log_limit notices;            /* to its client */
+	struct service_counts *_Atomic
+		counts; /* NULL until it is used (service_shard_began()); set by its worker */
+	struct log_limit notices; /* to its client */
 	bool gone; /* withdrawn: holds the service only for what is still under way */
 };
 
@@ -98,7 +99,7 @@ static inline bool service_same_tls(const struct service *a, const struct servic
 }
 
 /* What was counted of it so far, on all workers. On the main thread, of a service that it knows. */
-void service_read(const struct service *s, struct series_book *b, struct service_sum *sum_out);
+void service_read(const struct service *s, struct service_sum *sum_out);
 
 /* NULL when out of memory. In no route yet. */
 struct service *service_new(struct session_base *s, const struct control *publish);
@@ -149,17 +150,23 @@ void service_shard_emptied(struct service_shard *shard);
 /* Makes its counts; without memory they are those of nobody. */
 void service_shard_count(struct service_shard *shard, struct worker *w);
 
+/* On its worker; not NULL once it was used. */
+static inline struct service_counts *service_shard_counts(const struct service_shard *shard)
+{
+	return atomic_load_explicit(&shard->counts, memory_order_relaxed);
+}
+
 /* One more or less of what is under way. From the first on it has counts. */
 static inline void service_shard_began(struct service_shard *shard, struct worker *w)
 {
-	if (!shard->counts)
+	if (!service_shard_counts(shard))
 		service_shard_count(shard, w);
-	counter_add(&shard->counts->begun, 1);
+	counter_add(&service_shard_counts(shard)->begun, 1);
 	shard->outstanding++;
 }
 static inline void service_shard_finished(struct service_shard *shard)
 {
-	counter_add(&shard->counts->ended, 1);
+	counter_add(&service_shard_counts(shard)->ended, 1);
 	if (!--shard->outstanding && shard->gone && list_empty(&shard->streams))
 		service_shard_emptied(shard);
 }

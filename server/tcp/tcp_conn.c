@@ -134,7 +134,7 @@ static void tcp_conn_open(struct tcp_conn *c, struct service_shard *shard)
 	c->shard = shard;
 	c->server_link = l;
 	service_shard_began(shard, c->worker);
-	c->relay.stream.counts = &shard->counts->bytes;
+	c->relay.stream.counts = &service_shard_counts(shard)->bytes;
 	server_link_began(l);
 	routes_used(&shard->entry);
 	memcpy(c->session, shard->service->session->name, sizeof(c->session));

@@ -121,7 +121,7 @@ static void udp_flow_answered(struct flow *flow, const uint8_t *p, size_t n)
 	flow_table_answered(&f->entry);
 	flow_queue_answered(&f->shard->session_shard->flows, &f->of_shard);
 	f->bytes[1] += n;
-	counter_add(&f->shard->counts->datagrams[1], 1);
+	counter_add(&service_shard_counts(f->shard)->datagrams[1], 1);
 	udp_port_answer(f->udp_port, &f->entry.peer, &f->entry.local, p, n);
 }
 
@@ -242,7 +242,7 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct service_shard 
 	list_init(&f->of_udp_port);
 	list_append(&p->flows, &f->of_udp_port);
 	service_shard_began(shard, w);
-	f->flow.stream.counts = &shard->counts->bytes;
+	f->flow.stream.counts = &service_shard_counts(shard)->bytes;
 	server_link_began(l);
 	routes_used(&shard->entry);
 	return f;
@@ -353,7 +353,7 @@ static void udp_flow_heard(struct udp_port *port, const struct address *peer,
 			return;
 	}
 	f->bytes[0] += n;
-	counter_add(&f->shard->counts->datagrams[0], 1);
+	counter_add(&service_shard_counts(f->shard)->datagrams[0], 1);
 	timeout_start(&w->udp->idle, &f->idle);
 	flow_table_heard(&f->entry);
 	flow_queue_heard(&f->shard->session_shard->flows, &f->of_shard);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -19,9 +21,11 @@ static struct worker workers[2];
 
 static int set_up(void **state)
 {
-	node = (struct node){.series = series_book_new(LIMIT)};
-	for (unsigned i = 0; i < ARRAY_LEN(workers); i++)
+	node = (struct node){.series = series_book_new(LIMIT), .n_workers = ARRAY_LEN(workers)};
+	for (unsigned i = 0; i < ARRAY_LEN(workers); i++) {
 		workers[i] = (struct worker){.node = &node, .index = i, .loop = loop_new()};
+		node.workers[i] = &workers[i];
+	}
 	return node.series ? 0 : -1;
 }
 
@@ -33,26 +37,34 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void wake_up(struct loop_task *task)
+{
+}
+
+static void turn(unsigned worker)
+{
+	struct loop *loop = workers[worker].loop;
+	struct loop_task task; /* a turn with nothing to do would wait */
+	loop_task_init(&task, wake_up);
+	loop_defer(loop, LOOP_PHASE_READ, &task);
+	loop_turn(loop);
+}
+
 static struct service_counts *count(unsigned worker, const char *place)
 {
 	struct service_counts *c = service_counts_new(&workers[worker], SERIES_HTTP, place);
 	assert_non_null(c);
+	turn(0); /* the main thread hears of it */
 	return c;
-}
-
-static void wake_up(struct loop_task *task)
-{
 }
 
 /* What ends, ends with the turn. */
 static void end(struct service_counts *c)
 {
-	struct loop *loop = c->worker->loop;
-	struct loop_task task; /* a turn with nothing to do would wait */
-	loop_task_init(&task, wake_up);
-	loop_defer(loop, LOOP_PHASE_READ, &task);
+	unsigned worker = c->worker->index;
 	service_counts_release(c);
-	loop_turn(loop);
+	turn(worker);
+	turn(0);
 }
 
 struct seen {
@@ -162,6 +174,48 @@ static void test_forgotten(void **state)
 	assert_int_equal(s.sums[0].codes[2], 10000 - LIMIT);
 }
 
+/* ---- Who reads, and who counts ---- */
+
+static void *begin_and_end(void *arg)
+{
+	service_counts_release(service_counts_new(&workers[1], SERIES_HTTP, "b.example"));
+	turn(1);
+	return NULL;
+}
+
+/* Within the reader's walk: a worker's first request of a service, and its end. */
+static void see_slowly(void *arg, const char *place, const struct service_sum *sum)
+{
+	pthread_t worker;
+	struct timespec until;
+	bool *went_on = arg;
+	assert_int_equal(pthread_create(&worker, NULL, begin_and_end, NULL), 0);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	*went_on = pthread_timedjoin_np(worker, NULL, &until) == 0;
+}
+
+/* However long a scraper's answer takes to be summed up, no worker waits for it. */
+static void test_nobody_waits(void **state)
+{
+	bool went_on = false;
+	struct service_counts *c = count(0, "a.example");
+	series_each(node.series, SERIES_HTTP, clock_now(), see_slowly, &went_on);
+	assert_true(went_on);
+	turn(0);
+	assert_int_equal(look(0).n, 2);
+	end(c);
+}
+
+/* The process ends in the middle of all this: what was told and not heard is freed. */
+static void test_left_over(void **state)
+{
+	count(1, "a.example");
+	service_counts_new(&workers[1], SERIES_HTTP, "b.example");
+	service_counts_release(service_counts_new(&workers[1], SERIES_HTTP, "c.example"));
+	turn(1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +224,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bound, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_forgotten, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_nobody_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_left_over, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
