@@ -2,6 +2,9 @@
 // What the program tells without being asked, over one WebSocket. A connection that is lost is made again, at most ten
 // seconds later; who listens is told by "state" and asks for what it missed.
 
+import {get} from "./http.js";
+
+const SIGNED_OUT = 4401; // of a close frame
 const LONGEST = 10000; // milliseconds between two tries
 
 export class Live extends EventTarget {
@@ -25,11 +28,14 @@ export class Live extends EventTarget {
 			const message = JSON.parse(event.data);
 			this.dispatchEvent(new CustomEvent(message.t, {detail: message}));
 		};
-		this.socket.onclose = () => {
+		this.socket.onclose = event => {
 			this.socket = null;
 			if (!this.wanted)
 				return;
 			this.become("lost");
+			// Asks for the token, unless there has been another login since.
+			if (event.code === SIGNED_OUT)
+				get("/api/v1/info").catch(() => {});
 			this.timer = setTimeout(() => this.connect(), this.wait);
 			this.wait = Math.min(this.wait * 2, LONGEST);
 		};

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "panel/panel_internal.h"
 #include "panel/panel_reader.h"
 
@@ -88,8 +89,30 @@ static int end(struct panel_conn *c, enum lws_close_status status, const char *w
 	return -1;
 }
 
+/* Whoever came by a cookie hears nothing more, once that is good no more: his page asks for the token. */
+static bool is_over(const struct panel_conn *c)
+{
+	return c->session && !panel_login_lasts(&c->panel->login, c->session, clock_now());
+}
+
+static int end_over(struct panel_conn *c)
+{
+	return end(c, (enum lws_close_status)PANEL_FEED_SIGNED_OUT, "the login has ended");
+}
+
+void panel_feed_end(struct panel *p, uint64_t session)
+{
+	list_for_each (it, &p->watching.list) {
+		struct panel_conn *c = list_entry(it, struct panel_conn, link);
+		if (session && c->session == session)
+			lws_callback_on_writable(c->wsi);
+	}
+}
+
 static int hear(struct panel_conn *c, const void *part, size_t n)
 {
+	if (is_over(c))
+		return end_over(c);
 	if (lws_frame_is_binary(c->wsi))
 		return end(c, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, "only text is spoken here");
 	if (buf_len(&c->body) + n > PANEL_WORDS_MAX)
@@ -113,6 +136,8 @@ static int hear(struct panel_conn *c, const void *part, size_t n)
 
 static int tell(struct panel_conn *c)
 {
+	if (is_over(c))
+		return end_over(c);
 	struct panel_message *m = panel_reader_next(&c->reader);
 	if (!m)
 		return 0;

@@ -104,6 +104,7 @@ static void end_session(struct panel_conn *c)
 {
 	char text[FIELD_MAX];
 	panel_login_end(&c->panel->login, cookie(c, text));
+	panel_feed_end(c->panel, c->session);
 	explicit_bzero(text, sizeof(text));
 	c->request->cookie = format_cookie(c->panel, "", 0);
 	c->request->status = 204;
@@ -147,7 +148,8 @@ static void welcome(struct panel_conn *c)
 static bool check_token(struct panel_conn *c, struct panel_refusal *out)
 {
 	char text[FIELD_MAX];
-	bool shown = panel_login_holds(&c->panel->login, cookie(c, text), clock_now());
+	c->session = panel_login_find(&c->panel->login, cookie(c, text), clock_now());
+	bool shown = c->session;
 	struct str bearer =
 		shown ? STR_NULL
 		      : panel_fields_bearer(field(c, WSI_TOKEN_HTTP_AUTHORIZATION, text));

@@ -113,6 +113,7 @@ struct panel_conn {
 	bool head_sent;
 	size_t sent;                     /* bytes of the answer's content */
 	lws_sorted_usec_list_t patience; /* of a GET */
+	uint64_t session;                /* panel_login_find()'s; 0: the token itself was shown */
 	struct panel_reader reader;      /* LIVE */
 };
 
@@ -195,10 +196,14 @@ int panel_reply_write(struct panel_conn *c);
 
 /* ---- panel_feed.c ---- */
 
-#define PANEL_FEED_PROTOCOL "tunnel.panel.v1" /* Sec-WebSocket-Protocol */
+#define PANEL_FEED_PROTOCOL   "tunnel.panel.v1" /* Sec-WebSocket-Protocol */
+#define PANEL_FEED_SIGNED_OUT 4401 /* of a close frame (RFC 6455, 7.4.2): as HTTP's 401 */
 
 /* The connection is one of the live feed now. */
 void panel_feed_begin(struct panel_conn *c);
+
+/* A session has ended: those that belong to it end. */
+void panel_feed_end(struct panel *p, uint64_t session);
 
 /* The protocol of these. */
 int panel_feed_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

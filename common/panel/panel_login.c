@@ -79,6 +79,7 @@ void panel_login_begin(struct panel_login *l, uint64_t now, char cookie_out[PANE
 			s = &l->sessions[i];
 	mac_make(l->key, cookie_out, PANEL_COOKIE_SIZE - 1, s->mac);
 	s->until = now + PANEL_SESSION_AGE * CLOCK_S;
+	s->number = ++l->n_begun;
 }
 
 static struct panel_session *find_session(struct panel_login *l, struct str cookie)
@@ -91,11 +92,19 @@ static struct panel_session *find_session(struct panel_login *l, struct str cook
 	return found;
 }
 
-bool panel_login_holds(struct panel_login *l, struct str cookie, uint64_t now)
+uint64_t panel_login_find(struct panel_login *l, struct str cookie, uint64_t now)
 {
 	const struct panel_session *s =
 		cookie.n == PANEL_COOKIE_SIZE - 1 ? find_session(l, cookie) : NULL;
-	return s && now < s->until;
+	return s && now < s->until ? s->number : 0;
+}
+
+bool panel_login_lasts(const struct panel_login *l, uint64_t number, uint64_t now)
+{
+	for (size_t i = 0; i < ARRAY_LEN(l->sessions); i++)
+		if (l->sessions[i].number == number)
+			return now < l->sessions[i].until;
+	return false;
 }
 
 void panel_login_end(struct panel_login *l, struct str cookie)

@@ -32,7 +32,8 @@
 
 struct panel_session {
 	uint8_t mac[MAC_SIZE];
-	uint64_t until; /* µs; 0: free */
+	uint64_t until;  /* µs; 0: free */
+	uint64_t number; /* from 1 on, never given again */
 };
 
 struct panel_failed {
@@ -45,6 +46,7 @@ struct panel_login {
 	uint8_t key[MAC_KEY_SIZE], token[MAC_SIZE];
 	bool unguessable;
 	struct panel_session sessions[PANEL_SESSIONS_MAX];
+	uint64_t n_begun;
 	struct panel_failed failed[PANEL_FAILED_MAX];
 };
 
@@ -61,5 +63,8 @@ unsigned panel_login_wait(struct panel_login *l, uint64_t network, uint64_t now)
 
 /* A cookie for who has shown the token. */
 void panel_login_begin(struct panel_login *l, uint64_t now, char cookie_out[PANEL_COOKIE_SIZE]);
-bool panel_login_holds(struct panel_login *l, struct str cookie, uint64_t now);
+/* The number of the session that the cookie is good for; 0: it is good for none. */
+uint64_t panel_login_find(struct panel_login *l, struct str cookie, uint64_t now);
+/* Whether that session is still there. */
+bool panel_login_lasts(const struct panel_login *l, uint64_t number, uint64_t now);
 void panel_login_end(struct panel_login *l, struct str cookie);

@@ -297,6 +297,30 @@ def test_login_is_for_the_live_feed_too(panel):
     assert handshake(panel, Authorization=None, Cookie=cookie) == 401
 
 
+def test_the_live_feed_ends_with_the_login(panel):
+    def sign_in():
+        headers = panel.ask("/api/v1/login", "POST", token=False, body=json.dumps({"token": panel.token}))[1]
+        return {"Cookie": headers["Set-Cookie"].split(";")[0]}
+
+    async def watch():
+        mine, other = sign_in(), sign_in()
+        async with panel.live(extra_headers=mine) as page, panel.live(extra_headers=other) as another, \
+                panel.live() as program:
+            assert json.loads(await page.recv())["t"] == "hello"
+            loop = asyncio.get_running_loop()
+            status = await loop.run_in_executor(None, lambda: panel.ask("/api/v1/login", "DELETE", token=False,
+                                                                        headers=mine)[0])
+            assert status == 204
+            with pytest.raises(websockets.ConnectionClosed):
+                await asyncio.wait_for(page.recv(), 10)
+            assert (page.close_code, page.close_reason) == (4401, "the login has ended")
+            for still in another, program:
+                await still.send('{"ping":1}')
+                while json.loads(await asyncio.wait_for(still.recv(), 10))["t"] != "pong":
+                    pass
+    asyncio.run(watch())
+
+
 def test_no_word_of_the_token(server, panel):
     """However it was shown, it is not in the log."""
     panel.ask("/api/v1/info")

@@ -77,15 +77,15 @@ static void test_cookies(void **state)
 	panel_login_begin(&login, NOW, other);
 	assert_int_equal(strlen(cookie), PANEL_COOKIE_SIZE - 1);
 	assert_string_not_equal(cookie, other);
-	assert_true(panel_login_holds(&login, str_from(cookie), end - 1));
-	assert_false(panel_login_holds(&login, str_from(cookie), end));
+	assert_int_not_equal(panel_login_find(&login, str_from(cookie), end - 1), 0);
+	assert_int_equal(panel_login_find(&login, str_from(cookie), end), 0);
 	panel_login_end(&login, str_from(cookie));
-	assert_false(panel_login_holds(&login, str_from(cookie), NOW));
-	assert_true(panel_login_holds(&login, str_from(other), NOW));
+	assert_int_equal(panel_login_find(&login, str_from(cookie), NOW), 0);
+	assert_int_not_equal(panel_login_find(&login, str_from(other), NOW), 0);
 	other[5] = other[5] == 'a' ? 'b' : 'a';
-	assert_false(panel_login_holds(&login, str_from(other), NOW));
-	assert_false(panel_login_holds(&login, STR_NULL, NOW));
-	assert_false(panel_login_holds(&login, STR("the token"), NOW));
+	assert_int_equal(panel_login_find(&login, str_from(other), NOW), 0);
+	assert_int_equal(panel_login_find(&login, STR_NULL, NOW), 0);
+	assert_int_equal(panel_login_find(&login, STR("the token"), NOW), 0);
 }
 
 /* One more takes the place of the oldest. */
@@ -94,9 +94,30 @@ static void test_many_cookies(void **state)
 	static char cookies[PANEL_SESSIONS_MAX + 1][PANEL_COOKIE_SIZE];
 	for (unsigned i = 0; i <= PANEL_SESSIONS_MAX; i++)
 		panel_login_begin(&login, NOW + i, cookies[i]);
-	assert_false(panel_login_holds(&login, str_from(cookies[0]), NOW + 100));
+	assert_int_equal(panel_login_find(&login, str_from(cookies[0]), NOW + 100), 0);
 	for (unsigned i = 1; i <= PANEL_SESSIONS_MAX; i++)
-		assert_true(panel_login_holds(&login, str_from(cookies[i]), NOW + 100));
+		assert_int_not_equal(panel_login_find(&login, str_from(cookies[i]), NOW + 100), 0);
+}
+
+/* What a session is known by outlasts neither its time, nor its end, nor that another takes its place. */
+static void test_sessions(void **state)
+{
+	char cookie[PANEL_COOKIE_SIZE], other[PANEL_COOKIE_SIZE];
+	uint64_t end = NOW + PANEL_SESSION_AGE * CLOCK_S;
+	panel_login_begin(&login, NOW, cookie);
+	panel_login_begin(&login, NOW, other);
+	uint64_t a = panel_login_find(&login, str_from(cookie), NOW);
+	uint64_t b = panel_login_find(&login, str_from(other), NOW);
+	assert_int_not_equal(a, b);
+	assert_true(panel_login_lasts(&login, a, end - 1));
+	assert_false(panel_login_lasts(&login, a, end));
+	assert_false(panel_login_lasts(&login, b + 1, NOW));
+	panel_login_end(&login, str_from(cookie));
+	assert_false(panel_login_lasts(&login, a, NOW));
+	assert_true(panel_login_lasts(&login, b, NOW));
+	for (unsigned i = 0; i < PANEL_SESSIONS_MAX; i++)
+		panel_login_begin(&login, NOW + 1, cookie);
+	assert_false(panel_login_lasts(&login, b, NOW + 1));
 }
 
 int main(void)
@@ -108,6 +129,7 @@ int main(void)
 		cmocka_unit_test_setup(test_many_addresses, setup),
 		cmocka_unit_test_setup(test_cookies, setup),
 		cmocka_unit_test_setup(test_many_cookies, setup),
+		cmocka_unit_test_setup(test_sessions, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
