@@ -59,13 +59,13 @@ static void inspect_certificates(const struct inspection *i)
 	}
 }
 
-static void inspect_client_ca(const struct inspection *i)
+static void inspect_ca(const struct inspection *i, const char *path, const char *option)
 {
 	struct error err;
-	struct tls_client_config config = {.ca = i->o->tls_client_ca};
-	struct tls_client *tls = config.ca ? tls_client_new(&config, &err) : NULL;
-	if (config.ca && !tls)
-		report(i, &err, "tls-client-ca");
+	struct tls_client_config config = {.ca = path};
+	struct tls_client *tls = path ? tls_client_new(&config, &err) : NULL;
+	if (path && !tls)
+		report(i, &err, option);
 	tls_client_unref(tls);
 }
 
@@ -101,7 +101,8 @@ void server_inspect(const struct server_options *o, void (*found)(void *arg, con
 	const struct inspection i = {o, found, arg};
 	struct error err;
 	inspect_certificates(&i);
-	inspect_client_ca(&i);
+	inspect_ca(&i, o->tls_client_ca, "tls-client-ca");
+	inspect_ca(&i, o->otlp_ca, "otlp-ca");
 	inspect_outputs(&i);
 	if (admin_socket_inspect(o, &err) < 0)
 		i.found(arg, err.text);

@@ -298,9 +298,9 @@ static int server_start(struct server *s, struct error *err)
 	if (r < 0)
 		return error_set(err, r, "out of memory");
 	if (s->opts->otlp) {
-		s->node.tracer = tracer_new(s->opts->otlp, s->opts->otlp_ratio, err);
+		s->node.tracer = tracer_new(s->opts, err);
 		if (!s->node.tracer)
-			return -ENOMEM;
+			return -EINVAL;
 	}
 	r = signals_init(&s->signals, s->loop, server_signal);
 	if (r < 0)

@@ -37,6 +37,7 @@
 	X(DESTINATION, "destination", 'd', 0)                            \
 	X(IF, "if", 'i', 0)                                              \
 	X(TRACEPARENT, "traceparent", 't', HTTP1_NO_TRAILER)             \
+	X(TRACESTATE, "tracestate", 't', HTTP1_NO_TRAILER)               \
 	X(VIA, "via", 'v', HTTP1_STAYS)                                  \
 	X(CDN_LOOP, "cdn-loop", 'c', HTTP1_STAYS)                        \
 	X(MAX_FORWARDS, "max-forwards", 'm', HTTP1_STAYS)                \

@@ -89,9 +89,11 @@ struct server_options {
 	int access_log_query;  /* enum access_query */
 	int default_intention; /* server_default_intention() */
 	char *ready_file;
-	char *otlp, *otlp_ratio; /* otlp NULL: no collector */
-	char *admin_socket;      /* NULL: in $RUNTIME_DIRECTORY or the state directory; "none" */
-	char *admin_group;       /* NULL: none */
+	char *otlp; /* NULL: no collector */
+	char *otlp_ca, *otlp_ratio;
+	bool trace_visitors;
+	char *admin_socket; /* NULL: in $RUNTIME_DIRECTORY or the state directory; "none" */
+	char *admin_group;  /* NULL: none */
 	struct panel_settings panel;
 	char *config;
 	int log_level;                /* enum log_level */

@@ -11,34 +11,36 @@
 
 int otlp_target_parse(struct str text, struct otlp_target *out, struct error *err)
 {
-	static const char scheme[] = "http://";
-	const size_t n = sizeof(scheme) - 1;
 	struct url url;
-	if (text.n >= 8 && strncasecmp(text.p, "https://", 8) == 0)
+	if (!memmem(text.p, text.n, "://", 3))
 		return error_set(err, -EINVAL,
-			"\"%.*s\": spans are sent without TLS: let a collector on this machine, "
-			"http://127.0.0.1:" OTLP_PORT ", pass them on",
-			STR_ARG(text));
-	if (text.n < n || strncasecmp(text.p, scheme, n) != 0)
-		return error_set(err, -EINVAL,
-			"\"%.*s\" is no collector's address: write http://HOST:" OTLP_PORT,
+			"\"%.*s\" is no collector's address: write http://HOST:" OTLP_PORT
+			" or https://HOST",
 			STR_ARG(text));
 	int r = url_parse_upstream(text, &url, err);
 	if (r)
 		return r;
+	bool tls = url.scheme == URL_HTTPS;
+	if (!tls && url.scheme != URL_HTTP)
+		return error_set(err, -EINVAL,
+			"\"%.*s\": OTLP goes over HTTP here: write http://HOST:" OTLP_PORT
+			" or https://HOST",
+			STR_ARG(text));
 	if (url.path.n > 1 || url.query.n)
 		return error_set(err, -EINVAL,
-			"\"%.*s\" has a path: write http://HOST:PORT, /v1/traces is put behind it",
-			STR_ARG(text));
+			"\"%.*s\" has a path: write http%s://HOST:PORT, /v1/traces is put behind "
+			"it",
+			STR_ARG(text), tls ? "s" : "");
 	const char *bracket = url.literal_v6 ? "[" : "", *end = url.literal_v6 ? "]" : "";
+	out->tls = tls;
 	snprintf(out->host, sizeof(out->host), "%s", url.host);
 	if (url.port_given)
 		snprintf(out->port, sizeof(out->port), "%u", url.port);
 	else
-		snprintf(out->port, sizeof(out->port), OTLP_PORT);
+		snprintf(out->port, sizeof(out->port), "%s", tls ? "443" : OTLP_PORT);
 	snprintf(out->authority, sizeof(out->authority), "%s%s%s:%s", bracket, url.host, end,
 		out->port);
-	snprintf(out->text, sizeof(out->text), "http://%s", out->authority);
+	snprintf(out->text, sizeof(out->text), "http%s://%s", tls ? "s" : "", out->authority);
 	return 0;
 }
 

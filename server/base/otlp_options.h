@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* --otlp and --otlp-ratio: where spans go, and of how many requests. */
+/* --otlp and what belongs to it: where spans go, and of which requests. */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "base/str.h"
 #include "wire/hostname.h"
 
-#define OTLP_PORT "4318" /* OTLP over HTTP */
+#define OTLP_PORT "4318" /* OTLP over HTTP; with TLS it is that of HTTPS */
 
 struct otlp_target {
 	char host[HOSTNAME_SIZE + 1]; /* as getaddrinfo() takes it */
 	char port[6];
 	char authority[HOSTNAME_SIZE + 16]; /* for Host */
 	char text[HOSTNAME_SIZE + 32];      /* for people */
+	bool tls;
 };
 
-/* "http://HOST[:PORT]": 0, or -EINVAL with a sentence. */
+/* "http[s]://HOST[:PORT]": 0, or -EINVAL with a sentence. */
 int otlp_target_parse(struct str text, struct otlp_target *out, struct error *err);
 int otlp_target_check(struct str text, struct error *err);
 
@@ -31,15 +33,28 @@ int otlp_ratio_check(struct str text, struct error *err);
 #define OTLP_ROWS(side)                                                                            \
 	{.name = "otlp",                                                                           \
 		.type = OPTION_STRING,                                                             \
-		.metavar = "http://HOST[:PORT]",                                                   \
+		.metavar = "URL",                                                                  \
 		.check = otlp_target_check,                                                        \
 		.help = "Send a span of each sampled request to this collector of OpenTelemetry, " \
-			"by OTLP over HTTP; default: none, and traceparent passes as it came",     \
+			"http[s]://HOST[:PORT], by OTLP over HTTP; default: none, and "            \
+			"traceparent "                                                             \
+			"passes as it came",                                                       \
 		.offset = offsetof(side, otlp)},                                                   \
+		{.name = "otlp-ca",                                                                \
+			.type = OPTION_STRING,                                                     \
+			.metavar = "FILE",                                                         \
+			.help = "Trust these CAs for the collector, instead of the system's",      \
+			.offset = offsetof(side, otlp_ca)},                                        \
+		{.name = "otlp-ratio",                                                             \
+			.type = OPTION_STRING,                                                     \
+			.default_text = "0.01",                                                    \
+			.metavar = "RATIO",                                                        \
+			.check = otlp_ratio_check,                                                 \
+			.help = "How many of the traces that begin here are sampled: 0 to 1",      \
+			.offset = offsetof(side, otlp_ratio)},                                     \
 	{                                                                                          \
-		.name = "otlp-ratio", .type = OPTION_STRING, .default_text = "0.01",               \
-		.metavar = "RATIO", .check = otlp_ratio_check,                                     \
-		.help = "How many of the requests are sampled that come without a traceparent, "   \
-			"which says it for the others: 0 to 1",                                    \
-		.offset = offsetof(side, otlp_ratio)                                               \
+		.name = "trace-visitors", .type = OPTION_FLAG,                                     \
+		.help = "Go on with the trace that any visitor names, sampled or not as he says, " \
+			"and not with those of --trusted-proxies alone",                           \
+		.offset = offsetof(side, trace_visitors)                                           \
 	}

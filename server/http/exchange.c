@@ -110,7 +110,7 @@ int exchange_begin(struct exchange *ex, const struct http1_head *h)
 		f.authority = (struct str){authority, authority_of(h, authority)};
 	char traceparent[TRACE_PARENT_LEN + 1];
 	if (w->node->tracer)
-		f.traceparent = exchange_trace_begin(ex, h, traceparent);
+		f.traceparent = exchange_trace_begin(ex, h, traceparent, &f.retrace);
 	ex->request = buf_pool_take(&w->http->bufs);
 	return upstream_head_write(ex, h, &f);
 }

@@ -22,10 +22,11 @@ static struct str given(const struct http1_head *h)
 }
 
 struct str exchange_trace_begin(struct exchange *ex, const struct http1_head *h,
-	char room[TRACE_PARENT_LEN + 1])
+	char room[TRACE_PARENT_LEN + 1], bool *anew_out)
 {
 	struct worker *w = ex->worker;
-	ex->span = tracer_begin(w->node->tracer, given(h), &w->http->ids.pool);
+	ex->span =
+		tracer_begin(w->node->tracer, given(h), ex->trusted, &w->http->ids.pool, anew_out);
 	if (!ex->span)
 		return STR_NULL;
 	trace_context_format(&ex->span->context, room);

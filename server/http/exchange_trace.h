@@ -7,9 +7,12 @@
 #include "server/http/exchange.h"
 #include "server/trace/span.h"
 
-/* What the upstream gets as traceparent, in `room`; empty: this request is not sampled, and passes as it came. */
+/*
+ * What the upstream gets as traceparent, in `room`; empty: this request is not sampled. `*anew_out`: what the visitor
+ * wrote of traces goes no further.
+ */
 struct str exchange_trace_begin(struct exchange *ex, const struct http1_head *h,
-	char room[TRACE_PARENT_LEN + 1]);
+	char room[TRACE_PARENT_LEN + 1], bool *anew_out);
 
 /* It was sampled and is over: sends its span. */
 void exchange_trace_end(const struct exchange *ex, const struct access_entry *a);

@@ -83,7 +83,9 @@ static uint8_t *put_lines_trusted(uint8_t *at, const struct http1_field *f,
 HOT static uint8_t *put_request_lines(uint8_t *at, const struct http1_field *f,
 	const struct http1_field *end, const struct forward *fw)
 {
-	uint64_t trace = fw->traceparent.n ? BIT(HTTP1_TRACEPARENT) : 0;
+	uint64_t trace = fw->retrace         ? BIT(HTTP1_TRACEPARENT) | BIT(HTTP1_TRACESTATE)
+			 : fw->traceparent.n ? BIT(HTTP1_TRACEPARENT)
+					     : 0;
 	return fw->trusted ? put_lines_trusted(at, f, end, OURS | trace)
 			   : put_lines(at, f, end, FORWARDING | trace);
 }

@@ -14,11 +14,12 @@
 struct forward {
 	struct str peer;        /* who connected, as text without the port; ends X-Forwarded-For */
 	struct str request_id;  /* request_id_given()'s, else ours */
-	struct str traceparent; /* in place of those that came; empty: they pass as they came */
+	struct str traceparent; /* in place of those that came; empty: none is written */
 	const char *pseudonym;  /* for CDN-Loop: PSEUDONYM_LEN characters */
 	struct str authority; /* Host, where !forward_takes_host() (RFC 9112, 3.3); may be empty */
 	bool secure;          /* scheme_secure()'s: X-Forwarded-Proto is https */
 	bool trusted;         /* the peer is one of --trusted-proxies */
+	bool retrace;         /* a trace begins here: traceparent and tracestate go no further */
 	bool upgrade;         /* pass Upgrade on, when the head has one (http1_head::upgrade) */
 };
 

@@ -78,13 +78,23 @@ static void put_events(FILE *to, const struct span *s, uint64_t offset)
 	fputs("],", to);
 }
 
+static void put_link(FILE *to, const struct trace_context *c)
+{
+	fputs("\"links\":[{", to);
+	hex(to, "traceId", c->trace, sizeof(c->trace));
+	hex(to, "spanId", c->span, sizeof(c->span));
+	fprintf(to, "\"flags\":%u}],", c->flags & TRACE_FLAG_SAMPLED);
+}
+
 static void put_span(FILE *to, const struct span *s, uint64_t offset)
 {
 	fputc('{', to);
 	hex(to, "traceId", s->context.trace, sizeof(s->context.trace));
 	hex(to, "spanId", s->context.span, sizeof(s->context.span));
-	if (s->has_parent)
-		hex(to, "parentSpanId", s->parent, sizeof(s->parent));
+	if (s->origin == SPAN_CHILD)
+		hex(to, "parentSpanId", s->came.span, sizeof(s->came.span));
+	if (s->origin == SPAN_LINKED)
+		put_link(to, &s->came);
 	char name[6 * SPAN_METHOD_SIZE];
 	size_t n = escape_text(name, sizeof(name), s->method, strlen(s->method), ESCAPE_JSON);
 	fprintf(to, "\"name\":\"%.*s\",\"kind\":%d,\"flags\":1,", (int)n, name, KIND_SERVER);

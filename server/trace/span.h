@@ -14,10 +14,17 @@ enum span_event {
 	SPAN_EVENTS,
 };
 
+/* What its trace has to do with the one that the visitor named. */
+enum span_origin {
+	SPAN_ROOT,   /* he named none */
+	SPAN_CHILD,  /* it is the same */
+	SPAN_LINKED, /* it is another: he is not believed, and the span only refers to his */
+};
+
 struct span {
-	struct trace_context context; /* its own span, of its parent's trace */
-	uint8_t parent[TRACE_SPAN_SIZE];
-	bool has_parent; /* else it is the root */
+	struct trace_context context; /* its own */
+	struct trace_context came;    /* the visitor's, if `origin` says so */
+	enum span_origin origin;
 	bool http10;
 	uint64_t began, ended;        /* µs of CLOCK_MONOTONIC */
 	uint64_t events[SPAN_EVENTS]; /* likewise; 0: did not happen */

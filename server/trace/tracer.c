@@ -11,9 +11,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_limit.h"
-#include "server/base/otlp_options.h"
+#include "server/base/options.h"
 #include "server/trace/otlp_json.h"
 #include "server/trace/otlp_post.h"
+#include "tls/tls.h"
 
 #define SEND_INTERVAL (5 * CLOCK_S)  /* of a batch that does not get full */
 #define RETRY_DELAY   (5 * CLOCK_S)  /* after a failure */
@@ -21,7 +22,9 @@
 
 struct tracer {
 	struct otlp_target target;
-	uint32_t ratio; /* of 2^32 */
+	struct tls_client *tls; /* NULL: plain HTTP */
+	uint32_t ratio;         /* of 2^32 */
+	bool visitors;          /* are believed */
 	pthread_t thread;
 
 	pthread_mutex_t lock; /* of all below; held for a copy of a span, or of a batch */
@@ -29,7 +32,8 @@ struct tracer {
 	struct span queue[TRACER_QUEUE];
 	size_t head, n;
 	uint64_t dropped;
-	bool ending;
+	bool ending, over; /* the thread is to end; has ended */
+	bool abandoned;    /* nobody waits for it: it frees all this itself */
 
 	/* The thread's own */
 	struct span batch[TRACER_BATCH];
@@ -45,29 +49,32 @@ static void random_id(struct random_pool *random, uint8_t *out, size_t n)
 		random_pool_mask(random, out + i);
 }
 
-struct span *tracer_begin(const struct tracer *t, struct str traceparent,
-	struct random_pool *random)
+static bool chosen(const struct tracer *t, struct random_pool *random)
 {
-	struct trace_context parent;
-	bool has_parent = trace_context_parse(traceparent, &parent);
-	if (has_parent && !(parent.flags & TRACE_FLAG_SAMPLED))
+	uint32_t dice;
+	random_id(random, (uint8_t *)&dice, sizeof(dice));
+	return t->ratio && dice <= t->ratio;
+}
+
+struct span *tracer_begin(const struct tracer *t, struct str traceparent, bool believed,
+	struct random_pool *random, bool *anew_out)
+{
+	struct trace_context came;
+	bool named = trace_context_parse(traceparent, &came);
+	bool goes_on = named && (believed || t->visitors);
+	*anew_out = !goes_on;
+	if (goes_on ? !(came.flags & TRACE_FLAG_SAMPLED) : !chosen(t, random))
 		return NULL;
-	if (!has_parent) {
-		uint32_t dice;
-		random_id(random, (uint8_t *)&dice, sizeof(dice));
-		if (dice > t->ratio || !t->ratio)
-			return NULL;
-	}
 	struct span *s = calloc(1, sizeof(*s));
 	if (!s)
 		return NULL;
-	s->has_parent = has_parent;
-	if (has_parent) {
-		s->context = parent;
-		memcpy(s->parent, parent.span, sizeof(s->parent));
-	} else {
+	s->origin = goes_on ? SPAN_CHILD : named ? SPAN_LINKED : SPAN_ROOT;
+	if (named)
+		s->came = came;
+	if (goes_on)
+		memcpy(s->context.trace, came.trace, sizeof(s->context.trace));
+	else
 		random_id(random, s->context.trace, sizeof(s->context.trace));
-	}
 	s->context.flags = TRACE_FLAG_SAMPLED;
 	random_id(random, s->context.span, sizeof(s->context.span));
 	return s;
@@ -132,7 +139,7 @@ static bool send_batch(struct tracer *t, size_t n)
 	struct error err;
 	size_t size;
 	char *text = otlp_json(t->batch, n, wall_offset(), &size);
-	int r = text ? otlp_post(&t->target, text, size, &err)
+	int r = text ? otlp_post(&t->target, t->tls, text, size, &err)
 		     : error_set(&err, -ENOMEM, "out of memory");
 	free(text);
 	if (r == 0 && t->failing)
@@ -161,6 +168,14 @@ static bool work(struct tracer *t)
 	return done;
 }
 
+static void destroy(struct tracer *t)
+{
+	tls_client_unref(t->tls);
+	pthread_cond_destroy(&t->wake);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
 static void *tracer_thread(void *arg)
 {
 	struct tracer *t = arg;
@@ -175,19 +190,17 @@ static void *tracer_thread(void *arg)
 	}
 	while (t->n && work(t))
 		;
+	t->over = true;
+	bool abandoned = t->abandoned;
+	pthread_cond_signal(&t->wake);
 	pthread_mutex_unlock(&t->lock);
+	if (abandoned)
+		destroy(t);
 	return NULL;
 }
 
-struct tracer *tracer_new(const char *url, const char *ratio, struct error *err)
+static int start(struct tracer *t, struct error *err)
 {
-	struct tracer *t = calloc(1, sizeof(*t));
-	if (!t) {
-		error_set(err, -ENOMEM, "out of memory");
-		return NULL;
-	}
-	otlp_target_parse(str_from(url), &t->target, err);
-	otlp_ratio_parse(str_from(ratio), &t->ratio, err);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -200,25 +213,54 @@ struct tracer *tracer_new(const char *url, const char *ratio, struct error *err)
 	int r = pthread_create(&t->thread, NULL, tracer_thread, t);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r == 0)
-		return t;
-	error_set(err, -r, "the thread that sends spans cannot be started: %s", strerror(r));
-	pthread_cond_destroy(&t->wake);
-	pthread_mutex_destroy(&t->lock);
-	free(t);
-	return NULL;
+		return 0;
+	destroy(t);
+	return error_set(err, -r, "the thread that sends spans cannot be started: %s", strerror(r));
+}
+
+struct tracer *tracer_new(const struct server_options *o, struct error *err)
+{
+	struct tracer *t = calloc(1, sizeof(*t));
+	if (!t) {
+		error_set(err, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	otlp_target_parse(str_from(o->otlp), &t->target, err);
+	otlp_ratio_parse(str_from(o->otlp_ratio), &t->ratio, err);
+	t->visitors = o->trace_visitors;
+	const struct tls_client_config config = {.ca = o->otlp_ca};
+	if (t->target.tls && !(t->tls = tls_client_new(&config, err))) {
+		error_prefix(err, o->otlp_ca ? "--otlp-ca" : "--otlp");
+		free(t);
+		return NULL;
+	}
+	return start(t, err) == 0 ? t : NULL;
 }
 
 struct tracer *tracer_free(struct tracer *t)
 {
 	if (!t)
 		return NULL;
+	uint64_t until = clock_now() + TRACER_END;
+	struct timespec at = {.tv_sec = (time_t)(until / CLOCK_S),
+		.tv_nsec = (long)(until % CLOCK_S * 1000)};
 	pthread_mutex_lock(&t->lock);
 	t->ending = true;
 	pthread_cond_signal(&t->wake);
+	while (!t->over && pthread_cond_timedwait(&t->wake, &t->lock, &at) != ETIMEDOUT)
+		;
+	if (t->n)
+		log_warn("spans were not sent to --otlp %s before the end and are lost: %zu",
+			t->target.text, t->n);
+	bool over = t->over;
+	t->abandoned = !over;
+	pthread_t thread = t->thread;
 	pthread_mutex_unlock(&t->lock);
-	pthread_join(t->thread, NULL);
-	pthread_cond_destroy(&t->wake);
-	pthread_mutex_destroy(&t->lock);
-	free(t);
+	if (over) {
+		pthread_join(thread, NULL);
+		destroy(t);
+	} else {
+		pthread_detach(thread);
+	}
 	return NULL;
 }

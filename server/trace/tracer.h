@@ -5,8 +5,10 @@
  * bounded queue; a thread of its own sends them in batches, so that a collector that is slow, or away, makes nobody
  * wait: what finds no room is dropped and counted.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "crypto/random.h"
 #include "server/trace/span.h"
@@ -14,19 +16,24 @@
 #define TRACER_QUEUE 4096 /* spans, of about 700 bytes: 3 MiB */
 #define TRACER_BATCH 512  /* spans in one POST: about 400 KiB of JSON */
 
+#define TRACER_END (5 * CLOCK_S) /* for what is left at the end of the process */
+
+struct server_options;
 struct tracer;
 
-/* `url` and `ratio` were checked (server/base/otlp_options.h). NULL with a sentence. */
-struct tracer *tracer_new(const char *url, const char *ratio, struct error *err);
-/* Sends what is left, once, within a few seconds. Accepts NULL. */
+/* With the options of `--otlp`, which were checked (server/base/otlp_options.h). Reads --otlp-ca. NULL with a sentence. */
+struct tracer *tracer_new(const struct server_options *o, struct error *err);
+/* Sends what is left, for TRACER_END at most. Accepts NULL; returns NULL. */
 struct tracer *tracer_free(struct tracer *t);
 
 /*
- * A request begins: a span, if it is to have one. It is sampled as its traceparent says, and where it has none, or
- * several, by the ratio. Owned by the caller; NULL: it has none, or memory is out.
+ * A request begins: a span, if it is to have one. The trace that its traceparent names goes on, sampled as that says,
+ * if who sent it is `believed`, or --trace-visitors believes everybody. Else a trace begins here, and `*anew_out` is
+ * true: it is sampled by the ratio, so that nobody outside decides how much is sampled (W3C Trace Context, 4.3 "Restart
+ * trace"). Owned by the caller; NULL: it is not sampled, or memory is out.
  */
-struct span *tracer_begin(const struct tracer *t, struct str traceparent,
-	struct random_pool *random);
+struct span *tracer_begin(const struct tracer *t, struct str traceparent, bool believed,
+	struct random_pool *random, bool *anew_out);
 
 /* It is over: takes a copy. From any thread. */
 void tracer_end(struct tracer *t, const struct span *s);

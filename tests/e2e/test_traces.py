@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Traces: traceparent passes as it came; with --otlp a collector gets a span of each sampled request."""
 
+import contextlib
 import http.server
 import json
 import re
+import signal
+import socket
 import threading
 
 import pytest
+
+from harness.certs import CA
+from harness.metrics import wait_for
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 UNSAMPLED = PARENT[:-2] + "00"
@@ -15,8 +21,8 @@ UNSAMPLED = PARENT[:-2] + "00"
 class Collector:
     """What OTLP over HTTP is to the exit node: POST /v1/traces with JSON."""
 
-    def __init__(self, status=200):
-        self.status, self.bodies = status, []
+    def __init__(self, status=200, cert=None):
+        self.status, self.bodies, self.scheme = status, [], "https" if cert else "http"
         collector = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -34,11 +40,13 @@ class Collector:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if cert:
+            self.server.socket = cert.server_context().wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
     def url(self):
-        return "http://127.0.0.1:%d" % self.server.server_port
+        return "%s://127.0.0.1:%d" % (self.scheme, self.server.server_port)
 
     @property
     def spans(self):
@@ -81,7 +89,8 @@ def test_they_pass_as_they_came(tunnel):
 
 
 def test_a_span_is_its_parents_child_and_the_upstreams_parent(tunnel, collector):
-    server, _, upstream = tunnel.through(server_options=["--otlp=" + collector.url, "--otlp-ratio=0"])
+    server, _, upstream = tunnel.through(server_options=["--otlp=" + collector.url, "--otlp-ratio=0",
+                                                         "--trace-visitors"])
     v = tunnel.visitor(server)
     assert v.get("/x?q=1", host="app.test", fields=["traceparent: " + PARENT, "tracestate: a=1"]).status == 200
     assert v.get("/unsampled", fields=["traceparent: " + UNSAMPLED]).status == 200
@@ -112,12 +121,82 @@ def test_a_root_where_none_came(tunnel, collector):
     for path, fields in (("/none", []), ("/zero", ["traceparent: 00-%s-%s-01" % ("0" * 32, "1" * 16)]),
                          ("/capitals", ["traceparent: " + PARENT.upper()]),
                          ("/twice", ["traceparent: " + PARENT, "traceparent: " + PARENT])):
-        assert v.get(path, fields=fields).status == 200
+        assert v.get(path, fields=fields + ["tracestate: a=1"]).status == 200
         sent, = values(upstream, path, "traceparent")
         assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", sent) and PARENT.split("-")[1] not in sent
+        # What belongs to another trace.
+        assert values(upstream, path, "tracestate") == []
     server.stop()
     assert len(collector.spans) == 4 and len({s["traceId"] for s in collector.spans}) == 4
     assert not any("parentSpanId" in s for s in collector.spans)
+
+
+def test_a_visitor_does_not_decide_what_is_sampled(tunnel, collector):
+    """His trace ends at the exit node, which begins one of its own, by the ratio, and refers to his."""
+    server, _, upstream = tunnel.through(server_options=["--otlp=" + collector.url, "--otlp-ratio=0"])
+    v = tunnel.visitor(server)
+    for path, parent in ("/sampled", PARENT), ("/not", UNSAMPLED):
+        assert v.get(path, fields=["traceparent: " + parent, "tracestate: a=1"]).status == 200
+        assert values(upstream, path, "traceparent") == values(upstream, path, "tracestate") == []
+    server.stop()
+    assert collector.spans == []
+
+    server, _, upstream = tunnel.through(server_options=["--otlp=" + collector.url, "--otlp-ratio=1"])
+    v = tunnel.visitor(server)
+    assert v.get("/x", fields=["traceparent: " + UNSAMPLED, "tracestate: a=1"]).status == 200
+    sent, = values(upstream, "/x", "traceparent")
+    assert values(upstream, "/x", "tracestate") == []
+    server.stop()
+    span, = collector.spans
+    _, trace, parent, _ = PARENT.split("-")
+    assert span["traceId"] != trace and "parentSpanId" not in span
+    assert [(link["traceId"], link["spanId"], link["flags"]) for link in span["links"]] == [(trace, parent, 0)]
+    assert sent == "00-%s-%s-01" % (span["traceId"], span["spanId"])
+
+
+def test_over_tls(tunnel, stage):
+    ca = CA(stage.path)
+    collector = Collector(cert=ca.issue("127.0.0.1"))
+    server, _, _ = tunnel.through(server_options=["--otlp=" + collector.url, "--otlp-ratio=1",
+                                                  "--otlp-ca=%s" % ca.cert])
+    v = tunnel.visitor(server)
+    # More than a record, and than a batch.
+    for _ in range(600):
+        assert v.get().status == 200
+    server.stop()
+    assert len(collector.spans) == 600
+    server, _, _ = tunnel.through(server_options=["--otlp=" + collector.url, "--otlp-ratio=1"])
+    assert tunnel.visitor(server).get().status == 200
+    server.stop()
+    assert "spans cannot be sent to --otlp %s: no CA that is trusted here vouches" % collector.url in server.log()
+    assert "before the end and are lost: 1" in server.log()
+    assert len(collector.spans) == 600
+    collector.close()
+
+
+def test_a_ca_that_is_not_there(tunnel, stage):
+    status, _, error = tunnel.run("server", "--otlp=https://c.test", "--otlp-ca=/none.pem", "--state-dir=%s" % stage.path)
+    assert status == 1 and "--otlp-ca: " in error and "/none.pem" in error
+
+
+def test_the_end_waits_for_nobody(tunnel):
+    """A collector that answers a byte a second never fails, and is never done."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as dripping:
+        def serve():
+            c, _ = dripping.accept()
+            c.recv(1 << 20)
+            with contextlib.suppress(OSError):
+                while not over.wait(1):
+                    c.sendall(b"H")
+        threading.Thread(target=serve, daemon=True).start()
+        url = "http://127.0.0.1:%d" % dripping.getsockname()[1]
+        server, _, _ = tunnel.through(server_options=["--otlp=" + url, "--otlp-ratio=1"])
+        assert tunnel.visitor(server).get().status == 200
+        server.ask(signal.SIGTERM)
+        server.process.wait(8)
+        over.set()
+        assert "spans were not sent to --otlp %s before the end and are lost: 1" % url in server.log()
 
 
 def test_an_error_is_one(tunnel, collector):
@@ -156,13 +235,14 @@ def test_a_collector_that_refuses(tunnel):
     away = Collector(status=400)
     server, _, _ = tunnel.through(server_options=["--otlp=" + away.url, "--otlp-ratio=1"])
     assert tunnel.visitor(server).get().status == 200
+    wait_for(server, "tunnel_spans_dropped_total", 1)
     server.stop()
     assert "it answers 400; these are dropped" in server.log()
     away.close()
 
 
 @pytest.mark.parametrize("options, sentence", [
-    (["--otlp=https://c.test"], "spans are sent without TLS"), (["--otlp=c.test:4318"], "write http://HOST:4318"),
+    (["--otlp=tcp://c.test"], "OTLP goes over HTTP"), (["--otlp=c.test:4318"], "write http://HOST:4318"),
     (["--otlp=http://c.test/v1/traces"], "has a path"), (["--otlp-ratio=2"], "a number from 0 to 1"),
     (["--otlp-ratio=1%"], "a number from 0 to 1")])
 def test_refused(tunnel, options, sentence):
