@@ -150,7 +150,7 @@ int deployment_init(struct deployment *out, const struct launch *l, void *opts,
 		out->token_path = deployment_whole_path(*f.token_from);
 		r = out->token_path ? 0 : -ENOMEM;
 	}
-	return r ? error_set(err, r, "no memory") : 0;
+	return r ? error_set(err, r, "no memory") : deployment_check_texts(out, err);
 }
 
 void deployment_deinit(struct deployment *d)

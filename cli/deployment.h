@@ -58,6 +58,9 @@ void deployment_deinit(struct deployment *d);
 /* Adds what it is told to the files. 0 or -ENOMEM. */
 int deployment_add_file(struct deployment *d, const char *path, size_t word);
 
+/* All of it is text that reads as it is. 0, -EINVAL with a sentence, or -ENOMEM. */
+int deployment_check_texts(const struct deployment *d, struct error *err);
+
 /* A path from the root on, owned by the caller; NULL: no memory, or there is no current directory. */
 char *deployment_whole_path(const char *path);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/escape.h"
 #include "cli/deployment.h"
 #include "client/config/options.h"
 #include "server/base/options.h"
@@ -44,6 +45,31 @@ int deployment_add_file(struct deployment *d, const char *path, size_t word)
 	return 0;
 }
 
+static int check_text(const char *text, struct error *err)
+{
+	size_t n = strlen(text), room = 8 * n + 32; /* a byte becomes four, "\xe2" */
+	auto_free char *shown = malloc(room);
+	if (!shown)
+		return error_set(err, -ENOMEM, "no memory");
+	size_t shown_n = escape_text(shown, room, text, n, ESCAPE_SENTENCE);
+	if (shown_n == n && memcmp(shown, text, n) == 0)
+		return 0;
+	return error_set(err, -EINVAL,
+		"--generate: \"%.*s\" has control characters, hidden ones or bytes that are not "
+		"UTF-8, which a file of text cannot show: rename it",
+		(int)shown_n, shown);
+}
+
+int deployment_check_texts(const struct deployment *d, struct error *err)
+{
+	int r = check_text(d->program, err);
+	for (size_t i = 0; i < d->words.n && r == 0; i++)
+		r = check_text(d->words.v[i], err);
+	for (size_t i = 0; i < d->n_files && r == 0; i++)
+		r = check_text(d->files[i].path, err);
+	return r == 0 && d->token_path ? check_text(d->token_path, err) : r;
+}
+
 /* ---- Upstreams ---- */
 
 static bool is_loopback_host(const char *host)
@@ -62,7 +88,7 @@ static void key_of(const struct upstream *u, char out[HOSTNAME_SIZE + 16])
 	if (*u->host)
 		snprintf(out, HOSTNAME_SIZE + 16, "%s=", u->host);
 	else if (u->port_given && u->ports > 1)
-		snprintf(out, HOSTNAME_SIZE + 16, "%u-%u=", u->port, u->port + u->ports - 1);
+		snprintf(out, HOSTNAME_SIZE + 16, "%u-%u=", u->port, u->port + u->ports - 1u);
 	else if (u->port_given)
 		snprintf(out, HOSTNAME_SIZE + 16, "%u=", u->port);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A file for docker compose or podman-compose (compose-spec): the program in an image that it builds itself. */
+#include <errno.h>
 #include <string.h>
 
 #include "cli/generate.h"
@@ -107,8 +108,21 @@ static void print_secret(FILE *to, const struct deployment *d)
 	fputs(d->token_path ? "\n" : " # put the token there, mode 0600\n", to);
 }
 
+/* In the lines of an image's own file a name has to be a plain word. */
+static bool is_plain_name(const char *name)
+{
+	return *name && !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					   "0123456789-_.")];
+}
+
 int generate_compose(FILE *to, const struct deployment *d, struct error *err)
 {
+	const char *program = strrchr(d->program, '/') + 1;
+	if (!is_plain_name(program))
+		return error_set(err, -EINVAL,
+			"--generate=compose: the program is called \"%s\", which the lines that "
+			"make an image would read otherwise: rename it to tunnel",
+			program);
 	fprintf(to, "# Made by tunnel %s --generate=compose: docker compose -f FILE up --detach\n",
 		d->command);
 	generate_left_out(to, d);

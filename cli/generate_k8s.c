@@ -61,16 +61,19 @@ static void print_head(FILE *to, const struct deployment *d)
 	fputs("#   the image, as --generate=compose builds it, has to be where the cluster finds "
 	      "it\n",
 		to);
-	if (has_secret(d))
-		fprintf(to,
-			"#   kubectl create secret generic %s-token --from-file=tunnel.token=%s\n",
-			d->name, d->token_path ? d->token_path : "FILE-WITH-THE-TOKEN");
+	if (has_secret(d)) {
+		fprintf(to, "#   kubectl create secret generic %s-token --from-file=tunnel.token=",
+			d->name);
+		generate_shell_word(to, d->token_path ? d->token_path : "FILE-WITH-THE-TOKEN");
+		fputc('\n', to);
+	}
 	if (d->n_files)
 		fprintf(to, "#   kubectl create secret generic %s-files", d->name);
 	for (size_t i = 0; i < d->n_files; i++) {
 		fputs(" --from-file=", to);
 		print_key(to, d->files[i].path);
-		fprintf(to, "=%s", d->files[i].path);
+		fputc('=', to);
+		generate_shell_word(to, d->files[i].path);
 	}
 	fputs(d->n_files ? "\n" : "", to);
 	generate_left_out(to, d);

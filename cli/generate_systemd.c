@@ -2,6 +2,7 @@
 /* A unit: the one that is installed with the program, with this command line in place of its own. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/macros.h"
@@ -25,20 +26,36 @@ static char *command_of(const struct deployment *d)
 	return text;
 }
 
+static char *program_of(const struct deployment *d)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *to = open_memstream(&text, &n);
+	if (!to)
+		return NULL;
+	generate_unit_program(to, d->program);
+	fclose(to);
+	return text;
+}
+
 static char *credential_of(const struct deployment *d)
 {
 	char *text = NULL;
-	int r = 0;
-	if (!d->token)
-		text = calloc(1, 1);
-	else if (d->token_path)
-		r = asprintf(&text, "LoadCredential=tunnel.token:%s", d->token_path);
-	else
-		r = asprintf(&text,
-			"# The token comes from /etc/credstore/tunnel.token, mode 0600%s.\n"
-			"LoadCredential=tunnel.token",
+	size_t n;
+	FILE *to = open_memstream(&text, &n);
+	if (!to)
+		return NULL;
+	if (d->token && !d->token_path)
+		fprintf(to, "# The token comes from /etc/credstore/tunnel.token, mode 0600%s.\n",
 			d->place.server ? ", if there is one; else the server makes its own" : "");
-	return r < 0 ? NULL : text;
+	if (d->token)
+		fputs("LoadCredential=tunnel.token", to);
+	if (d->token && d->token_path) {
+		fputc(':', to);
+		generate_unit_path(to, d->token_path);
+	}
+	fclose(to);
+	return text;
 }
 
 /* What the unit's own user has to be able to read. */
@@ -68,14 +85,21 @@ static char *about(const struct deployment *d)
 
 int generate_systemd(FILE *to, const struct deployment *d, struct error *err)
 {
-	auto_free char *command = command_of(d), *credential = credential_of(d), *head = about(d);
-	if (!command || !credential || !head)
+	size_t n = d->token_path ? strlen(d->token_path) : 0;
+	/* The one would take the next line with it, the other is taken off. */
+	if (n && strchr("\\ ", d->token_path[n - 1]))
+		return error_set(err, -EINVAL,
+			"--generate=systemd: the token file's name ends in a backslash or a blank, "
+			"which a line of a unit cannot end in: rename it");
+	auto_free char *program = program_of(d), *command = command_of(d),
+		       *credential = credential_of(d), *head = about(d);
+	if (!program || !command || !credential || !head)
 		return error_set(err, -ENOMEM, "no memory");
 	const struct generate_word words[] = {
 		{"about", head},
 		{"instance", ""},
 		{"environment", "# What it listens on, and for whom"},
-		{"program", d->program},
+		{"program", program},
 		{"command", command},
 		{"runtime", "tunnel-client"},
 		{"state", "tunnel-client"},

@@ -48,23 +48,49 @@ void generate_yaml_command(FILE *to, const struct deployment *d, int indent)
 	fputc('\n', to);
 }
 
-void generate_unit_word(FILE *to, const char *text)
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+/* `doubled`: what means something to systemd but as a pair. */
+static void unit_word(FILE *to, const char *text, const char *doubled)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789-_./:=,+@*%";
-	bool quoted = !*text || text[strspn(text, plain)];
+	bool quoted = !*text || text[strspn(text, LETTERS "-_./:=,+@*%")];
 	fputs(quoted ? "\"" : "", to);
 	for (const char *c = text; *c; c++) {
 		if (*c == '"' || *c == '\\')
 			fputc('\\', to);
-		if (*c == '%' || *c == '$')
+		if (strchr(doubled, *c))
 			fputc(*c, to);
-		if ((unsigned char)*c < 0x20)
-			fprintf(to, "\\x%02x", (unsigned char)*c);
-		else
-			fputc(*c, to);
+		fputc(*c, to);
 	}
 	fputs(quoted ? "\"" : "", to);
+}
+
+void generate_unit_word(FILE *to, const char *text)
+{
+	unit_word(to, text, "%$");
+}
+
+void generate_unit_program(FILE *to, const char *path)
+{
+	unit_word(to, path, "%");
+}
+
+void generate_unit_path(FILE *to, const char *path)
+{
+	for (const char *c = path; *c; c++)
+		fputs(*c == '%' ? "%%" : (const char[2]){*c, 0}, to);
+}
+
+void generate_shell_word(FILE *to, const char *text)
+{
+	if (*text && !text[strspn(text, LETTERS "-_./:=,+@%")]) {
+		fputs(text, to);
+		return;
+	}
+	fputc('\'', to);
+	for (const char *c = text; *c; c++)
+		fputs(*c == '\'' ? "'\\''" : (const char[2]){*c, 0}, to);
+	fputc('\'', to);
 }
 
 void generate_fill(FILE *to, const char *template, const struct generate_word *words, size_t n)

@@ -17,6 +17,13 @@ void generate_yaml_command(FILE *to, const struct deployment *d, int indent);
 
 /* A word of ExecStart= (systemd.service(5), COMMAND LINES). */
 void generate_unit_word(FILE *to, const char *text);
+/* The program itself there, in which `$` means nothing. */
+void generate_unit_program(FILE *to, const char *path);
+/* A path behind an option of its own (LoadCredential=), where blanks mean nothing. */
+void generate_unit_path(FILE *to, const char *path);
+
+/* A word of a command for a POSIX shell. */
+void generate_shell_word(FILE *to, const char *text);
 
 /* What "@name@" in a template becomes. */
 struct generate_word {

@@ -91,6 +91,57 @@ def test_words_that_a_unit_would_read_otherwise(say, stage):
     assert "LoadCredential" not in unit
 
 
+def test_a_token_whose_path_a_unit_would_read_otherwise(say, stage):
+    path = stage.path / "100% $mine\\too"
+    path.write_text(TOKEN + "\n")
+    path.chmod(0o600)
+    unit = say(*CLIENT, "--token-from=" + str(path), "--generate=systemd")
+    line = re.search("^LoadCredential=tunnel.token:(.*)$", unit, re.M)[1]
+    assert line == str(path).replace("%", "%%")
+    end = path.rename(stage.path / "token\\")
+    error = say(*CLIENT, "--token-from=" + str(end), "--generate=systemd", status=2)
+    assert "ends in a backslash or a blank" in error
+
+
+def test_a_program_whose_path_a_unit_would_read_otherwise(stage):
+    program = stage.path / "100% $mine" / "the tunnel"
+    program.parent.mkdir()
+    shutil.copy(TUNNEL, program)
+    run = lambda form: subprocess.run([program, "http", "3000", "--remote=exit.example.org", "--no-token",
+                                       "--generate=" + form], capture_output=True, text=True, timeout=30)
+    unit = run("systemd").stdout
+    word, = re.findall('^ExecStart=("[^"]*") client ', unit, re.M)
+    assert word == '"%s"' % str(program).replace("%", "%%")
+    path = stage.path / "tunnel-client.service"
+    path.write_text(unit)
+    if shutil.which("systemd-analyze"):
+        assert verify(path) == []
+    p = run("compose")
+    assert p.returncode == 2 and "rename it to tunnel" in p.stderr
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["a\nExecStartPre=false", "a\u202eb", "a\x1b[31m", b"a\xff"], ids=repr)
+def test_a_path_that_text_cannot_show(say, stage, form, name):
+    path = os.path.join(os.fsencode(str(stage.path)), os.fsencode(name))
+    with open(path, "w") as f:
+        f.write(TOKEN + "\n")
+    os.chmod(path, 0o600)
+    for option in b"--token-from=", b"--tls-ca=":
+        error = say(*CLIENT, option + path, "--generate=" + form, status=2)
+        assert "a file of text cannot show" in error and "\nExec" not in error and "\x1b" not in error
+
+
+def test_commands_for_a_shell(say, stage, token_file):
+    """What is to be pasted into a shell names the files that were given."""
+    ca = stage.path / "it's $HOME `x`.pem"
+    ca.write_text("")
+    text = say(*CLIENT, "--tls-ca=" + str(ca), "--token-from=" + str(token_file), "--generate=k8s-yaml")
+    words = [w for line in re.findall("^#   (kubectl .*)$", text, re.M) for w in shlex.split(line)]
+    assert "--from-file=tunnel.token=%s" % token_file in words
+    assert any(w.startswith("--from-file=") and w.endswith("=%s" % ca) for w in words)
+
+
 def test_compose(say, stage, token_file):
     for words in CLIENT, SERVER:
         text = say(*words, "--token-from=" + str(token_file), "--generate=compose")
@@ -138,7 +189,7 @@ def test_a_cluster_gets_the_token_as_a_secret(say, stage, token_file):
     (stage.path / "ca.pem").write_text("")
     text = say(*CLIENT, "--tls-ca=ca.pem", "--token-from=" + str(token_file), "--generate=k8s-yaml")
     assert TOKEN not in text
-    assert "kubectl create secret generic tunnel-client-token --from-file=tunnel.token=%s" % token_file in text
+    assert "kubectl create secret generic tunnel-client-token --from-file=tunnel.token='%s'" % token_file in text
     found = objects(text)
     assert set(found) == {"Deployment"}
     pod = found["Deployment"]["spec"]["template"]["spec"]
