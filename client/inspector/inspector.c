@@ -49,41 +49,63 @@ void inspector_deinit(struct inspector *in)
 
 /* ---- Room ---- */
 
+static size_t blocks_of(const struct capture *c)
+{
+	const struct capture_text none = {0};
+	return 1 + capture_text_needs(&none, c->request.text.n) +
+	       capture_text_needs(&none, c->answer.text.n);
+}
+
+static void may_go(struct inspector *in, struct capture *c)
+{
+	c->blocks = blocks_of(c);
+	in->old_blocks += c->blocks;
+	list_append(&in->old, &c->old);
+}
+
+static void may_not_go(struct inspector *in, struct capture *c)
+{
+	if (!list_linked(&c->old))
+		return;
+	in->old_blocks -= c->blocks;
+	list_unlink(&c->old);
+}
+
 static void capture_free(struct inspector *in, struct capture *c)
 {
 	list_unlink(&c->all);
-	list_unlink(&c->old);
+	may_not_go(in, c);
 	capture_text_clear(&c->request.text, &in->pool);
 	capture_text_clear(&c->answer.text, &in->pool);
 	in->n--;
 	capture_pool_give(&in->pool, c);
 }
 
-/* The oldest give way. False: that is not enough. */
-static bool make_room(struct inspector *in, size_t blocks)
+/* The oldest give way, where that is enough to have `blocks` more within so many eighths of the memory. */
+static bool make_room(struct inspector *in, size_t blocks, size_t share)
 {
-	while (!capture_pool_has(&in->pool, blocks)) {
-		struct capture *c = list_first(&in->old, struct capture, old);
-		if (!c)
-			return false;
-		capture_free(in, c);
-	}
+	size_t staying = in->pool.used - in->old_blocks;
+	if (staying + blocks > in->pool.n - in->pool.n / 8 * (8 - share))
+		return false;
+	while (!capture_pool_has(&in->pool, blocks))
+		capture_free(in, list_entry(in->old.next, struct capture, old));
 	return true;
 }
 
 /* As much as there is room for, else it is marked. */
-static void keep(struct inspector *in, struct capture_message *m, const void *p, size_t n)
+static void keep(struct inspector *in, struct capture_message *m, const void *p, size_t n,
+	size_t share)
 {
 	if (m->full)
 		return;
-	m->full = !make_room(in, capture_text_needs(&m->text, n));
+	m->full = !make_room(in, capture_text_needs(&m->text, n), share);
 	if (!m->full)
 		capture_text_append(&m->text, &in->pool, p, n);
 }
 
 static struct capture *capture_new(struct inspector *in, const struct capture_facts *facts)
 {
-	if (!make_room(in, 1)) {
+	if (!make_room(in, 1, 8)) {
 		in->skipped++;
 		return NULL;
 	}
@@ -147,7 +169,7 @@ static void keep_head(struct inspector *in, struct capture_message *m, const uin
 		from = buf_head(&bare);
 		n = buf_len(&bare);
 	}
-	keep(in, m, from, n);
+	keep(in, m, from, n, INSPECTOR_HEADS_SHARE);
 	m->head = m->text.n;
 	buf_deinit(&bare);
 }
@@ -236,7 +258,7 @@ void inspector_body(struct inspector *in, struct capture *c, enum capture_side s
 	inspector_count(in, c, side, n);
 	size_t kept = capture_kept(m);
 	if (kept < in->body_max)
-		keep(in, m, p, MIN(n, in->body_max - kept));
+		keep(in, m, p, MIN(n, in->body_max - kept), INSPECTOR_BODIES_SHARE);
 }
 
 void inspector_whole(struct inspector *in, struct capture *c, enum capture_side side)
@@ -266,7 +288,7 @@ void inspector_end(struct inspector *in, struct capture *c, enum capture_state s
 	if (why)
 		snprintf(c->why, sizeof(c->why), "%s", why);
 	if (!c->pinned)
-		list_append(&in->old, &c->old);
+		may_go(in, c);
 	show_to_reader(c);
 	tell(in, c);
 }
@@ -295,9 +317,9 @@ bool inspector_pin(struct inspector *in, struct capture *c, bool pinned)
 	c->pinned = pinned;
 	in->pinned = pinned ? in->pinned + 1 : in->pinned - 1;
 	if (pinned)
-		list_unlink(&c->old);
+		may_not_go(in, c);
 	else if (c->state != CAPTURE_OPEN)
-		list_append(&in->old, &c->old);
+		may_go(in, c);
 	return true;
 }
 

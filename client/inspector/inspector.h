@@ -27,12 +27,20 @@
 /* Bytes of a head that is kept: a request's is larger here than a visitor may send it, as fields were added. */
 #define CAPTURE_HEAD_MAX HTTP1_RESPONSE_MAX
 
+/*
+ * Eighths of the memory that captures may fill which cannot give way, as they are under way or pinned: their bodies grow
+ * up to the first, their heads up to the second. So uploads that do not end leave room for the heads of what comes, and
+ * large heads leave room for its method, target and status. A guess.
+ */
+#define INSPECTOR_BODIES_SHARE 6
+#define INSPECTOR_HEADS_SHARE  7
+
 enum capture_state {
 	CAPTURE_OPEN,   /* under way */
 	CAPTURE_DONE,   /* answered */
 	CAPTURE_CUT,    /* the connection ended before the answer was whole */
 	CAPTURE_RAW,    /* what came is no HTTP/1: its first bytes are the answer's body */
-	CAPTURE_FAILED, /* sent again, but the upstream was not reached: `why` */
+	CAPTURE_FAILED, /* the upstream was not reached: `why` */
 };
 
 struct capture_message {
@@ -48,6 +56,7 @@ struct capture_message {
 struct capture {
 	struct list all;        /* inspector::all */
 	struct list old;        /* inspector::old: once it is over, unless it is pinned */
+	size_t blocks;          /* that it has, while it is there */
 	uint64_t id, replay_of; /* 0: of a visitor */
 	enum capture_state state;
 	bool pinned;
@@ -79,8 +88,9 @@ struct inspector {
 	size_t body_max;
 	struct secret_mask mask;
 	bool forget;
-	struct list all; /* by id, the newest last */
-	struct list old; /* those that may go, in the order in which they ended */
+	struct list all;   /* by id, the newest last */
+	struct list old;   /* those that may go, in the order in which they ended */
+	size_t old_blocks; /* of the pool, that these have */
 	size_t n, pinned;
 	uint64_t newest; /* id */
 	uint64_t captured,

@@ -274,3 +274,20 @@ struct inspector_tap *inspector_tap_free(struct inspector_tap *t)
 	free(t);
 	return NULL;
 }
+
+static void see_unserved(void *arg, const uint8_t *p, size_t n)
+{
+	read_along(arg, CAPTURE_REQUEST, p, n);
+}
+
+void inspector_tap_failed(struct inspector *in, const struct capture_facts *facts,
+	const struct stream *s, const char *why)
+{
+	struct inspector_tap *t = inspector_tap_new(in, facts);
+	if (!t)
+		return;
+	stream_look(s, see_unserved, t);
+	for (unsigned i = 0; i < t->n_asked; i++)
+		inspector_end(in, t->asked[i].capture, CAPTURE_FAILED, why);
+	inspector_tap_free(t);
+}

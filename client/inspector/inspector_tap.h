@@ -45,3 +45,10 @@ struct inspector_tap *inspector_tap_new(struct inspector *in, const struct captu
 bool inspector_tap_waits(const struct inspector_tap *t);
 /* The connection is over. Accepts NULL; returns NULL. */
 struct inspector_tap *inspector_tap_free(struct inspector_tap *t);
+
+/*
+ * A stream for which no upstream was reached, for this reason: what came of it so far is a request that failed. It stays
+ * with the stream, which tells its peer that nothing was taken.
+ */
+void inspector_tap_failed(struct inspector *in, const struct capture_facts *facts,
+	const struct stream *s, const char *why);

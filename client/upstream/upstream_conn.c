@@ -145,11 +145,22 @@ static void upstream_conn_ended(struct relay *relay, enum frame_reset reason)
 	upstream_conn_end(container_of(relay, struct upstream_conn, relay));
 }
 
+/* A request that found no upstream is what a developer looks for first. */
+static void upstream_conn_refuse(struct upstream_conn *c, enum frame_reset reason, const char *why)
+{
+	const struct capture_facts facts = {.service = c->open.service,
+		.visitor = frame_addr_address(&c->open.visitor),
+		.opened = c->opened};
+	if (c->all->inspector && c->pub->upstream.kind == CONTROL_HTTP && !c->tap && !c->seal)
+		inspector_tap_failed(c->all->inspector, &facts, &c->relay.stream, why);
+	relay_abort(&c->relay, reason);
+	upstream_conn_end(c);
+}
+
 static void upstream_conn_fail(struct upstream_conn *c, enum frame_reset reason, const char *why)
 {
 	publication_log_failed(c->pub, why, loop_now(c->all->loop));
-	relay_abort(&c->relay, reason);
-	upstream_conn_end(c);
+	upstream_conn_refuse(c, reason, why);
 }
 
 /* For its service's --tcp-idle. Requests have times of the exit node's. */

@@ -39,6 +39,15 @@ int stream_queue(struct stream *s, const uint8_t *p, size_t n)
 	return 0;
 }
 
+void stream_look(const struct stream *s, void (*see)(void *arg, const uint8_t *p, size_t n),
+	void *arg)
+{
+	list_for_each (it, &s->queue) {
+		const struct chunk *c = list_entry(it, struct chunk, link);
+		see(arg, c->data + c->start, c->end - c->start);
+	}
+}
+
 void stream_free_chunk(struct stream *s, struct chunk *c)
 {
 	s->queue_memory -= sizeof(*c) + c->cap;

@@ -156,6 +156,10 @@ static inline void stream_reuse(struct stream *s)
 /* The owner can take bytes again: queued ones are pushed now. */
 void stream_resume(struct stream *s);
 
+/* Shows what is queued, in order, and takes nothing of it. */
+void stream_look(const struct stream *s, void (*see)(void *arg, const uint8_t *p, size_t n),
+	void *arg);
+
 /*
  * Ends the stream at once in both directions, queued bytes included; the peer is told the reason
  * and how many of its bytes were taken. Without effect on an IDLE or CLOSED stream. Legal inside

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from harness.admin import ask
 from harness.openapi import CLIENT, check_answer
+from harness.public import free_port
 from harness.upstream import fields_of, response
 from harness.wait import wait_until
 
@@ -54,6 +55,20 @@ def echo(conn):
 
 def fields(part):
     return {name.lower(): value for name, value in part["fields"]}
+
+
+def test_an_upstream_that_is_not_there(tunnel):
+    """What the visitor got a 502 for is seen, with the reason, and can be sent again when the upstream is there."""
+    port = free_port()
+    inspector = Inspector(tunnel, "http://127.0.0.1:%d" % port)
+    assert tunnel.visitor(inspector.server).get("/x?token=" + SECRET).status == 502
+    entry = inspector.newest()
+    assert (entry["state"], entry["status"]) == ("failed", None) and "refused" in entry["why"]
+    assert entry["request"]["line"].startswith("GET /x?token=**** ") and entry["response"] is None
+    assert entry["not_replayable"] is None and entry["client"] == "127.0.0.1"
+    tunnel.upstream(echo, port=port)
+    again = inspector.entry(inspector.replay(entry["id"])["id"])
+    assert again["status"] == 200
 
 
 def test_captured(tunnel):

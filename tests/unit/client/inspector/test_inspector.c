@@ -76,11 +76,41 @@ static void test_under_way(void **state)
 	assert_int_equal(big->answer.body, 200000);
 	assert_true(big->answer.full);
 	assert_in_range(capture_kept(&big->answer), CAPTURES_SIZE / 2, CAPTURES_SIZE);
-	assert_int_equal(s.in.n, 1); /* the one before gave way */
+	assert_int_equal(s.in.n, 2); /* what cannot be enough does not give way */
 	inspector_tap_free(t);
 	get(&s, 2);
-	assert_int_equal(s.in.n, 1);
 	assert_string_equal(newest(&s, 0)->target, "/2");
+	captures_end(&s);
+}
+
+/* However many uploads do not end, what comes meanwhile is seen, and what is over stays for a while. */
+static void test_uploads_that_do_not_end(void **state)
+{
+	struct captures s;
+	captures_begin(&s, (struct inspector_options){.body_max = 1 << 20});
+	get(&s, 1);
+	struct inspector_tap *taps[3];
+	static char bytes[CAPTURES_SIZE];
+	memset(bytes, 'x', sizeof(bytes) - 1);
+	for (size_t i = 0; i < ARRAY_LEN(taps); i++) {
+		taps[i] = tap_begin(&s);
+		tap_asks(taps[i],
+			"POST /up HTTP/1.1\r\nHost: a.test\r\nContent-Length: 999999\r\n\r\n",
+			SIZE_MAX);
+		tap_asks(taps[i], bytes, 1000);
+		assert_true(newest(&s, 0)->request.head > 0);
+	}
+	for (unsigned i = 2; i < 100; i++) {
+		char target[16];
+		get(&s, i);
+		snprintf(target, sizeof(target), "/%u", i);
+		assert_string_equal(newest(&s, 0)->target, target);
+		assert_true(newest(&s, 0)->answer.head > 0);
+	}
+	assert_int_equal(s.in.skipped, 0);
+	for (size_t i = 0; i < ARRAY_LEN(taps); i++)
+		inspector_tap_free(taps[i]);
+	assert_true(s.in.pool.used <= s.in.pool.n);
 	captures_end(&s);
 }
 
@@ -94,8 +124,12 @@ static void test_no_room(void **state)
 		taps[i] = tap_begin(&s);
 		tap_asks(taps[i], "GET /wait HTTP/1.1\r\nHost: a.test\r\n\r\n", SIZE_MAX);
 	}
-	assert_int_equal(s.in.n, MANY / 2);
-	assert_int_equal(s.in.skipped, MANY - MANY / 2);
+	/* With their heads, up to their share, then without. */
+	const size_t last = MANY / 8, seen = (MANY - last) / 2 + last;
+	assert_int_equal(s.in.n, seen);
+	assert_int_equal(s.in.skipped, MANY - seen);
+	assert_int_equal(newest(&s, 0)->request.head, 0);
+	assert_string_equal(newest(&s, 0)->target, "/wait");
 	for (size_t i = 0; i < MANY; i++) {
 		tap_answers(taps[i], OK, SIZE_MAX);
 		inspector_tap_free(taps[i]);
@@ -188,6 +222,7 @@ int main(void)
 		cmocka_unit_test(test_oldest_give_way),
 		cmocka_unit_test(test_pinned),
 		cmocka_unit_test(test_under_way),
+		cmocka_unit_test(test_uploads_that_do_not_end),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_body_max),
 		cmocka_unit_test(test_forget),
