@@ -12,14 +12,15 @@
 static int set_scalar(const struct option_row *row, uint64_t *field, struct str text,
 	struct error *err)
 {
-	uint64_t v;
+	uint64_t v = 0;
 	const char *what;
 	int r;
 	if (row->type == OPTION_DURATION) {
 		r = value_parse_duration(text, &v);
 		what = "a time with its unit, such as 250ms, 10s or 5m";
 	} else if (row->type == OPTION_SIZE) {
-		r = value_parse_size(text, &v);
+		/* Where nothing is not allowed, the bounds say so. */
+		r = str_eq(text, STR("none")) ? 0 : value_parse_size(text, &v);
 		what = "a size, such as 4096, 64KiB or 8MiB";
 	} else {
 		r = value_parse_number(text, &v);
