@@ -44,17 +44,12 @@ struct capture *requests_capture(struct api_request *rq)
 
 bool requests_reveal(struct api_request *rq, bool *reveal_out)
 {
-	const char *value = api_query(rq, "reveal");
 	*reveal_out = false;
-	if (!value || str_same(value, "0") || str_same(value, "false"))
-		return true;
-	if (!str_same(value, "1") && !str_same(value, "true")) {
-		api_refuse(rq, API_INVALID, "reveal is 1 or 0");
+	if (!api_query_flag(rq, "reveal", reveal_out))
 		return false;
-	}
-	*reveal_out = true;
-	log_info("%s (%s) looks at captured requests with their secrets: %s", rq->actor.name,
-		rq->actor.via, rq->target);
+	if (*reveal_out)
+		log_info("%s (%s) looks at captured requests with their secrets: %s",
+			rq->actor.name, rq->actor.via, rq->target);
 	return true;
 }
 
@@ -234,8 +229,9 @@ static void answer_body(struct api_request *rq, const struct capture_view *v,
 static void request_body(struct api_request *rq, bool of_answer)
 {
 	struct capture_view v;
-	bool reveal, decode = str_same(api_query(rq, "decode"), "1");
-	if (!requests_reveal(rq, &reveal) || !view_of_path(rq, reveal, &v))
+	bool reveal, decode = false;
+	if (!api_query_flag(rq, "decode", &decode) || !requests_reveal(rq, &reveal) ||
+		!view_of_path(rq, reveal, &v))
 		return;
 	answer_body(rq, &v, of_answer ? &v.answer : &v.request, decode);
 	capture_view_deinit(&v);

@@ -99,8 +99,8 @@ bool api_query_number(struct api_request *rq, const char *name, uint64_t min, ui
 bool api_query_flag(struct api_request *rq, const char *name, bool *flag_out)
 {
 	const char *text = api_query(rq, name);
-	bool set = text && strcmp(text, "true") == 0;
-	if (text && !set && strcmp(text, "false") != 0) {
+	bool set = str_same(text, "true") || str_same(text, "1");
+	if (text && !set && !str_same(text, "false") && !str_same(text, "0")) {
 		api_refuse(rq, API_INVALID, "\"%s\" of the query must be true or false", name);
 		return false;
 	}

@@ -44,7 +44,7 @@ const char *api_query(const struct api_request *rq, const char *name);
 /* A whole number of the query: false when it was refused. It is `number_out` as it was when it is not there. */
 bool api_query_number(struct api_request *rq, const char *name, uint64_t min, uint64_t max,
 	uint64_t *number_out);
-/* A flag of the query, true or false: likewise. */
+/* A flag of the query, true or false, or 1 or 0: likewise. */
 bool api_query_flag(struct api_request *rq, const char *name, bool *flag_out);
 
 /* If-Match (RFC 9110, 13.1.1) against the revision that is: false when it was refused. Without one it holds. */

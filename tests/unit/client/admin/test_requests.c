@@ -216,7 +216,10 @@ static void test_raw_is_hidden(void **state)
 	assert_int_equal(ask(&s, API_GET, "/api/v1/requests.har", NULL), 200);
 	assert_hidden(&s, true);
 	assert_int_equal(ask(&s, API_GET, newest_path(&s, "/response.body?reveal=1"), NULL), 200);
+	assert_int_equal(ask(&s, API_GET, newest_path(&s, "/response.body?reveal=true"), NULL),
+		200);
 	assert_hidden(&s, false);
+	assert_int_equal(ask(&s, API_GET, newest_path(&s, "/response.body?decode=yes"), NULL), 400);
 	assert_int_equal(ask(&s, API_POST, newest_path(&s, "/replay"), "{}"), 409);
 	scene_close(&s);
 }
