@@ -66,6 +66,49 @@ static int put_size(const json_t *value, bool raw, struct buf *to)
 	return put(to, value_format_size((uint64_t)json_integer_value(value), text, sizeof text));
 }
 
+/* Three digits, as people read them: "391", "4.2", "0.04". */
+static int put_digits(double n, const char *unit, struct buf *to)
+{
+	char text[40];
+	int places = n >= 99.95 ? 0 : n >= 9.995 ? 1 : 2;
+	size_t length = (size_t)snprintf(text, sizeof text, "%.*f", places, n);
+	while (places && text[length - 1] == '0')
+		length--;
+	length -= text[length - 1] == '.';
+	return buf_append(to, text, length) ? -ENOMEM : put(to, unit);
+}
+
+static int put_bytes(double n, struct buf *to)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	size_t unit = 0;
+	for (; n >= 1000 && unit + 1 < ARRAY_LEN(units); unit++)
+		n /= 1024;
+	return put_digits(unit ? n : (double)(uint64_t)(n + 0.5), units[unit], to);
+}
+
+static int put_time(double seconds, struct buf *to)
+{
+	if (seconds < 0.001)
+		return put_digits((double)(uint64_t)(seconds * 1e6 + 0.5), "us", to);
+	return seconds < 1 ? put_digits(seconds * 1e3, "ms", to) : put_digits(seconds, "s", to);
+}
+
+static int put_number(enum cell cell, const json_t *value, bool raw, struct buf *to)
+{
+	char text[40];
+	double n = json_number_value(value);
+	if (!json_is_number(value))
+		return put(to, "-");
+	if (raw) {
+		snprintf(text, sizeof text, "%.9g", n);
+		return put(to, text);
+	}
+	return cell == CELL_RATE    ? put_digits(n, "", to)
+	       : cell == CELL_BYTES ? put_bytes(n, to)
+				    : put_time(n, to);
+}
+
 const json_t *columns_member(const json_t *row, const char *path)
 {
 	while (row) {
@@ -98,6 +141,10 @@ static int write_cell(const struct column *column, const json_t *row, bool raw, 
 		return put_age(value, raw, to);
 	case CELL_SIZE:
 		return put_size(value, raw, to);
+	case CELL_RATE:
+	case CELL_BYTES:
+	case CELL_TIME:
+		return put_number(column->cell, value, raw, to);
 	}
 	return -EINVAL;
 }

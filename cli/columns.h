@@ -17,6 +17,9 @@ enum cell {
 	CELL_COUNT, /* how many are in the list */
 	CELL_AGE,   /* how long ago; to programs the time itself */
 	CELL_SIZE,  /* bytes: "10MiB"; to programs the number */
+	CELL_RATE,  /* of a second: "391", "0.4"; to programs the number */
+	CELL_BYTES, /* of a second: "1.2MiB"; to programs the number */
+	CELL_TIME,  /* seconds: "18ms"; to programs the number */
 };
 
 struct column {

@@ -21,6 +21,8 @@ static const struct column client_columns[] = {
 	{"CONNECTED", "since", CELL_AGE, NULL},
 	{"UPSTREAMS", "upstreams", CELL_LIST, NULL},
 	{"PUBLISHES", "publishes", CELL_LIST, NULL},
+	{"TRIP", "roundTripSeconds", CELL_TIME, NULL},
+	{"REQ/S", "rps", CELL_RATE, NULL},
 };
 
 static void say_status(struct call *c, const json_t *status)
@@ -161,6 +163,11 @@ static const struct column session_columns[] = {
 	{"LINKS", NULL, CELL_TEXT, write_links},
 	{"STREAMS", "streams", CELL_TEXT, NULL},
 	{"SERVICES", NULL, CELL_TEXT, write_services},
+	{"TRIP", "roundTripSeconds", CELL_TIME, NULL},
+	{"REQ/S", "rps", CELL_RATE, NULL},
+	{"IN/S", "in", CELL_BYTES, NULL},
+	{"OUT/S", "out", CELL_BYTES, NULL},
+	{"LAST ERROR", "lastError.what", CELL_TEXT, NULL},
 };
 
 static const struct option_operand session = {.metavar = "ID",
@@ -236,6 +243,10 @@ static const struct column route_columns[] = {
 	{"KIND", "kind", CELL_TEXT, NULL},
 	{"IDENTITY", "identity", CELL_TEXT, NULL},
 	{"SESSIONS", "sessions", CELL_LIST, NULL},
+	{"REQ/S", "rps", CELL_RATE, NULL},
+	{"IN/S", "in", CELL_BYTES, NULL},
+	{"OUT/S", "out", CELL_BYTES, NULL},
+	{"LAST ERROR", "lastError.what", CELL_TEXT, NULL},
 };
 static const struct column match_columns[] = {
 	{"Host", "host", CELL_TEXT, NULL},

@@ -2,6 +2,7 @@
 /* What this client publishes, and how each of it stands at the exit node. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,9 +26,11 @@ static json_t *publication_json(const struct publication *pub)
 	const char *text = pub->answer ? pub->answer : "";
 	bool granted = pub->state == PUBLICATION_GRANTED;
 	answer[escape_text(answer, sizeof(answer) - 1, text, strlen(text), ESCAPE_SENTENCE)] = 0;
-	return json_pack("{s:I, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:b, s:I, s:I}", "number",
-		(json_int_t)pub->number, "kind", control_kind_name(pub->upstream.kind), "place",
-		upstream_place(&pub->upstream, place), "private",
+	char id[12];
+	snprintf(id, sizeof(id), "%u", (unsigned)pub->number);
+	return json_pack("{s:s, s:I, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:b, s:I, s:I}", "id", id,
+		"number", (json_int_t)pub->number, "kind", control_kind_name(pub->upstream.kind),
+		"place", upstream_place(&pub->upstream, place), "private",
 		pub->upstream.private.name != NULL, "state", states[pub->state], "address",
 		granted ? answer : "", "why", pub->state == PUBLICATION_REFUSED ? answer : "",
 		"upstream", pub->upstream.text, "exclusive", pub->upstream.exclusive, "connections",

@@ -6,6 +6,7 @@
 #include "base/histogram.h"
 
 #include "base/clock.h"
+#include "base/macros.h"
 
 const uint64_t histogram_bounds[HISTOGRAM_BUCKETS] = {
 	1 * CLOCK_MS,
@@ -53,6 +54,15 @@ void histogram_sum_add(struct histogram_sum *to, const struct histogram_sum *fro
 	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
 		to->buckets[i] += from->buckets[i];
 	to->sum += from->sum;
+}
+
+struct histogram_sum histogram_sum_since(const struct histogram_sum *now,
+	const struct histogram_sum *before)
+{
+	struct histogram_sum d = {.sum = now->sum - MIN(before->sum, now->sum)};
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+		d.buckets[i] = now->buckets[i] - MIN(before->buckets[i], now->buckets[i]);
+	return d;
 }
 
 uint64_t histogram_count(const struct histogram_sum *h)

@@ -40,6 +40,10 @@ static inline void histogram_observe(struct histogram *h, uint64_t us)
 void histogram_add(struct histogram_sum *to, const struct histogram *h);
 void histogram_sum_add(struct histogram_sum *to, const struct histogram_sum *from);
 
+/* What was observed between two readings. */
+struct histogram_sum histogram_sum_since(const struct histogram_sum *now,
+	const struct histogram_sum *before);
+
 /* How many were observed. */
 uint64_t histogram_count(const struct histogram_sum *h);
 

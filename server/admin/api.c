@@ -19,6 +19,7 @@ const struct api_operations *const admin_api[] = {
 	&admin_overview,
 	&admin_attention,
 	&admin_metrics,
+	&admin_publications,
 	&api_log,
 	&admin_routes,
 	&admin_sessions,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What scrapers ask for. */
-#include <stdlib.h>
-
 #include "server/admin/api.h"
+#include "server/admin/look.h"
 #include "server/metrics/metrics.h"
 
 static void answer(struct api_request *rq, struct exposition *e)
@@ -12,51 +11,18 @@ static void answer(struct api_request *rq, struct exposition *e)
 	api_answer_text(rq, text ? 200 : 500, exposition_content_type(e), text, n);
 }
 
-/* ---- /metrics: when the workers have said what they alone know ---- */
+/* ---- /metrics ---- */
 
-struct scrape {
-	struct gauges_query query;
-	struct api_request *request; /* NULL: it was dropped */
-};
-
-static void scrape_discard(struct gauges_query *q)
+static void write_metrics(struct api_request *rq, const struct gauges *gauges)
 {
-	free(container_of(q, struct scrape, query));
-}
-
-static void scrape_done(struct gauges_query *q)
-{
-	struct scrape *s = container_of(q, struct scrape, query);
-	struct api_request *rq = s->request;
-	if (rq) {
-		struct exposition e = {.open_metrics = exposition_accepts_open_metrics(rq->accept)};
-		metrics_write(&e, admin_of(rq)->registrar, &q->sum);
-		rq->work = NULL;
-		answer(rq, &e);
-	}
-	free(s);
-}
-
-/* The broadcast goes on without it. */
-static void scrape_drop(struct api_request *rq)
-{
-	struct scrape *s = rq->work;
-	s->request = NULL;
+	struct exposition e = {.open_metrics = exposition_accepts_open_metrics(rq->accept)};
+	metrics_write(&e, admin_of(rq)->registrar, gauges);
+	answer(rq, &e);
 }
 
 static void metrics(struct api_request *rq)
 {
-	struct scrape *s = calloc(1, sizeof(*s));
-	if (!s) {
-		api_answer(rq, 500, NULL);
-		return;
-	}
-	s->request = rq;
-	s->query.done = scrape_done;
-	s->query.discard = scrape_discard;
-	rq->work = s;
-	rq->drop = scrape_drop;
-	gauges_ask(&s->query, admin_of(rq)->node);
+	admin_look(rq, write_metrics);
 }
 
 /* ---- /metrics/inlets ---- */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/admin/overview.h"
 
-#include <stdlib.h>
-
 #include "api/api_json.h"
 #include "policy/timestamp.h"
 #include "server/admin/api.h"
+#include "server/admin/look.h"
 #include "server/base/worker.h"
 #include "server/control/session.h"
+#include "server/route/figures.h"
 
 /* ---- Rates ---- */
 
@@ -35,20 +35,6 @@ static uint64_t open_of(const struct metrics_totals *t)
 	       (t->udp.begun - t->udp.ended) + (t->private.begun - t->private.ended);
 }
 
-static double rate(uint64_t now, uint64_t before, double seconds)
-{
-	return now > before ? (double)(now - before) / seconds : 0;
-}
-
-static struct histogram_sum difference(const struct histogram_sum *now,
-	const struct histogram_sum *before)
-{
-	struct histogram_sum d = *now;
-	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
-		d.buckets[i] -= MIN(before->buckets[i], d.buckets[i]);
-	return d;
-}
-
 void overview_sample(struct overview *o, const struct metrics_totals *totals, uint64_t started,
 	uint64_t now)
 {
@@ -57,28 +43,19 @@ void overview_sample(struct overview *o, const struct metrics_totals *totals, ui
 		return;
 	double seconds = (double)(now - since) / CLOCK_S;
 	const struct metrics_totals *b = &o->before;
-	struct histogram_sum took = difference(&totals->http.durations, &b->http.durations);
-	o->requests = rate(requests_of(totals, 0), requests_of(b, 0), seconds);
-	o->errors = rate(requests_of(totals, 5), requests_of(b, 5), seconds);
-	o->in = rate(sent_of(totals), sent_of(b), seconds);
-	o->out = rate(taken_of(totals), taken_of(b), seconds);
+	struct histogram_sum took =
+		histogram_sum_since(&totals->http.durations, &b->http.durations);
+	o->requests = figures_rate(requests_of(totals, 0), requests_of(b, 0), seconds);
+	o->errors = figures_rate(requests_of(totals, 5), requests_of(b, 5), seconds);
+	o->in = figures_rate(sent_of(totals), sent_of(b), seconds);
+	o->out = figures_rate(taken_of(totals), taken_of(b), seconds);
 	o->p50 = histogram_quantile(&took, 0.5);
 	o->p99 = histogram_quantile(&took, 0.99);
 	o->before = *totals;
 	o->at = now;
 }
 
-/* ---- The request, which waits for what the workers alone know ---- */
-
-struct look {
-	struct gauges_query query;
-	struct api_request *request; /* NULL: it was dropped */
-};
-
-static void look_discard(struct gauges_query *q)
-{
-	free(container_of(q, struct look, query));
-}
+/* ---- The request ---- */
 
 static json_t *overview_json(const struct admin *a, const struct metrics_totals *t, uint64_t memory)
 {
@@ -102,40 +79,18 @@ static json_t *overview_json(const struct admin *a, const struct metrics_totals 
 		(json_int_t)limits_count(&n->limits, LIMITS_WAITING));
 }
 
-static void look_done(struct gauges_query *q)
+static void answer(struct api_request *rq, const struct gauges *gauges)
 {
-	struct look *l = container_of(q, struct look, query);
-	struct api_request *rq = l->request;
-	if (rq) {
-		struct admin *a = admin_of(rq);
-		struct metrics_totals totals;
-		metrics_totals(a->node, &totals);
-		overview_sample(&a->overview, &totals, a->node->started, clock_now());
-		api_answer(rq, 200, overview_json(a, &totals, q->sum.memory));
-	}
-	free(l);
-}
-
-/* The broadcast goes on without it. */
-static void look_drop(struct api_request *rq)
-{
-	struct look *l = rq->work;
-	l->request = NULL;
+	struct admin *a = admin_of(rq);
+	struct metrics_totals totals;
+	metrics_totals(a->node, &totals);
+	overview_sample(&a->overview, &totals, a->node->started, clock_now());
+	api_answer(rq, 200, overview_json(a, &totals, gauges->memory));
 }
 
 static void overview(struct api_request *rq)
 {
-	struct look *l = calloc(1, sizeof(*l));
-	if (!l) {
-		api_answer(rq, 500, NULL);
-		return;
-	}
-	l->request = rq;
-	l->query.done = look_done;
-	l->query.discard = look_discard;
-	rq->work = l;
-	rq->drop = look_drop;
-	gauges_ask(&l->query, admin_of(rq)->node);
+	admin_look(rq, answer);
 }
 
 static const struct api_operation rows[] = {

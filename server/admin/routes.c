@@ -8,6 +8,7 @@
 
 #include "base/escape.h"
 #include "server/admin/api.h"
+#include "server/admin/figures_json.h"
 #include "api/select.h"
 #include "server/base/worker.h"
 #include "server/control/registrar.h"
@@ -47,9 +48,15 @@ static json_t *route_json(const void *row)
 	const struct service *service =
 		list_empty(&route->entries) ? NULL : service_shard_of(route->entries.next)->service;
 	const struct identity *holder = service ? service->session->identity : NULL;
-	return json_pack("{s:s, s:s?, s:o, s:s?}", "host", shown(route), "kind",
+	struct figures_sum sum = {0};
+	list_for_each (it, &route->entries) {
+		const struct service_look look = figures_look(service_shard_of(it)->service);
+		figures_sum_add(&sum, &look);
+	}
+	json_t *object = json_pack("{s:s, s:s?, s:o, s:s?}", "host", shown(route), "kind",
 		service ? control_kind_name(service->kind) : NULL, "sessions", sessions_of(route),
 		"identity", holder ? holder->name : NULL);
+	return figures_sum_set(object, &sum);
 }
 
 static void routes_offer(const struct routes *r, struct api_select *found)

@@ -4,6 +4,7 @@
 
 #include "server/admin/api.h"
 #include "api/page.h"
+#include "server/admin/look.h"
 #include "server/admin/session_json.h"
 #include "server/control/session_close.h"
 
@@ -27,9 +28,14 @@ static void sessions_rows(struct api_page *p)
 	api_select_page(&found, p, session_item);
 }
 
-static void sessions_list(struct api_request *rq)
+static void sessions_page(struct api_request *rq, const struct gauges *gauges)
 {
 	api_page_start(rq, sessions_rows);
+}
+
+static void sessions_list(struct api_request *rq)
+{
+	admin_look(rq, sessions_page);
 }
 
 /* NULL: it was refused. */
@@ -43,11 +49,16 @@ static struct session *session_of_path(struct api_request *rq)
 	return s;
 }
 
-static void session_show(struct api_request *rq)
+static void session_answer(struct api_request *rq, const struct gauges *gauges)
 {
 	struct session *s = session_of_path(rq);
 	if (s)
 		api_answer(rq, 200, session_json(s));
+}
+
+static void session_show(struct api_request *rq)
+{
+	admin_look(rq, session_answer);
 }
 
 static void session_ended(void *arg, unsigned cut)

@@ -7,6 +7,7 @@
 #include "loop/loop.h"
 #include "server/accept/listeners.h"
 #include "server/admin/api.h"
+#include "server/admin/look.h"
 #include "server/admin/session_json.h"
 #include "server/base/worker.h"
 #include "server/control/session_close.h"
@@ -138,9 +139,13 @@ static void clients_start(struct api_request *rq, json_t *(*client)(const struct
 
 static json_t *status_client(const struct session *s)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "session", s->base.name, "identity",
-		s->base.identity->name, "remoteAddr", s->peer, "since", moment_json(s->since),
-		"upstreams", session_upstreams(s), "publishes", session_publishes(s));
+	const struct figures_sum sum = session_figures(s);
+	json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:o}", "session",
+		s->base.name, "identity", s->base.identity->name, "remoteAddr", s->peer, "since",
+		moment_json(s->since), "upstreams", session_upstreams(s), "publishes",
+		session_publishes(s), "links", (json_int_t)s->n_links, "roundTripSeconds",
+		session_round_trip_json(s));
+	return figures_sum_set(object, &sum);
 }
 
 static json_t *status_whole(const struct admin *a, json_t *clients)
@@ -157,9 +162,14 @@ static json_t *status_whole(const struct admin *a, json_t *clients)
 		listeners_json(r->listeners), "clients", clients);
 }
 
-static void status(struct api_request *rq)
+static void status_start(struct api_request *rq, const struct gauges *gauges)
 {
 	clients_start(rq, status_client, status_whole);
+}
+
+static void status(struct api_request *rq)
+{
+	admin_look(rq, status_start);
 }
 
 /* ---- /status, as inlets-pro has it ---- */

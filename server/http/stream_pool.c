@@ -109,7 +109,7 @@ static void pooled_stream_lost(struct pooled_stream *pooled, enum frame_reset re
 	bool untouched = u && pooled_stream_untouched(pooled, reason, taken);
 	/* Before a shard that is gone goes with its last pooled stream. */
 	if (frame_reset_is_dial(reason))
-		service_shard_failed(shard, loop_now(pooled->server_link->worker->loop));
+		service_shard_failed(shard, reason, loop_now(pooled->server_link->worker->loop));
 	if (reason == FRAME_RESET_SURPLUS)
 		stream_pool_distrust(shard);
 	pooled_stream_detach(pooled);

@@ -34,6 +34,16 @@ void link_worker_drain(struct link_worker *l)
 		server_link_drain(list_entry(it, struct server_link, link));
 }
 
+void link_worker_look(struct link_worker *l)
+{
+	list_for_each (it, &l->links) {
+		struct server_link *link = list_entry(it, struct server_link, link);
+		uint64_t rtt = mux_rtt(&link->io.link.mux);
+		atomic_store_explicit(&link->seen_round_trip, rtt, memory_order_relaxed);
+		atomic_store_explicit(&link->seen_active, link->active, memory_order_relaxed);
+	}
+}
+
 /* Once at a time for each worker: half_open_evicted() sees to it. */
 void link_worker_evict(struct half_open *h, unsigned worker)
 {

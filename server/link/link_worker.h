@@ -30,5 +30,8 @@ void link_worker_deinit(struct link_worker *l);
 /* Each client is told that the server ends. */
 void link_worker_drain(struct link_worker *l);
 
+/* Each of its links leaves for the main thread what its worker alone knows (server_link::seen_…). */
+void link_worker_look(struct link_worker *l);
+
 /* As half_open_init()'s `evicted`, of a node's: the half-open links that lost their places close there. */
 void link_worker_evict(struct half_open *h, unsigned worker);

@@ -77,7 +77,10 @@ struct server_link {
 	bool silence_counted;          /* in session_shard::silent */
 	struct log_limit log_silent;
 	uint64_t suspected_at; /* µs; 0: not */
-	struct mail gone;      /* its end: to the registrar, and back to be freed */
+	/* As link_worker_look() saw it last, for the main thread: µs (0: no PING was answered), and `active` */
+	atomic_uint_least64_t seen_round_trip;
+	atomic_uint seen_active;
+	struct mail gone; /* its end: to the registrar, and back to be freed */
 	struct mail
 		ending;   /* the registrar's order to end it: `deliver` is set once it was given */
 	char *ending_why; /* owned; NULL: none was given, or without memory */

@@ -20,7 +20,7 @@ struct metrics_totals {
 };
 void metrics_totals(const struct node *n, struct metrics_totals *out);
 
-/* What workers alone know, a moment ago. */
+/* What workers alone know, a moment ago; what they know of links is in these (server_link::seen_…). */
 struct gauges {
 	uint64_t memory; /* bytes that are queued, of --memory-budget */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/base/worker.h"
+#include "server/link/link_worker.h"
 #include "server/metrics/metrics_parts.h"
 
 /* ---- Numbers ---- */
@@ -26,6 +27,7 @@ static void gauges_run(struct broadcast *b, struct worker *w)
 {
 	struct gauges_query *q = container_of(b, struct gauges_query, broadcast);
 	q->sum.memory += w->budget.sum.held;
+	link_worker_look(w->link);
 }
 
 static void gauges_done(struct broadcast *b)

@@ -28,7 +28,7 @@ static void far_left(struct bridge_end *e)
 		b->failure = e->last.reason;
 	}
 	if (frame_reset_is_dial(e->last.reason))
-		service_shard_failed(shard, loop_now(e->worker->loop));
+		service_shard_failed(shard, e->last.reason, loop_now(e->worker->loop));
 	else if (e->last.reason == FRAME_RESET_NONE || e->stream.taken)
 		service_shard_worked(shard);
 	b->service = NULL;

@@ -64,6 +64,7 @@ void service_release(struct service *service)
 	free(service->path);
 	free(service->rewrite);
 	free(service->alpn);
+	free(service->figures);
 	free(service);
 }
 
@@ -125,6 +126,29 @@ void service_read(const struct service *s, struct service_sum *sum_out)
 	}
 }
 
+struct service_look service_look(struct service *s, uint64_t now)
+{
+	struct service_look look = {0};
+	struct service_sum sum;
+	if (!s->figures && (s->figures = calloc(1, sizeof(*s->figures))))
+		figures_init(s->figures, s->at);
+	service_read(s, &sum);
+	if (s->figures)
+		figures_take(s->figures, &sum, now);
+	look.figures = s->figures;
+	for (unsigned i = 0; i < s->session->n_shards; i++) {
+		const struct service_shard *shard = &s->shards[i];
+		uint64_t at = atomic_load_explicit(&shard->failed_at, memory_order_relaxed);
+		look.fails |= service_shard_fails(shard, now);
+		if (at <= look.failed_at)
+			continue;
+		look.failed_at = at;
+		look.failed_why = (enum frame_reset)atomic_load_explicit(&shard->failed_why,
+			memory_order_relaxed);
+	}
+	return look;
+}
+
 int service_shard_open(struct service_shard *shard, struct worker *w,
 	const struct route **holder_out)
 {
@@ -167,8 +191,10 @@ bool service_shard_fails(const struct service_shard *shard, uint64_t now)
 	return atomic_load_explicit(&shard->failing_until, memory_order_relaxed) > now;
 }
 
-void service_shard_failed(struct service_shard *shard, uint64_t now)
+void service_shard_failed(struct service_shard *shard, enum frame_reset why, uint64_t now)
 {
+	atomic_store_explicit(&shard->failed_why, why, memory_order_relaxed);
+	atomic_store_explicit(&shard->failed_at, now, memory_order_relaxed);
 	/* The dials of one burst fail together, and are one failure. */
 	if (service_shard_fails(shard, now))
 		return;

@@ -12,9 +12,11 @@
 #include "server/base/broadcast.h"
 #include "server/base/node.h"
 #include "server/link/session_shard.h"
+#include "server/route/figures.h"
 #include "server/route/routing.h"
 #include "server/route/series.h"
 #include "wire/control.h"
+#include "wire/frame.h"
 #include "wire/hostname.h"
 
 #define SERVICE_PENALTY_MIN CLOCK_S /* rule 31: no requests for so long after a failed dial, */
@@ -42,7 +44,10 @@ struct service_shard {
 	unsigned outstanding; /* exchanges and connections under way */
 	uint64_t penalty;     /* µs */
 	atomic_uint_least64_t failing_until; /* µs; other workers look at it */
-	bool named;                          /* counts in routing::n_named */
+	/* The last dial at its upstream that failed: µs, and enum frame_reset; 0: none did. For the main thread */
+	atomic_uint_least64_t failed_at;
+	atomic_uint failed_why;
+	bool named; /* counts in routing::n_named */
 	struct service_counts *_Atomic
 		counts; /* NULL until it is used (service_shard_began()); set by its worker */
 	struct log_limit notices; /* to its client */
@@ -79,6 +84,7 @@ struct service {
 	bool states_lists;      /* its client says who may use it, and who need not wait */
 	bool stale;             /* of a session that was resumed, and not published again yet */
 	bool granted;
+	struct figures *figures; /* the main thread's; owned; NULL: nobody has looked */
 	bool denied; /* it is withdrawn because it may not be: what is under way to it ends */
 	struct broadcast broadcast;
 	uint64_t
@@ -100,6 +106,15 @@ static inline bool service_same_tls(const struct service *a, const struct servic
 
 /* What was counted of it so far, on all workers. On the main thread, of a service that it knows. */
 void service_read(const struct service *s, struct service_sum *sum_out);
+
+/* Its figures at this moment (µs), and its last dial that failed: on the main thread, of a service that it knows. */
+struct service_look {
+	const struct figures *figures; /* NULL: memory is out */
+	bool fails;                    /* others of its route go first */
+	uint64_t failed_at;            /* µs; 0: no dial has failed */
+	enum frame_reset failed_why;
+};
+struct service_look service_look(struct service *s, uint64_t now);
 
 /* NULL when out of memory. In no route yet. */
 struct service *service_new(struct session_base *s, const struct control *publish);
@@ -184,8 +199,8 @@ static inline struct service_shard *service_shard_of(struct list *link)
 void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* A dial at its upstream failed, or succeeded. */
-void service_shard_failed(struct service_shard *shard, uint64_t now);
+/* A dial at its upstream failed for that reason, or succeeded. */
+void service_shard_failed(struct service_shard *shard, enum frame_reset why, uint64_t now);
 void service_shard_worked(struct service_shard *shard);
 /* A dial failed, not long ago: others of its route go first (rule 31). From any thread. */
 bool service_shard_fails(const struct service_shard *shard, uint64_t now);

@@ -106,7 +106,7 @@ static void tcp_conn_ended(struct relay *relay, enum frame_reset reason)
 {
 	struct tcp_conn *c = container_of(relay, struct tcp_conn, relay);
 	if (frame_reset_is_dial(reason))
-		service_shard_failed(c->shard, loop_now(c->worker->loop));
+		service_shard_failed(c->shard, reason, loop_now(c->worker->loop));
 	else if (reason == FRAME_RESET_NONE || relay->stream.taken)
 		service_shard_worked(c->shard);
 	tcp_conn_end(c, reason == FRAME_RESET_NONE ? NULL : frame_reset_name(reason));

@@ -136,7 +136,7 @@ static void udp_flow_closed(struct flow *flow, enum frame_reset reason)
 {
 	struct udp_flow *f = udp_flow_of(flow);
 	if (frame_reset_is_dial(reason))
-		service_shard_failed(f->shard, loop_now(udp_flow_worker(f)->loop));
+		service_shard_failed(f->shard, reason, loop_now(udp_flow_worker(f)->loop));
 	bool in_order = reason == FRAME_RESET_NONE || reason == FRAME_RESET_TIMEOUT;
 	udp_flow_over(f, in_order ? NULL : frame_reset_name(reason));
 }

@@ -107,6 +107,8 @@ def test_every_request(tunnel):
         fine("GET", target)
     session, = fine("GET", "/api/v1/sessions")["items"]
     fine("GET", "/api/v1/sessions/" + session["id"])
+    publication, = fine("GET", "/api/v1/publications")["items"]
+    fine("GET", "/api/v1/publications/" + publication["id"])
     fine("DELETE", "/api/v1/sessions/" + session["id"] + "?drain=1")
     for path, item in DOCUMENT["paths"].items():
         for method in item.keys() - {"parameters"}:

@@ -8,9 +8,10 @@ import {Chart} from "../chart.js";
 import {confirm} from "../dialog.js";
 import {pageKeys} from "../keys.js";
 import {EVERY, Poll} from "./poll.js";
-import {empty, state, table, tableRow} from "./table.js";
+import {empty, LiveTable, state} from "./table.js";
+import {Told} from "./told.js";
 
-const COLUMNS = ["Client", "From", "Version", "#Since", "#Links", "#Services", "#Under way"];
+const COLUMNS = ["Client", "From", "Version", "#Since", "#Trip", "#Links", "#Services", "#Under way", "#New /s", "#Out /s"];
 
 function tile(words, chart) {
 	const big = h("p", {class: "big"});
@@ -49,7 +50,12 @@ export class Overview {
 			streams: tile("Under way", new Chart("Under way", [{name: "", class: "one"}], count, EVERY / 1000)),
 		};
 		this.row = h("div", {class: "tiles"}, Object.values(this.counts).map(each => each.element));
-		this.clients = h("section", {class: "card"});
+		this.told = new Told();
+		this.number = h("small");
+		this.table = new LiveTable("Clients", COLUMNS, session => this.cells(session), session => this.details(session));
+		this.none = empty("No client is connected", h("p", null, "On the machine that has something to publish:"),
+			h("pre", null, `tunnel client --remote=${location.hostname} --upstream=http://127.0.0.1:3000`));
+		this.clients = h("section", {class: "card"}, h("h2", null, "Clients ", this.number));
 		this.attention = h("section", {class: "card attention"});
 		this.element = h("div", {class: "dashboard"}, this.row, h("div", {class: "columns"}, this.clients, this.attention));
 		this.poll = new Poll(() => this.ask());
@@ -57,7 +63,7 @@ export class Overview {
 
 	start() {
 		pageKeys({});
-		this.context.live.listen({tick: tick => this.tick(tick), sessions: () => this.poll.soon()}, this.ended.signal);
+		this.context.live.listen({tick: tick => this.tick(tick), sessions: message => this.take(message)}, this.ended.signal);
 		this.poll.start();
 	}
 
@@ -96,46 +102,59 @@ export class Overview {
 			get("/api/v1/attention")]);
 		if (!this.ticks)
 			this.tellCounts(status);
-		this.showClients(sessions);
+		this.told.asked(sessions);
+		this.showClients();
 		this.showAttention(attention.items);
 	}
 
-	showClients(sessions) {
-		const rows = sessions.flatMap(session => this.sessionRows(session));
-		// Who reads or types here is not disturbed by a new copy of the same.
-		const same = JSON.stringify(sessions.map(each => [each, this.open.has(each.id), since(each.since)]));
-		if (same === this.shown)
-			return;
-		this.shown = same;
-		const focus = document.activeElement?.dataset?.session;
-		put(this.clients, h("h2", null, "Clients ", h("small", null, count(sessions.length))),
-			sessions.length ? table("Clients", COLUMNS, rows) :
-				empty("No client is connected", h("p", null, "On the machine that has something to publish:"),
-					h("pre", null, `tunnel client --remote=${location.hostname} --upstream=http://127.0.0.1:3000`)));
-		if (focus)
-			this.clients.querySelector(`[data-session="${CSS.escape(focus)}"]`)?.focus();
+	take(message) {
+		this.told.take(message);
+		this.showClients();
 	}
 
-	sessionRows(session) {
+	showClients() {
+		const {items} = this.told;
+		this.number.textContent = count(items.length);
+		this.table.show(items);
+		const shown = items.length ? this.table.element : this.none;
+		if (this.clients.lastChild !== shown)
+			put(this.clients, this.clients.firstChild, shown);
+	}
+
+	cells(session) {
+		const error = session.lastError?.what;
+		return [this.button(session), session.remoteAddr, session.version, since(session.since), duration(session.roundTripSeconds),
+			count(session.links.length), count(session.services.length), count(session.streams),
+			[`${rate(session.rps)} ${error}`, () => [rate(session.rps), error ? h("p", {class: "quiet"}, error) : null]],
+			`${size(session.out)}/s`];
+	}
+
+	button(session) {
 		const open = this.open.has(session.id);
-		const button = h("button", {type: "button", class: "plain", "aria-expanded": String(open), "data-session": session.id,
-			onclick: () => {
-				if (!this.open.delete(session.id))
-					this.open.add(session.id);
-				this.poll.run();
-			}}, session.ending ? state("wait", `${session.identity}, ending`) : state("good", session.identity), h("span", {class: "arrow", "aria-hidden": "true"}, open ? "▾" : "▸"));
-		const row = tableRow([button, session.remoteAddr, session.version, since(session.since), count(session.links.length),
-			count(session.services.length), count(session.streams)], COLUMNS);
-		return open ? [row, h("tr", {class: "details"}, h("td", {colspan: 7}, this.details(session)))] : [row];
+		const words = session.ending ? `${session.identity}, ending` : session.identity;
+		return [words, () => h("button", {type: "button", class: "plain", "aria-expanded": String(open), "data-session": session.id,
+			onclick: event => this.toggle(session.id, event.currentTarget)}, state(session.ending ? "wait" : "good", words),
+		h("span", {class: "arrow", "aria-hidden": "true"}, open ? "▾" : "▸"))];
+	}
+
+	toggle(id, button) {
+		if (!this.open.delete(id))
+			this.open.add(id);
+		const open = this.open.has(id);
+		button.setAttribute("aria-expanded", String(open));
+		button.querySelector(".arrow").textContent = open ? "▾" : "▸";
+		this.showClients();
 	}
 
 	details(session) {
-		return h("div", null,
+		if (!this.open.has(session.id))
+			return null;
+		return [JSON.stringify(session.services), () => h("div", null,
 			h("ul", {class: "ways"}, session.services.map(service => h("li", null, link(service.address), " → ",
 				h("span", {class: "quiet"}, service.upstream)))),
 			h("p", {class: "about"}, h("span", null, `session ${session.id}`),
 				h("span", null, `since ${day(session.since)}`),
-				h("button", {type: "button", class: "danger", onclick: () => this.askEnd(session)}, "End session…")));
+				h("button", {type: "button", class: "danger", onclick: () => this.askEnd(session)}, "End session…")))];
 	}
 
 	askEnd(session) {

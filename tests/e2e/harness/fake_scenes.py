@@ -18,12 +18,24 @@ TIMES = [0.0018, 0.0023, 0.041, 0.0031, 0.012, 0.0009, 1.2]
 
 def session(ident, identity, address, age, services, **more):
     return {"id": ident * 16, "identity": identity, "keyId": "0" * 16, "remoteAddr": address, "since": rfc3339(age),
-            "version": "0.2.0", "ending": False, "links": [{"worker": 0}], "streams": 3, "services": services, **more}
+            "version": "0.2.0", "ending": False, "links": [{"worker": 0}], "streams": 3, "services": services,
+            "roundTripSeconds": 0.018, **figures(), **more}
+
+
+def figures(**more):
+    return {"rps": 391.2, "errors": 0.4, "in": 18233.0, "out": 9122331.5, "lastError": None, **more}
 
 
 def published(number, address, upstream, **more):
-    return {"number": number, "kind": "http", "place": "", "private": False, "state": "granted", "address": address, "why": "",
+    return {"id": str(number), "number": number, "kind": "http", "place": "", "private": False, "state": "granted", "address": address, "why": "",
             "upstream": upstream, "exclusive": False, "connections": 0, "waiting": 0, **more}
+
+
+def served(number, address, upstream, identity, **more):
+    """As the exit node has it."""
+    return {"id": "7" * 16 + "-%d" % number, "session": "7" * 16, "identity": identity, "number": number, "kind": "http",
+            "place": "", "address": address, "upstream": upstream, "private": False, "exclusive": False, "state": "served",
+            "open": 3, "begun": 10211, "p50": 0.0021, "p95": 0.009, "p99": 0.018, **figures(), **more}
 
 
 def busy_server(tick_every=0.2):
@@ -36,6 +48,11 @@ def busy_server(tick_every=0.2):
         session("7", "home", "203.0.113.7", 12 * 86400 + 9, [web, ssh], links=[{"worker": 0}, {"worker": 1}], streams=31),
         session("8", "berlin-2", "198.51.100.4", 3 * 3600 + 9, [api]),
         session("9", "laptop", "192.0.2.9", 3600, [dev], ending=True, streams=1)]
+    panel.data["publications"] = [
+        served(1, *places[0], "home", exclusive=True),
+        served(2, *places[1], "home", kind="tcp", rps=0.02, p50=None, p95=None, p99=None),
+        served(3, *places[2], "berlin-2"),
+        served(4, *places[3], "laptop", state="failing", lastError={"at": rfc3339(4), "what": "the upstream refused the connection"})]
     panel.attention = [
         {"severity": "warn", "what": "www.example.org: the certificate ends in 6 days",
          "about": "certificate", "todo": "Renew /etc/tunnel/www.pem; the server reads it again by itself."},
@@ -91,10 +108,11 @@ def busy_client(tick_every=1.0):
 
 def attacked_server():
     panel = FakePanel("server")
-    panel.data = {name: [] for name in ("sessions", "services", "endpoints", "intentions")}
-    for text in HOSTILE:
+    panel.data = {name: [] for name in ("sessions", "publications", "services", "endpoints", "intentions")}
+    for number, text in enumerate(HOSTILE):
         published = {"address": text, "upstream": text, "kind": "http", "state": "granted"}
-        panel.data["sessions"].append(session("7", text, text, 9, [published]))
+        panel.data["sessions"].append(session(str(number), text, text, 9, [published]))
+        panel.data["publications"].append(served(number, text, text, text, state=text, lastError={"at": rfc3339(9), "what": text}))
         panel.attention.append({"severity": "warn", "what": text, "todo": text})
         panel.data["services"].append(service(text, text))
         panel.data["endpoints"].append(endpoint(text, "db", "Pending", text, text))

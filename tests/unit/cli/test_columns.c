@@ -24,7 +24,8 @@ static const struct column columns[] = {
 };
 
 /* What is printed of the rows, one line of JSON. */
-static void check(const char *json, enum output how, size_t width, bool head, const char *expected)
+static void check_of(const struct column *v, size_t n_v, const char *json, enum output how,
+	size_t width, bool head, const char *expected)
 {
 	json_t *rows = json_loads(json, 0, NULL);
 	assert_non_null(rows);
@@ -32,13 +33,18 @@ static void check(const char *json, enum output how, size_t width, bool head, co
 	size_t n = 0;
 	FILE *to = open_memstream(&text, &n);
 	struct columns c;
-	columns_init(&c, columns, ARRAY_LEN(columns), head);
+	columns_init(&c, v, n_v, head);
 	c.width = width;
 	assert_int_equal(columns_print(&c, to, rows, how), 0);
 	fclose(to);
 	assert_string_equal(text, expected);
 	free(text);
 	json_decref(rows);
+}
+
+static void check(const char *json, enum output how, size_t width, bool head, const char *expected)
+{
+	check_of(columns, ARRAY_LEN(columns), json, how, width, head, expected);
 }
 
 static void test_cells(void **state)
@@ -53,6 +59,31 @@ static void test_cells(void **state)
 	check("[{\"name\": \"\", \"size\": null}]", OUTPUT_TABLE, 0, false, "-  -  0  -  -\n");
 	check("[]", OUTPUT_TABLE, 0, true, "NAME  LIST  N  SIZE  MORE\n");
 	check("[]", OUTPUT_TABLE, 0, false, "");
+}
+
+/* Numbers of a second, and times, in three digits; to programs as they are. */
+static void test_numbers(void **state)
+{
+	static const struct column rates[] = {
+		{"N", "n", CELL_RATE, NULL},
+		{"B", "b", CELL_BYTES, NULL},
+		{"T", "t", CELL_TIME, NULL},
+	};
+	static const struct {
+		const char *row, *table, *tsv;
+	} rows[] = {
+		{"[{\"n\": 0.0, \"b\": 0, \"t\": 0.000042}]", "0  0B  42us\n", "0\t0\t4.2e-05\n"},
+		{"[{\"n\": 0.04, \"b\": 999.6, \"t\": 0.018}]", "0.04  1000B  18ms\n",
+			"0.04\t999.6\t0.018\n"},
+		{"[{\"n\": 412.4, \"b\": 9541837, \"t\": 1.25}]", "412  9.1MiB  1.25s\n",
+			"412.4\t9541837\t1.25\n"},
+		{"[{\"n\": null}]", "-  -  -\n", "-\t-\t-\n"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		check_of(rates, ARRAY_LEN(rates), rows[i].row, OUTPUT_TABLE, 0, false,
+			rows[i].table);
+		check_of(rates, ARRAY_LEN(rates), rows[i].row, OUTPUT_TSV, 0, false, rows[i].tsv);
+	}
 }
 
 /* What a change was: what is and what was, without the rights that a new identity has not. */
@@ -140,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cells),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_widths),
 		cmocka_unit_test(test_texts_of_others),

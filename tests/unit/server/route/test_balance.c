@@ -155,7 +155,7 @@ static void set_side(struct scene *s, unsigned session, unsigned worker, struct 
 	service->outstanding = side.load;
 	shard->load = side.load;
 	if (side.failing)
-		service_shard_failed(service, loop_now(s->workers[0].loop));
+		service_shard_failed(service, FRAME_RESET_REFUSED, loop_now(s->workers[0].loop));
 	if (!side.link)
 		return;
 	shard->usable = 1;
@@ -368,17 +368,17 @@ static void failures_cost_more_each_time(void **state)
 	uint64_t now = CLOCK_S, penalty = SERVICE_PENALTY_MIN;
 	assert_false(service_shard_fails(shard, now));
 	for (int i = 0; i < 10; i++) {
-		service_shard_failed(shard, now);
-		service_shard_failed(shard, now);
+		service_shard_failed(shard, FRAME_RESET_REFUSED, now);
+		service_shard_failed(shard, FRAME_RESET_REFUSED, now);
 		assert_true(service_shard_fails(shard, now + penalty - 1));
 		assert_false(service_shard_fails(shard, now + penalty));
 		now += penalty;
 		penalty = 2 * penalty < SERVICE_PENALTY_MAX ? 2 * penalty : SERVICE_PENALTY_MAX;
 	}
-	service_shard_failed(shard, now);
+	service_shard_failed(shard, FRAME_RESET_REFUSED, now);
 	service_shard_worked(shard);
 	assert_false(service_shard_fails(shard, now));
-	service_shard_failed(shard, now);
+	service_shard_failed(shard, FRAME_RESET_REFUSED, now);
 	assert_false(service_shard_fails(shard, now + SERVICE_PENALTY_MIN));
 }
 
