@@ -14,7 +14,7 @@ import {Services} from "./pages/services.js";
 import {Status} from "./pages/status.js";
 
 const PAGES = {
-	server: {overview: ["Overview", Overview], services: ["Services", Services], private: ["Private", Private]},
+	server: {overview: ["Overview", Overview], services: ["Services", Services], requests: ["Requests", Requests], private: ["Private", Private]},
 	client: {requests: ["Requests", Requests], status: ["Status", Status]},
 };
 const STATES = {live: ["●", "live"], connecting: ["○", "connecting"], lost: ["▲", "no connection, trying again"]};

@@ -13,8 +13,8 @@ const struct api_operations *const client_api[] = {
 	&client_api_metrics,
 	&client_api_publications,
 	&client_api_sessions,
-	&admin_requests,
-	&admin_replay,
-	&admin_har,
+	&client_api_requests,
+	&client_api_replay,
+	&client_api_har,
 	NULL,
 };

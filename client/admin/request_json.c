@@ -5,36 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/api_json.h"
 #include "base/clock.h"
 #include "policy/timestamp.h"
-
-json_t *request_text_json(const void *p, size_t n)
-{
-	json_t *text = json_stringn(p, n);
-	if (text)
-		return text;
-	const uint8_t *from = p;
-	char *wide = malloc(2 * n + 1);
-	size_t m = 0;
-	for (size_t i = 0; wide && i < n; i++) {
-		if (from[i] < 0x80) {
-			wide[m++] = (char)from[i];
-			continue;
-		}
-		wide[m++] = (char)(0xc0 | from[i] >> 6);
-		wide[m++] = (char)(0x80 | (from[i] & 0x3f));
-	}
-	text = wide ? json_stringn(wide, m) : NULL;
-	free(wide);
-	return text;
-}
 
 /* Takes the buffer's memory. */
 static json_t *buf_json(struct buf *b, int r)
 {
-	json_t *text = r == 0 ? request_text_json(buf_len(b) ? buf_head(b) : (const uint8_t *)"",
-					buf_len(b))
-			      : NULL;
+	json_t *text =
+		r == 0 ? text_json(buf_len(b) ? buf_head(b) : (const uint8_t *)"", buf_len(b))
+		       : NULL;
 	buf_deinit(b);
 	return text;
 }
@@ -117,7 +97,7 @@ json_t *request_summary_json(const struct capture *c)
 	if (!object)
 		return NULL;
 	set(object, "m", json_string(c->method));
-	set(object, "h", request_text_json(c->host, strlen(c->host)));
+	set(object, "h", text_json(c->host, strlen(c->host)));
 	set(object, "p", json_string(c->target));
 	set(object, "s", number_or_null(c->status));
 	set(object, "d", took_json(c));
@@ -142,7 +122,7 @@ static json_t *fields_json(const struct capture_view *v, const struct capture_vi
 		const struct http1_field *f = &m->h.fields[i];
 		struct buf value = BUF_NULL;
 		int r = capture_view_field(v, f, &value);
-		json_t *name = request_text_json(f->name.p, f->name.n);
+		json_t *name = text_json(f->name.p, f->name.n);
 		json_array_append_new(fields, pair_json(name, buf_json(&value, r), named));
 	}
 	return fields;
@@ -191,7 +171,7 @@ static json_t *message_json(const struct capture_view *v, const struct capture_v
 }
 
 /* Seconds since it began; null: not yet, or of a connection that was there before. */
-static json_t *moment_json(uint64_t began, uint64_t at)
+static json_t *offset_json(uint64_t began, uint64_t at)
 {
 	return at ? json_real(request_seconds(began, at)) : json_null();
 }
@@ -199,12 +179,12 @@ static json_t *moment_json(uint64_t began, uint64_t at)
 static json_t *timing_json(const struct capture *c)
 {
 	uint64_t began = c->opened ? c->opened : c->request.first;
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "opened", moment_json(began, c->opened),
-		"dialled", moment_json(began, c->dialled ? c->dialled : c->request.first),
-		"request_first", moment_json(began, c->request.first), "request_last",
-		moment_json(began, c->request.last), "response_first",
-		moment_json(began, c->answer.first), "response_last",
-		moment_json(began, c->answer.last));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "opened", offset_json(began, c->opened),
+		"dialled", offset_json(began, c->dialled ? c->dialled : c->request.first),
+		"request_first", offset_json(began, c->request.first), "request_last",
+		offset_json(began, c->request.last), "response_first",
+		offset_json(began, c->answer.first), "response_last",
+		offset_json(began, c->answer.last));
 }
 
 /* A sentence where it did not end as it should; else empty. */
@@ -231,11 +211,11 @@ json_t *request_entry_json(const struct requests_api *r, const struct capture_vi
 	int t = capture_view_target(v, &target);
 	set(object, "method", json_string(c->method));
 	set(object, "target", buf_json(&target, t));
-	set(object, "host", request_text_json(c->host, strlen(c->host)));
+	set(object, "host", text_json(c->host, strlen(c->host)));
 	set(object, "status", number_or_null(c->status));
 	set(object, "seconds", took_json(c));
 	set(object, "upstream", json_string(pub ? pub->upstream.text : ""));
-	set(object, "why", request_text_json(why(c), strlen(why(c))));
+	set(object, "why", text_json(why(c), strlen(why(c))));
 	set(object, "not_replayable",
 		not_again ? json_sprintf("this request %s", not_again) : json_null());
 	set(object, "revealed", json_boolean(v->reveal));

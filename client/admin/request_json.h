@@ -10,9 +10,6 @@ json_t *request_summary_json(const struct capture *c);
 /* All of it. */
 json_t *request_entry_json(const struct requests_api *r, const struct capture_view *v);
 
-/* Text of anybody's: what is no UTF-8 is taken for Latin-1, as browsers do. */
-json_t *request_text_json(const void *p, size_t n);
-
 /* The fields of a head: [[name, value]], and [{"name", "value"}] for archives. */
 json_t *request_fields_json(const struct capture_view *v, const struct capture_view_message *m);
 json_t *request_named_fields_json(const struct capture_view *v,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "api/page.h"
+#include "api/request_filter.h"
 #include "base/log.h"
 #include "client/admin/body_decode.h"
 #include "client/admin/client_admin.h"
@@ -55,55 +56,11 @@ bool requests_reveal(struct api_request *rq, bool *reveal_out)
 
 /* ---- The list ---- */
 
-struct filter {
-	const char *host, *method, *q;
-	unsigned status, class; /* 404, 5; 0: any */
-	uint64_t after, before; /* ids: only what came later; or earlier, which `next` is for */
-	uint64_t limit;
-};
-
-static bool read_status(struct api_request *rq, struct filter *f)
-{
-	const char *text = api_query(rq, "status");
-	char *end;
-	if (!text)
-		return true;
-	unsigned long n = strtoul(text, &end, 10);
-	if (n >= 1 && n <= 5 && str_same(end, "xx"))
-		f->class = (unsigned)n;
-	else if (n >= 100 && n <= 999 && !*end)
-		f->status = (unsigned)n;
-	else
-		api_refuse(rq, API_INVALID, "status is a number such as 404, or 4xx");
-	return f->class || f->status;
-}
-
-static bool read_filter(struct api_request *rq, struct filter *f)
-{
-	*f = (struct filter){.host = api_query(rq, "host"),
-		.method = api_query(rq, "method"),
-		.q = api_query(rq, "q"),
-		.before = UINT64_MAX,
-		.limit = API_PAGE_DEFAULT};
-	return read_status(rq, f) && api_query_number(rq, "limit", 1, API_PAGE_MAX, &f->limit) &&
-	       api_query_number(rq, "after", 0, INT64_MAX, &f->after) &&
-	       api_query_number(rq, "before", 0, INT64_MAX, &f->before);
-}
-
-static bool passes(const struct filter *f, const struct capture *c)
-{
-	return (!f->host || strcasecmp(f->host, c->host) == 0) &&
-	       (!f->method || strcasecmp(f->method, c->method) == 0) &&
-	       (!f->status || f->status == c->status) &&
-	       (!f->class || f->class == c->status / 100u) &&
-	       (!f->q || strcasestr(c->target, f->q) || strcasestr(c->host, f->q));
-}
-
 static void requests_list(struct api_request *rq)
 {
 	const struct inspector *in = requests_inspector(rq);
-	struct filter f;
-	if (!in || !read_filter(rq, &f))
+	struct request_filter f;
+	if (!in || !request_filter_read(rq, &f))
 		return;
 	json_t *items = json_array(), *next = NULL;
 	size_t looked_at = 0, n = 0;
@@ -119,7 +76,7 @@ static void requests_list(struct api_request *rq)
 			break;
 		}
 		last = c->id;
-		if (!passes(&f, c))
+		if (!request_filter_passes(&f, c->method, c->host, c->target, c->status))
 			continue;
 		json_array_append_new(items, request_summary_json(c));
 		n++;
@@ -260,8 +217,7 @@ static void request_pin(struct api_request *rq)
 			INSPECTOR_PINNED_MAX);
 }
 
-static const char *const list_query[] = {"host", "method", "status", "q", "before", API_PAGE_QUERY,
-	NULL};
+static const char *const list_query[] = {REQUEST_FILTER_QUERY, NULL};
 static const char *const reveal_query[] = {"reveal", NULL};
 static const char *const body_query[] = {"decode", "reveal", NULL};
 static const struct api_member pin_members[] = {{"pinned", API_FLAG, .required = true}, {0}};
@@ -280,4 +236,4 @@ static const struct api_operation rows[] = {
 	{API_POST, "/api/v1/requests/{id}/pin", API_OPERATOR, .members = pin_members,
 		.run = request_pin},
 };
-const struct api_operations admin_requests = {rows, ARRAY_LEN(rows)};
+const struct api_operations client_api_requests = {rows, ARRAY_LEN(rows)};

@@ -12,7 +12,7 @@ struct requests_api {
 	const struct publications *publications;
 };
 
-extern const struct api_operations admin_requests, admin_replay, admin_har;
+extern const struct api_operations client_api_requests, client_api_replay, client_api_har;
 
 /* ---- For the files of these rows ---- */
 

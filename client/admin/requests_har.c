@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/api_json.h"
 #include "client/admin/client_admin.h"
 #include "client/admin/request_json.h"
 #include "crypto/digest.h"
@@ -23,8 +24,7 @@ struct archive {
 
 static json_t *buf_text(struct buf *b, int r)
 {
-	json_t *text = r == 0 ? request_text_json(buf_len(b) ? (char *)buf_head(b) : "", buf_len(b))
-			      : NULL;
+	json_t *text = r == 0 ? text_json(buf_len(b) ? (char *)buf_head(b) : "", buf_len(b)) : NULL;
 	buf_deinit(b);
 	return text;
 }
@@ -59,7 +59,7 @@ static void set_body(struct archive *a, json_t *to, const struct capture_view *v
 static json_t *type_of(const struct capture_view_message *m)
 {
 	struct str type = capture_view_find(m, STR("content-type"));
-	return request_text_json(type.p, type.n);
+	return text_json(type.p, type.n);
 }
 
 /* The target as it is shown, cut into names and values, as they were encoded. */
@@ -72,8 +72,8 @@ static json_t *query_json(const struct capture_view *v)
 		struct str text = {(char *)buf_head(&target), buf_len(&target)};
 		for (size_t at = 0; secret_mask_parameter(text, &at, &name, &value);)
 			json_array_append_new(query,
-				json_pack("{s:o, s:o}", "name", request_text_json(name.p, name.n),
-					"value", request_text_json(value.p, value.n)));
+				json_pack("{s:o, s:o}", "name", text_json(name.p, name.n), "value",
+					text_json(value.p, value.n)));
 	}
 	buf_deinit(&target);
 	return query;
@@ -115,9 +115,9 @@ static json_t *response_json(struct archive *a, const struct capture_view *v)
 	if (content)
 		set_body(a, content, v, m);
 	return json_pack("{s:i, s:o, s:s, s:[], s:o, s:o, s:o, s:I, s:I}", "status",
-		(int)v->c->status, "statusText", request_text_json(reason.p, reason.n),
-		"httpVersion", m->text && !m->h.minor ? "HTTP/1.0" : "HTTP/1.1", "cookies",
-		"headers", request_named_fields_json(v, m), "content", content, "redirectURL",
+		(int)v->c->status, "statusText", text_json(reason.p, reason.n), "httpVersion",
+		m->text && !m->h.minor ? "HTTP/1.0" : "HTTP/1.1", "cookies", "headers",
+		request_named_fields_json(v, m), "content", content, "redirectURL",
 		buf_text(&shown, r), "headersSize", (json_int_t)v->c->answer.head, "bodySize",
 		(json_int_t)v->c->answer.body);
 }
@@ -205,4 +205,4 @@ static const char *const har_query[] = {"ids", "reveal", NULL};
 static const struct api_operation rows[] = {
 	{API_GET, "/api/v1/requests.har", API_OPERATOR, .query = har_query, .run = requests_har},
 };
-const struct api_operations admin_har = {rows, ARRAY_LEN(rows)};
+const struct api_operations client_api_har = {rows, ARRAY_LEN(rows)};

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "api/api_json.h"
 #include "base/log.h"
 #include "client/admin/client_admin.h"
 #include "client/admin/request_json.h"
@@ -72,7 +73,7 @@ static json_t *left_out_json(const struct capture_view *v, const struct replay_e
 	for (size_t i = 0; !edit->fields && i < h->n_fields; i++)
 		if (replay_leaves_out(v, &h->fields[i]))
 			json_array_append_new(names,
-				request_text_json(h->fields[i].name.p, h->fields[i].name.n));
+				text_json(h->fields[i].name.p, h->fields[i].name.n));
 	return names;
 }
 
@@ -200,4 +201,4 @@ static const struct api_operation rows[] = {
 	{API_POST, "/api/v1/requests/{id}/replay", API_OPERATOR, .members = replay_members,
 		.run = request_replay},
 };
-const struct api_operations admin_replay = {rows, ARRAY_LEN(rows)};
+const struct api_operations client_api_replay = {rows, ARRAY_LEN(rows)};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/api_json.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,6 +43,27 @@ json_t *options_json(const struct option_table *t, const void *options)
 		}
 	}
 	return object;
+}
+
+json_t *text_json(const void *p, size_t n)
+{
+	json_t *text = json_stringn(p, n);
+	if (text)
+		return text;
+	const uint8_t *from = p;
+	char *wide = malloc(2 * n + 1);
+	size_t m = 0;
+	for (size_t i = 0; wide && i < n; i++) {
+		if (from[i] < 0x80) {
+			wide[m++] = (char)from[i];
+			continue;
+		}
+		wide[m++] = (char)(0xc0 | from[i] >> 6);
+		wide[m++] = (char)(0x80 | (from[i] & 0x3f));
+	}
+	text = wide ? json_stringn(wide, m) : NULL;
+	free(wide);
+	return text;
 }
 
 json_t *hostname_json(void)

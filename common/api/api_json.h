@@ -19,6 +19,9 @@ json_t *seconds_json(uint64_t us);
 /* Each option as one would type it, "" for what was not given; of a secret whether it was. */
 json_t *options_json(const struct option_table *t, const void *options);
 
+/* Text of anybody's: what is no UTF-8 is taken for Latin-1, as browsers do. */
+json_t *text_json(const void *p, size_t n);
+
 /* The name of this machine. */
 json_t *hostname_json(void);
 

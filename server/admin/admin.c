@@ -17,6 +17,7 @@ int admin_init(struct admin *a, const struct admin_config *config)
 		.node = config->node,
 		.registrar = config->registrar};
 	api_init(&a->api, config->tables, config->loop, "server");
+	seen_requests_init(&a->seen, config->loop, config->node);
 	a->changes = changes_new(config->loop, config->catalog, config->store, config->registrar);
 	if (config->registrar)
 		config->registrar->changes = a->changes;
@@ -29,6 +30,7 @@ void admin_close(struct admin *a)
 		return;
 	a->deriving = offload_free(a->deriving);
 	api_close(&a->api);
+	seen_requests_close(&a->seen);
 	changes_close(a->changes);
 }
 

@@ -7,6 +7,7 @@
 #include "api/operation.h"
 #include "server/admin/authority.h"
 #include "server/admin/overview.h"
+#include "server/admin/seen_requests.h"
 
 struct catalog;
 struct changes;
@@ -35,6 +36,7 @@ struct admin {
 	struct offload *deriving; /* owned; NULL until the first token */
 	struct authority authority;
 	struct overview overview;
+	struct seen_requests seen;
 	unsigned drains; /* requests that wait for a session to be drained */
 };
 

@@ -20,6 +20,7 @@ const struct api_operations *const admin_api[] = {
 	&admin_attention,
 	&admin_metrics,
 	&admin_publications,
+	&admin_requests,
 	&api_log,
 	&admin_routes,
 	&admin_sessions,

@@ -29,7 +29,7 @@ static json_t *publication_json(const struct service *s)
 	const struct session *session = session_of(s);
 	snprintf(id, sizeof(id), "%s-%" PRIu32, session->base.name, s->number);
 	public_address(s, address);
-	service_read(s, session_node(session)->series, &sum);
+	service_read(s, &sum);
 	figures_sum_add(&figures, &look);
 	json_t *object =
 		json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:I, s:I}", "id",

@@ -208,6 +208,8 @@ static void log_request(const struct exchange *ex)
 		a.path = (struct str){p + ex->method_n + 1 + ex->prefix_n, ex->target_n};
 	}
 	access_log(&a);
+	if (ex->worker->http->notes)
+		request_notes_add(ex->worker->http->notes, &a, &ex->visitor);
 	if (ex->span)
 		exchange_trace_end(ex, &a);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/http/http_worker.h"
 
+#include <stdlib.h>
+
 #include "server/http/exchange_events.h"
 #include "server/http/h1_conn.h"
 #include "server/route/routing.h"
@@ -42,6 +44,7 @@ void http_worker_deinit(struct http_worker *h)
 	timeout_queue_deinit(&h->surplus);
 	timeout_queue_deinit(&h->resting);
 	request_ids_deinit(&h->ids);
+	free(h->notes);
 	http1_head_deinit(&h->request);
 	http1_head_deinit(&h->response);
 	buf_deinit(&h->rewritten);

@@ -9,6 +9,7 @@
 #include "server/http/buf_pool.h"
 #include "server/http/error_page.h"
 #include "server/http/request_id.h"
+#include "server/http/request_notes.h"
 #include "wire/http1.h"
 
 #define HTTP_SCRATCH      (16u << 10) /* bytes read at once from a visitor whose head is awaited */
@@ -45,6 +46,7 @@ struct http_worker {
 	struct http1_head request, response;
 	struct buf rewritten; /* a response's head */
 
+	struct request_notes *notes; /* owned; NULL: nobody looks at requests */
 	struct request_ids ids;
 	struct buf_pool bufs;
 

@@ -107,6 +107,10 @@ def test_every_request(tunnel):
         fine("GET", target)
     session, = fine("GET", "/api/v1/sessions")["items"]
     fine("GET", "/api/v1/sessions/" + session["id"])
+    fine("GET", "/api/v1/requests")
+    tunnel.visitor(server).get("/x", host="a.example.org")
+    ended, = fine("GET", "/api/v1/requests?status=2xx&method=get&host=a.example.org&q=x&limit=5&after=1")["items"]
+    fine("GET", "/api/v1/requests?before=" + ended["id"])
     publication, = fine("GET", "/api/v1/publications")["items"]
     fine("GET", "/api/v1/publications/" + publication["id"])
     fine("DELETE", "/api/v1/sessions/" + session["id"] + "?drain=1")

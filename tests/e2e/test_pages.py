@@ -16,7 +16,7 @@ MANY = 10000
 @pytest.mark.parametrize("viewport", ["desk", "phone"])
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("scene,pages", [
-    (busy_server, "overview services private"), (busy_client, "requests status"), (busy_client, "entry")])
+    (busy_server, "overview services requests summary private"), (busy_client, "requests status"), (busy_client, "entry")])
 def test_looks(tmp_path, scene, pages, colours, viewport):
     SCREENSHOTS.mkdir(exist_ok=True)
     with scene() as panel:

@@ -12,15 +12,18 @@ DOCUMENTS = {"server": pathlib.Path("docs/openapi.yaml"), "client": pathlib.Path
 ROWS = re.compile(r"\{API_(GET|POST|PUT|PATCH|DELETE),\s*\"([^\"]+)\",(.*?)\}", re.S)
 QUERY = re.compile(r"\.query = (\w+)")
 NAMES = r"%s\[\] = \{(.*?)\}"
-PAGE = '"limit", "after"'  # API_PAGE_QUERY
+LISTS = re.compile(r"#define (\w+_QUERY) (.*)")  # names that several tables have
 
 
 def tables(side):
     """{(method, path): names of the query's parameters} of the sources."""
     found = {}
     folders = sources.root() / side / "admin", sources.root() / "common/api"
+    lists = [found for p in (sources.root() / "common/api").glob("*.h") for found in LISTS.findall(p.read_text())]
     for path in (p for folder in folders for p in folder.glob("*.c")):
-        text = path.read_text().replace("API_PAGE_QUERY", PAGE)
+        text = path.read_text()
+        for name, names in lists:
+            text = text.replace(name, names)
         for method, at, rest in ROWS.findall(text):
             query = QUERY.search(rest)
             names = re.search(NAMES % query[1], text, re.S)[1] if query else ""

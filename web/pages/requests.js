@@ -23,7 +23,7 @@ function toRow(item) {
 	return {id: item.id, at: item.at * 1000, method: item.m, host: item.h, path: item.p, status: item.s || 0,
 		seconds: item.d ?? null, inBytes: item.i ?? 0, outBytes: item.o ?? 0, replayOf: item.replay_of ?? null,
 		pinned: Boolean(item.pinned), websocket: Boolean(item.websocket), open: item.state === "open",
-		client: item.client ?? null};
+		client: item.client ?? null, session: item.session ?? null, why: item.why ?? null};
 }
 
 function make() {

@@ -7,7 +7,8 @@ import {day, duration, size} from "../format.js";
 export function summary(row) {
 	const facts = [["Host", row.host], ["Path", row.path], ["Status", row.status || "none yet"],
 		["Took", row.websocket ? "a WebSocket" : duration(row.seconds)], ["Received", size(row.inBytes || 0)],
-		["Sent", size(row.outBytes || 0)], ["Client", row.client], ["When", day(row.at)]];
+		["Sent", size(row.outBytes || 0)], ["Visitor", row.client], ["Session", row.session], ["Why", row.why],
+		["When", day(row.at)]];
 	return h("div", {class: "summary"},
 		h("h2", {tabindex: "-1"}, h("span", {class: "method"}, row.method), " ", row.path),
 		h("dl", {class: "facts"}, facts.filter(([, value]) => value).map(([name, value]) =>

@@ -14,6 +14,13 @@ const THERE = {
 	status: page => page.getByRole("heading", {name: "Provides"}).waitFor(),
 };
 
+// Of the exit node, where a chosen request is a summary.
+async function summary(visit, look) {
+	await visit.page.locator("#row0").click();
+	await visit.page.locator(".summary h2").waitFor();
+	await look("summary");
+}
+
 async function entry(visit, look) {
 	const {page} = visit;
 	await page.locator("#row0").click();
@@ -40,9 +47,10 @@ await withBrowser(async browser => {
 		await visit.check(what);
 	};
 	for (const name of pages) {
-		await visit.to(name === "entry" ? "requests" : name);
-		await THERE[name === "entry" ? "requests" : name](visit.page);
-		await (name === "entry" ? entry(visit, look) : look(name));
+		const more = {entry, summary}[name];
+		await visit.to(more ? "requests" : name);
+		await THERE[more ? "requests" : name](visit.page);
+		await (more ? more(visit, look) : look(name));
 	}
 	await visit.end(`${side} ${colorScheme} ${kind}`);
 });

@@ -24,8 +24,8 @@ struct scene {
 	json_t *json;
 };
 
-static const struct api_operations *const tables[] = {&admin_requests, &admin_replay, &admin_har,
-	NULL};
+static const struct api_operations *const tables[] = {&client_api_requests, &client_api_replay,
+	&client_api_har, NULL};
 
 static void answered(struct api_request *rq)
 {
