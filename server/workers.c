@@ -184,7 +184,8 @@ void workers_deinit(struct workers *ws)
 	struct node *n = ws->node;
 	if (!n)
 		return;
-	for (unsigned i = 0; i < n->n_workers; i++)
+	/* Worker 0's last: what the others free reports to it. */
+	for (unsigned i = n->n_workers; i-- > 0;)
 		loop_free(n->workers[i]->loop);
 	for (unsigned i = 0; i < n->n_workers; i++)
 		free(parts_of(n->workers[i]));
