@@ -93,7 +93,7 @@ int workers_init(struct workers *ws, struct node *n, const struct server_options
 {
 	unsigned count = (unsigned)opts->workers;
 	ws->node = n;
-	n->series = series_book_new(SERIES_MAX);
+	n->series = series_book_new((unsigned)opts->metrics_routes);
 	if (!n->series)
 		return -ENOMEM;
 	for (unsigned i = 0; i < count; i++) {
@@ -184,8 +184,8 @@ void workers_deinit(struct workers *ws)
 	struct node *n = ws->node;
 	if (!n)
 		return;
-	/* Worker 0's last: what the others free reports to it. */
-	for (unsigned i = n->n_workers; i-- > 0;)
+	/* The main thread's last: what ends with the others is told to it. */
+	for (unsigned i = n->n_workers; i--;)
 		loop_free(n->workers[i]->loop);
 	for (unsigned i = 0; i < n->n_workers; i++)
 		free(parts_of(n->workers[i]));

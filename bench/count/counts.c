@@ -12,7 +12,7 @@ static struct {
 
 static void prepare(void)
 {
-	it.node.series = series_book_new(SERIES_MAX);
+	it.node.series = series_book_new(200);
 	it.worker.node = &it.node;
 	it.node.workers[0] = &it.worker;
 	it.worker.loop = loop_new();

@@ -103,6 +103,10 @@ static void metrics(struct api_request *rq)
 	write_links(&e, s);
 	write_dials(&e, s->publications);
 	write_traffic(&e, s);
+	const struct inspector *in = client_admin_of(rq)->requests.inspector;
+	if (in)
+		exposition_counter(&e, "tunnel_inspected_requests",
+			"Requests that the inspector captured.", (double)in->captured);
 	metrics_log(&e);
 	metrics_process(&e);
 	char *text = exposition_finish(&e, &n);

@@ -456,6 +456,15 @@ static const struct option_row rows[] = {
 	PANEL_ROWS(struct server_options,
 		"Where operators' browsers and programs reach this server, by a token: 8001 is "
 		"127.0.0.1:8001; default: none"),
+	/* /metrics has 7,600 lines at most then, which take a scraper some milliseconds. */
+	{.name = "metrics-routes",
+		.type = OPTION_NUMBER,
+		.default_text = "200",
+		.min = 1,
+		.max = 2000,
+		.help = "How many routes, ports of a kind and private services /metrics has, by "
+			"first use; the others are told of together",
+		.offset = AT(metrics_routes)},
 	{.name = "disable-transport-wrapping",
 		.type = OPTION_FLAG,
 		.default_text = "false",

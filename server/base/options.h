@@ -95,6 +95,7 @@ struct server_options {
 	char *admin_socket; /* NULL: in $RUNTIME_DIRECTORY or the state directory; "none" */
 	char *admin_group;  /* NULL: none */
 	struct panel_settings panel;
+	uint64_t metrics_routes; /* series of a kind in /metrics */
 	char *config;
 	int log_level;                /* enum log_level */
 	struct option_list log_rooms; /* config/log_rooms.h */

@@ -53,7 +53,7 @@ int otlp_ratio_check(struct str text, struct error *err);
 			.help = "How many of the traces that begin here are sampled: 0 to 1",      \
 			.offset = offsetof(side, otlp_ratio)},                                     \
 	{                                                                                          \
-		.name = "trace-visitors", .type = OPTION_FLAG,                                     \
+		.name = "trace-visitors", .type = OPTION_FLAG, .default_text = "false",            \
 		.help = "Go on with the trace that any visitor names, sampled or not as he says, " \
 			"and not with those of --trusted-proxies alone",                           \
 		.offset = offsetof(side, trace_visitors)                                           \

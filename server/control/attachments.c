@@ -72,7 +72,7 @@ void attachments_tell(const struct session_attachment *a)
 		return;
 	}
 	struct control m = {.type = CONTROL_ATTACHED};
-	bool usable = fold_endpoint(a->registrar, e, &why) == FOLD_USABLE;
+	bool usable = fold_endpoint(a->registrar, e, &why) == ATTACHMENT_PASSES;
 	m.attached.endpoint = a->base.number;
 	m.attached.link = e->value.link;
 	m.attached.state = state_of(e);
@@ -232,7 +232,8 @@ int attachments_add(struct session *s, uint32_t number, struct endpoint *e)
 	list_append(&e->attachments, &a->of_endpoint);
 	s->n_attachments++;
 	s->n_coming++;
-	a->first = a->usable = fold_endpoint(r, e, &why) == FOLD_USABLE;
+	a->first = fold_endpoint(r, e, &why);
+	a->usable = a->first == ATTACHMENT_PASSES;
 	endpoint_used(e, policy_now());
 	audit_attached(s, e, a->usable ? NULL : why.text);
 	attachment_sweep_send(&a->sweep, session_node(s), &coming_ops);
@@ -289,28 +290,29 @@ static uint64_t decided_at(const struct session_attachment *a)
  * What goes on under an intention's deny ends when anything else bars it, and by another deny that does not say that
  * it may.
  */
-static bool cuts_kept(const struct session_attachment *a, enum fold fold, bool keep_live)
+static bool cuts_kept(const struct session_attachment *a, enum attachment_bar bar, bool keep_live)
 {
-	bool again = fold == FOLD_NO_INTENTION && !keep_live && decided_at(a) != a->kept_under;
-	return a->kept_live && (fold == FOLD_BARRED || again);
+	bool again = bar == ATTACHMENT_NO_INTENTION && !keep_live && decided_at(a) != a->kept_under;
+	bool other = bar != ATTACHMENT_NO_INTENTION && bar != ATTACHMENT_PASSES;
+	return a->kept_live && (other || again);
 }
 
 bool attachments_fold(struct session_attachment *a, bool keep_live, uint64_t number,
 	struct attachment_flag *flag_out)
 {
 	struct error why;
-	enum fold fold = fold_endpoint(a->registrar, a->endpoint, &why);
-	bool usable = fold == FOLD_USABLE, was = a->usable;
+	enum attachment_bar bar = fold_endpoint(a->registrar, a->endpoint, &why);
+	bool usable = bar == ATTACHMENT_PASSES, was = a->usable;
 	if (!list_linked(&a->news))
 		list_append(&a->registrar->news, &a->news);
 	a->news_behind = number;
-	bool cuts = cuts_kept(a, fold, keep_live);
-	bool keeps = keep_live && fold == FOLD_NO_INTENTION;
+	bool cuts = cuts_kept(a, bar, keep_live);
+	bool keeps = keep_live && bar == ATTACHMENT_NO_INTENTION;
 	a->usable = usable;
 	if (keeps && (was || a->kept_live))
 		a->kept_under = decided_at(a);
-	a->kept_live = (a->kept_live || (was && keeps)) && fold == FOLD_NO_INTENTION && !cuts;
-	*flag_out = (struct attachment_flag){a, usable, keeps};
+	a->kept_live = (a->kept_live || (was && keeps)) && bar == ATTACHMENT_NO_INTENTION && !cuts;
+	*flag_out = (struct attachment_flag){a, bar, keeps};
 	return usable != was || cuts;
 }
 

@@ -15,7 +15,7 @@ struct session_attachment {
 	struct list of_endpoint;   /* endpoint::attachments */
 	struct endpoint *endpoint; /* held */
 	bool usable;               /* as it was sent to the workers last */
-	bool first;                /* what they were sent first; it never changes */
+	enum attachment_bar first; /* what they were sent first; it never changes */
 	bool kept_live;            /* not usable, but what was open then may go on (--keep-live), */
 	uint64_t
 		kept_under; /* as of that intention: policy_intention::updated_at; 0: the default's */
@@ -48,7 +48,8 @@ void attachments_tell(const struct session_attachment *a);
 
 struct attachment_flag {
 	struct session_attachment *attachment;
-	bool usable, keep_live;
+	enum attachment_bar bar;
+	bool keep_live;
 };
 
 /*

@@ -153,7 +153,7 @@ static void enforce_run(struct attachment_sweep *sweep, struct worker *w)
 	const struct enforcement *e = of(sweep);
 	for (size_t i = 0; i < e->n_flags; i++)
 		sweep->cut += attachment_shard_set(&e->flags[i].attachment->base, w,
-			e->flags[i].usable, e->flags[i].keep_live);
+			e->flags[i].bar, e->flags[i].keep_live);
 	if (e->keyring)
 		w->keyring = e->keyring;
 	if (!e->rights)

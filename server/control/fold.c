@@ -40,7 +40,7 @@ static bool is_there(const struct endpoint *e, struct error *why)
 	return false;
 }
 
-static bool identities_may(const struct endpoint *e, struct error *why)
+static bool identities_are_active(const struct endpoint *e, struct error *why)
 {
 	const struct identity *consumer = e->consumer, *owner = e->service->owner;
 	if (!is_active(consumer))
@@ -48,7 +48,7 @@ static bool identities_may(const struct endpoint *e, struct error *why)
 	else if (!is_active(owner))
 		error_set(why, 0, "whoever owns %s is not active any more", e->service->name);
 	else
-		return grants_check_consume(consumer, e->service->name, why) == 0;
+		return true;
 	return false;
 }
 
@@ -57,18 +57,25 @@ const struct policy_intention *fold_intention(const struct registrar *r, const s
 	return catalog_decide(&r->catalog->intentions, e->consumer->name, e->service->name);
 }
 
-enum fold fold_endpoint(const struct registrar *r, const struct endpoint *e, struct error *why)
+enum attachment_bar fold_endpoint(const struct registrar *r, const struct endpoint *e,
+	struct error *why)
 {
-	if (!is_there(e, why) || !state_allows(e, why) || !identities_may(e, why))
-		return FOLD_BARRED;
+	if (!is_there(e, why))
+		return ATTACHMENT_GONE;
+	if (!state_allows(e, why))
+		return ATTACHMENT_NO_APPROVAL;
+	if (!identities_are_active(e, why))
+		return ATTACHMENT_NO_TOKEN;
+	if (grants_check_consume(e->consumer, e->service->name, why) != 0)
+		return ATTACHMENT_NO_GRANT;
 	const struct policy_intention *i = fold_intention(r, e);
 	enum policy_action action = i ? i->action : server_default_intention(r->worker->opts);
 	if (action == POLICY_ALLOW)
-		return FOLD_USABLE;
+		return ATTACHMENT_PASSES;
 	if (i)
 		error_set(why, 0, "an intention denies it: %s => %s", i->source, i->destination);
 	else
 		error_set(why, 0, "no intention allows %s => %s, and the default is deny",
 			e->consumer->name, e->service->name);
-	return FOLD_NO_INTENTION;
+	return ATTACHMENT_NO_INTENTION;
 }

@@ -6,21 +6,17 @@
  * 50). All on the main thread.
  */
 #include "base/error.h"
+#include "server/private/attachment.h"
 #include "server/store/catalog.h"
 
 struct registrar;
-
-enum fold {
-	FOLD_USABLE,
-	FOLD_NO_INTENTION, /* an intention denies it, or the default does, and nothing else is in the way */
-	FOLD_BARRED, /* something else */
-};
 
 /*
  * The endpoint is approved, and there; its private service, too; both identities are active; its consumer is
  * granted to consume; intentions allow it. Else `why` is a sentence for the consumer.
  */
-enum fold fold_endpoint(const struct registrar *r, const struct endpoint *e, struct error *why);
+enum attachment_bar fold_endpoint(const struct registrar *r, const struct endpoint *e,
+	struct error *why);
 
 /* The intention that decides about it; NULL: the default does. */
 const struct policy_intention *fold_intention(const struct registrar *r, const struct endpoint *e);

@@ -10,7 +10,7 @@ struct metrics_series {
 	struct metrics_row {
 		char place[SERVICE_PLACE_SIZE]; /* as labels show it */
 		struct service_sum sum;
-	} rows[SERIES_MAX + 2]; /* and the other places, and those that no service took */
+	} rows[]; /* also of the other places, and of those that no service took */
 };
 /* NULL: memory is out. The caller frees it. */
 struct metrics_series *metrics_series_read(const struct node *n, enum series_kind kind);

@@ -30,33 +30,60 @@ static void write_streams(struct exposition *e, const struct metrics_series *s)
 	}
 }
 
+static const char *const states[] = {[POLICY_PENDING] = "pending",
+	[POLICY_APPROVED] = "approved",
+	[POLICY_REJECTED] = "rejected",
+	[POLICY_DISCONNECTED] = "disconnected"};
+
 static void write_endpoints(struct exposition *e, const struct catalog *c)
 {
-	static const char *const names[] = {NULL, "pending", "approved", "rejected",
-		"disconnected"};
-	uint64_t n[ARRAY_LEN(names)] = {0};
+	uint64_t n[ARRAY_LEN(states)] = {0};
 	for (size_t i = 0; i < c->private.n_endpoints; i++)
 		n[c->private.endpoints[i]->value.state]++;
 	exposition_family(e, "tunnel_endpoints", EXPOSITION_GAUGE,
 		"Consumers of private services, by what was decided about them.");
-	for (unsigned i = POLICY_PENDING; i < ARRAY_LEN(names); i++)
-		exposition_sample(e, (double)n[i], "state", names[i], NULL);
+	for (unsigned i = POLICY_PENDING; i < ARRAY_LEN(states); i++)
+		exposition_sample(e, (double)n[i], "state", states[i], NULL);
+}
+
+static void write_decisions(struct exposition *e, const struct catalog *c)
+{
+	exposition_family(e, "tunnel_endpoint_decisions", EXPOSITION_COUNTER,
+		"Times that a consumer's endpoint was approved, rejected or disconnected.");
+	for (unsigned i = POLICY_APPROVED; i < ARRAY_LEN(states); i++)
+		exposition_sample(e, (double)c->private.decided[i], "decision", states[i], NULL);
+}
+
+static void write_barred(struct exposition *e, const struct node *n, const char *name, size_t at,
+	const char *help)
+{
+	static const char *const why[ATTACHMENT_BARS] = {
+		[ATTACHMENT_NO_APPROVAL] = "approval",
+		[ATTACHMENT_NO_INTENTION] = "intention",
+		[ATTACHMENT_NO_GRANT] = "grant",
+		[ATTACHMENT_NO_TOKEN] = "token",
+		[ATTACHMENT_GONE] = "gone",
+	};
+	exposition_family(e, name, EXPOSITION_COUNTER, help);
+	for (unsigned bar = 0; bar < ATTACHMENT_BARS; bar++) {
+		uint64_t sum = 0;
+		for (unsigned i = 0; i < n->n_workers; i++) {
+			const char *p = (const char *)n->workers[i]->private + at;
+			sum += counter_get(&((const struct counter *)(const void *)p)[bar]);
+		}
+		exposition_sample(e, (double)sum, "why", why[bar], NULL);
+	}
 }
 
 void metrics_private(struct exposition *e, const struct registrar *r,
 	const struct metrics_series *s)
 {
 	const struct node *n = r->node;
-	uint64_t denied = 0, cut = 0;
 	write_streams(e, s);
 	write_endpoints(e, r->catalog);
-	for (unsigned i = 0; i < n->n_workers; i++) {
-		denied += counter_get(&n->workers[i]->private->denied);
-		cut += counter_get(&n->workers[i]->private->cut);
-	}
-	exposition_counter(e, "tunnel_streams_denied",
-		"Streams to private services that might not pass; the audit log says why.",
-		(double)denied);
-	exposition_counter(e, "tunnel_streams_cut",
-		"Streams that were ended because they may not pass any more.", (double)cut);
+	write_decisions(e, r->catalog);
+	write_barred(e, n, "tunnel_streams_denied", offsetof(struct private_worker, denied),
+		"Streams to private services that might not pass, by what they had not.");
+	write_barred(e, n, "tunnel_streams_cut", offsetof(struct private_worker, cut),
+		"Streams that were ended because they may not pass any more, likewise.");
 }

@@ -83,7 +83,8 @@ static void add_unserved(struct metrics_series *s, const struct node *n)
 
 struct metrics_series *metrics_series_read(const struct node *n, enum series_kind kind)
 {
-	struct metrics_series *s = calloc(1, sizeof(*s));
+	size_t most = series_most(n->series) + 1;
+	struct metrics_series *s = calloc(1, sizeof(*s) + most * sizeof(s->rows[0]));
 	if (!s)
 		return NULL;
 	series_each(n->series, kind, clock_now(), note, s);

@@ -65,15 +65,16 @@ static unsigned attachment_cut(struct attachment_shard *shard, struct worker *w)
 		struct attachment_use *use = list_first(&shard->uses, struct attachment_use, link);
 		use->cut(use);
 	}
-	counter_add(&w->private->cut, cut);
+	counter_add(&w->private->cut[shard->bar], cut);
 	return cut;
 }
 
-unsigned attachment_shard_set(struct attachment *a, struct worker *w, bool usable, bool keep_live)
+unsigned attachment_shard_set(struct attachment *a, struct worker *w, enum attachment_bar bar,
+	bool keep_live)
 {
 	struct attachment_shard *shard = &a->shards[w->index];
-	shard->usable = usable;
-	return usable || keep_live ? 0 : attachment_cut(shard, w);
+	shard->bar = bar;
+	return bar == ATTACHMENT_PASSES || keep_live ? 0 : attachment_cut(shard, w);
 }
 
 unsigned attachment_shard_close(struct attachment *a, struct worker *w)
@@ -81,7 +82,8 @@ unsigned attachment_shard_close(struct attachment *a, struct worker *w)
 	struct attachment_shard *shard = &a->shards[w->index];
 	if (!shard->open)
 		return 0;
-	shard->open = shard->usable = false;
+	shard->open = false;
+	shard->bar = ATTACHMENT_GONE;
 	table_remove(attachment_table(a, w), &shard->by_number);
 	return attachment_cut(shard, w);
 }

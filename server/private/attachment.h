@@ -25,6 +25,17 @@ struct worker;
 /* Of one session: what a machine uses at once, and some 300 KiB of memory with four workers. */
 #define SESSION_ATTACHMENTS_MAX 1024
 
+/* Why no stream may pass; the first, so that what is not decided is not allowed. Counted by these. */
+enum attachment_bar {
+	ATTACHMENT_NO_APPROVAL,
+	ATTACHMENT_NO_INTENTION, /* one denies it, or the default does, and nothing else is in the way */
+	ATTACHMENT_NO_GRANT,
+	ATTACHMENT_NO_TOKEN, /* an identity, that of the consumer or of the owner, is not active */
+	ATTACHMENT_GONE, /* its endpoint or its private service was deleted, or it is used no more */
+	ATTACHMENT_PASSES
+};
+#define ATTACHMENT_BARS ATTACHMENT_PASSES
+
 /* An attachment on one worker. */
 struct attachment_shard {
 	struct attachment *attachment;
@@ -32,7 +43,7 @@ struct attachment_shard {
 	struct list uses;            /* of struct attachment_use */
 	atomic_uint n;               /* how many, for any thread */
 	bool open;                   /* OPENs find it */
-	bool usable;                 /* and may pass */
+	enum attachment_bar bar;     /* and pass, or why they may not */
 	struct log_limit denied;     /* OPENs that might not */
 };
 
@@ -77,7 +88,8 @@ int attachment_shard_open(struct attachment *a, struct worker *w);
  * Streams may pass from here on, or may not. Where they may not any more, those that are open are cut, `denied` at
  * both ends, unless `keep_live`. How many were cut. Legal, and void, where the shard could not be opened.
  */
-unsigned attachment_shard_set(struct attachment *a, struct worker *w, bool usable, bool keep_live);
+unsigned attachment_shard_set(struct attachment *a, struct worker *w, enum attachment_bar bar,
+	bool keep_live);
 
 /* OPENs find it no more, and its streams are cut: how many. Legal where it was never opened. */
 unsigned attachment_shard_close(struct attachment *a, struct worker *w);

@@ -35,8 +35,8 @@ static enum frame_reset private_refuse(const struct server_link *l, const struct
 	enum control_kind kind = open->kind == FRAME_KIND_UDP ? CONTROL_UDP : CONTROL_TCP;
 	if (!shard || shard->attachment->kind != kind)
 		return FRAME_RESET_UNKNOWN_SERVICE;
-	if (!shard->usable) {
-		counter_add(&l->worker->private->denied, 1);
+	if (shard->bar != ATTACHMENT_PASSES) {
+		counter_add(&l->worker->private->denied[shard->bar], 1);
 		private_audit_denied(l, shard);
 		return FRAME_RESET_DENIED;
 	}

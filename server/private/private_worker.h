@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/log_limit.h"
 #include "crypto/keyed_hash.h"
+#include "server/private/attachment.h"
 
 struct service_shard;
 struct worker;
@@ -14,7 +15,9 @@ struct private_worker {
 	struct hash_key key; /* of session_shard::attachments: clients choose their numbers */
 	struct list near;    /* bridge_end::link: ends that consumers opened, */
 	struct list far;     /* and those to providers */
-	struct counter denied, cut;   /* streams that might not pass, or may not go on */
+	struct counter denied[ATTACHMENT_BARS],
+		cut[ATTACHMENT_BARS]; /* streams that might not pass, or
+									  may not go on */
 	struct log_limit log_full;    /* --max-private-streams is reached, */
 	struct log_limit log_crowded; /* or --max-private-streams-per-identity */
 };

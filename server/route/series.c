@@ -86,6 +86,11 @@ struct series_book *series_book_new(unsigned limit)
 	return b;
 }
 
+unsigned series_most(const struct series_book *b)
+{
+	return b->limit + 1;
+}
+
 static void service_counts_free(struct service_counts *c)
 {
 	free(c->place);
@@ -172,10 +177,19 @@ static void service_counts_leave(struct mail *mail)
 	service_counts_free(c);
 }
 
+/* At once where this is the main thread. */
+static void service_counts_tell(const struct service_counts *c, struct mail *mail)
+{
+	if (c->worker->index == 0)
+		mail->deliver(mail);
+	else
+		node_post(c->worker->node, 0, mail);
+}
+
 static void service_counts_reap(struct loop_task *task)
 {
 	struct service_counts *c = container_of(task, struct service_counts, reap);
-	node_post(c->worker->node, 0, &c->leave);
+	service_counts_tell(c, &c->leave);
 }
 
 struct service_counts *service_counts_new(struct worker *w, enum series_kind kind,
@@ -198,7 +212,7 @@ struct service_counts *service_counts_new(struct worker *w, enum series_kind kin
 	c->arrive =
 		(struct mail){.deliver = service_counts_arrive, .discard = service_counts_arrive};
 	c->leave = (struct mail){.deliver = service_counts_leave};
-	node_post(w->node, 0, &c->arrive);
+	service_counts_tell(c, &c->arrive);
 	return c;
 }
 

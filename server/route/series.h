@@ -5,7 +5,7 @@
  * own, to which its worker alone adds. A series has those of one place (service::place), whoever published it,
  * and goes on when its clients come and go, so that no counter goes back.
  *
- * There are at most SERIES_MAX series of a kind, by first use; the other places share one. So neither
+ * There are at most --metrics-routes series of a kind, by first use; the other places share one. So neither
  * visitors nor clients can make more. A place without a service is kept for SERIES_KEPT and then forgotten.
  */
 #include <stdbool.h>
@@ -17,10 +17,6 @@
 #include "mux/stream.h"
 #include "server/base/worker.h"
 
-/*
- * Of a kind. Each of HTTP has 37 lines, so /metrics has 7,600 at most, which take a scraper some milliseconds.
- */
-#define SERIES_MAX 200
 #define SERIES_KEPT \
 	(300 * CLOCK_S) /* five minutes: a scraper that was restarted sees the last value */
 
@@ -93,6 +89,9 @@ void service_counts_request(struct service_counts *c, unsigned status, uint64_t 
 struct series_book *series_book_new(unsigned limit);
 /* When no loop is left: counts that have not ended go with it. Accepts NULL; returns NULL. */
 struct series_book *series_book_free(struct series_book *b);
+
+/* How many series of a kind there may be, with that of the other places. */
+unsigned series_most(const struct series_book *b);
 
 /* Adds what was counted so far. From any thread, while it cannot end. */
 void service_counts_add(struct service_sum *to, const struct service_counts *c);

@@ -206,13 +206,14 @@ static void add_endpoint(struct catalog_private *p, struct endpoint *e, struct p
 	link_endpoint(e, s, consumer);
 }
 
-static void change_endpoint(struct endpoint *e, struct endpoint *staged)
+static void change_endpoint(struct catalog_private *p, struct endpoint *e, struct endpoint *staged)
 {
 	struct policy_endpoint value = staged->value;
 	/* It was used since the row was made of it. */
 	value.last_used_at = e->value.last_used_at;
 	e->service->n_of_state[e->value.state]--;
 	e->service->n_of_state[value.state]++;
+	p->decided[value.state] += value.state != e->value.state;
 	staged->value = e->value;
 	e->value = value;
 	endpoint_release(staged);
@@ -223,7 +224,7 @@ void catalog_put_endpoint(struct catalog_private *p, struct endpoint *staged,
 {
 	struct endpoint *e = find_endpoint(p, staged->value.id);
 	if (e)
-		change_endpoint(e, staged);
+		change_endpoint(p, e, staged);
 	else
 		add_endpoint(p, staged, service, consumer);
 	catalog_mark_endpoint(p, e ? e : staged);

@@ -76,7 +76,8 @@ struct catalog_private {
 	struct table by_name;     /* private_service::by_name */
 	struct table by_consumer; /* endpoint::by_consumer: by service, consumer and name */
 	struct hash_key hash_key; /* clients choose the names */
-	bool untidy;              /* there are some in the arrays that are gone */
+	uint64_t decided[POLICY_DISCONNECTED + 1]; /* how often an endpoint came to that state */
+	bool untidy;                               /* there are some in the arrays that are gone */
 	struct list changed_services, changed_endpoints;
 };
 

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from harness.admin import ask
+from harness.metrics import scrape
 from harness.openapi import CLIENT, check_answer
 from harness.public import free_port
 from harness.upstream import fields_of, response
@@ -81,6 +82,7 @@ def test_captured(tunnel):
     assert answer.body == BODY
     entry = inspector.newest()
     rows = inspector.list()
+    assert scrape(inspector.socket).of("tunnel_inspected_requests_total") == 4
     assert [row["p"] for row in rows] == ["/post?a=b", "/get/2", "/get/1", "/get/0"]
     assert rows[0]["m"] == "POST" and rows[0]["s"] == 200 and rows[0]["h"] == "example.com"
     assert rows[0]["i"] == rows[0]["o"] == len(BODY) and rows[0]["d"] >= 0

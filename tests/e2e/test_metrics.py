@@ -75,6 +75,17 @@ def test_strangers_make_no_series(tunnel):
     assert m.of("tunnel_http_refused_total", why="no-route") == 500
 
 
+def test_so_many_routes(tunnel):
+    server = tunnel.server("--metrics-routes=1")
+    upstream = tunnel.upstream(response(b""))
+    hosts = "a.example", "b.example", "c.example"
+    tunnel.client(server, ",".join("%s=%s" % (host, upstream.url) for host in hosts))
+    for host in hosts:
+        assert tunnel.visitor(server).get(host=host).status == 200
+    m = wait_for(server, "tunnel_http_requests_total", 2, route="other")
+    assert m.labels("tunnel_http_requests_total", "route") == {"a.example", "other", "none"}
+
+
 def test_tcp(tunnel):
     """A connection is counted while it lives."""
     listener = socket.create_server(("127.0.0.1", 0))

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from harness.metrics import scrape
 from harness.private import APPROVED, PENDING, PrivateNode, alias_of, refused, status_of
 from harness.public import free_port
 from harness.wait import PATIENCE, wait_until
@@ -99,6 +100,10 @@ def test_cut(node, tunnel):
         "web may not use super-api; cut 3 streams\n")
     assert all(is_cut(s) for s in held)
     assert node.endpoint("web")["properties"]["streams"] == 0
+    m = scrape(node.server)
+    assert m.of("tunnel_streams_cut_total") == m.of("tunnel_streams_cut_total", why="approval") == HELD
+    assert [m.of("tunnel_endpoint_decisions_total", decision=d) for d in ("approved", "rejected", "disconnected")] == [
+        1, 1, 0]
 
     node.ok("endpoint", "approve", name)
     wait_until(lambda: not refused(story.port), "the consumer to listen again")

@@ -161,7 +161,7 @@ static void attach_run(struct attachment_sweep *s, struct worker *w)
 			0);
 	for (unsigned i = 0; i < b->n_attachments; i++) {
 		assert_int_equal(attachment_shard_open(&b->attachments[i], w), 0);
-		attachment_shard_set(&b->attachments[i], w, true, false);
+		attachment_shard_set(&b->attachments[i], w, ATTACHMENT_PASSES, false);
 	}
 }
 
@@ -178,14 +178,15 @@ static void allow_run(struct attachment_sweep *s, struct worker *w)
 {
 	struct bridges *b = container_of(s, struct bridges, sweep);
 	for (unsigned i = 0; i < b->n_attachments; i++)
-		attachment_shard_set(&b->attachments[i], w, true, false);
+		attachment_shard_set(&b->attachments[i], w, ATTACHMENT_PASSES, false);
 }
 
 static void deny_run(struct attachment_sweep *s, struct worker *w)
 {
 	struct bridges *b = container_of(s, struct bridges, sweep);
 	for (unsigned i = 0; i < b->n_attachments; i++)
-		s->cut += attachment_shard_set(&b->attachments[i], w, false, false);
+		s->cut +=
+			attachment_shard_set(&b->attachments[i], w, ATTACHMENT_NO_APPROVAL, false);
 }
 
 /* Nobody may open one since the sweep. */

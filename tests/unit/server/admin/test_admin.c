@@ -129,7 +129,7 @@ static void test_answers(void **state)
 		{API_DELETE, "/things/a?drain=", NULL, 400, "reason", "invalid"},
 		{API_DELETE, "/things/a?drain=99999999999999999999", NULL, 400, "type",
 			"about:blank"},
-		{API_DELETE, "/things/a?now=1", NULL, 400, "reason", "invalid"},
+		{API_DELETE, "/things/a?now=yes", NULL, 400, "reason", "invalid"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct client d;

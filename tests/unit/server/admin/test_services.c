@@ -130,7 +130,7 @@ static void test_lists(void **state)
 	assert_json(json, "items.1", "");
 	assert_json(scene_get(s, PATH "?owner=nobody", 200), "items", "[]");
 	assert_json(scene_get(s, PATH "?after=x", 200), "items", "[]");
-	scene_get(s, PATH "?all=1", 400);
+	scene_get(s, PATH "?all=yes", 400);
 	scene_get(s, PATH "?name=s1", 400);
 }
 

@@ -46,7 +46,7 @@ static void whoever_is_listed_need_not_wait(void **state)
 	/* Every worker lets streams pass. */
 	struct session_attachment *a = attachments_find(l->session, 5);
 	for (unsigned i = 0; i < WORKERS; i++)
-		assert_true(a->base.shards[i].open && a->base.shards[i].usable);
+		assert_true(a->base.shards[i].open && a->base.shards[i].bar == ATTACHMENT_PASSES);
 	assert_string_equal(a->base.consumer, "web");
 	assert_int_equal(a->base.kind, CONTROL_TCP);
 }
@@ -318,7 +318,7 @@ static bool may_pass_anywhere(struct private_scene *s, const struct session *ses
 	for (unsigned i = 0; i < WORKERS; i++) {
 		const struct attachment_shard *shard =
 			attachment_find(&session->base.shards[i], s->n->node.workers[i], 1);
-		if (shard && shard->usable)
+		if (shard && shard->bar == ATTACHMENT_PASSES)
 			return true;
 	}
 	return false;

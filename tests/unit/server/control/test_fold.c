@@ -29,7 +29,7 @@ static void streams_open(struct pair *p)
 {
 	for (unsigned i = 0; i < STREAMS; i++) {
 		p->uses[i].cut = false;
-		assert_true(p->attachment->base.shards[i].usable);
+		assert_int_equal(p->attachment->base.shards[i].bar, ATTACHMENT_PASSES);
 		attachment_use_begin(&p->attachment->base.shards[i], &p->uses[i].use, use_cut, 0);
 	}
 }
@@ -52,7 +52,7 @@ static unsigned workers_that_let_pass(const struct pair *p)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < WORKERS; i++)
-		n += p->attachment->base.shards[i].usable;
+		n += p->attachment->base.shards[i].bar == ATTACHMENT_PASSES;
 	return n;
 }
 

@@ -135,7 +135,7 @@ static void check_attachment(struct model *m, unsigned i, const struct model_att
 		attachments_find(m->slots[i].link->session, a->number);
 	assert_non_null(real);
 	for (unsigned w = 0; w < m->s->n->node.n_workers; w++)
-		assert_int_equal(real->base.shards[w].usable, usable);
+		assert_int_equal(real->base.shards[w].bar == ATTACHMENT_PASSES, usable);
 	assert_true(a->told);
 	assert_int_equal(a->usable, usable);
 	assert_int_equal(a->state, states[m->endpoints[consumer][a->service]]);
@@ -233,7 +233,7 @@ static void client_opens(struct model *m)
 		return;
 	struct session_attachment *real = attachments_find(slot->link->session, a->number);
 	struct attachment_shard *shard = &real->base.shards[draw(m, m->s->n->node.n_workers)];
-	if (!shard->usable)
+	if (shard->bar != ATTACHMENT_PASSES)
 		return;
 	struct model_stream *stream = &m->streams[free];
 	attachment_use_begin(shard, &stream->use, stream_cut, 0);

@@ -46,7 +46,7 @@ struct scene *scene_new(void)
 	s->node.workers[0] = w;
 	memcpy(s->node.pseudonym, "tunnel-0123456789abcdef", PSEUDONYM_LEN);
 	assert_int_equal(node_limits_init(&s->node, &s->options, nobody_evicted), 0);
-	s->node.series = series_book_new(SERIES_MAX);
+	s->node.series = series_book_new(200);
 	assert_non_null(s->node.series);
 	w->node = &s->node;
 	w->opts = &s->options;

@@ -132,7 +132,8 @@ unsigned scene_set(struct scene *s, bool usable, bool keep_live)
 {
 	unsigned cut = 0;
 	for (unsigned i = 0; i < WORKERS; i++)
-		cut += attachment_shard_set(&s->attachment, worker_at(s, i), usable, keep_live);
+		cut += attachment_shard_set(&s->attachment, worker_at(s, i),
+			usable ? ATTACHMENT_PASSES : ATTACHMENT_NO_APPROVAL, keep_live);
 	return cut;
 }
 

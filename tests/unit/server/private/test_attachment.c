@@ -106,9 +106,9 @@ static void test_never_opened(void **state)
 {
 	struct attachment a;
 	make(&a, 1);
-	assert_int_equal(attachment_shard_set(&a, worker_at(0), true, false), 0);
+	assert_int_equal(attachment_shard_set(&a, worker_at(0), ATTACHMENT_PASSES, false), 0);
 	assert_null(find(0, 1));
-	assert_int_equal(attachment_shard_set(&a, worker_at(0), false, false), 0);
+	assert_int_equal(attachment_shard_set(&a, worker_at(0), ATTACHMENT_NO_APPROVAL, false), 0);
 	assert_int_equal(attachment_shard_close(&a, worker_at(0)), 0);
 	attachment_deinit(&a);
 }
@@ -120,9 +120,9 @@ static void test_flag(void **state)
 	make(&a, 1);
 	assert_int_equal(attachment_shard_open(&a, worker_at(2)), 0);
 	struct attachment_shard *shard = find(2, 1);
-	assert_false(shard->usable);
-	assert_int_equal(attachment_shard_set(&a, worker_at(2), true, false), 0);
-	assert_true(shard->usable);
+	assert_true(shard->bar != ATTACHMENT_PASSES);
+	assert_int_equal(attachment_shard_set(&a, worker_at(2), ATTACHMENT_PASSES, false), 0);
+	assert_int_equal(shard->bar, ATTACHMENT_PASSES);
 	for (int i = 0; i < 5; i++)
 		attachment_use_begin(shard, &uses[i], cut, 0);
 	assert_int_equal(attachment_shard_streams(&a, worker_at(2)), 5);
@@ -132,16 +132,16 @@ static void test_flag(void **state)
 	assert_int_equal(attachment_shard_streams(&a, worker_at(2)), 4);
 
 	n_cut = 0;
-	assert_int_equal(attachment_shard_set(&a, worker_at(2), true, false), 0);
-	assert_int_equal(attachment_shard_set(&a, worker_at(2), false, true), 0);
-	assert_false(shard->usable);
+	assert_int_equal(attachment_shard_set(&a, worker_at(2), ATTACHMENT_PASSES, false), 0);
+	assert_int_equal(attachment_shard_set(&a, worker_at(2), ATTACHMENT_NO_APPROVAL, true), 0);
+	assert_true(shard->bar != ATTACHMENT_PASSES);
 	assert_int_equal(n_cut, 0);
 	assert_int_equal(attachment_shard_streams(&a, worker_at(2)), 4);
-	assert_int_equal(attachment_shard_set(&a, worker_at(2), false, false), 4);
+	assert_int_equal(attachment_shard_set(&a, worker_at(2), ATTACHMENT_NO_APPROVAL, false), 4);
 	assert_int_equal(n_cut, 4);
 	assert_int_equal(attachment_shard_streams(&a, worker_at(2)), 0);
 
-	assert_int_equal(attachment_shard_set(&a, worker_at(2), true, false), 0);
+	assert_int_equal(attachment_shard_set(&a, worker_at(2), ATTACHMENT_PASSES, false), 0);
 	attachment_use_begin(shard, &uses[0], cut, 0);
 	assert_int_equal(attachment_shard_close(&a, worker_at(2)), 1);
 	assert_int_equal(n_cut, 5);

@@ -31,7 +31,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	for (unsigned i = 0; i < ARRAY_LEN(workers); i++)
+	for (unsigned i = ARRAY_LEN(workers); i--;)
 		loop_free(workers[i].loop);
 	node.series = series_book_free(node.series);
 	return 0;
@@ -214,6 +214,8 @@ static void test_left_over(void **state)
 	service_counts_new(&workers[1], SERIES_HTTP, "b.example");
 	service_counts_release(service_counts_new(&workers[1], SERIES_HTTP, "c.example"));
 	turn(1);
+	service_counts_release(service_counts_new(&workers[1], SERIES_HTTP, "d.example"));
+	service_counts_release(service_counts_new(&workers[0], SERIES_HTTP, "e.example"));
 }
 
 int main(void)
