@@ -20,7 +20,7 @@ test_packages=(
 	nginx apache2-bin caddy haproxy prometheus curl iproute2 openssl procps util-linux binutils
 	scdoc systemd clang-format shellcheck git valgrind
 	bash zsh fish busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
-	dnsmasq-base mariadb-server-core mariadb-client-core python3-redis python3-jmespath jq
+	dnsmasq-base mariadb-server-core mariadb-client-core python3-redis python3-jmespath jq goaccess
 	chromium fonts-inter fonts-jetbrains-mono python3-venv
 )
 # What drives Chromium through the panel's pages (tests/e2e/browser), and what looks for barriers there. Node.js comes
