@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -325,6 +326,25 @@ def test_combined(tunnel):
         return
     entry = apachelogs.LogParser(apachelogs.COMBINED).parse(line)
     assert entry.final_status == 200 and entry.headers_in["Referer"] == "https://a.test/x"
+
+
+def test_combined_for_goaccess(tunnel):
+    """Debian's GoAccess reads every line, of visitors who may not be able to spell."""
+    path = tunnel.path / "access"
+    server, _, _ = tunnel.through(server_options=["--access-log=%s" % path, "--access-log-format=combined"])
+    v = tunnel.visitor(server)
+    for target, fields in ("/a", ["User-Agent: Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0"]), ("/b?c=%20d", []), (
+            "/a", ['Referer: https://a.test/"x"']):
+        assert v.get(target, fields=fields).status == 200
+    wait_until(lambda: len(path.read_text().splitlines()) == 3, "the access log")
+    out = tunnel.path / "report.json"
+    p = subprocess.run(["goaccess", path, "--log-format=COMBINED", "--no-global-config", "-o", out],
+                       capture_output=True, text=True, timeout=60)
+    assert p.returncode == 0, p.stderr
+    report = json.loads(out.read_text())
+    assert (report["general"]["total_requests"], report["general"]["valid_requests"],
+            report["general"]["failed_requests"]) == (3, 3, 0)
+    assert {r["data"]: r["hits"]["count"] for r in report["requests"]["data"]} == {"/a": 2, "/b?c= d": 1}
 
 
 def test_combined_without_its_fields(tunnel):

@@ -80,6 +80,25 @@ def test_dashboard(tunnel):
     assert {re.sub(r"_bucket$", "", n) for n in names} <= families
 
 
+def test_dashboard_is_answered(tunnel, watched):
+    """What each of its panels asks for is there, once somebody came."""
+    server, prometheus = watched(*tunnel.ca().issue("localhost").options())
+    tunnel.client(server, tunnel.upstream(response(b"hello")))
+    scraped(prometheus, "tunnel_sessions", 1)
+
+    def rate():
+        request(server)
+        return prometheus.value("sum(rate(tunnel_http_requests_total{route='*'}[5s]))")
+    wait_until(rate, "requests to be seen", 30)
+    board = json.loads((SHIPPED / "dashboard.json").read_text())
+    empty = [target["expr"] for panel in board["panels"] for target in panel["targets"]
+             if not prometheus.ask("query", query=target["expr"].replace("$instance", ".*").replace(
+                 "$__rate_interval", "10s"))["result"]]
+    # Nobody came to a port or to a private service, and nothing was refused.
+    assert [e for e in empty if "> 0" not in e and not re.search("tunnel_(tcp|udp|private)_", e)] == []
+    assert len(empty) == 5
+
+
 @pytest.mark.parametrize("alert", MADE_UP)
 def test_made_up(tunnel, alert):
     series = [{"series": s, "values": v if "x" in v else v + "x30"} for s, v in MADE_UP[alert].items()]
