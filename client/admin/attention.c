@@ -75,6 +75,27 @@ static json_t *note_refused(json_t *items, const struct publications *all)
 	return items;
 }
 
+/* Those whose last connection failed: nobody knows of others. */
+static json_t *note_unreached(json_t *items, const struct publications *all)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < all->n && n < REFUSED_MAX; i++) {
+		const struct publication *pub = all->v[i];
+		const struct publication_counts *c = &pub->counts;
+		char what[1024];
+		if (!c->tried || c->up || pub->state == PUBLICATION_LEAVING)
+			continue;
+		n++;
+		snprintf(what, sizeof(what),
+			"The upstream %s was not reached when a visitor asked last: %s",
+			pub->upstream.text, c->failed_why);
+		items = note(items, true, "service", what,
+			"Start it, or correct --upstream; the next visitor's request tries it "
+			"again.");
+	}
+	return items;
+}
+
 static json_t *note_waiting(json_t *items, const struct publications *all)
 {
 	for (size_t i = 0; i < all->n; i++) {
@@ -95,6 +116,7 @@ static void attention(struct api_request *rq)
 	const struct client_session *s = client_admin_of(rq)->session;
 	json_t *items = note_links(json_array(), s);
 	items = note_refused(items, s->publications);
+	items = note_unreached(items, s->publications);
 	items = note_waiting(items, s->publications);
 	api_answer(rq, 200, items ? json_pack("{s:o}", "items", items) : NULL);
 }

@@ -16,6 +16,7 @@ struct client_admin {
 	const struct client_session *session;
 	struct requests_api requests; /* set by whoever has an inspector */
 	uint64_t started;             /* µs, as clock_now() counts them */
+	struct traffic traffic;       /* of all publications, as somebody saw it last */
 };
 
 /* All that it is given outlives it; `tables` is client_api. */
@@ -30,6 +31,9 @@ static inline const struct client_admin *client_admin_of(const struct api_reques
 {
 	return container_of(rq->api, struct client_admin, api);
 }
+
+/* Adds what was counted of it so far; that of requests is not counted by publication. */
+void publication_traffic(const struct publication *pub, uint64_t counts[TRAFFIC_KINDS]);
 
 static inline const struct requests_api *requests_of(const struct api_request *rq)
 {

@@ -11,6 +11,7 @@ const struct api_operations *const client_api[] = {
 	&api_log,
 	&client_api_limits,
 	&client_api_metrics,
+	&client_api_overview,
 	&client_api_publications,
 	&client_api_sessions,
 	&client_api_requests,

@@ -20,17 +20,41 @@ static const char *const states[] = {
 	[PUBLICATION_LEAVING] = "leaving",
 };
 
-static json_t *publication_json(const struct publication *pub)
+static json_t *failure_json(const struct publication *pub)
 {
+	const struct publication_counts *c = &pub->counts;
+	const char *why = c->failed_why;
+	char safe[2 * PUBLICATION_WHY_SIZE];
+	safe[escape_text(safe, sizeof(safe) - 1, why, strlen(why), ESCAPE_SENTENCE)] = 0;
+	return c->failed_at ? json_pack("{s:o, s:s}", "at", clock_moment_json(c->failed_at), "what",
+				      safe)
+			    : json_null();
+}
+
+/* Takes a reading for whoever looks, of all since the client started at the first. */
+static const double *traffic_of(struct publication *pub, uint64_t started)
+{
+	uint64_t counts[TRAFFIC_KINDS] = {0};
+	publication_traffic(pub, counts);
+	traffic_take(&pub->traffic, counts, started, clock_now());
+	return pub->traffic.rate;
+}
+
+static json_t *publication_json(struct publication *pub, uint64_t started)
+{
+	const double *rate = traffic_of(pub, started);
 	char place[UPSTREAM_PLACE_SIZE], answer[CONTROL_TEXT * 2];
 	const char *text = pub->answer ? pub->answer : "";
 	bool granted = pub->state == PUBLICATION_GRANTED;
 	answer[escape_text(answer, sizeof(answer) - 1, text, strlen(text), ESCAPE_SENTENCE)] = 0;
 	char id[12];
 	snprintf(id, sizeof(id), "%u", (unsigned)pub->number);
-	return json_pack("{s:s, s:I, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:b, s:I, s:I}", "id", id,
-		"number", (json_int_t)pub->number, "kind", control_kind_name(pub->upstream.kind),
-		"place", upstream_place(&pub->upstream, place), "private",
+	return json_pack(
+		"{s:f, s:f, s:f, s:o, s:s, s:I, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:b, s:I, s:I}",
+		"cps", rate[TRAFFIC_CONNECTIONS], "in", rate[TRAFFIC_IN], "out", rate[TRAFFIC_OUT],
+		"lastError", failure_json(pub), "id", id, "number", (json_int_t)pub->number, "kind",
+		control_kind_name(pub->upstream.kind), "place",
+		upstream_place(&pub->upstream, place), "private",
 		pub->upstream.private.name != NULL, "state", states[pub->state], "address",
 		granted ? answer : "", "why", pub->state == PUBLICATION_REFUSED ? answer : "",
 		"upstream", pub->upstream.text, "exclusive", pub->upstream.exclusive, "connections",
@@ -43,12 +67,12 @@ static void publications_rows(struct api_page *p)
 	const struct publications *all = client_admin_of(p->request)->session->publications;
 	uint64_t after = *p->cursor ? api_page_number(p) : 0;
 	for (size_t i = 0; i < all->n; i++) {
-		const struct publication *pub = all->v[i];
+		struct publication *pub = all->v[i];
 		if (pub->number <= after)
 			continue;
 		if (!api_page_room(p))
 			return;
-		json_t *item = publication_json(pub);
+		json_t *item = publication_json(pub, client_admin_of(p->request)->started);
 		if (!item) {
 			api_page_fail(p);
 			return;
@@ -69,10 +93,10 @@ static void publication_show(struct api_request *rq)
 	const char *text = api_parameter(rq, 0);
 	char *end, room[API_QUOTE_SIZE];
 	unsigned long number = strtoul(text, &end, 10);
-	const struct publication *pub =
+	struct publication *pub =
 		*end || number > UINT32_MAX ? NULL : publications_find(all, (uint32_t)number);
 	if (pub)
-		api_answer(rq, 200, publication_json(pub));
+		api_answer(rq, 200, publication_json(pub, client_admin_of(rq)->started));
 	else
 		api_refuse(rq, API_NOT_FOUND, "this client publishes no number \"%s\"",
 			api_quote(text, room));

@@ -6,21 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/state.h"
 #include "wire/alpn.h"
 #include "wire/frame.h"
 
-/* Every legal transition; anything else is a bug of ours. */
-void publication_dialled(struct publication *pub, bool up, uint64_t took)
+void publication_dialled(struct publication *pub, uint64_t took)
 {
-	counter_add(&pub->counts.dials[up], 1);
-	if (up)
-		histogram_observe(&pub->counts.dial_times, took);
+	counter_add(&pub->counts.dials[1], 1);
+	histogram_observe(&pub->counts.dial_times, took);
 	pub->counts.tried = true;
-	pub->counts.up = up;
+	pub->counts.up = true;
 }
 
+void publication_not_dialled(struct publication *pub, const char *why)
+{
+	counter_add(&pub->counts.dials[0], 1);
+	pub->counts.tried = true;
+	pub->counts.up = false;
+	pub->counts.failed_at = clock_now();
+	snprintf(pub->counts.failed_why, sizeof(pub->counts.failed_why), "%s", why);
+}
+
+/* Every legal transition; anything else is a bug of ours. */
 void publication_set_state(struct publication *pub, enum publication_state state)
 {
 	static const char *const names[] = {"idle", "offered", "granted", "refused", "leaving"};

@@ -19,6 +19,7 @@
 #include "client/config/upstreams.h"
 #include "client/files/file_folder.h"
 #include "client/publish/fair_queue.h"
+#include "client/publish/traffic.h"
 #include "crypto/key_pair.h"
 #include "link/link.h"
 #include "tls/tls.h"
@@ -29,6 +30,8 @@
  */
 #define PUBLICATION_QUEUE_MAX             1024
 #define PUBLICATION_QUEUE_PER_VISITOR_MAX 256
+
+#define PUBLICATION_WHY_SIZE 200
 
 enum publication_state {
 	PUBLICATION_IDLE,
@@ -51,7 +54,9 @@ struct publication_counts {
 	struct stream_counts bytes; /* `taken`: of visitors; `sent`: of the upstream */
 	struct counter dials[2];    /* [1]: the upstream answered */
 	struct histogram dial_times;
-	bool tried, up; /* how the last dial ended */
+	bool tried, up;                        /* how the last dial ended */
+	uint64_t failed_at;                    /* µs, when the last one failed; 0: none did */
+	char failed_why[PUBLICATION_WHY_SIZE]; /* then: the rest of a sentence about the upstream */
 };
 
 struct publication {
@@ -81,9 +86,10 @@ struct publication {
 		due; /* upstream_conns::due: a connection has ended, and others wait for its place */
 
 	struct publication_counts counts;
-	char *answer;       /* the exit node's last: an address, or a refusal */
-	bool answer_logged; /* else publication_log_answer() is due */
-	bool not_exclusive; /* granted by an exit node that does not know --exclusive */
+	struct traffic traffic; /* as somebody saw it last */
+	char *answer;           /* the exit node's last: an address, or a refusal */
+	bool answer_logged;     /* else publication_log_answer() is due */
+	bool not_exclusive;     /* granted by an exit node that does not know --exclusive */
 
 	/* Of client/publish/publication_log. */
 	struct log_limit log_failed, log_wrong, log_rejected, log_overrun, log_unsealed;
@@ -96,8 +102,9 @@ struct publication *publication_new(const struct upstream *u, uint32_t number,
 struct publication *publication_ref(struct publication *pub);
 struct publication *publication_unref(struct publication *pub); /* accepts NULL; returns NULL */
 
-/* A dial to its upstream ended, after `took` µs. */
-void publication_dialled(struct publication *pub, bool up, uint64_t took);
+/* A dial to its upstream succeeded, after `took` µs; or failed. `why` is the rest of a sentence about the upstream. */
+void publication_dialled(struct publication *pub, uint64_t took);
+void publication_not_dialled(struct publication *pub, const char *why);
 
 void publication_set_state(struct publication *pub, enum publication_state state);
 

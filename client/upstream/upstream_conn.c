@@ -206,7 +206,7 @@ static void upstream_conn_connected(struct upstream_conn *c, struct detached_con
 static void dial_connected(struct upstream_dial *dial, struct detached_conn detached)
 {
 	struct upstream_conn *c = container_of(dial, struct upstream_conn, dial);
-	publication_dialled(c->pub, true, loop_now(c->all->loop) - c->opened);
+	publication_dialled(c->pub, loop_now(c->all->loop) - c->opened);
 	upstream_conn_connected(c, detached);
 }
 
@@ -215,7 +215,7 @@ static void dial_failed(struct upstream_dial *dial, enum frame_reset reason, con
 {
 	struct upstream_conn *c = container_of(dial, struct upstream_conn, dial);
 	bool busy = reason == FRAME_RESET_DIAL_TIMEOUT && c->queued;
-	publication_dialled(c->pub, false, 0);
+	publication_not_dialled(c->pub, why);
 	upstream_conn_fail(c, busy ? FRAME_RESET_BUSY : reason, why);
 }
 

@@ -51,6 +51,9 @@ def test_every_request(tunnel):
     assert service["place"] == "app.example.org" and service["state"] == "granted"
     assert service["address"].startswith("http://app.example.org")
     assert get(socket, "/api/v1/publications/%d" % service["number"]) == service
+    overview = get(socket, "/api/v1/overview")
+    assert (overview["linksUp"], overview["services"], overview["granted"], overview["open"]) == (1, 1, 1, 0)
+    assert overview["rps"] is None  # it has no inspector
     limits = {row["name"]: row for row in get(socket, "/api/v1/limits")["items"]}
     assert limits["max-dials"]["limit"] == 256 and limits["memory-budget"]["use"] == 0
     for nothing in ("/api/v1/sessions/0000000000000000", "/api/v1/publications/77"):
