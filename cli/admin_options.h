@@ -50,6 +50,9 @@ struct admin_options {
 	bool once, pem;
 
 	/* Of one verb or another */
+	char *method; /* of HTTP */
+	uint64_t every;
+	int by, sort; /* enum top_view, and a column that it is sorted by */
 	char *out, *from, *overlap, *label, *since, *if_match;
 	uint64_t drain;
 	bool yes, follow, dry_run;

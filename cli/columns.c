@@ -149,6 +149,11 @@ static int write_cell(const struct column *column, const json_t *row, bool raw, 
 	return -EINVAL;
 }
 
+int columns_cell(const struct column *column, const json_t *row, struct buf *to)
+{
+	return write_cell(column, row, false, to);
+}
+
 /* Fit to be shown; the caller's to free. NULL: no memory. */
 static char *cell_text(const struct column *column, const json_t *row, bool raw)
 {

@@ -50,6 +50,9 @@ int columns_print(struct columns *c, FILE *to, const json_t *rows, enum output h
 /* One object with a line for each column: "Name:   web". */
 int columns_print_one(struct columns *c, FILE *to, const json_t *row);
 
+/* One cell of a row, to people: 0 or -ENOMEM. Others' texts stand in it as they are. */
+int columns_cell(const struct column *column, const json_t *row, struct buf *to);
+
 /* "a.b": the member b of the row's member a. NULL: there is none. */
 const json_t *columns_member(const json_t *row, const char *path);
 

@@ -15,7 +15,7 @@
 
 const struct noun *const nouns[] = {&noun_token, &noun_status, &noun_sessions, &noun_routes,
 	&noun_audit, &noun_store, &noun_apply, &noun_service, &noun_endpoint, &noun_intention,
-	&noun_key, &noun_ca, &noun_cert, NULL};
+	&noun_key, &noun_ca, &noun_cert, &noun_top, &noun_tail, NULL};
 
 const struct noun *noun_find(const char *name)
 {

@@ -76,7 +76,7 @@ struct noun {
 
 extern const struct noun noun_token, noun_status, noun_sessions, noun_routes, noun_audit,
 	noun_store, noun_apply, noun_intention, noun_service, noun_endpoint, noun_key, noun_ca,
-	noun_cert;
+	noun_cert, noun_top, noun_tail;
 
 /*
  * All options of a verb: its own, and the common ones where a server is asked; free with admin_table_free(). NULL: no

@@ -16,7 +16,7 @@ COMMANDS = ["server", "client", "connect"]
 # Pages of commands that ask a server, each with its nouns. The options that all of them have are those of status,
 # and stand in tunnel(1).
 PAGES = {"token": ["token"], "service": ["service"], "endpoint": ["endpoint"], "intention": ["intention"],
-         "apply": ["apply"], "status": ["status", "sessions", "routes", "audit"], "store": ["store"],
+         "apply": ["apply"], "status": ["status", "top", "tail", "sessions", "routes", "audit"], "store": ["store"],
          "key": ["key"], "ca": ["ca"], "cert": ["cert"]}
 COMMON = "status"
 LOCAL = {"key"}  # asks no server: all options are its own
