@@ -5,6 +5,7 @@
 build_packages=(
 	gcc libc6-dev meson ninja-build pkg-config
 	libevent-dev libssl-dev libsodium-dev libjansson-dev libyaml-dev libsqlite3-dev libwebsockets-dev zlib1g-dev
+	libpcre2-dev libmaxminddb-dev
 )
 
 # To try it out: curl asks, iproute2 knows this machine's address, python3 serves a page.
@@ -35,7 +36,7 @@ variant_packages=(
 # What is linked with, unpacked for each of these architectures.
 cross_root_packages=(
 	libc6-dev libcmocka-dev libevent-dev libssl-dev libsodium-dev libjansson-dev libyaml-dev
-	libsqlite3-dev libwebsockets-dev zlib1g-dev
+	libsqlite3-dev libwebsockets-dev zlib1g-dev libpcre2-dev libmaxminddb-dev
 )
 
 # To run scripts/analyze; ruff comes from PyPI.

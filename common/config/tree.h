@@ -8,7 +8,7 @@
 
 /* Far above any configuration, far below what would hurt. */
 #define TREE_SIZE_MAX  (1 << 20) /* bytes */
-#define TREE_DEPTH_MAX 8         /* mappings and lists inside each other */
+#define TREE_DEPTH_MAX 12        /* mappings and lists inside each other */
 
 enum tree_kind { TREE_SCALAR, TREE_LIST, TREE_MAP };
 

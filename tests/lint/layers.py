@@ -22,6 +22,9 @@ LIBRARIES = {
     r"yaml\.h": ["common/config/"],
     r"zlib\.h": ["client/admin/body_decode.c", "tests/unit/client/admin/"],
     r"sqlite3\.h": ["common/store/", "tests/unit/store/"],
+    r"crypt\.h": ["common/crypto/"],
+    r"pcre2\.h": ["common/rules/"],
+    r"maxminddb\.h": ["common/rules/"],
     r"cmocka\.h": ["tests/", "fuzz/"],
 }
 

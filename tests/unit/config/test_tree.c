@@ -116,7 +116,7 @@ static void test_refused(void **state)
 		{"a: 1\n---\nb: 2\n", "F:2: a second document begins"},
 		{"just text\n", "F:1: the file must be a list of \"option: value\" lines"},
 		{"a: \"x\\0y\"\n", "F:1: a value has a NUL character in it"},
-		{"a: [[[[[[[[[[1]]]]]]]]]]\n", "F:1: nested too deeply"},
+		{"a: [[[[[[[[[[[[[[1]]]]]]]]]]]]]]\n", "F:1: nested too deeply"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct tree_node *root;

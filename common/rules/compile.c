@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "rules/compile.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Sentences ---- */
+
+int compile_fail(const struct compile *c, const struct tree_node *at, const char *fmt, ...)
+{
+	char text[sizeof(c->err->text)];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return error_set(c->err, -EINVAL, "%s:%u: %s", c->path, at->line, text);
+}
+
+int compile_fail_at(const struct compile *c, const struct tree_node *at, int r)
+{
+	error_prefix(c->err, "%s:%u", c->path, at->line);
+	return r;
+}
+
+int compile_fail_memory(const struct compile *c)
+{
+	return error_set(c->err, -ENOMEM, "%s: no memory", c->path);
+}
+
+/* ---- A text, or a list of them ---- */
+
+const struct tree_node *compile_first(const struct tree_node *value)
+{
+	return value->kind == TREE_LIST ? value->child : value;
+}
+
+const struct tree_node *compile_next(const struct tree_node *value, const struct tree_node *item)
+{
+	return value->kind == TREE_LIST ? item->next : NULL;
+}
+
+int compile_texts(const struct compile *c, const struct tree_node *value, const char *what)
+{
+	int n = 0;
+	for (const struct tree_node *i = compile_first(value); i; i = compile_next(value, i), n++)
+		if (i->kind != TREE_SCALAR || !*i->text)
+			return compile_fail(c, i, "%s takes a value or a list of values", what);
+	return n ? n : compile_fail(c, value, "%s has an empty list: leave it out", what);
+}
+
+/* ---- Members of mappings ---- */
+
+const struct tree_node *compile_member(const struct tree_node *map, const char *name)
+{
+	for (const struct tree_node *i = map->kind == TREE_MAP ? map->child : NULL; i; i = i->next)
+		if (strcmp(i->key, name) == 0)
+			return i;
+	return NULL;
+}
+
+int compile_members(const struct compile *c, const struct tree_node *map, const char *const *known)
+{
+	char list[256] = "";
+	size_t n = 0;
+	for (const char *const *k = known; *k; k++)
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", k == known ? "" : ", ",
+			*k);
+	if (map->kind != TREE_MAP || !map->child)
+		return compile_fail(c, map, "%s takes a mapping with some of: %s",
+			map->key ? map->key : "this", list);
+	for (const struct tree_node *i = map->child; i; i = i->next) {
+		const char *const *k = known;
+		while (*k && strcmp(*k, i->key) != 0)
+			k++;
+		if (!*k)
+			return compile_fail(c, i, "%s has no member \"%s\": %s",
+				map->key ? map->key : "this", i->key, list);
+	}
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What all compilers of parts of a rules' file share: their sentences, and how they read the tree. */
+#include "base/error.h"
+#include "config/tree.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rules/arena.h"
+
+/* How a file is compiled, and where its sentences come from. */
+struct compile {
+	const char *path; /* of the file */
+	struct arena *arena;
+	struct error *err;
+	bool countries; /* there is a file of them */
+	bool client;    /* a client's: names no files, and its expressions are counted */
+	unsigned regexes;
+	uint32_t verbs; /* that may be used: bits 1 << enum verb */
+};
+
+/* Sets the sentence "FILE:LINE: …" and returns -EINVAL. */
+int compile_fail(const struct compile *c, const struct tree_node *at, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Puts file and line before a sentence that is there, and returns `r`. */
+int compile_fail_at(const struct compile *c, const struct tree_node *at, int r);
+int compile_fail_memory(const struct compile *c);
+
+/* How many scalars a value is: itself, or those of a list; each of them by its number. NULL behind the last. */
+const struct tree_node *compile_first(const struct tree_node *value);
+const struct tree_node *compile_next(const struct tree_node *value, const struct tree_node *item);
+/* Checks that a value is a text or a list of texts, not empty; how many. < 0: it is not. */
+int compile_texts(const struct compile *c, const struct tree_node *value, const char *what);
+
+/* Members of a mapping, none of which may be missing in the list `known` (the last one NULL). */
+int compile_members(const struct compile *c, const struct tree_node *map, const char *const *known);
+const struct tree_node *compile_member(const struct tree_node *map, const char *name);

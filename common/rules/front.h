@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The operator's file of routes (--front), compiled: for a host its rules, and where its requests go. It is made
+ * once by each reload and never changed; threads share it, and whoever began with it ends with it.
+ *
+ *	routes:
+ *	  - host: [example.org, www.example.org]
+ *	    rules:
+ *	      - when: {method: POST}
+ *	        to: api.internal
+ *	    to: web.internal
+ */
+#include "rules/rules.h"
+
+#define FRONT_ROUTES_MAX 4096 /* of a file */
+
+struct front_route {
+	unsigned line;
+	struct str name; /* its first host, as the file has it */
+	struct rules rules;
+	struct str to; /* empty: the host that was asked for */
+};
+
+struct front_host {
+	struct str host; /* canonical, "*.example.org", or "*" */
+	unsigned line;
+	const struct front_route *route;
+};
+
+struct front {
+	atomic_uint users;
+	struct arena arena;
+	struct country_file *countries; /* NULL: there are none */
+	struct front_route *routes;
+	size_t n_routes;
+	struct front_host *hosts; /* sorted */
+	size_t n_hosts;
+	struct str *inner; /* sorted: what `to` names and no route has as its host */
+	size_t n_inner;
+	uint32_t client_verbs; /* bits that clients' rules may use */
+};
+
+/* 0, or < 0 with a sentence that has file and line. */
+int front_load(const char *path, struct front **out, struct error *err);
+
+/* From any thread. The counts of rules are of all of them. */
+struct front *front_hold(const struct front *f);
+/* Accepts NULL; returns NULL. */
+struct front *front_release(const struct front *f);
+
+/* Its own, else the longest wildcard's, else that of "*". NULL: there is none. */
+const struct front_route *front_route(const struct front *f, struct str host);
+
+/* Whether only rules lead there: whoever asks for this host himself would pass them by. */
+bool front_is_inner(const struct front *f, struct str host);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What a text is compared with: a text in which `*` stands for any run of characters, slashes included; or,
+ * behind a `~`, a regular expression of PCRE2, which matches anywhere unless it says ^ or $.
+ *
+ * Whoever sends requests chooses the texts, so each search has a bound: a star tries each place once, and an
+ * expression has PATTERN_MATCH_LIMIT steps. Beyond that it is neither a match nor none, and the caller refuses
+ * what could not be judged.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "rules/arena.h"
+
+#define PATTERN_CAPTURES    9     /* $1 to $9 */
+#define PATTERN_MATCH_LIMIT 10000 /* PCRE2's count of backtracking: about 0.2 ms */
+#define PATTERN_SIZE_MAX    1024  /* bytes of one pattern, as it is written */
+#define PATTERN_HEAP_LIMIT  1024  /* KiB of memory for one search, where the JIT cannot be had */
+
+/* From the cheapest on. */
+enum pattern_kind {
+	PATTERN_ANY,    /* "*" */
+	PATTERN_EXACT,  /* no star */
+	PATTERN_PREFIX, /* one star, at the end */
+	PATTERN_SUFFIX, /* one star, at the beginning */
+	PATTERN_GLOB,
+	PATTERN_REGEX,
+};
+
+struct pattern {
+	uint8_t kind;    /* enum pattern_kind */
+	struct str text; /* without the star of a prefix or a suffix */
+	void *code;      /* of a PATTERN_REGEX; the arena's */
+};
+
+struct patterns {
+	struct pattern *v; /* the cheapest first */
+	size_t n;
+};
+
+/* What stars, or groups in parentheses, stood for: views into the text. A group that took no part is empty. */
+struct captures {
+	struct str v[PATTERN_CAPTURES];
+	size_t n;
+};
+
+/* What a thread needs for expressions. NULL when memory is out; free takes NULL and returns NULL. */
+struct pattern_scratch;
+struct pattern_scratch *pattern_scratch_new(void);
+struct pattern_scratch *pattern_scratch_free(struct pattern_scratch *s);
+
+/* 0, or -EINVAL or -ENOMEM with a sentence without its place. The text is copied. */
+int pattern_compile(struct str text, struct arena *a, struct pattern *out, struct error *err);
+/* How many captures it has. */
+size_t pattern_captures(const struct pattern *p);
+
+enum pattern_result { PATTERN_NO, PATTERN_YES, PATTERN_UNDECIDED };
+
+/* `captures_out` may be NULL; it is set behind PATTERN_YES alone. */
+enum pattern_result pattern_match(const struct pattern *p, struct str text,
+	struct pattern_scratch *s, struct captures *captures_out);
+
+/* Whether any of them matches; captures are those of the first that does. */
+enum pattern_result patterns_match(const struct patterns *list, struct str text,
+	struct pattern_scratch *s, struct captures *captures_out);
+
+/* Puts the cheapest first. */
+void patterns_sort(struct patterns *list);

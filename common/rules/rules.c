@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "rules/rules.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+static const char *const verbs[VERBS] = {
+	[VERB_DENY] = "deny",
+	[VERB_REDIRECT] = "redirect",
+	[VERB_ANSWER] = "answer",
+	[VERB_REWRITE] = "rewrite",
+	[VERB_TO] = "to",
+	[VERB_REQUEST] = "request",
+	[VERB_RESPONSE] = "response",
+	[VERB_BASIC] = "basic",
+	[VERB_RATE] = "rate",
+	[VERB_LIMIT] = "limit",
+};
+
+const char *verb_name(enum verb verb)
+{
+	return verbs[verb];
+}
+
+uint32_t verb_bit(const char *name)
+{
+	for (unsigned i = 0; i < VERBS; i++)
+		if (strcmp(verbs[i], name) == 0)
+			return 1u << i;
+	return 0;
+}
+
+const struct rule *rules_next(const struct rules *r, size_t *at, struct facts *f)
+{
+	while (*at < r->n) {
+		const struct rule *rule = &r->v[(*at)++];
+		if (when_holds(&rule->when, f))
+			return rule;
+		if (f->undecided)
+			return NULL;
+	}
+	return NULL;
+}
+
+/* ---- Compiling ---- */
+
+/* The one member that is a verb. NULL, and a sentence: there is none, or there are several. */
+static const struct tree_node *find_verb(struct compile *c, const struct tree_node *map)
+{
+	const struct tree_node *found = NULL;
+	for (const struct tree_node *i = map->child; i; i = i->next) {
+		if (strcmp(i->key, "when") == 0 || strcmp(i->key, "name") == 0)
+			continue;
+		uint32_t bit = verb_bit(i->key);
+		if (!bit) {
+			compile_fail(c, i,
+				"a rule has no verb \"%s\": deny, redirect, answer, rewrite, to, "
+				"request, response, basic, rate, limit",
+				i->key);
+			return NULL;
+		}
+		if (!(bit & c->verbs)) {
+			compile_fail(c, i, "this exit node lets clients' rules not use %s", i->key);
+			return NULL;
+		}
+		if (found) {
+			compile_fail(c, i,
+				"a rule has one verb, and this one has %s and %s: write two",
+				found->key, i->key);
+			return NULL;
+		}
+		found = i;
+	}
+	if (!found)
+		compile_fail(c, map,
+			"a rule needs a verb: deny, redirect, answer, rewrite, to, request, "
+			"response, basic, rate, limit");
+	return found;
+}
+
+static int name_rule(struct compile *c, const struct tree_node *map, struct rule *out)
+{
+	const struct tree_node *name = compile_member(map, "name");
+	char line[32];
+	if (!name) {
+		snprintf(line, sizeof(line), "line:%u", out->line);
+		out->name = arena_copy(c->arena, str_from(line));
+		return out->name.p ? 0 : compile_fail_memory(c);
+	}
+	/* It stands in the log, in labels of metrics and beside other words. */
+	static const char word[] =
+		"-_.:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	size_t n = name->kind == TREE_SCALAR ? strlen(name->text) : 0;
+	if (!n || n > RULE_NAME_MAX || name->text[strspn(name->text, word)])
+		return compile_fail(c, name,
+			"name takes a word of letters, digits, - _ . and :, of at most %d "
+			"characters",
+			RULE_NAME_MAX);
+	out->name = arena_copy(c->arena, str_from(name->text));
+	return out->name.p ? 0 : compile_fail_memory(c);
+}
+
+/* $1 of a path needs a path that has a star for it, in every one of its patterns. */
+static int check_captures(struct compile *c, const struct tree_node *map, const struct rule *rule)
+{
+	size_t need = rule->verb == VERB_REDIRECT  ? rule->redirect.path.captures
+		      : rule->verb == VERB_REWRITE ? rule->rewrite.path.captures
+						   : 0;
+	const struct condition *path = rule->when.path;
+	if (!need)
+		return 0;
+	if (!path)
+		return compile_fail(c, map,
+			"$%zu stands for a part of the path, but when has no path of one text "
+			"with *",
+			need);
+	for (size_t i = 0; i < path->patterns.n; i++)
+		if (pattern_captures(&path->patterns.v[i]) < need)
+			return compile_fail(c, map,
+				"$%zu stands for star %zu of the path, and %.*s has %zu", need,
+				need, STR_ARG(path->patterns.v[i].text),
+				pattern_captures(&path->patterns.v[i]));
+	return 0;
+}
+
+static int compile_rule(struct compile *c, const struct tree_node *map, struct rule *out)
+{
+	out->line = map->line;
+	if (map->kind != TREE_MAP)
+		return compile_fail(c, map,
+			"a rule is a mapping: when, and a verb, as {when: {path: \"/admin*\"}, "
+			"deny: 403}");
+	const struct tree_node *verb = find_verb(c, map), *when = compile_member(map, "when");
+	if (!verb)
+		return -EINVAL;
+	out->verb = (uint8_t)__builtin_ctz(verb_bit(verb->key));
+	out->ended = arena_alloc(c->arena, sizeof(*out->ended));
+	if (!out->ended)
+		return compile_fail_memory(c);
+	int r = name_rule(c, map, out);
+	if (!r && when)
+		r = when_compile(c, when, out->verb == VERB_RESPONSE, &out->when);
+	if (!r)
+		r = verb_compile(c, verb, out);
+	return r ? r : check_captures(c, map, out);
+}
+
+int rules_compile(struct compile *c, const struct tree_node *node, struct rules *out)
+{
+	size_t n = 0;
+	if (node->kind != TREE_LIST)
+		return compile_fail(c, node, "rules is a list, each entry with when and a verb");
+	for (const struct tree_node *i = node->child; i; i = i->next)
+		n++;
+	if (n > RULES_MAX)
+		return compile_fail(c, node, "there are %zu rules, and at most %d are taken", n,
+			RULES_MAX);
+	out->v = arena_alloc(c->arena, n * sizeof(*out->v));
+	if (!out->v)
+		return compile_fail_memory(c);
+	for (const struct tree_node *i = node->child; i; i = i->next) {
+		struct rule *rule = &out->v[out->n++];
+		int r = compile_rule(c, i, rule);
+		if (r)
+			return r;
+		out->asks_path |= rule->when.asks_path;
+	}
+	return 0;
+}

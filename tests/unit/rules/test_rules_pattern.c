@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "scene.h"
+
+#include <errno.h>
+
+#include "base/macros.h"
+
+static const struct {
+	const char *pattern, *text, *captures; /* with | between; NULL: no match */
+} cases[] = {
+	{"*", "", ""},
+	{"*", "/any/thing", "/any/thing"},
+	{"/a", "/a", "-"},
+	{"/a", "/ab", NULL},
+	{"/a", "/A", NULL},
+	{"/a/*", "/a/", ""},
+	{"/a/*", "/a/b/c", "b/c"},
+	{"/a/*", "/a", NULL},
+	{"*.css", "/x/y.css", "/x/y"},
+	{"*.css", ".css", ""},
+	{"*.css", "/x.cs", NULL},
+	{"*.css", "css", NULL},
+	{"/a/*/b", "/a/x/y/b", "x/y"},
+	{"/a/*/b", "/a/b", NULL},
+	{"/a/*/b", "/a//b", ""},
+	{"/a*a", "/a", NULL}, /* one a is not two */
+	{"/*/x/*", "/1/x/2/x/3", "1|2/x/3"},
+	{"*a*b*", "xxaybz", "xx|y|z"},
+	{"*a*b", "ab", "|"},
+	{"*a*b", "aba", NULL},
+	{"~^/v[0-9]+/(.*)$", "/v12/x", "x"},
+	{"~^/v[0-9]+/(.*)$", "/vx/x", NULL},
+	{"~(a)|(b)", "b", "|b"},
+	{"~admin", "/x/admin/y", "-"},
+	{"~(?i)ADMIN", "/x/admin/y", "-"},
+	{"~^a$", "a\n", NULL}, /* $ is the end, and no line end before it */
+	{"~(1)(2)(3)(4)(5)(6)(7)(8)(9)(0)", "1234567890", "1|2|3|4|5|6|7|8|9"},
+};
+
+static void test_matches(void **state)
+{
+	struct pattern_scratch *scratch = pattern_scratch_new();
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena a = ARENA_NULL;
+		struct pattern p;
+		struct error err;
+		struct captures c;
+		char got[256] = "-";
+		assert_int_equal(pattern_compile(str_from(cases[i].pattern), &a, &p, &err), 0);
+		enum pattern_result r = pattern_match(&p, str_from(cases[i].text), scratch, &c);
+		if (!cases[i].captures != (r == PATTERN_NO))
+			fail_msg("%s with %s", cases[i].pattern, cases[i].text);
+		for (size_t k = 0; r == PATTERN_YES && k < c.n; k++)
+			snprintf(got + (k ? strlen(got) : 0), 100, "%s%.*s", k ? "|" : "",
+				STR_ARG(c.v[k]));
+		if (r == PATTERN_YES)
+			assert_string_equal(got, cases[i].captures);
+		arena_deinit(&a);
+	}
+	pattern_scratch_free(scratch);
+}
+
+static const struct {
+	const char *pattern, *sentence;
+} mistakes[] = {
+	{"", "an empty pattern matches nothing: leave it out"},
+	{"/a/**", "** is no more than *, which stands for slashes as well: write one star"},
+	{"~(", "the expression ( is none of PCRE2's: at character 2: missing closing parenthesis"},
+	{"~\\C", "the expression \\C is none of PCRE2's: at character 3: using \\C is disabled by "
+		 "the application"},
+	{"~(*UTF)a", "the expression (*UTF)a is none of PCRE2's: at character 7: using UTF is "
+		     "disabled by the application"},
+};
+
+static void test_mistakes_have_sentences(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
+		struct arena a = ARENA_NULL;
+		struct pattern p;
+		struct error err;
+		assert_int_equal(pattern_compile(str_from(mistakes[i].pattern), &a, &p, &err),
+			-EINVAL);
+		assert_string_equal(err.text, mistakes[i].sentence);
+		arena_deinit(&a);
+	}
+}
+
+/* Exponential for who backtracks without a bound. */
+static void test_an_expression_that_takes_too_long_is_undecided(void **state)
+{
+	struct pattern_scratch *scratch = pattern_scratch_new();
+	struct arena a = ARENA_NULL;
+	struct pattern p;
+	struct error err;
+	char text[64];
+	memset(text, 'a', sizeof(text));
+	assert_int_equal(pattern_compile(STR("~^(a+)+(a+)+$"), &a, &p, &err), 0);
+	text[sizeof(text) - 1] = 'b';
+	assert_int_equal(pattern_match(&p, (struct str){text, sizeof(text)}, scratch, NULL),
+		PATTERN_UNDECIDED);
+	arena_deinit(&a);
+	pattern_scratch_free(scratch);
+}
+
+static void test_the_cheapest_is_asked_first(void **state)
+{
+	static const char *const written[] = {"~x", "*a*b*", "*.css", "/a/*", "/a", "*"};
+	struct arena a = ARENA_NULL;
+	struct pattern v[ARRAY_LEN(written)];
+	struct patterns list = {v, ARRAY_LEN(written)};
+	struct error err;
+	for (size_t i = 0; i < list.n; i++)
+		assert_int_equal(pattern_compile(str_from(written[i]), &a, &v[i], &err), 0);
+	patterns_sort(&list);
+	for (size_t i = 1; i < list.n; i++)
+		assert_true(v[i - 1].kind < v[i].kind);
+	arena_deinit(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_matches),
+		cmocka_unit_test(test_mistakes_have_sentences),
+		cmocka_unit_test(test_an_expression_that_takes_too_long_is_undecided),
+		cmocka_unit_test(test_the_cheapest_is_asked_first),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
