@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/file_error.h"
+#include "rules/front.h"
 #include "tls/tls.h"
 #include "server/admin/admin_socket.h"
 #include "server/store/state_dir.h"
@@ -95,6 +96,18 @@ static void inspect_outputs(const struct inspection *i)
 	}
 }
 
+static void inspect_front(const struct inspection *i)
+{
+	struct front *front;
+	struct error err;
+	if (!i->o->front)
+		return;
+	if (front_load(i->o->front, &front, &err))
+		report(i, &err, "front");
+	else
+		front_release(front);
+}
+
 void server_inspect(const struct server_options *o, void (*found)(void *arg, const char *sentence),
 	void *arg)
 {
@@ -104,6 +117,7 @@ void server_inspect(const struct server_options *o, void (*found)(void *arg, con
 	inspect_ca(&i, o->tls_client_ca, "tls-client-ca");
 	inspect_ca(&i, o->otlp_ca, "otlp-ca");
 	inspect_outputs(&i);
+	inspect_front(&i);
 	if (admin_socket_inspect(o, &err) < 0)
 		i.found(arg, err.text);
 	if (panel_settings_inspect(&o->panel, &err) < 0)

@@ -5,8 +5,10 @@
 #include "base/log.h"
 #include "config/log_rooms.h"
 #include "loop/notify.h"
+#include "rules/front.h"
 #include "server/base/worker.h"
 #include "server/control/enforce.h"
+#include "server/front_file.h"
 
 void reload_init(struct reload *r, struct node *n, struct certificates *c,
 	const struct server_options *running, struct reloader *reloader)
@@ -19,7 +21,9 @@ void reload_init(struct reload *r, struct node *n, struct certificates *c,
 
 static void reload_run(struct broadcast *broadcast, struct worker *w)
 {
-	w->opts = container_of(broadcast, struct reload, broadcast)->running;
+	const struct reload *r = container_of(broadcast, struct reload, broadcast);
+	w->opts = r->running;
+	w->front = r->front;
 }
 
 /* One of the two parts of a reload has ended; behind both it is over. */
@@ -38,6 +42,7 @@ static void reload_done(struct broadcast *broadcast)
 	struct reload *r = container_of(broadcast, struct reload, broadcast);
 	reloader_free(r->reloader, r->former);
 	r->former = NULL;
+	r->former_front = front_release(r->former_front);
 	reload_part_over(r);
 }
 
@@ -57,6 +62,12 @@ static void on_difference(void *arg, const struct reload_difference *d)
 		log_warn("--%s changed: that takes effect at the next start", d->name);
 }
 
+static void refuse(const struct error *err)
+{
+	log_error("nothing was reloaded: %s", err->text);
+	notify_send("READY=1");
+}
+
 void reload_start(struct reload *r)
 {
 	struct error err;
@@ -65,11 +76,18 @@ void reload_start(struct reload *r)
 	if (r->parts)
 		return;
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_now());
+	const struct front *front;
 	if (reloader_load(r->reloader, r->running, on_difference, NULL, &read, &err)) {
-		log_error("nothing was reloaded: %s", err.text);
-		notify_send("READY=1");
+		refuse(&err);
 		return;
 	}
+	if (front_file_read(r->node, read, &front, &err)) {
+		reloader_free(r->reloader, read);
+		refuse(&err);
+		return;
+	}
+	r->former_front = r->node->front;
+	r->node->front = r->front = front;
 	r->parts = 2; /* the workers, and the certificates */
 	int was = r->running->default_intention;
 	r->former = (void *)(uintptr_t)r->running;

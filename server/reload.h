@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * SIGHUP: the options are read again, and every worker goes over to them in turn; what was read before is
- * freed when the last one has. The certificates are read again on a helper thread meanwhile. The reload is over,
+ * SIGHUP: the options and the file of routes are read again, and every worker goes over to them in turn; what was
+ * read before is freed when the last one has, and when no request uses its routes any more. The certificates are read again on a helper thread meanwhile. The reload is over,
  * and systemd told so (READY=1), when every worker has both.
  */
 #include "config/reload.h"
@@ -17,6 +17,7 @@ struct reload {
 	unsigned parts; /* of a reload that are under way; 0: there is none */
 	bool again;     /* asked for meanwhile */
 	void *former;
+	const struct front *front, *former_front;
 	struct broadcast broadcast;
 };
 

@@ -19,6 +19,7 @@
 #include "loop/loop.h"
 #include "loop/notify.h"
 #include "loop/signals.h"
+#include "rules/front.h"
 #include "tls/tls.h"
 #include "server/announce.h"
 #include "server/admin/admin.h"
@@ -30,6 +31,7 @@
 #include "server/store/state_dir.h"
 #include "server/store/store_access.h"
 #include "server/control/enforce.h"
+#include "server/front_file.h"
 #include "server/link_events.h"
 #include "server/reload.h"
 #include "server/trace/tracer.h"
@@ -263,6 +265,15 @@ static int server_make_workers(struct server *s)
 	return enforce_init(&s->registrar);
 }
 
+/* No worker runs yet. */
+static int server_read_front(struct server *s, struct error *err)
+{
+	int r = front_file_read(&s->node, s->opts, &s->node.front, err);
+	for (unsigned i = 0; i < s->node.n_workers; i++)
+		s->node.workers[i]->front = s->node.front;
+	return r;
+}
+
 /* ---- Its life ---- */
 
 /* Of the links, and what visitors are told where no client knows better. */
@@ -308,6 +319,9 @@ static int server_start(struct server *s, struct error *err)
 	r = certificates_init(&s->certificates, &s->node, s->opts, s->files.dir, err);
 	if (r < 0)
 		return r;
+	r = server_read_front(s, err);
+	if (r < 0)
+		return r;
 	r = listeners_open(&s->listeners, &s->node, err);
 	if (r < 0)
 		return r;
@@ -340,6 +354,8 @@ static void server_stop(struct server *s)
 	workers_stop(&s->workers);
 	certificates_deinit(&s->certificates);
 	workers_close(&s->workers);
+	front_release(s->reload.former_front);
+	front_file_end(&s->node);
 	enforce_deinit(&s->registrar);
 	registrar_deinit(&s->registrar);
 	if (s->loop) {

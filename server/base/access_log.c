@@ -17,7 +17,7 @@ const char *const access_format_words[] = {"log", "logfmt", "json", "combined", 
 
 /* Those that each line has, and the most that one has. */
 #define ACCESS_FIELDS_ALWAYS 10
-#define ACCESS_FIELDS        13
+#define ACCESS_FIELDS        14
 
 /* Bytes of a line in Apache's form: target, Referer and User-Agent with LOG_VALUE_MAX each, and the rest */
 #define LOG_LINE_ROOM (3 * LOG_VALUE_MAX + 512)
@@ -144,6 +144,8 @@ void access_log(const struct access_entry *a)
 		fields[n++] = (struct log_field)TEXT("consumer", a->consumer);
 		fields[n++] = (struct log_field)NUMBER("link", a->link);
 	}
+	if (a->rule.n)
+		fields[n++] = (struct log_field)TEXT("rule", a->rule);
 	if (a->why)
 		fields[n++] = (struct log_field)TEXT("why", str_from(a->why));
 #undef TEXT

@@ -31,6 +31,8 @@ struct access_entry {
 	/* Of ACCESS_FORMAT_COMBINED alone */
 	struct str head; /* the request's, whose Referer and User-Agent are shown */
 	bool http10;
+	struct str
+		rule; /* that ended the request (--front); empty: none did, and no line shows it */
 	const char *why; /* what went wrong, as error_page::why; NULL: nothing */
 };
 

@@ -24,6 +24,8 @@
 #define NODE_PASSES_MAX 2
 
 struct admin;
+struct front;
+struct front_tables;
 struct registrar;
 struct series_book;
 struct server_link_ops;
@@ -53,6 +55,9 @@ struct node {
 	struct visitor_rates *visitor_rates; /* NULL: the options set none */
 	struct series_book *series;          /* what is counted of services */
 	struct tracer *tracer;               /* NULL: no --otlp */
+	const struct front
+		*front; /* held, on the main thread alone: the newest; NULL: no --front */
+	struct front_tables *front_tables; /* of all of them; there before any worker has one */
 	atomic_uint links[WORKERS_MAX]; /* of each worker: a new one goes where there are fewest */
 	atomic_uint turn;               /* of equals */
 };

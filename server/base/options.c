@@ -11,6 +11,7 @@
 #include "config/shared.h"
 #include "link/upgrade.h"
 #include "server/base/access_log_rows.h"
+#include "server/base/front_rows.h"
 #include "server/base/habits.h"
 #include "server/base/https_redirect.h"
 #include "server/base/otlp_options.h"
@@ -380,6 +381,8 @@ static const struct option_row rows[] = {
 		.check = rate_limit_check,
 		.help = "Requests for one HTTP service, else 429; default: any number",
 		.offset = AT(request_rate_per_service)},
+
+	FRONT_ROWS(struct server_options),
 
 	SHARED_LINK_ROWS(struct server_options),
 	/* A guess: all clients of a small site coming back in the same second. */

@@ -75,6 +75,10 @@ struct server_options {
 	char *connection_rate_per_address, *request_rate_per_address;
 	char *connection_rate_per_service, *request_rate_per_service;
 
+	/* Routes and rules */
+	char *front; /* NULL: none */
+	uint64_t rate_entries;
+
 	/* Links */
 	uint64_t base_window, max_window;
 	uint64_t memory_budget; /* never 0 after server_options_check() */

@@ -5,10 +5,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/macros.h"
+#include "server/base/cell_rate.h"
 #include "server/base/worker.h"
-
-#define NS_PER_US 1000
 
 /* What a key is of: the same address is another key for each kind. */
 struct rate_key {
@@ -61,24 +59,14 @@ struct visitor_rates *visitor_rates_free(struct visitor_rates *r)
 	return NULL;
 }
 
-/* GCRA: the value of a key is the theoretical arrival time of its next one, in ns. */
-static uint64_t take(struct visitor_rates *r, enum visitor_rate kind, uint64_t of, uint64_t now_us)
+static uint64_t take(struct visitor_rates *r, enum visitor_rate kind, uint64_t of, uint64_t now)
 {
-	const struct rate_limit *limit = &r->limits[kind];
 	const struct rate_key key = {(uint64_t)kind, of};
 	uint64_t hash = cell_table_key(&r->cells, &key, sizeof(key));
-	uint64_t now = now_us * NS_PER_US, tolerance = limit->every * (limit->burst - 1);
-	uint64_t was, due;
-	struct cell *cell;
-	do {
-		was = cell_table_read(&r->cells, hash, &cell);
-		due = MAX(was, now);
-		if (due - now > tolerance) {
-			atomic_fetch_add_explicit(&r->refused[kind], 1, memory_order_relaxed);
-			return (due - now - tolerance + NS_PER_US - 1) / NS_PER_US;
-		}
-	} while (!cell_table_write(&r->cells, hash, cell, was, due + limit->every));
-	return 0;
+	uint64_t wait = cell_rate_take(&r->cells, hash, &r->limits[kind], now);
+	if (wait)
+		atomic_fetch_add_explicit(&r->refused[kind], 1, memory_order_relaxed);
+	return wait;
 }
 
 uint64_t visitor_rates_address(struct visitor_rates *r, enum visitor_rate kind,

@@ -3,8 +3,7 @@
 /*
  * How many connections and requests a second may begin, from each visitor's address and at each service:
  * the options --connection-rate-per-address, --request-rate-per-address, --connection-rate-per-service and
- * --request-rate-per-service. The algorithm is GCRA (ITU-T I.371): of a key nothing is kept but the time at
- * which its next one would be due if all kept to the rate. Addresses count by their network
+ * --request-rate-per-service. server/base/cell_rate.h has the algorithm. Addresses count by their network
  * (address_network()); those of trusted proxies, behind which others are, do not count.
  *
  * One server/base/cell_table.h for the process: a flood of made-up addresses makes others' buckets full

@@ -14,6 +14,7 @@
 #include "server/base/options.h"
 
 struct accept_worker;
+struct front;
 struct http_worker;
 struct keyring;
 struct link_worker;
@@ -34,6 +35,7 @@ struct worker {
 	struct budget budget;
 	struct charges charges;
 	const struct keyring *keyring; /* who may come: a broadcast brings another one */
+	const struct front *front;     /* routes and their rules: likewise; NULL: none */
 	struct tls_server *tls;        /* the certificates; NULL: none */
 	struct log_limit log_full;     /* --max-visitors is reached */
 	struct log_limit log_rates[VISITOR_RATES_KINDS]; /* of visitors, that were reached */

@@ -13,6 +13,7 @@
 #include "server/http/exchange_trace.h"
 #include "server/http/forwarded.h"
 #include "server/http/http_worker.h"
+#include "server/http/plan_run.h"
 #include "server/http/scheme.h"
 #include "server/http/upstream_head.h"
 #include "server/route/routing.h"
@@ -73,17 +74,23 @@ static void refuse_until(struct exchange *ex, enum error_page_cause cause, uint6
 	exchange_fail_with(ex, page);
 }
 
-/* By its address, else by the service of its host. True: it is one too many, and was refused. */
+/* By its address. True: it is one too many, and was refused. */
 static bool exceeds_rate(struct exchange *ex)
 {
-	struct worker *w = ex->worker;
-	uint64_t wait = visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &ex->visitor);
-	if (wait) {
+	uint64_t wait =
+		visitor_rates_visit(ex->worker, VISITOR_RATE_ADDRESS_REQUESTS, &ex->visitor);
+	if (wait)
 		refuse_until(ex, ERROR_PAGE_RATE, wait);
-		return true;
-	}
+	return wait > 0;
+}
+
+/* The same by the service that it goes to. */
+static bool exceeds_service_rate(struct exchange *ex)
+{
+	struct worker *w = ex->worker;
+	uint64_t wait = 0;
 	const struct route *route =
-		routes_find(&w->routing->names, exchange_host(ex), loop_now(w->loop));
+		routes_find(&w->routing->names, exchange_target(ex), loop_now(w->loop));
 	if (route)
 		wait = visitor_rates_serve(w, VISITOR_RATE_SERVICE_REQUESTS, route->host,
 			&ex->visitor);
@@ -110,7 +117,15 @@ void dispatch_request(struct exchange *ex, const struct http1_head *h)
 	else if (h->counted && !h->max_forwards)
 		exchange_fail(ex,
 			h->method == HTTP1_OPTIONS ? ERROR_PAGE_OPTIONS : ERROR_PAGE_TRACE);
+	else if (w->front)
+		plan_request(ex, h, dispatch_begin);
 	else
+		dispatch_begin(ex);
+}
+
+void dispatch_begin(struct exchange *ex)
+{
+	if (!ex->worker->node->visitor_rates || !exceeds_service_rate(ex))
 		dispatch_send(ex, NULL);
 }
 
@@ -119,7 +134,7 @@ struct route_query dispatch_query(const struct exchange *ex, const struct servic
 	/* A name that only TLS leads to: its service is not for requests that merely name it in Host. */
 	return (struct route_query){
 		.routes = &ex->worker->routing->names,
-		.host = exchange_host(ex),
+		.host = exchange_target(ex),
 		.kind = CONTROL_HTTP,
 		.tls = CONTROL_TLS_NONE,
 		.exclude = exclude,
@@ -133,7 +148,7 @@ static void wait_for_session(struct exchange *ex, const struct route *route)
 	struct routing *routing = ex->worker->routing;
 	timeout_cancel(&ex->timeout);
 	ex->waiter.lost = route != NULL;
-	if (wait_queue_add(&routing->wait_queue, &ex->waiter, &routing->names, exchange_host(ex),
+	if (wait_queue_add(&routing->wait_queue, &ex->waiter, &routing->names, exchange_target(ex),
 		    &ex->visitor) < 0) {
 		exchange_fail(ex, ERROR_PAGE_CROWDED);
 		return;
@@ -210,6 +225,8 @@ static void start(struct exchange *ex, struct pooled_stream *pooled, uint64_t gr
 		return;
 	exchange_count_at(ex, service_shard_counts(pooled->shard));
 	ex->asked = loop_now(w->loop);
+	if (ex->plan)
+		plan_arm(ex);
 	pooled->stream.group = group;
 	exchange_trace(ex, SPAN_OPENED);
 	stream_ready(&pooled->stream);
@@ -223,6 +240,8 @@ static void start(struct exchange *ex, struct pooled_stream *pooled, uint64_t gr
 static void move(struct exchange *ex, unsigned worker)
 {
 	exchange_count_at(ex, NULL);
+	if (ex->plan)
+		plan_disarm(ex->plan);
 	counter_add(&ex->worker->http->counts.moved, 1);
 	ex->ops->move(ex, worker);
 }

@@ -7,6 +7,9 @@
 /* A request's head has come, and exchange_begin() has taken it. The head's views last as long as the call. */
 void dispatch_request(struct exchange *ex, const struct http1_head *h);
 
+/* The request is let through by what judges requests: it is counted at its service, and sent. */
+void dispatch_begin(struct exchange *ex);
+
 /*
  * Gives the request to a service of its route, or lets it wait for one, or refuses it. `exclude` (or NULL)
  * has just failed.

@@ -119,10 +119,20 @@ static const char *phrase(unsigned status)
 	switch (status) {
 	case 200:
 		return "OK";
+	case 301:
+		return "Moved Permanently";
+	case 302:
+		return "Found";
+	case 303:
+		return "See Other";
+	case 307:
+		return "Temporary Redirect";
 	case 308:
 		return "Permanent Redirect";
 	case 400:
 		return "Bad Request";
+	case 401:
+		return "Unauthorized";
 	case 403:
 		return "Forbidden";
 	case 404:
@@ -131,6 +141,8 @@ static const char *phrase(unsigned status)
 		return "Method Not Allowed";
 	case 408:
 		return "Request Timeout";
+	case 410:
+		return "Gone";
 	case 413:
 		return "Content Too Large";
 	case 417:
@@ -143,6 +155,8 @@ static const char *phrase(unsigned status)
 		return "Too Many Requests";
 	case 431:
 		return "Request Header Fields Too Large";
+	case 451:
+		return "Unavailable For Legal Reasons";
 	case 500:
 		return "Internal Server Error";
 	case 501:
@@ -257,7 +271,9 @@ static void add_fields(struct error_page_text *t, const struct error_page *p)
 	struct str id = escape(p->request_id, false, escaped);
 	memcpy(t->id, id.p, id.n);
 	add(t, "Content-Type",
-		p->html ? STR("text/html; charset=utf-8") : STR("text/plain; charset=utf-8"));
+		p->type.n ? p->type
+		: p->html ? STR("text/html; charset=utf-8")
+			  : STR("text/plain; charset=utf-8"));
 	add_number(t, "Content-Length", t->length, "%zu", t->body_n);
 	add(t, "Cache-Control", STR("no-store"));
 	if (id.n)
@@ -270,6 +286,8 @@ static void add_fields(struct error_page_text *t, const struct error_page *p)
 		add(t, "Allow", str_from(p->allow));
 	if (p->location.n)
 		add(t, "Location", p->location);
+	if (p->challenge.n)
+		add(t, "WWW-Authenticate", p->challenge);
 }
 
 void error_page_render(const struct error_page *p, struct error_page_text *out)
@@ -279,7 +297,12 @@ void error_page_render(const struct error_page *p, struct error_page_text *out)
 	struct str id = escape(p->request_id, p->html, escaped_id);
 	out->n_fields = 0;
 	out->phrase = phrase(p->status);
-	out->body_n = (size_t)(p->html ? html_body(out->body, p, host, id)
-				       : text_body(out->body, p, host, id));
+	if (p->type.n)
+		out->body_n = p->body.n;
+	else
+		out->body_n = (size_t)(p->html ? html_body(out->body, p, host, id)
+					       : text_body(out->body, p, host, id));
+	if (p->body.n)
+		memcpy(out->body, p->body.p, p->body.n);
 	add_fields(out, p);
 }

@@ -19,6 +19,20 @@
 	X(NO_CERTIFICATE, 403, "no-certificate",                                                   \
 		"a tunnel is opened here with a client certificate only")                          \
 	X(ORIGIN, 403, "origin", "browsers may not open a tunnel")                                 \
+	X(AMBIGUOUS, 400, "ambiguous-path",                                                        \
+		"the path of this request can be read in two ways, which the rules of this host "  \
+		"do not allow")                                                                    \
+	X(UNDECIDED, 400, "undecided", "the rules of this host could not judge this request")      \
+	X(DENIED, 403, "denied", "the rules of this host do not allow this request")               \
+	X(DENIED_UNSEEN, 404, "denied", "there is nothing to be found here")                       \
+	X(REDIRECT, 302, "redirected", "what is asked for is at another place")                    \
+	X(ANSWERED, 200, "answered", "this is answered by the exit node")                          \
+	X(UNAUTHORIZED, 401, "unauthorized", "this host asks for a name and a password")           \
+	X(BODY_LIMIT, 413, "body-limit", "the body of this request is longer than allowed here")   \
+	X(TIME_LIMIT, 504, "time-limit", "this request took longer than is allowed here")          \
+	X(RULE_RATE, 429, "rule-rate", "more requests came than the rules of this host allow")     \
+	X(PASSWORDS, 429, "passwords",                                                             \
+		"too many wrong passwords came from this address; it may try again later")         \
 	X(NOT_HERE, 404, "not-here", "this port takes tunnel clients only")                        \
 	X(LINK_MALFORMED, 400, "link-malformed", "malformed tunnel request")                       \
 	X(MISDIRECTED, 421, "misdirected",                                                         \
@@ -97,9 +111,11 @@ struct error_page {
 
 	struct str host; /* as it was asked for, from a stranger; may be empty */
 	struct str request_id;
-	struct str location;  /* for ERROR_PAGE_HTTPS: scheme_location()'s; it is not escaped */
-	unsigned retry_after; /* seconds; 0: not said */
-	const char *allow;    /* ERROR_PAGE_METHODS*, for 405 and OPTIONS */
+	struct str location;   /* for ERROR_PAGE_HTTPS: scheme_location()'s; it is not escaped */
+	struct str challenge;  /* of a 401: WWW-Authenticate */
+	struct str type, body; /* in place of the page's own; type empty: there is none */
+	unsigned retry_after;  /* seconds; 0: not said */
+	const char *allow;     /* ERROR_PAGE_METHODS*, for 405 and OPTIONS */
 	bool html, head_only, close;
 	bool for_link; /* Proxy-Status (RFC 9209) names the cause: tunnel clients explain it */
 };
@@ -117,7 +133,7 @@ enum error_page_cause error_page_cause_of_reset(enum frame_reset reason);
 /* Whether Accept names text/html, and not to refuse it. */
 bool error_page_wants_html(const struct http1_head *h);
 
-#define ERROR_PAGE_FIELDS_MAX 8
+#define ERROR_PAGE_FIELDS_MAX 10
 #define ERROR_PAGE_VALUE_MAX \
 	96 /* bytes of a value that is made here, and a NUL: the longest is a cause */
 #define ERROR_PAGE_ID_MAX   512  /* bytes of a request id that are shown, at the most */

@@ -14,6 +14,7 @@
 #include "server/http/exchange_trace.h"
 #include "server/http/forwarded.h"
 #include "server/http/http_worker.h"
+#include "server/http/plan.h"
 #include "server/http/scheme.h"
 #include "server/http/upstream_head.h"
 #include "server/route/routing.h"
@@ -91,16 +92,25 @@ int exchange_begin(struct exchange *ex, const struct http1_head *h)
 	if (id.n)
 		memcpy(ex->id, id.p, id.n);
 	else
-		id.n = request_id_next(&w->http->ids, ex->id);
-	id.p = ex->id;
+		request_id_next(&w->http->ids, ex->id);
 
-	char authority[AUTHORITY_SIZE];
+	if (w->node->tracer)
+		exchange_trace_begin(ex, h);
+	ex->request = buf_pool_take(&w->http->bufs);
+	return exchange_write_head(ex, h);
+}
+
+int exchange_write_head(struct exchange *ex, const struct http1_head *h)
+{
+	struct worker *w = ex->worker;
+	const struct downstream *from = ex->downstream;
+	char authority[AUTHORITY_SIZE], traceparent[TRACE_PARENT_LEN + 1];
 	struct forward f = {
 		.peer = str_from(from->peer_text),
-		.request_id = id,
+		.request_id = str_from(ex->id),
 		.pseudonym = w->node->pseudonym,
 		.secure = ex->secure,
-		.trusted = trusted,
+		.trusted = ex->trusted,
 		.upgrade = ex->upgrade,
 	};
 	if (!h->host_n) /* but the upstream is asked in 1.1, and many take no empty Host */
@@ -108,10 +118,10 @@ int exchange_begin(struct exchange *ex, const struct http1_head *h)
 			scheme_authority(&from->local, from->tls != NULL, authority)};
 	else if (!forward_takes_host(h))
 		f.authority = (struct str){authority, authority_of(h, authority)};
-	char traceparent[TRACE_PARENT_LEN + 1];
-	if (w->node->tracer)
-		f.traceparent = exchange_trace_begin(ex, h, traceparent, &f.retrace);
-	ex->request = buf_pool_take(&w->http->bufs);
+	f.retrace = ex->retrace;
+	if (ex->span)
+		f.traceparent = exchange_trace_parent(ex, traceparent);
+	ex->request.start = ex->request.end = 0;
 	return upstream_head_write(ex, h, &f);
 }
 
@@ -154,6 +164,11 @@ void exchange_log_fault(const struct exchange *ex, const char *what, int http1_e
 {
 	log_debug("refused %s %s: %s%s%.*s", what, ex->id, http1_error_text(http1_error),
 		field.n ? ": " : "", (int)MIN(field.n, EXCHANGE_FAULT_MAX), field.n ? field.p : "");
+}
+
+struct str exchange_target(const struct exchange *ex)
+{
+	return ex->plan && ex->plan->to.n ? ex->plan->to : exchange_host(ex);
 }
 
 size_t exchange_memory(const struct exchange *ex)
@@ -207,6 +222,11 @@ static void log_request(const struct exchange *ex)
 		a.head = (struct str){p, ex->head_n};
 		a.path = (struct str){p + ex->method_n + 1 + ex->prefix_n, ex->target_n};
 	}
+	if (ex->plan && ex->plan->decided)
+		a.rule = ex->plan->decided->name;
+	if (ex->plan && buf_len(&ex->plan->asked))
+		a.path = (struct str){(const char *)buf_head(&ex->plan->asked),
+			buf_len(&ex->plan->asked)};
 	access_log(&a);
 	if (ex->worker->http->notes)
 		request_notes_add(ex->worker->http->notes, &a, &ex->visitor);
@@ -240,6 +260,8 @@ static void forget(struct exchange *ex)
 	buf_pool_give(&ex->worker->http->bufs, &ex->request);
 	buf_deinit(&ex->partial);
 	free(ex->span);
+	if (ex->plan)
+		plan_free(ex->plan);
 	memset(&ex->state, 0, sizeof(*ex) - offsetof(struct exchange, state));
 }
 
@@ -262,6 +284,15 @@ void exchange_close(struct exchange *ex, bool silently)
 	forget(ex);
 }
 
+/* There is no worker any more to keep the buffer. */
+void exchange_discard(struct exchange *ex)
+{
+	buf_deinit(&ex->request);
+	buf_deinit(&ex->partial);
+	free(ex->span);
+	ex->plan = plan_free(ex->plan);
+}
+
 void exchange_fail_with(struct exchange *ex, struct error_page page)
 {
 	timeout_cancel(&ex->timeout);
@@ -280,7 +311,7 @@ void exchange_fail_with(struct exchange *ex, struct error_page page)
 	page.html = ex->html;
 	page.for_link = ex->for_link;
 	page.head_only = ex->method == HTTP1_HEAD;
-	if (page.status == 503)
+	if (page.status == 503 && !page.retry_after)
 		page.retry_after = RETRY_AFTER_BUSY;
 	ex->status = page.status;
 	if (ex->ops->page(ex, &page))

@@ -23,6 +23,7 @@
 struct exchange;
 struct worker;
 
+struct plan;
 struct span;
 
 /* Characters of a field name, from a visitor or an upstream, that are shown in the log */
@@ -146,7 +147,9 @@ struct exchange {
 	const char *why;                 /* what went wrong, as error_page::why */
 	struct service_counts *counts;   /* of the service that had it last; NULL: none had */
 
+	struct plan *plan; /* what the rules of its route want; owned; NULL: it has none */
 	struct span *span; /* of a request that is sampled; owned; NULL: it is not */
+	bool retrace;      /* what the visitor wrote of traces goes no further */
 
 	struct buf partial; /* of a response's head that came in pieces */
 	size_t scanned;
@@ -169,6 +172,8 @@ void exchange_count_at(struct exchange *ex, struct service_counts *counts);
 
 /* Takes from a head what it says of the exchange. 0 or -ENOMEM. */
 int exchange_begin(struct exchange *ex, const struct http1_head *h);
+/* Writes it as the upstream gets it, anew where rules have changed it. 0 or -ENOMEM. */
+int exchange_write_head(struct exchange *ex, const struct http1_head *h);
 /* A request of so many bytes whose head could not be read: begins it for the page that answers it. */
 void exchange_begin_broken(struct exchange *ex, size_t bytes);
 /* Writes the access log's line and forgets the request. For exchange_ops::end. */
@@ -179,11 +184,16 @@ void exchange_end(struct exchange *ex);
  */
 void exchange_close(struct exchange *ex, bool silently);
 
+/* The same where no loop runs any more: frees what it holds. */
+void exchange_discard(struct exchange *ex);
+
 /* Whether a head has NTLM or Negotiate in that field: they log in a connection, not a request (rule 33). */
 bool exchange_logs_in(const struct http1_head *h, enum http1_id id);
 /* Whether a 101 switches to a protocol that the upstream was offered. */
 bool exchange_switches(const struct exchange *ex, const struct http1_head *response);
 struct str exchange_host(const struct exchange *ex); /* canonical; "" when none was named */
+/* The name whose route serves it: the host, unless a rule says another. */
+struct str exchange_target(const struct exchange *ex);
 
 /* Bytes that it holds beyond a buffer of the worker's pool. */
 size_t exchange_memory(const struct exchange *ex);

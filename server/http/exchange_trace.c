@@ -21,14 +21,15 @@ static struct str given(const struct http1_head *h)
 	return value;
 }
 
-struct str exchange_trace_begin(struct exchange *ex, const struct http1_head *h,
-	char room[TRACE_PARENT_LEN + 1], bool *anew_out)
+void exchange_trace_begin(struct exchange *ex, const struct http1_head *h)
 {
 	struct worker *w = ex->worker;
-	ex->span =
-		tracer_begin(w->node->tracer, given(h), ex->trusted, &w->http->ids.pool, anew_out);
-	if (!ex->span)
-		return STR_NULL;
+	ex->span = tracer_begin(w->node->tracer, given(h), ex->trusted, &w->http->ids.pool,
+		&ex->retrace);
+}
+
+struct str exchange_trace_parent(const struct exchange *ex, char room[TRACE_PARENT_LEN + 1])
+{
 	trace_context_format(&ex->span->context, room);
 	return str_from(room);
 }

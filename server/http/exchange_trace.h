@@ -7,12 +7,11 @@
 #include "server/http/exchange.h"
 #include "server/trace/span.h"
 
-/*
- * What the upstream gets as traceparent, in `room`; empty: this request is not sampled. `*anew_out`: what the visitor
- * wrote of traces goes no further.
- */
-struct str exchange_trace_begin(struct exchange *ex, const struct http1_head *h,
-	char room[TRACE_PARENT_LEN + 1], bool *anew_out);
+/* Makes exchange::span, if the request is sampled, and says whether it begins a trace: exchange::retrace. */
+void exchange_trace_begin(struct exchange *ex, const struct http1_head *h);
+
+/* What the upstream gets as traceparent of a request that is sampled, in `room`. */
+struct str exchange_trace_parent(const struct exchange *ex, char room[TRACE_PARENT_LEN + 1]);
 
 /* It was sampled and is over: sends its span. */
 void exchange_trace_end(const struct exchange *ex, const struct access_entry *a);

@@ -103,8 +103,7 @@ static void discard(struct mail *mail)
 	struct h1_conn *c = container_of(mail, struct h1_conn, mail);
 	detached_conn_close(&c->detached);
 	admission_leave(c->worker->node, &c->downstream.peer, c->counted);
-	buf_deinit(&c->ex.request); /* there is no worker any more to keep it */
-	buf_deinit(&c->ex.partial);
+	exchange_discard(&c->ex);
 	buf_deinit(&c->in);
 	buf_deinit(&c->out);
 	free(c);

@@ -48,6 +48,9 @@ void http_worker_deinit(struct http_worker *h)
 	http1_head_deinit(&h->request);
 	http1_head_deinit(&h->response);
 	buf_deinit(&h->rewritten);
+	facts_scratch_deinit(&h->facts);
+	head_edit_deinit(&h->edit);
+	buf_deinit(&h->key);
 	buf_pool_deinit(&h->bufs);
 }
 

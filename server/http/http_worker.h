@@ -6,8 +6,10 @@
 #include "base/list.h"
 #include "base/log_limit.h"
 #include "loop/timeouts.h"
+#include "rules/facts.h"
 #include "server/http/buf_pool.h"
 #include "server/http/error_page.h"
+#include "server/http/head_edit.h"
 #include "server/http/request_id.h"
 #include "server/http/request_notes.h"
 #include "wire/http1.h"
@@ -45,6 +47,10 @@ struct http_worker {
 	uint8_t scratch[HTTP_SCRATCH];
 	struct http1_head request, response;
 	struct buf rewritten; /* a response's head */
+	/* The same, of rules */
+	struct facts_scratch facts;
+	struct head_edit edit;
+	struct buf key; /* of a rate */
 
 	struct request_notes *notes; /* owned; NULL: nobody looks at requests */
 	struct request_ids ids;

@@ -7,6 +7,7 @@
 #include "base/macros.h"
 #include "server/base/worker.h"
 #include "server/http/http_worker.h"
+#include "server/http/plan.h"
 
 void request_body_rewind(struct exchange *ex)
 {
@@ -97,6 +98,14 @@ ssize_t request_body_skip(struct exchange *ex)
 	return n ? n : -ECONNRESET;
 }
 
+/* A chunked body, whose length nobody said before. */
+static bool exceeds(struct plan *p, size_t n)
+{
+	p->body_read += n;
+	p->body_exceeded = p->ex->body.kind == HTTP1_BODY_CHUNKED && p->body_read > p->body_max;
+	return p->body_exceeded;
+}
+
 static ssize_t pull_body(struct exchange *ex, uint8_t *room, size_t max)
 {
 	ssize_t n = read_body(ex, room, max);
@@ -110,6 +119,8 @@ static ssize_t pull_body(struct exchange *ex, uint8_t *room, size_t max)
 		ex->gone = !ex->malformed;
 		return n ? n : -ECONNRESET;
 	}
+	if (ex->plan && exceeds(ex->plan, (size_t)n))
+		return -EMSGSIZE;
 	if (ex->body.done)
 		body_read(ex);
 	if (ex->upgraded)

@@ -8,6 +8,7 @@
 #include "server/base/worker.h"
 #include "server/http/exchange_trace.h"
 #include "server/http/http_worker.h"
+#include "server/http/plan.h"
 
 /* Nothing of this pooled stream can be trusted any more. `field` may be in bytes that go with it. */
 static void garbled(struct exchange *ex, int http1_error, struct str field)
@@ -202,6 +203,10 @@ static bool begin(struct exchange *ex, const struct http1_head *h)
 	timeout_cancel(&ex->timeout);
 	service_shard_worked(ex->user.pooled->shard);
 	exchange_trace(ex, SPAN_FIRST_BYTE);
+	if (ex->plan && !(h = plan_response_head(ex->plan, h, &ex->worker->http->edit))) {
+		ex->ops->abort(ex);
+		return false;
+	}
 	if (!passed_on(ex, ex->ops->head(ex, h)))
 		return false;
 	if (ex->upgraded) {

@@ -4,6 +4,7 @@
 #include "server/base/worker.h"
 #include "server/http/dispatch.h"
 #include "server/http/http_worker.h"
+#include "server/http/plan.h"
 #include "server/http/request_body.h"
 #include "server/route/balance.h"
 
@@ -56,6 +57,11 @@ void retry_stream_lost(struct stream_user *u, const struct service_shard *shard,
 		exchange_log_fault(ex, "request", ex->malformed,
 			http1_chunks_fault(&ex->body.chunks));
 		exchange_fail_request(ex, ex->malformed);
+		return;
+	}
+	if (ex->plan && ex->plan->body_exceeded) {
+		ex->keep = false;
+		exchange_fail(ex, ERROR_PAGE_BODY_LIMIT);
 		return;
 	}
 	if (ex->upgraded && reason == FRAME_RESET_NONE) {

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What the rules of routes (--front) keep for the whole process: rates, and passwords that were found good. Both
+ * are of fixed memory, and have no lock (server/base/cell_table.h). It exists from the first file of routes on.
+ */
+#include <stdatomic.h>
+
+#include "crypto/digest.h"
+#include "server/base/cell_rate.h"
+#include "wire/address.h"
+
+/* Passwords: 64 KiB, of which each in use takes 16 bytes. */
+#define FRONT_PASSWORDS     4096
+#define FRONT_PASSWORD_LIFE (5 * 60 * CLOCK_S) /* before it is checked again */
+/* Wrong ones of an address, as many at once and a minute. */
+#define FRONT_FAILURES      10
+/* Passwords that are checked or wait for it: each holds a request's head, and 50 ms or more of a thread. */
+#define FRONT_CHECKS_MAX    256
+/* They are slow by design: more threads would take the workers' cores. */
+#define FRONT_CHECK_THREADS 2
+
+struct offload;
+
+struct front_tables {
+	struct cell_table rates, passwords;
+	uint8_t secret[MAC_KEY_SIZE]; /* of the passwords' keys */
+	struct offload *checks;
+	atomic_uint n_checks;
+};
+
+/* `rates`: --rate-entries, a power of two. NULL: memory is out. */
+struct front_tables *front_tables_new(size_t rates);
+/* Before any loop is freed. Accepts NULL; returns NULL. */
+struct front_tables *front_tables_free(struct front_tables *t);
+
+/* What a password is known by: nobody can make another one with the same without the secret. */
+uint64_t front_password_key(const struct front_tables *t, const char *hash, struct str user,
+	struct str password);
+bool front_password_is_good(const struct front_tables *t, uint64_t key, uint64_t now);
+void front_password_keep(struct front_tables *t, uint64_t key, uint64_t now);
+
+/* One more check for an address: 0, or the µs until it may try again. A good one is given back. */
+uint64_t front_failure_take(struct front_tables *t, const struct address *a, uint64_t now);
+void front_failure_give(struct front_tables *t, const struct address *a);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What the rules of its route want of one exchange. It is made at dispatch by one walk through the rules, and holds
+ * the file of routes that it began with, so that a reload changes nothing for requests under way.
+ *
+ * A request whose host has no route has no plan, and nothing else of it is different.
+ */
+#include "loop/event.h"
+#include "rules/front.h"
+#include "server/http/head_edit.h"
+
+struct exchange;
+struct password_check;
+
+/* One change of a field; its value is the file's, or stands in plan::text. */
+struct plan_change {
+	const struct rule *rule; /* of a response: its `when` may ask for the status */
+	const struct field_op *op;
+	size_t at, n; /* in plan::text, unless the value is plain */
+};
+
+struct plan_changes {
+	struct plan_change *v; /* owned */
+	size_t n, room;
+};
+
+struct plan {
+	struct exchange *ex;
+	const struct front *front; /* held */
+	const struct front_route *route;
+	void (*passed)(struct exchange *ex); /* when the rules let it through */
+	size_t at;                           /* how far the walk is */
+	const struct rule *decided;          /* that ended the request; NULL: none did */
+	struct str to;                       /* where it goes; empty: the host that was asked for */
+	struct plan_changes request, response;
+	struct buf text;
+	struct buf path;  /* that it is rewritten to, with its query; empty: it is not */
+	struct buf asked; /* the target as it came, for the log, then */
+	bool drops_authorization;
+	uint64_t body_max, body_read; /* bytes */
+	bool body_exceeded;
+	struct loop_timer time;       /* rule_limit::time; armed when the request goes upstream */
+	uint64_t time_max;            /* µs; 0: any */
+	struct password_check *check; /* under way; NULL: none is */
+};
+
+/* NULL: memory is out. */
+struct plan *plan_new(struct exchange *ex, const struct front *front,
+	const struct front_route *route);
+/* Accepts NULL; returns NULL. */
+struct plan *plan_free(struct plan *p);
+
+/* Notes what a request or response rule changes, with values as the request has them now. 0 or -ENOMEM. */
+int plan_add(struct plan *p, const struct rule *rule, struct facts *f);
+
+/* The request's head as it goes upstream. NULL: memory is out. */
+const struct http1_head *plan_request_head(struct plan *p, const struct http1_head *h,
+	struct head_edit *e);
+/* The response's. NULL: memory is out. */
+const struct http1_head *plan_response_head(struct plan *p, const struct http1_head *h,
+	struct head_edit *e);

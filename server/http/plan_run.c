@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/http/plan_run.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "server/base/front_tables.h"
+#include "server/base/worker.h"
+#include "server/http/http_worker.h"
+#include "server/http/password_check.h"
+
+#define NS_PER_US 1000
+
+enum step {
+	STEP_ON,    /* to the next rule */
+	STEP_ENDED, /* the request is answered, or waits */
+};
+
+void plan_facts(struct exchange *ex, const struct http1_head *h, struct facts *out)
+{
+	*out = (struct facts){.head = h,
+		.address = &ex->visitor,
+		.host = exchange_host(ex),
+		.request_id = str_from(ex->id),
+		.scratch = &ex->worker->http->facts,
+		.port = ex->downstream->local.port,
+		.secure = ex->secure};
+}
+
+/* ---- Answers ---- */
+
+static enum step end_with(struct exchange *ex, const struct rule *rule, struct error_page page)
+{
+	ex->plan->decided = rule;
+	atomic_fetch_add_explicit(rule->ended, 1, memory_order_relaxed);
+	exchange_fail_with(ex, page);
+	return STEP_ENDED;
+}
+
+static enum step wait_until(struct exchange *ex, const struct rule *rule,
+	enum error_page_cause cause, uint64_t wait)
+{
+	struct error_page page = error_page_for(cause);
+	page.retry_after = (unsigned)((wait + CLOCK_S - 1) / CLOCK_S);
+	return end_with(ex, rule, page);
+}
+
+static enum step out_of_memory(struct exchange *ex)
+{
+	ex->ops->abort(ex);
+	return STEP_ENDED;
+}
+
+static enum step deny(struct exchange *ex, const struct rule *rule)
+{
+	struct error_page page =
+		error_page_for(rule->deny == 404 ? ERROR_PAGE_DENIED_UNSEEN : ERROR_PAGE_DENIED);
+	page.status = rule->deny;
+	return end_with(ex, rule, page);
+}
+
+static enum step answer(struct exchange *ex, const struct rule *rule)
+{
+	struct error_page page = error_page_for(ERROR_PAGE_ANSWERED);
+	page.status = rule->answer.status;
+	page.type = rule->answer.type;
+	page.body = rule->answer.body;
+	return end_with(ex, rule, page);
+}
+
+static enum step redirect(struct exchange *ex, const struct rule *rule, struct facts *f)
+{
+	const struct redirect_from from = {ex->worker->opts, ex->downstream, ex->trusted,
+		ex->secure};
+	struct buf place = BUF_NULL;
+	int r = redirect_location(rule, &from, f, &place);
+	enum step step = STEP_ON;
+	if (r < 0) {
+		step = out_of_memory(ex);
+	} else if (r == 0) {
+		struct error_page page = error_page_for(ERROR_PAGE_REDIRECT);
+		page.status = rule->redirect.status;
+		page.location = (struct str){(const char *)buf_head(&place), buf_len(&place)};
+		step = end_with(ex, rule, page);
+	}
+	buf_deinit(&place);
+	return step;
+}
+
+/* ---- What may end it ---- */
+
+static enum step rate(struct exchange *ex, const struct rule *rule, struct facts *f)
+{
+	const struct rule_rate *r = &rule->rate;
+	struct cell_table *t = &ex->worker->node->front_tables->rates;
+	uint64_t now = loop_now(ex->worker->loop);
+	uint64_t key = rate_key(t, ex->plan->route, rule, f, &ex->worker->http->key);
+	const struct rate_limit limit = {.every = MAX(r->every * NS_PER_US / r->allow, 1),
+		.burst = r->burst};
+	uint64_t wait = r->block ? cell_rate_window(t, key, r->allow, r->every, now)
+				 : cell_rate_take(t, key, &limit, now);
+	return wait ? wait_until(ex, rule, ERROR_PAGE_RULE_RATE, wait) : STEP_ON;
+}
+
+static enum step ask_password(struct exchange *ex, const struct rule *rule)
+{
+	struct error_page page = error_page_for(ERROR_PAGE_UNAUTHORIZED);
+	page.challenge = rule->basic.challenge;
+	return end_with(ex, rule, page);
+}
+
+static void let_in(struct exchange *ex, const struct rule *rule)
+{
+	ex->plan->drops_authorization |= !rule->basic.pass;
+}
+
+static void checked(void *arg, struct str head, bool good);
+
+static enum step basic(struct exchange *ex, const struct rule *rule, const struct http1_head *h)
+{
+	uint64_t wait = 0;
+	const struct password_question question = {.tables = ex->worker->node->front_tables,
+		.loop = ex->worker->loop,
+		.front = ex->plan->front,
+		.basic = &rule->basic,
+		.head = h,
+		.visitor = &ex->visitor,
+		.checked = checked,
+		.arg = ex};
+	switch (password_check_start(&question, &ex->plan->check, &wait)) {
+	case PASSWORD_GOOD:
+		let_in(ex, rule);
+		return STEP_ON;
+	case PASSWORD_MISSING:
+		return ask_password(ex, rule);
+	case PASSWORD_WAIT:
+		return wait_until(ex, rule, ERROR_PAGE_PASSWORDS, wait);
+	case PASSWORD_BUSY:
+		return end_with(ex, rule, error_page_for(ERROR_PAGE_OVERLOADED));
+	case PASSWORD_PENDING:
+		exchange_set_state(ex, EXCHANGE_WAITING);
+		ex->ops->watch(ex);
+		break;
+	}
+	return STEP_ENDED;
+}
+
+static enum step limit(struct exchange *ex, const struct rule *rule, const struct http1_head *h)
+{
+	struct plan *p = ex->plan;
+	p->body_max = MIN(p->body_max, rule->limit.body);
+	if (rule->limit.time)
+		p->time_max = p->time_max ? MIN(p->time_max, rule->limit.time) : rule->limit.time;
+	if (h->body != HTTP1_BODY_LENGTH || h->length <= p->body_max)
+		return STEP_ON;
+	struct error_page page = error_page_for(ERROR_PAGE_BODY_LIMIT);
+	page.close = true;
+	return end_with(ex, rule, page);
+}
+
+/* ---- What changes it ---- */
+
+static enum step rewrite(struct exchange *ex, const struct rule *rule, struct facts *f)
+{
+	struct plan *p = ex->plan;
+	struct captures captures;
+	when_captures(&rule->when, f, &captures);
+	p->path.start = p->path.end = 0;
+	struct str query = rule->rewrite.drops_query ? STR_NULL : f->head->query;
+	if (f->undecided ||
+		template_write(&rule->rewrite.path, TEMPLATE_PATH, f, &captures, &p->path) < 0 ||
+		buf_append(&p->path, query.p, query.n) < 0)
+		return out_of_memory(ex);
+	return STEP_ON;
+}
+
+static enum step apply(struct exchange *ex, const struct rule *rule, struct facts *f)
+{
+	switch ((enum verb)rule->verb) {
+	case VERB_DENY:
+		return deny(ex, rule);
+	case VERB_REDIRECT:
+		return redirect(ex, rule, f);
+	case VERB_ANSWER:
+		return answer(ex, rule);
+	case VERB_REWRITE:
+		return rewrite(ex, rule, f);
+	case VERB_TO:
+		ex->plan->to = rule->to;
+		return STEP_ON;
+	case VERB_REQUEST:
+	case VERB_RESPONSE:
+		return plan_add(ex->plan, rule, f) < 0 ? out_of_memory(ex) : STEP_ON;
+	case VERB_BASIC:
+		return basic(ex, rule, f->head);
+	case VERB_RATE:
+		return rate(ex, rule, f);
+	case VERB_LIMIT:
+		return limit(ex, rule, f->head);
+	case VERBS:
+		break;
+	}
+	return STEP_ON;
+}
+
+/* ---- The walk ---- */
+
+/* The target as it came stays for the log; the head is written anew. False: the exchange is over. */
+static bool write_anew(struct exchange *ex, const struct http1_head *h)
+{
+	struct plan *p = ex->plan;
+	if (!p->request.n && !p->drops_authorization && !buf_len(&p->path))
+		return true;
+	const struct http1_head *edited = plan_request_head(p, h, &ex->worker->http->edit);
+	int r = edited ? 0 : -ENOMEM;
+	if (!r && buf_len(&p->path))
+		r = buf_append(&p->asked, h->path.p, h->path.n);
+	if (!r && buf_len(&p->path))
+		r = buf_append(&p->asked, h->query.p, h->query.n);
+	if (!r)
+		r = exchange_write_head(ex, edited);
+	if (r < 0)
+		ex->ops->abort(ex);
+	return r == 0;
+}
+
+static void walk(struct exchange *ex, const struct http1_head *h)
+{
+	struct plan *p = ex->plan;
+	struct facts f;
+	const struct rule *rule;
+	plan_facts(ex, h, &f);
+	f.countries = p->front->countries;
+	while ((rule = rules_next(&p->route->rules, &p->at, &f)))
+		if (apply(ex, rule, &f) == STEP_ENDED)
+			return;
+	if (f.undecided)
+		exchange_fail(ex, ERROR_PAGE_UNDECIDED);
+	else if (write_anew(ex, h))
+		p->passed(ex);
+}
+
+static bool is_ambiguous(struct exchange *ex, const struct http1_head *h,
+	const struct front_route *route)
+{
+	struct facts f;
+	if (!route->rules.asks_path || route->rules.as_is)
+		return false;
+	plan_facts(ex, h, &f);
+	return facts_path_is_ambiguous(&f);
+}
+
+void plan_request(struct exchange *ex, const struct http1_head *h,
+	void (*passed)(struct exchange *ex))
+{
+	const struct front *front = ex->worker->front;
+	struct str host = exchange_host(ex);
+	const struct front_route *route = front_route(front, host);
+	if (!route && front_is_inner(front, host)) {
+		exchange_fail(ex, ERROR_PAGE_NO_ROUTE);
+	} else if (!route) {
+		passed(ex);
+	} else if (is_ambiguous(ex, h, route)) {
+		exchange_fail(ex, ERROR_PAGE_AMBIGUOUS);
+	} else if (!(ex->plan = plan_new(ex, front, route))) {
+		ex->ops->abort(ex);
+	} else {
+		ex->plan->passed = passed;
+		walk(ex, h);
+	}
+}
+
+/* The password that `basic` asked for was checked: the walk goes on, with a head that is parsed anew. */
+static void checked(void *arg, struct str head, bool good)
+{
+	struct exchange *ex = arg;
+	struct http1_head *h = &ex->worker->http->request;
+	const struct rule *rule = &ex->plan->route->rules.v[ex->plan->at - 1];
+	size_t scanned = 0;
+	ex->plan->check = NULL;
+	exchange_set_state(ex, EXCHANGE_ACTIVE);
+	int r = http1_parse_request(h, (const uint8_t *)head.p, head.n, head.n, &scanned);
+	if (r != HTTP1_OK) {
+		exchange_fail_request(ex, r);
+	} else if (!good) {
+		ask_password(ex, rule);
+	} else {
+		let_in(ex, rule);
+		walk(ex, h);
+	}
+}
+
+/* ---- Its time ---- */
+
+static void expired(struct loop_timer *timer)
+{
+	struct plan *p = container_of(timer, struct plan, time);
+	exchange_fail(p->ex, ERROR_PAGE_TIME_LIMIT);
+}
+
+void plan_disarm(struct plan *p)
+{
+	loop_timer_cancel(&p->time);
+	p->time = (struct loop_timer){.loop = NULL};
+}
+
+void plan_arm(struct exchange *ex)
+{
+	struct plan *p = ex->plan;
+	if (!p->time_max || p->time.loop)
+		return;
+	loop_timer_init(&p->time, ex->worker->loop, expired);
+	loop_timer_set(&p->time, ex->began + p->time_max);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The walk through the rules of a route: what each verb does with a request. */
+#include "server/http/exchange.h"
+#include "server/http/plan.h"
+
+/*
+ * A request's head has come, on a worker that has a file of routes: it is answered by a rule, waits for a password
+ * to be checked, or `passed` is called. The head's views last as long as the call.
+ */
+void plan_request(struct exchange *ex, const struct http1_head *h,
+	void (*passed)(struct exchange *ex));
+
+/* The request goes upstream: its time runs. It goes to another worker: it runs no more, until it goes on there. */
+void plan_arm(struct exchange *ex);
+void plan_disarm(struct plan *p);
+
+/* What a rule asks of an exchange. */
+void plan_facts(struct exchange *ex, const struct http1_head *h, struct facts *out);
+
+/* The URL of a redirect, appended. 0; 1: it is the one that was asked for; -ENOMEM. */
+struct redirect_from {
+	const struct server_options *opts;
+	const struct downstream *downstream;
+	bool trusted, secure;
+};
+int redirect_location(const struct rule *rule, const struct redirect_from *from, struct facts *f,
+	struct buf *out);
+
+/* The key that a rate counts a request by. */
+uint64_t rate_key(const struct cell_table *t, const struct front_route *route,
+	const struct rule *rule, struct facts *f, struct buf *room);
