@@ -25,6 +25,7 @@ static const struct count_case *const rooms[] = {
 	e2e_cases,
 	inspector_cases,
 	counts_cases,
+	rules_cases,
 };
 
 void count_expect(bool ok, const char *what)

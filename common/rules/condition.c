@@ -10,7 +10,8 @@ static bool in_ranges(const struct condition *c, unsigned n)
 	return false;
 }
 
-static bool matches(const struct patterns *list, struct str text, struct facts *f)
+static __attribute__((noinline)) bool compare(const struct patterns *list, struct str text,
+	struct facts *f)
 {
 	struct pattern_scratch *scratch = NULL;
 	/* Sorted: where there is an expression, it stands last. */
@@ -19,6 +20,14 @@ static bool matches(const struct patterns *list, struct str text, struct facts *
 	enum pattern_result r = patterns_match(list, text, scratch, NULL);
 	f->undecided |= r == PATTERN_UNDECIDED;
 	return r == PATTERN_YES;
+}
+
+/* Most are one pattern that does not match, which shows at once. */
+static inline bool matches(const struct patterns *list, struct str text, struct facts *f)
+{
+	if (list->n == 1 && !pattern_may_match(&list->v[0], text))
+		return false;
+	return compare(list, text, f);
 }
 
 static bool any_matches(const struct condition *c, struct facts *f)
@@ -38,16 +47,18 @@ static bool holds(const struct condition *c, struct facts *f)
 		if (c->methods >> f->head->method & 1)
 			return true;
 		return c->patterns.n && matches(&c->patterns, f->head->method_name, f);
+	case FACT_SCHEME:
+		return c->methods >> f->secure & 1;
 	case FACT_PORT:
 		return in_ranges(c, f->port);
 	case FACT_HOST:
 		return matches(&c->patterns, f->host, f);
 	case FACT_PATH:
-		return matches(&c->patterns, facts_path(f), f);
+		return matches(&c->patterns, f->has_path ? f->path : facts_path(f), f);
 	case FACT_ADDRESS:
 		return cidr_list_has(&c->networks, f->address);
-	case FACT_SCHEME:
 	case FACT_HEADER:
+		return facts_may_have_header(f, c->name) && any_matches(c, f);
 	case FACT_COOKIE:
 	case FACT_QUERY:
 	case FACT_COUNTRY:

@@ -14,7 +14,7 @@ struct condition {
 	uint8_t cost; /* by which they are sorted */
 	struct str name;
 	/* By the fact one of these */
-	uint32_t methods;         /* bits 1 << enum http1_method */
+	uint32_t methods; /* bits 1 << enum http1_method; of the scheme, 1 << whether it is https */
 	struct patterns patterns; /* also methods without a bit, and countries */
 	struct cidr_list networks;
 	struct status_range *ranges; /* also ports */

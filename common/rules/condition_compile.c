@@ -115,10 +115,13 @@ static int compile_method(struct compile *c, const struct tree_node *value, stru
 
 static int compile_scheme(struct compile *c, const struct tree_node *value, struct condition *out)
 {
-	for (const struct tree_node *i = compile_first(value); i; i = compile_next(value, i))
-		if (strcmp(i->text, "http") != 0 && strcmp(i->text, "https") != 0)
+	for (const struct tree_node *i = compile_first(value); i; i = compile_next(value, i)) {
+		bool https = strcmp(i->text, "https") == 0;
+		if (!https && strcmp(i->text, "http") != 0)
 			return compile_fail(c, i, "scheme is http or https, not \"%s\"", i->text);
-	return compile_patterns(c, value, out);
+		out->methods |= 1u << https;
+	}
+	return 0;
 }
 
 static void networks_end(void *list)

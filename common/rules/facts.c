@@ -81,8 +81,11 @@ struct str facts_path(struct facts *f)
 bool facts_path_is_ambiguous(struct facts *f)
 {
 	struct str path = f->head->path;
-	if (path_is_plain(path))
+	if (path_is_plain(path)) {
+		f->has_path = true;
+		f->path = path;
 		return false;
+	}
 	char *room = room_of(f, &f->scratch->value, path.n);
 	return !room || path_is_ambiguous(path, room);
 }
@@ -99,13 +102,27 @@ struct str facts_country(struct facts *f)
 
 /* ---- Facts of which there may be several ---- */
 
+bool facts_may_have_header(struct facts *f, struct str name)
+{
+	uint64_t lengths = f->header_lengths;
+	for (size_t i = 0; !f->header_lengths && i < f->head->n_fields; i++)
+		lengths |= UINT64_C(1) << f->head->fields[i].name.n % 64;
+	f->header_lengths = lengths;
+	return lengths >> name.n % 64 & 1;
+}
+
 static bool next_header(const struct http1_head *h, struct str name, size_t *at, struct str *out)
 {
-	for (; *at < h->n_fields; ++*at)
-		if (str_eq_nocase(h->fields[*at].name, name)) {
-			*out = h->fields[(*at)++].value;
-			return true;
-		}
+	for (size_t i = *at; i < h->n_fields; i++) {
+		struct str have = h->fields[i].name;
+		/* Length and first letter tell most names apart. */
+		if (have.n != name.n || ((have.p[0] ^ name.p[0]) & 0xdf) ||
+			!str_eq_nocase(have, name))
+			continue;
+		*out = h->fields[i].value;
+		*at = i + 1;
+		return true;
+	}
 	return false;
 }
 

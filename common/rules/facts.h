@@ -49,6 +49,8 @@ struct facts {
 	/* Set by what is asked */
 	bool undecided; /* a pattern could not be judged within its limit, or memory was out */
 	bool has_path, has_country;
+	uint64_t
+		header_lengths; /* bit 1 << (length % 64) of each name there is; 0: not looked at */
 	struct str path;
 	char country[COUNTRY_SIZE]; /* "": unknown */
 };
@@ -57,6 +59,9 @@ struct str facts_path(struct facts *f);
 /* Whether two readers could see two paths (path_is_ambiguous()); also when memory is out. */
 bool facts_path_is_ambiguous(struct facts *f);
 struct str facts_country(struct facts *f);
+
+/* Whether there may be a field of that name: false for most that are not there. */
+bool facts_may_have_header(struct facts *f, struct str name);
 
 /* NULL when memory is out, and `undecided` is set. */
 struct pattern_scratch *facts_patterns(struct facts *f);

@@ -57,7 +57,7 @@ static const struct front_host *find_wildcard(const struct front *f, struct str 
 const struct front_route *front_route(const struct front *f, struct str host)
 {
 	const struct front_host *found = find(f, host);
-	if (!found)
+	if (!found && f->wildcards)
 		found = find_wildcard(f, host);
 	if (!found)
 		found = find(f, STR("*"));
@@ -108,6 +108,7 @@ static int add_host(struct compile *c, const struct tree_node *at, const struct 
 		host[0] = '*';
 	else if (hostname_claim(str_from(at->text), host, &n, c->err))
 		return compile_fail_at(c, at, -EINVAL);
+	f->wildcards |= n > 1 && host[0] == '*';
 	struct front_host *h = &f->hosts[f->n_hosts++];
 	*h = (struct front_host){.host = arena_copy(c->arena, (struct str){host, n}),
 		.line = at->line,

@@ -36,6 +36,7 @@ struct front {
 	size_t n_routes;
 	struct front_host *hosts; /* sorted */
 	size_t n_hosts;
+	bool wildcards;    /* some of them are */
 	struct str *inner; /* sorted: what `to` names and no route has as its host */
 	size_t n_inner;
 	uint32_t client_verbs; /* bits that clients' rules may use */

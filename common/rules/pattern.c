@@ -63,7 +63,7 @@ static int compile_regex(struct str text, struct arena *a, struct pattern *out, 
 			STR_ARG(text), at + 1, (const char *)why);
 	}
 	/* Where the system forbids memory that is made and run, it is interpreted. */
-	pcre2_jit_compile(regex, PCRE2_JIT_COMPLETE);
+	out->jit = pcre2_jit_compile(regex, PCRE2_JIT_COMPLETE) == 0;
 	out->kind = PATTERN_REGEX;
 	out->code = regex;
 	if (arena_own(a, regex, code_end))
@@ -206,7 +206,8 @@ static enum pattern_result match_regex(const struct pattern *p, struct str text,
 	struct pattern_scratch *s, struct captures *c)
 {
 	PCRE2_SPTR subject = (PCRE2_SPTR)(text.n ? text.p : "");
-	int n = pcre2_match(p->code, subject, text.n, 0, 0, s->data, s->context);
+	int n = p->jit ? pcre2_jit_match(p->code, subject, text.n, 0, 0, s->data, s->context)
+		       : pcre2_match(p->code, subject, text.n, 0, 0, s->data, s->context);
 	if (n == PCRE2_ERROR_NOMATCH)
 		return PATTERN_NO;
 	if (n < 0)
@@ -259,6 +260,8 @@ enum pattern_result patterns_match(const struct patterns *list, struct str text,
 {
 	enum pattern_result undecided = PATTERN_NO;
 	for (size_t i = 0; i < list->n; i++) {
+		if (!pattern_may_match(&list->v[i], text))
+			continue;
 		enum pattern_result r = pattern_match(&list->v[i], text, s, captures_out);
 		if (r == PATTERN_YES)
 			return r;

@@ -32,6 +32,7 @@ enum pattern_kind {
 
 struct pattern {
 	uint8_t kind;    /* enum pattern_kind */
+	bool jit;        /* of a PATTERN_REGEX: it was made into machine code */
 	struct str text; /* without the star of a prefix or a suffix */
 	void *code;      /* of a PATTERN_REGEX; the arena's */
 };
@@ -62,6 +63,25 @@ enum pattern_result { PATTERN_NO, PATTERN_YES, PATTERN_UNDECIDED };
 /* `captures_out` may be NULL; it is set behind PATTERN_YES alone. */
 enum pattern_result pattern_match(const struct pattern *p, struct str text,
 	struct pattern_scratch *s, struct captures *captures_out);
+
+/*
+ * Whether a text may match, as far as its length and one byte of it say: most of what is asked is answered by
+ * that. Of what is neither a prefix, a suffix nor a whole text nothing is known.
+ */
+static inline bool pattern_may_match(const struct pattern *p, struct str text)
+{
+	size_t n = p->text.n;
+	switch (p->kind) {
+	case PATTERN_EXACT:
+		return text.n == n && text.p[n - 1] == p->text.p[n - 1];
+	case PATTERN_PREFIX:
+		return text.n >= n && text.p[n - 1] == p->text.p[n - 1];
+	case PATTERN_SUFFIX:
+		return text.n >= n && text.p[text.n - n] == p->text.p[0];
+	default:
+		return true;
+	}
+}
 
 /* Whether any of them matches; captures are those of the first that does. */
 enum pattern_result patterns_match(const struct patterns *list, struct str text,
