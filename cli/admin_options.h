@@ -21,6 +21,8 @@ struct admin_options {
 
 	/* What a verb is about */
 	char *name, *credential, *session, *host, *path, *file;
+	char *url, *address;
+	struct option_list headers;
 
 	/* What an identity may; each is sent if it is given */
 	struct option_list hosts, ports, udp_ports, publish, consume, allow_from;

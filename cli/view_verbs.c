@@ -238,6 +238,21 @@ const struct noun noun_sessions = {.habits = others,
 
 /* ---- routes ---- */
 
+/* "line:4 to, no-admins deny" */
+static int write_rules(const json_t *row, bool raw, struct buf *to)
+{
+	const json_t *rule;
+	size_t i;
+	json_array_foreach(json_object_get(row, "rules"), i, rule)
+	{
+		const char *name = answer_text(rule, "rule"), *verb = answer_text(rule, "verb");
+		if ((i && buf_append(to, ", ", 2)) || buf_append(to, name, strlen(name)) ||
+			buf_append(to, " ", 1) || buf_append(to, verb, strlen(verb)))
+			return -ENOMEM;
+	}
+	return i ? 0 : buf_append(to, "-", 1);
+}
+
 static const struct column route_columns[] = {
 	{"HOST", "host", CELL_TEXT, NULL},
 	{"KIND", "kind", CELL_TEXT, NULL},
@@ -255,9 +270,24 @@ static const struct column match_columns[] = {
 	{"Sessions", "sessions", CELL_LIST, NULL},
 };
 
-static const struct option_operand host = {.metavar = "HOST",
-	.help = "Only where a request for this host would go, and why",
-	.option = "host"};
+static const struct column explain_columns[] = {
+	{"Host", "host", CELL_TEXT, NULL},
+	{"Route", "route", CELL_TEXT, NULL},
+	{"Rules", NULL, CELL_TEXT, write_rules},
+	{"Why", "why", CELL_TEXT, NULL},
+	{"Status", "status", CELL_TEXT, NULL},
+	{"Location", "location", CELL_TEXT, NULL},
+	{"To", "to", CELL_TEXT, NULL},
+	{"Sessions", "sessions", CELL_LIST, NULL},
+};
+
+static const struct option_operand route_operands[] = {
+	{.metavar = "HOST",
+		.help = "Only where a request for this host would go, and why; with --explain a "
+			"method, and behind it a URL",
+		.option = "host"},
+	{.metavar = "URL", .help = "With --explain: what is asked for", .option = "url"},
+};
 static const struct option_row route_rows[] = {
 	{.name = "host",
 		.type = OPTION_STRING,
@@ -270,12 +300,66 @@ static const struct option_row route_rows[] = {
 		.help = "The path of the request, with a HOST",
 		.brief = "The path of the request, with a HOST",
 		.offset = ADMIN_AT(path)},
+	{.name = "explain",
+		.type = OPTION_FLAG,
+		.help = "Say which rules hold for a request, METHOD URL, and which one ends it",
+		.offset = ADMIN_AT(explain)},
+	{.name = "url",
+		.type = OPTION_STRING,
+		.metavar = "URL",
+		.help = "The URL of the request, which may also stand alone behind its method",
+		.brief = "The URL of the request, with --explain",
+		.offset = ADMIN_AT(url)},
+	{.name = "header",
+		.type = OPTION_LINES,
+		.metavar = "\"NAME: VALUE\"",
+		.help = "A field of the request, with --explain; any number of them",
+		.offset = ADMIN_AT(headers)},
+	{.name = "address",
+		.type = OPTION_STRING,
+		.metavar = "ADDRESS",
+		.help = "Where the request comes from, with --explain; default: 127.0.0.1",
+		.offset = ADMIN_AT(address)},
 };
+
+static int explain_body(struct call *c, json_t **body_out)
+{
+	const struct admin_options *o = c->o;
+	json_t *headers = json_array();
+	for (size_t i = 0; i < o->headers.n; i++)
+		json_array_append_new(headers, json_string(o->headers.v[i]));
+	bool whole = json_array_size(headers) == o->headers.n;
+	*body_out = json_pack("{s:s, s:s, s:o, s:s*}", "method", o->host, "url", o->url, "headers",
+		headers, "address", o->address);
+	return *body_out && whole ? 0
+				  : error_set(c->err, STATUS_USAGE, "what was typed is not UTF-8");
+}
+
+static int explain_request(struct call *c)
+{
+	struct verb one = *c->verb;
+	if (!c->o->host || !c->o->url)
+		return error_set(c->err, STATUS_USAGE,
+			"--explain takes a method and a URL: tunnel routes --explain GET "
+			"https://app.example.org/path");
+	one.pages = false;
+	one.method = "POST";
+	one.path = "/api/v1/routes/explain";
+	one.body = explain_body;
+	one.columns = explain_columns;
+	one.n_columns = ARRAY_LEN(explain_columns);
+	return call_run_as(c, &one);
+}
 
 /* With a host the answer is another: one thing. */
 static int routes(struct call *c)
 {
 	struct verb one = *c->verb;
+	if (c->o->explain)
+		return explain_request(c);
+	if (c->o->url || c->o->headers.n || c->o->address)
+		return error_set(c->err, STATUS_USAGE,
+			"a URL, --header and --address describe a request for --explain");
 	if (!c->o->host && c->o->path)
 		return error_set(c->err, STATUS_USAGE,
 			"--path is the path of a request for a HOST");
@@ -292,11 +376,15 @@ static const struct verb route_verbs[] = {
 		.table = {.command = "routes",
 			.summary = "Lists the public names and ports, and the sessions that each "
 				   "leads to.",
-			.usage = "[HOST] [OPTION]...",
+			.usage = "[HOST] [OPTION]... | --explain METHOD URL [OPTION]...",
+			.example = "Examples:\n"
+				   "  tunnel routes app.example.org\n"
+				   "  tunnel routes --explain GET https://app.example.org/admin "
+				   "--header=\"X-Key: k\"\n",
 			.rows = route_rows,
 			.n = ARRAY_LEN(route_rows),
-			.operands = &host,
-			.n_operands = 1},
+			.operands = route_operands,
+			.n_operands = ARRAY_LEN(route_operands)},
 		.method = "GET",
 		.path = "/api/v1/routes?host={host}&path={path}",
 		.pages = true,

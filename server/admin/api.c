@@ -23,6 +23,7 @@ const struct api_operations *const admin_api[] = {
 	&admin_requests,
 	&api_log,
 	&admin_routes,
+	&admin_explain,
 	&admin_sessions,
 	&admin_status,
 	NULL,

@@ -7,7 +7,8 @@ extern const struct api_operations admin_identities, admin_tokens, admin_audit, 
 	admin_apply, admin_intentions, admin_intention_check, admin_services, admin_endpoints,
 	admin_ca, admin_certificates;
 extern const struct api_operations admin_metrics, admin_attention, admin_info, admin_overview,
-	admin_publications, admin_requests, admin_routes, admin_sessions, admin_status;
+	admin_explain, admin_publications, admin_requests, admin_routes, admin_sessions,
+	admin_status;
 
 /* The last one is NULL. */
 extern const struct api_operations *const admin_api[];

@@ -43,6 +43,7 @@ static void write_all(struct exposition *e, const struct registrar *r, const str
 	metrics_build(e, TUNNEL_VERSION, "server");
 	metrics_links(e, r, kinds);
 	metrics_http(e, n, kinds[SERIES_HTTP]);
+	metrics_rules(e, n);
 	metrics_ports(e, n, kinds[SERIES_TCP], kinds[SERIES_UDP]);
 	metrics_private(e, r, kinds[SERIES_PRIVATE]);
 	metrics_limits(e, n);

@@ -21,6 +21,7 @@ void metrics_ports(struct exposition *e, const struct node *n, const struct metr
 	const struct metrics_series *udp);
 void metrics_private(struct exposition *e, const struct registrar *r,
 	const struct metrics_series *s);
+void metrics_rules(struct exposition *e, const struct node *n);
 /* `kinds`: of each enum series_kind. */
 void metrics_links(struct exposition *e, const struct registrar *r,
 	struct metrics_series *const *kinds);

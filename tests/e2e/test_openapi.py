@@ -105,6 +105,7 @@ def test_every_request(tunnel):
     tunnel.client(server, "a.example.org=" + tunnel.upstream("ok").url)
     for target in ("/metrics", "/metrics/inlets", "/api/v1/status", "/status", "/api/v1/routes", "/api/v1/routes?host=a.example.org&path=/x"):
         fine("GET", target)
+    fine("POST", "/api/v1/routes/explain", {"method": "GET", "url": "http://a.example.org/x", "headers": ["A: b"]})
     session, = fine("GET", "/api/v1/sessions")["items"]
     fine("GET", "/api/v1/sessions/" + session["id"])
     fine("GET", "/api/v1/requests")

@@ -2,10 +2,12 @@
 """Routes and their rules (--front): what visitors get, and what upstreams see of it."""
 
 import base64
+import json
 import threading
 
 import pytest
 
+from harness.admin import ask
 from harness.rules import BCRYPT, Front, front, one_route
 from harness.upstream import always, fields_of, head_of, response
 from harness.wait import wait_until
@@ -319,3 +321,41 @@ def test_a_server_does_not_start_with_a_mistake(tunnel):
     file.write_text("routes: 1\n")
     status, _, said = tunnel.run("server", "--port=0", "--front=%s" % file)
     assert status == 1 and "front.yaml:1: routes is a list" in said
+
+
+# ---- What operators see ----
+
+def test_rules_are_counted(tunnel):
+    f = front(tunnel, ["{name: never, when: {path: /never}, deny: 403}", "{when: {path: /no}, deny: 403}"])
+    for _ in range(3):
+        assert f.get("/no").status == 403
+    text = ask(f.server, "/metrics").body.decode()
+    assert 'tunnel_http_rule_ended_total{route="app.example.org",rule="line:5"} 3' in text
+    assert 'tunnel_http_rule_ended_total{route="app.example.org",rule="never"} 0' in text
+    assert 'tunnel_http_refused_total{why="denied"} 3' in text
+
+
+def test_explain(tunnel):
+    f = Front(tunnel, one_route(['{when: {header.X-Key: k}, to: api}', '{when: {path: "/admin*"}, deny: 404}',
+                                 '{when: {path: "/old/*"}, redirect: {path: "/new/$1", status: 301}}',
+                                 '{rate: {allow: 1, every: 1h}}']), {"web": None, "api": None})
+
+    def explain(*argv, status=0):
+        got, out, err = tunnel.run("routes", "--admin-socket=%s" % f.server.admin_socket, "--explain", "--json", *argv)
+        assert got == status, err
+        return json.loads(out) if not status else err
+    r = explain("GET", "http://app.example.org/x?q=1")
+    assert r["route"] == "app.example.org" and r["status"] is None and r["to"] == "web" and len(r["sessions"]) == 1
+    assert [x["rule"] for x in r["rules"]] == ["line:7"]
+    r = explain("GET", "http://app.example.org/%61dmin", "--header=X-Key: k")
+    assert r["status"] == 404 and r["why"] == "rule line:5 denies it with 404" and r["to"] is None
+    assert [(x["line"], x["verb"]) for x in r["rules"]] == [(4, "to"), (5, "deny")]
+    r = explain("POST", "https://APP.example.org:8443/old/a%20b")
+    assert r["location"] == "https://app.example.org:8443/new/a%20b"
+    assert explain("GET", "http://app.example.org//x")["status"] == 400
+    assert explain("GET", "http://web/")["status"] == 503
+    assert explain("GET", "http://none.example")["route"] is None
+    assert "takes a method and a URL" in explain("GET", status=2)
+    assert "the whole URL" in explain("GET", "ftp://x/", status=2)
+    # Nothing was counted.
+    assert f.get("/").status == 200
