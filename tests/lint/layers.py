@@ -21,6 +21,7 @@ LIBRARIES = {
                      "fuzz/fuzz_panel.c"],
     r"yaml\.h": ["common/config/"],
     r"zlib\.h": ["client/admin/body_decode.c", "tests/unit/client/admin/"],
+    r"nghttp2/": ["common/h2/", "tests/unit/h2/"],
     r"sqlite3\.h": ["common/store/", "tests/unit/store/"],
     r"crypt\.h": ["common/crypto/"],
     r"pcre2\.h": ["common/rules/"],
@@ -83,7 +84,7 @@ def main():
             complaints.append(f"{path}:{number}: {wrong}")
     # The names by which --log-rooms knows them are the last folders of theirs.
     said = re.search(r"log_rooms\[.*?= \{(.*?)\}", sources.text("common/base/log_level.c"), re.S)[1]
-    named = set(re.findall(r'"([a-z]+)"', said))
+    named = set(re.findall(r'"([a-z0-9]+)"', said))
     folders = {room.split("/")[-1] for room in rooms.BELOW}
     for name in sorted(named ^ folders):
         complaints.append(f"common/base/log_level.c: log_rooms and tests/lint/rooms.py differ about {name}")

@@ -14,6 +14,7 @@ BELOW = {
     "base": [],
     "metrics": ["base"],
     "wire": ["base"],
+    "h2": ["wire"],
     "crypto": ["base"],
     "config": ["base"],
     "loop": ["base"],
@@ -32,7 +33,7 @@ BELOW = {
     "server/link": ["server/base"],
     "server/route": ["server/link"],
     # The fronts do not know each other.
-    "server/http": ["server/route", "server/trace"],
+    "server/http": ["server/route", "server/trace", "h2"],
     "server/tcp": ["server/route"],
     "server/udp": ["server/route"],
     # Private services are no front, and no front knows them.
