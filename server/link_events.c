@@ -4,7 +4,6 @@
 #include "server/admin/admin_stream.h"
 #include "server/base/worker.h"
 #include "server/control/registrar.h"
-#include "server/http/h1_conn.h"
 #include "server/http/http_worker.h"
 #include "server/private/private_open.h"
 #include "server/route/routing.h"
@@ -21,7 +20,7 @@ static void link_leaving(struct server_link *l)
 
 static void link_silent(struct server_link *l)
 {
-	h1_conns_leave_link(l);
+	http_worker_leave_link(l);
 }
 
 const struct server_link_ops link_events = {

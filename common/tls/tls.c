@@ -28,7 +28,7 @@ struct tls *tls_free(struct tls *tls)
 	return NULL;
 }
 
-struct tls *tls_accept(struct tls_server *s, bool alpn)
+struct tls *tls_accept(struct tls_server *s, enum tls_alpn alpn)
 {
 	struct tls *tls = tls_new(&s->context);
 	if (!tls)

@@ -109,11 +109,15 @@ struct tls_client *tls_client_unref(struct tls_client *c); /* accepts NULL; retu
 
 struct tls;
 
-/*
- * Server side. `alpn`: answers http/1.1 to those who offer it; else, unless tls_speak() says more, takes
- * what is offered alone. NULL: out of memory.
- */
-struct tls *tls_accept(struct tls_server *s, bool alpn);
+/* What is spoken behind a handshake of the server side, unless tls_speak() says more. */
+enum tls_alpn {
+	TLS_ALPN_ANY,   /* whatever is offered alone */
+	TLS_ALPN_HTTP1, /* http/1.1 with those who offer it; to others it is served without a name */
+	TLS_ALPN_HTTP2, /* h2 before that */
+};
+
+/* Server side. NULL: out of memory. */
+struct tls *tls_accept(struct tls_server *s, enum tls_alpn alpn);
 /*
  * Server side, before the handshake: takes the first of these protocols (wire/alpn's list) that is
  * offered, and ends with the alert no_application_protocol where none of them is, as RFC 7301, 3.2 has

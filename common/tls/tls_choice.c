@@ -108,12 +108,13 @@ static int take_only(const unsigned char **out, unsigned char *n_out, const unsi
 static int take_protocol(SSL *ssl, const unsigned char **out, unsigned char *n_out,
 	const unsigned char *offered, unsigned int n, void *arg)
 {
-	static const uint8_t http1[] = "\x08http/1.1";
+	static const uint8_t http[] = "\x02h2\x08http/1.1";
 	struct tls *tls = SSL_get_app_data(ssl);
-	const uint8_t *ours = tls->protocols ? tls->protocols : http1;
-	size_t n_ours = tls->protocols ? tls->n_protocols : sizeof http1 - 1;
+	size_t skip = tls->alpn == TLS_ALPN_HTTP2 ? 0 : sizeof "\x02h2" - 1;
+	const uint8_t *ours = tls->protocols ? tls->protocols : http + skip;
+	size_t n_ours = tls->protocols ? tls->n_protocols : sizeof http - 1 - skip;
 	unsigned char *chosen;
-	if (!tls->protocols && !tls->alpn)
+	if (!tls->protocols && tls->alpn == TLS_ALPN_ANY)
 		return take_only(out, n_out, offered, n);
 	/* It gives one of theirs where there is none of both. */
 	if (SSL_select_next_proto(&chosen, n_out, ours, (unsigned int)n_ours, offered, n) !=

@@ -132,7 +132,7 @@ struct tls {
 	size_t n_protocols;
 	int64_t valid_from, valid_to; /* of what is not valid now; 0: nothing is wrong with dates */
 	size_t fact_n;                /* of the complaint about them: then comes advice */
-	bool alpn;                    /* server: answers http/1.1 */
+	enum tls_alpn alpn;           /* server */
 	bool established;             /* the handshake went well */
 	bool distrusted;              /* tls_distrusted() */
 	bool misnamed;                /* tls_misnamed() */

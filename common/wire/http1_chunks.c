@@ -222,6 +222,17 @@ static size_t plain_line(struct http1_chunks *c, const uint8_t *p, size_t n)
 	return digits + 2;
 }
 
+/* Whether the byte between these states is a part of a trailer's line. */
+static bool is_trailer(uint8_t before, uint8_t after)
+{
+	return before >= TRAILER && before <= TRAILER_LF && after != LAST_LF;
+}
+
+bool http1_chunks_trailing(const struct http1_chunks *c)
+{
+	return c->state >= TRAILER;
+}
+
 int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t n, size_t *used_out,
 	struct str *run_out)
 {
@@ -244,10 +255,13 @@ int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t n, size_t
 			*run_out = STR("0");
 			return HTTP1_MORE;
 		} else {
+			uint8_t before = c->state;
 			size_t line = plain_line(c, p + i, n - i);
 			int r = line ? HTTP1_OK : frame_byte(c, p[i], i + 1 < n ? p + i + 1 : NULL);
 			if (r > HTTP1_OK)
 				return r;
+			passed = passed ||
+				 (c->trailers_too && line == 0 && is_trailer(before, c->state));
 			step = line ? line : 1;
 			passed &= r != LEFT_OUT;
 		}

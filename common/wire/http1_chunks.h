@@ -34,8 +34,9 @@ struct http1_chunks {
 	uint16_t surplus;  /* bytes that were left out and not earned */
 	uint16_t count;    /* digits of a size, bytes of a trailer's name */
 	uint8_t state;
-	bool data_only : 1; /* pass on the data, without what frames it and without trailers */
-	bool padded : 1;    /* take white space after a size that no extension follows */
+	bool data_only : 1;    /* pass on the data, without what frames it and without trailers */
+	bool trailers_too : 1; /* but with the lines of trailers, in runs of their own */
+	bool padded : 1;       /* take white space after a size that no extension follows */
 	char name[HTTP1_TRAILER_NAME_KEPT];
 };
 
@@ -59,6 +60,9 @@ int http1_chunks_next(struct http1_chunks *c, const uint8_t *p, size_t n, size_t
  */
 int http1_chunks_copy(struct http1_chunks *c, const uint8_t *p, size_t n, uint8_t *out, size_t room,
 	size_t *used_out, size_t *wrote_out);
+
+/* With `trailers_too`, behind http1_chunks_next(): its run is not data, but of a trailer. */
+bool http1_chunks_trailing(const struct http1_chunks *c);
 
 /* A zero was used, but not passed on: what follows says whether it is a size or leads one. */
 bool http1_chunks_held(const struct http1_chunks *c);

@@ -5,6 +5,7 @@
 
 #include "server/base/worker.h"
 #include "server/http/h1_conn.h"
+#include "server/http/h2_conn.h"
 #include "server/route/balance.h"
 #include "server/route/routing.h"
 #include "server/tcp/tcp_conn.h"
@@ -84,7 +85,7 @@ static bool speaks(const struct listener_config *config, const struct service *s
 	if (service)
 		return alpn_find(service_alpn(service), agreed) >= 0;
 	/* The client that had the port may come back to it. */
-	return is_port(config) || str_eq(agreed, STR("http/1.1"));
+	return is_port(config) || str_eq(agreed, STR("http/1.1")) || str_eq(agreed, STR("h2"));
 }
 
 struct destination destination_secured(const struct worker *w, const struct listener_config *config,
@@ -101,13 +102,18 @@ struct destination destination_secured(const struct worker *w, const struct list
 		return refused("the service changed during the TLS handshake");
 	if (is_port(config))
 		return (struct destination){.kind = DESTINATION_PORT};
-	return service ? to_name(name) : (struct destination){.kind = DESTINATION_HTTP};
+	if (service)
+		return to_name(name);
+	return (struct destination){
+		.kind = str_eq(agreed, STR("h2")) ? DESTINATION_HTTP2 : DESTINATION_HTTP};
 }
 
 void destination_enter(const struct destination *to, struct worker *w, struct accepted_conn *a)
 {
 	if (to->kind == DESTINATION_HTTP)
 		h1_conn_enter(w, a);
+	else if (to->kind == DESTINATION_HTTP2)
+		h2_conn_enter(w, a);
 	else
 		tcp_conn_enter(w, a, to->kind == DESTINATION_NAME ? to->name : NULL);
 }

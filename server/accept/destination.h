@@ -15,10 +15,11 @@
 #include "wire/hostname.h"
 
 enum destination_kind {
-	DESTINATION_HTTP, /* the HTTP front */
-	DESTINATION_PORT, /* the TCP service of its listener's port */
-	DESTINATION_NAME, /* the TCP service of a host name */
-	DESTINATION_TLS,  /* none yet: TLS ends here first */
+	DESTINATION_HTTP,  /* the HTTP front */
+	DESTINATION_HTTP2, /* the same, where ALPN has agreed on it */
+	DESTINATION_PORT,  /* the TCP service of its listener's port */
+	DESTINATION_NAME,  /* the TCP service of a host name */
+	DESTINATION_TLS,   /* none yet: TLS ends here first */
 	DESTINATION_NONE,
 };
 

@@ -117,11 +117,20 @@ static void preread_leave(struct preread *p, const struct destination *to)
 	destination_enter(to, w, &a);
 }
 
+static enum tls_alpn preread_alpn(const struct preread *p, const struct service *service)
+{
+	if (service || p->listener.tls)
+		return TLS_ALPN_ANY;
+	/* Links are WebSockets, which HTTP/1.1 alone has here. */
+	return p->listener.visits && p->worker->opts->http2 == SERVER_HTTP2_ON ? TLS_ALPN_HTTP2
+									       : TLS_ALPN_HTTP1;
+}
+
 /* `service` is whose TLS it is to be, as far as is known; NULL: the HTTP front's. */
 static void preread_secure(struct preread *p, const struct service *service)
 {
 	struct tls *tls =
-		p->worker->tls ? tls_accept(p->worker->tls, !service && !p->listener.tls) : NULL;
+		p->worker->tls ? tls_accept(p->worker->tls, preread_alpn(p, service)) : NULL;
 	preread_set_state(p, PREREAD_SECURING);
 	timeout_start(&p->worker->accept->securing, &p->timeout);
 	if (tls && service && service->alpn && tls_speak(tls, service_alpn(service)) < 0)
@@ -139,6 +148,7 @@ static void preread_go(struct preread *p, struct destination to)
 {
 	switch (to.kind) {
 	case DESTINATION_HTTP:
+	case DESTINATION_HTTP2:
 	case DESTINATION_PORT:
 	case DESTINATION_NAME:
 		preread_leave(p, &to);

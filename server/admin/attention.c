@@ -25,7 +25,7 @@ struct limit_row {
 	uint64_t most;
 };
 
-#define LIMIT_ROWS 4
+#define LIMIT_ROWS 5
 
 static void limit_rows(const struct server_options *o, struct limit_row rows[LIMIT_ROWS])
 {
@@ -35,6 +35,8 @@ static void limit_rows(const struct server_options *o, struct limit_row rows[LIM
 	rows[2] = (struct limit_row){"max-sessions", "links", LIMITS_LINK, o->max_sessions};
 	rows[3] = (struct limit_row){"max-private-streams", "streams", LIMITS_BRIDGES,
 		o->max_private_streams};
+	rows[4] =
+		(struct limit_row){"max-exchanges", "requests", LIMITS_EXCHANGE, o->max_exchanges};
 }
 
 static json_t *limit_json(const struct limit_row *row, const struct limits_use *use)

@@ -99,7 +99,8 @@ static void log_combined(const struct access_entry *a)
 	put_quoted(&c, a->method);
 	put(&c, STR(" "));
 	put_quoted(&c, a->path.n ? access_target(a->path, a->query, room) : a->host);
-	put(&c, a->http10 ? STR(" HTTP/1.0") : STR(" HTTP/1.1"));
+	put(&c, STR(" "));
+	put(&c, str_from(a->protocol ? a->protocol : "HTTP/1.1"));
 	snprintf(numbers, sizeof(numbers), "\" %u %llu \"", status_of(a),
 		(unsigned long long)a->bytes_out);
 	put(&c, str_from(numbers));
@@ -140,6 +141,8 @@ void access_log(const struct access_entry *a)
 		TEXT("request_id", a->request_id),
 	};
 	size_t n = ACCESS_FIELDS_ALWAYS;
+	if (a->protocol)
+		fields[n++] = (struct log_field)TEXT("protocol", str_from(a->protocol));
 	if (a->consumer.n) {
 		fields[n++] = (struct log_field)TEXT("consumer", a->consumer);
 		fields[n++] = (struct log_field)NUMBER("link", a->link);

@@ -28,9 +28,9 @@ struct access_entry {
 		consumer; /* of a private service: the identity; empty: there is none, and no line shows it */
 	uint32_t link; /* then: its link id */
 	enum access_format format;
-	/* Of ACCESS_FORMAT_COMBINED alone */
-	struct str head; /* the request's, whose Referer and User-Agent are shown */
-	bool http10;
+	const char *protocol; /* "HTTP/1.1"; NULL: it is no request */
+	struct str
+		head; /* the request's: of ACCESS_FORMAT_COMBINED, which shows Referer and User-Agent */
 	struct str
 		rule; /* that ended the request (--front); empty: none did, and no line shows it */
 	const char *why; /* what went wrong, as error_page::why; NULL: nothing */

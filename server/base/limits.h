@@ -13,11 +13,12 @@
 #include "server/base/address_count.h"
 
 enum limits_kind {
-	LIMITS_VISITOR, /* connections of visitors and TCP connections */
-	LIMITS_WAITING, /* requests and TCP connections that wait for a session (rule 38) */
-	LIMITS_LINK,    /* half-open ones included, which server/base/half_open.h counts as well */
-	LIMITS_FLOW,    /* of UDP */
-	LIMITS_BRIDGES, /* streams of private services */
+	LIMITS_VISITOR,  /* connections of visitors and TCP connections */
+	LIMITS_WAITING,  /* requests and TCP connections that wait for a session (rule 38) */
+	LIMITS_EXCHANGE, /* requests of HTTP/2 connections, but for one of each */
+	LIMITS_LINK,     /* half-open ones included, which server/base/half_open.h counts as well */
+	LIMITS_FLOW,     /* of UDP */
+	LIMITS_BRIDGES,  /* streams of private services */
 	LIMITS_KINDS,
 };
 

@@ -13,6 +13,7 @@
 #include "server/base/access_log_rows.h"
 #include "server/base/front_rows.h"
 #include "server/base/habits.h"
+#include "server/base/http2_rows.h"
 #include "server/base/https_redirect.h"
 #include "server/base/otlp_options.h"
 #include "server/base/private_rows.h"
@@ -34,6 +35,7 @@ static int check_cidr(struct str text, struct error *err)
 	return cidr_parse(text, &cidr, err);
 }
 
+const char *const server_http2_words[] = {"on", "off", NULL};
 static const char *const action_words[] = {"allow", "deny", NULL}; /* enum policy_action, from 1 */
 
 static const struct option_row rows[] = {
@@ -336,6 +338,7 @@ static const struct option_row rows[] = {
 		.help = "Requests of one visitor's address that may wait for a lost client",
 		.reloadable = true,
 		.offset = AT(max_waiting_per_address)},
+	HTTP2_ROWS,
 	{.name = "max-visitors",
 		.type = OPTION_NUMBER,
 		.default_text = "0",

@@ -62,6 +62,7 @@ struct server_options {
 
 	/* Visitors */
 	struct option_list trusted_proxies;
+	int http2; /* enum server_http2 */
 	uint64_t visitor_idle, visitor_stalled;
 	uint64_t request_head_timeout, request_head_limit;
 	uint64_t response_head_timeout, response_head_limit;
@@ -69,6 +70,7 @@ struct server_options {
 	uint64_t kept_streams, kept_idle;
 	uint64_t retry_body;
 	uint64_t max_waiting, max_waiting_per_address;
+	uint64_t max_exchanges, max_exchanges_per_address;
 	uint64_t max_visitors; /* never 0 after server_options_check() */
 	uint64_t max_visitors_per_address;
 	/* NULL: none */
@@ -114,6 +116,8 @@ struct server_options {
 	struct cidr_list trusted;
 	struct cidr_list proxied, proxied_control; /* who sends a PROXY header */
 };
+
+enum server_http2 { SERVER_HTTP2_ON, SERVER_HTTP2_OFF };
 
 extern const struct option_table server_option_table;
 

@@ -38,6 +38,9 @@
 	X(MISDIRECTED, 421, "misdirected",                                                         \
 		"this connection was opened for another host, and its certificate is "             \
 		"not for this one")                                                                \
+	X(ELSEWHERE, 421, "elsewhere",                                                             \
+		"this connection serves another host; a new connection may be opened for this "    \
+		"one")                                                                             \
 	X(DOT_SEGMENTS, 400, "dot-segments",                                                       \
 		"the path of this request has a segment of dots, which is not passed on to this "  \
 		"host")                                                                            \

@@ -214,7 +214,9 @@ static void log_request(const struct exchange *ex)
 		.request_id = str_from(ex->id),
 		.why = ex->why,
 		.format = (enum access_format)ex->worker->opts->access_log_format,
-		.http10 = ex->http10,
+		.protocol = ex->http2    ? "HTTP/2.0"
+			    : ex->http10 ? "HTTP/1.0"
+					 : "HTTP/1.1",
 	};
 	if (ex->head_n) {
 		p += ex->head_at;

@@ -123,6 +123,7 @@ struct exchange {
 	bool answers : 1;   /* fields of the response are rewritten for the visitor (rule 47) */
 	bool dav : 1;       /* Destination or If name resources (RFC 4918) */
 	bool http10 : 1;  /* the visitor's version: it knows neither chunks nor interim responses */
+	bool http2 : 1;   /* it came by HTTP/2: a response's body goes without chunks */
 	bool secure : 1;  /* the visitor uses https, as rule 36 has it */
 	bool trusted : 1; /* asked for by one of --trusted-proxies */
 	bool keep : 1;    /* the visitor's connection may serve another request */
@@ -151,7 +152,8 @@ struct exchange {
 	struct span *span; /* of a request that is sampled; owned; NULL: it is not */
 	bool retrace;      /* what the visitor wrote of traces goes no further */
 
-	struct buf partial; /* of a response's head that came in pieces */
+	struct buf
+		partial; /* a response's head that comes in pieces; later its trailers, for HTTP/2 */
 	size_t scanned;
 
 	uint64_t began, bytes_in, bytes_out;

@@ -58,6 +58,7 @@ void exchange_trace_end(const struct exchange *ex, const struct access_entry *a)
 	s->status = ex->status;
 	s->why = ex->why;
 	s->http10 = ex->http10;
+	s->http2 = ex->http2;
 	copy(s->method, sizeof(s->method), a->method);
 	copy(s->host, sizeof(s->host), a->host);
 	copy(s->session, sizeof(s->session), a->session);

@@ -40,6 +40,7 @@ struct h1_conn {
 	bool counted;   /* in the limits */
 	bool fin_due;   /* once `out` is empty */
 	bool advancing; /* inside advance() */
+	bool served;    /* it has had a request */
 	bool leaving;   /* it sent FIN and is about to be taken for gone (rule 44) */
 
 	uint8_t n_unread; /* looks one after another that found nothing of the response read */
@@ -136,6 +137,11 @@ void h1_conn_begin_broken(struct h1_conn *c, size_t bytes);
 void h1_conn_next(struct h1_conn *c);
 /* Everything of the last request was read: waits for the next. */
 void h1_conn_rest(struct h1_conn *c);
+
+/* h1_preface.c */
+
+/* Whether it is HTTP/2 that begins with these bytes, which were no HTTP/1: then it is another's from here on. */
+bool h1_conn_was_http2(struct h1_conn *c, const uint8_t *p, size_t n);
 
 /* h1_exchange.c */
 

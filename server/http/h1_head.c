@@ -56,6 +56,8 @@ static void check_head(struct h1_conn *c, const uint8_t *p, size_t n, bool fresh
 		return;
 	}
 	c->scanned = 0;
+	if (r == HTTP1_E_VERSION && h1_conn_was_http2(c, p, n))
+		return;
 	if (r != HTTP1_OK) {
 		h1_conn_begin_broken(c, n);
 		exchange_log_fault(&c->ex, "request", r, h->at_fault);
@@ -146,6 +148,7 @@ void h1_conn_rest(struct h1_conn *c)
 void h1_conn_next(struct h1_conn *c)
 {
 	struct body rest = c->ex.body;
+	c->served = true;
 	bool keep = c->ex.keep && h1_conn_ends_soon(c) && !c->worker->draining;
 	timeout_cancel(&c->timeout);
 	exchange_end(&c->ex);

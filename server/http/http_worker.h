@@ -36,10 +36,13 @@ struct http_counts {
 
 struct http_worker {
 	struct http_counts counts;
-	struct list conns; /* of struct h1_conn */
+	struct list conns;    /* of struct h1_conn */
+	struct list h2_conns; /* of struct h2_conn */
 
 	/* One queue for each thing that is waited for equally long */
 	struct timeout_queue idle, head, leaving, unread, linger; /* of connections */
+	struct timeout_queue h2_idle, h2_unread, h2_linger;       /* of HTTP/2's connections */
+	struct timeout_queue h2_stalled;                          /* of their streams */
 	struct timeout_queue body, answer;                        /* of exchanges */
 	struct timeout_queue kept, surplus, resting;              /* of pooled streams */
 
@@ -70,5 +73,7 @@ void http_worker_deinit(struct http_worker *h);
 /* Nothing new is begun: idle connections close, requests that wait are refused. */
 void http_worker_drain(struct http_worker *h);
 
+/* A link does not answer: requests on it that may go elsewhere do, in the next turn. */
+void http_worker_leave_link(const struct server_link *l);
 /* Pooled streams that wait on this link end. */
 void http_worker_rest_streams(struct worker *w, const struct server_link *l);

@@ -96,8 +96,42 @@ static size_t rewrite_chunks(struct exchange *ex, const uint8_t *p, size_t n)
 	return went(ex, used, n);
 }
 
+/* The data of chunks, for HTTP/2, up to the end of its first run; trailers are gathered for the end. */
+static size_t push_chunk_data(struct exchange *ex, const uint8_t *p, size_t n)
+{
+	struct body *b = &ex->answer;
+	struct http1_chunks before = b->chunks;
+	size_t used;
+	struct str run;
+	int r = http1_chunks_next(&b->chunks, p, n, &used, &run);
+	if (r > HTTP1_MORE) {
+		garbled(ex, r, http1_chunks_fault(&b->chunks));
+		return n;
+	}
+	bool trailer = http1_chunks_trailing(&b->chunks);
+	if (trailer && buf_append(&ex->partial, run.p, run.n) < 0) {
+		ex->ops->abort(ex);
+		return n;
+	}
+	const uint8_t *data = (const uint8_t *)run.p;
+	ssize_t wrote = write_body(ex, data, trailer ? 0 : run.n);
+	if (wrote < 0)
+		return n;
+	if (!trailer && (size_t)wrote < run.n) {
+		/* The rest comes again: the walk is taken back to where the connection is. */
+		size_t passed = (size_t)(data - p) + (size_t)wrote;
+		b->chunks = before;
+		http1_chunks_next(&b->chunks, p, passed, &used, &run);
+		return passed;
+	}
+	b->done = r == HTTP1_OK;
+	return went(ex, used, n);
+}
+
 static size_t push_chunks(struct exchange *ex, const uint8_t *p, size_t n)
 {
+	if (ex->http2)
+		return push_chunk_data(ex, p, n);
 	struct body *b = &ex->answer;
 	struct http1_chunks before = b->chunks;
 	size_t used;
@@ -198,7 +232,8 @@ static bool begin(struct exchange *ex, const struct http1_head *h)
 		h->keep_alive && h->minor == 1 && !ex->upgrade && h->body != HTTP1_BODY_UNTIL_CLOSE;
 	drop_held(ex);
 	body_begin(&ex->answer, ex->upgraded ? HTTP1_BODY_UNTIL_CLOSE : h->body, h->length);
-	ex->answer.chunks.data_only = ex->http10;
+	ex->answer.chunks.data_only = ex->http10 || ex->http2;
+	ex->answer.chunks.trailers_too = ex->http2;
 	ex->answer.chunks.padded = true;
 	timeout_cancel(&ex->timeout);
 	service_shard_worked(ex->user.pooled->shard);

@@ -46,6 +46,7 @@ static void write_kinds(struct exposition *e, const struct node *n)
 	} kinds[] = {
 		{LIMITS_VISITOR, "max-visitors", "max-visitors-per-address"},
 		{LIMITS_WAITING, "max-waiting", "max-waiting-per-address"},
+		{LIMITS_EXCHANGE, "max-exchanges", "max-exchanges-per-address"},
 		{LIMITS_LINK, "max-sessions", NULL},
 		{LIMITS_BRIDGES, "max-private-streams", NULL},
 	};

@@ -43,7 +43,7 @@ static void put_attributes(FILE *to, const struct span *s)
 	fputc(',', to);
 	attribute(to, "server.address", s->host);
 	fputc(',', to);
-	attribute(to, "network.protocol.version", s->http10 ? "1.0" : "1.1");
+	attribute(to, "network.protocol.version", s->http2 ? "2" : s->http10 ? "1.0" : "1.1");
 	if (*s->route) {
 		fputc(',', to);
 		attribute(to, "http.route", s->route);

@@ -25,7 +25,7 @@ struct span {
 	struct trace_context context; /* its own */
 	struct trace_context came;    /* the visitor's, if `origin` says so */
 	enum span_origin origin;
-	bool http10;
+	bool http10, http2;
 	uint64_t began, ended;        /* µs of CLOCK_MONOTONIC */
 	uint64_t events[SPAN_EVENTS]; /* likewise; 0: did not happen */
 	unsigned status;              /* 0: the visitor had left */

@@ -65,8 +65,9 @@ def test_by_name_beside_http(tunnel, server):
     tunnel.client(server, B + "=" + tunnel.upstream("web").url)
     assert agreed(server.address, ["http/1.1", "dot"]) == "dot"
     assert refused(server.address, ["http/1.1"])
-    assert agreed(server.address, ["h2", "http/1.1"], B) == "http/1.1"
-    assert agreed(server.address, ["h2"], B) is None
+    assert agreed(server.address, ["http/1.1", "h2"], B) == "h2"
+    assert agreed(server.address, ["http/1.1"], B) == "http/1.1"
+    assert agreed(server.address, ["spdy/3"], B) is None
     with TlsVisitor(server.address, trusting(), B) as v:
         assert v.get(host=B).body == b"web"
     with TlsVisitor(server.address, trusting(), A) as v:

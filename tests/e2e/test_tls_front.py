@@ -77,10 +77,13 @@ def test_certificate_by_sni(tunnel, ca, form):
 
 def test_versions_and_alpn(tunnel, ca, node):
     for version, text in ((ssl.TLSVersion.TLSv1_2, "TLSv1.2"), (ssl.TLSVersion.TLSv1_3, "TLSv1.3")):
-        context = ca.context(alpn=["h2", "http/1.1"])
+        context = ca.context(alpn=["http/1.1", "h2"])
         context.minimum_version = context.maximum_version = version
         with TlsVisitor(node.address, context, A) as v:
             assert v.sock.version() == text
+            assert v.sock.selected_alpn_protocol() == "h2"
+        context.set_alpn_protocols(["spdy/3", "http/1.1"])
+        with TlsVisitor(node.address, context, A) as v:
             assert v.sock.selected_alpn_protocol() == "http/1.1"
             assert v.get(host=A).body == b"hello"
 
