@@ -46,7 +46,7 @@ class Figures:
         done = []
         before = [p.processor() for p in sides]
         yield done
-        for name, process, spent in zip(SIDES, sides, before):
+        for name, process, spent in zip(SIDES, sides, before, strict=True):
             out[f"{name} {unit}"] = (process.processor() - spent) / sum(done)
             out[f"{name} at load MiB"] = process.memory()
 

@@ -55,14 +55,14 @@ struct query_walk {
 	struct error *err; /* set, and `failed`, by whoever fails first */
 	bool failed;
 	/* query_call() */
-	json_t *(*call)(struct query_walk *w, const struct query_node *function, json_t *value);
+	json_t *(*call)(struct query_walk *w, const struct query_node *node, json_t *value);
 };
 
 /* A reference of the caller's; NULL: it failed. */
 json_t *query_eval(struct query_walk *w, const struct query_node *node, json_t *value);
 
 /* The function of a node of `value`. */
-json_t *query_call(struct query_walk *w, const struct query_node *function, json_t *value);
+json_t *query_call(struct query_walk *w, const struct query_node *node, json_t *value);
 
 /* False are null, false and whatever is empty. */
 bool query_is_true(const json_t *value);

@@ -13,8 +13,6 @@
 
 #include "base/cleanup.h"
 
-extern char **environ;
-
 /* Of its own group, so that all of it can be ended; it hears the signals that this process ignores or blocks. */
 static int spawn(const char *command, pid_t *pid_out)
 {
@@ -51,7 +49,7 @@ static bool wait_for(pid_t pid)
 
 int renewal_command(const char *command, struct error *err)
 {
-	pid_t pid;
+	pid_t pid = 0;
 	int status = 0, r = spawn(command, &pid);
 	if (r)
 		return error_set(err, r, "--exec: /bin/sh cannot be run: %s", strerror(-r));

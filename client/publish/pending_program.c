@@ -15,8 +15,6 @@
 #include "base/log.h"
 #include "base/macros.h"
 
-extern char **environ;
-
 struct pending_program {
 	struct list link; /* of one of the two lists */
 	struct pending_programs *all;

@@ -110,7 +110,7 @@ int policy_endpoint_apply(struct policy_endpoint *e, enum policy_endpoint_event 
 	struct str description, const char *by, struct policy_endpoint_outcome *outcome_out,
 	struct error *err)
 {
-	struct policy_endpoint_outcome outcome;
+	struct policy_endpoint_outcome outcome = {0};
 	int r = policy_endpoint_step(e->state, e->how, event, &outcome, err);
 	if (r)
 		return r;

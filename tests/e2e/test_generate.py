@@ -2,6 +2,7 @@
 """--generate: units, compose files, objects of a cluster and user data, each judged by its own reader, with the
 options that were given and the token nowhere but where secrets belong."""
 
+import functools
 import os
 import pathlib
 import re
@@ -107,8 +108,10 @@ def test_a_program_whose_path_a_unit_would_read_otherwise(stage):
     program = stage.path / "100% $mine" / "the tunnel"
     program.parent.mkdir()
     shutil.copy(TUNNEL, program)
-    run = lambda form: subprocess.run([program, "http", "3000", "--remote=exit.example.org", "--no-token",
-                                       "--generate=" + form], capture_output=True, text=True, timeout=30)
+
+    def run(form):
+        return subprocess.run([program, "http", "3000", "--remote=exit.example.org", "--no-token", "--generate=" + form],
+                              capture_output=True, text=True, timeout=30)
     unit = run("systemd").stdout
     word, = re.findall('^ExecStart=("[^"]*") client ', unit, re.M)
     assert word == '"%s"' % str(program).replace("%", "%%")
@@ -292,14 +295,12 @@ def test_the_example_of_a_mesh_works(tunnel):
     def sidecar(name):
         service = project["services"][name]
         assert service["network_mode"] == "service:" + name.split("-")[0]
-        argv = [TUNNEL]
-        for word in service["command"]:
-            word = word.replace("wss://exit.example.org", node.server.address)
-            word = word.replace("/run/secrets/", str(tunnel.path) + "/")
-            word = word.replace("tcp://127.0.0.1:6379", "tcp://127.0.0.1:%d" % ports["redis"])
-            word = word.replace("redis=6379", "redis=%d" % ports["redis of the program"])
-            argv.append(word.replace(":3000", ":%d" % ports["page"]))
-        return tunnel.stage.add(Daemon(tunnel.stage, name, argv)).start()
+        here = {"wss://exit.example.org": node.server.address, "/run/secrets/": str(tunnel.path) + "/",
+                "tcp://127.0.0.1:6379": "tcp://127.0.0.1:%d" % ports["redis"],
+                "redis=6379": "redis=%d" % ports["redis of the program"], ":3000": ":%d" % ports["page"]}
+        argv = [functools.reduce(lambda text, old: text.replace(old, here[old]), here, word)
+                for word in service["command"]]
+        return tunnel.stage.add(Daemon(tunnel.stage, name, [TUNNEL, *argv])).start()
 
     redis = [str(ports["redis"]) if w == "6379" else w for w in project["services"]["redis"]["command"]]
     tunnel.stage.add(Daemon(tunnel.stage, "redis", redis)).start()

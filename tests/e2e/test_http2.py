@@ -63,7 +63,8 @@ def test_curl(tunnel, ca, secure):
     plain = "http://127.0.0.1:%d/" % server.port
     assert tunnel.curl(plain, "--http2-prior-knowledge", "-d", "hello", "-w", "%{http_version}") == b"hello2"
     lines = lines_of(server, 3)
-    assert ["HTTP/2.0", "HTTP/1.1", "HTTP/2.0"] == [line.split("protocol=")[1].split()[0] for line in lines]
+    protocols = [line.split("protocol=")[1].split()[0] for line in lines]
+    assert protocols == ["HTTP/2.0", "HTTP/1.1", "HTTP/2.0"]
     heads = [part.split(b"\r\n\r\n")[0].decode().split("\r\n") for part in upstream.received().split(b"POST ")[1:]]
     # Both heads say the same of the visitor.
     for name in ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "host"):
@@ -313,7 +314,7 @@ def test_shutdown_lets_requests_finish(tunnel):
     server, _, upstream = tunnel.through(script)
     with Http2Visitor(server) as v, Http2Visitor(server) as idle:
         stream = v.ask()
-        wait_until(lambda: upstream.received(), "the request to arrive")
+        wait_until(upstream.received, "the request to arrive")
         server.ask()
         idle.hear_to_end()
         assert idle.goaway == 0

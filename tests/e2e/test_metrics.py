@@ -24,8 +24,8 @@ def test_names(tunnel):
     tunnel.curl("http://127.0.0.1:%d/" % port_of(client, "tcp://"))
     text = ask(server, "/metrics").body
     assert promtool_check(text) == ""
-    assert text.decode().count("# TYPE ") == len(set(
-        line for line in text.decode().splitlines() if line.startswith("# TYPE ")))
+    assert text.decode().count("# TYPE ") == len({
+        line for line in text.decode().splitlines() if line.startswith("# TYPE ")})
 
 
 def test_open_metrics(tunnel):

@@ -66,13 +66,12 @@ class Stopped:
 def test_stopped_thread(way):
     """Nobody waits for it: visitors are served while it stands, and operators again when it goes on."""
     server, panel, visit = way
-    with Stopped(server):
-        with contextlib.ExitStack() as held:
-            for _ in range(8):
-                s = held.enter_context(panel.socket())
-                s.sendall(b"GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n" % panel.name.encode())
-            for _ in range(20):
-                assert visit() == b"here"
+    with Stopped(server), contextlib.ExitStack() as held:
+        for _ in range(8):
+            s = held.enter_context(panel.socket())
+            s.sendall(b"GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n" % panel.name.encode())
+        for _ in range(20):
+            assert visit() == b"here"
     assert panel.ask("/api/v1/info")[0] == 200
 
 

@@ -86,8 +86,8 @@ def main():
     said = re.search(r"log_rooms\[.*?= \{(.*?)\}", sources.text("common/base/log_level.c"), re.S)[1]
     named = set(re.findall(r'"([a-z0-9]+)"', said))
     folders = {room.split("/")[-1] for room in rooms.BELOW}
-    for name in sorted(named ^ folders):
-        complaints.append(f"common/base/log_level.c: log_rooms and tests/lint/rooms.py differ about {name}")
+    complaints += [f"common/base/log_level.c: log_rooms and tests/lint/rooms.py differ about {name}"
+                   for name in sorted(named ^ folders)]
     sources.finish(complaints)
 
 

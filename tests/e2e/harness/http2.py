@@ -177,6 +177,6 @@ def run_h2spec(server, *options):
                        capture_output=True, text=True, timeout=300)
     text = re.sub("\x1b\\[[0-9;]*m", "", p.stdout)
     total, passed = map(int, re.search(r"(\d+) tests, (\d+) passed", text).groups())
-    failed = [line.split(": ", 1)[1] for line in text.split("Failures:")[-1].splitlines() if "×" in line]
+    failed = [line.split(": ", 1)[1] for line in text.split("Failures:")[-1].splitlines() if "\N{MULTIPLICATION SIGN}" in line]
     assert total - passed == len(failed), text
     return total, failed, text

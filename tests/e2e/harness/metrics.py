@@ -28,10 +28,10 @@ class Metrics(dict):
     def of(self, name, **labels):
         """The sum of those that have these labels, 0 where there is none."""
         wanted = set(labels.items())
-        return sum(v for (n, l), v in self.items() if n == name and wanted <= set(l))
+        return sum(v for (n, given), v in self.items() if n == name and wanted <= set(given))
 
     def labels(self, name, label):
-        return {dict(l)[label] for n, l in self if n == name}
+        return {dict(given)[label] for n, given in self if n == name}
 
 
 def scrape(side, target="/metrics"):

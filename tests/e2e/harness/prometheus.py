@@ -30,7 +30,7 @@ class Prometheus:
 
     def start(self):
         self.address = "127.0.0.1:%d" % free_port()
-        self.out = open(self.folder / "log", "wb")
+        self.out = (self.folder / "log").open("wb")
         self.process = subprocess.Popen(
             ["prometheus", "--config.file=%s" % (self.folder / "prometheus.yml"),
              "--storage.tsdb.path=%s" % (self.folder / "data"), "--web.listen-address=" + self.address],
