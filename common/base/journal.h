@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * systemd's journal as a reader of lines: it has the time of each itself, and takes its priority from
- * "<N>" at its start (sd-daemon(3)), which it removes.
+ * systemd's journal as a reader of lines. It has the time of each itself. A line begins with its priority, "<N>"
+ * (sd-daemon(3)), and either goes as it is to the stream that standard error is, or as an entry with fields of its own to
+ * the socket beside that (systemd's "Native Journal Protocol").
  */
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/log.h"
 
@@ -16,3 +18,12 @@ bool journal_has(int fd);
 
 /* "<4>" for LOG_WARN. */
 const char *journal_priority(enum log_level level);
+
+/* A socket for entries, which does not wait, to the journal whose stream this is; or -errno. */
+int journal_open(int stream);
+
+/*
+ * Sends a line of less than 4,096 bytes, without its end: MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, and of one of the access log,
+ * where that has names and values, TUNNEL_LOG=access and TUNNEL_STATUS and the like. 0 or -errno.
+ */
+int journal_send(int fd, const char *line, size_t n);

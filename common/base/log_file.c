@@ -45,11 +45,18 @@ static int open_path(const char *path)
 static void set_fd(struct log_file *f, int fd)
 {
 	struct stat st;
+	f->is_journal = journal_has(fd);
+	int entries = f->is_journal ? journal_open(fd) : -1;
+	f->has_entries = entries >= 0;
+	if (f->has_entries) {
+		if (f->path)
+			close(fd);
+		fd = entries;
+	}
 	bool known = fstat(fd, &st) == 0;
 	f->fd = fd;
 	f->is_socket = known && S_ISSOCK(st.st_mode);
 	f->is_regular = known && S_ISREG(st.st_mode);
-	f->is_journal = journal_has(fd);
 	f->write_max = f->is_socket || f->is_regular ? WRITE_MAX : PIPE_BUF;
 	f->partial = 0;
 	/* How standard error's file ended before is not ours to mend. */
@@ -78,7 +85,7 @@ int log_file_reopen(struct log_file *f)
 
 void log_file_close(struct log_file *f)
 {
-	if (f->path && f->fd >= 0)
+	if ((f->path || f->has_entries) && f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;
 }
@@ -122,8 +129,39 @@ static int failed(struct log_file *f)
 	return r;
 }
 
+/* The journal was started anew. Where it is known by standard error, that still names it. */
+static void connect_again(const struct log_file *f)
+{
+	auto_close int fd = f->path ? -1 : journal_open(STDERR_FILENO);
+	if (fd >= 0)
+		dup3(fd, f->fd, O_CLOEXEC);
+}
+
+/* A line may come in two pieces, from both ends of a ring. */
+static int write_entry(struct log_file *f, const char *p, size_t n, size_t *done_out)
+{
+	const char *last = memchr(p, '\n', n);
+	n = MIN(last ? (size_t)(last - p) : n, sizeof(f->held) - f->partial);
+	memcpy(f->held + f->partial, p, n);
+	*done_out = 0;
+	if (!last) {
+		f->partial += n;
+		return 0;
+	}
+	int r = journal_send(f->fd, f->held, f->partial + n);
+	if (r == -ECONNREFUSED || r == -ENOTCONN)
+		connect_again(f);
+	if (r < 0)
+		return r == -EAGAIN || r == -EINTR ? 0 : r;
+	*done_out = f->partial + n + 1;
+	f->partial = 0;
+	return 0;
+}
+
 int log_file_write(struct log_file *f, const char *p, size_t n, size_t *done_out)
 {
+	if (f->has_entries)
+		return write_entry(f, p, n, done_out);
 	n = MIN(n, f->write_max);
 	const char *last = memrchr(p, '\n', n);
 	if (last)

@@ -8,16 +8,20 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define LOG_FILE_LINE_MAX 4096 /* as log_sink.h's LOG_LINE_MAX */
+
 struct log_file {
 	const char *path; /* of the access log; NULL: standard error, which others share */
 	int fd;
 	bool is_socket; /* send() can be told not to wait, write() cannot */
 	bool is_regular;
-	bool is_journal;  /* base/journal.h */
+	bool is_journal;  /* base/journal.h, */
+	bool has_entries; /* and it takes entries: `fd` is a socket of our own for them */
 	size_t write_max; /* bytes of one write */
-	size_t partial;   /* bytes of the first line that are written already */
+	size_t partial;   /* bytes of the first line that are written already, or held */
 	off_t torn_size;  /* of the file, when a write failed behind `partial` */
 	bool unsure;      /* whether the file ends with a whole line must be looked at */
+	char held[LOG_FILE_LINE_MAX]; /* of a line that is to be an entry */
 };
 
 /* `path` NULL: standard error. The path stays the caller's. 0 or -errno. */

@@ -178,6 +178,37 @@ def test_journal(tunnel, options, access):
     assert all(re.match(r"<[3467]>[a-z{]", line) for line in lines), lines
     assert [line for line in lines if line.startswith("<4>") and "not encrypted" in line]
 
+def test_journal_with_fields(tunnel, stage):
+    """A journal of systemd's kind has a socket for entries beside the stream: there each line has fields."""
+    folder = stage.path / "journal"
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as entries:
+        listener.bind(str(folder / "stdout"))
+        listener.listen()
+        entries.bind(str(folder / "socket"))
+        entries.settimeout(10)
+        with socket.socket(socket.AF_UNIX) as stream:
+            stream.connect(str(folder / "stdout"))
+            env = dict(tunnel.env, JOURNAL_STREAM=Journal.stream(stream.fileno()))
+            server = tunnel.server("--no-seal", env=env, stderr=stream)
+
+        def entry(text):
+            while True:
+                found = dict(line.split("=", 1) for line in entries.recv(1 << 16).decode().splitlines())
+                if text in found["MESSAGE"]:
+                    return found
+        assert entry("not encrypted")["PRIORITY"] == "4"
+        tunnel.client(server, tunnel.upstream())
+        tunnel.visitor(server).get("/seen?a=b", host="app.test")
+        seen = entry("path=/seen")
+        assert (seen["PRIORITY"], seen["SYSLOG_IDENTIFIER"], seen["TUNNEL_LOG"]) == ("6", "tunnel", "access")
+        assert seen["MESSAGE"].startswith("access visitor=127.0.0.1 ")
+        assert (seen["TUNNEL_METHOD"], seen["TUNNEL_HOST"], seen["TUNNEL_PATH"], seen["TUNNEL_STATUS"]) == (
+            "GET", "app.test", "/seen?a=b", "200")
+        assert seen["TUNNEL_REQUEST_ID"] in seen["MESSAGE"]
+        server.stop()
+
+
 def test_journal_of_a_client_without_its_exit_node(tunnel):
     """What `journalctl -p warning` finds: the cause, and that it was lost."""
     server = tunnel.server()
