@@ -11,11 +11,15 @@
 #include "cli/age.h"
 #include "cli/answer.h"
 #include "cli/client_sockets.h"
+#include "cli/top_views.h"
 
 static const struct column columns_of_publications[] = {
 	{"PUBLIC", "address", CELL_TEXT, NULL},
 	{"TO", "upstream", CELL_TEXT, NULL},
 	{"STATE", "state", CELL_TEXT, NULL},
+	{"CONN/S", "cps", CELL_RATE, NULL},
+	{"IN/S", "in", CELL_BYTES, NULL},
+	{"OUT/S", "out", CELL_BYTES, NULL},
 };
 
 /* What one client says of itself; NULL members where it was not asked. */
@@ -77,6 +81,17 @@ void status_attention(struct call *c)
 	json_decref(answer);
 }
 
+void status_rates(struct call *c, enum side side)
+{
+	json_t *answer = NULL;
+	struct error ignored;
+	const struct admin_client_request rq = {.method = "GET", .target = "/api/v1/overview"};
+	if (!c->o->quiet && admin_client_ask(c->transport, &rq, &answer, &ignored) == 0 &&
+		json_is_number(json_object_get(answer, "out")))
+		top_rates(stdout, side, answer);
+	json_decref(answer);
+}
+
 static void say_head(struct call *c, const struct answers *a)
 {
 	char age[AGE_SIZE];
@@ -91,6 +106,7 @@ static void say_head(struct call *c, const struct answers *a)
 		up, json_array_size(json_object_get(a->session, "links")),
 		plural((long long)json_array_size(json_object_get(a->session, "links"))), streams,
 		plural(streams));
+	status_rates(c, SIDE_CLIENT);
 	call_say(c, "%s", "");
 }
 

@@ -123,7 +123,7 @@ static void print_cell(FILE *to, const json_t *overview, const char *member, enu
 	buf_deinit(&text);
 }
 
-static void print_rates(FILE *to, enum side side, const json_t *o)
+void top_rates(FILE *to, enum side side, const json_t *o)
 {
 	if (json_is_number(json_object_get(o, "rps")))
 		print_cell(to, o, "rps", CELL_RATE, " requests/s  ");
@@ -153,5 +153,5 @@ void top_head(FILE *to, enum side side, const json_t *info, const json_t *overvi
 		answer_text(info, "version"));
 	print_cell(to, overview, "mem", CELL_BYTES, " of ");
 	print_cell(to, overview, "budget", CELL_BYTES, " queued\n");
-	print_rates(to, side, overview);
+	top_rates(to, side, overview);
 }

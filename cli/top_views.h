@@ -20,5 +20,6 @@ const struct top_view *top_view(enum side side, enum top_by by);
 /* A copy, the greatest first. NULL: memory is out. */
 json_t *top_sorted(const json_t *rows, const char *member);
 
-/* What the program carries together, in a line or two. */
+/* What the program carries together: a line; and with who it is in front, two. */
+void top_rates(FILE *to, enum side side, const json_t *overview);
 void top_head(FILE *to, enum side side, const json_t *info, const json_t *overview);

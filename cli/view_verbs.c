@@ -38,6 +38,7 @@ static void say_status(struct call *c, const json_t *status)
 		answer_text(status, "version"), *address ? " at " : "", address,
 		age_format(answer_number(status, "uptimeSeconds"), age), sessions, plural(sessions),
 		links, plural(links), streams, plural(streams), services, plural(services));
+	status_rates(c, SIDE_SERVER);
 	call_say(c, "%s", "");
 }
 

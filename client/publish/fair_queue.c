@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "base/macros.h"
+
 struct fair_queue_visitor {
 	struct network_entry entry; /* fair_queue::visitors */
 	struct list flows;          /* of fair_queue_flow, by of_visitor */
@@ -227,6 +230,10 @@ int fair_queue_enter(struct fair_queue *q, struct fair_slot *slot, const struct 
 	list_append(&f->waiting, &slot->link);
 	v->n_waiting++;
 	q->waiting++;
+	if (q->inside + q->waiting > q->max && q->max) {
+		q->reached++;
+		q->reached_at = clock_now();
+	}
 	flow_schedule(q, f);
 	return 0;
 }
@@ -277,6 +284,7 @@ void fair_queue_admit(struct fair_queue *q)
 		q->waiting--;
 		f->visitor->n_waiting--;
 		q->inside++;
+		q->peak = MAX(q->peak, q->inside);
 		s->inside++;
 		f->inside++;
 		f->visitor->inside++;

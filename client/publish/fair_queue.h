@@ -41,7 +41,10 @@ struct fair_queue {
 		waiting_max_per_visitor; /* beyond those that could go in; none at first */
 	bool shared;                     /* there are several services */
 	size_t inside, waiting;
-	struct list turns;             /* of services */
+	size_t peak;         /* most inside since the start */
+	uint64_t reached;    /* how often a slot came that had to wait for another to leave */
+	uint64_t reached_at; /* µs, the last time; 0: never */
+	struct list turns;   /* of services */
 	struct network_table visitors; /* that have a slot */
 	struct table flows;            /* of a visitor to a service, likewise */
 	struct fair_queue_service own; /* of slots without a service */

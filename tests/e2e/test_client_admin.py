@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
 """The client's admin socket: where it is, what it costs, and each request of docs/openapi-client.yaml."""
 
+import asyncio
 import json
 import os
 import pathlib
 import stat
+import threading
 
 from harness.admin import ask
 from harness.metrics import Metrics, promtool_check
 from harness.openapi import CLIENT, check_answer
-from harness.wait import wait_until
+from harness.panel import Panel
+from harness.public import port_of
+from harness.wait import PATIENCE, wait_until
 
 
 def socket_of(tunnel, client):
@@ -56,8 +60,53 @@ def test_every_request(tunnel):
     assert overview["rps"] is None  # it has no inspector
     limits = {row["name"]: row for row in get(socket, "/api/v1/limits")["items"]}
     assert limits["max-dials"]["limit"] == 256 and limits["memory-budget"]["use"] == 0
+    assert (limits["max-dials"]["peak"], limits["max-dials"]["reached"], limits["max-dials"]["reachedAt"]) == (0, 0, None)
     for nothing in ("/api/v1/sessions/0000000000000000", "/api/v1/publications/77"):
         assert get(socket, nothing, 404)["reason"] == "not_found"
+
+
+def test_limit_that_was_reached(tunnel):
+    """Three visitors of an upstream that takes one at a time: two wait, which is counted."""
+    gate = threading.Event()
+
+    def slow(conn):
+        gate.wait(PATIENCE)
+        conn.send(b"ok")
+    up = tunnel.upstream(slow)
+    server = tunnel.server()
+    client = tunnel.client(server, "0=tcp://" + up.address, "--max-connections=1")
+    socket = socket_of(tunnel, client)
+
+    def limit():
+        rows = get(socket, "/api/v1/limits")["items"]
+        return next((row for row in rows if row["name"].startswith("max-connections of ")), None)
+    visitors = [tunnel.visitor("127.0.0.1:%d" % port_of(client)) for _ in range(3)]
+    wait_until(lambda: limit() and limit()["reached"] == 2, "two to wait")
+    assert (limit()["limit"], limit()["use"], limit()["peak"]) == (1, 1, 1) and limit()["reachedAt"]
+    gate.set()
+    for visitor in visitors:
+        assert visitor.read(2) == b"ok"
+        visitor.close()
+
+
+def test_live(tunnel):
+    """The client's feed ticks, and tells of what it publishes."""
+    server = tunnel.server()
+    state = tunnel.path / "client-state"
+    client = tunnel.client(server, "app.example.org=" + tunnel.upstream("hello").url, "--panel=127.0.0.1:0",
+                           "--state-dir=%s" % state)
+    panel = Panel(client, state)
+
+    async def watch():
+        async with panel.live() as page:
+            await page.send(json.dumps({"subscribe": ["tick", "services", "sessions"]}))
+            seen = {}
+            while not {"tick", "services", "sessions"} <= seen.keys():
+                message = json.loads(await asyncio.wait_for(page.recv(), PATIENCE))
+                seen[message["t"]] = message
+            assert seen["tick"]["linksUp"] == 1 and seen["services"]["items"][0]["place"] == "app.example.org"
+            assert seen["sessions"]["items"][0]["state"] == "open"
+    asyncio.run(watch())
 
 
 def test_not_ready(tunnel):

@@ -67,8 +67,8 @@ export class Status {
 	showLimits(limits) {
 		const number = (each, value) => each.unit === "bytes" ? size(value) : count(value);
 		put(this.limits, h("h2", null, "Limits"),
-			table("Limits", ["Limit", "State", "#Now", "#At most"], limits.map(each => [each.name,
-				each.limit && each.use >= each.limit ? state("warn", "reached") : state("good", "enough room"), number(each, each.use),
+			table("Limits", ["Limit", "State", "#Now", "#Most so far", "#Reached", "#At most"], limits.map(each => [each.name,
+				each.limit && each.use >= each.limit ? state("warn", "reached") : state("good", "enough room"), number(each, each.use), each.peak === null || each.peak === undefined ? "–" : number(each, each.peak), count(each.reached),
 				each.limit ? number(each, each.limit) : "no limit"])));
 	}
 }

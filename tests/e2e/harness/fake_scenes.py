@@ -96,8 +96,10 @@ def busy_client(tick_every=1.0):
                   why="shop.example.org is held by the session of berlin-2; ask for another name or end that one"),
         published(3, "tcp://exit.example.org:2222", "tcp://127.0.0.1:22", kind="tcp"),
         published(4, "db.4k1x9a0c2m7q", "tcp://127.0.0.1:5432", kind="tcp", private=True, connections=4)]
-    panel.data["limits"] = [{"name": "max-dials", "unit": "connections", "limit": 64, "use": 64},
-                            {"name": "memory-budget", "unit": "bytes", "limit": 67108864, "use": 8123392}]
+    panel.data["limits"] = [{"name": "max-dials", "unit": "connections", "limit": 64, "use": 64, "peak": 64, "reached": 12,
+                             "reachedAt": rfc3339(9)},
+                            {"name": "memory-budget", "unit": "bytes", "limit": 67108864, "use": 8123392, "peak": None, "reached": None,
+                             "reachedAt": None}]
     fill(panel, 180)
     panel.add("POST", "/api/order", 500, 0.041, body=ORDER, answer=TRACE, kind="application/json", fields=[
         ("Content-Type", "application/json"), ("Authorization", "•••• (51 characters, ends 9f2c)"),
