@@ -26,7 +26,7 @@ static void look_run(struct broadcast *b, struct worker *w)
 
 static void look_free_notes(struct seen_look *look)
 {
-	for (unsigned i = 0; i < look->seen->node->n_workers; i++)
+	for (unsigned i = 0; i < ARRAY_LEN(look->of); i++)
 		free(look->of[i]);
 }
 

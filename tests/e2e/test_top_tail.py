@@ -258,6 +258,13 @@ def test_without_an_inspector(tunnel):
         assert tunnel.run(*wrong)[0] == 2
 
 
+def test_over_a_link(scene):
+    token = scene.tunnel.path / "operator.token"
+    scene.run("server", "token", "create", "ops", "--operator", "--out=%s" % token)
+    status, out, err = scene.tunnel.run("top", "--once", "--json", "--remote=" + scene.server.address, "--token-from=%s" % token)
+    assert status == 0 and len(json.loads(out)["items"]) == 3, err
+
+
 def test_several_clients(tunnel):
     scene = Scene(tunnel)
     env = {**tunnel.env, "XDG_STATE_HOME": str(tunnel.path / "nothing-here")}
