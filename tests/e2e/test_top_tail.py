@@ -117,7 +117,9 @@ class Full:
     def ended(self):
         """With the terminal as it was."""
         status = self.process.wait(PATIENCE)
-        assert self.terminal.raw().count(BEGIN) == self.terminal.raw().count(END) > 0
+        # What the program wrote last may still be on its way to whoever reads the terminal.
+        self.terminal.wait(lambda: self.terminal.raw().count(BEGIN) == self.terminal.raw().count(END) > 0,
+                           "the terminal to be as it was")
         assert self.terminal.raw().rstrip("\r\n").endswith(END) and "\x1b[?25h" in self.terminal.raw()
         after = termios.tcgetattr(self.terminal.follower)
         assert after[:4] == self.before[:4]
