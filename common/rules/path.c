@@ -29,7 +29,7 @@ bool path_is_plain(struct str path)
 	for (size_t i = 0; i < path.n; i++) {
 		char c = path.p[i];
 		/* A dot behind a slash, or a parameter, is looked at more closely. */
-		if (c == '%' || c == '\\' || c == ';' || c < 0 ||
+		if (c == '%' || c == '\\' || c == ';' || (uint8_t)c >= 0x80 ||
 			(before == '/' && (c == '/' || c == '.')))
 			return false;
 		before = c;

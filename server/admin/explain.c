@@ -205,7 +205,7 @@ static void explain(struct explained *e, const struct worker *w)
 	e->route = w->front ? front_route(w->front, host) : NULL;
 	if (e->route && e->route->to.n)
 		e->to = e->route->to;
-	if (!e->route && w->front && front_is_inner(w->front, host)) {
+	if (w->front && front_is_inner(w->front, host)) {
 		e->status = 503;
 		say(e, "only rules lead to %.*s: who asks for it gets an error page",
 			STR_ARG(host));

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/macros.h"
 #include "server/http/password_check.h"
+#include "wire/http1.h"
 
 #define CHANGES_FIRST 8 /* places at first */
 
@@ -67,6 +68,8 @@ int plan_add(struct plan *p, const struct rule *rule, struct facts *f)
 		if (template_write(&op->value, TEMPLATE_FIELD, f, NULL, &p->text) < 0)
 			return -ENOMEM;
 		change->n = buf_len(&p->text) - change->at;
+		if (buf_len(&p->text) > PLAN_TEXT_MAX)
+			return HTTP1_E_TOO_LARGE;
 	}
 	return 0;
 }

@@ -51,7 +51,13 @@ struct plan *plan_new(struct exchange *ex, const struct front *front,
 /* Accepts NULL; returns NULL. */
 struct plan *plan_free(struct plan *p);
 
-/* Notes what a request or response rule changes, with values as the request has them now. 0 or -ENOMEM. */
+/* Bytes of values that are made of a request for its own fields and its response's; more is 431. */
+#define PLAN_TEXT_MAX (64u << 10)
+
+/*
+ * Notes what a request or response rule changes, with values as the request has them now. 0, -ENOMEM, or
+ * HTTP1_E_TOO_LARGE.
+ */
 int plan_add(struct plan *p, const struct rule *rule, struct facts *f);
 
 /* The request's head as it goes upstream. NULL: memory is out. */

@@ -175,6 +175,16 @@ static enum step rewrite(struct exchange *ex, const struct rule *rule, struct fa
 	return STEP_ON;
 }
 
+static enum step change(struct exchange *ex, const struct rule *rule, struct facts *f)
+{
+	int r = plan_add(ex->plan, rule, f);
+	if (r < 0)
+		return out_of_memory(ex);
+	if (r > 0)
+		exchange_fail_request(ex, r);
+	return r ? STEP_ENDED : STEP_ON;
+}
+
 static enum step apply(struct exchange *ex, const struct rule *rule, struct facts *f)
 {
 	switch ((enum verb)rule->verb) {
@@ -191,7 +201,7 @@ static enum step apply(struct exchange *ex, const struct rule *rule, struct fact
 		return STEP_ON;
 	case VERB_REQUEST:
 	case VERB_RESPONSE:
-		return plan_add(ex->plan, rule, f) < 0 ? out_of_memory(ex) : STEP_ON;
+		return change(ex, rule, f);
 	case VERB_BASIC:
 		return basic(ex, rule, f->head);
 	case VERB_RATE:
@@ -257,7 +267,8 @@ void plan_request(struct exchange *ex, const struct http1_head *h,
 	const struct front *front = ex->worker->front;
 	struct str host = exchange_host(ex);
 	const struct front_route *route = front_route(front, host);
-	if (!route && front_is_inner(front, host)) {
+	/* Whatever wildcard it has a route by. */
+	if (front_is_inner(front, host)) {
 		exchange_fail(ex, ERROR_PAGE_NO_ROUTE);
 	} else if (!route) {
 		passed(ex);

@@ -8,7 +8,7 @@
 #include "server/base/worker.h"
 #include "server/http/exchange_trace.h"
 #include "server/http/http_worker.h"
-#include "server/http/plan.h"
+#include "server/http/plan_run.h"
 
 /* Nothing of this pooled stream can be trusted any more. `field` may be in bytes that go with it. */
 static void garbled(struct exchange *ex, int http1_error, struct str field)
@@ -244,6 +244,8 @@ static bool begin(struct exchange *ex, const struct http1_head *h)
 	}
 	if (!passed_on(ex, ex->ops->head(ex, h)))
 		return false;
+	if (ex->upgraded && ex->plan)
+		plan_disarm(ex->plan);
 	if (ex->upgraded) {
 		if (ex->body.done) /* else what is left of it is the upstream's first */
 			body_begin(&ex->body, HTTP1_BODY_UNTIL_CLOSE, 0);

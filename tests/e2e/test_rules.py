@@ -362,3 +362,37 @@ def test_explain(tunnel):
     assert "the whole URL" in explain("GET", "ftp://x/", status=2)
     # Nothing was counted.
     assert f.get("/").status == 200
+
+
+# ---- What an attacker tries ----
+
+def test_no_other_route_leads_past_the_rules(tunnel):
+    f = Front(tunnel, 'routes:\n- {host: app.example.org, rules: [{deny: 403}], to: web.example.org}\n'
+              '- {host: "*.example.org"}\n- {host: "*"}\n', {"web.example.org": None, "other.example.org": None})
+    assert f.get().status == 403
+    for host in "web.example.org", "WEB.example.org.", "web.example.org:80":
+        assert f.get(host=host).status == 503
+        with tunnel.visitor(f.server) as v:
+            assert v.get("http://%s/" % host, host="other.example.org").status in (400, 503)
+    assert f.get(host="other.example.org").body == b"other.example.org"
+    assert f.upstreams["web.example.org"].received() == b""
+
+
+def test_what_a_visitor_writes_makes_no_head_without_end(tunnel):
+    f = front(tunnel, ["{request: {set: {%s}}}" % ", ".join("A%d: '${header.X}'" % i for i in range(20))])
+    assert f.get(fields=["X: " + "x" * 20000]).status == 431
+    assert f.get(fields=["X: " + "x" * 2000]).status == 200
+
+
+def test_a_websocket_outlives_the_time_of_its_request(tunnel):
+    def switch(conn):
+        conn.read_request()
+        conn.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+        while data := conn.sock.recv(100):
+            conn.send(data)
+    f = front(tunnel, ["{limit: {time: 300ms}}"], upstream=tunnel.upstream(switch))
+    with tunnel.visitor(f.server) as v:
+        v.request(host=f.host, fields=["Connection: Upgrade", "Upgrade: x"])
+        assert v.read_head().status == 101
+        v.pause(0.6)
+        assert v.send(b"still here").read(10) == b"still here"
