@@ -14,9 +14,6 @@ struct compile {
 	struct arena *arena;
 	struct error *err;
 	bool countries; /* there is a file of them */
-	bool client;    /* a client's: names no files, and its expressions are counted */
-	unsigned regexes;
-	uint32_t verbs; /* that may be used: bits 1 << enum verb */
 };
 
 /* Sets the sentence "FILE:LINE: …" and returns -EINVAL. */

@@ -7,9 +7,6 @@
 #include "rules/condition.h"
 #include "wire/http1.h"
 
-#define CLIENT_REGEXES_MAX \
-	16 /* of one service: each may take PATTERN_MATCH_LIMIT steps of a worker's time */
-
 static int add_pattern(struct compile *c, const struct tree_node *at, struct str text,
 	struct patterns *list)
 {
@@ -17,11 +14,6 @@ static int add_pattern(struct compile *c, const struct tree_node *at, struct str
 	int r = pattern_compile(text, c->arena, p, c->err);
 	if (r)
 		return compile_fail_at(c, at, r);
-	if (p->kind == PATTERN_REGEX && c->client && ++c->regexes > CLIENT_REGEXES_MAX)
-		return compile_fail(c, at,
-			"the rules of one service have at most %d expressions (~): write texts "
-			"with *",
-			CLIENT_REGEXES_MAX);
 	list->n++;
 	return 0;
 }
@@ -152,9 +144,8 @@ static int compile_country(struct compile *c, const struct tree_node *value, str
 {
 	if (!c->countries)
 		return compile_fail(c, value,
-			c->client ? "this exit node has no file of countries (country-file)"
-				  : "country needs a file that knows them: country-file: PATH, of "
-				    "MaxMind's format");
+			"country needs a file that knows them: country-file: PATH, of MaxMind's "
+			"format");
 	for (const struct tree_node *i = compile_first(value); i; i = compile_next(value, i))
 		if (strlen(i->text) != 2 || i->text[0] < 'A' || i->text[0] > 'Z' ||
 			i->text[1] < 'A' || i->text[1] > 'Z')

@@ -231,27 +231,6 @@ static int compile_routes(struct compile *c, const struct tree_node *list, struc
 	return r ? r : collect_inner(c, f);
 }
 
-static int compile_client_verbs(struct compile *c, const struct tree_node *node, struct front *f)
-{
-	f->client_verbs = 0;
-	if (node->kind == TREE_LIST && !node->child)
-		return 0;
-	if (compile_texts(c, node, "client-rules") < 0)
-		return -EINVAL;
-	for (const struct tree_node *i = compile_first(node); i; i = compile_next(node, i)) {
-		bool headers = strcmp(i->text, "headers") == 0;
-		uint32_t bit =
-			headers ? 1u << VERB_REQUEST | 1u << VERB_RESPONSE : verb_bit(i->text);
-		if (!bit || bit == 1u << VERB_TO)
-			return compile_fail(c, i,
-				"client-rules has no verb \"%s\": deny, redirect, answer, rewrite, "
-				"headers (request and response), basic, rate, limit",
-				i->text);
-		f->client_verbs |= bit;
-	}
-	return 0;
-}
-
 static int open_countries(struct compile *c, const struct tree_node *node, struct front *f)
 {
 	if (node->kind != TREE_SCALAR || !*node->text)
@@ -263,15 +242,12 @@ static int open_countries(struct compile *c, const struct tree_node *node, struc
 
 static int compile_front(struct compile *c, const struct tree_node *root, struct front *f)
 {
-	static const char *const known[] = {"routes", "country-file", "client-rules", NULL};
+	static const char *const known[] = {"routes", "country-file", NULL};
 	const struct tree_node *countries = compile_member(root, "country-file"),
-			       *verbs = compile_member(root, "client-rules"),
 			       *routes = compile_member(root, "routes");
 	int r = root->child ? compile_members(c, root, known) : 0;
 	if (!r && countries)
 		r = open_countries(c, countries, f);
-	if (!r && verbs)
-		r = compile_client_verbs(c, verbs, f);
 	if (!r && routes)
 		r = compile_routes(c, routes, f);
 	return r;
@@ -288,13 +264,12 @@ int front_load(const char *path, struct front **out, struct error *err)
 	if (r)
 		return r;
 	struct front *f = calloc(1, sizeof(*f));
-	struct compile c = {.path = path, .err = err, .verbs = VERBS_ALL};
+	struct compile c = {.path = path, .err = err};
 	if (!f) {
 		tree_free(root);
 		return compile_fail_memory(&c);
 	}
 	atomic_init(&f->users, 1);
-	f->client_verbs = VERBS_ALL & ~(1u << VERB_TO);
 	c.arena = &f->arena;
 	r = compile_front(&c, root, f);
 	tree_free(root);

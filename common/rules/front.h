@@ -39,7 +39,6 @@ struct front {
 	bool wildcards;    /* some of them are */
 	struct str *inner; /* sorted: what `to` names and no route has as its host */
 	size_t n_inner;
-	uint32_t client_verbs; /* bits that clients' rules may use */
 };
 
 /* 0, or < 0 with a sentence that has file and line. */

@@ -10,7 +10,7 @@
 #include "rules/template.h"
 #include "rules/users.h"
 
-#define RULES_MAX        256                  /* of one route, or of one client's service */
+#define RULES_MAX        256                  /* of one route */
 #define RULE_NAME_MAX    64                   /* characters of a rule's name */
 #define RULE_BODY_MAX    4096                 /* bytes of an answer's body */
 #define RULE_BY_MAX      4                    /* facts that a rate counts by */
@@ -30,7 +30,6 @@ enum verb {
 	VERB_LIMIT,
 	VERBS,
 };
-#define VERBS_ALL ((1u << VERBS) - 1)
 
 /* "deny". */
 const char *verb_name(enum verb verb);

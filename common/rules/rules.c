@@ -25,7 +25,7 @@ const char *verb_name(enum verb verb)
 	return verbs[verb];
 }
 
-uint32_t verb_bit(const char *name)
+static uint32_t verb_bit(const char *name)
 {
 	for (unsigned i = 0; i < VERBS; i++)
 		if (strcmp(verbs[i], name) == 0)
@@ -60,10 +60,6 @@ static const struct tree_node *find_verb(struct compile *c, const struct tree_no
 				"a rule has no verb \"%s\": deny, redirect, answer, rewrite, to, "
 				"request, response, basic, rate, limit",
 				i->key);
-			return NULL;
-		}
-		if (!(bit & c->verbs)) {
-			compile_fail(c, i, "this exit node lets clients' rules not use %s", i->key);
 			return NULL;
 		}
 		if (found) {

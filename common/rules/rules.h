@@ -10,9 +10,6 @@ struct rules {
 	bool as_is;
 };
 
-/* The bit of a verb by its name; 0: there is none. */
-uint32_t verb_bit(const char *name);
-
 /* `node` is the list of `rules`. 0, or < 0 with a sentence that has file and line. */
 int rules_compile(struct compile *c, const struct tree_node *node, struct rules *out);
 

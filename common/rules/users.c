@@ -84,10 +84,6 @@ static int read_file(struct compile *c, const char *path, FILE *f, struct users 
 
 static int compile_file(struct compile *c, const struct tree_node *node, struct users *out)
 {
-	if (c->client)
-		return compile_fail(c, node,
-			"a client's rules name no file of the exit node: write the users as a list "
-			"of name:hash");
 	if (node->text[0] != '/')
 		return compile_fail(c, node,
 			"users is the whole path of a file, from the slash on, or a list of "

@@ -9,7 +9,7 @@
 static const struct {
 	const char *text, *sentence;
 } mistakes[] = {
-	{"route: []\n", "F:1: this has no member \"route\": routes, country-file, client-rules"},
+	{"route: []\n", "F:1: this has no member \"route\": routes, country-file"},
 	{"routes: x\n", "F:1: routes is a list, each entry with a host"},
 	{"routes:\n- rules: []\n", "F:2: a route needs a host, or a list of them"},
 	{"routes:\n- {host: a.org, tp: b}\n",
@@ -22,9 +22,6 @@ static const struct {
 	{"routes:\n- {host: a.org, rules: {}}\n",
 		"F:2: rules is a list, each entry with when and a verb"},
 	{"routes:\n- {host: a.org, to: \"a b\"}\n", NULL},
-	{"client-rules: [waf]\n",
-		"F:1: client-rules has no verb \"waf\": deny, redirect, answer, rewrite, headers "
-		"(request and response), basic, rate, limit"},
 	{"country-file: /nonexistent.mmdb\n", NULL},
 	{RULE("deny"), "F:4: a rule is a mapping: when, and a verb, as {when: {path: \"/admin*\"}, "
 		       "deny: 403}"},
