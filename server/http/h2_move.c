@@ -21,12 +21,10 @@ static void discard(struct mail *mail)
 		struct h2_exchange *x = list_first(&c->exchanges, struct h2_exchange, link);
 		list_unlink(&x->link);
 		h2_stream_forget(&x->stream);
-		buf_deinit(&x->ex.request); /* there is no worker any more to keep it */
-		buf_deinit(&x->ex.partial);
+		exchange_discard(&x->ex);
 		buf_deinit(&x->body);
 		buf_deinit(&x->trailers);
 		buf_deinit(&x->frame);
-		free(x->ex.span);
 		free(x);
 	}
 	h2_deinit(&c->h2);

@@ -11,7 +11,20 @@ void head_edit_deinit(struct head_edit *e)
 {
 	buf_deinit(&e->text);
 	free(e->fields);
+	free(e->changes);
 	*e = (struct head_edit){.room = 0};
+}
+
+struct head_change *head_edit_changes(struct head_edit *e, size_t n)
+{
+	if (n > e->changes_room) {
+		struct head_change *v = reallocarray(e->changes, n, sizeof(*v));
+		if (!v)
+			return NULL;
+		e->changes = v;
+		e->changes_room = n;
+	}
+	return e->changes;
 }
 
 static char folded(char c)

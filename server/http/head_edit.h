@@ -19,7 +19,12 @@ struct head_edit {
 	struct buf text;
 	struct http1_field *fields; /* owned */
 	size_t room;
+	struct head_change *changes; /* owned: head_edit_changes() */
+	size_t changes_room;
 };
+
+/* Room for that many changes, until the next call. NULL: memory is out. */
+struct head_change *head_edit_changes(struct head_edit *e, size_t n);
 
 /*
  * The changes in their order. A hyphen in a name stands for an underscore as well, since many upstreams cannot tell

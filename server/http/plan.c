@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/cleanup.h"
 #include "base/macros.h"
 #include "server/http/password_check.h"
 #include "wire/http1.h"
@@ -96,7 +95,7 @@ static size_t due_changes(const struct plan *p, const struct plan_changes *list,
 static const struct http1_head *edit(const struct plan *p, const struct plan_changes *list,
 	unsigned status, bool drops, const struct http1_head *h, struct head_edit *e)
 {
-	auto_free struct head_change *changes = reallocarray(NULL, list->n + 1, sizeof(*changes));
+	struct head_change *changes = head_edit_changes(e, list->n + 1);
 	if (!changes)
 		return NULL;
 	size_t n = 0;
