@@ -63,8 +63,7 @@ static void take_tick(struct panel_live *l, json_t *value)
 	long ms = now.tv_nsec / 1000000;
 	json_object_set_new(value, "t", json_string(panel_topic_name(PANEL_TICK)));
 	if (!json_object_get(value, "at"))
-		json_object_set_new(value, "at",
-			json_real((double)now.tv_sec + (double)ms / 1000));
+		json_object_set_new(value, "at", json_real((double)now.tv_sec + (double)ms / 1000));
 	char *text = json_dumps(value, JSON_COMPACT);
 	struct panel_message *m = panel_message_new(PANEL_TICK, text, text ? strlen(text) : 0);
 	free(text);
