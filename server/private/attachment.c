@@ -12,7 +12,8 @@
 /*
  * Broadcasts behind the one that cuts. The other end of a stream that was cut hears of it by mail, which is on its
  * way when the first of them comes there. Where an order to open that end was under way, the answer comes home first,
- * and the mail follows the second.
+ * and the mail follows the second. On the same worker it hears in the next turn, when the consumer's own reset came late
+ * in this one.
  */
 #define SWEEP_ROUNDS 2
 
@@ -196,6 +197,6 @@ void attachment_sweep_send(struct attachment_sweep *s, struct node *n,
 	};
 	s->ops = ops;
 	s->cut = 0;
-	s->rounds = n->n_workers > 1 ? SWEEP_ROUNDS : 0;
+	s->rounds = SWEEP_ROUNDS;
 	broadcast_send(&s->broadcast, n, &first);
 }
