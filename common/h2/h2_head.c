@@ -48,18 +48,40 @@ void h2_head_spoil(struct h2_head *h, int http1_error)
 }
 
 /* Memory that is out refuses the request as too large: it is its own that is missing. */
-static void put(struct h2_head *h, struct buf *to, struct str s)
+static bool has_room(struct h2_head *h, struct buf *to, size_t n)
 {
-	if (buf_len(to) + s.n > h->limit || buf_append(to, s.p, s.n) < 0)
-		h2_head_spoil(h, HTTP1_E_TOO_LARGE);
+	if (buf_len(to) + n <= h->limit && (buf_room(to) >= n || buf_reserve(to, n) == 0))
+		return true;
+	h2_head_spoil(h, HTTP1_E_TOO_LARGE);
+	return false;
 }
 
+static uint8_t *copy(uint8_t *at, struct str s)
+{
+	if (s.n)
+		memcpy(at, s.p, s.n);
+	return at + s.n;
+}
+
+static void put(struct h2_head *h, struct buf *to, struct str s)
+{
+	if (!has_room(h, to, s.n))
+		return;
+	copy(buf_tail(to), s);
+	buf_commit(to, s.n);
+}
+
+/* There are as many as a request has fields: in one piece. */
 static void put_line(struct h2_head *h, struct str name, struct str value)
 {
-	put(h, &h->text, name);
-	put(h, &h->text, STR(": "));
-	put(h, &h->text, value);
-	put(h, &h->text, STR("\r\n"));
+	size_t n = name.n + value.n + 4;
+	if (!has_room(h, &h->text, n))
+		return;
+	uint8_t *at = copy(buf_tail(&h->text), name);
+	at = copy(at, STR(": "));
+	at = copy(at, value);
+	copy(at, STR("\r\n"));
+	buf_commit(&h->text, n);
 	h->n_fields++;
 }
 
