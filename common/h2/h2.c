@@ -209,7 +209,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 {
 	struct h2 *h = user;
 	struct h2_stream *s = stream_of(session, id);
-	if (!s)
+	if (!s || s->closed) /* forgotten by an owner that ends */
 		return 0;
 	if (s->ended)
 		h2_frames_ended(&h->frames, id);

@@ -39,25 +39,26 @@ static bool write_out(struct h2_conn *c)
 	return true;
 }
 
-/* Those that found no room, in turn: the first that finds none again is the first the next time. */
+/*
+ * Those that found no room, in turn: the one that finds none again is the first the next time. They stay in the list,
+ * as whatever is written may end any of them, or the connection.
+ */
 static void feed_starved(struct h2_conn *c)
 {
-	struct list todo;
-	list_init(&todo);
 	c->starved = false;
-	list_splice(&todo, &c->exchanges);
-	while (!list_empty(&todo)) {
-		struct h2_exchange *x = list_first(&todo, struct h2_exchange, link);
+	for (unsigned n = c->n_exchanges; n && !list_empty(&c->exchanges); n--) {
+		struct h2_exchange *x = list_first(&c->exchanges, struct h2_exchange, link);
 		list_unlink(&x->link);
 		list_append(&c->exchanges, &x->link);
 		exchange_writable(&x->ex);
-		if (c->state == H2_CONN_CLOSED || c->starved)
-			break;
-	}
-	while (!list_empty(&todo)) {
-		struct list *last = todo.prev;
-		list_unlink(last);
-		list_prepend(&c->exchanges, last);
+		if (c->state != H2_CONN_OPEN)
+			return;
+		if (c->starved && list_linked(&x->link)) {
+			list_unlink(&x->link);
+			list_prepend(&c->exchanges, &x->link);
+		}
+		if (c->starved)
+			return;
 	}
 }
 
@@ -240,7 +241,7 @@ void h2_conn_more(struct loop_task *task)
 void h2_conn_changed(struct conn *conn)
 {
 	struct h2_conn *c = container_of(conn, struct h2_conn, conn);
-	if (conn->writable)
+	if (conn->writable && (buf_len(&c->h2.out) || c->starved))
 		flush(c);
 	if (conn->readable && c->state != H2_CONN_CLOSED && !is_full(c))
 		serve_or_drop(c);
@@ -302,15 +303,26 @@ void h2_exchange_stalled(struct timeout_queue *queue, struct timeout *entry)
 
 /* ---- From outside ---- */
 
+static struct h2_exchange *next_waiting(struct h2_conn *c)
+{
+	list_for_each (it, &c->exchanges) {
+		struct h2_exchange *x = list_entry(it, struct h2_exchange, link);
+		if (x->ex.state == EXCHANGE_WAITING)
+			return x;
+	}
+	return NULL;
+}
+
+/* A page may end others, whose streams were reset before: each is looked for anew. */
 void h2_conn_drain(struct h2_conn *c)
 {
 	if (c->state != H2_CONN_OPEN)
 		return;
-	list_for_each_safe (it, &c->exchanges) {
-		struct h2_exchange *x = list_entry(it, struct h2_exchange, link);
-		if (x->ex.state == EXCHANGE_WAITING)
-			exchange_fail(&x->ex, ERROR_PAGE_DRAINING);
-	}
+	struct h2_exchange *x;
+	while (c->state == H2_CONN_OPEN && (x = next_waiting(c)))
+		exchange_fail(&x->ex, ERROR_PAGE_DRAINING);
+	if (c->state != H2_CONN_OPEN)
+		return;
 	h2_goaway(&c->h2, H2_NO_ERROR);
 	h2_conn_touch(c);
 }

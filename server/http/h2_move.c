@@ -60,8 +60,12 @@ static void arrived(struct mail *mail)
 	struct h2_conn *c = container_of(mail, struct h2_conn, mail);
 	struct worker *w = c->to;
 	c->worker = w;
-	list_for_each (it, &c->exchanges)
-		list_entry(it, struct h2_exchange, link)->ex.worker = w;
+	list_for_each (it, &c->exchanges) {
+		struct h2_exchange *x = list_entry(it, struct h2_exchange, link);
+		x->ex.worker = w;
+		if (!x->moving) /* the end of its response is still to be read */
+			timeout_start(&w->http->h2_stalled, &x->stalled);
+	}
 	list_append(&w->http->h2_conns, &c->link);
 	if (conn_attach(&c->conn, w->loop, c->detached, h2_conn_changed) < 0) {
 		h2_conn_close(c, true);
@@ -146,5 +150,7 @@ void h2_conn_leave(struct loop_task *task)
 		return;
 	}
 	h2_conn_set_state(c, H2_CONN_OPEN); /* those that were to move are gone, or cannot */
+	if (!c->n_exchanges)
+		timeout_start(&c->worker->http->h2_idle, &c->idle);
 	refuse_all(c);
 }

@@ -332,3 +332,30 @@ def test_idle_connections_end(tunnel):
         assert v.get().status == 200
         v.hear_to_end()
         assert v.goaway == 0
+
+
+@pytest.mark.slow
+def test_five_gib_up_in_constant_memory(tunnel):
+    """Without a length, in chunks to the upstream."""
+    size, seen = 5 << 30, []
+
+    def script(conn):
+        conn.read_head()
+        n = len(conn.received) - conn.taken
+        tail = conn.received[-5:]
+        while not tail.endswith(b"0\r\n\r\n"):
+            data = conn.sock.recv(1 << 18)
+            n += len(data)
+            tail = (tail + data)[-5:]
+        seen.append(n)
+        conn.send(response(b"all"))
+    server, client, _ = tunnel.through(script)
+    before = server.memory(), client.memory()
+    p = subprocess.Popen(["curl", "-sS", "--http2-prior-knowledge", "-T", "-", "http://127.0.0.1:%d/" % server.port],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    block = os.urandom(1 << 20)
+    for _ in range(size >> 20):
+        p.stdin.write(block)
+    assert p.communicate(timeout=600)[0] == b"all"
+    assert size < seen[0] < size * 1.02
+    assert server.memory() - before[0] < 24 << 20 and client.memory() - before[1] < 24 << 20
