@@ -248,6 +248,7 @@ void exchange_count_at(struct exchange *ex, struct service_counts *counts)
 static void record(const struct exchange *ex)
 {
 	struct worker *w = ex->worker;
+	counter_add(ex->http2 ? &w->http->counts.http2 : &w->http->counts.http1, 1);
 	uint64_t wait = ex->answered ? ex->answered - ex->asked : 0;
 	service_counts_request(ex->counts ? ex->counts : &w->routing->unserved, ex->status,
 		loop_now(w->loop) - ex->began, wait);

@@ -32,6 +32,7 @@ struct http_counts {
 	struct counter answers[ERROR_PAGE_KINDS]; /* pages of ours, by their cause */
 	struct counter retried, moved;            /* requests: again, and to another worker */
 	struct counter streams;                   /* that were opened to services */
+	struct counter http1, http2;              /* requests, by the visitor's protocol */
 };
 
 struct http_worker {

@@ -76,7 +76,7 @@ static void write_refused(struct exposition *e, const struct node *n)
 
 void metrics_http(struct exposition *e, const struct node *n, const struct metrics_series *s)
 {
-	uint64_t retried = 0, moved = 0;
+	uint64_t retried = 0, moved = 0, http1 = 0, http2 = 0;
 	write_requests(e, s);
 	write_times(e, s);
 	write_bytes(e, s);
@@ -84,9 +84,15 @@ void metrics_http(struct exposition *e, const struct node *n, const struct metri
 	for (unsigned i = 0; i < n->n_workers; i++) {
 		retried += counter_get(&n->workers[i]->http->counts.retried);
 		moved += counter_get(&n->workers[i]->http->counts.moved);
+		http1 += counter_get(&n->workers[i]->http->counts.http1);
+		http2 += counter_get(&n->workers[i]->http->counts.http2);
 	}
 	exposition_counter(e, "tunnel_http_retried", "Requests that were sent a second time.",
 		(double)retried);
 	exposition_counter(e, "tunnel_http_moved",
 		"Times that a connection went to another worker with its request.", (double)moved);
+	exposition_family(e, "tunnel_http_protocol_requests", EXPOSITION_COUNTER,
+		"Requests by the protocol that their visitors spoke.");
+	exposition_sample(e, (double)http1, "protocol", "HTTP/1", NULL);
+	exposition_sample(e, (double)http2, "protocol", "HTTP/2", NULL);
 }

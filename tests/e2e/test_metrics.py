@@ -58,6 +58,9 @@ def test_http(tunnel):
     assert m.of("tunnel_http_upstream_wait_seconds_bucket", le="+Inf", **route) == 3
     assert 3000 < m.of("tunnel_http_bytes_total", direction="out", **route) < 6000
     assert m.of("tunnel_sessions") == m.of("tunnel_services", kind="http") == 1
+    assert m.of("tunnel_http_protocol_requests_total", protocol="HTTP/1") == 3
+    tunnel.curl("http://" + server.address, "--http2-prior-knowledge")
+    wait_for(server, "tunnel_http_protocol_requests_total", 1, protocol="HTTP/2")
     assert m.of("tunnel_handshakes_total", result="ok") >= 1
 
 
