@@ -195,7 +195,7 @@ def test_a_refused_answer_is_told_from_another(tunnel):
         assert r.status == 502, why
         request_id = r.get("X-Request-Id")
         pages.add(r.text().replace(request_id, ""))
-        server.log_contains("request_id=%s why=%s\n" % (request_id, why))
+        server.log_contains("request_id=%s protocol=HTTP/1.1 why=%s\n" % (request_id, why))
         line = re.search("refused response to request %s: .*" % request_id, server.log())[0]
         assert line.split(": ", 2)[2:] == ([field] if field else []), line
     assert len(pages) == 1
