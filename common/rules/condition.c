@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether conditions hold. One pass, the cheapest first, and no more than needed. */
+/* Whether conditions hold, and the walk that asks them. One pass, the cheapest first, and no more than needed. */
 #include "rules/condition.h"
+
+#include "rules/rules.h"
 
 static bool in_ranges(const struct condition *c, unsigned n)
 {
@@ -22,12 +24,13 @@ static __attribute__((noinline)) bool compare(const struct patterns *list, struc
 	return r == PATTERN_YES;
 }
 
-/* Most are one pattern that does not match, which shows at once. */
+/* Most are patterns that do not match, which shows at once. */
 static inline bool matches(const struct patterns *list, struct str text, struct facts *f)
 {
-	if (list->n == 1 && !pattern_may_match(&list->v[0], text))
-		return false;
-	return compare(list, text, f);
+	for (size_t i = 0; i < list->n; i++)
+		if (pattern_may_match(&list->v[i], text))
+			return compare(list, text, f);
+	return false;
 }
 
 static bool any_matches(const struct condition *c, struct facts *f)
@@ -40,7 +43,7 @@ static bool any_matches(const struct condition *c, struct facts *f)
 	return false;
 }
 
-static bool holds(const struct condition *c, struct facts *f)
+static inline bool holds(const struct condition *c, struct facts *f)
 {
 	switch ((enum fact)c->fact) {
 	case FACT_METHOD:
@@ -70,7 +73,7 @@ static bool holds(const struct condition *c, struct facts *f)
 	return false;
 }
 
-static bool all_hold(const struct conditions *list, struct facts *f)
+static inline bool all_hold(const struct conditions *list, struct facts *f)
 {
 	for (size_t i = 0; i < list->n; i++)
 		if (!holds(&list->v[i], f))
@@ -78,11 +81,32 @@ static bool all_hold(const struct conditions *list, struct facts *f)
 	return true;
 }
 
-bool when_holds(const struct when *w, struct facts *f)
+static __attribute__((noinline)) bool not_holds(const struct when *w, struct facts *f)
+{
+	return !all_hold(&w->not, f) && !f->undecided;
+}
+
+/* Inline in the walk: of most rules the first condition does not hold, which is less than a call. */
+static inline __attribute__((always_inline)) bool when_holds(const struct when *w, struct facts *f)
 {
 	if (!all_hold(&w->all, f) || f->undecided)
 		return false;
-	return !w->not .n || (!all_hold(&w->not, f) && !f->undecided);
+	return !w->not .n || not_holds(w, f);
+}
+
+const struct rule *rules_next(const struct rules *r, size_t *at, struct facts *f)
+{
+	size_t i = *at, n = r->n;
+	const struct rule *found = NULL;
+	while (i < n && !found) {
+		const struct rule *rule = &r->v[i++];
+		if (when_holds(&rule->when, f))
+			found = rule;
+		else if (f->undecided)
+			break;
+	}
+	*at = i;
+	return found;
 }
 
 bool when_holds_status(const struct when *w, unsigned status)

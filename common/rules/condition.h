@@ -37,9 +37,7 @@ struct when {
 /* `node` is the mapping of `when`; `response`: its rule may ask for the status. */
 int when_compile(struct compile *c, const struct tree_node *node, bool response, struct when *out);
 
-/* Whether the request's part holds. False also when it could not be judged: facts::undecided is set then. */
-bool when_holds(const struct when *w, struct facts *f);
-/* The response's part. */
+/* Whether the response's part holds; the request's is asked by rules_next(). */
 bool when_holds_status(const struct when *w, unsigned status);
 /* What the path's pattern captured; `when` holds. */
 void when_captures(const struct when *w, struct facts *f, struct captures *out);

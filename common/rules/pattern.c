@@ -47,6 +47,22 @@ static void code_end(void *code)
 	pcre2_code_free(code);
 }
 
+/*
+ * How many bytes behind its ^ every match of an expression begins with. Whatever stands behind them may make the
+ * last one optional, unless it is known not to; an alternative may begin otherwise.
+ */
+static size_t literal_begin(struct str text)
+{
+	static const char plain[] =
+		"/-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	if (text.n < 2 || text.p[0] != '^' || memchr(text.p, '|', text.n))
+		return 0;
+	size_t n = strspn(text.p + 1, plain);
+	char next = text.p[1 + n];
+	bool whole = next == 0 || next == '[' || next == '.' || next == '$';
+	return whole || !n ? n : n - 1;
+}
+
 /* Bytes, not characters: a request's path is bytes, and UTF-8 that is none would end the search with an error. */
 static int compile_regex(struct str text, struct arena *a, struct pattern *out, struct error *err)
 {
@@ -66,6 +82,7 @@ static int compile_regex(struct str text, struct arena *a, struct pattern *out, 
 	out->jit = pcre2_jit_compile(regex, PCRE2_JIT_COMPLETE) == 0;
 	out->kind = PATTERN_REGEX;
 	out->code = regex;
+	out->begin = (uint16_t)literal_begin(text);
 	if (arena_own(a, regex, code_end))
 		return error_set(err, -ENOMEM, "no memory");
 	return 0;
@@ -115,6 +132,8 @@ int pattern_compile(struct str text, struct arena *a, struct pattern *out, struc
 		out->kind = PATTERN_SUFFIX;
 		out->text.p++;
 		out->text.n--;
+	} else {
+		out->begin = (uint16_t)strcspn(copy.p, "*");
 	}
 	return 0;
 }

@@ -33,6 +33,7 @@ enum pattern_kind {
 struct pattern {
 	uint8_t kind;    /* enum pattern_kind */
 	bool jit;        /* of a PATTERN_REGEX: it was made into machine code */
+	uint16_t begin;  /* of a glob and an expression: bytes that each match begins with */
 	struct str text; /* without the star of a prefix or a suffix */
 	void *code;      /* of a PATTERN_REGEX; the arena's */
 };
@@ -66,7 +67,8 @@ enum pattern_result pattern_match(const struct pattern *p, struct str text,
 
 /*
  * Whether a text may match, as far as its length and one byte of it say: most of what is asked is answered by
- * that. Of what is neither a prefix, a suffix nor a whole text nothing is known.
+ * that. Of a glob that begins with a star, and an expression that does not begin with ^ and a text, nothing is
+ * known.
  */
 static inline bool pattern_may_match(const struct pattern *p, struct str text)
 {
@@ -77,7 +79,13 @@ static inline bool pattern_may_match(const struct pattern *p, struct str text)
 	case PATTERN_PREFIX:
 		return text.n >= n && text.p[n - 1] == p->text.p[n - 1];
 	case PATTERN_SUFFIX:
-		return text.n >= n && text.p[text.n - n] == p->text.p[0];
+		return text.n >= n && text.p[text.n - 1] == p->text.p[n - 1];
+	case PATTERN_GLOB:
+		n = p->begin;
+		return !n || (text.n >= n && text.p[n - 1] == p->text.p[n - 1]);
+	case PATTERN_REGEX: /* they stand behind its ^ */
+		n = p->begin;
+		return !n || (text.n >= n && text.p[n - 1] == p->text.p[n]);
 	default:
 		return true;
 	}

@@ -33,20 +33,6 @@ static uint32_t verb_bit(const char *name)
 	return 0;
 }
 
-const struct rule *rules_next(const struct rules *r, size_t *at, struct facts *f)
-{
-	while (*at < r->n) {
-		const struct rule *rule = &r->v[(*at)++];
-		if (when_holds(&rule->when, f))
-			return rule;
-		if (f->undecided)
-			return NULL;
-	}
-	return NULL;
-}
-
-/* ---- Compiling ---- */
-
 /* The one member that is a verb. NULL, and a sentence: there is none, or there are several. */
 static const struct tree_node *find_verb(struct compile *c, const struct tree_node *map)
 {

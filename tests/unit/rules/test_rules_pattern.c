@@ -30,6 +30,21 @@ static const struct {
 	{"*a*b", "aba", NULL},
 	{"~^/v[0-9]+/(.*)$", "/v12/x", "x"},
 	{"~^/v[0-9]+/(.*)$", "/vx/x", NULL},
+	/* What an expression is said to begin with ends before whatever may be left out. */
+	{"~^/v[0-9]+", "/w1", NULL},
+	{"~^/ab?c", "/ac", "-"},
+	{"~^/ab*c", "/ac", "-"},
+	{"~^/ab{0,1}c", "/ac", "-"},
+	{"~^/ab(?#?)?c", "/ac", "-"},
+	{"~^/ab\\E?c", "/ac", "-"},
+	{"~^/a|b", "/xb", "-"},
+	{"~^(?i)/A", "/a", "-"},
+	{"~^/abc$", "/abc", "-"},
+	{"~^/abc", "/ab", NULL},
+	{"~^a", "", NULL},
+	{"/wp-*/login", "/wp-a/login", "a"},
+	{"/wp-*/login", "/wp/login", NULL},
+	{"/wp-*/login", "/", NULL},
 	{"~(a)|(b)", "b", "|b"},
 	{"~admin", "/x/admin/y", "-"},
 	{"~(?i)ADMIN", "/x/admin/y", "-"},
@@ -48,6 +63,8 @@ static void test_matches(void **state)
 		char got[256] = "-";
 		assert_int_equal(pattern_compile(str_from(cases[i].pattern), &a, &p, &err), 0);
 		enum pattern_result r = pattern_match(&p, str_from(cases[i].text), scratch, &c);
+		if (r == PATTERN_YES)
+			assert_true(pattern_may_match(&p, str_from(cases[i].text)));
 		if (!cases[i].captures != (r == PATTERN_NO))
 			fail_msg("%s with %s", cases[i].pattern, cases[i].text);
 		for (size_t k = 0; r == PATTERN_YES && k < c.n; k++)
@@ -71,6 +88,23 @@ static const struct {
 	{"~(*UTF)a", "the expression (*UTF)a is none of PCRE2's: at character 7: using UTF is "
 		     "disabled by the application"},
 };
+
+static void test_most_are_refused_by_one_byte(void **state)
+{
+	static const struct {
+		const char *pattern, *text;
+	} refused[] = {{"/old/*", "/assets/a.css"}, {"*.php", "/assets/a.css"},
+		{"/wp-*/login", "/assets/a.css"}, {"~^/v[0-9]+/private", "/assets/a.css"},
+		{"~^/abc", "/ab"}};
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		struct arena a = ARENA_NULL;
+		struct pattern p;
+		struct error err;
+		assert_int_equal(pattern_compile(str_from(refused[i].pattern), &a, &p, &err), 0);
+		assert_false(pattern_may_match(&p, str_from(refused[i].text)));
+		arena_deinit(&a);
+	}
+}
 
 static void test_mistakes_have_sentences(void **state)
 {
@@ -121,6 +155,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_matches),
+		cmocka_unit_test(test_most_are_refused_by_one_byte),
 		cmocka_unit_test(test_mistakes_have_sentences),
 		cmocka_unit_test(test_an_expression_that_takes_too_long_is_undecided),
 		cmocka_unit_test(test_the_cheapest_is_asked_first),
