@@ -8,7 +8,7 @@
 #include "server/http/password_check.h"
 #include "wire/http1.h"
 
-#define CHANGES_FIRST 8 /* places at first */
+#define MORE_FIRST 8 /* places at first */
 
 struct plan *plan_new(struct exchange *ex, const struct front *front,
 	const struct front_route *route)
@@ -31,8 +31,8 @@ struct plan *plan_free(struct plan *p)
 	password_check_cancel(p->check);
 	loop_timer_cancel(&p->time);
 	front_release(p->front);
-	free(p->request.v);
-	free(p->response.v);
+	free(p->request.more);
+	free(p->response.more);
 	buf_deinit(&p->text);
 	buf_deinit(&p->path);
 	buf_deinit(&p->asked);
@@ -42,15 +42,24 @@ struct plan *plan_free(struct plan *p)
 
 static struct plan_change *next_change(struct plan_changes *list)
 {
-	if (list->n == list->room) {
-		size_t room = list->room ? 2 * list->room : CHANGES_FIRST;
-		struct plan_change *v = reallocarray(list->v, room, sizeof(*v));
-		if (!v)
+	if (list->n < PLAN_CHANGES_FIRST)
+		return &list->first[list->n++];
+	size_t n = list->n - PLAN_CHANGES_FIRST;
+	if (n == list->room) {
+		size_t room = list->room ? 2 * list->room : MORE_FIRST;
+		struct plan_change *more = reallocarray(list->more, room, sizeof(*more));
+		if (!more)
 			return NULL;
-		list->v = v;
+		list->more = more;
 		list->room = room;
 	}
-	return &list->v[list->n++];
+	list->n++;
+	return &list->more[n];
+}
+
+static const struct plan_change *change_at(const struct plan_changes *list, size_t i)
+{
+	return i < PLAN_CHANGES_FIRST ? &list->first[i] : &list->more[i - PLAN_CHANGES_FIRST];
 }
 
 int plan_add(struct plan *p, const struct rule *rule, struct facts *f)
@@ -79,7 +88,7 @@ static size_t due_changes(const struct plan *p, const struct plan_changes *list,
 {
 	size_t n = 0;
 	for (size_t i = 0; i < list->n; i++) {
-		const struct plan_change *c = &list->v[i];
+		const struct plan_change *c = change_at(list, i);
 		if (status && !when_holds_status(&c->rule->when, status))
 			continue;
 		const char *text = (const char *)buf_head(&p->text) + c->at;

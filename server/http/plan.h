@@ -20,9 +20,12 @@ struct plan_change {
 	size_t at, n; /* in plan::text, unless the value is plain */
 };
 
+#define PLAN_CHANGES_FIRST 4 /* that need no memory of their own */
+
 struct plan_changes {
-	struct plan_change *v; /* owned */
+	struct plan_change *more; /* those behind the first ones; owned */
 	size_t n, room;
+	struct plan_change first[PLAN_CHANGES_FIRST];
 };
 
 struct plan {

@@ -133,6 +133,15 @@ def test_fields_of_requests(tunnel):
     assert seen(up, "Host") == ["app.example.org"] and seen(up, "X-Forwarded-For") == ["127.0.0.1"]
 
 
+@pytest.mark.parametrize("n", [4, 5, 12, 13, 30])
+def test_many_fields_of_both(tunnel, n):
+    fields = ", ".join(f"X-{i}: '{i} ${{path}}'" for i in range(n))
+    f = front(tunnel, ["{request: {set: {%s}}}" % fields, "{response: {set: {%s}}}" % fields])
+    r = f.get("/p")
+    for i in range(n):
+        assert seen(f.upstreams["web"], f"X-{i}") == [f"{i} /p"] == r.all(f"X-{i}")
+
+
 def test_a_body_goes_on_behind_changed_fields(tunnel):
     f = front(tunnel, ["{request: {set: {A: b}}}", "{response: {set: {C: d}}}"])
     body = b"x" * 300000
