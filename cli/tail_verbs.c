@@ -27,9 +27,9 @@ static const struct timespec pause_between = {.tv_nsec = 200000000};
 struct tail {
 	struct call *c;
 	struct columns table;
-	char after[24];           /* an id: what is asked for is newer */
-	json_t *told;             /* ids behind it that were told of: true */
-	long long missed, behind; /* by the server; requests behind `after` */
+	char after[24];   /* an id: what is asked for is newer */
+	json_t *told;     /* ids behind it that were told of: true */
+	long long missed; /* by the server */
 };
 
 static bool status_fits(const char *wanted, const json_t *status)
@@ -116,7 +116,6 @@ static json_t *take(struct tail *t, const json_t *rows)
 	json_t *news = json_array();
 	size_t n = json_array_size(rows);
 	bool whole = true;
-	t->behind = 0;
 	for (size_t i = n; i-- > 0;) {
 		const json_t *row = json_array_get(rows, i);
 		const char *id = answer_text(row, "id");

@@ -57,7 +57,7 @@ struct h2_stream {
 	bool now_ends;  /* END_STREAM follows them */
 	bool ends;      /* END_STREAM follows what is held */
 	bool from_held; /* the DATA that is being written */
-	bool blocked;   /* waits for a window: ops->writable() follows, by h2_ready() */
+	bool blocked;   /* waits for a window: h2_ready() follows */
 	bool ended;     /* the peer has sent END_STREAM, or has reset it */
 	bool done;      /* END_STREAM was written, or the stream was reset */
 	bool closed;    /* ops->closed() was called */

@@ -10,12 +10,13 @@
 #include "rules/template.h"
 #include "rules/users.h"
 
-#define RULES_MAX        256                  /* of one route */
-#define RULE_NAME_MAX    64                   /* characters of a rule's name */
-#define RULE_BODY_MAX    4096                 /* bytes of an answer's body */
-#define RULE_BY_MAX      4                    /* facts that a rate counts by */
-#define RULE_RATE_MAX    1000000              /* of `allow` and `burst` */
-#define RULE_RATE_PERIOD (86400ull * 1000000) /* µs: the longest `every` */
+#define RULES_MAX        256                      /* of one route */
+#define RULE_NAME_MAX    64                       /* characters of a rule's name */
+#define RULE_BODY_MAX    4096                     /* bytes of an answer's body */
+#define RULE_BY_MAX      4                        /* facts that a rate counts by */
+#define RULE_RATE_MAX    1000000                  /* of `allow` and `burst` */
+#define RULE_RATE_PERIOD (86400ull * 1000000)     /* µs: the longest `every` */
+#define RULE_RATE_AHEAD  (365 * RULE_RATE_PERIOD) /* µs: the longest in which a `burst` comes back */
 
 enum verb {
 	VERB_DENY,

@@ -294,6 +294,11 @@ static int compile_rate(struct compile *c, const struct tree_node *node, struct 
 		return compile_fail(c, node,
 			"rate needs allow and every, as {by: address, allow: 50, "
 			"every: 1s}");
+	if (rate->burst > RULE_RATE_AHEAD / rate->every * rate->allow)
+		return compile_fail(c, node,
+			"a burst of %u comes back in more than a year at this rate: make it "
+			"smaller",
+			(unsigned)rate->burst);
 	if (rate->block && rate->burst)
 		return compile_fail(c, node,
 			"block counts in fixed windows, which have no burst: leave "

@@ -75,7 +75,12 @@ static void look_done(struct seen_look *seen)
 
 static void look_discard(struct seen_look *seen)
 {
-	free(container_of(seen, struct look, look));
+	struct look *l = container_of(seen, struct look, look);
+	if (l->request) {
+		l->request->work = NULL;
+		l->request->drop = NULL;
+	}
+	free(l);
 }
 
 /* The broadcast goes on without it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What everything else on an HTTP/2 connection is made of: its state, its output, its memory, its end. */
+/* What everything else on an HTTP/2 connection is made of: its state, its memory, its end. */
 #include "server/http/h2_conn.h"
 
 #include <stdlib.h>

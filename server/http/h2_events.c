@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens to an HTTP/2 connection: its socket's events, its timeouts, its beginning. */
+/* What happens to an HTTP/2 connection: its socket's events, what it writes, its timeouts, its draining. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -153,4 +153,6 @@ void h2_conn_leave(struct loop_task *task)
 	if (!c->n_exchanges)
 		timeout_start(&c->worker->http->h2_idle, &c->idle);
 	refuse_all(c);
+	if (c->worker->draining) /* which passed it by while it was to move */
+		h2_conn_drain(c);
 }

@@ -97,6 +97,9 @@ static const struct {
 		"F:4: rate needs allow and every, as {by: address, allow: 50, every: 1s}"},
 	{RULE("{rate: {allow: 5, every: 1m, burst: 5, block: true}}"),
 		"F:4: block counts in fixed windows, which have no burst: leave one of both out"},
+	{RULE("{rate: {allow: 1, every: 24h, burst: 1000000}}"),
+		"F:4: a burst of 1000000 comes back in more than a year at this rate: make it "
+		"smaller"},
 	{RULE("{rate: {by: ip, allow: 5, every: 1m}}"),
 		"F:4: by has no fact \"ip\": address, host, path, method, country, header.NAME, "
 		"cookie.NAME, query.NAME"},
