@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which rules of a route hold for a request that somebody describes, which one ends it, and where it would go. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,10 +141,19 @@ static void __attribute__((format(printf, 2, 3))) say(struct explained *e, const
 	va_end(ap);
 }
 
+static bool refuse_path(struct explained *e, const struct rule *rule)
+{
+	e->status = 400;
+	say(e, "the path that rule %s makes can be read in two ways: 400", rule->name.p);
+	return true;
+}
+
 /* True: it ends the request. */
 static bool apply(struct explained *e, const struct worker *w, const struct rule *rule)
 {
-	const struct redirect_from from = {w->opts, &e->downstream, false, e->facts.secure};
+	const struct redirect_from from = {w->opts, &e->downstream, false, e->facts.secure,
+		e->route->rules.as_is};
+	int r;
 	switch ((enum verb)rule->verb) {
 	case VERB_DENY:
 		e->status = rule->deny;
@@ -154,9 +164,10 @@ static bool apply(struct explained *e, const struct worker *w, const struct rule
 		say(e, "rule %s answers it with %u", rule->name.p, e->status);
 		return true;
 	case VERB_REDIRECT:
-		if (redirect_location(rule, &from, &e->facts, &e->location)) {
+		r = redirect_location(rule, &from, &e->facts, &e->location);
+		if (r) {
 			buf_deinit(&e->location);
-			return false;
+			return r == -EINVAL && refuse_path(e, rule);
 		}
 		e->status = rule->redirect.status;
 		say(e, "rule %s redirects it with %u", rule->name.p, e->status);
@@ -171,6 +182,9 @@ static bool apply(struct explained *e, const struct worker *w, const struct rule
 		e->to = rule->to;
 		return false;
 	case VERB_REWRITE:
+		r = plan_write_path(&rule->rewrite.path, rule, from.as_is, &e->facts, &e->location);
+		buf_deinit(&e->location);
+		return r == -EINVAL && refuse_path(e, rule);
 	case VERB_REQUEST:
 	case VERB_RESPONSE:
 	case VERB_BASIC:

@@ -5,9 +5,32 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "rules/path.h"
 #include "server/http/plan_run.h"
 #include "server/http/scheme.h"
+#include "wire/http1_path.h"
 #include "wire/url.h"
+
+/* ---- Paths ---- */
+
+int plan_write_path(const struct template *t, const struct rule *rule, bool as_is, struct facts *f,
+	struct buf *out)
+{
+	struct captures captures;
+	size_t at = buf_len(out);
+	when_captures(&rule->when, f, &captures);
+	int r = f->undecided ? -ENOMEM : template_write(t, TEMPLATE_PATH, f, &captures, out);
+	if (r || template_is_plain(t))
+		return r;
+	size_t n = buf_len(out) - at;
+	r = buf_reserve(out, n);
+	if (r)
+		return r;
+	struct str path = {(const char *)buf_head(out) + at, n};
+	bool refused = as_is ? http1_path_has_dots(path, buf_tail(out))
+			     : path_is_ambiguous(path, (char *)buf_tail(out));
+	return refused ? -EINVAL : 0;
+}
 
 /* ---- Redirects ---- */
 
@@ -44,15 +67,13 @@ static int append(struct buf *out, struct str s)
 	return s.n ? buf_append(out, s.p, s.n) : 0;
 }
 
-static int append_path(const struct rule *rule, struct facts *f, struct buf *out)
+static int append_path(const struct rule *rule, bool as_is, struct facts *f, struct buf *out)
 {
 	const struct rule_redirect *to = &rule->redirect;
-	struct captures captures;
 	/* RFC 9112, 3.2.4: the asterisk is for a server as a whole. */
 	if (!to->has_path)
 		return f->head->path.p[0] == '*' ? 0 : append(out, f->head->path);
-	when_captures(&rule->when, f, &captures);
-	return f->undecided ? -ENOMEM : template_write(&to->path, TEMPLATE_PATH, f, &captures, out);
+	return plan_write_path(&to->path, rule, as_is, f, out);
 }
 
 static bool is_asked(const struct buf *out, size_t at, const struct http1_head *h)
@@ -82,7 +103,7 @@ int redirect_location(const struct rule *rule, const struct redirect_from *from,
 		r = append(out, str_from(number));
 	size_t at = buf_len(out);
 	if (!r)
-		r = append_path(rule, f, out);
+		r = append_path(rule, from->as_is, f, out);
 	if (!r && !to->drops_query)
 		r = append(out, f->head->query);
 	if (r)

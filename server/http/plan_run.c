@@ -52,6 +52,12 @@ static enum step out_of_memory(struct exchange *ex)
 	return STEP_ENDED;
 }
 
+static enum step refuse_path(struct exchange *ex)
+{
+	exchange_fail(ex, ERROR_PAGE_AMBIGUOUS);
+	return STEP_ENDED;
+}
+
 static enum step deny(struct exchange *ex, const struct rule *rule)
 {
 	struct error_page page =
@@ -72,11 +78,13 @@ static enum step answer(struct exchange *ex, const struct rule *rule)
 static enum step redirect(struct exchange *ex, const struct rule *rule, struct facts *f)
 {
 	const struct redirect_from from = {ex->worker->opts, ex->downstream, ex->trusted,
-		ex->secure};
+		ex->secure, ex->plan->route->rules.as_is};
 	struct buf place = BUF_NULL;
 	int r = redirect_location(rule, &from, f, &place);
 	enum step step = STEP_ON;
-	if (r < 0) {
+	if (r == -EINVAL) {
+		step = refuse_path(ex);
+	} else if (r < 0) {
 		step = out_of_memory(ex);
 	} else if (r == 0) {
 		struct error_page page = error_page_for(ERROR_PAGE_REDIRECT);
@@ -164,13 +172,12 @@ static enum step limit(struct exchange *ex, const struct rule *rule, const struc
 static enum step rewrite(struct exchange *ex, const struct rule *rule, struct facts *f)
 {
 	struct plan *p = ex->plan;
-	struct captures captures;
-	when_captures(&rule->when, f, &captures);
 	p->path.start = p->path.end = 0;
 	struct str query = rule->rewrite.drops_query ? STR_NULL : f->head->query;
-	if (f->undecided ||
-		template_write(&rule->rewrite.path, TEMPLATE_PATH, f, &captures, &p->path) < 0 ||
-		buf_append(&p->path, query.p, query.n) < 0)
+	int r = plan_write_path(&rule->rewrite.path, rule, p->route->rules.as_is, f, &p->path);
+	if (r == -EINVAL)
+		return refuse_path(ex);
+	if (r < 0 || buf_append(&p->path, query.p, query.n) < 0)
 		return out_of_memory(ex);
 	return STEP_ON;
 }

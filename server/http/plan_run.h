@@ -18,11 +18,19 @@ void plan_disarm(struct plan *p);
 /* What a rule asks of an exchange. */
 void plan_facts(struct exchange *ex, const struct http1_head *h, struct facts *out);
 
-/* The URL of a redirect, appended. 0; 1: it is the one that was asked for; -ENOMEM. */
+/*
+ * The path that a rule makes of a request, appended. 0, -ENOMEM, or -EINVAL: what the visitor wrote makes it one that
+ * two readers could take for two (path_is_ambiguous(); with `as_is` only: that has a dot segment).
+ */
+int plan_write_path(const struct template *t, const struct rule *rule, bool as_is, struct facts *f,
+	struct buf *out);
+
+/* The URL of a redirect, appended. 0; 1: it is the one that was asked for; < 0 as plan_write_path(). */
 struct redirect_from {
 	const struct server_options *opts;
 	const struct downstream *downstream;
 	bool trusted, secure;
+	bool as_is; /* rules::as_is */
 };
 int redirect_location(const struct rule *rule, const struct redirect_from *from, struct facts *f,
 	struct buf *out);

@@ -171,6 +171,23 @@ def test_rewrites(tunnel):
     f.server.log_contains("path=/v1/a%20b/c?q=1")
 
 
+@pytest.mark.parametrize("f", ["../secret/x", "%2e%2e/secret/x", "%252e%252e%252fsecret", "x/..", "..%5csecret", "..;/secret"])
+@pytest.mark.parametrize("more", ["", "    paths: as-is\n"], ids=["strict", "as-is"])
+def test_what_a_visitor_writes_does_not_lead_out_of_a_path(tunnel, f, more):
+    front = Front(tunnel, one_route(['{when: {path: "/secret*"}, deny: 403}',
+                                     '{when: {path: /get}, rewrite: {path: "/files/${query.f}", query: drop}}',
+                                     '{when: {path: /go}, redirect: {path: "/files/${query.f}", query: drop}}'], more=more),
+                  {"web": None})
+    assert front.get("/get?f=" + f).status == 400
+    r = front.get("/go?f=" + f)
+    assert r.status == 400 and not r.all("Location")
+    assert front.get("/get?f=a/b").status == 200 and front.get("/go?f=a/b").get("Location").endswith("/files/a/b")
+    assert front.upstreams["web"].received().count(b"GET ") == 1
+    got, out, err = tunnel.run("routes", "--admin-socket=%s" % front.server.admin_socket, "--explain", "--json", "GET",
+                               "http://app.example.org/get?f=" + f)
+    assert got == 0 and json.loads(out)["status"] == 400, err
+
+
 # ---- Limits ----
 
 def test_rates_count_each_key(tunnel):
