@@ -21,7 +21,8 @@ struct front_tables *front_tables_new(size_t rates)
 		return NULL;
 	t->checks = offload_new(FRONT_CHECK_THREADS);
 	if (!t->checks || cell_table_init(&t->rates, rates) < 0 ||
-		cell_table_init(&t->passwords, FRONT_PASSWORDS) < 0)
+		cell_table_init(&t->passwords, FRONT_PASSWORDS) < 0 ||
+		cell_table_init(&t->failures, FRONT_FAILING) < 0)
 		return front_tables_free(t);
 	random_bytes(t->secret, sizeof(t->secret));
 	return t;
@@ -34,6 +35,7 @@ struct front_tables *front_tables_free(struct front_tables *t)
 			offload_free(t->checks);
 		cell_table_deinit(&t->rates);
 		cell_table_deinit(&t->passwords);
+		cell_table_deinit(&t->failures);
 		explicit_bzero(t->secret, sizeof(t->secret));
 	}
 	free(t);
@@ -68,19 +70,18 @@ void front_password_keep(struct front_tables *t, uint64_t key, uint64_t now)
 	} while (!cell_table_write(&t->passwords, key, cell, was, now + FRONT_PASSWORD_LIFE));
 }
 
-/* A key of its own kind: those of rules are longer. */
 static uint64_t failure_key(const struct front_tables *t, const struct address *a)
 {
 	uint64_t network = address_network(a);
-	return cell_table_key(&t->rates, &network, sizeof(network));
+	return cell_table_key(&t->failures, &network, sizeof(network));
 }
 
 uint64_t front_failure_take(struct front_tables *t, const struct address *a, uint64_t now)
 {
-	return cell_rate_take(&t->rates, failure_key(t, a), &failures, now);
+	return cell_rate_take(&t->failures, failure_key(t, a), &failures, now);
 }
 
 void front_failure_give(struct front_tables *t, const struct address *a)
 {
-	cell_rate_give(&t->rates, failure_key(t, a), &failures);
+	cell_rate_give(&t->failures, failure_key(t, a), &failures);
 }

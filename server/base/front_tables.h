@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What the rules of routes (--front) keep for the whole process: rates, and passwords that were found good. Both
- * are of fixed memory, and have no lock (server/base/cell_table.h). It exists from the first file of routes on.
+ * What the rules of routes (--front) keep for the whole process: rates, passwords that were found good, and
+ * addresses that wrong ones came from. All are of fixed memory, and have no lock (server/base/cell_table.h). It exists from the first file of routes on.
  */
 #include <stdatomic.h>
 
@@ -15,6 +15,8 @@
 #define FRONT_PASSWORD_LIFE (5 * 60 * CLOCK_S) /* before it is checked again */
 /* Wrong ones of an address, as many at once and a minute. */
 #define FRONT_FAILURES      10
+/* Addresses that wrong ones came from, of 16 bytes: no key of a rate, which visitors choose, pushes one out. */
+#define FRONT_FAILING       65536
 /* Passwords that are checked or wait for it: each holds a request's head, and 50 ms or more of a thread. */
 #define FRONT_CHECKS_MAX    256
 /* They are slow by design: more threads would take the workers' cores. */
@@ -23,7 +25,7 @@
 struct offload;
 
 struct front_tables {
-	struct cell_table rates, passwords;
+	struct cell_table rates, passwords, failures;
 	uint8_t secret[MAC_KEY_SIZE]; /* of the passwords' keys */
 	struct offload *checks;
 	atomic_uint n_checks;
