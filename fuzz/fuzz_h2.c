@@ -103,9 +103,9 @@ static const struct h2_ops ops = {request, data, end, closed};
 
 static void feed(struct scene *sc, const uint8_t *p, size_t n, size_t step)
 {
-	int r = h2_input(&sc->h2, (const uint8_t *)preface, sizeof(preface) - 1);
+	int r = h2_input(&sc->h2, (const uint8_t *)preface, sizeof(preface) - 1, 0);
 	for (size_t at = 0; at < n && r == 0; at += step) {
-		r = h2_input(&sc->h2, p + at, MIN(step, n - at));
+		r = h2_input(&sc->h2, p + at, MIN(step, n - at), 0);
 		r = r ? r : h2_output(&sc->h2);
 		struct h2_stream *s;
 		while (r == 0 && (s = h2_ready(&sc->h2)))

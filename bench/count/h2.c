@@ -136,7 +136,7 @@ static size_t serve(size_t n)
 {
 	for (size_t i = 0; i < n; i++, it.next++) {
 		size_t from = it.next ? it.ends[it.next - 1] : 0;
-		if (h2_input(&it.h2, buf_head(&it.said) + from, it.ends[it.next] - from) ||
+		if (h2_input(&it.h2, buf_head(&it.said) + from, it.ends[it.next] - from, 0) ||
 			h2_output(&it.h2))
 			return i;
 		answer();

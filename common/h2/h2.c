@@ -6,20 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "h2/h2_internal.h"
 #include "wire/http1_error.h"
 
 /*
  * What a peer may do without a purpose: acknowledgements of its PINGs and SETTINGS that wait in nghttp2,
- * and streams that it resets, at once and then a second (CVE-2023-44487). A browser that leaves a page resets
- * as many as were under way.
+ * and streams that it resets, at once and then a second (CVE-2023-44487), or makes us reset by its errors
+ * (CVE-2025-8671). A browser that leaves a page resets as many as were under way.
  */
 #define ACKS_MAX        100
 #define RESETS_BURST    200
 #define RESETS_RATE     50
-/* Streams that we had to reset for errors of the peer: more, and more than half of all, are an attack. */
-#define FAULTS_MAX      100
 /* Bytes of an answer's head, compressed or not: more than --response-head-limit lets through by default. */
 #define ANSWER_HEAD_MAX (1u << 20)
 
@@ -180,6 +179,22 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
 /* ---- What ends ---- */
 
+/* Whether a stream is reset with that for what its peer did wrong: the others are our own reasons. */
+static bool is_fault(uint32_t code)
+{
+	return code != H2_NO_ERROR && code != H2_INTERNAL_ERROR && code != H2_REFUSED_STREAM &&
+	       code != H2_CANCEL && code != H2_HTTP_1_1_REQUIRED;
+}
+
+/* Good requests among them make no difference. */
+static void count_fault(struct h2 *h)
+{
+	const uint64_t each = CLOCK_S / RESETS_RATE;
+	h->faults_gone = MAX(h->faults_gone, h->now) + each;
+	if (h->faults_gone - h->now > RESETS_BURST * each)
+		h2_goaway(h, H2_ENHANCE_YOUR_CALM);
+}
+
 /* The response is whole, and nobody reads the rest of the request (RFC 9113, 8.1). */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
@@ -187,11 +202,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 	uint8_t type = frame->hd.type;
 	int32_t id = frame->hd.stream_id;
 	if (type == NGHTTP2_RST_STREAM) {
-		h->faults += frame->rst_stream.error_code == NGHTTP2_PROTOCOL_ERROR ||
-			     frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR ||
-			     frame->rst_stream.error_code == NGHTTP2_STREAM_CLOSED;
-		if (h->faults > FAULTS_MAX && h->faults > h->requests / 2)
-			h2_goaway(h, H2_ENHANCE_YOUR_CALM);
+		if (is_fault(frame->rst_stream.error_code))
+			count_fault(h);
 		return 0;
 	}
 	if ((type != NGHTTP2_DATA && type != NGHTTP2_HEADERS) ||

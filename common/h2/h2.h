@@ -108,9 +108,11 @@ struct h2 {
 	struct list ready; /* streams that have room again: h2_ready() */
 	size_t memory;     /* bytes that nghttp2 holds */
 	unsigned requests; /* so far */
-	unsigned faults;   /* streams that were reset for what the peer did wrong */
-	bool busy;         /* nghttp2 is at work: nothing is written from within */
-	bool ending;       /* h2_goaway() was called, or an error ends the connection */
+	uint64_t now;      /* µs: of the last h2_input() */
+	uint64_t
+		faults_gone; /* µs: when the streams that we reset for the peer's errors count no more */
+	bool busy;           /* nghttp2 is at work: nothing is written from within */
+	bool ending;         /* h2_goaway() was called, or an error ends the connection */
 };
 
 /* `h` is zeroed memory. `head_limit`: bytes of a request's head. 0 or -ENOMEM; deinit it either way. */
@@ -121,8 +123,8 @@ void h2_deinit(struct h2 *h);
 /* For ops->request(): `s` is the stream of that id. */
 void h2_stream_begin(struct h2_stream *s, struct h2 *h, int32_t id);
 
-/* 0; < 0: the connection is of no more use. What answers the bytes is in `out` behind h2_output(). */
-int h2_input(struct h2 *h, const uint8_t *p, size_t n);
+/* 0; < 0: the connection is of no more use. What answers the bytes is in `out` behind h2_output(). `now`: µs. */
+int h2_input(struct h2 *h, const uint8_t *p, size_t n, uint64_t now);
 /* Moves to `out` what can be written now. 0 or < 0, as above. */
 int h2_output(struct h2 *h);
 /* A stream whose response has room again, once; NULL: there is none. */

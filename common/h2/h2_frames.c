@@ -88,8 +88,9 @@ static int feed(struct h2 *h, const uint8_t *p, size_t n)
 	return used < 0 ? -EPROTO : 0;
 }
 
-int h2_input(struct h2 *h, const uint8_t *p, size_t n)
+int h2_input(struct h2 *h, const uint8_t *p, size_t n, uint64_t now)
 {
+	h->now = now;
 	size_t fed = 0, at = 0;
 	int r = 0;
 	while (at < n && r == 0) {

@@ -136,10 +136,11 @@ static bool is_serving(const struct h2_conn *c)
 /* Some of these bytes; how many were used: the rest is for the next turn. < 0: it is closed. */
 static ssize_t serve(struct h2_conn *c, const uint8_t *p, size_t n, unsigned heads_until)
 {
+	uint64_t now = loop_now(c->worker->loop);
 	size_t used = 0;
 	while (used < n && is_serving(c) && c->h2.requests < heads_until) {
 		size_t step = MIN(n - used, H2_INPUT_STEP);
-		int r = h2_input(&c->h2, p + used, step);
+		int r = h2_input(&c->h2, p + used, step, now);
 		/* What nghttp2 has to say to that, before others write: a stream may end by it. */
 		r = r ? r : h2_output(&c->h2);
 		if (r < 0) {

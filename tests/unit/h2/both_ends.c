@@ -195,7 +195,7 @@ void ends_talk(struct ends *e)
 		struct buf says = BUF_NULL, *out = &e->server.out;
 		ends_client_says(e, &says);
 		talking = buf_len(&says) > 0;
-		assert_int_equal(h2_input(&e->server, buf_head(&says), buf_len(&says)), 0);
+		assert_int_equal(h2_input(&e->server, buf_head(&says), buf_len(&says), 0), 0);
 		buf_deinit(&says);
 		assert_int_equal(h2_output(&e->server), 0);
 		talking |= buf_len(out) > 0;

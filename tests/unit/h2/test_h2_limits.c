@@ -2,9 +2,12 @@
 /* What a peer does that nobody does in good faith. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "both_ends.h"
 
 #define WINDOW 65535
+
+static uint64_t now = CLOCK_S;
 
 /* A frame of these bytes to the server. 0, or < 0 as h2_input() and h2_output(). */
 static int send_frame(struct ends *e, uint8_t type, uint8_t flags, uint32_t id, const void *p,
@@ -15,7 +18,7 @@ static int send_frame(struct ends *e, uint8_t type, uint8_t flags, uint32_t id, 
 	assert_true(H2_FRAME_HEAD + n <= sizeof(f));
 	if (n)
 		memcpy(f + H2_FRAME_HEAD, p, n);
-	int r = h2_input(&e->server, f, H2_FRAME_HEAD + n);
+	int r = h2_input(&e->server, f, H2_FRAME_HEAD + n, now);
 	return r ? r : h2_output(&e->server);
 }
 
@@ -126,21 +129,43 @@ static void test_rapid_reset(void **state)
 	ends_deinit(&e);
 }
 
-/* Streams that we have to reset, for a window that overflows: the same by another way. */
-static void test_made_resets(void **state)
+/* So many pairs of a stream that we have to reset, as its window overflows, and a good one; how many were taken. */
+static unsigned make_resets(struct ends *e, unsigned pairs, uint64_t each)
 {
 	static const uint8_t much[] = {0x7f, 0xff, 0xff, 0xff};
+	unsigned n = 0;
+	for (uint32_t id = 1; !e->server.ending && n < pairs; id += 4, n++) {
+		send_frame(e, NGHTTP2_HEADERS, END, id, get, sizeof(get));
+		send_frame(e, NGHTTP2_WINDOW_UPDATE, 0, id, much, sizeof(much));
+		forget(e);
+		if (e->server.ending)
+			break;
+		send_frame(e, NGHTTP2_HEADERS, END, id + 2, get, sizeof(get));
+		ends_answer(e->served[0], "HTTP/1.1 204 No Content\r\n\r\n", true);
+		forget(e);
+		now += each;
+	}
+	return n;
+}
+
+/* Streams that the peer makes us reset (CVE-2025-8671), among as many good ones. */
+static void test_made_resets(void **state)
+{
 	struct ends e;
 	begin(&e);
-	unsigned n = 0;
-	for (uint32_t id = 1; !e.server.ending && n < 1000; id += 2, n++) {
-		send_frame(&e, NGHTTP2_HEADERS, END, id, get, sizeof(get));
-		send_frame(&e, NGHTTP2_WINDOW_UPDATE, 0, id, much, sizeof(much));
-		forget(&e);
-	}
-	assert_in_range(n, 50, 300);
+	assert_int_equal(make_resets(&e, 1000, 0), 200);
 	hear(&e);
-	assert_int_not_equal(e.goaway, UINT32_MAX);
+	assert_int_equal(e.goaway, H2_ENHANCE_YOUR_CALM);
+	ends_deinit(&e);
+}
+
+static void test_made_resets_slowly(void **state)
+{
+	struct ends e;
+	begin(&e);
+	assert_int_equal(make_resets(&e, 1000, CLOCK_S / 50), 1000);
+	hear(&e);
+	assert_int_equal(e.goaway, UINT32_MAX);
 	ends_deinit(&e);
 }
 
@@ -192,7 +217,7 @@ static void test_pings(void **state)
 	}
 	struct ends e;
 	begin(&e);
-	int r = h2_input(&e.server, p, sizeof(ping));
+	int r = h2_input(&e.server, p, sizeof(ping), now);
 	assert_true(r < 0 || buf_len(&e.server.out) < sizeof(ping));
 	test_free(p);
 	ends_deinit(&e);
@@ -202,8 +227,8 @@ static void test_not_http2(void **state)
 {
 	struct ends e;
 	ends_init(&e, WINDOW);
-	assert_true(
-		h2_input(&e.server, (const uint8_t *)"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27) < 0);
+	assert_true(h2_input(&e.server, (const uint8_t *)"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27,
+			    now) < 0);
 	ends_deinit(&e);
 }
 
@@ -216,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_streams_max),
 		cmocka_unit_test(test_rapid_reset),
 		cmocka_unit_test(test_made_resets),
+		cmocka_unit_test(test_made_resets_slowly),
 		cmocka_unit_test(test_continuations),
 		cmocka_unit_test(test_compressed_flood),
 		cmocka_unit_test(test_pings),
