@@ -91,6 +91,8 @@ struct h2_gap {
 /* What h2_frames.c knows of the frames that came. */
 struct h2_frames {
 	uint32_t left; /* bytes of the present frame, or of the preface */
+	bool open;     /* the head that frame is of goes on in another (CONTINUATION) */
+	unsigned unit; /* number of the preface, frame or head that came last */
 	uint8_t n_head, head[H2_FRAME_HEAD];
 	int32_t last_id;         /* the highest that a request had */
 	int32_t ended[H2_ENDED]; /* ids: nothing but an error comes on them */
@@ -125,6 +127,11 @@ void h2_stream_begin(struct h2_stream *s, struct h2 *h, int32_t id);
 
 /* 0; < 0: the connection is of no more use. What answers the bytes is in `out` behind h2_output(). `now`: µs. */
 int h2_input(struct h2 *h, const uint8_t *p, size_t n, uint64_t now);
+/*
+ * The number of the preface, frame or head that is not whole yet, of each another; 0: there is none, or it is DATA,
+ * which has its stream's timeouts. What the owner bounds in time.
+ */
+unsigned h2_unfinished(const struct h2 *h);
 /* Moves to `out` what can be written now. 0 or < 0, as above. */
 int h2_output(struct h2 *h);
 /* A stream whose response has room again, once; NULL: there is none. */

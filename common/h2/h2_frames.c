@@ -14,7 +14,7 @@
 
 void h2_frames_init(struct h2_frames *f)
 {
-	*f = (struct h2_frames){.left = PREFACE};
+	*f = (struct h2_frames){.left = PREFACE, .unit = 1};
 }
 
 void h2_frames_ended(struct h2_frames *f, int32_t id)
@@ -48,6 +48,25 @@ static void note(struct h2_frames *f, int32_t id)
 	f->last_id = id;
 }
 
+/* The head of a frame is whole. */
+static void take_head(struct h2_frames *f)
+{
+	uint8_t type = f->head[3];
+	f->n_head = 0;
+	f->left = (uint32_t)f->head[0] << 16 | (uint32_t)f->head[1] << 8 | f->head[2];
+	if (type == NGHTTP2_HEADERS || type == NGHTTP2_CONTINUATION)
+		f->open = !(f->head[4] & NGHTTP2_FLAG_END_HEADERS);
+}
+
+unsigned h2_unfinished(const struct h2 *h)
+{
+	const struct h2_frames *f = &h->frames;
+	bool whole = !f->n_head && !f->left && !f->open;
+	bool data = !f->n_head && f->left && f->unit > 1 && f->head[3] == NGHTTP2_DATA;
+	bool nothing = f->unit == 1 && f->left == PREFACE;
+	return whole || data || nothing ? 0 : f->unit;
+}
+
 /* The next head of a frame that may be one of these; how many of the bytes were walked over. */
 static size_t walk(struct h2_frames *f, const uint8_t *p, size_t n, int32_t *id_out,
 	bool *headers_out)
@@ -61,11 +80,12 @@ static size_t walk(struct h2_frames *f, const uint8_t *p, size_t n, int32_t *id_
 			at += step;
 			continue;
 		}
+		if (!f->n_head && !f->open)
+			f->unit++;
 		f->head[f->n_head++] = p[at++];
 		if (f->n_head < H2_FRAME_HEAD)
 			continue;
-		f->n_head = 0;
-		f->left = (uint32_t)f->head[0] << 16 | (uint32_t)f->head[1] << 8 | f->head[2];
+		take_head(f);
 		int32_t id = (int32_t)(bytes_be32(f->head + 5) & 0x7fffffff);
 		*headers_out = f->head[3] == NGHTTP2_HEADERS;
 		if (!(id & 1) || (!*headers_out && f->head[3] != NGHTTP2_DATA))

@@ -102,6 +102,7 @@ void h2_conn_close(struct h2_conn *c, bool abort)
 	}
 	timeout_cancel(&c->idle);
 	timeout_cancel(&c->unread);
+	timeout_cancel(&c->head);
 	loop_task_cancel(&c->more);
 	loop_task_cancel(&c->flush);
 	loop_task_cancel(&c->leave);

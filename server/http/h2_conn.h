@@ -41,6 +41,8 @@ struct h2_conn {
 	struct worker *to;             /* MOVING */
 	struct timeout idle;           /* while it has no exchanges; in LINGER */
 	struct timeout unread;         /* while something waits for the socket */
+	struct timeout head;           /* while `unfinished` is not whole */
+	unsigned unfinished;           /* h2_unfinished(), as it was last */
 	enum h2_conn_state state;
 	bool counted; /* in the limits */
 	bool starved; /* an exchange found no room in h2::out */
@@ -131,8 +133,9 @@ void h2_conn_flush(struct loop_task *task);
 void h2_conn_drain(struct h2_conn *c);
 /* A link does not answer: requests on it that may go elsewhere do, in the next turn. */
 void h2_conns_leave_link(const struct server_link *l);
-/* For http_worker::h2_idle, ::h2_unread, ::h2_stalled and ::h2_linger */
+/* For http_worker::h2_idle, ::h2_head, ::h2_unread, ::h2_stalled and ::h2_linger */
 void h2_conn_idle_expired(struct timeout_queue *queue, struct timeout *entry);
+void h2_conn_head_expired(struct timeout_queue *queue, struct timeout *entry);
 void h2_conn_unread_expired(struct timeout_queue *queue, struct timeout *entry);
 void h2_exchange_stalled(struct timeout_queue *queue, struct timeout *entry);
 void h2_conn_linger_expired(struct timeout_queue *queue, struct timeout *entry);

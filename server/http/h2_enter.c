@@ -72,6 +72,7 @@ void h2_conn_enter(struct worker *w, struct accepted_conn *a)
 	charge_init(&c->charge, evicted);
 	timeout_init(&c->idle);
 	timeout_init(&c->unread);
+	timeout_init(&c->head);
 	loop_task_init(&c->reap, reap);
 	loop_task_init(&c->more, h2_conn_more);
 	loop_task_init(&c->flush, h2_conn_flush);

@@ -86,6 +86,7 @@ static void linger(struct h2_conn *c)
 	h2_conn_set_state(c, H2_CONN_LINGER);
 	buf_deinit(&c->in);
 	conn_shutdown_write(&c->conn);
+	timeout_cancel(&c->head);
 	timeout_start(&c->worker->http->h2_linger, &c->idle);
 }
 
@@ -192,6 +193,19 @@ static bool read_some(struct h2_conn *c, unsigned heads_until)
 	return used == n;
 }
 
+/* What is not whole yet has --request-head-timeout from its first byte on. */
+static void time_unfinished(struct h2_conn *c)
+{
+	unsigned now = h2_unfinished(&c->h2);
+	if (now == c->unfinished)
+		return;
+	c->unfinished = now;
+	if (now)
+		timeout_start(&c->worker->http->h2_head, &c->head);
+	else
+		timeout_cancel(&c->head);
+}
+
 /* Until the turn's share is used up; the rest in the next. */
 static void serve_turn(struct h2_conn *c)
 {
@@ -204,6 +218,7 @@ static void serve_turn(struct h2_conn *c)
 	}
 	if (!is_serving(c))
 		return;
+	time_unfinished(c);
 	if (buf_len(&c->in) || (more && c->conn.readable && !is_full(c)))
 		loop_defer(c->worker->loop, LOOP_PHASE_READ, &c->more);
 	h2_conn_touch(c);
@@ -258,8 +273,26 @@ static struct h2_conn *timed(struct timeout *idle)
 void h2_conn_idle_expired(struct timeout_queue *queue, struct timeout *entry)
 {
 	struct h2_conn *c = timed(entry);
+	bool ending = c->h2.ending;
 	h2_goaway(&c->h2, H2_NO_ERROR);
 	flush(c);
+	/* A head that is not whole keeps it alive. */
+	if (c->state == H2_CONN_OPEN && !c->n_exchanges && (ending || h2_alive(&c->h2)))
+		h2_conn_close(c, false);
+}
+
+void h2_conn_head_expired(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct h2_conn *c = container_of(entry, struct h2_conn, head);
+	/* We did not read on: it may have come. */
+	if (is_full(c) || buf_len(&c->in)) {
+		timeout_start(queue, entry);
+		return;
+	}
+	h2_goaway(&c->h2, H2_ENHANCE_YOUR_CALM);
+	if (h2_output(&c->h2) == 0 && !write_out(c))
+		return;
+	h2_conn_close(c, false);
 }
 
 void h2_conn_linger_expired(struct timeout_queue *queue, struct timeout *entry)

@@ -74,6 +74,8 @@ static void arrived(struct mail *mail)
 	conn_assume_writable(&c->conn);
 	conn_ack_early(&c->conn);
 	h2_conn_set_state(c, H2_CONN_OPEN);
+	if (c->unfinished)
+		timeout_start(&w->http->h2_head, &c->head);
 	h2_conn_charge(c);
 	dispatch_all(c);
 	if (c->state == H2_CONN_OPEN && w->draining)
@@ -94,6 +96,7 @@ static void go(struct h2_conn *c)
 	}
 	timeout_cancel(&c->idle);
 	timeout_cancel(&c->unread);
+	timeout_cancel(&c->head);
 	loop_task_cancel(&c->more);
 	loop_task_cancel(&c->flush);
 	list_unlink(&c->link);

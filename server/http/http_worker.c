@@ -24,6 +24,7 @@ int http_worker_init(struct http_worker *h, const struct worker *w)
 		h1_conn_unread_expired);
 	timeout_queue_init(&h->linger, loop, HTTP_LINGER_LOOK, h1_conn_linger_expired);
 	timeout_queue_init(&h->h2_idle, loop, o->visitor_idle, h2_conn_idle_expired);
+	timeout_queue_init(&h->h2_head, loop, o->request_head_timeout, h2_conn_head_expired);
 	timeout_queue_init(&h->h2_unread, loop, o->visitor_stalled, h2_conn_unread_expired);
 	timeout_queue_init(&h->h2_stalled, loop, o->visitor_stalled, h2_exchange_stalled);
 	timeout_queue_init(&h->h2_linger, loop, HTTP_LINGER_LOOK, h2_conn_linger_expired);
@@ -49,6 +50,7 @@ void http_worker_deinit(struct http_worker *h)
 	timeout_queue_deinit(&h->unread);
 	timeout_queue_deinit(&h->linger);
 	timeout_queue_deinit(&h->h2_idle);
+	timeout_queue_deinit(&h->h2_head);
 	timeout_queue_deinit(&h->h2_unread);
 	timeout_queue_deinit(&h->h2_stalled);
 	timeout_queue_deinit(&h->h2_linger);

@@ -41,11 +41,11 @@ struct http_worker {
 	struct list h2_conns; /* of struct h2_conn */
 
 	/* One queue for each thing that is waited for equally long */
-	struct timeout_queue idle, head, leaving, unread, linger; /* of connections */
-	struct timeout_queue h2_idle, h2_unread, h2_linger;       /* of HTTP/2's connections */
-	struct timeout_queue h2_stalled;                          /* of their streams */
-	struct timeout_queue body, answer;                        /* of exchanges */
-	struct timeout_queue kept, surplus, resting;              /* of pooled streams */
+	struct timeout_queue idle, head, leaving, unread, linger;    /* of connections */
+	struct timeout_queue h2_idle, h2_head, h2_unread, h2_linger; /* of HTTP/2's connections */
+	struct timeout_queue h2_stalled;                             /* of their streams */
+	struct timeout_queue body, answer;                           /* of exchanges */
+	struct timeout_queue kept, surplus, resting;                 /* of pooled streams */
 
 	/* Used within one call, never across two */
 	uint8_t scratch[HTTP_SCRATCH];

@@ -2,11 +2,15 @@
 """Visitors by HTTP/2 that mean harm: requests that another reader could read differently once they are HTTP/1, and
 floods of frames. Each is refused, or the upstream gets one request in good form; others are served meanwhile."""
 
+import contextlib
+import socket
+
 import pytest
 
 from harness.http2 import AUTHORITY, Http2Visitor
 from harness.upstream import echo
-from harness.wait import wait_until
+from harness.visitor import split
+from harness.wait import PATIENCE, wait_until
 
 GET = [(":method", "GET"), (":scheme", "https"), (":authority", AUTHORITY), (":path", "/")]
 POST = [(":method", "POST"), *GET[1:]]
@@ -180,3 +184,51 @@ def test_a_stalled_reader_ends(tunnel):
     with Http2Visitor(server, greedy=False) as v:
         assert v.answer(v.ask()).reset == 8
     wait_until(lambda: "why=visitor-stalled" in server.log(), "the access line")
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+UNFINISHED = {
+    "a head without its end": PREFACE + raw(4, 0, 0) + raw(1, 1, 1, HPACK),
+    "a head that goes on": PREFACE + raw(4, 0, 0) + raw(1, 1, 1, HPACK) + raw(9, 0, 1, b"\0\1x\1y"),
+    "half a frame": PREFACE + raw(4, 0, 0) + raw(1, 5, 1, HPACK)[:-4],
+    "half the head of a frame": PREFACE + raw(4, 0, 0)[:5],
+    "half a preface": PREFACE[:20],
+}
+
+
+def ends(server, said):
+    """Whether the connection is closed behind that."""
+    with socket.create_connection(split(server.address), timeout=PATIENCE) as s, \
+            contextlib.suppress(ConnectionResetError):
+        s.sendall(said)
+        while s.recv(65536):
+            pass
+    return True
+
+
+@pytest.mark.parametrize("name", UNFINISHED)
+def test_unfinished_ends(tunnel, name):
+    server, *_ = tunnel.through(echo, ["--request-head-timeout=1s", "--visitor-idle=1h"])
+    assert ends(server, UNFINISHED[name])
+
+
+def test_unfinished_head_ends_by_the_idle_time(tunnel):
+    server, *_ = tunnel.through(echo, ["--request-head-timeout=1m", "--visitor-idle=1s"])
+    assert ends(server, UNFINISHED["a head without its end"])
+
+
+def test_a_slow_body_goes_on(tunnel):
+    """DATA may come as slowly as --visitor-idle allows."""
+    server, *_ = tunnel.through(echo, ["--request-head-timeout=1s"])
+    with Http2Visitor(server) as v:
+        v.get()  # what both sides begin with is said
+        stream = v.ask("POST", end=False)
+        v.h2.send_data(stream, b"slow", end_stream=True)
+        frame = v.h2.data_to_send()
+        v.sock.sendall(frame[:10])
+        v.sock.settimeout(1.5)
+        with contextlib.suppress(TimeoutError):
+            v.hear_to_end()
+        v.sock.settimeout(PATIENCE)
+        v.sock.sendall(frame[10:])
+        assert v.answer(stream).body == b"slow"
