@@ -19,6 +19,7 @@ struct front_tables *front_tables_new(size_t rates)
 	struct front_tables *t = calloc(1, sizeof(*t));
 	if (!t)
 		return NULL;
+	atomic_init(&t->refs, 1);
 	t->checks = offload_new(FRONT_CHECK_THREADS);
 	if (!t->checks || cell_table_init(&t->rates, rates) < 0 ||
 		cell_table_init(&t->passwords, FRONT_PASSWORDS) < 0 ||
@@ -30,16 +31,27 @@ struct front_tables *front_tables_new(size_t rates)
 
 struct front_tables *front_tables_free(struct front_tables *t)
 {
-	if (t) {
-		if (t->checks)
-			offload_free(t->checks);
+	if (t && t->checks)
+		offload_free(t->checks);
+	front_tables_release(t);
+	return NULL;
+}
+
+struct front_tables *front_tables_hold(struct front_tables *t)
+{
+	atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+	return t;
+}
+
+void front_tables_release(struct front_tables *t)
+{
+	if (t && atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) == 1) {
 		cell_table_deinit(&t->rates);
 		cell_table_deinit(&t->passwords);
 		cell_table_deinit(&t->failures);
 		explicit_bzero(t->secret, sizeof(t->secret));
+		free(t);
 	}
-	free(t);
-	return NULL;
 }
 
 /* Each part is hashed for itself, so that nothing can move from one to the next. */

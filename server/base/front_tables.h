@@ -29,12 +29,16 @@ struct front_tables {
 	uint8_t secret[MAC_KEY_SIZE]; /* of the passwords' keys */
 	struct offload *checks;
 	atomic_uint n_checks;
+	atomic_uint refs; /* the process, and each check under way */
 };
 
 /* `rates`: --rate-entries, a power of two. NULL: memory is out. */
 struct front_tables *front_tables_new(size_t rates);
 /* Before any loop is freed. Accepts NULL; returns NULL. */
 struct front_tables *front_tables_free(struct front_tables *t);
+/* By a check under way, whose end comes with its loop's at the latest. From any thread; release accepts NULL. */
+struct front_tables *front_tables_hold(struct front_tables *t);
+void front_tables_release(struct front_tables *t);
 
 /* What a password is known by: nobody can make another one with the same without the secret. */
 uint64_t front_password_key(const struct front_tables *t, const char *hash, struct str user,

@@ -14,6 +14,7 @@ int http_worker_init(struct http_worker *h, const struct worker *w)
 	struct loop *loop = w->loop;
 	list_init(&h->conns);
 	list_init(&h->h2_conns);
+	list_init(&h->checks);
 	request_ids_init(&h->ids);
 	timeout_queue_init(&h->idle, loop, o->visitor_idle, h1_conn_idle_expired);
 	timeout_queue_init(&h->head, loop, o->request_head_timeout, h1_conn_head_expired);
@@ -42,6 +43,9 @@ void http_worker_deinit(struct http_worker *h)
 		h1_conn_close(list_entry(h->conns.next, struct h1_conn, link), true);
 	while (!list_empty(&h->h2_conns))
 		h2_conn_close(list_entry(h->h2_conns.next, struct h2_conn, link), true);
+	/* They end with the loop. */
+	while (!list_empty(&h->checks))
+		list_unlink(h->checks.next);
 	timeout_queue_deinit(&h->idle);
 	timeout_queue_deinit(&h->head);
 	timeout_queue_deinit(&h->answer);

@@ -39,6 +39,7 @@ struct http_worker {
 	struct http_counts counts;
 	struct list conns;    /* of struct h1_conn */
 	struct list h2_conns; /* of struct h2_conn */
+	struct list checks;   /* of struct check_job */
 
 	/* One queue for each thing that is waited for equally long */
 	struct timeout_queue idle, head, leaving, unread, linger;    /* of connections */

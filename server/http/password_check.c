@@ -13,12 +13,15 @@ struct credentials {
 	struct str user, password;
 };
 
-struct password_check {
+/*
+ * Of one worker; requests with the same password, which came meanwhile, wait for it as well. It runs also when nobody
+ * waits any more: who asks again joins it, and a good one gives its count back.
+ */
+struct check_job {
 	struct offload_job job;
-	void (*checked)(void *arg, struct str head,
-		bool good); /* NULL: nobody wants to know any more */
-	void *arg;
-	struct front_tables *tables;
+	struct list link;            /* in http_worker::checks, until it ends */
+	struct list waiting;         /* of struct password_check */
+	struct front_tables *tables; /* held */
 	struct address visitor;
 	const struct front *front; /* held: the hash is in it */
 	const char *hash;
@@ -26,6 +29,14 @@ struct password_check {
 	struct credentials given;
 	uint64_t key;
 	bool good;
+};
+
+struct password_check {
+	struct list link; /* in check_job::waiting */
+	struct check_job *job;
+	bool joined; /* a job that was there: it is counted for itself */
+	void (*checked)(void *arg, struct str head, bool good);
+	void *arg;
 	struct buf head;
 };
 
@@ -50,114 +61,185 @@ static bool take_credentials(const struct http1_head *h, struct credentials *out
 	return true;
 }
 
-/* ---- The check ---- */
+/* ---- Who waits ---- */
+
+static void uncount(struct front_tables *t)
+{
+	atomic_fetch_sub_explicit(&t->n_checks, 1, memory_order_relaxed);
+}
+
+static bool count(struct front_tables *t)
+{
+	if (atomic_fetch_add_explicit(&t->n_checks, 1, memory_order_relaxed) < FRONT_CHECKS_MAX)
+		return true;
+	uncount(t);
+	return false;
+}
 
 static void check_free(struct password_check *c)
 {
-	front_release(c->front);
-	explicit_bzero(&c->given, sizeof(c->given));
+	list_unlink(&c->link);
+	if (c->joined)
+		uncount(c->job->tables);
 	if (c->head.data)
 		explicit_bzero(c->head.data, c->head.cap);
 	buf_deinit(&c->head);
 	free(c);
 }
 
-static void check_run(struct offload_job *job)
+/* With the request's head, from its line to the empty line. NULL: memory is out. */
+static struct password_check *check_new(const struct password_question *q)
 {
-	struct password_check *c = container_of(job, struct password_check, job);
-	bool same = password_verify(c->hash, c->given.password);
-	c->good = same && c->known;
-}
-
-static void check_done(struct offload_job *job)
-{
-	struct password_check *c = container_of(job, struct password_check, job);
-	if (c->checked) {
-		atomic_fetch_sub_explicit(&c->tables->n_checks, 1, memory_order_relaxed);
-		if (c->good) {
-			front_password_keep(c->tables, c->key, loop_now(job->home));
-			front_failure_give(c->tables, &c->visitor);
-		}
-		struct str head = {(const char *)buf_head(&c->head), buf_len(&c->head)};
-		c->checked(c->arg, head, c->good);
-	}
-	check_free(c);
-}
-
-/* From the request line to the empty line. */
-static int keep_head(struct password_check *c, const struct http1_head *h)
-{
+	const struct http1_head *h = q->head;
 	const char *from = h->method_name.p, *end = h->fields[h->n_fields].name.p;
-	int r = buf_append(&c->head, from, (size_t)(end - from));
-	return r ? r : buf_append(&c->head, "\r\n", 2);
-}
-
-static bool start(struct password_check *c, const struct password_question *q)
-{
-	struct front_tables *t = c->tables;
-	if (keep_head(c, q->head) < 0)
-		return false;
-	if (atomic_fetch_add_explicit(&t->n_checks, 1, memory_order_relaxed) >= FRONT_CHECKS_MAX) {
-		atomic_fetch_sub_explicit(&t->n_checks, 1, memory_order_relaxed);
-		return false;
-	}
+	struct password_check *c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	list_init(&c->link);
 	c->checked = q->checked;
 	c->arg = q->arg;
-	c->visitor = *q->visitor;
-	c->job.run = check_run;
-	c->job.done = check_done;
-	offload_submit(t->checks, q->loop, &c->job);
-	return true;
+	if (buf_append(&c->head, from, (size_t)(end - from)) == 0 &&
+		buf_append(&c->head, "\r\n", 2) == 0)
+		return c;
+	check_free(c);
+	return NULL;
+}
+
+static void wait_for(struct password_check *c, struct check_job *job)
+{
+	c->job = job;
+	list_append(&job->waiting, &c->link);
+}
+
+/* ---- The check ---- */
+
+static void job_free(struct check_job *j)
+{
+	list_unlink(&j->link);
+	front_release(j->front);
+	front_tables_release(j->tables);
+	explicit_bzero(&j->given, sizeof(j->given));
+	free(j);
+}
+
+static void job_run(struct offload_job *job)
+{
+	struct check_job *j = container_of(job, struct check_job, job);
+	bool same = password_verify(j->hash, j->given.password);
+	j->good = same && j->known;
+}
+
+/* One that is told may end others that wait, or ask anew. */
+static void job_done(struct offload_job *job)
+{
+	struct check_job *j = container_of(job, struct check_job, job);
+	list_unlink(&j->link);
+	uncount(j->tables);
+	if (j->good) {
+		front_password_keep(j->tables, j->key, loop_now(job->home));
+		front_failure_give(j->tables, &j->visitor);
+	}
+	while (!list_empty(&j->waiting)) {
+		struct password_check *c = list_first(&j->waiting, struct password_check, link);
+		struct str head = {(const char *)buf_head(&c->head), buf_len(&c->head)};
+		list_unlink(&c->link);
+		c->checked(c->arg, head, j->good);
+		check_free(c);
+	}
+	job_free(j);
 }
 
 /* Whose password it is, and what it is known by. */
-static void look_up(struct password_check *c, const struct password_question *q)
+static void look_up(struct check_job *j, const struct password_question *q)
 {
-	const struct user *user = users_find(&q->basic->users, c->given.user);
-	c->tables = q->tables;
-	c->front = front_hold(q->front);
-	c->known = user != NULL;
-	c->hash = user ? user->hash : q->basic->users.v[0].hash;
-	c->key = front_password_key(c->tables, c->hash, c->given.user, c->given.password);
+	const struct user *user = users_find(&q->basic->users, j->given.user);
+	j->front = front_hold(q->front);
+	j->tables = front_tables_hold(q->tables);
+	j->visitor = *q->visitor;
+	j->known = user != NULL;
+	j->hash = user ? user->hash : q->basic->users.v[0].hash;
+	j->key = front_password_key(j->tables, j->hash, j->given.user, j->given.password);
 }
 
-static enum password_state evaluate(struct password_check *c, const struct password_question *q,
-	uint64_t *wait_out)
+/* Who guesses from elsewhere is not told by somebody else's count. */
+static struct check_job *under_way(const struct list *jobs, const struct check_job *like)
 {
-	uint64_t now = loop_now(q->loop);
-	if (!take_credentials(q->head, &c->given))
-		return PASSWORD_MISSING;
-	look_up(c, q);
-	if (c->known && front_password_is_good(c->tables, c->key, now))
-		return PASSWORD_GOOD;
-	*wait_out = front_failure_take(c->tables, q->visitor, now);
+	list_for_each (it, jobs) {
+		struct check_job *j = list_entry(it, struct check_job, link);
+		if (j->key == like->key && j->known == like->known &&
+			address_network(&j->visitor) == address_network(&like->visitor))
+			return j;
+	}
+	return NULL;
+}
+
+static enum password_state join(struct check_job *job, const struct password_question *q,
+	struct password_check **out)
+{
+	if (!count(job->tables))
+		return PASSWORD_BUSY;
+	struct password_check *c = check_new(q);
+	if (!c) {
+		uncount(job->tables);
+		return PASSWORD_BUSY;
+	}
+	c->joined = true;
+	wait_for(c, job);
+	*out = c;
+	return PASSWORD_PENDING;
+}
+
+static enum password_state start(struct check_job *j, const struct password_question *q,
+	struct password_check **out, uint64_t *wait_out)
+{
+	*wait_out = front_failure_take(j->tables, q->visitor, loop_now(q->loop));
 	if (*wait_out)
 		return PASSWORD_WAIT;
-	if (start(c, q))
+	bool counted = count(j->tables);
+	struct password_check *c = counted ? check_new(q) : NULL;
+	if (c) {
+		wait_for(c, j);
+		list_append(q->checks, &j->link);
+		j->job.run = job_run;
+		j->job.done = job_done;
+		offload_submit(j->tables->checks, q->loop, &j->job);
+		*out = c;
 		return PASSWORD_PENDING;
-	front_failure_give(c->tables, q->visitor);
+	}
+	if (counted)
+		uncount(j->tables);
+	front_failure_give(j->tables, q->visitor);
 	return PASSWORD_BUSY;
+}
+
+static enum password_state evaluate(struct check_job *j, const struct password_question *q,
+	struct password_check **out, uint64_t *wait_out)
+{
+	look_up(j, q);
+	if (j->known && front_password_is_good(j->tables, j->key, loop_now(q->loop)))
+		return PASSWORD_GOOD;
+	struct check_job *other = under_way(q->checks, j);
+	return other ? join(other, q, out) : start(j, q, out, wait_out);
 }
 
 enum password_state password_check_start(const struct password_question *q,
 	struct password_check **out, uint64_t *wait_out)
 {
-	struct password_check *c = calloc(1, sizeof(*c));
-	if (!c)
+	enum password_state state = PASSWORD_MISSING;
+	struct check_job *j = calloc(1, sizeof(*j));
+	if (!j)
 		return PASSWORD_BUSY;
-	enum password_state state = evaluate(c, q, wait_out);
-	if (state == PASSWORD_PENDING)
-		*out = c;
-	else
-		check_free(c);
+	list_init(&j->link);
+	list_init(&j->waiting);
+	if (take_credentials(q->head, &j->given))
+		state = evaluate(j, q, out, wait_out);
+	if (list_empty(&j->waiting))
+		job_free(j);
 	return state;
 }
 
 void password_check_cancel(struct password_check *c)
 {
-	if (!c)
-		return;
-	atomic_fetch_sub_explicit(&c->tables->n_checks, 1, memory_order_relaxed);
-	c->checked = NULL;
-	offload_cancel(&c->job);
+	if (c)
+		check_free(c);
 }

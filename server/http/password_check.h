@@ -23,6 +23,7 @@ enum password_state {
 struct password_question {
 	struct front_tables *tables;
 	struct loop *loop;
+	struct list *checks;       /* that are under way on the loop */
 	const struct front *front; /* whose users they are; held while it is checked */
 	const struct rule_basic *basic;
 	const struct http1_head *head;

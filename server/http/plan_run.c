@@ -130,6 +130,7 @@ static enum step basic(struct exchange *ex, const struct rule *rule, const struc
 	uint64_t wait = 0;
 	const struct password_question question = {.tables = ex->worker->node->front_tables,
 		.loop = ex->worker->loop,
+		.checks = &ex->worker->http->checks,
 		.front = ex->plan->front,
 		.basic = &rule->basic,
 		.head = h,

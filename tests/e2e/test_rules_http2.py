@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Rules hold for HTTP/2 as they do for HTTP/1: curl asks over either."""
 
+import base64
 import concurrent.futures
 
 import pytest
 
+from harness.http2 import Http2Visitor
 from harness.rules import BCRYPT, front
 from harness.upstream import always, response
 from harness.wait import wait_until
@@ -64,4 +66,42 @@ def test_passwords_on_many_connections(tunnel, version):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         got = list(pool.map(ask, range(24)))
     assert got == [["200"] if i % 2 else ["401"] for i in range(24)]
+    assert f.server.alive()
+
+
+def ask_at_once(v, f, passwords):
+    """A request with each of these passwords, all under way together: their streams."""
+    return [v.ask(path="/%d" % i, authority=f.host, more=[(
+        "authorization", "Basic " + base64.b64encode(b"bob:" + p).decode())]) for i, p in enumerate(passwords)]
+
+
+def test_a_password_that_comes_many_times_at_once_is_checked_once(tunnel):
+    f = front(tunnel, ["{basic: {users: ['bob:%s']}}" % BCRYPT])
+    with Http2Visitor(f.server) as v:
+        streams = ask_at_once(v, f, [b"secret"] * 20)
+        assert [v.answer(s).status for s in streams] == [200] * 20
+
+
+def test_a_wrong_password_that_comes_many_times_at_once_counts_once(tunnel):
+    slow = "$2y$11$" + BCRYPT[7:]  # so that all come while the first is checked
+    f = front(tunnel, ["{basic: {users: ['bob:%s']}}" % slow])
+    with Http2Visitor(f.server) as v:
+        streams = ask_at_once(v, f, [b"wrong"] * 20)
+        assert [v.answer(s).status for s in streams] == [401] * 20
+        streams = ask_at_once(v, f, [b"wrong%d" % i for i in range(20)])
+        statuses = [v.answer(s).status for s in streams]
+        assert statuses.count(401) in (7, 8, 9, 10) and statuses.count(401) + statuses.count(429) == 20
+
+
+def test_a_visitor_that_leaves_ends_no_other_s_check(tunnel):
+    f = front(tunnel, ["{basic: {users: ['bob:%s']}}" % BCRYPT])
+    with Http2Visitor(f.server) as v:
+        for _ in range(12):
+            streams = ask_at_once(v, f, [b"secret"])
+            v.h2.reset_stream(streams[0])
+        streams = ask_at_once(v, f, [b"secret"] * 12)
+        for s in streams[:3]:
+            v.h2.reset_stream(s)
+        v.flush()
+        assert [v.answer(s).status for s in streams[3:]] == [200] * 9
     assert f.server.alive()
