@@ -73,6 +73,7 @@ static size_t walk(struct h2_frames *f, const uint8_t *p, size_t n, int32_t *id_
 {
 	size_t at = 0;
 	*id_out = 0;
+	*headers_out = false;
 	while (at < n && !*id_out) {
 		if (f->left) {
 			size_t step = MIN(f->left, n - at);
