@@ -4,14 +4,18 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/macros.h"
 #include "crypto/crypto.h"
 #include "mux/mux.h"
+#include "server/base/front_tables.h"
 #include "server/http/dispatch.h"
 #include "server/http/exchange_events.h"
+#include "server/http/plan.h"
 
 #define RECORD FRAME_MESSAGE_MAX
+#define RATES  1024
 
 /* ---- The worker ---- */
 
@@ -73,7 +77,9 @@ void scene_free(struct scene *s)
 	charges_deinit(&s->worker.charges);
 	assert_int_equal(s->worker.budget.sum.held, 0);
 	node_limits_deinit(&s->node);
+	front_tables_free(s->node.front_tables);
 	loop_free(s->worker.loop);
+	front_release(s->front);
 	s->node.series = series_book_free(s->node.series);
 	free(s->identity->streams);
 	free(s->identity);
@@ -92,6 +98,39 @@ void scene_turn(struct scene *s)
 	loop_defer(s->worker.loop, LOOP_PHASE_READ, &task);
 	loop_turn(s->worker.loop);
 	loop_task_cancel(&task);
+}
+
+bool scene_until(struct scene *s, bool (*done)(void *arg), void *arg)
+{
+	uint64_t end = clock_now() + 10 * CLOCK_S;
+	while (!done(arg)) {
+		if (clock_now() > end)
+			return false;
+		usleep(CLOCK_MS);
+		scene_turn(s);
+	}
+	return true;
+}
+
+void scene_set_front(struct scene *s, const char *text)
+{
+	char path[] = "/tmp/front-XXXXXX";
+	struct error err;
+	front_release(s->front);
+	s->worker.front = s->front = NULL;
+	if (!text)
+		return;
+	if (!s->node.front_tables)
+		s->node.front_tables = front_tables_new(RATES);
+	assert_non_null(s->node.front_tables);
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	if (front_load(path, &s->front, &err) < 0)
+		fail_msg("%s", err.text);
+	unlink(path);
+	s->worker.front = s->front;
 }
 
 /* ---- A client ---- */
@@ -332,6 +371,13 @@ static int on_head(struct exchange *ex, const struct http1_head *h)
 		return c->head_result;
 	c->n_heads++;
 	c->status = h->status;
+	size_t n = 0;
+	c->fields[0] = '\0';
+	for (size_t i = 0; i < h->n_fields; i++)
+		if (!h->fields[i].hop)
+			n += (size_t)snprintf(c->fields + n, sizeof(c->fields) - n, "%.*s: %.*s\n",
+				STR_ARG(h->fields[i].name), STR_ARG(h->fields[i].value));
+	assert_true(n < sizeof(c->fields));
 	return 0;
 }
 
@@ -366,7 +412,11 @@ static bool on_page(struct exchange *ex, struct error_page *page)
 	c->n_pages++;
 	c->status = page->status;
 	c->page_closes = page->close;
+	c->retry_after = page->retry_after;
 	snprintf(c->place, sizeof(c->place), "%.*s", STR_ARG(page->location));
+	snprintf(c->type, sizeof(c->type), "%.*s", STR_ARG(page->type));
+	snprintf(c->text, sizeof(c->text), "%.*s", STR_ARG(page->body));
+	snprintf(c->challenge, sizeof(c->challenge), "%.*s", STR_ARG(page->challenge));
 	return true;
 }
 
@@ -374,6 +424,9 @@ static void note_end(struct fake_conn *c)
 {
 	c->logged_status = c->ex.status;
 	c->logged_why = c->ex.why;
+	const struct plan *p = c->ex.plan;
+	struct str rule = p && p->decided ? p->decided->name : STR_NULL;
+	snprintf(c->logged_rule, sizeof(c->logged_rule), "%.*s", STR_ARG(rule));
 }
 
 static void on_end(struct exchange *ex)
@@ -472,10 +525,15 @@ void fake_conn_begin(struct fake_conn *c, const char *text)
 		assert_int_equal(buf_append(&c->in, text + h->size, n - h->size), 0);
 }
 
+void fake_conn_dispatch(struct fake_conn *c)
+{
+	dispatch_request(&c->ex, &c->scene->http.request);
+}
+
 void fake_conn_ask(struct fake_conn *c, const char *text)
 {
 	fake_conn_begin(c, text);
-	dispatch_request(&c->ex, &c->scene->http.request);
+	fake_conn_dispatch(c);
 }
 
 void assert_bytes(const struct buf *b, const char *text)

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "rules/front.h"
 #include "server/base/worker.h"
 #include "server/http/exchange.h"
 #include "server/http/http_worker.h"
@@ -30,12 +31,17 @@ struct scene {
 	struct routing routing;
 	struct http_worker http;
 	struct identity *identity;
+	struct front *front; /* NULL: no host has a route */
 };
 
 struct scene *scene_new(void);
 void scene_free(struct scene *s);
 /* Runs what is due: memory that waits for the end of the turn, requests that wait for a session. */
 void scene_turn(struct scene *s);
+/* For what threads and timers do: true when `done` of `arg` was true within 10 s, however many turns that took. */
+bool scene_until(struct scene *s, bool (*done)(void *arg), void *arg);
+/* Takes this file of routes, as a reload does; NULL: none. */
+void scene_set_front(struct scene *s, const char *text);
 
 /* ---- A client: a session with one service and, mostly, one link ---- */
 
@@ -89,12 +95,16 @@ struct fake_conn {
 	bool page_closes; /* error_page::close */
 	struct str location;
 	char place[256];
+	char fields[4096]; /* of that head: those that are passed on, a line each */
+	char type[64], text[64], challenge[64]; /* error_page::type, body and challenge */
+	unsigned retry_after;                   /* error_page::retry_after */
 
 	unsigned n_heads, n_interim, n_pages, n_ends, n_aborts, n_fins, n_watches, n_charges,
 		n_moves;
 	unsigned moved_to;
 	unsigned logged_status; /* exchange::status at the end */
 	const char *logged_why;
+	char logged_rule[64]; /* that ended it; "": none did */
 };
 
 struct fake_conn *fake_conn_new(struct scene *s);
@@ -104,6 +114,8 @@ void fake_conn_free(struct fake_conn *c);
 void fake_conn_ask(struct fake_conn *c, const char *text);
 /* The same, up to where dispatch_request() is to be called. */
 void fake_conn_begin(struct fake_conn *c, const char *text);
+/* And from there on. */
+void fake_conn_dispatch(struct fake_conn *c);
 /* More of the body. */
 void fake_conn_send(struct fake_conn *c, const char *text);
 
