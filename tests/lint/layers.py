@@ -21,7 +21,7 @@ LIBRARIES = {
                      "fuzz/fuzz_panel.c"],
     r"yaml\.h": ["common/config/"],
     r"zlib\.h": ["client/admin/body_decode.c", "tests/unit/client/admin/"],
-    r"nghttp2/": ["common/h2/", "tests/unit/h2/", "bench/count/h2.c"],
+    r"nghttp2/": ["common/h2/", "tests/unit/h2/", "tests/unit/server/http/h2_visitor", "bench/count/h2.c"],
     r"sqlite3\.h": ["common/store/", "tests/unit/store/"],
     r"crypt\.h": ["common/crypto/"],
     r"pcre2\.h": ["common/rules/"],

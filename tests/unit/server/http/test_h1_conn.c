@@ -140,6 +140,42 @@ static void test_upgrade(void **state)
 	assert_int_not_equal(v->conn->state, H1_CONN_EXCHANGE);
 }
 
+/* HTTP/2 by prior knowledge: the first bytes of a connection alone, where it is served. */
+static void test_http2(void **state)
+{
+	static const struct {
+		const char *before;
+		int http2;
+		bool taken;
+	} rows[] = {
+		{"", SERVER_HTTP2_ON, true},
+		{"", SERVER_HTTP2_OFF, false},
+		/* Behind a request it could be another visitor's, whom a proxy let on. */
+		{NONE, SERVER_HTTP2_ON, false},
+	};
+	struct visitor *v = *state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		v->scene->options.http2 = rows[i].http2;
+		enter(v, NULL);
+		if (*rows[i].before) {
+			say(v, rows[i].before);
+			assert_memory_equal(hear(v), "HTTP/1.1 503 ", 13);
+		}
+		send_bytes(v, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
+		hear(v);
+		if (rows[i].taken)
+			assert_int_equal(v->got[3], 4); /* SETTINGS (RFC 9113, 6.5) */
+		else
+			assert_memory_equal(v->got, "HTTP/1.1 505 ", 13);
+		assert_int_equal(list_empty(&v->scene->http.h2_conns), !rows[i].taken);
+		assert_int_equal(is_open(v), !rows[i].taken);
+		close(v->fd);
+		v->fd = 0;
+		turns(v);
+		assert_true(list_empty(&v->scene->http.h2_conns));
+	}
+}
+
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 /* Requests for a link that are refused, each with its cause for the client to read. */
@@ -202,6 +238,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tls_without_certificate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_early_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_upgrade, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_http2, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_refused, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
