@@ -123,14 +123,20 @@ static void add(struct buf *room, struct str s)
 		buf_append(room, s.p, s.n);
 }
 
-/* Where memory is out a value is missing, and the request counts with others. */
+/*
+ * The numbers are in it, because what was counted by others means something else to these: a rule that a reload has
+ * changed begins anew. Where memory is out a value is missing, and the request counts with others.
+ */
 uint64_t rate_key(const struct cell_table *t, const struct front_route *route,
 	const struct rule *rule, struct facts *f, struct buf *room)
 {
+	const struct rule_rate *r = &rule->rate;
+	const uint64_t numbers[] = {r->allow, r->every, r->burst, r->block};
 	room->start = room->end = 0;
 	add(room, route->name);
 	add(room, rule->name);
 	add(room, (struct str){(const char *)&rule->line, sizeof(rule->line)});
+	add(room, (struct str){(const char *)numbers, sizeof(numbers)});
 	for (size_t i = 0; i < rule->rate.n_by; i++) {
 		enum fact fact = (enum fact)rule->rate.by[i];
 		struct str value = STR_NULL;

@@ -276,7 +276,7 @@ static void test_rate_of_all(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(asked(s, ASK("/"), i % 2 ? "192.0.2.1" : "192.0.2.2") > 0, i == 3);
 	/* In a window: who exceeds it waits for all of what is left of it. */
-	scene_set_front(s, ROUTE "  - {name: window, rate: {allow: 2, every: 1h, block: true}}\n");
+	scene_set_front(s, ROUTE "  - {rate: {allow: 2, every: 1h, block: true}}\n");
 	assert_int_equal(asked(s, ASK("/"), "192.0.2.1"), 0);
 	assert_int_equal(asked(s, ASK("/"), "192.0.2.2"), 0);
 	assert_in_range(asked(s, ASK("/"), "192.0.2.1"), 3590, 3601);
