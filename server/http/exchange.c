@@ -173,7 +173,8 @@ struct str exchange_target(const struct exchange *ex)
 
 size_t exchange_memory(const struct exchange *ex)
 {
-	return ex->request.cap > BUF_POOL_MAX ? ex->request.cap : 0;
+	size_t request = ex->request.cap > BUF_POOL_MAX ? ex->request.cap : 0;
+	return request + ex->partial.cap + plan_memory(ex->plan);
 }
 
 bool exchange_let_go(struct exchange *ex)

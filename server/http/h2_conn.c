@@ -30,8 +30,8 @@ void h2_conn_charge(struct h2_conn *c)
 
 void h2_exchange_charge(struct h2_exchange *x)
 {
-	size_t n = sizeof(*x) + x->body.cap + x->trailers.cap + x->stream.held.cap +
-		   exchange_memory(&x->ex);
+	size_t n = sizeof(*x) + x->body.cap + x->trailers.cap + x->frame.cap + x->stream.held.cap +
+		   x->stream.trailers.cap + exchange_memory(&x->ex);
 	x->conn->held += n - x->held;
 	x->held = n;
 }

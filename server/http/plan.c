@@ -40,6 +40,14 @@ struct plan *plan_free(struct plan *p)
 	return NULL;
 }
 
+size_t plan_memory(const struct plan *p)
+{
+	if (!p)
+		return 0;
+	return sizeof(*p) + (p->request.room + p->response.room) * sizeof(struct plan_change) +
+	       p->text.cap + p->path.cap + p->asked.cap;
+}
+
 static struct plan_change *next_change(struct plan_changes *list)
 {
 	if (list->n < PLAN_CHANGES_FIRST)

@@ -54,6 +54,9 @@ struct plan *plan_new(struct exchange *ex, const struct front *front,
 /* Accepts NULL; returns NULL. */
 struct plan *plan_free(struct plan *p);
 
+/* Bytes that it holds. Accepts NULL. */
+size_t plan_memory(const struct plan *p);
+
 /* Bytes of values that are made of a request for its own fields and its response's; more is 431. */
 #define PLAN_TEXT_MAX (64u << 10)
 

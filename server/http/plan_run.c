@@ -148,6 +148,7 @@ static enum step basic(struct exchange *ex, const struct rule *rule, const struc
 	case PASSWORD_BUSY:
 		return end_with(ex, rule, error_page_for(ERROR_PAGE_OVERLOADED));
 	case PASSWORD_PENDING:
+		ex->ops->charge(ex);
 		exchange_set_state(ex, EXCHANGE_WAITING);
 		ex->ops->watch(ex);
 		break;
@@ -255,8 +256,10 @@ static void walk(struct exchange *ex, const struct http1_head *h)
 			return;
 	if (f.undecided)
 		exchange_fail(ex, ERROR_PAGE_UNDECIDED);
-	else if (write_anew(ex, h))
+	else if (write_anew(ex, h)) {
+		ex->ops->charge(ex);
 		p->passed(ex);
+	}
 }
 
 static bool is_ambiguous(struct exchange *ex, const struct http1_head *h,

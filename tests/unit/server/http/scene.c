@@ -460,7 +460,9 @@ static void on_move(struct exchange *ex, unsigned worker)
 
 static void on_charge(struct exchange *ex)
 {
-	conn_of(ex)->n_charges++;
+	struct fake_conn *c = conn_of(ex);
+	c->n_charges++;
+	c->charged = exchange_memory(ex);
 }
 
 static const struct exchange_ops fake_ops = {

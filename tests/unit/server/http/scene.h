@@ -102,6 +102,7 @@ struct fake_conn {
 	unsigned n_heads, n_interim, n_pages, n_ends, n_aborts, n_fins, n_watches, n_charges,
 		n_moves;
 	unsigned moved_to;
+	size_t charged;         /* exchange_memory() when it was charged last */
 	unsigned logged_status; /* exchange::status at the end */
 	const char *logged_why;
 	char logged_rule[64]; /* that ended it; "": none did */

@@ -37,6 +37,28 @@ static const char *got(struct fake_client *f)
 	return text;
 }
 
+/* What rules make of a request is charged to its visitor while it is under way. */
+static void test_memory(void **state)
+{
+	struct scene *s = *state;
+	struct fake_client *f = fake_client_new(s, "a.test", NULL);
+	struct fake_conn *c = fake_conn_new(s);
+	char in[1500] = "GET / HTTP/1.1\r\nHost: a.test\r\nBig: ";
+	size_t n = strlen(in);
+	memset(in + n, 'b', 1000);
+	strcpy(in + n + 1000, "\r\n\r\n");
+	scene_set_front(s, ROUTE "  - {response: {set: {X-A: "
+				 "\"${header.Big}${header.Big}${header.Big}${header.Big}\"}}}\n");
+	fake_conn_ask(c, in);
+	assert_true(c->charged >= 4000);
+	fake_client_read(f);
+	fake_client_answer(f, OK "\r\n");
+	assert_int_equal(c->n_ends, 1);
+	assert_true(exchange_memory(&c->ex) < 4000);
+	fake_conn_free(c);
+	fake_client_free(f);
+}
+
 static unsigned count(const char *text, const char *part)
 {
 	unsigned n = 0;
@@ -386,6 +408,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_heads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_values_have_a_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_responses, setup, teardown),
