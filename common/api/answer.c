@@ -36,8 +36,7 @@ void api_answer_text(struct api_request *rq, unsigned status, const char *conten
 	rq->content_type = content_type;
 	rq->answer = text;
 	rq->answer_size = n;
-	rq->work = NULL;
-	rq->drop = NULL;
+	api_work_ends(rq);
 	/* A transport may answer a request that it never asked (API_TOO_LARGE). */
 	if (rq->api)
 		list_unlink(&rq->under_way);

@@ -52,6 +52,13 @@ bool api_if_match(struct api_request *rq, uint64_t revision);
 
 /* ---- Answers: exactly one for each request ---- */
 
+/* api_request::work is over, or goes: nothing is dropped at the process's end. Each answer below says so too. */
+static inline void api_work_ends(struct api_request *rq)
+{
+	rq->work = NULL;
+	rq->drop = NULL;
+}
+
 /* Takes the value; NULL: memory is out. */
 void api_answer(struct api_request *rq, unsigned status, json_t *value);
 /* Takes the text. */

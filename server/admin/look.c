@@ -11,7 +11,10 @@ struct look {
 
 static void look_discard(struct gauges_query *q)
 {
-	free(container_of(q, struct look, query));
+	struct look *l = container_of(q, struct look, query);
+	if (l->request)
+		api_work_ends(l->request);
+	free(l);
 }
 
 static void look_done(struct gauges_query *q)
@@ -19,8 +22,7 @@ static void look_done(struct gauges_query *q)
 	struct look *l = container_of(q, struct look, query);
 	struct api_request *rq = l->request;
 	if (rq) {
-		rq->work = NULL;
-		rq->drop = NULL;
+		api_work_ends(rq);
 		l->then(rq, &q->sum);
 	}
 	free(l);

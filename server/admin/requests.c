@@ -66,8 +66,7 @@ static void look_done(struct seen_look *seen)
 	struct look *l = container_of(seen, struct look, look);
 	struct api_request *rq = l->request;
 	if (rq) {
-		rq->work = NULL;
-		rq->drop = NULL;
+		api_work_ends(rq);
 		answer(rq, &l->filter);
 	}
 	free(l);
@@ -76,10 +75,8 @@ static void look_done(struct seen_look *seen)
 static void look_discard(struct seen_look *seen)
 {
 	struct look *l = container_of(seen, struct look, look);
-	if (l->request) {
-		l->request->work = NULL;
-		l->request->drop = NULL;
-	}
+	if (l->request)
+		api_work_ends(l->request);
 	free(l);
 }
 

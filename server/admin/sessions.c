@@ -100,8 +100,7 @@ static void session_delete(struct api_request *rq)
 	if (session_close(s, drain * CLOCK_S, why, session_ended, rq))
 		return;
 	admin_of(rq)->drains--;
-	rq->work = NULL;
-	rq->drop = NULL;
+	api_work_ends(rq);
 	api_refuse(rq, API_TAKEN, "the session ends already: without a drain it ends now");
 }
 

@@ -85,6 +85,17 @@ struct downstream {
 	char peer_text[ADDRESS_TEXT_SIZE]; /* the peer's IP */
 };
 
+/* Of a connection that was accepted, and attached with that TLS. */
+static inline void downstream_init(struct downstream *d, const struct accepted_conn *a,
+	const struct tls *tls)
+{
+	*d = (struct downstream){.peer = a->peer,
+		.local = a->local,
+		.tls = tls,
+		.listener = a->listener};
+	address_format_ip(&a->peer, d->peer_text);
+}
+
 enum exchange_state {
 	EXCHANGE_NONE,    /* between two requests */
 	EXCHANGE_ACTIVE,  /* the request is on its way, or its response is */

@@ -169,13 +169,7 @@ void h1_conn_enter(struct worker *w, struct accepted_conn *a)
 	c->state = H1_CONN_IDLE;
 	c->counted = counted;
 	c->in = a->early;
-	c->downstream = (struct downstream){
-		.peer = a->peer,
-		.local = a->local,
-		.tls = c->conn.tls,
-		.listener = a->listener,
-	};
-	address_format_ip(&a->peer, c->downstream.peer_text);
+	downstream_init(&c->downstream, a, c->conn.tls);
 	exchange_init(&c->ex, &h1_exchange_ops, w, &c->downstream);
 	list_init(&c->link);
 	list_append(&w->http->conns, &c->link);

@@ -59,13 +59,7 @@ void h2_conn_enter(struct worker *w, struct accepted_conn *a)
 	conn_assume_writable(&c->conn);
 	conn_ack_early(&c->conn);
 	c->counted = counted;
-	c->downstream = (struct downstream){
-		.peer = a->peer,
-		.local = a->local,
-		.tls = c->conn.tls,
-		.listener = a->listener,
-	};
-	address_format_ip(&a->peer, c->downstream.peer_text);
+	downstream_init(&c->downstream, a, c->conn.tls);
 	list_init(&c->exchanges);
 	list_init(&c->link);
 	list_append(&w->http->h2_conns, &c->link);
