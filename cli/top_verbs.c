@@ -50,8 +50,9 @@ static int get_rows(struct top *t, const struct top_view *view)
 
 static int ask(struct top *t)
 {
-	int r = t->c->transport ? 0 : call_open_any(t->c, &t->side);
-	if (!r && !t->info)
+	bool anew = !t->c->transport; /* also behind a restart, when it is another process */
+	int r = anew ? call_open_any(t->c, &t->side) : 0;
+	if (!r && (anew || !t->info))
 		r = get(t, "/api/v1/info", &t->info);
 	const struct top_view *view = top_view(t->side, t->by);
 	if (!r && !view->list)

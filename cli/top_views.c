@@ -51,6 +51,7 @@ static const struct column client_services[] = {
 	{"CONN/S", "cps", CELL_RATE, NULL},
 	{"IN/S", "in", CELL_BYTES, NULL},
 	{"OUT/S", "out", CELL_BYTES, NULL},
+	{"OPEN", "open", CELL_TEXT, NULL},
 	{"STATE", NULL, CELL_TEXT, write_state},
 };
 
@@ -67,7 +68,7 @@ static const struct top_view views[][TOP_VIEWS] =
 		[SIDE_CLIENT] =
 			{
 				[TOP_SERVICES] = {"/api/v1/publications", client_services,
-					ARRAY_LEN(client_services), {"cps", "out", "in", "cps"}},
+					ARRAY_LEN(client_services), {"cps", "out", "in", "open"}},
 				[TOP_REQUESTS] = {"/api/v1/requests", request_columns, 8, {NULL}},
 			},
 };

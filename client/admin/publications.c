@@ -49,15 +49,16 @@ static json_t *publication_json(struct publication *pub, uint64_t started)
 	answer[escape_text(answer, sizeof(answer) - 1, text, strlen(text), ESCAPE_SENTENCE)] = 0;
 	char id[12];
 	snprintf(id, sizeof(id), "%u", (unsigned)pub->number);
-	return json_pack(
-		"{s:f, s:f, s:f, s:o, s:s, s:I, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:b, s:I, s:I}",
+	return json_pack("{s:f, s:f, s:f, s:o, s:s, s:I, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:b, "
+			 "s:I, s:I, s:I}",
 		"cps", rate[TRAFFIC_CONNECTIONS], "in", rate[TRAFFIC_IN], "out", rate[TRAFFIC_OUT],
 		"lastError", failure_json(pub), "id", id, "number", (json_int_t)pub->number, "kind",
 		control_kind_name(pub->upstream.kind), "place",
 		upstream_place(&pub->upstream, place), "private",
 		pub->upstream.private.name != NULL, "state", states[pub->state], "address",
 		granted ? answer : "", "why", pub->state == PUBLICATION_REFUSED ? answer : "",
-		"upstream", pub->upstream.text, "exclusive", pub->upstream.exclusive, "connections",
+		"upstream", pub->upstream.text, "exclusive", pub->upstream.exclusive, "open",
+		(json_int_t)publication_streams(pub), "connections",
 		(json_int_t)pub->connections.inside, "waiting",
 		(json_int_t)pub->connections.waiting);
 }

@@ -100,6 +100,11 @@ struct publication {
 struct publication *publication_new(const struct upstream *u, uint32_t number,
 	struct tls_client *tls);
 struct publication *publication_ref(struct publication *pub);
+/* Streams that use it. Of one that is listed. */
+static inline unsigned publication_streams(const struct publication *pub)
+{
+	return pub->users - 1;
+}
 struct publication *publication_unref(struct publication *pub); /* accepts NULL; returns NULL */
 
 /* A dial to its upstream succeeded, after `took` µs; or failed. `why` is the rest of a sentence about the upstream. */

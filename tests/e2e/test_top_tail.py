@@ -15,6 +15,7 @@ import pytest
 
 from harness.admin import ask
 from harness.programs import TUNNEL
+from harness.public import free_ports
 from harness.terminal import Terminal
 from harness.upstream import response
 from harness.visitor import Visitor
@@ -249,6 +250,22 @@ def test_tail_of_a_slow_request(scene):
         assert tail.line().split("\t")[5] == "/slow"
     finally:
         tail.end()
+
+
+def test_of_a_client_by_what_is_open(tunnel):
+    """Which no rate says: of two that do nothing, the one with a connection is first."""
+    server = tunnel.server()
+    idle, busy = free_ports(2)
+    upstreams = [tunnel.upstream(), tunnel.upstream(lambda conn: conn.read_to_end())]
+    places = ["%d=tcp://%s" % (port, u.address) for port, u in zip((idle, busy), upstreams, strict=True)]
+    client = tunnel.client(server, places, services=2)
+    socket = "%s/tunnel/client-%d.sock" % (tunnel.env["XDG_RUNTIME_DIR"], client.pid)
+    with Visitor(("127.0.0.1", busy)) as v:
+        v.send(b"held")
+        upstreams[1].wait_received(b"held")
+        out = tunnel.run("top", "--once", "--sort=open", "-o", "tsv", "--admin-socket=" + socket)[1]
+    first, second = out.splitlines()[-2:]
+    assert ":%d\t" % busy in first and ":%d\t" % idle in second, out
 
 
 def test_without_an_inspector(tunnel):
