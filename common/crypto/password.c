@@ -75,7 +75,7 @@ int password_hash_check(struct str hash, struct error *err)
 static bool verify_bcrypt(const char *hash, const char *password)
 {
 	struct crypt_data *data = calloc(1, sizeof(*data)); /* 32 KiB, too much for a stack */
-	const char *made = data ? crypt_r(password, hash, data) : NULL;
+	const char *made = data ? crypt_rn(password, hash, data, sizeof(*data)) : NULL;
 	bool same =
 		made && strlen(made) == BCRYPT_SIZE && sodium_memcmp(made, hash, BCRYPT_SIZE) == 0;
 	if (data)
