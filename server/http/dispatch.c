@@ -99,7 +99,7 @@ static bool exceeds_service_rate(struct exchange *ex)
 	return wait > 0;
 }
 
-void dispatch_request(struct exchange *ex, const struct http1_head *h)
+void dispatch_request(struct exchange *ex, struct http1_head *h)
 {
 	const struct worker *w = ex->worker;
 	if (!ex->downstream->listener.visits)

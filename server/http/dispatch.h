@@ -4,8 +4,11 @@
 #include "server/http/exchange.h"
 #include "server/route/balance.h"
 
-/* A request's head has come, and exchange_begin() has taken it. The head's views last as long as the call. */
-void dispatch_request(struct exchange *ex, const struct http1_head *h);
+/*
+ * A request's head has come, and exchange_begin() has taken it. The head's views last as long as the call; rules
+ * change it.
+ */
+void dispatch_request(struct exchange *ex, struct http1_head *h);
 
 /* The request is let through by what judges requests: it is counted at its service, and sent. */
 void dispatch_begin(struct exchange *ex);

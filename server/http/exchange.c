@@ -97,10 +97,10 @@ int exchange_begin(struct exchange *ex, const struct http1_head *h)
 	if (w->node->tracer)
 		exchange_trace_begin(ex, h);
 	ex->request = buf_pool_take(&w->http->bufs);
-	return exchange_write_head(ex, h);
+	return exchange_write_head(ex, h, STR_NULL);
 }
 
-int exchange_write_head(struct exchange *ex, const struct http1_head *h)
+int exchange_write_head(struct exchange *ex, const struct http1_head *h, struct str added)
 {
 	struct worker *w = ex->worker;
 	const struct downstream *from = ex->downstream;
@@ -112,6 +112,7 @@ int exchange_write_head(struct exchange *ex, const struct http1_head *h)
 		.secure = ex->secure,
 		.trusted = ex->trusted,
 		.upgrade = ex->upgrade,
+		.added = added,
 	};
 	if (!h->host_n) /* but the upstream is asked in 1.1, and many take no empty Host */
 		f.authority = (struct str){authority,

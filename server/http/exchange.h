@@ -50,10 +50,10 @@ struct exchange_ops {
 	 */
 	int (*interim)(struct exchange *ex, const struct http1_head *h);
 	/*
-	 * The final head: held back until the first data() or pass(), which write it in front of their
-	 * bytes. 0; HTTP1_E_TOO_LARGE: it cannot be passed on, and nothing of it is written; < 0: ended.
+	 * The final head, and whole lines that stand last in it: held back until the first data() or pass(),
+	 * which write it in front of their bytes. 0; HTTP1_E_TOO_LARGE: it cannot be passed on, and nothing of it is written; < 0: ended.
 	 */
-	int (*head)(struct exchange *ex, const struct http1_head *h);
+	int (*head)(struct exchange *ex, const struct http1_head *h, struct str added);
 	/* Writes bytes of the body. How many were taken (fewer: no room is left), or < 0: ended. */
 	ssize_t (*data)(struct exchange *ex, const uint8_t *p, size_t n);
 	/* The same, but all of the bytes are taken, and the buffer with them. False: ended. */
@@ -185,8 +185,8 @@ void exchange_count_at(struct exchange *ex, struct service_counts *counts);
 
 /* Takes from a head what it says of the exchange. 0 or -ENOMEM. */
 int exchange_begin(struct exchange *ex, const struct http1_head *h);
-/* Writes it as the upstream gets it, anew where rules have changed it. 0 or -ENOMEM. */
-int exchange_write_head(struct exchange *ex, const struct http1_head *h);
+/* Writes it as the upstream gets it, anew where rules have changed it; `added`: lines of theirs. 0 or -ENOMEM. */
+int exchange_write_head(struct exchange *ex, const struct http1_head *h, struct str added);
 /* A request of so many bytes whose head could not be read: begins it for the page that answers it. */
 void exchange_begin_broken(struct exchange *ex, size_t bytes);
 /* Writes the access log's line and forgets the request. For exchange_ops::end. */

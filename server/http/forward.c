@@ -185,8 +185,8 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 {
 	struct str host = forward_host(h, f);
 	/* Old values are at most as long as the lines that carried them. */
-	size_t most =
-		h->size + 2 * host.n + f->peer.n + f->request_id.n + f->traceparent.n + LITERALS;
+	size_t most = h->size + 2 * host.n + f->peer.n + f->request_id.n + f->traceparent.n +
+		      f->added.n + LITERALS;
 	int r = buf_reserve(out, most);
 	if (r)
 		return r;
@@ -218,6 +218,7 @@ int forward_request(struct buf *out, const struct http1_head *h, const struct fo
 	at = put_literal(at + PSEUDONYM_LEN, "\r\n");
 	if (h->counted)
 		at = put_number(at, STR("Max-Forwards: "), h->max_forwards - 1);
+	at = put(at, f->added);
 	at = put_literal(at, "\r\n");
 	*host_at_out = (size_t)(host_at - buf_tail(out));
 	buf_commit(out, (size_t)(at - buf_tail(out)));
@@ -273,7 +274,7 @@ HOT static int put_response(struct buf *out, const struct http1_head *h,
 	size_t growth = rw ? rewritten_growth(h, rw) : 0;
 	if (growth > REWRITE_ANSWER_GROWTH_MAX)
 		return HTTP1_E_TOO_LARGE;
-	int r = buf_reserve(out, h->size + growth + LITERALS);
+	int r = buf_reserve(out, h->size + growth + f->added.n + LITERALS);
 	if (r)
 		return r;
 	uint8_t *at = put_literal(buf_tail(out), "HTTP/1.1 ");
@@ -296,6 +297,7 @@ HOT static int put_response(struct buf *out, const struct http1_head *h,
 		at = put_literal(at, "Connection: close\r\n");
 	else if (f->http10)
 		at = put_literal(at, "Connection: keep-alive\r\n");
+	at = put(at, f->added);
 	at = put_literal(at, "\r\n");
 	buf_commit(out, (size_t)(at - buf_tail(out)));
 	return 0;

@@ -21,13 +21,14 @@ struct forward {
 	bool trusted;         /* the peer is one of --trusted-proxies */
 	bool retrace;         /* a trace begins here: traceparent and tracestate go no further */
 	bool upgrade;         /* pass Upgrade on, when the head has one (http1_head::upgrade) */
+	struct str added;     /* whole lines that rules add */
 };
 
 /*
  * The head for the upstream, always HTTP/1.1 in origin form. Host stays; Expect and what frames the
  * body stay where they are, if they are written plainly. The fields that we add stand last: Connection with
- * TE or Upgrade where due, X-Forwarded-For, -Proto, -Host, X-Request-Id, CDN-Loop, and Max-Forwards where it
- * counts (not for 0). `*host_at_out` is where in the head Host's value (forward_host()) begins.
+ * TE or Upgrade where due, X-Forwarded-For, -Proto, -Host, X-Request-Id, CDN-Loop, Max-Forwards where it
+ * counts (not for 0), and what rules add. `*host_at_out` is where in the head Host's value (forward_host()) begins.
  */
 int forward_request(struct buf *out, const struct http1_head *h, const struct forward *f,
 	size_t *host_at_out);
@@ -52,6 +53,7 @@ struct forward_response {
 		*rewrite; /* names the place as the visitor does (rule 47); NULL: as it came */
 	bool http10;      /* the visitor's version: chunks and their announcement are not for it */
 	bool close;       /* the visitor's connection ends behind this answer */
+	struct str added; /* whole lines that rules add: they stand last */
 };
 
 /*

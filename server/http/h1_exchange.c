@@ -113,7 +113,7 @@ static int h1_interim(struct exchange *ex, const struct http1_head *h)
 	return r ? r : (int)write_both(c, &c->worker->http->rewritten, NULL, 0);
 }
 
-static int h1_head(struct exchange *ex, const struct http1_head *h)
+static int h1_head(struct exchange *ex, const struct http1_head *h, struct str added)
 {
 	struct h1_conn *c = h1_conn_of(ex);
 	if (!h1_conn_ends_soon(c) || c->worker->draining || forward_ends_by_close(h, ex->http10))
@@ -122,6 +122,7 @@ static int h1_head(struct exchange *ex, const struct http1_head *h)
 		(struct forward_response){
 			.http10 = ex->http10,
 			.close = !ex->keep && !ex->upgraded,
+			.added = added,
 		});
 }
 

@@ -28,7 +28,7 @@ void h1_conn_begin_broken(struct h1_conn *c, size_t bytes)
 }
 
 /* A head came; `behind` bytes are already behind it. The head's views last as long as this call. */
-static void begin(struct h1_conn *c, const struct http1_head *h, size_t behind)
+static void begin(struct h1_conn *c, struct http1_head *h, size_t behind)
 {
 	h1_conn_set_state(c, H1_CONN_EXCHANGE);
 	timeout_cancel(&c->timeout);

@@ -52,10 +52,10 @@ static int broke(struct h2_exchange *x)
 }
 
 /* As exchange_ops::head. */
-static int write_head(struct h2_exchange *x, const struct http1_head *h, bool end)
+static int write_head(struct h2_exchange *x, const struct http1_head *h, struct str added, bool end)
 {
 	struct buf *head = &x->ex.worker->http->rewritten;
-	struct forward_response f = {0};
+	struct forward_response f = {.added = added};
 	struct rewrite names;
 	f.rewrite = upstream_head_rewrite(&x->ex, x->ex.user.pooled->shard->service, &names);
 	head->start = head->end = 0;
@@ -71,10 +71,10 @@ static int write_head(struct h2_exchange *x, const struct http1_head *h, bool en
 
 static int h2_op_interim(struct exchange *ex, const struct http1_head *h)
 {
-	return write_head(h2_exchange_of(ex), h, false);
+	return write_head(h2_exchange_of(ex), h, STR_NULL, false);
 }
 
-static int h2_op_head(struct exchange *ex, const struct http1_head *h)
+static int h2_op_head(struct exchange *ex, const struct http1_head *h, struct str added)
 {
 	struct h2_exchange *x = h2_exchange_of(ex);
 	/* A login of the connection (rule 33) is not for one that many requests share. */
@@ -83,7 +83,7 @@ static int h2_op_head(struct exchange *ex, const struct http1_head *h)
 		h2_exchange_reset(x, H2_HTTP_1_1_REQUIRED);
 		return -ECONNRESET;
 	}
-	return write_head(x, h, ex->answer.done);
+	return write_head(x, h, added, ex->answer.done);
 }
 
 /* Of a response whose length is known, END_STREAM goes along with the last byte. */

@@ -3,16 +3,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "base/macros.h"
 
 void head_edit_deinit(struct head_edit *e)
 {
-	buf_deinit(&e->text);
-	free(e->fields);
+	buf_deinit(&e->lines);
 	free(e->changes);
-	*e = (struct head_edit){.room = 0};
+	*e = (struct head_edit){.changes_room = 0};
 }
 
 struct head_change *head_edit_changes(struct head_edit *e, size_t n)
@@ -44,98 +40,63 @@ static bool is_same_name(struct str a, struct str b)
 	return true;
 }
 
-static size_t growth(const struct head_change *changes, size_t n)
+static size_t line_size(const struct head_change *c)
 {
-	size_t bytes = 0;
+	return c->name.n + c->value.n + sizeof(": \r\n") - 1;
+}
+
+/* Those that an earlier one added go as well. */
+static void remove_named(struct head_change *changes, size_t n, struct str name)
+{
 	for (size_t i = 0; i < n; i++)
-		if (changes[i].adds)
-			bytes += changes[i].name.n + changes[i].value.n + sizeof(": \r\n") - 1;
-	return bytes;
+		changes[i].adds = changes[i].adds && !is_same_name(changes[i].name, name);
 }
 
-static int reserve(struct head_edit *e, const struct http1_head *h, size_t lines, size_t more,
-	size_t n)
+static bool mark_named(struct http1_head *h, struct str name)
 {
-	e->text.start = e->text.end = 0;
-	if (buf_reserve(&e->text, lines + more + 2) < 0)
-		return -ENOMEM;
-	size_t need = h->n_fields + n + 1;
-	if (need <= e->room)
-		return 0;
-	struct http1_field *fields = reallocarray(e->fields, need, sizeof(*fields));
-	if (!fields)
-		return -ENOMEM;
-	e->fields = fields;
-	e->room = need;
-	return 0;
-}
-
-static const char *moved(const char *p, const char *from, const char *to)
-{
-	return p ? to + (p - from) : NULL;
-}
-
-/* All lines, as they stand behind each other. */
-static void copy_lines(struct head_edit *e, const struct http1_head *h, size_t lines)
-{
-	const char *from = h->fields[0].name.p, *to = (const char *)buf_tail(&e->text);
-	memcpy(buf_tail(&e->text), from, lines);
-	buf_commit(&e->text, lines);
+	bool marked = false;
 	for (size_t i = 0; i < h->n_fields; i++) {
-		e->fields[i] = h->fields[i];
-		e->fields[i].name.p = moved(h->fields[i].name.p, from, to);
-		e->fields[i].value.p = moved(h->fields[i].value.p, from, to);
+		if (!is_same_name(h->fields[i].name, name))
+			continue;
+		h->fields[i].hop = true;
+		marked = true;
 	}
+	return marked;
 }
 
-static char *put(char *to, struct str s)
+static uint8_t *put(uint8_t *to, struct str s)
 {
 	if (s.n)
 		memcpy(to, s.p, s.n);
 	return to + s.n;
 }
 
-static void add_line(struct head_edit *e, const struct head_change *c)
+static void put_line(struct buf *lines, const struct head_change *c)
 {
-	char *at = (char *)buf_tail(&e->text), *begin = at;
-	struct http1_field *f = &e->fields[e->head.n_fields++];
-	*f = (struct http1_field){.id = HTTP1_OTHER};
-	f->name = (struct str){at, c->name.n};
-	at = put(at, c->name);
+	uint8_t *at = put(buf_tail(lines), c->name);
 	at = put(at, STR(": "));
-	f->value = (struct str){at, c->value.n};
 	at = put(at, c->value);
-	at = put(at, STR("\r\n"));
-	buf_commit(&e->text, (size_t)(at - begin));
+	put(at, STR("\r\n"));
+	buf_commit(lines, line_size(c));
 }
 
-static void apply(struct head_edit *e, const struct head_change *c)
+int head_edit(struct head_edit *e, struct http1_head *h, size_t n)
 {
-	for (size_t i = 0; c->removes && i < e->head.n_fields; i++)
-		if (is_same_name(e->fields[i].name, c->name))
-			e->fields[i].hop = true;
-	if (c->adds)
-		add_line(e, c);
-}
-
-int head_edit(struct head_edit *e, const struct http1_head *h, const struct head_change *changes,
-	size_t n)
-{
-	size_t lines = (size_t)(h->fields[h->n_fields].name.p - h->fields[0].name.p);
-	size_t more = growth(changes, n);
-	if (reserve(e, h, lines, more, n) < 0)
-		return -ENOMEM;
-	e->head = *h;
-	e->head.fields = e->fields;
-	e->head.fields_max = e->room - 1;
-	e->head.size = h->size + more;
-	copy_lines(e, h, lines);
+	bool marked = false;
+	size_t size = 0;
 	for (size_t i = 0; i < n; i++)
-		apply(e, &changes[i]);
-	/* Behind the last field stands where the empty line begins. */
-	e->fields[e->head.n_fields] =
-		(struct http1_field){.name = {(const char *)buf_tail(&e->text), 0}};
-	memcpy(buf_tail(&e->text), "\r\n", 2);
-	buf_commit(&e->text, 2);
-	return 0;
+		size += e->changes[i].adds ? line_size(&e->changes[i]) : 0;
+	e->lines.start = e->lines.end = 0;
+	if (size && buf_reserve(&e->lines, size) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (!e->changes[i].removes)
+			continue;
+		remove_named(e->changes, i, e->changes[i].name);
+		marked |= mark_named(h, e->changes[i].name);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (e->changes[i].adds)
+			put_line(&e->lines, &e->changes[i]);
+	return marked;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A head with other fields: a copy in which fields that go are marked as those of a hop are, and those that come
- * stand last. Whoever passes the head on, in whatever version of HTTP, does with it what he does with any.
+ * Changes of a head's fields, made without a copy of it: fields that go are marked as a hop's are, and the lines
+ * that come are written apart, to stand behind the others. What passes the head on (forward.h) does both.
  */
 #include "base/buf.h"
 #include "wire/http1_head.h"
@@ -13,23 +13,25 @@ struct head_change {
 	bool adds;
 };
 
-/* Zeroed memory is one. The head in it is good until the next edit, and as long as what it was made of. */
+/* Room for changes and for what they make, which is used again and again. Zeroed memory is one. */
 struct head_edit {
-	struct http1_head head;
-	struct buf text;
-	struct http1_field *fields; /* owned */
-	size_t room;
 	struct head_change *changes; /* owned: head_edit_changes() */
 	size_t changes_room;
+	struct buf lines;
 };
 
 /* Room for that many changes, until the next call. NULL: memory is out. */
 struct head_change *head_edit_changes(struct head_edit *e, size_t n);
 
 /*
- * The changes in their order. A hyphen in a name stands for an underscore as well, since many upstreams cannot tell
- * them apart, and a visitor could write one beside a field that is set. 0 or -ENOMEM.
+ * Makes the first `n` of the changes in their order. A hyphen in a name stands for an underscore as well, since many
+ * upstreams cannot tell them apart, and a visitor could write one beside a field that is set. Whether a field of `h`
+ * went, or -ENOMEM with the head as it was.
  */
-int head_edit(struct head_edit *e, const struct http1_head *h, const struct head_change *changes,
-	size_t n);
+int head_edit(struct head_edit *e, struct http1_head *h, size_t n);
+/* The lines that come, each with its end, until the next edit. */
+static inline struct str head_edit_lines(const struct head_edit *e)
+{
+	return (struct str){(const char *)buf_head(&e->lines), buf_len(&e->lines)};
+}
 void head_edit_deinit(struct head_edit *e);

@@ -13,14 +13,14 @@
 struct plan *plan_new(struct exchange *ex, const struct front *front,
 	const struct front_route *route)
 {
-	struct plan *p = calloc(1, sizeof(*p));
+	struct plan *p = malloc(sizeof(*p));
 	if (!p)
 		return NULL;
-	p->ex = ex;
-	p->front = front_hold(front);
-	p->route = route;
-	p->to = route->to;
-	p->body_max = UINT64_MAX;
+	*p = (struct plan){.ex = ex,
+		.front = front_hold(front),
+		.route = route,
+		.to = route->to,
+		.body_max = UINT64_MAX};
 	return p;
 }
 
@@ -108,38 +108,31 @@ static size_t due_changes(const struct plan *p, const struct plan_changes *list,
 	return n;
 }
 
-/* The one that consumed a password takes it out, unless a rule sets another one. */
-static const struct http1_head *edit(const struct plan *p, const struct plan_changes *list,
-	unsigned status, bool drops, const struct http1_head *h, struct head_edit *e)
+int plan_edit_request(const struct plan *p, struct http1_head *h, struct head_edit *e)
 {
-	struct head_change *changes = head_edit_changes(e, list->n + 1);
+	struct head_change *changes = head_edit_changes(e, p->request.n + 1);
 	if (!changes)
-		return NULL;
+		return -ENOMEM;
 	size_t n = 0;
-	if (drops)
+	/* The rule that consumed a password takes it out, unless a later one sets another. */
+	if (p->drops_authorization)
 		changes[n++] = (struct head_change){.name = STR("Authorization"), .removes = true};
-	n += due_changes(p, list, status, changes + n);
-	return head_edit(e, h, changes, n) < 0 ? NULL : &e->head;
+	n += due_changes(p, &p->request, 0, changes + n);
+	int r = head_edit(e, h, n);
+	if (r < 0 || !buf_len(&p->path))
+		return r;
+	const char *target = (const char *)buf_head(&p->path);
+	const char *query = memchr(target, '?', buf_len(&p->path));
+	h->path = (struct str){target, query ? (size_t)(query - target) : buf_len(&p->path)};
+	h->query = (struct str){query, buf_len(&p->path) - h->path.n};
+	h->size += buf_len(&p->path);
+	return true;
 }
 
-const struct http1_head *plan_request_head(struct plan *p, const struct http1_head *h,
-	struct head_edit *e)
+int plan_edit_response(const struct plan *p, struct http1_head *h, struct head_edit *e)
 {
-	if (!edit(p, &p->request, 0, p->drops_authorization, h, e))
-		return NULL;
-	if (buf_len(&p->path)) {
-		const char *target = (const char *)buf_head(&p->path);
-		size_t n = buf_len(&p->path);
-		const char *query = memchr(target, '?', n);
-		e->head.path = (struct str){target, query ? (size_t)(query - target) : n};
-		e->head.query = (struct str){query, n - e->head.path.n};
-		e->head.size += n;
-	}
-	return &e->head;
-}
-
-const struct http1_head *plan_response_head(struct plan *p, const struct http1_head *h,
-	struct head_edit *e)
-{
-	return p->response.n ? edit(p, &p->response, h->status, false, h, e) : h;
+	struct head_change *changes = head_edit_changes(e, p->response.n);
+	if (!changes)
+		return -ENOMEM;
+	return MIN(head_edit(e, h, due_changes(p, &p->response, h->status, changes)), 0);
 }

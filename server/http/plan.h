@@ -66,9 +66,10 @@ size_t plan_memory(const struct plan *p);
  */
 int plan_add(struct plan *p, const struct rule *rule, struct facts *f);
 
-/* The request's head as it goes upstream. NULL: memory is out. */
-const struct http1_head *plan_request_head(struct plan *p, const struct http1_head *h,
-	struct head_edit *e);
-/* The response's. NULL: memory is out. */
-const struct http1_head *plan_response_head(struct plan *p, const struct http1_head *h,
-	struct head_edit *e);
+/*
+ * Makes the changes of a request's head: its fields and its target in place, and the lines that come in `e`.
+ * Whether the head is another now but for those lines, or -ENOMEM.
+ */
+int plan_edit_request(const struct plan *p, struct http1_head *h, struct head_edit *e);
+/* The same of a response's. 0 or -ENOMEM. */
+int plan_edit_response(const struct plan *p, struct http1_head *h, struct head_edit *e);

@@ -9,6 +9,7 @@
 #include "server/base/worker.h"
 #include "server/http/http_worker.h"
 #include "server/http/password_check.h"
+#include "server/http/upstream_head.h"
 
 #define NS_PER_US 1000
 
@@ -225,26 +226,36 @@ static enum step apply(struct exchange *ex, const struct rule *rule, struct fact
 
 /* ---- The walk ---- */
 
-/* The target as it came stays for the log; the head is written anew. False: the exchange is over. */
-static bool write_anew(struct exchange *ex, const struct http1_head *h)
+/* As upstream_head_write() wrote it, but with what the rules change. The target as it came stays for the log. 0 or -ENOMEM. */
+static int edit_head(struct exchange *ex, struct http1_head *h)
 {
 	struct plan *p = ex->plan;
+	struct head_edit *e = &ex->worker->http->edit;
+	const struct str path = h->path, query = h->query;
+	int r = plan_edit_request(p, h, e);
+	if (r == 0)
+		return upstream_head_add(ex, head_edit_lines(e));
+	if (r > 0 && buf_len(&p->path)) {
+		r = buf_append(&p->asked, path.p, path.n);
+		if (!r)
+			r = buf_append(&p->asked, query.p, query.n);
+	}
+	return r < 0 ? r : exchange_write_head(ex, h, head_edit_lines(e));
+}
+
+/* False: the exchange is over. */
+static bool change_head(struct exchange *ex, struct http1_head *h)
+{
+	const struct plan *p = ex->plan;
 	if (!p->request.n && !p->drops_authorization && !buf_len(&p->path))
 		return true;
-	const struct http1_head *edited = plan_request_head(p, h, &ex->worker->http->edit);
-	int r = edited ? 0 : -ENOMEM;
-	if (!r && buf_len(&p->path))
-		r = buf_append(&p->asked, h->path.p, h->path.n);
-	if (!r && buf_len(&p->path))
-		r = buf_append(&p->asked, h->query.p, h->query.n);
-	if (!r)
-		r = exchange_write_head(ex, edited);
+	int r = edit_head(ex, h);
 	if (r < 0)
 		ex->ops->abort(ex);
 	return r == 0;
 }
 
-static void walk(struct exchange *ex, const struct http1_head *h)
+static void walk(struct exchange *ex, struct http1_head *h)
 {
 	struct plan *p = ex->plan;
 	struct facts f;
@@ -256,7 +267,7 @@ static void walk(struct exchange *ex, const struct http1_head *h)
 			return;
 	if (f.undecided)
 		exchange_fail(ex, ERROR_PAGE_UNDECIDED);
-	else if (write_anew(ex, h)) {
+	else if (change_head(ex, h)) {
 		ex->ops->charge(ex);
 		p->passed(ex);
 	}
@@ -272,8 +283,7 @@ static bool is_ambiguous(struct exchange *ex, const struct http1_head *h,
 	return facts_path_is_ambiguous(&f);
 }
 
-void plan_request(struct exchange *ex, const struct http1_head *h,
-	void (*passed)(struct exchange *ex))
+void plan_request(struct exchange *ex, struct http1_head *h, void (*passed)(struct exchange *ex))
 {
 	const struct front *front = ex->worker->front;
 	struct str host = exchange_host(ex);

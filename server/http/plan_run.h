@@ -6,10 +6,9 @@
 
 /*
  * A request's head has come, on a worker that has a file of routes: it is answered by a rule, waits for a password
- * to be checked, or `passed` is called. The head's views last as long as the call.
+ * to be checked, or `passed` is called. The head's views last as long as the call; rules change it.
  */
-void plan_request(struct exchange *ex, const struct http1_head *h,
-	void (*passed)(struct exchange *ex));
+void plan_request(struct exchange *ex, struct http1_head *h, void (*passed)(struct exchange *ex));
 
 /* The request goes upstream: its time runs. It goes to another worker: it runs no more, until it goes on there. */
 void plan_arm(struct exchange *ex);

@@ -221,8 +221,23 @@ static void drop_held(struct exchange *ex)
 	}
 }
 
+/* To the visitor, as rules change it. False: the exchange is over. */
+static bool pass_head(struct exchange *ex, struct http1_head *h)
+{
+	struct head_edit *e = &ex->worker->http->edit;
+	struct str added = STR_NULL;
+	if (ex->plan && ex->plan->response.n) {
+		if (plan_edit_response(ex->plan, h, e) < 0) {
+			ex->ops->abort(ex);
+			return false;
+		}
+		added = head_edit_lines(e);
+	}
+	return passed_on(ex, ex->ops->head(ex, h, added));
+}
+
 /* The final head: from here on nothing can be sent again. False: the exchange is over. */
-static bool begin(struct exchange *ex, const struct http1_head *h)
+static bool begin(struct exchange *ex, struct http1_head *h)
 {
 	ex->upgraded = h->status == 101;
 	ex->answered = MAX(loop_now(ex->worker->loop), ex->asked + 1);
@@ -238,11 +253,7 @@ static bool begin(struct exchange *ex, const struct http1_head *h)
 	timeout_cancel(&ex->timeout);
 	service_shard_worked(ex->user.pooled->shard);
 	exchange_trace(ex, SPAN_FIRST_BYTE);
-	if (ex->plan && !(h = plan_response_head(ex->plan, h, &ex->worker->http->edit))) {
-		ex->ops->abort(ex);
-		return false;
-	}
-	if (!passed_on(ex, ex->ops->head(ex, h)))
+	if (!pass_head(ex, h))
 		return false;
 	if (ex->upgraded && ex->plan)
 		plan_disarm(ex->plan);

@@ -46,6 +46,15 @@ static uint8_t *splice(struct exchange *ex, size_t at, size_t old, size_t n)
 	return p;
 }
 
+int upstream_head_add(struct exchange *ex, struct str lines)
+{
+	uint8_t *p =
+		lines.n ? splice(ex, ex->head_n - 2, 0, lines.n) : NULL; /* before the empty line */
+	if (p)
+		memcpy(p, lines.p, lines.n);
+	return lines.n && !p ? -ENOMEM : 0;
+}
+
 static struct str path_prefix(const char *path)
 {
 	struct str prefix = str_from(path);

@@ -13,6 +13,8 @@ struct exchange;
 
 /* Writes it into exchange::request, before a service is chosen. 0 or -ENOMEM. */
 int upstream_head_write(struct exchange *ex, const struct http1_head *h, const struct forward *f);
+/* Whole lines that stand last in it, before a service is chosen. 0 or -ENOMEM. */
+int upstream_head_add(struct exchange *ex, struct str lines);
 
 /*
  * Whether the request would leave the path of a service that has one: its target has a dot segment (rule

@@ -364,7 +364,7 @@ static int on_interim(struct exchange *ex, const struct http1_head *h)
 	return c->head_result;
 }
 
-static int on_head(struct exchange *ex, const struct http1_head *h)
+static int on_head(struct exchange *ex, const struct http1_head *h, struct str added)
 {
 	struct fake_conn *c = conn_of(ex);
 	if (c->head_result)
@@ -377,6 +377,10 @@ static int on_head(struct exchange *ex, const struct http1_head *h)
 		if (!h->fields[i].hop)
 			n += (size_t)snprintf(c->fields + n, sizeof(c->fields) - n, "%.*s: %.*s\n",
 				STR_ARG(h->fields[i].name), STR_ARG(h->fields[i].value));
+	for (size_t i = 0; i < added.n; i++)
+		if (added.p[i] != '\r')
+			n += (size_t)snprintf(c->fields + n, sizeof(c->fields) - n, "%c",
+				added.p[i]);
 	assert_true(n < sizeof(c->fields));
 	return 0;
 }
