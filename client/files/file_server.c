@@ -29,6 +29,7 @@ struct file_conn {
 	struct list link; /* file_server::conns */
 	struct file_server *server;
 	struct file_folder *folder; /* counted */
+	uint64_t connection;        /* log_new_connection() */
 	struct loop_task work, reap;
 	enum file_conn_state state;
 	struct buf in;
@@ -175,7 +176,8 @@ static int cut_short(struct file_conn *c, const char *why)
 	if (!path.n)
 		path = str_from(c->folder->text);
 	if (log_limit_pass(&s->log_cut, loop_now(s->loop), FILE_SERVER_LOG_EVERY, 1, more))
-		log_warn("%.*s %s; the connection of the visitor who got it was closed%s",
+		log_warn_of(c->connection,
+			"%.*s %s; the connection of the visitor who got it was closed%s",
 			STR_ARG(path), why, more);
 	return -EIO;
 }
@@ -298,7 +300,7 @@ static int prepare(struct file_server *s)
 }
 
 /* `fd` is owned. */
-static int add_conn(struct file_server *s, struct file_folder *folder, int fd)
+static int add_conn(struct file_server *s, struct file_folder *folder, int fd, uint64_t connection)
 {
 	struct file_conn *c = calloc(1, sizeof *c);
 	if (!c) {
@@ -312,6 +314,7 @@ static int add_conn(struct file_server *s, struct file_folder *folder, int fd)
 	}
 	c->server = s;
 	c->folder = file_folder_ref(folder);
+	c->connection = connection;
 	c->answer = FILE_ANSWER_NULL;
 	loop_task_init(&c->work, file_conn_work);
 	loop_task_init(&c->reap, file_conn_reap);
@@ -319,7 +322,7 @@ static int add_conn(struct file_server *s, struct file_folder *folder, int fd)
 	return 0;
 }
 
-int file_server_connect(struct file_server *s, struct file_folder *folder)
+int file_server_connect(struct file_server *s, struct file_folder *folder, uint64_t connection)
 {
 	int ends[2], opened = file_open_folder(folder->path);
 	int r = opened < 0 ? opened : prepare(s);
@@ -331,7 +334,7 @@ int file_server_connect(struct file_server *s, struct file_folder *folder)
 		return -errno;
 	const int unsent = FILE_SERVER_UNSENT;
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &unsent, sizeof unsent);
-	r = add_conn(s, folder, ends[0]);
+	r = add_conn(s, folder, ends[0], connection);
 	if (r) {
 		close(ends[1]);
 		return r;

@@ -49,10 +49,10 @@ void file_server_init(struct file_server *s, struct loop *loop);
 void file_server_deinit(struct file_server *s);
 
 /*
- * Another connection to the folder, which it counts: the descriptor of its other end, non-blocking; or
+ * Another connection to the folder, which it counts, and which the log calls `connection`: the descriptor of its other end, non-blocking; or
  * -errno, -ENOENT and the like when there is no such folder.
  */
-int file_server_connect(struct file_server *s, struct file_folder *folder);
+int file_server_connect(struct file_server *s, struct file_folder *folder, uint64_t connection);
 
 /* Why not, as a part of a sentence. */
 const char *file_server_reason(int error);

@@ -17,8 +17,9 @@ struct local_conn {
 	struct local_conns *all;
 	struct client_endpoint *ep; /* counted */
 	struct local_conn_owner *owner;
-	struct e2e *e2e; /* NULL: its bytes go as they come, or it has no stream yet */
-	bool explained;  /* why it ended was said */
+	struct e2e *e2e;     /* NULL: its bytes go as they come, or it has no stream yet */
+	bool explained;      /* why it ended was said */
+	uint64_t connection; /* log_new_connection() */
 	enum local_conn_state state;
 	int fd; /* while it waits */
 	struct frame_addr peer;
@@ -68,7 +69,8 @@ static void local_conn_explain(struct local_conn *c, const char *why)
 	c->explained = true;
 	if (log_limit_pass(&c->ep->log_failed, loop_now(c->all->loop), LOCAL_CONNS_LOG_EVERY, 1,
 		    more))
-		log_warn("a connection to %s is reset: %s%s", c->ep->service.name, why, more);
+		log_warn_of(c->connection, "a connection to %s is reset: %s%s", c->ep->service.name,
+			why, more);
 }
 
 /* ---- One that waits ---- */
@@ -170,7 +172,8 @@ static void local_conn_ended(struct relay *relay, enum frame_reset reason)
 	const char *why = c->explained ? NULL : explain(reason, c->e2e);
 	if (why)
 		local_conn_explain(c, why);
-	log_debug("a connection to %s ended: %s", c->ep->service.name, frame_reset_name(reason));
+	log_debug_of(c->connection, "a connection to %s ended: %s", c->ep->service.name,
+		frame_reset_name(reason));
 	all->n--;
 	local_conn_end(c, reason);
 	local_conns_look(all); /* there may be room for another stream */
@@ -269,6 +272,7 @@ void local_conns_open(struct local_conns *all, struct client_endpoint *ep, int f
 	c->owner = owner;
 	c->e2e = NULL;
 	c->explained = false;
+	c->connection = log_new_connection();
 	c->state = LOCAL_CONN_WAITING;
 	c->fd = fd;
 	c->peer = frame_addr_of(peer);

@@ -11,6 +11,7 @@ struct local_flow {
 	struct flow flow;
 	struct local_flows *all;
 	struct client_endpoint *ep;    /* counted */
+	uint64_t connection;           /* log_new_connection() */
 	struct flow_table_entry entry; /* of its port and its sender */
 	struct flow_place place;
 	struct timeout idle;
@@ -34,7 +35,8 @@ static void local_flow_reap(struct loop_task *task)
 static void local_flow_over(struct local_flow *e)
 {
 	struct local_flows *f = e->all;
-	log_debug("a UDP flow to %s ended: %llu datagrams out, %llu in, %llu dropped",
+	log_debug_of(e->connection,
+		"a UDP flow to %s ended: %llu datagrams out, %llu in, %llu dropped",
 		e->ep->service.name, (unsigned long long)e->flow.sent,
 		(unsigned long long)e->flow.received, (unsigned long long)e->flow.dropped);
 	flow_table_remove(&f->table, &e->entry);
@@ -112,6 +114,7 @@ static struct local_flow *local_flow_new(struct local_flows *f, struct client_en
 		return NULL;
 	}
 	e->ep = client_endpoint_ref(ep);
+	e->connection = log_new_connection();
 	timeout_init(&e->idle);
 	loop_task_init(&e->reap, local_flow_reap);
 	list_init(&e->link);

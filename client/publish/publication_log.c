@@ -18,28 +18,29 @@ static void describe_party(const struct frame_open *open, char *to, size_t size)
 		snprintf(to, size, "visitor %s", peer);
 }
 
-void publication_log_rejected(struct publication *pub, const struct frame_open *open,
-	const char *why, uint64_t now)
+void publication_log_rejected(struct publication *pub, uint64_t connection,
+	const struct frame_open *open, const char *why, uint64_t now)
 {
 	char party[FRAME_CONSUMER_MAX + ADDRESS_TEXT_SIZE + 32], more[LOG_LIMIT_MORE];
 	if (!log_limit_pass(&pub->log_rejected, now, PUBLICATION_LOG_EVERY, 1, more))
 		return;
 	describe_party(open, party, sizeof(party));
-	log_warn("rejected %s of the upstream %s: %s; connections: %zu, visitors waiting: "
-		 "%zu (see --max-connections, --max-connections-per-visitor and --tcp-idle)%s",
+	log_warn_of(connection,
+		"rejected %s of the upstream %s: %s; connections: %zu, visitors waiting: "
+		"%zu (see --max-connections, --max-connections-per-visitor and --tcp-idle)%s",
 		party, pub->upstream.text, why, pub->connections.inside, pub->connections.waiting,
 		more);
 }
 
-void publication_log_unsealed(struct publication *pub, const struct frame_open *open,
-	const char *why, uint64_t now)
+void publication_log_unsealed(struct publication *pub, uint64_t connection,
+	const struct frame_open *open, const char *why, uint64_t now)
 {
 	char party[FRAME_CONSUMER_MAX + ADDRESS_TEXT_SIZE + 32], more[LOG_LIMIT_MORE];
 	if (!log_limit_pass(&pub->log_unsealed, now, PUBLICATION_LOG_EVERY, 1, more))
 		return;
 	describe_party(open, party, sizeof(party));
-	log_warn("a connection of %s to %s is reset: %s%s", party, pub->upstream.private.name, why,
-		more);
+	log_warn_of(connection, "a connection of %s to %s is reset: %s%s", party,
+		pub->upstream.private.name, why, more);
 }
 
 static const char *advice(const struct publication *pub, enum control_reason reason)
@@ -124,28 +125,32 @@ bool publication_log_command(const struct publication *pub)
 	return true;
 }
 
-void publication_log_failed(struct publication *pub, const char *why, uint64_t now)
+void publication_log_failed(struct publication *pub, uint64_t connection, const char *why,
+	uint64_t now)
 {
 	char more[LOG_LIMIT_MORE];
 	if (log_limit_pass(&pub->log_failed, now, PUBLICATION_LOG_EVERY, 1, more))
-		log_warn("the upstream %s cannot be reached: %s%s", pub->upstream.text, why, more);
+		log_warn_of(connection, "the upstream %s cannot be reached: %s%s",
+			pub->upstream.text, why, more);
 }
 
-void publication_log_wrong(struct publication *pub, const char *what, uint64_t now)
+void publication_log_wrong(struct publication *pub, uint64_t connection, const char *what,
+	uint64_t now)
 {
 	char more[LOG_LIMIT_MORE];
 	if (log_limit_pass(&pub->log_wrong, now, PUBLICATION_LOG_WRONG_EVERY, 1, more))
-		log_warn("the upstream %s %s%s", pub->upstream.text, what, more);
+		log_warn_of(connection, "the upstream %s %s%s", pub->upstream.text, what, more);
 }
 
-void publication_log_overrun(struct publication *pub, uint64_t n, uint64_t now)
+void publication_log_overrun(struct publication *pub, uint64_t connection, uint64_t n, uint64_t now)
 {
 	char more[LOG_LIMIT_MORE];
 	pub->overrun += n;
 	if (!log_limit_pass(&pub->log_overrun, now, PUBLICATION_LOG_EVERY, 1, more))
 		return;
-	log_warn("lost %llu datagrams of the upstream %s: the receive buffer was full; "
-		 "net.core.rmem_max may limit it",
+	log_warn_of(connection,
+		"lost %llu datagrams of the upstream %s: the receive buffer was full; "
+		"net.core.rmem_max may limit it",
 		(unsigned long long)pub->overrun, pub->upstream.text);
 	pub->overrun = 0;
 }

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * What the log says about a publication. A visitor or an upstream decides how often there is reason to log
- * a failure; so the first one is logged at once, and those that follow are counted.
+ * a failure; so the first one is logged at once, and those that follow are counted. `connection` is its
+ * log_new_connection().
  */
 #include "client/publish/publication.h"
 
@@ -20,18 +21,21 @@ void publication_log_answer(struct publication *pub, const char *more);
 bool publication_log_command(const struct publication *pub);
 
 /* A dial to the upstream failed; `why` is the rest of a sentence. */
-void publication_log_failed(struct publication *pub, const char *why, uint64_t now);
+void publication_log_failed(struct publication *pub, uint64_t connection, const char *why,
+	uint64_t now);
 
 /* The upstream does not speak what --upstream says; `what` is the rest of a sentence. */
-void publication_log_wrong(struct publication *pub, const char *what, uint64_t now);
+void publication_log_wrong(struct publication *pub, uint64_t connection, const char *what,
+	uint64_t now);
 
 /* A visitor got no connection under --max-connections; `why` is the rest of a sentence. */
-void publication_log_rejected(struct publication *pub, const struct frame_open *open,
-	const char *why, uint64_t now);
+void publication_log_rejected(struct publication *pub, uint64_t connection,
+	const struct frame_open *open, const char *why, uint64_t now);
 
 /* A consumer's stream that is to be sealed end to end is not, or not as it should; `why` is the rest of a sentence. */
-void publication_log_unsealed(struct publication *pub, const struct frame_open *open,
-	const char *why, uint64_t now);
+void publication_log_unsealed(struct publication *pub, uint64_t connection,
+	const struct frame_open *open, const char *why, uint64_t now);
 
 /* `n` datagrams of a UDP upstream were lost, because the receive buffer of a flow was full. */
-void publication_log_overrun(struct publication *pub, uint64_t n, uint64_t now);
+void publication_log_overrun(struct publication *pub, uint64_t connection, uint64_t n,
+	uint64_t now);

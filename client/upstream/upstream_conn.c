@@ -35,6 +35,7 @@ struct upstream_conn {
 	struct upstream_seal *seal; /* NULL: as it comes */
 	struct inspector_tap *tap;  /* NULL: nobody looks at its requests */
 	enum upstream_conn_state state;
+	uint64_t connection;    /* log_new_connection() */
 	struct fair_slot place; /* of publication::connections */
 	struct dial_turn turn;
 	struct timeout timeout; /* until it may dial; then for --tcp-idle */
@@ -159,7 +160,7 @@ static void upstream_conn_refuse(struct upstream_conn *c, enum frame_reset reaso
 
 static void upstream_conn_fail(struct upstream_conn *c, enum frame_reset reason, const char *why)
 {
-	publication_log_failed(c->pub, why, loop_now(c->all->loop));
+	publication_log_failed(c->pub, c->connection, why, loop_now(c->all->loop));
 	upstream_conn_refuse(c, reason, why);
 }
 
@@ -178,7 +179,7 @@ static void upstream_conn_heard(struct relay *relay, const uint8_t *p, size_t n)
 	struct error err;
 	uint16_t port = publication_port(c->pub, c->open.service);
 	if (first_answer_wrong(&c->pub->upstream, port, p, n, &err))
-		publication_log_wrong(c->pub, err.text, loop_now(c->all->loop));
+		publication_log_wrong(c->pub, c->connection, err.text, loop_now(c->all->loop));
 }
 
 /* Where memory is out it goes on unseen. */
@@ -232,6 +233,7 @@ static void upstream_conn_admitted(struct dial_turn *turn)
 		.files = &all->files,
 		.pub = c->pub,
 		.open = &c->open,
+		.connection = c->connection,
 		.deadline = c->opened + all->dial_timeout,
 		.connected = dial_connected,
 		.failed = dial_failed,
@@ -267,7 +269,7 @@ static void upstream_conn_placed(struct fair_queue *q, struct fair_slot *slot)
 
 static void upstream_conn_turn_away(struct upstream_conn *c, const char *why)
 {
-	publication_log_rejected(c->pub, &c->open, why, loop_now(c->all->loop));
+	publication_log_rejected(c->pub, c->connection, &c->open, why, loop_now(c->all->loop));
 	relay_abort(&c->relay, FRAME_RESET_BUSY);
 	upstream_conn_end(c);
 }
@@ -293,7 +295,8 @@ static int upstream_conn_queue(struct upstream_conn *c)
 	publication_count(pub, upstream_conn_placed, upstream_conn_displaced);
 	int r = fair_queue_enter(&pub->connections, &c->place, &visitor, NULL);
 	if (r == -EBUSY)
-		publication_log_rejected(pub, &c->open, "the queue is full", loop_now(all->loop));
+		publication_log_rejected(pub, c->connection, &c->open, "the queue is full",
+			loop_now(all->loop));
 	if (r < 0)
 		return r;
 	timeout_start(&all->queued, &c->timeout);
@@ -326,7 +329,7 @@ static void seal_accepted(struct upstream_seal *seal)
 static void seal_failed(struct upstream_seal *seal, const char *why)
 {
 	const struct upstream_conn *c = container_of(seal->e2e.relay, struct upstream_conn, relay);
-	publication_log_unsealed(c->pub, &c->open, why, loop_now(c->all->loop));
+	publication_log_unsealed(c->pub, c->connection, &c->open, why, loop_now(c->all->loop));
 }
 
 /* It begins when its consumer's key is accepted. 0 or -ENOMEM. */
@@ -346,8 +349,8 @@ static int upstream_conn_seal(struct upstream_conn *c)
 static void upstream_conn_unsealed(struct timeout_queue *queue, struct timeout *entry)
 {
 	struct upstream_conn *c = container_of(entry, struct upstream_conn, timeout);
-	publication_log_unsealed(c->pub, &c->open, "its client has not begun to seal it",
-		loop_now(c->all->loop));
+	publication_log_unsealed(c->pub, c->connection, &c->open,
+		"its client has not begun to seal it", loop_now(c->all->loop));
 	relay_abort(&c->relay, FRAME_RESET_TIMEOUT);
 	upstream_conn_end(c);
 }
@@ -371,7 +374,8 @@ static uint64_t upstream_conn_moved(struct timeout *entry)
 static void upstream_conn_silent(struct timeout *entry)
 {
 	struct upstream_conn *c = container_of(entry, struct upstream_conn, timeout);
-	log_debug("a connection to %s carried nothing for --tcp-idle and is reset",
+	log_debug_of(c->connection,
+		"a connection to %s carried nothing for --tcp-idle and is reset",
 		c->pub->upstream.text);
 	relay_abort(&c->relay, FRAME_RESET_TIMEOUT);
 	upstream_conn_end(c);
@@ -441,6 +445,7 @@ static struct stream *upstream_conn_open(struct upstream_conns *all, struct publ
 	if (!c)
 		return NULL;
 	c->all = all;
+	c->connection = log_new_connection();
 	c->seal = NULL;
 	c->tap = NULL;
 	c->state = UPSTREAM_CONN_QUEUED;
@@ -457,6 +462,9 @@ static struct stream *upstream_conn_open(struct upstream_conns *all, struct publ
 	timeout_init(&c->timeout);
 	loop_task_init(&c->reap, upstream_conn_reap);
 	c->pub = publication_ref(pub);
+	if (open->link)
+		log_debug_of(c->connection, "%s (link %u) opens a connection to %s", open->consumer,
+			open->link, pub->upstream.text);
 	all->n++;
 	int r = pub->own ? upstream_conn_seal(c) : upstream_conn_begin(c);
 	if (r == 0)
@@ -479,10 +487,7 @@ struct stream *upstream_conns_open(struct upstream_conns *all, const struct fram
 		*reason_out = FRAME_RESET_DENIED;
 		return NULL;
 	}
-	if (open->link)
-		log_debug("%s (link %u) opens a connection to %s", open->consumer, open->link,
-			pub->upstream.text);
 	if (open->kind == FRAME_KIND_UDP)
-		return upstream_flows_open(&all->flows, pub, open->service, reason_out);
+		return upstream_flows_open(&all->flows, pub, open, reason_out);
 	return upstream_conn_open(all, pub, open, reason_out);
 }

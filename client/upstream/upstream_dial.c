@@ -136,7 +136,7 @@ static void dialled(struct dial *dial, int fd)
 
 static void open_folder(struct upstream_dial *d)
 {
-	int fd = file_server_connect(d->files, d->pub->folder);
+	int fd = file_server_connect(d->files, d->pub->folder, d->connection);
 	bool ours = fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
 	enum dial_outcome outcome = fd >= 0 ? DIAL_CONNECTED : ours ? DIAL_FAILED : DIAL_REFUSED;
 	dial_start_with(&d->dial, d->loop, fd, outcome, fd < 0 ? file_server_reason(fd) : "",

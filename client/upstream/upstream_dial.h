@@ -21,6 +21,7 @@ struct upstream_dial {
 	struct file_server *files;
 	const struct publication *pub;
 	const struct frame_open *open; /* whose stream it is */
+	uint64_t connection;           /* log_new_connection() */
 	uint64_t deadline;             /* µs */
 
 	/* One call of these comes, from the loop. The connection is the callee's. */

@@ -14,6 +14,7 @@ struct upstream_flow {
 	struct flow flow;
 	struct upstream_flows *all;
 	struct publication *pub; /* counted */
+	uint64_t connection;     /* log_new_connection() */
 	struct udp udp;          /* fd -1 until the upstream's address is known */
 	struct resolver_query query;
 	struct buf early; /* while there is no socket: datagrams, each behind its size as u16 */
@@ -32,7 +33,8 @@ static void end_reap(struct loop_task *task)
 /* The stream is closed, whoever closed it. */
 static void end_over(struct upstream_flow *e)
 {
-	log_debug("a UDP flow to %s ended: %llu datagrams in, %llu out, %llu dropped",
+	log_debug_of(e->connection,
+		"a UDP flow to %s ended: %llu datagrams in, %llu out, %llu dropped",
 		e->pub->upstream.text, (unsigned long long)e->flow.received,
 		(unsigned long long)e->flow.sent,
 		(unsigned long long)(e->flow.dropped + e->udp.dropped));
@@ -52,7 +54,7 @@ static void end_abort(struct upstream_flow *e, enum frame_reset reason)
 
 static void end_fail(struct upstream_flow *e, enum frame_reset reason, const char *why)
 {
-	publication_log_failed(e->pub, why, loop_now(e->all->loop));
+	publication_log_failed(e->pub, e->connection, why, loop_now(e->all->loop));
 	end_abort(e, reason);
 }
 
@@ -63,7 +65,8 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 {
 	struct upstream_flow *e = container_of(udp, struct upstream_flow, udp);
 	if (udp->overrun) {
-		publication_log_overrun(e->pub, udp->overrun, loop_now(e->all->loop));
+		publication_log_overrun(e->pub, e->connection, udp->overrun,
+			loop_now(e->all->loop));
 		e->flow.dropped += udp->overrun;
 		udp->overrun = 0;
 	}
@@ -76,7 +79,7 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 static void udp_refused(struct udp *udp, int error)
 {
 	struct upstream_flow *e = container_of(udp, struct upstream_flow, udp);
-	publication_log_failed(e->pub,
+	publication_log_failed(e->pub, e->connection,
 		error == ECONNREFUSED
 			? "nothing listens there: is the service running, and is this its port?"
 			: strerror(error),
@@ -211,7 +214,7 @@ static int begin(struct upstream_flow *e, uint16_t port)
 }
 
 struct stream *upstream_flows_open(struct upstream_flows *f, struct publication *pub,
-	uint32_t number, enum frame_reset *reason_out)
+	const struct frame_open *open, enum frame_reset *reason_out)
 {
 	*reason_out = FRAME_RESET_NO_MEMORY;
 	if (!f->arena)
@@ -223,14 +226,18 @@ struct stream *upstream_flows_open(struct upstream_flows *f, struct publication 
 		end_abort(victim(f), FRAME_RESET_BUSY);
 	e->all = f;
 	e->pub = pub;
+	e->connection = log_new_connection();
+	if (open->link)
+		log_debug_of(e->connection, "%s (link %u) opens a UDP flow to %s", open->consumer,
+			open->link, pub->upstream.text);
 	e->udp.fd = -1;
 	flow_init(&e->flow, &flow_ops);
 	e->flow.stream.counts = &pub->counts.bytes;
 	timeout_init(&e->idle);
 	loop_task_init(&e->reap, end_reap);
-	int r = begin(e, publication_port(pub, number));
+	int r = begin(e, publication_port(pub, open->service));
 	if (r < 0) {
-		publication_log_failed(pub, strerror(-r), loop_now(f->loop));
+		publication_log_failed(pub, e->connection, strerror(-r), loop_now(f->loop));
 		*reason_out = r == -ENOMEM || r == -EMFILE || r == -ENFILE
 				      ? FRAME_RESET_BUSY
 				      : FRAME_RESET_UNREACHABLE;

@@ -37,9 +37,9 @@ int upstream_flows_init(struct upstream_flows *f, struct loop *loop, struct reso
 /* After the links that hold their streams. Accepts zeroed memory. */
 void upstream_flows_deinit(struct upstream_flows *f);
 
-/* The stream for a flow to the publication by this number of its, or NULL with a reason. */
+/* The stream for a flow to the publication that OPEN names, or NULL with a reason. */
 struct stream *upstream_flows_open(struct upstream_flows *f, struct publication *pub,
-	uint32_t number, enum frame_reset *reason_out);
+	const struct frame_open *open, enum frame_reset *reason_out);
 
 /* Ends all: they have no end of their own that one could wait for. Not from a stream's callbacks. */
 void upstream_flows_end(struct upstream_flows *f);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 #include "client/inspector/inspector_tap.h"
 #include "client/upstream/upstream_dial.h"
@@ -142,6 +143,7 @@ static void replay_admitted(struct dial_turn *turn)
 		.files = &all->files,
 		.pub = r->pub,
 		.open = &r->open,
+		.connection = log_new_connection(),
 		.deadline = loop_now(all->loop) + all->dial_timeout,
 		.connected = replay_connected,
 		.failed = replay_failed,

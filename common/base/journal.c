@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/journal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
@@ -14,12 +13,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/str.h"
+#include "base/macros.h"
 
 #define STREAM_NAME "/stdout" /* in the journal's folder, beside "/socket" */
 
-/* Twice a line, as a value stands in the message and by itself, and the names of some fields. */
-#define ENTRY_MAX (10u << 10)
+/* A line, and what is sent of every one */
+#define ENTRY_MAX (5u << 10)
 
 bool journal_has(int fd)
 {
@@ -58,63 +57,23 @@ int journal_open(int stream)
 	return taken;
 }
 
-/* ---- An entry: "NAME=value" a line ---- */
-
-static char *put(char *to, const char *end, const char *p, size_t n)
-{
-	size_t room = (size_t)(end - to);
-	n = n < room ? n : room;
-	memcpy(to, p, n);
-	return to + n;
-}
-
-/* "status=200" becomes "TUNNEL_STATUS=200"; what is empty is "-", and left out. */
-static char *put_pair(char *to, const char *end, struct str pair)
-{
-	const char *equals = memchr(pair.p, '=', pair.n);
-	size_t name = equals ? (size_t)(equals - pair.p) : 0;
-	if (!name || str_eq((struct str){equals + 1, pair.n - name - 1}, STR("-")) ||
-		(size_t)(end - to) < pair.n + 8)
-		return to;
-	to = put(to, end, "TUNNEL_", 7);
-	for (size_t i = 0; i < name; i++)
-		*to++ = (char)toupper((unsigned char)pair.p[i]);
-	to = put(to, end, equals, pair.n - name);
-	*to++ = '\n';
-	return to;
-}
-
-static char *put_pairs(char *to, const char *end, struct str text)
-{
-	while (text.n) {
-		const char *blank = memchr(text.p, ' ', text.n);
-		struct str pair = {text.p, blank ? (size_t)(blank - text.p) : text.n};
-		to = put_pair(to, end, pair);
-		text.p += pair.n + (blank != NULL);
-		text.n -= pair.n + (blank != NULL);
-	}
-	return to;
-}
-
+/* An entry is "NAME=value" a line; nothing in a line of ours ends one. */
 int journal_send(int fd, const char *line, size_t n)
 {
-	static const struct str access = STR("access ");
-	char entry[ENTRY_MAX], *to = entry;
-	const char *const end = entry + sizeof(entry);
-	struct str text = {line, n};
-	char priority = '6';
+	char entry[ENTRY_MAX], priority = '6';
 	if (n >= 3 && line[0] == '<' && line[2] == '>') {
 		priority = line[1];
-		text = (struct str){line + 3, n - 3};
+		line += 3;
+		n -= 3;
 	}
-	to += snprintf(to, ENTRY_MAX, "PRIORITY=%c\nSYSLOG_IDENTIFIER=%s\nMESSAGE=", priority,
+	int begin = snprintf(entry, sizeof(entry),
+		"PRIORITY=%c\nSYSLOG_IDENTIFIER=%.64s\nMESSAGE=", priority,
 		program_invocation_short_name);
-	to = put(to, end - 1, text.p, text.n);
+	char *to = entry + begin;
+	n = MIN(n, sizeof(entry) - (size_t)begin - 1);
+	for (size_t i = 0; i < n; i++)
+		*to++ = line[i] == JOURNAL_FIELD_MARK ? '\n' : line[i];
 	*to++ = '\n';
-	if (text.n > access.n && memcmp(text.p, access.p, access.n) == 0) {
-		to = put(to, end, "TUNNEL_LOG=access\n", 18);
-		to = put_pairs(to, end, (struct str){text.p + access.n, text.n - access.n});
-	}
 	ssize_t sent = send(fd, entry, (size_t)(to - entry), MSG_DONTWAIT | MSG_NOSIGNAL);
 	return sent < 0 ? -errno : 0;
 }

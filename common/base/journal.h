@@ -23,7 +23,11 @@ const char *journal_priority(enum log_level level);
 int journal_open(int stream);
 
 /*
- * Sends a line of less than 4,096 bytes, without its end: MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, and of one of the access log,
- * where that has names and values, TUNNEL_LOG=access and TUNNEL_STATUS and the like. 0 or -errno.
+ * Begins a field of an entry, as STATUS=200, which becomes TUNNEL_STATUS=200. Fields stand behind the line's message.
+ * The character is one that nothing else in a line has: base/escape.h.
  */
+#define JOURNAL_FIELD_MARK '\x1f'
+#define JOURNAL_FIELD      "\x1fTUNNEL_"
+
+/* Sends a line of less than 4,096 bytes, without its end: PRIORITY, SYSLOG_IDENTIFIER, MESSAGE and its fields. 0 or -errno. */
 int journal_send(int fd, const char *line, size_t n);

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Making lines: time, level, escaped text, in one of two forms, into this thread's batch. Nothing
- * here allocates but a thread's first line; an access line is put together by hand, because printf
- * would cost more than the rest of a small request's bookkeeping.
- */
+/* Lines go into this thread's batch. Nothing here allocates but a thread's first line. */
 #include "base/log.h"
 
 #include <pthread.h>
@@ -11,40 +7,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/escape.h"
 #include "base/journal.h"
+#include "base/log_line.h"
 #include "base/log_sink.h"
 #include "base/macros.h"
+
+/* Bytes that " connection=N" takes, twice in an entry of the journal. */
+#define CONNECTION_ROOM 96
 
 /* A thread's lines of one turn, per sink; a full batch is handed over early. */
 #define BATCH_SIZE ((size_t)32 << 10)
 
-/* What ends a line whatever came before: the mark of a cut, closing quote and brace, newline. */
-#define TAIL_MAX 16
-
-/* "2026-11-23T10:11:12.345Z" */
-#define TIME_LEN 24
-
-/* The last time written; only its milliseconds are made anew within a second. */
-struct stamp {
-	time_t second;
-	char text[TIME_LEN];
-};
-
 struct batch {
 	char data[LOG_SINKS][BATCH_SIZE];
 	size_t len[LOG_SINKS];
-	struct stamp stamp;
+	struct log_stamp stamp;
 	bool turns; /* this thread calls log_turn() */
-};
-
-/* Where a line is being written; nothing goes behind `end`. */
-struct line {
-	char *p, *end;
 };
 
 static struct {
@@ -52,13 +33,15 @@ static struct {
 	enum log_format format, access_format;
 	bool access_off, access_file, audit_file;
 	bool journal[LOG_SINKS];
-	bool reader; /* a person, at a terminal */
+	bool entries[LOG_SINKS]; /* of the journal: lines have fields there */
+	bool reader;             /* a person, at a terminal */
 	bool colour;
 } config;
 
 static _Thread_local struct batch *batch;
 static pthread_key_t batch_key;
 static pthread_once_t batch_once = PTHREAD_ONCE_INIT;
+static atomic_uint_least64_t connections;
 
 static const char *const level_names[] =
 	{[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
@@ -101,71 +84,25 @@ static struct batch *batch_get(void)
 	return batch;
 }
 
-static void put(struct line *l, const char *p, size_t n)
-{
-	n = MIN(n, (size_t)(l->end - l->p));
-	memcpy(l->p, p, n);
-	l->p += n;
-}
-
-#define put_literal(l, s) put((l), "" s, sizeof(s) - 1)
-
-static void put_number(struct line *l, uint64_t v)
-{
-	char digits[20];
-	char *p = digits + sizeof digits;
-	do {
-		*--p = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	put(l, p, (size_t)(digits + sizeof digits - p));
-}
-
 /* What changes the colour; standard error only. */
-static void put_colour(struct line *l, enum log_sink sink, const char *colour)
+static void put_colour(struct log_line *l, enum log_sink sink, const char *colour)
 {
 	if (config.colour && sink == LOG_SINK_STDERR)
-		put(l, colour, strlen(colour));
-}
-
-static void put_time(struct line *l, struct stamp *s)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (now.tv_sec != s->second) {
-		struct tm tm;
-		gmtime_r(&now.tv_sec, &tm);
-		char text[64];
-		snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.000Z", tm.tm_year + 1900,
-			tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-		memcpy(s->text, text, TIME_LEN);
-		s->second = now.tv_sec;
-	}
-	unsigned ms = (unsigned)(now.tv_nsec / 1000000);
-	s->text[20] = (char)('0' + ms / 100);
-	s->text[21] = (char)('0' + ms / 10 % 10);
-	s->text[22] = (char)('0' + ms % 10);
-	put(l, s->text, TIME_LEN);
-}
-
-/* Into at most `max` bytes. */
-static void put_escaped(struct line *l, const char *text, size_t n, enum escape how, size_t max)
-{
-	l->p += escape_text(l->p, MIN(max, (size_t)(l->end - l->p)), text, n, how);
+		log_put(l, colour, strlen(colour));
 }
 
 /* A line begins where it will stay: behind this thread's others. */
-static struct line line_begin(struct batch *b, enum log_sink sink)
+static struct log_line line_begin(struct batch *b, enum log_sink sink)
 {
 	if (BATCH_SIZE - b->len[sink] < LOG_LINE_MAX) {
 		log_sink_put(sink, b->data[sink], b->len[sink]);
 		b->len[sink] = 0;
 	}
 	char *p = b->data[sink] + b->len[sink];
-	return (struct line){p, p + LOG_LINE_MAX - TAIL_MAX};
+	return (struct log_line){p, p + LOG_LINE_MAX - LOG_LINE_TAIL};
 }
 
-static void line_end(struct batch *b, enum log_sink sink, struct line *l)
+static void line_end(struct batch *b, enum log_sink sink, struct log_line *l)
 {
 	*l->p++ = '\n';
 	b->len[sink] = (size_t)(l->p - b->data[sink]);
@@ -183,53 +120,61 @@ static void line_end(struct batch *b, enum log_sink sink, struct line *l)
  * What every line begins with. The journal has a priority and a time of its own for each; who reads JSON
  * out of it expects the time among its fields all the same.
  */
-static void put_begin(struct line *l, struct stamp *stamp, enum log_sink sink, enum log_level level,
-	enum log_format format)
+static void put_begin(struct log_line *l, struct log_stamp *stamp, enum log_sink sink,
+	enum log_level level, enum log_format format)
 {
 	bool json = format == LOG_JSON, journal = config.journal[sink];
 	if (journal)
-		put(l, journal_priority(level), strlen(journal_priority(level)));
+		log_put(l, journal_priority(level), strlen(journal_priority(level)));
 	if (json)
-		put_literal(l, "{\"time\":\"");
+		log_put_literal(l, "{\"time\":\"");
 	if (format == LOG_LOGFMT)
-		put_literal(l, "time=");
+		log_put_literal(l, "time=");
 	put_colour(l, sink, COLOUR_DIM);
 	if (format != LOG_TEXT || !journal)
-		put_time(l, stamp);
+		log_put_time(l, stamp);
 	put_colour(l, sink, COLOUR_END);
 	if (json)
-		put_literal(l, "\",");
+		log_put_literal(l, "\",");
 	else if (format != LOG_TEXT || !journal)
-		put_literal(l, " ");
+		log_put_literal(l, " ");
 }
 
-static void put_sentence(struct line *l, struct stamp *stamp, enum log_sink sink,
-	enum log_level level, struct str text)
+static void put_sentence(struct log_line *l, struct log_stamp *stamp, enum log_sink sink,
+	enum log_level level, uint64_t connection, struct str text)
 {
+	const struct log_field of = {.name = "connection",
+		.kind = LOG_FIELD_NUMBER,
+		.number = connection};
 	bool json = config.format == LOG_JSON;
 	put_begin(l, stamp, sink, level, config.format);
 	if (json)
-		put_literal(l, "\"level\":\"");
+		log_put_literal(l, "\"level\":\"");
 	put_colour(l, sink, level_colours[level]);
-	put(l, level_names[level], strlen(level_names[level]));
+	log_put(l, level_names[level], strlen(level_names[level]));
 	put_colour(l, sink, COLOUR_END);
 	if (json)
-		put_literal(l, "\",\"message\":\"");
+		log_put_literal(l, "\",\"message\":\"");
 	else
-		put(l, "      ", 6 - strlen(level_names[level]));
-	put_escaped(l, text.p, text.n, json ? ESCAPE_JSON : ESCAPE_SENTENCE, SIZE_MAX);
-	if (json) {
-		l->end += TAIL_MAX;
-		put_literal(l, "\"}");
-	}
+		log_put(l, "      ", 6 - strlen(level_names[level]));
+	l->end -= CONNECTION_ROOM;
+	log_put_escaped(l, text, json ? ESCAPE_JSON : ESCAPE_SENTENCE, SIZE_MAX);
+	l->end += CONNECTION_ROOM;
+	if (json)
+		log_put_literal(l, "\"");
+	log_put_fields(l, &of, connection != 0, config.format);
+	if (json)
+		log_put_literal(l, "}");
+	if (config.entries[sink])
+		log_put_entry_fields(l, &of, connection != 0);
 }
 
 /* For what the log says of itself. */
 static size_t render(char *to, enum log_sink sink, enum log_level level, const char *text)
 {
-	struct stamp stamp = {.second = -1};
-	struct line l = {to, to + LOG_LINE_MAX - TAIL_MAX};
-	put_sentence(&l, &stamp, sink, level, str_from(text));
+	struct log_stamp stamp = {.second = -1};
+	struct log_line l = {to, to + LOG_LINE_MAX - LOG_LINE_TAIL};
+	put_sentence(&l, &stamp, sink, level, 0, str_from(text));
 	*l.p++ = '\n';
 	return (size_t)(l.p - to);
 }
@@ -256,8 +201,10 @@ int log_start(const struct log_options *opts, struct error *err)
 		[LOG_SINK_AUDIT] = opts->audit_file,
 	};
 	int r = log_sinks_start(paths, render, err);
-	for (int i = 0; i < LOG_SINKS; i++)
+	for (int i = 0; i < LOG_SINKS; i++) {
 		config.journal[i] = !r && log_sink_is_journal((enum log_sink)i);
+		config.entries[i] = !r && log_sink_has_entries((enum log_sink)i);
+	}
 	if (!r)
 		atomic_store_explicit(&config.started, true, memory_order_release);
 	return r;
@@ -297,7 +244,12 @@ bool log_audit_enabled(void)
 	return config.audit_file;
 }
 
-void log_line_in(const char *file, enum log_level level, const char *fmt, ...)
+uint64_t log_new_connection(void)
+{
+	return atomic_fetch_add_explicit(&connections, 1, memory_order_relaxed) + 1;
+}
+
+void log_line_in(const char *file, enum log_level level, uint64_t connection, const char *fmt, ...)
 {
 	struct batch *b = log_enabled_in(file, level) ? batch_get() : NULL;
 	if (!b)
@@ -309,8 +261,8 @@ void log_line_in(const char *file, enum log_level level, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return;
-	struct line l = line_begin(b, LOG_SINK_STDERR);
-	put_sentence(&l, &b->stamp, LOG_SINK_STDERR, level,
+	struct log_line l = line_begin(b, LOG_SINK_STDERR);
+	put_sentence(&l, &b->stamp, LOG_SINK_STDERR, level, connection,
 		(struct str){text, MIN((size_t)n, sizeof text - 1)});
 	line_end(b, LOG_SINK_STDERR, &l);
 }
@@ -330,7 +282,7 @@ void log_shown_request(const char *method, const char *target, unsigned status, 
 	struct batch *b = config.reader && log_enabled(LOG_INFO) ? batch_get() : NULL;
 	if (!b)
 		return;
-	struct line l = line_begin(b, LOG_SINK_STDERR);
+	struct log_line l = line_begin(b, LOG_SINK_STDERR);
 	char text[64];
 	put_begin(&l, &b->stamp, LOG_SINK_STDERR, LOG_INFO, LOG_TEXT);
 	put_colour(&l, LOG_SINK_STDERR, status_colour(status));
@@ -338,11 +290,11 @@ void log_shown_request(const char *method, const char *target, unsigned status, 
 		snprintf(text, sizeof text, "%u  ", status);
 	else
 		snprintf(text, sizeof text, "none ");
-	put(&l, text, strlen(text));
+	log_put(&l, text, strlen(text));
 	put_colour(&l, LOG_SINK_STDERR, COLOUR_END);
 	snprintf(text, sizeof text, "%7.1f ms  %-7.16s ", (double)took / CLOCK_MS, method);
-	put_escaped(&l, text, strlen(text), ESCAPE_SENTENCE, SIZE_MAX);
-	put_escaped(&l, target, strlen(target), ESCAPE_SENTENCE, LOG_VALUE_MAX);
+	log_put_escaped(&l, str_from(text), ESCAPE_SENTENCE, SIZE_MAX);
+	log_put_escaped(&l, str_from(target), ESCAPE_SENTENCE, LOG_VALUE_MAX);
 	line_end(b, LOG_SINK_STDERR, &l);
 }
 
@@ -358,57 +310,12 @@ void log_command(const char *command)
 		log_info("%s", command);
 		return;
 	}
-	struct line l = line_begin(b, LOG_SINK_STDERR);
+	struct log_line l = line_begin(b, LOG_SINK_STDERR);
 	put_colour(&l, LOG_SINK_STDERR, COLOUR_COMMAND);
-	put_escaped(&l, command, strlen(command), ESCAPE_SENTENCE, SIZE_MAX);
-	l.end += TAIL_MAX;
+	log_put_escaped(&l, str_from(command), ESCAPE_SENTENCE, SIZE_MAX);
+	l.end += LOG_LINE_TAIL;
 	put_colour(&l, LOG_SINK_STDERR, COLOUR_END);
 	line_end(b, LOG_SINK_STDERR, &l);
-}
-
-static bool is_plain(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '"' || s.p[i] == '=' ||
-			s.p[i] == '\\')
-			return false;
-	return s.n > 0;
-}
-
-static void put_field(struct line *l, const struct log_field *f, enum log_format format)
-{
-	bool json = format == LOG_JSON;
-	if (json) {
-		put_literal(l, ",\"");
-		put(l, f->name, strlen(f->name));
-		put_literal(l, "\":");
-	} else {
-		put_literal(l, " ");
-		put(l, f->name, strlen(f->name));
-		put_literal(l, "=");
-	}
-	if (f->kind == LOG_FIELD_NUMBER) {
-		put_number(l, f->number);
-	} else if (f->kind == LOG_FIELD_JSON) {
-		put(l, f->text.p, f->text.n);
-	} else if (json || (format == LOG_LOGFMT && !is_plain(f->text))) {
-		put_literal(l, "\"");
-		put_escaped(l, f->text.p, f->text.n, ESCAPE_JSON, LOG_VALUE_MAX);
-		put_literal(l, "\"");
-	} else if (f->text.n) {
-		put_escaped(l, f->text.p, f->text.n, ESCAPE_VALUE, LOG_VALUE_MAX);
-	} else {
-		put_literal(l, "-");
-	}
-}
-
-/* What a field can take at most; a line has room for it or ends without the field. */
-static size_t field_max(const struct log_field *f)
-{
-	size_t value = f->kind == LOG_FIELD_NUMBER ? 20
-		       : f->kind == LOG_FIELD_JSON ? f->text.n
-						   : MIN(f->text.n * 6 + 16, LOG_VALUE_MAX);
-	return strlen(f->name) + value + 8;
 }
 
 static enum log_sink access_sink(void)
@@ -416,16 +323,28 @@ static enum log_sink access_sink(void)
 	return config.access_file ? LOG_SINK_ACCESS : LOG_SINK_STDERR;
 }
 
-void log_access_text(const char *line, size_t n)
+/* Behind the line's text: what the journal has as fields of its own, `log` among them. */
+static void put_entry(struct log_line *l, enum log_sink sink, const char *log,
+	const struct log_field *fields, size_t n)
+{
+	const struct log_field which = {.name = "log", .text = str_from(log)};
+	if (!config.entries[sink])
+		return;
+	log_put_entry_fields(l, &which, 1);
+	log_put_entry_fields(l, fields, n);
+}
+
+void log_access_text(struct str text, const struct log_field *fields, size_t n)
 {
 	struct batch *b = log_access_enabled() ? batch_get() : NULL;
 	if (!b)
 		return;
 	enum log_sink sink = access_sink();
-	struct line l = line_begin(b, sink);
+	struct log_line l = line_begin(b, sink);
 	if (config.journal[sink])
-		put(&l, journal_priority(LOG_INFO), strlen(journal_priority(LOG_INFO)));
-	put(&l, line, n);
+		log_put(&l, journal_priority(LOG_INFO), strlen(journal_priority(LOG_INFO)));
+	log_put(&l, text.p, text.n);
+	put_entry(&l, sink, "access", fields, n);
 	line_end(b, sink, &l);
 }
 
@@ -436,20 +355,18 @@ void log_access(const struct log_field *fields, size_t n)
 		return;
 	enum log_sink sink = access_sink();
 	enum log_format format = config.access_format;
-	struct line l = line_begin(b, sink);
+	struct log_line l = line_begin(b, sink);
 	put_begin(&l, &b->stamp, sink, LOG_INFO, format);
 	if (format == LOG_JSON)
-		put_literal(&l, "\"level\":\"info\",\"log\":\"access\"");
+		log_put_literal(&l, "\"level\":\"info\",\"log\":\"access\"");
 	else if (format == LOG_LOGFMT)
-		put_literal(&l, "level=info log=access");
+		log_put_literal(&l, "level=info log=access");
 	else
-		put_literal(&l, "access");
-	for (size_t i = 0; i < n; i++)
-		if (field_max(&fields[i]) <= (size_t)(l.end - l.p))
-			put_field(&l, &fields[i], format);
-	l.end += TAIL_MAX;
+		log_put_literal(&l, "access");
+	log_put_fields(&l, fields, n, format);
 	if (format == LOG_JSON)
-		put_literal(&l, "}");
+		log_put_end(&l);
+	put_entry(&l, sink, "access", fields, n);
 	line_end(b, sink, &l);
 }
 
@@ -458,17 +375,15 @@ void log_audit(const struct log_field *fields, size_t n)
 	struct batch *b = log_audit_enabled() ? batch_get() : NULL;
 	if (!b)
 		return;
-	struct line l = line_begin(b, LOG_SINK_AUDIT);
+	struct log_line l = line_begin(b, LOG_SINK_AUDIT);
 	if (config.journal[LOG_SINK_AUDIT])
-		put(&l, journal_priority(LOG_INFO), strlen(journal_priority(LOG_INFO)));
-	put_literal(&l, "{\"at\":\"");
-	put_time(&l, &b->stamp);
-	put_literal(&l, "\"");
-	for (size_t i = 0; i < n; i++)
-		if (field_max(&fields[i]) <= (size_t)(l.end - l.p))
-			put_field(&l, &fields[i], LOG_JSON);
-	l.end += TAIL_MAX;
-	put_literal(&l, "}");
+		log_put(&l, journal_priority(LOG_INFO), strlen(journal_priority(LOG_INFO)));
+	log_put_literal(&l, "{\"at\":\"");
+	log_put_time(&l, &b->stamp);
+	log_put_literal(&l, "\"");
+	log_put_fields(&l, fields, n, LOG_JSON);
+	log_put_end(&l);
+	put_entry(&l, LOG_SINK_AUDIT, "audit", fields, n);
 	line_end(b, LOG_SINK_AUDIT, &l);
 }
 

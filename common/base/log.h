@@ -58,10 +58,19 @@ bool log_access_enabled(void);
 unsigned long long log_lines_dropped(void);
 bool log_audit_enabled(void);
 
+/*
+ * A number of its own for a connection (or a UDP flow, or a private stream), by which all lines about it find each other:
+ * 1, 2, … since the start, of all threads together. From any thread.
+ */
+uint64_t log_new_connection(void);
+
 /* One sentence; control characters are escaped, so peers' text may be an argument. */
-#define log_line(level, ...) log_line_in(__FILE__, (level), __VA_ARGS__)
-void log_line_in(const char *file, enum log_level level, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+#define log_line(level, ...) log_line_in(__FILE__, (level), 0, __VA_ARGS__)
+/* The same about a connection: connection=N stands behind it, for 0 nothing. */
+#define log_line_of(connection, level, ...) \
+	log_line_in(__FILE__, (level), (connection), __VA_ARGS__)
+void log_line_in(const char *file, enum log_level level, uint64_t connection, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /*
  * A command that a person copies. On a terminal it is alone on its line, so that it can be taken with one
@@ -81,10 +90,14 @@ bool log_has_reader(void);
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)                                    \
-	do {                                              \
-		if (log_enabled(LOG_DEBUG))               \
-			log_line(LOG_DEBUG, __VA_ARGS__); \
+#define log_debug(...) log_debug_of(0, __VA_ARGS__)
+
+#define log_warn_of(connection, ...) log_line_of((connection), LOG_WARN, __VA_ARGS__)
+#define log_info_of(connection, ...) log_line_of((connection), LOG_INFO, __VA_ARGS__)
+#define log_debug_of(connection, ...)                                      \
+	do {                                                               \
+		if (log_enabled(LOG_DEBUG))                                \
+			log_line_of((connection), LOG_DEBUG, __VA_ARGS__); \
 	} while (0)
 
 /* Bytes of a text in a structured line, escaped: a path may be 32 KiB, a log need not be. */
@@ -105,8 +118,11 @@ struct log_field {
 /* A line of fields for the access log, in the order given: name=value pairs, or a JSON object. */
 void log_access(const struct log_field *fields, size_t n);
 
-/* A line of the access log that has its form already, its time included; it is cut where a line is too long. */
-void log_access_text(const char *line, size_t n);
+/*
+ * A line of the access log that has its form already, its time included; it is cut where a line is too long. The
+ * fields are for the journal, where each stands by itself too, whatever the line's form.
+ */
+void log_access_text(struct str text, const struct log_field *fields, size_t n);
 
 /*
  * A line of fields for the audit log, always a JSON object, behind the time. A field for which the line has no

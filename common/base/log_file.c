@@ -42,11 +42,16 @@ static int open_path(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-static void set_fd(struct log_file *f, int fd)
+static int open_entries(int fd)
+{
+	return journal_has(fd) ? journal_open(fd) : -ENOENT;
+}
+
+/* `entries`: the socket for them, beside the journal's stream; or -errno. */
+static void set_fd(struct log_file *f, int fd, int entries)
 {
 	struct stat st;
 	f->is_journal = journal_has(fd);
-	int entries = f->is_journal ? journal_open(fd) : -1;
 	f->has_entries = entries >= 0;
 	if (f->has_entries) {
 		if (f->path)
@@ -69,7 +74,7 @@ int log_file_open(struct log_file *f, const char *path)
 	if (fd < 0)
 		return fd;
 	*f = (struct log_file){.path = path};
-	set_fd(f, fd);
+	set_fd(f, fd, open_entries(fd));
 	return 0;
 }
 
@@ -78,8 +83,14 @@ int log_file_reopen(struct log_file *f)
 	int fd = open_path(f->path);
 	if (fd < 0)
 		return fd;
+	int entries = open_entries(fd);
+	/* Lines that are on their way have fields, which are nothing for another file. */
+	if (f->has_entries && entries < 0) {
+		close(fd);
+		return entries;
+	}
 	close(f->fd);
-	set_fd(f, fd);
+	set_fd(f, fd, entries);
 	return 0;
 }
 

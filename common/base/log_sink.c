@@ -171,6 +171,11 @@ bool log_sink_is_journal(enum log_sink sink)
 	return state.sinks[sink].ring && state.sinks[sink].file.is_journal;
 }
 
+bool log_sink_has_entries(enum log_sink sink)
+{
+	return state.sinks[sink].ring && state.sinks[sink].file.has_entries;
+}
+
 void log_sink_reopen(void)
 {
 	bool files = false;

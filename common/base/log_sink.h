@@ -40,6 +40,9 @@ unsigned long long log_sinks_dropped(void);
 /* Whether the sink's lines go to the journal, which has an own form (base/journal.h). Once it is started. */
 bool log_sink_is_journal(enum log_sink sink);
 
+/* Whether they are entries there, which may have fields of their own. Likewise. */
+bool log_sink_has_entries(enum log_sink sink);
+
 /* Opens the files anew, between two lines; what becomes of it is said on standard error. */
 void log_sink_reopen(void);
 

@@ -28,17 +28,19 @@ static void handoff_take(const struct listener_config *config, struct worker *w,
 		close(fd); /* the listener is closed by now */
 		return;
 	}
+	uint64_t connection = log_new_connection();
 	if (preread_due(w, config, peer)) {
-		preread_accept(w, fd, peer, config);
+		preread_accept(w, fd, peer, config, connection);
 		return;
 	}
-	if (!admission_in_time(w, config, peer)) {
+	if (!admission_in_time(w, connection, config, peer)) {
 		close(fd);
 		return;
 	}
 	struct accepted_conn a = {.detached = DETACHED_CONN_OF(fd),
 		.listener = *config,
-		.peer = *peer};
+		.peer = *peer,
+		.connection = connection};
 	socket_local(fd, &a.local);
 	struct destination to = destination_plain(w, config);
 	destination_enter(&to, w, &a);

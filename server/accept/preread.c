@@ -80,8 +80,8 @@ static void preread_refuse(struct preread *p, const char *why)
 		counter_add(&w->counts.tls_handshakes[0], 1);
 	address_format(&p->peer, peer);
 	if (log_limit_pass(&w->accept->log_rejected, loop_now(w->loop), PREREAD_SAY_AGAIN, 1, more))
-		log_info("rejected connection from %s on port %u: %s%s", peer, p->listener.port,
-			why, more);
+		log_info_of(p->connection, "rejected connection from %s on port %u: %s%s", peer,
+			p->listener.port, why, more);
 	preread_close(p);
 }
 
@@ -94,7 +94,7 @@ static void preread_charge(struct preread *p)
 static void preread_evicted(struct charge *c)
 {
 	struct preread *p = container_of(c, struct preread, charge);
-	admission_log_memory(p->worker, &p->peer);
+	admission_log_memory(p->worker, p->connection, &p->peer);
 	preread_close(p);
 }
 
@@ -108,6 +108,7 @@ static void preread_leave(struct preread *p, const struct destination *to)
 		.peer = p->sniff.peer,
 		.local = p->sniff.local,
 		.relayed = p->sniff.relayed,
+		.connection = p->connection,
 		.early = p->in,
 	};
 	p->in = BUF_NULL;
@@ -172,8 +173,8 @@ static bool preread_named(struct preread *p)
 {
 	struct worker *w = p->worker;
 	bool counted;
-	if (!admission_in_time(w, &p->listener, &p->sniff.peer) ||
-		!admission_enter(w, &p->sniff.peer, false, &counted)) {
+	if (!admission_in_time(w, p->connection, &p->listener, &p->sniff.peer) ||
+		!admission_enter(w, p->connection, &p->sniff.peer, false, &counted)) {
 		preread_close(p);
 		return false;
 	}
@@ -290,11 +291,11 @@ static void preread_securing_expired(struct timeout_queue *queue, struct timeout
 }
 
 void preread_accept(struct worker *w, int fd, const struct address *peer,
-	const struct listener_config *config)
+	const struct listener_config *config, uint64_t connection)
 {
 	bool header = cidr_list_has(preread_balancers(w, config), peer), counted;
-	if ((!header && !admission_in_time(w, config, peer)) ||
-		!admission_enter(w, peer, header, &counted)) {
+	if ((!header && !admission_in_time(w, connection, config, peer)) ||
+		!admission_enter(w, connection, peer, header, &counted)) {
 		close(fd);
 		return;
 	}
@@ -307,6 +308,7 @@ void preread_accept(struct worker *w, int fd, const struct address *peer,
 		return;
 	}
 	p->worker = w;
+	p->connection = connection;
 	p->counted = counted;
 	p->listener = *config;
 	p->peer = *peer;

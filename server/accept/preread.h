@@ -35,8 +35,9 @@ struct preread {
 	struct timeout timeout;
 	struct loop_task work, reap;
 	enum preread_state state;
-	bool quiet;   /* has not sent a byte, and need not yet */
-	bool counted; /* in the limits, under its peer's address */
+	bool quiet;          /* has not sent a byte, and need not yet */
+	bool counted;        /* in the limits, under its peer's address */
+	uint64_t connection; /* log_new_connection() */
 	struct listener_config listener;
 	struct sniff sniff;
 	struct address peer; /* the socket's, or the one that a header named */
@@ -48,9 +49,9 @@ struct preread {
 bool preread_due(const struct worker *w, const struct listener_config *config,
 	const struct address *peer);
 
-/* Takes over the socket. */
+/* Takes over the socket; the log calls it `connection`. */
 void preread_accept(struct worker *w, int fd, const struct address *peer,
-	const struct listener_config *config);
+	const struct listener_config *config, uint64_t connection);
 void preread_close(struct preread *p);
 
 void accept_worker_init(struct accept_worker *a, const struct worker *w);

@@ -16,8 +16,8 @@ const char *const access_query_words[] = {"keep", "mask", "drop", NULL};
 const char *const access_format_words[] = {"log", "logfmt", "json", "combined", NULL};
 
 /* Those that each line has, and the most that one has. */
-#define ACCESS_FIELDS_ALWAYS 10
-#define ACCESS_FIELDS        14
+#define ACCESS_FIELDS_ALWAYS 11
+#define ACCESS_FIELDS        15
 
 /* Bytes of a line in Apache's form: target, Referer and User-Agent with LOG_VALUE_MAX each, and the rest */
 #define LOG_LINE_ROOM (3 * LOG_VALUE_MAX + 512)
@@ -88,7 +88,8 @@ static unsigned status_of(const struct access_entry *a)
 	return a->status ? a->status : a->why ? 499 : 200;
 }
 
-static void log_combined(const struct access_entry *a)
+/* `fields` has it as well, for the journal. */
+static void log_combined(const struct access_entry *a, const struct log_field *fields, size_t n)
 {
 	struct combined c = {.n = 0};
 	char room[ACCESS_TARGET_SIZE], numbers[64];
@@ -108,17 +109,13 @@ static void log_combined(const struct access_entry *a)
 	put(&c, STR("\" \""));
 	put_quoted(&c, field_of(a->head, STR("User-Agent:")));
 	put(&c, STR("\""));
-	log_access_text(c.text, c.n);
+	log_access_text((struct str){c.text, c.n}, fields, n);
 }
 
 void access_log(const struct access_entry *a)
 {
 	if (!log_access_enabled())
 		return;
-	if (a->format == ACCESS_FORMAT_COMBINED) {
-		log_combined(a);
-		return;
-	}
 	char room[ACCESS_TARGET_SIZE];
 #define TEXT(n, value)                                               \
 	{                                                            \
@@ -138,6 +135,7 @@ void access_log(const struct access_entry *a)
 		NUMBER("bytes_out", a->bytes_out),
 		NUMBER("duration_us", a->duration),
 		TEXT("session", a->session),
+		NUMBER("connection", a->connection),
 		TEXT("request_id", a->request_id),
 	};
 	size_t n = ACCESS_FIELDS_ALWAYS;
@@ -153,7 +151,10 @@ void access_log(const struct access_entry *a)
 		fields[n++] = (struct log_field)TEXT("why", str_from(a->why));
 #undef TEXT
 #undef NUMBER
-	log_access(fields, n);
+	if (a->format == ACCESS_FORMAT_COMBINED)
+		log_combined(a, fields, n);
+	else
+		log_access(fields, n);
 }
 
 int access_log_check(struct str text, struct error *err)

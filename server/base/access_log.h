@@ -24,6 +24,7 @@ struct access_entry {
 	uint64_t duration;       /* µs from the request's first byte to the answer's last */
 	struct str session;
 	struct str request_id;
+	uint64_t connection; /* log_new_connection() */
 	struct str
 		consumer; /* of a private service: the identity; empty: there is none, and no line shows it */
 	uint32_t link; /* then: its link id */

@@ -15,7 +15,8 @@ void accepted_conn_close(struct accepted_conn *a)
 	buf_deinit(&a->early);
 }
 
-bool admission_enter(struct worker *w, const struct address *peer, bool balancer, bool *counted_out)
+bool admission_enter(struct worker *w, uint64_t connection, const struct address *peer,
+	bool balancer, bool *counted_out)
 {
 	bool counted = !balancer && !cidr_list_has(&w->opts->trusted, peer);
 	unsigned most = (unsigned)w->opts->max_visitors;
@@ -32,7 +33,8 @@ bool admission_enter(struct worker *w, const struct address *peer, bool balancer
 	if (r == -EBUSY &&
 		log_limit_pass(&w->log_full, loop_now(w->loop), ADMISSION_SAY_AGAIN, 1, more))
 		log_warn("refusing new connections: --max-visitors (%u) reached%s", most, more);
-	log_debug("refused a connection: its address or the server has as many as it may");
+	log_debug_of(connection,
+		"refused a connection: its address or the server has as many as it may");
 	return false;
 }
 
@@ -41,25 +43,26 @@ void admission_leave(struct node *n, const struct address *peer, bool counted)
 	limits_release(&n->limits, LIMITS_VISITOR, counted ? peer : NULL);
 }
 
-bool admission_in_time(struct worker *w, const struct listener_config *config,
+bool admission_in_time(struct worker *w, uint64_t connection, const struct listener_config *config,
 	const struct address *peer)
 {
 	if (!w->node->visitor_rates || config->control ||
-		!visitor_rates_visit(w, VISITOR_RATE_ADDRESS_CONNECTIONS, peer))
+		!visitor_rates_visit(w, VISITOR_RATE_ADDRESS_CONNECTIONS, peer, connection))
 		return true;
 	counter_add(&w->counts.visitors_refused[COUNTS_VISITOR_RATE], 1);
 	return false;
 }
 
-void admission_log_memory(struct worker *w, const struct address *peer)
+void admission_log_memory(struct worker *w, uint64_t connection, const struct address *peer)
 {
 	char more[LOG_LIMIT_MORE], text[ADDRESS_TEXT_SIZE];
 	counter_add(&w->counts.visitors_refused[COUNTS_VISITOR_MEMORY], 1);
 	if (!log_limit_pass(&w->log_memory, loop_now(w->loop), ADMISSION_SAY_AGAIN, 1, more))
 		return;
 	address_format(peer, text);
-	log_warn("closed a connection from %s: visitors hold their share of --memory-budget, and "
-		 "this address holds most of it%s",
+	log_warn_of(connection,
+		"closed a connection from %s: visitors hold their share of --memory-budget, and "
+		"this address holds most of it%s",
 		text, more);
 }
 

@@ -36,31 +36,32 @@ struct accepted_conn {
 	struct buf early;              /* owned: the visitor's bytes that were read already */
 	struct listener_config listener;
 	struct address peer, local;
-	bool relayed; /* a balancer named the two addresses */
+	bool relayed;        /* a balancer named the two addresses */
+	uint64_t connection; /* log_new_connection() */
 };
 
 /* No front takes it. */
 void accepted_conn_close(struct accepted_conn *a);
 
 /*
- * Counts one more visitor's connection. It takes a place under --max-visitors-per-address too, unless its
- * address is that of a balancer whose header is still to come (`balancer`), or of a trusted proxy: all
- * visitors behind those share one address. False: a limit is reached. When the connection is over,
- * admission_leave() with what `*counted_out` said, on any thread.
+ * Counts one more visitor's connection, which the log calls `connection`. It takes a place under
+ * --max-visitors-per-address too, unless its address is that of a balancer whose header is still to come
+ * (`balancer`), or of a trusted proxy: all visitors behind those share one address. False: a limit is reached. When the
+ * connection is over, admission_leave() with what `*counted_out` said, on any thread.
  */
-bool admission_enter(struct worker *w, const struct address *peer, bool balancer,
-	bool *counted_out);
+bool admission_enter(struct worker *w, uint64_t connection, const struct address *peer,
+	bool balancer, bool *counted_out);
 void admission_leave(struct node *n, const struct address *peer, bool counted);
 
 /*
  * Whether its address may begin one more connection now (--connection-rate-per-address): to be asked once for
  * each visitor's connection, as soon as its address is known.
  */
-bool admission_in_time(struct worker *w, const struct listener_config *config,
+bool admission_in_time(struct worker *w, uint64_t connection, const struct listener_config *config,
 	const struct address *peer);
 
 /* Logs, at intervals, that a connection is closed because its address holds most of the memory. */
-void admission_log_memory(struct worker *w, const struct address *peer);
+void admission_log_memory(struct worker *w, uint64_t connection, const struct address *peer);
 
 /*
  * What OPEN says of the TLS that ends here, if any does; `protocols` are those that the service speaks

@@ -85,7 +85,7 @@ uint64_t visitor_rates_service(struct visitor_rates *r, enum visitor_rate kind, 
 
 /* A stranger can cause it at any rate, so it is said at intervals. */
 static void log_refused(struct worker *w, enum visitor_rate kind, struct str service,
-	const struct address *visitor)
+	const struct address *visitor, uint64_t connection)
 {
 	char more[LOG_LIMIT_MORE], text[ADDRESS_TEXT_SIZE];
 	if (!log_limit_pass(&w->log_rates[kind], loop_now(w->loop), VISITOR_RATES_SAY_AGAIN, 1,
@@ -94,7 +94,7 @@ static void log_refused(struct worker *w, enum visitor_rate kind, struct str ser
 	address_format_ip(visitor, text);
 	bool requests =
 		kind == VISITOR_RATE_ADDRESS_REQUESTS || kind == VISITOR_RATE_SERVICE_REQUESTS;
-	log_warn("refused a %s from %s%s%.*s: %s reached%s",
+	log_warn_of(connection, "refused a %s from %s%s%.*s: %s reached%s",
 		requests                             ? "request"
 		: kind == VISITOR_RATE_ADDRESS_FLOWS ? "flow"
 						     : "connection",
@@ -102,23 +102,23 @@ static void log_refused(struct worker *w, enum visitor_rate kind, struct str ser
 }
 
 uint64_t visitor_rates_visit(struct worker *w, enum visitor_rate kind,
-	const struct address *visitor)
+	const struct address *visitor, uint64_t connection)
 {
 	if (cidr_list_has(&w->opts->trusted, visitor))
 		return 0;
 	uint64_t wait =
 		visitor_rates_address(w->node->visitor_rates, kind, visitor, loop_now(w->loop));
 	if (wait)
-		log_refused(w, kind, STR_NULL, visitor);
+		log_refused(w, kind, STR_NULL, visitor, connection);
 	return wait;
 }
 
 uint64_t visitor_rates_serve(struct worker *w, enum visitor_rate kind, struct str service,
-	const struct address *visitor)
+	const struct address *visitor, uint64_t connection)
 {
 	uint64_t wait =
 		visitor_rates_service(w->node->visitor_rates, kind, service, loop_now(w->loop));
 	if (wait)
-		log_refused(w, kind, service, visitor);
+		log_refused(w, kind, service, visitor, connection);
 	return wait;
 }

@@ -51,9 +51,9 @@ uint64_t visitor_rates_service(struct visitor_rates *r, enum visitor_rate kind, 
 
 /*
  * The same on a worker whose node has rates: what is refused is logged at intervals, and a trusted proxy's
- * address is let through.
+ * address is let through. `connection` is what the log calls it (log_new_connection()); 0: it has no number yet.
  */
 uint64_t visitor_rates_visit(struct worker *w, enum visitor_rate kind,
-	const struct address *visitor);
+	const struct address *visitor, uint64_t connection);
 uint64_t visitor_rates_serve(struct worker *w, enum visitor_rate kind, struct str service,
-	const struct address *visitor);
+	const struct address *visitor, uint64_t connection);

@@ -209,7 +209,7 @@ static struct session *registrar_session(struct registrar *r, struct server_link
 		.why = err.text});
 	if (log_limit_pass(&r->log_denied, loop_now(r->worker->loop), SERVER_LINK_SAY_AGAIN, 1,
 		    more))
-		log_warn("client %s was refused: %s%s", peer, err.text, more);
+		log_warn_of(l->connection, "client %s was refused: %s%s", peer, err.text, more);
 	return NULL;
 }
 

@@ -113,8 +113,9 @@ struct session *session_new(struct registrar *r, struct server_link *l)
 	status_changed(&r->status);
 	session_audit(s, "session.begin", s->base.name, NULL);
 	if (session_may_log(s, more))
-		log_info("session %s of %s from %s is up (%s, client %s)%s", s->base.name,
-			s->base.identity->name, s->peer, l->protection, l->version, more);
+		log_info_of(l->connection, "session %s of %s from %s is up (%s, client %s)%s",
+			s->base.name, s->base.identity->name, s->peer, l->protection, l->version,
+			more);
 	session_tell(s, l);
 	return s;
 }
@@ -138,8 +139,8 @@ void session_deny_link(struct registrar *r, struct server_link *l, const char *w
 		.why = why});
 	if (log_limit_pass(&r->log_denied, loop_now(r->worker->loop), SESSION_LOG_EVERY,
 		    SESSION_LOG_BURST, more))
-		log_warn("a link of %s from %s is closed: %s%s", l->credential->identity->name,
-			peer, why, more);
+		log_warn_of(l->connection, "a link of %s from %s is closed: %s%s",
+			l->credential->identity->name, peer, why, more);
 }
 
 bool session_join(struct session *s, struct server_link *l)
@@ -151,8 +152,8 @@ bool session_join(struct session *s, struct server_link *l)
 	session_tell(s, l);
 	server_link_peer(l, peer);
 	if (session_may_log(s, more))
-		log_info("session %s has one more link, from %s (%s): %u%s", s->base.name, peer,
-			l->protection, s->n_links, more);
+		log_info_of(l->connection, "session %s has one more link, from %s (%s): %u%s",
+			s->base.name, peer, l->protection, s->n_links, more);
 	session_wake(s);
 	return true;
 }
@@ -167,7 +168,8 @@ bool session_resume(struct session *s, struct server_link *l)
 		return false;
 	server_link_peer(l, s->peer);
 	if (session_may_log(s, more))
-		log_info("session %s goes on over a new link from %s (%s, client %s)%s",
+		log_info_of(l->connection,
+			"session %s goes on over a new link from %s (%s, client %s)%s",
 			s->base.name, s->peer, l->protection, l->version, more);
 	session_tell(s, l);
 	session_wake(s);
@@ -221,10 +223,11 @@ bool session_leave(struct session *s, struct server_link *l, const char *why)
 	if (last)
 		session_audit(s, "session.end", s->base.name, why);
 	if (log && last)
-		log_info("session %s from %s ended: %s%s", s->base.name, s->peer, why, more);
+		log_info_of(l->connection, "session %s from %s ended: %s%s", s->base.name, s->peer,
+			why, more);
 	else if (log)
-		log_info("session %s lost a link: %s; links left: %u%s", s->base.name, why,
-			s->n_links, more);
+		log_info_of(l->connection, "session %s lost a link: %s; links left: %u%s",
+			s->base.name, why, s->n_links, more);
 	if (!last)
 		return false;
 	session_unlist(s);

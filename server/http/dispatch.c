@@ -59,9 +59,10 @@ static void end_loop(struct exchange *ex)
 	const struct service *service = route_service(&w->routing->names, host, now);
 	char more[LOG_LIMIT_MORE];
 	if (service && log_limit_pass(&w->http->log_loops, now, LOOP_SAY_AGAIN, 1, more))
-		log_warn("session %s publishes %.*s, but its upstream %s leads back to this exit "
-			 "node: refused a request that came back %d times (508); --upstream must "
-			 "name the service itself%s",
+		log_warn_of(ex->downstream->connection,
+			"session %s publishes %.*s, but its upstream %s leads back to this exit "
+			"node: refused a request that came back %d times (508); --upstream must "
+			"name the service itself%s",
 			service->session->name, STR_ARG(host), service->upstream, NODE_PASSES_MAX,
 			more);
 	exchange_fail(ex, ERROR_PAGE_LOOP);
@@ -77,8 +78,8 @@ static void refuse_until(struct exchange *ex, enum error_page_cause cause, uint6
 /* By its address. True: it is one too many, and was refused. */
 static bool exceeds_rate(struct exchange *ex)
 {
-	uint64_t wait =
-		visitor_rates_visit(ex->worker, VISITOR_RATE_ADDRESS_REQUESTS, &ex->visitor);
+	uint64_t wait = visitor_rates_visit(ex->worker, VISITOR_RATE_ADDRESS_REQUESTS, &ex->visitor,
+		ex->downstream->connection);
 	if (wait)
 		refuse_until(ex, ERROR_PAGE_RATE, wait);
 	return wait > 0;
@@ -93,7 +94,7 @@ static bool exceeds_service_rate(struct exchange *ex)
 		routes_find(&w->routing->names, exchange_target(ex), loop_now(w->loop));
 	if (route)
 		wait = visitor_rates_serve(w, VISITOR_RATE_SERVICE_REQUESTS, route->host,
-			&ex->visitor);
+			&ex->visitor, ex->downstream->connection);
 	if (wait)
 		refuse_until(ex, ERROR_PAGE_SERVICE_RATE, wait);
 	return wait > 0;

@@ -163,8 +163,9 @@ struct str exchange_host(const struct exchange *ex)
 void exchange_log_fault(const struct exchange *ex, const char *what, int http1_error,
 	struct str field)
 {
-	log_debug("refused %s %s: %s%s%.*s", what, ex->id, http1_error_text(http1_error),
-		field.n ? ": " : "", (int)MIN(field.n, EXCHANGE_FAULT_MAX), field.n ? field.p : "");
+	log_debug_of(ex->downstream->connection, "refused %s %s: %s%s%.*s", what, ex->id,
+		http1_error_text(http1_error), field.n ? ": " : "",
+		(int)MIN(field.n, EXCHANGE_FAULT_MAX), field.n ? field.p : "");
 }
 
 struct str exchange_target(const struct exchange *ex)
@@ -214,6 +215,7 @@ static void log_request(const struct exchange *ex)
 		.duration = loop_now(ex->worker->loop) - ex->began,
 		.session = str_from(ex->session),
 		.request_id = str_from(ex->id),
+		.connection = from->connection,
 		.why = ex->why,
 		.format = (enum access_format)ex->worker->opts->access_log_format,
 		.protocol = ex->http2    ? "HTTP/2.0"

@@ -82,6 +82,7 @@ struct downstream {
 	struct address local;              /* that the peer connected to */
 	const struct tls *tls;             /* NULL: plain text */
 	struct listener_config listener;   /* that it came by */
+	uint64_t connection;               /* log_new_connection() */
 	char peer_text[ADDRESS_TEXT_SIZE]; /* the peer's IP */
 };
 
@@ -92,7 +93,8 @@ static inline void downstream_init(struct downstream *d, const struct accepted_c
 	*d = (struct downstream){.peer = a->peer,
 		.local = a->local,
 		.tls = tls,
-		.listener = a->listener};
+		.listener = a->listener,
+		.connection = a->connection};
 	address_format_ip(&a->peer, d->peer_text);
 }
 

@@ -21,7 +21,7 @@ static void evicted(struct charge *charge)
 		exchange_let_go(&c->ex);
 	if (charge->bytes < had)
 		return;
-	admission_log_memory(c->worker, &c->downstream.peer);
+	admission_log_memory(c->worker, c->downstream.connection, &c->downstream.peer);
 	h1_conn_close(c, true);
 }
 
@@ -147,7 +147,7 @@ static void leave(struct loop_task *task)
 void h1_conn_enter(struct worker *w, struct accepted_conn *a)
 {
 	bool counted;
-	if (!admission_enter(w, &a->peer, false, &counted)) {
+	if (!admission_enter(w, a->connection, &a->peer, false, &counted)) {
 		accepted_conn_close(a);
 		return;
 	}

@@ -16,8 +16,9 @@ static void log_tls(struct h1_conn *c, const uint8_t *p, size_t n)
 	char more[LOG_LIMIT_MORE];
 	if (n > 1 && p[0] == 0x16 && p[1] == 3 &&
 		log_limit_pass(&w->http->log_tls, loop_now(w->loop), H1_TLS_SAY_AGAIN, 1, more))
-		log_info("refused TLS from %s on port %u: this server has no certificate; give it "
-			 "one (--tls-cert or --auto-tls), or use http:// and ws://%s",
+		log_info_of(c->downstream.connection,
+			"refused TLS from %s on port %u: this server has no certificate; give it "
+			"one (--tls-cert or --auto-tls), or use http:// and ws://%s",
 			c->downstream.peer_text, c->downstream.listener.port, more);
 }
 

@@ -18,10 +18,11 @@ static void become_link(struct h1_conn *c, const struct http1_head *h, struct ha
 	size_t n = upgrade_response(h, time(NULL), response);
 	struct worker *w = c->worker;
 	struct address peer = c->ex.visitor;
+	uint64_t connection = c->downstream.connection;
 	struct detached_conn detached = conn_detach(&c->conn);
 	exchange_close(&c->ex, true);
 	h1_conn_close(c, false);
-	server_link_accept(w, detached, slot, &peer, response, n);
+	server_link_accept(w, connection, detached, slot, &peer, response, n);
 }
 
 /* Who asks for a link has to show a certificate, where one is asked for. */
@@ -38,8 +39,9 @@ static void refuse_unverified(struct h1_conn *c)
 	char client[ADDRESS_TEXT_SIZE], more[LOG_LIMIT_MORE];
 	address_format_ip(&c->ex.visitor, client);
 	if (log_limit_pass(&w->http->log_unvouched, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
-		log_warn("refused client %s: --tls-client-ca requires a client certificate, and "
-			 "%s%s",
+		log_warn_of(c->downstream.connection,
+			"refused client %s: --tls-client-ca requires a client certificate, and "
+			"%s%s",
 			client, *why ? why : "it showed none", more);
 	exchange_fail(&c->ex, ERROR_PAGE_NO_CERTIFICATE);
 }
@@ -49,11 +51,12 @@ static void refuse_stripped(struct h1_conn *c, const struct http1_head *h)
 	struct worker *w = c->worker;
 	char more[LOG_LIMIT_MORE];
 	if (log_limit_pass(&w->http->log_stripped, loop_now(w->loop), LINK_SAY_AGAIN, 1, more))
-		log_warn("refused a client's link request that came by way of %s %s: the reverse "
-			 "proxy there must pass WebSockets on; nginx needs \"proxy_http_version "
-			 "1.1; "
-			 "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "
-			 "upgrade;\" in its location for %s (see docs/reverse-proxies.md)%s",
+		log_warn_of(c->downstream.connection,
+			"refused a client's link request that came by way of %s %s: the reverse "
+			"proxy there must pass WebSockets on; nginx needs \"proxy_http_version "
+			"1.1; "
+			"proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "
+			"upgrade;\" in its location for %s (see docs/reverse-proxies.md)%s",
 			c->downstream.peer_text, upgrade_lacks(h), w->opts->control_path, more);
 	exchange_fail(&c->ex, ERROR_PAGE_LINK_STRIPPED);
 }
@@ -64,14 +67,15 @@ static void admit(struct h1_conn *c, const struct http1_head *h)
 		refuse_unverified(c);
 		return;
 	}
-	uint64_t wait = link_lockout_wait(c->worker, &c->ex.visitor);
+	uint64_t connection = c->downstream.connection;
+	uint64_t wait = link_lockout_wait(c->worker, connection, &c->ex.visitor);
 	if (wait) {
 		struct error_page page = error_page_for(ERROR_PAGE_LOCKED_OUT);
 		page.retry_after = (unsigned)((wait + CLOCK_S - 1) / CLOCK_S);
 		exchange_fail_with(&c->ex, page);
 		return;
 	}
-	struct half_open_slot *slot = server_link_admit(c->worker, &c->ex.visitor);
+	struct half_open_slot *slot = server_link_admit(c->worker, connection, &c->ex.visitor);
 	if (slot)
 		become_link(c, h, slot);
 	else

@@ -21,6 +21,7 @@ bool h1_conn_was_http2(struct h1_conn *c, const uint8_t *p, size_t n)
 		.listener = c->downstream.listener,
 		.peer = c->downstream.peer,
 		.local = c->downstream.local,
+		.connection = c->downstream.connection,
 	};
 	if (buf_append(&a.early, p, n) < 0) {
 		h1_conn_close(c, true);

@@ -21,7 +21,7 @@ static void evicted(struct charge *charge)
 		exchange_let_go(&list_entry(it, struct h2_exchange, link)->ex);
 	if (charge->bytes < had)
 		return;
-	admission_log_memory(c->worker, &c->downstream.peer);
+	admission_log_memory(c->worker, c->downstream.connection, &c->downstream.peer);
 	h2_conn_close(c, true);
 }
 
@@ -38,7 +38,7 @@ static int begin(struct h2_conn *c, struct worker *w, struct accepted_conn *a)
 void h2_conn_enter(struct worker *w, struct accepted_conn *a)
 {
 	bool counted;
-	if (!admission_enter(w, &a->peer, false, &counted)) {
+	if (!admission_enter(w, a->connection, &a->peer, false, &counted)) {
 		accepted_conn_close(a);
 		return;
 	}

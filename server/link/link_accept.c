@@ -11,7 +11,7 @@
 #include "server/link/link_worker.h"
 
 /* A stranger can cause it at any rate, so it is said at intervals. */
-static void __attribute__((format(printf, 4, 5))) admit_log(struct worker *w,
+static void __attribute__((format(printf, 5, 6))) admit_log(struct worker *w, uint64_t connection,
 	struct log_limit *limit, const struct address *peer, const char *fmt, ...)
 {
 	char more[LOG_LIMIT_MORE], client[ADDRESS_TEXT_SIZE], what[128];
@@ -22,10 +22,11 @@ static void __attribute__((format(printf, 4, 5))) admit_log(struct worker *w,
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	address_format(peer, client);
-	log_warn("client %s %s%s", client, what, more);
+	log_warn_of(connection, "client %s %s%s", client, what, more);
 }
 
-struct half_open_slot *server_link_admit(struct worker *w, const struct address *peer)
+struct half_open_slot *server_link_admit(struct worker *w, uint64_t connection,
+	const struct address *peer)
 {
 	struct node *n = w->node;
 	struct link_worker *links = w->link;
@@ -34,8 +35,8 @@ struct half_open_slot *server_link_admit(struct worker *w, const struct address 
 	struct half_open_slot *slot;
 	if (limits_acquire(&n->limits, LIMITS_LINK, peer, max_sessions, 0) < 0) {
 		counter_add(&w->counts.handshakes[COUNTS_HANDSHAKE_LIMIT], 1);
-		admit_log(w, &links->log_refused, peer, "was refused: --max-sessions (%u) reached",
-			max_sessions);
+		admit_log(w, connection, &links->log_refused, peer,
+			"was refused: --max-sessions (%u) reached", max_sessions);
 		return NULL;
 	}
 	int r = half_open_enter(&n->half_open, peer, max_handshakes, loop_now(w->loop), &slot);
@@ -44,15 +45,16 @@ struct half_open_slot *server_link_admit(struct worker *w, const struct address 
 		counter_add(&w->counts.handshakes[COUNTS_HANDSHAKE_LIMIT], 1);
 		counter_add(&w->counts.limits[COUNTS_LIMIT_HANDSHAKES], r == -EBUSY);
 		if (r == -EBUSY)
-			admit_log(w, &links->log_refused, peer,
+			admit_log(w, connection, &links->log_refused, peer,
 				"was refused: --max-handshakes (%u) reached", max_handshakes);
 		else
-			admit_log(w, &links->log_refused, peer, "was refused: out of memory");
+			admit_log(w, connection, &links->log_refused, peer,
+				"was refused: out of memory");
 		return NULL;
 	}
 	counter_add(&w->counts.limits[COUNTS_LIMIT_HANDSHAKES], r == HALF_OPEN_CROWDED_OUT);
 	if (r == HALF_OPEN_CROWDED_OUT)
-		admit_log(w, &links->log_evicted, peer,
+		admit_log(w, connection, &links->log_evicted, peer,
 			"took the place of another one's unfinished handshake: --max-handshakes "
 			"(%u) reached, or too many from one address",
 			max_handshakes);
@@ -88,13 +90,14 @@ static void offer_discard(struct mail *mail)
 	free(o);
 }
 
-void server_link_accept(struct worker *w, struct detached_conn detached,
+void server_link_accept(struct worker *w, uint64_t connection, struct detached_conn detached,
 	struct half_open_slot *slot, const struct address *peer, const char *response, size_t n)
 {
 	struct server_link_offer here = {.worker = node_place_link(w->node),
 		.detached = detached,
 		.slot = slot,
 		.peer = *peer,
+		.connection = connection,
 		.n = n};
 	memcpy(here.response, response, n);
 	if (here.worker == w) {

@@ -14,6 +14,7 @@ struct server_link_offer {
 	struct detached_conn detached; /* owned */
 	struct half_open_slot *slot;   /* owned */
 	struct address peer;
+	uint64_t connection; /* log_new_connection() */
 	size_t n;
 	char response[UPGRADE_RESPONSE_MAX];
 };
@@ -22,11 +23,12 @@ struct server_link_offer {
  * A place for one more: a handshake costs a Diffie-Hellman, a link buffers. NULL: there is none. What is
  * refused, and that others lose their places, is logged at intervals. server_link_accept() must follow.
  */
-struct half_open_slot *server_link_admit(struct worker *w, const struct address *peer);
+struct half_open_slot *server_link_admit(struct worker *w, uint64_t connection,
+	const struct address *peer);
 
 /*
  * Takes over a connection whose link request was admitted, on whichever worker has the fewest links;
  * `response` is its 101.
  */
-void server_link_accept(struct worker *w, struct detached_conn detached,
+void server_link_accept(struct worker *w, uint64_t connection, struct detached_conn detached,
 	struct half_open_slot *slot, const struct address *peer, const char *response, size_t n);

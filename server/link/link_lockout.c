@@ -18,7 +18,7 @@ static unsigned seconds(uint64_t time)
 	return (unsigned)((time + CLOCK_S - 1) / CLOCK_S);
 }
 
-static void refuse(struct worker *w, const struct address *peer, uint64_t wait)
+static void refuse(struct worker *w, uint64_t connection, const struct address *peer, uint64_t wait)
 {
 	char more[LOG_LIMIT_MORE], client[ADDRESS_TEXT_SIZE];
 	lockout_refused(&w->node->lockout);
@@ -26,16 +26,16 @@ static void refuse(struct worker *w, const struct address *peer, uint64_t wait)
 		    more))
 		return;
 	address_format_ip(peer, client);
-	log_info("refused client %s: it is locked out for another %u s%s", client, seconds(wait),
-		more);
+	log_info_of(connection, "refused client %s: it is locked out for another %u s%s", client,
+		seconds(wait), more);
 }
 
-uint64_t link_lockout_wait(struct worker *w, const struct address *peer)
+uint64_t link_lockout_wait(struct worker *w, uint64_t connection, const struct address *peer)
 {
 	uint64_t wait = lockout_of_address(&w->node->lockout, peer, loop_now(w->loop));
 	if (!wait || is_exempt(w, peer))
 		return 0;
-	refuse(w, peer, wait);
+	refuse(w, connection, peer, wait);
 	return wait;
 }
 
@@ -54,7 +54,7 @@ bool link_lockout_refuses(struct server_link *l, const uint8_t key_id[TOKEN_ID_S
 	uint64_t wait = lockout_of_try(&w->node->lockout, &t, loop_now(w->loop));
 	bool refuses = wait && !is_exempt(w, &l->peer);
 	if (refuses)
-		refuse(w, &l->peer, wait);
+		refuse(w, l->connection, &l->peer, wait);
 	l->tried = !refuses;
 	return refuses;
 }
@@ -73,12 +73,14 @@ void link_lockout_failed(struct server_link *l)
 		return;
 	address_format_ip(&l->peer, client);
 	if (address)
-		log_warn("clients at %s are locked out for %u s: more than %d tokens came from "
-			 "there "
-			 "that are not this server's%s",
+		log_warn_of(l->connection,
+			"clients at %s are locked out for %u s: more than %d tokens came from "
+			"there "
+			"that are not this server's%s",
 			client, seconds(time), LOCKOUT_GUESSES, more);
 	else
-		log_warn("a client at %s is locked out for %u s: it came more than %d times with a "
-			 "token that is not this server's; run it with another one%s",
+		log_warn_of(l->connection,
+			"a client at %s is locked out for %u s: it came more than %d times with a "
+			"token that is not this server's; run it with another one%s",
 			client, seconds(time), LOCKOUT_REPEATS, more);
 }

@@ -76,7 +76,8 @@ static void server_link_set_state(struct server_link *l, enum server_link_state 
 		half_open_leave(&server_link_node(l)->half_open, l->slot);
 		l->slot = NULL;
 	}
-	log_debug("a link from a client: %s -> %s", names[l->state], names[state]);
+	log_debug_of(l->connection, "a link from a client: %s -> %s", names[l->state],
+		names[state]);
 	l->state = state;
 	if (state != SERVER_LINK_ESTABLISHED)
 		server_link_uncount(l);
@@ -225,7 +226,7 @@ static void server_link_on_goaway(struct link *link, uint8_t reason)
 	char more[LOG_LIMIT_MORE];
 	if (log_limit_pass(&l->worker->link->log_leaving, loop_now(l->worker->loop),
 		    SERVER_LINK_LEAVING_EVERY, SERVER_LINK_LEAVING_BURST, more))
-		log_info(
+		log_info_of(l->connection,
 			"session %s: the client is going away (%s); its link gets no new streams%s",
 			l->session_shard ? l->session_shard->session->name : "-",
 			frame_goaway_name(reason), more);
@@ -281,7 +282,7 @@ static void server_link_log_stranger(struct server_link *l)
 	server_link_peer(l, peer);
 	enum log_level level = link->end == LINK_END_REFUSED ? LOG_WARN : LOG_INFO;
 	bool open = l->key_unknown && w->opts->no_token;
-	log_line(level, "client %s failed the handshake: %s%s%s", peer, link->why,
+	log_line_of(l->connection, level, "client %s failed the handshake: %s%s%s", peer, link->why,
 		open ? "; this server runs with --no-token: run the client with --no-token, or "
 		       "both with a token"
 		     : "",
@@ -441,6 +442,7 @@ bool server_link_begin(struct server_link_offer *offer)
 	}
 	l->worker = w;
 	l->peer = offer->peer;
+	l->connection = offer->connection;
 	l->slot = offer->slot;
 	l->state = SERVER_LINK_HANDSHAKING;
 	list_init(&l->of_shard);

@@ -65,6 +65,7 @@ struct server_link {
 	struct credential *credential; /* NULL until the handshake named one */
 	struct half_open_slot *slot;   /* while it is HANDSHAKING */
 	struct address peer;
+	uint64_t connection;                 /* log_new_connection() */
 	struct session_shard *session_shard; /* NULL until the registrar said whose it is */
 	struct list of_shard;
 	struct list

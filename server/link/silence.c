@@ -24,8 +24,9 @@ void silence_changed(struct server_link *l)
 		return;
 	if (log_limit_pass(&l->log_silent, loop_now(l->worker->loop), SERVER_LINK_SAY_AGAIN, 1,
 		    more))
-		log_info("session %s: a link does not answer; requests prefer other links until it "
-			 "does%s",
+		log_info_of(l->connection,
+			"session %s: a link does not answer; requests prefer other links until it "
+			"does%s",
 			l->session_shard->session->name, more);
 	if (l->active)
 		l->worker->node->link_ops->silent(l);

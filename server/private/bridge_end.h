@@ -133,8 +133,9 @@ struct bridge {
 	struct attachment_use use; /* until both streams are closed */
 	struct mail cut; /* to a far end that goes on behind the near one, and holds the bridge */
 	struct waiter waiter;
-	uint64_t began; /* µs */
-	bool counted;   /* in LIMITS_BRIDGES */
+	uint64_t began;      /* µs */
+	uint64_t connection; /* log_new_connection() */
+	bool counted;        /* in LIMITS_BRIDGES */
 
 	/* The order to find a session and open the far end: of the worker far.worker, or of the mailbox */
 	struct loop_task seek;

@@ -54,6 +54,7 @@ static void near_log(const struct bridge *b)
 		.bytes_out = e->stream.sent,
 		.duration = loop_now(e->worker->loop) - b->began,
 		.session = str_from(e->joined ? b->session : ""),
+		.connection = b->connection,
 		.consumer = str_from(b->consumer),
 		.link = b->link_id,
 		.why = fine ? NULL : frame_reset_name(reason),
@@ -224,6 +225,7 @@ int bridge_near_new(struct server_link *l, struct attachment_shard *shard,
 	atomic_init(&b->holds, 2);
 	b->counted = true;
 	b->began = loop_now(w->loop);
+	b->connection = log_new_connection();
 	bridge_end_init(&b->near, b, &side, w);
 	bridge_end_init(&b->far, b, NULL, w);
 	if (b->kind == CONTROL_UDP)

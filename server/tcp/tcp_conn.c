@@ -47,6 +47,7 @@ static void tcp_conn_log(const struct tcp_conn *c, const char *why)
 		.bytes_out = c->relay.stream.taken,
 		.duration = loop_now(c->worker->loop) - c->began,
 		.session = str_from(c->session),
+		.connection = c->connection,
 		.why = why,
 		.format = (enum access_format)c->worker->opts->access_log_format,
 	};
@@ -98,7 +99,7 @@ static void tcp_conn_charge(struct tcp_conn *c)
 static void tcp_conn_evicted(struct charge *charge)
 {
 	struct tcp_conn *c = container_of(charge, struct tcp_conn, charge);
-	admission_log_memory(c->worker, &c->peer);
+	admission_log_memory(c->worker, c->connection, &c->peer);
 	tcp_conn_close(c, "no-memory");
 }
 
@@ -238,15 +239,15 @@ static bool tcp_conn_in_time(struct worker *w, const struct accepted_conn *a, co
 	const struct routes *routes = name ? &w->routing->names : &w->routing->ports;
 	const struct route *route =
 		routes_find(routes, str_from(name ? name : a->listener.place), loop_now(w->loop));
-	return !route ||
-	       !visitor_rates_serve(w, VISITOR_RATE_SERVICE_CONNECTIONS, route->host, &a->peer);
+	return !route || !visitor_rates_serve(w, VISITOR_RATE_SERVICE_CONNECTIONS, route->host,
+				 &a->peer, a->connection);
 }
 
 void tcp_conn_enter(struct worker *w, struct accepted_conn *a, const char *name)
 {
 	bool counted;
 	if ((w->node->visitor_rates && !tcp_conn_in_time(w, a, name)) ||
-		!admission_enter(w, &a->peer, false, &counted)) {
+		!admission_enter(w, a->connection, &a->peer, false, &counted)) {
 		accepted_conn_close(a);
 		return;
 	}
@@ -260,6 +261,7 @@ void tcp_conn_enter(struct worker *w, struct accepted_conn *a, const char *name)
 	c->detached = a->detached;
 	c->peer = a->peer;
 	c->local = a->local;
+	c->connection = a->connection;
 	c->counted = counted;
 	c->by_name = name;
 	c->port = a->listener.port;

@@ -44,7 +44,8 @@ struct tcp_conn {
 	char place[SERVICE_PLACE_SIZE];
 	char session[SESSION_NAME_SIZE]; /* for the log */
 	struct address peer, local;
-	uint64_t began; /* µs */
+	uint64_t connection; /* log_new_connection() */
+	uint64_t began;      /* µs */
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 #include "mux/shaper.h"
 #include "server/base/access_log.h"
@@ -43,6 +44,7 @@ static void udp_flow_log(const struct udp_flow *f, const char *why)
 		.bytes_out = f->bytes[1],
 		.duration = loop_now(udp_flow_worker(f)->loop) - f->began,
 		.session = str_from(f->shard->service->session->name),
+		.connection = f->connection,
 		.why = why,
 		.format = (enum access_format)udp_flow_worker(f)->opts->access_log_format,
 	};
@@ -236,6 +238,7 @@ static struct udp_flow *udp_flow_start(struct udp_port *p, struct service_shard 
 	f->shard = shard;
 	f->server_link = l;
 	f->began = now;
+	f->connection = log_new_connection();
 	timeout_init(&f->idle);
 	loop_task_init(&f->reap, udp_flow_reap);
 	flow_queue_add(&shard->session_shard->flows, &f->of_shard, now);
@@ -314,9 +317,9 @@ static bool udp_flow_in_time(struct worker *w, const struct route *route,
 	const struct address *peer)
 {
 	return !w->node->visitor_rates ||
-	       (!visitor_rates_visit(w, VISITOR_RATE_ADDRESS_FLOWS, peer) &&
-		       !visitor_rates_serve(w, VISITOR_RATE_SERVICE_CONNECTIONS, route->host,
-			       peer));
+	       (!visitor_rates_visit(w, VISITOR_RATE_ADDRESS_FLOWS, peer, 0) &&
+		       !visitor_rates_serve(w, VISITOR_RATE_SERVICE_CONNECTIONS, route->host, peer,
+			       0));
 }
 
 /* NULL: there is none, and its first datagram was dropped. */

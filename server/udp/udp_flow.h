@@ -24,10 +24,11 @@ struct udp_flow {
 	struct flow_place of_shard; /* session_shard::flows */
 	struct timeout idle;
 	struct loop_task reap;
-	bool counted;      /* in the limits against its address */
-	uint64_t late;     /* flow::dropped, as far as the UDP port counted them */
-	uint64_t bytes[2]; /* from the visitor, and to it */
-	uint64_t began;    /* µs */
+	bool counted;        /* in the limits against its address */
+	uint64_t late;       /* flow::dropped, as far as the UDP port counted them */
+	uint64_t bytes[2];   /* from the visitor, and to it */
+	uint64_t began;      /* µs */
+	uint64_t connection; /* log_new_connection() */
 };
 
 /* For udp_port_new(): a datagram is passed on, carried to another worker with its port, or dropped. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What systemd is told (sd_notify). The units themselves are tests/lint/units.py's."""
 
+import contextlib
 import os
 import re
 import signal
@@ -178,35 +179,81 @@ def test_journal(tunnel, options, access):
     assert all(re.match(r"<[3467]>[a-z{]", line) for line in lines), lines
     assert [line for line in lines if line.startswith("<4>") and "not encrypted" in line]
 
-def test_journal_with_fields(tunnel, stage):
-    """A journal of systemd's kind has a socket for entries beside the stream: there each line has fields."""
-    folder = stage.path / "journal"
-    folder.mkdir()
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as entries:
-        listener.bind(str(folder / "stdout"))
-        listener.listen()
-        entries.bind(str(folder / "socket"))
-        entries.settimeout(10)
-        with socket.socket(socket.AF_UNIX) as stream:
-            stream.connect(str(folder / "stdout"))
-            env = dict(tunnel.env, JOURNAL_STREAM=Journal.stream(stream.fileno()))
-            server = tunnel.server("--no-seal", env=env, stderr=stream)
+class Entries:
+    """A journal of systemd's kind, which has a socket for entries beside the stream: there each line has fields."""
 
-        def entry(text):
-            while True:
-                found = dict(line.split("=", 1) for line in entries.recv(1 << 16).decode().splitlines())
-                if text in found["MESSAGE"]:
-                    return found
-        assert entry("not encrypted")["PRIORITY"] == "4"
-        tunnel.client(server, tunnel.upstream())
-        tunnel.visitor(server).get("/seen?a=b", host="app.test")
-        seen = entry("path=/seen")
-        assert (seen["PRIORITY"], seen["SYSLOG_IDENTIFIER"], seen["TUNNEL_LOG"]) == ("6", "tunnel", "access")
-        assert seen["MESSAGE"].startswith("access visitor=127.0.0.1 ")
-        assert (seen["TUNNEL_METHOD"], seen["TUNNEL_HOST"], seen["TUNNEL_PATH"], seen["TUNNEL_STATUS"]) == (
-            "GET", "app.test", "/seen?a=b", "200")
-        assert seen["TUNNEL_REQUEST_ID"] in seen["MESSAGE"]
-        server.stop()
+    def __init__(self, stage):
+        folder = stage.path / "journal"
+        folder.mkdir()
+        self.listener, self.socket, self.stream = socket.socket(socket.AF_UNIX), socket.socket(
+            socket.AF_UNIX, socket.SOCK_DGRAM), socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(folder / "stdout"))
+        self.listener.listen()
+        self.socket.bind(str(folder / "socket"))
+        self.socket.settimeout(10)
+        self.stream.connect(str(folder / "stdout"))
+
+    def given_to(self, tunnel, start):
+        return start(env=dict(tunnel.env, JOURNAL_STREAM=Journal.stream(self.stream.fileno())), stderr=self.stream)
+
+    def wait_for(self, text):
+        """The next entry with this in its message, as its fields."""
+        while True:
+            found = dict(line.split("=", 1) for line in self.socket.recv(1 << 16).decode().splitlines())
+            if text in found["MESSAGE"]:
+                return found
+
+    def close(self):
+        for s in self.listener, self.socket, self.stream:
+            s.close()
+
+
+@pytest.fixture
+def entries(stage):
+    with contextlib.closing(Entries(stage)) as e:
+        yield e
+
+
+@pytest.mark.parametrize("options,begins", [
+    ((), "access visitor=127.0.0.1 "),
+    (("--access-log=/dev/stderr",), "access visitor=127.0.0.1 "),
+    (("--access-log-format=logfmt",), "time="),
+    (("--log-format=json",), '{"time":'),
+    (("--access-log-format=combined",), "127.0.0.1 - - "),
+])
+def test_journal_with_fields(tunnel, entries, options, begins):
+    """The access log's lines have the same fields there, whatever their form."""
+    server = entries.given_to(tunnel, lambda **given: tunnel.server("--no-seal", *options, **given))
+    assert entries.wait_for("not encrypted")["PRIORITY"] == "4"
+    tunnel.client(server, tunnel.upstream())
+    tunnel.visitor(server).get("/seen?a=b c=%20\"\\".replace(" ", "%20"), host="app.test")
+    seen = entries.wait_for("/seen")
+    assert (seen["PRIORITY"], seen["SYSLOG_IDENTIFIER"], seen["TUNNEL_LOG"]) == ("6", "tunnel", "access")
+    assert seen["MESSAGE"].startswith(begins) and "TUNNEL_" not in seen["MESSAGE"]
+    assert (seen["TUNNEL_METHOD"], seen["TUNNEL_HOST"], seen["TUNNEL_STATUS"], seen["TUNNEL_PROTOCOL"]) == (
+        "GET", "app.test", "200", "HTTP/1.1")
+    assert seen["TUNNEL_PATH"].startswith("/seen?a=b%20c=%20")
+    assert len(seen["TUNNEL_REQUEST_ID"]) == 32 and int(seen["TUNNEL_CONNECTION"]) > 0
+    assert "TUNNEL_WHY" not in seen and "TUNNEL_CONSUMER" not in seen
+
+
+def test_journal_of_a_connection(tunnel, entries):
+    """Sentences have its number, as the access log has; what a visitor writes does not make one."""
+    server = entries.given_to(tunnel, lambda **given: tunnel.server("--log-level=debug", **given))
+    with tunnel.visitor(server) as visitor:
+        visitor.send("GET / HTTP/1.1\r\nHost: a\r\nNo connection=77\r\n\r\n").read_response()
+    refused = entries.wait_for("refused request")
+    seen = entries.wait_for("status=400")
+    assert refused["TUNNEL_CONNECTION"] == seen["TUNNEL_CONNECTION"] != "77"
+    assert refused["MESSAGE"].endswith(" connection=" + refused["TUNNEL_CONNECTION"])
+    assert "TUNNEL_LOG" not in refused
+
+
+def test_journal_of_the_audit_log(tunnel, entries):
+    server = entries.given_to(tunnel, lambda **given: tunnel.server("--audit-log=/dev/stderr", **given))
+    tunnel.client(server, tunnel.upstream())
+    seen = entries.wait_for("session.begin")
+    assert (seen["TUNNEL_LOG"], seen["TUNNEL_ACTION"], seen["TUNNEL_ACTOR"]) == ("audit", "session.begin", "default")
 
 
 def test_journal_of_a_client_without_its_exit_node(tunnel):

@@ -5,7 +5,7 @@ import re
 
 import sources
 
-CALL = re.compile(r'\blog_(?:warn|error)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+CALL = re.compile(r'\blog_(?:warn|error)(?:_of\([^,"]+,|\()\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
 PLACE = re.compile(r"%[-.*0-9]*(?:ll|l|z)?[a-zA-Z]")
 SHORT = 12
 ROW = re.compile(r'^\| "([^|]+)" \| [^|]+ \| [^|]+ \|$', re.M)

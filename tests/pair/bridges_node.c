@@ -303,9 +303,9 @@ static void accept_link(struct bridges *b, struct client *c, unsigned i)
 	int fds[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
 		0);
-	struct half_open_slot *slot = server_link_admit(b->node.workers[0], &peer);
+	struct half_open_slot *slot = server_link_admit(b->node.workers[0], 1, &peer);
 	assert_non_null(slot);
-	server_link_accept(b->node.workers[0], DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
+	server_link_accept(b->node.workers[0], 1, DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
 	snprintf((char *)c->instances[i], CONTROL_INSTANCE, "%c%u", c->consumes ? 'c' : 'p', i);
 	c->fds[i] = fds[1];
 }

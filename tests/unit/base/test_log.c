@@ -100,6 +100,38 @@ static void test_sentences(void **state)
 	}
 }
 
+/* Behind the sentence, and there however long that is; a number for each. */
+static void test_connections(void **state)
+{
+	static char big[8000];
+	memset(big, 'x', sizeof(big) - 1);
+	const struct {
+		enum log_format format;
+		const char *text, *pattern;
+	} rows[] = {
+		{LOG_TEXT, "it ended", TIME "warn  it ended connection=7\n" TIME "info  none\n$"},
+		{LOG_TEXT, big, "xxx\\.\\.\\. connection=7\n"},
+		{LOG_JSON, "it ended",
+			"\"message\":\"it ended\",\"connection\":7\\}\n.*none\"\\}\n$"},
+		{LOG_JSON, big, "xxx\\.\\.\\.\",\"connection\":7\\}\n"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct error err;
+		struct capture c = capture_begin();
+		struct log_options opts = {.level = LOG_INFO, .format = rows[i].format};
+		assert_int_equal(log_start(&opts, &err), 0);
+		log_warn_of(7, "%s", rows[i].text);
+		log_debug_of(7, "not at this level");
+		log_info_of(0, "none");
+		log_stop();
+		char out[8192];
+		assert_matches(capture_end(&c, out, sizeof out), rows[i].pattern);
+	}
+	uint64_t first = log_new_connection();
+	assert_true(first > 0);
+	assert_int_equal(log_new_connection(), first + 1);
+}
+
 static void test_access(void **state)
 {
 	static const struct {
@@ -377,6 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sentences),
+		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_access),
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_levels),

@@ -232,9 +232,9 @@ struct server_link *dial_begin(struct exit_node *n)
 	char greeting[4096];
 	int fds[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	struct half_open_slot *slot = server_link_admit(n->node.workers[0], &peer);
+	struct half_open_slot *slot = server_link_admit(n->node.workers[0], 1, &peer);
 	assert_non_null(slot);
-	server_link_accept(n->node.workers[0], DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
+	server_link_accept(n->node.workers[0], 1, DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
 	settle(n);
 	struct server_link *l = find_handshaking(n);
 	assert_non_null(l);

@@ -104,7 +104,7 @@ static void talk(const char *says, size_t step, char *got)
 {
 	char answers[16384];
 	size_t n = 0, length = strlen(says);
-	int fd = file_server_connect(&scene.server, scene.folder);
+	int fd = file_server_connect(&scene.server, scene.folder, 1);
 	ssize_t r = -1;
 	assert_true(fd >= 0);
 	for (size_t at = 0; at < length; at += step) {
@@ -180,14 +180,14 @@ static void test_leaving(void **state)
 	static const char *const rows[] = {"", "GET /a HT", GET("/a"),
 		POST("Content-Length: 9") "a"};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		int fd = file_server_connect(&scene.server, scene.folder);
+		int fd = file_server_connect(&scene.server, scene.folder, 1);
 		assert_int_equal(send(fd, rows[i], strlen(rows[i]), 0), strlen(rows[i]));
 		shutdown(fd, SHUT_WR);
 		settle();
 		assert_true(list_empty(&scene.server.conns));
 		close(fd);
 	}
-	int fd = file_server_connect(&scene.server, scene.folder);
+	int fd = file_server_connect(&scene.server, scene.folder, 1);
 	assert_int_equal(scene.folder->users, 2);
 	file_server_deinit(&scene.server);
 	file_server_init(&scene.server, scene.loop);
@@ -200,10 +200,10 @@ static void test_no_folder(void **state)
 {
 	char away[sizeof folder + 8];
 	snprintf(away, sizeof away, "%s.away", folder);
-	int fd = file_server_connect(&scene.server, scene.folder);
+	int fd = file_server_connect(&scene.server, scene.folder, 1);
 	char byte;
 	assert_int_equal(rename(folder, away), 0);
-	int refused = file_server_connect(&scene.server, scene.folder);
+	int refused = file_server_connect(&scene.server, scene.folder, 1);
 	assert_int_equal(refused, -ENOENT);
 	assert_string_equal(file_server_reason(refused), "there is no such folder");
 	/* Not a byte, so that whoever asked may ask again. */
@@ -221,7 +221,7 @@ static void test_no_folder_at_any_step(void **state)
 	char away[sizeof folder + 8];
 	snprintf(away, sizeof away, "%s.away", folder);
 	for (size_t pieces = 1; pieces < 10; pieces++) {
-		int fd = file_server_connect(&scene.server, scene.folder);
+		int fd = file_server_connect(&scene.server, scene.folder, 1);
 		size_t n = pieces * 4096 - 64;
 		int from = sprintf(says, "GET /a HTTP/1.1\r\nHost: a\r\nX: ");
 		memset(says + from, 'x', n - (size_t)from);

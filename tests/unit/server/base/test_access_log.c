@@ -44,18 +44,19 @@ static void test_line(void **state)
 		.duration = 4711,
 		.session = STR("0a1b"),
 		.request_id = STR("f00d"),
+		.connection = 42,
 	};
 	char out[2048];
 	logged(LOG_TEXT, &a, out, sizeof out);
 	assert_string_equal(strstr(out, " access"),
 		" access visitor=203.0.113.9 method=GET host=shop.example path=/a\\x20b\\x0a "
 		"status=200 bytes_in=123 bytes_out=5000000000 duration_us=4711 session=0a1b "
-		"request_id=f00d\n");
+		"connection=42 request_id=f00d\n");
 	a.session = a.host = STR_NULL;
 	a.why = "no-route";
 	logged(LOG_TEXT, &a, out, sizeof out);
 	assert_non_null(strstr(out, " host=- "));
-	assert_non_null(strstr(out, " session=- request_id=f00d why=no-route\n"));
+	assert_non_null(strstr(out, " session=- connection=42 request_id=f00d why=no-route\n"));
 	logged(LOG_JSON, &a, out, sizeof out);
 	assert_non_null(strstr(out, "\"status\":200,\"bytes_in\":123,"));
 	assert_non_null(strstr(out, "\"why\":\"no-route\"}\n"));

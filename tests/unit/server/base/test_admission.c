@@ -62,7 +62,7 @@ static void test_limits(void **state)
 		bool counted = !rows[i].counted;
 		/* What is counted is the process's: each is another worker's. */
 		struct worker *w = workers.node.workers[i % 3];
-		if (admission_enter(w, &peer, rows[i].balancer, &counted) != rows[i].enters ||
+		if (admission_enter(w, 1, &peer, rows[i].balancer, &counted) != rows[i].enters ||
 			counted != rows[i].counted)
 			fail_msg("row %zu", i);
 	}
@@ -74,7 +74,7 @@ static void test_limits(void **state)
 	assert_int_equal(limits_count(&workers.node.limits, LIMITS_VISITOR), 0);
 	struct address peer = address("192.0.2.1");
 	bool counted;
-	assert_true(admission_enter(workers.node.workers[0], &peer, false, &counted));
+	assert_true(admission_enter(workers.node.workers[0], 1, &peer, false, &counted));
 	admission_leave(&workers.node, &peer, counted);
 }
 

@@ -181,14 +181,15 @@ static void test_trusted_proxies_are_let_through(void **state)
 	assert_true(address_parse_ip(STR("192.0.2.200"), &proxy));
 	assert_true(address_parse_ip(STR("192.0.2.1"), &visitor));
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &proxy), 0);
+		assert_int_equal(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &proxy, 1),
+			0);
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &visitor),
+		assert_int_equal(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &visitor, 1),
 			0);
 	struct said said;
 	said_begin(&said);
-	assert_true(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &visitor) > 0);
-	assert_true(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &visitor) > 0);
+	assert_true(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &visitor, 1) > 0);
+	assert_true(visitor_rates_visit(w, VISITOR_RATE_ADDRESS_REQUESTS, &visitor, 1) > 0);
 	const char *line = strstr(said_end(&said), "refused a request from 192.0.2.1: ");
 	assert_non_null(line);
 	assert_null(strstr(line + 1, "refused"));

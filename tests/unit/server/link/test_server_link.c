@@ -184,12 +184,12 @@ static struct session_shard *shard_of(struct scene *s)
 static struct server_link *begin(struct scene *s)
 {
 	int fds[2];
-	struct half_open_slot *slot = server_link_admit(&s->worker, &peer);
+	struct half_open_slot *slot = server_link_admit(&s->worker, 1, &peer);
 	if (!slot)
 		return NULL;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	s->peers[s->n_peers++] = fds[1];
-	server_link_accept(&s->worker, DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
+	server_link_accept(&s->worker, 1, DETACHED_CONN_OF(fds[0]), slot, &peer, "", 0);
 	settle(s);
 	return container_of(s->links.links.prev, struct server_link, link);
 }
