@@ -13,6 +13,7 @@
 
 static int take_text(const struct compile *c, const struct tree_node *node, struct str *out)
 {
+	*out = STR_NULL;
 	if (node->kind != TREE_SCALAR || !*node->text)
 		return compile_fail(c, node, "%s takes a text", node->key);
 	*out = str_from(node->text);
