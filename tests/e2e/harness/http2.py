@@ -84,12 +84,16 @@ class Http2Visitor:
     def fields(self, method="GET", path="/", authority=AUTHORITY, more=()):
         return [(":method", method), (":scheme", "https"), (":authority", authority), (":path", path), *more]
 
-    def ask(self, method="GET", path="/", fields=None, end=True, body=None, more=(), authority=AUTHORITY):
-        """Begins a request, with its body if one is given; its stream's id."""
+    def begin(self, fields, end=False):
+        """A request's head, which goes out with what follows; its stream's id."""
         stream = self.h2.get_next_available_stream_id()
         self.answers[stream] = Answer()
-        self.h2.send_headers(stream, fields or self.fields(method, path, authority, more),
-                             end_stream=end and body is None)
+        self.h2.send_headers(stream, fields, end_stream=end)
+        return stream
+
+    def ask(self, method="GET", path="/", fields=None, end=True, body=None, more=(), authority=AUTHORITY):
+        """Begins a request, with its body if one is given; its stream's id."""
+        stream = self.begin(fields or self.fields(method, path, authority, more), end=end and body is None)
         if body is not None:
             self.send(stream, body, end)
         self.flush()
