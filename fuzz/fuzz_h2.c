@@ -33,7 +33,7 @@ struct scene {
 static struct http1_head head = HTTP1_HEAD_OF(FIELDS);
 
 /* It is refused, or it is what it seems. */
-static void check_request(const struct h2_request *r)
+static void check_request(const struct h2_message *r)
 {
 	size_t scanned = 0;
 	if (r->error)
@@ -66,7 +66,7 @@ static void answer(struct h2_stream *s, unsigned how)
 	h2_end(s, how & 1 ? STR("T: u\r\n") : STR_NULL);
 }
 
-static struct h2_stream *request(struct h2 *h, const struct h2_request *r)
+static struct h2_stream *request(struct h2 *h, const struct h2_message *r)
 {
 	struct scene *sc = container_of(h, struct scene, h2);
 	check_request(r);
@@ -99,7 +99,7 @@ static void closed(struct h2_stream *s)
 	CLAIM(s->closed && !buf_len(&s->held));
 }
 
-static const struct h2_ops ops = {request, data, end, closed};
+static const struct h2_ops ops = {.request = request, .data = data, .end = end, .closed = closed};
 
 static void feed(struct scene *sc, const uint8_t *p, size_t n, size_t step)
 {

@@ -73,10 +73,20 @@ static void *mem_realloc(void *p, size_t n, void *user)
 
 /* ---- What comes ---- */
 
+static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
+{
+	return nghttp2_session_get_stream_user_data(session, id);
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
 	struct h2 *h = user;
-	h2_head_begin(&h->head, frame->headers.cat != NGHTTP2_HCAT_REQUEST);
+	const struct h2_stream *s = stream_of(session, frame->hd.stream_id);
+	bool request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+	bool response = h->client && !(s && s->answered);
+	h2_head_begin(&h->head, request    ? H2_HEAD_REQUEST
+				: response ? H2_HEAD_RESPONSE
+					   : H2_HEAD_TRAILERS);
 	return 0;
 }
 
@@ -102,14 +112,9 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
 	return 0;
 }
 
-static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
-{
-	return nghttp2_session_get_stream_user_data(session, id);
-}
-
 static void take_request(struct h2 *h, int32_t id, bool end)
 {
-	struct h2_request r = {.id = id};
+	struct h2_message r = {.id = id};
 	h->requests++;
 	h2_head_end(&h->head, end, &r);
 	struct h2_stream *s = h->ops->request(h, &r);
@@ -128,6 +133,15 @@ void h2_stream_begin(struct h2_stream *s, struct h2 *h, int32_t id)
 	nghttp2_session_set_stream_user_data(h->session, id, s);
 }
 
+static void take_response(struct h2_stream *s, bool end)
+{
+	struct h2_message m = {.id = s->id};
+	h2_head_end_response(&s->h2->head, end, s->head_only, &m);
+	s->answered = m.status >= 200;
+	s->ended = end;
+	s->h2->ops->response(s, &m);
+}
+
 /* The head's fields, or the trailers', are complete. */
 static void take_headers(struct h2 *h, const nghttp2_frame *frame)
 {
@@ -138,6 +152,10 @@ static void take_headers(struct h2 *h, const nghttp2_frame *frame)
 		return;
 	}
 	struct h2_stream *s = stream_of(h->session, id);
+	if (s && h->client && !s->answered) {
+		take_response(s, end);
+		return;
+	}
 	if (!s || !end)
 		return;
 	s->ended = true;
@@ -162,6 +180,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 		struct h2_stream *s = stream_of(session, frame->hd.stream_id);
 		if (s)
 			s->ended = true;
+	} else if (frame->hd.type == NGHTTP2_GOAWAY) {
+		h->leaving = h->client;
 	}
 	return 0;
 }
@@ -195,14 +215,14 @@ static void count_fault(struct h2 *h)
 		h2_goaway(h, H2_ENHANCE_YOUR_CALM);
 }
 
-/* The response is whole, and nobody reads the rest of the request (RFC 9113, 8.1). */
+/* Server: the response is whole, and nobody reads the rest of the request (RFC 9113, 8.1). */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
 	struct h2 *h = user;
 	uint8_t type = frame->hd.type;
 	int32_t id = frame->hd.stream_id;
 	if (type == NGHTTP2_RST_STREAM) {
-		if (is_fault(frame->rst_stream.error_code))
+		if (!h->client && is_fault(frame->rst_stream.error_code))
 			count_fault(h);
 		return 0;
 	}
@@ -212,7 +232,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 	struct h2_stream *s = stream_of(session, id);
 	if (s)
 		s->done = true;
-	if (nghttp2_session_get_stream_remote_close(session, id) == 0)
+	if (!h->client && nghttp2_session_get_stream_remote_close(session, id) == 0)
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
 	return 0;
 }
@@ -225,6 +245,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 		return 0;
 	if (s->ended)
 		h2_frames_ended(&h->frames, id);
+	s->code = code;
 	h2_stream_forget(s);
 	h->ops->closed(s);
 	return 0;
@@ -249,11 +270,29 @@ static int start(struct h2 *h, nghttp2_session_callbacks *cb, nghttp2_option *o)
 	nghttp2_option_set_max_outbound_ack(o, ACKS_MAX);
 	nghttp2_option_set_stream_reset_rate_limit(o, RESETS_BURST, RESETS_RATE);
 	nghttp2_option_set_max_send_header_block_length(o, ANSWER_HEAD_MAX);
-	return nghttp2_session_server_new3(&h->session, cb, h, o, &mem);
+	return h->client ? nghttp2_session_client_new3(&h->session, cb, h, o, &mem)
+			 : nghttp2_session_server_new3(&h->session, cb, h, o, &mem);
+}
+
+/* Of a client's connection its streams alone are bounded. */
+static int introduce_client(struct h2 *h)
+{
+	const nghttp2_settings_entry settings[] = {
+		{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)h->head.limit},
+	};
+	int r = nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
+		ARRAY_LEN(settings));
+	return r ? r
+		 : nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
+			   INT32_MAX);
 }
 
 static int introduce(struct h2 *h)
 {
+	if (h->client)
+		return introduce_client(h);
 	const nghttp2_settings_entry settings[] = {
 		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX},
 		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
@@ -267,9 +306,10 @@ static int introduce(struct h2 *h)
 			   H2_CONNECTION_WINDOW);
 }
 
-int h2_init(struct h2 *h, const struct h2_ops *ops, size_t head_limit)
+static int init(struct h2 *h, const struct h2_ops *ops, size_t head_limit, bool client)
 {
 	h->ops = ops;
+	h->client = client;
 	list_init(&h->ready);
 	h2_frames_init(&h->frames);
 	h2_head_init(&h->head, head_limit);
@@ -282,6 +322,16 @@ int h2_init(struct h2 *h, const struct h2_ops *ops, size_t head_limit)
 	nghttp2_option_del(o);
 	nghttp2_session_callbacks_del(cb);
 	return r ? -ENOMEM : 0;
+}
+
+int h2_init(struct h2 *h, const struct h2_ops *ops, size_t head_limit)
+{
+	return init(h, ops, head_limit, false);
+}
+
+int h2_init_client(struct h2 *h, const struct h2_ops *ops, size_t head_limit)
+{
+	return init(h, ops, head_limit, true);
 }
 
 void h2_deinit(struct h2 *h)

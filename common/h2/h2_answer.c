@@ -1,114 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* A stream: its request's window, and its response's way out. */
+/* A stream: the window of what comes on it, and the way out of what goes: a response, or a request's body. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/macros.h"
+#include "h2/h2_fields.h"
 #include "h2/h2_internal.h"
-
-#define FIELDS_FIRST 64 /* of a head; with more of them memory is taken */
 
 /* ---- Heads ---- */
 
-/* Lines of HTTP/1 as fields of HTTP/2; they borrow from the text. */
-struct fields {
-	nghttp2_nv *v;
-	size_t n, cap;
-	nghttp2_nv first[FIELDS_FIRST];
-	uint8_t flags;
-};
-
-static int add(struct fields *f, uint8_t *name, size_t n_name, uint8_t *value, size_t n_value)
-{
-	if (f->n == f->cap) {
-		nghttp2_nv *v =
-			reallocarray(f->v == f->first ? NULL : f->v, 2 * f->cap, sizeof(*v));
-		if (!v)
-			return -ENOMEM;
-		if (f->v == f->first)
-			memcpy(v, f->first, sizeof(f->first));
-		f->v = v;
-		f->cap *= 2;
-	}
-	f->v[f->n++] = (nghttp2_nv){name, value, n_name, n_value, f->flags};
-	return 0;
-}
-
-static void fields_deinit(struct fields *f)
-{
-	if (f->v != f->first)
-		free(f->v);
-}
-
-/* Fields that speak of an HTTP/1 connection (RFC 9113, 8.2.2). */
-static bool is_of_connection(struct str name)
-{
-	static const struct str names[] = {STR("connection"), STR("transfer-encoding"),
-		STR("keep-alive"), STR("upgrade"), STR("proxy-connection")};
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (str_eq(name, names[i]))
-			return true;
-	return false;
-}
-
-static void lower(uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i] >= 'A' && p[i] <= 'Z')
-			p[i] |= 0x20;
-}
-
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/* The lines from `p` on, as far as the empty one or `end`: they were judged, so each is whole. 0 or -ENOMEM. */
-static int add_lines(struct fields *f, uint8_t *p, const uint8_t *end)
-{
-	while (p < end && *p != '\r') {
-		uint8_t *line_end = memchr(p, '\r', (size_t)(end - p));
-		uint8_t *colon = memchr(p, ':', (size_t)(end - p));
-		if (!line_end || !colon || colon > line_end)
-			break;
-		uint8_t *value = colon + 1, *value_end = line_end;
-		while (value < value_end && is_blank(*value))
-			value++;
-		while (value_end > value && is_blank(value_end[-1]))
-			value_end--;
-		struct str name = {(const char *)p, (size_t)(colon - p)};
-		lower(p, name.n);
-		if (!is_of_connection(name) &&
-			add(f, p, name.n, value, (size_t)(value_end - value)) < 0)
-			return -ENOMEM;
-		p = line_end + 2;
-	}
-	return 0;
-}
-
 /* "HTTP/1.1 200 OK" and what follows. */
-static int add_head(struct fields *f, uint8_t *text, size_t n)
+static int add_head(struct h2_fields *f, uint8_t *text, size_t n)
 {
-	static uint8_t status[] = ":status";
 	uint8_t *lines = memchr(text, '\n', n);
 	if (n < sizeof("HTTP/1.1 200") || !lines)
 		return -EPROTO;
-	int r = add(f, status, sizeof(status) - 1, text + sizeof("HTTP/1.1 ") - 1, 3);
-	return r ? r : add_lines(f, lines + 1, text + n);
+	struct str status = {(const char *)text + sizeof("HTTP/1.1 ") - 1, 3};
+	int r = h2_fields_add(f, STR(":status"), status);
+	return r ? r : h2_fields_add_lines(f, lines + 1, text + n);
 }
 
 /* nghttp2 copies the fields where they are not written before this call returns. */
-static void fields_init(struct fields *f, const struct h2 *h)
+static uint8_t flags_now(const struct h2 *h)
 {
-	f->v = f->first;
-	f->n = 0;
-	f->cap = FIELDS_FIRST;
-	f->flags = h->busy ? NGHTTP2_NV_FLAG_NONE
-			   : NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+	return h->busy ? NGHTTP2_NV_FLAG_NONE
+		       : NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
 }
 
-static int submit(struct h2_stream *s, const struct fields *f, bool interim, bool end)
+static int submit(struct h2_stream *s, const struct h2_fields *f, bool interim, bool end)
 {
 	struct nghttp2_session *session = s->h2->session;
 	const nghttp2_data_provider body = {{.ptr = s}, h2_read_data};
@@ -123,14 +42,14 @@ int h2_answer(struct h2_stream *s, uint8_t *text, size_t n, bool end)
 	struct h2 *h = s->h2;
 	if (s->closed || s->done)
 		return 0;
-	struct fields f;
-	fields_init(&f, h);
+	struct h2_fields f;
+	h2_fields_init(&f, flags_now(h));
 	int r = add_head(&f, text, n);
 	if (r == 0)
 		r = submit(s, &f, f.v[0].value[0] == '1', end) ? -ENOMEM : 0;
 	if (r == 0 && !h->busy)
 		r = h2_output(h);
-	fields_deinit(&f);
+	h2_fields_deinit(&f);
 	return r;
 }
 
@@ -142,13 +61,14 @@ static int finish(struct h2_stream *s, uint32_t *flags)
 	*flags |= NGHTTP2_DATA_FLAG_EOF;
 	if (!buf_len(&s->trailers))
 		return 0;
-	struct fields f = {.v = f.first, .cap = FIELDS_FIRST};
-	int r = add_lines(&f, buf_head(&s->trailers), buf_tail(&s->trailers));
+	struct h2_fields f;
+	h2_fields_init(&f, NGHTTP2_NV_FLAG_NONE);
+	int r = h2_fields_add_lines(&f, buf_head(&s->trailers), buf_tail(&s->trailers));
 	if (r == 0 && f.n) {
 		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
 		r = nghttp2_submit_trailer(s->h2->session, s->id, f.v, f.n);
 	}
-	fields_deinit(&f);
+	h2_fields_deinit(&f);
 	return r;
 }
 
@@ -262,9 +182,18 @@ void h2_consume(struct h2_stream *s, size_t n)
 		nghttp2_session_consume_stream(s->h2->session, s->id, n);
 }
 
+void h2_widen(struct h2_stream *s, size_t window)
+{
+	struct nghttp2_session *session = s->h2->session;
+	int32_t now = nghttp2_session_get_stream_effective_local_window_size(session, s->id);
+	if (!s->closed && now >= 0 && window > (size_t)now && window <= INT32_MAX)
+		nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, s->id,
+			(int32_t)window);
+}
+
 void h2_reset(struct h2_stream *s, enum h2_error code)
 {
-	if (is_over(s))
+	if (s->closed || (s->done && !s->h2->client))
 		return;
 	s->done = true;
 	buf_deinit(&s->held);

@@ -112,6 +112,8 @@ static int feed(struct h2 *h, const uint8_t *p, size_t n)
 int h2_input(struct h2 *h, const uint8_t *p, size_t n, uint64_t now)
 {
 	h->now = now;
+	if (h->client)
+		return feed(h, p, n);
 	size_t fed = 0, at = 0;
 	int r = 0;
 	while (at < n && r == 0) {

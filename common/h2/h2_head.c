@@ -28,7 +28,7 @@ static void empty(struct buf *b)
 	b->start = b->end = 0;
 }
 
-void h2_head_begin(struct h2_head *h, bool trailers)
+void h2_head_begin(struct h2_head *h, enum h2_head_kind kind)
 {
 	empty(&h->text);
 	empty(&h->cookies);
@@ -37,7 +37,7 @@ void h2_head_begin(struct h2_head *h, bool trailers)
 		h->pseudo[i] = (struct h2_span){0};
 	h->n_fields = h->bytes = 0;
 	h->error = 0;
-	h->trailers = trailers;
+	h->kind = kind;
 	h->begun = h->hosted = h->framed = false;
 }
 
@@ -98,12 +98,15 @@ static void take_pseudo(struct h2_head *h, struct str name, struct str value)
 		[H2_SCHEME] = STR(":scheme"),
 		[H2_AUTHORITY] = STR(":authority"),
 		[H2_PATH] = STR(":path"),
+		[H2_STATUS] = STR(":status"),
 	};
+	bool request = h->kind == H2_HEAD_REQUEST;
 	unsigned i = 0;
 	while (i < H2_PSEUDOS && !str_eq(name, names[i]))
 		i++;
 	/* One that is not known, that comes twice, or late, would mean one thing here and another elsewhere. */
-	if (i == H2_PSEUDOS || h->pseudo[i].there || h->begun || h->trailers) {
+	if (i == H2_PSEUDOS || h->pseudo[i].there || h->begun || h->kind == H2_HEAD_TRAILERS ||
+		request == (i == H2_STATUS)) {
 		h2_head_spoil(h, HTTP1_E_NAME);
 		return;
 	}
@@ -121,12 +124,20 @@ static void check_target(struct h2_head *h)
 		h2_head_spoil(h, HTTP1_E_TARGET);
 }
 
-/* Behind the pseudo-fields: the lines that they stand for. */
-static void begin_text(struct h2_head *h)
+/* Behind the pseudo-fields: the line that the status stands for. */
+static void begin_response(struct h2_head *h)
 {
-	if (h->begun || h->trailers)
-		return;
-	h->begun = true;
+	struct str status = pseudo(h, H2_STATUS);
+	if (status.n != 3)
+		h2_head_spoil(h, HTTP1_E_START_LINE);
+	put(h, &h->text, STR("HTTP/1.1 "));
+	put(h, &h->text, status);
+	put(h, &h->text, STR(" \r\n"));
+}
+
+/* The same of a request: the lines that they stand for. */
+static void begin_request(struct h2_head *h)
+{
 	struct str method = pseudo(h, H2_METHOD), path = pseudo(h, H2_PATH);
 	bool connect = str_eq(method, STR("CONNECT"));
 	if (!connect)
@@ -137,6 +148,17 @@ static void begin_text(struct h2_head *h)
 	put(h, &h->text, STR(" HTTP/1.1\r\n"));
 	if (h->pseudo[H2_AUTHORITY].there)
 		put_line(h, STR("Host"), pseudo(h, H2_AUTHORITY));
+}
+
+static void begin_text(struct h2_head *h)
+{
+	if (h->begun)
+		return;
+	h->begun = true;
+	if (h->kind == H2_HEAD_REQUEST)
+		begin_request(h);
+	else if (h->kind == H2_HEAD_RESPONSE)
+		begin_response(h);
 }
 
 /* Host stands first or is :authority (RFC 9113, 8.3.1). */
@@ -159,6 +181,12 @@ static void take_cookie(struct h2_head *h, struct str value)
 	put(h, &h->cookies, value);
 }
 
+/* A line end in it would be two fields to whom the response goes; nghttp2 has looked for it before. */
+static bool is_one_line(struct str value)
+{
+	return !value.n || (!memchr(value.p, '\r', value.n) && !memchr(value.p, '\n', value.n));
+}
+
 bool h2_head_field(struct h2_head *h, struct str name, struct str value)
 {
 	h->bytes += name.n + value.n + FIELD_OVERHEAD;
@@ -169,7 +197,10 @@ bool h2_head_field(struct h2_head *h, struct str name, struct str value)
 		return true;
 	}
 	begin_text(h);
-	if (h->trailers) {
+	if (h->kind != H2_HEAD_REQUEST) {
+		h->framed |= str_eq(name, STR("content-length"));
+		if (!is_one_line(value))
+			h2_head_spoil(h, HTTP1_E_CONTROL);
 		put_line(h, name, value);
 	} else if (str_eq(name, STR("host"))) {
 		take_host(h, value);
@@ -182,7 +213,15 @@ bool h2_head_field(struct h2_head *h, struct str name, struct str value)
 	return true;
 }
 
-void h2_head_end(struct h2_head *h, bool end, struct h2_request *out)
+static void hand_over(const struct h2_head *h, bool end, struct h2_message *out)
+{
+	out->text = (struct str){(const char *)buf_head(&h->text), buf_len(&h->text)};
+	out->n_fields = h->n_fields;
+	out->error = h->error;
+	out->end = end;
+}
+
+void h2_head_end(struct h2_head *h, bool end, struct h2_message *out)
 {
 	begin_text(h);
 	if (buf_len(&h->cookies))
@@ -192,10 +231,30 @@ void h2_head_end(struct h2_head *h, bool end, struct h2_request *out)
 	if (!end && !h->framed)
 		put_line(h, STR("Transfer-Encoding"), STR("chunked"));
 	put(h, &h->text, STR("\r\n"));
-	out->text = (struct str){(const char *)buf_head(&h->text), buf_len(&h->text)};
-	out->n_fields = h->n_fields;
-	out->error = h->error;
-	out->end = end;
+	hand_over(h, end, out);
+}
+
+/* Three digits, as the parser finds them. */
+static unsigned status_of(const struct h2_head *h)
+{
+	struct str s = pseudo(h, H2_STATUS);
+	return s.n == 3 ? (unsigned)(s.p[0] - '0') * 100 + (unsigned)(s.p[1] - '0') * 10 +
+				  (unsigned)(s.p[2] - '0')
+			: 0;
+}
+
+void h2_head_end_response(struct h2_head *h, bool end, bool head_only, struct h2_message *out)
+{
+	begin_text(h);
+	out->status = status_of(h);
+	bool bodiless = head_only || out->status < 200 || out->status == 204 || out->status == 304;
+	out->chunked = !h->framed && !bodiless && !end;
+	if (out->chunked)
+		put_line(h, STR("Transfer-Encoding"), STR("chunked"));
+	else if (!h->framed && !bodiless)
+		put_line(h, STR("Content-Length"), STR("0"));
+	put(h, &h->text, STR("\r\n"));
+	hand_over(h, end || (bodiless && out->status >= 200), out);
 }
 
 struct str h2_head_trailers(const struct h2_head *h)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the files of this room share; the only header here that shows nghttp2. */
+/* What the files of this room share; with h2_fields.h the only header here that shows nghttp2. */
 #include <nghttp2/nghttp2.h>
 
 #include "h2/h2.h"

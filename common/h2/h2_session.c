@@ -4,6 +4,11 @@
 
 #include "h2/h2_internal.h"
 
+const char *h2_error_name(uint32_t code)
+{
+	return nghttp2_http2_strerror(code);
+}
+
 int h2_output(struct h2 *h)
 {
 	ssize_t n = 0;

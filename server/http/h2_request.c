@@ -62,7 +62,7 @@ static struct h2_exchange *exchange_new(struct h2_conn *c)
 }
 
 /* The parser of HTTP/1 is the judge, and must have seen all of the text, and nothing else, as it was meant. */
-static int parse(struct h2_conn *c, const struct h2_request *r, struct http1_head *h)
+static int parse(struct h2_conn *c, const struct h2_message *r, struct http1_head *h)
 {
 	size_t scanned = 0;
 	if (r->error)
@@ -76,7 +76,7 @@ static int parse(struct h2_conn *c, const struct h2_request *r, struct http1_hea
 	return e;
 }
 
-static void begin(struct h2_exchange *x, const struct h2_request *r)
+static void begin(struct h2_exchange *x, const struct h2_message *r)
 {
 	struct h2_conn *c = x->conn;
 	struct exchange *ex = &x->ex;
@@ -101,7 +101,7 @@ static void begin(struct h2_exchange *x, const struct h2_request *r)
 		exchange_fail(ex, ERROR_PAGE_OVERLOADED);
 }
 
-static struct h2_stream *request(struct h2 *h2, const struct h2_request *r)
+static struct h2_stream *request(struct h2 *h2, const struct h2_message *r)
 {
 	struct h2_conn *c = conn_of(h2);
 	if (c->state != H2_CONN_OPEN && c->state != H2_CONN_MOVING)

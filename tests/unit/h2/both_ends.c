@@ -42,7 +42,7 @@ static struct ends *ends_of(struct h2 *h)
 	return container_of(h, struct ends, server);
 }
 
-static struct h2_stream *request(struct h2 *h, const struct h2_request *r)
+static struct h2_stream *request(struct h2 *h, const struct h2_message *r)
 {
 	struct ends *e = ends_of(h);
 	struct served *s = calloc(1, sizeof(*s));
@@ -95,7 +95,7 @@ static void closed(struct h2_stream *s)
 	say(&ends_of(s->h2)->heard, "%d closed\n", s->id);
 }
 
-static const struct h2_ops ops = {request, data, end, closed};
+static const struct h2_ops ops = {.request = request, .data = data, .end = end, .closed = closed};
 
 void ends_answer(struct served *s, const char *head, bool last)
 {

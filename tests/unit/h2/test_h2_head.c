@@ -27,9 +27,9 @@ struct field {
 		":authority", "a.example" \
 	}
 
-static void fill(struct h2_head *h, const struct field *f, bool end, struct h2_request *out)
+static void fill(struct h2_head *h, const struct field *f, bool end, struct h2_message *out)
 {
-	h2_head_begin(h, false);
+	h2_head_begin(h, H2_HEAD_REQUEST);
 	for (; f->name; f++)
 		assert_true(h2_head_field(h, str_from(f->name), str_from(f->value)));
 	h2_head_end(h, end, out);
@@ -62,7 +62,7 @@ static void test_text(void **state)
 	struct h2_head h;
 	h2_head_init(&h, LIMIT);
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-		struct h2_request r;
+		struct h2_message r;
 		struct http1_head parsed = HTTP1_HEAD_OF(16);
 		size_t scanned = 0;
 		fill(&h, good[i].fields, good[i].end, &r);
@@ -99,7 +99,7 @@ static void test_refused(void **state)
 	struct h2_head h;
 	h2_head_init(&h, LIMIT);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		struct h2_request r;
+		struct h2_message r;
 		fill(&h, bad[i].fields, true, &r);
 		assert_int_equal(r.error, bad[i].error);
 	}
@@ -110,11 +110,11 @@ static void test_refused(void **state)
 static void test_limit(void **state)
 {
 	struct h2_head h;
-	struct h2_request r;
+	struct h2_message r;
 	char value[LIMIT];
 	memset(value, 'x', sizeof(value));
 	h2_head_init(&h, LIMIT);
-	h2_head_begin(&h, false);
+	h2_head_begin(&h, H2_HEAD_REQUEST);
 	for (const struct field *f = good[0].fields; f < good[0].fields + 4; f++)
 		assert_true(h2_head_field(&h, str_from(f->name), str_from(f->value)));
 	bool taken = true;
@@ -135,7 +135,7 @@ static void test_trailers(void **state)
 {
 	struct h2_head h;
 	h2_head_init(&h, LIMIT);
-	h2_head_begin(&h, true);
+	h2_head_begin(&h, H2_HEAD_TRAILERS);
 	h2_head_field(&h, STR("a"), STR("1"));
 	h2_head_field(&h, STR("b"), STR("2"));
 	struct str s = h2_head_trailers(&h);
