@@ -78,6 +78,7 @@ static bool on_configure(struct uplink *u, struct link_config *config)
 	config->limits.max_streams = (uint32_t)o->max_streams;
 	config->budget = &s->budget;
 	config->share = &s->share;
+	config->streams = &s->streams;
 	config->random = &s->random;
 	config->instance = s->instance;
 	config->resume = s->resume_given && !joins ? s->resume->bytes : NULL;

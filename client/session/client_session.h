@@ -67,6 +67,7 @@ struct client_session {
 	struct random_pool random;
 	struct budget budget;
 	struct budget_share share;
+	struct mux_streams streams; /* of all links */
 	uint8_t instance[CONTROL_INSTANCE];
 
 	struct key_cache key_cache;

@@ -95,6 +95,7 @@ int link_init(struct link *l, const struct link_ops *ops, const struct link_conf
 	random_bytes(&key, sizeof(key));
 	mux_set_hash_key(&l->mux, key);
 	budget_account_join(&l->mux.account, config->share);
+	l->mux.shared = config->streams;
 	int r = 0;
 	if (config->preface_size)
 		r = buf_append(&l->out, config->preface, config->preface_size);

@@ -108,12 +108,13 @@ struct link_config {
 	bool seal_waived;         /* --no-seal */
 	struct mux_limits limits; /* for what we receive */
 	struct budget *budget;
-	struct budget_share *share; /* of the session's links on this worker, or NULL */
-	struct random_pool *random; /* masking keys; the client's only */
-	uint8_t salt[HELLO_SALT];   /* server */
-	const uint8_t *instance;    /* CONTROL_INSTANCE bytes of this process */
-	const uint8_t *resume;      /* client: CONTROL_SECRET bytes, or NULL */
-	const char *version;        /* of the program */
+	struct budget_share *share;  /* of the session's links on this worker, or NULL */
+	struct mux_streams *streams; /* where they are counted, or NULL */
+	struct random_pool *random;  /* masking keys; the client's only */
+	uint8_t salt[HELLO_SALT];    /* server */
+	const uint8_t *instance;     /* CONTROL_INSTANCE bytes of this process */
+	const uint8_t *resume;       /* client: CONTROL_SECRET bytes, or NULL */
+	const char *version;         /* of the program */
 	const char *
 		remote; /* client: what it dialled, as a URL without a path; NULL: not to be said */
 	const char *features; /* what this end can, as hello has it; NULL: nothing to say */

@@ -131,7 +131,9 @@ void budget_settle(struct budget *b)
 
 void budget_hold(struct budget_account *a, size_t n)
 {
+	struct budget *b = a->budget;
 	budget_add(a, (struct budget_sum){.held = n});
+	b->peak = MAX(b->peak, b->sum.held);
 }
 
 void budget_charge(struct budget_account *a, size_t n)

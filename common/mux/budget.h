@@ -23,6 +23,7 @@ struct budget_sum {
 
 struct budget {
 	size_t limit;
+	size_t peak; /* the most that was held at a time */
 	struct budget_sum sum;
 	struct list accounts;
 };

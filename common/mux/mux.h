@@ -58,6 +58,11 @@ struct mux_limits {
 	uint32_t max_streams;             /* streams the peer may have open at once */
 };
 
+/* Streams of several muxes of one thread: how many are open, and the most that were at a time. */
+struct mux_streams {
+	size_t open, peak;
+};
+
 struct mux {
 	const struct mux_ops *ops;
 	struct mux_limits limits;
@@ -74,6 +79,7 @@ struct mux {
 			       */
 	uint32_t peer_max_streams;
 	uint32_t n_local, n_remote; /* open streams by who opened them */
+	struct mux_streams *shared; /* of several muxes, or NULL */
 
 	struct table table; /* of open streams, by id */
 	uint64_t hash_key;  /* odd; mux_set_hash_key() */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
+#include "base/macros.h"
 #include "base/state.h"
 #include "mux/mux_internal.h"
 
@@ -37,6 +38,10 @@ void stream_attach(struct stream *s, struct mux *m, uint32_t credit)
 	s->credit = credit;
 	s->window = s->granted = m->limits.base_window;
 	list_append(&m->streams, &s->all);
+	if (m->shared) {
+		m->shared->open++;
+		m->shared->peak = MAX(m->shared->peak, m->shared->open);
+	}
 	stream_set_state(s, STREAM_OPEN);
 }
 
@@ -70,6 +75,8 @@ void stream_close(struct stream *s, bool tell, enum frame_reset reason, uint64_t
 		m->n_remote--;
 	else
 		m->n_local--;
+	if (m->shared)
+		m->shared->open--;
 	s->mux = NULL;
 	if (tell)
 		s->ops->closed(s, reason, taken);

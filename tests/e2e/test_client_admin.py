@@ -2,6 +2,7 @@
 """The client's admin socket: where it is, what it costs, and each request of docs/openapi-client.yaml."""
 
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -87,6 +88,37 @@ def test_limit_that_was_reached(tunnel):
     for visitor in visitors:
         assert visitor.read(2) == b"ok"
         visitor.close()
+
+
+def test_peaks(tunnel):
+    """What there was at a time at most, when it is over: streams on both links, and bytes that waited."""
+    gate = threading.Event()
+
+    def slow(conn):
+        gate.wait(PATIENCE)
+        conn.read_to_end()
+    up = tunnel.upstream(slow)
+    server = tunnel.server()
+    client = tunnel.client(server, "0=tcp://" + up.address, "--links=2")
+    socket = socket_of(tunnel, client)
+
+    def limits():
+        return {row["name"]: row for row in get(socket, "/api/v1/limits")["items"]}
+    visitors = [tunnel.visitor("127.0.0.1:%d" % port_of(client)) for _ in range(3)]
+    for visitor in visitors:
+        visitor.sock.setblocking(False)
+    wait_until(lambda: limits()["max-streams"]["use"] == 3, "three streams")
+
+    def push():
+        with contextlib.suppress(BlockingIOError):
+            visitors[0].send(b"x" * 65536)
+        return limits()["memory-budget"]["use"]
+    wait_until(push, "bytes that wait for the upstream")
+    gate.set()
+    for visitor in visitors:
+        visitor.close()
+    wait_until(lambda: limits()["max-streams"]["use"] == limits()["memory-budget"]["use"] == 0, "all to be over")
+    assert limits()["max-streams"]["peak"] == 3 and limits()["memory-budget"]["peak"] > 0
 
 
 def test_live(tunnel):

@@ -169,6 +169,7 @@ void fake_init(struct fake_mux *f, bool client, size_t budget)
 	f->take = SIZE_MAX;
 	budget_init(&f->budget, budget);
 	mux_init(&f->mux, &mux_ops, &limits, &f->budget, client);
+	f->mux.shared = &f->shared;
 	mux_set_peer(&f->mux, FAKE_BASE, 1000);
 }
 
@@ -185,6 +186,7 @@ void fake_deinit(struct fake_mux *f)
 		mux_close(&f->mux, FRAME_RESET_LINK_LOST);
 	assert_int_equal(f->mux.account.sum.held, 0);
 	assert_int_equal(f->mux.n_local + f->mux.n_remote, 0);
+	assert_int_equal(f->shared.open, 0);
 	mux_deinit(&f->mux);
 	assert_int_equal(f->budget.sum.held + f->budget.sum.promised, 0);
 	for (size_t i = 0; i < f->n; i++)

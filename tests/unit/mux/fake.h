@@ -55,6 +55,7 @@ struct fake {
 struct fake_mux {
 	struct mux mux;
 	struct budget budget;
+	struct mux_streams shared;
 	struct fake *streams[FAKE_STREAMS]; /* accepted or opened, in that order */
 	size_t n;
 	size_t take;              /* of streams that are accepted from now on */

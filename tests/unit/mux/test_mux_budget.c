@@ -98,8 +98,10 @@ static void promises_cost_nobody(void **state)
 	assert_false(budget_fits(&accounts[2], 1));
 	budget_charge(&accounts[2], 1000);
 	assert_int_equal(n_relieved, 0);
+	assert_int_equal(budget.peak, 1000);
 	budget_charge(&accounts[0], 1);
-	assert_int_equal(relieved[2], 1); /* who holds most, whatever was promised */
+	assert_int_equal(budget.peak, 1001); /* before others made room */
+	assert_int_equal(relieved[2], 1);    /* who holds most, whatever was promised */
 	assert_int_equal(n_relieved, 1);
 	budget_promise(&accounts[3], 500, 100);
 	assert_true(budget_fits(&accounts[2], 300));

@@ -40,6 +40,8 @@ static void ends_in_order(void **state)
 		assert_int_equal(a->n_closed, 1);
 		assert_int_equal(a->reason, FRAME_RESET_NONE);
 		assert_int_equal(a->taken, 5);
+		assert_int_equal(f.shared.open, 0);
+		assert_int_equal(f.shared.peak, 1);
 		/* And is over: late frames change nothing, and nothing is said any more. */
 		assert_int_equal(feed(&f, (struct fr[]){{FRAME_WINDOW, 1, 9}, {0}}, FAKE_NOW), 0);
 		stream_ready(&a->stream);
