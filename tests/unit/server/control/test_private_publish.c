@@ -309,7 +309,8 @@ static void default_becomes_a_row(void **state)
 {
 	struct private_scene *s = *state;
 	struct identity *everybody = s->n->catalog.everybody;
-	struct credential token = {.identity = everybody, .good = true};
+	static struct credential token; /* its link outlives the test */
+	token = (struct credential){.identity = everybody, .good = true};
 	struct server_link *l = dial(s->n, &token, "one", NULL);
 	assert_int_equal(everybody->value.id, 0);
 	scene_publish(s, l, publish_private(1, "redis"));
