@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "config/value.h"
 
 /* ---- Sentences ---- */
 
@@ -78,5 +81,30 @@ int compile_members(const struct compile *c, const struct tree_node *map, const 
 			return compile_fail(c, i, "%s has no member \"%s\": %s",
 				map->key ? map->key : "this", i->key, list);
 	}
+	return 0;
+}
+
+/* ---- Numbers ---- */
+
+int compile_number(const struct compile *c, const struct tree_node *node, uint64_t min,
+	uint64_t max, uint64_t *out)
+{
+	char *end = NULL;
+	bool digits = node->kind == TREE_SCALAR && node->text[0] >= '0' && node->text[0] <= '9';
+	unsigned long long n = digits ? strtoull(node->text, &end, 10) : 0;
+	if (!digits || *end || n < min || n > max)
+		return compile_fail(c, node, "%s takes a number from %llu to %llu", node->key,
+			(unsigned long long)min, (unsigned long long)max);
+	*out = n;
+	return 0;
+}
+
+int compile_duration(const struct compile *c, const struct tree_node *node, uint64_t max,
+	uint64_t *out)
+{
+	if (node->kind != TREE_SCALAR || value_parse_duration(str_from(node->text), out) || !*out ||
+		*out > max)
+		return compile_fail(c, node, "%s takes a time, as 30s or 5m, of at most %llu s",
+			node->key, (unsigned long long)(max / 1000000));
 	return 0;
 }

@@ -32,3 +32,10 @@ int compile_texts(const struct compile *c, const struct tree_node *value, const 
 /* Members of a mapping, none of which may be missing in the list `known` (the last one NULL). */
 int compile_members(const struct compile *c, const struct tree_node *map, const char *const *known);
 const struct tree_node *compile_member(const struct tree_node *map, const char *name);
+
+/* A number in decimal digits, within these bounds. */
+int compile_number(const struct compile *c, const struct tree_node *node, uint64_t min,
+	uint64_t max, uint64_t *out);
+/* A time in µs, as "30s": not 0. */
+int compile_duration(const struct compile *c, const struct tree_node *node, uint64_t max,
+	uint64_t *out);

@@ -28,35 +28,12 @@ static int take_flag(const struct compile *c, const struct tree_node *node, bool
 	return 0;
 }
 
-static int take_number(const struct compile *c, const struct tree_node *node, uint64_t min,
-	uint64_t max, uint64_t *out)
-{
-	char *end = NULL;
-	bool digits = node->kind == TREE_SCALAR && node->text[0] >= '0' && node->text[0] <= '9';
-	unsigned long long n = digits ? strtoull(node->text, &end, 10) : 0;
-	if (!digits || *end || n < min || n > max)
-		return compile_fail(c, node, "%s takes a number from %llu to %llu", node->key,
-			(unsigned long long)min, (unsigned long long)max);
-	*out = n;
-	return 0;
-}
-
-static int take_duration(const struct compile *c, const struct tree_node *node, uint64_t max,
-	uint64_t *out)
-{
-	if (node->kind != TREE_SCALAR || value_parse_duration(str_from(node->text), out) || !*out ||
-		*out > max)
-		return compile_fail(c, node, "%s takes a time, as 30s or 5m, of at most %llu s",
-			node->key, (unsigned long long)(max / 1000000));
-	return 0;
-}
-
 /* ---- deny, answer, redirect, rewrite, to ---- */
 
 static int compile_deny(struct compile *c, const struct tree_node *node, struct rule *out)
 {
 	uint64_t status = 0;
-	int r = take_number(c, node, 400, 599, &status);
+	int r = compile_number(c, node, 400, 599, &status);
 	/* Each of these says something that only who makes the answer can keep. */
 	if (!r && (status == 401 || status == 407 || status == 408 || status == 426))
 		return compile_fail(c, node, "deny does not take %s: %s", node->text,
@@ -74,7 +51,7 @@ static int compile_answer(struct compile *c, const struct tree_node *node, struc
 	int r = compile_members(c, node, known);
 	for (const struct tree_node *i = r ? NULL : node->child; i && !r; i = i->next) {
 		if (strcmp(i->key, "status") == 0)
-			r = take_number(c, i, 200, 599, &status);
+			r = compile_number(c, i, 200, 599, &status);
 		else if (strcmp(i->key, "type") == 0)
 			r = take_text(c, i, &type);
 		else if (i->kind != TREE_SCALAR)
@@ -164,14 +141,14 @@ static int compile_redirect(struct compile *c, const struct tree_node *node, str
 		} else if (strcmp(i->key, "host") == 0) {
 			r = take_host(c, i, &to->host);
 		} else if (strcmp(i->key, "port") == 0) {
-			r = take_number(c, i, 1, UINT16_MAX, &port);
+			r = compile_number(c, i, 1, UINT16_MAX, &port);
 		} else if (strcmp(i->key, "path") == 0) {
 			to->has_path = true;
 			r = take_path(c, i, &to->path);
 		} else if (strcmp(i->key, "query") == 0) {
 			r = take_query(c, i, &to->drops_query);
 		} else {
-			r = take_number(c, i, 301, 308, &status);
+			r = compile_number(c, i, 301, 308, &status);
 			if (!r && (status > 303 && status < 307))
 				r = compile_fail(c, i,
 					"status of a redirect is 301, 302, 303, 307 or 308");
@@ -281,11 +258,11 @@ static int compile_rate(struct compile *c, const struct tree_node *node, struct 
 		if (strcmp(i->key, "by") == 0)
 			r = compile_by(c, i, rate);
 		else if (strcmp(i->key, "allow") == 0)
-			r = take_number(c, i, 1, RULE_RATE_MAX, &rate->allow);
+			r = compile_number(c, i, 1, RULE_RATE_MAX, &rate->allow);
 		else if (strcmp(i->key, "every") == 0)
-			r = take_duration(c, i, RULE_RATE_PERIOD, &rate->every);
+			r = compile_duration(c, i, RULE_RATE_PERIOD, &rate->every);
 		else if (strcmp(i->key, "burst") == 0)
-			r = take_number(c, i, 1, RULE_RATE_MAX, &rate->burst);
+			r = compile_number(c, i, 1, RULE_RATE_MAX, &rate->burst);
 		else
 			r = take_flag(c, i, &rate->block);
 	}
@@ -316,7 +293,7 @@ static int compile_limit(struct compile *c, const struct tree_node *node, struct
 	out->limit = (struct rule_limit){.body = UINT64_MAX};
 	for (const struct tree_node *i = r ? NULL : node->child; i && !r; i = i->next) {
 		if (strcmp(i->key, "time") == 0)
-			r = take_duration(c, i, RULE_RATE_PERIOD, &out->limit.time);
+			r = compile_duration(c, i, RULE_RATE_PERIOD, &out->limit.time);
 		else if (i->kind != TREE_SCALAR ||
 			 value_parse_size(str_from(i->text), &out->limit.body))
 			r = compile_fail(c, i, "body takes a size, as 10MiB");
