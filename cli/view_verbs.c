@@ -254,6 +254,26 @@ static int write_rules(const json_t *row, bool raw, struct buf *to)
 	return i ? 0 : buf_append(to, "-", 1);
 }
 
+/* "blue used priority=1 weight=900, cloud reserve priority=2 weight=-" */
+static int write_origins(const json_t *row, bool raw, struct buf *to)
+{
+	const json_t *origin;
+	char text[160], weight[24];
+	size_t i;
+	json_array_foreach(json_object_get(row, "origins"), i, origin)
+	{
+		const json_t *w = json_object_get(origin, "weight");
+		snprintf(weight, sizeof(weight), json_is_integer(w) ? "%lld" : "-",
+			(long long)json_integer_value(w));
+		int n = snprintf(text, sizeof(text), "%s%s %s priority=%lld weight=%s",
+			i ? ", " : "", answer_text(origin, "origin"), answer_text(origin, "state"),
+			(long long)json_integer_value(json_object_get(origin, "priority")), weight);
+		if (buf_append(to, text, MIN((size_t)n, sizeof(text) - 1)))
+			return -ENOMEM;
+	}
+	return i ? 0 : buf_append(to, "-", 1);
+}
+
 static const struct column route_columns[] = {
 	{"HOST", "host", CELL_TEXT, NULL},
 	{"KIND", "kind", CELL_TEXT, NULL},
@@ -280,6 +300,7 @@ static const struct column explain_columns[] = {
 	{"Location", "location", CELL_TEXT, NULL},
 	{"To", "to", CELL_TEXT, NULL},
 	{"Sessions", "sessions", CELL_LIST, NULL},
+	{"Origins", NULL, CELL_TEXT, write_origins},
 };
 
 static const struct option_operand route_operands[] = {

@@ -9,6 +9,7 @@
 #include "server/base/worker.h"
 #include "server/control/enforce.h"
 #include "server/front_file.h"
+#include "server/route/origin.h"
 
 void reload_init(struct reload *r, struct node *n, struct certificates *c,
 	const struct server_options *running, struct reloader *reloader)
@@ -24,6 +25,7 @@ static void reload_run(struct broadcast *broadcast, struct worker *w)
 	const struct reload *r = container_of(broadcast, struct reload, broadcast);
 	w->opts = r->running;
 	w->front = r->front;
+	origins_set(w);
 }
 
 /* One of the two parts of a reload has ended; behind both it is over. */

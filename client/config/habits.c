@@ -49,7 +49,7 @@ const struct option_habit client_habits[] = {
 		"in front of it"},
 	{"proto-version proxy-proto lb-proxy-protocol",
 		"write --proxy-protocol=v1 or v2, behind the --upstream that expects it"},
-	{"pooling-enabled group load-balancer",
+	{"pooling-enabled load-balancer",
 		"clients that publish the same host share its load: omit it"},
 	{"scheme bind-tls", "visitors can use both http:// and https:// once the server has a "
 			    "certificate: tunnel server --tls-cert=FILE"},

@@ -67,7 +67,8 @@ static int check_publications(struct client_options *o, struct error *err)
 			return r;
 	}
 	for (size_t i = 0; i < o->upstreams.n; i++)
-		o->upstreams.v[i].exclusive = o->exclusive;
+		/* A group is shared by what it is. */
+		o->upstreams.v[i].exclusive = o->exclusive && !*o->upstreams.v[i].origin.group;
 	if (o->ports.n && o->publications.n && !o->upstreams.ports_used)
 		return error_set(err, -EINVAL,
 			"--ports is for an --upstream that is a host alone, such as 10.0.0.5, and "

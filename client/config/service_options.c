@@ -37,6 +37,7 @@ static int check_alpn(struct str text, struct error *err)
 }
 
 static const char *const half_closed_words[] = {"abort", "keep", NULL}; /* bool */
+static const char *const enabled_words[] = {"true", "false", NULL};     /* bool, the other way */
 static const char *const proxy_versions[] = {"off", "v1", "v2", NULL};  /* enum upstream_proxy */
 
 /* One service: what stands behind its --upstream. */
@@ -116,6 +117,46 @@ static const struct option_row service_rows[] = {
 		.help = "Rewrite only Host for the --upstream before it, and not Origin, Referer, "
 			"Location, Content-Location and the Domain of Set-Cookie",
 		.offset = IN(host_only)},
+	{.name = "group",
+		.type = OPTION_STRING,
+		.metavar = "NAME",
+		.help = "Publish the --upstream before it into that origin group of the exit "
+			"node's "
+			"file of routes, instead of for a host",
+		.offset = IN(group)},
+	{.name = "origin",
+		.type = OPTION_STRING,
+		.metavar = "NAME",
+		.help = "What the --upstream before it is called among the origins of its group, "
+			"or "
+			"of its host; default: a name of this process",
+		.offset = IN(origin)},
+	{.name = "priority",
+		.type = OPTION_NUMBER,
+		.min = 0,
+		.max = CONTROL_PRIORITY,
+		.default_text = "0",
+		.help = "Use the --upstream before it only if no origin of a lower number takes "
+			"requests: 1 to 5, where 1 is used first and is what 0 stands for",
+		.offset = IN(priority)},
+	{.name = "weight",
+		.type = OPTION_NUMBER,
+		.min = 0,
+		.max = CONTROL_WEIGHT,
+		.default_text = "0",
+		.help = "How much the --upstream before it gets beside others of its priority: 1 "
+			"to "
+			"1000; 0 for as much as they do, or 100 if one of them has a weight",
+		.offset = IN(weight)},
+	{.name = "enabled",
+		.type = OPTION_ENUM,
+		.default_text = "true",
+		.metavar = "true|false",
+		.values = enabled_words,
+		.help = "false: no new requests and connections for the --upstream before it; "
+			"those "
+			"that are under way go on",
+		.offset = IN(disabled)},
 	{.name = "tcp-idle",
 		.type = OPTION_STRING,
 		.metavar = "TIME",

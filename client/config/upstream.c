@@ -49,6 +49,7 @@ bool upstream_same(const struct upstream *a, const struct upstream *b)
 	       a->host_only == b->host_only && a->listing == b->listing &&
 	       str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
 	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn) &&
+	       upstream_origin_same(&a->origin, &b->origin) &&
 	       upstream_private_same(&a->private, &b->private);
 }
 
@@ -72,6 +73,8 @@ const char *upstream_place(const struct upstream *u, char text[UPSTREAM_PLACE_SI
 	const char *udp = u->kind == CONTROL_UDP ? "UDP " : "";
 	if (u->private.name)
 		snprintf(text, UPSTREAM_PLACE_SIZE, "private service %s", u->private.name);
+	else if (*u->origin.group)
+		snprintf(text, UPSTREAM_PLACE_SIZE, "group %s", u->origin.group);
 	else if (u->ports > 1)
 		snprintf(text, UPSTREAM_PLACE_SIZE, "%sports %u-%u", udp, u->port,
 			u->port + u->ports - 1U);
@@ -94,6 +97,8 @@ bool upstream_meets(const struct upstream *a, const struct upstream *b)
 {
 	if (a->private.name || b->private.name)
 		return str_same(a->private.name, b->private.name);
+	if (*a->origin.group || *b->origin.group)
+		return strcmp(a->origin.group, b->origin.group) == 0;
 	if (a->port_given || b->port_given)
 		return a->port_given && b->port_given && upstream_ports_meet(a, b);
 	/* HTTP and TLS by name share one port, and so one name space. */

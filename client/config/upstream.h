@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "client/config/upstream_origin.h"
 #include "client/config/upstream_private.h"
 #include "wire/control.h"
 #include "wire/hostname.h"
@@ -46,6 +47,7 @@ struct upstream {
 	char *folder;       /* file: its path, decoded; owned; else NULL */
 	char *alpn;         /* what it speaks behind TLS, wire/alpn's list; owned; NULL: not said */
 	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
+	struct upstream_origin origin;
 	struct upstream_private private; /* then the kind is tcp or udp, of no host and port */
 	struct upstream_limits limits;
 };
@@ -60,12 +62,15 @@ bool upstream_same(const struct upstream *a, const struct upstream *b);
 /* Whether both ask for one and the same public port, or some of them. "Any port" is not one. */
 bool upstream_ports_meet(const struct upstream *a, const struct upstream *b);
 
-/* Whether both ask for one public place, or one name of a private service. */
+/* Whether both ask for one public place, one group, or one name of a private service. */
 bool upstream_meets(const struct upstream *a, const struct upstream *b);
 
 /* https: the name to ask for, and that the certificate has to be for; an address without brackets. */
 void upstream_tls_name(const struct upstream *u, char name_out[HOSTNAME_SIZE]);
 
-/* For people: the host, "every other host", "port 2222", "UDP ports 7000-7010", "any port", "private service x". */
+/*
+ * For people: the host, "every other host", "port 2222", "UDP ports 7000-7010", "any port", "group web", "private
+ * service x".
+ */
 #define UPSTREAM_PLACE_SIZE (HOSTNAME_SIZE + 24)
 const char *upstream_place(const struct upstream *u, char text[UPSTREAM_PLACE_SIZE]);

@@ -108,11 +108,17 @@ static int check_new(const struct upstreams *u, const struct upstream *add, stru
 		return error_set(err, -EINVAL, "more than %d upstreams", UPSTREAMS_MAX);
 	for (size_t i = 0; i < u->n; i++) {
 		const struct upstream *had = &u->v[i];
-		bool taken = upstream_meets(had, add);
+		/* Origins of one place are told apart by their names. */
+		bool taken =
+			upstream_meets(had, add) && strcmp(had->origin.name, add->origin.name) == 0;
 		struct upstream at = *add;
 		char where[UPSTREAM_PLACE_SIZE];
 		at.port = MAX(had->port, add->port);
 		at.ports = 1;
+		if (taken && *add->origin.group)
+			return error_set(err, -EINVAL,
+				"%s has two upstreams: %s and %s; tell them apart by --origin",
+				upstream_place(&at, where), had->text, add->text);
 		if (taken && (*add->host || add->port_given || add->private.name))
 			return error_set(err, -EINVAL, "%s has two upstreams: %s and %s",
 				upstream_place(&at, where), had->text, add->text);
@@ -327,6 +333,8 @@ static int add_part(struct upstreams *u, struct str text, bool alone,
 		r = upstream_check_settings(&p, &add, err);
 	if (!r)
 		r = upstream_set_limits(&p, &add, err);
+	if (!r)
+		r = upstream_origin_init(&add.origin, &p, add.kind, err);
 	if (r)
 		return r;
 	if (add.port_given)

@@ -13,6 +13,7 @@
  *	--upstream a.example.com=sni+tcp://127.0.0.1:443,b.example.com=tls+tcp://127.0.0.1:6379
  *	--upstream file:///srv/www --listing		a folder, read only, which this client serves
  *	--upstream 5432=tls+tcp://127.0.0.1:5432,53=udp://127.0.0.1:53,a=unix:/run/app.sock
+ *	--upstream http://127.0.0.1:3000 --group web	of no host: rules of the exit node lead there
  *	--upstream tcp://127.0.0.1:6379 --private redis	of no public place: client/config/upstream_private
  *	--upstream 3000, --upstream a=/run/app.sock	a port of this machine, a socket: client/config/upstream_text
  *
@@ -55,7 +56,10 @@ struct service_options {
 	char *ca;                  /* https: PEM file; NULL: the system's */
 	char *host;     /* Host, and https: SNI; NULL: the URL's for https, else the visitor's */
 	bool host_only; /* what else names the place is not rewritten with Host */
-	char *tcp_idle; /* a time; NULL: UPSTREAM_TCP_IDLE, or 0 for HTTP */
+	char *group, *origin;      /* NULL: none */
+	uint64_t priority, weight; /* 0: not said */
+	int disabled;              /* 1: it takes nobody new */
+	char *tcp_idle;            /* a time; NULL: UPSTREAM_TCP_IDLE, or 0 for HTTP */
 	uint64_t max_connections, max_connections_per_visitor; /* 0: any number */
 	char *private_name; /* NULL: public; the rest is for a private service alone */
 	struct option_list visibility, auto_approve, fqdns, source_addresses;

@@ -208,6 +208,11 @@ static int say_publish(const struct publication *pub, struct link *l, bool apart
 		message.publish.scheme =
 			u->url.scheme == URL_HTTPS ? CONTROL_SCHEME_HTTPS : CONTROL_SCHEME_HTTP;
 	message.publish.host_only = u->host_only;
+	message.publish.group = *u->origin.group ? u->origin.group : NULL;
+	message.publish.origin = *u->origin.name ? u->origin.name : NULL;
+	message.publish.priority = u->origin.priority;
+	message.publish.weight = u->origin.weight;
+	message.publish.enabled_given = u->origin.disabled;
 	message.publish.private_name = u->private.name;
 	message.publish.visibility = u->private.visibility;
 	message.publish.auto_approve = u->private.auto_approve;
@@ -230,12 +235,12 @@ static void note_answer(struct publication *pub, const char *text)
 	pub->answer_logged = false;
 }
 
-void publication_decline(struct publication *pub)
+void publication_decline(struct publication *pub, const char *why)
 {
 	publication_set_state(pub, PUBLICATION_OFFERED);
 	publication_set_state(pub, PUBLICATION_REFUSED);
 	pub->reason = CONTROL_REASON_OTHER; /* a newer one may be there tomorrow */
-	note_answer(pub, "it has no private services");
+	note_answer(pub, why);
 }
 
 void publication_publish(struct publication *pub, struct link *l)

@@ -89,6 +89,7 @@ struct publication {
 	struct traffic traffic; /* as somebody saw it last */
 	char *answer;           /* the exit node's last: an address, or a refusal */
 	bool answer_logged;     /* else publication_log_answer() is due */
+	bool not_graded;        /* granted by one that does not know what is said of its origin */
 	bool not_exclusive;     /* granted by an exit node that does not know --exclusive */
 
 	/* Of client/publish/publication_log. */
@@ -138,8 +139,8 @@ void publication_again(struct publication *pub, bool whole);
 void publication_publish(struct publication *pub, struct link *l);
 void publication_withdraw(struct publication *pub, struct link *l);
 
-/* Instead of PUBLISH, where the exit node has no private services and this is one: nothing is sent. */
-void publication_decline(struct publication *pub);
+/* Instead of PUBLISH, which that exit node would take for something else: nothing is sent. `why` is what it lacks. */
+void publication_decline(struct publication *pub, const char *why);
 
 /* The exit node's answer. */
 void publication_granted(struct publication *pub, const struct control *message);

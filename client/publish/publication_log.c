@@ -98,6 +98,10 @@ void publication_log_answer(struct publication *pub, const char *more)
 		log_warn("the exit node is an older version that does not know --exclusive: "
 			 "others can publish %s as well",
 			upstream_place(&pub->upstream, place));
+	if (pub->state == PUBLICATION_GRANTED && pub->not_graded)
+		log_warn("the exit node is an older version that does not know --priority, "
+			 "--weight and --origin: %s gets as much as the others there",
+			upstream_place(&pub->upstream, place));
 	if (pub->state != PUBLICATION_GRANTED)
 		log_warn("the exit node does not publish %s (%s): %s; %s%s",
 			upstream_place(&pub->upstream, place), pub->upstream.text, pub->answer,

@@ -39,22 +39,38 @@ void publications_deinit(struct publications *s)
 
 /* ---- What is said, and when ---- */
 
-/* It would publish what it does not know to be private. */
-static void decline(struct publication *pub)
+/* It would publish to everybody what it does not know to be private, or in a group, or to take nobody. */
+static const char *lacks(const struct publications *s, const struct upstream *u)
 {
-	publication_decline(pub);
+	if (u->private.name && !s->has_private)
+		return "it has no private services";
+	if ((*u->origin.group || u->origin.disabled) && !s->has_groups)
+		return "it is an older version without origin groups";
+	return NULL;
+}
+
+static void decline(struct publication *pub, const char *why)
+{
+	publication_decline(pub, why);
 	if (!pub->answer_logged)
 		publication_log_answer(pub, "");
+}
+
+static void publish(const struct publications *s, struct publication *pub, struct link *l)
+{
+	pub->not_graded = !s->has_groups && upstream_origin_said(&pub->upstream.origin);
+	publication_publish(pub, l);
 }
 
 void publications_offer(struct publications *s, struct link *l)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		struct publication *pub = s->v[i];
-		if (pub->state == PUBLICATION_IDLE && pub->upstream.private.name && !s->has_private)
-			decline(pub);
+		const char *why = lacks(s, &pub->upstream);
+		if (pub->state == PUBLICATION_IDLE && why)
+			decline(pub, why);
 		else if (pub->state == PUBLICATION_IDLE)
-			publication_publish(pub, l);
+			publish(s, pub, l);
 		else if (pub->state == PUBLICATION_LEAVING && !pub->withdraw_said)
 			publication_withdraw(pub, l);
 	}

@@ -20,6 +20,7 @@ struct publications {
 	size_t n;
 	uint32_t last;    /* the highest number that was given */
 	bool granted;     /* the exit node has granted one, once */
+	bool has_groups;  /* the exit node of this session has origin groups, likewise */
 	bool has_private; /* the exit node of this session has private services: its hello says so */
 	const struct key_pair
 		*own;        /* for those that are end to end; must outlast them; NULL: none is */

@@ -148,6 +148,8 @@ static void on_up(struct uplink *u, const struct control *hello)
 	s->connected_logged = false;
 	s->has_private = control_has_feature(hello->hello.features, CONTROL_FEATURE_PRIVATE);
 	s->publications->has_private = s->has_private;
+	s->publications->has_groups =
+		control_has_feature(hello->hello.features, CONTROL_FEATURE_GROUPS);
 	client_session_set_state(s, CLIENT_SESSION_OPENING);
 	client_session_offer(s, uplink_link(u));
 	loop_timer_set(&s->timer, loop_now(s->loop) + PUBLICATIONS_RETRY);

@@ -29,6 +29,14 @@ static inline bool str_eq(struct str a, struct str b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* Their order, byte by byte: < 0, 0 or > 0. */
+static inline int str_compare(struct str a, struct str b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int r = n ? memcmp(a.p, b.p, n) : 0;
+	return r ? r : (a.n > b.n) - (a.n < b.n);
+}
+
 /* Two texts that end at a NUL; NULL, for none, equals NULL alone. */
 static inline bool str_same(const char *a, const char *b)
 {

@@ -12,23 +12,16 @@
 
 /* ---- Finding ---- */
 
-static int compare(struct str a, struct str b)
-{
-	size_t n = MIN(a.n, b.n);
-	int r = n ? memcmp(a.p, b.p, n) : 0;
-	return r ? r : (a.n > b.n) - (a.n < b.n);
-}
-
 static int by_host(const void *a, const void *b)
 {
 	const struct front_host *x = a, *y = b;
-	return compare(x->host, y->host);
+	return str_compare(x->host, y->host);
 }
 
 static int by_text(const void *a, const void *b)
 {
 	const struct str *x = a, *y = b;
-	return compare(*x, *y);
+	return str_compare(*x, *y);
 }
 
 static const struct front_host *find(const struct front *f, struct str host)
@@ -67,6 +60,14 @@ const struct front_route *front_route(const struct front *f, struct str host)
 bool front_is_inner(const struct front *f, struct str host)
 {
 	return f->n_inner && bsearch(&host, f->inner, f->n_inner, sizeof(*f->inner), by_text);
+}
+
+const struct origin_group *front_group(const struct front *f, struct str place)
+{
+	static const struct str prefix = {ORIGIN_GROUP_PREFIX, sizeof(ORIGIN_GROUP_PREFIX) - 1};
+	if (place.n > prefix.n && memcmp(place.p, prefix.p, prefix.n) == 0)
+		place = (struct str){place.p + prefix.n, place.n - prefix.n};
+	return origin_groups_find(&f->groups, place);
 }
 
 /* ---- Its life ---- */
@@ -204,6 +205,24 @@ static int collect_inner(struct compile *c, struct front *f)
 	return 0;
 }
 
+/* What leads to a group names its place from here on. */
+static struct str group_place(const struct front *f, struct str to)
+{
+	const struct origin_group *g = origin_groups_find(&f->groups, to);
+	return g ? g->place : to;
+}
+
+static void lead_to_groups(struct front *f)
+{
+	for (size_t i = 0; i < f->n_routes; i++) {
+		struct front_route *route = &f->routes[i];
+		route->to = group_place(f, route->to);
+		for (size_t k = 0; k < route->rules.n; k++)
+			if (route->rules.v[k].verb == VERB_TO)
+				route->rules.v[k].to = group_place(f, route->rules.v[k].to);
+	}
+}
+
 static int compile_routes(struct compile *c, const struct tree_node *list, struct front *f)
 {
 	if (list->kind != TREE_LIST)
@@ -228,7 +247,10 @@ static int compile_routes(struct compile *c, const struct tree_node *list, struc
 	if (f->n_hosts > 1)
 		qsort(f->hosts, f->n_hosts, sizeof(*f->hosts), by_host);
 	int r = check_twins(c, f);
-	return r ? r : collect_inner(c, f);
+	if (!r)
+		r = collect_inner(c, f);
+	lead_to_groups(f);
+	return r;
 }
 
 static int open_countries(struct compile *c, const struct tree_node *node, struct front *f)
@@ -242,12 +264,15 @@ static int open_countries(struct compile *c, const struct tree_node *node, struc
 
 static int compile_front(struct compile *c, const struct tree_node *root, struct front *f)
 {
-	static const char *const known[] = {"routes", "country-file", NULL};
+	static const char *const known[] = {"routes", "groups", "country-file", NULL};
 	const struct tree_node *countries = compile_member(root, "country-file"),
+			       *groups = compile_member(root, "groups"),
 			       *routes = compile_member(root, "routes");
 	int r = root->child ? compile_members(c, root, known) : 0;
 	if (!r && countries)
 		r = open_countries(c, countries, f);
+	if (!r && groups)
+		r = origin_groups_compile(c, groups, &f->groups);
 	if (!r && routes)
 		r = compile_routes(c, routes, f);
 	return r;

@@ -11,6 +11,7 @@
  *	        to: api.internal
  *	    to: web.internal
  */
+#include "rules/origin_group.h"
 #include "rules/rules.h"
 
 #define FRONT_ROUTES_MAX 4096 /* of a file */
@@ -19,7 +20,8 @@ struct front_route {
 	unsigned line;
 	struct str name; /* its first host, as the file has it */
 	struct rules rules;
-	struct str to; /* empty: the host that was asked for */
+	struct str
+		to; /* a host, or a group's origin_group::place; empty: the host that was asked for */
 };
 
 struct front_host {
@@ -36,7 +38,8 @@ struct front {
 	size_t n_routes;
 	struct front_host *hosts; /* sorted */
 	size_t n_hosts;
-	bool wildcards;    /* some of them are */
+	bool wildcards; /* some of them are */
+	struct origin_groups groups;
 	struct str *inner; /* sorted: what `to` names and no route has as its host */
 	size_t n_inner;
 };
@@ -54,3 +57,6 @@ const struct front_route *front_route(const struct front *f, struct str host);
 
 /* Whether only rules lead there: whoever asks for this host himself would pass them by. */
 bool front_is_inner(const struct front *f, struct str host);
+
+/* What holds for the origins of a group's place, or of a host. NULL: nothing does. */
+const struct origin_group *front_group(const struct front *f, struct str place);

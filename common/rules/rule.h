@@ -99,7 +99,7 @@ struct rule {
 		struct rule_redirect redirect;
 		struct rule_answer answer;
 		struct rule_rewrite rewrite;
-		struct str to;
+		struct str to;             /* a host, or a group's origin_group::place */
 		struct rule_fields fields; /* request, response */
 		struct rule_basic basic;
 		struct rule_rate rate;

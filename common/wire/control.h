@@ -35,11 +35,15 @@
 #define CONTROL_LIST     4096      /* bytes: names with commas between; 64 of the longest */
 #define CONTROL_KEY      32        /* bytes: an end-to-end key, X25519's public half */
 #define CONTROL_WINDOW   INT32_MAX /* bytes: the largest credit (rule 20) */
+#define CONTROL_PRIORITY 5         /* the last one that is used; 1 is the first */
+#define CONTROL_WEIGHT   1000      /* the largest of an origin */
 
 /* Words of hello's `features`. The server's: a client may open streams of FRAME_KIND_ADMIN. */
 #define CONTROL_FEATURE_ADMIN   "admin"
 /* The server's: it has private services, and knows `attach`. To others nothing of it is sent. */
 #define CONTROL_FEATURE_PRIVATE "private"
+/* The server's: it has origin groups, and knows what `publish` says of an origin. To others no group is sent. */
+#define CONTROL_FEATURE_GROUPS  "groups"
 
 enum control_type {
 	CONTROL_HELLO = 1,     /* both ways, first of all (rule 10) */
@@ -146,6 +150,13 @@ struct control {
 			uint8_t e2e_key[CONTROL_KEY]; /* streams are sealed for this key's owner */
 			bool e2e_given;
 			bool aes; /* prefers AES-GCM for that */
+			/* http: the origin group that it is published into, instead of a host; NULL: none */
+			const char *group;
+			const char *origin; /* its name among others of its place; NULL: none */
+			uint32_t priority;  /* 1 to CONTROL_PRIORITY; 0: not said */
+			uint32_t weight;    /* 1 to CONTROL_WEIGHT; 0: not said */
+			bool enabled;       /* false: it takes nobody new */
+			bool enabled_given; /* else it does */
 		} publish;
 		struct {
 			uint32_t service;
@@ -245,11 +256,20 @@ int control_copy(const struct control *from, struct control *to_out);
 /* Frees what decoding or copying made; any other message is left alone. */
 void control_deinit(struct control *c);
 
+/* Whether a text can be the name of an origin: 1 to CONTROL_NAME letters, digits, and -_.: */
+bool control_is_origin(const char *text);
+
 const char *control_type_name(enum control_type type);
 const char *control_kind_name(enum control_kind kind);
 const char *control_tls_name(enum control_tls tls);
 const char *control_reason_name(enum control_reason reason);
 const char *control_endpoint_state_name(enum control_endpoint_state state);
+
+/* Whether it takes visitors that it did not have before. */
+static inline bool control_publish_enabled(const struct control *m)
+{
+	return m->publish.enabled || !m->publish.enabled_given;
+}
 
 /* How many ports it asks for, and how many numbers its OPENs have: 1 also without any port. */
 static inline uint32_t control_publish_ports(const struct control *m)

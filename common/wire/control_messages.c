@@ -81,6 +81,15 @@ const struct control_message control_messages[CONTROL_TYPES] = {
 					LIST(publish, fqdns),
 					HEX(publish, e2e_key, CONTROL_KEY, IF(publish, e2e_given)),
 					FLAG(publish, aes),
+					MEMBER(publish, group, .form = FORM_CLEAN,
+						.bound = CONTROL_HOST, .optional = true),
+					MEMBER(publish, origin, .form = FORM_CLEAN,
+						.bound = CONTROL_NAME, .optional = true),
+					NUMBER(publish, priority, CONTROL_PRIORITY,
+						.optional = true),
+					NUMBER(publish, weight, CONTROL_WEIGHT, .optional = true),
+					MEMBER(publish, enabled, .form = FORM_FLAG,
+						IF(publish, enabled_given)),
 				}},
 	[CONTROL_GRANTED] =
 		{.name = "granted",
@@ -185,6 +194,18 @@ const struct control_message control_messages[CONTROL_TYPES] = {
 				}},
 };
 
+/* It has one place: two would be two services. */
+static const char *group_fault(const struct control *c)
+{
+	bool named = c->publish.host && *c->publish.host;
+	if (c->publish.kind != CONTROL_HTTP)
+		return "an origin of a group of another kind than http";
+	if (named || c->publish.port_given || c->publish.ports || c->publish.tls ||
+		c->publish.private_name || c->publish.exclusive)
+		return "an origin of a group with a place of its own besides";
+	return NULL;
+}
+
 /*
  * An exit node of an older version skips `private` and publishes the rest: of kind http with host "" that is
  * every visitor's, and with a port or a name anybody's who knows it. Of kind tcp or udp with neither it
@@ -192,6 +213,8 @@ const struct control_message control_messages[CONTROL_TYPES] = {
  */
 const char *control_fault(const struct control *c)
 {
+	if (c->type == CONTROL_PUBLISH && c->publish.group)
+		return group_fault(c);
 	if (c->type != CONTROL_PUBLISH || !c->publish.private_name)
 		return NULL;
 	if (c->publish.kind == CONTROL_HTTP)
@@ -249,6 +272,15 @@ bool control_has_feature(const char *features, const char *word)
 		features += features != NULL;
 	}
 	return false;
+}
+
+/* It stands in logs, labels of metrics, and commands. */
+bool control_is_origin(const char *text)
+{
+	static const char word[] =
+		"-_.:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	size_t n = strspn(text, word);
+	return n && n <= CONTROL_NAME && !text[n];
 }
 
 const char *control_type_name(enum control_type type)

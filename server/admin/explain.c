@@ -9,7 +9,7 @@
 #include "server/admin/api.h"
 #include "server/base/worker.h"
 #include "server/http/plan_run.h"
-#include "server/route/balance.h"
+#include "server/route/origin_pick.h"
 #include "wire/http1.h"
 #include "wire/url.h"
 
@@ -238,15 +238,42 @@ static void explain(struct explained *e, const struct worker *w)
 
 /* ---- The answer ---- */
 
+/* Who has it after all; NULL: nobody, or a rule ended it. */
+static struct route *serving(const struct explained *e, const struct worker *w)
+{
+	bool group = w->front && e->to.p != e->facts.host.p && front_group(w->front, e->to);
+	const struct routes *r = group ? &w->routing->groups : &w->routing->names;
+	return e->status ? NULL : routes_find(r, e->to, loop_now(w->loop));
+}
+
+static json_t *origin_json(const struct worker *w, struct route *route, struct service_shard *shard)
+{
+	const struct service *s = shard->service;
+	return json_pack("{s:s, s:s, s:i, s:o, s:s}", "origin", s->origin, "session",
+		s->session->name, "priority", shard->origin.priority, "weight",
+		shard->origin.weight ? json_integer(shard->origin.weight) : json_null(), "state",
+		origin_standing_name(origin_standing(w, route, shard)));
+}
+
 static json_t *sessions_of(const struct explained *e, const struct worker *w)
 {
 	json_t *array = json_array();
-	struct route *route =
-		e->status ? NULL : routes_find(&w->routing->names, e->to, loop_now(w->loop));
+	struct route *route = serving(e, w);
 	if (route)
 		list_for_each (it, &route->entries)
 			json_array_append_new(array,
 				json_string(service_shard_of(it)->service->session->name));
+	return array;
+}
+
+/* Of which of these one gets it. */
+static json_t *origins_of(const struct explained *e, const struct worker *w)
+{
+	json_t *array = json_array();
+	struct route *route = serving(e, w);
+	if (route)
+		list_for_each (it, &route->entries)
+			json_array_append_new(array, origin_json(w, route, service_shard_of(it)));
 	return array;
 }
 
@@ -261,12 +288,12 @@ static void answer(struct api_request *rq, const struct explained *e, const stru
 {
 	struct str place = {(const char *)buf_head(&e->location), buf_len(&e->location)};
 	api_answer(rq, 200,
-		json_pack("{s:o, s:s?, s:O, s:o, s:o, s:o, s:o, s:s}", "host",
+		json_pack("{s:o, s:s?, s:O, s:o, s:o, s:o, s:o, s:o, s:s}", "host",
 			text_or_null(e->facts.host), "route", e->route ? e->route->name.p : NULL,
 			"rules", e->rules, "status",
 			e->status ? json_integer(e->status) : json_null(), "location",
 			text_or_null(place), "to", e->status ? json_null() : text_or_null(e->to),
-			"sessions", sessions_of(e, w), "why", e->why));
+			"sessions", sessions_of(e, w), "origins", origins_of(e, w), "why", e->why));
 }
 
 static void routes_explain(struct api_request *rq)

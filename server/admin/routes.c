@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who serves which name or port: the list, and for one host what route_find() chooses, with its reason. As
+ * Who serves which name, port or group: the list, and for one host what route_find() chooses, with its reason. As
  * worker 0 has them, whose routes say what is taken.
  */
 #include <stdio.h>
@@ -73,6 +73,7 @@ static void routes_rows(struct api_page *p)
 	struct api_select found = {.after = p->cursor};
 	routes_offer(&r->names, &found);
 	routes_offer(&r->ports, &found);
+	routes_offer(&r->groups, &found);
 	api_select_page(&found, p, route_json);
 }
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rules/origin_group.h"
+
 /* Characters of the grants that are there already, in what the operator types: a longer list is left out. */
 #define LISTED_MAX 120
 
@@ -110,6 +112,12 @@ static int check_private(const struct identity *i, const struct service *service
 	return grants_check_publish(i, service->place, err);
 }
 
+/* By which it is granted: a group has the name of a host that its clients may publish. */
+static const char *host_of(const struct service *service)
+{
+	return service->place + (service->in_group ? strlen(ORIGIN_GROUP_PREFIX) : 0);
+}
+
 int grants_check_service(const struct identity *i, const struct service *service, uint16_t first,
 	struct error *err)
 {
@@ -117,11 +125,12 @@ int grants_check_service(const struct identity *i, const struct service *service
 		return check_private(i, service, err);
 	if (service->has_port)
 		return check_ports(i, service, first, err);
-	const char *host = service->place;
+	const char *host = host_of(service);
 	if (policy_may_host(&i->value.grants, str_from(host)))
 		return 0;
 	if (*host)
-		error_set(err, -EPERM, "%s may not publish %s", i->name, host);
+		error_set(err, -EPERM, "%s may not publish %s%s", i->name,
+			service->in_group ? "into the group " : "", host);
 	else
 		error_set(err, -EPERM, "%s may not publish every host that is nobody else's",
 			i->name);
@@ -146,7 +155,7 @@ const char *grants_of_service(const struct identity *i, const struct service *se
 		service->kind == CONTROL_UDP ? POLICY_UDP_PORT : POLICY_TCP_PORT);
 	const char *host = service->has_port     ? NULL
 			   : service->is_private ? publish_grant(g, str_from(service->place))
-						 : policy_host_grant(g, str_from(service->place));
+						 : policy_host_grant(g, str_from(host_of(service)));
 	snprintf(to, POLICY_GRANT_SIZE, "%s", host ? host : "");
 	for (size_t k = 0; service->has_port && k < ports.n; k++) {
 		const struct option_range *r = &ports.v[k].ports;

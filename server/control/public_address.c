@@ -60,6 +60,10 @@ void public_address(const struct service *service, char to[PUBLIC_ADDRESS_SIZE])
 				alias));
 		return;
 	}
+	if (service->in_group) {
+		snprintf(to, PUBLIC_ADDRESS_SIZE, "%s", service->place);
+		return;
+	}
 	const struct front f = front_of(session_of(service));
 	const char *place = service->place, *scheme = f.secure ? "https" : "http";
 	char port[8] = "";

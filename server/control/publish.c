@@ -19,6 +19,8 @@
 #include "server/route/routing.h"
 #include "server/tcp/tcp_conn.h"
 
+#define PUBLISH_ORIGIN_BYTES 8 /* of a process's name that tell it apart among those of one place */
+
 /* One that has any of these numbers. */
 static struct service *publish_find(struct session *s, uint32_t first, uint32_t n)
 {
@@ -226,7 +228,7 @@ static void publish_done(struct broadcast *b)
 					  : "everything",
 			service->upstream, more);
 	publish_tell_granted(s, service);
-	if (!service->is_private)
+	if (!service->is_private && !service->in_group)
 		sharing_tell(service);
 }
 
@@ -367,6 +369,15 @@ static int publish_claim(struct session *s, struct service *service, struct serv
 	return r;
 }
 
+/* One without a name is told apart by its client's process. */
+static void publish_name_origin(const struct session *s, struct service *service)
+{
+	if (*service->origin)
+		return;
+	for (unsigned i = 0; i < PUBLISH_ORIGIN_BYTES; i++)
+		snprintf(service->origin + 2 * i, 3, "%02x", s->instance[i]);
+}
+
 static void publish_place(struct session *s, struct server_link *l, const struct control *m,
 	const char place[SERVICE_PLACE_SIZE], struct private_service *p)
 {
@@ -397,6 +408,7 @@ static void publish_place(struct session *s, struct server_link *l, const struct
 		return;
 	}
 	memcpy(service->place, place, sizeof(service->place));
+	publish_name_origin(s, service);
 	service->at = session_now(s);
 	if (publish_claim(s, service, l, m) != 0) {
 		port_release(service->port);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/control/publish_check.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "rules/origin_group.h"
 #include "server/control/port.h"
 #include "wire/alpn.h"
 #include "wire/http1_path.h"
@@ -13,6 +15,8 @@ const char *publish_asked(const struct control *m, char text[PUBLISH_ASKED_SIZE]
 	const char *kind = m->publish.kind == CONTROL_UDP ? "UDP port" : "port";
 	if (m->publish.private_name)
 		snprintf(text, PUBLISH_ASKED_SIZE, "private %s", m->publish.private_name);
+	else if (m->publish.group)
+		snprintf(text, PUBLISH_ASKED_SIZE, "group %s", m->publish.group);
 	else if (m->publish.port_given && control_publish_ports(m) > 1)
 		snprintf(text, PUBLISH_ASKED_SIZE, "%ss %u-%u", kind, m->publish.port,
 			m->publish.port + m->publish.ports - 1);
@@ -56,6 +60,7 @@ bool publish_repeats(const struct service *service, const struct control *m, con
 	const char *path = m->publish.path ? m->publish.path : "";
 	const char *rewrite = m->publish.rewrite ? m->publish.rewrite : "";
 	const char *alpn = m->publish.alpn ? m->publish.alpn : "";
+	const char *origin = m->publish.origin ? m->publish.origin : service->origin;
 	bool port_same =
 		!service->has_port || !m->publish.port || service->first_port == m->publish.port;
 	return service->number == m->publish.service &&
@@ -66,8 +71,11 @@ bool publish_repeats(const struct service *service, const struct control *m, con
 	       service->half_closed == m->publish.half_closed &&
 	       service->exclusive == m->publish.exclusive && service->scheme == m->publish.scheme &&
 	       service->host_only == m->publish.host_only &&
-	       service->has_port == m->publish.port_given && port_same &&
-	       (service->has_port || strcmp(service->place, place) == 0) &&
+	       service->in_group == (m->publish.group != NULL) &&
+	       service->priority == m->publish.priority && service->weight == m->publish.weight &&
+	       service->enabled == control_publish_enabled(m) &&
+	       strcmp(service->origin, origin) == 0 && service->has_port == m->publish.port_given &&
+	       port_same && (service->has_port || strcmp(service->place, place) == 0) &&
 	       strcmp(service->path, path) == 0 &&
 	       strcmp(service->rewrite ? service->rewrite : "", rewrite) == 0 &&
 	       strcmp(service->alpn ? service->alpn : "", alpn) == 0;
@@ -105,7 +113,21 @@ static const char *publish_fault(const struct control *m)
 		return "its path has a segment of dots: it would lead elsewhere than it says";
 	if (m->publish.rewrite && !host_is_clean(m->publish.rewrite))
 		return "what its Host should be is not a host, or a host and a port";
+	if (m->publish.origin && !control_is_origin(m->publish.origin))
+		return "its origin's name has other characters than letters, digits, - _ . and :";
 	return NULL;
+}
+
+/* Of a group, which is found by its very name: where it stands among the routes. */
+static int group_place(const char *group, char place[SERVICE_PLACE_SIZE], struct error *err)
+{
+	char name[HOSTNAME_SIZE];
+	size_t n;
+	int bad = hostname_canonical(str_from(group), name, &n);
+	if (bad)
+		return error_set(err, -EINVAL, "the group's name %s", hostname_error_text(bad));
+	snprintf(place, SERVICE_PLACE_SIZE, ORIGIN_GROUP_PREFIX "%s", name);
+	return 0;
 }
 
 int publish_check(const struct control *m, char place[SERVICE_PLACE_SIZE], struct error *err)
@@ -124,8 +146,11 @@ int publish_check(const struct control *m, char place[SERVICE_PLACE_SIZE], struc
 	const char *fault = publish_fault(m);
 	if (fault)
 		error_set(err, 0, "%s", fault);
-	else if (!*m->publish.host ||
-		 hostname_claim(str_from(m->publish.host), place, &n, err) == 0)
+	else if (m->publish.group) {
+		if (group_place(m->publish.group, place, err) == 0)
+			return PUBLISH_FINE;
+	} else if (!*m->publish.host ||
+		   hostname_claim(str_from(m->publish.host), place, &n, err) == 0)
 		return PUBLISH_FINE;
 	return CONTROL_REASON_INVALID;
 }

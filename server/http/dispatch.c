@@ -85,13 +85,20 @@ static bool exceeds_rate(struct exchange *ex)
 	return wait > 0;
 }
 
+/* Those that have its target, on its worker. */
+static const struct routes *routes_of(const struct exchange *ex)
+{
+	const struct routing *routing = ex->worker->routing;
+	return exchange_in_group(ex) ? &routing->groups : &routing->names;
+}
+
 /* The same by the service that it goes to. */
 static bool exceeds_service_rate(struct exchange *ex)
 {
 	struct worker *w = ex->worker;
 	uint64_t wait = 0;
 	const struct route *route =
-		routes_find(&w->routing->names, exchange_target(ex), loop_now(w->loop));
+		routes_find(routes_of(ex), exchange_target(ex), loop_now(w->loop));
 	if (route)
 		wait = visitor_rates_serve(w, VISITOR_RATE_SERVICE_REQUESTS, route->host,
 			&ex->visitor, ex->downstream->connection);
@@ -134,12 +141,14 @@ struct route_query dispatch_query(const struct exchange *ex, const struct servic
 {
 	/* A name that only TLS leads to: its service is not for requests that merely name it in Host. */
 	return (struct route_query){
-		.routes = &ex->worker->routing->names,
+		.routes = routes_of(ex),
 		.host = exchange_target(ex),
 		.kind = CONTROL_HTTP,
 		.tls = CONTROL_TLS_NONE,
 		.exclude = exclude,
 		.moved = ex->moves > 0,
+		.chooses = !ex->settled,
+		.wanted = ex->wanted,
 	};
 }
 
@@ -149,7 +158,7 @@ static void wait_for_session(struct exchange *ex, const struct route *route)
 	struct routing *routing = ex->worker->routing;
 	timeout_cancel(&ex->timeout);
 	ex->waiter.lost = route != NULL;
-	if (wait_queue_add(&routing->wait_queue, &ex->waiter, &routing->names, exchange_target(ex),
+	if (wait_queue_add(&routing->wait_queue, &ex->waiter, routes_of(ex), exchange_target(ex),
 		    &ex->visitor) < 0) {
 		exchange_fail(ex, ERROR_PAGE_CROWDED);
 		return;
@@ -197,7 +206,8 @@ static struct pooled_stream *take_stream(struct exchange *ex, enum route_outcome
 	if (pooled)
 		return pooled;
 	/* Its session may have as many streams as it takes. */
-	*outcome = route_pick(ex->worker, found->route, found->shard, ex->moves > 0, found);
+	struct route_query query = dispatch_query(ex, found->shard);
+	*outcome = route_pick(ex->worker, found->route, &query, found);
 	return *outcome == ROUTE_HERE ? pooled_stream_take(found->shard, &ex->user, ex->upgrade)
 				      : NULL;
 }
@@ -238,13 +248,15 @@ static void start(struct exchange *ex, struct pooled_stream *pooled, uint64_t gr
 }
 
 /* What counts it here is this worker's. */
-static void move(struct exchange *ex, unsigned worker)
+static void move(struct exchange *ex, const struct route_found *found)
 {
+	ex->settled = true;
+	ex->wanted = found->service;
 	exchange_count_at(ex, NULL);
 	if (ex->plan)
 		plan_disarm(ex->plan);
 	counter_add(&ex->worker->http->counts.moved, 1);
-	ex->ops->move(ex, worker);
+	ex->ops->move(ex, found->worker);
 }
 
 /* To the service here, or to the worker that has one. */
@@ -262,6 +274,9 @@ static void pass_on(struct exchange *ex, enum route_outcome outcome, struct rout
 		outcome = ROUTE_HERE;
 		found->shard = own;
 	}
+	/* What stayed would keep those of its connection that have to go. */
+	if (outcome == ROUTE_HERE && ex->ops->leaving && ex->ops->leaving(ex, &found->worker))
+		outcome = ROUTE_ELSEWHERE;
 	if (ex->span && found->route)
 		exchange_trace_route(ex, found->route->host);
 	struct pooled_stream *pooled =
@@ -269,7 +284,7 @@ static void pass_on(struct exchange *ex, enum route_outcome outcome, struct rout
 	if (pooled)
 		start(ex, pooled, group);
 	else if (outcome == ROUTE_ELSEWHERE && ex->moves < DISPATCH_MOVES_MAX)
-		move(ex, found->worker);
+		move(ex, found);
 	else
 		exchange_fail(ex, ERROR_PAGE_BUSY);
 }

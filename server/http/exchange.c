@@ -173,6 +173,11 @@ struct str exchange_target(const struct exchange *ex)
 	return ex->plan && ex->plan->to.n ? ex->plan->to : exchange_host(ex);
 }
 
+bool exchange_in_group(const struct exchange *ex)
+{
+	return ex->plan && ex->plan->group && ex->plan->to.n;
+}
+
 size_t exchange_memory(const struct exchange *ex)
 {
 	size_t request = ex->request.cap > BUF_POOL_MAX ? ex->request.cap : 0;

@@ -72,6 +72,8 @@ struct exchange_ops {
 	void (*opening)(const struct exchange *ex, struct frame_open *open_out);
 	/* The request goes to that worker, with its connection; dispatch_send() goes on there. */
 	void (*move)(struct exchange *ex, unsigned worker);
+	/* Whether its connection is about to go to another worker, for another request. NULL: it has no other. */
+	bool (*leaving)(const struct exchange *ex, unsigned *worker_out);
 	/* exchange_memory() has changed. */
 	void (*charge)(struct exchange *ex);
 };
@@ -115,7 +117,8 @@ struct exchange {
 
 	/* As long as one request; zeroed between two, from here on */
 	enum exchange_state state;
-	unsigned moves; /* from worker to worker */
+	unsigned moves;               /* from worker to worker */
+	const struct service *wanted; /* route_query::wanted */
 
 	/*
 	 * The canonical host (host_n bytes), Host as the visitor would have it (came_n), the head before
@@ -151,6 +154,7 @@ struct exchange {
 	bool expects : 1;             /* Expect: 100-continue */
 	bool continued : 1;           /* and an interim response told it to go on */
 	bool half_closed : 1; /* its service serves visitors that have shut down their sending side */
+	bool settled : 1; /* it goes to another worker only where it must (route_query::chooses) */
 
 	uint8_t malformed; /* the HTTP1_E_* of its body, or 0 */
 	uint8_t n_interim;
@@ -209,6 +213,8 @@ bool exchange_switches(const struct exchange *ex, const struct http1_head *respo
 struct str exchange_host(const struct exchange *ex); /* canonical; "" when none was named */
 /* The name whose route serves it: the host, unless a rule says another. */
 struct str exchange_target(const struct exchange *ex);
+/* Whether that is an origin group's. */
+bool exchange_in_group(const struct exchange *ex);
 
 /* Bytes that it holds beyond a buffer of the worker's pool. */
 size_t exchange_memory(const struct exchange *ex);

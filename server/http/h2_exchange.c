@@ -186,6 +186,15 @@ static void h2_op_move(struct exchange *ex, unsigned worker)
 	h2_conn_move(h2_exchange_of(ex), worker);
 }
 
+static bool h2_op_leaving(const struct exchange *ex, unsigned *worker_out)
+{
+	const struct h2_conn *c = container_of(ex, struct h2_exchange, ex)->conn;
+	if (c->state != H2_CONN_MOVING)
+		return false;
+	*worker_out = c->to->index;
+	return true;
+}
+
 static void h2_op_charge(struct exchange *ex)
 {
 	struct h2_exchange *x = h2_exchange_of(ex);
@@ -209,5 +218,6 @@ const struct exchange_ops h2_exchange_ops = {
 	.abort = h2_op_abort,
 	.opening = h2_op_opening,
 	.move = h2_op_move,
+	.leaving = h2_op_leaving,
 	.charge = h2_op_charge,
 };

@@ -94,6 +94,7 @@ static void begin(struct h2_exchange *x, const struct h2_message *r)
 		return;
 	}
 	ex->moves = 1; /* the connection is not moved for the sake of an even load */
+	ex->settled = c->n_exchanges > 1;
 	h2_exchange_charge(x);
 	if (admit(x))
 		dispatch_request(ex, h);

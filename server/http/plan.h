@@ -36,6 +36,7 @@ struct plan {
 	size_t at;                           /* how far the walk is */
 	const struct rule *decided;          /* that ended the request; NULL: none did */
 	struct str to;                       /* where it goes; empty: the host that was asked for */
+	const struct origin_group *group;    /* what holds for the origins there; NULL: nothing */
 	struct plan_changes request, response;
 	struct buf text;
 	struct buf path;  /* that it is rewritten to, with its query; empty: it is not */

@@ -268,6 +268,7 @@ static void walk(struct exchange *ex, struct http1_head *h)
 	if (f.undecided)
 		exchange_fail(ex, ERROR_PAGE_UNDECIDED);
 	else if (change_head(ex, h)) {
+		p->group = front_group(p->front, exchange_target(ex));
 		ex->ops->charge(ex);
 		p->passed(ex);
 	}

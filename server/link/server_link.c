@@ -462,7 +462,8 @@ bool server_link_begin(struct server_link_offer *offer)
 		.budget = &w->budget,
 		.instance = w->node->instance,
 		.version = TUNNEL_VERSION,
-		.features = CONTROL_FEATURE_ADMIN "," CONTROL_FEATURE_PRIVATE,
+		.features = CONTROL_FEATURE_ADMIN "," CONTROL_FEATURE_PRIVATE
+						  "," CONTROL_FEATURE_GROUPS,
 		.preface = offer->response,
 		.preface_size = offer->n,
 	};

@@ -3,6 +3,7 @@
 
 #include "server/base/worker.h"
 #include "server/link/server_link.h"
+#include "server/route/origin_pick.h"
 
 const struct service *route_service(const struct routes *r, struct str name, uint64_t now)
 {
@@ -85,23 +86,27 @@ static bool crowded(const struct candidates *c)
 }
 
 enum route_outcome route_pick(const struct worker *w, struct route *route,
-	const struct service_shard *exclude, bool moved, struct route_found *found_out)
+	const struct route_query *query, struct route_found *found_out)
 {
+	if (route->graded)
+		return origin_pick(w, route, query, found_out);
 	struct candidates c = {0};
 	uint64_t now = loop_now(w->loop);
 	list_for_each (it, &route->entries) {
 		struct service_shard *shard = service_shard_of(it);
-		if (shard == exclude)
+		if (shard == query->exclude)
 			continue;
 		consider_here(&c, shard, now);
 		consider_there(&c, shard, w, now);
 	}
-	bool move = c.there && (!c.here || (!moved && crowded(&c)));
+	bool move = c.there && (!c.here || (!query->moved && crowded(&c)));
 	bool last = !c.here && !c.there;
 	struct service_shard *here = move ? NULL : last ? c.here_last : c.here;
 	const struct session_shard *there = move ? c.there : last && !here ? c.there_last : NULL;
-	*found_out =
-		(struct route_found){route, here, there ? session_shard_worker(there) : 0, last};
+	*found_out = (struct route_found){.route = route,
+		.shard = here,
+		.worker = there ? session_shard_worker(there) : 0,
+		.last = last};
 	return here ? ROUTE_HERE : there ? ROUTE_ELSEWHERE : ROUTE_NONE;
 }
 
@@ -120,8 +125,7 @@ enum route_outcome route_find(const struct worker *w, const struct route_query *
 	*found_out = (struct route_found){.route = route};
 	if (route && !query->any && !route_takes(route, query->kind, query->tls))
 		return ROUTE_NONE;
-	enum route_outcome outcome =
-		route ? route_pick(w, route, query->exclude, query->moved, found_out) : ROUTE_NONE;
+	enum route_outcome outcome = route ? route_pick(w, route, query, found_out) : ROUTE_NONE;
 	if (outcome == ROUTE_NONE && route_may_wait(w, route))
 		return ROUTE_WAIT;
 	return outcome;

@@ -15,8 +15,8 @@ enum route_outcome {
 };
 
 struct route_query {
-	const struct routes *routes; /* routing::names or ::ports, of this worker */
-	struct str host;             /* canonical, or a port's name */
+	const struct routes *routes; /* routing::names, ::groups or ::ports, of this worker */
+	struct str host;             /* canonical, or the name of a group or port */
 	/* What the visitor's connection fits; any: whatever is published there. */
 	bool any;
 	enum control_kind kind;
@@ -24,13 +24,18 @@ struct route_query {
 	const struct service_shard *exclude; /* it has failed just now; NULL: none has */
 	/* It came from another worker just now, so it does not move again merely to share load. */
 	bool moved;
+	/* It may go to another worker, and is to if the origin there has its turn by weight (origin.h). */
+	bool chooses;
+	/* That was chosen before it came here; only its address is looked at. NULL: none was */
+	const struct service *wanted;
 };
 
 struct route_found {
-	struct route *route;         /* NULL: nobody has published it */
-	struct service_shard *shard; /* ROUTE_HERE */
-	unsigned worker;             /* ROUTE_ELSEWHERE */
-	bool last;                   /* all that there is fails, or does not answer */
+	struct route *route;           /* NULL: nobody has published it */
+	struct service_shard *shard;   /* ROUTE_HERE */
+	const struct service *service; /* that was chosen, where one was: it is wanted elsewhere */
+	unsigned worker;               /* ROUTE_ELSEWHERE */
+	bool last;                     /* all that there is fails, or does not answer */
 };
 
 /*
@@ -42,7 +47,7 @@ enum route_outcome route_find(const struct worker *w, const struct route_query *
 
 /* As route_find(), for a route that was found already: ROUTE_HERE, ROUTE_ELSEWHERE, or ROUTE_NONE. */
 enum route_outcome route_pick(const struct worker *w, struct route *route,
-	const struct service_shard *exclude, bool moved, struct route_found *found_out);
+	const struct route_query *query, struct route_found *found_out);
 
 /* Any service of the route for that name, as all of one route are alike. NULL: there is none. */
 const struct service *route_service(const struct routes *r, struct str name, uint64_t now);

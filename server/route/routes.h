@@ -33,6 +33,8 @@ struct route {
 	struct list lost;    /* routes::lost */
 	struct list all;     /* routes::all */
 	struct route_node *node;
+	unsigned graded; /* entries that are unlike others: server/route/origin.h, and the next */
+	uint64_t pass;   /* of the origin that was picked last */
 };
 
 /* Embedded by whoever serves a route; zero means "in none". */

@@ -13,7 +13,8 @@ void routing_expire(struct routing *r)
 {
 	uint64_t now = loop_now(r->expiry.loop), names = routes_expire(&r->names, now);
 	uint64_t ports = routes_expire(&r->ports, now), privates = routes_expire(&r->privates, now);
-	loop_timer_set(&r->expiry, MIN(names, MIN(ports, privates)));
+	uint64_t groups = routes_expire(&r->groups, now);
+	loop_timer_set(&r->expiry, MIN(MIN(names, groups), MIN(ports, privates)));
 }
 
 static bool is_over(const void *identity)
@@ -24,6 +25,7 @@ static bool is_over(const void *identity)
 void routing_forget(struct routing *r)
 {
 	routes_forget(&r->names, is_over);
+	routes_forget(&r->groups, is_over);
 	routes_forget(&r->privates, is_over);
 }
 
@@ -40,6 +42,8 @@ int routing_init(struct routing *r, struct worker *w)
 	loop_timer_init(&r->expiry, w->loop, routing_expired);
 	int e = routes_init(&r->names, w->opts->reconnect_grace);
 	if (e == 0)
+		e = routes_init(&r->groups, w->opts->reconnect_grace);
+	if (e == 0)
 		e = routes_init(&r->privates, w->opts->reconnect_grace);
 	/* A port is free at once. */
 	return e < 0 ? e : routes_init(&r->ports, 0);
@@ -51,5 +55,6 @@ void routing_deinit(struct routing *r)
 	wait_queue_deinit(&r->wait_queue);
 	routes_deinit(&r->names);
 	routes_deinit(&r->ports);
+	routes_deinit(&r->groups);
 	routes_deinit(&r->privates);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What is published where, as one worker sees it: the routes by name and by port, and the requests that
+ * What is published where, as one worker sees it: the routes by name, port and group, and the requests that
  * wait for one of them to come back.
  */
 #include "loop/loop.h"
@@ -14,6 +14,7 @@ struct worker;
 struct routing {
 	struct routes names;
 	struct routes ports;    /* by "tcp:2222" */
+	struct routes groups;   /* origin groups, by "group:web": only rules lead there */
 	struct routes privates; /* private services, by name: no front looks here (rule 49) */
 	struct wait_queue wait_queue;
 	struct loop_timer expiry;       /* of routes that were lost */

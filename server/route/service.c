@@ -29,6 +29,12 @@ struct service *service_new(struct session_base *s, const struct control *publis
 	service->host_only = publish->publish.host_only;
 	service->is_private = publish->publish.private_name;
 	service->aes = publish->publish.aes;
+	service->in_group = publish->publish.group;
+	service->priority = publish->publish.priority;
+	service->weight = publish->publish.weight;
+	service->enabled = control_publish_enabled(publish);
+	snprintf(service->origin, sizeof(service->origin), "%s",
+		publish->publish.origin ? publish->publish.origin : "");
 	service->states_lists = publish->publish.visibility || publish->publish.auto_approve;
 	service->upstream = strdup(publish->publish.upstream ? publish->publish.upstream : "");
 	service->path = strdup(publish->publish.path ? publish->publish.path : "");
@@ -155,6 +161,8 @@ int service_shard_open(struct service_shard *shard, struct worker *w,
 	const struct service *service = shard->service;
 	int r = routes_claim(service_routes(shard->service, w->routing), service->session->identity,
 		str_from(service->place), &shard->entry, service->at, holder_out);
+	if (r == 0)
+		origin_enter(shard, w);
 	shard->named = r == 0 && service_is_named(service);
 	w->routing->n_named += shard->named;
 	return r;
@@ -164,6 +172,7 @@ void service_shard_close(struct service_shard *shard, struct worker *w)
 {
 	w->routing->n_named -= shard->named;
 	shard->named = false;
+	origin_leave(shard);
 	const struct service *service = shard->service;
 	if (service->denied || identity_is_over(service->session->identity))
 		routes_withdraw(service_routes(shard->service, w->routing), &shard->entry,

@@ -13,6 +13,7 @@
 #include "server/base/node.h"
 #include "server/link/session_shard.h"
 #include "server/route/figures.h"
+#include "server/route/origin.h"
 #include "server/route/routing.h"
 #include "server/route/series.h"
 #include "wire/control.h"
@@ -24,7 +25,9 @@
 
 #define SERVICE_NOTICE_EVERY (10 * CLOCK_S) /* between two notices of one shard to its client */
 
-#define SERVICE_PLACE_SIZE (HOSTNAME_SIZE + 8) /* "tcp:2222", "udp:7000-7010", a name, or "" */
+/* "tcp:2222", "udp:7000-7010", "group:web", a name, or "" */
+#define SERVICE_PLACE_SIZE  (HOSTNAME_SIZE + 8)
+#define SERVICE_ORIGIN_SIZE (CONTROL_NAME + 1)
 
 struct port;
 struct server_link;
@@ -33,6 +36,7 @@ struct worker;
 /* A service on one worker. */
 struct service_shard {
 	struct route_entry entry; /* in its route: shares its load with the others there */
+	struct origin origin;     /* there */
 	struct service *service;
 	struct session_shard *session_shard; /* of its session on this worker */
 	struct list streams;                 /* all pooled streams to it */
@@ -69,11 +73,16 @@ struct service {
 	char place[SERVICE_PLACE_SIZE]; /* its name among the routes, of names or of ports */
 	bool has_port;                  /* `place` is one of routing::ports */
 	bool is_private; /* or of routing::privates, and of no front's: it has no public name or port */
-	uint16_t first_port;        /* that, before any worker sees the service */
-	struct port *port;          /* its listener; NULL: none of its own */
-	char *upstream;             /* for people */
-	char *path;                 /* put before each request's path; "" mostly (rule 41) */
-	char *rewrite;              /* Host for the upstream; NULL: the visitor's */
+	bool in_group; /* or of routing::groups, to which only rules lead */
+	char origin
+		[SERVICE_ORIGIN_SIZE]; /* its name among others there: its client's, or of its client */
+	uint32_t priority, weight;     /* as its client says; 0: it does not */
+	bool enabled;                  /* likewise */
+	uint16_t first_port;           /* that, before any worker sees the service */
+	struct port *port;             /* its listener; NULL: none of its own */
+	char *upstream;                /* for people */
+	char *path;                    /* put before each request's path; "" mostly (rule 41) */
+	char *rewrite;                 /* Host for the upstream; NULL: the visitor's */
 	enum control_scheme scheme; /* the upstream's */
 	bool host_only;             /* what else names the place is not rewritten (rule 47) */
 	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
@@ -148,7 +157,10 @@ static inline bool service_is_named(const struct service *s)
 /* Those of a worker that its place is one of. */
 static inline struct routes *service_routes(const struct service *s, struct routing *r)
 {
-	return s->is_private ? &r->privates : s->has_port ? &r->ports : &r->names;
+	return s->is_private ? &r->privates
+	       : s->in_group ? &r->groups
+	       : s->has_port ? &r->ports
+			     : &r->names;
 }
 
 /*

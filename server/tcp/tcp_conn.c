@@ -205,6 +205,8 @@ static void tcp_conn_find(struct tcp_conn *c)
 		.kind = CONTROL_TCP,
 		.tls = c->detached.tls ? CONTROL_TLS_TERMINATE : CONTROL_TLS_PASS,
 		.moved = c->moves > 0,
+		.chooses = c->moves == 0,
+		.wanted = c->wanted,
 	};
 	struct route_found found;
 	switch (route_find(c->worker, &query, &found)) {
@@ -212,6 +214,7 @@ static void tcp_conn_find(struct tcp_conn *c)
 		tcp_conn_open(c, found.shard);
 		break;
 	case ROUTE_ELSEWHERE:
+		c->wanted = found.service;
 		tcp_conn_move(c, found.worker);
 		break;
 	case ROUTE_WAIT:

@@ -38,9 +38,10 @@ struct tcp_conn {
 	struct mail mail;
 	struct loop_task reap;
 	unsigned moves;
-	bool by_name;  /* `place` is a host name, else one of routing::ports */
-	uint16_t port; /* that was connected to */
-	bool counted;  /* in the limits, under its address */
+	const struct service *wanted; /* route_query::wanted */
+	bool by_name;                 /* `place` is a host name, else one of routing::ports */
+	uint16_t port;                /* that was connected to */
+	bool counted;                 /* in the limits, under its address */
 	char place[SERVICE_PLACE_SIZE];
 	char session[SESSION_NAME_SIZE]; /* for the log */
 	struct address peer, local;

@@ -80,3 +80,12 @@ def test_limits(tunnel):
     with tunnel.visitor(f.server, source="127.0.4.4") as v:
         got = [v.get(host=f.host).status for _ in range(150)]
     assert got[:100] == [200] * 100 and 429 in got
+
+
+def test_versions(tunnel):
+    server = tunnel.server("--front=%s" % (EXAMPLES / "versions.yaml"))
+    for name in ("blue", "green", "cloud"):
+        tunnel.client(server, tunnel.upstream(name), "--group=web", "--origin=%s" % name)
+    with tunnel.visitor(server) as v:
+        got = [v.get(host="app.example.org").body for _ in range(1000)]
+    assert 890 <= got.count(b"blue") <= 910 and b"cloud" not in got

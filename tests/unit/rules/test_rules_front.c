@@ -9,7 +9,7 @@
 static const struct {
 	const char *text, *sentence;
 } mistakes[] = {
-	{"route: []\n", "F:1: this has no member \"route\": routes, country-file"},
+	{"route: []\n", "F:1: this has no member \"route\": routes, groups, country-file"},
 	{"routes: x\n", "F:1: routes is a list, each entry with a host"},
 	{"routes:\n- rules: []\n", "F:2: a route needs a host, or a list of them"},
 	{"routes:\n- {host: a.org, tp: b}\n",
@@ -23,6 +23,24 @@ static const struct {
 		"F:2: rules is a list, each entry with when and a verb"},
 	{"routes:\n- {host: a.org, to: \"a b\"}\n", NULL},
 	{"country-file: /nonexistent.mmdb\n", NULL},
+	{"groups: []\n", "F:1: groups is a mapping of at most 4096 names, each with what holds for "
+			 "its origins"},
+	{"groups:\n  \"*.a\": {}\n", NULL},
+	{"groups:\n  web:\n  WEB:\n", "F:3: group web stands in line 2 already"},
+	{"groups:\n  web: {origin: []}\n", "F:2: web has no member \"origin\": origins"},
+	{"groups:\n  web: {origins: blue}\n",
+		"F:2: origins is a list of at most 256, each as {name: blue, weight: 900}"},
+	{"groups:\n  web:\n    origins:\n    - {weight: 1}\n", "F:4: an origin needs a name"},
+	{"groups:\n  web:\n    origins:\n    - {name: a b}\n",
+		"F:4: name takes what a client says with --origin: letters, digits, - _ . and :, "
+		"at "
+		"most 63"},
+	{"groups:\n  web:\n    origins:\n    - {name: a}\n    - {name: a}\n",
+		"F:5: origin a stands in line 4 already"},
+	{"groups:\n  web:\n    origins:\n    - {name: a, weight: 0}\n",
+		"F:4: weight takes a number from 1 to 1000"},
+	{"groups:\n  web:\n    origins:\n    - {name: a, priority: 6}\n",
+		"F:4: priority takes a number from 1 to 5"},
 	{RULE("deny"), "F:4: a rule is a mapping: when, and a verb, as {when: {path: \"/admin*\"}, "
 		       "deny: 403}"},
 	{RULE("{when: {path: /a}}"),
@@ -160,6 +178,39 @@ static void test_a_host_has_the_nearest_route(void **state)
 	front_release(f);
 }
 
+static void test_what_leads_to_a_group_has_its_place(void **state)
+{
+	struct error err;
+	struct front *f =
+		front_of("routes:\n"
+			 "- host: a.org\n"
+			 "  rules:\n"
+			 "  - {when: {path: /x}, to: API}\n"
+			 "  - {when: {path: /y}, to: other}\n"
+			 "  to: web\n"
+			 "groups:\n"
+			 "  web: {origins: [{name: b, weight: 9}, {name: c, priority: 5}]}\n"
+			 "  api:\n",
+			&err);
+	assert_non_null(f);
+	const struct front_route *route = front_route(f, STR("a.org"));
+	assert_string_equal(route->to.p, "group:web");
+	assert_string_equal(route->rules.v[0].to.p, "group:api");
+	assert_string_equal(route->rules.v[1].to.p, "other");
+	const struct origin_group *g = front_group(f, route->to);
+	assert_ptr_equal(front_group(f, STR("web")), g);
+	assert_null(front_group(f, STR("other")));
+	assert_null(front_group(f, STR("group:")));
+	assert_int_equal(origin_group_find(g, STR("b"))->weight, 9);
+	assert_int_equal(origin_group_find(g, STR("b"))->priority, 0);
+	assert_int_equal(origin_group_find(g, STR("c"))->priority, 5);
+	assert_null(origin_group_find(g, STR("a")));
+	/* A host of that name is another one, and nobody asks for it past the rules. */
+	assert_true(front_is_inner(f, STR("web")));
+	assert_true(front_is_inner(f, STR("api")));
+	front_release(f);
+}
+
 /* Else whoever asks for it by its name would pass by the rules that lead there. */
 static void test_where_rules_lead_is_inner(void **state)
 {
@@ -204,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mistakes_have_sentences),
 		cmocka_unit_test(test_a_host_has_the_nearest_route),
+		cmocka_unit_test(test_what_leads_to_a_group_has_its_place),
 		cmocka_unit_test(test_where_rules_lead_is_inner),
 		cmocka_unit_test(test_an_empty_file_has_no_routes),
 		cmocka_unit_test(test_who_holds_it_keeps_it),

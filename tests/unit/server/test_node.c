@@ -90,7 +90,8 @@ static void look_everywhere(struct exit_node *h, const char *host)
 		struct service_shard *shard = service_shard_at(h, i, host);
 		struct route_found found;
 		if (shard)
-			route_pick(h->node.workers[i], shard->entry.route, NULL, false, &found);
+			route_pick(h->node.workers[i], shard->entry.route, &(struct route_query){0},
+				&found);
 	}
 }
 

@@ -84,6 +84,10 @@ static const char *const messages[] = {
 	"\",\"aes\":true}",
 	"{\"type\":\"publish\",\"service\":7,\"kind\":\"udp\",\"host\":\"\",\"upstream\":\"\","
 	"\"private\":\"dns\"}",
+	"{\"type\":\"publish\",\"service\":7,\"kind\":\"http\",\"host\":\"\",\"upstream\":\"\","
+	"\"group\":\"web\",\"origin\":\"blue\",\"priority\":5,\"weight\":1000,\"enabled\":false}",
+	"{\"type\":\"publish\",\"service\":7,\"kind\":\"http\",\"host\":\"a\",\"upstream\":\"\","
+	"\"weight\":1,\"enabled\":true}",
 	"{\"type\":\"attach\",\"endpoint\":1,\"service\":\"redis\",\"kind\":\"tcp\"}",
 	"{\"type\":\"attach\",\"endpoint\":1,\"service\":\"redis.k7m2q9x4p3ta.exit\","
 	"\"kind\":\"udp\",\"name\":\"web-2\",\"message\":\"h\xc3\xa9llo\",\"e2e_key\":\"" HEX32

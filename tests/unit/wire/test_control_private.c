@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CONTROL messages about private services: what never leaves this end, their bounds, and copies. */
+/* CONTROL messages about private services and groups: what never leaves this end, their bounds, and copies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,6 +44,40 @@ static void private_beside_what_is_public(void **state)
 		int r = control_encode(&c, json, CONTROL_MAX, &err, &n);
 		assert_int_equal(r, i ? CONTROL_E_MALFORMED : 0);
 	}
+}
+
+/* Nor does a member of a group that is something else besides. */
+static void a_group_beside_another_place(void **state)
+{
+	struct error err;
+	size_t n = 7;
+	for (size_t i = 0; i < 8; i++) {
+		struct control c = {.type = CONTROL_PUBLISH};
+		c.publish.kind = i == 1 ? CONTROL_TCP : CONTROL_HTTP;
+		c.publish.host = i == 2 ? "a.example.org" : "";
+		c.publish.upstream = "http://127.0.0.1:3000";
+		c.publish.group = "web";
+		c.publish.private_name = i == 3 ? "redis" : NULL;
+		c.publish.port_given = i == 4;
+		c.publish.ports = i == 5 ? 2 : 0;
+		c.publish.tls = i == 6 ? CONTROL_TLS_PASS : CONTROL_TLS_NONE;
+		c.publish.exclusive = i == 7;
+		int r = control_encode(&c, json, CONTROL_MAX, &err, &n);
+		assert_int_equal(r, i ? CONTROL_E_MALFORMED : 0);
+	}
+}
+
+static void names_of_origins(void **state)
+{
+	static const char *const bad[] = {"", "a b", "a/b", "\xc3\xa9", "a\"b", "a,b"};
+	char name[CONTROL_NAME + 2] = "";
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(control_is_origin(bad[i]));
+	assert_true(control_is_origin("Blue-2.eu_west:1"));
+	memset(name, 'x', CONTROL_NAME);
+	assert_true(control_is_origin(name));
+	name[CONTROL_NAME] = 'x';
+	assert_false(control_is_origin(name));
 }
 
 /* Nothing of the copy is the original's. */
@@ -94,6 +128,10 @@ static void lists_at_their_bounds(void **state)
 	c.publish.visibility = c.publish.auto_approve = c.publish.fqdns = list;
 	c.publish.per_visitor = c.publish.half_closed = c.publish.exclusive = true;
 	c.publish.host_only = c.publish.e2e_given = c.publish.aes = true;
+	c.publish.origin = name;
+	c.publish.priority = CONTROL_PRIORITY;
+	c.publish.weight = CONTROL_WEIGHT;
+	c.publish.enabled_given = true;
 	struct error err;
 	encode(&c);
 	/* A public one's host and port beside all of that would fit as well. */
@@ -111,6 +149,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(private_beside_what_is_public),
+		cmocka_unit_test(a_group_beside_another_place),
+		cmocka_unit_test(names_of_origins),
 		cmocka_unit_test(lists_at_their_bounds),
 		cmocka_unit_test(copies),
 	};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Private services toward the exit node: what is said of them, and to which one nothing is. */
+/* Private services and origins of groups toward the exit node: what is said of them, and to which one nothing is. */
 #include "publications_scene.h"
 
 static const struct option_ranges no_ports;
 
-static void begin_private(struct scene *s, struct service_options what)
+static void begin_with(struct scene *s, struct service_options what)
 {
 	struct error err;
 	begin(s, "");
@@ -19,11 +19,11 @@ static void said(void **state)
 	char *names[] = {(char *)"web", (char *)"batch"};
 	struct scene s;
 	struct control m;
-	begin_private(&s, (struct service_options){.private_name = (char *)"super-api",
-				  .proxy_protocol = UPSTREAM_PROXY_V2,
-				  .visibility = {names, 2},
-				  .auto_approve = {names, 1},
-				  .fqdns = {names + 1, 1}});
+	begin_with(&s, (struct service_options){.private_name = (char *)"super-api",
+			       .proxy_protocol = UPSTREAM_PROXY_V2,
+			       .visibility = {names, 2},
+			       .auto_approve = {names, 1},
+			       .fqdns = {names + 1, 1}});
 	s.publications.has_private = true;
 	publications_offer(&s.publications, &s.link);
 	assert_true(sent(&s, &m));
@@ -48,7 +48,7 @@ static void said(void **state)
 static void an_exit_node_without(void **state)
 {
 	struct scene s;
-	begin_private(&s, (struct service_options){.private_name = (char *)"a"});
+	begin_with(&s, (struct service_options){.private_name = (char *)"a"});
 	for (int i = 0; i < 3; i++) {
 		publications_offer(&s.publications, &s.link);
 		assert_int_equal(count_sent(&s), 0);
@@ -64,6 +64,48 @@ static void an_exit_node_without(void **state)
 	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 1);
 	end(&s);
+}
+
+static void an_origin(void **state)
+{
+	struct scene s;
+	struct control m;
+	begin_with(&s, (struct service_options){.group = (char *)"web",
+			       .origin = (char *)"blue",
+			       .priority = 2,
+			       .weight = 7,
+			       .disabled = 1});
+	/* One that does not know groups would publish it for every host. */
+	publications_offer(&s.publications, &s.link);
+	assert_int_equal(count_sent(&s), 0);
+	assert_string_equal(publications_find(&s.publications, 1)->answer,
+		"it is an older version without origin groups");
+	s.publications.has_groups = true;
+	publications_withdrawn(&s.publications);
+	publications_offer(&s.publications, &s.link);
+	assert_true(sent(&s, &m));
+	assert_string_equal(m.publish.host, "");
+	assert_string_equal(m.publish.group, "web");
+	assert_string_equal(m.publish.origin, "blue");
+	assert_int_equal(m.publish.priority, 2);
+	assert_int_equal(m.publish.weight, 7);
+	assert_true(m.publish.enabled_given);
+	assert_false(m.publish.enabled);
+	control_deinit(&m);
+	end(&s);
+}
+
+/* Of a host it gets a share there, if not the one that it asks for; one that takes nobody is not published. */
+static void an_origin_of_a_host(void **state)
+{
+	struct scene s;
+	for (int disabled = 0; disabled < 2; disabled++) {
+		begin_with(&s, (struct service_options){.weight = 7, .disabled = disabled});
+		publications_offer(&s.publications, &s.link);
+		assert_int_equal(count_sent(&s), !disabled);
+		assert_int_equal(publications_find(&s.publications, 1)->not_graded, !disabled);
+		end(&s);
+	}
 }
 
 /* A source address that this machine does not have is found before anything is published. */
@@ -89,6 +131,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(said),
 		cmocka_unit_test(an_exit_node_without),
+		cmocka_unit_test(an_origin),
+		cmocka_unit_test(an_origin_of_a_host),
 		cmocka_unit_test(sources_that_are_not_here),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,31 @@ static void tls_names_are_hosts(void **state)
 	assert_int_equal(ask(n, l, m)->type, CONTROL_GRANTED);
 }
 
+/* A group is granted as the host of its name is; and whoever has it first, has it. */
+static void groups_are_granted_as_hosts(void **state)
+{
+	struct exit_node *n = *state;
+	may(&alice, POLICY_HOST, "*.example.org,web");
+	may(&bob, POLICY_HOST, "web,b.example.org");
+	struct server_link *a = dial(n, &alice, "a", NULL), *b = dial(n, &bob, "b", NULL);
+	struct control m = publish_http(1, "");
+	m.publish.group = "api";
+	const struct message *said = ask(n, a, m);
+	assert_int_equal(said->reason, CONTROL_REASON_DENIED);
+	assert_non_null(strstr(said->text, "may not publish into the group api"));
+	assert_non_null(strstr(said->text, "--hosts '*.example.org,web,api'"));
+	m.publish.group = "x.example.org";
+	assert_int_equal(ask(n, a, m)->type, CONTROL_GRANTED);
+	m.publish.service = 2;
+	m.publish.group = "web";
+	said = ask(n, a, m);
+	assert_int_equal(said->type, CONTROL_GRANTED);
+	assert_string_equal(said->text, "group:web");
+	assert_int_equal(ask(n, b, m)->reason, CONTROL_REASON_TAKEN);
+	/* The host is another place than the group. */
+	assert_int_equal(ask(n, b, publish_http(3, "web"))->type, CONTROL_GRANTED);
+}
+
 /* ---- Ports ---- */
 
 static void only_ports_that_were_granted_may_be_published(void **state)
@@ -269,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_hosts_that_were_granted_may_be_published),
 		TEST(tls_names_are_hosts),
+		TEST(groups_are_granted_as_hosts),
 		cmocka_unit_test(only_ports_that_were_granted_may_be_published),
 		TEST(the_options_of_the_server_hold_besides),
 		TEST(a_long_list_is_not_repeated),

@@ -84,6 +84,36 @@ static void test_check(void **state)
 	}
 }
 
+/* A group is found by its very name, and stands where no Host leads. */
+static void test_groups(void **state)
+{
+	static const struct {
+		const char *group, *origin;
+		int want;
+		const char *place;
+	} rows[] = {
+		{"web", NULL, PUBLISH_FINE, "group:web"},
+		{"Web.Example", "blue", PUBLISH_FINE, "group:web.example"},
+		{"*.example", NULL, INVALID, ""},
+		{"*", NULL, INVALID, ""},
+		{"web:80", NULL, INVALID, ""},
+		{"web", "a b", INVALID, ""},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct control m = publish(CONTROL_HTTP, CONTROL_TLS_NONE, "", false, 0);
+		char place[SERVICE_PLACE_SIZE] = "?", asked[PUBLISH_ASKED_SIZE];
+		struct error err = {.text = ""};
+		m.publish.group = rows[i].group;
+		m.publish.origin = rows[i].origin;
+		int r = publish_check(&m, place, &err);
+		if (r != rows[i].want || (r != PUBLISH_FINE && !*err.text))
+			fail_msg("row %zu: %d, \"%s\"", i, r, err.text);
+		if (r == PUBLISH_FINE)
+			assert_string_equal(place, rows[i].place);
+		assert_memory_equal(publish_asked(&m, asked), "group ", 6);
+	}
+}
+
 /* Protocols are agreed by who ends TLS. */
 static void test_alpn(void **state)
 {
@@ -151,10 +181,12 @@ static void test_repeats(void **state)
 	struct service http = {.kind = CONTROL_HTTP,
 		.n_numbers = 1,
 		.place = "a.example",
+		.enabled = true,
 		.path = path};
 	struct service tcp = {.kind = CONTROL_TCP,
 		.has_port = true,
 		.place = "tcp:4000",
+		.enabled = true,
 		.first_port = 4000,
 		.n_numbers = 1,
 		.path = none};
@@ -245,6 +277,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_repeats),

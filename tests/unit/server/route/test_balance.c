@@ -3,27 +3,8 @@
  * Which session gets what comes next, and on which worker: two workers, of which the first one chooses, and
  * up to three sessions of one route, whose links are as the rows say.
  */
-#include "server/route/balance.h"
+#include "scene.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "server/base/worker.h"
-#include "server/link/server_link.h"
-
-#define SESSIONS 3
-#define GRACE    (5 * CLOCK_S)
-
-/* One session: what it has on this worker, and on the other one. */
-struct side {
-	bool link, silent, failing;
-	unsigned load; /* requests under way */
-};
 struct row {
 	const char *about;
 	struct {
@@ -35,23 +16,6 @@ struct row {
 	int session; /* from 1, of ROUTE_HERE */
 	bool last;
 };
-
-#define LINK(n)                           \
-	{                                 \
-		.link = true, .load = (n) \
-	}
-#define SILENT(n)                                         \
-	{                                                 \
-		.link = true, .silent = true, .load = (n) \
-	}
-#define FAILING(n)                                         \
-	{                                                  \
-		.link = true, .failing = true, .load = (n) \
-	}
-#define NO_LINK   \
-	{         \
-		0 \
-	}
 
 static const struct row rows[] = {
 	{"one session, here", {{LINK(0), NO_LINK}}, .outcome = ROUTE_HERE, .session = 1},
@@ -95,105 +59,6 @@ static const struct row rows[] = {
 	{"the only one is excluded", {{LINK(0), LINK(0)}}, .exclude = 1, .outcome = ROUTE_NONE,
 		.last = true},
 };
-
-struct scene {
-	struct node node;
-	struct worker workers[2];
-	struct server_options options;
-	struct routing routing;
-	struct {
-		struct session_base base;
-		struct identity identity;
-		struct service *service;
-		struct server_link links[2];
-	} sessions[SESSIONS];
-	unsigned n;
-	bool is_private; /* what is added publishes a private service */
-};
-
-static int scene_open(void **state)
-{
-	struct scene *s = calloc(1, sizeof(*s));
-	s->options.reconnect_grace = GRACE;
-	s->node.n_workers = 2;
-	s->node.started = 1; /* long ago */
-	for (unsigned i = 0; i < 2; i++) {
-		s->workers[i] = (struct worker){.node = &s->node,
-			.index = i,
-			.opts = &s->options,
-			.loop = loop_new()};
-		s->node.workers[i] = &s->workers[i];
-	}
-	s->workers[0].routing = &s->routing;
-	assert_int_equal(routing_init(&s->routing, &s->workers[0]), 0);
-	*state = s;
-	return 0;
-}
-
-static int scene_close(void **state)
-{
-	struct scene *s = *state;
-	for (unsigned i = 0; i < s->n; i++) {
-		s->sessions[i].service->shards[0].outstanding = 0;
-		service_shard_close(&s->sessions[i].service->shards[0], &s->workers[0]);
-		service_release(s->sessions[i].service);
-		session_base_deinit(&s->sessions[i].base);
-	}
-	free(s->sessions[0].identity.streams);
-	routing_deinit(&s->routing);
-	for (unsigned i = 0; i < 2; i++)
-		loop_free(s->workers[i].loop);
-	free(s);
-	return 0;
-}
-
-static void set_side(struct scene *s, unsigned session, unsigned worker, struct side side)
-{
-	struct session_shard *shard = &s->sessions[session].base.shards[worker];
-	struct service_shard *service = &s->sessions[session].service->shards[worker];
-	struct server_link *l = &s->sessions[session].links[worker];
-	service->outstanding = side.load;
-	shard->load = side.load;
-	if (side.failing)
-		service_shard_failed(service, FRAME_RESET_REFUSED, loop_now(s->workers[0].loop));
-	if (!side.link)
-		return;
-	shard->usable = 1;
-	shard->silent = side.silent;
-	*l = (struct server_link){.worker = &s->workers[worker], .state = SERVER_LINK_ESTABLISHED};
-	l->io.link.state = LINK_UP;
-	l->io.link.silent = side.silent;
-	list_init(&l->of_shard);
-	list_append(&shard->links, &l->of_shard);
-}
-
-static void add_session(struct scene *s, const char *host, enum control_kind kind)
-{
-	struct control m = {.type = CONTROL_PUBLISH};
-	const struct route *holder;
-	unsigned i = s->n++;
-	m.publish.kind = kind;
-	m.publish.upstream = "http://127.0.0.1:3000";
-	m.publish.private_name = s->is_private ? host : NULL;
-	s->sessions[i].identity.name = "alice";
-	s->sessions[i].identity.max_streams = IDENTITY_STREAMS_ANY;
-	assert_int_equal(session_base_init(&s->sessions[i].base, &s->sessions[0].identity, 2), 0);
-	struct service *service = service_new(&s->sessions[i].base, &m);
-	assert_non_null(service);
-	s->sessions[i].service = service;
-	strcpy(service->place, host);
-	service->at = loop_now(s->workers[0].loop);
-	assert_int_equal(service_shard_open(&service->shards[0], &s->workers[0], &holder), 0);
-}
-
-static enum route_outcome find(struct scene *s, const char *host, struct route_found *found_out)
-{
-	struct route_query query = {.routes = &s->routing.names,
-		.host = str_from(host),
-		.kind = CONTROL_HTTP,
-		.tls = CONTROL_TLS_NONE};
-	return route_find(&s->workers[0], &query, found_out);
-}
 
 /* Rule 49: whatever a front asks for, by name or by port, it does not find it. */
 static void a_private_service_is_in_a_tree_of_its_own(void **state)
