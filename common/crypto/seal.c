@@ -114,22 +114,27 @@ void seal_deinit(struct seal *seal)
 }
 
 /* Noise, section 11.3: the new key is the first 32 bytes of ENCRYPT(k, 2^64-1, "", 32 zeros). */
-static int rekey(struct seal *seal)
+static void next_key(const struct seal *seal, uint8_t key_out[SEAL_KEY_SIZE])
 {
 	static const uint8_t zeros[SEAL_KEY_SIZE];
 	uint8_t sealed[SEAL_KEY_SIZE + SEAL_TAG_SIZE];
 	/* Not by the context: one that opens messages cannot encrypt without being set up anew. */
 	seal_once(seal->suite, seal->key, NONCE_REKEY, NULL, 0, zeros, sizeof(zeros), sealed);
-	memcpy(seal->key, sealed, SEAL_KEY_SIZE);
+	memcpy(key_out, sealed, SEAL_KEY_SIZE);
 	sodium_memzero(sealed, sizeof(sealed));
+}
+
+static int rekey(struct seal *seal)
+{
+	next_key(seal, seal->key);
 	return take_key(seal);
 }
 
 /* A message was sealed or opened. */
-static int advance(struct seal *seal)
+static int advance(struct seal *seal, uint64_t every)
 {
 	seal->n++;
-	return seal->n % SEAL_REKEY_EVERY == 0 ? rekey(seal) : 0;
+	return seal->n % every == 0 ? rekey(seal) : 0;
 }
 
 static int encrypt_short(struct seal *seal, const uint8_t *nonce, uint8_t *p, size_t n)
@@ -151,7 +156,7 @@ static int encrypt_long(struct seal *seal, const uint8_t *nonce, uint8_t *p, siz
 	return ok ? 0 : -EIO;
 }
 
-int seal_encrypt(struct seal *seal, uint8_t *p, size_t n)
+static int encrypt_next(struct seal *seal, uint8_t *p, size_t n, uint64_t rekey_every)
 {
 	uint8_t nonce[NONCE_SIZE];
 	if (n > SEAL_PLAIN_MAX)
@@ -161,7 +166,21 @@ int seal_encrypt(struct seal *seal, uint8_t *p, size_t n)
 	nonce_make(seal->suite, seal->n, nonce);
 	bool is_short = n <= suites[seal->suite].short_max;
 	int r = (is_short ? encrypt_short : encrypt_long)(seal, nonce, p, n);
-	return r == 0 ? advance(seal) : -EIO;
+	return r == 0 ? advance(seal, rekey_every) : -EIO;
+}
+
+int seal_encrypt(struct seal *seal, uint8_t *p, size_t n)
+{
+	return encrypt_next(seal, p, n, SEAL_REKEY_EVERY);
+}
+
+int seal_encrypt_datagram(struct seal *seal, uint8_t *p, size_t n, uint64_t *number_out)
+{
+	uint64_t number = seal->n;
+	int r = encrypt_next(seal, p, n, SEAL_DATAGRAMS_PER_KEY);
+	if (r == 0)
+		*number_out = number;
+	return r;
 }
 
 /* `n` without the tag, here and in the next. 0 or SEAL_E_AUTH. */
@@ -186,21 +205,61 @@ static int decrypt_long(struct seal *seal, const uint8_t *nonce, uint8_t *p, siz
 	return EVP_DecryptFinal_ex(c, p + n, &len) ? 0 : SEAL_E_AUTH;
 }
 
-int seal_decrypt(struct seal *seal, uint8_t *p, size_t n)
+static bool has_message_size(size_t n)
+{
+	return n >= SEAL_TAG_SIZE && n <= SEAL_PLAIN_MAX + SEAL_TAG_SIZE;
+}
+
+/* With the key that the seal has. `n` with the tag. */
+static int decrypt_at(struct seal *seal, uint64_t number, uint8_t *p, size_t n)
 {
 	uint8_t nonce[NONCE_SIZE];
+	if (!has_message_size(n))
+		return SEAL_E_AUTH;
+	size_t plain = n - SEAL_TAG_SIZE;
+	bool is_short = plain <= suites[seal->suite].short_max;
+	nonce_make(seal->suite, number, nonce);
+	return (is_short ? decrypt_short : decrypt_long)(seal, nonce, p, plain);
+}
+
+int seal_decrypt(struct seal *seal, uint8_t *p, size_t n)
+{
 	if (seal->n == NONCE_REKEY)
 		return -EIO;
-	int r = SEAL_E_AUTH;
-	if (n >= SEAL_TAG_SIZE && n <= SEAL_PLAIN_MAX + SEAL_TAG_SIZE) {
-		size_t plain = n - SEAL_TAG_SIZE;
-		bool is_short = plain <= suites[seal->suite].short_max;
-		nonce_make(seal->suite, seal->n, nonce);
-		r = (is_short ? decrypt_short : decrypt_long)(seal, nonce, p, plain);
-	}
+	int r = decrypt_at(seal, seal->n, p, n);
 	if (r == 0)
-		return advance(seal);
+		return advance(seal, SEAL_REKEY_EVERY);
 	/* What was deciphered is whatever a stranger wanted it to be; nobody may use it by mistake. */
 	memset(p, 0, n);
+	return r;
+}
+
+/* The first one of the next key, which is taken if it opens. */
+static int decrypt_ahead(struct seal *seal, uint64_t number, uint8_t *p, size_t n)
+{
+	uint8_t key[SEAL_KEY_SIZE];
+	if (!has_message_size(n))
+		return SEAL_E_AUTH;
+	next_key(seal, key);
+	int r = seal_open_once(seal->suite, key, number, NULL, 0, p, n, p);
+	if (r == 0) {
+		memcpy(seal->key, key, sizeof(key));
+		seal->n = number;
+		r = take_key(seal);
+	}
+	sodium_memzero(key, sizeof(key));
+	return r;
+}
+
+int seal_decrypt_datagram(struct seal *seal, uint64_t number, uint8_t *p, size_t n)
+{
+	uint64_t is = number / SEAL_DATAGRAMS_PER_KEY, has = seal->n / SEAL_DATAGRAMS_PER_KEY;
+	int r = SEAL_E_AUTH;
+	if (number != NONCE_REKEY && is == has)
+		r = decrypt_at(seal, number, p, n);
+	else if (number != NONCE_REKEY && is == has + 1)
+		r = decrypt_ahead(seal, number, p, n);
+	if (r != 0)
+		memset(p, 0, n);
 	return r;
 }

@@ -22,7 +22,13 @@
 /* Messages per key. At 64 KiB each a key covers 256 MiB; a rekey costs about two small messages. */
 #define SEAL_REKEY_EVERY 4096
 
-/* The message is not what the other side sealed at this place. The link is over. */
+/*
+ * Datagrams per key: below the 2^24.5 that RFC 9147, section 4.5.3, allows AES-GCM with records of 16 KiB; so a flow
+ * may go on for as long as anybody likes. The receiver knows by the number which key it takes.
+ */
+#define SEAL_DATAGRAMS_PER_KEY (UINT64_C(1) << 24)
+
+/* The message is not what the other side sealed at this place. Of messages in order: the link is over. */
 #define SEAL_E_AUTH 1
 
 /* By Noise's names. AES takes instructions for it: without, it is slow, and its time tells the key. */
@@ -40,7 +46,7 @@ struct seal {
 	struct crypto_aead_aes256gcm_state_
 		*aes; /* SEAL_AESGCM's key schedule, for short messages */
 	enum seal_suite suite;
-	uint64_t n;                 /* number of the next message; not reset by a rekey */
+	uint64_t n; /* number of the next message, or of one with this key; not reset by a rekey */
 	uint8_t key[SEAL_KEY_SIZE]; /* kept for the next rekey */
 };
 
@@ -70,3 +76,16 @@ int seal_encrypt(struct seal *seal, uint8_t *p, size_t n);
  * SEAL_E_AUTH (too short, too long, wrong tag) `p` holds zeros. -EIO as above.
  */
 int seal_decrypt(struct seal *seal, uint8_t *p, size_t n);
+
+/*
+ * For datagrams, which may be lost and overtake each other: the number goes with each. A seal is used for these or for
+ * messages in order, never for both. As seal_encrypt(); `number_out` is the datagram's.
+ */
+int seal_encrypt_datagram(struct seal *seal, uint8_t *p, size_t n, uint64_t *number_out);
+
+/*
+ * As seal_decrypt(); whether `number` came before is the caller's to know (crypto/replay_window.h), and a datagram that
+ * does not open changes nothing. When the first of a new key was opened, those of the key before it do not any more;
+ * nor do those of a key after the next.
+ */
+int seal_decrypt_datagram(struct seal *seal, uint64_t number, uint8_t *p, size_t n);
