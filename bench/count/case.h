@@ -23,8 +23,8 @@ struct count_case {
 
 /* They end in a case without a name. */
 extern const struct count_case ws_cases[], frame_cases[], mux_cases[], seal_cases[], http1_cases[],
-	h2_cases[], forward_cases[], link_cases[], e2e_cases[], inspector_cases[], counts_cases[],
-	rules_cases[];
+	h2_cases[], forward_cases[], link_cases[], e2e_cases[], e2e_flow_cases[], inspector_cases[],
+	counts_cases[], rules_cases[];
 
 /* Ends the program with a sentence unless `ok`: what does not work must not be counted. */
 void count_expect(bool ok, const char *what);

@@ -24,6 +24,7 @@ static const struct count_case *const rooms[] = {
 	forward_cases,
 	link_cases,
 	e2e_cases,
+	e2e_flow_cases,
 	inspector_cases,
 	counts_cases,
 	rules_cases,

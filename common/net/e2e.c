@@ -46,7 +46,7 @@ static ssize_t take_out(struct e2e *e, uint8_t *room, size_t max)
 static ssize_t pull_first(struct e2e *e, uint8_t *room, size_t max)
 {
 	memcpy(e->out, E2E_MAGIC, E2E_MAGIC_SIZE);
-	e->out[E2E_MAGIC_SIZE] = (uint8_t)(e->suite + 1);
+	e->out[E2E_MAGIC_SIZE] = e2e_suite_byte(e->suite);
 	e->out_end = E2E_MAGIC_SIZE + 1;
 	if (!e2e_write_message(e))
 		return -EPROTO;
@@ -101,11 +101,6 @@ static const struct stream_ops e2e_ops = {
 	.push_end = e2e_push_end,
 	.closed = e2e_closed,
 };
-
-enum seal_suite e2e_suite(bool aes)
-{
-	return aes && seal_has_aes() ? SEAL_AESGCM : SEAL_CHACHAPOLY;
-}
 
 int e2e_start(struct e2e *e, struct relay *relay, const struct e2e_config *config)
 {

@@ -1,30 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The states of end to end, its two messages, and its end. */
-#include <errno.h>
+/* The two messages of a stream of bytes, and its end. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/state.h"
 #include "net/e2e_internal.h"
 
 #define LABEL "tunnel.e2e.v1"
 
 void e2e_set_state(struct e2e *e, enum e2e_state state)
 {
-	static const char *const names[] = {"none", "to write the first message",
-		"to read the second message", "to read the first message", "asked", "up", "over"};
-	static const uint8_t legal[] = {
-		[E2E_NONE] = 1 << E2E_WRITE_FIRST | 1 << E2E_READ_FIRST,
-		[E2E_WRITE_FIRST] = 1 << E2E_READ_SECOND | 1 << E2E_OVER,
-		[E2E_READ_SECOND] = 1 << E2E_UP | 1 << E2E_OVER,
-		[E2E_READ_FIRST] = 1 << E2E_ASKED | 1 << E2E_OVER,
-		[E2E_ASKED] = 1 << E2E_UP | 1 << E2E_OVER,
-		[E2E_UP] = 1 << E2E_OVER,
-		[E2E_OVER] = 0,
-	};
-	static const struct state_table table = {"end to end", names, legal};
-	state_step(&table, e->state, state);
-	e->state = state;
+	e2e_step(&e->state, state);
 }
 
 /* ---- The end of it ---- */
@@ -54,17 +39,10 @@ void e2e_fail(struct e2e *e, enum frame_reset reason, const char *why)
 
 /* ---- The handshake ---- */
 
-/* As in docs/protocol.md, section 12; suites count from 1 there. */
 void e2e_handshake_begin(struct e2e *e, const uint8_t *peer)
 {
-	uint8_t prologue[sizeof(LABEL) + sizeof(e->service) + 4];
-	size_t name = strlen(e->service) + 1, n = sizeof(LABEL) - 1;
-	memcpy(prologue, LABEL, n);
-	prologue[n++] = (uint8_t)(e->suite + 1);
-	memcpy(prologue + n, e->service, name);
-	bytes_set_be32(prologue + n + name, e->link);
-	struct handshake_keys keys = {.own = e->own, .peer = peer};
-	handshake_init_ik(e->handshake, e->suite, prologue, n + name + 4, &keys);
+	struct e2e_terms terms = {LABEL, e->suite, e->service, e->link};
+	e2e_handshake_init(e->handshake, &terms, e->own, peer);
 }
 
 bool e2e_write_message(struct e2e *e)

@@ -44,10 +44,8 @@ static bool head_begins_well(const struct e2e *e)
 
 static bool take_suite(struct e2e *e)
 {
-	uint8_t suite = e->head[E2E_MAGIC_SIZE];
-	if (suite != 1 + SEAL_CHACHAPOLY && (suite != 1 + SEAL_AESGCM || !seal_has_aes()))
+	if (!e2e_read_suite(e->head[E2E_MAGIC_SIZE], &e->suite))
 		return false;
-	e->suite = (enum seal_suite)(suite - 1);
 	e2e_handshake_begin(e, NULL);
 	return true;
 }

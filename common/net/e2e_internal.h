@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Shared by the files of end to end alone: e2e_handshake.c at the bottom, above it e2e_input.c, and e2e.c on top.
+ * Shared by the files of end to end alone: e2e_terms.c at the bottom, of both kinds of streams; above it those of bytes,
+ * e2e_handshake.c, e2e_input.c and e2e.c on top; and of datagrams, e2e_flow.c.
  */
 #include "base/macros.h"
 #include "net/e2e.h"
@@ -18,6 +19,28 @@ static inline struct e2e *e2e_of(struct stream *s)
 {
 	return container_of(s, struct relay, stream)->e2e;
 }
+
+/* ---- e2e_terms.c ---- */
+
+/* Every legal transition; anything else is a bug of ours. */
+void e2e_step(enum e2e_state *state, enum e2e_state to);
+/* The byte that says which; false: this machine has not that cipher. */
+bool e2e_read_suite(uint8_t byte, enum seal_suite *out);
+static inline uint8_t e2e_suite_byte(enum seal_suite suite)
+{
+	return (uint8_t)(suite + 1);
+}
+
+/* What both ends must agree on, as in docs/protocol.md, section 12. */
+struct e2e_terms {
+	const char *label; /* of the kind of stream: no message of one is good for the other */
+	enum seal_suite suite;
+	const char *service; /* E2E_SERVICE_MAX bytes at most */
+	uint32_t link;
+};
+/* `peer` is the provider's key, at the consumer's end; else NULL. */
+void e2e_handshake_init(struct handshake *hs, const struct e2e_terms *terms,
+	const struct key_pair *own, const uint8_t *peer);
 
 /* ---- e2e_handshake.c ---- */
 

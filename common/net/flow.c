@@ -34,7 +34,8 @@ static void flow_expire(struct flow *f, uint64_t now)
 {
 	while (buf_len(&f->queue)) {
 		struct waiting w = flow_first(f);
-		if (now <= w.since + FLOW_AGE_MAX)
+		uint64_t since = MAX(w.since, f->began);
+		if (now <= since || now - since <= FLOW_AGE_MAX)
 			return;
 		flow_take(f, &w);
 		f->dropped++;
@@ -103,7 +104,7 @@ void flow_init(struct flow *f, const struct flow_ops *ops)
 		.lost = on_lost,
 		.closed = on_closed,
 	};
-	*f = (struct flow){.ops = ops};
+	*f = (struct flow){.ops = ops, .max = FRAME_DATAGRAM_MAX};
 	stream_init(&f->stream, &stream_ops);
 	f->stream.datagrams = true;
 }
@@ -112,7 +113,7 @@ void flow_init(struct flow *f, const struct flow_ops *ops)
 static bool flow_fits(struct flow *f, size_t n)
 {
 	size_t held = buf_len(&f->queue) + sizeof(struct waiting) + n;
-	if (n > FRAME_DATAGRAM_MAX || held > FLOW_UNSENT_MAX)
+	if (n > f->max || held > FLOW_UNSENT_MAX)
 		return false;
 	return stream_hold(&f->stream, held) &&
 	       buf_reserve(&f->queue, sizeof(struct waiting) + n) == 0;

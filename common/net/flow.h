@@ -18,6 +18,7 @@
 #define FLOW_KEEP       (16u << 10) /* bytes of memory that an empty queue keeps: no malloc a turn */
 
 struct flow;
+struct e2e_flow;
 
 struct flow_ops {
 	/* Fills in OPEN, of a flow that this side opens. The kind is set already. */
@@ -33,6 +34,12 @@ struct flow_ops {
 struct flow {
 	struct stream stream; /* for mux_open(), or to be returned from the mux's open() */
 	const struct flow_ops *ops;
+	/* What seals between it and its stream (net/e2e_flow.h), and sets what stands behind: NULL mostly. */
+	struct e2e_flow *e2e;
+	size_t max; /* bytes of a datagram: FRAME_DATAGRAM_MAX, or less */
+	/* µs: what came before is no older than this. UINT64_MAX: nothing goes yet, or grows old. */
+	uint64_t began;
+
 	struct buf queue;  /* datagrams that wait, each after a header of flow.c */
 	uint64_t moved;    /* when a datagram came last, from either side, in µs; 0: none did */
 	uint64_t received; /* datagrams given to the owner */
@@ -43,8 +50,8 @@ struct flow {
 void flow_init(struct flow *f, const struct flow_ops *ops);
 
 /*
- * Sends a copy of one datagram of at most FRAME_DATAGRAM_MAX bytes, or drops it: also when the
- * memory budget is used up, or the stream is in no mux (any more).
+ * Sends a copy of one datagram of at most flow::max bytes, or drops it: also when the memory budget is used up, or the
+ * stream is in no mux (any more).
  */
 void flow_send(struct flow *f, const void *p, size_t n, uint64_t now);
 
