@@ -139,10 +139,6 @@ int local_service_init(struct local_service *out, const struct local_options *o,
 			 : init_listen(out, str_from(o->service ? o->service : ""), err);
 	out->kind = out->place.kind == LOCAL_PLACE_UDP ? CONTROL_UDP : CONTROL_TCP;
 	out->end_to_end |= o->end_to_end;
-	if (!r && out->end_to_end && out->kind == CONTROL_UDP)
-		r = error_set(err, -EINVAL,
-			"%s is to be used by UDP, which is not sealed end to end: leave %s out",
-			out->name, out->n_pins ? "the key behind its '#'" : "--end-to-end");
 	return r ? r : set_request(out, o, err);
 }
 

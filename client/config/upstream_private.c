@@ -130,11 +130,6 @@ int upstream_check_private(const struct part *p, bool alone, struct error *err)
 			"--private %s is passed on as bytes, as they come from its consumers: "
 			"leave %s out",
 			o->private_name, http);
-	if (o->end_to_end && p->url.scheme == URL_UDP)
-		return error_set(err, -EINVAL,
-			"--end-to-end is for TCP, and %s is UDP, which the exit node can read: "
-			"leave one of the two out",
-			p->text);
 	if (o->proxy_protocol == UPSTREAM_PROXY_V1)
 		return error_set(err, -EINVAL,
 			"--proxy-protocol v1 cannot say who consumes a private service: write v2");

@@ -30,10 +30,7 @@ bool client_keys_insisted(const struct client_options *o)
 bool client_keys_needed(const struct client_options *o)
 {
 	/* Whether a service is end to end its provider says, when it was asked with the key. */
-	for (size_t i = 0; i < o->local_services.n; i++)
-		if (o->local_services.v[i].kind == CONTROL_TCP)
-			return true;
-	return client_keys_insisted(o);
+	return o->local_services.n || client_keys_insisted(o);
 }
 
 /* ---- Reading them ---- */

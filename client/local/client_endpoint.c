@@ -146,7 +146,7 @@ void client_endpoint_attach(struct client_endpoint *ep, struct link *l, const st
 			.kind = ep->service.kind,
 			.name = ep->service.endpoint,
 			.message = ep->service.message}};
-	if (own && ep->service.kind == CONTROL_TCP) {
+	if (own) {
 		message.attach.e2e_given = true;
 		memcpy(message.attach.e2e_key, own->public, CONTROL_KEY);
 	}

@@ -345,7 +345,7 @@ void consumer_set_keys(struct consumer *c, struct client_keys *keys)
 {
 	if (c->options->remote)
 		url_authority(&c->options->remote_url, c->remote);
-	c->endpoints.keys = c->conns.keys = keys;
+	c->endpoints.keys = c->conns.keys = c->flows.keys = keys;
 	c->endpoints.remote = c->remote;
 }
 

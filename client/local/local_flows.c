@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/local/local_flows.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/macros.h"
-#include "net/flow.h"
+#include "client/local/reset_reason.h"
+#include "net/e2e_flow.h"
 
 struct local_flow {
 	struct flow flow;
 	struct local_flows *all;
 	struct client_endpoint *ep;    /* counted */
 	uint64_t connection;           /* log_new_connection() */
+	struct e2e_flow *e2e;          /* NULL: as it comes */
+	struct timeout repeat;         /* of its handshake */
 	struct flow_table_entry entry; /* of its port and its sender */
 	struct flow_place place;
 	struct timeout idle;
@@ -24,11 +28,38 @@ static struct local_flow *local_flow_of(struct flow *flow)
 	return container_of(flow, struct local_flow, flow);
 }
 
+static void local_flow_free(struct local_flow *e)
+{
+	if (e->e2e)
+		e2e_flow_deinit(e->e2e);
+	free(e->e2e);
+	free(e);
+}
+
 static void local_flow_reap(struct loop_task *task)
 {
 	struct local_flow *e = container_of(task, struct local_flow, reap);
 	client_endpoint_unref(e->ep);
-	free(e);
+	local_flow_free(e);
+}
+
+/* Summed up: a program tries again and again. */
+static void local_flow_explain(const struct local_flow *e, const char *why)
+{
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&e->ep->log_failed, loop_now(e->all->loop), LOCAL_FLOWS_LOG_EVERY, 1,
+		    more))
+		log_warn_of(e->connection, "a UDP flow to %s is reset: %s%s", e->ep->service.name,
+			why, more);
+}
+
+static void local_flow_explain_drop(const struct local_flow *e, const char *why)
+{
+	char more[LOG_LIMIT_MORE];
+	if (log_limit_pass(&e->ep->log_failed, loop_now(e->all->loop), LOCAL_FLOWS_LOG_EVERY, 1,
+		    more))
+		log_warn_of(e->connection, "dropped a datagram between a program and %s: %s%s",
+			e->ep->service.name, why, more);
 }
 
 /* The stream is closed, whoever closed it. */
@@ -42,6 +73,7 @@ static void local_flow_over(struct local_flow *e)
 	flow_table_remove(&f->table, &e->entry);
 	flow_queue_remove(&f->queue, &e->place);
 	timeout_cancel(&e->idle);
+	timeout_cancel(&e->repeat);
 	list_unlink(&e->link);
 	loop_defer(f->loop, LOOP_PHASE_REAP, &e->reap);
 }
@@ -70,7 +102,12 @@ static void local_flow_answered(struct flow *flow, const uint8_t *p, size_t n)
 
 static void local_flow_closed(struct flow *flow, enum frame_reset reason)
 {
-	local_flow_over(local_flow_of(flow));
+	struct local_flow *e = local_flow_of(flow);
+	/* Of too many, one makes way for another: that is said where it happens. */
+	const char *why = reason == FRAME_RESET_BUSY ? NULL : reset_explain(reason, e->e2e);
+	if (why)
+		local_flow_explain(e, why);
+	local_flow_over(e);
 }
 
 static const struct flow_ops flow_ops = {
@@ -78,6 +115,52 @@ static const struct flow_ops flow_ops = {
 	.received = local_flow_answered,
 	.closed = local_flow_closed,
 };
+
+/* ---- Sealed end to end ---- */
+
+/* Only an exit node, or what is on the way, makes such a thing. */
+static void local_flow_unsealed(struct e2e_flow *e2e, const char *why)
+{
+	local_flow_explain(local_flow_of(e2e->flow), why);
+}
+
+static void local_flow_unopened(struct e2e_flow *e2e)
+{
+	local_flow_explain_drop(local_flow_of(e2e->flow),
+		"its provider has not sent it, or it came before");
+}
+
+static void repeat_due(struct timeout_queue *queue, struct timeout *entry)
+{
+	struct local_flow *e = container_of(entry, struct local_flow, repeat);
+	if (!e2e_flow_repeat(e->e2e)) {
+		local_flow_explain(e, "its provider does not answer the handshake");
+		local_flow_end(e, FRAME_RESET_TIMEOUT);
+	} else if (e->e2e->state != E2E_UP) {
+		timeout_start(queue, entry);
+	}
+}
+
+/* 0, -ENOMEM or -EPROTO. */
+static int local_flow_seal(struct local_flow *e)
+{
+	struct client_endpoint *ep = e->ep;
+	struct e2e_config config = {.own = &e->all->keys->own,
+		.peer = ep->key.key,
+		.suite = e2e_suite(ep->key.aes),
+		.service = ep->service.name,
+		.link = ep->key.link};
+	e->e2e = calloc(1, sizeof(*e->e2e));
+	int r = e->e2e ? e2e_flow_start(e->e2e, &e->flow, &config) : -ENOMEM;
+	if (r == -EPROTO)
+		local_flow_explain(e, "its provider's key is none");
+	if (r < 0)
+		return r;
+	e->e2e->failed = local_flow_unsealed;
+	e->e2e->dropped = local_flow_unopened;
+	timeout_start(&e->all->repeats, &e->repeat);
+	return 0;
+}
 
 /* ---- A new one ---- */
 
@@ -91,6 +174,21 @@ static void local_flows_make_room(struct local_flows *f)
 		local_flow_end(container_of(p, struct local_flow, place), FRAME_RESET_BUSY);
 }
 
+/* A stream, and a place in the table. 0 or -errno. */
+static int local_flow_begin(struct local_flow *e, struct mux *m)
+{
+	struct flow_table *table = &e->all->table;
+	int r = e->ep->key.given ? local_flow_seal(e) : 0;
+	if (r == 0)
+		r = flow_table_add(table, &e->entry, loop_now(e->all->loop));
+	if (r < 0)
+		return r;
+	r = mux_open(m, &e->flow.stream);
+	if (r < 0)
+		flow_table_remove(table, &e->entry);
+	return r;
+}
+
 /* NULL: the service may not be used now, no link takes a stream, or memory is out. */
 static struct local_flow *local_flow_new(struct local_flows *f, struct client_endpoint *ep,
 	const struct address *peer, const struct address *local)
@@ -102,22 +200,20 @@ static struct local_flow *local_flow_new(struct local_flows *f, struct client_en
 		return NULL;
 	local_flows_make_room(f);
 	e->all = f;
+	e->ep = ep;
 	e->entry = (struct flow_table_entry){.port = &ep->port, .peer = *peer, .local = *local};
 	flow_init(&e->flow, &flow_ops);
-	if (flow_table_add(&f->table, &e->entry, now) < 0) {
-		free(e);
-		return NULL;
-	}
-	if (mux_open(m, &e->flow.stream) < 0) {
-		flow_table_remove(&f->table, &e->entry);
-		free(e);
-		return NULL;
-	}
-	e->ep = client_endpoint_ref(ep);
 	e->connection = log_new_connection();
 	timeout_init(&e->idle);
+	timeout_init(&e->repeat);
 	loop_task_init(&e->reap, local_flow_reap);
 	list_init(&e->link);
+	if (local_flow_begin(e, m) < 0) {
+		timeout_cancel(&e->repeat);
+		local_flow_free(e);
+		return NULL;
+	}
+	client_endpoint_ref(ep);
 	list_append(&f->all, &e->link);
 	flow_queue_add(&f->queue, &e->place, now);
 	return e;
@@ -146,6 +242,8 @@ void local_flows_heard(struct local_flows *f, struct client_endpoint *ep,
 		return;
 	timeout_start(&f->idle, &e->idle);
 	flow_queue_heard(&f->queue, &e->place);
+	if (n > e->flow.max)
+		local_flow_explain_drop(e, "sealed end to end there is no room for so much in it");
 	flow_send(&e->flow, p, n, loop_now(f->loop));
 }
 
@@ -172,6 +270,7 @@ void local_flows_init(struct local_flows *f, struct loop *loop, uint64_t idle,
 	flow_table_init(&f->table);
 	flow_queue_init(&f->queue);
 	timeout_queue_init(&f->idle, loop, idle, idle_expired);
+	timeout_queue_init(&f->repeats, loop, E2E_FLOW_REPEAT_EVERY, repeat_due);
 	list_init(&f->all);
 }
 
@@ -180,6 +279,7 @@ void local_flows_deinit(struct local_flows *f)
 	if (!f->loop)
 		return;
 	timeout_queue_deinit(&f->idle);
+	timeout_queue_deinit(&f->repeats);
 	flow_table_deinit(&f->table);
 	f->loop = NULL;
 }

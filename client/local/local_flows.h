@@ -3,8 +3,10 @@
 /*
  * Local programs that send datagrams to a private service: for each sender a stream of kind udp (docs/protocol.md,
  * rule 18), so that the answers find who asked. Nothing waits: what comes while the service may not be used, or
- * the exit node is away, is dropped. A flow that is idle ends, and of too many the one that net/flow_queue says.
+ * the exit node is away, is dropped; but for a flow that is sealed end to end, which keeps the first ones until its
+ * provider has answered (net/e2e_flow.h). A flow that is idle ends, and of too many the one that net/flow_queue says.
  */
+#include "client/keys/client_keys.h"
 #include "client/local/client_endpoint.h"
 #include "loop/timeouts.h"
 #include "net/flow_table.h"
@@ -12,15 +14,19 @@
 #define LOCAL_FLOWS_MAX              1024 /* at a time, as of an upstream's: rule 18 */
 /* What part of them may be questions under way, before those that have had an answer make way: likewise. */
 #define LOCAL_FLOWS_UNANSWERED_SHARE 5
+/* Between two lines about flows to one service. */
+#define LOCAL_FLOWS_LOG_EVERY        (10 * CLOCK_S)
 
 struct local_flows {
 	struct loop *loop;
 	/* The link for a new stream; NULL: none may open one now. */
 	struct mux *(*pick)(void *arg);
 	void *arg;
-	struct flow_table table;   /* by port and sender */
-	struct flow_queue queue;   /* the same, in the order in which they have to go */
-	struct timeout_queue idle; /* of all flows */
+	struct client_keys *keys;     /* set by their owner, where flows are sealed end to end */
+	struct flow_table table;      /* by port and sender */
+	struct flow_queue queue;      /* the same, in the order in which they have to go */
+	struct timeout_queue idle;    /* of all flows */
+	struct timeout_queue repeats; /* of those whose provider may have to be asked again */
 	struct list all;
 };
 

@@ -88,8 +88,6 @@ void provider_key_check(struct provider_key *p, const struct local_service *serv
 			"its provider does not seal it end to end, as %s asks for",
 			service->n_pins ? "the key behind its alias' '#'" : "--end-to-end");
 		p->checked(p, why);
-	} else if (p->given && service->kind == CONTROL_UDP) {
-		p->checked(p, "it is sealed end to end, which UDP is not");
 	} else if (p->given && !(keys && keys->has_own)) {
 		snprintf(why, sizeof(why), "it is sealed end to end, and %.400s",
 			keys ? keys->why_not.text : "this client has no key");

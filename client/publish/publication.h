@@ -93,7 +93,8 @@ struct publication {
 	bool not_exclusive;     /* granted by an exit node that does not know --exclusive */
 
 	/* Of client/publish/publication_log. */
-	struct log_limit log_failed, log_wrong, log_rejected, log_overrun, log_unsealed;
+	struct log_limit log_failed, log_wrong, log_rejected, log_overrun, log_unsealed,
+		log_dropped;
 	uint64_t overrun; /* datagrams lost since the last line about them */
 };
 

@@ -39,7 +39,22 @@ void publication_log_unsealed(struct publication *pub, uint64_t connection,
 	if (!log_limit_pass(&pub->log_unsealed, now, PUBLICATION_LOG_EVERY, 1, more))
 		return;
 	describe_party(open, party, sizeof(party));
-	log_warn_of(connection, "a connection of %s to %s is reset: %s%s", party,
+	if (open->kind == FRAME_KIND_UDP)
+		log_warn_of(connection, "a UDP flow of %s to %s is reset: %s%s", party,
+			pub->upstream.private.name, why, more);
+	else
+		log_warn_of(connection, "a connection of %s to %s is reset: %s%s", party,
+			pub->upstream.private.name, why, more);
+}
+
+void publication_log_dropped(struct publication *pub, uint64_t connection,
+	const struct frame_open *open, const char *why, uint64_t now)
+{
+	char party[FRAME_CONSUMER_MAX + ADDRESS_TEXT_SIZE + 32], more[LOG_LIMIT_MORE];
+	if (!log_limit_pass(&pub->log_dropped, now, PUBLICATION_LOG_EVERY, 1, more))
+		return;
+	describe_party(open, party, sizeof(party));
+	log_warn_of(connection, "dropped a datagram between %s and %s: %s%s", party,
 		pub->upstream.private.name, why, more);
 }
 

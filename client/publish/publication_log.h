@@ -36,6 +36,10 @@ void publication_log_rejected(struct publication *pub, uint64_t connection,
 void publication_log_unsealed(struct publication *pub, uint64_t connection,
 	const struct frame_open *open, const char *why, uint64_t now);
 
+/* A datagram of a flow that is sealed end to end is dropped, and the flow goes on; `why` is the rest of a sentence. */
+void publication_log_dropped(struct publication *pub, uint64_t connection,
+	const struct frame_open *open, const char *why, uint64_t now);
+
 /* `n` datagrams of a UDP upstream were lost, because the receive buffer of a flow was full. */
 void publication_log_overrun(struct publication *pub, uint64_t connection, uint64_t n,
 	uint64_t now);

@@ -488,6 +488,6 @@ struct stream *upstream_conns_open(struct upstream_conns *all, const struct fram
 		return NULL;
 	}
 	if (open->kind == FRAME_KIND_UDP)
-		return upstream_flows_open(&all->flows, pub, open, reason_out);
+		return upstream_flows_open(&all->flows, all->keys, pub, open, reason_out);
 	return upstream_conn_open(all, pub, open, reason_out);
 }

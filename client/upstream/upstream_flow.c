@@ -8,14 +8,17 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "client/publish/publication_log.h"
+#include "client/upstream/upstream_flow_seal.h"
 
 /* The end of a flow on this side. */
 struct upstream_flow {
 	struct flow flow;
 	struct upstream_flows *all;
-	struct publication *pub; /* counted */
-	uint64_t connection;     /* log_new_connection() */
-	struct udp udp;          /* fd -1 until the upstream's address is known */
+	struct publication *pub;         /* counted */
+	uint64_t connection;             /* log_new_connection() */
+	uint16_t port;                   /* of the upstream */
+	struct upstream_flow_seal *seal; /* NULL: as it comes */
+	struct udp udp;                  /* fd -1 until the upstream's address is known */
 	struct resolver_query query;
 	struct buf early; /* while there is no socket: datagrams, each behind its size as u16 */
 	struct timeout idle;
@@ -26,6 +29,7 @@ struct upstream_flow {
 static void end_reap(struct loop_task *task)
 {
 	struct upstream_flow *e = container_of(task, struct upstream_flow, reap);
+	upstream_flow_seal_free(e->seal);
 	publication_unref(e->pub);
 	free(e);
 }
@@ -72,6 +76,10 @@ static void udp_received(struct udp *udp, const struct address *peer, const stru
 	}
 	timeout_start(&e->all->idle, &e->idle);
 	flow_queue_answered(&e->all->queue, &e->place);
+	if (n > e->flow.max)
+		publication_log_dropped(e->pub, e->connection, &e->seal->open,
+			"sealed end to end there is no room for so much in it",
+			loop_now(e->all->loop));
 	flow_send(&e->flow, p, n, loop_now(e->all->loop));
 }
 
@@ -122,6 +130,71 @@ static void resolved(struct resolver_query *query, const struct address *list, s
 		end_fail(e, FRAME_RESET_UNREACHABLE, strerror(-r));
 	else
 		send_early(e);
+}
+
+/* Where the datagrams go: at once for an address, later for a name. 0 or -errno. */
+static int begin(struct upstream_flow *e)
+{
+	const struct url *url = &e->pub->upstream.url;
+	struct address literal;
+	char host[URL_DIAL_SIZE];
+	if (!address_parse_zoned(str_from(url_dial_host(url, host)), &literal)) {
+		if (*url->zone)
+			return -ENODEV;
+		e->query.order = RESOLVER_AS_TOLD;
+		e->query.port = e->port;
+		e->query.done = resolved;
+		return resolver_ask(e->all->resolver, &e->query, url->host);
+	}
+	literal.port = e->port;
+	return connect_to(e, &literal);
+}
+
+static enum frame_reset reason_of(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE ? FRAME_RESET_BUSY
+									: FRAME_RESET_UNREACHABLE;
+}
+
+/* ---- Sealed end to end ---- */
+
+static struct upstream_flow *sealed_by(struct upstream_flow_seal *seal)
+{
+	return container_of(seal->e2e.flow, struct upstream_flow, flow);
+}
+
+static void seal_accepted(struct upstream_flow_seal *seal)
+{
+	struct upstream_flow *e = sealed_by(seal);
+	int r = begin(e);
+	if (r < 0)
+		end_fail(e, reason_of(r), strerror(-r));
+}
+
+static void seal_failed(struct upstream_flow_seal *seal, const char *why)
+{
+	struct upstream_flow *e = sealed_by(seal);
+	publication_log_unsealed(e->pub, e->connection, &seal->open, why, loop_now(e->all->loop));
+}
+
+static void seal_dropped(struct upstream_flow_seal *seal)
+{
+	struct upstream_flow *e = sealed_by(seal);
+	publication_log_dropped(e->pub, e->connection, &seal->open,
+		"its client has not sent it, or it came before", loop_now(e->all->loop));
+}
+
+/* It begins when its consumer's key is accepted. 0 or -ENOMEM. */
+static int begin_sealed(struct upstream_flow *e, struct client_keys *keys,
+	const struct frame_open *open)
+{
+	e->seal = upstream_flow_seal_new(&e->flow, keys, e->pub, open);
+	if (!e->seal)
+		return -ENOMEM;
+	e->seal->accepted = seal_accepted;
+	e->seal->failed = seal_failed;
+	e->seal->dropped = seal_dropped;
+	return 0;
 }
 
 /* ---- The visitor ---- */
@@ -195,26 +268,8 @@ void upstream_flows_deinit(struct upstream_flows *f)
 	f->loop = NULL;
 }
 
-/* Where the datagrams go: at once for an address, later for a name. 0 or -errno. */
-static int begin(struct upstream_flow *e, uint16_t port)
-{
-	const struct url *url = &e->pub->upstream.url;
-	struct address literal;
-	char host[URL_DIAL_SIZE];
-	if (!address_parse_zoned(str_from(url_dial_host(url, host)), &literal)) {
-		if (*url->zone)
-			return -ENODEV;
-		e->query.order = RESOLVER_AS_TOLD;
-		e->query.port = port;
-		e->query.done = resolved;
-		return resolver_ask(e->all->resolver, &e->query, url->host);
-	}
-	literal.port = port;
-	return connect_to(e, &literal);
-}
-
-struct stream *upstream_flows_open(struct upstream_flows *f, struct publication *pub,
-	const struct frame_open *open, enum frame_reset *reason_out)
+struct stream *upstream_flows_open(struct upstream_flows *f, struct client_keys *keys,
+	struct publication *pub, const struct frame_open *open, enum frame_reset *reason_out)
 {
 	*reason_out = FRAME_RESET_NO_MEMORY;
 	if (!f->arena)
@@ -226,6 +281,7 @@ struct stream *upstream_flows_open(struct upstream_flows *f, struct publication 
 		end_abort(victim(f), FRAME_RESET_BUSY);
 	e->all = f;
 	e->pub = pub;
+	e->port = publication_port(pub, open->service);
 	e->connection = log_new_connection();
 	if (open->link)
 		log_debug_of(e->connection, "%s (link %u) opens a UDP flow to %s", open->consumer,
@@ -235,12 +291,10 @@ struct stream *upstream_flows_open(struct upstream_flows *f, struct publication 
 	e->flow.stream.counts = &pub->counts.bytes;
 	timeout_init(&e->idle);
 	loop_task_init(&e->reap, end_reap);
-	int r = begin(e, publication_port(pub, open->service));
+	int r = pub->own ? begin_sealed(e, keys, open) : begin(e);
 	if (r < 0) {
 		publication_log_failed(pub, e->connection, strerror(-r), loop_now(f->loop));
-		*reason_out = r == -ENOMEM || r == -EMFILE || r == -ENFILE
-				      ? FRAME_RESET_BUSY
-				      : FRAME_RESET_UNREACHABLE;
+		*reason_out = reason_of(r);
 		free(e);
 		return NULL;
 	}

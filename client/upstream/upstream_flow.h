@@ -5,6 +5,7 @@
  * find the visitor who asked (docs/protocol.md, rule 18). One that is idle ends, and of too many the
  * one that net/flow_queue says.
  */
+#include "client/keys/client_keys.h"
 #include "client/publish/publication.h"
 #include "net/flow.h"
 #include "net/flow_queue.h"
@@ -37,9 +38,12 @@ int upstream_flows_init(struct upstream_flows *f, struct loop *loop, struct reso
 /* After the links that hold their streams. Accepts zeroed memory. */
 void upstream_flows_deinit(struct upstream_flows *f);
 
-/* The stream for a flow to the publication that OPEN names, or NULL with a reason. */
-struct stream *upstream_flows_open(struct upstream_flows *f, struct publication *pub,
-	const struct frame_open *open, enum frame_reset *reason_out);
+/*
+ * The stream for a flow to the publication by the number of its that `open` has, or NULL with a reason. `keys` are for one
+ * that is sealed end to end, whose upstream has a socket when its consumer's key is accepted, and not before.
+ */
+struct stream *upstream_flows_open(struct upstream_flows *f, struct client_keys *keys,
+	struct publication *pub, const struct frame_open *open, enum frame_reset *reason_out);
 
 /* Ends all: they have no end of their own that one could wait for. Not from a stream's callbacks. */
 void upstream_flows_end(struct upstream_flows *f);

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/upstream/upstream_seal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/macros.h"
-#include "policy/alias.h"
 
 static void seal_failed(struct e2e *e, const char *why)
 {
@@ -22,85 +19,22 @@ static void refuse(struct upstream_seal *s, const char *why)
 	r->ended(r, FRAME_RESET_DENIED);
 }
 
-static void admit(struct upstream_seal *s)
+static void seal_checked(struct consumer_key *consumer, const char *why)
 {
+	struct upstream_seal *s = container_of(consumer, struct upstream_seal, consumer);
+	if (why) {
+		refuse(s, why);
+		return;
+	}
 	e2e_accept(&s->e2e);
 	/* It may have ended there. */
 	if (stream_alive(&s->e2e.relay->stream))
 		s->accepted(s);
 }
 
-/* ---- By the list ---- */
-
-static void check_list(struct upstream_seal *s)
-{
-	char why[CLIENT_KEYS_WHY], text[KEY_TEXT_LEN + 1];
-	if (key_list_has(&s->keys->consumers, s->open->consumer, s->key)) {
-		admit(s);
-		return;
-	}
-	key_text(s->key, text);
-	snprintf(why, sizeof(why), "its key %s does not stand in --known-keys under that name",
-		text);
-	refuse(s, why);
-}
-
-/* ---- By what was seen first ---- */
-
-static void remembered(struct key_question *q, enum known_key answer, const uint8_t *known)
-{
-	struct upstream_seal *s = container_of(q, struct upstream_seal, question);
-	char why[CLIENT_KEYS_WHY];
-	switch (answer) {
-	case KNOWN_KEY_SAME:
-	case KNOWN_KEY_NEW:
-		admit(s);
-		break;
-	case KNOWN_KEY_OTHER:
-		client_keys_explain(s->key, known, q->name, why);
-		refuse(s, why);
-		break;
-	case KNOWN_KEY_FULL:
-		refuse(s, KNOWN_KEYS_FULL);
-		break;
-	case KNOWN_KEY_NONE:
-	case KNOWN_KEY_FAILED:
-		refuse(s, "it cannot be said whether its key is the one that was seen before");
-		break;
-	}
-}
-
-/* The exit node's answer is any text; keys are remembered under that of our private service. */
-static const char *alias_of(const struct publication *pub)
-{
-	const char *name = pub->upstream.private.name;
-	struct policy_alias said, own;
-	struct error err;
-	bool fine = pub->answer && policy_alias_parse(str_from(pub->answer), &said, &err) == 0 &&
-		    policy_alias_parse(str_from(name), &own, &err) == 0 &&
-		    strcmp(said.name, own.name) == 0;
-	return fine ? pub->answer : name;
-}
-
-static void check_known(struct upstream_seal *s)
-{
-	const char *alias = alias_of(s->pub);
-	s->question = (struct key_question){.has_key = true, .answered = remembered};
-	memcpy(s->question.key, s->key, sizeof(s->key));
-	client_keys_consumer_name(alias, s->open->link, s->question.name);
-	known_keys_ask(&s->keys->known, &s->question);
-}
-
-/* ---- Both ---- */
-
 static void seal_asked(struct e2e *e, const uint8_t key[KEY_PAIR_SIZE])
 {
-	struct upstream_seal *s = container_of(e, struct upstream_seal, e2e);
-	memcpy(s->key, key, sizeof(s->key));
-	if (s->keys->listed)
-		check_list(s);
-	else
-		check_known(s);
+	consumer_key_check(&container_of(e, struct upstream_seal, e2e)->consumer, key);
 }
 
 struct upstream_seal *upstream_seal_new(struct relay *relay, struct client_keys *keys,
@@ -112,9 +46,10 @@ struct upstream_seal *upstream_seal_new(struct relay *relay, struct client_keys 
 	struct upstream_seal *s = calloc(1, sizeof(*s));
 	if (!s || e2e_start(&s->e2e, relay, &config) < 0)
 		return upstream_seal_free(s);
-	s->keys = keys;
-	s->pub = pub;
-	s->open = open;
+	s->consumer = (struct consumer_key){.keys = keys,
+		.pub = pub,
+		.open = open,
+		.checked = seal_checked};
 	s->e2e.asked = seal_asked;
 	s->e2e.failed = seal_failed;
 	return s;
@@ -124,7 +59,7 @@ struct upstream_seal *upstream_seal_free(struct upstream_seal *s)
 {
 	if (!s)
 		return NULL;
-	key_question_cancel(&s->question);
+	consumer_key_cancel(&s->consumer);
 	e2e_deinit(&s->e2e);
 	free(s);
 	return NULL;

@@ -2,20 +2,15 @@
 #pragma once
 /*
  * The provider's end of a stream that is sealed end to end: whether its consumer may use the private service goes by
- * the consumer's key, which the stream begins with: by the list of --known-keys, or else by the key that was seen first
- * of that link id. Until then nobody is dialled.
+ * the consumer's key, which the stream begins with. Until then nobody is dialled. A stream of datagrams:
+ * client/upstream/upstream_flow_seal.
  */
-#include "client/keys/client_keys.h"
-#include "client/publish/publication.h"
+#include "client/upstream/consumer_key.h"
 #include "net/e2e.h"
 
 struct upstream_seal {
 	struct e2e e2e;
-	struct client_keys *keys;
-	const struct publication *pub;
-	const struct frame_open *open; /* whose stream it is */
-	uint8_t key[KEY_PAIR_SIZE];    /* the consumer's, once it was shown */
-	struct key_question question;
+	struct consumer_key consumer;
 
 	/* The consumer may: e2e_accept() was said. Perhaps from within the stream's push(). */
 	void (*accepted)(struct upstream_seal *s);

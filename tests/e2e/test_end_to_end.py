@@ -216,13 +216,6 @@ def test_replicas_are_one_party(tunnel):
     works(uses(tunnel, server, alias + "=0").address("echo"))
 
 
-def test_udp_is_refused(tunnel):
-    status, _, err = tunnel.run("client", "--remote=127.0.0.1:1", "--no-token", "--upstream=udp://127.0.0.1:53",
-                                "--private=dns", "--end-to-end")
-    assert status == 2
-    assert "--end-to-end is for TCP, and udp://127.0.0.1:53 is UDP" in err
-
-
 def test_key_commands(tunnel):
     """show, new, forget: what they print, and the files they leave."""
     env = {**tunnel.env, "XDG_STATE_HOME": str(tunnel.path / "state")}

@@ -39,6 +39,7 @@ static void test_said(void **state)
 		.visibility = NAMES("*"),
 		.auto_approve = NAMES("web")};
 	struct service_options kept = {.private_name = TEXT("a"), .auto_approve = NAMES("web")};
+	struct service_options sealed = {.private_name = TEXT("dns"), .end_to_end = true};
 	struct service_options form = {.private_name = TEXT("ssh"), .form = UPSTREAM_FORM_TCP};
 	const struct {
 		const char *value;
@@ -47,6 +48,7 @@ static void test_said(void **state)
 	} rows[] = {
 		{"tcp://x:6379", &redis, "tcp private service redis>x:6379; "},
 		{"udp://x:53", &redis, "udp private service redis>x:53; "},
+		{"udp://x:53", &sealed, "udp private service dns>x:53; "},
 		{"unix:/run/x", &redis, "tcp private service redis>/run/x; "},
 		/* As bytes. */
 		{"http://x:8080", &redis, "tcp private service redis>x:8080; "},

@@ -20,17 +20,32 @@ static void node_opening(struct stream *s, struct frame_open *open_out)
 {
 	struct node_end *n = node_end_of(s);
 	const struct scene *scene = n->scene;
-	*open_out = (struct frame_open){.kind = FRAME_KIND_TCP,
-		.service = 1,
-		.visitor = {.family = 4, .port = 4321, .ip = {192, 0, 2, 7}},
-		.link = scene->link};
+	*open_out =
+		(struct frame_open){.kind = n->stream.datagrams ? FRAME_KIND_UDP : FRAME_KIND_TCP,
+			.service = 1,
+			.visitor = {.family = 4, .port = 4321, .ip = {192, 0, 2, 7}},
+			.link = scene->link};
 	snprintf(open_out->consumer, sizeof(open_out->consumer), "%s", scene->name);
 	join_of(n)->open = *open_out;
+}
+
+static ssize_t node_pull_datagram(struct node_end *n, uint8_t *room, size_t max)
+{
+	if (!buf_len(&n->out))
+		return -EAGAIN;
+	size_t len = bytes_be16(buf_head(&n->out));
+	if (len > max)
+		return -EMSGSIZE;
+	memcpy(room, buf_head(&n->out) + 2, len);
+	buf_consume(&n->out, 2 + len);
+	return (ssize_t)len;
 }
 
 static ssize_t node_pull(struct stream *s, uint8_t *room, size_t max)
 {
 	struct node_end *n = node_end_of(s);
+	if (s->datagrams)
+		return node_pull_datagram(n, room, max);
 	size_t len = MIN(max, buf_len(&n->out));
 	if (!len)
 		return n->out_end ? 0 : -EAGAIN;
@@ -50,6 +65,10 @@ static size_t node_push(struct stream *s, const uint8_t *p, size_t len)
 	n->passed += len;
 	if (n->scene->meddle)
 		n->scene->meddle(n->scene, n, &bytes);
+	uint8_t size[2];
+	bytes_set_be16(size, (uint16_t)buf_len(&bytes));
+	if (s->datagrams && buf_len(&bytes))
+		assert_int_equal(buf_append(&n->other->out, size, sizeof(size)), 0);
 	if (buf_len(&bytes))
 		assert_int_equal(buf_append(&n->other->out, buf_head(&bytes), buf_len(&bytes)), 0);
 	buf_deinit(&bytes);
@@ -83,6 +102,7 @@ static const struct stream_ops node_ops = {
 static void node_end_init(struct node_end *n, struct scene *s, struct node_end *other)
 {
 	stream_init(&n->stream, &node_ops);
+	n->stream.datagrams = s->udp >= 0;
 	n->scene = s;
 	n->other = other;
 }
@@ -94,7 +114,7 @@ static struct stream *on_consumer_open(struct mux *m, const struct frame_open *o
 	struct scene *s = container_of(m, struct scene, consumer_node);
 	assert_true(s->n_joins < JOINS);
 	struct join *j = &s->joins[s->n_joins++];
-	assert_int_equal(open->kind, FRAME_KIND_TCP);
+	assert_int_equal(open->kind, s->udp >= 0 ? FRAME_KIND_UDP : FRAME_KIND_TCP);
 	node_end_init(&j->near, s, &j->far);
 	node_end_init(&j->far, s, &j->near);
 	j->near.to_provider = true;
@@ -236,6 +256,18 @@ static void init_link(struct scene *s, struct link *l, struct mux *node, const s
 	mux_set_peer(node, MUX_BASE_WINDOW, 100);
 }
 
+/* Its port. */
+static uint16_t bind_udp(int *fd_out)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	*fd_out = fd;
+	return ntohs(in.sin_port);
+}
+
 static void begin_provider(struct scene *s, const struct scene_options *options)
 {
 	static const struct option_ranges no_ports;
@@ -246,13 +278,14 @@ static void begin_provider(struct scene *s, const struct scene_options *options)
 		.max_dials = 16,
 		.max_dials_per_visitor = 4,
 		.queue_timeout = PATIENCE,
-		.udp_idle = CLOCK_S,
+		.udp_idle = PATIENCE,
 		.known_keys = (char *)(uintptr_t)options->known_keys,
 		.state_dir = (char *)(uintptr_t) "provider"};
 	assert_int_equal(listener_open(&s->upstream, s->loop, "127.0.0.1", 0, on_accepted, NULL,
 				 &err),
 		0);
-	snprintf(text, sizeof(text), "tcp://127.0.0.1:%u", s->upstream.port);
+	snprintf(text, sizeof(text), "%s://127.0.0.1:%u", options->udp ? "udp" : "tcp",
+		options->udp ? bind_udp(&s->udp) : s->upstream.port);
 	struct service_options what = {.upstream = text,
 		.private_name = (char *)(uintptr_t) "Redis",
 		.end_to_end = !options->plain};
@@ -285,7 +318,8 @@ static void begin_consumer(struct scene *s, const struct scene_options *options)
 		.udp_idle = PATIENCE,
 		.local_socket_mode = 0600,
 		.state_dir = (char *)(uintptr_t)(options->no_state ? "/proc/none" : "consumer")};
-	snprintf(text, sizeof(text), "%s=0", options->service ? options->service : ALIAS);
+	snprintf(text, sizeof(text), "%s=%s0", options->service ? options->service : ALIAS,
+		options->udp ? "udp:" : "");
 	struct local_options what = {.service = text, .end_to_end = options->insist};
 	if (local_services_add(&o->local_services, &what, false, &err))
 		fail_msg("%s", err.text);
@@ -303,7 +337,7 @@ static void begin_consumer(struct scene *s, const struct scene_options *options)
 
 void begin(struct scene *s, const struct scene_options *options)
 {
-	*s = (struct scene){.name = "web", .link = 17, .change_at = SIZE_MAX};
+	*s = (struct scene){.name = "web", .link = 17, .udp = -1, .change_at = SIZE_MAX};
 	s->loop = loop_new();
 	s->offload = offload_new(1);
 	s->resolver = resolver_new(s->loop, NULL);
@@ -327,6 +361,8 @@ void end(struct scene *s)
 		buf_deinit(&s->joins[i].far.out);
 	}
 	listener_close(&s->upstream);
+	if (s->udp >= 0)
+		close(s->udp);
 	for (size_t i = 0; i < s->n_accepted; i++)
 		close(s->accepted[i]);
 	consumer_deinit(&s->consumer);
@@ -370,7 +406,7 @@ int connect_program(struct scene *s)
 	struct sockaddr_in in = {.sin_family = AF_INET,
 		.sin_port = htons(local_port_number(&endpoint(s)->port)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, (s->udp < 0 ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
 	return fd;
 }

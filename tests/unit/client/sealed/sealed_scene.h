@@ -2,8 +2,8 @@
 #pragma once
 /*
  * A consumer's client and a provider's, as they are, and between them an exit node that a test plays: it joins the
- * streams of both, and each byte of a stream passes meddle(). A program connects to the consumer's port, an upstream
- * accepts what the provider dials.
+ * streams of both, and each byte of a stream, or each datagram, passes meddle(). A program connects to the consumer's port,
+ * an upstream accepts what the provider dials, or has datagrams from there.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -40,7 +40,7 @@ struct node_end {
 	struct stream stream;
 	struct scene *scene;
 	struct node_end *other; /* where it goes */
-	struct buf out;         /* to be sent */
+	struct buf out;         /* to be sent; datagrams, each behind its size as u16 */
 	bool to_provider;       /* what comes here goes there */
 	bool out_end, closed;
 	enum frame_reset reason;
@@ -72,6 +72,7 @@ struct scene {
 	struct control published; /* what was published last */
 	uint8_t published_key[KEY_PAIR_SIZE];
 	struct listener upstream;
+	int udp; /* the upstream's socket of datagrams; -1: the service is TCP's */
 	int accepted[JOINS];
 	size_t n_accepted;
 
@@ -93,6 +94,7 @@ struct scene_options {
 	bool plain;             /* without --end-to-end of the provider */
 	const char *known_keys; /* the file of the provider's */
 	bool no_state;          /* of the consumer: there is no state directory */
+	bool udp;               /* the service is UDP's */
 };
 
 /* A folder for the state directories of all tests, and away with it. */
@@ -127,7 +129,7 @@ void on_tick(struct loop_timer *timer);
 		loop_timer_cancel(&tick);                               \
 	} while (0)
 
-/* A program's connection to the consumer's port. */
+/* A program's connection to the consumer's port; or a socket for datagrams to it. */
 int connect_program(struct scene *s);
 void say(int fd, const char *text);
 /* Whether exactly that can be read now; takes it. */

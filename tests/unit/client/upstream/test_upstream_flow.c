@@ -40,8 +40,8 @@ static struct stream *client_open(struct mux *m, const struct frame_open *open,
 {
 	struct scene *s = container_of(m, struct scene, client);
 	assert_int_equal(open->kind, FRAME_KIND_UDP);
-	return upstream_flows_open(&s->flows, publications_find(&s->publications, open->service),
-		open, reason_out);
+	return upstream_flows_open(&s->flows, NULL,
+		publications_find(&s->publications, open->service), open, reason_out);
 }
 
 static struct stream *server_open(struct mux *m, const struct frame_open *open,
