@@ -25,7 +25,7 @@ static struct {
 	size_t next;
 } it = {.head = HTTP1_HEAD_OF(HTTP1_FIELDS_DEFAULT)};
 
-static struct h2_stream *request(struct h2 *h, const struct h2_request *r)
+static struct h2_stream *request(struct h2 *h, const struct h2_message *r)
 {
 	size_t scanned = 0;
 	it.stream = (struct h2_stream){0};
@@ -50,7 +50,12 @@ static void closed(struct h2_stream *s)
 	it.closed = true;
 }
 
-static const struct h2_ops ops = {request, data, end, closed};
+static const struct h2_ops ops = {
+	.request = request,
+	.data = data,
+	.end = end,
+	.closed = closed,
+};
 
 /* ---- The client ---- */
 
