@@ -11,6 +11,7 @@
 #include "tls/tls.h"
 #include "server/admin/admin_socket.h"
 #include "server/store/state_dir.h"
+#include "server/trace/otlp_headers.h"
 
 struct inspection {
 	const struct server_options *o;
@@ -108,6 +109,18 @@ static void inspect_front(const struct inspection *i)
 		front_release(front);
 }
 
+static void inspect_otlp_headers(const struct inspection *i)
+{
+	struct error err, warning;
+	char *text;
+	if (!i->o->otlp_headers_from)
+		return;
+	if (otlp_headers_read(i->o->otlp_headers_from, &text, &warning, &err) < 0)
+		report(i, &err, "otlp-headers-from");
+	else
+		otlp_headers_free(text);
+}
+
 void server_inspect(const struct server_options *o, void (*found)(void *arg, const char *sentence),
 	void *arg)
 {
@@ -116,6 +129,7 @@ void server_inspect(const struct server_options *o, void (*found)(void *arg, con
 	inspect_certificates(&i);
 	inspect_ca(&i, o->tls_client_ca, "tls-client-ca");
 	inspect_ca(&i, o->otlp_ca, "otlp-ca");
+	inspect_otlp_headers(&i);
 	inspect_outputs(&i);
 	inspect_front(&i);
 	if (admin_socket_inspect(o, &err) < 0)

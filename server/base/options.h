@@ -96,7 +96,7 @@ struct server_options {
 	int default_intention; /* server_default_intention() */
 	char *ready_file;
 	char *otlp; /* NULL: no collector */
-	char *otlp_ca, *otlp_ratio;
+	char *otlp_ca, *otlp_headers_from, *otlp_ratio;
 	bool trace_visitors;
 	char *admin_socket; /* NULL: in $RUNTIME_DIRECTORY or the state directory; "none" */
 	char *admin_group;  /* NULL: none */

@@ -45,6 +45,12 @@ int otlp_ratio_check(struct str text, struct error *err);
 			.metavar = "FILE",                                                         \
 			.help = "Trust these CAs for the collector, instead of the system's",      \
 			.offset = offsetof(side, otlp_ca)},                                        \
+		{.name = "otlp-headers-from",                                                      \
+			.type = OPTION_STRING,                                                     \
+			.metavar = "FILE",                                                         \
+			.help = "Send the fields in this file, NAME: VALUE a line, to the "        \
+				"collector, such as its key",                                      \
+			.offset = offsetof(side, otlp_headers_from)},                              \
 		{.name = "otlp-ratio",                                                             \
 			.type = OPTION_STRING,                                                     \
 			.default_text = "0.01",                                                    \

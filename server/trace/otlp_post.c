@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/trace/otlp_conn.h"
@@ -30,31 +31,36 @@ static int read_status(struct otlp_conn *c, struct error *err)
 	return (int)status;
 }
 
-static int exchange(struct otlp_conn *c, const struct otlp_target *target, const char *body,
-	size_t n, struct error *err)
+static int exchange(struct otlp_conn *c, const struct otlp_target *target, const char *fields,
+	const char *body, size_t n, struct error *err)
 {
-	char head[1024];
-	int head_n = snprintf(head, sizeof(head),
+	char *head;
+	int head_n = asprintf(&head,
 		"POST /v1/traces HTTP/1.1\r\n"
 		"Host: %s\r\n"
 		"User-Agent: tunnel\r\n"
 		"Content-Type: application/json\r\n"
 		"Content-Length: %zu\r\n"
-		"Connection: close\r\n\r\n",
-		target->authority, n);
+		"Connection: close\r\n"
+		"%s\r\n",
+		target->authority, n, fields ? fields : "");
+	if (head_n < 0)
+		return error_set(err, -ENOMEM, "out of memory");
 	int r = otlp_conn_send(c, head, (size_t)head_n, err);
+	explicit_bzero(head, (size_t)head_n);
+	free(head);
 	if (r == 0)
 		r = otlp_conn_send(c, body, n, err);
 	return r < 0 ? r : read_status(c, err);
 }
 
-int otlp_post(const struct otlp_target *target, struct tls_client *tls, const char *body, size_t n,
-	struct error *err)
+int otlp_post(const struct otlp_target *target, struct tls_client *tls, const char *fields,
+	const char *body, size_t n, struct error *err)
 {
 	struct otlp_conn c;
 	int status = otlp_conn_open(&c, target, tls, clock_now() + OTLP_TIMEOUT, err);
 	if (status == 0)
-		status = exchange(&c, target, body, n, err);
+		status = exchange(&c, target, fields, body, n, err);
 	otlp_conn_close(&c);
 	if (status < 0 || (status >= 200 && status < 300))
 		return status < 0 ? status : 0;

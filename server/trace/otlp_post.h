@@ -16,7 +16,7 @@ struct tls_client;
 enum { OTLP_REFUSED = 1 };
 
 /*
- * `tls` NULL: plain HTTP. 0 when it was taken (2xx); OTLP_REFUSED; -errno with a sentence when it may be tried again.
+ * `tls` NULL: plain HTTP. `fields` are whole lines of further ones, or NULL. 0 when it was taken (2xx); OTLP_REFUSED; -errno with a sentence when it may be tried again.
  */
-int otlp_post(const struct otlp_target *target, struct tls_client *tls, const char *body, size_t n,
-	struct error *err);
+int otlp_post(const struct otlp_target *target, struct tls_client *tls, const char *fields,
+	const char *body, size_t n, struct error *err);

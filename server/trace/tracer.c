@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/log_limit.h"
 #include "server/base/options.h"
+#include "server/trace/otlp_headers.h"
 #include "server/trace/otlp_json.h"
 #include "server/trace/otlp_post.h"
 #include "tls/tls.h"
@@ -23,6 +24,7 @@
 struct tracer {
 	struct otlp_target target;
 	struct tls_client *tls; /* NULL: plain HTTP */
+	char *headers;          /* owned: otlp_headers_read(); NULL: none */
 	uint32_t ratio;         /* of 2^32 */
 	bool visitors;          /* are believed */
 	pthread_t thread;
@@ -139,7 +141,7 @@ static bool send_batch(struct tracer *t, size_t n)
 	struct error err;
 	size_t size;
 	char *text = otlp_json(t->batch, n, wall_offset(), &size);
-	int r = text ? otlp_post(&t->target, t->tls, text, size, &err)
+	int r = text ? otlp_post(&t->target, t->tls, t->headers, text, size, &err)
 		     : error_set(&err, -ENOMEM, "out of memory");
 	free(text);
 	if (r == 0 && t->failing)
@@ -171,6 +173,7 @@ static bool work(struct tracer *t)
 static void destroy(struct tracer *t)
 {
 	tls_client_unref(t->tls);
+	otlp_headers_free(t->headers);
 	pthread_cond_destroy(&t->wake);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -218,6 +221,25 @@ static int start(struct tracer *t, struct error *err)
 	return error_set(err, -r, "the thread that sends spans cannot be started: %s", strerror(r));
 }
 
+/* Of the options that name some. */
+static int read_files(struct tracer *t, const struct server_options *o, struct error *err)
+{
+	const struct tls_client_config config = {.ca = o->otlp_ca};
+	struct error warning;
+	if (t->target.tls && !(t->tls = tls_client_new(&config, err))) {
+		error_prefix(err, o->otlp_ca ? "--otlp-ca" : "--otlp");
+		return -EINVAL;
+	}
+	if (!o->otlp_headers_from)
+		return 0;
+	int r = otlp_headers_read(o->otlp_headers_from, &t->headers, &warning, err);
+	if (r < 0)
+		error_prefix(err, "--otlp-headers-from");
+	else if (*warning.text)
+		log_warn("--otlp-headers-from: %s", warning.text);
+	return r;
+}
+
 struct tracer *tracer_new(const struct server_options *o, struct error *err)
 {
 	struct tracer *t = calloc(1, sizeof(*t));
@@ -228,9 +250,8 @@ struct tracer *tracer_new(const struct server_options *o, struct error *err)
 	otlp_target_parse(str_from(o->otlp), &t->target, err);
 	otlp_ratio_parse(str_from(o->otlp_ratio), &t->ratio, err);
 	t->visitors = o->trace_visitors;
-	const struct tls_client_config config = {.ca = o->otlp_ca};
-	if (t->target.tls && !(t->tls = tls_client_new(&config, err))) {
-		error_prefix(err, o->otlp_ca ? "--otlp-ca" : "--otlp");
+	if (read_files(t, o, err) < 0) {
+		tls_client_unref(t->tls);
 		free(t);
 		return NULL;
 	}

@@ -21,7 +21,8 @@
 struct server_options;
 struct tracer;
 
-/* With the options of `--otlp`, which were checked (server/base/otlp_options.h). Reads --otlp-ca. NULL with a sentence. */
+/* With the options of `--otlp`, which were checked (server/base/otlp_options.h). Reads the files of --otlp-ca and
+ * --otlp-headers-from. NULL with a sentence. */
 struct tracer *tracer_new(const struct server_options *o, struct error *err);
 /* Sends what is left, for TRACER_END at most. Accepts NULL; returns NULL. */
 struct tracer *tracer_free(struct tracer *t);

@@ -28,6 +28,7 @@ class Collector:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                collector.fields = self.headers
                 assert self.path == "/v1/traces" and self.headers["Content-Type"] == "application/json"
                 if collector.status == 200:
                     collector.bodies.append(json.loads(body))
@@ -172,6 +173,44 @@ def test_over_tls(tunnel, stage):
     assert "before the end and are lost: 1" in server.log()
     assert len(collector.spans) == 600
     collector.close()
+
+
+def test_fields_for_the_collector(tunnel, stage, collector):
+    """A key, from a file that only its owner may read; it is not in the log."""
+    key = stage.file("headers", "# of the collector\n\nAuthorization: Bearer s3cr3t\r\nX-Scope-OrgID:   a b\n")
+    server, _, _ = tunnel.through(server_options=["--otlp=" + collector.url, "--otlp-ratio=1", "--log-level=debug",
+                                                  "--otlp-headers-from=%s" % key])
+    assert tunnel.visitor(server).get().status == 200
+    server.stop()
+    assert len(collector.spans) == 1
+    assert (collector.fields["Authorization"], collector.fields["X-Scope-OrgID"]) == ("Bearer s3cr3t", "a b")
+    assert "s3cr3t" not in server.log()
+
+
+@pytest.mark.parametrize("text, sentence", [
+    ("Authorization=Bearer s3cr3t\n", "line 1 (Authorization…): a line is NAME: VALUE"),
+    ("A: b\n#\nBad Name: s3cr3t\n", "line 3 (…): a field name is malformed"),
+    ("content-length: 3\n", "line 1 (content-length…): the exporter writes this field itself"),
+    ("A: b\rC: s3cr3t\n", "line 1 (A…): "),
+    ("s3cr3t\n", "line 1 (…): a line is NAME: VALUE"),
+    (" folded: s3cr3t\n", "line 1 (…): a field is folded"),
+    ("A: " + "x" * 8192, "is longer than 8192 bytes"),
+])
+def test_fields_that_are_none(tunnel, stage, text, sentence):
+    """Neither a start nor check-config takes them, and neither shows their values."""
+    key = stage.file("headers", text)
+    for command in ["server"], ["check-config", "--strict", "server"]:
+        status, out, error = tunnel.run(*command, "--otlp=http://c.test", "--otlp-headers-from=%s" % key,
+                                        "--state-dir=%s" % stage.path, "--port=0")
+        assert status in (1, 2) and sentence in out + error, (out, error)
+        assert "--otlp-headers-from: " in out + error and "s3cr3t" not in out + error
+
+
+def test_fields_that_others_can_read(tunnel, stage):
+    key = stage.file("headers", "A: b\n", mode=0o644)
+    status, _, error = tunnel.run("server", "--otlp=http://c.test", "--otlp-headers-from=%s" % key,
+                                  "--state-dir=%s" % stage.path)
+    assert status == 1 and "others can read it (mode 0644): chmod 600 it" in error
 
 
 def test_a_ca_that_is_not_there(tunnel, stage):
