@@ -29,7 +29,9 @@ static const char *take_value(const struct call *c, const char **path, char text
 	if (row->type == OPTION_DURATION)
 		snprintf(text, OPTION_TEXT_MAX, "%llu",
 			(unsigned long long)(*(uint64_t *)option_field(row, c->o) / CLOCK_S));
-	*given_out = row->default_text || config_given(c->config, option);
+	/* A command may have taken one apart: HOST/PATH. */
+	bool made = row->type == OPTION_STRING && *(char **)option_field(row, c->o);
+	*given_out = row->default_text || made || config_given(c->config, option);
 	return text;
 }
 

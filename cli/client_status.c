@@ -65,9 +65,9 @@ static void say_attention(struct call *c, const json_t *items)
 	{
 		if (i == 0)
 			call_say(c, "%s", "");
-		call_say(c, "%s %s\n   %s",
-			strcmp(answer_text(item, "severity"), "bad") == 0 ? "!!" : "!",
-			answer_text(item, "what"), answer_text(item, "todo"));
+		bool bad = strcmp(answer_text(item, "severity"), "bad") == 0;
+		call_say(c, "%s %s", bad ? "!!" : "!", answer_text(item, "what"));
+		call_say(c, "   %s", answer_text(item, "todo"));
 	}
 }
 

@@ -30,6 +30,8 @@ struct tail {
 	char after[24];   /* an id: what is asked for is newer */
 	json_t *told;     /* ids behind it that were told of: true */
 	long long missed; /* by the server */
+	char start[64];   /* of the process that was asked: another one has other requests */
+	bool away;        /* it does not answer: said once */
 };
 
 static bool status_fits(const char *wanted, const json_t *status)
@@ -134,6 +136,7 @@ static json_t *take(struct tail *t, const json_t *rows)
 	return news;
 }
 
+/* All that is there when it begins was before. */
 static int look(struct tail *t, bool first)
 {
 	json_t *rows = json_array();
@@ -153,18 +156,61 @@ static int look(struct tail *t, bool first)
 	return r;
 }
 
+/* ---- The server may be started anew meanwhile ---- */
+
+/* Of another process all is new, and its ids may be any. */
+static int reach(struct tail *t)
+{
+	const struct admin_client_request ask = {.method = "GET", .target = "/api/v1/info"};
+	json_t *info = NULL;
+	enum side side;
+	int r = call_open_any(t->c, &side);
+	if (!r)
+		r = admin_client_ask(t->c->transport, &ask, &info, t->c->err);
+	char start[sizeof t->start];
+	snprintf(start, sizeof start, "%s %lld", answer_text(info, "started"),
+		answer_number(info, "pid"));
+	if (!r && strcmp(t->start, start) != 0) {
+		strcpy(t->start, start);
+		json_object_clear(t->told);
+		*t->after = 0;
+		t->missed = 0;
+	}
+	json_decref(info);
+	return r;
+}
+
+/* What it says is none of ours: it is to be asked again. */
+static int next(struct tail *t)
+{
+	int r = t->away ? reach(t) : 0;
+	if (!r && t->away)
+		call_advise(t->c, "the server answers again");
+	t->away = t->away && r;
+	if (!r)
+		r = look(t, false);
+	if (r != STATUS_NO_ANSWER)
+		return r;
+	if (!t->away)
+		call_advise(t->c, "%s; trying again", t->c->err->text);
+	t->away = true;
+	call_close(t->c);
+	return 0;
+}
+
 static int tail(struct call *c)
 {
 	struct tail t = {.c = c, .told = json_object()};
-	enum side side;
-	int r = call_open_any(c, &side);
 	columns_init(&t.table, request_columns, n_request_columns, !c->o->quiet);
 	/* Lines that come later have no wider cells mostly. */
 	for (size_t i = 0; i < n_request_columns; i++)
 		t.table.widths[i] = request_widths[i];
-	for (bool first = true; !r; first = false) {
-		r = look(&t, first);
+	int r = reach(&t);
+	if (!r)
+		r = look(&t, true);
+	while (!r) {
 		nanosleep(&pause_between, NULL);
+		r = next(&t);
 	}
 	json_decref(t.told);
 	return r;

@@ -25,6 +25,24 @@ static const struct column client_columns[] = {
 	{"REQ/S", "rps", CELL_RATE, NULL},
 };
 
+static const struct column lost_columns[] = {
+	{"LOST CLIENT OF", "identity", CELL_TEXT, NULL},
+	{"LOST", "lost", CELL_AGE, NULL},
+	{"PUBLISHED", "place", CELL_TEXT, NULL},
+	{"WAITING", "waiting", CELL_TEXT, NULL},
+};
+
+/* Those who wait for them to come back are visitors. */
+static int print_lost(const json_t *lost)
+{
+	struct columns columns;
+	if (!json_array_size(lost))
+		return 0;
+	putchar('\n');
+	columns_init(&columns, lost_columns, ARRAY_LEN(lost_columns), true);
+	return columns_print(&columns, stdout, lost, OUTPUT_TABLE);
+}
+
 static void say_status(struct call *c, const json_t *status)
 {
 	char age[AGE_SIZE];
@@ -58,6 +76,9 @@ static int server_status(struct call *c)
 		if (columns_print(&columns, stdout, json_object_get(answer, "clients"), how))
 			r = error_set(c->err, STATUS_FAILED, "no memory");
 	}
+	if (!r && how == OUTPUT_TABLE && !c->o->quiet &&
+		print_lost(json_object_get(answer, "lost")))
+		r = error_set(c->err, STATUS_FAILED, "no memory");
 	if (!r && how == OUTPUT_TABLE)
 		status_attention(c);
 	const struct admin_client_request ask = {.method = "GET", .target = "/readyz"};
@@ -304,7 +325,7 @@ static const struct column explain_columns[] = {
 };
 
 static const struct option_operand route_operands[] = {
-	{.metavar = "HOST",
+	{.metavar = "HOST[/PATH]",
 		.help = "Only where a request for this host would go, and why; with --explain a "
 			"method, and behind it a URL",
 		.option = "host"},
@@ -373,6 +394,20 @@ static int explain_request(struct call *c)
 	return call_run_as(c, &one);
 }
 
+/* HOST/PATH in one word. -EINVAL: there is a path besides. */
+static int split_host(struct call *c)
+{
+	struct admin_options *o = c->o;
+	char *path = o->host ? strchr(o->host, '/') : NULL;
+	if (!path)
+		return 0;
+	if (o->path)
+		return -EINVAL;
+	o->path = strdup(path);
+	*path = 0;
+	return 0;
+}
+
 /* With a host the answer is another: one thing. */
 static int routes(struct call *c)
 {
@@ -382,6 +417,9 @@ static int routes(struct call *c)
 	if (c->o->url || c->o->headers.n || c->o->address)
 		return error_set(c->err, STATUS_USAGE,
 			"a URL, --header and --address describe a request for --explain");
+	if (split_host(c))
+		return error_set(c->err, STATUS_USAGE,
+			"HOST/PATH has the path already: leave --path out");
 	if (!c->o->host && c->o->path)
 		return error_set(c->err, STATUS_USAGE,
 			"--path is the path of a request for a HOST");
@@ -398,9 +436,9 @@ static const struct verb route_verbs[] = {
 		.table = {.command = "routes",
 			.summary = "Lists the public names and ports, and the sessions that each "
 				   "leads to.",
-			.usage = "[HOST] [OPTION]... | --explain METHOD URL [OPTION]...",
+			.usage = "[HOST[/PATH]] [OPTION]... | --explain METHOD URL [OPTION]...",
 			.example = "Examples:\n"
-				   "  tunnel routes app.example.org\n"
+				   "  tunnel routes app.example.org/login\n"
 				   "  tunnel routes --explain GET https://app.example.org/admin "
 				   "--header=\"X-Key: k\"\n",
 			.rows = route_rows,

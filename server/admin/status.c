@@ -8,6 +8,7 @@
 #include "server/accept/listeners.h"
 #include "server/admin/api.h"
 #include "server/admin/look.h"
+#include "server/admin/lost.h"
 #include "server/admin/session_json.h"
 #include "server/base/worker.h"
 #include "server/control/session_close.h"
@@ -70,8 +71,9 @@ static json_t *listeners_json(const struct listeners *l)
 struct clients {
 	struct api_request *request;
 	json_t *(*client)(const struct session *s);
-	json_t *(*whole)(const struct admin *a, json_t *clients); /* takes the clients */
+	json_t *(*whole)(const struct admin *a, json_t *clients, json_t *lost); /* takes both */
 	json_t *array;
+	json_t *lost; /* NULL: the answer has none */
 	char after[SESSION_NAME_SIZE];
 	struct loop_task task;
 };
@@ -80,6 +82,7 @@ static void clients_free(struct clients *c)
 {
 	loop_task_cancel(&c->task);
 	json_decref(c->array);
+	json_decref(c->lost);
 	free(c);
 }
 
@@ -91,7 +94,8 @@ static void clients_drop(struct api_request *rq)
 static void clients_answer(struct clients *c)
 {
 	struct api_request *rq = c->request;
-	json_t *whole = c->array ? c->whole(admin_of(rq), c->array) : NULL;
+	json_t *whole = c->array ? c->whole(admin_of(rq), c->array, c->lost) : NULL;
+	c->lost = c->array ? NULL : c->lost;
 	c->array = NULL;
 	clients_free(c);
 	api_answer(rq, 200, whole);
@@ -117,14 +121,18 @@ static void clients_turn(struct loop_task *task)
 	loop_defer(admin_of(c->request)->node->workers[0]->loop, LOOP_PHASE_WRITE, &c->task);
 }
 
-static void clients_start(struct api_request *rq, json_t *(*client)(const struct session *s),
-	json_t *(*whole)(const struct admin *a, json_t *clients))
+/* Takes `lost`. */
+static void clients_start(struct api_request *rq, json_t *lost,
+	json_t *(*client)(const struct session *s),
+	json_t *(*whole)(const struct admin *a, json_t *clients, json_t *lost))
 {
 	struct clients *c = calloc(1, sizeof(*c));
 	if (!c) {
+		json_decref(lost);
 		api_answer(rq, 500, NULL);
 		return;
 	}
+	c->lost = lost;
 	c->request = rq;
 	c->client = client;
 	c->whole = whole;
@@ -148,28 +156,33 @@ static json_t *status_client(const struct session *s)
 	return figures_sum_set(object, &sum);
 }
 
-static json_t *status_whole(const struct admin *a, json_t *clients)
+static json_t *status_whole(const struct admin *a, json_t *clients, json_t *lost)
 {
 	const struct node *n = a->node;
 	const struct registrar *r = a->registrar;
 	struct sums sums = sums_of(r);
-	return json_pack("{s:s, s:o, s:o, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o}",
 		"version", TUNNEL_VERSION, "instance", instance_json(n), "started", started_json(n),
 		"uptimeSeconds", (json_int_t)(uptime(n) / CLOCK_S), "workers", (int)n->n_workers,
 		"sessions", (json_int_t)sums.sessions, "links", (json_int_t)sums.links, "streams",
 		(json_int_t)sums.streams, "services", (json_int_t)sums.services, "identities",
 		(json_int_t)r->catalog->n, "publicAddress", n->public_name, "listeners",
-		listeners_json(r->listeners), "clients", clients);
+		listeners_json(r->listeners), "clients", clients, "lost", lost);
 }
 
-static void status_start(struct api_request *rq, const struct gauges *gauges)
+static void status_start(struct api_request *rq, json_t *lost)
 {
-	clients_start(rq, status_client, status_whole);
+	clients_start(rq, lost, status_client, status_whole);
+}
+
+static void status_look(struct api_request *rq, const struct gauges *gauges)
+{
+	lost_look(rq, status_start);
 }
 
 static void status(struct api_request *rq)
 {
-	admin_look(rq, status_start);
+	admin_look(rq, status_look);
 }
 
 /* ---- /status, as inlets-pro has it ---- */
@@ -180,7 +193,7 @@ static json_t *inlets_client(const struct session *s)
 		"since", moment_json(s->since), "upstreams", session_upstreams(s));
 }
 
-static json_t *inlets_whole(const struct admin *a, json_t *clients)
+static json_t *inlets_whole(const struct admin *a, json_t *clients, json_t *lost)
 {
 	return json_pack("{s:{s:s, s:s, s:s, s:o, s:o}, s:o}", "info", "version", TUNNEL_VERSION,
 		"sha", "", "mode", "server", "startTime", started_json(a->node), "hostname",
@@ -189,7 +202,7 @@ static json_t *inlets_whole(const struct admin *a, json_t *clients)
 
 static void inlets_status(struct api_request *rq)
 {
-	clients_start(rq, inlets_client, inlets_whole);
+	clients_start(rq, NULL, inlets_client, inlets_whole);
 }
 
 /* ---- Health ---- */

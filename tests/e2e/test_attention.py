@@ -4,6 +4,7 @@
 import json
 
 from harness.admin import ask
+from harness.openapi import check_answer
 from harness.wait import wait_until
 
 
@@ -66,6 +67,49 @@ def test_pending_endpoint(tunnel):
     item, = get(server, "attention")["items"]
     assert item["about"] == "endpoint" and "web waits for approval" in item["what"]
     code, out, _ = tunnel.run("status", "--admin-socket=%s" % server.admin_socket)
-    assert code == 0 and "web waits for approval" in out and "Approve or reject it" in out
+    what, todo = out.splitlines()[-2:]
+    assert code == 0 and "web waits for approval" in what and todo.startswith("   Approve or reject it")
     assert post("endpoints/%s/approve" % made.json["name"], {}).status == 200
     assert abouts(server) == []
+
+
+def test_lost_client(tunnel):
+    """Whose it was, and how many wait for it, whichever worker has them; until it is back."""
+    server = tunnel.server("--workers=3", "--reconnect-grace=50s")
+    up = tunnel.upstream("hello")
+    client = tunnel.client(server, "app.example.org=" + up.url)
+    tunnel.client(server, "quiet.example.org=" + up.url)
+    socket = "--admin-socket=%s" % server.admin_socket
+    assert get(server, "status")["lost"] == []
+    client.kill()
+    visitors = [tunnel.visitor(server) for _ in range(5)]
+    for visitor in visitors:
+        visitor.request("/", host="app.example.org")
+
+    def waiting():
+        answer = ask(server, "/api/v1/status")
+        check_answer("GET", "/api/v1/status", answer)
+        return {row["place"]: row["waiting"] for row in answer.json["lost"]}
+    wait_until(lambda: waiting() == {"app.example.org": 5}, "all to be told of")
+    status, out, _ = tunnel.run("status", socket)
+    row = next(line.split() for line in out.splitlines() if line.startswith("default") and "app.example.org" in line)
+    assert status == 0 and row[0] == "default" and row[-2:] == ["app.example.org", "5"]
+    assert "LOST CLIENT OF" in out and "quiet.example.org" not in out[out.index("LOST CLIENT OF"):]
+    status, out, _ = tunnel.run("status", socket, "-o", "tsv")
+    assert "LOST" not in out and len(out.splitlines()) == 1
+    client.start()
+    for visitor in visitors:
+        assert visitor.read_response().body == b"hello"
+    assert waiting() == {} and "LOST" not in tunnel.run("status", socket)[1]
+
+
+def test_where_a_request_would_go(tunnel):
+    """HOST/PATH in one word, as it is copied from a browser, and apart."""
+    server = tunnel.server()
+    tunnel.client(server, "app.example.org=" + tunnel.upstream("hello").url)
+    socket = "--admin-socket=%s" % server.admin_socket
+    words = [json.loads(tunnel.run("routes", *how, socket, "--json")[1])
+             for how in (["app.example.org/login?x=1"], ["app.example.org", "--path=/login?x=1"])]
+    assert words[0] == words[1] and words[0]["host"] == "app.example.org" and words[0]["sessions"]
+    status, _, err = tunnel.run("routes", "app.example.org/a", "--path=/b", socket)
+    assert status == 2 and "leave --path out" in err

@@ -127,6 +127,30 @@ class Full:
         return status
 
 
+def test_tail_goes_on(scene):
+    """The server is started anew, and then the client: each says so, and requests behind it are told of."""
+    tails = {side: scene.tunnel.stage.daemon("tail-" + side, [TUNNEL, "tail", "--json", "--admin-socket=" + scene.sockets[side]])
+             for side in ("server", "client")}
+    for tail in tails.values():
+        tail.expected_status.add(-signal.SIGTERM)
+
+    def shows(tail, path):
+        def shown():
+            Visitor(scene.server.address).get(path, host="busy.example.org")
+            return [line for line in tail.log().splitlines() if line.startswith("{") and '"%s"' % path in line]
+        return wait_until(shown, "%s in what tail prints" % path)
+    for side, tail in tails.items():
+        shows(tail, "/before-" + side)
+    scene.server.kill()
+    tails["server"].log_contains("; trying again")
+    assert tails["server"].alive() and tails["server"].log().count("trying again") == 1
+    scene.server.start()
+    scene.server.log_contains("publishes busy.example.org", PATIENCE)
+    tails["server"].log_contains("the server answers again")
+    shows(tails["server"], "/behind-it")
+    assert tails["client"].alive() and "trying again" not in tails["client"].log()
+
+
 def test_full_screen(scene):
     with scene.traffic():
         top = Full(scene, "server")
