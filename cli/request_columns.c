@@ -21,11 +21,11 @@ static int write_time(const json_t *row, bool raw, struct buf *to)
 
 const struct column request_columns[] = {
 	{"TIME", NULL, CELL_TEXT, write_time},
-	{"STATUS", "s", CELL_TEXT, NULL},
-	{"TOOK", "d", CELL_TIME, NULL},
-	{"METHOD", "m", CELL_TEXT, NULL},
-	{"HOST", "h", CELL_TEXT, NULL},
-	{"PATH", "p", CELL_TEXT, NULL},
+	{"STATUS", "status", CELL_TEXT, NULL},
+	{"TOOK", "duration", CELL_TIME, NULL},
+	{"METHOD", "method", CELL_TEXT, NULL},
+	{"HOST", "host", CELL_TEXT, NULL},
+	{"PATH", "path", CELL_TEXT, NULL},
 	{"VISITOR", "client", CELL_TEXT, NULL},
 	{"WHY", "why", CELL_TEXT, NULL},
 };

@@ -124,7 +124,7 @@ static json_t *take(struct tail *t, const json_t *rows)
 		bool over = is_over(row) || i > BEHIND_MAX;
 		if (over && !json_object_get(t->told, id)) {
 			json_object_set_new(t->told, id, json_true());
-			if (status_fits(t->c->o->status, json_object_get(row, "s")))
+			if (status_fits(t->c->o->status, json_object_get(row, "status")))
 				json_array_append(news, (json_t *)(uintptr_t)row);
 		}
 		whole = whole && over;

@@ -96,13 +96,13 @@ json_t *request_summary_json(const struct capture *c)
 	json_t *object = common_json(c);
 	if (!object)
 		return NULL;
-	set(object, "m", json_string(c->method));
-	set(object, "h", text_json(c->host, strlen(c->host)));
-	set(object, "p", json_string(c->target));
-	set(object, "s", number_or_null(c->status));
-	set(object, "d", took_json(c));
-	set(object, "i", json_integer((json_int_t)c->request.body));
-	set(object, "o", json_integer((json_int_t)c->answer.body));
+	set(object, "method", json_string(c->method));
+	set(object, "host", text_json(c->host, strlen(c->host)));
+	set(object, "path", json_string(c->target));
+	set(object, "status", number_or_null(c->status));
+	set(object, "duration", took_json(c));
+	set(object, "bytes_in", json_integer((json_int_t)c->request.body));
+	set(object, "bytes_out", json_integer((json_int_t)c->answer.body));
 	return object;
 }
 
@@ -213,7 +213,7 @@ json_t *request_entry_json(const struct requests_api *r, const struct capture_vi
 	set(object, "target", buf_json(&target, t));
 	set(object, "host", text_json(c->host, strlen(c->host)));
 	set(object, "status", number_or_null(c->status));
-	set(object, "seconds", took_json(c));
+	set(object, "duration", took_json(c));
 	set(object, "upstream", json_string(pub ? pub->upstream.text : ""));
 	set(object, "why", text_json(why(c), strlen(why(c))));
 	set(object, "not_replayable",

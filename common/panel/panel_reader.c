@@ -153,8 +153,9 @@ void panel_reader_list(struct panel_reader *r, enum panel_topics topic,
 static bool matches(const struct panel_filter *f, const json_t *item)
 {
 	char status[16];
-	const char *host = json_string_value(json_object_get(item, "h"));
-	snprintf(status, sizeof(status), "%d", (int)json_integer_value(json_object_get(item, "s")));
+	const char *host = json_string_value(json_object_get(item, "host"));
+	snprintf(status, sizeof(status), "%d",
+		(int)json_integer_value(json_object_get(item, "status")));
 	if (*f->host && (!host || strcasecmp(f->host, host) != 0))
 		return false;
 	for (size_t i = 0; f->status[i]; i++)

@@ -17,15 +17,18 @@ struct look {
 static json_t *request_json(uint64_t id, const struct request_note *note)
 {
 	char client[ADDRESS_TEXT_SIZE];
-	json_t *object = json_pack("{s:o, s:f, s:s, s:b, s:o, s:o, s:o, s:o, s:f, s:I, s:I, s:s}",
-		"id", json_sprintf("%" PRIu64, id), "at",
-		(double)(note->ended - note->duration) / CLOCK_S, "state", "done", "websocket",
-		note->status == 101, "m", text_json(note->method, strlen(note->method)), "h",
-		text_json(note->host, strlen(note->host)), "p",
-		text_json(note->path, strlen(note->path)), "s",
-		note->status ? json_integer((json_int_t)note->status) : json_null(), "d",
-		(double)note->duration / CLOCK_S, "i", (json_int_t)note->bytes_in, "o",
-		(json_int_t)note->bytes_out, "session", note->session);
+	json_t *object =
+		json_pack("{s:o, s:f, s:s, s:b, s:o, s:o, s:o, s:o, s:f, s:I, s:I, s:s, s:I}", "id",
+			json_sprintf("%" PRIu64, id), "at",
+			(double)(note->ended - note->duration) / CLOCK_S, "state", "done",
+			"websocket", note->status == 101, "method",
+			text_json(note->method, strlen(note->method)), "host",
+			text_json(note->host, strlen(note->host)), "path",
+			text_json(note->path, strlen(note->path)), "status",
+			note->status ? json_integer((json_int_t)note->status) : json_null(),
+			"duration", (double)note->duration / CLOCK_S, "bytes_in",
+			(json_int_t)note->bytes_in, "bytes_out", (json_int_t)note->bytes_out,
+			"session", note->session, "connection", (json_int_t)note->connection);
 	address_format_ip(&note->visitor, client);
 	json_object_set_new(object, "client", json_string(client));
 	json_object_set_new(object, "why", note->why ? json_string(note->why) : json_null());

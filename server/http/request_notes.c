@@ -44,6 +44,7 @@ void request_notes_add(struct request_notes *to, const struct access_entry *a,
 	note->duration = a->duration;
 	note->bytes_in = a->bytes_in;
 	note->bytes_out = a->bytes_out;
+	note->connection = a->connection;
 	note->status = a->status;
 	note->visitor = *visitor;
 	note->why = a->why;

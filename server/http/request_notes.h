@@ -21,7 +21,8 @@ struct request_note {
 	uint64_t ended;    /* µs since 1970 */
 	uint64_t duration; /* µs */
 	uint64_t bytes_in, bytes_out;
-	unsigned status; /* 0: the visitor left before an answer */
+	uint64_t connection; /* log_new_connection() */
+	unsigned status;     /* 0: the visitor left before an answer */
 	struct address visitor;
 	const char *why; /* error_page::why, a constant; NULL: nothing went wrong */
 	char session[SESSION_NAME_SIZE];

@@ -83,9 +83,9 @@ def test_captured(tunnel):
     entry = inspector.newest()
     rows = inspector.list()
     assert scrape(inspector.socket).of("tunnel_inspected_requests_total") == 4
-    assert [row["p"] for row in rows] == ["/post?a=b", "/get/2", "/get/1", "/get/0"]
-    assert rows[0]["m"] == "POST" and rows[0]["s"] == 200 and rows[0]["h"] == "example.com"
-    assert rows[0]["i"] == rows[0]["o"] == len(BODY) and rows[0]["d"] >= 0
+    assert [row["path"] for row in rows] == ["/post?a=b", "/get/2", "/get/1", "/get/0"]
+    assert rows[0]["method"] == "POST" and rows[0]["status"] == 200 and rows[0]["host"] == "example.com"
+    assert rows[0]["bytes_in"] == rows[0]["bytes_out"] == len(BODY) and rows[0]["duration"] >= 0
     assert entry["request"]["line"] == "POST /post?a=b HTTP/1.1"
     assert entry["response"]["line"] == "HTTP/1.1 200 OK"
     assert fields(entry["request"])["content-type"] == "application/x-bytes"
@@ -98,8 +98,8 @@ def test_captured(tunnel):
         assert inspector.ask("/api/v1/requests/%s/%s" % (entry["id"], which)).body == BODY
     # Pages, filters, and what is not there.
     page = inspector.ask("/api/v1/requests?limit=3").json
-    assert [row["p"] for row in inspector.list("?before=" + page["next"])] == ["/get/0"]
-    assert [row["p"] for row in inspector.list("?after=" + rows[1]["id"])] == ["/post?a=b"]
+    assert [row["path"] for row in inspector.list("?before=" + page["next"])] == ["/get/0"]
+    assert [row["path"] for row in inspector.list("?after=" + rows[1]["id"])] == ["/post?a=b"]
     assert len(inspector.list("?method=POST")) == len(inspector.list("?q=/post")) == 1
     assert not inspector.list("?status=5xx") and len(inspector.list("?status=200&host=example.com")) == 4
     inspector.ask("/api/v1/requests/77", status=404)
@@ -301,7 +301,7 @@ def test_websocket(tunnel):
     visitor.request("/ws", fields=["Connection: Upgrade", "Upgrade: x"])
     visitor.read_until(b"\r\n\r\n")
     row, = inspector.list()
-    assert row["state"] == "open" and row["s"] == 101 and row["websocket"] is True
+    assert row["state"] == "open" and row["status"] == 101 and row["websocket"] is True
     visitor.send(b"x" * 1000)
     assert visitor.read(1003) == b"x" * 1000 + b"end"
     visitor.close()
@@ -342,9 +342,9 @@ def test_real_program(tunnel):
     for options in asked:
         tunnel.curl(url, *options)
     wait_until(lambda: len(inspector.list()) == 4, "the requests")
-    assert [row["s"] for row in reversed(inspector.list())] == [200, 200, 206, 304]
+    assert [row["status"] for row in reversed(inspector.list())] == [200, 200, 206, 304]
     assert all(row["state"] == "done" for row in inspector.list())
-    assert [row["o"] for row in reversed(inspector.list())] == [0, 10, 3, 0]
+    assert [row["bytes_out"] for row in reversed(inspector.list())] == [0, 10, 3, 0]
 
 
 def test_off(tunnel):

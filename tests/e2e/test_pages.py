@@ -28,7 +28,7 @@ def test_inspector_by_keys(tmp_path):
         browse(tmp_path, "inspect_by_keys.mjs", panel.url + "#" + TOKEN, "/api/order")
         replays = [(path, body) for method, path, body in panel.asked if path.endswith("/replay")]
         rows = [each["row"] for each in panel.requests.values()]
-        first = next(row["id"] for row in rows if row["p"] == "/api/order")
+        first = next(row["id"] for row in rows if row["path"] == "/api/order")
         again = next(row["id"] for row in rows if row.get("replay_of") == first)
         assert replays == [("/api/v1/requests/%s/replay" % first, {}),
                            ("/api/v1/requests/%s/replay" % again, {"target": "/api/order?edited=1", "body": "edited body"})]

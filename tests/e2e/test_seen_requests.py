@@ -33,20 +33,21 @@ def test_summaries(tunnel):
     asked = (("/one?token=s3cret", "a.example.org"), ("/two", "dead.example.org"), ("/three", "nobody.example.org"))
     got = [tunnel.visitor(server).get(path, host=host).status for path, host in asked]
     page = look(server)
-    assert [(r["m"], r["h"], r["p"], r["s"]) for r in page["items"]] == [
+    assert [(r["method"], r["host"], r["path"], r["status"]) for r in page["items"]] == [
         ("GET", "nobody.example.org", "/three", got[2]), ("GET", "dead.example.org", "/two", 502), ("GET", "a.example.org", "/one", 200)]
     assert [r["why"] for r in page["items"][1:]] == ["refused", None] and page["items"][0]["why"]
     assert page["kept"] == 3 and "s3cret" not in json.dumps(page)
     last = page["items"][2]
-    assert last["client"] == "127.0.0.1" and last["d"] > 0 and min(last["o"], last["i"]) > 20
+    assert " connection=%d " % last["connection"] in server.log()
+    assert last["client"] == "127.0.0.1" and last["duration"] > 0 and min(last["bytes_out"], last["bytes_in"]) > 20
     session, = ask(server, "/api/v1/sessions").json["items"]
     assert last["session"] == session["id"]
     # The same parameters as on a client.
     for query, paths in (("?status=502", ["/two"]), ("?status=2xx", ["/one"]), ("?host=A.example.org", ["/one"]), ("?q=TH", ["/three"]),
                          ("?method=post", []), ("?after=" + last["id"], ["/three", "/two"]), ("?limit=2", ["/three", "/two"])):
-        assert [r["p"] for r in look(server, query)["items"]] == paths
+        assert [r["path"] for r in look(server, query)["items"]] == paths
     rest = look(server, "?before=" + look(server, "?limit=2")["next"])
-    assert [r["p"] for r in rest["items"]] == ["/one"] and rest["next"] is None
+    assert [r["path"] for r in rest["items"]] == ["/one"] and rest["next"] is None
     for wrong in ("status=6xx", "limit=501", "after=x", "colour=blue"):
         assert ask(server, "/api/v1/requests?" + wrong).status == 400
 
@@ -63,7 +64,7 @@ def test_nobody_looks_any_more(tunnel):
     assert look(server)["items"] == []
     tunnel.visitor(server).get("/again")
     again, = look(server, "?after=" + first["id"])["items"]
-    assert again["p"] == "/again"
+    assert again["path"] == "/again"
 
 
 def test_so_many(tunnel):
@@ -73,7 +74,7 @@ def test_so_many(tunnel):
     for n in range(NOTED + 50):
         assert visitor.get("/%d" % n).status == 200
     page = look(server, "?limit=500")
-    assert len(page["items"]) == NOTED and page["missed"] == 50 and page["items"][0]["p"] == "/%d" % (NOTED - 1)
+    assert len(page["items"]) == NOTED and page["missed"] == 50 and page["items"][0]["path"] == "/%d" % (NOTED - 1)
     for _ in range(KEPT // NOTED):
         for _ in range(NOTED):
             assert visitor.get("/more").status == 200
@@ -88,7 +89,7 @@ def test_strange_paths(tunnel):
         visitor = tunnel.visitor(server)
         visitor.send(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         visitor.read_response()
-    assert all(len(r["p"]) < 400 for r in look(server)["items"])
+    assert all(len(r["path"]) < 400 for r in look(server)["items"])
 
 
 @pytest.mark.parametrize("filter_", [None, {"host": "a.example.org", "status": "2xx"}])
@@ -107,7 +108,7 @@ def test_live(tunnel, filter_):
             async def hear():
                 while "/last" not in seen:
                     message = json.loads(await asyncio.wait_for(page.recv(), PATIENCE))
-                    seen.extend(r["p"] for r in reversed(message.get("items", [])))
+                    seen.extend(r["path"] for r in reversed(message.get("items", [])))
             # What was there before it looked is not told: it looks when the server keeps something.
             def first():
                 Visitor(server.address).get("/first", host="a.example.org")

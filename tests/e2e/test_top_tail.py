@@ -223,15 +223,15 @@ def test_tail(scene, side):
         # It tells of what comes when it has looked once, which shows in nothing else.
         with scene.traffic():
             first = json.loads(tail.line())
-        assert (first["m"], first["h"], first["s"]) == ("GET", "busy.example.org", 200)
-        assert first["p"].startswith("/one") and "s3cret" not in json.dumps(first)
+        assert (first["method"], first["host"], first["status"]) == ("GET", "busy.example.org", 200)
+        assert first["path"].startswith("/one") and "s3cret" not in json.dumps(first)
         for path, host in (("/left-out", "idle.example.org"), ("/last", "busy.example.org")):
             scene.tunnel.visitor(scene.server).get(path, host=host)
         told = [first["id"]]
-        while (row := json.loads(tail.line()))["p"] != "/last":
-            assert row["h"] == "busy.example.org"
+        while (row := json.loads(tail.line()))["path"] != "/last":
+            assert row["host"] == "busy.example.org"
             told.append(row["id"])
-        assert len(set(told)) == len(told) and row["d"] > 0
+        assert len(set(told)) == len(told) and row["duration"] > 0
     finally:
         tail.end()
 

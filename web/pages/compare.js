@@ -59,7 +59,7 @@ function table(title, rows) {
 }
 
 function about(data, words) {
-	return h("div", null, h("b", null, words), ` ${data.status || "no answer"} · ${duration(data.seconds)}`);
+	return h("div", null, h("b", null, words), ` ${data.status || "no answer"} · ${duration(data.duration)}`);
 }
 
 async function fill(entry, place, first, second) {

@@ -86,7 +86,7 @@ export class Entry {
 			h("h2", {tabindex: "-1"}, h("span", {class: "method"}, data.method), " ", h("span", {class: "target"}, data.target)),
 			h("p", {class: "about"},
 				h("span", {class: `badge ${kind}`}, status),
-				data.websocket ? h("span", null, "WebSocket") : data.state === "open" ? null : h("span", null, duration(data.seconds)),
+				data.websocket ? h("span", null, "WebSocket") : data.state === "open" ? null : h("span", null, duration(data.duration)),
 				h("span", null, data.host || "no host"),
 				data.client ? h("span", null, `from ${data.client}`) : null,
 				h("span", null, `→ ${data.upstream}`),

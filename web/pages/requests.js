@@ -20,8 +20,8 @@ const ASKED = 8; // of them at a time
 
 // A row of /api/v1/requests or of the feed
 function toRow(item) {
-	return {id: item.id, at: item.at * 1000, method: item.m, host: item.h, path: item.p, status: item.s || 0,
-		seconds: item.d ?? null, inBytes: item.i ?? 0, outBytes: item.o ?? 0, replayOf: item.replay_of ?? null,
+	return {id: item.id, at: item.at * 1000, method: item.method, host: item.host, path: item.path, status: item.status || 0,
+		seconds: item.duration ?? null, inBytes: item.bytes_in ?? 0, outBytes: item.bytes_out ?? 0, replayOf: item.replay_of ?? null,
 		pinned: Boolean(item.pinned), websocket: Boolean(item.websocket), open: item.state === "open",
 		client: item.client ?? null, session: item.session ?? null, why: item.why ?? null};
 }

@@ -176,11 +176,12 @@ class FakePanel:
             asked.append(("Content-Length", str(len(body))))
         common = {"id": ident, "at": time.time() - age, "state": "done", "replay_of": replay_of, "pinned": False,
                   "websocket": status == 101, "client": "203.0.113.77"}
-        row = {**common, "m": method, "h": host, "p": path, "s": status or None, "d": seconds, "i": cut or len(body),
-               "o": len(answer)}
+        row = {**common, "method": method, "host": host, "path": path, "status": status or None,
+               "duration": seconds, "bytes_in": cut or len(body),
+               "bytes_out": len(answer)}
         answered = [("Content-Type", kind), ("Content-Length", str(len(answer))), ("Date", rfc3339(age))]
         reason = "HTTP/1.1 %d %s" % (status, http.client.responses.get(status, ""))
-        entry = {**common, "method": method, "target": path, "host": host, "status": status or None, "seconds": seconds,
+        entry = {**common, "method": method, "target": path, "host": host, "status": status or None, "duration": seconds,
                  "upstream": "http://127.0.0.1:3000", "why": why or "", "revealed": False, "forgotten": False,
                  "not_replayable": "this request was kept in part" if cut else None,
                  "timing": {"opened": 0, "dialled": seconds * 0.02, "request_first": seconds * 0.02, "request_last": seconds * 0.05,
@@ -239,12 +240,12 @@ class FakePanel:
         if not rest:
             return 200, entry
         if rest[0] == "curl":
-            return 200, ("curl 'http://%s%s'" % (row["h"], row["p"])).encode()
+            return 200, ("curl 'http://%s%s'" % (row["host"], row["path"])).encode()
         if rest[0] == "replay":
             self.replays += 1
             data = body.get("body", self.bodies[ident]["request"].decode("latin-1")).encode()
             fields = body.get("fields", entry["request"]["fields"])
-            made = self.add(body.get("method", row["m"]), body.get("target", row["p"]), 201, 0.019, body=data,
+            made = self.add(body.get("method", row["method"]), body.get("target", row["path"]), 201, 0.019, body=data,
                             answer=b'{"order":%d,"state":"taken"}' % self.replays, kind="application/json", replay_of=ident,
                             fields=[f for f in fields if f[0] not in ("Host", "User-Agent", "Content-Length")])
             return 201, {"id": made, "left_out": []}

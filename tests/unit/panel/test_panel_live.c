@@ -144,7 +144,7 @@ static void expect_target(const char *target)
 	free(text);
 }
 
-#define REQUEST(id, host, status) "{\"id\":\"" id "\",\"h\":\"" host "\",\"s\":" status "}"
+#define REQUEST(id, host, status) "{\"id\":\"" id "\",\"host\":\"" host "\",\"status\":" status "}"
 
 static void test_requests(void **state)
 {
