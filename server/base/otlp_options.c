@@ -31,16 +31,16 @@ int otlp_target_parse(struct str text, struct otlp_target *out, struct error *er
 			"\"%.*s\" has a path: write http%s://HOST:PORT, /v1/traces is put behind "
 			"it",
 			STR_ARG(text), tls ? "s" : "");
-	const char *bracket = url.literal_v6 ? "[" : "", *end = url.literal_v6 ? "]" : "";
-	out->tls = tls;
-	snprintf(out->host, sizeof(out->host), "%s", url.host);
-	if (url.port_given)
-		snprintf(out->port, sizeof(out->port), "%u", url.port);
-	else
-		snprintf(out->port, sizeof(out->port), "%s", tls ? "443" : OTLP_PORT);
-	snprintf(out->authority, sizeof(out->authority), "%s%s%s:%s", bracket, url.host, end,
-		out->port);
-	snprintf(out->text, sizeof(out->text), "http%s://%s", tls ? "s" : "", out->authority);
+	struct str path;
+	r = fetch_url_parse(text, &out->to, &path, err);
+	if (r)
+		return r;
+	if (!url.port_given && !tls) {
+		size_t host = strlen(out->to.authority) - strlen(out->to.port);
+		snprintf(out->to.port, sizeof(out->to.port), OTLP_PORT);
+		strcpy(out->to.authority + host, OTLP_PORT);
+	}
+	snprintf(out->text, sizeof(out->text), "http%s://%s", tls ? "s" : "", out->to.authority);
 	return 0;
 }
 

@@ -6,16 +6,14 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "net/fetch.h"
 #include "wire/hostname.h"
 
 #define OTLP_PORT "4318" /* OTLP over HTTP; with TLS it is that of HTTPS */
 
 struct otlp_target {
-	char host[HOSTNAME_SIZE + 1]; /* as getaddrinfo() takes it */
-	char port[6];
-	char authority[HOSTNAME_SIZE + 16]; /* for Host */
-	char text[HOSTNAME_SIZE + 32];      /* for people */
-	bool tls;
+	struct fetch_target to;
+	char text[HOSTNAME_SIZE + 32]; /* for people */
 };
 
 /* "http[s]://HOST[:PORT]": 0, or -EINVAL with a sentence. */

@@ -226,7 +226,7 @@ static int read_files(struct tracer *t, const struct server_options *o, struct e
 {
 	const struct tls_client_config config = {.ca = o->otlp_ca};
 	struct error warning;
-	if (t->target.tls && !(t->tls = tls_client_new(&config, err))) {
+	if (t->target.to.tls && !(t->tls = tls_client_new(&config, err))) {
 		error_prefix(err, o->otlp_ca ? "--otlp-ca" : "--otlp");
 		return -EINVAL;
 	}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "server/trace/otlp_conn.h"
+#include "net/fetch_conn.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 #define CHUNK (TLS_RECORD + 1024) /* of what TLS is fed: a whole record */
 
 /* Until the socket can do it. 0 or -ETIMEDOUT. */
-static int wait_for(const struct otlp_conn *c, short events)
+static int wait_for(const struct fetch_conn *c, short events)
 {
 	struct pollfd p = {.fd = c->fd, .events = events};
 	for (;;) {
@@ -33,7 +34,7 @@ static int wait_for(const struct otlp_conn *c, short events)
 
 /* ---- The socket ---- */
 
-static int send_all(const struct otlp_conn *c, const uint8_t *p, size_t n)
+static int send_all(const struct fetch_conn *c, const uint8_t *p, size_t n)
 {
 	while (n) {
 		ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
@@ -49,7 +50,7 @@ static int send_all(const struct otlp_conn *c, const uint8_t *p, size_t n)
 	return 0;
 }
 
-static ssize_t receive(const struct otlp_conn *c, void *p, size_t n)
+static ssize_t receive(const struct fetch_conn *c, void *p, size_t n)
 {
 	for (;;) {
 		ssize_t got = recv(c->fd, p, n, 0);
@@ -61,7 +62,7 @@ static ssize_t receive(const struct otlp_conn *c, void *p, size_t n)
 	}
 }
 
-static int dial(struct otlp_conn *c, const struct addrinfo *a)
+static int dial(struct fetch_conn *c, const struct addrinfo *a)
 {
 	int error = 0;
 	socklen_t size = sizeof(error);
@@ -81,7 +82,7 @@ static int dial(struct otlp_conn *c, const struct addrinfo *a)
 }
 
 /* Each address has its share of the time, so that a silent one leaves some for the others. */
-static int dial_any(struct otlp_conn *c, const struct addrinfo *list)
+static int dial_any(struct fetch_conn *c, const struct addrinfo *list)
 {
 	const uint64_t deadline = c->deadline;
 	int r = -EADDRNOTAVAIL;
@@ -100,7 +101,7 @@ static int dial_any(struct otlp_conn *c, const struct addrinfo *list)
 /* ---- TLS ---- */
 
 /* What TLS has to say goes out. */
-static int flush(struct otlp_conn *c)
+static int flush(struct fetch_conn *c)
 {
 	const uint8_t *p;
 	size_t n = tls_output(c->tls, &p);
@@ -109,7 +110,7 @@ static int flush(struct otlp_conn *c)
 }
 
 /* 0; -ECONNRESET at the end; or another -errno. */
-static int feed(struct otlp_conn *c)
+static int feed(struct fetch_conn *c)
 {
 	uint8_t chunk[CHUNK];
 	ssize_t got = receive(c, chunk, sizeof(chunk));
@@ -119,7 +120,7 @@ static int feed(struct otlp_conn *c)
 	return tls_keep(c->tls);
 }
 
-static int handshake(struct otlp_conn *c, struct error *err)
+static int handshake(struct fetch_conn *c, struct error *err)
 {
 	for (;;) {
 		int done = tls_handshake(c->tls), r = flush(c);
@@ -136,27 +137,44 @@ static int handshake(struct otlp_conn *c, struct error *err)
 
 /* ---- Both ---- */
 
-int otlp_conn_open(struct otlp_conn *c, const struct otlp_target *target, struct tls_client *tls,
-	uint64_t deadline, struct error *err)
+static int dial_address(struct fetch_conn *c, const struct address *at, const char *port)
+{
+	struct address with_port = *at;
+	struct sockaddr_storage to;
+	with_port.port = (uint16_t)strtoul(port, NULL, 10);
+	struct addrinfo one = {.ai_addr = (struct sockaddr *)&to};
+	one.ai_addrlen = address_to_sockaddr(&with_port, &to);
+	one.ai_family = to.ss_family;
+	return dial(c, &one);
+}
+
+static int dial_host(struct fetch_conn *c, const struct fetch_target *target, struct error *err)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *list;
-	*c = (struct otlp_conn){.fd = -1, .deadline = deadline};
 	int r = getaddrinfo(target->host, target->port, &hints, &list);
 	if (r)
 		return error_set(err, -EHOSTUNREACH, "cannot resolve %s: %s", target->host,
 			gai_strerror(r));
 	r = dial_any(c, list);
 	freeaddrinfo(list);
-	if (r < 0)
-		return error_set(err, r, "%s", strerror(-r));
-	if (!tls)
-		return 0;
+	return r < 0 ? error_set(err, r, "%s", strerror(-r)) : 0;
+}
+
+int fetch_conn_open(struct fetch_conn *c, const struct fetch_target *target,
+	const struct address *at, struct tls_client *tls, uint64_t deadline, struct error *err)
+{
+	*c = (struct fetch_conn){.fd = -1, .deadline = deadline};
+	int r = at ? dial_address(c, at, target->port) : dial_host(c, target, err);
+	if (at && r < 0)
+		error_set(err, r, "%s", strerror(-r));
+	if (r < 0 || !tls)
+		return r;
 	c->tls = tls_connect(tls, target->host, true);
 	return c->tls ? handshake(c, err) : error_set(err, -ENOMEM, "out of memory");
 }
 
-void otlp_conn_close(struct otlp_conn *c)
+void fetch_conn_close(struct fetch_conn *c)
 {
 	c->tls = tls_free(c->tls);
 	if (c->fd >= 0)
@@ -164,7 +182,7 @@ void otlp_conn_close(struct otlp_conn *c)
 	c->fd = -1;
 }
 
-int otlp_conn_send(struct otlp_conn *c, const void *p, size_t n, struct error *err)
+int fetch_conn_send(struct fetch_conn *c, const void *p, size_t n, struct error *err)
 {
 	const uint8_t *at = p;
 	int r = c->tls ? 0 : send_all(c, at, n);
@@ -177,7 +195,7 @@ int otlp_conn_send(struct otlp_conn *c, const void *p, size_t n, struct error *e
 	return r < 0 ? error_set(err, r, "%s", strerror(-r)) : 0;
 }
 
-ssize_t otlp_conn_receive(struct otlp_conn *c, void *p, size_t n, struct error *err)
+ssize_t fetch_conn_receive(struct fetch_conn *c, void *p, size_t n, struct error *err)
 {
 	ssize_t got = c->tls ? tls_read(c->tls, p, n) : receive(c, p, n);
 	while (c->tls && got == -EAGAIN) {
