@@ -12,9 +12,10 @@
 
 /* tests/lint/layers.py holds it against the folders. */
 const char *const log_rooms[LOG_ROOMS + 1] = {"base", "wire", "h2", "crypto", "config", "loop",
-	"rules", "policy", "store", "mux", "tls", "link", "net", "panel", "api", "server", "trace",
-	"metrics", "route", "http", "tcp", "udp", "private", "accept", "control", "admin", "client",
-	"keys", "files", "publish", "upstream", "local", "session", "cli", "inspector", NULL};
+	"rules", "policy", "store", "mux", "tls", "link", "net", "panel", "api", "server", "acme",
+	"trace", "metrics", "route", "http", "tcp", "udp", "private", "accept", "control", "admin",
+	"client", "keys", "files", "publish", "upstream", "local", "session", "cli", "inspector",
+	NULL};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 

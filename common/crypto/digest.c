@@ -62,3 +62,34 @@ bool mac_verify(const uint8_t key[MAC_KEY_SIZE], const void *p, size_t n,
 	sodium_memzero(expected, sizeof(expected));
 	return equal;
 }
+
+int base64url_encode(const void *p, size_t n, char *out, size_t cap)
+{
+	if (n > SIZE_MAX / 2 || cap < BASE64URL_SIZE(n))
+		return -ENOBUFS;
+	sodium_bin2base64(out, cap, p, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	return 0;
+}
+
+ssize_t base64url_decode(const char *text, size_t n, void *out, size_t cap)
+{
+	size_t got;
+	if (sodium_base642bin(out, cap, text, n, NULL, &got, NULL,
+		    sodium_base64_VARIANT_URLSAFE_NO_PADDING))
+		return -EINVAL;
+	return (ssize_t)got;
+}
+
+void sha256(const void *p, size_t n, uint8_t out[SHA256_SIZE])
+{
+	crypto_hash_sha256(out, p, n);
+}
+
+void hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[SHA256_SIZE])
+{
+	crypto_auth_hmacsha256_state state;
+	crypto_auth_hmacsha256_init(&state, key, key_n);
+	crypto_auth_hmacsha256_update(&state, p, n);
+	crypto_auth_hmacsha256_final(&state, out);
+	sodium_memzero(&state, sizeof(state));
+}

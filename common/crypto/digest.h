@@ -38,3 +38,18 @@ void mac_make(const uint8_t key[MAC_KEY_SIZE], const void *p, size_t n, uint8_t 
 /* Whether `mac` is what mac_make() makes; takes the same time for every wrong value. */
 bool mac_verify(const uint8_t key[MAC_KEY_SIZE], const void *p, size_t n,
 	const uint8_t mac[MAC_SIZE]);
+
+/* Bytes that base64url_encode() writes for `n` bytes, the NUL included. */
+#define BASE64URL_SIZE(n) BASE64_SIZE(n)
+
+/* The alphabet for URLs, without padding (RFC 4648, 5; RFC 7515, 2), and a NUL. -ENOBUFS when `cap` is too small. */
+int base64url_encode(const void *p, size_t n, char *out, size_t cap);
+
+/* At most `cap` bytes of it. How many, or -EINVAL: it is none, or is more. */
+ssize_t base64url_decode(const char *text, size_t n, void *out, size_t cap);
+
+#define SHA256_SIZE 32
+
+void sha256(const void *p, size_t n, uint8_t out[SHA256_SIZE]);
+/* RFC 2104, with a key of any length. */
+void hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[SHA256_SIZE]);

@@ -48,6 +48,9 @@ struct tls_server_config {
 	char *const *
 		keys; /* of the same-numbered cert; none: in the certificate's file, or beside it */
 	size_t n_keys;
+	/* Files with chain and key for names of others, which tls_server_covers() does not count. */
+	char *const *ordered;
+	size_t n_ordered;
 	const char *client_ca; /* PEM file; NULL: no client certificates are asked for */
 };
 
@@ -59,8 +62,8 @@ struct tls_server *tls_server_ref(struct tls_server *s);
 struct tls_server *tls_server_unref(struct tls_server *s); /* accepts NULL; returns NULL */
 
 /*
- * Whether one of the certificates is for this name (canonical, as wire/hostname makes it; RFC 9525).
- * Such names belong to the exit node (rule 30).
+ * Whether one of the certificates is for this name (canonical, as wire/hostname makes it; RFC 9525), but for those of
+ * names of others. Such names belong to the exit node (rule 30).
  */
 bool tls_server_covers(const struct tls_server *s, struct str host);
 /*

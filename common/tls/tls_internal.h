@@ -26,6 +26,7 @@ struct tls_certificate {
 	EVP_PKEY *key;
 	char **names; /* canonical, as wire/hostname makes them, or "*." and such a name */
 	size_t n_names;
+	bool ordered; /* tls_server_config::ordered */
 };
 
 enum { TLS_NO_CERTIFICATE = 1, TLS_NO_KEY };

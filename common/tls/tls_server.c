@@ -80,6 +80,10 @@ static int add_all(struct tls_server *s, const struct tls_server_config *config,
 	}
 	if (!r && !s->n_certs)
 		r = error_set(err, -EINVAL, "there is no certificate");
+	for (size_t i = 0; i < config->n_ordered && !r; i++) {
+		r = add(s, config->ordered[i], NULL, err);
+		s->certs[s->n_certs - 1].ordered = true;
+	}
 	return r;
 }
 
@@ -154,7 +158,7 @@ struct tls_server *tls_server_unref(struct tls_server *s)
 bool tls_server_covers(const struct tls_server *s, struct str host)
 {
 	for (size_t i = 0; i < s->n_certs; i++)
-		if (tls_certificate_covers(&s->certs[i], host, true))
+		if (!s->certs[i].ordered && tls_certificate_covers(&s->certs[i], host, true))
 			return true;
 	return false;
 }

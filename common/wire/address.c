@@ -239,3 +239,36 @@ bool address_is_loopback(const struct address *a)
 		return a->bytes[0] == 127;
 	return a->family == ADDRESS_V6 && memcmp(a->bytes, one, sizeof one) == 0;
 }
+
+bool address_is_global(const struct address *a)
+{
+	/* First bytes of networks that are not, of IPv4. */
+	static const struct {
+		uint32_t network, mask;
+	} not_global[] = {
+		{0x00000000, 0xff000000}, /* this network */
+		{0x0a000000, 0xff000000}, /* private */
+		{0x64400000, 0xffc00000}, /* carriers' own */
+		{0x7f000000, 0xff000000}, /* loopback */
+		{0xa9fe0000, 0xffff0000}, /* link-local, and clouds' metadata */
+		{0xac100000, 0xfff00000}, /* private */
+		{0xc0000000, 0xffffff00}, /* of protocols */
+		{0xc0000200, 0xffffff00}, /* documentation */
+		{0xc0a80000, 0xffff0000}, /* private */
+		{0xc6120000, 0xfffe0000}, /* measurements */
+		{0xc6336400, 0xffffff00}, /* documentation */
+		{0xcb007100, 0xffffff00}, /* documentation */
+		{0xe0000000, 0xe0000000}, /* multicast, reserved, broadcast */
+	};
+	if (a->family == ADDRESS_V6)
+		return (a->bytes[0] & 0xe0) == 0x20 && /* but for documentation and 6to4 */
+		       !(a->bytes[0] == 0x20 && a->bytes[1] == 0x01 && a->bytes[2] == 0x0d &&
+			       a->bytes[3] == 0xb8) &&
+		       !(a->bytes[0] == 0x20 && a->bytes[1] == 0x02);
+	uint32_t v4 = (uint32_t)a->bytes[0] << 24 | (uint32_t)a->bytes[1] << 16 |
+		      (uint32_t)a->bytes[2] << 8 | a->bytes[3];
+	for (size_t i = 0; i < sizeof not_global / sizeof not_global[0]; i++)
+		if ((v4 & not_global[i].mask) == not_global[i].network)
+			return false;
+	return a->family == ADDRESS_V4;
+}

@@ -74,5 +74,11 @@ uint64_t address_network(const struct address *a);
 /* fe80::/10. */
 bool address_is_link_local(const struct address *a);
 
+/*
+ * An address that is reached from everywhere: none of those that are for a machine, a link, a site or a carrier's own
+ * network, or for documentation (RFC 6890; IPv6: of 2000::/3).
+ */
+bool address_is_global(const struct address *a);
+
 /* 127.0.0.0/8 or ::1. */
 bool address_is_loopback(const struct address *a);
