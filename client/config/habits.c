@@ -22,7 +22,7 @@ const struct option_habit client_habits[] = {
 		"write the host before the upstream: --upstream=app.example.org=URL, or tunnel "
 		"http app.example.org=3000"},
 	{"letsencrypt-email letsencrypt-issuer",
-		"the server has the certificates for visitors: tunnel server --tls-cert=FILE"},
+		"the server has the certificates for visitors: tunnel server --acme=EMAIL"},
 	{"host-header http-host-header rewrite-host",
 		"write --upstream-host=HOST behind its --upstream"},
 	{"server server-addr serveraddr server-address server-port serverport to s",

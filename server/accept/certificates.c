@@ -69,6 +69,8 @@ static uint64_t print_of(const struct tls_server_config *config)
 		print = print_file(print, config->certs[i], true);
 	for (size_t i = 0; i < config->n_keys; i++)
 		print = print_file(print, config->keys[i], false);
+	for (size_t i = 0; i < config->n_ordered; i++)
+		print = print_file(print, config->ordered[i], false);
 	return config->client_ca ? print_file(print, config->client_ca, false) : print;
 }
 
@@ -87,7 +89,35 @@ static struct tls_server_config config_of(struct certificates *c)
 		config.keys = &c->key;
 		config.n_certs = config.n_keys = 1;
 	}
+	if (!c->own)
+		return config;
+	/* Their keys are in the same files, so those of the others remain as they are counted. */
+	memcpy(c->own, config.certs, config.n_certs * sizeof(*c->own));
+	memcpy(c->own + config.n_certs, c->acme.v, c->acme.n_own * sizeof(*c->own));
+	config.certs = c->own;
+	config.n_certs += c->acme.n_own;
+	config.ordered = c->acme.v + c->acme.n_own;
+	config.n_ordered = c->acme.n - c->acme.n_own;
 	return config;
+}
+
+/* Asks which files of --acme there are. 0 or -ENOMEM, when those from before remain. */
+static int certificates_find(struct certificates *c)
+{
+	struct acme_paths found;
+	if (!c->node->acme)
+		return 0;
+	int r = acme_paths(c->node->acme, &found);
+	char **own = r == 0 ? calloc(c->opts->tls_cert.n + found.n_own + 1, sizeof(*own)) : NULL;
+	if (!own) {
+		acme_paths_free(&found);
+		return -ENOMEM;
+	}
+	acme_paths_free(&c->acme);
+	free(c->own);
+	c->acme = found;
+	c->own = own;
+	return 0;
 }
 
 /* ---- To the workers ---- */
@@ -241,8 +271,8 @@ static struct certificates_job *job_new(struct certificates *c)
 	bool ok = j != NULL;
 	if (!j)
 		return NULL;
-	/* certs, keys, client_ca, NULL */
-	j->texts = calloc(config.n_certs + config.n_keys + 2, sizeof(*j->texts));
+	/* certs, keys, ordered, client_ca, NULL */
+	j->texts = calloc(config.n_certs + config.n_keys + config.n_ordered + 2, sizeof(*j->texts));
 	if (!j->texts) {
 		job_free(j);
 		return NULL;
@@ -255,6 +285,9 @@ static struct certificates_job *job_new(struct certificates *c)
 	j->config.keys = j->texts + n;
 	for (size_t i = 0; i < config.n_keys; i++)
 		job_keep(j, &n, config.keys[i], &ok);
+	j->config.ordered = j->texts + n;
+	for (size_t i = 0; i < config.n_ordered; i++)
+		job_keep(j, &n, config.ordered[i], &ok);
 	if (config.client_ca)
 		j->config.client_ca = job_keep(j, &n, config.client_ca, &ok);
 	if (!ok) {
@@ -279,7 +312,7 @@ static void certificates_read(struct certificates *c)
 	certificates_give_up(c);
 	if (!c->offload)
 		c->offload = offload_new(OFFLOAD_THREADS);
-	c->job = c->offload ? job_new(c) : NULL;
+	c->job = c->offload && certificates_find(c) == 0 ? job_new(c) : NULL;
 	if (c->job) {
 		offload_submit(c->offload, c->node->workers[0]->loop, &c->job->job);
 		return;
@@ -305,6 +338,11 @@ void certificates_reload(struct certificates *c, const struct server_options *o,
 		certificates_reloaded(c);
 }
 
+void certificates_ordered(struct certificates *c)
+{
+	certificates_read(c);
+}
+
 static void certificates_look(struct loop_timer *timer)
 {
 	struct certificates *c = container_of(timer, struct certificates, look);
@@ -326,14 +364,17 @@ int certificates_init(struct certificates *c, struct node *n, const struct serve
 	*c = (struct certificates){.node = n, .opts = o};
 	loop_timer_init(&c->look, loop, certificates_look);
 	loop_timer_set(&c->look, loop_now(loop) + CERTIFICATES_LOOK);
-	if (!o->auto_tls && !o->tls_cert.n)
+	if (!server_has_tls(o))
 		return 0;
-	if (o->auto_tls && !state_dir)
+	bool makes = o->auto_tls || !o->tls_cert.n;
+	if (makes && !state_dir)
 		return error_set(err, -EINVAL,
 			"--auto-tls keeps a certificate: give it a --state-dir");
-	int r = o->auto_tls ? tls_auto_certificate(state_dir, &c->cert, &c->key, err) : 0;
+	int r = makes ? tls_auto_certificate(state_dir, &c->cert, &c->key, err) : 0;
 	if (r < 0)
 		return r;
+	if (certificates_find(c) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
 	struct tls_server_config config = config_of(c);
 	struct tls_server *tls = tls_server_new(&config, err);
 	if (!tls)
@@ -356,4 +397,6 @@ void certificates_deinit(struct certificates *c)
 	offload_free(c->offload);
 	free(c->cert);
 	free(c->key);
+	free(c->own);
+	acme_paths_free(&c->acme);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The exit node's certificates: read at start, again on a reload, and when their files change, on a helper
- * thread; then every worker gets them in turn. Certificates that cannot be read leave the old ones in use.
+ * The exit node's certificates, and those that --acme has got for clients' names: read at start, again on a reload, and
+ * when their files change, on a helper thread; then every worker gets them in turn. Certificates that cannot be read
+ * leave the old ones in use.
  */
 #include "loop/offload.h"
+#include "server/acme/acme.h"
 #include "tls/tls.h"
 #include "server/base/node.h"
 #include "server/base/options.h"
@@ -20,8 +22,10 @@ struct certificates {
 	struct node *node;
 	const struct server_options *opts;
 	struct offload *offload;
-	char *cert, *key;             /* --auto-tls: the files it made */
-	uint64_t print;               /* of the files as they were read last */
+	char *cert, *key;       /* --auto-tls: the files it made */
+	struct acme_paths acme; /* files of --acme */
+	char **own;             /* our own, those of --acme behind the others; borrowed texts */
+	uint64_t print;         /* of the files as they were read last */
 	struct certificates_job *job; /* under way */
 	struct loop_timer look;
 	uint64_t warn_at; /* µs */
@@ -37,6 +41,9 @@ struct certificates {
 int certificates_init(struct certificates *c, struct node *n, const struct server_options *o,
 	const char *state_dir, struct error *err);
 void certificates_deinit(struct certificates *c);
+
+/* Files of --acme are other ones now. */
+void certificates_ordered(struct certificates *c);
 
 /*
  * Reads them again, because options changed or somebody asked. reloaded() is called once, when every worker

@@ -12,11 +12,9 @@ const struct option_habit server_habits[] = {
 		"the certificate of --auto-tls needs no name, because clients verify it by the "
 		"token; for a certificate with names for visitors write --tls-cert=FILE"},
 	{"auto-tls-path", "the certificate of --auto-tls is kept in --state-dir"},
-	{"letsencrypt-domain letsencrypt-email letsencrypt-issuer tls-domain acme-domain "
-	 "acme-email "
-	 "domain-cert",
-		"let certbot get the certificate, and write "
-		"--tls-cert=/etc/letsencrypt/live/NAME/fullchain.pem"},
+	{"tls-domain domain-cert acme-email",
+		"write --acme=EMAIL for certificates of published names, with --acme-domain=NAME "
+		"for one of the exit node's own"},
 	{"lb-proxy-protocol",
 		"write --accept-proxy-protocol with the balancers' addresses: 10.0.0.0/8"},
 	{"proxy-protocol",

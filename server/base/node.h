@@ -23,6 +23,7 @@
  */
 #define NODE_PASSES_MAX 2
 
+struct acme;
 struct admin;
 struct front;
 struct front_tables;
@@ -45,6 +46,7 @@ struct node {
 	uint64_t started; /* µs */
 	struct registrar *registrar;
 	struct admin *admin; /* on the main thread alone, as the registrar is */
+	struct acme *acme;   /* likewise; NULL: no --acme */
 	const struct server_link_ops
 		*link_ops; /* what links tell; set before the first worker runs */
 	struct worker *workers[WORKERS_MAX];

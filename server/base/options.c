@@ -11,6 +11,7 @@
 #include "config/shared.h"
 #include "link/upgrade.h"
 #include "server/base/access_log_rows.h"
+#include "server/base/acme_rows.h"
 #include "server/base/front_rows.h"
 #include "server/base/habits.h"
 #include "server/base/http2_rows.h"
@@ -177,6 +178,8 @@ static const struct option_row rows[] = {
 		.max = WAIT_MAX,
 		.help = "How long a visitor's TLS handshake may take",
 		.offset = AT(tls_handshake_timeout)},
+
+	ACME_ROWS(struct server_options),
 
 	/* Below 1024 stand the machine's own services. */
 	{.name = "allow-ports",

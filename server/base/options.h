@@ -50,6 +50,13 @@ struct server_options {
 	char *https_redirect; /* true, false or a port: https_redirect_parse() */
 	uint64_t tls_handshake_timeout;
 
+	/* Certificates by ACME */
+	char *acme; /* NULL: off */
+	char *acme_server;
+	char *acme_ca;
+	struct option_list acme_domain, acme_names;
+	uint64_t acme_names_per_hour, acme_names_per_identity;
+
 	/* Public ports of sessions */
 	struct option_ranges allow_ports;
 	uint64_t max_ports;
@@ -129,6 +136,12 @@ int server_options_check(struct server_options *o, struct error *err);
 
 /* Frees what the check made; what the table filled is the config's to free. */
 void server_options_deinit(struct server_options *o);
+
+/* Visitors and clients may come by TLS: with --acme by a certificate of its own, until a name has another. */
+static inline bool server_has_tls(const struct server_options *o)
+{
+	return o->tls_cert.n || o->auto_tls || o->acme;
+}
 
 /* What holds where no intention decides. */
 static inline enum policy_action server_default_intention(const struct server_options *o)

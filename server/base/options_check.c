@@ -36,6 +36,11 @@ static int check_tls(const struct server_options *o, struct error *err)
 	const char *lost = o->redirects       ? "--https-redirect"
 			   : o->tls_client_ca ? "--tls-client-ca"
 					      : NULL;
+	if (!o->acme && (o->acme_ca || o->acme_domain.n || o->acme_names.n))
+		return error_set(err, -EINVAL, "--%s needs an --acme EMAIL",
+			o->acme_domain.n  ? "acme-domain"
+			: o->acme_names.n ? "acme-names"
+					  : "acme-ca");
 	if (o->tls_cert.n && o->auto_tls)
 		return error_set(err, -EINVAL,
 			"--auto-tls is for a server without a certificate: drop it or --tls-cert");
@@ -45,8 +50,8 @@ static int check_tls(const struct server_options *o, struct error *err)
 			"and "
 			"keep them in the certificates' files",
 			o->tls_key.n, o->tls_cert.n);
-	if (lost && !o->tls_cert.n && !o->auto_tls)
-		return error_set(err, -EINVAL, "%s needs a --tls-cert, or --auto-tls", lost);
+	if (lost && !server_has_tls(o))
+		return error_set(err, -EINVAL, "%s needs a --tls-cert, --acme or --auto-tls", lost);
 	return 0;
 }
 
@@ -138,7 +143,7 @@ int server_options_check(struct server_options *o, struct error *err)
 	if (!r)
 		r = check_rates(o, err);
 	if (!r)
-		r = panel_settings_check(&o->panel, o->tls_cert.n || o->auto_tls, err);
+		r = panel_settings_check(&o->panel, server_has_tls(o), err);
 	if (r)
 		return r;
 	if (!o->control_path || o->control_path[0] != '/')

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "server/base/challenges.h"
 #include "tls/tls.h"
 
 int worker_init(struct worker *w, struct node *n, unsigned index, const struct server_options *opts)
@@ -22,4 +23,5 @@ void worker_deinit(struct worker *w)
 {
 	charges_deinit(&w->charges);
 	w->tls = tls_server_unref(w->tls);
+	w->challenges = challenges_unref(w->challenges);
 }

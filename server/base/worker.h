@@ -14,6 +14,7 @@
 #include "server/base/options.h"
 
 struct accept_worker;
+struct challenges;
 struct front;
 struct http_worker;
 struct keyring;
@@ -37,6 +38,7 @@ struct worker {
 	const struct keyring *keyring; /* who may come: a broadcast brings another one */
 	const struct front *front;     /* routes and their rules: likewise; NULL: none */
 	struct tls_server *tls;        /* the certificates; NULL: none */
+	struct challenges *challenges; /* of names that a CA verifies now; NULL: none */
 	struct log_limit log_full;     /* --max-visitors is reached */
 	struct log_limit log_rates[VISITOR_RATES_KINDS]; /* of visitors, that were reached */
 	struct log_limit log_memory; /* connections that were closed for want of it */

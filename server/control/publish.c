@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "tls/tls.h"
+#include "server/acme/acme.h"
 #include "server/base/audit_log.h"
 #include "server/control/grants.h"
 #include "server/control/pending.h"
@@ -123,6 +124,13 @@ static void publish_leave_private(struct service *service)
 	private_service_release(p);
 }
 
+/* What visitors reach by a name, and by TLS that ends here. */
+static bool publish_needs_certificate(const struct service *service)
+{
+	return *service->place && !service->has_port && !service->is_private &&
+	       service->tls != CONTROL_TLS_PASS;
+}
+
 /* Its port is free at once. */
 static void publish_take_back(struct service *service)
 {
@@ -130,6 +138,8 @@ static void publish_take_back(struct service *service)
 	if (list_linked(&service->of_session)) {
 		list_unlink(&service->of_session);
 		s->n_services--;
+		if (service->certified)
+			acme_released(session_node(s)->acme, service->place);
 		publish_leave_private(service);
 		status_changed(&s->registrar->status);
 		s->n_ports -= service->port ? service->port->n : 0;
@@ -221,6 +231,9 @@ static void publish_done(struct broadcast *b)
 	char address[PUBLIC_ADDRESS_SIZE], more[LOG_LIMIT_MORE];
 	public_address(service, address);
 	publish_audit_granted(s, service);
+	service->certified = publish_needs_certificate(service);
+	if (service->certified)
+		acme_claimed(session_node(s)->acme, service->place, s->base.identity->name);
 	if (session_may_log(s, more))
 		log_info("session %s publishes %s from %s%s", s->base.name,
 			service->has_port ? address

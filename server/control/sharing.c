@@ -204,6 +204,16 @@ int sharing_check(const struct service *service, struct error *err)
 
 /* ---- Who is told ---- */
 
+static void warn(struct server_link *l, const char *sentence)
+{
+	char text[CONTROL_TEXT + 1];
+	struct control m = {.type = CONTROL_NOTICE};
+	snprintf(text, sizeof(text), "%s", sentence);
+	m.notice.sentence = text;
+	m.notice.warning = true;
+	link_mail_send(l, &m);
+}
+
 static void notify(struct service *service, const struct service *other)
 {
 	char name[SERVICE_PLACE_SIZE + 16], peer[WHO_SIZE], more[LOG_LIMIT_MORE];
@@ -217,10 +227,19 @@ static void notify(struct service *service, const struct service *other)
 		"%s is published by %s as well, with another upstream: visitors get one or the "
 		"other; stop one of the two, or refuse to share with --exclusive%s",
 		place_name(service, name), who(session_of(other), peer), more);
-	struct control m = {.type = CONTROL_NOTICE};
-	m.notice.sentence = sentence;
-	m.notice.warning = true;
-	link_mail_send(l, &m);
+	warn(l, sentence);
+}
+
+void sharing_warn(struct registrar *r, const char *name, const char *sentence)
+{
+	const struct route *route = routes_exact(&r->worker->routing->names, str_from(name));
+	if (!route)
+		return;
+	list_for_each (it, &route->entries) {
+		struct server_link *l = session_link(session_of(service_shard_of(it)->service));
+		if (l)
+			warn(l, sentence);
+	}
 }
 
 void sharing_tell(struct service *service)

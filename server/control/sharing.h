@@ -25,6 +25,9 @@ int sharing_check(const struct service *service, struct error *err);
 /* It is published: tells its client, the others at its place, and the log, if they should know. */
 void sharing_tell(struct service *service);
 
+/* The clients that publish this name are told the sentence, for their logs. */
+void sharing_warn(struct registrar *r, const char *name, const char *sentence);
+
 /*
  * The session has lost its last link: what it has alone is kept for --reconnect-grace for its client's
  * process, unless that had said that it leaves.

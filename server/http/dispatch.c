@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "server/base/challenges.h"
 #include "server/base/visitor_rates.h"
 #include "server/base/worker.h"
 #include "server/http/exchange_trace.h"
@@ -68,6 +69,22 @@ static void end_loop(struct exchange *ex)
 	exchange_fail(ex, ERROR_PAGE_LOOP);
 }
 
+/*
+ * What a certificate authority asks, or this exit node itself to see whether a name leads here: of names under way
+ * alone, and before anything that is the host's own.
+ */
+static bool answers_challenge(struct exchange *ex, const struct http1_head *h)
+{
+	const struct challenge *c = challenges_find(ex->worker->challenges, http1_host(h), h->path);
+	if (!c || h->query.n || (h->method != HTTP1_GET && h->method != HTTP1_HEAD))
+		return false;
+	struct error_page page = error_page_for(ERROR_PAGE_CHALLENGE);
+	page.type = STR("application/octet-stream");
+	page.body = str_from(c->answer);
+	exchange_fail_with(ex, page);
+	return true;
+}
+
 static void refuse_until(struct exchange *ex, enum error_page_cause cause, uint64_t wait)
 {
 	struct error_page page = error_page_for(cause);
@@ -113,6 +130,8 @@ void dispatch_request(struct exchange *ex, struct http1_head *h)
 	if (!ex->downstream->listener.visits)
 		exchange_fail(ex, ERROR_PAGE_NOT_HERE);
 	else if (w->node->visitor_rates && exceeds_rate(ex))
+		return;
+	else if (w->challenges && answers_challenge(ex, h))
 		return;
 	else if (is_misdirected(ex, h))
 		exchange_fail(ex, ERROR_PAGE_MISDIRECTED);

@@ -15,6 +15,7 @@
 	X(OPTIONS, 200, "max-forwards",                                                            \
 		"this exit node is the last that Max-Forwards lets answer; it passes on all "      \
 		"methods but CONNECT")                                                             \
+	X(CHALLENGE, 200, "challenge", "this is answered to a certificate authority")              \
 	X(HTTPS, 308, "https", "this host is served over HTTPS only")                              \
 	X(NO_CERTIFICATE, 403, "no-certificate",                                                   \
 		"a tunnel is opened here with a client certificate only")                          \

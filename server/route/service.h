@@ -93,6 +93,7 @@ struct service {
 	bool states_lists;      /* its client says who may use it, and who need not wait */
 	bool stale;             /* of a session that was resumed, and not published again yet */
 	bool granted;
+	bool certified;          /* its name is to have a certificate by --acme */
 	struct figures *figures; /* the main thread's; owned; NULL: nobody has looked */
 	bool denied; /* it is withdrawn because it may not be: what is under way to it ends */
 	struct broadcast broadcast;

@@ -29,6 +29,7 @@ BELOW = {
     "api": ["panel", "policy"],
     "server/store": ["panel", "store"],
     "server/base": ["server/store", "rules"],
+    "server/acme": ["server/base"],
     "server/trace": ["server/base"],
     "server/link": ["server/base"],
     "server/route": ["server/link"],
@@ -38,7 +39,7 @@ BELOW = {
     "server/udp": ["server/route"],
     # Private services are no front, and no front knows them.
     "server/private": ["server/route"],
-    "server/accept": ["server/http", "server/tcp", "server/udp"],
+    "server/accept": ["server/http", "server/tcp", "server/udp", "server/acme"],
     "server/control": ["server/accept", "server/private"],
     "server/metrics": ["server/control", "metrics"],
     "server/admin": ["server/metrics", "api"],

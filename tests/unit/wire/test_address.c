@@ -60,6 +60,30 @@ static void test_parse(void **state)
 	}
 }
 
+static void test_global(void **state)
+{
+	static const char *const global[] = {"8.8.8.8", "1.1.1.1", "100.63.255.255", "100.128.0.1",
+		"172.15.0.1", "172.32.0.1", "192.167.1.1", "193.0.0.1", "223.255.255.255",
+		"2001:4860:4860::8888", "2a00:1450::1", "::ffff:8.8.8.8"};
+	static const char *const others[] = {"0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1",
+		"169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.2.1",
+		"192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.9",
+		"224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fc00::1",
+		"fd12::1", "ff02::1", "2001:db8::1", "2002:a00:1::1", "64:ff9b::a00:1",
+		"::ffff:10.0.0.1"};
+	struct address a;
+	for (size_t i = 0; i < ARRAY_LEN(global); i++) {
+		assert_true(address_parse_ip(str_from(global[i]), &a));
+		assert_true(address_is_global(&a));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		assert_true(address_parse_ip(str_from(others[i]), &a));
+		assert_false(address_is_global(&a));
+	}
+	a = (struct address){0};
+	assert_false(address_is_global(&a));
+}
+
 static void test_ip(void **state)
 {
 	struct address a, b;
@@ -234,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_global),
 		cmocka_unit_test(test_ip),
 		cmocka_unit_test(test_zones),
 		cmocka_unit_test(test_zones_of_networks),
