@@ -140,6 +140,8 @@ int upstream_set_place(const struct part *p, struct upstream *add, struct error 
 		if (!add->port_given)
 			add->kind = CONTROL_HTTP;
 		return 0;
+	case URL_H2C: /* they have become the two above */
+	case URL_H2:
 	case URL_WS:
 	case URL_WSS:
 	case URL_SOCKS:

@@ -122,7 +122,7 @@ bool publication_takes(const struct publication *pub, uint8_t kind)
 struct str publication_alpn(const struct publication *pub, uint8_t alpn)
 {
 	if (alpn == FRAME_ALPN_HTTP11)
-		return STR("http/1.1");
+		return pub->upstream.url.h2 ? STR("h2") : STR("http/1.1");
 	if (alpn < FRAME_ALPN_LISTED || !pub->upstream.alpn)
 		return STR_NULL;
 	return alpn_at(str_from(pub->upstream.alpn), alpn - FRAME_ALPN_LISTED);
@@ -207,6 +207,8 @@ static int say_publish(const struct publication *pub, struct link *l, bool apart
 	if (u->kind == CONTROL_HTTP)
 		message.publish.scheme =
 			u->url.scheme == URL_HTTPS ? CONTROL_SCHEME_HTTPS : CONTROL_SCHEME_HTTP;
+	if (u->url.h2)
+		message.publish.protocol = CONTROL_PROTOCOL_H2;
 	message.publish.host_only = u->host_only;
 	message.publish.group = *u->origin.group ? u->origin.group : NULL;
 	message.publish.origin = *u->origin.name ? u->origin.name : NULL;

@@ -140,7 +140,7 @@ void publication_again(struct publication *pub, bool whole);
 void publication_publish(struct publication *pub, struct link *l);
 void publication_withdraw(struct publication *pub, struct link *l);
 
-/* Instead of PUBLISH, which that exit node would take for something else: nothing is sent. `why` is what it lacks. */
+/* Instead of PUBLISH, where the exit node cannot have it as it is meant, and `why` not: nothing is sent. */
 void publication_decline(struct publication *pub, const char *why);
 
 /* The exit node's answer. */

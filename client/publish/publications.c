@@ -39,13 +39,20 @@ void publications_deinit(struct publications *s)
 
 /* ---- What is said, and when ---- */
 
-/* It would publish to everybody what it does not know to be private, or in a group, or to take nobody. */
-static const char *lacks(const struct publications *s, const struct upstream *u)
+/*
+ * What the exit node would not know: it would publish to everybody what is private, in a group, or to take nobody, or ask
+ * in HTTP/1.1 who speaks HTTP/2. NULL: it knows all of it.
+ */
+static const char *unknown_to(const struct publications *s, const struct publication *pub)
 {
+	const struct upstream *u = &pub->upstream;
 	if (u->private.name && !s->has_private)
 		return "it has no private services";
 	if ((*u->origin.group || u->origin.disabled) && !s->has_groups)
 		return "it is an older version without origin groups";
+	if (u->url.h2 && u->kind == CONTROL_HTTP && !s->has_h2)
+		return "it is of an older version, which asks upstreams in HTTP/1.1 alone; gRPC "
+		       "goes through it as tls+tcp:// with --alpn=h2, or at a port as tcp://";
 	return NULL;
 }
 
@@ -66,9 +73,9 @@ void publications_offer(struct publications *s, struct link *l)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		struct publication *pub = s->v[i];
-		const char *why = lacks(s, &pub->upstream);
-		if (pub->state == PUBLICATION_IDLE && why)
-			decline(pub, why);
+		const char *unknown = unknown_to(s, pub);
+		if (pub->state == PUBLICATION_IDLE && unknown)
+			decline(pub, unknown);
 		else if (pub->state == PUBLICATION_IDLE)
 			publish(s, pub, l);
 		else if (pub->state == PUBLICATION_LEAVING && !pub->withdraw_said)

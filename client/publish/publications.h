@@ -22,6 +22,7 @@ struct publications {
 	bool granted;     /* the exit node has granted one, once */
 	bool has_groups;  /* the exit node of this session has origin groups, likewise */
 	bool has_private; /* the exit node of this session has private services: its hello says so */
+	bool has_h2;      /* the same for HTTP/2 to upstreams */
 	const struct key_pair
 		*own;        /* for those that are end to end; must outlast them; NULL: none is */
 	bool command_logged; /* a command that shows what is published, once */

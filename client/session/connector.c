@@ -141,7 +141,7 @@ static void way_is_free(struct connector *c, int fd)
 			ask_exit_node(c);
 		return;
 	}
-	struct tls *tls = tls_connect(c->remote->tls, c->remote->url->host, true);
+	struct tls *tls = tls_connect(c->remote->tls, c->remote->url->host, TLS_OFFER_HTTP1);
 	if (!tls) {
 		close(fd);
 		connector_fail(c, "out of memory");

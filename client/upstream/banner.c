@@ -11,7 +11,6 @@
 #define TLS_HANDSHAKE 0x16
 #define TLS_MAJOR     3
 
-#define HTTP2_HEADER   9 /* bytes of a frame's header (RFC 9113, 4.1) */
 #define HTTP2_SETTINGS 4
 #define HTTP2_GOAWAY   7
 
@@ -68,7 +67,8 @@ static enum banner banner_of_http(const uint8_t *p, size_t n)
 /* A frame for the whole connection, of which these two come first, whatever it was asked. */
 static bool is_http2(const uint8_t *p, size_t n)
 {
-	return n >= HTTP2_HEADER && p[0] == 0 && (p[3] == HTTP2_SETTINGS || p[3] == HTTP2_GOAWAY) &&
+	return n >= BANNER_HTTP2_MIN && p[0] == 0 &&
+	       (p[3] == HTTP2_SETTINGS || p[3] == HTTP2_GOAWAY) &&
 	       memcmp(p + 5, "\0\0\0\0", 4) == 0;
 }
 

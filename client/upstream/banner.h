@@ -10,13 +10,15 @@
 
 #include "base/str.h"
 
+#define BANNER_HTTP2_MIN 9 /* bytes by which HTTP/2 is known: a frame's header (RFC 9113, 4.1) */
+
 enum banner {
 	BANNER_OTHER, /* nothing that is known, or too few bytes */
 	BANNER_HTTP,
 	BANNER_WANTS_TLS, /* HTTP that says it was asked without TLS on a port for TLS */
 	BANNER_TLS,
 	BANNER_TLS_ALERT, /* TLS that was spoken to in something else, or refuses */
-	BANNER_HTTP2,     /* and nothing else: it answers a request of HTTP/1.1 with a frame */
+	BANNER_HTTP2,     /* it begins with a frame, whatever it was asked in */
 	BANNER_SSH,
 	BANNER_MAIL,
 	BANNER_MYSQL,

@@ -50,6 +50,12 @@ static bool over_tls(const struct upstream *u)
 	return u->url.scheme == URL_HTTPS;
 }
 
+/* How it is written that is spoken to so, over TLS or not. */
+static const char *scheme_for(bool h2, bool tls)
+{
+	return h2 ? (tls ? "h2" : "h2c") : (tls ? "https" : "http");
+}
+
 static void want_tls(const struct upstream *u, const char *place, struct error *out)
 {
 	if (u->url.scheme == URL_UNIX)
@@ -59,7 +65,7 @@ static void want_tls(const struct upstream *u, const char *place, struct error *
 	else if (over_tls(u))
 		error_set(out, 0, "speaks TLS within TLS: something in front of it adds one");
 	else
-		error_set(out, 0, "speaks TLS: write https://%s", place);
+		error_set(out, 0, "speaks TLS: write %s://%s", scheme_for(u->url.h2, true), place);
 }
 
 static void not_http(const struct upstream *u, const char *place, enum banner banner,
@@ -72,8 +78,11 @@ static void not_http(const struct upstream *u, const char *place, enum banner ba
 	else if (banner == BANNER_HTTP2)
 		error_set(out, 0,
 			"speaks HTTP/2 alone, and is asked in HTTP/1.1: publish gRPC and the like "
-			"as HOST=tls+tcp://%s with --alpn=h2, or at a port as PORT=tcp://%s",
-			place, place);
+			"as %s://%s",
+			scheme_for(true, over_tls(u)), place);
+	else if (banner == BANNER_HTTP)
+		error_set(out, 0, "speaks HTTP/1.1, and is asked in HTTP/2: write %s://%s",
+			scheme_for(false, over_tls(u)), place);
 	else if (name)
 		error_set(out, 0,
 			"is %s and does not speak HTTP: publish it at a port, as PORT=%s%s", name,
@@ -85,6 +94,14 @@ static void not_http(const struct upstream *u, const char *place, enum banner ba
 			quote_of(p, n).text, unix_socket, place);
 }
 
+/* A frame's header, or too little of one to tell. */
+static bool is_as_asked(const struct upstream *u, enum banner banner, const uint8_t *p, size_t n)
+{
+	if (u->url.h2)
+		return banner == BANNER_HTTP2 || (n < BANNER_HTTP2_MIN && !p[0]);
+	return banner_may_be_http(p, n) && banner != BANNER_WANTS_TLS;
+}
+
 static bool wrong_http(const struct upstream *u, const char *place, const uint8_t *p, size_t n,
 	struct error *out)
 {
@@ -92,10 +109,12 @@ static bool wrong_http(const struct upstream *u, const char *place, const uint8_
 	bool may_want_tls = u->url.scheme == URL_HTTP;
 	if (!n)
 		error_set(out, 0,
-			"closed the connection instead of answering: its own log may say why%s%s",
-			may_want_tls ? "; if it speaks TLS, write https://" : "",
+			"closed the connection instead of answering: its own log may say "
+			"why%s%s%s%s",
+			may_want_tls ? "; if it speaks TLS, write " : "",
+			may_want_tls ? scheme_for(u->url.h2, true) : "", may_want_tls ? "://" : "",
 			may_want_tls ? place : "");
-	else if (banner_may_be_http(p, n) && banner != BANNER_WANTS_TLS)
+	else if (is_as_asked(u, banner, p, n))
 		return false;
 	else
 		not_http(u, place, banner, p, n, out);

@@ -146,13 +146,20 @@ static void upstream_conn_ended(struct relay *relay, enum frame_reset reason)
 	upstream_conn_end(container_of(relay, struct upstream_conn, relay));
 }
 
+/* Whether its requests are captured: what reads along reads HTTP/1.1. */
+static bool upstream_conn_shown(const struct upstream_conn *c)
+{
+	const struct upstream *u = &c->pub->upstream;
+	return c->all->inspector && u->kind == CONTROL_HTTP && !u->url.h2;
+}
+
 /* A request that found no upstream is what a developer looks for first. */
 static void upstream_conn_refuse(struct upstream_conn *c, enum frame_reset reason, const char *why)
 {
 	const struct capture_facts facts = {.service = c->open.service,
 		.visitor = frame_addr_address(&c->open.visitor),
 		.opened = c->opened};
-	if (c->all->inspector && c->pub->upstream.kind == CONTROL_HTTP && !c->tap && !c->seal)
+	if (upstream_conn_shown(c) && !c->tap && !c->seal)
 		inspector_tap_failed(c->all->inspector, &facts, &c->relay.stream, why);
 	relay_abort(&c->relay, reason);
 	upstream_conn_end(c);
@@ -198,7 +205,7 @@ static void upstream_conn_connected(struct upstream_conn *c, struct detached_con
 {
 	upstream_conn_set_state(c, UPSTREAM_CONN_RELAYING);
 	dial_turn_leave(c->all, &c->turn);
-	if (c->all->inspector && c->pub->upstream.kind == CONTROL_HTTP)
+	if (upstream_conn_shown(c))
 		upstream_conn_inspect(c);
 	if (relay_connect(&c->relay, detached) < 0 || upstream_conn_watch(c) < 0)
 		upstream_conn_fail(c, FRAME_RESET_NO_MEMORY, "out of memory");

@@ -78,7 +78,14 @@ static void describe_failure(const struct upstream_dial *d, const struct tls_han
 	else if (tls->distrusted)
 		error_set(out, 0, "%s (see --upstream-ca and --upstream-insecure)", why);
 	else if (tls->foreign)
-		error_set(out, 0, "%s: write http://%s", why, authority);
+		error_set(out, 0, "%s: write %s://%s", why,
+			d->pub->upstream.url.h2 ? "h2c" : "http", authority);
+}
+
+/* HTTP/1.1 would read the preface as a request. */
+static bool agreed_on_h2(const struct upstream_dial *d, const struct detached_conn *detached)
+{
+	return !d->pub->upstream.url.h2 || str_eq(tls_alpn(detached->tls), STR("h2"));
 }
 
 static void handshake_done(struct tls_handshake *tls, struct detached_conn detached,
@@ -87,8 +94,15 @@ static void handshake_done(struct tls_handshake *tls, struct detached_conn detac
 	struct upstream_handshake *h = container_of(tls, struct upstream_handshake, tls);
 	struct upstream_dial *d = h->dial;
 	struct error err;
-	if (detached.fd < 0)
+	if (detached.fd < 0) {
 		describe_failure(d, tls, why, &err);
+	} else if (!agreed_on_h2(d, &detached)) {
+		char authority[URL_AUTHORITY_SIZE];
+		url_authority(&d->pub->upstream.url, authority);
+		error_set(&err, 0, "it does not choose HTTP/2 by ALPN: write https://%s",
+			authority);
+		detached_conn_close(&detached);
+	}
 	d->handshake = NULL;
 	free(h);
 	if (detached.fd < 0)
@@ -99,7 +113,8 @@ static void handshake_done(struct tls_handshake *tls, struct detached_conn detac
 
 static void start_tls(struct upstream_dial *d, int fd)
 {
-	struct tls *tls = tls_connect(d->pub->tls, d->pub->server, true);
+	struct tls *tls = tls_connect(d->pub->tls, d->pub->server,
+		d->pub->upstream.url.h2 ? TLS_OFFER_HTTP2 : TLS_OFFER_HTTP1);
 	d->handshake = tls ? calloc(1, sizeof(*d->handshake)) : NULL;
 	if (!d->handshake) {
 		tls_free(tls);

@@ -182,7 +182,7 @@ int upstream_replay_start(struct upstream_replays *replays,
 {
 	struct upstream_conns *all = replays->all;
 	struct publication *pub = publications_find(all->publications, request->service);
-	if (!pub || !publication_takes(pub, FRAME_KIND_HTTP))
+	if (!pub || !publication_takes(pub, FRAME_KIND_HTTP) || pub->upstream.url.h2)
 		return REPLAY_NO_SERVICE;
 	if (!may_start(replays))
 		return REPLAY_TOO_MANY;

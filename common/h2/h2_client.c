@@ -40,10 +40,10 @@ static bool is_flood(const struct h2_client *c, size_t n)
 static void response(struct h2_stream *s, const struct h2_message *m)
 {
 	struct h2_client *c = client_of(s);
-	if (m->error || is_flood(c, m->text.n)) {
+	if (m->error || is_flood(c, m->text.n))
 		spoil(c, m->error ? m->error : HTTP1_E_TOO_LARGE);
+	if (c->broken)
 		return;
-	}
 	put(c, m->text.p, m->text.n);
 	if (!s->answered)
 		return;
@@ -74,6 +74,8 @@ static void data(struct h2_stream *s, const uint8_t *p, size_t n)
 static void end(struct h2_stream *s, struct str trailers)
 {
 	struct h2_client *c = client_of(s);
+	if (c->broken)
+		return;
 	if (c->chunked && !c->whole) {
 		put(c, "0\r\n", 3);
 		put(c, trailers.p, trailers.n);
@@ -209,6 +211,12 @@ int h2_client_ask(struct h2_client *c, uint8_t *p, size_t n)
 int h2_client_output(struct h2_client *c)
 {
 	return h2_output(&c->h2);
+}
+
+/* An error shows when it is pulled. */
+bool h2_client_pending(struct h2_client *c)
+{
+	return h2_output(&c->h2) < 0 || buf_len(&c->h2.out) || h2_client_hungry(c);
 }
 
 /* ---- Both ---- */

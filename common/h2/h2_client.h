@@ -63,6 +63,9 @@ int h2_client_ask(struct h2_client *c, uint8_t *p, size_t n);
 /* Moves to `h2.out` what can be written now; the owner consumes it. 0 or < 0, as above. */
 int h2_client_output(struct h2_client *c);
 
+/* Whether the peer is to get something, or bytes of the request are wanted: not while there is nothing to do. */
+bool h2_client_pending(struct h2_client *c);
+
 /* Bytes of the peer's: `answer` and the outcome may be others then. `now`: µs. */
 void h2_client_input(struct h2_client *c, const uint8_t *p, size_t n, uint64_t now);
 enum h2_client_outcome h2_client_outcome(const struct h2_client *c);

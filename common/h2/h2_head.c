@@ -2,6 +2,7 @@
 #include "h2/h2_head.h"
 
 #include "wire/http1_error.h"
+#include "wire/http_reason.h"
 
 /* What a field counts beside name and value (RFC 9113, 6.5.2) */
 #define FIELD_OVERHEAD 32
@@ -124,15 +125,27 @@ static void check_target(struct h2_head *h)
 		h2_head_spoil(h, HTTP1_E_TARGET);
 }
 
+/* Three digits, as the parser finds them. */
+static unsigned status_of(const struct h2_head *h)
+{
+	struct str s = pseudo(h, H2_STATUS);
+	return s.n == 3 ? (unsigned)(s.p[0] - '0') * 100 + (unsigned)(s.p[1] - '0') * 10 +
+				  (unsigned)(s.p[2] - '0')
+			: 0;
+}
+
 /* Behind the pseudo-fields: the line that the status stands for. */
 static void begin_response(struct h2_head *h)
 {
 	struct str status = pseudo(h, H2_STATUS);
+	const char *reason = http_reason(status_of(h));
 	if (status.n != 3)
 		h2_head_spoil(h, HTTP1_E_START_LINE);
 	put(h, &h->text, STR("HTTP/1.1 "));
 	put(h, &h->text, status);
-	put(h, &h->text, STR(" \r\n"));
+	put(h, &h->text, STR(" "));
+	put(h, &h->text, str_from(reason ? reason : "Unknown"));
+	put(h, &h->text, STR("\r\n"));
 }
 
 /* The same of a request: the lines that they stand for. */
@@ -232,15 +245,6 @@ void h2_head_end(struct h2_head *h, bool end, struct h2_message *out)
 		put_line(h, STR("Transfer-Encoding"), STR("chunked"));
 	put(h, &h->text, STR("\r\n"));
 	hand_over(h, end, out);
-}
-
-/* Three digits, as the parser finds them. */
-static unsigned status_of(const struct h2_head *h)
-{
-	struct str s = pseudo(h, H2_STATUS);
-	return s.n == 3 ? (unsigned)(s.p[0] - '0') * 100 + (unsigned)(s.p[1] - '0') * 10 +
-				  (unsigned)(s.p[2] - '0')
-			: 0;
 }
 
 void h2_head_end_response(struct h2_head *h, bool end, bool head_only, struct h2_message *out)

@@ -170,7 +170,7 @@ int fetch_conn_open(struct fetch_conn *c, const struct fetch_target *target,
 		error_set(err, r, "%s", strerror(-r));
 	if (r < 0 || !tls)
 		return r;
-	c->tls = tls_connect(tls, target->host, true);
+	c->tls = tls_connect(tls, target->host, TLS_OFFER_HTTP1);
 	return c->tls ? handshake(c, err) : error_set(err, -ENOMEM, "out of memory");
 }
 

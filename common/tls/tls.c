@@ -54,13 +54,20 @@ static void bare_host(const char *host, char out[HOSTNAME_SIZE])
 	out[n] = 0;
 }
 
-static bool aim(SSL *ssl, const char *host, bool alpn)
+static bool offer_protocol(SSL *ssl, enum tls_offer offer)
 {
-	static const uint8_t http1[] = "\x08http/1.1";
+	static const uint8_t http1[] = "\x08http/1.1", http2[] = "\x02h2";
+	if (offer == TLS_OFFER_HTTP2)
+		return SSL_set_alpn_protos(ssl, http2, sizeof http2 - 1) == 0;
+	return offer == TLS_OFFER_NONE || SSL_set_alpn_protos(ssl, http1, sizeof http1 - 1) == 0;
+}
+
+static bool aim(SSL *ssl, const char *host, enum tls_offer offer)
+{
 	char name[HOSTNAME_SIZE];
 	uint8_t address[sizeof(struct in6_addr)];
 	bare_host(host, name);
-	bool offered = !alpn || SSL_set_alpn_protos(ssl, http1, sizeof http1 - 1) == 0;
+	bool offered = offer_protocol(ssl, offer);
 	if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
 		return offered && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
 	/* An empty name would mean that any is right. */
@@ -68,14 +75,14 @@ static bool aim(SSL *ssl, const char *host, bool alpn)
 	       SSL_set_tlsext_host_name(ssl, name);
 }
 
-struct tls *tls_connect(struct tls_client *c, const char *host, bool alpn)
+struct tls *tls_connect(struct tls_client *c, const char *host, enum tls_offer offer)
 {
 	struct tls *tls = tls_new(&c->context);
 	if (!tls)
 		return NULL;
 	tls->client = tls_client_ref(c);
 	SSL_set_connect_state(tls->ssl);
-	return aim(tls->ssl, host, alpn) ? tls : tls_free(tls);
+	return aim(tls->ssl, host, offer) ? tls : tls_free(tls);
 }
 
 size_t tls_memory(const struct tls *tls)

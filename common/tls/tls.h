@@ -127,11 +127,15 @@ struct tls *tls_accept(struct tls_server *s, enum tls_alpn alpn);
  * it. A client that offers none gets none. 0 or -ENOMEM.
  */
 int tls_speak(struct tls *tls, struct str protocols);
+
+/* What a client offers by ALPN. */
+enum tls_offer { TLS_OFFER_NONE, TLS_OFFER_HTTP1, TLS_OFFER_HTTP2 };
+
 /*
  * Client side, for a name or an address as getaddrinfo() takes it, which becomes the SNI if it is a
  * name, and is what the certificate must be for. NULL: out of memory.
  */
-struct tls *tls_connect(struct tls_client *c, const char *host, bool alpn);
+struct tls *tls_connect(struct tls_client *c, const char *host, enum tls_offer offer);
 struct tls *tls_free(struct tls *tls); /* accepts NULL; returns NULL */
 
 /*

@@ -45,6 +45,9 @@
 /* The server's: it has origin groups, and knows what `publish` says of an origin. To others no group is sent. */
 #define CONTROL_FEATURE_GROUPS  "groups"
 
+/* The server's: it knows `protocol` of `publish`. To others nothing is published that has it. */
+#define CONTROL_FEATURE_H2 "h2"
+
 enum control_type {
 	CONTROL_HELLO = 1,     /* both ways, first of all (rule 10) */
 	CONTROL_PUBLISH,       /* client: offers one service */
@@ -78,6 +81,13 @@ enum control_scheme {
 	CONTROL_SCHEME_UNKNOWN, /* absent: a client of an older version */
 	CONTROL_SCHEME_HTTP,
 	CONTROL_SCHEME_HTTPS,
+};
+
+/* The HTTP of an upstream. */
+enum control_protocol {
+	CONTROL_PROTOCOL_HTTP1, /* absent */
+	CONTROL_PROTOCOL_H2,    /* HTTP/2, from its first byte on */
+	CONTROL_PROTOCOL_UNKNOWN, /* a later version's word: to be refused, never taken for HTTP/1.1 */
 };
 
 enum control_reason {
@@ -139,7 +149,8 @@ struct control {
 			bool exclusive;   /* shared with no other session while this one has it */
 			bool half_closed; /* http: a visitor's FIN does not end its request (rule 44) */
 			const char *alpn; /* tcp that is terminated: wire/alpn's list; NULL: none */
-			enum control_scheme scheme; /* http */
+			enum control_scheme scheme;     /* http */
+			enum control_protocol protocol; /* http */
 			bool host_only; /* http: with `rewrite`, no field but Host (rule 47) */
 			/* tcp and udp: no public name, port or TLS, but this name among the private
 			   services; with it those below. */

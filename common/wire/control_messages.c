@@ -11,6 +11,7 @@
 static const char *const kinds[] = {"unknown", "tcp", "udp", "http", NULL};
 static const char *const tls_words[] = {"none", "terminate", "pass", "unknown", NULL};
 static const char *const schemes[] = {"unknown", "http", "https", NULL};
+static const char *const protocols[] = {"http/1.1", "h2", "unknown", NULL};
 static const char *const reasons[] = {"other", "taken", "denied", "invalid", "unsupported", "limit",
 	"unknown", NULL};
 static const char *const states[] = {"other", "pending", "approved", "rejected", "disconnected",
@@ -69,6 +70,8 @@ const struct control_message control_messages[CONTROL_TYPES] = {
 					MEMBER(publish, alpn, .form = FORM_CLEAN,
 						.bound = CONTROL_ALPN, .optional = true),
 					WORD(publish, scheme, schemes, CONTROL_SCHEME_UNKNOWN,
+						.optional = true),
+					WORD(publish, protocol, protocols, CONTROL_PROTOCOL_UNKNOWN,
 						.optional = true),
 					FLAG(publish, host_only),
 					{.name = "private",

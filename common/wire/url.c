@@ -51,6 +51,8 @@ static const struct scheme {
 } schemes[] = {
 	[URL_HTTP] = {"http", URL_HTTP_PORT, false},
 	[URL_HTTPS] = {"https", URL_HTTPS_PORT, false},
+	[URL_H2C] = {"h2c", URL_HTTP_PORT, false},
+	[URL_H2] = {"h2", URL_HTTPS_PORT, false},
 	[URL_WS] = {"ws", URL_HTTP_PORT, false},
 	[URL_WSS] = {"wss", URL_HTTPS_PORT, false},
 	[URL_TCP] = {"tcp", 0, true},
@@ -291,10 +293,19 @@ static int parse_unix(struct str text, const char *what, struct url *out, struct
 	return 0;
 }
 
+/* Where HTTP/2 is spoken all else is as with HTTP/1.1. */
+static void set_scheme(struct url *u, int scheme)
+{
+	u->h2 = scheme == URL_H2C || scheme == URL_H2;
+	u->scheme = scheme == URL_H2C  ? URL_HTTP
+		    : scheme == URL_H2 ? URL_HTTPS
+				       : (enum url_scheme)scheme;
+}
+
 int url_parse_upstream(struct str text, struct url *out, struct error *err)
 {
-	const unsigned allowed = SCHEME(HTTP) | SCHEME(HTTPS) | SCHEME(TCP) | SCHEME(TLS_TCP) |
-				 SCHEME(SNI_TCP) | SCHEME(UDP);
+	const unsigned allowed = SCHEME(HTTP) | SCHEME(HTTPS) | SCHEME(H2C) | SCHEME(H2) |
+				 SCHEME(TCP) | SCHEME(TLS_TCP) | SCHEME(SNI_TCP) | SCHEME(UDP);
 	const char *what = "the upstream";
 	struct parts p;
 	if (is_unix(text))
@@ -317,15 +328,16 @@ int url_parse_upstream(struct str text, struct url *out, struct error *err)
 	int scheme = scheme_of(&p, allowed, URL_HTTP);
 	if (scheme < 0)
 		return error_set(err, -EINVAL,
-			"%s \"%.*s\" has the scheme %.*s: there are http, https, tcp, tls+tcp, "
-			"sni+tcp, udp, unix and file",
+			"%s \"%.*s\" has the scheme %.*s: there are http, https, h2c, h2, tcp, "
+			"tls+tcp, sni+tcp, udp, unix and file",
 			what, STR_ARG(text), STR_ARG(p.scheme));
 	if (schemes[scheme].range && (p.path.n > 1 || p.has_query))
 		return error_set(err, -EINVAL,
 			"%s \"%.*s\" has something behind its host and port, and %s:// knows no "
 			"paths: remove it",
 			what, STR_ARG(text), schemes[scheme].name);
-	struct url u = {.scheme = (enum url_scheme)scheme, .path = p.path, .query = p.query};
+	struct url u = {.path = p.path, .query = p.query};
+	set_scheme(&u, scheme);
 	while (u.path.n > 0 && u.path.p[u.path.n - 1] == '/')
 		u.path.n--;
 	/* A longer one is refused by who says it to the server. */

@@ -15,6 +15,8 @@
 enum url_scheme {
 	URL_HTTP,
 	URL_HTTPS,
+	URL_H2C, /* of an upstream: becomes HTTP, with url::h2 */
+	URL_H2,  /* becomes HTTPS */
 	URL_WS,
 	URL_WSS,
 	URL_TCP,
@@ -45,6 +47,7 @@ struct url {
 	bool literal_v6;             /* in text, the host stands in brackets */
 	uint16_t port, port_last;    /* a range has two, 7000-7010; else they are equal */
 	bool port_given;
+	bool h2; /* HTTP/2 is spoken there: h2c:// without TLS, by prior knowledge; h2:// with TLS */
 	struct str socket; /* unix: the socket's path, a view, and no host; else empty */
 	struct str folder; /* file: the folder's path as it was written, a view; else empty */
 	struct str path;  /* a view into the text that was parsed; empty or from the first '/' on */
@@ -75,7 +78,8 @@ void url_host_field(const struct url *u, char out[URL_AUTHORITY_SIZE]);
 
 /*
  * "http[s]://host[:port][/prefix][?query]"; without scheme it is http, so "host:port" will do. Slashes
- * at the end of the path are not part of it. A query is kept for a warning: nothing uses it.
+ * at the end of the path are not part of it. A query is kept for a warning: nothing uses it. "h2c://…" and "h2://…"
+ * are http and https whose servers speak HTTP/2 (`h2`).
  * "tcp://host:port[-last]", "tls+tcp://…", "sni+tcp://…", "udp://…": neither path nor query. The port
  * may be left out (0, and port_given is off), when the publisher says one. "unix:/path" or
  * "unix:///path". "file:///path", percent-encoded where needed (RFC 8089). 0, or -EINVAL with a sentence.

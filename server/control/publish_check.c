@@ -70,6 +70,7 @@ bool publish_repeats(const struct service *service, const struct control *m, con
 	       service->per_visitor == m->publish.per_visitor &&
 	       service->half_closed == m->publish.half_closed &&
 	       service->exclusive == m->publish.exclusive && service->scheme == m->publish.scheme &&
+	       service->protocol == m->publish.protocol &&
 	       service->host_only == m->publish.host_only &&
 	       service->in_group == (m->publish.group != NULL) &&
 	       service->priority == m->publish.priority && service->weight == m->publish.weight &&
@@ -88,6 +89,8 @@ static const char *publish_fault(const struct control *m)
 	bool tls = m->publish.tls != CONTROL_TLS_NONE;
 	if (m->publish.kind == CONTROL_HTTP && (port || tls))
 		return "an HTTP service has a host name, not a port of its own";
+	if (m->publish.kind != CONTROL_HTTP && m->publish.protocol != CONTROL_PROTOCOL_HTTP1)
+		return "a version of HTTP is said of an HTTP service alone";
 	if (m->publish.kind == CONTROL_UDP && (!port || tls))
 		return "a UDP service needs a port of its own, and is passed on as it is";
 	if (m->publish.ports > 1 && !(port && m->publish.port))
@@ -141,6 +144,10 @@ int publish_check(const struct control *m, char place[SERVICE_PLACE_SIZE], struc
 	}
 	if (m->publish.tls == CONTROL_TLS_UNKNOWN) {
 		error_set(err, 0, "this server does not know what to do with its visitors' TLS");
+		return CONTROL_REASON_UNSUPPORTED;
+	}
+	if (m->publish.protocol == CONTROL_PROTOCOL_UNKNOWN) {
+		error_set(err, 0, "this server does not speak the protocol of that upstream");
 		return CONTROL_REASON_UNSUPPORTED;
 	}
 	const char *fault = publish_fault(m);

@@ -208,12 +208,21 @@ static struct service_shard *own_shard(const struct exchange *ex, const struct r
 		       : NULL;
 }
 
-/* Whether it would leave the path of any service of the route: the answer must not depend on which it is. */
-static bool leaves(struct exchange *ex, const struct route *route, enum error_page_cause *why_out)
+/*
+ * Whether any service of the route cannot have it, as it would leave that one's path, or asks for a protocol that one cannot
+ * switch to: the answer must not depend on which it is.
+ */
+static bool is_barred(struct exchange *ex, const struct route *route,
+	enum error_page_cause *why_out)
 {
-	list_for_each (it, &route->entries)
-		if (upstream_head_leaves(ex, service_shard_of(it)->service, why_out))
+	list_for_each (it, &route->entries) {
+		const struct service *service = service_shard_of(it)->service;
+		*why_out = ERROR_PAGE_UPGRADE_HTTP2;
+		if (ex->upgrade && service->protocol == CONTROL_PROTOCOL_H2)
 			return true;
+		if (upstream_head_leaves(ex, service, why_out))
+			return true;
+	}
 	return false;
 }
 
@@ -262,7 +271,9 @@ static void start(struct exchange *ex, struct pooled_stream *pooled, uint64_t gr
 	stream_ready(&pooled->stream);
 	/* Another service may have been tried before, or none was there. */
 	ex->half_closed = service->half_closed;
-	timeout_start(ex->body.done ? &w->http->answer : &w->http->body, &ex->timeout);
+	ex->patient = ex->grpc && service->protocol == CONTROL_PROTOCOL_H2;
+	if (exchange_is_timed(ex))
+		timeout_start(ex->body.done ? &w->http->answer : &w->http->body, &ex->timeout);
 	ex->ops->watch(ex);
 }
 
@@ -316,7 +327,7 @@ void dispatch_send(struct exchange *ex, const struct service_shard *exclude)
 	enum route_outcome outcome = route_find(ex->worker, &query, &found);
 	if (outcome == ROUTE_NONE)
 		exchange_fail(ex, ex->worker->draining ? ERROR_PAGE_DRAINING : ERROR_PAGE_NO_ROUTE);
-	else if (found.route && leaves(ex, found.route, &why))
+	else if (found.route && is_barred(ex, found.route, &why))
 		exchange_fail(ex, why);
 	else if (outcome == ROUTE_WAIT)
 		wait_for_session(ex, found.route);

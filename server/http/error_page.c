@@ -9,6 +9,7 @@
 
 #include "base/macros.h"
 #include "wire/hostname.h"
+#include "wire/http_reason.h"
 
 /* A stranger's text longer than this is shown no further: host names with a port are shorter. */
 #define SHOWN_MAX (HOSTNAME_MAX + sizeof ":65535")
@@ -116,63 +117,8 @@ enum error_page_cause error_page_cause_of_reset(enum frame_reset reason)
 
 static const char *phrase(unsigned status)
 {
-	switch (status) {
-	case 200:
-		return "OK";
-	case 301:
-		return "Moved Permanently";
-	case 302:
-		return "Found";
-	case 303:
-		return "See Other";
-	case 307:
-		return "Temporary Redirect";
-	case 308:
-		return "Permanent Redirect";
-	case 400:
-		return "Bad Request";
-	case 401:
-		return "Unauthorized";
-	case 403:
-		return "Forbidden";
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 408:
-		return "Request Timeout";
-	case 410:
-		return "Gone";
-	case 413:
-		return "Content Too Large";
-	case 417:
-		return "Expectation Failed";
-	case 421:
-		return "Misdirected Request";
-	case 426:
-		return "Upgrade Required";
-	case 429:
-		return "Too Many Requests";
-	case 431:
-		return "Request Header Fields Too Large";
-	case 451:
-		return "Unavailable For Legal Reasons";
-	case 500:
-		return "Internal Server Error";
-	case 501:
-		return "Not Implemented";
-	case 502:
-		return "Bad Gateway";
-	case 503:
-		return "Service Unavailable";
-	case 504:
-		return "Gateway Timeout";
-	case 505:
-		return "HTTP Version Not Supported";
-	case 508:
-		return "Loop Detected";
-	}
-	return "Error";
+	const char *reason = http_reason(status);
+	return reason ? reason : "Error";
 }
 
 /* A weight of 0, in one of its spellings, means "anything but that" (RFC 9110, 12.4.2). */
@@ -206,6 +152,42 @@ bool error_page_wants_html(const struct http1_head *h)
 				return true;
 	}
 	return false;
+}
+
+bool error_page_wants_grpc(const struct http1_head *h)
+{
+	static const struct str grpc = {"application/grpc", sizeof("application/grpc") - 1};
+	for (const struct http1_field *f = h->fields; f < h->fields + h->n_fields; f++) {
+		if (f->id || !str_eq_nocase(f->name, STR("content-type")))
+			continue;
+		struct str type = f->value;
+		bool begins = type.n >= grpc.n && str_eq_nocase((struct str){type.p, grpc.n}, grpc);
+		/* gRPC-Web, another protocol, begins alike. */
+		return begins && (type.n == grpc.n || strchr("+; ", type.p[grpc.n]));
+	}
+	return false;
+}
+
+/* gRPC's status for one of HTTP (grpc/doc/http-grpc-status-mapping.md), as Envoy has it too. */
+static unsigned grpc_status(unsigned http)
+{
+	switch (http) {
+	case 400:
+		return 13; /* INTERNAL */
+	case 401:
+		return 16; /* UNAUTHENTICATED */
+	case 403:
+		return 7; /* PERMISSION_DENIED */
+	case 404:
+	case 501:
+		return 12; /* UNIMPLEMENTED */
+	case 429:
+	case 502:
+	case 503:
+	case 504:
+		return 14; /* UNAVAILABLE */
+	}
+	return 2; /* UNKNOWN */
 }
 
 /*
@@ -290,12 +272,35 @@ static void add_fields(struct error_page_text *t, const struct error_page *p)
 		add(t, "WWW-Authenticate", p->challenge);
 }
 
+/* A response of trailers alone; the sentences are printable, so nothing in them is percent-encoded. */
+static void render_grpc(const struct error_page *p, struct error_page_text *out)
+{
+	char escaped[ESCAPED_MAX];
+	struct str id = escape(p->request_id, false, escaped);
+	int n = snprintf(out->body, sizeof(out->body), "%u %s: %s", p->status, phrase(p->status),
+		p->sentence);
+	memcpy(out->id, id.p, id.n);
+	out->status = 200;
+	out->phrase = phrase(200);
+	out->body_n = 0;
+	add(out, "Content-Type", STR("application/grpc"));
+	add_number(out, "Grpc-Status", out->grpc_status, "%u", grpc_status(p->status));
+	add(out, "Grpc-Message", (struct str){out->body, (size_t)n});
+	if (id.n)
+		add(out, "X-Request-Id", (struct str){out->id, id.n});
+}
+
 void error_page_render(const struct error_page *p, struct error_page_text *out)
 {
+	out->n_fields = 0;
+	if (p->grpc && p->status >= 400) {
+		render_grpc(p, out);
+		return;
+	}
 	char escaped_host[ESCAPED_MAX], escaped_id[ESCAPED_MAX];
 	struct str host = escape(p->host, p->html, escaped_host);
 	struct str id = escape(p->request_id, p->html, escaped_id);
-	out->n_fields = 0;
+	out->status = p->status;
 	out->phrase = phrase(p->status);
 	if (p->type.n)
 		out->body_n = p->body.n;

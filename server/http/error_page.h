@@ -47,6 +47,9 @@
 		"host")                                                                            \
 	X(DESTINATION, 502, "destination",                                                         \
 		"the Destination of this request is not on this host, or has a segment of dots")   \
+	X(UPGRADE_HTTP2, 501, "upgrade-http2",                                                     \
+		"the service behind this host speaks HTTP/2, on which no other protocol, such as " \
+		"WebSocket, can be asked for here")                                                \
 	X(TRACE, 405, "max-forwards",                                                              \
 		"this exit node is the last that Max-Forwards lets answer; what came is not "      \
 		"shown")                                                                           \
@@ -121,6 +124,7 @@ struct error_page {
 	unsigned retry_after;  /* seconds; 0: not said */
 	const char *allow;     /* ERROR_PAGE_METHODS*, for 405 and OPTIONS */
 	bool html, head_only, close;
+	bool grpc;     /* an error is told in gRPC's way: 200, and its status in a field */
 	bool for_link; /* Proxy-Status (RFC 9209) names the cause: tunnel clients explain it */
 };
 
@@ -136,6 +140,8 @@ enum error_page_cause error_page_cause_of_reset(enum frame_reset reason);
 
 /* Whether Accept names text/html, and not to refuse it. */
 bool error_page_wants_html(const struct http1_head *h);
+/* Whether it is a call of gRPC, which reads no page: its Content-Type says so. */
+bool error_page_wants_grpc(const struct http1_head *h);
 
 #define ERROR_PAGE_FIELDS_MAX 10
 #define ERROR_PAGE_VALUE_MAX \
@@ -150,12 +156,13 @@ struct error_page_field {
 
 /* A page as the visitor gets it, but for what its connection says of itself. */
 struct error_page_text {
+	unsigned status;
 	const char *phrase; /* of the status */
 	struct error_page_field fields[ERROR_PAGE_FIELDS_MAX];
 	size_t n_fields;
 	size_t body_n; /* as Content-Length says, also where the body is not sent (head_only) */
 	char length[ERROR_PAGE_VALUE_MAX], retry_after[ERROR_PAGE_VALUE_MAX];
-	char cause[ERROR_PAGE_VALUE_MAX];
+	char cause[ERROR_PAGE_VALUE_MAX], grpc_status[ERROR_PAGE_VALUE_MAX];
 	char id[ERROR_PAGE_ID_MAX];
 	char body[ERROR_PAGE_BODY_MAX];
 };

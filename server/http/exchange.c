@@ -75,6 +75,7 @@ static void take_facts(struct exchange *ex, const struct http1_head *h)
 	ex->login = exchange_logs_in(h, HTTP1_AUTHORIZATION);
 	ex->dav = h->seen & (UINT64_C(1) << HTTP1_DESTINATION | UINT64_C(1) << HTTP1_IF);
 	ex->html = error_page_wants_html(h);
+	ex->grpc = ex->http2 && h->te_trailers && error_page_wants_grpc(h);
 	ex->holding = true;
 	body_begin(&ex->body, h->body, h->length);
 }
@@ -321,6 +322,7 @@ void exchange_fail_with(struct exchange *ex, struct error_page page)
 	page.host = exchange_host(ex);
 	page.request_id = str_from(ex->id);
 	page.html = ex->html;
+	page.grpc = ex->grpc;
 	page.for_link = ex->for_link;
 	page.head_only = ex->method == HTTP1_HEAD;
 	if (page.status == 503 && !page.retry_after)

@@ -147,8 +147,10 @@ struct exchange {
 	bool for_link : 1; /* of a tunnel client, which reads the cause of a refusal */
 	bool upgraded : 1; /* and got one: bytes pass as they come */
 	bool login : 1; /* logs in the connection: the pooled stream stays this visitor's (rule 33) */
-	bool html : 1;                /* error pages as HTML */
-	bool headed : 1;              /* the final response's head went out */
+	bool grpc : 1;    /* a call of gRPC, by HTTP/2 */
+	bool patient : 1; /* and to an upstream of HTTP/2: it has its own deadline, and no other */
+	bool html : 1;    /* error pages as HTML */
+	bool headed : 1;  /* the final response's head went out */
 	bool pooled_stream_clean : 1; /* the response allows another request on the pooled stream */
 	bool gone : 1;                /* the visitor left before its request was whole */
 	bool expects : 1;             /* Expect: 100-continue */
@@ -182,6 +184,12 @@ struct exchange {
 static inline struct exchange *exchange_of(struct stream_user *u)
 {
 	return container_of(u, struct exchange, user);
+}
+
+/* Whether its request's body and the response's head have times: once a response flows neither has. */
+static inline bool exchange_is_timed(const struct exchange *ex)
+{
+	return !ex->headed && !ex->patient;
 }
 
 void exchange_set_state(struct exchange *ex, enum exchange_state state);

@@ -21,6 +21,7 @@ static const struct stream_user_ops stream_user_ops = {
 	.pull = request_body_pull,
 	.push = response_push,
 	.push_end = response_push_end,
+	.refused = response_refused,
 	.lost = retry_stream_lost,
 };
 
@@ -47,7 +48,7 @@ bool exchange_readable(struct exchange *ex)
 void exchange_writable(struct exchange *ex)
 {
 	if (ex->user.pooled)
-		stream_resume(&ex->user.pooled->stream);
+		pooled_stream_resume(ex->user.pooled);
 }
 
 /* The body stopped coming, or the upstream stopped taking what has come. */

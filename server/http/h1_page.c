@@ -55,7 +55,7 @@ int h1_page_write(struct buf *out, const struct error_page *p)
 	if (r < 0)
 		return r;
 	char *begin = (char *)buf_tail(out), *to = begin;
-	to += sprintf(to, "HTTP/1.1 %u %s\r\n", p->status, t.phrase);
+	to += sprintf(to, "HTTP/1.1 %u %s\r\n", t.status, t.phrase);
 	to = put_fields(to, &t);
 	to = put_connection(to, p);
 	to = put(to, "\r\n", 2);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an exchange asks of its HTTP/2 connection: exchange_ops. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/http/h1_conn.h"
@@ -165,9 +166,46 @@ static void h2_op_end(struct exchange *ex)
 	h2_exchange_done(x);
 }
 
+/* What the upstream said to end its response; of what would say something else from here another word. */
+static enum h2_error code_of(const struct exchange *ex)
+{
+	switch (ex->user.reset_code) {
+	case H2_NO_ERROR:
+	case H2_PROTOCOL_ERROR:
+	case H2_REFUSED_STREAM:
+	case H2_HTTP_1_1_REQUIRED:
+		return H2_INTERNAL_ERROR;
+	default:
+		return (enum h2_error)ex->user.reset_code;
+	}
+}
+
+/*
+ * A call of gRPC says in its trailers how it ended: it is unavailable, where nobody said anything else. Without a status a
+ * client would take it for its own or our fault.
+ */
+static bool ends_as_grpc(struct h2_exchange *x)
+{
+	const struct exchange *ex = &x->ex;
+	char lines[128];
+	if (!ex->grpc || !ex->headed || ex->user.reset_code || ex->answer.done ||
+		ex->answer.kind != HTTP1_BODY_CHUNKED)
+		return false;
+	int n = snprintf(lines, sizeof(lines), "grpc-status: 14\r\ngrpc-message: %.64s\r\n",
+		ex->why ? ex->why : "aborted");
+	return h2_end(&x->stream, (struct str){lines, (size_t)n}) == 0;
+}
+
 static void h2_op_abort(struct exchange *ex)
 {
-	h2_exchange_reset(h2_exchange_of(ex), H2_INTERNAL_ERROR);
+	struct h2_exchange *x = h2_exchange_of(ex);
+	if (!ends_as_grpc(x)) {
+		h2_exchange_reset(x, code_of(ex));
+		return;
+	}
+	exchange_close(ex, false);
+	h2_conn_touch(x->conn);
+	h2_exchange_done(x);
 }
 
 /* ---- The rest ---- */

@@ -24,7 +24,7 @@ static void body_read(struct exchange *ex)
 		body_begin(&ex->body, HTTP1_BODY_UNTIL_CLOSE, 0);
 		return;
 	}
-	if (!ex->headed)
+	if (exchange_is_timed(ex))
 		timeout_start(&ex->worker->http->answer, &ex->timeout);
 	ex->ops->watch(ex);
 }
@@ -125,7 +125,7 @@ static ssize_t pull_body(struct exchange *ex, uint8_t *room, size_t max)
 		body_read(ex);
 	if (ex->upgraded)
 		return n;
-	if (!ex->body.done && !ex->headed)
+	if (!ex->body.done && exchange_is_timed(ex))
 		timeout_start(&ex->worker->http->body, &ex->timeout);
 	if (ex->holding)
 		hold(ex, room, (size_t)n);

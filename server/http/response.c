@@ -309,6 +309,11 @@ static size_t push_head(struct exchange *ex, const uint8_t *p, size_t n)
 	return interim ? used : used + push_body(ex, p + used, n - used);
 }
 
+void response_refused(struct stream_user *u, int http1_error)
+{
+	garbled(exchange_of(u), http1_error, STR_NULL);
+}
+
 size_t response_push(struct stream_user *u, const uint8_t *p, size_t n)
 {
 	struct exchange *ex = exchange_of(u);

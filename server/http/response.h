@@ -12,3 +12,5 @@
 /* As stream_user_ops::push and push_end. */
 size_t response_push(struct stream_user *u, const uint8_t *p, size_t n);
 bool response_push_end(struct stream_user *u);
+/* As stream_user_ops::refused. */
+void response_refused(struct stream_user *u, int http1_error);

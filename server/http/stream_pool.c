@@ -26,12 +26,80 @@ static void pooled_stream_opening(struct stream *s, struct frame_open *open_out)
 static ssize_t pooled_stream_pull(struct stream *s, uint8_t *room, size_t max)
 {
 	struct pooled_stream *pooled = pooled_stream_of(s);
+	if (pooled->h2)
+		return pooled_stream_pull_h2(pooled, room, max);
 	return pooled->user ? pooled->user->ops->pull(pooled->user, room, max) : -EAGAIN;
 }
+
+/* The upstream has closed in order: the user is asked whether its response may end so. */
+static void pooled_stream_ended(struct pooled_stream *pooled)
+{
+	if (!pooled->user || !pooled->user->ops->push_end(pooled->user))
+		pooled_stream_fail(pooled, FRAME_RESET_NONE, pooled->stream.peer_taken);
+}
+
+/* ---- An upstream of HTTP/2 ---- */
+
+static void pooled_stream_fail_h2(struct pooled_stream *pooled, enum h2_client_outcome outcome)
+{
+	struct stream_user *u = pooled->user;
+	uint64_t taken = pooled->stream.sent;
+	uint32_t code = pooled->h2->stream.code;
+	if (outcome == H2_CLIENT_BROKEN) {
+		u->ops->refused(u, pooled->h2->error);
+		return;
+	}
+	if (outcome == H2_CLIENT_REFUSED) {
+		/* It ends, or begins anew: so will its connections that wait. */
+		taken = pooled->begun_at;
+		stream_pool_rest(pooled->shard, NULL);
+	} else if (outcome == H2_CLIENT_RESET) {
+		u->reset_code = code;
+		service_shard_notice(pooled->shard, "ended a response with RST_STREAM(%s)",
+			h2_error_name(code));
+	}
+	pooled_stream_fail(pooled, FRAME_RESET_ABORTED, taken);
+}
+
+/* What has come goes to the user; what follows from it comes behind that. */
+static void pooled_stream_deliver_h2(struct pooled_stream *pooled)
+{
+	if (pooled->h2_busy)
+		return;
+	pooled->h2_busy = true;
+	enum h2_client_outcome outcome = pooled_stream_pass_h2(pooled);
+	pooled->h2_busy = false;
+	bool waits = pooled->user && buf_len(&pooled->h2->answer);
+	if (!stream_alive(&pooled->stream))
+		return;
+	if (!pooled->user && !h2_client_usable(pooled->h2)) {
+		pooled_stream_drop(pooled, FRAME_RESET_NONE);
+	} else if (outcome != H2_CLIENT_OPEN) {
+		pooled_stream_fail_h2(pooled, outcome);
+	} else if (pooled->h2_ended && !waits) {
+		pooled_stream_ended(pooled);
+	} else {
+		if (h2_client_pending(pooled->h2))
+			stream_ready(&pooled->stream);
+		pooled_stream_charge_h2(pooled);
+	}
+}
+
+/* All of it, so that no frame waits behind a response that is not read. */
+static size_t pooled_stream_push_h2(struct pooled_stream *pooled, const uint8_t *p, size_t n)
+{
+	h2_client_input(pooled->h2, p, n, loop_now(pooled->server_link->worker->loop));
+	pooled_stream_deliver_h2(pooled);
+	return n;
+}
+
+/* ---- Its stream ---- */
 
 static size_t pooled_stream_push(struct stream *s, const uint8_t *p, size_t n)
 {
 	struct pooled_stream *pooled = pooled_stream_of(s);
+	if (pooled->h2)
+		return pooled_stream_push_h2(pooled, p, n);
 	if (s->sent > pooled->begun_at)
 		return pooled->user->ops->push(pooled->user, p, n);
 	/* An answer before anything was asked: nobody must get it (rule 33). */
@@ -43,8 +111,18 @@ static size_t pooled_stream_push(struct stream *s, const uint8_t *p, size_t n)
 static void pooled_stream_push_end(struct stream *s)
 {
 	struct pooled_stream *pooled = pooled_stream_of(s);
-	if (!pooled->user || !pooled->user->ops->push_end(pooled->user))
-		pooled_stream_fail(pooled, FRAME_RESET_NONE, s->peer_taken);
+	pooled->h2_ended = true;
+	if (pooled->h2)
+		pooled_stream_deliver_h2(pooled);
+	else
+		pooled_stream_ended(pooled);
+}
+
+void pooled_stream_resume(struct pooled_stream *pooled)
+{
+	if (pooled->h2)
+		pooled_stream_deliver_h2(pooled);
+	stream_resume(&pooled->stream);
 }
 
 /* Its user is done with it. */
@@ -130,9 +208,15 @@ static const struct stream_ops pooled_stream_ops = {
 	.closed = pooled_stream_closed,
 };
 
+static void pooled_stream_free(struct pooled_stream *pooled)
+{
+	pooled_stream_free_h2(pooled);
+	free(pooled);
+}
+
 static void pooled_stream_reap(struct loop_task *task)
 {
-	free(container_of(task, struct pooled_stream, reap));
+	pooled_stream_free(container_of(task, struct pooled_stream, reap));
 }
 
 static struct pooled_stream *pooled_stream_new(struct service_shard *shard, bool alone)
@@ -149,8 +233,10 @@ static struct pooled_stream *pooled_stream_new(struct service_shard *shard, bool
 	pooled->shard = shard;
 	pooled->server_link = server_link;
 	pooled->alone = alone;
-	if (mux_open(&server_link->io.link.mux, &pooled->stream) < 0) {
-		free(pooled);
+	bool h2 = shard->service->protocol == CONTROL_PROTOCOL_H2 && !alone;
+	if ((h2 && pooled_stream_init_h2(pooled) < 0) ||
+		mux_open(&server_link->io.link.mux, &pooled->stream) < 0) {
+		pooled_stream_free(pooled);
 		return NULL;
 	}
 	list_append(&shard->streams, &pooled->of_shard);
@@ -205,7 +291,8 @@ struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct str
 		timeout_cancel(&pooled->kept);
 		if (pooled->use == POOLED_STREAM_RESTING)
 			pooled->use = POOLED_STREAM_DOUBTFUL;
-		stream_reuse(&pooled->stream);
+		if (!pooled->h2) /* what it sends between two requests is nobody's response */
+			stream_reuse(&pooled->stream);
 	} else {
 		pooled = pooled_stream_new(shard, alone);
 		if (!pooled)
@@ -213,6 +300,9 @@ struct pooled_stream *pooled_stream_take(struct service_shard *shard, struct str
 	}
 	pooled->user = u;
 	u->pooled = pooled;
+	u->reset_code = 0;
+	if (pooled->h2)
+		pooled_stream_begin_h2(pooled);
 	pooled->begun_at = pooled->stream.sent;
 	service_shard_began(shard, pooled->server_link->worker);
 	pooled->stream.counts = &service_shard_counts(shard)->bytes;
@@ -283,16 +373,30 @@ static enum pooled_stream_use pooled_stream_next_use(const struct pooled_stream 
 	const struct service *service = pooled->shard->service;
 	if (service->per_visitor)
 		return POOLED_STREAM_OWN;
+	if (pooled->h2 && use == POOLED_STREAM_RESTING)
+		use = POOLED_STREAM_SHARED;
 	return MAX(MAX(pooled->use, use),
 		service_strict(service) ? POOLED_STREAM_RESTING : POOLED_STREAM_SHARED);
+}
+
+/* Whether another request can follow, as far as the stream goes. */
+static bool pooled_stream_lasts(const struct pooled_stream *pooled)
+{
+	return pooled->stream.state == STREAM_OPEN && !pooled->stream.queued &&
+	       !pooled->shard->gone && pooled->server_link->state == SERVER_LINK_ESTABLISHED;
+}
+
+static void pooled_stream_discard(struct pooled_stream *pooled, enum frame_reset reason)
+{
+	stream_reset(&pooled->stream, reason);
+	pooled_stream_detach(pooled);
 }
 
 void pooled_stream_keep(struct pooled_stream *pooled, enum pooled_stream_use use)
 {
 	struct stream_user *u = pooled->user;
-	if (pooled->stream.state != STREAM_OPEN || pooled->stream.queued || pooled->shard->gone ||
-		pooled->server_link->state != SERVER_LINK_ESTABLISHED) {
-		pooled_stream_drop(pooled, FRAME_RESET_NONE);
+	if (!pooled_stream_lasts(pooled) || (pooled->h2 && !pooled_stream_end_h2(pooled))) {
+		pooled_stream_discard(pooled, FRAME_RESET_NONE);
 		return;
 	}
 	u->pooled = NULL;
@@ -305,12 +409,22 @@ void pooled_stream_keep(struct pooled_stream *pooled, enum pooled_stream_use use
 		pooled_stream_own(pooled, u);
 }
 
+/* Whether giving up means the request alone: what is in its way to the upstream would be in the next one's. */
+static bool pooled_stream_outlives(const struct pooled_stream *pooled, enum frame_reset reason)
+{
+	return pooled->h2 && pooled->user && pooled->use == POOLED_STREAM_SHARED &&
+	       pooled->stream.credit &&
+	       (reason == FRAME_RESET_NONE || reason == FRAME_RESET_CANCELLED);
+}
+
 struct pooled_stream *pooled_stream_drop(struct pooled_stream *pooled, enum frame_reset reason)
 {
 	if (!pooled)
 		return NULL;
-	stream_reset(&pooled->stream, reason);
-	pooled_stream_detach(pooled);
+	if (pooled_stream_outlives(pooled, reason))
+		pooled_stream_keep(pooled, POOLED_STREAM_SHARED);
+	else
+		pooled_stream_discard(pooled, reason);
 	return NULL;
 }
 

@@ -7,8 +7,13 @@
  * Bytes that an upstream sends behind a response would be taken for the next response, which another visitor
  * may get. They may come late: behind a response without a body, because many upstreams send one all the
  * same, and from a service that has sent such bytes before. There a pooled stream rests before it is shared.
+ *
+ * To an upstream that speaks HTTP/2 a pooled stream is a connection of HTTP/2, whose user writes and reads HTTP/1.1 all
+ * the same (stream_pool_h2.c). There each byte says which request it belongs to: such a stream does not rest, and when
+ * a request is given up it carries the next.
  */
 #include "mux/stream.h"
+#include "h2/h2_client.h"
 #include "loop/timeouts.h"
 #include "server/route/service.h"
 #include "server/link/server_link.h"
@@ -44,6 +49,8 @@ struct stream_user_ops {
 	size_t (*push)(struct stream_user *u, const uint8_t *p, size_t n);
 	/* The upstream has closed in order. False: too early, and lost() follows. */
 	bool (*push_end)(struct stream_user *u);
+	/* What came is no response, by this HTTP1_E_*: the user is to drop the pooled stream. */
+	void (*refused)(struct stream_user *u, int http1_error);
 	/*
 	 * The pooled stream ended before the response did. `untouched`: none of the request's bytes were
 	 * written to the upstream's socket. `shard` may be freed already: it is only to be compared with others.
@@ -58,6 +65,8 @@ struct stream_user {
 	struct pooled_stream *pooled; /* carries its present request; NULL: none does */
 	struct pooled_stream
 		*own; /* no other user may take it, for now or at all; NULL: there is none */
+	/* lost(): the error of HTTP/2 by which the upstream ended its response; 0: it did not, or said none */
+	uint32_t reset_code;
 };
 
 struct pooled_stream {
@@ -67,7 +76,11 @@ struct pooled_stream {
 	struct stream_user *user;        /* whose request it carries; NULL while it waits */
 	enum pooled_stream_use use;
 	struct stream_user *owner; /* NULL: nobody's, or it rests and its visitor is gone */
-	bool alone; /* carries one request and what becomes of it, as a stream of kind tcp */
+	struct h2_client *h2;      /* owned; NULL: the upstream speaks HTTP/1.1 */
+	size_t h2_charged;         /* bytes that `h2` is charged with */
+	bool h2_busy;              /* its user is being given a response */
+	bool h2_ended; /* the upstream has closed, behind what its user has yet to take */
+	bool alone;    /* carries one request and what becomes of it, as a stream of kind tcp */
 	struct list of_shard; /* service_shard::streams */
 	struct list idle;     /* service_shard::idle, or ::resting */
 	struct timeout kept;  /* while it waits or rests */
@@ -95,7 +108,10 @@ void pooled_stream_keep(struct pooled_stream *pooled, enum pooled_stream_use use
  */
 void pooled_stream_disown(struct pooled_stream *pooled);
 
-/* The stream ends here and now; the user, if any, hears nothing. Accepts NULL; returns NULL. */
+/*
+ * The user gives it up, and hears nothing. It ends here and now; but to an upstream of HTTP/2 the request alone does, if
+ * nothing is wrong (`reason` NONE or CANCELLED). Accepts NULL; returns NULL.
+ */
 struct pooled_stream *pooled_stream_drop(struct pooled_stream *pooled, enum frame_reset reason);
 
 /*
@@ -103,6 +119,9 @@ struct pooled_stream *pooled_stream_drop(struct pooled_stream *pooled, enum fram
  * many of the stream's bytes the upstream's socket took, or may have.
  */
 void pooled_stream_fail(struct pooled_stream *pooled, enum frame_reset reason, uint64_t taken);
+
+/* Its user can take bytes again. */
+void pooled_stream_resume(struct pooled_stream *pooled);
 
 /* For http_worker::kept and ::surplus, and for http_worker::resting. */
 void pooled_stream_kept_expired(struct timeout_queue *queue, struct timeout *entry);
@@ -119,3 +138,22 @@ void stream_pool_cut(struct service_shard *shard);
  * of it changes visitors before it has rested; said in both logs the first time. On the shard's worker.
  */
 void stream_pool_distrust(struct service_shard *shard);
+
+/* stream_pool_h2.c, for stream_pool.c: what an upstream of HTTP/2 gets and sends */
+
+/* 0 or -ENOMEM. */
+int pooled_stream_init_h2(struct pooled_stream *pooled);
+void pooled_stream_free_h2(struct pooled_stream *pooled);
+/* Its user's request is the next. */
+void pooled_stream_begin_h2(struct pooled_stream *pooled);
+/* The exchange is over. False: no other can follow. */
+bool pooled_stream_end_h2(struct pooled_stream *pooled);
+/* As stream_ops::pull. */
+ssize_t pooled_stream_pull_h2(struct pooled_stream *pooled, uint8_t *room, size_t max);
+/*
+ * Gives its user what has come, as far as that takes it. How the exchange stands behind that; H2_CLIENT_OPEN also while
+ * some is left. The user may drop the pooled stream meanwhile.
+ */
+enum h2_client_outcome pooled_stream_pass_h2(struct pooled_stream *pooled);
+/* Charges the stream with what is held: may end it, as any charge. */
+void pooled_stream_charge_h2(struct pooled_stream *pooled);

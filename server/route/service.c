@@ -26,6 +26,7 @@ struct service *service_new(struct session_base *s, const struct control *publis
 	service->half_closed = publish->publish.half_closed;
 	service->exclusive = publish->publish.exclusive;
 	service->scheme = publish->publish.scheme;
+	service->protocol = publish->publish.protocol;
 	service->host_only = publish->publish.host_only;
 	service->is_private = publish->publish.private_name;
 	service->aes = publish->publish.aes;

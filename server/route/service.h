@@ -84,6 +84,7 @@ struct service {
 	char *path;                    /* put before each request's path; "" mostly (rule 41) */
 	char *rewrite;                 /* Host for the upstream; NULL: the visitor's */
 	enum control_scheme scheme; /* the upstream's */
+	enum control_protocol protocol; /* likewise */
 	bool host_only;             /* what else names the place is not rewritten (rule 47) */
 	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
 	bool aes; /* a private one's: sealed streams prefer AES-GCM */

@@ -153,7 +153,8 @@ def test_http_for_http2(tunnel):
     scene = Scene(tunnel, "http://" + nginx.address)
     assert scene.visit().status == 502
     scene.says("speaks HTTP/2 alone, and is asked in HTTP/1.1",
-               "HOST=tls+tcp://%s with --alpn=h2" % nginx.address)
+               "publish gRPC and the like as h2c://%s" % nginx.address)
+    assert Scene(tunnel, "h2c://" + nginx.address).visit().status == 200
 
 
 @pytest.mark.parametrize("banner, says", [

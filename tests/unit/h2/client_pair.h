@@ -17,7 +17,7 @@
 #define ASK      "GET /a?b HTTP/1.1\r\nHost: a.example\r\nX-One: 1\r\n\r\n"
 #define POST     "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"
 #define CHUNKED  "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n"
-#define OK_EMPTY "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"
+#define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 struct pair {
 	struct h2_client client;

@@ -110,26 +110,28 @@ static void test_responses(void **state)
 		const char *asked, *interim, *head, *body, *trailers, *read;
 	} rows[] = {
 		{ASK, NULL, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Y: z\r\n\r\n", "no", "",
-			"HTTP/1.1 200 \r\ncontent-length: 2\r\nx-y: z\r\n\r\nno"},
+			"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-y: z\r\n\r\nno"},
 		{ASK, NULL, "HTTP/1.1 404 No\r\n\r\n", "gone", "",
-			"HTTP/1.1 404 \r\nTransfer-Encoding: "
+			"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: "
 			"chunked\r\n\r\n4\r\ngone\r\n0\r\n\r\n"},
 		{ASK, NULL, "HTTP/1.1 200 OK\r\n\r\n", "m", "Grpc-Status: 0\r\n",
-			"HTTP/1.1 200 \r\nTransfer-Encoding: "
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: "
 			"chunked\r\n\r\n1\r\nm\r\n0\r\ngrpc-status: 0\r\n\r\n"},
 		/* gRPC's answer of trailers alone */
 		{ASK, NULL, "HTTP/1.1 200 OK\r\nGrpc-Status: 12\r\n\r\n", NULL, "",
-			"HTTP/1.1 200 \r\ngrpc-status: 12\r\nContent-Length: 0\r\n\r\n"},
-		{ASK, NULL, "HTTP/1.1 204 No\r\n\r\n", NULL, "", "HTTP/1.1 204 \r\n\r\n"},
+			"HTTP/1.1 200 OK\r\ngrpc-status: 12\r\nContent-Length: 0\r\n\r\n"},
+		{ASK, NULL, "HTTP/1.1 299 X\r\n\r\n", NULL, "",
+			"HTTP/1.1 299 Unknown\r\nContent-Length: 0\r\n\r\n"},
+		{ASK, NULL, "HTTP/1.1 204 No\r\n\r\n", NULL, "", "HTTP/1.1 204 No Content\r\n\r\n"},
 		{ASK, NULL, "HTTP/1.1 304 No\r\nETag: \"a\"\r\n\r\n", "", "",
-			"HTTP/1.1 304 \r\netag: \"a\"\r\n\r\n"},
+			"HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n"},
 		{ASK, "HTTP/1.1 103 Hints\r\nLink: </s>\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", NULL,
-			"", "HTTP/1.1 103 \r\nlink: </s>\r\n\r\n" OK_EMPTY},
+			"", "HTTP/1.1 103 Early Hints\r\nlink: </s>\r\n\r\n" OK_EMPTY},
 		{"HEAD / HTTP/1.1\r\nHost: b\r\n\r\n", NULL,
 			"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", NULL, "",
-			"HTTP/1.1 200 \r\ncontent-length: 7\r\n\r\n"},
+			"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n"},
 		{"HEAD / HTTP/1.1\r\nHost: b\r\n\r\n", NULL, "HTTP/1.1 200 OK\r\n\r\n", "", "",
-			"HTTP/1.1 200 \r\n\r\n"},
+			"HTTP/1.1 200 OK\r\n\r\n"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		for (size_t step = 1; step < 200; step += step < 20 ? 1 : 60) {
@@ -166,7 +168,7 @@ static void test_both_ways(void **state)
 	pair_pass(&p, "A");
 	pair_talk(&p);
 	pair_expect(&p, H2_CLIENT_OPEN,
-		"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n1\r\nA\r\n");
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nA\r\n");
 	assert_int_equal(pair_ask_in(&p, "1\r\nb\r\n0\r\n\r\n", 11, 3), 11);
 	pair_talk(&p);
 	pair_pass(&p, "B");

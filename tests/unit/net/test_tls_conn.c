@@ -87,7 +87,7 @@ static void detached_conn_takes_along_what_waits(void **state)
 
 static void detached_conn_takes_along_a_handshake(void **state)
 {
-	struct tls *tls = tls_connect(client, "a.example", false);
+	struct tls *tls = tls_connect(client, "a.example", TLS_OFFER_NONE);
 	assert_int_equal(conn_start_tls(&a, tls, NULL, 0), 0);
 	turns();
 	struct detached_conn detached = conn_detach(&a);
@@ -150,7 +150,7 @@ static void new_keys_without_end_are_refused(void **state)
 
 static void early_bytes_are_a_part_of_it(void **state)
 {
-	struct tls *tls = tls_connect(client, "a.example", false);
+	struct tls *tls = tls_connect(client, "a.example", TLS_OFFER_NONE);
 	assert_int_equal(conn_start_tls(&a, tls, NULL, 0), 0);
 	turns();
 	char hello[4096];
@@ -207,7 +207,7 @@ static void damage_is_an_error(void **state)
 
 static void end_in_the_handshake_is_told(void **state)
 {
-	struct tls *tls = tls_connect(client, "a.example", false);
+	struct tls *tls = tls_connect(client, "a.example", TLS_OFFER_NONE);
 	assert_int_equal(conn_start_tls(&a, tls, NULL, 0), 0);
 	conn_close(&b);
 	turns();

@@ -49,7 +49,7 @@ static void start(uint64_t patience, const char *host, const char *ca)
 	int fds[2];
 	test_tcp_pair(fds);
 	peer = fds[1];
-	tls_handshake_start(&handshake, loop, fds[0], tls_connect(c, host, false),
+	tls_handshake_start(&handshake, loop, fds[0], tls_connect(c, host, TLS_OFFER_NONE),
 		clock_now() + patience, done);
 	assert_int_equal(calls, 0);
 	tls_client_unref(c);

@@ -206,6 +206,21 @@ static void other_protocols_are_served_without(void **state)
 	assert_int_equal(tls_alpn(b).n, 0);
 }
 
+/* A client of HTTP/2 gets it or nothing. */
+static void http2_alone_is_offered(void **state)
+{
+	for (int h2 = 0; h2 < 2; h2++) {
+		server = serve(test_path("a.pem"), NULL, NULL);
+		struct tls_client *c = client((struct tls_client_config){.insecure = true});
+		a = tls_connect(c, "a.example", TLS_OFFER_HTTP2);
+		tls_client_unref(c);
+		b = tls_accept(server, h2 ? TLS_ALPN_HTTP2 : TLS_ALPN_HTTP1);
+		assert_int_equal(shake(9999), 0);
+		assert_true(str_eq(tls_alpn(a), h2 ? STR("h2") : STR_NULL));
+		teardown(state);
+	}
+}
+
 static void what_is_no_tls_is_called_so(void **state)
 {
 	const struct {
@@ -274,7 +289,8 @@ static void *visit(void *arg)
 {
 	struct tls_client *c = arg;
 	for (int i = 0; i < 10; i++) {
-		struct tls *one = tls_connect(c, i % 2 ? "a.example" : "x.b.example", true);
+		struct tls *one =
+			tls_connect(c, i % 2 ? "a.example" : "x.b.example", TLS_OFFER_HTTP1);
 		struct tls *other = tls_accept(tls_server_ref(server), true);
 		tls_server_unref(server);
 		tls_handshake(one);
@@ -314,6 +330,7 @@ int main(void)
 		TEST(name_chooses_the_certificate),
 		TEST(client_certificate_is_looked_at),
 		TEST(other_protocols_are_served_without),
+		TEST(http2_alone_is_offered),
 		TEST(what_is_no_tls_is_called_so),
 		TEST(resumed_connection_knows_its_name),
 		TEST(both_sides_are_shared_by_threads),

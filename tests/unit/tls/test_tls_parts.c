@@ -53,7 +53,7 @@ static void the_first_byte_tells_the_protocol(void **state)
 	struct error err;
 	struct tls_client *c = tls_client_new(&(struct tls_client_config){.insecure = true}, &err);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct tls *tls = tls_connect(c, "a.example", false);
+		struct tls *tls = tls_connect(c, "a.example", TLS_OFFER_NONE);
 		assert_non_null(tls);
 		assert_int_equal(tls_handshake(tls), -EAGAIN);
 		assert_false(tls_foreign(tls));
@@ -75,7 +75,7 @@ static void output_stays_until_it_is_sent(void **state)
 	const uint8_t *p;
 	uint8_t first[64], sink[4096];
 	struct tls_client *c = tls_client_new(&(struct tls_client_config){.insecure = true}, &err);
-	struct tls *tls = tls_connect(c, "a.example", false);
+	struct tls *tls = tls_connect(c, "a.example", TLS_OFFER_NONE);
 	tls_sink(tls, sink, sizeof sink);
 	assert_int_equal(tls_output(tls, &p), 0);
 	assert_int_equal(tls_handshake(tls), -EAGAIN);
@@ -114,7 +114,7 @@ static void names_and_addresses_to_verify(void **state)
 	struct tls_client *c = tls_client_new(&(struct tls_client_config){0}, &err);
 	assert_non_null(c); /* and the system's CAs are found, whatever it has */
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct tls *tls = tls_connect(c, rows[i].host, true);
+		struct tls *tls = tls_connect(c, rows[i].host, TLS_OFFER_HTTP1);
 		assert_non_null(tls);
 		const char *sni = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
 		char *ip = X509_VERIFY_PARAM_get1_ip_asc(SSL_get0_param(tls->ssl));
@@ -129,8 +129,8 @@ static void names_and_addresses_to_verify(void **state)
 		OPENSSL_free(ip);
 		tls_free(tls);
 	}
-	assert_null(tls_connect(c, "", true));
-	assert_null(tls_connect(c, ".", true));
+	assert_null(tls_connect(c, "", TLS_OFFER_HTTP1));
+	assert_null(tls_connect(c, ".", TLS_OFFER_HTTP1));
 	tls_client_unref(c);
 }
 
@@ -195,7 +195,7 @@ static void the_peers_clock_decides(void **state)
 	struct error err;
 	struct tls_client *c = tls_client_new(&(struct tls_client_config){.insecure = true}, &err);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct tls *tls = tls_connect(c, "a.example", false);
+		struct tls *tls = tls_connect(c, "a.example", TLS_OFFER_NONE);
 		tls_complain(tls, "its certificate ended: renew it");
 		tls_told_time(tls, FROM); /* nothing is wrong with dates: nothing changes */
 		assert_string_equal(tls_complaint(tls), "its certificate ended: renew it");
@@ -216,7 +216,7 @@ static void complaints_are_kept(void **state)
 {
 	struct error err;
 	struct tls_client *c = tls_client_new(&(struct tls_client_config){.insecure = true}, &err);
-	struct tls *tls = tls_connect(c, "a.example", false);
+	struct tls *tls = tls_connect(c, "a.example", TLS_OFFER_NONE);
 	assert_string_equal(tls_complaint(tls), "");
 	tls_give_up(tls, "first");
 	tls_give_up(tls, "second");

@@ -63,7 +63,7 @@ static bool come(struct tls_server *s, int version, SSL_SESSION **session)
 	struct error err;
 	struct tls_client *c = tls_client_new(&(struct tls_client_config){.insecure = true}, &err);
 	assert_non_null(c);
-	struct tls *a = tls_connect(c, "a.example", true), *b = tls_accept(s, true);
+	struct tls *a = tls_connect(c, "a.example", TLS_OFFER_HTTP1), *b = tls_accept(s, true);
 	tls_client_unref(c);
 	assert_true(SSL_set_max_proto_version(a->ssl, version));
 	if (*session)

@@ -85,7 +85,7 @@ static inline int teardown(void **state)
 
 static inline void begin(struct tls_client *c, const char *host)
 {
-	a = tls_connect(c, host, true);
+	a = tls_connect(c, host, TLS_OFFER_HTTP1);
 	b = tls_accept(server, true);
 	tls_client_unref(c);
 	assert_non_null(a);

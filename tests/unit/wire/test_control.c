@@ -74,7 +74,7 @@ static const char *const messages[] = {
 	"{\"type\":\"publish\",\"service\":2,\"kind\":\"http\",\"host\":\"\",\"upstream\":\"\","
 	"\"rewrite\":\"a\",\"scheme\":\"https\",\"host_only\":true}",
 	"{\"type\":\"publish\",\"service\":2,\"kind\":\"http\",\"host\":\"\",\"upstream\":\"\","
-	"\"scheme\":\"http\"}",
+	"\"scheme\":\"http\",\"protocol\":\"h2\"}",
 	"{\"type\":\"granted\",\"service\":1,\"address\":\"1.2.3.4:1-9\",\"port\":1,\"ports\":9}",
 	"{\"type\":\"granted\",\"service\":5,\"address\":\"a\",\"exclusive\":true}",
 	"{\"type\":\"notice\",\"sentence\":\"a\",\"warning\":true}",
@@ -150,6 +150,7 @@ static void values(void **state)
 	assert_null(c.publish.alpn);
 	assert_int_equal(c.publish.tls, CONTROL_TLS_NONE);
 	assert_int_equal(c.publish.scheme, CONTROL_SCHEME_UNKNOWN);
+	assert_int_equal(c.publish.protocol, CONTROL_PROTOCOL_HTTP1);
 	assert_false(c.publish.host_only);
 	control_deinit(&c);
 

@@ -40,6 +40,7 @@ static void check(const struct row *rows, size_t n,
 		assert_int_equal(u.port, row->port);
 		assert_int_equal(u.port_last, row->port);
 		assert_int_equal(u.socket.n, 0);
+		assert_int_equal(u.h2, strncasecmp(row->in, "h2", 2) == 0);
 		assert_true(str_eq(u.path, str_from(row->path ? row->path : "")));
 		assert_true(str_eq(u.query, str_from(row->query ? row->query : "")));
 		assert_int_equal(u.literal_v6, strchr(u.host, ':') != NULL);
@@ -108,14 +109,18 @@ static void test_upstream(void **state)
 		{"a:1/p?x=http://b/", NULL, URL_HTTP, "a", 1, "/p", "x=http://b/"},
 		{"https://a/x/?y", NULL, URL_HTTPS, "a", 443, "/x", "y"},
 		{"HTTPS://[::1]:8443", NULL, URL_HTTPS, "::1", 8443, NULL, NULL},
+		{"h2c://a", NULL, URL_HTTP, "a", 80, NULL, NULL},
+		{"H2C://a:50051/p", NULL, URL_HTTP, "a", 50051, "/p", NULL},
+		{"h2://a", NULL, URL_HTTPS, "a", 443, NULL, NULL},
+		{"h2:a", "write h2://HOST:PORT", 0, NULL, 0, NULL, NULL},
 		{"tcp://127.0.0.1:22", NULL, URL_TCP, "127.0.0.1", 22, NULL, NULL},
 		{"tcp://Db.example.com/", NULL, URL_TCP, "db.example.com", 0, NULL, NULL},
 		{"tls+tcp://a:5432", NULL, URL_TLS_TCP, "a", 5432, NULL, NULL},
 		{"sni+tcp://a:443", NULL, URL_SNI_TCP, "a", 443, NULL, NULL},
 		{"udp://[::1]", NULL, URL_UDP, "::1", 0, NULL, NULL},
 		{"ftp://a",
-			"scheme ftp: there are http, https, tcp, tls+tcp, sni+tcp, udp, unix and "
-			"file",
+			"scheme ftp: there are http, https, h2c, h2, tcp, tls+tcp, sni+tcp, udp, "
+			"unix and file",
 			0, NULL, 0, NULL, NULL},
 		{"ws://a", "scheme ws", 0, NULL, 0, NULL, NULL},
 		{"wss://a", "scheme wss", 0, NULL, 0, NULL, NULL},

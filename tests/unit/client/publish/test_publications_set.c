@@ -176,6 +176,37 @@ static void test_outlives_its_list(void **state)
 	publication_unref(publication);
 }
 
+/* An exit node that would ask in HTTP/1.1, and does not know better, is told nothing of it. */
+static void test_http2_to_upstreams(void **state)
+{
+	struct scene s;
+	struct control m;
+	begin(&s, "a=http://x b=h2c://y c=h2://z/p");
+	publications_offer(&s.publications, &s.link);
+	assert_true(sent(&s, &m));
+	assert_int_equal(m.publish.protocol, CONTROL_PROTOCOL_HTTP1);
+	control_deinit(&m);
+	assert_int_equal(count_sent(&s), 0);
+	assert_int_equal(state_of(&s, 2), PUBLICATION_REFUSED);
+	assert_non_null(strstr(publications_find(&s.publications, 2)->answer, "older version"));
+	assert_false(publications_refused_for_good(&s.publications));
+	/* It was upgraded. */
+	s.publications.has_h2 = true;
+	publications_withdrawn(&s.publications);
+	publications_offer(&s.publications, &s.link);
+	for (uint32_t i = 1; i <= 3; i++) {
+		assert_true(sent(&s, &m));
+		assert_int_equal(m.publish.service, i);
+		assert_int_equal(m.publish.kind, CONTROL_HTTP);
+		assert_int_equal(m.publish.protocol,
+			i == 1 ? CONTROL_PROTOCOL_HTTP1 : CONTROL_PROTOCOL_H2);
+		assert_int_equal(m.publish.scheme,
+			i == 3 ? CONTROL_SCHEME_HTTPS : CONTROL_SCHEME_HTTP);
+		control_deinit(&m);
+	}
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_reload_and_a_new_session),
 		cmocka_unit_test(test_said_again),
 		cmocka_unit_test(test_outlives_its_list),
+		cmocka_unit_test(test_http2_to_upstreams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,7 +228,7 @@ static void a_name_that_nobody_has_is_told_so(void **state)
 	struct error err;
 	copy.tls = tls_client_new(&config, &err);
 	assert_int_equal(conn_init(&copy.conn, n->node.workers[1]->loop, fds[0], on_changed), 0);
-	conn_start_tls(&copy.conn, tls_connect(copy.tls, "b.example", false), NULL, 0);
+	conn_start_tls(&copy.conn, tls_connect(copy.tls, "b.example", TLS_OFFER_NONE), NULL, 0);
 	settle(n);
 	ssize_t size = recv(fds[1], hello, sizeof(hello), 0);
 	assert_true(size > 0);

@@ -273,12 +273,27 @@ static void without_its_private_members(void **state)
 	assert_int_equal(sent, 3); /* unknown, tcp, udp */
 }
 
+static void test_protocol(void **state)
+{
+	char place[SERVICE_PLACE_SIZE];
+	struct error err;
+	struct control m = publish(CONTROL_HTTP, CONTROL_TLS_NONE, "a.example", false, 0);
+	m.publish.protocol = CONTROL_PROTOCOL_H2;
+	assert_int_equal(publish_check(&m, place, &err), PUBLISH_FINE);
+	m.publish.protocol = CONTROL_PROTOCOL_UNKNOWN;
+	assert_int_equal(publish_check(&m, place, &err), UNSUPPORTED);
+	m = publish(CONTROL_TCP, CONTROL_TLS_NONE, "", true, 0);
+	m.publish.protocol = CONTROL_PROTOCOL_H2;
+	assert_int_equal(publish_check(&m, place, &err), INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_alpn),
+		cmocka_unit_test(test_protocol),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_repeats),
 		cmocka_unit_test(without_its_private_members),

@@ -230,6 +230,69 @@ static void test_resets(void **state)
 			want[i].status);
 }
 
+/* A call of gRPC reads no page: its status stands in the head, and nothing follows. */
+static void test_grpc(void **state)
+{
+	static const struct {
+		enum error_page_cause cause;
+		const char *line;
+	} rows[] = {
+		{ERROR_PAGE_NO_ROUTE, "Grpc-Status: 14\r\n"},
+		{ERROR_PAGE_DIED, "Grpc-Status: 14\r\n"}, {ERROR_PAGE_RATE, "Grpc-Status: 14\r\n"},
+		{ERROR_PAGE_ANSWER_TIMEOUT, "Grpc-Status: 14\r\n"},
+		{ERROR_PAGE_DENIED, "Grpc-Status: 7\r\n"},
+		{ERROR_PAGE_UNAUTHORIZED, "Grpc-Status: 16\r\n"},
+		{ERROR_PAGE_NOT_HERE, "Grpc-Status: 12\r\n"},
+		{ERROR_PAGE_DOT_SEGMENTS, "Grpc-Status: 13\r\n"},
+		{ERROR_PAGE_LOOP, "Grpc-Status: 2\r\n"},
+		{ERROR_PAGE_HTTPS, "HTTP/1.1 308 "}, /* what is no error is a page */
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct error_page p = error_page_for(rows[i].cause);
+		struct buf out = BUF_NULL;
+		p.grpc = true;
+		p.request_id = STR("abc");
+		assert_int_equal(h1_page_write(&out, &p), 0);
+		assert_non_null(
+			memmem(buf_head(&out), buf_len(&out), rows[i].line, strlen(rows[i].line)));
+		if (p.status >= 400) {
+			assert_memory_equal(buf_head(&out),
+				"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\n", 49);
+			assert_memory_equal(buf_tail(&out) - 23, "\r\nX-Request-Id: abc\r\n\r\n",
+				23);
+		}
+		buf_deinit(&out);
+	}
+}
+
+static struct http1_head head = HTTP1_HEAD_OF(8);
+
+static void test_grpc_calls(void **state)
+{
+	static const struct {
+		const char *type;
+		bool grpc;
+	} rows[] = {
+		{"application/grpc", true},
+		{"Application/GRPC+proto", true},
+		{"application/grpc; x=y", true},
+		{"application/grpc-web", false},
+		{"application/grpc-web+proto", false},
+		{"application/json", false},
+		{"", false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[128];
+		size_t scanned = 0;
+		int n = snprintf(text, sizeof(text),
+			"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: %s\r\n\r\n", rows[i].type);
+		assert_int_equal(http1_parse_request(&head, (uint8_t *)text, (size_t)n, 1000,
+					 &scanned),
+			HTTP1_OK);
+		assert_int_equal(error_page_wants_grpc(&head), rows[i].grpc);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +306,8 @@ int main(void)
 		cmocka_unit_test(test_location),
 		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_resets),
+		cmocka_unit_test(test_grpc),
+		cmocka_unit_test(test_grpc_calls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
