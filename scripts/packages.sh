@@ -22,7 +22,7 @@ test_packages=(
 	scdoc systemd clang-format shellcheck git valgrind
 	bash zsh fish busybox openssh-server openssh-client rsync postgresql redis-server bind9-dnsutils iperf3
 	dnsmasq-base mariadb-server-core mariadb-client-core python3-redis python3-jmespath jq goaccess
-	nghttp2-client python3-h2
+	nghttp2-client nghttp2-server python3-h2
 	chromium fonts-inter fonts-jetbrains-mono python3-venv
 )
 # What drives Chromium through the panel's pages (tests/e2e/browser), and what looks for barriers there. Node.js comes
@@ -37,6 +37,10 @@ h2spec_module=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 
 # The certificate authority of tests: what Let's Encrypt tests clients of ACME with.
 pebble_module=github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.3
+
+# The official interop client and server of gRPC, and what loads a server with calls; built by the same Go.
+grpc_module=google.golang.org/grpc@v1.85.0
+ghz_module=github.com/bojand/ghz/cmd/ghz@v0.93.0
 
 # To run scripts/variants: other compilers, and what runs programs of another architecture.
 variant_packages=(
@@ -144,6 +148,18 @@ install_h2spec() {
 
 install_pebble() {
 	install_go "${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-pebble" "$pebble_module" go install "$pebble_module"
+}
+
+build_grpc() {
+	local end
+	for end in client server; do
+		go install "${grpc_module/@//interop/$end@}" && mv "$GOBIN/$end" "$GOBIN/interop-$end" || return
+	done
+	go install "$ghz_module"
+}
+
+install_grpc_interop() {
+	install_go "${XDG_CACHE_HOME:-$HOME/.cache}/tunnel-grpc" "$grpc_module $ghz_module" build_grpc
 }
 
 # with_progress LOG COMMAND...: runs it with its output in the log, and meanwhile shows the log's last line:
