@@ -21,4 +21,4 @@ json_t *figures_sum_set(json_t *object, const struct figures_sum *sum);
 json_t *figures_times_set(json_t *object, const struct figures *f);
 
 /* What the service carries at the moment. On the main thread. */
-struct service_look figures_look(const struct service *s);
+struct service_look figures_look(struct service *s);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What clients publish, how each of it stands and what it carries: by session, and by its number there. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "server/admin/api.h"
 #include "server/admin/figures_json.h"
 #include "server/admin/session_json.h"
@@ -20,7 +23,7 @@ static const char *state_of(const struct service *s, const struct service_look *
 	return look->fails ? "failing" : "served";
 }
 
-static json_t *publication_json(const struct service *s)
+static json_t *publication_json(struct service *s)
 {
 	char id[ID_SIZE], address[PUBLIC_ADDRESS_SIZE];
 	struct service_sum sum;
@@ -44,35 +47,59 @@ static json_t *publication_json(const struct service *s)
 
 /* ---- The list ---- */
 
-/* The session's service with the least number that is `from` or more; NULL: there is none. */
-static const struct service *service_from(const struct session *s, uint64_t from)
+static int by_number(const void *a, const void *b)
 {
-	const struct service *found = NULL;
-	list_for_each (it, &s->services) {
-		const struct service *service = list_entry(it, struct service, of_session);
-		if (service->number >= from && (!found || service->number < found->number))
-			found = service;
-	}
-	return found;
+	uint32_t one = (*(struct service *const *)a)->number;
+	uint32_t other = (*(struct service *const *)b)->number;
+	return (one > other) - (one < other);
 }
 
-/* Those from that number on; the cursor stands behind the session then. False: there is no room for more. */
+/* The session's, by their numbers, those from `from` on: the caller's to free. How many; -ENOMEM. */
+static ssize_t services_from(const struct session *s, uint64_t from, struct service ***out)
+{
+	struct service **found = malloc((s->n_services + 1) * sizeof(*found));
+	size_t n = 0;
+	if (!found)
+		return -ENOMEM;
+	list_for_each (it, &s->services) {
+		struct service *service = list_entry(it, struct service, of_session);
+		if (service->number >= from && n < s->n_services)
+			found[n++] = service;
+	}
+	qsort(found, n, sizeof(struct service *), by_number);
+	*out = found;
+	return (ssize_t)n;
+}
+
+/* False: there is no room for more, or memory is out. */
+static bool add_service(struct api_page *p, struct service *service)
+{
+	char cursor[ID_SIZE];
+	if (!api_page_room(p))
+		return false;
+	json_t *item = publication_json(service);
+	if (!item) {
+		api_page_fail(p);
+		return false;
+	}
+	snprintf(cursor, sizeof(cursor), "%s-%" PRIu32, service->session->name, service->number);
+	api_page_add(p, cursor, item);
+	return true;
+}
+
+/* Those from that number on; the cursor stands behind the session then. False: as add_service(). */
 static bool add_session(struct api_page *p, const struct session *s, uint64_t from)
 {
 	char cursor[ID_SIZE];
-	const struct service *service;
-	while ((service = service_from(s, from)) != NULL) {
-		if (!api_page_room(p))
-			return false;
-		json_t *item = publication_json(service);
-		if (!item) {
-			api_page_fail(p);
-			return false;
-		}
-		snprintf(cursor, sizeof(cursor), "%s-%" PRIu32, s->base.name, service->number);
-		api_page_add(p, cursor, item);
-		from = (uint64_t)service->number + 1;
+	auto_free struct service **services = NULL;
+	ssize_t n = services_from(s, from, &services);
+	if (n < 0) {
+		api_page_fail(p);
+		return false;
 	}
+	for (ssize_t i = 0; i < n; i++)
+		if (!add_service(p, services[i]))
+			return false;
 	if (!api_page_room(p))
 		return false;
 	snprintf(cursor, sizeof(cursor), "%s-%" PRIu32, s->base.name, UINT32_MAX);
@@ -105,6 +132,16 @@ static void publications_list(struct api_request *rq)
 
 /* ---- One ---- */
 
+static struct service *service_of(const struct session *s, uint32_t number)
+{
+	list_for_each (it, &s->services) {
+		struct service *service = list_entry(it, struct service, of_session);
+		if (service->number == number)
+			return service;
+	}
+	return NULL;
+}
+
 static void publication_show(struct api_request *rq)
 {
 	char name[SESSION_NAME_SIZE] = "", room[API_QUOTE_SIZE], rest;
@@ -112,8 +149,8 @@ static void publication_show(struct api_request *rq)
 	const char *id = api_parameter(rq, 0);
 	bool is_one = sscanf(id, "%16[^-]-%" SCNu32 "%c", name, &number, &rest) == 2;
 	const struct session *s = is_one ? session_find(admin_of(rq)->registrar, name) : NULL;
-	const struct service *service = s ? service_from(s, number) : NULL;
-	if (service && service->number == number)
+	struct service *service = s ? service_of(s, number) : NULL;
+	if (service)
 		api_answer(rq, 200, publication_json(service));
 	else
 		api_refuse(rq, API_NOT_FOUND, "nothing is published with the id \"%s\"",

@@ -129,3 +129,21 @@ def test_live(tunnel, topic):
             while not (await news())["items"][0]["rps"]:
                 pass
     asyncio.run(watch())
+
+
+def test_pages_of_a_session_with_many(tunnel):
+    """Each once, in the order of their numbers, wherever a page ends; and each by its id."""
+    server = tunnel.server()
+    tunnel.client(server, ["a%d.example.org=%s" % (i, "http://127.0.0.1:1") for i in range(120)])
+    tunnel.client(server, "other.example.org=http://127.0.0.1:1")
+    found, after = [], ""
+    while after is not None:
+        page = ask(server, "/api/v1/publications?limit=50" + (after and "&after=" + after)).json
+        assert len(page["items"]) <= 50
+        found, after = found + page["items"], page["next"]
+    of = {s: [row["number"] for row in found if row["session"] == s] for s in {row["session"] for row in found}}
+    assert sorted(len(numbers) for numbers in of.values()) == [1, 120]
+    assert all(numbers == sorted(set(numbers)) for numbers in of.values())
+    for row in found[::40]:
+        assert ask(server, "/api/v1/publications/" + row["id"]).json["place"] == row["place"]
+    assert ask(server, "/api/v1/publications/%s-9999" % found[0]["session"]).status == 404

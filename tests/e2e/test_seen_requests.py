@@ -138,3 +138,18 @@ def test_page(tunnel, tmp_path):
         over.set()
         visitor.join()
     assert upstream
+
+
+def test_those_that_found_no_place(tunnel):
+    """A request that is refused because as many wait as may is seen as any other, when it ends; who waits, when that ends."""
+    server = tunnel.server("--max-waiting=1", "--reconnect-grace=2s")
+    client = tunnel.client(server, "a.example.org=" + tunnel.upstream("ok").url)
+    look(server)
+    client.kill()
+    waiting = tunnel.visitor(server)
+    waiting.request("/waits", host="a.example.org")
+    wait_until(lambda: ask(server, "/api/v1/overview").json["waiting"] == 1, "one to wait")
+    assert tunnel.visitor(server).get("/crowd", host="a.example.org").status == 503
+    assert [(r["path"], r["status"], r["why"]) for r in look(server)["items"]] == [("/crowd", 503, "crowded")]
+    assert waiting.read_response().status == 503
+    assert [(r["path"], r["why"]) for r in look(server)["items"]][0] == ("/waits", "waited")
