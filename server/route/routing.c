@@ -14,7 +14,8 @@ void routing_expire(struct routing *r)
 	uint64_t now = loop_now(r->expiry.loop), names = routes_expire(&r->names, now);
 	uint64_t ports = routes_expire(&r->ports, now), privates = routes_expire(&r->privates, now);
 	uint64_t groups = routes_expire(&r->groups, now);
-	loop_timer_set(&r->expiry, MIN(MIN(names, groups), MIN(ports, privates)));
+	loop_timer_set(&r->expiry,
+		clock_earlier(clock_earlier(names, groups), clock_earlier(ports, privates)));
 }
 
 static bool is_over(const void *identity)
