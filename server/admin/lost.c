@@ -12,7 +12,7 @@
 #include "server/store/catalog.h"
 
 /* The places of one kind, in struct routing. */
-enum kind { NAMES, PORTS, PRIVATES };
+enum kind { NAMES, GROUPS, PORTS, PRIVATES, KINDS };
 
 struct row {
 	enum kind kind;
@@ -31,7 +31,13 @@ struct look {
 
 static const struct routes *routes_of(const struct routing *r, enum kind kind)
 {
-	return kind == NAMES ? &r->names : kind == PORTS ? &r->ports : &r->privates;
+	const struct routes *const all[KINDS] = {
+		[NAMES] = &r->names,
+		[GROUPS] = &r->groups,
+		[PORTS] = &r->ports,
+		[PRIVATES] = &r->privates,
+	};
+	return all[kind];
 }
 
 /* ---- On each worker, one after another ---- */
@@ -57,9 +63,9 @@ static void look_run(struct broadcast *b, struct worker *w)
 	struct row *row = NULL;
 	list_for_each (it, &r->wait_queue.waiters) {
 		const struct waiter *waiter = list_entry(it, struct waiter, link);
-		enum kind kind = waiter->routes == &r->names   ? NAMES
-				 : waiter->routes == &r->ports ? PORTS
-							       : PRIVATES;
+		enum kind kind = NAMES;
+		while (kind < PRIVATES && waiter->routes != routes_of(r, kind))
+			kind++;
 		const struct route *route =
 			routes_find(waiter->routes, waiter->host, loop_now(w->loop));
 		if (!route || !route->lost_at) /* nobody has had it since the start */
@@ -83,7 +89,7 @@ static const char *identity_of(const struct node *n, const struct row *row)
 
 static json_t *lost_json(const struct look *look, const struct node *n)
 {
-	static const char *const kinds[] = {"name", "port", "private"};
+	static const char *const kinds[] = {"name", "group", "port", "private"};
 	json_t *array = json_array();
 	for (size_t i = 0; i < look->n; i++) {
 		const struct row *row = &look->rows[i];
