@@ -10,7 +10,7 @@
 /* What a program that was built on Debian 12 needs; one of a release brings it along. */
 #define LIBRARIES_OF_DEBIAN                                                             \
 	"libevent-core-2.1-7 libssl3 libsodium23 libjansson4 libyaml-0-2 libsqlite3-0 " \
-	"libwebsockets17"
+	"libwebsockets17 libnghttp2-14 libpcre2-8-0 libmaxminddb0 libcrypt1 zlib1g"
 
 static void print_image(FILE *to, const struct deployment *d)
 {

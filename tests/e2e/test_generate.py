@@ -17,7 +17,7 @@ from harness.private import PrivateNode
 from harness.programs import TOKEN, TUNNEL
 from harness.public import free_port
 from harness.stage import Daemon
-from harness.wait import wait_until
+from harness.wait import SANITIZED, wait_until
 
 CLIENT = ["client", "--remote=wss://exit.example.org", "--upstream=app.example.org=http://127.0.0.1:3000",
           "--upstream=2222=tcp://10.0.0.5:22", "--max-connections=5", "--links=2"]
@@ -158,6 +158,24 @@ def test_compose(say, stage, token_file):
         assert service["network_mode"] == "host" and service["cap_drop"] == ["ALL"]
         assert ("NET_BIND_SERVICE" in service["cap_add"]) == (words is SERVER)
         assert {v.split(":")[0] for v in service["volumes"]} == set(project["volumes"]) == {name + "-state"}
+
+
+@pytest.mark.regression
+@pytest.mark.skipif(SANITIZED or not shutil.which("dpkg-query"), reason="another program, or no Debian")
+def test_compose_installs_what_the_program_needs(say):
+    """Every library that it is linked with is of a package in the image: the base, or one that is installed there."""
+    needed = re.findall(r"NEEDED +(\S+)", subprocess.check_output(["objdump", "-p", TUNNEL], text=True))
+    found = dict(re.findall(r"(\S+) => (/\S+)", subprocess.check_output(["ldd", TUNNEL], text=True)))
+    paths = [os.path.realpath(found[name]) for name in needed if name in found]
+    assert len(paths) > 5
+    owners = subprocess.check_output(["dpkg-query", "-S", *{p.replace("/usr/lib", "*lib", 1) for p in paths}], text=True)
+    packages = {line.split(":")[0] for line in owners.splitlines() if line.split(": ")[-1].strip() in
+                {*paths, *(p.replace("/usr", "", 1) for p in paths)}}
+    project = yaml.safe_load(say(*SERVER, "--no-token", "--generate=compose"))
+    (service,) = project["services"].values()
+    image = service["build"]["dockerfile_inline"]
+    assert len(packages) >= len(paths) - 2, (packages, paths)
+    assert packages <= {*image.split(), "libc6", "libgcc-s1"}, packages - set(image.split())
 
 
 def test_compose_takes_in_what_a_file_says_and_mounts_what_it_names(say, stage):
