@@ -97,6 +97,19 @@ static void a_private_service_is_in_a_tree_of_its_own(void **state)
 	assert_int_equal(route_find(&s->workers[0], &query, &found), ROUTE_NONE);
 }
 
+/* With nothing lost of the other kinds, for which never is the answer. */
+static void what_was_lost_is_forgotten_in_time(void **state)
+{
+	struct scene *s = *state;
+	add_session(s, "a.example", CONTROL_HTTP);
+	struct service_shard *shard = &s->sessions[0].service->shards[0];
+	routing_expire(&s->routing);
+	assert_int_equal(s->routing.expiry.deadline, CLOCK_NEVER);
+	service_shard_close(shard, &s->workers[0]);
+	routing_expire(&s->routing);
+	assert_int_equal(s->routing.expiry.deadline, shard->service->at + s->routing.names.grace);
+}
+
 static void the_best_session_is_picked(void **state)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -310,6 +323,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_best_session_is_picked),
 		TEST(a_private_service_is_in_a_tree_of_its_own),
+		TEST(what_was_lost_is_forgotten_in_time),
 		TEST(what_nobody_published_is_nowhere),
 		TEST(behind_a_start_it_may_wait),
 		TEST(what_was_lost_may_wait),
