@@ -13,6 +13,23 @@
 /* Knuth's: link ids are counted up, and neighbours shall not all have the same remainder. */
 #define SPREAD 2654435761u
 
+#ifndef IP_LOCAL_PORT_RANGE /* Linux 6.3; Debian 12's headers are older than its backported kernels */
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+
+/*
+ * The kernel tries every second port toward a destination first. When these are taken, each connection walks through all
+ * of them before it gets one of the others: 1.1 ms instead of 17 µs, measured from 14,000 connections to one upstream
+ * on, in which the loop does nothing else. For a socket that has a range of its own it tries them one after the other
+ * (since Linux 6.8), and ends outside of the system's range count for nothing: so this is the system's range. An older
+ * kernel refuses it, or goes on as before.
+ */
+static void try_all_ports(int fd)
+{
+	uint32_t range = (uint32_t)UINT16_MAX << 16 | 1; /* the last and the first one */
+	setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof range);
+}
+
 /* 0 or -errno. Without IP_BIND_ADDRESS_NO_PORT a port would be taken for all that it could connect to. */
 static int bind_address(int fd, const struct address *from)
 {
@@ -32,6 +49,7 @@ static int connect_from(const struct address *from, const struct address *to, in
 	if (fd < 0)
 		return -errno;
 	socket_tune(fd);
+	try_all_ports(fd);
 	int r = from ? bind_address(fd, from) : 0;
 	if (r < 0)
 		return r;

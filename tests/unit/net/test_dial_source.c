@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/macros.h"
 #include "net/dial_source.h"
@@ -76,6 +78,34 @@ static void one_that_has_none_rests(void **state)
 	assert_int_equal(comes_from(&from), 2);
 }
 
+/* So that none has to look through all even ports before it gets an odd one. */
+static void all_ports_in_turn(void **state)
+{
+	struct dial_source list[] = {v4(127, 9)};
+	const struct dial_sources sources[] = {{0}, {list, 1, 0}};
+	struct utsname kernel;
+	unsigned major = 0, minor = 0;
+	assert_int_equal(uname(&kernel), 0);
+	assert_int_equal(sscanf(kernel.release, "%u.%u", &major, &minor), 2);
+	if (major < 6 || (major == 6 && minor < 8))
+		skip();
+	for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+		uint16_t port = 0;
+		int listener = test_listen(1, &port, 64), fds[32], odd = 0;
+		struct address to = v4(127, 1).address, local;
+		to.port = port;
+		for (size_t k = 0; k < ARRAY_LEN(fds); k++) {
+			assert_true(dial_source_connect(&sources[i], &to, now, &fds[k]) >= 0);
+			assert_int_equal(socket_local(fds[k], &local), 0);
+			odd += local.port & 1;
+		}
+		assert_in_range(odd, 1, ARRAY_LEN(fds) - 1);
+		for (size_t k = 0; k < ARRAY_LEN(fds); k++)
+			close(fds[k]);
+		close(listener);
+	}
+}
+
 static void checked(void **state)
 {
 	struct dial_source list[] = {v4(127, 3), v4(192, 77)};
@@ -92,6 +122,7 @@ int main(void)
 		cmocka_unit_test(the_same_for_a_party),
 		cmocka_unit_test(the_next_one),
 		cmocka_unit_test(one_that_has_none_rests),
+		cmocka_unit_test(all_ports_in_turn),
 		cmocka_unit_test(checked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
