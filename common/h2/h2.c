@@ -78,15 +78,22 @@ static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
 	return nghttp2_session_get_stream_user_data(session, id);
 }
 
+/* Client: what follows is trailers. */
+static bool is_answered(nghttp2_session *session, int32_t id)
+{
+	const struct h2_stream *s = stream_of(session, id);
+	return s && s->answered;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
 	struct h2 *h = user;
-	const struct h2_stream *s = stream_of(session, frame->hd.stream_id);
-	bool request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
-	bool response = h->client && !(s && s->answered);
-	h2_head_begin(&h->head, request    ? H2_HEAD_REQUEST
-				: response ? H2_HEAD_RESPONSE
-					   : H2_HEAD_TRAILERS);
+	enum h2_head_kind kind = H2_HEAD_TRAILERS;
+	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+		kind = H2_HEAD_REQUEST;
+	else if (h->client && !is_answered(session, frame->hd.stream_id))
+		kind = H2_HEAD_RESPONSE;
+	h2_head_begin(&h->head, kind);
 	return 0;
 }
 

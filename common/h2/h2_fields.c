@@ -26,7 +26,7 @@ static uint8_t *bytes(struct str s)
 	return (uint8_t *)(uintptr_t)s.p;
 }
 
-int h2_fields_add(struct h2_fields *f, struct str name, struct str value)
+static int add(struct h2_fields *f, struct str name, struct str value)
 {
 	if (f->n == f->cap) {
 		nghttp2_nv *v =
@@ -42,7 +42,7 @@ int h2_fields_add(struct h2_fields *f, struct str name, struct str value)
 	return 0;
 }
 
-bool h2_field_is_of_connection(struct str name)
+static bool is_of_connection(struct str name)
 {
 	static const struct str names[] = {STR("connection"), STR("transfer-encoding"),
 		STR("keep-alive"), STR("upgrade"), STR("proxy-connection")};
@@ -64,7 +64,20 @@ static bool is_blank(uint8_t c)
 	return c == ' ' || c == '\t';
 }
 
-bool h2_line_next(uint8_t **at, const uint8_t *end, struct str *name_out, struct str *value_out)
+int h2_fields_add(struct h2_fields *f, struct str name, struct str value)
+{
+	return add(f, name, value);
+}
+
+bool h2_field_is_of_connection(struct str name)
+{
+	return is_of_connection(name);
+}
+
+/* What each line of a response passes through stands in one piece. */
+#define HOT __attribute__((always_inline)) static inline
+
+HOT bool line_next(uint8_t **at, const uint8_t *end, struct str *name_out, struct str *value_out)
 {
 	uint8_t *p = *at;
 	if (p >= end || *p == '\r')
@@ -85,11 +98,16 @@ bool h2_line_next(uint8_t **at, const uint8_t *end, struct str *name_out, struct
 	return true;
 }
 
+bool h2_line_next(uint8_t **at, const uint8_t *end, struct str *name_out, struct str *value_out)
+{
+	return line_next(at, end, name_out, value_out);
+}
+
 int h2_fields_add_lines(struct h2_fields *f, uint8_t *p, const uint8_t *end)
 {
 	struct str name, value;
-	while (h2_line_next(&p, end, &name, &value))
-		if (!h2_field_is_of_connection(name) && h2_fields_add(f, name, value) < 0)
+	while (line_next(&p, end, &name, &value))
+		if (!is_of_connection(name) && add(f, name, value) < 0)
 			return -ENOMEM;
 	return 0;
 }
