@@ -291,14 +291,18 @@ static void feed(struct fake_client *f, const uint8_t *p, size_t n)
 	free(exact);
 }
 
-void fake_client_answer(struct fake_client *f, const char *text)
+void fake_client_send(struct fake_client *f, const uint8_t *p, size_t n)
 {
 	uint8_t record[4096];
-	size_t n = strlen(text);
 	assert_true(FRAME_HEADER + n <= sizeof(record));
 	frame_write_header(record, FRAME_DATA, n, f->stream);
-	memcpy(record + FRAME_HEADER, text, n);
+	memcpy(record + FRAME_HEADER, p, n);
 	feed(f, record, FRAME_HEADER + n);
+}
+
+void fake_client_answer(struct fake_client *f, const char *text)
+{
+	fake_client_send(f, (const uint8_t *)text, strlen(text));
 }
 
 void fake_client_fin(struct fake_client *f, uint64_t taken)

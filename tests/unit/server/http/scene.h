@@ -69,6 +69,7 @@ void fake_client_unlink(struct fake_client *f);
 void fake_client_read(struct fake_client *f);
 /* What the request's upstream gave, on the stream that sent last. */
 void fake_client_answer(struct fake_client *f, const char *text);
+void fake_client_send(struct fake_client *f, const uint8_t *p, size_t n);
 /* `taken` bytes of the stream were written to the upstream. */
 void fake_client_fin(struct fake_client *f, uint64_t taken);
 /* The upstream, or the client, gave up. */
