@@ -288,6 +288,8 @@ def test_reset(tunnel, headed, code):
 
 def test_goaway(tunnel):
     """Behind it a connection carries nothing new; what it does not serve is asked again, a POST as well."""
+    left = []
+
     def script(conn):
         session = Http2Session(conn)
         while (request := session.request()) is not None:
@@ -296,11 +298,14 @@ def test_goaway(tunnel):
                 continue
             answer_once(session, *request, body=b"%d" % conn.number)
             session.goaway(request[0])
+        left.append(conn.number)
 
     server, _, upstream = through(tunnel, script)
     with Http2Visitor(server) as visitor:
         assert visitor.get("POST", "/", body=b"a").body == b"0"
+        wait_until(lambda: 0 in left, "the exit node to leave the first connection")
         assert visitor.get("POST", "/", body=b"b").body == b"2"
+        wait_until(lambda: 2 in left, "the exit node to leave the third connection")
         assert visitor.get("POST", "/", body=b"c").body == b"3"
     assert len(upstream.connections) == 4
 
@@ -310,7 +315,8 @@ def test_upstream_dies(tunnel):
     def answer(session, stream, fields):
         session.head(stream, 200, GRPC[:1])
         session.send(stream, b"half")
-        session.hear()
+        while not session.bodies[stream]:
+            session.hear()
         session.conn.close()
 
     server, *_ = through(tunnel, served(answer))
