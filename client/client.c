@@ -15,6 +15,7 @@
 #include "client/admin/client_socket.h"
 #include "client/keys/client_keys.h"
 #include "client/session/client_session.h"
+#include "client/upstream/probe.h"
 #include "config/log_rooms.h"
 #include "crypto/crypto.h"
 #include "loop/notify.h"
@@ -33,6 +34,7 @@ struct client {
 	struct upstream_conns upstream_conns;
 	struct inspector inspector;      /* zero where nobody could look at what it has */
 	struct upstream_replays replays; /* of it */
+	struct probes probes;
 	struct consumer consumer;
 	struct client_session session;
 	struct client_admin admin;
@@ -79,6 +81,12 @@ static void consumer_ended(struct consumer *consumer, enum consumer_end end)
 			client_finish(c, STATUS_FAILED);
 		break;
 	}
+}
+
+static void health_changed(void *arg)
+{
+	struct client *c = arg;
+	client_session_published(&c->session);
 }
 
 static void client_session_ended(struct client_session *session, enum client_session_end end)
@@ -166,6 +174,7 @@ static void client_reload(struct client *c)
 		log_error("nothing was reloaded: %s", err.text);
 	} else {
 		log_change(&change);
+		probes_set(&c->probes);
 		client_session_published(&c->session);
 	}
 	notify_send("READY=1");
@@ -275,6 +284,8 @@ static int client_init(struct client *c)
 		log_error("%s", err.text);
 		return STATUS_FAILED;
 	}
+	probes_init(&c->probes, &c->upstream_conns, health_changed, c);
+	probes_set(&c->probes);
 	c->session.ended = client_session_ended;
 	c->consumer.ended = consumer_ended;
 	/* ssh ends its ProxyCommand so. */
@@ -287,6 +298,7 @@ static void client_deinit(struct client *c)
 	client_socket_close(&c->socket);
 	client_admin_close(&c->admin);
 	upstream_replays_deinit(&c->replays);
+	probes_deinit(&c->probes);
 	client_session_deinit(&c->session);
 	consumer_deinit(&c->consumer);
 	upstream_conns_deinit(&c->upstream_conns);

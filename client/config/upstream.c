@@ -14,6 +14,7 @@ void upstream_deinit(struct upstream *u)
 	free(u->rewrite);
 	free(u->folder);
 	upstream_private_deinit(&u->private);
+	upstream_probe_deinit(&u->probe);
 }
 
 static struct str moved(struct str s, const char *from, const char *to)
@@ -30,8 +31,10 @@ int upstream_copy(struct upstream *to, const struct upstream *from)
 	to->alpn = from->alpn ? strdup(from->alpn) : NULL;
 	to->folder = from->folder ? strdup(from->folder) : NULL;
 	int r = upstream_private_copy(&to->private, &from->private);
-	if (r < 0 || !to->text || (from->folder && !to->folder) || (from->ca && !to->ca) ||
-		(from->rewrite && !to->rewrite) || (from->alpn && !to->alpn))
+	int probe = upstream_probe_copy(&to->probe, &from->probe);
+	if (r < 0 || probe < 0 || !to->text || (from->folder && !to->folder) ||
+		(from->ca && !to->ca) || (from->rewrite && !to->rewrite) ||
+		(from->alpn && !to->alpn))
 		return -ENOMEM;
 	to->url.path = moved(from->url.path, from->text, to->text);
 	to->url.query = moved(from->url.query, from->text, to->text);
@@ -50,6 +53,7 @@ bool upstream_same(const struct upstream *a, const struct upstream *b)
 	       str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
 	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn) &&
 	       upstream_origin_same(&a->origin, &b->origin) &&
+	       upstream_probe_same(&a->probe, &b->probe) &&
 	       upstream_private_same(&a->private, &b->private);
 }
 

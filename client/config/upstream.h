@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "client/config/upstream_origin.h"
 #include "client/config/upstream_private.h"
+#include "client/config/upstream_probe.h"
 #include "wire/control.h"
 #include "wire/hostname.h"
 #include "wire/url.h"
@@ -48,6 +49,7 @@ struct upstream {
 	char *alpn;         /* what it speaks behind TLS, wire/alpn's list; owned; NULL: not said */
 	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
 	struct upstream_origin origin;
+	struct upstream_probe probe;
 	struct upstream_private private; /* then the kind is tcp or udp, of no host and port */
 	struct upstream_limits limits;
 };

@@ -172,6 +172,8 @@ static int append(struct upstreams *u, const struct part *p, struct upstream add
 	if (!r)
 		r = upstream_private_init(&add.private, p->o, err);
 	if (!r)
+		r = upstream_probe_init(&add.probe, p, add.kind, err);
+	if (!r)
 		r = check_new(u, &add, err);
 	if (!r && p->o->ca && !(add.ca = strdup(p->o->ca)))
 		r = error_set(err, -ENOMEM, "no memory");

@@ -56,6 +56,9 @@ struct service_options {
 	char *ca;                  /* https: PEM file; NULL: the system's */
 	char *host;     /* Host, and https: SNI; NULL: the URL's for https, else the visitor's */
 	bool host_only; /* what else names the place is not rewritten with Host */
+	char *probe;    /* a path, or "connect"; NULL: none */
+	uint64_t probe_every; /* µs; 0: UPSTREAM_PROBE_EVERY */
+	struct option_ranges probe_expect;
 	char *group, *origin;      /* NULL: none */
 	uint64_t priority, weight; /* 0: not said */
 	int disabled;              /* 1: it takes nobody new */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/macros.h"
 #include "base/state.h"
 #include "wire/alpn.h"
 #include "wire/frame.h"
@@ -178,6 +179,7 @@ static void describe(const struct upstream *u, char out[CONTROL_TEXT + 1])
 void publication_again(struct publication *pub, bool whole)
 {
 	pub->apart = (struct publication_apart){.begun = pub->apart.begun && !whole};
+	pub->health.told_down = false;
 	if (pub->state != PUBLICATION_IDLE)
 		publication_set_state(pub, PUBLICATION_IDLE);
 }
@@ -225,6 +227,20 @@ static int say_publish(const struct publication *pub, struct link *l, bool apart
 		message.publish.aes = seal_has_aes();
 	}
 	return link_send(l, &message);
+}
+
+void publication_tell_health(struct publication *pub, struct link *l)
+{
+	const struct publication_health *h = &pub->health;
+	bool known = pub->state == PUBLICATION_OFFERED || pub->state == PUBLICATION_GRANTED;
+	struct control message = {.type = CONTROL_HEALTH};
+	if (!known || h->down == h->told_down)
+		return;
+	message.health.service = pub->number;
+	message.health.state = h->down ? CONTROL_HEALTH_DOWN : CONTROL_HEALTH_UP;
+	message.health.latency_us = (uint32_t)MIN(h->latency, UINT32_MAX);
+	if (link_send(l, &message) == 0)
+		pub->health.told_down = h->down;
 }
 
 /* An answer that is the same again is no news. */

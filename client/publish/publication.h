@@ -49,6 +49,14 @@ struct publication_apart {
 	bool refused;   /* it refused one of them */
 };
 
+/* What its probe found out (client/upstream/probe.h). */
+struct publication_health {
+	bool probed;      /* a probe holds it, and is none of its streams */
+	bool down;        /* it is not well */
+	bool told_down;   /* and the exit node knows that */
+	uint64_t latency; /* µs, that the last sample took; 0: it was not good */
+};
+
 /* What is counted of one, for /metrics. */
 struct publication_counts {
 	struct stream_counts bytes; /* `taken`: of visitors; `sent`: of the upstream */
@@ -85,6 +93,7 @@ struct publication {
 	struct list
 		due; /* upstream_conns::due: a connection has ended, and others wait for its place */
 
+	struct publication_health health;
 	struct publication_counts counts;
 	struct traffic traffic; /* as somebody saw it last */
 	char *answer;           /* the exit node's last: an address, or a refusal */
@@ -105,7 +114,7 @@ struct publication *publication_ref(struct publication *pub);
 /* Streams that use it. Of one that is listed. */
 static inline unsigned publication_streams(const struct publication *pub)
 {
-	return pub->users - 1;
+	return pub->users - 1 - pub->health.probed;
 }
 struct publication *publication_unref(struct publication *pub); /* accepts NULL; returns NULL */
 
@@ -139,6 +148,9 @@ void publication_again(struct publication *pub, bool whole);
 /* Sends PUBLISH, or WITHDRAW. What finds no room in the link now goes out with a later call. */
 void publication_publish(struct publication *pub, struct link *l);
 void publication_withdraw(struct publication *pub, struct link *l);
+
+/* Sends HEALTH, if the exit node knows something else of it. */
+void publication_tell_health(struct publication *pub, struct link *l);
 
 /* Instead of PUBLISH, where the exit node cannot have it as it is meant, and `why` not: nothing is sent. */
 void publication_decline(struct publication *pub, const char *why);

@@ -18,6 +18,16 @@ static void describe_party(const struct frame_open *open, char *to, size_t size)
 		snprintf(to, size, "visitor %s", peer);
 }
 
+void publication_log_health(const struct publication *pub, const char *why)
+{
+	if (pub->health.down)
+		log_warn("the upstream %s %s: the exit node uses others, if there are any, until "
+			 "it passes its probe (--probe)",
+			pub->upstream.text, why);
+	else
+		log_info("the upstream %s passes its probe again", pub->upstream.text);
+}
+
 void publication_log_rejected(struct publication *pub, uint64_t connection,
 	const struct frame_open *open, const char *why, uint64_t now)
 {

@@ -40,6 +40,9 @@ void publication_log_unsealed(struct publication *pub, uint64_t connection,
 void publication_log_dropped(struct publication *pub, uint64_t connection,
 	const struct frame_open *open, const char *why, uint64_t now);
 
+/* Its health is another now; `why` is the rest of a sentence about it, if it is down. */
+void publication_log_health(const struct publication *pub, const char *why);
+
 /* `n` datagrams of a UDP upstream were lost, because the receive buffer of a flow was full. */
 void publication_log_overrun(struct publication *pub, uint64_t connection, uint64_t n,
 	uint64_t now);

@@ -80,6 +80,8 @@ void publications_offer(struct publications *s, struct link *l)
 			publish(s, pub, l);
 		else if (pub->state == PUBLICATION_LEAVING && !pub->withdraw_said)
 			publication_withdraw(pub, l);
+		if (s->has_groups)
+			publication_tell_health(pub, l);
 	}
 }
 

@@ -295,6 +295,7 @@ static void on_control(struct uplink *u, const struct control *message, bool cur
 	case CONTROL_WITHDRAW:
 	case CONTROL_ATTACH:
 	case CONTROL_DETACH:
+	case CONTROL_HEALTH:
 	case CONTROL_TYPES:
 		break; /* not for a client; a later version may know why */
 	}

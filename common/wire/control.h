@@ -62,6 +62,7 @@ enum control_type {
 	CONTROL_ATTACHED,      /* server: how that endpoint stands, and again at each change */
 	CONTROL_DECLINED,      /* server: there is nothing to attach to */
 	CONTROL_PENDING,       /* server: somebody asks for a private service of this client's */
+	CONTROL_HEALTH,        /* client: how what it publishes is, as its probe found out */
 	CONTROL_TYPES,         /* how many there are, with 0 */
 };
 
@@ -107,6 +108,12 @@ enum control_endpoint_state {
 	CONTROL_ENDPOINT_APPROVED,
 	CONTROL_ENDPOINT_REJECTED,
 	CONTROL_ENDPOINT_DISCONNECTED,
+};
+
+enum control_health {
+	CONTROL_HEALTH_OTHER, /* a later version's word */
+	CONTROL_HEALTH_UP,
+	CONTROL_HEALTH_DOWN,
 };
 
 /*
@@ -233,6 +240,11 @@ struct control {
 			uint8_t e2e_key[CONTROL_KEY];
 			bool e2e_given;
 		} pending;
+		struct {
+			uint32_t service;
+			enum control_health state;
+			uint32_t latency_us; /* that its probe took; 0: not said */
+		} health;
 	};
 	void *tree;  /* owned after decoding */
 	void *texts; /* owned by a copy */

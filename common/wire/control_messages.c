@@ -14,6 +14,7 @@ static const char *const schemes[] = {"unknown", "http", "https", NULL};
 static const char *const protocols[] = {"http/1.1", "h2", "unknown", NULL};
 static const char *const reasons[] = {"other", "taken", "denied", "invalid", "unsupported", "limit",
 	"unknown", NULL};
+static const char *const healths[] = {"other", "up", "down", NULL};
 static const char *const states[] = {"other", "pending", "approved", "rejected", "disconnected",
 	NULL};
 
@@ -194,6 +195,14 @@ const struct control_message control_messages[CONTROL_TYPES] = {
 						.bound = CONTROL_NAME),
 					TEXT(pending, message, CONTROL_MESSAGE, .optional = true),
 					HEX(pending, e2e_key, CONTROL_KEY, IF(pending, e2e_given)),
+				}},
+	[CONTROL_HEALTH] =
+		{.name = "health",
+			.members =
+				{
+					NUMBER(health, service, UINT32_MAX),
+					WORD(health, state, healths, CONTROL_HEALTH_OTHER),
+					NUMBER(health, latency_us, UINT32_MAX, .optional = true),
 				}},
 };
 

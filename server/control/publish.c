@@ -274,6 +274,23 @@ void publish_deny(struct session *s, struct service *service, const char *senten
 	publish_take_back(service);
 }
 
+void publish_health(struct session *s, const struct control *m)
+{
+	struct service *service = publish_find(s, m->health.service, 1);
+	char more[LOG_LIMIT_MORE];
+	bool down = m->health.state == CONTROL_HEALTH_DOWN;
+	if (!service || m->health.state == CONTROL_HEALTH_OTHER ||
+		atomic_load_explicit(&service->down, memory_order_relaxed) == down)
+		return;
+	atomic_store_explicit(&service->down, down, memory_order_relaxed);
+	if (session_may_log(s, more))
+		log_info("session %s says that %s, which it publishes as %s, %s%s", s->base.name,
+			service->upstream, *service->place ? service->place : "everything",
+			down ? "fails its probe: others are used if there are any"
+			     : "passes its probe again",
+			more);
+}
+
 /* ---- A session that goes on ---- */
 
 static void publish_stale_expired(struct loop_timer *timer)
@@ -399,6 +416,8 @@ static void publish_place(struct session *s, struct server_link *l, const struct
 	struct service *old = publish_find(s, number, control_publish_ports(m));
 	if (old && publish_repeats(old, m, place)) {
 		old->stale = false;
+		atomic_store_explicit(&old->down, false,
+			memory_order_relaxed); /* it says it again */
 		old->states_lists = m->publish.visibility || m->publish.auto_approve;
 		if (old->granted)
 			publish_tell_granted(s, old);

@@ -25,6 +25,9 @@ void publish_refuse(struct session *s, struct server_link *l, const struct contr
 /* A client takes back the service of that number. */
 void publish_withdraw(struct session *s, uint32_t number);
 
+/* Its client says how one of its services is. */
+void publish_health(struct session *s, const struct control *m);
+
 /* Its grant is gone: it is withdrawn, and what is under way to it ends. Its client is told why. */
 void publish_deny(struct session *s, struct service *service, const char *sentence);
 

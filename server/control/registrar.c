@@ -229,6 +229,11 @@ static void registrar_control(struct registrar *r, struct server_link *l,
 		registrar_join(r, l, m, event->hash);
 		return;
 	}
+	if (m->type == CONTROL_HEALTH) {
+		if (l->session)
+			publish_health(l->session, m);
+		return;
+	}
 	struct session *s = registrar_session(r, l, m);
 	if (!s) {
 		return;

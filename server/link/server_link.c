@@ -189,6 +189,7 @@ static void server_link_on_control(struct link *link, struct control *m)
 	case CONTROL_JOIN:
 	case CONTROL_ATTACH:
 	case CONTROL_DETACH:
+	case CONTROL_HEALTH:
 		server_link_ops(server_link_of(link))->control(server_link_of(link), m);
 		break;
 

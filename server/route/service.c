@@ -143,6 +143,7 @@ struct service_look service_look(struct service *s, uint64_t now)
 	if (s->figures)
 		figures_take(s->figures, &sum, now);
 	look.figures = s->figures;
+	look.down = atomic_load_explicit(&s->down, memory_order_relaxed);
 	for (unsigned i = 0; i < s->session->n_shards; i++) {
 		const struct service_shard *shard = &s->shards[i];
 		uint64_t at = atomic_load_explicit(&shard->failed_at, memory_order_relaxed);
@@ -198,7 +199,8 @@ void service_shard_emptied(struct service_shard *shard)
 
 bool service_shard_fails(const struct service_shard *shard, uint64_t now)
 {
-	return atomic_load_explicit(&shard->failing_until, memory_order_relaxed) > now;
+	return atomic_load_explicit(&shard->failing_until, memory_order_relaxed) > now ||
+	       atomic_load_explicit(&shard->service->down, memory_order_relaxed);
 }
 
 void service_shard_failed(struct service_shard *shard, enum frame_reset why, uint64_t now)
@@ -206,7 +208,7 @@ void service_shard_failed(struct service_shard *shard, enum frame_reset why, uin
 	atomic_store_explicit(&shard->failed_why, why, memory_order_relaxed);
 	atomic_store_explicit(&shard->failed_at, now, memory_order_relaxed);
 	/* The dials of one burst fail together, and are one failure. */
-	if (service_shard_fails(shard, now))
+	if (atomic_load_explicit(&shard->failing_until, memory_order_relaxed) > now)
 		return;
 	shard->penalty =
 		shard->penalty ? MIN(2 * shard->penalty, SERVICE_PENALTY_MAX) : SERVICE_PENALTY_MIN;

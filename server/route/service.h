@@ -78,6 +78,7 @@ struct service {
 		[SERVICE_ORIGIN_SIZE]; /* its name among others there: its client's, or of its client */
 	uint32_t priority, weight;     /* as its client says; 0: it does not */
 	bool enabled;                  /* likewise */
+	atomic_bool down;              /* its client's probe says so; workers look at it */
 	uint16_t first_port;           /* that, before any worker sees the service */
 	struct port *port;             /* its listener; NULL: none of its own */
 	char *upstream;                /* for people */
@@ -122,6 +123,7 @@ void service_read(const struct service *s, struct service_sum *sum_out);
 struct service_look {
 	const struct figures *figures; /* NULL: memory is out */
 	bool fails;                    /* others of its route go first */
+	bool down;                     /* because its client's probe says so */
 	uint64_t failed_at;            /* µs; 0: no dial has failed */
 	enum frame_reset failed_why;
 };
@@ -216,5 +218,5 @@ void service_shard_notice(struct service_shard *shard, const char *fmt, ...)
 /* A dial at its upstream failed for that reason, or succeeded. */
 void service_shard_failed(struct service_shard *shard, enum frame_reset why, uint64_t now);
 void service_shard_worked(struct service_shard *shard);
-/* A dial failed, not long ago: others of its route go first (rule 31). From any thread. */
+/* Its probe, or a dial not long ago, has failed: others of its route go first (rule 31). From any thread. */
 bool service_shard_fails(const struct service_shard *shard, uint64_t now);

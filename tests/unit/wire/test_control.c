@@ -101,6 +101,8 @@ static const char *const messages[] = {
 	"{\"type\":\"declined\",\"endpoint\":1,\"reason\":\"unknown\",\"sentence\":\"no\"}",
 	"{\"type\":\"pending\",\"id\":\"web.7f3a9c2e41d05b68\",\"service\":\"redis\","
 	"\"consumer\":\"web\",\"message\":\"please\",\"e2e_key\":\"" HEX32 "\"}",
+	"{\"type\":\"health\",\"service\":3,\"state\":\"up\",\"latency_us\":1800}",
+	"{\"type\":\"health\",\"service\":3,\"state\":\"down\"}",
 	"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16 "\",\"remote\":\"ws://"
 	"a\",\"features\":\"later,admin\",\"base_window\":1,\"max_streams\":1}",
 };

@@ -108,6 +108,44 @@ static void an_origin_of_a_host(void **state)
 	}
 }
 
+/* Each change once, and all of it anew to a session that knows nothing. */
+static void health(void **state)
+{
+	struct scene s;
+	struct control m;
+	begin_with(&s, (struct service_options){.probe = (char *)"/healthz"});
+	s.publications.has_groups = true;
+	struct publication *pub = publications_find(&s.publications, 1);
+	publications_offer(&s.publications, &s.link);
+	assert_int_equal(count_sent(&s), 1);
+	pub->health.down = true;
+	publications_offer(&s.publications, &s.link);
+	assert_true(sent(&s, &m));
+	assert_int_equal(m.type, CONTROL_HEALTH);
+	assert_int_equal(m.health.service, 1);
+	assert_int_equal(m.health.state, CONTROL_HEALTH_DOWN);
+	control_deinit(&m);
+	grant(&s, 1);
+	publications_offer(&s.publications, &s.link);
+	assert_int_equal(count_sent(&s), 0);
+	publications_withdrawn(&s.publications);
+	publications_offer(&s.publications, &s.link);
+	assert_int_equal(count_sent(&s), 2);
+	pub->health.down = false;
+	pub->health.latency = 1800;
+	publications_offer(&s.publications, &s.link);
+	assert_true(sent(&s, &m));
+	assert_int_equal(m.health.state, CONTROL_HEALTH_UP);
+	assert_int_equal(m.health.latency_us, 1800);
+	control_deinit(&m);
+	/* An exit node without groups would not know the message. */
+	s.publications.has_groups = false;
+	pub->health.down = true;
+	publications_offer(&s.publications, &s.link);
+	assert_int_equal(count_sent(&s), 0);
+	end(&s);
+}
+
 /* A source address that this machine does not have is found before anything is published. */
 static void sources_that_are_not_here(void **state)
 {
@@ -133,6 +171,7 @@ int main(void)
 		cmocka_unit_test(an_exit_node_without),
 		cmocka_unit_test(an_origin),
 		cmocka_unit_test(an_origin_of_a_host),
+		cmocka_unit_test(health),
 		cmocka_unit_test(sources_that_are_not_here),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,6 +267,7 @@ static void what_a_client_may_say_is_passed_on(void **state)
 		{CONTROL_ATTACHED, false},
 		{CONTROL_DECLINED, false},
 		{CONTROL_PENDING, false},
+		{CONTROL_HEALTH, true},
 		{CONTROL_HELLO, false},
 	};
 	struct scene *s = *state;

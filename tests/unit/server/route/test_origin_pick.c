@@ -195,6 +195,27 @@ static void priorities(void **state)
 	assert_int_equal(pick(s, CHOOSES), -1);
 }
 
+/* As its client's probe says: here and elsewhere, with priorities and without. */
+static void one_that_fails_its_probe(void **state)
+{
+	struct scene *s = *state;
+	add_origin(s, "a", 0, 0, 0);
+	add_origin(s, "b", 0, 0, 0);
+	atomic_store(&s->sessions[0].service->down, true);
+	struct route_found found;
+	assert_int_equal(ask(s, CHOOSES, &found), ROUTE_HERE);
+	assert_ptr_equal(found.shard, shard_of(s, 1));
+	assert_false(found.last);
+	atomic_store(&s->sessions[1].service->down, true);
+	assert_int_equal(ask(s, CHOOSES, &found), ROUTE_HERE);
+	assert_true(found.last);
+	add_origin(s, "c", 2, 0, 1);
+	assert_int_equal(pick(s, CHOOSES), 2);
+	standing(s, 0, ORIGIN_FAILING);
+	atomic_store(&s->sessions[0].service->down, false);
+	assert_int_equal(pick(s, CHOOSES), 0);
+}
+
 /* With no weight among them, the one with the least to do, and of this worker's if there is one. */
 static void without_weights(void **state)
 {
@@ -286,6 +307,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_that_is_slow_is_passed_by, scene_open,
 			scene_close),
 		cmocka_unit_test_setup_teardown(priorities, scene_open, scene_close),
+		cmocka_unit_test_setup_teardown(one_that_fails_its_probe, scene_open, scene_close),
 		cmocka_unit_test_setup_teardown(without_weights, scene_open, scene_close),
 		cmocka_unit_test_setup_teardown(alike_ones_are_not_graded, scene_open, scene_close),
 		cmocka_unit_test_setup_teardown(the_operator_says, scene_open, scene_close),
