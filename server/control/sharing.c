@@ -250,7 +250,9 @@ void sharing_tell(struct service *service)
 	char name[SERVICE_PLACE_SIZE + 16], a[WHO_SIZE], b[WHO_SIZE], more[LOG_LIMIT_MORE];
 	list_for_each (it, &route->entries) {
 		struct service *other = service_shard_of(it)->service;
+		/* Who gives his origin a name knows of the others. */
 		if (other->session == service->session || session_leaving(session_of(other)) ||
+			(service->origin_said && other->origin_said) ||
 			same_upstream(other, service))
 			continue;
 		first = first ? first : other;

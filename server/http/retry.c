@@ -71,11 +71,14 @@ void retry_stream_lost(struct stream_user *u, const struct service_shard *shard,
 	enum error_page_cause cause = error_page_cause_of_reset(reason);
 	bool dial = frame_reset_is_dial(reason);
 	struct route_found found;
-	if (!ex->headed && may_retry(ex, untouched) && (!dial || has_other(ex, shard, &found))) {
+	bool again = !ex->headed && may_retry(ex, untouched);
+	/* An upstream that ends its connections may be about to end: its next dial would be the request's last. */
+	bool other = again && has_other(ex, shard, &found);
+	if (again && (other || !dial)) {
 		ex->again = true;
 		counter_add(&ex->worker->http->counts.retried, 1);
 		request_body_rewind(ex);
-		dispatch_send(ex, dial ? shard : NULL);
+		dispatch_send(ex, other && (dial || !found.last) ? shard : NULL);
 		return;
 	}
 	exchange_fail(ex, cause);

@@ -31,6 +31,7 @@ struct service *service_new(struct session_base *s, const struct control *publis
 	service->is_private = publish->publish.private_name;
 	service->aes = publish->publish.aes;
 	service->in_group = publish->publish.group;
+	service->origin_said = publish->publish.origin;
 	service->priority = publish->publish.priority;
 	service->weight = publish->publish.weight;
 	service->enabled = control_publish_enabled(publish);

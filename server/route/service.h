@@ -76,6 +76,7 @@ struct service {
 	bool in_group; /* or of routing::groups, to which only rules lead */
 	char origin
 		[SERVICE_ORIGIN_SIZE]; /* its name among others there: its client's, or of its client */
+	bool origin_said;              /* else that was made here */
 	uint32_t priority, weight;     /* as its client says; 0: it does not */
 	bool enabled;                  /* likewise */
 	atomic_bool down;              /* its client's probe says so; workers look at it */
