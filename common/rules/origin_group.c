@@ -101,6 +101,36 @@ static int compile_origins(struct compile *c, const struct tree_node *list, stru
 	return r;
 }
 
+static int compile_same_site(const struct compile *c, const struct tree_node *node,
+	struct origin_group *g)
+{
+	const char *text = node->kind == TREE_SCALAR ? node->text : "";
+	g->affinity_anywhere = strcmp(text, "none") == 0;
+	if (!g->affinity_anywhere && strcmp(text, "lax") != 0)
+		return compile_fail(c, node, "same-site is lax or none");
+	return 0;
+}
+
+static int compile_affinity(const struct compile *c, const struct tree_node *node,
+	struct origin_group *g)
+{
+	static const char *const known[] = {"for", "same-site", NULL};
+	g->affinity = true;
+	if (node->kind == TREE_SCALAR && strcmp(node->text, "session") == 0)
+		return 0;
+	if (node->kind == TREE_SCALAR)
+		return compile_fail(c, node,
+			"affinity is session, which ends with the visitor's browser, or {for: 1h}");
+	int r = compile_members(c, node, known);
+	for (const struct tree_node *i = r ? NULL : node->child; i && !r; i = i->next) {
+		if (strcmp(i->key, "for") == 0)
+			r = compile_duration(c, i, ORIGIN_GROUP_AFFINITY_MAX, &g->affinity_for);
+		else
+			r = compile_same_site(c, i, g);
+	}
+	return r;
+}
+
 /* A host name without wildcard, which is what a client's --group is. */
 static int name_group(struct compile *c, const struct tree_node *node, struct origin_group *g)
 {
@@ -121,14 +151,19 @@ static int name_group(struct compile *c, const struct tree_node *node, struct or
 
 static int compile_group(struct compile *c, const struct tree_node *node, struct origin_group *g)
 {
-	static const char *const known[] = {"origins", NULL};
+	static const char *const known[] = {"affinity", "origins", NULL};
 	int r = name_group(c, node, g);
 	/* "web:" alone is a group as well: its clients say all that there is to say. */
 	if (r || (node->kind == TREE_SCALAR && !*node->text))
 		return r;
 	r = compile_members(c, node, known);
-	const struct tree_node *origins = r ? NULL : compile_member(node, "origins");
-	return origins ? compile_origins(c, origins, g) : r;
+	const struct tree_node *origins = compile_member(node, "origins"),
+			       *affinity = compile_member(node, "affinity");
+	if (!r && affinity)
+		r = compile_affinity(c, affinity, g);
+	if (!r && origins)
+		r = compile_origins(c, origins, g);
+	return r;
 }
 
 static int check_twins(const struct compile *c, const struct origin_groups *g)

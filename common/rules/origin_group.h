@@ -15,8 +15,9 @@
 #include "base/str.h"
 #include "rules/compile.h"
 
-#define ORIGIN_GROUPS_MAX       4096 /* of a file */
-#define ORIGIN_GROUP_LISTED_MAX 256  /* that are listed in one group */
+#define ORIGIN_GROUPS_MAX         4096                       /* of a file */
+#define ORIGIN_GROUP_AFFINITY_MAX (400 * 86400ull * 1000000) /* µs: RFC 6265bis, 5.6.1 */
+#define ORIGIN_GROUP_LISTED_MAX   256                        /* that are listed in one group */
 
 /* Before a group's name, where names of groups and of hosts stand beside each other: no Host reads so. */
 #define ORIGIN_GROUP_PREFIX "group:"
@@ -35,6 +36,9 @@ struct origin_group {
 	struct str place; /* with ORIGIN_GROUP_PREFIX */
 	struct origin_setting *origins;
 	size_t n_origins;
+	bool affinity;          /* a visitor comes back to the origin that it had, by a cookie */
+	uint64_t affinity_for;  /* µs; 0: until the visitor's browser ends */
+	bool affinity_anywhere; /* in frames of other sites as well: SameSite=None */
 };
 
 struct origin_groups {

@@ -35,7 +35,9 @@ struct visitor_rates;
 struct worker;
 
 struct node {
-	const uint8_t *salt;     /* of all keys, TOKEN_SALT_SIZE bytes */
+	const uint8_t *salt; /* of all keys, TOKEN_SALT_SIZE bytes */
+	const uint8_t
+		*affinity_key; /* of cookies, MAC_KEY_SIZE bytes; NULL: no file asked for it yet */
 	const char *public_name; /* "host:port" for people: where clients connect to */
 	const char
 		*public_scheme; /* "https" or "http" of --advertise; NULL: as it is answered here */

@@ -168,6 +168,7 @@ struct route_query dispatch_query(const struct exchange *ex, const struct servic
 		.moved = ex->moves > 0,
 		.chooses = !ex->settled,
 		.wanted = ex->wanted,
+		.cookie = ex->plan && *ex->plan->cookie ? ex->plan->cookie : NULL,
 	};
 }
 

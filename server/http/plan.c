@@ -36,6 +36,7 @@ struct plan *plan_free(struct plan *p)
 	buf_deinit(&p->text);
 	buf_deinit(&p->path);
 	buf_deinit(&p->asked);
+	buf_deinit(&p->cookies);
 	free(p);
 	return NULL;
 }
@@ -45,7 +46,7 @@ size_t plan_memory(const struct plan *p)
 	if (!p)
 		return 0;
 	return sizeof(*p) + (p->request.room + p->response.room) * sizeof(struct plan_change) +
-	       p->text.cap + p->path.cap + p->asked.cap;
+	       p->text.cap + p->path.cap + p->asked.cap + p->cookies.cap;
 }
 
 static struct plan_change *next_change(struct plan_changes *list)
@@ -110,10 +111,16 @@ static size_t due_changes(const struct plan *p, const struct plan_changes *list,
 
 int plan_edit_request(const struct plan *p, struct http1_head *h, struct head_edit *e)
 {
-	struct head_change *changes = head_edit_changes(e, p->request.n + 1);
+	struct head_change *changes = head_edit_changes(e, p->request.n + 2);
+	struct str cookies = {(const char *)buf_head(&p->cookies), buf_len(&p->cookies)};
 	if (!changes)
 		return -ENOMEM;
 	size_t n = 0;
+	if (p->drops_cookie)
+		changes[n++] = (struct head_change){.name = STR("Cookie"),
+			.value = cookies,
+			.removes = true,
+			.adds = cookies.n > 0};
 	/* The rule that consumed a password takes it out, unless a later one sets another. */
 	if (p->drops_authorization)
 		changes[n++] = (struct head_change){.name = STR("Authorization"), .removes = true};
@@ -129,10 +136,16 @@ int plan_edit_request(const struct plan *p, struct http1_head *h, struct head_ed
 	return true;
 }
 
-int plan_edit_response(const struct plan *p, struct http1_head *h, struct head_edit *e)
+int plan_edit_response(const struct plan *p, struct http1_head *h, struct str cookie,
+	struct head_edit *e)
 {
-	struct head_change *changes = head_edit_changes(e, p->response.n);
+	struct head_change *changes = head_edit_changes(e, p->response.n + 1);
 	if (!changes)
 		return -ENOMEM;
-	return MIN(head_edit(e, h, due_changes(p, &p->response, h->status, changes)), 0);
+	size_t n = due_changes(p, &p->response, h->status, changes);
+	if (cookie.n)
+		changes[n++] = (struct head_change){.name = STR("Set-Cookie"),
+			.value = cookie,
+			.adds = true};
+	return MIN(head_edit(e, h, n), 0);
 }

@@ -9,6 +9,7 @@
 #include "loop/event.h"
 #include "rules/front.h"
 #include "server/http/head_edit.h"
+#include "server/route/origin.h"
 
 struct exchange;
 struct password_check;
@@ -42,6 +43,9 @@ struct plan {
 	struct buf path;  /* that it is rewritten to, with its query; empty: it is not */
 	struct buf asked; /* the target as it came, for the log, then */
 	bool drops_authorization;
+	bool drops_cookie; /* ours is taken out of Cookie: `cookies` are left */
+	struct buf cookies;
+	char cookie[ORIGIN_TAG_SIZE]; /* the origin that the visitor's cookie names; "": none */
 	uint64_t body_max, body_read; /* bytes */
 	bool body_exceeded;
 	struct loop_timer time;       /* rule_limit::time; armed when the request goes upstream */
@@ -72,5 +76,6 @@ int plan_add(struct plan *p, const struct rule *rule, struct facts *f);
  * Whether the head is another now but for those lines, or -ENOMEM.
  */
 int plan_edit_request(const struct plan *p, struct http1_head *h, struct head_edit *e);
-/* The same of a response's. 0 or -ENOMEM. */
-int plan_edit_response(const struct plan *p, struct http1_head *h, struct head_edit *e);
+/* The same of a response's, with the value of a Set-Cookie or an empty one. 0 or -ENOMEM. */
+int plan_edit_response(const struct plan *p, struct http1_head *h, struct str cookie,
+	struct head_edit *e);

@@ -7,6 +7,7 @@
 #include "base/macros.h"
 #include "server/base/front_tables.h"
 #include "server/base/worker.h"
+#include "server/http/affinity.h"
 #include "server/http/http_worker.h"
 #include "server/http/password_check.h"
 #include "server/http/upstream_head.h"
@@ -247,12 +248,23 @@ static int edit_head(struct exchange *ex, struct http1_head *h)
 static bool change_head(struct exchange *ex, struct http1_head *h)
 {
 	const struct plan *p = ex->plan;
-	if (!p->request.n && !p->drops_authorization && !buf_len(&p->path))
+	if (!p->request.n && !p->drops_authorization && !p->drops_cookie && !buf_len(&p->path))
 		return true;
 	int r = edit_head(ex, h);
 	if (r < 0)
 		ex->ops->abort(ex);
 	return r == 0;
+}
+
+/* Which origin the visitor had; that is for nobody behind this exit node to know. */
+static int read_cookie(struct exchange *ex, const struct http1_head *h)
+{
+	struct plan *p = ex->plan;
+	if (!p->group || !p->group->affinity)
+		return 0;
+	int r = affinity_read(h, ex->secure, p->cookie, &p->cookies);
+	p->drops_cookie = r > 0;
+	return r;
 }
 
 static void walk(struct exchange *ex, struct http1_head *h)
@@ -265,10 +277,12 @@ static void walk(struct exchange *ex, struct http1_head *h)
 	while ((rule = rules_next(&p->route->rules, &p->at, &f)))
 		if (apply(ex, rule, &f) == STEP_ENDED)
 			return;
+	p->group = front_group(p->front, exchange_target(ex));
 	if (f.undecided)
 		exchange_fail(ex, ERROR_PAGE_UNDECIDED);
+	else if (read_cookie(ex, h) < 0)
+		ex->ops->abort(ex);
 	else if (change_head(ex, h)) {
-		p->group = front_group(p->front, exchange_target(ex));
 		ex->ops->charge(ex);
 		p->passed(ex);
 	}
@@ -284,19 +298,27 @@ static bool is_ambiguous(struct exchange *ex, const struct http1_head *h,
 	return facts_path_is_ambiguous(&f);
 }
 
+/* A host without a route, whose visitors come back to the origin that they had. */
+static bool has_affinity(const struct front *front, struct str host)
+{
+	const struct origin_group *g = front_group(front, host);
+	return g && g->affinity;
+}
+
 void plan_request(struct exchange *ex, struct http1_head *h, void (*passed)(struct exchange *ex))
 {
+	static const struct front_route no_rules;
 	const struct front *front = ex->worker->front;
 	struct str host = exchange_host(ex);
 	const struct front_route *route = front_route(front, host);
 	/* Whatever wildcard it has a route by. */
 	if (front_is_inner(front, host)) {
 		exchange_fail(ex, ERROR_PAGE_NO_ROUTE);
-	} else if (!route) {
+	} else if (!route && !has_affinity(front, host)) {
 		passed(ex);
-	} else if (is_ambiguous(ex, h, route)) {
+	} else if (route && is_ambiguous(ex, h, route)) {
 		exchange_fail(ex, ERROR_PAGE_AMBIGUOUS);
-	} else if (!(ex->plan = plan_new(ex, front, route))) {
+	} else if (!(ex->plan = plan_new(ex, front, route ? route : &no_rules))) {
 		ex->ops->abort(ex);
 	} else {
 		ex->plan->passed = passed;

@@ -6,6 +6,7 @@
 
 #include "base/macros.h"
 #include "server/base/worker.h"
+#include "server/http/affinity.h"
 #include "server/http/exchange_trace.h"
 #include "server/http/http_worker.h"
 #include "server/http/plan_run.h"
@@ -221,13 +222,28 @@ static void drop_held(struct exchange *ex)
 	}
 }
 
+/* A visitor whose origin is another one than its cookie says gets one that names it. */
+static struct str new_cookie(const struct exchange *ex, const struct http1_head *h,
+	char text[AFFINITY_COOKIE_SIZE])
+{
+	const struct plan *p = ex->plan;
+	const char *tag = ex->user.pooled->shard->origin.tag;
+	if (!p || !p->group || !p->group->affinity || !*tag || strcmp(tag, p->cookie) == 0 ||
+		affinity_is_shared(h))
+		return STR_NULL;
+	affinity_write(p->group, tag, ex->secure, text);
+	return str_from(text);
+}
+
 /* To the visitor, as rules change it. False: the exchange is over. */
 static bool pass_head(struct exchange *ex, struct http1_head *h)
 {
 	struct head_edit *e = &ex->worker->http->edit;
 	struct str added = STR_NULL;
-	if (ex->plan && ex->plan->response.n) {
-		if (plan_edit_response(ex->plan, h, e) < 0) {
+	char text[AFFINITY_COOKIE_SIZE];
+	struct str cookie = new_cookie(ex, h, text);
+	if (ex->plan && (ex->plan->response.n || cookie.n)) {
+		if (plan_edit_response(ex->plan, h, cookie, e) < 0) {
 			ex->ops->abort(ex);
 			return false;
 		}

@@ -88,7 +88,7 @@ static bool crowded(const struct candidates *c)
 enum route_outcome route_pick(const struct worker *w, struct route *route,
 	const struct route_query *query, struct route_found *found_out)
 {
-	if (route->graded)
+	if (route->graded || query->cookie)
 		return origin_pick(w, route, query, found_out);
 	struct candidates c = {0};
 	uint64_t now = loop_now(w->loop);

@@ -28,6 +28,7 @@ struct route_query {
 	bool chooses;
 	/* That was chosen before it came here; only its address is looked at. NULL: none was */
 	const struct service *wanted;
+	const char *cookie; /* origin::tag of one that is used if it can be; NULL: none is named */
 };
 
 struct route_found {

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/route/origin.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "crypto/digest.h"
 #include "rules/front.h"
 #include "server/base/worker.h"
 #include "server/route/service.h"
 
-static const struct origin_setting *find_setting(const struct service *service,
-	const struct worker *w)
+static const struct origin_group *find_group(const struct service *service, const struct worker *w)
 {
-	const struct origin_group *g = w->front && !service->has_port && !service->is_private
-					       ? front_group(w->front, str_from(service->place))
-					       : NULL;
-	return g ? origin_group_find(g, str_from(service->origin)) : NULL;
+	return w->front && !service->has_port && !service->is_private
+		       ? front_group(w->front, str_from(service->place))
+		       : NULL;
 }
 
 static uint32_t first_of(uint32_t operators, uint32_t clients, uint32_t otherwise)
@@ -28,12 +30,31 @@ static void grade(struct service_shard *shard, bool graded)
 	o->graded = graded;
 }
 
+/* BLAKE2b under the exit node's key, of the place and the name. */
+static void set_tag(struct origin *o, const struct service *service, const uint8_t *key)
+{
+	uint8_t mac[MAC_SIZE];
+	char text[SERVICE_PLACE_SIZE + SERVICE_ORIGIN_SIZE + 1], base64[BASE64_SIZE(MAC_SIZE)];
+	int n = snprintf(text, sizeof(text), "%s %s", service->place, service->origin);
+	mac_make(key, text, (size_t)n, mac);
+	base64_encode(mac, ORIGIN_TAG_BYTES, base64, sizeof(base64));
+	memcpy(o->tag, base64, ORIGIN_TAG_SIZE - 1);
+	for (char *c = o->tag; *c; c++)
+		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+}
+
 void origin_set(struct service_shard *shard, const struct worker *w)
 {
 	static const struct origin_setting none;
 	const struct service *service = shard->service;
-	const struct origin_setting *said = find_setting(service, w);
+	const struct origin_group *g = find_group(service, w);
+	const struct origin_setting *said =
+		g ? origin_group_find(g, str_from(service->origin)) : NULL;
 	struct origin *o = &shard->origin;
+	if (!g || !g->affinity || !w->node->affinity_key)
+		o->tag[0] = '\0';
+	else if (!o->tag[0])
+		set_tag(o, service, w->node->affinity_key);
 	if (!said)
 		said = &none;
 	o->priority = (uint8_t)first_of(said->priority, service->priority, ORIGIN_PRIORITY);

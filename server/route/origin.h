@@ -19,9 +19,12 @@ struct worker;
 #define ORIGIN_STRIDE \
 	(UINT64_C(1) << 24) /* a weight of 1,000 is exact to 0.006 %, and no pass wraps */
 
+#define ORIGIN_TAG_BYTES 16 /* of the hash; nobody can make one that fits without the key */
+#define ORIGIN_TAG_SIZE  23 /* that in the alphabet of RFC 4648, 5, and a NUL */
+
 enum origin_state {
 	ORIGIN_ENABLED,
-	ORIGIN_DISABLED, /* no new request goes there */
+	ORIGIN_DISABLED, /* no new visitor goes there; those with its cookie still do */
 };
 
 struct origin {
@@ -29,9 +32,11 @@ struct origin {
 	uint16_t weight;  /* 0: nobody has given it one */
 	enum origin_state state;
 	bool graded; /* counts in route::graded: it is unlike others by some of these */
+	char tag[ORIGIN_TAG_SIZE]; /* which its visitors' cookies name; "": it has none */
 	uint64_t pass;
-	unsigned rank; /* while a choice is made: the least is to be used */
-	bool is_here;  /* then: by a link of this worker */
+	unsigned rank;         /* while a choice is made: the least is to be used */
+	unsigned enabled_rank; /* then: if it were enabled */
+	bool is_here;          /* then: by a link of this worker */
 };
 
 /* Sets its priority, weight and state by what its client and the worker's file of routes say. */

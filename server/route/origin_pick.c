@@ -18,9 +18,9 @@
 struct field {
 	unsigned rank;
 	uint64_t weights, under_way;
-	bool weighted; /* one of them has a weight */
-	bool here;     /* one of them has a link on this worker */
-	struct service_shard *wanted;
+	bool weighted;                        /* one of them has a weight */
+	bool here;                            /* one of them has a link on this worker */
+	struct service_shard *wanted, *named; /* by route_query::wanted, and by its cookie */
 };
 
 static unsigned weight_of(const struct service_shard *shard)
@@ -43,27 +43,31 @@ static bool fails_there(const struct service_shard *shard, const struct session_
 }
 
 /* Here, unless it fails here and does not there. */
-static void rank(struct service_shard *shard, const struct worker *w, uint64_t now)
+static void rank_enabled(struct service_shard *shard, const struct worker *w, uint64_t now)
 {
 	struct origin *o = &shard->origin;
-	o->rank = RANK_NONE;
-	o->is_here = false;
-	if (o->state != ORIGIN_ENABLED)
-		return;
+	o->enabled_rank = RANK_NONE;
 	const struct server_link *l = server_link_pick(shard->session_shard);
 	bool fails_here = l && (service_shard_fails(shard, now) || server_link_silent(l));
 	o->is_here = l;
 	if (l && !fails_here) {
-		o->rank = o->priority;
+		o->enabled_rank = o->priority;
 		return;
 	}
 	const struct session_shard *there = elsewhere(shard, w);
 	if (there && !fails_there(shard, there, now)) {
-		o->rank = o->priority;
+		o->enabled_rank = o->priority;
 		o->is_here = false;
 	} else if (l || there) {
-		o->rank = RANK_LAST + o->priority;
+		o->enabled_rank = RANK_LAST + o->priority;
 	}
+}
+
+static void rank(struct service_shard *shard, const struct worker *w, uint64_t now)
+{
+	struct origin *o = &shard->origin;
+	rank_enabled(shard, w, now);
+	o->rank = o->state == ORIGIN_ENABLED ? o->enabled_rank : RANK_NONE;
 }
 
 static void add(struct field *f, struct service_shard *shard, const struct route_query *query)
@@ -127,6 +131,27 @@ static void take_turn(struct service_shard *shard, struct route *route)
 	shard->origin.pass = pass + ORIGIN_STRIDE / weight_of(shard);
 }
 
+/*
+ * That the visitor's cookie names, unless others go before it. One that is not enabled keeps the visitors that it has
+ * while it is well. What does not choose is not moved for it. NULL: there is none.
+ */
+static struct service_shard *find_named(const struct field *f, const struct route *route,
+	const struct route_query *query)
+{
+	struct service_shard *best = NULL;
+	list_for_each (it, &route->entries) {
+		struct service_shard *shard = service_shard_of(it);
+		const struct origin *o = &shard->origin;
+		bool drains = o->state == ORIGIN_DISABLED && o->enabled_rank < RANK_LAST;
+		if (shard == query->exclude || strcmp(o->tag, query->cookie) != 0 ||
+			!(drains || o->rank == f->rank) || (!o->is_here && !query->chooses))
+			continue;
+		if (!best || shard->outstanding < best->outstanding)
+			best = shard;
+	}
+	return best;
+}
+
 static enum route_outcome found(const struct worker *w, struct service_shard *shard,
 	struct route_found *found_out)
 {
@@ -152,6 +177,10 @@ enum route_outcome origin_pick(const struct worker *w, struct route *route,
 		add(&f, shard, query);
 	}
 	*found_out = (struct route_found){.route = route, .last = f.rank >= RANK_LAST};
+	if (query->cookie)
+		f.named = find_named(&f, route, query);
+	if (f.named)
+		return found(w, f.named, found_out);
 	if (f.rank == RANK_NONE)
 		return ROUTE_NONE;
 	if (f.wanted)

@@ -93,6 +93,30 @@ int state_dir_open(struct state_dir *s, const char *option, bool need_token, str
 	return STATE_DIR_VOLATILE;
 }
 
+int state_dir_cookie_key(const char *option, uint8_t key_out[MAC_KEY_SIZE], struct error *err)
+{
+	char fresh[2 * MAC_KEY_SIZE + 1], text[KEPT_LINE_MAX];
+	struct kept_dir dir;
+	bool made;
+	random_bytes(key_out, MAC_KEY_SIZE);
+	for (size_t i = 0; i < MAC_KEY_SIZE; i++)
+		sprintf(fresh + 2 * i, "%02x", key_out[i]);
+	int r = kept_dir_open(&dir, option, NAME, err);
+	if (!r)
+		r = kept_line_keep(&dir, STATE_DIR_COOKIE_FILE, "a new key", fresh, text, &made,
+			err);
+	if (!r && (strlen(text) != 2 * MAC_KEY_SIZE ||
+			  strspn(text, "0123456789abcdef") != 2 * MAC_KEY_SIZE))
+		r = error_set(err, -EINVAL, "%s/%s is damaged: remove it, and it is made anew",
+			dir.path, STATE_DIR_COOKIE_FILE);
+	for (size_t i = 0; !r && i < MAC_KEY_SIZE; i++)
+		sscanf(text + 2 * i, "%2hhx", &key_out[i]);
+	explicit_bzero(text, sizeof text);
+	explicit_bzero(fresh, sizeof fresh);
+	kept_dir_close(&dir);
+	return r > 0 ? -EINVAL : r;
+}
+
 int state_dir_inspect(const char *option, struct error *err)
 {
 	struct kept_dir dir = {.path = state_dir_find(option), .fd = -1};

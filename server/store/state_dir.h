@@ -8,10 +8,12 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "crypto/digest.h"
 #include "crypto/token.h"
 
 /* Names in the state directory; the store's are store/store.h's */
 #define STATE_DIR_SALT_FILE    "salt"       /* 16 random bytes in hexadecimal, and a newline */
+#define STATE_DIR_COOKIE_FILE  "cookie.key" /* 32 random bytes in hexadecimal, and a newline */
 #define STATE_DIR_TOKEN_FILE   "token"      /* as token_random() makes it, and a newline */
 #define STATE_DIR_ADMIN_SOCKET "admin.sock" /* also in the runtime directory, where there is one */
 
@@ -42,6 +44,12 @@ int state_dir_open(struct state_dir *s, const char *option, bool need_token, str
 
 /* The directory's name alone, which the caller frees; NULL, with errno 0 when nobody says where it could be. */
 char *state_dir_find(const char *option);
+
+/*
+ * The key of cookies, read or made there (`option` as above). Blocks. < 0 with a sentence: it is of this process
+ * alone, drawn at random.
+ */
+int state_dir_cookie_key(const char *option, uint8_t key_out[MAC_KEY_SIZE], struct error *err);
 
 /*
  * Whether state_dir_open() would find or make a token there: 0, or -errno with a sentence. Makes nothing.

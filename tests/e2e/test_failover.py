@@ -4,7 +4,6 @@
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -81,7 +80,7 @@ def test_one_of_three_goes(tunnel, load, what):
     # A request of HTTP/2 that only another worker can serve is refused, for its client to ask again; h2load does not.
     s = Scene(tunnel, 2 if load is wrk else 1)
     p = load(s.server)
-    time.sleep(1)  # the load runs
+    wait_until(lambda: s.server.log().count(" status=200 ") > 2000, "the load runs")
     what(s)
     out = p.communicate()[0]
     check(load, out)

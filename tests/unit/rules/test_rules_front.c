@@ -27,7 +27,11 @@ static const struct {
 			 "its origins"},
 	{"groups:\n  \"*.a\": {}\n", NULL},
 	{"groups:\n  web:\n  WEB:\n", "F:3: group web stands in line 2 already"},
-	{"groups:\n  web: {origin: []}\n", "F:2: web has no member \"origin\": origins"},
+	{"groups:\n  web: {origin: []}\n", "F:2: web has no member \"origin\": affinity, origins"},
+	{"groups:\n  web: {affinity: yes}\n", "F:2: affinity is session, which ends with the "
+					      "visitor's browser, or {for: 1h}"},
+	{"groups:\n  web: {affinity: {for: 401d}}\n", NULL},
+	{"groups:\n  web: {affinity: {same-site: strict}}\n", "F:2: same-site is lax or none"},
 	{"groups:\n  web: {origins: blue}\n",
 		"F:2: origins is a list of at most 256, each as {name: blue, weight: 900}"},
 	{"groups:\n  web:\n    origins:\n    - {weight: 1}\n", "F:4: an origin needs a name"},

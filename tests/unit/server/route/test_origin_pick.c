@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "crypto/digest.h"
 #include "rules/front.h"
 #include "scene.h"
 #include "server/route/origin_pick.h"
@@ -48,6 +49,19 @@ static int pick(struct scene *s, struct route_query query)
 			found.service == s->sessions[i].service)
 			return (int)i;
 	return -1;
+}
+
+static const struct front *front_of(const char *text)
+{
+	char path[] = "/tmp/front-XXXXXX";
+	struct front *f;
+	struct error err;
+	int fd = mkstemp(path);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	assert_int_equal(front_load(path, &f, &err), 0);
+	unlink(path);
+	return f;
 }
 
 #define CHOOSES ((struct route_query){.chooses = true})
@@ -195,6 +209,41 @@ static void priorities(void **state)
 	assert_int_equal(pick(s, CHOOSES), -1);
 }
 
+#define NAMED ((struct route_query){.chooses = true, .cookie = shard_of(s, 0)->origin.tag})
+
+/* What a cookie names goes before weights, if it could be chosen; or is not enabled, and well. */
+static void what_a_cookie_names(void **state)
+{
+	struct scene *s = *state;
+	static const uint8_t key[MAC_KEY_SIZE] = "key";
+	s->node.affinity_key = key;
+	s->workers[0].front = front_of("groups:\n  web: {affinity: session}\n");
+	add_origin(s, "a", 0, 0, 1);
+	add_origin(s, "b", 0, 0, 0);
+	add_origin(s, "c", 0, 0, 0);
+	assert_int_equal(strlen(shard_of(s, 0)->origin.tag), ORIGIN_TAG_SIZE - 1);
+	assert_string_not_equal(shard_of(s, 0)->origin.tag, shard_of(s, 1)->origin.tag);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(pick(s, NAMED), 0);
+	/* What is not to move is not moved for it. */
+	assert_int_not_equal(pick(s, (struct route_query){.cookie = NAMED.cookie}), 0);
+	assert_int_not_equal(pick(s, (struct route_query){.chooses = true, .cookie = "another"}),
+		-1);
+	shard_of(s, 0)->origin.state = ORIGIN_DISABLED;
+	assert_int_equal(pick(s, NAMED), 0);
+	atomic_store(&s->sessions[0].service->down, true);
+	assert_int_not_equal(pick(s, NAMED), 0);
+	shard_of(s, 0)->origin.state = ORIGIN_ENABLED;
+	assert_int_not_equal(pick(s, NAMED), 0);
+	atomic_store(&s->sessions[0].service->down, false);
+	shard_of(s, 0)->origin.priority = 2;
+	assert_int_not_equal(pick(s, NAMED), 0);
+	front_release(s->workers[0].front);
+	s->workers[0].front = NULL;
+	origins_set(&s->workers[0]);
+	assert_string_equal(shard_of(s, 0)->origin.tag, "");
+}
+
 /* As its client's probe says: here and elsewhere, with priorities and without. */
 static void one_that_fails_its_probe(void **state)
 {
@@ -242,19 +291,6 @@ static void alike_ones_are_not_graded(void **state)
 	service_shard_close(shard_of(s, 2), &s->workers[0]);
 	assert_int_equal(route->graded, 0);
 	service_shard_close(shard_of(s, 2), &s->workers[0]);
-}
-
-static const struct front *front_of(const char *text)
-{
-	char path[] = "/tmp/front-XXXXXX";
-	struct front *f;
-	struct error err;
-	int fd = mkstemp(path);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-	assert_int_equal(front_load(path, &f, &err), 0);
-	unlink(path);
-	return f;
 }
 
 /* What the operator's file says goes before what a client says; and again with the next file. */
@@ -307,6 +343,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_that_is_slow_is_passed_by, scene_open,
 			scene_close),
 		cmocka_unit_test_setup_teardown(priorities, scene_open, scene_close),
+		cmocka_unit_test_setup_teardown(what_a_cookie_names, scene_open, scene_close),
 		cmocka_unit_test_setup_teardown(one_that_fails_its_probe, scene_open, scene_close),
 		cmocka_unit_test_setup_teardown(without_weights, scene_open, scene_close),
 		cmocka_unit_test_setup_teardown(alike_ones_are_not_graded, scene_open, scene_close),
