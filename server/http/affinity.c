@@ -11,7 +11,8 @@
 
 static bool is_cookie(const struct http1_field *f)
 {
-	return f->name.n == 6 && str_eq_nocase(f->name, STR("Cookie"));
+	return f->name.n == 6 && (*f->name.p | 0x20) == 'c' &&
+	       str_eq_nocase(f->name, STR("Cookie"));
 }
 
 /* The value of a pair that has this name; empty: it has another. */
@@ -39,15 +40,6 @@ static int keep(struct buf *left, size_t from, struct str pair)
 	return buf_append(left, pair.p, pair.n);
 }
 
-static bool has_ours(const struct http1_head *h)
-{
-	for (size_t i = 0; i < h->n_fields; i++)
-		if (is_cookie(&h->fields[i]) &&
-			memmem(h->fields[i].value.p, h->fields[i].value.n, NAME, strlen(NAME)))
-			return true;
-	return false;
-}
-
 int affinity_read(const struct http1_head *h, bool secure, char tag_out[ORIGIN_TAG_SIZE],
 	struct buf *left)
 {
@@ -55,15 +47,18 @@ int affinity_read(const struct http1_head *h, bool secure, char tag_out[ORIGIN_T
 	size_t from = buf_len(left);
 	bool ours = false;
 	*tag_out = '\0';
-	for (size_t i = 0; has_ours(h) && i < h->n_fields; i++) {
+	for (size_t i = 0; i < h->n_fields; i++) {
 		struct str rest = is_cookie(&h->fields[i]) ? h->fields[i].value : STR_NULL;
 		for (struct str pair = next_pair(&rest); pair.n; pair = next_pair(&rest)) {
-			struct str value = value_of(pair, name);
+			/* Most are none of ours, which a character tells. */
+			bool may = *pair.p == *NAME || *pair.p == *SECURE_NAME;
+			struct str value = may ? value_of(pair, name) : STR_NULL;
 			if (value.n == ORIGIN_TAG_SIZE - 1) {
 				memcpy(tag_out, value.p, value.n);
 				tag_out[value.n] = '\0';
 			}
-			if (value_of(pair, STR(NAME)).n || value_of(pair, STR(SECURE_NAME)).n)
+			if (may &&
+				(value_of(pair, STR(NAME)).n || value_of(pair, STR(SECURE_NAME)).n))
 				ours = true;
 			else if (keep(left, from, pair) < 0)
 				return -1;
