@@ -104,6 +104,9 @@ void tls_context_deinit(struct tls_context *context);
 /* NULL: out of memory. Neither of its two sides is set yet. */
 struct tls *tls_new(struct tls_context *context);
 
+/* Its certificates are there: makes it serve them. `what` they are from, for a sentence. 0 or -errno. */
+int tls_server_ready(struct tls_server *s, const char *what, struct error *err);
+
 /* Sets `usual`: the first certificate, and those of other kinds that are for its first name. */
 void tls_choose_usual(struct tls_server *s);
 /* Makes the context of a server choose certificates and protocol for each connection. */

@@ -20,6 +20,15 @@
 int tls_order_make(const char *name, struct secret **key_out, struct buf *der_out,
 	struct error *err);
 
+#define TLS_CHALLENGE_SIZE 32 /* bytes: SHA-256 of the key authorization (RFC 8737, 3) */
+
+/*
+ * What answers a CA that verifies the name by TLS (TLS-ALPN-01): a server with one certificate of its own making, which
+ * says nothing but the name and the digest. NULL with a sentence: memory is out.
+ */
+struct tls_server *tls_challenge_server(const char *name, const uint8_t digest[TLS_CHALLENGE_SIZE],
+	struct error *err);
+
 struct tls_ordered {
 	struct tls_dates dates;
 	char renewal_id[TLS_RENEWAL_ID_SIZE]; /* "": its certificate has no key identifier */

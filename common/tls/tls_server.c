@@ -106,8 +106,11 @@ static int set_up(struct tls_server *s, const struct tls_server_config *config, 
 	r = r ? r : add_all(s, config, err);
 	r = r || !config->client_ca ? r
 				    : ask_for_certificates(s->context.ctx, config->client_ca, err);
-	if (r)
-		return r;
+	return r ? r : tls_server_ready(s, config->certs[0], err);
+}
+
+int tls_server_ready(struct tls_server *s, const char *what, struct error *err)
+{
 	SSL_CTX *ctx = s->context.ctx;
 	tls_choose_usual(s);
 	ERR_clear_error();
@@ -115,8 +118,7 @@ static int set_up(struct tls_server *s, const struct tls_server_config *config, 
 		const struct tls_certificate *c = s->usual.v[i];
 		if (c && SSL_CTX_use_cert_and_key(ctx, c->leaf, c->key, c->chain, 1) != 1)
 			return tls_error(err, -EINVAL,
-				"a certificate for the names of %s cannot be used",
-				config->certs[0]);
+				"a certificate for the names of %s cannot be used", what);
 	}
 	if (!SSL_CTX_set_session_id_context(ctx, (const uint8_t *)SESSION_CONTEXT,
 		    sizeof SESSION_CONTEXT - 1))

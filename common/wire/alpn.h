@@ -17,6 +17,8 @@
 #define ALPN_LIST_MAX 255
 #define ALPN_TLS_MAX  (ALPN_LIST_MAX + 1) /* bytes of such a list as TLS has it */
 
+#define ALPN_ACME "acme-tls/1" /* a CA that verifies a name, and nobody else (RFC 8737) */
+
 /* Whether it is one: names of visible ASCII, none of them twice. */
 bool alpn_is_list(struct str text);
 

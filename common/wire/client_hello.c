@@ -6,6 +6,7 @@
 #include "wire/client_hello.h"
 
 #include "base/macros.h"
+#include "wire/alpn.h"
 #include "wire/bytes.h"
 
 #define RECORD_HEAD         5 /* bytes: type, version, length (RFC 8446, 5.1) */
@@ -81,11 +82,16 @@ static bool read_alpn(struct bytes_reader r, struct client_hello *c)
 	struct bytes_reader list = vector(&r, true);
 	if (!bytes_at_end(&r) || list.bad || list.n == 0)
 		return false;
+	unsigned n = 0;
+	bool acme = false;
 	while (list.n > 0) {
 		struct bytes_reader protocol = vector(&list, false);
 		if (protocol.bad || protocol.n == 0)
 			return false;
+		acme = str_eq((struct str){(const char *)protocol.p, protocol.n}, STR(ALPN_ACME));
+		n++;
 	}
+	c->acme = acme && n == 1;
 	c->alpn = true;
 	return true;
 }

@@ -23,6 +23,7 @@ struct client_hello {
 	char sni[HOSTNAME_SIZE]; /* in wire/hostname's canonical form; "" without server_name */
 	size_t sni_size;
 	bool alpn; /* protocols are offered */
+	bool acme; /* one, by which a CA verifies a name (RFC 8737, 3) */
 };
 
 enum client_hello_result {

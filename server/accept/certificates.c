@@ -191,7 +191,7 @@ static void certificates_warn(struct certificates *c, const struct tls_server *t
 				"the certificate for %s begins on %s, and visitors and clients "
 				"refuse it until then, unless the clock here is behind: it says %s",
 				d.names, then, here);
-		else if (d.to - now < CERTIFICATES_ENDS_SOON)
+		else if (d.to - now < CERTIFICATES_ENDS_SOON && !acme_renews(c->node->acme, &d))
 			log_warn("the certificate for %s ends on %s, in %d hours: renew it",
 				d.names, then, (int)((d.to - now) / 3600));
 	}

@@ -11,6 +11,7 @@
 #include "net/socket.h"
 #include "tls/tls.h"
 #include "server/accept/destination.h"
+#include "server/base/challenges.h"
 #include "server/base/worker.h"
 
 /* Fatal alerts (RFC 8446, 6.2): unrecognized_name, for TLS that nobody here takes, and decode_error. */
@@ -127,6 +128,27 @@ static enum tls_alpn preread_alpn(const struct preread *p, const struct service 
 									       : TLS_ALPN_HTTP1;
 }
 
+/* The connection's bytes so far are the beginning of TLS. `tls` is taken over; NULL: memory is out. */
+static void preread_handshake(struct preread *p, struct tls *tls)
+{
+	if (!tls || conn_start_tls(&p->conn, tls, buf_head(&p->in), buf_len(&p->in)) < 0) {
+		preread_refuse(p,
+			p->worker->tls ? "out of memory" : "the server has no certificate");
+		return;
+	}
+	buf_deinit(&p->in);
+	preread_charge(p);
+}
+
+/* A CA comes to see the certificate that it asked for (RFC 8737, 3). */
+static void preread_prove(struct preread *p, struct tls_server *server)
+{
+	preread_set_state(p, PREREAD_SECURING);
+	timeout_start(&p->worker->accept->securing, &p->timeout);
+	p->proves = true;
+	preread_handshake(p, tls_accept(server, TLS_ALPN_ANY));
+}
+
 /* `service` is whose TLS it is to be, as far as is known; NULL: the HTTP front's. */
 static void preread_secure(struct preread *p, const struct service *service)
 {
@@ -136,13 +158,7 @@ static void preread_secure(struct preread *p, const struct service *service)
 	timeout_start(&p->worker->accept->securing, &p->timeout);
 	if (tls && service && service->alpn && tls_speak(tls, service_alpn(service)) < 0)
 		tls = tls_free(tls);
-	if (!tls || conn_start_tls(&p->conn, tls, buf_head(&p->in), buf_len(&p->in)) < 0) {
-		preread_refuse(p,
-			p->worker->tls ? "out of memory" : "the server has no certificate");
-		return;
-	}
-	buf_deinit(&p->in);
-	preread_charge(p);
+	preread_handshake(p, tls);
 }
 
 static void preread_go(struct preread *p, struct destination to)
@@ -187,9 +203,18 @@ static bool preread_named(struct preread *p)
 	return true;
 }
 
+/* NULL: it goes where all TLS goes, as to a client that gets its certificates itself. */
+static struct tls_server *preread_proof(const struct preread *p, const struct client_hello *hello)
+{
+	const struct challenges *c = p->worker->challenges;
+	bool front = p->listener.visits && !*p->listener.place;
+	return c && front ? challenges_tls(c, (struct str){hello->sni, hello->sni_size}) : NULL;
+}
+
 static void preread_check(struct preread *p)
 {
 	struct client_hello hello = {.sni = ""};
+	struct tls_server *proof;
 	size_t used = 0;
 	bool due = sniff_header_due(&p->sniff);
 	enum sniff_verdict verdict =
@@ -204,7 +229,10 @@ static void preread_check(struct preread *p)
 		preread_go(p, destination_plain(p->worker, &p->listener));
 		break;
 	case SNIFF_TLS:
-		preread_go(p, destination_hello(p->worker, &p->listener, hello.sni));
+		if (hello.acme && (proof = preread_proof(p, &hello)))
+			preread_prove(p, proof);
+		else
+			preread_go(p, destination_hello(p->worker, &p->listener, hello.sni));
 		break;
 	case SNIFF_E_HEADER:
 		preread_refuse(p, "no PROXY header, which its address must send");
@@ -250,8 +278,11 @@ static void preread_secured(struct preread *p)
 	struct tls *tls = p->conn.tls;
 	if (conn_established(&p->conn)) {
 		counter_add(&p->worker->counts.tls_handshakes[1], 1);
-		preread_go(p,
-			destination_secured(p->worker, &p->listener, tls_sni(tls), tls_alpn(tls)));
+		if (p->proves)
+			preread_close(p);
+		else
+			preread_go(p, destination_secured(p->worker, &p->listener, tls_sni(tls),
+					      tls_alpn(tls)));
 	} else if (p->conn.error) {
 		preread_refuse(p,
 			*tls_complaint(tls) ? tls_complaint(tls) : strerror(p->conn.error));

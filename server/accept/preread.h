@@ -36,6 +36,7 @@ struct preread {
 	struct loop_task work, reap;
 	enum preread_state state;
 	bool quiet;          /* has not sent a byte, and need not yet */
+	bool proves;         /* a CA verifies a name: nothing follows its TLS handshake */
 	bool counted;        /* in the limits, under its peer's address */
 	uint64_t connection; /* log_new_connection() */
 	struct listener_config listener;

@@ -10,17 +10,19 @@
 #include "base/log.h"
 #include "crypto/random.h"
 #include "loop/offload.h"
+#include "server/acme/acme_binding.h"
 #include "server/acme/acme_job.h"
+#include "server/acme/acme_names.h"
 #include "server/acme/acme_run.h"
+#include "server/acme/acme_window.h"
 #include "server/base/broadcast.h"
+#include "server/base/acme_options.h"
 #include "server/base/worker.h"
-#include "wire/address.h"
 
 #define LOOK_MAX (3600 * CLOCK_S) /* between two looks at all names, whatever their times say */
 #define HOUR     3600
 #define FORGET \
-	(30 * 86400L)  /* seconds after its end that a certificate nobody has the name of is kept */
-#define NAME_CHARS 230 /* of a name whose files' names are short enough */
+	(30 * 86400L) /* seconds after its end that a certificate nobody has the name of is kept */
 
 static int64_t now_of(void)
 {
@@ -40,35 +42,6 @@ static void look_soon(struct acme *a)
 }
 
 /* ---- Names ---- */
-
-static uint64_t hash_of(const struct acme *a, struct str name)
-{
-	return keyed_hash(&a->hash_key, name.p, name.n);
-}
-
-static struct acme_name *name_find(const struct acme *a, struct str name)
-{
-	table_for_each (it, &a->table, hash_of(a, name)) {
-		struct acme_name *n = table_entry(it, struct acme_name, node);
-		if (str_eq(str_from(n->name), name))
-			return n;
-	}
-	return NULL;
-}
-
-static struct acme_name *name_new(struct acme *a, const char *text)
-{
-	struct acme_name *n = calloc(1, sizeof(*n));
-	struct str name = str_from(text);
-	if (!n || table_add(&a->table, &n->node, hash_of(a, name)) < 0) {
-		free(n);
-		return NULL;
-	}
-	snprintf(n->name, sizeof(n->name), "%s", text);
-	list_init(&n->link);
-	list_append(&a->names, &n->link);
-	return n;
-}
 
 static void name_free(struct acme *a, struct acme_name *n)
 {
@@ -107,29 +80,13 @@ static void forget_past(struct acme *a, int64_t now)
 		a->ops->changed(a->arg);
 }
 
-/* Whether a CA could give a certificate for it, and the operator wants one. */
-static bool is_eligible(const struct acme *a, const char *name)
-{
-	const struct option_list *wanted = &a->opts->acme_names;
-	struct address literal;
-	struct str text = str_from(name);
-	if (!text.n || text.n > NAME_CHARS || !memchr(text.p, '.', text.n) || *name == '*' ||
-		address_parse_ip(text, &literal))
-		return false;
-	bool is_wanted = !wanted->n;
-	for (size_t i = 0; i < wanted->n && !is_wanted; i++)
-		is_wanted = strcmp(wanted->v[i], name) == 0 ||
-			    hostname_covers(str_from(wanted->v[i]), text);
-	return is_wanted;
-}
-
 void acme_claimed(struct acme *a, const char *name, const char *identity)
 {
-	if (!a || !is_eligible(a, name))
+	if (!a || !acme_name_eligible(a, name))
 		return;
-	struct acme_name *n = name_find(a, str_from(name));
+	struct acme_name *n = acme_name_find(a, str_from(name));
 	if (!n)
-		n = name_new(a, name);
+		n = acme_name_new(a, name);
 	if (!n) {
 		log_error("no certificate is ordered for %s: out of memory", name);
 		return;
@@ -142,7 +99,8 @@ void acme_claimed(struct acme *a, const char *name, const char *identity)
 
 void acme_released(struct acme *a, const char *name)
 {
-	struct acme_name *n = a && is_eligible(a, name) ? name_find(a, str_from(name)) : NULL;
+	struct acme_name *n =
+		a && acme_name_eligible(a, name) ? acme_name_find(a, str_from(name)) : NULL;
 	if (n && n->claims)
 		n->claims--;
 	/* What was never tried is not kept in mind. */
@@ -160,6 +118,7 @@ static void name_issued(struct acme *a, struct acme_name *n, const struct acme_o
 	n->kept.failures = 0;
 	n->kept.why[0] = 0;
 	n->kept.next = acme_renewal_at(&n->facts.dates, dice());
+	n->kept.window_look = 0;
 	a->issued++;
 	log_info("the certificate for %s is issued, until %s; it is renewed from %s on", n->name,
 		tls_moment(n->facts.dates.to, to), tls_moment(n->kept.next, renewal));
@@ -215,20 +174,13 @@ static void run_over(struct acme_run *run)
 
 /* ---- One after the other ---- */
 
-/* The operator's own certificates go first. */
-static bool is_covered(const struct acme *a, const struct acme_name *n)
-{
-	const struct tls_server *tls = a->node->workers[0]->tls;
-	return !n->own && tls && tls_server_covers(tls, str_from(n->name));
-}
-
 /* False: not now, and it has a time for the next look. */
 static bool name_may_start(struct acme *a, struct acme_name *n, int64_t now)
 {
 	const struct acme_limits limits = {a->opts->acme_names_per_hour,
 		a->opts->acme_names_per_identity};
 	char why[ACME_WHY_SIZE], then[TLS_MOMENT_SIZE];
-	if (is_covered(a, n)) {
+	if (acme_name_covered(a, n, now)) {
 		n->kept.next = now + HOUR;
 		return false;
 	}
@@ -286,6 +238,74 @@ static unsigned runs_max(const struct acme *a)
 	return a->account.url && acme_directory_known(&a->account.directory) ? ACME_RUNS_MAX : 1;
 }
 
+/* ---- When the CA wants it renewed ---- */
+
+static void window_answered(struct acme *a, struct acme_name *n, const struct acme_job *j)
+{
+	const struct acme_answer answer = acme_job_answer(j);
+	int64_t now = now_of(), before = n->kept.next;
+	char then[TLS_MOMENT_SIZE];
+	n->kept.window_look = now + ACME_WINDOW_LOOK;
+	if (j->result == 0 &&
+		acme_window_read(&answer, now, dice(), &n->kept.next, &n->kept.window_look) &&
+		n->kept.next <= now && before > now)
+		log_info("the certificate for %s is renewed now and not on %s, as the CA suggests",
+			n->name, tls_moment(before, then));
+	acme_job_leave(acme_job_keep_name(a, n));
+}
+
+static void window_over(struct acme_job *j)
+{
+	struct acme *a = j->acme;
+	struct acme_name *n = acme_name_find(a, str_from(j->name));
+	a->window = NULL;
+	if (!acme_directory_known(&a->account.directory)) {
+		/* It is asked for by orders as well, whichever is first. */
+		const struct acme_answer answer = acme_job_answer(j);
+		struct acme_directory d;
+		json_t *json = j->result ? NULL : acme_answer_json(&answer);
+		if (acme_directory_read(&d, json))
+			a->account.directory = d;
+		else
+			acme_directory_deinit(&d);
+		json_decref(json);
+		if (n && !acme_directory_known(&a->account.directory))
+			n->kept.window_look = now_of() + ACME_WINDOW_LOOK;
+	} else if (n && n->issued && !n->run) {
+		window_answered(a, n, j);
+	}
+	look_soon(a);
+}
+
+static bool has_window(const struct acme *a, const struct acme_name *n)
+{
+	const struct tls_dates *d = &n->facts.dates;
+	bool known = acme_directory_known(&a->account.directory);
+	return acme_name_wanted(n) && n->issued && !n->run && !n->kept.failures &&
+	       *n->facts.renewal_id && d->to - d->from > ACME_WINDOW_LASTS &&
+	       (!known || a->account.directory.renewal_info);
+}
+
+/* One question at a time, behind which it looks again. */
+static void ask_window(struct acme *a, int64_t now)
+{
+	const struct acme_directory *d = &a->account.directory;
+	char rest[TLS_RENEWAL_ID_SIZE + 1];
+	list_for_each (it, &a->names) {
+		const struct acme_name *n = list_entry(it, struct acme_name, link);
+		if (a->window || !has_window(a, n) || n->kept.window_look > now)
+			continue;
+		snprintf(rest, sizeof(rest), "/%s", n->facts.renewal_id);
+		a->window = acme_directory_known(d)
+				    ? acme_job_get(a, n->name, d->renewal_info, rest)
+				    : acme_job_get(a, n->name, a->account.directory_url, "");
+		if (a->window)
+			acme_job_submit(a->window, NULL, window_over);
+	}
+}
+
+/* ---- All of them ---- */
+
 static void look(struct loop_task *task)
 {
 	struct acme *a = container_of(task, struct acme, look);
@@ -295,6 +315,7 @@ static void look(struct loop_task *task)
 	while (a->n_runs < runs_max(a) && (n = next_due(a, now)))
 		if (name_may_start(a, n, now))
 			name_start(a, n, now);
+	ask_window(a, now);
 	int64_t next = next_time(a);
 	uint64_t wait = next <= now ? LOOK_MAX : MIN((uint64_t)(next - now) * CLOCK_S, LOOK_MAX);
 	/* What is due waits for one that is under way, which looks again when it is over. */
@@ -306,45 +327,12 @@ static void timer_fired(struct loop_timer *timer)
 	look_soon(container_of(timer, struct acme, timer));
 }
 
-/* ---- Files of certificates ---- */
-
-static int add_path(const struct acme *a, const struct acme_name *n, struct acme_paths *out)
-{
-	out->v[out->n] = acme_files_certificate_path(&a->files, n->name);
-	if (!out->v[out->n])
-		return -ENOMEM;
-	out->n++;
-	out->n_own += n->own;
-	return 0;
-}
-
-int acme_paths(const struct acme *a, struct acme_paths *out)
-{
-	*out = (struct acme_paths){.v = calloc(a->table.n + 1, sizeof(char *))};
-	int r = out->v ? 0 : -ENOMEM;
-	for (int own = 1; own >= 0 && r == 0; own--)
-		list_for_each (it, &a->names) {
-			const struct acme_name *n = list_entry(it, struct acme_name, link);
-			if (n->issued && n->own == own && r == 0)
-				r = add_path(a, n, out);
-		}
-	return r;
-}
-
-void acme_paths_free(struct acme_paths *p)
-{
-	for (size_t i = 0; i < p->n; i++)
-		free(p->v[i]);
-	free(p->v);
-	*p = (struct acme_paths){0};
-}
-
 /* ---- Its life ---- */
 
 static void found(const struct acme_file *file, void *arg)
 {
 	struct acme *a = arg;
-	struct acme_name *n = name_new(a, file->name);
+	struct acme_name *n = acme_name_new(a, file->name);
 	if (!n)
 		return;
 	n->kept = file->kept;
@@ -368,8 +356,8 @@ static int add_own(struct acme *a, struct error *err)
 		int r = hostname_claim(str_from(own->v[i]), name, &n, err);
 		if (r < 0)
 			return r;
-		struct acme_name *it = name_find(a, (struct str){name, n});
-		it = it ? it : name_new(a, name);
+		struct acme_name *it = acme_name_find(a, (struct str){name, n});
+		it = it ? it : acme_name_new(a, name);
 		if (!it)
 			return error_set(err, -ENOMEM, "out of memory");
 		it->own = true;
@@ -381,14 +369,22 @@ static int read_state(struct acme *a, const char *state_dir, struct error *err)
 {
 	const struct server_options *o = a->opts;
 	const struct tls_client_config config = {.ca = o->acme_ca};
-	a->account.directory_url = o->acme_server;
+	const struct tls_client_config any = {.insecure = true};
+	a->account.directory_url = acme_server_url(o->acme_server);
 	a->account.email = o->acme;
+	a->account.profile = o->acme_profile;
 	a->tls = tls_client_new(&config, err);
-	if (!a->tls) {
+	a->tls_any = a->tls ? tls_client_new(&any, err) : NULL;
+	if (!a->tls_any) {
 		error_prefix(err, o->acme_ca ? "--acme-ca" : "--acme");
 		return -EINVAL;
 	}
-	int r = acme_files_open(&a->files, state_dir, o->acme_server, err);
+	int r = o->acme_eab ? acme_binding_read(o->acme_eab, &a->binding, err) : 0;
+	if (r)
+		error_prefix(err, "--acme-eab");
+	else if (o->acme_eab)
+		a->account.binding = &a->binding;
+	r = r ? r : acme_files_open(&a->files, state_dir, a->account.directory_url, err);
 	r = r ? r : acme_files_account(&a->files, &a->account.key, &a->account.url, err);
 	if (r)
 		return -EINVAL;
@@ -435,6 +431,9 @@ void acme_stop(struct acme *a)
 		return;
 	loop_timer_cancel(&a->timer);
 	loop_task_cancel(&a->look);
+	if (a->window)
+		offload_cancel(&a->window->job);
+	a->window = NULL;
 	while (!list_empty(&a->names))
 		name_free(a, list_entry(a->names.next, struct acme_name, link));
 	a->network = offload_free(a->network);
@@ -449,6 +448,8 @@ struct acme *acme_free(struct acme *a)
 	table_deinit(&a->table);
 	acme_account_deinit(&a->account);
 	tls_client_unref(a->tls);
+	tls_client_unref(a->tls_any);
+	acme_binding_deinit(&a->binding);
 	acme_files_close(&a->files);
 	free(a);
 	return NULL;

@@ -12,6 +12,7 @@
 #include "server/base/options.h"
 #include "tls/tls.h"
 
+struct acme_job;
 struct node;
 struct offload;
 
@@ -20,8 +21,11 @@ struct acme {
 	const struct server_options *opts;
 	struct acme_files files;
 	struct acme_account account;
-	bool account_kept; /* its URL is in the file */
-	struct tls_client *tls;
+	bool account_kept;          /* its URL is in the file */
+	struct tls_client *tls;     /* to the CA */
+	struct tls_client *tls_any; /* to this exit node itself, whatever its certificate */
+	struct jws_binding binding; /* of --acme-eab; its texts are owned */
+	struct acme_job *window;    /* a question when to renew, under way; NULL: none is */
 	struct present present;
 	struct offload *network, *disk;
 	struct table table; /* of struct acme_name, by name */
@@ -59,6 +63,12 @@ struct acme *acme_free(struct acme *a); /* accepts NULL; returns NULL */
  */
 void acme_claimed(struct acme *a, const char *name, const char *identity);
 void acme_released(struct acme *a, const char *name);
+
+/*
+ * Whether that certificate came from here, and nothing has gone wrong with its renewal, or nobody needs it any more: that
+ * it ends soon is no news then. Accepts NULL.
+ */
+bool acme_renews(const struct acme *a, const struct tls_dates *d);
 
 /* The files of certificates, for tls_server_config; those of the exit node's own names first. */
 struct acme_paths {

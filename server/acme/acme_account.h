@@ -3,6 +3,8 @@
 /* Who orders, and where: an account at one CA, and the CA's directory (RFC 8555, 7.1.1 and 7.1.2). */
 #include <stdbool.h>
 
+#include <jansson.h>
+
 #include "server/acme/jws.h"
 
 /* URLs; all owned, NULL where the CA has none. */
@@ -28,5 +30,7 @@ static inline bool acme_directory_known(const struct acme_directory *d)
 	return d->new_order;
 }
 
+/* Of the CA's answer. False: it is no directory. acme_directory_deinit() it in either case. */
+bool acme_directory_read(struct acme_directory *d, const json_t *json);
 void acme_directory_deinit(struct acme_directory *d);
 void acme_account_deinit(struct acme_account *a);

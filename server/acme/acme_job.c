@@ -7,8 +7,10 @@
 
 #include "base/log.h"
 #include "net/fetch.h"
+#include "server/acme/dns_hook.h"
 #include "server/acme/acme.h"
 #include "server/acme/acme_run.h"
+#include "server/base/acme_options.h"
 #include "server/base/worker.h"
 
 /* For one request, whatever the CA does meanwhile. */
@@ -23,6 +25,8 @@ static void job_free(struct acme_job *j)
 	free(j->location);
 	free(j->retry_after);
 	free(j->account_url);
+	free(j->record);
+	free(j->value);
 	buf_deinit(&j->answer);
 	tls_client_unref(j->tls);
 	secret_free(j->pem);
@@ -107,12 +111,51 @@ struct acme_job *acme_job_ask(struct acme *acme, struct acme_call *call)
 	return NULL;
 }
 
+struct acme_job *acme_job_get(struct acme *acme, const char *name, const char *url,
+	const char *rest)
+{
+	char *whole;
+	if (asprintf(&whole, "%s%s", url, rest) < 0)
+		return NULL;
+	struct acme_call call = {.method = "GET", .url = whole};
+	struct acme_job *j = acme_job_ask(acme, &call);
+	free(whole);
+	if (j)
+		snprintf(j->name, sizeof(j->name), "%s", name);
+	return j;
+}
+
+static struct str text_of(const char *text)
+{
+	return text ? str_from(text) : STR_NULL;
+}
+
+struct acme_answer acme_job_answer(const struct acme_job *j)
+{
+	return (struct acme_answer){
+		.status = j->status,
+		.nonce = text_of(j->nonce),
+		.location = text_of(j->location),
+		.retry_after = text_of(j->retry_after),
+		.body = {j->answer.data ? (const char *)buf_head(&j->answer) : "",
+			buf_len(&j->answer)},
+	};
+}
+
 /* ---- A check ---- */
 
 static void check(struct offload_job *job)
 {
 	struct acme_job *j = container_of(job, struct acme_job, job);
-	j->result = self_check(&j->challenge, j->anywhere, &j->err);
+	struct error later;
+	j->result = -EINVAL;
+	if (j->by_http)
+		j->result = self_check(&j->challenge, NULL, j->anywhere, &j->err);
+	j->proved = j->result == 0 ? ACME_HTTP_01 : ACME_TLS_ALPN_01;
+	/* Of two reasons the first is said, as port 80 is what most people forget. */
+	if (j->result && j->by_tls)
+		j->result = self_check(&j->challenge, j->tls, j->anywhere,
+			j->by_http ? &later : &j->err);
 }
 
 struct acme_job *acme_job_check(struct acme *acme, const struct challenge *c)
@@ -120,10 +163,37 @@ struct acme_job *acme_job_check(struct acme *acme, const struct challenge *c)
 	struct acme_job *j = job_new(acme, check);
 	if (!j)
 		return NULL;
+	int how = acme->opts->acme_challenge;
 	j->challenge = *c;
+	j->by_http = how == ACME_CHALLENGE_AUTO || how == ACME_CHALLENGE_HTTP;
+	j->by_tls = how == ACME_CHALLENGE_AUTO || how == ACME_CHALLENGE_TLS;
+	j->tls = tls_client_ref(acme->tls_any);
 	/* A CA of one's own is asked for names of one's own network. */
 	j->anywhere = acme->opts->acme_ca;
 	return j;
+}
+
+/* ---- A record ---- */
+
+static void record(struct offload_job *job)
+{
+	struct acme_job *j = container_of(job, struct acme_job, job);
+	j->result = dns_hook_run(j->hook, j->adds, j->record, j->value, &j->err);
+}
+
+struct acme_job *acme_job_record(struct acme *acme, bool add, const char *name, const char *value)
+{
+	struct acme_job *j = job_new(acme, record);
+	if (!j)
+		return NULL;
+	j->hook = acme->opts->acme_dns_hook;
+	j->adds = add;
+	j->record = strdup(name);
+	j->value = strdup(value);
+	if (j->record && j->value)
+		return j;
+	job_free(j);
+	return NULL;
 }
 
 /* ---- A file ---- */
@@ -200,7 +270,7 @@ struct acme_job *acme_job_drop(struct acme *acme, const char *name)
 void acme_job_submit(struct acme_job *j, struct acme_run *run, void (*over)(struct acme_job *j))
 {
 	struct acme *acme = j->acme;
-	bool network = j->url || *j->challenge.name;
+	bool network = j->url || *j->challenge.name || j->record;
 	j->run = run;
 	j->over = over;
 	if (run)
@@ -211,7 +281,9 @@ void acme_job_submit(struct acme_job *j, struct acme_run *run, void (*over)(stru
 
 static void left(struct acme_job *j)
 {
-	if (j->result)
+	if (j->result && j->record)
+		log_warn("a record of a challenge stays in DNS: %s", j->err.text);
+	else if (j->result)
 		log_error("the state of certificates is not kept, and is lost with a restart: %s",
 			j->err.text);
 }

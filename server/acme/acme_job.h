@@ -27,7 +27,14 @@ struct acme_job {
 
 	/* A check */
 	struct challenge challenge;
-	bool anywhere; /* private addresses, too */
+	bool anywhere;          /* private addresses, too */
+	bool by_http, by_tls;   /* how it is asked: the first that leads here */
+	enum acme_proof proved; /* by which it does */
+
+	/* A record in DNS */
+	const char *hook; /* borrowed of the options */
+	bool adds;
+	char *record, *value;
 
 	/* A file */
 	char name[HOSTNAME_SIZE];
@@ -41,7 +48,14 @@ struct acme_job {
 
 /* A request to the CA. NULL: memory is out. Takes over the call's body in either case. */
 struct acme_job *acme_job_ask(struct acme *acme, struct acme_call *call);
+/* A GET, about this name: `url` and what is put behind it. */
+struct acme_job *acme_job_get(struct acme *acme, const char *name, const char *url,
+	const char *rest);
+/* The answer of a request, as the order's machine has it; views into the job. */
+struct acme_answer acme_job_answer(const struct acme_job *j);
 struct acme_job *acme_job_check(struct acme *acme, const struct challenge *c);
+struct acme_job *acme_job_record(struct acme *acme, bool add, const char *record,
+	const char *value);
 struct acme_job *acme_job_keep_name(struct acme *acme, const struct acme_name *n);
 /* Takes over the text. */
 struct acme_job *acme_job_keep_certificate(struct acme *acme, const char *name, struct secret *pem);

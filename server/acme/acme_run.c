@@ -10,16 +10,19 @@
 #include "crypto/random.h"
 #include "server/acme/acme.h"
 #include "server/acme/acme_job.h"
+#include "server/acme/dns_hook.h"
+#include "server/base/acme_options.h"
 #include "server/base/worker.h"
 
 #define RANDOM_TOKEN 24 /* bytes: nobody guesses it */
 
 static void proceed(struct acme_run *run);
+static void unpresent(struct acme_run *run);
 
 /* The order has come to its end: told in a turn of its own, as its owner frees it. */
 static void end_soon(struct acme_run *run)
 {
-	present_remove(&run->acme->present, &run->entry);
+	unpresent(run);
 	loop_timer_set(&run->timer, loop_now(run->acme->node->workers[0]->loop));
 }
 
@@ -39,22 +42,10 @@ static void submit(struct acme_run *run, struct acme_job *j, void (*over)(struct
 
 /* ---- The order ---- */
 
-static struct str text_of(const char *text)
-{
-	return text ? str_from(text) : STR_NULL;
-}
-
 static void asked(struct acme_job *j)
 {
 	struct acme_run *run = j->run;
-	const struct acme_answer a = {
-		.status = j->status,
-		.nonce = text_of(j->nonce),
-		.location = text_of(j->location),
-		.retry_after = text_of(j->retry_after),
-		.body = {j->answer.data ? (const char *)buf_head(&j->answer) : "",
-			buf_len(&j->answer)},
-	};
+	const struct acme_answer a = acme_job_answer(j);
 	if (j->result)
 		acme_order_lost(&run->order, &j->err);
 	else
@@ -84,6 +75,20 @@ static void waited(struct loop_timer *timer)
 		ask(run);
 }
 
+/* ---- The proof ---- */
+
+/* What was there for the CA goes, in whatever way it was there. */
+static void unpresent(struct acme_run *run)
+{
+	present_remove(&run->acme->present, &run->entry);
+	run->entry.challenge.tls = tls_server_unref(run->entry.challenge.tls);
+	if (run->record)
+		acme_job_leave(acme_job_record(run->acme, false, run->record, run->value));
+	free(run->record);
+	free(run->value);
+	run->record = run->value = NULL;
+}
+
 static void presented(struct present_entry *e)
 {
 	struct acme_run *run = container_of(e, struct acme_run, entry);
@@ -91,17 +96,62 @@ static void presented(struct present_entry *e)
 	proceed(run);
 }
 
-static void present(struct acme_run *run)
+static void recorded(struct acme_job *j)
+{
+	struct acme_run *run = j->run;
+	if (j->result)
+		acme_order_fail(&run->order, "%s", j->err.text);
+	else
+		acme_order_presented(&run->order);
+	proceed(run);
+}
+
+/* RFC 8555, 8.4 */
+static void present_record(struct acme_run *run, const uint8_t digest[SHA256_SIZE])
+{
+	char name[DNS_HOOK_NAME_SIZE], value[BASE64URL_SIZE(SHA256_SIZE)];
+	dns_hook_name(run->order.name, name);
+	base64url_encode(digest, SHA256_SIZE, value, sizeof(value));
+	run->record = strdup(name);
+	run->value = strdup(value);
+	submit(run,
+		run->record && run->value ? acme_job_record(run->acme, true, name, value) : NULL,
+		recorded);
+}
+
+/* RFC 8555, 8.3; RFC 8737, 3 */
+static void present_here(struct acme_run *run, const char *authorization,
+	const uint8_t digest[SHA256_SIZE])
 {
 	struct challenge *c = &run->entry.challenge;
-	*c = (struct challenge){.path = CHALLENGE_HTTP_PATH};
+	struct error err = {"out of memory"};
+	*c = (struct challenge){0};
 	snprintf(c->name, sizeof(c->name), "%s", run->order.name);
-	snprintf(c->token, sizeof(c->token), "%s", run->order.token);
-	acme_order_key_authorization(&run->order, c->answer);
+	if (run->order.proof == ACME_HTTP_01) {
+		c->path = CHALLENGE_HTTP_PATH;
+		snprintf(c->token, sizeof(c->token), "%s", run->order.token);
+		snprintf(c->answer, sizeof(c->answer), "%s", authorization);
+	} else {
+		c->tls = tls_challenge_server(c->name, digest, &err);
+	}
 	run->entry.known = presented;
-	if (present_add(&run->acme->present, &run->entry) < 0)
-		fail(run, "out of memory");
+	if ((!c->path && !c->tls) || present_add(&run->acme->present, &run->entry) < 0)
+		fail(run, err.text);
 }
+
+static void present(struct acme_run *run)
+{
+	char authorization[ACME_AUTHORIZATION_SIZE];
+	uint8_t digest[SHA256_SIZE];
+	acme_order_key_authorization(&run->order, authorization);
+	sha256(authorization, strlen(authorization), digest);
+	if (run->order.proof == ACME_DNS_01)
+		present_record(run, digest);
+	else
+		present_here(run, authorization, digest);
+}
+
+/* ---- The certificate ---- */
 
 static void kept(struct acme_job *j)
 {
@@ -161,6 +211,7 @@ static void checked(struct acme_job *j)
 {
 	struct acme_run *run = j->run;
 	present_remove(&run->acme->present, &run->entry);
+	run->order.proof = j->proved;
 	if (j->result)
 		fail(run, j->err.text);
 	else
@@ -191,7 +242,16 @@ struct acme_run *acme_run_new(struct acme *acme, struct acme_name *name,
 	run->over = over;
 	list_init(&run->entry.link);
 	loop_timer_init(&run->timer, acme->node->workers[0]->loop, waited);
-	acme_order_init(&run->order, &acme->account, name->name, ACME_HTTP_01);
+	bool by_dns = *name->name == '*' || acme->opts->acme_challenge == ACME_CHALLENGE_DNS;
+	acme_order_init(&run->order, &acme->account, name->name,
+		by_dns ? ACME_DNS_01 : ACME_HTTP_01);
+	if (name->issued && *name->facts.renewal_id)
+		run->order.replaces = strdup(name->facts.renewal_id);
+	if (by_dns) {
+		/* Where a name leads is not what its record in DNS is about. */
+		place(run);
+		return run;
+	}
 	struct challenge *c = &run->entry.challenge;
 	c->path = CHALLENGE_CHECK_PATH;
 	snprintf(c->name, sizeof(c->name), "%s", name->name);
@@ -207,7 +267,7 @@ struct acme_run *acme_run_free(struct acme_run *run)
 {
 	if (!run)
 		return NULL;
-	present_remove(&run->acme->present, &run->entry);
+	unpresent(run);
 	if (run->job)
 		offload_cancel(&run->job->job);
 	loop_timer_cancel(&run->timer);

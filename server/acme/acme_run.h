@@ -17,6 +17,7 @@ struct acme_run {
 	struct acme_name *name;
 	struct acme_order order;
 	struct present_entry entry; /* of the check, then of the challenge */
+	char *record, *value;       /* that are in DNS, or on their way there; NULL: none are */
 	struct loop_timer timer;
 	struct acme_job *job; /* under way; NULL: none is */
 	bool checked;         /* the name leads here; where it failed before, no CA was asked */

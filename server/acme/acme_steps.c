@@ -54,15 +54,10 @@ static const char *directory_url(const struct acme_order *o)
 static void directory_read(struct acme_order *o, const json_t *json)
 {
 	struct acme_account *account = o->account;
-	struct acme_directory d = {
-		.new_nonce = acme_url_of(json, "newNonce"),
-		.new_account = acme_url_of(json, "newAccount"),
-		.new_order = acme_url_of(json, "newOrder"),
-		.renewal_info = acme_url_of(json, "renewalInfo"),
-	};
+	struct acme_directory d;
+	bool whole = acme_directory_read(&d, json);
 	const json_t *meta = json_object_get(json, "meta");
 	const json_t *profiles = json_object_get(meta, "profiles");
-	bool whole = d.new_nonce && d.new_account && d.new_order;
 	bool bound = json_is_true(json_object_get(meta, "externalAccountRequired"));
 	bool offered = !account->profile || json_object_get(profiles, account->profile);
 	if (whole && offered && (!bound || account->binding || account->url)) {

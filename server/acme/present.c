@@ -63,8 +63,8 @@ static int present_send(struct present *p, uint64_t number)
 		return -ENOMEM;
 	}
 	list_for_each (it, &p->entries)
-		b->challenges->v[b->challenges->n++] =
-			list_entry(it, struct present_entry, link)->challenge;
+		challenges_add(b->challenges,
+			&list_entry(it, struct present_entry, link)->challenge);
 	b->present = p;
 	b->number = number;
 	broadcast_send(&b->broadcast, p->node, &present_ops);

@@ -18,8 +18,8 @@ struct present {
 /* Embedded in its owner. */
 struct present_entry {
 	struct list link;
-	uint64_t number; /* of all that were added */
-	struct challenge challenge;
+	uint64_t number;            /* of all that were added */
+	struct challenge challenge; /* its TLS is the owner's to let go */
 	/* Every worker answers it. Not called where it was taken back before. NULL: nobody waits */
 	void (*known)(struct present_entry *e);
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "net/fetch.h"
+#include "wire/url.h"
 
 /* Each once. */
 static unsigned addresses_of(const struct addrinfo *list, struct address out[SELF_CHECK_ADDRESSES])
@@ -23,28 +24,30 @@ static unsigned addresses_of(const struct addrinfo *list, struct address out[SEL
 	return n;
 }
 
-static int refuse(const struct challenge *c, const struct address *at, const char *why,
+static int refuse(const struct challenge *c, bool tls, const struct address *at, const char *why,
 	struct error *err)
 {
 	char text[ADDRESS_TEXT_SIZE];
 	address_format_ip(at, text);
 	return error_set(err, -EHOSTUNREACH,
-		"http://%s does not lead to this exit node: at its address %s %s", c->name, text,
-		why);
+		"http%s://%s does not lead to this exit node: at its address %s %s", tls ? "s" : "",
+		c->name, text, why);
 }
 
-static int ask(const struct challenge *c, const struct address *at, uint64_t deadline,
-	struct error *err)
+static int ask(const struct challenge *c, struct tls_client *tls, const struct address *at,
+	uint64_t deadline, struct error *err)
 {
 	char path[sizeof(CHALLENGE_CHECK_PATH) + CHALLENGE_TEXT_SIZE];
-	struct fetch_target target = {.port = "80"};
+	struct fetch_target target = {.tls = tls};
 	struct fetch_answer answer;
 	struct error why;
 	snprintf(path, sizeof(path), "%s%s", c->path, c->token);
+	snprintf(target.port, sizeof(target.port), "%d", tls ? URL_HTTPS_PORT : URL_HTTP_PORT);
 	snprintf(target.host, sizeof(target.host), "%s", c->name);
 	snprintf(target.authority, sizeof(target.authority), "%s", c->name);
 	const struct fetch_request rq = {.target = &target,
 		.at = at,
+		.tls = tls,
 		.method = "GET",
 		.path = str_from(path),
 		.fields = "",
@@ -57,11 +60,11 @@ static int ask(const struct challenge *c, const struct address *at, uint64_t dea
 	if (ours)
 		return 0;
 	/* An answer that is too long is another server's as well. */
-	return r == 0 || r == -EMSGSIZE ? refuse(c, at, "another server answers", err)
-					: refuse(c, at, why.text, err);
+	return r == 0 || r == -EMSGSIZE ? refuse(c, tls, at, "another server answers", err)
+					: refuse(c, tls, at, why.text, err);
 }
 
-int self_check(const struct challenge *c, bool anywhere, struct error *err)
+int self_check(const struct challenge *c, struct tls_client *tls, bool anywhere, struct error *err)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct address found[SELF_CHECK_ADDRESSES];
@@ -75,7 +78,7 @@ int self_check(const struct challenge *c, bool anywhere, struct error *err)
 	uint64_t deadline = clock_now() + SELF_CHECK_TIMEOUT;
 	for (unsigned i = 0; i < n && r == 0; i++)
 		r = anywhere || address_is_global(&found[i])
-			    ? ask(c, &found[i], deadline, err)
-			    : refuse(c, &found[i], "no CA on the Internet can ask it", err);
+			    ? ask(c, tls, &found[i], deadline, err)
+			    : refuse(c, tls, &found[i], "no CA on the Internet can ask it", err);
 	return n ? r : error_set(err, -EHOSTUNREACH, "%s has no address in DNS", c->name);
 }

@@ -8,6 +8,7 @@
 
 #include "api/api_json.h"
 #include "server/accept/certificates.h"
+#include "server/acme/acme.h"
 #include "server/admin/api.h"
 #include "server/base/worker.h"
 #include "server/control/change.h"
@@ -79,8 +80,9 @@ static json_t *note(json_t *items, bool bad, const char *about, const char *todo
 			"what", what, "todo", todo));
 }
 
-static json_t *note_certificates(json_t *items, const struct tls_server *tls)
+static json_t *note_certificates(json_t *items, const struct worker *w)
 {
+	const struct tls_server *tls = w->tls;
 	int64_t now = (int64_t)time(NULL);
 	for (size_t i = 0; tls && i < tls_server_count(tls); i++) {
 		struct tls_dates d;
@@ -93,11 +95,27 @@ static json_t *note_certificates(json_t *items, const struct tls_server *tls)
 		else if (now < d.from)
 			items = note(items, true, "certificate", "Look at this machine's clock.",
 				"The certificate for %s is not valid yet", d.names);
-		else if (d.to - now < CERTIFICATES_ENDS_SOON)
+		else if (d.to - now < CERTIFICATES_ENDS_SOON && !acme_renews(w->node->acme, &d))
 			items = note(items, false, "certificate",
 				"Renew it; the server reads the files again by itself.",
 				"The certificate for %s ends in %d hours", d.names,
 				(int)((d.to - now) / 3600));
+	}
+	return items;
+}
+
+/* Names whose visitors are warned by their browsers; those that only wait to be renewed have time. */
+static json_t *note_acme(json_t *items, const struct acme *acme)
+{
+	unsigned named = 0;
+	if (!acme)
+		return items;
+	list_for_each (it, &acme->names) {
+		const struct acme_name *n = list_entry(it, struct acme_name, link);
+		if (acme_name_wanted(n) && !n->issued && *n->kept.why && named++ < NAMED_MAX)
+			items = note(items, false, "certificate",
+				"See docs/certificates.md; it is tried again by itself.",
+				"%s has no certificate: %s", n->name, n->kept.why);
 	}
 	return items;
 }
@@ -149,7 +167,8 @@ static void attention(struct api_request *rq)
 	struct admin *a = admin_of(rq);
 	const struct worker *w = a->node->workers[0];
 	unsigned waiting = limits_count(&a->node->limits, LIMITS_WAITING);
-	json_t *items = note_certificates(json_array(), w->tls);
+	json_t *items = note_certificates(json_array(), w);
+	items = note_acme(items, a->node->acme);
 	if (!list_empty(&a->changes->unstored))
 		items = note(items, true, "store",
 			"Look at the log and at the disk of --state-dir; the server tries again.",

@@ -7,6 +7,8 @@
 #include "wire/address.h"
 #include "wire/hostname.h"
 
+const char *const acme_challenge_words[] = {"auto", "http-01", "tls-alpn-01", "dns-01", NULL};
+
 #define EMAIL_MAX 254 /* characters: RFC 5321, 4.5.3.1.3 */
 
 int acme_email_check(struct str text, struct error *err)
@@ -56,13 +58,4 @@ int acme_names_check(struct str text, struct error *err)
 			"\"%.*s\" is no name in DNS that a CA gives a certificate for",
 			STR_ARG(text));
 	return 0;
-}
-
-int acme_domain_check(struct str text, struct error *err)
-{
-	int r = acme_names_check(text, err);
-	return r || text.p[0] != '*'
-		       ? r
-		       : error_set(err, -EINVAL, "\"%.*s\" is a wildcard, which is not ordered",
-				 STR_ARG(text));
 }

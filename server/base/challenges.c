@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "tls/tls.h"
+
 struct challenges *challenges_new(size_t n)
 {
 	struct challenges *c = calloc(1, sizeof(*c) + n * sizeof(c->v[0]));
@@ -19,8 +21,27 @@ struct challenges *challenges_ref(struct challenges *c)
 
 struct challenges *challenges_unref(struct challenges *c)
 {
-	if (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1)
-		free(c);
+	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+		return NULL;
+	for (size_t i = 0; i < c->n; i++)
+		tls_server_unref(c->v[i].tls);
+	free(c);
+	return NULL;
+}
+
+void challenges_add(struct challenges *c, const struct challenge *it)
+{
+	struct challenge *to = &c->v[c->n++];
+	*to = *it;
+	if (to->tls)
+		tls_server_ref(to->tls);
+}
+
+struct tls_server *challenges_tls(const struct challenges *c, struct str name)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->v[i].tls && str_eq(str_from(c->v[i].name), name))
+			return c->v[i].tls;
 	return NULL;
 }
 
@@ -35,7 +56,7 @@ const struct challenge *challenges_find(const struct challenges *c, struct str h
 	struct str path)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (str_eq(str_from(c->v[i].name), host) && is_path(&c->v[i], path))
+		if (c->v[i].path && str_eq(str_from(c->v[i].name), host) && is_path(&c->v[i], path))
 			return &c->v[i];
 	return NULL;
 }

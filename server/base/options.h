@@ -54,6 +54,8 @@ struct server_options {
 	char *acme; /* NULL: off */
 	char *acme_server;
 	char *acme_ca;
+	char *acme_eab, *acme_profile, *acme_dns_hook; /* NULL: none */
+	int acme_challenge;                            /* enum acme_challenge */
 	struct option_list acme_domain, acme_names;
 	uint64_t acme_names_per_hour, acme_names_per_identity;
 

@@ -8,6 +8,7 @@
 #include "config/cores.h"
 #include "config/memory.h"
 #include "net/bind.h"
+#include "server/base/acme_options.h"
 #include "server/base/advertise.h"
 #include "server/base/https_redirect.h"
 #include "server/base/options.h"
@@ -31,16 +32,41 @@ static int check_control_port(struct server_options *o, struct error *err)
 	return 0;
 }
 
+/* Any wildcard is in the list. */
+static bool has_wildcard(const struct option_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i][0] == '*')
+			return true;
+	return false;
+}
+
+static int check_acme(const struct server_options *o, struct error *err)
+{
+	const char *lost = o->acme_domain.n   ? "acme-domain"
+			   : o->acme_names.n  ? "acme-names"
+			   : o->acme_ca       ? "acme-ca"
+			   : o->acme_eab      ? "acme-eab"
+			   : o->acme_dns_hook ? "acme-dns-hook"
+			   : o->acme_profile  ? "acme-profile"
+					      : NULL;
+	if (!o->acme && lost)
+		return error_set(err, -EINVAL, "--%s needs an --acme EMAIL", lost);
+	if (!o->acme_dns_hook && o->acme_challenge == ACME_CHALLENGE_DNS)
+		return error_set(err, -EINVAL,
+			"--acme-challenge=dns-01 needs an --acme-dns-hook PROGRAM");
+	if (!o->acme_dns_hook && has_wildcard(&o->acme_domain))
+		return error_set(err, -EINVAL,
+			"--acme-domain has a wildcard, which is proved by DNS alone: give an "
+			"--acme-dns-hook PROGRAM");
+	return 0;
+}
+
 static int check_tls(const struct server_options *o, struct error *err)
 {
 	const char *lost = o->redirects       ? "--https-redirect"
 			   : o->tls_client_ca ? "--tls-client-ca"
 					      : NULL;
-	if (!o->acme && (o->acme_ca || o->acme_domain.n || o->acme_names.n))
-		return error_set(err, -EINVAL, "--%s needs an --acme EMAIL",
-			o->acme_domain.n  ? "acme-domain"
-			: o->acme_names.n ? "acme-names"
-					  : "acme-ca");
 	if (o->tls_cert.n && o->auto_tls)
 		return error_set(err, -EINVAL,
 			"--auto-tls is for a server without a certificate: drop it or --tls-cert");
@@ -136,6 +162,8 @@ int server_options_check(struct server_options *o, struct error *err)
 	int r = check_control_port(o, err);
 	if (!r)
 		r = check_tls(o, err);
+	if (!r)
+		r = check_acme(o, err);
 	if (!r)
 		r = check_networks(o, err);
 	if (!r)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "metrics/process.h"
+#include "server/acme/acme.h"
 #include "server/base/worker.h"
 #include "server/control/registrar.h"
 #include "server/metrics/metrics_parts.h"
@@ -36,6 +37,16 @@ static void metrics_certificates(struct exposition *e, const struct tls_server *
 	}
 }
 
+static void metrics_acme(struct exposition *e, const struct acme *acme)
+{
+	if (!acme)
+		return;
+	exposition_family(e, "tunnel_acme_orders", EXPOSITION_COUNTER,
+		"Certificates that were ordered by ACME, by what came of it.");
+	exposition_sample(e, (double)acme->issued, "result", "issued", NULL);
+	exposition_sample(e, (double)acme->failed, "result", "failed", NULL);
+}
+
 static void write_all(struct exposition *e, const struct registrar *r, const struct gauges *g,
 	struct metrics_series *const *kinds)
 {
@@ -52,6 +63,7 @@ static void write_all(struct exposition *e, const struct registrar *r, const str
 	exposition_gauge(e, "tunnel_memory_used_bytes", "What queued bytes take.",
 		(double)g->memory);
 	metrics_certificates(e, n->workers[0]->tls);
+	metrics_acme(e, n->acme);
 	if (n->tracer)
 		exposition_counter(e, "tunnel_spans_dropped",
 			"Spans that did not get to the collector of --otlp.",

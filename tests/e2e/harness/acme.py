@@ -29,15 +29,36 @@ def pebble():
     return str(own) if own.exists() else shutil.which("pebble")
 
 
+class Texts:
+    """TXT records, as --acme-dns-hook left them: a file a name, a line a record."""
+
+    def __init__(self, stage):
+        self.folder = stage.path / "records"
+        self.folder.mkdir()
+        self.log = stage.path / "hook.log"
+        self.hook = stage.file("hook", """#!/bin/sh
+echo "$@" >>%s
+case $1 in
+add) echo "$3" >>%s/$2 ;;
+remove) rm -f %s/$2 ;;
+esac
+""" % (self.log, self.folder, self.folder), mode=0o700)
+
+    def get(self, name, default):
+        path = self.folder / name
+        return path.read_bytes().split() if path.exists() else default
+
+
 class Authority:
     """Pebble and the name server that it asks, in one namespace; and an exit node there."""
 
-    def __init__(self, tunnel, lasts=90 * 86400, rejects=10, binding=None, profiles=("usual",)):
+    def __init__(self, tunnel, lasts=90 * 86400, rejects=10, binding=None, profiles=None):
         """lasts: seconds of a certificate; rejects: of a hundred nonces, those that are refused for no reason."""
         self.tunnel = tunnel
         self.stage = tunnel.stage
         self.dns = self.stage.add(NameServer())
         self.space = self.dns.space
+        self.texts = self.dns.texts = Texts(self.stage)
         self.ca = tunnel.ca("Web CA")
         web = self.ca.issue("127.0.0.1")
         config = {
@@ -47,7 +68,8 @@ class Authority:
             "externalAccountMACKeys": binding or {}, "domainBlocklist": ["blocked.example"],
             "retryAfter": {"authz": 1, "order": 1}, "keyAlgorithm": "ecdsa",
             # One of several is chosen by chance where none is asked for.
-            "profiles": {name: {"description": name, "validityPeriod": lasts} for name in profiles}}
+            "profiles": {name: {"description": name, "validityPeriod": seconds}
+                         for name, seconds in (profiles or {"usual": lasts}).items()}}
         path = self.stage.file("pebble.json", json.dumps({"pebble": config}))
         env = dict(self.stage.env, PEBBLE_VA_NOSLEEP="1", PEBBLE_WFE_NONCEREJECT=str(rejects),
                    PEBBLE_AUTHZREUSE="0")
@@ -62,12 +84,12 @@ class Authority:
             return True
         return False
 
-    def get(self, url):
+    def get(self, url, data=None):
         with self.space.inside():
             context = ssl.create_default_context(cafile=self.ca.cert)
             with urllib.request.build_opener(
                     urllib.request.ProxyHandler({}),
-                    urllib.request.HTTPSHandler(context=context)).open(url, timeout=PATIENCE) as answer:
+                    urllib.request.HTTPSHandler(context=context)).open(url, data, timeout=PATIENCE) as answer:
                 return answer.read()
 
     def roots(self):
@@ -94,8 +116,8 @@ class Authority:
         with self.space.inside():
             return self.tunnel.upstream(*args, **kwargs)
 
-    def client(self, upstreams, *options, services=None, **kwargs):
-        c = self.tunnel.client("127.0.0.1:80", upstreams, *options, start=False, **kwargs)
+    def client(self, upstreams, *options, services=None, port=80, **kwargs):
+        c = self.tunnel.client("127.0.0.1:%d" % port, upstreams, *options, start=False, **kwargs)
         self.space.move(c).start()
         n = len(upstreams) if services is None else services
         wait_until(lambda: c.log().count(" is published at ") >= n or not c.alive(), "the client")
@@ -115,19 +137,21 @@ class Authority:
         with v:
             yield v
 
-    def certificate(self, name, port=443):
-        """What is served for that name, trusted or not."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    def certificate(self, name, port=443, context=None):
+        """What is served for that name, trusted or not, unless a context says how it is asked for."""
+        if not context:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
         with self.space.inside(), socket.create_connection(("127.0.0.1", port), PATIENCE) as sock, \
                 context.wrap_socket(sock, server_hostname=name) as tls:
             return x509.load_der_x509_certificate(tls.getpeercert(True))
 
-    def has_certificate(self, name):
+    def has_certificate(self, name, certified=None):
+        """certified: the name in it, if it is another."""
         found = self.certificate(name)
         with contextlib.suppress(x509.ExtensionNotFound):
-            return name in found.extensions.get_extension_for_class(
+            return (certified or name) in found.extensions.get_extension_for_class(
                 x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
         return False
 

@@ -77,12 +77,58 @@ static void first_bytes(void **state)
 	}
 }
 
+/* RFC 8737, 3: whoever offers something else as well is no CA that verifies a name. */
+static void the_protocol_of_a_ca(void **state)
+{
+	static const struct {
+		const char *list;
+		bool acme;
+	} rows[] = {
+		{"\x0a"
+		 "acme-tls/1",
+			true},
+		{"\x02h2", false},
+		{"\x0a"
+		 "acme-tls/2",
+			false},
+		{"\x02h2\x0a"
+		 "acme-tls/1",
+			false},
+		{"\x0a"
+		 "acme-tls/1\x02h2",
+			false},
+		{"\x0a"
+		 "acme-tls/1\x0a"
+		 "acme-tls/1",
+			false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t list = (uint8_t)strlen(rows[i].list),
+			hello[256] = {22, 3, 1, 0, (uint8_t)(53 + list), 1, 0, 0,
+				(uint8_t)(49 + list), 3, 3};
+		uint8_t *p = hello + 43;
+		static const uint8_t rest[] = {0, 0, 2, 0x13, 0x01, 1, 0};
+		memcpy(p, rest, sizeof rest);
+		p += sizeof rest - 1;
+		memcpy(p,
+			(uint8_t[]){0, 0, (uint8_t)(list + 6), 0, 16, 0, (uint8_t)(list + 2), 0,
+				list},
+			9);
+		memcpy(p + 9, rows[i].list, list);
+		struct client_hello c;
+		assert_int_equal(read_exact(hello, (size_t)(p + 9 + list - hello), &c), 0);
+		assert_true(c.alpn);
+		assert_true(c.acme == rows[i].acme);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(real_ones),
 		cmocka_unit_test(every_byte_changed),
 		cmocka_unit_test(first_bytes),
+		cmocka_unit_test(the_protocol_of_a_ca),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 
 #include "base/macros.h"
 #include "server/acme/acme_kept.h"
+#include "server/acme/acme_window.h"
 
 static void test_retry_after(void **state)
 {
@@ -99,6 +100,49 @@ static void test_problems(void **state)
 	}
 }
 
+static void test_windows(void **state)
+{
+#define WINDOW(from, to) "{\"suggestedWindow\":{\"start\":\"" from "\",\"end\":\"" to "\"}}"
+	static const int64_t now = 1735732800; /* 2025-01-01T12:00:00Z */
+	static const struct {
+		unsigned status;
+		const char *retry_after, *body;
+		int64_t from, to, look; /* from now on; -1: it says nothing */
+	} rows[] = {
+		{200, "21600", WINDOW("2025-01-02T12:00:00Z", "2025-01-03T12:00:00Z"), 86400,
+			2 * 86400, 21600},
+		{200, "", WINDOW("2025-01-02T13:00:00+01:00", "2025-01-02T12:00:00.5Z"), 86400,
+			86400, ACME_WINDOW_LOOK},
+		{200, "5", WINDOW("2020-01-02T12:00:00Z", "2020-01-03T12:00:00Z"), 0, 0,
+			ACME_WINDOW_LOOK_MIN},
+		{200, "99999999", WINDOW("2025-01-01T11:00:00Z", "2025-01-01T13:00:00Z"), 0, 3600,
+			ACME_WINDOW_LOOK_MAX},
+		{200, "", WINDOW("2025-01-03T12:00:00Z", "2025-01-02T12:00:00Z"), -1, 0,
+			ACME_WINDOW_LOOK},
+		{404, "", WINDOW("2025-01-02T12:00:00Z", "2025-01-03T12:00:00Z"), -1, 0,
+			ACME_WINDOW_LOOK},
+		{200, "", "", -1, 0, ACME_WINDOW_LOOK},
+		{200, "", "[]", -1, 0, ACME_WINDOW_LOOK},
+		{200, "", "{\"suggestedWindow\":7}", -1, 0, ACME_WINDOW_LOOK},
+		{200, "", WINDOW("soon", "later"), -1, 0, ACME_WINDOW_LOOK},
+	};
+	static const uint32_t dice[] = {0, 1, 4000, 86400, 123456789, UINT32_MAX};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (size_t k = 0; k < ARRAY_LEN(dice); k++) {
+			const struct acme_answer a = {.status = rows[i].status,
+				.retry_after = str_from(rows[i].retry_after),
+				.body = str_from(rows[i].body)};
+			int64_t at = 7, look = 7;
+			assert_true(acme_window_read(&a, now, dice[k], &at, &look) ==
+				    (rows[i].from >= 0));
+			assert_int_equal(look, now + rows[i].look);
+			if (rows[i].from >= 0)
+				assert_true(at >= now + rows[i].from && at <= now + rows[i].to);
+			else
+				assert_int_equal(at, 7);
+		}
+}
+
 static void test_kept(void **state)
 {
 	struct acme_kept k = {.identity = "web",
@@ -158,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_problems),
+		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_damaged),
 	};
