@@ -410,7 +410,10 @@ struct acme *acme_new(struct node *n, const struct server_options *o, const char
 	present_init(&a->present, n);
 	loop_timer_init(&a->timer, n->workers[0]->loop, timer_fired);
 	loop_task_init(&a->look, look);
-	return read_state(a, state_dir, err) < 0 ? acme_free(a) : a;
+	if (read_state(a, state_dir, err) == 0)
+		return a;
+	acme_stop(a);
+	return acme_free(a);
 }
 
 void acme_start(struct acme *a, const struct acme_ops *ops, void *arg)
@@ -444,7 +447,6 @@ struct acme *acme_free(struct acme *a)
 {
 	if (!a)
 		return NULL;
-	acme_stop(a);
 	table_deinit(&a->table);
 	acme_account_deinit(&a->account);
 	tls_client_unref(a->tls);

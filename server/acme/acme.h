@@ -55,7 +55,8 @@ struct acme *acme_new(struct node *n, const struct server_options *o, const char
 void acme_start(struct acme *a, const struct acme_ops *ops, void *arg);
 /* Ends what is under way. Accepts NULL. Before the loops are freed. */
 void acme_stop(struct acme *a);
-struct acme *acme_free(struct acme *a); /* accepts NULL; returns NULL */
+/* Behind acme_stop(); the loops may be gone, whose mail may have known it. Accepts NULL; returns NULL. */
+struct acme *acme_free(struct acme *a);
 
 /*
  * A service of this identity has that name (canonical), for which visitors' TLS ends here; or has it no longer. Accepts
