@@ -10,11 +10,17 @@
 /*
  * A connection that is silent for longer than KEEPALIVE_IDLE seconds is probed; after
  * KEEPALIVE_PROBES unanswered ones, KEEPALIVE_INTERVAL apart, it is dead. Below the 5 minutes after
- * which home routers forget a connection, and 15 s for a peer that is really gone.
+ * which home routers forget a connection, and 15 s or a little more for a peer that is really gone.
+ *
+ * Both times are spread by the descriptor. The kernel rounds them to seconds, and so probes what was made together
+ * together; of thousands of probes at once it drops what is beyond net.core.netdev_max_backlog (1,000), three times
+ * over, and thousands of good connections were dead.
  */
-#define KEEPALIVE_IDLE     120
-#define KEEPALIVE_INTERVAL 5
-#define KEEPALIVE_PROBES   3
+#define KEEPALIVE_IDLE            120
+#define KEEPALIVE_IDLE_SPREAD     32 /* seconds below that */
+#define KEEPALIVE_INTERVAL        5
+#define KEEPALIVE_INTERVAL_SPREAD 4 /* seconds above that */
+#define KEEPALIVE_PROBES          3
 
 static void set_int(int fd, int level, int name, int value)
 {
@@ -39,8 +45,10 @@ void socket_acknowledge(int fd)
 
 void socket_keepalive(int fd)
 {
-	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
-	set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL);
+	int sooner = fd % KEEPALIVE_IDLE_SPREAD;
+	int later = fd / KEEPALIVE_IDLE_SPREAD % KEEPALIVE_INTERVAL_SPREAD;
+	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE - sooner);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL + later);
 	set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
 	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
