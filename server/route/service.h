@@ -85,9 +85,9 @@ struct service {
 	char *upstream;                /* for people */
 	char *path;                    /* put before each request's path; "" mostly (rule 41) */
 	char *rewrite;                 /* Host for the upstream; NULL: the visitor's */
-	enum control_scheme scheme; /* the upstream's */
+	enum control_scheme scheme;     /* the upstream's */
 	enum control_protocol protocol; /* likewise */
-	bool host_only;             /* what else names the place is not rewritten (rule 47) */
+	bool host_only;                 /* what else names the place is not rewritten (rule 47) */
 	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
 	bool aes; /* a private one's: sealed streams prefer AES-GCM */
 	/* The registrar's: what it is on the books, which it holds; NULL: it is public, or not listed any more */
