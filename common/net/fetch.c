@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -45,29 +46,32 @@ int fetch_url_parse(struct str text, struct fetch_target *out, struct str *path_
 
 /* ---- Asked ---- */
 
+/* The caller frees it. The length, or -ENOMEM. */
+static int write_head(const struct fetch_request *rq, char **head_out)
+{
+	char about[256] = "";
+	if (rq->body)
+		snprintf(about, sizeof(about), "Content-Type: %s\r\nContent-Length: %zu\r\n",
+			rq->type, rq->n);
+	int n = asprintf(head_out,
+		"%s %.*s HTTP/1.1\r\nHost: %s\r\nUser-Agent: tunnel\r\nConnection: "
+		"close\r\n%s%s\r\n",
+		rq->method, STR_ARG(rq->path), rq->target->authority, about,
+		rq->fields ? rq->fields : "");
+	return n < 0 ? -ENOMEM : n;
+}
+
 static int ask(struct fetch_conn *c, const struct fetch_request *rq, struct error *err)
 {
-	struct buf head = BUF_NULL;
-	char lines[FETCH_TARGET_MAX + 1024];
-	int n = snprintf(lines, sizeof(lines),
-		"%s %.*s HTTP/1.1\r\nHost: %s\r\nUser-Agent: tunnel\r\nConnection: close\r\n",
-		rq->method, STR_ARG(rq->path), rq->target->authority);
-	int r = buf_append(&head, lines, (size_t)n);
-	if (r == 0)
-		r = buf_append(&head, rq->fields, strlen(rq->fields));
-	n = snprintf(lines, sizeof(lines), "Content-Length: %zu\r\n\r\n", rq->n);
-	const char *rest = rq->body ? lines : "\r\n";
-	if (r == 0)
-		r = buf_append(&head, rest, rq->body ? (size_t)n : 2);
-	if (r < 0)
-		error_set(err, r, "out of memory");
-	if (r == 0)
-		r = fetch_conn_send(c, buf_head(&head), buf_len(&head), err);
-	if (r == 0 && rq->body)
-		r = fetch_conn_send(c, rq->body, rq->n, err);
-	explicit_bzero(buf_head(&head), buf_len(&head)); /* keys may be among the fields */
-	buf_deinit(&head);
-	return r;
+	char *head;
+	int n = write_head(rq, &head);
+	if (n < 0)
+		return error_set(err, n, "out of memory");
+	int r = fetch_conn_send(c, head, (size_t)n, err);
+	/* There may be a secret in it. */
+	explicit_bzero(head, (size_t)n);
+	free(head);
+	return r == 0 && rq->body ? fetch_conn_send(c, rq->body, rq->n, err) : r;
 }
 
 /* ---- Answered ---- */

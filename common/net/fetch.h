@@ -34,8 +34,9 @@ struct fetch_request {
 	struct tls_client *tls;   /* needed where the target has TLS */
 	const char *method;
 	struct str path;    /* FETCH_TARGET_MAX bytes at the most */
-	const char *fields; /* further ones, each line with its end; "": none */
+	const char *fields; /* further ones, each line with its end, wiped when sent; NULL: none */
 	const void *body;   /* NULL: none */
+	const char *type;   /* of the body */
 	size_t n;
 	size_t max;        /* bytes of the answer's body that are taken; 0: its head is enough */
 	uint64_t deadline; /* µs, by clock_now() */

@@ -75,7 +75,7 @@ static void ask(struct offload_job *job)
 		.tls = j->tls,
 		.method = j->method,
 		.path = path,
-		.fields = j->body ? "Content-Type: application/jose+json\r\n" : "",
+		.type = "application/jose+json",
 		.body = j->body,
 		.n = j->body ? strlen(j->body) : 0,
 		.max = ACME_ANSWER_MAX,

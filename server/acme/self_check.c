@@ -50,7 +50,6 @@ static int ask(const struct challenge *c, struct tls_client *tls, const struct a
 		.tls = tls,
 		.method = "GET",
 		.path = str_from(path),
-		.fields = "",
 		.max = CHALLENGE_TEXT_SIZE,
 		.deadline = deadline};
 	int r = fetch(&rq, &answer, &why);

@@ -2,9 +2,6 @@
 #include "server/trace/otlp_post.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "net/fetch.h"
 
@@ -12,14 +9,12 @@ int otlp_post(const struct otlp_target *target, struct tls_client *tls, const ch
 	const char *body, size_t n, struct error *err)
 {
 	struct fetch_answer answer;
-	char *all;
-	if (asprintf(&all, "Content-Type: application/json\r\n%s", fields ? fields : "") < 0)
-		return error_set(err, -ENOMEM, "out of memory");
 	const struct fetch_request rq = {.target = &target->to,
 		.tls = tls,
 		.method = "POST",
 		.path = STR("/v1/traces"),
-		.fields = all,
+		.type = "application/json",
+		.fields = fields,
 		.body = body,
 		.n = n,
 		.deadline = clock_now() + OTLP_TIMEOUT};
@@ -27,8 +22,6 @@ int otlp_post(const struct otlp_target *target, struct tls_client *tls, const ch
 	if (status == 0)
 		status = (int)answer.status;
 	fetch_answer_deinit(&answer);
-	explicit_bzero(all, strlen(all));
-	free(all);
 	if (status < 0 || (status >= 200 && status < 300))
 		return status < 0 ? status : 0;
 	/* Those that OTLP has tried again. */

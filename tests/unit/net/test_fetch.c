@@ -104,7 +104,7 @@ static void test_answers(void **state)
 				.piece = pieces[k]};
 			struct fetch_request rq = {.method = "GET",
 				.path = STR("/x?y"),
-				.fields = "",
+
 				.max = BODY_MAX};
 			struct fetch_answer a;
 			struct error err;
@@ -128,7 +128,7 @@ static void test_a_body_is_sent(void **state)
 	struct scripted s = {.answer = answer, .n = sizeof(answer) - 1, .piece = 100};
 	struct fetch_request rq = {.method = "POST",
 		.path = STR("/"),
-		.fields = "Content-Type: text/plain\r\n",
+		.type = "text/plain",
 		.body = "hello",
 		.n = 5,
 		.max = BODY_MAX};
@@ -153,7 +153,7 @@ static void test_silence(void **state)
 	const struct fetch_request rq = {.target = &target,
 		.method = "GET",
 		.path = STR("/"),
-		.fields = "",
+
 		.max = BODY_MAX,
 		.deadline = clock_now() + 100 * CLOCK_MS};
 	struct fetch_answer a;

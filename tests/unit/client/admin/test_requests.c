@@ -133,7 +133,7 @@ static void test_list(void **state)
 	assert_int_equal(ask(&s, API_GET, target, NULL), 200);
 	json_t *items = json_object_get(s.json, "items");
 	assert_int_equal(json_array_size(items), 4);
-	assert_string_equal(json_string_value(json_object_get(json_array_get(items, 0), "p")),
+	assert_string_equal(json_string_value(json_object_get(json_array_get(items, 0), "path")),
 		"/3");
 	assert_true(json_is_null(json_object_get(s.json, "next")));
 	snprintf(target, sizeof(target), "/api/v1/requests?after=%llu",
