@@ -3,7 +3,6 @@
 #include "config/tree.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@ struct reader {
 	yaml_event_t event; /* the current one; owned */
 	const char *path;
 	struct str text; /* all of the file */
+	bool list;       /* it may be one list */
 	struct error *err;
 };
 
@@ -179,7 +179,7 @@ static int read_stream(struct reader *r, struct tree_node **root_out)
 		e = advance(r);
 	if (!e)
 		e = read_node(r, 0, &root);
-	if (!e && root->kind != TREE_MAP)
+	if (!e && root->kind != TREE_MAP && !(r->list && root->kind == TREE_LIST))
 		e = tree_explain_shape(r->path, r->text, root->line, r->err);
 	if (!e)
 		e = advance(r); /* behind DOCUMENT-END */
@@ -189,6 +189,19 @@ static int read_stream(struct reader *r, struct tree_node **root_out)
 		tree_free(root);
 	else
 		*root_out = root;
+	return e;
+}
+
+int tree_parse(struct str text, const char *path, bool list, struct tree_node **root_out,
+	struct error *err)
+{
+	struct reader r = {.path = path, .err = err, .text = text, .list = list};
+	if (!yaml_parser_initialize(&r.parser))
+		return error_set(err, -ENOMEM, "%s: no memory", path);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.p, text.n);
+	int e = read_stream(&r, root_out);
+	yaml_event_delete(&r.event);
+	yaml_parser_delete(&r.parser);
 	return e;
 }
 
@@ -205,19 +218,12 @@ int tree_read(int fd, const char *path, struct tree_node **root_out, struct erro
 			n += (size_t)got;
 	}
 	int e = 0;
-	struct reader r = {.path = path, .err = err, .text = {(char *)text, n}};
 	if (got < 0)
 		e = error_set(err, -errno, "%s cannot be read: %m", path);
 	else if (n > TREE_SIZE_MAX)
 		e = error_set(err, -EINVAL, "%s is larger than %d bytes", path, TREE_SIZE_MAX);
-	else if (!yaml_parser_initialize(&r.parser))
-		e = error_set(err, -ENOMEM, "%s: no memory", path);
-	if (!e) {
-		yaml_parser_set_input_string(&r.parser, text, n);
-		e = read_stream(&r, root_out);
-		yaml_event_delete(&r.event);
-		yaml_parser_delete(&r.parser);
-	}
+	if (!e)
+		e = tree_parse((struct str){(char *)text, n}, path, false, root_out, err);
 	explicit_bzero(text, n);
 	free(text);
 	return e;

@@ -4,7 +4,10 @@
  * A YAML file as a tree with line numbers. What the tree means is for its reader to say; here only
  * the shape is checked: one document, plain keys, none of them twice in one mapping, no anchors.
  */
+#include <stdbool.h>
+
 #include "base/error.h"
+#include "base/str.h"
 
 /* Far above any configuration, far below what would hurt. */
 #define TREE_SIZE_MAX  (1 << 20) /* bytes */
@@ -26,6 +29,10 @@ struct tree_node {
  * file and line when it is not YAML of this shape.
  */
 int tree_read(int fd, const char *path, struct tree_node **root_out, struct error *err);
+
+/* The same of a text that is there already. With `list` it may be one list as well. */
+int tree_parse(struct str text, const char *path, bool list, struct tree_node **root_out,
+	struct error *err);
 
 /* Wipes texts, which may be secrets. Returns NULL. */
 struct tree_node *tree_free(struct tree_node *node);

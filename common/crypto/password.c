@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BCRYPT_SIZE     60
-#define BCRYPT_COST_MAX 14 /* 2^14 rounds: about a second */
+#define BCRYPT_SIZE 60
 
-/* Of Argon2id; libsodium's "interactive" is 64 MiB and 2 passes. */
-#define ARGON_KIB_MAX    (64ul << 10)
-#define ARGON_PASSES_MAX 8ul
+/* Of Argon2id libsodium's "interactive" is 64 MiB and 2 passes. */
+const struct password_cost password_cost_own = {.bcrypt = 14,
+	.argon_kib = 64ul << 10,
+	.argon_passes = 8};
+const struct password_cost password_cost_client = {.bcrypt = 12,
+	.argon_kib = 64ul << 10,
+	.argon_passes = 2};
 
 static bool is_bcrypt(struct str hash)
 {
@@ -20,7 +23,7 @@ static bool is_bcrypt(struct str hash)
 	       hash.p[3] == '$';
 }
 
-static int check_bcrypt(struct str hash, struct error *err)
+static int check_bcrypt(struct str hash, const struct password_cost *max, struct error *err)
 {
 	static const char digits[] =
 		"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -28,10 +31,10 @@ static int check_bcrypt(struct str hash, struct error *err)
 		strspn(hash.p + 7, digits) < BCRYPT_SIZE - 7)
 		return error_set(err, -EINVAL, "the bcrypt hash is not whole");
 	int cost = (hash.p[4] - '0') * 10 + hash.p[5] - '0';
-	if (cost < 4 || cost > BCRYPT_COST_MAX)
+	if (cost < 4 || cost > max->bcrypt)
 		return error_set(err, -EINVAL,
 			"the bcrypt hash has a cost of %.2s; 04 to %d are taken", hash.p + 4,
-			BCRYPT_COST_MAX);
+			max->bcrypt);
 	return 0;
 }
 
@@ -42,7 +45,7 @@ static unsigned long parameter(const char *hash, const char *name)
 	return at ? strtoul(at + strlen(name), NULL, 10) : 0;
 }
 
-static int check_argon(struct str hash, struct error *err)
+static int check_argon(struct str hash, const struct password_cost *max, struct error *err)
 {
 	char text[PASSWORD_HASH_MAX + 1];
 	memcpy(text, hash.p, hash.n);
@@ -51,22 +54,22 @@ static int check_argon(struct str hash, struct error *err)
 	int again = crypto_pwhash_str_needs_rehash(text, passes, memory * 1024);
 	if (again < 0 || !memory || !passes)
 		return error_set(err, -EINVAL, "the Argon2id hash is none of libsodium's");
-	if (memory > ARGON_KIB_MAX || passes > ARGON_PASSES_MAX)
+	if (memory > max->argon_kib || passes > max->argon_passes)
 		return error_set(err, -EINVAL,
 			"the Argon2id hash takes %lu KiB and %lu passes; at most %lu and %lu are "
 			"taken",
-			memory, passes, ARGON_KIB_MAX, ARGON_PASSES_MAX);
+			memory, passes, max->argon_kib, max->argon_passes);
 	return 0;
 }
 
-int password_hash_check(struct str hash, struct error *err)
+int password_hash_check(struct str hash, const struct password_cost *max, struct error *err)
 {
 	struct str argon = STR("$argon2id$");
 	if (is_bcrypt(hash))
-		return check_bcrypt(hash, err);
+		return check_bcrypt(hash, max, err);
 	if (hash.n > argon.n && hash.n <= PASSWORD_HASH_MAX &&
 		memcmp(hash.p, argon.p, argon.n) == 0)
-		return check_argon(hash, err);
+		return check_argon(hash, max, err);
 	return error_set(err, -EINVAL,
 		"the hash is neither bcrypt ($2y$) nor Argon2id ($argon2id$): make one with "
 		"htpasswd -B");

@@ -7,8 +7,10 @@
 
 #include "base/macros.h"
 
-#define BLOCK_SIZE (8u << 10) /* bytes: the rules of one route fit mostly */
-#define ALIGNMENT  _Alignof(max_align_t)
+/* Bytes: each block has twice the size of the one before. The rules of one service fit into the first mostly. */
+#define BLOCK_FIRST (1u << 10)
+#define BLOCK_SIZE  (8u << 10)
+#define ALIGNMENT   _Alignof(max_align_t)
 
 struct arena_block {
 	struct arena_block *next;
@@ -24,13 +26,15 @@ struct arena_end {
 
 static struct arena_block *block_new(struct arena *a, size_t n)
 {
-	size_t size = MAX(n, BLOCK_SIZE);
+	size_t next = a->blocks ? MIN(2 * a->blocks->size, BLOCK_SIZE) : BLOCK_FIRST;
+	size_t size = MAX(n, next);
 	struct arena_block *b = calloc(1, sizeof(*b) + size);
 	if (!b)
 		return NULL;
 	b->size = size;
 	b->next = a->blocks;
 	a->blocks = b;
+	a->held += sizeof(*b) + size;
 	return b;
 }
 
@@ -58,7 +62,7 @@ struct str arena_copy(struct arena *a, struct str s)
 	return (struct str){p, s.n};
 }
 
-int arena_own(struct arena *a, void *what, void (*end)(void *what))
+int arena_own(struct arena *a, void *what, size_t n, void (*end)(void *what))
 {
 	struct arena_end *e = arena_alloc(a, sizeof(*e));
 	if (!e) {
@@ -67,6 +71,7 @@ int arena_own(struct arena *a, void *what, void (*end)(void *what))
 	}
 	*e = (struct arena_end){a->ends, what, end};
 	a->ends = e;
+	a->held += n;
 	return 0;
 }
 

@@ -32,6 +32,23 @@ int compile_fail_memory(const struct compile *c)
 	return error_set(c->err, -ENOMEM, "%s: no memory", c->path);
 }
 
+int compile_search(const struct compile *c, const struct tree_node *at)
+{
+	if (!c->quota || c->quota->searches--)
+		return 0;
+	return compile_fail(c, at,
+		"the rules ask for too much that has to be searched for: expressions, patterns "
+		"with a star elsewhere than at one end, fields, cookies, query parameters");
+}
+
+int compile_searches(const struct compile *c, const struct tree_node *at, size_t n)
+{
+	int r = 0;
+	while (n-- && !r)
+		r = compile_search(c, at);
+	return r;
+}
+
 /* ---- A text, or a list of them ---- */
 
 const struct tree_node *compile_first(const struct tree_node *value)

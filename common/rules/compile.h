@@ -8,12 +8,19 @@
 
 #include "rules/arena.h"
 
+/* What is left of what somebody else than the operator may have in his rules (rules/client_rules.h). */
+struct compile_quota {
+	uint32_t verbs; /* bits 1 << enum verb that he may use */
+	unsigned rules, searches, fields;
+};
+
 /* How a file is compiled, and where its sentences come from. */
 struct compile {
 	const char *path; /* of the file */
 	struct arena *arena;
 	struct error *err;
-	bool countries; /* there is a file of them */
+	bool countries;              /* there is a file of them */
+	struct compile_quota *quota; /* NULL: they are the operator's */
 };
 
 /* Sets the sentence "FILE:LINE: …" and returns -EINVAL. */
@@ -22,6 +29,12 @@ int compile_fail(const struct compile *c, const struct tree_node *at, const char
 /* Puts file and line before a sentence that is there, and returns `r`. */
 int compile_fail_at(const struct compile *c, const struct tree_node *at, int r);
 int compile_fail_memory(const struct compile *c);
+
+/* One more of what has to be searched for. 0, or -EINVAL with a sentence: the quota has none left. */
+int compile_search(const struct compile *c, const struct tree_node *at);
+
+/* The same for so many of them. */
+int compile_searches(const struct compile *c, const struct tree_node *at, size_t n);
 
 /* How many scalars a value is: itself, or those of a list; each of them by its number. NULL behind the last. */
 const struct tree_node *compile_first(const struct tree_node *value);

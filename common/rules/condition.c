@@ -62,9 +62,11 @@ static inline bool holds(const struct condition *c, struct facts *f)
 		return cidr_list_has(&c->networks, f->address);
 	case FACT_HEADER:
 		return facts_may_have_header(f, c->name) && any_matches(c, f);
+	case FACT_COUNTRY: /* a reload may have left out the file that a client's rules ask */
+		f->undecided |= !f->countries;
+		return any_matches(c, f);
 	case FACT_COOKIE:
 	case FACT_QUERY:
-	case FACT_COUNTRY:
 	case FACT_REQUEST_ID:
 		return any_matches(c, f);
 	case FACT_STATUS:

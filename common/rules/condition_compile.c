@@ -11,11 +11,11 @@ static int add_pattern(struct compile *c, const struct tree_node *at, struct str
 	struct patterns *list)
 {
 	struct pattern *p = &list->v[list->n];
-	int r = pattern_compile(text, c->arena, p, c->err);
+	int r = pattern_compile(text, c->quota != NULL, c->arena, p, c->err);
 	if (r)
 		return compile_fail_at(c, at, r);
 	list->n++;
-	return 0;
+	return p->kind >= PATTERN_GLOB ? compile_search(c, at) : 0;
 }
 
 static int compile_patterns(struct compile *c, const struct tree_node *value, struct condition *out)
@@ -137,7 +137,9 @@ static int compile_address(struct compile *c, const struct tree_node *value, str
 		return r ? r : compile_fail_memory(c);
 	}
 	*kept = out->networks = list;
-	return arena_own(c->arena, kept, networks_end) ? compile_fail_memory(c) : 0;
+	return arena_own(c->arena, kept, kept->n * sizeof(*kept->items), networks_end)
+		       ? compile_fail_memory(c)
+		       : 0;
 }
 
 static int compile_country(struct compile *c, const struct tree_node *value, struct condition *out)
@@ -217,6 +219,8 @@ static int compile_one(struct compile *c, const struct tree_node *node, bool res
 	int n = compile_texts(c, node, node->key);
 	if (n < 0)
 		return n;
+	if (fact_is_searched(fact) && compile_search(c, node) < 0)
+		return -EINVAL;
 	out->fact = (uint8_t)fact;
 	out->name = arena_copy(c->arena, name);
 	out->patterns.v = arena_alloc(c->arena, (size_t)n * sizeof(struct pattern));

@@ -52,6 +52,9 @@ struct pattern_scratch *facts_patterns(struct facts *f)
 	if (!f->scratch->patterns)
 		f->scratch->patterns = pattern_scratch_new();
 	f->undecided |= !f->scratch->patterns;
+	if (f->scratch->patterns && !f->searches)
+		pattern_scratch_begin(f->scratch->patterns);
+	f->searches = true;
 	return f->scratch->patterns;
 }
 

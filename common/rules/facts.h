@@ -28,6 +28,12 @@ enum fact {
 /* "header.NAME": the fact, and the name behind the dot, empty for those that have none. False: it is no fact. */
 bool fact_named(struct str text, enum fact *out, struct str *name_out);
 
+/* Whether it has to be looked for, in what may be as long as a head. */
+static inline bool fact_is_searched(enum fact fact)
+{
+	return fact == FACT_HEADER || fact == FACT_COOKIE || fact == FACT_QUERY;
+}
+
 /* A thread's; zeroed memory is one. */
 struct facts_scratch {
 	struct pattern_scratch *patterns; /* made when first needed */
@@ -49,6 +55,7 @@ struct facts {
 	/* Set by what is asked */
 	bool undecided; /* a pattern could not be judged within its limit, or memory was out */
 	bool has_path, has_country;
+	bool searches; /* steps of guarded expressions are this request's */
 	uint64_t
 		header_lengths; /* bit 1 << (length % 64) of each name there is; 0: not looked at */
 	struct str path;

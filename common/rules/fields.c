@@ -41,6 +41,8 @@ static int check_name(struct compile *c, const struct tree_node *at, const char 
 static int add_op(struct compile *c, const struct tree_node *at, enum field_change change,
 	const char *name, struct rule_fields *out)
 {
+	if (c->quota && !c->quota->fields--)
+		return compile_fail(c, at, "the rules change too many fields");
 	struct field_op *op = &out->v[out->n++];
 	op->change = (uint8_t)change;
 	op->name = arena_copy(c->arena, str_from(name));
@@ -53,6 +55,8 @@ static int add_op(struct compile *c, const struct tree_node *at, enum field_chan
 	int r = template_compile(str_from(at->text), false, c->arena, &op->value, c->err);
 	if (r)
 		return compile_fail_at(c, at, r);
+	if (compile_searches(c, at, template_lookups(&op->value)) < 0)
+		return -EINVAL;
 	struct buf plain = BUF_NULL;
 	op->is_plain = template_is_plain(&op->value);
 	if (op->is_plain && template_write(&op->value, TEMPLATE_FIELD, NULL, NULL, &plain) == 0)

@@ -117,7 +117,7 @@ static int add_host(struct compile *c, const struct tree_node *at, const struct 
 	return h->host.p ? 0 : compile_fail_memory(c);
 }
 
-static int compile_paths(struct compile *c, const struct tree_node *node, struct rules *out)
+int front_compile_paths(struct compile *c, const struct tree_node *node, struct rules *out)
 {
 	const char *text = node->kind == TREE_SCALAR ? node->text : "";
 	out->as_is = strcmp(text, "as-is") == 0;
@@ -161,7 +161,7 @@ static int compile_route(struct compile *c, const struct tree_node *map, struct 
 		else if (strcmp(i->key, "to") == 0)
 			r = compile_route_to(c, i, out);
 		else if (strcmp(i->key, "paths") == 0)
-			r = compile_paths(c, i, &out->rules);
+			r = front_compile_paths(c, i, &out->rules);
 	}
 	return r;
 }
@@ -262,17 +262,41 @@ static int open_countries(struct compile *c, const struct tree_node *node, struc
 	return r ? compile_fail_at(c, node, r) : 0;
 }
 
+/* An empty list lets them have none. */
+static int compile_client_verbs(struct compile *c, const struct tree_node *node, struct front *f)
+{
+	f->client_verbs = 0;
+	for (const struct tree_node *i = compile_first(node); i; i = compile_next(node, i)) {
+		uint32_t bit = i->kind == TREE_SCALAR ? verb_bit(i->text) : 0;
+		if (!bit)
+			return compile_fail(c, i,
+				"client-rules is a list of verbs that rules of clients may have: "
+				"deny, redirect, answer, rewrite, request, response, basic, rate, "
+				"limit");
+		if (bit == 1u << VERB_TO)
+			return compile_fail(c, i,
+				"client-rules has no to, which would lead clients to what others "
+				"publish");
+		f->client_verbs |= bit;
+	}
+	return 0;
+}
+
 static int compile_front(struct compile *c, const struct tree_node *root, struct front *f)
 {
-	static const char *const known[] = {"routes", "groups", "country-file", NULL};
+	static const char *const known[] = {"routes", "groups", "country-file", "client-rules",
+		NULL};
 	const struct tree_node *countries = compile_member(root, "country-file"),
 			       *groups = compile_member(root, "groups"),
-			       *routes = compile_member(root, "routes");
+			       *routes = compile_member(root, "routes"),
+			       *verbs = compile_member(root, "client-rules");
 	int r = root->child ? compile_members(c, root, known) : 0;
 	if (!r && countries)
 		r = open_countries(c, countries, f);
 	if (!r && groups)
 		r = origin_groups_compile(c, groups, &f->groups);
+	if (!r && verbs)
+		r = compile_client_verbs(c, verbs, f);
 	if (!r && routes)
 		r = compile_routes(c, routes, f);
 	return r;
@@ -295,6 +319,7 @@ int front_load(const char *path, struct front **out, struct error *err)
 		return compile_fail_memory(&c);
 	}
 	atomic_init(&f->users, 1);
+	f->client_verbs = FRONT_CLIENT_VERBS;
 	c.arena = &f->arena;
 	r = compile_front(&c, root, f);
 	tree_free(root);

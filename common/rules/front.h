@@ -10,15 +10,20 @@
  *	      - when: {method: POST}
  *	        to: api.internal
  *	    to: web.internal
+ *	client-rules: [deny, redirect, basic]
  */
 #include "rules/origin_group.h"
 #include "rules/rules.h"
 
 #define FRONT_ROUTES_MAX 4096 /* of a file */
 
+/* What rules of clients may have where the file says nothing: all but `to`, which leads to what others publish. */
+#define FRONT_CLIENT_VERBS (((1u << VERBS) - 1) & ~(1u << VERB_TO))
+
 struct front_route {
 	unsigned line;
-	struct str name; /* its first host, as the file has it */
+	bool of_client;  /* it has the rules of a client for a service (rules/client_rules.h) */
+	struct str name; /* its first host, as the file has it; or the service's place */
 	struct rules rules;
 	struct str
 		to; /* a host, or a group's origin_group::place; empty: the host that was asked for */
@@ -32,8 +37,10 @@ struct front_host {
 
 struct front {
 	atomic_uint users;
+	atomic_uint n_checks; /* passwords of its users that are checked now */
 	struct arena arena;
 	struct country_file *countries; /* NULL: there are none */
+	uint32_t client_verbs; /* bits 1 << enum verb: what rules of clients may have, or have */
 	struct front_route *routes;
 	size_t n_routes;
 	struct front_host *hosts; /* sorted */
@@ -44,6 +51,9 @@ struct front {
 	size_t n_inner;
 };
 
+/* `paths` of a route. 0, or < 0 with a sentence. */
+int front_compile_paths(struct compile *c, const struct tree_node *node, struct rules *out);
+
 /* 0, or < 0 with a sentence that has file and line. */
 int front_load(const char *path, struct front **out, struct error *err);
 
@@ -51,6 +61,12 @@ int front_load(const char *path, struct front **out, struct error *err);
 struct front *front_hold(const struct front *f);
 /* Accepts NULL; returns NULL. */
 struct front *front_release(const struct front *f);
+
+/* Whether they are a client's, for a service (rules/client_rules.h). */
+static inline bool front_of_client(const struct front *f)
+{
+	return f->n_routes == 1 && f->routes->of_client;
+}
 
 /* Its own, else the longest wildcard's, else that of "*". NULL: there is none. */
 const struct front_route *front_route(const struct front *f, struct str host);

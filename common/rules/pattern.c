@@ -13,7 +13,21 @@
 struct pattern_scratch {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
+	unsigned steps; /* that guarded expressions have left */
 };
+
+#define STEP_BYTES 64
+
+/* PCRE2 calls it before each item of a guarded expression is tried. */
+static int count_step(pcre2_callout_block *at, void *arg)
+{
+	struct pattern_scratch *s = arg;
+	size_t cost = 1 + at->subject_length / STEP_BYTES;
+	if (s->steps < cost)
+		return PCRE2_ERROR_MATCHLIMIT;
+	s->steps -= (unsigned)cost;
+	return 0;
+}
 
 struct pattern_scratch *pattern_scratch_new(void)
 {
@@ -27,6 +41,8 @@ struct pattern_scratch *pattern_scratch_new(void)
 	pcre2_set_match_limit(s->context, PATTERN_MATCH_LIMIT);
 	pcre2_set_depth_limit(s->context, PATTERN_MATCH_LIMIT);
 	pcre2_set_heap_limit(s->context, PATTERN_HEAP_LIMIT);
+	pcre2_set_callout(s->context, count_step, s);
+	pattern_scratch_begin(s);
 	return s;
 }
 
@@ -38,6 +54,11 @@ struct pattern_scratch *pattern_scratch_free(struct pattern_scratch *s)
 	}
 	free(s);
 	return NULL;
+}
+
+void pattern_scratch_begin(struct pattern_scratch *s)
+{
+	s->steps = PATTERN_GUARDED_STEPS;
 }
 
 /* ---- Compiling ---- */
@@ -64,12 +85,14 @@ static size_t literal_begin(struct str text)
 }
 
 /* Bytes, not characters: a request's path is bytes, and UTF-8 that is none would end the search with an error. */
-static int compile_regex(struct str text, struct arena *a, struct pattern *out, struct error *err)
+static int compile_regex(struct str text, bool guarded, struct arena *a, struct pattern *out,
+	struct error *err)
 {
 	int code;
 	PCRE2_SIZE at;
 	pcre2_code *regex = pcre2_compile((PCRE2_SPTR)text.p, text.n,
-		PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY,
+		PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY |
+			(guarded ? PCRE2_AUTO_CALLOUT : 0),
 		&code, &at, NULL);
 	if (!regex) {
 		PCRE2_UCHAR why[128];
@@ -78,12 +101,24 @@ static int compile_regex(struct str text, struct arena *a, struct pattern *out, 
 			"the expression %.*s is none of PCRE2's: at character %zu: %s",
 			STR_ARG(text), at + 1, (const char *)why);
 	}
+	size_t size = 0, machine = 0;
+	pcre2_pattern_info(regex, PCRE2_INFO_SIZE, &size);
+	if (guarded && size > PATTERN_GUARDED_CODE) {
+		pcre2_code_free(regex);
+		return error_set(err, -EINVAL,
+			"the expression %.*s takes %zu bytes when it is compiled, and at most %u "
+			"are taken: write fewer or smaller repetitions",
+			STR_ARG(text), size, PATTERN_GUARDED_CODE);
+	}
 	/* Where the system forbids memory that is made and run, it is interpreted. */
-	out->jit = pcre2_jit_compile(regex, PCRE2_JIT_COMPLETE) == 0;
+	out->jit = !guarded && pcre2_jit_compile(regex, PCRE2_JIT_COMPLETE) == 0;
+	if (out->jit)
+		pcre2_pattern_info(regex, PCRE2_INFO_JITSIZE, &machine);
+	out->guarded = guarded;
 	out->kind = PATTERN_REGEX;
 	out->code = regex;
 	out->begin = (uint16_t)literal_begin(text);
-	if (arena_own(a, regex, code_end))
+	if (arena_own(a, regex, size + machine, code_end))
 		return error_set(err, -ENOMEM, "no memory");
 	return 0;
 }
@@ -102,7 +137,8 @@ static bool has_twins(struct str text)
 	return memmem(text.p, text.n, "**", 2) != NULL;
 }
 
-int pattern_compile(struct str text, struct arena *a, struct pattern *out, struct error *err)
+int pattern_compile(struct str text, bool guarded, struct arena *a, struct pattern *out,
+	struct error *err)
 {
 	if (!text.n)
 		return error_set(err, -EINVAL, "an empty pattern matches nothing: leave it out");
@@ -114,7 +150,7 @@ int pattern_compile(struct str text, struct arena *a, struct pattern *out, struc
 		return error_set(err, -ENOMEM, "no memory");
 	if (copy.p[0] == '~') {
 		out->text = (struct str){copy.p + 1, copy.n - 1};
-		return compile_regex(out->text, a, out, err);
+		return compile_regex(out->text, guarded, a, out, err);
 	}
 	if (has_twins(copy))
 		return error_set(err, -EINVAL,

@@ -20,6 +20,14 @@
 #define PATTERN_SIZE_MAX    1024  /* bytes of one pattern, as it is written */
 #define PATTERN_HEAP_LIMIT  1024  /* KiB of memory for one search, where the JIT cannot be had */
 
+/*
+ * Of expressions whose author is not trusted either, who could choose one and the text for it: it is not made into
+ * machine code, whose size and time to make have no bound, and each item that is tried is counted, as one step and
+ * another for each 64 bytes of the text, which is as much as an item can look at.
+ */
+#define PATTERN_GUARDED_STEPS 20000       /* of all searches for one request: about 2 ms */
+#define PATTERN_GUARDED_CODE  (16u << 10) /* bytes of one that is compiled */
+
 /* From the cheapest on. */
 enum pattern_kind {
 	PATTERN_ANY,    /* "*" */
@@ -33,6 +41,7 @@ enum pattern_kind {
 struct pattern {
 	uint8_t kind;    /* enum pattern_kind */
 	bool jit;        /* of a PATTERN_REGEX: it was made into machine code */
+	bool guarded;    /* likewise: its steps are counted */
 	uint16_t begin;  /* of a glob and an expression: bytes that each match begins with */
 	struct str text; /* without the star of a prefix or a suffix */
 	void *code;      /* of a PATTERN_REGEX; the arena's */
@@ -53,9 +62,15 @@ struct captures {
 struct pattern_scratch;
 struct pattern_scratch *pattern_scratch_new(void);
 struct pattern_scratch *pattern_scratch_free(struct pattern_scratch *s);
+/* Another request: it has all steps of guarded expressions. */
+void pattern_scratch_begin(struct pattern_scratch *s);
 
-/* 0, or -EINVAL or -ENOMEM with a sentence without its place. The text is copied. */
-int pattern_compile(struct str text, struct arena *a, struct pattern *out, struct error *err);
+/*
+ * 0, or -EINVAL or -ENOMEM with a sentence without its place. The text is copied. `guarded`: an expression's author
+ * is not trusted.
+ */
+int pattern_compile(struct str text, bool guarded, struct arena *a, struct pattern *out,
+	struct error *err);
 /* How many captures it has. */
 size_t pattern_captures(const struct pattern *p);
 

@@ -7,6 +7,8 @@
 
 #include "base/macros.h"
 
+#define CLIENT_NAME "client:" /* before the name of a client's rule, whatever it calls it */
+
 static const char *const verbs[VERBS] = {
 	[VERB_DENY] = "deny",
 	[VERB_REDIRECT] = "redirect",
@@ -25,7 +27,7 @@ const char *verb_name(enum verb verb)
 	return verbs[verb];
 }
 
-static uint32_t verb_bit(const char *name)
+uint32_t verb_bit(const char *name)
 {
 	for (unsigned i = 0; i < VERBS; i++)
 		if (strcmp(verbs[i], name) == 0)
@@ -66,10 +68,11 @@ static const struct tree_node *find_verb(struct compile *c, const struct tree_no
 static int name_rule(struct compile *c, const struct tree_node *map, struct rule *out)
 {
 	const struct tree_node *name = compile_member(map, "name");
-	char line[32];
+	char text[sizeof(CLIENT_NAME) + RULE_NAME_MAX];
+	const char *whose = c->quota ? CLIENT_NAME : "";
 	if (!name) {
-		snprintf(line, sizeof(line), "line:%u", out->line);
-		out->name = arena_copy(c->arena, str_from(line));
+		snprintf(text, sizeof(text), "%sline:%u", whose, out->line);
+		out->name = arena_copy(c->arena, str_from(text));
 		return out->name.p ? 0 : compile_fail_memory(c);
 	}
 	/* It stands in the log, in labels of metrics and beside other words. */
@@ -81,8 +84,25 @@ static int name_rule(struct compile *c, const struct tree_node *map, struct rule
 			"name takes a word of letters, digits, - _ . and :, of at most %d "
 			"characters",
 			RULE_NAME_MAX);
-	out->name = arena_copy(c->arena, str_from(name->text));
+	if (!c->quota && strncmp(name->text, CLIENT_NAME, strlen(CLIENT_NAME)) == 0)
+		return compile_fail(c, name,
+			"names that begin with " CLIENT_NAME " are those of clients' rules");
+	snprintf(text, sizeof(text), "%s%s", whose, name->text);
+	out->name = arena_copy(c->arena, str_from(text));
 	return out->name.p ? 0 : compile_fail_memory(c);
+}
+
+/* 0, or -EACCES with a sentence. */
+static int check_verb(struct compile *c, const struct tree_node *at, enum verb verb)
+{
+	if (!c->quota || c->quota->verbs >> verb & 1)
+		return 0;
+	compile_fail(c, at,
+		verb == VERB_TO
+			? "a client's rules have no %s, which would lead to what others publish"
+			: "the exit node's operator lets clients' rules have no %s",
+		verbs[verb]);
+	return -EACCES;
 }
 
 /* $1 of a path needs a path that has a star for it, in every one of its patterns. */
@@ -119,10 +139,13 @@ static int compile_rule(struct compile *c, const struct tree_node *map, struct r
 	if (!verb)
 		return -EINVAL;
 	out->verb = (uint8_t)__builtin_ctz(verb_bit(verb->key));
+	int r = check_verb(c, verb, (enum verb)out->verb);
+	if (r)
+		return r;
 	out->ended = arena_alloc(c->arena, sizeof(*out->ended));
 	if (!out->ended)
 		return compile_fail_memory(c);
-	int r = name_rule(c, map, out);
+	r = name_rule(c, map, out);
 	if (!r && when)
 		r = when_compile(c, when, out->verb == VERB_RESPONSE, &out->when);
 	if (!r)
@@ -137,9 +160,10 @@ int rules_compile(struct compile *c, const struct tree_node *node, struct rules 
 		return compile_fail(c, node, "rules is a list, each entry with when and a verb");
 	for (const struct tree_node *i = node->child; i; i = i->next)
 		n++;
-	if (n > RULES_MAX)
-		return compile_fail(c, node, "there are %zu rules, and at most %d are taken", n,
-			RULES_MAX);
+	size_t most = c->quota ? c->quota->rules : RULES_MAX;
+	if (n > most)
+		return compile_fail(c, node, "there are %zu rules, and at most %zu are taken", n,
+			most);
 	out->v = arena_alloc(c->arena, n * sizeof(*out->v));
 	if (!out->v)
 		return compile_fail_memory(c);

@@ -10,8 +10,11 @@ struct rules {
 	bool as_is;
 };
 
-/* `node` is the list of `rules`. 0, or < 0 with a sentence that has file and line. */
+/* `node` is the list of `rules`. 0, or < 0 with a sentence that has file and line; -EACCES: a verb is not allowed. */
 int rules_compile(struct compile *c, const struct tree_node *node, struct rules *out);
+
+/* The bit of a verb by its name; 0: there is none. */
+uint32_t verb_bit(const char *name);
 
 /*
  * The next rule whose `when` holds, from `*at` on, which becomes the one behind it; NULL: there is no more, or the

@@ -88,6 +88,14 @@ bool template_is_plain(const struct template *t)
 	return true;
 }
 
+size_t template_lookups(const struct template *t)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->n; i++)
+		n += t->parts[i].fact && fact_is_searched((enum fact)t->parts[i].which);
+	return n;
+}
+
 /* What a visitor wrote, in a field's value: query parameters come decoded, so there may be line ends in them. */
 static int write_field(struct str s, struct buf *out)
 {
@@ -133,6 +141,8 @@ int template_write(const struct template *t, enum template_for use, struct facts
 		int r = use == TEMPLATE_PATH ? write_path(value, out) : write_field(value, out);
 		if (r)
 			return r;
+		if (buf_len(out) > TEMPLATE_TEXT_MAX)
+			return -EMSGSIZE;
 	}
 	return 0;
 }

@@ -24,12 +24,17 @@ int template_compile(struct str text, bool captures, struct arena *a, struct tem
 
 /* Whether it is the same for every request. */
 bool template_is_plain(const struct template *t);
+/* How many of its parts have to be looked for in a request: cookies, query parameters, fields. */
+size_t template_lookups(const struct template *t);
 
 enum template_for {
 	TEMPLATE_FIELD, /* a header field's value: control characters, which could end it, are percent-encoded */
 	TEMPLATE_PATH, /* a path: what is not a path's is percent-encoded */
 };
 
-/* Appends the text. `c` may be NULL where there are no captures. 0 or -ENOMEM. */
+/* Bytes of all that rules make of one request: fields, and a path. */
+#define TEMPLATE_TEXT_MAX (64u << 10)
+
+/* Appends the text. `c` may be NULL where there are no captures. 0, -ENOMEM, or -EMSGSIZE: `out` is too long now. */
 int template_write(const struct template *t, enum template_for use, struct facts *f,
 	const struct captures *c, struct buf *out);

@@ -37,7 +37,8 @@ static int add(struct compile *c, struct str line, struct users *out)
 		return error_set(c->err, -EINVAL, "a user is written name:hash, as htpasswd does");
 	struct str name = {line.p, (size_t)(colon - line.p)};
 	struct str hash = {colon + 1, line.n - name.n - 1};
-	int r = password_hash_check(hash, c->err);
+	int r = password_hash_check(hash, c->quota ? &password_cost_client : &password_cost_own,
+		c->err);
 	if (r) {
 		error_prefix(c->err, "user %.*s", STR_ARG(name));
 		return r;
@@ -126,6 +127,10 @@ int users_compile(struct compile *c, const struct tree_node *node, struct users 
 {
 	if (node->kind == TREE_MAP)
 		return compile_fail(c, node, "users is the path of a file, or a list of name:hash");
+	if (c->quota && node->kind != TREE_LIST)
+		return compile_fail(c, node,
+			"users of a client's rules are a list of name:hash, as they are checked "
+			"where its files are not");
 	struct users found = {0};
 	int r = node->kind == TREE_LIST ? compile_inline(c, node, &found)
 					: compile_file(c, node, &found);

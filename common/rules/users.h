@@ -16,7 +16,10 @@ struct users {
 	size_t n;
 };
 
-/* `node` is the path of a file, absolute, or a list of "name:hash". 0, or < 0 with a sentence. */
+/*
+ * `node` is the path of a file, absolute, or a list of "name:hash". 0, or < 0 with a sentence. Of a
+ * client's rules it is a list, with hashes of less cost.
+ */
 int users_compile(struct compile *c, const struct tree_node *node, struct users *out);
 
 /* NULL: there is none of that name. */

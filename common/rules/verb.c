@@ -88,7 +88,7 @@ static int take_path(struct compile *c, const struct tree_node *node, struct tem
 			"path has no ? or #: the query stays as it was asked for, "
 			"or goes with query: drop");
 	r = template_compile(text, true, c->arena, out, c->err);
-	return r ? compile_fail_at(c, node, r) : 0;
+	return r ? compile_fail_at(c, node, r) : compile_searches(c, node, template_lookups(out));
 }
 
 static int take_query(const struct compile *c, const struct tree_node *node, bool *drops_out)
@@ -240,6 +240,8 @@ static int compile_by(struct compile *c, const struct tree_node *node, struct ru
 				"by has no fact \"%s\": address, host, path, method, country, "
 				"header.NAME, cookie.NAME, query.NAME",
 				i->text);
+		if (fact_is_searched(fact) && compile_search(c, i) < 0)
+			return -EINVAL;
 		out->by[out->n_by] = (uint8_t)fact;
 		out->names[out->n_by] = arena_copy(c->arena, name);
 		if (!out->names[out->n_by++].p)

@@ -113,6 +113,13 @@ static inline struct str http1_line(const struct http1_head *h, size_t i)
 	return (struct str){p, (size_t)(h->fields[i + 1].name.p - p)};
 }
 
+/* A request's bytes, from its line to the empty line, which is not among them. */
+static inline struct str http1_head_text(const struct http1_head *h)
+{
+	const char *from = h->method_name.p;
+	return (struct str){from, (size_t)(h->fields[h->n_fields].name.p - from)};
+}
+
 static inline struct str http1_host(const struct http1_head *h)
 {
 	return (struct str){h->host_name, h->host_n};

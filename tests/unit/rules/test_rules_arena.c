@@ -33,8 +33,8 @@ static void test_what_it_owns_ends_with_it(void **state)
 {
 	static char owned[] = "owned";
 	struct arena a = ARENA_NULL;
-	assert_int_equal(arena_own(&a, owned, end), 0);
-	assert_int_equal(arena_own(&a, owned, end), 0);
+	assert_int_equal(arena_own(&a, owned, 0, end), 0);
+	assert_int_equal(arena_own(&a, owned, 0, end), 0);
 	assert_int_equal(ended, 0);
 	arena_deinit(&a);
 	assert_int_equal(ended, 2);

@@ -9,7 +9,8 @@
 static const struct {
 	const char *text, *sentence;
 } mistakes[] = {
-	{"route: []\n", "F:1: this has no member \"route\": routes, groups, country-file"},
+	{"route: []\n",
+		"F:1: this has no member \"route\": routes, groups, country-file, client-rules"},
 	{"routes: x\n", "F:1: routes is a list, each entry with a host"},
 	{"routes:\n- rules: []\n", "F:2: a route needs a host, or a list of them"},
 	{"routes:\n- {host: a.org, tp: b}\n",
