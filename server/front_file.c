@@ -10,15 +10,6 @@
 #include "server/base/node.h"
 #include "server/store/state_dir.h"
 
-/* A power of two that is no less. */
-static size_t cells_for(uint64_t entries)
-{
-	size_t n = CELL_TABLE_WAYS;
-	while (n < entries)
-		n *= 2;
-	return n;
-}
-
 static bool wants_key(const struct front *f)
 {
 	for (size_t i = 0; i < f->groups.n; i++)
@@ -49,9 +40,7 @@ int front_file_read(struct node *n, const struct server_options *o, const struct
 	int r = o->front ? front_load(o->front, &front, err) : 0;
 	if (r)
 		return r;
-	if (front && !n->front_tables)
-		n->front_tables = front_tables_new(cells_for(o->rate_entries));
-	if (front && !n->front_tables) {
+	if (front && front_tables_need(n, o->rate_entries) < 0) {
 		front_release(front);
 		return error_set(err, -ENOMEM, "out of memory");
 	}

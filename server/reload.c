@@ -96,6 +96,7 @@ void reload_start(struct reload *r)
 	r->running = read;
 	log_rooms_apply((enum log_level)r->running->log_level, &r->running->log_rooms);
 	broadcast_send(&r->broadcast, r->node, &reload_ops);
+	enforce_client_rules(r->node->registrar);
 	if (r->running->default_intention != was)
 		enforce_default_intention(r->node->registrar);
 	certificates_reload(r->certificates, r->running, reload_certificates_done, r);

@@ -177,6 +177,12 @@ static const struct option_row service_rows[] = {
 		.metavar = "STATUS,...",
 		.help = "Which statuses are good answers to the --probe: 200,204; default: 200-399",
 		.offset = IN(probe_expect)},
+	{.name = "rules",
+		.type = OPTION_STRING,
+		.metavar = "FILE",
+		.help = "Have the exit node go through the rules in this file for each request to "
+			"the HTTP --upstream before it: deny, redirect, basic, rate and more",
+		.offset = IN(rules)},
 	{.name = "tcp-idle",
 		.type = OPTION_STRING,
 		.metavar = "TIME",

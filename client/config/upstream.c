@@ -12,6 +12,7 @@ void upstream_deinit(struct upstream *u)
 	free(u->ca);
 	free(u->alpn);
 	free(u->rewrite);
+	free(u->rules);
 	free(u->folder);
 	upstream_private_deinit(&u->private);
 	upstream_probe_deinit(&u->probe);
@@ -28,12 +29,14 @@ int upstream_copy(struct upstream *to, const struct upstream *from)
 	to->text = strdup(from->text);
 	to->ca = from->ca ? strdup(from->ca) : NULL;
 	to->rewrite = from->rewrite ? strdup(from->rewrite) : NULL;
+	to->rules = from->rules ? strdup(from->rules) : NULL;
 	to->alpn = from->alpn ? strdup(from->alpn) : NULL;
 	to->folder = from->folder ? strdup(from->folder) : NULL;
 	int r = upstream_private_copy(&to->private, &from->private);
 	int probe = upstream_probe_copy(&to->probe, &from->probe);
 	if (r < 0 || probe < 0 || !to->text || (from->folder && !to->folder) ||
 		(from->ca && !to->ca) || (from->rewrite && !to->rewrite) ||
+		(from->rules && !to->rules) ||
 		(from->alpn && !to->alpn))
 		return -ENOMEM;
 	to->url.path = moved(from->url.path, from->text, to->text);
@@ -52,7 +55,7 @@ bool upstream_same(const struct upstream *a, const struct upstream *b)
 	       a->host_only == b->host_only && a->listing == b->listing &&
 	       str_same(a->text, b->text) && str_same(a->ca, b->ca) &&
 	       str_same(a->rewrite, b->rewrite) && str_same(a->alpn, b->alpn) &&
-	       upstream_origin_same(&a->origin, &b->origin) &&
+	       str_same(a->rules, b->rules) && upstream_origin_same(&a->origin, &b->origin) &&
 	       upstream_probe_same(&a->probe, &b->probe) &&
 	       upstream_private_same(&a->private, &b->private);
 }

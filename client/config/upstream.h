@@ -49,6 +49,7 @@ struct upstream {
 	char *alpn;         /* what it speaks behind TLS, wire/alpn's list; owned; NULL: not said */
 	char *ca, *rewrite; /* owned; NULL: none. Rewrite is a Host field: name, or name:port */
 	struct upstream_origin origin;
+	char *rules; /* http: for requests, as the file has them; owned; NULL: none */
 	struct upstream_probe probe;
 	struct upstream_private private; /* then the kind is tcp or udp, of no host and port */
 	struct upstream_limits limits;

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/macros.h"
+#include "client/config/request_rules.h"
 #include "client/config/upstream_rules.h"
 #include "client/config/upstream_text.h"
 #include "config/value.h"
@@ -181,6 +182,8 @@ static int append(struct upstreams *u, const struct part *p, struct upstream add
 		r = error_set(err, -ENOMEM, "no memory");
 	if (!r && make_rewrite(p, &add))
 		r = error_set(err, -ENOMEM, "no memory");
+	if (!r && p->o->rules)
+		r = request_rules_read(p->o->rules, &add, &add.rules, err);
 	if (!r)
 		r = upstream_list_text(&p->o->alpn, "--alpn", &add.alpn, err);
 	if (!r && add.alpn && !alpn_is_list(str_from(add.alpn)))

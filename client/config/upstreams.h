@@ -62,6 +62,7 @@ struct service_options {
 	char *group, *origin;      /* NULL: none */
 	uint64_t priority, weight; /* 0: not said */
 	int disabled;              /* 1: it takes nobody new */
+	char *rules;               /* a file of rules for its requests; NULL: none */
 	char *tcp_idle;            /* a time; NULL: UPSTREAM_TCP_IDLE, or 0 for HTTP */
 	uint64_t max_connections, max_connections_per_visitor; /* 0: any number */
 	char *private_name; /* NULL: public; the rest is for a private service alone */

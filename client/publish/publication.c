@@ -221,6 +221,7 @@ static int say_publish(const struct publication *pub, struct link *l, bool apart
 	message.publish.visibility = u->private.visibility;
 	message.publish.auto_approve = u->private.auto_approve;
 	message.publish.fqdns = u->private.fqdns;
+	message.publish.rules = u->rules;
 	if (pub->own) {
 		message.publish.e2e_given = true;
 		memcpy(message.publish.e2e_key, pub->own->public, CONTROL_KEY);

@@ -84,6 +84,8 @@ static const char *advice(const struct publication *pub, enum control_reason rea
 			      "asking again meanwhile"
 			    : "the exit node's operator can allow it; asking again meanwhile";
 	case CONTROL_REASON_INVALID:
+		if (pub->upstream.rules)
+			return "correct the name in --upstream, or what --rules says";
 		return port ? "correct the port" : "correct the name in --upstream";
 	case CONTROL_REASON_UNSUPPORTED:
 		return "the exit node may be an older version";

@@ -40,8 +40,8 @@ void publications_deinit(struct publications *s)
 /* ---- What is said, and when ---- */
 
 /*
- * What the exit node would not know: it would publish to everybody what is private, in a group, or to take nobody, or ask
- * in HTTP/1.1 who speaks HTTP/2. NULL: it knows all of it.
+ * What the exit node would not know: it would publish to everybody what is private, in a group, to take nobody, or to
+ * have rules, or ask in HTTP/1.1 who speaks HTTP/2. NULL: it knows all of it.
  */
 static const char *unknown_to(const struct publications *s, const struct publication *pub)
 {
@@ -53,6 +53,8 @@ static const char *unknown_to(const struct publications *s, const struct publica
 	if (u->url.h2 && u->kind == CONTROL_HTTP && !s->has_h2)
 		return "it is of an older version, which asks upstreams in HTTP/1.1 alone; gRPC "
 		       "goes through it as tls+tcp:// with --alpn=h2, or at a port as tcp://";
+	if (u->rules && !s->has_rules)
+		return "it is an older version, which would publish it without its rules (--rules)";
 	return NULL;
 }
 

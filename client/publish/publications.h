@@ -23,6 +23,7 @@ struct publications {
 	bool has_groups;  /* the exit node of this session has origin groups, likewise */
 	bool has_private; /* the exit node of this session has private services: its hello says so */
 	bool has_h2;      /* the same for HTTP/2 to upstreams */
+	bool has_rules;   /* and knows rules of a service */
 	const struct key_pair
 		*own;        /* for those that are end to end; must outlast them; NULL: none is */
 	bool command_logged; /* a command that shows what is published, once */
@@ -48,7 +49,7 @@ struct publication *publications_find(const struct publications *s, uint32_t num
 
 /*
  * Tells the exit node what it does not know yet: publishes the IDLE ones, withdraws the LEAVING ones. One that
- * has no private services is told of none: it would not know that they are private.
+ * knows neither private services nor rules is told of nothing that has such: it would publish it without.
  */
 void publications_offer(struct publications *s, struct link *l);
 

@@ -151,6 +151,8 @@ static void on_up(struct uplink *u, const struct control *hello)
 	s->publications->has_groups =
 		control_has_feature(hello->hello.features, CONTROL_FEATURE_GROUPS);
 	s->publications->has_h2 = control_has_feature(hello->hello.features, CONTROL_FEATURE_H2);
+	s->publications->has_rules =
+		control_has_feature(hello->hello.features, CONTROL_FEATURE_RULES);
 	client_session_set_state(s, CLIENT_SESSION_OPENING);
 	client_session_offer(s, uplink_link(u));
 	loop_timer_set(&s->timer, loop_now(s->loop) + PUBLICATIONS_RETRY);

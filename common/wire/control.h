@@ -32,8 +32,10 @@
 #define CONTROL_NAME     63   /* bytes: an identity, a private service: a DNS label */
 #define CONTROL_ENDPOINT (CONTROL_NAME + 17) /* bytes: an identity, a dot, 16 digits */
 #define CONTROL_MESSAGE  560                 /* bytes: 140 characters of up to 4 bytes */
-#define CONTROL_LIST     4096      /* bytes: names with commas between; 64 of the longest */
-#define CONTROL_KEY      32        /* bytes: an end-to-end key, X25519's public half */
+#define CONTROL_LIST     4096 /* bytes: names with commas between; 64 of the longest */
+#define CONTROL_RULES \
+	(16 << 10)          /* bytes: rules of one service; CONTROL_MAX has room to escape them */
+#define CONTROL_KEY      32 /* bytes: an end-to-end key, X25519's public half */
 #define CONTROL_WINDOW   INT32_MAX /* bytes: the largest credit (rule 20) */
 #define CONTROL_PRIORITY 5         /* the last one that is used; 1 is the first */
 #define CONTROL_WEIGHT   1000      /* the largest of an origin */
@@ -44,6 +46,8 @@
 #define CONTROL_FEATURE_PRIVATE "private"
 /* The server's: it has origin groups, and knows what `publish` says of an origin. To others no group is sent. */
 #define CONTROL_FEATURE_GROUPS  "groups"
+/* The server's: it knows `rules` of `publish`. To others no service that has some is offered. */
+#define CONTROL_FEATURE_RULES   "rules"
 
 /* The server's: it knows `protocol` of `publish`. To others nothing is published that has it. */
 #define CONTROL_FEATURE_H2 "h2"
@@ -175,6 +179,7 @@ struct control {
 			uint32_t weight;    /* 1 to CONTROL_WEIGHT; 0: not said */
 			bool enabled;       /* false: it takes nobody new */
 			bool enabled_given; /* else it does */
+			const char *rules;  /* http: YAML (rules/client_rules.h); NULL: none */
 		} publish;
 		struct {
 			uint32_t service;

@@ -94,6 +94,7 @@ const struct control_message control_messages[CONTROL_TYPES] = {
 					NUMBER(publish, weight, CONTROL_WEIGHT, .optional = true),
 					MEMBER(publish, enabled, .form = FORM_FLAG,
 						IF(publish, enabled_given)),
+					TEXT(publish, rules, CONTROL_RULES, .optional = true),
 				}},
 	[CONTROL_GRANTED] =
 		{.name = "granted",

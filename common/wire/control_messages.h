@@ -27,7 +27,7 @@ struct control_member {
 };
 
 /* In one type: publish has most. */
-#define CONTROL_MEMBERS_MAX 27
+#define CONTROL_MEMBERS_MAX 29
 
 struct control_message {
 	const char *name;

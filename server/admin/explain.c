@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Which rules of a route hold for a request that somebody describes, which one ends it, and where it would go. */
+/*
+ * Which rules of a route, and then of the service's client, hold for a request that somebody describes, which one ends
+ * it, and where it would go.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +29,10 @@ struct explained {
 	struct facts facts;
 	struct address address;
 	struct downstream downstream;
-	const struct front_route *route;
+	const struct front_route *route; /* the operator's; NULL: the host has none */
+	const struct front_route *at;    /* whose rules are gone through */
+	struct plan *plan;               /* what they make of it; NULL before the first */
+	struct head_edit edit;
 	struct str to;
 	json_t *rules; /* those that hold */
 	unsigned status;
@@ -38,6 +44,8 @@ static void explained_deinit(struct explained *e)
 {
 	json_decref(e->rules);
 	facts_scratch_deinit(&e->scratch);
+	plan_free(e->plan);
+	head_edit_deinit(&e->edit);
 	buf_deinit(&e->text);
 	buf_deinit(&e->location);
 	http1_head_deinit(&e->head);
@@ -148,11 +156,35 @@ static bool refuse_path(struct explained *e, const struct rule *rule)
 	return true;
 }
 
+static bool refuse_size(struct explained *e, const struct rule *rule)
+{
+	e->status = 431;
+	say(e, "what rule %s makes of the request is too long: 431", rule->name.p);
+	return true;
+}
+
+/* By what plan_write_path() returned, which is not 0. */
+static bool refuse_made(struct explained *e, const struct rule *rule, int r)
+{
+	return r == -EINVAL ? refuse_path(e, rule) : r == -EMSGSIZE && refuse_size(e, rule);
+}
+
+static bool rewrite(struct explained *e, const struct rule *rule)
+{
+	struct buf *path = &e->plan->path;
+	struct str query = rule->rewrite.drops_query ? STR_NULL : e->head.query;
+	path->start = path->end = 0;
+	int r = plan_write_path(&rule->rewrite.path, rule, e->at->rules.as_is, &e->facts, path);
+	if (!r && query.n)
+		buf_append(path, query.p, query.n);
+	return r && refuse_made(e, rule, r);
+}
+
 /* True: it ends the request. */
 static bool apply(struct explained *e, const struct worker *w, const struct rule *rule)
 {
 	const struct redirect_from from = {w->opts, &e->downstream, false, e->facts.secure,
-		e->route->rules.as_is};
+		e->at->rules.as_is};
 	int r;
 	switch ((enum verb)rule->verb) {
 	case VERB_DENY:
@@ -167,7 +199,7 @@ static bool apply(struct explained *e, const struct worker *w, const struct rule
 		r = redirect_location(rule, &from, &e->facts, &e->location);
 		if (r) {
 			buf_deinit(&e->location);
-			return r == -EINVAL && refuse_path(e, rule);
+			return r < 0 && refuse_made(e, rule, r);
 		}
 		e->status = rule->redirect.status;
 		say(e, "rule %s redirects it with %u", rule->name.p, e->status);
@@ -182,12 +214,13 @@ static bool apply(struct explained *e, const struct worker *w, const struct rule
 		e->to = rule->to;
 		return false;
 	case VERB_REWRITE:
-		r = plan_write_path(&rule->rewrite.path, rule, from.as_is, &e->facts, &e->location);
-		buf_deinit(&e->location);
-		return r == -EINVAL && refuse_path(e, rule);
+		return rewrite(e, rule);
 	case VERB_REQUEST:
 	case VERB_RESPONSE:
+		return plan_add(e->plan, rule, &e->facts) > 0 && refuse_size(e, rule);
 	case VERB_BASIC:
+		e->plan->drops_authorization |= !rule->basic.pass;
+		return false;
 	case VERB_RATE:
 	case VERBS:
 		break;
@@ -195,21 +228,72 @@ static bool apply(struct explained *e, const struct worker *w, const struct rule
 	return false;
 }
 
-static void walk(struct explained *e, const struct worker *w)
+/* True: one ended it. */
+static bool walk(struct explained *e, const struct worker *w)
 {
 	const struct rule *rule;
 	size_t at = 0;
-	while ((rule = rules_next(&e->route->rules, &at, &e->facts))) {
+	while ((rule = rules_next(&e->at->rules, &at, &e->facts))) {
 		json_array_append_new(e->rules,
 			json_pack("{s:s, s:i, s:s}", "rule", rule->name.p, "line", (int)rule->line,
 				"verb", verb_name((enum verb)rule->verb)));
 		if (apply(e, w, rule))
-			return;
+			return true;
 	}
 	if (e->facts.undecided) {
 		e->status = 400;
 		say(e, "an expression of the route's rules takes too many steps for it: 400");
 	}
+	return e->facts.undecided;
+}
+
+/* True: it is not passed on. */
+static bool go_through(struct explained *e, const struct worker *w, const struct front_route *route)
+{
+	e->at = route;
+	if (!e->plan)
+		e->plan = plan_new(NULL, NULL, NULL);
+	if (!e->plan) {
+		say(e, "the server is out of memory");
+		return true;
+	}
+	if (!route->rules.asks_path || route->rules.as_is || !facts_path_is_ambiguous(&e->facts))
+		return walk(e, w);
+	e->status = 400;
+	say(e, "its path can be read in two ways, and rules of the route ask for paths: 400");
+	return true;
+}
+
+/* Who has it after all; NULL: nobody, or a rule ended it. */
+static struct route *serving(const struct explained *e, const struct worker *w)
+{
+	bool group = w->front && e->to.p != e->facts.host.p && front_group(w->front, e->to);
+	const struct routes *r = group ? &w->routing->groups : &w->routing->names;
+	return e->status ? NULL : routes_find(r, e->to, loop_now(w->loop));
+}
+
+/* Those of the service that it goes to, which see what the operator's made of it. True: it is not passed on. */
+static bool go_through_client(struct explained *e, const struct worker *w)
+{
+	const struct route *route = serving(e, w);
+	const struct front *client = route ? route->rules : NULL;
+	if (!client)
+		return false;
+	int r = e->plan ? plan_settle(e->plan, &e->head, &e->edit) : 0;
+	if (r > 0) {
+		e->status = 431;
+		say(e, "what the route's rules make of the request is too long: 431");
+	}
+	if (r)
+		return true;
+	struct str host = e->facts.host;
+	const uint16_t port = e->facts.port;
+	const bool secure = e->facts.secure;
+	e->facts = (struct facts){.secure = secure};
+	set_facts(e, w);
+	e->facts.host = host;
+	e->facts.port = port;
+	return go_through(e, w, client->routes);
 }
 
 static void explain(struct explained *e, const struct worker *w)
@@ -223,28 +307,17 @@ static void explain(struct explained *e, const struct worker *w)
 		e->status = 503;
 		say(e, "only rules lead to %.*s: who asks for it gets an error page",
 			STR_ARG(host));
-	} else if (!e->route) {
-		say(e, "%.*s has no route with rules", STR_ARG(host));
-	} else if (e->route->rules.asks_path && !e->route->rules.as_is &&
-		   facts_path_is_ambiguous(&e->facts)) {
-		e->status = 400;
-		say(e, "its path can be read in two ways, and rules of the route ask for paths: "
-		       "400");
-	} else {
-		say(e, "no rule of the route ends it");
-		walk(e, w);
+		return;
 	}
+	if ((e->route && go_through(e, w, e->route)) || go_through_client(e, w))
+		return;
+	if (e->at)
+		say(e, "no rule of the route ends it");
+	else
+		say(e, "%.*s has no route with rules", STR_ARG(host));
 }
 
 /* ---- The answer ---- */
-
-/* Who has it after all; NULL: nobody, or a rule ended it. */
-static struct route *serving(const struct explained *e, const struct worker *w)
-{
-	bool group = w->front && e->to.p != e->facts.host.p && front_group(w->front, e->to);
-	const struct routes *r = group ? &w->routing->groups : &w->routing->names;
-	return e->status ? NULL : routes_find(r, e->to, loop_now(w->loop));
-}
 
 static json_t *origin_json(const struct worker *w, struct route *route, struct service_shard *shard)
 {

@@ -12,6 +12,7 @@
 #include "server/admin/session_json.h"
 #include "server/base/worker.h"
 #include "server/control/public_address.h"
+#include "server/control/service_rules.h"
 
 /* "0123456789abcdef-4294967295" */
 #define ID_SIZE (SESSION_NAME_SIZE + 11)
@@ -35,12 +36,13 @@ static json_t *publication_json(struct service *s)
 	service_read(s, &sum);
 	figures_sum_add(&figures, &look);
 	json_t *object =
-		json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:I, s:I}", "id",
-			id, "session", session->base.name, "identity", session->base.identity->name,
-			"number", (json_int_t)s->number, "kind", control_kind_name(s->kind),
-			"place", s->place, "address", address, "upstream", s->upstream, "private",
-			s->is_private, "exclusive", s->exclusive, "state", state_of(s, &look),
-			"open", (json_int_t)(sum.begun - sum.ended), "begun",
+		json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:s, s:I, s:I}",
+			"id", id, "session", session->base.name, "identity",
+			session->base.identity->name, "number", (json_int_t)s->number, "kind",
+			control_kind_name(s->kind), "place", s->place, "address", address,
+			"upstream", s->upstream, "private", s->is_private, "exclusive",
+			s->exclusive, "rules", (json_int_t)service_rules_count(s), "state",
+			state_of(s, &look), "open", (json_int_t)(sum.begun - sum.ended), "begun",
 			(json_int_t)sum.begun);
 	return figures_times_set(figures_sum_set(object, &figures), look.figures);
 }

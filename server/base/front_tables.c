@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/base/front_tables.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +9,28 @@
 #include "base/macros.h"
 #include "crypto/random.h"
 #include "loop/offload.h"
+#include "server/base/node.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
 static const struct rate_limit failures = {.every = 60 * NS_PER_S / FRONT_FAILURES,
 	.burst = FRONT_FAILURES};
+
+/* A power of two that is no less. */
+static size_t cells_for(uint64_t entries)
+{
+	size_t n = CELL_TABLE_WAYS;
+	while (n < entries)
+		n *= 2;
+	return n;
+}
+
+int front_tables_need(struct node *n, uint64_t rate_entries)
+{
+	if (!n->front_tables)
+		n->front_tables = front_tables_new(cells_for(rate_entries));
+	return n->front_tables ? 0 : -ENOMEM;
+}
 
 struct front_tables *front_tables_new(size_t rates)
 {

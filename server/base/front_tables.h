@@ -2,7 +2,7 @@
 #pragma once
 /*
  * What the rules of routes (--front) keep for the whole process: rates, passwords that were found good, and
- * addresses that wrong ones came from. All are of fixed memory, and have no lock (server/base/cell_table.h). It exists from the first file of routes on.
+ * addresses that wrong ones came from. All are of fixed memory, and have no lock (server/base/cell_table.h). It exists from the first rules on.
  */
 #include <stdatomic.h>
 
@@ -11,16 +11,19 @@
 #include "wire/address.h"
 
 /* Passwords: 64 KiB, of which each in use takes 16 bytes. */
-#define FRONT_PASSWORDS     4096
-#define FRONT_PASSWORD_LIFE (5 * 60 * CLOCK_S) /* before it is checked again */
+#define FRONT_PASSWORDS          4096
+#define FRONT_PASSWORD_LIFE      (5 * 60 * CLOCK_S) /* before it is checked again */
 /* Wrong ones of an address, as many at once and a minute. */
-#define FRONT_FAILURES      10
+#define FRONT_FAILURES           10
 /* Addresses that wrong ones came from, of 16 bytes: no key of a rate, which visitors choose, pushes one out. */
-#define FRONT_FAILING       65536
+#define FRONT_FAILING            65536
 /* Passwords that are checked or wait for it: each holds a request's head, and 50 ms or more of a thread. */
-#define FRONT_CHECKS_MAX    256
+#define FRONT_CHECKS_MAX         256
+/* Of those the ones for rules of one client's service, and for all of them. */
+#define FRONT_CLIENT_CHECKS_MAX  32
+#define FRONT_CLIENTS_CHECKS_MAX 192
 /* They are slow by design: more threads would take the workers' cores. */
-#define FRONT_CHECK_THREADS 2
+#define FRONT_CHECK_THREADS      2
 
 struct offload;
 
@@ -31,6 +34,11 @@ struct front_tables {
 	atomic_uint n_checks;
 	atomic_uint refs; /* the process, and each check under way */
 };
+
+struct node;
+
+/* On the main thread: the first rules come, and a worker gets them behind this. 0 or -ENOMEM. */
+int front_tables_need(struct node *n, uint64_t rate_entries);
 
 /* `rates`: --rate-entries, a power of two. NULL: memory is out. */
 struct front_tables *front_tables_new(size_t rates);

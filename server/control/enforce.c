@@ -9,6 +9,7 @@
 #include "server/control/grants.h"
 #include "server/control/pending.h"
 #include "server/control/publish.h"
+#include "server/control/service_rules.h"
 #include "server/link/link_rates.h"
 #include "server/route/routing.h"
 
@@ -308,4 +309,17 @@ void enforce_default_intention(struct registrar *r)
 {
 	catalog_change_endpoints(r->catalog);
 	enforce_own(r);
+}
+
+void enforce_client_rules(struct registrar *r)
+{
+	struct error err;
+	list_for_each (it, &r->sessions) {
+		struct session *s = list_entry(it, struct session, link);
+		list_for_each_safe (at, &s->services) {
+			struct service *service = list_entry(at, struct service, of_session);
+			if (service_rules_denied(service, &err))
+				publish_deny(s, service, err.text);
+		}
+	}
 }

@@ -48,5 +48,8 @@ void enforce_deinit(struct registrar *r);
 void enforce_changes(struct registrar *r, struct enforcement *e, bool keep_live,
 	void (*done)(struct enforcement *e));
 
+/* --front was read again: services with rules that it does not let clients have are withdrawn. */
+void enforce_client_rules(struct registrar *r);
+
 /* What holds where no intention decides is another now (--default-intention): all that lives is judged anew. */
 void enforce_default_intention(struct registrar *r);

@@ -14,6 +14,7 @@
 #include "server/control/port.h"
 #include "server/control/public_address.h"
 #include "server/control/publish_check.h"
+#include "server/control/service_rules.h"
 #include "server/control/sharing.h"
 #include "server/http/stream_pool.h"
 #include "server/private/private_worker.h"
@@ -94,7 +95,9 @@ static void withdraw_run(struct broadcast *b, struct worker *w)
 
 static void withdraw_done(struct broadcast *b)
 {
-	service_release(container_of(b, struct service, broadcast));
+	struct service *service = container_of(b, struct service, broadcast);
+	session_of(service)->rules_memory -= service_rules_memory(service);
+	service_release(service);
 }
 
 static const struct broadcast_ops withdraw_ops = {
@@ -442,6 +445,13 @@ static void publish_place(struct session *s, struct server_link *l, const struct
 	memcpy(service->place, place, sizeof(service->place));
 	publish_name_origin(s, service);
 	service->at = session_now(s);
+	service->order = ++s->registrar->published;
+	int reason = service_rules_set(service, m, &err);
+	if (reason != SERVICE_RULES_FINE) {
+		publish_refuse(s, l, m, (enum control_reason)reason, err.text);
+		service_release(service);
+		return;
+	}
 	if (publish_claim(s, service, l, m) != 0) {
 		port_release(service->port);
 		service_release(service);
@@ -452,6 +462,7 @@ static void publish_place(struct session *s, struct server_link *l, const struct
 	publish_enter_private(service, p);
 	status_changed(&s->registrar->status);
 	s->n_ports += service->port ? service->port->n : 0;
+	s->rules_memory += service_rules_memory(service);
 	publish_suspect_holders(s, service->shards[0].entry.route);
 	s->n_coming++;
 	broadcast_send(&service->broadcast, session_node(s), &publish_ops);

@@ -7,6 +7,7 @@
 
 #include "rules/origin_group.h"
 #include "server/control/port.h"
+#include "server/control/service_rules.h"
 #include "wire/alpn.h"
 #include "wire/http1_path.h"
 
@@ -77,7 +78,7 @@ bool publish_repeats(const struct service *service, const struct control *m, con
 	       service->enabled == control_publish_enabled(m) &&
 	       strcmp(service->origin, origin) == 0 && service->has_port == m->publish.port_given &&
 	       port_same && (service->has_port || strcmp(service->place, place) == 0) &&
-	       strcmp(service->path, path) == 0 &&
+	       strcmp(service->path, path) == 0 && service_rules_same(service, m) &&
 	       strcmp(service->rewrite ? service->rewrite : "", rewrite) == 0 &&
 	       strcmp(service->alpn ? service->alpn : "", alpn) == 0;
 }
@@ -114,6 +115,8 @@ static const char *publish_fault(const struct control *m)
 		return "its path does not begin with a slash or has characters that none may have";
 	if (m->publish.path && path_has_dots(m->publish.path))
 		return "its path has a segment of dots: it would lead elsewhere than it says";
+	if (m->publish.rules && m->publish.kind != CONTROL_HTTP)
+		return "rules are for requests, and only an HTTP service has those";
 	if (m->publish.rewrite && !host_is_clean(m->publish.rewrite))
 		return "what its Host should be is not a host, or a host and a port";
 	if (m->publish.origin && !control_is_origin(m->publish.origin))

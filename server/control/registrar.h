@@ -52,6 +52,7 @@ struct registrar {
 	struct loop_timer expiry;        /* of what is in the catalog (server/control/enforce.c) */
 	struct list ports;               /* of struct port */
 	unsigned n_ports;                /* each of a range */
+	uint64_t published;              /* services so far: service::order */
 	struct list kept;                /* of struct kept (server/control/sharing.c) */
 	unsigned n_kept;
 	struct status status;

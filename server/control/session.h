@@ -28,6 +28,12 @@
 /* A session that goes on has so long to publish again what it had; the rest is withdrawn. */
 #define SESSION_STALE_TIME   (5 * CLOCK_S)
 
+/*
+ * Bytes of compiled rules of all services of a session: for each of SESSION_SERVICES_MAX as many as some pages of
+ * rules take, or CLIENT_RULES_MEMORY for a few.
+ */
+#define SESSION_RULES_MEMORY (8u << 20)
+
 struct session_closing;
 
 struct session {
@@ -47,6 +53,7 @@ struct session {
 	unsigned n_links;
 	struct list services;         /* of struct service */
 	unsigned n_services, n_ports; /* each of a range */
+	size_t rules_memory;          /* bytes of its services' rules */
 	struct list attachments;      /* session_attachment::of_session */
 	struct list attaching;        /* attach_request::of_session: what is asked for */
 	unsigned n_attachments, n_attaching;

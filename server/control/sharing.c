@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/macros.h"
 #include "server/control/session.h"
 #include "server/route/routing.h"
 #include "wire/url.h"
@@ -79,6 +80,11 @@ static bool same_upstream(const struct service *a, const struct service *b)
 		return true;
 	return url_parse_upstream(str_from(a->upstream), &x, &err) == 0 &&
 	       url_parse_upstream(str_from(b->upstream), &y, &err) == 0 && same_url(&x, &y);
+}
+
+static bool same_rules(const struct service *a, const struct service *b)
+{
+	return memcmp(a->rules_id, b->rules_id, sizeof(a->rules_id)) == 0;
 }
 
 static bool session_leaving(const struct session *s)
@@ -214,7 +220,18 @@ static void warn(struct server_link *l, const char *sentence)
 	link_mail_send(l, &m);
 }
 
-static void notify(struct service *service, const struct service *other)
+static const struct difference {
+	bool (*same)(const struct service *a, const struct service *b);
+	const char *what; /* with which the other one publishes it */
+	const char *then;
+} differences[] = {
+	{same_upstream, "another upstream: visitors get one or the other",
+		"visitors get one or the other"},
+	{same_rules, "other rules (--rules): those of the last one to come hold for both",
+		"their rules (--rules) differ, and those of the last one hold for both"},
+};
+
+static void notify(struct service *service, const struct service *other, const struct difference *d)
 {
 	char name[SERVICE_PLACE_SIZE + 16], peer[WHO_SIZE], more[LOG_LIMIT_MORE];
 	char sentence[CONTROL_TEXT + 1];
@@ -224,9 +241,9 @@ static void notify(struct service *service, const struct service *other)
 			  SHARING_SAY_AGAIN, 1, more))
 		return;
 	snprintf(sentence, sizeof(sentence),
-		"%s is published by %s as well, with another upstream: visitors get one or the "
-		"other; stop one of the two, or refuse to share with --exclusive%s",
-		place_name(service, name), who(session_of(other), peer), more);
+		"%s is published by %s as well, with %s; stop one of the two, or refuse to share "
+		"with --exclusive%s",
+		place_name(service, name), who(session_of(other), peer), d->what, more);
 	warn(l, sentence);
 }
 
@@ -242,7 +259,7 @@ void sharing_warn(struct registrar *r, const char *name, const char *sentence)
 	}
 }
 
-void sharing_tell(struct service *service)
+static void tell(struct service *service, const struct difference *d)
 {
 	struct registrar *r = session_of(service)->registrar;
 	struct route *route = service->shards[0].entry.route;
@@ -253,18 +270,23 @@ void sharing_tell(struct service *service)
 		/* Who gives his origin a name knows of the others. */
 		if (other->session == service->session || session_leaving(session_of(other)) ||
 			(service->origin_said && other->origin_said) ||
-			same_upstream(other, service))
+			d->same(other, service))
 			continue;
 		first = first ? first : other;
-		notify(other, service);
+		notify(other, service, d);
 	}
 	if (!first)
 		return;
-	notify(service, first);
+	notify(service, first, d);
 	if (log_limit_pass(&r->log_sessions, now_of(r), SESSION_LOG_EVERY, SESSION_LOG_BURST, more))
-		log_warn(
-			"%s is published by %s (%s) and by %s (%s): visitors get one or the other; "
-			"a client with --exclusive refuses to share%s",
+		log_warn("%s is published by %s (%s) and by %s (%s): %s; a client with --exclusive "
+			 "refuses to share%s",
 			place_name(service, name), who(session_of(first), a), first->upstream,
-			who(session_of(service), b), service->upstream, more);
+			who(session_of(service), b), service->upstream, d->then, more);
+}
+
+void sharing_tell(struct service *service)
+{
+	for (size_t i = 0; i < ARRAY_LEN(differences); i++)
+		tell(service, &differences[i]);
 }

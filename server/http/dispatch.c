@@ -102,26 +102,25 @@ static bool exceeds_rate(struct exchange *ex)
 	return wait > 0;
 }
 
-/* Those that have its target, on its worker. */
-static const struct routes *routes_of(const struct exchange *ex)
-{
-	const struct routing *routing = ex->worker->routing;
-	return exchange_in_group(ex) ? &routing->groups : &routing->names;
-}
-
 /* The same by the service that it goes to. */
 static bool exceeds_service_rate(struct exchange *ex)
 {
 	struct worker *w = ex->worker;
 	uint64_t wait = 0;
 	const struct route *route =
-		routes_find(routes_of(ex), exchange_target(ex), loop_now(w->loop));
+		routes_find(exchange_routes(ex), exchange_target(ex), loop_now(w->loop));
 	if (route)
 		wait = visitor_rates_serve(w, VISITOR_RATE_SERVICE_REQUESTS, route->host,
 			&ex->visitor, ex->downstream->connection);
 	if (wait)
 		refuse_until(ex, ERROR_PAGE_SERVICE_RATE, wait);
 	return wait > 0;
+}
+
+/* Of clients, for what they publish: some worker's route has some, or may get them when its client is back. */
+static bool may_have_rules(const struct worker *w)
+{
+	return w->routing->names.n_rules || w->routing->groups.n_rules || route_may_wait(w, NULL);
 }
 
 void dispatch_request(struct exchange *ex, struct http1_head *h)
@@ -144,7 +143,7 @@ void dispatch_request(struct exchange *ex, struct http1_head *h)
 	else if (h->counted && !h->max_forwards)
 		exchange_fail(ex,
 			h->method == HTTP1_OPTIONS ? ERROR_PAGE_OPTIONS : ERROR_PAGE_TRACE);
-	else if (w->front)
+	else if (w->front || may_have_rules(w))
 		plan_request(ex, h, dispatch_begin);
 	else
 		dispatch_begin(ex);
@@ -160,7 +159,7 @@ struct route_query dispatch_query(const struct exchange *ex, const struct servic
 {
 	/* A name that only TLS leads to: its service is not for requests that merely name it in Host. */
 	return (struct route_query){
-		.routes = routes_of(ex),
+		.routes = exchange_routes(ex),
 		.host = exchange_target(ex),
 		.kind = CONTROL_HTTP,
 		.tls = CONTROL_TLS_NONE,
@@ -178,8 +177,8 @@ static void wait_for_session(struct exchange *ex, const struct route *route)
 	struct routing *routing = ex->worker->routing;
 	timeout_cancel(&ex->timeout);
 	ex->waiter.lost = route != NULL;
-	if (wait_queue_add(&routing->wait_queue, &ex->waiter, routes_of(ex), exchange_target(ex),
-		    &ex->visitor) < 0) {
+	if (wait_queue_add(&routing->wait_queue, &ex->waiter, exchange_routes(ex),
+		    exchange_target(ex), &ex->visitor) < 0) {
 		exchange_fail(ex, ERROR_PAGE_CROWDED);
 		return;
 	}
@@ -290,6 +289,12 @@ static void move(struct exchange *ex, const struct route_found *found)
 	ex->ops->move(ex, found->worker);
 }
 
+/* Rules have come while it waited, and it went through them. */
+static void go_on(struct exchange *ex)
+{
+	dispatch_send(ex, NULL);
+}
+
 /* To the service here, or to the worker that has one. */
 static void pass_on(struct exchange *ex, enum route_outcome outcome, struct route_found *found)
 {
@@ -297,6 +302,10 @@ static void pass_on(struct exchange *ex, enum route_outcome outcome, struct rout
 	/* Here or elsewhere: a worker that drains ends those that wait, and this one may be about to leave it. */
 	if (ex->state == EXCHANGE_WAITING)
 		exchange_set_state(ex, EXCHANGE_ACTIVE);
+	if (found->route && !plan_has_passed(ex, found->route)) {
+		plan_catch_up(ex, go_on);
+		return;
+	}
 	/* A trusted proxy's connection has many visitors: a stream of one's own is not the next one's. */
 	if (ex->user.own && ex->user.own->stream.group != group)
 		pooled_stream_disown(ex->user.own);

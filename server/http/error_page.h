@@ -23,6 +23,8 @@
 	X(AMBIGUOUS, 400, "ambiguous-path",                                                        \
 		"the path of this request can be read in two ways, which the rules of this host "  \
 		"do not allow")                                                                    \
+	X(NEW_RULES, 503, "new-rules",                                                             \
+		"rules for this host came while this request was under way; it may be sent again") \
 	X(UNDECIDED, 400, "undecided", "the rules of this host could not judge this request")      \
 	X(DENIED, 403, "denied", "the rules of this host do not allow this request")               \
 	X(DENIED_UNSEEN, 404, "denied", "there is nothing to be found here")                       \

@@ -179,6 +179,12 @@ bool exchange_in_group(const struct exchange *ex)
 	return ex->plan && ex->plan->group && ex->plan->to.n;
 }
 
+const struct routes *exchange_routes(const struct exchange *ex)
+{
+	const struct routing *routing = ex->worker->routing;
+	return exchange_in_group(ex) ? &routing->groups : &routing->names;
+}
+
 size_t exchange_memory(const struct exchange *ex)
 {
 	size_t request = ex->request.cap > BUF_POOL_MAX ? ex->request.cap : 0;

@@ -223,6 +223,8 @@ struct str exchange_host(const struct exchange *ex); /* canonical; "" when none 
 struct str exchange_target(const struct exchange *ex);
 /* Whether that is an origin group's. */
 bool exchange_in_group(const struct exchange *ex);
+/* Those of its worker that have its target. */
+const struct routes *exchange_routes(const struct exchange *ex);
 
 /* Bytes that it holds beyond a buffer of the worker's pool. */
 size_t exchange_memory(const struct exchange *ex);

@@ -63,16 +63,28 @@ static bool take_credentials(const struct http1_head *h, struct credentials *out
 
 /* ---- Who waits ---- */
 
-static void uncount(struct front_tables *t)
+/* The file's own count is not what it keeps for the requests. */
+static atomic_uint *checks_of(const struct front *f)
 {
-	atomic_fetch_sub_explicit(&t->n_checks, 1, memory_order_relaxed);
+	return &((struct front *)(uintptr_t)f)->n_checks;
 }
 
-static bool count(struct front_tables *t)
+static void uncount(const struct check_job *j)
 {
-	if (atomic_fetch_add_explicit(&t->n_checks, 1, memory_order_relaxed) < FRONT_CHECKS_MAX)
+	atomic_fetch_sub_explicit(&j->tables->n_checks, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(checks_of(j->front), 1, memory_order_relaxed);
+}
+
+/* One service's client does not take all there are, and those of all of them leave some to the operator's routes. */
+static bool count(const struct check_job *j)
+{
+	bool client = front_of_client(j->front);
+	unsigned all = atomic_fetch_add_explicit(&j->tables->n_checks, 1, memory_order_relaxed);
+	unsigned own = atomic_fetch_add_explicit(checks_of(j->front), 1, memory_order_relaxed);
+	if (all < (client ? FRONT_CLIENTS_CHECKS_MAX : FRONT_CHECKS_MAX) &&
+		(!client || own < FRONT_CLIENT_CHECKS_MAX))
 		return true;
-	uncount(t);
+	uncount(j);
 	return false;
 }
 
@@ -80,7 +92,7 @@ static void check_free(struct password_check *c)
 {
 	list_unlink(&c->link);
 	if (c->joined)
-		uncount(c->job->tables);
+		uncount(c->job);
 	if (c->head.data)
 		explicit_bzero(c->head.data, c->head.cap);
 	buf_deinit(&c->head);
@@ -90,16 +102,14 @@ static void check_free(struct password_check *c)
 /* With the request's head, from its line to the empty line. NULL: memory is out. */
 static struct password_check *check_new(const struct password_question *q)
 {
-	const struct http1_head *h = q->head;
-	const char *from = h->method_name.p, *end = h->fields[h->n_fields].name.p;
+	const struct str head = http1_head_text(q->head);
 	struct password_check *c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
 	list_init(&c->link);
 	c->checked = q->checked;
 	c->arg = q->arg;
-	if (buf_append(&c->head, from, (size_t)(end - from)) == 0 &&
-		buf_append(&c->head, "\r\n", 2) == 0)
+	if (buf_append(&c->head, head.p, head.n) == 0 && buf_append(&c->head, "\r\n", 2) == 0)
 		return c;
 	check_free(c);
 	return NULL;
@@ -134,7 +144,7 @@ static void job_done(struct offload_job *job)
 {
 	struct check_job *j = container_of(job, struct check_job, job);
 	list_unlink(&j->link);
-	uncount(j->tables);
+	uncount(j);
 	if (j->good) {
 		front_password_keep(j->tables, j->key, loop_now(job->home));
 		front_failure_give(j->tables, &j->visitor);
@@ -176,11 +186,11 @@ static struct check_job *under_way(const struct list *jobs, const struct check_j
 static enum password_state join(struct check_job *job, const struct password_question *q,
 	struct password_check **out)
 {
-	if (!count(job->tables))
+	if (!count(job))
 		return PASSWORD_BUSY;
 	struct password_check *c = check_new(q);
 	if (!c) {
-		uncount(job->tables);
+		uncount(job);
 		return PASSWORD_BUSY;
 	}
 	c->joined = true;
@@ -195,7 +205,7 @@ static enum password_state start(struct check_job *j, const struct password_ques
 	*wait_out = front_failure_take(j->tables, q->visitor, loop_now(q->loop));
 	if (*wait_out)
 		return PASSWORD_WAIT;
-	bool counted = count(j->tables);
+	bool counted = count(j);
 	struct password_check *c = counted ? check_new(q) : NULL;
 	if (c) {
 		wait_for(c, j);
@@ -207,7 +217,7 @@ static enum password_state start(struct check_job *j, const struct password_ques
 		return PASSWORD_PENDING;
 	}
 	if (counted)
-		uncount(j->tables);
+		uncount(j);
 	front_failure_give(j->tables, q->visitor);
 	return PASSWORD_BUSY;
 }

@@ -17,9 +17,9 @@ struct plan *plan_new(struct exchange *ex, const struct front *front,
 	if (!p)
 		return NULL;
 	*p = (struct plan){.ex = ex,
-		.front = front_hold(front),
+		.front = front ? front_hold(front) : NULL,
 		.route = route,
-		.to = route->to,
+		.to = route ? route->to : STR_NULL,
 		.body_max = UINT64_MAX};
 	return p;
 }
@@ -31,12 +31,14 @@ struct plan *plan_free(struct plan *p)
 	password_check_cancel(p->check);
 	loop_timer_cancel(&p->time);
 	front_release(p->front);
+	front_release(p->client);
 	free(p->request.more);
 	free(p->response.more);
 	buf_deinit(&p->text);
 	buf_deinit(&p->path);
 	buf_deinit(&p->asked);
 	buf_deinit(&p->cookies);
+	buf_deinit(&p->head);
 	free(p);
 	return NULL;
 }
@@ -46,7 +48,7 @@ size_t plan_memory(const struct plan *p)
 	if (!p)
 		return 0;
 	return sizeof(*p) + (p->request.room + p->response.room) * sizeof(struct plan_change) +
-	       p->text.cap + p->path.cap + p->asked.cap + p->cookies.cap;
+	       p->text.cap + p->path.cap + p->asked.cap + p->cookies.cap + p->head.cap;
 }
 
 static struct plan_change *next_change(struct plan_changes *list)
@@ -82,11 +84,10 @@ int plan_add(struct plan *p, const struct rule *rule, struct facts *f)
 		*change = (struct plan_change){.rule = rule, .op = op, .at = buf_len(&p->text)};
 		if (op->change == FIELD_REMOVE || op->is_plain)
 			continue;
-		if (template_write(&op->value, TEMPLATE_FIELD, f, NULL, &p->text) < 0)
-			return -ENOMEM;
+		int r = template_write(&op->value, TEMPLATE_FIELD, f, NULL, &p->text);
+		if (r < 0)
+			return r == -EMSGSIZE ? HTTP1_E_TOO_LARGE : r;
 		change->n = buf_len(&p->text) - change->at;
-		if (buf_len(&p->text) > PLAN_TEXT_MAX)
-			return HTTP1_E_TOO_LARGE;
 	}
 	return 0;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What the rules of its route want of one exchange. It is made at dispatch by one walk through the rules, and holds
- * the file of routes that it began with, so that a reload changes nothing for requests under way.
+ * What the rules of its route, and then those of the service's client, want of one exchange. It is made at dispatch by
+ * one walk through the rules, and holds the files that it began with, so that a reload changes nothing for requests
+ * under way.
  *
- * A request whose host has no route has no plan, and nothing else of it is different.
+ * A request for which there are no rules has no plan, and nothing else of it is different.
  */
 #include "loop/event.h"
 #include "rules/front.h"
@@ -31,8 +32,9 @@ struct plan_changes {
 
 struct plan {
 	struct exchange *ex;
-	const struct front *front; /* held */
-	const struct front_route *route;
+	const struct front *front;  /* held: the operator's; NULL: the host has no route there */
+	const struct front *client; /* held: the service's; NULL: there are none, or not yet */
+	const struct front_route *route; /* of the one that is walked through; NULL: of none yet */
 	void (*passed)(struct exchange *ex); /* when the rules let it through */
 	size_t at;                           /* how far the walk is */
 	const struct rule *decided;          /* that ended the request; NULL: none did */
@@ -42,6 +44,12 @@ struct plan {
 	struct buf text;
 	struct buf path;  /* that it is rewritten to, with its query; empty: it is not */
 	struct buf asked; /* the target as it came, for the log, then */
+	/*
+	 * The request's, as the operator's rules made it (`settled`) if they changed it, for the client's; while it waits
+	 * for a client that may have some it is `kept`.
+	 */
+	struct buf head;
+	bool settled, kept;
 	bool drops_authorization;
 	bool drops_cookie; /* ours is taken out of Cookie: `cookies` are left */
 	struct buf cookies;
@@ -53,7 +61,7 @@ struct plan {
 	struct password_check *check; /* under way; NULL: none is */
 };
 
-/* NULL: memory is out. */
+/* `front` may be NULL. NULL: memory is out. */
 struct plan *plan_new(struct exchange *ex, const struct front *front,
 	const struct front_route *route);
 /* Accepts NULL; returns NULL. */
@@ -63,7 +71,7 @@ struct plan *plan_free(struct plan *p);
 size_t plan_memory(const struct plan *p);
 
 /* Bytes of values that are made of a request for its own fields and its response's; more is 431. */
-#define PLAN_TEXT_MAX (64u << 10)
+#define PLAN_TEXT_MAX TEMPLATE_TEXT_MAX
 
 /*
  * Notes what a request or response rule changes, with values as the request has them now. 0, -ENOMEM, or
@@ -76,6 +84,15 @@ int plan_add(struct plan *p, const struct rule *rule, struct facts *f);
  * Whether the head is another now but for those lines, or -ENOMEM.
  */
 int plan_edit_request(const struct plan *p, struct http1_head *h, struct head_edit *e);
+/*
+ * Makes the changes so far, and parses what they make of the head, in plan::head: whoever reads it from here on sees
+ * nothing else. 0, -ENOMEM, or an HTTP1_E_* where it is too large now.
+ */
+int plan_settle(struct plan *p, struct http1_head *h, struct head_edit *e);
+/* The target as it came is kept for the log, where a rule has written another. 0 or -ENOMEM. */
+int plan_keep_target(struct plan *p, const struct http1_head *h);
+/* The head as it is, to be parsed again. 0 or -ENOMEM. */
+int plan_keep_head(struct plan *p, const struct http1_head *h);
 /* The same of a response's, with the value of a Set-Cookie or an empty one. 0 or -ENOMEM. */
 int plan_edit_response(const struct plan *p, struct http1_head *h, struct str cookie,
 	struct head_edit *e);

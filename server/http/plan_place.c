@@ -133,6 +133,7 @@ uint64_t rate_key(const struct cell_table *t, const struct front_route *route,
 	const struct rule_rate *r = &rule->rate;
 	const uint64_t numbers[] = {r->allow, r->every, r->burst, r->block};
 	room->start = room->end = 0;
+	add(room, route->of_client ? STR("client") : STR("operator"));
 	add(room, route->name);
 	add(room, rule->name);
 	add(room, (struct str){(const char *)&rule->line, sizeof(rule->line)});

@@ -11,6 +11,7 @@
 #include "server/http/http_worker.h"
 #include "server/http/password_check.h"
 #include "server/http/upstream_head.h"
+#include "server/route/balance.h"
 
 #define NS_PER_US 1000
 
@@ -54,9 +55,15 @@ static enum step out_of_memory(struct exchange *ex)
 	return STEP_ENDED;
 }
 
-static enum step refuse_path(struct exchange *ex)
+/* By what plan_write_path() returned. */
+static enum step refuse_made(struct exchange *ex, int r)
 {
-	exchange_fail(ex, ERROR_PAGE_AMBIGUOUS);
+	if (r == -EINVAL)
+		exchange_fail(ex, ERROR_PAGE_AMBIGUOUS);
+	else if (r == -EMSGSIZE)
+		exchange_fail_request(ex, HTTP1_E_TOO_LARGE);
+	else
+		return out_of_memory(ex);
 	return STEP_ENDED;
 }
 
@@ -84,10 +91,8 @@ static enum step redirect(struct exchange *ex, const struct rule *rule, struct f
 	struct buf place = BUF_NULL;
 	int r = redirect_location(rule, &from, f, &place);
 	enum step step = STEP_ON;
-	if (r == -EINVAL) {
-		step = refuse_path(ex);
-	} else if (r < 0) {
-		step = out_of_memory(ex);
+	if (r < 0) {
+		step = refuse_made(ex, r);
 	} else if (r == 0) {
 		struct error_page page = error_page_for(ERROR_PAGE_REDIRECT);
 		page.status = rule->redirect.status;
@@ -133,7 +138,7 @@ static enum step basic(struct exchange *ex, const struct rule *rule, const struc
 	const struct password_question question = {.tables = ex->worker->node->front_tables,
 		.loop = ex->worker->loop,
 		.checks = &ex->worker->http->checks,
-		.front = ex->plan->front,
+		.front = ex->plan->client ? ex->plan->client : ex->plan->front,
 		.basic = &rule->basic,
 		.head = h,
 		.visitor = &ex->visitor,
@@ -179,11 +184,9 @@ static enum step rewrite(struct exchange *ex, const struct rule *rule, struct fa
 	p->path.start = p->path.end = 0;
 	struct str query = rule->rewrite.drops_query ? STR_NULL : f->head->query;
 	int r = plan_write_path(&rule->rewrite.path, rule, p->route->rules.as_is, f, &p->path);
-	if (r == -EINVAL)
-		return refuse_path(ex);
-	if (r < 0 || buf_append(&p->path, query.p, query.n) < 0)
-		return out_of_memory(ex);
-	return STEP_ON;
+	if (r == 0)
+		r = buf_append(&p->path, query.p, query.n);
+	return r < 0 ? refuse_made(ex, r) : STEP_ON;
 }
 
 static enum step change(struct exchange *ex, const struct rule *rule, struct facts *f)
@@ -232,60 +235,55 @@ static int edit_head(struct exchange *ex, struct http1_head *h)
 {
 	struct plan *p = ex->plan;
 	struct head_edit *e = &ex->worker->http->edit;
-	const struct str path = h->path, query = h->query;
-	int r = plan_edit_request(p, h, e);
-	if (r == 0)
+	int r = plan_keep_target(p, h);
+	if (!r)
+		r = plan_edit_request(p, h, e);
+	if (r == 0 && !p->settled)
 		return upstream_head_add(ex, head_edit_lines(e));
-	if (r > 0 && buf_len(&p->path)) {
-		r = buf_append(&p->asked, path.p, path.n);
-		if (!r)
-			r = buf_append(&p->asked, query.p, query.n);
-	}
 	return r < 0 ? r : exchange_write_head(ex, h, head_edit_lines(e));
+}
+
+static bool has_changes(const struct plan *p)
+{
+	return p->request.n || p->drops_authorization || p->drops_cookie || buf_len(&p->path);
 }
 
 /* False: the exchange is over. */
 static bool change_head(struct exchange *ex, struct http1_head *h)
 {
-	const struct plan *p = ex->plan;
-	if (!p->request.n && !p->drops_authorization && !p->drops_cookie && !buf_len(&p->path))
-		return true;
-	int r = edit_head(ex, h);
+	struct plan *p = ex->plan;
+	int r = has_changes(p) || p->settled ? edit_head(ex, h) : 0;
 	if (r < 0)
 		ex->ops->abort(ex);
+	else if (!p->kept)
+		buf_deinit(&p->head);
 	return r == 0;
 }
 
-/* Which origin the visitor had; that is for nobody behind this exit node to know. */
+/* Which origin the visitor had; that is for nobody behind this exit node to know. 0 or -ENOMEM. */
 static int read_cookie(struct exchange *ex, const struct http1_head *h)
 {
 	struct plan *p = ex->plan;
+	if (p->group || !p->front)
+		return 0;
+	p->group = front_group(p->front, exchange_target(ex));
 	if (!p->group || !p->group->affinity)
 		return 0;
 	int r = affinity_read(h, ex->secure, p->cookie, &p->cookies);
 	p->drops_cookie = r > 0;
-	return r;
+	return MIN(r, 0);
 }
 
-static void walk(struct exchange *ex, struct http1_head *h)
+/* Of the service that the request goes to. */
+static const struct route *target_of(const struct exchange *ex)
 {
-	struct plan *p = ex->plan;
-	struct facts f;
-	const struct rule *rule;
-	plan_facts(ex, h, &f);
-	f.countries = p->front->countries;
-	while ((rule = rules_next(&p->route->rules, &p->at, &f)))
-		if (apply(ex, rule, &f) == STEP_ENDED)
-			return;
-	p->group = front_group(p->front, exchange_target(ex));
-	if (f.undecided)
-		exchange_fail(ex, ERROR_PAGE_UNDECIDED);
-	else if (read_cookie(ex, h) < 0)
-		ex->ops->abort(ex);
-	else if (change_head(ex, h)) {
-		ex->ops->charge(ex);
-		p->passed(ex);
-	}
+	return routes_find(exchange_routes(ex), exchange_target(ex), loop_now(ex->worker->loop));
+}
+
+/* It has no client now, and will wait for one, which may have rules. */
+static bool is_to_wait(const struct exchange *ex, const struct route *route)
+{
+	return (!route || list_empty(&route->entries)) && route_may_wait(ex->worker, route);
 }
 
 static bool is_ambiguous(struct exchange *ex, const struct http1_head *h,
@@ -305,25 +303,162 @@ static bool has_affinity(const struct front *front, struct str host)
 	return g && g->affinity;
 }
 
-void plan_request(struct exchange *ex, struct http1_head *h, void (*passed)(struct exchange *ex))
+/* False: the exchange is over. */
+static bool settle(struct exchange *ex, struct http1_head *h)
 {
-	static const struct front_route no_rules;
+	int r = has_changes(ex->plan) ? plan_settle(ex->plan, h, &ex->worker->http->edit) : 0;
+	if (r < 0)
+		ex->ops->abort(ex);
+	else if (r > 0)
+		exchange_fail_request(ex, r);
+	return r == 0;
+}
+
+enum next {
+	NEXT_RULES, /* another list of rules has to be gone through */
+	NEXT_NONE,
+	NEXT_ENDED,
+};
+
+/* As the operator's rules made it, for those that come with the client. False: the exchange is over. */
+static bool keep_head(struct exchange *ex, struct http1_head *h)
+{
+	struct plan *p = ex->plan;
+	bool changes = has_changes(p);
+	if (!settle(ex, h))
+		return false;
+	if (!changes && plan_keep_head(p, h) < 0) {
+		ex->ops->abort(ex);
+		return false;
+	}
+	p->kept = true;
+	return true;
+}
+
+/* Behind the operator's rules the client's. They see what those made of the request, and not what they took out. */
+static enum next begin_client(struct exchange *ex, struct http1_head *h)
+{
+	struct plan *p = ex->plan;
+	if (read_cookie(ex, h) < 0) {
+		ex->ops->abort(ex);
+		return NEXT_ENDED;
+	}
+	const struct route *route = p->client ? NULL : target_of(ex);
+	const struct front *client = route ? route->rules : NULL;
+	if (p->client || (!client && !is_to_wait(ex, route)))
+		return NEXT_NONE;
+	if (!client)
+		return keep_head(ex, h) ? NEXT_NONE : NEXT_ENDED;
+	if (!settle(ex, h))
+		return NEXT_ENDED;
+	p->client = front_hold(client);
+	p->route = client->routes;
+	p->at = 0;
+	if (!is_ambiguous(ex, h, p->route))
+		return NEXT_RULES;
+	exchange_fail(ex, ERROR_PAGE_AMBIGUOUS);
+	return NEXT_ENDED;
+}
+
+/* False: the exchange is over, or waits. */
+static bool walk(struct exchange *ex, const struct http1_head *h)
+{
+	struct plan *p = ex->plan;
 	const struct front *front = ex->worker->front;
-	struct str host = exchange_host(ex);
-	const struct front_route *route = front_route(front, host);
-	/* Whatever wildcard it has a route by. */
-	if (front_is_inner(front, host)) {
-		exchange_fail(ex, ERROR_PAGE_NO_ROUTE);
-	} else if (!route && !has_affinity(front, host)) {
-		passed(ex);
-	} else if (route && is_ambiguous(ex, h, route)) {
+	struct facts f;
+	const struct rule *rule;
+	plan_facts(ex, h, &f);
+	/* A client's rules ask the operator's file. */
+	f.countries = !p->client ? p->front->countries : front ? front->countries : NULL;
+	while ((rule = rules_next(&p->route->rules, &p->at, &f)))
+		if (apply(ex, rule, &f) == STEP_ENDED)
+			return false;
+	if (f.undecided)
+		exchange_fail(ex, ERROR_PAGE_UNDECIDED);
+	return !f.undecided;
+}
+
+/* Through the rest of the rules that the plan is at, and those behind them. */
+static void run(struct exchange *ex, struct http1_head *h)
+{
+	enum next next = NEXT_RULES;
+	while (next == NEXT_RULES) {
+		if (ex->plan->route && !walk(ex, h))
+			return;
+		next = begin_client(ex, h);
+	}
+	if (next == NEXT_NONE && change_head(ex, h)) {
+		ex->ops->charge(ex);
+		ex->plan->passed(ex);
+	}
+}
+
+static void start(struct exchange *ex, struct http1_head *h, const struct front_route *route,
+	void (*passed)(struct exchange *ex))
+{
+	if (route && is_ambiguous(ex, h, route)) {
 		exchange_fail(ex, ERROR_PAGE_AMBIGUOUS);
-	} else if (!(ex->plan = plan_new(ex, front, route ? route : &no_rules))) {
+	} else if (!(ex->plan = plan_new(ex, ex->worker->front, route))) {
 		ex->ops->abort(ex);
 	} else {
 		ex->plan->passed = passed;
-		walk(ex, h);
+		run(ex, h);
 	}
+}
+
+/* Now, or when its client comes. */
+static bool has_client_rules(const struct exchange *ex)
+{
+	const struct route *route = target_of(ex);
+	return (route && route->rules) || is_to_wait(ex, route);
+}
+
+void plan_request(struct exchange *ex, struct http1_head *h, void (*passed)(struct exchange *ex))
+{
+	const struct front *front = ex->worker->front;
+	struct str host = exchange_host(ex);
+	const struct front_route *route = front ? front_route(front, host) : NULL;
+	/* Whatever wildcard it has a route by. */
+	if (front && front_is_inner(front, host))
+		exchange_fail(ex, ERROR_PAGE_NO_ROUTE);
+	else if (route || (front && has_affinity(front, host)) || has_client_rules(ex))
+		start(ex, h, route, passed);
+	else
+		passed(ex);
+}
+
+/* ---- What waited ---- */
+
+bool plan_has_passed(const struct exchange *ex, const struct route *route)
+{
+	const struct front *client = ex->plan ? ex->plan->client : NULL;
+	return !route->rules || (client && str_eq(client->routes->name, route->host));
+}
+
+/* The head that was kept, to go through rules with it. 0 or an HTTP1_E_*. */
+static int parse_again(struct exchange *ex, struct str head)
+{
+	size_t scanned = 0;
+	return http1_parse_request(&ex->worker->http->request, (const uint8_t *)head.p, head.n,
+		head.n, &scanned);
+}
+
+void plan_catch_up(struct exchange *ex, void (*passed)(struct exchange *ex))
+{
+	struct plan *p = ex->plan;
+	bool begun = ex->sent || buf_len(&ex->request) != ex->head_at + ex->head_n;
+	if (!p || !p->kept || p->client || begun) {
+		exchange_fail(ex, ERROR_PAGE_NEW_RULES);
+		return;
+	}
+	struct str head = {(const char *)buf_head(&p->head), buf_len(&p->head)};
+	int r = parse_again(ex, head);
+	p->kept = false;
+	p->passed = passed;
+	if (r == HTTP1_OK)
+		run(ex, &ex->worker->http->request);
+	else
+		exchange_fail_request(ex, r);
 }
 
 /* The password that `basic` asked for was checked: the walk goes on, with a head that is parsed anew. */
@@ -332,39 +467,15 @@ static void checked(void *arg, struct str head, bool good)
 	struct exchange *ex = arg;
 	struct http1_head *h = &ex->worker->http->request;
 	const struct rule *rule = &ex->plan->route->rules.v[ex->plan->at - 1];
-	size_t scanned = 0;
 	ex->plan->check = NULL;
 	exchange_set_state(ex, EXCHANGE_ACTIVE);
-	int r = http1_parse_request(h, (const uint8_t *)head.p, head.n, head.n, &scanned);
+	int r = parse_again(ex, head);
 	if (r != HTTP1_OK) {
 		exchange_fail_request(ex, r);
 	} else if (!good) {
 		ask_password(ex, rule);
 	} else {
 		let_in(ex, rule);
-		walk(ex, h);
+		run(ex, h);
 	}
-}
-
-/* ---- Its time ---- */
-
-static void expired(struct loop_timer *timer)
-{
-	struct plan *p = container_of(timer, struct plan, time);
-	exchange_fail(p->ex, ERROR_PAGE_TIME_LIMIT);
-}
-
-void plan_disarm(struct plan *p)
-{
-	loop_timer_cancel(&p->time);
-	p->time = (struct loop_timer){.loop = NULL};
-}
-
-void plan_arm(struct exchange *ex)
-{
-	struct plan *p = ex->plan;
-	if (!p->time_max || p->time.loop)
-		return;
-	loop_timer_init(&p->time, ex->worker->loop, expired);
-	loop_timer_set(&p->time, ex->began + p->time_max);
 }

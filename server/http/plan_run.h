@@ -5,10 +5,18 @@
 #include "server/http/plan.h"
 
 /*
- * A request's head has come, on a worker that has a file of routes: it is answered by a rule, waits for a password
+ * A request's head has come, on a worker that may have rules for it: it is answered by a rule, waits for a password
  * to be checked, or `passed` is called. The head's views last as long as the call; rules change it.
  */
 void plan_request(struct exchange *ex, struct http1_head *h, void (*passed)(struct exchange *ex));
+
+/* Whether the rules that the route's service has, if it has any, have let the request through. */
+bool plan_has_passed(const struct exchange *ex, const struct route *route);
+/*
+ * They have come while the request waited for a client: it goes through them now, and nothing of it went upstream yet.
+ * What cannot go through them any more is refused.
+ */
+void plan_catch_up(struct exchange *ex, void (*passed)(struct exchange *ex));
 
 /* The request goes upstream: its time runs. It goes to another worker: it runs no more, until it goes on there. */
 void plan_arm(struct exchange *ex);
@@ -18,7 +26,7 @@ void plan_disarm(struct plan *p);
 void plan_facts(struct exchange *ex, const struct http1_head *h, struct facts *out);
 
 /*
- * The path that a rule makes of a request, appended. 0, -ENOMEM, or -EINVAL: what the visitor wrote makes it one that
+ * The path that a rule makes of a request, appended. 0, -ENOMEM, -EMSGSIZE, or -EINVAL: what the visitor wrote makes it one that
  * two readers could take for two (path_is_ambiguous(); with `as_is` only: that has a dot segment).
  */
 int plan_write_path(const struct template *t, const struct rule *rule, bool as_is, struct facts *f,

@@ -464,7 +464,8 @@ bool server_link_begin(struct server_link_offer *offer)
 		.instance = w->node->instance,
 		.version = TUNNEL_VERSION,
 		.features = CONTROL_FEATURE_ADMIN "," CONTROL_FEATURE_PRIVATE
-						  "," CONTROL_FEATURE_GROUPS "," CONTROL_FEATURE_H2,
+						  "," CONTROL_FEATURE_GROUPS "," CONTROL_FEATURE_H2
+						  "," CONTROL_FEATURE_RULES,
 		.preface = offer->response,
 		.preface_size = offer->n,
 	};

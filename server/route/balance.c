@@ -110,8 +110,7 @@ enum route_outcome route_pick(const struct worker *w, struct route *route,
 	return here ? ROUTE_HERE : there ? ROUTE_ELSEWHERE : ROUTE_NONE;
 }
 
-/* Whether a session that would serve it may still come, now: `route` is one that was lost, or NULL. */
-static bool route_may_wait(const struct worker *w, const struct route *route)
+bool route_may_wait(const struct worker *w, const struct route *route)
 {
 	/* Our own restart counts as every session's loss. */
 	return !w->draining &&

@@ -50,6 +50,9 @@ enum route_outcome route_find(const struct worker *w, const struct route_query *
 enum route_outcome route_pick(const struct worker *w, struct route *route,
 	const struct route_query *query, struct route_found *found_out);
 
+/* Whether a session that would serve it may still come, now: `route` is one that was lost, or NULL. */
+bool route_may_wait(const struct worker *w, const struct route *route);
+
 /* Any service of the route for that name, as all of one route are alike. NULL: there is none. */
 const struct service *route_service(const struct routes *r, struct str name, uint64_t now);
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "rules/client_rules.h"
 
 struct route_node {
 	struct table_node node; /* routes::nodes; not the root's */
@@ -103,8 +104,25 @@ static bool is_wild(const struct route *route)
 	return route->host.n == 0 || route->host.p[0] == '*';
 }
 
+static size_t rules_size(const struct front *rules)
+{
+	return rules ? client_rules_memory(rules) : 0;
+}
+
+void routes_set_rules(struct routes *r, struct route *route, const struct front *rules)
+{
+	const struct front *before = route->rules;
+	route->rules = rules ? front_hold(rules) : NULL;
+	r->n_rules += rules != NULL;
+	r->n_rules -= before != NULL;
+	if (list_linked(&route->lost))
+		r->lost_rules += rules_size(rules) - rules_size(before);
+	front_release(before);
+}
+
 static void route_free(struct routes *r, struct route *route)
 {
+	routes_set_rules(r, route, NULL);
 	struct route_node *node = route->node;
 	*slot_of(node, is_wild(route)) = NULL;
 	for (struct route_node *up = node; up; up = up->parent)
@@ -264,7 +282,10 @@ int routes_claim(struct routes *r, const void *identity, struct str host, struct
 		node_prune(r, node);
 		return -ENOMEM;
 	}
-	r->n_lost -= list_linked(&route->lost);
+	if (list_linked(&route->lost)) {
+		r->n_lost--;
+		r->lost_rules -= rules_size(route->rules);
+	}
 	list_unlink(&route->lost);
 	route->lost_at = 0;
 	entry->route = route;
@@ -290,6 +311,9 @@ void routes_release(struct routes *r, struct route_entry *entry, uint64_t now)
 		return;
 	route->lost_at = now;
 	list_append(&r->lost, &route->lost);
+	r->lost_rules += rules_size(route->rules);
+	if (r->lost_rules > ROUTES_LOST_RULES_MAX)
+		routes_set_rules(r, route, NULL);
 	if (++r->n_lost > ROUTES_LOST_MAX)
 		route_free(r, list_first(&r->lost, struct route, lost));
 }

@@ -16,6 +16,7 @@
 #include "base/table.h"
 #include "crypto/keyed_hash.h"
 
+struct front;
 struct route_node;
 
 /*
@@ -24,14 +25,22 @@ struct route_node;
  */
 #define ROUTES_LOST_MAX 4096
 
+/*
+ * Bytes of rules that are kept for names that were lost. Who waits for one beyond it goes through the rules that its
+ * client comes back with.
+ */
+#define ROUTES_LOST_RULES_MAX (16u << 20)
+
 struct route {
 	struct str host; /* the name; ends in a NUL */
 	const void *
 		identity; /* whose it is: a struct identity, of which nothing but its address is looked at */
 	struct list entries; /* by route_entry::link, the one used last is last; empty: lost */
-	uint64_t lost_at;    /* µs, when the last entry went; 0 while there are entries */
-	struct list lost;    /* routes::lost */
-	struct list all;     /* routes::all */
+	const struct front
+		*rules;   /* held: its clients'; kept while it is lost; NULL: there are none */
+	uint64_t lost_at; /* µs, when the last entry went; 0 while there are entries */
+	struct list lost; /* routes::lost */
+	struct list all;  /* routes::all */
 	struct route_node *node;
 	unsigned graded; /* entries that are unlike others: server/route/origin.h, and the next */
 	uint64_t pass;   /* of the origin that was picked last */
@@ -48,9 +57,11 @@ struct routes {
 	struct table nodes; /* of struct route_node, by name */
 	struct hash_key key;
 	size_t n_lost;
-	uint64_t grace;   /* µs */
-	struct list all;  /* of struct route */
-	struct list lost; /* those without entries, the one lost first is first */
+	size_t n_rules;    /* routes that have some */
+	size_t lost_rules; /* bytes of those of lost ones */
+	uint64_t grace;    /* µs */
+	struct list all;   /* of struct route */
+	struct list lost;  /* those without entries, the one lost first is first */
 };
 
 /* Outcome of routes_claim() */
@@ -81,6 +92,9 @@ void routes_forget(struct routes *r, bool (*over)(const void *identity));
 
 /* Likewise the very name, if it was lost. */
 void routes_forget_name(struct routes *r, struct str host);
+
+/* The rules of those that serve it now, or NULL: they are held, and the ones before released. */
+void routes_set_rules(struct routes *r, struct route *route, const struct front *rules);
 
 /* Puts the entry behind the others of its route: of equals, the one used longest ago comes first. */
 void routes_used(struct route_entry *entry);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "rules/front.h"
 #include "server/base/worker.h"
 #include "server/link/server_link.h"
 #include "server/route/routing.h"
@@ -72,6 +73,7 @@ void service_release(struct service *service)
 	free(service->path);
 	free(service->rewrite);
 	free(service->alpn);
+	front_release(service->rules);
 	free(service->figures);
 	free(service);
 }
@@ -158,14 +160,33 @@ struct service_look service_look(struct service *s, uint64_t now)
 	return look;
 }
 
+/*
+ * All that serve a route should have the same rules, and while they do not, as while a client publishes with changed
+ * ones, those of the newest that has any hold. One that is lost keeps what it had.
+ */
+static void service_choose_rules(struct routes *r, struct route *route)
+{
+	const struct service *newest = NULL;
+	list_for_each (it, &route->entries) {
+		const struct service *s = service_shard_of(it)->service;
+		if (s->rules && (!newest || s->order > newest->order))
+			newest = s;
+	}
+	const struct front *rules = newest ? newest->rules : NULL;
+	if (rules != route->rules)
+		routes_set_rules(r, route, rules);
+}
+
 int service_shard_open(struct service_shard *shard, struct worker *w,
 	const struct route **holder_out)
 {
 	const struct service *service = shard->service;
 	int r = routes_claim(service_routes(shard->service, w->routing), service->session->identity,
 		str_from(service->place), &shard->entry, service->at, holder_out);
-	if (r == 0)
+	if (r == 0) {
 		origin_enter(shard, w);
+		service_choose_rules(service_routes(service, w->routing), shard->entry.route);
+	}
 	shard->named = r == 0 && service_is_named(service);
 	w->routing->n_named += shard->named;
 	return r;
@@ -177,12 +198,15 @@ void service_shard_close(struct service_shard *shard, struct worker *w)
 	shard->named = false;
 	origin_leave(shard);
 	const struct service *service = shard->service;
+	struct routes *routes = service_routes(service, w->routing);
+	struct route *route = shard->entry.route;
+	bool others = route && route->entries.next != route->entries.prev;
 	if (service->denied || identity_is_over(service->session->identity))
-		routes_withdraw(service_routes(shard->service, w->routing), &shard->entry,
-			service->at);
+		routes_withdraw(routes, &shard->entry, service->at);
 	else
-		routes_release(service_routes(shard->service, w->routing), &shard->entry,
-			service->at);
+		routes_release(routes, &shard->entry, service->at);
+	if (others)
+		service_choose_rules(routes, route);
 	if (list_empty(&shard->streams) && !shard->outstanding) {
 		service_shard_uncount(shard);
 		return;

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/log_limit.h"
+#include "crypto/digest.h"
 #include "loop/loop.h"
 #include "server/base/broadcast.h"
 #include "server/base/node.h"
@@ -89,7 +90,10 @@ struct service {
 	enum control_protocol protocol; /* likewise */
 	bool host_only;                 /* what else names the place is not rewritten (rule 47) */
 	char *alpn; /* what it speaks behind the TLS that ends here, wire/alpn's list; NULL: not said */
-	bool aes; /* a private one's: sealed streams prefer AES-GCM */
+	const struct front *rules;  /* held: its client's; NULL: none */
+	uint8_t rules_id[MAC_SIZE]; /* of their text; zeros: none */
+	uint64_t order; /* of what was published so far: the newest of a route has the highest */
+	bool aes;       /* a private one's: sealed streams prefer AES-GCM */
 	/* The registrar's: what it is on the books, which it holds; NULL: it is public, or not listed any more */
 	struct private_service *private_service;
 	struct list of_private; /* private_service::services */

@@ -89,3 +89,25 @@ def test_versions(tunnel):
     with tunnel.visitor(server) as v:
         got = [v.get(host="app.example.org").body for _ in range(1000)]
     assert 890 <= got.count(b"blue") <= 910 and b"cloud" not in got
+
+
+def test_client_rules(tunnel, ca):
+    cert = ca.issue("app.example.org")
+    rules = tunnel.path / "client-rules.yaml"
+    rules.write_text(example("client-rules.yaml"))
+    up = tunnel.upstream(always(response(b"app", fields=["Server: x"])))
+    server = tunnel.server(*cert.options())
+    tunnel.client(server, "app.example.org=" + up.url, "--rules=%s" % rules)
+
+    def ask(path, *options, scheme="https"):
+        out = tunnel.curl("%s://app.example.org:%d%s" % (scheme, server.port, path), "-i", "--cacert", str(ca.cert),
+                          "--connect-to", "::127.0.0.1:%d" % server.port, "--http1.1", *options).decode()
+        head, _, body = out.partition("\r\n\r\n")
+        return int(head.split()[1]), head, body
+    status, head, _ = ask("/a", scheme="http")
+    assert status == 308 and "Location: https://app.example.org:%d/a" % server.port in head
+    status, head, body = ask("/a")
+    assert (status, body) == (200, "app") and "Strict-Transport-Security: " in head and "Server" not in head
+    assert b"X-From: 127.0.0.1\r\n" in up.received()
+    assert [ask("/admin")[0], ask("/staging/x")[0], ask("/staging/x", "-u", "anna:secret")[0]] == [404, 401, 200]
+    assert [ask("/login", "-d", "x")[0] for _ in range(6)] == 5 * [200] + [429]

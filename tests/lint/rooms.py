@@ -44,7 +44,7 @@ BELOW = {
     "server/metrics": ["server/control", "metrics"],
     "server/admin": ["server/metrics", "api"],
     "server": ["server/admin"],
-    "client/config": ["panel", "policy"],
+    "client/config": ["panel", "policy", "rules"],
     "client/keys": ["client/config"],
     "client/files": ["client/config"],
     "client/publish": ["client/files", "client/keys"],

@@ -21,6 +21,7 @@ class ExitNode:
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.read = b""
 
     def accept(self):
         self.listener.settimeout(PATIENCE)
@@ -48,10 +49,10 @@ class ExitNode:
         return self
 
     def read_message(self):
-        data = b""
-        while take_message(data) is None:
-            data += self.sock.recv(4096)
-        whole, at = take_message(data)
+        while take_message(self.read) is None:
+            self.read += self.sock.recv(4096)
+        whole, at = take_message(self.read)
+        self.read = self.read[len(whole):]
         mask = whole[at - 4:at]
         return bytes(b ^ mask[i % 4] for i, b in enumerate(whole[at:]))
 

@@ -103,6 +103,8 @@ static const char *const messages[] = {
 	"\"consumer\":\"web\",\"message\":\"please\",\"e2e_key\":\"" HEX32 "\"}",
 	"{\"type\":\"health\",\"service\":3,\"state\":\"up\",\"latency_us\":1800}",
 	"{\"type\":\"health\",\"service\":3,\"state\":\"down\"}",
+	"{\"type\":\"publish\",\"service\":9,\"kind\":\"http\",\"host\":\"a\",\"upstream\":\"\","
+	"\"rules\":\"- {when: {path: \\\"/a\\\"}, deny: 403}\\n\"}",
 	"{\"type\":\"hello\",\"version\":\"1\",\"instance\":\"" HEX16 "\",\"remote\":\"ws://"
 	"a\",\"features\":\"later,admin\",\"base_window\":1,\"max_streams\":1}",
 };

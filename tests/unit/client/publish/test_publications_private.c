@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Private services and origins of groups toward the exit node: what is said of them, and to which one nothing is. */
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "publications_scene.h"
 
 static const struct option_ranges no_ports;
@@ -146,6 +149,35 @@ static void health(void **state)
 	end(&s);
 }
 
+/* It would publish it without its rules; and so that the rules are not lost, they are sent with it. */
+static void an_exit_node_without_rules(void **state)
+{
+	char path[] = "/tmp/rules-XXXXXX";
+	int fd = mkstemp(path);
+	struct service_options what = {.upstream = (char *)"a.example.org=http://127.0.0.1:8080",
+		.rules = path};
+	struct scene s;
+	struct error err;
+	struct control m;
+	begin(&s, "");
+	assert_int_equal(write(fd, "- deny: 403\n", 12), 12);
+	close(fd);
+	if (upstreams_add(&s.upstreams, &what, &no_ports, &err))
+		fail_msg("%s", err.text);
+	unlink(path);
+	assert_int_equal(publications_set(&s.publications, &s.upstreams, &err, NULL), 0);
+	publications_offer(&s.publications, &s.link);
+	assert_int_equal(count_sent(&s), 0);
+	assert_int_equal(state_of(&s, 1), PUBLICATION_REFUSED);
+	s.publications.has_rules = true;
+	publications_withdrawn(&s.publications);
+	publications_offer(&s.publications, &s.link);
+	assert_true(sent(&s, &m));
+	assert_string_equal(m.publish.rules, "- deny: 403\n");
+	control_deinit(&m);
+	end(&s);
+}
+
 /* A source address that this machine does not have is found before anything is published. */
 static void sources_that_are_not_here(void **state)
 {
@@ -169,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(said),
 		cmocka_unit_test(an_exit_node_without),
+		cmocka_unit_test(an_exit_node_without_rules),
 		cmocka_unit_test(an_origin),
 		cmocka_unit_test(an_origin_of_a_host),
 		cmocka_unit_test(health),

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: MIT
+"""Rules that a client gives for its own service (--rules): what visitors get, and what the exit node takes."""
+
+import base64
+import json
+import threading
+
+import pytest
+
+from harness.admin import ask
+from harness.client_rules import HOST, ClientRules
+from harness.exit_node import ExitNode
+from harness.programs import TOKEN, TUNNEL
+from harness.rules import BCRYPT
+from harness.upstream import always, echo, fields_of, response
+from harness.wait import wait_until
+
+VERSIONS = pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+DENY = '{name: no-admins, when: {path: "/admin*"}, deny: 403}'
+
+
+def seen(upstream, name):
+    """The values of a field in the last head that came."""
+    heads = [c.received.split(b"\r\n\r\n")[-2] for c in upstream.connections if c.received]
+    lines = heads[-1].decode("latin-1").split("\r\n")
+    return [v for n, v in fields_of(lines) if n == name.lower()]
+
+
+def login(user, password):
+    return "Authorization: Basic " + base64.b64encode(b"%s:%s" % (user.encode(), password.encode())).decode()
+
+
+# ---- What they do ----
+
+@VERSIONS
+def test_verbs(tunnel, version):
+    up = tunnel.upstream(always(response(b"ok", fields=["Server: x", "X-Stays: z"])))
+    r = ClientRules(tunnel, [DENY,
+                             '{when: {path: "/old/*"}, redirect: {path: "/new/$1", status: 301}}',
+                             "{when: {path: /teapot}, answer: {status: 418, body: short}}",
+                             '{when: {path: "/in*"}, basic: {users: ["bob:%s"]}}' % BCRYPT,
+                             '{when: {path: "/in/v1/*"}, rewrite: {path: "/$1"}}',
+                             '{when: {path: "~^/count[0-9]$"}, rate: {by: address, allow: 2, every: 1h}}',
+                             "{request: {set: {X-From: '${address}'}, remove: [X-Gone]}}",
+                             "{response: {set: {X-New: '${method}'}, remove: [Server]}}",
+                             "{limit: {body: 1KiB}}"], upstream=up)
+
+    def ask(path, *options, status=200):
+        out = tunnel.curl("http://127.0.0.1:%d%s" % (r.server.port, path), version, "-i", "--path-as-is",
+                          "-H", "Host: " + HOST, *options).decode()
+        head, _, body = out.partition("\r\n\r\n")
+        assert " %d" % status in head.split("\r\n")[0], out
+        return {n.lower(): v for n, _, v in (line.partition(": ") for line in head.split("\r\n")[1:])}, body
+    ask("/%61dmin", status=403)
+    ask("/x/../admin", status=400)
+    assert ask("/old/a", status=301)[0]["location"] == "http://%s/new/a" % HOST
+    assert ask("/teapot", status=418)[1] == "short"
+    fields, body = ask("/x", "-H", "X-Gone: 1")
+    assert body == "ok" and fields["x-new"] == "GET" and fields["x-stays"] == "z" and "server" not in fields
+    assert b"X-From: 127.0.0.1" in up.received() and b"gone" not in up.received().lower()
+    assert 'realm="' in ask("/in", status=401)[0]["www-authenticate"]
+    ask("/in", "-u", "bob:wrong", status=401)
+    for _ in range(2):
+        ask("/in/v1/y?q=1", "-u", "bob:secret")
+    assert b"GET /y?q=1 HTTP/1.1" in up.received() and b"authorization" not in up.received().lower()
+    ask("/count1")
+    ask("/count2")
+    assert int(ask("/count3", status=429)[0]["retry-after"]) > 1000
+    ask("/x", "-d", "x" * 1024)
+    tunnel.curl("http://127.0.0.1:%d/x" % r.server.port, version, "-H", "Host: " + HOST, "-d", "x" * 1025, check=False)
+    wait_until(lambda: r.server.log().count("status=413 ") == 1, "a 413")
+    r.server.log_contains(" rule=client:no-admins why=denied")
+    r.server.log_contains(" rule=client:line:3 why=answered")
+
+
+def test_other_services_have_none_of_them(tunnel):
+    r = ClientRules(tunnel, ["{deny: 403}"])
+    other = tunnel.client(r.server, "other.example.org=" + tunnel.upstream("other").url)
+    assert r.get().status == 403
+    assert r.get(host="other.example.org").body == b"other"
+    r.client.stop()
+    other.stop()
+
+
+# ---- With the operator's ----
+
+def test_the_operators_come_first(tunnel):
+    r = ClientRules(tunnel, ['{when: {path: "/b*"}, deny: 404}', '{when: {path: "/c/secret"}, deny: 410}',
+                             "{when: {header.X-Role: admin}, deny: 405}", "{request: {set: {X-Seen: '${header.X-Role}'}}}"],
+                    front="""
+routes:
+- host: %s
+  rules:
+  - {when: {path: "/b"}, deny: 402}
+  - {when: {path: "/open/*"}, rewrite: {path: "/c/$1"}}
+  - {request: {set: {X-Role: user}, remove: [Cookie]}}
+- host: www.example.org
+  to: %s
+""" % (HOST, HOST))
+    # Who decides first, and what the first has made of a request is what the second sees.
+    assert [r.get(p).status for p in ("/b", "/bb", "/c/secret", "/open/secret", "/open/x")] == [402, 404, 410, 410, 200]
+    for fields in ([], ["X-Role: admin"], ["X_Role: admin"]):
+        assert r.get("/", fields=fields).status == 200
+        assert seen(r.upstream, "X-Role") == seen(r.upstream, "X-Seen") == ["user"]
+        assert seen(r.upstream, "X_Role") == []
+    # An absolute target names the host, and both lists leave it that.
+    assert r.get("http://%s/open/y" % HOST).status == 200
+    assert seen(r.upstream, "Host") == [HOST] and b"GET /c/y HTTP/1.1" in r.upstream.received()
+    # Where the operator's rules lead, the rules of what is there hold.
+    assert [r.get(p, host="www.example.org").status for p in ("/b", "/bb", "/x")] == [404, 404, 200]
+
+
+def test_a_password_of_the_operators_is_not_the_clients_to_see(tunnel):
+    basic = '{basic: {users: ["bob:%s"]}}' % BCRYPT
+    r = ClientRules(tunnel, ["{request: {set: {X-Copy: 'a${header.Authorization}'}}}"],
+                    front="routes:\n- host: %s\n  rules:\n  - %s\n" % (HOST, basic))
+    assert r.get().status == 401
+    for _ in range(2):
+        assert r.get(fields=[login("bob", "secret")]).status == 200
+        assert seen(r.upstream, "X-Copy") == ["a"] and seen(r.upstream, "Authorization") == []
+    # Both ask for one: the operator's may let it through to the client's.
+    r.change([basic])
+    assert r.get(fields=[login("bob", "secret")]).status == 401
+    r.reload_front("routes:\n- host: %s\n  rules:\n  - %s\n" % (HOST, basic.replace("]}", "], pass: true}")))
+    assert r.get(fields=[login("bob", "secret")]).status == 200
+    assert seen(r.upstream, "Authorization") == []
+
+
+def test_body_behind_both(tunnel):
+    """A head that was made anew has the request's body behind it."""
+    r = ClientRules(tunnel, ["{request: {set: {X-B: b}}}", "{rewrite: {path: /there}}"],
+                    front="routes:\n- host: %s\n  rules:\n  - {request: {set: {X-A: a}}}\n" % HOST)
+    for body in (b"x" * 10, b"y" * 300000):
+        answer = r.get("/post", method="POST", body=body)
+        assert answer.status == 200 and body in r.upstream.received()
+        assert seen(r.upstream, "X-A") == ["a"] or b"X-A: a\r\n" in r.upstream.received()
+    assert b"POST /there HTTP/1.1" in r.upstream.received()
+
+
+# ---- What is refused ----
+
+@pytest.mark.parametrize("text, sentence", [
+    ("- {to: web}\n", "rules.yaml:1: a client's rules have no to, which would lead to what others publish"),
+    ("rules:\n- {when: {path: x}, deny: 403}\n", "rules.yaml:2: path \"x\" matches nothing"),
+    ("- {basic: {users: /etc/passwd}}\n", "rules.yaml:1: users of a client's rules are a list"),
+    ("- deny: 403\n- deny: 200\n", "rules.yaml:2: deny takes a number from 400 to 599"),
+    ("[]\n", "rules.yaml:1: there are no rules"),
+    ("paths: as-is\n", "rules.yaml:1: there are no rules"),
+    ("hosts: []\n", 'rules.yaml:1: this has no member "hosts": rules, paths'),
+    ("- &a {deny: 403}\n", "rules.yaml:1: "),
+    ("[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]\n", "rules.yaml:1: nested too deeply"),
+    pytest.param("#" * 17000, "is larger than the 16384 bytes", id="long"),
+])
+def test_mistakes(tunnel, text, sentence):
+    file = tunnel.path / "rules.yaml"
+    file.write_text(text)
+    argv = ["client", "--remote=127.0.0.1:1", "--token=" + TOKEN, "--upstream=http://127.0.0.1:1", "--rules=%s" % file]
+    for status, out, err in (tunnel.run("check-config", *argv), tunnel.run(*argv)):
+        assert status == 2 and not out and sentence in err and len(err.strip().splitlines()) <= 2
+
+
+def test_for_http_alone(tunnel):
+    (tunnel.path / "r").write_text("- {deny: 403}\n")
+    status, _, err = tunnel.run("check-config", "client", "--remote=127.0.0.1:1", "--token=" + TOKEN,
+                                "--upstream=22=tcp://127.0.0.1:1", "--rules=%s" % (tunnel.path / "r"))
+    assert status == 2 and "--rules is for HTTP" in err
+
+
+def test_the_operator_decides_about_verbs(tunnel):
+    r = ClientRules(tunnel, [DENY, "{answer: {body: x}}"], front="client-rules: [deny, redirect]\n", start=False)
+    client = r.client = r.start(wait=False)
+    client.log_contains("rules:2: the exit node's operator lets clients' rules have no answer")
+    client.log_contains("can allow it; asking again meanwhile")
+    assert r.get().status == 503
+    r.change([DENY])
+    assert [r.get(p).status for p in ("/x", "/admin")] == [200, 403]
+    # What the operator takes away is withdrawn at once, and comes back when it is given again.
+    r.reload_front("client-rules: []\n")
+    client.log_contains("lets clients' rules have no deny any more")
+    assert r.get().status == 503
+    r.reload_front("client-rules: [deny]\n")
+    wait_until(lambda: r.get().status == 200, "the service to be back", 15)
+    assert r.get("/admin").status == 403
+
+
+def test_an_older_exit_node(tunnel):
+    """It would publish the service without its rules: it never hears of it."""
+    (tunnel.path / "r").write_text("- {deny: 403}\n")
+    older = tunnel.stage.add(ExitNode())
+    client = tunnel.stage.daemon("client", [TUNNEL, "client", "--token=" + TOKEN, "--remote=" + older.address,
+                                            "--upstream=a.example.org=http://127.0.0.1:9",
+                                            "--rules=%s" % (tunnel.path / "r"),
+                                            "--upstream=b.example.org=http://127.0.0.1:9"])
+    client.expected_status |= {1}
+    older.accept()
+    client.log_contains("does not publish a.example.org (http://127.0.0.1:9): it is an older version, which would "
+                        "publish it without its rules (--rules); asking again meanwhile")
+    assert [m["host"] for m in older.heard() if m["type"] == "publish"] == ["b.example.org"]
+
+
+# ---- As they come and go ----
+
+def test_reload_leaves_no_gap(tunnel):
+    """While the rules change, visitors never come by the upstream's own word."""
+    r = ClientRules(tunnel, ["{deny: 403}"])
+    stop, got = threading.Event(), set()
+
+    def visit():
+        while not stop.is_set():
+            got.add(r.get().status)
+    visitors = [threading.Thread(target=visit) for _ in range(4)]
+    for v in visitors:
+        v.start()
+    for i in range(8):
+        r.change(["{deny: %d}" % (404 + i % 2)])
+    stop.set()
+    for v in visitors:
+        v.join()
+    assert got <= {403, 404, 405} and len(got) >= 2
+    # A mistake changes nothing.
+    r.change(["{deny: 1}"], said="nothing was reloaded")
+    assert r.get().status == 405
+    r.change(["{when: {path: /a}, deny: 403}"])
+    wait_until(lambda: r.get().status == 200, "the rules before to be gone")
+
+
+@pytest.mark.parametrize("who", ["server", "client"])
+def test_restart(tunnel, who):
+    """Visitors who come meanwhile wait, and then the rules hold for them as well."""
+    r = ClientRules(tunnel, [DENY, "{request: {set: {X-From: '${address}'}}}"], "--workers=2",
+                    front="routes:\n- host: [www.example.org, %s]\n  to: %s\n  rules:\n  - {request: {set: {X-A: a}}}\n"
+                    % (HOST, HOST))
+    part = r.server if who == "server" else r.client
+    before = r.client.log().count("is published at")
+    if who == "server":
+        r.client.stop()
+    part.stop()
+    if who == "server":
+        r.server.start()
+    answers = {}
+
+    def visit(path, host):
+        answers[path, host] = r.get(path, host=host, method="POST", body=b"body").status
+    visitors = [threading.Thread(target=visit, args=(p, h)) for p in ("/admin", "/x") for h in (HOST, "www.example.org")]
+    for v in visitors:
+        v.start()
+    r.client.start()
+    for v in visitors:
+        v.join()
+    assert answers == {(p, h): 403 if p == "/admin" else 200 for p in ("/admin", "/x")
+                       for h in (HOST, "www.example.org")}
+    assert seen(r.upstream, "X-From") == ["127.0.0.1"] and b"/admin" not in r.upstream.received()
+    assert r.client.log().count("is published at") > before
+
+
+def test_two_clients_of_one_service(tunnel):
+    r = ClientRules(tunnel, ["{when: {path: /a}, deny: 403}"])
+    other = tunnel.path / "other.yaml"
+    other.write_text("- {when: {path: /b}, deny: 403}\n")
+    second = tunnel.client(r.server, "%s=%s" % (HOST, r.upstream.url), "--rules=%s" % other)
+    for client in (r.client, second):
+        client.log_contains("as well, with other rules (--rules): those of the last one to come hold for both")
+    r.server.log_contains("their rules (--rules) differ, and those of the last one hold for both")
+    assert {(r.get("/a").status, r.get("/b").status) for _ in range(8)} == {(200, 403)}
+    # One without rules does not open what the other closes.
+    third = tunnel.client(r.server, "%s=%s" % (HOST, r.upstream.url))
+    assert {r.get("/b").status for _ in range(8)} == {403}
+    second.stop()
+    wait_until(lambda: r.get("/b").status == 200, "the second's rules to go with it")
+    assert {r.get("/a").status for _ in range(8)} == {403}
+    third.stop()
+
+
+def test_no_file_of_countries(tunnel):
+    """Rules that ask for what the exit node cannot say are refused, not passed over."""
+    r = ClientRules(tunnel, ["{when: {country: DE}, deny: 403}"], start=False)
+    client = r.start(wait=False)
+    client.expected_status |= {1}
+    client.log_contains("rules:1: country needs a file that knows them")
+    assert client.wait() == 1 and r.get().status == 503
+
+
+# ---- What is said of them ----
+
+def test_admin(tunnel):
+    r = ClientRules(tunnel, [DENY, "{rate: {allow: 5, every: 1h}}"], front="routes:\n- host: [www.example.org, %s]\n  to: %s\n"
+                    "  rules:\n  - {request: {set: {X-A: a}}}\n" % (HOST, HOST))
+    for host in (HOST, "www.example.org"):
+        _, out, _ = tunnel.run("routes", "--admin-socket=%s" % r.server.admin_socket, "--explain", "--json",
+                               "GET", "http://%s/admin" % host)
+        said = json.loads(out)
+        assert said["rules"][-1] == {"rule": "client:no-admins", "line": 1, "verb": "deny"}
+        assert said["status"] == 403 and said["why"] == "rule client:no-admins denies it with 403"
+    assert [p["rules"] for p in ask(r.server, "/api/v1/publications").json["items"]] == [2]
