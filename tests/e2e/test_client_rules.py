@@ -2,16 +2,21 @@
 """Rules that a client gives for its own service (--rules): what visitors get, and what the exit node takes."""
 
 import base64
+import concurrent.futures
 import json
 import threading
+import time
 
 import pytest
 
 from harness.admin import ask
 from harness.client_rules import HOST, ClientRules
 from harness.exit_node import ExitNode
+from harness.metrics import scrape
+from harness.noise import Link
 from harness.programs import TOKEN, TUNNEL
 from harness.rules import BCRYPT
+from harness.stage import memory_of
 from harness.upstream import always, echo, fields_of, response
 from harness.wait import wait_until
 
@@ -250,7 +255,25 @@ def test_restart(tunnel, who):
     assert answers == {(p, h): 403 if p == "/admin" else 200 for p in ("/admin", "/x")
                        for h in (HOST, "www.example.org")}
     assert seen(r.upstream, "X-From") == ["127.0.0.1"] and b"/admin" not in r.upstream.received()
-    assert r.client.log().count("is published at") > before
+    wait_until(lambda: r.client.log().count("is published at") > before, "the client to be told")
+
+
+@VERSIONS
+def test_what_waits_keeps_its_body(tunnel, version):
+    """The head is made anew by rules that came later than the request, and its body follows it."""
+    r = ClientRules(tunnel, [DENY, "{request: {set: {X-From: '${address}'}}}"], start=False)
+    body = tunnel.path / "body"
+    body.write_bytes(b"0123456789" * 20000)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        asked = [pool.submit(tunnel.curl, "http://127.0.0.1:%d%s" % (r.server.port, path), version, "-o", "/dev/null",
+                             "-w", "%{http_code}", "-H", "Host: " + HOST, *options)
+                 for path, *options in (("/x", "--data-binary", "@%s" % body), ("/admin",),
+                                        ("/y", "--data-binary", "@%s" % body))]
+        wait_until(lambda: scrape(r.server).of("tunnel_http_waiting") == 3, "three to wait")
+        r.client = r.start()
+        assert [a.result() for a in asked] == [b"200", b"403", b"200"]
+    whole = r.upstream.received()
+    assert whole.count(body.read_bytes()) == 2 and whole.count(b"X-From: 127.0.0.1\r\n") == 2
 
 
 def test_two_clients_of_one_service(tunnel):
@@ -292,3 +315,41 @@ def test_admin(tunnel):
         assert said["rules"][-1] == {"rule": "client:no-admins", "line": 1, "verb": "deny"}
         assert said["status"] == 403 and said["why"] == "rule client:no-admins denies it with 403"
     assert [p["rules"] for p in ask(r.server, "/api/v1/publications").json["items"]] == [2]
+    assert r.get("/admin").status == 403
+    assert scrape(r.server).of("tunnel_http_rule_ended_total", route=HOST, rule="client:no-admins") == 1
+
+
+# ---- Whoever means no good ----
+
+def test_a_hostile_client(tunnel):
+    """All the rules that a client may give, in as many services as it may have: the memory has a bound, and whoever else is
+    there is served meanwhile."""
+    server = tunnel.server()
+    tunnel.client(server, "other.example.org=" + tunnel.upstream("other").url)
+    before = memory_of(server.pid)
+    heavy = "- {when: {path: [%s]}, deny: 403}\n" % ",".join("/aaa%04d" % i for i in range(1500))
+    dear = "".join("- {when: {header.x%d: '~(a+)+(b+)+$'}, deny: 403}\n" % i for i in range(32))
+    answers = {"granted": 0, "refused": 0}
+    with Link(server.address) as link:
+        link.up(TOKEN)
+        for number in range(1, 257):
+            told = link.publish("h%d.example.org" % number, number,
+                                rules=dear if number % 8 == 0 else heavy)
+            answers[told["type"]] += 1
+            if number % 32 == 0:
+                assert served(tunnel, server) < 2
+        assert answers["granted"] > 32 and answers["refused"] > 0
+        assert memory_of(server.pid) - before < 64 << 20
+        # Any text at all is refused with a sentence, and harms nobody.
+        for i, text in enumerate(["[" * 16384, "{a: " * 4096, "&a [*a]", "!!python/object:os.system x", "- " * 8192,
+                                  "- {when: {path: '~%s'}, deny: 403}" % "(abcdefghijklmnopqrst){300}", "\ud7ff" * 4000]):
+            told = link.publish("x%d.example.org" % i, 1000 + i, rules=text)
+            assert told["type"] == "refused" and told["sentence"], text[:20]
+        assert served(tunnel, server) < 2
+
+
+def served(tunnel, server):
+    began = time.monotonic()
+    with tunnel.visitor(server) as v:
+        assert v.get(host="other.example.org").body == b"other"
+    return time.monotonic() - began

@@ -291,9 +291,9 @@ class Link:
     def up(self, token, version=1, **kwargs):
         return self.greet(token, version=version).confirm(**kwargs)
 
-    def publish(self, host="", service=1, kind="http", upstream="http://127.0.0.1:1"):
+    def publish(self, host="", service=1, kind="http", upstream="http://127.0.0.1:1", **more):
         self.send(control(type="publish", service=service, kind=kind, host=host,
-                          upstream=upstream))
+                          upstream=upstream, **more))
         return self.read_control("granted", "refused")
 
     # Frames

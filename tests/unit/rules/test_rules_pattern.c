@@ -187,7 +187,7 @@ static void test_guarded_expressions_have_steps_for_all_searches_of_a_request(vo
 				attack(&p, scratch, i, text, sizes[k]);
 			/* 64 searches have some ms; one without a bound would have seconds, or years. */
 			const clock_t took = clock() - began;
-			if (took > CLOCKS_PER_SEC / 5)
+			if (took > CLOCKS_PER_SEC / 2)
 				fail_msg("%s took %ld us", attacks[i].pattern, (long)took);
 		}
 		arena_deinit(&a);

@@ -11,6 +11,7 @@
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "mux/rate.h"
+#include "server/base/front_tables.h"
 #include "server/http/http_worker.h"
 #include "server/link_events.h"
 #include "server/link/link_accept.h"
@@ -126,6 +127,7 @@ void exit_node_end(struct exit_node *n)
 		return;
 	n->ended = true;
 	workers_close(&n->workers);
+	n->node.front_tables = front_tables_free(n->node.front_tables);
 	enforce_deinit(&n->registrar);
 	registrar_deinit(&n->registrar);
 	workers_deinit(&n->workers);
