@@ -36,8 +36,7 @@ int upstream_copy(struct upstream *to, const struct upstream *from)
 	int probe = upstream_probe_copy(&to->probe, &from->probe);
 	if (r < 0 || probe < 0 || !to->text || (from->folder && !to->folder) ||
 		(from->ca && !to->ca) || (from->rewrite && !to->rewrite) ||
-		(from->rules && !to->rules) ||
-		(from->alpn && !to->alpn))
+		(from->rules && !to->rules) || (from->alpn && !to->alpn))
 		return -ENOMEM;
 	to->url.path = moved(from->url.path, from->text, to->text);
 	to->url.query = moved(from->url.query, from->text, to->text);

@@ -269,8 +269,7 @@ static void tell(struct service *service, const struct difference *d)
 		struct service *other = service_shard_of(it)->service;
 		/* Who gives his origin a name knows of the others. */
 		if (other->session == service->session || session_leaving(session_of(other)) ||
-			(service->origin_said && other->origin_said) ||
-			d->same(other, service))
+			(service->origin_said && other->origin_said) || d->same(other, service))
 			continue;
 		first = first ? first : other;
 		notify(other, service, d);

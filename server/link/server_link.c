@@ -463,9 +463,9 @@ bool server_link_begin(struct server_link_offer *offer)
 		.budget = &w->budget,
 		.instance = w->node->instance,
 		.version = TUNNEL_VERSION,
-		.features = CONTROL_FEATURE_ADMIN "," CONTROL_FEATURE_PRIVATE
-						  "," CONTROL_FEATURE_GROUPS "," CONTROL_FEATURE_H2
-						  "," CONTROL_FEATURE_RULES,
+		.features =
+			CONTROL_FEATURE_ADMIN "," CONTROL_FEATURE_PRIVATE "," CONTROL_FEATURE_GROUPS
+					      "," CONTROL_FEATURE_H2 "," CONTROL_FEATURE_RULES,
 		.preface = offer->response,
 		.preface_size = offer->n,
 	};
