@@ -5,6 +5,8 @@ import collections
 import re
 import signal
 
+import pytest
+
 from harness.tls import TlsVisitor
 from harness.upstream import fields_of, response
 from harness.wait import wait_until
@@ -23,8 +25,10 @@ routes:
 class Sticky:
     """Upstreams that say their names, and what Cookie they got."""
 
-    def __init__(self, tunnel, *options, affinity="{for: 1h}", front=None, place=("--group=web",), names="ab"):
+    def __init__(self, tunnel, *options, affinity="{for: 1h}", front=None, place=("--group=web",), names="ab",
+                 more=""):
         self.tunnel = tunnel
+        self.more = more
         self.file = tunnel.path / "front.yaml"
         self.file.write_text(front or FRONT % (affinity, HOST))
         self.server = tunnel.server("--front=%s" % self.file, *options)
@@ -43,7 +47,7 @@ class Sticky:
         group = "group: web, " if place == ("--group=web",) else ""
         key = "" if group else HOST + "="
         (self.tunnel.path / (name + ".yaml")).write_text(
-            "services:\n  - {upstream: '%s%s', %sorigin: %s, enabled: %s}\n" % (key, url, group, name, enabled))
+            "services:\n  - {upstream: '%s%s', %sorigin: %s, enabled: %s%s}\n" % (key, url, group, name, enabled, self.more))
 
     def drain(self, name):
         c = self.clients[name]
@@ -69,6 +73,27 @@ class Sticky:
     def new(self):
         name, _, cookie = self.get()
         return name, cookie.split(";")[0]
+
+
+@pytest.mark.parametrize("place", [("--group=web",), ()], ids=["group", "host"])
+def test_beside_rules_of_the_client(tunnel, place):
+    """Its rules see no cookie of ours, and what they change goes along with it."""
+    rules = tunnel.path / "rules.yaml"
+    rules.write_text("""
+- {when: {header.Cookie: "*tunnel-origin*"}, deny: 403}
+- {when: {path: /no}, deny: 403}
+- request: {add: {Cookie: x=y}}
+- response: {set: {X-Rules: yes}}
+""")
+    front = None if place else "groups:\n  %s:\n    affinity: session\n" % HOST
+    s = Sticky(tunnel, place=place, front=front, more=", rules: %s" % rules)
+    name, cookie = s.new()
+    for _ in range(10):
+        assert s.get(cookie) == (name, "x=y", None)
+    assert s.get("a=b; " + cookie)[1] == "a=b,x=y"
+    with tunnel.visitor(s.server) as v:
+        assert v.get("/no", host=HOST, fields=["Cookie: " + cookie]).status == 403
+        assert v.get(host=HOST).get("X-Rules") == "yes"
 
 
 def test_a_visitor_comes_back(tunnel):
