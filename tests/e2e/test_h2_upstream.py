@@ -381,7 +381,7 @@ def test_inspector(tunnel):
     tunnel.client(server, hosts, "--admin-socket=%s" % socket, "--panel=127.0.0.1:0")
     for host, status in (("two", 200), ("none", 502), ("one", 200)):
         assert tunnel.visitor(server).get("/%s" % host, host=host + ".example").status == status
-    lines = wait_until(lambda: [i["p"] for i in ask(socket, "/api/v1/requests").json["items"]], "a captured request")
+    lines = wait_until(lambda: [i["path"] for i in ask(socket, "/api/v1/requests").json["items"]], "a captured request")
     assert len(lines) == 1 and "/one" in lines[0]
 
 

@@ -92,7 +92,8 @@ def test_behind_the_answer(node):
                     stream += 4
                 link.send(burst)
                 for _ in range(4):
-                    heard.acquire()
+                    # Of what is detached and attached again at once not each has an answer of its own.
+                    heard.acquire(timeout=0.1)
                 link.send(b"".join(open_frame(stream + 2 * n, n) for n in range(4)))
                 stream += 8
 
