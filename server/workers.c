@@ -186,8 +186,10 @@ void workers_deinit(struct workers *ws)
 		return;
 	/* The main thread's last: what ends with the others is told to it. */
 	for (unsigned i = n->n_workers; i--;)
+		loop_end(n->workers[i]->loop);
+	for (unsigned i = 0; i < n->n_workers; i++) {
 		loop_free(n->workers[i]->loop);
-	for (unsigned i = 0; i < n->n_workers; i++)
 		free(parts_of(n->workers[i]));
+	}
 	n->series = series_book_free(n->series);
 }

@@ -51,13 +51,21 @@ static void end_slots(struct loop *loop)
 	}
 }
 
+void loop_end(struct loop *loop)
+{
+	if (loop->ended)
+		return;
+	loop->ended = true;
+	mailbox_deinit(&loop->mailbox);
+	reap(loop);
+	end_slots(loop);
+}
+
 struct loop *loop_free(struct loop *loop)
 {
 	if (!loop)
 		return NULL;
-	mailbox_deinit(&loop->mailbox);
-	reap(loop);
-	end_slots(loop);
+	loop_end(loop);
 	for (int i = 0; i < LOOP_PHASES; i++)
 		while (!list_empty(&loop->phases[i]))
 			list_unlink(loop->phases[i].next);

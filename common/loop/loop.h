@@ -14,7 +14,12 @@ struct mailbox;
 
 /* NULL when out of memory or descriptors. */
 struct loop *loop_new(void);
-/* Delivers the mail that is left, runs what waits in the reap phase, ends the slots, frees. */
+/*
+ * Discards the mail that is left, runs what waits in the reap phase, ends the slots. Of several loops each is ended
+ * before any is freed: what is discarded at one may have tasks and timers at another.
+ */
+void loop_end(struct loop *loop);
+/* Ends it, unless it has ended, and frees. Accepts NULL; returns NULL. */
 struct loop *loop_free(struct loop *loop);
 
 /* Turns until loop_stop(), which lets the current turn finish. loop_turn() is a single one. */
@@ -31,7 +36,7 @@ struct mailbox *loop_mailbox(struct loop *loop);
  */
 struct loop_slot {
 	struct list link;
-	/* From loop_free(), in the reverse order of loop_slot_add(): frees the object. It may defer to REAP. */
+	/* From loop_end(), in the reverse order of loop_slot_add(): frees the object. It may defer to REAP. */
 	void (*end)(struct loop_slot *slot);
 };
 void loop_slot_add(struct loop *loop, struct loop_slot *slot);

@@ -9,6 +9,7 @@ struct loop {
 	struct list phases[LOOP_PHASES]; /* of struct loop_task */
 	uint64_t now;                    /* CLOCK_NEVER: not read yet in this turn */
 	bool stopped;
+	bool ended; /* loop_end() */
 	struct mailbox mailbox;
 	struct list slots; /* of struct loop_slot, the last one added first */
 };

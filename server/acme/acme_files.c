@@ -28,7 +28,7 @@
 static const char *file_name(const char *name, const char *suffix, char out[FILE_SIZE])
 {
 	bool wild = strncmp(name, WILDCARD, strlen(WILDCARD)) == 0;
-	snprintf(out, FILE_SIZE, "%s%s%s", wild ? WILDCARD_FILE : "",
+	snprintf(out, FILE_SIZE, "%s%.*s%s", wild ? WILDCARD_FILE : "", HOSTNAME_SIZE - 1,
 		name + (wild ? strlen(WILDCARD) : 0), suffix);
 	return out;
 }

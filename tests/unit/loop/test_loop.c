@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "loop/loop.h"
+#include "loop/mailbox.h"
 #include "loop/signals.h"
 #include "loop/timeouts.h"
 
@@ -432,6 +433,39 @@ static void a_hangup_is_of_a_terminal(void **state)
 	close(saved);
 }
 
+/* What ends with one loop may have a timer and a task at another, which has ended before. */
+struct far {
+	struct mail mail;
+	struct loop_timer timer;
+	struct loop_task task;
+};
+
+static void far_discard(struct mail *mail)
+{
+	struct far *far = container_of(mail, struct far, mail);
+	loop_timer_cancel(&far->timer);
+	loop_task_cancel(&far->task);
+	free(far);
+	note('d');
+}
+
+static void loops_end_before_any_is_freed(void **state)
+{
+	struct loop *other = loop_new();
+	struct far *far = calloc(1, sizeof(*far));
+	assert_true(other && far);
+	far->mail.discard = far_discard;
+	loop_timer_init(&far->timer, other, NULL);
+	loop_timer_set(&far->timer, loop_now(other) + CLOCK_S);
+	loop_task_init(&far->task, NULL);
+	loop_defer(other, LOOP_PHASE_READ, &far->task);
+	mailbox_post(loop_mailbox(loop), &far->mail);
+	loop_end(other);
+	loop_end(loop);
+	assert_string_equal(trace, "d");
+	loop_free(other);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -441,6 +475,7 @@ int main(void)
 		TEST(task_may_defer_itself_and_be_cancelled),
 		TEST(reap_runs_at_the_end_of_the_loop),
 		TEST(slots_end_with_the_loop),
+		TEST(loops_end_before_any_is_freed),
 		TEST(timers_fire_in_order_and_not_early),
 		TEST(timer_set_later_keeps_what_is_armed),
 		TEST(now_is_read_after_the_wait),
