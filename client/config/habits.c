@@ -45,8 +45,8 @@ const struct option_habit client_habits[] = {
 		"the client tries until it is stopped, with pauses of up to 10 s"},
 	{"request-header-add request-header-remove response-header-add response-header-remove "
 	 "header H",
-		"no option changes fields of requests and responses: the upstream can, or a proxy "
-		"in front of it"},
+		"rules change fields: request and response, in the file of --rules behind the "
+		"--upstream; see docs/rules.md"},
 	{"proto-version proxy-proto lb-proxy-protocol",
 		"write --proxy-protocol=v1 or v2, behind the --upstream that expects it"},
 	{"pooling-enabled load-balancer",

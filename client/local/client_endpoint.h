@@ -82,7 +82,7 @@ struct client_endpoint {
 	char text[CLIENT_ENDPOINT_TEXT]; /* what is to be said of it, or was last */
 	int level;                       /* enum log_level, of that */
 	bool said;
-	struct log_limit log_failed;
+	struct log_limit log_failed, log_dropped, log_overrun;
 };
 
 /* NULL when memory is out. */

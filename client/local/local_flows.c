@@ -56,7 +56,7 @@ static void local_flow_explain(const struct local_flow *e, const char *why)
 static void local_flow_explain_drop(const struct local_flow *e, const char *why)
 {
 	char more[LOG_LIMIT_MORE];
-	if (log_limit_pass(&e->ep->log_failed, loop_now(e->all->loop), LOCAL_FLOWS_LOG_EVERY, 1,
+	if (log_limit_pass(&e->ep->log_dropped, loop_now(e->all->loop), LOCAL_FLOWS_LOG_EVERY, 1,
 		    more))
 		log_warn_of(e->connection, "dropped a datagram between a program and %s: %s%s",
 			e->ep->service.name, why, more);
@@ -223,7 +223,7 @@ static void log_overrun(struct client_endpoint *ep, uint64_t now)
 {
 	struct udp *udp = &ep->port.udp;
 	char more[LOG_LIMIT_MORE];
-	if (udp->overrun && log_limit_pass(&ep->log_failed, now, 10 * CLOCK_S, 1, more)) {
+	if (udp->overrun && log_limit_pass(&ep->log_overrun, now, LOCAL_FLOWS_LOG_EVERY, 1, more)) {
 		log_warn("lost %llu datagrams for %s: the receive buffer was full; "
 			 "net.core.rmem_max may limit it%s",
 			(unsigned long long)udp->overrun, ep->service.name, more);

@@ -46,14 +46,14 @@ void publications_deinit(struct publications *s)
 static const char *unknown_to(const struct publications *s, const struct publication *pub)
 {
 	const struct upstream *u = &pub->upstream;
-	if (u->private.name && !s->has_private)
+	if (u->private.name && !s->features.private)
 		return "it has no private services";
-	if ((*u->origin.group || u->origin.disabled) && !s->has_groups)
+	if ((*u->origin.group || u->origin.disabled) && !s->features.groups)
 		return "it is an older version without origin groups";
-	if (u->url.h2 && u->kind == CONTROL_HTTP && !s->has_h2)
+	if (u->url.h2 && u->kind == CONTROL_HTTP && !s->features.h2)
 		return "it is of an older version, which asks upstreams in HTTP/1.1 alone; gRPC "
 		       "goes through it as tls+tcp:// with --alpn=h2, or at a port as tcp://";
-	if (u->rules && !s->has_rules)
+	if (u->rules && !s->features.rules)
 		return "it is an older version, which would publish it without its rules (--rules)";
 	return NULL;
 }
@@ -67,8 +67,16 @@ static void decline(struct publication *pub, const char *why)
 
 static void publish(const struct publications *s, struct publication *pub, struct link *l)
 {
-	pub->not_graded = !s->has_groups && upstream_origin_said(&pub->upstream.origin);
+	pub->not_graded = !s->features.groups && upstream_origin_said(&pub->upstream.origin);
 	publication_publish(pub, l);
+}
+
+void publications_begin(struct publications *s, const char *features)
+{
+	s->features.private = control_has_feature(features, CONTROL_FEATURE_PRIVATE);
+	s->features.groups = control_has_feature(features, CONTROL_FEATURE_GROUPS);
+	s->features.rules = control_has_feature(features, CONTROL_FEATURE_RULES);
+	s->features.h2 = control_has_feature(features, CONTROL_FEATURE_H2);
 }
 
 void publications_offer(struct publications *s, struct link *l)
@@ -82,7 +90,7 @@ void publications_offer(struct publications *s, struct link *l)
 			publish(s, pub, l);
 		else if (pub->state == PUBLICATION_LEAVING && !pub->withdraw_said)
 			publication_withdraw(pub, l);
-		if (s->has_groups)
+		if (s->features.groups)
 			publication_tell_health(pub, l);
 	}
 }

@@ -18,12 +18,12 @@
 struct publications {
 	struct publication **v; /* by rising number */
 	size_t n;
-	uint32_t last;    /* the highest number that was given */
-	bool granted;     /* the exit node has granted one, once */
-	bool has_groups;  /* the exit node of this session has origin groups, likewise */
-	bool has_private; /* the exit node of this session has private services: its hello says so */
-	bool has_h2;      /* the same for HTTP/2 to upstreams */
-	bool has_rules;   /* and knows rules of a service */
+	uint32_t last; /* the highest number that was given */
+	bool granted;  /* the exit node has granted one, once */
+	/* Of this session's exit node, by its hello: CONTROL_FEATURE_… */
+	struct {
+		bool private, groups, rules, h2;
+	} features;
 	const struct key_pair
 		*own;        /* for those that are end to end; must outlast them; NULL: none is */
 	bool command_logged; /* a command that shows what is published, once */
@@ -47,9 +47,12 @@ void publications_deinit(struct publications *s);
 /* NULL: no such number. */
 struct publication *publications_find(const struct publications *s, uint32_t number);
 
+/* There is a session whose exit node has these `features` (control.hello.features; NULL: none). */
+void publications_begin(struct publications *s, const char *features);
+
 /*
- * Tells the exit node what it does not know yet: publishes the IDLE ones, withdraws the LEAVING ones. One that
- * knows neither private services nor rules is told of nothing that has such: it would publish it without.
+ * Tells the exit node what it does not know yet: publishes the IDLE ones, withdraws the LEAVING ones. What needs a
+ * feature that it has not is refused here, and not told: it would publish it without.
  */
 void publications_offer(struct publications *s, struct link *l);
 

@@ -111,7 +111,7 @@ static void client_session_opened(struct client_session *s)
 static void client_session_offer(struct client_session *s, struct link *l)
 {
 	publications_offer(s->publications, l);
-	consumer_offer(s->consumer, l, s->has_private);
+	consumer_offer(s->consumer, l, s->publications->features.private);
 }
 
 /* All that it was to publish is refused for good, and there is nothing to use. */
@@ -146,13 +146,7 @@ static void on_up(struct uplink *u, const struct control *hello)
 		return;
 	}
 	s->connected_logged = false;
-	s->has_private = control_has_feature(hello->hello.features, CONTROL_FEATURE_PRIVATE);
-	s->publications->has_private = s->has_private;
-	s->publications->has_groups =
-		control_has_feature(hello->hello.features, CONTROL_FEATURE_GROUPS);
-	s->publications->has_h2 = control_has_feature(hello->hello.features, CONTROL_FEATURE_H2);
-	s->publications->has_rules =
-		control_has_feature(hello->hello.features, CONTROL_FEATURE_RULES);
+	publications_begin(s->publications, hello->hello.features);
 	client_session_set_state(s, CLIENT_SESSION_OPENING);
 	client_session_offer(s, uplink_link(u));
 	loop_timer_set(&s->timer, loop_now(s->loop) + PUBLICATIONS_RETRY);

@@ -54,7 +54,6 @@ struct client_session {
 	struct publications *publications;
 	struct upstream_conns *upstream_conns;
 	struct consumer *consumer;
-	bool has_private; /* the exit node has private services: the hello of this session says so */
 	enum client_session_state state;
 
 	struct pending_requests pending; /* for private services of this client's */

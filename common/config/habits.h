@@ -27,10 +27,12 @@
 		{"basic-auth basic-auth-username basic-auth-password bearer-token oauth "          \
 		 "oauth-provider oauth-acl oauth-client-id oauth-client-secret oidc http-user "    \
 		 "http-pwd",                                                                       \
-			"the exit node does not authenticate visitors: let the upstream do it, "   \
-			"or a proxy in front of it"},                                              \
+			"rules ask visitors for a password: basic, in the file of --rules "        \
+			"(client) or --front (server); see docs/rules.md"},                        \
 		{"allow-ips allow-cidr cidr-allow cidr-deny deny-ips",                             \
-			"the exit node accepts all visitors: restrict them by its firewall"},      \
+			"rules say who may: deny, with when: {not: {address: 10.0.0.0/8}}, in "    \
+			"the file of --rules (client) or --front (server); ports of TCP and UDP "  \
+			"need a firewall"},                                                        \
 		{"region edge protocol edge-ip-version",                                           \
 			"there is no hosted service in between: the exit node is the machine on "  \
 			"which tunnel server runs"},                                               \

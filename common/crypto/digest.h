@@ -40,7 +40,7 @@ bool mac_verify(const uint8_t key[MAC_KEY_SIZE], const void *p, size_t n,
 	const uint8_t mac[MAC_SIZE]);
 
 /* Bytes that base64url_encode() writes for `n` bytes, the NUL included. */
-#define BASE64URL_SIZE(n) BASE64_SIZE(n)
+#define BASE64URL_SIZE(n) (((n)*4 + 2) / 3 + 1)
 
 /* The alphabet for URLs, without padding (RFC 4648, 5; RFC 7515, 2), and a NUL. -ENOBUFS when `cap` is too small. */
 int base64url_encode(const void *p, size_t n, char *out, size_t cap);

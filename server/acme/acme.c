@@ -29,7 +29,7 @@ static int64_t now_of(void)
 	return (int64_t)time(NULL);
 }
 
-static uint32_t dice(void)
+static uint32_t random_u32(void)
 {
 	uint32_t n;
 	random_bytes(&n, sizeof(n));
@@ -117,7 +117,7 @@ static void name_issued(struct acme *a, struct acme_name *n, const struct acme_o
 	n->facts = o->facts;
 	n->kept.failures = 0;
 	n->kept.why[0] = 0;
-	n->kept.next = acme_renewal_at(&n->facts.dates, dice());
+	n->kept.next = acme_renewal_at(&n->facts.dates, random_u32());
 	n->kept.window_look = 0;
 	a->issued++;
 	log_info("the certificate for %s is issued, until %s; it is renewed from %s on", n->name,
@@ -141,7 +141,8 @@ static void name_failed(struct acme *a, struct acme_name *n, const struct acme_r
 	bool news = strcmp(n->kept.why, o->why.text) != 0;
 	char then[TLS_MOMENT_SIZE];
 	a->failed += run->checked;
-	n->kept.next = acme_retry_at(now_of(), ++n->kept.failures, o->retry_after, most, dice());
+	n->kept.next =
+		acme_retry_at(now_of(), ++n->kept.failures, o->retry_after, most, random_u32());
 	snprintf(n->kept.why, sizeof(n->kept.why), "%s", o->why.text);
 	tls_moment(n->kept.next, then);
 	if (news && !n->issued)
@@ -247,7 +248,7 @@ static void window_answered(struct acme *a, struct acme_name *n, const struct ac
 	char then[TLS_MOMENT_SIZE];
 	n->kept.window_look = now + ACME_WINDOW_LOOK;
 	if (j->result == 0 &&
-		acme_window_read(&answer, now, dice(), &n->kept.next, &n->kept.window_look) &&
+		acme_window_read(&answer, now, random_u32(), &n->kept.next, &n->kept.window_look) &&
 		n->kept.next <= now && before > now)
 		log_info("the certificate for %s is renewed now and not on %s, as the CA suggests",
 			n->name, tls_moment(before, then));
@@ -340,7 +341,7 @@ static void found(const struct acme_file *file, void *arg)
 	n->facts = file->facts;
 	n->stored = true;
 	/* What it was to be renewed at may be lost, and what was to be tried again may be issued. */
-	int64_t renewal = n->issued ? acme_renewal_at(&n->facts.dates, dice()) : 0;
+	int64_t renewal = n->issued ? acme_renewal_at(&n->facts.dates, random_u32()) : 0;
 	if (n->issued && (!n->kept.next || n->kept.next < n->facts.dates.from) && !n->kept.failures)
 		n->kept.next = renewal;
 	if (!n->issued && !n->kept.failures)

@@ -34,7 +34,9 @@ const struct option_habit server_habits[] = {
 	{"subdomain-host domain domains hostname subdomain",
 		"the client says which hosts it publishes: --upstream=app.example.org=URL; the "
 		"server accepts every name that leads to it"},
-	{"authfile keyfile users-file", "all clients share one token: --token-from=FILE"},
+	{"authfile keyfile users-file", "each client can have a token of its own: tunnel token "
+					"create NAME; the one that all "
+					"share is --token-from=FILE"},
 	{"cert tls-crt crt certificate", "write --tls-cert=FILE"},
 	{"key", "write --tls-key=FILE"},
 	{"config-file", "write --config=FILE"},

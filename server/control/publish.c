@@ -244,7 +244,7 @@ static void publish_done(struct broadcast *b)
 					  : "everything",
 			service->upstream, more);
 	publish_tell_granted(s, service);
-	if (!service->is_private && !service->in_group)
+	if (!service->is_private)
 		sharing_tell(service);
 }
 

@@ -224,11 +224,12 @@ static const struct difference {
 	bool (*same)(const struct service *a, const struct service *b);
 	const char *what; /* with which the other one publishes it */
 	const char *then;
-} differences[] = {
+	bool meant; /* by who gives his origin a name, or publishes into a group: he knows of the others */
+} differences[SERVICE_DIFFERENCES] = {
 	{same_upstream, "another upstream: visitors get one or the other",
-		"visitors get one or the other"},
+		"visitors get one or the other", true},
 	{same_rules, "other rules (--rules): those of the last one to come hold for both",
-		"their rules (--rules) differ, and those of the last one hold for both"},
+		"their rules (--rules) differ, and those of the last one hold for both", false},
 };
 
 static void notify(struct service *service, const struct service *other, const struct difference *d)
@@ -237,13 +238,14 @@ static void notify(struct service *service, const struct service *other, const s
 	char sentence[CONTROL_TEXT + 1];
 	struct server_link *l =
 		list_first(&session_of(service)->links, struct server_link, of_session);
-	if (!l || !log_limit_pass(&service->log_shared, now_of(session_of(service)->registrar),
-			  SHARING_SAY_AGAIN, 1, more))
+	if (!l || !log_limit_pass(&service->log_shared[d - differences],
+			  now_of(session_of(service)->registrar), SHARING_SAY_AGAIN, 1, more))
 		return;
-	snprintf(sentence, sizeof(sentence),
-		"%s is published by %s as well, with %s; stop one of the two, or refuse to share "
-		"with --exclusive%s",
-		place_name(service, name), who(session_of(other), peer), d->what, more);
+	snprintf(sentence, sizeof(sentence), "%s is published by %s as well, with %s%s%s",
+		place_name(service, name), who(session_of(other), peer), d->what,
+		service->in_group ? ""
+				  : "; stop one of the two, or refuse to share with --exclusive",
+		more);
 	warn(l, sentence);
 }
 
@@ -259,6 +261,11 @@ void sharing_warn(struct registrar *r, const char *name, const char *sentence)
 	}
 }
 
+static bool is_origin(const struct service *a, const struct service *b)
+{
+	return a->in_group || (a->origin_said && b->origin_said);
+}
+
 static void tell(struct service *service, const struct difference *d)
 {
 	struct registrar *r = session_of(service)->registrar;
@@ -267,9 +274,8 @@ static void tell(struct service *service, const struct difference *d)
 	char name[SERVICE_PLACE_SIZE + 16], a[WHO_SIZE], b[WHO_SIZE], more[LOG_LIMIT_MORE];
 	list_for_each (it, &route->entries) {
 		struct service *other = service_shard_of(it)->service;
-		/* Who gives his origin a name knows of the others. */
 		if (other->session == service->session || session_leaving(session_of(other)) ||
-			(service->origin_said && other->origin_said) || d->same(other, service))
+			(d->meant && is_origin(service, other)) || d->same(other, service))
 			continue;
 		first = first ? first : other;
 		notify(other, service, d);
@@ -278,10 +284,11 @@ static void tell(struct service *service, const struct difference *d)
 		return;
 	notify(service, first, d);
 	if (log_limit_pass(&r->log_sessions, now_of(r), SESSION_LOG_EVERY, SESSION_LOG_BURST, more))
-		log_warn("%s is published by %s (%s) and by %s (%s): %s; a client with --exclusive "
-			 "refuses to share%s",
+		log_warn("%s is published by %s (%s) and by %s (%s): %s%s%s",
 			place_name(service, name), who(session_of(first), a), first->upstream,
-			who(session_of(service), b), service->upstream, d->then, more);
+			who(session_of(service), b), service->upstream, d->then,
+			service->in_group ? "" : "; a client with --exclusive refuses to share",
+			more);
 }
 
 void sharing_tell(struct service *service)

@@ -67,7 +67,7 @@ int affinity_read(const struct http1_head *h, bool secure, char tag_out[ORIGIN_T
 	return ours;
 }
 
-/* Whether one of its directives begins so. */
+/* Whether this stands anywhere in it: a cookie too few is the safe mistake. */
 static bool says(struct str control, const char *directive)
 {
 	size_t n = strlen(directive);

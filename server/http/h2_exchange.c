@@ -210,7 +210,7 @@ static void h2_op_abort(struct exchange *ex)
 
 /* ---- The rest ---- */
 
-/* The upstream is asked in HTTP/1.1, whatever was agreed here. */
+/* FRAME_ALPN_HTTP11 stands for the HTTP that the upstream is asked in; its client knows which (publication_alpn()). */
 static void h2_op_opening(const struct exchange *ex, struct frame_open *open_out)
 {
 	const struct conn *conn = &h2_exchange_of(ex)->conn->conn;

@@ -93,6 +93,6 @@ int plan_settle(struct plan *p, struct http1_head *h, struct head_edit *e);
 int plan_keep_target(struct plan *p, const struct http1_head *h);
 /* The head as it is, to be parsed again. 0 or -ENOMEM. */
 int plan_keep_head(struct plan *p, const struct http1_head *h);
-/* The same of a response's, with the value of a Set-Cookie or an empty one. 0 or -ENOMEM. */
+/* As plan_edit_request(), of a response's head; `cookie`: the value of a Set-Cookie, or empty. 0 or -ENOMEM. */
 int plan_edit_response(const struct plan *p, struct http1_head *h, struct str cookie,
 	struct head_edit *e);

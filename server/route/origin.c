@@ -34,13 +34,10 @@ static void grade(struct service_shard *shard, bool graded)
 static void set_tag(struct origin *o, const struct service *service, const uint8_t *key)
 {
 	uint8_t mac[MAC_SIZE];
-	char text[SERVICE_PLACE_SIZE + SERVICE_ORIGIN_SIZE + 1], base64[BASE64_SIZE(MAC_SIZE)];
+	char text[SERVICE_PLACE_SIZE + SERVICE_ORIGIN_SIZE + 1];
 	int n = snprintf(text, sizeof(text), "%s %s", service->place, service->origin);
 	mac_make(key, text, (size_t)n, mac);
-	base64_encode(mac, ORIGIN_TAG_BYTES, base64, sizeof(base64));
-	memcpy(o->tag, base64, ORIGIN_TAG_SIZE - 1);
-	for (char *c = o->tag; *c; c++)
-		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+	base64url_encode(mac, ORIGIN_TAG_BYTES, o->tag, sizeof(o->tag));
 }
 
 void origin_set(struct service_shard *shard, const struct worker *w)

@@ -24,6 +24,8 @@
 #define SERVICE_PENALTY_MIN CLOCK_S /* rule 31: no requests for so long after a failed dial, */
 #define SERVICE_PENALTY_MAX (30 * CLOCK_S) /* doubling up to this, while another serves the route */
 
+#define SERVICE_DIFFERENCES 2 /* kinds of them between services of one place */
+
 #define SERVICE_NOTICE_EVERY (10 * CLOCK_S) /* between two notices of one shard to its client */
 
 /* "tcp:2222", "udp:7000-7010", "group:web", a name, or "" */
@@ -70,7 +72,8 @@ struct service {
 	atomic_bool strict; /* sent bytes that no request asked for: its streams rest (rule 33) */
 	bool half_closed;   /* serves visitors behind their FIN (rule 44) */
 	bool exclusive;     /* shares its place with nobody (server/control/sharing) */
-	struct log_limit log_shared;    /* that its client is told that it does */
+	/* Of what its client is told about others there (sharing_tell()) */
+	struct log_limit log_shared[SERVICE_DIFFERENCES];
 	char place[SERVICE_PLACE_SIZE]; /* its name among the routes, of names or of ports */
 	bool has_port;                  /* `place` is one of routing::ports */
 	bool is_private; /* or of routing::privates, and of no front's: it has no public name or port */

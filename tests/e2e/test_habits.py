@@ -233,7 +233,7 @@ HABITS = [
                       ["clients publish their own upstreams, and get no access to the server's network"])),
     Habit("inlets-pro: --basic-auth-username",
           client=Side("http 3000 --remote=x --basic-auth-username=admin",
-                      ["the exit node does not authenticate visitors"])),
+                      ["rules ask visitors for a password"])),
     Habit("ngrok: --hostname",
           client=Side("http 3000 --hostname app.example.org",
                       ["write the host before the upstream: --upstream=app.example.org=URL, or tunnel "

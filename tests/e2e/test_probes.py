@@ -91,6 +91,7 @@ def test_a_new_session_is_told(tunnel):
     wait_until(lambda: answers(tunnel, server) == {"green"}, "blue is passed by")
     server.stop()
     server.start()
+    wait_until(lambda: server.log().count("publishes %s from" % HOST) == 4, "both are back")
     wait_until(lambda: answers(tunnel, server) == {"green"}, "the next one knows as well")
 
 

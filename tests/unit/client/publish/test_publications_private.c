@@ -27,7 +27,7 @@ static void said(void **state)
 			       .visibility = {names, 2},
 			       .auto_approve = {names, 1},
 			       .fqdns = {names + 1, 1}});
-	s.publications.has_private = true;
+	s.publications.features.private = true;
 	publications_offer(&s.publications, &s.link);
 	assert_true(sent(&s, &m));
 	assert_int_equal(m.publish.kind, CONTROL_TCP);
@@ -62,7 +62,7 @@ static void an_exit_node_without(void **state)
 		assert_false(publications_refused_for_good(&s.publications));
 		publications_retry(&s.publications, CLOCK_S);
 	}
-	s.publications.has_private = true;
+	s.publications.features.private = true;
 	publications_withdrawn(&s.publications);
 	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 1);
@@ -83,7 +83,7 @@ static void an_origin(void **state)
 	assert_int_equal(count_sent(&s), 0);
 	assert_string_equal(publications_find(&s.publications, 1)->answer,
 		"it is an older version without origin groups");
-	s.publications.has_groups = true;
+	s.publications.features.groups = true;
 	publications_withdrawn(&s.publications);
 	publications_offer(&s.publications, &s.link);
 	assert_true(sent(&s, &m));
@@ -117,7 +117,7 @@ static void health(void **state)
 	struct scene s;
 	struct control m;
 	begin_with(&s, (struct service_options){.probe = (char *)"/healthz"});
-	s.publications.has_groups = true;
+	s.publications.features.groups = true;
 	struct publication *pub = publications_find(&s.publications, 1);
 	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 1);
@@ -142,7 +142,7 @@ static void health(void **state)
 	assert_int_equal(m.health.latency_us, 1800);
 	control_deinit(&m);
 	/* An exit node without groups would not know the message. */
-	s.publications.has_groups = false;
+	s.publications.features.groups = false;
 	pub->health.down = true;
 	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 0);
@@ -169,7 +169,7 @@ static void an_exit_node_without_rules(void **state)
 	publications_offer(&s.publications, &s.link);
 	assert_int_equal(count_sent(&s), 0);
 	assert_int_equal(state_of(&s, 1), PUBLICATION_REFUSED);
-	s.publications.has_rules = true;
+	s.publications.features.rules = true;
 	publications_withdrawn(&s.publications);
 	publications_offer(&s.publications, &s.link);
 	assert_true(sent(&s, &m));

@@ -191,7 +191,7 @@ static void test_http2_to_upstreams(void **state)
 	assert_non_null(strstr(publications_find(&s.publications, 2)->answer, "older version"));
 	assert_false(publications_refused_for_good(&s.publications));
 	/* It was upgraded. */
-	s.publications.has_h2 = true;
+	s.publications.features.h2 = true;
 	publications_withdrawn(&s.publications);
 	publications_offer(&s.publications, &s.link);
 	for (uint32_t i = 1; i <= 3; i++) {

@@ -293,7 +293,7 @@ static void begin_provider(struct scene *s, const struct scene_options *options)
 		client_keys_load(&s->provider_keys, s->loop, s->offload, o, &err))
 		fail_msg("%s", err.text);
 	s->publications.own = &s->provider_keys.own;
-	s->publications.has_private = true;
+	s->publications.features.private = true;
 	assert_int_equal(publications_set(&s->publications, &o->upstreams, &err, NULL), 0);
 	assert_int_equal(upstream_conns_init(&s->upstream_conns, s->loop, s->resolver,
 				 &s->publications, o),
