@@ -25,7 +25,7 @@ struct probe {
 	struct upstream_dial dial;
 	struct conn conn; /* fd -1 until it is there */
 	struct buf request, answer;
-	size_t sent;
+	size_t sent, came;       /* bytes */
 	struct loop_timer timer; /* the next one; or the end of this one's time */
 	struct loop_task work;
 	bool under_way;
@@ -102,7 +102,7 @@ static void probe_check_answer(struct probe *p)
 		return;
 	if (r == HTTP1_OK && status < 200 && status != 101) {
 		buf_consume(&p->answer, size);
-		probe_check_answer(p);
+		loop_defer(p->conn.loop, LOOP_PHASE_WRITE, &p->work);
 	} else if (r != HTTP1_OK) {
 		probe_done(p, "answers its probe with what is not valid HTTP");
 	} else if (upstream_probe_expects(&p->pub->upstream.probe, status)) {
@@ -136,15 +136,22 @@ static void probe_work(struct loop_task *task)
 	uint8_t bytes[4096];
 	if (!probe_write(p))
 		return;
-	while (p->under_way && p->conn.readable) {
-		ssize_t n = conn_read(&p->conn, bytes, sizeof(bytes));
-		if (n == -EAGAIN)
-			return;
-		if (n <= 0 || buf_append(&p->answer, bytes, (size_t)n) < 0)
-			probe_done(p, "has ended the connection of its probe");
-		else
+	ssize_t n = p->conn.readable ? conn_read(&p->conn, bytes, sizeof(bytes)) : -EAGAIN;
+	if (n == -EAGAIN) {
+		if (buf_len(&p->answer))
 			probe_check_answer(p);
+		return;
 	}
+	p->came += n > 0 ? (size_t)n : 0;
+	if (n <= 0 || buf_append(&p->answer, bytes, (size_t)n) < 0)
+		probe_done(p, "has ended the connection of its probe");
+	else if (p->came > ANSWER_MAX)
+		probe_done(p, "answers its probe with more than 16 KiB of heads");
+	else
+		probe_check_answer(p);
+	/* One piece a turn: an upstream could send without an end. */
+	if (p->under_way && p->conn.readable)
+		loop_defer(p->conn.loop, LOOP_PHASE_WRITE, &p->work);
 }
 
 static void probe_changed(struct conn *conn)
@@ -177,7 +184,7 @@ static void probe_begin(struct probe *p)
 {
 	struct upstream_conns *all = p->probes->all;
 	p->began = loop_now(all->loop);
-	p->sent = 0;
+	p->sent = p->came = 0;
 	p->answer.start = p->answer.end = 0;
 	p->under_way = true;
 	p->dial = (struct upstream_dial){.loop = all->loop,

@@ -7,8 +7,10 @@
 
 #include "base/macros.h"
 
-#define CHUNK_LINE   20 /* bytes: a chunk's size and its line end */
+#define CHUNK_LINE 20 /* bytes: a chunk's size and its line end */
 /* Bytes of interim responses and trailers that may wait beside a head and a window of the body. */
+#define OUT_MAX \
+	(1u << 20) /* bytes that the peer has not taken: far above what is sent of a body at once */
 #define ANSWER_SLACK (64u << 10)
 
 static struct h2_client *client_of(struct h2_stream *s)
@@ -227,6 +229,9 @@ void h2_client_input(struct h2_client *c, const uint8_t *p, size_t n, uint64_t n
 		return;
 	int r = h2_input(&c->h2, p, n, now);
 	r = r ? r : h2_output(&c->h2);
+	/* It asks for answers to PING and SETTINGS, and takes none. */
+	if (buf_len(&c->h2.out) > OUT_MAX)
+		spoil(c, HTTP1_E_TOO_LARGE);
 	/* nghttp2 has found an error, and said so; a peer that leaves makes none. */
 	if (r < 0 || (!h2_alive(&c->h2) && !c->h2.leaving))
 		spoil(c, HTTP1_E_START_LINE);
@@ -255,7 +260,8 @@ enum h2_client_outcome h2_client_outcome(const struct h2_client *c)
 void h2_client_taken(struct h2_client *c, size_t n, size_t window)
 {
 	buf_consume(&c->answer, n);
-	size_t back = MIN(n, c->owed);
+	/* For what is not in `answer` any more: with its framing that is more than the body's bytes. */
+	size_t left = buf_len(&c->answer), back = c->owed > left ? c->owed - left : 0;
 	c->owed -= back;
 	if (!is_open(c) || c->stream.ended)
 		return;

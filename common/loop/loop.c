@@ -66,6 +66,9 @@ struct loop *loop_free(struct loop *loop)
 	if (!loop)
 		return NULL;
 	loop_end(loop);
+	/* What ended with another loop may have left something here. */
+	end_slots(loop);
+	reap(loop);
 	for (int i = 0; i < LOOP_PHASES; i++)
 		while (!list_empty(&loop->phases[i]))
 			list_unlink(loop->phases[i].next);

@@ -99,7 +99,7 @@ static int read_head(struct fetch_conn *c, const struct fetch_request *rq, struc
 	struct error *err)
 {
 	size_t scanned = 0;
-	for (;;) {
+	for (unsigned heads = 0; heads <= FETCH_INTERIM_MAX;) {
 		int r = http1_parse_response(&a->head, buf_head(&a->bytes), buf_len(&a->bytes),
 			FETCH_HEAD_MAX, method_of(rq), &scanned);
 		if (r == HTTP1_OK && a->head.status >= 200) {
@@ -109,6 +109,7 @@ static int read_head(struct fetch_conn *c, const struct fetch_request *rq, struc
 		if (r == HTTP1_OK) {
 			buf_consume(&a->bytes, a->head.size);
 			scanned = 0;
+			heads++;
 			continue;
 		}
 		if (r != HTTP1_MORE)
@@ -117,6 +118,7 @@ static int read_head(struct fetch_conn *c, const struct fetch_request *rq, struc
 		if (r <= 0)
 			return r < 0 ? r : error_set(err, -ECONNRESET, "it closed the connection");
 	}
+	return error_set(err, -EPROTO, "it answers with interim responses alone");
 }
 
 static int too_long(struct error *err, size_t max)

@@ -18,6 +18,8 @@
 #define FETCH_HEAD_MAX   (16u << 10)
 #define FETCH_FIELDS_MAX 100
 
+#define FETCH_INTERIM_MAX 16 /* interim responses before the final one */
+
 #define FETCH_TARGET_MAX 2048 /* bytes of a request target: URLs that a server names are short */
 
 /*

@@ -37,6 +37,8 @@ static int wait_for(const struct fetch_conn *c, short events)
 static int send_all(const struct fetch_conn *c, const uint8_t *p, size_t n)
 {
 	while (n) {
+		if (clock_now() >= c->deadline)
+			return -ETIMEDOUT;
 		ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
 		if (sent > 0) {
 			p += sent;
@@ -53,6 +55,9 @@ static int send_all(const struct fetch_conn *c, const uint8_t *p, size_t n)
 static ssize_t receive(const struct fetch_conn *c, void *p, size_t n)
 {
 	for (;;) {
+		/* Whatever there is to be read: a peer could send without an end. */
+		if (clock_now() >= c->deadline)
+			return -ETIMEDOUT;
 		ssize_t got = recv(c->fd, p, n, 0);
 		if (got >= 0)
 			return got;

@@ -8,8 +8,13 @@
 #include "wire/http1_field.h"
 
 /* What this exit node says itself, or what says where a message ends: never a rule's. */
-static bool is_reserved(struct str name, bool response)
+static bool is_reserved(const char *text, bool response)
 {
+	char folded[RULE_FIELD_MAX + 1] = "";
+	struct str name = {folded, 0};
+	/* A hyphen stands for an underscore as well (head_edit()): neither spelling gets by. */
+	for (; text[name.n]; name.n++)
+		folded[name.n] = text[name.n] == '_' ? '-' : text[name.n];
 	static const char *const requests[] = {"cdn-loop", "max-forwards", "x-request-id", NULL};
 	static const char *const responses[] = {"date", NULL};
 	enum http1_id id = http1_field_id(name);
@@ -32,7 +37,10 @@ static int check_name(struct compile *c, const struct tree_node *at, const char 
 				    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	if (!*name || name[strspn(name, token)])
 		return compile_fail(c, at, "\"%s\" is no name of a field", name);
-	if (is_reserved(str_from(name), response))
+	if (strlen(name) > RULE_FIELD_MAX)
+		return compile_fail(c, at, "the name of a field has at most %d characters",
+			RULE_FIELD_MAX);
+	if (is_reserved(name, response))
 		return compile_fail(c, at,
 			"%s is this exit node's to write: rules neither set nor remove it", name);
 	return 0;

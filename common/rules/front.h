@@ -15,6 +15,7 @@
 #include "rules/origin_group.h"
 #include "rules/rules.h"
 
+#define FRONT_ID_SIZE    32   /* bytes */
 #define FRONT_ROUTES_MAX 4096 /* of a file */
 
 /* What rules of clients may have where the file says nothing: all but `to`, which leads to what others publish. */
@@ -38,6 +39,8 @@ struct front_host {
 struct front {
 	atomic_uint users;
 	atomic_uint n_checks; /* passwords of its users that are checked now */
+	uint8_t id
+		[FRONT_ID_SIZE]; /* of a client's: the same for the same rules of one identity and place */
 	struct arena arena;
 	struct country_file *countries; /* NULL: there are none */
 	uint32_t client_verbs; /* bits 1 << enum verb: what rules of clients may have, or have */

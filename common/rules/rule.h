@@ -11,6 +11,7 @@
 #include "rules/users.h"
 
 #define RULES_MAX        256                      /* of one route */
+#define RULE_FIELD_MAX   128                      /* characters of a field's name */
 #define RULE_NAME_MAX    64                       /* characters of a rule's name */
 #define RULE_BODY_MAX    4096                     /* bytes of an answer's body */
 #define RULE_BY_MAX      4                        /* facts that a rate counts by */

@@ -100,10 +100,16 @@ static void withdraw_done(struct broadcast *b)
 	service_release(service);
 }
 
+/* At the process's end, when its session may be gone. */
+static void withdraw_discard(struct broadcast *b)
+{
+	service_release(container_of(b, struct service, broadcast));
+}
+
 static const struct broadcast_ops withdraw_ops = {
 	.run = withdraw_run,
 	.done = withdraw_done,
-	.discard = withdraw_done,
+	.discard = withdraw_discard,
 };
 
 static void publish_enter_private(struct service *service, struct private_service *p)

@@ -7,18 +7,24 @@
 #include "rules/client_rules.h"
 #include "server/base/front_tables.h"
 
+_Static_assert(FRONT_ID_SIZE == MAC_SIZE, "an id is a MAC");
+
 static uint32_t allowed_verbs(const struct node *n)
 {
 	return n->front ? n->front->client_verbs : FRONT_CLIENT_VERBS;
 }
 
-/* Of no secret: two texts that have the same are the same. */
-static void rules_id(const char *text, uint8_t out[MAC_SIZE])
+/* Of no secret: two that have the same are the same text, for the same place of the same identity. */
+static void rules_id(const struct service *service, const char *text, uint8_t out[MAC_SIZE])
 {
 	static const uint8_t key[MAC_KEY_SIZE];
 	memset(out, 0, MAC_SIZE);
-	if (text)
-		mac_make(key, text, strlen(text), out);
+	if (!text)
+		return;
+	const char *owner = service->session->identity->name;
+	mac_make(key, owner, strlen(owner), out);
+	mac_make(out, service->place, strlen(service->place), out);
+	mac_make(out, text, strlen(text), out);
 }
 
 static int reason_of(int r)
@@ -39,10 +45,11 @@ int service_rules_set(struct service *service, const struct control *publish, st
 	struct front *made;
 	if (!publish->publish.rules)
 		return SERVICE_RULES_FINE;
-	rules_id(publish->publish.rules, service->rules_id);
+	rules_id(service, publish->publish.rules, service->rules_id);
 	int r = client_rules_compile(str_from(publish->publish.rules), &terms, &made, err);
 	if (r < 0)
 		return reason_of(r);
+	memcpy(made->id, service->rules_id, sizeof(made->id));
 	service->rules = made;
 	if (s->rules_memory + client_rules_memory(made) > SESSION_RULES_MEMORY) {
 		error_set(err, 0, "the rules of a session's services take at most %u bytes",
@@ -58,7 +65,7 @@ int service_rules_set(struct service *service, const struct control *publish, st
 bool service_rules_same(const struct service *service, const struct control *publish)
 {
 	uint8_t id[MAC_SIZE];
-	rules_id(publish->publish.rules, id);
+	rules_id(service, publish->publish.rules, id);
 	return memcmp(id, service->rules_id, sizeof(id)) == 0;
 }
 

@@ -103,6 +103,9 @@ int exchange_begin(struct exchange *ex, const struct http1_head *h)
 
 int exchange_write_head(struct exchange *ex, const struct http1_head *h, struct str added)
 {
+	/* It is no service's any more. */
+	ex->prefix_n = ex->plain_n = 0;
+	ex->rewritten = ex->answers = false;
 	struct worker *w = ex->worker;
 	const struct downstream *from = ex->downstream;
 	char authority[AUTHORITY_SIZE], traceparent[TRACE_PARENT_LEN + 1];

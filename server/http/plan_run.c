@@ -431,8 +431,9 @@ void plan_request(struct exchange *ex, struct http1_head *h, void (*passed)(stru
 
 bool plan_has_passed(const struct exchange *ex, const struct route *route)
 {
-	const struct front *client = ex->plan ? ex->plan->client : NULL;
-	return !route->rules || (client && str_eq(client->routes->name, route->host));
+	const struct front *client = ex->plan ? ex->plan->client : NULL, *now = route->rules;
+	return client == now ||
+	       (client && now && memcmp(client->id, now->id, sizeof(now->id)) == 0);
 }
 
 /* The head that was kept, to go through rules with it. 0 or an HTTP1_E_*. */
@@ -446,7 +447,8 @@ static int parse_again(struct exchange *ex, struct str head)
 void plan_catch_up(struct exchange *ex, void (*passed)(struct exchange *ex))
 {
 	struct plan *p = ex->plan;
-	bool begun = ex->sent || buf_len(&ex->request) != ex->head_at + ex->head_n;
+	/* What was asked for once has a head made for its service; what is held of a body may not fit the rules. */
+	bool begun = ex->asked || ex->sent || buf_len(&ex->request) != ex->head_at + ex->head_n;
 	if (!p || !p->kept || p->client || begun) {
 		exchange_fail(ex, ERROR_PAGE_NEW_RULES);
 		return;

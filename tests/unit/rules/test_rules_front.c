@@ -110,6 +110,18 @@ static const struct {
 		"F:4: Host is this exit node's to write: rules neither set nor remove it"},
 	{RULE("{request: {remove: content-length}}"), "F:4: content-length is this exit node's to "
 						      "write: rules neither set nor remove it"},
+	/* An underscore is a hyphen to who removes fields. */
+	{RULE("{request: {remove: content_length}}"), "F:4: content_length is this exit node's to "
+						      "write: rules neither set nor remove it"},
+	{RULE("{request: {remove: Transfer_Encoding}}"),
+		"F:4: Transfer_Encoding is this exit node's "
+		"to write: rules neither set nor remove it"},
+	{RULE("{request: {add: {cdn_loop: x}}}"),
+		"F:4: cdn_loop is this exit node's to write: rules "
+		"neither set nor remove it"},
+	{RULE("{response: {set: {Content_Length: 1}}}"),
+		"F:4: Content_Length is this exit node's to "
+		"write: rules neither set nor remove it"},
 	{RULE("{response: {set: {Connection: close}}}"),
 		"F:4: Connection is this exit node's to write: rules neither set nor remove it"},
 	{RULE("{request: {set: {\"A B\": a}}}"), "F:4: \"A B\" is no name of a field"},
