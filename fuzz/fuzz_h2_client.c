@@ -95,7 +95,8 @@ static bool look(struct scene *sc)
 	if (sc->slow && h2_client_outcome(c) == H2_CLIENT_OPEN)
 		return true;
 	CLAIM(buf_append(&sc->answer, buf_head(&c->answer), n) == 0);
-	h2_client_taken(c, n, 70000);
+	buf_consume(&c->answer, n);
+	h2_client_taken(c, 0, 70000);
 	enum h2_client_outcome outcome = h2_client_outcome(c);
 	if (outcome == H2_CLIENT_OPEN)
 		return true;

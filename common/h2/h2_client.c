@@ -8,9 +8,9 @@
 #include "base/macros.h"
 
 #define CHUNK_LINE 20 /* bytes: a chunk's size and its line end */
+/* Bytes that the peer has not taken: far above what is sent of a body at once. */
+#define OUT_MAX (1u << 20)
 /* Bytes of interim responses and trailers that may wait beside a head and a window of the body. */
-#define OUT_MAX \
-	(1u << 20) /* bytes that the peer has not taken: far above what is sent of a body at once */
 #define ANSWER_SLACK (64u << 10)
 
 static struct h2_client *client_of(struct h2_stream *s)
@@ -257,11 +257,10 @@ enum h2_client_outcome h2_client_outcome(const struct h2_client *c)
 								  : H2_CLIENT_OPEN;
 }
 
-void h2_client_taken(struct h2_client *c, size_t n, size_t window)
+void h2_client_taken(struct h2_client *c, size_t left, size_t window)
 {
-	buf_consume(&c->answer, n);
-	/* For what is not in `answer` any more: with its framing that is more than the body's bytes. */
-	size_t left = buf_len(&c->answer), back = c->owed > left ? c->owed - left : 0;
+	/* Not as many as were taken: with its framing that is more than the body's bytes. */
+	size_t back = c->owed > left ? c->owed - left : 0;
 	c->owed -= back;
 	if (!is_open(c) || c->stream.ended)
 		return;

@@ -69,8 +69,11 @@ bool h2_client_pending(struct h2_client *c);
 /* Bytes of the peer's: `answer` and the outcome may be others then. `now`: µs. */
 void h2_client_input(struct h2_client *c, const uint8_t *p, size_t n, uint64_t now);
 enum h2_client_outcome h2_client_outcome(const struct h2_client *c);
-/* The owner took so many bytes of `answer`; at most `window` may wait there from here on, if that is more. */
-void h2_client_taken(struct h2_client *c, size_t n, size_t window);
+/*
+ * The owner took bytes out of `answer`, of which so many are `left` for it; at most `window` may wait there from here on, if
+ * that is more.
+ */
+void h2_client_taken(struct h2_client *c, size_t left, size_t window);
 
 /*
  * The exchange is over for the owner: what is left of it is reset (CANCEL) and forgotten. False: no other can follow

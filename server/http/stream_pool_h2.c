@@ -104,7 +104,7 @@ static void pass(struct pooled_stream *pooled)
 		n = u->ops->push(u, buf_head(&answer), buf_len(&answer));
 		buf_consume(&answer, n);
 		if (pooled->user == u && c->exchanges == exchange)
-			h2_client_taken(c, n, pooled->stream.window);
+			h2_client_taken(c, buf_len(&answer), pooled->stream.window);
 	}
 	if (pooled->user == u && c->exchanges == exchange)
 		c->answer = answer;

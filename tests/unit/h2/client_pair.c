@@ -101,7 +101,8 @@ void pair_take(struct pair *p, size_t n)
 	struct buf *from = &p->client.answer;
 	n = MIN(n, buf_len(from));
 	assert_int_equal(buf_append(&p->answer, buf_head(from), n), 0);
-	h2_client_taken(&p->client, n, 0);
+	buf_consume(from, n);
+	h2_client_taken(&p->client, buf_len(from), 0);
 }
 
 static bool move_to_server(struct pair *p)
