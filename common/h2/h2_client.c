@@ -7,9 +7,9 @@
 
 #include "base/macros.h"
 
-#define CHUNK_LINE 20 /* bytes: a chunk's size and its line end */
+#define CHUNK_LINE   20 /* bytes: a chunk's size and its line end */
 /* Bytes that the peer has not taken: far above what is sent of a body at once. */
-#define OUT_MAX (1u << 20)
+#define OUT_MAX      (1u << 20)
 /* Bytes of interim responses and trailers that may wait beside a head and a window of the body. */
 #define ANSWER_SLACK (64u << 10)
 
