@@ -95,8 +95,10 @@ def check_killed(tunnel, seconds, every):
         killer.join()
     statuses = report["statusCodeDistribution"]
     assert killed and statuses[OK] > 100 * seconds, statuses
-    # The calls that ghz itself gives up at its end are "transport is closing".
-    assert set(statuses) <= {OK, UNAVAILABLE}, (statuses, report["errorDistribution"])
+    # The calls that ghz itself gives up at its end are "transport is closing", or its own client's "is closing".
+    ends = {e: n for e, n in report["errorDistribution"].items() if "client connection is closing" in e}
+    assert statuses.get("Canceled", 0) == sum(ends.values()), (statuses, report["errorDistribution"])
+    assert set(statuses) <= {OK, UNAVAILABLE, "Canceled"}, (statuses, report["errorDistribution"])
     assert statuses.get(UNAVAILABLE, 0) <= 16 * (len(killed) + 1), (statuses, len(killed))
 
 
