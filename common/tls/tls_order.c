@@ -56,26 +56,13 @@ static bool write_request(EVP_PKEY *key, const char *name, struct buf *der_out)
 	return good;
 }
 
-static struct secret *write_key(EVP_PKEY *key)
-{
-	BIO *text = BIO_new(BIO_s_secmem());
-	struct secret *copy = NULL;
-	char *p;
-	if (text && PEM_write_bio_PrivateKey(text, key, NULL, NULL, 0, NULL, NULL)) {
-		long n = BIO_get_mem_data(text, &p);
-		copy = secret_new(p, (size_t)n);
-	}
-	BIO_free(text);
-	return copy;
-}
-
 int tls_order_make(const char *name, struct secret **key_out, struct buf *der_out,
 	struct error *err)
 {
 	struct buf der = BUF_NULL;
 	ERR_clear_error();
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	struct secret *secret = key ? write_key(key) : NULL;
+	struct secret *secret = key ? tls_key_write(key) : NULL;
 	bool good = secret && write_request(key, name, &der);
 	EVP_PKEY_free(key);
 	if (!good) {

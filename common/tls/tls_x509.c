@@ -7,6 +7,7 @@
 
 #include <openssl/pem.h>
 
+#include "crypto/token.h"
 #include "tls/tls_internal.h"
 
 #define SERIAL_BITS 127 /* RFC 5280, 4.1.2.2: at most 20 octets, and positive */
@@ -143,6 +144,19 @@ char *tls_x509_write(X509 *x)
 	if (text && PEM_write_bio_X509(text, x)) {
 		long n = BIO_get_mem_data(text, &p);
 		copy = strndup(p, (size_t)n);
+	}
+	BIO_free(text);
+	return copy;
+}
+
+struct secret *tls_key_write(EVP_PKEY *key)
+{
+	BIO *text = BIO_new(BIO_s_secmem());
+	struct secret *copy = NULL;
+	char *p;
+	if (text && PEM_write_bio_PrivateKey(text, key, NULL, NULL, 0, NULL, NULL)) {
+		long n = BIO_get_mem_data(text, &p);
+		copy = secret_new(p, (size_t)n);
 	}
 	BIO_free(text);
 	return copy;

@@ -9,6 +9,8 @@
 
 #include "tls/tls_authority.h"
 
+struct secret;
+
 /* All of these: false when memory is out. */
 
 /* Random, so that nobody can tell one ahead. */
@@ -27,6 +29,9 @@ X509 *tls_x509_read(const char *pem);
 bool tls_x509_read_all(const char *pem, STACK_OF(X509) * to);
 /* The caller frees it; NULL: no memory. */
 char *tls_x509_write(X509 *x);
+
+/* A private key as PEM; the caller frees it with secret_free(). NULL: no memory. */
+struct secret *tls_key_write(EVP_PKEY *key);
 
 /*
  * The public key of a request that was signed with the private one (tls_request_key.c); the caller's. 0, or -EINVAL

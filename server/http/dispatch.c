@@ -85,20 +85,13 @@ static bool answers_challenge(struct exchange *ex, const struct http1_head *h)
 	return true;
 }
 
-static void refuse_until(struct exchange *ex, enum error_page_cause cause, uint64_t wait)
-{
-	struct error_page page = error_page_for(cause);
-	page.retry_after = (unsigned)((wait + CLOCK_S - 1) / CLOCK_S);
-	exchange_fail_with(ex, page);
-}
-
 /* By its address. True: it is one too many, and was refused. */
 static bool exceeds_rate(struct exchange *ex)
 {
 	uint64_t wait = visitor_rates_visit(ex->worker, VISITOR_RATE_ADDRESS_REQUESTS, &ex->visitor,
 		ex->downstream->connection);
 	if (wait)
-		refuse_until(ex, ERROR_PAGE_RATE, wait);
+		exchange_fail_with(ex, error_page_after(ERROR_PAGE_RATE, wait));
 	return wait > 0;
 }
 
@@ -113,7 +106,7 @@ static bool exceeds_service_rate(struct exchange *ex)
 		wait = visitor_rates_serve(w, VISITOR_RATE_SERVICE_REQUESTS, route->host,
 			&ex->visitor, ex->downstream->connection);
 	if (wait)
-		refuse_until(ex, ERROR_PAGE_SERVICE_RATE, wait);
+		exchange_fail_with(ex, error_page_after(ERROR_PAGE_SERVICE_RATE, wait));
 	return wait > 0;
 }
 

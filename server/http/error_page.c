@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "wire/hostname.h"
 #include "wire/http_reason.h"
@@ -61,6 +62,13 @@ struct error_page error_page_for(enum error_page_cause cause)
 		.why = causes[cause].why,
 		.sentence = causes[cause].sentence,
 	};
+}
+
+struct error_page error_page_after(enum error_page_cause cause, uint64_t wait)
+{
+	struct error_page page = error_page_for(cause);
+	page.retry_after = (unsigned)((wait + CLOCK_S - 1) / CLOCK_S);
+	return page;
 }
 
 struct error_page error_page_for_http1(int code)

@@ -112,7 +112,7 @@ const char *error_page_word(enum error_page_cause cause);
 #define ERROR_PAGE_METHODS     ERROR_PAGE_METHODS_OWN ", TRACE"
 
 struct error_page {
-	/* Set by error_page_for(), error_page_for_http1() or error_page_for_answer() */
+	/* Set by error_page_for(), error_page_after(), error_page_for_http1() or error_page_for_answer() */
 	enum error_page_cause cause;
 	unsigned status;
 	const char *sentence; /* lower-case start, no full stop */
@@ -132,6 +132,8 @@ struct error_page {
 
 /* A page with only the cause set. */
 struct error_page error_page_for(enum error_page_cause cause);
+/* With Retry-After: `wait` in µs, as whole seconds that are no less. */
+struct error_page error_page_after(enum error_page_cause cause, uint64_t wait);
 /* For an HTTP1_E_* of a response: the visitor is told no more than that it is not clean HTTP. */
 struct error_page error_page_for_answer(int code);
 /* For an HTTP1_E_* of a request; sets `close` and `allow` too. */

@@ -70,9 +70,7 @@ static void admit(struct h1_conn *c, const struct http1_head *h)
 	uint64_t connection = c->downstream.connection;
 	uint64_t wait = link_lockout_wait(c->worker, connection, &c->ex.visitor);
 	if (wait) {
-		struct error_page page = error_page_for(ERROR_PAGE_LOCKED_OUT);
-		page.retry_after = (unsigned)((wait + CLOCK_S - 1) / CLOCK_S);
-		exchange_fail_with(&c->ex, page);
+		exchange_fail_with(&c->ex, error_page_after(ERROR_PAGE_LOCKED_OUT, wait));
 		return;
 	}
 	struct half_open_slot *slot = server_link_admit(c->worker, connection, &c->ex.visitor);

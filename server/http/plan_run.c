@@ -41,14 +41,6 @@ static enum step end_with(struct exchange *ex, const struct rule *rule, struct e
 	return STEP_ENDED;
 }
 
-static enum step wait_until(struct exchange *ex, const struct rule *rule,
-	enum error_page_cause cause, uint64_t wait)
-{
-	struct error_page page = error_page_for(cause);
-	page.retry_after = (unsigned)((wait + CLOCK_S - 1) / CLOCK_S);
-	return end_with(ex, rule, page);
-}
-
 static enum step out_of_memory(struct exchange *ex)
 {
 	ex->ops->abort(ex);
@@ -115,7 +107,7 @@ static enum step rate(struct exchange *ex, const struct rule *rule, struct facts
 		.burst = r->burst};
 	uint64_t wait = r->block ? cell_rate_window(t, key, r->allow, r->every, now)
 				 : cell_rate_take(t, key, &limit, now);
-	return wait ? wait_until(ex, rule, ERROR_PAGE_RULE_RATE, wait) : STEP_ON;
+	return wait ? end_with(ex, rule, error_page_after(ERROR_PAGE_RULE_RATE, wait)) : STEP_ON;
 }
 
 static enum step ask_password(struct exchange *ex, const struct rule *rule)
@@ -151,7 +143,7 @@ static enum step basic(struct exchange *ex, const struct rule *rule, const struc
 	case PASSWORD_MISSING:
 		return ask_password(ex, rule);
 	case PASSWORD_WAIT:
-		return wait_until(ex, rule, ERROR_PAGE_PASSWORDS, wait);
+		return end_with(ex, rule, error_page_after(ERROR_PAGE_PASSWORDS, wait));
 	case PASSWORD_BUSY:
 		return end_with(ex, rule, error_page_for(ERROR_PAGE_OVERLOADED));
 	case PASSWORD_PENDING:

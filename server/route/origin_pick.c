@@ -15,7 +15,7 @@
 #define RANK_LAST 0x100      /* added to the priority of one that fails or does not answer */
 
 /* Those of the best rank, summed up. */
-struct field {
+struct contenders {
 	unsigned rank;
 	uint64_t weights, under_way;
 	bool weighted;                        /* one of them has a weight */
@@ -70,13 +70,13 @@ static void rank(struct service_shard *shard, const struct worker *w, uint64_t n
 	o->rank = o->state == ORIGIN_ENABLED ? o->enabled_rank : RANK_NONE;
 }
 
-static void add(struct field *f, struct service_shard *shard, const struct route_query *query)
+static void add(struct contenders *f, struct service_shard *shard, const struct route_query *query)
 {
 	const struct origin *o = &shard->origin;
 	if (o->rank == RANK_NONE || o->rank > f->rank)
 		return;
 	if (o->rank < f->rank)
-		*f = (struct field){.rank = o->rank};
+		*f = (struct contenders){.rank = o->rank};
 	f->weights += weight_of(shard);
 	f->under_way += shard->outstanding;
 	f->weighted |= o->weight > 0;
@@ -87,7 +87,7 @@ static void add(struct field *f, struct service_shard *shard, const struct route
 }
 
 /* Whether it has far more to do here than its part. */
-static bool overloaded(const struct field *f, const struct service_shard *shard)
+static bool overloaded(const struct contenders *f, const struct service_shard *shard)
 {
 	return shard->outstanding * f->weights >
 	       2 * f->under_way * weight_of(shard) + OVERLOAD_SLACK * f->weights;
@@ -100,7 +100,7 @@ static uint64_t pass_of(const struct service_shard *shard, const struct route *r
 	return o->pass > route->pass ? o->pass : route->pass;
 }
 
-static bool is_before(const struct field *f, const struct service_shard *a,
+static bool is_before(const struct contenders *f, const struct service_shard *a,
 	const struct service_shard *b, const struct route *route)
 {
 	uint64_t x = pass_of(a, route), y = pass_of(b, route);
@@ -111,7 +111,8 @@ static bool is_before(const struct field *f, const struct service_shard *a,
 	return a->outstanding < b->outstanding;
 }
 
-static struct service_shard *choose(const struct field *f, const struct route *route, bool here)
+static struct service_shard *choose(const struct contenders *f, const struct route *route,
+	bool here)
 {
 	struct service_shard *best = NULL;
 	list_for_each (it, &route->entries) {
@@ -135,7 +136,7 @@ static void take_turn(struct service_shard *shard, struct route *route)
  * That the visitor's cookie names, unless others go before it. One that is not enabled keeps the visitors that it has
  * while it is well. What does not choose is not moved for it. NULL: there is none.
  */
-static struct service_shard *find_named(const struct field *f, const struct route *route,
+static struct service_shard *find_named(const struct contenders *f, const struct route *route,
 	const struct route_query *query)
 {
 	struct service_shard *best = NULL;
@@ -167,7 +168,7 @@ static enum route_outcome found(const struct worker *w, struct service_shard *sh
 enum route_outcome origin_pick(const struct worker *w, struct route *route,
 	const struct route_query *query, struct route_found *found_out)
 {
-	struct field f = {.rank = RANK_NONE};
+	struct contenders f = {.rank = RANK_NONE};
 	uint64_t now = loop_now(w->loop);
 	list_for_each (it, &route->entries) {
 		struct service_shard *shard = service_shard_of(it);
